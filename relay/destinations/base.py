@@ -1,0 +1,120 @@
+"""What a kind of destination is.
+
+A kind sees frozen data and returns frozen data: no Flask, no database, no Redis.  A new kind is
+one module in ``kinds/`` with a ``ConfigSchema`` and a ``Kind``; the schema draws its form, checks
+its input, masks its secrets and writes its help.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar
+
+from marshmallow import RAISE, Schema
+
+from relay import lifecycle
+
+
+@dataclass(frozen=True)
+class Message:
+    """One delivery as a kind sees it.
+
+    ``data`` is the event's ``data`` object, ``payload`` the whole body as the site sent it.
+    ``key`` names the delivery (the same on every attempt and replay, no dots), ``attempt_key`` one call.
+    ``site_name`` and ``site_url`` are those of the source.  ``is_test`` marks a person's test-send.
+    """
+
+    event_id: str
+    event_type: str
+    received_at: datetime
+    payload: Mapping[str, Any]
+    data: Mapping[str, Any]
+    site_name: str
+    site_url: str
+    key: str
+    attempt_key: str
+    traceparent: str
+    is_test: bool = False
+    rendered: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class OutboundRequest:
+    """One HTTP call, ready to send.  ``secrets`` are the literal values to mask when it is shown."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    timeout_s: float = 30.0
+    secrets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came back.
+
+    Either ``status`` is set (an HTTP answer), or ``error`` is: a stable code such as
+    ``dns_failed``, ``connection_refused``, ``timeout``, ``tls_failed``, ``blocked_address``,
+    ``connection_lost``, ``response_too_large`` with ``sentence`` for a person.
+    ``permanent`` marks an error that time will not mend (a blocked address, a broken URL).
+    ``body`` is cut at the size cap.
+    """
+
+    status: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    elapsed_ms: float = 0.0
+    error: str | None = None
+    sentence: str = ""
+    permanent: bool = False
+
+    def header(self, name: str) -> str | None:
+        """The first header of that name, whatever its case."""
+        wanted = name.lower()
+        return next((value for key, value in self.headers if key.lower() == wanted), None)
+
+    @property
+    def text(self) -> str:
+        """The body as text that any database can hold (bad UTF-8 and NUL replaced)."""
+        return self.body.decode("utf-8", "replace").replace("\x00", "\ufffd")
+
+
+class ConfigSchema(Schema):
+    """Base of every kind's settings.
+
+    A field's ``metadata`` speaks to the form: ``label``, ``help``, ``placeholder``, ``secret``
+    (sealed at rest, write-only), ``widget`` (``text``, ``url``, ``textarea``, ``select``,
+    ``headers``), ``choices`` as ``[(value, label)]``, ``shown_if`` as ``{field: value}``.
+    """
+
+    class Meta:
+        unknown = RAISE
+
+
+class Kind:
+    """One kind of destination.  Subclasses say how to build a call and how to read the answer."""
+
+    slug: ClassVar[str]
+    name: ClassVar[str]
+    tagline: ClassVar[str]
+    icon: ClassVar[str]  # a Tabler icon's name
+    schema: ClassVar[ConfigSchema]
+
+    def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:
+        """The call for one message.  Raises Undeliverable where it cannot be built."""
+        raise NotImplementedError
+
+    def send(self, request: OutboundRequest, transport: Any) -> Reply:
+        """Make the call.  ``transport`` is an ``http.Transport``; kinds without a network override this."""
+        return transport.send(request)
+
+    def classify(self, reply: Reply) -> lifecycle.Signal:
+        """What the answer means for the delivery: Accepted, Failed or Refused."""
+        raise NotImplementedError
+
+    def summary(self, config: Mapping[str, Any]) -> str:
+        """Where it goes, in a few words without secrets, for lists."""
+        return self.name

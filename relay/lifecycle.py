@@ -1,0 +1,267 @@
+"""Every rule about the life of a delivery: states, signals, steps and the retry schedule.
+
+Pure: the standard library only; the time and the jitter are arguments.  Nothing else in Relay
+decides whether something is tried again, when, or whether it is dead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from relay.errors import IllegalTransition
+
+
+class State(StrEnum):
+    """The states of a delivery."""
+
+    PENDING = "pending"  # has due_at
+    IN_FLIGHT = "in_flight"  # has lease_until and lease_token
+    DELIVERED = "delivered"
+    DEAD = "dead"
+    DISCARDED = "discarded"
+
+
+OPEN = (State.PENDING, State.IN_FLIGHT)
+SETTLED = (State.DELIVERED, State.DEAD, State.DISCARDED)
+
+
+# ---- signals: everything that can happen to a delivery ----------------------------------------
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A drain took the delivery to send it; the lease ends ``lease_s`` seconds from now."""
+
+    token: str
+    lease_s: float
+
+
+@dataclass(frozen=True)
+class Held:
+    """Not now, and nobody's fault: paused, limited, quota, or no time left in the lease.
+
+    Costs no attempt.  ``wait_s`` is the time until it may be asked again.
+    """
+
+    code: str
+    sentence: str
+    wait_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The destination took it."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """No good answer, but time may help.  ``retry_after_s`` is the destination's own wish."""
+
+    code: str
+    sentence: str
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A final no: time will not help.  ``pause`` asks to stop the whole destination."""
+
+    code: str
+    sentence: str
+    pause: bool = False
+
+
+@dataclass(frozen=True)
+class LeaseExpired:
+    """The worker that held the delivery vanished without a result."""
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """A person sends a dead delivery again: a fresh attempt budget, the history is kept."""
+
+
+@dataclass(frozen=True)
+class Discarded:
+    """A person decided that this delivery need not arrive."""
+
+
+Signal = Claimed | Held | Accepted | Failed | Refused | LeaseExpired | Replayed | Discarded
+
+
+# ---- policy ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How often and when a failing delivery is tried again.
+
+    ``delays_s[n]`` is the wait in seconds after the n-th failed attempt (from 0); when they are
+    used up the delivery is dead.  ``jitter`` is the share by which a wait may vary either way.
+    ``max_lost_starts`` bounds how often a worker may vanish over one delivery.
+    """
+
+    delays_s: tuple[float, ...] = (5, 300, 1800, 7200, 18000, 36000, 36000)
+    jitter: float = 0.2
+    max_lost_starts: int = 5
+    longest_retry_after_s: float = 86400.0
+
+    @property
+    def max_attempts(self) -> int:
+        return len(self.delays_s) + 1
+
+    def wait_s(self, tries: int, jitter: float, retry_after_s: float | None) -> float:
+        """Seconds until the next attempt after ``tries`` failed ones; ``jitter`` is in [-1, 1].
+
+        A destination's Retry-After is a floor: the wait may be a little longer, never shorter.
+        """
+        if retry_after_s is None:
+            return self.delays_s[tries - 1] * (1 + self.jitter * jitter)
+        wish = min(max(retry_after_s, 1.0), self.longest_retry_after_s)
+        return wish * (1 + 0.09 * abs(jitter))
+
+
+DEFAULT_POLICY = Policy()
+
+
+# ---- the machine -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Life:
+    """The part of a delivery that the machine reads and writes.
+
+    ``attempts`` counts calls ever made, ``tries`` those since creation or the last replay,
+    ``starts`` claims since the last result.  Instants are aware datetimes.
+    """
+
+    state: State = State.PENDING
+    due_at: datetime | None = None
+    lease_until: datetime | None = None
+    lease_token: str | None = None
+    attempts: int = 0
+    tries: int = 0
+    starts: int = 0
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one signal does: the life after it, and whether a dead letter opens or closes."""
+
+    life: Life
+    buried: tuple[str, str] | None = None  # (code, sentence) of a new dead letter
+    revived: bool = False
+
+
+def _lease(life: Life, signal: Claimed, policy: Policy, now: datetime, jitter: float) -> Step:
+    until = now + timedelta(seconds=signal.lease_s)
+    return Step(
+        replace(
+            life,
+            state=State.IN_FLIGHT,
+            due_at=None,
+            lease_until=until,
+            lease_token=signal.token,
+            starts=life.starts + 1,
+        )
+    )
+
+
+def _free(life: Life, **changes: object) -> Life:
+    return replace(life, lease_until=None, lease_token=None, due_at=None, **changes)  # type: ignore[arg-type]
+
+
+def _postpone(life: Life, signal: Held, policy: Policy, now: datetime, jitter: float) -> Step:
+    due = now + timedelta(seconds=max(0.0, signal.wait_s))
+    freed = _free(life, state=State.PENDING, starts=max(0, life.starts - 1))
+    return Step(replace(freed, due_at=due))
+
+
+def _finish(life: Life, signal: Accepted, policy: Policy, now: datetime, jitter: float) -> Step:
+    return Step(
+        _free(
+            life,
+            state=State.DELIVERED,
+            attempts=life.attempts + 1,
+            tries=life.tries + 1,
+            starts=0,
+        )
+    )
+
+
+def _bury(life: Life, code: str, sentence: str) -> Step:
+    return Step(_free(life, state=State.DEAD, starts=0), buried=(code, sentence))
+
+
+def _retry_or_bury(
+    life: Life, signal: Failed, policy: Policy, now: datetime, jitter: float
+) -> Step:
+    tried = replace(life, attempts=life.attempts + 1, tries=life.tries + 1, starts=0)
+    if tried.tries >= policy.max_attempts:
+        return _bury(tried, signal.code, signal.sentence)
+    wait = policy.wait_s(tried.tries, jitter, signal.retry_after_s)
+    return Step(
+        replace(_free(tried, state=State.PENDING), due_at=now + timedelta(seconds=wait))
+    )
+
+
+def _refuse(life: Life, signal: Refused, policy: Policy, now: datetime, jitter: float) -> Step:
+    tried = replace(life, attempts=life.attempts + 1, tries=life.tries + 1)
+    return _bury(tried, signal.code, signal.sentence)
+
+
+def _expire(life: Life, signal: LeaseExpired, policy: Policy, now: datetime, jitter: float) -> Step:
+    tried = replace(life, attempts=life.attempts + 1)
+    if life.starts >= policy.max_lost_starts:
+        return _bury(
+            tried,
+            "worker_died",
+            f"The worker stopped {life.starts} times while it handled this delivery. "
+            "That is on Relay's side: look at the worker's log before you replay it.",
+        )
+    return Step(replace(_free(tried, state=State.PENDING), due_at=now))
+
+
+def _revive(life: Life, signal: Replayed, policy: Policy, now: datetime, jitter: float) -> Step:
+    fresh = _free(life, state=State.PENDING, tries=0, starts=0)
+    return Step(replace(fresh, due_at=now), revived=True)
+
+
+def _discard(life: Life, signal: Discarded, policy: Policy, now: datetime, jitter: float) -> Step:
+    return Step(_free(life, state=State.DISCARDED, starts=0))
+
+
+TRANSITIONS: dict[tuple[State, type], Callable[..., Step]] = {
+    (State.PENDING, Claimed): _lease,
+    (State.IN_FLIGHT, Held): _postpone,
+    (State.IN_FLIGHT, Accepted): _finish,
+    (State.IN_FLIGHT, Failed): _retry_or_bury,
+    (State.IN_FLIGHT, LeaseExpired): _expire,
+    (State.IN_FLIGHT, Refused): _refuse,
+    (State.DEAD, Replayed): _revive,
+    (State.PENDING, Discarded): _discard,
+    (State.DEAD, Discarded): _discard,
+}
+
+
+def step(
+    life: Life,
+    signal: Signal,
+    now: datetime,
+    jitter: float = 0.0,
+    policy: Policy = DEFAULT_POLICY,
+) -> Step:
+    """The one step that ``signal`` causes.
+
+    ``now`` is the database's clock, ``jitter`` a number in [-1, 1].
+    Raises IllegalTransition where the state has no step for the signal.
+    """
+    rule = TRANSITIONS.get((life.state, type(signal)))
+    if rule is None:
+        raise IllegalTransition(
+            f"A delivery that is {life.state} cannot be {type(signal).__name__.lower()}."
+        )
+    return rule(life, signal, policy, now, jitter)
