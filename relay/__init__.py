@@ -1,0 +1,74 @@
+"""Relay: what happens on WordPress sites, brought safely to where its owner wants it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from config import Config
+from relay import cli, dashboard, ingest, models  # noqa: F401
+from relay.broker import init_broker
+from relay.database import engine_options, prepare_engine
+from relay.extensions import assets, csrf, db, limiter, login, migrate
+from relay.observability.health import service_pages
+from relay.observability.logging import init_logging
+from relay.secrets import SecretBox
+
+__version__ = "1.0.0"
+
+
+def create_app(config: Config | None = None) -> Flask:
+    """The application with everything bound.  Raises SettingsError where a setting is wrong."""
+    config = config or Config.from_env()
+    config.data_dir.mkdir(parents=True, exist_ok=True)
+    init_logging()
+    app = Flask(__name__)
+    app.config.from_mapping(flask_settings(config))
+    app.extensions["relay_config"] = config
+    app.extensions["relay_secrets"] = SecretBox(config.encryption_keys, config.data_dir)
+    init_broker(app, config.redis_url)
+    db.init_app(app)
+    with app.app_context():
+        prepare_engine(db.engine)
+    migrate.init_app(app, db, directory=str(Path(app.root_path).parent / "migrations"))
+    for extension in (login, csrf, limiter, assets):
+        extension.init_app(app)
+    if config.trusted_proxies:
+        n = config.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
+    ingest.init_app(app)
+    dashboard.init_app(app)
+    app.register_blueprint(service_pages)
+    cli.init_app(app)
+    return app
+
+
+def flask_settings(config: Config) -> dict[str, object]:
+    """Relay's settings in the names that Flask and its extensions read."""
+    https = config.public_url.startswith("https://")
+    return {
+        "SECRET_KEY": config.secret_key,
+        "SQLALCHEMY_DATABASE_URI": config.database_url,
+        "SQLALCHEMY_ENGINE_OPTIONS": engine_options(config.database_url),
+        "SESSION_COOKIE_NAME": "__Host-relay" if https else "relay",
+        "SESSION_COOKIE_SECURE": https,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "PERMANENT_SESSION_LIFETIME": timedelta(hours=12),
+        "MAX_CONTENT_LENGTH": config.max_body_bytes,
+        "MAX_FORM_MEMORY_SIZE": config.max_body_bytes,
+        "WTF_CSRF_TIME_LIMIT": None,
+        "RATELIMIT_STORAGE_URI": limiter_storage(config.redis_url),
+        "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,
+        "RATELIMIT_HEADERS_ENABLED": False,
+        "ASSETS_DEBUG": False,
+        "ASSETS_AUTO_BUILD": False,
+    }
+
+
+def limiter_storage(redis_url: str) -> str:
+    """The broker's address as the ``limits`` library spells it."""
+    return redis_url.replace("unix://", "redis+unix://", 1)

@@ -203,9 +203,7 @@ def _retry_or_bury(
     if tried.tries >= policy.max_attempts:
         return _bury(tried, signal.code, signal.sentence)
     wait = policy.wait_s(tried.tries, jitter, signal.retry_after_s)
-    return Step(
-        replace(_free(tried, state=State.PENDING), due_at=now + timedelta(seconds=wait))
-    )
+    return Step(replace(_free(tried, state=State.PENDING), due_at=now + timedelta(seconds=wait)))
 
 
 def _refuse(life: Life, signal: Refused, policy: Policy, now: datetime, jitter: float) -> Step:

@@ -1,0 +1,108 @@
+"""The one broker of a process, and ``nudge``: a wake-up that carries no truth.
+
+The database holds all work; a message only says "look now".  A lost, doubled or late one changes
+nothing, so a broker that is away costs no more than one short wait.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import dramatiq
+from dramatiq.brokers.redis import RedisBroker
+from dramatiq.middleware import CurrentMessage, Middleware, Retries
+from flask import Flask, current_app
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+QUEUE = "relay"
+NUDGE_TTL_MS = 5_000
+REST_S = 2.0  # how long a broker that failed is left alone
+
+
+class Wakeups(Middleware):
+    """Runs every actor inside the application's context and takes back the nudge's mark first."""
+
+    def __init__(self, app: Flask):
+        self.app = app
+        self.contexts = threading.local()
+
+    def before_process_message(self, broker: dramatiq.Broker, message: dramatiq.Message) -> None:
+        broker.client.delete(mark(message.actor_name, message.args[0] if message.args else ""))
+        self.contexts.current = self.app.app_context()
+        self.contexts.current.push()
+
+    def after_process_message(self, broker, message, *, result=None, exception=None) -> None:  # type: ignore[no-untyped-def]
+        context = self.contexts.__dict__.pop("current", None)
+        if context is not None:
+            context.pop()
+
+    after_skip_message = after_process_message
+
+
+class Stopping(Middleware):
+    """Tells running drains that the worker is asked to stop: they finish their calls, claim no more."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+
+    def before_worker_shutdown(self, broker: dramatiq.Broker, worker: dramatiq.Worker) -> None:
+        self.event.set()
+
+
+def mark(name: str, key: object) -> str:
+    return f"relay:nudge:{name}:{key}"
+
+
+class Nudger:
+    """Sends deduplicated wake-ups; never raises, never waits for long."""
+
+    def __init__(self, broker: RedisBroker):
+        self.broker = broker
+        self.resting_until = 0.0
+
+    def nudge(self, name: str, key: object = "") -> bool:
+        """Wake the actor ``name`` for ``key``, unless that is already under way."""
+        if time.monotonic() < self.resting_until:
+            return False
+        try:
+            fresh = self.broker.client.set(mark(name, key), 1, nx=True, px=NUDGE_TTL_MS)
+            if fresh:
+                self.broker.enqueue(
+                    dramatiq.Message(
+                        queue_name=QUEUE, actor_name=name, args=(key,), kwargs={}, options={}
+                    )
+                )
+            return bool(fresh)
+        except (RedisError, dramatiq.BrokerError, OSError):
+            # the rows stand in the database and the scheduler's tick will find them
+            self.resting_until = time.monotonic() + REST_S
+            return False
+
+
+def init_broker(app: Flask, url: str) -> Nudger:
+    """Set the process's broker.  No connection is made yet."""
+    stopping = Stopping()
+    broker = RedisBroker(
+        url=url,
+        middleware=[CurrentMessage(), Retries(max_retries=0), stopping, Wakeups(app)],
+        maintenance_chance=1_000_000,
+        namespace="relay",
+        socket_connect_timeout=0.5,
+        socket_timeout=2.0,
+        retry=Retry(NoBackoff(), 0),
+    )
+    broker.declare_queue(QUEUE)
+    dramatiq.set_broker(broker)
+    nudger = Nudger(broker)
+    app.extensions["relay_broker"] = nudger
+    app.extensions["relay_stopping"] = stopping.event
+    return nudger
+
+
+def nudge(name: str, key: object = "") -> bool:
+    """Wake ``name`` for ``key`` through this application's broker.  Never raises."""
+    nudger: Nudger = current_app.extensions["relay_broker"]
+    return nudger.nudge(name, key)

@@ -1,0 +1,30 @@
+"""The tables, one file a noun."""
+
+from relay.models.audit import AuditEntry
+from relay.models.base import db, db_now
+from relay.models.delivery import Attempt, DeadLetter, Delivery, Replay
+from relay.models.destination import Destination, Subscription
+from relay.models.event import Event
+from relay.models.source import AllowedNetwork, Rejection, Revision, SigningKey, Source
+from relay.models.user import ROLES, OneTimeLink, User
+
+__all__ = [
+    "ROLES",
+    "AllowedNetwork",
+    "Attempt",
+    "AuditEntry",
+    "DeadLetter",
+    "Delivery",
+    "Destination",
+    "Event",
+    "OneTimeLink",
+    "Rejection",
+    "Replay",
+    "Revision",
+    "SigningKey",
+    "Source",
+    "Subscription",
+    "User",
+    "db",
+    "db_now",
+]

@@ -1,0 +1,63 @@
+"""A destination is where deliveries go; its subscriptions say which events it wants."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKey, Integer, String, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from relay.models.base import Base, BigId, Json, UtcDateTime, db_now
+from relay.models.source import Source
+
+
+class Destination(Base):
+    """``config`` holds the open settings, ``sealed_secrets`` the others.
+
+    ``held_until`` is the destination's own wish to be left alone.  ``drain_token`` and
+    ``drain_until`` name the one drain that works for it: so its limits hold over all workers.
+    """
+
+    __tablename__ = "destination"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    name: Mapped[str] = mapped_column(String(120), unique=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    config: Mapped[dict[str, Any]] = mapped_column(Json)
+    sealed_secrets: Mapped[str] = mapped_column(Text, default="", server_default="")
+    state: Mapped[str] = mapped_column(String(16), default="active", server_default="active")
+    paused_reason: Mapped[str] = mapped_column(Text, default="", server_default="")
+    concurrency: Mapped[int] = mapped_column(Integer, default=4, server_default="4")
+    held_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    held_reason: Mapped[str] = mapped_column(Text, default="", server_default="")
+    drain_token: Mapped[str | None] = mapped_column(String(32))
+    drain_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
+
+    subscriptions: Mapped[list[Subscription]] = relationship(
+        back_populates="destination", order_by="Subscription.id"
+    )
+
+    __table_args__ = (
+        CheckConstraint("state IN ('active', 'paused', 'closed')", name="state"),
+        CheckConstraint("concurrency BETWEEN 1 AND 64", name="concurrency"),
+    )
+
+
+class Subscription(Base):
+    """Which events a destination wants: of one source or of all, by type patterns as ``order.*``."""
+
+    __tablename__ = "subscription"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    destination_id: Mapped[int] = mapped_column(ForeignKey("destination.id"), index=True)
+    source_id: Mapped[int | None] = mapped_column(ForeignKey("source.id"), index=True)
+    event_types: Mapped[list[str]] = mapped_column(Json)
+    state: Mapped[str] = mapped_column(String(16), default="active", server_default="active")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
+
+    destination: Mapped[Destination] = relationship(back_populates="subscriptions")
+    source: Mapped[Source | None] = relationship()
+
+    __table_args__ = (CheckConstraint("state IN ('active', 'closed')", name="state"),)

@@ -1,0 +1,59 @@
+"""An event is what a source sent, kept exactly as it came."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from relay.models.base import Base, BigId, UtcDateTime, db_now
+from relay.models.source import SigningKey, Source
+
+if TYPE_CHECKING:
+    from relay.models.delivery import Delivery
+
+
+class Event(Base):
+    """One accepted event.
+
+    ``payload`` is the body byte for byte (UTF-8 decoded), ``body_sha256`` its digest, ``search_text``
+    its values in lower case.  ``routed_at`` is empty until deliveries were written for it.
+    """
+
+    __tablename__ = "event"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    source_id: Mapped[int] = mapped_column(ForeignKey("source.id"))
+    signing_key_id: Mapped[int] = mapped_column(ForeignKey("signing_key.id"))
+    event_id: Mapped[str] = mapped_column(String(128))
+    event_type: Mapped[str] = mapped_column(String(64))
+    site: Mapped[str] = mapped_column(String(500))
+    address: Mapped[str] = mapped_column(String(45))
+    payload: Mapped[str] = mapped_column(Text)
+    body_sha256: Mapped[bytes] = mapped_column(LargeBinary(32))
+    search_text: Mapped[str] = mapped_column(Text)
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
+    routed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    source: Mapped[Source] = relationship()
+    signing_key: Mapped[SigningKey] = relationship()
+    deliveries: Mapped[list[Delivery]] = relationship(
+        back_populates="event", order_by="Delivery.id", viewonly=True
+    )
+
+    __table_args__ = (
+        UniqueConstraint("source_id", "event_id"),
+        Index(
+            "ix_event_unrouted",
+            "id",
+            postgresql_where=text("routed_at IS NULL"),
+            sqlite_where=text("routed_at IS NULL"),
+        ),
+        Index("ix_event_received_at", "received_at"),
+        Index("ix_event_source_id_received_at", "source_id", "received_at"),
+        Index("ix_event_event_type_received_at", "event_type", "received_at"),
+        Index("ix_event_signing_key_id_received_at", "signing_key_id", "received_at"),
+        Index("ix_event_event_id", "event_id"),
+    )

@@ -1,0 +1,103 @@
+"""A source is a WordPress site with its signing keys and the networks it may send from."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from relay.models.base import Base, BigId, UtcDateTime, db_now
+
+
+class Source(Base):
+    """A site.  ``slug`` is its part of the endpoint; ``per_minute`` limits it (0: no limit)."""
+
+    __tablename__ = "source"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    slug: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(120))
+    url: Mapped[str] = mapped_column(String(500))
+    state: Mapped[str] = mapped_column(String(16), default="active", server_default="active")
+    per_minute: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
+
+    keys: Mapped[list[SigningKey]] = relationship(
+        back_populates="source", order_by="SigningKey.id.desc()"
+    )
+    networks: Mapped[list[AllowedNetwork]] = relationship(
+        back_populates="source", order_by="AllowedNetwork.id"
+    )
+
+    __table_args__ = (CheckConstraint("state IN ('active', 'closed')", name="state"),)
+
+
+class SigningKey(Base):
+    """An inbound key.  It verifies from ``not_before`` until ``not_after``, unless revoked."""
+
+    __tablename__ = "signing_key"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    key_id: Mapped[str] = mapped_column(String(40), unique=True)
+    source_id: Mapped[int] = mapped_column(ForeignKey("source.id"), index=True)
+    sealed_secret: Mapped[str] = mapped_column(Text)
+    fingerprint: Mapped[str] = mapped_column(String(8))
+    state: Mapped[str] = mapped_column(String(16), default="active", server_default="active")
+    not_before: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
+    not_after: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    source: Mapped[Source] = relationship(back_populates="keys")
+
+    __table_args__ = (
+        CheckConstraint("state IN ('active', 'retiring', 'revoked')", name="state"),
+        CheckConstraint("state <> 'retiring' OR not_after IS NOT NULL", name="window"),
+    )
+
+
+class AllowedNetwork(Base):
+    """A network a source may send from.  A source without any may send from everywhere."""
+
+    __tablename__ = "allowed_network"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    source_id: Mapped[int] = mapped_column(ForeignKey("source.id"))
+    cidr: Mapped[str] = mapped_column(String(49))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
+
+    source: Mapped[Source] = relationship(back_populates="networks")
+
+    __table_args__ = (Index("uq_allowed_network_source_id_cidr", "source_id", "cidr", unique=True),)
+
+
+class Rejection(Base):
+    """A refused request with its true reason, without its body.  Alike ones in a row are counted."""
+
+    __tablename__ = "rejection"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    source_id: Mapped[int | None] = mapped_column(ForeignKey("source.id"))
+    reason: Mapped[str] = mapped_column(String(40))
+    sentence: Mapped[str] = mapped_column(Text)
+    status: Mapped[int] = mapped_column(Integer)
+    address: Mapped[str] = mapped_column(String(45))
+    event_id: Mapped[str | None] = mapped_column(String(128))
+    count: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
+    first_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
+    last_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
+
+    __table_args__ = (
+        Index("ix_rejection_source_id_last_at", "source_id", "last_at"),
+        Index("ix_rejection_last_at", "last_at"),
+    )
+
+
+class Revision(Base):
+    """One row a subject, counted up with every change, so that processes see it is time to reload."""
+
+    __tablename__ = "revision"
+
+    subject: Mapped[str] = mapped_column(String(32), primary_key=True)
+    number: Mapped[int] = mapped_column(BigId, default=0, server_default="0")
