@@ -1,0 +1,143 @@
+"""Child processes: started from the Procfile, watched, started again, and never left behind."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+ROOT = Path(__file__).resolve().parents[2]
+PR_SET_PDEATHSIG = 1
+FIRST_DELAY_S, LONGEST_DELAY_S, HEALTHY_S = 0.5, 30.0, 60.0
+
+
+def read_procfile(path: Path = ROOT / "Procfile") -> dict[str, str]:
+    """Process name to command, in the file's order."""
+    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    pairs = (line.split(":", 1) for line in lines if line and not line.startswith("#"))
+    return {name.strip(): command.strip() for name, command in pairs}
+
+
+def child_env(env: Mapping[str, str]) -> dict[str, str]:
+    """``env`` with this Python's programs first in the search path, so that ``python`` is this one."""
+    programs = str(Path(sys.executable).parent)
+    return {**env, "PATH": os.pathsep.join([programs, env.get("PATH", os.defpath)])}
+
+
+def _die_with_parent() -> Callable[[], None] | None:
+    """Runs in the child: the kernel asks it to stop when its parent is gone, however that came."""
+    if not sys.platform.startswith("linux"):
+        return None
+    prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
+
+    def ask() -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return ask
+
+
+def spawn(
+    command: str | Sequence[str],
+    log: IO[bytes],
+    env: Mapping[str, str] | None = None,
+    keep: tuple[int, ...] = (),
+    user: int | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start a program, or a Procfile's line, in a group of its own, its output to ``log``.
+
+    Call it from the main thread: the child is asked to stop when the thread that made it ends.
+    """
+    words = ["/bin/sh", "-c", f"exec {command}"] if isinstance(command, str) else list(command)
+    return subprocess.Popen(  # noqa: S603 - the command is ours, from the Procfile
+        words,
+        cwd=ROOT,
+        env=child_env(os.environ if env is None else env),
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        process_group=0,
+        pass_fds=keep,
+        user=user,
+        preexec_fn=_die_with_parent(),  # noqa: PLW1509 - before any thread is started
+    )
+
+
+def end(processes: Iterable[subprocess.Popen[bytes]], patience_s: float = 10.0) -> None:
+    """Ask all to stop, together; kill what has not after ``patience_s`` seconds."""
+    left = [process for process in processes if process.poll() is None]
+    for process in left:
+        process.terminate()
+    deadline = time.monotonic() + patience_s
+    for process in left:
+        try:
+            process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            kill(process)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    """End a process and its whole group at once."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()
+
+
+@dataclass
+class Child:
+    """One line of the Procfile as a running process; ``log`` takes all it says."""
+
+    name: str
+    command: str
+    log: Path
+    env: Mapping[str, str]
+    keep: tuple[int, ...] = ()
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    delay_s: float = FIRST_DELAY_S
+    due_at: float = field(default=0.0)
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = spawn(self.command, log, self.env, self.keep)
+        self.started_at = time.monotonic()
+
+    def watch(self, say: Callable[[str], None]) -> None:
+        """Start it again when it has died, after a delay that grows while it keeps dying."""
+        now = time.monotonic()
+        if self.process is None:
+            if now >= self.due_at:
+                self.start()
+        elif (code := self.process.poll()) is not None:
+            if now - self.started_at > HEALTHY_S:
+                self.delay_s = FIRST_DELAY_S
+            kill(self.process)  # what it may have left in its group
+            say(f"{self.name} stopped ({why(code)}); starting it again in {self.delay_s:g} s.")
+            for line in last_words(self.log):
+                say(f"  {line}")
+            say(f"  The whole of it: {self.log}")
+            self.process, self.due_at = None, now + self.delay_s
+            self.delay_s = min(self.delay_s * 2, LONGEST_DELAY_S)
+
+
+def why(code: int) -> str:
+    """An exit code in words."""
+    return f"by {signal.Signals(-code).name}" if code < 0 else f"exit {code}"
+
+
+def last_words(log: Path, lines: int = 3, width: int = 160) -> list[str]:
+    """The last lines that a process wrote, cut to ``width``."""
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - 4096))
+        text = file.read().decode("utf-8", "replace")
+    return [line[:width] for line in text.splitlines() if line.strip()][-lines:]

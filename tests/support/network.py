@@ -1,0 +1,74 @@
+"""Ports, waiting, and the guard that keeps tests away from the outside network."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class OutsideNetwork(BaseException):
+    """A test tried to leave this machine.  Not an Exception, so that no retry rule swallows it."""
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+def wait_for(condition: Callable[[], T], timeout_s: float = 20.0, what: str = "") -> T:
+    """The first true answer of ``condition``.  Raises AssertionError after ``timeout_s`` seconds."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        found = condition()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise AssertionError(
+                f"Not within {timeout_s:g} s: {what or condition}; last: {found!r}"
+            )
+        time.sleep(0.02)
+
+
+def is_here(address: Any) -> bool:
+    """Whether a socket address is a unix socket or on the loopback."""
+    if not isinstance(address, tuple):
+        return True
+    host = str(address[0])
+    if host in ("localhost", ""):
+        return True
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def guard() -> Callable[[], None]:
+    """From now on a connection that leaves this machine raises OutsideNetwork.  -> the way back."""
+    connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
+
+    def check(address: Any) -> None:
+        if not is_here(address):
+            raise OutsideNetwork(f"A test tried to reach {address}.")
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        check(address)
+        connect(self, address)
+
+    def guarded_ex(self: socket.socket, address: Any) -> int:
+        check(address)
+        return connect_ex(self, address)
+
+    socket.socket.connect, socket.socket.connect_ex = guarded, guarded_ex  # type: ignore[method-assign]
+
+    def undo() -> None:
+        socket.socket.connect, socket.socket.connect_ex = connect, connect_ex  # type: ignore[method-assign]
+
+    return undo
