@@ -1,0 +1,325 @@
+<?php
+/**
+ * Settings, Relay.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector\Admin;
+
+use Relay_Connector\Gate;
+use Relay_Connector\Outbox;
+use Relay_Connector\Settings;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * One page: the connection, the test, what is sent, and the newest rows of the outbox.
+ */
+final class Settings_Page {
+
+	const SLUG = 'relay-connector';
+
+	/**
+	 * The settings.
+	 *
+	 * @var Settings
+	 */
+	private $settings;
+
+	/**
+	 * The outbox.
+	 *
+	 * @var Outbox
+	 */
+	private $outbox;
+
+	/**
+	 * The gate.
+	 *
+	 * @var Gate
+	 */
+	private $gate;
+
+	/**
+	 * The list.
+	 *
+	 * @var Outbox_List
+	 */
+	private $list;
+
+	/**
+	 * Takes what the page shows.
+	 *
+	 * @param Settings    $settings The settings.
+	 * @param Outbox      $outbox   The outbox.
+	 * @param Gate        $gate     The gate.
+	 * @param Outbox_List $rows     The list.
+	 */
+	public function __construct( Settings $settings, Outbox $outbox, Gate $gate, Outbox_List $rows ) {
+		$this->settings = $settings;
+		$this->outbox   = $outbox;
+		$this->gate     = $gate;
+		$this->list     = $rows;
+	}
+
+	/**
+	 * Hooks the page into the admin.
+	 */
+	public function add_hooks() {
+		add_action( 'admin_menu', array( $this, 'add_page' ) );
+		add_action( 'admin_enqueue_scripts', array( $this, 'add_styles' ) );
+		add_filter( 'option_page_capability_' . Settings::GROUP, array( __CLASS__, 'capability' ) );
+		add_filter( 'plugin_action_links_' . plugin_basename( RELAY_CONNECTOR_FILE ), array( $this, 'add_link' ) );
+	}
+
+	/**
+	 * Who may see and change the settings.
+	 *
+	 * @return string
+	 */
+	public static function capability() {
+		/**
+		 * Changes who may see and change the settings.
+		 *
+		 * @param string $capability By default manage_options.
+		 */
+		return (string) apply_filters( 'relay_connector_capability', 'manage_options' );
+	}
+
+	/**
+	 * The page's address.
+	 *
+	 * @return string
+	 */
+	public static function url() {
+		return admin_url( 'options-general.php?page=' . self::SLUG );
+	}
+
+	/**
+	 * Adds the page, with a red number when something waits for a person.
+	 */
+	public function add_page() {
+		$count = current_user_can( self::capability() ) ? $this->outbox->summary()->parked + ( $this->gate->pause() ? 1 : 0 ) : 0;
+		$title = __( 'Relay', 'relay-connector' );
+		$badge = $count ? ' <span class="awaiting-mod">' . number_format_i18n( $count ) . '</span>' : '';
+		add_options_page( $title, $title . $badge, self::capability(), self::SLUG, array( $this, 'render' ) );
+	}
+
+	/**
+	 * Adds the style sheet, on this page only.
+	 *
+	 * @param string $screen The screen.
+	 */
+	public function add_styles( $screen ) {
+		if ( 'settings_page_' . self::SLUG === $screen ) {
+			wp_enqueue_style( self::SLUG, plugins_url( 'assets/admin.css', RELAY_CONNECTOR_FILE ), array(), RELAY_CONNECTOR_VERSION );
+		}
+	}
+
+	/**
+	 * Adds a link to the list of plugins.
+	 *
+	 * @param string[] $links The links.
+	 * @return string[]
+	 */
+	public function add_link( $links ) {
+		array_unshift( $links, '<a href="' . esc_url( self::url() ) . '">' . esc_html__( 'Settings', 'relay-connector' ) . '</a>' );
+		return $links;
+	}
+
+	/**
+	 * The page.
+	 */
+	public function render() {
+		if ( ! current_user_can( self::capability() ) ) {
+			wp_die( esc_html__( 'You may not change these settings. Ask an administrator of this site.', 'relay-connector' ), 403 );
+		}
+		$result = get_transient( Actions::result_key() );
+		delete_transient( Actions::result_key() );
+		?>
+		<div class="wrap relay-connector">
+			<h1><?php esc_html_e( 'Relay', 'relay-connector' ); ?></h1>
+			<p class="relay-connector-lead"><?php esc_html_e( 'New comments are sent, signed, to your Relay gateway. Visitors never wait for it, and nothing leaves this site before the gateway address and the secret are saved.', 'relay-connector' ); ?></p>
+			<?php
+			if ( is_array( $result ) ) {
+				$this->render_result( $result );
+			}
+			?>
+			<form action="<?php echo esc_url( admin_url( 'options.php' ) ); ?>" method="post" autocomplete="off">
+				<?php settings_fields( Settings::GROUP ); ?>
+				<h2><?php esc_html_e( 'Connection', 'relay-connector' ); ?></h2>
+				<p><?php esc_html_e( 'Relay shows these three values on the page of your site, under "Connect your site".', 'relay-connector' ); ?></p>
+				<table class="form-table" role="presentation">
+					<?php
+					$this->render_endpoint();
+					$this->render_key_id();
+					$this->render_secret();
+					?>
+				</table>
+				<h2><?php esc_html_e( 'What is sent', 'relay-connector' ); ?></h2>
+				<table class="form-table" role="presentation">
+					<?php
+					$this->render_comments();
+					$this->render_retention();
+					?>
+				</table>
+				<?php submit_button( __( 'Save settings', 'relay-connector' ) ); ?>
+			</form>
+			<?php
+			$this->render_test();
+			$this->list->render();
+			?>
+		</div>
+		<?php
+	}
+
+	/**
+	 * What the last button did.
+	 *
+	 * @param array $result With passed and text.
+	 */
+	private function render_result( array $result ) {
+		?>
+		<div id="relay-connector-result" class="notice inline <?php echo esc_attr( $result['passed'] ? 'notice-success' : 'notice-error' ); ?>" role="status">
+			<p><strong><?php echo esc_html( $result['title'] ); ?></strong> <?php echo esc_html( $result['text'] ); ?></p>
+		</div>
+		<?php
+	}
+
+	/**
+	 * The address field.
+	 */
+	private function render_endpoint() {
+		$fixed = $this->settings->fixed_by( Settings::ENDPOINT );
+		?>
+		<tr>
+			<th scope="row"><label for="<?php echo esc_attr( Settings::ENDPOINT ); ?>"><?php esc_html_e( 'Gateway address', 'relay-connector' ); ?></label></th>
+			<td>
+				<input type="text" inputmode="url" class="regular-text code" id="<?php echo esc_attr( Settings::ENDPOINT ); ?>" name="<?php echo esc_attr( Settings::ENDPOINT ); ?>" value="<?php echo esc_attr( $this->settings->endpoint() ); ?>" placeholder="https://relay.example.com/webhooks/wp/my-site" aria-describedby="relay-connector-endpoint-help" <?php disabled( '' !== $fixed ); ?>>
+				<p class="description" id="relay-connector-endpoint-help">
+					<?php
+					'' === $fixed
+						? esc_html_e( 'Begins with https://. If you enter only the host, /webhooks/wp is added.', 'relay-connector' )
+						: $this->render_fixed( $fixed );
+					?>
+				</p>
+			</td>
+		</tr>
+		<?php
+	}
+
+	/**
+	 * The key id field.
+	 */
+	private function render_key_id() {
+		$fixed = $this->settings->fixed_by( Settings::KEY_ID );
+		?>
+		<tr>
+			<th scope="row"><label for="<?php echo esc_attr( Settings::KEY_ID ); ?>"><?php esc_html_e( 'Key id', 'relay-connector' ); ?></label></th>
+			<td>
+				<input type="text" class="regular-text code" id="<?php echo esc_attr( Settings::KEY_ID ); ?>" name="<?php echo esc_attr( Settings::KEY_ID ); ?>" value="<?php echo esc_attr( $this->settings->key_id() ); ?>" autocapitalize="none" spellcheck="false" aria-describedby="relay-connector-key-id-help" <?php disabled( '' !== $fixed ); ?>>
+				<p class="description" id="relay-connector-key-id-help">
+					<?php
+					'' === $fixed
+						? esc_html_e( 'Tells the gateway which key signs. Without it the gateway tries every key of the site.', 'relay-connector' )
+						: $this->render_fixed( $fixed );
+					?>
+				</p>
+			</td>
+		</tr>
+		<?php
+	}
+
+	/**
+	 * The secret field: always empty, whatever is saved.
+	 */
+	private function render_secret() {
+		$fixed       = $this->settings->fixed_by( Settings::SECRET );
+		$fingerprint = $this->settings->fingerprint();
+		?>
+		<tr>
+			<th scope="row"><label for="<?php echo esc_attr( Settings::SECRET ); ?>"><?php esc_html_e( 'Secret', 'relay-connector' ); ?></label></th>
+			<td>
+				<input type="password" class="regular-text code" id="<?php echo esc_attr( Settings::SECRET ); ?>" name="<?php echo esc_attr( Settings::SECRET ); ?>" value="" autocomplete="new-password" placeholder="<?php echo esc_attr( '' === $fingerprint ? '' : __( 'Saved. Leave empty to keep it.', 'relay-connector' ) ); ?>" aria-describedby="relay-connector-secret-help" <?php disabled( '' !== $fixed ); ?>>
+				<?php if ( '' !== $fingerprint ) : ?>
+					<p>
+						<?php esc_html_e( 'Fingerprint of the secret in use:', 'relay-connector' ); ?>
+						<code><?php echo esc_html( $fingerprint ); ?></code>
+					</p>
+				<?php endif; ?>
+				<p class="description" id="relay-connector-secret-help">
+					<?php
+					'' === $fixed
+						? esc_html_e( 'Never shown again once saved; compare the fingerprint with the one in Relay. Safer still: set RELAY_CONNECTOR_SECRET in wp-config.php, which also wins over this field.', 'relay-connector' )
+						: $this->render_fixed( $fixed );
+					?>
+				</p>
+			</td>
+		</tr>
+		<?php
+	}
+
+	/**
+	 * Which comments are sent.
+	 */
+	private function render_comments() {
+		?>
+		<tr>
+			<th scope="row"><?php esc_html_e( 'Comments', 'relay-connector' ); ?></th>
+			<td>
+				<p><?php esc_html_e( 'Each comment is sent once, when it is approved: at once or by a moderator. Spam and trash are never sent.', 'relay-connector' ); ?></p>
+				<p>
+					<label for="<?php echo esc_attr( Settings::SEND_HELD ); ?>">
+						<input type="checkbox" id="<?php echo esc_attr( Settings::SEND_HELD ); ?>" name="<?php echo esc_attr( Settings::SEND_HELD ); ?>" value="1" <?php checked( $this->settings->sends_held() ); ?>>
+						<?php esc_html_e( 'Also send comments that are held for moderation, as soon as they are written', 'relay-connector' ); ?>
+					</label>
+				</p>
+			</td>
+		</tr>
+		<?php
+	}
+
+	/**
+	 * How long finished rows are kept.
+	 */
+	private function render_retention() {
+		?>
+		<tr>
+			<th scope="row"><label for="<?php echo esc_attr( Settings::RETENTION_DAYS ); ?>"><?php esc_html_e( 'Keep the list for', 'relay-connector' ); ?></label></th>
+			<td>
+				<input type="number" min="1" max="365" class="small-text" id="<?php echo esc_attr( Settings::RETENTION_DAYS ); ?>" name="<?php echo esc_attr( Settings::RETENTION_DAYS ); ?>" value="<?php echo esc_attr( $this->settings->retention_days() ); ?>">
+				<?php esc_html_e( 'days', 'relay-connector' ); ?>
+				<p class="description"><?php esc_html_e( 'What a comment says is removed from the list as soon as it is sent; the line itself after this time. What is not sent yet is never removed.', 'relay-connector' ); ?></p>
+			</td>
+		</tr>
+		<?php
+	}
+
+	/**
+	 * The test button.
+	 */
+	private function render_test() {
+		?>
+		<h2><?php esc_html_e( 'Test', 'relay-connector' ); ?></h2>
+		<form action="<?php echo esc_url( admin_url( 'admin-post.php' ) ); ?>" method="post">
+			<input type="hidden" name="action" value="<?php echo esc_attr( Actions::TEST ); ?>">
+			<?php wp_nonce_field( Actions::TEST ); ?>
+			<p>
+				<button type="submit" class="button" id="relay-connector-test" aria-describedby="relay-connector-test-help"><?php esc_html_e( 'Send a test event', 'relay-connector' ); ?></button>
+			</p>
+			<p class="description" id="relay-connector-test-help"><?php esc_html_e( 'Uses the saved settings, holds no personal data, and says in plain words if something is wrong.', 'relay-connector' ); ?></p>
+		</form>
+		<?php
+	}
+
+	/**
+	 * Says that a field is set elsewhere.
+	 *
+	 * @param string $name The constant or variable.
+	 */
+	private function render_fixed( $name ) {
+		/* translators: %s: name of a constant. */
+		echo esc_html( sprintf( __( 'Set by %s in wp-config.php or the server\'s environment; it is changed there.', 'relay-connector' ), $name ) );
+	}
+}

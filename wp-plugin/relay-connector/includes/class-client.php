@@ -1,0 +1,91 @@
+<?php
+/**
+ * One signed request.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * Posts one body to the gateway. Everything that can go wrong comes back as an Answer, nothing is thrown.
+ */
+final class Client {
+
+	/**
+	 * The settings.
+	 *
+	 * @var Settings
+	 */
+	private $settings;
+
+	/**
+	 * Needs the address, the key id and the secret.
+	 *
+	 * @param Settings $settings The settings.
+	 */
+	public function __construct( Settings $settings ) {
+		$this->settings = $settings;
+	}
+
+	/**
+	 * Signs and sends. The timestamp is made anew for each attempt; id and body are not.
+	 *
+	 * @param string $event_id  The event id.
+	 * @param string $body      The JSON text.
+	 * @param int    $timeout_s Longest time for the whole request.
+	 * @return Answer
+	 */
+	public function post( $event_id, $body, $timeout_s ) {
+		$address = new Address( $this->settings->endpoint() );
+		$problem = $address->problem_of_form();
+		if ( '' !== $problem ) {
+			return Answer::not_sent( Answer::ADDRESS, $problem );
+		}
+		$ips = $address->resolve();
+		if ( ! $ips ) {
+			return Answer::not_sent( Answer::NAME_NOT_FOUND, $address->host() );
+		}
+		$internal = $address->internal_ip( $ips );
+		if ( '' !== $internal ) {
+			return Answer::not_sent( Answer::INTERNAL_ADDRESS, $internal );
+		}
+
+		$timestamp = (string) time();
+		$headers   = array(
+			'Content-Type'   => 'application/json',
+			'Accept'         => 'application/json',
+			'X-WP-Timestamp' => $timestamp,
+			'X-Event-Id'     => $event_id,
+			'X-WP-Signature' => Signer::sign( $this->settings->secret(), $timestamp, $body ),
+		);
+		if ( '' !== $this->settings->key_id() ) {
+			$headers['X-WP-Key-Id'] = $this->settings->key_id();
+		}
+
+		add_filter( 'http_request_host_is_external', array( $address, 'allow_host' ), 10, 2 );
+		add_filter( 'http_allowed_safe_ports', array( $address, 'allow_port' ), 10, 2 );
+		$started  = microtime( true );
+		$response = wp_safe_remote_post(
+			$this->settings->endpoint(),
+			array(
+				'timeout'             => $timeout_s,
+				'redirection'         => 0,
+				'sslverify'           => true,
+				'limit_response_size' => 65536,
+				'user-agent'          => 'Relay-Connector/' . RELAY_CONNECTOR_VERSION . '; ' . home_url(),
+				'headers'             => $headers,
+				'body'                => $body,
+			)
+		);
+		$took_ms  = (int) round( 1000 * ( microtime( true ) - $started ) );
+		remove_filter( 'http_request_host_is_external', array( $address, 'allow_host' ), 10 );
+		remove_filter( 'http_allowed_safe_ports', array( $address, 'allow_port' ), 10 );
+
+		return is_wp_error( $response )
+			? Answer::failed( $response, $took_ms, $timeout_s )
+			: Answer::received( $response, $took_ms, time() );
+	}
+}

@@ -1,0 +1,113 @@
+<?php
+/**
+ * "Send a test event".
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * Sends one signed event without personal data at once and says in plain words what came of it.
+ */
+final class Connection_Test {
+
+	const TIMEOUT_S = 10;
+
+	/**
+	 * The settings.
+	 *
+	 * @var Settings
+	 */
+	private $settings;
+
+	/**
+	 * The client.
+	 *
+	 * @var Client
+	 */
+	private $client;
+
+	/**
+	 * The gate.
+	 *
+	 * @var Gate
+	 */
+	private $gate;
+
+	/**
+	 * The diagnosis.
+	 *
+	 * @var Diagnosis
+	 */
+	private $diagnosis;
+
+	/**
+	 * Takes what a test needs.
+	 *
+	 * @param Settings  $settings  The settings.
+	 * @param Client    $client    The client.
+	 * @param Gate      $gate      The gate.
+	 * @param Diagnosis $diagnosis The diagnosis.
+	 */
+	public function __construct( Settings $settings, Client $client, Gate $gate, Diagnosis $diagnosis ) {
+		$this->settings  = $settings;
+		$this->client    = $client;
+		$this->gate      = $gate;
+		$this->diagnosis = $diagnosis;
+	}
+
+	/**
+	 * Sends the test event. If it is accepted, paused sending is taken up again.
+	 *
+	 * @return array With passed (bool), text, event_id.
+	 */
+	public function run() {
+		$missing = $this->missing();
+		if ( '' !== $missing ) {
+			return self::result( false, $missing, '' );
+		}
+		$event_id = 'wp-test-' . wp_generate_uuid4();
+		$body     = Envelope::encode( 'relay.test', $event_id, array( 'message' => __( 'Test event from Relay Connector', 'relay-connector' ) ) );
+		$answer   = $this->client->post( $event_id, $body, self::TIMEOUT_S );
+		$passed   = Diagnosis::ACCEPTED === $this->diagnosis->kind( $answer );
+		if ( $passed ) {
+			$this->gate->open();
+			$this->settings->remember_connected();
+		}
+		return self::result( $passed, $this->diagnosis->sentence( $answer ), $event_id );
+	}
+
+	/**
+	 * What is not set yet.
+	 *
+	 * @return string A sentence, or ''.
+	 */
+	private function missing() {
+		if ( '' === $this->settings->endpoint() ) {
+			return __( 'No test event was sent: the gateway address is missing. Copy it from the page of your site in Relay and save it first.', 'relay-connector' );
+		}
+		if ( '' === $this->settings->secret() ) {
+			return __( 'No test event was sent: the secret is missing. Relay shows it once, when the key is made. Enter it and save first.', 'relay-connector' );
+		}
+		return '';
+	}
+
+	/**
+	 * The result in its shape.
+	 *
+	 * @param bool   $passed   Whether it was accepted.
+	 * @param string $text     The explanation.
+	 * @param string $event_id The event id, '' when nothing was sent.
+	 * @return array
+	 */
+	private static function result( $passed, $text, $event_id ) {
+		return array(
+			'passed'   => $passed,
+			'text'     => $text,
+			'event_id' => $event_id,
+		);
+	}
+}

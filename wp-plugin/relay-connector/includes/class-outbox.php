@@ -1,0 +1,193 @@
+<?php
+/**
+ * The rows that wait to be sent.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * One row is one event. A row is waiting, sent, parked (a person must look) or withdrawn (its object is gone or spam).
+ */
+final class Outbox {
+
+	const WAITING   = 'waiting';
+	const SENT      = 'sent';
+	const PARKED    = 'parked';
+	const WITHDRAWN = 'withdrawn';
+
+	/**
+	 * Longer than the longest request, so that only a runner that died loses its claim.
+	 */
+	const CLAIM_S = 90;
+
+	/**
+	 * Whether this request has noted an event down.
+	 *
+	 * @var bool
+	 */
+	private $has_new = false;
+
+	/**
+	 * Notes an event down: one statement, and all that happens while a visitor waits. The event id is fixed here, so
+	 * every later attempt carries the same one. An event noted before stays as it is, unless it had been withdrawn.
+	 *
+	 * @param string $type       The event type.
+	 * @param int    $object_id  The object that the event is about.
+	 * @param string $dedupe_key The same key is noted only once.
+	 */
+	public function add( $type, $object_id, $dedupe_key ) {
+		global $wpdb;
+		$now = time();
+		$sql = "INSERT INTO {$wpdb->relay_connector_outbox} (event_id, dedupe_key, event_type, object_id, state, created_at, due_at)
+			VALUES (%s, %s, %s, %d, 'waiting', %d, %d)
+			ON DUPLICATE KEY UPDATE due_at = IF(state = 'withdrawn', VALUES(due_at), due_at), state = IF(state = 'withdrawn', 'waiting', state)";
+		// phpcs:ignore WordPress.DB -- our own table; the query is prepared right here.
+		$done = $wpdb->query( $wpdb->prepare( $sql, 'wp-' . wp_generate_uuid4(), $dedupe_key, $type, $object_id, $now, $now ) );
+		if ( false === $done ) {
+			Trouble::note( $type . ' ' . $object_id . ': ' . $wpdb->last_error );
+			return;
+		}
+		$this->has_new = true;
+	}
+
+	/**
+	 * Whether this request has noted an event down.
+	 *
+	 * @return bool
+	 */
+	public function has_new() {
+		return $this->has_new;
+	}
+
+	/**
+	 * Claims the row that has been due longest. The attempt is counted before it is made: a row whose sending kills PHP
+	 * is counted too and comes back later and later instead of at once.
+	 *
+	 * @param string   $runner Token of the claiming runner.
+	 * @param int|null $id     Only this row, due or not.
+	 * @return object|null
+	 */
+	public function claim( $runner, $id = null ) {
+		global $wpdb;
+		$now = time();
+		if ( null === $id ) {
+			$claimed = $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET claimed_by = %s, claimed_until = %d, attempts = attempts + 1 WHERE state = 'waiting' AND due_at <= %d AND claimed_until <= %d ORDER BY due_at, id LIMIT 1", $runner, $now + self::CLAIM_S, $now, $now ) );
+		} else {
+			$claimed = $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET claimed_by = %s, claimed_until = %d, attempts = attempts + 1 WHERE state = 'waiting' AND id = %d AND claimed_until <= %d", $runner, $now + self::CLAIM_S, $id, $now ) );
+		}
+		if ( ! $claimed ) {
+			return null;
+		}
+		return $wpdb->get_row( $wpdb->prepare( "SELECT * FROM {$wpdb->relay_connector_outbox} WHERE state = 'waiting' AND claimed_by = %s", $runner ) );
+	}
+
+	/**
+	 * Keeps the body that is about to be sent, so that every later attempt sends the very same bytes.
+	 *
+	 * @param object $row  A claimed row.
+	 * @param string $body The JSON text.
+	 * @return bool False when the claim was lost or the body could not be kept.
+	 */
+	public function freeze( $row, $body ) {
+		global $wpdb;
+		return 1 === $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET body = %s WHERE id = %d AND claimed_by = %s", $body, $row->id, $row->claimed_by ) );
+	}
+
+	/**
+	 * Writes down how an attempt ended and gives the claim back. Does nothing if another runner has taken over.
+	 *
+	 * @param object  $row     A claimed row.
+	 * @param Verdict $verdict What the answer means.
+	 */
+	public function settle( $row, Verdict $verdict ) {
+		global $wpdb;
+		$now      = time();
+		$finished = self::WAITING === $verdict->state ? 0 : $now;
+		// A finished event needs no body any more: what is not kept cannot leak.
+		$body = in_array( $verdict->state, array( self::SENT, self::WITHDRAWN ), true ) ? '' : (string) $row->body;
+		$wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = %s, due_at = %d, finished_at = %d, last_status = %d, last_answer = %s, body = NULLIF(%s, ''), claimed_by = '', claimed_until = 0 WHERE id = %d AND claimed_by = %s", $verdict->state, $now + $verdict->wait_s, $finished, $verdict->status, $verdict->sentence, $body, $row->id, $row->claimed_by ) );
+	}
+
+	/**
+	 * Gives a claim back without an attempt having been made.
+	 *
+	 * @param object $row A claimed row.
+	 */
+	public function release( $row ) {
+		global $wpdb;
+		$wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET attempts = attempts - 1, claimed_by = '', claimed_until = 0 WHERE id = %d AND claimed_by = %s", $row->id, $row->claimed_by ) );
+	}
+
+	/**
+	 * Puts a parked or waiting row at the head of the queue, with its event id and its body as they are.
+	 *
+	 * @param int $id The row.
+	 * @return bool Whether there was such a row.
+	 */
+	public function retry( $id ) {
+		global $wpdb;
+		return (bool) $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET attempts = IF(state = 'parked', 0, attempts), state = 'waiting', due_at = 0, finished_at = 0 WHERE id = %d AND state IN ('waiting', 'parked')", $id ) );
+	}
+
+	/**
+	 * Deletes a parked row: a person has decided that it need not be sent.
+	 *
+	 * @param int $id The row.
+	 * @return bool Whether there was such a row.
+	 */
+	public function delete_parked( $id ) {
+		global $wpdb;
+		return (bool) $wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->relay_connector_outbox} WHERE id = %d AND state = 'parked'", $id ) );
+	}
+
+	/**
+	 * One row.
+	 *
+	 * @param int $id The row.
+	 * @return object|null
+	 */
+	public function find( $id ) {
+		global $wpdb;
+		return $wpdb->get_row( $wpdb->prepare( "SELECT * FROM {$wpdb->relay_connector_outbox} WHERE id = %d", $id ) );
+	}
+
+	/**
+	 * The newest rows, without their bodies.
+	 *
+	 * @param int $limit At most so many.
+	 * @return object[]
+	 */
+	public function newest( $limit ) {
+		global $wpdb;
+		return (array) $wpdb->get_results( $wpdb->prepare( "SELECT id, event_id, event_type, object_id, state, attempts, created_at, due_at, claimed_until, finished_at, last_status, last_answer FROM {$wpdb->relay_connector_outbox} ORDER BY id DESC LIMIT %d", $limit ) );
+	}
+
+	/**
+	 * What an admin has to know at a glance.
+	 *
+	 * @return object With waiting, parked (counts) and oldest_at (unix seconds of the oldest waiting row, 0 for none).
+	 */
+	public function summary() {
+		global $wpdb;
+		$row = $wpdb->get_row( "SELECT SUM(state = 'waiting') AS waiting, SUM(state = 'parked') AS parked, MIN(IF(state = 'waiting', created_at, NULL)) AS oldest_at FROM {$wpdb->relay_connector_outbox} WHERE state IN ('waiting', 'parked')" );
+		return (object) array(
+			'waiting'   => $row ? (int) $row->waiting : 0,
+			'parked'    => $row ? (int) $row->parked : 0,
+			'oldest_at' => $row ? (int) $row->oldest_at : 0,
+		);
+	}
+
+	/**
+	 * Deletes rows that were finished before a moment. Waiting and parked rows stay, however old they are.
+	 *
+	 * @param int $before Unix seconds.
+	 */
+	public function purge( $before ) {
+		global $wpdb;
+		$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->relay_connector_outbox} WHERE state IN ('sent', 'withdrawn') AND finished_at < %d", $before ) );
+	}
+}

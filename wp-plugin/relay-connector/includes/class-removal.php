@@ -1,0 +1,65 @@
+<?php
+/**
+ * Leaves no trace.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * Deletes options, table, cron events and the mark on sent comments.
+ */
+final class Removal {
+
+	const OPTIONS = array(
+		Settings::ENDPOINT,
+		Settings::KEY_ID,
+		Settings::SECRET,
+		Settings::SEND_HELD,
+		Settings::RETENTION_DAYS,
+		Settings::CONNECTED_AT,
+		Schema::OPTION,
+		Runner_Lock::OPTION,
+		Gate::OPTION,
+		Trouble::OPTION,
+	);
+
+	/**
+	 * Every site of a network, or the only one.
+	 */
+	public function run() {
+		if ( ! is_multisite() ) {
+			$this->clean_site();
+			return;
+		}
+		$ids = get_sites(
+			array(
+				'fields' => 'ids',
+				'number' => 0,
+			)
+		);
+		foreach ( $ids as $id ) {
+			switch_to_blog( $id );
+			$this->clean_site();
+			restore_current_blog();
+		}
+	}
+
+	/**
+	 * One site.
+	 */
+	private function clean_site() {
+		global $wpdb;
+		Schema::name_table();
+		$wpdb->query( "DROP TABLE IF EXISTS {$wpdb->relay_connector_outbox}" );
+		foreach ( self::OPTIONS as $option ) {
+			delete_option( $option );
+		}
+		$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->options} WHERE option_name LIKE %s OR option_name LIKE %s", $wpdb->esc_like( '_transient_relay_connector_' ) . '%', $wpdb->esc_like( '_transient_timeout_relay_connector_' ) . '%' ) );
+		delete_metadata( 'comment', 0, Events\Comments::META_KEY, '', true );
+		Schedule::clear();
+	}
+}

@@ -1,0 +1,236 @@
+<?php
+/**
+ * Sends what is due.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * One bounded run: claim a row, build its body once, send, write down how it ended, next row.
+ */
+final class Runner {
+
+	const LONGEST_RUN_S   = 20;
+	const MOST_ROWS       = 200;
+	const TIMEOUT_S       = 15;
+	const FAILURES_IN_ROW = 2;
+
+	/**
+	 * The settings.
+	 *
+	 * @var Settings
+	 */
+	private $settings;
+
+	/**
+	 * The outbox.
+	 *
+	 * @var Outbox
+	 */
+	private $outbox;
+
+	/**
+	 * The gate.
+	 *
+	 * @var Gate
+	 */
+	private $gate;
+
+	/**
+	 * The client.
+	 *
+	 * @var Client
+	 */
+	private $client;
+
+	/**
+	 * The event sources.
+	 *
+	 * @var Events\Event_Source[]
+	 */
+	private $sources;
+
+	/**
+	 * Takes what a run needs.
+	 *
+	 * @param Settings              $settings The settings.
+	 * @param Outbox                $outbox   The outbox.
+	 * @param Gate                  $gate     The gate.
+	 * @param Client                $client   The client.
+	 * @param Events\Event_Source[] $sources  The event sources.
+	 */
+	public function __construct( Settings $settings, Outbox $outbox, Gate $gate, Client $client, array $sources ) {
+		$this->settings = $settings;
+		$this->outbox   = $outbox;
+		$this->gate     = $gate;
+		$this->client   = $client;
+		$this->sources  = $sources;
+	}
+
+	/**
+	 * Sends due rows until there are none, the time is up, the gate closes or the gateway fails twice in a row.
+	 *
+	 * @param int $timeout_s Longest time for one request.
+	 * @param int $most_rows At most so many rows.
+	 * @return int|null How many rows were dealt with; null when another runner is at work.
+	 */
+	public function run( $timeout_s = self::TIMEOUT_S, $most_rows = self::MOST_ROWS ) {
+		return $this->with_lock(
+			function ( Runner_Lock $lock ) use ( $timeout_s, $most_rows ) {
+				$stop_at  = microtime( true ) + self::LONGEST_RUN_S;
+				$failures = 0;
+				$done     = 0;
+				while ( $done < $most_rows && $failures < self::FAILURES_IN_ROW && $this->gate->is_open() ) {
+					// A request may use up its whole timeout: it is shortened so that the run still ends in time.
+					$left = (int) floor( $stop_at - microtime( true ) );
+					$row  = $left >= 1 && $lock->renew() ? $this->outbox->claim( wp_generate_uuid4() ) : null;
+					if ( ! $row ) {
+						break;
+					}
+					$verdict  = $this->send( $row, min( $timeout_s, $left ) );
+					$failures = Outbox::WAITING === $verdict->state ? $failures + 1 : 0;
+					++$done;
+				}
+				return $done;
+			}
+		);
+	}
+
+	/**
+	 * Sends one row now, due or not: a person has asked for it. A pause or a wait does not stop a person.
+	 *
+	 * @param int $id The row.
+	 * @return Verdict|null Null when another runner is at work or the row is not waiting.
+	 */
+	public function run_one( $id ) {
+		return $this->with_lock(
+			function () use ( $id ) {
+				$row = $this->outbox->claim( wp_generate_uuid4(), $id );
+				return $row ? $this->send( $row, self::TIMEOUT_S ) : null;
+			}
+		);
+	}
+
+	/**
+	 * How an admin would call the object of a row, with personal fields masked.
+	 *
+	 * @param object $row A row.
+	 * @return array With label and url.
+	 */
+	public function describe( $row ) {
+		$source = $this->source_of( $row->event_type );
+		return $source ? $source->describe( (int) $row->object_id ) : array(
+			'label' => (string) $row->object_id,
+			'url'   => '',
+		);
+	}
+
+	/**
+	 * Does something while no other runner can.
+	 *
+	 * @param callable $what Is given the lock.
+	 * @return mixed Null when nothing may be sent or another runner is at work.
+	 */
+	private function with_lock( callable $what ) {
+		if ( ! $this->settings->is_configured() ) {
+			return null;
+		}
+		$lock = new Runner_Lock();
+		if ( ! $lock->take() ) {
+			return null;
+		}
+		try {
+			return $what( $lock );
+		} finally {
+			$lock->release();
+		}
+	}
+
+	/**
+	 * Sends one claimed row and writes down how it ended.
+	 *
+	 * @param object $row       A claimed row.
+	 * @param int    $timeout_s Longest time for the request.
+	 * @return Verdict
+	 */
+	private function send( $row, $timeout_s ) {
+		$source  = $this->source_of( $row->event_type );
+		$verdict = $this->prepare( $row, $source );
+		if ( null === $verdict ) {
+			$answer    = $this->client->post( $row->event_id, $row->body, $timeout_s );
+			$diagnosis = new Diagnosis( $this->settings );
+			$verdict   = Verdict::of( $answer, $diagnosis->kind( $answer ), $diagnosis->sentence( $answer ), (int) $row->attempts, wp_rand( 0, 1000 ) / 1000 );
+			$this->gate->observe( $verdict );
+		}
+		if ( Outbox::SENT === $verdict->state ) {
+			$source->remember_sent( (int) $row->object_id, $row->event_id );
+			$this->settings->remember_connected();
+		}
+		$this->outbox->settle( $row, $verdict );
+		return $verdict;
+	}
+
+	/**
+	 * Asks the event source whether the event still stands, and builds its body if that was not done before.
+	 *
+	 * @param object                   $row    A claimed row; gets its body.
+	 * @param Events\Event_Source|null $source Its event source.
+	 * @return Verdict|null Null when the row is ready to be sent.
+	 */
+	private function prepare( $row, $source ) {
+		if ( ! $source ) {
+			/* translators: %s: an event type such as comment.created. */
+			return Verdict::parked( 0, sprintf( __( 'No part of this plugin knows events of the type %s; probably an older version is running. Update the plugin, then choose "Try again".', 'relay-connector' ), $row->event_type ) );
+		}
+		try {
+			$data = $source->data( $row->event_type, (int) $row->object_id, $row->event_id );
+			if ( '' !== (string) $row->body ) {
+				return null;
+			}
+			/**
+			 * Changes the fields of an event before it is sent for the first time.
+			 *
+			 * @param array  $data      The fields.
+			 * @param string $type      The event type.
+			 * @param int    $object_id The object that the event is about.
+			 */
+			$data      = (array) apply_filters( 'relay_connector_event_data', $data, $row->event_type, (int) $row->object_id );
+			$row->body = Envelope::encode( $row->event_type, $row->event_id, $data );
+		} catch ( Events\Withdrawn $reason ) {
+			return Verdict::withdrawn( $reason->getMessage() );
+		} catch ( \Throwable $fault ) {
+			/* translators: %s: technical detail. */
+			return Verdict::parked( 0, sprintf( __( 'The event could not be put together on this site: %s. Most likely another plugin is at fault: switch off the last one you added or updated, then choose "Try again".', 'relay-connector' ), $fault->getMessage() ) );
+		}
+		if ( '' === $row->body ) {
+			return Verdict::parked( 0, __( 'The event could not be written as JSON on this site: a field holds something that is neither text nor number. If another plugin changes the event\'s fields, switch that off, then choose "Try again".', 'relay-connector' ) );
+		}
+		if ( ! $this->outbox->freeze( $row, $row->body ) ) {
+			// Unkept, the next attempt might send other bytes under the same id; so nothing is sent this time.
+			$verdict           = new Verdict();
+			$verdict->wait_s   = Verdict::FIRST_WAIT_S;
+			$verdict->sentence = __( 'The event was not sent, because this site\'s database did not keep its text. It is tried again by itself; if it lasts, ask your host whether the database is full or read-only.', 'relay-connector' );
+			return $verdict;
+		}
+		return null;
+	}
+
+	/**
+	 * The event source of a type.
+	 *
+	 * @param string $type The event type.
+	 * @return Events\Event_Source|null
+	 */
+	private function source_of( $type ) {
+		foreach ( $this->sources as $source ) {
+			if ( in_array( $type, $source->types(), true ) ) {
+				return $source;
+			}
+		}
+		return null;
+	}
+}

@@ -1,0 +1,85 @@
+<?php
+/**
+ * The outbox table.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * Makes and upgrades the table. Activation hooks do not run on updates, so the version is looked at on each load.
+ */
+final class Schema {
+
+	const VERSION = 1;
+	const OPTION  = 'relay_connector_schema';
+	const TABLE   = 'relay_connector_outbox';
+
+	/**
+	 * Names the table to the database class, which then follows switch_to_blog() and the deletion of a site by itself.
+	 */
+	public function add_hooks() {
+		self::name_table();
+		add_action( 'plugins_loaded', array( $this, 'upgrade' ) );
+	}
+
+	/**
+	 * Installs when the table is missing or older than this code.
+	 */
+	public function upgrade() {
+		if ( (int) get_option( self::OPTION, 0 ) < self::VERSION ) {
+			self::install();
+		}
+	}
+
+	/**
+	 * Makes the table and the options. Times are unix seconds: they mean the same in every time zone setting.
+	 */
+	public static function install() {
+		global $wpdb;
+		self::name_table();
+		require_once ABSPATH . 'wp-admin/includes/upgrade.php';
+		dbDelta(
+			"CREATE TABLE {$wpdb->relay_connector_outbox} (
+  id bigint(20) unsigned NOT NULL AUTO_INCREMENT,
+  event_id varchar(128) NOT NULL,
+  dedupe_key varchar(191) NOT NULL,
+  event_type varchar(64) NOT NULL,
+  object_id bigint(20) unsigned NOT NULL DEFAULT 0,
+  body longtext NULL,
+  state varchar(16) NOT NULL DEFAULT 'waiting',
+  attempts int(10) unsigned NOT NULL DEFAULT 0,
+  created_at bigint(20) unsigned NOT NULL DEFAULT 0,
+  due_at bigint(20) unsigned NOT NULL DEFAULT 0,
+  claimed_by varchar(64) NOT NULL DEFAULT '',
+  claimed_until bigint(20) unsigned NOT NULL DEFAULT 0,
+  finished_at bigint(20) unsigned NOT NULL DEFAULT 0,
+  last_status smallint(5) unsigned NOT NULL DEFAULT 0,
+  last_answer text NULL,
+  PRIMARY KEY  (id),
+  UNIQUE KEY event_id (event_id),
+  UNIQUE KEY dedupe_key (dedupe_key),
+  KEY state_due (state,due_at),
+  KEY state_finished (state,finished_at)
+) {$wpdb->get_charset_collate()};"
+		);
+		// Made first without autoload: the secret is not to be read on every page of the site.
+		add_option( Settings::SECRET, array(), '', 'no' );
+		add_option( Runner_Lock::OPTION, '', '', 'no' );
+		update_option( self::OPTION, self::VERSION );
+	}
+
+	/**
+	 * Tells $wpdb the table's name, once.
+	 */
+	public static function name_table() {
+		global $wpdb;
+		if ( ! in_array( self::TABLE, $wpdb->tables, true ) ) {
+			$wpdb->tables[] = self::TABLE;
+		}
+		$wpdb->{self::TABLE} = $wpdb->get_blog_prefix() . self::TABLE;
+	}
+}

@@ -1,0 +1,309 @@
+<?php
+/**
+ * Where events go and how they are signed.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * Reads each connection setting from wp-config.php, else from the environment, else from the options.
+ */
+final class Settings {
+
+	const GROUP          = 'relay_connector';
+	const ENDPOINT       = 'relay_connector_endpoint';
+	const KEY_ID         = 'relay_connector_key_id';
+	const SECRET         = 'relay_connector_secret';
+	const SEND_HELD      = 'relay_connector_send_held';
+	const RETENTION_DAYS = 'relay_connector_retention_days';
+	const CONNECTED_AT   = 'relay_connector_connected_at';
+
+	const CONSTANTS = array(
+		self::ENDPOINT => 'RELAY_CONNECTOR_ENDPOINT',
+		self::KEY_ID   => 'RELAY_CONNECTOR_KEY_ID',
+		self::SECRET   => 'RELAY_CONNECTOR_SECRET',
+	);
+
+	const DEFAULT_PATH        = '/webhooks/wp';
+	const SHORTEST_SECRET     = 32;
+	const SAMPLE_SECRETS      = array( 'replace_me', 'replaceme', 'change_me', 'changeme', 'secret', 'shared_secret' );
+	const DEFAULT_RETENTION_D = 30;
+
+	/**
+	 * Registers the options with the functions that clean them.
+	 */
+	public function add_hooks() {
+		add_action( 'admin_init', array( $this, 'register' ) );
+	}
+
+	/**
+	 * Declares each option. The core calls the cleaning function twice when an option is new, so each can bear that.
+	 */
+	public function register() {
+		$options = array(
+			self::ENDPOINT       => array( 'string', 'clean_endpoint' ),
+			self::KEY_ID         => array( 'string', 'clean_key_id' ),
+			self::SECRET         => array( 'array', 'clean_secret' ),
+			self::SEND_HELD      => array( 'boolean', 'clean_send_held' ),
+			self::RETENTION_DAYS => array( 'integer', 'clean_retention_days' ),
+		);
+		foreach ( $options as $option => $how ) {
+			register_setting(
+				self::GROUP,
+				$option,
+				array(
+					'type'              => $how[0],
+					'sanitize_callback' => array( $this, $how[1] ),
+					'show_in_rest'      => false,
+				)
+			);
+		}
+	}
+
+	/**
+	 * The full address that events are posted to, or ''.
+	 *
+	 * @return string
+	 */
+	public function endpoint() {
+		return trim( (string) $this->value( self::ENDPOINT ) );
+	}
+
+	/**
+	 * The id of the signing key, or '' when the gateway shall try every key it has.
+	 *
+	 * @return string
+	 */
+	public function key_id() {
+		return trim( (string) $this->value( self::KEY_ID ) );
+	}
+
+	/**
+	 * The signing secret, or ''. Only the signer and the fingerprint may ask for it.
+	 *
+	 * @return string
+	 */
+	public function secret() {
+		$value = $this->value( self::SECRET );
+		return trim( is_array( $value ) ? (string) reset( $value ) : (string) $value );
+	}
+
+	/**
+	 * The first 8 hex digits of the secret's SHA-256: enough to compare with the gateway, useless to sign with.
+	 *
+	 * @return string '' when there is no secret.
+	 */
+	public function fingerprint() {
+		return '' === $this->secret() ? '' : substr( hash( 'sha256', $this->secret() ), 0, 8 );
+	}
+
+	/**
+	 * Changes whenever the address, key id or secret does, from wherever they come.
+	 *
+	 * @return string
+	 */
+	public function connection_hash() {
+		return hash( 'sha256', $this->endpoint() . "\n" . $this->key_id() . "\n" . $this->secret() );
+	}
+
+	/**
+	 * Whether comments that wait for moderation are sent too.
+	 *
+	 * @return bool
+	 */
+	public function sends_held() {
+		return (bool) get_option( self::SEND_HELD, false );
+	}
+
+	/**
+	 * How many days the rows of finished events are kept.
+	 *
+	 * @return int
+	 */
+	public function retention_days() {
+		return (int) get_option( self::RETENTION_DAYS, self::DEFAULT_RETENTION_D );
+	}
+
+	/**
+	 * Whether there is an address to send to and a secret to sign with.
+	 *
+	 * @return bool
+	 */
+	public function is_configured() {
+		return '' !== $this->endpoint() && '' !== $this->secret();
+	}
+
+	/**
+	 * Whether events are noted down: from the first complete setup on, so that a setting lost later loses no event.
+	 *
+	 * @return bool
+	 */
+	public function collects_events() {
+		return (bool) get_option( self::CONNECTED_AT, 0 ) || $this->is_configured();
+	}
+
+	/**
+	 * Remembers that the connection has once been complete.
+	 */
+	public function remember_connected() {
+		if ( ! get_option( self::CONNECTED_AT, 0 ) ) {
+			update_option( self::CONNECTED_AT, time() );
+		}
+	}
+
+	/**
+	 * The name of the constant or environment variable that sets an option, or '' when the option itself counts.
+	 *
+	 * @param string $option One of the keys of CONSTANTS.
+	 * @return string
+	 */
+	public function fixed_by( $option ) {
+		return null === $this->fixed_value( $option ) ? '' : self::CONSTANTS[ $option ];
+	}
+
+	/**
+	 * Cleans an address that was typed in; a bare host gets the gateway's usual path.
+	 *
+	 * @param mixed $value What was typed.
+	 * @return string
+	 */
+	public function clean_endpoint( $value ) {
+		$old = (string) get_option( self::ENDPOINT, '' );
+		if ( null === $value ) {
+			return $old;
+		}
+		$value = trim( sanitize_text_field( (string) $value ) );
+		if ( '' === $value ) {
+			return '';
+		}
+		if ( ! preg_match( '#^[a-z][a-z0-9+.-]*://#i', $value ) ) {
+			$value = 'https://' . $value;
+		}
+		$url  = esc_url_raw( $value, array( 'http', 'https' ) );
+		$path = (string) wp_parse_url( $url, PHP_URL_PATH );
+		if ( '' === $path || '/' === $path ) {
+			$url = untrailingslashit( $url ) . self::DEFAULT_PATH;
+		}
+		$problem = ( new Address( $url ) )->problem_of_form();
+		if ( '' !== $problem ) {
+			$this->complain( self::ENDPOINT, $problem . ' ' . __( 'The gateway address was not changed.', 'relay-connector' ) );
+			return $old;
+		}
+		return $url;
+	}
+
+	/**
+	 * Cleans a key id.
+	 *
+	 * @param mixed $value What was typed.
+	 * @return string
+	 */
+	public function clean_key_id( $value ) {
+		$old = (string) get_option( self::KEY_ID, '' );
+		if ( null === $value ) {
+			return $old;
+		}
+		$value = trim( sanitize_text_field( (string) $value ) );
+		if ( ! preg_match( '/^[A-Za-z0-9._:-]{0,128}$/', $value ) ) {
+			$this->complain( self::KEY_ID, __( 'A key id has only letters, digits and the characters . _ : - in it. The key id was not changed: copy it again from the page of your site in Relay.', 'relay-connector' ) );
+			return $old;
+		}
+		return $value;
+	}
+
+	/**
+	 * Keeps the saved secret when nothing was typed. It is kept in an array because wp-admin/options.php shows every
+	 * plain option to whoever opens it, but only the words "SERIALIZED DATA" for an array.
+	 *
+	 * @param mixed $value What was typed, or the array that an earlier call made of it.
+	 * @return array
+	 */
+	public function clean_secret( $value ) {
+		if ( is_array( $value ) ) {
+			return $value;
+		}
+		$old   = get_option( self::SECRET, array() );
+		$old   = is_array( $old ) ? $old : array( (string) $old );
+		$value = trim( (string) $value );
+		if ( '' === $value ) {
+			return $old;
+		}
+		if ( preg_match( '/[^\x21-\x7e]/', $value ) ) {
+			$this->complain( self::SECRET, __( 'The secret has a space, a line break or an unusual character inside. The secret was not changed: copy it again, in one piece.', 'relay-connector' ) );
+			return $old;
+		}
+		if ( in_array( strtolower( $value ), self::SAMPLE_SECRETS, true ) ) {
+			$this->complain( self::SECRET, __( 'That secret is a sample from a manual, and the gateway refuses it. The secret was not changed: copy the one that Relay showed when it made the key.', 'relay-connector' ) );
+			return $old;
+		}
+		if ( strlen( $value ) < self::SHORTEST_SECRET ) {
+			/* translators: %d: number of characters. */
+			$this->complain( self::SECRET, sprintf( __( 'The secret was saved, but it is shorter than %d characters. Relay makes longer ones: check that all of it was copied, then send a test event.', 'relay-connector' ), self::SHORTEST_SECRET ), 'warning' );
+		}
+		return array( $value );
+	}
+
+	/**
+	 * Cleans the tick for held comments.
+	 *
+	 * @param mixed $value What was sent.
+	 * @return int
+	 */
+	public function clean_send_held( $value ) {
+		return empty( $value ) ? 0 : 1;
+	}
+
+	/**
+	 * Cleans the number of days.
+	 *
+	 * @param mixed $value What was typed.
+	 * @return int
+	 */
+	public function clean_retention_days( $value ) {
+		$days = (int) $value;
+		return $days < 1 || $days > 365 ? self::DEFAULT_RETENTION_D : $days;
+	}
+
+	/**
+	 * A setting from the first place that has it.
+	 *
+	 * @param string $option One of the keys of CONSTANTS.
+	 * @return mixed
+	 */
+	private function value( $option ) {
+		$fixed = $this->fixed_value( $option );
+		return null === $fixed ? get_option( $option, '' ) : $fixed;
+	}
+
+	/**
+	 * A setting as wp-config.php or the environment gives it.
+	 *
+	 * @param string $option One of the keys of CONSTANTS.
+	 * @return string|null Null when neither has it.
+	 */
+	private function fixed_value( $option ) {
+		$name = self::CONSTANTS[ $option ];
+		if ( defined( $name ) && '' !== (string) constant( $name ) ) {
+			return (string) constant( $name );
+		}
+		$value = getenv( $name );
+		return false === $value || '' === $value ? null : $value;
+	}
+
+	/**
+	 * Tells the admin what is wrong with a field.
+	 *
+	 * @param string $option  The option.
+	 * @param string $message The sentence.
+	 * @param string $type    Either error or warning.
+	 */
+	private function complain( $option, $message, $type = 'error' ) {
+		if ( function_exists( 'add_settings_error' ) ) {
+			add_settings_error( $option, $option . '_refused', $message, $type );
+		}
+	}
+}

@@ -1,0 +1,8 @@
+<?php
+/**
+ * Nothing to see here.
+ *
+ * @package Relay_Connector
+ */
+
+defined( 'ABSPATH' ) || exit;

@@ -1,0 +1,14 @@
+<?php
+/**
+ * Removes everything that the plugin has made, on every site of a network.
+ *
+ * @package Relay_Connector
+ */
+
+defined( 'ABSPATH' ) || exit;
+defined( 'WP_UNINSTALL_PLUGIN' ) || exit;
+
+require_once __DIR__ . '/includes/class-autoloader.php';
+\Relay_Connector\Autoloader::register( __DIR__ . '/includes' );
+
+( new \Relay_Connector\Removal() )->run();
