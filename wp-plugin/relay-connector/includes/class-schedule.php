@@ -47,6 +47,13 @@ final class Schedule {
 	private $runner;
 
 	/**
+	 * Whether this request has had its run.
+	 *
+	 * @var bool
+	 */
+	private $has_run = false;
+
+	/**
 	 * Takes what it wakes.
 	 *
 	 * @param Settings $settings The settings.
@@ -102,10 +109,13 @@ final class Schedule {
 	}
 
 	/**
-	 * One run by WP-Cron.
+	 * One run by WP-Cron. Both of its events are often due in the same request: one run has then done all that can be.
 	 */
 	public function run() {
-		$this->runner->run();
+		if ( ! $this->has_run ) {
+			$this->has_run = true;
+			$this->runner->run();
+		}
 	}
 
 	/**

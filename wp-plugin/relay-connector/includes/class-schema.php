@@ -36,7 +36,7 @@ final class Schema {
 	}
 
 	/**
-	 * Makes the table and the options. Times are unix seconds: they mean the same in every time zone setting.
+	 * Makes the table. Times are unix seconds: they mean the same in every time zone setting.
 	 */
 	public static function install() {
 		global $wpdb;
@@ -66,9 +66,6 @@ final class Schema {
   KEY state_finished (state,finished_at)
 ) {$wpdb->get_charset_collate()};"
 		);
-		// Made first without autoload: the secret is not to be read on every page of the site.
-		add_option( Settings::SECRET, array(), '', 'no' );
-		add_option( Runner_Lock::OPTION, '', '', 'no' );
 		update_option( self::OPTION, self::VERSION );
 	}
 

@@ -44,6 +44,8 @@ final class Settings {
 	 * Declares each option. The core calls the cleaning function twice when an option is new, so each can bear that.
 	 */
 	public function register() {
+		// Made before it is first saved, without autoload: the secret is not to be read on every page of the site.
+		add_option( self::SECRET, array(), '', 'no' );
 		$options = array(
 			self::ENDPOINT       => array( 'string', 'clean_endpoint' ),
 			self::KEY_ID         => array( 'string', 'clean_key_id' ),

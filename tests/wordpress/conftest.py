@@ -1,0 +1,65 @@
+"""One WordPress for all tests here, cleaned before each."""
+
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from tests.wordpress.connector import Connector
+from tests.wordpress.site import WordPressSite
+from tests.wordpress.sink import Sink
+
+
+@pytest.fixture(scope="session")
+def gateway_server() -> Iterator[Sink]:
+    """A gateway in small, on a port of its own."""
+    sink = Sink()
+    yield sink
+    sink.close()
+
+
+@pytest.fixture(scope="session")
+def wordpress_server(gateway_server: Sink) -> Iterator[WordPressSite]:
+    """A running WordPress with the plugin active."""
+    with WordPressSite(constants={"RELAY_CONNECTOR_ALLOW_HOST": f"127.0.0.1:{gateway_server.port}"}) as site:
+        yield site
+
+
+@pytest.fixture
+def gateway(gateway_server: Sink) -> Sink:
+    """The gateway, having heard nothing yet."""
+    gateway_server.reset()
+    return gateway_server
+
+
+@pytest.fixture
+def site(wordpress_server: WordPressSite, gateway: Sink) -> WordPressSite:
+    """The site, with the plugin as freshly activated."""
+    Connector(wordpress_server).reset({"RELAY_CONNECTOR_ALLOW_HOST": f"127.0.0.1:{gateway.port}"})
+    return wordpress_server
+
+
+@pytest.fixture
+def connector(site: WordPressSite) -> Connector:
+    """The plugin, not set up."""
+    return Connector(site)
+
+
+@pytest.fixture
+def connected(connector: Connector, gateway: Sink) -> Connector:
+    """The plugin, set up for the gateway."""
+    connector.connect(gateway)
+    return connector
+
+
+@pytest.fixture(scope="session")
+def admin_session(wordpress_server: WordPressSite) -> Iterator[requests.Session]:
+    """Logged in once for all tests."""
+    with wordpress_server.login() as session:
+        yield session
+
+
+@pytest.fixture
+def admin(admin_session: requests.Session, site: WordPressSite) -> requests.Session:
+    """An administrator of the site."""
+    return admin_session

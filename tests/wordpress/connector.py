@@ -1,0 +1,128 @@
+"""The plugin on a site, as the tests handle it."""
+
+import html
+import re
+
+import requests
+
+from tests.wordpress.site import WordPressSite, php_literal
+from tests.wordpress.sink import KEY_ID, SECRET, Sink
+
+PAGE = "/wp-admin/options-general.php?page=relay-connector"
+
+
+class Connector:
+    """Options, rows, the clock and the buttons of Relay Connector on one site."""
+
+    def __init__(self, site: WordPressSite):
+        self.site = site
+
+    def reset(self, constants: dict) -> None:
+        """As freshly activated: no setting, no row, no comment, no cron event, nobody logged in is asked again."""
+        self.site.set_constants(constants)
+        self.site.php(
+            "require_once WP_PLUGIN_DIR . '/relay-connector/includes/class-removal.php';"
+            "global $wpdb;"
+            "foreach ( \\Relay_Connector\\Removal::OPTIONS as $option ) {"
+            " if ( 'relay_connector_schema' !== $option ) { delete_option( $option ); } }"
+            "$wpdb->query( 'TRUNCATE wp_relay_connector_outbox' );"
+            "$wpdb->query( 'TRUNCATE wp_comments' ); $wpdb->query( 'TRUNCATE wp_commentmeta' );"
+            "$wpdb->query( \"DELETE FROM wp_options WHERE option_name LIKE '%transient%relay_connector%'\" );"
+            "\\Relay_Connector\\Schedule::clear(); update_option( 'comment_moderation', 0 ); wp_cache_flush();"
+        )
+
+    def connect(self, gateway: Sink, *, secret: str = SECRET, key_id: str = KEY_ID, endpoint: str = "") -> None:
+        """Set address, key id and secret as saved options."""
+        values = {
+            "relay_connector_endpoint": endpoint or gateway.url,
+            "relay_connector_key_id": key_id,
+            "relay_connector_secret": [secret],
+        }
+        self.site.php("".join(f"update_option( {php_literal(k)}, {php_literal(v)} );" for k, v in values.items()))
+
+    def rows(self) -> list[dict]:
+        """The outbox, oldest first."""
+        return self.site.php_json("$GLOBALS['wpdb']->get_results( 'SELECT * FROM wp_relay_connector_outbox ORDER BY id' )")
+
+    def row(self) -> dict:
+        """The only row."""
+        rows = self.rows()
+        assert len(rows) == 1, rows
+        return rows[0]
+
+    def pass_time(self, seconds: int) -> None:
+        """Move every moment that the plugin has written down into the past."""
+        self.site.php(
+            f"global $wpdb; $s = {int(seconds)};"
+            "$wpdb->query( \"UPDATE wp_relay_connector_outbox SET due_at = GREATEST( 0, CAST(due_at AS SIGNED) - $s ),"
+            " claimed_until = GREATEST( 0, CAST(claimed_until AS SIGNED) - $s ), created_at = created_at - $s,"
+            " finished_at = GREATEST( 0, CAST(finished_at AS SIGNED) - $s )\" );"
+            "$g = get_option( 'relay_connector_gate' );"
+            "if ( $g ) { $g['until'] -= $s; $g['since'] -= $s; update_option( 'relay_connector_gate', $g ); }"
+            "$r = $wpdb->get_var( \"SELECT option_value FROM wp_options WHERE option_name = 'relay_connector_runner'\" );"
+            "if ( $r ) { $wpdb->query( $wpdb->prepare( \"UPDATE wp_options SET option_value = %s"
+            " WHERE option_name = 'relay_connector_runner'\", ( (int) $r - $s ) . ' past' ) ); }"
+        )
+
+    # -- wp-admin
+
+    def page(self, admin: requests.Session, path: str = PAGE) -> str:
+        """The HTML of an admin page."""
+        answer = admin.get(self.site.url + path, timeout=60)
+        assert answer.status_code == 200, answer.status_code
+        return answer.text
+
+    def save(self, admin: requests.Session, **fields: str) -> str:
+        """Fill in the settings form and save; returns the page that follows."""
+        page = self.page(admin)
+        data = {name: value for name, value in _fields(_form(page, "options.php")) if name}
+        data |= {f"relay_connector_{name}": value for name, value in fields.items()}
+        return admin.post(f"{self.site.url}/wp-admin/options.php", data=data, timeout=60).text
+
+    def press(self, admin: requests.Session, action: str) -> str:
+        """Press a button of the page by the action that it posts; returns what the page then says about it."""
+        return self.result(self.click(admin, action))
+
+    def click(self, admin: requests.Session, action: str) -> str:
+        """The same, for the whole page that follows."""
+        form = next(one for one in _forms(self.page(admin)) if f'value="{action}"' in one)
+        return admin.post(f"{self.site.url}/wp-admin/admin-post.php", data=dict(_fields(form)), timeout=60).text
+
+    def test_event(self, admin: requests.Session) -> str:
+        """Press "Send a test event"; returns the sentence."""
+        return self.press(admin, "relay_connector_test")
+
+    @staticmethod
+    def result(page: str) -> str:
+        """What the page says about the last button."""
+        found = re.search(r'id="relay-connector-result".*?<p>(.*?)</p>', page, re.S)
+        assert found, text_of(page)[:1500]
+        return text_of(found[1])
+
+
+def text_of(markup: str) -> str:
+    """What a person reads."""
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", markup))).strip()
+
+
+def notices(markup: str) -> list[str]:
+    """The plugin's notices on an admin page."""
+    return [text_of(one) for one in re.findall(r'<div class="notice[^"]*relay-connector-notice">(.*?)</div>', markup, re.S)]
+
+
+def _forms(markup: str) -> list[str]:
+    return re.findall(r"<form.*?</form>", markup, re.S)
+
+
+def _form(markup: str, action: str) -> str:
+    return next(one for one in _forms(markup) if re.search(rf'action="[^"]*{re.escape(action)}"', one))
+
+
+def _fields(form: str):
+    for tag in re.findall(r"<input[^>]*>", form):
+        found = re.findall(r"""([a-z-]+)=("[^"]*"|'[^']*')""", tag)
+        attributes = {name: html.unescape(value[1:-1]) for name, value in found}
+        unticked = attributes.get("type") == "checkbox" and "checked" not in attributes
+        if "disabled" in attributes or attributes.get("type") == "submit" or unticked:
+            continue
+        yield attributes.get("name", ""), attributes.get("value", "")

@@ -1,0 +1,63 @@
+"""Child processes that never outlive the tests."""
+
+import atexit
+import os
+import signal
+import socket
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+
+
+class StartupFailed(RuntimeError):
+    """A server did not come up; the message holds the end of its log."""
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def listens(port: int) -> bool:
+    """Whether something accepts connections there."""
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
+class Daemon:
+    """One server in a process group of its own, so that its workers end with it."""
+
+    def __init__(self, command: list[str], log: Path, env: dict[str, str] | None = None):
+        self.log = log
+        with log.open("ab") as out:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+                env={**os.environ, **(env or {})},
+            )
+        atexit.register(self.kill)
+
+    def wait_until(self, ready, what: str, timeout_s: float = 30) -> None:
+        """Wait for a condition; fail at once when the process ends first."""
+        end = time.monotonic() + timeout_s
+        while not ready():
+            if self.process.poll() is not None or time.monotonic() > end:
+                tail = self.log.read_text(errors="replace")[-2000:]
+                self.kill()
+                raise StartupFailed(f"{what} did not come up. The end of {self.log}:\n{tail}")
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(0.02)
+
+    def kill(self) -> None:
+        """End the whole group, at once and for certain."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        atexit.unregister(self.kill)

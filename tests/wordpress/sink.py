@@ -1,0 +1,142 @@
+"""A gateway's front door in small: verifies real signatures over the raw bytes and answers as it is told."""
+
+import base64
+import hashlib
+import hmac
+import json
+import threading
+import time
+from dataclasses import dataclass, field
+from email.utils import formatdate
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+SECRET = "lab_secret-0123456789-abcdefghijklmnopqrstuvwxyz"
+KEY_ID = "key_lab.1"
+
+
+@dataclass
+class Answer:
+    """What the sink says next.  ``hold`` keeps the caller waiting until it is set; ``date_offset_s`` shifts its clock."""
+
+    status: int = 202
+    body: str = '{"status":"accepted"}'
+    headers: dict[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
+    date_offset_s: int = 0
+    hold: threading.Event | None = None
+
+
+@dataclass(frozen=True)
+class Received:
+    """One request."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    verified: bool
+
+    @property
+    def json(self) -> dict:
+        return json.loads(self.body)
+
+    @property
+    def event_id(self) -> str:
+        return self.headers.get("x-event-id", "")
+
+
+class Sink:
+    """Listens on a free port of 127.0.0.1 from the moment it is made."""
+
+    def __init__(self, secret: str = SECRET, port: int = 0):
+        self.secret = secret
+        self.received: list[Received] = []
+        self.connections = 0
+        self._changed = threading.Condition()
+        self._script: list[Answer] = []
+        self._always: Answer | None = None
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
+        self._server.daemon_threads = True
+        self.port = self._server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}/webhooks/wp/lab"
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def close(self) -> None:
+        """Stop listening: from now on connections are refused."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def reset(self) -> None:
+        """Forget everything; verify and accept again."""
+        with self._changed:
+            self.received, self.connections, self._script, self._always = [], 0, [], None
+
+    def answer(self, *answers: Answer) -> None:
+        """The next answers, in this order; after them the usual one."""
+        self._script.extend(answers)
+
+    def always(self, answer: Answer) -> None:
+        """The answer to everything from now on."""
+        self._always = answer
+
+    def wait_for(self, count: int, timeout_s: float = 30) -> list[Received]:
+        """Wait until so many requests have come in."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.received) >= count, timeout_s), (
+                f"{len(self.received)} of {count} requests came"
+            )
+            return list(self.received)
+
+    def _verify(self, headers, body: bytes) -> bool:
+        stamp = headers.get("x-wp-timestamp", "")
+        if not (stamp.isascii() and stamp.isdigit()) or abs(time.time() - int(stamp)) > 300:
+            return False
+        digest = hmac.new(self.secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).digest()
+        return hmac.compare_digest(base64.b64encode(digest), headers.get("x-wp-signature", "").encode())
+
+    def _take(self, request: Received) -> Answer:
+        with self._changed:
+            self.received.append(request)
+            self._changed.notify_all()
+            if self._script:
+                return self._script.pop(0)
+            if self._always:
+                return self._always
+            earlier = [one for one in self.received[:-1] if one.verified and one.event_id == request.event_id]
+        if not request.verified:
+            return Answer(401, '{"error":"unauthorized"}')
+        return Answer(200, '{"status":"duplicate"}') if earlier else Answer()
+
+    def _handler(self):
+        sink = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def setup(self):
+                super().setup()
+                sink.connections += 1
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers.get("content-length", 0)))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                answer = sink._take(Received(self.path, headers, body, sink._verify(headers, body)))
+                if answer.hold:
+                    answer.hold.wait(60)
+                payload = answer.body.encode()
+                self.send_response_only(answer.status)
+                self.send_header("Date", formatdate(time.time() + answer.date_offset_s, usegmt=True))
+                self.send_header("Content-Type", answer.content_type)
+                self.send_header("Content-Length", str(len(payload)))
+                self.send_header("Connection", "close")
+                for name, value in answer.headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                try:
+                    self.wfile.write(payload)
+                except OSError:
+                    pass  # the caller was killed: that is what some tests do
+
+            def log_message(self, *_):
+                pass
+
+        return Handler

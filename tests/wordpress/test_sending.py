@@ -1,0 +1,278 @@
+"""What each answer of the gateway does to the outbox.  Nothing is lost, nothing is sent under another id."""
+
+import threading
+import time
+from email.utils import formatdate
+
+import pytest
+
+from tests.wordpress.connector import notices
+from tests.wordpress.sink import Answer, Sink
+
+
+def test_an_event_survives_the_gateway_being_away_and_keeps_its_id(site, connector):
+    gateway = Sink()
+    port = gateway.port
+    site.set_constants({"RELAY_CONNECTOR_ALLOW_HOST": f"127.0.0.1:{port}"})
+    connector.connect(gateway)
+    gateway.close()
+    site.post_comment("Jane", "jane@example.org", "Into the dark")
+    site.run_cron()
+    before = connector.row()
+    assert before["state"] == "waiting" and before["attempts"] == "1" and before["body"]
+    assert "connection was refused" in before["last_answer"]
+    gateway = Sink(port=port)
+    try:
+        site.run_cron()
+        assert gateway.connections == 0, "the wait after a failure is kept"
+        connector.pass_time(120)
+        site.run_cron()
+        [request] = gateway.received
+        assert request.verified
+        assert request.event_id == before["event_id"]
+        assert request.body.decode() == before["body"]
+    finally:
+        gateway.close()
+    after = connector.row()
+    assert after["state"] == "sent" and after["body"] is None
+
+
+def test_waits_grow_with_each_failure_up_to_about_an_hour(site, gateway, connected):
+    gateway.always(Answer(503, '{"error":"unavailable"}'))
+    site.post_comment("Jane", "jane@example.org", "Patience")
+    waits = []
+    for _ in range(9):
+        site.run_cron()
+        waits.append(int(connected.row()["due_at"]) - int(time.time()))
+        connected.pass_time(5000)
+    for expected, wait in zip([60, 120, 240, 480, 960, 1920, 3600, 3600, 3600], waits, strict=True):
+        assert expected * 0.8 - 5 <= wait <= expected * 1.2 + 1, waits
+    assert len({request.event_id for request in gateway.received}) == 1
+    assert len({request.body for request in gateway.received}) == 1
+    assert len({request.headers["x-wp-timestamp"] for request in gateway.received}) >= 1
+
+
+def test_after_two_weeks_of_failures_an_event_is_parked_and_not_dropped(site, gateway, connected, admin):
+    gateway.answer(Answer(500, "{}"))
+    site.post_comment("Jane", "jane@example.org", "Two weeks")
+    site.php("$GLOBALS['wpdb']->query( 'UPDATE wp_relay_connector_outbox SET attempts = 339' );")
+    site.run_cron()
+    row = connected.row()
+    assert row["state"] == "parked" and row["body"]
+    assert "two weeks" in row["last_answer"]
+    assert connected.press(admin, "relay_connector_send_row").startswith("Sent.")
+    assert gateway.received[0].event_id == gateway.received[1].event_id
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 409])
+def test_an_event_that_the_gateway_has_is_done(site, gateway, connected, status):
+    gateway.answer(Answer(status, '{"status":"duplicate"}'))
+    site.post_comment("Jane", "jane@example.org", "Known")
+    site.run_cron()
+    assert connected.row()["state"] == "sent"
+
+
+@pytest.mark.parametrize("status", [400, 413, 415, 422])
+def test_an_event_that_the_gateway_refuses_is_parked_with_its_reason_and_the_next_one_is_sent(
+    site, gateway, connected, admin, status
+):
+    gateway.answer(Answer(status, '{"error":"invalid_event","detail":{"data.author":["Too long."]}}'))
+    site.post_comment("Jane", "jane@example.org", "Refused")
+    site.post_comment("Jane", "jane@example.org", "Taken")
+    site.run_cron()
+    refused, taken = connected.rows()
+    assert (refused["state"], taken["state"]) == ("parked", "sent")
+    assert str(status) in refused["last_answer"] and "kept" in refused["last_answer"]
+    if status != 413:
+        assert "invalid_event, data.author: Too long." in refused["last_answer"]
+    [notice] = notices(connected.page(admin, "/wp-admin/index.php"))
+    assert "1 event was not accepted" in notice
+    assert connected.press(admin, "relay_connector_delete_row").startswith("Deleted.")
+    assert len(connected.rows()) == 1
+
+
+def test_a_wrong_key_pauses_everything_and_tells_the_admin(site, gateway, connected, admin):
+    connected.connect(gateway, secret="another-secret-of-more-than-32-characters")
+    site.post_comment("Jane", "jane@example.org", "One")
+    site.post_comment("Jane", "jane@example.org", "Two")
+    site.run_cron()
+    site.run_cron()
+    assert len(gateway.received) == 1, "the second event is not even tried"
+    assert {row["state"] for row in connected.rows()} == {"waiting"}
+    [notice] = notices(connected.page(admin, "/wp-admin/index.php"))
+    assert "sending is paused" in notice and "does not accept the signature (401)" in notice
+    assert "2 events wait here; nothing is lost" in notice
+    assert '<span class="awaiting-mod">1</span>' in connected.page(admin)
+
+    connected.connect(gateway)
+    site.run_cron()
+    assert [row["state"] for row in connected.rows()] == ["sent", "sent"]
+    assert notices(connected.page(admin)) == []
+
+
+def test_a_pause_ends_by_itself_when_the_hourly_try_is_accepted(site, gateway, connected):
+    gateway.answer(Answer(403, '{"error":"address_not_allowed"}'))
+    site.post_comment("Jane", "jane@example.org", "One")
+    site.post_comment("Jane", "jane@example.org", "Two")
+    site.run_cron()
+    connected.pass_time(3700)
+    site.run_cron()
+    assert [row["state"] for row in connected.rows()] == ["sent", "sent"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (Answer(403, '{"error":"address_not_allowed"}'), "Add the outgoing address of this web server"),
+        (Answer(410, "{}"), "gone for good"),
+        (Answer(404, "<html>Not Found</html>", content_type="text/html"), "not a Relay gateway"),
+        (Answer(200, "<html>Welcome</html>", content_type="text/html"), "not a Relay gateway"),
+        (Answer(301, "", {"Location": "https://elsewhere.example/"}), "https://elsewhere.example/"),
+    ],
+    ids=["not allowed", "gone", "not found", "a web page that says 200", "redirect"],
+)
+def test_an_answer_that_concerns_all_events_pauses_all_and_loses_none(site, gateway, connected, admin, answer, says):
+    gateway.always(answer)
+    site.post_comment("Jane", "jane@example.org", "One")
+    site.post_comment("Jane", "jane@example.org", "Two")
+    site.run_cron()
+    assert len(gateway.received) == 1
+    assert {row["state"] for row in connected.rows()} == {"waiting"}
+    [notice] = notices(connected.page(admin))
+    assert says in notice
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_retry_after_is_honoured_for_all_events(site, gateway, connected, form):
+    value = "7200" if form == "seconds" else formatdate(time.time() + 7200, usegmt=True)
+    gateway.answer(Answer(429, '{"error":"rate_limited"}', {"Retry-After": value}))
+    site.post_comment("Jane", "jane@example.org", "One")
+    site.post_comment("Jane", "jane@example.org", "Two")
+    site.run_cron()
+    assert len(gateway.received) == 1
+    connected.pass_time(7000)
+    site.run_cron()
+    assert len(gateway.received) == 1
+    connected.pass_time(201)
+    site.run_cron()
+    assert [row["state"] for row in connected.rows()] == ["sent", "sent"]
+
+
+def test_a_run_ends_early_when_the_gateway_fails_twice_in_a_row(site, gateway, connected):
+    gateway.always(Answer(502, "{}"))
+    for number in range(5):
+        site.post_comment("Jane", "jane@example.org", f"Number {number}")
+    site.run_cron()
+    assert len(gateway.received) == 2
+
+
+def test_killed_in_the_middle_nothing_is_lost_and_the_id_stays(site, gateway, connected):
+    gate = threading.Event()
+    gateway.answer(Answer(hold=gate))
+    site.post_comment("Jane", "jane@example.org", "Interrupted")
+    failures = []
+
+    def cron():
+        try:
+            site.run_cron()
+        except Exception as failure:  # the server is killed under it
+            failures.append(failure)
+
+    runner = threading.Thread(target=cron)
+    runner.start()
+    gateway.wait_for(1)
+    site.kill_server()
+    gate.set()
+    runner.join()
+    assert failures
+    site.start_server()
+    site.run_cron()
+    assert len(gateway.received) == 1, "the claim still stands"
+    connected.pass_time(100)
+    site.run_cron()
+    first, second = gateway.received
+    assert (first.event_id, first.body) == (second.event_id, second.body)
+    assert second.verified
+    assert connected.row()["state"] == "sent"
+
+
+def test_only_one_runner_sends_at_a_time(site, gateway, connected):
+    gate = threading.Event()
+    gateway.answer(Answer(hold=gate))
+    site.post_comment("Jane", "jane@example.org", "One")
+    site.post_comment("Jane", "jane@example.org", "Two")
+    runner = threading.Thread(target=site.run_cron)
+    runner.start()
+    gateway.wait_for(1)
+    site.run_cron()
+    assert len(gateway.received) == 1
+    gate.set()
+    runner.join()
+    assert [row["state"] for row in connected.rows()] == ["sent", "sent"]
+    assert len({request.event_id for request in gateway.received}) == 2
+
+
+def test_where_the_server_can_answer_first_a_comment_is_sent_in_the_same_request(site, gateway, connected):
+    """A stand-in for PHP's finish function; test_fpm.py has the real one."""
+    plugin = site.add_mu_plugin("finish.php", "<?php function litespeed_finish_request() { return true; }")
+    try:
+        site.post_comment("Jane", "jane@example.org", "At once")
+    finally:
+        plugin.unlink()
+    assert [request.verified for request in gateway.received] == [True]
+
+
+def test_nothing_leaves_the_site_before_it_is_set_up(site, gateway, connector, admin):
+    site.post_comment("Jane", "jane@example.org", "Too early")
+    site.run_cron()
+    assert connector.rows() == [], "not even collected"
+    assert "the gateway address is missing" in connector.test_event(admin)
+    site.set_option("relay_connector_endpoint", gateway.url)
+    site.post_comment("Jane", "jane@example.org", "Still too early")
+    site.run_cron()
+    assert "the secret is missing" in connector.test_event(admin)
+    assert gateway.connections == 0
+
+
+def test_a_setting_that_is_lost_later_loses_no_event(site, gateway, connected, admin):
+    site.post_comment("Jane", "jane@example.org", "Before")
+    site.run_cron()
+    site.php("delete_option( 'relay_connector_secret' );")
+    site.post_comment("Jane", "jane@example.org", "Meanwhile")
+    site.run_cron()
+    assert len(gateway.received) == 1
+    [notice] = notices(connected.page(admin))
+    assert "1 event waits here" in notice
+    connected.connect(gateway)
+    site.run_cron()
+    assert len(gateway.received) == 2
+
+
+def test_events_that_wait_long_are_announced(site, gateway, connected, admin):
+    site.post_comment("Jane", "jane@example.org", "Where is my cron")
+    connected.pass_time(7200)
+    [notice] = notices(connected.page(admin, "/wp-admin/plugins.php"))
+    assert "events are late" in notice and "WP-Cron" in notice
+
+
+def test_a_cron_event_is_due_after_a_comment(site, gateway, connected):
+    site.post_comment("Jane", "jane@example.org", "Soon")
+    now = time.time()
+    assert site.php_json("wp_next_scheduled( 'relay_connector_send_soon' )") <= now + 1
+    assert site.php_json("wp_get_schedule( 'relay_connector_send' )") == "relay_connector_minute"
+
+
+def test_the_command_sends_what_is_due(site, gateway, connected):
+    site.post_comment("Jane", "jane@example.org", "By crontab")
+    command = (
+        "class WP_CLI { public static function success( $t ) { echo \"Success: $t\"; }"
+        " public static function error( $t ) { echo \"Error: $t\"; } }"
+        "$s = new \\Relay_Connector\\Settings(); $o = new \\Relay_Connector\\Outbox();"
+        "$r = new \\Relay_Connector\\Runner( $s, $o, new \\Relay_Connector\\Gate( $s ), new \\Relay_Connector\\Client( $s ),"
+        " array( new \\Relay_Connector\\Events\\Comments( $s, $o ) ) );"
+        "( new \\Relay_Connector\\Cli( $s, $r ) )->send();"
+    )
+    assert site.php(command) == "Success: 1 event was dealt with."
+    assert gateway.received[0].verified
+    site.php("delete_option( 'relay_connector_endpoint' );")
+    assert site.php(command).startswith("Error: Nothing was sent: the gateway address")
