@@ -49,6 +49,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_destination_name")),
     )
     op.create_table(
+        "lease",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("holder", sa.String(length=64), nullable=False),
+        sa.Column("until", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_lease")),
+    )
+    op.create_table(
         "revision",
         sa.Column("subject", sa.String(length=32), nullable=False),
         sa.Column("number", BigId, server_default="0", nullable=False),
@@ -442,6 +449,7 @@ def downgrade() -> None:
     op.drop_table("user_account")
     op.drop_table("source")
     op.drop_table("revision")
+    op.drop_table("lease")
     op.drop_table("destination")
     with op.batch_alter_table("audit_entry", schema=None) as batch_op:
         batch_op.drop_index("ix_audit_entry_at")

@@ -1,0 +1,102 @@
+"""To whom: every kind of destination, found by looking into ``kinds/``."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from marshmallow import ValidationError, fields, missing
+
+from relay.destinations import kinds
+from relay.destinations.addresses import Network, check_url
+from relay.destinations.base import Kind
+from relay.errors import Invalid, Undeliverable
+
+
+def _find() -> dict[str, Kind]:
+    names = sorted(info.name for info in pkgutil.iter_modules(kinds.__path__))
+    found = (importlib.import_module(f"{kinds.__name__}.{name}").KIND for name in names)
+    return {kind.slug: kind for kind in found}
+
+
+KINDS: dict[str, Kind] = _find()
+MASK = "••••"
+
+
+def load_config(
+    kind: Kind,
+    values: Mapping[str, Any],
+    kept_secrets: Mapping[str, str],
+    allowed_networks: Iterable[Network] = (),
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Check settings as they come from a form or the command line.  -> (open ones, secrets).
+
+    An empty or masked secret keeps the old one.  Raises Invalid with the reasons per field.
+    """
+    hidden = {name for name, field in kind.schema.fields.items() if is_secret(field)}
+    given = {
+        name: value.strip() if isinstance(value, str) else value
+        for name, value in values.items()
+        if value not in (None, "")
+    }
+    for name in hidden:
+        if str(given.get(name, MASK)).startswith(MASK):
+            given.pop(name, None)
+            if name in kept_secrets:
+                given[name] = kept_secrets[name]
+    try:
+        loaded: dict[str, Any] = kind.schema.load(given)
+    except ValidationError as exc:
+        raise Invalid(
+            {name: _sentences(why) for name, why in exc.normalized_messages().items()}
+        ) from exc
+    reasons = {}
+    for name, field in kind.schema.fields.items():
+        if (
+            field.metadata.get("widget") == "url"
+            and loaded.get(name)
+            and not is_reference(loaded[name])
+        ):
+            try:
+                check_url(loaded[name], allowed_networks)
+            except Undeliverable as exc:
+                reasons[name] = [str(exc)]
+    if reasons:
+        raise Invalid(reasons)
+    secrets = {name: str(loaded.pop(name)) for name in hidden if loaded.get(name)}
+    return {name: value for name, value in loaded.items() if name not in hidden}, secrets
+
+
+def is_reference(value: str) -> bool:
+    return value.startswith(("env:", "file:", "vault:"))
+
+
+def is_secret(field: fields.Field) -> bool:  # type: ignore[type-arg]
+    return bool(field.metadata.get("secret"))
+
+
+def _sentences(why: Any) -> list[str]:
+    if isinstance(why, dict):
+        return [line for one in why.values() for line in _sentences(one)]
+    return [str(line) for line in why]
+
+
+def describe(kind: Kind) -> list[dict[str, Any]]:
+    """What a form needs to draw each field, in the schema's order."""
+    return [
+        {
+            "name": name,
+            "label": field.metadata.get("label", name.replace("_", " ").capitalize()),
+            "help": field.metadata.get("help", ""),
+            "placeholder": field.metadata.get("placeholder", ""),
+            "required": field.required,
+            "secret": is_secret(field),
+            "widget": field.metadata.get("widget", "text"),
+            "choices": field.metadata.get("choices", []),
+            "default": "" if field.load_default is missing else field.load_default,
+            "shown_if": field.metadata.get("shown_if", {}),
+        }
+        for name, field in kind.schema.fields.items()
+    ]

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from marshmallow import RAISE, Schema
 
 from relay import lifecycle
+from relay.destinations.reply import Reply, classify
 
 
 @dataclass(frozen=True)
@@ -52,34 +53,7 @@ class OutboundRequest:
     secrets: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Reply:
-    """What came back.
-
-    Either ``status`` is set (an HTTP answer), or ``error`` is: a stable code such as
-    ``dns_failed``, ``connection_refused``, ``timeout``, ``tls_failed``, ``blocked_address``,
-    ``connection_lost``, ``response_too_large`` with ``sentence`` for a person.
-    ``permanent`` marks an error that time will not mend (a blocked address, a broken URL).
-    ``body`` is cut at the size cap.
-    """
-
-    status: int | None = None
-    headers: tuple[tuple[str, str], ...] = ()
-    body: bytes = b""
-    elapsed_ms: float = 0.0
-    error: str | None = None
-    sentence: str = ""
-    permanent: bool = False
-
-    def header(self, name: str) -> str | None:
-        """The first header of that name, whatever its case."""
-        wanted = name.lower()
-        return next((value for key, value in self.headers if key.lower() == wanted), None)
-
-    @property
-    def text(self) -> str:
-        """The body as text that any database can hold (bad UTF-8 and NUL replaced)."""
-        return self.body.decode("utf-8", "replace").replace("\x00", "\ufffd")
+__all__ = ["ConfigSchema", "Kind", "Message", "OutboundRequest", "Reply", "classify"]
 
 
 class ConfigSchema(Schema):
@@ -103,6 +77,10 @@ class Kind:
     icon: ClassVar[str]  # a Tabler icon's name
     schema: ClassVar[ConfigSchema]
 
+    def templates(self, config: Mapping[str, Any], message: Message) -> dict[str, str]:
+        """Liquid sources to render before ``build``; they come back as ``message.rendered``."""
+        return {}
+
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:
         """The call for one message.  Raises Undeliverable where it cannot be built."""
         raise NotImplementedError
@@ -113,7 +91,7 @@ class Kind:
 
     def classify(self, reply: Reply) -> lifecycle.Signal:
         """What the answer means for the delivery: Accepted, Failed or Refused."""
-        raise NotImplementedError
+        return classify(reply)
 
     def summary(self, config: Mapping[str, Any]) -> str:
         """Where it goes, in a few words without secrets, for lists."""

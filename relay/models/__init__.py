@@ -5,6 +5,7 @@ from relay.models.base import db, db_now
 from relay.models.delivery import Attempt, DeadLetter, Delivery, Replay
 from relay.models.destination import Destination, Subscription
 from relay.models.event import Event
+from relay.models.lease import Lease
 from relay.models.source import AllowedNetwork, Rejection, Revision, SigningKey, Source
 from relay.models.user import ROLES, OneTimeLink, User
 
@@ -17,6 +18,7 @@ __all__ = [
     "Delivery",
     "Destination",
     "Event",
+    "Lease",
     "OneTimeLink",
     "Rejection",
     "Replay",

@@ -53,7 +53,8 @@ class db_now(FunctionElement[datetime]):
 
 @compiles(db_now, "postgresql")
 def _now_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
-    return "clock_timestamp()"
+    # stable within a statement, so that an index on a due time can be used
+    return "statement_timestamp()"
 
 
 @compiles(db_now, "sqlite")

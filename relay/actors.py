@@ -1,0 +1,21 @@
+"""The actors: three lines each.  Woken by name; whatever they do, the database says what is due."""
+
+from __future__ import annotations
+
+import dramatiq
+
+from relay import broker
+from relay.delivery import drain, router
+
+
+@dramatiq.actor(queue_name=broker.QUEUE, max_retries=0)
+def route_events(_key: object = "") -> None:
+    """Write deliveries for unrouted events; wake itself where more may wait."""
+    if router.route_batch() == router.BATCH:
+        broker.nudge("route_events")
+
+
+@dramatiq.actor(queue_name=broker.QUEUE, max_retries=0)
+def drain_destination(destination_id: int) -> None:
+    """Send what is due for one destination."""
+    drain.run(destination_id)

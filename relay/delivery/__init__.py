@@ -1,0 +1,1 @@
+"""The way out: events become deliveries, deliveries become calls, calls become results."""

@@ -1,0 +1,128 @@
+"""Take a destination's due deliveries, so that no other worker sends them."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from relay.lifecycle import Claimed, Life, State, step
+from relay.models import Delivery, Event, Source, db_now
+
+CALL_S = 30.0  # the longest call
+LEASE_S = 75.0  # claimed, waited its turn, called, recorded: with 30 s to spare
+
+
+class DatabaseClock:
+    """The database's time, read once and carried on by the monotonic clock."""
+
+    def __init__(self, connection: Connection):
+        read: datetime | None = connection.scalar(select(db_now()))
+        assert read is not None
+        self.read, self.since = read, time.monotonic()
+
+    def now(self) -> datetime:
+        return self.read + timedelta(seconds=time.monotonic() - self.since)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claimed delivery with all that is needed to send it."""
+
+    delivery_id: int
+    key: str
+    life: Life
+    payload: str
+    event_id: str
+    received_at: datetime
+    site_name: str
+    site_url: str
+
+    @property
+    def token(self) -> str:
+        assert self.life.lease_token is not None
+        return self.life.lease_token
+
+    def may_start(self, now: datetime) -> bool:
+        """Whether a whole call still fits into the lease."""
+        assert self.life.lease_until is not None
+        return now + timedelta(seconds=CALL_S + 10) < self.life.lease_until
+
+
+def claim(connection: Connection, destination_id: int, limit: int) -> list[Claim]:
+    """Claim up to ``limit`` due deliveries in one UPDATE, oldest due first.  The caller commits."""
+    clock = DatabaseClock(connection)
+    token = uuid.uuid4().hex
+    lease = step(Life(due_at=clock.read), Claimed(token, LEASE_S), clock.read).life
+    due = (
+        select(Delivery.id)
+        .where(
+            Delivery.destination_id == destination_id,
+            Delivery.state == State.PENDING.value,
+            Delivery.due_at <= db_now(),
+        )
+        .order_by(Delivery.due_at, Delivery.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    taken = connection.execute(
+        update(Delivery)
+        .where(Delivery.id.in_(due.scalar_subquery()), Delivery.state == State.PENDING.value)
+        .values(
+            state=lease.state.value,
+            due_at=None,
+            lease_token=token,
+            lease_until=lease.lease_until,
+            starts=Delivery.starts + 1,
+        )
+        .returning(Delivery.id)
+    ).scalars()
+    ids = list(taken)
+    return [_claim_of(row) for row in _rows(connection, ids)] if ids else []
+
+
+def _rows(connection: Connection, ids: list[int]) -> Any:
+    return connection.execute(
+        select(
+            Delivery.id,
+            Delivery.key,
+            Delivery.attempts,
+            Delivery.tries,
+            Delivery.starts,
+            Delivery.lease_until,
+            Delivery.lease_token,
+            Event.payload,
+            Event.event_id,
+            Event.received_at,
+            Source.name,
+            Source.url,
+        )
+        .join(Event, Event.id == Delivery.event_pk)
+        .join(Source, Source.id == Event.source_id)
+        .where(Delivery.id.in_(ids))
+        .order_by(Delivery.id)
+    )
+
+
+def _claim_of(row: Any) -> Claim:
+    return Claim(
+        delivery_id=row.id,
+        key=row.key,
+        life=Life(
+            state=State.IN_FLIGHT,
+            lease_until=row.lease_until,
+            lease_token=row.lease_token,
+            attempts=row.attempts,
+            tries=row.tries,
+            starts=row.starts,
+        ),
+        payload=row.payload,
+        event_id=row.event_id,
+        received_at=row.received_at,
+        site_name=row.name,
+        site_url=row.url,
+    )

@@ -1,0 +1,91 @@
+"""From rows to what a kind sees: the message, and the call made of it."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from flask import Flask
+
+from relay import secrets
+from relay.destinations import KINDS
+from relay.destinations.base import Kind, Message, OutboundRequest
+from relay.destinations.http import Transport
+from relay.errors import Undeliverable
+from relay.mapping.templates import render
+from relay.models import Destination
+from relay.observability.tracing import traceparent
+
+
+def transport(app: Flask) -> Transport:
+    """The process's one guarded way out, made on first use."""
+    found: Transport | None = app.extensions.get("relay_transport")
+    if found is None:
+        config = app.extensions["relay_config"]
+        found = Transport(allowed_networks=config.allowed_private_networks)
+        app.extensions["relay_transport"] = found
+    return found
+
+
+def kind_and_config(destination: Destination | Any) -> tuple[Kind, dict[str, Any]]:
+    """The kind and its whole configuration, secrets opened.  Raises SecretUnreadable, Undeliverable."""
+    if destination.kind not in KINDS:
+        raise Undeliverable(
+            "unknown_kind", f"This Relay does not know the kind {destination.kind}. Update it."
+        )
+    hidden = secrets.resolve_all(secrets.open_sealed(destination.sealed_secrets))
+    return KINDS[destination.kind], dict(destination.config) | hidden
+
+
+def message_of(
+    payload: Mapping[str, Any],
+    received_at: datetime,
+    site_name: str,
+    site_url: str,
+    key: str,
+    is_test: bool = False,
+) -> Message:
+    """A message with a fresh attempt key.  ``payload`` is the whole body that the site sent."""
+    return Message(
+        event_id=str(payload["event_id"]),
+        event_type=str(payload["event"]),
+        received_at=received_at,
+        payload=payload,
+        data=payload["data"],
+        site_name=site_name,
+        site_url=site_url,
+        key=key,
+        attempt_key=uuid.uuid4().hex,
+        traceparent=traceparent(str(payload["event_id"])),
+        is_test=is_test,
+    )
+
+
+def request_of(kind: Kind, config: Mapping[str, Any], message: Message) -> OutboundRequest:
+    """The call for one message, templates rendered.  Raises Undeliverable."""
+    return kind.build(config, render_all(kind, config, message))
+
+
+def render_all(kind: Kind, config: Mapping[str, Any], message: Message) -> Message:
+    """The message with the kind's templates filled in.  Raises Undeliverable."""
+    templates = kind.templates(config, message)
+    if not templates:
+        return message
+    scope = dict(message.payload) | {
+        "site_name": message.site_name,
+        "site_url": message.site_url,
+        "received_at": message.received_at.isoformat(),
+    }
+    return replace(
+        message, rendered={name: render(text, scope) for name, text in templates.items()}
+    )
+
+
+def parse(payload: str) -> dict[str, Any]:
+    """The body of an event; it was checked when it came in."""
+    body: dict[str, Any] = json.loads(payload)
+    return body

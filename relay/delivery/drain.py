@@ -1,0 +1,238 @@
+"""Send one destination's due deliveries: claim, admit, build, send, classify, step, record.
+
+One drain works for a destination at a time, with several calls under way; so its limits hold over
+all workers, and a slow destination holds nobody's place but its own.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections import deque
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import datetime
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import select
+
+from relay import broker
+from relay.delivery import compose, gate
+from relay.delivery.call import Called, call
+from relay.delivery.claim import Claim, DatabaseClock, claim
+from relay.delivery.record import OUTCOMES, Result, jitter, write
+from relay.errors import RelayError, Undeliverable
+from relay.lifecycle import Accepted, Held, Refused, Signal, State, step
+from relay.models import Delivery, Destination, db, db_now
+from relay.observability import metrics
+from relay.observability.logging import log
+
+BATCH = 50
+BUDGET_S = 10.0  # after this a drain lets others have its thread
+FLUSH_AFTER_S = 0.03
+RENEW_AFTER_S = 5.0
+
+
+def run(destination_id: int) -> int:
+    """Drain one destination until nothing is due or the time is up.  -> deliveries that came to a result."""
+    drain = Drain(destination_id)
+    with db.engine.begin() as connection:
+        if not gate.take(connection, destination_id, drain.token):
+            return 0
+    try:
+        return drain.work()
+    finally:
+        with db.engine.begin() as connection:
+            gate.give_back(connection, destination_id, drain.token)
+        if not current_app.extensions["relay_stopping"].is_set() and is_due(destination_id):
+            broker.nudge("drain_destination", destination_id)
+
+
+def is_due(destination_id: int) -> bool:
+    """Whether this destination may be called and something waits for it."""
+    with db.engine.connect() as connection:
+        return bool(
+            connection.scalar(
+                select(Delivery.id)
+                .join(Destination)
+                .where(
+                    Delivery.destination_id == destination_id,
+                    Delivery.state == State.PENDING.value,
+                    Delivery.due_at <= db_now(),
+                    Destination.state == "active",
+                    Destination.held_until.is_(None) | (Destination.held_until <= db_now()),
+                )
+                .limit(1)
+            )
+        )
+
+
+class Drain:
+    """The state of one run."""
+
+    def __init__(self, destination_id: int):
+        self.destination_id = destination_id
+        self.token = uuid.uuid4().hex
+        self.ready: deque[Claim] = deque()
+        self.running: dict[Future[Called], Claim] = {}
+        self.results: list[Result] = []
+        self.done = 0
+        self.hold: Held | None = None
+        self.renewed = self.flushed = time.monotonic()
+        self.until = time.monotonic() + BUDGET_S
+        self.stopping = current_app.extensions["relay_stopping"]
+        self.transport = compose.transport(current_app._get_current_object())  # type: ignore[attr-defined]
+
+    def work(self) -> int:
+        destination = self.refill()
+        if destination is None:
+            return 0
+        try:
+            kind, config = compose.kind_and_config(destination)
+        except RelayError as exc:
+            self.refuse_all(exc)
+            return self.done
+        with ThreadPoolExecutor(destination.concurrency, "send") as senders:
+            while True:
+                self.start(senders, destination.concurrency, kind, config)
+                if not self.running:
+                    break
+                finished, _ = wait(self.running, RENEW_AFTER_S, FIRST_COMPLETED)
+                for future in finished:
+                    self.settle(self.running.pop(future), future.result(), destination.kind)
+                self.flush(force=not self.running)
+                if not self.ready:
+                    self.refill()
+        self.flush(force=True)
+        return self.done
+
+    def may_start(self) -> bool:
+        return self.hold is None and time.monotonic() < self.until and not self.stopping.is_set()
+
+    def refill(self) -> Any:
+        """Claim more, if the gate is open.  -> the destination as it is now, None if it is gone."""
+        with db.engine.begin() as connection:
+            self.clock = DatabaseClock(connection)
+            destination = connection.execute(
+                select(Destination.__table__).where(Destination.id == self.destination_id)
+            ).one_or_none()
+            if destination is None:
+                return None
+            self.hold = self.hold or gate.admit(destination, self.clock.now())
+            if self.may_start() and gate.take(connection, self.destination_id, self.token):
+                self.renewed = time.monotonic()
+                self.ready.extend(claim(connection, self.destination_id, BATCH))
+        return destination
+
+    def start(self, senders: ThreadPoolExecutor, limit: int, kind: Any, config: Any) -> None:
+        """Fill the free places; give back what may not or cannot start in time."""
+        while self.ready and (len(self.running) < limit or not self.may_start()):
+            one = self.ready.popleft()
+            if self.may_start() and one.may_start(self.clock.now()):
+                self.running[senders.submit(call, kind, config, one, self.transport)] = one
+            else:
+                self.postpone(one)
+
+    def postpone(self, one: Claim) -> None:
+        held = self.hold or Held("later", "It waits for its turn.")
+        outcome = step(one.life, Held(held.code, held.sentence), self.clock.now())
+        self.results.append(Result(one.delivery_id, one.token, held, outcome, self.destination_id))
+
+    def settle(self, one: Claim, called: Called, kind: str) -> None:
+        """One call is over: step, count, log, and keep the result for the next flush."""
+        now = self.clock.now()
+        signal = called.signal
+        outcome = step(one.life, signal, now, jitter())
+        attempt = attempt_row(one, called, now)
+        self.results.append(
+            Result(
+                one.delivery_id,
+                one.token,
+                signal,
+                outcome,
+                self.destination_id,
+                status=called.status,
+                attempt=attempt,
+            )
+        )
+        self.done += 1
+        tell(one, called, kind, self.destination_id, attempt, outcome.life.due_at)
+        if isinstance(signal, Accepted):
+            metrics.event_to_delivery.observe(max(0.0, (now - one.received_at).total_seconds()))
+
+    def flush(self, force: bool = False) -> None:
+        """Write what has gathered; learn from it whether to go on."""
+        now = time.monotonic()
+        if now - self.renewed > RENEW_AFTER_S:
+            self.renewed = now
+            with db.engine.begin() as connection:
+                gate.take(connection, self.destination_id, self.token)
+        if not self.results or not (
+            force or len(self.results) >= BATCH // 2 or now - self.flushed > FLUSH_AFTER_S
+        ):
+            return
+        results, self.results, self.flushed = self.results, [], now
+        with db.engine.begin() as connection:
+            write(connection, results, self.clock.now())
+            for result in results:
+                if result.attempt is not None:
+                    lesson = gate.observe(
+                        connection, self.destination_id, result.signal, self.clock.now()
+                    )
+                    self.hold = self.hold or lesson
+
+    def refuse_all(self, exc: RelayError) -> None:
+        """Nothing can be built for this destination (a secret cannot be opened): pause it, lose nothing."""
+        code = exc.code if isinstance(exc, Undeliverable) else "cannot_open_secret"
+        with db.engine.begin() as connection:
+            self.hold = gate.observe(
+                connection,
+                self.destination_id,
+                Refused(code, str(exc), pause=True),
+                self.clock.now(),
+            )
+        self.hold = self.hold or Held(code, str(exc))
+        while self.ready:
+            self.postpone(self.ready.popleft())
+        self.flush(force=True)
+
+
+def attempt_row(one: Claim, called: Called, now: datetime) -> dict[str, Any]:
+    """The history's row of one call; ``now`` is when it ended."""
+    signal = called.signal
+    return {
+        "key": called.attempt_key,
+        "delivery_id": one.delivery_id,
+        "number": one.life.attempts + 1,
+        "outcome": OUTCOMES[type(signal)],
+        "code": getattr(signal, "code", ""),
+        "sentence": getattr(signal, "sentence", ""),
+        "status": called.status,
+        "started_at": now,
+        "elapsed_ms": round(called.elapsed_ms, 2),
+        "request": called.request,
+        "response": called.response,
+    }
+
+
+def tell(
+    one: Claim, called: Called, kind: str, destination_id: int, attempt: dict[str, Any], due: Any
+) -> None:
+    """One line and two figures tell a whole attempt."""
+    signal: Signal = called.signal
+    metrics.attempts.labels(kind, attempt["outcome"]).inc()
+    metrics.attempt_seconds.labels(kind).observe(called.elapsed_ms / 1000)
+    log(
+        "attempt",
+        correlation_id=one.event_id,
+        request_id=called.attempt_key,
+        delivery=one.key,
+        destination=destination_id,
+        kind=kind,
+        number=attempt["number"],
+        outcome=attempt["outcome"],
+        status=called.status,
+        code=getattr(signal, "code", None),
+        ms=attempt["elapsed_ms"],
+        next_at=due.isoformat() if due else None,
+    )

@@ -1,0 +1,80 @@
+"""Find what was left behind: expired leases, and work that nobody was woken for."""
+
+from __future__ import annotations
+
+import uuid
+
+from sqlalchemy import select
+
+from relay import broker
+from relay.delivery.record import OUTCOMES, Result, jitter, life_of, sentence_of, write
+from relay.lifecycle import LeaseExpired, State, step
+from relay.models import Delivery, Destination, Event, db, db_now
+from relay.observability.logging import log
+
+BATCH = 500
+
+
+def expire_leases() -> int:
+    """Give deliveries whose worker vanished another start, or bury them.  -> how many."""
+    with db.engine.begin() as connection:
+        now = connection.scalar(select(db_now()))
+        rows = connection.execute(
+            select(Delivery.__table__, Event.event_id)
+            .join(Event, Event.id == Delivery.event_pk)
+            .where(Delivery.state == State.IN_FLIGHT.value, Delivery.lease_until < db_now())
+            .order_by(Delivery.lease_until)
+            .limit(BATCH)
+            .with_for_update(skip_locked=True, of=Delivery)
+        ).all()
+        results = []
+        for row in rows:
+            signal = LeaseExpired()
+            outcome = step(life_of(row), signal, now, jitter())
+            results.append(
+                Result(
+                    row.id,
+                    row.lease_token,
+                    signal,
+                    outcome,
+                    row.destination_id,
+                    attempt={
+                        "key": uuid.uuid4().hex,
+                        "delivery_id": row.id,
+                        "number": row.attempts + 1,
+                        "outcome": OUTCOMES[LeaseExpired],
+                        "code": "worker_died",
+                        "sentence": sentence_of(signal),
+                        "status": None,
+                        "started_at": now,
+                        "elapsed_ms": 0,
+                        "request": {},
+                        "response": {},
+                    },
+                )
+            )
+            log("lease.expired", correlation_id=row.event_id, delivery=row.key, starts=row.starts)
+        write(connection, results, now)
+    return len(rows)
+
+
+def wake() -> int:
+    """Nudge the router and the drains for whatever is due now.  -> how many nudges were fresh."""
+    with db.engine.connect() as connection:
+        unrouted = connection.scalar(select(Event.id).where(Event.routed_at.is_(None)).limit(1))
+        destinations = connection.scalars(
+            select(Destination.id).where(
+                Destination.state == "active",
+                Destination.held_until.is_(None) | (Destination.held_until <= db_now()),
+                Destination.drain_token.is_(None) | (Destination.drain_until < db_now()),
+                select(Delivery.id)
+                .where(
+                    Delivery.destination_id == Destination.id,
+                    Delivery.state == State.PENDING.value,
+                    Delivery.due_at <= db_now(),
+                )
+                .exists(),
+            )
+        ).all()
+    fresh = int(unrouted is not None and broker.nudge("route_events"))
+    return fresh + sum(broker.nudge("drain_destination", one) for one in destinations)

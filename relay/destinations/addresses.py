@@ -1,0 +1,116 @@
+"""Which addresses an outbound call may reach: the one rule for saving, testing and sending.
+
+Pure.  Sources: the IANA special-purpose address registries (RFC 6890 and its successors) and the
+metadata addresses of the large clouds.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from urllib.parse import SplitResult, urlsplit
+
+import idna
+
+from relay.errors import Undeliverable
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+BLOCKED: tuple[Network, ...] = tuple(
+    ipaddress.ip_network(cidr)
+    for cidr in """0.0.0.0/8 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 168.63.129.16/32 169.254.0.0/16
+    172.16.0.0/12 192.0.0.0/24 192.0.2.0/24 192.88.99.0/24 192.168.0.0/16 198.18.0.0/15
+    198.51.100.0/24 203.0.113.0/24 224.0.0.0/4 240.0.0.0/4
+    ::/128 ::1/128 ::/96 100::/64 64:ff9b::/96 64:ff9b:1::/48 2001::/23 2001:db8::/32 2002::/16
+    3fff::/20 5f00::/16 fc00::/7 fe80::/10 fec0::/10 ff00::/8""".split()
+)
+SERVICE_PORTS = frozenset(
+    {1433, 1521, 2049, 2375, 2376, 2379, 2380, 3306, 3389, 4369, 5432, 5672, 5900, 5984, 6379, 6443}
+    | {7001, 8500, 9042, 9092, 9200, 9300, 10250, 11211, 15672, 27017, 27018, 50070}
+)
+NUMERIC_HOST = re.compile(r"(0x[0-9a-f]*|[0-9]+)\Z", re.IGNORECASE)
+
+
+def blocked(sentence: str) -> Undeliverable:
+    return Undeliverable("blocked_address", sentence)
+
+
+def unwrap(address: Address) -> Address:
+    """The IPv4 address inside a mapped one, else the address itself."""
+    mapped = getattr(address, "ipv4_mapped", None)
+    return mapped if mapped is not None else address
+
+
+def is_allowed(address: Address, allowed: Iterable[Network]) -> bool:
+    """Whether an operator opened this private address by a CIDR."""
+    plain = unwrap(address)
+    return any(plain.version == network.version and plain in network for network in allowed)
+
+
+def check_address(text: str, allowed: Iterable[Network] = ()) -> None:
+    """Raises Undeliverable unless the address is public or opened by the operator."""
+    try:
+        address = ipaddress.ip_address(text.split("%", 1)[0])
+    except ValueError as exc:
+        raise blocked(f"{text} is not an address that Relay can call.") from exc
+    if is_allowed(address, allowed):
+        return
+    plain = unwrap(address)
+    on_list = any(plain.version == network.version and plain in network for network in BLOCKED)
+    if on_list or not plain.is_global:
+        raise blocked(
+            f"The blocked address {plain} lies in a private or reserved network, so Relay does not call "
+            "it. Use a public address, or ask the operator to list the network in "
+            "RELAY_ALLOWED_PRIVATE_NETWORKS."
+        )
+
+
+def check_url(url: str, allowed: Iterable[Network] = ()) -> SplitResult:
+    """The parts of a URL that may be called, as far as one can tell without looking up its name.
+
+    ``http`` passes only where the operator opened private networks; that the address truly lies
+    in one is checked at connect time.  Raises Undeliverable.
+    """
+    allowed = tuple(allowed)
+    if re.search(r"[\x00-\x20\x7f\\]", url) or len(url) > 2000:
+        raise blocked("The address holds blanks, backslashes or control signs. Copy it again.")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as exc:
+        raise blocked("This is not an address such as https://example.com/hook.") from exc
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise blocked("The address must start with https://.")
+    if "@" in parts.netloc:
+        raise blocked("The address must not hold a user or password. Use the login fields.")
+    if "#" in url:
+        raise blocked("The address must not hold a # part.")
+    check_port(port)
+    check_host(parts.hostname, allowed)
+    if parts.scheme == "http" and not allowed:
+        raise blocked("The address must start with https://, so that nobody can listen in.")
+    return parts
+
+
+def check_port(port: int | None) -> None:
+    if port is not None and port not in (80, 443) and (port < 1024 or port in SERVICE_PORTS):
+        raise blocked(f"Port {port} belongs to another kind of service. Web addresses use 443.")
+
+
+def check_host(host: str, allowed: tuple[Network, ...]) -> None:
+    """Raises Undeliverable for odd spellings of numbers, and for literal addresses that are blocked."""
+    if ":" in host:
+        check_address(host, allowed)
+        return
+    try:
+        ascii_host = host if host.isascii() else idna.encode(host).decode()
+    except idna.IDNAError as exc:
+        raise blocked(f"{host} is not a name that can be looked up.") from exc
+    if not re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?", ascii_host):
+        raise blocked(f"{host} is not a name that can be looked up.")
+    if NUMERIC_HOST.fullmatch(ascii_host.rstrip(".").rsplit(".", 1)[-1]):
+        check_address(ascii_host, allowed)
+    elif ascii_host.rstrip(".").lower().endswith("localhost") and not allowed:
+        raise blocked("localhost is this server itself, a blocked address.")

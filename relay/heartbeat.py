@@ -1,0 +1,35 @@
+"""A process says that it lives: a key in the broker with a short life."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+
+from flask import Flask
+from redis.exceptions import RedisError
+
+EVERY_S = 5.0
+TTL_S = 15
+
+
+class Heartbeat(threading.Thread):
+    """Writes ``relay:heartbeat:<role>:<host>:<pid>`` while the process runs."""
+
+    def __init__(self, app: Flask, role: str):
+        super().__init__(name="heartbeat", daemon=True)
+        self.client = app.extensions["relay_broker"].broker.client
+        self.key = f"relay:heartbeat:{role}:{socket.gethostname()}:{os.getpid()}"
+        self.stopped = threading.Event()
+
+    def run(self) -> None:
+        while not self.stopped.is_set():
+            self.beat()
+            self.stopped.wait(EVERY_S)
+
+    def beat(self) -> None:
+        """One sign of life; a broker that is away is no trouble here."""
+        try:
+            self.client.set(self.key, 1, ex=TTL_S)
+        except (RedisError, OSError):
+            return

@@ -1,0 +1,14 @@
+"""Which events a subscription wants.  Pure: the standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def matches_type(patterns: Iterable[str], event_type: str) -> bool:
+    """Whether a type is one of ``patterns``: ``*``, ``order.created`` or ``order.*``."""
+    return any(
+        pattern in ("*", event_type)
+        or (pattern.endswith(".*") and event_type.startswith(pattern[:-1]))
+        for pattern in patterns
+    )

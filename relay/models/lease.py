@@ -1,0 +1,20 @@
+"""Who may do a piece of periodic work at the moment."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from relay.models.base import Base, UtcDateTime
+
+
+class Lease(Base):
+    """``holder`` has ``name`` until ``until``; then anybody may take it."""
+
+    __tablename__ = "lease"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    holder: Mapped[str] = mapped_column(String(64))
+    until: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -1,0 +1,96 @@
+"""The one table of periodic work: what, how often.  One leader at a time; any number may stand by."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from flask import Flask
+from sqlalchemy import or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+
+from relay import create_app
+from relay.delivery import sweep
+from relay.heartbeat import Heartbeat
+from relay.models import Lease, db, db_now
+from relay.observability.logging import log
+
+WORK: tuple[tuple[float, Callable[[], int]], ...] = (
+    (1.0, sweep.wake),
+    (5.0, sweep.expire_leases),
+)
+LEADER_S = 10.0
+ME = f"{socket.gethostname()}:{os.getpid()}"
+
+
+def lead() -> bool:
+    """Become or stay the leader for the next ten seconds.  False where another one is."""
+    with db.engine.begin() as connection:
+        now = connection.scalar(select(db_now()))
+        until = now + timedelta(seconds=LEADER_S)
+        insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
+        connection.execute(
+            insert(Lease).values(name="scheduler", holder=ME, until=until).on_conflict_do_nothing()
+        )
+        taken = connection.execute(
+            update(Lease)
+            .where(Lease.name == "scheduler", or_(Lease.holder == ME, Lease.until < now))
+            .values(holder=ME, until=until)
+        )
+        return bool(taken.rowcount)
+
+
+def resign() -> None:
+    """Let the next one lead at once."""
+    with db.engine.begin() as connection:
+        connection.execute(
+            update(Lease)
+            .where(Lease.name == "scheduler", Lease.holder == ME)
+            .values(until=db_now())
+        )
+
+
+def run(app: Flask, stop: threading.Event) -> None:
+    """Work through the table until ``stop``.  A database that is away is waited for."""
+    due = {work: 0.0 for _, work in WORK}
+    renew_at = 0.0
+    with app.app_context():
+        while not stop.wait(0.2):
+            now = time.monotonic()
+            try:
+                if now >= renew_at:
+                    if not lead():
+                        stop.wait(1.0)
+                        continue
+                    renew_at = now + LEADER_S / 2
+                for every, work in WORK:
+                    if now >= due[work]:
+                        due[work] = now + every
+                        work()
+            except SQLAlchemyError as exc:
+                log("scheduler.waits", reason=type(exc).__name__)
+                renew_at = 0.0
+                stop.wait(1.0)
+        try:
+            resign()
+        except SQLAlchemyError as exc:
+            log("scheduler.waits", reason=type(exc).__name__)
+
+
+def main() -> None:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    app = create_app()
+    Heartbeat(app, "scheduler").start()
+    run(app, stop)
+
+
+if __name__ == "__main__":
+    main()

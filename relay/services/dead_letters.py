@@ -1,0 +1,118 @@
+"""Dead letters: deliveries that wait for a person, who replays or discards them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import joinedload
+
+from relay import broker
+from relay.delivery import record as lives
+from relay.errors import IllegalTransition, NotFound, Refusal
+from relay.lifecycle import Discarded, Replayed, Signal, step
+from relay.models import DeadLetter, Delivery, Destination, Event, Replay, db
+from relay.services import keys
+from relay.services.audit import By, record
+from relay.services.paging import Page, page_of
+
+
+def _open(destination: str = "") -> Select[tuple[DeadLetter]]:
+    wanted = select(DeadLetter).where(DeadLetter.state != "resolved")
+    if destination:
+        named = Destination.name == destination
+        if destination.isdigit():
+            named = named | (Destination.id == int(destination))
+        wanted = wanted.where(DeadLetter.destination_id.in_(select(Destination.id).where(named)))
+    return wanted
+
+
+def count_open() -> int:
+    return (
+        db.session.scalar(
+            select(func.count()).select_from(DeadLetter).where(DeadLetter.state != "resolved")
+        )
+        or 0
+    )
+
+
+def list_open(destination: str = "", limit: int = 50, after: int | None = None) -> Page[DeadLetter]:
+    """Unresolved ones, newest first, with delivery, event, source and destination loaded."""
+    return page_of(
+        _open(destination),
+        DeadLetter.id,
+        limit,
+        after,
+        joinedload(DeadLetter.delivery).joinedload(Delivery.event).joinedload(Event.source),
+        joinedload(DeadLetter.destination),
+    )
+
+
+def find_dead_letter(dead_letter_id: int) -> DeadLetter:
+    """Raises NotFound."""
+    letter = db.session.get(DeadLetter, dead_letter_id)
+    if letter is None:
+        raise NotFound(f"There is no dead letter {dead_letter_id}.")
+    return letter
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which dead letters: one by id, those of a destination, or all."""
+
+    id: int | None = None
+    destination: str = ""
+
+    def ids(self) -> list[int]:
+        """Raises NotFound where a single one does not exist or is resolved."""
+        wanted = _open(self.destination).with_only_columns(DeadLetter.id)
+        if self.id is not None:
+            wanted = wanted.where(DeadLetter.id == self.id)
+        found = list(db.session.scalars(wanted.order_by(DeadLetter.id)))
+        if self.id is not None and not found:
+            find_dead_letter(self.id)
+            raise Refusal(f"Dead letter {self.id} is resolved already. Nothing was sent again.")
+        return found
+
+
+def replay(dead_letter_id: int, by: By) -> Delivery:
+    """Send a dead delivery again with a fresh budget of attempts; pressed twice, it goes out once.
+
+    Raises NotFound, Refusal.
+    """
+    delivery = _settle(dead_letter_id, by, Replayed(), "dead_letter.replay")
+    broker.nudge("drain_destination", delivery.destination_id)
+    return delivery
+
+
+def discard(dead_letter_id: int, by: By) -> Delivery:
+    """It need not arrive.  Raises NotFound, Refusal."""
+    return _settle(dead_letter_id, by, Discarded(), "dead_letter.discard")
+
+
+def _settle(dead_letter_id: int, by: By, signal: Signal, action: str) -> Delivery:
+    letter = find_dead_letter(dead_letter_id)
+    delivery = db.session.scalar(
+        select(Delivery)
+        .where(Delivery.id == letter.delivery_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    assert delivery is not None
+    db.session.refresh(letter)
+    if letter.state == "resolved":
+        db.session.rollback()
+        raise Refusal("Somebody took care of this already. Nothing was sent again.")
+    now = keys.database_now()
+    try:
+        outcome = step(lives.life_of(delivery), signal, now)
+    except IllegalTransition as exc:
+        db.session.rollback()
+        raise Refusal("This delivery is on its way again. Nothing was sent again.") from exc
+    lives.apply(delivery, outcome, now)
+    letter.state, letter.resolved_at = "resolved", now
+    if isinstance(signal, Replayed):
+        db.session.add(Replay(requested_by=by.actor, delivery_id=delivery.id))
+    record(by, action, f"delivery {delivery.id}", dead_letter=letter.id)
+    db.session.commit()
+    return delivery

@@ -1,0 +1,213 @@
+"""Destinations and their subscriptions: made, changed, paused, tried out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+
+from config import Config, Network
+from relay import broker, secrets
+from relay.delivery import trial
+from relay.destinations import KINDS, load_config
+from relay.destinations.base import Kind, Reply
+from relay.errors import Invalid, NotFound, Refusal
+from relay.lifecycle import Signal
+from relay.models import Destination, Source, Subscription, db
+from relay.services.audit import By, record
+from relay.services.paging import Page, page_of
+
+PATTERN = re.compile(r"\*|[a-z0-9_]+(\.[a-z0-9_-]+)*(\.\*)?")
+
+
+def kind_of(slug: str) -> Kind:
+    """Raises NotFound."""
+    if slug not in KINDS:
+        raise NotFound(f"There is no kind {slug}. Kinds are {', '.join(sorted(KINDS))}.")
+    return KINDS[slug]
+
+
+def check_patterns(patterns: Sequence[str]) -> list[str]:
+    """Event types and patterns such as ``order.*``; nothing means all.  Raises Invalid."""
+    wanted = [p.strip() for p in patterns if p.strip()] or ["*"]
+    for pattern in wanted:
+        if len(pattern) > 64 or not PATTERN.fullmatch(pattern):
+            sentence = f"{pattern} is not an event type such as order.created or order.*."
+            raise Invalid({"event_types": [sentence]})
+    return sorted(set(wanted))
+
+
+def _check_name(name: str, besides: int | None = None) -> str:
+    name = " ".join(name.split())
+    if not 1 <= len(name) <= 120:
+        raise Invalid({"name": ["Give the destination a name of 1 to 120 signs."]})
+    taken = db.session.scalar(select(Destination.id).where(Destination.name == name))
+    if taken is not None and taken != besides:
+        raise Invalid({"name": [f"A destination called {name} exists already."]})
+    return name
+
+
+def _opened() -> tuple[Network, ...]:
+    """The private networks that the operator opened."""
+    config: Config = current_app.extensions["relay_config"]
+    return config.allowed_private_networks
+
+
+def _source_id(slug: str | None) -> int | None:
+    if not slug:
+        return None
+    found = db.session.scalar(
+        select(Source.id).where(Source.slug == slug, Source.state == "active")
+    )
+    if found is None:
+        raise Invalid({"source": [f"There is no source called {slug}."]})
+    return found
+
+
+def create_destination(
+    kind: str,
+    name: str,
+    values: Mapping[str, Any],
+    by: By,
+    event_types: Sequence[str] = ("*",),
+    source_slug: str | None = None,
+) -> Destination:
+    """A new destination with one subscription.  ``values`` holds open and secret settings together.
+
+    Raises NotFound for the kind, Invalid with the reasons per field.
+    """
+    reasons: dict[str, list[str]] = {}
+    the_kind, config, hidden = kind_of(kind), {}, {}
+    patterns: list[str] = []
+    source_id = None
+    try:
+        name = _check_name(name)
+    except Invalid as exc:
+        reasons |= exc.reasons
+    try:
+        config, hidden = load_config(the_kind, values, {}, _opened())
+    except Invalid as exc:
+        reasons |= exc.reasons
+    try:
+        patterns, source_id = check_patterns(event_types), _source_id(source_slug)
+    except Invalid as exc:
+        reasons |= exc.reasons
+    if reasons:
+        raise Invalid(reasons)
+    destination = Destination(
+        name=name, kind=kind, config=config, sealed_secrets=secrets.seal(hidden)
+    )
+    destination.subscriptions = [Subscription(source_id=source_id, event_types=patterns)]
+    db.session.add(destination)
+    record(by, "destination.create", name, kind=kind, event_types=patterns, source=source_slug)
+    db.session.commit()
+    return destination
+
+
+def update_destination(
+    destination_id: int,
+    name: str,
+    values: Mapping[str, Any],
+    by: By,
+    event_types: Sequence[str],
+    source_slug: str | None = None,
+) -> Destination:
+    """Change settings and its (first) subscription; an empty secret keeps the old one.
+
+    Raises NotFound, Invalid.
+    """
+    destination = find_destination(destination_id)
+    name = _check_name(name, besides=destination.id)
+    kept = secrets.open_sealed(destination.sealed_secrets)
+    config, hidden = load_config(kind_of(destination.kind), values, kept, _opened())
+    patterns, source_id = check_patterns(event_types), _source_id(source_slug)
+    changed = sorted(k for k in hidden.keys() | kept.keys() if hidden.get(k) != kept.get(k))
+    destination.name, destination.config = name, config
+    destination.sealed_secrets = secrets.seal(hidden)
+    subscription = destination.subscriptions[0]
+    subscription.event_types, subscription.source_id = patterns, source_id
+    record(by, "destination.update", name, event_types=patterns, secrets_changed=changed)
+    db.session.commit()
+    return destination
+
+
+def find_destination(id_or_name: int | str) -> Destination:
+    """By number or by name.  Raises NotFound."""
+    wanted = Destination.name == str(id_or_name)
+    if str(id_or_name).isdigit():
+        wanted = wanted | (Destination.id == int(id_or_name))
+    destination = db.session.scalar(
+        select(Destination)
+        .where(wanted, Destination.state != "closed")
+        .order_by(Destination.id)
+        .limit(1)
+        .options(selectinload(Destination.subscriptions).selectinload(Subscription.source))
+    )
+    if destination is None:
+        raise NotFound(f"There is no destination {id_or_name}.")
+    return destination
+
+
+def list_destinations(limit: int = 100, after: int | None = None) -> Page[Destination]:
+    return page_of(
+        select(Destination).where(Destination.state != "closed"),
+        Destination.id,
+        limit,
+        after,
+        selectinload(Destination.subscriptions).selectinload(Subscription.source),
+    )
+
+
+def shown_secrets(destination: Destination) -> dict[str, str]:
+    """The secrets as they may be shown: masked."""
+    return {k: secrets.mask(v) for k, v in secrets.open_sealed(destination.sealed_secrets).items()}
+
+
+def pause(id_or_name: int | str, by: By, reason: str = "") -> Destination:
+    """Deliveries wait, and nothing is lost.  Raises NotFound, Refusal."""
+    destination = find_destination(id_or_name)
+    if destination.state == "paused":
+        raise Refusal(f"{destination.name} is paused already.")
+    destination.state = "paused"
+    destination.paused_reason = reason or f"Paused by {by.actor}."
+    record(by, "destination.pause", destination.name, reason=reason)
+    db.session.commit()
+    return destination
+
+
+def resume(id_or_name: int | str, by: By) -> Destination:
+    """What waited goes out.  Raises NotFound, Refusal."""
+    destination = find_destination(id_or_name)
+    if destination.state != "paused":
+        raise Refusal(f"{destination.name} is not paused.")
+    destination.state, destination.paused_reason = "active", ""
+    destination.held_until, destination.held_reason = None, ""
+    record(by, "destination.resume", destination.name)
+    db.session.commit()
+    broker.nudge("drain_destination", destination.id)
+    return destination
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """``request`` is masked as in ``masking.mask_request``; ``sentence`` says how it went."""
+
+    ok: bool
+    sentence: str
+    request: dict[str, Any]
+    reply: Reply
+    signal: Signal
+
+
+def send_test(id_or_name: int | str, by: By, event_type: str = "comment.created") -> TestResult:
+    """Send one sample marked as a test, now, and show the answer.  Raises NotFound, Undeliverable."""
+    destination = find_destination(id_or_name)
+    record(by, "destination.test", destination.name, event_type=event_type)
+    db.session.commit()
+    outcome = trial.send_sample(destination, event_type)
+    return TestResult(outcome.ok, outcome.sentence, outcome.request, outcome.reply, outcome.signal)

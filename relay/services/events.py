@@ -1,0 +1,207 @@
+"""Events: the log, one event's story, and a signed test event through the front door."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets as random
+import time
+from dataclasses import dataclass
+from datetime import datetime
+
+import requests
+from flask import current_app
+from sqlalchemy import ColumnElement, and_, case, exists, or_, select
+from sqlalchemy.orm import joinedload, selectinload
+
+from relay import secrets
+from relay.errors import Invalid, NotFound, Refusal
+from relay.mapping.samples import SAMPLES
+from relay.models import Delivery, Event, Source, db
+from relay.services import keys
+from relay.services.audit import By, record
+from relay.services.paging import Page, page_of
+from relay.services.sources import find_source
+
+# What an event as a whole is, by its deliveries; the first that fits counts.
+STATES = ("received", "dead", "pending", "delivered", "discarded", "unmatched")
+
+
+def _has(*states: str) -> ColumnElement[bool]:
+    return exists().where(Delivery.event_pk == Event.id, Delivery.state.in_(states))
+
+
+STATE = case(
+    (Event.routed_at.is_(None), "received"),
+    (_has("dead"), "dead"),
+    (_has("pending", "in_flight"), "pending"),
+    (_has("delivered"), "delivered"),
+    (_has("discarded"), "discarded"),
+    else_="unmatched",
+)
+
+
+def state_of(event: Event) -> str:
+    """The same rule as STATE, for an event whose deliveries are loaded."""
+    if event.routed_at is None:
+        return "received"
+    states = {delivery.state for delivery in event.deliveries}
+    if "dead" in states:
+        return "dead"
+    if states & {"pending", "in_flight"}:
+        return "pending"
+    return next((s for s in ("delivered", "discarded") if s in states), "unmatched")
+
+
+@dataclass(frozen=True)
+class EventFilter:
+    """``state`` is one of STATES; ``text`` is looked for in ids and values; instants are aware."""
+
+    event_type: str = ""
+    source: str = ""
+    state: str = ""
+    text: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Raises Invalid for an unknown state."""
+        wanted: list[ColumnElement[bool]] = []
+        if self.event_type:
+            if self.event_type.endswith(".*"):
+                wanted.append(Event.event_type.startswith(self.event_type[:-1], autoescape=True))
+            else:
+                wanted.append(Event.event_type == self.event_type)
+        if self.source:
+            wanted.append(Event.source_id.in_(select(Source.id).where(Source.slug == self.source)))
+        if self.state:
+            if self.state not in STATES:
+                raise Invalid({"state": [f"A state is one of {', '.join(STATES)}."]})
+            wanted.append(self.state == STATE)
+        if self.text:
+            text = self.text.strip().replace("\x00", "")[:200]
+            wanted.append(
+                or_(
+                    Event.event_id == text,
+                    Event.search_text.contains(text.lower(), autoescape=True),
+                )
+            )
+        if self.since:
+            wanted.append(Event.received_at >= self.since)
+        if self.until:
+            wanted.append(Event.received_at < self.until)
+        return wanted
+
+
+def list_events(
+    wanted: EventFilter | None = None, limit: int = 50, after: int | None = None
+) -> Page[Event]:
+    """Newest first, with source and deliveries loaded.  Raises Invalid."""
+    return page_of(
+        select(Event).where(and_(True, *(wanted or EventFilter()).conditions())),
+        Event.id,
+        limit,
+        after,
+        joinedload(Event.source),
+        selectinload(Event.deliveries).joinedload(Delivery.destination),
+    )
+
+
+def find_event(id_or_event_id: int | str) -> Event:
+    """By its row number or by the site's event id (the newest, if two sites share it).
+
+    Loads source, signing key, deliveries with destination and attempts.  Raises NotFound.
+    """
+    text = str(id_or_event_id)
+    wanted = Event.event_id == text
+    if text.isdigit() and len(text) < 19:
+        wanted = wanted | (Event.id == int(text))
+    event = db.session.scalar(
+        select(Event)
+        .where(wanted)
+        .order_by((Event.event_id == text).desc(), Event.id.desc())
+        .limit(1)
+        .options(
+            joinedload(Event.source),
+            joinedload(Event.signing_key),
+            selectinload(Event.deliveries).joinedload(Delivery.destination),
+            selectinload(Event.deliveries).selectinload(Delivery.history),
+        )
+    )
+    if event is None:
+        raise NotFound(f"There is no event {text}.")
+    return event
+
+
+def known_types() -> list[str]:
+    """Every event type that ships, and those that came besides."""
+    seen = db.session.scalars(select(Event.event_type).distinct().limit(100)).all()
+    return sorted({*SAMPLES, *seen})
+
+
+@dataclass(frozen=True)
+class SentTest:
+    """``status`` and ``answer`` are the gateway's own."""
+
+    event_id: str
+    status: int
+    answer: dict[str, object]
+    elapsed_ms: float
+
+
+def send_test_event(
+    slug: str, by: By, event_type: str = "relay.test", base_url: str = ""
+) -> SentTest:
+    """Send a signed sample of ``event_type`` over HTTP to our own endpoint, as a site would.
+
+    ``base_url`` is where the web process listens (by default this host's PORT).
+    Raises NotFound, Invalid, Refusal.
+    """
+    source = find_source(slug)
+    if event_type not in SAMPLES:
+        raise Invalid({"type": [f"There are samples for {', '.join(sorted(SAMPLES))}."]})
+    now = keys.database_now()
+    key = next((k for k in source.keys if keys.shown_state(k, now) == "active"), None)
+    if key is None:
+        raise Refusal(f"{source.name} has no active signing key. Rotate its key to make one.")
+    event_id = f"test_{random.token_hex(8)}"
+    body = json.dumps(
+        {
+            "event": event_type,
+            "event_id": event_id,
+            "site": source.url,
+            "data": SAMPLES[event_type],
+        },
+        ensure_ascii=False,
+    ).encode()
+    stamp = str(int(time.time()))
+    secret = secrets.box().open_sealed(key.sealed_secret)
+    mac = hmac.new(secret.encode(), f"{stamp}.".encode() + body, hashlib.sha256).digest()
+    record(by, "source.send_test", slug, event_id=event_id, event_type=event_type)
+    db.session.commit()
+    base = base_url or f"http://127.0.0.1:{current_app.extensions['relay_config'].port}"
+    began = time.perf_counter()
+    try:
+        with requests.Session() as session:
+            session.trust_env = False
+            reply = session.post(
+                f"{base}/webhooks/wp/{slug}",
+                data=body,
+                headers={
+                    "Content-Type": "application/json",
+                    "X-WP-Timestamp": stamp,
+                    "X-Event-Id": event_id,
+                    "X-WP-Signature": base64.b64encode(mac).decode(),
+                    "X-WP-Key-Id": key.key_id,
+                },
+                timeout=10,
+                allow_redirects=False,
+            )
+            answer = reply.json()
+    except (requests.RequestException, ValueError) as exc:
+        raise Refusal(
+            f"Relay's own endpoint at {base} did not answer. Is the web process running there?"
+        ) from exc
+    return SentTest(event_id, reply.status_code, answer, (time.perf_counter() - began) * 1000)
