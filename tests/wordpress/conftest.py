@@ -6,8 +6,8 @@ import pytest
 import requests
 
 from tests.wordpress.connector import Connector
-from tests.wordpress.site import WordPressSite
 from tests.wordpress.sink import Sink
+from tests.wordpress.site import WordPressSite
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +21,9 @@ def gateway_server() -> Iterator[Sink]:
 @pytest.fixture(scope="session")
 def wordpress_server(gateway_server: Sink) -> Iterator[WordPressSite]:
     """A running WordPress with the plugin active."""
-    with WordPressSite(constants={"RELAY_CONNECTOR_ALLOW_HOST": f"127.0.0.1:{gateway_server.port}"}) as site:
+    with WordPressSite(
+        constants={"RELAY_CONNECTOR_ALLOW_HOST": f"127.0.0.1:{gateway_server.port}"}
+    ) as site:
         yield site
 
 

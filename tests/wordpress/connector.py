@@ -5,8 +5,8 @@ import re
 
 import requests
 
-from tests.wordpress.site import WordPressSite, php_literal
 from tests.wordpress.sink import KEY_ID, SECRET, Sink
+from tests.wordpress.site import WordPressSite, php_literal
 
 PAGE = "/wp-admin/options-general.php?page=relay-connector"
 
@@ -31,18 +31,26 @@ class Connector:
             "\\Relay_Connector\\Schedule::clear(); update_option( 'comment_moderation', 0 ); wp_cache_flush();"
         )
 
-    def connect(self, gateway: Sink, *, secret: str = SECRET, key_id: str = KEY_ID, endpoint: str = "") -> None:
+    def connect(
+        self, gateway: Sink, *, secret: str = SECRET, key_id: str = KEY_ID, endpoint: str = ""
+    ) -> None:
         """Set address, key id and secret as saved options."""
         values = {
             "relay_connector_endpoint": endpoint or gateway.url,
             "relay_connector_key_id": key_id,
             "relay_connector_secret": [secret],
         }
-        self.site.php("".join(f"update_option( {php_literal(k)}, {php_literal(v)} );" for k, v in values.items()))
+        self.site.php(
+            "".join(
+                f"update_option( {php_literal(k)}, {php_literal(v)} );" for k, v in values.items()
+            )
+        )
 
     def rows(self) -> list[dict]:
         """The outbox, oldest first."""
-        return self.site.php_json("$GLOBALS['wpdb']->get_results( 'SELECT * FROM wp_relay_connector_outbox ORDER BY id' )")
+        return self.site.php_json(
+            "$GLOBALS['wpdb']->get_results( 'SELECT * FROM wp_relay_connector_outbox ORDER BY id' )"
+        )
 
     def row(self) -> dict:
         """The only row."""
@@ -54,13 +62,13 @@ class Connector:
         """Move every moment that the plugin has written down into the past."""
         self.site.php(
             f"global $wpdb; $s = {int(seconds)};"
-            "$wpdb->query( \"UPDATE wp_relay_connector_outbox SET due_at = GREATEST( 0, CAST(due_at AS SIGNED) - $s ),"
+            '$wpdb->query( "UPDATE wp_relay_connector_outbox SET due_at = GREATEST( 0, CAST(due_at AS SIGNED) - $s ),'
             " claimed_until = GREATEST( 0, CAST(claimed_until AS SIGNED) - $s ), created_at = created_at - $s,"
-            " finished_at = GREATEST( 0, CAST(finished_at AS SIGNED) - $s )\" );"
+            ' finished_at = GREATEST( 0, CAST(finished_at AS SIGNED) - $s )" );'
             "$g = get_option( 'relay_connector_gate' );"
             "if ( $g ) { $g['until'] -= $s; $g['since'] -= $s; update_option( 'relay_connector_gate', $g ); }"
             "$r = $wpdb->get_var( \"SELECT option_value FROM wp_options WHERE option_name = 'relay_connector_runner'\" );"
-            "if ( $r ) { $wpdb->query( $wpdb->prepare( \"UPDATE wp_options SET option_value = %s"
+            'if ( $r ) { $wpdb->query( $wpdb->prepare( "UPDATE wp_options SET option_value = %s'
             " WHERE option_name = 'relay_connector_runner'\", ( (int) $r - $s ) . ' past' ) ); }"
         )
 
@@ -86,7 +94,9 @@ class Connector:
     def click(self, admin: requests.Session, action: str) -> str:
         """The same, for the whole page that follows."""
         form = next(one for one in _forms(self.page(admin)) if f'value="{action}"' in one)
-        return admin.post(f"{self.site.url}/wp-admin/admin-post.php", data=dict(_fields(form)), timeout=60).text
+        return admin.post(
+            f"{self.site.url}/wp-admin/admin-post.php", data=dict(_fields(form)), timeout=60
+        ).text
 
     def test_event(self, admin: requests.Session) -> str:
         """Press "Send a test event"; returns the sentence."""
@@ -107,7 +117,12 @@ def text_of(markup: str) -> str:
 
 def notices(markup: str) -> list[str]:
     """The plugin's notices on an admin page."""
-    return [text_of(one) for one in re.findall(r'<div class="notice[^"]*relay-connector-notice">(.*?)</div>', markup, re.S)]
+    return [
+        text_of(one)
+        for one in re.findall(
+            r'<div class="notice[^"]*relay-connector-notice">(.*?)</div>', markup, re.S
+        )
+    ]
 
 
 def _forms(markup: str) -> list[str]:
@@ -115,7 +130,9 @@ def _forms(markup: str) -> list[str]:
 
 
 def _form(markup: str, action: str) -> str:
-    return next(one for one in _forms(markup) if re.search(rf'action="[^"]*{re.escape(action)}"', one))
+    return next(
+        one for one in _forms(markup) if re.search(rf'action="[^"]*{re.escape(action)}"', one)
+    )
 
 
 def _fields(form: str):

@@ -90,8 +90,12 @@ class Sink:
         stamp = headers.get("x-wp-timestamp", "")
         if not (stamp.isascii() and stamp.isdigit()) or abs(time.time() - int(stamp)) > 300:
             return False
-        digest = hmac.new(self.secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).digest()
-        return hmac.compare_digest(base64.b64encode(digest), headers.get("x-wp-signature", "").encode())
+        digest = hmac.new(
+            self.secret.encode(), stamp.encode() + b"." + body, hashlib.sha256
+        ).digest()
+        return hmac.compare_digest(
+            base64.b64encode(digest), headers.get("x-wp-signature", "").encode()
+        )
 
     def _take(self, request: Received) -> Answer:
         with self._changed:
@@ -101,7 +105,11 @@ class Sink:
                 return self._script.pop(0)
             if self._always:
                 return self._always
-            earlier = [one for one in self.received[:-1] if one.verified and one.event_id == request.event_id]
+            earlier = [
+                one
+                for one in self.received[:-1]
+                if one.verified and one.event_id == request.event_id
+            ]
         if not request.verified:
             return Answer(401, '{"error":"unauthorized"}')
         return Answer(200, '{"status":"duplicate"}') if earlier else Answer()
@@ -124,7 +132,9 @@ class Sink:
                     answer.hold.wait(60)
                 payload = answer.body.encode()
                 self.send_response_only(answer.status)
-                self.send_header("Date", formatdate(time.time() + answer.date_offset_s, usegmt=True))
+                self.send_header(
+                    "Date", formatdate(time.time() + answer.date_offset_s, usegmt=True)
+                )
                 self.send_header("Content-Type", answer.content_type)
                 self.send_header("Content-Length", str(len(payload)))
                 self.send_header("Connection", "close")

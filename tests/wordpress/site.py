@@ -64,7 +64,9 @@ class WordPressSite:
     def start(self) -> "WordPressSite":
         """Bring everything up: about three seconds."""
         if not (CORE / "wp-settings.php").exists():
-            raise StartupFailed("WordPress is not installed: apt-get install wordpress wordpress-theme-twentytwentythree")
+            raise StartupFailed(
+                "WordPress is not installed: apt-get install wordpress wordpress-theme-twentytwentythree"
+            )
         try:
             database = threading.Thread(target=self._guarded, args=(self._start_database,))
             self._failure: BaseException | None = None
@@ -116,7 +118,9 @@ class WordPressSite:
 
     # -- what a visitor and the clock do
 
-    def post_comment(self, author: str, email: str, content: str, *, post_id: int = 1, url: str = "") -> int:
+    def post_comment(
+        self, author: str, email: str, content: str, *, post_id: int = 1, url: str = ""
+    ) -> int:
         """Write a comment through wp-comments-post.php; returns its id."""
         answer = self._http.post(
             f"{self.url}/wp-comments-post.php",
@@ -144,7 +148,9 @@ class WordPressSite:
 
     def php(self, code: str) -> str:
         """Run PHP inside the booted WordPress, in a request of its own; returns what it printed."""
-        answer = self._http.post(f"{self.url}/", data={"lab_token": self._token, "lab_php": code}, timeout=60)
+        answer = self._http.post(
+            f"{self.url}/", data={"lab_token": self._token, "lab_php": code}, timeout=60
+        )
         assert answer.status_code == 200, f"{code}\n{answer.status_code}: {answer.text[-1500:]}"
         return answer.text
 
@@ -239,7 +245,11 @@ class WordPressSite:
         self._daemons.append(daemon)
         client = ["--no-defaults", "-uroot", "-S", socket_path]
         daemon.wait_until(
-            lambda: subprocess.run(["mariadb-admin", *client, "ping"], capture_output=True).returncode == 0, "MariaDB"
+            lambda: (
+                subprocess.run(["mariadb-admin", *client, "ping"], capture_output=True).returncode
+                == 0
+            ),
+            "MariaDB",
         )
         self._run(
             ["mariadb", *client, "-e", "CREATE DATABASE wp CHARACTER SET utf8mb4;"
@@ -272,7 +282,10 @@ class WordPressSite:
         salts = ("AUTH_KEY", "SECURE_AUTH_KEY", "LOGGED_IN_KEY", "NONCE_KEY", "AUTH_SALT", "SECURE_AUTH_SALT",
                  "LOGGED_IN_SALT", "NONCE_SALT")  # fmt: skip
         constants |= {salt: f"lab {salt}" for salt in salts}
-        lines = [f"define( {php_literal(name)}, {php_literal(value)} );" for name, value in constants.items()]
+        lines = [
+            f"define( {php_literal(name)}, {php_literal(value)} );"
+            for name, value in constants.items()
+        ]
         text = "\n".join(
             ["<?php", *lines, "$table_prefix = 'wp_';",
              "if ( ! defined( 'ABSPATH' ) ) { define( 'ABSPATH', __DIR__ . '/' ); }",
@@ -301,7 +314,8 @@ class WordPressSite:
         self._daemons.append(fpm)
         fpm.wait_until(listen.exists, "php-fpm")
         temporary = "".join(
-            f"{name}_temp_path {folder}/{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+            f"{name}_temp_path {folder}/{name};\n"
+            for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         )
         user = f"user {_user()};\n" if os.geteuid() == 0 else ""
         (folder / "nginx.conf").write_text(
@@ -313,10 +327,15 @@ class WordPressSite:
             "location ~ \\.php$ { include /etc/nginx/fastcgi_params;"
             f" fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name; fastcgi_pass unix:{listen}; }}\n}}\n}}\n"
         )
-        self._web = Daemon(["nginx", "-c", str(folder / "nginx.conf"), "-e", f"{folder}/nginx.log"], self.root / "web.log")
+        self._web = Daemon(
+            ["nginx", "-c", str(folder / "nginx.conf"), "-e", f"{folder}/nginx.log"],
+            self.root / "web.log",
+        )
 
     def _run_script(self, name: str, *arguments: str) -> None:
-        self._run(["php", str(LAB / name), str(self.document_root), f"127.0.0.1:{self.port}", *arguments])
+        self._run(
+            ["php", str(LAB / name), str(self.document_root), f"127.0.0.1:{self.port}", *arguments]
+        )
 
     def _run(self, command: list[str]) -> None:
         try:
@@ -324,7 +343,9 @@ class WordPressSite:
         except FileNotFoundError as missing:
             raise StartupFailed(f"{command[0]} is not installed ({missing}).") from missing
         if done.returncode:
-            raise StartupFailed(f"{' '.join(command[:2])} failed:\n{done.stdout[-1500:]}{done.stderr[-1500:]}")
+            raise StartupFailed(
+                f"{' '.join(command[:2])} failed:\n{done.stdout[-1500:]}{done.stderr[-1500:]}"
+            )
 
     @staticmethod
     def _made(folder: Path) -> Path:
@@ -343,7 +364,11 @@ def php_literal(value) -> str:
     if isinstance(value, (list, tuple)):
         return "array( " + ", ".join(php_literal(item) for item in value) + " )"
     if isinstance(value, dict):
-        return "array( " + ", ".join(f"{php_literal(k)} => {php_literal(v)}" for k, v in value.items()) + " )"
+        return (
+            "array( "
+            + ", ".join(f"{php_literal(k)} => {php_literal(v)}" for k, v in value.items())
+            + " )"
+        )
     return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 

@@ -8,7 +8,9 @@ from tests.wordpress.site import php_literal
 
 
 def test_an_approved_comment_is_sent_once_and_verifies(site, gateway, connected):
-    comment = site.post_comment("Jane", "jane@example.org", "A first word", url="https://jane.example")
+    comment = site.post_comment(
+        "Jane", "jane@example.org", "A first word", url="https://jane.example"
+    )
     site.run_cron()
     site.run_cron()
     [request] = gateway.received
@@ -71,7 +73,9 @@ def test_a_held_comment_is_sent_when_it_is_approved_and_not_before(site, gateway
     assert request.json["data"]["status"] == "approved"
 
 
-def test_a_held_comment_is_sent_at_once_when_the_site_wants_that_and_not_again_on_approval(site, gateway, connected):
+def test_a_held_comment_is_sent_at_once_when_the_site_wants_that_and_not_again_on_approval(
+    site, gateway, connected
+):
     site.set_option("comment_moderation", 1)
     site.set_option("relay_connector_send_held", 1)
     comment = site.post_comment("Jane", "jane@example.org", "Look at me")
@@ -97,7 +101,9 @@ def test_spam_and_trash_are_never_sent(site, gateway, connected, status):
 
 @pytest.mark.parametrize("fate", ["wp_spam_comment( %d )", "wp_trash_comment( %d )", "wp_delete_comment( %d, true )",
                                   "wp_set_comment_status( %d, 'hold' )"])  # fmt: skip
-def test_a_comment_that_falls_from_grace_before_it_is_sent_stays_here(site, gateway, connected, fate):
+def test_a_comment_that_falls_from_grace_before_it_is_sent_stays_here(
+    site, gateway, connected, fate
+):
     comment = site.post_comment("Jane", "jane@example.org", "Regretted")
     site.php(fate % comment + ";")
     site.run_cron()
@@ -117,13 +123,17 @@ def test_a_comment_that_is_approved_again_is_sent_after_all(site, gateway, conne
     assert request.json["data"]["id"] == comment
 
 
-def test_a_sent_comment_is_not_sent_again_on_a_second_approval_even_when_its_row_is_purged(site, gateway, connected):
+def test_a_sent_comment_is_not_sent_again_on_a_second_approval_even_when_its_row_is_purged(
+    site, gateway, connected
+):
     comment = site.post_comment("Jane", "jane@example.org", "Once")
     site.run_cron()
     connected.pass_time(86400 * 31)
     site.run_cron()
     assert connected.rows() == []
-    site.php(f"wp_set_comment_status( {comment}, 'hold' ); wp_set_comment_status( {comment}, 'approve' );")
+    site.php(
+        f"wp_set_comment_status( {comment}, 'hold' ); wp_set_comment_status( {comment}, 'approve' );"
+    )
     site.run_cron()
     assert len(gateway.received) == 1
     assert "had been sent before" in connected.row()["last_answer"]
@@ -178,7 +188,9 @@ def test_another_plugin_can_change_the_fields(site, gateway, connected):
     assert "author_email" not in request.json["data"]
 
 
-def test_a_comment_stands_and_the_admin_is_told_when_the_outbox_cannot_be_written(site, gateway, connected, admin):
+def test_a_comment_stands_and_the_admin_is_told_when_the_outbox_cannot_be_written(
+    site, gateway, connected, admin
+):
     site.php("$GLOBALS['wpdb']->query( 'RENAME TABLE wp_relay_connector_outbox TO wp_gone' );")
     try:
         comment = site.post_comment("Jane", "jane@example.org", "The table is away")

@@ -3,12 +3,14 @@
 import threading
 
 from tests.wordpress.connector import Connector
-from tests.wordpress.site import WordPressSite
 from tests.wordpress.sink import Answer
+from tests.wordpress.site import WordPressSite
 
 
 def test_the_visitor_has_the_answer_while_the_gateway_still_hangs(gateway):
-    with WordPressSite(constants={"RELAY_CONNECTOR_ALLOW_HOST": f"127.0.0.1:{gateway.port}"}, server="fpm") as site:
+    with WordPressSite(
+        constants={"RELAY_CONNECTOR_ALLOW_HOST": f"127.0.0.1:{gateway.port}"}, server="fpm"
+    ) as site:
         connector = Connector(site)
         connector.connect(gateway)
         gate = threading.Event()

@@ -39,7 +39,9 @@ add_action('comment_post', function ($comment_ID, $approved) {
 
 
 def test_the_snippet_of_the_original_design_verifies_too(site, gateway, connector):
-    source = DESIGN_SNIPPET.replace("ENDPOINT_URL", gateway.url).replace("SHARED_SECRET'", f"{gateway.secret}'", 2)
+    source = DESIGN_SNIPPET.replace("ENDPOINT_URL", gateway.url).replace(
+        "SHARED_SECRET'", f"{gateway.secret}'", 2
+    )
     source = source.replace(f"DJANGO_{gateway.secret}", "DJANGO_SHARED_SECRET")
     snippet = site.add_mu_plugin("snippet.php", source)
     try:
@@ -63,18 +65,24 @@ def test_an_older_table_is_upgraded_without_activating_again(site, gateway, conn
 
 def test_deactivation_takes_the_cron_events_away_and_keeps_the_rows(site, gateway, connected):
     site.post_comment("Jane", "jane@example.org", "Kept")
-    site.php("require_once ABSPATH . 'wp-admin/includes/plugin.php'; deactivate_plugins( 'relay-connector/relay-connector.php' );")
+    site.php(
+        "require_once ABSPATH . 'wp-admin/includes/plugin.php'; deactivate_plugins( 'relay-connector/relay-connector.php' );"
+    )
     try:
         assert "relay_connector" not in str(site.php_json("_get_cron_array()"))
         assert connected.row()["state"] == "waiting"
     finally:
-        site.php("require_once ABSPATH . 'wp-admin/includes/plugin.php'; activate_plugin( 'relay-connector/relay-connector.php' );")
+        site.php(
+            "require_once ABSPATH . 'wp-admin/includes/plugin.php'; activate_plugin( 'relay-connector/relay-connector.php' );"
+        )
     site.run_cron()
     assert len(gateway.received) == 1
 
 
 def test_uninstalling_removes_everything(gateway):
-    with WordPressSite(constants={"RELAY_CONNECTOR_ALLOW_HOST": f"127.0.0.1:{gateway.port}"}) as site:
+    with WordPressSite(
+        constants={"RELAY_CONNECTOR_ALLOW_HOST": f"127.0.0.1:{gateway.port}"}
+    ) as site:
         connector = Connector(site)
         before = site.php_json(
             "$GLOBALS['wpdb']->get_col( \"SELECT option_name FROM wp_options WHERE option_name LIKE '%relay%'\" )"

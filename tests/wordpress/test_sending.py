@@ -52,7 +52,9 @@ def test_waits_grow_with_each_failure_up_to_about_an_hour(site, gateway, connect
     assert len({request.headers["x-wp-timestamp"] for request in gateway.received}) >= 1
 
 
-def test_after_two_weeks_of_failures_an_event_is_parked_and_not_dropped(site, gateway, connected, admin):
+def test_after_two_weeks_of_failures_an_event_is_parked_and_not_dropped(
+    site, gateway, connected, admin
+):
     gateway.answer(Answer(500, "{}"))
     site.post_comment("Jane", "jane@example.org", "Two weeks")
     site.php("$GLOBALS['wpdb']->query( 'UPDATE wp_relay_connector_outbox SET attempts = 339' );")
@@ -76,7 +78,9 @@ def test_an_event_that_the_gateway_has_is_done(site, gateway, connected, status)
 def test_an_event_that_the_gateway_refuses_is_parked_with_its_reason_and_the_next_one_is_sent(
     site, gateway, connected, admin, status
 ):
-    gateway.answer(Answer(status, '{"error":"invalid_event","detail":{"data.author":["Too long."]}}'))
+    gateway.answer(
+        Answer(status, '{"error":"invalid_event","detail":{"data.author":["Too long."]}}')
+    )
     site.post_comment("Jane", "jane@example.org", "Refused")
     site.post_comment("Jane", "jane@example.org", "Taken")
     site.run_cron()
@@ -123,7 +127,10 @@ def test_a_pause_ends_by_itself_when_the_hourly_try_is_accepted(site, gateway, c
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        (Answer(403, '{"error":"address_not_allowed"}'), "Add the outgoing address of this web server"),
+        (
+            Answer(403, '{"error":"address_not_allowed"}'),
+            "Add the outgoing address of this web server",
+        ),
         (Answer(410, "{}"), "gone for good"),
         (Answer(404, "<html>Not Found</html>", content_type="text/html"), "not a Relay gateway"),
         (Answer(200, "<html>Welcome</html>", content_type="text/html"), "not a Relay gateway"),
@@ -131,7 +138,9 @@ def test_a_pause_ends_by_itself_when_the_hourly_try_is_accepted(site, gateway, c
     ],
     ids=["not allowed", "gone", "not found", "a web page that says 200", "redirect"],
 )
-def test_an_answer_that_concerns_all_events_pauses_all_and_loses_none(site, gateway, connected, admin, answer, says):
+def test_an_answer_that_concerns_all_events_pauses_all_and_loses_none(
+    site, gateway, connected, admin, answer, says
+):
     gateway.always(answer)
     site.post_comment("Jane", "jane@example.org", "One")
     site.post_comment("Jane", "jane@example.org", "Two")
@@ -212,9 +221,13 @@ def test_only_one_runner_sends_at_a_time(site, gateway, connected):
     assert len({request.event_id for request in gateway.received}) == 2
 
 
-def test_where_the_server_can_answer_first_a_comment_is_sent_in_the_same_request(site, gateway, connected):
+def test_where_the_server_can_answer_first_a_comment_is_sent_in_the_same_request(
+    site, gateway, connected
+):
     """A stand-in for PHP's finish function; test_fpm.py has the real one."""
-    plugin = site.add_mu_plugin("finish.php", "<?php function litespeed_finish_request() { return true; }")
+    plugin = site.add_mu_plugin(
+        "finish.php", "<?php function litespeed_finish_request() { return true; }"
+    )
     try:
         site.post_comment("Jane", "jane@example.org", "At once")
     finally:
@@ -265,8 +278,8 @@ def test_a_cron_event_is_due_after_a_comment(site, gateway, connected):
 def test_the_command_sends_what_is_due(site, gateway, connected):
     site.post_comment("Jane", "jane@example.org", "By crontab")
     command = (
-        "class WP_CLI { public static function success( $t ) { echo \"Success: $t\"; }"
-        " public static function error( $t ) { echo \"Error: $t\"; } }"
+        'class WP_CLI { public static function success( $t ) { echo "Success: $t"; }'
+        ' public static function error( $t ) { echo "Error: $t"; } }'
         "$s = new \\Relay_Connector\\Settings(); $o = new \\Relay_Connector\\Outbox();"
         "$r = new \\Relay_Connector\\Runner( $s, $o, new \\Relay_Connector\\Gate( $s ), new \\Relay_Connector\\Client( $s ),"
         " array( new \\Relay_Connector\\Events\\Comments( $s, $o ) ) );"

@@ -85,7 +85,7 @@ final class Notices {
 		}
 		if ( $summary->parked ) {
 			/* translators: %d: number of events. */
-			$this->notice( 'warning', __( 'Relay: a person has to look.', 'relay-connector' ), sprintf( _n( '%d event was not accepted and is kept. Read the reason in the list of events, then choose "Try again" or "Delete" there.', '%d events were not accepted and are kept. Read the reasons in the list of events, then choose "Try again" or "Delete" there.', $summary->parked, 'relay-connector' ), $summary->parked ) );
+			$this->notice( 'warning', __( 'Relay needs a decision from you.', 'relay-connector' ), sprintf( _n( '%d event was not accepted and is kept. Read the reason in the list of events, then choose "Try again" or "Delete" there.', '%d events were not accepted and are kept. Read the reasons in the list of events, then choose "Try again" or "Delete" there.', $summary->parked, 'relay-connector' ), $summary->parked ) );
 		}
 		if ( $trouble ) {
 			$this->render_trouble( $trouble );

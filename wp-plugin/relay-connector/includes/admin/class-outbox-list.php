@@ -96,7 +96,17 @@ final class Outbox_List {
 				<div class="relay-connector-small"><?php echo esc_html( $row->event_type ); ?> · <?php echo esc_html( wp_date( get_option( 'date_format' ) . ' ' . get_option( 'time_format' ), (int) $row->created_at ) ); ?></div>
 				<div class="relay-connector-small"><code><?php echo esc_html( $row->event_id ); ?></code></div>
 			</td>
-			<td data-label="<?php esc_attr_e( 'State', 'relay-connector' ); ?>"><span class="relay-connector-state"><?php echo esc_html( $this->state( $row ) ); ?></span></td>
+			<td data-label="<?php esc_attr_e( 'State', 'relay-connector' ); ?>">
+				<span class="relay-connector-state"><?php echo esc_html( $this->state( $row ) ); ?></span>
+				<?php if ( Outbox::WAITING === $row->state && (int) $row->due_at > time() ) : ?>
+					<div class="relay-connector-small">
+						<?php
+						/* translators: %s: a length of time. */
+						echo esc_html( sprintf( __( 'next try in %s', 'relay-connector' ), human_time_diff( (int) $row->due_at ) ) );
+						?>
+					</div>
+				<?php endif; ?>
+			</td>
 			<td data-label="<?php esc_attr_e( 'Attempts', 'relay-connector' ); ?>"><?php echo esc_html( number_format_i18n( (int) $row->attempts ) ); ?></td>
 			<td data-label="<?php esc_attr_e( 'Last answer', 'relay-connector' ); ?>"><?php echo esc_html( '' === (string) $row->last_answer ? __( 'Not tried yet.', 'relay-connector' ) : $row->last_answer ); ?></td>
 			<td class="relay-connector-actions"><?php $this->render_buttons( $row ); ?></td>
@@ -152,13 +162,6 @@ final class Outbox_List {
 			case Outbox::WITHDRAWN:
 				return __( 'Not to be sent', 'relay-connector' );
 		}
-		if ( (int) $row->claimed_until > time() ) {
-			return __( 'Being sent', 'relay-connector' );
-		}
-		if ( (int) $row->due_at > time() ) {
-			/* translators: %s: a length of time. */
-			return sprintf( __( 'Waiting, next try in %s', 'relay-connector' ), human_time_diff( (int) $row->due_at ) );
-		}
-		return __( 'Waiting', 'relay-connector' );
+		return (int) $row->claimed_until > time() ? __( 'Being sent', 'relay-connector' ) : __( 'Waiting', 'relay-connector' );
 	}
 }

@@ -140,7 +140,7 @@ final class Settings_Page {
 		?>
 		<div class="wrap relay-connector">
 			<h1><?php esc_html_e( 'Relay', 'relay-connector' ); ?></h1>
-			<p class="relay-connector-lead"><?php esc_html_e( 'New comments are sent, signed, to your Relay gateway. Visitors never wait for it, and nothing leaves this site before the gateway address and the secret are saved.', 'relay-connector' ); ?></p>
+			<p><?php esc_html_e( 'New comments are sent, signed, to your Relay gateway. Visitors never wait for it, and nothing leaves this site before the gateway address and the secret are saved.', 'relay-connector' ); ?></p>
 			<?php
 			if ( is_array( $result ) ) {
 				$this->render_result( $result );

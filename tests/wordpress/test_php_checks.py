@@ -1,0 +1,87 @@
+"""The checks of the plugin's code find what they look for."""
+
+import pytest
+
+from scripts import php_checks
+
+HEAD = "<?php\ndefined( 'ABSPATH' ) || exit;\n"
+CHECKS = ("output", "input_", "actions", "queries", "texts", "habits")
+
+BAD = {
+    "echo $name;": "escape it right here",
+    "?><p><?= $name ?></p><?php ": "escape it right here",
+    "echo '<b>' . $name;": "escape it right here",
+    "echo esc_html( $a ) . $b;": "echo $b: escape",
+    "_e( 'Hello', 'relay-connector' );": "prints without escaping",
+    "printf( '%s', $name );": "prints without escaping",
+    "print $name;": "prints without escaping",
+    "$a = $_POST['a'];": "$_POST is read without",
+    "$a = sanitize_text_field( $_GET['a'] );": "$_GET is read without",
+    "$a = wp_unslash( $_REQUEST['a'] );": "$_REQUEST is read without",
+    '$wpdb->query( "DELETE FROM x WHERE id = $id" );': "$id stands in the text",
+    "$wpdb->get_var( 'SELECT a FROM b WHERE c = ' . $c );": "is put together",
+    "$wpdb->query( $wpdb->prepare( \"SELECT '$a' FROM x WHERE b = %d\", $b ) );": "$a stands in the text of prepare()",
+    '$sql = "SELECT $a FROM x WHERE b = %d"; $wpdb->query( $wpdb->prepare( $sql, $b ) );': "$a stands in the text",
+    "$a = __( 'Hello' );": "needs the text domain",
+    "$a = __( 'Hello', 'other' );": "needs the text domain",
+    "$a = __( $text, 'relay-connector' );": "needs a literal text",
+    "$a = sprintf( __( 'Hello %s', 'relay-connector' ), $b );": "translators: comment",
+    "/* translators: x */ $a = __( '%s and %s', 'relay-connector' );": "must be numbered",
+    "eval( $a );": "eval() is not used",
+    "wp_remote_post( $a );": "wp_remote_post() is not used",
+    "$a = str_contains( $b, 'c' );": "str_contains() is not used",
+    "$a = $b?->c;": "younger than 7.4",
+    "$a = match ( $b ) { 1 => 2 };": "younger than 7.4",
+    "$a = <<<X\nb\nX;\n": "no heredoc",
+    "$a = 'http://localhost/x';": "own machine",
+    "class A { function add_hooks() { add_action( 'admin_post_a', array( $this, 'go' ) ); }"
+    " function go() { current_user_can( 'b' ); } }": "does not check a nonce",
+    "class A { function add_hooks() { add_action( 'wp_ajax_a', array( $this, 'go' ) ); }"
+    " function go() { check_ajax_referer( 'b' ); } }": "does not check a capability",
+    "add_action( 'admin_post_nopriv_a', 'go' );": "open to everybody",
+}
+
+GOOD = [
+    "echo esc_html( $name );",
+    "$a = isset( $_POST['a'] ) ? absint( wp_unslash( $_POST['a'] ) ) : 0;",
+    '$wpdb->query( $wpdb->prepare( "SELECT a FROM {$wpdb->posts} WHERE b = %d", $b ) );',
+    "/* translators: %s: a name. */ $a = sprintf( __( 'Hello %s', 'relay-connector' ), $b );",
+    "class A { function add_hooks() { add_action( 'admin_post_a', array( $this, 'go' ) ); }"
+    " function go() { check_admin_referer( 'a' ); $this->check(); } function check() { current_user_can( 'b' ); } }",
+]
+
+
+def faults(tmp_path, code: str) -> list[str]:
+    path = tmp_path / "file.php"
+    path.write_text(HEAD + code + "\n")
+    [source] = php_checks.sources([path])
+    return [line for check in CHECKS for line in getattr(php_checks, check)(source)]
+
+
+@pytest.mark.parametrize(("code", "says"), BAD.items())
+def test_a_fault_is_found(tmp_path, code, says):
+    assert any(says in line for line in faults(tmp_path, code)), faults(tmp_path, code)
+
+
+@pytest.mark.parametrize("code", GOOD)
+def test_good_code_passes(tmp_path, code):
+    assert faults(tmp_path, code) == []
+
+
+def test_a_file_without_its_guard_is_found(tmp_path):
+    path = tmp_path / "file.php"
+    path.write_text("<?php\n$a = 1;\n")
+    [source] = php_checks.sources([path])
+    assert any("ABSPATH" in line for line in php_checks.habits(source))
+
+
+def test_a_file_that_does_not_parse_is_found(tmp_path, monkeypatch):
+    monkeypatch.setattr(php_checks, "FOLDER", tmp_path / "x")
+    (tmp_path / "x").mkdir()
+    path = tmp_path / "x" / "file.php"
+    path.write_text("<?php\nif ( {\n")
+    assert "Parse error" in next(php_checks.syntax([path]))
+
+
+def test_the_plugin_itself_has_no_fault():
+    assert php_checks.main() == 0
