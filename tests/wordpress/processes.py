@@ -42,6 +42,13 @@ class Daemon:
                 start_new_session=True,
                 env={**os.environ, **(env or {})},
             )
+        # Even a test run that is killed itself leaves nothing behind: its end of the pipe closes, and the guard acts.
+        self._guard = subprocess.Popen(
+            ["sh", "-c", f"read _; kill -9 -{self.process.pid}"],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         atexit.register(self.kill)
 
     def wait_until(self, ready, what: str, timeout_s: float = 30) -> None:
@@ -57,6 +64,8 @@ class Daemon:
 
     def kill(self) -> None:
         """End the whole group, at once and for certain."""
+        self._guard.kill()
+        self._guard.communicate()
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()

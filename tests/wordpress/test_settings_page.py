@@ -206,6 +206,16 @@ def test_a_gateway_without_tls_behind_https_is_explained(connected, gateway, adm
     assert "No secure connection (TLS)" in said
 
 
+def test_a_site_that_blocks_its_own_requests_is_told_so(site, gateway, connected, admin):
+    # The core always lets a site call its own host, so the gateway has to be on another one.
+    host = f"127.0.0.2:{gateway.port}"
+    site.set_constants(site.constants | {"RELAY_CONNECTOR_ALLOW_HOST": host})
+    connected.connect(gateway, endpoint=f"http://{host}/webhooks/wp")
+    said = connected.test_event(admin)
+    assert "This site itself blocks the request." in said and "WP_ACCESSIBLE_HOSTS" in said
+    assert gateway.connections == 0
+
+
 def test_an_accepted_test_event_ends_a_pause(site, gateway, connected, admin):
     gateway.answer(Answer(401, "{}"))
     site.post_comment("Jane", "jane@example.org", "Paused")

@@ -137,7 +137,7 @@ final class Answer {
 		);
 
 		$failure = self::BROKEN_OFF;
-		if ( 'http_request_not_executed' === $error->get_error_code() || defined( 'WP_HTTP_BLOCK_EXTERNAL' ) && 0 === $took_ms && false === strpos( $text, 'cURL' ) ) {
+		if ( 'http_request_not_executed' === $error->get_error_code() ) {
 			$failure = self::BLOCKED_HERE;
 		} elseif ( preg_match( '/cURL error (\d+)/', $text, $found ) ) {
 			$failure = isset( $codes[ (int) $found[1] ] ) ? $codes[ (int) $found[1] ] : self::BROKEN_OFF;
