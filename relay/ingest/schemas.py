@@ -1,0 +1,209 @@
+"""The shape of every event type, built once; what passes is a frozen InboundEvent."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
+
+CUSTOM = re.compile(r"x\.[a-z0-9_][a-z0-9_.-]{0,60}\Z")
+DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,8})?\Z")
+SEARCHED = 4000
+NO_DATE = "0000-00-00 00:00:00"  # what WordPress writes for "no date"
+
+
+class Id(fields.Field):  # type: ignore[type-arg]
+    """A whole number, or numeric text."""
+
+    default_error_messages = {"invalid": "Must be a whole number or numeric text."}  # noqa: RUF012
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kw: Any) -> Any:
+        number = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+        text = isinstance(value, str) and re.match(r"[0-9]{1,19}\Z", value)
+        if not (number or text):
+            raise self.make_error("invalid")
+        return value
+
+
+class Number(fields.Field):  # type: ignore[type-arg]
+    """An order's number: text or a whole number."""
+
+    default_error_messages = {"invalid": "Must be text or a whole number."}  # noqa: RUF012
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kw: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+            raise self.make_error("invalid")
+        return value
+
+
+def instant(text: str) -> None:
+    """ISO 8601, with a blank or a T; without a zone it is UTC."""
+    try:
+        if text != NO_DATE:
+            datetime.fromisoformat(text)
+    except ValueError as exc:
+        raise ValidationError("Must be an instant such as 2026-01-15 10:30:00.") from exc
+
+
+def text(required: bool = True, longest: int | None = None, **kw: Any) -> fields.String:
+    check = [validate.Length(max=longest)] if longest else []
+    return fields.String(required=required, allow_none=not required, validate=check, **kw)
+
+
+def moment() -> fields.String:
+    return fields.String(required=True, validate=[instant])
+
+
+class Data(Schema):
+    """Base of all ``data`` objects: unknown fields are kept."""
+
+    class Meta:
+        unknown = INCLUDE
+
+
+class Comment(Data):
+    id = Id(required=True)
+    post_id = Id(required=True)
+    author = text()
+    content = text()
+    created_at = moment()
+    author_email = text(False)
+    author_url = text(False)
+    post_title = text(False)
+    status = text(False)
+    parent = Id(allow_none=True)
+
+
+class Order(Data):
+    id = Id(required=True)
+    number = Number(required=True)
+    status = text()
+    previous_status = text(False)
+    currency = fields.String(required=True, validate=[validate.Regexp(r"[A-Z]{3}\Z")])
+    total = fields.String(
+        required=True,
+        validate=[validate.Regexp(DECIMAL, error="Must be a decimal number as text, as 129.90.")],
+    )
+    customer = fields.Dict(keys=fields.String(), required=True)
+    items = fields.List(fields.Dict(keys=fields.String()), required=True)
+    created_at = moment()
+
+
+class Form(Data):
+    plugin = text()
+    id = fields.Raw(required=True)
+    title = text()
+
+
+class Lead(Data):
+    form = fields.Nested(Form, required=True)
+    fields_ = fields.Dict(keys=fields.String(), required=True, data_key="fields")
+    page_url = text(False)
+    utm = fields.Dict(keys=fields.String(), allow_none=True)
+    consent = fields.Raw(allow_none=True)
+    created_at = moment()
+
+
+class Envelope(Schema):
+    class Meta:
+        unknown = INCLUDE
+
+    event = fields.String(required=True, validate=[validate.Length(min=1, max=64)])
+    event_id = fields.String(required=True, validate=[validate.Length(min=1, max=128)])
+    site = fields.String(
+        required=True, validate=[validate.Length(max=500), validate.URL(require_tld=False)]
+    )
+    data = fields.Dict(keys=fields.String(), required=True)
+
+
+ENVELOPE = Envelope()
+TYPES: dict[str, Schema] = {
+    "comment.created": Comment(),
+    "order.created": Order(),
+    "order.status_changed": Order(),
+    "lead.created": Lead(),
+    "user.registered": Data(),
+    "relay.test": Data(),
+}
+
+
+@dataclass(frozen=True)
+class InboundEvent:
+    """One event that passed every check.  ``payload`` is the body's text as it came."""
+
+    event_id: str
+    event_type: str
+    site: str
+    payload: str
+    body_sha256: bytes
+    search_text: str
+
+
+class InvalidEvent(Exception):
+    """``reasons`` maps a field's path (``data.content``) to sentences."""
+
+    def __init__(self, reasons: dict[str, list[str]]):
+        self.reasons = reasons
+        super().__init__("; ".join(f"{name}: {' '.join(why)}" for name, why in reasons.items()))
+
+
+class OtherEventId(Exception):
+    """The header and the body name different events."""
+
+
+def load_event(body: Any, raw: bytes, event_id: str) -> InboundEvent:
+    """Check a parsed body against its type's schema.  Raises InvalidEvent, OtherEventId."""
+    if not isinstance(body, dict):
+        raise InvalidEvent({"body": ["Must be a JSON object."]})
+    reasons = flat(ENVELOPE.validate(body))
+    if not reasons and body["event_id"] != event_id:
+        raise OtherEventId
+    if "event" not in reasons:
+        kind = body["event"]
+        schema = TYPES.get(kind) or (TYPES["relay.test"] if CUSTOM.match(kind) else None)
+        if schema is None:
+            reasons["event"] = [
+                f"Unknown event type. Known are {', '.join(TYPES)} and own types such as x.my_event."
+            ]
+        elif "data" not in reasons:
+            reasons |= flat(schema.validate(body["data"]), "data.")
+    if reasons:
+        raise InvalidEvent(reasons)
+    return InboundEvent(
+        event_id=event_id,
+        event_type=body["event"],
+        site=body["site"],
+        payload=raw.decode(),
+        body_sha256=hashlib.sha256(raw).digest(),
+        search_text=" ".join(leaves(body["data"]))[:SEARCHED].lower(),
+    )
+
+
+def flat(errors: Any, path: str = "") -> dict[str, list[str]]:
+    """marshmallow's nested errors as ``{"data.items.0": [why]}``."""
+    if isinstance(errors, list):
+        return {path.rstrip("."): [str(why) for why in errors]}
+    found: dict[str, list[str]] = {}
+    for name, why in errors.items():
+        found |= (
+            flat(why, f"{path}{name}.") if isinstance(why, dict) else flat(why, f"{path}{name}")
+        )
+    return found
+
+
+def leaves(value: Any) -> Iterator[str]:
+    """The texts and numbers of a tree, in order."""
+    todo = [value]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, dict):
+            todo += reversed(one.values())
+        elif isinstance(one, list):
+            todo += reversed(one)
+        elif one is not None and not isinstance(one, bool):
+            yield str(one)

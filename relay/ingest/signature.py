@@ -1,0 +1,72 @@
+"""Is this request fresh, and who signed it?  Pure: the standard library only."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+TIMESTAMP = re.compile(r"[0-9]{1,12}\Z")
+
+
+@dataclass(frozen=True)
+class VerifyingKey:
+    """A signing key as the way in keeps it: its HMAC prepared, its window in aware instants."""
+
+    row_id: int
+    key_id: str
+    source_id: int
+    mac: Any = field(repr=False)
+    not_before: datetime
+    not_after: datetime | None
+    revoked: bool
+
+    @classmethod
+    def prepare(
+        cls,
+        secret: str,
+        row_id: int,
+        key_id: str,
+        source_id: int,
+        not_before: datetime,
+        not_after: datetime | None,
+        revoked: bool,
+    ) -> VerifyingKey:
+        mac = hmac.new(secret.encode(), digestmod=hashlib.sha256)
+        return cls(row_id, key_id, source_id, mac, not_before, not_after, revoked)
+
+    def is_live(self, now: datetime) -> bool:
+        ended = self.not_after is not None and now >= self.not_after
+        return not self.revoked and self.not_before <= now and not ended
+
+    def signs(self, timestamp: str, raw: bytes, signature: bytes) -> bool:
+        """Whether ``signature`` is ours: base64 of HMAC-SHA256(secret, timestamp + "." + body).
+
+        Their text is compared with our own encoding, never decoded.
+        """
+        mac = self.mac.copy()
+        mac.update(timestamp.encode("latin-1", "replace") + b"." + raw)
+        return hmac.compare_digest(base64.b64encode(mac.digest()), signature)
+
+
+def clock_difference(timestamp: str, now: float) -> float | None:
+    """Seconds by which the sender's clock is ahead of ours; None for a malformed timestamp."""
+    return int(timestamp) - now if TIMESTAMP.match(timestamp) else None
+
+
+def check_freshness(timestamp: str, now: float, window_s: float) -> bool:
+    """Whether the timestamp is 1 to 12 ASCII digits and within the window, past or future."""
+    ahead = clock_difference(timestamp, now)
+    return ahead is not None and abs(ahead) <= window_s
+
+
+def verify(
+    keys: Iterable[VerifyingKey], timestamp: str, raw: bytes, signature: bytes
+) -> VerifyingKey | None:
+    """The key that signed these bytes, among ``keys``; None if no one did."""
+    return next((key for key in keys if key.signs(timestamp, raw, signature)), None)

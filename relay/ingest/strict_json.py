@@ -1,0 +1,100 @@
+"""JSON as the contract wants it: nothing that a database or another reader would take otherwise."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+MAX_DEPTH = 64
+LOW, HIGH = -(2**63), 2**63 - 1
+ESCAPED_ODDITY = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+
+
+class NotStrict(ValueError):
+    """The text is not strict JSON; ``str()`` says why."""
+
+
+def loads(raw: bytes) -> Any:
+    """Parse strict JSON: UTF-8, no NaN or Infinity, no double keys, no NUL, no lone surrogates,
+    depth at most 64, integers within 64 bits.  Raises NotStrict.
+    """
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        raise NotStrict(f"The body is not UTF-8 (byte {exc.start}).") from exc
+    if raw.startswith(b"\xef\xbb\xbf"):
+        raise NotStrict("The body begins with a byte order mark. Leave it out.")
+    try:
+        value = DECODER.decode(text)
+    except NotStrict:
+        raise
+    except json.JSONDecodeError as exc:
+        raise NotStrict(
+            f"The body is not JSON: {exc.msg} (line {exc.lineno}, column {exc.colno})."
+        ) from exc
+    except (ValueError, RecursionError) as exc:
+        raise NotStrict("The body is nested too deep or holds a number that is too long.") from exc
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH or ESCAPED_ODDITY.search(raw):
+        _walk(value)
+    return value
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        double = next(name for name in names if names.count(name) > 1)
+        raise NotStrict(f"The key {double[:80]!r} stands twice in one object.")
+    return found
+
+
+def _constant(name: str) -> Any:
+    raise NotStrict(f"{name} is not JSON.")
+
+
+def _int(text: str) -> int:
+    if len(text) > 20 or not LOW <= int(text) <= HIGH:
+        raise NotStrict("An integer does not fit into 64 bits.")
+    return int(text)
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise NotStrict("A number is too large.")
+    return value
+
+
+DECODER = json.JSONDecoder(
+    object_pairs_hook=_pairs, parse_constant=_constant, parse_int=_int, parse_float=_float
+)
+
+
+def _walk(value: Any) -> None:
+    """Depth, NUL and lone surrogates, without recursion."""
+    level, depth = [value], 0
+    while level:
+        depth += 1
+        following: list[Any] = []
+        for one in level:
+            if isinstance(one, str):
+                _check_text(one)
+            elif isinstance(one, dict):
+                following += one.keys()
+                following += one.values()
+            elif isinstance(one, list):
+                following += one
+        if depth > MAX_DEPTH and any(isinstance(one, dict | list) for one in level):
+            raise NotStrict(f"The body is nested deeper than {MAX_DEPTH} levels.")
+        level = following
+
+
+def _check_text(text: str) -> None:
+    if "\x00" in text:
+        raise NotStrict("A text holds the sign NUL, which no database can keep.")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as exc:
+        raise NotStrict("A text holds half of a surrogate pair.") from exc
