@@ -17,6 +17,7 @@ from flask import current_app
 from sqlalchemy import select
 
 from relay import broker
+from relay.database import READ_ONLY
 from relay.delivery import compose, gate
 from relay.delivery.call import Called, call
 from relay.delivery.claim import Claim, DatabaseClock, claim
@@ -50,7 +51,7 @@ def run(destination_id: int) -> int:
 
 def is_due(destination_id: int) -> bool:
     """Whether this destination may be called and something waits for it."""
-    with db.engine.connect() as connection:
+    with db.engine.connect().execution_options(**READ_ONLY) as connection:
         return bool(
             connection.scalar(
                 select(Delivery.id)

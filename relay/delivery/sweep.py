@@ -7,6 +7,7 @@ import uuid
 from sqlalchemy import select
 
 from relay import broker
+from relay.database import READ_ONLY
 from relay.delivery.record import OUTCOMES, Result, jitter, life_of, sentence_of, write
 from relay.lifecycle import LeaseExpired, State, step
 from relay.models import Delivery, Destination, Event, db, db_now
@@ -60,7 +61,7 @@ def expire_leases() -> int:
 
 def wake() -> int:
     """Nudge the router and the drains for whatever is due now.  -> how many nudges were fresh."""
-    with db.engine.connect() as connection:
+    with db.engine.connect().execution_options(**READ_ONLY) as connection:
         unrouted = connection.scalar(select(Event.id).where(Event.routed_at.is_(None)).limit(1))
         destinations = connection.scalars(
             select(Destination.id).where(

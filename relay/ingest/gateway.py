@@ -177,10 +177,10 @@ class Gateway:
         if ahead is None:
             sentence = "The X-WP-Timestamp header was not a time in unix seconds."
             raise unauthorized("malformed_time", sentence, source_id)
-        way = "ahead" if ahead > 0 else "behind"
+        way = "ahead of" if ahead > 0 else "behind"
         raise unauthorized(
             "clock_off",
-            f"The request's time was {abs(ahead):.0f} s {way} of Relay's clock (at most "
+            f"The request's time was {abs(ahead):.0f} s {way} Relay's clock (at most "
             f"{self.config.signature_window_s} s are allowed). Set the site's clock by NTP; if it is "
             "right, the request was sent late or is a copy of an old one.",
             source_id,
