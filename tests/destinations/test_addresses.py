@@ -1,0 +1,102 @@
+"""Which addresses may be called: the list of known tricks."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import Any
+
+import pytest
+
+from relay.destinations.addresses import check_address, check_url
+from relay.destinations.base import OutboundRequest
+from relay.destinations.http import Transport
+from relay.errors import Undeliverable
+from tests.support.sink import Sink
+
+LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+HOSTS = """127.0.0.1 0 127.1 2130706433 0177.0.0.1 0x7f.1 [::1] [::] [::ffff:127.0.0.1]
+[::ffff:7f00:1] [64:ff9b::7f00:1] [2002:7f00:1::] 169.254.169.254 [fd00:ec2::254] 100.100.100.200
+168.63.129.16 localhost localhost. ①②⑦.0.0.1 １２７.0.0.1 10.1.2.3 192.168.1.1 172.16.0.9 224.0.0.1
+255.255.255.255 [fe80::1] [fec0::1] [ff02::1] 198.18.0.1 203.0.113.9 192.0.2.1""".split()
+ODD = (
+    "https://good@127.0.0.1/",
+    "https://good\\@127.0.0.1/",
+    "https://good#@127.0.0.1/",
+    "file:///etc/passwd",
+    "gopher://example.com/",
+    "http://example.com/",
+    "https://example.com:6379/",
+    "https://example.com:22/",
+    "https://exa\tmple.com/",
+    "https://example.com/\nx",
+    "https:///nohost",
+    "https://example.com:99999/",
+    "not an address",
+    "",
+)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_an_inward_host_is_refused_on_saving_and_on_sending(host: str, sink: Sink) -> None:
+    url = f"https://{host}:{sink.port}/"
+    with pytest.raises(Undeliverable) as refused:
+        check_url(url)
+    assert refused.value.code == "blocked_address"
+    reply = Transport().send(OutboundRequest("POST", url, (), b"{}", timeout_s=5))
+    assert (reply.error, reply.permanent) == ("blocked_address", True)
+    assert not sink.requests
+
+
+@pytest.mark.parametrize("url", ODD)
+def test_an_odd_url_is_refused(url: str) -> None:
+    with pytest.raises(Undeliverable):
+        check_url(url)
+
+
+def test_a_public_address_passes() -> None:
+    assert check_url("https://hooks.example.com/a?b=c").hostname == "hooks.example.com"
+    check_address("93.184.216.34")
+    check_address("2606:2800:220:1:248:1893:25c8:1946")
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [["127.0.0.1"], ["93.184.216.34", "127.0.0.1"], ["::ffff:127.0.0.1"], ["10.0.0.1"]],
+)
+def test_a_name_that_leads_inward_is_never_connected_to(answers: list[str], sink: Sink) -> None:
+    def resolver(host: str, port: int, **kw: Any) -> list[Any]:
+        return [
+            (
+                socket.AF_INET6 if ":" in one else socket.AF_INET,
+                socket.SOCK_STREAM,
+                6,
+                "",
+                (one, sink.port),
+            )
+            for one in answers
+        ]
+
+    reply = Transport(resolver=resolver).send(
+        OutboundRequest("POST", f"https://rebinding.example:{sink.port}/", (), b"")
+    )
+    assert reply.error == "blocked_address"
+    assert not sink.requests
+
+
+def test_an_operator_may_open_a_private_network_and_only_that_one(sink: Sink) -> None:
+    opened = Transport(allowed_networks=LOOPBACK)
+    assert opened.send(OutboundRequest("POST", f"{sink.url}/x", (), b"{}")).status == 200
+    with pytest.raises(Undeliverable):
+        check_address("10.0.0.1", LOOPBACK)
+
+
+def test_without_tls_nothing_goes_to_a_public_address() -> None:
+    def resolver(host: str, port: int, **kw: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.216.34", port))]
+
+    reply = Transport(allowed_networks=LOOPBACK, resolver=resolver).send(
+        OutboundRequest("POST", "http://public.example/", (), b"")
+    )
+    assert reply.error == "blocked_address"
+    assert "https://" in reply.sentence

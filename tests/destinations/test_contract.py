@@ -1,0 +1,135 @@
+"""What holds for every kind, whichever comes."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from relay.destinations import KINDS, describe, load_config
+from relay.destinations.base import Kind, OutboundRequest, Reply
+from relay.destinations.masking import mask_request, mask_text
+from relay.destinations.reply import classify, retry_after_s
+from relay.lifecycle import Accepted, Failed, Refused
+from tests.destinations.kinds.test_slack import filled
+
+CONFIGS: dict[str, dict[str, Any]] = {
+    "inbox": {},
+    "webhook": {
+        "url": "https://example.com/h?token=query-secret-1",
+        "auth": "bearer",
+        "token": "bearer-secret-2",
+    },
+    "slack": {"webhook_url": "https://hooks.slack.com/services/T0/B0/path-secret-three"},
+}
+EVERY = pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
+
+
+def request_of(kind: Kind, **changes: Any) -> OutboundRequest:
+    config, secrets = load_config(kind, CONFIGS[kind.slug], {})
+    return kind.build(config | secrets, filled(**changes))
+
+
+@EVERY
+def test_the_form_is_drawn_from_the_schema(kind: Kind) -> None:
+    for field in describe(kind):
+        assert field["label"]
+        assert field["widget"] in ("text", "url", "textarea", "select", "password")
+        if field["widget"] == "select":
+            assert field["choices"]
+    assert kind.name and kind.tagline.endswith(".") and kind.icon
+
+
+@EVERY
+def test_every_call_says_who_it_is(kind: Kind) -> None:
+    headers = {name.lower(): value for name, value in request_of(kind).headers}
+    assert headers["x-request-id"] == "a" * 32
+    assert headers["x-correlation-id"] == "evt-1"
+    assert headers["idempotency-key"] == "d" * 32
+    assert headers["traceparent"].startswith("00-")
+    assert headers["user-agent"].startswith("Relay/")
+
+
+@EVERY
+def test_the_key_stays_and_the_request_id_changes_between_attempts(kind: Kind) -> None:
+    one, two = (dict(request_of(kind, attempt_key=key * 32).headers) for key in "xy")
+    assert one["Idempotency-Key"] == two["Idempotency-Key"]
+    assert one["X-Request-Id"] != two["X-Request-Id"]
+
+
+@EVERY
+def test_what_is_kept_of_a_call_shows_no_secret(kind: Kind) -> None:
+    kept = json.dumps(mask_request(request_of(kind)), ensure_ascii=False)
+    for secret in ("query-secret-1", "bearer-secret-2", "path-secret-three"):
+        assert secret not in kept
+
+
+@EVERY
+@pytest.mark.parametrize("status", range(200, 600))
+def test_every_status_means_something(kind: Kind, status: int) -> None:
+    signal = kind.classify(Reply(status=status, body=b"ok"))
+    assert isinstance(signal, Accepted | Failed | Refused)
+    if not isinstance(signal, Accepted):
+        assert signal.sentence.endswith(".") and signal.code
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (200, Accepted),
+        (204, Accepted),
+        (301, Refused),
+        (400, Refused),
+        (403, Refused),
+        (404, Refused),
+    ]
+    + [
+        (408, Failed),
+        (410, Refused),
+        (422, Refused),
+        (425, Failed),
+        (429, Failed),
+        (500, Failed),
+        (503, Failed),
+    ],
+)
+def test_http_itself_decides_what_may_pass(status: int, expected: type) -> None:
+    assert isinstance(classify(Reply(status=status)), expected)
+
+
+def test_gone_pauses_the_destination() -> None:
+    signal = classify(Reply(status=410))
+    assert isinstance(signal, Refused) and signal.pause
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "120"}, 120.0),
+        (
+            {
+                "retry-after": "Sun, 01 Mar 2026 12:01:00 GMT",
+                "Date": "Sun, 01 Mar 2026 12:00:00 GMT",
+            },
+            60.0,
+        ),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "-5"}, None),
+        ({}, None),
+    ],
+)
+def test_retry_after_is_read_as_seconds_or_as_a_date(
+    headers: dict[str, str], seconds: float | None
+) -> None:
+    assert retry_after_s(Reply(status=503, headers=tuple(headers.items()))) == seconds
+
+
+@pytest.mark.parametrize(
+    "spell", [str, lambda s: base64.b64encode(s.encode()).decode(), lambda s: quote(s, safe="")]
+)
+def test_an_answer_that_echoes_a_secret_is_masked_in_every_spelling(spell: Any) -> None:
+    secret = "s3cr/et+with=signs&more"
+    assert spell(secret) not in mask_text(f"you sent {spell(secret)}!", [secret])

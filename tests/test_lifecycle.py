@@ -1,0 +1,138 @@
+"""The state machine, as tables."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from relay.errors import IllegalTransition
+from relay.lifecycle import (
+    DEFAULT_POLICY,
+    TRANSITIONS,
+    Accepted,
+    Claimed,
+    Discarded,
+    Failed,
+    Held,
+    LeaseExpired,
+    Life,
+    Refused,
+    Replayed,
+    Signal,
+    State,
+    step,
+)
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SIGNALS: tuple[Signal, ...] = (
+    Claimed("t", 75),
+    Held("paused", "Paused.", 60),
+    Accepted(),
+    Failed("http_503", "Busy."),
+    Refused("http_400", "No."),
+    LeaseExpired(),
+    Replayed(),
+    Discarded(),
+)
+PENDING = Life(State.PENDING, due_at=NOW)
+FLYING = Life(
+    State.IN_FLIGHT,
+    lease_until=NOW + timedelta(seconds=75),
+    lease_token="t",
+    tries=2,
+    attempts=2,
+    starts=1,
+)
+LIVES = {
+    State.PENDING: PENDING,
+    State.IN_FLIGHT: FLYING,
+    State.DELIVERED: Life(State.DELIVERED, attempts=1, tries=1),
+    State.DEAD: Life(State.DEAD, attempts=8, tries=8),
+    State.DISCARDED: Life(State.DISCARDED),
+}
+
+
+@pytest.mark.parametrize(
+    ("state", "signal"),
+    [
+        (state, signal)
+        for state, signal in itertools.product(State, SIGNALS)
+        if (state, type(signal)) not in TRANSITIONS
+    ],
+)
+def test_a_pair_that_is_not_in_the_table_is_refused(state: State, signal: Signal) -> None:
+    with pytest.raises(IllegalTransition):
+        step(LIVES[state], signal, NOW)
+
+
+def test_a_claim_leases_and_counts_the_start() -> None:
+    life = step(PENDING, Claimed("abc", 75), NOW).life
+    assert life == Life(
+        State.IN_FLIGHT, lease_until=NOW + timedelta(seconds=75), lease_token="abc", starts=1
+    )
+
+
+def test_being_held_costs_neither_an_attempt_nor_a_start() -> None:
+    life = step(FLYING, Held("limited", "Later.", 30), NOW).life
+    assert (life.state, life.due_at) == (State.PENDING, NOW + timedelta(seconds=30))
+    assert (life.attempts, life.tries, life.starts) == (2, 2, 0)
+
+
+def test_success_settles_and_frees_the_lease() -> None:
+    outcome = step(FLYING, Accepted(), NOW)
+    assert outcome.life == Life(State.DELIVERED, attempts=3, tries=3)
+    assert outcome.buried is None
+
+
+def test_a_final_refusal_is_buried_after_one_attempt() -> None:
+    outcome = step(replace(FLYING, attempts=0, tries=0), Refused("http_403", "No."), NOW)
+    assert (outcome.life.state, outcome.life.attempts) == (State.DEAD, 1)
+    assert outcome.buried == ("http_403", "No.")
+
+
+def test_a_delivery_that_always_fails_is_tried_eight_times_over_a_day() -> None:
+    life, now, attempts = PENDING, NOW, 0
+    while life.state is not State.DEAD:
+        life = step(life, Claimed("t", 75), now).life
+        life = step(life, Failed("http_503", "Busy."), now, jitter=-1.0).life
+        attempts += 1
+        now = life.due_at or now
+    assert attempts == DEFAULT_POLICY.max_attempts == 8
+    assert now - NOW >= timedelta(hours=24 * 0.8)
+    assert sum(DEFAULT_POLICY.delays_s) >= 24 * 3600
+
+
+@pytest.mark.parametrize("jitter", [-1.0, 0.0, 1.0])
+def test_jitter_moves_a_retry_by_a_fifth(jitter: float) -> None:
+    life = step(replace(FLYING, tries=1), Failed("http_503", "Busy."), NOW, jitter).life
+    assert life.due_at is not None
+    assert (life.due_at - NOW).total_seconds() == pytest.approx(300 * (1 + 0.2 * jitter))
+
+
+@pytest.mark.parametrize("jitter", [-1.0, -0.3, 0.0, 0.7, 1.0])
+@pytest.mark.parametrize("wish", [1.0, 30.0, 4000.0])
+def test_retry_after_is_never_undercut_and_never_overdone(wish: float, jitter: float) -> None:
+    life = step(FLYING, Failed("http_429", "Busy.", retry_after_s=wish), NOW, jitter).life
+    assert life.due_at is not None
+    assert wish <= (life.due_at - NOW).total_seconds() <= wish * 1.1
+
+
+def test_a_delivery_that_kills_its_worker_is_buried_after_five_starts() -> None:
+    life, starts, outcome = PENDING, 0, None
+    while life.state is not State.DEAD:
+        life = step(life, Claimed("t", 75), NOW).life
+        starts += 1
+        outcome = step(life, LeaseExpired(), NOW)
+        life = outcome.life
+    assert starts == 5
+    assert outcome is not None and outcome.buried is not None
+    assert outcome.buried[0] == "worker_died"
+
+
+def test_a_replay_gives_a_fresh_budget_and_keeps_the_history() -> None:
+    outcome = step(LIVES[State.DEAD], Replayed(), NOW)
+    assert outcome.revived
+    assert outcome.life == Life(State.PENDING, due_at=NOW, attempts=8, tries=0)
