@@ -46,23 +46,21 @@ def load_config(
             given.pop(name, None)
             if name in kept_secrets:
                 given[name] = kept_secrets[name]
+    reasons: dict[str, list[str]] = {}
+    loaded: dict[str, Any] = {}
     try:
-        loaded: dict[str, Any] = kind.schema.load(given)
+        loaded = kind.schema.load(given)
     except ValidationError as exc:
-        raise Invalid(
-            {name: _sentences(why) for name, why in exc.normalized_messages().items()}
-        ) from exc
-    reasons = {}
+        reasons = {name: _sentences(why) for name, why in exc.normalized_messages().items()}
     for name, field in kind.schema.fields.items():
-        if (
-            field.metadata.get("widget") == "url"
-            and loaded.get(name)
-            and not is_reference(loaded[name])
-        ):
-            try:
-                check_url(loaded[name], allowed_networks)
-            except Undeliverable as exc:
-                reasons[name] = [str(exc)]
+        address = given.get(name)
+        if field.metadata.get("widget") != "url" or name in reasons or not address:
+            continue
+        try:
+            if not is_reference(address):
+                check_url(address, allowed_networks)
+        except Undeliverable as exc:
+            reasons[name] = [str(exc)]
     if reasons:
         raise Invalid(reasons)
     secrets = {name: str(loaded.pop(name)) for name in hidden if loaded.get(name)}

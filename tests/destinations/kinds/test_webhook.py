@@ -101,7 +101,7 @@ def test_the_body_is_the_same_on_every_attempt_and_keeps_every_script() -> None:
 )
 def test_a_wrong_setting_is_named(values: dict[str, str], field: str) -> None:
     with pytest.raises(Invalid) as refused:
-        load_config(KIND, {"url": "https://example.com/", **values}, {})
+        load_config(KIND, {"url": "https://example.com/", "auth": "none", **values}, {})
     assert list(refused.value.reasons) == [field]
 
 
