@@ -12,11 +12,15 @@ from typing import Any
 
 
 class Ticket:
-    """One call under watch.  ``connection`` is set once there is one; ``expired`` tells afterwards."""
+    """One call under watch.  ``connection`` is set once there is one; ``expired`` tells afterwards.
+
+    ``sock`` is kept apart: a connection lets go of it when the answer's end is the connection's.
+    """
 
     def __init__(self, until: float):
         self.until = until
         self.connection: Any = None
+        self.sock: socket.socket | None = None
         self.expired = False
         self.over = False
         self.lock = threading.Lock()
@@ -30,7 +34,7 @@ class Ticket:
             if self.over:
                 return
             self.expired = True
-            sock = getattr(self.connection, "sock", None)
+            sock = self.sock or getattr(self.connection, "sock", None)
             if sock is not None:
                 with contextlib.suppress(OSError):
                     sock.shutdown(socket.SHUT_RDWR)

@@ -114,9 +114,10 @@ class Guarded:
             f"{where} cannot be reached ({exc.strerror or exc}). Relay tries again.",
         )
 
-    def request(self, *args: Any, **kw: Any) -> Any:
+    def request(self, *args: Any, **kw: Any) -> None:
         current.ticket.connection = self
-        return super().request(*args, **kw)  # type: ignore[misc]
+        super().request(*args, **kw)  # type: ignore[misc]
+        current.ticket.sock = self.sock  # type: ignore[attr-defined]
 
 
 class Adapter(HTTPAdapter):

@@ -38,7 +38,7 @@ def post(transport: Transport, url: str, timeout_s: float = 5, **kw: object) -> 
 
 @contextlib.contextmanager
 def raw_server(talk: Callable[[socket.socket], None]) -> Iterator[str]:
-    """A server that reads a request's head and then does as it likes."""
+    """A server that reads one request and then does as it likes."""
     listener = socket.create_server(("127.0.0.1", 0))
     over = threading.Event()
 
@@ -50,7 +50,9 @@ def raw_server(talk: Callable[[socket.socket], None]) -> Iterator[str]:
                 return
             with peer, contextlib.suppress(OSError):
                 peer.settimeout(5)
-                peer.recv(65536)
+                heard = b""
+                while b'{"a":1}' not in heard and (piece := peer.recv(65536)):
+                    heard += piece
                 talk(peer)
 
     thread = threading.Thread(target=serve, daemon=True)
