@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
+from config import Config
 from relay.errors import Invalid, NotFound
 from relay.models import AllowedNetwork, Rejection, SigningKey, Source, db
 from relay.services import keys, revisions
@@ -163,3 +164,9 @@ def list_rejections(
     if source_id is not None:
         wanted = wanted.where(Rejection.source_id == source_id)
     return page_of(wanted, Rejection.id, limit, after)
+
+
+def endpoint_of(slug: str, config: Config, base: str = "") -> str:
+    """Where a site sends its events: below the public address, ``base``, or this host's port."""
+    base = config.public_url or base.rstrip("/") or f"http://127.0.0.1:{config.port}"
+    return f"{base}/webhooks/wp/{slug}"

@@ -1,0 +1,59 @@
+"""``flask deliveries …``"""
+
+from __future__ import annotations
+
+import click
+
+from relay.cli.events import delivery_of
+from relay.cli.output import command, iso, paged, show, show_list
+from relay.lifecycle import State
+from relay.services import deliveries
+
+
+@click.group("deliveries")
+def group() -> None:
+    """What goes where."""
+
+
+@command(group, "list")
+@click.option("--state", type=click.Choice([s.value for s in State]))
+@click.option("--destination", default="")
+@paged
+def list_(
+    state: str | None, destination: str, limit: int, after: int | None, as_json: bool
+) -> None:
+    """Show deliveries, newest first."""
+    page = deliveries.list_deliveries(state or "", destination, limit, after)
+    items = [delivery_of(d) | {"event_id": d.event.event_id, "key": d.key} for d in page.items]
+    columns = ("id", "event_id", "destination", "state", "attempts", "last_status", "due_at")
+    show_list(items, page.total, as_json, *columns)
+
+
+@command(group, "show")
+@click.argument("delivery_id", type=int)
+def show_(delivery_id: int, as_json: bool) -> None:
+    """Show one delivery with its attempts."""
+    delivery = deliveries.find_delivery(delivery_id)
+    history = [
+        {
+            "request_id": attempt.key,
+            "number": attempt.number,
+            "outcome": attempt.outcome,
+            "status": attempt.status,
+            "code": attempt.code,
+            "detail": attempt.sentence,
+            "at": iso(attempt.started_at),
+            "ms": attempt.elapsed_ms,
+        }
+        for attempt in delivery.history
+    ]
+    found = delivery_of(delivery) | {
+        "event_id": delivery.event.event_id,
+        "key": delivery.key,
+        "history": history,
+    }
+    lines = [f"Delivery {delivery.id} to {delivery.destination.name}: {delivery.state}"]
+    lines += [
+        f"{a['number']}. {a['outcome']} {a['status'] or ''} {a['detail']}".rstrip() for a in history
+    ]
+    show(found, as_json, "\n".join(lines))

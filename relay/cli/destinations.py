@@ -1,0 +1,123 @@
+"""``flask destinations …``"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from relay.cli.output import command, paged, refuse, show, show_list
+from relay.models import Destination
+from relay.services import destinations
+from relay.services.audit import COMMAND_LINE
+
+
+@click.group("destinations")
+def group() -> None:
+    """Where events go."""
+
+
+def as_dict(destination: Destination) -> dict[str, Any]:
+    return {
+        "id": destination.id,
+        "name": destination.name,
+        "kind": destination.kind,
+        "state": destination.state,
+        "config": destination.config,
+        "secrets": destinations.shown_secrets(destination),
+        "events": sorted({t for s in destination.subscriptions for t in s.event_types}),
+        "paused_reason": destination.paused_reason,
+    }
+
+
+def pairs(given: tuple[str, ...], option: str) -> dict[str, str]:
+    found = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"{option} wants field=value, not {one!r}.")
+        found[name] = value
+    return found
+
+
+@command(group, "create")
+@click.argument("kind")
+@click.argument("name")
+@click.option("--set", "values", multiple=True, metavar="FIELD=VALUE")
+@click.option("--secret", "hidden", multiple=True, metavar="FIELD=-|env:NAME|file:/PATH")
+@click.option(
+    "--events", default="*", help="Types and patterns, separated by commas; all by default."
+)
+@click.option("--source", default="all", help="One source's slug; all by default.")
+def create(
+    kind: str,
+    name: str,
+    values: tuple[str, ...],
+    hidden: tuple[str, ...],
+    events: str,
+    source: str,
+    as_json: bool,
+) -> None:
+    """Make a destination."""
+    secrets = pairs(hidden, "--secret")
+    if sum(value == "-" for value in secrets.values()) > 1:
+        raise click.UsageError("Only one secret can come from standard input.")
+    secrets = {
+        field: sys.stdin.read().strip() if value == "-" else value
+        for field, value in secrets.items()
+    }
+    made = destinations.create_destination(
+        kind,
+        name,
+        pairs(values, "--set") | secrets,
+        COMMAND_LINE,
+        events.split(","),
+        None if source == "all" else source,
+    )
+    show(as_dict(made), as_json, f"{made.name} is destination {made.id}.")
+
+
+@command(group, "list")
+@paged
+def list_(limit: int, after: int | None, as_json: bool) -> None:
+    """Show all destinations."""
+    page = destinations.list_destinations(limit, after)
+    items = [as_dict(one) for one in page.items]
+    show_list(items, page.total, as_json, "id", "name", "kind", "state", "events")
+
+
+@command(group, "test")
+@click.argument("destination")
+@click.option("--type", "event_type", default="comment.created", show_default=True)
+def test(destination: str, event_type: str, as_json: bool) -> None:
+    """Send one sample now and show the answer."""
+    result = destinations.send_test(destination, COMMAND_LINE, event_type)
+    told = {
+        "ok": result.ok,
+        "detail": result.sentence,
+        "status": result.reply.status,
+        "ms": round(result.reply.elapsed_ms, 1),
+        "request": result.request,
+    }
+    if as_json or result.ok:
+        show(told, as_json, result.sentence)
+    if not result.ok:
+        refuse(result.sentence)
+
+
+@command(group, "pause")
+@click.argument("destination")
+@click.option("--reason", default="")
+def pause(destination: str, reason: str, as_json: bool) -> None:
+    """Let deliveries wait."""
+    found = destinations.pause(destination, COMMAND_LINE, reason)
+    show(as_dict(found), as_json, f"{found.name} is paused; its deliveries wait.")
+
+
+@command(group, "resume")
+@click.argument("destination")
+def resume(destination: str, as_json: bool) -> None:
+    """Send what waited."""
+    found = destinations.resume(destination, COMMAND_LINE)
+    show(as_dict(found), as_json, f"{found.name} goes on.")

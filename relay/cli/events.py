@@ -1,0 +1,93 @@
+"""``flask events …``"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from relay.cli.output import command, iso, paged, refuse, show, show_list
+from relay.models import Delivery, Event
+from relay.services import events
+from relay.services.audit import COMMAND_LINE
+
+
+@click.group("events")
+def group() -> None:
+    """What the sites sent."""
+
+
+def delivery_of(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "id": delivery.id,
+        "destination": delivery.destination.name,
+        "state": delivery.state,
+        "attempts": delivery.attempts,
+        "last_status": delivery.last_status,
+        "last_error": delivery.last_error,
+        "due_at": iso(delivery.due_at),
+    }
+
+
+def as_dict(event: Event) -> dict[str, Any]:
+    return {
+        "id": event.id,
+        "event_id": event.event_id,
+        "type": event.event_type,
+        "source": event.source.slug,
+        "state": events.state_of(event),
+        "received_at": iso(event.received_at),
+        "deliveries": [delivery_of(delivery) for delivery in event.deliveries],
+    }
+
+
+@command(group, "list")
+@click.option("--status", "state", type=click.Choice(events.STATES))
+@click.option("--type", "event_type", default="")
+@click.option("--source", default="")
+@click.option("--text", default="", help="Part of an id or of a value.")
+@paged
+def list_(
+    state: str | None,
+    event_type: str,
+    source: str,
+    text: str,
+    limit: int,
+    after: int | None,
+    as_json: bool,
+) -> None:
+    """Show events, newest first."""
+    wanted = events.EventFilter(event_type, source, state or "", text)
+    page = events.list_events(wanted, limit, after)
+    items = [as_dict(event) for event in page.items]
+    show_list(
+        items, page.total, as_json, "id", "event_id", "type", "source", "state", "received_at"
+    )
+
+
+@command(group, "show")
+@click.argument("event_id")
+def show_(event_id: str, as_json: bool) -> None:
+    """Show one event with its deliveries."""
+    event = events.find_event(event_id)
+    found = as_dict(event) | {"site": event.site, "payload": json.loads(event.payload)}
+    lines = [f"{event.event_id}  {event.event_type}  {found['state']}", f"From {event.site}"]
+    for one in found["deliveries"]:
+        lines.append(f"→ {one['destination']}: {one['state']}, {one['attempts']} attempts")
+        lines += [f"  {one['last_error']}"] if one["last_error"] else []
+    show(found, as_json, "\n".join(lines))
+
+
+@command(group, "send-test")
+@click.argument("source")
+@click.option("--type", "event_type", default="relay.test", show_default=True)
+@click.option("--base-url", default="", help="Where the web process listens.")
+def send_test(source: str, event_type: str, base_url: str, as_json: bool) -> None:
+    """Send a signed sample over HTTP, as the site would."""
+    sent = events.send_test_event(source, COMMAND_LINE, event_type, base_url.rstrip("/"))
+    told = {"event_id": sent.event_id, "status": sent.status, "ms": round(sent.elapsed_ms, 1)}
+    text = f"{sent.event_id}: {sent.status} in {sent.elapsed_ms:.0f} ms"
+    if sent.status >= 400:
+        refuse(f"The endpoint answered {sent.status}: {sent.answer.get('error', '')}")
+    show(told | {"answer": sent.answer}, as_json, text)

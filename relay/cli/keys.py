@@ -1,0 +1,61 @@
+"""``flask keys …``"""
+
+from __future__ import annotations
+
+import click
+
+from relay.cli.output import command, iso, show, show_list
+from relay.cli.sources import as_dict, secret_from
+from relay.services import keys, sources
+from relay.services.audit import COMMAND_LINE
+
+
+@click.group("keys")
+def group() -> None:
+    """Signing keys of a source."""
+
+
+@command(group, "list")
+@click.argument("source")
+def list_(source: str, as_json: bool) -> None:
+    """Show a source's keys, newest first."""
+    found = sources.find_source(source)
+    use, now = keys.key_use(found), keys.database_now()
+    items = [
+        {
+            "id": key.key_id,
+            "state": keys.shown_state(key, now),
+            "fingerprint": key.fingerprint,
+            "not_before": iso(key.not_before),
+            "not_after": iso(key.not_after),
+            "last_used_at": iso(use[key.id].last_used_at),
+            "share_today": round(use[key.id].share_today, 4),
+        }
+        for key in found.keys
+    ]
+    show_list(items, len(items), as_json, "id", "state", "fingerprint", "not_after", "last_used_at")
+
+
+@command(group, "rotate")
+@click.argument("source")
+@click.option(
+    "--window", default="24h", show_default=True, help="How long the old key still verifies."
+)
+@click.option("--secret-stdin", is_flag=True, help="Read the new secret from standard input.")
+def rotate(source: str, window: str, secret_stdin: bool, as_json: bool) -> None:
+    """Make a new key; the old one verifies until the window ends."""
+    found = sources.find_source(source)
+    key, secret = keys.rotate_key(
+        found, COMMAND_LINE, keys.parse_window(window), secret_from(secret_stdin)
+    )
+    made = as_dict(sources.find_source(source), secret=secret, key_id=key.key_id)
+    text = f"Key id: {key.key_id}\nSecret: {secret}\nKeep the secret now: it is not shown again."
+    show(made, as_json, text)
+
+
+@command(group, "revoke")
+@click.argument("key_id")
+def revoke(key_id: str, as_json: bool) -> None:
+    """Stop a key everywhere within 5 seconds."""
+    key = keys.revoke_key(key_id, COMMAND_LINE)
+    show({"id": key.key_id, "state": key.state}, as_json, f"{key_id} is revoked.")
