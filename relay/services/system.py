@@ -56,9 +56,9 @@ def check_migrations() -> Finding:
     folder.set_main_option("script_location", current_app.extensions["migrate"].directory)
     head = ScriptDirectory.from_config(folder).get_current_head()
     try:
-        with db.engine.connect() as connection:
-            current = MigrationContext.configure(connection).get_current_revision()
+        current = MigrationContext.configure(db.session.connection()).get_current_revision()
     except SQLAlchemyError:
+        db.session.rollback()
         return Finding(
             "migrations", "fail", "They cannot be read, since the database does not answer."
         )

@@ -1,0 +1,78 @@
+"""A source to send from, through the Flask application."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from relay.services import sources
+from relay.services.audit import COMMAND_LINE
+from tests.support.stack import comment, sign
+
+
+@dataclass
+class Sender:
+    """Signs and posts; ``slug`` and ``key_id`` name the source it stands for."""
+
+    app: Flask
+    slug: str
+    key_id: str
+    secret: str
+
+    def send(
+        self,
+        event: Any = None,
+        *,
+        raw: bytes | None = None,
+        path: str = "/webhooks/wp",
+        secret: str | None = None,
+        timestamp: str | None = None,
+        headers: dict[str, str | None] | None = None,
+        method: str = "POST",
+        environ: dict[str, Any] | None = None,
+    ) -> TestResponse:
+        event = comment() if event is None else event
+        body = raw if raw is not None else json.dumps(event).encode()
+        moment = str(int(time.time())) if timestamp is None else timestamp
+        sent: dict[str, str | None] = {
+            "Content-Type": "application/json",
+            "X-WP-Timestamp": moment,
+            "X-Event-Id": event["event_id"] if isinstance(event, dict) else "evt-1",
+            "X-WP-Signature": sign(secret or self.secret, moment, body),
+            **(headers or {}),
+        }
+        return self.app.test_client().open(
+            path,
+            method=method,
+            data=body,
+            headers={name: value for name, value in sent.items() if value is not None},
+            environ_overrides=environ,
+        )
+
+    def reasons(self) -> list[tuple[str, str]]:
+        """The true reasons of what was refused, oldest first, once they are written."""
+        self.app.extensions["relay_ingest"].rejections.close()
+        with self.app.app_context():
+            return [(r.reason, r.sentence) for r in reversed(sources.list_rejections().items)]
+
+
+@pytest.fixture
+def sender(app: Flask) -> Iterator[Sender]:
+    with app.app_context():
+        source, key, secret = sources.create_source(
+            "Shop", "https://shop.example.com", COMMAND_LINE
+        )
+    yield Sender(app, source.slug, key.key_id, secret)
+    app.extensions["relay_ingest"].close()
+
+
+def refresh(app: Flask) -> None:
+    """See changed sources now, not within the second it takes by itself."""
+    app.extensions["relay_ingest"].snapshots.refresh()
