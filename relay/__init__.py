@@ -9,7 +9,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config import Config
-from relay import api, cli, dashboard, ingest, models  # noqa: F401
+from relay import api, bundles, cli, dashboard, ingest, models  # noqa: F401
 from relay.broker import init_broker
 from relay.database import engine_options, prepare_engine
 from relay.extensions import assets, csrf, db, limiter, login, migrate
@@ -35,6 +35,8 @@ def create_app(config: Config | None = None) -> Flask:
     migrate.init_app(app, db, directory=str(Path(app.root_path).parent / "migrations"))
     for extension in (login, csrf, limiter, assets):
         extension.init_app(app)
+    with app.app_context():
+        bundles.register(assets)
     if config.trusted_proxies:
         n = config.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]

@@ -1,9 +1,29 @@
-"""The browser's rooms."""
+"""The browser's rooms: one file a page, and what they share (guard, htmx, forms, words, errors)."""
 
 from __future__ import annotations
 
 from flask import Flask
 
+from relay.dashboard import (
+    audit,
+    auth,
+    dead_letters,
+    destinations,
+    errors,
+    events,
+    guard,
+    htmx,
+    overview,
+    sources,
+    words,
+)
+
+ROOMS = (auth, overview, sources, destinations, events, dead_letters, audit)
+
 
 def init_app(app: Flask) -> None:
     """Register every room."""
+    for part in (guard, htmx, words, errors):
+        part.init_app(app)
+    for room in ROOMS:
+        app.register_blueprint(room.blueprint)

@@ -195,11 +195,12 @@ def resume(id_or_name: int | str, by: By) -> Destination:
 
 @dataclass(frozen=True)
 class TestResult:
-    """``request`` is masked as in ``masking.mask_request``; ``sentence`` says how it went."""
+    """``request`` and ``response`` are masked; ``sentence`` says how it went."""
 
     ok: bool
     sentence: str
     request: dict[str, Any]
+    response: dict[str, Any]
     reply: Reply
     signal: Signal
 
@@ -210,4 +211,11 @@ def send_test(id_or_name: int | str, by: By, event_type: str = "comment.created"
     record(by, "destination.test", destination.name, event_type=event_type)
     db.session.commit()
     outcome = trial.send_sample(destination, event_type)
-    return TestResult(outcome.ok, outcome.sentence, outcome.request, outcome.reply, outcome.signal)
+    return TestResult(
+        outcome.ok,
+        outcome.sentence,
+        outcome.request,
+        outcome.response,
+        outcome.reply,
+        outcome.signal,
+    )

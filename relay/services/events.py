@@ -19,7 +19,7 @@ from sqlalchemy.orm import joinedload, selectinload
 from relay import secrets
 from relay.errors import Invalid, NotFound, Refusal
 from relay.mapping.samples import SAMPLES
-from relay.models import Delivery, Event, Source, db
+from relay.models import DeadLetter, Delivery, Event, Source, db
 from relay.services import keys
 from relay.services.audit import By, record
 from relay.services.paging import Page, page_of
@@ -205,3 +205,14 @@ def send_test_event(
             f"Relay's own endpoint at {base} did not answer. Is the web process running there?"
         ) from exc
     return SentTest(event_id, reply.status_code, answer, (time.perf_counter() - began) * 1000)
+
+
+def open_letters(event: Event) -> dict[int, int]:
+    """The unresolved dead letters of an event: ``{delivery id: dead letter id}``."""
+    rows = db.session.execute(
+        select(DeadLetter.delivery_id, DeadLetter.id).where(
+            DeadLetter.delivery_id.in_([delivery.id for delivery in event.deliveries]),
+            DeadLetter.state != "resolved",
+        )
+    )
+    return {row.delivery_id: row.id for row in rows}

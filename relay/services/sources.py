@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from datetime import datetime
 from urllib.parse import urlsplit
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import selectinload
 
 from config import Config
 from relay.errors import Invalid, NotFound
-from relay.models import AllowedNetwork, Rejection, SigningKey, Source, db
+from relay.models import AllowedNetwork, Event, Rejection, SigningKey, Source, db
 from relay.services import keys, revisions
 from relay.services.audit import By, record
 from relay.services.paging import Page, page_of
@@ -170,3 +171,13 @@ def endpoint_of(slug: str, config: Config, base: str = "") -> str:
     """Where a site sends its events: below the public address, ``base``, or this host's port."""
     base = config.public_url or base.rstrip("/") or f"http://127.0.0.1:{config.port}"
     return f"{base}/webhooks/wp/{slug}"
+
+
+def last_events(source_ids: list[int]) -> dict[int, datetime]:
+    """When each source's newest kept event came, by its row id."""
+    rows = db.session.execute(
+        select(Event.source_id, func.max(Event.received_at).label("last_at"))
+        .where(Event.source_id.in_(source_ids))
+        .group_by(Event.source_id)
+    )
+    return {row.source_id: row.last_at for row in rows}

@@ -90,6 +90,10 @@ def user_of_session(session_id: str) -> User | None:
     return user if secrets.compare_digest(user.session_token, token) else None
 
 
+def user_by_id(user_id: int) -> User | None:
+    return db.session.get(User, user_id)
+
+
 def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
@@ -115,13 +119,11 @@ def make_first_run_token() -> str | None:
 def find_first_run(token: str) -> OneTimeLink:
     """The unused first-run link of this secret.  Raises NotFound."""
     link = db.session.scalar(
-        select(OneTimeLink)
-        .where(
+        select(OneTimeLink).where(
             OneTimeLink.purpose == "first_run",
             OneTimeLink.token_sha256 == _digest(token),
             OneTimeLink.used_at.is_(None),
         )
-        .with_for_update()
     )
     if link is None or count_users():
         raise NotFound(
@@ -133,7 +135,17 @@ def find_first_run(token: str) -> OneTimeLink:
 
 def create_first_admin(token: str, email: str, password: str, by_address: str) -> User:
     """The first admin, by a first-run link that works once.  Raises NotFound, Invalid."""
-    link = find_first_run(token)
-    link.used_at = db_now()  # type: ignore[assignment]
-    user = create_user(email, password, "admin", By(email.strip().lower()[:254], by_address))
-    return user
+    find_first_run(token)
+    used = db.session.execute(
+        update(OneTimeLink)
+        .where(OneTimeLink.token_sha256 == _digest(token), OneTimeLink.used_at.is_(None))
+        .values(used_at=db_now())
+    )
+    if not used.rowcount:  # type: ignore[attr-defined]
+        db.session.rollback()
+        raise NotFound("This link was used a moment ago. Sign in with the account that was made.")
+    try:
+        return create_user(email, password, "admin", By(email.strip().lower()[:254], by_address))
+    except Invalid:
+        db.session.rollback()  # the link stays good for another try
+        raise

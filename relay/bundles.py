@@ -1,0 +1,65 @@
+"""The browser's files: which ones, in what order, bundled under names that change with their content.
+
+``make assets`` builds them into ``static/gen/`` from the packages of ``package.json`` and our own
+sources.  Templates say ``{% assets "app_css" %}…{{ ASSET_URL }}…{% endassets %}``; the manifest
+tells every process the names, so that none has to look at the sources.
+
+- ``app_css``: Tabler, its icons, uPlot, ``css/relay.css``
+- ``app_js``: htmx, Tabler, uPlot, ``js/relay.js``; load it with ``defer``
+- ``theme_js``: ``js/theme.js``, light or dark before the first paint; load it in the head
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import IO, Any
+
+from flask_assets import Bundle, Environment
+
+STATIC = Path(__file__).parent / "static"
+PACKAGES = Path(__file__).parent.parent / "node_modules"
+MANIFEST = STATIC / "gen" / "manifest.json"
+SOURCE_MAP = re.compile(r"(/\*|//)[#@] sourceMappingURL=[^\n*]*(\*/)?")
+
+STYLES = (
+    PACKAGES / "@tabler/core/dist/css/tabler.min.css",
+    PACKAGES / "@tabler/icons-webfont/dist/tabler-icons.min.css",
+    PACKAGES / "uplot/dist/uPlot.min.css",
+    STATIC / "css/relay.css",
+)
+SCRIPTS = (
+    PACKAGES / "htmx.org/dist/htmx.min.js",
+    PACKAGES / "@tabler/core/dist/js/tabler.min.js",
+    PACKAGES / "uplot/dist/uPlot.iife.min.js",
+    STATIC / "js/relay.js",
+)
+THEME = (STATIC / "js/theme.js",)
+# the stylesheet asks for them beside itself
+FONTS = (PACKAGES / "@tabler/icons-webfont/dist/fonts/tabler-icons.woff2",)
+
+
+def end_file(_in: IO[str], out: IO[str], **_kw: Any) -> None:
+    """One source of a bundle: no pointer to a map that is not there."""
+    out.write(SOURCE_MAP.sub("", _in.read()))
+
+
+def end_script(_in: IO[str], out: IO[str], **_kw: Any) -> None:
+    """One script of a bundle, closed so that the next one cannot be read as its arguments."""
+    end_file(_in, out)
+    out.write("\n;\n")
+
+
+def register(environment: Environment) -> None:
+    """Make the bundles known.  Nothing is read or built."""
+    environment.manifest = f"json:{MANIFEST}"
+    environment.versions = "hash"
+    environment.url_expire = False
+    environment.cache = False
+    for name, sources, output, last in (
+        ("app_css", STYLES, "gen/app.%(version)s.css", end_file),
+        ("app_js", SCRIPTS, "gen/app.%(version)s.js", end_script),
+        ("theme_js", THEME, "gen/theme.%(version)s.js", end_script),
+    ):
+        parts = [Bundle(str(source), filters=[last]) for source in sources]
+        environment.register(name, *parts, output=output)

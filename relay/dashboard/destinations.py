@@ -1,0 +1,193 @@
+"""Where events go: pick a kind, fill its form, try it, watch it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, abort, render_template, request, url_for
+
+from relay.dashboard import forms, guard, htmx
+from relay.destinations import KINDS
+from relay.destinations.base import Kind
+from relay.errors import Invalid
+from relay.models import Destination
+from relay.services import deliveries, destinations, events, sources
+
+blueprint = Blueprint("destinations", __name__, url_prefix="/destinations")
+NAME = forms.Field("name", "Name", required=True, placeholder="Team channel")
+
+
+@blueprint.get("")
+@guard.requires("viewer")
+def list_page() -> Any:
+    page = destinations.list_destinations(100, forms.page_after())
+    return htmx.respond(
+        "destinations/page.html",
+        "destinations/_table.html",
+        page=page,
+        kinds=KINDS,
+        counts=deliveries.count_open([one.id for one in page.items]),
+        url=url_for("destinations.list_page"),
+    )
+
+
+@blueprint.get("/new")
+@guard.requires("admin")
+def new_page() -> Any:
+    kind = request.args.get("kind", "")
+    if kind in KINDS:
+        return _form(KINDS[kind])
+    return render_template("destinations/pick.html", kinds=KINDS.values())
+
+
+def _form(
+    kind: Kind, destination: Destination | None = None, errors: dict[str, list[str]] | None = None
+) -> str:
+    return render_template(
+        "destinations/form.html",
+        kind=kind,
+        destination=destination,
+        name_field=NAME,
+        fields=forms.fields_of(kind.schema),
+        values=_values(kind, destination),
+        errors=errors or {},
+        types=events.known_types(),
+        sources=sources.list_sources(500).items,
+    )
+
+
+def _values(kind: Kind, destination: Destination | None) -> dict[str, Any]:
+    """What stands in the form: what was posted, else what is saved, secrets masked."""
+    if request.method == "POST":
+        return forms.posted() | {"event_types": _patterns()}
+    if destination is None:
+        defaults = {name: f.load_default for name, f in kind.schema.fields.items()}
+        plain = {name: value for name, value in defaults.items() if isinstance(value, str)}
+        return plain | {"name": kind.name, "event_types": ["*"]}
+    subscription = destination.subscriptions[0]
+    return {
+        **destination.config,
+        **destinations.shown_secrets(destination),
+        "name": destination.name,
+        "event_types": subscription.event_types,
+        "source": subscription.source.slug if subscription.source else "",
+    }
+
+
+def _patterns() -> list[str]:
+    """The ticked types and those typed in besides."""
+    if request.form.get("which") == "all":
+        return ["*"]
+    typed = forms.text("more_types").replace(",", " ").split()
+    ticked = request.form.getlist("event_types") + typed
+    if not ticked:
+        raise Invalid({"event_types": ["Choose at least one kind of event."]})
+    return ticked
+
+
+def _typed(kind: Kind) -> dict[str, str]:
+    return {name: forms.text(name) for name in kind.schema.fields}
+
+
+@blueprint.post("/new")
+@guard.requires("admin")
+def create() -> Any:
+    kind = KINDS.get(request.args.get("kind", "")) or abort(404)
+    try:
+        made = destinations.create_destination(
+            kind.slug,
+            forms.text("name"),
+            _typed(kind),
+            guard.current_by(),
+            _patterns(),
+            forms.text("source") or None,
+        )
+    except Invalid as exc:
+        return _form_again(kind, None, exc)
+    htmx.toast(f"{made.name} is ready. Send it a test to see it work.")
+    return htmx.redirect(url_for("destinations.detail", destination_id=made.id))
+
+
+def _form_again(kind: Kind, destination: Destination | None, exc: Invalid) -> tuple[str, int]:
+    request.form = request.form.copy()
+    if "event_types" in exc.reasons and not request.form.getlist("event_types"):
+        request.form["which"] = "all"  # so that the form can be drawn at all
+    return _form(kind, destination, exc.reasons), 422
+
+
+@blueprint.get("/<int:destination_id>/edit")
+@guard.requires("admin")
+def edit_page(destination_id: int) -> Any:
+    destination = destinations.find_destination(destination_id)
+    return _form(destinations.kind_of(destination.kind), destination)
+
+
+@blueprint.post("/<int:destination_id>/edit")
+@guard.requires("admin")
+def update(destination_id: int) -> Any:
+    destination = destinations.find_destination(destination_id)
+    kind = destinations.kind_of(destination.kind)
+    try:
+        destinations.update_destination(
+            destination_id,
+            forms.text("name"),
+            _typed(kind),
+            guard.current_by(),
+            _patterns(),
+            forms.text("source") or None,
+        )
+    except Invalid as exc:
+        return _form_again(kind, destination, exc)
+    htmx.toast("Saved.")
+    return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
+
+
+@blueprint.get("/<int:destination_id>")
+@guard.requires("viewer")
+def detail(destination_id: int) -> Response:
+    return _detail(destinations.find_destination(destination_id))
+
+
+def _detail(destination: Destination, tried: Any = None) -> Response:
+    kind = destinations.kind_of(destination.kind)
+    return htmx.respond(
+        "destinations/detail.html",
+        "destinations/_recent.html",
+        destination=destination,
+        kind=kind,
+        fields=forms.fields_of(kind.schema),
+        shown=destination.config | destinations.shown_secrets(destination),
+        recent=deliveries.list_deliveries(destination=str(destination.id), limit=15).items,
+        kept=deliveries.kept_messages(destination.id) if kind.slug == "inbox" else [],
+        samples=sorted(events.SAMPLES),
+        tried=tried,
+    )
+
+
+@blueprint.post("/<int:destination_id>/test")
+@guard.requires("support")
+def test(destination_id: int) -> Any:
+    """Send one sample now; the page shows what was sent and what came back."""
+    result = destinations.send_test(
+        destination_id, guard.current_by(), forms.text("type") or "comment.created"
+    )
+    destination = destinations.find_destination(destination_id)
+    if htmx.wants_fragment():
+        return htmx.respond("destinations/_tried.html", "destinations/_tried.html", tried=result)
+    return _detail(destination, result)
+
+
+@blueprint.post("/<int:destination_id>/pause")
+@guard.requires("support")
+def pause(destination_id: int) -> Any:
+    paused = destinations.pause(destination_id, guard.current_by(), forms.text("reason")[:500])
+    htmx.toast(f"{paused.name} is paused. Its deliveries wait; nothing is lost.")
+    return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
+
+
+@blueprint.post("/<int:destination_id>/resume")
+@guard.requires("support")
+def resume(destination_id: int) -> Any:
+    resumed = destinations.resume(destination_id, guard.current_by())
+    htmx.toast(f"{resumed.name} goes on with what waited.")
+    return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))

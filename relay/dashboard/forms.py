@@ -1,0 +1,94 @@
+"""Fields as the macro ``field`` draws them, and the few steps from a posted form to values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import request
+from marshmallow import Schema, fields
+
+from relay.errors import Invalid
+
+LONGEST = 100_000
+
+
+@dataclass(frozen=True)
+class Field:
+    """One input.  ``widget``: text, email, url, number, password, textarea, headers, select, checkbox.
+
+    ``secret`` is write-only: the form gets the masked old value as placeholder, never the value.
+    ``shown_if`` maps another field to the value with which this one is of use.
+    """
+
+    name: str
+    label: str
+    widget: str = "text"
+    help: str = ""
+    placeholder: str = ""
+    required: bool = False
+    secret: bool = False
+    choices: Sequence[tuple[str, str]] = ()
+    shown_if: Mapping[str, str] | None = None
+    autocomplete: str = "off"
+    rows: int = 4
+    low: int | None = None
+    high: int | None = None
+
+
+def widget_of(one: fields.Field) -> str:
+    """The widget of a schema's field: the one it names, else by its type."""
+    if named := one.metadata.get("widget"):
+        return str(named)
+    for kind, widget in (
+        (fields.Boolean, "checkbox"),
+        (fields.Number, "number"),
+        (fields.Url, "url"),
+        (fields.Email, "email"),
+    ):
+        if isinstance(one, kind):
+            return widget
+    return "text"
+
+
+def fields_of(schema: Schema) -> list[Field]:
+    """The form of a schema, in its order."""
+    return [
+        Field(
+            name=name,
+            label=str(one.metadata.get("label", name)),
+            widget=widget_of(one),
+            help=str(one.metadata.get("help", "")),
+            placeholder=str(one.metadata.get("placeholder", "")),
+            required=one.required,
+            secret=bool(one.metadata.get("secret", False)),
+            choices=one.metadata.get("choices", ()),
+            shown_if=one.metadata.get("shown_if"),
+        )
+        for name, one in schema.fields.items()
+    ]
+
+
+def text(name: str) -> str:
+    """A posted value without blanks around it; NUL, which no database holds, is dropped."""
+    return request.form.get(name, "")[:LONGEST].replace("\x00", "").strip()
+
+
+def whole_number(name: str) -> int:
+    """Raises Invalid."""
+    value = text(name) or "0"
+    if not (value.isascii() and value.isdigit() and len(value) < 10):
+        raise Invalid({name: ["Enter a whole number."]})
+    return int(value)
+
+
+def page_after() -> int | None:
+    """Where the asked page of a list begins: ``?after=``; nonsense is the first page."""
+    value = request.args.get("after", "")
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 19 else None
+
+
+def posted() -> dict[str, Any]:
+    """What was posted, to redraw the form with; never passwords."""
+    return {k: v for k, v in request.form.items() if k not in ("password", "csrf_token")}

@@ -1,0 +1,207 @@
+"""Who may come in, and what every answer carries.
+
+Each view says ``@guard.requires(role)``, or ``@guard.public`` where nobody has signed in yet.  The
+guard checks the session (30 minutes idle, 12 hours at most), the role, and for unsafe methods that
+the request comes from our own pages.  Flask-WTF checks the token of those before any view runs.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from flask import Flask, Response, g, request, session, url_for
+from flask_login import current_user, login_user, logout_user
+from flask_wtf.csrf import generate_csrf
+from werkzeug.exceptions import Forbidden
+
+from relay.dashboard import htmx
+from relay.database import READ_ONLY
+from relay.extensions import db, login
+from relay.models import ROLES, User
+from relay.services import users
+from relay.services.audit import By
+
+IDLE_S = 30 * 60
+ABSOLUTE_S = 12 * 3600
+SAFE = ("GET", "HEAD", "OPTIONS")
+LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
+View = Callable[..., Any]
+
+CONTENT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "object-src 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    # nothing leaves this site; with no-referrer, browsers would hide the Origin of our own forms
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who is signed in, as templates and views see it: no row of the database."""
+
+    id: int
+    email: str
+    role: str
+
+    def may(self, role: str) -> bool:
+        """Whether this person's role includes ``role``."""
+        return ROLES.index(self.role) >= ROLES.index(role)
+
+
+def requires(role: str) -> Callable[[View], View]:
+    """Let in whoever is signed in with ``role`` or a higher one."""
+    if role not in ROLES:
+        raise ValueError(f"{role} is not a role.")
+
+    def wrap(view: View) -> View:
+        @functools.wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            prepare()
+            person = find_person()
+            if person is None:
+                return sign_in_first()
+            if not person.may(role):
+                raise Forbidden(
+                    f"This needs the role {role}; yours is {person.role}. Ask an admin of this Relay."
+                )
+            return view(*args, **kwargs)
+
+        guarded.relay_role = role  # type: ignore[attr-defined]
+        return guarded
+
+    return wrap
+
+
+def public(view: View) -> View:
+    """Let everybody in: for the few pages that come before signing in."""
+
+    @functools.wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        prepare()
+        return view(*args, **kwargs)
+
+    guarded.relay_role = "public"  # type: ignore[attr-defined]
+    return guarded
+
+
+def prepare() -> None:
+    """Refuse foreign pages; open the database so that a reader does not wait for the writer."""
+    if request.method in SAFE:
+        db.session.connection(execution_options=READ_ONLY)
+    elif not from_our_pages():
+        raise Forbidden(
+            "This came from another website, so nothing was done. Open the page here and try again."
+        )
+
+
+def from_our_pages() -> bool:
+    """What the browser says about where an unsafe request comes from; tokens are checked besides."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site in ("same-origin", "none")
+    origin = request.headers.get("Origin")
+    return origin is None or urlsplit(origin).netloc == request.host
+
+
+def find_person() -> Person | None:
+    """The signed-in person, within both time limits; kept for this request."""
+    if "person" not in g:
+        g.person = None
+        if "_user_id" in session:
+            now = int(time.time())
+            fresh = now - session.get("seen_at", 0) < IDLE_S
+            if fresh and now - session.get("signed_in_at", 0) < ABSOLUTE_S:
+                _look_up(now)
+            if g.person is None:
+                session.clear()
+    return g.person  # type: ignore[no-any-return]
+
+
+def _look_up(now: int) -> None:
+    if not current_user.is_authenticated:
+        return
+    g.person = Person(current_user.id, current_user.email, current_user.role)
+    # a page that polls by itself is not a person at work
+    if now - session["seen_at"] >= 60 and "Relay-Poll" not in request.headers:
+        session["seen_at"] = now
+
+
+def sign_in(user: User) -> None:
+    """Begin a session of its own: nothing of the one before it stays."""
+    session.clear()
+    login_user(user)
+    session["signed_in_at"] = session["seen_at"] = int(time.time())
+    g.pop("csrf_token", None)
+    generate_csrf()
+    g.person = Person(user.id, user.email, user.role)
+
+
+def forget() -> None:
+    """End this browser's session."""
+    logout_user()
+    session.clear()
+    g.person = None
+
+
+def sign_in_first() -> Response:
+    """To the sign-in page, which leads back here."""
+    here = request.full_path.rstrip("?") if request.method == "GET" else ""
+    if htmx.is_htmx():
+        current = urlsplit(request.headers.get("HX-Current-URL", ""))
+        here = current.path + (f"?{current.query}" if current.query else "")
+    path = local_path(here)
+    response = htmx.redirect(
+        url_for("auth.sign_in_page", next=path) if path != "/" else url_for("auth.sign_in_page")
+    )
+    if htmx.is_htmx():
+        response.status_code = 401
+    return response
+
+
+def local_path(text: str) -> str:
+    """``text`` if it is a path on this site, else the home page."""
+    plain = unquote(text)
+    fine = LOCAL_PATH.fullmatch(text) and LOCAL_PATH.fullmatch(plain.replace(" ", "+"))
+    return text if fine and not urlsplit(text).netloc else "/"
+
+
+def current_by() -> By:
+    """The signed-in person, for the audit trail."""
+    person = find_person()
+    return By(person.email if person else "nobody", request.remote_addr or "")
+
+
+def add_headers(response: Response) -> Response:
+    """What every answer to a browser carries.  Sites that send events are no browsers."""
+    if request.path.startswith("/webhooks"):
+        return response
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if request.is_secure:
+        response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+    if request.endpoint == "static" and "/gen/" in request.path and response.status_code == 200:
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+    elif request.endpoint != "static":
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def init_app(app: Flask) -> None:
+    login.user_loader(users.user_of_session)
+    app.after_request(add_headers)
+    app.context_processor(lambda: {"person": g.get("person")})

@@ -1,0 +1,97 @@
+"""How things are said on a page: times, counts, addresses."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+from flask import Flask, g
+
+from relay.services import dead_letters
+
+STEPS = ((86_400, "day"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+def duration(seconds: float) -> str:
+    """``12 s``, ``3 min``, ``5 h``, ``2 days``."""
+    whole = int(abs(seconds))
+    for size, unit in STEPS:
+        if whole >= size:
+            n = whole // size
+            return f"{n} {unit}s" if unit == "day" and n > 1 else f"{n} {unit}"
+    return "0 s"
+
+
+def relative(instant: datetime, now: datetime | None = None) -> str:
+    """``just now``, ``3 min ago`` or ``in 5 min``."""
+    seconds = ((now or datetime.now(UTC)) - instant).total_seconds()
+    if -1 < seconds < 5:
+        return "just now"
+    return f"{duration(seconds)} ago" if seconds > 0 else f"in {duration(seconds)}"
+
+
+def utc(instant: datetime) -> str:
+    return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def number(value: float) -> str:
+    """With a thin space between thousands."""
+    return f"{value:,.0f}".replace(",", "\u202f")
+
+
+def host(url: str) -> str:
+    """The host of an address, for people."""
+    return urlsplit(url).netloc or url
+
+
+def web_link(url: str) -> str:
+    """``url`` if a browser may follow it, else nothing: sites send what they like."""
+    return url if urlsplit(url).scheme in ("http", "https") else ""
+
+
+TYPES = {
+    "comment.created": "New comment",
+    "order.created": "New order",
+    "order.status_changed": "Order status changed",
+    "lead.created": "New lead",
+    "user.registered": "New user",
+    "relay.test": "Test event",
+}
+
+
+def type_words(event_type: str) -> str:
+    """An event type as people say it; an own type stays as it is."""
+    return TYPES.get(event_type, event_type)
+
+
+def patterns_words(patterns: list[str]) -> str:
+    """What a subscription wants, as a phrase."""
+    return "All events" if "*" in patterns else ", ".join(type_words(one) for one in patterns)
+
+
+def choice(choices: list[tuple[str, str]], value: str) -> str:
+    """The label of a chosen value."""
+    return next((label for key, label in choices if key == value), value)
+
+
+def pretty(text: str) -> str:
+    """JSON with line breaks; other text as it is."""
+    try:
+        return json.dumps(json.loads(text), ensure_ascii=False, indent=2)
+    except ValueError:
+        return text
+
+
+def open_dead_letters() -> int:
+    """For the navigation; read once a request."""
+    if "open_dead_letters" not in g:
+        g.open_dead_letters = dead_letters.count_open()
+    return g.open_dead_letters  # type: ignore[no-any-return]
+
+
+def init_app(app: Flask) -> None:
+    filters = (duration, relative, utc, number, host, web_link)
+    for word in (*filters, type_words, patterns_words, choice, pretty):
+        app.add_template_filter(word)
+    app.add_template_global(open_dead_letters)

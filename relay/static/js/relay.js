@@ -1,0 +1,169 @@
+// What Relay adds to htmx and Tabler: every page works without it.
+(() => {
+  "use strict";
+
+  // ---- toasts -------------------------------------------------------------------------------
+  const toasts = () => document.getElementById("toasts");
+
+  function say(text, id) {
+    if (id && document.getElementById(id)) return;
+    const box = document.createElement("div");
+    box.className = "toast show toast-danger";
+    box.dataset.toast = "danger";
+    if (id) box.id = id;
+    const body = document.createElement("div");
+    body.className = "toast-body";
+    const icon = document.createElement("i");
+    icon.className = "ti ti-alert-triangle";
+    icon.setAttribute("aria-hidden", "true");
+    const words = document.createElement("span");
+    words.textContent = text;
+    const close = document.createElement("button");
+    close.type = "button";
+    close.className = "btn-close";
+    close.setAttribute("aria-label", "Close");
+    body.append(icon, words, close);
+    box.append(body);
+    toasts().append(box);
+  }
+
+  function fadeSuccesses() {
+    for (const box of document.querySelectorAll('[data-toast="success"]:not([data-timed])')) {
+      box.dataset.timed = "1";
+      setTimeout(() => box.remove(), 7000);
+    }
+  }
+
+  document.addEventListener("click", (event) => {
+    const close = event.target.closest("#toasts .btn-close");
+    if (close) close.closest(".toast").remove();
+  });
+
+  // ---- htmx: what did not work is said, never swallowed ------------------------------------
+  const AWAY = "Relay cannot be reached at the moment. Check the connection; this page keeps trying.";
+
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (!event.detail.triggeringEvent) event.detail.headers["Relay-Poll"] = "1";
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const own = event.detail.xhr.getResponseHeader("HX-Retarget");
+    if (event.detail.xhr.status >= 400 && own) event.detail.shouldSwap = true;
+  });
+  document.addEventListener("htmx:responseError", (event) => {
+    const xhr = event.detail.xhr;
+    if (xhr.getResponseHeader("HX-Retarget") || xhr.getResponseHeader("HX-Redirect")) return;
+    say(`Relay could not do that (error ${xhr.status}). Nothing was changed; try again in a moment.`, "toast-error");
+  });
+  for (const name of ["htmx:sendError", "htmx:timeout"]) {
+    document.addEventListener(name, () => say(AWAY, "toast-away"));
+  }
+  document.addEventListener("htmx:afterOnLoad", () => document.getElementById("toast-away")?.remove());
+
+  // ---- times --------------------------------------------------------------------------------
+  const STEPS = [[86400, "day"], [3600, "h"], [60, "min"], [1, "s"]];
+
+  function duration(seconds) {
+    const whole = Math.floor(Math.abs(seconds));
+    for (const [size, unit] of STEPS) {
+      if (whole >= size) {
+        const n = Math.floor(whole / size);
+        return unit === "day" && n > 1 ? `${n} days` : `${n} ${unit}`;
+      }
+    }
+    return "0 s";
+  }
+
+  function tellTimes() {
+    for (const time of document.querySelectorAll("time[data-ago]")) {
+      const seconds = (Date.now() - Date.parse(time.dateTime)) / 1000;
+      const text = seconds > -1 && seconds < 5 ? "just now" : seconds > 0 ? `${duration(seconds)} ago` : `in ${duration(seconds)}`;
+      if (time.textContent !== text) time.textContent = text;
+    }
+  }
+
+  // ---- copying ------------------------------------------------------------------------------
+  async function copy(button, input) {
+    try {
+      await navigator.clipboard.writeText(input.value);
+    } catch {
+      input.select();
+      if (!document.execCommand("copy")) return;
+    }
+    button.lastChild.textContent = "Copied";
+    button.classList.add("btn-success");
+    setTimeout(() => {
+      button.lastChild.textContent = "Copy";
+      button.classList.remove("btn-success");
+    }, 2000);
+  }
+
+  function addCopyButtons() {
+    for (const group of document.querySelectorAll("[data-copy]:not([data-ready])")) {
+      group.dataset.ready = "1";
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "btn";
+      const icon = document.createElement("i");
+      icon.className = "ti ti-copy";
+      icon.setAttribute("aria-hidden", "true");
+      button.append(icon, document.createTextNode("Copy"));
+      button.addEventListener("click", () => copy(button, group.querySelector("input")));
+      group.append(button);
+    }
+  }
+
+  // ---- fields that are of use only with another one's value ---------------------------------
+  function valueOf(form, name) {
+    const field = form.elements[name];
+    if (!field) return "";
+    return field.type === "checkbox" ? String(field.checked) : field.value;
+  }
+
+  function showFields() {
+    for (const box of document.querySelectorAll("[data-shown-if]")) {
+      const form = box.closest("form");
+      const shown = valueOf(form, box.dataset.shownIf) === box.dataset.shownValue;
+      box.hidden = !shown;
+      for (const input of box.querySelectorAll("[required], [data-was-required]")) {
+        input.dataset.wasRequired = "1";
+        input.required = shown;
+      }
+    }
+  }
+  document.addEventListener("change", showFields);
+
+  // ---- light and dark -----------------------------------------------------------------------
+  function offerTheme() {
+    for (const button of document.querySelectorAll("[data-theme-toggle][hidden]")) {
+      button.hidden = false;
+      button.addEventListener("click", () => {
+        const root = document.documentElement;
+        const next = root.getAttribute("data-bs-theme") === "dark" ? "light" : "dark";
+        root.setAttribute("data-bs-theme", next);
+        try {
+          localStorage.setItem("relay-theme", next);
+        } catch {
+          // it lasts as long as this page
+        }
+      });
+    }
+  }
+
+  function dress() {
+    addCopyButtons();
+    fadeSuccesses();
+    tellTimes();
+    showFields();
+    offerTheme();
+  }
+  document.addEventListener("DOMContentLoaded", dress);
+  document.addEventListener("htmx:afterSettle", dress);
+  setInterval(tellTimes, 10000);
+
+  // a question that is open closes with Escape
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      for (const box of document.querySelectorAll("details.confirm[open]")) box.open = false;
+    }
+  });
+})();

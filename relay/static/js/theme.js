@@ -1,0 +1,19 @@
+// Light or dark, before the first paint: the person's choice, else what the system says.
+(() => {
+  "use strict";
+  const root = document.documentElement;
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const chosen = () => {
+    try {
+      return localStorage.getItem("relay-theme");
+    } catch {
+      return null;
+    }
+  };
+  const apply = () => {
+    root.setAttribute("data-bs-theme", chosen() || (dark.matches ? "dark" : "light"));
+  };
+  root.classList.add("js");
+  apply();
+  dark.addEventListener("change", apply);
+})();

@@ -1,0 +1,56 @@
+"""Browsers without a browser: Flask's client, signed in as somebody."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from relay.services import users
+from relay.services.audit import COMMAND_LINE
+
+PASSWORD = "correct horse battery staple"
+
+
+class Visitor:
+    """``get`` and ``post``; a post carries the token of the session, as our own forms do."""
+
+    def __init__(self, app: Flask, role: str | None = None):
+        self.app, self.client = app, app.test_client()
+        if role is not None:
+            self.email = f"{role}@example.com"
+            with app.app_context():
+                users.create_user(self.email, PASSWORD, role, COMMAND_LINE)
+            assert self.sign_in().status_code == 303
+
+    def sign_in(self, email: str = "", password: str = PASSWORD, **more: str) -> TestResponse:
+        return self.post("/sign-in", {"email": email or self.email, "password": password, **more})
+
+    def get(self, path: str, **kw: Any) -> TestResponse:
+        return self.client.get(path, **kw)
+
+    def token(self) -> str:
+        page = self.client.get("/sign-in").text
+        if "csrf_token" not in page:
+            page = self.client.get("/").text
+        found = re.search(r'name="csrf_token" value="([^"]+)"', page)
+        assert found, page
+        return found[1]
+
+    def post(self, path: str, data: dict[str, Any] | None = None, **kw: Any) -> TestResponse:
+        return self.client.post(path, data={"csrf_token": self.token(), **(data or {})}, **kw)
+
+
+@pytest.fixture
+def visit(app: Flask) -> Callable[..., Visitor]:
+    return lambda role=None: Visitor(app, role)
+
+
+@pytest.fixture
+def admin(app: Flask) -> Iterator[FlaskClient | Visitor]:
+    yield Visitor(app, "admin")
