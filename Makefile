@@ -1,0 +1,51 @@
+# Relay: `make run` starts everything, `make test` proves everything.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+TESTS ?= tests
+
+.venv/.run: requirements.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing what Relay needs (once) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/.dev: .venv/.run requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+relay/static/gen/manifest.json: .venv/.run package-lock.json relay/bundles.py scripts/build_assets.py $(wildcard relay/static/js/*.js relay/static/css/*.css)
+	@$(BIN)/python scripts/build_assets.py
+	@touch $@
+
+.PHONY: run test check bench screenshots assets help
+
+run: relay/static/gen/manifest.json ## start Relay on http://127.0.0.1:8000 (PORT=… for another)
+	@exec $(BIN)/python -m relay.launcher
+
+assets: relay/static/gen/manifest.json ## build the browser's files
+
+test: .venv/.dev relay/static/gen/manifest.json ## run every test: real databases, browser, WordPress
+	@scripts/install-test-deps.sh
+	@$(BIN)/python -m pytest $(TESTS)
+
+check: .venv/.dev relay/static/gen/manifest.json ## style, types, layers, templates, PHP, migrations
+	@scripts/install-test-deps.sh php
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/djlint relay/templates --check --lint --quiet
+	$(BIN)/python scripts/php_checks.py
+	$(BIN)/python scripts/check_migrations.py
+
+bench: .venv/.dev relay/static/gen/manifest.json ## measure ingest and delivery, print a table
+	@scripts/install-test-deps.sh bench
+	@$(BIN)/python bench/bench.py
+
+screenshots: .venv/.dev relay/static/gen/manifest.json ## take the pictures of the README
+	@scripts/install-test-deps.sh browser
+	@$(BIN)/python scripts/screenshots.py
+
+help: ## list these
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

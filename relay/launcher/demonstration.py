@@ -1,0 +1,68 @@
+"""The first event of an empty database: sent over HTTP by a source of its own, watched step by step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import func, select
+
+from relay.errors import RelayError
+from relay.models import Event, Source, db
+from relay.services import destinations, events, sources, users
+from relay.services.audit import RELAY
+
+PATIENCE_S = 30.0
+
+
+def first_run_url(base: str, data_dir: Path) -> str | None:
+    """A fresh link for the first admin, also written to ``first-run-url``; None once there is one."""
+    path = data_dir / "first-run-url"
+    token = users.make_first_run_token()
+    if token is None:
+        path.unlink(missing_ok=True)
+        return None
+    url = f"{base}/first-run/{token}"
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(url + "\n", encoding="utf-8")
+    return url
+
+
+def is_empty() -> bool:
+    return not db.session.scalar(select(func.count()).select_from(Source))
+
+
+def show(base: str, say: Callable[[str], None]) -> bool:
+    """Make a demo source and an inbox, send one event, tell each step with its milliseconds."""
+    sources.create_source("Demo site", "https://demo.example.com", RELAY, slug="demo")
+    destinations.create_destination("inbox", "Inbox", {}, RELAY)
+    db.session.remove()
+    say("A demonstration: one signed event goes the whole way.")
+    try:
+        sent = events.send_test_event("demo", RELAY, "comment.created", base)
+    except RelayError as exc:
+        say(f"  It could not be sent: {exc}")
+        return False
+    say(f"  accepted   {sent.status}  {sent.elapsed_ms:7.1f} ms  (signed, checked, committed)")
+    row_id, until, routed = int(str(sent.answer["id"])), time.monotonic() + PATIENCE_S, False
+    while time.monotonic() < until:
+        db.session.remove()
+        event = db.session.get(Event, row_id)
+        assert event is not None
+        if event.routed_at and not routed:
+            routed = True
+            say(f"  routed          {since(event, event.routed_at):7.1f} ms  (the inbox wants it)")
+        done = [one.settled_at for one in event.deliveries if one.state == "delivered"]
+        if done and done[0] is not None:
+            say(f"  delivered       {since(event, done[0]):7.1f} ms  (to the inbox)")
+            return True
+        time.sleep(0.01)
+    say("  It was accepted, but did not arrive in time. The logs say why.")
+    return False
+
+
+def since(event: Event, instant: object) -> float:
+    """Milliseconds from the commit to ``instant``."""
+    return float((instant - event.received_at).total_seconds() * 1000)  # type: ignore[operator]

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Install what the tests need from the system, if it is missing.  Arguments: php, browser, bench; none: all.
+# Where that is not possible, say exactly what to install, and fail.
+set -euo pipefail
+what=${1:-all}
+packages=()
+need() { # need <test that succeeds when it is there> <package>…
+  if ! eval "$1" >/dev/null 2>&1; then packages+=("${@:2}"); fi
+}
+if [ "$what" = all ] || [ "$what" = php ]; then
+  need 'command -v php' php-cli
+  need 'command -v phpcs' php-codesniffer
+  need 'command -v xgettext' gettext
+fi
+if [ "$what" = all ] || [ "$what" = browser ]; then
+  need 'command -v chromium || command -v chromium-browser' chromium
+  need 'test -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf' fonts-dejavu-core
+  need 'test -e /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf' fonts-noto-color-emoji
+fi
+if [ "$what" = all ]; then
+  need 'test -e /usr/share/wordpress/wp-load.php' wordpress wordpress-theme-twentytwentythree nginx-light
+  need 'command -v mariadbd || test -x /usr/sbin/mariadbd' mariadb-server
+  need 'command -v nginx || test -x /usr/sbin/nginx' nginx-light
+  need 'ls /usr/sbin/php-fpm*' php-fpm
+  for extension in mysqli:php-mysql curl:php-curl dom:php-xml mbstring:php-mbstring zip:php-zip gd:php-gd intl:php-intl; do
+    need "php -m | grep -qi '^${extension%%:*}\$'" "${extension##*:}"
+  done
+fi
+if [ "$what" = bench ]; then need 'command -v wrk' wrk; fi
+if [ ${#packages[@]} -eq 0 ]; then exit 0; fi
+as_root=()
+if [ "$(id -u)" != 0 ]; then as_root=(sudo -n); fi
+if command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; then
+  echo "Installing for the tests: ${packages[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+else
+  echo "The tests need these packages of Debian, and this user may not install them:" >&2
+  echo "  apt-get install --no-install-recommends ${packages[*]}" >&2
+  exit 1
+fi
