@@ -74,9 +74,9 @@ def build() -> None:
     app = Flask("relay", root_path=str(bundles.STATIC.parent))
     environment = Environment(app)
     app.config.update(ASSETS_DEBUG=False, ASSETS_AUTO_BUILD=False)
-    bundles.register(environment)
     kept = {bundles.MANIFEST.name}
     with app.app_context():
+        bundles.register(environment)
         for bundle in environment:
             bundle.build(force=True, disable_cache=True)
             kept |= {url.rsplit("/", 1)[1].partition("?")[0] for url in bundle.urls()}
