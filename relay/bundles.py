@@ -61,8 +61,6 @@ def register(environment: Environment) -> None:
         ("app_js", SCRIPTS, "gen/app.%(version)s.js", end_script),
         ("theme_js", THEME, "gen/theme.%(version)s.js", end_script),
     ):
-        if name in environment:  # the environment outlives an application in tests
-            continue
         if name in environment:  # one environment serves every application of the process
             continue
         parts = [Bundle(str(source), filters=[last]) for source in sources]
