@@ -12,7 +12,10 @@ import signal
 import sys
 from types import FrameType
 
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser
 from waitress.server import create_server
+from waitress.utilities import BadRequest, ServerNotImplemented
 
 from config import Config
 from relay import create_app
@@ -21,6 +24,16 @@ from relay.extensions import db
 
 THREADS = 48  # each may wait for a group's commit
 OVERHEAD = 1024  # a body at the limit still gets our own 413
+
+
+class Parser(HTTPRequestParser):
+    """A transfer encoding that nobody knows is the client's fault, so 400 instead of 501."""
+
+    def received(self, data: bytes) -> int:
+        taken: int = super().received(data)
+        if isinstance(self.error, ServerNotImplemented):
+            self.error = BadRequest(self.error.body)
+        return taken
 
 
 def stop(number: int, frame: FrameType | None) -> None:
@@ -32,6 +45,7 @@ def main() -> None:
         config = Config.from_env()
     except SettingsError as exc:
         sys.exit(str(exc))
+    HTTPChannel.parser_class = Parser
     app = create_app(config)
     with app.app_context():
         db.engine.dispose()

@@ -76,7 +76,7 @@ def _values(kind: Kind, destination: Destination | None) -> dict[str, Any]:
 
 def _patterns() -> list[str]:
     """The ticked types and those typed in besides."""
-    if request.form.get("which") == "all":
+    if request.form.get("which") != "some":
         return ["*"]
     typed = forms.text("more_types").replace(",", " ").split()
     ticked = request.form.getlist("event_types") + typed

@@ -1,0 +1,177 @@
+"""Pictures of the rooms with life in them: ``docs/images/*.png`` for the README, or every room
+in four looks into a folder of your choice (``screenshots.py FOLDER``)."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="relay-counters-"))
+
+from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
+
+from relay.launcher.valkey import Valkey  # noqa: E402
+from tests.support.browser import launch  # noqa: E402
+from tests.support.databases import Databases  # noqa: E402
+from tests.support.sink import Answer, Sink  # noqa: E402
+from tests.support.stack import Stack, comment  # noqa: E402
+
+PASSWORD = "correct horse battery staple"
+LOOKS = (
+    ("desktop", 1280, "light"),
+    ("desktop", 1280, "dark"),
+    ("phone", 390, "light"),
+    ("phone", 390, "dark"),
+)
+
+
+@contextmanager
+def living_relay(folder: Path) -> Iterator[tuple[Stack, Sink]]:
+    """A Relay with a shop, three destinations and a day's worth of events."""
+    valkey = Valkey(folder / "valkey", folder / "valkey.sock", folder / "valkey.log")
+    valkey.start()
+    sink = Sink()
+    stack = Stack(folder / "data", Databases(folder / "db").new_sqlite(), valkey.url)
+    try:
+        stack.start()
+        fill(stack, sink)
+        yield stack, sink
+    finally:
+        stack.close()
+        sink.close()
+        valkey.stop()
+
+
+def fill(stack: Stack, sink: Sink) -> None:
+    stack.flask(
+        "users", "create", "ada@example.com", "--role", "admin", "--password-stdin", input=PASSWORD
+    )
+    shop = stack.make_source("Blue Teapot Shop", "https://shop.example.com")
+    stack.flask("destinations", "create", "inbox", "Inbox")
+    stack.flask(
+        "destinations",
+        "create",
+        "slack",
+        "Team channel",
+        "--events",
+        "comment.created,order.*",
+        "--secret",
+        "webhook_url=-",
+        input=f"{sink.url}/services/T000/B000/abcdefghijkl",
+    )
+    sink.answers([Answer(404, b"no such list")], "/newsletter")
+    stack.flask(
+        "destinations",
+        "create",
+        "webhook",
+        "Newsletter",
+        "--events",
+        "lead.created",
+        "--set",
+        f"url={sink.url}/newsletter",
+        "--set",
+        "auth=none",
+    )
+    for kind in ("order.created", "lead.created", "comment.created", "order.status_changed"):
+        stack.flask("events", "send-test", shop.slug, "--type", kind)
+    for name, words in (
+        ("Jane Doe", "Does the blue one come with a lid?"),
+        ("Zoë", "Lovely, thank you!"),
+    ):
+        event = comment()
+        event["data"] |= {"author": name, "content": words, "post_title": "Our new teapots"}
+        stack.send(event, shop.secret)
+    stack.send(comment(), "w" * 40, source=shop.slug)
+    stack.wait_for(
+        lambda: (
+            not stack.rows("SELECT 1 FROM event WHERE routed_at IS NULL")
+            and not stack.rows("SELECT 1 FROM delivery WHERE state IN ('pending', 'in_flight')")
+        ),
+        30,
+        "everything to be settled",
+    )
+
+
+def sign_in(page: Page, url: str) -> None:
+    page.goto(f"{url}/sign-in")
+    page.fill("#f-email", "ada@example.com")
+    page.fill("#f-password", PASSWORD)
+    page.click("form button")
+    page.wait_for_selector("#live")
+
+
+def rooms(stack: Stack) -> dict[str, str]:
+    dead = stack.rows("SELECT event_pk FROM delivery WHERE state = 'dead'")[0]["event_pk"]
+    return {
+        "overview": "/",
+        "sites": "/sources",
+        "site": "/sources/blue-teapot-shop",
+        "new-site": "/sources/new",
+        "waiting": "/sources/blue-teapot-shop/waiting",
+        "destinations": "/destinations",
+        "pick": "/destinations/new",
+        "slack-form": "/destinations/new?kind=slack",
+        "webhook-form": "/destinations/new?kind=webhook",
+        "inbox": "/destinations/1",
+        "slack": "/destinations/2",
+        "events": "/events",
+        "nothing": "/events?text=nothing-like-this",
+        "event": f"/events/{dead}",
+        "dead-letters": "/dead-letters",
+        "audit": "/audit",
+        "missing": "/no-such-page",
+    }
+
+
+def take(
+    browser: Browser,
+    stack: Stack,
+    folder: Path,
+    chosen: tuple[str, ...],
+    looks: tuple[tuple[str, int, str], ...],
+) -> None:
+    for device, width, scheme in looks:
+        context = browser.new_context(viewport={"width": width, "height": 860}, color_scheme=scheme)  # type: ignore[arg-type]
+        page = context.new_page()
+        page.goto(f"{stack.url}/sign-in")
+        suffix = f"-{device}-{scheme}" if len(looks) > 1 else ""
+        if len(looks) > 1:
+            page.screenshot(path=folder / f"sign-in{suffix}.png")
+        sign_in(page, stack.url)
+        for name, path in rooms(stack).items():
+            if name in chosen or not chosen:
+                page.goto(stack.url + path)
+                page.wait_for_load_state("load")
+                page.screenshot(path=folder / f"{name}{suffix}.png", full_page=len(looks) > 1)
+                wide = page.evaluate(
+                    "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+                )
+                if wide > 0:
+                    print(f"{name} is {wide} px wider than the screen at {width} px")
+        context.close()
+
+
+def main() -> None:
+    every = len(sys.argv) > 1
+    target = Path(sys.argv[1]) if every else ROOT / "docs" / "images"
+    target.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="relay-") as name,
+        living_relay(Path(name)) as (stack, _),sync_playwright() as playwright
+    ):
+        browser = launch(playwright)
+        if every:
+            take(browser, stack, target, (), LOOKS)
+        else:
+            take(browser, stack, target, ("overview", "event"), LOOKS[:1])
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,79 @@
+"""A small world behind the dashboard, without processes: events in every state."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask
+
+from relay.delivery import drain, router
+from relay.models import DeadLetter, Event, db
+from relay.services import destinations, sources
+from relay.services.audit import COMMAND_LINE
+from tests.support.sink import Sink
+from tests.support.stack import comment
+
+
+@dataclass(frozen=True)
+class World:
+    slug: str
+    secret: str
+    key_id: str
+    inbox: int
+    hook: int
+    event: int
+    letter: int
+
+
+def put(app: Flask, slug: str, event: dict[str, Any]) -> int:
+    """Store an event as the way in does.  -> its row id"""
+    with app.app_context():
+        source = sources.find_source(slug)
+        row = Event(
+            source_id=source.id,
+            signing_key_id=source.keys[0].id,
+            event_id=event["event_id"],
+            event_type=event["event"],
+            site=event["site"],
+            address="203.0.113.7",
+            payload=json.dumps(event),
+            body_sha256=hashlib.sha256(event["event_id"].encode()).digest(),
+            search_text=json.dumps(event["data"], ensure_ascii=False).lower(),
+        )
+        db.session.add(row)
+        db.session.commit()
+        return row.id
+
+
+def move(app: Flask, *destination_ids: int) -> None:
+    """Route what waits and drain these destinations, in this process."""
+    with app.app_context():
+        while router.route_batch():
+            pass
+        for one in destination_ids:
+            drain.run(one)
+
+
+def make(app: Flask, sink: Sink) -> World:
+    """A site, an inbox, and a hook that refuses: one event delivered to one, dead at the other."""
+    sink.answer(400, b"no <script>alert(1)</script>", path="/hook")
+    with app.app_context():
+        source, key, secret = sources.create_source(
+            "Shop", "https://shop.example.com", COMMAND_LINE
+        )
+        inbox = destinations.create_destination("inbox", "Inbox", {}, COMMAND_LINE)
+        hook = destinations.create_destination(
+            "webhook",
+            "Hook",
+            {"url": f"{sink.url}/hook", "auth": "bearer", "token": "very-secret-token-1"},
+            COMMAND_LINE,
+        )
+        slug, ids, key_id = source.slug, (inbox.id, hook.id), key.key_id
+    event = put(app, slug, comment())
+    move(app, *ids)
+    with app.app_context():
+        letter = db.session.query(DeadLetter.id).scalar()
+    return World(slug, secret, key_id, *ids, event, letter)
