@@ -35,7 +35,7 @@ check: .venv/.dev relay/static/gen/manifest.json ## style, types, layers, templa
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/djlint relay/templates --check --lint --quiet
+	$(BIN)/djlint relay/templates --lint --quiet
 	$(BIN)/python scripts/php_checks.py
 	$(BIN)/python scripts/check_migrations.py
 

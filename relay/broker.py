@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any
 
 import dramatiq
 from dramatiq.brokers.redis import RedisBroker
@@ -29,7 +30,7 @@ class Wakeups(Middleware):
         self.app = app
         self.contexts = threading.local()
 
-    def before_process_message(self, broker: dramatiq.Broker, message: dramatiq.Message) -> None:
+    def before_process_message(self, broker: Any, message: Any) -> None:
         broker.client.delete(mark(message.actor_name, message.args[0] if message.args else ""))
         self.contexts.current = self.app.app_context()
         self.contexts.current.push()

@@ -11,12 +11,13 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from flask import Flask
-from sqlalchemy import or_, select, update
+from sqlalchemy import or_, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay import create_app
 from relay.delivery import sweep
+from relay.delivery.claim import DatabaseClock
 from relay.heartbeat import Heartbeat
 from relay.models import Lease, db, db_now
 from relay.observability.logging import log
@@ -32,7 +33,7 @@ ME = f"{socket.gethostname()}:{os.getpid()}"
 def lead() -> bool:
     """Become or stay the leader for the next ten seconds.  False where another one is."""
     with db.engine.begin() as connection:
-        now = connection.scalar(select(db_now()))
+        now = DatabaseClock(connection).read
         until = now + timedelta(seconds=LEADER_S)
         insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
         connection.execute(

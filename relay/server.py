@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from types import FrameType
+from typing import Any
 
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
@@ -28,6 +29,8 @@ OVERHEAD = 1024  # a body at the limit still gets our own 413
 
 class Parser(HTTPRequestParser):
     """A transfer encoding that nobody knows is the client's fault, so 400 instead of 501."""
+
+    error: Any
 
     def received(self, data: bytes) -> int:
         taken: int = super().received(data)

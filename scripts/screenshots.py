@@ -163,7 +163,8 @@ def main() -> None:
     target.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="relay-") as name,
-        living_relay(Path(name)) as (stack, _),sync_playwright() as playwright
+        living_relay(Path(name)) as (stack, _),
+        sync_playwright() as playwright,
     ):
         browser = launch(playwright)
         if every:

@@ -59,7 +59,7 @@ def _form(
 def _values(kind: Kind, destination: Destination | None) -> dict[str, Any]:
     """What stands in the form: what was posted, else what is saved, secrets masked."""
     if request.method == "POST":
-        return forms.posted() | {"event_types": _patterns()}
+        return forms.posted() | {"event_types": _ticked()}
     if destination is None:
         defaults = {name: f.load_default for name, f in kind.schema.fields.items()}
         plain = {name: value for name, value in defaults.items() if isinstance(value, str)}
@@ -74,12 +74,16 @@ def _values(kind: Kind, destination: Destination | None) -> dict[str, Any]:
     }
 
 
-def _patterns() -> list[str]:
-    """The ticked types and those typed in besides."""
+def _ticked() -> list[str]:
+    """The ticked types and those typed in besides; ``*`` for all."""
     if request.form.get("which") != "some":
         return ["*"]
-    typed = forms.text("more_types").replace(",", " ").split()
-    ticked = request.form.getlist("event_types") + typed
+    return request.form.getlist("event_types") + forms.text("more_types").replace(",", " ").split()
+
+
+def _patterns() -> list[str]:
+    """Raises Invalid where nothing was chosen."""
+    ticked = _ticked()
     if not ticked:
         raise Invalid({"event_types": ["Choose at least one kind of event."]})
     return ticked
@@ -103,16 +107,9 @@ def create() -> Any:
             forms.text("source") or None,
         )
     except Invalid as exc:
-        return _form_again(kind, None, exc)
+        return _form(kind, None, exc.reasons), 422
     htmx.toast(f"{made.name} is ready. Send it a test to see it work.")
     return htmx.redirect(url_for("destinations.detail", destination_id=made.id))
-
-
-def _form_again(kind: Kind, destination: Destination | None, exc: Invalid) -> tuple[str, int]:
-    request.form = request.form.copy()
-    if "event_types" in exc.reasons and not request.form.getlist("event_types"):
-        request.form["which"] = "all"  # so that the form can be drawn at all
-    return _form(kind, destination, exc.reasons), 422
 
 
 @blueprint.get("/<int:destination_id>/edit")
@@ -137,7 +134,7 @@ def update(destination_id: int) -> Any:
             forms.text("source") or None,
         )
     except Invalid as exc:
-        return _form_again(kind, destination, exc)
+        return _form(kind, destination, exc.reasons), 422
     htmx.toast("Saved.")
     return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
 

@@ -50,7 +50,7 @@ def asked() -> events.EventFilter:
 @blueprint.get("")
 @guard.requires("viewer")
 def list_page() -> Any:
-    kept = {
+    kept: dict[str, Any] = {
         name: value
         for name, value in request.args.items()
         if value and name in ("type", "source", "state", "text", "span", "since", "until")

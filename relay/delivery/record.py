@@ -118,7 +118,7 @@ def _row(result: Result, now: datetime) -> dict[str, Any]:
 
 
 def _update(row: dict[str, Any]) -> Any:
-    changed = {name: bindparam(name) for name in row if not name.startswith("b_")}
+    changed: dict[str, Any] = {name: bindparam(name) for name in row if not name.startswith("b_")}
     return (
         update(Delivery.__table__)  # type: ignore[arg-type]
         .where(

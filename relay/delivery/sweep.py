@@ -8,6 +8,7 @@ from sqlalchemy import select
 
 from relay import broker
 from relay.database import READ_ONLY
+from relay.delivery.claim import DatabaseClock
 from relay.delivery.record import OUTCOMES, Result, jitter, life_of, sentence_of, write
 from relay.lifecycle import LeaseExpired, State, step
 from relay.models import Delivery, Destination, Event, db, db_now
@@ -19,7 +20,7 @@ BATCH = 500
 def expire_leases() -> int:
     """Give deliveries whose worker vanished another start, or bury them.  -> how many."""
     with db.engine.begin() as connection:
-        now = connection.scalar(select(db_now()))
+        now = DatabaseClock(connection).read
         rows = connection.execute(
             select(Delivery.__table__, Event.event_id)
             .join(Event, Event.id == Delivery.event_pk)

@@ -45,8 +45,7 @@ def receive_event(source: str | None = None) -> Response:
         return refuse(gateway, head, away)
     except Unavailable:
         metrics.events_rejected.labels("unavailable").inc()
-        away = TurnedAway(503, "unavailable", "unavailable", "", retry_after_s=5)
-        return answers.refusal(away)
+        return answers.refusal(TurnedAway(503, "unavailable", "unavailable", "", retry_after_s=5))
     finally:
         metrics.ingest_seconds.observe(time.perf_counter() - began)
 

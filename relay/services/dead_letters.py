@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import joinedload
@@ -17,7 +18,7 @@ from relay.services.audit import By, record
 from relay.services.paging import Page, page_of
 
 
-def _open(destination: str = "") -> Select[tuple[DeadLetter]]:
+def _open(destination: str = "") -> Select[Any]:
     wanted = select(DeadLetter).where(DeadLetter.state != "resolved")
     if destination:
         named = Destination.name == destination

@@ -82,7 +82,9 @@ def create_destination(
     Raises NotFound for the kind, Invalid with the reasons per field.
     """
     reasons: dict[str, list[str]] = {}
-    the_kind, config, hidden = kind_of(kind), {}, {}
+    the_kind = kind_of(kind)
+    config: dict[str, Any] = {}
+    hidden: dict[str, str] = {}
     patterns: list[str] = []
     source_id = None
     try:

@@ -79,7 +79,7 @@ class EventFilter:
         if self.state:
             if self.state not in STATES:
                 raise Invalid({"state": [f"A state is one of {', '.join(STATES)}."]})
-            wanted.append(self.state == STATE)
+            wanted.append(self.state == STATE)  # type: ignore[arg-type]
         if self.text:
             text = self.text.strip().replace("\x00", "")[:200]
             wanted.append(

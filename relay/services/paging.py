@@ -24,7 +24,7 @@ class Page(Generic[T]):
 
 
 def page_of(
-    statement: Select[tuple[T]],
+    statement: Select[Any],
     key: InstrumentedAttribute[int],
     limit: int = 50,
     after: int | None = None,

@@ -85,8 +85,6 @@ def test_every_status_means_something(kind: Kind, status: int) -> None:
         (400, Refused),
         (403, Refused),
         (404, Refused),
-    ]
-    + [
         (408, Failed),
         (410, Refused),
         (422, Refused),
