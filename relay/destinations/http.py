@@ -198,8 +198,14 @@ class Transport:
             prepared, stream=True, timeout=(CONNECT_S, ticket.left()), verify=self.verify
         )
         raw = answer.raw
+        body = b""
         try:
-            body = raw.read(BODY_CAP + 1, decode_content=False) or b""
+            # until an empty piece: only then does the library notice a body that broke off
+            while len(body) <= BODY_CAP:
+                piece = raw.read(BODY_CAP + 1 - len(body), decode_content=False)
+                if not piece:
+                    break
+                body += piece
         except BaseException:
             raw.close()
             raise

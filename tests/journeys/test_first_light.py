@@ -1,0 +1,137 @@
+"""A comment on a real WordPress reaches a real endpoint, and a person watches it in a browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support.browser import Console
+from tests.support.sink import Sink
+from tests.support.stack import Stack
+from tests.wordpress.connector import PAGE
+from tests.wordpress.site import WordPressSite
+from tests.wordpress.test_lifetime import DESIGN_SNIPPET
+
+PASSWORD = "correct horse battery staple"
+pytestmark = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+
+
+@pytest.fixture
+def shop(stack: Stack) -> Iterator[WordPressSite]:
+    """A WordPress with the plugin, that may reach this Relay and nothing else."""
+    with WordPressSite(constants={"RELAY_CONNECTOR_ALLOW_HOST": f"127.0.0.1:{stack.port}"}) as site:
+        yield site
+
+
+def first_run(stack: Stack, page: Page) -> None:
+    """Make the first admin by the link, as it was printed."""
+    made = (
+        "from wsgi import app; from relay.services import users\n"
+        "with app.app_context(): print('TOKEN=' + users.make_first_run_token())"
+    )
+    token = re.search(r"TOKEN=(\S+)", stack.flask("shell", input=made))
+    assert token
+    page.goto(f"{stack.url}/first-run/{token[1]}")
+    page.get_by_label("E-mail address").fill("ada@example.com")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Go on to your first site").click()
+
+
+def connect_site(page: Page, name: str, url: str) -> dict[str, str]:
+    """Steps one and two.  -> endpoint, key id and secret, as a person would copy them"""
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Address of the site").fill(url)
+    page.get_by_role("button", name="Next").click()
+    return {
+        label: page.get_by_label(label, exact=True).input_value()
+        for label in ("Endpoint", "Key id", "Secret")
+    }
+
+
+def set_up_plugin(site: WordPressSite, page: Page, values: dict[str, str]) -> None:
+    """Paste the three values into the plugin's settings, in wp-admin."""
+    host = urlsplit(site.url).hostname or ""
+    page.context.add_cookies(
+        [
+            {"name": c["name"], "value": c["value"], "domain": host, "path": "/"}
+            for c in site.login_cookies()
+        ]
+    )
+    page.goto(site.url + PAGE)
+    page.locator("[name=relay_connector_endpoint]").fill(values["Endpoint"])
+    page.locator("[name=relay_connector_key_id]").fill(values["Key id"])
+    page.locator("[name^=relay_connector_secret]").first.fill(values["Secret"])
+    page.locator("#submit, [name=submit]").first.click()
+    page.wait_for_load_state("load")
+
+
+def test_a_comment_goes_all_the_way_while_a_person_watches(
+    stack: Stack, sink: Sink, shop: WordPressSite, page: Page, console: Console
+) -> None:
+    console.allow(re.escape(shop.url))
+    first_run(stack, page)
+    values = connect_site(page, "Blue Teapot Shop", shop.url)
+    expect(page.get_by_text("Waiting for your first event")).to_be_visible()
+
+    wp_admin = page.context.new_page()
+    set_up_plugin(shop, wp_admin, values)
+    wp_admin.close()
+
+    hook = ("webhook", "My endpoint", "--set", f"url={sink.url}/in", "--set", "auth=none")
+    stack.flask("destinations", "create", *hook)
+    comment_id = shop.post_comment(
+        "Zoë", "zoe@example.org", "Does the blue one come with a lid? 🫖"
+    )
+    shop.run_cron()
+
+    expect(page.get_by_text("Your first event has arrived")).to_be_visible(timeout=20_000)
+    page.get_by_role("link", name="See the event").click()
+    expect(page.locator("#story .card-title")).to_have_text("Delivered", timeout=20_000)
+    expect(page.locator("#story")).to_contain_text("Attempt 1 was taken")
+
+    body = sink.wait(1)[0].json()
+    assert body["event"] == "comment.created"
+    assert int(body["data"]["id"]) == comment_id
+    assert body["data"]["content"] == "Does the blue one come with a lid? 🫖"
+    assert body["data"]["author"] == "Zoë"
+    assert len(sink.requests) == 1
+
+
+def test_the_snippet_of_the_original_design_works_against_the_gateway(
+    stack: Stack, sink: Sink, shop: WordPressSite
+) -> None:
+    source = stack.make_source()
+    hook = ("webhook", "My endpoint", "--set", f"url={sink.url}/in", "--set", "auth=none")
+    stack.flask("destinations", "create", *hook)
+    snippet = DESIGN_SNIPPET.replace("'ENDPOINT_URL'", f"'{stack.url}/webhooks/wp'")
+    snippet = snippet.replace("?: 'SHARED_SECRET'", f"?: '{source.secret}'")
+    shop.add_mu_plugin("snippet.php", snippet)
+    shop.post_comment("Jane", "jane@example.org", "Sent by the first design")
+    assert sink.wait(1)[0].json()["data"]["content"] == "Sent by the first design"
+
+
+def test_a_support_person_replays_a_dead_letter_in_the_browser(
+    stack: Stack, sink: Sink, page: Page
+) -> None:
+    from tests.support.stack import comment
+
+    source = stack.make_source()
+    hook = ("webhook", "My endpoint", "--set", f"url={sink.url}/in", "--set", "auth=none")
+    stack.flask("destinations", "create", *hook)
+    sink.answer(400, b"not yet", path="/in")
+    stack.send(comment(), source.secret)
+    stack.wait_for(lambda: stack.rows("SELECT 1 FROM dead_letter"), 20, "the dead letter")
+    sink.answer(200, path="/in")
+    created = ("users", "create", "sam@example.com", "--role", "support", "--password-stdin")
+    stack.flask(*created, input=PASSWORD)
+    page.goto(f"{stack.url}/dead-letters")
+    page.get_by_label("E-mail address").fill("sam@example.com")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Send again").click()
+    expect(page.locator("tr[id^=letter-]")).to_contain_text("Delivered", timeout=20_000)
+    assert len(sink.wait(2)) == 2
