@@ -54,6 +54,7 @@ class Databases:
         """The address of an empty, migrated PostgreSQL database; the server runs."""
         server.start()
         if "postgres" not in self.templates:
+            server.drop_database(TEMPLATE)  # what a failed migration left
             migrate(server.create_database(TEMPLATE), self.folder / "migrating")
             self.templates.add("postgres")
         return server.create_database(f"relay_{os.getpid()}_{next(self.numbers)}", TEMPLATE)

@@ -1,0 +1,240 @@
+"""The web server itself: refusals that arrive, slow clients, several processes, an orderly end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from relay.launcher.processes import ROOT, end, spawn
+from tests.support.env import relay_env
+from tests.support.network import free_port, wait_for
+from tests.support.postgres import PostgresServer
+from tests.support.stack import Stack, comment
+
+SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+POSTGRES = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+
+
+@pytest.fixture
+def web(database_url: str, tmp_path: Path) -> Iterator[Stack]:
+    """The web process alone; no broker is there, and none is needed."""
+    stack = Stack(tmp_path / "web", database_url, f"unix://{tmp_path}/none.sock")
+    try:
+        stack.start("web")
+        yield stack
+    finally:
+        stack.close()
+
+
+def dial(web: Stack) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", web.port), timeout=10)
+
+
+def hear(client: socket.socket) -> tuple[int, dict[str, str]]:
+    """-> status and body of the one answer before the server closes"""
+    said = b""
+    while piece := client.recv(65536):
+        said += piece
+    head, _, body = said.partition(b"\r\n\r\n")
+    return int(head.split()[1]), json.loads(body)
+
+
+def children_of(pid: int) -> list[int]:
+    said = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True)
+    return [int(word) for word in said.stdout.split()]
+
+
+@SQLITE
+def test_a_far_too_large_body_gets_its_413_though_it_is_still_being_sent(web: Stack) -> None:
+    with dial(web) as client:
+        client.sendall(b"POST /webhooks/wp HTTP/1.1\r\nHost: a\r\nContent-Length: 9000000\r\n\r\n")
+        with contextlib.suppress(OSError):
+            for _ in range(90):
+                client.sendall(b"x" * 100_000)
+        code, body = hear(client)
+    assert (code, body["error"]) == (413, "too_large")
+
+
+@SQLITE
+@pytest.mark.parametrize("size", [300_000, 2_000_000])
+def test_a_chunked_body_over_the_limit_gets_413(web: Stack, size: int) -> None:
+    with dial(web) as client:
+        client.sendall(
+            b"POST /webhooks/wp HTTP/1.1\r\nHost: a\r\nX-WP-Timestamp: 1\r\nX-Event-Id: e\r\n"
+            b"X-WP-Signature: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+        )
+        with contextlib.suppress(OSError):
+            for _ in range(size // 10_000):
+                client.sendall(b"2710\r\n" + b"x" * 10_000 + b"\r\n")
+            client.sendall(b"0\r\n\r\n")
+        code, body = hear(client)
+    assert code in (401, 413)
+    assert (size == 300_000 and code == 401) or body["error"] == "too_large"
+
+
+@SQLITE
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"Transfer-Encoding: gzip, chunked\r\n",
+        b"Content-Length: 3\r\nContent-Length: 4\r\n",
+        b"Content-Length: nonsense\r\n",
+        b"Broken\r\n",
+    ],
+)
+def test_broken_framing_gets_a_4xx_in_json(web: Stack, lines: bytes) -> None:
+    with dial(web) as client:
+        client.sendall(b"POST /webhooks/wp HTTP/1.1\r\nHost: a\r\n" + lines + b"\r\n")
+        client.shutdown(socket.SHUT_WR)
+        code, body = hear(client)
+    assert 400 <= code < 500
+    assert body["error"]
+
+
+@SQLITE
+def test_header_bytes_beyond_ascii_are_answered(web: Stack) -> None:
+    with dial(web) as client:
+        client.sendall(
+            b"POST /webhooks/wp HTTP/1.1\r\nHost: a\r\nX-Event-Id: \xff\xc3\xa4\r\n"
+            b"Connection: close\r\nContent-Length: 0\r\n\r\n"
+        )
+        assert 400 <= hear(client)[0] < 500
+
+
+@SQLITE
+def test_one_who_sends_byte_by_byte_is_cut_off(web: Stack) -> None:
+    with dial(web) as client:
+        client.sendall(b"POST /webhooks/wp HTTP/1.1\r\n")
+        client.settimeout(0.5)
+        began, cut_off = time.monotonic(), False
+        while not cut_off and time.monotonic() - began < 60:
+            try:
+                client.sendall(b"x")
+                cut_off = client.recv(1) == b""
+            except TimeoutError:
+                continue
+            except OSError:
+                cut_off = True
+    assert cut_off
+    assert time.monotonic() - began > 15
+
+
+@SQLITE
+@pytest.mark.parametrize("count", [40, 200])
+@pytest.mark.parametrize("half", ["head", "body"])
+def test_half_sent_requests_hold_nobody_up(web: Stack, half: str, count: int) -> None:
+    head = b"POST /webhooks/wp HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n"
+    part = head[:30] if half == "head" else head + b"x" * 500
+    with contextlib.ExitStack() as held:
+        for _ in range(count):
+            held.enter_context(dial(web)).sendall(part)
+        began = time.monotonic()
+        for _ in range(20):
+            assert web.http.get(f"{web.url}/healthz", timeout=5).status_code == 200
+        assert time.monotonic() - began < 3
+
+
+@POSTGRES
+def test_a_running_request_gets_its_answer_after_sigterm(
+    web: Stack, postgres_server: PostgresServer
+) -> None:
+    source = web.make_source()
+    assert web.send(comment(), source.secret).status_code == 202
+    process = web.processes["web"].process
+    assert process is not None
+    lock = web.engine.connect()
+    with ThreadPoolExecutor(8) as pool:
+        lock.exec_driver_sql("LOCK TABLE event IN ACCESS EXCLUSIVE MODE")
+        answers = [pool.submit(web.send, comment(), source.secret) for _ in range(8)]
+        wait_for(
+            lambda: web.rows("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"),
+            10,
+            "a request that waits",
+        )
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        wait_for(lambda: not listens(web.port), 5, "no new connections")
+        lock.rollback()
+        assert {answer.result().status_code for answer in answers} == {202}
+    lock.close()
+    assert process.wait(10) == 0
+    assert time.monotonic() - began < 10
+    assert web.rows("SELECT count(*) AS n FROM event") == [{"n": 9}]
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
+
+
+@POSTGRES
+def test_a_process_that_dies_is_replaced_and_none_is_left_behind(web: Stack) -> None:
+    process = web.processes["web"].process
+    assert process is not None
+    before = wait_for(lambda: two(process.pid), 10, "two processes")
+    os.kill(before[0], signal.SIGKILL)
+    after = wait_for(lambda: (now := two(process.pid)) != before and now, 10, "a new process")
+    wait_for(lambda: web.http.get(f"{web.url}/healthz", timeout=5).status_code == 200, 10)
+    process.kill()
+    process.wait()
+    wait_for(lambda: not any(alive(pid) for pid in after), 10, "the end of the others")
+
+
+def two(pid: int) -> list[int]:
+    found = children_of(pid)
+    return found if len(found) == 2 else []
+
+
+def alive(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+
+
+@SQLITE
+def test_a_taken_port_is_told_in_one_line(database_url: str, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, "-m", "relay.server"],
+            cwd=ROOT,
+            env=relay_env(tmp_path, DATABASE_URL=database_url, PORT=str(port)),
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+    assert done.returncode == 1
+    assert re.fullmatch(rf"Port {port} of 127\.0\.0\.1 cannot be used .*\n", done.stderr)
+
+
+@SQLITE
+def test_it_listens_where_host_says(database_url: str, tmp_path: Path) -> None:
+    port = free_port()
+    env = relay_env(tmp_path, DATABASE_URL=database_url, PORT=str(port), HOST="::1")
+    with (tmp_path / "log").open("wb") as log:
+        process = spawn("python -m relay.server", log, env)
+    try:
+        wait_for(lambda: reaches("::1", port), 20, (tmp_path / "log").read_text())
+        assert not listens(port)
+    finally:
+        end([process])
+
+
+def reaches(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET6) as one:
+        return one.connect_ex((host, port)) == 0
