@@ -33,6 +33,11 @@ def unauthorized(reason: str, sentence: str, source_id: int | None = None) -> Tu
     return TurnedAway(401, "unauthorized", reason, sentence, source_id=source_id)
 
 
+def unavailable() -> TurnedAway:
+    sentence = "The database could not commit. The site was asked to send the event again."
+    return TurnedAway(503, "unavailable", "unavailable", sentence, retry_after_s=5)
+
+
 def refusal(away: TurnedAway) -> Response:
     body: dict[str, Any] = {"error": away.error}
     if away.detail is not None:

@@ -2,104 +2,24 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
 import time
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import IntegrityError
 
 from config import Config
 from relay.broker import Nudger
 from relay.errors import Unavailable
 from relay.ingest import schemas, strict_json
 from relay.ingest.answers import TurnedAway, unauthorized
+from relay.ingest.head import Head, check_content_type
 from relay.ingest.limits import Limits
 from relay.ingest.rejections import Rejections
 from relay.ingest.schemas import InboundEvent
 from relay.ingest.signature import VerifyingKey, check_freshness, clock_difference, verify
-from relay.ingest.snapshots import Snapshots, SourceSnapshot
-from relay.ingest.writer import Waiting, Writer
+from relay.ingest.snapshots import Snapshot, Snapshots, SourceSnapshot
+from relay.ingest.wakeups import Wakeups
+from relay.ingest.writer import Unstorable, Waiting, Writer
 from relay.secrets import SecretBox
-
-EVENT_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}\Z")
-NEEDED = (
-    ("HTTP_X_WP_TIMESTAMP", "X-WP-Timestamp"),
-    ("HTTP_X_EVENT_ID", "X-Event-Id"),
-    ("HTTP_X_WP_SIGNATURE", "X-WP-Signature"),
-)
-
-
-@dataclass(frozen=True)
-class Head:
-    """What the head of a request says."""
-
-    timestamp: str
-    event_id: str
-    signature: bytes
-    key_id: str | None
-    content_type: str
-    address: str
-
-
-def source_address(environ: dict[str, Any]) -> str:
-    """The sender's address, IPv4 inside IPv6 unwrapped; nonsense from a proxy's header is not believed."""
-    peer = environ.get("werkzeug.proxy_fix.orig", {}).get("REMOTE_ADDR")
-    for text in (environ.get("REMOTE_ADDR"), peer):
-        try:
-            found = ipaddress.ip_address((text or "").strip().strip("[]").split("%", 1)[0])
-        except ValueError:
-            continue
-        return str(getattr(found, "ipv4_mapped", None) or found)
-    return "0.0.0.0"  # noqa: S104 - unknown, on no allowlist
-
-
-def read_head(environ: dict[str, Any]) -> Head:
-    """Raises TurnedAway (400) where a header is missing or the event id is malformed."""
-    missing = [name for key, name in NEEDED if not environ.get(key)]
-    if missing:
-        names = ", ".join(missing)
-        raise TurnedAway(
-            400,
-            "missing_headers",
-            "missing_headers",
-            f"The request lacked {names}. Something else than Relay's plugin may have sent it.",
-            detail=f"Missing: {names}.",
-        )
-    event_id = environ["HTTP_X_EVENT_ID"].strip()
-    if not EVENT_ID.match(event_id):
-        raise TurnedAway(
-            400,
-            "invalid_event_id",
-            "invalid_event_id",
-            "The X-Event-Id header was sent twice or holds signs that are not allowed.",
-            detail="X-Event-Id must be sent once: 1 to 128 of A-Z a-z 0-9 . _ : -",
-        )
-    return Head(
-        timestamp=environ["HTTP_X_WP_TIMESTAMP"].strip(),
-        event_id=event_id,
-        signature=environ["HTTP_X_WP_SIGNATURE"].strip().encode("latin-1", "replace"),
-        key_id=(environ.get("HTTP_X_WP_KEY_ID") or "").strip() or None,
-        content_type=environ.get("CONTENT_TYPE") or "",
-        address=source_address(environ),
-    )
-
-
-def check_content_type(text: str) -> None:
-    """JSON, plain text or nothing is read as JSON.  Raises TurnedAway (415)."""
-    kind, _, parameters = text.partition(";")
-    charset = re.search(r"charset\s*=\s*\"?([\w-]+)", parameters)
-    fine = kind.strip().lower() in ("", "application/json", "text/plain")
-    if not fine or (charset and charset[1].lower() not in ("utf-8", "utf8")):
-        raise TurnedAway(
-            415,
-            "unsupported_media_type",
-            "content_type",
-            f"The body was declared as {text[:80]!r}; Relay reads JSON in UTF-8.",
-        )
 
 
 class Gateway:
@@ -108,31 +28,26 @@ class Gateway:
     def __init__(self, config: Config, engine: Engine, box: SecretBox, nudger: Nudger):
         self.config = config
         self.snapshots = Snapshots(engine, box)
-        self.writer = Writer(engine, lambda: nudger.nudge("route_events"))
+        self.wakeups = Wakeups(lambda: nudger.nudge("route_events"))
+        self.writer = Writer(engine, self.wakeups.call)
         self.rejections = Rejections(engine)
         self.limits = Limits()
 
     def close(self) -> None:
-        self.snapshots.stopped.set()
+        """Finish what waits, write what is kept, end the threads."""
         self.writer.close()
+        self.wakeups.close()
+        self.snapshots.close()
         self.rejections.close()
 
     def candidates(self, head: Head, slug: str | None) -> list[SourceSnapshot]:
-        """The sources that may have sent this.  Raises TurnedAway (the 401), Unavailable."""
+        """The sources that may have sent this.  Raises TurnedAway (401, 429), Unavailable."""
         snapshot = self.snapshots.current()
-        if slug is not None:
-            found = snapshot.by_slug.get(slug)
-            if found is None:
-                raise unauthorized("unknown_source", f"No source is called {slug[:64]!r}.")
-            if head.key_id is not None and snapshot.by_key.get(head.key_id) is not found:
-                raise unauthorized("unknown_key", unknown_key(head), found.id)
-            return [found]
-        if head.key_id is not None:
-            found = snapshot.by_key.get(head.key_id)
-            if found is None:
-                raise unauthorized("unknown_key", unknown_key(head))
-            return [found]
-        return list(snapshot.by_id.values())
+        try:
+            return candidates(snapshot, head, slug)
+        except TurnedAway as away:
+            self._count_bad(head, away)
+            raise
 
     def check_address(self, sources: list[SourceSnapshot], head: Head) -> None:
         """Raises TurnedAway (403) where no candidate takes requests from there."""
@@ -155,12 +70,10 @@ class Gateway:
             self._check_time(head, only)
             key = self._verify(sources, head, raw, only)
         except TurnedAway as away:
-            wait = self.limits.take_bad_signature(head.address)
-            if wait is not None:
-                raise rate_limited(
-                    wait, f"{head.address} sent too many requests with a wrong signature.", only
-                ) from away
+            self._count_bad(head, away)
             raise
+        if self.snapshots.is_stale:  # the key may have been revoked since
+            raise Unavailable("The database cannot be read.")
         source = next(one for one in sources if one.id == key.source_id)
         self.check_address([source], head)
         wait = self.limits.take(source.id, source.per_minute)
@@ -168,6 +81,16 @@ class Gateway:
             sentence = f"The source sent more than its {source.per_minute} events a minute."
             raise rate_limited(wait, sentence, source.id)
         return source, key
+
+    def _count_bad(self, head: Head, away: TurnedAway) -> None:
+        """Raises TurnedAway (429) where this address has failed too often."""
+        wait = self.limits.take_bad_signature(head.address)
+        if wait is not None:
+            sentence = (
+                f"{head.address or 'One address'} sent too many requests that nobody signed. "
+                f"The last one: {away.sentence}"
+            )
+            raise rate_limited(wait, sentence, away.source_id) from away
 
     def _check_time(self, head: Head, source_id: int | None) -> None:
         now = time.time()
@@ -189,7 +112,7 @@ class Gateway:
     def _verify(
         self, sources: list[SourceSnapshot], head: Head, raw: bytes, source_id: int | None
     ) -> VerifyingKey:
-        now = datetime.now(UTC)
+        now = self.snapshots.now()
         every = [key for source in sources for key in source.keys]
         if head.key_id is not None:
             every = [key for key in every if key.key_id == head.key_id]
@@ -198,10 +121,11 @@ class Gateway:
             return found
         old = verify((k for k in every if not k.is_live(now)), head.timestamp, raw, head.signature)
         if old is not None:
-            word = "revoked" if old.revoked else "expired"
+            word = old.state(now)
             raise unauthorized(
                 f"key_{word}",
-                f"The site still signs with the {word} key {old.key_id}. Enter the new key there.",
+                f"The site signs with the key {old.key_id}, which is {word.replace('_', ' ')}. "
+                "Enter the newest key on the site.",
                 old.source_id,
             )
         raise unauthorized(
@@ -256,13 +180,13 @@ class Gateway:
                     "search_text": event.search_text,
                 }
             )
-        except IntegrityError as exc:
-            # source or key vanished since the snapshot; the next one will know
-            raise unauthorized("unknown_source", "The source was removed.", source.id) from exc
-        except Unavailable:
-            raise
-        except Exception as exc:
-            raise Unavailable("The event could not be stored.") from exc
+        except Unavailable as exc:
+            raise Unavailable(str(exc)) from exc  # one exception may be shared by a whole group
+        except Unstorable as exc:
+            sentence = "The database cannot keep this event."
+            raise TurnedAway(
+                400, "invalid_body", "unstorable", sentence, sentence, source_id=source.id
+            ) from exc
         if not stored.same_body:
             raise TurnedAway(
                 409,
@@ -274,11 +198,28 @@ class Gateway:
         return stored
 
 
-def unknown_key(head: Head) -> str:
-    return (
-        f"No key of this source is called {(head.key_id or '')[:60]!r}. "
-        "Copy the key id from the source's page again."
-    )
+def candidates(snapshot: Snapshot, head: Head, slug: str | None) -> list[SourceSnapshot]:
+    """By the path, by the key id, or else all.  Raises TurnedAway (401)."""
+    named = snapshot.by_slug.get(slug) if slug is not None else None
+    if slug is not None and named is None:
+        raise unauthorized("unknown_source", f"No source is called {slug[:64]!a}.")
+    if head.key_id is None:
+        return [named] if named is not None else list(snapshot.by_id.values())
+    found = snapshot.by_key.get(head.key_id)
+    if found is None or (named is not None and named is not found):
+        of = named.id if named is not None else None
+        if head.key_id in snapshot.unreadable:
+            sentence = (
+                f"The secret of {head.key_id} cannot be opened with RELAY_ENCRYPTION_KEYS. "
+                "Put back the key it was sealed with, or rotate the signing key."
+            )
+            raise unauthorized("key_unreadable", sentence, of)
+        sentence = (
+            f"No key of this source is called {head.key_id[:60]!a}. "
+            "Copy the key id from the source's page again."
+        )
+        raise unauthorized("unknown_key", sentence, of)
+    return [found]
 
 
 def rate_limited(wait: int, sentence: str, source_id: int | None) -> TurnedAway:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
 import time
 
@@ -24,7 +25,12 @@ class Limits:
         return self._hit(item, f"source:{source_id}")
 
     def take_bad_signature(self, address: str) -> int | None:
-        """Count one wrong signature of an address.  -> None, or the seconds to wait."""
+        """Count one wrong signature of an address (of a /64 in IPv6: that is what one customer has).
+
+        -> None, or the seconds to wait.
+        """
+        if ":" in address:
+            address = str(ipaddress.IPv6Network((address, 64), strict=False))
         return self._hit(BAD_SIGNATURES, f"address:{address}")
 
     def _hit(self, item: RateLimitItemPerMinute, name: str) -> int | None:

@@ -41,8 +41,15 @@ class VerifyingKey:
         return cls(row_id, key_id, source_id, mac, not_before, not_after, revoked)
 
     def is_live(self, now: datetime) -> bool:
-        ended = self.not_after is not None and now >= self.not_after
-        return not self.revoked and self.not_before <= now and not ended
+        return self.state(now) == "live"
+
+    def state(self, now: datetime) -> str:
+        """``live``, ``revoked``, ``expired`` or ``not_valid_yet``."""
+        if self.revoked:
+            return "revoked"
+        if self.not_after is not None and now >= self.not_after:
+            return "expired"
+        return "live" if self.not_before <= now else "not_valid_yet"
 
     def signs(self, timestamp: str, raw: bytes, signature: bytes) -> bool:
         """Whether ``signature`` is ours: base64 of HMAC-SHA256(secret, timestamp + "." + body).

@@ -1,26 +1,32 @@
 """Frozen copies of the sources, so that the way in needs no query to know who may send.
 
 A thread looks at one number a second and reloads when it has changed: a rotation or revocation
-counts in every process within a few seconds.
+counts in every process within a few seconds.  Key windows are judged by the database's clock.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import threading
+import time
+from collections import defaultdict
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay.database import READ_ONLY
 from relay.errors import SecretUnreadable, Unavailable
+from relay.ingest.own_connection import OwnConnection
 from relay.ingest.signature import VerifyingKey
-from relay.models import AllowedNetwork, Revision, SigningKey, Source
+from relay.models import AllowedNetwork, Revision, SigningKey, Source, db_now
 from relay.observability.logging import log
 from relay.secrets import SecretBox
 
 EVERY_S = 1.0
+STALE_S = 4.0  # a revoked key must not pass for longer than 5 s
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -47,92 +53,126 @@ class SourceSnapshot:
 
 @dataclass(frozen=True)
 class Snapshot:
+    """``unreadable`` are the ids of keys whose stored secret does not open here."""
+
     revision: int
     by_slug: dict[str, SourceSnapshot]
     by_key: dict[str, SourceSnapshot]
     by_id: dict[int, SourceSnapshot]
+    unreadable: frozenset[str]
 
 
 class Snapshots:
     """The newest snapshot, kept fresh by a thread that starts with the first request."""
 
     def __init__(self, engine: Engine, box: SecretBox):
-        self.engine = engine.execution_options(**READ_ONLY)
-        self.box = box
+        self.own, self.box = OwnConnection(engine, **READ_ONLY), box
         self.newest: Snapshot | None = None
+        self.checked_at = 0.0
+        self.clock_ahead = timedelta(0)
+        self.opened: dict[tuple[int, str], str | None] = {}
         self.lock = threading.Lock()
         self.stopped = threading.Event()
         self.thread: threading.Thread | None = None
 
     def current(self) -> Snapshot:
         """Raises Unavailable while the database has never been reached."""
-        if self.newest is None or self.thread is None:
+        if self.thread is None or self.newest is None:
             with self.lock:
                 if self.newest is None:
                     self.refresh()
-                if self.thread is None:
+                if self.thread is None and not self.stopped.is_set():
                     self.thread = threading.Thread(target=self._run, name="snapshots", daemon=True)
                     self.thread.start()
         assert self.newest is not None
         return self.newest
 
+    @property
+    def is_stale(self) -> bool:
+        """Whether a key may have been revoked unnoticed: then nothing may be accepted by it."""
+        return time.monotonic() - self.checked_at > STALE_S
+
+    def now(self) -> datetime:
+        """The database's clock, as far as it is known."""
+        return datetime.now(UTC) + self.clock_ahead
+
+    def close(self) -> None:
+        self.stopped.set()
+        if self.thread is not None:
+            self.thread.join(5)
+        self.own.drop()
+
     def _run(self) -> None:
         while not self.stopped.wait(EVERY_S):
-            try:
-                self.refresh()
-            except Unavailable:
-                log(
-                    "snapshots.wait", reason="database away"
-                )  # the last one stands; no commit can pass
+            with self.lock:
+                try:
+                    self.refresh()
+                except Unavailable:
+                    log("snapshots.wait", reason="The database cannot be read.")
 
     def refresh(self) -> None:
-        """Reload if anything has changed.  Raises Unavailable."""
+        """Reload if anything has changed.  Hold ``lock``.  Raises Unavailable."""
+        began = time.monotonic()
         try:
-            with self.engine.connect() as connection:
-                revision = connection.scalar(
-                    select(Revision.number).where(Revision.subject == "sources")
-                )
-                if self.newest is not None and self.newest.revision == revision:
-                    return
-                sources = connection.execute(
-                    select(Source.id, Source.slug, Source.per_minute)
-                    .where(Source.state == "active")
-                    .order_by(Source.id)
-                ).all()
-                keys = connection.execute(
-                    select(SigningKey.__table__).order_by(SigningKey.id.desc())
-                ).all()
-                networks = connection.execute(
-                    select(AllowedNetwork.source_id, AllowedNetwork.cidr)
-                ).all()
+            with self.own.open().begin() as transaction:
+                self._look(transaction.connection)
         except SQLAlchemyError as exc:
+            self.own.drop()
             raise Unavailable("The database cannot be read.") from exc
-        opened = [key for key in (self._open(row) for row in keys) if key is not None]
+        self.checked_at = began
+
+    def _look(self, connection: Connection) -> None:
+        found = connection.execute(
+            select(Revision.number, db_now()).where(Revision.subject == "sources")
+        ).one()
+        self.clock_ahead = found[1] - datetime.now(UTC)
+        if self.newest is None or self.newest.revision != found[0]:
+            self.newest = self._load(connection, found[0])
+
+    def _load(self, connection: Connection, revision: int) -> Snapshot:
+        keys: dict[int, list[VerifyingKey]] = defaultdict(list)
+        unreadable = set()
+        table: Any = SigningKey.__table__
+        for row in connection.execute(select(table).order_by(table.c.id.desc())):
+            key = self._prepare(row)
+            if key is None:
+                unreadable.add(row.key_id)
+            else:
+                keys[row.source_id].append(key)
+        networks: dict[int, list[Network]] = defaultdict(list)
+        for source_id, cidr in connection.execute(
+            select(AllowedNetwork.source_id, AllowedNetwork.cidr)
+        ):
+            networks[source_id].append(ipaddress.ip_network(cidr))
         found = [
             SourceSnapshot(
-                id=row.id,
-                slug=row.slug,
-                per_minute=row.per_minute,
-                keys=tuple(key for key in opened if key.source_id == row.id),
-                networks=tuple(
-                    ipaddress.ip_network(net.cidr) for net in networks if net.source_id == row.id
-                ),
+                row.id, row.slug, row.per_minute, tuple(keys[row.id]), tuple(networks[row.id])
             )
-            for row in sources
+            for row in connection.execute(
+                select(Source.id, Source.slug, Source.per_minute)
+                .where(Source.state == "active")
+                .order_by(Source.id)
+            )
         ]
-        self.newest = Snapshot(
-            revision=revision or 0,
+        return Snapshot(
+            revision=revision,
             by_slug={one.slug: one for one in found},
             by_key={key.key_id: one for one in found for key in one.keys},
             by_id={one.id: one for one in found},
+            unreadable=frozenset(unreadable),
         )
 
-    def _open(self, row) -> VerifyingKey | None:  # type: ignore[no-untyped-def]
+    def _prepare(self, row: Any) -> VerifyingKey | None:
         """One key that cannot be opened must not shut the door for all."""
-        try:
-            secret = self.box.open_sealed(row.sealed_secret)
-        except SecretUnreadable as exc:
-            log("key.unreadable", key=row.key_id, reason=str(exc))
+        sealed = (row.id, row.sealed_secret)
+        if sealed not in self.opened:
+            try:
+                self.opened[sealed] = self.box.open_sealed(row.sealed_secret)
+            except SecretUnreadable as exc:
+                self.opened[sealed] = None
+                log("key.unreadable", key=row.key_id, reason=str(exc))
+        secret = self.opened[sealed]
+        if secret is None:
             return None
         return VerifyingKey.prepare(
             secret,

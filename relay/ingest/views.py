@@ -12,7 +12,8 @@ from relay.errors import Unavailable
 from relay.extensions import csrf, limiter
 from relay.ingest import answers, framing
 from relay.ingest.answers import TurnedAway
-from relay.ingest.gateway import Gateway, Head, read_head, source_address
+from relay.ingest.gateway import Gateway
+from relay.ingest.head import Head, read_head, source_address
 from relay.ingest.rejections import Refusal
 from relay.observability import metrics
 from relay.observability.logging import log
@@ -39,22 +40,21 @@ def receive_event(source: str | None = None) -> Response:
     try:
         framing.check_declared(request.environ, gateway.config.max_body_bytes)
         check_method(request.method)
+        raw = framing.read_body(request.environ, gateway.config.max_body_bytes)
         head = read_head(request.environ)
-        return receive(gateway, head, source)
+        return receive(gateway, head, raw, source)
     except TurnedAway as away:
         return refuse(gateway, head, away)
     except Unavailable:
-        metrics.events_rejected.labels("unavailable").inc()
-        return answers.refusal(TurnedAway(503, "unavailable", "unavailable", "", retry_after_s=5))
+        return refuse(gateway, head, answers.unavailable())
     finally:
         metrics.ingest_seconds.observe(time.perf_counter() - began)
 
 
-def receive(gateway: Gateway, head: Head, slug: str | None) -> Response:
+def receive(gateway: Gateway, head: Head, raw: bytes, slug: str | None) -> Response:
     """The checks of a request with a whole head, in the contract's order."""
     sources = gateway.candidates(head, slug)
     gateway.check_address(sources, head)
-    raw = framing.read_body(request.environ, gateway.config.max_body_bytes)
     source, key = gateway.authenticate(sources, head, raw)
     event = gateway.load(head, raw, source.id)
     stored = gateway.store(event, source, key, head.address)

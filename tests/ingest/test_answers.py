@@ -286,7 +286,7 @@ def test_only_the_row_at_fault_fails_in_a_group(sender: Sender) -> None:
             thread.start()
     for thread in threads:
         thread.join()
-    assert found.pop("bad") == "IntegrityError"
+    assert found.pop("bad") == "Unstorable"
     assert set(found.values()) == {True}
 
 
