@@ -40,7 +40,6 @@ check: .venv/.dev relay/static/gen/manifest.json ## style, types, layers, templa
 	$(BIN)/python scripts/check_migrations.py
 
 bench: .venv/.dev relay/static/gen/manifest.json ## measure ingest and delivery, print a table
-	@scripts/install-test-deps.sh bench
 	@$(BIN)/python bench/bench.py
 
 screenshots: .venv/.dev relay/static/gen/manifest.json ## take the pictures of the README

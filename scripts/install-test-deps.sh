@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install what the tests need from the system, if it is missing.  Arguments: php, browser, bench; none: all.
+# Install what the tests need from the system, if it is missing.  Arguments: php, browser; none: all.
 # Where that is not possible, say exactly what to install, and fail.
 set -euo pipefail
 what=${1:-all}
@@ -26,7 +26,6 @@ if [ "$what" = all ]; then
     need "php -m | grep -qi '^${extension%%:*}\$'" "${extension##*:}"
   done
 fi
-if [ "$what" = bench ]; then need 'command -v wrk' wrk; fi
 if [ ${#packages[@]} -eq 0 ]; then exit 0; fi
 as_root=()
 if [ "$(id -u)" != 0 ]; then as_root=(sudo -n); fi
