@@ -1,5 +1,12 @@
 """The application: the WSGI server and ``flask`` find it here."""
 
-from relay import create_app
+import sys
 
-app = create_app()
+from relay import create_app
+from relay.cli import refuse_start
+from relay.errors import SettingsError
+
+try:
+    app = create_app()
+except SettingsError as exc:
+    raise refuse_start(exc, sys.argv[1:]) from None

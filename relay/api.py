@@ -1,4 +1,4 @@
-"""The service pages: is it up, is it ready, and what does it count."""
+"""The pages for machines: ``/healthz``, ``/readyz``, ``/metrics``, ``/api/openapi.json``."""
 
 from __future__ import annotations
 
@@ -6,19 +6,25 @@ import hmac
 import ipaddress
 
 from flask import Blueprint, Response, current_app, jsonify, request
-from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
-from prometheus_client.registry import CollectorRegistry
-from sqlalchemy import func, select
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import SQLAlchemyError
 
+from config import Config
 from relay.extensions import limiter
-from relay.lifecycle import State
-from relay.models import Delivery, Destination, db
 from relay.observability import metrics
-from relay.services import dead_letters, keys, overview, system
+from relay.observability.logging import log
+from relay.services import openapi, system
 
 blueprint = Blueprint("api", __name__)
 limiter.exempt(blueprint)
+PASSED_ON = ("X-Forwarded-For", "Forwarded", "X-Real-Ip")
+
+
+@blueprint.after_request
+def never_kept(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 @blueprint.get("/healthz")
@@ -28,59 +34,80 @@ def healthz() -> Response:
 
 
 @blueprint.get("/readyz")
-def readyz() -> tuple[Response, int]:
-    """200 when database, migrations, broker policy and encryption key are right, else 503 and why."""
-    bad = [f"{f.check}: {f.sentence}" for f in system.examine(system.READY) if f.level == "fail"]
-    if bad:
-        return jsonify(status="unavailable", reasons=bad), 503
-    return jsonify(status="ready"), 200
+def readyz() -> Response:
+    """Whether requests should be sent here."""
+    reasons = system.reasons_not_ready()
+    return unavailable(reasons) if reasons else jsonify(status="ready")
 
 
 @blueprint.get("/metrics")
-def show_metrics() -> Response | tuple[Response, int]:
-    """Prometheus' text, to this host itself or with the token."""
+def show_metrics() -> Response:
+    """Prometheus text: counters of this host's processes, gauges of the whole Relay."""
     if not may_read_metrics():
-        return jsonify(error="forbidden", detail="Only from this host, or with the token."), 403
+        sentence = "Metrics are for this machine itself, or with Authorization: Bearer and RELAY_METRICS_TOKEN."
+        response = jsonify(error="forbidden", detail=sentence)
+        response.status_code = 403
+        return response
     text = generate_latest(metrics.collected())
     try:
-        text += generate_latest(gauges())
+        text += generate_latest(current_gauges())
     except SQLAlchemyError:
-        db.session.rollback()  # the counters still help; the gauges come back with the database
-    return Response(text, mimetype=CONTENT_TYPE_LATEST)
+        log("metrics.no_gauges", reason="the database does not answer")  # the counters still help
+    return Response(text, content_type=CONTENT_TYPE_LATEST)
+
+
+@blueprint.get("/api/openapi.json")
+def openapi_page() -> Response:
+    """This interface, described by OpenAPI 3.1."""
+    return jsonify(openapi.document())
+
+
+def unavailable(reasons: list[str]) -> Response:
+    response = jsonify(status="unavailable", reasons=reasons)
+    response.status_code = 503
+    response.headers["Retry-After"] = "5"
+    return response
 
 
 def may_read_metrics() -> bool:
-    token = current_app.extensions["relay_config"].metrics_token
-    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    if token and hmac.compare_digest(token.encode(), given.encode("latin-1", "replace")):
-        return True
+    """The token, or a peer on this machine.  A request that a proxy passed on has no such peer."""
+    config: Config = current_app.extensions["relay_config"]
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if config.metrics_token and scheme.lower() == "bearer":
+        return hmac.compare_digest(token.strip().encode(), config.metrics_token.encode())
+    passed_on = any(name in request.headers for name in PASSED_ON)
+    if passed_on and not config.trusted_proxies:
+        return False
+    return is_loopback(request.remote_addr or "")
+
+
+def is_loopback(address: str) -> bool:
     try:
-        return ipaddress.ip_address(request.remote_addr or "").is_loopback
+        parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
+    return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback
 
 
-def gauges() -> CollectorRegistry:
-    """What the database says at this moment."""
+def current_gauges() -> CollectorRegistry:
+    """What the database says now.  Raises SQLAlchemyError."""
+    counts, late_s, letters, circuits = system.gauges()
     registry = CollectorRegistry()
-    by_state = Gauge("relay_deliveries", "Deliveries.", ["state"], registry=registry)
-    counts = dict(
-        db.session.execute(select(Delivery.state, func.count()).group_by(Delivery.state)).all()
+    deliveries = Gauge("relay_deliveries", "Deliveries by state.", ["state"], registry=registry)
+    for state, number in counts.items():
+        deliveries.labels(state).set(number)
+    Gauge(
+        "relay_oldest_due_seconds", "How late the oldest due delivery is.", registry=registry
+    ).set(late_s)
+    Gauge("relay_dead_letters_open", "Dead letters that wait for a person.", registry=registry).set(
+        letters
     )
-    for state in State:
-        by_state.labels(state.value).set(counts.get(state.value, 0))
-    now = keys.database_now()
-    late = Gauge("relay_oldest_due_seconds", "Lateness of the oldest due one.", registry=registry)
-    late.set(overview.oldest_due_s(now))
-    dead = Gauge("relay_dead_letters_open", "Open dead letters.", registry=registry)
-    dead.set(dead_letters.count_open())
     circuit = Gauge(
         "relay_circuit_state",
-        "0 open for calls, 1 held, 2 paused.",
+        "0 closed, 1 open or held, 2 paused.",
         ["destination"],
         registry=registry,
     )
-    for one in db.session.scalars(select(Destination).where(Destination.state != "closed")):
-        held = one.held_until is not None and one.held_until > now
-        circuit.labels(one.name).set(2 if one.state == "paused" else int(held))
+    for name, position in circuits.items():
+        circuit.labels(name).set(position)
     return registry

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ import click
 from relay.cli.output import command, iso, paged, show, show_list
 from relay.errors import Refusal
 from relay.models import Delivery
-from relay.services import dead_letters
+from relay.services import dead_letters, destinations
 from relay.services.audit import COMMAND_LINE, By
 
 
@@ -39,7 +40,8 @@ def list_(destination: str, limit: int, after: int | None, as_json: bool) -> Non
         }
         for letter in page.items
     ]
-    show_list(items, page.total, as_json, "id", "event_id", "destination", "code", "detail")
+    columns = ("id", "event_id", "destination", "code", "detail")
+    show_list(items, page.total, as_json, *columns, next_after=page.next_after)
 
 
 def selected(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -48,7 +50,7 @@ def selected(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--dry-run", is_flag=True, help="Only say how many."),
         click.option("--all", "every", is_flag=True),
         click.option("--destination", default=""),
-        click.option("--id", "one", type=int),
+        click.option("--id", "one", type=click.IntRange(1, 2**63 - 1)),
     ):
         function = option(function)
     return function
@@ -67,6 +69,8 @@ def each(
     if (one is not None) + bool(destination) + every != 1:
         raise click.UsageError("Say one of --id, --destination or --all.")
     ids = dead_letters.Selection(one, destination).ids()
+    if destination and not ids:
+        destinations.find_destination(destination)  # a mistyped name is not an empty selection
     done = skipped = 0
     for number in [] if dry_run else ids:
         try:
@@ -90,6 +94,10 @@ def replay(one: int | None, destination: str, every: bool, dry_run: bool, as_jso
 
 @command(group, "discard")
 @selected
-def discard(one: int | None, destination: str, every: bool, dry_run: bool, as_json: bool) -> None:
+@click.option("--reason", default="", help="Kept in the audit trail.")
+def discard(
+    one: int | None, destination: str, every: bool, dry_run: bool, reason: str, as_json: bool
+) -> None:
     """Decide that they need not arrive."""
-    each(dead_letters.discard, one, destination, every, dry_run, as_json, "discarded")
+    discard_one = functools.partial(dead_letters.discard, reason=reason)
+    each(discard_one, one, destination, every, dry_run, as_json, "discarded")

@@ -26,11 +26,11 @@ def list_(
     page = deliveries.list_deliveries(state or "", destination, limit, after)
     items = [delivery_of(d) | {"event_id": d.event.event_id, "key": d.key} for d in page.items]
     columns = ("id", "event_id", "destination", "state", "attempts", "last_status", "due_at")
-    show_list(items, page.total, as_json, *columns)
+    show_list(items, page.total, as_json, *columns, next_after=page.next_after)
 
 
 @command(group, "show")
-@click.argument("delivery_id", type=int)
+@click.argument("delivery_id", type=click.IntRange(1, 2**63 - 1))
 def show_(delivery_id: int, as_json: bool) -> None:
     """Show one delivery with its attempts."""
     delivery = deliveries.find_delivery(delivery_id)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
 
-from relay.cli.output import command, paged, refuse, show, show_list
+from relay.cli.output import command, from_stdin, paged, refuse, show, show_list
 from relay.models import Destination
 from relay.services import destinations
 from relay.services.audit import COMMAND_LINE
@@ -26,6 +25,7 @@ def as_dict(destination: Destination) -> dict[str, Any]:
         "state": destination.state,
         "config": destination.config,
         "secrets": destinations.shown_secrets(destination),
+        "source": next((s.source.slug for s in destination.subscriptions if s.source), None),
         "events": sorted({t for s in destination.subscriptions for t in s.event_types}),
         "paused_reason": destination.paused_reason,
     }
@@ -64,7 +64,7 @@ def create(
     if sum(value == "-" for value in secrets.values()) > 1:
         raise click.UsageError("Only one secret can come from standard input.")
     secrets = {
-        field: sys.stdin.read().strip() if value == "-" else value
+        field: from_stdin(f"The secret {field}") if value == "-" else value
         for field, value in secrets.items()
     }
     made = destinations.create_destination(
@@ -72,7 +72,7 @@ def create(
         name,
         pairs(values, "--set") | secrets,
         COMMAND_LINE,
-        events.split(","),
+        ["*"] if events == "all" else events.split(","),
         None if source == "all" else source,
     )
     show(as_dict(made), as_json, f"{made.name} is destination {made.id}.")
@@ -84,7 +84,8 @@ def list_(limit: int, after: int | None, as_json: bool) -> None:
     """Show all destinations."""
     page = destinations.list_destinations(limit, after)
     items = [as_dict(one) for one in page.items]
-    show_list(items, page.total, as_json, "id", "name", "kind", "state", "events")
+    columns = ("id", "name", "kind", "state", "events", "source")
+    show_list(items, page.total, as_json, *columns, next_after=page.next_after)
 
 
 @command(group, "test")

@@ -61,9 +61,8 @@ def list_(
     wanted = events.EventFilter(event_type, source, state or "", text)
     page = events.list_events(wanted, limit, after)
     items = [as_dict(event) for event in page.items]
-    show_list(
-        items, page.total, as_json, "id", "event_id", "type", "source", "state", "received_at"
-    )
+    columns = ("id", "event_id", "type", "source", "state", "received_at")
+    show_list(items, page.total, as_json, *columns, next_after=page.next_after)
 
 
 @command(group, "show")

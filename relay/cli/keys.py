@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from relay.cli.output import command, iso, show, show_list
+from relay.cli.output import command, iso, page_in_memory, paged, show, show_list
 from relay.cli.sources import as_dict, secret_from
 from relay.services import keys, sources
 from relay.services.audit import COMMAND_LINE
@@ -17,10 +17,12 @@ def group() -> None:
 
 @command(group, "list")
 @click.argument("source")
-def list_(source: str, as_json: bool) -> None:
+@paged
+def list_(source: str, limit: int, after: int | None, as_json: bool) -> None:
     """Show a source's keys, newest first."""
     found = sources.find_source(source)
     use, now = keys.key_use(found), keys.database_now()
+    shown, more = page_in_memory(found.keys, lambda key: key.id, limit, after)
     items = [
         {
             "id": key.key_id,
@@ -31,9 +33,10 @@ def list_(source: str, as_json: bool) -> None:
             "last_used_at": iso(use[key.id].last_used_at),
             "share_today": round(use[key.id].share_today, 4),
         }
-        for key in found.keys
+        for key in shown
     ]
-    show_list(items, len(items), as_json, "id", "state", "fingerprint", "not_after", "last_used_at")
+    columns = ("id", "state", "fingerprint", "not_after", "last_used_at")
+    show_list(items, len(found.keys), as_json, *columns, next_after=more)
 
 
 @command(group, "rotate")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -11,18 +12,27 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import click
 from flask.cli import with_appcontext
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from relay.errors import RelayError
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
+NO_TABLES = re.compile(r"no such (table|column)|Undefined(Table|Column)")
 
 
 def refuse(sentence: str) -> NoReturn:
     """One clear line on standard error, exit 1."""
     click.echo(" ".join(sentence.split()), err=True)
     sys.exit(1)
+
+
+def why(exc: SQLAlchemyError) -> str:
+    """A database's trouble as one sentence, without its address or the statement."""
+    if isinstance(exc, DBAPIError) and NO_TABLES.search(f"{type(exc.orig).__name__} {exc.orig}"):
+        return "The database has no tables yet, or older ones. Run: flask db upgrade"
+    return "The database cannot be reached or cannot commit. Check DATABASE_URL and that it runs."
 
 
 def command(group: click.Group, name: str) -> Callable[[Callable[P, R]], click.Command]:
@@ -35,8 +45,8 @@ def command(group: click.Group, name: str) -> Callable[[Callable[P, R]], click.C
                 return function(*args, **kw)
             except RelayError as exc:
                 refuse(str(exc))
-            except OperationalError:
-                refuse("The database cannot be reached. Check DATABASE_URL and that it runs.")
+            except SQLAlchemyError as exc:
+                refuse(why(exc))
 
         with_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")(guarded)
         return group.command(name)(with_appcontext(with_json))
@@ -46,7 +56,9 @@ def command(group: click.Group, name: str) -> Callable[[Callable[P, R]], click.C
 
 def paged(function: Callable[P, R]) -> Callable[P, R]:
     """``--limit`` and ``--after`` of every list."""
-    after = click.option("--after", type=int, help="Go on below this number.")(function)
+    after = click.option(
+        "--after", type=click.IntRange(1, 2**63 - 1), help="Go on below this id: next_after."
+    )(function)
     return click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)(
         after
     )
@@ -63,10 +75,17 @@ def show(value: Any, as_json: bool, text: str) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2) if as_json else text)
 
 
-def show_list(items: Sequence[dict[str, Any]], total: int, as_json: bool, *columns: str) -> None:
-    """``{"items": […], "total": n}``, or a table of some columns."""
+def show_list(
+    items: Sequence[dict[str, Any]],
+    total: int,
+    as_json: bool,
+    *columns: str,
+    next_after: int | None = None,
+) -> None:
+    """``{"items": […], "total": n}``, with ``next_after`` where more follow; or a table of columns."""
     if as_json:
-        click.echo(json.dumps({"items": list(items), "total": total}, ensure_ascii=False, indent=2))
+        found: dict[str, Any] = {"items": list(items), "total": total}
+        show(found | ({"next_after": next_after} if next_after else {}), True, "")
         return
     if not items:
         click.echo("None.")
@@ -79,13 +98,34 @@ def show_list(items: Sequence[dict[str, Any]], total: int, as_json: bool, *colum
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         )
     if total > len(items):
-        click.echo(f"{len(items)} of {total}.")
+        click.echo(
+            f"{len(items)} of {total}." + (f" More: --after {next_after}" if next_after else "")
+        )
+
+
+def page_in_memory(
+    found: Sequence[T], id_of: Callable[[T], int], limit: int, after: int | None
+) -> tuple[list[T], int | None]:
+    """A page of a short list, newest first, as ``services.paging`` makes it.  -> (items, next_after)"""
+    below = [
+        one for one in sorted(found, key=id_of, reverse=True) if after is None or id_of(one) < after
+    ]
+    shown = below[:limit]
+    return shown, id_of(shown[-1]) if len(below) > limit else None
+
+
+def from_stdin(what: str) -> str:
+    """A secret from standard input without its line end.  Exits with 2 where nothing comes."""
+    value = sys.stdin.read().rstrip("\r\n")
+    if not value:
+        raise click.UsageError(f"{what} is read from standard input, and nothing came.")
+    return value
 
 
 def _cell(value: Any) -> str:
-    text = (
-        ", ".join(map(str, value))
-        if isinstance(value, list)
-        else str("" if value is None else value)
-    )
+    """One value on one line, without signs that a terminal would obey."""
+    if isinstance(value, list):
+        value = ", ".join(map(str, value))
+    words = "" if value is None else " ".join(str(value).split())
+    text = "".join(sign if sign.isprintable() else "\ufffd" for sign in words)
     return text if len(text) <= 60 else text[:59] + "…"

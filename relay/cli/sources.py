@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
 from flask import current_app
 
-from relay.cli.output import command, iso, paged, show, show_list
+from relay.cli.output import command, from_stdin, iso, paged, show, show_list
 from relay.models import Source
 from relay.services import keys, sources
 from relay.services.audit import COMMAND_LINE
@@ -23,6 +22,7 @@ def as_dict(source: Source, **more: Any) -> dict[str, Any]:
     """The contract's source; ``more`` holds a secret only in the call that made it."""
     now = keys.database_now()
     return {
+        "id": source.id,
         "slug": source.slug,
         "name": source.name,
         "url": source.url,
@@ -37,7 +37,7 @@ def as_dict(source: Source, **more: Any) -> dict[str, Any]:
 
 
 def secret_from(given: bool) -> str | None:
-    return sys.stdin.readline().rstrip("\r\n") if given else None
+    return from_stdin("The secret") if given else None
 
 
 @command(group, "create")
@@ -64,7 +64,8 @@ def create(name: str, url: str, slug: str | None, secret_stdin: bool, as_json: b
 def list_(limit: int, after: int | None, as_json: bool) -> None:
     """Show all sites."""
     page = sources.list_sources(limit, after)
-    show_list([as_dict(s) for s in page.items], page.total, as_json, "slug", "url", "endpoint")
+    items, columns = [as_dict(s) for s in page.items], ("slug", "name", "url", "endpoint")
+    show_list(items, page.total, as_json, *columns, next_after=page.next_after)
 
 
 @command(group, "show")

@@ -2,56 +2,65 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import click
 from cryptography.fernet import Fernet
-from flask.cli import with_appcontext
+from flask.cli import AppGroup
 
-from relay.cli.output import refuse, show
-from relay.errors import RelayError
-from relay.services import system
+from relay.cli.output import command, show
+from relay.observability.health import Level
+from relay.services import encryption, openapi, retention, system
 from relay.services.audit import COMMAND_LINE
 
+alone = AppGroup("relay")  # only to make them: they stand at the top
 
-@click.command("doctor")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@with_appcontext
+
+@command(alone, "doctor")
 def doctor(as_json: bool) -> None:
     """Look whether all that Relay stands on is right."""
-    findings = system.examine()
-    items = [{"check": f.check, "level": f.level, "detail": f.sentence} for f in findings]
+    findings = system.doctor()
+    items = [{"check": f.check, "level": f.level.value, "detail": f.sentence} for f in findings]
     lines = [f"{f.level.upper():5}{f.check}: {f.sentence}" for f in findings]
-    failed = any(f.level == "fail" for f in findings)
+    failed = any(f.level is Level.FAIL for f in findings)
     show({"ok": not failed, "items": items, "total": len(items)}, as_json, "\n".join(lines))
     if failed:
         sys.exit(1)
 
 
-@click.command("rotate-encryption-keys")
+@command(alone, "rotate-encryption-keys")
 @click.option("--new-key", is_flag=True, help="Only print a fresh key for RELAY_ENCRYPTION_KEYS.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@with_appcontext
 def rotate_encryption_keys(new_key: bool, as_json: bool) -> None:
-    """Seal every stored secret with the newest key."""
+    """Seal every stored secret with the newest key.
+
+    Put a fresh key before the old one in RELAY_ENCRYPTION_KEYS, restart all processes, run this,
+    then take the old key away.
+    """
     if new_key:
         key = Fernet.generate_key().decode()
         show({"key": key}, as_json, key)
         return
-    try:
-        count = system.rotate_encryption_keys(COMMAND_LINE)
-    except RelayError as exc:
-        refuse(str(exc))
+    count = encryption.reseal_all(COMMAND_LINE)
     show({"resealed": count}, as_json, f"{count} secrets are sealed with the newest key.")
 
 
-@click.command("prune")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@with_appcontext
+@command(alone, "prune")
 def prune(as_json: bool) -> None:
     """Delete settled events that are older than RELAY_RETENTION_DAYS."""
-    count = system.prune()
-    show({"deleted": count}, as_json, f"{count} events deleted.")
+    done = retention.prune(COMMAND_LINE)
+    show(
+        {"deleted": done.events, "rejections": done.rejections},
+        as_json,
+        f"{done.events} events and {done.rejections} refused requests deleted.",
+    )
 
 
-COMMANDS = (doctor, rotate_encryption_keys, prune)
+@command(alone, "openapi")
+def print_openapi(as_json: bool) -> None:
+    """Print the OpenAPI document of the interface for machines, JSON either way."""
+    found = openapi.document()
+    show(found, as_json, json.dumps(found, ensure_ascii=False, indent=2))
+
+
+COMMANDS = (doctor, rotate_encryption_keys, prune, print_openapi)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
-from relay.cli.output import command, iso, refuse, show, show_list
+from relay.cli.output import command, from_stdin, iso, page_in_memory, paged, show, show_list
 from relay.models import ROLES, User
 from relay.services import users
 from relay.services.audit import COMMAND_LINE
@@ -19,6 +17,7 @@ def group() -> None:
 
 def as_dict(user: User) -> dict[str, object]:
     return {
+        "id": user.id,
         "email": user.email,
         "role": user.role,
         "state": user.state,
@@ -33,13 +32,16 @@ def as_dict(user: User) -> dict[str, object]:
 def create(email: str, role: str, password_stdin: bool, as_json: bool) -> None:
     """Let a person in."""
     if not password_stdin:
-        refuse("Give the password on standard input, with --password-stdin.")
-    user = users.create_user(email, sys.stdin.readline().rstrip("\r\n"), role, COMMAND_LINE)
+        raise click.UsageError("Give the password on standard input, with --password-stdin.")
+    user = users.create_user(email, from_stdin("The password"), role, COMMAND_LINE)
     show(as_dict(user), as_json, f"{user.email} may sign in as {user.role}.")
 
 
 @command(group, "list")
-def list_(as_json: bool) -> None:
+@paged
+def list_(limit: int, after: int | None, as_json: bool) -> None:
     """Show everybody."""
     found = users.list_users()
-    show_list([as_dict(user) for user in found], len(found), as_json, "email", "role", "state")
+    items, more = page_in_memory(found, lambda user: user.id, limit, after)
+    columns = ("email", "role", "state", "last_login_at")
+    show_list([as_dict(u) for u in items], len(found), as_json, *columns, next_after=more)

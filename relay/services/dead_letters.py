@@ -86,12 +86,12 @@ def replay(dead_letter_id: int, by: By) -> Delivery:
     return delivery
 
 
-def discard(dead_letter_id: int, by: By) -> Delivery:
-    """It need not arrive.  Raises NotFound, Refusal."""
-    return _settle(dead_letter_id, by, Discarded(), "dead_letter.discard")
+def discard(dead_letter_id: int, by: By, reason: str = "") -> Delivery:
+    """It need not arrive.  ``reason`` is kept in the audit trail.  Raises NotFound, Refusal."""
+    return _settle(dead_letter_id, by, Discarded(), "dead_letter.discard", reason)
 
 
-def _settle(dead_letter_id: int, by: By, signal: Signal, action: str) -> Delivery:
+def _settle(dead_letter_id: int, by: By, signal: Signal, action: str, reason: str = "") -> Delivery:
     letter = find_dead_letter(dead_letter_id)
     delivery = db.session.scalar(
         select(Delivery)
@@ -114,6 +114,7 @@ def _settle(dead_letter_id: int, by: By, signal: Signal, action: str) -> Deliver
     letter.state, letter.resolved_at = "resolved", now
     if isinstance(signal, Replayed):
         db.session.add(Replay(requested_by=by.actor, delivery_id=delivery.id))
-    record(by, action, f"delivery {delivery.id}", dead_letter=letter.id)
+    detail = {"reason": reason[:500]} if reason else {}
+    record(by, action, f"delivery {delivery.id}", dead_letter=letter.id, **detail)
     db.session.commit()
     return delivery

@@ -1,211 +1,188 @@
-"""Whether all that Relay stands on is right, and its housekeeping."""
+"""Is Relay well?  ``doctor`` looks at everything, ``/readyz`` at what a request needs."""
 
 from __future__ import annotations
 
-import os
-import stat
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
-from alembic.config import Config as AlembicConfig
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import current_app
-from redis.exceptions import RedisError
-from sqlalchemy import delete, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from relay import secrets
-from relay.errors import SecretUnreadable
-from relay.models import Attempt, DeadLetter, Delivery, Destination, Event, Replay, SigningKey, db
-from relay.services import keys, overview
-from relay.services.audit import By, record
+from config import Config
+from relay.database import READ_ONLY
+from relay.lifecycle import State
+from relay.models import DeadLetter, Delivery, Destination, db, db_now
+from relay.observability import health
+from relay.observability.health import Finding, Level, fail, ok, warn
+from relay.services import encryption
 
-LATE_S = 300
-BATCH = 500
-
-
-@dataclass(frozen=True)
-class Finding:
-    """``level`` is ok, warn or fail; ``sentence`` says what is so and what to do."""
-
-    check: str
-    level: str
-    sentence: str
+PATIENCE_MS = 3_000
+LATE_S, CLOCKS_APART_S = 60.0, 2.0
+MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 
 
-def check_database() -> Finding:
+@contextmanager
+def reading() -> Iterator[Connection]:
+    """A connection that waits for no writer, and for no answer longer than a few seconds."""
+    with db.engine.connect().execution_options(**READ_ONLY) as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SET LOCAL statement_timeout = {PATIENCE_MS}")
+        yield connection
+
+
+@lru_cache(maxsize=1)
+def newest_revisions() -> frozenset[str]:
+    """The migrations' heads, as this code has them."""
+    return frozenset(ScriptDirectory(str(MIGRATIONS)).get_heads())
+
+
+def doctor() -> list[Finding]:
+    """Every check, each with a sentence.  Never raises."""
+    config: Config = current_app.extensions["relay_config"]
+    return [
+        _settings(config),
+        *_database(full=True),
+        *health.check_broker(_client()),
+        *health.check_heartbeats(_client()),
+        health.check_data_dir(config.data_dir),
+        health.check_disk(config.data_dir),
+    ]
+
+
+def reasons_not_ready() -> list[str]:
+    """Nothing when database, migrations, broker policy and encryption key are right."""
+    findings = [*_database(full=False), *health.check_broker(_client())]
+    return [f"{one.check}: {one.sentence}" for one in findings if one.level is Level.FAIL]
+
+
+def _client() -> Any:
+    return current_app.extensions["relay_broker"].broker.client
+
+
+def _settings(config: Config) -> Finding:
+    if not config.public_url:
+        return warn(
+            "settings",
+            "RELAY_PUBLIC_URL is not set, so endpoints are shown with this machine's own address. "
+            "Set it to the address that sites reach.",
+        )
+    if config.public_url.startswith("http://"):
+        return warn("settings", "RELAY_PUBLIC_URL is plain http. Put https in front of Relay.")
+    return ok("settings", "All are known and well formed.")
+
+
+def _database(full: bool) -> list[Finding]:
     try:
-        ahead = time.time() - keys.database_now().timestamp()
+        with reading() as connection:
+            found = [ok("database", f"{connection.dialect.name} answers.")]
+            schema = _schema(connection)
+            found.append(schema)
+            if full:
+                found.append(_clock(connection))
+            if schema.level is not Level.FAIL:
+                found.append(_encryption(connection))
+                if full:
+                    found.append(_due(connection))
+            return found
     except SQLAlchemyError:
-        db.session.rollback()
-        return Finding("database", "fail", "The database does not answer. Check DATABASE_URL.")
-    if abs(ahead) > 5:
-        return Finding(
-            "database",
-            "warn",
-            f"Its clock and this host's are {abs(ahead):.0f} s apart. Set both by NTP.",
-        )
-    return Finding("database", "ok", f"{db.engine.dialect.name} answers.")
-
-
-def check_migrations() -> Finding:
-    folder = AlembicConfig()
-    folder.set_main_option("script_location", current_app.extensions["migrate"].directory)
-    head = ScriptDirectory.from_config(folder).get_current_head()
-    try:
-        current = MigrationContext.configure(db.session.connection()).get_current_revision()
-    except SQLAlchemyError:
-        db.session.rollback()
-        return Finding(
-            "migrations", "fail", "They cannot be read, since the database does not answer."
-        )
-    if current != head:
-        return Finding("migrations", "fail", "The tables are not up to date. Run: flask db upgrade")
-    return Finding("migrations", "ok", "The tables are up to date.")
-
-
-def check_broker() -> Finding:
-    client = current_app.extensions["relay_broker"].broker.client
-    try:
-        policy = client.config_get("maxmemory-policy").get("maxmemory-policy", "unknown")
-    except (RedisError, OSError):
-        return Finding(
-            "broker",
-            "fail",
-            "Redis does not answer. Events are still accepted; deliveries wait. Check REDIS_URL.",
-        )
-    if policy != "noeviction":
-        return Finding(
-            "broker",
-            "fail",
-            f"Redis may throw messages away (maxmemory-policy {policy}). Set it to noeviction.",
-        )
-    return Finding("broker", "ok", "Redis answers and keeps everything.")
-
-
-def check_encryption() -> Finding:
-    try:
-        sealed = [
-            *db.session.scalars(select(SigningKey.sealed_secret)),
-            *db.session.scalars(
-                select(Destination.sealed_secrets).where(Destination.sealed_secrets != "")
-            ),
-        ]
-        for one in sealed:
-            secrets.box().open_sealed(one)
-    except SecretUnreadable as exc:
-        return Finding("encryption key", "fail", str(exc))
-    except SQLAlchemyError:
-        db.session.rollback()
-        return Finding("encryption key", "fail", "Not checked, since the database does not answer.")
-    return Finding("encryption key", "ok", f"It opens all {len(sealed)} stored secrets.")
-
-
-def check_processes() -> Finding:
-    client = current_app.extensions["relay_broker"].broker.client
-    try:
-        alive = {
-            role: len(list(client.scan_iter(f"relay:heartbeat:{role}:*", count=1000)))
-            for role in ("worker", "scheduler")
-        }
-    except (RedisError, OSError):
-        return Finding("processes", "warn", "Not known, since Redis does not answer.")
-    missing = [role for role, count in alive.items() if not count]
-    if missing:
-        return Finding("processes", "warn", f"No {' and no '.join(missing)} runs. Start it.")
-    return Finding("processes", "ok", ", ".join(f"{n} {role}" for role, n in alive.items()) + ".")
-
-
-def check_backlog() -> Finding:
-    try:
-        late = overview.oldest_due_s(keys.database_now())
-    except SQLAlchemyError:
-        db.session.rollback()
-        return Finding("deliveries", "fail", "Not known, since the database does not answer.")
-    if late > LATE_S:
-        return Finding(
-            "deliveries", "warn", f"The oldest is {late / 60:.0f} min late. Look for a paused one."
-        )
-    return Finding("deliveries", "ok", "None is late.")
-
-
-def check_data_dir() -> Finding:
-    folder = current_app.extensions["relay_config"].data_dir
-    kept = folder / "secrets.env"
-    if not os.access(folder, os.W_OK):
-        return Finding("data directory", "fail", f"{folder} cannot be written to.")
-    if kept.exists() and kept.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        return Finding("data directory", "fail", f"Others may read {kept}. Run: chmod 600 {kept}")
-    space = os.statvfs(folder)
-    free = space.f_bavail * space.f_frsize
-    if free < 500 * 1024 * 1024:
-        return Finding("data directory", "warn", f"Only {free // 2**20} MiB are free.")
-    return Finding("data directory", "ok", f"{folder}, {free // 2**30} GiB free.")
-
-
-READY: tuple[Callable[[], Finding], ...] = (
-    check_database,
-    check_migrations,
-    check_broker,
-    check_encryption,
-)
-EVERY = (*READY, check_processes, check_backlog, check_data_dir)
-
-
-def examine(checks: tuple[Callable[[], Finding], ...] = EVERY) -> list[Finding]:
-    """What each check finds; none of them raises."""
-    return [check() for check in checks]
-
-
-def rotate_encryption_keys(by: By) -> int:
-    """Seal every stored secret with the newest key.  -> how many.  Raises SecretUnreadable."""
-    rows = list(db.session.scalars(select(SigningKey).with_for_update()))
-    for key in rows:
-        key.sealed_secret = secrets.box().rotate(key.sealed_secret)
-    destinations = list(
-        db.session.scalars(
-            select(Destination).where(Destination.sealed_secrets != "").with_for_update()
-        )
-    )
-    for destination in destinations:
-        destination.sealed_secrets = secrets.box().rotate(destination.sealed_secrets)
-    count = len(rows) + len(destinations)
-    record(by, "encryption.rotate", "all secrets", count=count)
-    db.session.commit()
-    return count
-
-
-def prune() -> int:
-    """Delete events past the retention time whose deliveries are all settled.  -> how many.
-
-    In batches of 500; an event with an open delivery or an unresolved dead letter stays.
-    """
-    days = current_app.extensions["relay_config"].retention_days
-    before = keys.database_now() - timedelta(days=days)
-    open_delivery = (
-        select(Delivery.id)
-        .where(Delivery.event_pk == Event.id, Delivery.state.not_in(("delivered", "discarded")))
-        .exists()
-    )
-    deleted = 0
-    while True:
-        ids = list(
-            db.session.scalars(
-                select(Event.id)
-                .where(Event.received_at < before, Event.routed_at.is_not(None), ~open_delivery)
-                .limit(BATCH)
+        return [
+            fail(
+                "database",
+                "The database (DATABASE_URL) does not answer. Sites get 503 and send again by "
+                "themselves; start it, and see that its address and password are right.",
             )
+        ]
+
+
+def _schema(connection: Connection) -> Finding:
+    found = set(MigrationContext.configure(connection).get_current_heads())
+    if found == newest_revisions():
+        return ok("migrations", f"The tables are at the newest version ({', '.join(found)}).")
+    if not found:
+        return fail("migrations", "The database has no tables yet. Run: flask db upgrade")
+    return fail(
+        "migrations",
+        f"The tables are at version {', '.join(sorted(found))}, this Relay needs "
+        f"{', '.join(sorted(newest_revisions()))}. Run: flask db upgrade",
+    )
+
+
+def _encryption(connection: Connection) -> Finding:
+    closed = encryption.unreadable(connection)
+    if not closed:
+        return ok("encryption key", "It opens every stored secret.")
+    return fail(
+        "encryption key",
+        f"RELAY_ENCRYPTION_KEYS does not open the secret of {', '.join(closed[:3])}"
+        + (f" and {len(closed) - 3} more" if len(closed) > 3 else "")
+        + ". Put back the key it was sealed with, or enter the secret again.",
+    )
+
+
+def _clock(connection: Connection) -> Finding:
+    before = datetime.now(UTC)
+    theirs: datetime = connection.execute(select(db_now())).scalar_one()
+    ours = before + (datetime.now(UTC) - before) / 2
+    apart = abs((theirs - ours).total_seconds())
+    if apart > CLOCKS_APART_S:
+        return warn(
+            "clock",
+            f"This machine's clock and the database's are {apart:.1f} s apart. Signatures are "
+            "checked by this clock: turn on time synchronisation (NTP) on both.",
         )
-        if not ids:
-            db.session.commit()
-            return deleted
-        gone = select(Delivery.id).where(Delivery.event_pk.in_(ids))
-        for table in (Attempt, DeadLetter, Replay):
-            db.session.execute(delete(table).where(table.delivery_id.in_(gone)))
-        db.session.execute(delete(Delivery).where(Delivery.event_pk.in_(ids)))
-        db.session.execute(delete(Event).where(Event.id.in_(ids)))
-        db.session.commit()
-        deleted += len(ids)
+    return ok("clock", f"It agrees with the database's ({apart * 1000:.0f} ms apart).")
+
+
+def oldest_due_s(connection: Connection) -> float:
+    """How late the oldest due delivery is that may go out, in seconds; 0 when none is due."""
+    now: datetime = connection.execute(select(db_now())).scalar_one()
+    due = connection.scalar(
+        select(func.min(Delivery.due_at))
+        .join(Destination, Delivery.destination_id == Destination.id)
+        .where(Delivery.state == State.PENDING.value, Destination.state == "active")
+    )
+    return max(0.0, (now - due).total_seconds()) if due else 0.0
+
+
+def _due(connection: Connection) -> Finding:
+    late = oldest_due_s(connection)
+    if late > LATE_S:
+        return warn(
+            "deliveries",
+            f"The oldest due delivery waits for {timedelta(seconds=round(late))}. See that the "
+            "worker and the scheduler run, and whether its destination is slow.",
+        )
+    return ok("deliveries", "None is late.")
+
+
+def gauges() -> tuple[dict[str, int], float, int, dict[str, int]]:
+    """Deliveries by state, oldest due in seconds, open dead letters, circuit by destination.
+
+    A circuit is 0 closed, 1 open or held, 2 paused.  Raises SQLAlchemyError.
+    """
+    with reading() as connection:
+        counts = dict.fromkeys((state.value for state in State), 0)
+        for state, number in connection.execute(
+            select(Delivery.state, func.count()).group_by(Delivery.state)
+        ):
+            counts[state] = number
+        letters = connection.scalar(
+            select(func.count()).select_from(DeadLetter).where(DeadLetter.state != "resolved")
+        )
+        now: datetime = connection.execute(select(db_now())).scalar_one()
+        circuits = {
+            name: 2 if state == "paused" else int(held is not None and held > now)
+            for name, state, held in connection.execute(
+                select(Destination.name, Destination.state, Destination.held_until).where(
+                    Destination.state != "closed"
+                )
+            )
+        }
+        return counts, oldest_due_s(connection), letters or 0, circuits

@@ -1,0 +1,68 @@
+"""The real ``flask``: exit codes, one line on standard error, nothing but JSON on standard output."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from relay.launcher.processes import ROOT
+from tests.support.env import relay_env
+from tests.support.network import free_port
+
+
+def flask(env: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "flask", *words],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def refused(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line of a refusal."""
+    assert (done.returncode, done.stdout) == (1, ""), done
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+def test_json_alone_is_on_standard_output(sqlite_url: str, data_dir: Path) -> None:
+    done = flask(relay_env(data_dir, DATABASE_URL=sqlite_url), "sources", "list", "--json")
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"items": [], "total": 0})
+
+
+def test_wrong_usage_ends_with_2(sqlite_url: str, data_dir: Path) -> None:
+    assert flask(relay_env(data_dir, DATABASE_URL=sqlite_url), "sources", "create").returncode == 2
+
+
+def test_a_wrong_setting_is_one_line_by_name(data_dir: Path) -> None:
+    assert "RELAY_RETENTION_DAYS" in refused(
+        flask(relay_env(data_dir, RELAY_RETENTION_DAYS="soon"), "users", "list")
+    )
+
+
+def test_a_fresh_encryption_key_needs_no_settings_yet(data_dir: Path) -> None:
+    env = relay_env(data_dir)
+    del env["RELAY_ENCRYPTION_KEYS"]
+    done = flask(env, "rotate-encryption-keys", "--new-key")
+    assert (done.returncode, len(done.stdout.strip())) == (0, 44), done
+    assert "RELAY_ENCRYPTION_KEYS" in refused(flask(env, "rotate-encryption-keys"))
+
+
+@pytest.mark.parametrize("words", [("sources", "list", "--json"), ("prune",)])
+def test_a_database_that_is_away_is_one_line(data_dir: Path, words: tuple[str, ...]) -> None:
+    away = f"postgresql://nobody:hidden@127.0.0.1:{free_port()}/none"
+    line = refused(flask(relay_env(data_dir, DATABASE_URL=away), *words))
+    assert "database" in line
+    assert "hidden" not in line
+
+
+def test_a_database_without_tables_says_what_to_run(data_dir: Path) -> None:
+    assert "flask db upgrade" in refused(flask(relay_env(data_dir), "events", "list"))
