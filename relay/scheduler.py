@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 from flask import Flask
 from sqlalchemy import or_, update
@@ -21,10 +22,13 @@ from relay.delivery.claim import DatabaseClock
 from relay.heartbeat import Heartbeat
 from relay.models import Lease, db, db_now
 from relay.observability.logging import log
+from relay.services import retention
+from relay.services.audit import RELAY
 
-WORK: tuple[tuple[float, Callable[[], int]], ...] = (
+WORK: tuple[tuple[float, Callable[[], object]], ...] = (
     (1.0, sweep.wake),
     (5.0, sweep.expire_leases),
+    (3600.0, partial(retention.prune, RELAY)),
 )
 LEADER_S = 10.0
 ME = f"{socket.gethostname()}:{os.getpid()}"
@@ -76,6 +80,7 @@ def run(app: Flask, stop: threading.Event) -> None:
                         work()
             except SQLAlchemyError as exc:
                 log("scheduler.waits", reason=type(exc).__name__)
+                db.session.remove()
                 renew_at = 0.0
                 stop.wait(1.0)
         try:
