@@ -30,7 +30,10 @@ NEW_PASSWORD = forms.Field(
 
 
 def account() -> str:
-    """The name that tries are counted under, whatever address they come from."""
+    """The name that tries are counted under, whatever address they come from.
+
+    Three times what one address may try: whoever guesses from one place does not lock the owner out.
+    """
     return f"account:{forms.text('email').lower()[:254]}"
 
 
@@ -47,7 +50,7 @@ def sign_in_page() -> Any:
 @blueprint.post("/sign-in")
 @guard.public
 @limiter.limit("10/minute", key_func=get_remote_address)
-@limiter.limit("10/minute", key_func=account)
+@limiter.limit("30/minute", key_func=account)
 def sign_in() -> Any:
     user = users.check_login(
         forms.text("email"), request.form.get("password", "")[:1000], request.remote_addr or ""

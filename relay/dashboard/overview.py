@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Blueprint
 
 from relay.dashboard import guard, htmx
-from relay.services import dead_letters, destinations, events, overview, sources
+from relay.models import Source
+from relay.services import dead_letters, destinations, events, keys, overview, sources
 
 blueprint = Blueprint("overview", __name__)
+SILENT = timedelta(days=7)
 
 
 @blueprint.get("/")
@@ -17,6 +20,7 @@ blueprint = Blueprint("overview", __name__)
 def page() -> Any:
     figures = overview.figures()
     places = destinations.list_destinations().items
+    sites = sources.list_sources().items
     return htmx.respond(
         "overview/page.html",
         "overview/_live.html",
@@ -26,6 +30,15 @@ def page() -> Any:
         state_of=events.state_of,
         paused=[one for one in places if one.state == "paused"],
         letters=dead_letters.list_open(limit=3).items,
-        has_source=sources.list_sources(limit=1).total > 0,
+        silent=silent_ones(sites),
+        has_source=bool(sites),
         has_destination=bool(places),
     )
+
+
+def silent_ones(sites: list[Source]) -> list[tuple[Source, datetime | None]]:
+    """The sites that have not sent for a week, or never, with their last event's instant."""
+    last = sources.last_events([one.id for one in sites])
+    since = keys.database_now() - SILENT
+    heard = [(one, last.get(one.id)) for one in sites]
+    return [(one, at) for one, at in heard if at is None or at < since][:3]

@@ -138,6 +138,7 @@ def _detail(
         windows=WINDOWS,
         types=sorted(events.SAMPLES),
         refused=sources.list_rejections(source.id).items,
+        unlisted=sources.unlisted_addresses(source),
         fields=(NAME, URL, PER_MINUTE),
         values=forms.posted(),
         errors=errors or {},

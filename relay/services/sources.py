@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from sqlalchemy import func, select
@@ -181,3 +181,20 @@ def last_events(source_ids: list[int]) -> dict[int, datetime]:
         .group_by(Event.source_id)
     )
     return {row.source_id: row.last_at for row in rows}
+
+
+def unlisted_addresses(source: Source) -> list[str]:
+    """Up to 5 addresses that its events of the last 7 days came from and that no network covers."""
+    rows = db.session.execute(
+        select(Event.address, func.max(Event.received_at).label("last_at"))
+        .where(
+            Event.source_id == source.id,
+            Event.received_at >= keys.database_now() - timedelta(days=7),
+        )
+        .group_by(Event.address)
+        .order_by(func.max(Event.received_at).desc())
+        .limit(20)
+    )
+    networks = [ipaddress.ip_network(one.cidr) for one in source.networks]
+    seen = [row.address for row in rows]
+    return [a for a in seen if not any(ipaddress.ip_address(a) in n for n in networks)][:5]

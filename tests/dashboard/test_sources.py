@@ -1,0 +1,90 @@
+"""Sites: the third step turns green by itself, and the allowlist knows where events come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+
+from relay.models import Rejection, db
+from relay.services import sources
+from relay.services.audit import COMMAND_LINE
+from tests.dashboard.conftest import Visitor
+from tests.dashboard.world import World, make, put
+from tests.support.sink import Sink
+from tests.support.stack import comment
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def world(app: Flask, sink: Sink) -> Iterator[World]:
+    yield make(app, sink)
+    app.extensions["relay_ingest"].close()
+
+
+@pytest.fixture
+def slug(app: Flask) -> Iterator[str]:
+    """A site that has not sent anything."""
+    with app.app_context():
+        source, _key, _secret = sources.create_source(
+            "Quiet <i>shop</i>", "https://quiet.example.com", COMMAND_LINE
+        )
+        name = source.slug
+    yield name
+    app.extensions["relay_ingest"].close()
+
+
+def test_waiting_asks_until_the_first_event_and_then_no_more(
+    app: Flask, slug: str, admin: Visitor
+) -> None:
+    waiting = admin.get(f"/sources/{slug}/waiting", headers=HTMX).text
+    assert 'hx-trigger="every 2s"' in waiting
+    with app.app_context():
+        source = sources.find_source(slug)
+        db.session.add(
+            Rejection(
+                source_id=source.id,
+                reason="bad_signature",
+                sentence="The signature fits no key.",
+                status=401,
+                address="203.0.113.7",
+            )
+        )
+        db.session.commit()
+    assert "The signature fits no key." in admin.get(f"/sources/{slug}/waiting", headers=HTMX).text
+    number = put(app, slug, comment())
+    green = admin.get(f"/sources/{slug}/waiting", headers=HTMX).text
+    assert "Your first event has arrived" in green
+    assert "hx-trigger" not in green
+    assert f'href="/events/{number}"' in green
+
+
+def test_the_allowlist_offers_the_addresses_that_events_came_from(
+    world: World, admin: Visitor
+) -> None:
+    page = admin.get(f"/sources/{world.slug}").text
+    assert 'name="cidr" value="203.0.113.7"' in page
+    admin.post(f"/sources/{world.slug}/allow", {"cidr": "203.0.113.0/24"})
+    page = admin.get(f"/sources/{world.slug}").text
+    assert "203.0.113.0/24" in page
+    assert 'value="203.0.113.7"' not in page
+
+
+def test_the_overview_names_sites_that_send_nothing(
+    world: World, slug: str, admin: Visitor
+) -> None:
+    page = admin.get("/").text
+    assert "Quiet &lt;i&gt;shop&lt;/i&gt; has not sent anything yet." in page
+    assert f'href="/sources/{slug}/waiting"' in page
+    assert "<strong>Shop has not sent" not in page
+
+
+def test_the_newest_key_stands_first_also_right_after_its_rotation(
+    world: World, admin: Visitor
+) -> None:
+    page = admin.post(f"/sources/{world.slug}/rotate", {"window": "24h"}).text
+    table = page[page.index('id="keys"') :]
+    assert table.index("Active") < table.index("Retiring")
