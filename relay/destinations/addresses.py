@@ -30,6 +30,7 @@ SERVICE_PORTS = frozenset(
     {1433, 1521, 2049, 2375, 2376, 2379, 2380, 3306, 3389, 4369, 5432, 5672, 5900, 5984, 6379, 6443}
     | {7001, 8500, 9042, 9092, 9200, 9300, 10250, 11211, 15672, 27017, 27018, 50070}
 )
+LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 NUMERIC_HOST = re.compile(r"(0x[0-9a-f]*|[0-9]+)\Z", re.IGNORECASE)
 
 
@@ -104,13 +105,21 @@ def check_host(host: str, allowed: tuple[Network, ...]) -> None:
     if ":" in host:
         check_address(host, allowed)
         return
+    name = ascii_host(host)
+    last = name.rstrip(".").rsplit(".", 1)[-1].lower()
+    if NUMERIC_HOST.fullmatch(last):
+        check_address(name, allowed)
+    elif last == "localhost" and not allowed:
+        raise blocked("localhost is this server itself, a blocked address.")
+
+
+def ascii_host(host: str) -> str:
+    """The name as it is looked up (IDNA 2008).  Raises Undeliverable for what is not a name."""
     try:
-        ascii_host = host if host.isascii() else idna.encode(host).decode()
+        name = host if host.isascii() else idna.encode(host).decode()
     except idna.IDNAError as exc:
         raise blocked(f"{host} is not a name that can be looked up.") from exc
-    if not re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?", ascii_host):
+    labels = name.removesuffix(".").split(".")
+    if ":" not in name and (len(name) > 253 or not all(map(LABEL.fullmatch, labels))):
         raise blocked(f"{host} is not a name that can be looked up.")
-    if NUMERIC_HOST.fullmatch(ascii_host.rstrip(".").rsplit(".", 1)[-1]):
-        check_address(ascii_host, allowed)
-    elif ascii_host.rstrip(".").lower().endswith("localhost") and not allowed:
-        raise blocked("localhost is this server itself, a blocked address.")
+    return name

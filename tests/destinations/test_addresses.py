@@ -7,10 +7,12 @@ import socket
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from relay.destinations.addresses import check_address, check_url
 from relay.destinations.base import OutboundRequest
-from relay.destinations.http import Transport
+from relay.destinations.http import Transport, encode, place_of
 from relay.errors import Undeliverable
 from tests.support.sink import Sink
 
@@ -52,6 +54,58 @@ def test_an_inward_host_is_refused_on_saving_and_on_sending(host: str, sink: Sin
 def test_an_odd_url_is_refused(url: str) -> None:
     with pytest.raises(Undeliverable):
         check_url(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://a..b/",
+        "https://-a.example/",
+        "https://" + "a" * 64 + ".example/",
+        "https://exa%6dple.com/",
+        "https://[::1",
+        "https://1.2.3/",
+        "https://8.8.8.08/",
+        "https://example.com:0/",
+        "https://user:pass@example.com/",
+        "HTTPS:example.com",
+    ],
+)
+def test_a_broken_host_is_refused(url: str) -> None:
+    with pytest.raises(Undeliverable):
+        check_url(url)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_wrapping_an_address_never_opens_it(number: int) -> None:
+    """Mapped, NAT64 and 6to4 spellings are judged no milder than the IPv4 address itself."""
+    plain = ipaddress.IPv4Address(number)
+    try:
+        check_address(str(plain))
+    except Undeliverable:
+        for prefix, shift in (("::ffff:0:0", 0), ("64:ff9b::", 0), ("2002::", 80), ("::", 0)):
+            wrapped = ipaddress.IPv6Address(int(ipaddress.IPv6Address(prefix)) + (number << shift))
+            with pytest.raises(Undeliverable):
+                check_address(str(wrapped))
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_either_an_address_or_refused_by_its_sentence(text: str) -> None:
+    for url in (text, "https://" + text, "https://example.com/" + text):
+        try:
+            parts = check_url(url)
+        except Undeliverable as exc:
+            assert exc.code == "blocked_address"
+        else:
+            encode(OutboundRequest("POST", url, (), b""), parts, place_of(parts))
+
+
+def test_a_name_in_another_script_is_looked_up_in_its_ascii_form() -> None:
+    place = place_of(check_url("https://müller.example:8443/ü?q=ö"))
+    assert (place.host, place.host_header) == (
+        "xn--mller-kva.example",
+        "xn--mller-kva.example:8443",
+    )
 
 
 def test_a_public_address_passes() -> None:

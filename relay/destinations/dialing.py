@@ -1,0 +1,152 @@
+"""From a checked URL to a connected socket: look the name up once, check every answer, connect to one.
+
+The connection is made to the checked address itself, so that a name which changes its mind between
+the check and the connection (DNS rebinding) gains nothing.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import queue
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import certifi
+
+from relay.destinations import addresses
+from relay.destinations.deadline import Deadline
+from relay.destinations.trouble import no_connection, no_name
+
+CONNECT_S = 5.0
+MOST_ADDRESSES = 4
+Resolver = Callable[..., list[Any]]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a connection leads: two calls with the same place may share one."""
+
+    secure: bool
+    host: str  # as it is looked up; ASCII
+    port: int
+
+    @property
+    def name(self) -> str:
+        """The host as certificates and the Host header know it."""
+        return self.host.rstrip(".")
+
+    @property
+    def host_header(self) -> str:
+        name = f"[{self.name}]" if ":" in self.name else self.name
+        return name if self.port == (443 if self.secure else 80) else f"{name}:{self.port}"
+
+
+class Dialer:
+    """Makes connections.  Arguments as in ``http.Transport``."""
+
+    def __init__(
+        self, allowed: tuple[addresses.Network, ...], ca_file: str | None, resolver: Resolver
+    ):
+        self.allowed, self.ca_file, self.resolver = allowed, ca_file, resolver
+
+    @cached_property
+    def tls(self) -> ssl.SSLContext:
+        """Public authorities and the operator's own; TLS 1.2 at least; always verifying."""
+        context = ssl.create_default_context(cafile=certifi.where())
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols(["http/1.1"])
+        if self.ca_file:
+            context.load_verify_locations(self.ca_file)
+        return context
+
+    def dial(self, place: Place, deadline: Deadline) -> socket.socket:
+        """A connected socket, with TLS where the place wants it.
+
+        Raises CallFailed, and Undeliverable where any answer of the name service is blocked.
+        """
+        part = deadline.within(CONNECT_S)
+        where = f"{place.name}:{place.port}"
+        try:
+            found = self.look_up(place, part)
+            for target in found:
+                self.check(str(target[4][0]), place.secure)
+            sock = connect(found[:MOST_ADDRESSES], part)
+        except OSError as exc:
+            raise no_connection(exc, where, CONNECT_S) from exc
+        try:
+            # Compared with what was checked: nothing between us and the kernel may divert it.
+            self.check(str(sock.getpeername()[0]), place.secure)
+            return self.wrap(sock, place, part) if place.secure else sock
+        except OSError as exc:
+            sock.close()
+            raise no_connection(exc, where, CONNECT_S) from exc
+        except BaseException:
+            sock.close()
+            raise
+
+    def check(self, address: str, secure: bool) -> None:
+        """Raises Undeliverable; without TLS, only networks that the operator opened will do."""
+        addresses.check_address(address, self.allowed)
+        plain = ipaddress.ip_address(address.split("%", 1)[0])
+        if not secure and not addresses.is_allowed(plain, self.allowed):
+            raise addresses.blocked(
+                "The address must start with https://, so that nobody can listen in."
+            )
+
+    def look_up(self, place: Place, deadline: Deadline) -> list[Any]:
+        """The name service's answers.  Raises CallFailed where there are none in time."""
+        if is_number(place.host):
+            return list(self.resolver(place.host, place.port, type=socket.SOCK_STREAM))
+        answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+        def ask() -> None:
+            try:
+                answers.put(self.resolver(place.host, place.port, type=socket.SOCK_STREAM))
+            except (OSError, UnicodeError) as exc:
+                answers.put(exc)
+
+        # The system's look-up cannot be given a time limit: a thread that hangs is left behind.
+        threading.Thread(target=ask, name="look-up", daemon=True).start()
+        try:
+            found = answers.get(timeout=deadline.left_s())
+        except (queue.Empty, TimeoutError) as exc:
+            raise no_name(place.name) from exc
+        if isinstance(found, Exception) or not found:
+            raise no_name(place.name) from (found or None)
+        return list(found)
+
+    def wrap(self, sock: socket.socket, place: Place, deadline: Deadline) -> socket.socket:
+        sock.settimeout(deadline.left_s())
+        try:
+            return self.tls.wrap_socket(sock, server_hostname=place.name)
+        except ConnectionError as exc:
+            raise ssl.SSLError("the handshake was broken off") from exc
+
+
+def is_number(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def connect(found: list[Any], deadline: Deadline) -> socket.socket:
+    """The first address that takes the connection; a silent one leaves time for the next."""
+    last: OSError = OSError("the name has no address")
+    for number, (family, kind, proto, _name, where) in enumerate(found):
+        sock = socket.socket(family, kind, proto)
+        try:
+            sock.settimeout(deadline.left_s() / (len(found) - number))
+            sock.connect(where)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return sock
+        except OSError as exc:
+            sock.close()
+            last = exc
+    raise last
