@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from relay.lifecycle import Accepted, Failed, Refused, Signal
 
@@ -71,6 +73,18 @@ def phrase(status: int) -> str:
         return str(status)
 
 
+def moved_to(location: str) -> str:
+    """Which server a redirect names.  Not the rest: it may repeat a token of the old address."""
+    try:
+        parts = urlsplit(location)
+        host = parts.hostname or ""
+    except ValueError:
+        host = ""
+    if not re.fullmatch(r"[A-Za-z0-9._:-]{1,253}", host):
+        return "another page of the same server"
+    return f"{parts.scheme or 'https'}://{host}"
+
+
 SENTENCES = {
     400: "It does not accept this message. Compare what was sent with what it expects.",
     401: "It does not accept our credentials. Enter them again in the destination's settings.",
@@ -97,9 +111,10 @@ def classify(reply: Reply) -> Signal:
         why = "It has too much to do" if status == 429 else "It has trouble of its own"
         return Failed(code, f"{said} {why}; Relay tries again.", retry_after_s(reply))
     if 300 <= status < 400:
-        where = reply.header("Location") or "another place"
+        where = moved_to(reply.header("Location") or "")
         return Refused(
-            code, f"{said} It moved to {where[:300]}. Enter the new address in the settings."
+            code,
+            f"{said} It moved to {where}. Relay does not follow: enter the new address in the settings.",
         )
     if status == 410:
         return Refused(

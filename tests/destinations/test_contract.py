@@ -131,3 +131,36 @@ def test_retry_after_is_read_as_seconds_or_as_a_date(
 def test_an_answer_that_echoes_a_secret_is_masked_in_every_spelling(spell: Any) -> None:
     secret = "s3cr/et+with=signs&more"
     assert spell(secret) not in mask_text(f"you sent {spell(secret)}!", [secret])
+
+
+def test_a_secret_is_masked_inside_json_too() -> None:
+    secret = 'quo"te\\and-ümlaut'
+    for body in (json.dumps({"a": secret}), json.dumps({"a": secret}, ensure_ascii=False)):
+        assert mask_text(body, [secret]) == '{"a": "••••laut"}'
+
+
+def test_every_value_in_an_addresss_query_is_masked() -> None:
+    request = OutboundRequest("POST", "https://e.example/h?k=ab&token=abcdefghijkl&raw", (), b"")
+    assert mask_request(request)["url"] == "https://e.example/h?k=••••&token=••••ijkl&••••"
+
+
+def test_a_short_value_in_the_query_leaves_the_body_readable() -> None:
+    config = {"url": "https://example.com/h?test=true&v=2026", "auth": "none"}
+    request = KINDS["webhook"].build(config, filled(is_test=True))
+    assert "••••" not in mask_request(request)["body"]
+
+
+@pytest.mark.parametrize(
+    ("location", "told"),
+    [
+        ("https://new.example/h?token=query-secret-1", "https://new.example"),
+        ("/login?token=query-secret-1", "another page of the same server"),
+        ("http://[broken", "another page of the same server"),
+        ("", "another page of the same server"),
+    ],
+)
+def test_a_redirect_tells_the_server_and_no_more(location: str, told: str) -> None:
+    signal = classify(Reply(status=302, headers=(("Location", location),)))
+    assert isinstance(signal, Refused)
+    assert f"moved to {told}." in signal.sentence
+    assert "query-secret-1" not in signal.sentence

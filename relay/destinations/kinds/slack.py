@@ -7,6 +7,7 @@ text; the address itself is the secret; one message a second and channel).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,6 +27,7 @@ from relay.errors import Undeliverable
 from relay.lifecycle import Accepted, Failed, Refused, Signal
 
 MAX_SECTION = 3000
+HALF_SIGN = re.compile(r"&[a-z]{0,3}\Z")  # what a cut leaves of &amp; &lt; &gt;
 TEMPLATES = {
     "comment.created": "*New comment* by {{ data.author }}"
     "{% if data.post_title %} on “{{ data.post_title }}”{% endif %}\n> {{ data.content | truncate: 500 }}",
@@ -114,7 +116,7 @@ class Slack(Kind):
         if message.is_test:
             text = f"*TEST* {text}"
         if len(text) > MAX_SECTION:
-            text = text[: MAX_SECTION - 1] + "…"
+            text = HALF_SIGN.sub("", text[: MAX_SECTION - 1]) + "…"
         body = {
             "text": text,
             "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": text}}],

@@ -140,13 +140,13 @@ class Webhook(Kind):
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:
         body = body_of(message)
         extra, secrets = self.credentials(config, message, body)
-        query = [value for _, value in parse_qsl(urlsplit(config["url"]).query) if value]
+        query = [value for _, value in parse_qsl(urlsplit(config["url"]).query)]
         return OutboundRequest(
             "POST",
             config["url"],
             (("Content-Type", "application/json"), *headers_of(message), *extra),
             body,
-            secrets=(*secrets, *query),
+            secrets=(*secrets, *(value for value in query if len(value) >= 8)),
         )
 
     def credentials(

@@ -108,6 +108,15 @@ def test_a_long_comment_stays_within_slacks_limits() -> None:
     assert len(body["blocks"][0]["text"]["text"]) <= 3000
 
 
+@pytest.mark.parametrize("ahead", range(2990, 3001))
+def test_a_cut_never_goes_through_an_escaped_sign(ahead: int) -> None:
+    one = message(rendered={"text": "x" * ahead + "&amp;" * 10})
+    body = json.loads(KIND.build({"webhook_url": "https://hooks.slack.com" + PATH}, one).body)
+    text = body["blocks"][0]["text"]["text"]
+    assert len(text) <= 3000
+    assert set(text.removesuffix("…").lstrip("x").split("&amp;")) <= {""}
+
+
 def test_the_address_is_a_secret() -> None:
     config, secrets = load_config(KIND, {"webhook_url": "https://hooks.slack.com" + PATH}, {})
     assert "webhook_url" not in config
