@@ -33,6 +33,37 @@ def test_text_of_a_visitor_is_never_a_template() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "filled"),
+    [
+        ("{{ c }}", "&lt;!channel&gt; &amp; 'you' \"all\""),
+        ("{{ c | truncate: 14 }}", "&lt;!channel&gt; ..."),
+        ("{{ c | upcase | slice: 0, 3 }}", "&lt;!C"),
+        ("{% assign x = c %}{{ x }}", "&lt;!channel&gt; &amp; 'you' \"all\""),
+        ("{% capture x %}{{ c }}{% endcapture %}{{ x }}", "&lt;!channel&gt; &amp; 'you' \"all\""),
+        ("<{{ u }}|open> & *bold*", "<https://e.example/?a=1&amp;b=2|open> & *bold*"),
+        ("{{ l | json }}", '["&lt;1&gt;", 2]'),
+    ],
+)
+def test_a_value_cannot_become_markup_and_the_templates_own_stays(text: str, filled: str) -> None:
+    event = {
+        "c": "<!channel> & 'you' \"all\"",
+        "u": "https://e.example/?a=1&b=2",
+        "l": ["<1>", 2],
+    }
+    assert render(text, event) == filled
+
+
+def test_no_template_can_switch_that_off() -> None:
+    with pytest.raises(Undeliverable):
+        render("{{ c | safe }}", {"c": "<!channel>"})
+
+
+@pytest.mark.parametrize("name", ["self", "args", "kwargs", "template", "", "a b"])
+def test_an_event_may_have_fields_of_any_name(name: str) -> None:
+    assert render("{{ event }}", {name: 1, "event": "x.own"}) == "x.own"
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "{% for a in (1..100000) %}x{% endfor %}",
