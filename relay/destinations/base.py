@@ -61,7 +61,7 @@ class ConfigSchema(Schema):
 
     A field's ``metadata`` speaks to the form: ``label``, ``help``, ``placeholder``, ``secret``
     (sealed at rest, write-only), ``widget`` (``text``, ``url``, ``textarea``, ``select``,
-    ``headers``), ``choices`` as ``[(value, label)]``, ``shown_if`` as ``{field: value}``.
+    ``headers``), ``template`` (Liquid, checked on saving), ``choices`` as ``[(value, label)]``, ``shown_if`` as ``{field: value}``.
     """
 
     class Meta:

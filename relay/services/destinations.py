@@ -18,6 +18,7 @@ from relay.destinations import KINDS, load_config
 from relay.destinations.base import Kind, Reply
 from relay.errors import Invalid, NotFound, Refusal
 from relay.lifecycle import Signal
+from relay.mapping.templates import check_template
 from relay.models import Destination, Source, Subscription, db
 from relay.services.audit import By, record
 from relay.services.paging import Page, page_of
@@ -50,6 +51,18 @@ def _check_name(name: str, besides: int | None = None) -> str:
     if taken is not None and taken != besides:
         raise Invalid({"name": [f"A destination called {name} exists already."]})
     return name
+
+
+def _load(
+    kind: Kind, values: Mapping[str, Any], kept: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Settings by the kind's schema, their templates tried.  -> (open ones, secrets).  Raises Invalid."""
+    config, hidden = load_config(kind, values, kept, _opened())
+    for name, field in kind.schema.fields.items():
+        why = check_template(config.get(name, "")) if field.metadata.get("template") else None
+        if why:
+            raise Invalid({name: [why]})
+    return config, hidden
 
 
 def _opened() -> tuple[Network, ...]:
@@ -92,7 +105,7 @@ def create_destination(
     except Invalid as exc:
         reasons |= exc.reasons
     try:
-        config, hidden = load_config(the_kind, values, {}, _opened())
+        config, hidden = _load(the_kind, values, {})
     except Invalid as exc:
         reasons |= exc.reasons
     try:
@@ -126,7 +139,7 @@ def update_destination(
     destination = find_destination(destination_id)
     name = _check_name(name, besides=destination.id)
     kept = secrets.open_sealed(destination.sealed_secrets)
-    config, hidden = load_config(kind_of(destination.kind), values, kept, _opened())
+    config, hidden = _load(kind_of(destination.kind), values, kept)
     patterns, source_id = check_patterns(event_types), _source_id(source_slug)
     changed = sorted(k for k in hidden.keys() | kept.keys() if hidden.get(k) != kept.get(k))
     destination.name, destination.config = name, config

@@ -275,6 +275,18 @@ def test_a_wrong_form_is_drawn_again_with_what_was_typed(app: Flask, admin: Visi
 
 
 @ONCE
+def test_a_broken_message_template_is_told_on_saving(app: Flask, admin: Visitor) -> None:
+    form = {
+        "name": "S",
+        "webhook_url": "https://hooks.slack.com/services/T0/B0/abcdefgh",
+        "text": "{% if %}",
+    }
+    answer = admin.post("/destinations/new?kind=slack", form)
+    assert answer.status_code == 422
+    assert "has a mistake" in answer.text
+
+
+@ONCE
 def test_keys_rotate_with_a_window_and_are_revoked(
     app: Flask, world: World, admin: Visitor
 ) -> None:

@@ -83,6 +83,7 @@ class SlackSchema(ConfigSchema):
         metadata={
             "label": "Message",
             "widget": "textarea",
+            "template": True,
             "placeholder": "Leave empty for a ready-made message for each event.",
             "help": "Your own text. {{ data.author }} is replaced by the field author of the event; "
             "*stars* make bold.",
