@@ -8,11 +8,11 @@ from flask import Flask
 
 from relay.extensions import db
 from relay.ingest.gateway import Gateway
-from relay.ingest.views import blueprint
+from relay.ingest.views import Door
 
 
 def init_app(app: Flask) -> None:
-    """Register the endpoint.  Its threads start with the first request, after any fork."""
+    """Put the door in front of the application.  Its threads start with the first request, after any fork."""
     with app.app_context():
         gateway = Gateway(
             app.extensions["relay_config"],
@@ -21,5 +21,5 @@ def init_app(app: Flask) -> None:
             app.extensions["relay_broker"],
         )
     app.extensions["relay_ingest"] = gateway
-    app.register_blueprint(blueprint)
+    app.wsgi_app = Door(gateway, app.wsgi_app)  # type: ignore[method-assign]
     atexit.register(gateway.close)

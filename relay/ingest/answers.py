@@ -1,13 +1,19 @@
-"""The answers of the contract, those that never vary built once."""
+"""The answers of the contract, plain WSGI: what never varies is built once."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
-from flask import Response
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse
 
-JSON = "application/json"
+HEADERS = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
+LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+RETRY_AFTER_S = 5
 
 
 class TurnedAway(Exception):
@@ -33,26 +39,46 @@ def unauthorized(reason: str, sentence: str, source_id: int | None = None) -> Tu
     return TurnedAway(401, "unauthorized", reason, sentence, source_id=source_id)
 
 
-def unavailable() -> TurnedAway:
-    sentence = "The database could not commit. The site was asked to send the event again."
-    return TurnedAway(503, "unavailable", "unavailable", sentence, retry_after_s=5)
+def unavailable(source_id: int | None = None) -> TurnedAway:
+    return TurnedAway(
+        503,
+        "unavailable",
+        "unavailable",
+        "The database could not commit. The site was asked to send the event again.",
+        retry_after_s=RETRY_AFTER_S,
+        source_id=source_id,
+    )
 
 
-def refusal(away: TurnedAway) -> Response:
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``body`` is JSON; ``more`` are headers besides its type and length."""
+
+    status: int
+    body: bytes
+    more: tuple[tuple[str, str], ...] = ()
+
+    def send(self, start_response: StartResponse) -> Iterable[bytes]:
+        headers = [*HEADERS, *self.more, ("Content-Length", str(len(self.body)))]
+        start_response(LINES[self.status], headers)
+        return [self.body]
+
+
+def refusal(away: TurnedAway) -> Answer:
     body: dict[str, Any] = {"error": away.error}
     if away.detail is not None:
         body["detail"] = away.detail
-    response = Response(json.dumps(body), away.status, mimetype=JSON)
+    more: tuple[tuple[str, str], ...] = ()
     if away.retry_after_s is not None:
-        response.headers["Retry-After"] = str(away.retry_after_s)
-    if away.status == 405:
-        response.headers["Allow"] = "POST"
-    return response
+        more = (("Retry-After", str(away.retry_after_s)),)
+    elif away.status == 405:
+        more = (("Allow", "POST"),)
+    return Answer(away.status, json.dumps(body).encode(), more)
 
 
-def stored(row_id: int, event_id: str, new: bool) -> Response:
+def stored(row_id: int, event_id: str, new: bool) -> Answer:
     """202 for a new event, 200 for one that had come before.  ``event_id`` needs no escaping."""
     word, status = ("accepted", 202) if new else ("duplicate", 200)
-    return Response(
-        f'{{"status":"{word}","id":{row_id},"event_id":"{event_id}"}}', status, mimetype=JSON
+    return Answer(
+        status, f'{{"status":"{word}","id":{row_id},"event_id":"{event_id}"}}'.encode("ascii")
     )

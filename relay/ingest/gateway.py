@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from config import Config
 from relay.broker import Nudger
 from relay.errors import Unavailable
-from relay.ingest import schemas, strict_json
+from relay.ingest import answers, schemas, strict_json
 from relay.ingest.answers import TurnedAway, unauthorized
 from relay.ingest.head import Head, check_content_type
 from relay.ingest.limits import Limits
@@ -48,6 +48,12 @@ class Gateway:
         except TurnedAway as away:
             self._count_bad(head, away)
             raise
+
+    def known_source(self, slug: str | None) -> int | None:
+        """Whose page a refusal belongs to that came before anyone asked who had sent it."""
+        newest = self.snapshots.newest
+        found = newest.by_slug.get(slug) if newest is not None and slug is not None else None
+        return found.id if found is not None else None
 
     def check_address(self, sources: list[SourceSnapshot], head: Head) -> None:
         """Raises TurnedAway (403) where no candidate takes requests from there."""
@@ -165,7 +171,7 @@ class Gateway:
     def store(
         self, event: InboundEvent, source: SourceSnapshot, key: VerifyingKey, address: str
     ) -> Waiting:
-        """Commit.  Raises TurnedAway (409), Unavailable."""
+        """Commit.  Raises TurnedAway (400, 409, 503)."""
         try:
             stored = self.writer.store(
                 {
@@ -180,8 +186,8 @@ class Gateway:
                     "search_text": event.search_text,
                 }
             )
-        except Unavailable as exc:
-            raise Unavailable(str(exc)) from exc  # one exception may be shared by a whole group
+        except Unavailable as exc:  # the writer's is shared by a whole group
+            raise answers.unavailable(source.id) from exc
         except Unstorable as exc:
             sentence = "The database cannot keep this event."
             raise TurnedAway(

@@ -11,8 +11,11 @@ from typing import Any
 
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
 
-CUSTOM = re.compile(r"x\.[a-z0-9_][a-z0-9_.-]{0,60}\Z")
+from relay.ingest.strict_json import NotStrict
+
+CUSTOM = re.compile(r"x\.[a-z0-9_.-]{1,60}\Z")
 DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,8})?\Z")
+SITE = re.compile(r"https?://[^\s/?#]+[^\s]*\Z", re.IGNORECASE)
 SEARCHED = 4000
 NO_DATE = "0000-00-00 00:00:00"  # what WordPress writes for "no date"
 
@@ -55,8 +58,8 @@ def text(required: bool = True, longest: int | None = None, **kw: Any) -> fields
     return fields.String(required=required, allow_none=not required, validate=check, **kw)
 
 
-def moment() -> fields.String:
-    return fields.String(required=True, validate=[instant])
+def moment(required: bool = True) -> fields.String:
+    return fields.String(required=required, allow_none=not required, validate=[instant])
 
 
 class Data(Schema):
@@ -84,13 +87,13 @@ class Order(Data):
     number = Number(required=True)
     status = text()
     previous_status = text(False)
-    currency = fields.String(required=True, validate=[validate.Regexp(r"[A-Z]{3}\Z")])
+    currency = fields.String(required=True, validate=[validate.Regexp(r"[A-Z][A-Z0-9]{1,9}\Z")])
     total = fields.String(
         required=True,
         validate=[validate.Regexp(DECIMAL, error="Must be a decimal number as text, as 129.90.")],
     )
-    customer = fields.Dict(keys=fields.String(), required=True)
-    items = fields.List(fields.Dict(keys=fields.String()), required=True)
+    customer = fields.Dict(required=True)
+    items = fields.List(fields.Dict(), required=True)
     created_at = moment()
 
 
@@ -102,11 +105,11 @@ class Form(Data):
 
 class Lead(Data):
     form = fields.Nested(Form, required=True)
-    fields_ = fields.Dict(keys=fields.String(), required=True, data_key="fields")
+    fields_ = fields.Dict(required=True, data_key="fields")
     page_url = text(False)
-    utm = fields.Dict(keys=fields.String(), allow_none=True)
+    utm = fields.Dict(allow_none=True)
     consent = fields.Raw(allow_none=True)
-    created_at = moment()
+    created_at = moment(False)
 
 
 class Envelope(Schema):
@@ -116,9 +119,13 @@ class Envelope(Schema):
     event = fields.String(required=True, validate=[validate.Length(min=1, max=64)])
     event_id = fields.String(required=True, validate=[validate.Length(min=1, max=128)])
     site = fields.String(
-        required=True, validate=[validate.Length(max=500), validate.URL(require_tld=False)]
+        required=True,
+        validate=[
+            validate.Length(max=500),
+            validate.Regexp(SITE, error="Must be an address such as https://shop.example.com."),
+        ],
     )
-    data = fields.Dict(keys=fields.String(), required=True)
+    data = fields.Dict(required=True)
 
 
 ENVELOPE = Envelope()
@@ -157,12 +164,16 @@ class OtherEventId(Exception):
 
 
 def load_event(body: Any, raw: bytes, event_id: str) -> InboundEvent:
-    """Check a parsed body against its type's schema.  Raises InvalidEvent, OtherEventId."""
+    """Check a parsed body against its type's schema.
+
+    Raises NotStrict where it is no object, OtherEventId, InvalidEvent.
+    """
     if not isinstance(body, dict):
-        raise InvalidEvent({"body": ["Must be a JSON object."]})
-    reasons = flat(ENVELOPE.validate(body))
-    if not reasons and body["event_id"] != event_id:
+        raise NotStrict("The body must be one JSON object.")
+    named = body.get("event_id")
+    if isinstance(named, str) and named != event_id:
         raise OtherEventId
+    reasons = flat(ENVELOPE.validate(body))
     if "event" not in reasons:
         kind = body["event"]
         schema = TYPES.get(kind) or (TYPES["relay.test"] if CUSTOM.match(kind) else None)
@@ -171,7 +182,7 @@ def load_event(body: Any, raw: bytes, event_id: str) -> InboundEvent:
                 f"Unknown event type. Known are {', '.join(TYPES)} and own types such as x.my_event."
             ]
         elif "data" not in reasons:
-            reasons |= flat(schema.validate(body["data"]), "data.")
+            reasons |= flat(schema.validate(body["data"]), "data")
     if reasons:
         raise InvalidEvent(reasons)
     return InboundEvent(
@@ -187,12 +198,10 @@ def load_event(body: Any, raw: bytes, event_id: str) -> InboundEvent:
 def flat(errors: Any, path: str = "") -> dict[str, list[str]]:
     """marshmallow's nested errors as ``{"data.items.0": [why]}``."""
     if isinstance(errors, list):
-        return {path.rstrip("."): [str(why) for why in errors]}
+        return {path: [str(why) for why in errors]}
     found: dict[str, list[str]] = {}
     for name, why in errors.items():
-        found |= (
-            flat(why, f"{path}{name}.") if isinstance(why, dict) else flat(why, f"{path}{name}")
-        )
+        found |= flat(why, path if name == "_schema" else f"{path}.{name}".lstrip("."))
     return found
 
 

@@ -101,6 +101,7 @@ def test_every_401_is_one_and_the_same(sender: Sender) -> None:
         sender.send(secret="w" * 40, raw=b"not json", headers={"Content-Type": "text/html"}),
     ]
     assert {(a.status_code, a.data) for a in answers} == {(401, b'{"error": "unauthorized"}')}
+    assert len({str(a.headers) for a in answers}) == 1
     assert [reason for reason, _ in sender.reasons()] == [
         "bad_signature",
         "clock_off",
