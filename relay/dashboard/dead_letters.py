@@ -13,10 +13,16 @@ from relay.services import dead_letters, destinations
 blueprint = Blueprint("dead_letters", __name__, url_prefix="/dead-letters")
 
 
+def asked() -> int | str:
+    """The destination in the address bar: its number, or a name."""
+    text = request.args.get("destination", "")[:120]
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
+
+
 @blueprint.get("")
 @guard.requires("viewer")
 def list_page() -> Any:
-    chosen = request.args.get("destination", "")[:120]
+    chosen = asked()
     return htmx.respond(
         "dead_letters/page.html",
         "dead_letters/_table.html",
@@ -56,5 +62,5 @@ def _settled(letter_id: int, words: str) -> Any:
     htmx.toast(words)
     if htmx.wants_fragment():
         return row.__wrapped__(letter_id)  # type: ignore[attr-defined]
-    back = guard.local_path(request.form.get("next", "")) if request.form.get("next") else ""
-    return htmx.redirect(back or url_for("dead_letters.list_page"))
+    here = url_for("dead_letters.list_page")
+    return htmx.redirect(guard.local_path(request.form.get("next", here)))

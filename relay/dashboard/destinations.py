@@ -11,9 +11,10 @@ from relay.destinations import KINDS
 from relay.destinations.base import Kind
 from relay.errors import Invalid
 from relay.models import Destination
-from relay.services import deliveries, destinations, events, sources
+from relay.services import deliveries, destinations, events, keys, sources
 
 blueprint = Blueprint("destinations", __name__, url_prefix="/destinations")
+AGAIN = "Nothing was saved yet, and secrets do not stay in the page: enter this again."
 NAME = forms.Field("name", "Name", required=True, placeholder="Team channel")
 
 
@@ -27,6 +28,7 @@ def list_page() -> Any:
         page=page,
         kinds=KINDS,
         counts=deliveries.count_open([one.id for one in page.items]),
+        last=deliveries.last_delivered([one.id for one in page.items]),
         url=url_for("destinations.list_page"),
     )
 
@@ -50,7 +52,7 @@ def _form(
         name_field=NAME,
         fields=forms.fields_of(kind.schema),
         values=_values(kind, destination),
-        errors=errors or {},
+        errors=(errors or {}) | _lost_secrets(kind, errors or {}),
         types=events.known_types(),
         sources=sources.list_sources(500).items,
     )
@@ -58,8 +60,10 @@ def _form(
 
 def _values(kind: Kind, destination: Destination | None) -> dict[str, Any]:
     """What stands in the form: what was posted, else what is saved, secrets masked."""
+    kept = destinations.shown_secrets(destination) if destination else {}
     if request.method == "POST":
-        return forms.posted() | {"event_types": _ticked()}
+        secret = {f.name: kept.get(f.name, "") for f in forms.fields_of(kind.schema) if f.secret}
+        return forms.posted() | secret | {"event_types": _ticked()}
     if destination is None:
         defaults = {name: f.load_default for name, f in kind.schema.fields.items()}
         plain = {name: value for name, value in defaults.items() if isinstance(value, str)}
@@ -67,11 +71,19 @@ def _values(kind: Kind, destination: Destination | None) -> dict[str, Any]:
     subscription = destination.subscriptions[0]
     return {
         **destination.config,
-        **destinations.shown_secrets(destination),
+        **kept,
         "name": destination.name,
         "event_types": subscription.event_types,
         "source": subscription.source.slug if subscription.source else "",
     }
+
+
+def _lost_secrets(kind: Kind, errors: dict[str, list[str]]) -> dict[str, list[str]]:
+    """A secret is never written into a page, so after a mistake elsewhere it has to come again."""
+    if not errors:
+        return {}
+    given = (f.name for f in forms.fields_of(kind.schema) if f.secret and forms.text(f.name))
+    return {name: [*errors.get(name, ()), AGAIN] for name in given}
 
 
 def _ticked() -> list[str]:
@@ -154,10 +166,12 @@ def _detail(destination: Destination, tried: Any = None) -> Response:
         kind=kind,
         fields=forms.fields_of(kind.schema),
         shown=destination.config | destinations.shown_secrets(destination),
-        recent=deliveries.list_deliveries(destination=str(destination.id), limit=15).items,
-        kept=deliveries.kept_messages(destination.id) if kind.slug == "inbox" else [],
+        recent=deliveries.list_deliveries(destination=destination.id, limit=15).items,
+        kept=deliveries.kept_messages(destination.id) if kind.keeps else None,
+        now=keys.database_now(),
         samples=sorted(events.SAMPLES),
         tried=tried,
+        tried_type=forms.text("type"),
     )
 
 

@@ -10,11 +10,19 @@ from flask import Blueprint, Response, request, url_for
 
 from relay.dashboard import forms, guard, htmx
 from relay.lifecycle import DEFAULT_POLICY, OPEN
+from relay.models import Event
 from relay.services import events, keys, sources
 
 blueprint = Blueprint("events", __name__, url_prefix="/events")
-SPANS = (("", "Any time"), ("1h", "Last hour"), ("24h", "Last 24 hours"), ("7d", "Last 7 days"))
-HOURS = {"1h": 1, "24h": 24, "7d": 168}
+SPANS = (
+    ("", "Any time"),
+    ("1h", "Last hour"),
+    ("24h", "Last 24 hours"),
+    ("7d", "Last 7 days"),
+    ("30d", "Last 30 days"),
+)
+HOURS = {"1h": 1, "24h": 24, "7d": 168, "30d": 720}
+SOON = timedelta(minutes=1)
 STATE_WORDS = {
     "received": "Received, not routed yet",
     "pending": "On its way",
@@ -34,15 +42,18 @@ def day(name: str) -> datetime | None:
 
 
 def asked() -> events.EventFilter:
-    """The filter in the address bar."""
+    """The filter in the address bar; of a span and a first day, the later one counts."""
     args = request.args
-    span, until = HOURS.get(args.get("span", "")), day("until")
+    span, since, until = HOURS.get(args.get("span", "")), day("since"), day("until")
+    if span:
+        begin = keys.database_now() - timedelta(hours=span)
+        since = max(since or begin, begin)
     return events.EventFilter(
         event_type=args.get("type", "")[:64],
         source=args.get("source", "")[:64],
         state=args.get("state", "") if args.get("state") in events.STATES else "",
         text=args.get("text", "")[:200],
-        since=keys.database_now() - timedelta(hours=span) if span else day("since"),
+        since=since,
         until=until + timedelta(days=1) if until else None,
     )
 
@@ -74,14 +85,16 @@ def list_page() -> Any:
 @blueprint.get("/<event_id>")
 @guard.requires("viewer")
 def detail(event_id: str) -> Response:
-    event = events.find_event(event_id)
-    state = events.state_of(event)
+    number = event_id.isascii() and event_id.isdigit() and len(event_id) < 19
+    event = events.find_event(int(event_id) if number else event_id)
+    state, now = events.state_of(event), keys.database_now()
     return htmx.respond(
         "events/detail.html",
         "events/_story.html",
         event=event,
         state=state,
-        moving=state == "received" or any(d.state in OPEN for d in event.deliveries),
+        every=pace(event, now),
+        now=now,
         payload=json.loads(event.payload),
         pretty=json.dumps(json.loads(event.payload), ensure_ascii=False, indent=2),
         letters=events.open_letters(event),
@@ -89,16 +102,34 @@ def detail(event_id: str) -> Response:
     )
 
 
-def subject(event: Any) -> str:
-    """What an event is about, in a few words."""
+def pace(event: Event, now: datetime) -> str:
+    """How often the story looks again: at once for what is near, slowly for what waits, or not at all."""
+    waiting = [one for one in event.deliveries if one.state in OPEN]
+    if event.routed_at is not None and not waiting:
+        return ""
+    near = event.routed_at is None or any(
+        one.due_at is None or (one.due_at < now + SOON and one.destination.state == "active")
+        for one in waiting
+    )
+    return "2s" if near else "15s"
+
+
+def subject(event: Event) -> str:
+    """What an event is about, in a few words.  Own types hold whatever their site likes."""
     data = json.loads(event.payload)["data"]
-    if event.event_type == "comment.created":
-        return f"{data.get('author') or 'Somebody'}: {data.get('content', '')}"[:120]
-    if event.event_type.startswith("order."):
-        return f"Order {data.get('number')}, {data.get('total')} {data.get('currency')}, {data.get('status')}"[
-            :120
-        ]
-    if event.event_type == "lead.created":
-        values = [str(value) for value in data.get("fields", {}).values()]
-        return f"{data.get('form', {}).get('title', 'Form')}: {', '.join(values)}"[:120]
-    return ", ".join(str(v) for v in data.values() if isinstance(v, str | int))[:120]
+    family = event.event_type.partition(".")[0]
+    if family == "comment":
+        return short(f"{data.get('author') or 'Somebody'}: {data.get('content', '')}")
+    if family == "order":
+        total = f"{data.get('total', '')} {data.get('currency', '')}"
+        return short(", ".join((f"Order {data.get('number', '')}", total, data.get("status", ""))))
+    if family == "lead":
+        values = [value for value in data.get("fields", {}).values() if isinstance(value, str)]
+        return short(f"{data.get('form', {}).get('title') or 'Form'}: {', '.join(values)}")
+    return short(", ".join(str(v) for v in data.values() if isinstance(v, str | int) and v != ""))
+
+
+def short(text: str) -> str:
+    """One line of at most 120 signs."""
+    line = " ".join(text.split())
+    return line if len(line) <= 120 else f"{line[:119]}…"

@@ -60,9 +60,38 @@ TYPES = {
 }
 
 
+FAMILIES = {
+    "comment": ("comments", "message-circle"),
+    "order": ("orders", "shopping-cart"),
+    "lead": ("leads", "address-book"),
+    "user": ("users", "user"),
+    "relay": ("test events", "flask"),
+}
+
+
 def type_words(event_type: str) -> str:
-    """An event type as people say it; an own type stays as it is."""
+    """An event type or family as people say it; an own type stays as it is."""
+    family, _, rest = event_type.partition(".")
+    if rest == "*" and family in FAMILIES:
+        return f"All {FAMILIES[family][0]}"
     return TYPES.get(event_type, event_type)
+
+
+def type_icon(event_type: str) -> str:
+    """The icon of a type's family."""
+    return FAMILIES.get(event_type.partition(".")[0], ("", "bolt"))[1]
+
+
+def families(types: list[str]) -> dict[str, list[str]]:
+    """Types by what they are about, each family led by its own pattern."""
+    found: dict[str, list[str]] = {}
+    for one in types:
+        family = one.partition(".")[0]
+        title = FAMILIES[family][0].capitalize() if family in FAMILIES else "Own types"
+        first = [f"{family}.*"] if family in FAMILIES else []
+        found.setdefault(title, first).append(one)
+    order = [title.capitalize() for title, _ in FAMILIES.values()] + ["Own types"]
+    return {title: found[title] for title in order if title in found}
 
 
 def patterns_words(patterns: list[str]) -> str:
@@ -92,6 +121,6 @@ def open_dead_letters() -> int:
 
 def init_app(app: Flask) -> None:
     filters = (duration, relative, utc, number, host, web_link)
-    for word in (*filters, type_words, patterns_words, choice, pretty):
+    for word in (*filters, families, type_icon, type_words, patterns_words, choice, pretty):
         app.add_template_filter(word)
     app.add_template_global(open_dead_letters)

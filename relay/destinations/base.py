@@ -76,6 +76,7 @@ class Kind:
     tagline: ClassVar[str]
     icon: ClassVar[str]  # a Tabler icon's name
     schema: ClassVar[ConfigSchema]
+    keeps: ClassVar[bool] = False  # its messages stay here, to be read on its own page
 
     def templates(self, config: Mapping[str, Any], message: Message) -> dict[str, str]:
         """Liquid sources to render before ``build``; they come back as ``message.rendered``."""

@@ -15,16 +15,15 @@ from relay.lifecycle import Discarded, Replayed, Signal, step
 from relay.models import DeadLetter, Delivery, Destination, Event, Replay, db
 from relay.services import keys
 from relay.services.audit import By, record
+from relay.services.deliveries import named
 from relay.services.paging import Page, page_of
 
 
-def _open(destination: str = "") -> Select[Any]:
+def _open(destination: int | str = "") -> Select[Any]:
     wanted = select(DeadLetter).where(DeadLetter.state != "resolved")
     if destination:
-        named = Destination.name == destination
-        if destination.isdigit():
-            named = named | (Destination.id == int(destination))
-        wanted = wanted.where(DeadLetter.destination_id.in_(select(Destination.id).where(named)))
+        chosen = select(Destination.id).where(named(destination))
+        wanted = wanted.where(DeadLetter.destination_id.in_(chosen))
     return wanted
 
 
@@ -37,7 +36,9 @@ def count_open() -> int:
     )
 
 
-def list_open(destination: str = "", limit: int = 50, after: int | None = None) -> Page[DeadLetter]:
+def list_open(
+    destination: int | str = "", limit: int = 50, after: int | None = None
+) -> Page[DeadLetter]:
     """Unresolved ones, newest first, with delivery, event, source and destination loaded."""
     return page_of(
         _open(destination),

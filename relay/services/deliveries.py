@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from relay.errors import Invalid, NotFound
@@ -11,20 +13,27 @@ from relay.models import Attempt, Delivery, Destination, Event, db
 from relay.services.paging import Page, page_of
 
 
+def named(id_or_name: int | str) -> ColumnElement[bool]:
+    """A destination by its number, as an int; text may be a number or a name, the name first."""
+    text = str(id_or_name)
+    number = Destination.id == (
+        int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+    )
+    return number if isinstance(id_or_name, int) else or_(Destination.name == text, number)
+
+
 def list_deliveries(
-    state: str = "", destination: str = "", limit: int = 50, after: int | None = None
+    state: str = "", destination: int | str = "", limit: int = 50, after: int | None = None
 ) -> Page[Delivery]:
-    """Newest first; ``destination`` is a name or number.  Raises Invalid for an unknown state."""
+    """Newest first; ``destination`` as in ``named``.  Raises Invalid for an unknown state."""
     wanted = select(Delivery)
     if state:
         if state not in list(State):
             raise Invalid({"state": [f"A state is one of {', '.join(State)}."]})
         wanted = wanted.where(Delivery.state == state)
     if destination:
-        named = Destination.name == destination
-        if destination.isdigit():
-            named = named | (Destination.id == int(destination))
-        wanted = wanted.where(Delivery.destination_id.in_(select(Destination.id).where(named)))
+        chosen = select(Destination.id).where(named(destination))
+        wanted = wanted.where(Delivery.destination_id.in_(chosen))
     return page_of(
         wanted,
         Delivery.id,
@@ -65,6 +74,21 @@ def count_open(destination_ids: list[int]) -> dict[int, dict[str, int]]:
     for destination_id, state, count in rows:
         counts[destination_id]["dead" if state == "dead" else "waiting"] += count
     return counts
+
+
+def last_delivered(destination_ids: list[int]) -> dict[int, datetime | None]:
+    """When each destination last took something, None where it never did."""
+    newest = (
+        select(Delivery.settled_at)
+        .where(Delivery.destination_id == Destination.id, Delivery.state == "delivered")
+        .order_by(Delivery.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    rows = db.session.execute(
+        select(Destination.id, newest).where(Destination.id.in_(destination_ids))
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 def kept_messages(destination_id: int, limit: int = 10) -> list[Attempt]:

@@ -21,6 +21,7 @@ from relay.lifecycle import Signal
 from relay.mapping.templates import check_template
 from relay.models import Destination, Source, Subscription, db
 from relay.services.audit import By, record
+from relay.services.deliveries import named
 from relay.services.paging import Page, page_of
 
 PATTERN = re.compile(r"\*|[a-z0-9_]+(\.[a-z0-9_-]+)*(\.\*)?")
@@ -152,14 +153,12 @@ def update_destination(
 
 
 def find_destination(id_or_name: int | str) -> Destination:
-    """By number or by name.  Raises NotFound."""
-    wanted = Destination.name == str(id_or_name)
-    if str(id_or_name).isdigit():
-        wanted = wanted | (Destination.id == int(id_or_name))
+    """By number, as an int, or also by name.  Raises NotFound."""
+    wanted = named(id_or_name)
     destination = db.session.scalar(
         select(Destination)
         .where(wanted, Destination.state != "closed")
-        .order_by(Destination.id)
+        .order_by((Destination.name == str(id_or_name)).desc(), Destination.id)
         .limit(1)
         .options(selectinload(Destination.subscriptions).selectinload(Subscription.source))
     )

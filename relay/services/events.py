@@ -110,14 +110,15 @@ def list_events(
 
 
 def find_event(id_or_event_id: int | str) -> Event:
-    """By its row number or by the site's event id (the newest, if two sites share it).
+    """By its row number, as an int, or also by the site's event id (the newest, if two share it).
 
     Loads source, signing key, deliveries with destination and attempts.  Raises NotFound.
     """
     text = str(id_or_event_id)
-    wanted = Event.event_id == text
-    if text.isdigit() and len(text) < 19:
-        wanted = wanted | (Event.id == int(text))
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1
+    wanted = Event.id == number
+    if isinstance(id_or_event_id, str):
+        wanted = wanted | (Event.event_id == text)
     event = db.session.scalar(
         select(Event)
         .where(wanted)

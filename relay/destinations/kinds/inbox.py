@@ -14,6 +14,7 @@ class Inbox(Kind):
     name = "Inbox"
     tagline = "Keeps every message here in Relay, to see what would be sent."
     icon = "inbox"
+    keeps = True
     schema = ConfigSchema()
 
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:

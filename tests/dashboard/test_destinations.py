@@ -1,0 +1,139 @@
+"""Destinations: made, tried and watched by people who must never see a secret again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from flask import Flask
+
+from relay.services import destinations
+from relay.services.audit import COMMAND_LINE
+from tests.dashboard.conftest import Visitor
+from tests.dashboard.world import World, make, move, put
+from tests.support.sink import Sink
+from tests.support.stack import comment
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+FRAGMENT = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def world(app: Flask, sink: Sink) -> Iterator[World]:
+    yield make(app, sink)
+    app.extensions["relay_ingest"].close()
+
+
+def test_a_secret_that_was_typed_never_comes_back_after_a_mistake(
+    app: Flask, admin: Visitor
+) -> None:
+    form = {"name": "Hook", "url": "https://10.0.0.1/", "auth": "bearer", "token": "tok-9876543210"}
+    answer = admin.post("/destinations/new?kind=webhook", {**form, "which": "all"})
+    assert answer.status_code == 422
+    assert "tok-9876543210" not in answer.text and "••••3210" not in answer.text
+    assert "enter this again" in answer.text
+    assert "Leave it empty to keep it" not in answer.text  # nothing is saved yet
+    assert 'value="https://10.0.0.1/"' in answer.text
+
+
+def test_a_mistake_in_a_change_says_that_the_old_secret_is_still_there(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    form = {"name": "Hook", "url": "https://10.0.0.1/", "auth": "bearer", "token": "new-token-abcd"}
+    answer = admin.post(f"/destinations/{world.hook}/edit", {**form, "which": "all"})
+    assert answer.status_code == 422
+    assert "new-token-abcd" not in answer.text and "••••en-1" in answer.text
+    assert "Leave it empty to keep it" in answer.text
+
+
+def test_the_form_offers_types_by_family_and_keeps_own_patterns(app: Flask, admin: Visitor) -> None:
+    form = {"name": "Box", "which": "some", "event_types": ["order.*"], "more_types": "x.*, x.y"}
+    made = admin.post("/destinations/new?kind=inbox", form)
+    assert made.status_code == 303, made.text
+    assert "All orders, x.*, x.y" in admin.get(made.location).text
+    edit = admin.get(f"{made.location}/edit").text
+    assert re.search(r'value="order\.\*" checked', edit)
+    assert 'name="more_types"' in edit and 'value="x.*, x.y"' in edit
+
+
+def test_choosing_no_event_is_asked_about_and_keeps_what_was_chosen(
+    app: Flask, admin: Visitor
+) -> None:
+    answer = admin.post("/destinations/new?kind=inbox", {"name": "Box", "which": "some"})
+    assert answer.status_code == 422
+    assert "Choose at least one kind of event." in answer.text
+    assert re.search(r'value="some" checked', answer.text)
+
+
+def test_a_pause_tells_its_reason_wherever_the_destination_is_shown(
+    app: Flask, world: World, visit: Callable[..., Visitor]
+) -> None:
+    support, viewer = visit("support"), visit("viewer")
+    reason = "<b>moving</b> house"
+    support.post(f"/destinations/{world.inbox}/pause", {"reason": reason})
+    for path in ("/destinations", f"/destinations/{world.inbox}"):
+        page = viewer.get(path).text
+        assert "&lt;b&gt;moving&lt;/b&gt; house" in page and "<b>moving" not in page
+    assert "Resume" not in viewer.get(f"/destinations/{world.inbox}").text
+    assert "Resume" in support.get(f"/destinations/{world.inbox}").text
+
+
+def test_the_list_tells_waiting_dead_and_the_last_delivery(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    with app.app_context():
+        destinations.pause(world.inbox, COMMAND_LINE)
+    put(app, world.slug, comment())
+    move(app, world.inbox)
+    rows = admin.get("/destinations").text.split("<tr>")
+    inbox = next(row for row in rows if "Kept here, sent nowhere" in row)
+    hook = next(row for row in rows if ">Hook<" in row)
+    assert '"Waiting">1<' in inbox and "never" not in inbox
+    assert re.search(rf'href="/dead-letters\?destination={world.hook}">1<', hook)
+    assert "never" in hook
+
+
+def test_the_inbox_shows_what_it_keeps_as_inert_text(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    event = comment()
+    event["data"] |= {"content": '</pre><script>alert(1)</script><a hx-get="/audit">'}
+    put(app, world.slug, event)
+    move(app, world.inbox)
+    for headers in ({}, FRAGMENT):
+        page = admin.get(f"/destinations/{world.inbox}", headers=headers).text
+        assert "Kept messages" in page and "&lt;script&gt;alert(1)" in page
+        assert "<script>alert" not in page and '<a hx-get="/audit"' not in page
+    assert "Kept messages" not in admin.get(f"/destinations/{world.hook}").text
+
+
+def test_a_test_shows_the_masked_request_and_the_answer_with_and_without_a_script(
+    app: Flask, world: World, sink: Sink, visit: Callable[..., Visitor]
+) -> None:
+    support = visit("support")
+    for headers in ({}, FRAGMENT):
+        answer = support.post(
+            f"/destinations/{world.hook}/test", {"type": "order.created"}, headers=headers
+        )
+        assert answer.status_code == 200
+        assert "It did not arrive." in answer.text and "What came back (400)" in answer.text
+        assert "Bearer ••••" in answer.text and "very-secret-token-1" not in answer.text
+        assert "<script>alert(1)" not in answer.text
+    whole = support.post(f"/destinations/{world.hook}/test", {"type": "order.created"}).text
+    assert re.search(r'value="order.created" selected', whole)
+
+
+def test_a_destination_whose_name_is_another_ones_number_is_not_taken_for_it(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    with app.app_context():
+        other = destinations.create_destination("inbox", str(world.hook), {}, COMMAND_LINE)
+        low = destinations.find_destination(str(world.hook))
+        assert low.id == other.id  # on the command line a name comes first
+    assert "<h1" in (page := admin.get(f"/destinations/{world.hook}").text)
+    assert ">Hook</h1>" in page
+    admin.post(f"/destinations/{world.hook}/pause", {"reason": "this one"})
+    with app.app_context():
+        assert destinations.find_destination(world.hook).state == "paused"
+        assert destinations.find_destination(other.id).state == "active"

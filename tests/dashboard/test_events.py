@@ -1,0 +1,174 @@
+"""The log and one event's story: said in words, alive only as long as something moves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from relay.dashboard import events as pages
+from relay.models import Delivery, Event, db
+from relay.services import destinations
+from relay.services.audit import COMMAND_LINE
+from tests.dashboard.conftest import Visitor
+from tests.dashboard.world import World, make, move, put
+from tests.support.sink import Sink
+from tests.support.stack import comment
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+FRAGMENT = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def world(app: Flask, sink: Sink) -> Iterator[World]:
+    yield make(app, sink)
+    app.extensions["relay_ingest"].close()
+
+
+def own(kind: str, data: dict[str, Any]) -> dict[str, Any]:
+    return comment(event=kind, data=data)
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "words"),
+    [
+        ("comment.created", {"author": "", "content": "Hi\n\nthere"}, "Somebody: Hi there"),
+        (
+            "order.created",
+            {"number": 7, "total": "9.50", "currency": "EUR", "status": "paid"},
+            "Order 7, 9.50 EUR, paid",
+        ),
+        ("lead.created", {"form": {}, "fields": {"A": "x", "B": [1]}}, "Form: x"),
+        ("x.anything", {"a": {"b": 1}, "c": None, "d": "seen", "e": 3}, "seen, 3"),
+        ("user.registered", {}, ""),
+    ],
+)
+def test_the_log_says_what_an_event_is_about(
+    app: Flask, kind: str, data: dict[str, Any], words: str
+) -> None:
+    import json
+
+    event = Event(event_type=kind, payload=json.dumps({"data": data}))
+    assert pages.subject(event) == words
+    assert len(pages.short("y " * 300)) <= 120
+
+
+def test_the_log_renews_itself_on_its_first_page_only(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    first = admin.get("/events?type=comment.created", headers=FRAGMENT).text
+    assert 'hx-get="/events?type=comment.created"' in first and 'hx-trigger="every' in first
+    older = admin.get(f"/events?after={world.event + 1}", headers=FRAGMENT).text
+    assert "New comment" in older and "hx-trigger" not in older
+
+
+def test_of_a_span_and_a_first_day_the_later_one_counts(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).date()
+    assert "New comment</a>" in admin.get("/events?span=30d&since=2026-01-01").text
+    assert "Nothing matches" in admin.get(f"/events?span=1h&since={tomorrow}").text
+    page = admin.get("/events?type=order.*").text
+    assert "Nothing matches" in page and "Clear the filters" in page
+
+
+def test_the_story_names_the_site_the_key_and_every_attempt(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    page = admin.get(f"/events/{world.event}").text
+    for words in (
+        "203.0.113.7",
+        world.key_id,
+        "fingerprint",
+        "to 2 destinations",
+        "was taken",
+        "was refused for good",
+        "Relay does not try again by itself.",
+        "What came back (400)",
+        "Delivery id, as Hook sees it",
+    ):
+        assert words in page, words
+    assert "hx-trigger" not in admin.get(f"/events/{world.event}", headers=FRAGMENT).text
+
+
+def test_a_retry_says_when_and_which_one_it_is_and_looks_again_at_its_pace(
+    app: Flask, sink: Sink, world: World, admin: Visitor
+) -> None:
+    sink.answer(503, b"busy", path="/hook")
+    event = put(app, world.slug, comment())
+    waiting = admin.get(f"/events/{event}", headers=FRAGMENT).text
+    assert "Waiting to be routed" in waiting and 'hx-trigger="every 2s"' in waiting
+    move(app, world.inbox, world.hook)
+    near = admin.get(f"/events/{event}", headers=FRAGMENT).text
+    assert "(attempt 2 of 8)" in near and 'hx-trigger="every 2s"' in near
+    with app.app_context():
+        delivery = db.session.query(Delivery).filter_by(event_pk=event, state="pending").one()
+        delivery.due_at = datetime.now(UTC) + timedelta(hours=5)
+        db.session.commit()
+    far = admin.get(f"/events/{event}", headers=FRAGMENT).text
+    assert "in 4 h" in far and 'hx-trigger="every 15s"' in far
+    # what somebody opened to read stays open while the rest renews itself
+    assert re.search(r'<details id="sent-\d+" hx-preserve>', far)
+
+
+def test_a_paused_destination_is_named_as_the_cause_of_waiting(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    with app.app_context():
+        destinations.pause(world.inbox, COMMAND_LINE, "moving house")
+    event = put(app, world.slug, comment())
+    move(app, world.inbox)
+    page = admin.get(f"/events/{event}").text
+    assert "the destination is paused: moving house" in page
+
+
+def test_an_event_that_nobody_wants_leads_an_admin_to_a_destination(
+    app: Flask, world: World, visit: Callable[..., Visitor]
+) -> None:
+    with app.app_context():
+        for one in (world.inbox, world.hook):
+            destination = destinations.find_destination(one)
+            destination.subscriptions[0].event_types = ["order.created"]
+        db.session.commit()
+    event = put(app, world.slug, comment())
+    move(app)
+    admin, viewer = visit("admin"), visit("viewer")
+    assert 'href="/destinations/new">Add one</a>' in admin.get(f"/events/{event}").text
+    assert "Ask an admin to add one." in viewer.get(f"/events/{event}").text
+
+
+def test_an_event_whose_id_is_another_ones_number_is_not_taken_for_it(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    impostor = comment(event_id=str(world.event))
+    impostor["data"]["content"] = "I am another one"
+    put(app, world.slug, impostor)
+    assert "I am another one" not in admin.get(f"/events/{world.event}").text
+    assert admin.get("/events/9999999999999999999999").status_code == 404
+    assert admin.get("/events/²").status_code == 404
+
+
+def test_what_a_site_sent_is_shown_as_text_with_nothing_alive_in_it(
+    app: Flask, world: World, visit: Callable[..., Visitor]
+) -> None:
+    evil = '"><img src=x onerror=alert(1)><a hx-get="/audit" hx-trigger="load"></textarea>'
+    event = own("x.evil", {"<b>name</b>": evil, "deep": {"<i>k</i>": [evil, True, None]}})
+    number = put(app, world.slug, event)
+    move(app, world.inbox, world.hook)
+    viewer = visit("viewer")
+    for path in ("/events", f"/events/{number}", "/events?text=%3Cscript%3E", "/dead-letters"):
+        page = viewer.get(path).text
+        for tag in (
+            "<img src=x",
+            '<a hx-get="/audit"',
+            "<b>name",
+            "<i>k",
+            "<script>\n",
+            "</textarea>",
+        ):
+            assert tag not in page, (path, tag)
+    assert "Send it again" not in viewer.get(f"/events/{number}").text
