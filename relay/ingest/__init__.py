@@ -8,11 +8,11 @@ from flask import Flask
 
 from relay.extensions import db
 from relay.ingest.gateway import Gateway
-from relay.ingest.views import Door
+from relay.ingest.views import blueprint
 
 
 def init_app(app: Flask) -> None:
-    """Put the door in front of the application.  Its threads start with the first request, after any fork."""
+    """Register the endpoint.  Its threads start with the first request, after any fork."""
     with app.app_context():
         gateway = Gateway(
             app.extensions["relay_config"],
@@ -21,5 +21,5 @@ def init_app(app: Flask) -> None:
             app.extensions["relay_broker"],
         )
     app.extensions["relay_ingest"] = gateway
-    app.wsgi_app = Door(gateway, app.wsgi_app)  # type: ignore[method-assign]
+    app.register_blueprint(blueprint)
     atexit.register(gateway.close)

@@ -1,18 +1,14 @@
-"""The answers of the contract, plain WSGI: what never varies is built once."""
+"""The answers of the contract; what never varies is built once."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse
+from flask import Response
 
 HEADERS = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
-LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 RETRY_AFTER_S = 5
 
 
@@ -58,10 +54,8 @@ class Answer:
     body: bytes
     more: tuple[tuple[str, str], ...] = ()
 
-    def send(self, start_response: StartResponse) -> Iterable[bytes]:
-        headers = [*HEADERS, *self.more, ("Content-Length", str(len(self.body)))]
-        start_response(LINES[self.status], headers)
-        return [self.body]
+    def response(self) -> Response:
+        return Response(self.body, self.status, [*HEADERS, *self.more])
 
 
 def refusal(away: TurnedAway) -> Answer:

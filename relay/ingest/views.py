@@ -1,19 +1,17 @@
-"""``POST /webhooks/wp`` and ``/webhooks/wp/<source>``, answered before Flask's request cycle.
-
-A session, a CSRF check, a limiter and two contexts cost this path more than its own checks do, and
-it needs none of them.
-"""
+"""``POST /webhooks/wp`` and ``/webhooks/wp/<source>``: a lean blueprint, no session, no limiter."""
 
 from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from werkzeug.middleware.proxy_fix import ProxyFix
+from flask import Blueprint, Response, current_app, request
+from flask.blueprints import BlueprintSetupState
+from werkzeug.routing import Rule
 
 from relay.errors import Unavailable
+from relay.extensions import csrf, limiter
 from relay.ingest import answers, framing
 from relay.ingest.answers import Answer, TurnedAway
 from relay.ingest.gateway import Gateway
@@ -22,34 +20,24 @@ from relay.ingest.rejections import Refusal
 from relay.observability import metrics
 from relay.observability.logging import log
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse
-
-    WsgiApp = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
-
-PATH = "/webhooks/wp"
+blueprint = Blueprint("ingest", __name__)
+csrf.exempt(blueprint)
+limiter.exempt(blueprint)
+PATHS = ("/webhooks/wp", "/webhooks/wp/<source>")
 
 
-class Door:
-    """WSGI: takes what is for the way in, hands everything else to ``others``."""
+@blueprint.record
+def add_paths(state: BlueprintSetupState) -> None:
+    """Every method leads here, so that a wrong one gets the contract's answer too."""
+    for path in PATHS:
+        state.app.url_map.add(Rule(path, endpoint="ingest.take", methods=None))
+    state.app.view_functions["ingest.take"] = take
 
-    def __init__(self, gateway: Gateway, others: WsgiApp):
-        self.gateway, self.others = gateway, others
-        n = gateway.config.trusted_proxies
-        self.answer: WsgiApp = ProxyFix(self._answer, x_for=n, x_host=0) if n else self._answer
 
-    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        path: str = environ.get("PATH_INFO", "")
-        if path.startswith(PATH) and (rest := path[len(PATH) :])[:1] in ("", "/"):
-            slug = rest[1:]
-            if "/" not in slug:
-                environ["relay.slug"] = slug or None
-                return self.answer(environ, start_response)
-        return self.others(environ, start_response)
-
-    def _answer(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        body = receive_event(self.gateway, environ, environ["relay.slug"]).send(start_response)
-        return [] if environ["REQUEST_METHOD"] == "HEAD" else body
+def take(source: str | None = None) -> Response:
+    """Flask's side of it: the request's bytes in, the answer out."""
+    request.environ["relay.slug"] = source
+    return receive_event(current_app.extensions["relay_ingest"], request.environ, source).response()
 
 
 def receive_event(gateway: Gateway, environ: dict[str, Any], slug: str | None) -> Answer:
