@@ -1,11 +1,15 @@
-"""Refused requests, kept with their true reason and without their body, off the request's way."""
+"""Refused requests, kept with their true reason and without their body, off the request's way.
+
+Alike ones are counted in memory and written together now and then; while the database is away they
+wait there.  A flood from many addresses ends up in one row a source and reason.
+"""
 
 from __future__ import annotations
 
-import queue
 import threading
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import Connection, Engine, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,8 +17,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from relay.models import Rejection, db_now
 from relay.observability.logging import log
 
-QUEUED = 2_000
-GATHER_S = 0.3
+GATHER_S = 0.5
+MAX_ALIKE = 200  # different ones in memory; beyond that the address is left out
+ALIKE_FOR = timedelta(minutes=1)
+Alike = tuple[int | None, str, str]
 
 
 @dataclass(frozen=True)
@@ -28,96 +34,101 @@ class Refusal:
     address: str
     event_id: str | None
 
-    @property
-    def alike(self) -> tuple[int | None, str, str]:
-        return self.source_id, self.reason, self.address
+
+@dataclass
+class Tally:
+    newest: Refusal
+    count: int = 0
 
 
 class Rejections:
-    """Writes in the background; a full queue drops, so that a flood costs neither time nor room."""
+    """``keep`` costs a dictionary's step; a thread writes every ``GATHER_S`` seconds while there is any."""
 
     def __init__(self, engine: Engine):
         self.engine = engine
-        self.queue: queue.Queue[Refusal | None] = queue.Queue(QUEUED)
+        self.tallies: dict[Alike, Tally] = {}
         self.lock = threading.Lock()
+        self.any = threading.Event()
+        self.stopping = threading.Event()
         self.thread: threading.Thread | None = None
 
     def keep(self, refusal: Refusal) -> None:
         """Never waits, never raises."""
-        if self.thread is None:
-            with self.lock:
-                if self.thread is None:
-                    self.thread = threading.Thread(target=self._run, name="rejections", daemon=True)
-                    self.thread.start()
-        try:
-            self.queue.put_nowait(refusal)
-        except queue.Full:
-            log("rejection.dropped", reason=refusal.reason)
+        with self.lock:
+            self._count(refusal, 1)
+            if self.thread is None:
+                self.stopping.clear()
+                self.thread = threading.Thread(target=self._run, name="rejections", daemon=True)
+                self.thread.start()
+        self.any.set()
+
+    def _count(self, refusal: Refusal, count: int) -> None:
+        alike = (refusal.source_id, refusal.reason, refusal.address)
+        if alike not in self.tallies and len(self.tallies) >= MAX_ALIKE:
+            alike = (refusal.source_id, refusal.reason, "")
+        self.tallies.setdefault(alike, Tally(refusal)).newest = refusal
+        self.tallies[alike].count += count
 
     def close(self) -> None:
         """Write what waits, then end the thread."""
-        if self.thread is not None:
-            self.queue.put(None)
-            self.thread.join(5)
-            self.thread = None
+        with self.lock:
+            thread, self.thread = self.thread, None
+        if thread is not None:
+            self.stopping.set()
+            self.any.set()
+            thread.join(5)
 
     def _run(self) -> None:
-        pause = threading.Event()
-        last = False
-        while not last:
-            group = [self.queue.get()]
-            pause.wait(GATHER_S if group[0] is not None else 0)
-            while not self.queue.empty():
-                group.append(self.queue.get())
-            last = None in group
-            kept = [one for one in group if one is not None]
-            try:
-                if kept:
-                    with self.engine.begin() as connection:
-                        self._write(connection, kept)
-            except SQLAlchemyError as exc:
-                log("rejections.lost", count=len(kept), reason=type(exc).__name__)
+        while not self.stopping.is_set():
+            self.any.wait()
+            self.stopping.wait(GATHER_S)
+            self.any.clear()
+            if not self._flush():
+                self.any.set()  # once more after the next pause
 
-    def _write(self, connection: Connection, group: list[Refusal]) -> None:
-        counts: dict[tuple[int | None, str, str], list[Refusal]] = {}
-        for one in group:
-            counts.setdefault(one.alike, []).append(one)
-        now = connection.scalar(select(db_now()))
-        assert now is not None
-        for alike in counts.values():
-            newest = alike[-1]
-            known = connection.scalar(
-                select(Rejection.id)
-                .where(
-                    Rejection.source_id.is_(None)
-                    if newest.source_id is None
-                    else Rejection.source_id == newest.source_id,
-                    Rejection.reason == newest.reason,
-                    Rejection.address == newest.address,
-                    Rejection.last_at >= now - timedelta(minutes=1),
-                )
-                .order_by(Rejection.id.desc())
-                .limit(1)
+    def _flush(self) -> bool:
+        """Write all that is counted; what could not be written is counted again."""
+        with self.lock:
+            taken, self.tallies = self.tallies, {}
+        try:
+            if taken:
+                with self.engine.begin() as connection:
+                    write(connection, taken)
+        except SQLAlchemyError as exc:
+            log("rejections.wait", count=len(taken), reason=type(exc).__name__)
+            with self.lock:
+                newer, self.tallies = self.tallies, taken
+                for tally in newer.values():
+                    self._count(tally.newest, tally.count)
+            return False
+        return True
+
+
+def write(connection: Connection, tallies: dict[Alike, Tally]) -> None:
+    """One row each, or a higher count on the row of the last minute."""
+    now = connection.scalar(select(db_now()))
+    assert now is not None
+    for (source_id, reason, address), tally in tallies.items():
+        values: dict[str, Any] = {
+            "sentence": tally.newest.sentence,
+            "status": tally.newest.status,
+            "event_id": tally.newest.event_id,
+            "last_at": now,
+        }
+        known = connection.scalar(
+            select(Rejection.id)
+            .where(
+                Rejection.source_id.is_not_distinct_from(source_id),
+                Rejection.reason == reason,
+                Rejection.address == address,
+                Rejection.last_at >= now - ALIKE_FOR,
             )
-            values = {
-                "sentence": newest.sentence,
-                "status": newest.status,
-                "event_id": newest.event_id,
-                "last_at": now,
-            }
-            if known is not None:
-                connection.execute(
-                    update(Rejection)
-                    .where(Rejection.id == known)
-                    .values(**values, count=Rejection.count + len(alike))
-                )
-            else:
-                connection.execute(
-                    insert(Rejection).values(
-                        **values,
-                        source_id=newest.source_id,
-                        reason=newest.reason,
-                        address=newest.address,
-                        count=len(alike),
-                    )
-                )
+            .order_by(Rejection.id.desc())
+            .limit(1)
+        )
+        if known is not None:
+            counted = values | {"count": Rejection.count + tally.count}
+            connection.execute(update(Rejection).where(Rejection.id == known).values(counted))
+        else:
+            row = values | {"source_id": source_id, "reason": reason, "address": address}
+            connection.execute(insert(Rejection).values(**row, count=tally.count, first_at=now))

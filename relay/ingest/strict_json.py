@@ -9,6 +9,8 @@ from typing import Any
 
 MAX_DEPTH = 64
 LOW, HIGH = -(2**63), 2**63 - 1
+# A string, ended or not, is passed over in one step that never goes back.
+SIGNS = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|([\[{])|([\]}])', re.DOTALL)
 ESCAPED_ODDITY = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 
@@ -26,6 +28,8 @@ def loads(raw: bytes) -> Any:
         raise NotStrict(f"The body is not UTF-8 (byte {exc.start}).") from exc
     if raw.startswith(b"\xef\xbb\xbf"):
         raise NotStrict("The body begins with a byte order mark. Leave it out.")
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
+        check_depth(raw)
     try:
         value = DECODER.decode(text)
     except NotStrict:
@@ -36,9 +40,21 @@ def loads(raw: bytes) -> Any:
         ) from exc
     except (ValueError, RecursionError) as exc:
         raise NotStrict("The body is nested too deep or holds a number that is too long.") from exc
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH or ESCAPED_ODDITY.search(raw):
-        _walk(value)
+    if ESCAPED_ODDITY.search(raw):
+        check_texts(value)
     return value
+
+
+def check_depth(raw: bytes) -> None:
+    """Before the parser sees it: it recurses, and a server's threads have small stacks."""
+    depth = 0
+    for sign in SIGNS.finditer(raw):
+        if sign.lastindex == 1:
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise NotStrict(f"The body is nested deeper than {MAX_DEPTH} levels.")
+        elif sign.lastindex == 2:
+            depth -= 1
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -72,23 +88,18 @@ DECODER = json.JSONDecoder(
 )
 
 
-def _walk(value: Any) -> None:
-    """Depth, NUL and lone surrogates, without recursion."""
-    level, depth = [value], 0
-    while level:
-        depth += 1
-        following: list[Any] = []
-        for one in level:
-            if isinstance(one, str):
-                _check_text(one)
-            elif isinstance(one, dict):
-                following += one.keys()
-                following += one.values()
-            elif isinstance(one, list):
-                following += one
-        if depth > MAX_DEPTH and any(isinstance(one, dict | list) for one in level):
-            raise NotStrict(f"The body is nested deeper than {MAX_DEPTH} levels.")
-        level = following
+def check_texts(value: Any) -> None:
+    """NUL and lone surrogates, in keys and values at any depth."""
+    todo = [value]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, str):
+            _check_text(one)
+        elif isinstance(one, dict):
+            todo += one.keys()
+            todo += one.values()
+        elif isinstance(one, list):
+            todo += one
 
 
 def _check_text(text: str) -> None:
