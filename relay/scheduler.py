@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from relay import create_app
 from relay.delivery import sweep
 from relay.delivery.claim import DatabaseClock
+from relay.errors import SettingsError
 from relay.heartbeat import Heartbeat
 from relay.models import Lease, db, db_now
 from relay.observability.logging import log
@@ -93,7 +95,10 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    app = create_app()
+    try:
+        app = create_app()
+    except SettingsError as exc:
+        sys.exit(str(exc))
     Heartbeat(app, "scheduler").start()
     run(app, stop)
 

@@ -7,6 +7,7 @@ it and starts again what dies.  SIGTERM: no new connections, running requests ge
 
 from __future__ import annotations
 
+import logging
 import os
 import resource
 import select
@@ -73,6 +74,7 @@ def processes_for(config: Config) -> int:
 def serve(config: Config, listening: socket.socket, stop: Stop, parent: int) -> None:
     """Serve until asked to stop, or until the process ``parent`` is gone."""
     app = create_app(config)
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a short queue is no news
     with app.app_context():
         db.engine.dispose()
     server = create_server(

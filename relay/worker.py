@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import sys
 
 from relay import create_app
+from relay.errors import SettingsError
 from relay.heartbeat import Heartbeat
 
-app = create_app()
+try:
+    app = create_app()
+except SettingsError as exc:
+    sys.exit(str(exc))
 importlib.import_module("relay.actors")  # they bind to the broker that create_app has just set
 heartbeat = Heartbeat(app, "worker")
 heartbeat.start()

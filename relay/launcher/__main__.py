@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 import shutil
@@ -17,6 +18,8 @@ from cryptography.fernet import Fernet
 from flask import Flask
 from flask_migrate import upgrade
 from redis.exceptions import RedisError
+from sqlalchemy import make_url
+from sqlalchemy.exc import DBAPIError
 
 from config import Config
 from relay import create_app
@@ -28,19 +31,46 @@ from relay.models import db
 
 LARGEST_LOG = 10 * 1024 * 1024
 START_LIMIT_S = 30.0
+STOP_LIMIT_S = 10
+LOCK_LIMIT_S = 15.0  # longer than a launcher that was ended needs to end what it started
 
 
 def say(text: str) -> None:
     print(text, flush=True)
 
 
+def lock(data_dir: Path, stop: threading.Event) -> int:
+    """Hold the data directory for this launcher and all that it starts, which inherit the lock.
+
+    One that is just stopping is waited for.  Raises SettingsError where one runs.
+    """
+    handle = os.open(data_dir / "running.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    until = time.monotonic() + LOCK_LIMIT_S
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return handle
+        except BlockingIOError as exc:
+            if stop.is_set() or time.monotonic() > until:
+                raise SettingsError(
+                    f"Relay runs already with the data in {data_dir}. Stop that one, "
+                    "or set RELAY_DATA_DIR and PORT to others."
+                ) from exc
+            stop.wait(0.1)
+
+
 def keep_secrets(data_dir: Path) -> None:
     """Make what the embedded default needs, once, readable by this user alone."""
-    data_dir.mkdir(parents=True, exist_ok=True)
-    path = data_dir / "secrets.env"
-    if path.exists():
+    path, names = data_dir / "secrets.env", ("SECRET_KEY", "RELAY_ENCRYPTION_KEYS")
+    given = all(os.environ.get(name) or os.environ.get(f"{name}_FILE") for name in names)
+    if given or path.exists():
         return
-    made = f"SECRET_KEY={secrets.token_urlsafe(48)}\nRELAY_ENCRYPTION_KEYS={Fernet.generate_key().decode()}\n"
+    made = "".join(
+        f"{name}={value}\n"
+        for name, value in zip(
+            names, (secrets.token_urlsafe(48), Fernet.generate_key().decode()), strict=True
+        )
+    )
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(made)
@@ -59,13 +89,20 @@ def check_port(port: int) -> None:
             ) from exc
 
 
-def prepare() -> tuple[Config, Valkey | None]:
-    """Secrets, folders, broker.  Raises SettingsError."""
+def prepare(stop: threading.Event) -> tuple[Config, Valkey | None, int]:
+    """Folders, the lock on them, secrets, broker.  Raises SettingsError."""
     data_dir = Path(os.environ.get("RELAY_DATA_DIR") or "instance").absolute()
-    keep_secrets(data_dir)
-    os.environ["RELAY_DATA_DIR"] = str(data_dir)
     logs = data_dir / "logs"
-    logs.mkdir(exist_ok=True)
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        logs.mkdir(exist_ok=True)
+        held = lock(data_dir, stop)
+        keep_secrets(data_dir)
+    except OSError as exc:
+        raise SettingsError(
+            f"{data_dir} cannot be written ({exc.strerror}). Set RELAY_DATA_DIR to another folder."
+        ) from exc
+    os.environ["RELAY_DATA_DIR"] = str(data_dir)
     for log in logs.glob("*.log"):
         if log.stat().st_size > LARGEST_LOG:
             log.write_bytes(b"")
@@ -76,7 +113,17 @@ def prepare() -> tuple[Config, Valkey | None]:
         os.environ["REDIS_URL"] = valkey.url
     config = Config.from_env()
     check_port(config.port)
-    return config, valkey
+    return config, valkey, held
+
+
+def migrate(config: Config) -> None:
+    """Bring the database to the newest version.  Raises SettingsError where it does not answer."""
+    try:
+        upgrade()
+    except DBAPIError as exc:
+        where = make_url(config.database_url).render_as_string(hide_password=True)
+        reason = str(exc.orig).strip().splitlines()[0]
+        raise SettingsError(f"The database at {where} cannot be used: {reason}") from exc
 
 
 def wait_for_web(base: str, child: Child, stop: threading.Event) -> None:
@@ -109,26 +156,28 @@ def wait_for_worker(app: Flask, stop: threading.Event) -> None:
 
 def run(stop: threading.Event) -> None:
     """Start all, show the way, watch until ``stop``.  Raises SettingsError."""
-    config, valkey = prepare()
+    config, valkey, held = prepare(stop)
     base = config.public_url or f"http://127.0.0.1:{config.port}"
     children: list[Child] = []
     try:
         if valkey is not None:
-            valkey.start()
+            valkey.start(keep=(held,))
         app = create_app(config)
         with app.app_context():
-            upgrade()
+            migrate(config)
             link = demonstration.first_run_url(base, config.data_dir)
             empty = demonstration.is_empty()
             db.session.remove()
         logs = config.data_dir / "logs"
+        env = {**os.environ, "WORKER_SHUTDOWN_MS": str(STOP_LIMIT_S * 800)}
         children += [
-            Child(name, command, logs / f"{name}.log", dict(os.environ))
+            Child(name, command, logs / f"{name}.log", env, (held,))
             for name, command in read_procfile().items()
         ]
-        for child in children:
-            child.start()
+        children[0].start()  # the others would only slow down what a person waits for
         wait_for_web(f"http://127.0.0.1:{config.port}", children[0], stop)
+        for child in children[1:]:
+            child.start()
         say(f"Relay runs at {base}  (logs in {logs})")
         if empty and not stop.is_set():
             wait_for_worker(app, stop)
@@ -140,8 +189,9 @@ def run(stop: threading.Event) -> None:
         while not stop.wait(0.3):
             for child in children:
                 child.watch(say)
-            if valkey is not None:
-                valkey.start()
+            if valkey is not None and not valkey.runs():
+                say("The broker stopped; starting it again. Nothing is lost.")
+                valkey.start(keep=(held,))
     finally:
         finish(children, valkey)
 
@@ -149,7 +199,7 @@ def run(stop: threading.Event) -> None:
 def finish(children: list[Child], valkey: Valkey | None) -> None:
     """Stop all; what a child left in its group is ended too."""
     running = [child.process for child in children if child.process is not None]
-    end(running, patience_s=10)
+    end(running, STOP_LIMIT_S)
     for process in running:
         kill(process)
     if valkey is not None:

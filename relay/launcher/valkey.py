@@ -70,7 +70,7 @@ class Valkey:
 
         Raises SettingsError where it does not come up.
         """
-        if self.process is not None and self.process.poll() is None:
+        if self.runs():
             return
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         options = {
@@ -93,6 +93,10 @@ class Valkey:
                 self.stop()
                 raise SettingsError(f"The embedded Valkey did not start. {self.log} says why.")
             time.sleep(0.01)
+
+    def runs(self) -> bool:
+        """Whether the process that ``start`` made is there."""
+        return self.process is not None and self.process.poll() is None
 
     def answers(self) -> bool:
         """Whether a PING gets its PONG."""

@@ -1,0 +1,123 @@
+"""Every wrong setting stops the start with one line that names it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from config import Config
+from relay.errors import SettingsError
+from relay.launcher.processes import ROOT
+from tests.support.env import ENCRYPTION_KEY, SECRET_KEY, foreign
+
+GOOD = {"SECRET_KEY": SECRET_KEY, "RELAY_ENCRYPTION_KEYS": ENCRYPTION_KEY}
+WRONG = [
+    ("DATABASE_URL", "mysql://h/db"),
+    ("DATABASE_URL", "relay.db"),
+    ("REDIS_URL", "http://h"),
+    ("SECRET_KEY", ""),
+    ("SECRET_KEY", "short"),
+    ("SECRET_KEY", "replace_me"),
+    ("RELAY_ENCRYPTION_KEYS", ""),
+    ("RELAY_ENCRYPTION_KEYS", "not-a-key"),
+    ("RELAY_ENCRYPTION_KEYS", f"{ENCRYPTION_KEY},short"),
+    ("PORT", "http"),
+    ("PORT", "0"),
+    ("PORT", "65536"),
+    ("PORT", "٨٠"),
+    ("RELAY_PUBLIC_URL", "relay.example.com"),
+    ("RELAY_PUBLIC_URL", "ftp://relay.example.com"),
+    ("RELAY_TRUSTED_PROXIES", "-1"),
+    ("RELAY_TRUSTED_PROXIES", "one"),
+    ("RELAY_ALLOWED_PRIVATE_NETWORKS", "10.0.0.1/8"),
+    ("RELAY_ALLOWED_PRIVATE_NETWORKS", "intranet"),
+    ("RELAY_MAX_BODY_BYTES", "1"),
+    ("RELAY_MAX_BODY_BYTES", "1e6"),
+    ("RELAY_SIGNATURE_WINDOW_S", "0"),
+    ("RELAY_RETENTION_DAYS", "0"),
+    ("RELAY_SHARED_SECRET", "replace_me"),
+    ("RELAY_SHARED_SECRET", "short"),
+    ("RELAY_NO_SUCH_THING", "1"),
+    ("RELAY_RETENTION_DAYS_FILE", "/x"),
+    ("SECRET_KEY_FILE", "/no/such/file"),
+    ("RELAY_METRICS_TOKEN_FILE", "/no/such/file"),
+]
+
+
+def read(tmp_path: Path, **changes: str) -> Config:
+    return Config.from_env({**GOOD, "RELAY_DATA_DIR": str(tmp_path), **changes})
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
+def test_a_wrong_setting_is_named_in_one_line(tmp_path: Path, name: str, value: str) -> None:
+    env = {**GOOD, "RELAY_DATA_DIR": str(tmp_path), name: value}
+    if name == "SECRET_KEY_FILE":
+        del env["SECRET_KEY"]
+    with pytest.raises(SettingsError) as caught:
+        Config.from_env(env)
+    assert name in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_secret_never_shows_in_a_message_or_a_repr(tmp_path: Path) -> None:
+    hidden = "postgresql://relay:hidden-password@db/relay"
+    config = read(tmp_path, DATABASE_URL=hidden, RELAY_SHARED_SECRET="s" * 40)
+    for secret in (SECRET_KEY, ENCRYPTION_KEY, "hidden-password", "s" * 40):
+        assert secret not in repr(config)
+    with pytest.raises(SettingsError) as caught:
+        read(tmp_path, RELAY_ENCRYPTION_KEYS="hidden-key")
+    assert "hidden-key" not in str(caught.value)
+
+
+def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text(f"{SECRET_KEY}\n")
+    env = {**GOOD, "RELAY_DATA_DIR": str(tmp_path), "SECRET_KEY_FILE": str(path)}
+    with pytest.raises(SettingsError, match="Both SECRET_KEY and SECRET_KEY_FILE"):
+        Config.from_env(env)
+    del env["SECRET_KEY"]
+    assert Config.from_env(env).secret_key == SECRET_KEY
+    path.write_text(" \n")
+    with pytest.raises(SettingsError, match="SECRET_KEY_FILE"):
+        Config.from_env(env)
+
+
+def test_what_is_not_set_has_the_documented_default(tmp_path: Path) -> None:
+    config = read(tmp_path)
+    assert config.database_url == f"sqlite:///{tmp_path / 'relay.db'}"
+    assert config.redis_url == f"unix://{tmp_path / 'valkey.sock'}"
+    assert (config.port, config.max_body_bytes, config.signature_window_s) == (8000, 262144, 300)
+    assert (config.trusted_proxies, config.retention_days) == (0, 30)
+    assert config.allowed_private_networks == ()
+
+
+def test_kept_secrets_serve_where_none_are_given(tmp_path: Path) -> None:
+    lines = [f"{name}={value}" for name, value in GOOD.items()]
+    (tmp_path / "secrets.env").write_text("# kept\n" + "\n".join(lines) + "\n")
+    config = Config.from_env({"RELAY_DATA_DIR": str(tmp_path)})
+    assert (config.secret_key, config.encryption_keys) == (SECRET_KEY, (ENCRYPTION_KEY,))
+
+
+def test_an_address_of_postgresql_may_be_spelled_either_way(tmp_path: Path) -> None:
+    for scheme in ("postgres", "postgresql", "postgresql+psycopg"):
+        config = read(tmp_path, DATABASE_URL=f"{scheme}://u@h:5433/db?sslmode=require")
+        assert config.database_url == "postgresql+psycopg://u@h:5433/db?sslmode=require"
+
+
+@pytest.mark.parametrize("process", ["relay.server", "relay.scheduler"])
+def test_a_process_without_its_secrets_says_so_and_ends(tmp_path: Path, process: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", process],
+        cwd=ROOT,
+        env={**foreign(dict(os.environ)), "RELAY_DATA_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "SECRET_KEY is not set" in done.stderr
+    assert "Traceback" not in done.stderr
