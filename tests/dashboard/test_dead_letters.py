@@ -71,6 +71,17 @@ def test_a_row_follows_its_replay_until_it_is_settled(
     assert "Delivered" in settled and "hx-trigger" not in settled and "Send again" not in settled
 
 
+def test_a_replay_that_dies_again_leads_to_its_story(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    admin.post(f"/dead-letters/{world.letter}/replay", headers=FRAGMENT)
+    move(app, world.hook)
+    row = admin.get(f"/dead-letters/{world.letter}", headers=FRAGMENT).text
+    assert f'href="/events/{world.event}">It did not help: see why</a>' in row
+    assert "hx-trigger" not in row
+    assert "Attempt 2" in admin.get(f"/events/{world.event}").text
+
+
 def test_a_discarded_row_is_settled_at_once_and_says_so_in_the_story(
     app: Flask, world: World, admin: Visitor
 ) -> None:
