@@ -50,7 +50,7 @@ def fetch() -> None:
     folder = str(Path(words[0]).parent)
     path = os.pathsep.join([folder, os.environ.get("PATH", os.defpath)])
     subprocess.run(
-        [*words, "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"],
+        [*words, "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--silent"],
         cwd=ROOT,
         env={**os.environ, "PATH": path},
         stdin=subprocess.DEVNULL,
