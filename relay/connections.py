@@ -49,7 +49,16 @@ class Connection(HTTPChannel):
         return bool(self.lingers_until or super().readable())
 
     def writable(self) -> bool:
-        return not self.lingers_until and bool(super().writable())
+        """Not while a thread answers here: it sends by itself, and wakes us for what is left.
+
+        Asked to write for it, the main thread would turn round and round without getting its lock,
+        and take the interpreter from all who have something to do.
+        """
+        ends = self.will_close or self.close_when_flushed
+        waits = self.total_outbufs_len > self.adj.outbuf_high_watermark
+        if self.lingers_until or (self.requests and not ends and not waits):
+            return False
+        return bool(super().writable())
 
     def handle_read(self) -> None:
         if self.lingers_until:

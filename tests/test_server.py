@@ -238,3 +238,31 @@ def test_it_listens_where_host_says(database_url: str, tmp_path: Path) -> None:
 def reaches(host: str, port: int) -> bool:
     with socket.socket(socket.AF_INET6) as one:
         return one.connect_ex((host, port)) == 0
+
+
+def cpu_s(pid: int) -> float:
+    """Seconds of processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@SQLITE
+def test_many_at_once_cost_no_more_than_one_after_the_other(web: Stack) -> None:
+    """Threads that wait for the same commit answer together, and nothing turns idly meanwhile."""
+    source = web.make_source()
+    process = web.processes["web"].process
+    assert process is not None
+
+    def spent(connections: int) -> float:
+        before = cpu_s(process.pid)
+        with ThreadPoolExecutor(connections) as pool:
+            answers = list(pool.map(lambda _: post(), range(320)))
+        assert set(answers) == {202}
+        return cpu_s(process.pid) - before
+
+    def post() -> int:
+        return web.send(comment(), source.secret).status_code
+
+    post()
+    alone, together = spent(1), spent(32)
+    assert together < alone * 1.5 + 0.1
