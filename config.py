@@ -168,11 +168,6 @@ class Config:
             shared_secret=check_secret("RELAY_SHARED_SECRET", shared) if shared else None,
         )
 
-    @property
-    def embedded_broker(self) -> bool:
-        """Whether the broker is the Valkey that ``make run`` starts in the data directory."""
-        return self.redis_url == f"unix://{self.data_dir / 'valkey.sock'}"
-
 
 def check_public_url(text: str) -> str:
     parts = urlsplit(text)

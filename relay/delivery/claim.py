@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import ColumnElement, Connection, and_, select, update
 
 from relay.lifecycle import Claimed, Life, State, step
 from relay.models import Delivery, Event, Source, db_now
@@ -53,18 +53,18 @@ class Claim:
         return now + timedelta(seconds=CALL_S + 10) < self.life.lease_until
 
 
-def claim(connection: Connection, destination_id: int, limit: int) -> list[Claim]:
+def is_due() -> ColumnElement[bool]:
+    """Whether a delivery waits for nothing but its turn."""
+    return and_(Delivery.state == State.PENDING.value, Delivery.due_at <= db_now())
+
+
+def claim(connection: Connection, destination_id: int, limit: int, now: datetime) -> list[Claim]:
     """Claim up to ``limit`` due deliveries in one UPDATE, oldest due first.  The caller commits."""
-    clock = DatabaseClock(connection)
     token = uuid.uuid4().hex
-    lease = step(Life(due_at=clock.read), Claimed(token, LEASE_S), clock.read).life
+    lease = step(Life(due_at=now), Claimed(token, LEASE_S), now).life
     due = (
         select(Delivery.id)
-        .where(
-            Delivery.destination_id == destination_id,
-            Delivery.state == State.PENDING.value,
-            Delivery.due_at <= db_now(),
-        )
+        .where(Delivery.destination_id == destination_id, is_due())
         .order_by(Delivery.due_at, Delivery.id)
         .limit(limit)
         .with_for_update(skip_locked=True)

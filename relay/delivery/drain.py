@@ -20,11 +20,11 @@ from relay import broker
 from relay.database import READ_ONLY
 from relay.delivery import compose, gate
 from relay.delivery.call import Called, call
-from relay.delivery.claim import Claim, DatabaseClock, claim
+from relay.delivery.claim import Claim, DatabaseClock, claim, is_due
 from relay.delivery.record import OUTCOMES, Result, jitter, write
 from relay.errors import RelayError, Undeliverable
-from relay.lifecycle import Accepted, Held, Refused, Signal, State, step
-from relay.models import Delivery, Destination, db, db_now
+from relay.lifecycle import Accepted, Held, Refused, Signal, step
+from relay.models import Delivery, Destination, db
 from relay.observability import metrics
 from relay.observability.logging import log
 
@@ -38,31 +38,26 @@ def run(destination_id: int) -> int:
     """Drain one destination until nothing is due or the time is up.  -> deliveries that came to a result."""
     drain = Drain(destination_id)
     with db.engine.begin() as connection:
-        if not gate.take(connection, destination_id, drain.token):
+        now = DatabaseClock(connection).read
+        if not gate.take(connection, destination_id, drain.token, now):
             return 0
     try:
         return drain.work()
     finally:
         with db.engine.begin() as connection:
             gate.give_back(connection, destination_id, drain.token)
-        if not current_app.extensions["relay_stopping"].is_set() and is_due(destination_id):
+        if not drain.stopping.is_set() and has_work(destination_id):
             broker.nudge("drain_destination", destination_id)
 
 
-def is_due(destination_id: int) -> bool:
+def has_work(destination_id: int) -> bool:
     """Whether this destination may be called and something waits for it."""
     with db.engine.connect().execution_options(**READ_ONLY) as connection:
         return bool(
             connection.scalar(
                 select(Delivery.id)
                 .join(Destination)
-                .where(
-                    Delivery.destination_id == destination_id,
-                    Delivery.state == State.PENDING.value,
-                    Delivery.due_at <= db_now(),
-                    Destination.state == "active",
-                    Destination.held_until.is_(None) | (Destination.held_until <= db_now()),
-                )
+                .where(Delivery.destination_id == destination_id, is_due(), gate.is_open())
                 .limit(1)
             )
         )
@@ -119,10 +114,11 @@ class Drain:
             ).one_or_none()
             if destination is None:
                 return None
-            self.hold = self.hold or gate.admit(destination, self.clock.now())
-            if self.may_start() and gate.take(connection, self.destination_id, self.token):
+            now = self.clock.read
+            self.hold = self.hold or gate.admit(destination, now)
+            if self.may_start() and gate.take(connection, self.destination_id, self.token, now):
                 self.renewed = time.monotonic()
-                self.ready.extend(claim(connection, self.destination_id, BATCH))
+                self.ready.extend(claim(connection, self.destination_id, BATCH, now))
         return destination
 
     def start(self, senders: ThreadPoolExecutor, limit: int, kind: Any, config: Any) -> None:
@@ -167,7 +163,7 @@ class Drain:
         if now - self.renewed > RENEW_AFTER_S:
             self.renewed = now
             with db.engine.begin() as connection:
-                gate.take(connection, self.destination_id, self.token)
+                gate.take(connection, self.destination_id, self.token, self.clock.now())
         if not self.results or not (
             force or len(self.results) >= BATCH // 2 or now - self.flushed > FLUSH_AFTER_S
         ):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, or_, update
 
 from relay.lifecycle import DEFAULT_POLICY, Failed, Held, Refused, Signal
 from relay.models import AuditEntry, Destination, db_now
@@ -13,7 +13,15 @@ from relay.models import AuditEntry, Destination, db_now
 DRAIN_LEASE_S = 20.0
 
 
-def take(connection: Connection, destination_id: int, token: str) -> bool:
+def is_open() -> ColumnElement[bool]:
+    """``admit`` as SQL: neither paused nor held."""
+    return and_(
+        Destination.state == "active",
+        or_(Destination.held_until.is_(None), Destination.held_until <= db_now()),
+    )
+
+
+def take(connection: Connection, destination_id: int, token: str, now: datetime) -> bool:
     """Become the one drain of a destination, or stay it.  False where another one works."""
     taken = connection.execute(
         update(Destination)
@@ -25,7 +33,7 @@ def take(connection: Connection, destination_id: int, token: str) -> bool:
                 Destination.drain_until < db_now(),
             ),
         )
-        .values(drain_token=token, drain_until=_in(connection, DRAIN_LEASE_S))
+        .values(drain_token=token, drain_until=now + timedelta(seconds=DRAIN_LEASE_S))
     )
     return bool(taken.rowcount)
 
@@ -37,12 +45,6 @@ def give_back(connection: Connection, destination_id: int, token: str) -> None:
         .where(Destination.id == destination_id, Destination.drain_token == token)
         .values(drain_token=None, drain_until=None)
     )
-
-
-def _in(connection: Connection, seconds: float) -> datetime:
-    now: datetime | None = connection.scalar(select(db_now()))
-    assert now is not None
-    return now + timedelta(seconds=seconds)
 
 
 def admit(destination: Any, now: datetime) -> Held | None:

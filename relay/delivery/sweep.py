@@ -8,7 +8,8 @@ from sqlalchemy import select
 
 from relay import broker
 from relay.database import READ_ONLY
-from relay.delivery.claim import DatabaseClock
+from relay.delivery import gate
+from relay.delivery.claim import DatabaseClock, is_due
 from relay.delivery.record import OUTCOMES, Result, jitter, life_of, sentence_of, write
 from relay.lifecycle import LeaseExpired, State, step
 from relay.models import Delivery, Destination, Event, db, db_now
@@ -66,15 +67,10 @@ def wake() -> int:
         unrouted = connection.scalar(select(Event.id).where(Event.routed_at.is_(None)).limit(1))
         destinations = connection.scalars(
             select(Destination.id).where(
-                Destination.state == "active",
-                Destination.held_until.is_(None) | (Destination.held_until <= db_now()),
+                gate.is_open(),
                 Destination.drain_token.is_(None) | (Destination.drain_until < db_now()),
                 select(Delivery.id)
-                .where(
-                    Delivery.destination_id == Destination.id,
-                    Delivery.state == State.PENDING.value,
-                    Delivery.due_at <= db_now(),
-                )
+                .where(Delivery.destination_id == Destination.id, is_due())
                 .exists(),
             )
         ).all()

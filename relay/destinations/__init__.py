@@ -7,11 +7,11 @@ import pkgutil
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from marshmallow import ValidationError, fields, missing
+from marshmallow import ValidationError, fields
 
 from relay.destinations import kinds
 from relay.destinations.addresses import Network, check_url
-from relay.destinations.base import Kind
+from relay.destinations.base import Kind, is_reference
 from relay.errors import Invalid, Undeliverable
 
 
@@ -67,10 +67,6 @@ def load_config(
     return {name: value for name, value in loaded.items() if name not in hidden}, secrets
 
 
-def is_reference(value: str) -> bool:
-    return value.startswith(("env:", "file:", "vault:"))
-
-
 def is_secret(field: fields.Field) -> bool:  # type: ignore[type-arg]
     return bool(field.metadata.get("secret"))
 
@@ -79,22 +75,3 @@ def _sentences(why: Any) -> list[str]:
     if isinstance(why, dict):
         return [line for one in why.values() for line in _sentences(one)]
     return [str(line) for line in why]
-
-
-def describe(kind: Kind) -> list[dict[str, Any]]:
-    """What a form needs to draw each field, in the schema's order."""
-    return [
-        {
-            "name": name,
-            "label": field.metadata.get("label", name.replace("_", " ").capitalize()),
-            "help": field.metadata.get("help", ""),
-            "placeholder": field.metadata.get("placeholder", ""),
-            "required": field.required,
-            "secret": is_secret(field),
-            "widget": field.metadata.get("widget", "text"),
-            "choices": field.metadata.get("choices", []),
-            "default": "" if field.load_default is missing else field.load_default,
-            "shown_if": field.metadata.get("shown_if", {}),
-        }
-        for name, field in kind.schema.fields.items()
-    ]

@@ -53,7 +53,20 @@ class OutboundRequest:
     secrets: tuple[str, ...] = ()
 
 
-__all__ = ["ConfigSchema", "Kind", "Message", "OutboundRequest", "Reply", "classify"]
+__all__ = [
+    "ConfigSchema",
+    "Kind",
+    "Message",
+    "OutboundRequest",
+    "Reply",
+    "classify",
+    "is_reference",
+]
+
+
+def is_reference(value: str) -> bool:
+    """Whether a secret is only named here and looked up when it is sent (see ``relay.secrets``)."""
+    return value.startswith(("env:", "file:", "vault:"))
 
 
 class ConfigSchema(Schema):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from flask import current_app
@@ -13,11 +12,10 @@ from sqlalchemy.orm import selectinload
 
 from config import Config, Network
 from relay import broker, secrets
-from relay.delivery import trial
+from relay.delivery.trial import Outcome, send_sample
 from relay.destinations import KINDS, load_config
-from relay.destinations.base import Kind, Reply
+from relay.destinations.base import Kind
 from relay.errors import Invalid, NotFound, Refusal
-from relay.lifecycle import Signal
 from relay.mapping.templates import check_template
 from relay.models import Destination, Source, Subscription, db
 from relay.services.audit import By, record
@@ -207,29 +205,9 @@ def resume(id_or_name: int | str, by: By) -> Destination:
     return destination
 
 
-@dataclass(frozen=True)
-class TestResult:
-    """``request`` and ``response`` are masked; ``sentence`` says how it went."""
-
-    ok: bool
-    sentence: str
-    request: dict[str, Any]
-    response: dict[str, Any]
-    reply: Reply
-    signal: Signal
-
-
-def send_test(id_or_name: int | str, by: By, event_type: str = "comment.created") -> TestResult:
+def send_test(id_or_name: int | str, by: By, event_type: str = "comment.created") -> Outcome:
     """Send one sample marked as a test, now, and show the answer.  Raises NotFound, Undeliverable."""
     destination = find_destination(id_or_name)
     record(by, "destination.test", destination.name, event_type=event_type)
     db.session.commit()
-    outcome = trial.send_sample(destination, event_type)
-    return TestResult(
-        outcome.ok,
-        outcome.sentence,
-        outcome.request,
-        outcome.response,
-        outcome.reply,
-        outcome.signal,
-    )
+    return send_sample(destination, event_type)

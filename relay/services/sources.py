@@ -32,6 +32,14 @@ def _free_slug(wanted: str) -> str:
     return next(f"{wanted}-{n}" for n in range(2, 10_000) if f"{wanted}-{n}" not in taken)
 
 
+def _check_name(name: str) -> str:
+    """Raises Invalid."""
+    name = " ".join(name.split())
+    if not 1 <= len(name) <= 120:
+        raise Invalid({"name": ["Give the site a name of 1 to 120 signs."]})
+    return name
+
+
 def check_site_url(url: str) -> str:
     """The site's address without a trailing slash.  Raises Invalid."""
     url = url.strip().rstrip("/")
@@ -54,10 +62,11 @@ def create_source(
 
     Raises Invalid with the reasons per field.
     """
-    name = " ".join(name.split())
     reasons: dict[str, list[str]] = {}
-    if not 1 <= len(name) <= 120:
-        reasons["name"] = ["Give the site a name of 1 to 120 signs."]
+    try:
+        name = _check_name(name)
+    except Invalid as exc:
+        reasons |= exc.reasons
     try:
         url = check_site_url(url)
     except Invalid as exc:
@@ -106,9 +115,7 @@ def list_sources(limit: int = 100, after: int | None = None) -> Page[Source]:
 def update_source(slug: str, name: str, url: str, per_minute: int, by: By) -> Source:
     """Raises NotFound, Invalid."""
     source = find_source(slug)
-    name = " ".join(name.split())
-    if not 1 <= len(name) <= 120:
-        raise Invalid({"name": ["Give the site a name of 1 to 120 signs."]})
+    name = _check_name(name)
     if not 0 <= per_minute <= 1_000_000:
         raise Invalid({"per_minute": ["Enter a number from 0 (no limit) to 1,000,000."]})
     source.name, source.url, source.per_minute = name, check_site_url(url), per_minute

@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 import pytest
 
-from relay.destinations import KINDS, describe, load_config
+from relay.dashboard.forms import fields_of
+from relay.destinations import KINDS, load_config
 from relay.destinations.base import Kind, OutboundRequest, Reply
 from relay.destinations.masking import mask_request, mask_text
 from relay.destinations.reply import classify, retry_after_s
@@ -35,11 +36,11 @@ def request_of(kind: Kind, **changes: Any) -> OutboundRequest:
 
 @EVERY
 def test_the_form_is_drawn_from_the_schema(kind: Kind) -> None:
-    for field in describe(kind):
-        assert field["label"]
-        assert field["widget"] in ("text", "url", "textarea", "select", "password")
-        if field["widget"] == "select":
-            assert field["choices"]
+    for field in fields_of(kind.schema):
+        assert field.label
+        assert field.widget in ("text", "url", "textarea", "select", "password")
+        if field.widget == "select":
+            assert field.choices
     assert kind.name and kind.tagline.endswith(".") and kind.icon
 
 

@@ -21,6 +21,7 @@ from relay.destinations.base import (
     OutboundRequest,
     Reply,
     classify,
+    is_reference,
 )
 from relay.destinations.wire import headers_of
 from relay.errors import Undeliverable
@@ -92,7 +93,7 @@ class SlackSchema(ConfigSchema):
 
     @validates("webhook_url")
     def check_url(self, value: str, **_: Any) -> None:
-        if value.startswith(("env:", "file:", "vault:")):
+        if is_reference(value):
             return
         if not urlsplit(value).path.startswith("/services/"):
             raise ValidationError(

@@ -18,7 +18,13 @@ from urllib.parse import parse_qsl, urlsplit
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
-from relay.destinations.base import ConfigSchema, Kind, Message, OutboundRequest
+from relay.destinations.base import (
+    ConfigSchema,
+    Kind,
+    Message,
+    OutboundRequest,
+    is_reference,
+)
 from relay.destinations.wire import body_of, headers_of
 from relay.errors import Undeliverable
 
@@ -113,7 +119,7 @@ class WebhookSchema(ConfigSchema):
         value = data.get(name, "")
         if not value:
             raise ValidationError("This is needed for the way you chose above.", name)
-        if value.startswith(("env:", "file:", "vault:")):
+        if is_reference(value):
             return
         checks: dict[str, tuple[Callable[[str], Any], str]] = {
             "signing_secret": (
