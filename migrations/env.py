@@ -25,6 +25,9 @@ def render_item(kind, item, autogen_context):
 
 def run() -> None:
     with db.engine.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            # a changed table is built anew; with its keys on, dropping the old one would be refused
+            connection.connection.execute("PRAGMA foreign_keys = OFF")
         context.configure(
             connection=connection,
             target_metadata=db.metadata,
@@ -36,6 +39,11 @@ def run() -> None:
                 # two processes that start at once take turns
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7261539)")
             context.run_migrations()
+            if connection.dialect.name == "sqlite":
+                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+                assert not broken, f"The migration left rows that point nowhere: {broken[:5]}"
+        if connection.dialect.name == "sqlite":
+            connection.connection.execute("PRAGMA foreign_keys = ON")
 
 
 run()

@@ -2,10 +2,11 @@
 
 from relay.models.audit import AuditEntry
 from relay.models.base import db, db_now
-from relay.models.delivery import Attempt, DeadLetter, Delivery, Replay
-from relay.models.destination import Destination, Subscription
+from relay.models.delivery import Attempt, DeadLetter, Delivery
+from relay.models.destination import Destination, DestinationVersion, Subscription
 from relay.models.event import Event
 from relay.models.lease import Lease
+from relay.models.replay import Replay
 from relay.models.source import AllowedNetwork, Rejection, Revision, SigningKey, Source
 from relay.models.user import ROLES, OneTimeLink, User
 
@@ -17,6 +18,7 @@ __all__ = [
     "DeadLetter",
     "Delivery",
     "Destination",
+    "DestinationVersion",
     "Event",
     "Lease",
     "OneTimeLink",

@@ -11,6 +11,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    SmallInteger,
     String,
     Text,
     UniqueConstraint,
@@ -24,7 +25,12 @@ from relay.models.event import Event
 
 
 class Delivery(Base):
-    """``key`` names it to the outside, the same on every attempt and replay.  See ``lifecycle``."""
+    """``key`` names it to the outside, the same on every attempt and replay.  See ``lifecycle``.
+
+    ``priority`` 0 is live, 1 a replay, which steps back.  ``version`` is the destination's version
+    of the last attempt, ``pinned_version`` the one a person chose for a replay.  ``replay_id`` is the
+    last replay that took it, ``revived_from`` its state before that.
+    """
 
     __tablename__ = "delivery"
 
@@ -40,6 +46,11 @@ class Delivery(Base):
     attempts: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     tries: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     starts: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    priority: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0")
+    version: Mapped[int | None] = mapped_column(Integer)
+    pinned_version: Mapped[int | None] = mapped_column(Integer)
+    replay_id: Mapped[int | None] = mapped_column(ForeignKey("replay.id"))
+    revived_from: Mapped[str | None] = mapped_column(String(16))
     last_status: Mapped[int | None] = mapped_column(Integer)
     last_error: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
@@ -63,6 +74,7 @@ class Delivery(Base):
         Index(
             "ix_delivery_due",
             "destination_id",
+            "priority",
             "due_at",
             postgresql_where=text("state = 'pending'"),
             sqlite_where=text("state = 'pending'"),
@@ -74,6 +86,13 @@ class Delivery(Base):
             sqlite_where=text("state = 'in_flight'"),
         ),
         Index("ix_delivery_state_id", "state", "id"),
+        Index(
+            "ix_delivery_replay_id_state",
+            "replay_id",
+            "state",
+            postgresql_where=text("replay_id IS NOT NULL"),
+            sqlite_where=text("replay_id IS NOT NULL"),
+        ),
         Index("ix_delivery_destination_id_id", "destination_id", "id"),
     )
 
@@ -97,12 +116,18 @@ class Attempt(Base):
     response: Mapped[dict[str, Any]] = mapped_column(Json)
 
     __table_args__ = (
-        CheckConstraint("outcome IN ('accepted', 'failed', 'refused', 'lost')", name="outcome"),
+        CheckConstraint(
+            "outcome IN ('accepted', 'failed', 'refused', 'held', 'lost')", name="outcome"
+        ),
     )
 
 
 class DeadLetter(Base):
-    """A delivery that will never succeed by itself, until a person replays or discards it."""
+    """A delivery that will never succeed by itself, until a person replays or discards it.
+
+    Its cause is the destination, the ``code`` and the ``field`` that the destination named, if any.
+    ``owner`` is the e-mail address of who looks after it.  ``resolution`` says how it ended.
+    """
 
     __tablename__ = "dead_letter"
 
@@ -110,8 +135,13 @@ class DeadLetter(Base):
     delivery_id: Mapped[int] = mapped_column(ForeignKey("delivery.id"))
     destination_id: Mapped[int] = mapped_column(ForeignKey("destination.id"))
     code: Mapped[str] = mapped_column(String(40))
+    field: Mapped[str] = mapped_column(String(120), default="", server_default="")
     sentence: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(String(16), default="open", server_default="open")
+    owner: Mapped[str | None] = mapped_column(String(254))
+    note: Mapped[str] = mapped_column(Text, default="", server_default="")
+    resolution: Mapped[str | None] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(Text, default="", server_default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
     resolved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
@@ -120,6 +150,11 @@ class DeadLetter(Base):
 
     __table_args__ = (
         CheckConstraint("state IN ('open', 'acknowledged', 'resolved')", name="state"),
+        CheckConstraint(
+            "(state = 'resolved') = (resolution IS NOT NULL) "
+            "AND (resolution IS NULL OR resolution IN ('replayed', 'discarded'))",
+            name="resolution",
+        ),
         Index(
             "uq_dead_letter_unresolved",
             "delivery_id",
@@ -131,14 +166,3 @@ class DeadLetter(Base):
         Index("ix_dead_letter_destination_id_state", "destination_id", "state"),
         Index("ix_dead_letter_state_id", "state", "id"),
     )
-
-
-class Replay(Base):
-    """A person's wish to send dead deliveries again."""
-
-    __tablename__ = "replay"
-
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    requested_by: Mapped[str] = mapped_column(String(254))
-    delivery_id: Mapped[int] = mapped_column(ForeignKey("delivery.id"), index=True)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())

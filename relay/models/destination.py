@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Integer, String, Text
+from sqlalchemy import CheckConstraint, ForeignKey, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from relay.models.base import Base, BigId, Json, UtcDateTime, db_now
@@ -15,8 +15,12 @@ from relay.models.source import Source
 class Destination(Base):
     """``config`` holds the open settings, ``sealed_secrets`` the others.
 
-    ``held_until`` is the destination's own wish to be left alone.  ``drain_token`` and
+    ``rate_count`` calls per ``rate_unit`` is its pace (none: as fast as it answers), ``paced_until``
+    the earliest instant of its next call.  ``retry_waits`` are the seconds between attempts (none:
+    the default schedule).  ``held_until`` is the destination's own wish to be left alone.
+    ``circuit`` and what follows it are a ``relay.circuit.Circuit``.  ``drain_token`` and
     ``drain_until`` name the one drain that works for it: so its limits hold over all workers.
+    ``version`` is the number of its newest DestinationVersion.
     """
 
     __tablename__ = "destination"
@@ -29,6 +33,17 @@ class Destination(Base):
     state: Mapped[str] = mapped_column(String(16), default="active", server_default="active")
     paused_reason: Mapped[str] = mapped_column(Text, default="", server_default="")
     concurrency: Mapped[int] = mapped_column(Integer, default=4, server_default="4")
+    rate_count: Mapped[int | None] = mapped_column(Integer)
+    rate_unit: Mapped[str | None] = mapped_column(String(8))
+    paced_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    retry_waits: Mapped[list[float] | None] = mapped_column(Json)
+    circuit: Mapped[str] = mapped_column(String(8), default="closed", server_default="closed")
+    circuit_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    circuit_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    circuit_reason: Mapped[str] = mapped_column(Text, default="", server_default="")
+    failures: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    openings: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    version: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
     held_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     held_reason: Mapped[str] = mapped_column(Text, default="", server_default="")
     drain_token: Mapped[str | None] = mapped_column(String(32))
@@ -42,7 +57,28 @@ class Destination(Base):
     __table_args__ = (
         CheckConstraint("state IN ('active', 'paused', 'closed')", name="state"),
         CheckConstraint("concurrency BETWEEN 1 AND 64", name="concurrency"),
+        CheckConstraint("circuit IN ('closed', 'open', 'probing')", name="circuit"),
+        CheckConstraint(
+            "(rate_count IS NULL AND rate_unit IS NULL) OR "
+            "(rate_count > 0 AND rate_unit IN ('second', 'minute', 'hour'))",
+            name="rate",
+        ),
     )
+
+
+class DestinationVersion(Base):
+    """The open settings as they once were: what a delivery was made with can be seen, and used again."""
+
+    __tablename__ = "destination_version"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    destination_id: Mapped[int] = mapped_column(ForeignKey("destination.id"))
+    number: Mapped[int] = mapped_column(Integer)
+    config: Mapped[dict[str, Any]] = mapped_column(Json)
+    made_by: Mapped[str] = mapped_column(String(254))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
+
+    __table_args__ = (UniqueConstraint("destination_id", "number"),)
 
 
 class Subscription(Base):

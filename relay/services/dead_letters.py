@@ -12,7 +12,7 @@ from relay import broker
 from relay.delivery import record as lives
 from relay.errors import IllegalTransition, NotFound, Refusal
 from relay.lifecycle import Discarded, Replayed, Signal, step
-from relay.models import DeadLetter, Delivery, Destination, Event, Replay, db
+from relay.models import DeadLetter, Delivery, Destination, Event, db
 from relay.services import keys
 from relay.services.audit import By, record
 from relay.services.deliveries import named
@@ -112,9 +112,8 @@ def _settle(dead_letter_id: int, by: By, signal: Signal, action: str, reason: st
         db.session.rollback()
         raise Refusal("This delivery is on its way again. Nothing was sent again.") from exc
     lives.apply(delivery, outcome, now)
-    letter.state, letter.resolved_at = "resolved", now
-    if isinstance(signal, Replayed):
-        db.session.add(Replay(requested_by=by.actor, delivery_id=delivery.id))
+    letter.state, letter.resolved_at, letter.reason = "resolved", now, reason
+    letter.resolution = "replayed" if isinstance(signal, Replayed) else "discarded"
     detail = {"reason": reason[:500]} if reason else {}
     record(by, action, f"delivery {delivery.id}", dead_letter=letter.id, **detail)
     db.session.commit()

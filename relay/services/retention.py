@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from flask import current_app
 from sqlalchemy import Select, delete, or_, select
 
-from relay.models import Attempt, DeadLetter, Delivery, Event, Rejection, Replay, db
+from relay.models import Attempt, DeadLetter, Delivery, Event, Rejection, db
 from relay.services import keys
 from relay.services.audit import By, record
 
@@ -58,7 +58,7 @@ def prune(by: By) -> Pruned:
     events = rejections = last = 0
     while ids := db.session.scalars(_expired(before, last)).all():
         gone = select(Delivery.id).where(Delivery.event_pk.in_(ids))
-        for table in (Attempt, DeadLetter, Replay):
+        for table in (Attempt, DeadLetter):
             db.session.execute(delete(table).where(table.delivery_id.in_(gone)))
         db.session.execute(delete(Delivery).where(Delivery.event_pk.in_(ids)))
         db.session.execute(delete(Event).where(Event.id.in_(ids)))
