@@ -43,7 +43,8 @@ class Claimed:
 class Held:
     """Not now, and nobody's fault: paused, limited, quota, or no time left in the lease.
 
-    Costs no attempt.  ``wait_s`` is the time until it may be asked again.
+    Costs no attempt.  ``wait_s`` is the time until it may be asked again; as what an answer means
+    (a quota is used up), the whole destination waits for so long.
     """
 
     code: str
@@ -58,11 +59,15 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Failed:
-    """No good answer, but time may help.  ``retry_after_s`` is the destination's own wish."""
+    """No good answer, but time may help.  ``retry_after_s`` is the destination's own wish.
+
+    ``field`` names the part of the message that the destination complains about, if it does.
+    """
 
     code: str
     sentence: str
     retry_after_s: float | None = None
+    field: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,7 @@ class Refused:
     code: str
     sentence: str
     pause: bool = False
+    field: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,15 @@ class LeaseExpired:
 
 @dataclass(frozen=True)
 class Replayed:
-    """A person sends a dead delivery again: a fresh attempt budget, the history is kept."""
+    """A person sends a delivery again: a fresh attempt budget, the history is kept.
+
+    A dead one is revived, a delivered one goes out once more, a waiting one goes now.
+    """
+
+
+@dataclass(frozen=True)
+class Withdrawn:
+    """The replay of a waiting delivery was cancelled: it is again what it was before."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +103,9 @@ class Discarded:
     """A person decided that this delivery need not arrive."""
 
 
-Signal = Claimed | Held | Accepted | Failed | Refused | LeaseExpired | Replayed | Discarded
+Signal = (
+    Claimed | Held | Accepted | Failed | Refused | LeaseExpired | Replayed | Withdrawn | Discarded
+)
 
 
 # ---- policy ------------------------------------------------------------------------------------
@@ -135,7 +151,8 @@ class Life:
     """The part of a delivery that the machine reads and writes.
 
     ``attempts`` counts calls ever made, ``tries`` those since creation or the last replay,
-    ``starts`` claims since the last result.  Instants are aware datetimes.
+    ``starts`` claims since the last result.  ``revived_from`` is its state before the last replay.
+    Instants are aware datetimes.
     """
 
     state: State = State.PENDING
@@ -145,15 +162,24 @@ class Life:
     attempts: int = 0
     tries: int = 0
     starts: int = 0
+    revived_from: State | None = None
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why a delivery is dead."""
+
+    code: str
+    sentence: str
+    field: str = ""
 
 
 @dataclass(frozen=True)
 class Step:
-    """What one signal does: the life after it, and whether a dead letter opens or closes."""
+    """What one signal does: the life after it, and the cause of a new dead letter."""
 
     life: Life
-    buried: tuple[str, str] | None = None  # (code, sentence) of a new dead letter
-    revived: bool = False
+    buried: Cause | None = None
 
 
 def _lease(life: Life, signal: Claimed, policy: Policy, now: datetime, jitter: float) -> Step:
@@ -192,8 +218,8 @@ def _finish(life: Life, signal: Accepted, policy: Policy, now: datetime, jitter:
     )
 
 
-def _bury(life: Life, code: str, sentence: str) -> Step:
-    return Step(_free(life, state=State.DEAD, starts=0), buried=(code, sentence))
+def _bury(life: Life, cause: Cause) -> Step:
+    return Step(_free(life, state=State.DEAD, starts=0), buried=cause)
 
 
 def _retry_or_bury(
@@ -201,31 +227,37 @@ def _retry_or_bury(
 ) -> Step:
     tried = replace(life, attempts=life.attempts + 1, tries=life.tries + 1, starts=0)
     if tried.tries >= policy.max_attempts:
-        return _bury(tried, signal.code, signal.sentence)
+        return _bury(tried, Cause(signal.code, signal.sentence, signal.field))
     wait = policy.wait_s(tried.tries, jitter, signal.retry_after_s)
     return Step(replace(_free(tried, state=State.PENDING), due_at=now + timedelta(seconds=wait)))
 
 
 def _refuse(life: Life, signal: Refused, policy: Policy, now: datetime, jitter: float) -> Step:
     tried = replace(life, attempts=life.attempts + 1, tries=life.tries + 1)
-    return _bury(tried, signal.code, signal.sentence)
+    return _bury(tried, Cause(signal.code, signal.sentence, signal.field))
 
 
 def _expire(life: Life, signal: LeaseExpired, policy: Policy, now: datetime, jitter: float) -> Step:
     tried = replace(life, attempts=life.attempts + 1)
     if life.starts >= policy.max_lost_starts:
-        return _bury(
-            tried,
-            "worker_died",
+        sentence = (
             f"The worker stopped {life.starts} times while it handled this delivery. "
-            "That is on Relay's side: look at the worker's log before you replay it.",
+            "That is on Relay's side: look at the worker's log before you replay it."
         )
+        return _bury(tried, Cause("worker_died", sentence))
     return Step(replace(_free(tried, state=State.PENDING), due_at=now))
 
 
 def _revive(life: Life, signal: Replayed, policy: Policy, now: datetime, jitter: float) -> Step:
-    fresh = _free(life, state=State.PENDING, tries=0, starts=0)
-    return Step(replace(fresh, due_at=now), revived=True)
+    before = life.revived_from if life.state is State.PENDING else life.state
+    fresh = _free(life, state=State.PENDING, tries=0, starts=0, revived_from=before)
+    return Step(replace(fresh, due_at=now))
+
+
+def _withdraw(life: Life, signal: Withdrawn, policy: Policy, now: datetime, jitter: float) -> Step:
+    if life.revived_from is None:
+        raise IllegalTransition("A delivery that nobody sent again cannot be withdrawn.")
+    return Step(_free(life, state=life.revived_from, starts=0, revived_from=None))
 
 
 def _discard(life: Life, signal: Discarded, policy: Policy, now: datetime, jitter: float) -> Step:
@@ -240,6 +272,9 @@ TRANSITIONS: dict[tuple[State, type], Callable[..., Step]] = {
     (State.IN_FLIGHT, LeaseExpired): _expire,
     (State.IN_FLIGHT, Refused): _refuse,
     (State.DEAD, Replayed): _revive,
+    (State.DELIVERED, Replayed): _revive,
+    (State.PENDING, Replayed): _revive,
+    (State.PENDING, Withdrawn): _withdraw,
     (State.PENDING, Discarded): _discard,
     (State.DEAD, Discarded): _discard,
 }

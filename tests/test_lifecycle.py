@@ -13,16 +13,19 @@ from relay.lifecycle import (
     DEFAULT_POLICY,
     TRANSITIONS,
     Accepted,
+    Cause,
     Claimed,
     Discarded,
     Failed,
     Held,
     LeaseExpired,
     Life,
+    Policy,
     Refused,
     Replayed,
     Signal,
     State,
+    Withdrawn,
     step,
 )
 
@@ -35,6 +38,7 @@ SIGNALS: tuple[Signal, ...] = (
     Refused("http_400", "No."),
     LeaseExpired(),
     Replayed(),
+    Withdrawn(),
     Discarded(),
 )
 PENDING = Life(State.PENDING, due_at=NOW)
@@ -90,7 +94,12 @@ def test_success_settles_and_frees_the_lease() -> None:
 def test_a_final_refusal_is_buried_after_one_attempt() -> None:
     outcome = step(replace(FLYING, attempts=0, tries=0), Refused("http_403", "No."), NOW)
     assert (outcome.life.state, outcome.life.attempts) == (State.DEAD, 1)
-    assert outcome.buried == ("http_403", "No.")
+    assert outcome.buried == Cause("http_403", "No.")
+
+
+def test_the_field_that_was_complained_about_becomes_part_of_the_cause() -> None:
+    outcome = step(FLYING, Refused("http_400", "No.", field="company_size"), NOW)
+    assert outcome.buried == Cause("http_400", "No.", "company_size")
 
 
 def test_a_delivery_that_always_fails_is_tried_eight_times_over_a_day() -> None:
@@ -129,10 +138,32 @@ def test_a_delivery_that_kills_its_worker_is_buried_after_five_starts() -> None:
         life = outcome.life
     assert starts == 5
     assert outcome is not None and outcome.buried is not None
-    assert outcome.buried[0] == "worker_died"
+    assert outcome.buried.code == "worker_died"
 
 
 def test_a_replay_gives_a_fresh_budget_and_keeps_the_history() -> None:
     outcome = step(LIVES[State.DEAD], Replayed(), NOW)
-    assert outcome.revived
-    assert outcome.life == Life(State.PENDING, due_at=NOW, attempts=8, tries=0)
+    assert outcome.life == Life(
+        State.PENDING, due_at=NOW, attempts=8, tries=0, revived_from=State.DEAD
+    )
+
+
+@pytest.mark.parametrize("state", [State.DEAD, State.DELIVERED])
+def test_a_withdrawn_replay_leaves_the_delivery_as_it_was(state: State) -> None:
+    waiting = step(LIVES[state], Replayed(), NOW).life
+    assert step(waiting, Withdrawn(), NOW).life == replace(LIVES[state], tries=0)
+
+
+def test_a_waiting_delivery_that_is_sent_now_is_not_one_that_can_be_withdrawn() -> None:
+    hurried = step(PENDING, Replayed(), NOW).life
+    assert hurried.revived_from is None
+    with pytest.raises(IllegalTransition):
+        step(hurried, Withdrawn(), NOW)
+
+
+def test_a_policy_of_its_own_says_when_and_how_often() -> None:
+    policy = Policy(delays_s=(10, 20))
+    once = step(replace(FLYING, tries=0), Failed("http_503", "Busy."), NOW, 0, policy).life
+    assert once.due_at == NOW + timedelta(seconds=10)
+    last = step(replace(FLYING, tries=2), Failed("http_503", "Busy."), NOW, 0, policy)
+    assert last.life.state is State.DEAD

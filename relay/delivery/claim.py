@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
 
 from relay.lifecycle import Claimed, Life, State, step
-from relay.models import Delivery, Event, Source, db_now
+from relay.models import Delivery, Event, Replay, Source, db_now
 
 CALL_S = 30.0  # the longest call
 LEASE_S = 75.0  # claimed, waited its turn, called, recorded: with 30 s to spare
+LIVE, REPLAYED = 0, 1  # priorities
 
 
 class DatabaseClock:
@@ -41,6 +42,8 @@ class Claim:
     received_at: datetime
     site_name: str
     site_url: str
+    priority: int = LIVE
+    pinned_version: int | None = None
 
     @property
     def token(self) -> str:
@@ -54,17 +57,24 @@ class Claim:
 
 
 def is_due() -> ColumnElement[bool]:
-    """Whether a delivery waits for nothing but its turn."""
-    return and_(Delivery.state == State.PENDING.value, Delivery.due_at <= db_now())
+    """Whether a delivery waits for nothing but its turn; one of a halted replay does not."""
+    halted = select(Replay.id).where(Replay.state.in_(("paused", "cancelled")))
+    return and_(
+        Delivery.state == State.PENDING.value,
+        Delivery.due_at <= db_now(),
+        or_(Delivery.priority == LIVE, Delivery.replay_id.not_in(halted)),
+    )
 
 
-def claim(connection: Connection, destination_id: int, limit: int, now: datetime) -> list[Claim]:
+def claim(
+    connection: Connection, destination_id: int, limit: int, now: datetime, priority: int = LIVE
+) -> list[Claim]:
     """Claim up to ``limit`` due deliveries in one UPDATE, oldest due first.  The caller commits."""
     token = uuid.uuid4().hex
     lease = step(Life(due_at=now), Claimed(token, LEASE_S), now).life
     due = (
         select(Delivery.id)
-        .where(Delivery.destination_id == destination_id, is_due())
+        .where(Delivery.destination_id == destination_id, Delivery.priority == priority, is_due())
         .order_by(Delivery.due_at, Delivery.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -93,6 +103,9 @@ def _rows(connection: Connection, ids: list[int]) -> Any:
             Delivery.attempts,
             Delivery.tries,
             Delivery.starts,
+            Delivery.priority,
+            Delivery.pinned_version,
+            Delivery.revived_from,
             Delivery.lease_until,
             Delivery.lease_token,
             Event.payload,
@@ -119,10 +132,13 @@ def _claim_of(row: Any) -> Claim:
             attempts=row.attempts,
             tries=row.tries,
             starts=row.starts,
+            revived_from=State(row.revived_from) if row.revived_from else None,
         ),
         payload=row.payload,
         event_id=row.event_id,
         received_at=row.received_at,
         site_name=row.name,
         site_url=row.url,
+        priority=row.priority,
+        pinned_version=row.pinned_version,
     )

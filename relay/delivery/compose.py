@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from flask import Flask
+from sqlalchemy import Connection, select
 
 from relay import secrets
 from relay.destinations import KINDS
@@ -17,7 +18,7 @@ from relay.destinations.base import Kind, Message, OutboundRequest
 from relay.destinations.http import Transport
 from relay.errors import Undeliverable
 from relay.mapping.templates import render
-from relay.models import Destination
+from relay.models import Destination, DestinationVersion
 from relay.observability.tracing import traceparent
 
 
@@ -39,6 +40,26 @@ def kind_and_config(destination: Destination | Any) -> tuple[Kind, dict[str, Any
         )
     hidden = secrets.resolve_all(secrets.open_sealed(destination.sealed_secrets))
     return KINDS[destination.kind], dict(destination.config) | hidden
+
+
+def version_config(connection: Connection, destination_id: int, number: int) -> dict[str, Any]:
+    """The open settings of one version of a destination; empty where it is not kept any more."""
+    return (
+        connection.scalar(
+            select(DestinationVersion.config).where(
+                DestinationVersion.destination_id == destination_id,
+                DestinationVersion.number == number,
+            )
+        )
+        or {}
+    )
+
+
+def with_mapping(kind: Kind, config: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
+    """``config`` with the texts that make the message taken from ``old``; access stays as it is now."""
+    mapped = [n for n, f in kind.schema.fields.items() if f.metadata.get("template")]
+    kept = {name: value for name, value in config.items() if name not in mapped}
+    return kept | {name: old[name] for name in mapped if name in old}
 
 
 def message_of(

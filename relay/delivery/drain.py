@@ -14,14 +14,16 @@ from datetime import datetime
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from relay import broker
+from relay.circuit import Stage
 from relay.database import READ_ONLY
 from relay.delivery import compose, gate
 from relay.delivery.call import Called, call
-from relay.delivery.claim import Claim, DatabaseClock, claim, is_due
+from relay.delivery.claim import LIVE, REPLAYED, Claim, DatabaseClock, claim, is_due
 from relay.delivery.record import OUTCOMES, Result, jitter, write
+from relay.destinations.base import Kind
 from relay.errors import RelayError, Undeliverable
 from relay.lifecycle import Accepted, Held, Refused, Signal, step
 from relay.models import Delivery, Destination, db
@@ -32,6 +34,10 @@ BATCH = 50
 BUDGET_S = 10.0  # after this a drain lets others have its thread
 FLUSH_AFTER_S = 0.03
 RENEW_AFTER_S = 5.0
+LOOK_S = 0.3  # how often new work is looked for while a place is free
+AHEAD_S = (
+    0.05  # what is claimed before its time comes: little, so that a live event overtakes replays
+)
 
 
 def run(destination_id: int) -> int:
@@ -53,11 +59,12 @@ def run(destination_id: int) -> int:
 def has_work(destination_id: int) -> bool:
     """Whether this destination may be called and something waits for it."""
     with db.engine.connect().execution_options(**READ_ONLY) as connection:
+        now = DatabaseClock(connection).read
         return bool(
             connection.scalar(
                 select(Delivery.id)
                 .join(Destination)
-                .where(Delivery.destination_id == destination_id, is_due(), gate.is_open())
+                .where(Delivery.destination_id == destination_id, is_due(), gate.is_open(now))
                 .limit(1)
             )
         )
@@ -66,12 +73,17 @@ def has_work(destination_id: int) -> bool:
 class Drain:
     """The state of one run."""
 
+    gate: gate.Gate
+    kind: Kind
+    config: dict[str, Any]
+
     def __init__(self, destination_id: int):
         self.destination_id = destination_id
         self.token = uuid.uuid4().hex
         self.ready: deque[Claim] = deque()
         self.running: dict[Future[Called], Claim] = {}
         self.results: list[Result] = []
+        self.pinned: dict[int, dict[str, Any]] = {}
         self.done = 0
         self.hold: Held | None = None
         self.renewed = self.flushed = time.monotonic()
@@ -80,25 +92,23 @@ class Drain:
         self.transport = compose.transport(current_app._get_current_object())  # type: ignore[attr-defined]
 
     def work(self) -> int:
-        destination = self.refill()
-        if destination is None:
+        row = self.refill()
+        if row is None:
             return 0
         try:
-            kind, config = compose.kind_and_config(destination)
+            self.kind, self.config = compose.kind_and_config(row)
         except RelayError as exc:
             self.refuse_all(exc)
             return self.done
-        with ThreadPoolExecutor(destination.concurrency, "send") as senders:
-            while True:
-                self.start(senders, destination.concurrency, kind, config)
-                if not self.running:
-                    break
-                finished, _ = wait(self.running, RENEW_AFTER_S, FIRST_COMPLETED)
-                for future in finished:
-                    self.settle(self.running.pop(future), future.result(), destination.kind)
+        self.version = row.version
+        with ThreadPoolExecutor(row.concurrency, "send") as senders:
+            self.start(senders)
+            while self.running or self.ready:
+                finished = self.wait()
                 self.flush(force=not self.running)
-                if not self.ready:
+                if not self.ready and (finished or has_work(self.destination_id)):
                     self.refill()
+                self.start(senders)
         self.flush(force=True)
         return self.done
 
@@ -106,40 +116,106 @@ class Drain:
         return self.hold is None and time.monotonic() < self.until and not self.stopping.is_set()
 
     def refill(self) -> Any:
-        """Claim more, if the gate is open.  -> the destination as it is now, None if it is gone."""
+        """Claim more, if the gate is open.  -> the destination's row as it is now, None if it is gone."""
         with db.engine.begin() as connection:
             self.clock = DatabaseClock(connection)
-            destination = connection.execute(
+            row = connection.execute(
                 select(Destination.__table__).where(Destination.id == self.destination_id)
             ).one_or_none()
-            if destination is None:
+            if row is None:
                 return None
             now = self.clock.read
-            self.hold = self.hold or gate.admit(destination, now)
+            if hasattr(self, "gate"):
+                self.gate.read(row)
+            else:
+                self.gate = gate.Gate(row, now)
+            self.hold = self.hold or self.gate.hold(now)
             if self.may_start() and gate.take(connection, self.destination_id, self.token, now):
                 self.renewed = time.monotonic()
-                self.ready.extend(claim(connection, self.destination_id, BATCH, now))
-        return destination
+                self.ready.extend(self.claim(connection, now))
+                self.gate.save(connection, self.token, len(self.ready), now)
+        return row
 
-    def start(self, senders: ThreadPoolExecutor, limit: int, kind: Any, config: Any) -> None:
-        """Fill the free places; give back what may not or cannot start in time."""
-        while self.ready and (len(self.running) < limit or not self.may_start()):
-            one = self.ready.popleft()
-            if self.may_start() and one.may_start(self.clock.now()):
-                self.running[senders.submit(call, kind, config, one, self.transport)] = one
-            else:
-                self.postpone(one)
+    def claim(self, connection: Connection, now: datetime) -> list[Claim]:
+        """Live deliveries, as many as may start soon; if there are none, replays in the places left."""
+        pace = self.gate.paced(now)
+        most = max(
+            pace.within(AHEAD_S, now, BATCH),
+            int(pace.wait_s(now) <= gate.SOON_S),  # the next one waits here for its time
+        )
+        if self.gate.circuit.stage is not Stage.CLOSED:
+            most = min(most, self.gate.places() - len(self.running))
+        if most < 1:
+            return []
+        live = claim(connection, self.destination_id, most, now)
+        free = self.places_for(REPLAYED) - len(self.running)
+        if live or free < 1:
+            return live
+        return claim(connection, self.destination_id, min(most, free), now, REPLAYED)
+
+    def places_for(self, priority: int) -> int:
+        """Replays leave one place to what happens now."""
+        places = self.gate.places()
+        return max(min(1, places), places - 1) if priority == REPLAYED else places
+
+    def start(self, senders: ThreadPoolExecutor) -> None:
+        """Fill the free places at the destination's pace; give back what may not or cannot start in time."""
+        while self.ready:
+            now, one = self.clock.now(), self.ready[0]
+            if not (self.may_start() and one.may_start(now)):
+                self.postpone(self.ready.popleft())
+                continue
+            if len(self.running) >= self.places_for(one.priority):
+                return
+            if self.gate.paced(now).wait_s(now) > 0:
+                return
+            self.ready.popleft()
+            self.gate.started(now)
+            config = self.config_of(one)
+            self.running[senders.submit(call, self.kind, config, one, self.transport)] = one
+
+    def config_of(self, one: Claim) -> dict[str, Any]:
+        """The settings now, or with the mapping that a person chose for this replay."""
+        number = one.pinned_version
+        if number is None or number == self.version:
+            return self.config
+        if number not in self.pinned:
+            with db.engine.connect().execution_options(**READ_ONLY) as connection:
+                old = compose.version_config(connection, self.destination_id, number)
+            self.pinned[number] = compose.with_mapping(self.kind, self.config, old)
+        return self.pinned[number]
+
+    def wait(self) -> bool:
+        """Until a call is over, the next one may start, or it is time to look or to write.
+
+        -> whether one is over.
+        """
+        now = self.clock.now()
+        timeout = RENEW_AFTER_S
+        if len(self.running) < self.places_for(self.ready[0].priority if self.ready else LIVE):
+            timeout = self.gate.paced(now).wait_s(now) if self.ready else LOOK_S
+        if self.results:
+            timeout = min(timeout, FLUSH_AFTER_S)
+        if not self.running:
+            self.stopping.wait(timeout)
+            return False
+        finished, _ = wait(self.running, timeout, FIRST_COMPLETED)
+        for future in finished:
+            self.settle(self.running.pop(future), future.result())
+        return bool(finished)
 
     def postpone(self, one: Claim) -> None:
         held = self.hold or Held("later", "It waits for its turn.")
         outcome = step(one.life, Held(held.code, held.sentence), self.clock.now())
         self.results.append(Result(one.delivery_id, one.token, held, outcome, self.destination_id))
 
-    def settle(self, one: Claim, called: Called, kind: str) -> None:
-        """One call is over: step, count, log, and keep the result for the next flush."""
+    def settle(self, one: Claim, called: Called) -> None:
+        """One call is over: step, learn, count, log, and keep the result for the next flush."""
         now = self.clock.now()
         signal = called.signal
-        outcome = step(one.life, signal, now, jitter())
+        outcome = step(one.life, signal, now, jitter(), self.gate.policy)
+        self.gate.learn(signal, now, jitter())
+        self.hold = self.hold or self.gate.hold(now)
         attempt = attempt_row(one, called, now)
         self.results.append(
             Result(
@@ -150,10 +226,11 @@ class Drain:
                 self.destination_id,
                 status=called.status,
                 attempt=attempt,
+                version=one.pinned_version or self.version,
             )
         )
         self.done += 1
-        tell(one, called, kind, self.destination_id, attempt, outcome.life.due_at)
+        tell(one, called, self.kind.slug, self.destination_id, attempt, outcome.life.due_at)
         if isinstance(signal, Accepted):
             metrics.event_to_delivery.observe(max(0.0, (now - one.received_at).total_seconds()))
 
@@ -177,6 +254,7 @@ class Drain:
                         connection, self.destination_id, result.signal, self.clock.now()
                     )
                     self.hold = self.hold or lesson
+            self.gate.save(connection, self.token, len(self.ready), self.clock.now())
 
     def refuse_all(self, exc: RelayError) -> None:
         """Nothing can be built for this destination (a secret cannot be opened): pause it, lose nothing."""

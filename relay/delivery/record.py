@@ -25,12 +25,22 @@ from relay.lifecycle import (
 from relay.models import Attempt, DeadLetter, Delivery
 
 KEPT_BODY = 16 * 1024  # characters of an answer that are kept
-OUTCOMES = {Accepted: "accepted", Failed: "failed", Refused: "refused", LeaseExpired: "lost"}
+OUTCOMES = {
+    Accepted: "accepted",
+    Failed: "failed",
+    Refused: "refused",
+    Held: "held",
+    LeaseExpired: "lost",
+}
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one claimed delivery came to.  ``attempt`` is the row to add, None where no call was made."""
+    """What one claimed delivery came to.
+
+    ``attempt`` is the row to add, None where no call was made; ``version`` the destination's
+    version that the call was made with.
+    """
 
     delivery_id: int
     token: str
@@ -39,6 +49,7 @@ class Result:
     destination_id: int
     status: int | None = None
     attempt: dict[str, Any] | None = None
+    version: int | None = None
 
 
 def jitter() -> float:
@@ -56,6 +67,7 @@ def life_of(row: Any) -> Life:
         attempts=row.attempts,
         tries=row.tries,
         starts=row.starts,
+        revived_from=State(row.revived_from) if row.revived_from else None,
     )
 
 
@@ -69,6 +81,7 @@ def columns_of(life: Life, now: datetime) -> dict[str, Any]:
         "attempts": life.attempts,
         "tries": life.tries,
         "starts": life.starts,
+        "revived_from": life.revived_from.value if life.revived_from else None,
         "settled_at": now if life.state in SETTLED else None,
     }
 
@@ -97,10 +110,11 @@ def write(connection: Connection, results: Sequence[Result], now: datetime) -> i
         connection.execute(insert(Attempt), attempts)
     taken = 0
     plain = [r for r in results if r.outcome.buried is None]
-    for shape in (True, False):  # a postponed one keeps its last error, so it has other columns
-        rows = [_row(r, now) for r in plain if isinstance(r.signal, Held) is shape]
-        if rows:
-            taken += connection.execute(_update(rows[0]), rows).rowcount
+    shapes: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in (_row(result, now) for result in plain):
+        shapes.setdefault(tuple(row), []).append(row)
+    for rows in shapes.values():
+        taken += connection.execute(_update(rows[0]), rows).rowcount
     for result in results:
         if result.outcome.buried is not None:
             taken += _bury(connection, result, now)
@@ -112,8 +126,10 @@ def _row(result: Result, now: datetime) -> dict[str, Any]:
         "b_id": result.delivery_id,
         "b_token": result.token,
     }
-    if not isinstance(result.signal, Held):
+    if not isinstance(result.signal, Held):  # a postponed one keeps its last error
         row |= {"last_status": result.status, "last_error": sentence_of(result.signal)}
+    if result.version is not None:
+        row["version"] = result.version
     return row
 
 
@@ -134,14 +150,15 @@ def _bury(connection: Connection, result: Result, now: datetime) -> int:
     row = _row(result, now)
     if not connection.execute(_update(row), row).rowcount:
         return 0
-    assert result.outcome.buried is not None
-    code, sentence = result.outcome.buried
+    cause = result.outcome.buried
+    assert cause is not None
     connection.execute(
         insert(DeadLetter).values(
             delivery_id=result.delivery_id,
             destination_id=result.destination_id,
-            code=code,
-            sentence=sentence,
+            code=cause.code,
+            field=cause.field[:120],
+            sentence=cause.sentence,
         )
     )
     return 1

@@ -64,11 +64,12 @@ def expire_leases() -> int:
 def wake() -> int:
     """Nudge the router and the drains for whatever is due now.  -> how many nudges were fresh."""
     with db.engine.connect().execution_options(**READ_ONLY) as connection:
+        now = DatabaseClock(connection).read
         unrouted = connection.scalar(select(Event.id).where(Event.routed_at.is_(None)).limit(1))
         destinations = connection.scalars(
             select(Destination.id).where(
-                gate.is_open(),
-                Destination.drain_token.is_(None) | (Destination.drain_until < db_now()),
+                gate.is_open(now),
+                Destination.drain_token.is_(None) | (Destination.drain_until < now),
                 select(Delivery.id)
                 .where(Delivery.destination_id == Destination.id, is_due())
                 .exists(),
