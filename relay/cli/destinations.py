@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
 
 from relay.cli.output import command, from_stdin, paged, refuse, show, show_list
 from relay.models import Destination
-from relay.services import destinations
+from relay.services import destinations, pacing
 from relay.services.audit import COMMAND_LINE
 
 
@@ -28,6 +29,12 @@ def as_dict(destination: Destination) -> dict[str, Any]:
         "source": next((s.source.slug for s in destination.subscriptions if s.source), None),
         "events": sorted({t for s in destination.subscriptions for t in s.event_types}),
         "paused_reason": destination.paused_reason,
+        "rate": f"{destination.rate_count}/{destination.rate_unit}"
+        if destination.rate_count
+        else None,
+        "concurrency": destination.concurrency,
+        "retry_after_s": list(pacing.waits_of(destination)),
+        "circuit": destination.circuit,
     }
 
 
@@ -122,3 +129,24 @@ def resume(destination: str, as_json: bool) -> None:
     """Send what waited."""
     found = destinations.resume(destination, COMMAND_LINE)
     show(as_dict(found), as_json, f"{found.name} goes on.")
+
+
+@command(group, "pace")
+@click.argument("destination")
+@click.option("--rate", help="10/second, 60/minute, 1000/hour or none.")
+@click.option("--concurrency", type=int, help="Calls at the same time, 1 to 64.")
+@click.option("--retry", help="patient, long, quick, or waits such as '5 s, 5 min, 2 h'.")
+def pace(
+    destination: str, rate: str | None, concurrency: int | None, retry: str | None, as_json: bool
+) -> None:
+    """Say how fast and how patiently it is served; what is not named stays."""
+    wanted = pacing.pacing_of(destinations.find_destination(destination))
+    if rate is not None:
+        count, unit = pacing.parse_rate(rate)
+        wanted = replace(wanted, rate_count=count, rate_unit=unit)
+    if concurrency is not None:
+        wanted = replace(wanted, concurrency=concurrency)
+    if retry is not None:
+        wanted = replace(wanted, waits=pacing.parse_schedule(retry))
+    found = pacing.set_pacing(destination, wanted, COMMAND_LINE)
+    show(as_dict(found), as_json, f"{found.name} is served so from now on.")

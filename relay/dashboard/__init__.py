@@ -14,16 +14,18 @@ from relay.dashboard import (
     guard,
     htmx,
     overview,
+    pacing,
+    replays,
     sources,
     words,
 )
 
-ROOMS = (auth, overview, sources, destinations, events, dead_letters, audit)
+ROOMS = (auth, overview, sources, destinations, pacing, events, dead_letters, replays, audit)
 
 
 def init_app(app: Flask) -> None:
     """Register every room."""
-    for part in (guard, htmx, words, errors):
+    for part in (guard, htmx, words, pacing, errors):
         part.init_app(app)
     for room in ROOMS:
         app.register_blueprint(room.blueprint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, Response, abort, render_template, request, url_for
@@ -169,6 +170,8 @@ def _detail(destination: Destination, tried: Any = None) -> Response:
         recent=deliveries.list_deliveries(destination=destination.id, limit=15).items,
         kept=deliveries.kept_messages(destination.id) if kind.keeps else None,
         now=keys.database_now(),
+        day=timedelta(days=1),
+        count=deliveries.count_open([destination.id])[destination.id],
         samples=sorted(events.SAMPLES),
         tried=tried,
         tried_type=forms.text("type"),

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, request, url_for
 
 from relay.dashboard import forms, guard, htmx
-from relay.lifecycle import DEFAULT_POLICY, OPEN
+from relay.lifecycle import OPEN
 from relay.models import Event
 from relay.services import events, keys, sources
 
@@ -98,7 +98,6 @@ def detail(event_id: str) -> Response:
         payload=json.loads(event.payload),
         pretty=json.dumps(json.loads(event.payload), ensure_ascii=False, indent=2),
         letters=events.open_letters(event),
-        most=DEFAULT_POLICY.max_attempts,
     )
 
 

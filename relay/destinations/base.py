@@ -90,6 +90,9 @@ class Kind:
     icon: ClassVar[str]  # a Tabler icon's name
     schema: ClassVar[ConfigSchema]
     keeps: ClassVar[bool] = False  # its messages stay here, to be read on its own page
+    repeats: ClassVar[str] = (  # what comes of a message that arrives twice
+        "Each carries the same Idempotency-Key as before: a receiver that honours it takes it once."
+    )
 
     def templates(self, config: Mapping[str, Any], message: Message) -> dict[str, str]:
         """Liquid sources to render before ``build``; they come back as ``message.rendered``."""

@@ -87,7 +87,7 @@ def moved_to(location: str) -> str:
 
 SENTENCES = {
     400: "It does not accept this message. Compare what was sent with what it expects.",
-    401: "It does not accept our credentials. Enter them again in the destination's settings.",
+    401: "It does not accept our credentials. Enter them again in the destination's settings, then resume.",
     403: "It knows us but does not let us do this. Check the credentials' permissions.",
     404: "Nothing lives at this address. Check it in the destination's settings.",
     405: "It does not take messages at this address. Check it in the destination's settings.",
@@ -120,4 +120,5 @@ def classify(reply: Reply) -> Signal:
         return Refused(
             code, f"{said} This address is closed for good. Enter a new one and resume.", pause=True
         )
-    return Refused(code, f"{said} {SENTENCES.get(status, 'It does not accept this message.')}")
+    why = SENTENCES.get(status, "It does not accept this message.")
+    return Refused(code, f"{said} {why}", pause=status == 401)

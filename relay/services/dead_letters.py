@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import joinedload
+from werkzeug.datastructures import MultiDict
 
 from relay import broker
 from relay.delivery import record as lives
@@ -65,12 +66,21 @@ class Selection:
     id: int | None = None
     destination: str = ""
 
+    @classmethod
+    def from_args(cls, args: MultiDict[str, str]) -> Selection:
+        return cls(args.get("id", type=int), args.get("destination", ""))
+
+    def statement(self) -> Select[Any]:
+        """Of ``DeadLetter.id``."""
+        wanted = _open(self.destination).with_only_columns(DeadLetter.id)
+        return wanted if self.id is None else wanted.where(DeadLetter.id == self.id)
+
+    def title(self) -> str:
+        return f"Dead letters of {self.destination}" if self.destination else "All dead letters"
+
     def ids(self) -> list[int]:
         """Raises NotFound where a single one does not exist or is resolved."""
-        wanted = _open(self.destination).with_only_columns(DeadLetter.id)
-        if self.id is not None:
-            wanted = wanted.where(DeadLetter.id == self.id)
-        found = list(db.session.scalars(wanted.order_by(DeadLetter.id)))
+        found = list(db.session.scalars(self.statement().order_by(DeadLetter.id)))
         if self.id is not None and not found:
             find_dead_letter(self.id)
             raise Refusal(f"Dead letter {self.id} is resolved already. Nothing was sent again.")

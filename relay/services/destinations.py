@@ -12,12 +12,15 @@ from sqlalchemy.orm import selectinload
 
 from config import Config, Network
 from relay import broker, secrets
+from relay.circuit import Circuit, Stage
+from relay.delivery import gate
 from relay.delivery.trial import Outcome, send_sample
 from relay.destinations import KINDS, load_config
 from relay.destinations.base import Kind
 from relay.errors import Invalid, NotFound, Refusal
 from relay.mapping.templates import check_template
-from relay.models import Destination, Source, Subscription, db
+from relay.models import Destination, DestinationVersion, Source, Subscription, db
+from relay.services import keys
 from relay.services.audit import By, record
 from relay.services.deliveries import named
 from relay.services.paging import Page, page_of
@@ -114,10 +117,15 @@ def create_destination(
     if reasons:
         raise Invalid(reasons)
     destination = Destination(
-        name=name, kind=kind, config=config, sealed_secrets=secrets.seal(hidden)
+        name=name,
+        kind=kind,
+        config=config,
+        sealed_secrets=secrets.seal(hidden),
+        version=1,
     )
     destination.subscriptions = [Subscription(source_id=source_id, event_types=patterns)]
     db.session.add(destination)
+    _keep_version(destination, by)
     record(by, "destination.create", name, kind=kind, event_types=patterns, source=source_slug)
     db.session.commit()
     return destination
@@ -141,13 +149,37 @@ def update_destination(
     config, hidden = _load(kind_of(destination.kind), values, kept)
     patterns, source_id = check_patterns(event_types), _source_id(source_slug)
     changed = sorted(k for k in hidden.keys() | kept.keys() if hidden.get(k) != kept.get(k))
-    destination.name, destination.config = name, config
-    destination.sealed_secrets = secrets.seal(hidden)
+    if (changed or config != destination.config) and destination.circuit != Stage.CLOSED:
+        recover(destination)
+    if config != destination.config:
+        destination.config, destination.version = config, destination.version + 1
+        _keep_version(destination, by)
+    destination.name, destination.sealed_secrets = name, secrets.seal(hidden)
     subscription = destination.subscriptions[0]
     subscription.event_types, subscription.source_id = patterns, source_id
     record(by, "destination.update", name, event_types=patterns, secrets_changed=changed)
     db.session.commit()
     return destination
+
+
+def _keep_version(destination: Destination, by: By) -> None:
+    """What deliveries are made with from now on, kept for those who look back."""
+    db.session.flush()
+    db.session.add(
+        DestinationVersion(
+            destination_id=destination.id,
+            number=destination.version,
+            config=destination.config,
+            made_by=by.actor,
+        )
+    )
+
+
+def recover(destination: Destination) -> None:
+    """Begin anew, gently, within the caller's transaction: somebody changed what stood in the way."""
+    for name, value in gate.circuit_columns(Circuit(since=keys.database_now())).items():
+        setattr(destination, name, value)
+    destination.held_until, destination.held_reason = None, ""
 
 
 def find_destination(id_or_name: int | str) -> Destination:
@@ -198,7 +230,7 @@ def resume(id_or_name: int | str, by: By) -> Destination:
     if destination.state != "paused":
         raise Refusal(f"{destination.name} is not paused.")
     destination.state, destination.paused_reason = "active", ""
-    destination.held_until, destination.held_reason = None, ""
+    recover(destination)
     record(by, "destination.resume", destination.name)
     db.session.commit()
     broker.nudge("drain_destination", destination.id)

@@ -187,6 +187,11 @@ class Stack:
         with self.engine.connect() as connection:
             return [dict(row) for row in connection.execute(text(statement), values).mappings()]
 
+    def change(self, statement: str, **values: Any) -> int:
+        """Change rows behind Relay's back.  -> how many"""
+        with self.engine.begin() as connection:
+            return connection.execute(text(statement), values).rowcount
+
     def wait_for(self, condition: Callable[[], T], timeout_s: float = 20.0, what: str = "") -> T:
         return wait_for(condition, timeout_s, what)
 

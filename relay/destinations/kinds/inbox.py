@@ -15,6 +15,7 @@ class Inbox(Kind):
     tagline = "Keeps every message here in Relay, to see what would be sent."
     icon = "inbox"
     keeps = True
+    repeats = "It is kept once more."
     schema = ConfigSchema()
 
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:

@@ -106,6 +106,7 @@ class Slack(Kind):
     name = "Slack"
     tagline = "Writes a message into a Slack channel."
     icon = "brand-slack"
+    repeats = "Slack has no means against doubles: what arrived before is shown there once more."
     schema = SlackSchema()
 
     def templates(self, config: Mapping[str, Any], message: Message) -> dict[str, str]:

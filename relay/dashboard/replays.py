@@ -1,0 +1,145 @@
+"""Send many deliveries again: look first, then watch it go."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flask import Blueprint, abort, request, url_for
+from werkzeug.datastructures import MultiDict
+
+from relay.dashboard import forms, guard, htmx
+from relay.errors import Invalid
+from relay.models import Replay
+from relay.services import dead_letters, keys, replays, wishes
+from relay.services.replays import Wish
+
+blueprint = Blueprint("replays", __name__, url_prefix="/replays")
+MAPPINGS = ("current", "original")
+
+
+def asked(args: MultiDict[str, str]) -> Wish:
+    """What the address or the form chose: one delivery, all since a time, or dead letters.
+
+    Raises Invalid, NotFound.
+    """
+    if number := args.get("delivery", type=int):
+        return wishes.one(number)
+    if args.get("recover"):
+        return wishes.since(
+            args.get("recover", type=int) or args["recover"],
+            begin_of(args.get("since", "")),
+            args.get("which") == "all",
+        )
+    return wishes.of_letters(dead_letters.Selection.from_args(args))
+
+
+def begin_of(text: str) -> datetime:
+    """An instant as a browser's field gives it, in UTC; nothing means a day ago.  Raises Invalid."""
+    if not text:
+        return keys.database_now() - timedelta(days=1)
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise Invalid({"since": ["Enter a day and a time, such as 2026-03-01 14:30."]}) from None
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def chosen_mapping(args: MultiDict[str, str]) -> str:
+    mapping = args.get("mapping", "current")
+    return mapping if mapping in MAPPINGS else "current"
+
+
+@blueprint.get("")
+@guard.requires("viewer")
+def list_page() -> Any:
+    page = replays.list_replays(50, forms.page_after())
+    return htmx.respond(
+        "replays/page.html",
+        "replays/_table.html",
+        page=page,
+        progress=replays.progress_of,
+        running=any(one.ended_at is None for one in page.items),
+        url=url_for("replays.list_page"),
+    )
+
+
+@blueprint.get("/new")
+@guard.requires("support")
+def preview() -> Any:
+    """What would be sent, what would come of it, and how a message would look."""
+    wish, mapping = asked(request.args), chosen_mapping(request.args)
+    outlooks = wishes.outlook(wish, mapping)
+    examples = wishes.samples(wish, limit=5)
+    number = request.args.get("sample", type=int)
+    shown = next((one for one in examples if one.id == number), examples[0] if examples else None)
+    differ = wishes.mappings_differ(wish)
+    return htmx.respond(
+        "replays/new.html",
+        "replays/_preview.html",
+        wish=wish,
+        outlooks=outlooks,
+        total=sum(one.total for one in outlooks),
+        mapping=mapping,
+        differ=differ,
+        examples=examples,
+        shown=shown,
+        lines=list(
+            wishes.compare(wishes.body_of(shown, "original"), wishes.body_of(shown, "current"))
+        )
+        if shown
+        else [],
+        kept=list(request.args.items(multi=True)),
+        kept_args=request.args.to_dict(flat=False),
+        token=secrets.token_hex(16),
+    )
+
+
+@blueprint.post("")
+@guard.requires("support")
+def start() -> Any:
+    replay = replays.start(
+        asked(request.form),
+        guard.current_by(),
+        forms.text("token")[:40] or secrets.token_hex(16),
+        chosen_mapping(request.form),
+    )
+    return htmx.redirect(url_for("replays.detail", replay_id=replay.id))
+
+
+@blueprint.post("/now/<int:delivery_id>")
+@guard.requires("support")
+def hurry(delivery_id: int) -> Any:
+    """One delivery that waits for its next try goes now."""
+    delivery = replays.hurry(delivery_id, guard.current_by())
+    htmx.toast("It is tried now.")
+    return htmx.redirect(url_for("events.detail", event_id=delivery.event_pk))
+
+
+@blueprint.get("/<int:replay_id>")
+@guard.requires("viewer")
+def detail(replay_id: int) -> Any:
+    return _detail(replays.find_replay(replay_id))
+
+
+def _detail(replay: Replay) -> Any:
+    return htmx.respond(
+        "replays/detail.html",
+        "replays/_progress.html",
+        replay=replay,
+        progress=replays.progress_of(replay),
+    )
+
+
+@blueprint.post("/<int:replay_id>/<verb>")
+@guard.requires("support")
+def turn(replay_id: int, verb: str) -> Any:
+    """Pause it, let it go on, or cancel it."""
+    verbs = {"pause": replays.halt, "resume": replays.go_on, "cancel": replays.cancel}
+    if verb not in verbs:
+        abort(404)
+    replay = verbs[verb](replay_id, guard.current_by())
+    if htmx.wants_fragment():
+        return _detail(replay)
+    return htmx.redirect(url_for("replays.detail", replay_id=replay.id))

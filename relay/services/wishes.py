@@ -1,0 +1,222 @@
+"""What can be chosen to be sent again, and what would come of it."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import case, func, select
+from sqlalchemy.orm import joinedload
+
+from relay.delivery import compose
+from relay.destinations import KINDS
+from relay.destinations.masking import mask_request
+from relay.errors import RelayError
+from relay.models import Attempt, DeadLetter, Delivery, Destination, Event, db
+from relay.pace import interval_of
+from relay.services import dead_letters
+from relay.services.deliveries import find_delivery
+from relay.services.destinations import find_destination
+from relay.services.replays import FINAL, Wish
+
+CHECKED = 200  # so many are built to see whether they can be
+UNCLEAR = ("timeout", "connection_lost", "no_answer")  # it may have arrived, nobody knows
+
+
+def of_letters(selection: dead_letters.Selection) -> Wish:
+    """The deliveries of the chosen dead letters."""
+    chosen = select(DeadLetter.delivery_id).where(DeadLetter.id.in_(selection.statement()))
+    return Wish(chosen, selection.title())
+
+
+def since(destination: int | str, begin: datetime, delivered_too: bool = False) -> Wish:
+    """What came for a destination since then and is dead, or has arrived as well.  Raises NotFound."""
+    to = find_destination(destination)
+    states = [s.value for s in FINAL] if delivered_too else ["dead"]
+    chosen = select(Delivery.id).where(
+        Delivery.destination_id == to.id, Delivery.created_at >= begin, Delivery.state.in_(states)
+    )
+    what = "Everything" if delivered_too else "All dead letters"
+    return Wish(chosen, f"{what} for {to.name} since {begin:%Y-%m-%d %H:%M} UTC")
+
+
+def one(delivery_id: int) -> Wish:
+    """A single delivery.  Raises NotFound."""
+    found = find_delivery(delivery_id)
+    chosen = select(Delivery.id).where(Delivery.id == found.id)
+    return Wish(
+        chosen, f"{found.event.event_type} {found.event.event_id} to {found.destination.name}"
+    )
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What would come of a wish, per destination."""
+
+    destination: Destination
+    new: int  # never arrived
+    unclear: int  # may have arrived: the destination did not say
+    again: int  # arrived before
+    skipped: dict[str, int]  # why -> how many
+    broken: dict[str, int]  # of those looked at: why it cannot be built -> how many
+    looked_at: int
+    seconds: float | None  # at the destination's pace
+
+    @property
+    def total(self) -> int:
+        return self.new + self.unclear + self.again
+
+    @property
+    def repeats(self) -> str:
+        """What its kind makes of something that comes twice."""
+        return KINDS[self.destination.kind].repeats if self.destination.kind in KINDS else ""
+
+
+SKIPS = {
+    "pending": "on its way already",
+    "in_flight": "on its way already",
+    "discarded": "discarded",
+}
+
+
+def outlook(wish: Wish, mapping: str = "current") -> list[Outlook]:
+    """The dry run: nothing is changed and nothing is sent."""
+    unsure = (
+        select(Attempt.id)
+        .where(
+            Attempt.delivery_id == Delivery.id,
+            (Attempt.outcome == "lost") | Attempt.code.in_(UNCLEAR),
+        )
+        .exists()
+    )
+    rows = db.session.execute(
+        select(
+            Delivery.destination_id,
+            Delivery.state,
+            func.count(),
+            func.sum(case((unsure, 1), else_=0)),
+        )
+        .where(Delivery.id.in_(wish.deliveries))
+        .group_by(Delivery.destination_id, Delivery.state)
+    ).all()
+    found = []
+    for destination_id in sorted({row[0] for row in rows}):
+        to = db.session.get_one(Destination, destination_id)
+        counts = {state: (count, unclear) for of, state, count, unclear in rows if of == to.id}
+        dead, unclear = counts.pop("dead", (0, 0))
+        again, _ = counts.pop("delivered", (0, 0))
+        skipped: dict[str, int] = {}
+        for state, (count, _) in counts.items():
+            skipped[SKIPS[state]] = skipped.get(SKIPS[state], 0) + count
+        if to.state == "closed":
+            skipped["its destination was removed"] = dead + again
+            dead = unclear = again = 0
+        broken, looked_at = _try_building(wish, to, mapping)
+        pace = interval_of(to.rate_count, to.rate_unit)
+        found.append(
+            Outlook(
+                to,
+                dead - unclear,
+                unclear,
+                again,
+                skipped,
+                broken,
+                looked_at,
+                (dead + again) * pace if pace else None,
+            )
+        )
+    return found
+
+
+def samples(wish: Wish, destination_id: int | None = None, limit: int = CHECKED) -> list[Delivery]:
+    """The newest of what would be sent, with event, source and destination."""
+    wanted = select(Delivery).where(wish.takes()).order_by(Delivery.id.desc()).limit(limit)
+    if destination_id is not None:
+        wanted = wanted.where(Delivery.destination_id == destination_id)
+    return list(
+        db.session.scalars(
+            wanted.options(
+                joinedload(Delivery.event).joinedload(Event.source),
+                joinedload(Delivery.destination),
+            )
+        )
+    )
+
+
+def _try_building(wish: Wish, to: Destination, mapping: str) -> tuple[dict[str, int], int]:
+    broken: dict[str, int] = {}
+    chosen = samples(wish, to.id)
+    for delivery in chosen:
+        try:
+            _request(delivery, mapping)
+        except RelayError as exc:
+            broken[str(exc)] = broken.get(str(exc), 0) + 1
+    return broken, len(chosen)
+
+
+def _request(delivery: Delivery, mapping: str) -> dict[str, Any]:
+    """The call that would be made, secrets masked.  Raises RelayError."""
+    kind, config = compose.kind_and_config(delivery.destination)
+    if mapping == "original" and delivery.version is not None:
+        old = compose.version_config(
+            db.session.connection(), delivery.destination_id, delivery.version
+        )
+        config = compose.with_mapping(kind, config, old)
+    event = delivery.event
+    message = compose.message_of(
+        compose.parse(event.payload),
+        event.received_at,
+        event.source.name,
+        event.source.url,
+        delivery.key,
+    )
+    return mask_request(compose.request_of(kind, config, message))
+
+
+def body_of(delivery: Delivery, mapping: str) -> list[str]:
+    """The lines of the outgoing body, or the sentence why there is none."""
+    try:
+        body = str(_request(delivery, mapping).get("body", ""))
+    except RelayError as exc:
+        return [str(exc)]
+    try:
+        body = json.dumps(json.loads(body), ensure_ascii=False, indent=2)
+    except ValueError:
+        pass
+    return body.splitlines()
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a comparison; an empty side has nothing there."""
+
+    left: str
+    right: str
+    same: bool
+
+
+def compare(left: list[str], right: list[str]) -> Iterator[Line]:
+    """Side by side, what differs next to each other."""
+    matcher = difflib.SequenceMatcher(None, left, right, autojunk=False)
+    for tag, a, b, c, d in matcher.get_opcodes():
+        olds, news = left[a:b], right[c:d]
+        for n in range(max(len(olds), len(news))):
+            old = olds[n] if n < len(olds) else ""
+            new = news[n] if n < len(news) else ""
+            yield Line(old, new, tag == "equal")
+
+
+def mappings_differ(wish: Wish) -> bool:
+    """Whether any of them was last tried with other settings than today's."""
+    return bool(
+        db.session.scalar(
+            select(Delivery.id)
+            .join(Destination, Destination.id == Delivery.destination_id)
+            .where(wish.takes(), Delivery.version != Destination.version)
+            .limit(1)
+        )
+    )
