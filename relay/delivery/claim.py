@@ -78,10 +78,11 @@ def claim(
         .order_by(Delivery.due_at, Delivery.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
+        .cte("due")  # as a subquery PostgreSQL may run it once a row, and take more than the limit
     )
     taken = connection.execute(
         update(Delivery)
-        .where(Delivery.id.in_(due.scalar_subquery()), Delivery.state == State.PENDING.value)
+        .where(Delivery.id.in_(select(due.c.id)), Delivery.state == State.PENDING.value)
         .values(
             state=lease.state.value,
             due_at=None,

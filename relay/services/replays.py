@@ -137,9 +137,10 @@ def _count(statement: Any) -> int:
 
 def wake(replay: Replay) -> None:
     """Nudge the destinations that this replay waits for."""
-    for destination_id in db.session.scalars(
-        select(Delivery.destination_id).where(Delivery.replay_id == replay.id).distinct()
-    ):
+    wanted = select(Delivery.destination_id).where(Delivery.replay_id == replay.id).distinct()
+    with db.engine.connect().execution_options(**READ_ONLY) as connection:
+        ids = connection.scalars(wanted).all()
+    for destination_id in ids:
         broker.nudge("drain_destination", destination_id)
 
 
