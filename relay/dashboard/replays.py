@@ -91,7 +91,9 @@ def preview() -> Any:
         if shown
         else [],
         kept=list(request.args.items(multi=True)),
-        kept_args=request.args.to_dict(flat=False),
+        sample_url=lambda number: url_for(
+            "replays.preview", **request.args.to_dict(flat=False) | {"sample": number}
+        ),
         token=secrets.token_hex(16),
     )
 
