@@ -25,7 +25,7 @@ class Connector:
             "global $wpdb;"
             "foreach ( \\Relay_Connector\\Removal::OPTIONS as $option ) {"
             " if ( 'relay_connector_schema' !== $option ) { delete_option( $option ); } }"
-            "$wpdb->query( 'TRUNCATE wp_relay_connector_outbox' );"
+            "$wpdb->query( 'TRUNCATE wp_relay_connector_outbox' ); $wpdb->query( 'TRUNCATE wp_relay_tally' );"
             "$wpdb->query( 'TRUNCATE wp_comments' ); $wpdb->query( 'TRUNCATE wp_commentmeta' );"
             "$wpdb->query( \"DELETE FROM wp_options WHERE option_name LIKE '%transient%relay_connector%'\" );"
             "\\Relay_Connector\\Schedule::clear(); update_option( 'comment_moderation', 0 ); wp_cache_flush();"

@@ -10,7 +10,8 @@ namespace Relay_Connector;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * One row is one event. A row is waiting, sent, parked (a person must look) or withdrawn (its object is gone or spam).
+ * One row is one event. A row is waiting, sent, parked (a person must look), withdrawn (its object is gone or spam)
+ * or deleted (by a person). Finished rows stay for a while: they are also what the days are counted by.
  */
 final class Outbox {
 
@@ -18,6 +19,7 @@ final class Outbox {
 	const SENT      = 'sent';
 	const PARKED    = 'parked';
 	const WITHDRAWN = 'withdrawn';
+	const DELETED   = 'deleted';
 
 	/**
 	 * Longer than the longest request, so that only a runner that died loses its claim.
@@ -33,7 +35,8 @@ final class Outbox {
 
 	/**
 	 * Notes an event down: one statement, and all that happens while a visitor waits. The event id is fixed here, so
-	 * every later attempt carries the same one. An event noted before stays as it is, unless it had been withdrawn.
+	 * every later attempt carries the same one. An event noted before stays as it is, unless it had been withdrawn: then
+	 * it is noted anew.
 	 *
 	 * @param string $type       The event type.
 	 * @param int    $object_id  The object that the event is about.
@@ -44,7 +47,8 @@ final class Outbox {
 		$now = time();
 		$sql = "INSERT INTO {$wpdb->relay_connector_outbox} (event_id, dedupe_key, event_type, object_id, state, created_at, due_at)
 			VALUES (%s, %s, %s, %d, 'waiting', %d, %d)
-			ON DUPLICATE KEY UPDATE due_at = IF(state = 'withdrawn', VALUES(due_at), due_at), state = IF(state = 'withdrawn', 'waiting', state)";
+			ON DUPLICATE KEY UPDATE due_at = IF(state = 'withdrawn', VALUES(due_at), due_at), created_at = IF(state = 'withdrawn', VALUES(created_at), created_at),
+				finished_at = IF(state = 'withdrawn', 0, finished_at), state = IF(state = 'withdrawn', 'waiting', state)";
 		// phpcs:ignore WordPress.DB -- our own table; the query is prepared right here.
 		$done = $wpdb->query( $wpdb->prepare( $sql, 'wp-' . wp_generate_uuid4(), $dedupe_key, $type, $object_id, $now, $now ) );
 		if ( false === $done ) {
@@ -134,14 +138,15 @@ final class Outbox {
 	}
 
 	/**
-	 * Deletes a parked row: a person has decided that it need not be sent.
+	 * Empties a parked row and takes it off the list: a person has decided that it need not be sent. What is left of
+	 * it can be counted; the same object, noted again, is a new event.
 	 *
 	 * @param int $id The row.
 	 * @return bool Whether there was such a row.
 	 */
 	public function delete_parked( $id ) {
 		global $wpdb;
-		return (bool) $wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->relay_connector_outbox} WHERE id = %d AND state = 'parked'", $id ) );
+		return (bool) $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = 'deleted', dedupe_key = CONCAT('deleted:', event_id), finished_at = %d, body = NULL, last_answer = NULL WHERE id = %d AND state = 'parked'", time(), $id ) );
 	}
 
 	/**
@@ -156,14 +161,14 @@ final class Outbox {
 	}
 
 	/**
-	 * The newest rows, without their bodies.
+	 * The newest rows, without their bodies and without those that a person has deleted.
 	 *
 	 * @param int $limit At most so many.
 	 * @return object[]
 	 */
 	public function newest( $limit ) {
 		global $wpdb;
-		return (array) $wpdb->get_results( $wpdb->prepare( "SELECT id, event_id, event_type, object_id, state, attempts, created_at, due_at, claimed_until, finished_at, last_status, last_answer FROM {$wpdb->relay_connector_outbox} ORDER BY id DESC LIMIT %d", $limit ) );
+		return (array) $wpdb->get_results( $wpdb->prepare( "SELECT id, event_id, event_type, object_id, state, attempts, created_at, due_at, claimed_until, finished_at, last_status, last_answer FROM {$wpdb->relay_connector_outbox} WHERE state <> 'deleted' ORDER BY id DESC LIMIT %d", $limit ) );
 	}
 
 	/**
@@ -188,6 +193,6 @@ final class Outbox {
 	 */
 	public function purge( $before ) {
 		global $wpdb;
-		$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->relay_connector_outbox} WHERE state IN ('sent', 'withdrawn') AND finished_at < %d", $before ) );
+		$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->relay_connector_outbox} WHERE state IN ('sent', 'withdrawn', 'deleted') AND finished_at < %d", $before ) );
 	}
 }
