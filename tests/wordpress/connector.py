@@ -104,7 +104,9 @@ class Connector:
         seconds = days * 86400
         self.pass_time(seconds)
         self.site.php(
-            f"$GLOBALS['wpdb']->query( 'UPDATE wp_relay_tally SET day = day - {seconds} ORDER BY day' );"
+            # In two steps: on its way a row must not meet the one of another day.
+            "$GLOBALS['wpdb']->query( 'UPDATE wp_relay_tally SET day = day + 10000000000' );"
+            f"$GLOBALS['wpdb']->query( 'UPDATE wp_relay_tally SET day = day - {10000000000 + seconds}' );"
         )
         moved = {
             name: max(0, moment - seconds)

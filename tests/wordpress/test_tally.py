@@ -133,6 +133,17 @@ def test_a_purge_takes_the_rows_and_leaves_the_counts(site, gateway, connected):
     assert connected.counts(days_ago=3) == before
 
 
+def test_a_purge_leaves_the_counts_also_while_no_report_can_be_made(site, gateway, connected):
+    site.set_option("relay_connector_retention_days", 1)
+    write(site, "Sent before the secret was lost")
+    site.run_cron()
+    site.php("delete_option( 'relay_connector_secret' );")
+    connected.pass_days(3)
+    site.run_cron()
+    assert connected.rows() == []
+    assert connected.counts(days_ago=3) == of(fired=1, sent=1)
+
+
 def test_counts_are_kept_for_sixty_days(site, gateway, connected):
     write(site, "Old")
     site.run_cron()
@@ -142,9 +153,9 @@ def test_counts_are_kept_for_sixty_days(site, gateway, connected):
     connected.pass_days(29)
     site.run_cron()
     assert connected.counts(days_ago=60) == of(fired=1, sent=1)
-    connected.pass_days(1)
+    connected.pass_days(2)
     site.run_cron()
-    assert connected.counts(days_ago=61) == {}
+    assert connected.counts(days_ago=62) == {}
 
 
 def test_killed_before_the_answer_is_written_down_nothing_counts_as_sent_until_it_is_accepted_again(

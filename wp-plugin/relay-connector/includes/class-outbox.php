@@ -34,9 +34,9 @@ final class Outbox {
 	private $has_new = false;
 
 	/**
-	 * Notes an event down: one statement, and all that happens while a visitor waits. The event id is fixed here, so
-	 * every later attempt carries the same one. An event noted before stays as it is, unless it had been withdrawn: then
-	 * it is noted anew.
+	 * Notes an event down: one statement for a new one, and all that happens while a visitor waits. The event id is
+	 * fixed here, so every later attempt carries the same one. An event noted before stays as it is, unless it had been
+	 * withdrawn: then it is noted anew.
 	 *
 	 * @param string $type       The event type.
 	 * @param int    $object_id  The object that the event is about.
@@ -44,13 +44,12 @@ final class Outbox {
 	 */
 	public function add( $type, $object_id, $dedupe_key ) {
 		global $wpdb;
-		$now = time();
-		$sql = "INSERT INTO {$wpdb->relay_connector_outbox} (event_id, dedupe_key, event_type, object_id, state, created_at, due_at)
-			VALUES (%s, %s, %s, %d, 'waiting', %d, %d)
-			ON DUPLICATE KEY UPDATE due_at = IF(state = 'withdrawn', VALUES(due_at), due_at), created_at = IF(state = 'withdrawn', VALUES(created_at), created_at),
-				finished_at = IF(state = 'withdrawn', 0, finished_at), state = IF(state = 'withdrawn', 'waiting', state)";
-		// phpcs:ignore WordPress.DB -- our own table; the query is prepared right here.
-		$done = $wpdb->query( $wpdb->prepare( $sql, 'wp-' . wp_generate_uuid4(), $dedupe_key, $type, $object_id, $now, $now ) );
+		$now  = time();
+		$done = $wpdb->query( $wpdb->prepare( "INSERT IGNORE INTO {$wpdb->relay_connector_outbox} (event_id, dedupe_key, event_type, object_id, state, created_at, due_at) VALUES (%s, %s, %s, %d, 'waiting', %d, %d)", 'wp-' . wp_generate_uuid4(), $dedupe_key, $type, $object_id, $now, $now ) );
+		if ( 0 === $done ) {
+			// Not in the same statement: the SQLite drop-in cannot do that to a table with two unique keys.
+			$done = $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = 'waiting', created_at = %d, due_at = %d, finished_at = 0 WHERE dedupe_key = %s AND state = 'withdrawn'", $now, $now, $dedupe_key ) );
+		}
 		if ( false === $done ) {
 			Trouble::note( $type . ' ' . $object_id . ': ' . $wpdb->last_error );
 			return;
@@ -134,7 +133,7 @@ final class Outbox {
 	 */
 	public function retry( $id ) {
 		global $wpdb;
-		return (bool) $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET attempts = IF(state = 'parked', 0, attempts), state = 'waiting', due_at = 0, finished_at = 0 WHERE id = %d AND state IN ('waiting', 'parked')", $id ) );
+		return (bool) $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET attempts = CASE WHEN state = 'parked' THEN 0 ELSE attempts END, state = 'waiting', due_at = 0, finished_at = 0 WHERE id = %d AND state IN ('waiting', 'parked')", $id ) );
 	}
 
 	/**
@@ -178,7 +177,7 @@ final class Outbox {
 	 */
 	public function summary() {
 		global $wpdb;
-		$row = $wpdb->get_row( "SELECT SUM(state = 'waiting') AS waiting, SUM(state = 'parked') AS parked, MIN(IF(state = 'waiting', created_at, NULL)) AS oldest_at FROM {$wpdb->relay_connector_outbox} WHERE state IN ('waiting', 'parked')" );
+		$row = $wpdb->get_row( "SELECT SUM(state = 'waiting') AS waiting, SUM(state = 'parked') AS parked, MIN(CASE WHEN state = 'waiting' THEN created_at END) AS oldest_at FROM {$wpdb->relay_connector_outbox} WHERE state IN ('waiting', 'parked')" );
 		return (object) array(
 			'waiting'   => $row ? (int) $row->waiting : 0,
 			'parked'    => $row ? (int) $row->parked : 0,

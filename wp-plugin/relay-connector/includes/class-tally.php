@@ -104,7 +104,7 @@ final class Tally {
 	private function cells( $from, $until ) {
 		global $wpdb;
 		$fired = (array) $wpdb->get_results( $wpdb->prepare( "SELECT created_at - created_at %% 86400 AS day, event_type, 'fired' AS what, COUNT(*) AS n FROM {$wpdb->relay_connector_outbox} WHERE created_at >= %d AND created_at < %d GROUP BY day, event_type", $from, $until ) );
-		$ended = (array) $wpdb->get_results( $wpdb->prepare( "SELECT finished_at - finished_at %% 86400 AS day, event_type, IF(state = 'sent' AND last_status BETWEEN 200 AND 299, 'sent', 'dropped') AS what, COUNT(*) AS n FROM {$wpdb->relay_connector_outbox} WHERE state IN ('sent', 'withdrawn', 'deleted') AND finished_at >= %d AND finished_at < %d GROUP BY day, event_type, what", $from, $until ) );
+		$ended = (array) $wpdb->get_results( $wpdb->prepare( "SELECT finished_at - finished_at %% 86400 AS day, event_type, CASE WHEN state = 'sent' AND last_status BETWEEN 200 AND 299 THEN 'sent' ELSE 'dropped' END AS what, COUNT(*) AS n FROM {$wpdb->relay_connector_outbox} WHERE state IN ('sent', 'withdrawn', 'deleted') AND finished_at >= %d AND finished_at < %d GROUP BY day, event_type, what", $from, $until ) );
 		return array_merge( $fired, $ended );
 	}
 
