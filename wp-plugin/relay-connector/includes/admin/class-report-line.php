@@ -63,6 +63,7 @@ final class Report_Line {
 		?>
 		<h2 id="relay-connector-count"><?php esc_html_e( 'Daily count', 'relay-connector' ); ?></h2>
 		<p id="relay-connector-report"><?php echo esc_html( $this->numbers() . ' ' . $this->report( $standing ) ); ?></p>
+		<p class="description"><?php esc_html_e( 'Once a day these numbers go to the gateway, by kind of event and without personal data, so that both sides can be compared.', 'relay-connector' ); ?></p>
 		<?php
 	}
 
