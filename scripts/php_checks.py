@@ -55,6 +55,8 @@ FORBIDDEN = {
     # Younger than the oldest PHP or WordPress that the plugin runs on.
     "str_contains", "str_starts_with", "str_ends_with", "array_is_list", "wp_admin_notice",
 }  # fmt: skip
+# The SQLite drop-in fails at the first on a table with two unique keys, and always takes the second one's last value.
+UNPORTABLE = re.compile(r"ON DUPLICATE KEY|\bIF ?\(")
 NEWER_KEYWORDS = {"T_MATCH", "T_ENUM", "T_READONLY", "T_ATTRIBUTE", "T_NULLSAFE_OBJECT_OPERATOR"}
 
 # Prints [[name, text, line], ...]; a single character has the empty name.
@@ -289,6 +291,12 @@ def queries(source: Source) -> Iterator[str]:
         if not arguments:
             continue
         first = arguments[0]
+        for one in first:
+            if UNPORTABLE.search(one.text) and not source.excused(one.line):
+                yield source.fault(
+                    one.line,
+                    "ON DUPLICATE KEY and IF() fail on SQLite: use INSERT IGNORE and CASE",
+                )
         if token.text in QUERYING and not any(one.text == "prepare" for one in first):
             yield from _names_only(source, token, first)
         if token.text == "prepare":

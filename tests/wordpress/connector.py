@@ -1,7 +1,9 @@
 """The plugin on a site, as the tests handle it."""
 
 import html
+import json
 import re
+import time
 
 import requests
 
@@ -25,7 +27,7 @@ class Connector:
             "global $wpdb;"
             "foreach ( \\Relay_Connector\\Removal::OPTIONS as $option ) {"
             " if ( 'relay_connector_schema' !== $option ) { delete_option( $option ); } }"
-            "$wpdb->query( 'TRUNCATE wp_relay_connector_outbox' );"
+            "$wpdb->query( 'TRUNCATE wp_relay_connector_outbox' ); $wpdb->query( 'TRUNCATE wp_relay_tally' );"
             "$wpdb->query( 'TRUNCATE wp_comments' ); $wpdb->query( 'TRUNCATE wp_commentmeta' );"
             "$wpdb->query( \"DELETE FROM wp_options WHERE option_name LIKE '%transient%relay_connector%'\" );"
             "\\Relay_Connector\\Schedule::clear(); update_option( 'comment_moderation', 0 ); wp_cache_flush();"
@@ -71,6 +73,47 @@ class Connector:
             'if ( $r ) { $wpdb->query( $wpdb->prepare( "UPDATE wp_options SET option_value = %s'
             " WHERE option_name = 'relay_connector_runner'\", ( (int) $r - $s ) . ' past' ) ); }"
         )
+
+    # -- counts and reports
+
+    def counts(self, days_ago: int = 0) -> dict:
+        """What the site counted on a UTC day, by event type."""
+        day = int(time.time()) // 86400 * 86400 - days_ago * 86400
+        # An empty PHP array is a list in JSON.
+        return dict(
+            self.site.php_json(f"( new \\Relay_Connector\\Tally() )->counts( {day} )") or {}
+        )
+
+    def standing(self) -> dict | None:
+        """Where the daily reports stand, as kept in the options table."""
+        kept = self.site.php_json(
+            "$GLOBALS['wpdb']->get_var( \"SELECT option_value FROM wp_options WHERE option_name = 'relay_connector_reports'\" )"
+        )
+        return json.loads(kept) if kept else None
+
+    def set_standing(self, **changes) -> None:
+        """Change where the reports stand."""
+        kept = json.dumps(self.standing() | changes)
+        self.site.php(
+            "$GLOBALS['wpdb']->update( 'wp_options', array( 'option_value' => " + php_literal(kept) + " ),"
+            " array( 'option_name' => 'relay_connector_reports' ) );"
+        )  # fmt: skip
+
+    def pass_days(self, days: int) -> None:
+        """Move everything so many days into the past; the site's own minute for reports is midnight from now on."""
+        seconds = days * 86400
+        self.pass_time(seconds)
+        self.site.php(
+            # In two steps: on its way a row must not meet the one of another day.
+            "$GLOBALS['wpdb']->query( 'UPDATE wp_relay_tally SET day = day + 10000000000' );"
+            f"$GLOBALS['wpdb']->query( 'UPDATE wp_relay_tally SET day = day - {10000000000 + seconds}' );"
+        )
+        moved = {
+            name: max(0, moment - seconds)
+            for name, moment in self.standing().items()
+            if name in ("next", "due_at", "taken_at")
+        }
+        self.set_standing(minute=0, **moved)
 
     # -- wp-admin
 

@@ -91,6 +91,11 @@ def test_uninstalling_removes_everything(gateway):
         connector.connect(gateway)
         site.post_comment("Jane", "jane@example.org", "Sent")
         site.run_cron()
+        assert connector.standing(), "there are reports to leave traces"
+        assert site.php_json("$GLOBALS['wpdb']->get_col( \"SHOW TABLES LIKE '%relay%'\" )") == [
+            "wp_relay_connector_outbox",
+            "wp_relay_tally",
+        ]
         site.post_comment("Jane", "jane@example.org", "Not sent")
         with site.login() as admin:
             connector.test_event(admin)

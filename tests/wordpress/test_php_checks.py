@@ -22,6 +22,8 @@ BAD = {
     "$wpdb->get_var( 'SELECT a FROM b WHERE c = ' . $c );": "is put together",
     "$wpdb->query( $wpdb->prepare( \"SELECT '$a' FROM x WHERE b = %d\", $b ) );": "$a stands in the text of prepare()",
     '$sql = "SELECT $a FROM x WHERE b = %d"; $wpdb->query( $wpdb->prepare( $sql, $b ) );': "$a stands in the text",
+    "$wpdb->query( 'INSERT INTO x VALUES (1) ON DUPLICATE KEY UPDATE a = 1' );": "fail on SQLite",
+    "$wpdb->get_var( 'SELECT IF(a, 1, 2) FROM x' );": "fail on SQLite",
     "$a = __( 'Hello' );": "needs the text domain",
     "$a = __( 'Hello', 'other' );": "needs the text domain",
     "$a = __( $text, 'relay-connector' );": "needs a literal text",

@@ -92,7 +92,11 @@ def test_an_event_that_the_gateway_refuses_is_parked_with_its_reason_and_the_nex
     [notice] = notices(connected.page(admin, "/wp-admin/index.php"))
     assert "1 event was not accepted" in notice
     assert connected.press(admin, "relay_connector_delete_row").startswith("Deleted.")
-    assert len(connected.rows()) == 1
+    assert [(row["state"], row["body"]) for row in connected.rows()] == [
+        ("deleted", None),
+        ("sent", None),
+    ]
+    assert refused["event_id"] not in connected.page(admin)
 
 
 def test_a_wrong_key_pauses_everything_and_tells_the_admin(site, gateway, connected, admin):
@@ -281,9 +285,10 @@ def test_the_command_sends_what_is_due(site, gateway, connected):
         'class WP_CLI { public static function success( $t ) { echo "Success: $t"; }'
         ' public static function error( $t ) { echo "Error: $t"; } }'
         "$s = new \\Relay_Connector\\Settings(); $o = new \\Relay_Connector\\Outbox();"
-        "$r = new \\Relay_Connector\\Runner( $s, $o, new \\Relay_Connector\\Gate( $s ), new \\Relay_Connector\\Client( $s ),"
-        " array( new \\Relay_Connector\\Events\\Comments( $s, $o ) ) );"
-        "( new \\Relay_Connector\\Cli( $s, $r ) )->send();"
+        "$g = new \\Relay_Connector\\Gate( $s ); $c = new \\Relay_Connector\\Client( $s ); $t = new \\Relay_Connector\\Tally();"
+        "$r = new \\Relay_Connector\\Runner( $s, $o, $g, $c, array( new \\Relay_Connector\\Events\\Comments( $s, $o ) ),"
+        " new \\Relay_Connector\\Reports( $s, $t, $g, $c ) );"
+        "( new \\Relay_Connector\\Cli( $s, $r, $t ) )->send();"
     )
     assert site.php(command) == "Success: 1 event was dealt with."
     assert gateway.received[0].verified

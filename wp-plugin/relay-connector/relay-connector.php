@@ -2,7 +2,7 @@
 /**
  * Plugin Name:       Relay Connector
  * Description:       Sends your site's events, signed, to your own Relay gateway, without making a visitor wait.
- * Version:           0.1.0
+ * Version:           0.2.0
  * Requires at least: 6.1
  * Requires PHP:      7.4
  * Author:            Relay
@@ -10,14 +10,13 @@
  * License URI:       https://www.gnu.org/licenses/gpl-2.0.html
  * Text Domain:       relay-connector
  * Domain Path:       /languages
- * Update URI:        false
  *
  * @package Relay_Connector
  */
 
 defined( 'ABSPATH' ) || exit;
 
-define( 'RELAY_CONNECTOR_VERSION', '0.1.0' );
+define( 'RELAY_CONNECTOR_VERSION', '0.2.0' );
 define( 'RELAY_CONNECTOR_FILE', __FILE__ );
 
 require_once __DIR__ . '/includes/class-autoloader.php';

@@ -10,7 +10,8 @@ namespace Relay_Connector;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * One row is one event. A row is waiting, sent, parked (a person must look) or withdrawn (its object is gone or spam).
+ * One row is one event. A row is waiting, sent, parked (a person must look), withdrawn (its object is gone or spam)
+ * or deleted (by a person). Finished rows stay for a while: they are also what the days are counted by.
  */
 final class Outbox {
 
@@ -18,6 +19,7 @@ final class Outbox {
 	const SENT      = 'sent';
 	const PARKED    = 'parked';
 	const WITHDRAWN = 'withdrawn';
+	const DELETED   = 'deleted';
 
 	/**
 	 * Longer than the longest request, so that only a runner that died loses its claim.
@@ -32,8 +34,9 @@ final class Outbox {
 	private $has_new = false;
 
 	/**
-	 * Notes an event down: one statement, and all that happens while a visitor waits. The event id is fixed here, so
-	 * every later attempt carries the same one. An event noted before stays as it is, unless it had been withdrawn.
+	 * Notes an event down: one statement for a new one, and all that happens while a visitor waits. The event id is
+	 * fixed here, so every later attempt carries the same one. An event noted before stays as it is, unless it had been
+	 * withdrawn: then it is noted anew.
 	 *
 	 * @param string $type       The event type.
 	 * @param int    $object_id  The object that the event is about.
@@ -41,12 +44,12 @@ final class Outbox {
 	 */
 	public function add( $type, $object_id, $dedupe_key ) {
 		global $wpdb;
-		$now = time();
-		$sql = "INSERT INTO {$wpdb->relay_connector_outbox} (event_id, dedupe_key, event_type, object_id, state, created_at, due_at)
-			VALUES (%s, %s, %s, %d, 'waiting', %d, %d)
-			ON DUPLICATE KEY UPDATE due_at = IF(state = 'withdrawn', VALUES(due_at), due_at), state = IF(state = 'withdrawn', 'waiting', state)";
-		// phpcs:ignore WordPress.DB -- our own table; the query is prepared right here.
-		$done = $wpdb->query( $wpdb->prepare( $sql, 'wp-' . wp_generate_uuid4(), $dedupe_key, $type, $object_id, $now, $now ) );
+		$now  = time();
+		$done = $wpdb->query( $wpdb->prepare( "INSERT IGNORE INTO {$wpdb->relay_connector_outbox} (event_id, dedupe_key, event_type, object_id, state, created_at, due_at) VALUES (%s, %s, %s, %d, 'waiting', %d, %d)", 'wp-' . wp_generate_uuid4(), $dedupe_key, $type, $object_id, $now, $now ) );
+		if ( 0 === $done ) {
+			// Not in the same statement: the SQLite drop-in cannot do that to a table with two unique keys.
+			$done = $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = 'waiting', created_at = %d, due_at = %d, finished_at = 0 WHERE dedupe_key = %s AND state = 'withdrawn'", $now, $now, $dedupe_key ) );
+		}
 		if ( false === $done ) {
 			Trouble::note( $type . ' ' . $object_id . ': ' . $wpdb->last_error );
 			return;
@@ -130,18 +133,19 @@ final class Outbox {
 	 */
 	public function retry( $id ) {
 		global $wpdb;
-		return (bool) $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET attempts = IF(state = 'parked', 0, attempts), state = 'waiting', due_at = 0, finished_at = 0 WHERE id = %d AND state IN ('waiting', 'parked')", $id ) );
+		return (bool) $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET attempts = CASE WHEN state = 'parked' THEN 0 ELSE attempts END, state = 'waiting', due_at = 0, finished_at = 0 WHERE id = %d AND state IN ('waiting', 'parked')", $id ) );
 	}
 
 	/**
-	 * Deletes a parked row: a person has decided that it need not be sent.
+	 * Empties a parked row and takes it off the list: a person has decided that it need not be sent. What is left of
+	 * it can be counted; the same object, noted again, is a new event.
 	 *
 	 * @param int $id The row.
 	 * @return bool Whether there was such a row.
 	 */
 	public function delete_parked( $id ) {
 		global $wpdb;
-		return (bool) $wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->relay_connector_outbox} WHERE id = %d AND state = 'parked'", $id ) );
+		return (bool) $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = 'deleted', dedupe_key = CONCAT('deleted:', event_id), finished_at = %d, body = NULL, last_answer = NULL WHERE id = %d AND state = 'parked'", time(), $id ) );
 	}
 
 	/**
@@ -156,14 +160,14 @@ final class Outbox {
 	}
 
 	/**
-	 * The newest rows, without their bodies.
+	 * The newest rows, without their bodies and without those that a person has deleted.
 	 *
 	 * @param int $limit At most so many.
 	 * @return object[]
 	 */
 	public function newest( $limit ) {
 		global $wpdb;
-		return (array) $wpdb->get_results( $wpdb->prepare( "SELECT id, event_id, event_type, object_id, state, attempts, created_at, due_at, claimed_until, finished_at, last_status, last_answer FROM {$wpdb->relay_connector_outbox} ORDER BY id DESC LIMIT %d", $limit ) );
+		return (array) $wpdb->get_results( $wpdb->prepare( "SELECT id, event_id, event_type, object_id, state, attempts, created_at, due_at, claimed_until, finished_at, last_status, last_answer FROM {$wpdb->relay_connector_outbox} WHERE state <> 'deleted' ORDER BY id DESC LIMIT %d", $limit ) );
 	}
 
 	/**
@@ -173,7 +177,7 @@ final class Outbox {
 	 */
 	public function summary() {
 		global $wpdb;
-		$row = $wpdb->get_row( "SELECT SUM(state = 'waiting') AS waiting, SUM(state = 'parked') AS parked, MIN(IF(state = 'waiting', created_at, NULL)) AS oldest_at FROM {$wpdb->relay_connector_outbox} WHERE state IN ('waiting', 'parked')" );
+		$row = $wpdb->get_row( "SELECT SUM(state = 'waiting') AS waiting, SUM(state = 'parked') AS parked, MIN(CASE WHEN state = 'waiting' THEN created_at END) AS oldest_at FROM {$wpdb->relay_connector_outbox} WHERE state IN ('waiting', 'parked')" );
 		return (object) array(
 			'waiting'   => $row ? (int) $row->waiting : 0,
 			'parked'    => $row ? (int) $row->parked : 0,
@@ -188,6 +192,6 @@ final class Outbox {
 	 */
 	public function purge( $before ) {
 		global $wpdb;
-		$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->relay_connector_outbox} WHERE state IN ('sent', 'withdrawn') AND finished_at < %d", $before ) );
+		$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->relay_connector_outbox} WHERE state IN ('sent', 'withdrawn', 'deleted') AND finished_at < %d", $before ) );
 	}
 }

@@ -33,8 +33,10 @@ final class Plugin {
 		foreach ( self::EVENT_SOURCES as $class ) {
 			$sources[] = new $class( $settings, $outbox );
 		}
-		$runner   = new Runner( $settings, $outbox, $gate, $client, $sources );
-		$schedule = new Schedule( $settings, $outbox, $runner );
+		$tally    = new Tally();
+		$reports  = new Reports( $settings, $tally, $gate, $client );
+		$runner   = new Runner( $settings, $outbox, $gate, $client, $sources, $reports );
+		$schedule = new Schedule( $settings, $outbox, $runner, $tally, $reports );
 
 		( new Schema() )->add_hooks();
 		$settings->add_hooks();
@@ -46,12 +48,14 @@ final class Plugin {
 			$diagnosis = new Diagnosis( $settings );
 			$test      = new Connection_Test( $settings, $client, $gate, $diagnosis );
 			$list      = new Admin\Outbox_List( $outbox, $runner );
-			( new Admin\Settings_Page( $settings, $outbox, $gate, $list ) )->add_hooks();
+			( new Admin\Settings_Page( $settings, $outbox, $gate, $list, new Admin\Report_Line( $settings, $tally, $reports ) ) )->add_hooks();
 			( new Admin\Actions( $settings, $outbox, $runner, $test ) )->add_hooks();
 			( new Admin\Notices( $settings, $outbox, $gate ) )->add_hooks();
 		}
 		if ( defined( 'WP_CLI' ) && WP_CLI ) {
-			\WP_CLI::add_command( 'relay-connector', new Cli( $settings, $runner ) );
+			$command = new Cli( $settings, $runner, $tally );
+			\WP_CLI::add_command( 'relay', $command );
+			\WP_CLI::add_command( 'relay-connector', $command );
 		}
 
 		add_action( 'init', array( $this, 'load_translations' ) );

@@ -10,7 +10,7 @@ namespace Relay_Connector;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Deletes options, table, cron events and the mark on sent comments.
+ * Deletes options, tables, cron events and the mark on sent comments.
  */
 final class Removal {
 
@@ -25,6 +25,7 @@ final class Removal {
 		Runner_Lock::OPTION,
 		Gate::OPTION,
 		Trouble::OPTION,
+		Reports::OPTION,
 	);
 
 	/**
@@ -53,8 +54,9 @@ final class Removal {
 	 */
 	private function clean_site() {
 		global $wpdb;
-		Schema::name_table();
+		Schema::name_tables();
 		$wpdb->query( "DROP TABLE IF EXISTS {$wpdb->relay_connector_outbox}" );
+		$wpdb->query( "DROP TABLE IF EXISTS {$wpdb->relay_tally}" );
 		foreach ( self::OPTIONS as $option ) {
 			delete_option( $option );
 		}

@@ -55,6 +55,13 @@ final class Runner {
 	private $sources;
 
 	/**
+	 * The reports.
+	 *
+	 * @var Reports
+	 */
+	private $reports;
+
+	/**
 	 * Takes what a run needs.
 	 *
 	 * @param Settings              $settings The settings.
@@ -62,17 +69,20 @@ final class Runner {
 	 * @param Gate                  $gate     The gate.
 	 * @param Client                $client   The client.
 	 * @param Events\Event_Source[] $sources  The event sources.
+	 * @param Reports               $reports  The reports.
 	 */
-	public function __construct( Settings $settings, Outbox $outbox, Gate $gate, Client $client, array $sources ) {
+	public function __construct( Settings $settings, Outbox $outbox, Gate $gate, Client $client, array $sources, Reports $reports ) {
 		$this->settings = $settings;
 		$this->outbox   = $outbox;
 		$this->gate     = $gate;
 		$this->client   = $client;
 		$this->sources  = $sources;
+		$this->reports  = $reports;
 	}
 
 	/**
-	 * Sends due rows until there are none, the time is up, the gate closes or the gateway fails twice in a row.
+	 * Sends due rows until there are none, the time is up, the gate closes or the gateway fails twice in a row; then the
+	 * reports that are missing, if all went well.
 	 *
 	 * @param int $timeout_s Longest time for one request.
 	 * @param int $most_rows At most so many rows.
@@ -95,6 +105,9 @@ final class Runner {
 					$failures = Outbox::WAITING === $verdict->state ? $failures + 1 : 0;
 					++$done;
 				}
+				if ( 0 === $failures && $this->gate->is_open() ) {
+					$this->send_reports( $lock, $stop_at, $timeout_s, false );
+				}
 				return $done;
 			}
 		);
@@ -116,6 +129,20 @@ final class Runner {
 	}
 
 	/**
+	 * Sends the missing reports now: a person has asked for it.
+	 *
+	 * @return array|null With taken (how many) and sentence (why the last one was not, or ''). Null when another runner
+	 *                    is at work.
+	 */
+	public function run_reports() {
+		return $this->with_lock(
+			function ( Runner_Lock $lock ) {
+				return $this->send_reports( $lock, microtime( true ) + self::LONGEST_RUN_S, self::TIMEOUT_S, true );
+			}
+		);
+	}
+
+	/**
 	 * How an admin would call the object of a row, with personal fields masked.
 	 *
 	 * @param object $row A row.
@@ -126,6 +153,30 @@ final class Runner {
 		return $source ? $source->describe( (int) $row->object_id ) : array(
 			'label' => (string) $row->object_id,
 			'url'   => '',
+		);
+	}
+
+	/**
+	 * Sends missing reports, oldest first, as long as they are taken.
+	 *
+	 * @param Runner_Lock $lock      The lock.
+	 * @param float       $stop_at   When the run has to end, in unix seconds.
+	 * @param int         $timeout_s Longest time for one request.
+	 * @param bool        $asked     Whether a person has asked for it.
+	 * @return array With taken and sentence.
+	 */
+	private function send_reports( Runner_Lock $lock, $stop_at, $timeout_s, $asked ) {
+		$taken   = 0;
+		$verdict = null;
+		do {
+			$left    = (int) floor( $stop_at - microtime( true ) );
+			$verdict = $left >= 1 && $lock->renew() ? $this->reports->send_next( min( $timeout_s, $left ), $asked ) : null;
+			$is_sent = $verdict && Outbox::SENT === $verdict->state;
+			$taken  += $is_sent ? 1 : 0;
+		} while ( $is_sent );
+		return array(
+			'taken'    => $taken,
+			'sentence' => $verdict ? $verdict->sentence : '',
 		);
 	}
 

@@ -47,6 +47,20 @@ final class Schedule {
 	private $runner;
 
 	/**
+	 * The tally.
+	 *
+	 * @var Tally
+	 */
+	private $tally;
+
+	/**
+	 * The reports.
+	 *
+	 * @var Reports
+	 */
+	private $reports;
+
+	/**
 	 * Whether this request has had its run.
 	 *
 	 * @var bool
@@ -59,18 +73,22 @@ final class Schedule {
 	 * @param Settings $settings The settings.
 	 * @param Outbox   $outbox   The outbox.
 	 * @param Runner   $runner   The runner.
+	 * @param Tally    $tally    The tally.
+	 * @param Reports  $reports  The reports.
 	 */
-	public function __construct( Settings $settings, Outbox $outbox, Runner $runner ) {
+	public function __construct( Settings $settings, Outbox $outbox, Runner $runner, Tally $tally, Reports $reports ) {
 		$this->settings = $settings;
 		$this->outbox   = $outbox;
 		$this->runner   = $runner;
+		$this->tally    = $tally;
+		$this->reports  = $reports;
 	}
 
 	/**
 	 * Hooks the wake-ups in.
 	 */
 	public function add_hooks() {
-		// phpcs:ignore WordPress.WP.CronInterval -- an empty run costs one query.
+		// phpcs:ignore WordPress.WP.CronInterval -- an empty run costs a handful of small queries.
 		add_filter( 'cron_schedules', array( $this, 'add_interval' ) );
 		add_action( 'init', array( $this, 'keep_scheduled' ) );
 		add_action( self::EVERY_MINUTE, array( $this, 'run' ) );
@@ -102,6 +120,7 @@ final class Schedule {
 		}
 		if ( ! wp_next_scheduled( self::EVERY_MINUTE ) ) {
 			wp_schedule_event( time(), 'relay_connector_minute', self::EVERY_MINUTE );
+			$this->reports->begin();
 		}
 		if ( ! wp_next_scheduled( self::DAILY ) ) {
 			wp_schedule_event( time() + HOUR_IN_SECONDS, 'daily', self::DAILY );
@@ -146,10 +165,10 @@ final class Schedule {
 	}
 
 	/**
-	 * Deletes the rows of finished events after their time.
+	 * Deletes the rows of finished events after their time, once their day is counted.
 	 */
 	public function purge() {
-		$this->outbox->purge( time() - DAY_IN_SECONDS * $this->settings->retention_days() );
+		$this->outbox->purge( min( $this->tally->close(), time() - DAY_IN_SECONDS * $this->settings->retention_days() ) );
 	}
 
 	/**

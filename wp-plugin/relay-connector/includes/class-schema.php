@@ -1,6 +1,6 @@
 <?php
 /**
- * The outbox table.
+ * The tables.
  *
  * @package Relay_Connector
  */
@@ -10,24 +10,24 @@ namespace Relay_Connector;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Makes and upgrades the table. Activation hooks do not run on updates, so the version is looked at on each load.
+ * Makes and upgrades the tables. Activation hooks do not run on updates, so the version is looked at on each load.
  */
 final class Schema {
 
-	const VERSION = 1;
+	const VERSION = 2;
 	const OPTION  = 'relay_connector_schema';
-	const TABLE   = 'relay_connector_outbox';
+	const TABLES  = array( 'relay_connector_outbox', Tally::TABLE );
 
 	/**
-	 * Names the table to the database class, which then follows switch_to_blog() and the deletion of a site by itself.
+	 * Names the tables to the database class, which then follows switch_to_blog() and the deletion of a site by itself.
 	 */
 	public function add_hooks() {
-		self::name_table();
+		self::name_tables();
 		add_action( 'plugins_loaded', array( $this, 'upgrade' ) );
 	}
 
 	/**
-	 * Installs when the table is missing or older than this code.
+	 * Installs when a table is missing or older than this code.
 	 */
 	public function upgrade() {
 		if ( (int) get_option( self::OPTION, 0 ) < self::VERSION ) {
@@ -36,11 +36,11 @@ final class Schema {
 	}
 
 	/**
-	 * Makes the table. Times are unix seconds: they mean the same in every time zone setting.
+	 * Makes the tables. Times are unix seconds: they mean the same in every time zone setting.
 	 */
 	public static function install() {
 		global $wpdb;
-		self::name_table();
+		self::name_tables();
 		require_once ABSPATH . 'wp-admin/includes/upgrade.php';
 		dbDelta(
 			"CREATE TABLE {$wpdb->relay_connector_outbox} (
@@ -66,17 +66,28 @@ final class Schema {
   KEY state_finished (state,finished_at)
 ) {$wpdb->get_charset_collate()};"
 		);
+		dbDelta(
+			"CREATE TABLE {$wpdb->relay_tally} (
+  day bigint(20) unsigned NOT NULL,
+  event_type varchar(64) NOT NULL,
+  what varchar(16) NOT NULL,
+  n bigint(20) unsigned NOT NULL DEFAULT 0,
+  PRIMARY KEY  (day,event_type,what)
+) {$wpdb->get_charset_collate()};"
+		);
 		update_option( self::OPTION, self::VERSION );
 	}
 
 	/**
-	 * Tells $wpdb the table's name, once.
+	 * Tells $wpdb the tables' names, once.
 	 */
-	public static function name_table() {
+	public static function name_tables() {
 		global $wpdb;
-		if ( ! in_array( self::TABLE, $wpdb->tables, true ) ) {
-			$wpdb->tables[] = self::TABLE;
+		foreach ( self::TABLES as $table ) {
+			if ( ! in_array( $table, $wpdb->tables, true ) ) {
+				$wpdb->tables[] = $table;
+			}
+			$wpdb->$table = $wpdb->get_blog_prefix() . $table;
 		}
-		$wpdb->{self::TABLE} = $wpdb->get_blog_prefix() . self::TABLE;
 	}
 }

@@ -49,18 +49,27 @@ final class Settings_Page {
 	private $list;
 
 	/**
+	 * The line about the daily report.
+	 *
+	 * @var Report_Line
+	 */
+	private $report_line;
+
+	/**
 	 * Takes what the page shows.
 	 *
-	 * @param Settings    $settings The settings.
-	 * @param Outbox      $outbox   The outbox.
-	 * @param Gate        $gate     The gate.
-	 * @param Outbox_List $rows     The list.
+	 * @param Settings    $settings    The settings.
+	 * @param Outbox      $outbox      The outbox.
+	 * @param Gate        $gate        The gate.
+	 * @param Outbox_List $rows        The list.
+	 * @param Report_Line $report_line The line about the daily report.
 	 */
-	public function __construct( Settings $settings, Outbox $outbox, Gate $gate, Outbox_List $rows ) {
-		$this->settings = $settings;
-		$this->outbox   = $outbox;
-		$this->gate     = $gate;
-		$this->list     = $rows;
+	public function __construct( Settings $settings, Outbox $outbox, Gate $gate, Outbox_List $rows, Report_Line $report_line ) {
+		$this->settings    = $settings;
+		$this->outbox      = $outbox;
+		$this->gate        = $gate;
+		$this->list        = $rows;
+		$this->report_line = $report_line;
 	}
 
 	/**
@@ -168,6 +177,7 @@ final class Settings_Page {
 			</form>
 			<?php
 			$this->render_test();
+			$this->report_line->render();
 			$this->list->render();
 			?>
 		</div>

@@ -1,0 +1,88 @@
+<?php
+/**
+ * A small state that several processes change.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * An option read past the caches, which may be older than another runner's work, and replaced only if it still is what
+ * was read.
+ */
+final class Stored_State {
+
+	/**
+	 * The state as it was read or last replaced; null when there is none.
+	 *
+	 * @var array|null
+	 */
+	public $value = null;
+
+	/**
+	 * The option.
+	 *
+	 * @var string
+	 */
+	private $option;
+
+	/**
+	 * The text that stands in the table.
+	 *
+	 * @var string
+	 */
+	private $text;
+
+	/**
+	 * Reads it.
+	 *
+	 * @param string $option The option.
+	 */
+	public function __construct( $option ) {
+		$this->option = $option;
+		$this->read();
+	}
+
+	/**
+	 * Puts a first state in, if there is none.
+	 *
+	 * @param array $value The state.
+	 */
+	public function begin( array $value ) {
+		global $wpdb;
+		if ( null === $this->value ) {
+			$wpdb->query( $wpdb->prepare( "INSERT IGNORE INTO {$wpdb->options} (option_name, option_value, autoload) VALUES (%s, %s, 'no')", $this->option, wp_json_encode( $value ) ) );
+			$this->read();
+		}
+	}
+
+	/**
+	 * Puts another state in the place of what was read.
+	 *
+	 * @param array $value The new state.
+	 * @return bool False when another process has changed it meanwhile.
+	 */
+	public function replace( array $value ) {
+		global $wpdb;
+		$text = wp_json_encode( $value );
+		if ( 1 !== $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->options} SET option_value = %s WHERE option_name = %s AND option_value = %s", $text, $this->option, $this->text ) ) ) {
+			return false;
+		}
+		$this->text  = $text;
+		$this->value = $value;
+		return true;
+	}
+
+	/**
+	 * Reads it from the table.
+	 */
+	private function read() {
+		global $wpdb;
+		$this->text  = (string) $wpdb->get_var( $wpdb->prepare( "SELECT option_value FROM {$wpdb->options} WHERE option_name = %s", $this->option ) );
+		$value       = json_decode( $this->text, true );
+		$this->value = is_array( $value ) ? $value : null;
+	}
+}
