@@ -34,7 +34,7 @@ PLACES = forms.Field(
     low=1,
     high=pacing.MOST_PLACES,
 )
-WIDTH = 600
+WIDTH = 320
 MARKS = ((60, "1 min"), (3600, "1 h"), (86400, "1 day"))
 
 

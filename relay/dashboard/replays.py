@@ -91,11 +91,15 @@ def preview() -> Any:
         if shown
         else [],
         kept=list(request.args.items(multi=True)),
-        sample_url=lambda number: url_for(
-            "replays.preview", **request.args.to_dict(flat=False) | {"sample": number}
-        ),
+        sample_url=_sample_url,
         token=secrets.token_hex(16),
     )
+
+
+def _sample_url(number: int) -> str:
+    """The same page with another example."""
+    asked_for: dict[str, Any] = request.args.to_dict(flat=False) | {"sample": number}
+    return url_for("replays.preview", **asked_for)
 
 
 @blueprint.post("")

@@ -33,7 +33,9 @@ def first_run_url(base: str, data_dir: Path) -> str | None:
 
 
 def is_empty() -> bool:
-    return not db.session.scalar(select(func.count()).select_from(Source))
+    """Nobody has set anything up; the source that a setting makes does not count."""
+    wanted = select(func.count()).select_from(Source).where(Source.slug != sources.DEFAULT)
+    return not db.session.scalar(wanted)
 
 
 def show(base: str, say: Callable[[str], None]) -> bool:

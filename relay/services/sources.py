@@ -7,16 +7,19 @@ import re
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
+from flask import current_app
 from sqlalchemy import func, select
 from sqlalchemy.orm import selectinload
 
 from config import Config
+from relay.database import READ_ONLY
 from relay.errors import Invalid, NotFound
 from relay.models import AllowedNetwork, Event, Rejection, SigningKey, Source, db
 from relay.services import keys, revisions
 from relay.services.audit import By, record
 from relay.services.paging import Page, page_of
 
+DEFAULT = "default"
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 
 
@@ -87,6 +90,22 @@ def create_source(
     revisions.touch(revisions.SOURCES)
     db.session.commit()
     return source, key, secret
+
+
+def ensure_default(by: By) -> bool:
+    """Make the source ``default`` with RELAY_SHARED_SECRET as its first key.  -> whether it was made now.
+
+    Later changes of the setting change nothing: its keys are then rotated as those of any source.
+    """
+    config: Config = current_app.extensions["relay_config"]
+    if config.shared_secret is None:
+        return False
+    with db.engine.connect().execution_options(**READ_ONLY) as connection:
+        if connection.scalar(select(Source.id).where(Source.slug == DEFAULT)) is not None:
+            return False
+    url = config.public_url or f"http://127.0.0.1:{config.port}"
+    create_source(DEFAULT, url, by, slug=DEFAULT, secret=config.shared_secret)
+    return True
 
 
 def find_source(slug: str) -> Source:

@@ -167,3 +167,26 @@ def test_a_worker_that_is_killed_in_a_call_loses_nothing(stack: Stack, sink: Sin
     first, second = sink.wait(2, timeout_s=60)
     assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
     stack.wait_for(lambda: states(stack) == {"delivered": 1}, 20, "the delivery")
+
+
+@POSTGRES
+def test_the_shared_secret_of_the_settings_is_the_first_key_of_the_default_source(
+    database_url: str, valkey: object, tmp_path: object
+) -> None:
+    secret = "a-shared-secret-that-is-long-enough-0123456789"
+    stack = Stack(tmp_path, database_url, valkey.url, RELAY_SHARED_SECRET=secret)  # type: ignore[arg-type, attr-defined]
+    try:
+        stack.start()
+
+        def answer() -> int:
+            return stack.send(comment(), secret).status_code
+
+        stack.wait_for(lambda: answer() == 202, 30, "the key to be known")
+        assert stack.send(comment(), secret, source="default").status_code == 202
+        stack.restart("scheduler")
+        stack.flask("keys", "rotate", "default", "--window", "0")
+        stack.wait_for(lambda: answer() == 401, 10, "the old key to stop")
+        (source,) = stack.flask("sources", "list", "--json")["items"]
+        assert source["slug"] == "default"
+    finally:
+        stack.close()
