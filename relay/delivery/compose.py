@@ -14,10 +14,10 @@ from sqlalchemy import Connection, select
 
 from relay import secrets
 from relay.destinations import KINDS
-from relay.destinations.base import Kind, Message, OutboundRequest
+from relay.destinations.base import Kind, Message, OutboundRequest, Rule
 from relay.destinations.http import Transport
 from relay.errors import Undeliverable
-from relay.mapping.templates import render
+from relay.mapping.rules import fill
 from relay.models import Destination, DestinationVersion
 from relay.observability.tracing import traceparent
 
@@ -86,24 +86,31 @@ def message_of(
     )
 
 
-def request_of(kind: Kind, config: Mapping[str, Any], message: Message) -> OutboundRequest:
-    """The call for one message, templates rendered.  Raises Undeliverable."""
-    return kind.build(config, render_all(kind, config, message))
+def request_of(
+    kind: Kind,
+    config: Mapping[str, Any],
+    message: Message,
+    rules: Mapping[str, Rule] | None = None,
+) -> OutboundRequest:
+    """The call for one message, made by ``rules`` or the kind's own mapping.  Raises Undeliverable."""
+    return kind.build(config, mapped(kind, config, message, rules))
 
 
-def render_all(kind: Kind, config: Mapping[str, Any], message: Message) -> Message:
-    """The message with the kind's templates filled in.  Raises Undeliverable."""
-    templates = kind.templates(config, message)
-    if not templates:
-        return message
+def mapped(
+    kind: Kind,
+    config: Mapping[str, Any],
+    message: Message,
+    rules: Mapping[str, Rule] | None = None,
+) -> Message:
+    """The message with the kind's targets filled in.  Raises Undeliverable."""
+    if rules is None:
+        rules = kind.ready_made(config, message.event_type)
     scope = dict(message.payload) | {
         "site_name": message.site_name,
         "site_url": message.site_url,
         "received_at": message.received_at.isoformat(),
     }
-    return replace(
-        message, rendered={name: render(text, scope) for name, text in templates.items()}
-    )
+    return replace(message, mapped=fill(rules, scope)) if rules else message
 
 
 def parse(payload: str) -> dict[str, Any]:

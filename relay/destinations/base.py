@@ -25,6 +25,7 @@ class Message:
     ``data`` is the event's ``data`` object, ``payload`` the whole body as the site sent it.
     ``key`` names the delivery (the same on every attempt and replay, no dots), ``attempt_key`` one call.
     ``site_name`` and ``site_url`` are those of the source.  ``is_test`` marks a person's test-send.
+    ``mapped`` holds what the mapping made for each of the kind's targets, by name.
     """
 
     event_id: str
@@ -38,7 +39,24 @@ class Message:
     attempt_key: str
     traceparent: str
     is_test: bool = False
-    rendered: Mapping[str, Any] = field(default_factory=dict)
+    mapped: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A field of a destination that a mapping can fill.
+
+    ``type`` is ``text``, ``long_text``, ``email``, ``number``, ``date``, ``yes_no`` or ``choice`` (of
+    ``choices``, as ``(value, label)``); ``group`` gathers the fields of one object, as "Contact".
+    """
+
+    name: str
+    label: str
+    type: str = "text"
+    required: bool = False
+    help: str = ""
+    choices: tuple[tuple[str, str], ...] = ()
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -59,9 +77,16 @@ __all__ = [
     "Message",
     "OutboundRequest",
     "Reply",
+    "Rule",
+    "Target",
     "classify",
     "is_reference",
 ]
+
+
+# How a target is filled, as it is stored: {"path": ["data", "author"]} takes a field of the event,
+# {"text": "Hello {{ data.author }}"} a Liquid text; "default" stands in where nothing came of it.
+Rule = Mapping[str, Any]
 
 
 def is_reference(value: str) -> bool:
@@ -94,8 +119,12 @@ class Kind:
         "Each carries the same Idempotency-Key as before: a receiver that honours it takes it once."
     )
 
-    def templates(self, config: Mapping[str, Any], message: Message) -> dict[str, str]:
-        """Liquid sources to render before ``build``; they come back as ``message.rendered``."""
+    def targets(self, config: Mapping[str, Any], account: Mapping[str, Any]) -> tuple[Target, ...]:
+        """What a mapping can fill.  ``account`` is what was last read of the account there, if anything."""
+        return ()
+
+    def ready_made(self, config: Mapping[str, Any], event_type: str) -> dict[str, Rule]:
+        """The mapping where nobody made one: right on first use.  By target; it fills ``message.mapped``."""
         return {}
 
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:

@@ -20,6 +20,8 @@ from relay.destinations.base import (
     Message,
     OutboundRequest,
     Reply,
+    Rule,
+    Target,
     classify,
     is_reference,
 )
@@ -109,11 +111,14 @@ class Slack(Kind):
     repeats = "Slack has no means against doubles: what arrived before is shown there once more."
     schema = SlackSchema()
 
-    def templates(self, config: Mapping[str, Any], message: Message) -> dict[str, str]:
-        return {"text": config.get("text") or TEMPLATES.get(message.event_type, OTHER)}
+    def targets(self, config: Mapping[str, Any], account: Mapping[str, Any]) -> tuple[Target, ...]:
+        return (Target("text", "Message", "long_text", required=True),)
+
+    def ready_made(self, config: Mapping[str, Any], event_type: str) -> dict[str, Rule]:
+        return {"text": {"text": config.get("text") or TEMPLATES.get(event_type, OTHER)}}
 
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:
-        text = str(message.rendered.get("text", "")).strip()
+        text = str(message.mapped.get("text", "")).strip()
         if not text:
             raise Undeliverable("no_text", "The message came out empty. Change its text.")
         if message.is_test:

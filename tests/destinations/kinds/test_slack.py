@@ -14,8 +14,8 @@ from relay.destinations.http import Transport
 from relay.destinations.masking import mask_request
 from relay.errors import Invalid
 from relay.lifecycle import Accepted, Failed, Refused, Signal
+from relay.mapping.rules import fill
 from relay.mapping.samples import SAMPLES
-from relay.mapping.templates import render
 from tests.destinations.kinds.test_webhook import message
 from tests.support.sink import Sink
 
@@ -26,8 +26,8 @@ PATH = "/services/T00000000/B00000000/abcdefghijklmnopqrstuvwx"
 def filled(event_type: str = "comment.created", data: Any = None, **changes: Any) -> Any:
     one = message(event_type=event_type, data=data or SAMPLES[event_type], **changes)
     scope = {"event": event_type, "data": one.data, "site_name": one.site_name}
-    texts = {name: render(text, scope) for name, text in KIND.templates({}, one).items()}
-    return message(event_type=event_type, data=one.data, rendered=texts, **changes)
+    texts = fill(KIND.ready_made({}, event_type), scope)
+    return message(event_type=event_type, data=one.data, mapped=texts, **changes)
 
 
 def send(sink: Sink, **changes: Any) -> Signal:
@@ -103,14 +103,14 @@ def test_a_visitors_text_cannot_call_the_channel() -> None:
 
 def test_a_long_comment_stays_within_slacks_limits() -> None:
     text = "x" * 50_000
-    one = message(rendered={"text": text})
+    one = message(mapped={"text": text})
     body = json.loads(KIND.build({"webhook_url": "https://hooks.slack.com" + PATH}, one).body)
     assert len(body["blocks"][0]["text"]["text"]) <= 3000
 
 
 @pytest.mark.parametrize("ahead", range(2990, 3001))
 def test_a_cut_never_goes_through_an_escaped_sign(ahead: int) -> None:
-    one = message(rendered={"text": "x" * ahead + "&amp;" * 10})
+    one = message(mapped={"text": "x" * ahead + "&amp;" * 10})
     body = json.loads(KIND.build({"webhook_url": "https://hooks.slack.com" + PATH}, one).body)
     text = body["blocks"][0]["text"]["text"]
     assert len(text) <= 3000
