@@ -5,7 +5,7 @@ BIN := .venv/bin
 TESTS ?= tests
 
 .venv/.run: requirements.txt
-	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || scripts/make-venv.sh $(PYTHON)
 	@echo "Installing what Relay needs (once) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
