@@ -9,7 +9,6 @@ need() { # need <test that succeeds when it is there> <package>…
 }
 if [ "$what" = all ] || [ "$what" = php ]; then
   need 'command -v php' php-cli
-  need 'command -v phpcs' php-codesniffer
   need 'command -v xgettext' gettext
 fi
 if [ "$what" = all ] || [ "$what" = browser ]; then
