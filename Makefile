@@ -29,7 +29,7 @@ test: .venv/.dev relay/static/gen/manifest.json ## run every test: real database
 	@scripts/install-test-deps.sh
 	@$(BIN)/python -m pytest $(TESTS)
 
-check: .venv/.dev relay/static/gen/manifest.json ## style, types, layers, templates, PHP, migrations
+check: .venv/.dev relay/static/gen/manifest.json ## style, types, layers, templates, PHP, migrations, docs
 	@scripts/install-test-deps.sh php
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -38,6 +38,7 @@ check: .venv/.dev relay/static/gen/manifest.json ## style, types, layers, templa
 	$(BIN)/djlint relay/templates --lint --quiet
 	$(BIN)/python scripts/php_checks.py
 	$(BIN)/python scripts/check_migrations.py
+	$(BIN)/python scripts/check_docs.py
 
 bench: .venv/.dev relay/static/gen/manifest.json ## measure ingest and delivery, print a table
 	@$(BIN)/python bench/bench.py
