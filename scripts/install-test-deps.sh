@@ -17,6 +17,7 @@ if [ "$what" = all ] || [ "$what" = browser ]; then
   need 'test -e /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf' fonts-noto-color-emoji
 fi
 if [ "$what" = all ]; then
+  need 'command -v faketime' faketime
   need 'test -e /usr/share/wordpress/wp-load.php' wordpress wordpress-theme-twentytwentythree nginx-light
   need 'command -v mariadbd || test -x /usr/sbin/mariadbd' mariadb-server
   need 'command -v nginx || test -x /usr/sbin/nginx' nginx-light

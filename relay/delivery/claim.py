@@ -14,7 +14,8 @@ from relay.lifecycle import Claimed, Life, State, step
 from relay.models import Delivery, Event, Replay, Source, db_now
 
 CALL_S = 30.0  # the longest call
-LEASE_S = 75.0  # claimed, waited its turn, called, recorded: with 30 s to spare
+LEASE_S = 65.0  # claimed, waited its turn, called, recorded
+assert LEASE_S >= CALL_S + 30, "a lease may not end while its call can still be under way"  # noqa: S101
 LIVE, REPLAYED = 0, 1  # priorities
 
 
@@ -69,12 +70,31 @@ def is_due() -> ColumnElement[bool]:
 def claim(
     connection: Connection, destination_id: int, limit: int, now: datetime, priority: int = LIVE
 ) -> list[Claim]:
-    """Claim up to ``limit`` due deliveries in one UPDATE, oldest due first.  The caller commits."""
+    """Claim up to ``limit`` due deliveries in one UPDATE, oldest due first.  The caller commits.
+
+    Suspects are left alone: see ``claim_suspect``.
+    """
+    wanted = and_(Delivery.priority == priority, Delivery.starts == 0)
+    return _claim(connection, destination_id, limit, now, wanted)
+
+
+def claim_suspect(connection: Connection, destination_id: int, now: datetime) -> list[Claim]:
+    """Claim at most one delivery over which a worker has vanished.  The caller commits."""
+    return _claim(connection, destination_id, 1, now, Delivery.starts > 0)
+
+
+def _claim(
+    connection: Connection,
+    destination_id: int,
+    limit: int,
+    now: datetime,
+    wanted: ColumnElement[bool],
+) -> list[Claim]:
     token = uuid.uuid4().hex
     lease = step(Life(due_at=now), Claimed(token, LEASE_S), now).life
     due = (
         select(Delivery.id)
-        .where(Delivery.destination_id == destination_id, Delivery.priority == priority, is_due())
+        .where(Delivery.destination_id == destination_id, wanted, is_due())
         .order_by(Delivery.due_at, Delivery.id)
         .limit(limit)
         .with_for_update(skip_locked=True)

@@ -80,7 +80,7 @@ class Stack:
             name: Child(name, command, self.logs_dir / f"{name}.log", self.env)
             for name, command in read_procfile().items()
         }
-        self.engine = create_engine(sqlalchemy_url(database_url, data_dir))
+        self.engine = create_engine(sqlalchemy_url(database_url, data_dir), pool_pre_ping=True)
         self.http = requests.Session()
         self.http.trust_env = False
 
