@@ -138,7 +138,7 @@ class Policy:
         if retry_after_s is None:
             return self.delays_s[tries - 1] * (1 + self.jitter * jitter)
         wish = min(max(retry_after_s, 1.0), self.longest_retry_after_s)
-        return wish * (1 + 0.09 * abs(jitter))
+        return wish * (1 + 0.04 * abs(jitter))
 
 
 DEFAULT_POLICY = Policy()
