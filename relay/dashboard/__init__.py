@@ -25,7 +25,7 @@ ROOMS = (auth, overview, sources, destinations, pacing, events, dead_letters, re
 
 def init_app(app: Flask) -> None:
     """Register every room."""
-    for part in (guard, htmx, words, pacing, errors):
+    for part in (guard, htmx, words, pacing, events, errors):
         part.init_app(app)
     for room in ROOMS:
         app.register_blueprint(room.blueprint)

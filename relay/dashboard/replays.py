@@ -9,10 +9,10 @@ from typing import Any
 from flask import Blueprint, abort, request, url_for
 from werkzeug.datastructures import MultiDict
 
-from relay.dashboard import forms, guard, htmx
+from relay.dashboard import choices, forms, guard, htmx
 from relay.errors import Invalid
 from relay.models import Replay
-from relay.services import dead_letters, keys, replays, wishes
+from relay.services import keys, replays, wishes
 from relay.services.replays import Wish
 
 blueprint = Blueprint("replays", __name__, url_prefix="/replays")
@@ -32,7 +32,7 @@ def asked(args: MultiDict[str, str]) -> Wish:
             begin_of(args.get("since", "")),
             args.get("which") == "all",
         )
-    return wishes.of_letters(dead_letters.Selection.from_args(args))
+    return wishes.of_letters(choices.selection(args).bounded())
 
 
 def begin_of(text: str) -> datetime:

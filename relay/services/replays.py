@@ -22,6 +22,7 @@ from relay.lifecycle import Life, Replayed, State, Withdrawn, step
 from relay.models import DeadLetter, Delivery, Destination, Replay, db
 from relay.services import keys
 from relay.services.audit import By, record
+from relay.services.deliveries import in_order
 from relay.services.paging import Page, page_of
 
 CHUNK = 500
@@ -84,7 +85,7 @@ def start(wish: Wish, by: By, token: str, mapping: str = "current") -> Replay:
     del columns["attempts"]
     replay.total = _count(
         update(Delivery)
-        .where(wish.takes())
+        .where(in_order(wish.takes()))
         .values(
             **columns
             | {

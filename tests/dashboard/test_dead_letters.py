@@ -26,10 +26,11 @@ def test_the_list_says_what_where_and_why_and_offers_viewers_nothing(
     app: Flask, world: World, visit: Callable[..., Visitor]
 ) -> None:
     viewer, support = visit("viewer"), visit("support")
-    page = viewer.get("/dead-letters").text
+    page = viewer.get("/dead-letters/list").text
     assert "New comment" in page and ">Hook</a>" in page and "answered 400" in page
     assert "Send again" not in page and '/replay"' not in page and "/discard" not in page
-    page = support.get("/dead-letters").text
+    assert 'type="checkbox"' not in page
+    page = support.get("/dead-letters/list").text
     assert "Send again" in page and "It will not be sent any more." in page
 
 
@@ -45,7 +46,7 @@ def test_the_filter_takes_a_number_a_name_or_nonsense(
         ("9" * 100, False),
         ("<script>", False),
     ):
-        answer = admin.get("/dead-letters", query_string={"destination": asked})
+        answer = admin.get("/dead-letters/list", query_string={"destination": asked})
         assert answer.status_code == 200 and (row in answer.text) is found, asked
     empty = admin.get(f"/dead-letters?destination={world.inbox}", headers=FRAGMENT).text
     assert "No dead letters there" in empty and "<html" not in empty
