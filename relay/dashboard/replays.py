@@ -135,6 +135,7 @@ def _detail(replay: Replay) -> Any:
         "replays/_progress.html",
         replay=replay,
         progress=replays.progress_of(replay),
+        waits_at=[] if replay.ended_at else replays.waits_at(replay),
     )
 
 

@@ -165,3 +165,12 @@ def remedy_of(code: str, field: str, sentence: str, name: str) -> Remedy:
     headline, stop, rest = sentence.strip().partition(". ")
     mend = Mend.MAPPING if field else Mend.SETTINGS
     return Remedy(headline + stop.strip(), rest.strip() or f"{COMPARE} {AGAIN}", mend)
+
+
+def removed(name: str) -> Remedy:
+    """Of a destination that is no more."""
+    return Remedy(
+        f"{name} was removed.",
+        "They cannot be sent there any more. Discard them.",
+        Mend.THERE,
+    )

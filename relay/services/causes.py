@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import case, func, select
 
-from relay.destinations.remedies import Remedy, remedy_of
+from relay.destinations.remedies import Remedy, remedy_of, removed
 from relay.models import DeadLetter, Destination, db
 from relay.services.dead_letters import LOADED
 from relay.services.selections import NO_FIELD, Selection
@@ -45,6 +45,8 @@ class Cause:
     @property
     def remedy(self) -> Remedy:
         newest = self.newest
+        if self.destination.state == "closed":
+            return removed(self.destination.name)
         return remedy_of(newest.code, newest.field, newest.sentence, self.destination.name)
 
     @property

@@ -26,6 +26,7 @@ from relay.services.deliveries import in_order
 from relay.services.paging import Page, page_of
 
 CHUNK = 500
+SETTLES_IN_S = 10.0
 FINAL = (State.DEAD, State.DELIVERED)  # what can be sent again
 
 
@@ -48,7 +49,10 @@ class Wish:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a replay is; ``per_minute`` is what came to a result in the last minute."""
+    """How far a replay is; ``per_minute`` is what came to a result in the last minute.
+
+    ``began`` is False in its first seconds, when nothing can be said of its pace.
+    """
 
     total: int
     waiting: int
@@ -58,6 +62,7 @@ class Progress:
     withdrawn: int
     per_minute: int
     ends_in_s: float | None
+    began: bool
 
     @property
     def percent(self) -> int:
@@ -179,6 +184,7 @@ def progress_of(replay: Replay) -> Progress:
         withdrawn=replay.withdrawn,
         per_minute=per_minute,
         ends_in_s=(waiting + sending) / per_minute * 60 if per_minute else None,
+        began=now - replay.created_at > timedelta(seconds=SETTLES_IN_S),
     )
 
 
@@ -189,6 +195,18 @@ def _states(replay_id: int) -> dict[str, int]:
         .group_by(Delivery.state)
     )
     return {row.state: row[1] for row in rows}
+
+
+def waits_at(replay: Replay) -> list[tuple[Destination, int]]:
+    """Where what is not sent yet goes, and how many."""
+    rows = db.session.execute(
+        select(Destination, func.count())
+        .join(Delivery, Delivery.destination_id == Destination.id)
+        .where(Delivery.replay_id == replay.id, Delivery.state == State.PENDING.value)
+        .group_by(Destination.id)
+        .order_by(Destination.id)
+    )
+    return [(row[0], row[1]) for row in rows]
 
 
 def _lately(replay_id: int, now: datetime) -> int:
