@@ -22,13 +22,6 @@ def named(id_or_name: int | str) -> ColumnElement[bool]:
     return number if isinstance(id_or_name, int) else or_(Destination.name == text, number)
 
 
-def in_order(wanted: ColumnElement[bool]) -> ColumnElement[bool]:
-    """The same rows, locked by number: two who change many at once wait and do not deadlock."""
-    return Delivery.id.in_(
-        select(Delivery.id).where(wanted).order_by(Delivery.id).with_for_update()
-    )
-
-
 def list_deliveries(
     state: str = "", destination: int | str = "", limit: int = 50, after: int | None = None
 ) -> Page[Delivery]:

@@ -22,8 +22,9 @@ from relay.lifecycle import Life, Replayed, State, Withdrawn, step
 from relay.models import DeadLetter, Delivery, Destination, Replay, db
 from relay.services import keys
 from relay.services.audit import By, record
-from relay.services.deliveries import in_order
+from relay.services.locking import free, in_order
 from relay.services.paging import Page, page_of
+from relay.services.selections import unresolved
 
 CHUNK = 500
 SETTLES_IN_S = 10.0
@@ -90,7 +91,7 @@ def start(wish: Wish, by: By, token: str, mapping: str = "current") -> Replay:
     del columns["attempts"]
     replay.total = _count(
         update(Delivery)
-        .where(in_order(wish.takes()))
+        .where(free(Delivery.id, wish.takes()))
         .values(
             **columns
             | {
@@ -107,7 +108,7 @@ def start(wish: Wish, by: By, token: str, mapping: str = "current") -> Replay:
     ours = select(Delivery.id).where(Delivery.replay_id == replay.id)
     db.session.execute(
         update(DeadLetter)
-        .where(DeadLetter.delivery_id.in_(ours), DeadLetter.state != "resolved")
+        .where(in_order(DeadLetter.id, and_(DeadLetter.delivery_id.in_(ours), unresolved())))
         .values(state="resolved", resolution="replayed", resolved_at=now)
         .execution_options(synchronize_session=False)
     )
@@ -262,19 +263,20 @@ def cancel(replay_id: int, by: By) -> Replay:
 
 
 def _withdraw(replay: Replay) -> None:
-    """Take back what waits, within the caller's transaction."""
+    """Take back what waits and no drain has in hand, within the caller's transaction."""
     now = keys.database_now()
     for before in FINAL:
         life = step(Life(State.PENDING, revived_from=before), Withdrawn(), now).life
         columns = columns_of(life, now)
         del columns["attempts"], columns["tries"]
+        waits = and_(
+            Delivery.replay_id == replay.id,
+            Delivery.state == State.PENDING.value,
+            Delivery.revived_from == before.value,
+        )
         ids = db.session.scalars(
             update(Delivery)
-            .where(
-                Delivery.replay_id == replay.id,
-                Delivery.state == State.PENDING.value,
-                Delivery.revived_from == before.value,
-            )
+            .where(free(Delivery.id, waits))
             .values(**columns | {"replay_id": None, "priority": LIVE, "pinned_version": None})
             .returning(Delivery.id)
             .execution_options(synchronize_session=False)

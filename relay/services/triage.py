@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import ColumnElement, and_, select, update
 
 from relay.delivery.record import columns_of
 from relay.lifecycle import Discarded, Life, State, step
 from relay.models import DeadLetter, Delivery, db
 from relay.services import keys
 from relay.services.audit import By, record
-from relay.services.deliveries import in_order
+from relay.services.locking import free, in_order
 from relay.services.selections import Selection
 
 LONGEST_NOTE = 2000
@@ -28,27 +28,23 @@ def discard(selection: Selection, by: By, reason: str = "") -> int:
     deliveries = select(DeadLetter.delivery_id).where(DeadLetter.id.in_(chosen.statement()))
     dead = and_(Delivery.id.in_(deliveries), Delivery.state == State.DEAD.value)
     # first the deliveries, then their letters: the order in which everybody locks them
-    _change(update(Delivery).where(in_order(dead)).values(columns))
+    _change(update(Delivery).where(free(Delivery.id, dead)).values(columns))
     gone = select(Delivery.id).where(Delivery.state == State.DISCARDED.value)
-    done = _change(
-        update(DeadLetter)
-        .where(DeadLetter.id.in_(chosen.statement()), DeadLetter.delivery_id.in_(gone))
-        .values(state="resolved", resolution="discarded", reason=reason, resolved_at=now)
-    )
-    record(by, "dead_letter.discard", chosen.title(), count=done, reason=reason[:500])
-    db.session.commit()
-    return done
+    ended = {"state": "resolved", "resolution": "discarded", "reason": reason, "resolved_at": now}
+    told = {"reason": reason[:500]}
+    return _mark(chosen, by, "dead_letter.discard", ended, told, DeadLetter.delivery_id.in_(gone))
 
 
 def acknowledge(selection: Selection, by: By) -> int:
     """Somebody has seen the chosen ones.  -> how many nobody had seen before"""
-    return _mark(selection, by, "dead_letter.acknowledge", {}, {}, seen=True)
+    fresh = DeadLetter.state == "open"
+    return _mark(selection, by, "dead_letter.acknowledge", {"state": "acknowledged"}, {}, fresh)
 
 
 def assign(selection: Selection, owner: str, by: By) -> int:
     """``owner`` looks after the chosen ones, or nobody any more (empty).  -> how many"""
-    changes = {"owner": owner[:254] or None}
-    return _mark(selection, by, "dead_letter.assign", changes, {"owner": owner}, seen=bool(owner))
+    changes = {"owner": owner[:254], "state": "acknowledged"} if owner else {"owner": None}
+    return _mark(selection, by, "dead_letter.assign", changes, {"owner": owner})
 
 
 def note(selection: Selection, text: str, by: By) -> int:
@@ -63,22 +59,13 @@ def _mark(
     action: str,
     changes: dict[str, Any],
     told: dict[str, Any],
-    seen: bool = False,
+    *more: ColumnElement[bool],
 ) -> int:
+    """Write ``changes`` onto the chosen ones for which ``more`` holds, with one line in the trail."""
     chosen = selection.bounded()
     title = chosen.title()
-    done = 0
-    if changes:
-        done = _change(
-            update(DeadLetter).where(DeadLetter.id.in_(chosen.statement())).values(changes)
-        )
-    if seen:
-        fresh = _change(
-            update(DeadLetter)
-            .where(DeadLetter.id.in_(chosen.statement()), DeadLetter.state == "open")
-            .values(state="acknowledged")
-        )
-        done = done or fresh
+    wanted = and_(DeadLetter.id.in_(chosen.statement()), *more)
+    done = _change(update(DeadLetter).where(in_order(DeadLetter.id, wanted)).values(changes))
     if done:
         record(by, action, title, count=done, **told)
     db.session.commit()
