@@ -17,10 +17,14 @@ from relay.dashboard import (
     pacing,
     replays,
     sources,
+    triage,
     words,
 )
 
-ROOMS = (auth, overview, sources, destinations, pacing, events, dead_letters, replays, audit)
+ROOMS = (
+    *(auth, overview, sources, destinations, pacing, events),
+    *(dead_letters, triage, replays, audit),
+)
 
 
 def init_app(app: Flask) -> None:

@@ -12,7 +12,7 @@ from werkzeug.datastructures import MultiDict
 from relay.dashboard import choices, forms, guard, htmx
 from relay.errors import Invalid
 from relay.models import Replay
-from relay.services import keys, replays, wishes
+from relay.services import keys, progress, replays, wishes
 from relay.services.replays import Wish
 
 blueprint = Blueprint("replays", __name__, url_prefix="/replays")
@@ -59,7 +59,7 @@ def list_page() -> Any:
         "replays/page.html",
         "replays/_table.html",
         page=page,
-        progress=replays.progress_of,
+        progress=progress.progress_of,
         running=any(one.ended_at is None for one in page.items),
         url=url_for("replays.list_page"),
     )
@@ -134,8 +134,8 @@ def _detail(replay: Replay) -> Any:
         "replays/detail.html",
         "replays/_progress.html",
         replay=replay,
-        progress=replays.progress_of(replay),
-        waits_at=[] if replay.ended_at else replays.waits_at(replay),
+        progress=progress.progress_of(replay),
+        waits_at=[] if replay.ended_at else progress.waits_at(replay),
     )
 
 

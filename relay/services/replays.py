@@ -7,7 +7,6 @@ and the drains take them at their destination's pace.  Pausing and cancelling is
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, select, update
@@ -24,10 +23,10 @@ from relay.services import keys
 from relay.services.audit import By, record
 from relay.services.locking import free, in_order
 from relay.services.paging import Page, page_of
+from relay.services.progress import states_of
 from relay.services.selections import unresolved
 
 CHUNK = 500
-SETTLES_IN_S = 10.0
 FINAL = (State.DEAD, State.DELIVERED)  # what can be sent again
 
 
@@ -46,29 +45,6 @@ class Wish:
             Delivery.state.in_([state.value for state in FINAL]),
             Delivery.destination_id.in_(alive),
         )
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a replay is; ``per_minute`` is what came to a result in the last minute.
-
-    ``began`` is False in its first seconds, when nothing can be said of its pace.
-    """
-
-    total: int
-    waiting: int
-    sending: int
-    delivered: int
-    failed: int
-    withdrawn: int
-    per_minute: int
-    ends_in_s: float | None
-    began: bool
-
-    @property
-    def percent(self) -> int:
-        over = self.total - self.waiting - self.sending
-        return 100 * over // self.total if self.total else 100
 
 
 def start(wish: Wish, by: By, token: str, mapping: str = "current") -> Replay:
@@ -169,59 +145,6 @@ def count_open() -> int:
     return db.session.scalar(wanted) or 0
 
 
-def progress_of(replay: Replay) -> Progress:
-    """Counted from the deliveries; of a replay that is over, as it ended."""
-    now = keys.database_now()
-    counts = _states(replay.id)
-    waiting, sending = counts.get("pending", 0), counts.get("in_flight", 0)
-    over = replay.ended_at is not None
-    per_minute = 0 if over else _lately(replay.id, now)
-    return Progress(
-        total=replay.total,
-        waiting=0 if over else waiting,
-        sending=0 if over else sending,
-        delivered=replay.delivered if over else counts.get("delivered", 0),
-        failed=replay.failed if over else counts.get("dead", 0),
-        withdrawn=replay.withdrawn,
-        per_minute=per_minute,
-        ends_in_s=(waiting + sending) / per_minute * 60 if per_minute else None,
-        began=now - replay.created_at > timedelta(seconds=SETTLES_IN_S),
-    )
-
-
-def _states(replay_id: int) -> dict[str, int]:
-    rows = db.session.execute(
-        select(Delivery.state, func.count())
-        .where(Delivery.replay_id == replay_id)
-        .group_by(Delivery.state)
-    )
-    return {row.state: row[1] for row in rows}
-
-
-def waits_at(replay: Replay) -> list[tuple[Destination, int]]:
-    """Where what is not sent yet goes, and how many."""
-    rows = db.session.execute(
-        select(Destination, func.count())
-        .join(Delivery, Delivery.destination_id == Destination.id)
-        .where(Delivery.replay_id == replay.id, Delivery.state == State.PENDING.value)
-        .group_by(Destination.id)
-        .order_by(Destination.id)
-    )
-    return [(row[0], row[1]) for row in rows]
-
-
-def _lately(replay_id: int, now: datetime) -> int:
-    """Results a minute: of the last minute, or of the time since it began if that is shorter."""
-    began = db.session.scalar(select(Replay.created_at).where(Replay.id == replay_id)) or now
-    span = min(60.0, max(1.0, (now - began).total_seconds()))
-    done = db.session.scalar(
-        select(func.count()).where(
-            Delivery.replay_id == replay_id, Delivery.settled_at >= now - timedelta(seconds=span)
-        )
-    )
-    return round((done or 0) * 60 / span)
-
-
 def halt(replay_id: int, by: By) -> Replay:
     """What is under way finishes, the rest waits.  Raises NotFound, Refusal."""
     return _turn(replay_id, by, "running", "paused")
@@ -311,7 +234,7 @@ def settle() -> int:
         assert replay is not None
         if replay.state == "cancelled":
             _withdraw(replay)  # what was under way and failed since
-        counts = _states(replay.id)
+        counts = states_of(replay.id)
         if not (counts.get("pending") or counts.get("in_flight")):
             replay.delivered, replay.failed = counts.get("delivered", 0), counts.get("dead", 0)
             replay.ended_at = replay.ended_at or keys.database_now()
