@@ -17,15 +17,19 @@ from relay.dashboard import (
     pacing,
     replays,
     sources,
+    triage,
     words,
 )
 
-ROOMS = (auth, overview, sources, destinations, pacing, events, dead_letters, replays, audit)
+ROOMS = (
+    *(auth, overview, sources, destinations, pacing, events),
+    *(dead_letters, triage, replays, audit),
+)
 
 
 def init_app(app: Flask) -> None:
     """Register every room."""
-    for part in (guard, htmx, words, pacing, errors):
+    for part in (guard, htmx, words, pacing, events, errors):
         part.init_app(app)
     for room in ROOMS:
         app.register_blueprint(room.blueprint)
