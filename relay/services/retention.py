@@ -9,7 +9,7 @@ from flask import current_app
 from sqlalchemy import Select, delete, or_, select
 
 from relay.models import Attempt, DeadLetter, Delivery, Event, Rejection, db
-from relay.services import keys
+from relay.services import bookings, keys
 from relay.services.audit import By, record
 
 BATCH = 500
@@ -50,13 +50,15 @@ def _expired(before: datetime, after_id: int) -> Select[int]:
 def prune(by: By) -> Pruned:
     """Delete settled events and refused requests past RELAY_RETENTION_DAYS, in short transactions.
 
-    An event with an open delivery or an unresolved dead letter stays.
+    An event with an open delivery or an unresolved dead letter stays.  What goes is booked in the
+    ledger by the same transaction.
     """
     before = keys.database_now() - timedelta(
         days=current_app.extensions["relay_config"].retention_days
     )
     events = rejections = last = 0
     while ids := db.session.scalars(_expired(before, last)).all():
+        bookings.book_events(ids)
         gone = select(Delivery.id).where(Delivery.event_pk.in_(ids))
         for table in (Attempt, DeadLetter):
             db.session.execute(delete(table).where(table.delivery_id.in_(gone)))
@@ -66,6 +68,7 @@ def prune(by: By) -> Pruned:
         events, last = events + len(ids), ids[-1]
     old = select(Rejection.id).where(Rejection.last_at < before).limit(BATCH)
     while ids := db.session.scalars(old).all():
+        bookings.book_rejections(ids)
         db.session.execute(delete(Rejection).where(Rejection.id.in_(ids)))
         db.session.commit()
         rejections += len(ids)
