@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-
 # What sites say to Relay itself.  Taken and kept as any event, never delivered, in no list of events.
 INTERNAL_TYPES = frozenset({"relay.report"})
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from relay.models.base import Base, BigId, Json, UtcDateTime, db_now
 from relay.models.source import Source
 
-BIG = {"default": 0, "server_default": "0"}
+BIG: dict[str, Any] = {"default": 0, "server_default": "0"}
 
 
 class Intake(Base):

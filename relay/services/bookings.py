@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from relay.models import (
@@ -30,7 +30,7 @@ def _number(condition: Any) -> Any:
     return func.sum(case((condition, 1), else_=0))
 
 
-def _add(model: Any, rows: Select[Any]) -> None:
+def _add(model: Any, rows: Any) -> None:
     """Add counts to ``model``: the columns of its key first, then the numbers, in the table's order."""
     insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
     names = [column.name for column in model.__table__.columns]
