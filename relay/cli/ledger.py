@@ -12,7 +12,7 @@ from relay.cli.output import command, show, show_list
 from relay.models import Alert
 from relay.services import alerts, facts, ledger_check, sources
 from relay.services.ledger import Line, Period
-from relay.services.ledger_reading import now_in, read, snapshot
+from relay.services.ledger_reading import Names, names_in, now_in, read, snapshot
 
 DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -22,11 +22,11 @@ def group() -> None:
     """What became of every event, day by day (UTC)."""
 
 
-def as_dict(line: Line, slugs: dict[int, str], told: list[str], adds_up: bool) -> dict[str, Any]:
+def as_dict(line: Line, names: Names, told: list[str], adds_up: bool) -> dict[str, Any]:
     total = line.total
     return {
         "day": line.day.isoformat(),
-        "source": slugs.get(line.source_id, ""),
+        "source": names.sites[line.source_id].slug,
         "received": line.received,
         "duplicates": line.duplicates,
         "refused": line.refused,
@@ -38,6 +38,10 @@ def as_dict(line: Line, slugs: dict[int, str], told: list[str], adds_up: bool) -
         "waiting": total.waiting,
         "dead": total.dead,
         "discarded": total.discarded,
+        "destinations": [
+            {"name": names.places[to], "delivered": place.delivered, "of": place.wanted}
+            for to, place in sorted(line.places.items())
+        ],
         "adds_up": adds_up,
         "facts": told,
     }
@@ -56,14 +60,13 @@ def show_(source: str, day: datetime | None, as_json: bool) -> None:
     with snapshot() as connection:
         today = now_in(connection).date()
         period = Period(day.date(), day.date()) if day else Period(today - timedelta(days=6), today)
-        books = read(connection, period, only)
+        books, names = read(connection, period, only), names_in(connection)
     wrong = {(gap.source_id, gap.day) for gap in ledger_check.gaps_in(books, today)}
-    told = facts.facts(books, period)
-    slugs = {one.id: one.slug for one in sources.list_sources(500).items}
+    told = facts.facts(books, period, names, only)
     items = []
-    for line in books.lines():
+    for line in books.lines(told):
         key = (line.source_id, line.day)
-        items.append(as_dict(line, slugs, told.get(key, []), key not in wrong))
+        items.append(as_dict(line, names, told.get(key, []), key not in wrong))
     columns = ("day", "source", "received", "duplicates", "refused", "delivered", "waiting", "dead")
     show_list(items, len(items), as_json, *columns, "adds_up")
 
@@ -75,17 +78,18 @@ def check(day: datetime | None, as_json: bool) -> None:
     days: list[date] = [day.date()] if day else []
     done = [ledger_check.check_day(one) for one in days] or ledger_check.check_all()
     gaps = [gap for one in done for gap in one.gaps]
-    sites = [alert_of(one) for one in alerts.open_alerts("ledger.site")]
-    names = {one.id: one.slug for one in sources.list_sources(500).items}
+    told = [alert_of(one) for one in alerts.open_alerts("ledger.site")]
+    with snapshot() as connection:
+        sites = names_in(connection).sites
     found = [
-        {"day": gap.day.isoformat(), "source": names.get(gap.source_id, ""), "gap": gap.sentence}
+        {"day": gap.day.isoformat(), "source": sites[gap.source_id].slug, "gap": gap.sentence}
         for gap in gaps
     ]
     lines = [f"{one['day']} {one['source']}: {one['gap']}" for one in found]
-    lines += [one["sentence"] for one in sites]
+    lines += [one["sentence"] for one in told]
     if not lines:
         lines = [f"{len(done)} days were counted again: everything adds up."]
-    report = {"ok": not gaps, "days": len(done), "gaps": found, "sites": sites}
+    report = {"ok": not gaps, "days": len(done), "gaps": found, "sites": told}
     show(report, as_json, "\n".join(lines))
     if gaps:
         sys.exit(1)

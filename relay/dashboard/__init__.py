@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from relay.dashboard import (
+    alerts,
     audit,
     auth,
     dead_letters,
@@ -13,6 +14,7 @@ from relay.dashboard import (
     events,
     guard,
     htmx,
+    ledger,
     overview,
     pacing,
     replays,
@@ -20,7 +22,10 @@ from relay.dashboard import (
     words,
 )
 
-ROOMS = (auth, overview, sources, destinations, pacing, events, dead_letters, replays, audit)
+ROOMS = (
+    *(auth, overview, sources, destinations, pacing, events, dead_letters, replays, ledger),
+    *(alerts, audit),
+)
 
 
 def init_app(app: Flask) -> None:

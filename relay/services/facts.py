@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import select
-
-from relay.models import Destination, db
 from relay.services import reports
 from relay.services.ledger import Books, Line, Period
+from relay.services.ledger_reading import Names
 from relay.services.ledger_words import day_words, figure, noun, of_type
 
 Facts = dict[tuple[int, date], list[str]]  # by source and day
@@ -25,7 +23,7 @@ class Fact:
     line: Line
     counts: Mapping[str, Any] | None
     missing: int
-    names: Mapping[int, str]
+    places: Mapping[int, str]
 
     def sentences(self) -> Iterator[str]:
         """Whole sentences, the one about the destinations first."""
@@ -48,7 +46,7 @@ class Fact:
         place = self.line.places[destination_id]
         # what never arrived here would have been wanted too, where all of its type is
         total = place.wanted + (self.missing if place.wanted == self.line.events else 0)
-        name = self.names.get(destination_id, "a destination that is gone")
+        name = self.places[destination_id]
         return f"{figure(place.delivered)} of {figure(total)} reached {name}"
 
     def _site(self, counts: Mapping[str, Any]) -> Iterator[str]:
@@ -69,14 +67,11 @@ class Fact:
             )
 
 
-def facts(books: Books, period: Period) -> Facts:
+def facts(books: Books, period: Period, names: Names, source_id: int | None = None) -> Facts:
     """By source and day, for what has come and for what a site has told of."""
-    sources = sorted({source_id for source_id, _, _ in books.by_type} | reports.reporting(period))
+    sources = {source_id} if source_id is not None else reports.reporting(period)
     told = reports.latest(sources, period)
     missing = {one: reports.missing_now(one) for one in sources}
-    names = {
-        row.id: row.name for row in db.session.execute(select(Destination.id, Destination.name))
-    }
     keys = set(books.by_type) | {
         (source, day, kind) for (source, day), counts in told.items() for kind in counts
     }
@@ -84,6 +79,7 @@ def facts(books: Books, period: Period) -> Facts:
     for source, day, kind in sorted(keys):
         counts = told.get((source, day), {}).get(kind)
         line = books.by_type.get((source, day, kind), Line(source, day))
-        fact = Fact(kind, line, counts, missing[source].get((kind, day), 0), names)
+        lost = missing.get(source, {}).get((kind, day), 0)
+        fact = Fact(kind, line, counts, lost, names.places)
         found.setdefault((source, day), []).extend(fact.sentences())
     return found

@@ -9,6 +9,7 @@ Here are the numbers; ``ledger_reading`` reads them, ``ledger_check`` proves the
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -111,9 +112,9 @@ class Books:
     def refuse(self, source_id: int, day: date, count: int) -> None:
         self.refused[source_id, day] = self.refused.get((source_id, day), 0) + count
 
-    def lines(self) -> list[Line]:
-        """One a source and day, the newest day first."""
-        found: dict[tuple[int, date], Line] = {}
+    def lines(self, also: Iterable[tuple[int, date]] = ()) -> list[Line]:
+        """One a source and day that had anything, and those of ``also``; the newest day first."""
+        found = {(source_id, day): Line(source_id, day) for source_id, day in also}
         for (source_id, day, _), one in self.by_type.items():
             found.setdefault((source_id, day), Line(source_id, day)).add(one)
         for (source_id, day), count in self.refused.items():

@@ -11,11 +11,11 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from relay.errors import Invalid
-from relay.models import Alert, Intake, LedgerCheck, Source, db, db_now
+from relay.models import Alert, Intake, LedgerCheck, db, db_now
 from relay.observability.logging import log
 from relay.services import alerts
 from relay.services.ledger import DAY, Books, Line, Period
-from relay.services.ledger_reading import now_in, read, snapshot
+from relay.services.ledger_reading import names_in, now_in, read, snapshot
 from relay.services.ledger_words import counted, day_words
 
 KIND = "ledger.books"
@@ -93,23 +93,21 @@ def check_day(day: date) -> Checked:
                 {"day": [f"{day} is not over yet. A day is checked when it is over (UTC)."]}
             )
         books = read(connection, Period(day, day))
-        slugs = {
-            row.id: row for row in connection.execute(select(Source.id, Source.slug, Source.name))
-        }
+        sites = names_in(connection).sites
     gaps = gaps_in(books, today)
     for gap in gaps:
-        source = slugs[gap.source_id]
+        site = sites[gap.source_id]
         alerts.raise_alert(
             KIND,
-            subject_of(source.slug, day),
-            f"{source.name}, {day_words(day)}: {gap.sentence}",
+            subject_of(site.slug, day),
+            f"{site.name}, {day_words(day)}: {gap.sentence}",
             gap.advice,
-            f"/ledger?source={source.slug}&since={day}&until={day}",
+            f"/ledger?source={site.slug}&since={day}&until={day}",
         )
     wrong = {gap.source_id for gap in gaps}
-    for source in slugs.values():
-        if source.id not in wrong:
-            alerts.resolve(KIND, subject_of(source.slug, day))
+    for source_id, site in sites.items():
+        if source_id not in wrong:
+            alerts.resolve(KIND, subject_of(site.slug, day))
     _note(day, len(gaps))
     db.session.commit()
     log("ledger.checked", day=str(day), gaps=len(gaps))

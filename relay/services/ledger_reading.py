@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,14 +17,16 @@ from relay.models import (
     BookedEvents,
     BookedRefusals,
     Delivery,
+    Destination,
     Event,
     Intake,
     Rejection,
+    Source,
     db,
     db_now,
     utc_day,
 )
-from relay.services.ledger import Books, Line, Period, Place
+from relay.services.ledger import DAY, Books, Line, Period, Place
 
 EVENT_KEY = (Event.source_id, utc_day(Event.received_at), Event.event_type)
 WAITING = ("pending", "in_flight")
@@ -51,6 +54,41 @@ def read(connection: Connection, period: Period, source_id: int | None = None) -
     for step in (reader.door, reader.events, reader.deliveries, reader.booked, reader.refusals):
         step()
     return reader.books
+
+
+def two_days(source_id: int) -> dict[str, Line]:
+    """A source's lines of today and yesterday."""
+    with snapshot() as connection:
+        today = now_in(connection).date()
+        lines = read(connection, Period(today - DAY, today), source_id).lines()
+    found = {line.day: line for line in lines}
+    days = {"Today": today, "Yesterday": today - DAY}
+    return {word: found.get(day, Line(source_id, day)) for word, day in days.items()}
+
+
+@dataclass(frozen=True)
+class Site:
+    """A source as the ledger calls it."""
+
+    slug: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Names:
+    """Of all sources and destinations that ever were, by their numbers."""
+
+    sites: dict[int, Site]
+    places: dict[int, str]
+
+
+def names_in(connection: Connection) -> Names:
+    sites = connection.execute(select(Source.id, Source.slug, Source.name))
+    places = connection.execute(select(Destination.id, Destination.name))
+    return Names(
+        {row.id: Site(row.slug, row.name) for row in sites},
+        {row.id: row.name for row in places},
+    )
 
 
 def _number(condition: Any) -> Any:

@@ -209,7 +209,7 @@ def reporting(period: Period) -> set[int]:
     )
 
 
-def latest(source_ids: Sequence[int], period: Period) -> dict[tuple[int, date], dict[str, Any]]:
+def latest(source_ids: Iterable[int], period: Period) -> dict[tuple[int, date], dict[str, Any]]:
     """The counts of the newest report of each source and day in a period."""
     rows = db.session.scalars(
         select(SiteReport)
