@@ -42,6 +42,17 @@ ADVICE = (
 
 
 @dataclass(frozen=True)
+class Day:
+    """Both sides' numbers of one day and event type; ``later`` came here before the report was made."""
+
+    fired: int
+    dropped: int
+    received: int
+    later: int
+    waiting: int
+
+
+@dataclass(frozen=True)
 class Standing:
     """How many of one event type are missing after one day."""
 
@@ -126,14 +137,27 @@ def standings(source_id: int, run: Sequence[SiteReport]) -> list[Standing]:
     received = _received_a_day(source_id, Period(run[0].day, run[-1].day))
     found = []
     for event_type in sorted({one for report in run for one in report.counts}):
-        expected = missing = 0
+        days = []
         for report in run:
             counts = report.counts.get(event_type, {})
-            expected += counts.get("fired", 0) - counts.get("dropped", 0)
-            expected -= received.get((event_type, report.day), 0)
-            at_least = expected - counts.get("later", 0) - counts.get("waiting", 0)
-            missing = max(0, min(max(missing, at_least), expected))
+            fired, dropped, waiting, later = (
+                counts.get(name, 0) for name in ("fired", "dropped", "waiting", "later")
+            )
+            came = received.get((event_type, report.day), 0)
+            days.append(Day(fired, dropped, came, later, waiting))
+        for report, missing in zip(run, missing_after(days), strict=True):
             found.append(Standing(event_type, report.day, missing))
+    return found
+
+
+def missing_after(days: Iterable[Day]) -> list[int]:
+    """How many are surely missing after each of these days, which follow one another."""
+    expected = missing = 0
+    found = []
+    for day in days:
+        expected += day.fired - day.dropped - day.received
+        missing = max(0, min(max(missing, expected - day.later - day.waiting), expected))
+        found.append(missing)
     return found
 
 

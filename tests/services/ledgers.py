@@ -15,6 +15,7 @@ from relay.models import (
     Event,
     Intake,
     Rejection,
+    SiteReport,
     db,
 )
 from relay.services import keys
@@ -40,6 +41,8 @@ def pass_days(days: int, source_id: int | None = None) -> None:
         event.received_at -= back
     for one in db.session.scalars(of(Rejection)):
         one.first_at, one.last_at = one.first_at - back, one.last_at - back
+    for report in db.session.scalars(of(SiteReport)):
+        report.day, report.until = report.day - back, report.until - back
     for model in (Intake, BookedEvents, BookedDeliveries, BookedRefusals):
         key = [column.name for column in model.__table__.primary_key.columns]
         for row in db.session.scalars(of(model).order_by(model.day)).all():
@@ -85,4 +88,6 @@ def numbers(one: Line) -> dict[str, Any]:
 def open_alerts() -> list[str]:
     db.session.rollback()
     wanted = select(Alert.sentence).where(Alert.resolved_at.is_(None)).order_by(Alert.id)
-    return list(db.session.scalars(wanted))
+    found = list(db.session.scalars(wanted))
+    db.session.rollback()
+    return found
