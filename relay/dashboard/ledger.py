@@ -17,6 +17,7 @@ from relay.services.ledger_reading import Names, names_in, now_in, read, snapsho
 
 blueprint = Blueprint("ledger", __name__, url_prefix="/ledger")
 SHOWN_DAYS, MOST_DAYS = 7, 62
+EARLIEST = date(2000, 1, 1)
 HEADER = (
     *("day", "site", "received", "repeats", "refused", "routed", "not routed yet", "for nobody"),
     *("deliveries", "delivered", "waiting", "dead", "discarded", "adds up"),
@@ -47,7 +48,7 @@ def look() -> Look:
     since, until = day("since"), day("until")
     with snapshot() as connection:
         now = now_in(connection)
-        last = min(until.date() if until else now.date(), now.date())
+        last = max(EARLIEST, min(until.date() if until else now.date(), now.date()))
         first = since.date() if since else last - DAY * (SHOWN_DAYS - 1)
         period = Period(max(min(first, last), last - DAY * (MOST_DAYS - 1)), last)
         books = read(connection, period, source.id if source else None)

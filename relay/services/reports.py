@@ -206,12 +206,12 @@ def judge(source_id: int) -> None:
             alerts.resolve(KIND, subject)
             continue
         count = sum(missing[event_type, day] for day in days)
-        since = day_words(days[0]) if len(days) == 1 else f"the days from {day_words(days[0])}"
+        were = "was" if count == 1 else "were"
         alerts.raise_alert(
             KIND,
             subject,
-            f"{of_type(event_type, count)} of {since} {'was' if count == 1 else 'were'} counted on "
-            f"{source.name} and never arrived here.",
+            f"{of_type(event_type, count)} {were} counted on {source.name} up to "
+            f"{day_words(days[-1])} and never arrived here.",
             ADVICE,
             f"/ledger?source={source.slug}&since={days[0]}&until={days[-1]}",
         )

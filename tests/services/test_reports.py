@@ -161,7 +161,7 @@ def test_what_was_counted_and_is_nowhere_is_an_alarm_until_it_turns_up(site: Sit
         f"2 of 5 comments of {words(yesterday)} reached Inbox; 2 of 5 reached Hook.",
         "3 comments were counted on the site and never arrived here; the site still has 2 waiting.",
     ]
-    gone = f"3 comments of {words(yesterday)} were counted on Shop and never arrived here."
+    gone = f"3 comments were counted on Shop up to {words(yesterday)} and never arrived here."
     assert open_alerts() == [gone]
     # the next day the two arrive, and one that had been lost
     site.comments(3)
