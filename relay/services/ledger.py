@@ -100,11 +100,15 @@ Key = tuple[int, date, str]  # source, day, event type
 
 
 class Books:
-    """All lines of a period, by source, day and event type, as of one moment."""
+    """All lines of a period, by source, day and event type, as of one moment.
+
+    ``strangers`` are refused requests of no known source, as long as they are kept.
+    """
 
     def __init__(self) -> None:
         self.by_type: dict[Key, Line] = {}
         self.refused: dict[tuple[int, date], int] = {}
+        self.strangers = 0
 
     def line(self, source_id: int, day: date, event_type: str) -> Line:
         return self.by_type.setdefault((source_id, day, event_type), Line(source_id, day))

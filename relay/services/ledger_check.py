@@ -110,7 +110,6 @@ def check_day(day: date) -> Checked:
             alerts.resolve(KIND, subject_of(site.slug, day))
     _note(day, len(gaps))
     db.session.commit()
-    log("ledger.checked", day=str(day), gaps=len(gaps))
     return Checked(day, len(books.lines()), gaps)
 
 
@@ -157,8 +156,9 @@ def check_next(at: time = AT) -> date | None:
         left = [day for day in days_to_check(connection) if day not in fresh]
     if not left:
         return None
-    check_day(left[0])
-    return left[0]
+    checked = check_day(left[0])
+    log("ledger.checked", day=str(checked.day), gaps=len(checked.gaps))
+    return checked.day
 
 
 def check_all() -> list[Checked]:

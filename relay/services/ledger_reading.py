@@ -166,3 +166,7 @@ class _Reader:
         ):
             for source, day, count in rows:
                 self.books.refuse(source, day, int(count))
+        if self.source_id is None:
+            unknown = select(func.sum(Rejection.count)).where(Rejection.source_id.is_(None))
+            [(strangers,)] = self._rows(unknown, Rejection, Rejection.last_at)
+            self.books.strangers = int(strangers or 0)

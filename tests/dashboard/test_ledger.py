@@ -103,6 +103,16 @@ def test_the_filter_takes_a_site_and_a_period_and_nonsense_is_the_last_week(
     assert admin.get("/ledger?source=nowhere").status_code == 404
 
 
+def test_requests_from_nobody_known_are_told_too(app: Flask, world: World, admin: Visitor) -> None:
+    assert "from nobody that Relay knows" not in admin.get("/ledger").text
+    sender = Sender(app, world.slug, world.key_id, world.secret)
+    sender.send(comment(), path="/webhooks/wp/nowhere")
+    app.extensions["relay_ingest"].rejections.close()
+    assert (
+        "1 request was refused besides, from nobody that Relay knows." in admin.get("/ledger").text
+    )
+
+
 def test_nothing_yet_says_what_will_be_here(app: Flask, admin: Visitor) -> None:
     page = admin.get("/ledger").text
     assert "Nothing came in these days" in page and "Everything adds up" not in page
