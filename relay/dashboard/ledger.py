@@ -10,8 +10,8 @@ from flask import Blueprint, Response, request, url_for
 
 from relay.dashboard import exports, guard, htmx
 from relay.dashboard.events import day
-from relay.models import Source
-from relay.services import alerts, facts, ledger_check, sources
+from relay.errors import NotFound
+from relay.services import alerts, facts, ledger_check
 from relay.services.ledger import DAY, Books, Line, Period, Place
 from relay.services.ledger_reading import Names, names_in, now_in, read, snapshot
 
@@ -30,7 +30,7 @@ class Look:
 
     now: datetime
     period: Period
-    source: Source | None
+    source_id: int | None
     books: Books
     names: Names
     gaps: list[ledger_check.Gap]
@@ -40,21 +40,38 @@ class Look:
     def wrong(self) -> set[tuple[int, date]]:
         return {(gap.source_id, gap.day) for gap in self.gaps}
 
+    @property
+    def query(self) -> dict[str, Any]:
+        """Its address."""
+        chosen = {} if self.source_id is None else {"source": self.names.sites[self.source_id].slug}
+        return {"since": self.period.first, "until": self.period.last, **chosen}
+
 
 def look() -> Look:
-    """The address bar's period, at most 62 days; nonsense is the last 7."""
-    slug = request.args.get("source", "")
-    source = sources.find_source(slug) if slug else None
-    since, until = day("since"), day("until")
+    """What the address bar asks for.  Raises NotFound for a site that there is not."""
     with snapshot() as connection:
-        now = now_in(connection)
-        last = max(EARLIEST, min(until.date() if until else now.date(), now.date()))
-        first = since.date() if since else last - DAY * (SHOWN_DAYS - 1)
-        period = Period(max(min(first, last), last - DAY * (MOST_DAYS - 1)), last)
-        books = read(connection, period, source.id if source else None)
+        now, names = now_in(connection), names_in(connection)
+        period, source_id = asked_period(now.date()), asked_site(names)
+        books = read(connection, period, source_id)
         gaps = ledger_check.gaps_in(books, now.date())
         checked_at = ledger_check.last_check(connection)
-        return Look(now, period, source, books, names_in(connection), gaps, checked_at)
+        return Look(now, period, source_id, books, names, gaps, checked_at)
+
+
+def asked_period(today: date) -> Period:
+    """At most 62 days; nonsense is the last 7."""
+    since, until = day("since"), day("until")
+    last = max(EARLIEST, min(until.date() if until else today, today))
+    first = since.date() if since else last - DAY * (SHOWN_DAYS - 1)
+    return Period(max(min(first, last), last - DAY * (MOST_DAYS - 1)), last)
+
+
+def asked_site(names: Names) -> int | None:
+    slug = request.args.get("source", "")
+    found = next((number for number, site in names.sites.items() if site.slug == slug), None)
+    if slug and found is None:
+        raise NotFound(f"There is no source called {slug[:64]}.")
+    return found
 
 
 def in_all(lines: list[Line]) -> Line | None:
@@ -71,9 +88,7 @@ def in_all(lines: list[Line]) -> Line | None:
 @guard.requires("viewer")
 def page() -> Response:
     seen = look()
-    chosen: dict[str, Any] = {"source": seen.source.slug} if seen.source else {}
-    only = seen.source.id if seen.source else None
-    told = facts.facts(seen.books, seen.period, seen.names, only)
+    told = facts.facts(seen.books, seen.period, seen.names, seen.source_id)
     lines = seen.books.lines(told)
     return htmx.respond(
         "ledger/page.html",
@@ -83,7 +98,7 @@ def page() -> Response:
         total=in_all(lines),
         facts=told,
         alerts=alerts.open_alerts("ledger."),
-        export=url_for("ledger.export", since=seen.period.first, until=seen.period.last, **chosen),
+        export=url_for("ledger.export", **seen.query),
     )
 
 

@@ -29,7 +29,7 @@ def page() -> Any:
         newest=events.list_events(limit=8).items,
         state_of=events.state_of,
         paused=[one for one in places if one.state == "paused"],
-        alerts=alerts.open_alerts(unseen=True)[:3],
+        alerts=alerts.open_alerts(unseen=True),
         letters=dead_letters.list_open(limit=3).items,
         silent=silent_ones(sites),
         has_source=bool(sites),

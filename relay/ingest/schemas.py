@@ -117,20 +117,31 @@ class Lead(Data):
     created_at = moment(False)
 
 
+def sane(found: date) -> None:
+    """Far from the ends of the calendar, so that everybody may count on from it."""
+    if not 2000 <= found.year < 3000:
+        raise ValueError(found)
+
+
 def day(text: str) -> None:
     try:
         if not DAY.match(text):
             raise ValueError(text)
-        date.fromisoformat(text)
+        sane(date.fromisoformat(text))
     except ValueError as exc:
         raise ValidationError("Must be a day such as 2026-01-15.") from exc
 
 
 def exact_instant(text: str) -> None:
     """ISO 8601 with its zone."""
-    instant(text)
-    if text == NO_DATE or datetime.fromisoformat(text).tzinfo is None:
-        raise ValidationError("Must be an instant with its zone, such as 2026-01-15T10:30:00Z.")
+    try:
+        found = datetime.fromisoformat(text)
+        sane(found)
+        if found.tzinfo is None:
+            raise ValueError(text)
+    except ValueError as exc:
+        sentence = "Must be an instant with its zone, such as 2026-01-15T10:30:00Z."
+        raise ValidationError(sentence) from exc
 
 
 class Counts(Data):
@@ -151,6 +162,7 @@ class Report(Data):
         keys=fields.String(validate=[validate.Length(min=1, max=64)]),
         values=fields.Nested(Counts),
         required=True,
+        validate=[validate.Length(max=200)],
     )
     plugin = text(longest=40)
 

@@ -27,6 +27,7 @@ from tests.support.sink import Sink
 from tests.support.stack import comment
 
 DAY_S = 86400
+ZERO = dict.fromkeys(("fired", "sent", "waiting", "dropped"), 0)
 
 
 @pytest.fixture
@@ -62,12 +63,11 @@ class Site:
 
     def report(self, day: date, **counts: int) -> dict[str, Any]:
         """Send the report of a day, made a second ago, and take it."""
-        zero = dict.fromkeys(("fired", "sent", "waiting", "dropped"), 0)
         until = datetime.fromisoformat(f"{day + timedelta(days=1)}T00:30:00Z")
         data = {
             "day": day.isoformat(),
             "until": until.isoformat(),
-            "counts": {"comment.created": zero | counts} if counts else {},
+            "counts": {"comment.created": ZERO | counts} if counts else {},
             "plugin": "1.0.0",
         }
         event = comment(event="relay.report", data=data)
@@ -103,7 +103,9 @@ def test_the_types_kept_for_relay_itself_match_no_pattern_and_can_come_in() -> N
         ({"day": "2026-02-30"}, "data.day"),
         ({"day": "20260201"}, "data.day"),
         ({"day": 20260201}, "data.day"),
+        ({"day": "9999-12-31"}, "data.day"),
         ({"until": "yesterday"}, "data.until"),
+        ({"until": "0001-01-01T00:00:00+23:59"}, "data.until"),
         ({"until": "2026-03-02T00:20:00"}, "data.until"),
         ({"until": "0000-00-00 00:00:00"}, "data.until"),
         ({"counts": []}, "data.counts"),
@@ -111,6 +113,7 @@ def test_the_types_kept_for_relay_itself_match_no_pattern_and_can_come_in() -> N
         ({"counts": {"a": {"fired": -1, "sent": 0, "waiting": 0, "dropped": 0}}}, "data.counts.a.value.fired"),
         ({"counts": {"a": {"fired": 1.5, "sent": 0, "waiting": 0, "dropped": 0}}}, "data.counts.a.value.fired"),
         ({"counts": {"a": {"fired": "1", "sent": 0, "waiting": 0, "dropped": 0}}}, "data.counts.a.value.fired"),
+        ({"counts": {f"x.{n}": ZERO for n in range(201)}}, "data.counts"),
         ({"plugin": None}, "data.plugin"),
     ],
 )  # fmt: skip
