@@ -124,6 +124,7 @@ def rooms(stack: Stack) -> dict[str, str]:
         "nothing": "/events?text=nothing-like-this",
         "event": f"/events/{dead}",
         "dead-letters": "/dead-letters",
+        "ledger": "/ledger",
         "audit": "/audit",
         "missing": "/no-such-page",
     }

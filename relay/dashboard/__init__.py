@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from relay.dashboard import (
+    alerts,
     audit,
     auth,
     dead_letters,
@@ -13,6 +14,7 @@ from relay.dashboard import (
     events,
     guard,
     htmx,
+    ledger,
     overview,
     pacing,
     replays,
@@ -23,7 +25,7 @@ from relay.dashboard import (
 
 ROOMS = (
     *(auth, overview, sources, destinations, pacing, events),
-    *(dead_letters, triage, replays, audit),
+    *(dead_letters, triage, replays, ledger, alerts, audit),
 )
 
 

@@ -9,7 +9,7 @@ from flask import Blueprint
 
 from relay.dashboard import choices, guard, htmx
 from relay.models import Source
-from relay.services import causes, destinations, events, keys, overview, sources
+from relay.services import alerts, causes, destinations, events, keys, overview, sources
 
 blueprint = Blueprint("overview", __name__)
 SILENT = timedelta(days=7)
@@ -31,6 +31,7 @@ def page() -> Any:
         paused=[one for one in places if one.state == "paused"],
         causes=causes.list_causes()[:3],
         address=choices.address,
+        alerts=alerts.open_alerts(unseen=True),
         silent=silent_ones(sites),
         has_source=bool(sites),
         has_destination=bool(places),

@@ -57,6 +57,7 @@ TYPES = {
     "lead.created": "New lead",
     "user.registered": "New user",
     "relay.test": "Test event",
+    "relay.report": "Daily report of a site",
 }
 
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
+from sqlalchemy import (
+    ForeignKey,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from relay.models.base import Base, BigId, UtcDateTime, db_now
@@ -19,7 +28,8 @@ class Event(Base):
     """One accepted event.
 
     ``payload`` is the body byte for byte (UTF-8 decoded), ``body_sha256`` its digest, ``search_text``
-    its values in lower case.  ``routed_at`` is empty until deliveries were written for it.
+    its values in lower case.  ``routed_at`` and ``wanted``, the number of its deliveries, are empty
+    until those were written.
     """
 
     __tablename__ = "event"
@@ -36,6 +46,7 @@ class Event(Base):
     search_text: Mapped[str] = mapped_column(Text)
     received_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
     routed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    wanted: Mapped[int | None] = mapped_column(SmallInteger)
 
     source: Mapped[Source] = relationship()
     signing_key: Mapped[SigningKey] = relationship()

@@ -17,7 +17,8 @@ EVENT = {
         "event": {
             "type": "string",
             "description": "comment.created, order.created, order.status_changed, lead.created, "
-            "user.registered, relay.test, or x.<name> for your own.",
+            "user.registered, relay.test, x.<name> for your own, or relay.report: a site's own daily "
+            "counts, which are kept in the ledger and never delivered.",
             "examples": ["comment.created"],
         },
         "event_id": {"type": "string", "description": "The same as in X-Event-Id."},
