@@ -40,7 +40,10 @@ PRINTING_UNESCAPED = {
     "var_export",
 }
 SUPERGLOBALS = {"$_GET", "$_POST", "$_REQUEST", "$_COOKIE", "$_SERVER", "$_FILES"}
-SANITIZING = re.compile(r"^(sanitize_\w+|absint|intval|esc_url_raw|wp_verify_nonce|hash_equals)$")
+SANITIZING = re.compile(
+    r"^(sanitize_\w+|absint|intval|esc_url_raw|wp_parse_id_list|wp_verify_nonce|hash_equals)$"
+)
+NONCES = {"check_admin_referer", "check_ajax_referer", "wp_verify_nonce"}
 TRANSLATING = {
     "__": 1, "_e": 1, "_x": 2, "_ex": 2, "_n": 3, "_nx": 4, "esc_html__": 1, "esc_html_e": 1, "esc_attr__": 1,
     "esc_attr_e": 1, "esc_html_x": 2, "esc_attr_x": 2,
@@ -276,10 +279,26 @@ def actions(source: Source) -> Iterator[str]:
             continue
         names = [one.text for one in arguments[1] if one.name == "T_CONSTANT_ENCAPSED_STRING"]
         method = names[-1].strip("'\"") if names else "?"
-        if not reaches(method, {"check_admin_referer", "check_ajax_referer", "wp_verify_nonce"}):
+        if not reaches(method, NONCES):
             yield source.fault(token.line, f"the action {method}() does not check a nonce")
         if not reaches(method, {"current_user_can"}):
             yield source.fault(token.line, f"the action {method}() does not check a capability")
+
+
+def forms(source: Source) -> Iterator[str]:
+    """A file that reads a form checks nonce and capability; a REST route says who may call it."""
+    names = {token.text for token in source.tokens if token.name == "T_STRING"}
+    for token in source.tokens:
+        if token.text == "$_POST" and not source.excused(token.line):
+            if not names & NONCES:
+                yield source.fault(token.line, "a form is read in a file without a nonce check")
+            if "current_user_can" not in names:
+                yield source.fault(token.line, "a form is read in a file that asks no capability")
+    for i, token, _ in source.calls():
+        if token.text == "register_rest_route":
+            said = {one.text.strip("'") for part in source.arguments(i) for one in part}
+            if "permission_callback" not in said:
+                yield source.fault(token.line, "the REST route does not say who may call it")
 
 
 def queries(source: Source) -> Iterator[str]:
@@ -459,7 +478,7 @@ def main() -> int:
         if not faults:
             faults += style()
             for source in sources(files):
-                for check in (output, input_, actions, queries, texts, habits):
+                for check in (output, input_, actions, forms, queries, texts, habits):
                     faults += check(source)
             faults += versions()
             faults += template(files, write="--write-template" in sys.argv)

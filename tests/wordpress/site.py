@@ -154,6 +154,21 @@ class WordPressSite:
         assert answer.status_code == 200, f"{code}\n{answer.status_code}: {answer.text[-1500:]}"
         return answer.text
 
+    def command(self, verb: str, *words: str, **options) -> str:
+        """``wp relay VERB WORD… --option=value``; returns what it printed."""
+        call = f"WP_CLI::$commands['relay']->{verb}( {php_literal(list(words))}, {php_literal(options)} );"
+        answer = self._http.post(
+            f"{self.url}/",
+            data={"lab_token": self._token, "lab_php": call, "lab_cli": "1"},
+            timeout=60,
+        )
+        assert answer.status_code == 200, f"{call}\n{answer.status_code}: {answer.text[-1500:]}"
+        return answer.text
+
+    def mails(self) -> list[dict]:
+        """Every e-mail that the site has sent, oldest first."""
+        return self.php_json("get_option( 'lab_mails', array() )")
+
     def php_json(self, expression: str):
         """The value of a PHP expression."""
         return json.loads(self.php(f"echo wp_json_encode( {expression} );"))
@@ -266,6 +281,7 @@ class WordPressSite:
         shutil.copytree(PLUGIN, self.document_root / "wp-content/plugins/relay-connector")
         must_use = self._made(self.document_root / "wp-content/mu-plugins")
         shutil.copy(LAB / "mu-plugin.php", must_use / "lab.php")
+        shutil.copy(LAB / "wp-cli.php", self._made(must_use / "lab") / "wp-cli.php")
 
     def _write_config(self) -> None:
         # Constants of the tests win: PHP would warn about a constant defined twice.

@@ -93,9 +93,11 @@ def test_uninstalling_removes_everything(gateway):
         site.run_cron()
         assert connector.standing(), "there are reports to leave traces"
         assert site.php_json("$GLOBALS['wpdb']->get_col( \"SHOW TABLES LIKE '%relay%'\" )") == [
+            "wp_relay_callback",
             "wp_relay_connector_outbox",
             "wp_relay_tally",
         ]
+        site.php("update_user_meta( 1, 'relay_connector_per_page', 50 );")
         site.post_comment("Jane", "jane@example.org", "Not sent")
         with site.login() as admin:
             connector.test_event(admin)
@@ -108,9 +110,10 @@ def test_uninstalling_removes_everything(gateway):
         left = site.php_json(
             "array( $GLOBALS['wpdb']->get_col( \"SELECT option_name FROM wp_options WHERE option_name LIKE '%relay\\_connector%'\" ),"
             " $GLOBALS['wpdb']->get_col( \"SHOW TABLES LIKE '%relay%'\" ),"
-            " $GLOBALS['wpdb']->get_col( \"SELECT meta_key FROM wp_commentmeta WHERE meta_key LIKE '%relay%'\" ) )"
+            " $GLOBALS['wpdb']->get_col( \"SELECT meta_key FROM wp_commentmeta WHERE meta_key LIKE '%relay%'\" ),"
+            " $GLOBALS['wpdb']->get_col( \"SELECT meta_key FROM wp_usermeta WHERE meta_key LIKE '%relay%'\" ) )"
         )
-        assert left == [[], [], []]
+        assert left == [[], [], [], []]
         assert "relay_connector" not in str(site.php_json("_get_cron_array()"))
         assert not (site.document_root / "wp-content/plugins/relay-connector").exists()
         assert not _complaints(site.debug_log())

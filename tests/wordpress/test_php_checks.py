@@ -5,7 +5,7 @@ import pytest
 from scripts import php_checks
 
 HEAD = "<?php\ndefined( 'ABSPATH' ) || exit;\n"
-CHECKS = ("output", "input_", "actions", "queries", "texts", "habits")
+CHECKS = ("output", "input_", "actions", "forms", "queries", "texts", "habits")
 
 BAD = {
     "echo $name;": "escape it right here",
@@ -41,11 +41,19 @@ BAD = {
     "class A { function add_hooks() { add_action( 'wp_ajax_a', array( $this, 'go' ) ); }"
     " function go() { check_ajax_referer( 'b' ); } }": "does not check a capability",
     "add_action( 'admin_post_nopriv_a', 'go' );": "open to everybody",
+    "function relay_connector_a() { current_user_can( 'b' ); return absint( wp_unslash( $_POST['a'] ) ); }": (
+        "without a nonce check"
+    ),
+    "function relay_connector_a() { check_admin_referer( 'b' ); return absint( wp_unslash( $_POST['a'] ) ); }": (
+        "asks no capability"
+    ),
+    "register_rest_route( 'a/v1', '/b', array( 'callback' => 'c' ) );": "does not say who may call it",
 }
 
 GOOD = [
     "echo esc_html( $name );",
-    "$a = isset( $_POST['a'] ) ? absint( wp_unslash( $_POST['a'] ) ) : 0;",
+    "check_admin_referer( 'a' ); current_user_can( 'b' ); $a = isset( $_POST['a'] ) ? absint( wp_unslash( $_POST['a'] ) ) : 0;",
+    "register_rest_route( 'a/v1', '/b', array( 'callback' => 'c', 'permission_callback' => 'd' ) );",
     '$wpdb->query( $wpdb->prepare( "SELECT a FROM {$wpdb->posts} WHERE b = %d", $b ) );',
     "/* translators: %s: a name. */ $a = sprintf( __( 'Hello %s', 'relay-connector' ), $b );",
     "class A { function add_hooks() { add_action( 'admin_post_a', array( $this, 'go' ) ); }"

@@ -157,6 +157,25 @@ final class Runner {
 	}
 
 	/**
+	 * What a row sends, or would send now.
+	 *
+	 * @param object $row A row with its body, if it has one.
+	 * @return array The event's fields; empty when they cannot be known.
+	 */
+	public function fields( $row ) {
+		if ( '' !== (string) $row->body ) {
+			$body = json_decode( $row->body, true );
+			return is_array( $body ) && isset( $body['data'] ) ? (array) $body['data'] : array();
+		}
+		$source = $this->source_of( $row->event_type );
+		try {
+			return $source ? $source->data( $row->event_type, (int) $row->object_id, $row->event_id ) : array();
+		} catch ( \Throwable $reason ) {
+			return array();
+		}
+	}
+
+	/**
 	 * Sends missing reports, oldest first, as long as they are taken.
 	 *
 	 * @param Runner_Lock $lock      The lock.
