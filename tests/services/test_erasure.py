@@ -70,7 +70,7 @@ def test_nothing_of_the_person_is_left_and_what_happened_can_still_be_told(
                 "KEEP",
                 "POST",
             )
-        [letter] = db.session.query(DeadLetter).filter(DeadLetter.id != found.letter)
+        [letter] = db.session.query(DeadLetter).join(Delivery).filter(Delivery.event_pk == row)
         assert (letter.state, letter.resolution) == ("resolved", "discarded")
         untouched = db.session.get(Event, other)
         assert untouched is not None and "Jane Doe" in untouched.payload
