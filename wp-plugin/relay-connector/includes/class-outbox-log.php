@@ -125,13 +125,13 @@ final class Outbox_Log {
 	}
 
 	/**
-	 * The word as a pattern.
+	 * The word as a pattern for event ids; a number is looked for among the objects only.
 	 *
 	 * @return string
 	 */
 	private function like() {
 		global $wpdb;
-		return '%' . $wpdb->esc_like( $this->word ) . '%';
+		return $this->number() > 0 ? '' : '%' . $wpdb->esc_like( $this->word ) . '%';
 	}
 
 	/**
