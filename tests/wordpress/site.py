@@ -6,7 +6,8 @@
         site.run_cron()
 
 Needs the Debian packages wordpress, wordpress-theme-twentytwentythree, mariadb-server, php-cli, php-mysql, php-curl,
-php-xml, php-mbstring, php-gd, php-intl and php-zip; ``server="fpm"`` also php-fpm and nginx-light.
+php-xml, php-mbstring, php-gd, php-intl and php-zip; ``server="fpm"`` also php-fpm and nginx-light; ``newer=True`` also
+php-sqlite3 and the npm packages of this folder.
 """
 
 import glob
@@ -24,26 +25,38 @@ from pathlib import Path
 
 import requests
 
+from scripts.build_assets import fetch
 from tests.wordpress.processes import Daemon, StartupFailed, free_port, listens
 
 PLUGIN = Path(__file__).resolve().parents[2] / "wp-plugin" / "relay-connector"
 CORE = Path("/usr/share/wordpress")
 CONTENT = Path("/var/lib/wordpress/wp-content")
 LAB = Path(__file__).with_name("lab")
+BUILDS = Path(__file__).with_name("node_modules") / "@wp-playground" / "wordpress-builds"
 ADMIN = "admin"
 PASSWORD = "lab-pass-123456"
 WORKERS = 4
 
 
 class WordPressSite:
-    """One running site.  ``constants`` go into wp-config.php; ``server`` is ``cli`` (php -S) or ``fpm`` (nginx)."""
+    """One running site.  ``constants`` go into wp-config.php; ``server`` is ``cli`` (php -S) or ``fpm`` (nginx).
 
-    def __init__(self, constants: dict | None = None, server: str = "cli", activate: bool = True):
+    It is Debian's WordPress 6.1 on MariaDB; with ``newer`` WordPress 6.5 on SQLite, from npm.
+    """
+
+    def __init__(
+        self,
+        constants: dict | None = None,
+        server: str = "cli",
+        activate: bool = True,
+        newer: bool = False,
+    ):
         self.root = Path(tempfile.mkdtemp(prefix="wordpress-"))
         self.root.chmod(0o755)
         self.document_root = self.root / "www"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.newer = newer
         self._server_kind = server
         self._activate = activate
         self._constants = dict(constants or {})
@@ -68,13 +81,11 @@ class WordPressSite:
                 "WordPress is not installed: apt-get install wordpress wordpress-theme-twentytwentythree"
             )
         try:
-            database = threading.Thread(target=self._guarded, args=(self._start_database,))
-            self._failure: BaseException | None = None
-            database.start()
-            self._copy_document_root()
-            database.join()
-            if self._failure:
-                raise self._failure
+            if self.newer:
+                self._unpack_newer()
+            else:
+                self._prepare_debians()
+            self._add_plugins()
             self._write_config()
             self._run_script("install.php", self._token)
             if self._activate:
@@ -230,6 +241,34 @@ class WordPressSite:
 
     # -- making of
 
+    def _prepare_debians(self) -> None:
+        database = threading.Thread(target=self._guarded, args=(self._start_database,))
+        self._failure: BaseException | None = None
+        database.start()
+        self._copy_document_root()
+        database.join()
+        if self._failure:
+            raise self._failure
+
+    def _unpack_newer(self) -> None:
+        fetch(BUILDS.parents[2])
+        # The PHP is in the zip, all that browsers load lies beside it.
+        self._run(
+            ["unzip", "-q", str(BUILDS / "src/wordpress/wp-6.5.zip"), "-d", str(self._made(self.document_root))]
+        )  # fmt: skip
+        self._run(["cp", "-rn", f"{BUILDS}/public/wp-6.5/.", str(self.document_root)])
+        content = self.document_root / "wp-content"
+        shutil.rmtree(content / "database", ignore_errors=True)
+        drop_in = content / "plugins/sqlite-database-integration"
+        archive = BUILDS / "src/sqlite-database-integration/sqlite-database-integration.zip"
+        self._run(["unzip", "-q", str(archive), "-d", str(self.root)])
+        shutil.copytree(self.root / "sqlite-database-integration-main", drop_in, dirs_exist_ok=True)
+        text = (drop_in / "db.copy").read_text()
+        text = text.replace("{SQLITE_IMPLEMENTATION_FOLDER_PATH}", str(drop_in))
+        text = text.replace("{SQLITE_PLUGIN}", "sqlite-database-integration/load.php")
+        (content / "db.php").write_text(text)
+        self.database_port = 0
+
     def _guarded(self, step) -> None:
         try:
             step()
@@ -278,6 +317,8 @@ class WordPressSite:
             self._run(["cp", "-rL", f"{CONTENT}/.", str(self.document_root / "wp-content")])
         (self.document_root / ".htaccess").unlink(missing_ok=True)
         (self.document_root / "wp-config.php").unlink(missing_ok=True)
+
+    def _add_plugins(self) -> None:
         shutil.copytree(PLUGIN, self.document_root / "wp-content/plugins/relay-connector")
         must_use = self._made(self.document_root / "wp-content/mu-plugins")
         shutil.copy(LAB / "mu-plugin.php", must_use / "lab.php")

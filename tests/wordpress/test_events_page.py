@@ -9,6 +9,8 @@ from tests.wordpress.connector import LOG_PAGE, PAGE, text_of
 from tests.wordpress.sink import Answer
 from tests.wordpress.site import PASSWORD
 
+ON_BOTH = True
+
 BUSY = Answer(503, '{"error":"unavailable"}')
 REFUSED = Answer(422, '{"error":"invalid_event","detail":{"data":["No."]}}')
 

@@ -9,6 +9,8 @@ from tests.wordpress.connector import LOG_PAGE, text_of
 from tests.wordpress.sink import Answer
 from tests.wordpress.site import php_literal
 
+ON_BOTH = True
+
 BUSY = Answer(503, "{}")
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

@@ -76,7 +76,7 @@ final class Connection_Test {
 	public function run() {
 		$missing = $this->missing();
 		if ( '' !== $missing ) {
-			return self::result( false, $missing, '', $this->hops->of( null, $missing, null ) );
+			return self::result( false, $missing, '', $this->hops->of( null, null ) );
 		}
 		$event_id = 'wp-test-' . wp_generate_uuid4();
 		$body     = Envelope::encode( 'relay.test', $event_id, array( 'message' => __( 'Test event from Relay Connector', 'relay-connector' ) ) );
@@ -88,7 +88,7 @@ final class Connection_Test {
 			$this->gate->open();
 			$this->settings->remember_connected();
 		}
-		return self::result( $passed, $sentence, $event_id, $this->hops->of( $answer, $sentence, $passed ? $this->keys->standing() : null ) );
+		return self::result( $passed, $sentence, $event_id, $this->hops->of( $answer, $passed ? $this->keys->standing() : null ) );
 	}
 
 	/**
