@@ -21,7 +21,10 @@ def node() -> str:
 
 def compiled(node: str, *files: Path) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [node, str(LAB / "parse.mjs"), *map(str, files)], capture_output=True, text=True, timeout=120
+        [node, str(LAB / "parse.mjs"), *map(str, files)],
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
 
 
