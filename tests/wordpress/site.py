@@ -22,6 +22,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -120,6 +121,29 @@ class WordPressSite:
             )  # fmt: skip
         self._web.wait_until(lambda: listens(self.port), "The web server")
 
+    def make_network(self) -> None:
+        """Make a network of sites out of it, by domains; more sites come with ``add_site``."""
+        host = f"127.0.0.1:{self.port}"
+        self._run_script("network.php")
+        self.set_constants(
+            self._constants
+            | {"WP_HOME": None, "WP_SITEURL": None, "MULTISITE": True, "SUBDOMAIN_INSTALL": True,
+               "DOMAIN_CURRENT_SITE": host, "PATH_CURRENT_SITE": "/", "SITE_ID_CURRENT_SITE": 1,
+               "BLOG_ID_CURRENT_SITE": 1}
+        )  # fmt: skip
+
+    def add_site(self, host: str) -> int:
+        """A further site of the network, reached with the header ``Host: host``; returns its number."""
+        url = f"http://{host}"
+        return int(
+            self.php(
+                f"$id = wpmu_create_blog( 'made.example', '/', 'Another shop', 1 ); global $wpdb;"
+                f"$wpdb->update( $wpdb->blogs, array( 'domain' => {php_literal(host)} ), array( 'blog_id' => $id ) );"
+                f"update_blog_option( $id, 'siteurl', {php_literal(url)} ); update_blog_option( $id, 'home', {php_literal(url)} );"
+                "update_blog_option( $id, 'comment_previously_approved', 0 ); clean_blog_cache( $id ); echo $id;"
+            )
+        )
+
     def kill_server(self) -> None:
         """End PHP in the middle of whatever it does, as a crash or a host's process limit would."""
         self._web.kill()
@@ -129,20 +153,37 @@ class WordPressSite:
 
     # -- what a visitor and the clock do
 
-    def post_comment(
-        self, author: str, email: str, content: str, *, post_id: int = 1, url: str = ""
-    ) -> int:
+    def post_comment(self, author: str, email: str, content: str, **more: Any) -> int:
         """Write a comment through wp-comments-post.php; returns its id."""
+        answer = self._comment(author, email, content, **more)
+        return int(re.search(r"#comment-(\d+)$", answer.headers["Location"])[1])
+
+    def post_comment_headers(self, author: str, email: str, content: str, **more: Any):
+        """The same; returns the headers of the answer."""
+        return self._comment(author, email, content, **more).headers
+
+    def _comment(
+        self,
+        author: str,
+        email: str,
+        content: str,
+        *,
+        post_id: int = 1,
+        url: str = "",
+        host: str | None = None,
+        **more: str,
+    ) -> requests.Response:
         answer = self._http.post(
             f"{self.url}/wp-comments-post.php",
             data={"comment_post_ID": post_id, "author": author, "email": email, "url": url, "comment": content,
-                  "submit": "Post", "comment_parent": 0},
+                  "submit": "Post", "comment_parent": 0, **more},
+            headers={"Host": host} if host else None,
             allow_redirects=False,
             timeout=60,
         )  # fmt: skip
         found = re.search(r"#comment-(\d+)$", answer.headers.get("Location", ""))
         assert answer.status_code == 302 and found, f"{answer.status_code}: {answer.text[:500]}"
-        return int(found[1])
+        return answer
 
     def run_cron(self) -> None:
         """Call WP-Cron over HTTP; the plugin's own events run whether they are due or not yet."""
@@ -157,10 +198,13 @@ class WordPressSite:
 
     # -- inside WordPress
 
-    def php(self, code: str) -> str:
+    def php(self, code: str, host: str | None = None) -> str:
         """Run PHP inside the booted WordPress, in a request of its own; returns what it printed."""
         answer = self._http.post(
-            f"{self.url}/", data={"lab_token": self._token, "lab_php": code}, timeout=60
+            f"{self.url}/",
+            data={"lab_token": self._token, "lab_php": code},
+            headers={"Host": host} if host else None,
+            timeout=60,
         )
         assert answer.status_code == 200, f"{code}\n{answer.status_code}: {answer.text[-1500:]}"
         return answer.text
@@ -342,6 +386,7 @@ class WordPressSite:
         lines = [
             f"define( {php_literal(name)}, {php_literal(value)} );"
             for name, value in constants.items()
+            if value is not None
         ]
         text = "\n".join(
             ["<?php", *lines, "$table_prefix = 'wp_';",
