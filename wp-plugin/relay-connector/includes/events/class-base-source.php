@@ -148,4 +148,14 @@ abstract class Base_Source implements Event_Source {
 			Trouble::note( $this->slug() . ': ' . $fault->getMessage() );
 		}
 	}
+
+	/**
+	 * A number that a hook was given; PHP itself would take any list for 1.
+	 *
+	 * @param mixed $value What was given.
+	 * @return int 0 for what is no number.
+	 */
+	protected static function number( $value ) {
+		return is_numeric( $value ) ? (int) $value : 0;
+	}
 }

@@ -142,7 +142,7 @@ final class Orders extends Base_Source {
 	public function on_created( $order = 0 ) {
 		$this->guarded(
 			function () use ( $order ) {
-				$this->mark_created( is_object( $order ) ? (int) $order->get_id() : (int) $order );
+				$this->mark_created( is_object( $order ) ? (int) $order->get_id() : self::number( $order ) );
 			}
 		);
 	}
@@ -157,10 +157,11 @@ final class Orders extends Base_Source {
 	public function on_changed( $id = 0, $from = '', $to = '' ) {
 		$this->guarded(
 			function () use ( $id, $from, $to ) {
+				$id = self::number( $id );
 				if ( '' === (string) $from || in_array( $from, self::NO_ORDER, true ) ) {
-					$this->mark_created( (int) $id );
+					$this->mark_created( $id );
 				} elseif ( $from !== $to && ! in_array( $to, self::NO_ORDER, true ) ) {
-					$this->mark( (int) $id, self::CHANGED, (int) $id, self::CHANGED . ':' . (int) $id . ':' . $from . ':' . $to );
+					$this->mark( $id, self::CHANGED, $id, self::CHANGED . ':' . $id . ':' . $from . ':' . $to );
 				}
 			}
 		);
@@ -175,7 +176,7 @@ final class Orders extends Base_Source {
 	public function on_refunded( $id = 0, $refund_id = 0 ) {
 		$this->guarded(
 			function () use ( $id, $refund_id ) {
-				$this->mark( (int) $id, self::REFUNDED, (int) $refund_id, self::REFUNDED . ':' . (int) $refund_id );
+				$this->mark( self::number( $id ), self::REFUNDED, self::number( $refund_id ), self::REFUNDED . ':' . self::number( $refund_id ) );
 			}
 		);
 	}

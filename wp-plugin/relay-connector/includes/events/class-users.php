@@ -81,8 +81,9 @@ final class Users extends Base_Source {
 	public function on_register( $id = 0 ) {
 		$this->guarded(
 			function () use ( $id ) {
-				if ( (int) $id > 0 ) {
-					$this->outbox->add( self::TYPE, (int) $id, self::TYPE . ':' . (int) $id );
+				$id = self::number( $id );
+				if ( $id > 0 ) {
+					$this->outbox->add( self::TYPE, $id, self::TYPE . ':' . $id );
 				}
 			}
 		);
