@@ -113,12 +113,15 @@ def test_the_gateway_really_erases_the_person(site, connected, admin, stack: Sta
         lambda: stack.rows("SELECT 1 FROM delivery WHERE state = 'delivered'"), what="the delivery"
     )
     erase(site, "jane@example.org")
+
+    def held() -> str:
+        rows = stack.rows("SELECT payload, search_text FROM event")
+        return str(rows + stack.rows("SELECT request, response FROM attempt"))
+
+    assert "Jane Doe" in held(), "the search finds what there is"
     site.run_cron()
-    stack.wait_for(
-        lambda: stack.rows("SELECT 1 FROM audit_entry WHERE action = 'person.erase'"),
-        what="the erasure",
-    )
-    held = stack.rows("SELECT payload, search_text FROM event") + stack.rows(
-        "SELECT request, response FROM attempt"
-    )
-    assert "jane" not in str(held).lower() and "Arrives first" not in str(held)
+    stack.wait_for(lambda: "jane" not in held().lower(), what="the erasure")
+    assert "Arrives first" not in held() and "[erased]" in held()
+    assert stack.rows("SELECT actor FROM audit_entry WHERE action = 'person.erase'") == [
+        {"actor": "site"}
+    ]

@@ -20,7 +20,7 @@ VERSION = re.search(
 PARTS = (
     "$s = new \\Relay_Connector\\Settings(); $o = new \\Relay_Connector\\Outbox(); $g = new \\Relay_Connector\\Gate( $s );"
     "$c = new \\Relay_Connector\\Client( $s ); $t = new \\Relay_Connector\\Tally();"
-    "$r = new \\Relay_Connector\\Runner( $s, $o, $g, $c, array( new \\Relay_Connector\\Events\\Comments( $s, $o ) ),"
+    "$r = new \\Relay_Connector\\Runner( $s, $o, $g, $c, array( new \\Relay_Connector\\Events\\Comments( $s, $o, new \\Relay_Connector\\Events\\Choices() ) ),"
     " new \\Relay_Connector\\Reports( $s, $t, $g, $c ) );"
 )
 

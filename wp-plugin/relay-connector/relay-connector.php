@@ -22,5 +22,7 @@ define( 'RELAY_CONNECTOR_FILE', __FILE__ );
 
 require_once __DIR__ . '/includes/class-autoloader.php';
 
+require_once __DIR__ . '/includes/functions.php';
+
 \Relay_Connector\Autoloader::register( __DIR__ . '/includes' );
 ( new \Relay_Connector\Plugin() )->add_hooks();

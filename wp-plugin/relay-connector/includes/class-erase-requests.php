@@ -40,12 +40,13 @@ final class Erase_Requests implements Events\Event_Source {
 	}
 
 	/**
-	 * The event types that come from here.
+	 * Whether events of a type come from here.
 	 *
-	 * @return string[]
+	 * @param string $type The event type.
+	 * @return bool
 	 */
-	public function types() {
-		return array( self::TYPE );
+	public function knows( $type ) {
+		return self::TYPE === $type;
 	}
 
 	/**
@@ -60,33 +61,38 @@ final class Erase_Requests implements Events\Event_Source {
 	}
 
 	/**
+	 * A request always stands.
+	 *
+	 * @param object $row The row.
+	 */
+	public function check( $row ) {
+	}
+
+	/**
 	 * The body was made when the request was noted down; without it nobody knows whom it was about.
 	 *
-	 * @param string $type      The event type.
-	 * @param int    $object_id Nothing.
-	 * @param string $event_id  The event's id.
+	 * @param object $row The row.
 	 * @return array
 	 */
-	public function data( $type, $object_id, $event_id ) {
+	public function data( $row ) {
 		return array();
 	}
 
 	/**
 	 * Nothing is to be remembered.
 	 *
-	 * @param int    $object_id Nothing.
-	 * @param string $event_id  The event's id.
+	 * @param object $row The row.
 	 */
-	public function remember_sent( $object_id, $event_id ) {
+	public function remember_sent( $row ) {
 	}
 
 	/**
 	 * How an admin would call it.
 	 *
-	 * @param int $object_id Nothing.
+	 * @param object $row The row.
 	 * @return array With label and url.
 	 */
-	public function describe( $object_id ) {
+	public function describe( $row ) {
 		return array(
 			'label' => __( 'Request to erase a person\'s data', 'relay-connector' ),
 			'url'   => '',

@@ -60,21 +60,23 @@ final class Outbox {
 	/**
 	 * Notes an event down whose body is known already: for what no object on this site stands for.
 	 *
-	 * @param string $type     The event type.
-	 * @param string $event_id The event id.
-	 * @param string $body     The JSON text.
-	 * @return bool Whether it is noted down.
+	 * @param string $type       The event type.
+	 * @param string $event_id   The event id.
+	 * @param string $body       The JSON text.
+	 * @param string $dedupe_key The same key is noted only once; '' for the event id.
+	 * @param int    $object_id  The number that another plugin keeps it under, or 0.
+	 * @return bool Whether it is noted down; false also when the key was known.
 	 */
-	public function add_ready( $type, $event_id, $body ) {
+	public function add_ready( $type, $event_id, $body, $dedupe_key = '', $object_id = 0 ) {
 		global $wpdb;
 		$now  = time();
-		$done = 1 === $wpdb->query( $wpdb->prepare( "INSERT IGNORE INTO {$wpdb->relay_connector_outbox} (event_id, dedupe_key, event_type, body, state, created_at, due_at) VALUES (%s, %s, %s, %s, 'waiting', %d, %d)", $event_id, $event_id, $type, $body, $now, $now ) );
-		if ( $done ) {
+		$done = $wpdb->query( $wpdb->prepare( "INSERT IGNORE INTO {$wpdb->relay_connector_outbox} (event_id, dedupe_key, event_type, object_id, body, state, created_at, due_at) VALUES (%s, %s, %s, %d, %s, 'waiting', %d, %d)", $event_id, '' === $dedupe_key ? $event_id : $dedupe_key, $type, $object_id, $body, $now, $now ) );
+		if ( 1 === $done ) {
 			$this->has_new = true;
-		} else {
+		} elseif ( false === $done ) {
 			Trouble::note( $type . ': ' . $wpdb->last_error );
 		}
-		return $done;
+		return 1 === $done;
 	}
 
 	/**
@@ -192,6 +194,17 @@ final class Outbox {
 	}
 
 	/**
+	 * The row that a dedupe key was noted under.
+	 *
+	 * @param string $dedupe_key The key.
+	 * @return object|null Without its body.
+	 */
+	public function find_by_key( $dedupe_key ) {
+		global $wpdb;
+		return $wpdb->get_row( $wpdb->prepare( "SELECT id, event_id, event_type, object_id, state FROM {$wpdb->relay_connector_outbox} WHERE dedupe_key = %s", $dedupe_key ) );
+	}
+
+	/**
 	 * Rows that are not finished, with their bodies, oldest first.
 	 *
 	 * @param int $after_id Only those with a higher number.
@@ -200,7 +213,7 @@ final class Outbox {
 	 */
 	public function unfinished( $after_id, $limit ) {
 		global $wpdb;
-		return (array) $wpdb->get_results( $wpdb->prepare( "SELECT id, event_id, event_type, object_id, body, state, created_at FROM {$wpdb->relay_connector_outbox} WHERE state IN ('waiting', 'parked') AND id > %d ORDER BY id LIMIT %d", $after_id, $limit ) );
+		return (array) $wpdb->get_results( $wpdb->prepare( "SELECT id, event_id, dedupe_key, event_type, object_id, body, state, created_at FROM {$wpdb->relay_connector_outbox} WHERE state IN ('waiting', 'parked') AND id > %d ORDER BY id LIMIT %d", $after_id, $limit ) );
 	}
 
 	/**

@@ -19,6 +19,10 @@ final class Plugin {
 	 */
 	const EVENT_SOURCES = array(
 		Events\Comments::class,
+		Events\Orders::class,
+		Events\Leads::class,
+		Events\Users::class,
+		Events\Custom_Events::class,
 	);
 
 	/**
@@ -29,10 +33,12 @@ final class Plugin {
 		$outbox   = new Outbox();
 		$gate     = new Gate( $settings );
 		$client   = new Client( $settings );
+		$choices  = new Events\Choices();
 		$sources  = array();
 		foreach ( self::EVENT_SOURCES as $class ) {
-			$sources[] = new $class( $settings, $outbox );
+			$sources[] = new $class( $settings, $outbox, $choices );
 		}
+		$chosen    = new Admin\Event_Settings( $choices, $sources );
 		$requests  = new Erase_Requests( $outbox );
 		$sources[] = $requests;
 		$tally     = new Tally();
@@ -45,6 +51,7 @@ final class Plugin {
 
 		( new Schema() )->add_hooks();
 		$settings->add_hooks();
+		$choices->add_hooks();
 		( new Schedule( $settings, $outbox, $runner, $tally, $reports, $alarm ) )->add_hooks();
 		foreach ( $sources as $source ) {
 			$source->add_hooks();
@@ -57,6 +64,7 @@ final class Plugin {
 		if ( is_admin() ) {
 			$log_page = new Admin\Log_Page( $settings, $outbox, $runner );
 			$log_page->add_hooks();
+			$chosen->add_hooks();
 			( new Admin\Settings_Page( $settings, $standing, $keys, $log_page, new Admin\Report_Line( $settings, $tally, $reports ) ) )->add_hooks();
 			( new Admin\Actions( $test, $keys ) )->add_hooks();
 			( new Admin\Notices( $standing ) )->add_hooks();

@@ -14,7 +14,7 @@ defined( 'ABSPATH' ) || exit;
  */
 final class Schema {
 
-	const VERSION = 3;
+	const VERSION = 4;
 	const OPTION  = 'relay_connector_schema';
 	const TABLES  = array( 'relay_connector_outbox', Tally::TABLE, Callback_Claim::TABLE );
 
@@ -84,6 +84,8 @@ final class Schema {
   KEY done_at (done_at)
 ) {$wpdb->get_charset_collate()};"
 		);
+		$old = (int) get_option( self::OPTION, 0 );
+		Events\Choices::begin( $old > 0 && $old < 4 && ( new Settings() )->collects_events() );
 		update_option( self::OPTION, self::VERSION );
 	}
 

@@ -150,7 +150,7 @@ final class Settings_Page {
 		?>
 		<div class="wrap relay-connector">
 			<h1><?php esc_html_e( 'Relay', 'relay-connector' ); ?></h1>
-			<p><?php esc_html_e( 'New comments are sent, signed, to your Relay gateway. Visitors never wait for it, and nothing leaves this site before the gateway address and the secret are saved.', 'relay-connector' ); ?></p>
+			<p><?php esc_html_e( 'What you choose below is sent, signed, to your Relay gateway. Visitors never wait for it, and nothing leaves this site before the gateway address and the secret are saved.', 'relay-connector' ); ?></p>
 			<nav class="nav-tab-wrapper" aria-label="<?php esc_attr_e( 'Relay', 'relay-connector' ); ?>">
 				<?php
 				$this->render_tab( self::url(), __( 'Settings', 'relay-connector' ), ! Log_Page::is_open() );
@@ -201,7 +201,10 @@ final class Settings_Page {
 			<h2><?php esc_html_e( 'What is sent', 'relay-connector' ); ?></h2>
 			<table class="form-table" role="presentation">
 				<?php
-				$this->render_comments();
+				/**
+				 * Prints the rows of the table that say what is sent.
+				 */
+				do_action( 'relay_connector_settings_rows' );
 				$this->render_retention();
 				?>
 			</table>
@@ -295,26 +298,6 @@ final class Settings_Page {
 	}
 
 	/**
-	 * Which comments are sent.
-	 */
-	private function render_comments() {
-		?>
-		<tr>
-			<th scope="row"><?php esc_html_e( 'Comments', 'relay-connector' ); ?></th>
-			<td>
-				<p><?php esc_html_e( 'Each comment is sent once, when it is approved: at once or by a moderator. Spam and trash are never sent.', 'relay-connector' ); ?></p>
-				<p>
-					<label for="<?php echo esc_attr( Settings::SEND_HELD ); ?>">
-						<input type="checkbox" id="<?php echo esc_attr( Settings::SEND_HELD ); ?>" name="<?php echo esc_attr( Settings::SEND_HELD ); ?>" value="1" <?php checked( $this->settings->sends_held() ); ?>>
-						<?php esc_html_e( 'Also send comments that are held for moderation, as soon as they are written', 'relay-connector' ); ?>
-					</label>
-				</p>
-			</td>
-		</tr>
-		<?php
-	}
-
-	/**
 	 * How long finished rows are kept.
 	 */
 	private function render_retention() {
@@ -324,7 +307,7 @@ final class Settings_Page {
 			<td>
 				<input type="number" min="1" max="365" class="small-text" id="<?php echo esc_attr( Settings::RETENTION_DAYS ); ?>" name="<?php echo esc_attr( Settings::RETENTION_DAYS ); ?>" value="<?php echo esc_attr( $this->settings->retention_days() ); ?>">
 				<?php esc_html_e( 'days', 'relay-connector' ); ?>
-				<p class="description"><?php esc_html_e( 'What a comment says is removed from the list as soon as it is sent; the line itself after this time. What is not sent yet is never removed.', 'relay-connector' ); ?></p>
+				<p class="description"><?php esc_html_e( 'What an event says is removed from the list as soon as it is sent; the line itself after this time. What is not sent yet is never removed.', 'relay-connector' ); ?></p>
 			</td>
 		</tr>
 		<?php
