@@ -127,8 +127,27 @@ def test_a_body_that_is_no_result_is_refused(site, connected, body):
 
 
 def test_a_result_for_an_event_that_this_site_has_not_sent_is_refused(site, sent, listener):
-    assert call_back(site, "wp-foreign").status_code == 404
-    assert call_back(site, sent[1], event="order.created").status_code == 404
+    answer = call_back(site, "wp-foreign")
+    assert (answer.status_code, answer.json()["code"]) == (422, "relay_connector_unknown_event")
+    assert call_back(site, sent[1], event="order.created").status_code == 422
+    assert heard(site) == []
+
+
+def test_a_test_is_answered_and_told_to_nobody(site, sent, listener):
+    body = json.dumps(
+        {
+            "event_id": "evt-1",
+            "event": "comment.created",
+            "delivery": "d",
+            "result": {},
+            "test": True,
+        }
+    )
+    for one in (
+        call_back(site, "", body=body.encode()),
+        call_back(site, "evt-2", event="relay.test"),
+    ):
+        assert (one.status_code, one.json()) == (200, {"status": "tested"})
     assert heard(site) == []
 
 
@@ -168,6 +187,8 @@ def test_a_summary_is_kept_with_its_comment_only_if_the_site_wants_it(site, sent
         site, event_id, delivery="d-2", result={"summary": "<script>x</script>Likes\\ it\nmuch"}
     )
     assert site.php_json(meta) == "Likes\\ it\nmuch"
+    call_back(site, event_id, delivery="d-3", result={"note": ""})
+    assert site.php_json(meta) == "Likes\\ it\nmuch", "nothing is no summary"
     page = connected.page(admin, "/wp-admin/edit-comments.php")
     assert "Likes\\ it much" in text_of(page) and "<script>x" not in page
 

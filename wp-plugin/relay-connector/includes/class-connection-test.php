@@ -14,6 +14,7 @@ defined( 'ABSPATH' ) || exit;
  */
 final class Connection_Test {
 
+	const TYPE      = 'relay.test';
 	const TIMEOUT_S = 10;
 
 	/**
@@ -79,7 +80,7 @@ final class Connection_Test {
 			return self::result( false, $missing, '', $this->hops->of( null, null ) );
 		}
 		$event_id = 'wp-test-' . wp_generate_uuid4();
-		$body     = Envelope::encode( 'relay.test', $event_id, array( 'message' => __( 'Test event from Relay Connector', 'relay-connector' ) ) );
+		$body     = Envelope::encode( self::TYPE, $event_id, array( 'message' => __( 'Test event from Relay Connector', 'relay-connector' ) ) );
 		$answer   = $this->client->post( $event_id, $body, self::TIMEOUT_S );
 		$judge    = new Diagnosis( $this->settings );
 		$sentence = $judge->sentence( $answer );
