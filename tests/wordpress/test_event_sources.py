@@ -361,6 +361,22 @@ def test_a_site_connected_by_an_older_version_goes_on_with_comments_only(
     }  # fmt: skip
 
 
+def test_uninstalling_takes_the_marks_off_orders_wherever_they_are_kept(shop, connected):
+    shop.php(
+        "global $wpdb; update_post_meta( 1, '_relay_connector_sent', 'x' );"
+        "$wpdb->query( 'CREATE TABLE wp_wc_orders_meta (id int AUTO_INCREMENT PRIMARY KEY, meta_key varchar(255))' );"
+        "$wpdb->query( \"INSERT INTO wp_wc_orders_meta (meta_key) VALUES ('_relay_connector_sent'), ('of_others')\" );"
+    )
+    left = shop.php_json(
+        "call_user_func( function () { global $wpdb; \\Relay_Connector\\Events\\Orders::forget_all();"
+        " return array( get_post_meta( 1, '_relay_connector_sent' ), $wpdb->get_col( 'SELECT meta_key FROM wp_wc_orders_meta' ) ); } )"
+    )
+    shop.php(
+        "$GLOBALS['wpdb']->query( 'DROP TABLE wp_wc_orders_meta' ); Relay_Connector\\Events\\Orders::forget_all();"
+    )
+    assert left == [[], ["of_others"]]
+
+
 def test_the_log_is_clean_after_all_of_it(shop, gateway, connected, admin):
     shop.clear_debug_log()
     shop.php("standin_wc_block_checkout();" + "".join(LEADS.values()))

@@ -185,28 +185,24 @@ final class Orders extends Base_Source {
 	 * At the end of the request: notes down what really became of the orders.
 	 */
 	public function decide() {
-		$this->guarded(
-			function () {
-				$marked       = $this->marked;
-				$this->marked = array();
-				foreach ( $marked as $site => $orders ) {
-					$is_other = get_current_blog_id() !== $site;
-					if ( $is_other ) {
-						switch_to_blog( $site );
-					}
-					foreach ( $orders as $id => $events ) {
-						if ( $this->is_placed( $this->order( $id ) ) ) {
-							foreach ( $events as $key => $event ) {
-								$this->outbox->add( $event[0], $event[1], $key );
-							}
-						}
-					}
-					if ( $is_other ) {
-						restore_current_blog();
-					}
-				}
+		$marked       = $this->marked;
+		$this->marked = array();
+		foreach ( $marked as $site => $orders ) {
+			$is_other = get_current_blog_id() !== $site;
+			if ( $is_other ) {
+				switch_to_blog( $site );
 			}
-		);
+			foreach ( $orders as $id => $events ) {
+				$this->guarded(
+					function () use ( $id, $events ) {
+						$this->note( $id, $events );
+					}
+				);
+			}
+			if ( $is_other ) {
+				restore_current_blog();
+			}
+		}
 	}
 
 	/**
@@ -306,6 +302,20 @@ final class Orders extends Base_Source {
 		delete_metadata( 'post', 0, self::META_KEY, '', true );
 		if ( $wpdb->get_var( $wpdb->prepare( 'SHOW TABLES LIKE %s', $wpdb->esc_like( $wpdb->prefix . 'wc_orders_meta' ) ) ) ) {
 			$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->prefix}wc_orders_meta WHERE meta_key = %s", self::META_KEY ) );
+		}
+	}
+
+	/**
+	 * Notes down what became of an order, unless it is a draft, thrown away or no order at all.
+	 *
+	 * @param int     $id     The order.
+	 * @param array[] $events By dedupe key: the event type and what the event is about.
+	 */
+	private function note( $id, array $events ) {
+		if ( $this->is_placed( $this->order( $id ) ) ) {
+			foreach ( $events as $key => $event ) {
+				$this->outbox->add( $event[0], $event[1], $key );
+			}
 		}
 	}
 
