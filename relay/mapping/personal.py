@@ -12,7 +12,8 @@ SHORTEST = 4  # a shorter value is replaced where it stands, not looked for in o
 # What says nothing about a person.  Everything that is not named here goes: what is missed would stay.
 KEPT = frozenset(
     "id post_id product_id variation_id parent number sku quantity status previous_status currency "
-    "total subtotal tax discount price post_title created_at updated_at plugin type".split()
+    "total subtotal tax discount price post_title created_at updated_at plugin type entry_id order_id "
+    "order_number order_status order_total amount total_refunded payment_method roles".split()
 )
 KEPT_BELOW = frozenset(("items", "form"))
 

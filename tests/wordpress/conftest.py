@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
+from tests.wordpress import shop as shops
 from tests.wordpress.connector import Connector
 from tests.wordpress.sink import Sink
 from tests.wordpress.site import WordPressSite
@@ -76,3 +77,17 @@ def admin_session(wordpress_server: WordPressSite) -> Iterator[requests.Session]
 def admin(admin_session: requests.Session, site: WordPressSite) -> requests.Session:
     """An administrator of the site."""
     return admin_session
+
+
+@pytest.fixture(scope="module")
+def standins(wordpress_server: WordPressSite) -> Iterator[None]:
+    """A stand-in for each plugin that events come from, for the tests of one file."""
+    with shops.standins_active(wordpress_server):
+        yield
+
+
+@pytest.fixture
+def shop(site: WordPressSite, standins: None) -> WordPressSite:
+    """The site with a shop and seven form plugins."""
+    shops.fill(site)
+    return site

@@ -158,6 +158,12 @@ final class OtherFormsTest extends RelayTestCase {
 		$this->assertStringNotContainsString( 'nonce', $this->requests[0]['body'] );
 	}
 
+	public function test_a_box_of_fluent_forms_that_is_not_ticked_is_no_consent() {
+		standin_fluent_submit( $this->fluent(), array_diff_key( self::FLUENT, array( 'gdpr' => 1 ) ) );
+		$data = $this->sent( 'lead.created' );
+		$this->assertSame( array( false, 'no' ), array( $data['consent'], $data['fields']['GDPR'] ) );
+	}
+
 	public function test_an_entry_that_fluent_forms_only_marks_as_spam_stays_here() {
 		standin_fluent_submit( $this->fluent(), self::FLUENT, 'spam' );
 		$this->assertSame( array(), $this->rows() );

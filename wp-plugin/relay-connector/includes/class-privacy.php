@@ -162,8 +162,8 @@ final class Privacy {
 	 * Suggests a text for the site's privacy policy.
 	 */
 	public function suggest_policy() {
-		$text = '<p class="privacy-policy-tutorial">' . esc_html__( 'Say who runs the Relay gateway that this site sends to, where, and to whom it passes data on. Leave out below what you do not send.', 'relay-connector' ) . '</p>'
-			. '<p>' . esc_html__( 'When you leave a comment, place an order, fill in a form or register, what you entered is sent, encrypted and signed, to a gateway that we run or have run for us. It passes it on to the tools that we use to answer you. On this site it waits in a list until it is sent; then only a number stays there, for a limited time.', 'relay-connector' ) . '</p>';
+		$text = '<p class="privacy-policy-tutorial">' . esc_html__( 'Say who runs the Relay gateway that this site sends to, where, and to whom it passes data on.', 'relay-connector' ) . '</p>'
+			. '<p>' . esc_html__( 'When you leave a comment, place an order, send in a form or register, what you entered there is sent, encrypted and signed, to a gateway that we run or have run for us; passwords, payment cards and files are not. It passes them on to the tools that we use to answer you. On this site they wait in a list until they are sent; then only their number stays there, for a limited time.', 'relay-connector' ) . '</p>';
 		wp_add_privacy_policy_content( 'Relay Connector', wp_kses_post( $text ) );
 	}
 

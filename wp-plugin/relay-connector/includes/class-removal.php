@@ -69,7 +69,7 @@ final class Removal {
 		}
 		$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->options} WHERE option_name LIKE %s OR option_name LIKE %s", $wpdb->esc_like( '_transient_relay_connector_' ) . '%', $wpdb->esc_like( '_transient_timeout_relay_connector_' ) . '%' ) );
 		delete_metadata( 'comment', 0, Events\Comments::META_KEY, '', true );
-		Events\Orders::forget_all();
+		Events\Order_Memory::forget_all();
 		delete_metadata( 'comment', 0, Summaries::META_KEY, '', true );
 		delete_metadata( 'user', 0, Admin\Log_Page::PER_PAGE, '', true );
 		Schedule::clear();

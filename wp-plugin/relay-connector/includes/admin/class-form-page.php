@@ -55,6 +55,7 @@ final class Form_Page {
 	public function add_hooks() {
 		add_action( 'admin_menu', array( $this, 'add_page' ) );
 		add_action( 'admin_head', array( $this, 'hide_from_menu' ) );
+		add_filter( 'submenu_file', array( $this, 'stand_in_menu' ) );
 		add_action( 'admin_enqueue_scripts', array( $this, 'add_styles' ) );
 		add_action( 'admin_post_' . self::SAVE, array( $this, 'save' ) );
 	}
@@ -82,6 +83,17 @@ final class Form_Page {
 	 */
 	public function hide_from_menu() {
 		remove_submenu_page( 'options-general.php', self::SLUG );
+	}
+
+	/**
+	 * Lets the menu show the settings of Relay as open instead.
+	 *
+	 * @param string|null $file What the menu would show as open.
+	 * @return string|null
+	 */
+	public function stand_in_menu( $file ) {
+		global $plugin_page;
+		return self::SLUG === $plugin_page ? Settings_Page::SLUG : $file;
 	}
 
 	/**
@@ -190,7 +202,7 @@ final class Form_Page {
 			<?php echo esc_html( $field->label ); ?>
 			<span class="relay-connector-small">
 				<?php
-				echo esc_html( $field->type );
+				echo esc_html( rtrim( $field->type, '*' ) );
 				if ( $is_secret ) {
 					echo esc_html( ' – ' . __( 'never sent', 'relay-connector' ) );
 				}

@@ -150,7 +150,7 @@ final class Settings_Page {
 		?>
 		<div class="wrap relay-connector">
 			<h1><?php esc_html_e( 'Relay', 'relay-connector' ); ?></h1>
-			<p><?php esc_html_e( 'What you choose below is sent, signed, to your Relay gateway. Visitors never wait for it, and nothing leaves this site before the gateway address and the secret are saved.', 'relay-connector' ); ?></p>
+			<p><?php esc_html_e( 'What you choose here is sent, signed, to your Relay gateway. Visitors never wait for it, and nothing leaves this site before the gateway address and the secret are saved.', 'relay-connector' ); ?></p>
 			<nav class="nav-tab-wrapper" aria-label="<?php esc_attr_e( 'Relay', 'relay-connector' ); ?>">
 				<?php
 				$this->render_tab( self::url(), __( 'Settings', 'relay-connector' ), ! Log_Page::is_open() );

@@ -7,6 +7,9 @@
 
 namespace Relay_Connector\Events;
 
+use Relay_Connector\Outbox;
+use Relay_Connector\Settings;
+
 defined( 'ABSPATH' ) || exit;
 
 /**
@@ -21,7 +24,6 @@ final class Orders extends Base_Source {
 	const CREATED  = 'order.created';
 	const CHANGED  = 'order.status_changed';
 	const REFUNDED = 'x.order.refunded';
-	const META_KEY = '_relay_connector_sent';
 
 	/**
 	 * Nobody has ordered these yet, or not any more.
@@ -34,11 +36,23 @@ final class Orders extends Base_Source {
 	const SHUTDOWN_PRIORITY = 1000;
 
 	/**
-	 * What this request has done: by site, then by order, lists of events as type and key.
+	 * What this request has touched.
 	 *
-	 * @var array
+	 * @var Touched_Orders
 	 */
-	private $marked = array();
+	private $touched;
+
+	/**
+	 * Takes the settings, the outbox and the choices.
+	 *
+	 * @param Settings $settings The settings.
+	 * @param Outbox   $outbox   The outbox.
+	 * @param Choices  $choices  What the admin has chosen.
+	 */
+	public function __construct( Settings $settings, Outbox $outbox, Choices $choices ) {
+		parent::__construct( $settings, $outbox, $choices );
+		$this->touched = new Touched_Orders();
+	}
 
 	/**
 	 * The short name.
@@ -161,7 +175,7 @@ final class Orders extends Base_Source {
 				if ( '' === (string) $from || in_array( $from, self::NO_ORDER, true ) ) {
 					$this->mark_created( $id );
 				} elseif ( $from !== $to && ! in_array( $to, self::NO_ORDER, true ) ) {
-					$this->mark( $id, self::CHANGED, $id, self::CHANGED . ':' . $id . ':' . $from . ':' . $to );
+					$this->touched->add( $id, self::CHANGED, $id, self::CHANGED . ':' . $id . ':' . $from . ':' . $to );
 				}
 			}
 		);
@@ -176,7 +190,7 @@ final class Orders extends Base_Source {
 	public function on_refunded( $id = 0, $refund_id = 0 ) {
 		$this->guarded(
 			function () use ( $id, $refund_id ) {
-				$this->mark( self::number( $id ), self::REFUNDED, self::number( $refund_id ), self::REFUNDED . ':' . self::number( $refund_id ) );
+				$this->touched->add( self::number( $id ), self::REFUNDED, self::number( $refund_id ), self::REFUNDED . ':' . self::number( $refund_id ) );
 			}
 		);
 	}
@@ -185,26 +199,13 @@ final class Orders extends Base_Source {
 	 * At the end of the request: notes down what really became of the orders.
 	 */
 	public function decide() {
-		$this->guarded(
-			function () {
-				$marked       = $this->marked;
-				$this->marked = array();
-				foreach ( $marked as $site => $orders ) {
-					$is_other = get_current_blog_id() !== $site;
-					if ( $is_other ) {
-						switch_to_blog( $site );
+		$this->touched->hand_over(
+			function ( $id, array $events ) {
+				$this->guarded(
+					function () use ( $id, $events ) {
+						$this->note( $id, $events );
 					}
-					foreach ( $orders as $id => $events ) {
-						if ( $this->is_placed( $this->order( $id ) ) ) {
-							foreach ( $events as $key => $event ) {
-								$this->outbox->add( $event[0], $event[1], $key );
-							}
-						}
-					}
-					if ( $is_other ) {
-						restore_current_blog();
-					}
-				}
+				);
 			}
 		);
 	}
@@ -225,8 +226,7 @@ final class Orders extends Base_Source {
 		if ( ! $this->is_placed( $order ) ) {
 			throw new Withdrawn( esc_html__( 'The order or refund was deleted or thrown away before it could be sent, so it was not sent.', 'relay-connector' ) );
 		}
-		$sent = $order->get_meta( self::META_KEY );
-		if ( is_array( $sent ) && isset( $sent[ $row->dedupe_key ] ) && $sent[ $row->dedupe_key ] !== $row->event_id ) {
+		if ( Order_Memory::has_other( $order, $row ) ) {
 			throw new Withdrawn( esc_html__( 'This had been sent before, so it was not sent a second time.', 'relay-connector' ) );
 		}
 	}
@@ -263,11 +263,7 @@ final class Orders extends Base_Source {
 	public function remember_sent( $row ) {
 		$order = $this->is_available() ? $this->order_of( $row ) : null;
 		if ( $order ) {
-			$sent                     = $order->get_meta( self::META_KEY );
-			$sent                     = is_array( $sent ) ? $sent : array();
-			$sent[ $row->dedupe_key ] = $row->event_id;
-			$order->update_meta_data( self::META_KEY, $sent );
-			$order->save_meta_data();
+			Order_Memory::add( $order, $row );
 		}
 	}
 
@@ -299,13 +295,16 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * Takes the marks off every order, wherever orders are kept: WooCommerce may be gone when this plugin goes.
+	 * Notes down what became of an order, unless it is a draft, thrown away or no order at all.
+	 *
+	 * @param int     $id     The order.
+	 * @param array[] $events By dedupe key: the event type and what the event is about.
 	 */
-	public static function forget_all() {
-		global $wpdb;
-		delete_metadata( 'post', 0, self::META_KEY, '', true );
-		if ( $wpdb->get_var( $wpdb->prepare( 'SHOW TABLES LIKE %s', $wpdb->esc_like( $wpdb->prefix . 'wc_orders_meta' ) ) ) ) {
-			$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->prefix}wc_orders_meta WHERE meta_key = %s", self::META_KEY ) );
+	private function note( $id, array $events ) {
+		if ( $this->is_placed( $this->order( $id ) ) ) {
+			foreach ( $events as $key => $event ) {
+				$this->outbox->add( $event[0], $event[1], $key );
+			}
 		}
 	}
 
@@ -315,21 +314,7 @@ final class Orders extends Base_Source {
 	 * @param int $id The order.
 	 */
 	private function mark_created( $id ) {
-		$this->mark( $id, self::CREATED, $id, self::CREATED . ':' . $id );
-	}
-
-	/**
-	 * Marks an order for the end of the request.
-	 *
-	 * @param int    $id        The order.
-	 * @param string $type      The event type.
-	 * @param int    $object_id What the event is about.
-	 * @param string $key       The dedupe key.
-	 */
-	private function mark( $id, $type, $object_id, $key ) {
-		if ( $id > 0 && $object_id > 0 ) {
-			$this->marked[ get_current_blog_id() ][ $id ][ $key ] = array( $type, $object_id );
-		}
+		$this->touched->add( $id, self::CREATED, $id, self::CREATED . ':' . $id );
 	}
 
 	/**

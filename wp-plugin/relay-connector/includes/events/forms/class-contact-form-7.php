@@ -90,7 +90,13 @@ final class Contact_Form_7 extends Form_Plugin {
 	 */
 	public function forms() {
 		$titles = array();
-		foreach ( \WPCF7_ContactForm::find( array( 'posts_per_page' => self::MOST_FORMS ) ) as $form ) {
+		$forms  = \WPCF7_ContactForm::find(
+			array(
+				'posts_per_page' => self::MOST_FORMS,
+				'order'          => 'DESC',
+			)
+		);
+		foreach ( $forms as $form ) {
 			$titles[ $form->id() ] = $form->title();
 		}
 		return $titles;

@@ -7,6 +7,7 @@
 
 namespace Relay_Connector\Events\Forms;
 
+use Relay_Connector\Events\Field_Types;
 use Relay_Connector\Events\Form_Entry;
 use Relay_Connector\Events\Form_Field;
 
@@ -62,14 +63,17 @@ final class Fluent_Forms extends Form_Plugin {
 	public function on_inserted( $entry_id = 0, $values = array(), $form = null ) {
 		$this->take(
 			function () use ( $entry_id, $values, $form ) {
-				if ( ! is_object( $form ) || ! is_array( $values ) || $this->is_spam( (int) $entry_id ) ) {
+				if ( ! is_object( $form ) || ! $form->id || ! is_array( $values ) || $this->is_spam( (int) $entry_id ) ) {
 					return null;
 				}
-				$entry           = new Form_Entry( $form->id, isset( $form->title ) ? $form->title : '', (int) $entry_id );
+				$entry           = new Form_Entry( $form->id, (string) $form->title, (int) $entry_id );
 				$entry->page_url = isset( $values['_wp_http_referer'] ) ? (string) $values['_wp_http_referer'] : '';
-				foreach ( $this->named_fields( isset( $form->form_fields ) ? $form->form_fields : '' ) as $name => $field ) {
+				foreach ( $this->named_fields( $form->form_fields ) as $name => $field ) {
 					if ( array_key_exists( $name, $values ) ) {
 						$field->value    = 'input_name' === $field->type && is_array( $values[ $name ] ) ? implode( ' ', array_filter( array_map( 'strval', $values[ $name ] ), 'strlen' ) ) : $values[ $name ];
+						$entry->fields[] = $field;
+					} elseif ( Field_Types::is_consent( $field->type ) ) {
+						// A box that is not ticked is not among the values.
 						$entry->fields[] = $field;
 					}
 				}

@@ -19,9 +19,10 @@ defined( 'ABSPATH' ) || exit;
 abstract class Form_Plugin {
 
 	/**
-	 * More forms than these are not listed; what is chosen for new forms counts for them.
+	 * More forms than these are not listed, since PHP takes no more than a thousand fields in one request; what is
+	 * chosen for new forms counts for the others.
 	 */
-	const MOST_FORMS = 100;
+	const MOST_FORMS = 50;
 
 	/**
 	 * Notes entries down.

@@ -103,7 +103,7 @@ final class Formidable extends Form_Plugin {
 	 */
 	public function fields( $form_id ) {
 		$fields = array();
-		foreach ( (array) \FrmField::get_all_for_form( $form_id ) as $field ) {
+		foreach ( (array) \FrmField::get_all_for_form( $form_id, '', 'exclude', 'exclude' ) as $field ) {
 			$fields[] = new Form_Field( $field->id, $field->name, $field->type );
 		}
 		return $fields;
