@@ -12,7 +12,7 @@ from flask.cli import AppGroup
 
 from relay.cli.output import command, show
 from relay.observability.health import Level
-from relay.services import backup, encryption, openapi, retention, system
+from relay.services import backup, encryption, erasure, openapi, retention, system
 from relay.services.audit import COMMAND_LINE
 
 alone = AppGroup("relay")  # only to make them: they stand at the top
@@ -57,6 +57,23 @@ def prune(as_json: bool) -> None:
     )
 
 
+@command(alone, "erase-person")
+@click.argument("email")
+def erase_person(email: str, as_json: bool) -> None:
+    """Take a person out of events, attempts and dead letters; ids and outcomes stay.
+
+    What destinations have taken is theirs: erase the person there too.
+    """
+    done = erasure.erase_person(email, COMMAND_LINE)
+    text = (
+        f"Erased from {done.events} events, {done.attempts} attempts and {done.dead_letters} dead "
+        f"letters; {done.discarded} deliveries are not sent any more."
+    )
+    if done.in_flight:
+        text += f" {done.in_flight} were being sent just now: run this again in a minute."
+    show(vars(done), as_json, text)
+
+
 @command(alone, "openapi")
 def print_openapi(as_json: bool) -> None:
     """Print the OpenAPI document of the interface for machines, JSON either way."""
@@ -89,4 +106,7 @@ def restore_backup(file: Path, as_json: bool) -> None:
     show(shown, as_json, sentence)
 
 
-COMMANDS = (doctor, make_backup, restore_backup, rotate_encryption_keys, prune, print_openapi)
+COMMANDS = (
+    *(doctor, make_backup, restore_backup, rotate_encryption_keys),
+    *(prune, erase_person, print_openapi),
+)

@@ -10,7 +10,6 @@ from flask import Blueprint, Flask, Response, request, url_for
 
 from relay.dashboard import forms, guard, htmx
 from relay.lifecycle import OPEN
-from relay.mapping.conditions import INTERNAL_TYPES
 from relay.models import Event
 from relay.services import events, keys, sources
 
@@ -93,7 +92,6 @@ def detail(event_id: str) -> Response:
         "events/_story.html",
         event=event,
         state=state,
-        internal=event.event_type in INTERNAL_TYPES,
         every=pace(event, now),
         now=now,
         payload=json.loads(event.payload),

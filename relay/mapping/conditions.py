@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 # What sites say to Relay itself.  Taken and kept as any event, never delivered, in no list of events.
-INTERNAL_TYPES = frozenset({"relay.report"})
+INTERNAL_TYPES = frozenset({"relay.report", "relay.erase"})
 
 
 def matches_type(patterns: Iterable[str], event_type: str) -> bool:
