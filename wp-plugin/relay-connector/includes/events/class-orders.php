@@ -26,9 +26,10 @@ final class Orders extends Base_Source {
 	const REFUNDED = 'x.order.refunded';
 
 	/**
-	 * Nobody has ordered these yet, or not any more.
+	 * Nobody has ordered these yet.
 	 */
-	const NO_ORDER = array( 'auto-draft', 'draft', 'new', 'checkout-draft', 'trash' );
+	const DRAFTS = array( 'auto-draft', 'draft', 'new', 'checkout-draft' );
+	const TRASH  = 'trash';
 
 	/**
 	 * Before the outbox is sent at the end of a request.
@@ -172,9 +173,11 @@ final class Orders extends Base_Source {
 		$this->guarded(
 			function () use ( $id, $from, $to ) {
 				$id = self::number( $id );
-				if ( '' === (string) $from || in_array( $from, self::NO_ORDER, true ) ) {
+				if ( '' === (string) $from || in_array( $from, self::DRAFTS, true ) ) {
 					$this->mark_created( $id );
-				} elseif ( $from !== $to && ! in_array( $to, self::NO_ORDER, true ) ) {
+				} elseif ( self::TRASH === $from ) {
+					$this->mark_restored( $id );
+				} elseif ( $from !== $to && self::TRASH !== $to ) {
 					$this->touched->add( $id, self::CHANGED, $id, self::CHANGED . ':' . $id . ':' . $from . ':' . $to );
 				}
 			}
@@ -318,6 +321,18 @@ final class Orders extends Base_Source {
 	}
 
 	/**
+	 * Marks an order that came back from the trash as made, if that was to be sent when it was thrown away. An order from
+	 * before this plugin's time is no new one.
+	 *
+	 * @param int $id The order.
+	 */
+	private function mark_restored( $id ) {
+		if ( $this->outbox->find_by_key( self::CREATED . ':' . $id ) ) {
+			$this->mark_created( $id );
+		}
+	}
+
+	/**
 	 * The order that a row is about; for a refund, the one that it belongs to.
 	 *
 	 * @param object $row The row.
@@ -349,6 +364,6 @@ final class Orders extends Base_Source {
 	 * @return bool
 	 */
 	private function is_placed( $order ) {
-		return $order && 'shop_order' === $order->get_type() && ! in_array( $order->get_status(), self::NO_ORDER, true );
+		return $order && 'shop_order' === $order->get_type() && self::TRASH !== $order->get_status() && ! in_array( $order->get_status(), self::DRAFTS, true );
 	}
 }
