@@ -69,14 +69,13 @@ def _values(kind: Kind, destination: Destination | None) -> dict[str, Any]:
         defaults = {name: f.load_default for name, f in kind.schema.fields.items()}
         plain = {name: value for name, value in defaults.items() if isinstance(value, str)}
         return plain | {"name": kind.name, "event_types": ["*"]}
-    subscription = destination.subscriptions[0]
-    return {
-        **destination.config,
-        **kept,
-        "name": destination.name,
-        "event_types": subscription.event_types,
-        "source": subscription.source.slug if subscription.source else "",
-    }
+    values = {**destination.config, **kept, "name": destination.name}
+    for one in destination.subscriptions[:1]:
+        values |= {
+            "event_types": one.event_types,
+            "source": one.source.slug if one.source else "",
+        }
+    return values
 
 
 def _lost_secrets(kind: Kind, errors: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -94,10 +93,10 @@ def _ticked() -> list[str]:
     return request.form.getlist("event_types") + forms.text("more_types").replace(",", " ").split()
 
 
-def _patterns() -> list[str]:
+def _patterns(kind: Kind) -> list[str]:
     """Raises Invalid where nothing was chosen."""
     ticked = _ticked()
-    if not ticked:
+    if not ticked and kind.takes_events:
         raise Invalid({"event_types": ["Choose at least one kind of event."]})
     return ticked
 
@@ -116,7 +115,7 @@ def create() -> Any:
             forms.text("name"),
             _typed(kind),
             guard.current_by(),
-            _patterns(),
+            _patterns(kind),
             forms.text("source") or None,
         )
     except Invalid as exc:
@@ -143,7 +142,7 @@ def update(destination_id: int) -> Any:
             forms.text("name"),
             _typed(kind),
             guard.current_by(),
-            _patterns(),
+            _patterns(kind),
             forms.text("source") or None,
         )
     except Invalid as exc:

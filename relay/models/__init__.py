@@ -1,5 +1,6 @@
 """The tables, one file a noun."""
 
+from relay.models.ai import AiAnswer, AiStep, AiUse
 from relay.models.audit import AuditEntry
 from relay.models.base import db, db_now
 from relay.models.delivery import Attempt, DeadLetter, Delivery
@@ -12,6 +13,9 @@ from relay.models.user import ROLES, OneTimeLink, User
 
 __all__ = [
     "ROLES",
+    "AiAnswer",
+    "AiStep",
+    "AiUse",
     "AllowedNetwork",
     "Attempt",
     "AuditEntry",
