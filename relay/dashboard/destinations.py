@@ -93,10 +93,10 @@ def _ticked() -> list[str]:
     return request.form.getlist("event_types") + forms.text("more_types").replace(",", " ").split()
 
 
-def _patterns(kind: Kind) -> list[str]:
+def _patterns() -> list[str]:
     """Raises Invalid where nothing was chosen."""
     ticked = _ticked()
-    if not ticked and kind.takes_events:
+    if not ticked:
         raise Invalid({"event_types": ["Choose at least one kind of event."]})
     return ticked
 
@@ -115,7 +115,7 @@ def create() -> Any:
             forms.text("name"),
             _typed(kind),
             guard.current_by(),
-            _patterns(kind),
+            _patterns(),
             forms.text("source") or None,
         )
     except Invalid as exc:
@@ -142,7 +142,7 @@ def update(destination_id: int) -> Any:
             forms.text("name"),
             _typed(kind),
             guard.current_by(),
-            _patterns(kind),
+            _patterns(),
             forms.text("source") or None,
         )
     except Invalid as exc:
