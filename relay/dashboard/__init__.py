@@ -5,6 +5,8 @@ from __future__ import annotations
 from flask import Flask
 
 from relay.dashboard import (
+    ai,
+    ai_steps,
     audit,
     auth,
     dead_letters,
@@ -20,12 +22,24 @@ from relay.dashboard import (
     words,
 )
 
-ROOMS = (auth, overview, sources, destinations, pacing, events, dead_letters, replays, audit)
+ROOMS = (
+    auth,
+    overview,
+    sources,
+    destinations,
+    pacing,
+    events,
+    dead_letters,
+    replays,
+    ai,
+    ai_steps,
+    audit,
+)
 
 
 def init_app(app: Flask) -> None:
     """Register every room."""
-    for part in (guard, htmx, words, pacing, errors):
+    for part in (guard, htmx, words, pacing, ai_steps, errors):
         part.init_app(app)
     for room in ROOMS:
         app.register_blueprint(room.blueprint)

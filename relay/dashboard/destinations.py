@@ -12,7 +12,7 @@ from relay.destinations import KINDS
 from relay.destinations.base import Kind
 from relay.errors import Invalid
 from relay.models import Destination
-from relay.services import deliveries, destinations, events, keys, sources
+from relay.services import ai_steps, deliveries, destinations, events, keys, sources
 
 blueprint = Blueprint("destinations", __name__, url_prefix="/destinations")
 AGAIN = "Nothing was saved yet, and secrets do not stay in the page: enter this again."
@@ -171,6 +171,7 @@ def _detail(destination: Destination, tried: Any = None) -> Response:
         now=keys.database_now(),
         day=timedelta(days=1),
         count=deliveries.count_open([destination.id])[destination.id],
+        ai_steps=ai_steps.steps_of(destination.id),
         samples=sorted(events.SAMPLES),
         tried=tried,
         tried_type=forms.text("type"),

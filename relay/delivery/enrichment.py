@@ -22,7 +22,7 @@ from relay.database import READ_ONLY
 from relay.delivery import ledger
 from relay.delivery.ledger import Denied, Kept, Order, Ticket
 from relay.delivery.steps import NO_CAPS, Step
-from relay.destinations.asking import Asked, Model, Question, Said, Usage
+from relay.destinations.asking import MILLION, Asked, Model, Question, Said, Usage
 from relay.destinations.base import Message, Reply
 from relay.destinations.http import Transport
 from relay.errors import RelayError, Undeliverable
@@ -168,7 +168,7 @@ class Enricher:
         with self.engine.begin() as connection:
             ledger.settle(connection, order, ticket, signal, cost, usage, answer)
         metrics.ai_tokens.inc(usage.tokens_in + usage.tokens_out)
-        metrics.ai_cost.inc((cost or 0) / ledger.MILLION)
+        metrics.ai_cost.inc((cost or 0) / MILLION)
         told |= {
             "ms": round((time.monotonic() - called) * 1000),
             "tokens_in": usage.tokens_in,

@@ -19,12 +19,11 @@ from relay.circuit import Stage
 from relay.delivery import gate
 from relay.delivery.claim import DatabaseClock
 from relay.delivery.record import jitter
-from relay.destinations.asking import Caps, Usage
+from relay.destinations.asking import MILLION, Caps, Usage
 from relay.lifecycle import Signal
 from relay.models import AiAnswer, AiUse, Destination
 from relay.pace import Pace, interval_of
 
-MILLION = 1_000_000
 SPARE_S = 15.0  # a claim outlives its call by so much
 PAUSED_S = 300.0  # how often a waiting delivery looks whether the AI is back
 COUNTED = ("reserved", "settled")

@@ -6,6 +6,7 @@ what one token costs in millionths.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
@@ -14,6 +15,16 @@ from typing import Any, ClassVar
 from relay.destinations.base import Kind, Message, OutboundRequest
 from relay.destinations.reply import Reply
 from relay.lifecycle import Signal
+
+MILLION = 1_000_000
+AMOUNT = re.compile(r"\d{1,9}([.,]\d{1,6})?")
+
+
+def amount(text: str) -> Decimal:
+    """``2``, ``2.50`` or ``2,50``.  Raises ValueError."""
+    if not AMOUNT.fullmatch(text.strip()):
+        raise ValueError(text)
+    return Decimal(text.strip().replace(",", "."))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from relay.mapping.event_fields import label_of
 from relay.mapping.privacy import Masker
 from relay.mapping.rules import value_at
 from relay.mapping.templates import render
@@ -55,12 +56,6 @@ def data_of(
         values["text"] = masker.mask(html.unescape(render(text, event)))
     plain = {name: _plain(value) for name, value in values.items()}
     return json.dumps(_fit(plain, most_tokens * BYTES_PER_TOKEN), ensure_ascii=False)
-
-
-def label_of(path: Iterable[str]) -> str:
-    """How a field of the event is called: ``data.customer.name`` is ``customer.name``."""
-    first, *rest = path
-    return ".".join(rest if first == "data" and rest else [first, *rest])
 
 
 def _plain(value: Any) -> Any:

@@ -11,18 +11,16 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from relay.destinations.asking import Asked, Caps, Model, Question, Said
+from relay.destinations.asking import MILLION, Asked, Caps, Model, Question, Said, amount
 from relay.destinations.base import Message, OutboundRequest, Reply
 from relay.destinations.kinds.openai import replies
 from relay.destinations.kinds.openai.settings import (
     COMPATIBLE,
     JSON,
-    MILLION,
     RESPONSES,
     STRICT,
     WORDS,
     OpenAISchema,
-    amount,
     models_of,
 )
 from relay.destinations.wire import headers_of

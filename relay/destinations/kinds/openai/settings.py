@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
 from typing import Any
 
 from marshmallow import ValidationError, fields, validate, validates
 
-from relay.destinations.asking import Model
+from relay.destinations.asking import Model, amount
 from relay.destinations.base import ConfigSchema
 
 RESPONSES, CHAT, COMPATIBLE = "responses", "chat", "compatible"
 STRICT, LOOSE, JSON, WORDS = "strict", "schema", "json", "words"
-AMOUNT = re.compile(r"\d{1,9}([.,]\d{1,6})?")
-MILLION = 1_000_000
-
-
-def amount(text: str) -> Decimal:
-    """``2``, ``2.50`` or ``2,50``.  Raises ValueError."""
-    if not AMOUNT.fullmatch(text.strip()):
-        raise ValueError(text)
-    return Decimal(text.strip().replace(",", "."))
 
 
 def models_of(text: str) -> tuple[Model, ...]:
