@@ -161,7 +161,7 @@ class Enricher:
         answer, signal = said.answer, said.signal
         if answer is not None:
             try:
-                answers.take(step.fields, answer)
+                answer = answers.take(step.fields, answer)
             except Undeliverable as exc:
                 answer, signal = None, Refused(exc.code, str(exc))
         usage, cost = said.usage or Usage(), cost_of(model, reply, said, order.most)

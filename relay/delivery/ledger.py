@@ -81,8 +81,9 @@ class Denied:
 def money(cost: int, currency: str) -> str:
     """``2.00 EUR``; small amounts with as many places as they need."""
     units = cost / MILLION
-    places = 2 if cost % 10_000 == 0 or units >= 10 else 4 if units >= 0.01 else 6
-    return f"{units:.{places}f} {currency}"
+    places = 2 if units >= 10 else 4 if units >= 0.01 else 6
+    whole, _, rest = f"{units:.{places}f}".partition(".")
+    return f"{whole}.{rest.rstrip('0').ljust(2, '0')} {currency}"
 
 
 def begin(connection: Connection, order: Order) -> Ticket | Kept | Busy | Denied:

@@ -20,7 +20,7 @@ TYPES = {
     "choice": "One of a few words",
 }
 LONGEST_TEXT = 2000
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")  # what no database or receiver takes
 YES, NO = ("true", "yes", "1"), ("false", "no", "0")
 
 

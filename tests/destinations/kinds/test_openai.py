@@ -257,6 +257,12 @@ def test_even_a_200_may_be_a_failure(
     assert said.signal.sentence.endswith(".") and said.answer is None
 
 
+def test_words_of_a_refusal_fit_every_database(fake: FakeOpenAI) -> None:
+    fake.script([fake_openai.refusal("No\x00\ud800 " + "x" * 5000)])
+    sentence = ask(config(fake)).signal.sentence
+    assert sentence.isprintable() and len(sentence) < 300
+
+
 def test_a_slow_answer_is_given_up_in_time(fake: FakeOpenAI) -> None:
     fake.delay_s = 5.0
     signal = ask(config(fake), timeout_s=0.3).signal

@@ -24,7 +24,7 @@ FENCE = re.compile(r"\A\s*```[a-z]*\s*(.*?)\s*```\s*\Z", re.DOTALL)
 
 def read(reply: Reply) -> Said:
     """One reply of either interface."""
-    request_id = (reply.header("x-request-id") or "")[:100]
+    request_id = _line(reply.header("x-request-id") or "", 100)
     if reply.error is not None or reply.status is None:
         return Said(no_reply(reply), request_id=request_id)
     body = _object(reply.text)
@@ -121,7 +121,7 @@ def _response(body: Mapping[str, Any]) -> tuple[Signal, str]:
         reason = details.get("reason") if isinstance(details, Mapping) else ""
         return (_filtered() if reason == "content_filter" else _too_long()), ""
     if status != "completed":
-        return Failed("not_finished", f"The AI service did not finish ({str(status)[:40]})."), ""
+        return Failed("not_finished", f"The AI service did not finish ({_line(status, 40)})."), ""
     parts = [
         part
         for item in body["output"]
@@ -154,8 +154,13 @@ def _chat(body: Mapping[str, Any]) -> tuple[Signal, str]:
 
 
 def _refusal(words: Any) -> Signal:
-    said = " ".join(str(words).split())[:200]
-    return Refused("refusal", f"The AI declined to answer: “{said}”.")
+    return Refused("refusal", f"The AI declined to answer: “{_line(words, 200)}”.")
+
+
+def _line(words: Any, most: int) -> str:
+    """What a stranger said, as one line of signs that every database holds."""
+    signs = "".join(sign if sign.isprintable() else " " for sign in str(words)[:2000])
+    return " ".join(signs.split())[:most]
 
 
 def _too_long() -> Signal:
