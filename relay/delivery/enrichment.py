@@ -57,9 +57,9 @@ class Without(RelayError):
 
 
 def reason(sentence: str) -> str:
-    """A sentence to stand after a colon: a small letter at its beginning, but for names such as AI."""
-    small = sentence[1:2].islower() or sentence[1:2] == "'"
-    return sentence[:1].lower() + sentence[1:] if small else sentence
+    """A sentence to stand after a colon: it begins small, unless with a name."""
+    plain = sentence.startswith(("The ", "Another ", "Nothing ", "What "))
+    return sentence[:1].lower() + sentence[1:] if plain else sentence
 
 
 class Enricher:

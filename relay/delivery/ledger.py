@@ -223,7 +223,8 @@ def _capped(connection: Connection, row: Any, order: Order, now: datetime) -> De
             continue
         spent, calls = used(connection, scope, day)
         if caps.calls is not None and calls >= caps.calls:
-            sentence = f"The day's cap of {caps.calls} calls for {whose} was reached."
+            many = f"{caps.calls} call{'' if caps.calls == 1 else 's'}"
+            sentence = f"The day's cap of {many} for {whose} was reached."
             return Denied("cap_calls", sentence, wait_s)
         if caps.money is not None and spent + order.most > caps.money:
             amount = money(caps.money, order.currency)

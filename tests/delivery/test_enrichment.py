@@ -594,4 +594,4 @@ def test_money_is_said_with_as_many_places_as_it_needs(cost: int, words: str) ->
 
 def test_reasons_read_on_after_a_colon() -> None:
     assert enrichment.reason("The AI has no credit.") == "the AI has no credit."
-    assert enrichment.reason("AI is away.") == "AI is away."
+    assert enrichment.reason("Support AI is paused.") == "Support AI is paused."
