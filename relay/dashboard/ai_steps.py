@@ -57,7 +57,7 @@ def _page(
         errors=errors or {},
         tried=tried,
         askers=ai_steps.askers(),
-        offered=offered,
+        offered=sorted(offered, key=lambda field: field.path not in draft.shown),
         recent=recent,
         subject=events.subject,
         types=answers.TYPES,

@@ -71,7 +71,7 @@ class Enricher:
     def enrich(self, step: Step, message: Message) -> Enriched:
         """The answer's fields, or none and why.  Never raises."""
         began = time.monotonic()
-        told: dict[str, Any] = {"name": step.name, "model": step.model}
+        told: dict[str, Any] = {"name": step.name, "model": step.model, "masked": step.masking}
         try:
             fields = self._fields(step, message, began, told)
         except Without as exc:

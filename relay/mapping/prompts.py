@@ -54,12 +54,7 @@ def data_of(
             values[label_of(path)] = masker.mask(value)
     if text:
         values["text"] = masker.mask(html.unescape(render(text, event)))
-    plain = {name: _plain(value) for name, value in values.items()}
-    return json.dumps(_fit(plain, most_tokens * BYTES_PER_TOKEN), ensure_ascii=False)
-
-
-def _plain(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+    return json.dumps(_fit(values, most_tokens * BYTES_PER_TOKEN), ensure_ascii=False)
 
 
 def _size(value: Any) -> int:
@@ -67,13 +62,14 @@ def _size(value: Any) -> int:
 
 
 def _fit(values: dict[str, Any], most: int) -> dict[str, Any]:
-    """The longest texts are cut until all of it fits; names of fields and short values stay."""
+    """The longest values are cut until all of it fits; names of fields and short values stay."""
     while (over := _size(values) - most) > 0:
-        texts = {name: value for name, value in values.items() if isinstance(value, str)}
-        longest = max(texts, key=lambda name: len(texts[name]), default="")
-        if not longest or len(texts[longest]) <= SHORTEST:
+        longest = max(values, key=lambda name: _size(values[name]), default="")
+        value = values.get(longest, "")
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        if len(text) <= SHORTEST:
             break
         # a sign has up to six bytes in JSON: cut carefully, look again
-        kept = max(SHORTEST, len(texts[longest]) - max(1, over // 6)) - 1
-        values = {**values, longest: texts[longest][:kept] + "…"}
+        kept = max(SHORTEST, len(text) - max(1, over // 6)) - 1
+        values = {**values, longest: text[:kept] + "…"}
     return values

@@ -99,7 +99,7 @@ def data(shown: Any, text: str = "", most: int = 500) -> dict[str, Any]:
 
 def test_the_data_is_json_of_the_chosen_fields() -> None:
     shown = [["data", "fields", "Message"], ["data", "score"], ["data", "tags"], ["data", "gone"]]
-    assert data(shown) == {"fields.Message": "Hello", "score": 3, "tags": '["a", "b"]'}
+    assert data(shown) == {"fields.Message": "Hello", "score": 3, "tags": ["a", "b"]}
     assert data([["data", "empty"]]) == {}
 
 
@@ -115,6 +115,13 @@ def test_the_longest_text_is_cut_and_the_short_ones_stay() -> None:
     found = json.loads(text)
     assert found["a"] == "short" and found["b"].endswith("…") and found["c"].endswith("…")
     assert prompts.tokens(text) <= 400
+
+
+def test_a_list_that_is_too_long_is_cut_as_a_text() -> None:
+    event = {"data": {"items": [{"name": f"Teapot {n}"} for n in range(500)], "note": "Hi"}}
+    text = prompts.data_of([["data", "items"], ["data", "note"]], "", event, Masker(event), 200)
+    assert prompts.tokens(text) <= 200 and json.loads(text)["note"] == "Hi"
+    assert json.loads(text)["items"].startswith('[{"name": "Teapot 0"}')
 
 
 def test_the_rules_follow_the_task() -> None:

@@ -36,9 +36,10 @@ CHECK_SCHEMA = {
 
 class OpenAI(Asked):
     slug = "openai"
-    name = "AI (OpenAI and compatible)"
+    name = "AI service"
     tagline = (
-        "Reads what comes in and adds fields, such as a topic or a summary, on its way elsewhere."
+        "OpenAI, or a server that speaks like it: reads events on their way to another destination "
+        "and adds fields, such as a topic or a summary."
     )
     icon = "sparkles"
     schema = OpenAISchema()
