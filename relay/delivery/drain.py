@@ -317,6 +317,7 @@ def tell(
         outcome=attempt["outcome"],
         status=called.status,
         code=getattr(signal, "code", None),
+        ai=(called.ai or {}).get("outcome"),
         ms=attempt["elapsed_ms"],
         next_at=due.isoformat() if due else None,
     )

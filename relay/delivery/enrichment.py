@@ -116,6 +116,8 @@ class Enricher:
         """From what is kept, or by a call; waits while somebody else asks the same."""
         order = order_of(step, model, question)
         while True:
+            left_s = step.wait_s - (time.monotonic() - began)
+            order = replace(order, lasts_s=max(SHORTEST_S, left_s))
             with self.engine.begin() as connection:
                 got = ledger.begin(connection, order)
             if isinstance(got, Kept):
@@ -125,7 +127,7 @@ class Enricher:
                 raise Without(Held(got.code, got.sentence, got.wait_s))
             if isinstance(got, Ticket):
                 return self._call(step, model, question, order, got, began, told)
-            if not self._answered(order, step.wait_s - (time.monotonic() - began)):
+            if not self._answered(order, left_s):
                 why = "Another event asks the same, and the answer takes too long."
                 raise Without(Held("busy", why, 5.0))
 
@@ -233,13 +235,14 @@ def without(step: Step, signal: Held | Failed | Refused, told: dict[str, Any]) -
 
 
 def note_test(engine: Engine, destination: Destination, kind: Asked, reply: Reply) -> None:
-    """Count what a person's test of an AI destination cost."""
-    said, config = kind.read(reply), destination.config
-    model = kind.models(config)[0]
-    cost, currency = cost_of(model, reply, said, 0) or 0, kind.currency(config)
+    """Count what a person's test of an AI destination cost, if it tells."""
+    usage, config = kind.read(reply).usage, destination.config
+    if usage is None:
+        return
+    model, currency = kind.models(config)[0], kind.currency(config)
     order = Order("", destination.id, None, model.name, currency, 0, 0.0, NO_CAPS, NO_CAPS)
     with engine.begin() as connection:
-        ledger.note(connection, order, cost, said.usage or Usage())
+        ledger.note(connection, order, model.cost(usage), usage)
 
 
 def bound(enricher: Enricher, step: Step | None) -> Callable[[Message], Enriched] | None:

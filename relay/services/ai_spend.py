@@ -135,8 +135,8 @@ def by_part(days: int = DAYS) -> list[Part]:
 def caps() -> list[Used]:
     """Every cap with what is used of it today: those of the AI destinations, then of the steps."""
     day, connection = today(), db.session.connection()
-    found = []
-    for asker in ai_steps.askers():
+    found, askers = [], ai_steps.askers()
+    for asker in askers:
         to, kind = asker.destination, KINDS[asker.destination.kind]
         assert isinstance(kind, Asked)
         limits = kind.caps(to.config)
@@ -153,7 +153,7 @@ def caps() -> list[Used]:
                 limits.calls,
             )
         )
-    currencies = {asker.destination.id: asker.currency for asker in ai_steps.askers()}
+    currencies = {asker.destination.id: asker.currency for asker in askers}
     steps = db.session.scalars(
         select(AiStep).options(
             joinedload(AiStep.subscription).joinedload(Subscription.destination),
