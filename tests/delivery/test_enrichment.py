@@ -279,8 +279,8 @@ def test_no_number_of_workers_spends_more_than_a_day_may_cost(shop: Shop) -> Non
         message = compose.message_of(
             comment(), keys.database_now(), "Shop", "https://shop.example.com", "key"
         )
-    most = enrichment_most(step, message)
-    step = replace(step, caps=Caps(money=most + 6 * COST), wait_s=20)
+    cap = 10 * COST  # each call reserves about five times what it costs
+    step = replace(step, caps=Caps(money=cap), wait_s=20)
     shop.fake.delay_s = 0.05
 
     def ask(number: int) -> bool:
@@ -290,15 +290,8 @@ def test_no_number_of_workers_spends_more_than_a_day_may_cost(shop: Shop) -> Non
 
     with ThreadPoolExecutor(8) as threads:
         answered = list(threads.map(ask, range(40)))
-    assert 1 <= sum(answered) == len(shop.fake.requests) <= 7
-    assert shop.spent() == COST * sum(answered) <= most + 6 * COST
-
-
-def enrichment_most(step: steps.Step, message: Any) -> int:
-    """About the most that one of these questions can cost."""
-    model = step.kind.model(step.config, step.model)
-    assert model is not None
-    return model.cost(Usage(2500, step.max_output_tokens))
+    assert 1 <= sum(answered) == len(shop.fake.requests) < 40
+    assert shop.spent() == COST * sum(answered) <= cap
 
 
 def test_the_destinations_own_cap_holds_for_all_that_ask_it(shop: Shop) -> None:
