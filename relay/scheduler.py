@@ -14,10 +14,10 @@ from functools import partial
 
 from flask import Flask
 from sqlalchemy import or_, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay import create_app
+from relay.database import insert_once
 from relay.delivery import sweep
 from relay.delivery.claim import DatabaseClock
 from relay.errors import SettingsError
@@ -43,9 +43,8 @@ def lead() -> bool:
     with db.engine.begin() as connection:
         now = DatabaseClock(connection).read
         until = now + timedelta(seconds=LEADER_S)
-        insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
         connection.execute(
-            insert(Lease).values(name="scheduler", holder=ME, until=until).on_conflict_do_nothing()
+            insert_once(connection, Lease).values(name="scheduler", holder=ME, until=until)
         )
         taken = connection.execute(
             update(Lease)

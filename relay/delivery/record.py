@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, update
 
+from relay.database import insert_once
 from relay.lifecycle import (
     SETTLED,
     Accepted,
@@ -109,7 +110,8 @@ def write(connection: Connection, results: Sequence[Result], now: datetime) -> i
     """
     attempts = [result.attempt for result in results if result.attempt is not None]
     if attempts:
-        connection.execute(insert(Attempt), attempts)
+        # written before, if only the word of it was lost with the connection
+        connection.execute(insert_once(connection, Attempt), attempts)
     taken = 0
     plain = [r for r in results if r.outcome.buried is None]
     shapes: dict[tuple[str, ...], list[dict[str, Any]]] = {}

@@ -80,6 +80,12 @@ class Delivery(Base):
             sqlite_where=text("state = 'pending'"),
         ),
         Index(
+            "ix_delivery_suspect",
+            "destination_id",
+            postgresql_where=text("state = 'pending' AND starts > 0"),
+            sqlite_where=text("state = 'pending' AND starts > 0"),
+        ),
+        Index(
             "ix_delivery_leased",
             "lease_until",
             postgresql_where=text("state = 'in_flight'"),

@@ -20,7 +20,8 @@ class Destination(Base):
     the default schedule).  ``held_until`` is the destination's own wish to be left alone.
     ``circuit`` and what follows it are a ``relay.circuit.Circuit``.  ``drain_token`` and
     ``drain_until`` name the one drain that works for it: so its limits hold over all workers.
-    ``version`` is the number of its newest DestinationVersion.
+    ``version`` is the number of its newest DestinationVersion, ``mended_at`` when somebody last
+    changed its settings or resumed it.
     """
 
     __tablename__ = "destination"
@@ -46,6 +47,7 @@ class Destination(Base):
     version: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
     held_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     held_reason: Mapped[str] = mapped_column(Text, default="", server_default="")
+    mended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     drain_token: Mapped[str | None] = mapped_column(String(32))
     drain_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())

@@ -150,8 +150,8 @@ def update_destination(
     config, hidden = _load(kind_of(destination.kind), values, kept)
     patterns, source_id = check_patterns(event_types), _source_id(source_slug)
     changed = sorted(k for k in hidden.keys() | kept.keys() if hidden.get(k) != kept.get(k))
-    if (changed or config != destination.config) and destination.circuit != Stage.CLOSED:
-        recover(destination)
+    if changed or config != destination.config:
+        mend(destination)
     if config != destination.config:
         destination.config, destination.version = config, destination.version + 1
         _keep_version(destination, by)
@@ -174,6 +174,13 @@ def _keep_version(destination: Destination, by: By) -> None:
             made_by=by.actor,
         )
     )
+
+
+def mend(destination: Destination) -> None:
+    """Somebody put it right, within the caller's transaction: what died before may succeed now."""
+    destination.mended_at = keys.database_now()
+    if destination.circuit != Stage.CLOSED:
+        recover(destination)
 
 
 def recover(destination: Destination) -> None:
@@ -231,6 +238,7 @@ def resume(id_or_name: int | str, by: By) -> Destination:
     if destination.state != "paused":
         raise Refusal(f"{destination.name} is not paused.")
     destination.state, destination.paused_reason = "active", ""
+    mend(destination)
     recover(destination)
     record(by, "destination.resume", destination.name)
     db.session.commit()

@@ -18,16 +18,16 @@ from relay.destinations.masking import mask_request
 from relay.errors import RelayError
 from relay.models import Attempt, DeadLetter, Delivery, Destination, Event, db
 from relay.pace import interval_of
-from relay.services import dead_letters
 from relay.services.deliveries import find_delivery
 from relay.services.destinations import find_destination
 from relay.services.replays import FINAL, Wish
+from relay.services.selections import Selection
 
 CHECKED = 200  # so many are built to see whether they can be
 UNCLEAR = ("timeout", "connection_lost", "no_answer")  # it may have arrived, nobody knows
 
 
-def of_letters(selection: dead_letters.Selection) -> Wish:
+def of_letters(selection: Selection) -> Wish:
     """The deliveries of the chosen dead letters."""
     chosen = select(DeadLetter.delivery_id).where(DeadLetter.id.in_(selection.statement()))
     return Wish(chosen, selection.title())
@@ -69,6 +69,19 @@ class Outlook:
     @property
     def total(self) -> int:
         return self.new + self.unclear + self.again
+
+    @property
+    def sentence(self) -> str:
+        """In one line, for the command line."""
+        counts = {
+            "would arrive for the first time": self.new,
+            "may have arrived already": self.unclear,
+            "arrived before and would go once more": self.again,
+            **{f"would be skipped ({why})": count for why, count in self.skipped.items()},
+            **{f"cannot be built: {why}": count for why, count in self.broken.items()},
+        }
+        said = ", ".join(f"{count} {words}" for words, count in counts.items() if count)
+        return said or "nothing would be sent"
 
     @property
     def repeats(self) -> str:
@@ -211,12 +224,16 @@ def compare(left: list[str], right: list[str]) -> Iterator[Line]:
 
 
 def mappings_differ(wish: Wish) -> bool:
-    """Whether any of them was last tried with other settings than today's."""
-    return bool(
-        db.session.scalar(
-            select(Delivery.id)
-            .join(Destination, Destination.id == Delivery.destination_id)
-            .where(wish.takes(), Delivery.version != Destination.version)
-            .limit(1)
-        )
+    """Whether any of them would look otherwise by the settings it was last tried with."""
+    rows = db.session.execute(
+        select(Delivery.version, Destination)
+        .join(Destination, Destination.id == Delivery.destination_id)
+        .where(wish.takes(), Delivery.version != Destination.version)
+        .distinct()
     )
+    connection = db.session.connection()
+    for version, to in rows:
+        old = compose.version_config(connection, to.id, version or 0)
+        if to.kind in KINDS and compose.with_mapping(KINDS[to.kind], to.config, old) != to.config:
+            return True
+    return False

@@ -154,8 +154,9 @@ class Connector:
 
 
 def text_of(markup: str) -> str:
-    """What a person reads."""
-    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", markup))).strip()
+    """What a person reads; older versions of the site's software shorten minutes to mins."""
+    text = re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", markup))).strip()
+    return re.sub(r"\bmins\b", "minutes", text)
 
 
 def notices(markup: str) -> list[str]:

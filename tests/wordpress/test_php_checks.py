@@ -85,5 +85,24 @@ def test_a_file_that_does_not_parse_is_found(tmp_path, monkeypatch):
     assert "Parse error" in next(php_checks.syntax([path]))
 
 
+@pytest.mark.parametrize("code", ["function a() {}", "class B {\n\tprivate $c = 1;\n}"])
+def test_what_has_no_comment_is_found(tmp_path, code):
+    path = tmp_path / "file.php"
+    path.write_text(HEAD + code + "\n")
+    [source] = php_checks.sources([path])
+    found = list(php_checks.documented(source))
+    assert len(found) == code.count("\n") // 2 + 1, found
+
+
+def test_a_fault_of_style_is_found(tmp_path, monkeypatch):
+    plugin = tmp_path / "relay-connector"
+    plugin.mkdir()
+    rules = php_checks.FOLDER / ".php-cs-fixer.php"
+    (tmp_path / rules.name).write_text(rules.read_text())
+    (plugin / "file.php").write_text("<?php\n$a = [ 1 ];\n")
+    monkeypatch.setattr(php_checks, "FOLDER", tmp_path)
+    assert "array_syntax" in "".join(php_checks.style())
+
+
 def test_the_plugin_itself_has_no_fault():
     assert php_checks.main() == 0

@@ -141,13 +141,13 @@ def test_a_wrong_clock_is_found_by_the_gateways_own_date(connected, gateway, adm
     said = says(
         gateway, connected, admin, Answer(401, '{"error":"unauthorized"}', date_offset_s=offset)
     )
-    assert f"The clock of this web server is 15 mins {word} the gateway's clock." in said
+    assert f"The clock of this web server is 15 minutes {word} the gateway's clock." in said
     assert "network time (NTP)" in said
 
 
 def test_a_drifting_clock_is_mentioned_while_events_still_pass(connected, gateway, admin):
     said = says(gateway, connected, admin, Answer(date_offset_s=-120))
-    assert said.startswith("It works.") and "2 mins ahead" in said
+    assert said.startswith("It works.") and "2 minutes ahead" in said
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_a_drifting_clock_is_mentioned_while_events_still_pass(connected, gatewa
             Answer(422, '{"error":"invalid_event","detail":{"event":["Unknown type."]}}'),
             "event: Unknown type.",
         ),
-        (Answer(429, "{}", {"Retry-After": "120"}), "at the earliest in 2 mins"),
+        (Answer(429, "{}", {"Retry-After": "120"}), "at the earliest in 2 minutes"),
         (Answer(503, "{}"), "The trouble is on the gateway's side"),
         (Answer(302, "", {"Location": "https://new.example/"}), "https://new.example/"),
     ],
