@@ -5,6 +5,8 @@ from __future__ import annotations
 from flask import Flask
 
 from relay.dashboard import (
+    ai,
+    ai_steps,
     alerts,
     audit,
     auth,
@@ -25,13 +27,13 @@ from relay.dashboard import (
 
 ROOMS = (
     *(auth, overview, sources, destinations, pacing, events),
-    *(dead_letters, triage, replays, ledger, alerts, audit),
+    *(dead_letters, triage, replays, ai, ai_steps, ledger, alerts, audit),
 )
 
 
 def init_app(app: Flask) -> None:
     """Register every room."""
-    for part in (guard, htmx, words, pacing, events, errors):
+    for part in (guard, htmx, words, pacing, events, ai_steps, errors):
         part.init_app(app)
     for room in ROOMS:
         app.register_blueprint(room.blueprint)

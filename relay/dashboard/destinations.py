@@ -14,6 +14,7 @@ from relay.destinations.base import Kind
 from relay.errors import Invalid
 from relay.models import Destination
 from relay.services import (
+    ai_steps,
     causes,
     dead_letters,
     deliveries,
@@ -78,14 +79,13 @@ def _values(kind: Kind, destination: Destination | None) -> dict[str, Any]:
         defaults = {name: f.load_default for name, f in kind.schema.fields.items()}
         plain = {name: value for name, value in defaults.items() if isinstance(value, str)}
         return plain | {"name": kind.name, "event_types": ["*"]}
-    subscription = destination.subscriptions[0]
-    return {
-        **destination.config,
-        **kept,
-        "name": destination.name,
-        "event_types": subscription.event_types,
-        "source": subscription.source.slug if subscription.source else "",
-    }
+    values = {**destination.config, **kept, "name": destination.name}
+    for one in destination.subscriptions[:1]:
+        values |= {
+            "event_types": one.event_types,
+            "source": one.source.slug if one.source else "",
+        }
+    return values
 
 
 def _lost_secrets(kind: Kind, errors: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -197,6 +197,7 @@ def _detail(destination: Destination, tried: Any = None) -> Response:
         now=keys.database_now(),
         day=timedelta(days=1),
         count=deliveries.count_open([destination.id])[destination.id],
+        ai_steps=ai_steps.steps_of(destination.id),
         samples=sorted(events.SAMPLES),
         mended=causes.mended(destination),
         offered=causes.offered(destination),

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from relay.delivery import compose
 from relay.delivery.claim import Claim
+from relay.delivery.enrichment import Enriched
 from relay.delivery.record import KEPT_BODY
-from relay.destinations.base import Kind, OutboundRequest, Reply
+from relay.destinations.base import Kind, Message, OutboundRequest, Reply
 from relay.destinations.http import Transport
 from relay.destinations.masking import mask_request, mask_text
 from relay.errors import RelayError, Undeliverable
@@ -19,7 +20,10 @@ from relay.lifecycle import Refused, Signal
 
 @dataclass(frozen=True)
 class Called:
-    """What one call came to; ``request`` and ``response`` are masked and cut, ready to be kept."""
+    """What one call came to; ``request`` and ``response`` are masked and cut, ready to be kept.
+
+    ``ai`` is what the AI step before it tells; ``was_made`` is False where that one let it wait.
+    """
 
     signal: Signal
     attempt_key: str
@@ -27,13 +31,27 @@ class Called:
     elapsed_ms: float
     request: dict[str, Any]
     response: dict[str, Any]
+    ai: dict[str, Any] | None = None
+    was_made: bool = True
 
 
-def call(kind: Kind, config: Mapping[str, Any], claim: Claim, transport: Transport) -> Called:
-    """Build, send, classify.  Never raises: what cannot be built is Refused with its sentence."""
+def call(
+    kind: Kind,
+    config: Mapping[str, Any],
+    claim: Claim,
+    transport: Transport,
+    enrich: Callable[[Message], Enriched] | None = None,
+) -> Called:
+    """Enrich, build, send, classify.  Never raises: what cannot be built is Refused with its sentence."""
     message = compose.message_of(
         compose.parse(claim.payload), claim.received_at, claim.site_name, claim.site_url, claim.key
     )
+    enriched = enrich(message) if enrich is not None else None
+    if enriched is not None:
+        if enriched.signal is not None:
+            waits, key = enriched.signal, message.attempt_key
+            return Called(waits, key, None, 0.0, {}, {}, enriched.told, was_made=False)
+        message = replace(message, ai=enriched.fields)
     began = time.perf_counter()
     request: OutboundRequest | None = None
     try:
@@ -60,6 +78,7 @@ def call(kind: Kind, config: Mapping[str, Any], claim: Claim, transport: Transpo
         elapsed_ms=(time.perf_counter() - began) * 1000,
         request=mask_request(request) if request is not None else {},
         response=shown,
+        ai=enriched.told if enriched is not None else None,
     )
 
 

@@ -109,6 +109,7 @@ def mapped(
         "site_name": message.site_name,
         "site_url": message.site_url,
         "received_at": message.received_at.isoformat(),
+        "ai": message.ai,
     }
     return replace(message, mapped=fill(rules, scope)) if rules else message
 

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, select
 from relay import broker
 from relay.circuit import Stage
 from relay.database import AWAY, READ_ONLY
-from relay.delivery import compose, gate
+from relay.delivery import compose, enrichment, gate, steps
 from relay.delivery.call import Called, call
 from relay.delivery.claim import LIVE, REPLAYED, Claim, DatabaseClock, claim, claim_suspect, is_due
 from relay.delivery.record import OUTCOMES, Result, jitter, write
@@ -78,6 +78,7 @@ class Drain:
     gate: gate.Gate
     kind: Kind
     config: dict[str, Any]
+    steps: dict[int, steps.Step]
 
     def __init__(self, destination_id: int):
         self.destination_id = destination_id
@@ -92,8 +93,10 @@ class Drain:
         self.until = time.monotonic() + BUDGET_S
         self.stopping = current_app.extensions["relay_stopping"]
         self.transport = compose.transport(current_app._get_current_object())  # type: ignore[attr-defined]
+        self.enricher = enrichment.Enricher(db.engine, self.transport, self.stopping)
 
     def work(self) -> int:
+        self.steps = steps.load(db.engine, self.destination_id)
         row = self.refill()
         if row is None:
             return 0
@@ -163,14 +166,16 @@ class Drain:
             most = min(most, self.gate.places() - len(self.running))
         if most < 1:
             return []
-        suspect = [] if self.running else claim_suspect(connection, self.destination_id, now)
+        before_s = {number: float(step.wait_s) for number, step in self.steps.items()}
+        to = self.destination_id
+        suspect = [] if self.running else claim_suspect(connection, to, now, before_s)
         if suspect:
             return suspect
-        live = claim(connection, self.destination_id, most, now)
+        live = claim(connection, to, most, now, LIVE, before_s)
         free = self.places_for(REPLAYED) - len(self.running)
         if live or free < 1:
             return live
-        return claim(connection, self.destination_id, min(most, free), now, REPLAYED)
+        return claim(connection, to, min(most, free), now, REPLAYED, before_s)
 
     def places_for(self, priority: int) -> int:
         """Replays leave one place to what happens now."""
@@ -195,7 +200,9 @@ class Drain:
             self.ready.popleft()
             self.gate.started(now)
             config = self.config_of(one)
-            self.running[senders.submit(call, self.kind, config, one, self.transport)] = one
+            enrich = enrichment.bound(self.enricher, self.steps.get(one.subscription_id))
+            sent = senders.submit(call, self.kind, config, one, self.transport, enrich)
+            self.running[sent] = one
 
     def config_of(self, one: Claim) -> dict[str, Any]:
         """The settings now, or with the mapping that a person chose for this replay."""
@@ -237,7 +244,8 @@ class Drain:
         now = self.clock.now()
         signal = called.signal
         outcome = step(one.life, signal, now, jitter(), self.gate.policy)
-        self.gate.learn(signal, now, jitter())
+        if called.was_made:
+            self.gate.learn(signal, now, jitter())
         self.hold = self.hold or self.gate.hold(now)
         attempt = attempt_row(one, called, now)
         self.results.append(
@@ -250,6 +258,7 @@ class Drain:
                 status=called.status,
                 attempt=attempt,
                 version=one.pinned_version or self.version,
+                was_made=called.was_made,
             )
         )
         self.done += 1
@@ -288,7 +297,7 @@ class Drain:
         with db.engine.begin() as connection:
             write(connection, results, self.clock.now())
             for result in results:
-                if result.attempt is not None:
+                if result.attempt is not None and result.was_made:
                     lesson = gate.observe(
                         connection, self.destination_id, result.signal, self.clock.now()
                     )
@@ -326,6 +335,7 @@ def attempt_row(one: Claim, called: Called, now: datetime) -> dict[str, Any]:
         "elapsed_ms": round(called.elapsed_ms, 2),
         "request": called.request,
         "response": called.response,
+        "ai": called.ai,
     }
 
 
@@ -347,6 +357,7 @@ def tell(
         outcome=attempt["outcome"],
         status=called.status,
         code=getattr(signal, "code", None),
+        ai=(called.ai or {}).get("outcome"),
         ms=attempt["elapsed_ms"],
         next_at=due.isoformat() if due else None,
     )

@@ -40,7 +40,8 @@ class Result:
     """What one claimed delivery came to.
 
     ``attempt`` is the row to add, None where no call was made; ``version`` the destination's
-    version that the call was made with.
+    version that the call was made with.  ``was_made`` is False where the destination was not called,
+    so that nothing is learned about it.
     """
 
     delivery_id: int
@@ -51,6 +52,7 @@ class Result:
     status: int | None = None
     attempt: dict[str, Any] | None = None
     version: int | None = None
+    was_made: bool = True
 
 
 def jitter() -> float:

@@ -10,14 +10,15 @@ from typing import Any
 
 from flask import current_app
 
-from relay.delivery import compose
+from relay.delivery import compose, enrichment
 from relay.delivery.call import shown_reply
+from relay.destinations.asking import Asked
 from relay.destinations.base import Reply
 from relay.destinations.masking import mask_request
 from relay.errors import Invalid, RelayError, Undeliverable
 from relay.lifecycle import Accepted, Refused, Signal
 from relay.mapping.samples import SAMPLES
-from relay.models import Destination
+from relay.models import Destination, db
 
 
 @dataclass(frozen=True)
@@ -67,4 +68,6 @@ def send_sample(destination: Destination, event_type: str) -> Outcome:
         elapsed = (time.perf_counter() - began) * 1000
         return Outcome(Refused(code, str(exc)), {}, {}, Reply(elapsed_ms=elapsed))
     reply = kind.send(request, compose.transport(current_app._get_current_object()))  # type: ignore[attr-defined]
+    if isinstance(kind, Asked):
+        enrichment.note_test(db.engine, destination, kind, reply)
     return Outcome(kind.classify(reply), mask_request(request), shown_reply(reply, request), reply)

@@ -25,6 +25,7 @@ class Message:
     ``data`` is the event's ``data`` object, ``payload`` the whole body as the site sent it.
     ``key`` names the delivery (the same on every attempt and replay, no dots), ``attempt_key`` one call.
     ``site_name`` and ``site_url`` are those of the source.  ``is_test`` marks a person's test-send.
+    ``ai`` holds the answer of the subscription's AI step, by field; empty without one.
     ``mapped`` holds what the mapping made for each of the kind's targets, by name.
     """
 
@@ -39,6 +40,7 @@ class Message:
     attempt_key: str
     traceparent: str
     is_test: bool = False
+    ai: Mapping[str, Any] = field(default_factory=dict)
     mapped: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -115,6 +117,7 @@ class Kind:
     icon: ClassVar[str]  # a Tabler icon's name
     schema: ClassVar[ConfigSchema]
     keeps: ClassVar[bool] = False  # its messages stay here, to be read on its own page
+    takes_events: ClassVar[bool] = True  # whether it can have subscriptions of its own
     repeats: ClassVar[str] = (  # what comes of a message that arrives twice
         "Each carries the same Idempotency-Key as before: a receiver that honours it takes it once."
     )

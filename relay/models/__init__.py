@@ -1,5 +1,6 @@
 """The tables, one file a noun."""
 
+from relay.models.ai import AiAnswer, AiStep, AiUse
 from relay.models.alert import Alert
 from relay.models.audit import AuditEntry
 from relay.models.base import db, db_now, utc_day
@@ -21,6 +22,9 @@ from relay.models.user import ROLES, OneTimeLink, User
 
 __all__ = [
     "ROLES",
+    "AiAnswer",
+    "AiStep",
+    "AiUse",
     "Alert",
     "AllowedNetwork",
     "Attempt",

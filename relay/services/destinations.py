@@ -92,7 +92,7 @@ def create_destination(
     event_types: Sequence[str] = ("*",),
     source_slug: str | None = None,
 ) -> Destination:
-    """A new destination with one subscription.  ``values`` holds open and secret settings together.
+    """A new destination with one subscription, if its kind takes events.  ``values`` holds open and secret settings together.
 
     Raises NotFound for the kind, Invalid with the reasons per field.
     """
@@ -123,7 +123,8 @@ def create_destination(
         sealed_secrets=secrets.seal(hidden),
         version=1,
     )
-    destination.subscriptions = [Subscription(source_id=source_id, event_types=patterns)]
+    if the_kind.takes_events:
+        destination.subscriptions = [Subscription(source_id=source_id, event_types=patterns)]
     db.session.add(destination)
     _keep_version(destination, by)
     record(by, "destination.create", name, kind=kind, event_types=patterns, source=source_slug)
@@ -155,8 +156,8 @@ def update_destination(
         destination.config, destination.version = config, destination.version + 1
         _keep_version(destination, by)
     destination.name, destination.sealed_secrets = name, secrets.seal(hidden)
-    subscription = destination.subscriptions[0]
-    subscription.event_types, subscription.source_id = patterns, source_id
+    for subscription in destination.subscriptions[:1]:
+        subscription.event_types, subscription.source_id = patterns, source_id
     record(by, "destination.update", name, event_types=patterns, secrets_changed=changed)
     db.session.commit()
     return destination

@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from flask import current_app
 from sqlalchemy import ColumnElement, Select, and_, delete, or_, select
 
-from relay.models import Attempt, DeadLetter, Delivery, Event, Rejection, db
+from relay.models import AiAnswer, AiUse, Attempt, DeadLetter, Delivery, Event, Rejection, db
 from relay.services import bookings, keys
 from relay.services.audit import By, record
 
 BATCH = 500
+BOOKS = timedelta(days=62)  # what AI steps cost: this month and the one before
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ def prune(by: By) -> Pruned:
         db.session.execute(delete(Event).where(Event.id.in_(ids)))
         db.session.commit()
         events += len(ids)
+    _prune_ai(before)
     old = select(Rejection.id).where(Rejection.last_at < before).limit(BATCH)
     while ids := db.session.scalars(old).all():
         bookings.book_rejections(ids)
@@ -83,3 +85,15 @@ def prune(by: By) -> Pruned:
         record(by, "retention.prune", "events", events=events, rejections=rejections)
     db.session.commit()
     return Pruned(events, rejections)
+
+
+def _prune_ai(before: datetime) -> None:
+    """Kept answers that nobody used since then, and the books of AI steps, which stay longer."""
+    for table, old in (
+        (AiAnswer, AiAnswer.used_at < before),
+        (AiUse, AiUse.day < min(before, keys.database_now() - BOOKS).date()),
+    ):
+        found = select(table.id).where(old).limit(BATCH)
+        while ids := db.session.scalars(found).all():
+            db.session.execute(delete(table).where(table.id.in_(ids)))
+            db.session.commit()

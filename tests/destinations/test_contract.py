@@ -24,6 +24,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "auth": "bearer",
         "token": "bearer-secret-2",
     },
+    "openai": {"api_key": "bearer-secret-2", "models": "small-1 0.25 2.00"},
     "slack": {"webhook_url": "https://hooks.slack.com/services/T0/B0/path-secret-three"},
 }
 EVERY = pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
