@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tests.support.browser import Console
     from tests.support.databases import Databases
     from tests.support.fake_hubspot import FakeHubSpot
+    from tests.support.fake_slack import FakeSlack
     from tests.support.postgres import PostgresServer
     from tests.support.sink import Sink
     from tests.support.stack import Stack
@@ -216,5 +217,15 @@ def hubspot() -> Iterator[FakeHubSpot]:
     from tests.support.fake_hubspot import FakeHubSpot
 
     server = FakeHubSpot()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def slack() -> Iterator[FakeSlack]:
+    """A Slack of our own: ``messages`` is what was written, ``next`` for other answers."""
+    from tests.support.fake_slack import FakeSlack
+
+    server = FakeSlack()
     yield server
     server.close()

@@ -15,6 +15,7 @@ def upgrade() -> None:
     with op.batch_alter_table("destination") as batch:
         batch.add_column(sa.Column("account", Json, nullable=True))
         batch.add_column(sa.Column("account_read_at", UtcDateTime(), nullable=True))
+        batch.add_column(sa.Column("account_trouble", sa.Text(), server_default="", nullable=False))
     op.create_table(
         "gauge",
         sa.Column("id", BigId, nullable=False),
@@ -37,5 +38,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("gauge")
     with op.batch_alter_table("destination") as batch:
+        batch.drop_column("account_trouble")
         batch.drop_column("account_read_at")
         batch.drop_column("account")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from relay.dashboard import (
+    accounts,
     audit,
     auth,
     dead_letters,
@@ -20,12 +21,23 @@ from relay.dashboard import (
     words,
 )
 
-ROOMS = (auth, overview, sources, destinations, pacing, events, dead_letters, replays, audit)
+ROOMS = (
+    auth,
+    overview,
+    sources,
+    destinations,
+    pacing,
+    accounts,
+    events,
+    dead_letters,
+    replays,
+    audit,
+)
 
 
 def init_app(app: Flask) -> None:
     """Register every room."""
-    for part in (guard, htmx, words, pacing, errors):
+    for part in (guard, htmx, words, pacing, accounts, errors):
         part.init_app(app)
     for room in ROOMS:
         app.register_blueprint(room.blueprint)

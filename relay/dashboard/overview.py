@@ -9,7 +9,7 @@ from flask import Blueprint
 
 from relay.dashboard import guard, htmx
 from relay.models import Source
-from relay.services import dead_letters, destinations, events, keys, overview, sources
+from relay.services import dead_letters, destinations, events, keys, overview, sources, weather
 
 blueprint = Blueprint("overview", __name__)
 SILENT = timedelta(days=7)
@@ -29,6 +29,7 @@ def page() -> Any:
         newest=events.list_events(limit=8).items,
         state_of=events.state_of,
         paused=[one for one in places if one.state == "paused"],
+        weather=[(one, said) for one in places if (said := weather.warning_of(one))],
         letters=dead_letters.list_open(limit=3).items,
         silent=silent_ones(sites),
         has_source=bool(sites),

@@ -82,7 +82,12 @@ def call(
 def message_of(claim: Claim) -> Message:
     """A claimed delivery as a kind sees it."""
     return compose.message_of(
-        compose.parse(claim.payload), claim.received_at, claim.site_name, claim.site_url, claim.key
+        compose.parse(claim.payload),
+        claim.received_at,
+        claim.site_name,
+        claim.site_url,
+        claim.key,
+        site_key=claim.site_key,
     )
 
 

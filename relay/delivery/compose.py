@@ -14,11 +14,11 @@ from sqlalchemy import Connection, select
 
 from relay import secrets
 from relay.destinations import KINDS
-from relay.destinations.base import Kind, Message, OutboundRequest, Rule
+from relay.destinations.base import Kind, Message, OutboundRequest, Rule, SiteKey
 from relay.destinations.http import Transport
 from relay.errors import Undeliverable
 from relay.mapping.rules import fill
-from relay.models import Destination, DestinationVersion
+from relay.models import Destination, DestinationVersion, SigningKey, db_now
 from relay.observability.tracing import traceparent
 
 
@@ -59,6 +59,24 @@ def version_config(connection: Connection, destination_id: int, number: int) -> 
     )
 
 
+def site_key(connection: Connection, source_id: int) -> SiteKey | None:
+    """The newest key by which a site knows us, for kinds that sign for it; None where there is none.
+
+    Raises SecretUnreadable.
+    """
+    row = connection.execute(
+        select(SigningKey.key_id, SigningKey.sealed_secret)
+        .where(
+            SigningKey.source_id == source_id,
+            SigningKey.state == "active",
+            SigningKey.not_before <= db_now(),
+        )
+        .order_by(SigningKey.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return SiteKey(row.key_id, secrets.box().open_sealed(row.sealed_secret)) if row else None
+
+
 def with_mapping(kind: Kind, config: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
     """``config`` with the texts that make the message taken from ``old``; access stays as it is now."""
     mapped = [n for n, f in kind.schema.fields.items() if f.metadata.get("template")]
@@ -73,6 +91,7 @@ def message_of(
     site_url: str,
     key: str,
     is_test: bool = False,
+    site_key: SiteKey | None = None,
 ) -> Message:
     """A message with a fresh attempt key.  ``payload`` is the whole body that the site sent."""
     return Message(
@@ -87,6 +106,7 @@ def message_of(
         attempt_key=uuid.uuid4().hex,
         traceparent=traceparent(str(payload["event_id"])),
         is_test=is_test,
+        site_key=site_key,
     )
 
 

@@ -11,6 +11,7 @@ import time
 import uuid
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -139,7 +140,7 @@ class Drain:
             self.hold = self.hold or self.gate.hold(now)
             if self.may_start() and gate.take(connection, self.destination_id, self.token, now):
                 self.renewed = time.monotonic()
-                self.ready.extend(self.claim(connection, now))
+                self.ready.extend(self.signed(connection, self.claim(connection, now)))
                 self.gate.save(connection, self.token, self.calls_ahead(), now)
         return row
 
@@ -168,6 +169,18 @@ class Drain:
         if live or free < 1:
             return live
         return claim(connection, self.destination_id, min(most, free * together), now, REPLAYED)
+
+    def signed(self, connection: Connection, claims: list[Claim]) -> list[Claim]:
+        """The claims, each with its site's key where the kind signs for the site."""
+        if not self.kind.signs_for_site:
+            return claims
+        keys = {}
+        for source_id in {one.source_id for one in claims}:
+            try:
+                keys[source_id] = compose.site_key(connection, source_id)
+            except RelayError:
+                keys[source_id] = None  # the kind says that there is none
+        return [replace(one, site_key=keys[one.source_id]) for one in claims]
 
     def digest(self) -> Digest | None:
         """How a crowd is summed up; not while the destination is only probed."""

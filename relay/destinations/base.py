@@ -82,7 +82,7 @@ class OutboundRequest:
     headers: tuple[tuple[str, str], ...]
     body: bytes
     timeout_s: float = 30.0
-    secrets: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = field(default=(), repr=False)
     most_bytes: int = 64 * 1024
     open_query: bool = False
 
@@ -169,7 +169,8 @@ class ConfigSchema(Schema):
 
     A field's ``metadata`` speaks to the form: ``label``, ``help``, ``placeholder``, ``secret``
     (sealed at rest, write-only), ``widget`` (``text``, ``url``, ``textarea``, ``select``,
-    ``headers``), ``template`` (Liquid, checked on saving), ``choices`` as ``[(value, label)]``, ``shown_if`` as ``{field: value}``.
+    ``headers``, ``number``), ``template`` (Liquid, checked on saving), ``choices`` as ``[(value, label)]``, ``shown_if`` as
+    ``{field: value}``, ``advanced`` for what few people touch.
     """
 
     class Meta:

@@ -21,7 +21,8 @@ class Destination(Base):
     ``circuit`` and what follows it are a ``relay.circuit.Circuit``.  ``drain_token`` and
     ``drain_until`` name the one drain that works for it: so its limits hold over all workers.
     ``version`` is the number of its newest DestinationVersion.  ``account`` is what was last read of
-    the account there: its live fields, its time zone.
+    the account there (its live fields, its time zone), ``account_read_at`` when that was last tried,
+    ``account_trouble`` why it could not be read.
     """
 
     __tablename__ = "destination"
@@ -47,6 +48,7 @@ class Destination(Base):
     version: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
     account: Mapped[dict[str, Any] | None] = mapped_column(Json)
     account_read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    account_trouble: Mapped[str] = mapped_column(Text, default="", server_default="")
     held_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     held_reason: Mapped[str] = mapped_column(Text, default="", server_default="")
     drain_token: Mapped[str | None] = mapped_column(String(32))

@@ -11,7 +11,7 @@ import pytest
 
 from relay.dashboard.forms import fields_of
 from relay.destinations import KINDS, load_config
-from relay.destinations.base import Kind, Message, OutboundRequest, Reply
+from relay.destinations.base import Kind, Message, OutboundRequest, Reply, SiteKey
 from relay.destinations.masking import mask_request, mask_text
 from relay.destinations.reply import classify, retry_after_s
 from relay.lifecycle import Accepted, Failed, Held, Refused
@@ -26,7 +26,15 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "auth": "bearer",
         "token": "bearer-secret-2",
     },
+    "email": {
+        "to": "team@example.com",
+        "sender": "shop@example.com",
+        "host": "smtp.example.com",
+        "user": "shop",
+        "password": "bearer-secret-2",
+    },
     "hubspot": {"token": "bearer-secret-2"},
+    "wordpress": {},
     "slack": {"webhook_url": "https://hooks.slack.com/services/T0/B0/path-secret-three"},
 }
 EVERY = pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
@@ -37,7 +45,8 @@ def filled(kind: Kind, event_type: str = "lead.created", **changes: Any) -> Mess
     data = SAMPLES[event_type]
     scope = {"event": event_type, "data": data, "site_name": "Shop"}
     mapped = fill(kind.ready_made(CONFIGS[kind.slug], event_type), scope, kind.escapes)
-    return message(event_type=event_type, data=data, mapped=mapped, **changes)
+    key = SiteKey("key-1", "path-secret-three")
+    return message(event_type=event_type, data=data, mapped=mapped, site_key=key, **changes)
 
 
 def request_of(kind: Kind, **changes: Any) -> OutboundRequest:
@@ -80,12 +89,34 @@ def test_what_is_kept_of_a_call_shows_no_secret(kind: Kind) -> None:
 
 
 @EVERY
-@pytest.mark.parametrize("status", range(200, 600))
-def test_every_status_means_something(kind: Kind, status: int) -> None:
-    signal = kind.classify(Reply(status=status, body=b"ok"))
-    assert isinstance(signal, Accepted | Failed | Held | Refused)
-    if not isinstance(signal, Accepted):
-        assert signal.sentence.endswith(".") and signal.code
+def test_every_status_means_something(kind: Kind) -> None:
+    for status in range(200, 600):
+        for body in (
+            b"ok",
+            b"",
+            b"{}",
+            b"[]",
+            b'{"errors": 1, "error": 2, "results": 3}',
+            b"\xff\x00",
+        ):
+            signal = kind.classify(Reply(status=status, body=body))
+            assert isinstance(signal, Accepted | Failed | Held | Refused), (status, body)
+            if not isinstance(signal, Accepted):
+                assert signal.sentence.endswith(".") and signal.code, (status, body)
+
+
+@EVERY
+def test_what_it_would_send_can_be_looked_at_before(kind: Kind) -> None:
+    config, secrets = load_config(kind, CONFIGS[kind.slug], {})
+    calls = kind.plan(config | secrets, filled(kind))
+    assert calls[-1] == kind.build(config | secrets, filled(kind))
+
+
+@EVERY
+def test_a_ready_made_mapping_fills_what_the_kind_offers(kind: Kind) -> None:
+    names = {one.name for one in kind.targets({}, {})}
+    for event_type in SAMPLES:
+        assert set(kind.ready_made({}, event_type)) <= names
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 
 from relay.destinations.base import Call, Target
 from relay.destinations.kinds.hubspot import errors
+from relay.destinations.kinds.hubspot.answers import body_of, object_at, objects, texts
 from relay.destinations.kinds.hubspot.api import Api
 from relay.errors import Undeliverable
 from relay.lifecycle import Accepted
@@ -58,17 +59,15 @@ def read(api: Api) -> dict[str, Any]:
         "utc_offset_ms": details.get("utcOffsetMilliseconds"),
         "currencies": sorted(
             {str(details.get("companyCurrency") or "")}
-            | set(details.get("additionalCurrencies") or ())
+            | set(texts(details.get("additionalCurrencies")))
         ),
         "properties": {},
     }
     for object_type in OBJECTS:
-        listed = _ask(api, "properties", object_type).get("results") or ()
-        found["properties"][object_type] = [
-            field_of(one) for one in listed if isinstance(one, Mapping) and may_be_written(one)
-        ]
+        listed = objects(_ask(api, "properties", object_type).get("results"))
+        found["properties"][object_type] = [field_of(one) for one in listed if may_be_written(one)]
     found["pipelines"] = [
-        pipeline_of(one) for one in _ask(api, "pipelines", "deals").get("results") or ()
+        pipeline_of(one) for one in objects(_ask(api, "pipelines", "deals").get("results"))
     ]
     return found
 
@@ -78,7 +77,7 @@ def _ask(api: Api, what: str, *names: str) -> dict[str, Any]:
     signal = errors.signal_of(call.reply, {})
     if not isinstance(signal, Accepted):
         raise Undeliverable(getattr(signal, "code", ""), getattr(signal, "sentence", ""))
-    answer = errors.body_of(call.reply)
+    answer = body_of(call.reply)
     if not answer:
         raise Undeliverable(
             "bad_answer", "HubSpot's answer could not be read. Check its address in the settings."
@@ -88,7 +87,7 @@ def _ask(api: Api, what: str, *names: str) -> dict[str, Any]:
 
 def may_be_written(one: Mapping[str, Any]) -> bool:
     """Whether a person may fill this field: not hidden, not calculated, not HubSpot's own."""
-    rights = one.get("modificationMetadata") or {}
+    rights = object_at(one, "modificationMetadata")
     closed = one.get("hidden") or one.get("calculated") or one.get("archived")
     return not closed and not rights.get("readOnlyValue") and one.get("name") != ORDER_KEY
 
@@ -102,7 +101,7 @@ def field_of(one: Mapping[str, Any]) -> dict[str, Any]:
         kind = "long_text"
     choices = [
         [str(option.get("value")), str(option.get("label"))]
-        for option in one.get("options") or ()
+        for option in objects(one.get("options"))
         if not option.get("hidden")
     ]
     if kind == "choice" and {value for value, _ in choices} == {"true", "false"}:
@@ -121,7 +120,7 @@ def field_of(one: Mapping[str, Any]) -> dict[str, Any]:
 
 def pipeline_of(one: Mapping[str, Any]) -> dict[str, Any]:
     """A pipeline with its stages in their order; ``chance`` is 1 where a deal is won, 0 where lost."""
-    stages = sorted(one.get("stages") or (), key=lambda stage: stage.get("displayOrder") or 0)
+    stages = sorted(objects(one.get("stages")), key=lambda stage: stage.get("displayOrder") or 0)
     return {
         "id": str(one.get("id")),
         "label": str(one.get("label")),
@@ -129,7 +128,7 @@ def pipeline_of(one: Mapping[str, Any]) -> dict[str, Any]:
             {
                 "id": str(stage.get("id")),
                 "label": str(stage.get("label")),
-                "chance": _chance((stage.get("metadata") or {}).get("probability")),
+                "chance": _chance(object_at(stage, "metadata").get("probability")),
             }
             for stage in stages
         ],

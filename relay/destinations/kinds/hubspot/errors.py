@@ -14,6 +14,7 @@ from typing import Any
 
 from relay.destinations.base import Reply
 from relay.destinations.kinds.hubspot import limits
+from relay.destinations.kinds.hubspot.answers import body_of, object_at, objects, texts
 from relay.destinations.reply import classify, retry_after_s
 from relay.destinations.verdicts import Known, Verdict
 from relay.lifecycle import Held, Refused, Signal
@@ -203,15 +204,6 @@ class FieldError:
         )
 
 
-def body_of(reply: Reply) -> dict[str, Any]:
-    """The answer as an object; every part of it is optional."""
-    try:
-        found = json.loads(reply.body)
-    except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 def field_errors(error: Mapping[str, Any]) -> list[FieldError]:
     """The fields that an error names: in its message, or in the errors and contexts below it."""
     return list(dict.fromkeys(_field_errors(error)))
@@ -225,18 +217,17 @@ def _field_errors(error: Mapping[str, Any]) -> Iterator[FieldError]:
             listed = json.loads(message[start : message.rfind("]") + 1])
         except (ValueError, RecursionError):
             listed = []
-        for one in listed:
-            if isinstance(one, dict) and one.get("name"):
+        for one in objects(listed):
+            if one.get("name"):
                 yield FieldError(str(one["name"])[:100], str(one.get("error", ""))[:60])
     elif found := IN_MESSAGE.search(message):
         yield FieldError(found[1], "PROPERTY_DOESNT_EXIST")
-    for one in error.get("errors") or ():
-        if isinstance(one, dict):
-            named = (one.get("context") or {}).get("propertyName")
-            if isinstance(named, list) and named and not IN_MESSAGE.search(str(one.get("message"))):
-                yield FieldError(str(named[0])[:100], str(one.get("code", ""))[:60])
-            else:
-                yield from _field_errors(one)
+    for one in objects(error.get("errors")):
+        named = texts(object_at(one, "context").get("propertyName"))
+        if named and not IN_MESSAGE.search(str(one.get("message"))):
+            yield FieldError(named[0][:100], str(one.get("code", ""))[:60])
+        else:
+            yield from _field_errors(one)
 
 
 def signal_of(reply: Reply, account: Mapping[str, Any]) -> Signal:
@@ -284,10 +275,10 @@ def form_signal(reply: Reply, account: Mapping[str, Any]) -> Signal:
     if reply.status not in (400, 403, 404):
         return signal_of(reply, account)
     error = body_of(reply)
-    for one in error.get("errors") or ():
-        if isinstance(one, dict) and one.get("errorType") in FORM_ERRORS:
+    for one in objects(error.get("errors")):
+        if known := FORM_ERRORS.get(str(one.get("errorType"))):
             named = FORM_FIELD.search(str(one.get("message", "")))
-            return FORM_ERRORS[one["errorType"]].signal(field=named[1] if named else "")
+            return known.signal(field=named[1] if named else "")
     if reply.status == 404:
         return FORM_ERRORS["FORM_NOT_FOUND"].signal()
     return signal_of(reply, account)

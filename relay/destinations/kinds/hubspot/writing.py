@@ -12,6 +12,7 @@ from typing import Any
 
 from relay.destinations.base import Call, Message
 from relay.destinations.kinds.hubspot import errors
+from relay.destinations.kinds.hubspot.answers import body_of, object_at, objects, texts
 from relay.destinations.kinds.hubspot.api import Api, share, url
 from relay.lifecycle import Failed, Held, Refused, Signal
 
@@ -72,7 +73,9 @@ class Writer:
         self.calls_left -= 1
         inputs = {n: record.as_input(self.id_property) for n, record in records.items()}
         first = next(iter(records.values())).message
-        call = self.api.post(url(self.api.config, "upsert", self.type), body_of(inputs), first)
+        call = self.api.post(
+            url(self.api.config, "upsert", self.type), {"inputs": list(inputs.values())}, first
+        )
         if call.reply.status in (200, 201, 207):
             return self._sort(records, inputs, call)
         signal = errors.signal_of(call.reply, self.api.account)
@@ -83,7 +86,7 @@ class Writer:
         if len(records) == 1 or not isinstance(signal, Refused) or signal.pause:
             return refused
         done: dict[int, Written] = {}
-        guilty = at_fault(records, errors.field_errors(errors.body_of(call.reply)))
+        guilty = at_fault(records, errors.field_errors(body_of(call.reply)))
         for n, why in guilty.items():
             done[n] = Written(refused[n].calls, signal=why)
         for part in halves([n for n in records if n not in guilty], whole=bool(guilty)):
@@ -97,13 +100,12 @@ class Writer:
         self, records: Mapping[int, Record], inputs: Mapping[int, Any], call: Call
     ) -> dict[int, Written]:
         """Each record's own result, by its trace, else by its unique value."""
-        answer, done = errors.body_of(call.reply), {}
+        answer, done = body_of(call.reply), {}
         by_trace, by_value = {}, {}
-        for one in answer.get("results") or ():
+        for one in objects(answer.get("results")):
             by_trace[str(one.get("objectWriteTraceId"))] = one
-            value = (one.get("properties") or {}).get(self.id_property)
-            by_value[str(value).lower()] = one
-        wrong = {trace: one for one in answer.get("errors") or () for trace in traces_of(one)}
+            by_value[str(object_at(one, "properties").get(self.id_property)).lower()] = one
+        wrong = {trace: one for one in objects(answer.get("errors")) for trace in traces_of(one)}
         for n, record in records.items():
             key = record.message.key
             result = by_trace.get(key) or by_value.get(record.unique.lower())
@@ -116,10 +118,6 @@ class Writer:
             else:
                 done[n] = Written(part, signal=SILENT)
         return done
-
-
-def body_of(inputs: Mapping[int, Any]) -> dict[str, Any]:
-    return {"inputs": list(inputs.values())}
 
 
 def rounds(records: Sequence[Record]) -> list[list[int]]:
@@ -157,16 +155,13 @@ def halves(left: list[int], whole: bool) -> Iterator[list[int]]:
     yield from (part for part in (left[:middle], left[middle:]) if part)
 
 
-def traces_of(error: Any) -> list[str]:
-    """Which records an error of a 207 is about: their traces, or their unique values."""
-    context = error.get("context") if isinstance(error, Mapping) else None
-    found: list[str] = []
-    for name in ("objectWriteTraceId", "ids", "id"):
-        value = context.get(name) if isinstance(context, Mapping) else None
-        found += value if isinstance(value, list) else [value] if value else []
-    if isinstance(error, Mapping) and error.get("objectWriteTraceId"):
-        found.append(str(error["objectWriteTraceId"]))
-    return [str(one) if len(str(one)) == 32 else str(one).lower() for one in found]
+def traces_of(error: Mapping[str, Any]) -> list[str]:
+    """Which records an error of a 207 is about: their traces, or their unique values in small letters."""
+    context = object_at(error, "context")
+    named = [
+        one for name in ("objectWriteTraceId", "ids", "id") for one in texts(context.get(name))
+    ]
+    return [one.lower() for one in [*named, *texts(error.get("objectWriteTraceId"))]]
 
 
 def associate(api: Api, pairs: Sequence[tuple[Message, str, str]]) -> list[Written]:
@@ -182,13 +177,12 @@ def associate(api: Api, pairs: Sequence[tuple[Message, str, str]]) -> list[Writt
     call = api.post(
         url(api.config, "associate", "deals", "contacts"), {"inputs": unique}, pairs[0][0]
     )
-    answer = errors.body_of(call.reply)
+    answer = body_of(call.reply)
     wrong = {
-        str(one): error
-        for error in answer.get("errors") or ()
-        if isinstance(error, Mapping)
-        for value in (error.get("context") or {}).values()
-        for one in (value if isinstance(value, list) else [value])
+        one: error
+        for error in objects(answer.get("errors"))
+        for value in object_at(error, "context").values()
+        for one in texts(value)
     }
     done = []
     for (_, deal, _contact), sent in zip(pairs, inputs, strict=True):
