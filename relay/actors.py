@@ -6,6 +6,7 @@ import dramatiq
 
 from relay import broker
 from relay.delivery import drain, router
+from relay.services import accounts
 
 
 @dramatiq.actor(queue_name=broker.QUEUE, max_retries=0)
@@ -19,3 +20,9 @@ def route_events(_key: object = "") -> None:
 def drain_destination(destination_id: int) -> None:
     """Send what is due for one destination."""
     drain.run(destination_id)
+
+
+@dramatiq.actor(queue_name=broker.QUEUE, max_retries=0)
+def read_account(destination_id: int) -> None:
+    """Read the account behind a destination: its live fields."""
+    accounts.read(destination_id)

@@ -24,7 +24,15 @@ from relay.errors import SettingsError
 from relay.heartbeat import Heartbeat
 from relay.models import Lease, db, db_now
 from relay.observability.logging import log
-from relay.services import erasure, ledger_check, replays, reports, retention, sources
+from relay.services import (
+    accounts,
+    erasure,
+    ledger_check,
+    replays,
+    reports,
+    retention,
+    sources,
+)
 from relay.services.audit import RELAY
 
 WORK: tuple[tuple[float, Callable[[], object]], ...] = (
@@ -34,6 +42,7 @@ WORK: tuple[tuple[float, Callable[[], object]], ...] = (
     (5.0, reports.take),
     (10.0, ledger_check.check_next),
     (5.0, erasure.take_requests),
+    (60.0, accounts.wake_stale),
     (60.0, partial(sources.ensure_default, RELAY)),
     (3600.0, partial(retention.prune, RELAY)),
 )

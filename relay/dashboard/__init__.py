@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from relay.dashboard import (
+    accounts,
     ai,
     ai_steps,
     alerts,
@@ -26,14 +27,14 @@ from relay.dashboard import (
 )
 
 ROOMS = (
-    *(auth, overview, sources, destinations, pacing, events),
+    *(auth, overview, sources, destinations, pacing, accounts, events),
     *(dead_letters, triage, replays, ai, ai_steps, ledger, alerts, audit),
 )
 
 
 def init_app(app: Flask) -> None:
     """Register every room."""
-    for part in (guard, htmx, words, pacing, events, ai_steps, errors):
+    for part in (guard, htmx, words, pacing, accounts, events, ai_steps, errors):
         part.init_app(app)
     for room in ROOMS:
         app.register_blueprint(room.blueprint)

@@ -77,8 +77,8 @@ def _values(kind: Kind, destination: Destination | None) -> dict[str, Any]:
         return forms.posted() | secret | {"event_types": _ticked()}
     if destination is None:
         defaults = {name: f.load_default for name, f in kind.schema.fields.items()}
-        plain = {name: value for name, value in defaults.items() if isinstance(value, str)}
-        return plain | {"name": kind.name, "event_types": ["*"]}
+        plain = {name: value for name, value in defaults.items() if isinstance(value, str | int)}
+        return plain | {"name": kind.name, "event_types": list(kind.suggests)}
     values = {**destination.config, **kept, "name": destination.name}
     for one in destination.subscriptions[:1]:
         values |= {

@@ -19,7 +19,8 @@ class Field:
     """One input.  ``widget``: text, email, url, number, password, textarea, headers, select, checkbox.
 
     ``secret`` is write-only: the form gets the masked old value as placeholder, never the value.
-    ``shown_if`` maps another field to the value with which this one is of use.
+    ``shown_if`` maps another field to the value with which this one is of use; ``advanced`` ones are
+    folded away.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Field:
     rows: int = 4
     low: int | None = None
     high: int | None = None
+    advanced: bool = False
 
 
 def widget_of(one: fields.Field) -> str:
@@ -65,6 +67,7 @@ def fields_of(schema: Schema) -> list[Field]:
             secret=bool(one.metadata.get("secret", False)),
             choices=one.metadata.get("choices", ()),
             shown_if=one.metadata.get("shown_if"),
+            advanced=bool(one.metadata.get("advanced", False)),
         )
         for name, one in schema.fields.items()
     ]

@@ -9,7 +9,16 @@ from flask import Blueprint
 
 from relay.dashboard import choices, guard, htmx
 from relay.models import Source
-from relay.services import alerts, causes, destinations, events, keys, overview, sources
+from relay.services import (
+    alerts,
+    causes,
+    destinations,
+    events,
+    keys,
+    overview,
+    sources,
+    weather,
+)
 
 blueprint = Blueprint("overview", __name__)
 SILENT = timedelta(days=7)
@@ -32,6 +41,7 @@ def page() -> Any:
         causes=causes.list_causes()[:3],
         address=choices.address,
         alerts=alerts.open_alerts(unseen=True),
+        weather=[(one, said) for one in places if (said := weather.warning_of(one))],
         silent=silent_ones(sites),
         has_source=bool(sites),
         has_destination=bool(places),

@@ -1,9 +1,9 @@
-"""One call: from a claim to what the destination made of it.  Runs in a drain's sender threads."""
+"""From claims to what the destination made of them.  Runs in a drain's sender threads."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +11,8 @@ from relay.delivery import compose
 from relay.delivery.claim import Claim
 from relay.delivery.enrichment import Enriched
 from relay.delivery.record import KEPT_BODY
-from relay.destinations.base import Kind, Message, OutboundRequest, Reply
+from relay.delivery.sender import Sender
+from relay.destinations.base import Call, Delivered, Kind, Message, OutboundRequest, Quota, Reply
 from relay.destinations.http import Transport
 from relay.destinations.masking import mask_request, mask_text
 from relay.errors import RelayError, Undeliverable
@@ -20,9 +21,12 @@ from relay.lifecycle import Refused, Signal
 
 @dataclass(frozen=True)
 class Called:
-    """What one call came to; ``request`` and ``response`` are masked and cut, ready to be kept.
+    """What came of one delivery; ``request`` and ``response`` are masked and cut, ready to be kept.
 
-    ``ai`` is what the AI step before it tells; ``was_made`` is False where that one let it wait.
+    They are those of the last call; earlier ones stand in ``request["earlier"]``.  ``calls`` counts
+    the calls (of several deliveries that go together, the first one counts all), ``quotas`` is what
+    they told.  ``ai`` is what the AI step before it tells; ``was_made`` is False where that one let it
+    wait.
     """
 
     signal: Signal
@@ -31,6 +35,8 @@ class Called:
     elapsed_ms: float
     request: dict[str, Any]
     response: dict[str, Any]
+    calls: int = 1
+    quotas: tuple[Quota, ...] = ()
     ai: dict[str, Any] | None = None
     was_made: bool = True
 
@@ -38,48 +44,107 @@ class Called:
 def call(
     kind: Kind,
     config: Mapping[str, Any],
-    claim: Claim,
+    claims: Sequence[Claim],
     transport: Transport,
     enrich: Callable[[Message], Enriched] | None = None,
-) -> Called:
-    """Enrich, build, send, classify.  Never raises: what cannot be built is Refused with its sentence."""
-    message = compose.message_of(
-        compose.parse(claim.payload), claim.received_at, claim.site_name, claim.site_url, claim.key
-    )
-    enriched = enrich(message) if enrich is not None else None
-    if enriched is not None:
+) -> list[Called]:
+    """Enrich, map, build, send, classify.  -> what came of each.  Never raises: what cannot be built
+    is Refused with its sentence.
+    """
+    messages = [message_of(claim) for claim in claims]
+    if enrich is None:
+        return deliver(kind, config, messages, transport)
+    came = []
+    for message in messages:
+        enriched = enrich(message)
         if enriched.signal is not None:
-            waits, key = enriched.signal, message.attempt_key
-            return Called(waits, key, None, 0.0, {}, {}, enriched.told, was_made=False)
-        message = replace(message, ai=enriched.fields)
+            waits = Called(enriched.signal, message.attempt_key, None, 0.0, {}, {}, calls=0)
+            came.append(replace(waits, ai=enriched.told, was_made=False))
+        else:
+            richer = replace(message, ai=enriched.fields)
+            (called,) = deliver(kind, config, [richer], transport)
+            came.append(replace(called, ai=enriched.told))
+    return came
+
+
+def deliver(
+    kind: Kind, config: Mapping[str, Any], messages: Sequence[Message], transport: Transport
+) -> list[Called]:
+    """Map, build, send and classify messages that may go together."""
     began = time.perf_counter()
-    request: OutboundRequest | None = None
+    send = Sender(kind, config, transport)
+    done: dict[int, Delivered] = {}
+    ready: dict[int, Message] = {}
+    for n, message in enumerate(messages):
+        try:
+            ready[n] = compose.mapped(kind, config, message)
+        except RelayError as exc:
+            done[n] = Delivered(refused(exc))
     try:
-        request = compose.request_of(kind, config, message)
-        reply = kind.send(request, transport)
-        signal, shown = kind.classify(reply), shown_reply(reply, request)
-    except RelayError as exc:
-        code = exc.code if isinstance(exc, Undeliverable) else "cannot_build"
-        signal, shown, reply = Refused(code, str(exc)), {}, Reply()
+        if ready:
+            came = kind.deliver(config, list(ready.values()), send)
+            done |= dict(zip(ready, came, strict=True))
     except Exception as exc:  # a fault of ours in one delivery must not take the others along
-        name = type(exc).__name__
-        signal, shown, reply = (
-            Refused(
-                "internal_error",
-                f"Relay could not build this call ({name}). That is on Relay's side.",
-            ),
-            {},
-            Reply(),
+        if len(messages) > 1:
+            return [
+                one for message in messages for one in deliver(kind, config, [message], transport)
+            ]
+        done[0] = Delivered(refused(exc), tuple(send.calls))
+    elapsed_ms = (time.perf_counter() - began) * 1000
+    return [
+        Called(
+            signal=done[n].signal,
+            attempt_key=message.attempt_key,
+            status=done[n].calls[-1].reply.status if done[n].calls else None,
+            elapsed_ms=elapsed_ms,
+            request=shown_request(done[n].calls),
+            response=shown_response(done[n].calls),
+            calls=0 if n else len(send.calls),
+            quotas=() if n else tuple(send.quotas.values()),
         )
-    return Called(
-        signal=signal,
-        attempt_key=message.attempt_key,
-        status=reply.status,
-        elapsed_ms=(time.perf_counter() - began) * 1000,
-        request=mask_request(request) if request is not None else {},
-        response=shown,
-        ai=enriched.told if enriched is not None else None,
+        for n, message in enumerate(messages)
+    ]
+
+
+def message_of(claim: Claim) -> Message:
+    """A claimed delivery as a kind sees it."""
+    return compose.message_of(
+        compose.parse(claim.payload),
+        claim.received_at,
+        claim.site_name,
+        claim.site_url,
+        claim.key,
+        site_key=claim.site_key,
     )
+
+
+def refused(exc: Exception) -> Refused:
+    """What could not be built, with its sentence."""
+    if isinstance(exc, RelayError):
+        return Refused(exc.code if isinstance(exc, Undeliverable) else "cannot_build", str(exc))
+    return Refused(
+        "internal_error",
+        f"Relay could not build this call ({type(exc).__name__}). That is on Relay's side.",
+    )
+
+
+def shown_request(calls: Sequence[Call]) -> dict[str, Any]:
+    """The last call as it is kept; ``earlier`` ones with their answers, ``together`` for how many."""
+    if not calls:
+        return {}
+    *earlier, last = calls
+    shown = mask_request(last.request)
+    if earlier:
+        shown["earlier"] = [
+            {"request": shown_request([one]), "response": shown_response([one])} for one in earlier
+        ]
+    if last.together > 1:
+        shown["together"] = last.together
+    return shown
+
+
+def shown_response(calls: Sequence[Call]) -> dict[str, Any]:
+    return shown_reply(calls[-1].reply, calls[-1].request) if calls else {}
 
 
 def shown_reply(reply: Reply, request: OutboundRequest) -> dict[str, Any]:

@@ -14,11 +14,11 @@ from sqlalchemy import Connection, select
 
 from relay import secrets
 from relay.destinations import KINDS
-from relay.destinations.base import Kind, Message, OutboundRequest, Rule
+from relay.destinations.base import Kind, Message, OutboundRequest, Rule, SiteKey
 from relay.destinations.http import Transport
 from relay.errors import Undeliverable
 from relay.mapping.rules import fill
-from relay.models import Destination, DestinationVersion
+from relay.models import Destination, DestinationVersion, SigningKey, db_now
 from relay.observability.tracing import traceparent
 
 
@@ -33,13 +33,17 @@ def transport(app: Flask) -> Transport:
 
 
 def kind_and_config(destination: Destination | Any) -> tuple[Kind, dict[str, Any]]:
-    """The kind and its whole configuration, secrets opened.  Raises SecretUnreadable, Undeliverable."""
+    """The kind and its whole configuration: secrets opened, ``account`` what is known of the account.
+
+    Raises SecretUnreadable, Undeliverable.
+    """
     if destination.kind not in KINDS:
         raise Undeliverable(
             "unknown_kind", f"This Relay does not know the kind {destination.kind}. Update it."
         )
     hidden = secrets.resolve_all(secrets.open_sealed(destination.sealed_secrets))
-    return KINDS[destination.kind], dict(destination.config) | hidden
+    account = {"account": destination.account} if destination.account else {}
+    return KINDS[destination.kind], dict(destination.config) | hidden | account
 
 
 def version_config(connection: Connection, destination_id: int, number: int) -> dict[str, Any]:
@@ -53,6 +57,24 @@ def version_config(connection: Connection, destination_id: int, number: int) -> 
         )
         or {}
     )
+
+
+def site_key(connection: Connection, source_id: int) -> SiteKey | None:
+    """The newest key by which a site knows us, for kinds that sign for it; None where there is none.
+
+    Raises SecretUnreadable.
+    """
+    row = connection.execute(
+        select(SigningKey.key_id, SigningKey.sealed_secret)
+        .where(
+            SigningKey.source_id == source_id,
+            SigningKey.state == "active",
+            SigningKey.not_before <= db_now(),
+        )
+        .order_by(SigningKey.id.desc())
+        .limit(1)
+    ).one_or_none()
+    return SiteKey(row.key_id, secrets.box().open_sealed(row.sealed_secret)) if row else None
 
 
 def with_mapping(kind: Kind, config: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
@@ -69,6 +91,7 @@ def message_of(
     site_url: str,
     key: str,
     is_test: bool = False,
+    site_key: SiteKey | None = None,
 ) -> Message:
     """A message with a fresh attempt key.  ``payload`` is the whole body that the site sent."""
     return Message(
@@ -83,6 +106,7 @@ def message_of(
         attempt_key=uuid.uuid4().hex,
         traceparent=traceparent(str(payload["event_id"])),
         is_test=is_test,
+        site_key=site_key,
     )
 
 
@@ -94,6 +118,16 @@ def request_of(
 ) -> OutboundRequest:
     """The call for one message, made by ``rules`` or the kind's own mapping.  Raises Undeliverable."""
     return kind.build(config, mapped(kind, config, message, rules))
+
+
+def requests_of(
+    kind: Kind,
+    config: Mapping[str, Any],
+    message: Message,
+    rules: Mapping[str, Rule] | None = None,
+) -> tuple[OutboundRequest, ...]:
+    """All calls that one message makes, to be looked at.  Raises Undeliverable."""
+    return kind.plan(config, mapped(kind, config, message, rules))
 
 
 def mapped(
@@ -111,7 +145,7 @@ def mapped(
         "received_at": message.received_at.isoformat(),
         "ai": message.ai,
     }
-    return replace(message, mapped=fill(rules, scope)) if rules else message
+    return replace(message, mapped=fill(rules, scope, kind.escapes)) if rules else message
 
 
 def parse(payload: str) -> dict[str, Any]:

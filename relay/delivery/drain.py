@@ -6,11 +6,13 @@ all workers, and a slow destination holds nobody's place but its own.
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -22,9 +24,20 @@ from relay.circuit import Stage
 from relay.database import AWAY, READ_ONLY
 from relay.delivery import compose, enrichment, gate, steps
 from relay.delivery.call import Called, call
-from relay.delivery.claim import LIVE, REPLAYED, Claim, DatabaseClock, claim, claim_suspect, is_due
+from relay.delivery.claim import (
+    LIVE,
+    REPLAYED,
+    Claim,
+    DatabaseClock,
+    claim,
+    claim_suspect,
+    crowd,
+    is_due,
+)
+from relay.delivery.gauges import note
 from relay.delivery.record import OUTCOMES, Result, jitter, write
-from relay.destinations.base import Kind
+from relay.destinations import KINDS
+from relay.destinations.base import Digest, Kind, Quota
 from relay.errors import RelayError, Undeliverable
 from relay.lifecycle import Accepted, Held, Refused, Signal, step
 from relay.models import Delivery, Destination, db
@@ -84,11 +97,14 @@ class Drain:
         self.destination_id = destination_id
         self.token = uuid.uuid4().hex
         self.ready: deque[Claim] = deque()
-        self.running: dict[Future[Called], Claim] = {}
+        self.running: dict[Future[list[Called]], list[Claim]] = {}
         self.results: list[Result] = []
+        self.lessons: list[Held] = []
+        self.quotas: dict[str, Quota] = {}
         self.pinned: dict[int, dict[str, Any]] = {}
         self.done = 0
         self.hold: Held | None = None
+        self.digested = False  # whether what is ready goes as one
         self.renewed = self.flushed = time.monotonic()
         self.until = time.monotonic() + BUDGET_S
         self.stopping = current_app.extensions["relay_stopping"]
@@ -138,6 +154,7 @@ class Drain:
             if row is None:
                 return None
             now = self.clock.read
+            self.kind = KINDS.get(row.kind, Kind())
             if hasattr(self, "gate"):
                 self.gate.read(row)
             else:
@@ -145,15 +162,16 @@ class Drain:
             self.hold = self.hold or self.gate.hold(now)
             if self.may_start() and gate.take(connection, self.destination_id, self.token, now):
                 self.renewed = time.monotonic()
-                claimed = self.claim(connection, now)
-                self.gate.save(connection, self.token, len(self.ready) + len(claimed), now)
+                claimed = self.signed(connection, self.claim(connection, now))
+                self.gate.save(connection, self.token, self.calls_ahead(len(claimed)), now)
         self.ready.extend(claimed)  # ours only once it is committed
         return row
 
     def claim(self, connection: Connection, now: datetime) -> list[Claim]:
         """Live deliveries, as many as may start soon; if there are none, replays in the places left.
 
-        One that a worker vanished over goes first, and alone.
+        One that a worker vanished over goes first, and alone.  A crowd of live ones is taken as a
+        whole where the kind makes a digest of it.
         """
         if self.is_alone():
             return []
@@ -171,11 +189,66 @@ class Drain:
         suspect = [] if self.running else claim_suspect(connection, to, now, before_s)
         if suspect:
             return suspect
+        digest = self.digest()
+        if digest and crowd(connection, to, digest.above):
+            self.digested = True
+            return claim(connection, to, digest.most, now)
+        together = self.most_together("")
+        most = min(most * together, max(BATCH, together))
         live = claim(connection, to, most, now, LIVE, before_s)
         free = self.places_for(REPLAYED) - len(self.running)
         if live or free < 1:
             return live
-        return claim(connection, to, min(most, free), now, REPLAYED, before_s)
+        return claim(connection, to, min(most, free * together), now, REPLAYED, before_s)
+
+    def signed(self, connection: Connection, claims: list[Claim]) -> list[Claim]:
+        """The claims, each with its site's key where the kind signs for the site."""
+        if not self.kind.signs_for_site:
+            return claims
+        keys = {}
+        for source_id in {one.source_id for one in claims}:
+            try:
+                keys[source_id] = compose.site_key(connection, source_id)
+            except RelayError:
+                keys[source_id] = None  # the kind says that there is none
+        return [replace(one, site_key=keys[one.source_id]) for one in claims]
+
+    def digest(self) -> Digest | None:
+        """How a crowd is summed up; not while the destination is only probed."""
+        closed = self.gate.circuit.stage is Stage.CLOSED
+        return self.kind.digest(self.gate.row.config) if closed else None
+
+    def most_together(self, event_type: str) -> int:
+        """How many deliveries one call may take."""
+        if self.gate.circuit.stage is not Stage.CLOSED:
+            return 1
+        return self.kind.batch_limit(self.gate.row.config, event_type)
+
+    def calls_ahead(self, more: int = 0) -> int:
+        """How many calls what is ready, and ``more`` besides, will make."""
+        if self.digested:
+            return 1
+        return math.ceil((len(self.ready) + more) / self.most_together(""))
+
+    def together(self) -> list[Claim]:
+        """The next one, and those that go in the same call.  One with an AI step goes by itself: what
+        is asked about it may take as long as the lease is longer.
+        """
+        first = self.ready[0]
+        if self.digested:
+            taken = list(self.ready)
+        elif first.subscription_id in self.steps:
+            taken = [first]
+        else:
+            alike = [
+                one
+                for one in self.ready
+                if one.goes_with(first) and one.subscription_id not in self.steps
+            ]
+            taken = alike[: self.most_together(first.event_type)]
+        ours = {one.delivery_id for one in taken}
+        self.ready = deque(one for one in self.ready if one.delivery_id not in ours)
+        return taken
 
     def places_for(self, priority: int) -> int:
         """Replays leave one place to what happens now."""
@@ -184,7 +257,7 @@ class Drain:
 
     def is_alone(self) -> bool:
         """Whether a suspect is under way: nothing else may be in reach if it takes its worker along."""
-        return any(one.life.is_suspect for one in self.running.values())
+        return any(one.life.is_suspect for group in self.running.values() for one in group)
 
     def start(self, senders: ThreadPoolExecutor) -> None:
         """Fill the free places at the destination's pace; give back what may not or cannot start in time."""
@@ -197,12 +270,14 @@ class Drain:
                 return
             if self.gate.paced(now).wait_s(now) > 0:
                 return
-            self.ready.popleft()
             self.gate.started(now)
-            config = self.config_of(one)
-            enrich = enrichment.bound(self.enricher, self.steps.get(one.subscription_id))
-            sent = senders.submit(call, self.kind, config, one, self.transport, enrich)
-            self.running[sent] = one
+            group, config = self.together(), self.config_of(one)
+            asked = None if self.digested else self.steps.get(one.subscription_id)
+            enrich = enrichment.bound(self.enricher, asked)
+            sent = senders.submit(call, self.kind, config, group, self.transport, enrich)
+            self.running[sent] = group
+            if self.digested:
+                self.hold = Held("digest", "Many came at once: they go as one digest a minute.")
 
     def config_of(self, one: Claim) -> dict[str, Any]:
         """The settings now, or with the mapping that a person chose for this replay."""
@@ -231,7 +306,10 @@ class Drain:
             return False
         finished, _ = wait(self.running, timeout, FIRST_COMPLETED)
         for future in finished:
-            self.settle(self.running.pop(future), future.result())
+            group, came = self.running.pop(future), future.result()
+            self.learn(group, came)
+            for one, called in zip(group, came, strict=True):
+                self.settle(one, called)
         return bool(finished)
 
     def postpone(self, one: Claim) -> None:
@@ -239,13 +317,29 @@ class Drain:
         outcome = step(one.life, Held(held.code, held.sentence), self.clock.now())
         self.results.append(Result(one.delivery_id, one.token, held, outcome, self.destination_id))
 
+    def learn(self, group: list[Claim], came: list[Called]) -> None:
+        """What the calls for one or several deliveries teach, once for all of them."""
+        made = [called for called in came if called.was_made]
+        if not made:
+            return
+        now, first = self.clock.now(), made[0]
+        self.gate.started(now, max(0, first.calls - 1))
+        self.gate.learn(
+            next((c.signal for c in made if isinstance(c.signal, Accepted)), first.signal),
+            now,
+            jitter(),
+        )
+        self.quotas |= {one.name: one for one in first.quotas}
+        digest = self.digest() if self.digested else None
+        if digest and isinstance(first.signal, Accepted):
+            reason = f"{len(group)} messages went as one digest; what comes now waits for the next."
+            self.lessons.append(Held("digest", reason, digest.every_s))
+
     def settle(self, one: Claim, called: Called) -> None:
-        """One call is over: step, learn, count, log, and keep the result for the next flush."""
+        """One delivery came to something: step, count, log, and keep the result for the next flush."""
         now = self.clock.now()
         signal = called.signal
         outcome = step(one.life, signal, now, jitter(), self.gate.policy)
-        if called.was_made:
-            self.gate.learn(signal, now, jitter())
         self.hold = self.hold or self.gate.hold(now)
         attempt = attempt_row(one, called, now)
         self.results.append(
@@ -296,13 +390,18 @@ class Drain:
     def write(self, results: list[Result]) -> None:
         with db.engine.begin() as connection:
             write(connection, results, self.clock.now())
-            for result in results:
-                if result.attempt is not None and result.was_made:
-                    lesson = gate.observe(
-                        connection, self.destination_id, result.signal, self.clock.now()
-                    )
-                    self.hold = self.hold or lesson
-            self.gate.save(connection, self.token, len(self.ready), self.clock.now())
+            taught = [
+                result.signal
+                for result in results
+                if result.attempt is not None and result.was_made
+            ]
+            for signal in [*taught, *self.lessons]:
+                lesson = gate.observe(connection, self.destination_id, signal, self.clock.now())
+                self.hold = self.hold or lesson
+            note(connection, self.destination_id, self.quotas.values(), self.clock.now())
+            self.gate.save(connection, self.token, self.calls_ahead(), self.clock.now())
+        self.lessons.clear()
+        self.quotas.clear()
 
     def refuse_all(self, exc: RelayError) -> None:
         """Nothing can be built for this destination (a secret cannot be opened): pause it, lose nothing."""

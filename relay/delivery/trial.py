@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from flask import current_app
+from sqlalchemy import select
 
 from relay.delivery import compose, enrichment
-from relay.delivery.call import shown_reply
+from relay.delivery.call import refused, shown_request, shown_response
+from relay.delivery.sender import Sender
 from relay.destinations.asking import Asked
-from relay.destinations.base import Reply
-from relay.destinations.masking import mask_request
-from relay.errors import Invalid, RelayError, Undeliverable
-from relay.lifecycle import Accepted, Refused, Signal
+from relay.destinations.base import Delivered, Kind, Message, Reply
+from relay.errors import Invalid, RelayError
+from relay.lifecycle import Accepted, Signal
 from relay.mapping.samples import SAMPLES
-from relay.models import Destination, db
+from relay.models import Destination, Source, db
 
 
 @dataclass(frozen=True)
@@ -45,29 +46,49 @@ def send_sample(destination: Destination, event_type: str) -> Outcome:
     """Send a sample of ``event_type`` marked as a test.  Raises Invalid for an unknown type."""
     if event_type not in SAMPLES:
         raise Invalid({"event_type": [f"There are samples for {', '.join(sorted(SAMPLES))}."]})
-    payload = {
-        "event": event_type,
-        "event_id": f"test-{uuid.uuid4().hex[:12]}",
-        "site": "https://shop.example.com",
-        "data": SAMPLES[event_type],
-    }
-    message = compose.message_of(
-        payload,
-        datetime.now(UTC),
-        "Sample site",
-        "https://shop.example.com",
-        uuid.uuid4().hex,
-        is_test=True,
-    )
     began = time.perf_counter()
     try:
         kind, config = compose.kind_and_config(destination)
-        request = compose.request_of(kind, config, message)
+        message = sample_of(destination, kind, event_type)
+        send = Sender(kind, config, compose.transport(current_app._get_current_object()))  # type: ignore[attr-defined]
+        (done,) = kind.deliver(config, [compose.mapped(kind, config, message)], send)
     except RelayError as exc:
-        code = exc.code if isinstance(exc, Undeliverable) else "cannot_build"
-        elapsed = (time.perf_counter() - began) * 1000
-        return Outcome(Refused(code, str(exc)), {}, {}, Reply(elapsed_ms=elapsed))
-    reply = kind.send(request, compose.transport(current_app._get_current_object()))  # type: ignore[attr-defined]
-    if isinstance(kind, Asked):
+        done = Delivered(refused(exc))
+    elapsed_ms = (time.perf_counter() - began) * 1000
+    reply = done.calls[-1].reply if done.calls else Reply()
+    if done.calls and isinstance(kind, Asked):
         enrichment.note_test(db.engine, destination, kind, reply)
-    return Outcome(kind.classify(reply), mask_request(request), shown_reply(reply, request), reply)
+    return Outcome(
+        done.signal,
+        shown_request(done.calls),
+        shown_response(done.calls),
+        replace(reply, elapsed_ms=elapsed_ms),
+    )
+
+
+def sample_of(destination: Destination, kind: Kind, event_type: str) -> Message:
+    """A sample marked as a test, from nowhere; for kinds that sign for the site, from a real one."""
+    site = real_site(destination) if kind.signs_for_site else None
+    url = site.url if site else "https://shop.example.com"
+    payload = {
+        "event": event_type,
+        "event_id": f"test-{uuid.uuid4().hex[:12]}",
+        "site": url,
+        "data": SAMPLES[event_type],
+    }
+    return compose.message_of(
+        payload,
+        datetime.now(UTC),
+        site.name if site else "Sample site",
+        url,
+        uuid.uuid4().hex,
+        is_test=True,
+        site_key=compose.site_key(db.session.connection(), site.id) if site else None,
+    )
+
+
+def real_site(destination: Destination) -> Source | None:
+    """The site of its subscription, else the one that was connected last."""
+    chosen = [one.source for one in destination.subscriptions if one.source is not None]
+    newest = select(Source).where(Source.state == "active").order_by(Source.id.desc()).limit(1)
+    return chosen[0] if chosen else db.session.scalar(newest)

@@ -56,20 +56,41 @@ class Dialer:
 
     @cached_property
     def tls(self) -> ssl.SSLContext:
+        """For web servers."""
+        context = self.context()
+        context.set_alpn_protocols(["http/1.1"])
+        return context
+
+    def context(self) -> ssl.SSLContext:
         """Public authorities and the operator's own; TLS 1.2 at least; always verifying."""
         context = ssl.create_default_context(cafile=certifi.where())
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.set_alpn_protocols(["http/1.1"])
         if self.ca_file:
             context.load_verify_locations(self.ca_file)
         return context
 
-    def dial(self, place: Place, deadline: Deadline) -> socket.socket:
-        """A connected socket, with TLS where the place wants it.
+    def dial(
+        self, place: Place, deadline: Deadline, tls: ssl.SSLContext | None = None
+    ) -> socket.socket:
+        """A connected socket, with TLS where the place wants it (``tls``: other than for the web).
 
         Raises CallFailed, and Undeliverable where any answer of the name service is blocked.
         """
         part = deadline.within(CONNECT_S)
+        sock = self.reach(place, part)
+        if not place.secure:
+            return sock
+        try:
+            return self.wrap(sock, place, part, tls or self.tls)
+        except OSError as exc:
+            sock.close()
+            raise no_connection(exc, f"{place.name}:{place.port}", CONNECT_S) from exc
+        except BaseException:
+            sock.close()
+            raise
+
+    def reach(self, place: Place, part: Deadline) -> socket.socket:
+        """A connection to a checked address of the place, still without TLS.  Raises as ``dial``."""
         where = f"{place.name}:{place.port}"
         try:
             found = self.look_up(place, part)
@@ -81,7 +102,7 @@ class Dialer:
         try:
             # Compared with what was checked: nothing between us and the kernel may divert it.
             self.check(str(sock.getpeername()[0]), place.secure)
-            return self.wrap(sock, place, part) if place.secure else sock
+            return sock
         except OSError as exc:
             sock.close()
             raise no_connection(exc, where, CONNECT_S) from exc
@@ -120,10 +141,12 @@ class Dialer:
             raise no_name(place.name) from (found or None)
         return list(found)
 
-    def wrap(self, sock: socket.socket, place: Place, deadline: Deadline) -> socket.socket:
+    def wrap(
+        self, sock: socket.socket, place: Place, deadline: Deadline, tls: ssl.SSLContext
+    ) -> socket.socket:
         sock.settimeout(deadline.left_s())
         try:
-            return self.tls.wrap_socket(sock, server_hostname=place.name)
+            return tls.wrap_socket(sock, server_hostname=place.name)
         except ConnectionError as exc:
             raise ssl.SSLError("the handshake was broken off") from exc
 

@@ -5,7 +5,7 @@ from relay.models.alert import Alert
 from relay.models.audit import AuditEntry
 from relay.models.base import db, db_now, utc_day
 from relay.models.delivery import Attempt, DeadLetter, Delivery
-from relay.models.destination import Destination, DestinationVersion, Subscription
+from relay.models.destination import Destination, DestinationVersion, Gauge, Subscription
 from relay.models.event import Event
 from relay.models.lease import Lease
 from relay.models.ledger import (
@@ -37,6 +37,7 @@ __all__ = [
     "Destination",
     "DestinationVersion",
     "Event",
+    "Gauge",
     "Intake",
     "Lease",
     "LedgerCheck",

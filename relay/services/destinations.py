@@ -122,6 +122,8 @@ def create_destination(
         config=config,
         sealed_secrets=secrets.seal(hidden),
         version=1,
+        rate_count=the_kind.default_rate[0] if the_kind.default_rate else None,
+        rate_unit=the_kind.default_rate[1] if the_kind.default_rate else None,
     )
     if the_kind.takes_events:
         destination.subscriptions = [Subscription(source_id=source_id, event_types=patterns)]
@@ -129,6 +131,7 @@ def create_destination(
     _keep_version(destination, by)
     record(by, "destination.create", name, kind=kind, event_types=patterns, source=source_slug)
     db.session.commit()
+    read_account_soon(destination)
     return destination
 
 
@@ -160,7 +163,14 @@ def update_destination(
         subscription.event_types, subscription.source_id = patterns, source_id
     record(by, "destination.update", name, event_types=patterns, secrets_changed=changed)
     db.session.commit()
+    read_account_soon(destination)
     return destination
+
+
+def read_account_soon(destination: Destination) -> None:
+    """Its access is new or changed: have a worker look at the account there."""
+    if kind_of(destination.kind).has_account:
+        broker.nudge("read_account", destination.id)
 
 
 def _keep_version(destination: Destination, by: By) -> None:

@@ -165,14 +165,14 @@ def _try_building(wish: Wish, to: Destination, mapping: str) -> tuple[dict[str, 
     chosen = samples(wish, to.id)
     for delivery in chosen:
         try:
-            _request(delivery, mapping)
+            _requests(delivery, mapping)
         except RelayError as exc:
             broken[str(exc)] = broken.get(str(exc), 0) + 1
     return broken, len(chosen)
 
 
-def _request(delivery: Delivery, mapping: str) -> dict[str, Any]:
-    """The call that would be made, secrets masked.  Raises RelayError."""
+def _requests(delivery: Delivery, mapping: str) -> list[dict[str, Any]]:
+    """The calls that would be made, secrets masked.  Raises RelayError."""
     kind, config = compose.kind_and_config(delivery.destination)
     if mapping == "original" and delivery.version is not None:
         old = compose.version_config(
@@ -186,21 +186,29 @@ def _request(delivery: Delivery, mapping: str) -> dict[str, Any]:
         event.source.name,
         event.source.url,
         delivery.key,
+        site_key=compose.site_key(db.session.connection(), event.source_id)
+        if kind.signs_for_site
+        else None,
     )
-    return mask_request(compose.request_of(kind, config, message))
+    return [mask_request(one) for one in compose.requests_of(kind, config, message)]
 
 
 def body_of(delivery: Delivery, mapping: str) -> list[str]:
-    """The lines of the outgoing body, or the sentence why there is none."""
+    """The lines of all that would go out, or the sentence why nothing would."""
     try:
-        body = str(_request(delivery, mapping).get("body", ""))
+        calls = _requests(delivery, mapping)
     except RelayError as exc:
         return [str(exc)]
-    try:
-        body = json.dumps(json.loads(body), ensure_ascii=False, indent=2)
-    except ValueError:
-        pass
-    return body.splitlines()
+    lines: list[str] = []
+    for call in calls:
+        body = str(call.get("body", ""))
+        try:
+            body = json.dumps(json.loads(body), ensure_ascii=False, indent=2)
+        except ValueError:
+            pass
+        lines += [f"{call['method']} {call['url']}"] if len(calls) > 1 else []
+        lines += body.splitlines()
+    return lines
 
 
 @dataclass(frozen=True)

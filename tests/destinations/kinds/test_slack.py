@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from relay.destinations import KINDS, load_config
-from relay.destinations.base import Reply
+from relay.destinations.base import Delivered, Message, Reply
 from relay.destinations.http import Transport
+from relay.destinations.kinds.slack import errors
 from relay.destinations.masking import mask_request
+from relay.destinations.verdicts import Known, Verdict
 from relay.errors import Invalid
-from relay.lifecycle import Accepted, Failed, Refused, Signal
+from relay.lifecycle import Accepted, Failed, Held, Refused, Signal
 from relay.mapping.rules import fill
 from relay.mapping.samples import SAMPLES
 from tests.destinations.kinds.test_webhook import message
-from tests.support.sink import Sink
+from tests.support.fake_slack import CHANNEL, PATH, TOKEN, FakeSlack, refusal
+from tests.support.sink import Answer
 
 KIND = KINDS["slack"]
-PATH = "/services/T00000000/B00000000/abcdefghijklmnopqrstuvwx"
 
 
 def filled(event_type: str = "comment.created", data: Any = None, **changes: Any) -> Any:
@@ -30,62 +34,162 @@ def filled(event_type: str = "comment.created", data: Any = None, **changes: Any
     return message(event_type=event_type, data=one.data, mapped=texts, **changes)
 
 
-def send(sink: Sink, **changes: Any) -> Signal:
+def deliver(slack: FakeSlack, messages: list[Message], **config: Any) -> list[Delivered]:
     transport = Transport((ipaddress.ip_network("127.0.0.0/8"),))
-    request = KIND.build({"webhook_url": sink.url + PATH}, filled(**changes))
-    return KIND.classify(KIND.send(request, transport))
+    settings = {"way": "webhook", "webhook_url": slack.webhook_url, **config}
+    return KIND.deliver(settings, messages, lambda request: KIND.send(request, transport))
 
 
-def test_ok_is_success(sink: Sink) -> None:
-    assert isinstance(send(sink), Accepted)
-    body = sink.requests[0].json()
+def by_webhook(slack: FakeSlack) -> Signal:
+    return deliver(slack, [filled()])[0].signal
+
+
+def by_bot(slack: FakeSlack) -> Signal:
+    bot = {"way": "bot", "bot_token": TOKEN, "channel": CHANNEL, "api_url": slack.api_url}
+    return deliver(slack, [filled()], **bot)[0].signal
+
+
+def test_ok_is_success(slack: FakeSlack) -> None:
+    assert isinstance(by_webhook(slack), Accepted)
+    (body,) = slack.messages
     assert "Jane Example" in body["text"]
     assert body["blocks"][0]["text"]["type"] == "mrkdwn"
 
 
-def test_a_page_that_only_answers_200_is_not_slack(sink: Sink) -> None:
-    sink.answer(200, b"<html>welcome</html>")
-    signal = send(sink)
+def test_a_page_that_only_answers_200_is_not_slack(slack: FakeSlack) -> None:
+    slack.next(Answer(200, b"<html>welcome</html>"))
+    signal = by_webhook(slack)
     assert isinstance(signal, Refused) and signal.pause
 
 
-@pytest.mark.parametrize(
-    ("status", "word", "pause"),
-    [
-        (400, "invalid_payload", False),
-        (400, "no_text", False),
-        (400, "user_not_found", True),
-        (403, "action_prohibited", True),
-        (403, "invalid_token", True),
-        (404, "channel_not_found", True),
-        (404, "no_service", True),
-        (404, "no_active_hooks", True),
-        (404, "no_team", True),
-        (410, "channel_is_archived", True),
-        (404, "something_new", True),
-    ],
-)
-def test_every_documented_refusal_is_final_and_says_what_to_do(
-    sink: Sink, status: int, word: str, pause: bool
-) -> None:
-    sink.answer(status, word)
-    signal = send(sink)
-    assert isinstance(signal, Refused)
-    assert signal.pause is pause
-    assert len(signal.sentence) > 20
+SIGNALS = {
+    Verdict.RETRY: Failed,
+    Verdict.WAIT: Held,
+    Verdict.PAUSE: Refused,
+    Verdict.FIX: Refused,
+}
 
 
-@pytest.mark.parametrize(
-    ("status", "headers", "wish"),
-    [(429, {"Retry-After": "7"}, 7.0), (429, {}, 1.0), (500, {}, None)],
-)
-def test_too_much_and_trouble_are_tried_again(
-    sink: Sink, status: int, headers: dict[str, str], wish: float | None
+def check(signal: Signal, known: Known) -> None:
+    assert isinstance(signal, SIGNALS[known.verdict])
+    assert isinstance(signal, Failed | Held | Refused)
+    assert signal.sentence == known.sentence and signal.sentence.endswith(".")
+    if isinstance(signal, Refused):
+        assert signal.pause is (known.verdict is Verdict.PAUSE)
+
+
+@pytest.mark.parametrize("word", errors.WEBHOOK_ERRORS)
+def test_every_documented_error_of_a_webhook_says_what_to_do(slack: FakeSlack, word: str) -> None:
+    known = errors.WEBHOOK_ERRORS[word]
+    slack.next(Answer(500 if known.verdict is Verdict.RETRY else 404, word.encode()))
+    check(by_webhook(slack), known)
+
+
+@pytest.mark.parametrize("word", errors.BOT_ERRORS)
+@pytest.mark.parametrize("status", [200, 400])
+def test_every_documented_error_of_a_bot_says_what_to_do(
+    slack: FakeSlack, word: str, status: int
 ) -> None:
-    sink.answer(status, "rollup_error", headers)
-    signal = send(sink)
-    assert isinstance(signal, Failed)
-    assert signal.retry_after_s == wish
+    slack.next(refusal(word, status))
+    check(by_bot(slack), errors.BOT_ERRORS[word])
+
+
+def test_an_unknown_refusal_with_status_200_is_a_failure(slack: FakeSlack) -> None:
+    slack.next(refusal("something_new"))
+    signal = by_bot(slack)
+    assert isinstance(signal, Refused) and "something_new" in signal.sentence
+
+
+@pytest.mark.parametrize("body", [b"ok", b"<html>", b"", b"[]", b'{"ok": "yes"}'])
+def test_a_bots_answer_that_is_not_slacks_pauses(slack: FakeSlack, body: bytes) -> None:
+    slack.next(Answer(200, body))
+    signal = by_bot(slack)
+    assert isinstance(signal, Refused) and signal.pause
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_an_unknown_word_of_a_lost_webhook_pauses_and_asks_to_reconnect(
+    slack: FakeSlack, status: int
+) -> None:
+    slack.next(Answer(status, b"something_new"))
+    signal = by_webhook(slack)
+    assert isinstance(signal, Refused) and signal.pause and errors.RECONNECT in signal.sentence
+
+
+@pytest.mark.parametrize(("wish", "waits"), [("7", 7.0), (None, 1.0)])
+def test_too_many_messages_wait_and_cost_no_attempt(
+    slack: FakeSlack, wish: str | None, waits: float
+) -> None:
+    headers = {"Retry-After": wish} if wish else {}
+    for send_by in (by_webhook, by_bot):
+        slack.next(Answer(429, b"ratelimited", headers))
+        signal = send_by(slack)
+        assert isinstance(signal, Held) and signal.wait_s == waits
+
+
+def test_a_bot_writes_into_its_channel(slack: FakeSlack) -> None:
+    assert isinstance(by_bot(slack), Accepted)
+    (written,) = slack.messages
+    assert written["channel"] == CHANNEL and "Jane Example" in written["text"]
+
+
+@pytest.mark.parametrize("trouble", [Answer(hang_up=True), Answer(503, b"")])
+def test_broken_answers_are_tried_again(slack: FakeSlack, trouble: Answer) -> None:
+    for send_by in (by_webhook, by_bot):
+        slack.next(trouble)
+        assert isinstance(send_by(slack), Failed)
+
+
+# ---- digests -----------------------------------------------------------------------------------
+
+
+def crowd(count: int, text: str = "*New order {n}* over 10 EUR\nmore") -> list[Message]:
+    return [
+        message(
+            event_type="order.created" if n % 2 else "lead.created",
+            key=f"{n:032d}",
+            mapped={"text": text.format(n=n)},
+        )
+        for n in range(count)
+    ]
+
+
+def test_many_messages_are_one_that_counts_and_lists_them(slack: FakeSlack) -> None:
+    done = deliver(slack, crowd(30))
+    assert all(isinstance(one.signal, Accepted) for one in done)
+    (written,) = slack.messages
+    assert written["text"].startswith("*30 messages in one: 15 new leads, 15 new orders*")
+    assert "• *New order 29* over 10 EUR" in written["text"] and "more" not in written["text"]
+    (call,) = done[3].calls
+    assert call.together == 30
+    assert json.loads(call.request.body) == {"digest": 30, "text": "*New order 3* over 10 EUR"}
+
+
+def test_a_huge_digest_stays_within_slacks_limits_and_says_what_it_left_out(
+    slack: FakeSlack,
+) -> None:
+    deliver(slack, crowd(1000, "&lt;{n}&gt; " + "&amp;" * 200))
+    (written,) = slack.messages
+    sections = [block["text"]["text"] for block in written["blocks"]]
+    assert all(len(text) <= 3000 for text in sections) and sum(map(len, sections)) <= 13_000
+    shown = sum(text.count("•") for text in sections)
+    assert f"and {1000 - shown} more" in sections[-1]
+    for text in sections:
+        assert not re.search(r"&(?!(amp|lt|gt);)", text)
+
+
+def test_no_message_dies_of_anothers_in_the_same_digest(slack: FakeSlack) -> None:
+    messages = crowd(3)
+    messages[1] = replace(messages[1], mapped={})
+    slack.next(Answer(400, b"invalid_payload"))
+    first, empty, last = deliver(slack, messages)
+    assert isinstance(first.signal, Failed) and isinstance(last.signal, Failed)
+    assert isinstance(empty.signal, Refused) and empty.signal.code == "no_text"
+
+
+def test_the_digest_can_be_switched_off() -> None:
+    assert KIND.digest({}) is not None
+    assert KIND.digest({"digest_above": 0}) is None
 
 
 @pytest.mark.parametrize("event_type", sorted(SAMPLES))
@@ -124,10 +228,21 @@ def test_the_address_is_a_secret() -> None:
     assert "abcdefghijklmnopqrst" not in json.dumps(mask_request(request))
 
 
-def test_another_address_is_refused_on_saving() -> None:
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({}, "webhook_url"),
+        ({"webhook_url": "https://example.com/hook"}, "webhook_url"),
+        ({"way": "bot", "channel": CHANNEL}, "bot_token"),
+        ({"way": "bot", "bot_token": TOKEN}, "channel"),
+        ({"way": "bot", "bot_token": "xoxb two", "channel": CHANNEL}, "bot_token"),
+        ({"webhook_url": "https://hooks.slack.com" + PATH, "digest_above": "x"}, "digest_above"),
+    ],
+)
+def test_a_wrong_setting_is_named(values: dict[str, str], field: str) -> None:
     with pytest.raises(Invalid) as refused:
-        load_config(KIND, {"webhook_url": "https://example.com/hook"}, {})
-    assert list(refused.value.reasons) == ["webhook_url"]
+        load_config(KIND, values, {})
+    assert list(refused.value.reasons) == [field]
 
 
 def test_no_answer_is_a_failure() -> None:

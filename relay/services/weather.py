@@ -1,0 +1,75 @@
+"""The weather of allowances: what services said is left, and when it will be used up at this pace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from relay.delivery.gauges import reading_of
+from relay.destinations import KINDS
+from relay.forecast import Reading, clears_at
+from relay.models import Destination, Gauge, db
+from relay.pace import interval_of
+from relay.services import keys
+
+CLEARS_SOON_S = 60.0  # what is sent within a minute is nobody's worry
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One allowance as it is shown; ``stale`` where its window has passed since."""
+
+    label: str
+    reading: Reading
+    empties_at: datetime | None
+    stale: bool
+
+    @property
+    def percent(self) -> int:
+        return round(self.reading.share * 100)
+
+
+def gauges_of(destination: Destination) -> list[Shown]:
+    """What the service said last of each allowance, the longest first."""
+    now = keys.database_now()
+    rows = db.session.scalars(
+        select(Gauge).where(Gauge.destination_id == destination.id).order_by(Gauge.name)
+    )
+    shown = [
+        Shown(row.label, one, one.empties_at(now), one.is_over(now))
+        for row in rows
+        for one in [reading_of(row)]
+    ]
+    return sorted(shown, key=lambda one: -one.reading.limit)
+
+
+def warning_of(destination: Destination, waiting: int = 0) -> str:
+    """A sentence where an allowance runs out, or where ``waiting`` ones take long; else nothing."""
+    now = keys.database_now()
+    name = KINDS[destination.kind].name if destination.kind in KINDS else destination.name
+    ends = [one.empties_at for one in gauges_of(destination) if one.empties_at is not None]
+    interval = interval_of(destination.rate_count, destination.rate_unit)
+    return forecast(name, min(ends, default=None), clears_at(waiting, interval, now), now)
+
+
+def forecast(
+    name: str, empties_at: datetime | None, clears_at: datetime | None, now: datetime
+) -> str:
+    """``At this pace HubSpot stops at 16:40 UTC.``"""
+    if empties_at is not None:
+        if empties_at <= now:
+            return f"{name} takes no more calls for now: the allowance is used up."
+        return (
+            f"At this pace {name} stops at {moment(empties_at, now)}: its allowance is used up then. "
+            "What comes after that waits, and nothing is lost."
+        )
+    if clears_at is not None and (clears_at - now).total_seconds() > CLEARS_SOON_S:
+        return f"At this destination's pace all that waits is sent by {moment(clears_at, now)}."
+    return ""
+
+
+def moment(instant: datetime, now: datetime) -> str:
+    """``16:40 UTC``, or with its day where that is not today."""
+    return instant.strftime("%H:%M UTC" if instant.date() == now.date() else "%d %b, %H:%M UTC")
