@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from relay.launcher.valkey import Valkey
     from tests.support.browser import Console
     from tests.support.databases import Databases
+    from tests.support.fake_hubspot import FakeHubSpot
     from tests.support.postgres import PostgresServer
     from tests.support.sink import Sink
     from tests.support.stack import Stack
@@ -207,3 +208,13 @@ def page(browser: Browser, console: Console) -> Iterator[Page]:
     yield context.new_page()
     context.close()
     assert not console.unexpected(), "\n".join(console.unexpected())
+
+
+@pytest.fixture
+def hubspot() -> Iterator[FakeHubSpot]:
+    """A HubSpot of our own, empty: ``contacts``, ``deals``, ``next`` for other answers."""
+    from tests.support.fake_hubspot import FakeHubSpot
+
+    server = FakeHubSpot()
+    yield server
+    server.close()

@@ -1,16 +1,17 @@
-"""One call: from a claim to what the destination made of it.  Runs in a drain's sender threads."""
+"""From claims to what the destination made of them.  Runs in a drain's sender threads."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from relay.delivery import compose
 from relay.delivery.claim import Claim
 from relay.delivery.record import KEPT_BODY
-from relay.destinations.base import Kind, OutboundRequest, Reply
+from relay.delivery.sender import Sender
+from relay.destinations.base import Call, Delivered, Kind, Message, OutboundRequest, Quota, Reply
 from relay.destinations.http import Transport
 from relay.destinations.masking import mask_request, mask_text
 from relay.errors import RelayError, Undeliverable
@@ -19,7 +20,12 @@ from relay.lifecycle import Refused, Signal
 
 @dataclass(frozen=True)
 class Called:
-    """What one call came to; ``request`` and ``response`` are masked and cut, ready to be kept."""
+    """What came of one delivery; ``request`` and ``response`` are masked and cut, ready to be kept.
+
+    They are those of the last call; earlier ones stand in ``request["earlier"]``.  ``calls`` counts
+    the calls (of several deliveries that go together, the first one counts all), ``quotas`` is what
+    they told.
+    """
 
     signal: Signal
     attempt_key: str
@@ -27,40 +33,86 @@ class Called:
     elapsed_ms: float
     request: dict[str, Any]
     response: dict[str, Any]
+    calls: int = 1
+    quotas: tuple[Quota, ...] = ()
 
 
-def call(kind: Kind, config: Mapping[str, Any], claim: Claim, transport: Transport) -> Called:
-    """Build, send, classify.  Never raises: what cannot be built is Refused with its sentence."""
-    message = compose.message_of(
+def call(
+    kind: Kind, config: Mapping[str, Any], claims: Sequence[Claim], transport: Transport
+) -> list[Called]:
+    """Map, build, send, classify.  -> what came of each.  Never raises: what cannot be built is
+    Refused with its sentence.
+    """
+    began = time.perf_counter()
+    send = Sender(kind, config, transport)
+    done: dict[int, Delivered] = {}
+    ready: dict[int, Message] = {}
+    attempts = []
+    for n, claim in enumerate(claims):
+        message = message_of(claim)
+        attempts.append(message.attempt_key)
+        try:
+            ready[n] = compose.mapped(kind, config, message)
+        except RelayError as exc:
+            done[n] = Delivered(refused(exc))
+    try:
+        if ready:
+            came = kind.deliver(config, list(ready.values()), send)
+            done |= dict(zip(ready, came, strict=True))
+    except Exception as exc:  # a fault of ours in one delivery must not take the others along
+        if len(claims) > 1:
+            return [one for claim in claims for one in call(kind, config, [claim], transport)]
+        done[0] = Delivered(refused(exc), tuple(send.calls))
+    elapsed_ms = (time.perf_counter() - began) * 1000
+    return [
+        Called(
+            signal=done[n].signal,
+            attempt_key=attempt,
+            status=done[n].calls[-1].reply.status if done[n].calls else None,
+            elapsed_ms=elapsed_ms,
+            request=shown_request(done[n].calls),
+            response=shown_response(done[n].calls),
+            calls=0 if n else len(send.calls),
+            quotas=() if n else tuple(send.quotas.values()),
+        )
+        for n, attempt in enumerate(attempts)
+    ]
+
+
+def message_of(claim: Claim) -> Message:
+    """A claimed delivery as a kind sees it."""
+    return compose.message_of(
         compose.parse(claim.payload), claim.received_at, claim.site_name, claim.site_url, claim.key
     )
-    began = time.perf_counter()
-    request: OutboundRequest | None = None
-    try:
-        request = compose.request_of(kind, config, message)
-        reply = kind.send(request, transport)
-        signal, shown = kind.classify(reply), shown_reply(reply, request)
-    except RelayError as exc:
-        code = exc.code if isinstance(exc, Undeliverable) else "cannot_build"
-        signal, shown, reply = Refused(code, str(exc)), {}, Reply()
-    except Exception as exc:  # a fault of ours in one delivery must not take the others along
-        name = type(exc).__name__
-        signal, shown, reply = (
-            Refused(
-                "internal_error",
-                f"Relay could not build this call ({name}). That is on Relay's side.",
-            ),
-            {},
-            Reply(),
-        )
-    return Called(
-        signal=signal,
-        attempt_key=message.attempt_key,
-        status=reply.status,
-        elapsed_ms=(time.perf_counter() - began) * 1000,
-        request=mask_request(request) if request is not None else {},
-        response=shown,
+
+
+def refused(exc: Exception) -> Refused:
+    """What could not be built, with its sentence."""
+    if isinstance(exc, RelayError):
+        return Refused(exc.code if isinstance(exc, Undeliverable) else "cannot_build", str(exc))
+    return Refused(
+        "internal_error",
+        f"Relay could not build this call ({type(exc).__name__}). That is on Relay's side.",
     )
+
+
+def shown_request(calls: Sequence[Call]) -> dict[str, Any]:
+    """The last call as it is kept; ``earlier`` ones with their answers, ``together`` for how many."""
+    if not calls:
+        return {}
+    *earlier, last = calls
+    shown = mask_request(last.request)
+    if earlier:
+        shown["earlier"] = [
+            {"request": shown_request([one]), "response": shown_response([one])} for one in earlier
+        ]
+    if last.together > 1:
+        shown["together"] = last.together
+    return shown
+
+
+def shown_response(calls: Sequence[Call]) -> dict[str, Any]:
+    return shown_reply(calls[-1].reply, calls[-1].request) if calls else {}
 
 
 def shown_reply(reply: Reply, request: OutboundRequest) -> dict[str, Any]:

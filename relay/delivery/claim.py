@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
 
+from relay.destinations.base import SiteKey
 from relay.lifecycle import Claimed, Life, State, step
 from relay.models import Delivery, Event, Replay, Source, db_now
 
@@ -32,7 +33,7 @@ class DatabaseClock:
 
 @dataclass(frozen=True)
 class Claim:
-    """One claimed delivery with all that is needed to send it."""
+    """One claimed delivery with all that is needed to send it; ``site_key`` for kinds that need it."""
 
     delivery_id: int
     key: str
@@ -44,6 +45,17 @@ class Claim:
     site_url: str
     priority: int = LIVE
     pinned_version: int | None = None
+    event_type: str = ""
+    source_id: int = 0
+    site_key: SiteKey | None = field(default=None, repr=False)
+
+    def goes_with(self, other: Claim) -> bool:
+        """Whether both are made in the same way, so that one call may take them."""
+        return (self.event_type, self.priority, self.pinned_version) == (
+            other.event_type,
+            other.priority,
+            other.pinned_version,
+        )
 
     @property
     def token(self) -> str:
@@ -64,6 +76,17 @@ def is_due() -> ColumnElement[bool]:
         Delivery.due_at <= db_now(),
         or_(Delivery.priority == LIVE, Delivery.replay_id.not_in(halted)),
     )
+
+
+def crowd(connection: Connection, destination_id: int, above: int) -> bool:
+    """Whether more than ``above`` live deliveries are due."""
+    some = (
+        select(Delivery.id)
+        .where(Delivery.destination_id == destination_id, Delivery.priority == LIVE, is_due())
+        .limit(above + 1)
+    )
+    found = connection.scalar(select(func.count()).select_from(some.subquery())) or 0
+    return found > above
 
 
 def claim(
@@ -111,7 +134,9 @@ def _rows(connection: Connection, ids: list[int]) -> Any:
             Delivery.lease_token,
             Event.payload,
             Event.event_id,
+            Event.event_type,
             Event.received_at,
+            Event.source_id,
             Source.name,
             Source.url,
         )
@@ -142,4 +167,6 @@ def _claim_of(row: Any) -> Claim:
         site_url=row.url,
         priority=row.priority,
         pinned_version=row.pinned_version,
+        event_type=row.event_type,
+        source_id=row.source_id,
     )

@@ -33,13 +33,17 @@ def transport(app: Flask) -> Transport:
 
 
 def kind_and_config(destination: Destination | Any) -> tuple[Kind, dict[str, Any]]:
-    """The kind and its whole configuration, secrets opened.  Raises SecretUnreadable, Undeliverable."""
+    """The kind and its whole configuration: secrets opened, ``account`` what is known of the account.
+
+    Raises SecretUnreadable, Undeliverable.
+    """
     if destination.kind not in KINDS:
         raise Undeliverable(
             "unknown_kind", f"This Relay does not know the kind {destination.kind}. Update it."
         )
     hidden = secrets.resolve_all(secrets.open_sealed(destination.sealed_secrets))
-    return KINDS[destination.kind], dict(destination.config) | hidden
+    account = {"account": destination.account} if destination.account else {}
+    return KINDS[destination.kind], dict(destination.config) | hidden | account
 
 
 def version_config(connection: Connection, destination_id: int, number: int) -> dict[str, Any]:
@@ -96,6 +100,16 @@ def request_of(
     return kind.build(config, mapped(kind, config, message, rules))
 
 
+def requests_of(
+    kind: Kind,
+    config: Mapping[str, Any],
+    message: Message,
+    rules: Mapping[str, Rule] | None = None,
+) -> tuple[OutboundRequest, ...]:
+    """All calls that one message makes, to be looked at.  Raises Undeliverable."""
+    return kind.plan(config, mapped(kind, config, message, rules))
+
+
 def mapped(
     kind: Kind,
     config: Mapping[str, Any],
@@ -110,7 +124,7 @@ def mapped(
         "site_url": message.site_url,
         "received_at": message.received_at.isoformat(),
     }
-    return replace(message, mapped=fill(rules, scope)) if rules else message
+    return replace(message, mapped=fill(rules, scope, kind.escapes)) if rules else message
 
 
 def parse(payload: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ all workers, and a slow destination holds nobody's place but its own.
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from collections import deque
@@ -21,9 +22,11 @@ from relay.circuit import Stage
 from relay.database import READ_ONLY
 from relay.delivery import compose, gate
 from relay.delivery.call import Called, call
-from relay.delivery.claim import LIVE, REPLAYED, Claim, DatabaseClock, claim, is_due
+from relay.delivery.claim import LIVE, REPLAYED, Claim, DatabaseClock, claim, crowd, is_due
+from relay.delivery.gauges import note
 from relay.delivery.record import OUTCOMES, Result, jitter, write
-from relay.destinations.base import Kind
+from relay.destinations import KINDS
+from relay.destinations.base import Digest, Kind, Quota
 from relay.errors import RelayError, Undeliverable
 from relay.lifecycle import Accepted, Held, Refused, Signal, step
 from relay.models import Delivery, Destination, db
@@ -81,11 +84,14 @@ class Drain:
         self.destination_id = destination_id
         self.token = uuid.uuid4().hex
         self.ready: deque[Claim] = deque()
-        self.running: dict[Future[Called], Claim] = {}
+        self.running: dict[Future[list[Called]], list[Claim]] = {}
         self.results: list[Result] = []
+        self.lessons: list[Held] = []
+        self.quotas: dict[str, Quota] = {}
         self.pinned: dict[int, dict[str, Any]] = {}
         self.done = 0
         self.hold: Held | None = None
+        self.digested = False  # whether what is ready goes as one
         self.renewed = self.flushed = time.monotonic()
         self.until = time.monotonic() + BUDGET_S
         self.stopping = current_app.extensions["relay_stopping"]
@@ -125,6 +131,7 @@ class Drain:
             if row is None:
                 return None
             now = self.clock.read
+            self.kind = KINDS.get(row.kind, Kind())
             if hasattr(self, "gate"):
                 self.gate.read(row)
             else:
@@ -133,11 +140,14 @@ class Drain:
             if self.may_start() and gate.take(connection, self.destination_id, self.token, now):
                 self.renewed = time.monotonic()
                 self.ready.extend(self.claim(connection, now))
-                self.gate.save(connection, self.token, len(self.ready), now)
+                self.gate.save(connection, self.token, self.calls_ahead(), now)
         return row
 
     def claim(self, connection: Connection, now: datetime) -> list[Claim]:
-        """Live deliveries, as many as may start soon; if there are none, replays in the places left."""
+        """Live deliveries, as many as may start soon; if there are none, replays in the places left.
+
+        A crowd of live ones is taken as a whole where the kind makes a digest of it.
+        """
         pace = self.gate.paced(now)
         most = max(
             pace.within(AHEAD_S, now, BATCH),
@@ -147,11 +157,44 @@ class Drain:
             most = min(most, self.gate.places() - len(self.running))
         if most < 1:
             return []
+        digest = self.digest()
+        if digest and crowd(connection, self.destination_id, digest.above):
+            self.digested = True
+            return claim(connection, self.destination_id, digest.most, now)
+        together = self.most_together("")
+        most = min(most * together, max(BATCH, together))
         live = claim(connection, self.destination_id, most, now)
         free = self.places_for(REPLAYED) - len(self.running)
         if live or free < 1:
             return live
-        return claim(connection, self.destination_id, min(most, free), now, REPLAYED)
+        return claim(connection, self.destination_id, min(most, free * together), now, REPLAYED)
+
+    def digest(self) -> Digest | None:
+        """How a crowd is summed up; not while the destination is only probed."""
+        closed = self.gate.circuit.stage is Stage.CLOSED
+        return self.kind.digest(self.gate.row.config) if closed else None
+
+    def most_together(self, event_type: str) -> int:
+        """How many deliveries one call may take."""
+        if self.gate.circuit.stage is not Stage.CLOSED:
+            return 1
+        return self.kind.batch_limit(self.gate.row.config, event_type)
+
+    def calls_ahead(self) -> int:
+        """How many calls what is ready will make."""
+        return 1 if self.digested else math.ceil(len(self.ready) / self.most_together(""))
+
+    def together(self) -> list[Claim]:
+        """The next one, and those that go in the same call."""
+        first = self.ready[0]
+        if self.digested:
+            taken = list(self.ready)
+        else:
+            alike = [one for one in self.ready if one.goes_with(first)]
+            taken = alike[: self.most_together(first.event_type)]
+        ours = {one.delivery_id for one in taken}
+        self.ready = deque(one for one in self.ready if one.delivery_id not in ours)
+        return taken
 
     def places_for(self, priority: int) -> int:
         """Replays leave one place to what happens now."""
@@ -169,10 +212,11 @@ class Drain:
                 return
             if self.gate.paced(now).wait_s(now) > 0:
                 return
-            self.ready.popleft()
             self.gate.started(now)
-            config = self.config_of(one)
-            self.running[senders.submit(call, self.kind, config, one, self.transport)] = one
+            group, config = self.together(), self.config_of(one)
+            self.running[senders.submit(call, self.kind, config, group, self.transport)] = group
+            if self.digested:
+                self.hold = Held("digest", "Many came at once: they go as one digest a minute.")
 
     def config_of(self, one: Claim) -> dict[str, Any]:
         """The settings now, or with the mapping that a person chose for this replay."""
@@ -201,7 +245,10 @@ class Drain:
             return False
         finished, _ = wait(self.running, timeout, FIRST_COMPLETED)
         for future in finished:
-            self.settle(self.running.pop(future), future.result())
+            group, came = self.running.pop(future), future.result()
+            self.learn(group, came)
+            for one, called in zip(group, came, strict=True):
+                self.settle(one, called)
         return bool(finished)
 
     def postpone(self, one: Claim) -> None:
@@ -209,12 +256,26 @@ class Drain:
         outcome = step(one.life, Held(held.code, held.sentence), self.clock.now())
         self.results.append(Result(one.delivery_id, one.token, held, outcome, self.destination_id))
 
+    def learn(self, group: list[Claim], came: list[Called]) -> None:
+        """What the calls for one or several deliveries teach, once for all of them."""
+        now, first = self.clock.now(), came[0]
+        self.gate.started(now, max(0, first.calls - 1))
+        self.gate.learn(
+            next((c.signal for c in came if isinstance(c.signal, Accepted)), first.signal),
+            now,
+            jitter(),
+        )
+        self.quotas |= {one.name: one for one in first.quotas}
+        digest = self.digest() if self.digested else None
+        if digest and isinstance(first.signal, Accepted):
+            reason = f"{len(group)} messages went as one digest; what comes now waits for the next."
+            self.lessons.append(Held("digest", reason, digest.every_s))
+
     def settle(self, one: Claim, called: Called) -> None:
-        """One call is over: step, learn, count, log, and keep the result for the next flush."""
+        """One delivery came to something: step, count, log, and keep the result for the next flush."""
         now = self.clock.now()
         signal = called.signal
         outcome = step(one.life, signal, now, jitter(), self.gate.policy)
-        self.gate.learn(signal, now, jitter())
         self.hold = self.hold or self.gate.hold(now)
         attempt = attempt_row(one, called, now)
         self.results.append(
@@ -248,13 +309,14 @@ class Drain:
         results, self.results, self.flushed = self.results, [], now
         with db.engine.begin() as connection:
             write(connection, results, self.clock.now())
-            for result in results:
-                if result.attempt is not None:
-                    lesson = gate.observe(
-                        connection, self.destination_id, result.signal, self.clock.now()
-                    )
-                    self.hold = self.hold or lesson
-            self.gate.save(connection, self.token, len(self.ready), self.clock.now())
+            taught = [result.signal for result in results if result.attempt is not None]
+            for signal in [*taught, *self.lessons]:
+                lesson = gate.observe(connection, self.destination_id, signal, self.clock.now())
+                self.hold = self.hold or lesson
+            self.lessons.clear()
+            note(connection, self.destination_id, self.quotas.values(), self.clock.now())
+            self.quotas.clear()
+            self.gate.save(connection, self.token, self.calls_ahead(), self.clock.now())
 
     def refuse_all(self, exc: RelayError) -> None:
         """Nothing can be built for this destination (a secret cannot be opened): pause it, lose nothing."""

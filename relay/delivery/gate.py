@@ -121,9 +121,9 @@ class Gate:
         self.pace = replace(self.pace, interval_s=interval)
         return self.pace
 
-    def started(self, now: datetime) -> None:
-        """A call begins."""
-        self.pace = self.paced(now).after(1, now)
+    def started(self, now: datetime, calls: int = 1) -> None:
+        """A call begins, or several did."""
+        self.pace = self.paced(now).after(calls, now)
 
     def learn(self, signal: Signal, now: datetime, jitter: float) -> None:
         self.circuit = self.circuit.learn(signal, now, jitter)

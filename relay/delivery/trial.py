@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import time
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from flask import current_app
 
 from relay.delivery import compose
-from relay.delivery.call import shown_reply
-from relay.destinations.base import Reply
-from relay.destinations.masking import mask_request
-from relay.errors import Invalid, RelayError, Undeliverable
-from relay.lifecycle import Accepted, Refused, Signal
+from relay.delivery.call import refused, shown_request, shown_response
+from relay.delivery.sender import Sender
+from relay.destinations.base import Delivered, Reply
+from relay.errors import Invalid, RelayError
+from relay.lifecycle import Accepted, Signal
 from relay.mapping.samples import SAMPLES
 from relay.models import Destination
 
@@ -61,10 +61,15 @@ def send_sample(destination: Destination, event_type: str) -> Outcome:
     began = time.perf_counter()
     try:
         kind, config = compose.kind_and_config(destination)
-        request = compose.request_of(kind, config, message)
+        send = Sender(kind, config, compose.transport(current_app._get_current_object()))  # type: ignore[attr-defined]
+        (done,) = kind.deliver(config, [compose.mapped(kind, config, message)], send)
     except RelayError as exc:
-        code = exc.code if isinstance(exc, Undeliverable) else "cannot_build"
-        elapsed = (time.perf_counter() - began) * 1000
-        return Outcome(Refused(code, str(exc)), {}, {}, Reply(elapsed_ms=elapsed))
-    reply = kind.send(request, compose.transport(current_app._get_current_object()))  # type: ignore[attr-defined]
-    return Outcome(kind.classify(reply), mask_request(request), shown_reply(reply, request), reply)
+        done = Delivered(refused(exc))
+    elapsed_ms = (time.perf_counter() - began) * 1000
+    reply = done.calls[-1].reply if done.calls else Reply()
+    return Outcome(
+        done.signal,
+        shown_request(done.calls),
+        shown_response(done.calls),
+        replace(reply, elapsed_ms=elapsed_ms),
+    )

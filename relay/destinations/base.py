@@ -7,7 +7,7 @@ its input, masks its secrets and writes its help.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
@@ -19,12 +19,21 @@ from relay.destinations.reply import Reply, classify
 
 
 @dataclass(frozen=True)
+class SiteKey:
+    """What a site knows us by: the id and the secret of one of its signing keys."""
+
+    key_id: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Message:
     """One delivery as a kind sees it.
 
     ``data`` is the event's ``data`` object, ``payload`` the whole body as the site sent it.
     ``key`` names the delivery (the same on every attempt and replay, no dots), ``attempt_key`` one call.
-    ``site_name`` and ``site_url`` are those of the source.  ``is_test`` marks a person's test-send.
+    ``site_name`` and ``site_url`` are those of the source, ``site_key`` its newest signing key, for the
+    kinds that sign for it.  ``is_test`` marks a person's test-send.
     ``mapped`` holds what the mapping made for each of the kind's targets, by name.
     """
 
@@ -40,6 +49,7 @@ class Message:
     traceparent: str
     is_test: bool = False
     mapped: Mapping[str, Any] = field(default_factory=dict)
+    site_key: SiteKey | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +71,11 @@ class Target:
 
 @dataclass(frozen=True)
 class OutboundRequest:
-    """One HTTP call, ready to send.  ``secrets`` are the literal values to mask when it is shown."""
+    """One call, ready to send.  ``secrets`` are the literal values to mask when it is shown.
+
+    ``most_bytes`` is where its answer is cut.  ``open_query`` says that the query of the address
+    holds nothing secret.
+    """
 
     method: str
     url: str
@@ -69,15 +83,71 @@ class OutboundRequest:
     body: bytes
     timeout_s: float = 30.0
     secrets: tuple[str, ...] = ()
+    most_bytes: int = 64 * 1024
+    open_query: bool = False
 
+
+@dataclass(frozen=True)
+class Call:
+    """One call as far as it concerns one delivery: of a call for many, its own share of both sides.
+
+    ``together`` is for how many deliveries the call was.
+    """
+
+    request: OutboundRequest
+    reply: Reply
+    together: int = 1
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What came of one message, and the calls that were made for it, in their order."""
+
+    signal: lifecycle.Signal
+    calls: tuple[Call, ...] = ()
+
+
+@dataclass(frozen=True)
+class Quota:
+    """How much of an allowance is left, as the service's answer says.
+
+    ``name`` tells the allowances of one destination apart, ``label`` says what is counted, as "calls
+    a day".  ``resets_at`` is when it is whole again, if that is known.
+    """
+
+    name: str
+    label: str
+    limit: int
+    remaining: int
+    resets_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Digest:
+    """Above ``above`` waiting messages up to ``most`` go as one, at most every ``every_s`` seconds."""
+
+    above: int
+    every_s: float = 60.0
+    most: int = 1000
+
+
+Send = Callable[
+    [OutboundRequest], Reply
+]  # makes one call; all calls of a delivery share a deadline
 
 __all__ = [
+    "Call",
     "ConfigSchema",
+    "Delivered",
+    "Digest",
     "Kind",
     "Message",
     "OutboundRequest",
+    "Quota",
     "Reply",
     "Rule",
+    "Send",
+    "SiteKey",
     "Target",
     "classify",
     "is_reference",
@@ -115,6 +185,11 @@ class Kind:
     icon: ClassVar[str]  # a Tabler icon's name
     schema: ClassVar[ConfigSchema]
     keeps: ClassVar[bool] = False  # its messages stay here, to be read on its own page
+    escapes: ClassVar[bool] = False  # whether a visitor's & < > are written as &amp; &lt; &gt;
+    signs_for_site: ClassVar[bool] = False  # whether it needs ``message.site_key``
+    has_account: ClassVar[bool] = False  # whether ``read_account`` finds anything
+    suggests: ClassVar[tuple[str, ...]] = ("*",)  # the events that a new one wants at first
+    default_rate: ClassVar[tuple[int, str] | None] = None  # a new one's pace: calls per unit
     repeats: ClassVar[str] = (  # what comes of a message that arrives twice
         "Each carries the same Idempotency-Key as before: a receiver that honours it takes it once."
     )
@@ -130,6 +205,41 @@ class Kind:
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:
         """The call for one message.  Raises Undeliverable where it cannot be built."""
         raise NotImplementedError
+
+    def plan(self, config: Mapping[str, Any], message: Message) -> tuple[OutboundRequest, ...]:
+        """All calls that one message makes, to be looked at.  Raises Undeliverable."""
+        return (self.build(config, message),)
+
+    def deliver(
+        self, config: Mapping[str, Any], messages: Sequence[Message], send: Send
+    ) -> list[Delivered]:
+        """Bring messages over, as many as may go together.  -> what came of each, in their order.
+
+        ``config["account"]`` is what was last read of the account there, where there is one.
+        May raise Undeliverable for a message alone.
+        """
+        done = []
+        for message in messages:
+            request = self.build(config, message)
+            reply = send(request)
+            done.append(Delivered(self.classify(reply), (Call(request, reply),)))
+        return done
+
+    def batch_limit(self, config: Mapping[str, Any], event_type: str) -> int:
+        """How many messages of that type may go together."""
+        return 1
+
+    def digest(self, config: Mapping[str, Any]) -> Digest | None:
+        """When many messages go as one summary, if ever: ``deliver`` then gets them all."""
+        return None
+
+    def quotas(self, config: Mapping[str, Any], reply: Reply) -> tuple[Quota, ...]:
+        """What an answer tells of the allowances there."""
+        return ()
+
+    def read_account(self, config: Mapping[str, Any], send: Send) -> dict[str, Any]:
+        """What a mapping and the calls need to know of the account there.  Raises Undeliverable."""
+        return {}
 
     def send(self, request: OutboundRequest, transport: Any) -> Reply:
         """Make the call.  ``transport`` is an ``http.Transport``; kinds without a network override this."""

@@ -31,7 +31,7 @@ class NothingSent(ConnectionError):
 class Answer:
     status: int
     headers: tuple[tuple[str, str], ...]
-    body: bytes  # at most BODY_CAP
+    body: bytes  # cut at the cap
 
 
 class Wire(io.RawIOBase):
@@ -76,8 +76,10 @@ class Connection:
         self.born = self.idle_since = time.monotonic()
         self.reusable = False
 
-    def exchange(self, method: str, request: bytes, deadline: Deadline) -> Answer:
-        """Send ``request`` and read the answer.
+    def exchange(
+        self, method: str, request: bytes, deadline: Deadline, cap: int = BODY_CAP
+    ) -> Answer:
+        """Send ``request`` and read the answer, its body cut at ``cap``.
 
         Raises NothingSent, TimeoutError, other OSErrors, HTTPException, ValueError.
         """
@@ -87,9 +89,9 @@ class Connection:
         response = FinalResponse(wire, method=method)  # type: ignore[arg-type]
         try:
             response.begin()
-            wire.allowance = WIRE_CAP
-            body = response.read(BODY_CAP + 1)
-            cut = len(body) > BODY_CAP
+            wire.allowance = max(WIRE_CAP, 2 * cap)
+            body = response.read(cap + 1)
+            cut = len(body) > cap
             if response.length and not cut:
                 raise IncompleteRead(body, response.length)
             ended = response.isclosed() and not cut
@@ -97,7 +99,7 @@ class Connection:
         finally:
             response.close()
         headers = tuple((clean(name), clean(value)) for name, value in response.headers.items())
-        return Answer(response.status, headers, body[:BODY_CAP])
+        return Answer(response.status, headers, body[:cap])
 
     def send(self, request: bytes, deadline: Deadline) -> bool:
         """Whether all of it went out.

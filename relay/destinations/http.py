@@ -64,7 +64,7 @@ class Transport:
         try:
             parts = addresses.check_url(request.url, self.allowed)
             place = place_of(parts)
-            answer = self._exchange(place, request.method, encode(request, parts, place), deadline)
+            answer = self._exchange(place, request, encode(request, parts, place), deadline)
         except Undeliverable as exc:
             return Reply(
                 error=exc.code,
@@ -77,23 +77,27 @@ class Transport:
             return Reply(error=failed.code, sentence=str(failed), elapsed_ms=deadline.elapsed_ms())
         return Reply(answer.status, answer.headers, answer.body, deadline.elapsed_ms())
 
-    def _exchange(self, place: Place, method: str, data: bytes, deadline: Deadline) -> Answer:
+    def _exchange(
+        self, place: Place, request: OutboundRequest, data: bytes, deadline: Deadline
+    ) -> Answer:
         """Over a kept connection where one is alive, else over a new one.
 
         Repeated only where no byte went out: whatever was sent may have been acted on.
         """
         while connection := self._take(place):
             try:
-                return self._over(connection, method, data, deadline)
+                return self._over(connection, request, data, deadline)
             except NothingSent:
                 continue
         return self._over(
-            Connection(self.dialer.dial(place, deadline), place), method, data, deadline
+            Connection(self.dialer.dial(place, deadline), place), request, data, deadline
         )
 
-    def _over(self, connection: Connection, method: str, data: bytes, deadline: Deadline) -> Answer:
+    def _over(
+        self, connection: Connection, request: OutboundRequest, data: bytes, deadline: Deadline
+    ) -> Answer:
         try:
-            return connection.exchange(method, data, deadline)
+            return connection.exchange(request.method, data, deadline, request.most_bytes)
         finally:
             self._give_back(connection)
 

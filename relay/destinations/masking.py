@@ -58,7 +58,9 @@ def mask_request(request: OutboundRequest) -> dict[str, Any]:
     body = request.body.decode("utf-8", "replace").replace("\x00", "\ufffd")
     return {
         "method": request.method,
-        "url": mask_text(mask_url(request.url), request.secrets),
+        "url": mask_text(
+            request.url if request.open_query else mask_url(request.url), request.secrets
+        ),
         "headers": [
             [name, _header(name, value, request.secrets)] for name, value in request.headers
         ],

@@ -20,14 +20,19 @@ def value_at(scope: Any, path: Iterable[str]) -> Any:
     return scope
 
 
-def fill(rules: Mapping[str, Mapping[str, Any]], scope: Mapping[str, Any]) -> dict[str, Any]:
+def fill(
+    rules: Mapping[str, Mapping[str, Any]], scope: Mapping[str, Any], escape: bool = True
+) -> dict[str, Any]:
     """The value of each target, by name; what came out empty is its default, or left out.
 
-    ``rules`` are as ``relay.destinations.base.Rule`` says.  Raises Undeliverable.
+    ``escape`` as in ``render``.  ``rules`` are as ``relay.destinations.base.Rule`` says.  Raises Undeliverable.
     """
     filled = {}
     for target, rule in rules.items():
-        value = render(rule["text"], scope) if "text" in rule else value_at(scope, rule["path"])
+        if "text" in rule:
+            value: Any = render(rule["text"], scope, escape)
+        else:
+            value = value_at(scope, rule["path"])
         if value is None or value == "":
             value = rule.get("default")
         if value is not None and value != "":

@@ -23,14 +23,15 @@ class Bounded(Environment):
 
 
 LONGEST = 20_000
-environment = Bounded(autoescape=True)
-del environment.filters["safe"]  # a visitor's text stays text, whatever a template says
-environment.add_filter("json", JSON())
+ESCAPING, PLAIN = (Bounded(autoescape=autoescape) for autoescape in (True, False))
+for environment in (ESCAPING, PLAIN):
+    environment.add_filter("json", JSON())
+del ESCAPING.filters["safe"]  # a visitor's text stays text, whatever a template says
 
 
 @lru_cache(maxsize=500)
-def parse(text: str) -> BoundTemplate:
-    return environment.from_string(text)
+def parse(text: str, escape: bool = True) -> BoundTemplate:
+    return (ESCAPING if escape else PLAIN).from_string(text)
 
 
 def check_template(text: str) -> str | None:
@@ -44,19 +45,19 @@ def check_template(text: str) -> str | None:
     return None
 
 
-def render(text: str, event: Mapping[str, Any]) -> str:
+def render(text: str, event: Mapping[str, Any], escape: bool = True) -> str:
     """The text with the event's values in it.  Raises Undeliverable.
 
-    In values, and only there, & < > are written as Slack and HTML want them (``&amp;`` ...), after
+    With ``escape``, in values, and only there, & < > are written as Slack and HTML want them (``&amp;`` ...), after
     all filters: so a visitor's text stays text and no cut goes through the middle of a sign.
     """
     if why := check_template(text):
         raise Undeliverable("bad_template", f"{why} Change it in the destination's settings.")
     try:
-        filled = parse(text).render(event)
+        filled = parse(text, escape).render(event)
     except LiquidError as exc:
         raise Undeliverable(
             "bad_template",
             f"The message text could not be filled in: {exc}. Change it in the destination's settings.",
         ) from exc
-    return filled.replace("&#39;", "'").replace("&#34;", '"')
+    return filled.replace("&#39;", "'").replace("&#34;", '"') if escape else filled

@@ -3,7 +3,7 @@
 from relay.models.audit import AuditEntry
 from relay.models.base import db, db_now
 from relay.models.delivery import Attempt, DeadLetter, Delivery
-from relay.models.destination import Destination, DestinationVersion, Subscription
+from relay.models.destination import Destination, DestinationVersion, Gauge, Subscription
 from relay.models.event import Event
 from relay.models.lease import Lease
 from relay.models.replay import Replay
@@ -20,6 +20,7 @@ __all__ = [
     "Destination",
     "DestinationVersion",
     "Event",
+    "Gauge",
     "Lease",
     "OneTimeLink",
     "Rejection",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Integer, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, Float, ForeignKey, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from relay.models.base import Base, BigId, Json, UtcDateTime, db_now
@@ -21,7 +21,8 @@ class Destination(Base):
     ``circuit`` and what follows it are a ``relay.circuit.Circuit``.  ``drain_token`` and
     ``drain_until`` name the one drain that works for it: so its limits hold over all workers.
     ``version`` is the number of its newest DestinationVersion, ``mended_at`` when somebody last
-    changed its settings or resumed it.
+    changed its settings or resumed it.  ``account`` is what was last read of the account there: its
+    live fields, its time zone.
     """
 
     __tablename__ = "destination"
@@ -45,6 +46,8 @@ class Destination(Base):
     failures: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     openings: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     version: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
+    account: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    account_read_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     held_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     held_reason: Mapped[str] = mapped_column(Text, default="", server_default="")
     mended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -66,6 +69,27 @@ class Destination(Base):
             name="rate",
         ),
     )
+
+
+class Gauge(Base):
+    """How much of one allowance of a destination's account is left, as the service said last.
+
+    ``per_s`` is how fast it has been used up lately.
+    """
+
+    __tablename__ = "gauge"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    destination_id: Mapped[int] = mapped_column(ForeignKey("destination.id"))
+    name: Mapped[str] = mapped_column(String(40))
+    label: Mapped[str] = mapped_column(String(80))
+    limit: Mapped[int] = mapped_column(BigId)
+    remaining: Mapped[int] = mapped_column(BigId)
+    resets_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    read_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    per_s: Mapped[float] = mapped_column(Float, default=0, server_default="0")
+
+    __table_args__ = (UniqueConstraint("destination_id", "name"),)
 
 
 class DestinationVersion(Base):

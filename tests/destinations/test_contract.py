@@ -11,11 +11,13 @@ import pytest
 
 from relay.dashboard.forms import fields_of
 from relay.destinations import KINDS, load_config
-from relay.destinations.base import Kind, OutboundRequest, Reply
+from relay.destinations.base import Kind, Message, OutboundRequest, Reply
 from relay.destinations.masking import mask_request, mask_text
 from relay.destinations.reply import classify, retry_after_s
-from relay.lifecycle import Accepted, Failed, Refused
-from tests.destinations.kinds.test_slack import filled
+from relay.lifecycle import Accepted, Failed, Held, Refused
+from relay.mapping.rules import fill
+from relay.mapping.samples import SAMPLES
+from tests.destinations.kinds.test_webhook import message
 
 CONFIGS: dict[str, dict[str, Any]] = {
     "inbox": {},
@@ -24,21 +26,30 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "auth": "bearer",
         "token": "bearer-secret-2",
     },
+    "hubspot": {"token": "bearer-secret-2"},
     "slack": {"webhook_url": "https://hooks.slack.com/services/T0/B0/path-secret-three"},
 }
 EVERY = pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
 
 
+def filled(kind: Kind, event_type: str = "lead.created", **changes: Any) -> Message:
+    """A message with what the kind's ready-made mapping makes of it."""
+    data = SAMPLES[event_type]
+    scope = {"event": event_type, "data": data, "site_name": "Shop"}
+    mapped = fill(kind.ready_made(CONFIGS[kind.slug], event_type), scope, kind.escapes)
+    return message(event_type=event_type, data=data, mapped=mapped, **changes)
+
+
 def request_of(kind: Kind, **changes: Any) -> OutboundRequest:
     config, secrets = load_config(kind, CONFIGS[kind.slug], {})
-    return kind.build(config | secrets, filled(**changes))
+    return kind.build(config | secrets, filled(kind, **changes))
 
 
 @EVERY
 def test_the_form_is_drawn_from_the_schema(kind: Kind) -> None:
     for field in fields_of(kind.schema):
         assert field.label
-        assert field.widget in ("text", "url", "textarea", "select", "password")
+        assert field.widget in ("text", "url", "textarea", "select", "password", "number")
         if field.widget == "select":
             assert field.choices
     assert kind.name and kind.tagline.endswith(".") and kind.icon
@@ -72,7 +83,7 @@ def test_what_is_kept_of_a_call_shows_no_secret(kind: Kind) -> None:
 @pytest.mark.parametrize("status", range(200, 600))
 def test_every_status_means_something(kind: Kind, status: int) -> None:
     signal = kind.classify(Reply(status=status, body=b"ok"))
-    assert isinstance(signal, Accepted | Failed | Refused)
+    assert isinstance(signal, Accepted | Failed | Held | Refused)
     if not isinstance(signal, Accepted):
         assert signal.sentence.endswith(".") and signal.code
 
@@ -147,7 +158,7 @@ def test_every_value_in_an_addresss_query_is_masked() -> None:
 
 def test_a_short_value_in_the_query_leaves_the_body_readable() -> None:
     config = {"url": "https://example.com/h?test=true&v=2026", "auth": "none"}
-    request = KINDS["webhook"].build(config, filled(is_test=True))
+    request = KINDS["webhook"].build(config, filled(KINDS["webhook"], is_test=True))
     assert "••••" not in mask_request(request)["body"]
 
 

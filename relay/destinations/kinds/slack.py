@@ -108,6 +108,7 @@ class Slack(Kind):
     name = "Slack"
     tagline = "Writes a message into a Slack channel."
     icon = "brand-slack"
+    escapes = True
     repeats = "Slack has no means against doubles: what arrived before is shown there once more."
     schema = SlackSchema()
 

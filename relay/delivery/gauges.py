@@ -1,0 +1,47 @@
+"""Keep what services tell of their allowances: one row for each, written while results are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from relay.destinations.base import Quota
+from relay.forecast import Reading
+from relay.models import Gauge
+
+
+def reading_of(row: Gauge | Any) -> Reading:
+    return Reading(row.limit, row.remaining, row.read_at, row.resets_at, row.per_s)
+
+
+def note(
+    connection: Connection, destination_id: int, quotas: Collection[Quota], now: datetime
+) -> None:
+    """Store the newest readings with the pace they tell.  The caller commits."""
+    if not quotas:
+        return
+    rows = connection.execute(
+        select(Gauge.__table__).where(Gauge.destination_id == destination_id)
+    ).all()
+    known = {row.name: reading_of(row) for row in rows}
+    for quota in quotas:
+        fresh = Reading(quota.limit, quota.remaining, now, quota.resets_at)
+        read = known[quota.name].then(fresh) if quota.name in known else fresh
+        values = {
+            "label": quota.label[:80],
+            "limit": read.limit,
+            "remaining": read.remaining,
+            "resets_at": read.resets_at,
+            "read_at": read.read_at,
+            "per_s": read.per_s,
+        }
+        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+        connection.execute(
+            insert(Gauge)
+            .values(destination_id=destination_id, name=quota.name[:40], **values)
+            .on_conflict_do_update(index_elements=["destination_id", "name"], set_=values)
+        )

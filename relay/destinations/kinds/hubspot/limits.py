@@ -1,0 +1,77 @@
+"""HubSpot's allowances: a day's calls until the account's midnight, and those of ten seconds.
+
+Source: https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
+from email.utils import parsedate_to_datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from relay.destinations.base import Quota, Reply
+
+INTERVAL_S = 10.0
+HEADER = "X-HubSpot-RateLimit-"
+
+
+def zone_of(account: Mapping[str, Any]) -> tzinfo:
+    """The account's time zone; by its offset where the name is unknown here; UTC if neither is known."""
+    name, offset = account.get("time_zone"), account.get("utc_offset_ms")
+    if isinstance(name, str) and name:
+        try:
+            return ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            pass
+    if isinstance(offset, int) and abs(offset) < 86_400_000:
+        return timezone(timedelta(milliseconds=offset))
+    return UTC
+
+
+def next_midnight(now: datetime, zone: tzinfo) -> datetime:
+    """When a new day begins there."""
+    tomorrow = now.astimezone(zone).date() + timedelta(days=1)
+    return datetime.combine(tomorrow, time.min, zone).astimezone(UTC)
+
+
+def moment_of(reply: Reply) -> datetime:
+    """When it answered, by its own clock."""
+    try:
+        found = parsedate_to_datetime(reply.header("Date") or "")
+    except (ValueError, TypeError, IndexError):
+        return datetime.now(UTC)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def number(reply: Reply, name: str) -> int | None:
+    text = (reply.header(HEADER + name) or "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else None
+
+
+def interval_s(reply: Reply) -> float:
+    """How long its short window lasts."""
+    found = number(reply, "Interval-Milliseconds")
+    return found / 1000 if found else INTERVAL_S
+
+
+def until_midnight_s(reply: Reply, account: Mapping[str, Any]) -> float:
+    """Seconds until the day's allowance is whole again."""
+    now = moment_of(reply)
+    return (next_midnight(now, zone_of(account)) - now).total_seconds()
+
+
+def quotas_of(reply: Reply, account: Mapping[str, Any]) -> tuple[Quota, ...]:
+    """What the headers of an answer tell; the daily ones are not always there."""
+    now, found = moment_of(reply), []
+    limit, left = number(reply, "Daily"), number(reply, "Daily-Remaining")
+    if limit is not None and left is not None:
+        midnight = next_midnight(now, zone_of(account))
+        found.append(Quota("day", "calls a day", limit, left, midnight))
+    limit, left = number(reply, "Max"), number(reply, "Remaining")
+    if limit is not None and left is not None:
+        window = interval_s(reply)
+        label = f"calls in {window:.0f} s"
+        found.append(Quota("interval", label, limit, left, now + timedelta(seconds=window)))
+    return tuple(found)

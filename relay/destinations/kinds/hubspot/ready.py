@@ -1,0 +1,138 @@
+"""The mappings that are right at first use: orders become a deal and its contact, leads a contact.
+
+A comment becomes a contact only where somebody chose comments for this destination, and then with
+name and address alone; its text stays on the site.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from relay.destinations.base import Rule
+
+WON, LOST = ("processing", "completed"), ("cancelled", "refunded", "failed")
+
+
+def labelled(*words: str) -> str:
+    """A text that takes the first field of a form whose label holds one of these words."""
+    test = " or ".join(f'label contains "{word}"' for word in words)
+    return (
+        "{% for f in data.fields %}{% assign label = f[0] | downcase %}"
+        f"{{% if {test} %}}{{{{ f[1] }}}}{{% break %}}{{% endif %}}{{% endfor %}}"
+    )
+
+
+EMAIL = (  # a form may call it anything, so the first value that looks like one
+    "{% for f in data.fields %}"
+    '{% assign parts = f[1] | strip | split: "@" %}'
+    '{% if parts.size == 2 and parts[1] contains "." %}{% unless f[1] contains " " %}'
+    "{{ f[1] | strip }}{% break %}{% endunless %}{% endif %}{% endfor %}"
+)
+NAME = (
+    "{% for f in data.fields %}{% assign label = f[0] | downcase %}"
+    '{% if label contains "name" %}{% unless label contains "company" or label contains "user" '
+    'or label contains "first" or label contains "last" or label contains "vorname" '
+    'or label contains "nachname" or label contains "firm" %}'
+    "{% assign words = f[1] | strip | split: ' ' %}WHICH{% break %}{% endunless %}{% endif %}{% endfor %}"
+)
+FIRST = "{{ words | first }}"
+REST = '{{ words | slice: 1, 20 | join: " " }}'
+
+
+def first_of(path: str) -> str:
+    return f"{{{{ {path} | strip | split: ' ' | first }}}}"
+
+
+def rest_of(path: str) -> str:
+    return f"{{% assign words = {path} | strip | split: ' ' %}}{REST}"
+
+
+def lead() -> dict[str, Rule]:
+    return {
+        "contact.email": {"text": EMAIL},
+        "contact.firstname": {
+            "text": f"{{% capture own %}}{labelled('first', 'vorname')}{{% endcapture %}}"
+            f'{{% if own != "" %}}{{{{ own }}}}{{% else %}}{NAME.replace("WHICH", FIRST)}{{% endif %}}'
+        },
+        "contact.lastname": {
+            "text": f"{{% capture own %}}{labelled('last', 'nachname', 'surname')}{{% endcapture %}}"
+            f'{{% if own != "" %}}{{{{ own }}}}{{% else %}}{NAME.replace("WHICH", REST)}{{% endif %}}'
+        },
+        "contact.phone": {"text": labelled("phone", "telefon", "mobile")},
+        "contact.company": {"text": labelled("company", "firma", "organi")},
+        "contact.message": {"text": labelled("message", "nachricht", "comment", "question")},
+    }
+
+
+def person(path: str, email: str, name: str) -> dict[str, Rule]:
+    return {
+        "contact.email": {"path": [*path.split("."), email]},
+        "contact.firstname": {"text": first_of(f"{path}.{name}")},
+        "contact.lastname": {"text": rest_of(f"{path}.{name}")},
+    }
+
+
+def order(account: Mapping[str, Any]) -> dict[str, Rule]:
+    pipeline, stages = stages_of(account)
+    rules: dict[str, Rule] = {
+        **person("data.customer", "email", "name"),
+        "contact.phone": {"path": ["data", "customer", "phone"]},
+        "deal.dealname": {"text": "Order {{ data.number }} from {{ site_name }}"},
+        "deal.amount": {"path": ["data", "total"]},
+        "deal.dealstage": {"text": stage_text(*stages)},
+        "deal.closedate": {"path": ["data", "created_at"]},
+    }
+    if pipeline:
+        rules["deal.pipeline"] = {"text": pipeline}
+    several = [code for code in account.get("currencies") or () if code]
+    if len(several) > 1:  # HubSpot refuses the field where only one currency is in use
+        known = " or ".join(f'data.currency == "{code}"' for code in several)
+        rules["deal.deal_currency_code"] = {
+            "text": f"{{% if {known} %}}{{{{ data.currency }}}}{{% endif %}}"
+        }
+    return rules
+
+
+def stages_of(account: Mapping[str, Any]) -> tuple[str, tuple[str, str, str]]:
+    """The first pipeline, and its stages for open, won and lost; else those of a new account."""
+    pipelines = account.get("pipelines") or ()
+    chosen = next((one for one in pipelines if one["id"] == "default"), None) or next(
+        iter(pipelines), None
+    )
+    if not chosen or not chosen["stages"]:
+        return "", ("appointmentscheduled", "closedwon", "closedlost")
+    stages = chosen["stages"]
+    first = next((one for one in stages if 0 < one["chance"] < 1), stages[0])
+    won = next((one for one in stages if one["chance"] >= 1), stages[-1])
+    lost = next((one for one in stages if one["chance"] <= 0), stages[-1])
+    return chosen["id"], (first["id"], won["id"], lost["id"])
+
+
+def stage_text(first: str, won: str, lost: str) -> str:
+    """A paid order is won, a cancelled one lost, any other open."""
+
+    def any_of(words: tuple[str, ...]) -> str:
+        return ", ".join(f'"{word}"' for word in words)
+
+    return (
+        f"{{% case data.status %}}{{% when {any_of(WON)} %}}{won}"
+        f"{{% when {any_of(LOST)} %}}{lost}{{% else %}}{first}{{% endcase %}}"
+    )
+
+
+def mapping(account: Mapping[str, Any], event_type: str) -> dict[str, Rule]:
+    if event_type in ("order.created", "order.status_changed"):
+        return order(account)
+    if event_type == "lead.created":
+        return lead()
+    if event_type == "comment.created":
+        return {
+            "contact.email": {"path": ["data", "author_email"]},
+            "contact.firstname": {"text": first_of("data.author")},
+            "contact.lastname": {"text": rest_of("data.author")},
+            "contact.website": {"path": ["data", "author_url"]},
+        }
+    if event_type == "user.registered":
+        return {"contact.email": {"path": ["data", "email"]}}
+    return {}

@@ -1,0 +1,583 @@
+"""HubSpot: a server in memory that answers as HubSpot documents."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from relay.destinations import KINDS, load_config
+from relay.destinations.base import Delivered, Message, Reply
+from relay.destinations.http import Transport
+from relay.destinations.kinds.hubspot import errors, limits
+from relay.destinations.masking import mask_request
+from relay.destinations.verdicts import Known, Verdict
+from relay.errors import Invalid, Undeliverable
+from relay.lifecycle import Accepted, Failed, Held, Refused
+from relay.mapping.rules import fill
+from relay.mapping.samples import SAMPLES
+from tests.destinations.kinds.test_webhook import message
+from tests.support.fake_hubspot import (
+    FORM,
+    PORTAL,
+    TOKEN,
+    Answer,
+    FakeHubSpot,
+    error,
+    form_error,
+    invalid,
+    too_many,
+    wrong,
+)
+
+KIND = KINDS["hubspot"]
+
+
+def config(hubspot: FakeHubSpot | None = None, **values: Any) -> dict[str, Any]:
+    base = {"base_url": hubspot.url, "forms_url": hubspot.url} if hubspot else {}
+    opened = (ipaddress.ip_network("127.0.0.0/8"),)
+    plain, secrets = load_config(KIND, {"token": TOKEN, **base, **values}, {}, opened)
+    return plain | secrets
+
+
+def event(
+    settings: dict[str, Any], event_type: str, n: int = 1, data: Any = None, **changes: Any
+) -> Message:
+    """A message with the ready-made mapping; ``n`` tells deliveries apart."""
+    one = message(
+        event_type=event_type,
+        event_id=f"evt-{n}",
+        key=f"{n:032d}",
+        data=data or SAMPLES[event_type],
+        **changes,
+    )
+    scope = {"event": event_type, "data": one.data, "site_name": one.site_name}
+    rules = KIND.ready_made(settings, event_type)
+    return replace(one, mapped=fill(rules, scope, KIND.escapes)) if rules else one
+
+
+def deliver(settings: dict[str, Any], *messages: Message) -> list[Delivered]:
+    transport = Transport((ipaddress.ip_network("127.0.0.0/8"),))
+    try:
+        return KIND.deliver(settings, messages, lambda request: KIND.send(request, transport))
+    finally:
+        transport.close()
+
+
+def lead(n: int, email: str = "", **more: Any) -> dict[str, Any]:
+    email = email or f"person{n}@example.com"
+    return {"form": {"title": "Contact"}, "fields": {"E-mail": email, "Name": f"P {n}", **more}}
+
+
+def with_account(hubspot: FakeHubSpot, **values: Any) -> dict[str, Any]:
+    settings = config(hubspot, **values)
+    transport = Transport((ipaddress.ip_network("127.0.0.0/8"),))
+    account = KIND.read_account(settings, lambda request: KIND.send(request, transport))
+    transport.close()
+    return settings | {"account": json.loads(json.dumps(account))}
+
+
+def test_an_order_becomes_a_deal_and_its_customer_a_contact_that_are_joined(
+    hubspot: FakeHubSpot,
+) -> None:
+    settings = with_account(hubspot)
+    (done,) = deliver(settings, event(settings, "order.created"))
+    assert isinstance(done.signal, Accepted)
+    assert hubspot.contacts == [
+        {"email": "jane@example.com", "firstname": "Jane", "lastname": "Example"}
+    ]
+    (deal,) = hubspot.deals
+    assert deal == {
+        "relay_order_key": "shop.example.com:1042",
+        "dealname": "Order 1042 from Shop",
+        "amount": "129.90",
+        "dealstage": "paid",
+        "pipeline": "shop",
+        "closedate": "2026-01-15T10:30:00+00:00",
+    }
+    ids = [objects[0].id for objects in (hubspot.objects["deals"], hubspot.objects["contacts"])]
+    assert hubspot.joined == {tuple(ids)}
+    assert [call.request.url.rpartition("/crm/")[2] for call in done.calls] == [
+        "objects/2026-03/contacts/batch/upsert",
+        "objects/2026-03/deals/batch/upsert",
+        "properties/2026-03/deals",
+        "objects/2026-03/deals/batch/upsert",
+        "associations/2026-03/deals/contacts/batch/associate/default",
+    ]
+
+
+@pytest.mark.parametrize("version", ["v3", "2026-03"])
+def test_a_repeat_makes_no_second_contact_deal_or_field(hubspot: FakeHubSpot, version: str) -> None:
+    settings = config(hubspot, api_version=version) | {"account": with_account(hubspot)["account"]}
+    for _ in range(3):
+        (done,) = deliver(settings, event(settings, "order.created"))
+        assert isinstance(done.signal, Accepted)
+    moved = event(
+        settings, "order.status_changed", data=SAMPLES["order.created"] | {"status": "failed"}
+    )
+    deliver(settings, moved)
+    assert len(hubspot.contacts) == len(hubspot.deals) == len(hubspot.joined) == 1
+    assert hubspot.deals[0]["dealstage"] == "gone"
+    assert [p["name"] for p in hubspot.properties["deals"]].count("relay_order_key") == 1
+
+
+def test_a_call_whose_answer_was_lost_is_repeated_without_harm(hubspot: FakeHubSpot) -> None:
+    settings = with_account(hubspot)
+    deliver(settings, event(settings, "order.created"))
+    hubspot.next("associate", Answer(hang_up=True))
+    (broken,) = deliver(settings, event(settings, "order.created"))
+    assert isinstance(broken.signal, Failed)
+    (again,) = deliver(settings, event(settings, "order.created"))
+    assert isinstance(again.signal, Accepted)
+    assert len(hubspot.contacts) == len(hubspot.deals) == 1
+
+
+def test_an_order_without_an_address_is_a_deal_alone(hubspot: FakeHubSpot) -> None:
+    settings = with_account(hubspot)
+    data = SAMPLES["order.created"] | {"customer": {"name": "Jane"}}
+    (done,) = deliver(settings, event(settings, "order.created", data=data))
+    assert isinstance(done.signal, Accepted)
+    assert (len(hubspot.contacts), len(hubspot.deals), len(hubspot.joined)) == (0, 1, 0)
+
+
+def test_a_lead_becomes_a_contact_whatever_its_fields_are_called(hubspot: FakeHubSpot) -> None:
+    settings = with_account(hubspot)
+    fields = {
+        "Vorname": "Zoë",
+        "Nachname": "Müller & Söhne <b>",
+        "Ihre Adresse im Netz": "zoe@example.com",
+        "Telefon": "+49 30 1",
+        "Company name": "Tee & Co",
+        "Nachricht": "Bitte\nRückruf",
+    }
+    (done,) = deliver(
+        settings, event(settings, "lead.created", data={"form": {}, "fields": fields})
+    )
+    assert isinstance(done.signal, Accepted)
+    assert hubspot.contacts == [
+        {
+            "email": "zoe@example.com",
+            "firstname": "Zoë",
+            "lastname": "Müller & Söhne <b>",
+            "phone": "+49 30 1",
+            "company": "Tee & Co",
+            "message": "Bitte\nRückruf",
+        }
+    ]
+
+
+def test_a_name_in_one_field_is_split(hubspot: FakeHubSpot) -> None:
+    settings = with_account(hubspot)
+    deliver(settings, event(settings, "lead.created"))
+    (contact,) = hubspot.contacts
+    assert (contact["firstname"], contact["lastname"]) == ("Jane", "Example")
+    assert contact["message"] == "Please call me about a bulk order."
+
+
+def test_a_comment_gives_name_and_address_and_not_its_text(hubspot: FakeHubSpot) -> None:
+    settings = with_account(hubspot)
+    (done,) = deliver(settings, event(settings, "comment.created"))
+    assert isinstance(done.signal, Accepted)
+    assert hubspot.contacts == [
+        {"email": "jane@example.com", "firstname": "Jane", "lastname": "Example"}
+    ]
+
+
+def test_a_lead_to_a_form_keeps_source_and_consent(hubspot: FakeHubSpot) -> None:
+    settings = config(hubspot, leads="form", portal_id=PORTAL, form_guid=FORM)
+    (done,) = deliver(settings, event(settings, "lead.created"))
+    assert isinstance(done.signal, Accepted)
+    (submission,) = hubspot.submissions
+    assert {"objectTypeId": "0-1", "name": "email", "value": "jane@example.com"} in submission[
+        "fields"
+    ]
+    assert submission["context"]["pageUri"] == "https://shop.example.com/contact"
+    assert submission["legalConsentOptions"]["consent"]["consentToProcess"] is True
+    without = SAMPLES["lead.created"] | {"consent": False}
+    deliver(settings, event(settings, "lead.created", data=without))
+    assert "legalConsentOptions" not in hubspot.submissions[1]
+    assert not hubspot.contacts
+
+
+def test_a_sites_test_event_asks_whether_the_account_answers_and_writes_nothing(
+    hubspot: FakeHubSpot,
+) -> None:
+    settings = config(hubspot)
+    (done,) = deliver(settings, event(settings, "relay.test"))
+    assert isinstance(done.signal, Accepted)
+    assert [seen.method for seen in hubspot.requests] == ["GET"]
+
+
+def test_a_persons_test_is_marked_and_is_no_real_order(hubspot: FakeHubSpot) -> None:
+    settings = with_account(hubspot)
+    deliver(settings, event(settings, "order.created", is_test=True))
+    (deal,) = hubspot.deals
+    assert deal["dealname"].startswith("TEST ")
+    assert hubspot.contacts[0]["firstname"] == "TEST Jane"
+    assert deal["relay_order_key"] == "shop.example.com:event:evt-1"
+
+
+@pytest.mark.parametrize(
+    ("event_type", "data", "code"),
+    [
+        ("x.own", {"a": 1}, "nothing_to_write"),
+        ("lead.created", {"form": {}, "fields": {"Name": "Jane"}}, "no_email"),
+        ("comment.created", {"author": "Jane", "content": "x"}, "no_email"),
+    ],
+)
+def test_what_hubspot_cannot_know_is_refused_with_a_sentence(
+    event_type: str, data: Any, code: str
+) -> None:
+    settings = config()
+    (done,) = deliver(settings, event(settings, event_type, data=data))
+    assert isinstance(done.signal, Refused) and done.signal.code == code
+    assert not done.calls
+    with pytest.raises(Undeliverable):
+        KIND.build(settings, event(settings, event_type, data=data))
+
+
+# ---- many together ----------------------------------------------------------------------------
+
+
+def test_a_hundred_leads_are_one_call(hubspot: FakeHubSpot) -> None:
+    settings = with_account(hubspot)
+    hubspot.forget()
+    leads = [event(settings, "lead.created", n, lead(n)) for n in range(100)]
+    done = deliver(settings, *leads)
+    assert all(isinstance(one.signal, Accepted) for one in done)
+    assert len(hubspot.requests) == 1 and len(hubspot.contacts) == 100
+    assert done[7].calls[0].together == 100
+    kept = mask_request(done[7].calls[0].request)["body"]
+    assert "person7@example.com" in kept and "person8@example.com" not in kept
+    assert "person8@example.com" not in done[7].calls[0].reply.text
+
+
+@pytest.mark.parametrize("multi_status", [True, False])
+def test_one_bad_record_does_not_sink_the_others(hubspot: FakeHubSpot, multi_status: bool) -> None:
+    hubspot.multi_status = multi_status
+    settings = with_account(hubspot)
+    leads = [event(settings, "lead.created", n, lead(n)) for n in range(30)]
+    leads[13] = replace(leads[13], mapped={**leads[13].mapped, "contact.email": "not an address"})
+    done = deliver(settings, *leads)
+    bad = [n for n, one in enumerate(done) if not isinstance(one.signal, Accepted)]
+    assert bad == [13] and len(hubspot.contacts) == 29
+    signal = done[13].signal
+    assert isinstance(signal, Refused) and (signal.code, signal.field) == ("bad_value", "email")
+
+
+@pytest.mark.parametrize("multi_status", [True, False])
+def test_a_field_that_does_not_exist_is_named_for_each_record_that_has_it(
+    hubspot: FakeHubSpot, multi_status: bool
+) -> None:
+    hubspot.multi_status = multi_status
+    settings = with_account(hubspot)
+    hubspot.forget()
+    leads = [event(settings, "lead.created", n, lead(n)) for n in range(40)]
+    for n in range(0, 40, 2):
+        leads[n] = replace(leads[n], mapped={**leads[n].mapped, "contact.company_size": "5"})
+    done = deliver(settings, *leads)
+    assert len(hubspot.contacts) == 20
+    assert len(hubspot.requests) <= 2
+    signal = done[0].signal
+    assert isinstance(signal, Refused)
+    assert (signal.code, signal.field) == ("unknown_property", "company_size")
+    assert signal.sentence.startswith(
+        "HubSpot does not know the field company_size: it does not exist in your account."
+    )
+
+
+def test_where_every_record_is_bad_the_calls_stay_few_and_what_is_unsorted_waits(
+    hubspot: FakeHubSpot,
+) -> None:
+    hubspot.multi_status = False
+    settings = with_account(hubspot)
+    hubspot.forget()
+    leads = [event(settings, "lead.created", n, lead(n)) for n in range(100)]
+    leads = [replace(one, mapped={**one.mapped, "contact.email": "nowhere"}) for one in leads]
+    leads = [
+        replace(one, mapped={**one.mapped, "contact.email": f"nowhere{n}"})
+        for n, one in enumerate(leads)
+    ]
+    done = deliver(settings, *leads)
+    assert len(hubspot.requests) <= 25
+    refused = [one for one in done if isinstance(one.signal, Refused)]
+    waiting = [one for one in done if isinstance(one.signal, Held)]
+    assert len(refused) >= 5 and len(refused) + len(waiting) == 100
+
+
+def test_two_events_of_one_person_go_one_after_the_other(hubspot: FakeHubSpot) -> None:
+    settings = with_account(hubspot)
+    one = event(settings, "lead.created", 1, lead(1, "a@example.com", Phone="1"))
+    two = event(settings, "lead.created", 2, lead(2, "A@example.com", Phone="2"))
+    done = deliver(settings, one, two)
+    assert all(isinstance(each.signal, Accepted) for each in done)
+    assert [contact["phone"] for contact in hubspot.contacts] == ["2"]
+
+
+def test_an_answer_that_says_nothing_of_a_record_is_no_success(hubspot: FakeHubSpot) -> None:
+    settings = with_account(hubspot)
+    lie = {"status": "COMPLETE", "results": []}
+    for body in (json.dumps(lie).encode(), b"<html>welcome</html>", b""):
+        hubspot.next("upsert", Answer(200, body))
+        (done,) = deliver(settings, event(settings, "lead.created"))
+        assert isinstance(done.signal, Failed) and done.signal.code == "no_result"
+
+
+def test_a_new_field_that_hubspot_does_not_use_yet_is_waited_for(hubspot: FakeHubSpot) -> None:
+    settings = with_account(hubspot)
+    missing = invalid(wrong("PROPERTY_DOESNT_EXIST", "relay_order_key")[0])
+    hubspot.next("deals/batch/upsert", missing, missing)
+    (done,) = deliver(settings, event(settings, "order.created"))
+    assert isinstance(done.signal, Failed) and done.signal.code == "new_property"
+    (again,) = deliver(settings, event(settings, "order.created"))
+    assert isinstance(again.signal, Accepted) and len(hubspot.deals) == 1
+
+
+# ---- every documented error -------------------------------------------------------------------
+
+SIGNALS = {
+    Verdict.RETRY: Failed,
+    Verdict.WAIT: Held,
+    Verdict.PAUSE: Refused,
+    Verdict.FIX: Refused,
+}
+
+
+def check(done: Delivered, known: Known) -> None:
+    signal = done.signal
+    assert isinstance(signal, SIGNALS[known.verdict])
+    assert isinstance(signal, Failed | Held | Refused)
+    assert signal.code == known.code and signal.sentence == known.sentence
+    assert signal.sentence.endswith(".")
+    if isinstance(signal, Refused):
+        assert signal.pause is (known.verdict is Verdict.PAUSE)
+
+
+@pytest.mark.parametrize("category", errors.CATEGORIES)
+def test_every_category_means_something(hubspot: FakeHubSpot, category: str) -> None:
+    settings = config(hubspot)
+    status = 429 if category == "RATE_LIMITS" else 400
+    hubspot.next("upsert", error(status, category, "Something."))
+    (done,) = deliver(settings, event(settings, "lead.created"))
+    check(done, errors.CATEGORIES[category])
+
+
+@pytest.mark.parametrize("status", errors.STATUSES)
+def test_every_status_means_something(hubspot: FakeHubSpot, status: int) -> None:
+    settings = config(hubspot)
+    hubspot.next("upsert", Answer(status, b"<html>sorry</html>"))
+    (done,) = deliver(settings, event(settings, "lead.created"))
+    check(done, errors.STATUSES[status])
+
+
+@pytest.mark.parametrize("word", errors.FIELD_ERRORS)
+def test_every_field_error_names_its_field(hubspot: FakeHubSpot, word: str) -> None:
+    settings = config(hubspot)
+    hubspot.next("upsert", invalid(*wrong(word, "company_size")))
+    (done,) = deliver(settings, event(settings, "lead.created"))
+    signal = done.signal
+    assert isinstance(signal, Refused)
+    assert (signal.code, signal.field) == (errors.FIELD_ERRORS[word][0], "company_size")
+    assert "company_size" in signal.sentence and signal.sentence.endswith(".")
+
+
+@pytest.mark.parametrize("word", errors.FORM_ERRORS)
+def test_every_form_error_means_something(hubspot: FakeHubSpot, word: str) -> None:
+    settings = config(hubspot, leads="form", portal_id=PORTAL, form_guid=FORM)
+    hubspot.next("submit", form_error(word, "email"))
+    (done,) = deliver(settings, event(settings, "lead.created"))
+    check(done, errors.FORM_ERRORS[word])
+    signal = done.signal
+    assert isinstance(signal, Refused) and signal.field == "email"
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"message": 'Property \\"company_size\\" does not exist'}, "company_size"),
+        ({"errors": [{"message": 'Property "a" does not exist', "code": "X"}]}, "a"),
+        (
+            {
+                "errors": [
+                    {"message": "no", "code": "INVALID_OPTION", "context": {"propertyName": ["b"]}}
+                ]
+            },
+            "b",
+        ),
+        ({"message": "Property values were not valid: [{broken"}, ""),
+        ({"errors": "nonsense"}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_field_is_found_wherever_hubspot_puts_it(
+    hubspot: FakeHubSpot, body: Any, field: str
+) -> None:
+    settings = config(hubspot)
+    hubspot.next(
+        "upsert", Answer(400, json.dumps({"category": "VALIDATION_ERROR"} | body).encode())
+    )
+    (done,) = deliver(settings, event(settings, "lead.created"))
+    assert isinstance(done.signal, Refused) and done.signal.field == field
+
+
+def test_a_short_limit_waits_one_window(hubspot: FakeHubSpot) -> None:
+    for policy in ("TEN_SECONDLY_ROLLING", "SECONDLY"):
+        hubspot.next("upsert", too_many(policy))
+        settings = config(hubspot)
+        (done,) = deliver(settings, event(settings, "lead.created"))
+        assert isinstance(done.signal, Held) and done.signal.wait_s == 10.0
+
+
+@pytest.mark.parametrize(
+    ("account", "hours"),
+    [
+        ({"time_zone": "America/New_York"}, 3.0),
+        ({"time_zone": "US/Eastern"}, 3.0),
+        ({"time_zone": "Nowhere/Land", "utc_offset_ms": 3_600_000}, 21.0),
+        ({}, 22.0),
+    ],
+)
+def test_the_days_limit_holds_until_the_accounts_own_midnight(
+    account: dict[str, Any], hours: float
+) -> None:
+    answer = too_many("DAILY")
+    moment = (("Date", "Thu, 15 Jan 2026 02:00:00 GMT"),)
+    signal = errors.signal_of(Reply(answer.status, moment, answer.body), account)
+    assert isinstance(signal, Held) and signal.code == "daily_limit"
+    assert signal.wait_s == hours * 3600
+
+
+def test_midnight_is_right_on_the_day_the_clocks_change() -> None:
+    zone = limits.zone_of({"time_zone": "Europe/Berlin"})
+    noon = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)  # a day of 23 hours
+    assert limits.next_midnight(noon, zone) == datetime(2026, 3, 29, 22, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("trouble", [Answer(hang_up=True), Answer(200, b'{"results": [')])
+def test_broken_answers_are_tried_again(hubspot: FakeHubSpot, trouble: Answer) -> None:
+    settings = config(hubspot)
+    hubspot.next("upsert", trouble)
+    (done,) = deliver(settings, event(settings, "lead.created"))
+    assert isinstance(done.signal, Failed)
+
+
+def test_slowness_is_tried_again(hubspot: FakeHubSpot) -> None:
+    settings = config(hubspot)
+    hubspot.next("upsert", Answer(delay_s=5))
+    transport = Transport((ipaddress.ip_network("127.0.0.0/8"),))
+    (done,) = KIND.deliver(
+        settings,
+        [event(settings, "lead.created")],
+        lambda request: KIND.send(replace(request, timeout_s=0.3), transport),
+    )
+    assert isinstance(done.signal, Failed) and done.signal.code == "timeout"
+
+
+# ---- the account -------------------------------------------------------------------------------
+
+
+def test_the_accounts_live_fields_are_the_targets(hubspot: FakeHubSpot) -> None:
+    account = with_account(hubspot)["account"]
+    targets = {one.name: one for one in KIND.targets({}, account)}
+    assert account["time_zone"] == "Europe/Berlin" and account["portal_id"] == PORTAL
+    kinds = {name: one.type for name, one in targets.items()}
+    assert kinds["contact.email"] == "email" and kinds["contact.message"] == "long_text"
+    assert kinds["contact.newsletter"] == "yes_no" and kinds["contact.birthday"] == "date"
+    assert kinds["deal.amount"] == "number"
+    assert targets["contact.industry"].choices == (("tea", "Tea"), ("coffee", "Coffee"))
+    assert targets["deal.dealstage"].choices[1] == ("paid", "Paid")
+    assert targets["contact.email"].required and targets["deal.dealname"].required
+    assert {one.group for one in targets.values()} == {"Contact", "Deal"}
+    for left_out in ("contact.hs_object_id", "contact.hs_secret", "deal.hs_createdate"):
+        assert left_out not in targets
+    assert not any("relay_order_key" in name or "calculated" in name for name in targets)
+
+
+def test_before_the_account_is_read_its_standard_fields_are_offered() -> None:
+    names = {one.name for one in KIND.targets({}, {})}
+    assert {"contact.email", "contact.firstname", "deal.dealname", "deal.amount"} <= names
+
+
+@pytest.mark.parametrize("event_type", sorted(SAMPLES))
+def test_every_ready_made_mapping_fills_fields_that_exist(
+    hubspot: FakeHubSpot, event_type: str
+) -> None:
+    settings = with_account(hubspot)
+    names = {one.name for one in KIND.targets({}, settings["account"])}
+    assert set(KIND.ready_made(settings, event_type)) <= names
+
+
+def test_values_are_written_as_hubspot_wants_them(hubspot: FakeHubSpot) -> None:
+    settings = with_account(hubspot)
+    one = replace(
+        event(settings, "lead.created"),
+        mapped={
+            "contact.email": "a@example.com",
+            "contact.newsletter": "Yes",
+            "contact.birthday": "2000-02-29T12:00:00Z",
+            "contact.numemployees": 7,
+            "contact.company": ["a", "b"],
+            "contact.website": "  ",
+        },
+    )
+    deliver(settings, one)
+    assert hubspot.contacts == [
+        {
+            "email": "a@example.com",
+            "newsletter": "true",
+            "birthday": "2000-02-29",
+            "numemployees": "7",
+            "company": "a;b",
+        }
+    ]
+
+
+def test_a_wrong_token_is_told_when_the_account_is_read(hubspot: FakeHubSpot) -> None:
+    settings = config(hubspot) | {"token": "pat-wrong"}
+    transport = Transport((ipaddress.ip_network("127.0.0.0/8"),))
+    with pytest.raises(Undeliverable, match="does not accept the access token"):
+        KIND.read_account(settings, lambda request: KIND.send(request, transport))
+
+
+def test_the_headers_tell_what_is_left(hubspot: FakeHubSpot) -> None:
+    settings = with_account(hubspot)
+    (done,) = deliver(settings, event(settings, "lead.created"))
+    day, interval = KIND.quotas(settings, done.calls[0].reply)
+    assert (day.limit, day.remaining) == (hubspot.daily, hubspot.daily - hubspot.used)
+    assert day.resets_at is not None and day.resets_at > datetime.now(UTC)
+    assert (interval.limit, interval.remaining) == (100, 99)
+
+
+# ---- settings ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"token": ""}, "token"),
+        ({"token": "two words"}, "token"),
+        ({"leads": "form", "form_guid": FORM}, "portal_id"),
+        ({"leads": "form", "portal_id": PORTAL}, "form_guid"),
+        ({"portal_id": "twelve"}, "portal_id"),
+        ({"form_guid": "https://app.hubspot.com/forms/1"}, "form_guid"),
+        ({"batch_size": "0"}, "batch_size"),
+        ({"batch_size": "many"}, "batch_size"),
+        ({"api_version": "v9"}, "api_version"),
+        ({"base_url": "http://10.0.0.1"}, "base_url"),
+    ],
+)
+def test_a_wrong_setting_is_named(values: dict[str, str], field: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        load_config(KIND, {"token": TOKEN, **values}, {})
+    assert list(refused.value.reasons) == [field]
+
+
+def test_the_token_is_never_shown() -> None:
+    settings = config()
+    calls = KIND.plan(settings, event(settings, "order.created"))
+    shown = json.dumps([mask_request(one) for one in calls])
+    assert TOKEN not in shown and "Jane" in shown and "Order 1042" in shown
