@@ -124,6 +124,8 @@ def rooms(stack: Stack) -> dict[str, str]:
         "nothing": "/events?text=nothing-like-this",
         "event": f"/events/{dead}",
         "dead-letters": "/dead-letters",
+        "one-by-one": "/dead-letters/list",
+        "send-again": "/replays/new",
         "audit": "/audit",
         "missing": "/no-such-page",
     }
