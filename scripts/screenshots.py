@@ -125,6 +125,8 @@ def rooms(stack: Stack) -> dict[str, str]:
         "event": f"/events/{dead}",
         "dead-letters": "/dead-letters",
         "ledger": "/ledger",
+        "one-by-one": "/dead-letters/list",
+        "send-again": "/replays/new",
         "audit": "/audit",
         "missing": "/no-such-page",
     }

@@ -126,5 +126,7 @@ def discard(letter_id: int) -> Any:
 def _settled(letter_id: int, words: str) -> Any:
     htmx.toast(words)
     if htmx.wants_fragment():
-        return row.__wrapped__(letter_id)  # type: ignore[attr-defined]
+        answer = row.__wrapped__(letter_id)  # type: ignore[attr-defined]
+        answer.headers["HX-Trigger"] = "letters"  # the navigation counts anew
+        return answer
     return htmx.redirect(triage.back())

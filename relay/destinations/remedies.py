@@ -29,6 +29,7 @@ class Remedy:
     mend: Mend = Mend.SETTINGS
 
 
+TRIES = "Relay tries again."  # how the sentence of a call ends that time may help
 AGAIN = "Then send these again."
 BACK = f"Send a test to see whether it is back. {AGAIN}"
 COMPARE = "Open one of them and compare what was sent with what it expects."
@@ -163,8 +164,11 @@ def remedy_of(code: str, field: str, sentence: str, name: str) -> Remedy:
     if known is not None:
         return Remedy(known.headline.replace("{name}", name), known.advice, known.mend)
     headline, stop, rest = sentence.strip().partition(". ")
+    headline += stop.strip()
+    if rest.strip().endswith(TRIES):  # it did, as often as it may
+        return Remedy(headline, f"{rest.strip().removesuffix(TRIES)}{BACK}", Mend.THERE)
     mend = Mend.MAPPING if field else Mend.SETTINGS
-    return Remedy(headline + stop.strip(), rest.strip() or f"{COMPARE} {AGAIN}", mend)
+    return Remedy(headline, rest.strip() or f"{COMPARE} {AGAIN}", mend)
 
 
 def removed(name: str) -> Remedy:

@@ -39,8 +39,8 @@ class Cause:
 
     @property
     def id(self) -> str:
-        """For the page: stays the same while the cause does."""
-        return f"cause-{self.newest.destination_id}-{self.newest.code}-{self.newest.field}"
+        """For the page."""
+        return f"cause-{self.newest.id}"
 
     @property
     def remedy(self) -> Remedy:

@@ -232,16 +232,12 @@ def compare(left: list[str], right: list[str]) -> Iterator[Line]:
 
 
 def mappings_differ(wish: Wish) -> bool:
-    """Whether any of them would look otherwise by the settings it was last tried with."""
-    rows = db.session.execute(
-        select(Delivery.version, Destination)
-        .join(Destination, Destination.id == Delivery.destination_id)
-        .where(wish.takes(), Delivery.version != Destination.version)
-        .distinct()
+    """Whether any of them was last tried with other settings than today's."""
+    return bool(
+        db.session.scalar(
+            select(Delivery.id)
+            .join(Destination, Destination.id == Delivery.destination_id)
+            .where(wish.takes(), Delivery.version != Destination.version)
+            .limit(1)
+        )
     )
-    connection = db.session.connection()
-    for version, to in rows:
-        old = compose.version_config(connection, to.id, version or 0)
-        if to.kind in KINDS and compose.with_mapping(KINDS[to.kind], to.config, old) != to.config:
-            return True
-    return False

@@ -56,6 +56,16 @@ def test_a_name_that_looks_like_a_template_stays_a_name() -> None:
             Remedy("The webhook was removed in Slack.", "Make a new one.", Mend.SETTINGS),
         ),
         (
+            "hubspot_away",
+            "",
+            "HubSpot is away for a moment. Relay tries again.",
+            Remedy(
+                "HubSpot is away for a moment.",
+                "Send a test to see whether it is back. Then send these again.",
+                Mend.THERE,
+            ),
+        ),
+        (
             "http_400",
             "email",
             "HubSpot does not accept the e-mail address.",

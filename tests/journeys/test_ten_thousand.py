@@ -53,6 +53,15 @@ def bury(stack: Stack, url: str) -> None:
             ),
             ids,
         )
+        connection.execute(  # of the first hundred nobody knows whether they arrived
+            text(
+                "INSERT INTO attempt (key, delivery_id, number, outcome, code, started_at, request,"
+                " response) SELECT n || '-' || delivery.id, delivery.id, n, CASE WHEN n = 3 AND"
+                " delivery.id <= (SELECT min(id) + 99 FROM delivery) THEN 'lost' ELSE 'failed' END,"
+                " 'http_503', CURRENT_TIMESTAMP, '{}', '{}' FROM delivery,"
+                " (SELECT 1 AS n UNION SELECT 2 UNION SELECT 3) AS numbers"
+            )
+        )
         connection.execute(
             text(
                 "INSERT INTO dead_letter (delivery_id, destination_id, code, sentence)"
@@ -75,8 +84,12 @@ def test_ten_thousand_dead_letters_are_one_replay_that_outlives_a_power_cut(
     page.set_default_timeout(30_000)
     sign_in(stack, page, "support", "/dead-letters")
     expect(page.locator(".cause-count")).to_have_text(re.compile(r"10.000\s*wait"))
+    began = time.monotonic()
     page.get_by_role("link", name=re.compile("Send 10.000 again")).click()
-    expect(page.locator("#preview")).to_contain_text(re.compile("10.000 would be created"))
+    expect(page.locator("#preview")).to_contain_text(re.compile("9.900 would be created"))
+    expect(page.locator("#preview")).to_contain_text("100 may be there")
+    print(f"10,000 dead letters: looked at within {time.monotonic() - began:.1f} s")
+    assert time.monotonic() - began < BEGINS_IN_S
 
     # it begins within a browser's patience; pressed twice it is one
     began = time.monotonic()
