@@ -18,7 +18,7 @@ relay/static/gen/manifest.json: .venv/.run package-lock.json relay/bundles.py sc
 	@$(BIN)/python scripts/build_assets.py
 	@touch $@
 
-.PHONY: run test check bench screenshots assets help
+.PHONY: run test check bench screenshots plugin assets help
 
 run: relay/static/gen/manifest.json ## start Relay on http://127.0.0.1:8000 (PORT=… for another)
 	@exec $(BIN)/python -m relay.launcher
@@ -45,6 +45,9 @@ bench: .venv/.dev relay/static/gen/manifest.json ## measure ingest and delivery,
 screenshots: .venv/.dev relay/static/gen/manifest.json ## take the pictures of the README
 	@scripts/install-test-deps.sh browser
 	@$(BIN)/python scripts/screenshots.py
+
+plugin: .venv/.run ## build the zip of the WordPress plugin into dist/
+	@$(BIN)/python scripts/build_plugin.py
 
 help: ## list these
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

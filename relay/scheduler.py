@@ -24,13 +24,14 @@ from relay.errors import SettingsError
 from relay.heartbeat import Heartbeat
 from relay.models import Lease, db, db_now
 from relay.observability.logging import log
-from relay.services import replays, retention, sources
+from relay.services import erasure, replays, retention, sources
 from relay.services.audit import RELAY
 
 WORK: tuple[tuple[float, Callable[[], object]], ...] = (
     (1.0, sweep.wake),
     (5.0, sweep.expire_leases),
     (2.0, replays.settle),
+    (5.0, erasure.take_requests),
     (60.0, partial(sources.ensure_default, RELAY)),
     (3600.0, partial(retention.prune, RELAY)),
 )

@@ -19,11 +19,12 @@ if [ "$what" = all ] || [ "$what" = browser ]; then
 fi
 if [ "$what" = all ]; then
   need 'test -e /usr/share/wordpress/wp-load.php' wordpress wordpress-theme-twentytwentythree nginx-light
+  need 'command -v unzip' unzip
   need 'command -v mariadbd || test -x /usr/sbin/mariadbd' mariadb-server
   need 'command -v nginx || test -x /usr/sbin/nginx' nginx-light
   need 'ls /usr/sbin/php-fpm*' php-fpm
   need 'command -v phpunit' phpunit
-  for extension in mysqli:php-mysql curl:php-curl dom:php-xml mbstring:php-mbstring zip:php-zip gd:php-gd intl:php-intl; do
+  for extension in mysqli:php-mysql curl:php-curl dom:php-xml mbstring:php-mbstring pdo_sqlite:php-sqlite3 zip:php-zip gd:php-gd intl:php-intl; do
     need "php -m | grep -qi '^${extension%%:*}\$'" "${extension##*:}"
   done
 fi

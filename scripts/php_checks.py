@@ -4,7 +4,8 @@
     python scripts/php_checks.py
 
 Needs the Debian packages php-cli, php-codesniffer and gettext.  Prints one line for each fault and ends with 1, or with
-2 when a tool is missing.  ``--write-template`` writes the translation template anew.
+2 when a tool is missing.  ``--write-template`` writes the translation template anew and brings its texts into the
+translations, where the new ones then wait for a translator.
 
 Where a rule is wrong for one line, that line says so: ``// safe: why``.
 """
@@ -20,6 +21,8 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import polib
 
 FOLDER = Path(__file__).resolve().parents[1] / "wp-plugin"
 PLUGIN = FOLDER / "relay-connector"
@@ -471,6 +474,37 @@ def template(files: list[Path], write: bool = False) -> Iterator[str]:
         yield "languages/relay-connector.pot is not up to date: python scripts/php_checks.py --write-template"
 
 
+def translations(write: bool = False) -> Iterator[str]:
+    """Each translation has every text of the template, none that is gone, and the same placeholders."""
+    pot = polib.pofile(str(PLUGIN / "languages" / f"{DOMAIN}.pot"))
+    for path in sorted((PLUGIN / "languages").glob("*.po")):
+        po = polib.pofile(str(path), wrapwidth=100)
+        if write:
+            po.merge(pot)
+            for entry in po.obsolete_entries():
+                po.remove(entry)
+            for entry in po:
+                entry.occurrences = []
+            po.save()
+        wanted = {(one.msgctxt, one.msgid, one.msgid_plural) for one in pot}
+        there = {(one.msgctxt, one.msgid, one.msgid_plural) for one in po if not one.obsolete}
+        for _, text, _ in sorted(wanted - there, key=str):
+            yield f"languages/{path.name}: is missing: {text[:80]}"
+        if there - wanted or po.obsolete_entries():
+            yield f"languages/{path.name}: has texts that the plugin has no more"
+        for entry in po:
+            texts = [entry.msgstr, *entry.msgstr_plural.values()] if not entry.obsolete else []
+            texts = list(entry.msgstr_plural.values()) if entry.msgid_plural else texts
+            if entry.fuzzy or not all(texts):
+                yield f"languages/{path.name}: is not translated: {entry.msgid[:80]}"
+            elif any(_placeholders(text) != _placeholders(entry.msgid) for text in texts):
+                yield f"languages/{path.name}: has other placeholders: {entry.msgid[:80]}"
+
+
+def _placeholders(text: str) -> list[str]:
+    return sorted(re.findall(r"%(?:\d+\$)?[sd]", text))
+
+
 def main() -> int:
     files = php_files()
     try:
@@ -481,7 +515,9 @@ def main() -> int:
                 for check in (output, input_, actions, forms, queries, texts, habits):
                     faults += check(source)
             faults += versions()
-            faults += template(files, write="--write-template" in sys.argv)
+            write = "--write-template" in sys.argv
+            faults += template(files, write)
+            faults += translations(write)
     except Missing as missing:
         print(missing, file=sys.stderr)
         return 2

@@ -11,7 +11,7 @@ from flask.cli import AppGroup
 
 from relay.cli.output import command, show
 from relay.observability.health import Level
-from relay.services import encryption, openapi, retention, system
+from relay.services import encryption, erasure, openapi, retention, system
 from relay.services.audit import COMMAND_LINE
 
 alone = AppGroup("relay")  # only to make them: they stand at the top
@@ -56,6 +56,23 @@ def prune(as_json: bool) -> None:
     )
 
 
+@command(alone, "erase-person")
+@click.argument("email")
+def erase_person(email: str, as_json: bool) -> None:
+    """Take a person out of events, attempts and dead letters; ids and outcomes stay.
+
+    What destinations have taken is theirs: erase the person there too.
+    """
+    done = erasure.erase_person(email, COMMAND_LINE)
+    text = (
+        f"Erased from {done.events} events, {done.attempts} attempts and {done.dead_letters} dead "
+        f"letters; {done.discarded} deliveries are not sent any more."
+    )
+    if done.in_flight:
+        text += f" {done.in_flight} were being sent just now: run this again in a minute."
+    show(vars(done), as_json, text)
+
+
 @command(alone, "openapi")
 def print_openapi(as_json: bool) -> None:
     """Print the OpenAPI document of the interface for machines, JSON either way."""
@@ -63,4 +80,4 @@ def print_openapi(as_json: bool) -> None:
     show(found, as_json, json.dumps(found, ensure_ascii=False, indent=2))
 
 
-COMMANDS = (doctor, rotate_encryption_keys, prune, print_openapi)
+COMMANDS = (doctor, rotate_encryption_keys, prune, erase_person, print_openapi)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,11 +11,11 @@ from typing import Any
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
 
 from relay.ingest.strict_json import NotStrict
+from relay.models.event import search_text_of
 
 CUSTOM = re.compile(r"x\.[a-z0-9_.-]{1,60}\Z")
 DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,8})?\Z")
 SITE = re.compile(r"https?://[^\s/?#]+[^\s]*\Z", re.IGNORECASE)
-SEARCHED = 4000
 NO_DATE = "0000-00-00 00:00:00"  # what WordPress writes for "no date"
 
 
@@ -112,6 +111,18 @@ class Lead(Data):
     created_at = moment(False)
 
 
+class Erase(Data):
+    """A site asks Relay to erase a person from what it holds."""
+
+    email = fields.String(
+        required=True,
+        validate=[
+            validate.Length(max=254),
+            validate.Regexp(r"[^@\s]+@[^@\s]+\Z", error="Must be an e-mail address."),
+        ],
+    )
+
+
 class Envelope(Schema):
     class Meta:
         unknown = INCLUDE
@@ -136,6 +147,7 @@ TYPES: dict[str, Schema] = {
     "lead.created": Lead(),
     "user.registered": Data(),
     "relay.test": Data(),
+    "relay.erase": Erase(),
 }
 
 
@@ -191,7 +203,7 @@ def load_event(body: Any, raw: bytes, event_id: str) -> InboundEvent:
         site=body["site"],
         payload=raw.decode(),
         body_sha256=hashlib.sha256(raw).digest(),
-        search_text=" ".join(leaves(body["data"]))[:SEARCHED].lower(),
+        search_text=search_text_of(body["data"]),
     )
 
 
@@ -203,16 +215,3 @@ def flat(errors: Any, path: str = "") -> dict[str, list[str]]:
     for name, why in errors.items():
         found |= flat(why, path if name == "_schema" else f"{path}.{name}".lstrip("."))
     return found
-
-
-def leaves(value: Any) -> Iterator[str]:
-    """The texts and numbers of a tree, in order."""
-    todo = [value]
-    while todo:
-        one = todo.pop()
-        if isinstance(one, dict):
-            todo += reversed(one.values())
-        elif isinstance(one, list):
-            todo += reversed(one)
-        elif one is not None and not isinstance(one, bool):
-            yield str(one)

@@ -115,6 +115,8 @@ def receive_question(gateway: Gateway, head: Head, raw: bytes, slug: str | None)
         raise rate_limited(wait, "The site asked too often about its keys.", source.id)
     want = key_questions.wanted(gateway.read(head, raw, source.id), source.id)
     found = key_questions.answer(gateway.engine, gateway.box, source, key, head, want)
+    if "sealed" in found:
+        gateway.snapshots.catch_up()  # the site tries the new key at once
     log("key.asked", source=source.slug, key=key.key_id, status=found["status"])
     return answers.about_keys(found)
 

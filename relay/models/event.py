@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -13,6 +14,26 @@ from relay.models.source import SigningKey, Source
 
 if TYPE_CHECKING:
     from relay.models.delivery import Delivery
+
+SEARCHED = 4000
+
+
+def search_text_of(data: Any) -> str:
+    """The texts and numbers of an event's ``data`` in lower case, so far as they are searched."""
+    return " ".join(leaves(data))[:SEARCHED].lower()
+
+
+def leaves(value: Any) -> Iterator[str]:
+    """The texts and numbers of a tree, in order."""
+    todo = [value]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, dict):
+            todo += reversed(one.values())
+        elif isinstance(one, list):
+            todo += reversed(one)
+        elif one is not None and not isinstance(one, bool):
+            yield str(one)
 
 
 class Event(Base):

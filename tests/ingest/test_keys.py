@@ -77,6 +77,15 @@ def test_a_retiring_key_opens_the_newer_one_and_the_trail_says_so(
 
 
 @SQLITE
+def test_the_new_key_is_accepted_as_soon_as_it_is_handed_over(app: Flask, sender: Sender) -> None:
+    with app.app_context():
+        keys.rotate_key(sources.find_source(sender.slug), COMMAND_LINE)
+    new = opened(sender.secret, "wp-key-1", ask(sender).get_json())
+    fresh = Sender(app, sender.slug, new["key_id"], new["secret"])
+    assert ask(fresh).get_json() == {"status": "current"}
+
+
+@SQLITE
 def test_the_answer_opens_with_nothing_but_the_old_secret_and_its_own_question(
     app: Flask, sender: Sender
 ) -> None:

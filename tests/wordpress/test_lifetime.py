@@ -63,6 +63,24 @@ def test_an_older_table_is_upgraded_without_activating_again(site, gateway, conn
     assert connected.row()["last_answer"].startswith("The gateway accepted")
 
 
+def test_the_tables_of_the_first_version_are_upgraded_and_their_rows_kept(site, gateway, connected):
+    site.post_comment("Jane", "jane@example.org", "Before the update")
+    before = connected.row()
+    site.php(
+        "$GLOBALS['wpdb']->query( 'DROP TABLE wp_relay_tally' );"
+        "$GLOBALS['wpdb']->query( 'DROP TABLE wp_relay_callback' );"
+        "$GLOBALS['wpdb']->query( 'ALTER TABLE wp_relay_connector_outbox DROP INDEX state_finished' );"
+        "update_option( 'relay_connector_schema', 1 );"
+    )
+    assert connected.row() == before
+    assert site.php_json("$GLOBALS['wpdb']->get_col( \"SHOW TABLES LIKE 'wp_relay%'\" )") == [
+        "wp_relay_callback", "wp_relay_connector_outbox", "wp_relay_tally",
+    ]  # fmt: skip
+    site.run_cron()
+    [request] = gateway.received
+    assert request.event_id == before["event_id"]
+
+
 def test_deactivation_takes_the_cron_events_away_and_keeps_the_rows(site, gateway, connected):
     site.post_comment("Jane", "jane@example.org", "Kept")
     site.php(

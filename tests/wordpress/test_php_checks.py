@@ -93,5 +93,25 @@ def test_a_file_that_does_not_parse_is_found(tmp_path, monkeypatch):
     assert "Parse error" in next(php_checks.syntax([path]))
 
 
+def test_a_translation_that_lacks_a_text_or_a_placeholder_is_found(tmp_path, monkeypatch):
+    monkeypatch.setattr(php_checks, "PLUGIN", tmp_path)
+    (tmp_path / "languages").mkdir()
+    head = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n\n'
+    one, two = 'msgid "One %s"\nmsgstr "{}"\n\n', 'msgid "Two"\nmsgstr "{}"\n\n'
+    template = head + one.format("") + two.format("")
+    (tmp_path / "languages" / "relay-connector.pot").write_text(template)
+    path = tmp_path / "languages" / "relay-connector-de_DE.po"
+    for text, says in {
+        one.format("Eins %s"): "is missing: Two",
+        one.format("Eins") + two.format("Zwei"): "other placeholders: One",
+        one.format("Eins %s") + two.format(""): "not translated: Two",
+        one.format("Eins %s") + two.format("Zwei") + two.replace("Two", "Three"): "has no more",
+    }.items():
+        path.write_text(head + text)
+        assert any(says in line for line in php_checks.translations()), says
+    path.write_text(head + one.format("Eins %s") + two.format("Zwei"))
+    assert list(php_checks.translations()) == []
+
+
 def test_the_plugin_itself_has_no_fault():
     assert php_checks.main() == 0

@@ -9,6 +9,8 @@ import pytest
 from tests.wordpress.connector import notices
 from tests.wordpress.sink import Answer, Sink
 
+ON_BOTH = True
+
 
 def test_an_event_survives_the_gateway_being_away_and_keeps_its_id(site, connector):
     gateway = Sink()

@@ -17,7 +17,8 @@ defined( 'ABSPATH' ) || exit;
  *   X-Relay-Signature  base64 of HMAC-SHA256(secret, timestamp + "." + raw body); several, parted by blanks, while
  *                      keys change
  *
- * The body is {"event_id", "event", "delivery", "result": {…}}. Each delivery takes effect once.
+ * The body is {"event_id", "event", "delivery", "result": {…}}. Each delivery takes effect once. With "test": true, or
+ * for a test event, it is only looked at: that shows that the way back is right.
  */
 final class Callback {
 
@@ -118,15 +119,21 @@ final class Callback {
 		$message = json_decode( (string) $request->get_body(), true );
 		$problem = self::problem_of( $message );
 		if ( '' !== $problem ) {
-			return self::answer( 400, array( 'error' => 'invalid_body', 'detail' => $problem ) );
+			/* translators: %s: name of a field. */
+			return self::refusal( 400, 'invalid_body', sprintf( __( 'The body is no result: look at %s.', 'relay-connector' ), $problem ) );
+		}
+		if ( ! empty( $message['test'] ) || Connection_Test::TYPE === $message['event'] ) {
+			return self::answer( 200, array( 'status' => 'tested' ) );
 		}
 		$sent = $this->outbox->find_by_event_id( $message['event_id'] );
 		if ( ! $sent || $sent->event_type !== $message['event'] ) {
-			return self::answer( 404, array( 'error' => 'unknown_event' ) );
+			return self::refusal( 422, 'unknown_event', __( 'This site has not sent such an event, or no longer remembers it.', 'relay-connector' ) );
 		}
 		$claim = new Callback_Claim( $message['delivery'] );
 		if ( ! $claim->take() ) {
-			return $claim->is_done() ? self::answer( 200, array( 'status' => 'duplicate' ) ) : self::answer( 503, array( 'error' => 'in_progress' ), Callback_Claim::LEASE_S );
+			return $claim->is_done()
+				? self::answer( 200, array( 'status' => 'duplicate' ) )
+				: self::refusal( 503, 'in_progress', __( 'Another request is at this result right now.', 'relay-connector' ), Callback_Claim::LEASE_S );
 		}
 		try {
 			/**
@@ -140,7 +147,7 @@ final class Callback {
 			do_action( 'relay_connector_result', $message['event'], $message['event_id'], $message['result'], $this->subject( $sent ) );
 		} catch ( \Throwable $fault ) {
 			$claim->release();
-			return self::answer( 500, array( 'error' => 'listener_failed' ) );
+			return self::refusal( 500, 'listener_failed', __( 'Another plugin of this site failed at this result. Send it again when that is mended.', 'relay-connector' ) );
 		}
 		$claim->finish();
 		return self::answer( 200, array( 'status' => 'accepted' ) );
@@ -181,19 +188,39 @@ final class Callback {
 	}
 
 	/**
-	 * An answer in its shape.
+	 * A refusal, in the shape that the core's own have.
 	 *
-	 * @param int   $status        HTTP status.
-	 * @param array $body          What is said.
-	 * @param int   $retry_after_s Seconds after which to come again, 0 for none.
+	 * @param int    $status        HTTP status.
+	 * @param string $code          The reason for programs.
+	 * @param string $message       The reason for people.
+	 * @param int    $retry_after_s Seconds after which to come again, 0 for none.
 	 * @return \WP_REST_Response
 	 */
-	private static function answer( $status, array $body, $retry_after_s = 0 ) {
-		$response = new \WP_REST_Response( $body, $status );
-		$response->header( 'Cache-Control', 'no-store' );
+	private static function refusal( $status, $code, $message, $retry_after_s = 0 ) {
+		$response = self::answer(
+			$status,
+			array(
+				'code'    => 'relay_connector_' . $code,
+				'message' => $message,
+				'data'    => array( 'status' => $status ),
+			)
+		);
 		if ( $retry_after_s ) {
 			$response->header( 'Retry-After', (string) $retry_after_s );
 		}
+		return $response;
+	}
+
+	/**
+	 * An answer that no cache may keep.
+	 *
+	 * @param int   $status HTTP status.
+	 * @param array $body   What is said.
+	 * @return \WP_REST_Response
+	 */
+	private static function answer( $status, array $body ) {
+		$response = new \WP_REST_Response( $body, $status );
+		$response->header( 'Cache-Control', 'no-store' );
 		return $response;
 	}
 }

@@ -128,7 +128,7 @@ final class Cli {
 			Hops::SKIPPED => '-',
 		);
 		foreach ( $result['hops'] as $hop ) {
-			\WP_CLI::log( trim( $marks[ $hop['state'] ] . ' ' . $hop['label'] . ( '' === $hop['text'] || Hops::FAILED === $hop['state'] ? '' : ': ' . $hop['text'] ) ) );
+			\WP_CLI::log( trim( $marks[ $hop['state'] ] . ' ' . $hop['label'] . ( '' === $hop['text'] ? '' : ': ' . $hop['text'] ) ) );
 		}
 		if ( $result['passed'] ) {
 			\WP_CLI::success( $result['text'] );

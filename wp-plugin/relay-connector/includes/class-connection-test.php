@@ -14,6 +14,7 @@ defined( 'ABSPATH' ) || exit;
  */
 final class Connection_Test {
 
+	const TYPE      = 'relay.test';
 	const TIMEOUT_S = 10;
 
 	/**
@@ -76,10 +77,10 @@ final class Connection_Test {
 	public function run() {
 		$missing = $this->missing();
 		if ( '' !== $missing ) {
-			return self::result( false, $missing, '', $this->hops->of( null, $missing, null ) );
+			return self::result( false, $missing, '', $this->hops->of( null, null ) );
 		}
 		$event_id = 'wp-test-' . wp_generate_uuid4();
-		$body     = Envelope::encode( 'relay.test', $event_id, array( 'message' => __( 'Test event from Relay Connector', 'relay-connector' ) ) );
+		$body     = Envelope::encode( self::TYPE, $event_id, array( 'message' => __( 'Test event from Relay Connector', 'relay-connector' ) ) );
 		$answer   = $this->client->post( $event_id, $body, self::TIMEOUT_S );
 		$judge    = new Diagnosis( $this->settings );
 		$sentence = $judge->sentence( $answer );
@@ -88,7 +89,7 @@ final class Connection_Test {
 			$this->gate->open();
 			$this->settings->remember_connected();
 		}
-		return self::result( $passed, $sentence, $event_id, $this->hops->of( $answer, $sentence, $passed ? $this->keys->standing() : null ) );
+		return self::result( $passed, $sentence, $event_id, $this->hops->of( $answer, $passed ? $this->keys->standing() : null ) );
 	}
 
 	/**

@@ -48,12 +48,11 @@ final class Hops {
 	/**
 	 * Every step.
 	 *
-	 * @param Answer|null $answer   What the test event brought back; null when a setting is missing.
-	 * @param string      $sentence What Diagnosis says about it.
-	 * @param Answer|null $key      What the gateway says about the key; null when it was not asked.
-	 * @return array[] Each with state, label and text.
+	 * @param Answer|null $answer What the test event brought back; null when a setting is missing.
+	 * @param Answer|null $key    What the gateway says about the key; null when it was not asked.
+	 * @return array[] Each with state, label and text. The one that is wrong has no text: Diagnosis explains it.
 	 */
-	public function of( $answer, $sentence, $key ) {
+	public function of( $answer, $key ) {
 		$steps = array(
 			'settings'   => __( 'Address and secret are set', 'relay-connector' ),
 			'address'    => __( 'The address may be called', 'relay-connector' ),
@@ -69,7 +68,7 @@ final class Hops {
 		$state = self::PASSED;
 		foreach ( $steps as $step => $label ) {
 			if ( $step === $wrong ) {
-				$hops[] = self::hop( self::FAILED, $label, $sentence );
+				$hops[] = self::hop( self::FAILED, $label, '' );
 				$state  = self::SKIPPED;
 				continue;
 			}

@@ -67,7 +67,7 @@ final class Outbox_Log {
 	 */
 	public function page( $limit, $offset ) {
 		global $wpdb;
-		return (array) $wpdb->get_results( $wpdb->prepare( "SELECT id, event_id, dedupe_key, event_type, object_id, state, attempts, created_at, due_at, claimed_until, finished_at, last_status, last_answer FROM {$wpdb->relay_connector_outbox} WHERE state <> 'deleted' AND (%s = '' OR state = %s) AND (%s = '' OR event_type = %s) AND (%s = '' OR event_id LIKE %s OR object_id = %d) ORDER BY id DESC LIMIT %d OFFSET %d", $this->state, $this->state, $this->type, $this->type, $this->word, $this->like(), $this->number(), $limit, $offset ) );
+		return (array) $wpdb->get_results( $wpdb->prepare( "SELECT id, event_id, dedupe_key, event_type, object_id, state, attempts, created_at, due_at, claimed_until, finished_at, last_status, last_answer FROM {$wpdb->relay_connector_outbox} WHERE state <> 'deleted' AND (%s = '' OR state = %s) AND (%s = '' OR event_type = %s) AND (%s = '' OR INSTR(event_id, %s) > 0 OR object_id = %d) ORDER BY id DESC LIMIT %d OFFSET %d", $this->state, $this->state, $this->type, $this->type, $this->word, $this->part(), $this->number(), $limit, $offset ) );
 	}
 
 	/**
@@ -77,7 +77,7 @@ final class Outbox_Log {
 	 */
 	public function count() {
 		global $wpdb;
-		return (int) $wpdb->get_var( $wpdb->prepare( "SELECT COUNT(*) FROM {$wpdb->relay_connector_outbox} WHERE state <> 'deleted' AND (%s = '' OR state = %s) AND (%s = '' OR event_type = %s) AND (%s = '' OR event_id LIKE %s OR object_id = %d)", $this->state, $this->state, $this->type, $this->type, $this->word, $this->like(), $this->number() ) );
+		return (int) $wpdb->get_var( $wpdb->prepare( "SELECT COUNT(*) FROM {$wpdb->relay_connector_outbox} WHERE state <> 'deleted' AND (%s = '' OR state = %s) AND (%s = '' OR event_type = %s) AND (%s = '' OR INSTR(event_id, %s) > 0 OR object_id = %d)", $this->state, $this->state, $this->type, $this->type, $this->word, $this->part(), $this->number() ) );
 	}
 
 	/**
@@ -87,7 +87,7 @@ final class Outbox_Log {
 	 */
 	public function count_unfinished() {
 		global $wpdb;
-		return (int) $wpdb->get_var( $wpdb->prepare( "SELECT COUNT(*) FROM {$wpdb->relay_connector_outbox} WHERE state IN ('waiting', 'parked') AND (%s = '' OR state = %s) AND (%s = '' OR event_type = %s) AND (%s = '' OR event_id LIKE %s OR object_id = %d)", $this->state, $this->state, $this->type, $this->type, $this->word, $this->like(), $this->number() ) );
+		return (int) $wpdb->get_var( $wpdb->prepare( "SELECT COUNT(*) FROM {$wpdb->relay_connector_outbox} WHERE state IN ('waiting', 'parked') AND (%s = '' OR state = %s) AND (%s = '' OR event_type = %s) AND (%s = '' OR INSTR(event_id, %s) > 0 OR object_id = %d)", $this->state, $this->state, $this->type, $this->type, $this->word, $this->part(), $this->number() ) );
 	}
 
 	/**
@@ -97,7 +97,7 @@ final class Outbox_Log {
 	 */
 	public function retry_all() {
 		global $wpdb;
-		return (int) $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET attempts = CASE WHEN state = 'parked' THEN 0 ELSE attempts END, state = 'waiting', due_at = 0, finished_at = 0 WHERE state IN ('waiting', 'parked') AND (%s = '' OR state = %s) AND (%s = '' OR event_type = %s) AND (%s = '' OR event_id LIKE %s OR object_id = %d)", $this->state, $this->state, $this->type, $this->type, $this->word, $this->like(), $this->number() ) );
+		return (int) $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET attempts = CASE WHEN state = 'parked' THEN 0 ELSE attempts END, state = 'waiting', due_at = 0, finished_at = 0 WHERE state IN ('waiting', 'parked') AND (%s = '' OR state = %s) AND (%s = '' OR event_type = %s) AND (%s = '' OR INSTR(event_id, %s) > 0 OR object_id = %d)", $this->state, $this->state, $this->type, $this->type, $this->word, $this->part(), $this->number() ) );
 	}
 
 	/**
@@ -125,13 +125,12 @@ final class Outbox_Log {
 	}
 
 	/**
-	 * The word as a pattern.
+	 * The word as a part of an event id. A number is looked for among the objects only; no id has a blank in it.
 	 *
 	 * @return string
 	 */
-	private function like() {
-		global $wpdb;
-		return '%' . $wpdb->esc_like( $this->word ) . '%';
+	private function part() {
+		return $this->number() > 0 ? ' ' : $this->word;
 	}
 
 	/**

@@ -10,8 +10,8 @@ namespace Relay_Connector;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Keeps the summary that the gateway sends back with its comment and shows it in the list of comments, if the site
- * wants that.
+ * Keeps the summary (or else the note) that the gateway sends back with its comment and shows it in the list of
+ * comments, if the site wants that.
  */
 final class Summaries {
 
@@ -46,10 +46,14 @@ final class Summaries {
 	 * @param mixed  $what       What the event was about.
 	 */
 	public function keep( $event_type, $event_id, $result, $what ) {
-		if ( ! self::are_wanted() || ! $what instanceof \WP_Comment || ! isset( $result['summary'] ) || ! is_string( $result['summary'] ) ) {
+		if ( ! self::are_wanted() || ! $what instanceof \WP_Comment ) {
 			return;
 		}
-		$text = trim( mb_substr( sanitize_textarea_field( $result['summary'] ), 0, self::LONGEST ) );
+		$found = '';
+		foreach ( array( 'note', 'summary' ) as $name ) {
+			$found = isset( $result[ $name ] ) && is_string( $result[ $name ] ) ? $result[ $name ] : $found;
+		}
+		$text = trim( mb_substr( sanitize_textarea_field( $found ), 0, self::LONGEST ) );
 		if ( '' !== $text ) {
 			update_comment_meta( (int) $what->comment_ID, self::META_KEY, wp_slash( $text ) );
 		}

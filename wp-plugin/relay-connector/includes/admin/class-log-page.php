@@ -131,7 +131,7 @@ final class Log_Page {
 			<input type="hidden" name="page" value="<?php echo esc_attr( Settings_Page::SLUG ); ?>">
 			<input type="hidden" name="tab" value="<?php echo esc_attr( self::TAB ); ?>">
 			<input type="hidden" name="state" value="<?php echo esc_attr( $log->state ); ?>">
-			<p class="search-box relay-connector-filter">
+			<p class="relay-connector-filter">
 				<label class="screen-reader-text" for="relay-connector-type"><?php esc_html_e( 'Event type', 'relay-connector' ); ?></label>
 				<select name="type" id="relay-connector-type">
 					<option value=""><?php esc_html_e( 'All types', 'relay-connector' ); ?></option>

@@ -324,7 +324,7 @@ final class Settings_Page {
 				<p>
 					<label for="<?php echo esc_attr( Summaries::OPTION ); ?>">
 						<input type="checkbox" id="<?php echo esc_attr( Summaries::OPTION ); ?>" name="<?php echo esc_attr( Summaries::OPTION ); ?>" value="1" <?php checked( Summaries::are_wanted() ); ?>>
-						<?php esc_html_e( 'Keep the summary of a comment that Relay sends back, and show it in the list of comments', 'relay-connector' ); ?>
+						<?php esc_html_e( 'Keep the summary or note that Relay sends back for a comment, and show it in the list of comments', 'relay-connector' ); ?>
 					</label>
 				</p>
 				<p class="description">
