@@ -22,7 +22,7 @@ from relay.mapping.answers import AnswerField
 from relay.mapping.conditions import matches_type
 from relay.mapping.event_fields import EventField
 from relay.mapping.samples import SAMPLES
-from relay.models import AiStep, Destination, Event, Subscription, db, db_now
+from relay.models import AiStep, Attempt, Destination, Event, Subscription, db, db_now
 from relay.services import ai_drafts
 from relay.services.ai_drafts import Draft
 from relay.services.audit import By, record
@@ -67,6 +67,14 @@ def fields_of(subscription: Subscription) -> tuple[AnswerField, ...]:
     """What a mapping can use of the AI's answer: each with its ``path`` and type; none without a step."""
     step = step_of(subscription.id)
     return tuple(map(answers.field_of, step.fields)) if step else ()
+
+
+def last_answer(delivery_id: int) -> dict[str, Any]:
+    """What the AI last said about a delivery, to look ahead without asking again; empty for nothing."""
+    told = db.session.scalars(
+        select(Attempt.ai).where(Attempt.delivery_id == delivery_id).order_by(Attempt.id.desc())
+    )
+    return next((one["answer"] for one in told if one and "answer" in one), {})
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from relay.destinations.masking import mask_request
 from relay.errors import RelayError
 from relay.models import Attempt, DeadLetter, Delivery, Destination, Event, db
 from relay.pace import interval_of
+from relay.services import ai_steps
 from relay.services.deliveries import find_delivery
 from relay.services.destinations import find_destination
 from relay.services.replays import FINAL, Wish
@@ -190,6 +191,7 @@ def _requests(delivery: Delivery, mapping: str) -> list[dict[str, Any]]:
         if kind.signs_for_site
         else None,
     )
+    message = replace(message, ai=ai_steps.last_answer(delivery.id))
     return [mask_request(one) for one in compose.requests_of(kind, config, message)]
 
 

@@ -529,6 +529,16 @@ def test_a_worker_that_stops_keeps_the_answer_and_lets_the_next_one_deliver(shop
     assert len(shop.fake.requests) == 1
 
 
+def test_looking_at_a_replay_first_shows_the_answer_that_is_kept(shop: Shop) -> None:
+    shop.step()
+    shop.send("A question")
+    with shop.app.app_context():
+        delivery = db.session.scalars(select(Delivery)).one()
+        lines = wishes.body_of(delivery, "current")
+    assert any('"topic": "sales"' in line for line in lines)
+    assert len(shop.fake.requests) == 1
+
+
 ORDER = Order("k" * 64, 0, None, "small-1", "EUR", 1000, 1.0, Caps(2500), Caps())
 
 
