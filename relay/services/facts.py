@@ -68,7 +68,7 @@ class Fact:
 
 
 def facts(books: Books, period: Period, names: Names, source_id: int | None = None) -> Facts:
-    """By source and day, for what has come and for what a site has told of."""
+    """By source and day, a text for each type that has come or that a site has told of."""
     sources = {source_id} if source_id is not None else reports.reporting(period)
     told = reports.latest(sources, period)
     missing = {one: reports.missing_now(one) for one in sources}
@@ -81,5 +81,6 @@ def facts(books: Books, period: Period, names: Names, source_id: int | None = No
         line = books.by_type.get((source, day, kind), Line(source, day))
         lost = missing.get(source, {}).get((kind, day), 0)
         fact = Fact(kind, line, counts, lost, names.places)
-        found.setdefault((source, day), []).extend(fact.sentences())
+        if told_of := " ".join(fact.sentences()):
+            found.setdefault((source, day), []).append(told_of)
     return found
