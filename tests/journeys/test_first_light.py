@@ -123,10 +123,10 @@ def test_a_support_person_replays_a_dead_letter_in_the_browser(
     sink.answer(200, path="/in")
     created = ("users", "create", "sam@example.com", "--role", "support", "--password-stdin")
     stack.flask(*created, input=PASSWORD)
-    page.goto(f"{stack.url}/dead-letters")
+    page.goto(f"{stack.url}/dead-letters/list")
     page.get_by_label("E-mail address").fill("sam@example.com")
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
-    page.get_by_role("button", name="Send again").click()
+    page.get_by_role("button", name="Send again", exact=True).click()
     expect(page.locator("tr[id^=letter-]")).to_contain_text("Delivered", timeout=20_000)
     assert len(sink.wait(2)) == 2

@@ -98,7 +98,7 @@ class Stack:
             raise AssertionError(f"The web process ended: {self.log('web')[-3000:]}")
         try:
             return self.http.get(f"{self.url}/healthz", timeout=5).status_code == 200
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
     def stop(self, *names: str) -> None:
