@@ -27,7 +27,8 @@ from typing import Any
 import requests
 
 from scripts.build_assets import fetch
-from tests.wordpress.processes import Daemon, StartupFailed, free_port, listens
+from tests.support.network import free_port
+from tests.wordpress.processes import Daemon, StartupFailed, listens
 
 PLUGIN = Path(__file__).resolve().parents[2] / "wp-plugin" / "relay-connector"
 CORE = Path("/usr/share/wordpress")

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
+from tests.support.network import free_port
 from tests.wordpress.connector import Connector
-from tests.wordpress.processes import free_port
 from tests.wordpress.sink import Answer
 from tests.wordpress.site import WordPressSite
 

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from tests.support.network import free_port
 from tests.wordpress.connector import text_of
-from tests.wordpress.processes import free_port
 from tests.wordpress.sink import SECRET, Answer
 
 HEALTH = (

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.network import free_port
 from tests.wordpress.connector import LOG_PAGE, PAGE, notices, text_of
-from tests.wordpress.processes import free_port
 from tests.wordpress.sink import SECRET, Answer
 from tests.wordpress.site import PASSWORD
 
