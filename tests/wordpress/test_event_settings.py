@@ -7,6 +7,8 @@ import pytest
 from tests.wordpress.connector import PAGE, text_of
 from tests.wordpress.shop import FORM_PAGE, LEADS, arrived
 
+ON_BOTH = True
+
 
 def ticks(page: str) -> dict[str, bool]:
     """Every choice on the settings page, and whether it is ticked."""

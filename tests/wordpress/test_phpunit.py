@@ -11,6 +11,7 @@ from relay.ingest.schemas import load_event
 from relay.ingest.strict_json import loads
 from tests.wordpress.site import LAB
 
+ON_BOTH = True
 TESTS = Path(__file__).with_name("phpunit")
 TYPES = {"comment.created", "order.created", "order.status_changed", "lead.created", "user.registered", "x.order.refunded"}  # fmt: skip
 
