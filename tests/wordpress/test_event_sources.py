@@ -3,10 +3,13 @@
 Stand-ins fire what the real plugins fire; what each source makes of it in detail is tested in ``phpunit/``.
 """
 
+import subprocess
+
 import pytest
 
-from tests.wordpress.connector import PAGE
-from tests.wordpress.shop import LEADS, arrived
+from tests.wordpress.connector import PAGE, Connector
+from tests.wordpress.shop import LEADS, arrived, standins_active
+from tests.wordpress.site import LAB, WordPressSite
 
 
 @pytest.mark.parametrize("plugin", LEADS)
@@ -56,6 +59,40 @@ def test_a_refund_arrives(shop, gateway, connected):
     [event] = arrived(gateway)
     assert event["event"] == "x.order.refunded"
     assert event["data"]["order_id"] == order and event["data"]["amount"] == "9.90"
+
+
+def test_an_order_is_sent_though_php_is_killed_in_the_middle_of_the_checkout(
+    shop, gateway, connected
+):
+    died = subprocess.run(
+        ["php", "-r", "require $argv[3]; standin_wc_classic_checkout(); posix_kill( getmypid(), 9 );",
+         str(shop.document_root), f"127.0.0.1:{shop.port}", str(LAB / "boot.php")],
+        capture_output=True, timeout=60,
+    )  # fmt: skip
+    assert died.returncode == -9, died
+    shop.run_cron()
+    assert gateway.connections == 0, "it is not known yet whether the request has come to its end"
+    connected.pass_time(301)
+    shop.run_cron()
+    shop.run_cron()
+    events = arrived(gateway)
+    assert [one["event"] for one in events] == ["order.created", "order.status_changed"]
+    assert len(events[0]["data"]["items"]) == 2
+
+
+def test_where_the_server_can_answer_first_an_order_is_sent_right_after(gateway):
+    with (
+        WordPressSite(
+            constants={"RELAY_CONNECTOR_ALLOW_HOST": f"127.0.0.1:{gateway.port}"}, server="fpm"
+        ) as site,
+        standins_active(site),
+    ):
+        Connector(site).connect(gateway)
+        order = int(site.php("echo standin_wc_block_checkout();"))
+        gateway.wait_for(2)
+    assert [(one["event"], one["data"]["id"]) for one in arrived(gateway)] == [
+        ("order.created", order), ("order.status_changed", order),
+    ]  # fmt: skip
 
 
 def test_an_order_waits_for_a_gateway_that_is_away_and_shows_what_it_then_is(

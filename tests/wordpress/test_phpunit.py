@@ -22,7 +22,7 @@ def run(wordpress_server, tmp_path_factory):
     done = subprocess.run(
         ["php", "-d", "memory_limit=512M", str(LAB / "phpunit.php"), str(wordpress_server.document_root),
          f"127.0.0.1:{wordpress_server.port}", str(TESTS), str(events), "--no-configuration", "--no-interaction",
-         "--fail-on-warning", "--fail-on-risky"],
+         "--fail-on-warning", "--fail-on-risky", "--do-not-cache-result"],
         capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     return done, events.read_bytes().splitlines() if events.exists() else []

@@ -21,7 +21,9 @@ final class OrdersTest extends RelayTestCase {
 	/** @dataProvider ways */
 	public function test_an_order_is_noted_once_however_it_is_made( $way, $change ) {
 		$id = $way();
-		$this->assertSame( array(), $this->rows(), 'while the request runs nothing is decided' );
+		foreach ( $this->rows() as $row ) {
+			$this->assertGreaterThan( time() + 200, (int) $row->due_at, 'while the request runs nothing goes' );
+		}
 		$this->end_request();
 		$this->assertSame( array_merge( array( "order.created:$id" ), $change ? array( "order.status_changed:$id:$change" ) : array() ), $this->keys() );
 	}
@@ -76,6 +78,13 @@ final class OrdersTest extends RelayTestCase {
 		$this->assertSame( array(), $this->rows() );
 	}
 
+	public function test_an_order_that_is_thrown_away_in_the_same_request_leaves_nothing() {
+		wc_create_order()->update_status( 'trash' );
+		$this->assertCount( 1, $this->rows() );
+		$this->end_request();
+		$this->assertSame( array(), $this->rows() );
+	}
+
 	public function test_an_order_thrown_away_before_it_is_sent_stays_here() {
 		$order = wc_create_order();
 		$this->end_request();
@@ -98,6 +107,30 @@ final class OrdersTest extends RelayTestCase {
 			$sent[] = $event['event'] . ' ' . $event['data']['previous_status'];
 		}
 		$this->assertSame( array( 'order.status_changed on-hold' ), $sent, 'only what is new' );
+	}
+
+	public function test_remembering_does_not_tell_others_that_the_order_was_updated() {
+		standin_wc_admin_order();
+		$this->end_request();
+		$before = did_action( 'woocommerce_update_order' );
+		$this->assertCount( 1, $this->send_all() );
+		$this->assertSame( $before, did_action( 'woocommerce_update_order' ) );
+		$this->assertFalse( has_filter( 'woocommerce_orders_table_datastore_should_save_after_meta_change' ) );
+	}
+
+	public function test_an_order_that_comes_back_from_the_trash_is_sent_if_it_was_new() {
+		global $wpdb;
+		$order = wc_get_order( standin_wc_admin_order() );
+		$this->end_request();
+		$order->update_status( 'trash' );
+		$this->assertSame( array(), $this->send_all() );
+		$order->update_status( 'processing' );
+		$this->assertSame( $order->get_id(), $this->sent( 'order.created' )['id'] );
+		$wpdb->query( "DELETE FROM {$wpdb->relay_connector_outbox}" );
+		$order->update_status( 'trash' );
+		$order->update_status( 'processing' );
+		$this->end_request();
+		$this->assertSame( array(), $this->rows(), 'an old order is not made again' );
 	}
 
 	public function test_a_mark_copied_to_another_order_stops_nothing() {

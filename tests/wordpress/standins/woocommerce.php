@@ -133,6 +133,10 @@ namespace {
 
 		public function save_meta_data() {
 			$this->write();
+			// What tables of their own do unless they are told not to.
+			if ( apply_filters( 'woocommerce_orders_table_datastore_should_save_after_meta_change', true ) ) {
+				do_action( 'woocommerce_update_order', $this->id, $this );
+			}
 		}
 
 		public function get_parent_id( $context = 'view' ) {

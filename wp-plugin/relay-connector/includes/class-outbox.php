@@ -41,20 +41,43 @@ final class Outbox {
 	 * @param string $type       The event type.
 	 * @param int    $object_id  The object that the event is about.
 	 * @param string $dedupe_key The same key is noted only once.
+	 * @param int    $hold_s     Not to be sent before so many seconds have passed, unless let_go() says so.
 	 */
-	public function add( $type, $object_id, $dedupe_key ) {
+	public function add( $type, $object_id, $dedupe_key, $hold_s = 0 ) {
 		global $wpdb;
 		$now  = time();
-		$done = $wpdb->query( $wpdb->prepare( "INSERT IGNORE INTO {$wpdb->relay_connector_outbox} (event_id, dedupe_key, event_type, object_id, state, created_at, due_at) VALUES (%s, %s, %s, %d, 'waiting', %d, %d)", 'wp-' . wp_generate_uuid4(), $dedupe_key, $type, $object_id, $now, $now ) );
+		$done = $wpdb->query( $wpdb->prepare( "INSERT IGNORE INTO {$wpdb->relay_connector_outbox} (event_id, dedupe_key, event_type, object_id, state, created_at, due_at) VALUES (%s, %s, %s, %d, 'waiting', %d, %d)", 'wp-' . wp_generate_uuid4(), $dedupe_key, $type, $object_id, $now, $now + $hold_s ) );
 		if ( 0 === $done ) {
 			// Not in the same statement: the SQLite drop-in cannot do that to a table with two unique keys.
-			$done = $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = 'waiting', created_at = %d, due_at = %d, finished_at = 0 WHERE dedupe_key = %s AND state = 'withdrawn'", $now, $now, $dedupe_key ) );
+			$done = $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = 'waiting', attempts = 0, created_at = %d, due_at = %d, finished_at = 0 WHERE dedupe_key = %s AND state = 'withdrawn'", $now, $now + $hold_s, $dedupe_key ) );
 		}
 		if ( false === $done ) {
 			Trouble::note( $type . ' ' . $object_id . ': ' . $wpdb->last_error );
 			return;
 		}
-		$this->has_new = true;
+		$this->has_new = $this->has_new || 0 === $hold_s;
+	}
+
+	/**
+	 * Lets a held event be sent. One that was tried before keeps its wait.
+	 *
+	 * @param string $dedupe_key The key that it was noted under.
+	 */
+	public function let_go( $dedupe_key ) {
+		global $wpdb;
+		if ( $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET due_at = %d WHERE dedupe_key = %s AND state = 'waiting' AND attempts = 0", time(), $dedupe_key ) ) ) {
+			$this->has_new = true;
+		}
+	}
+
+	/**
+	 * Takes a held event out again, as if it had never been noted: nothing has happened after all.
+	 *
+	 * @param string $dedupe_key The key that it was noted under.
+	 */
+	public function take_back( $dedupe_key ) {
+		global $wpdb;
+		$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->relay_connector_outbox} WHERE dedupe_key = %s AND state = 'waiting' AND attempts = 0 AND body IS NULL", $dedupe_key ) );
 	}
 
 	/**

@@ -30,7 +30,8 @@ final class Order_Memory {
 	}
 
 	/**
-	 * Remembers an event.
+	 * Remembers an event. WooCommerce would save the whole order for it, with a new date of change, and tell its own
+	 * webhooks that the order was updated: nothing has changed that concerns anybody.
 	 *
 	 * @param \WC_Order $order The order.
 	 * @param object    $row   The row.
@@ -40,7 +41,9 @@ final class Order_Memory {
 		$sent                     = is_array( $sent ) ? $sent : array();
 		$sent[ $row->dedupe_key ] = $row->event_id;
 		$order->update_meta_data( self::META_KEY, $sent );
+		add_filter( 'woocommerce_orders_table_datastore_should_save_after_meta_change', '__return_false', 1000 );
 		$order->save_meta_data();
+		remove_filter( 'woocommerce_orders_table_datastore_should_save_after_meta_change', '__return_false', 1000 );
 	}
 
 	/**

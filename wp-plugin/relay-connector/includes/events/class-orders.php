@@ -16,8 +16,10 @@ defined( 'ABSPATH' ) || exit;
  * An order is sent once when it is made, once for each change from one status to another, and once for each refund,
  * however it was made: block checkout, classic checkout, the admin, REST or code.
  *
- * While a checkout runs, the hooks tell about drafts, about orders without items and about the same thing several
- * times. So they only mark an order; at the end of the request it is read anew and decided what to note down.
+ * While a checkout runs, the hooks tell about orders without items and about the same thing several times, and some of
+ * what they tell comes to nothing. So an event is noted down and held; at the end of the request the order is read anew
+ * and it is decided whether the event goes or is taken back. If PHP dies before, for instance because a payment took
+ * too long, the event goes by itself a little later: an order that stands is never forgotten.
  */
 final class Orders extends Base_Source {
 
@@ -26,9 +28,15 @@ final class Orders extends Base_Source {
 	const REFUNDED = 'x.order.refunded';
 
 	/**
-	 * Nobody has ordered these yet, or not any more.
+	 * Nobody has ordered these yet.
 	 */
-	const NO_ORDER = array( 'auto-draft', 'draft', 'new', 'checkout-draft', 'trash' );
+	const DRAFTS = array( 'auto-draft', 'draft', 'new', 'checkout-draft' );
+	const TRASH  = 'trash';
+
+	/**
+	 * Longer than nearly every request: until then the end of the request decides.
+	 */
+	const HOLD_S = 300;
 
 	/**
 	 * Before the outbox is sent at the end of a request.
@@ -172,10 +180,12 @@ final class Orders extends Base_Source {
 		$this->guarded(
 			function () use ( $id, $from, $to ) {
 				$id = self::number( $id );
-				if ( '' === (string) $from || in_array( $from, self::NO_ORDER, true ) ) {
+				if ( '' === (string) $from || in_array( $from, self::DRAFTS, true ) ) {
 					$this->mark_created( $id );
-				} elseif ( $from !== $to && ! in_array( $to, self::NO_ORDER, true ) ) {
-					$this->touched->add( $id, self::CHANGED, $id, self::CHANGED . ':' . $id . ':' . $from . ':' . $to );
+				} elseif ( self::TRASH === $from ) {
+					$this->mark_restored( $id );
+				} elseif ( $from !== $to && self::TRASH !== $to ) {
+					$this->hold( $id, self::CHANGED, $id, self::CHANGED . ':' . $id . ':' . $from . ':' . $to );
 				}
 			}
 		);
@@ -190,20 +200,20 @@ final class Orders extends Base_Source {
 	public function on_refunded( $id = 0, $refund_id = 0 ) {
 		$this->guarded(
 			function () use ( $id, $refund_id ) {
-				$this->touched->add( self::number( $id ), self::REFUNDED, self::number( $refund_id ), self::REFUNDED . ':' . self::number( $refund_id ) );
+				$this->hold( self::number( $id ), self::REFUNDED, self::number( $refund_id ), self::REFUNDED . ':' . self::number( $refund_id ) );
 			}
 		);
 	}
 
 	/**
-	 * At the end of the request: notes down what really became of the orders.
+	 * At the end of the request: looks what really became of the orders.
 	 */
 	public function decide() {
 		$this->touched->hand_over(
-			function ( $id, array $events ) {
+			function ( $id, array $keys ) {
 				$this->guarded(
-					function () use ( $id, $events ) {
-						$this->note( $id, $events );
+					function () use ( $id, $keys ) {
+						$this->settle( $id, $keys );
 					}
 				);
 			}
@@ -295,15 +305,18 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * Notes down what became of an order, unless it is a draft, thrown away or no order at all.
+	 * Lets the events of an order go, unless it is a draft, thrown away or no order at all.
 	 *
-	 * @param int     $id     The order.
-	 * @param array[] $events By dedupe key: the event type and what the event is about.
+	 * @param int      $id   The order.
+	 * @param string[] $keys Their dedupe keys.
 	 */
-	private function note( $id, array $events ) {
-		if ( $this->is_placed( $this->order( $id ) ) ) {
-			foreach ( $events as $key => $event ) {
-				$this->outbox->add( $event[0], $event[1], $key );
+	private function settle( $id, array $keys ) {
+		$is_placed = $this->is_placed( $this->order( $id ) );
+		foreach ( $keys as $key ) {
+			if ( $is_placed ) {
+				$this->outbox->let_go( $key );
+			} else {
+				$this->outbox->take_back( $key );
 			}
 		}
 	}
@@ -314,7 +327,33 @@ final class Orders extends Base_Source {
 	 * @param int $id The order.
 	 */
 	private function mark_created( $id ) {
-		$this->touched->add( $id, self::CREATED, $id, self::CREATED . ':' . $id );
+		$this->hold( $id, self::CREATED, $id, self::CREATED . ':' . $id );
+	}
+
+	/**
+	 * Notes an event down until the end of the request.
+	 *
+	 * @param int    $id        The order.
+	 * @param string $type      The event type.
+	 * @param int    $object_id What the event is about.
+	 * @param string $key       The dedupe key.
+	 */
+	private function hold( $id, $type, $object_id, $key ) {
+		if ( $id > 0 && $object_id > 0 && $this->touched->add( $id, $key ) ) {
+			$this->outbox->add( $type, $object_id, $key, self::HOLD_S );
+		}
+	}
+
+	/**
+	 * Marks an order that came back from the trash as made, if that was to be sent when it was thrown away. An order from
+	 * before this plugin's time is no new one.
+	 *
+	 * @param int $id The order.
+	 */
+	private function mark_restored( $id ) {
+		if ( $this->outbox->find_by_key( self::CREATED . ':' . $id ) ) {
+			$this->mark_created( $id );
+		}
 	}
 
 	/**
@@ -349,6 +388,6 @@ final class Orders extends Base_Source {
 	 * @return bool
 	 */
 	private function is_placed( $order ) {
-		return $order && 'shop_order' === $order->get_type() && ! in_array( $order->get_status(), self::NO_ORDER, true );
+		return $order && 'shop_order' === $order->get_type() && self::TRASH !== $order->get_status() && ! in_array( $order->get_status(), self::DRAFTS, true );
 	}
 }

@@ -10,35 +10,37 @@ namespace Relay_Connector\Events;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Remembers until the end of the request, for each order, which events may have to be noted down.
+ * Remembers until the end of the request, for each order, which events are held for it.
  */
 final class Touched_Orders {
 
 	/**
-	 * By site, then by order, then by dedupe key: the event type and what the event is about.
+	 * By site, then by order: dedupe keys.
 	 *
 	 * @var array
 	 */
 	private $touched = array();
 
 	/**
-	 * Remembers an event. The same one again changes nothing.
+	 * Remembers an event.
 	 *
-	 * @param int    $id        The order.
-	 * @param string $type      The event type.
-	 * @param int    $object_id What the event is about.
-	 * @param string $key       The dedupe key.
+	 * @param int    $id  The order.
+	 * @param string $key The dedupe key.
+	 * @return bool Whether it is the first time that this request speaks of it.
 	 */
-	public function add( $id, $type, $object_id, $key ) {
-		if ( $id > 0 && $object_id > 0 ) {
-			$this->touched[ get_current_blog_id() ][ $id ][ $key ] = array( $type, $object_id );
+	public function add( $id, $key ) {
+		$site = get_current_blog_id();
+		if ( isset( $this->touched[ $site ][ $id ][ $key ] ) ) {
+			return false;
 		}
+		$this->touched[ $site ][ $id ][ $key ] = $key;
+		return true;
 	}
 
 	/**
 	 * Hands each order over, on the site of the network that it belongs to, and forgets it.
 	 *
-	 * @param callable $note Is given the order's number and its events.
+	 * @param callable $note Is given the order's number and its dedupe keys.
 	 */
 	public function hand_over( callable $note ) {
 		$touched       = $this->touched;
@@ -48,8 +50,8 @@ final class Touched_Orders {
 			if ( $is_other ) {
 				switch_to_blog( $site );
 			}
-			foreach ( $orders as $id => $events ) {
-				$note( $id, $events );
+			foreach ( $orders as $id => $keys ) {
+				$note( $id, array_values( $keys ) );
 			}
 			if ( $is_other ) {
 				restore_current_blog();
