@@ -6,12 +6,9 @@ all workers, and a slow destination holds nobody's place but its own.
 
 from __future__ import annotations
 
-import math
 import time
 import uuid
-from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +22,7 @@ from relay.delivery import compose, gate
 from relay.delivery.call import Called, call
 from relay.delivery.claim import LIVE, REPLAYED, Claim, DatabaseClock, claim, crowd, is_due
 from relay.delivery.gauges import note
+from relay.delivery.ready import Ready, signed
 from relay.delivery.record import OUTCOMES, Result, jitter, write
 from relay.destinations import KINDS
 from relay.destinations.base import Digest, Kind, Quota
@@ -84,7 +82,7 @@ class Drain:
     def __init__(self, destination_id: int):
         self.destination_id = destination_id
         self.token = uuid.uuid4().hex
-        self.ready: deque[Claim] = deque()
+        self.ready = Ready()
         self.running: dict[Future[list[Called]], list[Claim]] = {}
         self.results: list[Result] = []
         self.lessons: list[Held] = []
@@ -92,7 +90,6 @@ class Drain:
         self.pinned: dict[int, dict[str, Any]] = {}
         self.done = 0
         self.hold: Held | None = None
-        self.digested = False  # whether what is ready goes as one
         self.renewed = self.flushed = time.monotonic()
         self.until = time.monotonic() + BUDGET_S
         self.stopping = current_app.extensions["relay_stopping"]
@@ -140,8 +137,8 @@ class Drain:
             self.hold = self.hold or self.gate.hold(now)
             if self.may_start() and gate.take(connection, self.destination_id, self.token, now):
                 self.renewed = time.monotonic()
-                self.ready.extend(self.signed(connection, self.claim(connection, now)))
-                self.gate.save(connection, self.token, self.calls_ahead(), now)
+                self.ready.extend(signed(connection, self.kind, self.claim(connection, now)))
+                self.gate.save(connection, self.token, self.ready.calls(self.most_together()), now)
         return row
 
     def claim(self, connection: Connection, now: datetime) -> list[Claim]:
@@ -160,9 +157,9 @@ class Drain:
             return []
         digest = self.digest()
         if digest and crowd(connection, self.destination_id, digest.above):
-            self.digested = True
+            self.ready.as_one = True
             return claim(connection, self.destination_id, digest.most, now)
-        together = self.most_together("")
+        together = self.most_together()
         most = min(most * together, max(BATCH, together))
         live = claim(connection, self.destination_id, most, now)
         free = self.places_for(REPLAYED) - len(self.running)
@@ -170,44 +167,16 @@ class Drain:
             return live
         return claim(connection, self.destination_id, min(most, free * together), now, REPLAYED)
 
-    def signed(self, connection: Connection, claims: list[Claim]) -> list[Claim]:
-        """The claims, each with its site's key where the kind signs for the site."""
-        if not self.kind.signs_for_site:
-            return claims
-        keys = {}
-        for source_id in {one.source_id for one in claims}:
-            try:
-                keys[source_id] = compose.site_key(connection, source_id)
-            except RelayError:
-                keys[source_id] = None  # the kind says that there is none
-        return [replace(one, site_key=keys[one.source_id]) for one in claims]
-
     def digest(self) -> Digest | None:
         """How a crowd is summed up; not while the destination is only probed."""
         closed = self.gate.circuit.stage is Stage.CLOSED
         return self.kind.digest(self.gate.row.config) if closed else None
 
-    def most_together(self, event_type: str) -> int:
-        """How many deliveries one call may take."""
+    def most_together(self, event_type: str = "") -> int:
+        """How many deliveries one call may take, of one type or of the one that takes most."""
         if self.gate.circuit.stage is not Stage.CLOSED:
             return 1
         return self.kind.batch_limit(self.gate.row.config, event_type)
-
-    def calls_ahead(self) -> int:
-        """How many calls what is ready will make."""
-        return 1 if self.digested else math.ceil(len(self.ready) / self.most_together(""))
-
-    def together(self) -> list[Claim]:
-        """The next one, and those that go in the same call."""
-        first = self.ready[0]
-        if self.digested:
-            taken = list(self.ready)
-        else:
-            alike = [one for one in self.ready if one.goes_with(first)]
-            taken = alike[: self.most_together(first.event_type)]
-        ours = {one.delivery_id for one in taken}
-        self.ready = deque(one for one in self.ready if one.delivery_id not in ours)
-        return taken
 
     def places_for(self, priority: int) -> int:
         """Replays leave one place to what happens now."""
@@ -226,9 +195,9 @@ class Drain:
             if self.gate.paced(now).wait_s(now) > 0:
                 return
             self.gate.started(now)
-            group, config = self.together(), self.config_of(one)
+            group, config = self.ready.take(self.most_together(one.event_type)), self.config_of(one)
             self.running[senders.submit(call, self.kind, config, group, self.transport)] = group
-            if self.digested:
+            if self.ready.as_one:
                 self.hold = Held("digest", "Many came at once: they go as one digest a minute.")
 
     def config_of(self, one: Claim) -> dict[str, Any]:
@@ -279,7 +248,7 @@ class Drain:
             jitter(),
         )
         self.quotas |= {one.name: one for one in first.quotas}
-        digest = self.digest() if self.digested else None
+        digest = self.digest() if self.ready.as_one else None
         if digest and isinstance(first.signal, Accepted):
             reason = f"{len(group)} messages went as one digest; what comes now waits for the next."
             self.lessons.append(Held("digest", reason, digest.every_s))
@@ -288,7 +257,9 @@ class Drain:
         """One delivery came to something: step, count, log, and keep the result for the next flush."""
         now = self.clock.now()
         signal = called.signal
-        outcome = step(one.life, signal, now, jitter(), self.gate.policy)
+        # The destination as a whole is held then; this one is due as soon as that is over or lifted.
+        waits = Held(signal.code, signal.sentence) if isinstance(signal, Held) else signal
+        outcome = step(one.life, waits, now, jitter(), self.gate.policy)
         self.hold = self.hold or self.gate.hold(now)
         attempt = attempt_row(one, called, now)
         self.results.append(
@@ -329,7 +300,9 @@ class Drain:
             self.lessons.clear()
             note(connection, self.destination_id, self.quotas.values(), self.clock.now())
             self.quotas.clear()
-            self.gate.save(connection, self.token, self.calls_ahead(), self.clock.now())
+            self.gate.save(
+                connection, self.token, self.ready.calls(self.most_together()), self.clock.now()
+            )
 
     def refuse_all(self, exc: RelayError) -> None:
         """Nothing can be built for this destination (a secret cannot be opened): pause it, lose nothing."""
