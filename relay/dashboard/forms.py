@@ -38,6 +38,10 @@ class Field:
     high: int | None = None
     advanced: bool = False
 
+    def is_of_use(self, values: Mapping[str, Any]) -> bool:
+        """Whether the other fields are such that this one matters."""
+        return all(values.get(name) == wanted for name, wanted in (self.shown_if or {}).items())
+
 
 def widget_of(one: fields.Field) -> str:
     """The widget of a schema's field: the one it names, else by its type."""

@@ -120,8 +120,10 @@ def message_of(claim: Claim) -> Message:
 
 def refused(exc: Exception) -> Refused:
     """What could not be built, with its sentence."""
+    if isinstance(exc, Undeliverable):
+        return Refused(exc.code, str(exc), field=exc.field)
     if isinstance(exc, RelayError):
-        return Refused(exc.code if isinstance(exc, Undeliverable) else "cannot_build", str(exc))
+        return Refused("cannot_build", str(exc))
     return Refused(
         "internal_error",
         f"Relay could not build this call ({type(exc).__name__}). That is on Relay's side.",

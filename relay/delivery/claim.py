@@ -55,7 +55,11 @@ class Claim:
     site_key: SiteKey | None = field(default=None, repr=False)
 
     def goes_with(self, other: Claim) -> bool:
-        """Whether both are made in the same way, so that one call may take them."""
+        """Whether both are made in the same way, so that one call may take them.  One with an AI step
+        before it goes by itself: its lease is longer by just that one step.
+        """
+        if max(self.call_s, other.call_s) > CALL_S:
+            return False
         return (self.event_type, self.priority, self.pinned_version) == (
             other.event_type,
             other.priority,

@@ -6,13 +6,10 @@ all workers, and a slow destination holds nobody's place but its own.
 
 from __future__ import annotations
 
-import math
 import time
 import uuid
-from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -35,6 +32,7 @@ from relay.delivery.claim import (
     is_due,
 )
 from relay.delivery.gauges import note
+from relay.delivery.ready import Ready, signed
 from relay.delivery.record import OUTCOMES, Result, jitter, write
 from relay.destinations import KINDS
 from relay.destinations.base import Digest, Kind, Quota
@@ -96,7 +94,7 @@ class Drain:
     def __init__(self, destination_id: int):
         self.destination_id = destination_id
         self.token = uuid.uuid4().hex
-        self.ready: deque[Claim] = deque()
+        self.ready = Ready()
         self.running: dict[Future[list[Called]], list[Claim]] = {}
         self.results: list[Result] = []
         self.lessons: list[Held] = []
@@ -104,7 +102,6 @@ class Drain:
         self.pinned: dict[int, dict[str, Any]] = {}
         self.done = 0
         self.hold: Held | None = None
-        self.digested = False  # whether what is ready goes as one
         self.renewed = self.flushed = time.monotonic()
         self.until = time.monotonic() + BUDGET_S
         self.stopping = current_app.extensions["relay_stopping"]
@@ -162,8 +159,9 @@ class Drain:
             self.hold = self.hold or self.gate.hold(now)
             if self.may_start() and gate.take(connection, self.destination_id, self.token, now):
                 self.renewed = time.monotonic()
-                claimed = self.signed(connection, self.claim(connection, now))
-                self.gate.save(connection, self.token, self.calls_ahead(len(claimed)), now)
+                claimed = signed(connection, self.kind, self.claim(connection, now))
+                ahead = self.ready.calls(self.most_together(), len(claimed))
+                self.gate.save(connection, self.token, ahead, now)
         self.ready.extend(claimed)  # ours only once it is committed
         return row
 
@@ -191,9 +189,9 @@ class Drain:
             return suspect
         digest = self.digest()
         if digest and crowd(connection, to, digest.above):
-            self.digested = True
+            self.ready.as_one = True
             return claim(connection, to, digest.most, now)
-        together = self.most_together("")
+        together = self.most_together()
         most = min(most * together, max(BATCH, together))
         live = claim(connection, to, most, now, LIVE, before_s)
         free = self.places_for(REPLAYED) - len(self.running)
@@ -201,54 +199,16 @@ class Drain:
             return live
         return claim(connection, to, min(most, free * together), now, REPLAYED, before_s)
 
-    def signed(self, connection: Connection, claims: list[Claim]) -> list[Claim]:
-        """The claims, each with its site's key where the kind signs for the site."""
-        if not self.kind.signs_for_site:
-            return claims
-        keys = {}
-        for source_id in {one.source_id for one in claims}:
-            try:
-                keys[source_id] = compose.site_key(connection, source_id)
-            except RelayError:
-                keys[source_id] = None  # the kind says that there is none
-        return [replace(one, site_key=keys[one.source_id]) for one in claims]
-
     def digest(self) -> Digest | None:
         """How a crowd is summed up; not while the destination is only probed."""
         closed = self.gate.circuit.stage is Stage.CLOSED
         return self.kind.digest(self.gate.row.config) if closed else None
 
-    def most_together(self, event_type: str) -> int:
-        """How many deliveries one call may take."""
+    def most_together(self, event_type: str = "") -> int:
+        """How many deliveries one call may take, of one type or of the one that takes most."""
         if self.gate.circuit.stage is not Stage.CLOSED:
             return 1
         return self.kind.batch_limit(self.gate.row.config, event_type)
-
-    def calls_ahead(self, more: int = 0) -> int:
-        """How many calls what is ready, and ``more`` besides, will make."""
-        if self.digested:
-            return 1
-        return math.ceil((len(self.ready) + more) / self.most_together(""))
-
-    def together(self) -> list[Claim]:
-        """The next one, and those that go in the same call.  One with an AI step goes by itself: what
-        is asked about it may take as long as the lease is longer.
-        """
-        first = self.ready[0]
-        if self.digested:
-            taken = list(self.ready)
-        elif first.subscription_id in self.steps:
-            taken = [first]
-        else:
-            alike = [
-                one
-                for one in self.ready
-                if one.goes_with(first) and one.subscription_id not in self.steps
-            ]
-            taken = alike[: self.most_together(first.event_type)]
-        ours = {one.delivery_id for one in taken}
-        self.ready = deque(one for one in self.ready if one.delivery_id not in ours)
-        return taken
 
     def places_for(self, priority: int) -> int:
         """Replays leave one place to what happens now."""
@@ -271,12 +231,12 @@ class Drain:
             if self.gate.paced(now).wait_s(now) > 0:
                 return
             self.gate.started(now)
-            group, config = self.together(), self.config_of(one)
-            asked = None if self.digested else self.steps.get(one.subscription_id)
+            group, config = self.ready.take(self.most_together(one.event_type)), self.config_of(one)
+            asked = None if self.ready.as_one else self.steps.get(one.subscription_id)
             enrich = enrichment.bound(self.enricher, asked)
             sent = senders.submit(call, self.kind, config, group, self.transport, enrich)
             self.running[sent] = group
-            if self.digested:
+            if self.ready.as_one:
                 self.hold = Held("digest", "Many came at once: they go as one digest a minute.")
 
     def config_of(self, one: Claim) -> dict[str, Any]:
@@ -330,7 +290,7 @@ class Drain:
             jitter(),
         )
         self.quotas |= {one.name: one for one in first.quotas}
-        digest = self.digest() if self.digested else None
+        digest = self.digest() if self.ready.as_one else None
         if digest and isinstance(first.signal, Accepted):
             reason = f"{len(group)} messages went as one digest; what comes now waits for the next."
             self.lessons.append(Held("digest", reason, digest.every_s))
@@ -339,7 +299,9 @@ class Drain:
         """One delivery came to something: step, count, log, and keep the result for the next flush."""
         now = self.clock.now()
         signal = called.signal
-        outcome = step(one.life, signal, now, jitter(), self.gate.policy)
+        # The destination as a whole is held then; this one is due as soon as that is over or lifted.
+        waits = Held(signal.code, signal.sentence) if isinstance(signal, Held) else signal
+        outcome = step(one.life, waits, now, jitter(), self.gate.policy)
         self.hold = self.hold or self.gate.hold(now)
         attempt = attempt_row(one, called, now)
         self.results.append(
@@ -399,7 +361,8 @@ class Drain:
                 lesson = gate.observe(connection, self.destination_id, signal, self.clock.now())
                 self.hold = self.hold or lesson
             note(connection, self.destination_id, self.quotas.values(), self.clock.now())
-            self.gate.save(connection, self.token, self.calls_ahead(), self.clock.now())
+            ahead = self.ready.calls(self.most_together())
+            self.gate.save(connection, self.token, ahead, self.clock.now())
         self.lessons.clear()
         self.quotas.clear()
 

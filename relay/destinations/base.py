@@ -130,7 +130,7 @@ class Digest:
 
     above: int
     every_s: float = 60.0
-    most: int = 1000
+    most: int = 500
 
 
 Send = Callable[
@@ -190,6 +190,7 @@ class Kind:
     keeps: ClassVar[bool] = False  # its messages stay here, to be read on its own page
     takes_events: ClassVar[bool] = True  # whether it can have subscriptions of its own
     escapes: ClassVar[bool] = False  # whether a visitor's & < > are written as &amp; &lt; &gt;
+    free_targets: ClassVar[bool] = False  # a mapping may name targets of its own; dots nest
     signs_for_site: ClassVar[bool] = False  # whether it needs ``message.site_key``
     has_account: ClassVar[bool] = False  # whether ``read_account`` finds anything
     suggests: ClassVar[tuple[str, ...]] = ("*",)  # the events that a new one wants at first
@@ -230,7 +231,7 @@ class Kind:
         return done
 
     def batch_limit(self, config: Mapping[str, Any], event_type: str) -> int:
-        """How many messages of that type may go together."""
+        """How many messages of that type may go together; of no type: at most."""
         return 1
 
     def digest(self, config: Mapping[str, Any]) -> Digest | None:
@@ -252,6 +253,10 @@ class Kind:
     def classify(self, reply: Reply) -> lifecycle.Signal:
         """What the answer means for the delivery: Accepted, Failed or Refused."""
         return classify(reply)
+
+    def deed(self, config: Mapping[str, Any], event_type: str) -> str:
+        """What it does with an event, ``{name}`` for the destination's: "create a deal in {name}"."""
+        return "send it to {name}"
 
     def summary(self, config: Mapping[str, Any]) -> str:
         """Where it goes, in a few words without secrets, for lists."""

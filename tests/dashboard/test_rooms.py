@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 
 from relay.dashboard.guard import CONTENT_POLICY
+from relay.destinations import KINDS
 from relay.models import AuditEntry, db
 from relay.services import destinations, events, sources
 from relay.services.audit import COMMAND_LINE
@@ -32,10 +33,7 @@ GETS = {
     "/destinations/{inbox}": "viewer",
     "/destinations/{hook}": "viewer",
     "/destinations/new": "admin",
-    "/destinations/new?kind=slack": "admin",
-    "/destinations/new?kind=webhook": "admin",
-    "/destinations/new?kind=inbox": "admin",
-    "/destinations/new?kind=openai": "admin",
+    **{f"/destinations/new?kind={kind}": "admin" for kind in KINDS},
     "/destinations/{hook}/edit": "admin",
     "/destinations/{inbox}/subscriptions/1/ai": "admin",
     "/ai": "viewer",
@@ -68,6 +66,7 @@ POSTS = {
     "/destinations/new?kind=inbox": "admin",
     "/destinations/{hook}/edit": "admin",
     "/destinations/{inbox}/test": "support",
+    "/destinations/{inbox}/account": "support",
     "/destinations/{inbox}/pause": "support",
     "/destinations/{inbox}/resume": "support",
     "/destinations/{inbox}/subscriptions/1/ai": "admin",

@@ -63,6 +63,7 @@ def test_the_form_is_drawn_from_the_schema(kind: Kind) -> None:
         if field.widget == "select":
             assert field.choices
     assert kind.name and kind.tagline.endswith(".") and kind.icon
+    assert "{name}" in kind.deed({}, "order.created")
 
 
 @EVERY

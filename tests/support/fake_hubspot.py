@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.support.sink import Answer, Seen, Sink
@@ -87,8 +87,8 @@ class FakeHubSpot(Sink):
         self.forms = {FORM: {"email", "firstname", "lastname", "phone", "company", "message"}}
         self.daily, self.used = 250_000, 0
         self.multi_status = True
-        self.delay_s = 0.0
         self.planned: list[tuple[str, Answer]] = []
+        self.lagging: list[tuple[str, float]] = []
         super().__init__()
 
     @property
@@ -104,6 +104,11 @@ class FakeHubSpot(Sink):
         with self._lock:
             self.planned += [(path, one) for one in answers]
 
+    def lag(self, path: str, seconds: float) -> None:
+        """Do what the next call asks whose path contains ``path``, and answer so much later."""
+        with self._lock:
+            self.lagging.append((path, seconds))
+
     def calls(self, path: str) -> list[Seen]:
         """The calls whose path contains ``path``."""
         return [one for one in self.requests if path in one.path]
@@ -116,7 +121,12 @@ class FakeHubSpot(Sink):
                 if planned[0] in seen.path:
                     self.planned.remove(planned)
                     return self._with_limits(planned[1])
-            return self._with_limits(self._answer(seen))
+            answer = self._with_limits(self._answer(seen))
+            for lagging in self.lagging:
+                if lagging[0] in seen.path:
+                    self.lagging.remove(lagging)
+                    return replace(answer, delay_s=lagging[1])
+            return answer
 
     def _with_limits(self, answer: Answer) -> Answer:
         limits = {
@@ -126,9 +136,7 @@ class FakeHubSpot(Sink):
             "X-HubSpot-RateLimit-Max": "100",
             "X-HubSpot-RateLimit-Remaining": "99",
         }
-        headers = limits | dict(answer.headers)
-        delay = answer.delay_s or self.delay_s
-        return Answer(answer.status, answer.body, headers, delay, answer.hang_up)
+        return replace(answer, headers=limits | dict(answer.headers))
 
     def _answer(self, seen: Seen) -> Answer:
         if seen.headers.get("authorization") != f"Bearer {TOKEN}":

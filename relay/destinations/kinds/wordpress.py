@@ -74,6 +74,7 @@ class WordPress(Kind):
     tagline = "Tells the site that sent an event what became of it."
     icon = "brand-wordpress"
     signs_for_site = True
+    free_targets = True
     repeats = "The site's plugin knows the delivery by its number and acts on it once."
     schema = ConfigSchema()
 
@@ -136,6 +137,9 @@ class WordPress(Kind):
         word = answer.get("code") if isinstance(answer, Mapping) else None
         known = ERRORS.get(str(word)) or STATUSES.get(reply.status)
         return known.signal() if known else classify(reply)
+
+    def deed(self, config: Mapping[str, Any], event_type: str) -> str:
+        return "tell the site about it through {name}"
 
     def summary(self, config: Mapping[str, Any]) -> str:
         return "Back to the site that sent the event"

@@ -17,7 +17,7 @@ import pytest
 from relay.destinations import KINDS, load_config
 from relay.destinations.base import Delivered, Message
 from relay.destinations.http import Transport
-from relay.destinations.kinds import email
+from relay.destinations.kinds.email import errors
 from relay.destinations.masking import mask_request
 from relay.destinations.verdicts import Verdict
 from relay.errors import Invalid
@@ -147,11 +147,11 @@ def test_a_wrong_password_pauses_and_is_not_shown(serve: Make) -> None:
     assert "another-secret" not in repr(done)
 
 
-@pytest.mark.parametrize("code", email.ERRORS)
+@pytest.mark.parametrize("code", errors.ERRORS)
 def test_every_documented_answer_says_what_to_do(serve: Make, code: int) -> None:
     server = serve("none", answer=f"{code} something happened")
     signal = send(server).signal
-    known = email.ERRORS[code]
+    known = errors.ERRORS[code]
     assert isinstance(signal, Failed if known.verdict is Verdict.RETRY else Refused)
     assert (signal.code, signal.sentence) == (known.code, known.sentence)
     if isinstance(signal, Refused):

@@ -13,7 +13,7 @@ import pytest
 from relay.destinations import KINDS, load_config
 from relay.destinations.base import Delivered, Message, Reply
 from relay.destinations.http import Transport
-from relay.destinations.kinds.hubspot import errors, limits
+from relay.destinations.kinds.hubspot import errors, limits, tables
 from relay.destinations.masking import mask_request
 from relay.destinations.verdicts import Known, Verdict
 from relay.errors import Invalid, Undeliverable
@@ -357,40 +357,40 @@ def check(done: Delivered, known: Known) -> None:
         assert signal.pause is (known.verdict is Verdict.PAUSE)
 
 
-@pytest.mark.parametrize("category", errors.CATEGORIES)
+@pytest.mark.parametrize("category", tables.CATEGORIES)
 def test_every_category_means_something(hubspot: FakeHubSpot, category: str) -> None:
     settings = config(hubspot)
     status = 429 if category == "RATE_LIMITS" else 400
     hubspot.next("upsert", error(status, category, "Something."))
     (done,) = deliver(settings, event(settings, "lead.created"))
-    check(done, errors.CATEGORIES[category])
+    check(done, tables.CATEGORIES[category])
 
 
-@pytest.mark.parametrize("status", errors.STATUSES)
+@pytest.mark.parametrize("status", tables.STATUSES)
 def test_every_status_means_something(hubspot: FakeHubSpot, status: int) -> None:
     settings = config(hubspot)
     hubspot.next("upsert", Answer(status, b"<html>sorry</html>"))
     (done,) = deliver(settings, event(settings, "lead.created"))
-    check(done, errors.STATUSES[status])
+    check(done, tables.STATUSES[status])
 
 
-@pytest.mark.parametrize("word", errors.FIELD_ERRORS)
+@pytest.mark.parametrize("word", tables.FIELD_ERRORS)
 def test_every_field_error_names_its_field(hubspot: FakeHubSpot, word: str) -> None:
     settings = config(hubspot)
     hubspot.next("upsert", invalid(*wrong(word, "company_size")))
     (done,) = deliver(settings, event(settings, "lead.created"))
     signal = done.signal
     assert isinstance(signal, Refused)
-    assert (signal.code, signal.field) == (errors.FIELD_ERRORS[word][0], "company_size")
+    assert (signal.code, signal.field) == (tables.FIELD_ERRORS[word][0], "company_size")
     assert "company_size" in signal.sentence and signal.sentence.endswith(".")
 
 
-@pytest.mark.parametrize("word", errors.FORM_ERRORS)
+@pytest.mark.parametrize("word", tables.FORM_ERRORS)
 def test_every_form_error_means_something(hubspot: FakeHubSpot, word: str) -> None:
     settings = config(hubspot, leads="form", portal_id=PORTAL, form_guid=FORM)
     hubspot.next("submit", form_error(word, "email"))
     (done,) = deliver(settings, event(settings, "lead.created"))
-    check(done, errors.FORM_ERRORS[word])
+    check(done, tables.FORM_ERRORS[word])
     signal = done.signal
     assert isinstance(signal, Refused) and signal.field == "email"
 

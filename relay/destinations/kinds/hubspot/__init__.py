@@ -98,7 +98,7 @@ class HubSpot(Kind):
                 else:
                     written.append((message, parts))
             except Undeliverable as exc:
-                found[message.key] = Delivered(Refused(exc.code, str(exc), field=field_of(exc)))
+                found[message.key] = Delivered(Refused(exc.code, str(exc), field=exc.field))
         found |= write(the_api, written)
         return [found[message.key] for message in messages]
 
@@ -116,20 +116,26 @@ class HubSpot(Kind):
     def read_account(self, config: Mapping[str, Any], send: Send) -> dict[str, Any]:
         return accounts.read(api.Api(config, send))
 
+    def deed(self, config: Mapping[str, Any], event_type: str) -> str:
+        if form.wanted(config, event_type):
+            return "submit a form in {name}"
+        return (
+            "write a deal in {name}"
+            if event_type.startswith("order.")
+            else "write a contact in {name}"
+        )
+
     def summary(self, config: Mapping[str, Any]) -> str:
         portal = (config.get("account") or {}).get("portal_id") or config.get("portal_id")
         return f"HubSpot account {portal}" if portal else "A HubSpot account"
-
-
-def field_of(exc: Undeliverable) -> str:
-    return "email" if exc.code == "no_email" else ""
 
 
 def form_request(
     config: Mapping[str, Any], message: Message, parts: records.Parts
 ) -> OutboundRequest:
     if parts.contact is None:
-        raise Undeliverable("no_email", "This lead has no e-mail address, and the form needs one.")
+        sentence = "This lead has no e-mail address, and the form needs one."
+        raise Undeliverable("no_email", sentence, "email")
     return form.request(config, message, parts.contact.properties)
 
 

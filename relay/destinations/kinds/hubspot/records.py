@@ -41,6 +41,7 @@ def parts_of(message: Message, account: Mapping[str, Any]) -> Parts:
             "no_email",
             "This event has no e-mail address, and HubSpot knows its contacts by it. Map another "
             "field to it, or let only events with an address come here.",
+            "email",
         )
     if message.is_test:
         mark(contact, "firstname")

@@ -39,8 +39,7 @@ class HubSpotSchema(ConfigSchema):
                 (CONTACT, "A contact"),
                 (FORM, "A HubSpot form (keeps consent and source)"),
             ],
-            "help": "A form needs no more than its number, and HubSpot then knows where a lead came from "
-            "and what it agreed to.",
+            "help": "With a form, HubSpot also keeps where each lead came from and what it agreed to.",
         },
     )
     portal_id = fields.String(

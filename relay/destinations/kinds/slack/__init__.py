@@ -72,6 +72,9 @@ class Slack(Kind):
     def classify(self, reply: Reply) -> Signal:
         return bot_signal(reply) if reply.body.lstrip()[:1] == b"{" else webhook_signal(reply)
 
+    def deed(self, config: Mapping[str, Any], event_type: str) -> str:
+        return "write a message to {name}"
+
     def summary(self, config: Mapping[str, Any]) -> str:
         return f"Slack channel {config['channel']}" if config.get("channel") else "A Slack channel"
 

@@ -30,8 +30,8 @@ class SlackSchema(ConfigSchema):
             "label": "How Relay writes there",
             "widget": "select",
             "choices": [
-                (WEBHOOK, "By a webhook address (simplest, one channel)"),
-                (BOT, "As a bot (you can change the channel here)"),
+                (WEBHOOK, "By a webhook address (simplest)"),
+                (BOT, "As a bot (channel chosen here)"),
             ],
         },
     )

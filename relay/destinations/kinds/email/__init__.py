@@ -1,0 +1,92 @@
+"""E-mail: a plain message by SMTP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from email import policy
+from email.message import EmailMessage
+from email.utils import format_datetime
+from typing import Any
+
+from relay.destinations import mail
+from relay.destinations.base import Kind, Message, OutboundRequest, Reply, Rule, Target
+from relay.destinations.http import Transport
+from relay.destinations.kinds.email import texts
+from relay.destinations.kinds.email.errors import signal_of
+from relay.destinations.kinds.email.settings import EmailSchema, bare, several
+from relay.destinations.wire import headers_of
+from relay.errors import Undeliverable
+from relay.lifecycle import Signal
+
+
+class Email(Kind):
+    slug = "email"
+    name = "E-mail"
+    tagline = "Sends a mail by your own mail server."
+    icon = "mail"
+    repeats = "The mail carries the same number as before; most mail programs still show it twice."
+    schema = EmailSchema()
+
+    def targets(self, config: Mapping[str, Any], account: Mapping[str, Any]) -> tuple[Target, ...]:
+        return (
+            Target("subject", "Subject", required=True),
+            Target("text", "Message", "long_text", required=True),
+        )
+
+    def ready_made(self, config: Mapping[str, Any], event_type: str) -> dict[str, Rule]:
+        subject = config.get("subject") or texts.SUBJECTS.get(
+            event_type, "{{ event }} from {{ site_name }}"
+        )
+        text = config.get("text") or texts.TEXTS.get(
+            event_type, "{{ event }} came from {{ site_name }}:\n\n{{ data | json }}"
+        )
+        return {"subject": {"text": subject}, "text": {"text": text}}
+
+    def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:
+        text = str(message.mapped.get("text", "")).strip()
+        if not text:
+            raise Undeliverable("no_text", "The message came out empty. Change its text.")
+        subject = (
+            " ".join(str(message.mapped.get("subject", "")).split())[:200] or message.event_type
+        )
+        letter = EmailMessage()
+        sender = bare(config["sender"])
+        letter["From"], letter["To"] = config["sender"], ", ".join(several(config["to"]))
+        letter["Subject"] = f"[TEST] {subject}" if message.is_test else subject
+        letter["Date"] = format_datetime(message.received_at)
+        letter["Message-ID"] = f"<{message.key}@{sender.rpartition('@')[2]}>"
+        letter["Auto-Submitted"] = "auto-generated"
+        for name, value in headers_of(message):
+            letter[name] = value
+        letter.set_content(text, cte="quoted-printable")
+        password = str(config.get("password") or "")
+        return mail.MailRequest(
+            "MAIL",
+            f"smtp://{config['host']}:{config.get('port', 587)}",
+            tuple((name, str(value)) for name, value in letter.items()),
+            letter.as_bytes(policy=policy.SMTP),
+            secrets=(password,) if password else (),
+            host=config["host"],
+            port=int(config.get("port", 587)),
+            security=config.get("security", mail.STARTTLS),
+            user=str(config.get("user") or ""),
+            password=password,
+            sender=sender,
+            recipients=tuple(bare(one) for one in several(config["to"])),
+        )
+
+    def send(self, request: OutboundRequest, transport: Transport) -> Reply:
+        assert isinstance(request, mail.MailRequest)
+        return mail.send(request, transport)
+
+    def classify(self, reply: Reply) -> Signal:
+        return signal_of(reply)
+
+    def deed(self, config: Mapping[str, Any], event_type: str) -> str:
+        return "send a mail by {name}"
+
+    def summary(self, config: Mapping[str, Any]) -> str:
+        return f"Mail to {config.get('to', '')}"
+
+
+KIND = Email()

@@ -1,0 +1,106 @@
+"""Every answer of a mail server that is documented: what it means, and what a person does about it.
+
+Sources: RFC 5321 (section 4.2.3), RFC 4954 (logins), RFC 7504 (521 and 556).
+"""
+
+from __future__ import annotations
+
+from relay.destinations import mail
+from relay.destinations.base import Reply
+from relay.destinations.reply import classify
+from relay.destinations.verdicts import Known, Verdict
+from relay.lifecycle import Accepted, Signal
+
+RETRY, PAUSE, FIX = Verdict.RETRY, Verdict.PAUSE, Verdict.FIX
+# by the server's reply code
+ERRORS: dict[int, Known] = {
+    421: Known(RETRY, "mail_away", "The mail server is not available just now. Relay tries again."),
+    432: Known(
+        PAUSE, "password_change", "The mail server wants the password changed. Then resume."
+    ),
+    450: Known(
+        RETRY, "mailbox_busy", "The mailbox is busy or the server checks us. Relay tries again."
+    ),
+    451: Known(RETRY, "mail_trouble", "The mail server has trouble of its own. Relay tries again."),
+    452: Known(
+        RETRY, "mailbox_full", "The mail server has no room left just now. Relay tries again."
+    ),
+    454: Known(
+        RETRY, "login_trouble", "The mail server cannot check logins now. Relay tries again."
+    ),
+    455: Known(RETRY, "mail_trouble", "The mail server has trouble of its own. Relay tries again."),
+    521: Known(PAUSE, "no_mail_server", "This server takes no mail. Check its name, then resume."),
+    530: Known(
+        PAUSE,
+        "login_needed",
+        "The mail server wants a login. Enter user and password, then resume.",
+    ),
+    534: Known(
+        PAUSE,
+        "login_too_weak",
+        "The mail server wants another kind of login. Ask its operator, then resume.",
+    ),
+    535: Known(
+        PAUSE,
+        "bad_login",
+        "The mail server does not accept user and password. Enter them again, then resume.",
+    ),
+    538: Known(
+        PAUSE,
+        "encryption_needed",
+        "The mail server wants encryption. Choose it in the settings, then resume.",
+    ),
+    541: Known(
+        FIX,
+        "taken_for_spam",
+        "The mail server takes the message for spam. Change its text or sender.",
+    ),
+    550: Known(
+        FIX, "no_mailbox", "There is no such mailbox, or it takes no mail from this sender."
+    ),
+    551: Known(FIX, "no_mailbox", "The mailbox is elsewhere. Check the recipient's address."),
+    552: Known(FIX, "too_large", "The message is too large for the mailbox."),
+    553: Known(
+        FIX,
+        "bad_address",
+        "The mail server does not take this address. Check sender and recipient.",
+    ),
+    554: Known(FIX, "mail_refused", "The mail server refuses the message. Its own words say why."),
+    555: Known(
+        FIX,
+        "bad_address",
+        "The mail server does not take this address. Check sender and recipient.",
+    ),
+    556: Known(FIX, "no_mailbox", "The recipient's domain takes no mail. Check the address."),
+}
+
+NOT_OFFERED = Known(
+    PAUSE,
+    mail.NOT_OFFERED,
+    "The mail server does not offer what the settings ask for (encryption by STARTTLS, or a login). "
+    "Choose another encryption or port in the settings, then resume.",
+)
+
+
+def signal_of(reply: Reply) -> Signal:
+    """SMTP's own rule where the table has nothing: 4xx may pass, 5xx will not."""
+    if reply.error == mail.NOT_OFFERED:
+        return NOT_OFFERED.signal()
+    if reply.error is not None or reply.status is None:
+        return classify(reply)
+    if 200 <= reply.status < 300:
+        return Accepted()
+    known = ERRORS.get(reply.status)
+    if known is None and reply.status >= 500:
+        known = Known(
+            FIX,
+            f"smtp_{reply.status}",
+            f"The mail server answered {reply.status}: it refuses this.",
+        )
+    if known is None:
+        known = Known(
+            RETRY,
+            f"smtp_{reply.status}",
+            f"The mail server answered {reply.status}: not now. Relay tries again.",
+        )
+    return known.signal()

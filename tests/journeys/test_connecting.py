@@ -1,0 +1,139 @@
+"""A shop owner connects Slack and HubSpot in the browser, and sees what arrives there."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support.browser import Console
+from tests.support.fake_hubspot import FORM, PORTAL, TOKEN, Answer, FakeHubSpot, too_many
+from tests.support.fake_slack import CHANNEL, FakeSlack, refusal
+from tests.support.fake_slack import TOKEN as BOT_TOKEN
+from tests.support.stack import Stack, comment
+
+PASSWORD = "correct horse battery staple"
+pytestmark = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+ORDER = {
+    "id": 1042,
+    "number": "1042",
+    "status": "processing",
+    "currency": "EUR",
+    "total": "129.90",
+    "customer": {"name": "Jane Example", "email": "jane@example.com"},
+    "items": [],
+    "created_at": "2026-03-01T12:00:00+00:00",
+}
+
+
+def sign_in(stack: Stack, page: Page) -> None:
+    words = ("users", "create", "ada@example.com", "--role", "admin", "--password-stdin")
+    stack.flask(*words, input=PASSWORD)
+    page.goto(f"{stack.url}/sign-in")
+    page.get_by_label("E-mail address").fill("ada@example.com")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"{stack.url}/")
+
+
+def choose(stack: Stack, page: Page, kind: str) -> None:
+    page.goto(f"{stack.url}/destinations/new")
+    page.get_by_role("link", name=re.compile(f"^{kind}")).click()
+
+
+def settled(stack: Stack) -> dict[str, Any]:
+    rows = stack.rows("SELECT state, count(*) AS n FROM delivery GROUP BY state")
+    return {row["state"]: row["n"] for row in rows}
+
+
+def test_slack_is_connected_as_a_webhook_breaks_and_is_mended_as_a_bot(
+    stack: Stack, page: Page, slack: FakeSlack, console: Console
+) -> None:
+    console.allow("422")
+    secret = stack.make_source().secret
+    sign_in(stack, page)
+    choose(stack, page, "Slack")
+    expect(page.get_by_label("Bot token")).to_be_hidden()
+    page.get_by_role("button", name="Add it").click()
+    expect(page.get_by_text("Enter the webhook address that Slack gave you.")).to_be_visible()
+    page.get_by_label("Webhook address").fill(slack.webhook_url)
+    page.get_by_role("button", name="Add it").click()
+    page.get_by_role("button", name="Send a test").click()
+    expect(page.get_by_text("It works.")).to_be_visible()
+    assert slack.texts[0].startswith("*TEST* *New comment*")
+
+    slack.next(Answer(404, b"no_service"))
+    stack.send(comment(), secret)
+    expect(page.get_by_text("The webhook was removed in Slack.").first).to_be_visible(
+        timeout=20_000
+    )
+
+    page.get_by_role("link", name="Change").first.click()
+    page.get_by_label("How Relay writes there").select_option("bot")
+    expect(page.get_by_label("Webhook address")).to_be_hidden()
+    page.get_by_label("Bot token").fill(BOT_TOKEN)
+    page.get_by_label("Channel").fill(CHANNEL)
+    page.get_by_text("More settings").click()
+    page.get_by_label("Slack's address").fill(slack.api_url)
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Resume").click()
+    slack.next(refusal("not_in_channel"))
+    page.get_by_role("button", name="Send a test").click()
+    expect(page.get_by_text("Write /invite and its name there").first).to_be_visible()
+    stack.send(comment(), secret)
+    stack.wait_for(lambda: settled(stack) == {"dead": 1, "delivered": 1}, 30, "the second comment")
+    assert slack.messages[-1]["channel"] == CHANNEL
+    assert BOT_TOKEN not in page.content() and slack.webhook_url not in page.content()
+
+
+def test_hubspot_is_connected_shows_its_fields_and_takes_an_order_and_a_lead(
+    stack: Stack, page: Page, hubspot: FakeHubSpot, console: Console
+) -> None:
+    console.allow("422")
+    secret = stack.make_source().secret
+    sign_in(stack, page)
+    choose(stack, page, "HubSpot")
+    expect(page.get_by_label("Form's id")).to_be_hidden()
+    page.get_by_label("Access token").fill(TOKEN)
+    page.get_by_label("Leads go to").select_option("form")
+    page.get_by_label("Account number").fill(PORTAL)
+    page.get_by_text("More settings").click()
+    page.get_by_label("HubSpot's address").fill(hubspot.url)
+    page.get_by_label("Address of HubSpot's forms").fill(hubspot.url)
+    page.get_by_role("button", name="Add it").click()
+    expect(page.get_by_text("Enter the form's id, or let leads go to a contact.")).to_be_visible()
+    page.get_by_label("Form's id").fill(FORM)
+    page.get_by_label("Access token").fill(TOKEN)
+    page.get_by_role("button", name="Add it").click()
+    page.get_by_role("button", name="Read the fields again").click()
+    expect(page.get_by_text(f"HubSpot account {PORTAL}")).to_be_visible()
+
+    order = comment(event="order.created", data=ORDER)
+    lead = {
+        "form": {"plugin": "contact-form-7", "id": 7, "title": "Contact"},
+        "fields": {"E-mail": "lead@example.com", "Name": "Leo Lead"},
+        "consent": True,
+        "created_at": "2026-03-01T12:00:00+00:00",
+    }
+    stack.send(order, secret)
+    stack.send(comment(event="lead.created", data=lead), secret)
+    stack.wait_for(lambda: settled(stack) == {"delivered": 2}, 30, "both to arrive")
+    assert hubspot.deals[0]["dealstage"] == "paid" and len(hubspot.joined) == 1
+    assert hubspot.submissions[0]["legalConsentOptions"]["consent"]["consentToProcess"] is True
+    expect(page.get_by_text("Calls a day")).to_be_visible(timeout=20_000)
+
+    (event,) = stack.rows("SELECT id FROM event WHERE event_type = 'order.created'")
+    page.goto(f"{stack.url}/events/{event['id']}")
+    expect(page.get_by_text("What was sent")).to_have_count(5)
+    assert TOKEN not in page.content()
+
+    hubspot.next("upsert", too_many("DAILY"))
+    stack.send(comment(event="order.created", data=ORDER | {"id": 1043}), secret)
+    (destination,) = stack.rows("SELECT id FROM destination")
+    page.goto(f"{stack.url}/destinations/{destination['id']}")
+    expect(page.get_by_text("Relay goes on at midnight in your HubSpot account.")).to_be_visible(
+        timeout=20_000
+    )
+    assert len(hubspot.deals) == 1

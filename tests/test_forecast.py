@@ -1,0 +1,90 @@
+"""When an allowance runs out, as the readings tell."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from relay.forecast import Reading, clears_at
+from relay.services.weather import forecast
+
+NOON = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
+MIDNIGHT = datetime(2026, 11, 28, 0, 0, tzinfo=UTC)
+
+
+def after(minutes: float) -> datetime:
+    return NOON + timedelta(minutes=minutes)
+
+
+def used(per_minute: float, minutes: int, start: int = 10_000) -> Reading:
+    """Readings once a minute at an even pace."""
+    found = Reading(start, start, NOON, MIDNIGHT)
+    for n in range(1, minutes + 1):
+        left = int(start - per_minute * n)
+        found = found.then(Reading(start, left, after(n), MIDNIGHT))
+    return found
+
+
+def test_an_even_pace_tells_when_nothing_will_be_left() -> None:
+    found = used(100, 60)
+    assert found.remaining == 4000 and found.per_s == pytest.approx(100 / 60, rel=0.01)
+    empty = found.empties_at(after(60))
+    assert empty is not None and abs(empty - after(100)) < timedelta(minutes=1)
+
+
+def test_a_pace_that_lasts_until_midnight_is_no_news() -> None:
+    assert used(5, 60).empties_at(after(60)) is None
+
+
+def test_a_burst_that_is_over_is_forgotten() -> None:
+    found = used(300, 20)
+    assert found.empties_at(after(20)) is not None
+    assert found.empties_at(after(90)) is None
+
+
+def test_a_new_day_does_not_look_like_a_pace() -> None:
+    late = used(100, 60)
+    fresh = late.then(Reading(10_000, 9_999, after(61), MIDNIGHT))
+    assert fresh.per_s == late.per_s and fresh.remaining == 9_999
+
+
+def test_a_reading_whose_window_has_passed_says_nothing() -> None:
+    found = used(150, 60)
+    assert found.is_over(MIDNIGHT) and found.empties_at(MIDNIGHT) is None
+
+
+def test_nothing_left_is_now() -> None:
+    assert Reading(100, 0, NOON, MIDNIGHT).empties_at(NOON) == NOON
+
+
+@pytest.mark.parametrize(("limit", "left", "share"), [(100, 25, 0.25), (0, 5, 0.0), (10, 20, 1.0)])
+def test_the_share_is_always_between_none_and_all(limit: int, left: int, share: float) -> None:
+    assert Reading(limit, left, NOON).share == share
+
+
+def test_what_waits_is_over_after_as_many_intervals() -> None:
+    assert clears_at(300, 1.0, NOON) == after(5)
+    assert clears_at(0, 1.0, NOON) is None and clears_at(5, 0.0, NOON) is None
+
+
+@pytest.mark.parametrize(
+    ("empty", "clear", "sentence"),
+    [
+        (
+            datetime(2026, 11, 27, 16, 40, tzinfo=UTC),
+            None,
+            "At this pace HubSpot stops at 16:40 UTC",
+        ),
+        (datetime(2026, 11, 28, 3, 5, tzinfo=UTC), None, "HubSpot stops at 28 Nov, 03:05 UTC"),
+        (NOON, None, "HubSpot takes no more calls for now"),
+        (None, after(30), "all that waits is sent by 12:30 UTC."),
+        (None, after(0.5), ""),
+        (None, None, ""),
+    ],
+)
+def test_the_sentence_says_what_happens_when(
+    empty: datetime | None, clear: datetime | None, sentence: str
+) -> None:
+    said = forecast("HubSpot", empty, clear, NOON)
+    assert sentence in said and bool(said) is bool(sentence)
