@@ -65,6 +65,11 @@ REMEDIES: dict[str, Remedy] = {
         "The address of {name} was closed for good.",
         f"Enter a new one in the settings and resume it. {AGAIN}",
     ),
+    "some_refused": Remedy(
+        "The mail server of {name} took these mails, but not for all of their readers.",
+        "Check the addresses in its settings. Sending again would reach the others twice: if they "
+        "matter more, discard these.",
+    ),
     "http_413": Remedy("These messages are too large for {name}.", f"Send less of each. {AGAIN}"),
     "http_422": Remedy(
         "{name} does not accept the content of these messages.", f"{COMPARE} {AGAIN}"

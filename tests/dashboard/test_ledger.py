@@ -66,7 +66,7 @@ def test_the_numbers_agree_with_the_lists_they_lead_to(
     assert events.count("New comment</a>") == 1 and "Daily report" not in events
     assert "Daily report of a site" in admin.get("/events?type=relay.report").text
     story = admin.get(f"/events/{report}").text
-    assert "Kept by Relay itself" in story and "no destination wants" not in story
+    assert "Kept for Relay itself" in story and "no destination wants" not in story
     assert '<span class="h1 mb-0 d-block">1</span>' in admin.get("/").text
     assert 'value="relay.report"' not in admin.get("/destinations/new?kind=inbox").text
 

@@ -29,6 +29,7 @@ from relay.models import (
 )
 from relay.services import alerts, dead_letters, destinations, ledger_check, retention, sources
 from relay.services.audit import COMMAND_LINE, By
+from relay.services.selections import Selection
 from tests.dashboard.world import World, move
 from tests.ingest.conftest import Sender, refresh
 from tests.services.ledgers import books, line, lines, numbers, open_alerts, pass_days, today
@@ -152,7 +153,7 @@ def test_a_dead_letter_of_last_week_that_is_sent_again_shows_in_its_own_day(
     assert ledger_check.check_day(week_ago).gaps == []
     assert line(week_ago).places[world.hook].dead == 1
     sink.answer(200, b"ok", path="/hook")
-    dead_letters.replay(dead_letters.list_open().items[0].id, JANE)
+    dead_letters.replay(dead_letters.list_letters(Selection()).items[0].id, JANE)
     assert line(week_ago).places[world.hook].waiting == 1
     work(app, world)
     hook = line(week_ago).places[world.hook]
@@ -182,7 +183,7 @@ def test_pruning_changes_no_number_and_what_it_leaves_is_counted_once(
     assert db.session.scalar(select(func.count()).select_from(Rejection)) == 0
     db.session.rollback()
     assert line(day) == before
-    dead_letters.discard(dead_letters.list_open().items[0].id, JANE)
+    dead_letters.discard(dead_letters.list_letters(Selection()).items[0].id, JANE)
     assert retention.prune(COMMAND_LINE).events == 1
     db.session.rollback()
     after = numbers(before)
@@ -412,11 +413,11 @@ class History:
         self.sink.answer(200, b"ok", path="/hook")
 
     def replay(self, _: str) -> None:
-        for letter in dead_letters.list_open().items[:1]:
+        for letter in dead_letters.list_letters(Selection()).items[:1]:
             dead_letters.replay(letter.id, JANE)
 
     def discard(self, _: str) -> None:
-        for letter in dead_letters.list_open().items[:1]:
+        for letter in dead_letters.list_letters(Selection()).items[:1]:
             dead_letters.discard(letter.id, JANE)
 
     def a_day(self, _: str) -> None:
