@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 TESTS ?= tests
+AT_ONCE ?= 3
 
 .venv/.run: requirements.txt
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || scripts/make-venv.sh $(PYTHON)
@@ -25,9 +26,13 @@ run: relay/static/gen/manifest.json ## start Relay on http://127.0.0.1:8000 (POR
 
 assets: relay/static/gen/manifest.json ## build the browser's files
 
-test: .venv/.dev relay/static/gen/manifest.json ## run every test: real databases, browser, WordPress
+tests/wordpress/node_modules/.relay-lock: .venv/.run tests/wordpress/package-lock.json
+	@$(BIN)/python scripts/build_assets.py tests/wordpress
+	@touch $@
+
+test: .venv/.dev relay/static/gen/manifest.json tests/wordpress/node_modules/.relay-lock ## run every test: real databases, browser, WordPress
 	@scripts/install-test-deps.sh
-	@$(BIN)/python -m pytest $(TESTS)
+	@$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile $(TESTS)
 
 check: .venv/.dev relay/static/gen/manifest.json ## style, types, layers, templates, PHP, migrations, docs
 	@scripts/install-test-deps.sh php

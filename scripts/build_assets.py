@@ -86,6 +86,9 @@ def build() -> None:
 
 
 if __name__ == "__main__":
-    fetch()
-    build()
-    print(f"Browser files built, Flask-Assets {importlib.metadata.version('Flask-Assets')}.")
+    if len(sys.argv) > 1:  # the packages of another folder, nothing to build
+        fetch(ROOT / sys.argv[1])
+    else:
+        fetch()
+        build()
+        print(f"Browser files built, Flask-Assets {importlib.metadata.version('Flask-Assets')}.")
