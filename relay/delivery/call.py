@@ -41,8 +41,7 @@ def call(kind: Kind, config: Mapping[str, Any], claim: Claim, transport: Transpo
         reply = kind.send(request, transport)
         signal, shown = kind.classify(reply), shown_reply(reply, request)
     except RelayError as exc:
-        code = exc.code if isinstance(exc, Undeliverable) else "cannot_build"
-        signal, shown, reply = Refused(code, str(exc)), {}, Reply()
+        signal, shown, reply = refusal(exc), {}, Reply()
     except Exception as exc:  # a fault of ours in one delivery must not take the others along
         name = type(exc).__name__
         signal, shown, reply = (
@@ -61,6 +60,13 @@ def call(kind: Kind, config: Mapping[str, Any], claim: Claim, transport: Transpo
         request=mask_request(request) if request is not None else {},
         response=shown,
     )
+
+
+def refusal(exc: RelayError) -> Refused:
+    """What it means for a delivery that its call cannot be built."""
+    if isinstance(exc, Undeliverable):
+        return Refused(exc.code, str(exc), field=exc.field)
+    return Refused("cannot_build", str(exc))
 
 
 def shown_reply(reply: Reply, request: OutboundRequest) -> dict[str, Any]:

@@ -105,12 +105,30 @@ def mapped(
     """The message with the kind's targets filled in.  Raises Undeliverable."""
     if rules is None:
         rules = kind.ready_made(config, message.event_type)
-    scope = dict(message.payload) | {
+    if not rules:
+        return message
+    values = fill(
+        rules,
+        scope_of(message),
+        kind.escapes,
+        kind.targets(config, account_in(config)),
+        kind.free_targets,
+    )
+    return replace(message, mapped=values)
+
+
+def scope_of(message: Message) -> dict[str, Any]:
+    """All that a mapping can reach: the event, and whom and when it came from."""
+    return dict(message.payload) | {
         "site_name": message.site_name,
         "site_url": message.site_url,
         "received_at": message.received_at.isoformat(),
     }
-    return replace(message, mapped=fill(rules, scope)) if rules else message
+
+
+def account_in(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What was last read of the account there, as it goes along with the settings."""
+    return config.get("account") or {}
 
 
 def parse(payload: str) -> dict[str, Any]:

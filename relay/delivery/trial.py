@@ -11,11 +11,11 @@ from typing import Any
 from flask import current_app
 
 from relay.delivery import compose
-from relay.delivery.call import shown_reply
+from relay.delivery.call import refusal, shown_reply
 from relay.destinations.base import Reply
 from relay.destinations.masking import mask_request
-from relay.errors import Invalid, RelayError, Undeliverable
-from relay.lifecycle import Accepted, Refused, Signal
+from relay.errors import Invalid, RelayError
+from relay.lifecycle import Accepted, Signal
 from relay.mapping.samples import SAMPLES
 from relay.models import Destination
 
@@ -63,8 +63,7 @@ def send_sample(destination: Destination, event_type: str) -> Outcome:
         kind, config = compose.kind_and_config(destination)
         request = compose.request_of(kind, config, message)
     except RelayError as exc:
-        code = exc.code if isinstance(exc, Undeliverable) else "cannot_build"
         elapsed = (time.perf_counter() - began) * 1000
-        return Outcome(Refused(code, str(exc)), {}, {}, Reply(elapsed_ms=elapsed))
+        return Outcome(refusal(exc), {}, {}, Reply(elapsed_ms=elapsed))
     reply = kind.send(request, compose.transport(current_app._get_current_object()))  # type: ignore[attr-defined]
     return Outcome(kind.classify(reply), mask_request(request), shown_reply(reply, request), reply)

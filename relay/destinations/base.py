@@ -25,7 +25,8 @@ class Message:
     ``data`` is the event's ``data`` object, ``payload`` the whole body as the site sent it.
     ``key`` names the delivery (the same on every attempt and replay, no dots), ``attempt_key`` one call.
     ``site_name`` and ``site_url`` are those of the source.  ``is_test`` marks a person's test-send.
-    ``mapped`` holds what the mapping made for each of the kind's targets, by name.
+    ``mapped`` holds what the mapping made for each of the kind's targets, by name; for a kind with
+    ``free_targets`` it is the body, or empty where the whole event is to go.
     """
 
     event_id: str
@@ -85,7 +86,8 @@ __all__ = [
 
 
 # How a target is filled, as it is stored: {"path": ["data", "author"]} takes a field of the event,
-# {"text": "Hello {{ data.author }}"} a Liquid text; "default" stands in where nothing came of it.
+# {"text": "Hello {{ data.author }}"} a Liquid text; "default" stands in where nothing came of it,
+# "as" is the type of a free target.
 Rule = Mapping[str, Any]
 
 
@@ -115,6 +117,8 @@ class Kind:
     icon: ClassVar[str]  # a Tabler icon's name
     schema: ClassVar[ConfigSchema]
     keeps: ClassVar[bool] = False  # its messages stay here, to be read on its own page
+    escapes: ClassVar[bool] = False  # whether a visitor's & < > are written as &amp; &lt; &gt;
+    free_targets: ClassVar[bool] = False  # a mapping may name targets of its own; dots nest
     repeats: ClassVar[str] = (  # what comes of a message that arrives twice
         "Each carries the same Idempotency-Key as before: a receiver that honours it takes it once."
     )
@@ -138,6 +142,10 @@ class Kind:
     def classify(self, reply: Reply) -> lifecycle.Signal:
         """What the answer means for the delivery: Accepted, Failed or Refused."""
         return classify(reply)
+
+    def deed(self, config: Mapping[str, Any], event_type: str) -> str:
+        """What it does with an event, ``{name}`` for the destination's: "create a deal in {name}"."""
+        return "send it to {name}"
 
     def summary(self, config: Mapping[str, Any]) -> str:
         """Where it goes, in a few words without secrets, for lists."""

@@ -108,6 +108,7 @@ class Slack(Kind):
     name = "Slack"
     tagline = "Writes a message into a Slack channel."
     icon = "brand-slack"
+    escapes = True
     repeats = "Slack has no means against doubles: what arrived before is shown there once more."
     schema = SlackSchema()
 
@@ -164,6 +165,9 @@ class Slack(Kind):
         if isinstance(signal, Failed) and reply.status == 429 and signal.retry_after_s is None:
             return Failed(signal.code, signal.sentence, 1.0)
         return signal
+
+    def deed(self, config: Mapping[str, Any], event_type: str) -> str:
+        return "write a message to {name}"
 
     def summary(self, config: Mapping[str, Any]) -> str:
         return "A Slack channel"
