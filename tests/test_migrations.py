@@ -22,7 +22,8 @@ INSERT INTO signing_key (id, key_id, source_id, sealed_secret, fingerprint) VALU
 INSERT INTO event (id, source_id, signing_key_id, event_id, event_type, site, address, payload,
   body_sha256, search_text) VALUES (1, 1, 1, 'e', 'relay.test', 's', 'a', '{{}}', '', '');
 INSERT INTO destination (id, name, kind, config) VALUES (1, 'Inbox', 'inbox', '{{"a": "b"}}');
-INSERT INTO subscription (id, destination_id, event_types) VALUES (1, 1, '["*"]'), (2, 1, '["*"]');
+INSERT INTO subscription (id, destination_id, event_types, source_id)
+  VALUES (1, 1, '["*"]', 1), (2, 1, '["*"]', NULL);
 INSERT INTO delivery (id, key, event_pk, subscription_id, destination_id, state, attempts, due_at)
   VALUES (1, 'd1', 1, 1, 1, 'pending', 1, {NOW}), (2, 'd2', 1, 2, 1, 'discarded', 0, NULL);
 INSERT INTO attempt (id, key, delivery_id, number, outcome, started_at, request, response)
@@ -78,4 +79,10 @@ def test_rows_of_the_first_version_survive_every_upgrade(
         assert rows("SELECT count(*) FROM attempt") == [(1,)]
         assert rows("SELECT destination_id, number FROM destination_version") == [(1, 1)]
         assert rows("SELECT circuit FROM destination") == [("closed",)]
+        assert rows("SELECT subscription_id, source_id FROM subscription_source") == [(1, 1)]
+        assert rows("SELECT subscription_id, number FROM mapping_version ORDER BY id") == [
+            (1, 1),
+            (2, 1),
+        ]
+        assert rows("SELECT id, mapping_version FROM delivery ORDER BY id") == [(1, 1), (2, None)]
     engine.dispose()

@@ -13,14 +13,28 @@ from relay.dashboard import (
     events,
     guard,
     htmx,
+    mapping,
     overview,
     pacing,
     replays,
     sources,
+    subscriptions,
     words,
 )
 
-ROOMS = (auth, overview, sources, destinations, pacing, events, dead_letters, replays, audit)
+ROOMS = (
+    auth,
+    overview,
+    sources,
+    destinations,
+    subscriptions,
+    mapping,
+    pacing,
+    events,
+    dead_letters,
+    replays,
+    audit,
+)
 
 
 def init_app(app: Flask) -> None:

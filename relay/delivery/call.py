@@ -37,7 +37,8 @@ def call(kind: Kind, config: Mapping[str, Any], claim: Claim, transport: Transpo
     began = time.perf_counter()
     request: OutboundRequest | None = None
     try:
-        request = compose.request_of(kind, config, message)
+        rules = claim.rules.get(message.event_type)
+        request = compose.request_of(kind, config, message, rules)
         reply = kind.send(request, transport)
         signal, shown = kind.classify(reply), shown_reply(reply, request)
     except RelayError as exc:

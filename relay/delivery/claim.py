@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
 
 from relay.lifecycle import Claimed, Life, State, step
-from relay.models import Delivery, Event, Replay, Source, db_now
+from relay.models import Delivery, Event, MappingVersion, Replay, Source, Subscription, db_now
 
 CALL_S = 30.0  # the longest call
 LEASE_S = 75.0  # claimed, waited its turn, called, recorded: with 30 s to spare
@@ -32,7 +33,10 @@ class DatabaseClock:
 
 @dataclass(frozen=True)
 class Claim:
-    """One claimed delivery with all that is needed to send it."""
+    """One claimed delivery with all that is needed to send it.
+
+    ``rules`` are of version ``mapping_version`` of its subscription's mapping, by event type.
+    """
 
     delivery_id: int
     key: str
@@ -44,6 +48,8 @@ class Claim:
     site_url: str
     priority: int = LIVE
     pinned_version: int | None = None
+    mapping_version: int = 1
+    rules: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def token(self) -> str:
@@ -57,12 +63,14 @@ class Claim:
 
 
 def is_due() -> ColumnElement[bool]:
-    """Whether a delivery waits for nothing but its turn; one of a halted replay does not."""
+    """Whether a delivery waits for nothing but its turn: of no halted replay or paused subscription."""
     halted = select(Replay.id).where(Replay.state.in_(("paused", "cancelled")))
+    paused = select(Subscription.id).where(Subscription.state == "paused")
     return and_(
         Delivery.state == State.PENDING.value,
         Delivery.due_at <= db_now(),
         or_(Delivery.priority == LIVE, Delivery.replay_id.not_in(halted)),
+        Delivery.subscription_id.not_in(paused),
     )
 
 
@@ -97,6 +105,7 @@ def claim(
 
 
 def _rows(connection: Connection, ids: list[int]) -> Any:
+    number = func.coalesce(Delivery.pinned_mapping, Subscription.version)
     return connection.execute(
         select(
             Delivery.id,
@@ -114,9 +123,18 @@ def _rows(connection: Connection, ids: list[int]) -> Any:
             Event.received_at,
             Source.name,
             Source.url,
+            number.label("mapping_version"),
+            MappingVersion.rules,
         )
         .join(Event, Event.id == Delivery.event_pk)
         .join(Source, Source.id == Event.source_id)
+        .join(Subscription, Subscription.id == Delivery.subscription_id)
+        .outerjoin(
+            MappingVersion,
+            and_(
+                MappingVersion.subscription_id == Subscription.id, MappingVersion.number == number
+            ),
+        )
         .where(Delivery.id.in_(ids))
         .order_by(Delivery.id)
     )
@@ -142,4 +160,6 @@ def _claim_of(row: Any) -> Claim:
         site_url=row.url,
         priority=row.priority,
         pinned_version=row.pinned_version,
+        mapping_version=row.mapping_version,
+        rules=row.rules or {},
     )

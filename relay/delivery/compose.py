@@ -18,7 +18,7 @@ from relay.destinations.base import Kind, Message, OutboundRequest, Rule
 from relay.destinations.http import Transport
 from relay.errors import Undeliverable
 from relay.mapping.rules import fill
-from relay.models import Destination, DestinationVersion
+from relay.models import Destination, DestinationVersion, MappingVersion
 from relay.observability.tracing import traceparent
 
 
@@ -55,7 +55,20 @@ def version_config(connection: Connection, destination_id: int, number: int) -> 
     )
 
 
-def with_mapping(kind: Kind, config: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
+def rules_of(connection: Connection, subscription_id: int, number: int) -> dict[str, Any]:
+    """One version of a subscription's mapping, by event type; empty where all is ready-made."""
+    return (
+        connection.scalar(
+            select(MappingVersion.rules).where(
+                MappingVersion.subscription_id == subscription_id,
+                MappingVersion.number == number,
+            )
+        )
+        or {}
+    )
+
+
+def with_texts(kind: Kind, config: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
     """``config`` with the texts that make the message taken from ``old``; access stays as it is now."""
     mapped = [n for n, f in kind.schema.fields.items() if f.metadata.get("template")]
     kept = {name: value for name, value in config.items() if name not in mapped}
@@ -94,6 +107,16 @@ def request_of(
 ) -> OutboundRequest:
     """The call for one message, made by ``rules`` or the kind's own mapping.  Raises Undeliverable."""
     return kind.build(config, mapped(kind, config, message, rules))
+
+
+def requests_of(
+    kind: Kind,
+    config: Mapping[str, Any],
+    message: Message,
+    rules: Mapping[str, Rule] | None = None,
+) -> tuple[OutboundRequest, ...]:
+    """All calls that one message makes, to be looked at.  Raises Undeliverable."""
+    return (request_of(kind, config, message, rules),)
 
 
 def mapped(

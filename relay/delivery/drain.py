@@ -175,14 +175,14 @@ class Drain:
             self.running[senders.submit(call, self.kind, config, one, self.transport)] = one
 
     def config_of(self, one: Claim) -> dict[str, Any]:
-        """The settings now, or with the mapping that a person chose for this replay."""
+        """The settings now, or with the texts of those that a person chose for this replay."""
         number = one.pinned_version
         if number is None or number == self.version:
             return self.config
         if number not in self.pinned:
             with db.engine.connect().execution_options(**READ_ONLY) as connection:
                 old = compose.version_config(connection, self.destination_id, number)
-            self.pinned[number] = compose.with_mapping(self.kind, self.config, old)
+            self.pinned[number] = compose.with_texts(self.kind, self.config, old)
         return self.pinned[number]
 
     def wait(self) -> bool:
@@ -227,6 +227,7 @@ class Drain:
                 status=called.status,
                 attempt=attempt,
                 version=one.pinned_version or self.version,
+                mapping_version=one.mapping_version,
             )
         )
         self.done += 1

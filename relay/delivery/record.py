@@ -39,7 +39,7 @@ class Result:
     """What one claimed delivery came to.
 
     ``attempt`` is the row to add, None where no call was made; ``version`` the destination's
-    version that the call was made with.
+    version that the call was made with, ``mapping_version`` that of the subscription's mapping.
     """
 
     delivery_id: int
@@ -50,6 +50,7 @@ class Result:
     status: int | None = None
     attempt: dict[str, Any] | None = None
     version: int | None = None
+    mapping_version: int | None = None
 
 
 def jitter() -> float:
@@ -129,7 +130,7 @@ def _row(result: Result, now: datetime) -> dict[str, Any]:
     if not isinstance(result.signal, Held):  # a postponed one keeps its last error
         row |= {"last_status": result.status, "last_error": sentence_of(result.signal)}
     if result.version is not None:
-        row["version"] = result.version
+        row |= {"version": result.version, "mapping_version": result.mapping_version}
     return row
 
 

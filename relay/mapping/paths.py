@@ -38,7 +38,7 @@ def _quoted(key: str) -> str:
 
 def in_words(path: Sequence[str]) -> str:
     """The path as a sentence names it: ``customer email``, ``E-mail``."""
-    keys = list(path)
+    keys = list(path) or [""]
     if keys[0] == "data" and len(keys) > 1:
         keys = keys[1:]
     if keys[0] == "fields" and len(keys) > 1:

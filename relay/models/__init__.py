@@ -3,7 +3,13 @@
 from relay.models.audit import AuditEntry
 from relay.models.base import db, db_now
 from relay.models.delivery import Attempt, DeadLetter, Delivery
-from relay.models.destination import Destination, DestinationVersion, Subscription
+from relay.models.destination import (
+    Destination,
+    DestinationVersion,
+    MappingVersion,
+    Subscription,
+    SubscriptionSource,
+)
 from relay.models.event import Event
 from relay.models.lease import Lease
 from relay.models.replay import Replay
@@ -21,6 +27,7 @@ __all__ = [
     "DestinationVersion",
     "Event",
     "Lease",
+    "MappingVersion",
     "OneTimeLink",
     "Rejection",
     "Replay",
@@ -28,6 +35,7 @@ __all__ = [
     "SigningKey",
     "Source",
     "Subscription",
+    "SubscriptionSource",
     "User",
     "db",
     "db_now",

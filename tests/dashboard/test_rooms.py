@@ -36,6 +36,10 @@ GETS = {
     "/destinations/new?kind=webhook": "admin",
     "/destinations/new?kind=inbox": "admin",
     "/destinations/{hook}/edit": "admin",
+    "/destinations/{hook}/subscriptions/new": "admin",
+    "/destinations/{inbox}/subscriptions/1": "admin",
+    "/destinations/{inbox}/subscriptions/1/mapping": "admin",
+    "/destinations/{hook}/subscriptions/2/mapping?type=comment.created": "admin",
     "/events": "viewer",
     "/events?type=comment.created&source=shop&state=dead&text=doe&span=24h": "viewer",
     "/events?since=2026-01-01&until=2099-01-01": "viewer",
@@ -59,6 +63,13 @@ POSTS = {
     "/destinations/{inbox}/test": "support",
     "/destinations/{inbox}/pause": "support",
     "/destinations/{inbox}/resume": "support",
+    "/destinations/{hook}/subscriptions/new": "admin",
+    "/destinations/{hook}/subscriptions/2": "admin",
+    "/destinations/{hook}/subscriptions/2/pause": "support",
+    "/destinations/{hook}/subscriptions/2/resume": "support",
+    "/destinations/{hook}/subscriptions/2/remove": "admin",
+    "/destinations/{hook}/subscriptions/2/mapping": "admin",
+    "/destinations/{hook}/subscriptions/2/mapping/back/1": "admin",
     "/dead-letters/{letter}/replay": "support",
     "/dead-letters/{letter}/discard": "support",
     "/sign-out": "viewer",
@@ -323,7 +334,7 @@ def test_a_destination_is_made_tried_changed_paused_and_resumed(
     assert made.status_code == 303, made.text
     page = admin.get(made.location).text
     assert "••••3456" in page and "first-token-123456" not in page
-    assert "New order, x.*" in page
+    assert "When an order is placed or an event x.* comes in, send it to My hook." in page
     tried = admin.post(f"{made.location}/test", {"type": "order.created"})
     assert "It works." in tried.text and "first-token-123456" not in tried.text
     assert sink.requests[-1].json()["test"] is True
