@@ -34,7 +34,8 @@ def sentence(patterns: Sequence[str], sites: Sequence[str], conditions: Group, d
     if "*" in patterns:
         whens = [f"anything happens{' on ' + listed(list(sites), 'or') if sites else ''}"]
     when = " or ".join(whens)
-    words = f" and its {_its(rest)}" if rest.items else ""
+    several = "," if len(whens) > 1 else ""
+    words = f"{several} and {_its(rest)}" if rest.items else ""
     return f"When {when}{words}, {deed}."
 
 
@@ -48,14 +49,11 @@ def _happening(pattern: str) -> tuple[str, str]:
 
 
 def _its(group: Group) -> str:
-    """The conditions, each with "its" in front but the first."""
-    parts = []
-    for one in group.items:
-        if isinstance(one, Group):
-            parts.append(f"({_its(one)})" if len(group.items) > 1 else _its(one))
-        else:
-            parts.append(one.words())
-    return f" {'and' if group.match == 'all' else 'or'} its ".join(parts)
+    """``its A and its B``, ``either its A or its B``."""
+    parts = [_its(one) if isinstance(one, Group) else f"its {one.words()}" for one in group.items]
+    if group.match == "any" and len(parts) > 1:
+        return f"either {' or '.join(parts)}"
+    return " and ".join(parts)
 
 
 def _without_status(group: Group) -> tuple[Group, str]:

@@ -226,20 +226,28 @@ STATUS = Condition(("data", "status"), "is", "completed")
             ["order.status_changed"],
             [],
             group("any", STATUS, total("at_least", "500")),
-            "When an order changes its status and its status is “completed” or its total is at least 500, do it.",
+            "When an order changes its status and either its status is “completed” or its total is at least 500, do it.",
         ),
         (
             ["order.created"],
             [],
             group("all", total("at_least", "500"), group("any", country("DE"), country("AT"))),
-            "When an order is placed and its total is at least 500 and its (customer country is “DE” "
-            "or its customer country is “AT”), do it.",
+            "When an order is placed and its total is at least 500 and either its customer country is "
+            "“DE” or its customer country is “AT”, do it.",
         ),
         (
             ["comment.created", "x.signup"],
             [],
             group("all"),
             "When a comment is written or an event x.signup comes in, do it.",
+        ),
+        (
+            ["order.created", "x.signup"],
+            ["Shop"],
+            group("any", total("at_least", "500"), group("all", country("DE"), country("AT"))),
+            "When an order from Shop is placed or an event x.signup from Shop comes in, and either its "
+            "total is at least 500 or its customer country is “DE” and its customer country is “AT”, "
+            "do it.",
         ),
         (
             ["lead.*"],
