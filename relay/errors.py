@@ -54,8 +54,11 @@ class SecretUnreadable(RelayError):
 
 
 class Undeliverable(RelayError):
-    """A delivery cannot be built or may not be sent.  ``code`` is stable, ``str()`` is the sentence."""
+    """A delivery cannot be built or may not be sent.
 
-    def __init__(self, code: str, sentence: str):
-        self.code = code
+    ``code`` is stable, ``str()`` is the sentence, ``field`` the part of the message that is to blame.
+    """
+
+    def __init__(self, code: str, sentence: str, field: str = ""):
+        self.code, self.field = code, field
         super().__init__(sentence)

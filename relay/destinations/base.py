@@ -35,7 +35,8 @@ class Message:
     ``site_name`` and ``site_url`` are those of the source, ``site_key`` its newest signing key, for the
     kinds that sign for it.  ``is_test`` marks a person's test-send.
     ``ai`` holds the answer of the subscription's AI step, by field; empty without one.
-    ``mapped`` holds what the mapping made for each of the kind's targets, by name.
+    ``mapped`` holds what the mapping made for each of the kind's targets, by name; for a kind with
+    ``free_targets`` it is the body, or empty where the whole event is to go.
     """
 
     event_id: str
@@ -157,7 +158,8 @@ __all__ = [
 
 
 # How a target is filled, as it is stored: {"path": ["data", "author"]} takes a field of the event,
-# {"text": "Hello {{ data.author }}"} a Liquid text; "default" stands in where nothing came of it.
+# {"text": "Hello {{ data.author }}"} a Liquid text; "default" stands in where nothing came of it,
+# "as" is the type of a free target.
 Rule = Mapping[str, Any]
 
 
@@ -194,6 +196,7 @@ class Kind:
     has_account: ClassVar[bool] = False  # whether ``read_account`` finds anything
     suggests: ClassVar[tuple[str, ...]] = ("*",)  # the events that a new one wants at first
     default_rate: ClassVar[tuple[int, str] | None] = None  # a new one's pace: calls per unit
+    free_targets: ClassVar[bool] = False  # a mapping may name targets of its own; dots nest
     repeats: ClassVar[str] = (  # what comes of a message that arrives twice
         "Each carries the same Idempotency-Key as before: a receiver that honours it takes it once."
     )
@@ -252,6 +255,10 @@ class Kind:
     def classify(self, reply: Reply) -> lifecycle.Signal:
         """What the answer means for the delivery: Accepted, Failed or Refused."""
         return classify(reply)
+
+    def deed(self, config: Mapping[str, Any], event_type: str) -> str:
+        """What it does with an event, ``{name}`` for the destination's: "create a deal in {name}"."""
+        return "send it to {name}"
 
     def summary(self, config: Mapping[str, Any]) -> str:
         """Where it goes, in a few words without secrets, for lists."""

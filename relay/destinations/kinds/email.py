@@ -306,6 +306,9 @@ class Email(Kind):
             )
         return known.signal()
 
+    def deed(self, config: Mapping[str, Any], event_type: str) -> str:
+        return "send a mail by {name}"
+
     def summary(self, config: Mapping[str, Any]) -> str:
         return f"Mail to {config.get('to', '')}"
 

@@ -137,6 +137,9 @@ class WordPress(Kind):
         known = ERRORS.get(str(word)) or STATUSES.get(reply.status)
         return known.signal() if known else classify(reply)
 
+    def deed(self, config: Mapping[str, Any], event_type: str) -> str:
+        return "tell it back to the site by {name}"
+
     def summary(self, config: Mapping[str, Any]) -> str:
         return "Back to the site that sent the event"
 

@@ -116,6 +116,15 @@ class HubSpot(Kind):
     def read_account(self, config: Mapping[str, Any], send: Send) -> dict[str, Any]:
         return accounts.read(api.Api(config, send))
 
+    def deed(self, config: Mapping[str, Any], event_type: str) -> str:
+        if event_type == "lead.created":
+            return "write a contact to {name}"
+        return (
+            "write a deal to {name}"
+            if event_type.startswith("order.")
+            else super().deed(config, event_type)
+        )
+
     def summary(self, config: Mapping[str, Any]) -> str:
         portal = (config.get("account") or {}).get("portal_id") or config.get("portal_id")
         return f"HubSpot account {portal}" if portal else "A HubSpot account"

@@ -72,6 +72,9 @@ class Slack(Kind):
     def classify(self, reply: Reply) -> Signal:
         return bot_signal(reply) if reply.body.lstrip()[:1] == b"{" else webhook_signal(reply)
 
+    def deed(self, config: Mapping[str, Any], event_type: str) -> str:
+        return "write a message to {name}"
+
     def summary(self, config: Mapping[str, Any]) -> str:
         return f"Slack channel {config['channel']}" if config.get("channel") else "A Slack channel"
 
@@ -121,7 +124,7 @@ def digest(config: Mapping[str, Any], messages: Sequence[Message], send: Send) -
         try:
             lines[message.key] = message.event_type, text_of(message)
         except Undeliverable as exc:
-            found[message.key] = Delivered(Refused(exc.code, str(exc)))
+            found[message.key] = Delivered(Refused(exc.code, str(exc), field=exc.field))
     if lines:
         request = post(config, messages[0], texts.digest(list(lines.values())))
         reply = send(request)
