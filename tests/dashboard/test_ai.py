@@ -305,3 +305,18 @@ def test_the_paths_of_fields_survive_the_form(
     with app.app_context():
         assert db.session.query(AiStep).one().shown == paths
     assert admin.get(here).text.count('name="shown"') == len(values)
+
+
+def test_a_mapping_uses_the_answer_of_a_step_before_the_first_one_came(
+    app: Flask, world: World, fake: FakeOpenAI, admin: Visitor
+) -> None:
+    ai, here = service(app, fake), address(app, world.inbox)
+    page = here.removesuffix("/ai") + "/mapping?type=comment.created"
+    assert "AI topic of it" not in admin.get(page).text
+    assert admin.post(here, form(ai)).status_code == 303
+    offered = html.unescape(admin.get(page).text)
+    assert "AI topic of it" in offered and '["ai","topic_of_it"]' in offered
+    rows = {"own": "true", "r0-name": "topic", "r0-from": '["ai","topic_of_it"]'}
+    looked = html.unescape(admin.post(page, rows | {"do": "look"}).text)
+    assert '"topic": "sales"' in looked and "which no recent event has" not in looked
+    assert admin.post(page, rows | {"do": "save"}).status_code == 303

@@ -357,9 +357,7 @@ def test_a_destination_is_made_tried_changed_paused_and_resumed(
     assert "It works." in tried.text and "first-token-123456" not in tried.text
     assert sink.requests[-1].json()["test"] is True
     sink.answer(503, b"busy")
-    assert (
-        "It did not arrive." in admin.post(f"{here}/test", {"type": "order.created"}).text
-    )
+    assert "It did not arrive." in admin.post(f"{here}/test", {"type": "order.created"}).text
     admin.post(f"{here}/edit", {**form, "token": "", "name": "Our hook"})
     sink.answer(200)
     admin.post(f"{here}/test", {"type": "order.created"})
