@@ -5,7 +5,7 @@ sources.  Templates say ``{% assets "app_css" %}…{{ ASSET_URL }}…{% endasset
 tells every process the names, so that none has to look at the sources.
 
 - ``app_css``: Tabler, its icons, uPlot, ``css/relay.css``
-- ``app_js``: htmx, Tabler, uPlot, ``js/relay.js``; load it with ``defer``
+- ``app_js``: htmx, Tabler, uPlot, ``js/relay.js``, ``js/mapping.js``; load it with ``defer``
 - ``theme_js``: ``js/theme.js``, light or dark before the first paint; load it in the head
 """
 
@@ -33,6 +33,7 @@ SCRIPTS = (
     PACKAGES / "@tabler/core/dist/js/tabler.min.js",
     PACKAGES / "uplot/dist/uPlot.iife.min.js",
     STATIC / "js/relay.js",
+    STATIC / "js/mapping.js",
 )
 THEME = (STATIC / "js/theme.js",)
 # the stylesheet asks for them beside itself

@@ -25,7 +25,8 @@ UPDATE event SET routed_at = {NOW}, received_at = {NOW};
 INSERT INTO event (id, source_id, signing_key_id, event_id, event_type, site, address, payload,
   body_sha256, search_text, received_at) VALUES (2, 1, 1, 'f', 'relay.test', 's', 'a', '{{}}', '', '', {NOW});
 INSERT INTO destination (id, name, kind, config) VALUES (1, 'Inbox', 'inbox', '{{"a": "b"}}');
-INSERT INTO subscription (id, destination_id, event_types) VALUES (1, 1, '["*"]'), (2, 1, '["*"]');
+INSERT INTO subscription (id, destination_id, event_types, source_id)
+  VALUES (1, 1, '["*"]', 1), (2, 1, '["*"]', NULL);
 INSERT INTO delivery (id, key, event_pk, subscription_id, destination_id, state, attempts, due_at)
   VALUES (1, 'd1', 1, 1, 1, 'pending', 1, {NOW}), (2, 'd2', 1, 2, 1, 'discarded', 0, NULL);
 INSERT INTO attempt (id, key, delivery_id, number, outcome, started_at, request, response)
@@ -84,4 +85,10 @@ def test_rows_of_the_first_version_survive_every_upgrade(
         assert rows("SELECT id, wanted FROM event ORDER BY id") == [(1, 2), (2, None)]
         counted = "SELECT event_type, received, duplicates, CAST(day AS text) FROM intake"
         assert rows(counted) == [("relay.test", 2, 0, "2026-03-01")]
+        assert rows("SELECT subscription_id, source_id FROM subscription_source") == [(1, 1)]
+        assert rows("SELECT subscription_id, number FROM mapping_version ORDER BY id") == [
+            (1, 1),
+            (2, 1),
+        ]
+        assert rows("SELECT id, mapping_version FROM delivery ORDER BY id") == [(1, 1), (2, None)]
     engine.dispose()

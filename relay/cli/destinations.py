@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from relay.cli.output import command, from_stdin, paged, refuse, show, show_list
-from relay.models import Destination
-from relay.services import destinations, pacing
+from relay.models import Destination, Subscription
+from relay.services import destinations, pacing, subscriptions
 from relay.services.audit import COMMAND_LINE
 
 
@@ -26,8 +26,9 @@ def as_dict(destination: Destination) -> dict[str, Any]:
         "state": destination.state,
         "config": destination.config,
         "secrets": destinations.shown_secrets(destination),
-        "source": next((s.source.slug for s in destination.subscriptions if s.source), None),
+        "source": next((o.slug for s in destination.subscriptions for o in s.sources), None),
         "events": sorted({t for s in destination.subscriptions for t in s.event_types}),
+        "subscriptions": [subscription_of(one) for one in destination.subscriptions],
         "paused_reason": destination.paused_reason,
         "rate": f"{destination.rate_count}/{destination.rate_unit}"
         if destination.rate_count
@@ -35,6 +36,18 @@ def as_dict(destination: Destination) -> dict[str, Any]:
         "concurrency": destination.concurrency,
         "retry_after_s": list(pacing.waits_of(destination)),
         "circuit": destination.circuit,
+    }
+
+
+def subscription_of(subscription: Subscription) -> dict[str, Any]:
+    return {
+        "id": subscription.id,
+        "state": subscription.state,
+        "events": subscription.event_types,
+        "sources": [source.slug for source in subscription.sources],
+        "conditions": subscription.conditions,
+        "mapping_version": subscription.version,
+        "sentence": subscriptions.sentence_of(subscription),
     }
 
 
@@ -56,7 +69,9 @@ def pairs(given: tuple[str, ...], option: str) -> dict[str, str]:
 @click.option(
     "--events", default="*", help="Types and patterns, separated by commas; all by default."
 )
-@click.option("--source", default="all", help="One source's slug; all by default.")
+@click.option(
+    "--source", default="all", help="Slugs of sources, separated by commas; all by default."
+)
 def create(
     kind: str,
     name: str,
@@ -80,7 +95,7 @@ def create(
         pairs(values, "--set") | secrets,
         COMMAND_LINE,
         ["*"] if events == "all" else events.split(","),
-        None if source == "all" else source,
+        [] if source == "all" else source.split(","),
     )
     show(as_dict(made), as_json, f"{made.name} is destination {made.id}.")
 

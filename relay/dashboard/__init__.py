@@ -18,16 +18,18 @@ from relay.dashboard import (
     guard,
     htmx,
     ledger,
+    mapping,
     overview,
     pacing,
     replays,
     sources,
+    subscriptions,
     triage,
     words,
 )
 
 ROOMS = (
-    *(auth, overview, sources, destinations, pacing, accounts, events),
+    *(auth, overview, sources, destinations, subscriptions, mapping, pacing, accounts, events),
     *(dead_letters, triage, replays, ai, ai_steps, ledger, alerts, audit),
 )
 

@@ -16,7 +16,7 @@ from relay.errors import Invalid
 from relay.mapping import answers
 from relay.mapping.answers import AnswerField
 from relay.models import Subscription
-from relay.services import ai_drafts, ai_steps
+from relay.services import ai_drafts, ai_steps, subscriptions
 from relay.services.ai_drafts import Draft
 
 blueprint = Blueprint(
@@ -31,7 +31,7 @@ T = TypeVar("T")
 @blueprint.get("")
 @guard.requires("admin")
 def page(destination_id: int, subscription_id: int) -> Any:
-    return _page(ai_steps.find_subscription(destination_id, subscription_id))
+    return _page(subscriptions.find(destination_id, subscription_id))
 
 
 def _page(
@@ -68,7 +68,7 @@ def _page(
 @blueprint.post("")
 @guard.requires("admin")
 def update(destination_id: int, subscription_id: int) -> Any:
-    subscription = ai_steps.find_subscription(destination_id, subscription_id)
+    subscription = subscriptions.find(destination_id, subscription_id)
     if "more" in request.form:
         return _page(subscription, _draft({}))
     reasons: dict[str, list[str]] = {}
@@ -87,7 +87,7 @@ def update(destination_id: int, subscription_id: int) -> Any:
 @guard.requires("admin")
 def try_out(destination_id: int, subscription_id: int) -> Any:
     """Ask once with what stands in the form; nothing of it is saved."""
-    subscription = ai_steps.find_subscription(destination_id, subscription_id)
+    subscription = subscriptions.find(destination_id, subscription_id)
     reasons: dict[str, list[str]] = {}
     draft, tried, event = _draft(reasons), None, forms.text("event")
     try:
@@ -99,14 +99,14 @@ def try_out(destination_id: int, subscription_id: int) -> Any:
         reasons = exc.reasons
     if htmx.wants_fragment():
         return render_template("ai/_tried.html", tried=tried, errors=reasons)
-    subscription = ai_steps.find_subscription(destination_id, subscription_id)
+    subscription = subscriptions.find(destination_id, subscription_id)
     return _page(subscription, draft, reasons, tried), 422 if reasons else 200
 
 
 @blueprint.post("/remove")
 @guard.requires("admin")
 def remove(destination_id: int, subscription_id: int) -> Any:
-    ai_steps.remove(ai_steps.find_subscription(destination_id, subscription_id), guard.current_by())
+    ai_steps.remove(subscriptions.find(destination_id, subscription_id), guard.current_by())
     htmx.toast("Removed. Events go without AI from now on.")
     return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
 

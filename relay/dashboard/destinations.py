@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, render_template, request, url_for
 
-from relay.dashboard import choices, forms, guard, htmx
+from relay.dashboard import choices, forms, guard, htmx, subscriptions
 from relay.dashboard.words import number
 from relay.destinations import KINDS
 from relay.destinations.base import Kind
@@ -21,8 +21,10 @@ from relay.services import (
     destinations,
     events,
     keys,
+    mappings,
     sources,
 )
+from relay.services import subscriptions as wishes
 
 blueprint = Blueprint("destinations", __name__, url_prefix="/destinations")
 AGAIN = "Nothing was saved yet, and secrets do not stay in the page: enter this again."
@@ -74,18 +76,13 @@ def _values(kind: Kind, destination: Destination | None) -> dict[str, Any]:
     kept = destinations.shown_secrets(destination) if destination else {}
     if request.method == "POST":
         secret = {f.name: kept.get(f.name, "") for f in forms.fields_of(kind.schema) if f.secret}
-        return forms.posted() | secret | {"event_types": _ticked()}
+        chosen = {"event_types": subscriptions.ticked(), "sites": subscriptions.ticked_sites()}
+        return forms.posted() | secret | chosen
     if destination is None:
         defaults = {name: f.load_default for name, f in kind.schema.fields.items()}
         plain = {name: value for name, value in defaults.items() if isinstance(value, str | int)}
         return plain | {"name": kind.name, "event_types": list(kind.suggests)}
-    values = {**destination.config, **kept, "name": destination.name}
-    for one in destination.subscriptions[:1]:
-        values |= {
-            "event_types": one.event_types,
-            "source": one.source.slug if one.source else "",
-        }
-    return values
+    return {**destination.config, **kept, "name": destination.name}
 
 
 def _lost_secrets(kind: Kind, errors: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -94,21 +91,6 @@ def _lost_secrets(kind: Kind, errors: dict[str, list[str]]) -> dict[str, list[st
         return {}
     given = (f.name for f in forms.fields_of(kind.schema) if f.secret and forms.text(f.name))
     return {name: [*errors.get(name, ()), AGAIN] for name in given}
-
-
-def _ticked() -> list[str]:
-    """The ticked types and those typed in besides; ``*`` for all."""
-    if request.form.get("which") != "some":
-        return ["*"]
-    return request.form.getlist("event_types") + forms.text("more_types").replace(",", " ").split()
-
-
-def _patterns() -> list[str]:
-    """Raises Invalid where nothing was chosen."""
-    ticked = _ticked()
-    if not ticked:
-        raise Invalid({"event_types": ["Choose at least one kind of event."]})
-    return ticked
 
 
 def _typed(kind: Kind) -> dict[str, str]:
@@ -120,18 +102,19 @@ def _typed(kind: Kind) -> dict[str, str]:
 def create() -> Any:
     kind = KINDS.get(request.args.get("kind", "")) or abort(404)
     try:
+        subscriptions.check_ticks()
         made = destinations.create_destination(
             kind.slug,
             forms.text("name"),
             _typed(kind),
             guard.current_by(),
-            _patterns(),
-            forms.text("source") or None,
+            subscriptions.ticked(),
+            subscriptions.ticked_sites(),
         )
     except Invalid as exc:
         return _form(kind, None, exc.reasons), 422
     htmx.toast(f"{made.name} is ready. Send it a test to see it work.")
-    return htmx.redirect(url_for("destinations.detail", destination_id=made.id))
+    return htmx.redirect(url_for("destinations.detail", destination_id=made.id, made=1))
 
 
 @blueprint.get("/<int:destination_id>/edit")
@@ -152,8 +135,6 @@ def update(destination_id: int) -> Any:
             forms.text("name"),
             _typed(kind),
             guard.current_by(),
-            _patterns(),
-            forms.text("source") or None,
         )
     except Invalid as exc:
         return _form(kind, destination, exc.reasons), 422
@@ -203,6 +184,11 @@ def _detail(destination: Destination, tried: Any = None) -> Response:
         offered=causes.offered(destination),
         address=choices.address,
         oldest=dead_letters.oldest(destination.id),
+        sentence_of=wishes.sentence_of,
+        overlapping=wishes.overlapping(destination),
+        waits=wishes.waiting(destination.id),
+        own_mappings=mappings.made_by_hand(destination),
+        made="made" in request.args,
         tried=tried,
         tried_type=forms.text("type"),
     )

@@ -11,7 +11,7 @@ from flask import Blueprint, Flask, Response, request, url_for
 from relay.dashboard import forms, guard, htmx
 from relay.lifecycle import OPEN
 from relay.models import Event
-from relay.services import events, keys, sources
+from relay.services import events, keys, matching, sources
 
 blueprint = Blueprint("events", __name__, url_prefix="/events")
 SPANS = (
@@ -97,6 +97,7 @@ def detail(event_id: str) -> Response:
         payload=json.loads(event.payload),
         pretty=json.dumps(json.loads(event.payload), ensure_ascii=False, indent=2),
         letters=events.open_letters(event),
+        unwanted=matching.unwanted(event) if event.routed_at else [],
     )
 
 

@@ -13,6 +13,7 @@ from relay.circuit import RAMP_S
 from relay.dashboard import forms, guard, htmx
 from relay.dashboard.words import duration
 from relay.errors import Invalid
+from relay.mapping.comparing import listed
 from relay.models import Destination
 from relay.pace import UNITS
 from relay.services import deliveries, destinations, keys, pacing
@@ -46,17 +47,12 @@ class Dot:
     label: str
 
 
-def listed(words: Sequence[str]) -> str:
-    """``a, b and c``."""
-    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else ""
-
-
 def schedule_words(waits: Sequence[float]) -> str:
     """When a failing delivery is tried, as a sentence."""
     times = [duration(wait) for wait in waits]
     return (
         f"Relay tries {len(waits) + 1} times over {spoken(sum(waits))}: "
-        f"at once, then after {listed(times)}."
+        f"at once, then after {listed(times, 'and')}."
     )
 
 

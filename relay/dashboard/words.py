@@ -8,7 +8,9 @@ from urllib.parse import urlsplit
 
 from flask import Flask, g
 
-from relay.mapping.conditions import INTERNAL_TYPES
+from relay.mapping.comparing import listed
+from relay.mapping.conditions import INTERNAL_TYPES, group_of
+from relay.models import Subscription
 from relay.services import dead_letters
 
 STEPS = ((86_400, "day"), (3600, "h"), (60, "min"), (1, "s"))
@@ -102,6 +104,16 @@ def patterns_words(patterns: list[str]) -> str:
     return "All events" if "*" in patterns else ", ".join(type_words(one) for one in patterns)
 
 
+def wish_words(subscription: Subscription) -> str:
+    """What a subscription wants, in a few words for a list."""
+    sites = listed([source.name for source in subscription.sources], "or")
+    count = len(list(group_of(subscription.conditions).conditions()))
+    conditions = f", {count} {'condition' if count == 1 else 'conditions'}" if count else ""
+    paused = " (paused)" if subscription.state == "paused" else ""
+    from_sites = f" from {sites}" if sites else ""
+    return f"{patterns_words(subscription.event_types)}{from_sites}{conditions}{paused}"
+
+
 def choice(choices: list[tuple[str, str]], value: str) -> str:
     """The label of a chosen value."""
     return next((label for key, label in choices if key == value), value)
@@ -124,7 +136,16 @@ def open_dead_letters() -> int:
 
 def init_app(app: Flask) -> None:
     filters = (duration, relative, utc, number, host, web_link)
-    for word in (*filters, families, type_icon, type_words, patterns_words, choice, pretty):
+    for word in (
+        *filters,
+        families,
+        type_icon,
+        type_words,
+        patterns_words,
+        choice,
+        pretty,
+        wish_words,
+    ):
         app.add_template_filter(word)
     app.add_template_global(open_dead_letters)
     app.add_template_test(INTERNAL_TYPES.__contains__, "internal")

@@ -12,11 +12,24 @@ from relay.delivery.claim import Claim
 from relay.delivery.enrichment import Enriched
 from relay.delivery.record import KEPT_BODY
 from relay.delivery.sender import Sender
-from relay.destinations.base import Call, Delivered, Kind, Message, OutboundRequest, Quota, Reply
+from relay.destinations.base import (
+    Call,
+    Delivered,
+    Kind,
+    Message,
+    OutboundRequest,
+    Quota,
+    Reply,
+    Rule,
+)
 from relay.destinations.http import Transport
 from relay.destinations.masking import mask_request, mask_text
 from relay.errors import RelayError, Undeliverable
 from relay.lifecycle import Refused, Signal
+
+Job = tuple[
+    Message, Mapping[str, Rule] | None
+]  # a message and its mapping, None: the ready-made one
 
 
 @dataclass(frozen=True)
@@ -51,33 +64,33 @@ def call(
     """Enrich, map, build, send, classify.  -> what came of each.  Never raises: what cannot be built
     is Refused with its sentence.
     """
-    messages = [message_of(claim) for claim in claims]
+    jobs = [(message_of(claim), claim.rules.get(claim.event_type)) for claim in claims]
     if enrich is None:
-        return deliver(kind, config, messages, transport)
+        return deliver(kind, config, jobs, transport)
     came = []
-    for message in messages:
+    for message, rules in jobs:
         enriched = enrich(message)
         if enriched.signal is not None:
             waits = Called(enriched.signal, message.attempt_key, None, 0.0, {}, {}, calls=0)
             came.append(replace(waits, ai=enriched.told, was_made=False))
         else:
             richer = replace(message, ai=enriched.fields)
-            (called,) = deliver(kind, config, [richer], transport)
+            (called,) = deliver(kind, config, [(richer, rules)], transport)
             came.append(replace(called, ai=enriched.told))
     return came
 
 
 def deliver(
-    kind: Kind, config: Mapping[str, Any], messages: Sequence[Message], transport: Transport
+    kind: Kind, config: Mapping[str, Any], jobs: Sequence[Job], transport: Transport
 ) -> list[Called]:
     """Map, build, send and classify messages that may go together."""
     began = time.perf_counter()
     send = Sender(kind, config, transport)
     done: dict[int, Delivered] = {}
     ready: dict[int, Message] = {}
-    for n, message in enumerate(messages):
+    for n, (message, rules) in enumerate(jobs):
         try:
-            ready[n] = compose.mapped(kind, config, message)
+            ready[n] = compose.mapped(kind, config, message, rules)
         except RelayError as exc:
             done[n] = Delivered(refused(exc))
     try:
@@ -85,10 +98,8 @@ def deliver(
             came = kind.deliver(config, list(ready.values()), send)
             done |= dict(zip(ready, came, strict=True))
     except Exception as exc:  # a fault of ours in one delivery must not take the others along
-        if len(messages) > 1:
-            return [
-                one for message in messages for one in deliver(kind, config, [message], transport)
-            ]
+        if len(jobs) > 1:
+            return [one for job in jobs for one in deliver(kind, config, [job], transport)]
         done[0] = Delivered(refused(exc), tuple(send.calls))
     elapsed_ms = (time.perf_counter() - began) * 1000
     return [
@@ -102,7 +113,7 @@ def deliver(
             calls=0 if n else len(send.calls),
             quotas=() if n else tuple(send.quotas.values()),
         )
-        for n, message in enumerate(messages)
+        for n, (message, _) in enumerate(jobs)
     ]
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, updat
 
 from relay.destinations.base import SiteKey
 from relay.lifecycle import Claimed, Life, State, step
-from relay.models import Delivery, Event, Replay, Source, db_now
+from relay.models import Delivery, Event, MappingVersion, Replay, Source, Subscription, db_now
 
 CALL_S = 30.0  # the longest call
 LEASE_S = 65.0  # claimed, waited its turn, called, recorded
@@ -36,7 +36,10 @@ class DatabaseClock:
 
 @dataclass(frozen=True)
 class Claim:
-    """One claimed delivery with all that is needed to send it; ``site_key`` for kinds that need it."""
+    """One claimed delivery with all that is needed to send it; ``site_key`` for kinds that need it.
+
+    ``rules`` are of version ``mapping_version`` of its subscription's mapping, by event type.
+    """
 
     delivery_id: int
     key: str
@@ -53,6 +56,8 @@ class Claim:
     event_type: str = ""
     source_id: int = 0
     site_key: SiteKey | None = field(default=None, repr=False)
+    mapping_version: int = 1
+    rules: Mapping[str, Any] = field(default_factory=dict)
 
     def goes_with(self, other: Claim) -> bool:
         """Whether both are made in the same way, so that one call may take them.  One with an AI step
@@ -60,11 +65,11 @@ class Claim:
         """
         if max(self.call_s, other.call_s) > CALL_S:
             return False
-        return (self.event_type, self.priority, self.pinned_version) == (
-            other.event_type,
-            other.priority,
-            other.pinned_version,
-        )
+        return self._made_by() == other._made_by()
+
+    def _made_by(self) -> tuple[Any, ...]:
+        mapping = (self.subscription_id, self.mapping_version)
+        return (self.event_type, self.priority, self.pinned_version, *mapping)
 
     @property
     def token(self) -> str:
@@ -78,12 +83,14 @@ class Claim:
 
 
 def is_due() -> ColumnElement[bool]:
-    """Whether a delivery waits for nothing but its turn; one of a halted replay does not."""
+    """Whether a delivery waits for nothing but its turn: of no halted replay or paused subscription."""
     halted = select(Replay.id).where(Replay.state.in_(("paused", "cancelled")))
+    paused = select(Subscription.id).where(Subscription.state == "paused")
     return and_(
         Delivery.state == State.PENDING.value,
         Delivery.due_at <= db_now(),
         or_(Delivery.priority == LIVE, Delivery.replay_id.not_in(halted)),
+        Delivery.subscription_id.not_in(paused),
     )
 
 
@@ -161,6 +168,7 @@ def _claim(
 
 
 def _rows(connection: Connection, ids: list[int]) -> Any:
+    number = func.coalesce(Delivery.pinned_mapping, Subscription.version)
     return connection.execute(
         select(
             Delivery.id,
@@ -181,9 +189,18 @@ def _rows(connection: Connection, ids: list[int]) -> Any:
             Event.source_id,
             Source.name,
             Source.url,
+            number.label("mapping_version"),
+            MappingVersion.rules,
         )
         .join(Event, Event.id == Delivery.event_pk)
         .join(Source, Source.id == Event.source_id)
+        .join(Subscription, Subscription.id == Delivery.subscription_id)
+        .outerjoin(
+            MappingVersion,
+            and_(
+                MappingVersion.subscription_id == Subscription.id, MappingVersion.number == number
+            ),
+        )
         .where(Delivery.id.in_(ids))
         .order_by(Delivery.id)
     )
@@ -213,4 +230,6 @@ def _claim_of(row: Any, before_s: Mapping[int, float]) -> Claim:
         call_s=CALL_S + before_s.get(row.subscription_id, 0.0),
         event_type=row.event_type,
         source_id=row.source_id,
+        mapping_version=row.mapping_version,
+        rules=row.rules or {},
     )

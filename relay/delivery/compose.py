@@ -18,7 +18,7 @@ from relay.destinations.base import Kind, Message, OutboundRequest, Rule, SiteKe
 from relay.destinations.http import Transport
 from relay.errors import Undeliverable
 from relay.mapping.rules import fill
-from relay.models import Destination, DestinationVersion, SigningKey, db_now
+from relay.models import Destination, DestinationVersion, MappingVersion, SigningKey, db_now
 from relay.observability.tracing import traceparent
 
 
@@ -77,7 +77,20 @@ def site_key(connection: Connection, source_id: int) -> SiteKey | None:
     return SiteKey(row.key_id, secrets.box().open_sealed(row.sealed_secret)) if row else None
 
 
-def with_mapping(kind: Kind, config: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
+def rules_of(connection: Connection, subscription_id: int, number: int) -> dict[str, Any]:
+    """One version of a subscription's mapping, by event type; empty where all is ready-made."""
+    return (
+        connection.scalar(
+            select(MappingVersion.rules).where(
+                MappingVersion.subscription_id == subscription_id,
+                MappingVersion.number == number,
+            )
+        )
+        or {}
+    )
+
+
+def with_texts(kind: Kind, config: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
     """``config`` with the texts that make the message taken from ``old``; access stays as it is now."""
     mapped = [n for n, f in kind.schema.fields.items() if f.metadata.get("template")]
     kept = {name: value for name, value in config.items() if name not in mapped}
@@ -139,13 +152,31 @@ def mapped(
     """The message with the kind's targets filled in.  Raises Undeliverable."""
     if rules is None:
         rules = kind.ready_made(config, message.event_type)
-    scope = dict(message.payload) | {
+    if not rules:
+        return message
+    values = fill(
+        rules,
+        scope_of(message),
+        kind.escapes,
+        kind.targets(config, account_in(config)),
+        kind.free_targets,
+    )
+    return replace(message, mapped=values)
+
+
+def scope_of(message: Message) -> dict[str, Any]:
+    """All that a mapping can reach: the event, and whom and when it came from."""
+    return dict(message.payload) | {
         "site_name": message.site_name,
         "site_url": message.site_url,
         "received_at": message.received_at.isoformat(),
         "ai": message.ai,
     }
-    return replace(message, mapped=fill(rules, scope, kind.escapes)) if rules else message
+
+
+def account_in(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What was last read of the account there, as it goes along with the settings."""
+    return config.get("account") or {}
 
 
 def parse(payload: str) -> dict[str, Any]:

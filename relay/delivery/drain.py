@@ -240,14 +240,14 @@ class Drain:
                 self.hold = Held("digest", "Many came at once: they go as one digest a minute.")
 
     def config_of(self, one: Claim) -> dict[str, Any]:
-        """The settings now, or with the mapping that a person chose for this replay."""
+        """The settings now, or with the texts of those that a person chose for this replay."""
         number = one.pinned_version
         if number is None or number == self.version:
             return self.config
         if number not in self.pinned:
             with db.engine.connect().execution_options(**READ_ONLY) as connection:
                 old = compose.version_config(connection, self.destination_id, number)
-            self.pinned[number] = compose.with_mapping(self.kind, self.config, old)
+            self.pinned[number] = compose.with_texts(self.kind, self.config, old)
         return self.pinned[number]
 
     def wait(self) -> bool:
@@ -315,6 +315,7 @@ class Drain:
                 attempt=attempt,
                 version=one.pinned_version or self.version,
                 was_made=called.was_made,
+                mapping_version=one.mapping_version,
             )
         )
         self.done += 1

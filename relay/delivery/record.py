@@ -40,8 +40,8 @@ class Result:
     """What one claimed delivery came to.
 
     ``attempt`` is the row to add, None where no call was made; ``version`` the destination's
-    version that the call was made with.  ``was_made`` is False where the destination was not called,
-    so that nothing is learned about it.
+    version that the call was made with, ``mapping_version`` that of the subscription's mapping.
+    ``was_made`` is False where the destination was not called, so that nothing is learned about it.
     """
 
     delivery_id: int
@@ -53,6 +53,7 @@ class Result:
     attempt: dict[str, Any] | None = None
     version: int | None = None
     was_made: bool = True
+    mapping_version: int | None = None
 
 
 def jitter() -> float:
@@ -133,7 +134,7 @@ def _row(result: Result, now: datetime) -> dict[str, Any]:
     if not isinstance(result.signal, Held):  # a postponed one keeps its last error
         row |= {"last_status": result.status, "last_error": sentence_of(result.signal)}
     if result.version is not None:
-        row["version"] = result.version
+        row |= {"version": result.version, "mapping_version": result.mapping_version}
     return row
 
 

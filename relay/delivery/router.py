@@ -4,17 +4,74 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
 from relay import broker
+from relay.delivery import compose
 from relay.lifecycle import State
-from relay.mapping.conditions import matches_type
-from relay.models import Delivery, Destination, Event, Subscription, db, db_now
+from relay.mapping.conditions import Group, group_of, matches_type
+from relay.models import (
+    Delivery,
+    Destination,
+    Event,
+    Subscription,
+    SubscriptionSource,
+    db,
+    db_now,
+)
 from relay.observability.logging import log
 
 BATCH = 200
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What one subscription wants; no sources means all of them."""
+
+    subscription_id: int
+    destination_id: int
+    source_ids: frozenset[int]
+    event_types: tuple[str, ...]
+    conditions: Group
+
+    def takes(self, event: Any) -> bool:
+        """Whether its sources and types take in this event."""
+        ours = not self.source_ids or event.source_id in self.source_ids
+        return ours and matches_type(self.event_types, event.event_type)
+
+
+def wishes(connection: Connection) -> list[Wish]:
+    """What all subscriptions want at the moment; for a paused one, deliveries are made that wait."""
+    rows = connection.execute(
+        select(
+            Subscription.id,
+            Subscription.destination_id,
+            Subscription.event_types,
+            Subscription.conditions,
+        )
+        .join(Destination)
+        .where(Subscription.state != "closed", Destination.state != "closed")
+        .order_by(Subscription.id)
+    ).all()
+    sources: dict[int, set[int]] = {}
+    for link in connection.execute(
+        select(SubscriptionSource.subscription_id, SubscriptionSource.source_id)
+    ):
+        sources.setdefault(link.subscription_id, set()).add(link.source_id)
+    return [
+        Wish(
+            row.id,
+            row.destination_id,
+            frozenset(sources.get(row.id, ())),
+            tuple(row.event_types),
+            group_of(row.conditions),
+        )
+        for row in rows
+    ]
 
 
 def route_batch(limit: int = BATCH) -> int:
@@ -33,18 +90,9 @@ def route_batch(limit: int = BATCH) -> int:
         ).all()
         if not events:
             return 0
-        wanted = connection.execute(
-            select(
-                Subscription.id,
-                Subscription.destination_id,
-                Subscription.source_id,
-                Subscription.event_types,
-            )
-            .join(Destination)
-            .where(Subscription.state == "active", Destination.state != "closed")
-        ).all()
+        pairs = matches(connection, events, wishes(connection))
         now = connection.scalar(select(db_now()))
-        rows = [row(event, sub, now) for event in events for sub in wanted if wants(sub, event)]
+        rows = [row(event, wish, now) for event, wish in pairs]
         if rows:
             connection.execute(insert(Delivery), rows)
         counts = Counter(one["event_pk"] for one in rows)
@@ -67,18 +115,31 @@ def mark_routed(connection: Connection, wanted: dict[int, int]) -> None:
         )
 
 
-def wants(subscription: Any, event: Any) -> bool:
-    """Whether a subscription's source and types take in this event."""
-    ours = subscription.source_id in (None, event.source_id)
-    return ours and matches_type(subscription.event_types, event.event_type)
+def matches(
+    connection: Connection, events: Sequence[Any], wanted: Sequence[Wish]
+) -> list[tuple[Any, Wish]]:
+    """Each event with each wish that takes it.  Bodies are read only where conditions ask for them."""
+    pairs = [(event, wish) for event in events for wish in wanted if wish.takes(event)]
+    asked = {event.id for event, wish in pairs if wish.conditions.items}
+    if not asked:
+        return pairs
+    bodies = {
+        found.id: compose.parse(found.payload)
+        for found in connection.execute(select(Event.id, Event.payload).where(Event.id.in_(asked)))
+    }
+    return [
+        (event, wish)
+        for event, wish in pairs
+        if not wish.conditions.items or wish.conditions.holds(bodies[event.id])
+    ]
 
 
-def row(event: Any, subscription: Any, now: Any) -> dict[str, Any]:
+def row(event: Any, wish: Wish, now: Any) -> dict[str, Any]:
     return {
         "key": uuid.uuid4().hex,
         "event_pk": event.id,
-        "subscription_id": subscription.id,
-        "destination_id": subscription.destination_id,
+        "subscription_id": wish.subscription_id,
+        "destination_id": wish.destination_id,
         "state": State.PENDING.value,
         "due_at": now,
     }

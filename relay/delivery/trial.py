@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -14,8 +15,9 @@ from sqlalchemy import select
 from relay.delivery import compose, enrichment
 from relay.delivery.call import refused, shown_request, shown_response
 from relay.delivery.sender import Sender
+from relay.destinations import KINDS
 from relay.destinations.asking import Asked
-from relay.destinations.base import Delivered, Kind, Message, Reply
+from relay.destinations.base import Delivered, Kind, Message, Reply, Rule
 from relay.errors import Invalid, RelayError
 from relay.lifecycle import Accepted, Signal
 from relay.mapping.samples import SAMPLES
@@ -46,12 +48,51 @@ def send_sample(destination: Destination, event_type: str) -> Outcome:
     """Send a sample of ``event_type`` marked as a test.  Raises Invalid for an unknown type."""
     if event_type not in SAMPLES:
         raise Invalid({"event_type": [f"There are samples for {', '.join(sorted(SAMPLES))}."]})
+    try:
+        message = sample_of(destination, KINDS.get(destination.kind, Kind()), event_type)
+    except RelayError as exc:
+        return Outcome(refused(exc), {}, {}, Reply())
+    return send(destination, replace(message, is_test=True))
+
+
+def sample_of(destination: Destination, kind: Kind, event_type: str) -> Message:
+    """An event of ours; of types that do not ship, the test event's.  It is from nowhere, but for kinds
+    that sign for the site, from a real one.
+    """
+    site = real_site(destination) if kind.signs_for_site else None
+    url = site.url if site else "https://shop.example.com"
+    payload = {
+        "event": event_type,
+        "event_id": f"test-{uuid.uuid4().hex[:12]}",
+        "site": url,
+        "data": SAMPLES.get(event_type, SAMPLES["relay.test"]),
+    }
+    return compose.message_of(
+        payload,
+        datetime.now(UTC),
+        site.name if site else "Sample site",
+        url,
+        uuid.uuid4().hex,
+        site_key=compose.site_key(db.session.connection(), site.id) if site else None,
+    )
+
+
+def real_site(destination: Destination) -> Source | None:
+    """A site of its subscriptions, else the one that was connected last."""
+    chosen = [site for one in destination.subscriptions for site in one.sources]
+    newest = select(Source).where(Source.state == "active").order_by(Source.id.desc()).limit(1)
+    return chosen[0] if chosen else db.session.scalar(newest)
+
+
+def send(
+    destination: Destination, message: Message, rules: Mapping[str, Rule] | None = None
+) -> Outcome:
+    """Send one message now, filled by ``rules`` or in the ready-made way."""
     began = time.perf_counter()
     try:
         kind, config = compose.kind_and_config(destination)
-        message = sample_of(destination, kind, event_type)
-        send = Sender(kind, config, compose.transport(current_app._get_current_object()))  # type: ignore[attr-defined]
-        (done,) = kind.deliver(config, [compose.mapped(kind, config, message)], send)
+        call = Sender(kind, config, compose.transport(current_app._get_current_object()))  # type: ignore[attr-defined]
+        (done,) = kind.deliver(config, [compose.mapped(kind, config, message, rules)], call)
     except RelayError as exc:
         done = Delivered(refused(exc))
     elapsed_ms = (time.perf_counter() - began) * 1000
@@ -64,31 +105,3 @@ def send_sample(destination: Destination, event_type: str) -> Outcome:
         shown_response(done.calls),
         replace(reply, elapsed_ms=elapsed_ms),
     )
-
-
-def sample_of(destination: Destination, kind: Kind, event_type: str) -> Message:
-    """A sample marked as a test, from nowhere; for kinds that sign for the site, from a real one."""
-    site = real_site(destination) if kind.signs_for_site else None
-    url = site.url if site else "https://shop.example.com"
-    payload = {
-        "event": event_type,
-        "event_id": f"test-{uuid.uuid4().hex[:12]}",
-        "site": url,
-        "data": SAMPLES[event_type],
-    }
-    return compose.message_of(
-        payload,
-        datetime.now(UTC),
-        site.name if site else "Sample site",
-        url,
-        uuid.uuid4().hex,
-        is_test=True,
-        site_key=compose.site_key(db.session.connection(), site.id) if site else None,
-    )
-
-
-def real_site(destination: Destination) -> Source | None:
-    """The site of its subscription, else the one that was connected last."""
-    chosen = [one.source for one in destination.subscriptions if one.source is not None]
-    newest = select(Source).where(Source.state == "active").order_by(Source.id.desc()).limit(1)
-    return chosen[0] if chosen else db.session.scalar(newest)

@@ -35,7 +35,8 @@ class Message:
     ``site_name`` and ``site_url`` are those of the source, ``site_key`` its newest signing key, for the
     kinds that sign for it.  ``is_test`` marks a person's test-send.
     ``ai`` holds the answer of the subscription's AI step, by field; empty without one.
-    ``mapped`` holds what the mapping made for each of the kind's targets, by name.
+    ``mapped`` holds what the mapping made for each of the kind's targets, by name; for a kind with
+    ``free_targets`` it is the body, or empty where the whole event is to go.
     """
 
     event_id: str
@@ -157,7 +158,8 @@ __all__ = [
 
 
 # How a target is filled, as it is stored: {"path": ["data", "author"]} takes a field of the event,
-# {"text": "Hello {{ data.author }}"} a Liquid text; "default" stands in where nothing came of it.
+# {"text": "Hello {{ data.author }}"} a Liquid text; "default" stands in where nothing came of it,
+# "as" is the type of a free target.
 Rule = Mapping[str, Any]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from relay.destinations.base import Message
 
@@ -21,7 +23,28 @@ def headers_of(message: Message) -> tuple[tuple[str, str], ...]:
 
 
 def body_of(message: Message) -> bytes:
-    """The event as JSON, the same bytes on every attempt."""
+    """The event as JSON, or the object that a mapping made; the same bytes on every attempt."""
+    body = nested(message.mapped) if message.mapped else _whole(message)
+    if message.is_test:
+        body["test"] = True
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Named values as one object: ``customer.email`` stands in ``customer``; the later one wins."""
+    body: dict[str, Any] = {}
+    for name, value in values.items():
+        *outer, last = name.split(".")
+        inner = body
+        for part in outer:
+            if not isinstance(inner.get(part), dict):
+                inner[part] = {}
+            inner = inner[part]
+        inner[last] = value
+    return body
+
+
+def _whole(message: Message) -> dict[str, Any]:
     body = {
         "event": message.event_type,
         "event_id": message.event_id,
@@ -32,8 +55,4 @@ def body_of(message: Message) -> bytes:
         ),
         "data": message.data,
     }
-    if message.ai:
-        body["ai"] = message.ai
-    if message.is_test:
-        body["test"] = True
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    return body | {"ai": message.ai} if message.ai else body

@@ -59,6 +59,16 @@ def name_of(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:40]
 
 
+EXAMPLES = {"text": "what the AI writes here", "number": 1, "yes_no": True}
+
+
+def example_of(fields: Iterable[AnswerField]) -> dict[str, Any]:
+    """An answer as it could be: for a look ahead where none was given yet."""
+    return {
+        one.name: one.choices[0] if one.type == "choice" else EXAMPLES[one.type] for one in fields
+    }
+
+
 def schema_of(fields: Iterable[AnswerField]) -> dict[str, Any]:
     """The JSON schema, as strict servers want it: every field required, no others."""
     properties: dict[str, Any] = {}

@@ -2,39 +2,126 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
 
-from relay.mapping.templates import render
+from relay.errors import Undeliverable
+from relay.mapping.comparing import is_empty
+from relay.mapping.convert import convert
+from relay.mapping.paths import value_at
+from relay.mapping.templates import escaped, render
+
+__all__ = ["Filled", "Problem", "Wanted", "fill", "look", "value_at"]
+Rules = Mapping[str, Mapping[str, Any]]
 
 
-def value_at(scope: Any, path: Iterable[str]) -> Any:
-    """What stands at a path such as ``["data", "fields", "E-mail"]``; None where nothing does."""
-    for key in path:
-        if isinstance(scope, Mapping):
-            scope = scope.get(key)
-        elif isinstance(scope, list) and key.isascii() and key.isdigit() and int(key) < len(scope):
-            scope = scope[int(key)]
-        else:
-            return None
-    return scope
+class Wanted(Protocol):
+    """What is to be known of a destination's field (see ``relay.destinations.base.Target``)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def required(self) -> bool: ...
+    @property
+    def choices(self) -> Sequence[tuple[str, str]]: ...
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a target does not get what it wants.  ``code`` is as an Undeliverable's."""
+
+    target: str
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Filled:
+    values: dict[str, Any]
+    problems: tuple[Problem, ...]
 
 
 def fill(
-    rules: Mapping[str, Mapping[str, Any]], scope: Mapping[str, Any], escape: bool = True
+    rules: Rules,
+    scope: Mapping[str, Any],
+    escape: bool = True,
+    targets: Iterable[Wanted] = (),
+    keep_empty: bool = False,
 ) -> dict[str, Any]:
     """The value of each target, by name; what came out empty is its default, or left out.
 
-    ``escape`` as in ``render``.  ``rules`` are as ``relay.destinations.base.Rule`` says.  Raises Undeliverable.
+    ``rules`` are as ``relay.destinations.base.Rule`` says, ``escape`` as in ``render``.  Values are
+    converted to the types of ``targets``.  With ``keep_empty``, nothing is there as None.
+    Raises Undeliverable, with the ``field``, where a value does not fit.  Whether a required one is
+    missing is for the kind to say: it may know another way.
     """
-    filled = {}
-    for target, rule in rules.items():
-        if "text" in rule:
-            value: Any = render(rule["text"], scope, escape)
-        else:
-            value = value_at(scope, rule["path"])
-        if value is None or value == "":
-            value = rule.get("default")
-        if value is not None and value != "":
-            filled[target] = value
-    return filled
+    filled = look(rules, scope, escape, targets, keep_empty)
+    if filled.problems:
+        first = filled.problems[0]
+        raise Undeliverable(first.code, first.sentence, first.target)
+    return filled.values
+
+
+def look(
+    rules: Rules,
+    scope: Mapping[str, Any],
+    escape: bool = True,
+    targets: Iterable[Wanted] = (),
+    keep_empty: bool = False,
+) -> Filled:
+    """As ``fill``, with all that is wrong instead of an error for the first."""
+    known = {one.name: one for one in targets}
+    values: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for name, rule in rules.items():
+        target = known.get(name)
+        try:
+            value = _value(rule, scope, escape)
+        except Undeliverable as exc:
+            problems.append(Problem(name, exc.code, f"{_label(name, target)}: {exc}"))
+            continue
+        if not is_empty(value):
+            try:
+                value = _converted(value, rule, target)
+                if escape and "text" not in rule and isinstance(value, str):
+                    value = escaped(value)  # a text's values are escaped as they are put in
+            except ValueError as exc:
+                sentence = f"{_label(name, target)} gets {shown(value)}, which {exc}."
+                problems.append(Problem(name, "bad_value", sentence))
+                continue
+        if not is_empty(value):
+            values[name] = value
+        elif keep_empty:
+            values[name] = None
+    return Filled(values, tuple(problems))
+
+
+def _value(rule: Mapping[str, Any], scope: Mapping[str, Any], escape: bool) -> Any:
+    if "text" in rule:
+        value: Any = render(rule["text"], scope, escape)
+    else:
+        value = value_at(scope, rule["path"])
+    return rule.get("default") if is_empty(value) else value
+
+
+def _converted(value: Any, rule: Mapping[str, Any], target: Wanted | None) -> Any:
+    if "as" in rule:
+        return convert(value, rule["as"])
+    return convert(value, target.type, target.choices) if target is not None else value
+
+
+def _label(name: str, target: Wanted | None) -> str:
+    return target.label if target is not None else name
+
+
+def shown(value: Any) -> str:
+    """A value within a sentence, in quotes and not too long."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    line = " ".join(text.split())
+    return f"“{line if len(line) <= 60 else line[:59] + '…'}”"

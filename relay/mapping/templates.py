@@ -1,4 +1,4 @@
-"""Liquid templates over one event: bounded in loops, size and depth; nothing else is in reach."""
+"""Liquid templates over one event and the AI's answer: bounded (see ``bounds``); nothing else is in reach."""
 
 from __future__ import annotations
 
@@ -6,21 +6,13 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from liquid import BoundTemplate, Environment
+from liquid import BoundTemplate
 from liquid.exceptions import LiquidError
 from liquid.extra.filters import JSON
 
 from relay.errors import Undeliverable
-
-
-class Bounded(Environment):
-    """Limits of one rendering: steps of loops, bytes of output, bytes of variables."""
-
-    loop_iteration_limit = 10_000
-    output_stream_limit = 64 * 1024
-    local_namespace_limit = 256 * 1024
-    context_depth_limit = 20
-
+from relay.mapping import bounds
+from relay.mapping.bounds import Bounded
 
 LONGEST = 20_000
 ESCAPING, PLAIN = (Bounded(autoescape=autoescape) for autoescape in (True, False))
@@ -41,23 +33,62 @@ def check_template(text: str) -> str | None:
     try:
         parse(text)
     except LiquidError as exc:
-        return f"The text has a mistake in its {{{{ }}}} or {{% %}} parts: {exc}"
+        return f"The text has a mistake in its {{{{ }}}} or {{% %}} parts: {reason(exc)}."
+    except RecursionError:
+        return "The text is nested too deeply in its {{ }} or {% %} parts."
     return None
 
 
-def render(text: str, event: Mapping[str, Any], escape: bool = True) -> str:
-    """The text with the event's values in it.  Raises Undeliverable.
+def reason(exc: Exception) -> str:
+    """What is wrong, in one line, and where."""
+    token = getattr(exc, "token", None)
+    words = str(getattr(exc, "message", None) or "it is nested too deeply")
+    if token is None or token.start_index < 0:
+        return words
+    line = token.source.count("\n", 0, token.start_index)
+    near = token.source.split("\n")[line].strip()
+    return f"{words}, near “{near if len(near) <= 60 else near[:59] + '…'}”"
 
-    With ``escape``, in values, and only there, & < > are written as Slack and HTML want them (``&amp;`` ...), after
-    all filters: so a visitor's text stays text and no cut goes through the middle of a sign.
+
+def render(text: str, scope: Mapping[str, Any], escape: bool = True) -> str:
+    """The text with the scope's values in it.  Raises Undeliverable.
+
+    With ``escape``, in values, and only there, & < > are written as Slack and HTML want them
+    (``&amp;`` ...), after all filters: so a visitor's text stays text and no cut goes through the
+    middle of a sign.
     """
     if why := check_template(text):
-        raise Undeliverable("bad_template", f"{why} Change it in the destination's settings.")
+        raise Undeliverable("bad_template", f"{why} Change it where it is written.")
+    bounds.start()
     try:
-        filled = parse(text, escape).render(event)
-    except LiquidError as exc:
+        filled = parse(text, escape).render(scope)
+    except (LiquidError, RecursionError) as exc:
         raise Undeliverable(
             "bad_template",
-            f"The message text could not be filled in: {exc}. Change it in the destination's settings.",
+            f"The text could not be filled in: {reason(exc)}. Change it where it is written.",
         ) from exc
-    return filled.replace("&#39;", "'").replace("&#34;", '"') if escape else filled
+    return unquoted(filled) if escape else filled
+
+
+def escaped(text: str) -> str:
+    """A visitor's text as ``render`` puts it in, for a value that needs no template."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def unquoted(text: str) -> str:
+    return text.replace("&#39;", "'").replace("&#34;", '"')
+
+
+def paths_in(text: str) -> list[tuple[str, ...]]:
+    """The fields that a text uses, as far as they are plain paths; none of a broken text."""
+    if check_template(text):
+        return []
+    found = []
+    for segments in parse(text).global_variable_segments():
+        plain = []
+        for one in segments:
+            if not isinstance(one, str | int):
+                break
+            plain.append(str(one))
+        found.append(tuple(plain))
+    return sorted(found)

@@ -5,7 +5,14 @@ from relay.models.alert import Alert
 from relay.models.audit import AuditEntry
 from relay.models.base import db, db_now, utc_day
 from relay.models.delivery import Attempt, DeadLetter, Delivery
-from relay.models.destination import Destination, DestinationVersion, Gauge, Subscription
+from relay.models.destination import (
+    Destination,
+    DestinationVersion,
+    Gauge,
+    MappingVersion,
+    Subscription,
+    SubscriptionSource,
+)
 from relay.models.event import Event
 from relay.models.lease import Lease
 from relay.models.ledger import (
@@ -41,6 +48,7 @@ __all__ = [
     "Intake",
     "Lease",
     "LedgerCheck",
+    "MappingVersion",
     "OneTimeLink",
     "Rejection",
     "Replay",
@@ -49,6 +57,7 @@ __all__ = [
     "SiteReport",
     "Source",
     "Subscription",
+    "SubscriptionSource",
     "User",
     "db",
     "db_now",

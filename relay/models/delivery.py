@@ -28,8 +28,9 @@ class Delivery(Base):
     """``key`` names it to the outside, the same on every attempt and replay.  See ``lifecycle``.
 
     ``priority`` 0 is live, 1 a replay, which steps back.  ``version`` is the destination's version
-    of the last attempt, ``pinned_version`` the one a person chose for a replay.  ``replay_id`` is the
-    last replay that took it, ``revived_from`` its state before that.
+    of the last attempt and ``mapping_version`` that of the subscription's mapping; ``pinned_version``
+    and ``pinned_mapping`` are those that a person chose for a replay.  ``replay_id`` is the last
+    replay that took it, ``revived_from`` its state before that.
     """
 
     __tablename__ = "delivery"
@@ -49,6 +50,8 @@ class Delivery(Base):
     priority: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0")
     version: Mapped[int | None] = mapped_column(Integer)
     pinned_version: Mapped[int | None] = mapped_column(Integer)
+    mapping_version: Mapped[int | None] = mapped_column(Integer)
+    pinned_mapping: Mapped[int | None] = mapped_column(Integer)
     replay_id: Mapped[int | None] = mapped_column(ForeignKey("replay.id"))
     revived_from: Mapped[str | None] = mapped_column(String(16))
     last_status: Mapped[int | None] = mapped_column(Integer)

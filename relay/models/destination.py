@@ -1,4 +1,4 @@
-"""A destination is where deliveries go; its subscriptions say which events it wants."""
+"""A destination is where deliveries go; its subscriptions say which events it wants, filled how."""
 
 from __future__ import annotations
 
@@ -58,7 +58,9 @@ class Destination(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
 
     subscriptions: Mapped[list[Subscription]] = relationship(
-        back_populates="destination", order_by="Subscription.id"
+        back_populates="destination",
+        order_by="Subscription.id",
+        primaryjoin="and_(Destination.id == Subscription.destination_id, Subscription.state != 'closed')",
     )
 
     __table_args__ = (
@@ -109,19 +111,56 @@ class DestinationVersion(Base):
     __table_args__ = (UniqueConstraint("destination_id", "number"),)
 
 
+class SubscriptionSource(Base):
+    """A source that a subscription listens to; one without any listens to all."""
+
+    __tablename__ = "subscription_source"
+
+    subscription_id: Mapped[int] = mapped_column(ForeignKey("subscription.id"), primary_key=True)
+    source_id: Mapped[int] = mapped_column(ForeignKey("source.id"), primary_key=True, index=True)
+
+
 class Subscription(Base):
-    """Which events a destination wants: of one source or of all, by type patterns as ``order.*``."""
+    """Which events a destination wants: of which sources, by type patterns as ``order.*``, and with
+    what in their fields (``conditions``, see ``relay.mapping.conditions``; none: all of them).
+
+    ``version`` is the number of its MappingVersion in use.  While it is paused its deliveries wait.
+    """
 
     __tablename__ = "subscription"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     destination_id: Mapped[int] = mapped_column(ForeignKey("destination.id"), index=True)
-    source_id: Mapped[int | None] = mapped_column(ForeignKey("source.id"), index=True)
     event_types: Mapped[list[str]] = mapped_column(Json)
+    conditions: Mapped[dict[str, Any]] = mapped_column(Json, default=dict, server_default="{}")
+    version: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
     state: Mapped[str] = mapped_column(String(16), default="active", server_default="active")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
 
     destination: Mapped[Destination] = relationship(back_populates="subscriptions")
-    source: Mapped[Source | None] = relationship()
+    sources: Mapped[list[Source]] = relationship(
+        secondary="subscription_source", order_by="Source.name"
+    )
+    versions: Mapped[list[MappingVersion]] = relationship(order_by="MappingVersion.number.desc()")
 
-    __table_args__ = (CheckConstraint("state IN ('active', 'closed')", name="state"),)
+    __table_args__ = (CheckConstraint("state IN ('active', 'paused', 'closed')", name="state"),)
+
+
+class MappingVersion(Base):
+    """What a subscription's deliveries were or are filled with.
+
+    ``rules`` holds for each event type that a person made a mapping for the rule of each target
+    (see ``relay.destinations.base.Rule``); for all others it is the kind's ready-made one.
+    """
+
+    __tablename__ = "mapping_version"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    subscription_id: Mapped[int] = mapped_column(ForeignKey("subscription.id"))
+    number: Mapped[int] = mapped_column(Integer)
+    rules: Mapped[dict[str, Any]] = mapped_column(Json, default=dict, server_default="{}")
+    note: Mapped[str] = mapped_column(Text, default="", server_default="")
+    made_by: Mapped[str] = mapped_column(String(254))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
+
+    __table_args__ = (UniqueConstraint("subscription_id", "number"),)

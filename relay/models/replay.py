@@ -13,8 +13,8 @@ from relay.models.base import Base, BigId, UtcDateTime, db_now
 class Replay(Base):
     """``token`` is that of the form it was started from: pressed twice, it is one replay.
 
-    ``title`` says what was chosen.  ``mapping`` is ``current``, or ``original`` for the settings that
-    each delivery was last tried with.  ``total`` deliveries were taken.  When it is over,
+    ``title`` says what was chosen.  ``mapping`` is ``current``, or ``original`` for the texts of the settings
+    and the mapping that each delivery was last tried with.  ``total`` deliveries were taken.  When it is over,
     ``delivered``, ``failed`` (dead again) and ``withdrawn`` (cancelled before they were sent) are final.
     """
 

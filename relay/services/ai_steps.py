@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Sequence
@@ -19,28 +20,16 @@ from relay.destinations.asking import Asked, Model
 from relay.errors import NotFound
 from relay.mapping import answers, event_fields
 from relay.mapping.answers import AnswerField
-from relay.mapping.conditions import matches_type
+from relay.mapping.conditions import group_of, matches_type
 from relay.mapping.event_fields import EventField
 from relay.mapping.samples import SAMPLES
-from relay.models import AiStep, Attempt, Destination, Event, Subscription, db, db_now
-from relay.services import ai_drafts
+from relay.models import AiStep, Attempt, Delivery, Destination, Event, Subscription, db, db_now
+from relay.services import ai_drafts, matching
 from relay.services.ai_drafts import Draft
 from relay.services.audit import By, record
 
-RECENT, LOOKED_AT = 10, 200
+RECENT = 10
 WRITTEN = frozenset("content message subject note text comment title post_title items".split())
-
-
-def find_subscription(destination_id: int, subscription_id: int) -> Subscription:
-    """One of a destination's subscriptions, with the destination and its source.  Raises NotFound."""
-    found = db.session.scalar(
-        select(Subscription)
-        .where(Subscription.id == subscription_id, Subscription.destination_id == destination_id)
-        .options(joinedload(Subscription.destination), joinedload(Subscription.source))
-    )
-    if found is None or found.destination.state == "closed":
-        raise NotFound("There is no such subscription.")
-    return found
 
 
 def step_of(subscription_id: int) -> AiStep | None:
@@ -77,6 +66,17 @@ def last_answer(delivery_id: int) -> dict[str, Any]:
     return next((one["answer"] for one in told if one and "answer" in one), {})
 
 
+def answers_about(subscription: Subscription, event_ids: Sequence[int]) -> dict[int, Any]:
+    """What the AI last said about events for this subscription, by the event's number."""
+    told = db.session.execute(
+        select(Delivery.event_pk, Attempt.ai)
+        .join(Attempt, Attempt.delivery_id == Delivery.id)
+        .where(Delivery.subscription_id == subscription.id, Delivery.event_pk.in_(event_ids))
+        .order_by(Attempt.id)
+    )
+    return {event_pk: ai["answer"] for event_pk, ai in told if ai and "answer" in ai}
+
+
 @dataclass(frozen=True)
 class Asker:
     """A destination that can be asked, with its models and the currency of their prices."""
@@ -100,14 +100,13 @@ def askers() -> list[Asker]:
     ]
 
 
-def recent_events(subscription: Subscription, limit: int = RECENT) -> list[Event]:
+def recent_events(subscription: Subscription) -> list[Event]:
     """The newest events that this subscription takes."""
-    wanted = select(Event).order_by(Event.id.desc()).limit(LOOKED_AT)
-    if subscription.source_id is not None:
-        wanted = wanted.where(Event.source_id == subscription.source_id)
-    found = db.session.scalars(wanted.options(joinedload(Event.source)))
-    fitting = (one for one in found if matches_type(subscription.event_types, one.event_type))
-    return [one for _, one in zip(range(limit), fitting, strict=False)]
+    slugs = matching.slugs_of(subscription)
+    found = matching.recent_events(subscription.event_types, slugs, matching.LOOKED_AT)
+    conditions = group_of(subscription.conditions)
+    taken = (one for one in found if conditions.holds(compose.parse(one.payload)))
+    return list(itertools.islice(taken, RECENT))
 
 
 def event_fields_of(subscription: Subscription, events: Sequence[Event]) -> list[EventField]:

@@ -1,8 +1,7 @@
-"""Destinations and their subscriptions: made, changed, paused, tried out."""
+"""Destinations: made, changed, paused, tried out."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,13 +18,11 @@ from relay.destinations import KINDS, load_config
 from relay.destinations.base import Kind
 from relay.errors import Invalid, NotFound, Refusal
 from relay.mapping.templates import check_template
-from relay.models import Destination, DestinationVersion, Source, Subscription, db
-from relay.services import keys
+from relay.models import Destination, DestinationVersion, Subscription, db
+from relay.services import keys, subscriptions
 from relay.services.audit import By, record
 from relay.services.deliveries import named
 from relay.services.paging import Page, page_of
-
-PATTERN = re.compile(r"\*|[a-z0-9_]+(\.[a-z0-9_-]+)*(\.\*)?")
 
 
 def kind_of(slug: str) -> Kind:
@@ -33,16 +30,6 @@ def kind_of(slug: str) -> Kind:
     if slug not in KINDS:
         raise NotFound(f"There is no kind {slug}. Kinds are {', '.join(sorted(KINDS))}.")
     return KINDS[slug]
-
-
-def check_patterns(patterns: Sequence[str]) -> list[str]:
-    """Event types and patterns such as ``order.*``; nothing means all.  Raises Invalid."""
-    wanted = [p.strip() for p in patterns if p.strip()] or ["*"]
-    for pattern in wanted:
-        if len(pattern) > 64 or not PATTERN.fullmatch(pattern):
-            sentence = f"{pattern} is not an event type such as order.created or order.*."
-            raise Invalid({"event_types": [sentence]})
-    return sorted(set(wanted))
 
 
 def _check_name(name: str, besides: int | None = None) -> str:
@@ -73,24 +60,13 @@ def _opened() -> tuple[Network, ...]:
     return config.allowed_private_networks
 
 
-def _source_id(slug: str | None) -> int | None:
-    if not slug:
-        return None
-    found = db.session.scalar(
-        select(Source.id).where(Source.slug == slug, Source.state == "active")
-    )
-    if found is None:
-        raise Invalid({"source": [f"There is no source called {slug}."]})
-    return found
-
-
 def create_destination(
     kind: str,
     name: str,
     values: Mapping[str, Any],
     by: By,
     event_types: Sequence[str] = ("*",),
-    source_slug: str | None = None,
+    sources: Sequence[str] = (),
 ) -> Destination:
     """A new destination with one subscription, if its kind takes events.  ``values`` holds open and secret settings together.
 
@@ -100,8 +76,7 @@ def create_destination(
     the_kind = kind_of(kind)
     config: dict[str, Any] = {}
     hidden: dict[str, str] = {}
-    patterns: list[str] = []
-    source_id = None
+    subscription: Subscription | None = None
     try:
         name = _check_name(name)
     except Invalid as exc:
@@ -111,10 +86,10 @@ def create_destination(
     except Invalid as exc:
         reasons |= exc.reasons
     try:
-        patterns, source_id = check_patterns(event_types), _source_id(source_slug)
+        subscription = subscriptions.fresh(subscriptions.Wanted(event_types, sources), by)
     except Invalid as exc:
         reasons |= exc.reasons
-    if reasons:
+    if reasons or subscription is None:
         raise Invalid(reasons)
     destination = Destination(
         name=name,
@@ -126,10 +101,11 @@ def create_destination(
         rate_unit=the_kind.default_rate[1] if the_kind.default_rate else None,
     )
     if the_kind.takes_events:
-        destination.subscriptions = [Subscription(source_id=source_id, event_types=patterns)]
+        destination.subscriptions = [subscription]
     db.session.add(destination)
     _keep_version(destination, by)
-    record(by, "destination.create", name, kind=kind, event_types=patterns, source=source_slug)
+    said = [subscriptions.sentence_of(one) for one in destination.subscriptions]
+    record(by, "destination.create", name, kind=kind, sentence=" ".join(said))
     db.session.commit()
     read_account_soon(destination)
     return destination
@@ -140,10 +116,8 @@ def update_destination(
     name: str,
     values: Mapping[str, Any],
     by: By,
-    event_types: Sequence[str],
-    source_slug: str | None = None,
 ) -> Destination:
-    """Change settings and its (first) subscription; an empty secret keeps the old one.
+    """Change settings; an empty secret keeps the old one.
 
     Raises NotFound, Invalid.
     """
@@ -151,7 +125,6 @@ def update_destination(
     name = _check_name(name, besides=destination.id)
     kept = secrets.open_sealed(destination.sealed_secrets)
     config, hidden = _load(kind_of(destination.kind), values, kept)
-    patterns, source_id = check_patterns(event_types), _source_id(source_slug)
     changed = sorted(k for k in hidden.keys() | kept.keys() if hidden.get(k) != kept.get(k))
     if changed or config != destination.config:
         mend(destination)
@@ -159,9 +132,7 @@ def update_destination(
         destination.config, destination.version = config, destination.version + 1
         _keep_version(destination, by)
     destination.name, destination.sealed_secrets = name, secrets.seal(hidden)
-    for subscription in destination.subscriptions[:1]:
-        subscription.event_types, subscription.source_id = patterns, source_id
-    record(by, "destination.update", name, event_types=patterns, secrets_changed=changed)
+    record(by, "destination.update", name, secrets_changed=changed)
     db.session.commit()
     read_account_soon(destination)
     return destination
@@ -208,7 +179,7 @@ def find_destination(id_or_name: int | str) -> Destination:
         .where(wanted, Destination.state != "closed")
         .order_by((Destination.name == str(id_or_name)).desc(), Destination.id)
         .limit(1)
-        .options(selectinload(Destination.subscriptions).selectinload(Subscription.source))
+        .options(selectinload(Destination.subscriptions).selectinload(Subscription.sources))
     )
     if destination is None:
         raise NotFound(f"There is no destination {id_or_name}.")
@@ -221,7 +192,7 @@ def list_destinations(limit: int = 100, after: int | None = None) -> Page[Destin
         Destination.id,
         limit,
         after,
-        selectinload(Destination.subscriptions).selectinload(Subscription.source),
+        selectinload(Destination.subscriptions).selectinload(Subscription.sources),
     )
 
 

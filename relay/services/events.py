@@ -134,6 +134,7 @@ def find_event(id_or_event_id: int | str) -> Event:
             joinedload(Event.source),
             joinedload(Event.signing_key),
             selectinload(Event.deliveries).joinedload(Delivery.destination),
+            selectinload(Event.deliveries).joinedload(Delivery.subscription),
             selectinload(Event.deliveries).selectinload(Delivery.history),
         )
     )

@@ -75,6 +75,7 @@ def start(wish: Wish, by: By, token: str, mapping: str = "current") -> Replay:
                 "priority": REPLAYED,
                 "replay_id": replay.id,
                 "pinned_version": Delivery.version if mapping == "original" else None,
+                "pinned_mapping": Delivery.mapping_version if mapping == "original" else None,
             }
         )
     )
@@ -200,7 +201,15 @@ def _withdraw(replay: Replay) -> None:
         ids = db.session.scalars(
             update(Delivery)
             .where(free(Delivery.id, waits))
-            .values(**columns | {"replay_id": None, "priority": LIVE, "pinned_version": None})
+            .values(
+                **columns
+                | {
+                    "replay_id": None,
+                    "priority": LIVE,
+                    "pinned_version": None,
+                    "pinned_mapping": None,
+                }
+            )
             .returning(Delivery.id)
             .execution_options(synchronize_session=False)
         ).all()

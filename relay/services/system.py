@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from config import Config
 from relay.database import READ_ONLY
 from relay.lifecycle import State
-from relay.models import DeadLetter, Delivery, Destination, db, db_now
+from relay.models import DeadLetter, Delivery, Destination, Subscription, db, db_now
 from relay.observability import health
 from relay.observability.health import Finding, Level, fail, ok, warn
 from relay.services import encryption
@@ -146,7 +146,12 @@ def oldest_due_s(connection: Connection) -> float:
     due = connection.scalar(
         select(func.min(Delivery.due_at))
         .join(Destination, Delivery.destination_id == Destination.id)
-        .where(Delivery.state == State.PENDING.value, Destination.state == "active")
+        .join(Subscription, Delivery.subscription_id == Subscription.id)
+        .where(
+            Delivery.state == State.PENDING.value,
+            Destination.state == "active",
+            Subscription.state != "paused",
+        )
     )
     return max(0.0, (now - due).total_seconds()) if due else 0.0
 

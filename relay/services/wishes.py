@@ -16,7 +16,7 @@ from relay.delivery import compose
 from relay.destinations import KINDS
 from relay.destinations.masking import mask_request
 from relay.errors import RelayError
-from relay.models import Attempt, DeadLetter, Delivery, Destination, Event, db
+from relay.models import Attempt, DeadLetter, Delivery, Destination, Event, Subscription, db
 from relay.pace import interval_of
 from relay.services import ai_steps
 from relay.services.deliveries import find_delivery
@@ -156,6 +156,7 @@ def samples(wish: Wish, destination_id: int | None = None, limit: int = CHECKED)
             wanted.options(
                 joinedload(Delivery.event).joinedload(Event.source),
                 joinedload(Delivery.destination),
+                joinedload(Delivery.subscription),
             )
         )
     )
@@ -175,11 +176,13 @@ def _try_building(wish: Wish, to: Destination, mapping: str) -> tuple[dict[str, 
 def _requests(delivery: Delivery, mapping: str) -> list[dict[str, Any]]:
     """The calls that would be made, secrets masked.  Raises RelayError."""
     kind, config = compose.kind_and_config(delivery.destination)
-    if mapping == "original" and delivery.version is not None:
-        old = compose.version_config(
-            db.session.connection(), delivery.destination_id, delivery.version
-        )
-        config = compose.with_mapping(kind, config, old)
+    connection, number = db.session.connection(), delivery.subscription.version
+    if mapping == "original":
+        if delivery.version is not None:
+            old = compose.version_config(connection, delivery.destination_id, delivery.version)
+            config = compose.with_texts(kind, config, old)
+        number = delivery.mapping_version or number
+    rules = compose.rules_of(connection, delivery.subscription_id, number)
     event = delivery.event
     message = compose.message_of(
         compose.parse(event.payload),
@@ -192,7 +195,8 @@ def _requests(delivery: Delivery, mapping: str) -> list[dict[str, Any]]:
         else None,
     )
     message = replace(message, ai=ai_steps.last_answer(delivery.id))
-    return [mask_request(one) for one in compose.requests_of(kind, config, message)]
+    chosen = rules.get(event.event_type)
+    return [mask_request(one) for one in compose.requests_of(kind, config, message, chosen)]
 
 
 def body_of(delivery: Delivery, mapping: str) -> list[str]:
@@ -234,12 +238,17 @@ def compare(left: list[str], right: list[str]) -> Iterator[Line]:
 
 
 def mappings_differ(wish: Wish) -> bool:
-    """Whether any of them was last tried with other settings than today's."""
+    """Whether any of them was last tried with other settings or another mapping than today's."""
     return bool(
         db.session.scalar(
             select(Delivery.id)
             .join(Destination, Destination.id == Delivery.destination_id)
-            .where(wish.takes(), Delivery.version != Destination.version)
+            .join(Subscription, Subscription.id == Delivery.subscription_id)
+            .where(
+                wish.takes(),
+                (Delivery.version != Destination.version)
+                | (Delivery.mapping_version != Subscription.version),
+            )
             .limit(1)
         )
     )

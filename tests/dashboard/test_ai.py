@@ -92,13 +92,14 @@ def test_an_ai_service_is_made_by_its_form_and_takes_no_events(
     values = {"name": "My AI", "base_url": fake.base_url, "models": "small-1 0.25 2"}
     made = admin.post("/destinations/new?kind=openai", values)
     assert made.status_code == 303, made.text
+    here = made.location.partition("?")[0]
     page = admin.get(made.location).text
     assert "It takes no events by itself" in page and "Newest deliveries" not in page
-    assert admin.get(f"{made.location}/edit").status_code == 200
-    again = admin.post(f"{made.location}/edit", values | {"name": "Our AI"})
+    assert admin.get(f"{here}/edit").status_code == 200
+    again = admin.post(f"{here}/edit", values | {"name": "Our AI"})
     assert again.status_code == 303
     assert "Is asked by AI steps" in admin.get("/destinations").text
-    tried = admin.post(f"{made.location}/test", {"type": "order.created"}).text
+    tried = admin.post(f"{here}/test", {"type": "order.created"}).text
     assert "It works." in tried
     spend = admin.get("/ai").text
     assert "Tests by people" in spend and "0.00011 USD" in spend
@@ -304,3 +305,18 @@ def test_the_paths_of_fields_survive_the_form(
     with app.app_context():
         assert db.session.query(AiStep).one().shown == paths
     assert admin.get(here).text.count('name="shown"') == len(values)
+
+
+def test_a_mapping_uses_the_answer_of_a_step_before_the_first_one_came(
+    app: Flask, world: World, fake: FakeOpenAI, admin: Visitor
+) -> None:
+    ai, here = service(app, fake), address(app, world.inbox)
+    page = here.removesuffix("/ai") + "/mapping?type=comment.created"
+    assert "AI topic of it" not in admin.get(page).text
+    assert admin.post(here, form(ai)).status_code == 303
+    offered = html.unescape(admin.get(page).text)
+    assert "AI topic of it" in offered and '["ai","topic_of_it"]' in offered
+    rows = {"own": "true", "r0-name": "topic", "r0-from": '["ai","topic_of_it"]'}
+    looked = html.unescape(admin.post(page, rows | {"do": "look"}).text)
+    assert '"topic": "sales"' in looked and "which no recent event has" not in looked
+    assert admin.post(page, rows | {"do": "save"}).status_code == 303

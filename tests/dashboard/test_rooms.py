@@ -37,6 +37,10 @@ GETS = {
     "/destinations/{hook}/edit": "admin",
     "/destinations/{inbox}/subscriptions/1/ai": "admin",
     "/ai": "viewer",
+    "/destinations/{hook}/subscriptions/new": "admin",
+    "/destinations/{inbox}/subscriptions/1": "admin",
+    "/destinations/{inbox}/subscriptions/1/mapping": "admin",
+    "/destinations/{hook}/subscriptions/2/mapping?type=comment.created": "admin",
     "/events": "viewer",
     "/events?type=comment.created&source=shop&state=dead&text=doe&span=24h": "viewer",
     "/events?since=2026-01-01&until=2099-01-01": "viewer",
@@ -72,6 +76,13 @@ POSTS = {
     "/destinations/{inbox}/subscriptions/1/ai": "admin",
     "/destinations/{inbox}/subscriptions/1/ai/try": "admin",
     "/destinations/{inbox}/subscriptions/1/ai/remove": "admin",
+    "/destinations/{hook}/subscriptions/new": "admin",
+    "/destinations/{hook}/subscriptions/2": "admin",
+    "/destinations/{hook}/subscriptions/2/pause": "support",
+    "/destinations/{hook}/subscriptions/2/resume": "support",
+    "/destinations/{hook}/subscriptions/2/remove": "admin",
+    "/destinations/{hook}/subscriptions/2/mapping": "admin",
+    "/destinations/{hook}/subscriptions/2/mapping/back/1": "admin",
     "/dead-letters/{letter}/replay": "support",
     "/dead-letters/{letter}/discard": "support",
     "/dead-letters/choose": "support",
@@ -337,23 +348,22 @@ def test_a_destination_is_made_tried_changed_paused_and_resumed(
     }
     made = admin.post("/destinations/new?kind=webhook", form)
     assert made.status_code == 303, made.text
+    here = made.location.partition("?")[0]
     page = admin.get(made.location).text
     assert "••••3456" in page and "first-token-123456" not in page
-    assert "New order, x.*" in page
-    tried = admin.post(f"{made.location}/test", {"type": "order.created"})
+    assert "When an order is placed or an event x.* comes in, send it to My hook." in page
+    tried = admin.post(f"{here}/test", {"type": "order.created"})
     assert "It works." in tried.text and "first-token-123456" not in tried.text
     assert sink.requests[-1].json()["test"] is True
     sink.answer(503, b"busy")
-    assert (
-        "It did not arrive." in admin.post(f"{made.location}/test", {"type": "order.created"}).text
-    )
-    admin.post(f"{made.location}/edit", {**form, "token": "", "name": "Our hook"})
+    assert "It did not arrive." in admin.post(f"{here}/test", {"type": "order.created"}).text
+    admin.post(f"{here}/edit", {**form, "token": "", "name": "Our hook"})
     sink.answer(200)
-    admin.post(f"{made.location}/test", {"type": "order.created"})
+    admin.post(f"{here}/test", {"type": "order.created"})
     assert sink.requests[-1].headers["authorization"] == "Bearer first-token-123456"
-    admin.post(f"{made.location}/pause", {})
+    admin.post(f"{here}/pause", {})
     assert "is paused" in admin.get("/").text
-    admin.post(f"{made.location}/resume", {})
+    admin.post(f"{here}/resume", {})
     assert "Resume" not in admin.get(made.location).text
 
 

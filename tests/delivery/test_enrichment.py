@@ -142,9 +142,7 @@ def shop(app: Flask, sink: Sink, fake: FakeOpenAI) -> Iterator[Shop]:
 def settings_of(shop: Shop, **values: str) -> None:
     base = {"base_url": shop.fake.base_url, "models": "small-1 0.25 2.00", "currency": "EUR"}
     with shop.app.app_context():
-        destinations.update_destination(
-            shop.ai, "Support AI", {**base, **values}, COMMAND_LINE, ["*"]
-        )
+        destinations.update_destination(shop.ai, "Support AI", {**base, **values}, COMMAND_LINE)
 
 
 def test_the_answer_travels_with_the_event_and_its_cost_is_in_the_books(shop: Shop) -> None:

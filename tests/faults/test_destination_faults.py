@@ -42,9 +42,12 @@ def test_destinations_that_hang_hold_nobody_up_but_themselves(
             name=f"Hanging {number}",
         )
         stack.change(
-            "INSERT INTO subscription (destination_id, source_id, event_types) "
-            "SELECT max(d.id), (SELECT id FROM source WHERE slug = 'slow'), '[\"*\"]' "
-            "FROM destination d"
+            "INSERT INTO subscription (destination_id, event_types) "
+            "SELECT max(id), '[\"*\"]' FROM destination"
+        )
+        stack.change(
+            "INSERT INTO subscription_source (subscription_id, source_id) "
+            "SELECT max(s.id), (SELECT id FROM source WHERE slug = 'slow') FROM subscription s"
         )
     Load(stack, slow, hanging, name="slow").finish()
     stack.wait_for(lambda: len(sink.requests) >= HANGING, 60, "the hanging ones to be called")

@@ -1,11 +1,13 @@
 """A mapping fills a destination's fields from the event."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from relay.destinations.wire import nested
 from relay.errors import Undeliverable
-from relay.mapping.rules import fill, value_at
+from relay.mapping.rules import fill, look, value_at
 
 EVENT: dict[str, Any] = {
     "event": "lead.created",
@@ -54,3 +56,92 @@ def test_fields_texts_and_defaults_fill_the_targets() -> None:
 def test_a_text_with_a_mistake_is_said_and_not_sent() -> None:
     with pytest.raises(Undeliverable):
         fill({"text": {"text": "{% if %}"}}, EVENT)
+
+
+@dataclass(frozen=True)
+class Field:
+    name: str
+    label: str
+    type: str = "text"
+    required: bool = False
+    choices: tuple[tuple[str, str], ...] = ()
+
+
+TARGETS = (Field("email", "E-mail", "email"), Field("amount", "Amount", "number"))
+
+
+def test_values_become_what_the_targets_want() -> None:
+    rules = {
+        "email": {"text": " {{ data.fields.E-mail }} "},
+        "amount": {"text": "{{ 3 | times: 1.5 }}"},
+    }
+    assert fill(rules, EVENT, targets=TARGETS) == {"email": "jane@example.com", "amount": 4.5}
+
+
+def test_a_value_that_does_not_fit_names_the_field() -> None:
+    with pytest.raises(Undeliverable) as refused:
+        fill({"amount": {"path": ["data", "fields", "Your name"]}}, EVENT, targets=TARGETS)
+    assert (refused.value.code, refused.value.field) == ("bad_value", "amount")
+    assert str(refused.value) == "Amount gets “Jane”, which is not a number."
+
+
+def test_all_that_is_wrong_is_seen_at_once() -> None:
+    rules = {
+        "amount": {"path": ["data", "fields", "Your name"]},
+        "email": {"text": "{{ data.fields['Your name'] }}"},
+        "other": {"text": "{% if %}"},
+        "fine": {"path": ["event"]},
+    }
+    filled = look(rules, EVENT, targets=TARGETS)
+    assert filled.values == {"fine": "lead.created"}
+    assert [(one.target, one.code) for one in filled.problems] == [
+        ("amount", "bad_value"),
+        ("email", "bad_value"),
+        ("other", "bad_template"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"path": ["c"]},
+        {"text": "{{ c }}"},
+        {"path": ["l"]},
+        {"path": ["no"], "default": "<!channel> & more"},
+    ],
+)
+@pytest.mark.parametrize("escape", [True, False])
+def test_what_a_visitor_wrote_is_escaped_however_it_is_connected(
+    rule: dict[str, Any], escape: bool
+) -> None:
+    scope = {"c": "<!channel> & more", "l": ["<!channel> & more"]}
+    value = fill({"text": rule}, scope, escape, (Field("text", "Message"),))["text"]
+    assert value == ("&lt;!channel&gt; &amp; more" if escape else "<!channel> & more")
+
+
+def test_an_own_object_keeps_its_shape_and_types() -> None:
+    rules = {
+        "customer.email": {"path": ["data", "fields", "E-mail"]},
+        "customer.phone": {"path": ["data", "fields", "Phone"]},
+        "total": {"path": ["data", "total"]},
+        "words": {"path": ["data", "total"], "as": "text"},
+        "items": {"path": ["data", "items"]},
+    }
+    assert nested(fill(rules, EVENT, False, keep_empty=True)) == {
+        "customer": {"email": "jane@example.com", "phone": None},
+        "total": 0,
+        "words": "0",
+        "items": EVENT["data"]["items"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "body"),
+    [
+        (["a.b", "a"], {"a": 2}),
+        (["a", "a.b"], {"a": {"b": 2}}),
+        (["a.b.c", "a.b.d"], {"a": {"b": {"c": 1, "d": 2}}}),
+    ],
+)
+def test_names_that_collide_do_not_break_the_object(names: list[str], body: dict[str, Any]) -> None:
+    assert nested({name: number for number, name in enumerate(names, 1)}) == body

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from relay.errors import Undeliverable
 from relay.mapping.conditions import matches_type
-from relay.mapping.templates import check_template, render
+from relay.mapping.templates import check_template, paths_in, render
 
 
 def test_values_of_the_event_are_filled_in() -> None:
@@ -72,12 +74,85 @@ def test_an_event_may_have_fields_of_any_name(name: str) -> None:
         "{{ ''.__class__.__mro__ }}",
         "{% if %}",
         "{{ a | no_such_filter }}",
+        "{% if " + " and ".join(["a"] * 3000) + " %}x{% endif %}",
+        "{% if a %}" * 1500,
+        "{% include 'other' %}",
+        "{{ 1 | divided_by: 0 }}",
     ],
 )
 def test_a_template_that_runs_away_or_is_broken_is_refused(text: str) -> None:
     with pytest.raises(Undeliverable) as refused:
         render(text, {"a": 1})
     assert refused.value.code == "bad_template"
+
+
+GROWING = "{{ 'a' " + "| replace: 'a', 'aaaaaaaaaaaaaaaaaaaa' " * 60 + "}}"
+LONG = "<script" * 30_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% for a in (1..9999) %}{% endfor %}" * 500,
+        "{% for a in (1..9999) %}{% if 1 == 1 %}{% endif %}{% endfor %}" * 300,
+        "{% for a in (1..9999) %}{% assign b = a | plus: 1 | times: 2 %}{% endfor %}" * 200,
+        "{% assign a = 9 %}{% for i in (1..9000) %}{% assign a = a | times: a %}{% endfor %}",
+        "{{ (1..1000000000) | join: ',' }}",
+        "{{ (1..1000000000) | reverse | size }}",
+        GROWING,
+        "{{ c | split: '' | uniq | size }}",
+        "{{ c " + "| escape " * 40 + "| size }}",
+        "{% assign l = 'a,b' | split: ',' %}"
+        + "{% assign l = l | concat: l %}" * 40
+        + "{{ l.size }}",
+        "{% capture a %}{{ c }}{{ c }}{% endcapture %}" * 300,
+    ],
+)
+@pytest.mark.parametrize("escape", [True, False])
+def test_a_template_cannot_hold_a_worker(text: str, escape: bool) -> None:
+    began = time.thread_time()
+    with pytest.raises(Undeliverable) as refused:
+        render(text, {"c": LONG}, escape)
+    assert time.thread_time() - began < 5  # the budget is half a second; one step may run over it
+    assert refused.value.code == "bad_template"
+
+
+@pytest.mark.parametrize(
+    "name", ["strip_html", "json", "url_encode", "newline_to_br", "truncatewords: 5", "split: 'x'"]
+)
+def test_no_filter_is_slow_on_what_a_visitor_wrote(name: str) -> None:
+    began = time.thread_time()
+    render(f"{{{{ c | {name} | size }}}}", {"c": LONG})
+    assert time.thread_time() - began < 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ data.items }}",
+        "{{ data.keys }}",
+        "{{ data.get }}",
+        "{{ data['__init__'] }}",
+        "{{ data.a.real }}",
+        "{{ data.l.append }}",
+        "{{ data.s.upper }}",
+        "{{ site.__globals__ }}",
+        "{{ environment }}",
+        "{{ context }}",
+    ],
+)
+def test_no_attribute_of_a_value_is_in_reach(text: str) -> None:
+    assert render(text, {"data": {"a": 1, "l": [1], "s": "x"}}) == ""
+
+
+def test_plain_text_is_not_escaped_where_the_destination_has_no_markup() -> None:
+    assert render("{{ c }}", {"c": "Tom & <Jerry>"}, escape=False) == "Tom & <Jerry>"
+
+
+def test_the_fields_that_a_text_uses_are_known() -> None:
+    text = "{% assign x = data.a %}{{ x }} {{ data.fields['E-mail'] | upcase }} {{ ai.intent }}"
+    assert paths_in(text) == [("ai", "intent"), ("data", "a"), ("data", "fields", "E-mail")]
+    assert paths_in("{% if %}") == []
 
 
 def test_a_mistake_is_told_before_it_is_saved() -> None:

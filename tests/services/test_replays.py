@@ -178,7 +178,6 @@ def test_the_dry_run_tells_what_would_happen_and_changes_nothing(world: World, s
         "Hook",
         {"url": f"{sink.url}/hook", "auth": "bearer"},
         COMMAND_LINE,
-        ["*"],
     )
     db.session.execute(update(Destination).where(Destination.name == "Hook").values(state="closed"))
     db.session.commit()
@@ -230,9 +229,7 @@ def test_the_original_mapping_can_be_chosen_and_is_shown_beside_todays(
         .values(state="dead", due_at=None, version=1, settled_at=keys.database_now())
     )
     db.session.commit()
-    destinations.update_destination(
-        made.id, "Team", {"text": "new {{ event }}"}, COMMAND_LINE, ["*"]
-    )
+    destinations.update_destination(made.id, "Team", {"text": "new {{ event }}"}, COMMAND_LINE)
     wish = wishes.since(made.id, keys.database_now() - timedelta(hours=1))
     assert wishes.mappings_differ(wish)
     (delivery,) = wishes.samples(wish)
@@ -244,7 +241,7 @@ def test_the_original_mapping_can_be_chosen_and_is_shown_beside_todays(
     assert changed and all("old" in line.left and "new" in line.right for line in changed)
     replays.start(wish, JANE, "t", "original")
     db.session.refresh(delivery)
-    assert delivery.pinned_version == 1
+    assert (delivery.pinned_version, delivery.pinned_mapping) == (1, delivery.mapping_version)
 
 
 def test_ten_thousand_dead_letters_are_one_replay(app: Flask, world: World) -> None:

@@ -172,10 +172,10 @@ def test_what_died_before_a_destination_was_mended_is_offered_and_nothing_else(
     hook = destinations.find_destination(world.hook)
     assert causes.offered(hook) == []
     same = {"url": f"{sink.url}/hook", "auth": "bearer"}
-    destinations.update_destination(hook.id, "New name", same, COMMAND_LINE, ["*"])
+    destinations.update_destination(hook.id, "New name", same, COMMAND_LINE)
     assert causes.offered(hook) == [], "a new name mends nothing"
     new = {"url": f"{sink.url}/new", "auth": "bearer"}
-    destinations.update_destination(hook.id, "Hook", new, COMMAND_LINE, ["*"])
+    destinations.update_destination(hook.id, "Hook", new, COMMAND_LINE)
     assert sum(cause.count for cause in causes.offered(hook)) == 6
     assert {cause.mended for cause in causes.list_causes()} == {3, 2, 1}
 
@@ -195,7 +195,7 @@ def test_what_died_before_a_destination_was_mended_is_offered_and_nothing_else(
 @SQLITE
 def test_a_changed_secret_mends_too(world: World, sink: Sink) -> None:
     same = {"url": f"{sink.url}/hook", "auth": "bearer", "token": "another-token-12345"}
-    hook = destinations.update_destination(world.hook, "Hook", same, COMMAND_LINE, ["*"])
+    hook = destinations.update_destination(world.hook, "Hook", same, COMMAND_LINE)
     assert sum(cause.count for cause in causes.offered(hook)) == 6
 
 

@@ -15,6 +15,7 @@ class Inbox(Kind):
     tagline = "Keeps every message here in Relay, to see what would be sent."
     icon = "inbox"
     keeps = True
+    free_targets = True
     repeats = "It is kept once more."
     schema = ConfigSchema()
 
@@ -25,6 +26,9 @@ class Inbox(Kind):
     def send(self, request: OutboundRequest, transport: Any) -> Reply:
         """No network: the attempt's own record is the inbox."""
         return Reply(status=200, body=b"kept")
+
+    def deed(self, config: Mapping[str, Any], event_type: str) -> str:
+        return "keep it in {name}"
 
     def summary(self, config: Mapping[str, Any]) -> str:
         return "Kept here, sent nowhere"

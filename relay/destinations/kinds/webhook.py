@@ -141,6 +141,7 @@ class Webhook(Kind):
     name = "Webhook"
     tagline = "Sends each event as JSON to an address of your choice."
     icon = "webhook"
+    free_targets = True
     schema = WebhookSchema()
 
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:

@@ -124,7 +124,7 @@ def digest(config: Mapping[str, Any], messages: Sequence[Message], send: Send) -
         try:
             lines[message.key] = message.event_type, text_of(message)
         except Undeliverable as exc:
-            found[message.key] = Delivered(Refused(exc.code, str(exc)))
+            found[message.key] = Delivered(Refused(exc.code, str(exc), field=exc.field))
     if lines:
         request = post(config, messages[0], texts.digest(list(lines.values())))
         reply = send(request)

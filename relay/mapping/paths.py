@@ -1,0 +1,65 @@
+"""Where a value stands in an event: found, written in a text, said in words.  Standard library only."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+DEEPEST = 12
+
+
+def value_at(scope: Any, path: Iterable[str]) -> Any:
+    """What stands at a path such as ``["data", "fields", "E-mail"]``; None where nothing does."""
+    for key in path:
+        if isinstance(scope, Mapping):
+            scope = scope.get(key)
+        elif isinstance(scope, list) and key.isascii() and key.isdigit() and int(key) < len(scope):
+            scope = scope[int(key)]
+        else:
+            return None
+    return scope
+
+
+def in_liquid(path: Sequence[str]) -> str:
+    """The path as a text names it: ``{{ data.fields["Your name"] }}``."""
+    first, *rest = path
+    parts = [f".{key}" if PLAIN_KEY.fullmatch(key) else f"[{_quoted(key)}]" for key in rest]
+    return f"{{{{ {first}{''.join(parts)} }}}}"
+
+
+def _quoted(key: str) -> str:
+    if key.isascii() and key.isdigit():
+        return key
+    return f"'{key}'" if '"' in key else f'"{key}"'
+
+
+def in_words(path: Sequence[str]) -> str:
+    """The path as a sentence names it: ``customer email``, ``E-mail``."""
+    keys = list(path) or [""]
+    if keys[0] == "data" and len(keys) > 1:
+        keys = keys[1:]
+    if keys[0] == "fields" and len(keys) > 1:
+        keys = keys[1:]
+    if keys[0] == "ai":
+        keys[0] = "AI"
+    return " ".join(key.replace("_", " ") for key in keys)
+
+
+def as_text(path: Sequence[str]) -> str:
+    """The path as a form carries it."""
+    return json.dumps(list(path), ensure_ascii=False, separators=(",", ":"))
+
+
+def from_text(text: str) -> list[str]:
+    """And back; nonsense is an empty path."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return []
+    fine = (
+        isinstance(found, list) and len(found) <= DEEPEST and all(isinstance(k, str) for k in found)
+    )
+    return found if fine else []

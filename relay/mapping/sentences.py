@@ -1,0 +1,67 @@
+"""A subscription read back: what happens when, as one sentence.  Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from relay.mapping.comparing import listed
+from relay.mapping.conditions import Condition, Group
+
+# what an event type is about, and what happened to it
+HAPPENS = {
+    "comment.created": ("a comment", "is written"),
+    "order.created": ("an order", "is placed"),
+    "order.status_changed": ("an order", "changes its status"),
+    "order.*": ("an order", "is placed or changes"),
+    "lead.created": ("a lead", "comes in"),
+    "user.registered": ("a user", "registers"),
+    "relay.test": ("a test event", "comes in"),
+}
+FAMILIES = {"comment": "a comment", "lead": "a lead", "user": "a user", "relay": "a test event"}
+STATUS = (("data", "status"), ("status",))
+
+
+def sentence(patterns: Sequence[str], sites: Sequence[str], conditions: Group, deed: str) -> str:
+    """``When an order from Shop B becomes “completed” and its total is at least 500, …``.
+
+    ``sites`` are names, none for all; ``deed`` is what is done then, as "send it to My endpoint".
+    """
+    rest, became = conditions, ""
+    if list(patterns) == ["order.status_changed"]:
+        rest, became = _without_status(conditions)
+    from_sites = f" from {listed(list(sites), 'or')}" if sites else ""
+    whens = [f"{noun}{from_sites} {became or verb}" for noun, verb in map(_happening, patterns)]
+    if "*" in patterns:
+        whens = [f"anything happens{' on ' + listed(list(sites), 'or') if sites else ''}"]
+    when = " or ".join(whens)
+    several = "," if len(whens) > 1 else ""
+    words = f"{several} and {_its(rest)}" if rest.items else ""
+    return f"When {when}{words}, {deed}."
+
+
+def _happening(pattern: str) -> tuple[str, str]:
+    if pattern in HAPPENS:
+        return HAPPENS[pattern]
+    family = pattern.partition(".")[0]
+    if pattern.endswith(".*") and family in FAMILIES:
+        return FAMILIES[family], "comes in"
+    return f"an event {pattern}", "comes in"
+
+
+def _its(group: Group) -> str:
+    """``its A and its B``, ``either its A or its B``."""
+    parts = [_its(one) if isinstance(one, Group) else f"its {one.words()}" for one in group.items]
+    if group.match == "any" and len(parts) > 1:
+        return f"either {' or '.join(parts)}"
+    return " and ".join(parts)
+
+
+def _without_status(group: Group) -> tuple[Group, str]:
+    """``becomes “completed”``, taken out of the conditions where it is one that must hold."""
+    for one in group.items:
+        fits = isinstance(one, Condition) and one.path in STATUS and one.op in ("is", "one_of")
+        if fits and isinstance(one, Condition) and (group.match == "all" or len(group.items) == 1):
+            left = tuple(other for other in group.items if other is not one)
+            _, _, value = one.words().partition(" is one of " if one.op == "one_of" else " is ")
+            return Group(group.match, left), f"becomes {value}"
+    return group, ""

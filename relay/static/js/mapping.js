@@ -1,0 +1,70 @@
+// Connecting fields by clicking: what the selects and text areas do as well, only quicker.
+(() => {
+  "use strict";
+
+  // the field of the destination that was worked on last
+  let current = null;
+
+  function controlOf(row) {
+    const origin = row.querySelector("[data-origin]");
+    return origin.value === "text" ? row.querySelector("[data-text]") : origin;
+  }
+
+  function choose(row) {
+    if (current === row) return;
+    current?.classList.remove("target-current");
+    current = row;
+    row?.classList.add("target-current");
+  }
+
+  document.addEventListener("focusin", (event) => {
+    const row = event.target.closest(".target");
+    if (row) choose(row);
+  });
+
+  function tell(control) {
+    control.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+
+  function connect(button) {
+    if (!current?.isConnected) choose(document.querySelector(".target"));
+    if (!current) return;
+    const control = controlOf(current);
+    if (control.matches("textarea")) {
+      const begin = control.selectionStart ?? control.value.length;
+      control.setRangeText(button.dataset.liquid, begin, control.selectionEnd ?? begin, "end");
+    } else {
+      control.value = button.dataset.path;
+    }
+    tell(control);
+    control.focus();
+    const hint = document.getElementById("pick-hint");
+    if (hint) hint.textContent = `Connected: ${button.querySelector(".field-name").textContent} to ${current.getAttribute("aria-label")}.`;
+  }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest(".field-pick");
+    if (button) connect(button);
+  });
+
+  // ---- searching in a list --------------------------------------------------------------------
+  document.addEventListener("input", (event) => {
+    const list = event.target.dataset?.filter && document.getElementById(event.target.dataset.filter);
+    if (!list) return;
+    const wanted = event.target.value.trim().toLowerCase();
+    for (const one of list.children) one.hidden = !one.textContent.toLowerCase().includes(wanted);
+  });
+
+  // ---- a way to compare that needs nothing to compare with ------------------------------------
+  function showValues() {
+    for (const row of document.querySelectorAll(".condition")) {
+      const chosen = row.querySelector("[data-op]").selectedOptions[0];
+      const input = row.querySelector("[data-value]");
+      input.hidden = chosen?.dataset.values === "none";
+      input.placeholder = chosen?.dataset.values === "many" ? "a, b, c" : "";
+    }
+  }
+  for (const name of ["change", "DOMContentLoaded", "htmx:afterSettle"]) {
+    document.addEventListener(name, showValues);
+  }
+})();

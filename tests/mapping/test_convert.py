@@ -1,0 +1,67 @@
+"""Values become what a destination's field wants, or it is said why not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from relay.mapping.convert import convert
+
+CHOICES = (("lead", "Lead"), ("customer", "Customer"))
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted", "expected"),
+    [
+        ("129.90", "number", 129.9),
+        (" 7 ", "number", 7),
+        (3, "number", 3),
+        (True, "number", 1),
+        ("yes", "yes_no", True),
+        ("0", "yes_no", False),
+        (1, "yes_no", True),
+        (False, "yes_no", False),
+        ("2026-03-01", "date", "2026-03-01"),
+        ("2026-03-01T12:00:00Z", "date", "2026-03-01T12:00:00+00:00"),
+        ("2026-03-01 12:00:00", "date", "2026-03-01T12:00:00+00:00"),
+        ("2026-03-01T12:00:00+02:00", "date", "2026-03-01T10:00:00+00:00"),
+        (" jane@example.com ", "email", "jane@example.com"),
+        ("Customer", "choice", "customer"),
+        ("LEAD", "choice", "lead"),
+        (7, "text", "7"),
+        (True, "text", "yes"),
+        (["a", 1], "text", "a, 1"),
+        ("  two\nlines ", "long_text", "  two\nlines "),
+        ({"a": [1]}, "any", {"a": [1]}),
+    ],
+)
+def test_a_value_becomes_what_is_wanted(value: Any, wanted: str, expected: Any) -> None:
+    found = convert(value, wanted, CHOICES if wanted == "choice" else ())
+    assert found == expected and type(found) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted", "why"),
+    [
+        ("a lot", "number", "is not a number"),
+        ("1e400", "number", "is not a number"),
+        ("NaN", "number", "is not a number"),
+        ([1], "number", "is not a number"),
+        ("perhaps", "yes_no", "neither yes nor no"),
+        (2, "yes_no", "neither yes nor no"),
+        ("tomorrow", "date", "is not a date"),
+        ("2026-02-30", "date", "is not a date"),
+        (1767225600, "date", "is not a date"),
+        ("jane", "email", "is not an e-mail address"),
+        ("a@b", "email", "is not an e-mail address"),
+        ("jane@example.com, joe@example.com", "email", "is not an e-mail address"),
+        ("friend", "choice", "none of its choices (Lead, Customer)"),
+        ({"a": 1}, "text", "holds several fields"),
+        ([{"a": 1}], "email", "holds several fields"),
+    ],
+)
+def test_what_does_not_fit_is_said(value: Any, wanted: str, why: str) -> None:
+    with pytest.raises(ValueError, match=r"\w") as refused:
+        convert(value, wanted, CHOICES if wanted == "choice" else ())
+    assert why in str(refused.value)
