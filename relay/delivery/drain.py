@@ -294,7 +294,7 @@ class Drain:
         with db.engine.begin() as connection:
             write(connection, results, self.clock.now())
             taught = [result.signal for result in results if result.attempt is not None]
-            for signal in [*taught, *self.lessons]:
+            for signal in dict.fromkeys([*taught, *self.lessons]):
                 lesson = gate.observe(connection, self.destination_id, signal, self.clock.now())
                 self.hold = self.hold or lesson
             self.lessons.clear()
