@@ -5,7 +5,7 @@ BIN := .venv/bin
 TESTS ?= tests
 
 .venv/.run: requirements.txt
-	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || scripts/make-venv.sh $(PYTHON)
 	@echo "Installing what Relay needs (once) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
@@ -18,7 +18,7 @@ relay/static/gen/manifest.json: .venv/.run package-lock.json relay/bundles.py sc
 	@$(BIN)/python scripts/build_assets.py
 	@touch $@
 
-.PHONY: run test check bench screenshots assets help
+.PHONY: run test check faults soak bench screenshots plugin assets help
 
 run: relay/static/gen/manifest.json ## start Relay on http://127.0.0.1:8000 (PORT=… for another)
 	@exec $(BIN)/python -m relay.launcher
@@ -29,7 +29,7 @@ test: .venv/.dev relay/static/gen/manifest.json ## run every test: real database
 	@scripts/install-test-deps.sh
 	@$(BIN)/python -m pytest $(TESTS)
 
-check: .venv/.dev relay/static/gen/manifest.json ## style, types, layers, templates, PHP, migrations
+check: .venv/.dev relay/static/gen/manifest.json ## style, types, layers, templates, PHP, migrations, docs
 	@scripts/install-test-deps.sh php
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -38,6 +38,15 @@ check: .venv/.dev relay/static/gen/manifest.json ## style, types, layers, templa
 	$(BIN)/djlint relay/templates --lint --quiet
 	$(BIN)/python scripts/php_checks.py
 	$(BIN)/python scripts/check_migrations.py
+	$(BIN)/python scripts/check_docs.py
+
+faults: .venv/.dev relay/static/gen/manifest.json ## break everything in turn at full size, print what was measured
+	@scripts/install-test-deps.sh
+	@FAULTS=full $(BIN)/python -m pytest -q tests/faults
+
+soak: .venv/.dev relay/static/gen/manifest.json ## the same again and again, for SOAK_MINUTES (30)
+	@scripts/install-test-deps.sh
+	@scripts/soak.sh
 
 bench: .venv/.dev relay/static/gen/manifest.json ## measure ingest and delivery, print a table
 	@$(BIN)/python bench/bench.py
@@ -45,6 +54,9 @@ bench: .venv/.dev relay/static/gen/manifest.json ## measure ingest and delivery,
 screenshots: .venv/.dev relay/static/gen/manifest.json ## take the pictures of the README
 	@scripts/install-test-deps.sh browser
 	@$(BIN)/python scripts/screenshots.py
+
+plugin: .venv/.run ## build the zip of the WordPress plugin into dist/
+	@$(BIN)/python scripts/build_plugin.py
 
 help: ## list these
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

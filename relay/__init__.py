@@ -16,7 +16,7 @@ from relay.extensions import assets, csrf, db, limiter, login, migrate
 from relay.observability.logging import init_logging
 from relay.secrets import SecretBox
 
-__version__ = "1.0.0"
+__version__ = "1.1.0"
 
 
 def create_app(config: Config | None = None) -> Flask:

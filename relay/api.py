@@ -6,14 +6,18 @@ import hmac
 import ipaddress
 
 from flask import Blueprint, Response, current_app, jsonify, request
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import SQLAlchemyError
 
 from config import Config
 from relay.extensions import limiter
 from relay.observability import metrics
 from relay.observability.logging import log
+from relay.observability.metrics import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Gauge,
+    generate_latest,
+)
 from relay.services import openapi, system
 
 blueprint = Blueprint("api", __name__)

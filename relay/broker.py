@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 import dramatiq
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.middleware import CurrentMessage, Middleware, Retries
 from flask import Flask, current_app
+from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
@@ -31,7 +33,8 @@ class Wakeups(Middleware):
         self.contexts = threading.local()
 
     def before_process_message(self, broker: Any, message: Any) -> None:
-        broker.client.delete(mark(message.actor_name, message.args[0] if message.args else ""))
+        with suppress(RedisError, OSError):  # the mark ends by itself
+            broker.client.delete(mark(message.actor_name, message.args[0] if message.args else ""))
         self.contexts.current = self.app.app_context()
         self.contexts.current.push()
 
@@ -86,14 +89,15 @@ class Nudger:
 def init_broker(app: Flask, url: str) -> Nudger:
     """Set the process's broker.  No connection is made yet."""
     stopping = Stopping()
+    # a client of our own: beside a url the broker would leave these limits aside
+    client = Redis.from_url(
+        url, socket_connect_timeout=0.5, socket_timeout=2.0, retry=Retry(NoBackoff(), 0)
+    )
     broker = RedisBroker(
-        url=url,
+        client=client,
         middleware=[CurrentMessage(), Retries(max_retries=0), stopping, Wakeups(app)],
         maintenance_chance=1_000_000,
         namespace="relay",
-        socket_connect_timeout=0.5,
-        socket_timeout=2.0,
-        retry=Retry(NoBackoff(), 0),
     )
     broker.declare_queue(QUEUE)
     dramatiq.set_broker(broker)

@@ -12,10 +12,14 @@ import sqlite3
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 READ_ONLY = {"relay_read_only": True}
 BUSY_TIMEOUT_MS = 15_000
 CONNECT_TIMEOUT_S = 3
+UNACKNOWLEDGED_MS = 10_000  # a server that vanished without a word is noticed after that
+AWAY = (OperationalError, InterfaceError)  # what a database that is away raises
 
 
 def engine_options(url: str) -> dict[str, Any]:
@@ -27,8 +31,21 @@ def engine_options(url: str) -> dict[str, Any]:
         "pool_size": 10,
         "max_overflow": 30,
         "pool_timeout": 5,
-        "connect_args": {"connect_timeout": CONNECT_TIMEOUT_S, "options": "-c timezone=UTC"},
+        "connect_args": {
+            "connect_timeout": CONNECT_TIMEOUT_S,
+            "tcp_user_timeout": UNACKNOWLEDGED_MS,
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
+            "options": "-c timezone=UTC",
+        },
     }
+
+
+def insert_once(connection: Connection, table: Any) -> Any:
+    """An INSERT that leaves alone what is there already."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return dialect.insert(table).on_conflict_do_nothing()
 
 
 def prepare_engine(engine: Engine) -> None:

@@ -14,23 +14,34 @@ from functools import partial
 
 from flask import Flask
 from sqlalchemy import or_, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay import create_app
+from relay.database import insert_once
 from relay.delivery import sweep
 from relay.delivery.claim import DatabaseClock
 from relay.errors import SettingsError
 from relay.heartbeat import Heartbeat
 from relay.models import Lease, db, db_now
 from relay.observability.logging import log
-from relay.services import accounts, replays, retention, sources
+from relay.services import (
+    accounts,
+    erasure,
+    ledger_check,
+    replays,
+    reports,
+    retention,
+    sources,
+)
 from relay.services.audit import RELAY
 
 WORK: tuple[tuple[float, Callable[[], object]], ...] = (
     (1.0, sweep.wake),
     (5.0, sweep.expire_leases),
     (2.0, replays.settle),
+    (5.0, reports.take),
+    (10.0, ledger_check.check_next),
+    (5.0, erasure.take_requests),
     (60.0, accounts.wake_stale),
     (60.0, partial(sources.ensure_default, RELAY)),
     (3600.0, partial(retention.prune, RELAY)),
@@ -44,9 +55,8 @@ def lead() -> bool:
     with db.engine.begin() as connection:
         now = DatabaseClock(connection).read
         until = now + timedelta(seconds=LEADER_S)
-        insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
         connection.execute(
-            insert(Lease).values(name="scheduler", holder=ME, until=until).on_conflict_do_nothing()
+            insert_once(connection, Lease).values(name="scheduler", holder=ME, until=until)
         )
         taken = connection.execute(
             update(Lease)

@@ -41,9 +41,9 @@ def npm_command() -> list[str]:
     return [str(program), str(script)]
 
 
-def fetch() -> None:
+def fetch(root: Path = ROOT) -> None:
     """Bring ``node_modules`` to what the lock file says; at once where it is already so."""
-    stamp, wanted = ROOT / "node_modules" / ".relay-lock", (ROOT / "package-lock.json").read_bytes()
+    stamp, wanted = root / "node_modules" / ".relay-lock", (root / "package-lock.json").read_bytes()
     if stamp.exists() and stamp.read_bytes() == wanted:
         return
     words = npm_command()
@@ -51,7 +51,7 @@ def fetch() -> None:
     path = os.pathsep.join([folder, os.environ.get("PATH", os.defpath)])
     subprocess.run(
         [*words, "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--silent"],
-        cwd=ROOT,
+        cwd=root,
         env={**os.environ, "PATH": path},
         stdin=subprocess.DEVNULL,
         check=True,

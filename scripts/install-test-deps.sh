@@ -9,7 +9,6 @@ need() { # need <test that succeeds when it is there> <package>…
 }
 if [ "$what" = all ] || [ "$what" = php ]; then
   need 'command -v php' php-cli
-  need 'command -v phpcs' php-codesniffer
   need 'command -v xgettext' gettext
 fi
 if [ "$what" = all ] || [ "$what" = browser ]; then
@@ -18,11 +17,14 @@ if [ "$what" = all ] || [ "$what" = browser ]; then
   need 'test -e /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf' fonts-noto-color-emoji
 fi
 if [ "$what" = all ]; then
+  need 'command -v faketime' faketime
   need 'test -e /usr/share/wordpress/wp-load.php' wordpress wordpress-theme-twentytwentythree nginx-light
+  need 'command -v unzip' unzip
   need 'command -v mariadbd || test -x /usr/sbin/mariadbd' mariadb-server
   need 'command -v nginx || test -x /usr/sbin/nginx' nginx-light
   need 'ls /usr/sbin/php-fpm*' php-fpm
-  for extension in mysqli:php-mysql curl:php-curl dom:php-xml mbstring:php-mbstring zip:php-zip gd:php-gd intl:php-intl; do
+  need 'command -v phpunit' phpunit
+  for extension in mysqli:php-mysql curl:php-curl dom:php-xml mbstring:php-mbstring pdo_sqlite:php-sqlite3 zip:php-zip gd:php-gd intl:php-intl; do
     need "php -m | grep -qi '^${extension%%:*}\$'" "${extension##*:}"
   done
 fi

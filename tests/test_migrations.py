@@ -21,6 +21,9 @@ INSERT INTO source (id, slug, name, url) VALUES (1, 'shop', 'Shop', 'https://sho
 INSERT INTO signing_key (id, key_id, source_id, sealed_secret, fingerprint) VALUES (1, 'k', 1, 's', 'f');
 INSERT INTO event (id, source_id, signing_key_id, event_id, event_type, site, address, payload,
   body_sha256, search_text) VALUES (1, 1, 1, 'e', 'relay.test', 's', 'a', '{{}}', '', '');
+UPDATE event SET routed_at = {NOW}, received_at = {NOW};
+INSERT INTO event (id, source_id, signing_key_id, event_id, event_type, site, address, payload,
+  body_sha256, search_text, received_at) VALUES (2, 1, 1, 'f', 'relay.test', 's', 'a', '{{}}', '', '', {NOW});
 INSERT INTO destination (id, name, kind, config) VALUES (1, 'Inbox', 'inbox', '{{"a": "b"}}');
 INSERT INTO subscription (id, destination_id, event_types) VALUES (1, 1, '["*"]'), (2, 1, '["*"]');
 INSERT INTO delivery (id, key, event_pk, subscription_id, destination_id, state, attempts, due_at)
@@ -78,4 +81,7 @@ def test_rows_of_the_first_version_survive_every_upgrade(
         assert rows("SELECT count(*) FROM attempt") == [(1,)]
         assert rows("SELECT destination_id, number FROM destination_version") == [(1, 1)]
         assert rows("SELECT circuit FROM destination") == [("closed",)]
+        assert rows("SELECT id, wanted FROM event ORDER BY id") == [(1, 2), (2, None)]
+        counted = "SELECT event_type, received, duplicates, CAST(day AS text) FROM intake"
+        assert rows(counted) == [("relay.test", 2, 0, "2026-03-01")]
     engine.dispose()

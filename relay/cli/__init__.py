@@ -8,10 +8,20 @@ from collections.abc import Sequence
 from cryptography.fernet import Fernet
 from flask import Flask
 
-from relay.cli import dead_letters, deliveries, destinations, events, keys, sources, system, users
+from relay.cli import (
+    dead_letters,
+    deliveries,
+    destinations,
+    events,
+    keys,
+    ledger,
+    sources,
+    system,
+    users,
+)
 from relay.errors import SettingsError
 
-NOUNS = (users, sources, keys, destinations, events, deliveries, dead_letters)
+NOUNS = (users, sources, keys, destinations, events, deliveries, dead_letters, ledger)
 
 
 def init_app(app: Flask) -> None:

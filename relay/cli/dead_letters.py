@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import functools
+import secrets
 from collections.abc import Callable
 from typing import Any
 
 import click
 
-from relay.cli.output import command, iso, paged, show, show_list
-from relay.errors import Refusal
-from relay.models import Delivery
-from relay.services import dead_letters, destinations
-from relay.services.audit import COMMAND_LINE, By
+from relay.cli.output import command, iso, page_in_memory, paged, show, show_list
+from relay.models import DeadLetter
+from relay.services import causes, dead_letters, destinations, replays, triage, wishes
+from relay.services.audit import COMMAND_LINE
+from relay.services.causes import Cause
+from relay.services.selections import STATES, Selection
 
 
 @click.group("dead-letters")
@@ -20,34 +21,76 @@ def group() -> None:
     """Deliveries that wait for a person."""
 
 
+def as_dict(letter: DeadLetter) -> dict[str, Any]:
+    return {
+        "id": letter.id,
+        "delivery": letter.delivery_id,
+        "event_id": letter.delivery.event.event_id,
+        "destination": letter.destination.name,
+        "state": letter.state,
+        "code": letter.code,
+        "field": letter.field,
+        "detail": letter.sentence,
+        "attempts": letter.delivery.attempts,
+        "owner": letter.owner,
+        "note": letter.note,
+        "created_at": iso(letter.created_at),
+    }
+
+
+def cause_as_dict(cause: Cause) -> dict[str, Any]:
+    """``detail`` says what happened, ``remedy`` what to do; ``newest`` is a dead letter's id."""
+    return {
+        "destination": cause.destination.name,
+        "code": cause.newest.code,
+        "field": cause.newest.field,
+        "count": cause.count,
+        "open": cause.fresh,
+        "detail": cause.remedy.headline,
+        "remedy": cause.remedy.advice,
+        "owners": list(cause.owners),
+        "note": cause.note,
+        "newest": cause.newest.id,
+        "event_id": cause.newest.delivery.event.event_id,
+        "first_at": iso(cause.first_at),
+        "last_at": iso(cause.last_at),
+    }
+
+
 @command(group, "list")
 @click.option("--destination", default="")
+@click.option("--code", default="", help="As the list shows it, such as http_404.")
+@click.option("--state", type=click.Choice(STATES), help="All that are not resolved by default.")
+@click.option("--group", "grouped", is_flag=True, help="One line a cause.")
 @paged
-def list_(destination: str, limit: int, after: int | None, as_json: bool) -> None:
-    """Show open dead letters, newest first."""
-    page = dead_letters.list_open(destination, limit, after)
-    items = [
-        {
-            "id": letter.id,
-            "delivery": letter.delivery_id,
-            "event_id": letter.delivery.event.event_id,
-            "destination": letter.destination.name,
-            "state": letter.state,
-            "code": letter.code,
-            "detail": letter.sentence,
-            "attempts": letter.delivery.attempts,
-            "created_at": iso(letter.created_at),
-        }
-        for letter in page.items
-    ]
+def list_(
+    destination: str,
+    code: str,
+    state: str | None,
+    grouped: bool,
+    limit: int,
+    after: int | None,
+    as_json: bool,
+) -> None:
+    """Show dead letters, newest first, or their causes."""
+    selection = Selection(destination=destination, code=code, state=state or "")
+    if grouped:
+        found = causes.list_causes(selection)
+        shown, more = page_in_memory(found, lambda cause: cause.newest.id, limit, after)
+        heads = ("destination", "code", "field", "count", "detail", "remedy")
+        rows = [cause_as_dict(cause) for cause in shown]
+        show_list(rows, len(found), as_json, *heads, next_after=more)
+        return
+    page = dead_letters.list_letters(selection, limit, after)
     columns = ("id", "event_id", "destination", "code", "detail")
+    items = [as_dict(letter) for letter in page.items]
     show_list(items, page.total, as_json, *columns, next_after=page.next_after)
 
 
 def selected(function: Callable[..., Any]) -> Callable[..., Any]:
     """``--id``, ``--destination`` or ``--all``, and ``--dry-run``."""
     for option in (
-        click.option("--dry-run", is_flag=True, help="Only say how many."),
+        click.option("--dry-run", is_flag=True, help="Only say what would be done."),
         click.option("--all", "every", is_flag=True),
         click.option("--destination", default=""),
         click.option("--id", "one", type=click.IntRange(1, 2**63 - 1)),
@@ -56,40 +99,48 @@ def selected(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def each(
-    act: Callable[[int, By], Delivery],
-    one: int | None,
-    destination: str,
-    every: bool,
-    dry_run: bool,
-    as_json: bool,
-    word: str,
-) -> None:
-    """Do ``act`` to all that are selected; what somebody else took care of meanwhile is skipped."""
+def chosen(one: int | None, destination: str, every: bool) -> tuple[Selection, int]:
+    """The selection and how many it takes.  A mistyped name is not an empty selection."""
     if (one is not None) + bool(destination) + every != 1:
         raise click.UsageError("Say one of --id, --destination or --all.")
-    ids = dead_letters.Selection(one, destination).ids()
-    if destination and not ids:
-        destinations.find_destination(destination)  # a mistyped name is not an empty selection
-    done = skipped = 0
-    for number in [] if dry_run else ids:
-        try:
-            act(number, COMMAND_LINE)
-            done += 1
-        except Refusal:
-            if one is not None:
-                raise
-            skipped += 1
-    told = {"selected": len(ids), word: done, "skipped": skipped, "dry_run": dry_run}
-    text = f"{len(ids)} would be {word}." if dry_run else f"{done} {word}, {skipped} skipped."
-    show(told, as_json, text)
+    selection = Selection((one,) if one is not None else (), destination).bounded()
+    count = dead_letters.count(selection)
+    if destination and not count:
+        destinations.find_destination(destination)
+    if one is not None and not count:
+        dead_letters.find_open(one)
+    return selection, count
 
 
 @command(group, "replay")
 @selected
 def replay(one: int | None, destination: str, every: bool, dry_run: bool, as_json: bool) -> None:
-    """Send dead deliveries again, with the same keys."""
-    each(dead_letters.replay, one, destination, every, dry_run, as_json, "replayed")
+    """Send dead deliveries again, with the same keys, as one replay."""
+    selection, count = chosen(one, destination, every)
+    told: dict[str, Any] = {"selected": count, "replayed": 0, "skipped": 0, "dry_run": dry_run}
+    wish = wishes.of_letters(selection)
+    if dry_run:
+        outlook = wishes.outlook(wish)
+        told["outlook"] = [
+            {
+                "destination": to.destination.name,
+                "new": to.new,
+                "unclear": to.unclear,
+                "again": to.again,
+                "skipped": to.skipped,
+                "broken": to.broken,
+                "seconds": to.seconds,
+            }
+            for to in outlook
+        ]
+        lines = [f"{to.destination.name}: {to.sentence}" for to in outlook]
+        show(told, as_json, "\n".join([f"{count} would be replayed.", *lines]))
+        return
+    if count:
+        started = replays.start(wish, COMMAND_LINE, secrets.token_hex(16))
+        told |= {"replayed": started.total, "replay": started.id}
+        told["skipped"] = count - started.total
+    show(told, as_json, f"{told['replayed']} replayed, {told['skipped']} skipped.")
 
 
 @command(group, "discard")
@@ -99,5 +150,9 @@ def discard(
     one: int | None, destination: str, every: bool, dry_run: bool, reason: str, as_json: bool
 ) -> None:
     """Decide that they need not arrive."""
-    discard_one = functools.partial(dead_letters.discard, reason=reason)
-    each(discard_one, one, destination, every, dry_run, as_json, "discarded")
+    selection, count = chosen(one, destination, every)
+    done = 0 if dry_run or not count else triage.discard(selection, COMMAND_LINE, reason)
+    skipped = 0 if dry_run else count - done
+    told = {"selected": count, "discarded": done, "skipped": skipped, "dry_run": dry_run}
+    text = f"{count} would be discarded." if dry_run else f"{done} discarded, {skipped} skipped."
+    show(told, as_json, text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 
 import click
 from cryptography.fernet import Fernet
@@ -11,7 +12,7 @@ from flask.cli import AppGroup
 
 from relay.cli.output import command, show
 from relay.observability.health import Level
-from relay.services import encryption, openapi, retention, system
+from relay.services import backup, encryption, erasure, openapi, retention, system
 from relay.services.audit import COMMAND_LINE
 
 alone = AppGroup("relay")  # only to make them: they stand at the top
@@ -56,6 +57,23 @@ def prune(as_json: bool) -> None:
     )
 
 
+@command(alone, "erase-person")
+@click.argument("email")
+def erase_person(email: str, as_json: bool) -> None:
+    """Take a person out of events, attempts and dead letters; ids and outcomes stay.
+
+    What destinations have taken is theirs: erase the person there too.
+    """
+    done = erasure.erase_person(email, COMMAND_LINE)
+    text = (
+        f"Erased from {done.events} events, {done.attempts} attempts and {done.dead_letters} dead "
+        f"letters; {done.discarded} deliveries are not sent any more."
+    )
+    if done.in_flight:
+        text += f" {done.in_flight} were being sent just now: run this again in a minute."
+    show(vars(done), as_json, text)
+
+
 @command(alone, "openapi")
 def print_openapi(as_json: bool) -> None:
     """Print the OpenAPI document of the interface for machines, JSON either way."""
@@ -63,4 +81,32 @@ def print_openapi(as_json: bool) -> None:
     show(found, as_json, json.dumps(found, ensure_ascii=False, indent=2))
 
 
-COMMANDS = (doctor, rotate_encryption_keys, prune, print_openapi)
+@command(alone, "backup")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def make_backup(file: Path, as_json: bool) -> None:
+    """Write all of Relay into FILE while it runs.
+
+    Secrets stay sealed in it: keep RELAY_ENCRYPTION_KEYS somewhere else.
+    """
+    done = backup.save(file)
+    shown = {"file": str(file), "made_at": done.made_at.isoformat(), "rows": done.rows}
+    show(shown, as_json, f"{done.total} rows are in {file}.")
+
+
+@command(alone, "restore")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def restore_backup(file: Path, as_json: bool) -> None:
+    """Fill an empty database from FILE, a backup.  Every destination is paused then."""
+    done = backup.load(file, COMMAND_LINE)
+    shown = {"file": str(file), "made_at": done.made_at.isoformat(), "rows": done.rows}
+    sentence = (
+        f"{done.total} rows are back, as of {done.made_at:%Y-%m-%d %H:%M} UTC. All destinations are "
+        "paused: what waits for them may have arrived since. Look, then resume each."
+    )
+    show(shown, as_json, sentence)
+
+
+COMMANDS = (
+    *(doctor, make_backup, restore_backup, rotate_encryption_keys),
+    *(prune, erase_person, print_openapi),
+)

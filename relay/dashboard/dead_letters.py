@@ -1,36 +1,97 @@
-"""Deliveries that wait for a person."""
+"""Deliveries that wait for a person: by their cause, and one by one."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, render_template, request, url_for
 
-from relay.dashboard import forms, guard, htmx
+from relay.dashboard import choices, forms, guard, htmx, triage
+from relay.dashboard.exports import csv_response
 from relay.lifecycle import OPEN
-from relay.services import dead_letters, destinations
+from relay.services import causes, dead_letters, deliveries, destinations, events, sources
+from relay.services.selections import NO_FIELD
 
 blueprint = Blueprint("dead_letters", __name__, url_prefix="/dead-letters")
-
-
-def asked() -> int | str:
-    """The destination in the address bar: its number, or a name."""
-    text = request.args.get("destination", "")[:120]
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text
+COLUMNS = (
+    *("id", "dead since (UTC)", "event id", "event type", "site", "destination", "code", "field"),
+    *("why", "attempts", "state", "owner", "note", "how it ended", "reason"),
+)
 
 
 @blueprint.get("")
 @guard.requires("viewer")
 def list_page() -> Any:
-    chosen = asked()
+    """A card for each cause."""
+    chosen = choices.selection(request.args)
+    found = causes.list_causes(chosen)
     return htmx.respond(
         "dead_letters/page.html",
-        "dead_letters/_table.html",
-        page=dead_letters.list_open(chosen, 50, forms.page_after()),
-        url=url_for("dead_letters.list_page", destination=chosen or None),
+        "dead_letters/_causes.html",
+        causes=found,
+        total=sum(cause.count for cause in found),
+        waiting=deliveries.count_open([cause.destination.id for cause in found]),
         chosen=chosen,
+        address=choices.address,
         destinations=destinations.list_destinations(500).items,
+    )
+
+
+@blueprint.get("/list")
+@guard.requires("viewer")
+def letters() -> Any:
+    """One by one, with a filter and boxes to tick."""
+    chosen = choices.selection(request.args)
+    page = dead_letters.list_letters(chosen, 50, forms.page_after())
+    acting = chosen.bounded()
+    return htmx.respond(
+        "dead_letters/list.html",
+        "dead_letters/_list.html",
+        page=page,
+        chosen=chosen,
+        acting=acting,
+        matching=dead_letters.count(acting),
+        address=choices.address,
+        kept=choices.address(chosen),
+        url=url_for("dead_letters.letters", **choices.address(chosen)),
+        destinations=destinations.list_destinations(500).items,
+        sources=sources.list_sources(500).items,
+        types=events.known_types(),
+        codes=dead_letters.codes(),
+        fields=dead_letters.fields(),
+        no_field=NO_FIELD,
         open_states=OPEN,
+    )
+
+
+@blueprint.get("/list.csv")
+@guard.requires("viewer")
+def export() -> Any:
+    """All that match the filter, not only the page."""
+    chosen = choices.selection(request.args)
+    return csv_response("dead-letters.csv", COLUMNS, dead_letters.table(chosen))
+
+
+@blueprint.get("/count")
+@guard.requires("viewer")
+def count() -> Any:
+    """For the navigation, which asks again by itself."""
+    if not htmx.wants_fragment():
+        return htmx.redirect(url_for("dead_letters.list_page"))
+    return render_template("dead_letters/_count.html")
+
+
+@blueprint.get("/news")
+@guard.requires("viewer")
+def news() -> Any:
+    """Whether there is more or less than the page shows; it does not change under a person's hands."""
+    if not htmx.wants_fragment():
+        return htmx.redirect(url_for("dead_letters.list_page"))
+    chosen = choices.selection(request.args)
+    seen = request.args.get("seen", 0, type=int)
+    now = dead_letters.count(chosen)
+    return render_template(
+        "dead_letters/_news.html", chosen=chosen, seen=seen, now=now, address=choices.address
     )
 
 
@@ -40,7 +101,11 @@ def row(letter_id: int) -> Any:
     """One row as it stands; while its delivery is under way it asks again by itself."""
     letter = dead_letters.find_dead_letter(letter_id)
     return htmx.respond(
-        "dead_letters/one.html", "dead_letters/_row.html", letter=letter, open_states=OPEN
+        "dead_letters/one.html",
+        "dead_letters/_row.html",
+        letter=letter,
+        picks="picks" in request.args,
+        open_states=OPEN,
     )
 
 
@@ -54,13 +119,14 @@ def replay(letter_id: int) -> Any:
 @blueprint.post("/<int:letter_id>/discard")
 @guard.requires("support")
 def discard(letter_id: int) -> Any:
-    dead_letters.discard(letter_id, guard.current_by())
+    dead_letters.discard(letter_id, guard.current_by(), forms.text("reason")[:500])
     return _settled(letter_id, "Discarded. It will not be sent.")
 
 
 def _settled(letter_id: int, words: str) -> Any:
     htmx.toast(words)
     if htmx.wants_fragment():
-        return row.__wrapped__(letter_id)  # type: ignore[attr-defined]
-    here = url_for("dead_letters.list_page")
-    return htmx.redirect(guard.local_path(request.form.get("next", here)))
+        answer = row.__wrapped__(letter_id)  # type: ignore[attr-defined]
+        answer.headers["HX-Trigger"] = "letters"  # the navigation counts anew
+        return answer
+    return htmx.redirect(triage.back())

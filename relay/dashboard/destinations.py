@@ -7,12 +7,22 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, render_template, request, url_for
 
-from relay.dashboard import forms, guard, htmx
+from relay.dashboard import choices, forms, guard, htmx
+from relay.dashboard.words import number
 from relay.destinations import KINDS
 from relay.destinations.base import Kind
 from relay.errors import Invalid
 from relay.models import Destination
-from relay.services import deliveries, destinations, events, keys, sources
+from relay.services import (
+    ai_steps,
+    causes,
+    dead_letters,
+    deliveries,
+    destinations,
+    events,
+    keys,
+    sources,
+)
 
 blueprint = Blueprint("destinations", __name__, url_prefix="/destinations")
 AGAIN = "Nothing was saved yet, and secrets do not stay in the page: enter this again."
@@ -69,14 +79,13 @@ def _values(kind: Kind, destination: Destination | None) -> dict[str, Any]:
         defaults = {name: f.load_default for name, f in kind.schema.fields.items()}
         plain = {name: value for name, value in defaults.items() if isinstance(value, str | int)}
         return plain | {"name": kind.name, "event_types": list(kind.suggests)}
-    subscription = destination.subscriptions[0]
-    return {
-        **destination.config,
-        **kept,
-        "name": destination.name,
-        "event_types": subscription.event_types,
-        "source": subscription.source.slug if subscription.source else "",
-    }
+    values = {**destination.config, **kept, "name": destination.name}
+    for one in destination.subscriptions[:1]:
+        values |= {
+            "event_types": one.event_types,
+            "source": one.source.slug if one.source else "",
+        }
+    return values
 
 
 def _lost_secrets(kind: Kind, errors: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -148,8 +157,24 @@ def update(destination_id: int) -> Any:
         )
     except Invalid as exc:
         return _form(kind, destination, exc.reasons), 422
-    htmx.toast("Saved.")
+    still = (
+        " It is still paused: resume it when it is ready." if destination.state == "paused" else ""
+    )
+    _offer(f"Saved.{still}", destination)
     return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
+
+
+def _offer(words: str, destination: Destination) -> None:
+    """Say what was done, and what waits for it."""
+    waits = dead_letters.count(causes.mended(destination)) if destination.mended_at else 0
+    if not waits or destination.state != "active":
+        return htmx.toast(words)
+    address = choices.address(causes.mended(destination))
+    many = "1 dead letter waits" if waits == 1 else f"{number(waits)} dead letters wait"
+    again = "Send it again?" if waits == 1 else "Send them again?"
+    return htmx.toast(
+        f"{words} {many} for this.", href=url_for("replays.preview", **address), action=again
+    )
 
 
 @blueprint.get("/<int:destination_id>")
@@ -172,7 +197,12 @@ def _detail(destination: Destination, tried: Any = None) -> Response:
         now=keys.database_now(),
         day=timedelta(days=1),
         count=deliveries.count_open([destination.id])[destination.id],
+        ai_steps=ai_steps.steps_of(destination.id),
         samples=sorted(events.SAMPLES),
+        mended=causes.mended(destination),
+        offered=causes.offered(destination),
+        address=choices.address,
+        oldest=dead_letters.oldest(destination.id),
         tried=tried,
         tried_type=forms.text("type"),
     )
@@ -203,5 +233,5 @@ def pause(destination_id: int) -> Any:
 @guard.requires("support")
 def resume(destination_id: int) -> Any:
     resumed = destinations.resume(destination_id, guard.current_by())
-    htmx.toast(f"{resumed.name} goes on with what waited.")
+    _offer(f"{resumed.name} goes on with what waited.", resumed)
     return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flask import Blueprint, Response, request, url_for
+from flask import Blueprint, Flask, Response, request, url_for
 
 from relay.dashboard import forms, guard, htmx
 from relay.lifecycle import OPEN
@@ -73,7 +73,6 @@ def list_page() -> Any:
         url=url_for("events.list_page", **kept),
         kept=kept,
         state_of=events.state_of,
-        subject=subject,
         types=events.known_types(),
         sources=sources.list_sources(500).items,
         states=STATE_WORDS,
@@ -132,3 +131,7 @@ def short(text: str) -> str:
     """One line of at most 120 signs."""
     line = " ".join(text.split())
     return line if len(line) <= 120 else f"{line[:119]}…"
+
+
+def init_app(app: Flask) -> None:
+    app.add_template_filter(subject)

@@ -45,14 +45,17 @@ def redirect(url: str) -> Response:
     return response
 
 
-def toast(text: str, kind: ToastKind = "success") -> None:
-    """Say something at the corner of the next page or fragment."""
-    flash(text, kind)
+def toast(text: str, kind: ToastKind = "success", href: str = "", action: str = "") -> None:
+    """Say something at the corner of the next page or fragment; ``action`` leads to ``href``."""
+    said = {"text": text, "href": href, "action": action}
+    flash(said, kind)  # type: ignore[arg-type]  # the session keeps any JSON
 
 
 def toast_only(text: str, status: int) -> Response:
     """An answer to htmx that changes nothing but says why."""
-    response = make_response(render_template("_toast.html", kind="danger", text=text), status)
+    response = make_response(
+        render_template("_toast.html", kind="danger", said={"text": text}), status
+    )
     response.headers["HX-Retarget"] = "#toasts"
     response.headers["HX-Reswap"] = "beforeend"
     response.vary.add("HX-Request")

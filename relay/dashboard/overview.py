@@ -7,9 +7,18 @@ from typing import Any
 
 from flask import Blueprint
 
-from relay.dashboard import guard, htmx
+from relay.dashboard import choices, guard, htmx
 from relay.models import Source
-from relay.services import dead_letters, destinations, events, keys, overview, sources, weather
+from relay.services import (
+    alerts,
+    causes,
+    destinations,
+    events,
+    keys,
+    overview,
+    sources,
+    weather,
+)
 
 blueprint = Blueprint("overview", __name__)
 SILENT = timedelta(days=7)
@@ -29,8 +38,10 @@ def page() -> Any:
         newest=events.list_events(limit=8).items,
         state_of=events.state_of,
         paused=[one for one in places if one.state == "paused"],
+        causes=causes.list_causes()[:3],
+        address=choices.address,
+        alerts=alerts.open_alerts(unseen=True),
         weather=[(one, said) for one in places if (said := weather.warning_of(one))],
-        letters=dead_letters.list_open(limit=3).items,
         silent=silent_ones(sites),
         has_source=bool(sites),
         has_destination=bool(places),

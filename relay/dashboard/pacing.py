@@ -137,6 +137,7 @@ def _page(destination: Destination, errors: dict[str, list[str]] | None = None) 
     return render_template(
         "destinations/pace.html",
         destination=destination,
+        kind=destinations.kind_of(destination.kind),
         values=values | (forms.posted() if request.method == "POST" else {}),
         errors=errors or {},
         schedules=SCHEDULES,

@@ -9,10 +9,10 @@ from typing import Any
 from flask import Blueprint, abort, request, url_for
 from werkzeug.datastructures import MultiDict
 
-from relay.dashboard import forms, guard, htmx
+from relay.dashboard import choices, forms, guard, htmx
 from relay.errors import Invalid
 from relay.models import Replay
-from relay.services import dead_letters, keys, replays, wishes
+from relay.services import keys, progress, replays, wishes
 from relay.services.replays import Wish
 
 blueprint = Blueprint("replays", __name__, url_prefix="/replays")
@@ -32,7 +32,7 @@ def asked(args: MultiDict[str, str]) -> Wish:
             begin_of(args.get("since", "")),
             args.get("which") == "all",
         )
-    return wishes.of_letters(dead_letters.Selection.from_args(args))
+    return wishes.of_letters(choices.selection(args).bounded())
 
 
 def begin_of(text: str) -> datetime:
@@ -59,7 +59,7 @@ def list_page() -> Any:
         "replays/page.html",
         "replays/_table.html",
         page=page,
-        progress=replays.progress_of,
+        progress=progress.progress_of,
         running=any(one.ended_at is None for one in page.items),
         url=url_for("replays.list_page"),
     )
@@ -134,7 +134,8 @@ def _detail(replay: Replay) -> Any:
         "replays/detail.html",
         "replays/_progress.html",
         replay=replay,
-        progress=replays.progress_of(replay),
+        progress=progress.progress_of(replay),
+        waits_at=[] if replay.ended_at else progress.waits_at(replay),
     )
 
 

@@ -11,6 +11,7 @@ from relay.dashboard import forms, guard, htmx
 from relay.errors import Invalid
 from relay.models import Source
 from relay.services import events, keys, plugin, sources
+from relay.services.ledger_reading import two_days
 
 blueprint = Blueprint("sources", __name__, url_prefix="/sources")
 NAME = forms.Field(
@@ -138,6 +139,7 @@ def _detail(
         windows=WINDOWS,
         types=sorted(events.SAMPLES),
         refused=sources.list_rejections(source.id).items,
+        days=two_days(source.id),
         unlisted=sources.unlisted_addresses(source),
         fields=(NAME, URL, PER_MINUTE),
         values=forms.posted(),

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, g
 
+from relay.mapping.conditions import INTERNAL_TYPES
 from relay.services import dead_letters
 
 STEPS = ((86_400, "day"), (3600, "h"), (60, "min"), (1, "s"))
@@ -57,6 +58,8 @@ TYPES = {
     "lead.created": "New lead",
     "user.registered": "New user",
     "relay.test": "Test event",
+    "relay.report": "Daily report of a site",
+    "relay.erase": "Request to erase a person",
 }
 
 
@@ -124,3 +127,4 @@ def init_app(app: Flask) -> None:
     for word in (*filters, families, type_icon, type_words, patterns_words, choice, pretty):
         app.add_template_filter(word)
     app.add_template_global(open_dead_letters)
+    app.add_template_test(INTERNAL_TYPES.__contains__, "internal")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from relay.delivery import compose
 from relay.delivery.claim import Claim
+from relay.delivery.enrichment import Enriched
 from relay.delivery.record import KEPT_BODY
 from relay.delivery.sender import Sender
 from relay.destinations.base import Call, Delivered, Kind, Message, OutboundRequest, Quota, Reply
@@ -24,7 +25,8 @@ class Called:
 
     They are those of the last call; earlier ones stand in ``request["earlier"]``.  ``calls`` counts
     the calls (of several deliveries that go together, the first one counts all), ``quotas`` is what
-    they told.
+    they told.  ``ai`` is what the AI step before it tells; ``was_made`` is False where that one let it
+    wait.
     """
 
     signal: Signal
@@ -35,22 +37,45 @@ class Called:
     response: dict[str, Any]
     calls: int = 1
     quotas: tuple[Quota, ...] = ()
+    ai: dict[str, Any] | None = None
+    was_made: bool = True
 
 
 def call(
-    kind: Kind, config: Mapping[str, Any], claims: Sequence[Claim], transport: Transport
+    kind: Kind,
+    config: Mapping[str, Any],
+    claims: Sequence[Claim],
+    transport: Transport,
+    enrich: Callable[[Message], Enriched] | None = None,
 ) -> list[Called]:
-    """Map, build, send, classify.  -> what came of each.  Never raises: what cannot be built is
-    Refused with its sentence.
+    """Enrich, map, build, send, classify.  -> what came of each.  Never raises: what cannot be built
+    is Refused with its sentence.
     """
+    messages = [message_of(claim) for claim in claims]
+    if enrich is None:
+        return deliver(kind, config, messages, transport)
+    came = []
+    for message in messages:
+        enriched = enrich(message)
+        if enriched.signal is not None:
+            waits = Called(enriched.signal, message.attempt_key, None, 0.0, {}, {}, calls=0)
+            came.append(replace(waits, ai=enriched.told, was_made=False))
+        else:
+            richer = replace(message, ai=enriched.fields)
+            (called,) = deliver(kind, config, [richer], transport)
+            came.append(replace(called, ai=enriched.told))
+    return came
+
+
+def deliver(
+    kind: Kind, config: Mapping[str, Any], messages: Sequence[Message], transport: Transport
+) -> list[Called]:
+    """Map, build, send and classify messages that may go together."""
     began = time.perf_counter()
     send = Sender(kind, config, transport)
     done: dict[int, Delivered] = {}
     ready: dict[int, Message] = {}
-    attempts = []
-    for n, claim in enumerate(claims):
-        message = message_of(claim)
-        attempts.append(message.attempt_key)
+    for n, message in enumerate(messages):
         try:
             ready[n] = compose.mapped(kind, config, message)
         except RelayError as exc:
@@ -60,14 +85,16 @@ def call(
             came = kind.deliver(config, list(ready.values()), send)
             done |= dict(zip(ready, came, strict=True))
     except Exception as exc:  # a fault of ours in one delivery must not take the others along
-        if len(claims) > 1:
-            return [one for claim in claims for one in call(kind, config, [claim], transport)]
+        if len(messages) > 1:
+            return [
+                one for message in messages for one in deliver(kind, config, [message], transport)
+            ]
         done[0] = Delivered(refused(exc), tuple(send.calls))
     elapsed_ms = (time.perf_counter() - began) * 1000
     return [
         Called(
             signal=done[n].signal,
-            attempt_key=attempt,
+            attempt_key=message.attempt_key,
             status=done[n].calls[-1].reply.status if done[n].calls else None,
             elapsed_ms=elapsed_ms,
             request=shown_request(done[n].calls),
@@ -75,7 +102,7 @@ def call(
             calls=0 if n else len(send.calls),
             quotas=() if n else tuple(send.quotas.values()),
         )
-        for n, attempt in enumerate(attempts)
+        for n, message in enumerate(messages)
     ]
 
 

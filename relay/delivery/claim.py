@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +16,9 @@ from relay.lifecycle import Claimed, Life, State, step
 from relay.models import Delivery, Event, Replay, Source, db_now
 
 CALL_S = 30.0  # the longest call
-LEASE_S = 75.0  # claimed, waited its turn, called, recorded: with 30 s to spare
+LEASE_S = 65.0  # claimed, waited its turn, called, recorded
+assert LEASE_S >= CALL_S + 30, "a lease may not end while its call can still be under way"  # noqa: S101
+NOTHING_BEFORE: Mapping[int, float] = {}
 LIVE, REPLAYED = 0, 1  # priorities
 
 
@@ -45,12 +48,18 @@ class Claim:
     site_url: str
     priority: int = LIVE
     pinned_version: int | None = None
+    subscription_id: int = 0
+    call_s: float = CALL_S  # the longest it can take, an AI step before it included
     event_type: str = ""
     source_id: int = 0
     site_key: SiteKey | None = field(default=None, repr=False)
 
     def goes_with(self, other: Claim) -> bool:
-        """Whether both are made in the same way, so that one call may take them."""
+        """Whether both are made in the same way, so that one call may take them.  One with an AI step
+        before it goes by itself: its lease is longer by just that one step.
+        """
+        if max(self.call_s, other.call_s) > CALL_S:
+            return False
         return (self.event_type, self.priority, self.pinned_version) == (
             other.event_type,
             other.priority,
@@ -65,7 +74,7 @@ class Claim:
     def may_start(self, now: datetime) -> bool:
         """Whether a whole call still fits into the lease."""
         assert self.life.lease_until is not None
-        return now + timedelta(seconds=CALL_S + 10) < self.life.lease_until
+        return now + timedelta(seconds=self.call_s + 10) < self.life.lease_until
 
 
 def is_due() -> ColumnElement[bool]:
@@ -90,14 +99,46 @@ def crowd(connection: Connection, destination_id: int, above: int) -> bool:
 
 
 def claim(
-    connection: Connection, destination_id: int, limit: int, now: datetime, priority: int = LIVE
+    connection: Connection,
+    destination_id: int,
+    limit: int,
+    now: datetime,
+    priority: int = LIVE,
+    before_s: Mapping[int, float] = NOTHING_BEFORE,
 ) -> list[Claim]:
-    """Claim up to ``limit`` due deliveries in one UPDATE, oldest due first.  The caller commits."""
+    """Claim up to ``limit`` due deliveries in one UPDATE, oldest due first.  The caller commits.
+
+    Suspects are left alone: see ``claim_suspect``.  ``before_s`` says how long a subscription's AI
+    step may take before its call.
+    """
+    wanted = and_(Delivery.priority == priority, Delivery.starts == 0)
+    return _claim(connection, destination_id, limit, now, wanted, before_s)
+
+
+def claim_suspect(
+    connection: Connection,
+    destination_id: int,
+    now: datetime,
+    before_s: Mapping[int, float] = NOTHING_BEFORE,
+) -> list[Claim]:
+    """Claim at most one delivery over which a worker has vanished.  The caller commits."""
+    return _claim(connection, destination_id, 1, now, Delivery.starts > 0, before_s)
+
+
+def _claim(
+    connection: Connection,
+    destination_id: int,
+    limit: int,
+    now: datetime,
+    wanted: ColumnElement[bool],
+    before_s: Mapping[int, float],
+) -> list[Claim]:
     token = uuid.uuid4().hex
-    lease = step(Life(due_at=now), Claimed(token, LEASE_S), now).life
+    lease_s = LEASE_S + max(before_s.values(), default=0.0)
+    lease = step(Life(due_at=now), Claimed(token, lease_s), now).life
     due = (
         select(Delivery.id)
-        .where(Delivery.destination_id == destination_id, Delivery.priority == priority, is_due())
+        .where(Delivery.destination_id == destination_id, wanted, is_due())
         .order_by(Delivery.due_at, Delivery.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -116,7 +157,7 @@ def claim(
         .returning(Delivery.id)
     ).scalars()
     ids = list(taken)
-    return [_claim_of(row) for row in _rows(connection, ids)] if ids else []
+    return [_claim_of(row, before_s) for row in _rows(connection, ids)] if ids else []
 
 
 def _rows(connection: Connection, ids: list[int]) -> Any:
@@ -129,6 +170,7 @@ def _rows(connection: Connection, ids: list[int]) -> Any:
             Delivery.starts,
             Delivery.priority,
             Delivery.pinned_version,
+            Delivery.subscription_id,
             Delivery.revived_from,
             Delivery.lease_until,
             Delivery.lease_token,
@@ -147,7 +189,7 @@ def _rows(connection: Connection, ids: list[int]) -> Any:
     )
 
 
-def _claim_of(row: Any) -> Claim:
+def _claim_of(row: Any, before_s: Mapping[int, float]) -> Claim:
     return Claim(
         delivery_id=row.id,
         key=row.key,
@@ -167,6 +209,8 @@ def _claim_of(row: Any) -> Claim:
         site_url=row.url,
         priority=row.priority,
         pinned_version=row.pinned_version,
+        subscription_id=row.subscription_id,
+        call_s=CALL_S + before_s.get(row.subscription_id, 0.0),
         event_type=row.event_type,
         source_id=row.source_id,
     )

@@ -143,6 +143,7 @@ def mapped(
         "site_name": message.site_name,
         "site_url": message.site_url,
         "received_at": message.received_at.isoformat(),
+        "ai": message.ai,
     }
     return replace(message, mapped=fill(rules, scope, kind.escapes)) if rules else message
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 import uuid
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -17,10 +18,19 @@ from sqlalchemy import Connection, select
 
 from relay import broker
 from relay.circuit import Stage
-from relay.database import READ_ONLY
-from relay.delivery import compose, gate
+from relay.database import AWAY, READ_ONLY
+from relay.delivery import compose, enrichment, gate, steps
 from relay.delivery.call import Called, call
-from relay.delivery.claim import LIVE, REPLAYED, Claim, DatabaseClock, claim, crowd, is_due
+from relay.delivery.claim import (
+    LIVE,
+    REPLAYED,
+    Claim,
+    DatabaseClock,
+    claim,
+    claim_suspect,
+    crowd,
+    is_due,
+)
 from relay.delivery.gauges import note
 from relay.delivery.ready import Ready, signed
 from relay.delivery.record import OUTCOMES, Result, jitter, write
@@ -37,6 +47,7 @@ BUDGET_S = 10.0  # after this a drain lets others have its thread
 FLUSH_AFTER_S = 0.03
 RENEW_AFTER_S = 5.0
 LOOK_S = 0.3  # how often new work is looked for while a place is free
+PATIENCE_S = 20.0  # how long results wait for a database that is away: well within their leases
 AHEAD_S = (
     0.05  # what is claimed before its time comes: little, so that a live event overtakes replays
 )
@@ -52,7 +63,7 @@ def run(destination_id: int) -> int:
     try:
         return drain.work()
     finally:
-        with db.engine.begin() as connection:
+        with suppress(*AWAY), db.engine.begin() as connection:  # else its lease ends by itself
             gate.give_back(connection, destination_id, drain.token)
         if not drain.stopping.is_set() and has_work(destination_id):
             broker.nudge("drain_destination", destination_id)
@@ -78,6 +89,7 @@ class Drain:
     gate: gate.Gate
     kind: Kind
     config: dict[str, Any]
+    steps: dict[int, steps.Step]
 
     def __init__(self, destination_id: int):
         self.destination_id = destination_id
@@ -94,8 +106,10 @@ class Drain:
         self.until = time.monotonic() + BUDGET_S
         self.stopping = current_app.extensions["relay_stopping"]
         self.transport = compose.transport(current_app._get_current_object())  # type: ignore[attr-defined]
+        self.enricher = enrichment.Enricher(db.engine, self.transport, self.stopping)
 
     def work(self) -> int:
+        self.steps = steps.load(db.engine, self.destination_id)
         row = self.refill()
         if row is None:
             return 0
@@ -110,8 +124,7 @@ class Drain:
             while self.running or self.ready:
                 finished = self.wait()
                 self.flush(force=not self.running)
-                if not self.ready and (finished or has_work(self.destination_id)):
-                    self.refill()
+                self.look(finished)
                 self.start(senders)
         self.flush(force=True)
         return self.done
@@ -119,8 +132,17 @@ class Drain:
     def may_start(self) -> bool:
         return self.hold is None and time.monotonic() < self.until and not self.stopping.is_set()
 
+    def look(self, finished: bool) -> None:
+        """Claim more where there is more.  A database that is away ends that, not the calls under way."""
+        try:
+            if not self.ready and (finished or has_work(self.destination_id)):
+                self.refill()
+        except AWAY:
+            self.hold = Held("database_away", "The database did not answer.")
+
     def refill(self) -> Any:
         """Claim more, if the gate is open.  -> the destination's row as it is now, None if it is gone."""
+        claimed: list[Claim] = []
         with db.engine.begin() as connection:
             self.clock = DatabaseClock(connection)
             row = connection.execute(
@@ -137,15 +159,20 @@ class Drain:
             self.hold = self.hold or self.gate.hold(now)
             if self.may_start() and gate.take(connection, self.destination_id, self.token, now):
                 self.renewed = time.monotonic()
-                self.ready.extend(signed(connection, self.kind, self.claim(connection, now)))
-                self.gate.save(connection, self.token, self.ready.calls(self.most_together()), now)
+                claimed = signed(connection, self.kind, self.claim(connection, now))
+                ahead = self.ready.calls(self.most_together(), len(claimed))
+                self.gate.save(connection, self.token, ahead, now)
+        self.ready.extend(claimed)  # ours only once it is committed
         return row
 
     def claim(self, connection: Connection, now: datetime) -> list[Claim]:
         """Live deliveries, as many as may start soon; if there are none, replays in the places left.
 
-        A crowd of live ones is taken as a whole where the kind makes a digest of it.
+        One that a worker vanished over goes first, and alone.  A crowd of live ones is taken as a
+        whole where the kind makes a digest of it.
         """
+        if self.is_alone():
+            return []
         pace = self.gate.paced(now)
         most = max(
             pace.within(AHEAD_S, now, BATCH),
@@ -155,17 +182,22 @@ class Drain:
             most = min(most, self.gate.places() - len(self.running))
         if most < 1:
             return []
+        before_s = {number: float(step.wait_s) for number, step in self.steps.items()}
+        to = self.destination_id
+        suspect = [] if self.running else claim_suspect(connection, to, now, before_s)
+        if suspect:
+            return suspect
         digest = self.digest()
-        if digest and crowd(connection, self.destination_id, digest.above):
+        if digest and crowd(connection, to, digest.above):
             self.ready.as_one = True
-            return claim(connection, self.destination_id, digest.most, now)
+            return claim(connection, to, digest.most, now)
         together = self.most_together()
         most = min(most * together, max(BATCH, together))
-        live = claim(connection, self.destination_id, most, now)
+        live = claim(connection, to, most, now, LIVE, before_s)
         free = self.places_for(REPLAYED) - len(self.running)
         if live or free < 1:
             return live
-        return claim(connection, self.destination_id, min(most, free * together), now, REPLAYED)
+        return claim(connection, to, min(most, free * together), now, REPLAYED, before_s)
 
     def digest(self) -> Digest | None:
         """How a crowd is summed up; not while the destination is only probed."""
@@ -180,8 +212,12 @@ class Drain:
 
     def places_for(self, priority: int) -> int:
         """Replays leave one place to what happens now."""
-        places = self.gate.places()
+        places = 0 if self.is_alone() else self.gate.places()
         return max(min(1, places), places - 1) if priority == REPLAYED else places
+
+    def is_alone(self) -> bool:
+        """Whether a suspect is under way: nothing else may be in reach if it takes its worker along."""
+        return any(one.life.is_suspect for group in self.running.values() for one in group)
 
     def start(self, senders: ThreadPoolExecutor) -> None:
         """Fill the free places at the destination's pace; give back what may not or cannot start in time."""
@@ -196,7 +232,10 @@ class Drain:
                 return
             self.gate.started(now)
             group, config = self.ready.take(self.most_together(one.event_type)), self.config_of(one)
-            self.running[senders.submit(call, self.kind, config, group, self.transport)] = group
+            asked = None if self.ready.as_one else self.steps.get(one.subscription_id)
+            enrich = enrichment.bound(self.enricher, asked)
+            sent = senders.submit(call, self.kind, config, group, self.transport, enrich)
+            self.running[sent] = group
             if self.ready.as_one:
                 self.hold = Held("digest", "Many came at once: they go as one digest a minute.")
 
@@ -240,10 +279,13 @@ class Drain:
 
     def learn(self, group: list[Claim], came: list[Called]) -> None:
         """What the calls for one or several deliveries teach, once for all of them."""
-        now, first = self.clock.now(), came[0]
+        made = [called for called in came if called.was_made]
+        if not made:
+            return
+        now, first = self.clock.now(), made[0]
         self.gate.started(now, max(0, first.calls - 1))
         self.gate.learn(
-            next((c.signal for c in came if isinstance(c.signal, Accepted)), first.signal),
+            next((c.signal for c in made if isinstance(c.signal, Accepted)), first.signal),
             now,
             jitter(),
         )
@@ -272,6 +314,7 @@ class Drain:
                 status=called.status,
                 attempt=attempt,
                 version=one.pinned_version or self.version,
+                was_made=called.was_made,
             )
         )
         self.done += 1
@@ -283,26 +326,45 @@ class Drain:
         """Write what has gathered; learn from it whether to go on."""
         now = time.monotonic()
         if now - self.renewed > RENEW_AFTER_S:
-            self.renewed = now
-            with db.engine.begin() as connection:
-                gate.take(connection, self.destination_id, self.token, self.clock.now())
+            self.renew(now)
         if not self.results or not (
             force or len(self.results) >= BATCH // 2 or now - self.flushed > FLUSH_AFTER_S
         ):
-            return
+            return None
         results, self.results, self.flushed = self.results, [], now
+        until = now + PATIENCE_S
+        while True:
+            try:
+                return self.write(results)
+            except AWAY:
+                # written later, these calls need not be made again: they were answered
+                if time.monotonic() > until:
+                    raise
+                log("drain.waits", destination=self.destination_id, results=len(results))
+                time.sleep(LOOK_S)
+
+    def renew(self, now: float) -> None:
+        """Stay the one drain; where the database is away, the next try is soon enough."""
+        self.renewed = now
+        with suppress(*AWAY), db.engine.begin() as connection:
+            gate.take(connection, self.destination_id, self.token, self.clock.now())
+
+    def write(self, results: list[Result]) -> None:
         with db.engine.begin() as connection:
             write(connection, results, self.clock.now())
-            taught = [result.signal for result in results if result.attempt is not None]
+            taught = [
+                result.signal
+                for result in results
+                if result.attempt is not None and result.was_made
+            ]
             for signal in dict.fromkeys([*taught, *self.lessons]):
                 lesson = gate.observe(connection, self.destination_id, signal, self.clock.now())
                 self.hold = self.hold or lesson
-            self.lessons.clear()
             note(connection, self.destination_id, self.quotas.values(), self.clock.now())
-            self.quotas.clear()
-            self.gate.save(
-                connection, self.token, self.ready.calls(self.most_together()), self.clock.now()
-            )
+            ahead = self.ready.calls(self.most_together())
+            self.gate.save(connection, self.token, ahead, self.clock.now())
+        self.lessons.clear()
+        self.quotas.clear()
 
     def refuse_all(self, exc: RelayError) -> None:
         """Nothing can be built for this destination (a secret cannot be opened): pause it, lose nothing."""
@@ -335,6 +397,7 @@ def attempt_row(one: Claim, called: Called, now: datetime) -> dict[str, Any]:
         "elapsed_ms": round(called.elapsed_ms, 2),
         "request": called.request,
         "response": called.response,
+        "ai": called.ai,
     }
 
 
@@ -356,6 +419,7 @@ def tell(
         outcome=attempt["outcome"],
         status=called.status,
         code=getattr(signal, "code", None),
+        ai=(called.ai or {}).get("outcome"),
         ms=attempt["elapsed_ms"],
         next_at=due.isoformat() if due else None,
     )

@@ -22,17 +22,19 @@ class Ready(deque[Claim]):
 
     def take(self, most: int) -> list[Claim]:
         """The next one with those that go in the same call, at most so many.  They are ready no more."""
-        alike = self if self.as_one else [one for one in self if one.goes_with(self[0])]
-        taken = list(alike) if self.as_one else list(alike)[:most]
+        first = self[0]
+        alike = [one for one in self if self.as_one or one is first or one.goes_with(first)]
+        taken = alike if self.as_one else alike[:most]
         ours = {one.delivery_id for one in taken}
         left = [one for one in self if one.delivery_id not in ours]
         self.clear()
         self.extend(left)
         return taken
 
-    def calls(self, most: int) -> int:
-        """How many calls it will make."""
-        return min(1, len(self)) if self.as_one else math.ceil(len(self) / most)
+    def calls(self, most: int, more: int = 0) -> int:
+        """How many calls it will make, and ``more`` besides."""
+        count = len(self) + more
+        return min(1, count) if self.as_one else math.ceil(count / most)
 
 
 def signed(connection: Connection, kind: Kind, claims: Iterable[Claim]) -> list[Claim]:

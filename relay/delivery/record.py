@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, update
 
+from relay.database import insert_once
 from relay.lifecycle import (
     SETTLED,
     Accepted,
@@ -39,7 +40,8 @@ class Result:
     """What one claimed delivery came to.
 
     ``attempt`` is the row to add, None where no call was made; ``version`` the destination's
-    version that the call was made with.
+    version that the call was made with.  ``was_made`` is False where the destination was not called,
+    so that nothing is learned about it.
     """
 
     delivery_id: int
@@ -50,6 +52,7 @@ class Result:
     status: int | None = None
     attempt: dict[str, Any] | None = None
     version: int | None = None
+    was_made: bool = True
 
 
 def jitter() -> float:
@@ -107,7 +110,8 @@ def write(connection: Connection, results: Sequence[Result], now: datetime) -> i
     """
     attempts = [result.attempt for result in results if result.attempt is not None]
     if attempts:
-        connection.execute(insert(Attempt), attempts)
+        # written before, if only the word of it was lost with the connection
+        connection.execute(insert_once(connection, Attempt), attempts)
     taken = 0
     plain = [r for r in results if r.outcome.buried is None]
     shapes: dict[tuple[str, ...], list[dict[str, Any]]] = {}

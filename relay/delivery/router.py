@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from relay import broker
 from relay.lifecycle import State
@@ -46,19 +47,24 @@ def route_batch(limit: int = BATCH) -> int:
         rows = [row(event, sub, now) for event in events for sub in wanted if wants(sub, event)]
         if rows:
             connection.execute(insert(Delivery), rows)
-        connection.execute(
-            update(Event)
-            .where(Event.id.in_([event.id for event in events]))
-            .values(routed_at=db_now())
-        )
-    counts: dict[int, int] = {}
-    for one in rows:
-        counts[one["event_pk"]] = counts.get(one["event_pk"], 0) + 1
+        counts = Counter(one["event_pk"] for one in rows)
+        mark_routed(connection, {event.id: counts[event.id] for event in events})
     for event in events:
-        log("event.routed", correlation_id=event.event_id, deliveries=counts.get(event.id, 0))
+        log("event.routed", correlation_id=event.event_id, deliveries=counts[event.id])
     for destination_id in sorted({one["destination_id"] for one in rows}):
         broker.nudge("drain_destination", destination_id)
     return len(events)
+
+
+def mark_routed(connection: Connection, wanted: dict[int, int]) -> None:
+    """Write down at each event how many deliveries it got: the ledger counts them again by that."""
+    by_number: dict[int, list[int]] = {}
+    for event_pk, number in wanted.items():
+        by_number.setdefault(number, []).append(event_pk)
+    for number, ids in by_number.items():
+        connection.execute(
+            update(Event).where(Event.id.in_(ids)).values(routed_at=db_now(), wanted=number)
+        )
 
 
 def wants(subscription: Any, event: Any) -> bool:

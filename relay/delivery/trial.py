@@ -11,9 +11,10 @@ from typing import Any
 from flask import current_app
 from sqlalchemy import select
 
-from relay.delivery import compose
+from relay.delivery import compose, enrichment
 from relay.delivery.call import refused, shown_request, shown_response
 from relay.delivery.sender import Sender
+from relay.destinations.asking import Asked
 from relay.destinations.base import Delivered, Kind, Message, Reply
 from relay.errors import Invalid, RelayError
 from relay.lifecycle import Accepted, Signal
@@ -55,6 +56,8 @@ def send_sample(destination: Destination, event_type: str) -> Outcome:
         done = Delivered(refused(exc))
     elapsed_ms = (time.perf_counter() - began) * 1000
     reply = done.calls[-1].reply if done.calls else Reply()
+    if done.calls and isinstance(kind, Asked):
+        enrichment.note_test(db.engine, destination, kind, reply)
     return Outcome(
         done.signal,
         shown_request(done.calls),

@@ -34,6 +34,7 @@ class Message:
     ``key`` names the delivery (the same on every attempt and replay, no dots), ``attempt_key`` one call.
     ``site_name`` and ``site_url`` are those of the source, ``site_key`` its newest signing key, for the
     kinds that sign for it.  ``is_test`` marks a person's test-send.
+    ``ai`` holds the answer of the subscription's AI step, by field; empty without one.
     ``mapped`` holds what the mapping made for each of the kind's targets, by name.
     """
 
@@ -48,6 +49,7 @@ class Message:
     attempt_key: str
     traceparent: str
     is_test: bool = False
+    ai: Mapping[str, Any] = field(default_factory=dict)
     mapped: Mapping[str, Any] = field(default_factory=dict)
     site_key: SiteKey | None = None
 
@@ -186,6 +188,7 @@ class Kind:
     icon: ClassVar[str]  # a Tabler icon's name
     schema: ClassVar[ConfigSchema]
     keeps: ClassVar[bool] = False  # its messages stay here, to be read on its own page
+    takes_events: ClassVar[bool] = True  # whether it can have subscriptions of its own
     escapes: ClassVar[bool] = False  # whether a visitor's & < > are written as &amp; &lt; &gt;
     free_targets: ClassVar[bool] = False  # a mapping may name targets of its own; dots nest
     signs_for_site: ClassVar[bool] = False  # whether it needs ``message.site_key``

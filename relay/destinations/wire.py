@@ -32,6 +32,8 @@ def body_of(message: Message) -> bytes:
         ),
         "data": message.data,
     }
+    if message.ai:
+        body["ai"] = message.ai
     if message.is_test:
         body["test"] = True
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()

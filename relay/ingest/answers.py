@@ -76,3 +76,8 @@ def stored(row_id: int, event_id: str, new: bool) -> Answer:
     return Answer(
         status, f'{{"status":"{word}","id":{row_id},"event_id":"{event_id}"}}'.encode("ascii")
     )
+
+
+def about_keys(found: dict[str, Any]) -> Answer:
+    """200: how the key that signed stands."""
+    return Answer(200, json.dumps(found).encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from sqlalchemy import Engine
 
@@ -26,7 +27,7 @@ class Gateway:
     """What one web process keeps for the way in."""
 
     def __init__(self, config: Config, engine: Engine, box: SecretBox, nudger: Nudger):
-        self.config = config
+        self.config, self.engine, self.box = config, engine, box
         self.snapshots = Snapshots(engine, box)
         self.wakeups = Wakeups(lambda: nudger.nudge("route_events"))
         self.writer = Writer(engine, self.wakeups.call)
@@ -141,18 +142,24 @@ class Gateway:
             source_id,
         )
 
-    def load(self, head: Head, raw: bytes, source_id: int) -> InboundEvent:
-        """Content type, JSON, schema.  Raises TurnedAway (415, 400, 422)."""
+    def read(self, head: Head, raw: bytes, source_id: int) -> Any:
+        """Content type and JSON.  Raises TurnedAway (415, 400)."""
         try:
             check_content_type(head.content_type)
-            return schemas.load_event(strict_json.loads(raw), raw, head.event_id)
+            return strict_json.loads(raw)
         except TurnedAway as away:
             away.source_id = source_id
             raise
         except strict_json.NotStrict as exc:
-            raise TurnedAway(
-                400, "invalid_json", "invalid_json", str(exc), str(exc), source_id=source_id
-            ) from exc
+            raise not_strict(exc, source_id) from exc
+
+    def load(self, head: Head, raw: bytes, source_id: int) -> InboundEvent:
+        """Content type, JSON, schema.  Raises TurnedAway (415, 400, 422)."""
+        body = self.read(head, raw, source_id)
+        try:
+            return schemas.load_event(body, raw, head.event_id)
+        except strict_json.NotStrict as exc:
+            raise not_strict(exc, source_id) from exc
         except schemas.OtherEventId as exc:
             sentence = "The X-Event-Id header and the body's event_id are not the same."
             raise TurnedAway(
@@ -226,6 +233,10 @@ def candidates(snapshot: Snapshot, head: Head, slug: str | None) -> list[SourceS
         )
         raise unauthorized("unknown_key", sentence, of)
     return [found]
+
+
+def not_strict(exc: strict_json.NotStrict, source_id: int) -> TurnedAway:
+    return TurnedAway(400, "invalid_json", "invalid_json", str(exc), str(exc), source_id=source_id)
 
 
 def rate_limited(wait: int, sentence: str, source_id: int | None) -> TurnedAway:

@@ -11,6 +11,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
 BAD_SIGNATURES = RateLimitItemPerMinute(300)
+KEY_QUESTIONS = RateLimitItemPerMinute(20)
 
 
 class Limits:
@@ -23,6 +24,10 @@ class Limits:
             return None
         item = RateLimitItemPerMinute(per_minute)
         return self._hit(item, f"source:{source_id}")
+
+    def take_key_question(self, source_id: int) -> int | None:
+        """Count one question about keys.  -> None, or the seconds to wait."""
+        return self._hit(KEY_QUESTIONS, f"keys:{source_id}")
 
     def take_bad_signature(self, address: str) -> int | None:
         """Count one wrong signature of an address (of a /64 in IPv6: that is what one customer has).

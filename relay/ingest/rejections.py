@@ -105,9 +105,13 @@ class Rejections:
 
 
 def write(connection: Connection, tallies: dict[Alike, Tally]) -> None:
-    """One row each, or a higher count on the row of the last minute."""
+    """One row each, or a higher count on the row of the last minute.
+
+    A row never reaches over midnight (UTC), so that the ledger can count the refusals of a day.
+    """
     now = connection.scalar(select(db_now()))
     assert now is not None
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     for (source_id, reason, address), tally in tallies.items():
         values: dict[str, Any] = {
             "sentence": tally.newest.sentence,
@@ -121,7 +125,7 @@ def write(connection: Connection, tallies: dict[Alike, Tally]) -> None:
                 Rejection.source_id.is_not_distinct_from(source_id),
                 Rejection.reason == reason,
                 Rejection.address == address,
-                Rejection.last_at >= now - ALIKE_FOR,
+                Rejection.last_at >= max(now - ALIKE_FOR, midnight),
             )
             .order_by(Rejection.id.desc())
             .limit(1)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
 
 from relay.ingest.strict_json import NotStrict
+from relay.models.event import search_text_of
 
 CUSTOM = re.compile(r"x\.[a-z0-9_.-]{1,60}\Z")
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,8})?\Z")
 SITE = re.compile(r"https?://[^\s/?#]+[^\s]*\Z", re.IGNORECASE)
-SEARCHED = 4000
 NO_DATE = "0000-00-00 00:00:00"  # what WordPress writes for "no date"
 
 
@@ -60,6 +60,10 @@ def text(required: bool = True, longest: int | None = None, **kw: Any) -> fields
 
 def moment(required: bool = True) -> fields.String:
     return fields.String(required=required, allow_none=not required, validate=[instant])
+
+
+def number_of() -> fields.Integer:
+    return fields.Integer(required=True, strict=True, validate=[validate.Range(0, 2**53)])
 
 
 class Data(Schema):
@@ -112,6 +116,68 @@ class Lead(Data):
     created_at = moment(False)
 
 
+def sane(found: date) -> None:
+    """Far from the ends of the calendar, so that everybody may count on from it."""
+    if not 2000 <= found.year < 3000:
+        raise ValueError(found)
+
+
+def day(text: str) -> None:
+    try:
+        if not DAY.match(text):
+            raise ValueError(text)
+        sane(date.fromisoformat(text))
+    except ValueError as exc:
+        raise ValidationError("Must be a day such as 2026-01-15.") from exc
+
+
+def exact_instant(text: str) -> None:
+    """ISO 8601 with its zone."""
+    try:
+        found = datetime.fromisoformat(text)
+        sane(found)
+        if found.tzinfo is None:
+            raise ValueError(text)
+    except ValueError as exc:
+        sentence = "Must be an instant with its zone, such as 2026-01-15T10:30:00Z."
+        raise ValidationError(sentence) from exc
+
+
+class Counts(Data):
+    """What a site counted of one event type on one day."""
+
+    fired = number_of()
+    sent = number_of()
+    waiting = number_of()
+    dropped = number_of()
+
+
+class Report(Data):
+    """A site's own count of one of its UTC days, as of ``until``."""
+
+    day = fields.String(required=True, validate=[day])
+    until = fields.String(required=True, validate=[exact_instant])
+    counts = fields.Dict(
+        keys=fields.String(validate=[validate.Length(min=1, max=64)]),
+        values=fields.Nested(Counts),
+        required=True,
+        validate=[validate.Length(max=200)],
+    )
+    plugin = text(longest=40)
+
+
+class Erase(Data):
+    """A site asks Relay to erase a person from what it holds."""
+
+    email = fields.String(
+        required=True,
+        validate=[
+            validate.Length(max=254),
+            validate.Regexp(r"[^@\s]+@[^@\s]+\Z", error="Must be an e-mail address."),
+        ],
+    )
+
+
 class Envelope(Schema):
     class Meta:
         unknown = INCLUDE
@@ -136,6 +202,8 @@ TYPES: dict[str, Schema] = {
     "lead.created": Lead(),
     "user.registered": Data(),
     "relay.test": Data(),
+    "relay.report": Report(),
+    "relay.erase": Erase(),
 }
 
 
@@ -191,7 +259,7 @@ def load_event(body: Any, raw: bytes, event_id: str) -> InboundEvent:
         site=body["site"],
         payload=raw.decode(),
         body_sha256=hashlib.sha256(raw).digest(),
-        search_text=" ".join(leaves(body["data"]))[:SEARCHED].lower(),
+        search_text=search_text_of(body["data"]),
     )
 
 
@@ -203,16 +271,3 @@ def flat(errors: Any, path: str = "") -> dict[str, list[str]]:
     for name, why in errors.items():
         found |= flat(why, path if name == "_schema" else f"{path}.{name}".lstrip("."))
     return found
-
-
-def leaves(value: Any) -> Iterator[str]:
-    """The texts and numbers of a tree, in order."""
-    todo = [value]
-    while todo:
-        one = todo.pop()
-        if isinstance(one, dict):
-            todo += reversed(one.values())
-        elif isinstance(one, list):
-            todo += reversed(one)
-        elif one is not None and not isinstance(one, bool):
-            yield str(one)

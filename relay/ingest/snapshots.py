@@ -110,6 +110,11 @@ class Snapshots:
                 except Unavailable:
                     log("snapshots.wait", reason="The database cannot be read.")
 
+    def catch_up(self) -> None:
+        """Reload now: the next request relies on what was just handed out.  Raises Unavailable."""
+        with self.lock:
+            self.refresh()
+
     def refresh(self) -> None:
         """Reload if anything has changed.  Hold ``lock``.  Raises Unavailable."""
         began = time.monotonic()

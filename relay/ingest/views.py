@@ -1,9 +1,13 @@
-"""``POST /webhooks/wp`` and ``/webhooks/wp/<source>``: a lean blueprint, no session, no limiter."""
+"""``POST /webhooks/wp`` and ``/webhooks/wp/<source>``: a lean blueprint, no session, no limiter.
+
+``/webhooks/key`` and ``/webhooks/wp/<source>/key`` answer a site's questions about its keys.
+"""
 
 from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Response, current_app, request
@@ -12,9 +16,9 @@ from werkzeug.routing import Rule
 
 from relay.errors import Unavailable
 from relay.extensions import csrf, limiter
-from relay.ingest import answers, framing
+from relay.ingest import answers, framing, key_questions
 from relay.ingest.answers import Answer, TurnedAway
-from relay.ingest.gateway import Gateway
+from relay.ingest.gateway import Gateway, rate_limited
 from relay.ingest.head import Head, read_head, source_address
 from relay.ingest.rejections import Refusal
 from relay.observability import metrics
@@ -24,6 +28,7 @@ blueprint = Blueprint("ingest", __name__)
 csrf.exempt(blueprint)
 limiter.exempt(blueprint)
 PATHS = ("/webhooks/wp", "/webhooks/wp/<source>")
+KEY_PATHS = ("/webhooks/key", "/webhooks/wp/<source>/key")
 
 
 @blueprint.record
@@ -31,7 +36,9 @@ def add_paths(state: BlueprintSetupState) -> None:
     """Every method leads here, so that a wrong one gets the contract's answer too."""
     for path in PATHS:
         state.app.url_map.add(Rule(path, endpoint="ingest.take", methods=None))
-    state.app.view_functions["ingest.take"] = take
+    for path in KEY_PATHS:
+        state.app.url_map.add(Rule(path, endpoint="ingest.take_question", methods=None))
+    state.app.view_functions |= {"ingest.take": take, "ingest.take_question": take_question}
 
 
 def take(source: str | None = None) -> Response:
@@ -40,8 +47,25 @@ def take(source: str | None = None) -> Response:
     return receive_event(current_app.extensions["relay_ingest"], request.environ, source).response()
 
 
+def take_question(source: str | None = None) -> Response:
+    """The same for a question about keys."""
+    request.environ["relay.slug"] = source
+    gateway: Gateway = current_app.extensions["relay_ingest"]
+    return answered(gateway, request.environ, source, receive_question).response()
+
+
 def receive_event(gateway: Gateway, environ: dict[str, Any], slug: str | None) -> Answer:
-    """The way in.  Every answer of the contract leaves here."""
+    """The way in of an event."""
+    return answered(gateway, environ, slug, receive)
+
+
+def answered(
+    gateway: Gateway,
+    environ: dict[str, Any],
+    slug: str | None,
+    receive: Callable[[Gateway, Head, bytes, str | None], Answer],
+) -> Answer:
+    """Every answer of the contract leaves here; ``receive`` goes on where the head is whole."""
     began = time.perf_counter()
     head: Head | None = None
     limit = gateway.config.max_body_bytes
@@ -79,6 +103,22 @@ def receive(gateway: Gateway, head: Head, raw: bytes, slug: str | None) -> Answe
         key=key.key_id,
     )
     return answers.stored(stored.row_id, event.event_id, stored.new)
+
+
+def receive_question(gateway: Gateway, head: Head, raw: bytes, slug: str | None) -> Answer:
+    """The same checks for a question about keys; nothing of it is kept."""
+    sources = gateway.candidates(head, slug)
+    gateway.check_address(sources, head)
+    source, key = gateway.authenticate(sources, head, raw)
+    wait = gateway.limits.take_key_question(source.id)
+    if wait is not None:
+        raise rate_limited(wait, "The site asked too often about its keys.", source.id)
+    want = key_questions.wanted(gateway.read(head, raw, source.id), source.id)
+    found = key_questions.answer(gateway.engine, gateway.box, source, key, head, want)
+    if "sealed" in found:
+        gateway.snapshots.catch_up()  # the site tries the new key at once
+    log("key.asked", source=source.slug, key=key.key_id, status=found["status"])
+    return answers.about_keys(found)
 
 
 def check_method(method: str) -> None:

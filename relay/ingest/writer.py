@@ -3,12 +3,12 @@
 Each request hands in its row and waits.  One thread takes all that wait, stores them in one
 statement, and wakes them after the commit.  While one commit is under way the next group gathers,
 so nobody is made to wait for company.  Source: PostgreSQL's ``INSERT … ON CONFLICT DO NOTHING``
-and SQLite's, which share the spelling; both give back only the rows that are new.
+and SQLite's, which share the spelling; both give back only the rows that are new.  The same commit
+counts them for the ledger (see ``intake``).
 """
 
 from __future__ import annotations
 
-import functools
 import queue
 import threading
 import time
@@ -20,6 +20,7 @@ from sqlalchemy import Connection, Engine, select, tuple_
 from sqlalchemy import exc as sa
 
 from relay.errors import Unavailable
+from relay.ingest.intake import Intake
 from relay.ingest.own_connection import OwnConnection
 from relay.models import Event
 from relay.observability.logging import log
@@ -27,23 +28,7 @@ from relay.observability.logging import log
 MAX_GROUP = 200
 WAIT_S = 10.0
 TABLE: Any = Event.__table__
-COLUMNS = (
-    *("source_id", "signing_key_id", "event_id", "event_type", "site", "address"),
-    *("payload", "body_sha256", "search_text"),
-)
 Name = tuple[int, str]  # source, event id
-
-
-@functools.cache
-def insert_sql(rows: int, mark: str) -> str:
-    """Written out once a size, for the drivers as they are: building it through Core each time costs
-    more than the rest of the thread's work.
-    """
-    one = f"({', '.join([mark] * len(COLUMNS))})"
-    return (
-        f"INSERT INTO event ({', '.join(COLUMNS)}) VALUES {', '.join([one] * rows)} "  # noqa: S608
-        "ON CONFLICT (source_id, event_id) DO NOTHING RETURNING id, source_id, event_id"
-    )
 
 
 class Unstorable(Exception):
@@ -81,7 +66,7 @@ class Writer:
         # one statement is one transaction there: one round trip instead of three
         options = {"isolation_level": "AUTOCOMMIT"} if is_postgres else {}
         self.own = OwnConnection(engine, **options)
-        self.mark = "%s" if is_postgres else "?"
+        self.intake = Intake(engine.dialect.name)
         self.queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self.busy_since: float | None = None
         self.lock = threading.Lock()
@@ -149,11 +134,13 @@ class Writer:
                 log("writer.failed", reason=type(exc).__name__)
                 for one in group:
                     one.error = Unavailable("The event could not be stored.")
+            self.intake.count_duplicates(self.own, group)
             self.busy_since = None
             for one in group:
                 one.done.release()
             if any(one.new for one in group):
                 self.committed()
+        self.intake.count_duplicates(self.own, [])
         self.own.drop()
 
     def _store_group(self, group: list[Waiting]) -> None:
@@ -223,8 +210,7 @@ class Writer:
         return ids, older
 
     def _insert_rows(self, connection: Connection, rows: list[dict[str, Any]]) -> dict[Name, int]:
-        values = tuple(row[name] for row in rows for name in COLUMNS)
-        stored = connection.exec_driver_sql(insert_sql(len(rows), self.mark), values)
+        stored = self.intake.insert(connection, rows)
         return {(source, event): row_id for row_id, source, event in stored}
 
     def _look_up(self, names: Iterable[Name]) -> dict[Name, tuple[int, bytes]]:

@@ -1,35 +1,56 @@
 """The tables, one file a noun."""
 
+from relay.models.ai import AiAnswer, AiStep, AiUse
+from relay.models.alert import Alert
 from relay.models.audit import AuditEntry
-from relay.models.base import db, db_now
+from relay.models.base import db, db_now, utc_day
 from relay.models.delivery import Attempt, DeadLetter, Delivery
 from relay.models.destination import Destination, DestinationVersion, Gauge, Subscription
 from relay.models.event import Event
 from relay.models.lease import Lease
+from relay.models.ledger import (
+    BookedDeliveries,
+    BookedEvents,
+    BookedRefusals,
+    Intake,
+    LedgerCheck,
+    SiteReport,
+)
 from relay.models.replay import Replay
 from relay.models.source import AllowedNetwork, Rejection, Revision, SigningKey, Source
 from relay.models.user import ROLES, OneTimeLink, User
 
 __all__ = [
     "ROLES",
+    "AiAnswer",
+    "AiStep",
+    "AiUse",
+    "Alert",
     "AllowedNetwork",
     "Attempt",
     "AuditEntry",
+    "BookedDeliveries",
+    "BookedEvents",
+    "BookedRefusals",
     "DeadLetter",
     "Delivery",
     "Destination",
     "DestinationVersion",
     "Event",
     "Gauge",
+    "Intake",
     "Lease",
+    "LedgerCheck",
     "OneTimeLink",
     "Rejection",
     "Replay",
     "Revision",
     "SigningKey",
+    "SiteReport",
     "Source",
     "Subscription",
     "User",
     "db",
     "db_now",
+    "utc_day",
 ]

@@ -12,7 +12,7 @@ from relay.models.base import Base, BigId, Json, UtcDateTime, db_now
 
 
 class AuditEntry(Base):
-    """``actor`` is an e-mail address, ``command line`` or ``relay``; ``action`` is ``noun.verb``."""
+    """``actor`` is an e-mail address, ``command line``, ``relay`` or ``site``; ``action`` is ``noun.verb``."""
 
     __tablename__ = "audit_entry"
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Integer
+from sqlalchemy import JSON, BigInteger, Date, DateTime, Integer
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.compiler import compiles
@@ -14,7 +14,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from relay.extensions import Base, db
 
-__all__ = ["Base", "BigId", "Json", "UtcDateTime", "db", "db_now"]
+__all__ = ["Base", "BigId", "Json", "UtcDateTime", "db", "db_now", "utc_day"]
 
 # SQLite counts rows up by itself only for a plain INTEGER key.
 BigId = BigInteger().with_variant(Integer(), "sqlite")
@@ -61,3 +61,20 @@ def _now_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
 def _now_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
     # the same text that SQLAlchemy writes for a datetime, so that both compare as text
     return "(strftime('%Y-%m-%d %H:%M:%f', 'now') || '000')"
+
+
+class utc_day(FunctionElement[date]):
+    """The UTC day that an instant lies in."""
+
+    type = Date()
+    inherit_cache = True
+
+
+@compiles(utc_day, "postgresql")
+def _day_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+    return f"CAST({compiler.process(element.clauses, **kw)} AT TIME ZONE 'UTC' AS date)"
+
+
+@compiles(utc_day, "sqlite")
+def _day_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    return f"date({compiler.process(element.clauses, **kw)})"

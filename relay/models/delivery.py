@@ -80,6 +80,12 @@ class Delivery(Base):
             sqlite_where=text("state = 'pending'"),
         ),
         Index(
+            "ix_delivery_suspect",
+            "destination_id",
+            postgresql_where=text("state = 'pending' AND starts > 0"),
+            sqlite_where=text("state = 'pending' AND starts > 0"),
+        ),
+        Index(
             "ix_delivery_leased",
             "lease_until",
             postgresql_where=text("state = 'in_flight'"),
@@ -98,7 +104,10 @@ class Delivery(Base):
 
 
 class Attempt(Base):
-    """One call: what was sent (secrets masked) and what came back (cut at 16 KiB)."""
+    """One call: what was sent (secrets masked) and what came back (cut at 16 KiB).
+
+    ``ai`` tells what came of the subscription's AI step before it, None where it has none.
+    """
 
     __tablename__ = "attempt"
 
@@ -114,6 +123,7 @@ class Attempt(Base):
     elapsed_ms: Mapped[float] = mapped_column(Float, default=0, server_default="0")
     request: Mapped[dict[str, Any]] = mapped_column(Json)
     response: Mapped[dict[str, Any]] = mapped_column(Json)
+    ai: Mapped[dict[str, Any] | None] = mapped_column(Json)
 
     __table_args__ = (
         CheckConstraint(

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
+from sqlalchemy import (
+    ForeignKey,
+    Index,
+    LargeBinary,
+    SmallInteger,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from relay.models.base import Base, BigId, UtcDateTime, db_now
@@ -14,12 +24,33 @@ from relay.models.source import SigningKey, Source
 if TYPE_CHECKING:
     from relay.models.delivery import Delivery
 
+SEARCHED = 4000
+
+
+def search_text_of(data: Any) -> str:
+    """The texts and numbers of an event's ``data`` in lower case, so far as they are searched."""
+    return " ".join(leaves(data))[:SEARCHED].lower()
+
+
+def leaves(value: Any) -> Iterator[str]:
+    """The texts and numbers of a tree, in order."""
+    todo = [value]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, dict):
+            todo += reversed(one.values())
+        elif isinstance(one, list):
+            todo += reversed(one)
+        elif one is not None and not isinstance(one, bool):
+            yield str(one)
+
 
 class Event(Base):
     """One accepted event.
 
     ``payload`` is the body byte for byte (UTF-8 decoded), ``body_sha256`` its digest, ``search_text``
-    its values in lower case.  ``routed_at`` is empty until deliveries were written for it.
+    its values in lower case.  ``routed_at`` and ``wanted``, the number of its deliveries, are empty
+    until those were written.
     """
 
     __tablename__ = "event"
@@ -36,6 +67,7 @@ class Event(Base):
     search_text: Mapped[str] = mapped_column(Text)
     received_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
     routed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    wanted: Mapped[int | None] = mapped_column(SmallInteger)
 
     source: Mapped[Source] = relationship()
     signing_key: Mapped[SigningKey] = relationship()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-# The library looks at this variable once, at import.
+# The library looks at this variable once, at import: so nobody imports it but by this file.
 _FOLDER = Path(
     os.environ.setdefault(
         "PROMETHEUS_MULTIPROC_DIR",
@@ -17,7 +17,17 @@ _FOLDER = Path(
 )
 _FOLDER.mkdir(parents=True, exist_ok=True)
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, multiprocess  # noqa: E402
+from prometheus_client import (  # noqa: E402
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    multiprocess,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST  # noqa: E402
+
+__all__ = ["CONTENT_TYPE_LATEST", "CollectorRegistry", "Gauge", "generate_latest"]
 
 FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 SLOW = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)

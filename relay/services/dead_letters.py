@@ -2,53 +2,88 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
-from werkzeug.datastructures import MultiDict
 
 from relay import broker
 from relay.delivery import record as lives
 from relay.errors import IllegalTransition, NotFound, Refusal
 from relay.lifecycle import Discarded, Replayed, Signal, step
-from relay.models import DeadLetter, Delivery, Destination, Event, db
+from relay.models import DeadLetter, Delivery, Destination, Event, Source, db
 from relay.services import keys
 from relay.services.audit import By, record
-from relay.services.deliveries import named
 from relay.services.paging import Page, page_of
+from relay.services.selections import Selection, unresolved
 
-
-def _open(destination: int | str = "") -> Select[Any]:
-    wanted = select(DeadLetter).where(DeadLetter.state != "resolved")
-    if destination:
-        chosen = select(Destination.id).where(named(destination))
-        wanted = wanted.where(DeadLetter.destination_id.in_(chosen))
-    return wanted
+LOADED = (
+    joinedload(DeadLetter.delivery).joinedload(Delivery.event).joinedload(Event.source),
+    joinedload(DeadLetter.destination),
+)
 
 
 def count_open() -> int:
-    return (
-        db.session.scalar(
-            select(func.count()).select_from(DeadLetter).where(DeadLetter.state != "resolved")
-        )
-        or 0
-    )
+    wanted = select(func.count()).select_from(DeadLetter).where(unresolved())
+    return db.session.scalar(wanted) or 0
 
 
-def list_open(
-    destination: int | str = "", limit: int = 50, after: int | None = None
+def count(selection: Selection) -> int:
+    """How many of the chosen wait for somebody."""
+    wanted = select(func.count()).select_from(selection.statement().subquery())
+    return db.session.scalar(wanted) or 0
+
+
+def list_letters(
+    selection: Selection | None = None, limit: int = 50, after: int | None = None
 ) -> Page[DeadLetter]:
-    """Unresolved ones, newest first, with delivery, event, source and destination loaded."""
-    return page_of(
-        _open(destination),
-        DeadLetter.id,
-        limit,
-        after,
-        joinedload(DeadLetter.delivery).joinedload(Delivery.event).joinedload(Event.source),
-        joinedload(DeadLetter.destination),
+    """Newest first, with delivery, event, source and destination loaded."""
+    chosen = selection or Selection()
+    return page_of(chosen.listing(), DeadLetter.id, limit, after, *LOADED)
+
+
+def oldest(destination_id: int) -> datetime | None:
+    """When the first of a destination's deliveries that are dead now came."""
+    return db.session.scalar(
+        select(func.min(Delivery.created_at))
+        .join(DeadLetter, DeadLetter.delivery_id == Delivery.id)
+        .where(DeadLetter.destination_id == destination_id, unresolved())
     )
+
+
+def codes() -> list[str]:
+    """The codes of what waits for somebody."""
+    return sorted(db.session.scalars(select(DeadLetter.code).where(unresolved()).distinct()))
+
+
+def fields() -> list[str]:
+    """The fields that destinations complained about."""
+    named = select(DeadLetter.field).where(unresolved(), DeadLetter.field != "").distinct()
+    return sorted(db.session.scalars(named))
+
+
+def table(selection: Selection) -> Iterator[tuple[Any, ...]]:
+    """All that fit, newest first, for a spreadsheet: as the columns of the export say."""
+    chosen = selection.listing().with_only_columns(DeadLetter.id)
+    rows = db.session.execute(
+        select(
+            *(DeadLetter.id, DeadLetter.created_at, Event.event_id, Event.event_type, Source.name),
+            *(Destination.name, DeadLetter.code, DeadLetter.field, DeadLetter.sentence),
+            *(Delivery.attempts, DeadLetter.state, DeadLetter.owner, DeadLetter.note),
+            *(DeadLetter.resolution, DeadLetter.reason),
+        )
+        .join(Delivery, Delivery.id == DeadLetter.delivery_id)
+        .join(Event, Event.id == Delivery.event_pk)
+        .join(Source, Source.id == Event.source_id)
+        .join(Destination, Destination.id == DeadLetter.destination_id)
+        .where(DeadLetter.id.in_(chosen))
+        .order_by(DeadLetter.id.desc())
+        .execution_options(yield_per=1000)
+    )
+    for number, dead_at, *rest in rows:
+        yield (number, f"{dead_at:%Y-%m-%d %H:%M:%S}", *rest)
 
 
 def find_dead_letter(dead_letter_id: int) -> DeadLetter:
@@ -59,32 +94,12 @@ def find_dead_letter(dead_letter_id: int) -> DeadLetter:
     return letter
 
 
-@dataclass(frozen=True)
-class Selection:
-    """Which dead letters: one by id, those of a destination, or all."""
-
-    id: int | None = None
-    destination: str = ""
-
-    @classmethod
-    def from_args(cls, args: MultiDict[str, str]) -> Selection:
-        return cls(args.get("id", type=int), args.get("destination", ""))
-
-    def statement(self) -> Select[Any]:
-        """Of ``DeadLetter.id``."""
-        wanted = _open(self.destination).with_only_columns(DeadLetter.id)
-        return wanted if self.id is None else wanted.where(DeadLetter.id == self.id)
-
-    def title(self) -> str:
-        return f"Dead letters of {self.destination}" if self.destination else "All dead letters"
-
-    def ids(self) -> list[int]:
-        """Raises NotFound where a single one does not exist or is resolved."""
-        found = list(db.session.scalars(self.statement().order_by(DeadLetter.id)))
-        if self.id is not None and not found:
-            find_dead_letter(self.id)
-            raise Refusal(f"Dead letter {self.id} is resolved already. Nothing was sent again.")
-        return found
+def find_open(dead_letter_id: int) -> DeadLetter:
+    """Raises NotFound, Refusal where it is resolved."""
+    letter = find_dead_letter(dead_letter_id)
+    if letter.state == "resolved":
+        raise Refusal(f"Dead letter {letter.id} is resolved already. Nothing was done.")
+    return letter
 
 
 def replay(dead_letter_id: int, by: By) -> Delivery:

@@ -92,7 +92,7 @@ def create_destination(
     event_types: Sequence[str] = ("*",),
     source_slug: str | None = None,
 ) -> Destination:
-    """A new destination with one subscription.  ``values`` holds open and secret settings together.
+    """A new destination with one subscription, if its kind takes events.  ``values`` holds open and secret settings together.
 
     Raises NotFound for the kind, Invalid with the reasons per field.
     """
@@ -125,7 +125,8 @@ def create_destination(
         rate_count=the_kind.default_rate[0] if the_kind.default_rate else None,
         rate_unit=the_kind.default_rate[1] if the_kind.default_rate else None,
     )
-    destination.subscriptions = [Subscription(source_id=source_id, event_types=patterns)]
+    if the_kind.takes_events:
+        destination.subscriptions = [Subscription(source_id=source_id, event_types=patterns)]
     db.session.add(destination)
     _keep_version(destination, by)
     record(by, "destination.create", name, kind=kind, event_types=patterns, source=source_slug)
@@ -152,14 +153,14 @@ def update_destination(
     config, hidden = _load(kind_of(destination.kind), values, kept)
     patterns, source_id = check_patterns(event_types), _source_id(source_slug)
     changed = sorted(k for k in hidden.keys() | kept.keys() if hidden.get(k) != kept.get(k))
-    if (changed or config != destination.config) and destination.circuit != Stage.CLOSED:
-        recover(destination)
+    if changed or config != destination.config:
+        mend(destination)
     if config != destination.config:
         destination.config, destination.version = config, destination.version + 1
         _keep_version(destination, by)
     destination.name, destination.sealed_secrets = name, secrets.seal(hidden)
-    subscription = destination.subscriptions[0]
-    subscription.event_types, subscription.source_id = patterns, source_id
+    for subscription in destination.subscriptions[:1]:
+        subscription.event_types, subscription.source_id = patterns, source_id
     record(by, "destination.update", name, event_types=patterns, secrets_changed=changed)
     db.session.commit()
     read_account_soon(destination)
@@ -183,6 +184,13 @@ def _keep_version(destination: Destination, by: By) -> None:
             made_by=by.actor,
         )
     )
+
+
+def mend(destination: Destination) -> None:
+    """Somebody put it right, within the caller's transaction: what died before may succeed now."""
+    destination.mended_at = keys.database_now()
+    if destination.circuit != Stage.CLOSED:
+        recover(destination)
 
 
 def recover(destination: Destination) -> None:
@@ -240,6 +248,7 @@ def resume(id_or_name: int | str, by: By) -> Destination:
     if destination.state != "paused":
         raise Refusal(f"{destination.name} is not paused.")
     destination.state, destination.paused_reason = "active", ""
+    mend(destination)
     recover(destination)
     record(by, "destination.resume", destination.name)
     db.session.commit()

@@ -18,6 +18,7 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from relay import secrets
 from relay.errors import Invalid, NotFound, Refusal
+from relay.mapping.conditions import INTERNAL_TYPES
 from relay.mapping.samples import SAMPLES
 from relay.models import DeadLetter, Delivery, Event, Source, db
 from relay.services import keys
@@ -57,7 +58,10 @@ def state_of(event: Event) -> str:
 
 @dataclass(frozen=True)
 class EventFilter:
-    """``state`` is one of STATES; ``text`` is looked for in ids and values; instants are aware."""
+    """``state`` is one of STATES; ``text`` is looked for in ids and values; instants are aware.
+
+    What sites say to Relay itself is shown only to who asks for that very type.
+    """
 
     event_type: str = ""
     source: str = ""
@@ -74,6 +78,8 @@ class EventFilter:
                 wanted.append(Event.event_type.startswith(self.event_type[:-1], autoescape=True))
             else:
                 wanted.append(Event.event_type == self.event_type)
+        if self.event_type not in INTERNAL_TYPES:
+            wanted.append(Event.event_type.not_in(INTERNAL_TYPES))
         if self.source:
             wanted.append(Event.source_id.in_(select(Source.id).where(Source.slug == self.source)))
         if self.state:
@@ -137,9 +143,9 @@ def find_event(id_or_event_id: int | str) -> Event:
 
 
 def known_types() -> list[str]:
-    """Every event type that ships, and those that came besides."""
+    """Every event type that can be delivered: those that ship, and those that came besides."""
     seen = db.session.scalars(select(Event.event_type).distinct().limit(100)).all()
-    return sorted({*SAMPLES, *seen})
+    return sorted({*SAMPLES, *seen} - INTERNAL_TYPES)
 
 
 @dataclass(frozen=True)

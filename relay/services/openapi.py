@@ -6,7 +6,7 @@ from typing import Any
 
 from apispec import APISpec
 
-VERSION = "1.0.0"
+VERSION = "1.1.0"
 TEXT = {"type": "string"}
 JSON = "application/json"
 
@@ -17,7 +17,8 @@ EVENT = {
         "event": {
             "type": "string",
             "description": "comment.created, order.created, order.status_changed, lead.created, "
-            "user.registered, relay.test, or x.<name> for your own.",
+            "user.registered, relay.test, x.<name> for your own, or relay.report: a site's own daily "
+            "counts, which are kept in the ledger and never delivered.",
             "examples": ["comment.created"],
         },
         "event_id": {"type": "string", "description": "The same as in X-Event-Id."},
@@ -58,6 +59,24 @@ REFUSALS = {
 }
 
 
+KEY_QUESTION = {
+    "type": "object",
+    "required": ["want"],
+    "properties": {"want": {"enum": ["state", "key"]}},
+}
+KEY_STANDING = {
+    "type": "object",
+    "required": ["status"],
+    "properties": {
+        "status": {"enum": ["current", "newer", "no_newer_key"]},
+        "until": {"type": "integer", "description": "When the key that signed ends, unix seconds."},
+        "salt": TEXT | {"description": "base64, for HKDF-SHA256 of the old secret"},
+        "nonce": TEXT | {"description": "base64, for AES-256-GCM; the X-Event-Id is bound to it"},
+        "sealed": TEXT | {"description": "base64 of cipher and tag: {key_id, secret}"},
+    },
+}
+
+
 def document() -> dict[str, Any]:
     """OpenAPI 3.1, as JSON can hold it."""
     spec = APISpec(
@@ -70,6 +89,7 @@ def document() -> dict[str, Any]:
         ("Event", EVENT),
         ("Stored", STORED),
         ("Error", ERROR),
+        ("KeyStanding", KEY_STANDING),
         ("Unavailable", UNAVAILABLE),
     ):
         spec.components.schema(name, schema)
@@ -78,6 +98,12 @@ def document() -> dict[str, Any]:
     spec.path(
         "/webhooks/wp/{source}",
         operations={"post": _receive("receiveEventOfSource")},
+        parameters=[{"name": "source", "in": "path", "required": True, "schema": TEXT}],
+    )
+    spec.path("/webhooks/key", operations={"post": _ask("askAboutKeys")})
+    spec.path(
+        "/webhooks/wp/{source}/key",
+        operations={"post": _ask("askAboutKeysOfSource")},
         parameters=[{"name": "source", "in": "path", "required": True, "schema": TEXT}],
     )
     spec.path("/healthz", operations=_page("The process is up.", _json("Up.", {"type": "object"})))
@@ -122,21 +148,40 @@ def _receive(operation: str) -> dict[str, Any]:
         "202": _json("Committed; will be delivered at least once.", _ref("Stored")),
         "200": _json("The same event came before.", _ref("Stored")),
     }
-    answers |= {str(status): _json(why, _ref("Error")) for status, why in REFUSALS.items()}
+    return _signed(operation, "Take one signed event.", _ref("Event"), answers, REFUSALS)
+
+
+def _ask(operation: str) -> dict[str, Any]:
+    refusals = {status: why for status, why in REFUSALS.items() if status != 409}
+    answers = {"200": _json("How the key that signed stands.", _ref("KeyStanding"))}
+    summary = (
+        "Ask about the key that signs, or for the newer one, sealed for who holds the old one."
+    )
+    return _signed(operation, summary, KEY_QUESTION, answers, refusals)
+
+
+def _signed(
+    operation: str,
+    summary: str,
+    body: dict[str, Any],
+    answers: dict[str, Any],
+    refusals: dict[int, str],
+) -> dict[str, Any]:
+    answers |= {str(status): _json(why, _ref("Error")) for status, why in refusals.items()}
     for status in ("429", "503"):
         answers[status]["headers"] = {
             "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}
         }
     return {
         "operationId": operation,
-        "summary": "Take one signed event.",
+        "summary": summary,
         "parameters": [
             _header("X-WP-Timestamp", "Unix seconds.", pattern="^[0-9]{1,12}$"),
             _header("X-Event-Id", "Unique a source.", pattern="^[A-Za-z0-9._:-]{1,128}$"),
             _header("X-WP-Signature", "base64 of HMAC-SHA256(key, timestamp + '.' + raw body)."),
             _header("X-WP-Key-Id", "Which key signed; without it every live key is tried.", False),
         ],
-        "requestBody": {"required": True, "content": {JSON: {"schema": _ref("Event")}}},
+        "requestBody": {"required": True, "content": {JSON: {"schema": body}}},
         "responses": answers,
     }
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
+from relay.mapping.conditions import INTERNAL_TYPES
 from relay.models import DeadLetter, Delivery, Event, Rejection, db
 from relay.services import keys
 
@@ -49,7 +50,7 @@ def figures() -> Figures:
         if at in counts:
             counts[at] = n
     return Figures(
-        received=_count(Event.received_at >= day),
+        received=_count(Event.received_at >= day, Event.event_type.not_in(INTERNAL_TYPES)),
         delivered=_count(Delivery.state == "delivered", Delivery.settled_at >= day),
         refused=db.session.scalar(
             select(func.coalesce(func.sum(Rejection.count), 0)).where(Rejection.last_at >= day)
@@ -67,4 +68,5 @@ def _per_hour(first: datetime):  # type: ignore[no-untyped-def]
         hour = func.date_trunc("hour", Event.received_at)
     else:
         hour = func.strftime("%Y-%m-%d %H:00:00", Event.received_at)
-    return select(hour, func.count()).where(Event.received_at >= first).group_by(hour)
+    ours = Event.event_type.not_in(INTERNAL_TYPES)
+    return select(hour, func.count()).where(Event.received_at >= first, ours).group_by(hour)

@@ -7,7 +7,6 @@ and the drains take them at their destination's pace.  Pausing and cancelling is
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, select, update
@@ -22,7 +21,10 @@ from relay.lifecycle import Life, Replayed, State, Withdrawn, step
 from relay.models import DeadLetter, Delivery, Destination, Replay, db
 from relay.services import keys
 from relay.services.audit import By, record
+from relay.services.locking import free, in_order
 from relay.services.paging import Page, page_of
+from relay.services.progress import states_of
+from relay.services.selections import unresolved
 
 CHUNK = 500
 FINAL = (State.DEAD, State.DELIVERED)  # what can be sent again
@@ -45,25 +47,6 @@ class Wish:
         )
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far a replay is; ``per_minute`` is what came to a result in the last minute."""
-
-    total: int
-    waiting: int
-    sending: int
-    delivered: int
-    failed: int
-    withdrawn: int
-    per_minute: int
-    ends_in_s: float | None
-
-    @property
-    def percent(self) -> int:
-        over = self.total - self.waiting - self.sending
-        return 100 * over // self.total if self.total else 100
-
-
 def start(wish: Wish, by: By, token: str, mapping: str = "current") -> Replay:
     """Let all that were chosen wait for their turn again, in one transaction.
 
@@ -84,7 +67,7 @@ def start(wish: Wish, by: By, token: str, mapping: str = "current") -> Replay:
     del columns["attempts"]
     replay.total = _count(
         update(Delivery)
-        .where(wish.takes())
+        .where(free(Delivery.id, wish.takes()))
         .values(
             **columns
             | {
@@ -101,7 +84,7 @@ def start(wish: Wish, by: By, token: str, mapping: str = "current") -> Replay:
     ours = select(Delivery.id).where(Delivery.replay_id == replay.id)
     db.session.execute(
         update(DeadLetter)
-        .where(DeadLetter.delivery_id.in_(ours), DeadLetter.state != "resolved")
+        .where(in_order(DeadLetter.id, and_(DeadLetter.delivery_id.in_(ours), unresolved())))
         .values(state="resolved", resolution="replayed", resolved_at=now)
         .execution_options(synchronize_session=False)
     )
@@ -162,46 +145,6 @@ def count_open() -> int:
     return db.session.scalar(wanted) or 0
 
 
-def progress_of(replay: Replay) -> Progress:
-    """Counted from the deliveries; of a replay that is over, as it ended."""
-    now = keys.database_now()
-    counts = _states(replay.id)
-    waiting, sending = counts.get("pending", 0), counts.get("in_flight", 0)
-    over = replay.ended_at is not None
-    per_minute = 0 if over else _lately(replay.id, now)
-    return Progress(
-        total=replay.total,
-        waiting=0 if over else waiting,
-        sending=0 if over else sending,
-        delivered=replay.delivered if over else counts.get("delivered", 0),
-        failed=replay.failed if over else counts.get("dead", 0),
-        withdrawn=replay.withdrawn,
-        per_minute=per_minute,
-        ends_in_s=(waiting + sending) / per_minute * 60 if per_minute else None,
-    )
-
-
-def _states(replay_id: int) -> dict[str, int]:
-    rows = db.session.execute(
-        select(Delivery.state, func.count())
-        .where(Delivery.replay_id == replay_id)
-        .group_by(Delivery.state)
-    )
-    return {row.state: row[1] for row in rows}
-
-
-def _lately(replay_id: int, now: datetime) -> int:
-    """Results a minute: of the last minute, or of the time since it began if that is shorter."""
-    began = db.session.scalar(select(Replay.created_at).where(Replay.id == replay_id)) or now
-    span = min(60.0, max(1.0, (now - began).total_seconds()))
-    done = db.session.scalar(
-        select(func.count()).where(
-            Delivery.replay_id == replay_id, Delivery.settled_at >= now - timedelta(seconds=span)
-        )
-    )
-    return round((done or 0) * 60 / span)
-
-
 def halt(replay_id: int, by: By) -> Replay:
     """What is under way finishes, the rest waits.  Raises NotFound, Refusal."""
     return _turn(replay_id, by, "running", "paused")
@@ -243,19 +186,20 @@ def cancel(replay_id: int, by: By) -> Replay:
 
 
 def _withdraw(replay: Replay) -> None:
-    """Take back what waits, within the caller's transaction."""
+    """Take back what waits and no drain has in hand, within the caller's transaction."""
     now = keys.database_now()
     for before in FINAL:
         life = step(Life(State.PENDING, revived_from=before), Withdrawn(), now).life
         columns = columns_of(life, now)
         del columns["attempts"], columns["tries"]
+        waits = and_(
+            Delivery.replay_id == replay.id,
+            Delivery.state == State.PENDING.value,
+            Delivery.revived_from == before.value,
+        )
         ids = db.session.scalars(
             update(Delivery)
-            .where(
-                Delivery.replay_id == replay.id,
-                Delivery.state == State.PENDING.value,
-                Delivery.revived_from == before.value,
-            )
+            .where(free(Delivery.id, waits))
             .values(**columns | {"replay_id": None, "priority": LIVE, "pinned_version": None})
             .returning(Delivery.id)
             .execution_options(synchronize_session=False)
@@ -290,7 +234,7 @@ def settle() -> int:
         assert replay is not None
         if replay.state == "cancelled":
             _withdraw(replay)  # what was under way and failed since
-        counts = _states(replay.id)
+        counts = states_of(replay.id)
         if not (counts.get("pending") or counts.get("in_flight")):
             replay.delivered, replay.failed = counts.get("delivered", 0), counts.get("dead", 0)
             replay.ended_at = replay.ended_at or keys.database_now()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,16 +18,17 @@ from relay.destinations.masking import mask_request
 from relay.errors import RelayError
 from relay.models import Attempt, DeadLetter, Delivery, Destination, Event, db
 from relay.pace import interval_of
-from relay.services import dead_letters
+from relay.services import ai_steps
 from relay.services.deliveries import find_delivery
 from relay.services.destinations import find_destination
 from relay.services.replays import FINAL, Wish
+from relay.services.selections import Selection
 
 CHECKED = 200  # so many are built to see whether they can be
 UNCLEAR = ("timeout", "connection_lost", "no_answer")  # it may have arrived, nobody knows
 
 
-def of_letters(selection: dead_letters.Selection) -> Wish:
+def of_letters(selection: Selection) -> Wish:
     """The deliveries of the chosen dead letters."""
     chosen = select(DeadLetter.delivery_id).where(DeadLetter.id.in_(selection.statement()))
     return Wish(chosen, selection.title())
@@ -69,6 +70,19 @@ class Outlook:
     @property
     def total(self) -> int:
         return self.new + self.unclear + self.again
+
+    @property
+    def sentence(self) -> str:
+        """In one line, for the command line."""
+        counts = {
+            "would arrive for the first time": self.new,
+            "may have arrived already": self.unclear,
+            "arrived before and would go once more": self.again,
+            **{f"would be skipped ({why})": count for why, count in self.skipped.items()},
+            **{f"cannot be built: {why}": count for why, count in self.broken.items()},
+        }
+        said = ", ".join(f"{count} {words}" for words, count in counts.items() if count)
+        return said or "nothing would be sent"
 
     @property
     def repeats(self) -> str:
@@ -177,6 +191,7 @@ def _requests(delivery: Delivery, mapping: str) -> list[dict[str, Any]]:
         if kind.signs_for_site
         else None,
     )
+    message = replace(message, ai=ai_steps.last_answer(delivery.id))
     return [mask_request(one) for one in compose.requests_of(kind, config, message)]
 
 

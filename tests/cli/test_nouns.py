@@ -162,6 +162,42 @@ def test_a_dead_letter_is_replayed_once_and_only_after_it_was_chosen(
 
 
 @SQLITE
+def test_dead_letters_are_listed_by_cause_and_by_state(run: Run, app: Flask, sink: Sink) -> None:
+    made = world.make(app, sink)
+    (cause,) = run("dead-letters", "list", "--group", "--json")["items"]
+    assert (cause["destination"], cause["code"], cause["field"]) == ("Hook", "http_400", "")
+    assert (cause["count"], cause["open"], cause["newest"]) == (1, 1, made.letter)
+    assert cause["detail"] == "Hook does not accept these messages."
+    assert cause["remedy"].startswith("Open one of them")
+    assert INSTANT.fullmatch(cause["first_at"]) and INSTANT.fullmatch(cause["last_at"])
+    assert run("dead-letters", "list", "--group", "--code", "none", "--json")["total"] == 0
+    assert "http_400" in run("dead-letters", "list", "--group")
+    assert run("dead-letters", "list", "--state", "resolved", "--json")["total"] == 0
+    run("dead-letters", "discard", "--all", "--reason", "x")
+    (ended,) = run("dead-letters", "list", "--state", "resolved", "--json")["items"]
+    assert (ended["id"], ended["state"]) == (made.letter, "resolved")
+    run("dead-letters", "list", "--state", "nonsense", code=2)
+
+
+@SQLITE
+def test_a_dry_run_says_what_would_come_of_it(run: Run, app: Flask, sink: Sink) -> None:
+    world.make(app, sink)
+    dry = run("dead-letters", "replay", "--all", "--dry-run", "--json")
+    assert (dry["selected"], dry["replayed"], dry["dry_run"]) == (1, 0, True)
+    (hook,) = dry["outlook"]
+    assert (hook["destination"], hook["new"], hook["again"], hook["broken"]) == ("Hook", 1, 0, {})
+    said = run("dead-letters", "replay", "--destination", "Hook", "--dry-run")
+    assert "1 would be replayed." in said
+    assert "Hook: 1 would arrive for the first time" in said
+    dry = run("dead-letters", "discard", "--all", "--dry-run", "--json")
+    assert dry == {"selected": 1, "discarded": 0, "skipped": 0, "dry_run": True}
+    done = run("dead-letters", "discard", "--all", "--json")
+    assert done == {"selected": 1, "discarded": 1, "skipped": 0, "dry_run": False}
+    nothing = run("dead-letters", "replay", "--all", "--json")
+    assert (nothing["selected"], nothing["replayed"]) == (0, 0)
+
+
+@SQLITE
 def test_the_reason_of_a_discard_is_kept_in_the_audit_trail(
     run: Run, app: Flask, sink: Sink
 ) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
 from flask import Flask
 
-from relay.models import Delivery, db
+from relay.models import DeadLetter, Delivery, db
 from tests.dashboard.conftest import Visitor
-from tests.dashboard.world import World, make, move
+from tests.dashboard.world import World, make, move, put
 from tests.support.sink import Sink
+from tests.support.stack import comment
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 FRAGMENT = {"HX-Request": "true"}
@@ -26,10 +30,11 @@ def test_the_list_says_what_where_and_why_and_offers_viewers_nothing(
     app: Flask, world: World, visit: Callable[..., Visitor]
 ) -> None:
     viewer, support = visit("viewer"), visit("support")
-    page = viewer.get("/dead-letters").text
+    page = viewer.get("/dead-letters/list").text
     assert "New comment" in page and ">Hook</a>" in page and "answered 400" in page
     assert "Send again" not in page and '/replay"' not in page and "/discard" not in page
-    page = support.get("/dead-letters").text
+    assert 'type="checkbox"' not in page
+    page = support.get("/dead-letters/list").text
     assert "Send again" in page and "It will not be sent any more." in page
 
 
@@ -45,7 +50,7 @@ def test_the_filter_takes_a_number_a_name_or_nonsense(
         ("9" * 100, False),
         ("<script>", False),
     ):
-        answer = admin.get("/dead-letters", query_string={"destination": asked})
+        answer = admin.get("/dead-letters/list", query_string={"destination": asked})
         assert answer.status_code == 200 and (row in answer.text) is found, asked
     empty = admin.get(f"/dead-letters?destination={world.inbox}", headers=FRAGMENT).text
     assert "No dead letters there" in empty and "<html" not in empty
@@ -101,3 +106,177 @@ def test_without_a_script_a_click_leads_back_to_where_it_came_from_on_this_site(
 ) -> None:
     answer = admin.post(f"/dead-letters/{world.letter}/replay", {"next": asked})
     assert (answer.status_code, answer.location) == (303, led)
+
+
+def text_of(html: str) -> str:
+    """What a person reads, blanks made one."""
+    return " ".join(re.sub(r"<[^>]*>", " ", html).split())
+
+
+def test_a_card_says_what_happened_what_to_do_and_offers_each_role_its_buttons(
+    app: Flask, world: World, visit: Callable[..., Visitor]
+) -> None:
+    pages = {role: visit(role).get("/dead-letters").text for role in ("viewer", "support", "admin")}
+    for page in pages.values():
+        said = text_of(page)
+        assert "Hook does not accept these messages." in said
+        assert "What to do: Open one of them and compare what was sent" in said
+        assert "1 waits" in said and "nobody has looked at it yet" in said
+        assert f'href="/events/{world.event}"' in page and "Jane Doe: Grüße" in said
+        assert f"/dead-letters/list?code=http_400&amp;field=-&amp;destination={world.hook}" in page
+    for words in ("Send 1 again", "Assign to me", "Acknowledge", "Note …", "Discard 1 …"):
+        assert words not in pages["viewer"]
+        assert words in pages["support"] and words in pages["admin"]
+    assert "Change its settings" in pages["admin"]
+    assert "Change its settings" not in pages["support"]
+    assert "ask one, and leave a note here" in text_of(pages["support"])
+
+
+def test_a_paused_destination_can_be_resumed_from_its_card(
+    app: Flask, world: World, visit: Callable[..., Visitor]
+) -> None:
+    support = visit("support")
+    support.post(f"/destinations/{world.hook}/pause", {"reason": "They move"})
+    page = support.get("/dead-letters").text
+    assert "Hook is paused, so nothing is sent there now." in text_of(page)
+    answer = support.post(f"/destinations/{world.hook}/resume")
+    assert answer.status_code == 303
+    page = support.get(f"/destinations/{world.hook}").text
+    assert "1 dead letter waits for this." in text_of(page)
+    assert page.count("Send it again?") == 2, "the page and a toast offer it"
+    again = re.search(r'<a class="btn btn-primary" href="(/replays/new[^"]+)"', page)
+    assert again
+    preview = support.get(again[1].replace("&amp;", "&")).text
+    assert "1 would be created" in text_of(preview)
+    viewer = visit("viewer").get(f"/destinations/{world.hook}").text
+    assert "Send 1 again" not in viewer
+
+
+def test_a_card_remembers_who_takes_it_and_what_was_noted(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    cause = {"destination": world.hook, "code": "http_400", "field": "-", "next": "/dead-letters"}
+    for do, more in (("take", {}), ("note", {"note": "<b>Ask</b> Ada"})):
+        answer = admin.post("/dead-letters/choose", {**cause, "do": do, **more})
+        assert (answer.status_code, answer.location) == (303, "/dead-letters")
+    page = admin.get("/dead-letters").text
+    assert "admin@example.com looks after it" in text_of(page)
+    assert "&lt;b&gt;Ask&lt;/b&gt; Ada" in page and "Not mine any more" in page
+    admin.post("/dead-letters/choose", {**cause, "do": "release"})
+    assert "admin@example.com looks after" not in text_of(admin.get("/dead-letters").text)
+
+
+def fill(app: Flask, world: World, count: int) -> None:
+    for _ in range(count):
+        put(app, world.slug, comment())
+    move(app, world.hook)
+
+
+def test_all_that_match_means_the_whole_filter_and_not_the_page(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    fill(app, world, 59)
+    page = admin.get("/dead-letters/list?code=http_400").text
+    assert page.count('name="letter"') == 50
+    assert "All 60 that match, on every page" in text_of(page)
+    upto = re.search(r'name="upto" value="(\d+)"', page)
+    assert upto
+    fill(app, world, 1)  # comes after the number was said
+    chosen = {"code": "http_400", "upto": upto[1], "which": "all", "letter": "1"}
+    preview = admin.post("/dead-letters/choose", {**chosen, "do": "replay"})
+    assert "Hook: 60 would be sent" in text_of(admin.get(preview.location).text)
+    admin.post("/dead-letters/choose", {**chosen, "do": "discard", "reason": "by hand"})
+    assert "60 discarded. They will not be sent." in admin.get("/dead-letters").text
+    assert admin.get("/dead-letters/list").text.count('name="letter"') == 1
+
+
+def test_those_that_were_ticked_are_meant_and_no_others(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    fill(app, world, 3)
+    with app.app_context():
+        ids = [row.id for row in db.session.query(DeadLetter.id).order_by(DeadLetter.id)]
+    ticked = {"which": "ticked", "letter": ids[1:3], "code": "http_400"}
+    preview = admin.post("/dead-letters/choose", {**ticked, "do": "replay"})
+    said = text_of(admin.get(preview.location).text)
+    assert "2 dead letters chosen by hand" in said and "Hook: 2 would be sent" in said
+    admin.post("/dead-letters/choose", {**ticked, "do": "acknowledge"})
+    seen = admin.get("/dead-letters/list?state=acknowledged").text
+    assert re.findall(r'name="letter" value="(\d+)"', seen) == [str(ids[2]), str(ids[1])]
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "said"),
+    [
+        ({"which": "ticked", "do": "discard", "reason": "x"}, 303, "tick the ones you mean"),
+        ({"which": "all", "do": "discard"}, 303, "say why"),
+        ({"which": "all", "do": "discard", "reason": "x", "code": "none"}, 303, "took care of it"),
+        ({"which": "all", "do": "explode"}, 404, ""),
+        ({"which": "all"}, 404, ""),
+    ],
+)
+def test_a_choice_that_means_nothing_changes_nothing(
+    app: Flask, world: World, admin: Visitor, form: dict[str, str], status: int, said: str
+) -> None:
+    answer = admin.post("/dead-letters/choose", {"next": "//evil.example", **form})
+    assert answer.status_code == status
+    if status == 303:
+        assert answer.location == "/"
+    page = admin.get("/dead-letters").text
+    assert said in page and "1 waits" in text_of(page)
+
+
+def test_an_export_holds_all_that_match_and_no_formula(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    fill(app, world, 59)
+    cause = {"destination": world.hook, "code": "http_400"}
+    for do, more in (("note", {"note": "=1+1"}), ("take", {})):
+        admin.post("/dead-letters/choose", {**cause, "which": "all", "do": do, **more})
+    answer = admin.get(f"/dead-letters/list.csv?destination={world.hook}")
+    assert answer.mimetype == "text/csv"
+    assert "attachment" in answer.headers["Content-Disposition"]
+    found = list(csv.DictReader(io.StringIO(answer.text.lstrip("\ufeff"))))
+    assert len(found) == 60
+    assert {row["note"] for row in found} == {"'=1+1"}
+    assert {row["destination"] for row in found} == {"Hook"}
+    assert {row["owner"] for row in found} == {"admin@example.com"}
+    none = admin.get(f"/dead-letters/list.csv?destination={world.inbox}").text
+    assert len(none.splitlines()) == 1
+
+
+def test_the_navigation_counts_anew_by_itself(app: Flask, world: World, admin: Visitor) -> None:
+    first = admin.get("/dead-letters/count", headers=FRAGMENT).text
+    assert text_of(first) == "1" and 'hx-trigger="every' in first
+    news = admin.get("/dead-letters/news?seen=1", headers=FRAGMENT).text
+    assert text_of(news) == ""
+    fill(app, world, 2)
+    assert text_of(admin.get("/dead-letters/count", headers=FRAGMENT).text) == "3"
+    news = admin.get("/dead-letters/news?seen=1", headers=FRAGMENT).text
+    assert "2 more came in." in text_of(news)
+    admin.post("/dead-letters/choose", {"which": "all", "do": "discard", "reason": "x"})
+    assert text_of(admin.get("/dead-letters/count", headers=FRAGMENT).text) == ""
+    news = admin.get("/dead-letters/news?seen=3", headers=FRAGMENT).text
+    assert "3 were taken care of." in text_of(news)
+    for path in ("/dead-letters/count", "/dead-letters/news"):
+        assert admin.get(path).location == "/dead-letters", "without a script there is the page"
+
+
+def test_sending_what_had_arrived_once_more_warns_first(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    story = admin.get(f"/events/{world.event}").text
+    link = re.search(r'href="(/replays/new\?delivery=\d+)"', story)
+    assert link
+    page = admin.get(link[1]).text
+    assert "This arrived already. Sending it once more can make doubles there." in text_of(page)
+    assert "Send it once more all the same" in page
+
+
+def test_a_resolved_letter_is_found_with_how_it_ended(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    admin.post(f"/dead-letters/{world.letter}/discard", {"reason": "a test of ours"})
+    assert f'id="letter-{world.letter}"' not in admin.get("/dead-letters/list").text
+    page = admin.get("/dead-letters/list?state=resolved").text
+    assert "Discarded: a test of ours" in text_of(page) and 'name="letter"' not in page

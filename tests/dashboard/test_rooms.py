@@ -35,6 +35,8 @@ GETS = {
     "/destinations/new": "admin",
     **{f"/destinations/new?kind={kind}": "admin" for kind in KINDS},
     "/destinations/{hook}/edit": "admin",
+    "/destinations/{inbox}/subscriptions/1/ai": "admin",
+    "/ai": "viewer",
     "/events": "viewer",
     "/events?type=comment.created&source=shop&state=dead&text=doe&span=24h": "viewer",
     "/events?since=2026-01-01&until=2099-01-01": "viewer",
@@ -43,6 +45,14 @@ GETS = {
     "/dead-letters": "viewer",
     "/dead-letters?destination={hook}": "viewer",
     "/dead-letters/{letter}": "viewer",
+    "/dead-letters/list": "viewer",
+    "/dead-letters/list?destination={hook}&code=http_400&field=-&type=comment.created&source=shop"
+    "&state=open&text=doe&since=2026-01-01&until=2099-01-01": "viewer",
+    "/dead-letters/list?letter=x&upto=x&since=x&until=x&state=x&after=x": "viewer",
+    "/dead-letters/list?state=resolved": "viewer",
+    "/dead-letters/list.csv": "viewer",
+    "/replays": "viewer",
+    "/replays/new?destination={hook}": "support",
     "/audit": "admin",
 }
 POSTS = {
@@ -59,8 +69,13 @@ POSTS = {
     "/destinations/{inbox}/account": "support",
     "/destinations/{inbox}/pause": "support",
     "/destinations/{inbox}/resume": "support",
+    "/destinations/{inbox}/subscriptions/1/ai": "admin",
+    "/destinations/{inbox}/subscriptions/1/ai/try": "admin",
+    "/destinations/{inbox}/subscriptions/1/ai/remove": "admin",
     "/dead-letters/{letter}/replay": "support",
     "/dead-letters/{letter}/discard": "support",
+    "/dead-letters/choose": "support",
+    "/replays": "support",
     "/sign-out": "viewer",
 }
 
@@ -162,6 +177,7 @@ def test_fragments_stand_alone_and_pages_are_whole(
         ("/events", "events"),
         (f"/events/{world.event}", "story"),
         ("/dead-letters", "dead-letters"),
+        ("/dead-letters/list", "letters"),
         (f"/dead-letters/{world.letter}", f"letter-{world.letter}"),
         ("/audit", "audit"),
         ("/sources/shop/waiting", "waiting"),

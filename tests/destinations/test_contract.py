@@ -30,6 +30,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "auth": "bearer",
         "token": "bearer-secret-2",
     },
+    "openai": {"api_key": "bearer-secret-2", "models": "small-1 0.25 2.00"},
     "email": {
         "to": "team@example.com",
         "sender": "shop@example.com",

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from relay.launcher.processes import ROOT
 from tests.support.browser import Console
 from tests.support.sink import Sink
 from tests.support.stack import Stack
@@ -32,16 +29,8 @@ def shop(stack: Stack) -> Iterator[WordPressSite]:
 
 def first_run(stack: Stack, page: Page) -> None:
     """Make the first admin by the link, as it was printed."""
-    made = (
-        "from wsgi import app; from relay.services import users; app.app_context().push(); "
-        "print('TOKEN=' + users.make_first_run_token())"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", made], cwd=ROOT, env=stack.env, capture_output=True, text=True
-    )
-    token = re.search(r"TOKEN=(\S+)", done.stdout)
-    assert token, done.stderr
-    page.goto(f"{stack.url}/first-run/{token[1]}")
+    token = stack.python("from relay.services import users; print(users.make_first_run_token())")
+    page.goto(f"{stack.url}/first-run/{token.strip()}")
     page.get_by_label("E-mail address").fill("ada@example.com")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Go on to your first site").click()
@@ -134,10 +123,10 @@ def test_a_support_person_replays_a_dead_letter_in_the_browser(
     sink.answer(200, path="/in")
     created = ("users", "create", "sam@example.com", "--role", "support", "--password-stdin")
     stack.flask(*created, input=PASSWORD)
-    page.goto(f"{stack.url}/dead-letters")
+    page.goto(f"{stack.url}/dead-letters/list")
     page.get_by_label("E-mail address").fill("sam@example.com")
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
-    page.get_by_role("button", name="Send again").click()
+    page.get_by_role("button", name="Send again", exact=True).click()
     expect(page.locator("tr[id^=letter-]")).to_contain_text("Delivered", timeout=20_000)
     assert len(sink.wait(2)) == 2

@@ -148,6 +148,8 @@ def test_the_interface_describes_itself(app: Flask) -> None:
     assert set(found["paths"]) == {
         "/webhooks/wp",
         "/webhooks/wp/{source}",
+        "/webhooks/key",
+        "/webhooks/wp/{source}/key",
         "/healthz",
         "/readyz",
         "/metrics",

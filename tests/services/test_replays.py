@@ -14,7 +14,8 @@ from relay.errors import Refusal
 from relay.models import AuditEntry, DeadLetter, Delivery, Destination, Replay, Subscription, db
 from relay.services import destinations, keys, replays, wishes
 from relay.services.audit import COMMAND_LINE, By
-from relay.services.dead_letters import Selection
+from relay.services.progress import progress_of
+from relay.services.selections import Selection
 from tests.dashboard.world import World, make, move, put
 from tests.support.sink import Sink
 from tests.support.stack import comment
@@ -79,7 +80,7 @@ def test_all_dead_letters_go_out_once_however_often_the_button_is_pressed(
     assert db.session.scalar(select(func.count()).select_from(Replay)) == 1
     assert replays.settle() == 1
     over = replays.find_replay(first.id)
-    progress = replays.progress_of(over)
+    progress = progress_of(over)
     assert (over.state, progress.delivered, progress.percent) == ("done", 5, 100)
     (entry,) = db.session.scalars(select(AuditEntry).where(AuditEntry.action == "replay.start"))
     assert (entry.actor, entry.detail["count"]) == ("jane@example.com", 5)
@@ -91,7 +92,7 @@ def test_what_fails_again_is_a_dead_letter_again_and_the_replay_says_so(
     replay = replays.start(wishes.of_letters(ALL), JANE, "t")
     work(world.hook)
     replays.settle()
-    progress = replays.progress_of(replays.find_replay(replay.id))
+    progress = progress_of(replays.find_replay(replay.id))
     assert (progress.delivered, progress.failed) == (0, 5)
     assert letters() == {"resolved": 5, "open": 5}
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
+import os
+import random
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -15,12 +19,26 @@ class OutsideNetwork(BaseException):
     """A test tried to leave this machine.  Not an Exception, so that no retry rule swallows it."""
 
 
+def _ports() -> Iterator[int]:
+    """Ports of this test process's own, below those that the system gives to outgoing connections:
+    so nobody takes one between our finding it free and its server listening there.
+    """
+    name = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
+    first = 12_000 + 2_000 * (int(name.removeprefix("gw")) % 8) + random.randrange(1_000)
+    return itertools.cycle(range(first, first + 1_000))
+
+
+_PORTS = _ports()
+
+
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
+    """A TCP port of 127.0.0.1 that nobody listens on; each call gives another one."""
+    for port in _PORTS:
+        with socket.socket() as one, suppress(OSError):
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            one.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("unreachable")
 
 
 def wait_for(condition: Callable[[], T], timeout_s: float = 20.0, what: str = "") -> T:

@@ -80,9 +80,10 @@ class Stack:
             name: Child(name, command, self.logs_dir / f"{name}.log", self.env)
             for name, command in read_procfile().items()
         }
-        self.engine = create_engine(sqlalchemy_url(database_url, data_dir))
+        self.engine = create_engine(sqlalchemy_url(database_url, data_dir), pool_pre_ping=True)
         self.http = requests.Session()
         self.http.trust_env = False
+        self.http.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=64))
 
     def start(self, *names: str) -> None:
         """Start the named processes, or all; wait until the web answers if it is among them."""
@@ -97,7 +98,7 @@ class Stack:
             raise AssertionError(f"The web process ended: {self.log('web')[-3000:]}")
         try:
             return self.http.get(f"{self.url}/healthz", timeout=5).status_code == 200
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
     def stop(self, *names: str) -> None:
@@ -150,6 +151,20 @@ class Stack:
         if code == 0 and "--json" in words:
             return json.loads(done.stdout)
         return done.stdout + done.stderr
+
+    def python(self, code: str) -> str:
+        """Run Python inside the application, with its settings.  -> what it printed"""
+        begin = "from wsgi import app; app.app_context().push()\n"
+        done = subprocess.run(
+            [sys.executable, "-c", begin + code],
+            cwd=ROOT,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def make_source(self, name: str = "Shop", url: str = "https://shop.example.com") -> MadeSource:
         """A source, made by the command line."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
+from tests.wordpress import shop as shops
 from tests.wordpress.connector import Connector
 from tests.wordpress.sink import Sink
 from tests.wordpress.site import WordPressSite
@@ -18,11 +19,22 @@ def gateway_server() -> Iterator[Sink]:
     sink.close()
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A module with ``ON_BOTH = True`` runs on the oldest WordPress and on a newer one."""
+    if "wordpress_server" in metafunc.fixturenames:
+        both = getattr(metafunc.module, "ON_BOTH", False)
+        sites = ["6.1 MariaDB", "6.5 SQLite"] if both else ["6.1 MariaDB"]
+        metafunc.parametrize("wordpress_server", sites, indirect=True, scope="session")
+
+
 @pytest.fixture(scope="session")
-def wordpress_server(gateway_server: Sink) -> Iterator[WordPressSite]:
+def wordpress_server(
+    request: pytest.FixtureRequest, gateway_server: Sink
+) -> Iterator[WordPressSite]:
     """A running WordPress with the plugin active."""
     with WordPressSite(
-        constants={"RELAY_CONNECTOR_ALLOW_HOST": f"127.0.0.1:{gateway_server.port}"}
+        constants={"RELAY_CONNECTOR_ALLOW_HOST": f"127.0.0.1:{gateway_server.port}"},
+        newer=request.param.startswith("6.5"),
     ) as site:
         yield site
 
@@ -65,3 +77,17 @@ def admin_session(wordpress_server: WordPressSite) -> Iterator[requests.Session]
 def admin(admin_session: requests.Session, site: WordPressSite) -> requests.Session:
     """An administrator of the site."""
     return admin_session
+
+
+@pytest.fixture(scope="module")
+def standins(wordpress_server: WordPressSite) -> Iterator[None]:
+    """A stand-in for each plugin that events come from, for the tests of one file."""
+    with shops.standins_active(wordpress_server):
+        yield
+
+
+@pytest.fixture
+def shop(site: WordPressSite, standins: None) -> WordPressSite:
+    """The site with a shop and seven form plugins."""
+    shops.fill(site)
+    return site

@@ -11,6 +11,7 @@ from tests.wordpress.sink import KEY_ID, SECRET, Sink
 from tests.wordpress.site import WordPressSite, php_literal
 
 PAGE = "/wp-admin/options-general.php?page=relay-connector"
+LOG_PAGE = f"{PAGE}&tab=events"
 
 
 class Connector:
@@ -28,9 +29,12 @@ class Connector:
             "foreach ( \\Relay_Connector\\Removal::OPTIONS as $option ) {"
             " if ( 'relay_connector_schema' !== $option ) { delete_option( $option ); } }"
             "$wpdb->query( 'TRUNCATE wp_relay_connector_outbox' ); $wpdb->query( 'TRUNCATE wp_relay_tally' );"
+            "$wpdb->query( 'TRUNCATE wp_relay_callback' );"
             "$wpdb->query( 'TRUNCATE wp_comments' ); $wpdb->query( 'TRUNCATE wp_commentmeta' );"
             "$wpdb->query( \"DELETE FROM wp_options WHERE option_name LIKE '%transient%relay_connector%'\" );"
-            "\\Relay_Connector\\Schedule::clear(); update_option( 'comment_moderation', 0 ); wp_cache_flush();"
+            "\\Relay_Connector\\Schedule::clear(); \\Relay_Connector\\Events\\Choices::begin( false );"
+            "update_option( 'comment_moderation', 0 ); delete_option( 'lab_mails' );"
+            "wp_cache_flush();"
         )
 
     def connect(
@@ -141,6 +145,25 @@ class Connector:
             f"{self.site.url}/wp-admin/admin-post.php", data=dict(_fields(form)), timeout=60
         ).text
 
+    def press_row(self, admin: requests.Session, button: str, row_id: str | None = None) -> str:
+        """Press "send" or "delete" of one row in the list of events; returns what the page then says about it."""
+        page = self.page(admin, LOG_PAGE)
+        row_id = row_id or re.search(rf'name="relay_connector_{button}" value="(\d+)"', page)[1]
+        return self.result(self.post_list(admin, {f"relay_connector_{button}": row_id}))
+
+    def post_list(self, admin: requests.Session, data: dict, path: str = LOG_PAGE) -> str:
+        """Send the form around the list of events, with these fields besides its own; the page that follows."""
+        form = next(
+            one for one in _forms(self.page(admin, path)) if 'name="relay_connector_events"' in one
+        )
+        target = html.unescape(re.search(r'action="([^"]*)"', form)[1])
+        fields = {
+            name: value
+            for name, value in _fields(form)
+            if name in ("relay_connector_events", "_wp_http_referer")
+        }
+        return admin.post(target, data=fields | data, timeout=60).text
+
     def test_event(self, admin: requests.Session) -> str:
         """Press "Send a test event"; returns the sentence."""
         return self.press(admin, "relay_connector_test")
@@ -154,8 +177,9 @@ class Connector:
 
 
 def text_of(markup: str) -> str:
-    """What a person reads."""
-    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", markup))).strip()
+    """What a person reads; older versions of the site's software shorten minutes to mins."""
+    text = re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", markup))).strip()
+    return re.sub(r"\bmins\b", "minutes", text)
 
 
 def notices(markup: str) -> list[str]:

@@ -14,13 +14,6 @@ class StartupFailed(RuntimeError):
     """A server did not come up; the message holds the end of its log."""
 
 
-def free_port() -> int:
-    """A port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def listens(port: int) -> bool:
     """Whether something accepts connections there."""
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):

@@ -26,6 +26,9 @@ class Answer:
     hold: threading.Event | None = None
 
 
+KEY_IS_CURRENT = Answer(200, '{"status":"current"}')
+
+
 @dataclass(frozen=True)
 class Received:
     """One request."""
@@ -45,11 +48,16 @@ class Received:
 
 
 class Sink:
-    """Listens on a free port of 127.0.0.1 from the moment it is made."""
+    """Listens on a free port of 127.0.0.1 from the moment it is made.
+
+    Events are in ``received``; questions about keys in ``questions``, answered with ``key_answer``.
+    """
 
     def __init__(self, secret: str = SECRET, port: int = 0):
         self.secret = secret
         self.received: list[Received] = []
+        self.questions: list[Received] = []
+        self.key_answer = KEY_IS_CURRENT
         self.connections = 0
         self._changed = threading.Condition()
         self._script: list[Answer] = []
@@ -69,6 +77,7 @@ class Sink:
         """Forget everything; verify and accept again."""
         with self._changed:
             self.received, self.connections, self._script, self._always = [], 0, [], None
+            self.questions, self.key_answer = [], KEY_IS_CURRENT
 
     def answer(self, *answers: Answer) -> None:
         """The next answers, in this order; after them the usual one."""
@@ -98,6 +107,10 @@ class Sink:
         )
 
     def _take(self, request: Received) -> Answer:
+        if request.path.endswith("/key"):
+            self.questions.append(request)
+            refused = Answer(401, '{"error":"unauthorized"}')
+            return self.key_answer if request.verified else refused
         with self._changed:
             self.received.append(request)
             self._changed.notify_all()

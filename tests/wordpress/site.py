@@ -6,7 +6,8 @@
         site.run_cron()
 
 Needs the Debian packages wordpress, wordpress-theme-twentytwentythree, mariadb-server, php-cli, php-mysql, php-curl,
-php-xml, php-mbstring, php-gd, php-intl and php-zip; ``server="fpm"`` also php-fpm and nginx-light.
+php-xml, php-mbstring, php-gd, php-intl and php-zip; ``server="fpm"`` also php-fpm and nginx-light; ``newer=True`` also
+php-sqlite3 and the npm packages of this folder.
 """
 
 import glob
@@ -21,29 +22,43 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import requests
 
-from tests.wordpress.processes import Daemon, StartupFailed, free_port, listens
+from scripts.build_assets import fetch
+from tests.support.network import free_port
+from tests.wordpress.processes import Daemon, StartupFailed, listens
 
 PLUGIN = Path(__file__).resolve().parents[2] / "wp-plugin" / "relay-connector"
 CORE = Path("/usr/share/wordpress")
 CONTENT = Path("/var/lib/wordpress/wp-content")
 LAB = Path(__file__).with_name("lab")
+BUILDS = Path(__file__).with_name("node_modules") / "@wp-playground" / "wordpress-builds"
 ADMIN = "admin"
 PASSWORD = "lab-pass-123456"
 WORKERS = 4
 
 
 class WordPressSite:
-    """One running site.  ``constants`` go into wp-config.php; ``server`` is ``cli`` (php -S) or ``fpm`` (nginx)."""
+    """One running site.  ``constants`` go into wp-config.php; ``server`` is ``cli`` (php -S) or ``fpm`` (nginx).
 
-    def __init__(self, constants: dict | None = None, server: str = "cli", activate: bool = True):
+    It is Debian's WordPress 6.1 on MariaDB; with ``newer`` WordPress 6.5 on SQLite, from npm.
+    """
+
+    def __init__(
+        self,
+        constants: dict | None = None,
+        server: str = "cli",
+        activate: bool = True,
+        newer: bool = False,
+    ):
         self.root = Path(tempfile.mkdtemp(prefix="wordpress-"))
         self.root.chmod(0o755)
         self.document_root = self.root / "www"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.newer = newer
         self._server_kind = server
         self._activate = activate
         self._constants = dict(constants or {})
@@ -68,13 +83,11 @@ class WordPressSite:
                 "WordPress is not installed: apt-get install wordpress wordpress-theme-twentytwentythree"
             )
         try:
-            database = threading.Thread(target=self._guarded, args=(self._start_database,))
-            self._failure: BaseException | None = None
-            database.start()
-            self._copy_document_root()
-            database.join()
-            if self._failure:
-                raise self._failure
+            if self.newer:
+                self._unpack_newer()
+            else:
+                self._prepare_debians()
+            self._add_plugins()
             self._write_config()
             self._run_script("install.php", self._token)
             if self._activate:
@@ -109,6 +122,29 @@ class WordPressSite:
             )  # fmt: skip
         self._web.wait_until(lambda: listens(self.port), "The web server")
 
+    def make_network(self) -> None:
+        """Make a network of sites out of it, by domains; more sites come with ``add_site``."""
+        host = f"127.0.0.1:{self.port}"
+        self._run_script("network.php")
+        self.set_constants(
+            self._constants
+            | {"WP_HOME": None, "WP_SITEURL": None, "MULTISITE": True, "SUBDOMAIN_INSTALL": True,
+               "DOMAIN_CURRENT_SITE": host, "PATH_CURRENT_SITE": "/", "SITE_ID_CURRENT_SITE": 1,
+               "BLOG_ID_CURRENT_SITE": 1}
+        )  # fmt: skip
+
+    def add_site(self, host: str) -> int:
+        """A further site of the network, reached with the header ``Host: host``; returns its number."""
+        url = f"http://{host}"
+        return int(
+            self.php(
+                f"$id = wpmu_create_blog( 'made.example', '/', 'Another shop', 1 ); global $wpdb;"
+                f"$wpdb->update( $wpdb->blogs, array( 'domain' => {php_literal(host)} ), array( 'blog_id' => $id ) );"
+                f"update_blog_option( $id, 'siteurl', {php_literal(url)} ); update_blog_option( $id, 'home', {php_literal(url)} );"
+                "update_blog_option( $id, 'comment_previously_approved', 0 ); clean_blog_cache( $id ); echo $id;"
+            )
+        )
+
     def kill_server(self) -> None:
         """End PHP in the middle of whatever it does, as a crash or a host's process limit would."""
         self._web.kill()
@@ -118,20 +154,37 @@ class WordPressSite:
 
     # -- what a visitor and the clock do
 
-    def post_comment(
-        self, author: str, email: str, content: str, *, post_id: int = 1, url: str = ""
-    ) -> int:
+    def post_comment(self, author: str, email: str, content: str, **more: Any) -> int:
         """Write a comment through wp-comments-post.php; returns its id."""
+        answer = self._comment(author, email, content, **more)
+        return int(re.search(r"#comment-(\d+)$", answer.headers["Location"])[1])
+
+    def post_comment_headers(self, author: str, email: str, content: str, **more: Any):
+        """The same; returns the headers of the answer."""
+        return self._comment(author, email, content, **more).headers
+
+    def _comment(
+        self,
+        author: str,
+        email: str,
+        content: str,
+        *,
+        post_id: int = 1,
+        url: str = "",
+        host: str | None = None,
+        **more: str,
+    ) -> requests.Response:
         answer = self._http.post(
             f"{self.url}/wp-comments-post.php",
             data={"comment_post_ID": post_id, "author": author, "email": email, "url": url, "comment": content,
-                  "submit": "Post", "comment_parent": 0},
+                  "submit": "Post", "comment_parent": 0, **more},
+            headers={"Host": host} if host else None,
             allow_redirects=False,
             timeout=60,
         )  # fmt: skip
         found = re.search(r"#comment-(\d+)$", answer.headers.get("Location", ""))
         assert answer.status_code == 302 and found, f"{answer.status_code}: {answer.text[:500]}"
-        return int(found[1])
+        return answer
 
     def run_cron(self) -> None:
         """Call WP-Cron over HTTP; the plugin's own events run whether they are due or not yet."""
@@ -146,13 +199,31 @@ class WordPressSite:
 
     # -- inside WordPress
 
-    def php(self, code: str) -> str:
+    def php(self, code: str, host: str | None = None) -> str:
         """Run PHP inside the booted WordPress, in a request of its own; returns what it printed."""
         answer = self._http.post(
-            f"{self.url}/", data={"lab_token": self._token, "lab_php": code}, timeout=60
+            f"{self.url}/",
+            data={"lab_token": self._token, "lab_php": code},
+            headers={"Host": host} if host else None,
+            timeout=60,
         )
         assert answer.status_code == 200, f"{code}\n{answer.status_code}: {answer.text[-1500:]}"
         return answer.text
+
+    def command(self, verb: str, *words: str, **options) -> str:
+        """``wp relay VERB WORD… --option=value``; returns what it printed."""
+        call = f"WP_CLI::$commands['relay']->{verb}( {php_literal(list(words))}, {php_literal(options)} );"
+        answer = self._http.post(
+            f"{self.url}/",
+            data={"lab_token": self._token, "lab_php": call, "lab_cli": "1"},
+            timeout=60,
+        )
+        assert answer.status_code == 200, f"{call}\n{answer.status_code}: {answer.text[-1500:]}"
+        return answer.text
+
+    def mails(self) -> list[dict]:
+        """Every e-mail that the site has sent, oldest first."""
+        return self.php_json("get_option( 'lab_mails', array() )")
 
     def php_json(self, expression: str):
         """The value of a PHP expression."""
@@ -215,6 +286,34 @@ class WordPressSite:
 
     # -- making of
 
+    def _prepare_debians(self) -> None:
+        database = threading.Thread(target=self._guarded, args=(self._start_database,))
+        self._failure: BaseException | None = None
+        database.start()
+        self._copy_document_root()
+        database.join()
+        if self._failure:
+            raise self._failure
+
+    def _unpack_newer(self) -> None:
+        fetch(BUILDS.parents[2])
+        # The PHP is in the zip, all that browsers load lies beside it.
+        self._run(
+            ["unzip", "-q", str(BUILDS / "src/wordpress/wp-6.5.zip"), "-d", str(self._made(self.document_root))]
+        )  # fmt: skip
+        self._run(["cp", "-rn", f"{BUILDS}/public/wp-6.5/.", str(self.document_root)])
+        content = self.document_root / "wp-content"
+        shutil.rmtree(content / "database", ignore_errors=True)
+        drop_in = content / "plugins/sqlite-database-integration"
+        archive = BUILDS / "src/sqlite-database-integration/sqlite-database-integration.zip"
+        self._run(["unzip", "-q", str(archive), "-d", str(self.root)])
+        shutil.copytree(self.root / "sqlite-database-integration-main", drop_in, dirs_exist_ok=True)
+        text = (drop_in / "db.copy").read_text()
+        text = text.replace("{SQLITE_IMPLEMENTATION_FOLDER_PATH}", str(drop_in))
+        text = text.replace("{SQLITE_PLUGIN}", "sqlite-database-integration/load.php")
+        (content / "db.php").write_text(text)
+        self.database_port = 0
+
     def _guarded(self, step) -> None:
         try:
             step()
@@ -263,9 +362,12 @@ class WordPressSite:
             self._run(["cp", "-rL", f"{CONTENT}/.", str(self.document_root / "wp-content")])
         (self.document_root / ".htaccess").unlink(missing_ok=True)
         (self.document_root / "wp-config.php").unlink(missing_ok=True)
+
+    def _add_plugins(self) -> None:
         shutil.copytree(PLUGIN, self.document_root / "wp-content/plugins/relay-connector")
         must_use = self._made(self.document_root / "wp-content/mu-plugins")
         shutil.copy(LAB / "mu-plugin.php", must_use / "lab.php")
+        shutil.copy(LAB / "wp-cli.php", self._made(must_use / "lab") / "wp-cli.php")
 
     def _write_config(self) -> None:
         # Constants of the tests win: PHP would warn about a constant defined twice.
@@ -285,6 +387,7 @@ class WordPressSite:
         lines = [
             f"define( {php_literal(name)}, {php_literal(value)} );"
             for name, value in constants.items()
+            if value is not None
         ]
         text = "\n".join(
             ["<?php", *lines, "$table_prefix = 'wp_';",

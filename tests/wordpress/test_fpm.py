@@ -1,25 +1,87 @@
 """php-fpm behind nginx: the visitor is answered first, then the comment is sent."""
 
+import itertools
+import statistics
 import threading
+import time
 
+import pytest
+
+from tests.support.network import free_port
 from tests.wordpress.connector import Connector
 from tests.wordpress.sink import Answer
 from tests.wordpress.site import WordPressSite
 
+BUDGET_MS = 20
+PAIRS = 25
+# A visitor's request may say that it wants to be served without the plugin; and each tells what it cost.
+METER = """<?php
+if ( isset( $_POST['lab_without'] ) ) {
+    add_filter( 'option_active_plugins', function ( $all ) { return array_diff( $all, array( 'relay-connector/relay-connector.php' ) ); } );
+}
+add_filter( 'pre_http_request', function ( $done ) { $GLOBALS['lab_calls'] = 1 + ( $GLOBALS['lab_calls'] ?? 0 ); return $done; } );
+add_filter( 'comment_post_redirect', function ( $url ) {
+    header( 'X-Lab-Queries: ' . $GLOBALS['wpdb']->num_queries ); header( 'X-Lab-Calls: ' . ( $GLOBALS['lab_calls'] ?? 0 ) );
+    return $url;
+} );
+"""
+TEXTS = itertools.count()
 
-def test_the_visitor_has_the_answer_while_the_gateway_still_hangs(gateway):
+
+@pytest.fixture(scope="module")
+def fpm_site(gateway_server):
     with WordPressSite(
-        constants={"RELAY_CONNECTOR_ALLOW_HOST": f"127.0.0.1:{gateway.port}"}, server="fpm"
+        constants={"RELAY_CONNECTOR_ALLOW_HOST": f"127.0.0.1:{gateway_server.port}"}, server="fpm"
     ) as site:
-        connector = Connector(site)
-        connector.connect(gateway)
-        gate = threading.Event()
-        gateway.answer(Answer(hold=gate))
-        try:
-            # The gateway answers only after this has returned: were the visitor to wait for it, this would never end.
-            comment = site.post_comment("Jane", "jane@example.org", "Quick")
-            [request] = gateway.wait_for(1)
-        finally:
-            gate.set()
-        assert request.verified and request.json["data"]["id"] == comment
-        assert not site.php("echo '';")
+        site.add_mu_plugin("meter.php", METER)
+        yield site
+
+
+def test_the_visitor_has_the_answer_while_the_gateway_still_hangs(gateway, fpm_site):
+    connector = Connector(fpm_site)
+    connector.connect(gateway)
+    gate = threading.Event()
+    gateway.answer(Answer(hold=gate))
+    try:
+        # The gateway answers only after this has returned: were the visitor to wait for it, this would never end.
+        comment = fpm_site.post_comment("Jane", "jane@example.org", "Quick")
+        [request] = gateway.wait_for(1)
+    finally:
+        gate.set()
+    assert request.verified and request.json["data"]["id"] == comment
+    assert not fpm_site.php("echo '';")
+
+
+def cost(site, **more: str) -> tuple[float, int, int]:
+    """One comment: milliseconds until the visitor has the answer, queries, HTTP calls."""
+    began = time.perf_counter()
+    headers = site.post_comment_headers("Jane", "jane@example.org", f"Text {next(TEXTS)}", **more)
+    took = (time.perf_counter() - began) * 1000
+    return took, int(headers["X-Lab-Queries"]), int(headers["X-Lab-Calls"])
+
+
+@pytest.mark.parametrize("trouble", ["dead", "hangs"])
+def test_a_comment_costs_the_visitor_next_to_nothing_whatever_the_gateway_does(
+    gateway, fpm_site, trouble
+):
+    """Each comment with the plugin is compared with one without it, a moment before or after."""
+    connector, gate = Connector(fpm_site), threading.Event()
+    port = free_port() if trouble == "dead" else gateway.port
+    fpm_site.set_constants({"RELAY_CONNECTOR_ALLOW_HOST": f"127.0.0.1:{port}"})
+    connector.connect(gateway, endpoint=f"http://127.0.0.1:{port}/webhooks/wp/lab")
+    gateway.always(Answer(hold=gate))
+    try:
+        pairs = []
+        for number in range(PAIRS):
+            order = [{}, {"lab_without": "1"}]
+            taken = [cost(fpm_site, **more) for more in (order if number % 2 else order[::-1])]
+            pairs.append(taken if number % 2 else taken[::-1])
+    finally:
+        gate.set()
+    more_ms = statistics.median(with_[0] - without[0] for with_, without in pairs)
+    more_queries = statistics.median(with_[1] - without[1] for with_, without in pairs)
+    print(f"{trouble}: {more_ms:+.1f} ms, {more_queries:+} queries at the median of {PAIRS} pairs")
+    assert {with_[2] for with_, _ in pairs} == {0}, "no call before the visitor has the answer"
+    assert more_queries <= 6
+    assert more_ms < BUDGET_MS
+    assert len(connector.rows()) >= PAIRS

@@ -63,6 +63,24 @@ def test_an_older_table_is_upgraded_without_activating_again(site, gateway, conn
     assert connected.row()["last_answer"].startswith("The gateway accepted")
 
 
+def test_the_tables_of_the_first_version_are_upgraded_and_their_rows_kept(site, gateway, connected):
+    site.post_comment("Jane", "jane@example.org", "Before the update")
+    before = connected.row()
+    site.php(
+        "$GLOBALS['wpdb']->query( 'DROP TABLE wp_relay_tally' );"
+        "$GLOBALS['wpdb']->query( 'DROP TABLE wp_relay_callback' );"
+        "$GLOBALS['wpdb']->query( 'ALTER TABLE wp_relay_connector_outbox DROP INDEX state_finished' );"
+        "update_option( 'relay_connector_schema', 1 );"
+    )
+    assert connected.row() == before
+    assert site.php_json("$GLOBALS['wpdb']->get_col( \"SHOW TABLES LIKE 'wp_relay%'\" )") == [
+        "wp_relay_callback", "wp_relay_connector_outbox", "wp_relay_tally",
+    ]  # fmt: skip
+    site.run_cron()
+    [request] = gateway.received
+    assert request.event_id == before["event_id"]
+
+
 def test_deactivation_takes_the_cron_events_away_and_keeps_the_rows(site, gateway, connected):
     site.post_comment("Jane", "jane@example.org", "Kept")
     site.php(
@@ -93,9 +111,11 @@ def test_uninstalling_removes_everything(gateway):
         site.run_cron()
         assert connector.standing(), "there are reports to leave traces"
         assert site.php_json("$GLOBALS['wpdb']->get_col( \"SHOW TABLES LIKE '%relay%'\" )") == [
+            "wp_relay_callback",
             "wp_relay_connector_outbox",
             "wp_relay_tally",
         ]
+        site.php("update_user_meta( 1, 'relay_connector_per_page', 50 );")
         site.post_comment("Jane", "jane@example.org", "Not sent")
         with site.login() as admin:
             connector.test_event(admin)
@@ -108,9 +128,10 @@ def test_uninstalling_removes_everything(gateway):
         left = site.php_json(
             "array( $GLOBALS['wpdb']->get_col( \"SELECT option_name FROM wp_options WHERE option_name LIKE '%relay\\_connector%'\" ),"
             " $GLOBALS['wpdb']->get_col( \"SHOW TABLES LIKE '%relay%'\" ),"
-            " $GLOBALS['wpdb']->get_col( \"SELECT meta_key FROM wp_commentmeta WHERE meta_key LIKE '%relay%'\" ) )"
+            " $GLOBALS['wpdb']->get_col( \"SELECT meta_key FROM wp_commentmeta WHERE meta_key LIKE '%relay%'\" ),"
+            " $GLOBALS['wpdb']->get_col( \"SELECT meta_key FROM wp_usermeta WHERE meta_key LIKE '%relay%'\" ) )"
         )
-        assert left == [[], [], []]
+        assert left == [[], [], [], []]
         assert "relay_connector" not in str(site.php_json("_get_cron_array()"))
         assert not (site.document_root / "wp-content/plugins/relay-connector").exists()
         assert not _complaints(site.debug_log())

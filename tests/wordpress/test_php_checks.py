@@ -5,7 +5,7 @@ import pytest
 from scripts import php_checks
 
 HEAD = "<?php\ndefined( 'ABSPATH' ) || exit;\n"
-CHECKS = ("output", "input_", "actions", "queries", "texts", "habits")
+CHECKS = ("output", "input_", "actions", "forms", "queries", "texts", "habits")
 
 BAD = {
     "echo $name;": "escape it right here",
@@ -41,11 +41,19 @@ BAD = {
     "class A { function add_hooks() { add_action( 'wp_ajax_a', array( $this, 'go' ) ); }"
     " function go() { check_ajax_referer( 'b' ); } }": "does not check a capability",
     "add_action( 'admin_post_nopriv_a', 'go' );": "open to everybody",
+    "function relay_connector_a() { current_user_can( 'b' ); return absint( wp_unslash( $_POST['a'] ) ); }": (
+        "without a nonce check"
+    ),
+    "function relay_connector_a() { check_admin_referer( 'b' ); return absint( wp_unslash( $_POST['a'] ) ); }": (
+        "asks no capability"
+    ),
+    "register_rest_route( 'a/v1', '/b', array( 'callback' => 'c' ) );": "does not say who may call it",
 }
 
 GOOD = [
     "echo esc_html( $name );",
-    "$a = isset( $_POST['a'] ) ? absint( wp_unslash( $_POST['a'] ) ) : 0;",
+    "check_admin_referer( 'a' ); current_user_can( 'b' ); $a = isset( $_POST['a'] ) ? absint( wp_unslash( $_POST['a'] ) ) : 0;",
+    "register_rest_route( 'a/v1', '/b', array( 'callback' => 'c', 'permission_callback' => 'd' ) );",
     '$wpdb->query( $wpdb->prepare( "SELECT a FROM {$wpdb->posts} WHERE b = %d", $b ) );',
     "/* translators: %s: a name. */ $a = sprintf( __( 'Hello %s', 'relay-connector' ), $b );",
     "class A { function add_hooks() { add_action( 'admin_post_a', array( $this, 'go' ) ); }"
@@ -83,6 +91,45 @@ def test_a_file_that_does_not_parse_is_found(tmp_path, monkeypatch):
     path = tmp_path / "x" / "file.php"
     path.write_text("<?php\nif ( {\n")
     assert "Parse error" in next(php_checks.syntax([path]))
+
+
+@pytest.mark.parametrize("code", ["function a() {}", "class B {\n\tprivate $c = 1;\n}"])
+def test_what_has_no_comment_is_found(tmp_path, code):
+    path = tmp_path / "file.php"
+    path.write_text(HEAD + code + "\n")
+    [source] = php_checks.sources([path])
+    found = list(php_checks.documented(source))
+    assert len(found) == code.count("\n") // 2 + 1, found
+
+
+def test_a_fault_of_style_is_found(tmp_path, monkeypatch):
+    plugin = tmp_path / "relay-connector"
+    plugin.mkdir()
+    rules = php_checks.FOLDER / ".php-cs-fixer.php"
+    (tmp_path / rules.name).write_text(rules.read_text())
+    (plugin / "file.php").write_text("<?php\n$a = [ 1 ];\n")
+    monkeypatch.setattr(php_checks, "FOLDER", tmp_path)
+    assert "array_syntax" in "".join(php_checks.style())
+
+
+def test_a_translation_that_lacks_a_text_or_a_placeholder_is_found(tmp_path, monkeypatch):
+    monkeypatch.setattr(php_checks, "PLUGIN", tmp_path)
+    (tmp_path / "languages").mkdir()
+    head = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n\n'
+    one, two = 'msgid "One %s"\nmsgstr "{}"\n\n', 'msgid "Two"\nmsgstr "{}"\n\n'
+    template = head + one.format("") + two.format("")
+    (tmp_path / "languages" / "relay-connector.pot").write_text(template)
+    path = tmp_path / "languages" / "relay-connector-de_DE.po"
+    for text, says in {
+        one.format("Eins %s"): "is missing: Two",
+        one.format("Eins") + two.format("Zwei"): "other placeholders: One",
+        one.format("Eins %s") + two.format(""): "not translated: Two",
+        one.format("Eins %s") + two.format("Zwei") + two.replace("Two", "Three"): "has no more",
+    }.items():
+        path.write_text(head + text)
+        assert any(says in line for line in php_checks.translations()), says
+    path.write_text(head + one.format("Eins %s") + two.format("Zwei"))
+    assert list(php_checks.translations()) == []
 
 
 def test_the_plugin_itself_has_no_fault():

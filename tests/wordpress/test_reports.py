@@ -20,17 +20,9 @@ VERSION = re.search(
 PARTS = (
     "$s = new \\Relay_Connector\\Settings(); $o = new \\Relay_Connector\\Outbox(); $g = new \\Relay_Connector\\Gate( $s );"
     "$c = new \\Relay_Connector\\Client( $s ); $t = new \\Relay_Connector\\Tally();"
-    "$r = new \\Relay_Connector\\Runner( $s, $o, $g, $c, array( new \\Relay_Connector\\Events\\Comments( $s, $o ) ),"
+    "$r = new \\Relay_Connector\\Runner( $s, $o, $g, $c, array( new \\Relay_Connector\\Events\\Comments( $s, $o, new \\Relay_Connector\\Events\\Choices() ) ),"
     " new \\Relay_Connector\\Reports( $s, $t, $g, $c ) );"
 )
-COMMAND_LINE = (
-    "namespace WP_CLI\\Utils { function format_items( $format, $rows, $columns ) {"
-    " foreach ( $rows as $row ) { $cells = array(); foreach ( $columns as $column ) { $cells[] = $row[ $column ]; }"
-    ' echo implode( " ", $cells ), "\\n"; } } }'
-    "namespace { class WP_CLI { public static function success( $t ) { echo \"Success: $t\"; }"
-    ' public static function error( $t ) { echo "Error: $t"; } public static function log( $t ) { echo $t; } }'
-    + PARTS
-)  # fmt: skip
 
 
 def day(days_ago: int) -> str:
@@ -39,14 +31,6 @@ def day(days_ago: int) -> str:
 
 def reports(gateway) -> list[Received]:
     return [request for request in gateway.received if request.json["event"] == "relay.report"]
-
-
-def command(site, options: str) -> str:
-    """``wp relay report``, with its options as a PHP array."""
-    return site.php(
-        COMMAND_LINE
-        + f"( new \\Relay_Connector\\Cli( $s, $r, $t ) )->report( array(), {options} ); }}"
-    )
 
 
 def line(connected, admin) -> str:
@@ -293,31 +277,28 @@ def test_the_page_says_nothing_of_reports_before_the_site_is_set_up(site, connec
 
 
 def test_the_command_shows_a_day_and_sends_what_is_missing(site, gateway, connected):
-    assert command(site, "array()") == f"No events on {day(1)}, and none waiting."
+    assert site.command("report") == f"No events on {day(1)}, and none waiting.\n"
     site.post_comment("Jane", "jane@example.org", "One")
     site.run_cron()
-    today = f"array( 'day' => '{day(0)}' )"
-    assert command(site, today) == f"{day(0)} comment.created 1 1 0 0\n"
+    assert site.command("report", day=day(0)) == f"{day(0)} comment.created 1 1 0 0\n"
     connected.pass_days(2)
     shown = f"{day(2)} comment.created 1 1 0 0\n"
-    sent = command(site, f"array( 'day' => '{day(2)}', 'send' => true )")
-    assert sent == shown + "Success: 2 reports were taken by the gateway."
+    sent = site.command("report", day=day(2), send=True)
+    assert sent == shown + "Success: 2 reports were taken by the gateway.\n"
     assert [report.json["data"]["day"] for report in reports(gateway)] == [day(2), day(1)]
-    assert command(site, "array( 'send' => true )").endswith(
-        "Success: 0 reports were taken by the gateway."
+    assert site.command("report", send=True).endswith(
+        "Success: 0 reports were taken by the gateway.\n"
     )
-    assert command(site, "array( 'day' => '2026-02-30' )").startswith(
-        "Error: 2026-02-30 is not a day."
-    )
+    assert site.command("report", day="2026-02-30").startswith("Error: 2026-02-30 is not a day.")
 
 
 def test_the_command_asks_a_gateway_again_that_has_refused(site, gateway, connected):
     connected.pass_days(1)
     gateway.answer(UNKNOWN_TYPE, UNKNOWN_TYPE)
     site.run_cron()
-    assert re.search("Error: 0 reports .* Unknown type", command(site, "array( 'send' => true )"))
-    assert command(site, "array( 'send' => true )").endswith(
-        "Success: 1 report was taken by the gateway."
+    assert re.search("Error: 0 reports .* Unknown type", site.command("report", send=True))
+    assert site.command("report", send=True).endswith(
+        "Success: 1 report was taken by the gateway.\n"
     )
 
 

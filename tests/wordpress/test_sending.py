@@ -9,6 +9,8 @@ import pytest
 from tests.wordpress.connector import notices
 from tests.wordpress.sink import Answer, Sink
 
+ON_BOTH = True
+
 
 def test_an_event_survives_the_gateway_being_away_and_keeps_its_id(site, connector):
     gateway = Sink()
@@ -62,7 +64,7 @@ def test_after_two_weeks_of_failures_an_event_is_parked_and_not_dropped(
     row = connected.row()
     assert row["state"] == "parked" and row["body"]
     assert "two weeks" in row["last_answer"]
-    assert connected.press(admin, "relay_connector_send_row").startswith("Sent.")
+    assert connected.press_row(admin, "send").startswith("Sent.")
     assert gateway.received[0].event_id == gateway.received[1].event_id
 
 
@@ -91,7 +93,7 @@ def test_an_event_that_the_gateway_refuses_is_parked_with_its_reason_and_the_nex
         assert "invalid_event, data.author: Too long." in refused["last_answer"]
     [notice] = notices(connected.page(admin, "/wp-admin/index.php"))
     assert "1 event was not accepted" in notice
-    assert connected.press(admin, "relay_connector_delete_row").startswith("Deleted.")
+    assert connected.press_row(admin, "delete").startswith("Deleted.")
     assert [(row["state"], row["body"]) for row in connected.rows()] == [
         ("deleted", None),
         ("sent", None),
@@ -281,16 +283,7 @@ def test_a_cron_event_is_due_after_a_comment(site, gateway, connected):
 
 def test_the_command_sends_what_is_due(site, gateway, connected):
     site.post_comment("Jane", "jane@example.org", "By crontab")
-    command = (
-        'class WP_CLI { public static function success( $t ) { echo "Success: $t"; }'
-        ' public static function error( $t ) { echo "Error: $t"; } }'
-        "$s = new \\Relay_Connector\\Settings(); $o = new \\Relay_Connector\\Outbox();"
-        "$g = new \\Relay_Connector\\Gate( $s ); $c = new \\Relay_Connector\\Client( $s ); $t = new \\Relay_Connector\\Tally();"
-        "$r = new \\Relay_Connector\\Runner( $s, $o, $g, $c, array( new \\Relay_Connector\\Events\\Comments( $s, $o ) ),"
-        " new \\Relay_Connector\\Reports( $s, $t, $g, $c ) );"
-        "( new \\Relay_Connector\\Cli( $s, $r, $t ) )->send();"
-    )
-    assert site.php(command) == "Success: 1 event was dealt with."
+    assert site.command("send") == "Success: 1 event was dealt with.\n"
     assert gateway.received[0].verified
     site.php("delete_option( 'relay_connector_endpoint' );")
-    assert site.php(command).startswith("Error: Nothing was sent: the gateway address")
+    assert site.command("send").startswith("Error: Nothing was sent: the gateway address")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.wordpress.connector import PAGE, notices, text_of
-from tests.wordpress.processes import free_port
+from tests.support.network import free_port
+from tests.wordpress.connector import LOG_PAGE, PAGE, notices, text_of
 from tests.wordpress.sink import SECRET, Answer
 from tests.wordpress.site import PASSWORD
 
@@ -141,13 +141,13 @@ def test_a_wrong_clock_is_found_by_the_gateways_own_date(connected, gateway, adm
     said = says(
         gateway, connected, admin, Answer(401, '{"error":"unauthorized"}', date_offset_s=offset)
     )
-    assert f"The clock of this web server is 15 mins {word} the gateway's clock." in said
+    assert f"The clock of this web server is 15 minutes {word} the gateway's clock." in said
     assert "network time (NTP)" in said
 
 
 def test_a_drifting_clock_is_mentioned_while_events_still_pass(connected, gateway, admin):
     said = says(gateway, connected, admin, Answer(date_offset_s=-120))
-    assert said.startswith("It works.") and "2 mins ahead" in said
+    assert said.startswith("It works.") and "2 minutes ahead" in said
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_a_drifting_clock_is_mentioned_while_events_still_pass(connected, gatewa
             Answer(422, '{"error":"invalid_event","detail":{"event":["Unknown type."]}}'),
             "event: Unknown type.",
         ),
-        (Answer(429, "{}", {"Retry-After": "120"}), "at the earliest in 2 mins"),
+        (Answer(429, "{}", {"Retry-After": "120"}), "at the earliest in 2 minutes"),
         (Answer(503, "{}"), "The trouble is on the gateway's side"),
         (Answer(302, "", {"Location": "https://new.example/"}), "https://new.example/"),
     ],
@@ -233,12 +233,10 @@ def test_the_list_shows_rows_without_names_or_texts_and_sends_one_on_demand(
     gateway.answer(Answer(500, "{}"))
     site.post_comment("Margarethe", "margarethe@example.org", "A private matter")
     site.run_cron()
-    text = text_of(connected.page(admin))
+    text = text_of(connected.page(admin, LOG_PAGE))
     assert "by M••• on “Hello world!”" in text and "next try in" in text
     assert not re.search("Margarethe|margarethe@|private matter", text)
-    assert connected.press(admin, "relay_connector_send_row").startswith(
-        "Sent. The gateway accepted"
-    )
+    assert connected.press_row(admin, "send").startswith("Sent. The gateway accepted")
     assert connected.row()["state"] == "sent"
 
 

@@ -132,6 +132,44 @@
   }
   document.addEventListener("change", showFields);
 
+  // ---- lists with boxes to tick -------------------------------------------------------------
+  const boxesOf = (form) => document.querySelectorAll(`[name="${form.dataset.picks}"][form="${form.id}"]`);
+
+  function tellTicks(form) {
+    const boxes = [...boxesOf(form)];
+    const count = boxes.filter((box) => box.checked).length;
+    form.querySelector("[data-picked-count]").textContent = count ? `: ${count}` : "";
+    const all = document.querySelector("[data-tick-all]");
+    if (all) {
+      all.checked = count > 0 && count === boxes.length;
+      all.indeterminate = count > 0 && count < boxes.length;
+    }
+  }
+
+  function offerTicks() {
+    for (const form of document.querySelectorAll("[data-picks]")) {
+      const head = document.querySelector("[data-tick-head]");
+      if (!form.querySelector("[data-picked-count]") || !head || head.dataset.ready) continue;
+      head.dataset.ready = "1";
+      const all = document.createElement("input");
+      all.type = "checkbox";
+      all.className = "form-check-input";
+      all.dataset.tickAll = "1";
+      all.setAttribute("aria-label", "Tick all on this page");
+      head.append(all);
+    }
+  }
+  document.addEventListener("change", (event) => {
+    const form = document.querySelector("[data-picks]");
+    if (!form || !form.querySelector("[data-picked-count]")) return;
+    const isAll = event.target.matches("[data-tick-all]");
+    if (isAll) for (const box of boxesOf(form)) box.checked = event.target.checked;
+    if (isAll || event.target.name === form.dataset.picks) {
+      form.elements.which.value = "ticked";
+      tellTicks(form);
+    }
+  });
+
   // ---- light and dark -----------------------------------------------------------------------
   function offerTheme() {
     for (const button of document.querySelectorAll("[data-theme-toggle][hidden]")) {
@@ -154,6 +192,7 @@
     fadeSuccesses();
     tellTimes();
     showFields();
+    offerTicks();
     offerTheme();
   }
   document.addEventListener("DOMContentLoaded", dress);

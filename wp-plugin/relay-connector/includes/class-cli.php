@@ -10,7 +10,7 @@ namespace Relay_Connector;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Sends the outbox from a real crontab, for sites whose WP-Cron is slow or off, and shows what was counted.
+ * What the pages and WP-Cron do, for the command line: status, test, send, retry, list, purge and report.
  */
 final class Cli {
 
@@ -36,16 +36,213 @@ final class Cli {
 	private $tally;
 
 	/**
+	 * The outbox.
+	 *
+	 * @var Outbox
+	 */
+	private $outbox;
+
+	/**
+	 * The standing.
+	 *
+	 * @var Standing
+	 */
+	private $standing;
+
+	/**
+	 * The test.
+	 *
+	 * @var Connection_Test
+	 */
+	private $test;
+
+	/**
+	 * The e-mail to the admin.
+	 *
+	 * @var Alarm
+	 */
+	private $alarm;
+
+	/**
 	 * Takes what it runs.
 	 *
-	 * @param Settings $settings The settings.
-	 * @param Runner   $runner   The runner.
-	 * @param Tally    $tally    The tally.
+	 * @param Settings        $settings The settings.
+	 * @param Runner          $runner   The runner.
+	 * @param Tally           $tally    The tally.
+	 * @param Outbox          $outbox   The outbox.
+	 * @param Standing        $standing The standing.
+	 * @param Connection_Test $test     The test.
+	 * @param Alarm           $alarm    The e-mail to the admin.
 	 */
-	public function __construct( Settings $settings, Runner $runner, Tally $tally ) {
+	public function __construct( Settings $settings, Runner $runner, Tally $tally, Outbox $outbox, Standing $standing, Connection_Test $test, Alarm $alarm ) {
 		$this->settings = $settings;
 		$this->runner   = $runner;
 		$this->tally    = $tally;
+		$this->outbox   = $outbox;
+		$this->standing = $standing;
+		$this->test     = $test;
+		$this->alarm    = $alarm;
+	}
+
+	/**
+	 * Says how things stand: what waits, since when, and what is wrong. Ends with an error if something is.
+	 *
+	 * ## EXAMPLES
+	 *
+	 *     wp relay status
+	 */
+	public function status() {
+		$summary  = $this->standing->summary();
+		$problems = $this->standing->problems();
+		/* translators: 1: web address, 2: a key id, 3: fingerprint of a secret. */
+		\WP_CLI::log( sprintf( __( 'Gateway: %1$s, key %2$s, fingerprint %3$s', 'relay-connector' ), $this->or_dash( $this->settings->endpoint() ), $this->or_dash( $this->settings->key_id() ), $this->or_dash( $this->settings->fingerprint() ) ) );
+		/* translators: 1: number of events, 2: number of events. */
+		\WP_CLI::log( sprintf( __( 'Waiting: %1$d, parked: %2$d', 'relay-connector' ), $summary->waiting, $summary->parked ) );
+		foreach ( $problems as $problem ) {
+			\WP_CLI::log( $problem['title'] . ' ' . $problem['text'] );
+		}
+		if ( $problems ) {
+			\WP_CLI::error( __( 'Something needs your attention.', 'relay-connector' ) );
+			return;
+		}
+		if ( ! $this->settings->is_configured() ) {
+			\WP_CLI::error( __( 'Relay is not set up: set the gateway address and the secret under Settings, Relay, or in wp-config.php.', 'relay-connector' ) );
+			return;
+		}
+		\WP_CLI::success( __( 'All is well: no event is late.', 'relay-connector' ) );
+	}
+
+	/**
+	 * Sends a test event and shows each step of the way to the gateway.
+	 *
+	 * ## EXAMPLES
+	 *
+	 *     wp relay test
+	 */
+	public function test() {
+		$result = $this->test->run();
+		$marks  = array(
+			Hops::PASSED  => '✓',
+			Hops::FAILED  => '✗',
+			Hops::WARNED  => '!',
+			Hops::SKIPPED => '-',
+		);
+		foreach ( $result['hops'] as $hop ) {
+			\WP_CLI::log( trim( $marks[ $hop['state'] ] . ' ' . $hop['label'] . ( '' === $hop['text'] ? '' : ': ' . $hop['text'] ) ) );
+		}
+		if ( $result['passed'] ) {
+			\WP_CLI::success( $result['text'] );
+			return;
+		}
+		\WP_CLI::error( $result['text'] );
+	}
+
+	/**
+	 * Lists events, newest first.
+	 *
+	 * ## OPTIONS
+	 *
+	 * [--state=<state>]
+	 * : waiting, parked, sent or withdrawn. Without it: all.
+	 *
+	 * [--type=<type>]
+	 * : An event type such as comment.created.
+	 *
+	 * [--limit=<limit>]
+	 * : At most so many. Without it: 50.
+	 *
+	 * [--format=<format>]
+	 * : table, json, csv or ids. Without it: table.
+	 *
+	 * ## EXAMPLES
+	 *
+	 *     wp relay list --state=parked
+	 *
+	 * @subcommand list
+	 *
+	 * @param string[] $args    Nothing.
+	 * @param array    $options The options.
+	 */
+	public function list_( $args, $options ) {
+		$limit  = isset( $options['limit'] ) ? max( 1, (int) $options['limit'] ) : 50;
+		$format = isset( $options['format'] ) ? (string) $options['format'] : 'table';
+		$rows   = array();
+		foreach ( $this->log_of( $options )->page( $limit, 0 ) as $row ) {
+			$about  = $this->runner->describe( $row );
+			$rows[] = array(
+				'id'       => (int) $row->id,
+				'event_id' => $row->event_id,
+				'type'     => $row->event_type,
+				'about'    => $about['label'],
+				'state'    => $row->state,
+				'attempts' => (int) $row->attempts,
+				'created'  => gmdate( 'Y-m-d\TH:i:s\Z', (int) $row->created_at ),
+				'answer'   => (string) $row->last_answer,
+			);
+		}
+		\WP_CLI\Utils\format_items( $format, 'ids' === $format ? array_column( $rows, 'id' ) : $rows, array( 'id', 'event_id', 'type', 'about', 'state', 'attempts', 'created', 'answer' ) );
+	}
+
+	/**
+	 * Puts waiting and parked events at the head of the queue and sends what can be sent in 20 seconds.
+	 *
+	 * ## OPTIONS
+	 *
+	 * [<id>...]
+	 * : Numbers from "wp relay list".
+	 *
+	 * [--all]
+	 * : Every event that is not sent.
+	 *
+	 * [--type=<type>]
+	 * : With --all: only those of a type.
+	 *
+	 * ## EXAMPLES
+	 *
+	 *     wp relay retry 12 13
+	 *     wp relay retry --all
+	 *
+	 * @param string[] $args    The numbers.
+	 * @param array    $options The options.
+	 */
+	public function retry( $args, $options ) {
+		if ( ! $args && empty( $options['all'] ) ) {
+			\WP_CLI::error( __( 'Name events by their numbers from "wp relay list", or say --all.', 'relay-connector' ) );
+			return;
+		}
+		$count = $args ? count( array_filter( array_map( 'absint', $args ), array( $this->outbox, 'retry' ) ) ) : $this->log_of( $options )->retry_all();
+		/* translators: %d: number of events. */
+		\WP_CLI::log( sprintf( _n( '%d event is in the queue again.', '%d events are in the queue again.', $count, 'relay-connector' ), $count ) );
+		$this->send();
+	}
+
+	/**
+	 * Deletes events that were not accepted, or every finished event.
+	 *
+	 * ## OPTIONS
+	 *
+	 * [<id>...]
+	 * : Numbers of waiting or parked events from "wp relay list": they are not sent any more.
+	 *
+	 * [--finished]
+	 * : Every finished event whose day is counted, before its time.
+	 *
+	 * ## EXAMPLES
+	 *
+	 *     wp relay purge 12
+	 *     wp relay purge --finished
+	 *
+	 * @param string[] $args    The numbers.
+	 * @param array    $options The options.
+	 */
+	public function purge( $args, $options ) {
+		if ( ! $args && empty( $options['finished'] ) ) {
+			\WP_CLI::error( __( 'Name events by their numbers from "wp relay list", or say --finished.', 'relay-connector' ) );
+			return;
+		}
+		$count = $args ? count( array_filter( array_map( 'absint', $args ), array( $this->outbox, 'delete' ) ) ) : $this->outbox->purge( $this->tally->close() );
+		/* translators: %d: number of events. */
+		\WP_CLI::success( sprintf( _n( '%d event was deleted.', '%d events were deleted.', $count, 'relay-connector' ), $count ) );
 	}
 
 	/**
@@ -60,7 +257,9 @@ final class Cli {
 			\WP_CLI::error( __( 'Nothing was sent: the gateway address or the secret is missing. Set both under Settings, Relay, or in wp-config.php.', 'relay-connector' ) );
 			return;
 		}
+		Wake_Ups::note_run();
 		$done = $this->runner->run();
+		$this->alarm->look();
 		if ( null === $done ) {
 			\WP_CLI::success( __( 'Another run is sending right now; nothing is left to do here.', 'relay-connector' ) );
 			return;
@@ -132,5 +331,25 @@ final class Cli {
 			return;
 		}
 		\WP_CLI::success( $taken );
+	}
+
+	/**
+	 * The events that the options ask for.
+	 *
+	 * @param array $options The options.
+	 * @return Outbox_Log
+	 */
+	private function log_of( array $options ) {
+		return new Outbox_Log( isset( $options['state'] ) ? (string) $options['state'] : '', isset( $options['type'] ) ? (string) $options['type'] : '' );
+	}
+
+	/**
+	 * A value, or a dash for none.
+	 *
+	 * @param string $value The value.
+	 * @return string
+	 */
+	private function or_dash( $value ) {
+		return '' === $value ? '–' : $value;
 	}
 }

@@ -39,7 +39,36 @@ final class Client {
 	 * @return Answer
 	 */
 	public function post( $event_id, $body, $timeout_s ) {
-		$address = new Address( $this->settings->endpoint() );
+		return $this->send( $this->settings->endpoint(), $this->settings->key_id(), $this->settings->secret(), $event_id, $body, $timeout_s );
+	}
+
+	/**
+	 * Signs a question about the keys and sends it to the address beside the one for events.
+	 *
+	 * @param string $key_id    The key that signs, '' when it has no id here.
+	 * @param string $secret    Its secret.
+	 * @param string $event_id  An id for this one question.
+	 * @param string $body      The JSON text.
+	 * @param int    $timeout_s Longest time for the whole request.
+	 * @return Answer
+	 */
+	public function ask_about_keys( $key_id, $secret, $event_id, $body, $timeout_s ) {
+		return $this->send( $this->settings->key_endpoint(), $key_id, $secret, $event_id, $body, $timeout_s );
+	}
+
+	/**
+	 * One request, if the address may be called.
+	 *
+	 * @param string $url       The address.
+	 * @param string $key_id    The key's id, or ''.
+	 * @param string $secret    The key's secret.
+	 * @param string $event_id  The event id.
+	 * @param string $body      The JSON text.
+	 * @param int    $timeout_s Longest time for the whole request.
+	 * @return Answer
+	 */
+	private function send( $url, $key_id, $secret, $event_id, $body, $timeout_s ) {
+		$address = new Address( $url );
 		$problem = $address->problem_of_form();
 		if ( '' !== $problem ) {
 			return Answer::not_sent( Answer::ADDRESS, $problem );
@@ -59,17 +88,17 @@ final class Client {
 			'Accept'         => 'application/json',
 			'X-WP-Timestamp' => $timestamp,
 			'X-Event-Id'     => $event_id,
-			'X-WP-Signature' => Signer::sign( $this->settings->secret(), $timestamp, $body ),
+			'X-WP-Signature' => Signer::sign( $secret, $timestamp, $body ),
 		);
-		if ( '' !== $this->settings->key_id() ) {
-			$headers['X-WP-Key-Id'] = $this->settings->key_id();
+		if ( '' !== $key_id ) {
+			$headers['X-WP-Key-Id'] = $key_id;
 		}
 
 		add_filter( 'http_request_host_is_external', array( $address, 'allow_host' ), 10, 2 );
 		add_filter( 'http_allowed_safe_ports', array( $address, 'allow_port' ), 10, 2 );
 		$started  = microtime( true );
 		$response = wp_safe_remote_post(
-			$this->settings->endpoint(),
+			$url,
 			array(
 				'timeout'             => $timeout_s,
 				'redirection'         => 0,

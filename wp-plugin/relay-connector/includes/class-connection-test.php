@@ -14,6 +14,7 @@ defined( 'ABSPATH' ) || exit;
  */
 final class Connection_Test {
 
+	const TYPE      = 'relay.test';
 	const TIMEOUT_S = 10;
 
 	/**
@@ -38,46 +39,57 @@ final class Connection_Test {
 	private $gate;
 
 	/**
-	 * The diagnosis.
+	 * What the gateway knows about the key.
 	 *
-	 * @var Diagnosis
+	 * @var Key_Exchange
 	 */
-	private $diagnosis;
+	private $keys;
+
+	/**
+	 * The steps of the way.
+	 *
+	 * @var Hops
+	 */
+	private $hops;
 
 	/**
 	 * Takes what a test needs.
 	 *
-	 * @param Settings  $settings  The settings.
-	 * @param Client    $client    The client.
-	 * @param Gate      $gate      The gate.
-	 * @param Diagnosis $diagnosis The diagnosis.
+	 * @param Settings     $settings The settings.
+	 * @param Client       $client   The client.
+	 * @param Gate         $gate     The gate.
+	 * @param Key_Exchange $keys     What the gateway knows about the key.
+	 * @param Hops         $hops     The steps of the way.
 	 */
-	public function __construct( Settings $settings, Client $client, Gate $gate, Diagnosis $diagnosis ) {
-		$this->settings  = $settings;
-		$this->client    = $client;
-		$this->gate      = $gate;
-		$this->diagnosis = $diagnosis;
+	public function __construct( Settings $settings, Client $client, Gate $gate, Key_Exchange $keys, Hops $hops ) {
+		$this->settings = $settings;
+		$this->client   = $client;
+		$this->gate     = $gate;
+		$this->keys     = $keys;
+		$this->hops     = $hops;
 	}
 
 	/**
 	 * Sends the test event. If it is accepted, paused sending is taken up again.
 	 *
-	 * @return array With passed (bool), text, event_id.
+	 * @return array With passed (bool), text, event_id and hops.
 	 */
 	public function run() {
 		$missing = $this->missing();
 		if ( '' !== $missing ) {
-			return self::result( false, $missing, '' );
+			return self::result( false, $missing, '', $this->hops->of( null, null ) );
 		}
 		$event_id = 'wp-test-' . wp_generate_uuid4();
-		$body     = Envelope::encode( 'relay.test', $event_id, array( 'message' => __( 'Test event from Relay Connector', 'relay-connector' ) ) );
+		$body     = Envelope::encode( self::TYPE, $event_id, array( 'message' => __( 'Test event from Relay Connector', 'relay-connector' ) ) );
 		$answer   = $this->client->post( $event_id, $body, self::TIMEOUT_S );
-		$passed   = Diagnosis::ACCEPTED === $this->diagnosis->kind( $answer );
+		$judge    = new Diagnosis( $this->settings );
+		$sentence = $judge->sentence( $answer );
+		$passed   = Diagnosis::ACCEPTED === $judge->kind( $answer );
 		if ( $passed ) {
 			$this->gate->open();
 			$this->settings->remember_connected();
 		}
-		return self::result( $passed, $this->diagnosis->sentence( $answer ), $event_id );
+		return self::result( $passed, $sentence, $event_id, $this->hops->of( $answer, $passed ? $this->keys->standing() : null ) );
 	}
 
 	/**
@@ -98,16 +110,13 @@ final class Connection_Test {
 	/**
 	 * The result in its shape.
 	 *
-	 * @param bool   $passed   Whether it was accepted.
-	 * @param string $text     The explanation.
-	 * @param string $event_id The event id, '' when nothing was sent.
+	 * @param bool    $passed   Whether it was accepted.
+	 * @param string  $text     The explanation.
+	 * @param string  $event_id The event id, '' when nothing was sent.
+	 * @param array[] $hops     The steps of the way.
 	 * @return array
 	 */
-	private static function result( $passed, $text, $event_id ) {
-		return array(
-			'passed'   => $passed,
-			'text'     => $text,
-			'event_id' => $event_id,
-		);
+	private static function result( $passed, $text, $event_id, array $hops ) {
+		return compact( 'passed', 'text', 'event_id', 'hops' );
 	}
 }

@@ -248,7 +248,7 @@ final class Diagnosis {
 	 * @param Answer $answer The facts.
 	 * @return string
 	 */
-	private function clock( Answer $answer ) {
+	public function clock( Answer $answer ) {
 		$gap = $this->time_text( abs( (int) $answer->clock_ahead_s ) );
 		return $answer->clock_ahead_s > 0
 			/* translators: %s: a length of time. */

@@ -24,15 +24,16 @@ final class Envelope {
 	 * @return string '' when the fields cannot be encoded.
 	 */
 	public static function encode( $type, $event_id, array $data ) {
-		$body = wp_json_encode(
-			array(
-				'event'    => $type,
-				'event_id' => $event_id,
-				'site'     => home_url(),
-				'data'     => (object) $data,
-			),
-			JSON_UNESCAPED_SLASHES
+		$event = array(
+			'event'    => $type,
+			'event_id' => $event_id,
+			'site'     => home_url(),
+			'data'     => (object) $data,
 		);
+		if ( is_multisite() ) {
+			$event['blog_id'] = get_current_blog_id();
+		}
+		$body = wp_json_encode( $event, JSON_UNESCAPED_SLASHES );
 		return is_string( $body ) && 'null' !== $body ? $body : '';
 	}
 }

@@ -41,20 +41,65 @@ final class Outbox {
 	 * @param string $type       The event type.
 	 * @param int    $object_id  The object that the event is about.
 	 * @param string $dedupe_key The same key is noted only once.
+	 * @param int    $hold_s     Not to be sent before so many seconds have passed, unless let_go() says so.
 	 */
-	public function add( $type, $object_id, $dedupe_key ) {
+	public function add( $type, $object_id, $dedupe_key, $hold_s = 0 ) {
 		global $wpdb;
 		$now  = time();
-		$done = $wpdb->query( $wpdb->prepare( "INSERT IGNORE INTO {$wpdb->relay_connector_outbox} (event_id, dedupe_key, event_type, object_id, state, created_at, due_at) VALUES (%s, %s, %s, %d, 'waiting', %d, %d)", 'wp-' . wp_generate_uuid4(), $dedupe_key, $type, $object_id, $now, $now ) );
+		$done = $wpdb->query( $wpdb->prepare( "INSERT IGNORE INTO {$wpdb->relay_connector_outbox} (event_id, dedupe_key, event_type, object_id, state, created_at, due_at) VALUES (%s, %s, %s, %d, 'waiting', %d, %d)", 'wp-' . wp_generate_uuid4(), $dedupe_key, $type, $object_id, $now, $now + $hold_s ) );
 		if ( 0 === $done ) {
 			// Not in the same statement: the SQLite drop-in cannot do that to a table with two unique keys.
-			$done = $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = 'waiting', created_at = %d, due_at = %d, finished_at = 0 WHERE dedupe_key = %s AND state = 'withdrawn'", $now, $now, $dedupe_key ) );
+			$done = $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = 'waiting', attempts = 0, created_at = %d, due_at = %d, finished_at = 0 WHERE dedupe_key = %s AND state = 'withdrawn'", $now, $now + $hold_s, $dedupe_key ) );
 		}
 		if ( false === $done ) {
 			Trouble::note( $type . ' ' . $object_id . ': ' . $wpdb->last_error );
 			return;
 		}
-		$this->has_new = true;
+		$this->has_new = $this->has_new || 0 === $hold_s;
+	}
+
+	/**
+	 * Lets a held event be sent. One that was tried before keeps its wait.
+	 *
+	 * @param string $dedupe_key The key that it was noted under.
+	 */
+	public function let_go( $dedupe_key ) {
+		global $wpdb;
+		if ( $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET due_at = %d WHERE dedupe_key = %s AND state = 'waiting' AND attempts = 0", time(), $dedupe_key ) ) ) {
+			$this->has_new = true;
+		}
+	}
+
+	/**
+	 * Takes a held event out again, as if it had never been noted: nothing has happened after all.
+	 *
+	 * @param string $dedupe_key The key that it was noted under.
+	 */
+	public function take_back( $dedupe_key ) {
+		global $wpdb;
+		$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->relay_connector_outbox} WHERE dedupe_key = %s AND state = 'waiting' AND attempts = 0 AND body IS NULL", $dedupe_key ) );
+	}
+
+	/**
+	 * Notes an event down whose body is known already: for what no object on this site stands for.
+	 *
+	 * @param string $type       The event type.
+	 * @param string $event_id   The event id.
+	 * @param string $body       The JSON text.
+	 * @param string $dedupe_key The same key is noted only once; '' for the event id.
+	 * @param int    $object_id  The number that another plugin keeps it under, or 0.
+	 * @return bool Whether it is noted down; false also when the key was known.
+	 */
+	public function add_ready( $type, $event_id, $body, $dedupe_key = '', $object_id = 0 ) {
+		global $wpdb;
+		$now  = time();
+		$done = $wpdb->query( $wpdb->prepare( "INSERT IGNORE INTO {$wpdb->relay_connector_outbox} (event_id, dedupe_key, event_type, object_id, body, state, created_at, due_at) VALUES (%s, %s, %s, %d, %s, 'waiting', %d, %d)", $event_id, '' === $dedupe_key ? $event_id : $dedupe_key, $type, $object_id, $body, $now, $now ) );
+		if ( 1 === $done ) {
+			$this->has_new = true;
+		} elseif ( false === $done ) {
+			Trouble::note( $type . ': ' . $wpdb->last_error );
+		}
+		return 1 === $done;
 	}
 
 	/**
@@ -137,15 +182,16 @@ final class Outbox {
 	}
 
 	/**
-	 * Empties a parked row and takes it off the list: a person has decided that it need not be sent. What is left of
-	 * it can be counted; the same object, noted again, is a new event.
+	 * Empties a waiting or parked row and takes it off the list: a person has decided that it need not be sent. What is
+	 * left of it can be counted; the same object, noted again, is a new event.
 	 *
 	 * @param int $id The row.
-	 * @return bool Whether there was such a row.
+	 * @return bool Whether there was such a row that is not being sent right now.
 	 */
-	public function delete_parked( $id ) {
+	public function delete( $id ) {
 		global $wpdb;
-		return (bool) $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = 'deleted', dedupe_key = CONCAT('deleted:', event_id), finished_at = %d, body = NULL, last_answer = NULL WHERE id = %d AND state = 'parked'", time(), $id ) );
+		$now = time();
+		return (bool) $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = 'deleted', dedupe_key = CONCAT('deleted:', event_id), finished_at = %d, body = NULL, last_answer = NULL WHERE id = %d AND state IN ('waiting', 'parked') AND claimed_until <= %d", $now, $id, $now ) );
 	}
 
 	/**
@@ -160,28 +206,66 @@ final class Outbox {
 	}
 
 	/**
-	 * The newest rows, without their bodies and without those that a person has deleted.
+	 * The row of an event that this site has sent or will send.
 	 *
-	 * @param int $limit At most so many.
+	 * @param string $event_id The event's id.
+	 * @return object|null Without its body.
+	 */
+	public function find_by_event_id( $event_id ) {
+		global $wpdb;
+		return $wpdb->get_row( $wpdb->prepare( "SELECT id, event_id, event_type, object_id, state FROM {$wpdb->relay_connector_outbox} WHERE event_id = %s", $event_id ) );
+	}
+
+	/**
+	 * The row that a dedupe key was noted under.
+	 *
+	 * @param string $dedupe_key The key.
+	 * @return object|null Without its body.
+	 */
+	public function find_by_key( $dedupe_key ) {
+		global $wpdb;
+		return $wpdb->get_row( $wpdb->prepare( "SELECT id, event_id, event_type, object_id, state FROM {$wpdb->relay_connector_outbox} WHERE dedupe_key = %s", $dedupe_key ) );
+	}
+
+	/**
+	 * Rows that are not finished, with their bodies, oldest first.
+	 *
+	 * @param int $after_id Only those with a higher number.
+	 * @param int $limit    At most so many.
 	 * @return object[]
 	 */
-	public function newest( $limit ) {
+	public function unfinished( $after_id, $limit ) {
 		global $wpdb;
-		return (array) $wpdb->get_results( $wpdb->prepare( "SELECT id, event_id, event_type, object_id, state, attempts, created_at, due_at, claimed_until, finished_at, last_status, last_answer FROM {$wpdb->relay_connector_outbox} WHERE state <> 'deleted' ORDER BY id DESC LIMIT %d", $limit ) );
+		return (array) $wpdb->get_results( $wpdb->prepare( "SELECT id, event_id, dedupe_key, event_type, object_id, body, state, created_at FROM {$wpdb->relay_connector_outbox} WHERE state IN ('waiting', 'parked') AND id > %d ORDER BY id LIMIT %d", $after_id, $limit ) );
+	}
+
+	/**
+	 * Empties an unfinished row, because it is not to be sent any more. A run that is sending it right now finds its
+	 * claim gone.
+	 *
+	 * @param int    $id       The row.
+	 * @param string $sentence The reason.
+	 * @return bool Whether there was such a row.
+	 */
+	public function withdraw( $id, $sentence ) {
+		global $wpdb;
+		return (bool) $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = 'withdrawn', finished_at = %d, body = NULL, last_answer = %s, claimed_by = '', claimed_until = 0 WHERE id = %d AND state IN ('waiting', 'parked')", time(), $sentence, $id ) );
 	}
 
 	/**
 	 * What an admin has to know at a glance.
 	 *
-	 * @return object With waiting, parked (counts) and oldest_at (unix seconds of the oldest waiting row, 0 for none).
+	 * @return object With waiting, parked (counts), oldest_at (unix seconds of the oldest waiting row, 0 for none) and
+	 *                parked_at (unix seconds since when the oldest parked row is, 0 for none).
 	 */
 	public function summary() {
 		global $wpdb;
-		$row = $wpdb->get_row( "SELECT SUM(state = 'waiting') AS waiting, SUM(state = 'parked') AS parked, MIN(CASE WHEN state = 'waiting' THEN created_at END) AS oldest_at FROM {$wpdb->relay_connector_outbox} WHERE state IN ('waiting', 'parked')" );
+		$row = $wpdb->get_row( "SELECT SUM(state = 'waiting') AS waiting, SUM(state = 'parked') AS parked, MIN(CASE WHEN state = 'waiting' THEN created_at END) AS oldest_at, MIN(CASE WHEN state = 'parked' THEN finished_at END) AS parked_at FROM {$wpdb->relay_connector_outbox} WHERE state IN ('waiting', 'parked')" );
 		return (object) array(
 			'waiting'   => $row ? (int) $row->waiting : 0,
 			'parked'    => $row ? (int) $row->parked : 0,
 			'oldest_at' => $row ? (int) $row->oldest_at : 0,
+			'parked_at' => $row ? (int) $row->parked_at : 0,
 		);
 	}
 
@@ -189,9 +273,10 @@ final class Outbox {
 	 * Deletes rows that were finished before a moment. Waiting and parked rows stay, however old they are.
 	 *
 	 * @param int $before Unix seconds.
+	 * @return int How many.
 	 */
 	public function purge( $before ) {
 		global $wpdb;
-		$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->relay_connector_outbox} WHERE state IN ('sent', 'withdrawn', 'deleted') AND finished_at < %d", $before ) );
+		return (int) $wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->relay_connector_outbox} WHERE state IN ('sent', 'withdrawn', 'deleted') AND finished_at < %d", $before ) );
 	}
 }

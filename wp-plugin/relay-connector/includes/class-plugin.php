@@ -19,6 +19,10 @@ final class Plugin {
 	 */
 	const EVENT_SOURCES = array(
 		Events\Comments::class,
+		Events\Orders::class,
+		Events\Leads::class,
+		Events\Users::class,
+		Events\Custom_Events::class,
 	);
 
 	/**
@@ -29,31 +33,45 @@ final class Plugin {
 		$outbox   = new Outbox();
 		$gate     = new Gate( $settings );
 		$client   = new Client( $settings );
+		$choices  = new Events\Choices();
 		$sources  = array();
 		foreach ( self::EVENT_SOURCES as $class ) {
-			$sources[] = new $class( $settings, $outbox );
+			$sources[] = new $class( $settings, $outbox, $choices );
 		}
-		$tally    = new Tally();
-		$reports  = new Reports( $settings, $tally, $gate, $client );
-		$runner   = new Runner( $settings, $outbox, $gate, $client, $sources, $reports );
-		$schedule = new Schedule( $settings, $outbox, $runner, $tally, $reports );
+		$chosen    = new Admin\Event_Settings( $choices, $sources );
+		$requests  = new Erase_Requests( $outbox );
+		$sources[] = $requests;
+		$tally     = new Tally();
+		$reports   = new Reports( $settings, $tally, $gate, $client );
+		$runner    = new Runner( $settings, $outbox, $gate, $client, $sources, $reports );
+		$standing  = new Standing( $settings, $outbox, $gate );
+		$alarm     = new Alarm( $standing );
+		$keys      = new Key_Exchange( $settings, $client );
+		$wake_ups  = new Wake_Ups();
 
 		( new Schema() )->add_hooks();
 		$settings->add_hooks();
-		$schedule->add_hooks();
+		$choices->add_hooks();
+		( new Schedule( $settings, $outbox, $runner, $tally, $reports, $alarm ) )->add_hooks();
 		foreach ( $sources as $source ) {
 			$source->add_hooks();
 		}
+		( new Callback( $settings, $outbox ) )->add_hooks();
+		( new Summaries() )->add_hooks();
+		( new Privacy( $settings, $outbox, $runner, $requests ) )->add_hooks();
+		( new Site_Health( $settings, $standing, $wake_ups, $keys ) )->add_hooks();
+		$test = new Connection_Test( $settings, $client, $gate, $keys, new Hops( $settings, $wake_ups ) );
 		if ( is_admin() ) {
-			$diagnosis = new Diagnosis( $settings );
-			$test      = new Connection_Test( $settings, $client, $gate, $diagnosis );
-			$list      = new Admin\Outbox_List( $outbox, $runner );
-			( new Admin\Settings_Page( $settings, $outbox, $gate, $list, new Admin\Report_Line( $settings, $tally, $reports ) ) )->add_hooks();
-			( new Admin\Actions( $settings, $outbox, $runner, $test ) )->add_hooks();
-			( new Admin\Notices( $settings, $outbox, $gate ) )->add_hooks();
+			$log_page = new Admin\Log_Page( $settings, $outbox, $runner );
+			$log_page->add_hooks();
+			$chosen->add_hooks();
+			( new Admin\Settings_Page( $settings, $standing, $keys, $log_page, new Admin\Report_Line( $settings, $tally, $reports ) ) )->add_hooks();
+			( new Admin\Actions( $test, $keys ) )->add_hooks();
+			( new Admin\Notices( $standing ) )->add_hooks();
+			( new Admin\Widget( $settings, $standing, $tally ) )->add_hooks();
 		}
 		if ( defined( 'WP_CLI' ) && WP_CLI ) {
-			$command = new Cli( $settings, $runner, $tally );
+			$command = new Cli( $settings, $runner, $tally, $outbox, $standing, $test, $alarm );
 			\WP_CLI::add_command( 'relay', $command );
 			\WP_CLI::add_command( 'relay-connector', $command );
 		}

@@ -10,7 +10,7 @@ namespace Relay_Connector;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Deletes options, tables, cron events and the mark on sent comments.
+ * Deletes options, tables, cron events and what was kept with comments, orders and users.
  */
 final class Removal {
 
@@ -21,6 +21,12 @@ final class Removal {
 		Settings::SEND_HELD,
 		Settings::RETENTION_DAYS,
 		Settings::CONNECTED_AT,
+		Settings::OLD_KEY,
+		Events\Choices::OPTION,
+		Summaries::OPTION,
+		Alarm::OPTION,
+		Alarm::STATE,
+		Wake_Ups::LAST_RUN,
 		Schema::OPTION,
 		Runner_Lock::OPTION,
 		Gate::OPTION,
@@ -57,11 +63,15 @@ final class Removal {
 		Schema::name_tables();
 		$wpdb->query( "DROP TABLE IF EXISTS {$wpdb->relay_connector_outbox}" );
 		$wpdb->query( "DROP TABLE IF EXISTS {$wpdb->relay_tally}" );
+		$wpdb->query( "DROP TABLE IF EXISTS {$wpdb->relay_callback}" );
 		foreach ( self::OPTIONS as $option ) {
 			delete_option( $option );
 		}
 		$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->options} WHERE option_name LIKE %s OR option_name LIKE %s", $wpdb->esc_like( '_transient_relay_connector_' ) . '%', $wpdb->esc_like( '_transient_timeout_relay_connector_' ) . '%' ) );
 		delete_metadata( 'comment', 0, Events\Comments::META_KEY, '', true );
+		Events\Order_Memory::forget_all();
+		delete_metadata( 'comment', 0, Summaries::META_KEY, '', true );
+		delete_metadata( 'user', 0, Admin\Log_Page::PER_PAGE, '', true );
 		Schedule::clear();
 	}
 }

@@ -150,10 +150,33 @@ final class Runner {
 	 */
 	public function describe( $row ) {
 		$source = $this->source_of( $row->event_type );
-		return $source ? $source->describe( (int) $row->object_id ) : array(
+		return $source ? $source->describe( $row ) : array(
 			'label' => (string) $row->object_id,
 			'url'   => '',
 		);
+	}
+
+	/**
+	 * What a row sends, or would send now.
+	 *
+	 * @param object $row A row with its body, if it has one.
+	 * @return array The event's fields; empty when they cannot be known.
+	 */
+	public function fields( $row ) {
+		if ( '' !== (string) $row->body ) {
+			$body = json_decode( $row->body, true );
+			return is_array( $body ) && isset( $body['data'] ) ? (array) $body['data'] : array();
+		}
+		$source = $this->source_of( $row->event_type );
+		try {
+			if ( ! $source ) {
+				return array();
+			}
+			$source->check( $row );
+			return $source->data( $row );
+		} catch ( \Throwable $reason ) {
+			return array();
+		}
 	}
 
 	/**
@@ -218,7 +241,7 @@ final class Runner {
 			$this->gate->observe( $verdict );
 		}
 		if ( Outbox::SENT === $verdict->state ) {
-			$source->remember_sent( (int) $row->object_id, $row->event_id );
+			$source->remember_sent( $row );
 			$this->settings->remember_connected();
 		}
 		$this->outbox->settle( $row, $verdict );
@@ -238,7 +261,7 @@ final class Runner {
 			return Verdict::parked( 0, sprintf( __( 'No part of this plugin knows events of the type %s; probably an older version is running. Update the plugin, then choose "Try again".', 'relay-connector' ), $row->event_type ) );
 		}
 		try {
-			$data = $source->data( $row->event_type, (int) $row->object_id, $row->event_id );
+			$source->check( $row );
 			if ( '' !== (string) $row->body ) {
 				return null;
 			}
@@ -249,7 +272,7 @@ final class Runner {
 			 * @param string $type      The event type.
 			 * @param int    $object_id The object that the event is about.
 			 */
-			$data      = (array) apply_filters( 'relay_connector_event_data', $data, $row->event_type, (int) $row->object_id );
+			$data      = (array) apply_filters( 'relay_connector_event_data', $source->data( $row ), $row->event_type, (int) $row->object_id );
 			$row->body = Envelope::encode( $row->event_type, $row->event_id, $data );
 		} catch ( Events\Withdrawn $reason ) {
 			return Verdict::withdrawn( $reason->getMessage() );
@@ -278,7 +301,7 @@ final class Runner {
 	 */
 	private function source_of( $type ) {
 		foreach ( $this->sources as $source ) {
-			if ( in_array( $type, $source->types(), true ) ) {
+			if ( $source->knows( $type ) ) {
 				return $source;
 			}
 		}

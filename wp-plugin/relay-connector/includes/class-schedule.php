@@ -61,6 +61,13 @@ final class Schedule {
 	private $reports;
 
 	/**
+	 * The e-mail to the admin.
+	 *
+	 * @var Alarm
+	 */
+	private $alarm;
+
+	/**
 	 * Whether this request has had its run.
 	 *
 	 * @var bool
@@ -75,13 +82,15 @@ final class Schedule {
 	 * @param Runner   $runner   The runner.
 	 * @param Tally    $tally    The tally.
 	 * @param Reports  $reports  The reports.
+	 * @param Alarm    $alarm    The e-mail to the admin.
 	 */
-	public function __construct( Settings $settings, Outbox $outbox, Runner $runner, Tally $tally, Reports $reports ) {
+	public function __construct( Settings $settings, Outbox $outbox, Runner $runner, Tally $tally, Reports $reports, Alarm $alarm ) {
 		$this->settings = $settings;
 		$this->outbox   = $outbox;
 		$this->runner   = $runner;
 		$this->tally    = $tally;
 		$this->reports  = $reports;
+		$this->alarm    = $alarm;
 	}
 
 	/**
@@ -133,7 +142,9 @@ final class Schedule {
 	public function run() {
 		if ( ! $this->has_run ) {
 			$this->has_run = true;
+			Wake_Ups::note_run();
 			$this->runner->run();
+			$this->alarm->look();
 		}
 	}
 
@@ -162,13 +173,16 @@ final class Schedule {
 			litespeed_finish_request();
 		}
 		$this->runner->run( self::SHUTDOWN_TIMEOUT_S, self::SHUTDOWN_ROWS );
+		$this->alarm->look();
 	}
 
 	/**
 	 * Deletes the rows of finished events after their time, once their day is counted.
 	 */
 	public function purge() {
-		$this->outbox->purge( min( $this->tally->close(), time() - DAY_IN_SECONDS * $this->settings->retention_days() ) );
+		$old = time() - DAY_IN_SECONDS * $this->settings->retention_days();
+		$this->outbox->purge( min( $this->tally->close(), $old ) );
+		Callback_Claim::purge( $old );
 	}
 
 	/**

@@ -14,9 +14,9 @@ defined( 'ABSPATH' ) || exit;
  */
 final class Schema {
 
-	const VERSION = 2;
+	const VERSION = 4;
 	const OPTION  = 'relay_connector_schema';
-	const TABLES  = array( 'relay_connector_outbox', Tally::TABLE );
+	const TABLES  = array( 'relay_connector_outbox', Tally::TABLE, Callback_Claim::TABLE );
 
 	/**
 	 * Names the tables to the database class, which then follows switch_to_blog() and the deletion of a site by itself.
@@ -75,6 +75,17 @@ final class Schema {
   PRIMARY KEY  (day,event_type,what)
 ) {$wpdb->get_charset_collate()};"
 		);
+		dbDelta(
+			"CREATE TABLE {$wpdb->relay_callback} (
+  delivery varchar(128) NOT NULL,
+  claimed_until bigint(20) unsigned NOT NULL DEFAULT 0,
+  done_at bigint(20) unsigned NOT NULL DEFAULT 0,
+  PRIMARY KEY  (delivery),
+  KEY done_at (done_at)
+) {$wpdb->get_charset_collate()};"
+		);
+		$old = (int) get_option( self::OPTION, 0 );
+		Events\Choices::begin( $old > 0 && $old < 4 && ( new Settings() )->collects_events() );
 		update_option( self::OPTION, self::VERSION );
 	}
 

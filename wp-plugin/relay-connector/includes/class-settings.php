@@ -21,6 +21,7 @@ final class Settings {
 	const SEND_HELD      = 'relay_connector_send_held';
 	const RETENTION_DAYS = 'relay_connector_retention_days';
 	const CONNECTED_AT   = 'relay_connector_connected_at';
+	const OLD_KEY        = 'relay_connector_old_key';
 
 	const CONSTANTS = array(
 		self::ENDPOINT => 'RELAY_CONNECTOR_ENDPOINT',
@@ -50,8 +51,10 @@ final class Settings {
 			self::ENDPOINT       => array( 'string', 'clean_endpoint' ),
 			self::KEY_ID         => array( 'string', 'clean_key_id' ),
 			self::SECRET         => array( 'array', 'clean_secret' ),
-			self::SEND_HELD      => array( 'boolean', 'clean_send_held' ),
+			self::SEND_HELD      => array( 'boolean', 'clean_tick' ),
 			self::RETENTION_DAYS => array( 'integer', 'clean_retention_days' ),
+			Summaries::OPTION    => array( 'boolean', 'clean_tick' ),
+			Alarm::OPTION        => array( 'boolean', 'clean_tick' ),
 		);
 		foreach ( $options as $option => $how ) {
 			register_setting(
@@ -76,6 +79,17 @@ final class Settings {
 	}
 
 	/**
+	 * The address where the gateway answers questions about the keys: beside the one for events.
+	 *
+	 * @return string
+	 */
+	public function key_endpoint() {
+		$endpoint = $this->endpoint();
+		$usual    = self::DEFAULT_PATH === substr( $endpoint, -strlen( self::DEFAULT_PATH ) );
+		return $usual ? substr( $endpoint, 0, -strlen( '/wp' ) ) . '/key' : rtrim( $endpoint, '/' ) . '/key';
+	}
+
+	/**
 	 * The id of the signing key, or '' when the gateway shall try every key it has.
 	 *
 	 * @return string
@@ -92,6 +106,37 @@ final class Settings {
 	public function secret() {
 		$value = $this->value( self::SECRET );
 		return trim( is_array( $value ) ? (string) reset( $value ) : (string) $value );
+	}
+
+	/**
+	 * Every secret that the gateway may sign with: the one in use, and for as long as keys change, the one before it.
+	 *
+	 * @return string[]
+	 */
+	public function secrets() {
+		$old = get_option( self::OLD_KEY, array() );
+		$all = array( $this->secret() );
+		if ( is_array( $old ) && isset( $old['secret'], $old['until'] ) && $old['until'] > time() ) {
+			$all[] = (string) $old['secret'];
+		}
+		return array_filter( $all, 'strlen' );
+	}
+
+	/**
+	 * Puts a new key in the place of the one in use, which is still taken from the gateway for a while.
+	 *
+	 * @param string $key_id The new key's id.
+	 * @param string $secret The new key's secret.
+	 * @param int    $until  How long the old key lasts, in unix seconds.
+	 */
+	public function change_key( $key_id, $secret, $until ) {
+		$old = array(
+			'secret' => $this->secret(),
+			'until'  => $until,
+		);
+		update_option( self::OLD_KEY, $old, false );
+		update_option( self::SECRET, array( $secret ), false );
+		update_option( self::KEY_ID, $key_id );
 	}
 
 	/**
@@ -250,12 +295,12 @@ final class Settings {
 	}
 
 	/**
-	 * Cleans the tick for held comments.
+	 * Cleans a tick.
 	 *
 	 * @param mixed $value What was sent.
 	 * @return int
 	 */
-	public function clean_send_held( $value ) {
+	public function clean_tick( $value ) {
 		return empty( $value ) ? 0 : 1;
 	}
 

@@ -7,14 +7,17 @@
 
 namespace Relay_Connector\Admin;
 
-use Relay_Connector\Gate;
-use Relay_Connector\Outbox;
+use Relay_Connector\Alarm;
+use Relay_Connector\Callback;
+use Relay_Connector\Key_Exchange;
 use Relay_Connector\Settings;
+use Relay_Connector\Standing;
+use Relay_Connector\Summaries;
 
 defined( 'ABSPATH' ) || exit;
 
 /**
- * One page: the connection, the test, what is sent, and the newest rows of the outbox.
+ * One page with two tabs: the connection, the test and what is sent; and the events.
  */
 final class Settings_Page {
 
@@ -28,25 +31,25 @@ final class Settings_Page {
 	private $settings;
 
 	/**
-	 * The outbox.
+	 * The standing.
 	 *
-	 * @var Outbox
+	 * @var Standing
 	 */
-	private $outbox;
+	private $standing;
 
 	/**
-	 * The gate.
+	 * The exchange of keys.
 	 *
-	 * @var Gate
+	 * @var Key_Exchange
 	 */
-	private $gate;
+	private $keys;
 
 	/**
-	 * The list.
+	 * The tab with the events.
 	 *
-	 * @var Outbox_List
+	 * @var Log_Page
 	 */
-	private $list;
+	private $log_page;
 
 	/**
 	 * The line about the daily report.
@@ -58,17 +61,17 @@ final class Settings_Page {
 	/**
 	 * Takes what the page shows.
 	 *
-	 * @param Settings    $settings    The settings.
-	 * @param Outbox      $outbox      The outbox.
-	 * @param Gate        $gate        The gate.
-	 * @param Outbox_List $rows        The list.
-	 * @param Report_Line $report_line The line about the daily report.
+	 * @param Settings     $settings    The settings.
+	 * @param Standing     $standing    The standing.
+	 * @param Key_Exchange $keys        The exchange of keys.
+	 * @param Log_Page     $log_page    The tab with the events.
+	 * @param Report_Line  $report_line The line about the daily report.
 	 */
-	public function __construct( Settings $settings, Outbox $outbox, Gate $gate, Outbox_List $rows, Report_Line $report_line ) {
+	public function __construct( Settings $settings, Standing $standing, Key_Exchange $keys, Log_Page $log_page, Report_Line $report_line ) {
 		$this->settings    = $settings;
-		$this->outbox      = $outbox;
-		$this->gate        = $gate;
-		$this->list        = $rows;
+		$this->standing    = $standing;
+		$this->keys        = $keys;
+		$this->log_page    = $log_page;
 		$this->report_line = $report_line;
 	}
 
@@ -109,7 +112,7 @@ final class Settings_Page {
 	 * Adds the page, with a red number when something waits for a person.
 	 */
 	public function add_page() {
-		$count = current_user_can( self::capability() ) ? $this->outbox->summary()->parked + ( $this->gate->pause() ? 1 : 0 ) : 0;
+		$count = current_user_can( self::capability() ) ? $this->standing->badge() : 0;
 		$title = __( 'Relay', 'relay-connector' );
 		$badge = $count ? ' <span class="awaiting-mod">' . number_format_i18n( $count ) . '</span>' : '';
 		add_options_page( $title, $title . $badge, self::capability(), self::SLUG, array( $this, 'render' ) );
@@ -144,57 +147,81 @@ final class Settings_Page {
 		if ( ! current_user_can( self::capability() ) ) {
 			wp_die( esc_html__( 'You may not change these settings. Ask an administrator of this site.', 'relay-connector' ), 403 );
 		}
-		$result = get_transient( Actions::result_key() );
-		delete_transient( Actions::result_key() );
 		?>
 		<div class="wrap relay-connector">
 			<h1><?php esc_html_e( 'Relay', 'relay-connector' ); ?></h1>
-			<p><?php esc_html_e( 'New comments are sent, signed, to your Relay gateway. Visitors never wait for it, and nothing leaves this site before the gateway address and the secret are saved.', 'relay-connector' ); ?></p>
+			<p><?php esc_html_e( 'What you choose here is sent, signed, to your Relay gateway. Visitors never wait for it, and nothing leaves this site before the gateway address and the secret are saved.', 'relay-connector' ); ?></p>
+			<nav class="nav-tab-wrapper" aria-label="<?php esc_attr_e( 'Relay', 'relay-connector' ); ?>">
+				<?php
+				$this->render_tab( self::url(), __( 'Settings', 'relay-connector' ), ! Log_Page::is_open() );
+				$this->render_tab( Log_Page::url(), __( 'Events', 'relay-connector' ), Log_Page::is_open() );
+				?>
+			</nav>
 			<?php
-			if ( is_array( $result ) ) {
-				$this->render_result( $result );
+			Result::render();
+			if ( Log_Page::is_open() ) {
+				$this->log_page->render();
+			} else {
+				$this->render_settings();
 			}
-			?>
-			<form action="<?php echo esc_url( admin_url( 'options.php' ) ); ?>" method="post" autocomplete="off">
-				<?php settings_fields( Settings::GROUP ); ?>
-				<h2><?php esc_html_e( 'Connection', 'relay-connector' ); ?></h2>
-				<p><?php esc_html_e( 'Relay shows these three values on the page of your site, under "Connect your site".', 'relay-connector' ); ?></p>
-				<table class="form-table" role="presentation">
-					<?php
-					$this->render_endpoint();
-					$this->render_key_id();
-					$this->render_secret();
-					?>
-				</table>
-				<h2><?php esc_html_e( 'What is sent', 'relay-connector' ); ?></h2>
-				<table class="form-table" role="presentation">
-					<?php
-					$this->render_comments();
-					$this->render_retention();
-					?>
-				</table>
-				<?php submit_button( __( 'Save settings', 'relay-connector' ) ); ?>
-			</form>
-			<?php
-			$this->render_test();
-			$this->report_line->render();
-			$this->list->render();
 			?>
 		</div>
 		<?php
 	}
 
 	/**
-	 * What the last button did.
+	 * One tab.
 	 *
-	 * @param array $result With passed and text.
+	 * @param string $url     Its address.
+	 * @param string $label   What it says.
+	 * @param bool   $is_open Whether it is the one shown.
 	 */
-	private function render_result( array $result ) {
+	private function render_tab( $url, $label, $is_open ) {
 		?>
-		<div id="relay-connector-result" class="notice inline <?php echo esc_attr( $result['passed'] ? 'notice-success' : 'notice-error' ); ?>" role="status">
-			<p><strong><?php echo esc_html( $result['title'] ); ?></strong> <?php echo esc_html( $result['text'] ); ?></p>
-		</div>
+		<a class="<?php echo esc_attr( $is_open ? 'nav-tab nav-tab-active' : 'nav-tab' ); ?>" href="<?php echo esc_url( $url ); ?>" aria-current="<?php echo esc_attr( $is_open ? 'page' : 'false' ); ?>"><?php echo esc_html( $label ); ?></a>
 		<?php
+	}
+
+	/**
+	 * The tab with the settings.
+	 */
+	private function render_settings() {
+		?>
+		<form action="<?php echo esc_url( admin_url( 'options.php' ) ); ?>" method="post" autocomplete="off">
+			<?php settings_fields( Settings::GROUP ); ?>
+			<h2><?php esc_html_e( 'Connection', 'relay-connector' ); ?></h2>
+			<p><?php esc_html_e( 'Relay shows these three values on the page of your site, under "Connect your site".', 'relay-connector' ); ?></p>
+			<table class="form-table" role="presentation">
+				<?php
+				$this->render_endpoint();
+				$this->render_key_id();
+				$this->render_secret();
+				?>
+			</table>
+			<h2><?php esc_html_e( 'What is sent', 'relay-connector' ); ?></h2>
+			<table class="form-table" role="presentation">
+				<?php
+				/**
+				 * Prints the rows of the table that say what is sent.
+				 */
+				do_action( 'relay_connector_settings_rows' );
+				$this->render_retention();
+				?>
+			</table>
+			<h2><?php esc_html_e( 'What comes back', 'relay-connector' ); ?></h2>
+			<table class="form-table" role="presentation">
+				<?php $this->render_results(); ?>
+			</table>
+			<h2><?php esc_html_e( 'Warnings', 'relay-connector' ); ?></h2>
+			<table class="form-table" role="presentation">
+				<?php $this->render_alarm(); ?>
+			</table>
+			<?php submit_button( __( 'Save settings', 'relay-connector' ) ); ?>
+		</form>
+		<?php
+		$this->render_test();
+		$this->render_fetch_key();
+		$this->report_line->render();
 	}
 
 	/**
@@ -271,26 +298,6 @@ final class Settings_Page {
 	}
 
 	/**
-	 * Which comments are sent.
-	 */
-	private function render_comments() {
-		?>
-		<tr>
-			<th scope="row"><?php esc_html_e( 'Comments', 'relay-connector' ); ?></th>
-			<td>
-				<p><?php esc_html_e( 'Each comment is sent once, when it is approved: at once or by a moderator. Spam and trash are never sent.', 'relay-connector' ); ?></p>
-				<p>
-					<label for="<?php echo esc_attr( Settings::SEND_HELD ); ?>">
-						<input type="checkbox" id="<?php echo esc_attr( Settings::SEND_HELD ); ?>" name="<?php echo esc_attr( Settings::SEND_HELD ); ?>" value="1" <?php checked( $this->settings->sends_held() ); ?>>
-						<?php esc_html_e( 'Also send comments that are held for moderation, as soon as they are written', 'relay-connector' ); ?>
-					</label>
-				</p>
-			</td>
-		</tr>
-		<?php
-	}
-
-	/**
 	 * How long finished rows are kept.
 	 */
 	private function render_retention() {
@@ -300,9 +307,84 @@ final class Settings_Page {
 			<td>
 				<input type="number" min="1" max="365" class="small-text" id="<?php echo esc_attr( Settings::RETENTION_DAYS ); ?>" name="<?php echo esc_attr( Settings::RETENTION_DAYS ); ?>" value="<?php echo esc_attr( $this->settings->retention_days() ); ?>">
 				<?php esc_html_e( 'days', 'relay-connector' ); ?>
-				<p class="description"><?php esc_html_e( 'What a comment says is removed from the list as soon as it is sent; the line itself after this time. What is not sent yet is never removed.', 'relay-connector' ); ?></p>
+				<p class="description"><?php esc_html_e( 'What an event says is removed from the list as soon as it is sent; the line itself after this time. What is not sent yet is never removed.', 'relay-connector' ); ?></p>
 			</td>
 		</tr>
+		<?php
+	}
+
+	/**
+	 * What is done with results of the gateway.
+	 */
+	private function render_results() {
+		?>
+		<tr>
+			<th scope="row"><?php esc_html_e( 'Summaries', 'relay-connector' ); ?></th>
+			<td>
+				<p>
+					<label for="<?php echo esc_attr( Summaries::OPTION ); ?>">
+						<input type="checkbox" id="<?php echo esc_attr( Summaries::OPTION ); ?>" name="<?php echo esc_attr( Summaries::OPTION ); ?>" value="1" <?php checked( Summaries::are_wanted() ); ?>>
+						<?php esc_html_e( 'Keep the summary or note that Relay sends back for a comment, and show it in the list of comments', 'relay-connector' ); ?>
+					</label>
+				</p>
+				<p class="description">
+					<?php
+					/* translators: %s: web address. */
+					echo esc_html( sprintf( __( 'Relay sends results to %s, signed with the same key. It needs a destination of the kind WordPress there.', 'relay-connector' ), Callback::url() ) );
+					?>
+				</p>
+			</td>
+		</tr>
+		<?php
+	}
+
+	/**
+	 * Whether an e-mail is sent when events are stuck.
+	 */
+	private function render_alarm() {
+		?>
+		<tr>
+			<th scope="row"><?php esc_html_e( 'E-mail', 'relay-connector' ); ?></th>
+			<td>
+				<input type="hidden" name="<?php echo esc_attr( Alarm::OPTION ); ?>" value="0">
+				<label for="<?php echo esc_attr( Alarm::OPTION ); ?>">
+					<input type="checkbox" id="<?php echo esc_attr( Alarm::OPTION ); ?>" name="<?php echo esc_attr( Alarm::OPTION ); ?>" value="1" <?php checked( Alarm::is_wanted() ); ?>>
+					<?php
+					/* translators: %s: e-mail address. */
+					echo esc_html( sprintf( __( 'Write to %s when events have been stuck for an hour, and at most once a day after that', 'relay-connector' ), get_option( 'admin_email' ) ) );
+					?>
+				</label>
+			</td>
+		</tr>
+		<?php
+	}
+
+	/**
+	 * The button for the new key, once there is an old one.
+	 */
+	private function render_fetch_key() {
+		if ( ! $this->settings->is_configured() ) {
+			return;
+		}
+		$obstacle = $this->keys->obstacle();
+		?>
+		<h2><?php esc_html_e( 'New key', 'relay-connector' ); ?></h2>
+		<form action="<?php echo esc_url( admin_url( 'admin-post.php' ) ); ?>" method="post">
+			<input type="hidden" name="action" value="<?php echo esc_attr( Actions::FETCH_KEY ); ?>">
+			<?php wp_nonce_field( Actions::FETCH_KEY ); ?>
+			<p>
+				<button type="submit" class="button" id="relay-connector-fetch-key" aria-describedby="relay-connector-fetch-key-help" <?php disabled( '' !== $obstacle ); ?>><?php esc_html_e( 'Fetch the new key', 'relay-connector' ); ?></button>
+			</p>
+			<p class="description" id="relay-connector-fetch-key-help">
+				<?php
+				echo esc_html(
+					'' === $obstacle
+					? __( 'After "Rotate" in Relay: gets the new key, sealed with the old one, tries it, and signs with it from then on. Nothing has to be copied as long as the old key still counts.', 'relay-connector' )
+					: $obstacle
+				);
+				?>
+			</p>
+		</form>
 		<?php
 	}
 

@@ -7,9 +7,7 @@
 
 namespace Relay_Connector\Events;
 
-use Relay_Connector\Outbox;
 use Relay_Connector\Settings;
-use Relay_Connector\Trouble;
 
 defined( 'ABSPATH' ) || exit;
 
@@ -17,7 +15,7 @@ defined( 'ABSPATH' ) || exit;
  * A comment is sent once: when it is approved, at once or by a moderator. Spam and trash are never sent, nor are the
  * order notes, editor notes and pingbacks that are kept as comments too.
  */
-final class Comments implements Event_Source {
+final class Comments extends Base_Source {
 
 	const TYPE     = 'comment.created';
 	const KINDS    = array( '', 'comment', 'review' );
@@ -29,28 +27,51 @@ final class Comments implements Event_Source {
 	const PRIORITY = 1000;
 
 	/**
-	 * The settings.
+	 * The short name.
 	 *
-	 * @var Settings
+	 * @return string
 	 */
-	private $settings;
+	public function slug() {
+		return 'comments';
+	}
 
 	/**
-	 * The outbox.
+	 * The name for the settings page.
 	 *
-	 * @var Outbox
+	 * @return string
 	 */
-	private $outbox;
+	public function label() {
+		return __( 'Comments', 'relay-connector' );
+	}
 
 	/**
-	 * Takes the settings and the outbox.
+	 * What is sent and when.
 	 *
-	 * @param Settings $settings The settings.
-	 * @param Outbox   $outbox   The outbox.
+	 * @return string
 	 */
-	public function __construct( Settings $settings, Outbox $outbox ) {
-		$this->settings = $settings;
-		$this->outbox   = $outbox;
+	public function help() {
+		return __( 'Each comment is sent once, when it is approved: at once or by a moderator. Spam and trash are never sent.', 'relay-connector' );
+	}
+
+	/**
+	 * What an admin may leave out.
+	 *
+	 * @return string[]
+	 */
+	public function optional_fields() {
+		return array(
+			'author_email' => __( 'E-mail address', 'relay-connector' ),
+			'author_url'   => __( 'Web address', 'relay-connector' ),
+		);
+	}
+
+	/**
+	 * Settings of its own.
+	 *
+	 * @return string[]
+	 */
+	public function own_options() {
+		return array( Settings::SEND_HELD => __( 'Also send comments that are held for moderation, as soon as they are written', 'relay-connector' ) );
 	}
 
 	/**
@@ -63,12 +84,13 @@ final class Comments implements Event_Source {
 	}
 
 	/**
-	 * The event types that come from here.
+	 * Whether events of a type come from here.
 	 *
-	 * @return string[]
+	 * @param string $type The event type.
+	 * @return bool
 	 */
-	public function types() {
-		return array( self::TYPE );
+	public function knows( $type ) {
+		return self::TYPE === $type;
 	}
 
 	/**
@@ -77,7 +99,7 @@ final class Comments implements Event_Source {
 	 * @param int         $id      Its id.
 	 * @param \WP_Comment $comment The comment.
 	 */
-	public function on_insert( $id, $comment ) {
+	public function on_insert( $id = 0, $comment = null ) {
 		$this->note( $comment );
 	}
 
@@ -88,41 +110,48 @@ final class Comments implements Event_Source {
 	 * @param string      $old_status The old status.
 	 * @param \WP_Comment $comment    The comment.
 	 */
-	public function on_transition( $new_status, $old_status, $comment ) {
+	public function on_transition( $new_status = '', $old_status = '', $comment = null ) {
 		if ( 'approved' === $new_status ) {
 			$this->note( $comment, '1' );
 		}
 	}
 
 	/**
-	 * The fields of one event.
+	 * Asks whether the comment still stands.
 	 *
-	 * @param string $type      The event type.
-	 * @param int    $object_id The comment.
-	 * @param string $event_id  The event's id.
-	 * @return array
+	 * @param object $row The row.
 	 * @throws Withdrawn When the comment is gone, spam, trashed, no longer approved, or was sent before.
 	 */
-	public function data( $type, $object_id, $event_id ) {
-		$comment = get_comment( $object_id );
+	public function check( $row ) {
+		parent::check( $row );
+		$comment = get_comment( (int) $row->object_id );
 		if ( ! $comment ) {
 			throw new Withdrawn( esc_html__( 'The comment was deleted before it could be sent, so it was not sent.', 'relay-connector' ) );
 		}
 		if ( ! $this->is_wanted( $comment->comment_approved ) ) {
 			throw new Withdrawn( esc_html__( 'The comment was held, marked as spam or trashed before it could be sent, so it was not sent. If it is approved again, it will be.', 'relay-connector' ) );
 		}
-		$sent_as = (string) get_comment_meta( $object_id, self::META_KEY, true );
-		if ( '' !== $sent_as && $sent_as !== $event_id ) {
+		$sent_as = (string) get_comment_meta( (int) $row->object_id, self::META_KEY, true );
+		if ( '' !== $sent_as && $sent_as !== $row->event_id ) {
 			throw new Withdrawn( esc_html__( 'The comment had been sent before, so it was not sent a second time.', 'relay-connector' ) );
 		}
+	}
 
-		$post   = get_post( (int) $comment->comment_post_ID );
-		$author = wp_specialchars_decode( $comment->comment_author, ENT_QUOTES );
-		$fields = array(
+	/**
+	 * The fields of one event.
+	 *
+	 * @param object $row The row.
+	 * @return array
+	 */
+	public function data( $row ) {
+		$comment = get_comment( (int) $row->object_id );
+		$post    = get_post( (int) $comment->comment_post_ID );
+		$author  = Text::clean( wp_specialchars_decode( $comment->comment_author, ENT_QUOTES ) );
+		$fields  = array(
 			'id'           => (int) $comment->comment_ID,
 			'post_id'      => (int) $comment->comment_post_ID,
 			'author'       => '' === $author ? __( 'Anonymous', 'relay-connector' ) : $author,
-			'content'      => $comment->comment_content,
+			'content'      => Text::clean( $comment->comment_content ),
 			'created_at'   => $this->instant( $comment ),
 			'status'       => '1' === (string) $comment->comment_approved ? 'approved' : 'hold',
 			'author_email' => $comment->comment_author_email,
@@ -132,7 +161,7 @@ final class Comments implements Event_Source {
 		);
 		// What the visitor left empty is not sent as an empty text.
 		foreach ( array( 'author_email', 'author_url', 'post_title', 'parent' ) as $optional ) {
-			if ( ! $fields[ $optional ] ) {
+			if ( ! $fields[ $optional ] || ! $this->choices->wants_field( $this->slug(), $optional ) ) {
 				unset( $fields[ $optional ] );
 			}
 		}
@@ -142,21 +171,21 @@ final class Comments implements Event_Source {
 	/**
 	 * Remembers that a comment has been sent, with the comment itself.
 	 *
-	 * @param int    $object_id The comment.
-	 * @param string $event_id  The event's id.
+	 * @param object $row The row.
 	 */
-	public function remember_sent( $object_id, $event_id ) {
-		update_comment_meta( $object_id, self::META_KEY, $event_id );
+	public function remember_sent( $row ) {
+		update_comment_meta( (int) $row->object_id, self::META_KEY, $row->event_id );
 	}
 
 	/**
 	 * How an admin would call a comment: the author's first letter is enough to tell two apart.
 	 *
-	 * @param int $object_id The comment.
+	 * @param object $row The row.
 	 * @return array With label and url.
 	 */
-	public function describe( $object_id ) {
-		$comment = get_comment( $object_id );
+	public function describe( $row ) {
+		$object_id = (int) $row->object_id;
+		$comment   = get_comment( $object_id );
 		if ( ! $comment ) {
 			return array(
 				/* translators: %d: number of a comment. */
@@ -173,25 +202,23 @@ final class Comments implements Event_Source {
 	}
 
 	/**
-	 * Notes a comment down, if it is one that is sent. Whatever goes wrong here, the visitor's comment stands.
+	 * Notes a comment down, if it is one that is sent.
 	 *
 	 * @param \WP_Comment $comment  The comment.
 	 * @param string|null $approved Its status, where the object may still show the old one.
 	 */
 	private function note( $comment, $approved = null ) {
-		try {
-			// An import brings years of old comments: they are not new ones.
-			if ( ! $comment instanceof \WP_Comment || ( defined( 'WP_IMPORTING' ) && WP_IMPORTING ) ) {
-				return;
+		$this->guarded(
+			function () use ( $comment, $approved ) {
+				if ( ! $comment instanceof \WP_Comment ) {
+					return;
+				}
+				$approved = null === $approved ? $comment->comment_approved : $approved;
+				if ( in_array( $comment->comment_type, self::KINDS, true ) && $this->is_wanted( $approved ) ) {
+					$this->outbox->add( self::TYPE, (int) $comment->comment_ID, self::TYPE . ':' . (int) $comment->comment_ID );
+				}
 			}
-			$approved = null === $approved ? $comment->comment_approved : $approved;
-			if ( ! in_array( $comment->comment_type, self::KINDS, true ) || ! $this->is_wanted( $approved ) || ! $this->settings->collects_events() ) {
-				return;
-			}
-			$this->outbox->add( self::TYPE, (int) $comment->comment_ID, self::TYPE . ':' . (int) $comment->comment_ID );
-		} catch ( \Throwable $fault ) {
-			Trouble::note( self::TYPE . ': ' . $fault->getMessage() );
-		}
+		);
 	}
 
 	/**

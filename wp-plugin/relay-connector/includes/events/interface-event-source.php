@@ -10,7 +10,9 @@ namespace Relay_Connector\Events;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * In the hook it only notes an object down; what is sent is put together later, from the object as it then is.
+ * In the hook it notes down as little as it can. Where the object itself can be looked up later, only its number is
+ * noted, and what is sent is put together from the object as it then is; where nothing is kept on the site, the body
+ * is made at once. A row is what the outbox keeps: event_type, event_id, object_id, dedupe_key, and body if it has one.
  */
 interface Event_Source {
 
@@ -20,36 +22,42 @@ interface Event_Source {
 	public function add_hooks();
 
 	/**
-	 * The event types that come from here.
+	 * Whether events of a type come from here.
 	 *
-	 * @return string[]
+	 * @param string $type The event type.
+	 * @return bool
 	 */
-	public function types();
+	public function knows( $type );
 
 	/**
-	 * The fields of one event.
+	 * Asks before each attempt whether the event is still to be sent.
 	 *
-	 * @param string $type      The event type.
-	 * @param int    $object_id The object.
-	 * @param string $event_id  The event's id.
-	 * @return array
-	 * @throws Withdrawn When the event is not to be sent any more.
+	 * @param object $row The row.
+	 * @throws Withdrawn When it is not.
 	 */
-	public function data( $type, $object_id, $event_id );
+	public function check( $row );
+
+	/**
+	 * The fields of an event whose body is not made yet.
+	 *
+	 * @param object $row The row.
+	 * @return array
+	 * @throws Withdrawn When the event cannot be put together any more.
+	 */
+	public function data( $row );
 
 	/**
 	 * Remembers, for as long as the object lives, that it has been sent: rows are purged long before.
 	 *
-	 * @param int    $object_id The object.
-	 * @param string $event_id  The event's id.
+	 * @param object $row The row.
 	 */
-	public function remember_sent( $object_id, $event_id );
+	public function remember_sent( $row );
 
 	/**
 	 * How an admin would call the object, with personal fields masked.
 	 *
-	 * @param int $object_id The object.
+	 * @param object $row The row.
 	 * @return array With label and url ('' when it cannot be opened).
 	 */
-	public function describe( $object_id );
+	public function describe( $row );
 }

@@ -1,0 +1,181 @@
+"""The AI step of a subscription: chosen, limited and tried out by clicking."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from flask import Blueprint, Flask, render_template, request, url_for
+
+from relay.dashboard import events, forms, guard, htmx
+from relay.delivery.ledger import money
+from relay.destinations.asking import amount
+from relay.errors import Invalid
+from relay.mapping import answers
+from relay.mapping.answers import AnswerField
+from relay.models import Subscription
+from relay.services import ai_drafts, ai_steps
+from relay.services.ai_drafts import Draft
+
+blueprint = Blueprint(
+    "ai_steps",
+    __name__,
+    url_prefix="/destinations/<int:destination_id>/subscriptions/<int:subscription_id>/ai",
+)
+MOST_ROWS = ai_drafts.MOST_FIELDS
+T = TypeVar("T")
+
+
+@blueprint.get("")
+@guard.requires("admin")
+def page(destination_id: int, subscription_id: int) -> Any:
+    return _page(ai_steps.find_subscription(destination_id, subscription_id))
+
+
+def _page(
+    subscription: Subscription,
+    draft: Draft | None = None,
+    errors: dict[str, list[str]] | None = None,
+    tried: ai_steps.Tried | None = None,
+) -> str:
+    step = ai_steps.step_of(subscription.id)
+    recent = ai_steps.recent_events(subscription)
+    offered = ai_steps.event_fields_of(subscription, recent)
+    if draft is None:
+        draft = ai_drafts.draft_of(step) if step else ai_steps.first_draft(offered)
+    saved = [one.as_json() for one in draft.fields]
+    rows = saved if request.method == "GET" else [row for row in _rows() if row["name"]]
+    return render_template(
+        "ai/step.html",
+        subscription=subscription,
+        destination=subscription.destination,
+        step=step,
+        draft=draft,
+        rows=rows[:MOST_ROWS],
+        errors=errors or {},
+        tried=tried,
+        askers=ai_steps.askers(),
+        offered=sorted(offered, key=lambda field: field.path not in draft.shown),
+        recent=recent,
+        subject=events.subject,
+        types=answers.TYPES,
+        event_id=forms.text("event"),
+    )
+
+
+@blueprint.post("")
+@guard.requires("admin")
+def update(destination_id: int, subscription_id: int) -> Any:
+    subscription = ai_steps.find_subscription(destination_id, subscription_id)
+    if "more" in request.form:
+        return _page(subscription, _draft({}))
+    reasons: dict[str, list[str]] = {}
+    draft = _draft(reasons)
+    try:
+        if reasons:
+            raise Invalid(reasons)
+        ai_steps.save(subscription, draft, guard.current_by())
+    except Invalid as exc:
+        return _page(subscription, draft, exc.reasons), 422
+    htmx.toast("Saved. It holds for the events that come from now on.")
+    return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
+
+
+@blueprint.post("/try")
+@guard.requires("admin")
+def try_out(destination_id: int, subscription_id: int) -> Any:
+    """Ask once with what stands in the form; nothing of it is saved."""
+    subscription = ai_steps.find_subscription(destination_id, subscription_id)
+    reasons: dict[str, list[str]] = {}
+    draft, tried, event = _draft(reasons), None, forms.text("event")
+    try:
+        if reasons:
+            raise Invalid(reasons)
+        chosen = int(event) if event.isascii() and event.isdigit() and len(event) < 19 else None
+        tried = ai_steps.try_out(subscription, draft, chosen, guard.current_by())
+    except Invalid as exc:
+        reasons = exc.reasons
+    if htmx.wants_fragment():
+        return render_template("ai/_tried.html", tried=tried, errors=reasons)
+    subscription = ai_steps.find_subscription(destination_id, subscription_id)
+    return _page(subscription, draft, reasons, tried), 422 if reasons else 200
+
+
+@blueprint.post("/remove")
+@guard.requires("admin")
+def remove(destination_id: int, subscription_id: int) -> Any:
+    ai_steps.remove(ai_steps.find_subscription(destination_id, subscription_id), guard.current_by())
+    htmx.toast("Removed. Events go without AI from now on.")
+    return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
+
+
+def _draft(reasons: dict[str, list[str]]) -> Draft:
+    """What stands in the form; ``reasons`` takes what is no number or amount."""
+
+    def read(name: str, convert: Callable[[str], T], otherwise: T) -> T:
+        try:
+            return convert(forms.text(name)) if forms.text(name) else otherwise
+        except (ValueError, Invalid):
+            reasons[name] = ["Enter a number, as in 10 or 2.50."]
+            return otherwise
+
+    asked, _, model = forms.text("model").partition(" ")
+    none: Decimal | None = None
+    no_calls: int | None = None
+    return Draft(
+        destination_id=int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 10 else 0,
+        model=model,
+        instructions=forms.text("instructions"),
+        shown=tuple(filter(None, map(_path, request.form.getlist("shown")[:200]))),
+        text=forms.text("text"),
+        fields=tuple(_field(row) for row in _rows() if row["name"].strip()),
+        masking="masking" in request.form,
+        max_input_tokens=read("max_input_tokens", _whole, 0),
+        max_output_tokens=read("max_output_tokens", _whole, 0),
+        wait_s=read("wait_s", _whole, 0),
+        day_cap=read("day_cap", amount, none),
+        day_calls=read("day_calls", _whole, no_calls),
+        fallback=forms.text("fallback"),
+    )
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise ValueError(text)
+    return int(text)
+
+
+def _path(text: str) -> tuple[str, ...]:
+    """A field's path as a checkbox carries it; nonsense is none."""
+    try:
+        found = json.loads(text[:2000])
+    except (ValueError, RecursionError):
+        return ()
+    fine = isinstance(found, list) and 1 <= len(found) <= 8
+    return tuple(found) if fine and all(isinstance(one, str) for one in found) else ()
+
+
+def _rows() -> list[dict[str, Any]]:
+    """The posted fields of the answer as they were typed, with their places in the form."""
+    names = ("name", "type", "choices", "description")
+    count = sum(1 for key in request.form if key.startswith("field_name-"))
+    return [
+        {name: forms.text(f"field_{name}-{number}") for name in names}
+        for number in range(min(count, MOST_ROWS))
+    ]
+
+
+def _field(row: dict[str, Any]) -> AnswerField:
+    choices = [word.strip() for word in row["choices"].split(",")]
+    return AnswerField(
+        answers.name_of(row["name"]),
+        row["type"],
+        row["description"],
+        tuple(dict.fromkeys(filter(None, choices))) if row["type"] == "choice" else (),
+    )
+
+
+def init_app(app: Flask) -> None:
+    app.add_template_filter(money)

@@ -1,0 +1,90 @@
+"""The AI steps as they are now, from their rows: frozen, with what they ask opened and ready."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine, select
+
+from relay.database import READ_ONLY
+from relay.delivery import compose
+from relay.destinations.asking import Asked, Caps
+from relay.errors import RelayError
+from relay.mapping import answers
+from relay.mapping.answers import AnswerField
+from relay.models import AiStep, Destination, Subscription
+
+NO_CAPS = Caps()
+
+
+@dataclass(frozen=True)
+class Step:
+    """An AI step as it is now, with the destination it asks; ``trouble`` says why it cannot."""
+
+    subscription_id: int
+    destination_id: int
+    name: str
+    kind: Asked
+    config: Mapping[str, Any]
+    model: str
+    instructions: str
+    shown: tuple[tuple[str, ...], ...]
+    text: str
+    fields: tuple[AnswerField, ...]
+    masking: bool = True
+    max_input_tokens: int = 2000
+    max_output_tokens: int = 1000
+    wait_s: int = 15
+    caps: Caps = NO_CAPS
+    fallback: str = "go_on"
+    trouble: str = ""
+
+
+def load(engine: Engine, destination_id: int) -> dict[int, Step]:
+    """The active AI steps of a destination's subscriptions.  Needs the application's context."""
+    wanted = (
+        select(AiStep.__table__)
+        .join(Subscription, Subscription.id == AiStep.subscription_id)
+        .where(Subscription.destination_id == destination_id, AiStep.state == "active")
+    )
+    with engine.connect().execution_options(**READ_ONLY) as connection:
+        rows = connection.execute(wanted).all()
+        if not rows:
+            return {}
+        asked = Destination.id.in_({row.destination_id for row in rows})
+        found = connection.execute(select(Destination.__table__).where(asked)).all()
+    destinations = {one.id: one for one in found}
+    return {row.subscription_id: step_of(row, destinations[row.destination_id]) for row in rows}
+
+
+def step_of(row: AiStep | Any, destination: Destination | Any) -> Step:
+    """A step from its row, saved or not, and the row of the destination that it asks."""
+    trouble = ""
+    config: dict[str, Any] = {}
+    try:
+        kind, config = compose.kind_and_config(destination)
+    except RelayError as exc:
+        kind, trouble = Asked(), str(exc)
+    if not isinstance(kind, Asked):
+        kind, trouble = Asked(), f"{destination.name} cannot be asked. Choose another one."
+    return Step(
+        subscription_id=row.subscription_id,
+        destination_id=destination.id,
+        name=destination.name,
+        kind=kind,
+        config=config,
+        model=row.model,
+        instructions=row.instructions,
+        shown=tuple(map(tuple, row.shown)),
+        text=row.text,
+        fields=tuple(map(answers.field_of, row.fields)),
+        masking=row.masking,
+        max_input_tokens=row.max_input_tokens,
+        max_output_tokens=row.max_output_tokens,
+        wait_s=row.wait_s,
+        caps=Caps(row.day_cap, row.day_calls),
+        fallback=row.fallback,
+        trouble=trouble,
+    )

@@ -1,0 +1,189 @@
+"""What a reply says: the answer, its tokens, or why there is none.  A 200 may be a failure.
+
+Source: OpenAI's reference of the Responses object and of the Chat Completion object.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from relay.destinations.asking import Said, Usage
+from relay.destinations.base import Reply
+from relay.destinations.kinds.openai.errors import ERRORS, no_reply, signal_of
+from relay.destinations.reply import retry_after_s
+from relay.lifecycle import Accepted, Failed, Refused, Signal
+
+LONGEST_WAIT_S = 3600.0
+PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+FENCE = re.compile(r"\A\s*```[a-z]*\s*(.*?)\s*```\s*\Z", re.DOTALL)
+
+
+def read(reply: Reply) -> Said:
+    """One reply of either interface."""
+    request_id = _line(reply.header("x-request-id") or "", 100)
+    if reply.error is not None or reply.status is None:
+        return Said(no_reply(reply), request_id=request_id)
+    body = _object(reply.text)
+    error = body.get("error")
+    if (
+        reply.status >= 300
+        or reply.status < 200
+        or (error and not isinstance(body.get("output"), list))
+    ):
+        error = error if isinstance(error, Mapping) else {}
+        status = reply.status if reply.status >= 300 else _number(error.get("code"))
+        kind, code = str(error.get("type") or ""), str(error.get("code") or "")
+        return Said(signal_of(status, kind, code, wait_s(reply)), request_id=request_id)
+    usage = _usage(body.get("usage"))
+    if isinstance(body.get("output"), list):
+        signal, text = _response(body)
+    elif isinstance(body.get("choices"), list):
+        signal, text = _chat(body)
+    else:
+        signal, text = _strange(), ""
+    if not isinstance(signal, Accepted):
+        return Said(signal, None, usage, request_id)
+    fenced = FENCE.match(text)
+    answer = _object(fenced[1] if fenced else text)
+    return Said(signal if answer else _no_object(), answer or None, usage, request_id)
+
+
+def wait_s(reply: Reply) -> float | None:
+    """How long it asks to wait: ``retry-after-ms``, ``Retry-After``, else the used-up limit's reset."""
+    exact = (reply.header("retry-after-ms") or "").strip()
+    if re.fullmatch(r"\d{1,10}(\.\d{1,6})?", exact):
+        return min(float(exact) / 1000, LONGEST_WAIT_S)
+    wish = retry_after_s(reply)
+    if wish is not None:
+        return min(wish, LONGEST_WAIT_S)
+    if reply.status != 429:
+        return None
+    resets = [
+        seconds
+        for what in ("requests", "tokens")
+        if (reply.header(f"x-ratelimit-remaining-{what}") or "0").strip() == "0"
+        and (seconds := duration_s(reply.header(f"x-ratelimit-reset-{what}") or "")) is not None
+    ]
+    return min(max(resets), LONGEST_WAIT_S) if resets else None
+
+
+def duration_s(text: str) -> float | None:
+    """``12ms``, ``6m0s``, ``1h2m3s`` in seconds; None for anything else."""
+    parts = PART.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text.strip():
+        return None
+    return sum(float(number) * SECONDS[unit] for number, unit in parts)
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _number(value: Any) -> int:
+    """An HTTP status that stands in an error's code, as some servers put it; else a server's error."""
+    return value if isinstance(value, int) and 400 <= value < 600 else 500
+
+
+def _count(usage: Mapping[str, Any], *names: str) -> int:
+    found = next((usage[name] for name in names if name in usage), 0)
+    return found if isinstance(found, int) and 0 <= found < 10**9 else 0
+
+
+def _usage(usage: Any) -> Usage | None:
+    """Tokens by either interface's names; reasoning tokens are among those of the answer."""
+    if not isinstance(usage, Mapping):
+        return None
+    details = usage.get("input_tokens_details") or usage.get("prompt_tokens_details")
+    return Usage(
+        _count(usage, "input_tokens", "prompt_tokens"),
+        _count(usage, "output_tokens", "completion_tokens"),
+        _count(details, "cached_tokens") if isinstance(details, Mapping) else 0,
+    )
+
+
+def _response(body: Mapping[str, Any]) -> tuple[Signal, str]:
+    """The Responses interface: ``output`` may hold other items than the message."""
+    status = body.get("status", "completed")
+    if status == "failed":
+        error = body.get("error")
+        code = str(error.get("code") or "") if isinstance(error, Mapping) else ""
+        return signal_of(500, "", code, None), ""
+    if status == "incomplete":
+        details = body.get("incomplete_details")
+        reason = details.get("reason") if isinstance(details, Mapping) else ""
+        return (_filtered() if reason == "content_filter" else _too_long()), ""
+    if status != "completed":
+        return Failed("not_finished", f"The AI service did not finish ({_line(status, 40)})."), ""
+    parts = [
+        part
+        for item in body["output"]
+        if isinstance(item, Mapping) and item.get("type") == "message"
+        for part in item.get("content") or ()
+        if isinstance(part, Mapping)
+    ]
+    refusal = next((part.get("refusal") for part in parts if part.get("type") == "refusal"), None)
+    if refusal is not None:
+        return _refusal(refusal), ""
+    texts = [part.get("text") for part in parts if part.get("type") == "output_text"]
+    return Accepted(), "".join(text for text in texts if isinstance(text, str))
+
+
+def _chat(body: Mapping[str, Any]) -> tuple[Signal, str]:
+    """Chat Completions: only the first choice counts."""
+    choice = body["choices"][0] if body["choices"] else None
+    message = choice.get("message") if isinstance(choice, Mapping) else None
+    if not isinstance(choice, Mapping) or not isinstance(message, Mapping):
+        return _strange(), ""
+    if message.get("refusal"):
+        return _refusal(message["refusal"]), ""
+    reason = choice.get("finish_reason")
+    if reason == "length":
+        return _too_long(), ""
+    if reason == "content_filter":
+        return _filtered(), ""
+    text = message.get("content")
+    return Accepted(), text if isinstance(text, str) else ""
+
+
+def _refusal(words: Any) -> Signal:
+    return Refused("refusal", f"The AI declined to answer: “{_line(words, 200)}”.")
+
+
+def _line(words: Any, most: int) -> str:
+    """What a stranger said, as one line of signs that every database holds."""
+    signs = "".join(sign if sign.isprintable() else " " for sign in str(words)[:2000])
+    return " ".join(signs.split())[:most]
+
+
+def _too_long() -> Signal:
+    return Refused(
+        "answer_too_long",
+        "The answer did not fit into the AI step's limit of output. Raise it, or ask for less.",
+    )
+
+
+def _filtered() -> Signal:
+    return Refused("content_filter", ERRORS["content_filter"][1])
+
+
+def _no_object() -> Signal:
+    return Refused(
+        "no_answer_fields",
+        "The AI answered, but not with the fields that were asked for. Choose a stricter way of "
+        "keeping answers in shape in the destination's settings, or another model.",
+    )
+
+
+def _strange() -> Signal:
+    return Refused(
+        "not_an_answer",
+        "What came back is no answer of an AI service. Check the address and the interface.",
+    )

@@ -1,0 +1,114 @@
+"""The ledger: what was counted at the door, and what rows came to that are no longer there.
+
+A day is the UTC day on which an event was received.  The rows of events and deliveries are the
+books of what is kept; whoever deletes such rows books them here in the same transaction, so that
+both together are the whole at every moment.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Date, ForeignKey, Index, Integer, SmallInteger, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from relay.models.base import Base, BigId, Json, UtcDateTime, db_now
+from relay.models.source import Source
+
+BIG: dict[str, Any] = {"default": 0, "server_default": "0"}
+
+
+class Intake(Base):
+    """The door's own count, written with the events in one commit.
+
+    ``lane`` spreads the web processes, so that they do not wait for each other's row.
+    """
+
+    __tablename__ = "intake"
+
+    source_id: Mapped[int] = mapped_column(ForeignKey("source.id"), primary_key=True)
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    event_type: Mapped[str] = mapped_column(String(64), primary_key=True)
+    lane: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    received: Mapped[int] = mapped_column(BigId, **BIG)
+    duplicates: Mapped[int] = mapped_column(BigId, **BIG)
+
+    __table_args__ = (Index("ix_intake_day", "day"),)
+
+
+class BookedEvents(Base):
+    """Deleted events.  ``wanted`` is the number of deliveries they had, ``unwanted`` were routed to nobody."""
+
+    __tablename__ = "booked_events"
+
+    source_id: Mapped[int] = mapped_column(ForeignKey("source.id"), primary_key=True)
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    event_type: Mapped[str] = mapped_column(String(64), primary_key=True)
+    events: Mapped[int] = mapped_column(BigId, **BIG)
+    unwanted: Mapped[int] = mapped_column(BigId, **BIG)
+    wanted: Mapped[int] = mapped_column(BigId, **BIG)
+
+    __table_args__ = (Index("ix_booked_events_day", "day"),)
+
+
+class BookedDeliveries(Base):
+    """Deleted deliveries, all of them settled, by destination and how they ended."""
+
+    __tablename__ = "booked_deliveries"
+
+    source_id: Mapped[int] = mapped_column(ForeignKey("source.id"), primary_key=True)
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    event_type: Mapped[str] = mapped_column(String(64), primary_key=True)
+    destination_id: Mapped[int] = mapped_column(ForeignKey("destination.id"), primary_key=True)
+    delivered: Mapped[int] = mapped_column(BigId, **BIG)
+    dead: Mapped[int] = mapped_column(BigId, **BIG)
+    discarded: Mapped[int] = mapped_column(BigId, **BIG)
+
+    __table_args__ = (Index("ix_booked_deliveries_day", "day"),)
+
+
+class BookedRefusals(Base):
+    """Deleted rejections of a source."""
+
+    __tablename__ = "booked_refusals"
+
+    source_id: Mapped[int] = mapped_column(ForeignKey("source.id"), primary_key=True)
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    refused: Mapped[int] = mapped_column(BigId, **BIG)
+
+    __table_args__ = (Index("ix_booked_refusals_day", "day"),)
+
+
+class LedgerCheck(Base):
+    """When a day was last checked, and how many of its sums did not add up."""
+
+    __tablename__ = "ledger_check"
+
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    checked_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
+    gaps: Mapped[int] = mapped_column(Integer, **BIG)
+
+
+class SiteReport(Base):
+    """What a site counted by itself on one of its UTC days, as it told us at ``until``.
+
+    ``counts`` holds by event type: fired, sent, waiting, dropped, and ``later``: how many of that
+    type we had received between the day's end and the report.  ``event_pk`` is the event that
+    brought it, which is deleted before the report is.
+    """
+
+    __tablename__ = "site_report"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    event_pk: Mapped[int] = mapped_column(BigId, unique=True)
+    source_id: Mapped[int] = mapped_column(ForeignKey("source.id"))
+    day: Mapped[date] = mapped_column(Date)
+    until: Mapped[datetime] = mapped_column(UtcDateTime)
+    counts: Mapped[dict[str, Any]] = mapped_column(Json)
+    plugin: Mapped[str] = mapped_column(String(40))
+    taken_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
+
+    source: Mapped[Source] = relationship()
+
+    __table_args__ = (Index("ix_site_report_source_id_day", "source_id", "day"),)

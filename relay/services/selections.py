@@ -1,0 +1,112 @@
+"""Which dead letters are meant: one way to say it for lists, cards, replays, discards and exports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, or_, select
+
+from relay.models import DeadLetter, Delivery, Destination, Event, db
+from relay.services.deliveries import named
+from relay.services.events import EventFilter
+
+NO_FIELD = "-"  # as a field: those that name none
+STATES = ("open", "acknowledged", "resolved")
+
+
+def unresolved() -> ColumnElement[bool]:
+    return DeadLetter.state != "resolved"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The dead letters that fit all that is said here; nothing said means every unresolved one.
+
+    ``ids`` are chosen by hand.  ``destination`` is a number, or text as in ``deliveries.named``.
+    ``field`` may be NO_FIELD.  ``text`` is looked for in the event and in the reason.  ``since`` and
+    ``until`` (before) bound when they died.  ``upto`` leaves out whatever came after that letter, so
+    that a button does what its number said.
+    """
+
+    ids: tuple[int, ...] = ()
+    destination: int | str = ""
+    code: str = ""
+    field: str = ""
+    event_type: str = ""
+    source: str = ""
+    text: str = ""
+    state: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    upto: int | None = None
+
+    def statement(self) -> Select[Any]:
+        """Of ``DeadLetter.id``: those that somebody can still act on."""
+        return select(DeadLetter.id).where(unresolved(), *self.conditions())
+
+    def listing(self) -> Select[Any]:
+        """Of ``DeadLetter``: resolved ones too, where the state asks for them."""
+        shown = () if self.state in STATES else (unresolved(),)
+        return select(DeadLetter).where(*shown, *self.conditions())
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        wanted: list[ColumnElement[bool]] = []
+        if self.ids:
+            wanted.append(DeadLetter.id.in_(self.ids))
+        if self.destination:
+            chosen = select(Destination.id).where(named(self.destination))
+            wanted.append(DeadLetter.destination_id.in_(chosen))
+        if self.code:
+            wanted.append(DeadLetter.code == self.code)
+        if self.field:
+            wanted.append(DeadLetter.field == ("" if self.field == NO_FIELD else self.field))
+        if self.state in STATES:
+            wanted.append(DeadLetter.state == self.state)
+        if self.since:
+            wanted.append(DeadLetter.created_at >= self.since)
+        if self.until:
+            wanted.append(DeadLetter.created_at < self.until)
+        if self.upto:
+            wanted.append(DeadLetter.id <= self.upto)
+        if about := EventFilter(self.event_type, self.source).conditions():
+            wanted.append(_of_events(*about))
+        if self.text.strip():
+            wanted.append(
+                or_(
+                    _of_events(*EventFilter(text=self.text).conditions()),
+                    DeadLetter.sentence.icontains(self.text.strip(), autoescape=True),
+                )
+            )
+        return wanted
+
+    def title(self) -> str:
+        """In words, for whoever reads it later."""
+        if self.ids:
+            many = len(self.ids)
+            return f"{many} dead {'letter' if many == 1 else 'letters'} chosen by hand"
+        words = f"Dead letters of {self._name()}" if self.destination else "Dead letters"
+        more = [self.code, "" if self.field == NO_FIELD else self.field, self.event_type]
+        more += [f"from {self.source}" if self.source else ""]
+        more += [f"with “{self.text}”" if self.text else ""]
+        more += [f"since {self.since:%Y-%m-%d %H:%M} UTC" if self.since else ""]
+        more += [f"before {self.until:%Y-%m-%d %H:%M} UTC" if self.until else ""]
+        said = ", ".join(one for one in more if one)
+        return f"{words}: {said}" if said else words if self.destination else "All dead letters"
+
+    def _name(self) -> str:
+        """The destination by its name, even if it was removed."""
+        wanted = select(Destination.name).where(named(self.destination))
+        return db.session.scalar(wanted.limit(1)) or str(self.destination)
+
+    def bounded(self) -> Selection:
+        """The same, without whatever comes from now on."""
+        newest = select(DeadLetter.id).order_by(DeadLetter.id.desc()).limit(1)
+        return self if self.upto else replace(self, upto=db.session.scalar(newest))
+
+
+def _of_events(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    return DeadLetter.delivery_id.in_(
+        select(Delivery.id).join(Event, Event.id == Delivery.event_pk).where(*conditions)
+    )

@@ -1,0 +1,306 @@
+"""The AI step's page and the spend page: by clicking, for whom it should, without a script too."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from relay.models import AiStep, AuditEntry, db
+from relay.services import ai_steps, destinations, retention
+from relay.services.audit import COMMAND_LINE
+from tests.dashboard.conftest import Visitor
+from tests.dashboard.world import World, make, move, put
+from tests.support.fake_openai import FakeOpenAI
+from tests.support.sink import Sink
+from tests.support.stack import comment
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+FRAGMENT = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeOpenAI]:
+    fake = FakeOpenAI()
+    yield fake
+    fake.close()
+
+
+@pytest.fixture
+def world(app: Flask, sink: Sink) -> Iterator[World]:
+    yield make(app, sink)
+    app.extensions["relay_ingest"].close()
+
+
+def service(app: Flask, fake: FakeOpenAI) -> int:
+    values = {
+        "base_url": fake.base_url,
+        "models": "small-1 0.25 2.00\nlarge-1 1 4",
+        "api_key": "sk-very-secret-key-1",
+    }
+    with app.app_context():
+        return destinations.create_destination("openai", "Support AI", values, COMMAND_LINE).id
+
+
+def address(app: Flask, destination_id: int) -> str:
+    with app.app_context():
+        (one,) = destinations.find_destination(destination_id).subscriptions
+        return f"/destinations/{destination_id}/subscriptions/{one.id}/ai"
+
+
+def form(ai: int, **changes: Any) -> dict[str, Any]:
+    return {
+        "model": f"{ai} small-1",
+        "instructions": "Sort this.",
+        "shown": ['["data", "content"]', '["data", "author"]'],
+        "masking": "true",
+        "field_name-0": "Topic of it",
+        "field_type-0": "choice",
+        "field_choices-0": "sales, support, sales,",
+        "field_description-0": "What it is about",
+        "field_name-1": "",
+        "field_type-1": "text",
+        "field_choices-1": "",
+        "field_description-1": "",
+        "max_input_tokens": "2000",
+        "max_output_tokens": "500",
+        "wait_s": "10",
+        "day_cap": "2,50",
+        "day_calls": "",
+        "fallback": "go_on",
+        **changes,
+    }
+
+
+def test_without_an_ai_service_the_page_leads_to_one(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    page = admin.get(address(app, world.inbox)).text
+    assert "First, an AI service" in page and "/destinations/new?kind=openai" in page
+    assert "No AI yet" in admin.get("/ai").text
+
+
+def test_an_ai_service_is_made_by_its_form_and_takes_no_events(
+    app: Flask, fake: FakeOpenAI, admin: Visitor
+) -> None:
+    assert "Which events" not in admin.get("/destinations/new?kind=openai").text
+    values = {"name": "My AI", "base_url": fake.base_url, "models": "small-1 0.25 2"}
+    made = admin.post("/destinations/new?kind=openai", values)
+    assert made.status_code == 303, made.text
+    page = admin.get(made.location).text
+    assert "It takes no events by itself" in page and "Newest deliveries" not in page
+    assert admin.get(f"{made.location}/edit").status_code == 200
+    again = admin.post(f"{made.location}/edit", values | {"name": "Our AI"})
+    assert again.status_code == 303
+    assert "Is asked by AI steps" in admin.get("/destinations").text
+    tried = admin.post(f"{made.location}/test", {"type": "order.created"}).text
+    assert "It works." in tried
+    spend = admin.get("/ai").text
+    assert "Tests by people" in spend and "0.00011 USD" in spend
+
+
+def test_a_step_is_suggested_saved_shown_and_changed(
+    app: Flask, world: World, fake: FakeOpenAI, admin: Visitor
+) -> None:
+    ai, here = service(app, fake), address(app, world.inbox)
+    fresh = html.unescape(admin.get(here).text)
+    assert 'value="["data", "content"]" checked' in fresh
+    assert "Grüße aus Köln" in fresh and "small-1 (0.25 in, 2.00 out, USD" in fresh
+    assert "sk-very-secret-key-1" not in fresh
+    saved = admin.post(here, form(ai))
+    assert (saved.status_code, saved.location) == (303, f"/destinations/{world.inbox}")
+    with app.app_context():
+        step = db.session.query(AiStep).one()
+        assert step.fields == [
+            {
+                "name": "topic_of_it",
+                "type": "choice",
+                "description": "What it is about",
+                "choices": ["sales", "support"],
+            }
+        ]
+        assert (step.day_cap, step.day_calls, step.masking) == (2_500_000, None, True)
+        assert step.shown == [["data", "content"], ["data", "author"]]
+        hook = destinations.find_destination(world.inbox)
+        assert [one.path for one in ai_steps.fields_of(hook.subscriptions[0])] == [
+            ("ai", "topic_of_it")
+        ]
+    assert "small-1 at Support AI fills in topic_of_it" in admin.get(saved.location).text
+    page = admin.get(here).text
+    assert 'value="sales, support"' in page and 'value="2.5"' in page
+    admin.post(here, {k: v for k, v in form(ai, model=f"{ai} large-1").items() if k != "masking"})
+    with app.app_context():
+        step = db.session.query(AiStep).one()
+        assert (step.model, step.masking) == ("large-1", False)
+    assert admin.post(f"{here}/remove").status_code == 303
+    assert admin.post(f"{here}/remove").status_code == 404
+    with app.app_context():
+        trail = [entry.action for entry in db.session.query(AuditEntry)]
+    assert trail.count("ai_step.save") == 2 and trail.count("ai_step.remove") == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"model": "99 small-1"}, "Choose one of the models."),
+        ({"model": "nonsense"}, "Choose one of the models."),
+        ({"instructions": ""}, "Say in 1 to 4000 signs"),
+        ({"instructions": "Read {{ data.content }}"}, "do not belong into the instructions"),
+        ({"shown": []}, "Tick at least one field."),
+        ({"shown": ["nonsense", "[1]", "{}"]}, "Tick at least one field."),
+        ({"text": "{% if %}"}, "has a mistake"),
+        ({"field_name-0": ""}, "Name 1 to 20 fields"),
+        ({"field_name-1": "topic of IT"}, "Two fields have the same name."),
+        ({"field_choices-0": "one"}, "Enter 2 to 50 short words"),
+        ({"field_type-0": "magic"}, "one of the types"),
+        ({"wait_s": "60"}, "from 1 to 20"),
+        ({"max_output_tokens": "lots"}, "Enter a number"),
+        ({"day_cap": "-1"}, "Enter a number"),
+        ({"max_input_tokens": "210"}, "alone take nearly all of it"),
+        ({"fallback": "panic"}, "Choose one of the two."),
+    ],
+)
+def test_a_mistake_is_said_and_nothing_typed_is_lost(
+    app: Flask,
+    world: World,
+    fake: FakeOpenAI,
+    admin: Visitor,
+    changes: dict[str, Any],
+    sentence: str,
+) -> None:
+    ai, here = service(app, fake), address(app, world.inbox)
+    answer = admin.post(here, form(ai, **{"field_description-0": "Kept words", **changes}))
+    assert answer.status_code == 422
+    assert sentence in html.unescape(answer.text)
+    assert changes.get("field_name-0") == "" or "Kept words" in answer.text
+    for headers in ({}, FRAGMENT):
+        tried = admin.post(f"{here}/try", form(ai, **changes), headers=headers)
+        assert sentence in html.unescape(tried.text)
+    assert not fake.requests
+    with app.app_context():
+        assert not db.session.query(AiStep).count()
+
+
+def test_room_for_another_field_keeps_what_was_typed(
+    app: Flask, world: World, fake: FakeOpenAI, admin: Visitor
+) -> None:
+    ai, here = service(app, fake), address(app, world.inbox)
+    more = form(ai, **{"field_name-1": "Second", "more": "1", "instructions": "My words"})
+    page = admin.post(here, more).text
+    assert 'value="Topic of it"' in page and 'value="Second"' in page and "My words" in page
+    assert 'name="field_name-2"' in page
+    with app.app_context():
+        assert not db.session.query(AiStep).count()
+
+
+def test_trying_shows_what_left_what_came_back_and_what_it_cost(
+    app: Flask, world: World, fake: FakeOpenAI, admin: Visitor
+) -> None:
+    ai, here = service(app, fake), address(app, world.inbox)
+    event = comment()
+    event["data"] |= {
+        "author": "Jane Doe",
+        "content": "</pre><script>alert(1)</script> Jane Doe, jane@example.com",
+    }
+    chosen = put(app, world.slug, event)
+    fake.says(topic_of_it="support")
+    for headers in (FRAGMENT, {}):
+        tried = admin.post(f"{here}/try", form(ai, event=str(chosen)), headers=headers)
+        assert tried.status_code == 200
+        assert "topic of it" in tried.text and "support" in tried.text
+        assert "[NAME_1], [EMAIL_1]" in tried.text
+        assert "<script>alert" not in tried.text and "sk-very-secret" not in tried.text
+    assert (
+        "120 tokens in, 40 out, 0.00011 USD"
+        in admin.post(f"{here}/try", form(ai, event=str(world.event)), headers=FRAGMENT).text
+    )
+    assert "<html" not in admin.post(f"{here}/try", form(ai), headers=FRAGMENT).text
+    with app.app_context():
+        assert not db.session.query(AiStep).count(), "trying saved something"
+
+
+def test_a_try_that_fails_says_why(
+    app: Flask, world: World, fake: FakeOpenAI, admin: Visitor
+) -> None:
+    ai, here = service(app, fake), address(app, world.inbox)
+    with app.app_context():
+        destinations.pause(ai, COMMAND_LINE, "No money")
+    text = html.unescape(admin.post(f"{here}/try", form(ai), headers=FRAGMENT).text)
+    assert "Without AI: Support AI is paused. No money" in text
+
+
+def test_the_event_and_the_spend_page_tell_what_happened(
+    app: Flask, world: World, fake: FakeOpenAI, admin: Visitor, visit: Callable[..., Visitor]
+) -> None:
+    ai, here = service(app, fake), address(app, world.inbox)
+    admin.post(here, form(ai, day_calls="1"))
+    ids = []
+    for content in ("First", "Second"):
+        event = comment()
+        event["data"]["content"] = content
+        ids.append(put(app, world.slug, event))
+        move(app, world.inbox)
+    viewer = visit("viewer")
+    pages = [html.unescape(viewer.get(f"/events/{one}").text) for one in ids]
+    assert "With AI: small-1 answered." in pages[0] and "topic of it" in pages[0]
+    assert "Without AI: the day's cap of 1 call for this AI step was reached." in pages[1]
+    spend = viewer.get("/ai").text
+    assert "1 of 1 calls" in spend and "Reached" in spend and here not in spend
+    assert re.search(r'data-label="Calls">1<', spend)
+    assert "AI step of Inbox" in spend and "style=" not in spend
+
+
+def test_only_admins_come_to_the_step_and_only_to_real_ones(
+    app: Flask, world: World, fake: FakeOpenAI, admin: Visitor, visit: Callable[..., Visitor]
+) -> None:
+    ai, here = service(app, fake), address(app, world.inbox)
+    support = visit("support")
+    assert support.get(here).status_code == 403
+    for path in (here, f"{here}/try", f"{here}/remove"):
+        assert support.post(path, form(ai)).status_code == 403
+    other = here.replace(f"/destinations/{world.inbox}/", f"/destinations/{world.hook}/")
+    assert admin.get(other).status_code == 404
+    assert not fake.requests
+
+
+def test_kept_answers_leave_with_the_events_and_the_books_stay_two_months(
+    app: Flask, world: World, fake: FakeOpenAI, admin: Visitor
+) -> None:
+    from sqlalchemy import text
+
+    ai, here = service(app, fake), address(app, world.inbox)
+    admin.post(f"{here}/try", form(ai))
+    with app.app_context():
+        for used, day, left in (
+            ("2000-01-01 00:00:00.000000", "CURRENT_DATE", [0, 1]),
+            ("2000-01-01 00:00:00.000000", "'2000-01-01'", [0, 0]),
+        ):
+            db.session.execute(text(f"UPDATE ai_answer SET used_at = '{used}'"))
+            db.session.execute(text(f"UPDATE ai_use SET day = {day}"))
+            db.session.commit()
+            retention.prune(COMMAND_LINE)
+            tables = ("ai_answer", "ai_use")
+            counts = [db.session.scalar(text(f"SELECT count(*) FROM {t}")) for t in tables]
+            assert counts == left
+
+
+def test_the_paths_of_fields_survive_the_form(
+    app: Flask, world: World, fake: FakeOpenAI, admin: Visitor
+) -> None:
+    ai, here = service(app, fake), address(app, world.inbox)
+    event = comment(event="x.odd")
+    event["data"] = {'a "b" <c>': {"d'e": "value"}, "f.g": "other"}
+    put(app, world.slug, event)
+    page = admin.get(here).text
+    values = [html.unescape(v) for v in re.findall(r'name="shown" value="([^"]*)"', page)]
+    paths = [json.loads(value) for value in values]
+    assert ["data", 'a "b" <c>', "d'e"] in paths and ["data", "f.g"] in paths
+    admin.post(here, form(ai, shown=values))
+    with app.app_context():
+        assert db.session.query(AiStep).one().shown == paths
+    assert admin.get(here).text.count('name="shown"') == len(values)

@@ -1,0 +1,23 @@
+"""A worker as it is, but for one event that kills it: loaded by ``dramatiq`` in place of relay.worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Mapping
+from typing import Any
+
+from relay.destinations import KINDS
+from relay.destinations.base import Message, OutboundRequest
+from relay.worker import app, heartbeat  # noqa: F401 - what the worker holds
+
+_build = KINDS["webhook"].build
+
+
+def _build_or_die(config: Mapping[str, Any], message: Message) -> OutboundRequest:
+    if message.data.get("content") == "This one kills its worker.":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return _build(config, message)
+
+
+KINDS["webhook"].build = _build_or_die  # type: ignore[method-assign]

@@ -1,0 +1,87 @@
+"""The database stopped, frozen, or restarted in the middle: never a 202 without a commit."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import psutil
+import pytest
+
+from tests.faults.conftest import States
+from tests.faults.figures import Figures, size
+from tests.faults.load import Load, arrivals, extras
+from tests.support.postgres import PostgresServer
+from tests.support.sink import Sink
+from tests.support.stack import Stack, comment
+
+pytestmark = pytest.mark.timeout(600)
+PATIENCE_S = 30
+
+
+def test_without_the_database_nothing_is_accepted_and_nothing_that_was_is_lost(
+    stack: Stack,
+    sink: Sink,
+    secret: str,
+    states: States,
+    postgres_server: PostgresServer,
+    figures: Figures,
+) -> None:
+    count = size(100, 2000)
+    load = Load(stack, secret, count, connections=4)
+    load.reach(count // 4)
+    postgres_server.stop()
+    load.codes.clear()  # of requests that were answered before
+    before = len(load.accepted)
+    answers = [stack.send(comment(event_id=f"away-{n}"), secret) for n in range(5)]
+    accepted_meanwhile = len(load.accepted) - before
+    postgres_server.start()
+    load.finish()
+    stack.wait_for(lambda: states().get("delivered", 0) >= count, 120, "all to be delivered")
+    figures.note(
+        "R11",
+        f"{[a.status_code for a in answers]}, Retry-After {answers[0].headers.get('Retry-After')}; "
+        f"{accepted_meanwhile} accepted while it was away",
+    )
+    assert {a.status_code for a in answers} == {503}
+    assert all(int(a.headers["Retry-After"]) >= 1 for a in answers)
+    assert accepted_meanwhile <= 4, "at most those whose commit came just before"
+    assert load.accepted <= arrivals(sink).keys()
+
+
+def test_a_database_that_hangs_is_a_503_within_seconds(
+    stack: Stack, sink: Sink, secret: str, postgres_server: PostgresServer
+) -> None:
+    assert stack.send(comment(), secret).status_code == 202
+    assert postgres_server.process is not None
+    server = psutil.Process(postgres_server.process.pid)
+    family = [server, *server.children(recursive=True)]
+    for process in family:
+        os.kill(process.pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        answer = stack.send(comment(), secret, timeout_s=60)
+        took = time.monotonic() - began
+    finally:
+        for process in family:
+            os.kill(process.pid, signal.SIGCONT)
+    assert answer.status_code == 503 and int(answer.headers["Retry-After"]) >= 1
+    assert took < PATIENCE_S
+    event = comment()
+    stack.wait_for(lambda: stack.send(event, secret).status_code in (200, 202), 60, "its return")
+    stack.wait_for(lambda: event["event_id"] in arrivals(sink), 60, "the delivery")
+
+
+def test_an_answer_that_comes_while_the_database_restarts_is_not_asked_for_again(
+    stack: Stack, sink: Sink, secret: str, states: States, postgres_server: PostgresServer
+) -> None:
+    sink.answer(delay_s=3)
+    stack.send(comment(), secret)
+    sink.wait(1)
+    postgres_server.stop()
+    stack.wait_for(lambda: "drain.waits" in stack.log("worker"), 30, "the answer to be waiting")
+    postgres_server.start()
+    stack.wait_for(lambda: states() == {"delivered": 1}, 120, "the delivery")
+    by_event = arrivals(sink)
+    assert extras(by_event) == 0

@@ -1,0 +1,142 @@
+"""A CRM is down while 2,000 leads come: a support person sees why, waits, and sends the rest again."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import secrets
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import requests
+from playwright.sync_api import Page, expect
+
+from tests.journeys.persons import sign_in, watch
+from tests.support.sink import Seen, Sink
+from tests.support.stack import Stack, sign
+
+LEADS = 2000
+FIRST = 9  # one less than the calls after which a destination counts as down
+
+
+def lead(number: int) -> dict[str, Any]:
+    return {
+        "event": "lead.created",
+        "event_id": f"lead-{number}-{secrets.token_hex(4)}",
+        "site": "https://shop.example.com",
+        "data": {
+            "form": {"plugin": "cf7", "id": 1, "title": "Contact"},
+            "fields": {"Name": f"Person {number}", "E-mail": f"p{number}@example.org"},
+            "created_at": "2026-03-01T12:00:00+00:00",
+        },
+    }
+
+
+def send_all(stack: Stack, secret: str, numbers: range) -> None:
+    """All of them, by 16 connections, as fast as Relay takes them."""
+    local = threading.local()
+
+    def send(number: int) -> int:
+        if not hasattr(local, "http"):
+            local.http = requests.Session()
+            local.http.trust_env = False
+        event = lead(number)
+        body, moment = json.dumps(event).encode(), str(int(time.time()))
+        headers = {
+            "Content-Type": "application/json",
+            "X-WP-Timestamp": moment,
+            "X-Event-Id": event["event_id"],
+            "X-WP-Signature": sign(secret, moment, body),
+        }
+        answer = local.http.post(f"{stack.url}/webhooks/wp", body, headers=headers, timeout=60)
+        return answer.status_code
+
+    with ThreadPoolExecutor(16) as senders:
+        assert Counter(senders.map(send, numbers)) == {202: len(numbers)}
+
+
+def states(stack: Stack) -> dict[str, int]:
+    rows = stack.rows("SELECT state, count(*) AS n FROM delivery GROUP BY state")
+    return {row["state"]: row["n"] for row in rows}
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_an_outage_of_a_crm_ends_with_every_lead_there_once(
+    stack: Stack, sink: Sink, page: Page
+) -> None:
+    secret = stack.make_source().secret
+    made = ("webhook", "CRM", "--set", f"url={sink.url}/crm", "--set", "auth=none")
+    stack.flask("destinations", "create", *made)
+    stack.flask("destinations", "pace", "CRM", "--retry", "2 s")  # two tries, then it is dead
+
+    sink.answer(503, b"maintenance", path="/crm")
+    send_all(stack, secret, range(FIRST))
+    stack.wait_for(lambda: states(stack).get("dead"), 60, "the first lead to be given up")
+    send_all(stack, secret, range(FIRST, LEADS))
+    stack.wait_for(lambda: sum(states(stack).values()) == LEADS, 60, "all to be routed")
+    assert len(sink.requests) <= FIRST * 2 + 20, "it was called on and on while it was down"
+
+    # the person sees that it is down, why, and until when it is left alone
+    sign_in(stack, page, "support", "/destinations")
+    page.get_by_role("link", name="CRM").click()
+    standing = page.locator("#standing")
+    expect(standing).to_contain_text(
+        re.compile(r"Not answering|Trying one delivery"), timeout=30_000
+    )
+    expect(standing).to_contain_text("503 Service Unavailable")
+    expect(standing).to_contain_text("nothing is lost")
+    expect(standing).to_contain_text(re.compile(r"tries a single delivery\s+in \d+ s"))
+    expect(page.locator("#open-letters")).to_have_text(re.compile(r"^\d+$"), timeout=30_000)
+    page.get_by_role("link", name="Dead letters").click()
+    card = page.locator(".cause")
+    expect(card).to_contain_text("CRM had trouble of its own for as long as Relay tried.")
+
+    # it comes back: one probe, then more and more
+    in_vain = len(sink.requests)
+    sink.answer(200, path="/crm")
+    page.goto(stack.url + "/destinations")
+    page.get_by_role("link", name="CRM").click()
+    if page.get_by_role("button", name="Try now").is_visible():
+        page.get_by_role("button", name="Try now").click()
+    expect(page.locator("#standing")).to_contain_text(
+        "Relay sends what waited, slowly at first", timeout=60_000
+    )
+    watch(
+        page,
+        lambda: not {"pending", "in_flight"} & states(stack).keys(),
+        180,
+        "all that waited",
+    )
+    died = states(stack)["dead"]
+    assert states(stack) == {"delivered": LEADS - died, "dead": died}
+    assert_ramp(sink.requests[in_vain:])
+
+    # what died meanwhile is sent again by "everything since"
+    page.reload()
+    page.get_by_text("Send everything again since").click()
+    page.get_by_role("button", name="Look at it first").click()
+    expect(page.locator("#preview")).to_contain_text(f"{died} would be created")
+    page.get_by_role("button", name=f"Send {died} again").click()
+    expect(page.locator("#replay")).to_contain_text(f"{died} of {died} arrived", timeout=60_000)
+    expect(page.locator("#replay")).to_contain_text("Done", timeout=30_000)
+    assert states(stack) == {"delivered": LEADS}
+    page.get_by_role("link", name="Dead letters").click()
+    expect(page.get_by_text("No dead letters", exact=True)).to_be_visible()
+    arrived = Counter(seen.json()["event_id"] for seen in sink.requests[in_vain:])
+    assert len(arrived) == LEADS
+    assert set(arrived.values()) == {1}
+
+
+def assert_ramp(taken: list[Seen]) -> None:
+    """Two calls a second at first, doubling every three: what has just come back is not flooded."""
+    begin = taken[0].at
+    for seconds in (1, 3, 6, 9, 12):
+        allowed = 2.0 * 3 / math.log(2) * (2 ** (seconds / 3) - 1)
+        came = sum(seen.at < begin + seconds for seen in taken)
+        assert came <= allowed * 1.2 + 3, f"{came} calls in the first {seconds} s"

@@ -1,0 +1,142 @@
+"""10,000 dead letters are one replay: begun within seconds, halted, carried over a power cut, once each."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections import Counter
+
+import pytest
+from playwright.sync_api import Page, expect
+from sqlalchemy import text
+
+from tests.journeys.persons import sign_in, watch
+from tests.support.sink import Sink
+from tests.support.stack import Stack
+
+MANY = 10_000
+BEGINS_IN_S = 10.0  # a browser's patience, on a busy machine
+
+
+def bury(stack: Stack, url: str) -> None:
+    """10,000 events that one destination refused, as rows."""
+    stack.make_source()
+    made = ("webhook", "CRM", "--set", f"url={url}", "--set", "auth=none")
+    stack.flask("destinations", "create", *made)
+    stack.flask("destinations", "pace", "CRM", "--concurrency", "16")
+    source, key, destination, subscription = (
+        stack.rows(f"SELECT max(id) AS id FROM {table}")[0]["id"]
+        for table in ("source", "signing_key", "destination", "subscription")
+    )
+    payload = json.dumps(
+        {"event": "x.many", "event_id": "EVENT", "site": "https://shop.example.com", "data": {}}
+    )
+    ids = {"s": source, "k": key, "d": destination, "n": subscription}
+    rows = [
+        ids | {"e": f"many-{n}", "p": payload.replace("EVENT", f"many-{n}")} for n in range(MANY)
+    ]
+    with stack.engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO event (source_id, signing_key_id, event_id, event_type, site, address,"
+                " payload, body_sha256, search_text, routed_at) VALUES (:s, :k, :e, 'x.many',"
+                " 'https://shop.example.com', '203.0.113.7', :p, :hash, '', CURRENT_TIMESTAMP)"
+            ),
+            [row | {"hash": row["e"].encode().ljust(32)} for row in rows],
+        )
+        connection.execute(
+            text(
+                "INSERT INTO delivery (key, event_pk, subscription_id, destination_id, state,"
+                " attempts, tries, version, settled_at) SELECT 'key-' || id, id, :n, :d, 'dead',"
+                " 8, 8, 1, CURRENT_TIMESTAMP FROM event"
+            ),
+            ids,
+        )
+        connection.execute(  # of the first hundred nobody knows whether they arrived
+            text(
+                "INSERT INTO attempt (key, delivery_id, number, outcome, code, started_at, request,"
+                " response) SELECT n || '-' || delivery.id, delivery.id, n, CASE WHEN n = 3 AND"
+                " delivery.id <= (SELECT min(id) + 99 FROM delivery) THEN 'lost' ELSE 'failed' END,"
+                " 'http_503', CURRENT_TIMESTAMP, '{}', '{}' FROM delivery,"
+                " (SELECT 1 AS n UNION SELECT 2 UNION SELECT 3) AS numbers"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO dead_letter (delivery_id, destination_id, code, sentence)"
+                " SELECT id, :d, 'http_503', 'The destination answered 503.' FROM delivery"
+            ),
+            ids,
+        )
+
+
+def states(stack: Stack) -> dict[str, int]:
+    rows = stack.rows("SELECT state, count(*) AS n FROM delivery GROUP BY state")
+    return {row["state"]: row["n"] for row in rows}
+
+
+@pytest.mark.timeout(600)
+def test_ten_thousand_dead_letters_are_one_replay_that_outlives_a_power_cut(
+    stack: Stack, sink: Sink, page: Page
+) -> None:
+    bury(stack, f"{sink.url}/crm")
+    page.set_default_timeout(30_000)
+    sign_in(stack, page, "support", "/dead-letters")
+    expect(page.locator(".cause-count")).to_have_text(re.compile(r"10.000\s*wait"))
+    began = time.monotonic()
+    page.get_by_role("link", name=re.compile("Send 10.000 again")).click()
+    expect(page.locator("#preview")).to_contain_text(re.compile("9.900 would be created"))
+    expect(page.locator("#preview")).to_contain_text("100 may be there")
+    print(f"10,000 dead letters: looked at within {time.monotonic() - began:.1f} s")
+    assert time.monotonic() - began < BEGINS_IN_S
+
+    # it begins within a browser's patience; pressed twice it is one
+    began = time.monotonic()
+    page.get_by_role("button", name=re.compile("Send 10.000 again")).dblclick()
+    page.wait_for_selector("#replay")
+    took = time.monotonic() - began
+    print(f"10,000 dead letters: the replay had begun after {took:.1f} s")
+    assert took < BEGINS_IN_S
+    assert len(stack.rows("SELECT 1 FROM replay")) == 1
+
+    # paused, nothing more goes out
+    watch(page, lambda: len(sink.requests) > 500, 120, "the first five hundred")
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator("#replay")).to_contain_text("Paused")
+    watch(page, lambda: "in_flight" not in states(stack), 60, "the calls under way")
+    halted = len(sink.requests)
+    assert halted < MANY
+
+    # a power cut of everything; what waited still waits
+    page.goto("about:blank")
+    for name in stack.processes:
+        stack.kill(name)
+    stack.start()
+    assert len(sink.requests) == halted
+    page.goto(f"{stack.url}/replays")
+    page.get_by_role("link", name=re.compile("Dead letters of CRM")).click()
+    expect(page.locator("#replay")).to_contain_text(re.compile(r"\d+ of 10.000 arrived"))
+    page.get_by_role("button", name="Go on").click()
+    expect(page.locator("#replay")).to_contain_text(
+        re.compile("a minute, about .* left"), timeout=30_000
+    )
+
+    # cancelled, the rest are dead letters again
+    watch(page, lambda: len(sink.requests) > halted + 500, 120, "five hundred more")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#replay")).to_contain_text("taken back", timeout=30_000)
+    watch(page, lambda: {"in_flight", "pending"}.isdisjoint(states(stack)), 60, "the end")
+    arrived = Counter(seen.json()["event_id"] for seen in sink.requests)
+    assert set(arrived.values()) == {1}, "something was sent twice"
+    left = MANY - len(arrived)
+    assert states(stack) == {"delivered": len(arrived), "dead": left}
+    (open_now,) = stack.rows("SELECT count(*) AS n FROM dead_letter WHERE state <> 'resolved'")
+    assert open_now["n"] == left
+
+    # and from the command line the rest is one replay too
+    told = stack.flask("dead-letters", "replay", "--destination", "CRM", "--json")
+    assert (told["replayed"], told["skipped"]) == (left, 0)
+    watch(page, lambda: len(sink.requests) >= MANY, 300, "all of them")
+    watch(page, lambda: states(stack) == {"delivered": MANY}, 60, "all to be recorded")
+    assert set(Counter(seen.json()["event_id"] for seen in sink.requests).values()) == {1}

@@ -1,0 +1,18 @@
+<?php
+/**
+ * Runs PHPUnit inside a booted WordPress: php phpunit.php DOCUMENT_ROOT HOST:PORT FOLDER EVENTS_FILE [options].
+ *
+ * From the top of a file of its own, because WordPress keeps much in variables that are global only there. Each event
+ * that the tests see leave the site is added to EVENTS_FILE, one a line.
+ */
+
+define( 'RELAY_LAB_EVENTS', $argv[4] );
+require __DIR__ . '/boot.php';
+foreach ( glob( dirname( __DIR__ ) . '/standins/*.php' ) as $relay_lab_file ) {
+	require_once $relay_lab_file;
+}
+do_action( 'before_woocommerce_init' );
+standin_fluent_tables();
+require_once 'PHPUnit/Autoload.php';
+require_once $argv[3] . '/RelayTestCase.php';
+exit( ( new PHPUnit\TextUI\Command() )->run( array_merge( array( 'phpunit' ), array_slice( $argv, 5 ), array( $argv[3] ) ), false ) );

@@ -1,0 +1,105 @@
+<?php
+
+use Relay_Connector\Settings;
+
+final class CommentsTest extends RelayTestCase {
+
+	private function comment( array $changes = array() ) {
+		return wp_insert_comment(
+			$changes + array(
+				'comment_post_ID'      => 1,
+				'comment_author'       => 'Jane',
+				'comment_author_email' => 'jane@example.org',
+				'comment_author_url'   => 'https://jane.example',
+				'comment_content'      => "Hello\x00\x07 there",
+				'comment_type'         => 'comment',
+				'comment_approved'     => 1,
+			)
+		);
+	}
+
+	public function test_an_approved_comment_is_sent_as_it_then_is() {
+		$id = $this->comment();
+		wp_update_comment(
+			array(
+				'comment_ID'      => $id,
+				'comment_content' => 'Corrected',
+			)
+		);
+		$data = $this->sent( 'comment.created' );
+		$this->assertSame( $id, $data['id'] );
+		$this->assertSame( 'Corrected', $data['content'] );
+	}
+
+	/** What never leaves: type, status. */
+	public function strangers() {
+		return array(
+			array( 'order_note', 1 ),
+			array( 'note', 1 ),
+			array( 'pingback', 1 ),
+			array( 'trackback', 1 ),
+			array( 'comment', 0 ),
+			array( 'comment', 'spam' ),
+			array( 'comment', 'trash' ),
+		);
+	}
+
+	/** @dataProvider strangers */
+	public function test_what_no_visitor_wrote_or_nobody_approved_is_not_noted( $type, $approved ) {
+		update_option( Settings::SEND_HELD, 0 );
+		$this->comment(
+			array(
+				'comment_type'     => $type,
+				'comment_approved' => $approved,
+			)
+		);
+		$this->assertSame( array(), $this->rows() );
+	}
+
+	public function test_approving_and_unspamming_sends_once() {
+		$id = $this->comment( array( 'comment_approved' => 0 ) );
+		wp_set_comment_status( $id, 'approve' );
+		wp_set_comment_status( $id, 'hold' );
+		wp_set_comment_status( $id, 'approve' );
+		$this->assertCount( 1, $this->send_all() );
+		$this->assertCount( 0, $this->send_all() );
+	}
+
+	public function test_control_characters_do_not_leave() {
+		$this->comment();
+		$this->assertSame( 'Hello there', $this->sent( 'comment.created' )['content'] );
+	}
+
+	public function test_fields_can_be_left_out_and_the_source_switched_off() {
+		$this->choose( array( 'fields' => array( 'comments.author_email' => 0 ) ) );
+		$this->comment();
+		$data = $this->sent( 'comment.created' );
+		$this->assertArrayNotHasKey( 'author_email', $data );
+		$this->assertSame( 'https://jane.example', $data['author_url'] );
+		$this->choose( array( 'sources' => array( 'comments' => 0 ) ) );
+		$this->comment();
+		$this->assertCount( 1, $this->rows() );
+	}
+
+	public function test_what_waits_when_the_source_is_switched_off_stays_here() {
+		$this->comment();
+		$this->choose( array( 'sources' => array( 'comments' => 0 ) ) );
+		$this->assertSame( array(), $this->send_all() );
+		$this->assertSame( 'withdrawn', $this->rows()[0]->state );
+		$this->assertStringContainsString( 'switched off', $this->rows()[0]->last_answer );
+	}
+
+	public function test_nothing_is_noted_before_the_site_is_connected() {
+		update_option( Settings::SECRET, array() );
+		delete_option( Settings::CONNECTED_AT );
+		$this->comment();
+		wp_insert_user(
+			array(
+				'user_login' => 'early',
+				'user_pass'  => 'x',
+			)
+		);
+		$this->assertInstanceOf( WP_Error::class, relay_connector_send_event( 'x.early' ) );
+		$this->assertSame( array(), $this->rows() );
+	}
+}

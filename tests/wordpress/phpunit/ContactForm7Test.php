@@ -1,0 +1,74 @@
+<?php
+
+final class ContactForm7Test extends RelayTestCase {
+
+	const POST = array(
+		'_wpcf7'       => '5',
+		'your-name'    => "Jane O\\'Neill",
+		'your-email'   => 'jane@example.org',
+		'topics'       => array( 'Tea', 'Pots' ),
+		'your-message' => 'Größe \\"L\\"?',
+		'terms'        => '1',
+		'your-file'    => 'hash-of-a-file',
+		'g-recaptcha'  => 'a-stranger',
+		'send'         => 'Send',
+	);
+
+	private function form( array $settings = array(), array $terms_options = array() ) {
+		update_option(
+			'standin_cf7',
+			array(
+				5 => array(
+					'title'    => 'Contact us',
+					'settings' => $settings,
+					'tags'     => array(
+						array( 'text*', 'your-name' ),
+						array( 'email*', 'your-email' ),
+						array( 'checkbox', 'topics' ),
+						array( 'textarea', 'your-message' ),
+						array( 'file', 'your-file' ),
+						array( 'acceptance', 'terms', $terms_options, 'I agree' ),
+						array( 'submit' ),
+					),
+				),
+			)
+		);
+	}
+
+	public function test_an_entry() {
+		$this->form();
+		standin_cf7_submit( 5, self::POST, 'mail_sent', 'http://127.0.0.1/contact/?utm_source=ad' );
+		$data = $this->sent( 'lead.created' );
+		$this->assertSame( array( 'plugin' => 'contact-form-7', 'id' => 5, 'title' => 'Contact us' ), $data['form'] );
+		$this->assertSame( array( 'your-name' => "Jane O'Neill", 'your-email' => 'jane@example.org', 'topics' => 'Tea, Pots', 'your-message' => 'Größe "L"?', 'terms' => 'yes' ), $data['fields'] );
+		$this->assertSame( array( true, array( 'source' => 'ad' ), 'http://127.0.0.1/contact/?utm_source=ad' ), array( $data['consent'], $data['utm'], $data['page_url'] ) );
+		$this->assertArrayNotHasKey( 'entry_id', $data );
+	}
+
+	/** Every outcome that the plugin knows. */
+	public function outcomes() {
+		return array( array( 'mail_sent', 1 ), array( 'mail_failed', 1 ), array( 'validation_failed', 0 ), array( 'acceptance_missing', 0 ), array( 'spam', 0 ), array( 'aborted', 0 ), array( 'init', 0 ) );
+	}
+
+	/** @dataProvider outcomes */
+	public function test_an_entry_counts_when_the_form_was_accepted_even_if_its_mail_fails( $status, $count ) {
+		$this->form();
+		$result = standin_cf7_submit( 5, self::POST, $status );
+		$this->assertCount( $count, $this->rows() );
+		$this->assertSame( $status, $result['status'], 'the form\'s own result is not touched' );
+	}
+
+	public function test_do_not_store_is_honoured() {
+		$this->form( array( 'do_not_store' => true ) );
+		standin_cf7_submit( 5, self::POST );
+		$this->form( array(), array( 'consent_for:storage' ) );
+		standin_cf7_submit( 5, array( 'terms' => '' ) + self::POST );
+		$this->assertSame( array(), $this->rows() );
+	}
+
+	public function test_a_box_to_object_with_means_yes_when_it_is_not_ticked() {
+		$this->form( array(), array( 'invert' ) );
+		standin_cf7_submit( 5, array( 'terms' => '' ) + self::POST );
+		$this->assertTrue( $this->sent( 'lead.created' )['consent'] );
+	}
+}

@@ -1,0 +1,207 @@
+<?php
+
+use Relay_Connector\Events\Field_Types;
+use Relay_Connector\Trouble;
+
+/** What holds for every form plugin; one class each for what is special about them. */
+final class LeadsTest extends RelayTestCase {
+
+	private function submit( array $fields, array $meta = array() ) {
+		standin_elementor_submit( '7e10123', 'Contact', $fields, $meta );
+	}
+
+	/** Types as the form plugins and their add-ons call them. */
+	public function secret_types() {
+		return array_map(
+			static function ( $type ) {
+				return array( $type );
+			},
+			array( 'password', 'passwordconfirm', 'input_password', 'confirm_password', 'creditcard', 'credit-card', 'stripe-credit-card', 'stripe_creditcard', 'creditcardcvc', 'square', 'payment_method', 'file', 'file*', 'mfile', 'file-upload', 'fileupload', 'file_upload', 'upload', 'input_file', 'input_image', 'post_image', 'featured_image', 'signature', 'captcha', 'recaptcha', 'iban' )
+		);
+	}
+
+	/** @dataProvider secret_types */
+	public function test_secrets_never_leave_by_the_type_of_their_field( $type ) {
+		$this->assertTrue( Field_Types::is_secret( $type ) );
+		$this->submit( array( 'a' => array( 'text', 'Name', 'Jane' ), 'b' => array( $type, 'Harmless', 's3cret' ) ) );
+		$this->assertSame( array( 'Name' => 'Jane' ), $this->sent( 'lead.created' )['fields'] );
+		$this->assertStringNotContainsString( 's3cret', $this->requests[0]['body'] );
+	}
+
+	/** What people do fill in. */
+	public function test_usual_types_are_sent() {
+		foreach ( array( 'text', 'text*', 'email', 'textarea', 'tel', 'url', 'number', 'date', 'select', 'checkbox', 'radio', 'hidden', 'input_text', 'listselect', 'multi_choice', 'image_choice', 'rte', 'phone', 'name', 'address', 'acceptance', 'payment-single', 'range' ) as $type ) {
+			$this->assertTrue( Field_Types::is_sendable( $type ), $type );
+		}
+		foreach ( array( 'html', 'submit', 'section', 'recaptcha', 'step', 'divider', '' ) as $type ) {
+			$this->assertFalse( Field_Types::is_sendable( $type ), $type );
+		}
+	}
+
+	public function test_values_by_label_with_doubles_told_apart_and_lists_joined() {
+		$this->submit(
+			array(
+				'a' => array( 'text', ' <b>Name</b> &amp; title ', 'Jane' ),
+				'b' => array( 'text', 'Name & title', 'Dr' ),
+				'c' => array( 'checkbox', 'Topics', array( 'Tea', 'Pots' ) ),
+				'd' => array( 'text', '', 'no label' ),
+				'e' => array( 'textarea', '2', "two\r\nlines\x00" ),
+			)
+		);
+		$this->assertSame( array( 'Name & title' => 'Jane', 'Name & title (2)' => 'Dr', 'Topics' => 'Tea, Pots', 'd' => 'no label', 2 => "two\nlines" ), $this->sent( 'lead.created' )['fields'] );
+	}
+
+	public function test_labels_that_are_numbers_stay_a_map() {
+		$this->submit( array( 'a' => array( 'text', '0', 'x' ), 'b' => array( 'text', '1', 'y' ) ) );
+		$this->sent( 'lead.created' );
+		$this->assertStringContainsString( '"fields":{"0":"x","1":"y"}', $this->requests[0]['body'] );
+	}
+
+	public function test_the_page_and_its_campaign() {
+		$url = 'https://shop.example/tea/?utm_source=letter&utm_medium=email&utm_campaign=' . rawurlencode( 'Früh <b>2026</b>' ) . '&utm_term[]=x&other=1';
+		$this->submit( array( 'a' => array( 'text', 'Name', 'Jane' ) ), array( 'page_url' => array( 'title' => 'Page URL', 'value' => $url ) ) );
+		$data = $this->sent( 'lead.created' );
+		$this->assertStringStartsWith( 'https://shop.example/tea/?utm_source=letter', $data['page_url'] );
+		$this->assertSame( array( 'source' => 'letter', 'medium' => 'email', 'campaign' => 'Früh 2026' ), $data['utm'] );
+	}
+
+	public function test_without_a_word_about_the_page_the_browser_is_believed() {
+		$_SERVER['HTTP_REFERER'] = 'https://shop.example/contact/?utm_source=ad';
+		$this->submit( array( 'a' => array( 'text', 'Name', 'Jane' ) ) );
+		unset( $_SERVER['HTTP_REFERER'] );
+		$data = $this->sent( 'lead.created' );
+		$this->assertSame( array( 'https://shop.example/contact/?utm_source=ad', array( 'source' => 'ad' ) ), array( $data['page_url'], $data['utm'] ) );
+	}
+
+	public function test_a_page_that_is_no_web_address_is_not_sent() {
+		$this->submit( array( 'a' => array( 'text', 'Name', 'Jane' ) ), array( 'page_url' => array( 'value' => 'javascript:alert(1)' ) ) );
+		$this->assertArrayNotHasKey( 'page_url', $this->sent( 'lead.created' ) );
+	}
+
+	/** Boxes, and what is sent. */
+	public function consents() {
+		return array(
+			'none asked'     => array( array(), null ),
+			'ticked'         => array( array( 'on' ), true ),
+			'not ticked'     => array( array( '' ), false ),
+			'one of the two' => array( array( 'on', '' ), false ),
+			'first missing'  => array( array( '', 'on' ), false ),
+		);
+	}
+
+	/** @dataProvider consents */
+	public function test_consent_is_only_what_was_agreed_to( array $boxes, $expected ) {
+		$fields = array( 'a' => array( 'text', 'Name', 'Jane' ) );
+		foreach ( $boxes as $i => $value ) {
+			$fields[ "box$i" ] = array( 'acceptance', "Box $i", $value );
+		}
+		$this->submit( $fields );
+		$data = $this->sent( 'lead.created' );
+		$this->assertSame( $expected, isset( $data['consent'] ) ? $data['consent'] : null );
+		foreach ( $boxes as $i => $value ) {
+			$this->assertSame( $value ? 'yes' : 'no', $data['fields'][ "Box $i" ] );
+		}
+	}
+
+	public function test_what_is_too_long_is_cut_and_says_so() {
+		$this->submit( array( 'a' => array( 'textarea', 'Essay', str_repeat( '😀', 30000 ) ), 'b' => array( 'text', 'Name', 'Jane' ) ) );
+		$data = $this->sent( 'lead.created' );
+		$this->assertSame( array( 'Essay' ), $data['shortened'] );
+		$this->assertSame( 'Jane', $data['fields']['Name'] );
+		$this->assertLessThanOrEqual( 10000, mb_strlen( $data['fields']['Essay'] ) );
+		$this->assertGreaterThan( 4000, mb_strlen( $data['fields']['Essay'] ) );
+	}
+
+	public function test_a_form_of_any_size_stays_below_what_the_gateway_takes() {
+		$fields = array();
+		for ( $i = 0; $i < 400; $i++ ) {
+			$fields[ "f$i" ] = array( 'text', str_repeat( 'ß', 150 ) . $i, str_repeat( '日', 2000 ) );
+		}
+		$this->submit( $fields );
+		$data = $this->sent( 'lead.created' );
+		$this->assertLessThan( 262144, strlen( $this->requests[0]['body'] ) );
+		$this->assertSame( 400, count( $data['fields'] ) + $data['left_out'] );
+	}
+
+	public function test_an_entry_without_any_field_is_still_an_entry() {
+		$this->submit( array( 'a' => array( 'password', 'Password', 'x' ) ) );
+		$this->sent( 'lead.created' );
+		$this->assertStringContainsString( '"fields":{}', $this->requests[0]['body'] );
+	}
+
+	public function test_forms_and_fields_can_be_left_out() {
+		$this->choose( array( 'left_out' => array( 'elementor-pro:7e10123' => array( 'b' ) ), 'forms' => array( 'elementor-pro:aaaaaaa' => 0 ) ) );
+		standin_elementor_submit( 'aaaaaaa', 'Not wanted', array( 'a' => array( 'text', 'Name', 'Jane' ) ) );
+		$this->submit( array( 'a' => array( 'text', 'Name', 'Jane' ), 'b' => array( 'text', 'Phone', '0221' ) ) );
+		$this->assertSame( array( 'Name' => 'Jane' ), $this->sent( 'lead.created' )['fields'] );
+	}
+
+	public function test_new_forms_can_be_left_out() {
+		$this->choose( array( 'new_forms' => 0, 'forms' => array( 'elementor-pro:bbbbbbb' => 1 ) ) );
+		$this->submit( array( 'a' => array( 'text', 'Name', 'Jane' ) ) );
+		standin_elementor_submit( 'bbbbbbb', 'Wanted', array( 'a' => array( 'text', 'Name', 'Jane' ) ) );
+		$this->assertSame( 'Wanted', $this->sent( 'lead.created' )['form']['title'] );
+	}
+
+	public function test_what_waits_when_its_form_is_switched_off_stays_here() {
+		$this->submit( array( 'a' => array( 'text', 'Name', 'Jane' ) ) );
+		$this->choose( array( 'forms' => array( 'elementor-pro:7e10123' => 0 ) ) );
+		$this->assertSame( array(), $this->send_all() );
+		$this->assertSame( 'withdrawn', $this->rows()[0]->state );
+		$this->assertNull( $this->rows()[0]->body );
+	}
+
+	public function test_two_entries_alike_are_two_events() {
+		$this->submit( array( 'a' => array( 'text', 'Name', 'Jane' ) ) );
+		$this->submit( array( 'a' => array( 'text', 'Name', 'Jane' ) ) );
+		$this->assertCount( 2, $this->send_all() );
+	}
+
+	public function test_whatever_a_hook_is_given_the_form_goes_on_and_the_admins_are_told_of_faults() {
+		$hooks = array( 'wpcf7_submit', 'wpforms_process_complete', 'gform_after_submission', 'fluentform/submission_inserted', 'frm_after_create_entry', 'ninja_forms_after_submission', 'elementor_pro/forms/new_record', 'woocommerce_new_order', 'woocommerce_order_status_changed', 'woocommerce_order_refunded', 'user_register', 'wp_insert_comment', 'transition_comment_status' );
+		foreach ( $hooks as $hook ) {
+			foreach ( array( null, array(), 'text', 0, new stdClass(), array( 'id' => array() ) ) as $argument ) {
+				$this->call_ours( $hook, array( $argument, $argument, $argument, $argument ) );
+			}
+			$this->call_ours( $hook, array() );
+		}
+		$this->end_request();
+		$this->assertSame( array(), $this->send_all() );
+		Trouble::forget();
+	}
+
+	/** Calls our own callbacks of a hook: those of the core do not bear anything. */
+	private function call_ours( $hook, array $arguments ) {
+		global $wp_filter;
+		$count = 0;
+		foreach ( $wp_filter[ $hook ]->callbacks as $callbacks ) {
+			foreach ( $callbacks as $one ) {
+				if ( is_array( $one['function'] ) && is_object( $one['function'][0] ) && 0 === strpos( get_class( $one['function'][0] ), 'Relay_Connector\\Events' ) ) {
+					call_user_func_array( $one['function'], array_slice( $arguments, 0, $one['accepted_args'] ) );
+					++$count;
+				}
+			}
+		}
+		$this->assertSame( 1, $count, $hook );
+	}
+
+	public function test_another_plugin_can_change_the_fields_but_not_break_the_form() {
+		$filter = static function ( $data, $type ) {
+			if ( 'lead.created' !== $type ) {
+				return $data;
+			}
+			if ( 'boom' === $data['fields']['Name'] ) {
+				throw new Error( 'broken add-on' );
+			}
+			$data['fields']['Added'] = 'here';
+			return $data;
+		};
+		add_filter( 'relay_connector_event_data', $filter, 10, 2 );
+		$this->submit( array( 'a' => array( 'text', 'Name', 'boom' ) ) );
+		$this->submit( array( 'a' => array( 'text', 'Name', 'Jane' ) ) );
+		remove_filter( 'relay_connector_event_data', $filter );
+		$this->assertStringContainsString( 'broken add-on', Trouble::read()['detail'] );
+		Trouble::forget();
+		$this->assertSame( array( 'Name' => 'Jane', 'Added' => 'here' ), $this->sent( 'lead.created' )['fields'] );
+	}
+}

@@ -1,0 +1,210 @@
+<?php
+
+use Automattic\WooCommerce\Utilities\FeaturesUtil;
+
+final class OrdersTest extends RelayTestCase {
+
+	public function test_tables_of_their_own_and_block_checkouts_are_declared() {
+		$this->assertSame( array( RELAY_CONNECTOR_FILE, true ), FeaturesUtil::$declared['custom_order_tables'] );
+		$this->assertSame( array( RELAY_CONNECTOR_FILE, true ), FeaturesUtil::$declared['cart_checkout_blocks'] );
+	}
+
+	/** Each way to make an order, and the change of status that it brings along. */
+	public function ways() {
+		return array(
+			'block checkout'   => array( 'standin_wc_block_checkout', 'pending:processing' ),
+			'classic checkout' => array( 'standin_wc_classic_checkout', 'pending:on-hold' ),
+			'admin'            => array( 'standin_wc_admin_order', '' ),
+		);
+	}
+
+	/** @dataProvider ways */
+	public function test_an_order_is_noted_once_however_it_is_made( $way, $change ) {
+		$id = $way();
+		foreach ( $this->rows() as $row ) {
+			$this->assertGreaterThan( time() + 200, (int) $row->due_at, 'while the request runs nothing goes' );
+		}
+		$this->end_request();
+		$this->assertSame( array_merge( array( "order.created:$id" ), $change ? array( "order.status_changed:$id:$change" ) : array() ), $this->keys() );
+	}
+
+	public function test_an_order_made_by_code_is_sent_with_what_came_later_in_the_request() {
+		$order = wc_create_order();
+		standin_wc_fill( $order );
+		$order->save();
+		$data = $this->sent( 'order.created' );
+		$this->assertSame( '129.90', $data['total'] );
+		$this->assertCount( 2, $data['items'] );
+	}
+
+	public function test_the_fields_of_an_order() {
+		$id     = standin_wc_block_checkout();
+		$events = $this->send_all();
+		$this->assertCount( 2, $events );
+		$data = $events[0]['data'];
+		$this->assertSame( array( $id, "SHOP-$id", 'processing', 'EUR', '129.90', '20.74' ), array( $data['id'], $data['number'], $data['status'], $data['currency'], $data['total'], $data['total_tax'] ) );
+		$this->assertSame( "Jane O'Neill & Söhne", $data['customer']['name'] );
+		$this->assertSame( 'jane@example.org', $data['customer']['email'] );
+		$this->assertSame( array( 'city' => 'Köln', 'country' => 'DE' ), $data['customer']['billing'] );
+		$this->assertSame( 'Ring twice', $data['customer_note'] );
+		$this->assertSame(
+			array( 'name' => 'Blue teapot', 'sku' => 'TEA-BLUE', 'product_id' => 5, 'quantity' => 1, 'total' => '89.90' ),
+			$data['items'][0]
+		);
+		$this->assertSame( array( 7, '40.00' ), array( $data['items'][1]['variation_id'], $data['items'][1]['total'] ) );
+		$this->assertSame( array( 'pending', 'processing' ), array( $events[1]['data']['previous_status'], $events[1]['data']['status'] ) );
+	}
+
+	public function test_a_change_keeps_its_two_statuses_however_late_it_is_sent() {
+		$id = standin_wc_classic_checkout();
+		$this->send_all();
+		wc_get_order( $id )->update_status( 'processing' );
+		$this->end_request();
+		wc_get_order( $id )->update_status( 'completed' );
+		$changes = array();
+		foreach ( $this->send_all() as $event ) {
+			$changes[] = $event['data']['previous_status'] . '>' . $event['data']['status'];
+		}
+		$this->assertSame( array( 'on-hold>processing', 'processing>completed' ), $changes );
+	}
+
+	public function test_a_draft_is_never_noted() {
+		$order = new WC_Order();
+		$order->set_status( 'checkout-draft' );
+		$order->save();
+		standin_wc_fill( $order );
+		$order->save();
+		$this->end_request();
+		$this->assertSame( array(), $this->rows() );
+	}
+
+	public function test_an_order_that_is_thrown_away_in_the_same_request_leaves_nothing() {
+		wc_create_order()->update_status( 'trash' );
+		$this->assertCount( 1, $this->rows() );
+		$this->end_request();
+		$this->assertSame( array(), $this->rows() );
+	}
+
+	public function test_an_order_thrown_away_before_it_is_sent_stays_here() {
+		$order = wc_create_order();
+		$this->end_request();
+		$order->update_status( 'trash' );
+		$this->assertSame( array(), $this->send_all() );
+		$this->assertSame( array( 'withdrawn' ), wp_list_pluck( $this->rows(), 'state' ) );
+	}
+
+	public function test_nothing_is_sent_again_when_the_rows_are_purged() {
+		global $wpdb;
+		$id = standin_wc_classic_checkout();
+		$this->send_all();
+		$wpdb->query( "DELETE FROM {$wpdb->relay_connector_outbox}" );
+		$order = wc_get_order( $id );
+		do_action( 'woocommerce_checkout_order_processed', $id, array(), $order );
+		$order->update_status( 'pending' );
+		$order->update_status( 'on-hold' );
+		$sent = array();
+		foreach ( $this->send_all() as $event ) {
+			$sent[] = $event['event'] . ' ' . $event['data']['previous_status'];
+		}
+		$this->assertSame( array( 'order.status_changed on-hold' ), $sent, 'only what is new' );
+	}
+
+	public function test_remembering_does_not_tell_others_that_the_order_was_updated() {
+		standin_wc_admin_order();
+		$this->end_request();
+		$before = did_action( 'woocommerce_update_order' );
+		$this->assertCount( 1, $this->send_all() );
+		$this->assertSame( $before, did_action( 'woocommerce_update_order' ) );
+		$this->assertFalse( has_filter( 'woocommerce_orders_table_datastore_should_save_after_meta_change' ) );
+	}
+
+	public function test_an_order_that_comes_back_from_the_trash_is_sent_if_it_was_new() {
+		global $wpdb;
+		$order = wc_get_order( standin_wc_admin_order() );
+		$this->end_request();
+		$order->update_status( 'trash' );
+		$this->assertSame( array(), $this->send_all() );
+		$order->update_status( 'processing' );
+		$this->assertSame( $order->get_id(), $this->sent( 'order.created' )['id'] );
+		$wpdb->query( "DELETE FROM {$wpdb->relay_connector_outbox}" );
+		$order->update_status( 'trash' );
+		$order->update_status( 'processing' );
+		$this->end_request();
+		$this->assertSame( array(), $this->rows(), 'an old order is not made again' );
+	}
+
+	public function test_a_mark_copied_to_another_order_stops_nothing() {
+		$first = wc_get_order( standin_wc_classic_checkout() );
+		$this->send_all();
+		$copy = wc_create_order();
+		$copy->update_meta_data( '_relay_connector_sent', wc_get_order( $first->get_id() )->get_meta( '_relay_connector_sent' ) );
+		$copy->save_meta_data();
+		$this->assertSame( $copy->get_id(), $this->sent( 'order.created' )['id'] );
+	}
+
+	public function test_a_partial_refund_is_an_event_of_its_own() {
+		$id = standin_wc_classic_checkout();
+		$this->send_all();
+		$refund = wc_create_refund(
+			array(
+				'order_id' => $id,
+				'amount'   => '29.9',
+				'reason'   => 'Lid broken',
+				'lines'    => array( array( 'name' => 'Blue teapot', 'product_id' => 5, 'quantity' => -1, 'total' => '-29.9' ) ),
+			)
+		);
+		$data   = $this->sent( 'x.order.refunded' );
+		$this->assertSame( array( $refund->get_id(), $id, '29.90', '129.90', '29.90', false ), array( $data['id'], $data['order_id'], $data['amount'], $data['order_total'], $data['total_refunded'], $data['is_full'] ) );
+		$this->assertSame( array( 1, '29.90' ), array( $data['items'][0]['quantity'], $data['items'][0]['total'] ) );
+		$this->assertSame( 'Lid broken', $data['reason'] );
+	}
+
+	public function test_a_full_refund_changes_the_status_too() {
+		$id = standin_wc_classic_checkout();
+		$this->send_all();
+		wc_create_refund( array( 'order_id' => $id, 'amount' => '129.9', 'reason' => '' ) );
+		$events = $this->send_all();
+		$this->assertSame( array( 'order.status_changed', 'x.order.refunded' ), wp_list_pluck( $events, 'event' ) );
+		$this->assertSame( 'refunded', $events[0]['data']['status'] );
+		$this->assertTrue( $events[1]['data']['is_full'] );
+	}
+
+	public function test_a_refund_is_no_order() {
+		$id = standin_wc_classic_checkout();
+		$this->send_all();
+		$refund = wc_create_refund( array( 'order_id' => $id, 'amount' => '1', 'reason' => '' ) );
+		do_action( 'woocommerce_new_order', $refund->get_id(), $refund );
+		$this->assertSame( array( 'x.order.refunded' ), wp_list_pluck( $this->send_all(), 'event' ) );
+	}
+
+	public function test_fields_can_be_left_out() {
+		$this->choose( array( 'fields' => array( 'orders.name' => 0, 'orders.email' => 0, 'orders.phone' => 0, 'orders.addresses' => 0, 'orders.note' => 0, 'orders.items' => 0 ) ) );
+		standin_wc_admin_order();
+		$data = $this->sent( 'order.created' );
+		$this->assertSame( array( array(), array() ), array( $data['customer'], $data['items'] ) );
+		$this->assertStringNotContainsString( 'Jane', wp_json_encode( $data ) );
+		$this->assertStringContainsString( '"customer":{}', $this->requests[0]['body'], 'an empty customer is still an object' );
+	}
+
+	public function test_many_items_and_long_names_stay_below_what_the_gateway_takes() {
+		$order = wc_create_order();
+		$order->set_lines( array_fill( 0, 500, array( 'name' => str_repeat( 'ß', 1000 ), 'product_id' => 1, 'quantity' => 1, 'total' => '1' ) ) );
+		$order->save();
+		$data = $this->sent( 'order.created' );
+		$this->assertSame( array( 200, 300 ), array( count( $data['items'] ), $data['items_left_out'] ) );
+		$this->assertLessThan( 262144, strlen( $this->requests[0]['body'] ) );
+	}
+
+	/** Amounts as shops keep them, and as the gateway reads them. */
+	public function amounts() {
+		return array( array( '129.9', '129.90' ), array( 0.1 + 0.2, '0.30' ), array( '10', '10.00' ), array( '1.2345', '1.2345' ), array( '', '0.00' ), array( '-5.5', '-5.50' ), array( '1000000', '1000000.00' ) );
+	}
+
+	/** @dataProvider amounts */
+	public function test_amounts_are_decimal_text( $kept, $sent ) {
+		$order = wc_create_order();
+		$order->set_total( $kept );
+		$order->save();
+		$this->assertSame( $sent, $this->sent( 'order.created' )['total'] );
+	}
+}

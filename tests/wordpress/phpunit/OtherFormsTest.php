@@ -1,0 +1,229 @@
+<?php
+
+final class OtherFormsTest extends RelayTestCase {
+
+	// -- WPForms
+
+	private function wpform() {
+		return standin_wpforms_make(
+			'Ask us',
+			array(
+				1 => array( 'name', 'Name' ),
+				2 => array( 'email', 'E-mail' ),
+				3 => array( 'checkbox', 'Topics' ),
+				4 => array( 'password', 'Password' ),
+				5 => array( 'file-upload', 'CV' ),
+				6 => array( 'gdpr-checkbox', 'Privacy' ),
+			)
+		);
+	}
+
+	public function test_an_entry_of_wpforms_lite_which_keeps_none() {
+		$form   = $this->wpform();
+		$values = array( 1 => 'Jane Doe', 2 => 'jane@example.org', 3 => "Tea\nPots", 4 => 's3cret', 5 => 'https://x/cv.pdf', 6 => 'I consent' );
+		standin_wpforms_submit( $form, $values );
+		standin_wpforms_submit( $form, $values );
+		$events = $this->send_all();
+		$this->assertCount( 2, $events, 'an entry without a number is never taken for another one' );
+		$data = $events[0]['data'];
+		$this->assertSame( array( 'plugin' => 'wpforms', 'id' => $form, 'title' => 'Ask us' ), $data['form'] );
+		$this->assertSame( array( 'Name' => 'Jane Doe', 'E-mail' => 'jane@example.org', 'Topics' => 'Tea, Pots', 'Privacy' => 'yes' ), $data['fields'] );
+		$this->assertTrue( $data['consent'] );
+	}
+
+	public function test_an_entry_of_wpforms_with_a_number_is_sent_once_and_spam_never() {
+		$form = $this->wpform();
+		standin_wpforms_submit( $form, array( 1 => 'Bot' ), 30, true );
+		standin_wpforms_submit( $form, array( 1 => 'Jane' ), 31 );
+		standin_wpforms_submit( $form, array( 1 => 'Jane' ), 31 );
+		$data = $this->sent( 'lead.created' );
+		$this->assertSame( array( 31, 'Jane', false ), array( $data['entry_id'], $data['fields']['Name'], $data['consent'] ) );
+	}
+
+	// -- Gravity Forms
+
+	private function gravity() {
+		update_option(
+			'standin_gf',
+			array(
+				3 => array(
+					'title'  => 'Quote',
+					'fields' => array(
+						array( 'id' => 1, 'type' => 'name', 'label' => 'Name', 'inputs' => array( array( 'id' => '1.3', 'label' => 'First' ), array( 'id' => '1.6', 'label' => 'Last' ) ) ),
+						array( 'id' => 2, 'type' => 'email', 'label' => 'E-mail' ),
+						array( 'id' => 4, 'type' => 'checkbox', 'label' => 'Topics', 'inputs' => array( array( 'id' => '4.1' ), array( 'id' => '4.2' ) ) ),
+						array( 'id' => 5, 'type' => 'creditcard', 'label' => 'Card', 'inputs' => array( array( 'id' => '5.1' ), array( 'id' => '5.5' ) ) ),
+						array( 'id' => 6, 'type' => 'post_custom_field', 'inputType' => 'fileupload', 'label' => 'Plan' ),
+						array( 'id' => 7, 'type' => 'consent', 'label' => 'Consent', 'inputs' => array( array( 'id' => '7.1' ), array( 'id' => '7.2' ), array( 'id' => '7.3' ) ) ),
+						array( 'id' => 8, 'type' => 'multiselect', 'label' => 'Colours' ),
+						array( 'id' => 9, 'type' => 'section', 'label' => 'A heading' ),
+						array( 'id' => 10, 'type' => 'list', 'label' => 'Guests' ),
+						array( 'id' => 11, 'type' => 'text', 'label' => 'Serialized' ),
+					),
+				),
+			)
+		);
+		return array( '1.3' => 'Jane', '1.6' => 'Doe', '2' => 'jane@example.org', '4.1' => 'Tea', '4.2' => 'Pots', '5.1' => 'XXXX1111', '5.5' => 'Jane', '6' => 'https://x/plan.pdf', '7.1' => '1', '7.2' => 'I agree', '7.3' => '12', '8' => '["red","blue"]', '10' => serialize( array( 'Ann', 'Bob' ) ), '11' => 'O:8:"stdClass":0:{}' );
+	}
+
+	public function test_an_entry_of_gravity_forms() {
+		standin_gf_submit( 3, $this->gravity(), 44 );
+		$data = $this->sent( 'lead.created' );
+		$this->assertSame( array( 'plugin' => 'gravityforms', 'id' => 3, 'title' => 'Quote' ), $data['form'] );
+		$this->assertSame( array( 'Name' => 'Jane Doe', 'E-mail' => 'jane@example.org', 'Topics' => 'Tea, Pots', 'Consent' => 'yes', 'Colours' => 'red, blue', 'Guests' => 'Ann, Bob', 'Serialized' => 'O:8:"stdClass":0:{}' ), $data['fields'] );
+		$this->assertSame( array( true, 44, array( 'source' => 'letter', 'campaign' => 'spring' ) ), array( $data['consent'], $data['entry_id'], $data['utm'] ) );
+	}
+
+	public function test_spam_and_trash_of_gravity_forms_stay_here() {
+		standin_gf_submit( 3, $this->gravity(), 45, 'spam' );
+		standin_gf_submit( 3, $this->gravity(), 46, 'trash' );
+		$this->assertSame( array(), $this->rows() );
+	}
+
+	// -- Ninja Forms
+
+	private function ninja() {
+		update_option(
+			'standin_nf',
+			array(
+				2 => array(
+					'title'  => 'Callback',
+					'fields' => array(
+						11 => array( 'textbox', 'Name', 'name' ),
+						12 => array( 'listcheckbox', 'Topics', 'topics' ),
+						13 => array( 'password', 'Password', 'password' ),
+						14 => array( 'submit', 'Send', 'submit' ),
+						15 => array( 'textbox', '', 'city' ),
+					),
+				),
+			)
+		);
+		return array( 11 => 'Jane', 12 => array( 'Tea', 'Pots' ), 13 => 's3cret', 15 => 'Köln' );
+	}
+
+	/** Both places for a field's settings. */
+	public function nested() {
+		return array( array( false ), array( true ) );
+	}
+
+	/** @dataProvider nested */
+	public function test_an_entry_of_ninja_forms( $nested ) {
+		standin_nf_submit( 2, $this->ninja(), 77, false, $nested );
+		$data = $this->sent( 'lead.created' );
+		$this->assertSame( array( 'plugin' => 'ninja-forms', 'id' => 2, 'title' => 'Callback' ), $data['form'] );
+		$this->assertSame( array( 'Name' => 'Jane', 'Topics' => 'Tea, Pots', 'city' => 'Köln' ), $data['fields'] );
+		$this->assertSame( 77, $data['entry_id'] );
+	}
+
+	public function test_a_preview_of_ninja_forms_stays_here() {
+		standin_nf_submit( 2, $this->ninja(), 78, true );
+		$this->assertSame( array(), $this->rows() );
+	}
+
+	// -- Fluent Forms
+
+	private function fluent() {
+		return standin_fluent_make(
+			'Kontakt',
+			array(
+				array( 'element' => 'input_name', 'attributes' => array( 'name' => 'names' ), 'settings' => array( 'label' => '', 'admin_field_label' => 'Name' ), 'fields' => array( 'first_name' => array( 'element' => 'input_text', 'attributes' => array( 'name' => 'first_name' ) ) ) ),
+				array( 'element' => 'container', 'columns' => array( array( 'fields' => array( array( 'element' => 'input_email', 'attributes' => array( 'name' => 'email', 'type' => 'email' ), 'settings' => array( 'label' => 'E-mail' ) ) ) ), array( 'fields' => array( array( 'element' => 'input_text', 'attributes' => array( 'name' => 'pin', 'type' => 'password' ), 'settings' => array( 'label' => 'PIN' ) ) ) ) ) ),
+				array( 'element' => 'input_file', 'attributes' => array( 'name' => 'cv', 'type' => 'file' ), 'settings' => array( 'label' => 'CV' ) ),
+				array( 'element' => 'input_checkbox', 'attributes' => array( 'name' => 'topics' ), 'settings' => array( 'label' => 'Topics' ) ),
+				array( 'element' => 'gdpr_agreement', 'attributes' => array( 'name' => 'gdpr' ), 'settings' => array( 'label' => 'GDPR' ) ),
+				array( 'element' => 'custom_html', 'attributes' => array(), 'settings' => array() ),
+			)
+		);
+	}
+
+	const FLUENT = array(
+		'names'  => array( 'first_name' => 'Jane', 'last_name' => 'Doe' ),
+		'email'  => 'jane@example.org',
+		'pin'    => '1234',
+		'cv'     => array( 'https://x/cv.pdf' ),
+		'topics' => array( 'Tea', 'Pots' ),
+		'gdpr'   => 'on',
+		'extra'  => 'no field of the form',
+	);
+
+	public function test_an_entry_of_fluent_forms_though_two_hooks_fire() {
+		$form = $this->fluent();
+		$id   = standin_fluent_submit( $form, self::FLUENT );
+		$data = $this->sent( 'lead.created' );
+		$this->assertSame( array( 'plugin' => 'fluentform', 'id' => $form, 'title' => 'Kontakt' ), $data['form'] );
+		$this->assertSame( array( 'Name' => 'Jane Doe', 'E-mail' => 'jane@example.org', 'Topics' => 'Tea, Pots', 'GDPR' => 'yes' ), $data['fields'] );
+		$this->assertSame( array( true, $id, array( 'source' => 'ad', 'medium' => 'cpc' ) ), array( $data['consent'], $data['entry_id'], $data['utm'] ) );
+		$this->assertStringEndsWith( '/kontakt/?utm_source=ad&utm_medium=cpc', $data['page_url'] );
+		$this->assertStringStartsWith( 'http://127.0.0.1:', $data['page_url'] );
+		$this->assertStringNotContainsString( 'nonce', $this->requests[0]['body'] );
+	}
+
+	public function test_a_box_of_fluent_forms_that_is_not_ticked_is_no_consent() {
+		standin_fluent_submit( $this->fluent(), array_diff_key( self::FLUENT, array( 'gdpr' => 1 ) ) );
+		$data = $this->sent( 'lead.created' );
+		$this->assertSame( array( false, 'no' ), array( $data['consent'], $data['fields']['GDPR'] ) );
+	}
+
+	public function test_an_entry_that_fluent_forms_only_marks_as_spam_stays_here() {
+		standin_fluent_submit( $this->fluent(), self::FLUENT, 'spam' );
+		$this->assertSame( array(), $this->rows() );
+	}
+
+	// -- Formidable Forms
+
+	private function formidable() {
+		update_option(
+			'standin_frm',
+			array(
+				9 => array(
+					'name'   => 'Booking',
+					'fields' => array(
+						21 => array( 'name', 'Name' ),
+						22 => array( 'email', 'E-mail' ),
+						23 => array( 'checkbox', 'Days' ),
+						24 => array( 'password', 'Password' ),
+						25 => array( 'file', 'Photo' ),
+						26 => array( 'divider', 'Guests' ),
+						27 => array( 'gdpr', 'Privacy' ),
+						28 => array( 'text', 'Empty' ),
+					),
+				),
+			)
+		);
+		return array( 21 => array( 'first' => 'Jane', 'last' => 'Doe' ), 22 => 'jane@example.org', 23 => array( 'Mon', 'Tue' ), 24 => 's3cret', 25 => '17', 26 => array( 601, 602 ), 27 => '1' );
+	}
+
+	public function test_an_entry_of_formidable_and_not_the_rows_of_its_repeater() {
+		$metas = $this->formidable();
+		standin_frm_create( 9, array( 21 => 'Guest' ), 0, true );
+		standin_frm_create( 9, array( 21 => 'Guest' ), 0, false, 501 );
+		$id   = standin_frm_create( 9, $metas );
+		$data = $this->sent( 'lead.created' );
+		$this->assertSame( array( 'plugin' => 'formidable', 'id' => 9, 'title' => 'Booking' ), $data['form'] );
+		$this->assertSame( array( 'Name' => 'Jane Doe', 'E-mail' => 'jane@example.org', 'Days' => 'Mon, Tue', 'Privacy' => 'yes', 'Empty' => '' ), $data['fields'] );
+		$this->assertSame( array( true, $id ), array( $data['consent'], $data['entry_id'] ) );
+	}
+
+	public function test_a_draft_of_formidable_is_sent_once_it_is_finished() {
+		$id = standin_frm_create( 9, $this->formidable(), 1 );
+		$this->assertSame( array(), $this->rows() );
+		standin_frm_publish( $id );
+		standin_frm_publish( $id );
+		$this->assertSame( $id, $this->sent( 'lead.created' )['entry_id'] );
+	}
+
+	// -- Elementor Pro
+
+	public function test_an_entry_of_elementor_pro() {
+		standin_elementor_submit( '7e10123', 'Landing page', array( 'name' => array( 'text', 'Name', 'Jane' ), 'topics' => array( 'checkbox', 'Topics', array( 'Tea', 'Pots' ) ), 'cv' => array( 'upload', 'CV', 'https://x/cv.pdf' ), 'ok' => array( 'acceptance', 'Privacy', 'on' ) ) );
+		$data = $this->sent( 'lead.created' );
+		$this->assertSame( array( 'plugin' => 'elementor-pro', 'id' => '7e10123', 'title' => 'Landing page' ), $data['form'] );
+		$this->assertSame( array( 'Name' => 'Jane', 'Topics' => 'Tea, Pots', 'Privacy' => 'yes' ), $data['fields'] );
+		$this->assertTrue( $data['consent'] );
+	}
+
+	public function test_what_themes_fire_under_elementors_name_is_no_entry() {
+		do_action( 'elementor_pro/forms/new_record', array( 'post_id' => 1, 'fields' => array( 'name' => 'Jane' ) ) );
+		$this->assertSame( array(), $this->rows() );
+	}
+}

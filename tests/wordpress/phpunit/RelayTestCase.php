@@ -1,0 +1,147 @@
+<?php
+/**
+ * A test inside WordPress: connected to a gateway that nobody has to answer for, undone afterwards.
+ */
+
+use PHPUnit\Framework\TestCase;
+use Relay_Connector\Client;
+use Relay_Connector\Events\Base_Source;
+use Relay_Connector\Events\Choices;
+use Relay_Connector\Events\Orders;
+use Relay_Connector\Gate;
+use Relay_Connector\Outbox;
+use Relay_Connector\Plugin;
+use Relay_Connector\Reports;
+use Relay_Connector\Runner;
+use Relay_Connector\Settings;
+use Relay_Connector\Tally;
+use Relay_Connector\Trouble;
+
+abstract class RelayTestCase extends TestCase {
+
+	const SECRET = 'phpunit_secret-0123456789-abcdefghijklmnopqrst';
+
+	/** @var array[] What has left the site: headers and body. */
+	protected $requests = array();
+
+	/** @var int What the gateway answers. */
+	protected $status = 202;
+
+	protected function setUp(): void {
+		global $wpdb;
+		$wpdb->query( 'START TRANSACTION' );
+		wp_cache_flush();
+		update_option( Settings::ENDPOINT, 'http://' . RELAY_CONNECTOR_ALLOW_HOST . '/webhooks/wp/lab' );
+		update_option( Settings::SECRET, array( self::SECRET ) );
+		update_option( Settings::KEY_ID, 'key_unit' );
+		update_option( Choices::OPTION, array() );
+		$wpdb->query( "DELETE FROM {$wpdb->relay_connector_outbox}" );
+		add_filter( 'pre_http_request', array( $this, 'answer' ), 10, 3 );
+	}
+
+	protected function tearDown(): void {
+		global $wpdb;
+		remove_filter( 'pre_http_request', array( $this, 'answer' ), 10 );
+		// What was only marked must not come up in the next test, which gives the same numbers.
+		$this->end_request();
+		$trouble = Trouble::read();
+		$wpdb->query( 'ROLLBACK' );
+		wp_cache_flush();
+		$this->assertNull( $trouble, 'nothing was lost on the way' );
+	}
+
+	/** Takes a request in the place of the network. */
+	public function answer( $done, $args, $url ) {
+		$this->requests[] = array(
+			'headers' => $args['headers'],
+			'body'    => $args['body'],
+		);
+		if ( 202 === $this->status ) {
+			file_put_contents( RELAY_LAB_EVENTS, $args['body'] . "\n", FILE_APPEND );
+		}
+		return array(
+			'headers'  => array( 'content-type' => 'application/json' ),
+			'body'     => '{"status":"accepted"}',
+			'response' => array(
+				'code'    => $this->status,
+				'message' => '',
+			),
+			'cookies'  => array(),
+		);
+	}
+
+	/** What WordPress does at the end of each request, as far as orders go. */
+	protected function end_request() {
+		global $wp_filter;
+		foreach ( $wp_filter['shutdown']->callbacks[ Orders::SHUTDOWN_PRIORITY ] as $one ) {
+			if ( is_array( $one['function'] ) && $one['function'][0] instanceof Orders ) {
+				call_user_func( $one['function'] );
+			}
+		}
+	}
+
+	/**
+	 * Sends all that waits; the events as the gateway reads them.
+	 *
+	 * @return array[]
+	 */
+	protected function send_all() {
+		$this->end_request();
+		$this->requests = array();
+		$this->runner()->run();
+		return array_values(
+			array_filter(
+				array_map(
+					static function ( $request ) {
+						return json_decode( $request['body'], true );
+					},
+					$this->requests
+				),
+				static function ( $event ) {
+					return 'relay.report' !== $event['event'];
+				}
+			)
+		);
+	}
+
+	/** The fields of the only event that waits. */
+	protected function sent( $type ) {
+		$events = $this->send_all();
+		$this->assertCount( 1, $events, wp_json_encode( $events ) );
+		$this->assertSame( $type, $events[0]['event'] );
+		return $events[0]['data'];
+	}
+
+	protected function runner() {
+		$settings = new Settings();
+		$outbox   = new Outbox();
+		$gate     = new Gate( $settings );
+		$client   = new Client( $settings );
+		return new Runner( $settings, $outbox, $gate, $client, $this->sources( $outbox ), new Reports( $settings, new Tally(), $gate, $client ) );
+	}
+
+	/** @return Base_Source[] */
+	protected function sources( Outbox $outbox ) {
+		return array_map(
+			static function ( $class ) use ( $outbox ) {
+				return new $class( new Settings(), $outbox, new Choices() );
+			},
+			Plugin::EVENT_SOURCES
+		);
+	}
+
+	/** @return object[] */
+	protected function rows() {
+		global $wpdb;
+		return $wpdb->get_results( "SELECT * FROM {$wpdb->relay_connector_outbox} ORDER BY id" );
+	}
+
+	/** Types and what they are told apart by, in the order in which they were noted. */
+	protected function keys() {
+		return wp_list_pluck( $this->rows(), 'dedupe_key' );
+	}
+
+	protected function choose( array $choices ) {
+		update_option( Choices::OPTION, $choices );
+	}
+}

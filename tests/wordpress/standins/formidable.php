@@ -1,0 +1,80 @@
+<?php
+/**
+ * Plugin Name: Stand-in for Formidable Forms
+ *
+ * For tests only. Forms and entries are kept in options; only an entry's number comes with the hook.
+ */
+
+class FrmForm {
+	public static function get_published_forms( $query = array(), $limit = 999, $inc_children = 'exclude' ) {
+		$forms = array();
+		foreach ( get_option( 'standin_frm', array() ) as $id => $form ) {
+			$forms[] = (object) array(
+				'id'   => (string) $id,
+				'name' => $form['name'],
+			);
+		}
+		return $forms;
+	}
+}
+
+class FrmField {
+	public static function get_all_for_form( $form_id, $limit = '', $inc_embed = 'exclude', $inc_repeat = 'include' ) {
+		$fields = array();
+		$forms  = get_option( 'standin_frm', array() );
+		foreach ( isset( $forms[ $form_id ] ) ? $forms[ $form_id ]['fields'] : array() as $id => $field ) {
+			$fields[] = (object) array(
+				'id'        => (string) $id,
+				'field_key' => 'key' . $id,
+				'type'      => $field[0],
+				'name'      => $field[1],
+				'form_id'   => (string) $form_id,
+			);
+		}
+		return $fields;
+	}
+}
+
+class FrmEntry {
+	public static function getOne( $id, $meta = false ) {
+		$entries = get_option( 'standin_frm_entries', array() );
+		if ( ! isset( $entries[ $id ] ) ) {
+			return null;
+		}
+		$entry = (object) $entries[ $id ];
+		if ( ! $meta ) {
+			unset( $entry->metas );
+		}
+		return $entry;
+	}
+}
+
+/**
+ * Makes an entry, a draft of one, or a row of a repeater. Empty values are not kept.
+ */
+function standin_frm_create( $form_id, array $metas, $is_draft = 0, $is_child = false, $parent = 0 ) {
+	$entries        = get_option( 'standin_frm_entries', array() );
+	$id             = count( $entries ) + 501;
+	$entries[ $id ] = array(
+		'id'             => (string) $id,
+		'form_id'        => (string) $form_id,
+		'form_name'      => get_option( 'standin_frm' )[ $form_id ]['name'],
+		'is_draft'       => (string) $is_draft,
+		'parent_item_id' => (string) $parent,
+		'metas'          => array_filter( $metas ),
+	);
+	update_option( 'standin_frm_entries', $entries );
+	do_action( 'frm_after_create_entry', $id, $form_id, compact( 'is_child' ) );
+	do_action( 'frm_after_create_entry_' . $form_id, $id, compact( 'is_child' ) );
+	return $id;
+}
+
+/**
+ * Finishes a draft: the same hook is fired again for the same number.
+ */
+function standin_frm_publish( $id ) {
+	$entries                    = get_option( 'standin_frm_entries' );
+	$entries[ $id ]['is_draft'] = '0';
+	update_option( 'standin_frm_entries', $entries );
+	do_action( 'frm_after_create_entry', $id, (int) $entries[ $id ]['form_id'] );
+}

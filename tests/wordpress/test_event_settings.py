@@ -1,0 +1,176 @@
+"""The choice of sources, forms and fields in wp-admin."""
+
+import re
+
+import pytest
+
+from tests.wordpress.connector import PAGE, text_of
+from tests.wordpress.shop import FORM_PAGE, LEADS, arrived
+
+ON_BOTH = True
+
+
+def ticks(page: str) -> dict[str, bool]:
+    """Every choice on the settings page, and whether it is ticked."""
+    found = re.findall(
+        r'type="checkbox" name="relay_connector_events\[([^"]+)\]" value="1" *([a-z=\' ]*)>', page
+    )
+    return {name.replace("][", " "): "checked" in state for name, state in found}
+
+
+def test_the_settings_list_what_is_there_with_everything_ticked(shop, connector, admin):
+    shop.php(LEADS["wpforms"] + LEADS["fluentform"])
+    shop.php("standin_elementor_page( '7e10123', 'Landing', array() );")
+    found = ticks(connector.page(admin))
+    assert all(found.values())
+    forms = {name.split()[1].split(":")[0] for name in found if name.startswith("forms ")}
+    assert forms == set(LEADS)
+    assert {
+        "sources comments", "sources orders", "sources leads", "sources users", "sources custom", "fields orders.phone",
+        "forms contact-form-7:5", "new_forms",
+    } <= set(found)  # fmt: skip
+    assert "Not on this site" not in connector.page(admin)
+
+
+@pytest.fixture
+def bare(site):
+    """The site with no other plugin."""
+    before = site.option("active_plugins")
+    site.set_option("active_plugins", ["relay-connector/relay-connector.php"])
+    yield site
+    site.set_option("active_plugins", before)
+
+
+def test_without_other_plugins_the_settings_say_what_could_be_there(bare, connector, admin):
+    assert (
+        "Not on this site These show up here once they are active: WooCommerce, Contact Form 7, WPForms,"
+        in text_of(connector.page(admin))
+    )
+    assert set(ticks(connector.page(admin))) == {
+        "sources comments", "sources users", "sources custom", "fields comments.author_email",
+        "fields comments.author_url", "fields users.email", "fields users.name",
+    }  # fmt: skip
+
+
+def test_what_is_unticked_is_not_sent_and_what_is_not_shown_is_kept(
+    shop, gateway, connected, admin
+):
+    choice = {
+        "relay_connector_events[sources][orders]": "0",
+        "relay_connector_events[forms][gravityforms:3]": "0",
+    }
+    assert "Settings saved." in save(connected, admin, choice)
+    shop.php("standin_wc_block_checkout();" + LEADS["gravityforms"] + LEADS["contact-form-7"])
+    shop.run_cron()
+    [event] = arrived(gateway)
+    assert event["data"]["form"]["plugin"] == "contact-form-7"
+
+    shop.php(
+        "update_option( 'active_plugins', array_diff( get_option( 'active_plugins' ), array( 'standins/gravityforms.php' ) ) );"
+    )
+    try:
+        save(connected, admin, {"relay_connector_events[sources][orders]": "1"})
+    finally:
+        shop.php(
+            "update_option( 'active_plugins', array_merge( get_option( 'active_plugins' ), array( 'standins/gravityforms.php' ) ) );"
+        )
+    found = ticks(connected.page(admin))
+    assert found["sources orders"] is True
+    assert found["forms gravityforms:3"] is False
+    assert found["forms contact-form-7:5"] is True
+
+
+def save(connector, admin, choice: dict[str, str]) -> str:
+    """The settings form with some choices changed."""
+    page = connector.page(admin)
+    form = re.search(r'<form action="[^"]*options\.php".*?</form>', page, re.S)[0]
+    data = {}
+    for tag in re.findall(r"<input[^>]*>", form):
+        found = {a: b[1:-1] for a, b in re.findall(r"""([a-z-]+)=("[^"]*"|'[^']*')""", tag)}
+        if found.get("type") == "checkbox" and "checked" not in found:
+            continue
+        if found.get("type") != "submit" and "name" in found:
+            data[found["name"]] = found.get("value", "")
+    return admin.post(
+        f"{connector.site.url}/wp-admin/options.php", data=data | choice, timeout=60
+    ).text
+
+
+def test_fields_of_a_form_are_chosen_on_a_page_of_their_own_and_secrets_cannot_be(
+    shop, gateway, connected, admin
+):
+    path = FORM_PAGE + "contact-form-7%3A5"
+    page = connected.page(admin, path)
+    assert "Contact us (Contact Form 7)" in text_of(page)
+    assert "your-file file – never sent" in text_of(page)
+    boxes = re.findall(r'name="send\[\]" value="(\w+)" *([a-z=\' ]*)>', page)
+    assert len(boxes) == 3, "the button is no field"
+    assert [("checked" in state, "disabled" in state) for _, state in boxes] == [
+        (True, False), (True, False), (False, True),
+    ]  # fmt: skip
+    nonce = re.search(r'name="_wpnonce" value="(\w+)"', page)[1]
+    fields = {"action": "relay_connector_save_form", "form": "contact-form-7:5", "_wpnonce": nonce}
+    # The name only; and the file, which the page does not offer.
+    after = admin.post(
+        f"{shop.url}/wp-admin/admin-post.php",
+        data={**fields, "send[]": [boxes[0][0], boxes[2][0]]}, timeout=60,
+    ).text  # fmt: skip
+    assert "Saved." in connected.result(after)
+    assert "Choose fields (1 left out)" in after
+    shop.php(
+        "standin_cf7_submit( 5, array( 'your-name' => 'Jane', 'your-email' => 'j@example.org', 'your-file' => 'x' ) );"
+    )
+    shop.run_cron()
+    [event] = arrived(gateway)
+    assert event["data"]["fields"] == {"your-name": "Jane"}
+
+
+@pytest.mark.parametrize("path", [FORM_PAGE + "contact-form-7%3A999", FORM_PAGE + "nothing", FORM_PAGE + "%3Cb%3E"])  # fmt: skip
+def test_the_page_of_a_form_that_is_not_there_says_so(shop, connected, admin, path):
+    assert "This form has no fields, or it is not there any more." in text_of(
+        connected.page(admin, path)
+    )
+
+
+def test_the_page_of_a_form_is_in_no_menu_and_not_for_everybody(shop, connected, admin):
+    assert "page=relay-connector-form" not in re.sub(
+        r'href="[^"]*form=[^"]*"', "", connected.page(admin, PAGE)
+    )
+    shop.php("wp_create_user( 'reader', 'reader-pass-1234', 'reader@example.org' );")
+    with shop.login("reader", "reader-pass-1234") as reader:
+        assert (
+            reader.get(shop.url + FORM_PAGE + "contact-form-7%3A5", timeout=60).status_code == 403
+        )
+        answer = reader.post(
+            f"{shop.url}/wp-admin/admin-post.php", data={"action": "relay_connector_save_form"}, timeout=60
+        )  # fmt: skip
+        assert answer.status_code == 403
+
+
+def test_the_list_of_events_names_them_without_what_was_filled_in(shop, gateway, connected, admin):
+    shop.php("standin_wc_block_checkout();" + "".join(LEADS.values()))
+    page = text_of(connected.page(admin, f"{PAGE}&tab=events"))
+    for words in (
+        "Order SHOP-1001 ", "Order SHOP-1001: pending → processing", "Entry of “Contact us” (Contact Form 7)",
+        "Entry of “Ask” (WPForms)", "Entry of “Quote” (Gravity Forms)", "Entry of “Callback” (Ninja Forms)",
+        "Entry of “Kontakt” (Fluent Forms)", "Entry of “Booking” (Formidable Forms)",
+    ):  # fmt: skip
+        assert words in page, words
+    assert "Jane" not in page
+
+
+def test_a_site_connected_by_an_older_version_goes_on_with_comments_only(
+    shop, gateway, connected, admin
+):
+    shop.php(
+        "delete_option( 'relay_connector_events' ); update_option( 'relay_connector_schema', 2 );"
+    )
+    shop.php("standin_wc_block_checkout();" + LEADS["contact-form-7"])
+    shop.post_comment("Jane", "jane@example.org", "As before")
+    shop.run_cron()
+    [event] = arrived(gateway)
+    assert event["event"] == "comment.created"
+    assert {name: on for name, on in ticks(connected.page(admin)).items() if name.startswith("sources ")} == {
+        "sources comments": True, "sources orders": False, "sources leads": False, "sources users": False,
+        "sources custom": False,
+    }  # fmt: skip

@@ -1,0 +1,220 @@
+"""What tells an admin that something is wrong: the connection check, Site Health, and an e-mail."""
+
+import re
+
+import pytest
+
+from tests.support.network import free_port
+from tests.wordpress.connector import text_of
+from tests.wordpress.sink import SECRET, Answer
+
+HEALTH = (
+    "call_user_func( function () {{ require_once ABSPATH . 'wp-admin/includes/class-wp-site-health.php';"
+    " $tests = apply_filters( 'site_status_tests', array( 'direct' => array(), 'async' => array() ) );"
+    " return call_user_func( $tests['{0}']['relay_connector_{1}']['{2}'] ); }} )"
+)
+
+
+def direct(site, name: str) -> tuple[str, str]:
+    """-> status, text"""
+    found = site.php_json(HEALTH.format("direct", name, "test"))
+    return found["status"], text_of(found["label"] + " " + found["description"])
+
+
+def gateway_test(site) -> tuple[str, str]:
+    found = site.php_json(HEALTH.format("async", "gateway", "async_direct_test"))
+    return found["status"], text_of(found["label"] + " " + found["description"])
+
+
+def alarms(site) -> list[dict]:
+    """The plugin's e-mails; the core writes some about comments too."""
+    return [one for one in site.mails() if one["subject"].endswith("Events do not reach Relay")]
+
+
+def hops(page: str) -> list[tuple[str, str]]:
+    """-> (state, text) of each step of the connection check"""
+    found = re.findall(r'<li class="relay-connector-hop-(\w+)">(.*?)</li>', page, re.S)
+    return [(state, text_of(markup)) for state, markup in found]
+
+
+def states(page: str) -> str:
+    """The first letters of the states: p(assed), f(ailed), w(arned), s(kipped)."""
+    return "".join(state[0] for state, _ in hops(page))
+
+
+def test_a_right_connection_has_a_tick_at_each_step(site, gateway, connected, admin):
+    site.run_cron()
+    page = connected.click(admin, "relay_connector_test")
+    assert states(page) == "pppppppppp", hops(page)
+    assert "Key and signature are accepted fingerprint" in hops(page)[6][1]
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (Answer(404, "<html>", content_type="text/html"), "ppppfsss"),
+        (Answer(401, "{}", date_offset_s=900), "pppppfss"),
+        (Answer(401, "{}"), "ppppppfs"),
+        (Answer(403, "{}"), "ppppppfs"),
+        (Answer(503, "{}"), "pppppppf"),
+        (Answer(422, '{"error":"invalid_event"}'), "pppppppf"),
+    ],
+    ids=["no gateway", "clock", "key", "address list", "busy", "refused"],
+)
+def test_the_step_that_is_wrong_is_marked_and_the_later_ones_are_not_reached(
+    gateway, connected, admin, answer, expected
+):
+    gateway.answer(answer)
+    assert states(connected.click(admin, "relay_connector_test"))[:8] == expected
+
+
+def test_steps_before_any_answer(site, gateway, connector, admin):
+    assert states(connector.click(admin, "relay_connector_test"))[:8] == "fsssssss"
+    for endpoint, expected in {
+        "http://127.0.0.1:1/webhooks/wp": "pfssssss",
+        "https://10.0.0.7/webhooks/wp": "pfssssss",
+        "https://gateway.invalid/webhooks/wp": "ppfsssss",
+    }.items():
+        connector.connect(gateway, endpoint=endpoint)
+        assert states(connector.click(admin, "relay_connector_test"))[:8] == expected, endpoint
+    port = free_port()
+    site.set_constants({"RELAY_CONNECTOR_ALLOW_HOST": f"127.0.0.1:{port}"})
+    connector.connect(gateway, endpoint=f"http://127.0.0.1:{port}/webhooks/wp")
+    assert states(connector.click(admin, "relay_connector_test"))[:8] == "pppfssss"
+
+
+def test_a_newer_key_is_pointed_out(gateway, connected, admin):
+    gateway.key_answer = Answer(200, '{"status":"newer","until":4102444800}')
+    page = connected.click(admin, "relay_connector_test")
+    assert hops(page)[8][0] == "warned" and "Fetch the new key" in hops(page)[8][1]
+
+
+def test_site_health_is_good_when_all_is_well(site, gateway, connected, admin):
+    site.post_comment("Jane", "jane@example.org", "Healthy")
+    site.run_cron()
+    for name in ("setup", "events", "wake_ups"):
+        assert direct(site, name)[0] == "good", name
+    assert gateway_test(site)[0] == "good"
+    assert len(gateway.received) == 1, "the question to the gateway is no event"
+
+
+def test_site_health_says_what_is_wrong(site, gateway, connector, admin):
+    assert direct(site, "setup")[0] == "recommended"
+    connector.connect(gateway)
+    gateway.answer(Answer(401, "{}"))
+    site.post_comment("Jane", "jane@example.org", "Paused")
+    site.run_cron()
+    assert direct(site, "events")[0] == "critical"
+    site.php("update_option( 'relay_connector_last_run', time() - 7200 );")
+    status, said = direct(site, "wake_ups")
+    assert status == "recommended" and "That is too long" in said
+    site.php("$GLOBALS['wpdb']->query( 'RENAME TABLE wp_relay_connector_outbox TO wp_gone' );")
+    try:
+        assert direct(site, "setup")[0] == "critical"
+    finally:
+        site.php("$GLOBALS['wpdb']->query( 'RENAME TABLE wp_gone TO wp_relay_connector_outbox' );")
+        site.clear_debug_log()
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "says"),
+    [
+        (Answer(401, "{}"), "critical", "does not accept the signature"),
+        (Answer(503, "{}"), "critical", "The trouble is on the gateway's side"),
+        (Answer(404, '{"error":"not_found"}'), "good", "an older version"),
+        (Answer(200, '{"status":"newer","until":4102444800}'), "recommended", "Fetch the new key"),
+        (Answer(200, '{"status":"current"}', date_offset_s=-120), "recommended", "2 mins ahead"),
+    ],
+)
+def test_site_health_asks_the_gateway(site, gateway, connected, answer, status, says):
+    gateway.key_answer = answer
+    found, said = gateway_test(site)
+    assert (found, says in said) == (status, True), said
+
+
+def test_the_slow_test_runs_over_rest_for_admins_only(site, gateway, connected, admin):
+    url = f"{site.url}/?rest_route=/relay-connector/v1/health/gateway"
+    nonce = admin.get(f"{site.url}/wp-admin/admin-ajax.php?action=rest-nonce", timeout=60).text
+    answer = admin.get(url, headers={"X-WP-Nonce": nonce}, timeout=60)
+    assert (answer.status_code, answer.json()["status"]) == (200, "good")
+    assert admin.get(url, timeout=60).status_code == 401
+
+
+def test_site_health_facts_hold_no_secret(site, gateway, connected, admin):
+    page = connected.page(admin, "/wp-admin/site-health.php?tab=debug")
+    assert "Fingerprint of the secret" in page and "Events that wait" in page
+    assert SECRET not in page
+    facts = site.php_json(
+        "apply_filters( 'debug_information', array() )['relay-connector']['fields']"
+    )
+    private = {name for name, fact in facts.items() if fact["private"]}
+    assert private == {"endpoint", "key_id", "fingerprint"}
+
+
+def test_a_mail_is_written_once_when_events_are_stuck_for_an_hour_and_again_each_day(
+    site, gateway, connected
+):
+    gateway.always(Answer(503, "{}"))
+    site.post_comment("Jane Doe", "jane@example.org", "A private matter")
+    site.run_cron()
+    connected.pass_time(3000)
+    site.run_cron()
+    assert alarms(site) == [], "not within the first hour"
+    connected.pass_time(900)
+    site.run_cron()
+    site.run_cron()
+    [mail] = alarms(site)
+    assert mail["to"] == "admin@example.org"
+    assert mail["subject"] == "[Lab shop] Events do not reach Relay"
+    assert "1 event waits" in mail["message"] and "page=relay-connector" in mail["message"]
+    assert not re.search("Jane|jane@|private matter", str(mail))
+    connected.pass_time(80000)
+    site.run_cron()
+    assert len(alarms(site)) == 1
+    site.php(
+        "$GLOBALS['wpdb']->query( \"UPDATE wp_options SET option_value = '{\\\"mailed_at\\\":5}'"
+        " WHERE option_name = 'relay_connector_alarm_state'\" );"
+    )
+    site.run_cron()
+    assert len(alarms(site)) == 2
+
+
+def test_a_new_trouble_after_the_old_one_is_over_is_told_at_once(site, gateway, connected):
+    gateway.answer(Answer(401, "{}"))
+    site.post_comment("Jane", "jane@example.org", "One")
+    site.run_cron()
+    connected.pass_time(3700)
+    gateway.answer(Answer(401, "{}"))
+    site.run_cron()
+    assert "sending is paused" in alarms(site)[0]["message"]
+    connected.pass_time(3700)
+    site.run_cron()
+    assert connected.row()["state"] == "sent"
+    assert site.option("relay_connector_alarm_state") is False
+    gateway.answer(Answer(422, "{}"))
+    site.post_comment("Jane", "jane@example.org", "Parked")
+    site.run_cron()
+    connected.pass_time(3700)
+    site.run_cron()
+    assert len(alarms(site)) == 2
+    assert "needs a decision" in alarms(site)[1]["message"]
+
+
+def test_who_wants_no_mail_gets_none(site, gateway, connected, admin):
+    assert 'name="relay_connector_alarm" value="1"  checked' in connected.page(admin)
+    connected.save(admin, alarm="0")
+    gateway.always(Answer(503, "{}"))
+    site.post_comment("Jane", "jane@example.org", "Quiet")
+    connected.pass_time(7200)
+    site.run_cron()
+    assert alarms(site) == []
+
+
+def test_an_outbox_that_grows_in_earnest_is_mentioned(site, gateway, connected, admin):
+    site.php(
+        "global $wpdb; $rows = array(); for ( $i = 0; $i < 10000; $i++ ) {"
+        " $rows[] = \"('wp-$i','k$i','comment.created',$i,'waiting',\" . time() . ',' . ( time() + 999 ) . ')'; }"
+        " $wpdb->query( 'INSERT INTO wp_relay_connector_outbox (event_id,dedupe_key,event_type,object_id,state,created_at,due_at)"
+        " VALUES ' . implode( ',', $rows ) );"
+    )
+    assert "10,000 events wait in the database" in text_of(connected.page(admin))

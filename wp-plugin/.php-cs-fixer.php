@@ -1,0 +1,80 @@
+<?php
+/**
+ * The code style of the plugin: that of its platform, as far as PHP-CS-Fixer knows it.
+ */
+
+return ( new PhpCsFixer\Config() )
+	->setIndent( "\t" )
+	->setRiskyAllowed( true )
+	->setUsingCache( false )
+	->setFinder( PhpCsFixer\Finder::create()->in( __DIR__ . '/relay-connector' ) )
+	->setRules(
+		array(
+			'array_indentation'                     => true,
+			'array_syntax'                          => array( 'syntax' => 'long' ),
+			'backtick_to_shell_exec'                => true,
+			'binary_operator_spaces'                => array( 'default' => 'at_least_single_space' ),
+			'braces_position'                       => array(
+				'classes_opening_brace'   => 'same_line',
+				'functions_opening_brace' => 'same_line',
+			),
+			'cast_spaces'                           => array( 'space' => 'single' ),
+			'constant_case'                         => true,
+			'control_structure_braces'              => true,
+			'elseif'                                => true,
+			'encoding'                              => true,
+			'full_opening_tag'                      => true,
+			'indentation_type'                      => true,
+			'line_ending'                           => true,
+			'lowercase_cast'                        => true,
+			'lowercase_keywords'                    => true,
+			'lowercase_static_reference'            => true,
+			'magic_constant_casing'                 => true,
+			'magic_method_casing'                   => true,
+			'method_argument_space'                 => array( 'on_multiline' => 'ignore' ),
+			'modifier_keywords'                     => array( 'elements' => array( 'method', 'property' ) ),
+			'native_function_casing'                => true,
+			'native_type_declaration_casing'        => true,
+			'new_with_parentheses'                  => true,
+			'no_alias_functions'                    => true,
+			'no_closing_tag'                        => true,
+			'no_empty_statement'                    => true,
+			'no_extra_blank_lines'                  => true,
+			'no_leading_import_slash'               => true,
+			'no_mixed_echo_print'                   => array( 'use' => 'echo' ),
+			'no_multiline_whitespace_around_double_arrow' => true,
+			'no_singleline_whitespace_before_semicolons' => true,
+			'no_spaces_after_function_name'         => true,
+			'no_trailing_whitespace'                => true,
+			'no_trailing_whitespace_in_comment'     => true,
+			'no_unneeded_final_method'              => true,
+			'no_unused_imports'                     => true,
+			'no_useless_return'                     => true,
+			'no_whitespace_before_comma_in_array'   => true,
+			'no_whitespace_in_blank_line'           => true,
+			'object_operator_without_whitespace'    => true,
+			'phpdoc_add_missing_param_annotation'   => true,
+			'phpdoc_no_empty_return'                => true,
+			'phpdoc_scalar'                         => true,
+			'phpdoc_trim'                           => true,
+			'phpdoc_types'                          => true,
+			'self_accessor'                         => true,
+			'set_type_to_cast'                      => true,
+			'single_blank_line_at_eof'              => true,
+			'single_class_element_per_statement'    => true,
+			'single_import_per_statement'           => true,
+			'single_line_after_imports'             => true,
+			'single_quote'                          => true,
+			'space_after_semicolon'                 => true,
+			'spaces_inside_parentheses'             => array( 'space' => 'single' ),
+			'standardize_increment'                 => true,
+			'standardize_not_equals'                => true,
+			'strict_comparison'                     => true,
+			'strict_param'                          => true,
+			'ternary_operator_spaces'               => true,
+			'trailing_comma_in_multiline'           => array( 'elements' => array( 'arrays' ) ),
+			'unary_operator_spaces'                 => array( 'only_dec_inc' => true ),
+			'whitespace_after_comma_in_array'       => true,
+			'yoda_style'                            => true,
+		)
+	);

@@ -1,0 +1,124 @@
+<?php
+/**
+ * What is sent of a form's fields.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector\Events;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * Values by label, without what must not or shall not leave the site, and never more than the gateway takes.
+ */
+final class Lead_Fields {
+
+	const LONGEST_VALUE = 10000;
+	const MOST_BYTES    = 120000;
+
+	/**
+	 * Texts by label.
+	 *
+	 * @var string[]
+	 */
+	public $values = array();
+
+	/**
+	 * The labels of values that were too long and lost their end.
+	 *
+	 * @var string[]
+	 */
+	public $shortened = array();
+
+	/**
+	 * How many fields found no room at all.
+	 *
+	 * @var int
+	 */
+	public $left_out = 0;
+
+	/**
+	 * Whether everything was agreed to that the form asks to agree to; null when it asks nothing.
+	 *
+	 * @var bool|null
+	 */
+	public $consent = null;
+
+	/**
+	 * How many bytes the values take in JSON.
+	 *
+	 * @var int
+	 */
+	private $bytes = 0;
+
+	/**
+	 * Sorts the fields of an entry.
+	 *
+	 * @param Form_Field[] $fields  The fields.
+	 * @param Choices      $choices What the admin has chosen.
+	 * @param string       $form    The form, as the choices name it.
+	 */
+	public function __construct( array $fields, Choices $choices, $form ) {
+		foreach ( $fields as $field ) {
+			if ( ! Field_Types::is_sendable( $field->type ) ) {
+				continue;
+			}
+			if ( Field_Types::is_consent( $field->type ) ) {
+				$this->consent = false !== $this->consent && $field->is_ticked();
+			}
+			if ( $choices->wants_form_field( $form, $field->key ) ) {
+				$this->add( $this->unused( $field->label ), $field->text() );
+			}
+		}
+	}
+
+	/**
+	 * Adds a value, as much of it as there is room for.
+	 *
+	 * @param string $label The label.
+	 * @param string $text  The value.
+	 */
+	private function add( $label, $text ) {
+		$room = self::MOST_BYTES - $this->bytes - self::size( $label );
+		if ( $room < 100 ) {
+			++$this->left_out;
+			return;
+		}
+		$short = Text::cut( $text, self::LONGEST_VALUE );
+		while ( self::size( $short ) > $room ) {
+			$short = Text::cut( $short, (int) ( mb_strlen( $short, 'UTF-8' ) / 2 ) );
+		}
+		if ( $short !== $text ) {
+			$this->shortened[] = $label;
+		}
+		$this->values[ $label ] = $short;
+		$this->bytes           += self::size( $label ) + self::size( $short );
+	}
+
+	/**
+	 * A label that no earlier field has.
+	 *
+	 * @param string $label The label.
+	 * @return string
+	 */
+	private function unused( $label ) {
+		$free  = $label;
+		$count = 1;
+		while ( isset( $this->values[ $free ] ) ) {
+			++$count;
+			$free = $label . ' (' . $count . ')';
+		}
+		return $free;
+	}
+
+	/**
+	 * How many bytes a text takes in JSON.
+	 *
+	 * @param string $text The text.
+	 * @return int
+	 */
+	private static function size( $text ) {
+		return strlen( (string) wp_json_encode( (string) $text ) );
+	}
+}

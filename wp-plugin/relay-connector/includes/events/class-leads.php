@@ -1,0 +1,254 @@
+<?php
+/**
+ * Entries of forms.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector\Events;
+
+use Relay_Connector\Envelope;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * Each entry is sent once, whichever plugin the form was made with. Several of those plugins keep no entry, so the body
+ * is made at once; it waits in the outbox and is removed there when the gateway has it.
+ */
+final class Leads extends Base_Source {
+
+	const TYPE = 'lead.created';
+
+	/**
+	 * One class for each form plugin. A new one is added here and nowhere else.
+	 */
+	const FORM_PLUGINS = array(
+		Forms\Contact_Form_7::class,
+		Forms\Wpforms::class,
+		Forms\Gravity_Forms::class,
+		Forms\Ninja_Forms::class,
+		Forms\Fluent_Forms::class,
+		Forms\Formidable::class,
+		Forms\Elementor_Pro::class,
+	);
+
+	/**
+	 * The form plugins, made when they are first asked for.
+	 *
+	 * @var Forms\Form_Plugin[]
+	 */
+	private $plugins = array();
+
+	/**
+	 * The short name.
+	 *
+	 * @return string
+	 */
+	public function slug() {
+		return 'leads';
+	}
+
+	/**
+	 * The name for the settings page.
+	 *
+	 * @return string
+	 */
+	public function label() {
+		return __( 'Form entries', 'relay-connector' );
+	}
+
+	/**
+	 * What is sent and when.
+	 *
+	 * @return string
+	 */
+	public function help() {
+		return __( 'Each entry is sent once, when the form was accepted, even if the form\'s own e-mail fails. Spam, drafts and previews are never sent, nor are passwords, payment cards and files.', 'relay-connector' );
+	}
+
+	/**
+	 * Whether a form plugin is active.
+	 *
+	 * @return bool
+	 */
+	public function is_available() {
+		foreach ( $this->plugins() as $plugin ) {
+			if ( $plugin->is_active() ) {
+				return true;
+			}
+		}
+		return false;
+	}
+
+	/**
+	 * The form plugins that are not there.
+	 *
+	 * @return string[]
+	 */
+	public function missing() {
+		$names = array();
+		foreach ( $this->plugins() as $plugin ) {
+			if ( ! $plugin->is_active() ) {
+				$names[] = $plugin->name();
+			}
+		}
+		return $names;
+	}
+
+	/**
+	 * The form plugins that this plugin knows, whether they are there or not.
+	 *
+	 * @return Forms\Form_Plugin[]
+	 */
+	public function plugins() {
+		if ( ! $this->plugins ) {
+			foreach ( self::FORM_PLUGINS as $class ) {
+				$this->plugins[] = new $class( $this );
+			}
+		}
+		return $this->plugins;
+	}
+
+	/**
+	 * Listens to every form plugin: which of them are there is seen when they speak.
+	 */
+	public function add_hooks() {
+		foreach ( $this->plugins() as $plugin ) {
+			$plugin->add_hooks();
+		}
+	}
+
+	/**
+	 * Whether events of a type come from here.
+	 *
+	 * @param string $type The event type.
+	 * @return bool
+	 */
+	public function knows( $type ) {
+		return self::TYPE === $type;
+	}
+
+	/**
+	 * Notes an entry down.
+	 *
+	 * @param Forms\Form_Plugin $plugin The form plugin.
+	 * @param callable          $read   Gives the entry as a Form_Entry, or null when it is not one to be sent.
+	 */
+	public function take( Forms\Form_Plugin $plugin, callable $read ) {
+		$this->guarded(
+			function () use ( $plugin, $read ) {
+				$entry = $read();
+				if ( $entry instanceof Form_Entry && $this->choices->wants_form( $plugin->slug() . ':' . $entry->form_id ) ) {
+					$this->note( $plugin, $entry );
+				}
+			}
+		);
+	}
+
+	/**
+	 * Asks whether the form is still wanted.
+	 *
+	 * @param object $row The row.
+	 * @throws Withdrawn When it is not.
+	 */
+	public function check( $row ) {
+		parent::check( $row );
+		list( $plugin, $form_id ) = self::form_of( $row );
+		if ( ! $this->choices->wants_form( $plugin . ':' . $form_id ) ) {
+			throw new Withdrawn( esc_html__( 'Entries of this form were switched off under Settings, Relay before it could be sent, so it was not sent.', 'relay-connector' ) );
+		}
+	}
+
+	/**
+	 * The body was made when the entry came in; without it nobody knows what was filled in.
+	 *
+	 * @param object $row The row.
+	 * @return array
+	 * @throws Withdrawn Always.
+	 */
+	public function data( $row ) {
+		throw new Withdrawn( esc_html__( 'What was filled in is not kept here any more, so it was not sent.', 'relay-connector' ) );
+	}
+
+	/**
+	 * How an admin would call it: by its form, without anything that was filled in.
+	 *
+	 * @param object $row The row.
+	 * @return array With label and url.
+	 */
+	public function describe( $row ) {
+		list( $slug, $form_id ) = self::form_of( $row );
+		foreach ( $this->plugins() as $plugin ) {
+			if ( $plugin->slug() === $slug ) {
+				return array(
+					/* translators: 1: title of a form, 2: name of a form plugin. */
+					'label' => sprintf( __( 'Entry of “%1$s” (%2$s)', 'relay-connector' ), $plugin->title_of( $form_id ), $plugin->name() ),
+					'url'   => $plugin->is_active() && $row->object_id ? $plugin->entry_url( $form_id, (int) $row->object_id ) : '',
+				);
+			}
+		}
+		return array(
+			'label' => __( 'Entry of a form', 'relay-connector' ),
+			'url'   => '',
+		);
+	}
+
+	/**
+	 * Makes the body of an entry and puts it into the outbox. An entry with a number is noted once, however often its
+	 * plugin speaks of it.
+	 *
+	 * @param Forms\Form_Plugin $plugin The form plugin.
+	 * @param Form_Entry        $entry  The entry.
+	 * @throws \RuntimeException When another plugin has put something into it that is no data.
+	 */
+	private function note( Forms\Form_Plugin $plugin, Form_Entry $entry ) {
+		$form   = $plugin->slug() . ':' . $entry->form_id;
+		$fields = new Lead_Fields( $entry->fields, $this->choices, $form );
+		$page   = new Page_Address( $entry->page_url );
+		$data   = array(
+			'form'       => array(
+				'plugin' => $plugin->slug(),
+				'id'     => $entry->form_id,
+				'title'  => Text::line( $entry->title ),
+			),
+			'fields'     => $fields->values,
+			'entry_id'   => $entry->entry_id,
+			'page_url'   => $page->url,
+			'utm'        => $page->utm(),
+			'consent'    => $fields->consent,
+			'shortened'  => $fields->shortened,
+			'left_out'   => $fields->left_out,
+			'created_at' => Text::instant( time() ),
+		);
+		foreach ( array( 'entry_id', 'page_url', 'utm', 'shortened', 'left_out' ) as $optional ) {
+			if ( ! $data[ $optional ] ) {
+				unset( $data[ $optional ] );
+			}
+		}
+		if ( null === $data['consent'] ) {
+			unset( $data['consent'] );
+		}
+		/** This filter is documented in includes/class-runner.php */
+		$data = (array) apply_filters( 'relay_connector_event_data', $data, self::TYPE, $entry->entry_id );
+		// An empty map, or one whose labels are numbers, would else become a list.
+		$data['fields'] = isset( $data['fields'] ) ? (object) $data['fields'] : new \stdClass();
+		$event_id       = 'wp-' . wp_generate_uuid4();
+		$body           = Envelope::encode( self::TYPE, $event_id, $data );
+		if ( '' === $body ) {
+			throw new \RuntimeException( esc_html__( 'an entry could not be written as JSON', 'relay-connector' ) );
+		}
+		$number = $entry->entry_id ? (string) $entry->entry_id : $event_id;
+		$this->outbox->add_ready( self::TYPE, $event_id, $body, self::TYPE . ':' . $form . ':' . $number, $entry->entry_id );
+	}
+
+	/**
+	 * The form that a row is about.
+	 *
+	 * @param object $row The row.
+	 * @return string[] The form plugin's short name and the form's id.
+	 */
+	private static function form_of( $row ) {
+		$parts = explode( ':', (string) $row->dedupe_key );
+		return array( isset( $parts[1] ) ? $parts[1] : '', isset( $parts[2] ) ? $parts[2] : '' );
+	}
+}

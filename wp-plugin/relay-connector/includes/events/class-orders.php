@@ -1,0 +1,393 @@
+<?php
+/**
+ * WooCommerce orders.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector\Events;
+
+use Relay_Connector\Outbox;
+use Relay_Connector\Settings;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * An order is sent once when it is made, once for each change from one status to another, and once for each refund,
+ * however it was made: block checkout, classic checkout, the admin, REST or code.
+ *
+ * While a checkout runs, the hooks tell about orders without items and about the same thing several times, and some of
+ * what they tell comes to nothing. So an event is noted down and held; at the end of the request the order is read anew
+ * and it is decided whether the event goes or is taken back. If PHP dies before, for instance because a payment took
+ * too long, the event goes by itself a little later: an order that stands is never forgotten.
+ */
+final class Orders extends Base_Source {
+
+	const CREATED  = 'order.created';
+	const CHANGED  = 'order.status_changed';
+	const REFUNDED = 'x.order.refunded';
+
+	/**
+	 * Nobody has ordered these yet.
+	 */
+	const DRAFTS = array( 'auto-draft', 'draft', 'new', 'checkout-draft' );
+	const TRASH  = 'trash';
+
+	/**
+	 * Longer than nearly every request: until then the end of the request decides.
+	 */
+	const HOLD_S = 300;
+
+	/**
+	 * Before the outbox is sent at the end of a request.
+	 */
+	const SHUTDOWN_PRIORITY = 1000;
+
+	/**
+	 * What this request has touched.
+	 *
+	 * @var Touched_Orders
+	 */
+	private $touched;
+
+	/**
+	 * Takes the settings, the outbox and the choices.
+	 *
+	 * @param Settings $settings The settings.
+	 * @param Outbox   $outbox   The outbox.
+	 * @param Choices  $choices  What the admin has chosen.
+	 */
+	public function __construct( Settings $settings, Outbox $outbox, Choices $choices ) {
+		parent::__construct( $settings, $outbox, $choices );
+		$this->touched = new Touched_Orders();
+	}
+
+	/**
+	 * The short name.
+	 *
+	 * @return string
+	 */
+	public function slug() {
+		return 'orders';
+	}
+
+	/**
+	 * The name for the settings page.
+	 *
+	 * @return string
+	 */
+	public function label() {
+		return __( 'Orders (WooCommerce)', 'relay-connector' );
+	}
+
+	/**
+	 * What is sent and when.
+	 *
+	 * @return string
+	 */
+	public function help() {
+		return __( 'An order is sent once when it is placed, again each time when its status changes, and for each refund. Unfinished checkouts are never sent.', 'relay-connector' );
+	}
+
+	/**
+	 * Whether WooCommerce is active.
+	 *
+	 * @return bool
+	 */
+	public function is_available() {
+		return function_exists( '\wc_get_order' );
+	}
+
+	/**
+	 * What is not there.
+	 *
+	 * @return string[]
+	 */
+	public function missing() {
+		return $this->is_available() ? array() : array( 'WooCommerce' );
+	}
+
+	/**
+	 * What an admin may leave out.
+	 *
+	 * @return string[]
+	 */
+	public function optional_fields() {
+		return array(
+			'name'      => __( 'Customer\'s name', 'relay-connector' ),
+			'email'     => __( 'E-mail address', 'relay-connector' ),
+			'phone'     => __( 'Phone number', 'relay-connector' ),
+			'addresses' => __( 'Billing and shipping address', 'relay-connector' ),
+			'note'      => __( 'Customer\'s note', 'relay-connector' ),
+			'items'     => __( 'Items', 'relay-connector' ),
+		);
+	}
+
+	/**
+	 * Several hooks for the same thing: each way to make an order leaves some of them out.
+	 */
+	public function add_hooks() {
+		add_action( 'before_woocommerce_init', array( $this, 'declare_compatibility' ) );
+		add_action( 'woocommerce_new_order', array( $this, 'on_created' ), 20, 1 );
+		add_action( 'woocommerce_checkout_order_processed', array( $this, 'on_created' ), 20, 1 );
+		add_action( 'woocommerce_store_api_checkout_order_processed', array( $this, 'on_created' ), 20, 1 );
+		add_action( 'woocommerce_order_status_changed', array( $this, 'on_changed' ), 20, 3 );
+		add_action( 'woocommerce_order_refunded', array( $this, 'on_refunded' ), 20, 2 );
+		add_action( 'shutdown', array( $this, 'decide' ), self::SHUTDOWN_PRIORITY );
+	}
+
+	/**
+	 * Tells WooCommerce that orders may live in tables of their own and that block checkouts are understood.
+	 */
+	public function declare_compatibility() {
+		if ( class_exists( '\Automattic\WooCommerce\Utilities\FeaturesUtil' ) ) {
+			\Automattic\WooCommerce\Utilities\FeaturesUtil::declare_compatibility( 'custom_order_tables', RELAY_CONNECTOR_FILE, true );
+			\Automattic\WooCommerce\Utilities\FeaturesUtil::declare_compatibility( 'cart_checkout_blocks', RELAY_CONNECTOR_FILE, true );
+		}
+	}
+
+	/**
+	 * Whether events of a type come from here.
+	 *
+	 * @param string $type The event type.
+	 * @return bool
+	 */
+	public function knows( $type ) {
+		return in_array( $type, array( self::CREATED, self::CHANGED, self::REFUNDED ), true );
+	}
+
+	/**
+	 * An order was made or placed.
+	 *
+	 * @param int|\WC_Order $order The order or its number; each hook has its own way.
+	 */
+	public function on_created( $order = 0 ) {
+		$this->guarded(
+			function () use ( $order ) {
+				$this->mark_created( is_object( $order ) ? (int) $order->get_id() : self::number( $order ) );
+			}
+		);
+	}
+
+	/**
+	 * An order's status changed. From a draft to something else is when it is placed.
+	 *
+	 * @param int    $id   The order.
+	 * @param string $from The old status.
+	 * @param string $to   The new status.
+	 */
+	public function on_changed( $id = 0, $from = '', $to = '' ) {
+		$this->guarded(
+			function () use ( $id, $from, $to ) {
+				$id = self::number( $id );
+				if ( '' === (string) $from || in_array( $from, self::DRAFTS, true ) ) {
+					$this->mark_created( $id );
+				} elseif ( self::TRASH === $from ) {
+					$this->mark_restored( $id );
+				} elseif ( $from !== $to && self::TRASH !== $to ) {
+					$this->hold( $id, self::CHANGED, $id, self::CHANGED . ':' . $id . ':' . $from . ':' . $to );
+				}
+			}
+		);
+	}
+
+	/**
+	 * Money was given back.
+	 *
+	 * @param int $id        The order.
+	 * @param int $refund_id The refund.
+	 */
+	public function on_refunded( $id = 0, $refund_id = 0 ) {
+		$this->guarded(
+			function () use ( $id, $refund_id ) {
+				$this->hold( self::number( $id ), self::REFUNDED, self::number( $refund_id ), self::REFUNDED . ':' . self::number( $refund_id ) );
+			}
+		);
+	}
+
+	/**
+	 * At the end of the request: looks what really became of the orders.
+	 */
+	public function decide() {
+		$this->touched->hand_over(
+			function ( $id, array $keys ) {
+				$this->guarded(
+					function () use ( $id, $keys ) {
+						$this->settle( $id, $keys );
+					}
+				);
+			}
+		);
+	}
+
+	/**
+	 * Asks whether the order still stands and has not been sent before.
+	 *
+	 * @param object $row The row.
+	 * @throws Withdrawn         When it is not to be sent.
+	 * @throws \RuntimeException When WooCommerce is switched off, so that nobody can know.
+	 */
+	public function check( $row ) {
+		parent::check( $row );
+		if ( ! $this->is_available() ) {
+			throw new \RuntimeException( esc_html__( 'WooCommerce is switched off', 'relay-connector' ) );
+		}
+		$order = $this->order_of( $row );
+		if ( ! $this->is_placed( $order ) ) {
+			throw new Withdrawn( esc_html__( 'The order or refund was deleted or thrown away before it could be sent, so it was not sent.', 'relay-connector' ) );
+		}
+		if ( Order_Memory::has_other( $order, $row ) ) {
+			throw new Withdrawn( esc_html__( 'This had been sent before, so it was not sent a second time.', 'relay-connector' ) );
+		}
+	}
+
+	/**
+	 * The fields of one event, from the order as it is now; only the two statuses of a change are those of that moment.
+	 *
+	 * @param object $row The row.
+	 * @return array
+	 */
+	public function data( $row ) {
+		$fields = new Order_Fields( $this->order_of( $row ), $this->choices, $this->slug() );
+		switch ( $row->event_type ) {
+			case self::REFUNDED:
+				return $fields->refund( $this->order( (int) $row->object_id ) );
+			case self::CHANGED:
+				list( , , $from, $to ) = explode( ':', $row->dedupe_key );
+				return array_merge(
+					$fields->order(),
+					array(
+						'status'          => $to,
+						'previous_status' => $from,
+					)
+				);
+		}
+		return $fields->order();
+	}
+
+	/**
+	 * Remembers with the order itself what has been sent of it.
+	 *
+	 * @param object $row The row.
+	 */
+	public function remember_sent( $row ) {
+		$order = $this->is_available() ? $this->order_of( $row ) : null;
+		if ( $order ) {
+			Order_Memory::add( $order, $row );
+		}
+	}
+
+	/**
+	 * How an admin would call it.
+	 *
+	 * @param object $row The row.
+	 * @return array With label and url.
+	 */
+	public function describe( $row ) {
+		$order = $this->is_available() ? $this->order_of( $row ) : null;
+		if ( ! $order ) {
+			return array(
+				/* translators: %d: number of an order. */
+				'label' => sprintf( self::REFUNDED === $row->event_type ? __( 'Refund %d (deleted)', 'relay-connector' ) : __( 'Order %d (deleted)', 'relay-connector' ), $row->object_id ),
+				'url'   => '',
+			);
+		}
+		/* translators: %s: number of an order. */
+		$label = sprintf( self::REFUNDED === $row->event_type ? __( 'Refund of order %s', 'relay-connector' ) : __( 'Order %s', 'relay-connector' ), $order->get_order_number() );
+		if ( self::CHANGED === $row->event_type && 3 === substr_count( $row->dedupe_key, ':' ) ) {
+			list( , , $from, $to ) = explode( ':', $row->dedupe_key );
+			$label                .= ': ' . $from . ' → ' . $to;
+		}
+		return array(
+			'label' => $label,
+			'url'   => (string) $order->get_edit_order_url(),
+		);
+	}
+
+	/**
+	 * Lets the events of an order go, unless it is a draft, thrown away or no order at all.
+	 *
+	 * @param int      $id   The order.
+	 * @param string[] $keys Their dedupe keys.
+	 */
+	private function settle( $id, array $keys ) {
+		$is_placed = $this->is_placed( $this->order( $id ) );
+		foreach ( $keys as $key ) {
+			if ( $is_placed ) {
+				$this->outbox->let_go( $key );
+			} else {
+				$this->outbox->take_back( $key );
+			}
+		}
+	}
+
+	/**
+	 * Marks an order as made.
+	 *
+	 * @param int $id The order.
+	 */
+	private function mark_created( $id ) {
+		$this->hold( $id, self::CREATED, $id, self::CREATED . ':' . $id );
+	}
+
+	/**
+	 * Notes an event down until the end of the request.
+	 *
+	 * @param int    $id        The order.
+	 * @param string $type      The event type.
+	 * @param int    $object_id What the event is about.
+	 * @param string $key       The dedupe key.
+	 */
+	private function hold( $id, $type, $object_id, $key ) {
+		if ( $id > 0 && $object_id > 0 && $this->touched->add( $id, $key ) ) {
+			$this->outbox->add( $type, $object_id, $key, self::HOLD_S );
+		}
+	}
+
+	/**
+	 * Marks an order that came back from the trash as made, if that was to be sent when it was thrown away. An order from
+	 * before this plugin's time is no new one.
+	 *
+	 * @param int $id The order.
+	 */
+	private function mark_restored( $id ) {
+		if ( $this->outbox->find_by_key( self::CREATED . ':' . $id ) ) {
+			$this->mark_created( $id );
+		}
+	}
+
+	/**
+	 * The order that a row is about; for a refund, the one that it belongs to.
+	 *
+	 * @param object $row The row.
+	 * @return \WC_Order|null
+	 */
+	private function order_of( $row ) {
+		$order = $this->order( (int) $row->object_id );
+		if ( self::REFUNDED === $row->event_type ) {
+			$order = $order ? $this->order( (int) $order->get_parent_id() ) : null;
+		}
+		return $order;
+	}
+
+	/**
+	 * An order or a refund, read anew: an object from a hook may show what was.
+	 *
+	 * @param int $id Its number.
+	 * @return \WC_Abstract_Order|null
+	 */
+	private function order( $id ) {
+		$order = $id ? wc_get_order( $id ) : null;
+		return $order ? $order : null;
+	}
+
+	/**
+	 * Whether it is an order that somebody has placed.
+	 *
+	 * @param \WC_Abstract_Order|null $order The order.
+	 * @return bool
+	 */
+	private function is_placed( $order ) {
+		return $order && 'shop_order' === $order->get_type() && self::TRASH !== $order->get_status() && ! in_array( $order->get_status(), self::DRAFTS, true );
+	}
+}

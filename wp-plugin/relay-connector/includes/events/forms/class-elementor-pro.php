@@ -1,0 +1,128 @@
+<?php
+/**
+ * Elementor Pro.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector\Events\Forms;
+
+use Relay_Connector\Events\Form_Entry;
+use Relay_Connector\Events\Form_Field;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * Its forms are parts of pages. Some themes fire its hook with a list of their own, which is none of its entries.
+ */
+final class Elementor_Pro extends Form_Plugin {
+
+	/**
+	 * The short name.
+	 *
+	 * @return string
+	 */
+	public function slug() {
+		return 'elementor-pro';
+	}
+
+	/**
+	 * The plugin's own name.
+	 *
+	 * @return string
+	 */
+	public function name() {
+		return 'Elementor Pro';
+	}
+
+	/**
+	 * Whether it is there.
+	 *
+	 * @return bool
+	 */
+	public function is_active() {
+		return defined( 'ELEMENTOR_PRO_VERSION' ) || class_exists( '\ElementorPro\Plugin' );
+	}
+
+	/**
+	 * Listens to its entries.
+	 */
+	public function add_hooks() {
+		add_action( 'elementor_pro/forms/new_record', array( $this, 'on_record' ), 20, 2 );
+	}
+
+	/**
+	 * A form was accepted; its own actions are done, whether they worked or not.
+	 *
+	 * @param \ElementorPro\Modules\Forms\Classes\Form_Record $record The entry.
+	 */
+	public function on_record( $record = null ) {
+		$this->take(
+			function () use ( $record ) {
+				if ( ! is_object( $record ) || ! method_exists( $record, 'get' ) || ! method_exists( $record, 'get_form_settings' ) ) {
+					return null;
+				}
+				$entry = new Form_Entry( (string) $record->get_form_settings( 'id' ), (string) $record->get_form_settings( 'form_name' ) );
+				$meta  = $record->get( 'meta' );
+				if ( isset( $meta['page_url']['value'] ) ) {
+					$entry->page_url = (string) $meta['page_url']['value'];
+				}
+				foreach ( (array) $record->get( 'fields' ) as $id => $field ) {
+					$entry->fields[] = new Form_Field( isset( $field['id'] ) ? $field['id'] : $id, isset( $field['title'] ) ? $field['title'] : '', isset( $field['type'] ) ? $field['type'] : '', isset( $field['value'] ) ? $field['value'] : '' );
+				}
+				return $entry;
+			}
+		);
+	}
+
+	/**
+	 * Its forms.
+	 *
+	 * @return string[] Titles by id.
+	 */
+	public function forms() {
+		$titles = array();
+		foreach ( $this->widgets() as $id => $settings ) {
+			$titles[ $id ] = isset( $settings['form_name'] ) ? (string) $settings['form_name'] : '';
+		}
+		return array_slice( $titles, 0, self::MOST_FORMS, true );
+	}
+
+	/**
+	 * The fields of a form.
+	 *
+	 * @param int|string $form_id The form's id.
+	 * @return Form_Field[]
+	 */
+	public function fields( $form_id ) {
+		$widgets = $this->widgets();
+		$fields  = array();
+		foreach ( isset( $widgets[ $form_id ]['form_fields'] ) ? (array) $widgets[ $form_id ]['form_fields'] : array() as $field ) {
+			// What stands at its first setting is left out of what is kept: a text field then has no type.
+			$fields[] = new Form_Field( isset( $field['custom_id'] ) ? $field['custom_id'] : '', isset( $field['field_label'] ) ? $field['field_label'] : '', isset( $field['field_type'] ) ? $field['field_type'] : 'text' );
+		}
+		return $fields;
+	}
+
+	/**
+	 * The settings of every form that stands on a page.
+	 *
+	 * @return array[] By the form's id.
+	 */
+	private function widgets() {
+		global $wpdb;
+		$pages   = (array) $wpdb->get_col( $wpdb->prepare( "SELECT m.meta_value FROM {$wpdb->postmeta} m JOIN {$wpdb->posts} p ON p.ID = m.post_id WHERE m.meta_key = '_elementor_data' AND p.post_status IN ('publish', 'private') AND p.post_type <> 'revision' AND m.meta_value LIKE %s ORDER BY p.ID DESC LIMIT %d", '%' . $wpdb->esc_like( '"widgetType":"form"' ) . '%', self::MOST_FORMS ) );
+		$widgets = array();
+		foreach ( $pages as $json ) {
+			$search = (array) json_decode( $json, true );
+			while ( $search ) {
+				$element = array_shift( $search );
+				if ( isset( $element['widgetType'], $element['id'] ) && 'form' === $element['widgetType'] ) {
+					$widgets[ $element['id'] ] = isset( $element['settings'] ) ? (array) $element['settings'] : array();
+				}
+				$search = array_merge( $search, isset( $element['elements'] ) ? (array) $element['elements'] : array() );
+			}
+		}
+		return $widgets;
+	}
+}

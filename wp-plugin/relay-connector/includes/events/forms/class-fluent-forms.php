@@ -1,0 +1,168 @@
+<?php
+/**
+ * Fluent Forms.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector\Events\Forms;
+
+use Relay_Connector\Events\Field_Types;
+use Relay_Connector\Events\Form_Entry;
+use Relay_Connector\Events\Form_Field;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * It fires an old and a new name for the same entry: only the new one is listened to. An entry that it takes for spam
+ * but goes on with shows that only in its row. Among the values are marks of the page that no field of the form has.
+ */
+final class Fluent_Forms extends Form_Plugin {
+
+	/**
+	 * The short name.
+	 *
+	 * @return string
+	 */
+	public function slug() {
+		return 'fluentform';
+	}
+
+	/**
+	 * The plugin's own name.
+	 *
+	 * @return string
+	 */
+	public function name() {
+		return 'Fluent Forms';
+	}
+
+	/**
+	 * Whether it is there.
+	 *
+	 * @return bool
+	 */
+	public function is_active() {
+		return defined( 'FLUENTFORM' ) || function_exists( '\wpFluentForm' );
+	}
+
+	/**
+	 * Listens to its entries.
+	 */
+	public function add_hooks() {
+		add_action( 'fluentform/submission_inserted', array( $this, 'on_inserted' ), 20, 3 );
+	}
+
+	/**
+	 * An entry was kept.
+	 *
+	 * @param int    $entry_id The entry's number.
+	 * @param array  $values   By the fields' names.
+	 * @param object $form     With id, title and form_fields, the JSON text of the form.
+	 */
+	public function on_inserted( $entry_id = 0, $values = array(), $form = null ) {
+		$this->take(
+			function () use ( $entry_id, $values, $form ) {
+				if ( ! is_object( $form ) || ! $form->id || ! is_array( $values ) || $this->is_spam( (int) $entry_id ) ) {
+					return null;
+				}
+				$entry           = new Form_Entry( $form->id, (string) $form->title, (int) $entry_id );
+				$entry->page_url = isset( $values['_wp_http_referer'] ) ? (string) $values['_wp_http_referer'] : '';
+				foreach ( $this->named_fields( $form->form_fields ) as $name => $field ) {
+					if ( array_key_exists( $name, $values ) ) {
+						$field->value    = 'input_name' === $field->type && is_array( $values[ $name ] ) ? implode( ' ', array_filter( array_map( 'strval', $values[ $name ] ), 'strlen' ) ) : $values[ $name ];
+						$entry->fields[] = $field;
+					} elseif ( Field_Types::is_consent( $field->type ) ) {
+						// A box that is not ticked is not among the values.
+						$entry->fields[] = $field;
+					}
+				}
+				return $entry;
+			}
+		);
+	}
+
+	/**
+	 * Its forms.
+	 *
+	 * @return string[] Titles by id.
+	 */
+	public function forms() {
+		global $wpdb;
+		$rows = (array) $wpdb->get_results( $wpdb->prepare( "SELECT id, title FROM {$wpdb->prefix}fluentform_forms ORDER BY id DESC LIMIT %d", self::MOST_FORMS ) );
+		return wp_list_pluck( $rows, 'title', 'id' );
+	}
+
+	/**
+	 * The fields of a form.
+	 *
+	 * @param int|string $form_id The form's id.
+	 * @return Form_Field[]
+	 */
+	public function fields( $form_id ) {
+		global $wpdb;
+		return array_values( $this->named_fields( $wpdb->get_var( $wpdb->prepare( "SELECT form_fields FROM {$wpdb->prefix}fluentform_forms WHERE id = %d", $form_id ) ) ) );
+	}
+
+	/**
+	 * Where an admin can read an entry.
+	 *
+	 * @param int|string $form_id  The form's id.
+	 * @param int        $entry_id The entry's number.
+	 * @return string
+	 */
+	public function entry_url( $form_id, $entry_id ) {
+		return admin_url( 'admin.php?page=fluent_forms&route=entries&form_id=' . $form_id . '#/entries/' . $entry_id );
+	}
+
+	/**
+	 * Whether an entry was marked as spam or thrown away.
+	 *
+	 * @param int $entry_id The entry's number.
+	 * @return bool
+	 */
+	private function is_spam( $entry_id ) {
+		global $wpdb;
+		return $entry_id && in_array( $wpdb->get_var( $wpdb->prepare( "SELECT status FROM {$wpdb->prefix}fluentform_submissions WHERE id = %d", $entry_id ) ), array( 'spam', 'trashed' ), true );
+	}
+
+	/**
+	 * The fields of a form by their names, those in columns too.
+	 *
+	 * @param string|array $json The form's JSON text, or what it says.
+	 * @return Form_Field[]
+	 */
+	private function named_fields( $json ) {
+		$form   = is_string( $json ) ? json_decode( $json, true ) : $json;
+		$found  = array();
+		$search = isset( $form['fields'] ) ? array_values( (array) $form['fields'] ) : array();
+		while ( $search ) {
+			$field = array_shift( $search );
+			$name  = isset( $field['attributes']['name'] ) ? (string) $field['attributes']['name'] : '';
+			if ( '' !== $name ) {
+				$settings       = isset( $field['settings'] ) ? (array) $field['settings'] : array();
+				$label          = ! empty( $settings['admin_field_label'] ) ? $settings['admin_field_label'] : ( isset( $settings['label'] ) ? $settings['label'] : '' );
+				$label          = '' === (string) $label ? $name : $label;
+				$found[ $name ] = new Form_Field( $name, $label, $this->type_of( $field ) );
+			} elseif ( isset( $field['columns'] ) ) {
+				$inner = array();
+				foreach ( (array) $field['columns'] as $column ) {
+					$inner = array_merge( $inner, isset( $column['fields'] ) ? array_values( (array) $column['fields'] ) : array() );
+				}
+				$search = array_merge( $inner, $search );
+			}
+		}
+		return $found;
+	}
+
+	/**
+	 * A field's type: its element, or what the browser is told when that says more.
+	 *
+	 * @param array $field The field.
+	 * @return string
+	 */
+	private function type_of( array $field ) {
+		$type = isset( $field['attributes']['type'] ) ? (string) $field['attributes']['type'] : '';
+		return in_array( $type, array( 'password', 'file' ), true ) ? $type : ( isset( $field['element'] ) ? (string) $field['element'] : '' );
+	}
+}

@@ -1,0 +1,122 @@
+<?php
+/**
+ * Formidable Forms.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector\Events\Forms;
+
+use Relay_Connector\Events\Form_Entry;
+use Relay_Connector\Events\Form_Field;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * It tells about each row of a repeater as if it were an entry, and about drafts. Only the number comes with the news:
+ * the values are read from what it has kept.
+ */
+final class Formidable extends Form_Plugin {
+
+	/**
+	 * Behind its own actions, which run at 20 and may change the entry.
+	 */
+	const PRIORITY = 30;
+
+	/**
+	 * The short name.
+	 *
+	 * @return string
+	 */
+	public function slug() {
+		return 'formidable';
+	}
+
+	/**
+	 * The plugin's own name.
+	 *
+	 * @return string
+	 */
+	public function name() {
+		return 'Formidable Forms';
+	}
+
+	/**
+	 * Whether it is there.
+	 *
+	 * @return bool
+	 */
+	public function is_active() {
+		return class_exists( '\FrmEntry' );
+	}
+
+	/**
+	 * Listens to its entries.
+	 */
+	public function add_hooks() {
+		add_action( 'frm_after_create_entry', array( $this, 'on_create' ), self::PRIORITY, 3 );
+	}
+
+	/**
+	 * An entry was made, or finished after having been a draft.
+	 *
+	 * @param int   $entry_id The entry's number.
+	 * @param int   $form_id  The form's id.
+	 * @param array $about    With is_child, whether it is a row of a repeater.
+	 */
+	public function on_create( $entry_id = 0, $form_id = 0, $about = array() ) {
+		$this->take(
+			function () use ( $entry_id, $form_id, $about ) {
+				if ( ! empty( $about['is_child'] ) ) {
+					return null;
+				}
+				$kept = \FrmEntry::getOne( $entry_id, true );
+				if ( ! $kept || ! empty( $kept->is_draft ) || ! empty( $kept->parent_item_id ) ) {
+					return null;
+				}
+				$entry = new Form_Entry( $form_id, isset( $kept->form_name ) ? $kept->form_name : '', (int) $entry_id );
+				foreach ( $this->fields( $form_id ) as $field ) {
+					// An empty value is not kept; a box that is not ticked must still say so.
+					$value           = isset( $kept->metas[ $field->key ] ) ? $kept->metas[ $field->key ] : '';
+					$field->value    = 'name' === $field->type && is_array( $value ) ? implode( ' ', array_filter( array_map( 'strval', $value ), 'strlen' ) ) : $value;
+					$entry->fields[] = $field;
+				}
+				return $entry;
+			}
+		);
+	}
+
+	/**
+	 * Its forms.
+	 *
+	 * @return string[] Titles by id.
+	 */
+	public function forms() {
+		return array_slice( wp_list_pluck( (array) \FrmForm::get_published_forms(), 'name', 'id' ), 0, self::MOST_FORMS, true );
+	}
+
+	/**
+	 * The fields of a form.
+	 *
+	 * @param int|string $form_id The form's id.
+	 * @return Form_Field[]
+	 */
+	public function fields( $form_id ) {
+		$fields = array();
+		foreach ( (array) \FrmField::get_all_for_form( $form_id, '', 'exclude', 'exclude' ) as $field ) {
+			$fields[] = new Form_Field( $field->id, $field->name, $field->type );
+		}
+		return $fields;
+	}
+
+	/**
+	 * Where an admin can read an entry.
+	 *
+	 * @param int|string $form_id  The form's id.
+	 * @param int        $entry_id The entry's number.
+	 * @return string
+	 */
+	public function entry_url( $form_id, $entry_id ) {
+		return admin_url( 'admin.php?page=formidable-entries&frm_action=show&id=' . $entry_id );
+	}
+}

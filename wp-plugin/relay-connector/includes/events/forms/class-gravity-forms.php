@@ -1,0 +1,183 @@
+<?php
+/**
+ * Gravity Forms.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector\Events\Forms;
+
+use Relay_Connector\Events\Field_Types;
+use Relay_Connector\Events\Form_Entry;
+use Relay_Connector\Events\Form_Field;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * It tells about spam too. A field of several inputs, such as a name, has one value for each: 1.3, 1.6.
+ */
+final class Gravity_Forms extends Form_Plugin {
+
+	/**
+	 * The short name.
+	 *
+	 * @return string
+	 */
+	public function slug() {
+		return 'gravityforms';
+	}
+
+	/**
+	 * The plugin's own name.
+	 *
+	 * @return string
+	 */
+	public function name() {
+		return 'Gravity Forms';
+	}
+
+	/**
+	 * Whether it is there.
+	 *
+	 * @return bool
+	 */
+	public function is_active() {
+		return class_exists( '\GFAPI' );
+	}
+
+	/**
+	 * Listens to its entries.
+	 */
+	public function add_hooks() {
+		add_action( 'gform_after_submission', array( $this, 'on_submission' ), 20, 2 );
+	}
+
+	/**
+	 * A form was accepted, or kept as spam.
+	 *
+	 * @param array $values The entry: values by input id, besides id, status, source_url and others.
+	 * @param array $form   The form: id, title, fields.
+	 */
+	public function on_submission( $values = array(), $form = array() ) {
+		$this->take(
+			function () use ( $values, $form ) {
+				if ( ! isset( $form['id'] ) || ( isset( $values['status'] ) && 'active' !== $values['status'] ) ) {
+					return null;
+				}
+				$entry           = new Form_Entry( $form['id'], isset( $form['title'] ) ? $form['title'] : '', isset( $values['id'] ) ? (int) $values['id'] : 0 );
+				$entry->page_url = isset( $values['source_url'] ) ? $values['source_url'] : '';
+				$entry->fields   = $this->read( $form, $values );
+				return $entry;
+			}
+		);
+	}
+
+	/**
+	 * Its forms.
+	 *
+	 * @return string[] Titles by id.
+	 */
+	public function forms() {
+		return array_slice( wp_list_pluck( \GFAPI::get_forms(), 'title', 'id' ), 0, self::MOST_FORMS, true );
+	}
+
+	/**
+	 * The fields of a form.
+	 *
+	 * @param int|string $form_id The form's id.
+	 * @return Form_Field[]
+	 */
+	public function fields( $form_id ) {
+		$form = \GFAPI::get_form( $form_id );
+		return is_array( $form ) ? $this->read( $form, array() ) : array();
+	}
+
+	/**
+	 * Where an admin can read an entry.
+	 *
+	 * @param int|string $form_id  The form's id.
+	 * @param int        $entry_id The entry's number.
+	 * @return string
+	 */
+	public function entry_url( $form_id, $entry_id ) {
+		return admin_url( 'admin.php?page=gf_entries&view=entry&id=' . $form_id . '&lid=' . $entry_id );
+	}
+
+	/**
+	 * The fields with their values.
+	 *
+	 * @param array $form   The form.
+	 * @param array $values The entry.
+	 * @return Form_Field[]
+	 */
+	private function read( array $form, array $values ) {
+		$fields = array();
+		foreach ( isset( $form['fields'] ) ? $form['fields'] : array() as $field ) {
+			$label    = '' !== (string) $this->property( $field, 'label' ) ? $this->property( $field, 'label' ) : $this->property( $field, 'adminLabel' );
+			$fields[] = new Form_Field( $this->property( $field, 'id' ), $label, $this->type_of( $field ), $this->value( $field, $values ) );
+		}
+		return $fields;
+	}
+
+	/**
+	 * A field's type. What a custom field of a post is made of is said in a second property, and is then what counts.
+	 *
+	 * @param object|array $field The field.
+	 * @return string
+	 */
+	private function type_of( $field ) {
+		$type  = (string) $this->property( $field, 'type' );
+		$inner = (string) $this->property( $field, 'inputType' );
+		return '' !== $inner && ! Field_Types::is_secret( $type ) ? $inner : $type;
+	}
+
+	/**
+	 * What was filled in.
+	 *
+	 * @param object|array $field  The field.
+	 * @param array        $values The entry.
+	 * @return mixed
+	 */
+	private function value( $field, array $values ) {
+		$id     = (string) $this->property( $field, 'id' );
+		$type   = $this->type_of( $field );
+		$inputs = $this->property( $field, 'inputs' );
+		if ( 'consent' === $type ) {
+			// Besides the tick it holds the text that was agreed to, and that text's number.
+			return isset( $values[ $id . '.1' ] ) ? $values[ $id . '.1' ] : '';
+		}
+		if ( is_array( $inputs ) && $inputs && ! isset( $values[ $id ] ) ) {
+			$parts = array();
+			foreach ( $inputs as $input ) {
+				$part = isset( $input['id'], $values[ (string) $input['id'] ] ) ? (string) $values[ (string) $input['id'] ] : '';
+				if ( '' !== $part ) {
+					$parts[] = $part;
+				}
+			}
+			return 'name' === $type ? implode( ' ', $parts ) : $parts;
+		}
+		$value = isset( $values[ $id ] ) ? $values[ $id ] : '';
+		if ( 'multiselect' === $type && is_string( $value ) && is_array( json_decode( $value, true ) ) ) {
+			return json_decode( $value, true );
+		}
+		if ( 'list' === $type && is_callable( array( $field, 'get_value_export' ) ) ) {
+			// Kept in PHP's own notation, which only its owner should open.
+			return $field->get_value_export( $values, $id, true );
+		}
+		return $value;
+	}
+
+	/**
+	 * A property of a field, which is an object that can be read like an array, or in old versions an array.
+	 *
+	 * @param object|array $field The field.
+	 * @param string       $name  The property.
+	 * @return mixed
+	 */
+	private function property( $field, $name ) {
+		if ( is_object( $field ) ) {
+			return isset( $field->$name ) ? $field->$name : '';
+		}
+		return isset( $field[ $name ] ) ? $field[ $name ] : '';
+	}
+}

@@ -1,0 +1,116 @@
+<?php
+/**
+ * Ninja Forms.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector\Events\Forms;
+
+use Relay_Connector\Events\Form_Entry;
+use Relay_Connector\Events\Form_Field;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * It tells about previews too.
+ */
+final class Ninja_Forms extends Form_Plugin {
+
+	/**
+	 * The short name.
+	 *
+	 * @return string
+	 */
+	public function slug() {
+		return 'ninja-forms';
+	}
+
+	/**
+	 * The plugin's own name.
+	 *
+	 * @return string
+	 */
+	public function name() {
+		return 'Ninja Forms';
+	}
+
+	/**
+	 * Whether it is there.
+	 *
+	 * @return bool
+	 */
+	public function is_active() {
+		return function_exists( '\Ninja_Forms' );
+	}
+
+	/**
+	 * Listens to its entries.
+	 */
+	public function add_hooks() {
+		add_action( 'ninja_forms_after_submission', array( $this, 'on_submission' ), 20, 1 );
+	}
+
+	/**
+	 * A form was accepted, or tried out in its editor.
+	 *
+	 * @param array $data With form_id, fields, settings, actions.
+	 */
+	public function on_submission( $data = array() ) {
+		$this->take(
+			function () use ( $data ) {
+				$form_id = isset( $data['form_id'] ) ? $data['form_id'] : ( isset( $data['id'] ) ? $data['id'] : '' );
+				if ( '' === (string) $form_id || ! empty( $data['settings']['is_preview'] ) ) {
+					return null;
+				}
+				$title = isset( $data['settings']['title'] ) ? $data['settings']['title'] : '';
+				$entry = new Form_Entry( $form_id, $title, isset( $data['actions']['save']['sub_id'] ) ? (int) $data['actions']['save']['sub_id'] : 0 );
+				foreach ( isset( $data['fields'] ) ? (array) $data['fields'] : array() as $id => $field ) {
+					// Which of the two places holds a field's settings depends on the version.
+					$field          += isset( $field['settings'] ) ? (array) $field['settings'] : array();
+					$label           = ! empty( $field['label'] ) ? $field['label'] : ( isset( $field['key'] ) ? $field['key'] : '' );
+					$entry->fields[] = new Form_Field( isset( $field['id'] ) ? $field['id'] : $id, $label, isset( $field['type'] ) ? $field['type'] : '', isset( $field['value'] ) ? $field['value'] : '' );
+				}
+				return $entry;
+			}
+		);
+	}
+
+	/**
+	 * Its forms.
+	 *
+	 * @return string[] Titles by id.
+	 */
+	public function forms() {
+		$titles = array();
+		foreach ( \Ninja_Forms()->form()->get_forms() as $form ) {
+			$titles[ $form->get_id() ] = (string) $form->get_setting( 'title' );
+		}
+		return array_slice( $titles, 0, self::MOST_FORMS, true );
+	}
+
+	/**
+	 * The fields of a form.
+	 *
+	 * @param int|string $form_id The form's id.
+	 * @return Form_Field[]
+	 */
+	public function fields( $form_id ) {
+		$fields = array();
+		foreach ( \Ninja_Forms()->form( $form_id )->get_fields() as $field ) {
+			$fields[] = new Form_Field( $field->get_id(), (string) $field->get_setting( 'label' ), (string) $field->get_setting( 'type' ) );
+		}
+		return $fields;
+	}
+
+	/**
+	 * Where an admin can read an entry.
+	 *
+	 * @param int|string $form_id  The form's id.
+	 * @param int        $entry_id The entry's number.
+	 * @return string
+	 */
+	public function entry_url( $form_id, $entry_id ) {
+		return admin_url( 'post.php?action=edit&post=' . $entry_id );
+	}
+}
