@@ -299,8 +299,10 @@ class Drain:
         """One delivery came to something: step, count, log, and keep the result for the next flush."""
         now = self.clock.now()
         signal = called.signal
-        # The destination as a whole is held then; this one is due as soon as that is over or lifted.
-        waits = Held(signal.code, signal.sentence) if isinstance(signal, Held) else signal
+        waits = signal
+        if isinstance(signal, Held) and called.was_made:
+            # The destination as a whole is held; this one is due as soon as that is over or lifted.
+            waits = Held(signal.code, signal.sentence)
         outcome = step(one.life, waits, now, jitter(), self.gate.policy)
         self.hold = self.hold or self.gate.hold(now)
         attempt = attempt_row(one, called, now)
