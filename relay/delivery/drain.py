@@ -299,8 +299,10 @@ class Drain:
         """One delivery came to something: step, count, log, and keep the result for the next flush."""
         now = self.clock.now()
         signal = called.signal
-        # The destination as a whole is held then; this one is due as soon as that is over or lifted.
-        waits = Held(signal.code, signal.sentence) if isinstance(signal, Held) else signal
+        waits = signal
+        if isinstance(signal, Held) and called.was_made:
+            # The destination as a whole is held; this one is due as soon as that is over or lifted.
+            waits = Held(signal.code, signal.sentence)
         outcome = step(one.life, waits, now, jitter(), self.gate.policy)
         self.hold = self.hold or self.gate.hold(now)
         attempt = attempt_row(one, called, now)
@@ -358,7 +360,7 @@ class Drain:
                 for result in results
                 if result.attempt is not None and result.was_made
             ]
-            for signal in [*taught, *self.lessons]:
+            for signal in dict.fromkeys([*taught, *self.lessons]):
                 lesson = gate.observe(connection, self.destination_id, signal, self.clock.now())
                 self.hold = self.hold or lesson
             note(connection, self.destination_id, self.quotas.values(), self.clock.now())

@@ -19,7 +19,8 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay.database import READ_ONLY
-from relay.delivery import ledger
+from relay.delivery import gauges, ledger
+from relay.delivery.claim import DatabaseClock
 from relay.delivery.ledger import Denied, Kept, Order, Ticket
 from relay.delivery.steps import NO_CAPS, Step
 from relay.destinations.asking import MILLION, Asked, Model, Question, Said, Usage
@@ -169,6 +170,8 @@ class Enricher:
         usage, cost = said.usage or Usage(), cost_of(model, reply, said, order.most)
         with self.engine.begin() as connection:
             ledger.settle(connection, order, ticket, signal, cost, usage, answer)
+            quotas = step.kind.quotas(step.config, reply)
+            gauges.note(connection, step.destination_id, quotas, DatabaseClock(connection).read)
         metrics.ai_tokens.inc(usage.tokens_in + usage.tokens_out)
         metrics.ai_cost.inc((cost or 0) / MILLION)
         told |= {

@@ -8,7 +8,6 @@ from datetime import datetime
 from sqlalchemy import select
 
 from relay.delivery.gauges import reading_of
-from relay.destinations import KINDS
 from relay.forecast import Reading, clears_at
 from relay.models import Destination, Gauge, db
 from relay.pace import interval_of
@@ -48,10 +47,11 @@ def gauges_of(destination: Destination) -> list[Shown]:
 def warning_of(destination: Destination, waiting: int = 0) -> str:
     """A sentence where an allowance runs out, or where ``waiting`` ones take long; else nothing."""
     now = keys.database_now()
-    name = KINDS[destination.kind].name if destination.kind in KINDS else destination.name
     ends = [one.empties_at for one in gauges_of(destination) if one.empties_at is not None]
     interval = interval_of(destination.rate_count, destination.rate_unit)
-    return forecast(name, min(ends, default=None), clears_at(waiting, interval, now), now)
+    return forecast(
+        destination.name, min(ends, default=None), clears_at(waiting, interval, now), now
+    )
 
 
 def forecast(

@@ -28,6 +28,7 @@ from relay.models import (
     DeadLetter,
     Delivery,
     Destination,
+    Gauge,
     db,
     db_now,
 )
@@ -157,6 +158,10 @@ def test_the_answer_travels_with_the_event_and_its_cost_is_in_the_books(shop: Sh
     assert told["request_id"] == fake_openai.REQUEST_ID
     assert shop.uses() == {"settled": 1} and shop.spent() == COST
     assert told["cost"] == "0.00011 EUR"
+    with shop.app.app_context():
+        (gauge,) = db.session.scalars(select(Gauge))
+        assert (gauge.destination_id, gauge.label) == (shop.ai, "tokens")
+        assert (gauge.limit, gauge.remaining) == (30000, 29840)
 
 
 def test_without_a_step_nothing_is_asked(shop: Shop) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import ipaddress
 import json
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -12,12 +14,14 @@ import pytest
 from relay.dashboard.forms import fields_of
 from relay.destinations import KINDS, load_config
 from relay.destinations.base import Kind, Message, OutboundRequest, Reply, SiteKey
+from relay.destinations.http import Transport
 from relay.destinations.masking import mask_request, mask_text
 from relay.destinations.reply import classify, retry_after_s
 from relay.lifecycle import Accepted, Failed, Held, Refused
 from relay.mapping.rules import fill
 from relay.mapping.samples import SAMPLES
 from tests.destinations.kinds.test_webhook import message
+from tests.support.sink import Answer, Sink
 
 CONFIGS: dict[str, dict[str, Any]] = {
     "inbox": {},
@@ -105,6 +109,20 @@ def test_every_status_means_something(kind: Kind) -> None:
             assert isinstance(signal, Accepted | Failed | Held | Refused), (status, body)
             if not isinstance(signal, Accepted):
                 assert signal.sentence.endswith(".") and signal.code, (status, body)
+
+
+@EVERY
+@pytest.mark.parametrize("answer", [Answer(delay_s=5), Answer(hang_up=True), Answer(502)])
+def test_slow_and_broken_services_are_tried_again(kind: Kind, answer: Answer, sink: Sink) -> None:
+    request = request_of(kind)
+    if not request.url.startswith("https:"):
+        return  # it is kept here, or goes by mail, which has its own tests
+    sink.answers([answer])
+    transport = Transport((ipaddress.ip_network("127.0.0.0/8"),))
+    request = replace(request, url=f"{sink.url}/x", timeout_s=0.5)
+    signal = kind.classify(kind.send(request, transport))
+    assert isinstance(signal, Failed) and signal.sentence.endswith(".")
+    assert len(sink.requests) == 1
 
 
 @EVERY

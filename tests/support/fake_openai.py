@@ -23,6 +23,13 @@ def headers(**more: str) -> dict[str, str]:
     }
 
 
+LIMITS = {
+    "x_ratelimit_limit_tokens": "30000",
+    "x_ratelimit_remaining_tokens": "29840",
+    "x_ratelimit_reset_tokens": "12ms",
+}
+
+
 def error(status: int, kind: str = "", code: str = "", **more: str) -> Answer:
     """An error as the service words it; ``more`` are headers."""
     body = {"error": {"message": "Something.", "type": kind, "param": None, "code": code or None}}
@@ -122,7 +129,7 @@ class FakeOpenAI(Sink):
         chat = seen.path.endswith("/chat/completions")
         text = json.dumps(self.said if self.said is not None else fitting(schema_of(body, chat)))
         answer = completion(text) if chat else response(text)
-        return Answer(answer.status, answer.body, answer.headers, self.delay_s)
+        return Answer(answer.status, answer.body, headers(**LIMITS), self.delay_s)
 
 
 def schema_of(body: Mapping[str, Any], chat: bool) -> Mapping[str, Any]:

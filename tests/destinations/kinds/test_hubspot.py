@@ -497,6 +497,14 @@ def test_the_accounts_live_fields_are_the_targets(hubspot: FakeHubSpot) -> None:
     assert not any("relay_order_key" in name or "calculated" in name for name in targets)
 
 
+def test_a_token_that_may_not_see_deals_still_shows_the_contacts(hubspot: FakeHubSpot) -> None:
+    refusal = error(403, "MISSING_SCOPES", "This app hasn't been granted all required scopes.")
+    hubspot.next("deals", refusal, refusal)
+    account = with_account(hubspot)["account"]
+    names = {one.name for one in KIND.targets({}, account)}
+    assert "contact.industry" in names and account["pipelines"] == []
+
+
 def test_before_the_account_is_read_its_standard_fields_are_offered() -> None:
     names = {one.name for one in KIND.targets({}, {})}
     assert {"contact.email", "contact.firstname", "deal.dealname", "deal.amount"} <= names

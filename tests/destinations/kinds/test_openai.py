@@ -5,12 +5,14 @@ from __future__ import annotations
 import ipaddress
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from relay.destinations import KINDS, load_config
 from relay.destinations.asking import Asked, Caps, Question, Said, Usage
+from relay.destinations.base import Reply
 from relay.destinations.http import Transport
 from relay.destinations.kinds.openai.errors import ERRORS, STATUSES, Verdict
 from relay.destinations.kinds.openai.replies import duration_s
@@ -331,3 +333,24 @@ def test_a_wrong_setting_is_named(values: dict[str, str], field: str) -> None:
     with pytest.raises(Invalid) as refused:
         load_config(KIND, {**GOOD, **values}, {})
     assert list(refused.value.reasons) == [field]
+
+
+def test_the_headers_tell_how_many_calls_and_tokens_are_left() -> None:
+    headers = {
+        "x-ratelimit-limit-requests": "500",
+        "x-ratelimit-remaining-requests": "499",
+        "x-ratelimit-reset-requests": "6m0s",
+        "x-ratelimit-limit-tokens": "30000",
+        "x-ratelimit-remaining-tokens": "29000",
+        "x-ratelimit-reset-tokens": "soon",
+    }
+    calls, tokens = KIND.quotas({}, Reply(200, tuple(headers.items())))
+    assert (calls.label, calls.limit, calls.remaining) == ("calls", 500, 499)
+    assert calls.resets_at is not None and 350 < (calls.resets_at - datetime.now(UTC)).seconds < 361
+    assert (tokens.limit, tokens.remaining, tokens.resets_at) == (30000, 29000, None)
+
+
+@pytest.mark.parametrize("left", ["", "many", "-1", "²"])
+def test_a_server_without_such_headers_tells_nothing(left: str) -> None:
+    headers = (("x-ratelimit-limit-requests", "5"), ("x-ratelimit-remaining-requests", left))
+    assert KIND.quotas({}, Reply(200, headers)) == ()

@@ -12,8 +12,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from relay.destinations.asking import MILLION, Asked, Caps, Model, Question, Said, amount
-from relay.destinations.base import Message, OutboundRequest, Reply
+from relay.destinations.base import Message, OutboundRequest, Quota, Reply
 from relay.destinations.kinds.openai import replies
+from relay.destinations.kinds.openai.limits import quotas_of
 from relay.destinations.kinds.openai.settings import (
     COMPATIBLE,
     JSON,
@@ -95,6 +96,9 @@ class OpenAI(Asked):
 
     def read(self, reply: Reply) -> Said:
         return replies.read(reply)
+
+    def quotas(self, config: Mapping[str, Any], reply: Reply) -> tuple[Quota, ...]:
+        return quotas_of(reply)
 
     def summary(self, config: Mapping[str, Any]) -> str:
         return urlsplit(config.get("base_url", "")).netloc or self.name

@@ -1,0 +1,27 @@
+"""What a reply's headers tell of the account's limits: calls and tokens, each whole again in a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from relay.destinations.base import Quota, Reply
+from relay.destinations.kinds.openai.replies import duration_s
+
+KINDS = {"requests": "calls", "tokens": "tokens"}
+
+
+def quotas_of(reply: Reply) -> tuple[Quota, ...]:
+    """Servers that are only alike send no such headers; then there are none."""
+    return tuple(_quotas(reply))
+
+
+def _quotas(reply: Reply) -> Iterator[Quota]:
+    for name, label in KINDS.items():
+        limit = (reply.header(f"x-ratelimit-limit-{name}") or "").strip()
+        left = (reply.header(f"x-ratelimit-remaining-{name}") or "").strip()
+        if not all(text.isascii() and text.isdigit() and len(text) < 13 for text in (limit, left)):
+            continue
+        seconds = duration_s(reply.header(f"x-ratelimit-reset-{name}") or "")
+        whole = None if seconds is None else datetime.now(UTC) + timedelta(seconds=seconds)
+        yield Quota(name, label, int(limit), int(left), whole)

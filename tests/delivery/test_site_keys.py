@@ -1,0 +1,68 @@
+"""What goes back to a site is signed with that site's own newest key."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+
+from flask import Flask
+
+from relay.models import DeadLetter, Source, db
+from relay.services import destinations, keys, sources
+from relay.services.audit import COMMAND_LINE
+from tests.dashboard.world import move, put
+from tests.support.sink import Seen, Sink
+from tests.support.stack import comment
+
+
+def connect(app: Flask, sink: Sink) -> tuple[str, str, int]:
+    """A site that listens at the sink, and the way back to it.  -> slug, secret, destination"""
+    sink.answer(200, {"status": "ok"})
+    with app.app_context():
+        source, _, secret = sources.create_source("Shop", "https://shop.example.com", COMMAND_LINE)
+        db.session.query(Source).update({"url": sink.url})
+        db.session.commit()
+        made = destinations.create_destination("wordpress", "Back to the site", {}, COMMAND_LINE)
+        return source.slug, secret, made.id
+
+
+def signed_with(seen: Seen, secret: str) -> bool:
+    content = seen.headers["x-relay-timestamp"].encode() + b"." + seen.body
+    mac = hmac.new(secret.encode(), content, hashlib.sha256).digest()
+    return seen.headers["x-relay-signature"] == base64.b64encode(mac).decode()
+
+
+def test_each_delivery_is_signed_with_the_newest_key_of_its_site(app: Flask, sink: Sink) -> None:
+    slug, first, number = connect(app, sink)
+    put(app, slug, comment())
+    move(app, number)
+    with app.app_context():
+        _, second = keys.rotate_key(sources.find_source(slug), COMMAND_LINE)
+    put(app, slug, comment())
+    move(app, number)
+    one, two = sink.requests
+    assert signed_with(one, first) and signed_with(two, second)
+    assert one.headers["x-relay-key-id"] != two.headers["x-relay-key-id"]
+
+
+def test_a_site_without_a_key_is_told_about_in_a_sentence(app: Flask, sink: Sink) -> None:
+    slug, _, number = connect(app, sink)
+    put(app, slug, comment())
+    with app.app_context():
+        keys.revoke_key(sources.find_source(slug).keys[0].key_id, COMMAND_LINE)
+    move(app, number)
+    with app.app_context():
+        letter = db.session.query(DeadLetter).one()
+        assert letter.code == "no_site_key" and "signing key" in letter.sentence
+    assert not sink.requests
+
+
+def test_a_persons_test_goes_to_a_real_site(app: Flask, sink: Sink) -> None:
+    _, secret, number = connect(app, sink)
+    with app.app_context():
+        tried = destinations.send_test(number, COMMAND_LINE)
+        assert tried.ok, tried.sentence
+        assert secret not in str(tried.request)
+    (seen,) = sink.requests
+    assert signed_with(seen, secret) and seen.json()["test"] is True
