@@ -120,6 +120,8 @@ def rooms(stack: Stack) -> dict[str, str]:
         "webhook-form": "/destinations/new?kind=webhook",
         "inbox": "/destinations/1",
         "slack": "/destinations/2",
+        "subscription": "/destinations/2/subscriptions/2",
+        "mapping": "/destinations/2/subscriptions/2/mapping?type=order.created",
         "events": "/events",
         "nothing": "/events?text=nothing-like-this",
         "event": f"/events/{dead}",

@@ -15,6 +15,7 @@ from relay.destinations.base import Kind, OutboundRequest, Reply
 from relay.destinations.masking import mask_request, mask_text
 from relay.destinations.reply import classify, retry_after_s
 from relay.lifecycle import Accepted, Failed, Refused
+from relay.mapping.samples import SAMPLES
 from tests.destinations.kinds.test_slack import filled
 
 CONFIGS: dict[str, dict[str, Any]] = {
@@ -42,6 +43,20 @@ def test_the_form_is_drawn_from_the_schema(kind: Kind) -> None:
         if field.widget == "select":
             assert field.choices
     assert kind.name and kind.tagline.endswith(".") and kind.icon
+
+
+@EVERY
+def test_what_it_does_can_be_said_in_a_sentence(kind: Kind) -> None:
+    deed = kind.deed(CONFIGS[kind.slug], "order.created")
+    assert "Team" in deed.format(name="Team") and not deed.endswith(".")
+
+
+@EVERY
+@pytest.mark.parametrize("event_type", [*SAMPLES, "x.own"])
+def test_the_ready_made_mapping_fills_fields_that_there_are(kind: Kind, event_type: str) -> None:
+    targets = [one.name for one in kind.targets(CONFIGS[kind.slug], {})]
+    assert len(targets) == len(set(targets))
+    assert set(kind.ready_made(CONFIGS[kind.slug], event_type)) <= set(targets)
 
 
 @EVERY
