@@ -125,6 +125,8 @@ def rooms(stack: Stack) -> dict[str, str]:
         "ai-form": "/destinations/new?kind=openai",
         "ai-step": "/destinations/2/subscriptions/2/ai",
         "ai-spend": "/ai",
+        "subscription": "/destinations/2/subscriptions/2",
+        "mapping": "/destinations/2/subscriptions/2/mapping?type=order.created",
         "events": "/events",
         "nothing": "/events?text=nothing-like-this",
         "event": f"/events/{dead}",

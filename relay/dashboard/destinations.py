@@ -113,8 +113,8 @@ def create() -> Any:
         )
     except Invalid as exc:
         return _form(kind, None, exc.reasons), 422
-    htmx.toast(f"{made.name} is ready. Send it a test to see it work.")
-    return htmx.redirect(url_for("destinations.detail", destination_id=made.id, made=1))
+    htmx.toast(f"{made.name} is ready. Send it a test, or look at “What is sent”.")
+    return htmx.redirect(url_for("destinations.detail", destination_id=made.id))
 
 
 @blueprint.get("/<int:destination_id>/edit")
@@ -188,7 +188,6 @@ def _detail(destination: Destination, tried: Any = None) -> Response:
         overlapping=wishes.overlapping(destination),
         waits=wishes.waiting(destination.id),
         own_mappings=mappings.made_by_hand(destination),
-        made="made" in request.args,
         tried=tried,
         tried_type=forms.text("type"),
     )

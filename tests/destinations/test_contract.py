@@ -20,6 +20,7 @@ from relay.destinations.reply import classify, retry_after_s
 from relay.lifecycle import Accepted, Failed, Held, Refused
 from relay.mapping.rules import fill
 from relay.mapping.samples import SAMPLES
+from tests.destinations.kinds.test_slack import filled
 from tests.destinations.kinds.test_webhook import message
 from tests.support.sink import Answer, Sink
 
@@ -68,6 +69,20 @@ def test_the_form_is_drawn_from_the_schema(kind: Kind) -> None:
             assert field.choices
     assert kind.name and kind.tagline.endswith(".") and kind.icon
     assert "{name}" in kind.deed({}, "order.created")
+
+
+@EVERY
+def test_what_it_does_can_be_said_in_a_sentence(kind: Kind) -> None:
+    deed = kind.deed(CONFIGS[kind.slug], "order.created")
+    assert "Team" in deed.format(name="Team") and not deed.endswith(".")
+
+
+@EVERY
+@pytest.mark.parametrize("event_type", [*SAMPLES, "x.own"])
+def test_the_ready_made_mapping_fills_fields_that_there_are(kind: Kind, event_type: str) -> None:
+    targets = [one.name for one in kind.targets(CONFIGS[kind.slug], {})]
+    assert len(targets) == len(set(targets))
+    assert set(kind.ready_made(CONFIGS[kind.slug], event_type)) <= set(targets)
 
 
 @EVERY
