@@ -32,7 +32,7 @@ def _bench(subscription: Subscription) -> Workbench:
 
 
 def _saved_rows(bench: Workbench) -> list[Row]:
-    if bench.kind.free_targets:
+    if bench.sends_all:
         return [mapping_form.row_of(name, rule) for name, rule in (bench.in_use or {}).items()]
     used = bench.ready_made if bench.in_use is None else bench.in_use
     return mapping_form.rows_of(used, bench.targets)
@@ -89,7 +89,7 @@ def _here(bench: Workbench) -> dict[str, Any]:
 
 def _rules(bench: Workbench, rows: list[Row], own: bool) -> Rules:
     """Raises Invalid."""
-    if not own and bench.kind.free_targets:
+    if not own and bench.sends_all:
         return {}
     return mapping_form.rules_of(rows)
 
@@ -139,7 +139,7 @@ def _pressed(bench: Workbench, rows: list[Row], own: bool, do: str) -> tuple[lis
 def _save(bench: Workbench, rows: list[Row], own: bool) -> Any:
     """Raises Invalid."""
     rules: Rules | None = _rules(bench, rows, own)
-    if bench.kind.free_targets:
+    if bench.sends_all:
         if own and not rules:
             raise Invalid({"rows": ["Fill at least one field, or send the whole event."]})
         rules = rules if own else None

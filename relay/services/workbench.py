@@ -50,6 +50,11 @@ class Workbench:
     samples: list[Sample]
 
     @property
+    def sends_all(self) -> bool:
+        """Whether the whole event is sent where nobody made a mapping."""
+        return self.kind.free_targets and not self.ready_made
+
+    @property
     def is_real(self) -> bool:
         """Whether the samples are what sites sent."""
         return self.samples[0].event is not None

@@ -20,7 +20,6 @@ from relay.destinations.reply import classify, retry_after_s
 from relay.lifecycle import Accepted, Failed, Held, Refused
 from relay.mapping.rules import fill
 from relay.mapping.samples import SAMPLES
-from tests.destinations.kinds.test_slack import filled
 from tests.destinations.kinds.test_webhook import message
 from tests.support.sink import Answer, Sink
 

@@ -81,6 +81,9 @@ class WordPress(Kind):
     def targets(self, config: Mapping[str, Any], account: Mapping[str, Any]) -> tuple[Target, ...]:
         return (
             Target("id", "Id on your site", help="Of the comment, order or lead."),
+            Target(
+                "summary", "Summary", "long_text", help="Kept with the comment, if your site wants."
+            ),
             Target("note", "Note", "long_text", help="For people, such as a note at an order."),
             Target("label", "Label", help="One word that your site can act on, such as spam."),
             Target("score", "Score", "number"),
@@ -90,7 +93,11 @@ class WordPress(Kind):
         note = "Relay has received it."
         if event_type == "relay.test":
             note = "The connection works in both directions."
-        return {"id": {"path": ["data", "id"]}, "note": {"text": note}}
+        return {
+            "id": {"path": ["data", "id"]},
+            "summary": {"path": ["ai", "summary"]},
+            "note": {"text": note},
+        }
 
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:
         key = message.site_key
