@@ -65,6 +65,11 @@ REMEDIES: dict[str, Remedy] = {
         "The address of {name} was closed for good.",
         f"Enter a new one in the settings and resume it. {AGAIN}",
     ),
+    "bad_value": Remedy(
+        "A value does not fit the field of {name} that it goes to.",
+        f"Open one of them to see which, and change what that field is filled with. {AGAIN}",
+        Mend.MAPPING,
+    ),
     "some_refused": Remedy(
         "The mail server of {name} took these mails, but not for all of their readers.",
         "Check the addresses in its settings. Sending again would reach the others twice: if they "

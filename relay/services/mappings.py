@@ -12,6 +12,7 @@ from relay.errors import Invalid, NotFound
 from relay.mapping import advice
 from relay.models import Destination, MappingVersion, Subscription, db
 from relay.services.audit import By, record
+from relay.services.destinations import mend
 from relay.services.workbench import Rules, Sample, Workbench, rules_in_use
 
 MOST_RULES, LONGEST_NAME = 200, 120
@@ -68,6 +69,7 @@ def _keep(subscription: Subscription, rules: dict[str, Any], note: str, by: By) 
         made_by=by.actor,
     )
     db.session.add(made)
+    mend(subscription.destination)
     record(by, "mapping.save", subscription.destination.name, version=made.number, note=note)
     db.session.commit()
     return made

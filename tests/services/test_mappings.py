@@ -20,7 +20,16 @@ from relay.errors import Invalid, NotFound
 from relay.mapping.conditions import Condition, Group
 from relay.mapping.samples import ORDER
 from relay.models import AuditEntry, DeadLetter, Delivery, db
-from relay.services import destinations, keys, mappings, replays, sources, subscriptions, wishes
+from relay.services import (
+    causes,
+    destinations,
+    keys,
+    mappings,
+    replays,
+    sources,
+    subscriptions,
+    wishes,
+)
 from relay.services.audit import COMMAND_LINE, By
 from relay.services.subscriptions import Wanted
 from relay.services.workbench import Rules, Workbench, dry_run, look, types_of, workbench
@@ -189,6 +198,18 @@ def test_a_value_that_does_not_fit_is_a_dead_letter_that_names_the_field(
     letter = db.session.scalars(select(DeadLetter)).one()
     assert (letter.code, letter.field) == ("bad_value", "total")
     assert letter.sentence == "total gets “odd”, which is not a number."
+
+
+def test_what_died_of_a_mapping_is_offered_again_once_it_is_mended(
+    app: Flask, hook: int, sink: Sink
+) -> None:
+    save(hook, {"total": {"path": ["data", "status"], "as": "number"}})
+    come(app, hook, order(status="odd"))
+    db.session.rollback()
+    assert causes.offered(destinations.find_destination(hook)) == []
+    save(hook, {"total": {"path": ["data", "total"], "as": "number"}})
+    (cause,) = causes.offered(destinations.find_destination(hook))
+    assert (cause.newest.code, cause.newest.field, cause.count) == ("bad_value", "total", 1)
 
 
 def test_a_broken_text_is_not_saved_and_a_doubtful_one_is(hook: int) -> None:
