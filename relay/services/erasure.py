@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, and_, cast, func, or_, select
+from sqlalchemy import ColumnElement, Text, and_, cast, delete, func, or_, select
 
 from relay.delivery import record as lives
 from relay.errors import Invalid
 from relay.lifecycle import Discarded, State, step
 from relay.mapping import personal
-from relay.models import Attempt, DeadLetter, Delivery, Event, db
+from relay.models import AiAnswer, Attempt, DeadLetter, Delivery, Event, db
 from relay.models.event import SEARCHED, search_text_of
 from relay.observability.logging import log
 from relay.services import keys
@@ -170,10 +170,23 @@ def _empty_attempt(attempt: Attempt, found: personal.Erased) -> None:
     """A body made of a person's event goes whole; elsewhere only what was found."""
     for name in ("request", "response"):
         kept = personal.scrub(getattr(attempt, name), found.values)
-        if found.is_about and kept.get("body"):
-            kept = kept | {"body": personal.MARKER}
-        setattr(attempt, name, kept)
+        setattr(attempt, name, _without_bodies(kept) if found.is_about else kept)
+    told = personal.scrub(attempt.ai, found.values)
+    if told and found.is_about:
+        told = {name: one for name, one in told.items() if name not in ("asked", "answer")}
+    attempt.ai = told
     attempt.sentence = personal.scrub(attempt.sentence, found.values)
+
+
+def _without_bodies(call: dict[str, Any]) -> dict[str, Any]:
+    """A kept call, and the earlier ones of the same attempt, emptied."""
+    emptied = call | {"body": personal.MARKER} if call.get("body") else call
+    if "earlier" in call:
+        earlier = [
+            {name: _without_bodies(part) for name, part in one.items()} for one in call["earlier"]
+        ]
+        emptied = emptied | {"earlier": earlier}
+    return emptied
 
 
 def _erase_mentions(email: str, source_id: int | None, receipt: Receipt) -> None:
@@ -183,12 +196,15 @@ def _erase_mentions(email: str, source_id: int | None, receipt: Receipt) -> None
     if source_id is not None:
         own = own.join(Event).where(Event.source_id == source_id)
     receipt.attempts += _scrub_rows(
-        Attempt, ("request", "response", "sentence"), Attempt.delivery_id.in_(own), only
+        Attempt, ("request", "response", "ai", "sentence"), Attempt.delivery_id.in_(own), only
     )
     receipt.dead_letters += _scrub_rows(
         DeadLetter, ("sentence", "note", "reason"), DeadLetter.delivery_id.in_(own), only
     )
     _scrub_rows(Delivery, ("last_error",), Delivery.id.in_(own), only)
+    # an answer that is kept for equal questions: asked again, it is made anew
+    answer = func.lower(cast(AiAnswer.answer, Text))
+    db.session.execute(delete(AiAnswer).where(answer.contains(email.lower(), autoescape=True)))
 
 
 def _scrub_rows(

@@ -11,8 +11,8 @@ from sqlalchemy import text
 
 from relay.errors import Invalid
 from relay.mapping.personal import MARKER
-from relay.models import Attempt, AuditEntry, DeadLetter, Delivery, Event, db
-from relay.services import erasure, sources
+from relay.models import AiAnswer, Attempt, AuditEntry, DeadLetter, Delivery, Event, db
+from relay.services import erasure, keys, sources
 from relay.services.audit import COMMAND_LINE
 from tests.cli.conftest import run  # noqa: F401 - a fixture
 from tests.dashboard import world
@@ -78,6 +78,36 @@ def test_nothing_of_the_person_is_left_and_what_happened_can_still_be_told(
         assert entry.detail == {"events": 1, "attempts": 3, "dead_letters": 1, "discarded": 1}
     after = everything(app).lower()
     assert EMAIL not in after and "0221 12345" not in after
+
+
+def test_what_an_ai_was_asked_and_answered_about_the_person_goes_too(
+    app: Flask, sink: Sink
+) -> None:
+    found = world.make(app, sink)
+    row = world.put(app, found.slug, about_jane())
+    world.move(app, found.inbox)
+    with app.app_context():
+        attempt = db.session.query(Attempt).join(Delivery).filter(Delivery.event_pk == row).one()
+        attempt.ai = {"sentence": "With AI.", "asked": "Jane Doe writes", "answer": {"who": EMAIL}}
+        attempt.request = attempt.request | {
+            "earlier": [{"request": {"method": "POST", "body": "Jane D. calls"}, "response": {}}]
+        }
+        for key, who in (("one", EMAIL), ("two", "somebody else")):
+            db.session.add(
+                AiAnswer(
+                    key=key,
+                    state="ready",
+                    token="t",
+                    claimed_until=keys.database_now(),
+                    answer={"who": who},
+                )
+            )
+        db.session.commit()
+        erasure.erase_person(EMAIL, COMMAND_LINE)
+        assert attempt.ai == {"sentence": "With AI."}
+        assert [one.key for one in db.session.query(AiAnswer)] == ["two"]
+    left = everything(app).lower()
+    assert not [one for one in (EMAIL, "jane doe writes", "jane d. calls") if one in left]
 
 
 def test_a_second_time_there_is_nothing_to_erase(app: Flask, sink: Sink) -> None:
