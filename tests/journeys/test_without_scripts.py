@@ -75,7 +75,8 @@ def test_a_site_a_destination_and_a_repair_need_no_script(
 
     sink.answer(200, path="/in")
     page.goto(f"{stack.url}/dead-letters")
-    page.get_by_role("button", name="Send again").first.click()
+    page.get_by_role("link", name="Send 1 again").click()
+    page.get_by_role("button", name="Send 1 again").click()
     stack.wait_for(
         lambda: stack.rows("SELECT 1 FROM delivery WHERE state = 'delivered'"), 30, "the replay"
     )

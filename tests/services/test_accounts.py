@@ -46,7 +46,7 @@ def test_where_the_account_does_not_answer_what_was_known_stays_with_the_reason(
         accounts.refresh(number, COMMAND_LINE)
         one = destinations.find_destination(number)
         values = {"token": "pat-revoked", "base_url": hubspot.url}
-        destinations.update_destination(number, "HubSpot", values, COMMAND_LINE, ["*"])
+        destinations.update_destination(number, "HubSpot", values, COMMAND_LINE)
         with pytest.raises(Refusal, match="does not accept the access token"):
             accounts.refresh(number, COMMAND_LINE)
         assert one.account and "access token" in one.account_trouble
