@@ -80,7 +80,7 @@ class Snapshots:
         if self.thread is None or self.newest is None:
             with self.lock:
                 if self.newest is None:
-                    self.refresh()
+                    self._refresh()
                 if self.thread is None and not self.stopped.is_set():
                     self.thread = threading.Thread(target=self._run, name="snapshots", daemon=True)
                     self.thread.start()
@@ -106,16 +106,16 @@ class Snapshots:
         while not self.stopped.wait(EVERY_S):
             with self.lock:
                 try:
-                    self.refresh()
+                    self._refresh()
                 except Unavailable:
                     log("snapshots.wait", reason="The database cannot be read.")
 
     def catch_up(self) -> None:
         """Reload now: the next request relies on what was just handed out.  Raises Unavailable."""
         with self.lock:
-            self.refresh()
+            self._refresh()
 
-    def refresh(self) -> None:
+    def _refresh(self) -> None:
         """Reload if anything has changed.  Hold ``lock``.  Raises Unavailable."""
         began = time.monotonic()
         try:

@@ -75,4 +75,4 @@ def sender(app: Flask) -> Iterator[Sender]:
 
 def refresh(app: Flask) -> None:
     """See changed sources now, not within the second it takes by itself."""
-    app.extensions["relay_ingest"].snapshots.refresh()
+    app.extensions["relay_ingest"].snapshots.catch_up()
