@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
 from relay import secrets
 from relay.destinations import KINDS
@@ -20,6 +20,8 @@ from relay.errors import Undeliverable
 from relay.mapping.rules import fill
 from relay.models import Destination, DestinationVersion, MappingVersion, SigningKey, db_now
 from relay.observability.tracing import traceparent
+
+MOST_SITE_KEYS = 4  # the plugin looks at no more than eight signatures
 
 
 def transport(app: Flask) -> Transport:
@@ -60,21 +62,25 @@ def version_config(connection: Connection, destination_id: int, number: int) -> 
 
 
 def site_key(connection: Connection, source_id: int) -> SiteKey | None:
-    """The newest key by which a site knows us, for kinds that sign for it; None where there is none.
+    """The keys by which a site knows us, for kinds that sign for it; None without an active one.
 
     Raises SecretUnreadable.
     """
-    row = connection.execute(
-        select(SigningKey.key_id, SigningKey.sealed_secret)
+    rows = connection.execute(
+        select(SigningKey.key_id, SigningKey.sealed_secret, SigningKey.state)
         .where(
             SigningKey.source_id == source_id,
-            SigningKey.state == "active",
+            SigningKey.state != "revoked",
             SigningKey.not_before <= db_now(),
+            or_(SigningKey.not_after.is_(None), SigningKey.not_after > db_now()),
         )
-        .order_by(SigningKey.id.desc())
-        .limit(1)
-    ).one_or_none()
-    return SiteKey(row.key_id, secrets.box().open_sealed(row.sealed_secret)) if row else None
+        .order_by(SigningKey.state, SigningKey.id.desc())  # active before retiring
+        .limit(MOST_SITE_KEYS)
+    ).all()
+    if not rows or rows[0].state != "active":
+        return None
+    first, *older = (secrets.box().open_sealed(row.sealed_secret) for row in rows)
+    return SiteKey(rows[0].key_id, first, tuple(older))
 
 
 def rules_of(connection: Connection, subscription_id: int, number: int) -> dict[str, Any]:

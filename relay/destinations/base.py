@@ -20,10 +20,15 @@ from relay.destinations.reply import Reply, classify
 
 @dataclass(frozen=True)
 class SiteKey:
-    """What a site knows us by: the id and the secret of one of its signing keys."""
+    """What a site knows us by: the id and the secret of its newest signing key.
+
+    ``retiring`` are the secrets of the older ones that still hold: a site that has not fetched the
+    newest key yet can check by them.
+    """
 
     key_id: str
     secret: str = field(repr=False)
+    retiring: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,7 @@ class Message:
 
     ``data`` is the event's ``data`` object, ``payload`` the whole body as the site sent it.
     ``key`` names the delivery (the same on every attempt and replay, no dots), ``attempt_key`` one call.
-    ``site_name`` and ``site_url`` are those of the source, ``site_key`` its newest signing key, for the
+    ``site_name`` and ``site_url`` are those of the source, ``site_key`` its signing keys, for the
     kinds that sign for it.  ``is_test`` marks a person's test-send.
     ``ai`` holds the answer of the subscription's AI step, by field; empty without one.
     ``mapped`` holds what the mapping made for each of the kind's targets, by name; for a kind with

@@ -1,11 +1,13 @@
-"""What goes back to a site is signed with that site's own newest key."""
+"""What goes back to a site is signed with that site's own keys, and only with those that hold."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import hmac
+from datetime import timedelta
 
+import pytest
 from flask import Flask
 
 from relay.models import DeadLetter, Source, db
@@ -30,10 +32,12 @@ def connect(app: Flask, sink: Sink) -> tuple[str, str, int]:
 def signed_with(seen: Seen, secret: str) -> bool:
     content = seen.headers["x-relay-timestamp"].encode() + b"." + seen.body
     mac = hmac.new(secret.encode(), content, hashlib.sha256).digest()
-    return seen.headers["x-relay-signature"] == base64.b64encode(mac).decode()
+    return base64.b64encode(mac).decode() in seen.headers["x-relay-signature"].split(" ")
 
 
-def test_each_delivery_is_signed_with_the_newest_key_of_its_site(app: Flask, sink: Sink) -> None:
+def test_a_site_that_has_not_fetched_its_new_key_can_check_by_the_old_one(
+    app: Flask, sink: Sink
+) -> None:
     slug, first, number = connect(app, sink)
     put(app, slug, comment())
     move(app, number)
@@ -42,8 +46,25 @@ def test_each_delivery_is_signed_with_the_newest_key_of_its_site(app: Flask, sin
     put(app, slug, comment())
     move(app, number)
     one, two = sink.requests
-    assert signed_with(one, first) and signed_with(two, second)
+    assert signed_with(one, first)
+    assert signed_with(two, second) and signed_with(two, first)
     assert one.headers["x-relay-key-id"] != two.headers["x-relay-key-id"]
+
+
+@pytest.mark.parametrize("ended", ["no window", "revoked"])
+def test_a_key_that_no_longer_holds_signs_nothing(app: Flask, sink: Sink, ended: str) -> None:
+    slug, first, number = connect(app, sink)
+    with app.app_context():
+        source = sources.find_source(slug)
+        old = source.keys[0].key_id
+        window = timedelta(0) if ended == "no window" else timedelta(hours=1)
+        _, second = keys.rotate_key(source, COMMAND_LINE, window=window)
+        if ended == "revoked":
+            keys.revoke_key(old, COMMAND_LINE)
+    put(app, slug, comment())
+    move(app, number)
+    (seen,) = sink.requests
+    assert signed_with(seen, second) and not signed_with(seen, first)
 
 
 def test_a_site_without_a_key_is_told_about_in_a_sentence(app: Flask, sink: Sink) -> None:

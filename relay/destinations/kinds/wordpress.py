@@ -1,4 +1,4 @@
-"""WordPress: tells the site that sent an event what became of it, signed with the site's own key.
+"""WordPress: tells the site that sent an event what became of it, signed with the site's own keys.
 
 The plugin there checks the signature and hands the result to whatever the site has hooked to it.
 """
@@ -50,12 +50,27 @@ ERRORS: dict[str, Known] = {
         "The site lets only signed-in people use the interface that plugins are called by (the REST "
         "API). Allow it for Relay Connector, then send again.",
     ),
+    "relay_connector_unknown_event": Known(
+        Verdict.FIX,
+        "unknown_event",
+        "The site does not remember this event: its plugin has forgotten it or was set up anew since, "
+        "or this is a copy of the site. Nothing is left to do for this one; discard it.",
+    ),
+    "relay_connector_invalid_body": Known(
+        Verdict.FIX, "invalid_body", f"The site's plugin does not understand the result. {PLUGIN}"
+    ),
+    "relay_connector_too_large": Known(
+        Verdict.FIX,
+        "too_large",
+        "The result is larger than the site takes (256 KB). Send fewer or shorter fields, then send "
+        "again.",
+    ),
 }
 STATUSES: dict[int, Known] = {
     401: Known(
         Verdict.FIX,
         "bad_signature",
-        "The site does not accept Relay's signature. Check that its plugin has the newest signing key "
+        "The site does not accept Relay's signature. Check that its plugin has a signing key that holds "
         "and that its clock is right, then send again.",
     ),
     403: Known(
@@ -116,7 +131,7 @@ class WordPress(Kind):
         if message.is_test:
             content["test"] = True
         body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
-        moment = str(int(time.time()))
+        moment, known = str(int(time.time())), (key.secret, *key.retiring)
         return OutboundRequest(
             "POST",
             address_of(message.site_url),
@@ -125,10 +140,10 @@ class WordPress(Kind):
                 *headers_of(message),
                 ("X-Relay-Timestamp", moment),
                 ("X-Relay-Key-Id", key.key_id),
-                ("X-Relay-Signature", sign(key.secret, moment, body)),
+                ("X-Relay-Signature", " ".join(sign(one, moment, body) for one in known)),
             ),
             body,
-            secrets=(key.secret,),
+            secrets=known,
             open_query=True,
         )
 
