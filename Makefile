@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
+unexport PYTHONDONTWRITEBYTECODE  # else each process would compile all of it again at its start
 TESTS ?= tests
 AT_ONCE ?= 3
 

@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 from relay.launcher.valkey import Valkey  # noqa: E402
 from tests.support.browser import launch  # noqa: E402
 from tests.support.databases import Databases  # noqa: E402
+from tests.support.fake_openai import FakeOpenAI  # noqa: E402
 from tests.support.sink import Answer, Sink  # noqa: E402
 from tests.support.stack import Stack, comment  # noqa: E402
 
@@ -31,24 +32,43 @@ LOOKS = (
 )
 
 
+AI_STEP = """
+from relay.mapping.answers import AnswerField
+from relay.services import ai_steps, destinations
+from relay.services.ai_drafts import Draft
+from relay.services.audit import COMMAND_LINE
+channel, ai = (destinations.find_destination(name) for name in ("Team channel", "Our AI"))
+ai_steps.save(channel.subscriptions[0], Draft(
+    ai.id, "small-1", "Sum the comment up in one sentence and say what it is about.",
+    (("data", "author"), ("data", "content"), ("data", "post_title")),
+    fields=(
+        AnswerField("summary", description="One sentence."),
+        AnswerField("topic", "choice", choices=("Question", "Praise", "Complaint", "Other")),
+    ),
+), COMMAND_LINE)
+"""
+
+
 @contextmanager
 def living_relay(folder: Path) -> Iterator[tuple[Stack, Sink]]:
     """A Relay with a shop, three destinations and a day's worth of events."""
     valkey = Valkey(folder / "valkey", folder / "valkey.sock", folder / "valkey.log")
     valkey.start()
-    sink = Sink()
+    sink, ai = Sink(), FakeOpenAI()
+    ai.says(summary="Asks whether the blue teapot has a lid.", topic="Question")
     stack = Stack(folder / "data", Databases(folder / "db").new_sqlite(), valkey.url)
     try:
         stack.start()
-        fill(stack, sink)
+        fill(stack, sink, ai)
         yield stack, sink
     finally:
         stack.close()
         sink.close()
+        ai.close()
         valkey.stop()
 
 
-def fill(stack: Stack, sink: Sink) -> None:
+def fill(stack: Stack, sink: Sink, ai: FakeOpenAI) -> None:
     stack.flask(
         "users", "create", "ada@example.com", "--role", "admin", "--password-stdin", input=PASSWORD
     )
@@ -78,8 +98,11 @@ def fill(stack: Stack, sink: Sink) -> None:
         "--set",
         "auth=none",
     )
+    models = ("--set", f"base_url={ai.base_url}", "--set", "models=small-1 0.25 2.00")
+    stack.flask("destinations", "create", "openai", "Our AI", *models)
     for kind in ("order.created", "lead.created", "comment.created", "order.status_changed"):
         stack.flask("events", "send-test", shop.slug, "--type", kind)
+    stack.python(AI_STEP)
     for name, words in (
         ("Jane Doe", "Does the blue one come with a lid?"),
         ("Zoë", "Lovely, thank you!"),
@@ -108,6 +131,9 @@ def sign_in(page: Page, url: str) -> None:
 
 def rooms(stack: Stack) -> dict[str, str]:
     dead = stack.rows("SELECT event_pk FROM delivery WHERE state = 'dead'")[0]["event_pk"]
+    (commented,) = stack.rows(
+        "SELECT max(id) AS id FROM event WHERE event_type = 'comment.created'"
+    )
     return {
         "overview": "/",
         "sites": "/sources",
@@ -124,7 +150,11 @@ def rooms(stack: Stack) -> dict[str, str]:
         "hubspot-form": "/destinations/new?kind=hubspot",
         "ai-form": "/destinations/new?kind=openai",
         "ai-step": "/destinations/2/subscriptions/2/ai",
+        "ai-mapping": "/destinations/2/subscriptions/2/mapping?type=comment.created",
+        "no-ai-step": "/destinations/1/subscriptions/1/ai",
         "ai-spend": "/ai",
+        "ai-service": "/destinations/4",
+        "ai-event": f"/events/{commented['id']}",
         "subscription": "/destinations/2/subscriptions/2",
         "mapping": "/destinations/2/subscriptions/2/mapping?type=order.created",
         "events": "/events",

@@ -25,11 +25,13 @@ def list_page() -> Any:
     """A card for each cause."""
     chosen = choices.selection(request.args)
     found = causes.list_causes(chosen)
+    there_are_more = len(found) == causes.MOST
     return htmx.respond(
         "dead_letters/page.html",
         "dead_letters/_causes.html",
         causes=found,
-        total=sum(cause.count for cause in found),
+        total=dead_letters.count(chosen) if there_are_more else sum(one.count for one in found),
+        there_are_more=there_are_more,
         waiting=deliveries.count_open([cause.destination.id for cause in found]),
         chosen=chosen,
         address=choices.address,

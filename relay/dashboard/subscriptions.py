@@ -100,7 +100,9 @@ def _url(destination: Destination, subscription: Subscription | None) -> str:
 @blueprint.get("/new")
 @guard.requires("admin")
 def new_page(destination_id: int) -> Any:
-    return _page(destinations.find_destination(destination_id), None, ["*"], [], Box())
+    destination = destinations.find_destination(destination_id)
+    subscriptions.check_takes_events(destination)
+    return _page(destination, None, ["*"], [], Box())
 
 
 @blueprint.get("/<int:subscription_id>")

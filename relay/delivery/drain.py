@@ -17,9 +17,10 @@ from flask import current_app
 from sqlalchemy import Connection, select
 
 from relay import broker
-from relay.circuit import Stage
 from relay.database import AWAY, READ_ONLY
 from relay.delivery import compose, enrichment, gate, steps
+from relay.delivery.allowance import Allowance
+from relay.delivery.attempts import attempt_row, tell
 from relay.delivery.call import Called, call
 from relay.delivery.claim import (
     LIVE,
@@ -31,26 +32,22 @@ from relay.delivery.claim import (
     crowd,
     is_due,
 )
-from relay.delivery.gauges import note
 from relay.delivery.ready import Ready, signed
-from relay.delivery.record import OUTCOMES, Result, jitter, write
+from relay.delivery.record import Result, jitter
+from relay.delivery.results import GATHER_S, Results
 from relay.destinations import KINDS
-from relay.destinations.base import Digest, Kind, Quota
+from relay.destinations.base import Kind
 from relay.errors import RelayError, Undeliverable
-from relay.lifecycle import Accepted, Held, Refused, Signal, step
+from relay.lifecycle import Accepted, Held, Refused, step
 from relay.models import Delivery, Destination, db
 from relay.observability import metrics
 from relay.observability.logging import log
 
 BATCH = 50
 BUDGET_S = 10.0  # after this a drain lets others have its thread
-FLUSH_AFTER_S = 0.03
 RENEW_AFTER_S = 5.0
 LOOK_S = 0.3  # how often new work is looked for while a place is free
 PATIENCE_S = 20.0  # how long results wait for a database that is away: well within their leases
-AHEAD_S = (
-    0.05  # what is claimed before its time comes: little, so that a live event overtakes replays
-)
 
 
 def run(destination_id: int) -> int:
@@ -87,6 +84,7 @@ class Drain:
     """The state of one run."""
 
     gate: gate.Gate
+    allowance: Allowance
     kind: Kind
     config: dict[str, Any]
     steps: dict[int, steps.Step]
@@ -96,13 +94,11 @@ class Drain:
         self.token = uuid.uuid4().hex
         self.ready = Ready()
         self.running: dict[Future[list[Called]], list[Claim]] = {}
-        self.results: list[Result] = []
-        self.lessons: list[Held] = []
-        self.quotas: dict[str, Quota] = {}
+        self.results = Results(destination_id)
         self.pinned: dict[int, dict[str, Any]] = {}
         self.done = 0
         self.hold: Held | None = None
-        self.renewed = self.flushed = time.monotonic()
+        self.renewed = time.monotonic()
         self.until = time.monotonic() + BUDGET_S
         self.stopping = current_app.extensions["relay_stopping"]
         self.transport = compose.transport(current_app._get_current_object())  # type: ignore[attr-defined]
@@ -156,11 +152,12 @@ class Drain:
                 self.gate.read(row)
             else:
                 self.gate = gate.Gate(row, now)
+                self.allowance = Allowance(self.kind, self.gate)
             self.hold = self.hold or self.gate.hold(now)
             if self.may_start() and gate.take(connection, self.destination_id, self.token, now):
                 self.renewed = time.monotonic()
                 claimed = signed(connection, self.kind, self.claim(connection, now))
-                ahead = self.ready.calls(self.most_together(), len(claimed))
+                ahead = self.ready.calls(self.allowance.together(), len(claimed))
                 self.gate.save(connection, self.token, ahead, now)
         self.ready.extend(claimed)  # ours only once it is committed
         return row
@@ -173,13 +170,7 @@ class Drain:
         """
         if self.is_alone():
             return []
-        pace = self.gate.paced(now)
-        most = max(
-            pace.within(AHEAD_S, now, BATCH),
-            int(pace.wait_s(now) <= gate.SOON_S),  # the next one waits here for its time
-        )
-        if self.gate.circuit.stage is not Stage.CLOSED:
-            most = min(most, self.gate.places() - len(self.running))
+        most = self.allowance.calls(now, BATCH, len(self.running))
         if most < 1:
             return []
         before_s = {number: float(step.wait_s) for number, step in self.steps.items()}
@@ -187,11 +178,11 @@ class Drain:
         suspect = [] if self.running else claim_suspect(connection, to, now, before_s)
         if suspect:
             return suspect
-        digest = self.digest()
+        digest = self.allowance.digest()
         if digest and crowd(connection, to, digest.above):
             self.ready.as_one = True
             return claim(connection, to, digest.most, now)
-        together = self.most_together()
+        together = self.allowance.together()
         most = min(most * together, max(BATCH, together))
         live = claim(connection, to, most, now, LIVE, before_s)
         free = self.places_for(REPLAYED) - len(self.running)
@@ -199,21 +190,9 @@ class Drain:
             return live
         return claim(connection, to, min(most, free * together), now, REPLAYED, before_s)
 
-    def digest(self) -> Digest | None:
-        """How a crowd is summed up; not while the destination is only probed."""
-        closed = self.gate.circuit.stage is Stage.CLOSED
-        return self.kind.digest(self.gate.row.config) if closed else None
-
-    def most_together(self, event_type: str = "") -> int:
-        """How many deliveries one call may take, of one type or of the one that takes most."""
-        if self.gate.circuit.stage is not Stage.CLOSED:
-            return 1
-        return self.kind.batch_limit(self.gate.row.config, event_type)
-
     def places_for(self, priority: int) -> int:
-        """Replays leave one place to what happens now."""
-        places = 0 if self.is_alone() else self.gate.places()
-        return max(min(1, places), places - 1) if priority == REPLAYED else places
+        """How many calls may be under way now."""
+        return 0 if self.is_alone() else self.allowance.places(priority)
 
     def is_alone(self) -> bool:
         """Whether a suspect is under way: nothing else may be in reach if it takes its worker along."""
@@ -231,7 +210,8 @@ class Drain:
             if self.gate.paced(now).wait_s(now) > 0:
                 return
             self.gate.started(now)
-            group, config = self.ready.take(self.most_together(one.event_type)), self.config_of(one)
+            config = self.config_of(one)
+            group = self.ready.take(self.allowance.together(one.event_type))
             asked = None if self.ready.as_one else self.steps.get(one.subscription_id)
             enrich = enrichment.bound(self.enricher, asked)
             sent = senders.submit(call, self.kind, config, group, self.transport, enrich)
@@ -260,7 +240,7 @@ class Drain:
         if len(self.running) < self.places_for(self.ready[0].priority if self.ready else LIVE):
             timeout = self.gate.paced(now).wait_s(now) if self.ready else LOOK_S
         if self.results:
-            timeout = min(timeout, FLUSH_AFTER_S)
+            timeout = min(timeout, GATHER_S)
         if not self.running:
             self.stopping.wait(timeout)
             return False
@@ -275,7 +255,7 @@ class Drain:
     def postpone(self, one: Claim) -> None:
         held = self.hold or Held("later", "It waits for its turn.")
         outcome = step(one.life, Held(held.code, held.sentence), self.clock.now())
-        self.results.append(Result(one.delivery_id, one.token, held, outcome, self.destination_id))
+        self.results.add(Result(one.delivery_id, one.token, held, outcome, self.destination_id))
 
     def learn(self, group: list[Claim], came: list[Called]) -> None:
         """What the calls for one or several deliveries teach, once for all of them."""
@@ -289,16 +269,15 @@ class Drain:
             now,
             jitter(),
         )
-        self.quotas |= {one.name: one for one in first.quotas}
-        digest = self.digest() if self.ready.as_one else None
+        self.results.read({one.name: one for one in first.quotas})
+        digest = self.allowance.digest() if self.ready.as_one else None
         if digest and isinstance(first.signal, Accepted):
             reason = f"{len(group)} messages went as one digest; what comes now waits for the next."
-            self.lessons.append(Held("digest", reason, digest.every_s))
+            self.results.hold(Held("digest", reason, digest.every_s))
 
     def settle(self, one: Claim, called: Called) -> None:
         """One delivery came to something: step, count, log, and keep the result for the next flush."""
-        now = self.clock.now()
-        signal = called.signal
+        now, signal = self.clock.now(), called.signal
         waits = signal
         if isinstance(signal, Held) and called.was_made:
             # The destination as a whole is held; this one is due as soon as that is over or lifted.
@@ -306,7 +285,7 @@ class Drain:
         outcome = step(one.life, waits, now, jitter(), self.gate.policy)
         self.hold = self.hold or self.gate.hold(now)
         attempt = attempt_row(one, called, now)
-        self.results.append(
+        self.results.add(
             Result(
                 one.delivery_id,
                 one.token,
@@ -321,7 +300,7 @@ class Drain:
             )
         )
         self.done += 1
-        tell(one, called, self.kind.slug, self.destination_id, attempt, outcome.life.due_at)
+        tell(one, attempt, self.kind.slug, self.destination_id, outcome.life.due_at)
         if isinstance(signal, Accepted):
             metrics.event_to_delivery.observe(max(0.0, (now - one.received_at).total_seconds()))
 
@@ -330,20 +309,17 @@ class Drain:
         now = time.monotonic()
         if now - self.renewed > RENEW_AFTER_S:
             self.renew(now)
-        if not self.results or not (
-            force or len(self.results) >= BATCH // 2 or now - self.flushed > FLUSH_AFTER_S
-        ):
+        if not self.results or not (force or self.results.are_ripe):
             return None
-        results, self.results, self.flushed = self.results, [], now
         until = now + PATIENCE_S
         while True:
             try:
-                return self.write(results)
+                return self.write()
             except AWAY:
                 # written later, these calls need not be made again: they were answered
                 if time.monotonic() > until:
                     raise
-                log("drain.waits", destination=self.destination_id, results=len(results))
+                log("drain.waits", destination=self.destination_id, results=len(self.results))
                 time.sleep(LOOK_S)
 
     def renew(self, now: float) -> None:
@@ -352,22 +328,13 @@ class Drain:
         with suppress(*AWAY), db.engine.begin() as connection:
             gate.take(connection, self.destination_id, self.token, self.clock.now())
 
-    def write(self, results: list[Result]) -> None:
+    def write(self) -> None:
         with db.engine.begin() as connection:
-            write(connection, results, self.clock.now())
-            taught = [
-                result.signal
-                for result in results
-                if result.attempt is not None and result.was_made
-            ]
-            for signal in dict.fromkeys([*taught, *self.lessons]):
-                lesson = gate.observe(connection, self.destination_id, signal, self.clock.now())
-                self.hold = self.hold or lesson
-            note(connection, self.destination_id, self.quotas.values(), self.clock.now())
-            ahead = self.ready.calls(self.most_together())
+            lesson = self.results.write(connection, self.clock)
+            ahead = self.ready.calls(self.allowance.together())
             self.gate.save(connection, self.token, ahead, self.clock.now())
-        self.lessons.clear()
-        self.quotas.clear()
+        self.results.written()
+        self.hold = self.hold or lesson
 
     def refuse_all(self, exc: RelayError) -> None:
         """Nothing can be built for this destination (a secret cannot be opened): pause it, lose nothing."""
@@ -383,46 +350,3 @@ class Drain:
         while self.ready:
             self.postpone(self.ready.popleft())
         self.flush(force=True)
-
-
-def attempt_row(one: Claim, called: Called, now: datetime) -> dict[str, Any]:
-    """The history's row of one call; ``now`` is when it ended."""
-    signal = called.signal
-    return {
-        "key": called.attempt_key,
-        "delivery_id": one.delivery_id,
-        "number": one.life.attempts + 1,
-        "outcome": OUTCOMES[type(signal)],
-        "code": getattr(signal, "code", ""),
-        "sentence": getattr(signal, "sentence", ""),
-        "status": called.status,
-        "started_at": now,
-        "elapsed_ms": round(called.elapsed_ms, 2),
-        "request": called.request,
-        "response": called.response,
-        "ai": called.ai,
-    }
-
-
-def tell(
-    one: Claim, called: Called, kind: str, destination_id: int, attempt: dict[str, Any], due: Any
-) -> None:
-    """One line and two figures tell a whole attempt."""
-    signal: Signal = called.signal
-    metrics.attempts.labels(kind, attempt["outcome"]).inc()
-    metrics.attempt_seconds.labels(kind).observe(called.elapsed_ms / 1000)
-    log(
-        "attempt",
-        correlation_id=one.event_id,
-        request_id=called.attempt_key,
-        delivery=one.key,
-        destination=destination_id,
-        kind=kind,
-        number=attempt["number"],
-        outcome=attempt["outcome"],
-        status=called.status,
-        code=getattr(signal, "code", None),
-        ai=(called.ai or {}).get("outcome"),
-        ms=attempt["elapsed_ms"],
-        next_at=due.isoformat() if due else None,
-    )

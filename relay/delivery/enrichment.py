@@ -19,9 +19,9 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay.database import READ_ONLY
-from relay.delivery import gauges, ledger
+from relay.delivery import ai_books, gauges
+from relay.delivery.ai_books import Denied, Kept, Order, Ticket
 from relay.delivery.claim import DatabaseClock
-from relay.delivery.ledger import Denied, Kept, Order, Ticket
 from relay.delivery.steps import NO_CAPS, Step
 from relay.destinations.asking import MILLION, Asked, Model, Question, Said, Usage
 from relay.destinations.base import Message, Reply
@@ -96,7 +96,7 @@ class Enricher:
         model = None if step.trouble else step.kind.model(step.config, step.model)
         if model is None:
             gone = f"The model {step.model} is not among the models of {step.name} any more."
-            raise Without(Held("no_model", step.trouble or gone, ledger.PAUSED_S))
+            raise Without(Held("no_model", step.trouble or gone, ai_books.PAUSED_S))
         masker = Masker(message.payload, step.masking)
         schema = answers.schema_of(step.fields)
         instructions = prompts.instructions_of(step.instructions)
@@ -120,7 +120,7 @@ class Enricher:
             left_s = step.wait_s - (time.monotonic() - began)
             order = replace(order, lasts_s=max(SHORTEST_S, left_s))
             with self.engine.begin() as connection:
-                got = ledger.begin(connection, order)
+                got = ai_books.begin(connection, order)
             if isinstance(got, Kept):
                 told |= {"outcome": "kept", "sentence": "With AI: the same was asked before."}
                 return got.answer
@@ -169,7 +169,7 @@ class Enricher:
                 answer, signal = None, Refused(exc.code, str(exc))
         usage, cost = said.usage or Usage(), cost_of(model, reply, said, order.most)
         with self.engine.begin() as connection:
-            ledger.settle(connection, order, ticket, signal, cost, usage, answer)
+            ai_books.settle(connection, order, ticket, signal, cost, usage, answer)
             quotas = step.kind.quotas(step.config, reply)
             gauges.note(connection, step.destination_id, quotas, DatabaseClock(connection).read)
         metrics.ai_tokens.inc(usage.tokens_in + usage.tokens_out)
@@ -178,7 +178,7 @@ class Enricher:
             "ms": round((time.monotonic() - called) * 1000),
             "tokens_in": usage.tokens_in,
             "tokens_out": usage.tokens_out,
-            "cost": ledger.money(cost or 0, order.currency),
+            "cost": ai_books.money(cost or 0, order.currency),
             "request_id": said.request_id,
         }
         if answer is None:
@@ -233,7 +233,7 @@ def without(step: Step, signal: Held | Failed | Refused, told: dict[str, Any]) -
         return Enriched({}, told)
     told |= {"outcome": "waits", "sentence": f"Waits for AI: {reason(signal.sentence)}"}
     if isinstance(signal, Refused) and signal.pause:  # the AI is paused; nothing is lost meanwhile
-        return Enriched({}, told, Held(signal.code, told["sentence"], ledger.PAUSED_S))
+        return Enriched({}, told, Held(signal.code, told["sentence"], ai_books.PAUSED_S))
     return Enriched({}, told, replace(signal, sentence=told["sentence"]))
 
 
@@ -245,7 +245,7 @@ def note_test(engine: Engine, destination: Destination, kind: Asked, reply: Repl
     model, currency = kind.models(config)[0], kind.currency(config)
     order = Order("", destination.id, None, model.name, currency, 0, 0.0, NO_CAPS, NO_CAPS)
     with engine.begin() as connection:
-        ledger.note(connection, order, model.cost(usage), usage)
+        ai_books.note(connection, order, model.cost(usage), usage)
 
 
 def bound(enricher: Enricher, step: Step | None) -> Callable[[Message], Enriched] | None:

@@ -90,11 +90,16 @@ def fresh(wanted: Wanted, by: By) -> Subscription:
     )
 
 
-def create(destination: Destination, wanted: Wanted, by: By) -> Subscription:
-    """One more subscription of a destination.  Raises Invalid, Refusal."""
+def check_takes_events(destination: Destination) -> None:
+    """Raises Refusal where a destination has no subscriptions of its own."""
     kind = KINDS.get(destination.kind)
     if kind is not None and not kind.takes_events:
         raise Refusal(f"{destination.name} takes no events by itself: AI steps ask it.")
+
+
+def create(destination: Destination, wanted: Wanted, by: By) -> Subscription:
+    """One more subscription of a destination.  Raises Invalid, Refusal."""
+    check_takes_events(destination)
     made = fresh(wanted, by)
     made.destination_id = destination.id
     made.destination = destination

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -16,9 +17,13 @@ from relay.services import passwords
 from relay.services.audit import By, record
 
 HASHER = PasswordHasher()
-# verified for unknown addresses, so that they take as long as known ones
-NOBODY = HASHER.hash(secrets.token_urlsafe(16))
 EMAIL = re.compile(r"[^@\s,;<>]{1,64}@[^@\s,;<>]{1,189}")
+
+
+@cache
+def _hash_of_nobody() -> str:
+    """Verified for unknown addresses, so that they take as long as known ones."""
+    return HASHER.hash(secrets.token_urlsafe(16))
 
 
 def count_users() -> int:
@@ -59,8 +64,9 @@ def check_login(email: str, password: str, by_address: str) -> User | None:
     """The person, if the password is theirs and they are active; audited either way."""
     email = email.strip().lower()
     user = db.session.scalar(select(User).where(User.email == email))
+    nobody = _hash_of_nobody()  # made for known ones too: the first one would tell otherwise
     try:
-        HASHER.verify(user.password_hash if user else NOBODY, password)
+        HASHER.verify(user.password_hash if user else nobody, password)
         good = user is not None and user.is_active
     except (VerificationError, InvalidHashError):
         good = False

@@ -95,6 +95,8 @@ def test_an_ai_service_is_made_by_its_form_and_takes_no_events(
     here = made.location.partition("?")[0]
     page = admin.get(made.location).text
     assert "It takes no events by itself" in page and "Newest deliveries" not in page
+    refused = admin.get(f"{here}/subscriptions/new")
+    assert refused.status_code == 409 and "takes no events by itself" in refused.text
     assert admin.get(f"{here}/edit").status_code == 200
     again = admin.post(f"{here}/edit", values | {"name": "Our AI"})
     assert again.status_code == 303

@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 
 from relay.models import DeadLetter, Delivery, db
+from relay.services import causes
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.world import World, make, move, put
 from tests.support.sink import Sink
@@ -36,6 +37,22 @@ def test_the_list_says_what_where_and_why_and_offers_viewers_nothing(
     assert 'type="checkbox"' not in page
     page = support.get("/dead-letters/list").text
     assert "Send again" in page and "It will not be sent any more." in page
+
+
+def test_a_page_that_cannot_show_every_cause_says_so(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    assert "newest causes" not in admin.get("/dead-letters").text
+    for _ in range(causes.MOST):
+        put(app, world.slug, comment())
+    move(app, world.hook)
+    with app.app_context():
+        for letter in db.session.query(DeadLetter):
+            letter.field = f"field {letter.id}"
+        db.session.commit()
+    page = admin.get("/dead-letters").text
+    assert f"These are the {causes.MOST} newest causes" in page
+    assert f"seen={causes.MOST + 1}" in page
 
 
 def test_the_filter_takes_a_number_a_name_or_nonsense(

@@ -14,9 +14,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select, update
 
-from relay.delivery import compose, enrichment, ledger, steps
+from relay.delivery import ai_books, compose, enrichment, steps
+from relay.delivery.ai_books import Busy, Denied, Kept, Order, Ticket
 from relay.delivery.enrichment import Enricher
-from relay.delivery.ledger import Busy, Denied, Kept, Order, Ticket
 from relay.destinations.asking import Caps, Usage
 from relay.lifecycle import Accepted, Held
 from relay.mapping.answers import AnswerField
@@ -549,7 +549,7 @@ ORDER = Order("k" * 64, 0, None, "small-1", "EUR", 1000, 1.0, Caps(2500), Caps()
 def begin(shop: Shop) -> Iterator[Callable[..., Any]]:
     def begin(**changes: Any) -> Any:
         with db.engine.begin() as connection:
-            return ledger.begin(connection, replace(ORDER, destination_id=shop.ai, **changes))
+            return ai_books.begin(connection, replace(ORDER, destination_id=shop.ai, **changes))
 
     with shop.app.app_context():
         yield begin
@@ -578,7 +578,7 @@ def test_a_late_answer_of_a_lost_claim_changes_nothing(
     order = replace(ORDER, destination_id=shop.ai)
     for ticket, answer in ((late, {"a": "late"}), (fresh, {"a": "fresh"})):
         with db.engine.begin() as connection:
-            ledger.settle(connection, order, ticket, Accepted(), 10, Usage(1, 1), answer)
+            ai_books.settle(connection, order, ticket, Accepted(), 10, Usage(1, 1), answer)
     kept = begin()
     assert isinstance(kept, Kept) and kept.answer == {"a": "fresh"}
     assert shop.spent() == 20
@@ -595,7 +595,7 @@ def test_a_late_answer_of_a_lost_claim_changes_nothing(
     ],
 )
 def test_money_is_said_with_as_many_places_as_it_needs(cost: int, words: str) -> None:
-    assert ledger.money(cost, "EUR") == words
+    assert ai_books.money(cost, "EUR") == words
 
 
 def test_reasons_read_on_after_a_colon() -> None:
