@@ -90,6 +90,18 @@ def env_networks(env: Mapping[str, str], name: str) -> tuple[Network, ...]:
         raise SettingsError(f"{name} must be networks such as 10.0.0.0/8: {exc}.") from exc
 
 
+def env_address(env: Mapping[str, str], name: str, example: str) -> str:
+    """The address of a server without a slash at its end, or nothing.  Raises SettingsError."""
+    text = env_text(env, name)
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        parts = urlsplit("")
+    if text and (parts.scheme not in ("http", "https") or not parts.netloc or parts.query):
+        raise SettingsError(f"{name} must be an address such as {example}.")
+    return text.rstrip("/")
+
+
 def database_url(text: str, data_dir: Path) -> str:
     """The SQLAlchemy address of the database; SQLite in the data directory by default."""
     if not text:
@@ -157,25 +169,17 @@ class Config:
             secret_key=check_secret("SECRET_KEY", secret_key or ""),
             encryption_keys=split_encryption_keys(sealing or ""),
             port=env_int(env, "PORT", 8000, 1, 65535),
-            public_url=check_public_url(env_text(env, "RELAY_PUBLIC_URL")),
+            public_url=env_address(env, "RELAY_PUBLIC_URL", "https://relay.example.com"),
             trusted_proxies=env_int(env, "RELAY_TRUSTED_PROXIES", 0, 0, 20),
             allowed_private_networks=env_networks(env, "RELAY_ALLOWED_PRIVATE_NETWORKS"),
             max_body_bytes=env_int(env, "RELAY_MAX_BODY_BYTES", 262_144, 1024, 16_777_216),
             signature_window_s=env_int(env, "RELAY_SIGNATURE_WINDOW_S", 300, 1, 86_400),
             retention_days=env_int(env, "RELAY_RETENTION_DAYS", 30, 1, 3650),
             metrics_token=env_secret(env, "RELAY_METRICS_TOKEN"),
-            otel_endpoint=env_text(env, "OTEL_EXPORTER_OTLP_ENDPOINT") or None,
+            otel_endpoint=env_address(env, "OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
+            or None,
             shared_secret=check_secret("RELAY_SHARED_SECRET", shared) if shared else None,
         )
-
-
-def check_public_url(text: str) -> str:
-    parts = urlsplit(text)
-    if text and (parts.scheme not in ("http", "https") or not parts.netloc or parts.query):
-        raise SettingsError(
-            "RELAY_PUBLIC_URL must be an address such as https://relay.example.com."
-        )
-    return text.rstrip("/")
 
 
 def split_encryption_keys(text: str) -> tuple[str, ...]:

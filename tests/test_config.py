@@ -31,6 +31,8 @@ WRONG = [
     ("PORT", "٨٠"),
     ("RELAY_PUBLIC_URL", "relay.example.com"),
     ("RELAY_PUBLIC_URL", "ftp://relay.example.com"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "127.0.0.1:4318"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://[::1"),
     ("RELAY_TRUSTED_PROXIES", "-1"),
     ("RELAY_TRUSTED_PROXIES", "one"),
     ("RELAY_ALLOWED_PRIVATE_NETWORKS", "10.0.0.1/8"),

@@ -8,8 +8,11 @@ from typing import Any
 from relay.delivery.call import Called
 from relay.delivery.claim import Claim
 from relay.delivery.record import OUTCOMES
-from relay.observability import metrics
+from relay.lifecycle import Accepted, Held
+from relay.observability import metrics, tracing
 from relay.observability.logging import log
+
+FINE = (OUTCOMES[Accepted], OUTCOMES[Held])
 
 
 def attempt_row(one: Claim, called: Called, now: datetime) -> dict[str, Any]:
@@ -38,7 +41,7 @@ def tell(
     destination_id: int,
     next_at: datetime | None,
 ) -> None:
-    """One line and two figures tell a whole attempt."""
+    """One line, two figures and a span tell a whole attempt."""
     metrics.attempts.labels(kind, row["outcome"]).inc()
     metrics.attempt_seconds.labels(kind).observe(row["elapsed_ms"] / 1000)
     log(
@@ -55,4 +58,10 @@ def tell(
         ai=(row["ai"] or {}).get("outcome"),
         ms=row["elapsed_ms"],
         next_at=next_at.isoformat() if next_at else None,
+    )
+    facts = {"relay.kind": kind, "relay.outcome": row["outcome"], "relay.delivery": one.key}
+    if row["status"]:
+        facts["http.response.status_code"] = row["status"]
+    tracing.attempted(
+        one.event_id, row["key"], row["elapsed_ms"], row["outcome"] not in FINE, facts
     )

@@ -113,6 +113,7 @@ def message_of(
     site_key: SiteKey | None = None,
 ) -> Message:
     """A message with a fresh attempt key.  ``payload`` is the whole body that the site sent."""
+    attempt_key = uuid.uuid4().hex
     return Message(
         event_id=str(payload["event_id"]),
         event_type=str(payload["event"]),
@@ -122,8 +123,8 @@ def message_of(
         site_name=site_name,
         site_url=site_url,
         key=key,
-        attempt_key=uuid.uuid4().hex,
-        traceparent=traceparent(str(payload["event_id"])),
+        attempt_key=attempt_key,
+        traceparent=traceparent(str(payload["event_id"]), attempt_key),
         is_test=is_test,
         site_key=site_key,
     )

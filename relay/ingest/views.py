@@ -21,7 +21,7 @@ from relay.ingest.answers import Answer, TurnedAway
 from relay.ingest.gateway import Gateway, rate_limited
 from relay.ingest.head import Head, read_head, source_address
 from relay.ingest.rejections import Refusal
-from relay.observability import metrics
+from relay.observability import metrics, tracing
 from relay.observability.logging import log
 
 blueprint = Blueprint("ingest", __name__)
@@ -88,6 +88,7 @@ def answered(
 
 def receive(gateway: Gateway, head: Head, raw: bytes, slug: str | None) -> Answer:
     """The checks of a request with a whole head, in the contract's order."""
+    began_ns = time.time_ns()
     sources = gateway.candidates(head, slug)
     gateway.check_address(sources, head)
     source, key = gateway.authenticate(sources, head, raw)
@@ -102,6 +103,9 @@ def receive(gateway: Gateway, head: Head, raw: bytes, slug: str | None) -> Answe
         type=event.event_type,
         key=key.key_id,
     )
+    if stored.new:
+        facts = {"relay.source": source.slug, "relay.event_type": event.event_type}
+        tracing.received(event.event_id, began_ns, facts)
     return answers.stored(stored.row_id, event.event_id, stored.new)
 
 

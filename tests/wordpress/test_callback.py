@@ -12,6 +12,8 @@ import requests
 from tests.wordpress.connector import text_of
 from tests.wordpress.sink import SECRET
 
+ON_BOTH = True
+
 LISTENER = """<?php
 add_action( 'relay_connector_result', function ( $type, $id, $result, $what ) {
     if ( get_option( 'lab_listener_fails' ) ) { throw new Exception( 'broken' ); }

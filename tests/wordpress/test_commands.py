@@ -5,6 +5,8 @@ import json
 from tests.wordpress.connector import Connector
 from tests.wordpress.sink import Answer
 
+ON_BOTH = True
+
 
 def test_status_says_how_things_stand_and_fails_when_something_is_wrong(site, gateway, connector):
     assert "Error: Relay is not set up" in site.command("status")

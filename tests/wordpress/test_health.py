@@ -14,6 +14,8 @@ HEALTH = (
     " return call_user_func( $tests['{0}']['relay_connector_{1}']['{2}'] ); }} )"
 )
 
+ON_BOTH = True
+
 
 def direct(site, name: str) -> tuple[str, str]:
     """-> status, text"""

@@ -13,6 +13,8 @@ from tests.wordpress.site import php_literal
 VECTORS = json.loads(
     (Path(__file__).parents[1] / "vectors" / "key-handover.json").read_text(encoding="utf-8")
 )
+
+ON_BOTH = True
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 FETCH = "relay_connector_fetch_key"
 

@@ -24,6 +24,8 @@ PARTS = (
     " new \\Relay_Connector\\Reports( $s, $t, $g, $c ) );"
 )
 
+ON_BOTH = True
+
 
 def day(days_ago: int) -> str:
     return (datetime.now(UTC) - timedelta(days=days_ago)).strftime("%Y-%m-%d")

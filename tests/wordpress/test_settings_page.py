@@ -17,6 +17,8 @@ WEB_PAGE = Answer(
     content_type="text/html; charset=utf-8",
 )
 
+ON_BOTH = True
+
 
 def fingerprint(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()[:8]

@@ -6,6 +6,8 @@ import pytest
 
 from tests.wordpress.sink import Answer
 
+ON_BOTH = True
+
 
 def of(fired: int = 0, sent: int = 0, waiting: int = 0, dropped: int = 0) -> dict:
     """The counts of a day that had only comments."""
