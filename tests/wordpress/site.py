@@ -322,21 +322,26 @@ class WordPressSite:
 
     def _start_database(self) -> None:
         folder = self.root / "db"
-        folder.mkdir()
+        own_tmp = (
+            folder / "tmp"
+        )  # a server that starts clears away what others have in a shared one
+        own_tmp.mkdir(parents=True)
         user = []
         if os.geteuid() == 0:
             account = pwd.getpwnam("mysql")
-            os.chown(folder, account.pw_uid, account.pw_gid)
+            for one in (folder, own_tmp):
+                os.chown(one, account.pw_uid, account.pw_gid)
             user = ["--user=mysql"]
         self._run(
             ["mariadb-install-db", "--no-defaults", *user, f"--datadir={folder}/data", "--skip-test-db",
-             "--auth-root-authentication-method=normal"]
+             "--auth-root-authentication-method=normal"],
+            {"TMPDIR": str(own_tmp)},
         )  # fmt: skip
         self.database_port = free_port()
         socket_path = f"{folder}/s.sock"
         daemon = Daemon(
             [shutil.which("mariadbd") or "/usr/sbin/mariadbd", "--no-defaults", *user, f"--datadir={folder}/data",
-             f"--socket={socket_path}", f"--port={self.database_port}", "--bind-address=127.0.0.1",
+             f"--tmpdir={own_tmp}", f"--socket={socket_path}", f"--port={self.database_port}", "--bind-address=127.0.0.1",
              f"--pid-file={folder}/pid", "--innodb-buffer-pool-size=64M", "--innodb-flush-log-at-trx-commit=0",
              "--skip-name-resolve"],
             self.root / "db.log",
@@ -440,9 +445,15 @@ class WordPressSite:
             ["php", str(LAB / name), str(self.document_root), f"127.0.0.1:{self.port}", *arguments]
         )
 
-    def _run(self, command: list[str]) -> None:
+    def _run(self, command: list[str], env: dict[str, str] | None = None) -> None:
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                timeout=120,
+                env={**os.environ, **(env or {})},
+            )
         except FileNotFoundError as missing:
             raise StartupFailed(f"{command[0]} is not installed ({missing}).") from missing
         if done.returncode:
