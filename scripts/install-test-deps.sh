@@ -13,6 +13,7 @@ if [ "$what" = all ] || [ "$what" = php ]; then
 fi
 if [ "$what" = all ] || [ "$what" = browser ]; then
   need 'command -v chromium || command -v chromium-browser' chromium
+  need 'compgen -G "/usr/lib*/libatomic.so.1" || compgen -G "/usr/lib*/*/libatomic.so.1"' libatomic1 # its driver
   need 'test -e /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf' fonts-dejavu-core
   need 'test -e /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf' fonts-noto-color-emoji
 fi
