@@ -25,6 +25,7 @@ TYPES = {
     "date": "date",
     "yes_no": "yes or no",
     "choice": "one of a list",
+    "choices": "some of a list",
 }
 FREE_TYPES = (
     ("", "as it is"),

@@ -91,7 +91,7 @@ def deliver(
     for n, (message, rules) in enumerate(jobs):
         try:
             ready[n] = compose.mapped(kind, config, message, rules)
-        except RelayError as exc:
+        except Exception as exc:  # whatever it is, the others go on
             done[n] = Delivered(refused(exc))
     try:
         if ready:

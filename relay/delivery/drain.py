@@ -178,7 +178,7 @@ class Drain:
         suspect = [] if self.running else claim_suspect(connection, to, now, before_s)
         if suspect:
             return suspect
-        digest = self.allowance.digest()
+        digest = None if self.waits_for_ai() else self.allowance.digest()
         if digest and crowd(connection, to, digest.above):
             self.ready.as_one = True
             return claim(connection, to, digest.most, now)
@@ -189,6 +189,10 @@ class Drain:
         if live or free < 1:
             return live
         return claim(connection, to, min(most, free * together), now, REPLAYED, before_s)
+
+    def waits_for_ai(self) -> bool:
+        """Whether something goes only with an AI's answer: a digest asks none."""
+        return any(step.fallback == "wait" for step in self.steps.values())
 
     def places_for(self, priority: int) -> int:
         """How many calls may be under way now."""
@@ -246,7 +250,11 @@ class Drain:
             return False
         finished, _ = wait(self.running, timeout, FIRST_COMPLETED)
         for future in finished:
-            group, came = self.running.pop(future), future.result()
+            group = self.running.pop(future)
+            if exc := future.exception():  # their leases end by themselves; the others are written
+                log("drain.lost_calls", destination=self.destination_id, reason=repr(exc))
+                continue
+            came = future.result()
             self.learn(group, came)
             for one, called in zip(group, came, strict=True):
                 self.settle(one, called)

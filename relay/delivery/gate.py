@@ -18,6 +18,7 @@ from relay.models import AuditEntry, Destination, db_now
 from relay.pace import Pace, interval_of
 
 DRAIN_LEASE_S = 20.0
+LONGEST_HOLD_S = 93_600.0  # a day, and what its midnight may be off by
 SOON_S = 1.5  # a drain waits so long for its next call rather than leave
 
 
@@ -152,7 +153,7 @@ def observe(
     if isinstance(signal, Refused) and signal.pause:
         return _pause(connection, destination_id, signal.sentence)
     if isinstance(signal, Held):
-        wait, reason = signal.wait_s, signal.sentence
+        wait, reason = min(signal.wait_s, LONGEST_HOLD_S), signal.sentence
     elif isinstance(signal, Failed) and signal.retry_after_s is not None:
         wait = min(max(signal.retry_after_s, 1.0), DEFAULT_POLICY.longest_retry_after_s)
         reason = f"The destination asked to wait {wait:.0f} s."

@@ -130,8 +130,22 @@ def matches(
     return [
         (event, wish)
         for event, wish in pairs
-        if not wish.conditions.items or wish.conditions.holds(bodies[event.id])
+        if not wish.conditions.items or holds(wish, event, bodies[event.id])
     ]
+
+
+def holds(wish: Wish, event: Any, body: dict[str, Any]) -> bool:
+    """Whether the conditions hold.  A fault of ours in judging one event must not stop all others."""
+    try:
+        return wish.conditions.holds(body)
+    except Exception as exc:
+        log(
+            "condition.failed",
+            correlation_id=event.event_id,
+            subscription=wish.subscription_id,
+            reason=repr(exc),
+        )
+        return False
 
 
 def row(event: Any, wish: Wish, now: Any) -> dict[str, Any]:

@@ -42,6 +42,9 @@ class Reply:
         return self.body.decode("utf-8", "replace").replace("\x00", "\ufffd")
 
 
+LONGEST_RETRY_AFTER_S = 86_400.0  # what asks for more is believed for a day, and asked again
+
+
 def retry_after_s(reply: Reply, now: datetime | None = None) -> float | None:
     """The answer's Retry-After in seconds: a number, or a date against the answer's own Date.
 
@@ -49,12 +52,12 @@ def retry_after_s(reply: Reply, now: datetime | None = None) -> float | None:
     """
     text = (reply.header("Retry-After") or "").strip()
     if text.isascii() and text.isdigit() and len(text) < 10:
-        return float(text)
+        return min(float(text), LONGEST_RETRY_AFTER_S)
     until = _date(text)
     if until is None:
         return None
     since = _date(reply.header("Date") or "") or now or datetime.now(UTC)
-    return max(0.0, (until - since).total_seconds())
+    return min(max(0.0, (until - since).total_seconds()), LONGEST_RETRY_AFTER_S)
 
 
 def _date(text: str) -> datetime | None:

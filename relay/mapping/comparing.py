@@ -50,9 +50,9 @@ def as_time(value: Any) -> date | None:
         if len(text) == 10:
             return date.fromisoformat(text)
         found = datetime.fromisoformat(text)
-    except ValueError:
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):  # an offset can lead out of the calendar
         return None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def compare(value: Any, other: str) -> int | None:

@@ -1,7 +1,7 @@
 """A value of an event as a destination's field wants it.  Pure.
 
 What comes out: ``number`` an int or float, ``date`` ISO text (a day, or an instant with its offset),
-``yes_no`` a bool, ``choice`` the value of one of the choices, ``email`` and texts a str; ``any`` leaves
+``yes_no`` a bool, ``choice`` the value of one of the choices, ``choices`` a list of such values, ``email`` and texts a str; ``any`` leaves
 everything as it is.  How a service spells these is its kind's matter.
 """
 
@@ -29,6 +29,8 @@ def convert(value: Any, wanted: str, choices: Sequence[tuple[str, str]] = ()) ->
         return _yes_no(value)
     if wanted == "date":
         return _date(value)
+    if wanted == "choices" and choices:
+        return [_choice(_text(one).strip(), choices) for one in _several(value, choices)]
     text = _text(value)
     if wanted == "email" and not EMAIL.fullmatch(text):
         raise ValueError("is not an e-mail address")
@@ -61,6 +63,15 @@ def _date(value: Any) -> str:
     if found is None:
         raise ValueError("is not a date such as 2026-03-01 or 2026-03-01T12:00:00Z")
     return found.isoformat()
+
+
+def _several(value: Any, choices: Sequence[tuple[str, str]]) -> list[Any]:
+    """The parts of a list, or of a text with semicolons or commas, unless it is one choice as it is."""
+    if not isinstance(value, str):
+        return value if isinstance(value, list) else [value]
+    if any(value.casefold() in (one.casefold(), label.casefold()) for one, label in choices):
+        return [value]
+    return [part for part in re.split(r"[;,\n]", value) if part.strip()]
 
 
 def _choice(text: str, choices: Sequence[tuple[str, str]]) -> str:

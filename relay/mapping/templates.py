@@ -42,7 +42,8 @@ def check_template(text: str) -> str | None:
 def reason(exc: Exception) -> str:
     """What is wrong, in one line, and where."""
     token = getattr(exc, "token", None)
-    words = str(getattr(exc, "message", None) or "it is nested too deeply")
+    other = "it is nested too deeply" if isinstance(exc, RecursionError) else "a value does not fit"
+    words = str(getattr(exc, "message", None) or other)
     if token is None or token.start_index < 0:
         return words
     line = token.source.count("\n", 0, token.start_index)
@@ -62,7 +63,7 @@ def render(text: str, scope: Mapping[str, Any], escape: bool = True) -> str:
     bounds.start()
     try:
         filled = parse(text, escape).render(scope)
-    except (LiquidError, RecursionError) as exc:
+    except Exception as exc:  # the library's filters raise all kinds of errors on odd values
         raise Undeliverable(
             "bad_template",
             f"The text could not be filled in: {reason(exc)}. Change it where it is written.",

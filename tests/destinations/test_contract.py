@@ -191,6 +191,8 @@ def test_gone_pauses_the_destination() -> None:
             },
             60.0,
         ),
+        ({"Retry-After": "999999999"}, 86400.0),
+        ({"Retry-After": "Fri, 31 Dec 9999 23:59:59 GMT"}, 86400.0),
         ({"Retry-After": "soon"}, None),
         ({"Retry-After": "-5"}, None),
         ({}, None),

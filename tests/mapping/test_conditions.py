@@ -123,8 +123,24 @@ def test_a_condition_means_what_a_person_means(
     assert holds(path, op, value) is expected
 
 
-VALUES = [None, "", "x", "NaN", "1e999", "9" * 100, "2026-13-45", 1.5, True, [], {}, [[[1]]]]
-OTHERS = ["", "x", "NaN", "inf", "0", "2026-02-30", "9" * 100, ",", "٣"]
+FIRST, LAST = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-10:00"  # out of UTC's calendar
+VALUES = [
+    None,
+    "",
+    "x",
+    "NaN",
+    "1e999",
+    "9" * 100,
+    "2026-13-45",
+    1.5,
+    True,
+    [],
+    {},
+    [[[1]]],
+    FIRST,
+    LAST,
+]
+OTHERS = ["", "x", "NaN", "inf", "0", "2026-02-30", "9" * 100, ",", "٣", FIRST, LAST]
 
 
 @pytest.mark.parametrize("op", OPERATORS)

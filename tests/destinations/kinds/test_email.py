@@ -247,6 +247,7 @@ def test_a_server_that_is_not_there_is_tried_again(serve: Make) -> None:
         ({"to": ""}, "to"),
         ({"to": "team"}, "to"),
         ({"to": "a@example.com, nonsense"}, "to"),
+        ({"to": "jörg@example.com"}, "to"),
         ({"sender": "Shop <shop>"}, "sender"),
         ({"sender": "a@example.com\nBcc: b@example.com"}, "sender"),
         ({"host": "smtp example"}, "host"),
@@ -259,6 +260,11 @@ def test_a_wrong_setting_is_named(values: dict[str, str], field: str) -> None:
     with pytest.raises(Invalid) as refused:
         load_config(KIND, {**SETTINGS, **values}, {})
     assert list(refused.value.reasons) == [field]
+
+
+def test_a_domain_with_an_umlaut_is_told_how_to_be_written() -> None:
+    with pytest.raises(Invalid, match=r"Write it as team@xn--mller-kva\.de, which is the same"):
+        load_config(KIND, {**SETTINGS, "to": "team@müller.de"}, {})
 
 
 @pytest.mark.parametrize("event_type", [*sorted(SAMPLES), "x.own"])

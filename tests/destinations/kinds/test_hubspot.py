@@ -217,7 +217,8 @@ def test_a_persons_test_is_marked_and_is_no_real_order(hubspot: FakeHubSpot) -> 
     deliver(settings, event(settings, "order.created", is_test=True))
     (deal,) = hubspot.deals
     assert deal["dealname"].startswith("TEST ")
-    assert hubspot.contacts[0]["firstname"] == "TEST Jane"
+    (contact,) = hubspot.contacts
+    assert (contact["firstname"], contact["email"]) == ("TEST Jane", "relay-test@example.com")
     assert deal["relay_order_key"] == "shop.example.com:event:evt-1"
 
 

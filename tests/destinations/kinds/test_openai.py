@@ -284,12 +284,23 @@ def test_an_answer_in_a_fence_is_taken(fake: FakeOpenAI, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "told", ["", {"prompt_tokens": "many"}, {"input_tokens": -3, "output_tokens": True}]
+    "told",
+    [
+        *("", {}, {"total_tokens": 900}, {"prompt_tokens": "many"}, {"input_tokens": 5}),
+        {"input_tokens": -3, "output_tokens": True},
+        {"input_tokens": 5, "output_tokens": None},
+        {"input_tokens": 5.5, "output_tokens": 5},
+    ],
 )
-def test_nonsense_about_tokens_is_never_a_negative_cost(fake: FakeOpenAI, told: Any) -> None:
+def test_a_call_whose_tokens_are_not_told_is_never_free(fake: FakeOpenAI, told: Any) -> None:
+    """Without a count the books keep the most that it can have cost."""
     fake.script([response('{"topic": "sales"}', usage=told)])
-    usage = ask(config(fake)).usage or Usage()
-    assert usage.tokens_in >= 0 and usage.tokens_out >= 0
+    assert ask(config(fake)).usage is None
+
+
+def test_tokens_may_come_as_whole_floats(fake: FakeOpenAI) -> None:
+    fake.script([response('{"topic": "sales"}', usage={"input_tokens": 5.0, "output_tokens": 2})])
+    assert ask(config(fake)).usage == Usage(5, 2)
 
 
 def test_the_key_is_a_secret_and_may_be_missing() -> None:

@@ -184,7 +184,15 @@ def test_no_message_dies_of_anothers_in_the_same_digest(slack: FakeSlack) -> Non
     slack.next(Answer(400, b"invalid_payload"))
     first, empty, last = deliver(slack, messages)
     assert isinstance(first.signal, Failed) and isinstance(last.signal, Failed)
-    assert isinstance(empty.signal, Refused) and empty.signal.code == "no_text"
+    assert isinstance(empty.signal, Failed)
+
+
+def test_a_message_without_text_is_named_in_a_digest(slack: FakeSlack) -> None:
+    """A text made of what an AI says is empty there: a digest asks none."""
+    messages = crowd(3)
+    messages[1] = replace(messages[1], mapped={}, site_name="Tea & <Co>")
+    assert all(isinstance(one.signal, Accepted) for one in deliver(slack, messages))
+    assert "• New order from Tea &amp; &lt;Co&gt;" in slack.messages[0]["text"]
 
 
 def test_the_digest_can_be_switched_off() -> None:

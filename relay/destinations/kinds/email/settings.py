@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import idna
 from marshmallow import ValidationError, fields, validate, validates
 
 from relay.destinations import mail
@@ -15,12 +16,26 @@ NAMED = re.compile(r'(?:[^<>"\r\n]{0,100}<([^<>]+)>|([^<>\s]+))')
 
 
 def bare(text: str) -> str:
-    """The address of ``Name <a@b>`` or ``a@b``.  Raises ValueError."""
+    """The address of ``Name <a@b>`` or ``a@b``.  Raises ValueError with a sentence."""
     found = NAMED.fullmatch(text.strip())
     address = (found[1] or found[2]).strip() if found else ""
     if not ADDRESS.fullmatch(address):
-        raise ValueError(text)
+        raise ValueError(f"{text} is no e-mail address such as team@example.com.")
+    if not address.isascii():
+        raise ValueError(f"{text} has letters that mail servers do not take. {_plain(address)}")
     return address
+
+
+def _plain(address: str) -> str:
+    """What to write instead."""
+    local, _, domain = address.rpartition("@")
+    try:
+        written = idna.encode(domain, uts46=True).decode()
+    except idna.IDNAError:
+        written = ""
+    if not written or not local.isascii():
+        return "Use another address."
+    return f"Write it as {local}@{written}, which is the same."
 
 
 def several(text: str) -> list[str]:
@@ -112,4 +127,4 @@ def _check_address(text: str) -> None:
     try:
         bare(text)
     except ValueError as exc:
-        raise ValidationError(f"{text} is no e-mail address such as team@example.com.") from exc
+        raise ValidationError(str(exc)) from exc

@@ -112,15 +112,17 @@ def field_of(one: Mapping[str, Any]) -> dict[str, Any]:
     ]
     if kind == "choice" and {value for value, _ in choices} == {"true", "false"}:
         kind = "yes_no"
-    if kind == "choice" and not choices:
-        kind = "text"  # its choices live elsewhere, such as owners
+    if kind == "choice" and (not choices or len(choices) > MOST_CHOICES):
+        kind = "text"  # its choices live elsewhere, such as owners, or are too many to keep
+    if kind == "choice" and one.get("fieldType") == "checkbox":
+        kind = "choices"
     return {
         "name": str(one.get("name")),
         "label": str(one.get("label") or one.get("name")),
         "type": kind,
         "day": one.get("type") == "date",  # without a time
         "help": str(one.get("description") or "")[:300],
-        "choices": choices[:MOST_CHOICES] if kind == "choice" else [],
+        "choices": choices if kind in ("choice", "choices") else [],
     }
 
 

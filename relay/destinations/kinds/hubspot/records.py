@@ -14,6 +14,7 @@ from relay.destinations.kinds.hubspot.account import ORDER_KEY, type_of
 from relay.destinations.kinds.hubspot.writing import Record
 from relay.errors import Undeliverable
 
+TEST_EMAIL = "relay-test@example.com"
 LONGEST = 65_000  # of one value, by HubSpot's own limit of 65,536
 
 
@@ -46,6 +47,8 @@ def parts_of(message: Message, account: Mapping[str, Any]) -> Parts:
     if message.is_test:
         mark(contact, "firstname")
         mark(deal, "dealname")
+        if email:  # never a real person's contact
+            email = contact["email"] = TEST_EMAIL
     if deal:
         deal[ORDER_KEY] = order_key(message)
     return Parts(

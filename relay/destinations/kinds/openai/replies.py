@@ -92,21 +92,29 @@ def _number(value: Any) -> int:
     return value if isinstance(value, int) and 400 <= value < 600 else 500
 
 
-def _count(usage: Mapping[str, Any], *names: str) -> int:
-    found = next((usage[name] for name in names if name in usage), 0)
-    return found if isinstance(found, int) and 0 <= found < 10**9 else 0
+def _count(usage: Mapping[str, Any], *names: str) -> int | None:
+    """None where it does not say."""
+    found = next((usage[name] for name in names if name in usage), None)
+    if isinstance(found, float) and found.is_integer():
+        found = int(found)
+    is_count = isinstance(found, int) and not isinstance(found, bool) and 0 <= found < 10**9
+    return found if is_count else None
 
 
 def _usage(usage: Any) -> Usage | None:
-    """Tokens by either interface's names; reasoning tokens are among those of the answer."""
+    """Tokens by either interface's names; reasoning tokens are among those of the answer.
+
+    None where one of the two is not told: then the call counts as the most that it can have cost.
+    """
     if not isinstance(usage, Mapping):
         return None
     details = usage.get("input_tokens_details") or usage.get("prompt_tokens_details")
-    return Usage(
-        _count(usage, "input_tokens", "prompt_tokens"),
-        _count(usage, "output_tokens", "completion_tokens"),
-        _count(details, "cached_tokens") if isinstance(details, Mapping) else 0,
-    )
+    went_in = _count(usage, "input_tokens", "prompt_tokens")
+    came_out = _count(usage, "output_tokens", "completion_tokens")
+    if went_in is None or came_out is None:
+        return None
+    cached = _count(details, "cached_tokens") if isinstance(details, Mapping) else 0
+    return Usage(went_in, came_out, cached or 0)
 
 
 def _response(body: Mapping[str, Any]) -> tuple[Signal, str]:

@@ -121,10 +121,11 @@ def digest(config: Mapping[str, Any], messages: Sequence[Message], send: Send) -
     found: dict[str, Delivered] = {}
     lines: dict[str, tuple[str, str]] = {}
     for message in messages:
-        try:
-            lines[message.key] = message.event_type, text_of(message)
-        except Undeliverable as exc:
-            found[message.key] = Delivered(Refused(exc.code, str(exc), field=exc.field))
+        # a text made of AI fields is empty here, where no AI is asked
+        text = str(message.mapped.get("text", "")).strip() or texts.bare(
+            message.event_type, message.site_name
+        )
+        lines[message.key] = message.event_type, text
     if lines:
         request = post(config, messages[0], texts.digest(list(lines.values())))
         reply = send(request)

@@ -38,6 +38,13 @@ def cut(text: str, most: int) -> str:
     return text if len(text) <= most else HALF_SIGN.sub("", text[: most - 1]) + "…"
 
 
+def bare(event_type: str, site_name: str) -> str:
+    """What can be said of an event without a text of its own."""
+    one, _ = PLURALS.get(event_type, (event_type, ""))
+    site = site_name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return f"{one[:1].upper()}{one[1:]} from {site}"
+
+
 def line_of(text: str) -> str:
     """The first line of a message, for a list."""
     return cut(text.partition("\n")[0].strip(), LINE)
