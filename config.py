@@ -26,6 +26,7 @@ KNOWN = frozenset(
     RELAY_ALLOWED_PRIVATE_NETWORKS RELAY_MAX_BODY_BYTES RELAY_SIGNATURE_WINDOW_S
     RELAY_RETENTION_DAYS RELAY_METRICS_TOKEN RELAY_SHARED_SECRET""".split()
 )
+COPY_SAFE = re.compile(r"[\x21-\x7e]+")
 WITH_FILE = ("RELAY_ENCRYPTION_KEYS", "RELAY_METRICS_TOKEN", "RELAY_SHARED_SECRET")
 
 
@@ -134,7 +135,8 @@ class Config:
     shared_secret: str | None = None
 
     def __repr__(self) -> str:
-        hidden = {"secret_key", "encryption_keys", "metrics_token", "shared_secret", "database_url"}
+        hidden = {"secret_key", "encryption_keys", "metrics_token", "shared_secret"}
+        hidden |= {"database_url", "redis_url"}  # with passwords
         shown = (
             f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if f.name not in hidden
         )
@@ -150,7 +152,7 @@ class Config:
                 raise SettingsError(f"{name} is not a setting of Relay. See docs/install.md.")
         data_dir = Path(env_text(env, "RELAY_DATA_DIR", "instance")).absolute()
         kept = read_kept_secrets(data_dir)
-        redis_url = env_text(env, "REDIS_URL") or f"unix://{data_dir / 'valkey.sock'}"
+        redis_url = env_secret(env, "REDIS_URL") or f"unix://{data_dir / 'valkey.sock'}"
         if not redis_url.startswith(("redis://", "rediss://", "unix://")):
             raise SettingsError("REDIS_URL must start with redis://, rediss:// or unix://.")
         secret_key = env_secret(env, "SECRET_KEY") or kept.get("SECRET_KEY")
@@ -162,9 +164,13 @@ class Config:
                     f"and keeps it in {data_dir / 'secrets.env'}."
                 )
         shared = env_secret(env, "RELAY_SHARED_SECRET")
+        if shared and not COPY_SAFE.fullmatch(shared):
+            raise SettingsError(
+                "RELAY_SHARED_SECRET may have letters, digits and signs of ASCII, but no blanks."
+            )
         return cls(
             data_dir=data_dir,
-            database_url=database_url(env_text(env, "DATABASE_URL"), data_dir),
+            database_url=database_url(env_secret(env, "DATABASE_URL") or "", data_dir),
             redis_url=redis_url,
             secret_key=check_secret("SECRET_KEY", secret_key or ""),
             encryption_keys=split_encryption_keys(sealing or ""),

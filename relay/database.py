@@ -13,13 +13,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, TimeoutError
 
 READ_ONLY = {"relay_read_only": True}
 BUSY_TIMEOUT_MS = 15_000
 CONNECT_TIMEOUT_S = 3
 UNACKNOWLEDGED_MS = 10_000  # a server that vanished without a word is noticed after that
-AWAY = (OperationalError, InterfaceError)  # what a database that is away raises
+# what a database raises that is away, only to be read, or has no connection left
+AWAY = (OperationalError, InterfaceError, InternalError, TimeoutError)
 
 
 def engine_options(url: str) -> dict[str, Any]:

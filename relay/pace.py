@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+MOST_PLACES = 64  # calls of one destination at the same time
 UNITS = {"second": 1.0, "minute": 60.0, "hour": 3600.0}
 
 

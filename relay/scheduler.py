@@ -76,6 +76,17 @@ def resign() -> None:
         )
 
 
+def do(work: Callable[[], object]) -> None:
+    """One piece of work.  A fault in it must not keep the others from their turn."""
+    try:
+        work()
+    except SQLAlchemyError:
+        raise
+    except Exception as exc:
+        log("scheduler.failed", work=getattr(work, "__qualname__", repr(work)), reason=repr(exc))
+        db.session.remove()
+
+
 def run(app: Flask, stop: threading.Event) -> None:
     """Work through the table until ``stop``.  A database that is away is waited for."""
     due = {work: 0.0 for _, work in WORK}
@@ -92,7 +103,7 @@ def run(app: Flask, stop: threading.Event) -> None:
                 for every, work in WORK:
                     if now >= due[work]:
                         due[work] = now + every
-                        work()
+                        do(work)
             except SQLAlchemyError as exc:
                 log("scheduler.waits", reason=type(exc).__name__)
                 db.session.remove()

@@ -43,6 +43,9 @@ WRONG = [
     ("RELAY_RETENTION_DAYS", "0"),
     ("RELAY_SHARED_SECRET", "replace_me"),
     ("RELAY_SHARED_SECRET", "short"),
+    ("RELAY_SHARED_SECRET", "a secret with blanks in it that is long enough"),
+    ("DATABASE_URL_FILE", "/no/such/file"),
+    ("REDIS_URL_FILE", "/no/such/file"),
     ("RELAY_NO_SUCH_THING", "1"),
     ("RELAY_RETENTION_DAYS_FILE", "/x"),
     ("SECRET_KEY_FILE", "/no/such/file"),
@@ -67,8 +70,9 @@ def test_a_wrong_setting_is_named_in_one_line(tmp_path: Path, name: str, value: 
 
 def test_a_secret_never_shows_in_a_message_or_a_repr(tmp_path: Path) -> None:
     hidden = "postgresql://relay:hidden-password@db/relay"
-    config = read(tmp_path, DATABASE_URL=hidden, RELAY_SHARED_SECRET="s" * 40)
-    for secret in (SECRET_KEY, ENCRYPTION_KEY, "hidden-password", "s" * 40):
+    broker = "redis://:hidden-word@cache:6379/0"
+    config = read(tmp_path, DATABASE_URL=hidden, REDIS_URL=broker, RELAY_SHARED_SECRET="s" * 40)
+    for secret in (SECRET_KEY, ENCRYPTION_KEY, "hidden-password", "hidden-word", "s" * 40):
         assert secret not in repr(config)
     with pytest.raises(SettingsError) as caught:
         read(tmp_path, RELAY_ENCRYPTION_KEYS="hidden-key")
@@ -86,6 +90,15 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
     path.write_text(" \n")
     with pytest.raises(SettingsError, match="SECRET_KEY_FILE"):
         Config.from_env(env)
+
+
+def test_the_addresses_of_database_and_broker_may_come_from_files(tmp_path: Path) -> None:
+    for name, value in (("DATABASE_URL", "postgresql://u:p@h/db"), ("REDIS_URL", "redis://:p@h/0")):
+        (tmp_path / name).write_text(value)
+    files = {f"{name}_FILE": str(tmp_path / name) for name in ("DATABASE_URL", "REDIS_URL")}
+    config = read(tmp_path, **files)
+    assert config.database_url == "postgresql+psycopg://u:p@h/db"
+    assert config.redis_url == "redis://:p@h/0"
 
 
 def test_what_is_not_set_has_the_documented_default(tmp_path: Path) -> None:

@@ -14,7 +14,18 @@ from relay.services import alerts, facts, ledger_check, sources
 from relay.services.ledger import Line, Period
 from relay.services.ledger_reading import Names, names_in, now_in, read, snapshot
 
-DAY = click.DateTime(["%Y-%m-%d"])
+
+class Day(click.DateTime):
+    """A day of this millennium: those at the ends of the calendar have no neighbours."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        found = super().convert(value, param, ctx)
+        if not 2000 <= found.year < 3000:
+            self.fail(f"{value} is no day between 2000 and 2999.", param, ctx)
+        return found
+
+
+DAY = Day(["%Y-%m-%d"])
 
 
 @click.group("ledger")

@@ -39,10 +39,10 @@ def instant(text: str, last: bool = False) -> datetime | None:
     """A time in ISO 8601, or a day in UTC: its begin, or its end where it is the ``last`` one."""
     try:
         found = datetime.fromisoformat(text[:40])
-    except ValueError:
+        found = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+        return found + timedelta(days=1) if last and len(text) == 10 else found
+    except (ValueError, OverflowError):
         return None
-    found = found if found.tzinfo else found.replace(tzinfo=UTC)
-    return found + timedelta(days=1) if last and len(text) == 10 else found
 
 
 def address(chosen: Selection, **more: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from relay.dashboard.words import duration
 from relay.errors import Invalid
 from relay.mapping.comparing import listed
 from relay.models import Destination
-from relay.pace import UNITS
+from relay.pace import MOST_PLACES, UNITS
 from relay.services import deliveries, destinations, keys, pacing
 from relay.services.pacing import SCHEDULES, Pacing
 
@@ -33,7 +33,7 @@ PLACES = forms.Field(
     help="More is faster, if the service can bear it. Four suits most.",
     required=True,
     low=1,
-    high=pacing.MOST_PLACES,
+    high=MOST_PLACES,
 )
 WIDTH = 320
 MARKS = ((60, "1 min"), (3600, "1 h"), (86400, "1 day"))

@@ -42,6 +42,7 @@ from relay.lifecycle import Accepted, Held, Refused, step
 from relay.models import Delivery, Destination, db
 from relay.observability import metrics
 from relay.observability.logging import log
+from relay.pace import MOST_PLACES
 
 BATCH = 50
 BUDGET_S = 10.0  # after this a drain lets others have its thread
@@ -115,7 +116,8 @@ class Drain:
             self.refuse_all(exc)
             return self.done
         self.version = row.version
-        with ThreadPoolExecutor(row.concurrency, "send") as senders:
+        # a place that a person adds meanwhile is used at once: no call waits within the pool
+        with ThreadPoolExecutor(MOST_PLACES, "send") as senders:
             self.start(senders)
             while self.running or self.ready:
                 finished = self.wait()

@@ -16,7 +16,7 @@ from relay.models.event import search_text_of
 CUSTOM = re.compile(r"x\.[a-z0-9_.-]{1,60}\Z")
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,8})?\Z")
-SITE = re.compile(r"https?://[^\s/?#]+[^\s]*\Z", re.IGNORECASE)
+SITE = re.compile(r"https?://[^\s/?#]\S*\Z", re.IGNORECASE)
 NO_DATE = "0000-00-00 00:00:00"  # what WordPress writes for "no date"
 
 

@@ -108,7 +108,7 @@ def prepare(stop: threading.Event) -> tuple[Config, Valkey | None, int]:
             log.write_bytes(b"")
     shutil.rmtree(data_dir / "metrics", ignore_errors=True)
     valkey = None
-    if not os.environ.get("REDIS_URL"):
+    if not (os.environ.get("REDIS_URL") or os.environ.get("REDIS_URL_FILE")):
         valkey = Valkey(data_dir / "valkey", socket_path(data_dir), logs / "valkey.log")
         os.environ["REDIS_URL"] = valkey.url
     config = Config.from_env()

@@ -6,6 +6,7 @@ The gauges (deliveries by state, oldest due, …) are read from the database whe
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 # The library looks at this variable once, at import: so nobody imports it but by this file.
@@ -15,7 +16,10 @@ _FOLDER = Path(
         str(Path(os.environ.get("RELAY_DATA_DIR") or "instance").absolute() / "metrics"),
     )
 )
-_FOLDER.mkdir(parents=True, exist_ok=True)
+try:
+    _FOLDER.mkdir(parents=True, exist_ok=True)
+except OSError as exc:  # at import already, before anybody could catch a SettingsError
+    sys.exit(f"RELAY_DATA_DIR cannot be used: {_FOLDER} cannot be made ({exc.strerror}).")
 
 from prometheus_client import (  # noqa: E402
     CollectorRegistry,

@@ -11,13 +11,26 @@ import base64
 import gzip
 import json
 import os
+import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from sqlalchemy import Column, Connection, LargeBinary, Table, func, insert, select, text, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Date,
+    LargeBinary,
+    Table,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
 
 from relay.database import READ_ONLY
 from relay.errors import Refusal
@@ -29,6 +42,7 @@ from relay.services.audit import By
 FORMAT = "relay-backup-1"
 BATCH = 500
 LEFT_OUT = {Lease.__tablename__, Revision.__tablename__}  # what processes tell each other just now
+NOT_OURS = (ValueError, KeyError, TypeError, AttributeError)  # what reading other JSON raises
 PAUSED = (
     "Restored from a backup: what waits here may have arrived since it was made. "
     "Look at it, discard what did, and resume."
@@ -58,7 +72,7 @@ def _revision(connection: Connection) -> str:
 def _plain(column: Column[Any], value: Any) -> Any:
     if value is None:
         return None
-    if isinstance(column.type, UtcDateTime):
+    if isinstance(column.type, UtcDateTime | Date):
         return value.isoformat()
     return base64.b64encode(value).decode() if isinstance(column.type, LargeBinary) else value
 
@@ -68,6 +82,8 @@ def _typed(column: Column[Any], value: Any) -> Any:
         return None
     if isinstance(column.type, UtcDateTime):
         return datetime.fromisoformat(value)
+    if isinstance(column.type, Date):
+        return date.fromisoformat(value)
     return base64.b64decode(value) if isinstance(column.type, LargeBinary) else value
 
 
@@ -89,8 +105,10 @@ def save(path: Path) -> Done:
             done = _write(connection, file)
         os.replace(part, path)
     except OSError as exc:
-        part.unlink(missing_ok=True)
         raise Refusal(f"The backup could not be written to {path}: {exc.strerror}.") from exc
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
     return done
 
 
@@ -123,7 +141,7 @@ def load(path: Path, by: By) -> Done:
     try:
         with gzip.open(path, "rt", encoding="utf-8") as file, db.engine.begin() as connection:
             return _read(connection, (json.loads(line) for line in file), by)
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as exc:
+    except (OSError, EOFError, zlib.error, *NOT_OURS) as exc:
         raise Refusal(
             f"{path} is no whole backup of Relay, so nothing was changed: {exc}."
         ) from exc

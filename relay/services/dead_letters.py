@@ -11,9 +11,10 @@ from sqlalchemy.orm import joinedload
 
 from relay import broker
 from relay.delivery import record as lives
+from relay.delivery.claim import LIVE
 from relay.errors import IllegalTransition, NotFound, Refusal
 from relay.lifecycle import Discarded, Replayed, Signal, step
-from relay.models import DeadLetter, Delivery, Destination, Event, Source, db
+from relay.models import DeadLetter, Delivery, Destination, Event, Replay, Source, db
 from relay.services import keys
 from relay.services.audit import By, record
 from relay.services.paging import Page, page_of
@@ -117,6 +118,16 @@ def discard(dead_letter_id: int, by: By, reason: str = "") -> Delivery:
     return _settle(dead_letter_id, by, Discarded(), "dead_letter.discard", reason)
 
 
+def on_its_own(delivery: Delivery) -> None:
+    """It is part of no replay any more, whose pause or end would hold it; within the caller's transaction."""
+    if delivery.replay_id is not None:
+        replay = db.session.get(Replay, delivery.replay_id, with_for_update=True)
+        if replay is not None and replay.ended_at is None:
+            replay.withdrawn += 1
+    delivery.replay_id, delivery.priority = None, LIVE
+    delivery.pinned_version = delivery.pinned_mapping = None
+
+
 def _settle(dead_letter_id: int, by: By, signal: Signal, action: str, reason: str = "") -> Delivery:
     letter = find_dead_letter(dead_letter_id)
     delivery = db.session.scalar(
@@ -137,6 +148,8 @@ def _settle(dead_letter_id: int, by: By, signal: Signal, action: str, reason: st
         db.session.rollback()
         raise Refusal("This delivery is on its way again. Nothing was sent again.") from exc
     lives.apply(delivery, outcome, now)
+    if isinstance(signal, Replayed):
+        on_its_own(delivery)
     letter.state, letter.resolved_at, letter.reason = "resolved", now, reason
     letter.resolution = "replayed" if isinstance(signal, Replayed) else "discarded"
     detail = {"reason": reason[:500]} if reason else {}

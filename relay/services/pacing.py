@@ -12,13 +12,13 @@ from relay.delivery import gate
 from relay.errors import Invalid, Refusal
 from relay.lifecycle import DEFAULT_POLICY
 from relay.models import Destination, db
-from relay.pace import UNITS
+from relay.pace import MOST_PLACES, UNITS
 from relay.services import keys
 from relay.services.audit import By, record
 from relay.services.destinations import find_destination
 
 MIN, HOUR, DAY = 60.0, 3600.0, 86400.0
-MOST_CALLS, MOST_PLACES, MOST_WAITS, LONGEST_S = 100_000, 64, 30, 30 * DAY
+MOST_CALLS, MOST_WAITS, LONGEST_S = 100_000, 30, 30 * DAY
 # name: waits in seconds after each failed attempt
 SCHEDULES: Mapping[str, tuple[float, ...]] = {
     "patient": DEFAULT_POLICY.delays_s,

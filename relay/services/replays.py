@@ -21,6 +21,7 @@ from relay.lifecycle import Life, Replayed, State, Withdrawn, step
 from relay.models import DeadLetter, Delivery, Destination, Replay, db
 from relay.services import keys
 from relay.services.audit import By, record
+from relay.services.dead_letters import on_its_own
 from relay.services.locking import free, in_order
 from relay.services.paging import Page, page_of
 from relay.services.progress import states_of
@@ -108,6 +109,7 @@ def hurry(delivery_id: int, by: By) -> Delivery:
         raise Refusal("It does not wait any more. Nothing was sent again.")
     now = keys.database_now()
     apply(delivery, step(life_of(delivery), Replayed(), now), now)
+    on_its_own(delivery)
     record(by, "delivery.hurry", f"delivery {delivery.id}")
     db.session.commit()
     broker.nudge("drain_destination", delivery.destination_id)

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from config import Config
+from relay.circuit import Stage
 from relay.database import READ_ONLY
 from relay.lifecycle import State
 from relay.models import DeadLetter, Delivery, Destination, Subscription, db, db_now
@@ -183,11 +184,20 @@ def gauges() -> tuple[dict[str, int], float, int, dict[str, int]]:
         )
         now: datetime = connection.execute(select(db_now())).scalar_one()
         circuits = {
-            name: 2 if state == "paused" else int(held is not None and held > now)
-            for name, state, held in connection.execute(
-                select(Destination.name, Destination.state, Destination.held_until).where(
-                    Destination.state != "closed"
-                )
+            row.name: 2
+            if row.state == "paused"
+            else int(
+                (row.held_until is not None and row.held_until > now)
+                or (row.circuit == Stage.OPEN.value and row.circuit_until > now)
+            )
+            for row in connection.execute(
+                select(
+                    Destination.name,
+                    Destination.state,
+                    Destination.held_until,
+                    Destination.circuit,
+                    Destination.circuit_until,
+                ).where(Destination.state != "closed")
             )
         }
         return counts, oldest_due_s(connection), letters or 0, circuits

@@ -18,6 +18,7 @@ from config import database_url as sqlalchemy_url
 from relay.launcher.processes import ROOT
 from tests.cli.conftest import Run
 from tests.dashboard import world
+from tests.ingest.conftest import Sender
 from tests.support.databases import Databases
 from tests.support.env import relay_env
 from tests.support.postgres import PostgresServer
@@ -44,15 +45,22 @@ def rows(url: str, folder: Path, statement: str) -> list[Any]:
 
 
 def contents(url: str, folder: Path) -> dict[str, list[Any]]:
-    return {name: rows(url, folder, f"SELECT id FROM {name} ORDER BY id") for name in TABLES}
+    found = {name: rows(url, folder, f"SELECT id FROM {name} ORDER BY id") for name in TABLES}
+    return found | {
+        "intake": [[str(x) for x in one] for one in rows(url, folder, "SELECT * FROM intake")]
+    }
 
 
 @pytest.fixture
 def saved(run: Run, app: Flask, sink: Sink, tmp_path: Path) -> Path:
-    world.make(app, sink)
+    made = world.make(app, sink)
+    sender = Sender(app, made.slug, made.key_id, made.secret)
+    assert sender.send().status_code == 202  # through the door, where it is counted
+    app.extensions["relay_ingest"].close()
     file = tmp_path / "relay.backup"
     told = run("backup", str(file), "--json")
-    assert told["rows"]["event"] == 1
+    assert (told["rows"]["event"], told["rows"]["intake"]) == (2, 1)
+    assert [one.name for one in tmp_path.glob("relay.*")] == ["relay.backup"]
     return file
 
 
@@ -92,11 +100,16 @@ def test_a_backup_that_is_not_whole_changes_nothing(
         "short": b"".join([*whole[:-2], whole[-1]]),
         "other": b'{"format": "something"}\n',
         "garbage": b"\x00\xff\n",
+        "list": b"[]\n",
     }
     for name, content in broken.items():
         file = tmp_path / name
         file.write_bytes(gzip.compress(content))
         assert "no whole backup" in flask(empty, tmp_path, "restore", str(file), code=1)
+    torn = bytearray(saved.read_bytes())
+    torn[len(torn) // 2 : len(torn) // 2 + 40] = b"\xff" * 40
+    (tmp_path / "torn").write_bytes(torn)
+    assert "no whole backup" in flask(empty, tmp_path, "restore", str(tmp_path / "torn"), code=1)
     (tmp_path / "plain").write_bytes(b"no gzip at all")
     assert "no whole backup" in flask(empty, tmp_path, "restore", str(tmp_path / "plain"), code=1)
     assert rows(empty, tmp_path, "SELECT 1 FROM source") == []

@@ -69,6 +69,8 @@ def test_the_filter_takes_a_number_a_name_or_nonsense(
     ):
         answer = admin.get("/dead-letters/list", query_string={"destination": asked})
         assert answer.status_code == 200 and (row in answer.text) is found, asked
+    for odd in ("9999-12-31", "0001-01-01T00:00:00+14:00", "never"):
+        assert admin.get("/dead-letters/list", query_string={"until": odd}).status_code == 200
     empty = admin.get(f"/dead-letters?destination={world.inbox}", headers=FRAGMENT).text
     assert "No dead letters there" in empty and "<html" not in empty
 

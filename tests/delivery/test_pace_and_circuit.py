@@ -49,6 +49,20 @@ def test_no_second_sees_more_calls_than_the_pace_allows(stack: Stack, sink: Sink
 
 
 @POSTGRES
+def test_places_that_are_added_while_a_drain_works_are_used(stack: Stack, sink: Sink) -> None:
+    secret = connect(stack, sink, "--concurrency", "1")
+    sink.answer(200, b"ok", delay_s=3)
+    send(stack, secret, 1)
+    sink.wait(1)
+    stack.flask("destinations", "pace", "Sink", "--concurrency", "8")
+    send(stack, secret, 4)
+    times = [seen.at for seen in sink.wait(5, timeout_s=30)]
+    assert times[4] - times[2] < 3, "they went one after the other"
+    stack.wait_for(lambda: states(stack) == {"delivered": 5}, 20, "all to be delivered")
+    assert len(sink.requests) == 5
+
+
+@POSTGRES
 def test_the_pace_holds_though_the_worker_is_killed(stack: Stack, sink: Sink) -> None:
     secret = connect(stack, sink, "--rate", "5/second")
     send(stack, secret, 30)

@@ -270,3 +270,13 @@ def test_the_envelope_is_complete(name: str) -> None:
 def test_another_event_id_inside_is_told_apart() -> None:
     with pytest.raises(OtherEventId):
         load(event("relay.test", {}) | {"event_id": "e2"})
+
+
+def test_a_site_of_any_length_and_a_crowd_of_doubles_are_refused_without_searching_long() -> None:
+    """Each would take minutes if the effort grew with the square of the size."""
+    body = event("comment.created", {"id": 1}) | {"site": "http://" + "a" * 250_000 + " "}
+    with pytest.raises(InvalidEvent):
+        load(body)
+    names = [f'"k{n}":0' for n in range(100_000)]
+    with pytest.raises(strict_json.NotStrict, match="stands twice"):
+        strict_json.loads(("{" + ",".join([*names, names[-1]]) + "}").encode())

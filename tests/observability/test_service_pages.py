@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,15 @@ def test_the_metrics_have_the_names_of_the_contract(app: Flask, sink: Sink) -> N
         'relay_circuit_state{destination="Inbox"} 0.0',
     ):
         assert line in shown
+    with app.app_context():
+        db.session.execute(
+            text(
+                "UPDATE destination SET circuit = 'open', circuit_until = :soon WHERE name = 'Inbox'"
+            ),
+            {"soon": datetime.now(UTC).replace(tzinfo=None) + timedelta(hours=1)},
+        )
+        db.session.commit()
+    assert 'relay_circuit_state{destination="Inbox"} 1.0' in app.test_client().get("/metrics").text
     named = set(re.findall(r"^# TYPE (relay_\w+)", shown, re.M))
     assert {
         "relay_events_accepted_total",

@@ -12,7 +12,7 @@ from sqlalchemy import func, insert, select, update
 from relay.delivery import drain
 from relay.errors import Refusal
 from relay.models import AuditEntry, DeadLetter, Delivery, Destination, Replay, Subscription, db
-from relay.services import destinations, keys, replays, wishes
+from relay.services import dead_letters, destinations, keys, replays, wishes
 from relay.services.audit import COMMAND_LINE, By
 from relay.services.progress import progress_of
 from relay.services.selections import Selection
@@ -143,6 +143,39 @@ def test_a_cancelled_replay_leaves_the_rest_as_it_was(world: World, sink: Sink) 
     assert (over.state, over.withdrawn) == ("cancelled", 5)
     with pytest.raises(Refusal):
         replays.cancel(replay.id, JANE)
+
+
+def test_a_letter_of_a_cancelled_replay_can_be_sent_alone(world: World, sink: Sink) -> None:
+    replay = replays.start(wishes.of_letters(ALL), JANE, "t")
+    work(world.hook)  # all of it fails again
+    replays.cancel(replay.id, JANE)
+    mend(sink)
+    sink.forget()
+    letter = dead_letters.list_letters(ALL).items[0]
+    dead_letters.replay(letter.id, JANE)
+    work(world.hook)
+    assert len(sink.requests) == 1
+    assert states(world.hook) == {"delivered": 1, "dead": 4}
+
+
+def test_what_is_hurried_leaves_its_halted_replay_and_the_counts_stay_true(
+    world: World, sink: Sink
+) -> None:
+    replay = replays.start(wishes.of_letters(ALL), JANE, "t")
+    replays.halt(replay.id, JANE)
+    mend(sink)
+    sink.forget()
+    waiting = db.session.scalars(select(Delivery.id).where(Delivery.state == "pending")).first()
+    assert waiting is not None
+    replays.hurry(waiting, JANE)
+    work(world.hook)
+    assert states(world.hook) == {"delivered": 1, "pending": 4}
+    replays.go_on(replay.id, JANE)
+    work(world.hook)
+    replays.settle()
+    progress = progress_of(replays.find_replay(replay.id))
+    assert (progress.delivered, progress.withdrawn, progress.total) == (4, 1, 5)
+    assert len(sink.requests) == 5
 
 
 def test_what_had_arrived_goes_once_more_and_taken_back_it_counts_as_arrived(
