@@ -333,7 +333,7 @@ class WordPressSite:
                 os.chown(one, account.pw_uid, account.pw_gid)
             user = ["--user=mysql"]
         self._run(
-            ["mariadb-install-db", "--no-defaults", *user, f"--datadir={folder}/data", "--skip-test-db",
+            ["mariadb-install-db", "--no-defaults", "--force", *user, f"--datadir={folder}/data", "--skip-test-db",
              "--auth-root-authentication-method=normal"],
             {"TMPDIR": str(own_tmp)},
         )  # fmt: skip
