@@ -157,17 +157,23 @@ final class Outbox {
 		$finished = self::WAITING === $verdict->state ? 0 : $now;
 		// A finished event needs no body any more: what is not kept cannot leak.
 		$body = in_array( $verdict->state, array( self::SENT, self::WITHDRAWN ), true ) ? '' : (string) $row->body;
-		$wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = %s, due_at = %d, finished_at = %d, last_status = %d, last_answer = %s, body = NULLIF(%s, ''), claimed_by = '', claimed_until = 0 WHERE id = %d AND claimed_by = %s", $verdict->state, $now + $verdict->wait_s, $finished, $verdict->status, $verdict->sentence, $body, $row->id, $row->claimed_by ) );
+		$write = static function ( $sentence ) use ( $wpdb, $row, $verdict, $now, $finished, $body ) {
+			return $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = %s, due_at = %d, finished_at = %d, last_status = %d, last_answer = %s, body = NULLIF(%s, ''), claimed_by = '', claimed_until = 0 WHERE id = %d AND claimed_by = %s", $verdict->state, $now + $verdict->wait_s, $finished, $verdict->status, $sentence, $body, $row->id, $row->claimed_by ) );
+		};
+		// The gateway's own words may have letters that the table's character set has not; the body never has any.
+		if ( false === $write( $verdict->sentence ) && false === $write( self::ascii( $verdict->sentence ) ) ) {
+			Trouble::note( $row->event_type . ' ' . $row->object_id . ': ' . $wpdb->last_error, false );
+		}
 	}
 
 	/**
-	 * Gives a claim back without an attempt having been made.
+	 * A text with plain letters only, as any table can hold it.
 	 *
-	 * @param object $row A claimed row.
+	 * @param string $text The text.
+	 * @return string
 	 */
-	public function release( $row ) {
-		global $wpdb;
-		$wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET attempts = attempts - 1, claimed_by = '', claimed_until = 0 WHERE id = %d AND claimed_by = %s", $row->id, $row->claimed_by ) );
+	private static function ascii( $text ) {
+		return (string) preg_replace( '/[^\x20-\x7E]+/', '?', remove_accents( $text ) );
 	}
 
 	/**

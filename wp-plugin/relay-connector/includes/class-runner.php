@@ -238,14 +238,35 @@ final class Runner {
 			$answer    = $this->client->post( $row->event_id, $row->body, $timeout_s );
 			$diagnosis = new Diagnosis( $this->settings );
 			$verdict   = Verdict::of( $answer, $diagnosis->kind( $answer ), $diagnosis->sentence( $answer ), (int) $row->attempts, wp_rand( 0, 1000 ) / 1000 );
-			$this->gate->observe( $verdict );
-		}
-		if ( Outbox::SENT === $verdict->state ) {
-			$source->remember_sent( $row );
-			$this->settings->remember_connected();
+			$this->take_in( $row, $verdict, $source );
 		}
 		$this->outbox->settle( $row, $verdict );
 		return $verdict;
+	}
+
+	/**
+	 * Takes in what the answer has shown besides the row's own state. Other plugins hear of each of these changes; what
+	 * goes wrong there must not keep the row from being settled, or it would be sent again and again.
+	 *
+	 * @param object              $row     A claimed row.
+	 * @param Verdict             $verdict What the answer means.
+	 * @param Events\Event_Source $source  Its event source.
+	 */
+	private function take_in( $row, Verdict $verdict, Events\Event_Source $source ) {
+		try {
+			$this->gate->observe( $verdict );
+		} catch ( \Throwable $fault ) {
+			Trouble::note( $row->event_type . ' ' . $row->object_id . ': ' . $fault->getMessage(), false );
+		}
+		if ( Outbox::SENT !== $verdict->state ) {
+			return;
+		}
+		try {
+			$source->remember_sent( $row );
+			$this->settings->remember_connected();
+		} catch ( \Throwable $fault ) {
+			Trouble::note( $row->event_type . ' ' . $row->object_id . ': ' . $fault->getMessage(), false );
+		}
 	}
 
 	/**

@@ -143,8 +143,11 @@ final class Schedule {
 		if ( ! $this->has_run ) {
 			$this->has_run = true;
 			Wake_Ups::note_run();
-			$this->runner->run();
-			$this->alarm->look();
+			try {
+				$this->runner->run();
+			} finally {
+				$this->alarm->look();
+			}
 		}
 	}
 
