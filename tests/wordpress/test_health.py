@@ -127,6 +127,7 @@ def test_site_health_says_what_is_wrong(site, gateway, connector, admin):
     [
         (Answer(401, "{}"), "critical", "does not accept the signature"),
         (Answer(503, "{}"), "critical", "The trouble is on the gateway's side"),
+        (Answer(200, '{"ok":true}'), "critical", "not a Relay gateway"),
         (Answer(404, '{"error":"not_found"}'), "good", "an older version"),
         (Answer(200, '{"status":"newer","until":4102444800}'), "recommended", "Fetch the new key"),
         (Answer(200, '{"status":"current"}', date_offset_s=-120), "recommended", "2 minutes ahead"),
