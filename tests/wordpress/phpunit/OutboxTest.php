@@ -1,6 +1,7 @@
 <?php
 
 use Relay_Connector\Outbox;
+use Relay_Connector\Outbox_Log;
 use Relay_Connector\Trouble;
 
 final class OutboxTest extends RelayTestCase {
@@ -103,5 +104,18 @@ final class OutboxTest extends RelayTestCase {
 		$this->assertSame( array( 'waiting', '' ), array( $row->state, $row->claimed_by ) );
 		$this->assertGreaterThan( time() + 30, (int) $row->due_at );
 		$this->assertStringContainsString( 'broken add-on', $row->last_answer );
+	}
+
+	public function test_an_event_that_stands_at_the_head_already_can_still_be_sent_now() {
+		global $wpdb;
+		$outbox = new Outbox();
+		$outbox->add( 'user.registered', 1, 'user.registered:1' );
+		$id = (int) $this->rows()[0]->id;
+		$this->assertTrue( $outbox->retry( $id ) );
+		$this->assertTrue( $outbox->retry( $id ), 'nothing changes in the row, but it waits' );
+		$this->assertSame( 1, ( new Outbox_Log() )->retry_all() );
+		$wpdb->query( "UPDATE {$wpdb->relay_connector_outbox} SET state = 'sent'" );
+		$this->assertFalse( $outbox->retry( $id ) );
+		$this->assertFalse( $outbox->retry( $id + 1 ) );
 	}
 }

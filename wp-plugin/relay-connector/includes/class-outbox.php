@@ -180,11 +180,13 @@ final class Outbox {
 	 * Puts a parked or waiting row at the head of the queue, with its event id and its body as they are.
 	 *
 	 * @param int $id The row.
-	 * @return bool Whether there was such a row.
+	 * @return bool Whether there is such a row.
 	 */
 	public function retry( $id ) {
 		global $wpdb;
-		return (bool) $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET attempts = CASE WHEN state = 'parked' THEN 0 ELSE attempts END, state = 'waiting', due_at = 0, finished_at = 0 WHERE id = %d AND state IN ('waiting', 'parked')", $id ) );
+		$done = $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET attempts = CASE WHEN state = 'parked' THEN 0 ELSE attempts END, state = 'waiting', due_at = 0, finished_at = 0 WHERE id = %d AND state IN ('waiting', 'parked')", $id ) );
+		// A row that stood there already counts as unchanged, not as missing.
+		return false !== $done && null !== $wpdb->get_var( $wpdb->prepare( "SELECT id FROM {$wpdb->relay_connector_outbox} WHERE id = %d AND state = 'waiting'", $id ) );
 	}
 
 	/**
