@@ -27,6 +27,11 @@ final class Outbox {
 	const CLAIM_S = 90;
 
 	/**
+	 * For so long an entry's number means the same entry, however often its plugin speaks of it.
+	 */
+	const SAME_ENTRY_S = 86400;
+
+	/**
 	 * Whether this request has noted an event down.
 	 *
 	 * @var bool
@@ -100,6 +105,30 @@ final class Outbox {
 			Trouble::note( $type . ': ' . $wpdb->last_error );
 		}
 		return 1 === $done;
+	}
+
+	/**
+	 * The same for an entry that another plugin numbers. A form plugin that was installed anew begins with 1 again: a known
+	 * number that was noted long ago is another entry's, and this one is noted under a key of its own.
+	 *
+	 * @param string $type       The event type.
+	 * @param string $event_id   The event id.
+	 * @param string $body       The JSON text.
+	 * @param string $dedupe_key The same key is noted only once within a day.
+	 * @param int    $object_id  The number that the other plugin keeps it under, or 0.
+	 */
+	public function add_entry( $type, $event_id, $body, $dedupe_key, $object_id ) {
+		global $wpdb;
+		if ( $this->add_ready( $type, $event_id, $body, $dedupe_key, $object_id ) ) {
+			return;
+		}
+		$noted_at = $wpdb->get_var( $wpdb->prepare( "SELECT MAX(created_at) FROM {$wpdb->relay_connector_outbox} WHERE dedupe_key = %s OR dedupe_key LIKE %s", $dedupe_key, $wpdb->esc_like( $dedupe_key . ':' ) . '%' ) );
+		if ( null === $noted_at || time() - (int) $noted_at <= self::SAME_ENTRY_S ) {
+			return;
+		}
+		if ( ! $this->add_ready( $type, $event_id, $body, $dedupe_key . ':' . $event_id, $object_id ) && '' === $wpdb->last_error ) {
+			Trouble::note( $type . ' ' . $object_id . ': ' . $dedupe_key );
+		}
 	}
 
 	/**
