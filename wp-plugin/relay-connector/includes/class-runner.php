@@ -180,6 +180,21 @@ final class Runner {
 	}
 
 	/**
+	 * The e-mail address of the person whom a row's object belongs to, whether it is sent or not.
+	 *
+	 * @param object $row A row.
+	 * @return string '' when it cannot be known.
+	 */
+	public function address( $row ) {
+		$source = $this->source_of( $row->event_type );
+		try {
+			return $source ? $source->address( $row ) : '';
+		} catch ( \Throwable $reason ) {
+			return '';
+		}
+	}
+
+	/**
 	 * Sends missing reports, oldest first, as long as they are taken.
 	 *
 	 * @param Runner_Lock $lock      The lock.
