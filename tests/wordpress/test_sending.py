@@ -310,7 +310,52 @@ def test_a_cron_event_is_due_after_a_comment(site, gateway, connected):
     site.post_comment("Jane", "jane@example.org", "Soon")
     now = time.time()
     assert site.php_json("wp_next_scheduled( 'relay_connector_send_soon' )") <= now + 1
-    assert site.php_json("wp_get_schedule( 'relay_connector_send' )") == "relay_connector_minute"
+
+
+def planned(site) -> int:
+    """When WP-Cron is to come back for what waits; 0 for not at all."""
+    return site.php_json("(int) wp_next_scheduled( 'relay_connector_send_next' )")
+
+
+def test_wp_cron_is_not_woken_while_nothing_waits(site, gateway, connected):
+    site.php("wp_schedule_event( time(), 'hourly', 'relay_connector_send' );")  # an older version's
+    site.post_comment("Jane", "jane@example.org", "Sent at once")
+    site.run_cron()
+    assert connected.row()["state"] == "sent"
+    assert site.php_json("wp_get_schedule( 'relay_connector_send' )") == "relay_connector_quarter"
+    assert site.php_json("wp_get_schedules()['relay_connector_quarter']['interval']") == 900
+    assert site.php_json("wp_next_scheduled( 'relay_connector_send_soon' )") is False
+    kept = connected.standing()
+    report_at = kept["next"] + 86400 + 60 * kept["minute"]
+    assert planned(site) >= report_at, "nothing else is due"
+
+
+def test_wp_cron_comes_back_when_a_retry_is_due(site, gateway, connected):
+    gateway.answer(Answer(503, "{}"), Answer(503, "{}", {"Retry-After": "2000"}))
+    site.post_comment("Jane", "jane@example.org", "Patience")
+    began = int(time.time())
+    site.run_cron()
+    due_at = int(connected.row()["due_at"])
+    assert max(due_at, began + 60) <= planned(site) <= max(due_at, int(time.time()) + 60)
+    connected.pass_time(120)
+    site.run_cron()
+    assert int(connected.row()["due_at"]) == planned(site) > time.time() + 1900
+    site.post_comment("Jane", "jane@example.org", "A new one does not wait for that")
+    assert site.php_json("wp_next_scheduled( 'relay_connector_send_soon' )") <= time.time()
+
+
+def test_wp_cron_comes_back_soon_when_a_pause_is_over(site, gateway, connected, admin):
+    gateway.answer(Answer(401, "{}"))
+    site.post_comment("Jane", "jane@example.org", "Paused")
+    site.run_cron()
+    assert planned(site) > time.time() + 3000, "one event an hour is tried"
+    assert connected.test_event(admin).startswith("It works.")
+    assert planned(site) <= time.time() + 60
+    gateway.answer(Answer(401, "{}"))
+    site.run_cron()
+    assert planned(site) > time.time() + 3000
+    connected.save(admin, key_id="key_other")
+    assert planned(site) <= time.time() + 60
 
 
 def test_the_command_sends_what_is_due(site, gateway, connected):

@@ -290,6 +290,16 @@ final class Outbox {
 	}
 
 	/**
+	 * When the next waiting row can be claimed.
+	 *
+	 * @return int Unix seconds, which may be past; 0 when none waits.
+	 */
+	public function next_due() {
+		global $wpdb;
+		return (int) $wpdb->get_var( "SELECT MIN(CASE WHEN claimed_until > due_at THEN claimed_until WHEN due_at > 0 THEN due_at ELSE 1 END) FROM {$wpdb->relay_connector_outbox} WHERE state = 'waiting'" );
+	}
+
+	/**
 	 * What an admin has to know at a glance.
 	 *
 	 * @return object With waiting, parked (counts), oldest_at (unix seconds of the oldest waiting row, 0 for none) and

@@ -62,6 +62,13 @@ final class Runner {
 	private $reports;
 
 	/**
+	 * Whether there was a run in this request.
+	 *
+	 * @var bool
+	 */
+	private $has_run = false;
+
+	/**
 	 * Takes what a run needs.
 	 *
 	 * @param Settings              $settings The settings.
@@ -140,6 +147,15 @@ final class Runner {
 				return $this->send_reports( $lock, microtime( true ) + self::LONGEST_RUN_S, self::TIMEOUT_S, true );
 			}
 		);
+	}
+
+	/**
+	 * Whether there was a run in this request, after which other rows are due at other times.
+	 *
+	 * @return bool
+	 */
+	public function has_run() {
+		return $this->has_run;
 	}
 
 	/**
@@ -225,6 +241,7 @@ final class Runner {
 	 * @return mixed Null when nothing may be sent or another runner is at work.
 	 */
 	private function with_lock( callable $what ) {
+		$this->has_run = true;
 		if ( ! $this->settings->is_configured() ) {
 			return null;
 		}
