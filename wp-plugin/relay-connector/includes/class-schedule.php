@@ -83,6 +83,13 @@ final class Schedule {
 	private $alarm;
 
 	/**
+	 * The wake-ups.
+	 *
+	 * @var Wake_Ups
+	 */
+	private $wake_ups;
+
+	/**
 	 * Whether this request has had its run.
 	 *
 	 * @var bool
@@ -106,8 +113,9 @@ final class Schedule {
 	 * @param Tally    $tally    The tally.
 	 * @param Reports  $reports  The reports.
 	 * @param Alarm    $alarm    The e-mail to the admin.
+	 * @param Wake_Ups $wake_ups The wake-ups.
 	 */
-	public function __construct( Settings $settings, Outbox $outbox, Gate $gate, Runner $runner, Tally $tally, Reports $reports, Alarm $alarm ) {
+	public function __construct( Settings $settings, Outbox $outbox, Gate $gate, Runner $runner, Tally $tally, Reports $reports, Alarm $alarm, Wake_Ups $wake_ups ) {
 		$this->settings = $settings;
 		$this->outbox   = $outbox;
 		$this->gate     = $gate;
@@ -115,6 +123,7 @@ final class Schedule {
 		$this->tally    = $tally;
 		$this->reports  = $reports;
 		$this->alarm    = $alarm;
+		$this->wake_ups = $wake_ups;
 	}
 
 	/**
@@ -197,6 +206,11 @@ final class Schedule {
 		}
 		if ( $this->is_changed || $this->runner->has_run() ) {
 			$this->plan();
+		}
+		// Without WP-Cron nobody else would write to the admin; pages of the admin end here too.
+		if ( $this->settings->collects_events() && $this->wake_ups->need_look() ) {
+			self::finish_first();
+			$this->alarm->look();
 		}
 	}
 
