@@ -104,6 +104,13 @@ final class Schedule {
 	private $is_changed = false;
 
 	/**
+	 * Whether the plugin was switched off or removed in this request, which must leave nothing behind then.
+	 *
+	 * @var bool
+	 */
+	private static $is_off = false;
+
+	/**
 	 * Takes what it wakes.
 	 *
 	 * @param Settings $settings The settings.
@@ -204,6 +211,9 @@ final class Schedule {
 		if ( $this->outbox->has_new() ) {
 			$this->send_new();
 		}
+		if ( self::$is_off ) {
+			return;
+		}
 		if ( $this->is_changed || $this->runner->has_run() ) {
 			$this->plan();
 		}
@@ -287,6 +297,7 @@ final class Schedule {
 	 * Takes every event out of WP-Cron.
 	 */
 	public static function clear() {
+		self::$is_off = true;
 		foreach ( array( self::REGULAR, self::SOON, self::NEXT, self::DAILY ) as $hook ) {
 			wp_unschedule_hook( $hook );
 		}
