@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import io
+import subprocess
 import zipfile
+from pathlib import Path
 
 from relay.services import plugin
 
@@ -30,13 +33,26 @@ def test_it_holds_the_plugin_with_compiled_translations_and_nothing_else() -> No
     ]
 
 
-def test_the_directorys_zip_differs_in_one_line_only() -> None:
+def test_the_directorys_zip_leaves_out_what_the_directory_refuses_and_nothing_else(
+    tmp_path: Path,
+) -> None:
     ours, theirs = files(), files(True)
     main = "relay-connector/relay-connector.php"
+    loader = "relay-connector/includes/class-plugin.php"
     assert b"Update URI:" in ours[main] and b"Update URI:" not in theirs[main]
     assert ours[main].splitlines() == [
         *theirs[main].splitlines()[:10], b" * Update URI:        false", *theirs[main].splitlines()[10:]
     ]  # fmt: skip
-    assert {name: content for name, content in ours.items() if name != main} == {
-        name: content for name, content in theirs.items() if name != main
+    gone = [line for line in ndiff(ours[loader], theirs[loader]) if line[0] in "+-"]
+    assert all(line.startswith("- ") for line in gone) and len(gone) == 8, gone
+    assert b"load_plugin_textdomain" in ours[loader]
+    assert not any(b"textdomain" in content for content in theirs.values())
+    (tmp_path / "loader.php").write_bytes(theirs[loader])
+    subprocess.run(["php", "-l", str(tmp_path / "loader.php")], check=True, capture_output=True)
+    assert {name: content for name, content in ours.items() if name not in (main, loader)} == {
+        name: content for name, content in theirs.items() if name not in (main, loader)
     }
+
+
+def ndiff(old: bytes, new: bytes) -> list[str]:
+    return list(difflib.ndiff(old.decode().splitlines(), new.decode().splitlines()))

@@ -1,6 +1,7 @@
 """What tells an admin that something is wrong: the connection check, Site Health, and an e-mail."""
 
 import re
+import time
 
 import pytest
 
@@ -127,6 +128,7 @@ def test_site_health_says_what_is_wrong(site, gateway, connector, admin):
     [
         (Answer(401, "{}"), "critical", "does not accept the signature"),
         (Answer(503, "{}"), "critical", "The trouble is on the gateway's side"),
+        (Answer(200, '{"ok":true}'), "critical", "not a Relay gateway"),
         (Answer(404, '{"error":"not_found"}'), "good", "an older version"),
         (Answer(200, '{"status":"newer","until":4102444800}'), "recommended", "Fetch the new key"),
         (Answer(200, '{"status":"current"}', date_offset_s=-120), "recommended", "2 minutes ahead"),
@@ -183,6 +185,59 @@ def test_a_mail_is_written_once_when_events_are_stuck_for_an_hour_and_again_each
     )
     site.run_cron()
     assert len(alarms(site)) == 2
+
+
+def forget_look(site) -> None:
+    """The next request is the first one in 15 minutes; this one does not count."""
+    site.php(
+        "remove_all_actions( 'shutdown' ); update_option( 'relay_connector_last_look', time() - 1000, true );"
+    )
+
+
+@pytest.mark.parametrize("path", ["/", "/wp-admin/index.php"])
+def test_where_wp_cron_is_dead_a_visit_has_the_mail_written(site, gateway, connected, admin, path):
+    site.post_comment("Jane", "jane@example.org", "Nobody runs")
+    connected.page(admin, path)
+    connected.pass_time(7200)
+    connected.page(admin, path)
+    assert alarms(site) == [], "looked a moment ago"
+    for _ in range(3):
+        forget_look(site)
+        connected.page(admin, path)
+    [mail] = alarms(site)
+    assert "1 event waits" in mail["message"]
+
+
+def test_where_wp_cron_runs_a_visit_does_not_look(site, gateway, connected, admin):
+    gateway.always(Answer(503, "{}"))
+    site.post_comment("Jane", "jane@example.org", "WP-Cron sees to it")
+    site.run_cron()
+    connected.pass_time(7200)
+    forget_look(site)
+    connected.page(admin, "/")
+    assert alarms(site) == []
+    assert int(site.option("relay_connector_last_look")) > time.time() - 100
+
+
+def test_the_look_costs_a_visitor_no_query(site, gateway, connected, admin):
+    """Counted between this and the very end, where nothing but the plugin is left to do."""
+    meter = site.add_mu_plugin(
+        "meter.php",
+        "<?php add_action( 'shutdown', function () { $GLOBALS['lab_from'] = $GLOBALS['wpdb']->num_queries; }, PHP_INT_MAX );"
+        " register_shutdown_function( function () { file_put_contents( __DIR__ . '/meter.txt',"
+        " $GLOBALS['wpdb']->num_queries - $GLOBALS['lab_from'] ); } );",
+    )
+    count = meter.with_name("meter.txt")
+    try:
+        site.php("update_option( 'relay_connector_last_look', time(), true );")
+        connected.page(admin, "/")
+        assert count.read_text() == "0"
+        forget_look(site)
+        connected.page(admin, "/")
+        assert int(count.read_text()) > 0, "the meter sees what there is"
+    finally:
+        meter.unlink()
+        count.unlink(missing_ok=True)
 
 
 def test_a_new_trouble_after_the_old_one_is_over_is_told_at_once(site, gateway, connected):

@@ -68,9 +68,17 @@ def test_after_two_weeks_of_failures_an_event_is_parked_and_not_dropped(
     assert gateway.received[0].event_id == gateway.received[1].event_id
 
 
-@pytest.mark.parametrize("status", [200, 201, 202, 409])
-def test_an_event_that_the_gateway_has_is_done(site, gateway, connected, status):
-    gateway.answer(Answer(status, '{"status":"duplicate"}'))
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (202, '{"status":"accepted","id":1,"event_id":"wp-1"}'),
+        (200, '{"status":"duplicate","id":1,"event_id":"wp-1"}'),
+        (409, '{"error":"event_id_conflict"}'),
+    ],
+    ids=["accepted", "known", "the id belongs to another event"],
+)
+def test_an_event_that_the_gateway_has_is_done(site, gateway, connected, status, body):
+    gateway.answer(Answer(status, body))
     site.post_comment("Jane", "jane@example.org", "Known")
     site.run_cron()
     assert connected.row()["state"] == "sent"
@@ -140,9 +148,27 @@ def test_a_pause_ends_by_itself_when_the_hourly_try_is_accepted(site, gateway, c
         (Answer(410, "{}"), "gone for good"),
         (Answer(404, "<html>Not Found</html>", content_type="text/html"), "not a Relay gateway"),
         (Answer(200, "<html>Welcome</html>", content_type="text/html"), "not a Relay gateway"),
+        (Answer(204, ""), "not a Relay gateway"),
+        (Answer(200, "OK", content_type="text/plain"), "not a Relay gateway"),
+        (Answer(200, '{"status":"ok"}'), "not a Relay gateway"),
+        (Answer(200, '{"status":["accepted"]}'), "not a Relay gateway"),
+        (Answer(200, '"accepted"'), "not a Relay gateway"),
+        (Answer(409, '{"error":"conflict"}'), "not a Relay gateway"),
         (Answer(301, "", {"Location": "https://elsewhere.example/"}), "https://elsewhere.example/"),
     ],
-    ids=["not allowed", "gone", "not found", "a web page that says 200", "redirect"],
+    ids=[
+        "not allowed",
+        "gone",
+        "not found",
+        "a web page that says 200",
+        "204",
+        "OK",
+        "another API",
+        "a list",
+        "a word",
+        "another API's conflict",
+        "redirect",
+    ],
 )
 def test_an_answer_that_concerns_all_events_pauses_all_and_loses_none(
     site, gateway, connected, admin, answer, says
@@ -155,6 +181,12 @@ def test_an_answer_that_concerns_all_events_pauses_all_and_loses_none(
     assert {row["state"] for row in connected.rows()} == {"waiting"}
     [notice] = notices(connected.page(admin))
     assert says in notice
+
+
+def test_a_test_event_that_is_answered_by_something_else_does_not_pass(gateway, connected, admin):
+    gateway.answer(Answer(200, '{"ok":true}'))
+    said = connected.test_event(admin)
+    assert "It works" not in said and "not a Relay gateway" in said
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
@@ -278,7 +310,52 @@ def test_a_cron_event_is_due_after_a_comment(site, gateway, connected):
     site.post_comment("Jane", "jane@example.org", "Soon")
     now = time.time()
     assert site.php_json("wp_next_scheduled( 'relay_connector_send_soon' )") <= now + 1
-    assert site.php_json("wp_get_schedule( 'relay_connector_send' )") == "relay_connector_minute"
+
+
+def planned(site) -> int:
+    """When WP-Cron is to come back for what waits; 0 for not at all."""
+    return site.php_json("(int) wp_next_scheduled( 'relay_connector_send_next' )")
+
+
+def test_wp_cron_is_not_woken_while_nothing_waits(site, gateway, connected):
+    site.php("wp_schedule_event( time(), 'hourly', 'relay_connector_send' );")  # an older version's
+    site.post_comment("Jane", "jane@example.org", "Sent at once")
+    site.run_cron()
+    assert connected.row()["state"] == "sent"
+    assert site.php_json("wp_get_schedule( 'relay_connector_send' )") == "relay_connector_quarter"
+    assert site.php_json("wp_get_schedules()['relay_connector_quarter']['interval']") == 900
+    assert site.php_json("wp_next_scheduled( 'relay_connector_send_soon' )") is False
+    kept = connected.standing()
+    report_at = kept["next"] + 86400 + 60 * kept["minute"]
+    assert planned(site) >= report_at, "nothing else is due"
+
+
+def test_wp_cron_comes_back_when_a_retry_is_due(site, gateway, connected):
+    gateway.answer(Answer(503, "{}"), Answer(503, "{}", {"Retry-After": "2000"}))
+    site.post_comment("Jane", "jane@example.org", "Patience")
+    began = int(time.time())
+    site.run_cron()
+    due_at = int(connected.row()["due_at"])
+    assert max(due_at, began + 60) <= planned(site) <= max(due_at, int(time.time()) + 60)
+    connected.pass_time(120)
+    site.run_cron()
+    assert int(connected.row()["due_at"]) == planned(site) > time.time() + 1900
+    site.post_comment("Jane", "jane@example.org", "A new one does not wait for that")
+    assert site.php_json("wp_next_scheduled( 'relay_connector_send_soon' )") <= time.time()
+
+
+def test_wp_cron_comes_back_soon_when_a_pause_is_over(site, gateway, connected, admin):
+    gateway.answer(Answer(401, "{}"))
+    site.post_comment("Jane", "jane@example.org", "Paused")
+    site.run_cron()
+    assert planned(site) > time.time() + 3000, "one event an hour is tried"
+    assert connected.test_event(admin).startswith("It works.")
+    assert planned(site) <= time.time() + 60
+    gateway.answer(Answer(401, "{}"))
+    site.run_cron()
+    assert planned(site) > time.time() + 3000
+    connected.save(admin, key_id="key_other")
+    assert planned(site) <= time.time() + 60
 
 
 def test_the_command_sends_what_is_due(site, gateway, connected):

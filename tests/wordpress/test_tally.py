@@ -93,12 +93,16 @@ def test_a_deleted_event_is_counted_and_its_comment_can_be_noted_again(
 
 
 @pytest.mark.parametrize(
-    ("status", "expected"),
-    [(202, of(1, sent=1)), (200, of(1, sent=1)), (409, of(1, dropped=1))],
+    ("status", "body", "expected"),
+    [
+        (202, '{"status":"accepted"}', of(1, sent=1)),
+        (200, '{"status":"duplicate"}', of(1, sent=1)),
+        (409, '{"error":"event_id_conflict"}', of(1, dropped=1)),
+    ],
     ids=["accepted", "known", "the id belongs to another event"],
 )
-def test_only_an_acceptance_counts_as_sent(site, gateway, connected, status, expected):
-    gateway.answer(Answer(status, "{}"))
+def test_only_an_acceptance_counts_as_sent(site, gateway, connected, status, body, expected):
+    gateway.answer(Answer(status, body))
     write(site, "Answered")
     site.run_cron()
     assert connected.counts() == expected

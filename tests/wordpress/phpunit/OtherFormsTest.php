@@ -1,5 +1,7 @@
 <?php
 
+use Relay_Connector\Trouble;
+
 final class OtherFormsTest extends RelayTestCase {
 
 	// -- WPForms
@@ -38,6 +40,37 @@ final class OtherFormsTest extends RelayTestCase {
 		standin_wpforms_submit( $form, array( 1 => 'Jane' ), 31 );
 		$data = $this->sent( 'lead.created' );
 		$this->assertSame( array( 31, 'Jane', false ), array( $data['entry_id'], $data['fields']['Name'], $data['consent'] ) );
+	}
+
+	public function test_a_number_that_comes_again_after_a_day_is_another_entry() {
+		global $wpdb;
+		$form = $this->wpform();
+		standin_wpforms_submit( $form, array( 1 => 'Jane' ), 1 );
+		$this->send_all();
+		standin_wpforms_submit( $form, array( 1 => 'Jane' ), 1 );
+		$this->assertCount( 0, $this->send_all(), 'within a day it is the same entry' );
+		$wpdb->query( "UPDATE {$wpdb->relay_connector_outbox} SET created_at = created_at - 90000, finished_at = finished_at - 90000" );
+		standin_wpforms_submit( $form, array( 1 => 'Bob' ), 1 );
+		standin_wpforms_submit( $form, array( 1 => 'Bob' ), 1 );
+		$data = $this->sent( 'lead.created' );
+		$this->assertSame( array( 1, 'Bob', $form ), array( $data['entry_id'], $data['fields']['Name'], $data['form']['id'] ) );
+		$this->assertCount( 2, $this->rows() );
+	}
+
+	public function test_an_entry_that_cannot_be_noted_under_any_key_is_told() {
+		global $wpdb;
+		$form = $this->wpform();
+		standin_wpforms_submit( $form, array( 1 => 'Jane' ), 1 );
+		$wpdb->query( "UPDATE {$wpdb->relay_connector_outbox} SET created_at = created_at - 90000" );
+		// Cuts each key to the old one, as a table with a column too short for it would.
+		$cut = static function ( $query ) {
+			return preg_replace( "/'(lead.created:wpforms:[0-9]+:1):wp-[^']+'/", "'$1'", $query );
+		};
+		add_filter( 'query', $cut );
+		standin_wpforms_submit( $form, array( 1 => 'Bob' ), 1 );
+		remove_filter( 'query', $cut );
+		$this->assertStringContainsString( 'lead.created 1', Trouble::read()['detail'] );
+		Trouble::forget();
 	}
 
 	// -- Gravity Forms

@@ -1,6 +1,8 @@
 <?php
 
 use Relay_Connector\Outbox;
+use Relay_Connector\Outbox_Log;
+use Relay_Connector\Trouble;
 
 final class OutboxTest extends RelayTestCase {
 
@@ -21,8 +23,6 @@ final class OutboxTest extends RelayTestCase {
 		$claimed = $outbox->claim( 'runner-1' );
 		$this->assertSame( '1', $claimed->attempts );
 		$this->assertNull( $outbox->claim( 'runner-2' ) );
-		$outbox->release( $claimed );
-		$this->assertSame( '1', $outbox->claim( 'runner-2' )->attempts );
 	}
 
 	public function test_a_failed_event_waits_and_goes_out_again_with_the_same_bytes() {
@@ -40,5 +40,82 @@ final class OutboxTest extends RelayTestCase {
 		$this->assertSame( $first['headers']['X-Event-Id'], $this->requests[0]['headers']['X-Event-Id'] );
 		$this->assertSame( 'sent', $this->rows()[0]->state );
 		$this->assertNull( $this->rows()[0]->body, 'what is sent is not kept' );
+	}
+
+	/** The hooks that another plugin hears of a sent event by. */
+	public function hooks_after_an_event() {
+		return array( array( 'added_comment_meta' ), array( 'added_option' ) );
+	}
+
+	/** @dataProvider hooks_after_an_event */
+	public function test_a_plugin_that_fails_when_an_event_was_sent_keeps_none_from_being_settled( $hook ) {
+		delete_option( 'relay_connector_connected_at' );
+		$fail = static function ( $name_or_id = '', $id = 0, $key = '' ) {
+			if ( 'relay_connector_connected_at' === $name_or_id || '_relay_connector_sent' === $key ) {
+				throw new Error( 'broken add-on' );
+			}
+		};
+		foreach ( array( 'One', 'Two' ) as $text ) {
+			wp_insert_comment( array( 'comment_post_ID' => 1, 'comment_content' => $text, 'comment_approved' => 1 ) );
+		}
+		add_action( $hook, $fail, 10, 3 );
+		try {
+			$events = $this->send_all();
+		} finally {
+			remove_action( $hook, $fail );
+		}
+		$this->assertCount( 2, $events );
+		$this->assertSame( array( 'sent', 'sent' ), wp_list_pluck( $this->rows(), 'state' ) );
+		$trouble = Trouble::read();
+		Trouble::forget();
+		$this->assertStringContainsString( 'broken add-on', $trouble['detail'] );
+		$this->assertSame( 0, $trouble['count'], 'no event is lost' );
+	}
+
+	public function test_an_answer_that_the_table_cannot_hold_is_kept_in_plain_letters() {
+		$this->status = 422;
+		$this->answer = '{"error":"zu früh “日本”"}';
+		// What the core's database class does for a table whose character set has no such letter.
+		$refuse = static function ( $query ) {
+			return false !== strpos( $query, 'last_answer' ) && preg_match( '/[^\x00-\x7F]/', $query ) ? '' : $query;
+		};
+		relay_connector_send_event( 'x.a', array( 'n' => 1 ) );
+		add_filter( 'query', $refuse );
+		$this->send_all();
+		remove_filter( 'query', $refuse );
+		$row = $this->rows()[0];
+		$this->assertSame( array( 'parked', '' ), array( $row->state, $row->claimed_by ) );
+		$this->assertStringContainsString( '422: zu fruh', $row->last_answer );
+		$this->assertNotNull( $row->body );
+	}
+
+	public function test_a_plugin_that_fails_at_the_request_itself_makes_the_event_wait() {
+		$fail = static function () {
+			throw new Error( 'broken add-on' );
+		};
+		relay_connector_send_event( 'x.a', array( 'n' => 1 ) );
+		add_filter( 'pre_http_request', $fail, 5 );
+		try {
+			$this->send_all();
+		} finally {
+			remove_filter( 'pre_http_request', $fail, 5 );
+		}
+		$row = $this->rows()[0];
+		$this->assertSame( array( 'waiting', '' ), array( $row->state, $row->claimed_by ) );
+		$this->assertGreaterThan( time() + 30, (int) $row->due_at );
+		$this->assertStringContainsString( 'broken add-on', $row->last_answer );
+	}
+
+	public function test_an_event_that_stands_at_the_head_already_can_still_be_sent_now() {
+		global $wpdb;
+		$outbox = new Outbox();
+		$outbox->add( 'user.registered', 1, 'user.registered:1' );
+		$id = (int) $this->rows()[0]->id;
+		$this->assertTrue( $outbox->retry( $id ) );
+		$this->assertTrue( $outbox->retry( $id ), 'nothing changes in the row, but it waits' );
+		$this->assertSame( 1, ( new Outbox_Log() )->retry_all() );
+		$wpdb->query( "UPDATE {$wpdb->relay_connector_outbox} SET state = 'sent'" );
+		$this->assertFalse( $outbox->retry( $id ) );
+		$this->assertFalse( $outbox->retry( $id + 1 ) );
 	}
 }

@@ -27,6 +27,9 @@ abstract class RelayTestCase extends TestCase {
 	/** @var int What the gateway answers. */
 	protected $status = 202;
 
+	/** @var string The words that it answers with. */
+	protected $answer = '{"status":"accepted"}';
+
 	protected function setUp(): void {
 		global $wpdb;
 		$wpdb->query( 'START TRANSACTION' );
@@ -61,7 +64,7 @@ abstract class RelayTestCase extends TestCase {
 		}
 		return array(
 			'headers'  => array( 'content-type' => 'application/json' ),
-			'body'     => '{"status":"accepted"}',
+			'body'     => $this->answer,
 			'response' => array(
 				'code'    => $this->status,
 				'message' => '',

@@ -50,13 +50,13 @@ final class Alarm {
 	 */
 	public function look() {
 		$since = self::is_wanted() ? $this->standing->stuck_since() : 0;
+		$stored = new Stored_State( self::STATE );
 		if ( ! $since || time() - $since < self::AFTER_S ) {
-			if ( ! $since && false !== get_option( self::STATE, false ) ) {
-				delete_option( self::STATE );
+			if ( ! $since ) {
+				$stored->end();
 			}
 			return;
 		}
-		$stored = new Stored_State( self::STATE );
 		$stored->begin( array( 'mailed_at' => 0 ) );
 		if ( null === $stored->value || time() - $stored->value['mailed_at'] < self::AGAIN_S ) {
 			return;

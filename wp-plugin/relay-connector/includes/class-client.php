@@ -97,18 +97,23 @@ final class Client {
 		add_filter( 'http_request_host_is_external', array( $address, 'allow_host' ), 10, 2 );
 		add_filter( 'http_allowed_safe_ports', array( $address, 'allow_port' ), 10, 2 );
 		$started  = microtime( true );
-		$response = wp_safe_remote_post(
-			$url,
-			array(
-				'timeout'             => $timeout_s,
-				'redirection'         => 0,
-				'sslverify'           => true,
-				'limit_response_size' => 65536,
-				'user-agent'          => 'Relay-Connector/' . RELAY_CONNECTOR_VERSION . '; ' . home_url(),
-				'headers'             => $headers,
-				'body'                => $body,
-			)
-		);
+		try {
+			$response = wp_safe_remote_post(
+				$url,
+				array(
+					'timeout'             => $timeout_s,
+					'redirection'         => 0,
+					'sslverify'           => true,
+					'limit_response_size' => 65536,
+					'user-agent'          => 'Relay-Connector/' . RELAY_CONNECTOR_VERSION . '; ' . home_url(),
+					'headers'             => $headers,
+					'body'                => $body,
+				)
+			);
+		} catch ( \Throwable $fault ) {
+			// Other plugins look at requests and answers too: one that fails there must not end the run.
+			$response = new \WP_Error( 'relay_connector_fault', $fault->getMessage() );
+		}
 		$took_ms  = (int) round( 1000 * ( microtime( true ) - $started ) );
 		remove_filter( 'http_request_host_is_external', array( $address, 'allow_host' ), 10 );
 		remove_filter( 'http_allowed_safe_ports', array( $address, 'allow_port' ), 10 );

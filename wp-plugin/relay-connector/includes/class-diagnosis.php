@@ -26,6 +26,11 @@ final class Diagnosis {
 	const UNREACHABLE   = 'unreachable';
 
 	/**
+	 * What a gateway says of an event that it has, old or new.
+	 */
+	const TAKEN = array( 'accepted', 'duplicate' );
+
+	/**
 	 * The gateway refuses a timestamp that is off by more than 300 s; a little less is said, since answers take time.
 	 */
 	const CLOCK_LIMIT_S = 290;
@@ -60,8 +65,12 @@ final class Diagnosis {
 			return in_array( $answer->failure, $wrong, true ) ? self::WRONG_ADDRESS : self::UNREACHABLE;
 		}
 		if ( $status >= 200 && $status < 300 ) {
-			// A parked domain or a front page says 200 to everything: taken for a gateway, it would swallow every event.
-			return $answer->is_html ? self::WRONG_ADDRESS : self::ACCEPTED;
+			// Much says 200 to everything: a parked domain, a load balancer, another API. Taken for a gateway, it would
+			// swallow every event; so only a gateway's own words count.
+			return self::says( $answer, 'status', self::TAKEN ) ? self::ACCEPTED : self::WRONG_ADDRESS;
+		}
+		if ( 409 === $status ) {
+			return self::says( $answer, 'status', self::TAKEN ) || self::says( $answer, 'error', array( 'event_id_conflict' ) ) ? self::DUPLICATE : self::WRONG_ADDRESS;
 		}
 		$known = array(
 			401 => self::UNAUTHORIZED,
@@ -69,7 +78,6 @@ final class Diagnosis {
 			404 => self::WRONG_ADDRESS,
 			405 => self::WRONG_ADDRESS,
 			408 => self::BUSY,
-			409 => self::DUPLICATE,
 			410 => self::GONE,
 			413 => self::REFUSED,
 			425 => self::BUSY,
@@ -115,6 +123,18 @@ final class Diagnosis {
 			default:
 				return $this->unreachable( $answer );
 		}
+	}
+
+	/**
+	 * Whether the gateway's own words are among those that are waited for.
+	 *
+	 * @param Answer   $answer The facts.
+	 * @param string   $name   Either status or error.
+	 * @param string[] $words  The words.
+	 * @return bool
+	 */
+	private static function says( Answer $answer, $name, array $words ) {
+		return isset( $answer->json[ $name ] ) && in_array( $answer->json[ $name ], $words, true );
 	}
 
 	/**

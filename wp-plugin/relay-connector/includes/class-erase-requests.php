@@ -87,6 +87,16 @@ final class Erase_Requests implements Events\Event_Source {
 	}
 
 	/**
+	 * The person's e-mail address.
+	 *
+	 * @param object $row The row.
+	 * @return string
+	 */
+	public function address( $row ) {
+		return '';
+	}
+
+	/**
 	 * How an admin would call it.
 	 *
 	 * @param object $row The row.

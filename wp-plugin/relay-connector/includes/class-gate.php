@@ -65,6 +65,16 @@ final class Gate {
 	}
 
 	/**
+	 * The moment from which a row may be sent.
+	 *
+	 * @return int Unix seconds, 0 for now.
+	 */
+	public function opens_at() {
+		$gate = $this->read();
+		return $gate ? (int) $gate['until'] : 0;
+	}
+
+	/**
 	 * Takes in what an attempt has shown.
 	 *
 	 * @param Verdict $verdict What it means.

@@ -97,7 +97,10 @@ final class Outbox_Log {
 	 */
 	public function retry_all() {
 		global $wpdb;
-		return (int) $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET attempts = CASE WHEN state = 'parked' THEN 0 ELSE attempts END, state = 'waiting', due_at = 0, finished_at = 0 WHERE state IN ('waiting', 'parked') AND (%s = '' OR state = %s) AND (%s = '' OR event_type = %s) AND (%s = '' OR INSTR(event_id, %s) > 0 OR object_id = %d)", $this->state, $this->state, $this->type, $this->type, $this->word, $this->part(), $this->number() ) );
+		// Counted before: rows that stand there already count as unchanged afterwards.
+		$count = $this->count_unfinished();
+		$done  = $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET attempts = CASE WHEN state = 'parked' THEN 0 ELSE attempts END, state = 'waiting', due_at = 0, finished_at = 0 WHERE state IN ('waiting', 'parked') AND (%s = '' OR state = %s) AND (%s = '' OR event_type = %s) AND (%s = '' OR INSTR(event_id, %s) > 0 OR object_id = %d)", $this->state, $this->state, $this->type, $this->type, $this->word, $this->part(), $this->number() ) );
+		return false === $done ? 0 : $count;
 	}
 
 	/**

@@ -27,6 +27,11 @@ final class Outbox {
 	const CLAIM_S = 90;
 
 	/**
+	 * For so long an entry's number means the same entry, however often its plugin speaks of it.
+	 */
+	const SAME_ENTRY_S = 86400;
+
+	/**
 	 * Whether this request has noted an event down.
 	 *
 	 * @var bool
@@ -103,6 +108,30 @@ final class Outbox {
 	}
 
 	/**
+	 * The same for an entry that another plugin numbers. A form plugin that was installed anew begins with 1 again: a known
+	 * number that was noted long ago is another entry's, and this one is noted under a key of its own.
+	 *
+	 * @param string $type       The event type.
+	 * @param string $event_id   The event id.
+	 * @param string $body       The JSON text.
+	 * @param string $dedupe_key The same key is noted only once within a day.
+	 * @param int    $object_id  The number that the other plugin keeps it under, or 0.
+	 */
+	public function add_entry( $type, $event_id, $body, $dedupe_key, $object_id ) {
+		global $wpdb;
+		if ( $this->add_ready( $type, $event_id, $body, $dedupe_key, $object_id ) ) {
+			return;
+		}
+		$noted_at = $wpdb->get_var( $wpdb->prepare( "SELECT MAX(created_at) FROM {$wpdb->relay_connector_outbox} WHERE dedupe_key = %s OR dedupe_key LIKE %s", $dedupe_key, $wpdb->esc_like( $dedupe_key . ':' ) . '%' ) );
+		if ( null === $noted_at || time() - (int) $noted_at <= self::SAME_ENTRY_S ) {
+			return;
+		}
+		if ( ! $this->add_ready( $type, $event_id, $body, $dedupe_key . ':' . $event_id, $object_id ) && '' === $wpdb->last_error ) {
+			Trouble::note( $type . ' ' . $object_id . ': ' . $dedupe_key );
+		}
+	}
+
+	/**
 	 * Whether this request has noted an event down.
 	 *
 	 * @return bool
@@ -157,28 +186,36 @@ final class Outbox {
 		$finished = self::WAITING === $verdict->state ? 0 : $now;
 		// A finished event needs no body any more: what is not kept cannot leak.
 		$body = in_array( $verdict->state, array( self::SENT, self::WITHDRAWN ), true ) ? '' : (string) $row->body;
-		$wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = %s, due_at = %d, finished_at = %d, last_status = %d, last_answer = %s, body = NULLIF(%s, ''), claimed_by = '', claimed_until = 0 WHERE id = %d AND claimed_by = %s", $verdict->state, $now + $verdict->wait_s, $finished, $verdict->status, $verdict->sentence, $body, $row->id, $row->claimed_by ) );
+		$write = static function ( $sentence ) use ( $wpdb, $row, $verdict, $now, $finished, $body ) {
+			return $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = %s, due_at = %d, finished_at = %d, last_status = %d, last_answer = %s, body = NULLIF(%s, ''), claimed_by = '', claimed_until = 0 WHERE id = %d AND claimed_by = %s", $verdict->state, $now + $verdict->wait_s, $finished, $verdict->status, $sentence, $body, $row->id, $row->claimed_by ) );
+		};
+		// The gateway's own words may have letters that the table's character set has not; the body never has any.
+		if ( false === $write( $verdict->sentence ) && false === $write( self::ascii( $verdict->sentence ) ) ) {
+			Trouble::note( $row->event_type . ' ' . $row->object_id . ': ' . $wpdb->last_error, false );
+		}
 	}
 
 	/**
-	 * Gives a claim back without an attempt having been made.
+	 * A text with plain letters only, as any table can hold it.
 	 *
-	 * @param object $row A claimed row.
+	 * @param string $text The text.
+	 * @return string
 	 */
-	public function release( $row ) {
-		global $wpdb;
-		$wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET attempts = attempts - 1, claimed_by = '', claimed_until = 0 WHERE id = %d AND claimed_by = %s", $row->id, $row->claimed_by ) );
+	private static function ascii( $text ) {
+		return (string) preg_replace( '/[^\x20-\x7E]+/', '?', remove_accents( $text ) );
 	}
 
 	/**
 	 * Puts a parked or waiting row at the head of the queue, with its event id and its body as they are.
 	 *
 	 * @param int $id The row.
-	 * @return bool Whether there was such a row.
+	 * @return bool Whether there is such a row.
 	 */
 	public function retry( $id ) {
 		global $wpdb;
-		return (bool) $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET attempts = CASE WHEN state = 'parked' THEN 0 ELSE attempts END, state = 'waiting', due_at = 0, finished_at = 0 WHERE id = %d AND state IN ('waiting', 'parked')", $id ) );
+		$done = $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET attempts = CASE WHEN state = 'parked' THEN 0 ELSE attempts END, state = 'waiting', due_at = 0, finished_at = 0 WHERE id = %d AND state IN ('waiting', 'parked')", $id ) );
+		// A row that stood there already counts as unchanged, not as missing.
+		return false !== $done && null !== $wpdb->get_var( $wpdb->prepare( "SELECT id FROM {$wpdb->relay_connector_outbox} WHERE id = %d AND state = 'waiting'", $id ) );
 	}
 
 	/**
@@ -250,6 +287,16 @@ final class Outbox {
 	public function withdraw( $id, $sentence ) {
 		global $wpdb;
 		return (bool) $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = 'withdrawn', finished_at = %d, body = NULL, last_answer = %s, claimed_by = '', claimed_until = 0 WHERE id = %d AND state IN ('waiting', 'parked')", time(), $sentence, $id ) );
+	}
+
+	/**
+	 * When the next waiting row can be claimed.
+	 *
+	 * @return int Unix seconds, which may be past; 0 when none waits.
+	 */
+	public function next_due() {
+		global $wpdb;
+		return (int) $wpdb->get_var( "SELECT MIN(CASE WHEN claimed_until > due_at THEN claimed_until WHEN due_at > 0 THEN due_at ELSE 1 END) FROM {$wpdb->relay_connector_outbox} WHERE state = 'waiting'" );
 	}
 
 	/**

@@ -52,7 +52,7 @@ final class Plugin {
 		( new Schema() )->add_hooks();
 		$settings->add_hooks();
 		$choices->add_hooks();
-		( new Schedule( $settings, $outbox, $runner, $tally, $reports, $alarm ) )->add_hooks();
+		( new Schedule( $settings, $outbox, $gate, $runner, $tally, $reports, $alarm, $wake_ups ) )->add_hooks();
 		foreach ( $sources as $source ) {
 			$source->add_hooks();
 		}

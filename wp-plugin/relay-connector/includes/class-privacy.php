@@ -110,7 +110,7 @@ final class Privacy {
 		$rows  = $this->page( $page );
 		foreach ( $rows as $row ) {
 			$fields = $this->runner->fields( $row );
-			if ( ! self::mentions( $fields, $email ) ) {
+			if ( ! $this->is_about( $row, $fields, $email ) ) {
 				continue;
 			}
 			$found[] = array(
@@ -139,7 +139,7 @@ final class Privacy {
 		$retained = false;
 		$rows     = $this->page( $page );
 		foreach ( $rows as $row ) {
-			if ( Erase_Requests::TYPE !== $row->event_type && self::mentions( $this->runner->fields( $row ), $email ) ) {
+			if ( Erase_Requests::TYPE !== $row->event_type && $this->is_about( $row, $this->runner->fields( $row ), $email ) ) {
 				$removed += (int) $this->outbox->withdraw( (int) $row->id, __( 'The person asked to be erased, so it was not sent.', 'relay-connector' ) );
 			}
 		}
@@ -180,6 +180,18 @@ final class Privacy {
 		$rows  = $this->outbox->unfinished( $after, self::ROWS_A_PAGE );
 		set_transient( $key, $rows ? (int) end( $rows )->id : $after, HOUR_IN_SECONDS );
 		return $rows;
+	}
+
+	/**
+	 * Whether a row is about a person: by its fields, or, where the address is not sent, by the object itself.
+	 *
+	 * @param object $row    The row.
+	 * @param array  $fields Its fields.
+	 * @param string $email  The person's e-mail address.
+	 * @return bool
+	 */
+	private function is_about( $row, array $fields, $email ) {
+		return self::mentions( $fields, $email ) || ( '' !== $email && 0 === strcasecmp( trim( $this->runner->address( $row ) ), $email ) );
 	}
 
 	/**

@@ -27,6 +27,7 @@ final class Removal {
 		Alarm::OPTION,
 		Alarm::STATE,
 		Wake_Ups::LAST_RUN,
+		Wake_Ups::LAST_LOOK,
 		Schema::OPTION,
 		Runner_Lock::OPTION,
 		Gate::OPTION,

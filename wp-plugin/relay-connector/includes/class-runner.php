@@ -62,6 +62,13 @@ final class Runner {
 	private $reports;
 
 	/**
+	 * Whether there was a run in this request.
+	 *
+	 * @var bool
+	 */
+	private $has_run = false;
+
+	/**
 	 * Takes what a run needs.
 	 *
 	 * @param Settings              $settings The settings.
@@ -143,6 +150,15 @@ final class Runner {
 	}
 
 	/**
+	 * Whether there was a run in this request, after which other rows are due at other times.
+	 *
+	 * @return bool
+	 */
+	public function has_run() {
+		return $this->has_run;
+	}
+
+	/**
 	 * How an admin would call the object of a row, with personal fields masked.
 	 *
 	 * @param object $row A row.
@@ -180,6 +196,21 @@ final class Runner {
 	}
 
 	/**
+	 * The e-mail address of the person whom a row's object belongs to, whether it is sent or not.
+	 *
+	 * @param object $row A row.
+	 * @return string '' when it cannot be known.
+	 */
+	public function address( $row ) {
+		$source = $this->source_of( $row->event_type );
+		try {
+			return $source ? $source->address( $row ) : '';
+		} catch ( \Throwable $reason ) {
+			return '';
+		}
+	}
+
+	/**
 	 * Sends missing reports, oldest first, as long as they are taken.
 	 *
 	 * @param Runner_Lock $lock      The lock.
@@ -210,6 +241,7 @@ final class Runner {
 	 * @return mixed Null when nothing may be sent or another runner is at work.
 	 */
 	private function with_lock( callable $what ) {
+		$this->has_run = true;
 		if ( ! $this->settings->is_configured() ) {
 			return null;
 		}
@@ -238,14 +270,35 @@ final class Runner {
 			$answer    = $this->client->post( $row->event_id, $row->body, $timeout_s );
 			$diagnosis = new Diagnosis( $this->settings );
 			$verdict   = Verdict::of( $answer, $diagnosis->kind( $answer ), $diagnosis->sentence( $answer ), (int) $row->attempts, wp_rand( 0, 1000 ) / 1000 );
-			$this->gate->observe( $verdict );
-		}
-		if ( Outbox::SENT === $verdict->state ) {
-			$source->remember_sent( $row );
-			$this->settings->remember_connected();
+			$this->take_in( $row, $verdict, $source );
 		}
 		$this->outbox->settle( $row, $verdict );
 		return $verdict;
+	}
+
+	/**
+	 * Takes in what the answer has shown besides the row's own state. Other plugins hear of each of these changes; what
+	 * goes wrong there must not keep the row from being settled, or it would be sent again and again.
+	 *
+	 * @param object              $row     A claimed row.
+	 * @param Verdict             $verdict What the answer means.
+	 * @param Events\Event_Source $source  Its event source.
+	 */
+	private function take_in( $row, Verdict $verdict, Events\Event_Source $source ) {
+		try {
+			$this->gate->observe( $verdict );
+		} catch ( \Throwable $fault ) {
+			Trouble::note( $row->event_type . ' ' . $row->object_id . ': ' . $fault->getMessage(), false );
+		}
+		if ( Outbox::SENT !== $verdict->state ) {
+			return;
+		}
+		try {
+			$source->remember_sent( $row );
+			$this->settings->remember_connected();
+		} catch ( \Throwable $fault ) {
+			Trouble::note( $row->event_type . ' ' . $row->object_id . ': ' . $fault->getMessage(), false );
+		}
 	}
 
 	/**

@@ -10,14 +10,22 @@ namespace Relay_Connector;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Three wake-ups: after the answer has gone to the visitor, where the server can do that; every minute by WP-Cron;
- * and the WP-CLI command for hosts with a real crontab.
+ * Three wake-ups: after the answer has gone to the visitor, where the server can do that; by WP-Cron, when something is
+ * due; and the WP-CLI command for hosts with a real crontab.
  */
 final class Schedule {
 
-	const EVERY_MINUTE = 'relay_connector_send';
-	const SOON         = 'relay_connector_send_soon';
-	const DAILY        = 'relay_connector_purge';
+	/**
+	 * The first one is only there to be safe: waking WP-Cron costs a visitor time, so it is not done without need.
+	 */
+	const REGULAR = 'relay_connector_send';
+	const SOON    = 'relay_connector_send_soon';
+	const NEXT    = 'relay_connector_send_next';
+	const DAILY   = 'relay_connector_purge';
+
+	const INTERVAL   = 'relay_connector_quarter';
+	const SHORTEST_S = 60;
+	const REGULAR_S  = 900;
 
 	/**
 	 * What one visitor's PHP process may do after its answer has gone: it is missing for the next visitor meanwhile.
@@ -38,6 +46,13 @@ final class Schedule {
 	 * @var Outbox
 	 */
 	private $outbox;
+
+	/**
+	 * The gate.
+	 *
+	 * @var Gate
+	 */
+	private $gate;
 
 	/**
 	 * The runner.
@@ -68,6 +83,13 @@ final class Schedule {
 	private $alarm;
 
 	/**
+	 * The wake-ups.
+	 *
+	 * @var Wake_Ups
+	 */
+	private $wake_ups;
+
+	/**
 	 * Whether this request has had its run.
 	 *
 	 * @var bool
@@ -75,33 +97,56 @@ final class Schedule {
 	private $has_run = false;
 
 	/**
+	 * Whether the connection was changed in this request, so that what was held up may go.
+	 *
+	 * @var bool
+	 */
+	private $is_changed = false;
+
+	/**
+	 * Whether the plugin was switched off or removed in this request, which must leave nothing behind then.
+	 *
+	 * @var bool
+	 */
+	private static $is_off = false;
+
+	/**
 	 * Takes what it wakes.
 	 *
 	 * @param Settings $settings The settings.
 	 * @param Outbox   $outbox   The outbox.
+	 * @param Gate     $gate     The gate.
 	 * @param Runner   $runner   The runner.
 	 * @param Tally    $tally    The tally.
 	 * @param Reports  $reports  The reports.
 	 * @param Alarm    $alarm    The e-mail to the admin.
+	 * @param Wake_Ups $wake_ups The wake-ups.
 	 */
-	public function __construct( Settings $settings, Outbox $outbox, Runner $runner, Tally $tally, Reports $reports, Alarm $alarm ) {
+	public function __construct( Settings $settings, Outbox $outbox, Gate $gate, Runner $runner, Tally $tally, Reports $reports, Alarm $alarm, Wake_Ups $wake_ups ) {
 		$this->settings = $settings;
 		$this->outbox   = $outbox;
+		$this->gate     = $gate;
 		$this->runner   = $runner;
 		$this->tally    = $tally;
 		$this->reports  = $reports;
 		$this->alarm    = $alarm;
+		$this->wake_ups = $wake_ups;
 	}
 
 	/**
 	 * Hooks the wake-ups in.
 	 */
 	public function add_hooks() {
-		// phpcs:ignore WordPress.WP.CronInterval -- an empty run costs a handful of small queries.
 		add_filter( 'cron_schedules', array( $this, 'add_interval' ) );
 		add_action( 'init', array( $this, 'keep_scheduled' ) );
-		add_action( self::EVERY_MINUTE, array( $this, 'run' ) );
+		add_action( self::REGULAR, array( $this, 'run' ) );
 		add_action( self::SOON, array( $this, 'run' ) );
+		add_action( self::NEXT, array( $this, 'run' ) );
+		foreach ( array( Settings::ENDPOINT, Settings::KEY_ID, Settings::SECRET ) as $option ) {
+			add_action( 'add_option_' . $option, array( $this, 'note_change' ) );
+			add_action( 'update_option_' . $option, array( $this, 'note_change' ) );
+		}
+		add_action( 'delete_option_' . Gate::OPTION, array( $this, 'note_change' ) );
 		add_action( self::DAILY, array( $this, 'purge' ) );
 		add_action( 'shutdown', array( $this, 'after_request' ), PHP_INT_MAX );
 	}
@@ -113,9 +158,9 @@ final class Schedule {
 	 * @return array
 	 */
 	public function add_interval( $intervals ) {
-		$intervals['relay_connector_minute'] = array(
-			'interval' => 60,
-			'display'  => __( 'Every minute (Relay Connector)', 'relay-connector' ),
+		$intervals[ self::INTERVAL ] = array(
+			'interval' => self::REGULAR_S,
+			'display'  => __( 'Every 15 minutes (Relay Connector)', 'relay-connector' ),
 		);
 		return $intervals;
 	}
@@ -127,8 +172,9 @@ final class Schedule {
 		if ( ! $this->settings->collects_events() ) {
 			return;
 		}
-		if ( ! wp_next_scheduled( self::EVERY_MINUTE ) ) {
-			wp_schedule_event( time(), 'relay_connector_minute', self::EVERY_MINUTE );
+		if ( self::INTERVAL !== wp_get_schedule( self::REGULAR ) ) {
+			wp_unschedule_hook( self::REGULAR );
+			wp_schedule_event( time(), self::INTERVAL, self::REGULAR );
 			$this->reports->begin();
 		}
 		if ( ! wp_next_scheduled( self::DAILY ) ) {
@@ -137,13 +183,43 @@ final class Schedule {
 	}
 
 	/**
-	 * One run by WP-Cron. Both of its events are often due in the same request: one run has then done all that can be.
+	 * One run by WP-Cron. Several of its events are often due in the same request: one run has then done all that can be.
 	 */
 	public function run() {
 		if ( ! $this->has_run ) {
 			$this->has_run = true;
 			Wake_Ups::note_run();
-			$this->runner->run();
+			try {
+				$this->runner->run();
+			} finally {
+				$this->alarm->look();
+			}
+		}
+	}
+
+	/**
+	 * The connection was changed, or a pause has ended.
+	 */
+	public function note_change() {
+		$this->is_changed = true;
+	}
+
+	/**
+	 * At the end of each request: deals with what it has brought.
+	 */
+	public function after_request() {
+		if ( $this->outbox->has_new() ) {
+			$this->send_new();
+		}
+		if ( self::$is_off ) {
+			return;
+		}
+		if ( $this->is_changed || $this->runner->has_run() ) {
+			$this->plan();
+		}
+		// Without WP-Cron nobody else would write to the admin; pages of the admin end here too.
+		if ( $this->settings->collects_events() && $this->wake_ups->need_look() ) {
+			self::finish_first();
 			$this->alarm->look();
 		}
 	}
@@ -152,16 +228,41 @@ final class Schedule {
 	 * At the end of a request that has noted an event down: sends at once if the visitor has already been answered,
 	 * otherwise leaves it to WP-Cron. "Non-blocking" requests are no way out: they wait for the gateway too.
 	 */
-	public function after_request() {
-		if ( ! $this->outbox->has_new() ) {
-			return;
-		}
+	private function send_new() {
 		if ( ! wp_next_scheduled( self::SOON ) ) {
 			wp_schedule_single_event( time(), self::SOON );
 		}
 		if ( wp_doing_cron() || ! self::can_finish_first() ) {
 			return;
 		}
+		self::finish_first();
+		$this->runner->run( self::SHUTDOWN_TIMEOUT_S, self::SHUTDOWN_ROWS );
+		$this->alarm->look();
+	}
+
+	/**
+	 * Has WP-Cron come back when the next row or report is due, and not before.
+	 */
+	private function plan() {
+		if ( ! $this->settings->collects_events() ) {
+			return;
+		}
+		$reports = $this->reports->standing();
+		$due     = $this->settings->is_configured() ? array_filter( array( $this->outbox->next_due(), $reports ? (int) $reports['due_at'] : 0 ) ) : array();
+		$wanted  = $due ? max( time() + self::SHORTEST_S, $this->gate->opens_at(), min( $due ) ) : 0;
+		$planned = (int) wp_next_scheduled( self::NEXT );
+		if ( $planned !== $wanted ) {
+			wp_unschedule_hook( self::NEXT );
+			if ( $wanted ) {
+				wp_schedule_single_event( $wanted, self::NEXT );
+			}
+		}
+	}
+
+	/**
+	 * Gives the visitor the whole answer, where the server can do that.
+	 */
+	private static function finish_first() {
 		ignore_user_abort( true );
 		if ( PHP_SESSION_ACTIVE === session_status() ) {
 			// An open session would make this visitor's next page wait.
@@ -169,11 +270,9 @@ final class Schedule {
 		}
 		if ( function_exists( 'fastcgi_finish_request' ) ) {
 			fastcgi_finish_request();
-		} else {
+		} elseif ( function_exists( 'litespeed_finish_request' ) ) {
 			litespeed_finish_request();
 		}
-		$this->runner->run( self::SHUTDOWN_TIMEOUT_S, self::SHUTDOWN_ROWS );
-		$this->alarm->look();
 	}
 
 	/**
@@ -198,7 +297,8 @@ final class Schedule {
 	 * Takes every event out of WP-Cron.
 	 */
 	public static function clear() {
-		foreach ( array( self::EVERY_MINUTE, self::SOON, self::DAILY ) as $hook ) {
+		self::$is_off = true;
+		foreach ( array( self::REGULAR, self::SOON, self::NEXT, self::DAILY ) as $hook ) {
 			wp_unschedule_hook( $hook );
 		}
 	}

@@ -169,14 +169,14 @@ final class Site_Health {
 		}
 		$answer = $this->keys->standing();
 		$judge  = new Diagnosis( $this->settings );
-		if ( 200 !== $answer->status ) {
+		$status = isset( $answer->json['status'] ) ? $answer->json['status'] : '';
+		if ( 200 !== $answer->status || ! in_array( $status, array( Key_Exchange::CURRENT, Key_Exchange::NEWER, Key_Exchange::NONE_NEWER ), true ) ) {
 			// A gateway of before there were questions about keys: it answers, and that is all that can be seen.
 			$is_old = $answer->json && in_array( $answer->status, array( 404, 405 ), true );
 			return $is_old
 				? $this->verdict( 'gateway', 'good', __( 'The Relay gateway answers', 'relay-connector' ), __( 'It is an older version, which does not tell more without a test event.', 'relay-connector' ) )
 				: $this->verdict( 'gateway', 'critical', __( 'The Relay gateway cannot be reached, or does not accept this site', 'relay-connector' ), $judge->sentence( $answer ) );
 		}
-		$status = isset( $answer->json['status'] ) ? $answer->json['status'] : '';
 		if ( Key_Exchange::CURRENT !== $status ) {
 			return $this->verdict( 'gateway', 'recommended', __( 'The key of this site is being retired', 'relay-connector' ), __( 'Choose "Fetch the new key" under Settings, Relay, before the old key ends. If there is no new one, make it in Relay with "Rotate" first.', 'relay-connector' ) );
 		}

@@ -77,6 +77,20 @@ final class Stored_State {
 	}
 
 	/**
+	 * Takes the state out again, if there is one. The core would not do it: an option made past its caches is none for it
+	 * where they outlive a request.
+	 */
+	public function end() {
+		global $wpdb;
+		if ( null !== $this->value ) {
+			$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->options} WHERE option_name = %s", $this->option ) );
+			wp_cache_delete( $this->option, 'options' );
+			$this->text  = '';
+			$this->value = null;
+		}
+	}
+
+	/**
 	 * Reads it from the table.
 	 */
 	private function read() {

@@ -19,14 +19,19 @@ final class Trouble {
 	/**
 	 * Keeps the newest trouble and counts.
 	 *
-	 * @param string $detail What could not be noted down, and the database's own words.
+	 * @param string $detail  What could not be noted down, and the database's own words.
+	 * @param bool   $is_lost Whether an event is lost by it; else one was sent, and only what comes after it went wrong.
 	 */
-	public static function note( $detail ) {
+	public static function note( $detail, $is_lost = true ) {
 		$old = self::read();
+		if ( ! $is_lost && $old && $old['count'] ) {
+			// A lost event is worse news; its reason is not to be written over.
+			return;
+		}
 		update_option(
 			self::OPTION,
 			array(
-				'count'  => $old ? $old['count'] + 1 : 1,
+				'count'  => ( $old ? $old['count'] : 0 ) + ( $is_lost ? 1 : 0 ),
 				'at'     => time(),
 				'detail' => mb_substr( $detail, 0, 300 ),
 			)
@@ -36,7 +41,7 @@ final class Trouble {
 	/**
 	 * What is kept.
 	 *
-	 * @return array|null With count, at, detail.
+	 * @return array|null With count (how many events were lost), at, detail (of the newest).
 	 */
 	public static function read() {
 		$trouble = get_option( self::OPTION );

@@ -21,6 +21,12 @@ final class Wake_Ups {
 	const LAST_RUN = 'relay_connector_last_run';
 
 	/**
+	 * When a request last looked after a trouble itself, in unix seconds. Read by every request, so it is autoloaded.
+	 */
+	const LAST_LOOK = 'relay_connector_last_look';
+	const LOOK_S    = 900;
+
+	/**
 	 * A site with few visitors has WP-Cron run seldom: less often than this is too seldom for a failed event.
 	 */
 	const QUIET_S = 3600;
@@ -48,6 +54,20 @@ final class Wake_Ups {
 	 */
 	public function work() {
 		return time() - $this->last_run() <= self::QUIET_S;
+	}
+
+	/**
+	 * Whether this request has to look after a trouble: where no runs happen, nobody else does. Asked more often than
+	 * every 15 minutes, it says no and costs no query.
+	 *
+	 * @return bool
+	 */
+	public function need_look() {
+		if ( time() - (int) get_option( self::LAST_LOOK, 0 ) < self::LOOK_S ) {
+			return false;
+		}
+		update_option( self::LAST_LOOK, time(), true );
+		return ! $this->work();
 	}
 
 	/**

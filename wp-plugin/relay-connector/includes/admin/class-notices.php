@@ -84,11 +84,19 @@ final class Notices {
 		?>
 		<div class="notice notice-error relay-connector-notice">
 			<p>
+				<?php if ( $trouble['count'] ) : ?>
 				<strong><?php esc_html_e( 'Relay: events were lost.', 'relay-connector' ); ?></strong>
 				<?php
 				/* translators: 1: number of events, 2: technical detail. */
 				echo esc_html( sprintf( _n( '%1$d event could not be noted down, because this site\'s database did not take it (%2$s). Ask your host whether the database is full or damaged; switching the plugin off and on again repairs its table.', '%1$d events could not be noted down, because this site\'s database did not take them (last: %2$s). Ask your host whether the database is full or damaged; switching the plugin off and on again repairs its table.', $trouble['count'], 'relay-connector' ), $trouble['count'], $trouble['detail'] ) );
 				?>
+				<?php else : ?>
+				<strong><?php esc_html_e( 'Relay: another plugin got in the way.', 'relay-connector' ); ?></strong>
+					<?php
+					/* translators: %s: technical detail. */
+					echo esc_html( sprintf( __( 'An event was sent, but afterwards something went wrong on this site (%s). No event is lost. Most likely another plugin is at fault: switch off the last one you added or updated.', 'relay-connector' ), $trouble['detail'] ) );
+					?>
+				<?php endif; ?>
 			</p>
 			<form action="<?php echo esc_url( admin_url( 'admin-post.php' ) ); ?>" method="post">
 				<input type="hidden" name="action" value="<?php echo esc_attr( Actions::FORGET ); ?>">

@@ -130,6 +130,16 @@ abstract class Base_Source implements Event_Source {
 	}
 
 	/**
+	 * The person's e-mail address.
+	 *
+	 * @param object $row The row.
+	 * @return string
+	 */
+	public function address( $row ) {
+		return '';
+	}
+
+	/**
 	 * Does what a hook asks for, if events are wanted at all. Whatever goes wrong in it, the comment, the order or the
 	 * form that it listens to is not touched.
 	 *

@@ -178,6 +178,17 @@ final class Comments extends Base_Source {
 	}
 
 	/**
+	 * The person's e-mail address.
+	 *
+	 * @param object $row The row.
+	 * @return string
+	 */
+	public function address( $row ) {
+		$comment = get_comment( (int) $row->object_id );
+		return $comment ? (string) $comment->comment_author_email : '';
+	}
+
+	/**
 	 * How an admin would call a comment: the author's first letter is enough to tell two apart.
 	 *
 	 * @param object $row The row.

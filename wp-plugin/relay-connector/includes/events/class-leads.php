@@ -238,7 +238,7 @@ final class Leads extends Base_Source {
 			throw new \RuntimeException( esc_html__( 'an entry could not be written as JSON', 'relay-connector' ) );
 		}
 		$number = $entry->entry_id ? (string) $entry->entry_id : $event_id;
-		$this->outbox->add_ready( self::TYPE, $event_id, $body, self::TYPE . ':' . $form . ':' . $number, $entry->entry_id );
+		$this->outbox->add_entry( self::TYPE, $event_id, $body, self::TYPE . ':' . $form . ':' . $number, $entry->entry_id );
 	}
 
 	/**

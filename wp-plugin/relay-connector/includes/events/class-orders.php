@@ -278,6 +278,17 @@ final class Orders extends Base_Source {
 	}
 
 	/**
+	 * The person's e-mail address.
+	 *
+	 * @param object $row The row.
+	 * @return string
+	 */
+	public function address( $row ) {
+		$order = $this->is_available() ? $this->order_of( $row ) : null;
+		return $order ? (string) $order->get_billing_email() : '';
+	}
+
+	/**
 	 * How an admin would call it.
 	 *
 	 * @param object $row The row.

@@ -132,6 +132,17 @@ final class Users extends Base_Source {
 	}
 
 	/**
+	 * The person's e-mail address.
+	 *
+	 * @param object $row The row.
+	 * @return string
+	 */
+	public function address( $row ) {
+		$user = get_userdata( (int) $row->object_id );
+		return $user ? (string) $user->user_email : '';
+	}
+
+	/**
 	 * How an admin would call a user: the first letter is enough to tell two apart.
 	 *
 	 * @param object $row The row.

@@ -60,4 +60,12 @@ interface Event_Source {
 	 * @return array With label and url ('' when it cannot be opened).
 	 */
 	public function describe( $row );
+
+	/**
+	 * The e-mail address of the person whom a row's object belongs to, whether it is sent or not.
+	 *
+	 * @param object $row The row.
+	 * @return string '' when there is none or the object does not know it.
+	 */
+	public function address( $row );
 }

@@ -1,0 +1,49 @@
+<?php
+
+use Relay_Connector\Alarm;
+use Relay_Connector\Gate;
+use Relay_Connector\Outbox;
+use Relay_Connector\Settings;
+use Relay_Connector\Standing;
+
+/** The e-mail to the admin, within one request: its object cache is what a persistent one is between requests. */
+final class AlarmTest extends RelayTestCase {
+
+	/** @var int How many e-mails were written. */
+	private $mails = 0;
+
+	protected function setUp(): void {
+		parent::setUp();
+		add_filter( 'pre_wp_mail', array( $this, 'count_mail' ) );
+	}
+
+	protected function tearDown(): void {
+		remove_filter( 'pre_wp_mail', array( $this, 'count_mail' ) );
+		parent::tearDown();
+	}
+
+	public function count_mail() {
+		++$this->mails;
+		return true;
+	}
+
+	private function look() {
+		$settings = new Settings();
+		( new Alarm( new Standing( $settings, new Outbox(), new Gate( $settings ) ) ) )->look();
+	}
+
+	public function test_a_second_trouble_is_told_also_where_the_object_cache_outlives_a_request() {
+		global $wpdb;
+		// Somebody asks for it while all is well: from then on the cache says that there is none.
+		get_option( Alarm::STATE );
+		foreach ( array( 1, 2 ) as $time ) {
+			( new Outbox() )->add( 'user.registered', $time, "user.registered:$time" );
+			$wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET created_at = %d", time() - 7200 ) );
+			$this->look();
+			$this->look();
+			$this->assertSame( $time, $this->mails );
+			$wpdb->query( "DELETE FROM {$wpdb->relay_connector_outbox}" );
+			$this->look();
+		}
+	}
+}
