@@ -189,6 +189,10 @@ final class Schedule {
 		if ( ! $this->has_run ) {
 			$this->has_run = true;
 			Wake_Ups::note_run();
+			if ( $this->outbox->next_due() ) {
+				// Should PHP be killed in the middle, WP-Cron comes back for what this run has claimed.
+				wp_schedule_single_event( time() + Outbox::CLAIM_S + self::SHORTEST_S, self::NEXT );
+			}
 			try {
 				$this->runner->run();
 			} finally {
