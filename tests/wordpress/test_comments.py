@@ -165,6 +165,20 @@ def test_only_what_visitors_write_is_sent(site, gateway, connected, kind, sent):
     assert len(gateway.received) == sent
 
 
+@pytest.mark.parametrize("kind", ["pingback", "trackback"])
+def test_the_notes_of_other_sites_are_sent_where_the_admin_wants_them(
+    site, gateway, connected, admin, kind
+):
+    connected.save(admin, send_pings="1")
+    site.php(
+        "wp_insert_comment( array( 'comment_post_ID' => 1, 'comment_author' => 'Another site', 'comment_approved' => 1,"
+        f" 'comment_content' => '[…] as they say […]', 'comment_type' => {php_literal(kind)} ) );"
+    )
+    site.run_cron()
+    [request] = gateway.received
+    assert (request.json["event"], request.json["data"]["type"]) == ("comment.created", kind)
+
+
 def test_an_import_of_old_comments_sends_nothing(site, gateway, connected):
     site.php(
         "define( 'WP_IMPORTING', true ); wp_insert_comment( array( 'comment_post_ID' => 1, 'comment_author' => 'Old',"

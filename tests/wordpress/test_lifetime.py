@@ -137,6 +137,29 @@ def test_uninstalling_removes_everything(gateway):
         assert not _complaints(site.debug_log())
 
 
+def test_an_admin_may_keep_everything_when_the_plugin_is_deleted(gateway):
+    with WordPressSite(
+        constants={"RELAY_CONNECTOR_ALLOW_HOST": f"127.0.0.1:{gateway.port}"}
+    ) as site:
+        connector = Connector(site)
+        connector.connect(gateway)
+        site.post_comment("Jane", "jane@example.org", "Not sent")
+        with site.login() as admin:
+            connector.save(admin, keep_data="1")
+        site.php(
+            "require_once ABSPATH . 'wp-admin/includes/plugin.php'; require_once ABSPATH . 'wp-admin/includes/file.php';"
+            "deactivate_plugins( 'relay-connector/relay-connector.php' );"
+            "delete_plugins( array( 'relay-connector/relay-connector.php' ) );"
+        )
+        assert not (site.document_root / "wp-content/plugins/relay-connector").exists()
+        kept = site.php_json(
+            "$GLOBALS['wpdb']->get_col( 'SELECT state FROM wp_relay_connector_outbox' )"
+        )
+        assert kept == ["waiting"]
+        assert site.option("relay_connector_secret") == gateway.secret
+        assert "relay_connector" not in str(site.php_json("_get_cron_array()"))
+
+
 def test_the_log_has_no_line_about_the_plugin(site, gateway, connected, admin):
     site.post_comment("Jane", "jane@example.org", "Quiet")
     site.run_cron()

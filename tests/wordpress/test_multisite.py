@@ -58,7 +58,7 @@ def test_each_site_sends_its_own_events_with_its_own_address(network, gateway):
 
 def test_a_site_that_is_removed_takes_its_tables_with_it(network, gateway):
     third = network.add_site("third.example")
-    network.php("do_action( 'init' );", "third.example")
+    # before its first page: another plugin may write comments there at once
     assert f"wp_{third}_relay_connector_outbox" in tables(network)
     network.php(
         "require_once ABSPATH . 'wp-admin/includes/ms.php'; require_once ABSPATH . 'wp-admin/includes/admin.php';"

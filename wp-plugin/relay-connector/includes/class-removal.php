@@ -10,7 +10,8 @@ namespace Relay_Connector;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Deletes options, tables, cron events and what was kept with comments, orders and users.
+ * Deletes options, tables, cron events and what was kept with comments, orders and users; of a site whose admin wants to
+ * keep its data only the cron events.
  */
 final class Removal {
 
@@ -19,6 +20,8 @@ final class Removal {
 		Settings::KEY_ID,
 		Settings::SECRET,
 		Settings::SEND_HELD,
+		Settings::SEND_PINGS,
+		Settings::KEEP_DATA,
 		Settings::RETENTION_DAYS,
 		Settings::CONNECTED_AT,
 		Settings::OLD_KEY,
@@ -57,10 +60,14 @@ final class Removal {
 	}
 
 	/**
-	 * One site.
+	 * One site, unless its admin wanted to keep everything.
 	 */
 	private function clean_site() {
 		global $wpdb;
+		if ( Settings::keeps_data() ) {
+			Schedule::clear();
+			return;
+		}
 		Schema::name_tables();
 		$wpdb->query( "DROP TABLE IF EXISTS {$wpdb->relay_connector_outbox}" );
 		$wpdb->query( "DROP TABLE IF EXISTS {$wpdb->relay_tally}" );

@@ -16,6 +16,12 @@ final class Schema {
 
 	const VERSION = 4;
 	const OPTION  = 'relay_connector_schema';
+
+	/**
+	 * The core makes the new site's own tables first, with the priority 10.
+	 */
+	const AFTER_THE_CORE = 900;
+
 	const TABLES  = array( 'relay_connector_outbox', Tally::TABLE, Callback_Claim::TABLE );
 
 	/**
@@ -24,6 +30,21 @@ final class Schema {
 	public function add_hooks() {
 		self::name_tables();
 		add_action( 'plugins_loaded', array( $this, 'upgrade' ) );
+		add_action( 'wp_initialize_site', array( $this, 'begin_site' ), self::AFTER_THE_CORE );
+	}
+
+	/**
+	 * A site was added to a network: it may have events before its first page is loaded.
+	 *
+	 * @param \WP_Site $site The site.
+	 */
+	public function begin_site( $site ) {
+		$active = (array) get_site_option( 'active_sitewide_plugins', array() );
+		if ( isset( $active[ plugin_basename( RELAY_CONNECTOR_FILE ) ] ) ) {
+			switch_to_blog( (int) $site->blog_id );
+			self::install();
+			restore_current_blog();
+		}
 	}
 
 	/**

@@ -19,6 +19,8 @@ final class Settings {
 	const KEY_ID         = 'relay_connector_key_id';
 	const SECRET         = 'relay_connector_secret';
 	const SEND_HELD      = 'relay_connector_send_held';
+	const SEND_PINGS     = 'relay_connector_send_pings';
+	const KEEP_DATA      = 'relay_connector_keep_data';
 	const RETENTION_DAYS = 'relay_connector_retention_days';
 	const CONNECTED_AT   = 'relay_connector_connected_at';
 	const OLD_KEY        = 'relay_connector_old_key';
@@ -52,6 +54,8 @@ final class Settings {
 			self::KEY_ID         => array( 'string', 'clean_key_id' ),
 			self::SECRET         => array( 'array', 'clean_secret' ),
 			self::SEND_HELD      => array( 'boolean', 'clean_tick' ),
+			self::SEND_PINGS     => array( 'boolean', 'clean_tick' ),
+			self::KEEP_DATA      => array( 'boolean', 'clean_tick' ),
 			self::RETENTION_DAYS => array( 'integer', 'clean_retention_days' ),
 			Summaries::OPTION    => array( 'boolean', 'clean_tick' ),
 			Alarm::OPTION        => array( 'boolean', 'clean_tick' ),
@@ -164,6 +168,24 @@ final class Settings {
 	 */
 	public function sends_held() {
 		return (bool) get_option( self::SEND_HELD, false );
+	}
+
+	/**
+	 * Whether pingbacks and trackbacks are sent as comments.
+	 *
+	 * @return bool
+	 */
+	public function sends_pings() {
+		return (bool) get_option( self::SEND_PINGS, false );
+	}
+
+	/**
+	 * Whether everything stays when the plugin is deleted.
+	 *
+	 * @return bool
+	 */
+	public static function keeps_data() {
+		return (bool) get_option( self::KEEP_DATA, false );
 	}
 
 	/**

@@ -216,6 +216,10 @@ final class Settings_Page {
 			<table class="form-table" role="presentation">
 				<?php $this->render_alarm(); ?>
 			</table>
+			<h2><?php esc_html_e( 'When the plugin is deleted', 'relay-connector' ); ?></h2>
+			<table class="form-table" role="presentation">
+				<?php $this->render_keep_data(); ?>
+			</table>
 			<?php submit_button( __( 'Save settings', 'relay-connector' ) ); ?>
 		</form>
 		<?php
@@ -353,6 +357,23 @@ final class Settings_Page {
 					/* translators: %s: e-mail address. */
 					echo esc_html( sprintf( __( 'Write to %s when events have been stuck for an hour, and at most once a day after that', 'relay-connector' ), get_option( 'admin_email' ) ) );
 					?>
+				</label>
+			</td>
+		</tr>
+		<?php
+	}
+
+	/**
+	 * Whether everything stays when the plugin is deleted.
+	 */
+	private function render_keep_data() {
+		?>
+		<tr>
+			<th scope="row"><?php esc_html_e( 'Data', 'relay-connector' ); ?></th>
+			<td>
+				<label for="<?php echo esc_attr( Settings::KEEP_DATA ); ?>">
+					<input type="checkbox" id="<?php echo esc_attr( Settings::KEEP_DATA ); ?>" name="<?php echo esc_attr( Settings::KEEP_DATA ); ?>" value="1" <?php checked( Settings::keeps_data() ); ?>>
+					<?php esc_html_e( 'Keep the settings, the key and the list of events, for instance to install the plugin anew', 'relay-connector' ); ?>
 				</label>
 			</td>
 		</tr>

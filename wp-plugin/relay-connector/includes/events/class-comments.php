@@ -13,12 +13,13 @@ defined( 'ABSPATH' ) || exit;
 
 /**
  * A comment is sent once: when it is approved, at once or by a moderator. Spam and trash are never sent, nor are the
- * order notes, editor notes and pingbacks that are kept as comments too.
+ * order notes and editor notes that are kept as comments too; pingbacks only where an admin wants them.
  */
 final class Comments extends Base_Source {
 
 	const TYPE     = 'comment.created';
 	const KINDS    = array( '', 'comment', 'review' );
+	const PINGS    = array( 'pingback', 'trackback' );
 	const META_KEY = '_relay_connector_sent';
 
 	/**
@@ -71,7 +72,10 @@ final class Comments extends Base_Source {
 	 * @return string[]
 	 */
 	public function own_options() {
-		return array( Settings::SEND_HELD => __( 'Also send comments that are held for moderation, as soon as they are written', 'relay-connector' ) );
+		return array(
+			Settings::SEND_HELD  => __( 'Also send comments that are held for moderation, as soon as they are written', 'relay-connector' ),
+			Settings::SEND_PINGS => __( 'Also send pingbacks and trackbacks, the notes of other sites that link here', 'relay-connector' ),
+		);
 	}
 
 	/**
@@ -165,6 +169,9 @@ final class Comments extends Base_Source {
 				unset( $fields[ $optional ] );
 			}
 		}
+		if ( in_array( $comment->comment_type, self::PINGS, true ) ) {
+			$fields['type'] = $comment->comment_type;
+		}
 		return $fields;
 	}
 
@@ -225,11 +232,21 @@ final class Comments extends Base_Source {
 					return;
 				}
 				$approved = null === $approved ? $comment->comment_approved : $approved;
-				if ( in_array( $comment->comment_type, self::KINDS, true ) && $this->is_wanted( $approved ) ) {
+				if ( $this->is_of_a_wanted_kind( $comment->comment_type ) && $this->is_wanted( $approved ) ) {
 					$this->outbox->add( self::TYPE, (int) $comment->comment_ID, self::TYPE . ':' . (int) $comment->comment_ID );
 				}
 			}
 		);
+	}
+
+	/**
+	 * Whether comments of a kind are sent.
+	 *
+	 * @param string $kind The comment's type; empty for an ordinary one of older days.
+	 * @return bool
+	 */
+	private function is_of_a_wanted_kind( $kind ) {
+		return in_array( $kind, self::KINDS, true ) || ( in_array( $kind, self::PINGS, true ) && $this->settings->sends_pings() );
 	}
 
 	/**
