@@ -156,7 +156,7 @@ def test_an_admin_may_keep_everything_when_the_plugin_is_deleted(gateway):
             "$GLOBALS['wpdb']->get_col( 'SELECT state FROM wp_relay_connector_outbox' )"
         )
         assert kept == ["waiting"]
-        assert site.option("relay_connector_secret") == gateway.secret
+        assert site.option("relay_connector_secret") == [gateway.secret]
         assert "relay_connector" not in str(site.php_json("_get_cron_array()"))
 
 
