@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from relay.lifecycle import Accepted, Failed, Refused, Signal
+from relay.lifecycle import DEFAULT_POLICY, Accepted, Failed, Refused, Signal
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ class Reply:
         return self.body.decode("utf-8", "replace").replace("\x00", "\ufffd")
 
 
-LONGEST_RETRY_AFTER_S = 86_400.0  # what asks for more is believed for a day, and asked again
+# what asks for more is believed so far, and asked again
+LONGEST_RETRY_AFTER_S = DEFAULT_POLICY.longest_retry_after_s
 
 
 def retry_after_s(reply: Reply, now: datetime | None = None) -> float | None:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select
 from sqlalchemy.orm import selectinload
 
-from config import check_secret
+from config import COPY_SAFE, check_secret
 from relay import secrets
 from relay.errors import Invalid, NotFound, Refusal, SettingsError
 from relay.models import Event, SigningKey, Source, db, db_now
@@ -20,7 +20,6 @@ from relay.services.audit import By, record
 
 DEFAULT_WINDOW = timedelta(hours=24)
 LONGEST_WINDOW = timedelta(days=30)
-COPY_SAFE = re.compile(r"[\x21-\x7e]+")
 
 
 def new_secret() -> str:

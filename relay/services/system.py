@@ -16,8 +16,8 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from config import Config
-from relay.circuit import Stage
 from relay.database import READ_ONLY
+from relay.delivery import gate
 from relay.lifecycle import State
 from relay.models import DeadLetter, Delivery, Destination, Subscription, db, db_now
 from relay.observability import health
@@ -184,20 +184,9 @@ def gauges() -> tuple[dict[str, int], float, int, dict[str, int]]:
         )
         now: datetime = connection.execute(select(db_now())).scalar_one()
         circuits = {
-            row.name: 2
-            if row.state == "paused"
-            else int(
-                (row.held_until is not None and row.held_until > now)
-                or (row.circuit == Stage.OPEN.value and row.circuit_until > now)
-            )
+            row.name: 2 if row.state == "paused" else int(gate.Gate(row, now).hold(now) is not None)
             for row in connection.execute(
-                select(
-                    Destination.name,
-                    Destination.state,
-                    Destination.held_until,
-                    Destination.circuit,
-                    Destination.circuit_until,
-                ).where(Destination.state != "closed")
+                select(Destination.__table__).where(Destination.state != "closed")
             )
         }
         return counts, oldest_due_s(connection), letters or 0, circuits

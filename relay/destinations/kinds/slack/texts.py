@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from html import escape
 
 MAX_SECTION = 3000
 MOST_SECTIONS = 4  # in all about 12,000 signs: Slack refuses somewhat more
@@ -41,8 +42,7 @@ def cut(text: str, most: int) -> str:
 def bare(event_type: str, site_name: str) -> str:
     """What can be said of an event without a text of its own."""
     one, _ = PLURALS.get(event_type, (event_type, ""))
-    site = site_name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return f"{one[:1].upper()}{one[1:]} from {site}"
+    return f"{one[:1].upper()}{one[1:]} from {escape(site_name, quote=False)}"
 
 
 def line_of(text: str) -> str:
