@@ -6,7 +6,7 @@ import click
 
 from relay.cli.events import delivery_of
 from relay.cli.output import command, iso, paged, show, show_list
-from relay.lifecycle import State
+from relay.rules.lifecycle import State
 from relay.services import deliveries
 
 

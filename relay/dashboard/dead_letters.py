@@ -8,7 +8,7 @@ from flask import Blueprint, render_template, request, url_for
 
 from relay.dashboard import choices, forms, guard, htmx, triage
 from relay.dashboard.exports import csv_response
-from relay.lifecycle import OPEN
+from relay.rules.lifecycle import OPEN
 from relay.services import causes, dead_letters, deliveries, destinations, events, sources
 from relay.services.selections import NO_FIELD
 

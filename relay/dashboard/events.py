@@ -9,8 +9,8 @@ from typing import Any
 from flask import Blueprint, Flask, Response, request, url_for
 
 from relay.dashboard import forms, guard, htmx
-from relay.lifecycle import OPEN
 from relay.models import Event
+from relay.rules.lifecycle import OPEN
 from relay.services import events, keys, matching, sources
 
 blueprint = Blueprint("events", __name__, url_prefix="/events")

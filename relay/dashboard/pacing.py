@@ -9,13 +9,13 @@ from typing import Any
 
 from flask import Blueprint, Flask, render_template, request, url_for
 
-from relay.circuit import RAMP_S
 from relay.dashboard import forms, guard, htmx
 from relay.dashboard.words import duration
 from relay.errors import Invalid
 from relay.mapping.comparing import listed
 from relay.models import Destination
-from relay.pace import MOST_PLACES, UNITS
+from relay.rules.circuit import RAMP_S
+from relay.rules.rate import MAX_CONCURRENCY, UNITS
 from relay.services import deliveries, destinations, keys, pacing
 from relay.services.pacing import SCHEDULES, Pacing
 
@@ -33,7 +33,7 @@ PLACES = forms.Field(
     help="More is faster, if the service can bear it. Four suits most.",
     required=True,
     low=1,
-    high=MOST_PLACES,
+    high=MAX_CONCURRENCY,
 )
 WIDTH = 320
 MARKS = ((60, "1 min"), (3600, "1 h"), (86400, "1 day"))

@@ -15,14 +15,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
-from relay.circuit import Stage
 from relay.delivery import gate
 from relay.delivery.claim import DatabaseClock
 from relay.delivery.record import jitter
 from relay.destinations.asking import MILLION, Caps, Usage
-from relay.lifecycle import Signal
 from relay.models import AiAnswer, AiUse, Destination
-from relay.pace import Pace, interval_of
+from relay.rules.circuit import CircuitState
+from relay.rules.lifecycle import Signal
+from relay.rules.rate import RateLimit, interval_of
 
 SPARE_S = 15.0  # a claim outlives its call by so much
 PAUSED_S = 300.0  # how often a waiting delivery looks whether the AI is back
@@ -99,7 +99,7 @@ def begin(connection: Connection, order: Order) -> Ticket | Kept | Busy | Denied
         return Kept(found.answer)
     if found is not None and found.claimed_until > now:
         return Busy()
-    pace = Pace(interval_of(row.rate_count, row.rate_unit), row.paced_until)
+    pace = RateLimit(interval_of(row.rate_count, row.rate_unit), row.paced_until)
     denied = _why_not(connection, row, order, pace, now)
     if denied is not None:
         _use(connection, order, now, "skipped", denied.code)
@@ -188,7 +188,7 @@ def _change(connection: Connection, row: Any, columns: dict[str, Any]) -> None:
 
 
 def _why_not(
-    connection: Connection, row: Any, order: Order, pace: Pace, now: datetime
+    connection: Connection, row: Any, order: Order, pace: RateLimit, now: datetime
 ) -> Denied | None:
     if row.state != "active":
         return Denied("paused", f"{row.name} is paused. {row.paused_reason}".strip(), PAUSED_S)
@@ -199,7 +199,7 @@ def _why_not(
     held = circuit.hold(now)
     if held is not None:
         return Denied("circuit_open", f"{row.name} does not answer at the moment.", held.wait_s)
-    probing = row.circuit == Stage.PROBING.value and row.circuit_since is not None
+    probing = row.circuit == CircuitState.PROBING.value and row.circuit_since is not None
     if probing and (now - row.circuit_since).total_seconds() < order.lasts_s + SPARE_S:
         return Denied("circuit_open", f"{row.name} does not answer at the moment.", SPARE_S)
     capped = _capped(connection, row, order, now)
@@ -232,10 +232,10 @@ def _capped(connection: Connection, row: Any, order: Order, now: datetime) -> De
     return None
 
 
-def _start(connection: Connection, row: Any, pace: Pace, now: datetime) -> None:
+def _start(connection: Connection, row: Any, pace: RateLimit, now: datetime) -> None:
     """A call begins: it takes its place in the pace; after a rest it is the one that probes."""
     circuit = gate.circuit_of(row).ready(now)
-    if circuit.stage is Stage.PROBING:
+    if circuit.stage is CircuitState.PROBING:
         _change(connection, row, gate.circuit_columns(circuit) | {"circuit_since": now})
     if pace.interval_s:
         _change(connection, row, {"paced_until": pace.after(1, now).next_at})

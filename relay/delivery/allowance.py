@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from relay.circuit import Stage
 from relay.delivery import gate
 from relay.delivery.claim import LIVE
 from relay.destinations.base import Digest, Kind
+from relay.rules.circuit import CircuitState
 
 # what is claimed before its time comes: little, so that a live event overtakes replays
 AHEAD_S = 0.05
@@ -21,7 +21,7 @@ class Allowance:
 
     @property
     def is_probing(self) -> bool:
-        return self.gate.circuit.stage is not Stage.CLOSED
+        return self.gate.circuit.stage is not CircuitState.CLOSED
 
     def calls(self, now: datetime, most: int, under_way: int) -> int:
         """How many calls may start soon, beside those under way."""

@@ -8,9 +8,9 @@ from typing import Any
 from relay.delivery.call import Called
 from relay.delivery.claim import Claim
 from relay.delivery.record import OUTCOMES
-from relay.lifecycle import Accepted, Held
 from relay.observability import metrics, tracing
 from relay.observability.logging import log
+from relay.rules.lifecycle import Accepted, Held
 
 FINE = (OUTCOMES[Accepted], OUTCOMES[Held])
 

@@ -25,7 +25,7 @@ from relay.destinations.base import (
 from relay.destinations.http import Transport
 from relay.destinations.masking import mask_request, mask_text
 from relay.errors import RelayError, Undeliverable
-from relay.lifecycle import Refused, Signal
+from relay.rules.lifecycle import Refused, Signal
 
 Job = tuple[
     Message, Mapping[str, Rule] | None

@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
 
 from relay.destinations.base import SiteKey
-from relay.lifecycle import Claimed, Life, State, step
 from relay.models import Delivery, Event, MappingVersion, Replay, Source, Subscription, db_now
+from relay.rules.lifecycle import Claimed, Life, State, transition
 
 CALL_S = 30.0  # the longest call
 LEASE_S = 65.0  # claimed, waited its turn, called, recorded
@@ -142,7 +142,7 @@ def _claim(
 ) -> list[Claim]:
     token = uuid.uuid4().hex
     lease_s = LEASE_S + max(before_s.values(), default=0.0)
-    lease = step(Life(due_at=now), Claimed(token, lease_s), now).life
+    lease = transition(Life(due_at=now), Claimed(token, lease_s), now).life
     due = (
         select(Delivery.id)
         .where(Delivery.destination_id == destination_id, wanted, is_due())

@@ -38,11 +38,11 @@ from relay.delivery.results import GATHER_S, Results
 from relay.destinations import KINDS
 from relay.destinations.base import Kind
 from relay.errors import RelayError, Undeliverable
-from relay.lifecycle import Accepted, Held, Refused, step
 from relay.models import Delivery, Destination, db
 from relay.observability import metrics
 from relay.observability.logging import log
-from relay.pace import MOST_PLACES
+from relay.rules.lifecycle import Accepted, Held, Refused, transition
+from relay.rules.rate import MAX_CONCURRENCY
 
 BATCH = 50
 BUDGET_S = 10.0  # after this a drain lets others have its thread
@@ -117,7 +117,7 @@ class Drain:
             return self.done
         self.version = row.version
         # a place that a person adds meanwhile is used at once: no call waits within the pool
-        with ThreadPoolExecutor(MOST_PLACES, "send") as senders:
+        with ThreadPoolExecutor(MAX_CONCURRENCY, "send") as senders:
             self.start(senders)
             while self.running or self.ready:
                 finished = self.wait()
@@ -264,7 +264,7 @@ class Drain:
 
     def postpone(self, one: Claim) -> None:
         held = self.hold or Held("later", "It waits for its turn.")
-        outcome = step(one.life, Held(held.code, held.sentence), self.clock.now())
+        outcome = transition(one.life, Held(held.code, held.sentence), self.clock.now())
         self.results.add(Result(one.delivery_id, one.token, held, outcome, self.destination_id))
 
     def learn(self, group: list[Claim], came: list[Called]) -> None:
@@ -292,7 +292,7 @@ class Drain:
         if isinstance(signal, Held) and called.was_made:
             # The destination as a whole is held; this one is due as soon as that is over or lifted.
             waits = Held(signal.code, signal.sentence)
-        outcome = step(one.life, waits, now, jitter(), self.gate.policy)
+        outcome = transition(one.life, waits, now, jitter(), self.gate.policy)
         self.hold = self.hold or self.gate.hold(now)
         attempt = attempt_row(one, called, now)
         self.results.add(

@@ -27,11 +27,11 @@ from relay.destinations.asking import MILLION, Asked, Model, Question, Said, Usa
 from relay.destinations.base import Message, Reply
 from relay.destinations.http import Transport
 from relay.errors import RelayError, Undeliverable
-from relay.lifecycle import Failed, Held, Refused, Signal
 from relay.mapping import answers, prompts
 from relay.mapping.privacy import Masker
 from relay.models import AiAnswer, Destination
 from relay.observability import metrics
+from relay.rules.lifecycle import Failed, Held, Refused, Signal
 
 LONGEST_S = 20  # an AI step may take so long; the lease of its delivery is longer by as much
 LOOK_S = 0.2  # how often a thread looks for the answer that another one asks for

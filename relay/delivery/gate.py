@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, or_, update
 
-from relay.circuit import Circuit, Stage
-from relay.lifecycle import DEFAULT_POLICY, Failed, Held, Policy, Refused, Signal
 from relay.models import AuditEntry, Destination, db_now
-from relay.pace import Pace, interval_of
+from relay.rules.circuit import Circuit, CircuitState
+from relay.rules.lifecycle import DEFAULT_POLICY, Failed, Held, Policy, Refused, Signal
+from relay.rules.rate import RateLimit, interval_of
 
 DRAIN_LEASE_S = 20.0
 LONGEST_HOLD_S = 93_600.0  # a day, and what its midnight may be off by
@@ -27,7 +27,7 @@ def is_open(now: datetime) -> ColumnElement[bool]:
     return and_(
         Destination.state == "active",
         or_(Destination.held_until.is_(None), Destination.held_until <= now),
-        or_(Destination.circuit != Stage.OPEN.value, Destination.circuit_until <= now),
+        or_(Destination.circuit != CircuitState.OPEN.value, Destination.circuit_until <= now),
         or_(
             Destination.paced_until.is_(None),
             Destination.paced_until <= now + timedelta(seconds=SOON_S),
@@ -64,7 +64,7 @@ def give_back(connection: Connection, destination_id: int, token: str) -> None:
 def circuit_of(row: Any) -> Circuit:
     """The circuit in a destination's columns."""
     return Circuit(
-        Stage(row.circuit),
+        CircuitState(row.circuit),
         row.circuit_since,
         row.circuit_until,
         row.circuit_reason,
@@ -95,7 +95,7 @@ class Gate:
 
     def __init__(self, row: Any, now: datetime):
         self.circuit = circuit_of(row).ready(now)
-        self.pace = Pace(next_at=row.paced_until)
+        self.pace = RateLimit(next_at=row.paced_until)
         self.read(row)
         self.stored = self.columns()
 
@@ -116,7 +116,7 @@ class Gate:
         """How many calls may be under way."""
         return self.circuit.places(self.row.concurrency)
 
-    def paced(self, now: datetime) -> Pace:
+    def paced(self, now: datetime) -> RateLimit:
         """The pace for the next call: the destination's own, or a slower one after a recovery."""
         interval = max(self.own_interval_s, self.circuit.interval_s(now))
         self.pace = replace(self.pace, interval_s=interval)

@@ -10,12 +10,12 @@ from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from relay.destinations.base import Quota
-from relay.forecast import Reading
 from relay.models import Gauge
+from relay.rules.quota import QuotaReading
 
 
-def reading_of(row: Gauge | Any) -> Reading:
-    return Reading(row.limit, row.remaining, row.read_at, row.resets_at, row.per_s)
+def reading_of(row: Gauge | Any) -> QuotaReading:
+    return QuotaReading(row.limit, row.remaining, row.read_at, row.resets_at, row.per_s)
 
 
 def note(
@@ -29,7 +29,7 @@ def note(
     ).all()
     known = {row.name: reading_of(row) for row in rows}
     for quota in quotas:
-        fresh = Reading(quota.limit, quota.remaining, now, quota.resets_at)
+        fresh = QuotaReading(quota.limit, quota.remaining, now, quota.resets_at)
         read = known[quota.name].then(fresh) if quota.name in known else fresh
         values = {
             "label": quota.label[:80],

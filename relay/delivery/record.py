@@ -11,7 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, update
 
 from relay.database import insert_once
-from relay.lifecycle import (
+from relay.models import Attempt, DeadLetter, Delivery
+from relay.rules.lifecycle import (
     SETTLED,
     Accepted,
     Failed,
@@ -21,9 +22,8 @@ from relay.lifecycle import (
     Refused,
     Signal,
     State,
-    Step,
+    Transition,
 )
-from relay.models import Attempt, DeadLetter, Delivery
 
 KEPT_BODY = 16 * 1024  # characters of an answer that are kept
 OUTCOMES = {
@@ -47,7 +47,7 @@ class Result:
     delivery_id: int
     token: str
     signal: Signal
-    outcome: Step
+    outcome: Transition
     destination_id: int
     status: int | None = None
     attempt: dict[str, Any] | None = None
@@ -90,7 +90,7 @@ def columns_of(life: Life, now: datetime) -> dict[str, Any]:
     }
 
 
-def apply(delivery: Delivery, outcome: Step, now: datetime) -> None:
+def apply(delivery: Delivery, outcome: Transition, now: datetime) -> None:
     """Write a step onto a loaded delivery."""
     for name, value in columns_of(outcome.life, now).items():
         setattr(delivery, name, value)

@@ -12,7 +12,7 @@ from relay.delivery.claim import DatabaseClock
 from relay.delivery.gauges import note
 from relay.delivery.record import Result, write
 from relay.destinations.base import Quota
-from relay.lifecycle import Held, Signal
+from relay.rules.lifecycle import Held, Signal
 
 MANY = 25
 GATHER_S = 0.03

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, insert, select, update
 
 from relay import broker
 from relay.delivery import compose
-from relay.lifecycle import State
 from relay.mapping.conditions import Group, group_of, matches_type
 from relay.models import (
     Delivery,
@@ -24,6 +23,7 @@ from relay.models import (
     db_now,
 )
 from relay.observability.logging import log
+from relay.rules.lifecycle import State
 
 BATCH = 200
 

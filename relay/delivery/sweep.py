@@ -11,9 +11,9 @@ from relay.database import READ_ONLY
 from relay.delivery import gate
 from relay.delivery.claim import DatabaseClock, is_due
 from relay.delivery.record import OUTCOMES, Result, jitter, life_of, sentence_of, write
-from relay.lifecycle import LeaseExpired, State, step
 from relay.models import Delivery, Destination, Event, db, db_now
 from relay.observability.logging import log
+from relay.rules.lifecycle import LeaseExpired, State, transition
 
 BATCH = 500
 
@@ -33,7 +33,7 @@ def expire_leases() -> int:
         results = []
         for row in rows:
             signal = LeaseExpired()
-            outcome = step(life_of(row), signal, now, jitter())
+            outcome = transition(life_of(row), signal, now, jitter())
             results.append(
                 Result(
                     row.id,

@@ -19,9 +19,9 @@ from relay.destinations import KINDS
 from relay.destinations.asking import Asked
 from relay.destinations.base import Delivered, Kind, Message, Reply, Rule
 from relay.errors import Invalid, RelayError
-from relay.lifecycle import Accepted, Signal
 from relay.mapping.samples import SAMPLES
 from relay.models import Destination, Source, db
+from relay.rules.lifecycle import Accepted, Signal
 
 
 @dataclass(frozen=True)

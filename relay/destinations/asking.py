@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from relay.destinations.base import Kind, Message, OutboundRequest
 from relay.destinations.reply import Reply
-from relay.lifecycle import Signal
+from relay.rules.lifecycle import Signal
 
 MILLION = 1_000_000
 AMOUNT = re.compile(r"\d{1,9}([.,]\d{1,6})?")

@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 
 from marshmallow import RAISE, Schema
 
-from relay import lifecycle
 from relay.destinations.reply import Reply, classify
+from relay.rules import lifecycle
 
 
 @dataclass(frozen=True)

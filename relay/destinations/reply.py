@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from relay.lifecycle import DEFAULT_POLICY, Accepted, Failed, Refused, Signal
+from relay.rules.lifecycle import DEFAULT_POLICY, Accepted, Failed, Refused, Signal
 
 
 @dataclass(frozen=True)

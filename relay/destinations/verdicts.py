@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from relay.lifecycle import Failed, Held, Refused, Signal
+from relay.rules.lifecycle import Failed, Held, Refused, Signal
 
 
 class Verdict(StrEnum):

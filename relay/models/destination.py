@@ -18,7 +18,7 @@ class Destination(Base):
     ``rate_count`` calls per ``rate_unit`` is its pace (none: as fast as it answers), ``paced_until``
     the earliest instant of its next call.  ``retry_waits`` are the seconds between attempts (none:
     the default schedule).  ``held_until`` is the destination's own wish to be left alone.
-    ``circuit`` and what follows it are a ``relay.circuit.Circuit``.  ``drain_token`` and
+    ``circuit`` and what follows it are a ``relay.rules.circuit.Circuit``.  ``drain_token`` and
     ``drain_until`` name the one drain that works for it: so its limits hold over all workers.
     ``version`` is the number of its newest DestinationVersion, ``mended_at`` when somebody last
     changed its settings or resumed it.  ``account`` is what was last read of the account there (its

@@ -13,8 +13,8 @@ from relay import broker
 from relay.delivery import record as lives
 from relay.delivery.claim import LIVE
 from relay.errors import IllegalTransition, NotFound, Refusal
-from relay.lifecycle import Discarded, Replayed, Signal, step
 from relay.models import DeadLetter, Delivery, Destination, Event, Replay, Source, db
+from relay.rules.lifecycle import Discarded, Replayed, Signal, transition
 from relay.services import keys
 from relay.services.audit import By, record
 from relay.services.paging import Page, page_of
@@ -143,7 +143,7 @@ def _settle(dead_letter_id: int, by: By, signal: Signal, action: str, reason: st
         raise Refusal("Somebody took care of this already. Nothing was sent again.")
     now = keys.database_now()
     try:
-        outcome = step(lives.life_of(delivery), signal, now)
+        outcome = transition(lives.life_of(delivery), signal, now)
     except IllegalTransition as exc:
         db.session.rollback()
         raise Refusal("This delivery is on its way again. Nothing was sent again.") from exc

@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from relay.errors import Invalid, NotFound
-from relay.lifecycle import State
 from relay.models import Attempt, Delivery, Destination, Event, db
+from relay.rules.lifecycle import State
 from relay.services.paging import Page, page_of
 
 

@@ -11,7 +11,6 @@ from sqlalchemy.orm import selectinload
 
 from config import Config, Network
 from relay import broker, secrets
-from relay.circuit import Circuit, Stage
 from relay.delivery import gate
 from relay.delivery.trial import Outcome, send_sample
 from relay.destinations import KINDS, load_config
@@ -19,6 +18,7 @@ from relay.destinations.base import Kind
 from relay.errors import Invalid, NotFound, Refusal
 from relay.mapping.templates import check_template
 from relay.models import Destination, DestinationVersion, Subscription, db
+from relay.rules.circuit import Circuit, CircuitState
 from relay.services import keys, subscriptions
 from relay.services.audit import By, record
 from relay.services.deliveries import named
@@ -160,7 +160,7 @@ def _keep_version(destination: Destination, by: By) -> None:
 def mend(destination: Destination) -> None:
     """Somebody put it right, within the caller's transaction: what died before may succeed now."""
     destination.mended_at = keys.database_now()
-    if destination.circuit != Stage.CLOSED:
+    if destination.circuit != CircuitState.CLOSED:
         recover(destination)
 
 

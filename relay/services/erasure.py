@@ -14,11 +14,11 @@ from sqlalchemy import ColumnElement, Text, and_, cast, delete, func, or_, selec
 
 from relay.delivery import record as lives
 from relay.errors import Invalid
-from relay.lifecycle import Discarded, State, step
 from relay.mapping import personal
 from relay.models import AiAnswer, Attempt, DeadLetter, Delivery, Event, db
 from relay.models.event import SEARCHED, search_text_of
 from relay.observability.logging import log
+from relay.rules.lifecycle import Discarded, State, transition
 from relay.services import keys
 from relay.services.audit import By, record
 
@@ -162,7 +162,7 @@ def _erase_delivery(delivery: Delivery, found: personal.Erased, receipt: Receipt
     state = State(delivery.state)
     receipt.in_flight += state is State.IN_FLIGHT
     if found.is_about and state in (State.PENDING, State.DEAD):
-        lives.apply(delivery, step(lives.life_of(delivery), Discarded(), now), now)
+        lives.apply(delivery, transition(lives.life_of(delivery), Discarded(), now), now)
         receipt.discarded += 1
 
 

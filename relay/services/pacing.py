@@ -10,9 +10,9 @@ from pytimeparse2 import parse
 from relay import broker
 from relay.delivery import gate
 from relay.errors import Invalid, Refusal
-from relay.lifecycle import DEFAULT_POLICY
 from relay.models import Destination, db
-from relay.pace import MOST_PLACES, UNITS
+from relay.rules.lifecycle import DEFAULT_POLICY
+from relay.rules.rate import MAX_CONCURRENCY, UNITS
 from relay.services import keys
 from relay.services.audit import By, record
 from relay.services.destinations import find_destination
@@ -101,8 +101,8 @@ def check(pacing: Pacing) -> None:
             reasons["rate"] = [f"Enter a number from 1 to {MOST_CALLS}, or nothing for no limit."]
         elif pacing.rate_unit not in UNITS:
             reasons["rate"] = ["A pace is per second, per minute or per hour."]
-    if not 1 <= pacing.concurrency <= MOST_PLACES:
-        reasons["concurrency"] = [f"Enter a number from 1 to {MOST_PLACES}."]
+    if not 1 <= pacing.concurrency <= MAX_CONCURRENCY:
+        reasons["concurrency"] = [f"Enter a number from 1 to {MAX_CONCURRENCY}."]
     if reasons:
         raise Invalid(reasons)
 

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
-from relay.lifecycle import State
 from relay.models import Delivery, Destination, Replay, db
+from relay.rules.lifecycle import State
 from relay.services import keys
 
 SETTLES_IN_S = 10.0

@@ -17,8 +17,8 @@ from relay.database import READ_ONLY
 from relay.delivery.claim import LIVE, REPLAYED
 from relay.delivery.record import apply, columns_of, life_of
 from relay.errors import NotFound, Refusal
-from relay.lifecycle import Life, Replayed, State, Withdrawn, step
 from relay.models import DeadLetter, Delivery, Destination, Replay, db
+from relay.rules.lifecycle import Life, Replayed, State, Withdrawn, transition
 from relay.services import keys
 from relay.services.audit import By, record
 from relay.services.dead_letters import on_its_own
@@ -64,7 +64,7 @@ def start(wish: Wish, by: By, token: str, mapping: str = "current") -> Replay:
     except IntegrityError:  # the same form, sent twice at once
         db.session.rollback()
         return db.session.scalars(select(Replay).where(Replay.token == token)).one()
-    columns = columns_of(step(Life(State.DEAD), Replayed(), now).life, now)
+    columns = columns_of(transition(Life(State.DEAD), Replayed(), now).life, now)
     del columns["attempts"]
     replay.total = _count(
         update(Delivery)
@@ -108,7 +108,7 @@ def hurry(delivery_id: int, by: By) -> Delivery:
         db.session.rollback()
         raise Refusal("It does not wait any more. Nothing was sent again.")
     now = keys.database_now()
-    apply(delivery, step(life_of(delivery), Replayed(), now), now)
+    apply(delivery, transition(life_of(delivery), Replayed(), now), now)
     on_its_own(delivery)
     record(by, "delivery.hurry", f"delivery {delivery.id}")
     db.session.commit()
@@ -192,7 +192,7 @@ def _withdraw(replay: Replay) -> None:
     """Take back what waits and no drain has in hand, within the caller's transaction."""
     now = keys.database_now()
     for before in FINAL:
-        life = step(Life(State.PENDING, revived_from=before), Withdrawn(), now).life
+        life = transition(Life(State.PENDING, revived_from=before), Withdrawn(), now).life
         columns = columns_of(life, now)
         del columns["attempts"], columns["tries"]
         waits = and_(

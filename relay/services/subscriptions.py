@@ -14,11 +14,11 @@ from relay import broker
 from relay.delivery.record import columns_of
 from relay.destinations import KINDS
 from relay.errors import Invalid, NotFound, Refusal
-from relay.lifecycle import Discarded, Life, State, step
 from relay.mapping import sentences
 from relay.mapping.comparing import OPERATORS, split
 from relay.mapping.conditions import Condition, Group, group_of, matches_type
 from relay.models import Delivery, Destination, MappingVersion, Source, Subscription, db
+from relay.rules.lifecycle import Discarded, Life, State, transition
 from relay.services import keys
 from relay.services.audit import By, record
 
@@ -154,7 +154,7 @@ def resume(subscription: Subscription, by: By) -> None:
 def remove(subscription: Subscription, by: By) -> int:
     """Take no more, and discard what still waits; what was delivered stays on record.  -> how many."""
     now = keys.database_now()
-    columns = columns_of(step(Life(State.PENDING, due_at=now), Discarded(), now).life, now)
+    columns = columns_of(transition(Life(State.PENDING, due_at=now), Discarded(), now).life, now)
     for name in ("attempts", "tries", "starts", "revived_from"):
         del columns[name]
     done = db.session.execute(

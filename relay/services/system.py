@@ -18,10 +18,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from config import Config
 from relay.database import READ_ONLY
 from relay.delivery import gate
-from relay.lifecycle import State
 from relay.models import DeadLetter, Delivery, Destination, Subscription, db, db_now
 from relay.observability import health
 from relay.observability.health import Finding, Level, fail, ok, warn
+from relay.rules.lifecycle import State
 from relay.services import encryption
 
 PATIENCE_MS = 3_000

@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, select, update
 
 from relay.delivery.record import columns_of
-from relay.lifecycle import Discarded, Life, State, step
 from relay.models import DeadLetter, Delivery, db
+from relay.rules.lifecycle import Discarded, Life, State, transition
 from relay.services import keys
 from relay.services.audit import By, record
 from relay.services.locking import free, in_order
@@ -23,7 +23,7 @@ LONGEST_NOTE = 2000
 def discard(selection: Selection, by: By, reason: str = "") -> int:
     """None of the chosen need arrive.  -> how many"""
     now, chosen = keys.database_now(), selection.bounded()
-    columns = columns_of(step(Life(State.DEAD), Discarded(), now).life, now)
+    columns = columns_of(transition(Life(State.DEAD), Discarded(), now).life, now)
     del columns["attempts"], columns["tries"], columns["revived_from"]
     deliveries = select(DeadLetter.delivery_id).where(DeadLetter.id.in_(chosen.statement()))
     dead = and_(Delivery.id.in_(deliveries), Delivery.state == State.DEAD.value)

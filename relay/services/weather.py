@@ -8,9 +8,9 @@ from datetime import datetime
 from sqlalchemy import select
 
 from relay.delivery.gauges import reading_of
-from relay.forecast import Reading, clears_at
 from relay.models import Destination, Gauge, db
-from relay.pace import interval_of
+from relay.rules.quota import QuotaReading, clears_at
+from relay.rules.rate import interval_of
 from relay.services import keys
 
 CLEARS_SOON_S = 60.0  # what is sent within a minute is nobody's worry
@@ -21,7 +21,7 @@ class Shown:
     """One allowance as it is shown; ``stale`` where its window has passed since."""
 
     label: str
-    reading: Reading
+    reading: QuotaReading
     empties_at: datetime | None
     stale: bool
 

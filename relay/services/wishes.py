@@ -17,7 +17,7 @@ from relay.destinations import KINDS
 from relay.destinations.masking import mask_request
 from relay.errors import RelayError
 from relay.models import Attempt, DeadLetter, Delivery, Destination, Event, Subscription, db
-from relay.pace import interval_of
+from relay.rules.rate import interval_of
 from relay.services import ai_steps
 from relay.services.deliveries import find_delivery
 from relay.services.destinations import find_destination

@@ -18,7 +18,6 @@ from relay.delivery import ai_books, compose, enrichment, steps
 from relay.delivery.ai_books import Busy, Denied, Kept, Order, Ticket
 from relay.delivery.enrichment import Enricher
 from relay.destinations.asking import Caps, Usage
-from relay.lifecycle import Accepted, Held
 from relay.mapping.answers import AnswerField
 from relay.models import (
     AiAnswer,
@@ -32,6 +31,7 @@ from relay.models import (
     db,
     db_now,
 )
+from relay.rules.lifecycle import Accepted, Held
 from relay.services import ai_steps, dead_letters, destinations, keys, replays, sources, wishes
 from relay.services.ai_drafts import Draft
 from relay.services.audit import COMMAND_LINE

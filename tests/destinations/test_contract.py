@@ -17,9 +17,9 @@ from relay.destinations.base import Kind, Message, OutboundRequest, Reply, SiteK
 from relay.destinations.http import Transport
 from relay.destinations.masking import mask_request, mask_text
 from relay.destinations.reply import classify, retry_after_s
-from relay.lifecycle import Accepted, Failed, Held, Refused
 from relay.mapping.rules import fill
 from relay.mapping.samples import SAMPLES
+from relay.rules.lifecycle import Accepted, Failed, Held, Refused
 from tests.destinations.kinds.test_webhook import message
 from tests.support.sink import Answer, Sink
 

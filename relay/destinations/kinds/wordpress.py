@@ -27,7 +27,7 @@ from relay.destinations.base import (
 from relay.destinations.verdicts import Known, Verdict
 from relay.destinations.wire import headers_of
 from relay.errors import Undeliverable
-from relay.lifecycle import Accepted, Refused, Signal
+from relay.rules.lifecycle import Accepted, Refused, Signal
 
 ROUTE = "/?rest_route=/relay-connector/v1/callback"
 PLUGIN = (

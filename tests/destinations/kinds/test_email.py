@@ -21,9 +21,9 @@ from relay.destinations.kinds.email import errors
 from relay.destinations.masking import mask_request
 from relay.destinations.verdicts import Verdict
 from relay.errors import Invalid
-from relay.lifecycle import Accepted, Failed, Refused
 from relay.mapping.rules import fill
 from relay.mapping.samples import SAMPLES
+from relay.rules.lifecycle import Accepted, Failed, Refused
 from tests.destinations.kinds.test_webhook import message
 from tests.destinations.test_http import certificate
 from tests.support.mail import PASSWORD, USER, MailServer

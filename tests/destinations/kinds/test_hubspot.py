@@ -17,9 +17,9 @@ from relay.destinations.kinds.hubspot import errors, limits, tables
 from relay.destinations.masking import mask_request
 from relay.destinations.verdicts import Known, Verdict
 from relay.errors import Invalid, Undeliverable
-from relay.lifecycle import Accepted, Failed, Held, Refused
 from relay.mapping.rules import fill
 from relay.mapping.samples import SAMPLES
+from relay.rules.lifecycle import Accepted, Failed, Held, Refused
 from tests.destinations.kinds.test_webhook import message
 from tests.support.fake_hubspot import (
     FORM,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from relay.destinations import KINDS, load_config
-from relay.lifecycle import Accepted
+from relay.rules.lifecycle import Accepted
 from tests.destinations.kinds.test_webhook import message
 
 KIND = KINDS["inbox"]

@@ -18,8 +18,8 @@ from relay.destinations.kinds.openai.errors import ERRORS, STATUSES, Verdict
 from relay.destinations.kinds.openai.replies import duration_s
 from relay.destinations.masking import mask_request
 from relay.errors import Invalid
-from relay.lifecycle import Accepted, Failed, Refused
 from relay.mapping.answers import AnswerField, schema_of
+from relay.rules.lifecycle import Accepted, Failed, Refused
 from tests.destinations.kinds.test_webhook import message
 from tests.support import fake_openai
 from tests.support.fake_openai import FakeOpenAI, completion, response

@@ -17,9 +17,9 @@ from relay.destinations.kinds.slack import errors
 from relay.destinations.masking import mask_request
 from relay.destinations.verdicts import Known, Verdict
 from relay.errors import Invalid
-from relay.lifecycle import Accepted, Failed, Held, Refused, Signal
 from relay.mapping.rules import fill
 from relay.mapping.samples import SAMPLES
+from relay.rules.lifecycle import Accepted, Failed, Held, Refused, Signal
 from tests.destinations.kinds.test_webhook import message
 from tests.support.fake_slack import CHANNEL, PATH, TOKEN, FakeSlack, refusal
 from tests.support.sink import Answer

@@ -20,8 +20,8 @@ from relay.destinations.kinds import wordpress
 from relay.destinations.masking import mask_request
 from relay.destinations.verdicts import Verdict
 from relay.errors import Undeliverable
-from relay.lifecycle import Accepted, Failed, Refused, Signal
 from relay.mapping.rules import fill
+from relay.rules.lifecycle import Accepted, Failed, Refused, Signal
 from tests.destinations.kinds.test_webhook import message
 from tests.support.sink import Answer, Sink
 

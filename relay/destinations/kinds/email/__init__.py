@@ -16,7 +16,7 @@ from relay.destinations.kinds.email.errors import signal_of
 from relay.destinations.kinds.email.settings import EmailSchema, bare, several
 from relay.destinations.wire import headers_of
 from relay.errors import Undeliverable
-from relay.lifecycle import Signal
+from relay.rules.lifecycle import Signal
 
 
 class Email(Kind):

@@ -9,7 +9,7 @@ from relay.destinations import mail
 from relay.destinations.base import Reply
 from relay.destinations.reply import classify
 from relay.destinations.verdicts import Known, Verdict
-from relay.lifecycle import Accepted, Signal
+from relay.rules.lifecycle import Accepted, Signal
 
 RETRY, PAUSE, FIX = Verdict.RETRY, Verdict.PAUSE, Verdict.FIX
 # by the server's reply code

@@ -29,7 +29,7 @@ from relay.destinations.kinds.hubspot.deals import write_deals
 from relay.destinations.kinds.hubspot.settings import MOST_RECORDS, HubSpotSchema
 from relay.destinations.kinds.hubspot.writing import Writer, Written, associate
 from relay.errors import Undeliverable
-from relay.lifecycle import Accepted, Refused, Signal
+from relay.rules.lifecycle import Accepted, Refused, Signal
 
 TEST = "relay.test"  # a site tries its connection: look whether the account answers, write nothing
 

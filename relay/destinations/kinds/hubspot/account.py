@@ -10,7 +10,7 @@ from relay.destinations.kinds.hubspot import errors
 from relay.destinations.kinds.hubspot.answers import body_of, object_at, objects, texts
 from relay.destinations.kinds.hubspot.api import Api
 from relay.errors import Undeliverable
-from relay.lifecycle import Accepted
+from relay.rules.lifecycle import Accepted
 
 ORDER_KEY = "relay_order_key"
 OBJECTS = {"contacts": ("contact", "Contact"), "deals": ("deal", "Deal")}

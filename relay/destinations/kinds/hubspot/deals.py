@@ -9,7 +9,7 @@ from relay.destinations.kinds.hubspot import errors
 from relay.destinations.kinds.hubspot.account import ORDER_KEY
 from relay.destinations.kinds.hubspot.api import Api, url
 from relay.destinations.kinds.hubspot.writing import Record, Writer, Written
-from relay.lifecycle import Accepted, Failed, Refused
+from relay.rules.lifecycle import Accepted, Failed, Refused
 
 PROPERTY = {
     "name": ORDER_KEY,

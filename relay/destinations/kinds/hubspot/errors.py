@@ -21,7 +21,7 @@ from relay.destinations.kinds.hubspot.tables import (
 )
 from relay.destinations.reply import classify, retry_after_s
 from relay.destinations.verdicts import Known, Verdict
-from relay.lifecycle import Held, Refused, Signal
+from relay.rules.lifecycle import Held, Refused, Signal
 
 FORM_FIELD = re.compile(r"'fields\.([A-Za-z0-9_]{1,100})'")
 IN_MESSAGE = re.compile(r'Property \\?"([A-Za-z0-9_]{1,100})\\?" does not exist')

@@ -14,7 +14,7 @@ from relay.destinations.base import Call, Message
 from relay.destinations.kinds.hubspot import errors
 from relay.destinations.kinds.hubspot.answers import body_of, object_at, objects, texts
 from relay.destinations.kinds.hubspot.api import Api, share, url
-from relay.lifecycle import Failed, Held, Refused, Signal
+from relay.rules.lifecycle import Failed, Held, Refused, Signal
 
 MOST_CALLS = 24  # that one batch may take to find out which of its records are at fault
 SILENT = Failed(

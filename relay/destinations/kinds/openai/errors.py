@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from relay.destinations.base import Reply
-from relay.lifecycle import Failed, Refused, Signal
+from relay.rules.lifecycle import Failed, Refused, Signal
 
 
 class Verdict(StrEnum):

@@ -30,7 +30,7 @@ from relay.destinations.kinds.slack.errors import bot_signal, webhook_signal
 from relay.destinations.kinds.slack.settings import BOT, DIGEST_ABOVE, SlackSchema
 from relay.destinations.wire import headers_of
 from relay.errors import Undeliverable
-from relay.lifecycle import Failed, Refused, Signal
+from relay.rules.lifecycle import Failed, Refused, Signal
 
 
 class Slack(Kind):

@@ -12,7 +12,7 @@ from typing import Any
 from relay.destinations.base import Reply
 from relay.destinations.reply import classify, retry_after_s
 from relay.destinations.verdicts import Known, Verdict
-from relay.lifecycle import Accepted, Held, Refused, Signal
+from relay.rules.lifecycle import Accepted, Held, Refused, Signal
 
 RETRY, WAIT, PAUSE, FIX = Verdict.RETRY, Verdict.WAIT, Verdict.PAUSE, Verdict.FIX
 RECONNECT = "Make a new webhook in Slack, enter its address here and resume."

@@ -9,14 +9,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from relay.errors import IllegalTransition
-from relay.lifecycle import (
+from relay.rules.lifecycle import (
     DEFAULT_POLICY,
     TRANSITIONS,
     Accepted,
-    Cause,
     Claimed,
     Discarded,
     Failed,
+    FailureReason,
     Held,
     LeaseExpired,
     Life,
@@ -26,7 +26,7 @@ from relay.lifecycle import (
     Signal,
     State,
     Withdrawn,
-    step,
+    transition,
 )
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -69,44 +69,44 @@ LIVES = {
 )
 def test_a_pair_that_is_not_in_the_table_is_refused(state: State, signal: Signal) -> None:
     with pytest.raises(IllegalTransition):
-        step(LIVES[state], signal, NOW)
+        transition(LIVES[state], signal, NOW)
 
 
 def test_a_claim_leases_and_counts_the_start() -> None:
-    life = step(PENDING, Claimed("abc", 75), NOW).life
+    life = transition(PENDING, Claimed("abc", 75), NOW).life
     assert life == Life(
         State.IN_FLIGHT, lease_until=NOW + timedelta(seconds=75), lease_token="abc", starts=1
     )
 
 
 def test_being_held_costs_neither_an_attempt_nor_a_start() -> None:
-    life = step(FLYING, Held("limited", "Later.", 30), NOW).life
+    life = transition(FLYING, Held("limited", "Later.", 30), NOW).life
     assert (life.state, life.due_at) == (State.PENDING, NOW + timedelta(seconds=30))
     assert (life.attempts, life.tries, life.starts) == (2, 2, 0)
 
 
 def test_success_settles_and_frees_the_lease() -> None:
-    outcome = step(FLYING, Accepted(), NOW)
+    outcome = transition(FLYING, Accepted(), NOW)
     assert outcome.life == Life(State.DELIVERED, attempts=3, tries=3)
     assert outcome.buried is None
 
 
 def test_a_final_refusal_is_buried_after_one_attempt() -> None:
-    outcome = step(replace(FLYING, attempts=0, tries=0), Refused("http_403", "No."), NOW)
+    outcome = transition(replace(FLYING, attempts=0, tries=0), Refused("http_403", "No."), NOW)
     assert (outcome.life.state, outcome.life.attempts) == (State.DEAD, 1)
-    assert outcome.buried == Cause("http_403", "No.")
+    assert outcome.buried == FailureReason("http_403", "No.")
 
 
 def test_the_field_that_was_complained_about_becomes_part_of_the_cause() -> None:
-    outcome = step(FLYING, Refused("http_400", "No.", field="company_size"), NOW)
-    assert outcome.buried == Cause("http_400", "No.", "company_size")
+    outcome = transition(FLYING, Refused("http_400", "No.", field="company_size"), NOW)
+    assert outcome.buried == FailureReason("http_400", "No.", "company_size")
 
 
 def test_a_delivery_that_always_fails_is_tried_eight_times_over_a_day() -> None:
     life, now, attempts = PENDING, NOW, 0
     while life.state is not State.DEAD:
-        life = step(life, Claimed("t", 75), now).life
-        life = step(life, Failed("http_503", "Busy."), now, jitter=-1.0).life
+        life = transition(life, Claimed("t", 75), now).life
+        life = transition(life, Failed("http_503", "Busy."), now, jitter=-1.0).life
         attempts += 1
         now = life.due_at or now
     assert attempts == DEFAULT_POLICY.max_attempts == 8
@@ -116,7 +116,7 @@ def test_a_delivery_that_always_fails_is_tried_eight_times_over_a_day() -> None:
 
 @pytest.mark.parametrize("jitter", [-1.0, 0.0, 1.0])
 def test_jitter_moves_a_retry_by_a_fifth(jitter: float) -> None:
-    life = step(replace(FLYING, tries=1), Failed("http_503", "Busy."), NOW, jitter).life
+    life = transition(replace(FLYING, tries=1), Failed("http_503", "Busy."), NOW, jitter).life
     assert life.due_at is not None
     assert (life.due_at - NOW).total_seconds() == pytest.approx(300 * (1 + 0.2 * jitter))
 
@@ -124,7 +124,7 @@ def test_jitter_moves_a_retry_by_a_fifth(jitter: float) -> None:
 @pytest.mark.parametrize("jitter", [-1.0, -0.3, 0.0, 0.7, 1.0])
 @pytest.mark.parametrize("wish", [1.0, 30.0, 4000.0])
 def test_retry_after_is_never_undercut_and_never_overdone(wish: float, jitter: float) -> None:
-    life = step(FLYING, Failed("http_429", "Busy.", retry_after_s=wish), NOW, jitter).life
+    life = transition(FLYING, Failed("http_429", "Busy.", retry_after_s=wish), NOW, jitter).life
     assert life.due_at is not None
     assert wish <= (life.due_at - NOW).total_seconds() <= wish * 1.1
 
@@ -132,9 +132,9 @@ def test_retry_after_is_never_undercut_and_never_overdone(wish: float, jitter: f
 def test_a_delivery_that_kills_its_worker_is_buried_after_five_starts() -> None:
     life, starts, outcome = PENDING, 0, None
     while life.state is not State.DEAD:
-        life = step(life, Claimed("t", 75), NOW).life
+        life = transition(life, Claimed("t", 75), NOW).life
         starts += 1
-        outcome = step(life, LeaseExpired(), NOW)
+        outcome = transition(life, LeaseExpired(), NOW)
         life = outcome.life
     assert starts == 5
     assert outcome is not None and outcome.buried is not None
@@ -142,7 +142,7 @@ def test_a_delivery_that_kills_its_worker_is_buried_after_five_starts() -> None:
 
 
 def test_a_replay_gives_a_fresh_budget_and_keeps_the_history() -> None:
-    outcome = step(LIVES[State.DEAD], Replayed(), NOW)
+    outcome = transition(LIVES[State.DEAD], Replayed(), NOW)
     assert outcome.life == Life(
         State.PENDING, due_at=NOW, attempts=8, tries=0, revived_from=State.DEAD
     )
@@ -150,20 +150,20 @@ def test_a_replay_gives_a_fresh_budget_and_keeps_the_history() -> None:
 
 @pytest.mark.parametrize("state", [State.DEAD, State.DELIVERED])
 def test_a_withdrawn_replay_leaves_the_delivery_as_it_was(state: State) -> None:
-    waiting = step(LIVES[state], Replayed(), NOW).life
-    assert step(waiting, Withdrawn(), NOW).life == replace(LIVES[state], tries=0)
+    waiting = transition(LIVES[state], Replayed(), NOW).life
+    assert transition(waiting, Withdrawn(), NOW).life == replace(LIVES[state], tries=0)
 
 
 def test_a_waiting_delivery_that_is_sent_now_is_not_one_that_can_be_withdrawn() -> None:
-    hurried = step(PENDING, Replayed(), NOW).life
+    hurried = transition(PENDING, Replayed(), NOW).life
     assert hurried.revived_from is None
     with pytest.raises(IllegalTransition):
-        step(hurried, Withdrawn(), NOW)
+        transition(hurried, Withdrawn(), NOW)
 
 
 def test_a_policy_of_its_own_says_when_and_how_often() -> None:
     policy = Policy(delays_s=(10, 20))
-    once = step(replace(FLYING, tries=0), Failed("http_503", "Busy."), NOW, 0, policy).life
+    once = transition(replace(FLYING, tries=0), Failed("http_503", "Busy."), NOW, 0, policy).life
     assert once.due_at == NOW + timedelta(seconds=10)
-    last = step(replace(FLYING, tries=2), Failed("http_503", "Busy."), NOW, 0, policy)
+    last = transition(replace(FLYING, tries=2), Failed("http_503", "Busy."), NOW, 0, policy)
     assert last.life.state is State.DEAD

@@ -14,7 +14,7 @@ MEMORY_S = 600.0
 
 
 @dataclass(frozen=True)
-class Reading:
+class QuotaReading:
     """What was left of an allowance of ``limit`` at ``read_at``; ``per_s`` is how fast it goes down."""
 
     limit: int
@@ -23,7 +23,7 @@ class Reading:
     resets_at: datetime | None = None
     per_s: float = 0.0
 
-    def then(self, later: Reading) -> Reading:
+    def then(self, later: QuotaReading) -> QuotaReading:
         """The later reading, with the pace that both tell; an allowance that is whole again tells none."""
         passed = (later.read_at - self.read_at).total_seconds()
         used = self.remaining - later.remaining
@@ -32,7 +32,7 @@ class Reading:
         else:
             kept = math.exp(-passed / MEMORY_S)
             per_s = self.per_s * kept + used / passed * (1 - kept)
-        return Reading(later.limit, later.remaining, later.read_at, later.resets_at, per_s)
+        return QuotaReading(later.limit, later.remaining, later.read_at, later.resets_at, per_s)
 
     @property
     def share(self) -> float:

@@ -175,7 +175,7 @@ class Life:
 
 
 @dataclass(frozen=True)
-class Cause:
+class FailureReason:
     """Why a delivery is dead."""
 
     code: str
@@ -184,16 +184,16 @@ class Cause:
 
 
 @dataclass(frozen=True)
-class Step:
+class Transition:
     """What one signal does: the life after it, and the cause of a new dead letter."""
 
     life: Life
-    buried: Cause | None = None
+    buried: FailureReason | None = None
 
 
-def _lease(life: Life, signal: Claimed, policy: Policy, now: datetime, jitter: float) -> Step:
+def _lease(life: Life, signal: Claimed, policy: Policy, now: datetime, jitter: float) -> Transition:
     until = now + timedelta(seconds=signal.lease_s)
-    return Step(
+    return Transition(
         replace(
             life,
             state=State.IN_FLIGHT,
@@ -209,14 +209,16 @@ def _free(life: Life, **changes: object) -> Life:
     return replace(life, lease_until=None, lease_token=None, due_at=None, **changes)  # type: ignore[arg-type]
 
 
-def _postpone(life: Life, signal: Held, policy: Policy, now: datetime, jitter: float) -> Step:
+def _postpone(life: Life, signal: Held, policy: Policy, now: datetime, jitter: float) -> Transition:
     due = now + timedelta(seconds=max(0.0, signal.wait_s))
     freed = _free(life, state=State.PENDING, starts=max(0, life.starts - 1))
-    return Step(replace(freed, due_at=due))
+    return Transition(replace(freed, due_at=due))
 
 
-def _finish(life: Life, signal: Accepted, policy: Policy, now: datetime, jitter: float) -> Step:
-    return Step(
+def _finish(
+    life: Life, signal: Accepted, policy: Policy, now: datetime, jitter: float
+) -> Transition:
+    return Transition(
         _free(
             life,
             state=State.DELIVERED,
@@ -227,53 +229,65 @@ def _finish(life: Life, signal: Accepted, policy: Policy, now: datetime, jitter:
     )
 
 
-def _bury(life: Life, cause: Cause) -> Step:
-    return Step(_free(life, state=State.DEAD, starts=0), buried=cause)
+def _bury(life: Life, cause: FailureReason) -> Transition:
+    return Transition(_free(life, state=State.DEAD, starts=0), buried=cause)
 
 
 def _retry_or_bury(
     life: Life, signal: Failed, policy: Policy, now: datetime, jitter: float
-) -> Step:
+) -> Transition:
     tried = replace(life, attempts=life.attempts + 1, tries=life.tries + 1, starts=0)
     if tried.tries >= policy.max_attempts:
-        return _bury(tried, Cause(signal.code, signal.sentence, signal.field))
+        return _bury(tried, FailureReason(signal.code, signal.sentence, signal.field))
     wait = policy.wait_s(tried.tries, jitter, signal.retry_after_s)
-    return Step(replace(_free(tried, state=State.PENDING), due_at=now + timedelta(seconds=wait)))
+    return Transition(
+        replace(_free(tried, state=State.PENDING), due_at=now + timedelta(seconds=wait))
+    )
 
 
-def _refuse(life: Life, signal: Refused, policy: Policy, now: datetime, jitter: float) -> Step:
+def _refuse(
+    life: Life, signal: Refused, policy: Policy, now: datetime, jitter: float
+) -> Transition:
     tried = replace(life, attempts=life.attempts + 1, tries=life.tries + 1)
-    return _bury(tried, Cause(signal.code, signal.sentence, signal.field))
+    return _bury(tried, FailureReason(signal.code, signal.sentence, signal.field))
 
 
-def _expire(life: Life, signal: LeaseExpired, policy: Policy, now: datetime, jitter: float) -> Step:
+def _expire(
+    life: Life, signal: LeaseExpired, policy: Policy, now: datetime, jitter: float
+) -> Transition:
     tried = replace(life, attempts=life.attempts + 1)
     if life.starts >= policy.max_lost_starts:
         sentence = (
             f"The worker stopped {life.starts} times while it handled this delivery. "
             "That is on Relay's side: look at the worker's log before you replay it."
         )
-        return _bury(tried, Cause("worker_died", sentence))
-    return Step(replace(_free(tried, state=State.PENDING), due_at=now))
+        return _bury(tried, FailureReason("worker_died", sentence))
+    return Transition(replace(_free(tried, state=State.PENDING), due_at=now))
 
 
-def _revive(life: Life, signal: Replayed, policy: Policy, now: datetime, jitter: float) -> Step:
+def _revive(
+    life: Life, signal: Replayed, policy: Policy, now: datetime, jitter: float
+) -> Transition:
     before = life.revived_from if life.state is State.PENDING else life.state
     fresh = _free(life, state=State.PENDING, tries=0, starts=0, revived_from=before)
-    return Step(replace(fresh, due_at=now))
+    return Transition(replace(fresh, due_at=now))
 
 
-def _withdraw(life: Life, signal: Withdrawn, policy: Policy, now: datetime, jitter: float) -> Step:
+def _withdraw(
+    life: Life, signal: Withdrawn, policy: Policy, now: datetime, jitter: float
+) -> Transition:
     if life.revived_from is None:
         raise IllegalTransition("A delivery that nobody sent again cannot be withdrawn.")
-    return Step(_free(life, state=life.revived_from, starts=0, revived_from=None))
+    return Transition(_free(life, state=life.revived_from, starts=0, revived_from=None))
 
 
-def _discard(life: Life, signal: Discarded, policy: Policy, now: datetime, jitter: float) -> Step:
-    return Step(_free(life, state=State.DISCARDED, starts=0))
+def _discard(
+    life: Life, signal: Discarded, policy: Policy, now: datetime, jitter: float
+) -> Transition:
+    return Transition(_free(life, state=State.DISCARDED, starts=0))
 
 
-TRANSITIONS: dict[tuple[State, type], Callable[..., Step]] = {
+TRANSITIONS: dict[tuple[State, type], Callable[..., Transition]] = {
     (State.PENDING, Claimed): _lease,
     (State.IN_FLIGHT, Held): _postpone,
     (State.IN_FLIGHT, Accepted): _finish,
@@ -289,13 +303,13 @@ TRANSITIONS: dict[tuple[State, type], Callable[..., Step]] = {
 }
 
 
-def step(
+def transition(
     life: Life,
     signal: Signal,
     now: datetime,
     jitter: float = 0.0,
     policy: Policy = DEFAULT_POLICY,
-) -> Step:
+) -> Transition:
     """The one step that ``signal`` causes.
 
     ``now`` is the database's clock, ``jitter`` a number in [-1, 1].

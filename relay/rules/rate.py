@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-MOST_PLACES = 64  # calls of one destination at the same time
+MAX_CONCURRENCY = 64  # calls of one destination at the same time
 UNITS = {"second": 1.0, "minute": 60.0, "hour": 3600.0}
 
 
@@ -19,7 +19,7 @@ def interval_of(count: int | None, unit: str | None) -> float:
 
 
 @dataclass(frozen=True)
-class Pace:
+class RateLimit:
     """``interval_s`` from call to call, ``next_at`` the earliest instant of the next one."""
 
     interval_s: float = 0.0
@@ -31,7 +31,7 @@ class Pace:
             return 0.0
         return (self.next_at - now).total_seconds()
 
-    def after(self, calls: int, now: datetime) -> Pace:
+    def after(self, calls: int, now: datetime) -> RateLimit:
         """The pace after that many calls, the first of them as soon as it may."""
         if not self.interval_s or not calls:
             return self

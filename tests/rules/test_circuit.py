@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from relay.circuit import OPENS_AFTER, RAMP_S, Circuit, Stage
-from relay.lifecycle import Accepted, Failed, Held, Refused, Signal
-from relay.pace import Pace, interval_of
+from relay.rules.circuit import OPENS_AFTER, RAMP_S, Circuit, CircuitState
+from relay.rules.lifecycle import Accepted, Failed, Held, Refused, Signal
+from relay.rules.rate import RateLimit, interval_of
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 FAILED = Failed("http_503", "It has trouble.")
@@ -27,9 +27,9 @@ def failed(times: int, circuit: Circuit | None = None) -> Circuit:
 
 
 def test_it_opens_after_ten_failures_in_a_row_and_says_why() -> None:
-    assert failed(OPENS_AFTER - 1).stage is Stage.CLOSED
+    assert failed(OPENS_AFTER - 1).stage is CircuitState.CLOSED
     broken = failed(OPENS_AFTER)
-    assert (broken.stage, broken.reason) == (Stage.OPEN, "It has trouble.")
+    assert (broken.stage, broken.reason) == (CircuitState.OPEN, "It has trouble.")
     assert broken.places(8) == 0
     hold = broken.hold(NOW)
     assert hold is not None
@@ -52,7 +52,7 @@ def test_when_its_wait_is_over_one_call_probes() -> None:
     broken = failed(OPENS_AFTER)
     assert broken.ready(NOW + seconds(4.9)) == broken
     probing = broken.ready(NOW + seconds(5.1))
-    assert (probing.stage, probing.places(8)) == (Stage.PROBING, 1)
+    assert (probing.stage, probing.places(8)) == (CircuitState.PROBING, 1)
     assert probing.hold(NOW + seconds(5.1)) is None
 
 
@@ -74,7 +74,7 @@ def test_late_failures_of_calls_under_way_do_not_prolong_the_wait() -> None:
 def test_a_good_probe_closes_it_and_the_pace_grows() -> None:
     probing = failed(OPENS_AFTER).ready(NOW + seconds(6))
     well = probing.learn(Accepted(), NOW)
-    assert (well.stage, well.failures, well.openings) == (Stage.CLOSED, 0, 0)
+    assert (well.stage, well.failures, well.openings) == (CircuitState.CLOSED, 0, 0)
     intervals = [well.interval_s(NOW + seconds(n)) for n in (0, 3, 6, 9)]
     assert intervals == pytest.approx([0.5, 0.25, 0.125, 0.0625])
     assert well.interval_s(NOW + seconds(RAMP_S)) == 0
@@ -95,7 +95,7 @@ def test_a_rate_is_spread_evenly(count: int | None, unit: str | None, interval: 
 
 
 def test_no_window_of_any_length_holds_more_calls_than_the_pace_allows() -> None:
-    pace, now, starts = Pace(0.1), NOW, []
+    pace, now, starts = RateLimit(0.1), NOW, []
     for n in range(300):
         now += seconds(0.013 * (n % 7))  # asked at odd moments
         if pace.wait_s(now) == 0:
@@ -108,20 +108,20 @@ def test_no_window_of_any_length_holds_more_calls_than_the_pace_allows() -> None
 
 
 def test_reserved_calls_move_the_next_one_by_as_many_intervals() -> None:
-    assert Pace(2.0).after(3, NOW).next_at == NOW + seconds(6)
-    assert Pace(2.0, NOW + seconds(1)).after(1, NOW).next_at == NOW + seconds(3)
-    assert Pace(0.0).after(5, NOW) == Pace(0.0)
+    assert RateLimit(2.0).after(3, NOW).next_at == NOW + seconds(6)
+    assert RateLimit(2.0, NOW + seconds(1)).after(1, NOW).next_at == NOW + seconds(3)
+    assert RateLimit(0.0).after(5, NOW) == RateLimit(0.0)
 
 
 @pytest.mark.parametrize(
     ("pace", "window", "calls"),
     [
-        (Pace(0.0), 0.05, 50),
-        (Pace(0.1), 0.05, 1),
-        (Pace(0.1), 0.5, 6),
-        (Pace(0.1, NOW + seconds(1)), 0.5, 0),
-        (replace(Pace(10.0), next_at=NOW), 0.5, 1),
+        (RateLimit(0.0), 0.05, 50),
+        (RateLimit(0.1), 0.05, 1),
+        (RateLimit(0.1), 0.5, 6),
+        (RateLimit(0.1, NOW + seconds(1)), 0.5, 0),
+        (replace(RateLimit(10.0), next_at=NOW), 0.5, 1),
     ],
 )
-def test_within_a_while_so_many_calls_may_start(pace: Pace, window: float, calls: int) -> None:
+def test_within_a_while_so_many_calls_may_start(pace: RateLimit, window: float, calls: int) -> None:
     assert pace.within(window, NOW, 50) == calls

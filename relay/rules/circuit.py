@@ -18,10 +18,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from relay.lifecycle import Failed, Held, Signal
+from relay.rules.lifecycle import Failed, Held, Signal
 
 
-class Stage(StrEnum):
+class CircuitState(StrEnum):
     """The states of a circuit."""
 
     CLOSED = "closed"
@@ -44,7 +44,7 @@ class Circuit:
     in between.
     """
 
-    stage: Stage = Stage.CLOSED
+    stage: CircuitState = CircuitState.CLOSED
     since: datetime | None = None
     until: datetime | None = None
     reason: str = ""
@@ -53,17 +53,19 @@ class Circuit:
 
     def ready(self, now: datetime) -> Circuit:
         """The circuit as it is for the next call: an open one whose wait is over is probed."""
-        if self.stage is Stage.OPEN and (self.until is None or self.until <= now):
-            return replace(self, stage=Stage.PROBING, since=now, until=None)
+        if self.stage is CircuitState.OPEN and (self.until is None or self.until <= now):
+            return replace(self, stage=CircuitState.PROBING, since=now, until=None)
         return self
 
     def places(self, concurrency: int) -> int:
         """How many calls may be under way at the same time."""
-        return {Stage.CLOSED: concurrency, Stage.PROBING: 1, Stage.OPEN: 0}[self.stage]
+        return {CircuitState.CLOSED: concurrency, CircuitState.PROBING: 1, CircuitState.OPEN: 0}[
+            self.stage
+        ]
 
     def interval_s(self, now: datetime) -> float:
         """The least time between two calls: long just after a recovery, then none."""
-        if self.stage is not Stage.CLOSED or self.since is None:
+        if self.stage is not CircuitState.CLOSED or self.since is None:
             return 0.0
         well_for = (now - self.since).total_seconds()
         if well_for >= RAMP_S:
@@ -72,7 +74,7 @@ class Circuit:
 
     def hold(self, now: datetime) -> Held | None:
         """Why nothing may be sent now, and for how long."""
-        if self.stage is not Stage.OPEN or self.until is None or self.until <= now:
+        if self.stage is not CircuitState.OPEN or self.until is None or self.until <= now:
             return None
         return Held("circuit_open", self.reason, (self.until - now).total_seconds())
 
@@ -85,11 +87,11 @@ class Circuit:
         if isinstance(signal, Held) or getattr(signal, "retry_after_s", None) is not None:
             return self
         if not isinstance(signal, Failed):
-            fresh = Circuit(since=self.since if self.stage is Stage.CLOSED else now)
+            fresh = Circuit(since=self.since if self.stage is CircuitState.CLOSED else now)
             return self if fresh == self else fresh
         failed = replace(self, failures=self.failures + 1)
-        if self.stage is Stage.PROBING or (
-            self.stage is Stage.CLOSED and failed.failures >= OPENS_AFTER
+        if self.stage is CircuitState.PROBING or (
+            self.stage is CircuitState.CLOSED and failed.failures >= OPENS_AFTER
         ):
             return failed._open(signal.sentence, now, jitter)
         return failed
@@ -98,8 +100,8 @@ class Circuit:
         wait = WAITS_S[min(self.openings, len(WAITS_S) - 1)] * (1 + 0.2 * jitter)
         return replace(
             self,
-            stage=Stage.OPEN,
-            since=self.since if self.stage is Stage.PROBING and self.since else now,
+            stage=CircuitState.OPEN,
+            since=self.since if self.stage is CircuitState.PROBING and self.since else now,
             until=now + timedelta(seconds=wait),
             reason=reason,
             openings=self.openings + 1,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from relay.forecast import Reading, clears_at
+from relay.rules.quota import QuotaReading, clears_at
 from relay.services.weather import forecast
 
 NOON = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
@@ -17,12 +17,12 @@ def after(minutes: float) -> datetime:
     return NOON + timedelta(minutes=minutes)
 
 
-def used(per_minute: float, minutes: int, start: int = 10_000) -> Reading:
+def used(per_minute: float, minutes: int, start: int = 10_000) -> QuotaReading:
     """Readings once a minute at an even pace."""
-    found = Reading(start, start, NOON, MIDNIGHT)
+    found = QuotaReading(start, start, NOON, MIDNIGHT)
     for n in range(1, minutes + 1):
         left = int(start - per_minute * n)
-        found = found.then(Reading(start, left, after(n), MIDNIGHT))
+        found = found.then(QuotaReading(start, left, after(n), MIDNIGHT))
     return found
 
 
@@ -45,7 +45,7 @@ def test_a_burst_that_is_over_is_forgotten() -> None:
 
 def test_a_new_day_does_not_look_like_a_pace() -> None:
     late = used(100, 60)
-    fresh = late.then(Reading(10_000, 9_999, after(61), MIDNIGHT))
+    fresh = late.then(QuotaReading(10_000, 9_999, after(61), MIDNIGHT))
     assert fresh.per_s == late.per_s and fresh.remaining == 9_999
 
 
@@ -55,12 +55,12 @@ def test_a_reading_whose_window_has_passed_says_nothing() -> None:
 
 
 def test_nothing_left_is_now() -> None:
-    assert Reading(100, 0, NOON, MIDNIGHT).empties_at(NOON) == NOON
+    assert QuotaReading(100, 0, NOON, MIDNIGHT).empties_at(NOON) == NOON
 
 
 @pytest.mark.parametrize(("limit", "left", "share"), [(100, 25, 0.25), (0, 5, 0.0), (10, 20, 1.0)])
 def test_the_share_is_always_between_none_and_all(limit: int, left: int, share: float) -> None:
-    assert Reading(limit, left, NOON).share == share
+    assert QuotaReading(limit, left, NOON).share == share
 
 
 def test_what_waits_is_over_after_as_many_intervals() -> None:
