@@ -12,20 +12,12 @@ from relay.delivery.claim import Claim
 from relay.delivery.enrichment import Enriched
 from relay.delivery.record import KEPT_BODY
 from relay.delivery.sender import Sender
-from relay.destinations.base import (
-    Call,
-    Delivered,
-    Kind,
-    Message,
-    OutboundRequest,
-    Quota,
-    Reply,
-    Rule,
-)
-from relay.destinations.http import Transport
+from relay.destinations.base import Call, Delivered, Kind, Message, Quota, Rule
 from relay.destinations.masking import mask_request, mask_text
 from relay.errors import RelayError, Undeliverable
 from relay.rules.lifecycle import Refused, Signal
+from relay.transport.client import Transport
+from relay.transport.request import OutboundRequest, Reply
 
 Job = tuple[
     Message, Mapping[str, Rule] | None

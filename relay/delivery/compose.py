@@ -14,12 +14,13 @@ from sqlalchemy import Connection, or_, select
 
 from relay import secrets
 from relay.destinations import KINDS
-from relay.destinations.base import Kind, Message, OutboundRequest, Rule, SiteKey
-from relay.destinations.http import Transport
+from relay.destinations.base import Kind, Message, Rule, SiteKey
 from relay.errors import Undeliverable
 from relay.mapping.rules import fill
 from relay.models import Destination, DestinationVersion, MappingVersion, SigningKey, db_now
 from relay.observability.tracing import traceparent
+from relay.transport.client import Transport
+from relay.transport.request import OutboundRequest
 
 MOST_SITE_KEYS = 4  # the plugin looks at no more than eight signatures
 

@@ -24,14 +24,15 @@ from relay.delivery.ai_books import Denied, Kept, Order, Ticket
 from relay.delivery.claim import DatabaseClock
 from relay.delivery.steps import NO_CAPS, Step
 from relay.destinations.asking import MILLION, Asked, Model, Question, Said, Usage
-from relay.destinations.base import Message, Reply
-from relay.destinations.http import Transport
+from relay.destinations.base import Message
 from relay.errors import RelayError, Undeliverable
 from relay.mapping import answers, prompts
 from relay.mapping.privacy import Masker
 from relay.models import AiAnswer, Destination
 from relay.observability import metrics
 from relay.rules.lifecycle import Failed, Held, Refused, Signal
+from relay.transport.client import Transport
+from relay.transport.request import Reply
 
 LONGEST_S = 20  # an AI step may take so long; the lease of its delivery is longer by as much
 LOOK_S = 0.2  # how often a thread looks for the answer that another one asks for

@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from relay.delivery.claim import CALL_S
-from relay.destinations.base import Call, Kind, OutboundRequest, Quota, Reply
-from relay.destinations.http import Transport
+from relay.destinations.base import Call, Kind, Quota
+from relay.transport.client import Transport
+from relay.transport.request import OutboundRequest, Reply
 
 
 class Sender:

@@ -17,11 +17,12 @@ from relay.delivery.call import refused, shown_request, shown_response
 from relay.delivery.sender import Sender
 from relay.destinations import KINDS
 from relay.destinations.asking import Asked
-from relay.destinations.base import Delivered, Kind, Message, Reply, Rule
+from relay.destinations.base import Delivered, Kind, Message, Rule
 from relay.errors import Invalid, RelayError
 from relay.mapping.samples import SAMPLES
 from relay.models import Destination, Source, db
 from relay.rules.lifecycle import Accepted, Signal
+from relay.transport.request import Reply
 
 
 @dataclass(frozen=True)

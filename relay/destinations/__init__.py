@@ -10,9 +10,9 @@ from typing import Any
 from marshmallow import ValidationError, fields
 
 from relay.destinations import kinds
-from relay.destinations.addresses import Network, check_url
 from relay.destinations.base import Kind, is_reference
 from relay.errors import Invalid, Undeliverable
+from relay.transport.addresses import Network, check_url
 
 
 def _find() -> dict[str, Kind]:

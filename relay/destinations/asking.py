@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from decimal import ROUND_UP, Decimal
 from typing import Any, ClassVar
 
-from relay.destinations.base import Kind, Message, OutboundRequest
-from relay.destinations.reply import Reply
+from relay.destinations.base import Kind, Message
 from relay.rules.lifecycle import Signal
+from relay.transport.request import OutboundRequest, Reply
 
 MILLION = 1_000_000
 AMOUNT = re.compile(r"\d{1,9}([.,]\d{1,6})?")

@@ -14,8 +14,9 @@ from typing import Any, ClassVar
 
 from marshmallow import RAISE, Schema
 
-from relay.destinations.reply import Reply, classify
+from relay.destinations.outcomes.http import classify
 from relay.rules import lifecycle
+from relay.transport.request import OutboundRequest, Reply
 
 
 @dataclass(frozen=True)
@@ -78,24 +79,6 @@ class Target:
 
 
 @dataclass(frozen=True)
-class OutboundRequest:
-    """One call, ready to send.  ``secrets`` are the literal values to mask when it is shown.
-
-    ``most_bytes`` is where its answer is cut.  ``open_query`` says that the query of the address
-    holds nothing secret.
-    """
-
-    method: str
-    url: str
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-    timeout_s: float = 30.0
-    secrets: tuple[str, ...] = field(default=(), repr=False)
-    most_bytes: int = 64 * 1024
-    open_query: bool = False
-
-
-@dataclass(frozen=True)
 class Call:
     """One call as far as it concerns one delivery: of a call for many, its own share of both sides.
 
@@ -142,25 +125,6 @@ class Digest:
 Send = Callable[
     [OutboundRequest], Reply
 ]  # makes one call; all calls of a delivery share a deadline
-
-__all__ = [
-    "Call",
-    "ConfigSchema",
-    "Delivered",
-    "Digest",
-    "Kind",
-    "Message",
-    "OutboundRequest",
-    "Quota",
-    "Reply",
-    "Rule",
-    "Send",
-    "SiteKey",
-    "Target",
-    "classify",
-    "is_reference",
-]
-
 
 # How a target is filled, as it is stored: {"path": ["data", "author"]} takes a field of the event,
 # {"text": "Hello {{ data.author }}"} a Liquid text; "default" stands in where nothing came of it,
@@ -254,7 +218,7 @@ class Kind:
         return {}
 
     def send(self, request: OutboundRequest, transport: Any) -> Reply:
-        """Make the call.  ``transport`` is an ``http.Transport``; kinds without a network override this."""
+        """Make the call.  ``transport`` is an ``transport.client.Transport``; kinds without a network override this."""
         return transport.send(request)
 
     def classify(self, reply: Reply) -> lifecycle.Signal:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from relay.destinations.base import OutboundRequest
+from relay.transport.request import OutboundRequest
 
 KEPT_BODY = 64 * 1024  # characters of a request that are kept
 ALWAYS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})

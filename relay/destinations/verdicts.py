@@ -1,6 +1,6 @@
 """What to do about an error that a service documents: one word, one sentence, one signal.
 
-Pure.  A kind keeps its errors in tables of these; what stands in none falls to ``reply.classify``.
+Pure.  A kind keeps its errors in tables of these; what stands in none falls to ``outcomes.http.classify``.
 """
 
 from __future__ import annotations

@@ -13,13 +13,14 @@ import pytest
 
 from relay.dashboard.forms import fields_of
 from relay.destinations import KINDS, load_config
-from relay.destinations.base import Kind, Message, OutboundRequest, Reply, SiteKey
-from relay.destinations.http import Transport
+from relay.destinations.base import Kind, Message, SiteKey
 from relay.destinations.masking import mask_request, mask_text
-from relay.destinations.reply import classify, retry_after_s
+from relay.destinations.outcomes.http import classify
 from relay.mapping.rules import fill
 from relay.mapping.samples import SAMPLES
 from relay.rules.lifecycle import Accepted, Failed, Held, Refused
+from relay.transport.client import Transport
+from relay.transport.request import OutboundRequest, Reply, retry_after_s
 from tests.destinations.kinds.test_webhook import message
 from tests.support.sink import Answer, Sink
 

@@ -9,7 +9,7 @@ import pytest
 
 import relay
 from relay.destinations.remedies import REMEDIES, Mend, Remedy, remedy_of
-from relay.destinations.trouble import CERTIFICATES
+from relay.transport.errors import CERTIFICATES
 
 OWN = Path(relay.__file__).parent
 NEVER_DEAD = {"circuit_open", "held", "later", "paused"}  # reasons to wait, not to give up

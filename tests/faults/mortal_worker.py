@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from relay.destinations import KINDS
-from relay.destinations.base import Message, OutboundRequest
+from relay.destinations.base import Message
+from relay.transport.request import OutboundRequest
 from relay.worker import app, heartbeat  # noqa: F401 - what the worker holds
 
 _build = KINDS["webhook"].build

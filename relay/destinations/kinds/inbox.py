@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from relay.destinations.base import ConfigSchema, Kind, Message, OutboundRequest, Reply
+from relay.destinations.base import ConfigSchema, Kind, Message
 from relay.destinations.wire import body_of, headers_of
+from relay.transport.request import OutboundRequest, Reply
 
 
 class Inbox(Kind):

@@ -18,15 +18,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
-from relay.destinations.base import (
-    ConfigSchema,
-    Kind,
-    Message,
-    OutboundRequest,
-    is_reference,
-)
+from relay.destinations.base import ConfigSchema, Kind, Message, is_reference
 from relay.destinations.wire import body_of, headers_of
 from relay.errors import Undeliverable
+from relay.transport.request import OutboundRequest
 
 SIGNED, BEARER, BASIC, HEADERS, NONE = "signature", "bearer", "basic", "headers", "none"
 NEEDS = {SIGNED: "signing_secret", BEARER: "token", BASIC: "password", HEADERS: "own_headers"}

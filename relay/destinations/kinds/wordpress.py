@@ -14,20 +14,13 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from relay.destinations.base import (
-    ConfigSchema,
-    Kind,
-    Message,
-    OutboundRequest,
-    Reply,
-    Rule,
-    Target,
-    classify,
-)
+from relay.destinations.base import ConfigSchema, Kind, Message, Rule, Target
+from relay.destinations.outcomes.http import classify
 from relay.destinations.verdicts import Known, Verdict
 from relay.destinations.wire import headers_of
 from relay.errors import Undeliverable
 from relay.rules.lifecycle import Accepted, Refused, Signal
+from relay.transport.request import OutboundRequest, Reply
 
 ROUTE = "/?rest_route=/relay-connector/v1/callback"
 PLUGIN = (

@@ -16,7 +16,6 @@ import pytest
 
 from relay.destinations import KINDS, load_config
 from relay.destinations.base import Delivered, Message
-from relay.destinations.http import Transport
 from relay.destinations.kinds.email import errors
 from relay.destinations.masking import mask_request
 from relay.destinations.verdicts import Verdict
@@ -24,9 +23,10 @@ from relay.errors import Invalid
 from relay.mapping.rules import fill
 from relay.mapping.samples import SAMPLES
 from relay.rules.lifecycle import Accepted, Failed, Refused
+from relay.transport.client import Transport
 from tests.destinations.kinds.test_webhook import message
-from tests.destinations.test_http import certificate
 from tests.support.mail import PASSWORD, USER, MailServer
+from tests.transport.test_client import certificate
 
 # The server under test is plain on purpose in some tests, and says so.
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")

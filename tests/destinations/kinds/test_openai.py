@@ -12,14 +12,14 @@ import pytest
 
 from relay.destinations import KINDS, load_config
 from relay.destinations.asking import Asked, Caps, Question, Said, Usage
-from relay.destinations.base import Reply
-from relay.destinations.http import Transport
 from relay.destinations.kinds.openai.errors import ERRORS, STATUSES, Verdict
 from relay.destinations.kinds.openai.replies import duration_s
 from relay.destinations.masking import mask_request
 from relay.errors import Invalid
 from relay.mapping.answers import AnswerField, schema_of
 from relay.rules.lifecycle import Accepted, Failed, Refused
+from relay.transport.client import Transport
+from relay.transport.request import Reply
 from tests.destinations.kinds.test_webhook import message
 from tests.support import fake_openai
 from tests.support.fake_openai import FakeOpenAI, completion, response

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from relay.destinations import KINDS, load_config
-from relay.destinations.base import Delivered, Message, Reply
-from relay.destinations.http import Transport
+from relay.destinations.base import Delivered, Message
 from relay.destinations.kinds.slack import errors
 from relay.destinations.masking import mask_request
 from relay.destinations.verdicts import Known, Verdict
@@ -20,6 +19,8 @@ from relay.errors import Invalid
 from relay.mapping.rules import fill
 from relay.mapping.samples import SAMPLES
 from relay.rules.lifecycle import Accepted, Failed, Held, Refused, Signal
+from relay.transport.client import Transport
+from relay.transport.request import Reply
 from tests.destinations.kinds.test_webhook import message
 from tests.support.fake_slack import CHANNEL, PATH, TOKEN, FakeSlack, refusal
 from tests.support.sink import Answer

@@ -11,9 +11,10 @@ import pytest
 from standardwebhooks import Webhook
 
 from relay.destinations import KINDS, load_config
-from relay.destinations.base import Message, OutboundRequest
+from relay.destinations.base import Message
 from relay.errors import Invalid
 from relay.mapping.samples import SAMPLES
+from relay.transport.request import OutboundRequest
 
 KIND = KINDS["webhook"]
 SECRET = "whsec_" + base64.b64encode(b"a" * 32).decode()

@@ -15,13 +15,13 @@ import pytest
 
 from relay.destinations import KINDS
 from relay.destinations.base import Message, SiteKey
-from relay.destinations.http import Transport
 from relay.destinations.kinds import wordpress
 from relay.destinations.masking import mask_request
 from relay.destinations.verdicts import Verdict
 from relay.errors import Undeliverable
 from relay.mapping.rules import fill
 from relay.rules.lifecycle import Accepted, Failed, Refused, Signal
+from relay.transport.client import Transport
 from tests.destinations.kinds.test_webhook import message
 from tests.support.sink import Answer, Sink
 

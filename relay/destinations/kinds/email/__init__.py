@@ -8,15 +8,16 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Any
 
-from relay.destinations import mail
-from relay.destinations.base import Kind, Message, OutboundRequest, Reply, Rule, Target
-from relay.destinations.http import Transport
+from relay.destinations.base import Kind, Message, Rule, Target
 from relay.destinations.kinds.email import texts
 from relay.destinations.kinds.email.errors import signal_of
 from relay.destinations.kinds.email.settings import EmailSchema, bare, several
 from relay.destinations.wire import headers_of
 from relay.errors import Undeliverable
 from relay.rules.lifecycle import Signal
+from relay.transport import smtp
+from relay.transport.client import Transport
+from relay.transport.request import OutboundRequest, Reply
 
 
 class Email(Kind):
@@ -60,7 +61,7 @@ class Email(Kind):
             letter[name] = value
         letter.set_content(text, cte="quoted-printable")
         password = str(config.get("password") or "")
-        return mail.MailRequest(
+        return smtp.MailRequest(
             "MAIL",
             f"smtp://{config['host']}:{config.get('port', 587)}",
             tuple((name, str(value)) for name, value in letter.items()),
@@ -68,7 +69,7 @@ class Email(Kind):
             secrets=(password,) if password else (),
             host=config["host"],
             port=int(config.get("port", 587)),
-            security=config.get("security", mail.STARTTLS),
+            security=config.get("security", smtp.STARTTLS),
             user=str(config.get("user") or ""),
             password=password,
             sender=sender,
@@ -76,8 +77,8 @@ class Email(Kind):
         )
 
     def send(self, request: OutboundRequest, transport: Transport) -> Reply:
-        assert isinstance(request, mail.MailRequest)
-        return mail.send(request, transport)
+        assert isinstance(request, smtp.MailRequest)
+        return smtp.send(request, transport)
 
     def classify(self, reply: Reply) -> Signal:
         return signal_of(reply)

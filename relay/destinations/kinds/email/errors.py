@@ -5,11 +5,11 @@ Sources: RFC 5321 (section 4.2.3), RFC 4954 (logins), RFC 7504 (521 and 556).
 
 from __future__ import annotations
 
-from relay.destinations import mail
-from relay.destinations.base import Reply
-from relay.destinations.reply import classify
+from relay.destinations.outcomes.http import classify
 from relay.destinations.verdicts import Known, Verdict
 from relay.rules.lifecycle import Accepted, Signal
+from relay.transport import smtp
+from relay.transport.request import Reply
 
 RETRY, PAUSE, FIX = Verdict.RETRY, Verdict.PAUSE, Verdict.FIX
 # by the server's reply code
@@ -76,7 +76,7 @@ ERRORS: dict[int, Known] = {
 
 NOT_OFFERED = Known(
     PAUSE,
-    mail.NOT_OFFERED,
+    smtp.NOT_OFFERED,
     "The mail server does not offer what the settings ask for (encryption by STARTTLS, or a login). "
     "Choose another encryption or port in the settings, then resume.",
 )
@@ -84,7 +84,7 @@ NOT_OFFERED = Known(
 
 def signal_of(reply: Reply) -> Signal:
     """SMTP's own rule where the table has nothing: 4xx may pass, 5xx will not."""
-    if reply.error == mail.NOT_OFFERED:
+    if reply.error == smtp.NOT_OFFERED:
         return NOT_OFFERED.signal()
     if reply.error is not None or reply.status is None:
         return classify(reply)

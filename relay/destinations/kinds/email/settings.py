@@ -8,8 +8,8 @@ from typing import Any
 import idna
 from marshmallow import ValidationError, fields, validate, validates
 
-from relay.destinations import mail
 from relay.destinations.base import ConfigSchema
+from relay.transport import smtp
 
 ADDRESS = re.compile(r"[^@\s,;<>\"]{1,64}@[^@\s,;<>\"]{1,253}")
 NAMED = re.compile(r'(?:[^<>"\r\n]{0,100}<([^<>]+)>|([^<>\s]+))')
@@ -70,15 +70,15 @@ class EmailSchema(ConfigSchema):
         metadata={"label": "Mail server", "placeholder": "smtp.example.com"},
     )
     security = fields.String(
-        load_default=mail.STARTTLS,
-        validate=validate.OneOf([mail.STARTTLS, mail.TLS, mail.PLAIN]),
+        load_default=smtp.STARTTLS,
+        validate=validate.OneOf([smtp.STARTTLS, smtp.TLS, smtp.PLAIN]),
         metadata={
             "label": "Encryption",
             "widget": "select",
             "choices": [
-                (mail.STARTTLS, "STARTTLS (usual with port 587)"),
-                (mail.TLS, "TLS from the start (usual with port 465)"),
-                (mail.PLAIN, "None (only inside your own network)"),
+                (smtp.STARTTLS, "STARTTLS (usual with port 587)"),
+                (smtp.TLS, "TLS from the start (usual with port 465)"),
+                (smtp.PLAIN, "None (only inside your own network)"),
             ],
         },
     )

@@ -11,18 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from relay.destinations.base import (
-    Call,
-    Delivered,
-    Kind,
-    Message,
-    OutboundRequest,
-    Quota,
-    Reply,
-    Rule,
-    Send,
-    Target,
-)
+from relay.destinations.base import Call, Delivered, Kind, Message, Quota, Rule, Send, Target
 from relay.destinations.kinds.hubspot import account as accounts
 from relay.destinations.kinds.hubspot import api, errors, form, limits, ready, records
 from relay.destinations.kinds.hubspot.deals import write_deals
@@ -30,6 +19,7 @@ from relay.destinations.kinds.hubspot.settings import MOST_RECORDS, HubSpotSchem
 from relay.destinations.kinds.hubspot.writing import Writer, Written, associate
 from relay.errors import Undeliverable
 from relay.rules.lifecycle import Accepted, Refused, Signal
+from relay.transport.request import OutboundRequest, Reply
 
 TEST = "relay.test"  # a site tries its connection: look whether the account answers, write nothing
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from relay.destinations.base import Reply
+from relay.transport.request import Reply
 
 
 def body_of(reply: Reply) -> dict[str, Any]:

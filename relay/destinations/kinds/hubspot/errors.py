@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from relay.destinations.base import Reply
 from relay.destinations.kinds.hubspot import limits
 from relay.destinations.kinds.hubspot.answers import body_of, object_at, objects, texts
 from relay.destinations.kinds.hubspot.tables import (
@@ -19,9 +18,10 @@ from relay.destinations.kinds.hubspot.tables import (
     MOMENT_S,
     STATUSES,
 )
-from relay.destinations.reply import classify, retry_after_s
+from relay.destinations.outcomes.http import classify
 from relay.destinations.verdicts import Known, Verdict
 from relay.rules.lifecycle import Held, Refused, Signal
+from relay.transport.request import Reply, retry_after_s
 
 FORM_FIELD = re.compile(r"'fields\.([A-Za-z0-9_]{1,100})'")
 IN_MESSAGE = re.compile(r'Property \\?"([A-Za-z0-9_]{1,100})\\?" does not exist')

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from relay.destinations.base import Message, OutboundRequest
+from relay.destinations.base import Message
 from relay.destinations.kinds.hubspot import api
 from relay.destinations.kinds.hubspot.settings import CONSENT, FORM
+from relay.transport.request import OutboundRequest
 
 CONTACT_TYPE = "0-1"
 

@@ -11,7 +11,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from relay.destinations.base import Quota, Reply
+from relay.destinations.base import Quota
+from relay.transport.request import Reply
 
 INTERVAL_S = 10.0
 HEADER = "X-HubSpot-RateLimit-"

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from relay.destinations.asking import MILLION, Asked, Caps, Model, Question, Said, amount
-from relay.destinations.base import Message, OutboundRequest, Quota, Reply
+from relay.destinations.base import Message, Quota
 from relay.destinations.kinds.openai import replies
 from relay.destinations.kinds.openai.limits import quotas_of
 from relay.destinations.kinds.openai.settings import (
@@ -25,6 +25,7 @@ from relay.destinations.kinds.openai.settings import (
     models_of,
 )
 from relay.destinations.wire import headers_of
+from relay.transport.request import OutboundRequest, Reply
 
 SHAPE = "Answer with one JSON object and nothing else. Its fields follow this JSON schema: "
 CHECK_SCHEMA = {

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from relay.destinations.base import Reply
 from relay.rules.lifecycle import Failed, Refused, Signal
+from relay.transport.request import Reply
 
 
 class Verdict(StrEnum):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from relay.destinations.base import Quota, Reply
+from relay.destinations.base import Quota
 from relay.destinations.kinds.openai.replies import duration_s
+from relay.transport.request import Reply
 
 KINDS = {"requests": "calls", "tokens": "tokens"}
 

@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from relay.destinations.asking import Said, Usage
-from relay.destinations.base import Reply
 from relay.destinations.kinds.openai.errors import ERRORS, no_reply, signal_of
-from relay.destinations.reply import retry_after_s
 from relay.rules.lifecycle import Accepted, Failed, Refused, Signal
+from relay.transport.request import Reply, retry_after_s
 
 LONGEST_WAIT_S = 3600.0
 PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")

@@ -13,24 +13,14 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from relay.destinations.base import (
-    Call,
-    Delivered,
-    Digest,
-    Kind,
-    Message,
-    OutboundRequest,
-    Reply,
-    Rule,
-    Send,
-    Target,
-)
+from relay.destinations.base import Call, Delivered, Digest, Kind, Message, Rule, Send, Target
 from relay.destinations.kinds.slack import texts
 from relay.destinations.kinds.slack.errors import bot_signal, webhook_signal
 from relay.destinations.kinds.slack.settings import BOT, DIGEST_ABOVE, SlackSchema
 from relay.destinations.wire import headers_of
 from relay.errors import Undeliverable
 from relay.rules.lifecycle import Failed, Refused, Signal
+from relay.transport.request import OutboundRequest, Reply
 
 
 class Slack(Kind):

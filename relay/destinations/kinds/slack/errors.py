@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from relay.destinations.base import Reply
-from relay.destinations.reply import classify, retry_after_s
+from relay.destinations.outcomes.http import classify
 from relay.destinations.verdicts import Known, Verdict
 from relay.rules.lifecycle import Accepted, Held, Refused, Signal
+from relay.transport.request import Reply, retry_after_s
 
 RETRY, WAIT, PAUSE, FIX = Verdict.RETRY, Verdict.WAIT, Verdict.PAUSE, Verdict.FIX
 RECONNECT = "Make a new webhook in Slack, enter its address here and resume."

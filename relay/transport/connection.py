@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse, IncompleteRead, parse_headers
 from typing import Any
 
-from relay.destinations.deadline import Deadline
+from relay.transport.deadline import Deadline
 
 BODY_CAP = 64 * 1024
 HEAD_CAP = 64 * 1024
@@ -28,13 +28,13 @@ class NothingSent(ConnectionError):
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpResponse:
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes  # cut at the cap
 
 
-class Wire(io.RawIOBase):
+class BoundedSocket(io.RawIOBase):
     """What a socket receives, with a deadline on the whole and an allowance of bytes."""
 
     def __init__(self, sock: socket.socket, deadline: Deadline):
@@ -71,21 +71,21 @@ class FinalResponse(HTTPResponse):
 class Connection:
     """A connected socket.  For one thread at a time."""
 
-    def __init__(self, sock: socket.socket, place: Any):
-        self.sock, self.place = sock, place
+    def __init__(self, sock: socket.socket, origin: Any):
+        self.sock, self.origin = sock, origin
         self.born = self.idle_since = time.monotonic()
         self.reusable = False
 
     def exchange(
         self, method: str, request: bytes, deadline: Deadline, cap: int = BODY_CAP
-    ) -> Answer:
+    ) -> HttpResponse:
         """Send ``request`` and read the answer, its body cut at ``cap``.
 
         Raises NothingSent, TimeoutError, other OSErrors, HTTPException, ValueError.
         """
         self.reusable = False
         whole = self.send(request, deadline)
-        wire = Wire(self.sock, deadline)
+        wire = BoundedSocket(self.sock, deadline)
         response = FinalResponse(wire, method=method)  # type: ignore[arg-type]
         try:
             response.begin()
@@ -99,7 +99,7 @@ class Connection:
         finally:
             response.close()
         headers = tuple((clean(name), clean(value)) for name, value in response.headers.items())
-        return Answer(response.status, headers, body[:cap])
+        return HttpResponse(response.status, headers, body[:cap])
 
     def send(self, request: bytes, deadline: Deadline) -> bool:
         """Whether all of it went out.

@@ -1,6 +1,6 @@
 """The one guarded way out: every outbound call of Relay passes here.
 
-Only checked addresses (``dialing``), no proxies from the environment, no redirects, no cookies, no
+Only checked addresses (``dialer``), no proxies from the environment, no redirects, no cookies, no
 unpacking, certificates always verified, the whole call under one deadline, the answer cut at 64 KiB
 (``connection``).  Plain ``http.client`` underneath: a third of what a call costs with requests.
 """
@@ -15,14 +15,13 @@ import weakref
 from http.client import HTTPException
 from urllib.parse import SplitResult, quote
 
-from relay.destinations import addresses
-from relay.destinations.base import OutboundRequest
-from relay.destinations.connection import BODY_CAP, Answer, Connection, NothingSent
-from relay.destinations.deadline import Deadline
-from relay.destinations.dialing import CONNECT_S, Dialer, Place, Resolver
-from relay.destinations.reply import Reply
-from relay.destinations.trouble import CallFailed, explain
 from relay.errors import Undeliverable
+from relay.transport import addresses
+from relay.transport.connection import BODY_CAP, Connection, HttpResponse, NothingSent
+from relay.transport.deadline import Deadline
+from relay.transport.dialer import CONNECT_S, Dialer, Origin, Resolver
+from relay.transport.errors import CallFailed, explain
+from relay.transport.request import OutboundRequest, Reply
 
 __all__ = ["BODY_CAP", "CONNECT_S", "Transport"]
 
@@ -63,8 +62,8 @@ class Transport:
         deadline = Deadline(request.timeout_s)
         try:
             parts = addresses.check_url(request.url, self.allowed)
-            place = place_of(parts)
-            answer = self._exchange(place, request, encode(request, parts, place), deadline)
+            origin = origin_of(parts)
+            answer = self._exchange(origin, request, encode(request, parts, origin), deadline)
         except Undeliverable as exc:
             return Reply(
                 error=exc.code,
@@ -78,31 +77,31 @@ class Transport:
         return Reply(answer.status, answer.headers, answer.body, deadline.elapsed_ms())
 
     def _exchange(
-        self, place: Place, request: OutboundRequest, data: bytes, deadline: Deadline
-    ) -> Answer:
+        self, origin: Origin, request: OutboundRequest, data: bytes, deadline: Deadline
+    ) -> HttpResponse:
         """Over a kept connection where one is alive, else over a new one.
 
         Repeated only where no byte went out: whatever was sent may have been acted on.
         """
-        while connection := self._take(place):
+        while connection := self._take(origin):
             try:
                 return self._over(connection, request, data, deadline)
             except NothingSent:
                 continue
         return self._over(
-            Connection(self.dialer.dial(place, deadline), place), request, data, deadline
+            Connection(self.dialer.dial(origin, deadline), origin), request, data, deadline
         )
 
     def _over(
         self, connection: Connection, request: OutboundRequest, data: bytes, deadline: Deadline
-    ) -> Answer:
+    ) -> HttpResponse:
         try:
             return connection.exchange(request.method, data, deadline, request.most_bytes)
         finally:
             self._give_back(connection)
 
-    def _take(self, place: Place) -> Connection | None:
-        """A kept connection to that place which the other side has not closed."""
+    def _take(self, origin: Origin) -> Connection | None:
+        """A kept connection to that origin which the other side has not closed."""
         while True:
             now = time.monotonic()
             with self.lock:
@@ -113,7 +112,7 @@ class Transport:
                 ]
                 for one in old:
                     self.idle.remove(one)
-                found = next((one for one in reversed(self.idle) if one.place == place), None)
+                found = next((one for one in reversed(self.idle) if one.origin == origin), None)
                 if found is not None:
                     self.idle.remove(found)
             for one in old:
@@ -142,20 +141,20 @@ def close_all(connections: list[Connection]) -> None:
         connections.pop().close()
 
 
-def place_of(parts: SplitResult) -> Place:
+def origin_of(parts: SplitResult) -> Origin:
     secure = parts.scheme == "https"
     host = addresses.ascii_host(parts.hostname or "")
-    return Place(secure, host, parts.port or (443 if secure else 80))
+    return Origin(secure, host, parts.port or (443 if secure else 80))
 
 
-def encode(request: OutboundRequest, parts: SplitResult, place: Place) -> bytes:
+def encode(request: OutboundRequest, parts: SplitResult, origin: Origin) -> bytes:
     """The request as it goes over the wire.  Raises Undeliverable for what it may not hold."""
     if not METHOD.fullmatch(request.method):
         raise Undeliverable("bad_method", f"{request.method[:40]!r} is not an HTTP method.")
     target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._[]")
     if parts.query:
         target += "?" + quote(parts.query, safe="/?%:@!$&'()*+,;=~-._[]")
-    lines = [f"{request.method} {target} HTTP/1.1", f"Host: {place.host_header}"]
+    lines = [f"{request.method} {target} HTTP/1.1", f"Host: {origin.host_header}"]
     lines += [f"{name}: {value}" for name, value in checked(request.headers).values()]
     if request.body or request.method not in ("GET", "HEAD"):
         lines.append(f"Content-Length: {len(request.body)}")

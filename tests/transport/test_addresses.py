@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.destinations.addresses import check_address, check_url
-from relay.destinations.base import OutboundRequest
-from relay.destinations.http import Transport, encode, place_of
 from relay.errors import Undeliverable
+from relay.transport.addresses import check_address, check_url
+from relay.transport.client import Transport, encode, origin_of
+from relay.transport.request import OutboundRequest
 from tests.support.sink import Sink
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
@@ -97,11 +97,11 @@ def test_any_text_is_either_an_address_or_refused_by_its_sentence(text: str) -> 
         except Undeliverable as exc:
             assert exc.code == "blocked_address"
         else:
-            encode(OutboundRequest("POST", url, (), b""), parts, place_of(parts))
+            encode(OutboundRequest("POST", url, (), b""), parts, origin_of(parts))
 
 
 def test_a_name_in_another_script_is_looked_up_in_its_ascii_form() -> None:
-    place = place_of(check_url("https://müller.example:8443/ü?q=ö"))
+    place = origin_of(check_url("https://müller.example:8443/ü?q=ö"))
     assert (place.host, place.host_header) == (
         "xn--mller-kva.example",
         "xn--mller-kva.example:8443",

@@ -12,14 +12,14 @@ import ssl
 from dataclasses import dataclass, field
 from typing import Any
 
-from relay.destinations import addresses
-from relay.destinations.base import OutboundRequest, Reply
-from relay.destinations.connection import Wire
-from relay.destinations.deadline import Deadline
-from relay.destinations.dialing import Dialer, Place
-from relay.destinations.http import Transport
-from relay.destinations.trouble import CallFailed, explain, no_tls
 from relay.errors import Undeliverable
+from relay.transport import addresses
+from relay.transport.client import Transport
+from relay.transport.connection import BoundedSocket
+from relay.transport.deadline import Deadline
+from relay.transport.dialer import Dialer, Origin
+from relay.transport.errors import CallFailed, explain, no_tls
+from relay.transport.request import OutboundRequest, Reply
 
 STARTTLS, TLS, PLAIN = "starttls", "tls", "none"
 NOT_OFFERED = "not_offered"
@@ -44,7 +44,7 @@ class GuardedSMTP(smtplib.SMTP):
 
     def __init__(self, request: MailRequest, dialer: Dialer, deadline: Deadline):
         self.dialer, self.deadline = dialer, deadline
-        self.place = Place(
+        self.origin = Origin(
             request.security != PLAIN, addresses.ascii_host(request.host), request.port
         )
         self.at_once = request.security == TLS
@@ -53,8 +53,8 @@ class GuardedSMTP(smtplib.SMTP):
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         if self.at_once:
-            return self.dialer.dial(self.place, self.deadline, self.dialer.context())
-        return self.dialer.reach(self.place, self.deadline)
+            return self.dialer.dial(self.origin, self.deadline, self.dialer.context())
+        return self.dialer.reach(self.origin, self.deadline)
 
     def send(self, s: Any) -> None:
         if self.sock:
@@ -63,7 +63,7 @@ class GuardedSMTP(smtplib.SMTP):
 
     def getreply(self) -> tuple[int, bytes]:
         if self.file is None and self.sock:
-            self.file = io.BufferedReader(Wire(self.sock, self.deadline))
+            self.file = io.BufferedReader(BoundedSocket(self.sock, self.deadline))
         return super().getreply()
 
 

@@ -18,9 +18,9 @@ from typing import Any
 
 import certifi
 
-from relay.destinations import addresses
-from relay.destinations.deadline import Deadline
-from relay.destinations.trouble import no_connection, no_name
+from relay.transport import addresses
+from relay.transport.deadline import Deadline
+from relay.transport.errors import no_connection, no_name
 
 CONNECT_S = 5.0
 MOST_ADDRESSES = 4
@@ -28,8 +28,8 @@ Resolver = Callable[..., list[Any]]
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a connection leads: two calls with the same place may share one."""
+class Origin:
+    """Where a connection leads: two calls with the same origin may share one."""
 
     secure: bool
     host: str  # as it is looked up; ASCII
@@ -47,7 +47,7 @@ class Place:
 
 
 class Dialer:
-    """Makes connections.  Arguments as in ``http.Transport``."""
+    """Makes connections.  Arguments as in ``client.Transport``."""
 
     def __init__(
         self, allowed: tuple[addresses.Network, ...], ca_file: str | None, resolver: Resolver
@@ -70,38 +70,38 @@ class Dialer:
         return context
 
     def dial(
-        self, place: Place, deadline: Deadline, tls: ssl.SSLContext | None = None
+        self, origin: Origin, deadline: Deadline, tls: ssl.SSLContext | None = None
     ) -> socket.socket:
-        """A connected socket, with TLS where the place wants it (``tls``: other than for the web).
+        """A connected socket, with TLS where the origin wants it (``tls``: other than for the web).
 
         Raises CallFailed, and Undeliverable where any answer of the name service is blocked.
         """
         part = deadline.within(CONNECT_S)
-        sock = self.reach(place, part)
-        if not place.secure:
+        sock = self.reach(origin, part)
+        if not origin.secure:
             return sock
         try:
-            return self.wrap(sock, place, part, tls or self.tls)
+            return self.wrap(sock, origin, part, tls or self.tls)
         except OSError as exc:
             sock.close()
-            raise no_connection(exc, f"{place.name}:{place.port}", CONNECT_S) from exc
+            raise no_connection(exc, f"{origin.name}:{origin.port}", CONNECT_S) from exc
         except BaseException:
             sock.close()
             raise
 
-    def reach(self, place: Place, part: Deadline) -> socket.socket:
-        """A connection to a checked address of the place, still without TLS.  Raises as ``dial``."""
-        where = f"{place.name}:{place.port}"
+    def reach(self, origin: Origin, part: Deadline) -> socket.socket:
+        """A connection to a checked address of the origin, still without TLS.  Raises as ``dial``."""
+        where = f"{origin.name}:{origin.port}"
         try:
-            found = self.look_up(place, part)
+            found = self.look_up(origin, part)
             for target in found:
-                self.check(str(target[4][0]), place.secure)
+                self.check(str(target[4][0]), origin.secure)
             sock = connect(found[:MOST_ADDRESSES], part)
         except OSError as exc:
             raise no_connection(exc, where, CONNECT_S) from exc
         try:
             # Compared with what was checked: nothing between us and the kernel may divert it.
-            self.check(str(sock.getpeername()[0]), place.secure)
+            self.check(str(sock.getpeername()[0]), origin.secure)
             return sock
         except OSError as exc:
             sock.close()
@@ -119,15 +119,15 @@ class Dialer:
                 "The address must start with https://, so that nobody can listen in."
             )
 
-    def look_up(self, place: Place, deadline: Deadline) -> list[Any]:
+    def look_up(self, origin: Origin, deadline: Deadline) -> list[Any]:
         """The name service's answers.  Raises CallFailed where there are none in time."""
-        if is_number(place.host):
-            return list(self.resolver(place.host, place.port, type=socket.SOCK_STREAM))
+        if is_number(origin.host):
+            return list(self.resolver(origin.host, origin.port, type=socket.SOCK_STREAM))
         answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
         def ask() -> None:
             try:
-                answers.put(self.resolver(place.host, place.port, type=socket.SOCK_STREAM))
+                answers.put(self.resolver(origin.host, origin.port, type=socket.SOCK_STREAM))
             except (OSError, UnicodeError) as exc:
                 answers.put(exc)
 
@@ -136,17 +136,17 @@ class Dialer:
         try:
             found = answers.get(timeout=deadline.left_s())
         except (queue.Empty, TimeoutError) as exc:
-            raise no_name(place.name) from exc
+            raise no_name(origin.name) from exc
         if isinstance(found, Exception) or not found:
-            raise no_name(place.name) from (found or None)
+            raise no_name(origin.name) from (found or None)
         return list(found)
 
     def wrap(
-        self, sock: socket.socket, place: Place, deadline: Deadline, tls: ssl.SSLContext
+        self, sock: socket.socket, origin: Origin, deadline: Deadline, tls: ssl.SSLContext
     ) -> socket.socket:
         sock.settimeout(deadline.left_s())
         try:
-            return tls.wrap_socket(sock, server_hostname=place.name)
+            return tls.wrap_socket(sock, server_hostname=origin.name)
         except ConnectionError as exc:
             raise ssl.SSLError("the handshake was broken off") from exc
 
