@@ -16,7 +16,7 @@ AT_ONCE ?= 3
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-relay/static/gen/manifest.json: .venv/.run package-lock.json relay/bundles.py scripts/build_assets.py $(wildcard relay/static/js/*.js relay/static/css/*.css)
+relay/static/gen/manifest.json: .venv/.run package-lock.json relay/web/assets.py scripts/build_assets.py $(wildcard relay/static/js/*.js relay/static/css/*.css)
 	@$(BIN)/python scripts/build_assets.py
 	@touch $@
 

@@ -9,13 +9,14 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config import Config
-from relay import api, bundles, cli, dashboard, ingest, models  # noqa: F401
+from relay import api, cli, dashboard, ingest, models  # noqa: F401
 from relay.broker import init_broker
 from relay.database import engine_options, prepare_engine
 from relay.extensions import assets, csrf, db, limiter, login, migrate
 from relay.observability.logging import init_logging
 from relay.observability.tracing import init_tracing
 from relay.secrets import SecretBox
+from relay.web.assets import register_bundles
 
 __version__ = "1.1.0"
 
@@ -38,7 +39,7 @@ def create_app(config: Config | None = None) -> Flask:
     for extension in (login, csrf, limiter, assets):
         extension.init_app(app)
     with app.app_context():
-        bundles.register(assets)
+        register_bundles(assets)
     if config.trusted_proxies:
         n = config.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""Fetch the browser packages and build the bundles of ``relay/bundles.py`` into ``relay/static/gen/``.
+"""Fetch the browser packages and build the bundles of ``relay/web/assets.py`` into ``relay/static/gen/``.
 
 Uses npm 18 or newer if the machine has it, else Node from a Python package that is kept in
 ``build/node`` and is no part of Relay's own environment.
@@ -64,19 +64,19 @@ def build() -> None:
     from flask import Flask
     from flask_assets import Environment
 
-    from relay import bundles
+    from relay.web import assets
 
-    gen = bundles.MANIFEST.parent
+    gen = assets.MANIFEST.parent
     fonts = gen / "fonts"
     fonts.mkdir(parents=True, exist_ok=True)
-    for font in bundles.FONTS:
+    for font in assets.FONTS:
         shutil.copyfile(font, fonts / font.name)
-    app = Flask("relay", root_path=str(bundles.STATIC.parent))
+    app = Flask("relay", root_path=str(assets.STATIC.parent))
     environment = Environment(app)
     app.config.update(ASSETS_DEBUG=False, ASSETS_AUTO_BUILD=False)
-    kept = {bundles.MANIFEST.name}
+    kept = {assets.MANIFEST.name}
     with app.app_context():
-        bundles.register(environment)
+        assets.register_bundles(environment)
         for bundle in environment:
             bundle.build(force=True, disable_cache=True)
             kept |= {url.rsplit("/", 1)[1].partition("?")[0] for url in bundle.urls()}

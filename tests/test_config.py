@@ -123,7 +123,7 @@ def test_an_address_of_postgresql_may_be_spelled_either_way(tmp_path: Path) -> N
         assert config.database_url == "postgresql+psycopg://u@h:5433/db?sslmode=require"
 
 
-@pytest.mark.parametrize("process", ["relay.server", "relay.scheduler"])
+@pytest.mark.parametrize("process", ["relay.web.server", "relay.scheduler"])
 def test_a_process_without_its_secrets_says_so_and_ends(tmp_path: Path, process: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", process],

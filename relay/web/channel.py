@@ -21,7 +21,7 @@ NAMES = {
 }
 
 
-class Refusal(ErrorTask):
+class ErrorResponse(ErrorTask):
     """The answer to what is no request at all, and to what the application could not answer."""
 
     def execute(self) -> None:
@@ -37,10 +37,10 @@ class Refusal(ErrorTask):
         self.write(body)
 
 
-class Connection(HTTPChannel):
+class ClientChannel(HTTPChannel):
     """Waitress's channel.  All of it but ``service`` runs in the server's main thread."""
 
-    error_task_class = Refusal
+    error_task_class = ErrorResponse
     refused = False
     lingers_until = 0.0
     partial_since = 0.0

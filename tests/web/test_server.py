@@ -211,7 +211,7 @@ def test_a_taken_port_is_told_in_one_line(database_url: str, tmp_path: Path) -> 
         taken.listen()
         port = taken.getsockname()[1]
         done = subprocess.run(
-            [sys.executable, "-m", "relay.server"],
+            [sys.executable, "-m", "relay.web.server"],
             cwd=ROOT,
             env=relay_env(tmp_path, DATABASE_URL=database_url, PORT=str(port)),
             capture_output=True,
@@ -227,7 +227,7 @@ def test_it_listens_where_host_says(database_url: str, tmp_path: Path) -> None:
     port = free_port()
     env = relay_env(tmp_path, DATABASE_URL=database_url, PORT=str(port), HOST="::1")
     with (tmp_path / "log").open("wb") as log:
-        process = spawn("python -m relay.server", log, env)
+        process = spawn("python -m relay.web.server", log, env)
     try:
         wait_for(lambda: reaches("::1", port), 20, (tmp_path / "log").read_text())
         assert not listens(port)

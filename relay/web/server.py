@@ -1,4 +1,4 @@
-"""The web server: ``python -m relay.server``.
+"""The web server: ``python -m relay.web.server``.
 
 Waitress reads a whole request before it gives it to a thread, so clients that send slowly or not at
 all hold no thread up.  WEB_CONCURRENCY processes share one listening socket; a first process holds
@@ -21,9 +21,9 @@ from waitress.server import create_server
 
 from config import Config, env_int
 from relay import create_app
-from relay.connections import Connection
 from relay.errors import SettingsError
 from relay.extensions import db
+from relay.web.channel import ClientChannel
 
 THREADS = 32  # each may wait for a group's commit
 CONNECTIONS = 2000
@@ -90,7 +90,7 @@ def serve(config: Config, listening: socket.socket, stop: Stop, parent: int) -> 
         ident=None,
         clear_untrusted_proxy_headers=False,
     )
-    server.channel_class = Connection
+    server.channel_class = ClientChannel
     stop.wakes.append(server.pull_trigger)
     tick_at = 0.0
     while not stop.asked and (not parent or os.getppid() == parent):

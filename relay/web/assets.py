@@ -17,8 +17,8 @@ from typing import IO, Any
 
 from flask_assets import Bundle, Environment
 
-STATIC = Path(__file__).parent / "static"
-PACKAGES = Path(__file__).parent.parent / "node_modules"
+STATIC = Path(__file__).parents[1] / "static"
+PACKAGES = Path(__file__).parents[2] / "node_modules"
 MANIFEST = STATIC / "gen" / "manifest.json"
 SOURCE_MAP = re.compile(r"(/\*|//)[#@] sourceMappingURL=[^\n*]*(\*/)?")
 
@@ -51,7 +51,7 @@ def end_script(_in: IO[str], out: IO[str], **_kw: Any) -> None:
     out.write("\n;\n")
 
 
-def register(environment: Environment) -> None:
+def register_bundles(environment: Environment) -> None:
     """Make the bundles known to the current application.  Nothing is read or built."""
     environment.manifest = f"json:{MANIFEST}"
     environment.versions = "hash"

@@ -1,0 +1,1 @@
+"""The web server process: server, client channels and browser assets."""
