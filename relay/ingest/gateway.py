@@ -10,16 +10,16 @@ from sqlalchemy import Engine
 from config import Config
 from relay.broker import Nudger
 from relay.errors import Unavailable
-from relay.ingest import answers, schemas, strict_json
-from relay.ingest.answers import TurnedAway, unauthorized
-from relay.ingest.head import Head, check_content_type
+from relay.ingest import responses, schemas, strict_json
 from relay.ingest.limits import Limits
 from relay.ingest.rejections import Rejections
+from relay.ingest.request import RequestHead, check_content_type
+from relay.ingest.responses import IngestRefusal, unauthorized
 from relay.ingest.schemas import InboundEvent
 from relay.ingest.signature import VerifyingKey, check_freshness, clock_difference, verify
 from relay.ingest.snapshots import Snapshot, Snapshots, SourceSnapshot
-from relay.ingest.wakeups import Wakeups
-from relay.ingest.writer import Unstorable, Waiting, Writer
+from relay.ingest.store.wakeups import RouterWakeup
+from relay.ingest.store.writer import EventWriter, PendingEvent, UnstorableEvent
 from relay.secrets import SecretBox
 
 
@@ -29,8 +29,8 @@ class Gateway:
     def __init__(self, config: Config, engine: Engine, box: SecretBox, nudger: Nudger):
         self.config, self.engine, self.box = config, engine, box
         self.snapshots = Snapshots(engine, box)
-        self.wakeups = Wakeups(lambda: nudger.nudge("route_events"))
-        self.writer = Writer(engine, self.wakeups.call)
+        self.wakeups = RouterWakeup(lambda: nudger.nudge("route_events"))
+        self.writer = EventWriter(engine, self.wakeups.call)
         self.rejections = Rejections(engine)
         self.limits = Limits()
 
@@ -41,12 +41,12 @@ class Gateway:
         self.snapshots.close()
         self.rejections.close()
 
-    def candidates(self, head: Head, slug: str | None) -> list[SourceSnapshot]:
-        """The sources that may have sent this.  Raises TurnedAway (401, 429), Unavailable."""
+    def candidates(self, head: RequestHead, slug: str | None) -> list[SourceSnapshot]:
+        """The sources that may have sent this.  Raises IngestRefusal (401, 429), Unavailable."""
         snapshot = self.snapshots.current()
         try:
             return candidates(snapshot, head, slug)
-        except TurnedAway as away:
+        except IngestRefusal as away:
             self._count_bad(head, away)
             raise
 
@@ -56,11 +56,11 @@ class Gateway:
         found = newest.by_slug.get(slug) if newest is not None and slug is not None else None
         return found.id if found is not None else None
 
-    def check_address(self, sources: list[SourceSnapshot], head: Head) -> None:
-        """Raises TurnedAway (403) where no candidate takes requests from there."""
+    def check_address(self, sources: list[SourceSnapshot], head: RequestHead) -> None:
+        """Raises IngestRefusal (403) where no candidate takes requests from there."""
         if sources and not any(source.takes_from(head.address) for source in sources):
             only = sources[0].id if len(sources) == 1 else None
-            raise TurnedAway(
+            raise IngestRefusal(
                 403,
                 "address_not_allowed",
                 "address_not_allowed",
@@ -69,14 +69,14 @@ class Gateway:
             )
 
     def authenticate(
-        self, sources: list[SourceSnapshot], head: Head, raw: bytes
+        self, sources: list[SourceSnapshot], head: RequestHead, raw: bytes
     ) -> tuple[SourceSnapshot, VerifyingKey]:
-        """Who sent this, by freshness and signature.  Raises TurnedAway (401, 403, 429)."""
+        """Who sent this, by freshness and signature.  Raises IngestRefusal (401, 403, 429)."""
         only = sources[0].id if len(sources) == 1 else None
         try:
             self._check_time(head, only)
             key = self._verify(sources, head, raw, only)
-        except TurnedAway as away:
+        except IngestRefusal as away:
             self._count_bad(head, away)
             raise
         if self.snapshots.is_stale:  # the key may have been revoked since
@@ -89,8 +89,8 @@ class Gateway:
             raise rate_limited(wait, sentence, source.id)
         return source, key
 
-    def _count_bad(self, head: Head, away: TurnedAway) -> None:
-        """Raises TurnedAway (429) where this address has failed too often."""
+    def _count_bad(self, head: RequestHead, away: IngestRefusal) -> None:
+        """Raises IngestRefusal (429) where this address has failed too often."""
         wait = self.limits.take_bad_signature(head.address)
         if wait is not None:
             sentence = (
@@ -99,7 +99,7 @@ class Gateway:
             )
             raise rate_limited(wait, sentence, away.source_id) from away
 
-    def _check_time(self, head: Head, source_id: int | None) -> None:
+    def _check_time(self, head: RequestHead, source_id: int | None) -> None:
         now = time.time()
         if check_freshness(head.timestamp, now, self.config.signature_window_s):
             return
@@ -117,7 +117,7 @@ class Gateway:
         )
 
     def _verify(
-        self, sources: list[SourceSnapshot], head: Head, raw: bytes, source_id: int | None
+        self, sources: list[SourceSnapshot], head: RequestHead, raw: bytes, source_id: int | None
     ) -> VerifyingKey:
         now = self.snapshots.now()
         every = [key for source in sources for key in source.keys]
@@ -142,27 +142,27 @@ class Gateway:
             source_id,
         )
 
-    def read(self, head: Head, raw: bytes, source_id: int) -> Any:
-        """Content type and JSON.  Raises TurnedAway (415, 400)."""
+    def read(self, head: RequestHead, raw: bytes, source_id: int) -> Any:
+        """Content type and JSON.  Raises IngestRefusal (415, 400)."""
         try:
             check_content_type(head.content_type)
             return strict_json.loads(raw)
-        except TurnedAway as away:
+        except IngestRefusal as away:
             away.source_id = source_id
             raise
         except strict_json.NotStrict as exc:
             raise not_strict(exc, source_id) from exc
 
-    def load(self, head: Head, raw: bytes, source_id: int) -> InboundEvent:
-        """Content type, JSON, schema.  Raises TurnedAway (415, 400, 422)."""
+    def load(self, head: RequestHead, raw: bytes, source_id: int) -> InboundEvent:
+        """Content type, JSON, schema.  Raises IngestRefusal (415, 400, 422)."""
         body = self.read(head, raw, source_id)
         try:
             return schemas.load_event(body, raw, head.event_id)
         except strict_json.NotStrict as exc:
             raise not_strict(exc, source_id) from exc
-        except schemas.OtherEventId as exc:
+        except schemas.EventIdMismatch as exc:
             sentence = "The X-Event-Id header and the body's event_id are not the same."
-            raise TurnedAway(
+            raise IngestRefusal(
                 400,
                 "event_id_mismatch",
                 "event_id_mismatch",
@@ -171,14 +171,14 @@ class Gateway:
                 source_id=source_id,
             ) from exc
         except schemas.InvalidEvent as exc:
-            raise TurnedAway(
+            raise IngestRefusal(
                 422, "invalid_event", "invalid_event", str(exc), exc.reasons, source_id=source_id
             ) from exc
 
     def store(
         self, event: InboundEvent, source: SourceSnapshot, key: VerifyingKey, address: str
-    ) -> Waiting:
-        """Commit.  Raises TurnedAway (400, 409, 503)."""
+    ) -> PendingEvent:
+        """Commit.  Raises IngestRefusal (400, 409, 503)."""
         try:
             stored = self.writer.store(
                 {
@@ -194,14 +194,14 @@ class Gateway:
                 }
             )
         except Unavailable as exc:  # the writer's is shared by a whole group
-            raise answers.unavailable(source.id) from exc
-        except Unstorable as exc:
+            raise responses.unavailable(source.id) from exc
+        except UnstorableEvent as exc:
             sentence = "The database cannot keep this event."
-            raise TurnedAway(
+            raise IngestRefusal(
                 400, "invalid_body", "unstorable", sentence, sentence, source_id=source.id
             ) from exc
         if not stored.same_body:
-            raise TurnedAway(
+            raise IngestRefusal(
                 409,
                 "event_id_conflict",
                 "event_id_conflict",
@@ -211,8 +211,8 @@ class Gateway:
         return stored
 
 
-def candidates(snapshot: Snapshot, head: Head, slug: str | None) -> list[SourceSnapshot]:
-    """By the path, by the key id, or else all.  Raises TurnedAway (401)."""
+def candidates(snapshot: Snapshot, head: RequestHead, slug: str | None) -> list[SourceSnapshot]:
+    """By the path, by the key id, or else all.  Raises IngestRefusal (401)."""
     named = snapshot.by_slug.get(slug) if slug is not None else None
     if slug is not None and named is None:
         raise unauthorized("unknown_source", f"No source is called {slug[:64]!a}.")
@@ -235,11 +235,13 @@ def candidates(snapshot: Snapshot, head: Head, slug: str | None) -> list[SourceS
     return [found]
 
 
-def not_strict(exc: strict_json.NotStrict, source_id: int) -> TurnedAway:
-    return TurnedAway(400, "invalid_json", "invalid_json", str(exc), str(exc), source_id=source_id)
+def not_strict(exc: strict_json.NotStrict, source_id: int) -> IngestRefusal:
+    return IngestRefusal(
+        400, "invalid_json", "invalid_json", str(exc), str(exc), source_id=source_id
+    )
 
 
-def rate_limited(wait: int, sentence: str, source_id: int | None) -> TurnedAway:
-    return TurnedAway(
+def rate_limited(wait: int, sentence: str, source_id: int | None) -> IngestRefusal:
+    return IngestRefusal(
         429, "rate_limited", "rate_limited", sentence, retry_after_s=wait, source_id=source_id
     )

@@ -24,7 +24,7 @@ Alike = tuple[int | None, str, str]
 
 
 @dataclass(frozen=True)
-class Refusal:
+class RejectionRecord:
     """What is kept of one refused request.  Alike ones of a minute become one row with a count."""
 
     source_id: int | None
@@ -36,8 +36,8 @@ class Refusal:
 
 
 @dataclass
-class Tally:
-    newest: Refusal
+class RejectionCount:
+    newest: RejectionRecord
     count: int = 0
 
 
@@ -46,13 +46,13 @@ class Rejections:
 
     def __init__(self, engine: Engine):
         self.engine = engine
-        self.tallies: dict[Alike, Tally] = {}
+        self.tallies: dict[Alike, RejectionCount] = {}
         self.lock = threading.Lock()
         self.any = threading.Event()
         self.stopping = threading.Event()
         self.thread: threading.Thread | None = None
 
-    def keep(self, refusal: Refusal) -> None:
+    def keep(self, refusal: RejectionRecord) -> None:
         """Never waits, never raises."""
         with self.lock:
             self._count(refusal, 1)
@@ -62,11 +62,11 @@ class Rejections:
                 self.thread.start()
         self.any.set()
 
-    def _count(self, refusal: Refusal, count: int) -> None:
+    def _count(self, refusal: RejectionRecord, count: int) -> None:
         alike = (refusal.source_id, refusal.reason, refusal.address)
         if alike not in self.tallies and len(self.tallies) >= MAX_ALIKE:
             alike = (refusal.source_id, refusal.reason, "")
-        self.tallies.setdefault(alike, Tally(refusal)).newest = refusal
+        self.tallies.setdefault(alike, RejectionCount(refusal)).newest = refusal
         self.tallies[alike].count += count
 
     def close(self) -> None:
@@ -104,7 +104,7 @@ class Rejections:
         return True
 
 
-def write(connection: Connection, tallies: dict[Alike, Tally]) -> None:
+def write(connection: Connection, tallies: dict[Alike, RejectionCount]) -> None:
     """One row each, or a higher count on the row of the last minute.
 
     A row never reaches over midnight (UTC), so that the ledger can count the refusals of a day.

@@ -20,7 +20,7 @@ SITE = re.compile(r"https?://[^\s/?#]\S*\Z", re.IGNORECASE)
 NO_DATE = "0000-00-00 00:00:00"  # what WordPress writes for "no date"
 
 
-class Id(fields.Field):  # type: ignore[type-arg]
+class IdField(fields.Field):  # type: ignore[type-arg]
     """A whole number, or numeric text."""
 
     default_error_messages = {"invalid": "Must be a whole number or numeric text."}  # noqa: RUF012
@@ -33,7 +33,7 @@ class Id(fields.Field):  # type: ignore[type-arg]
         return value
 
 
-class Number(fields.Field):  # type: ignore[type-arg]
+class OrderNumberField(fields.Field):  # type: ignore[type-arg]
     """An order's number: text or a whole number."""
 
     default_error_messages = {"invalid": "Must be text or a whole number."}  # noqa: RUF012
@@ -66,16 +66,16 @@ def number_of() -> fields.Integer:
     return fields.Integer(required=True, strict=True, validate=[validate.Range(0, 2**53)])
 
 
-class Data(Schema):
+class EventData(Schema):
     """Base of all ``data`` objects: unknown fields are kept."""
 
     class Meta:
         unknown = INCLUDE
 
 
-class Comment(Data):
-    id = Id(required=True)
-    post_id = Id(required=True)
+class CommentData(EventData):
+    id = IdField(required=True)
+    post_id = IdField(required=True)
     author = text()
     content = text()
     created_at = moment()
@@ -83,12 +83,12 @@ class Comment(Data):
     author_url = text(False)
     post_title = text(False)
     status = text(False)
-    parent = Id(allow_none=True)
+    parent = IdField(allow_none=True)
 
 
-class Order(Data):
-    id = Id(required=True)
-    number = Number(required=True)
+class OrderData(EventData):
+    id = IdField(required=True)
+    number = OrderNumberField(required=True)
     status = text()
     previous_status = text(False)
     currency = fields.String(required=True, validate=[validate.Regexp(r"[A-Z][A-Z0-9]{1,9}\Z")])
@@ -101,14 +101,14 @@ class Order(Data):
     created_at = moment()
 
 
-class Form(Data):
+class FormData(EventData):
     plugin = text()
     id = fields.Raw(required=True)
     title = text()
 
 
-class Lead(Data):
-    form = fields.Nested(Form, required=True)
+class LeadData(EventData):
+    form = fields.Nested(FormData, required=True)
     fields_ = fields.Dict(required=True, data_key="fields")
     page_url = text(False)
     utm = fields.Dict(allow_none=True)
@@ -143,7 +143,7 @@ def exact_instant(text: str) -> None:
         raise ValidationError(sentence) from exc
 
 
-class Counts(Data):
+class ReportCounts(EventData):
     """What a site counted of one event type on one day."""
 
     fired = number_of()
@@ -152,21 +152,21 @@ class Counts(Data):
     dropped = number_of()
 
 
-class Report(Data):
+class ReportData(EventData):
     """A site's own count of one of its UTC days, as of ``until``."""
 
     day = fields.String(required=True, validate=[day])
     until = fields.String(required=True, validate=[exact_instant])
     counts = fields.Dict(
         keys=fields.String(validate=[validate.Length(min=1, max=64)]),
-        values=fields.Nested(Counts),
+        values=fields.Nested(ReportCounts),
         required=True,
         validate=[validate.Length(max=200)],
     )
     plugin = text(longest=40)
 
 
-class Erase(Data):
+class EraseData(EventData):
     """A site asks Relay to erase a person from what it holds."""
 
     email = fields.String(
@@ -178,7 +178,7 @@ class Erase(Data):
     )
 
 
-class Envelope(Schema):
+class EnvelopeSchema(Schema):
     class Meta:
         unknown = INCLUDE
 
@@ -194,16 +194,16 @@ class Envelope(Schema):
     data = fields.Dict(required=True)
 
 
-ENVELOPE = Envelope()
+ENVELOPE = EnvelopeSchema()
 TYPES: dict[str, Schema] = {
-    "comment.created": Comment(),
-    "order.created": Order(),
-    "order.status_changed": Order(),
-    "lead.created": Lead(),
-    "user.registered": Data(),
-    "relay.test": Data(),
-    "relay.report": Report(),
-    "relay.erase": Erase(),
+    "comment.created": CommentData(),
+    "order.created": OrderData(),
+    "order.status_changed": OrderData(),
+    "lead.created": LeadData(),
+    "user.registered": EventData(),
+    "relay.test": EventData(),
+    "relay.report": ReportData(),
+    "relay.erase": EraseData(),
 }
 
 
@@ -227,7 +227,7 @@ class InvalidEvent(Exception):
         super().__init__("; ".join(f"{name}: {' '.join(why)}" for name, why in reasons.items()))
 
 
-class OtherEventId(Exception):
+class EventIdMismatch(Exception):
     """The header and the body name different events."""
 
 
@@ -240,7 +240,7 @@ def load_event(body: Any, raw: bytes, event_id: str) -> InboundEvent:
         raise NotStrict("The body must be one JSON object.")
     named = body.get("event_id")
     if isinstance(named, str) and named != event_id:
-        raise OtherEventId
+        raise EventIdMismatch
     reasons = flat(ENVELOPE.validate(body))
     if "event" not in reasons:
         kind = body["event"]

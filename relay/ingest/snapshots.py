@@ -19,8 +19,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from relay.database import READ_ONLY
 from relay.errors import SecretUnreadable, Unavailable
-from relay.ingest.own_connection import OwnConnection
 from relay.ingest.signature import VerifyingKey
+from relay.ingest.store.connection import DedicatedConnection
 from relay.models import AllowedNetwork, Revision, SigningKey, Source, db_now
 from relay.observability.logging import log
 from relay.secrets import SecretBox
@@ -66,7 +66,7 @@ class Snapshots:
     """The newest snapshot, kept fresh by a thread that starts with the first request."""
 
     def __init__(self, engine: Engine, box: SecretBox):
-        self.own, self.box = OwnConnection(engine, **READ_ONLY), box
+        self.own, self.box = DedicatedConnection(engine, **READ_ONLY), box
         self.newest: Snapshot | None = None
         self.checked_at = 0.0
         self.clock_ahead = timedelta(0)

@@ -16,11 +16,12 @@ from werkzeug.routing import Rule
 
 from relay.errors import Unavailable
 from relay.extensions import csrf, limiter
-from relay.ingest import answers, framing, key_questions
-from relay.ingest.answers import Answer, TurnedAway
+from relay.ingest import responses
 from relay.ingest.gateway import Gateway, rate_limited
-from relay.ingest.head import Head, read_head, source_address
-from relay.ingest.rejections import Refusal
+from relay.ingest.keys import views as key_views
+from relay.ingest.rejections import RejectionRecord
+from relay.ingest.request import RequestHead, check_declared, read_body, read_head, source_address
+from relay.ingest.responses import IngestRefusal, IngestResponse
 from relay.observability import metrics, tracing
 from relay.observability.logging import log
 
@@ -54,7 +55,7 @@ def take_question(source: str | None = None) -> Response:
     return answered(gateway, request.environ, source, receive_question).response()
 
 
-def receive_event(gateway: Gateway, environ: dict[str, Any], slug: str | None) -> Answer:
+def receive_event(gateway: Gateway, environ: dict[str, Any], slug: str | None) -> IngestResponse:
     """The way in of an event."""
     return answered(gateway, environ, slug, receive)
 
@@ -63,30 +64,30 @@ def answered(
     gateway: Gateway,
     environ: dict[str, Any],
     slug: str | None,
-    receive: Callable[[Gateway, Head, bytes, str | None], Answer],
-) -> Answer:
+    receive: Callable[[Gateway, RequestHead, bytes, str | None], IngestResponse],
+) -> IngestResponse:
     """Every answer of the contract leaves here; ``receive`` goes on where the head is whole."""
     began = time.perf_counter()
-    head: Head | None = None
+    head: RequestHead | None = None
     limit = gateway.config.max_body_bytes
     try:
-        framing.check_declared(environ, limit)
+        check_declared(environ, limit)
         check_method(environ["REQUEST_METHOD"])
-        raw = framing.read_body(environ, limit)
+        raw = read_body(environ, limit)
         head = read_head(environ)
         return receive(gateway, head, raw, slug)
-    except TurnedAway as away:
+    except IngestRefusal as away:
         return refuse(gateway, environ, head, away)
     except Unavailable:
-        return refuse(gateway, environ, head, answers.unavailable())
+        return refuse(gateway, environ, head, responses.unavailable())
     except Exception as exc:  # a fault of ours: the site keeps the event and sends it again
         log("ingest.failed", reason=repr(exc), trace=traceback.format_exc())
-        return refuse(gateway, environ, head, answers.unavailable())
+        return refuse(gateway, environ, head, responses.unavailable())
     finally:
         metrics.ingest_seconds.observe(time.perf_counter() - began)
 
 
-def receive(gateway: Gateway, head: Head, raw: bytes, slug: str | None) -> Answer:
+def receive(gateway: Gateway, head: RequestHead, raw: bytes, slug: str | None) -> IngestResponse:
     """The checks of a request with a whole head, in the contract's order."""
     began_ns = time.time_ns()
     sources = gateway.candidates(head, slug)
@@ -106,10 +107,12 @@ def receive(gateway: Gateway, head: Head, raw: bytes, slug: str | None) -> Answe
     if stored.new:
         facts = {"relay.source": source.slug, "relay.event_type": event.event_type}
         tracing.received(event.event_id, began_ns, facts)
-    return answers.stored(stored.row_id, event.event_id, stored.new)
+    return responses.stored(stored.row_id, event.event_id, stored.new)
 
 
-def receive_question(gateway: Gateway, head: Head, raw: bytes, slug: str | None) -> Answer:
+def receive_question(
+    gateway: Gateway, head: RequestHead, raw: bytes, slug: str | None
+) -> IngestResponse:
     """The same checks for a question about keys; nothing of it is kept."""
     sources = gateway.candidates(head, slug)
     gateway.check_address(sources, head)
@@ -117,27 +120,27 @@ def receive_question(gateway: Gateway, head: Head, raw: bytes, slug: str | None)
     wait = gateway.limits.take_key_question(source.id)
     if wait is not None:
         raise rate_limited(wait, "The site asked too often about its keys.", source.id)
-    want = key_questions.wanted(gateway.read(head, raw, source.id), source.id)
-    found = key_questions.answer(gateway.engine, gateway.box, source, key, head, want)
+    want = key_views.wanted(gateway.read(head, raw, source.id), source.id)
+    found = key_views.answer(gateway.engine, gateway.box, source, key, head, want)
     if "sealed" in found:
         gateway.snapshots.catch_up()  # the site tries the new key at once
     log("key.asked", source=source.slug, key=key.key_id, status=found["status"])
-    return answers.about_keys(found)
+    return responses.about_keys(found)
 
 
 def check_method(method: str) -> None:
     if method != "POST":
-        raise TurnedAway(405, "method_not_allowed", "method", f"The method was {method[:20]!a}.")
+        raise IngestRefusal(405, "method_not_allowed", "method", f"The method was {method[:20]!a}.")
 
 
 def refuse(
-    gateway: Gateway, environ: dict[str, Any], head: Head | None, away: TurnedAway
-) -> Answer:
+    gateway: Gateway, environ: dict[str, Any], head: RequestHead | None, away: IngestRefusal
+) -> IngestResponse:
     """Tell the sender as little as the contract says, and the source's owner the true reason."""
     metrics.events_rejected.labels(away.reason).inc()
     address = head.address if head else source_address(environ)
     gateway.rejections.keep(
-        Refusal(
+        RejectionRecord(
             source_id=away.source_id or gateway.known_source(environ.get("relay.slug")),
             reason=away.reason,
             sentence=away.sentence[:1000],
@@ -147,4 +150,4 @@ def refuse(
         )
     )
     log("event.refused", reason=away.reason, status=away.status, address=address)
-    return answers.refusal(away)
+    return responses.refused(away)

@@ -287,7 +287,7 @@ def test_only_the_row_at_fault_fails_in_a_group(sender: Sender) -> None:
             thread.start()
     for thread in threads:
         thread.join()
-    assert found.pop("bad") == "Unstorable"
+    assert found.pop("bad") == "UnstorableEvent"
     assert set(found.values()) == {True}
 
 

@@ -12,12 +12,11 @@ from flask import Flask
 from sqlalchemy import func, select, text, update
 
 from relay.errors import Unavailable
-from relay.ingest.answers import TurnedAway
-from relay.ingest.framing import check_declared, read_body
-from relay.ingest.head import plain_address, source_address
 from relay.ingest.limits import Limits
-from relay.ingest.rejections import Refusal
-from relay.ingest.wakeups import Wakeups
+from relay.ingest.rejections import RejectionRecord
+from relay.ingest.request import check_declared, plain_address, read_body, source_address
+from relay.ingest.responses import IngestRefusal
+from relay.ingest.store.wakeups import RouterWakeup
 from relay.models import Event, Rejection, SigningKey, Source, db
 from relay.services import keys, revisions, sources
 from relay.services.audit import COMMAND_LINE
@@ -88,7 +87,7 @@ class Broken:
     ],
 )
 def test_a_body_that_lies_is_turned_away(environ: dict[str, Any], status: int) -> None:
-    with pytest.raises(TurnedAway) as away:
+    with pytest.raises(IngestRefusal) as away:
         check_declared(environ, 10)
         read_body(environ, 10)
     assert away.value.status == status
@@ -234,7 +233,7 @@ def test_a_group_shares_one_commit_and_only_rows_at_fault_fail(sender: Sender) -
     for thread in threads:
         thread.join(20)
     assert groups[0] == 12
-    assert found.pop("no-such-source") == found.pop("too-odd") == "Unstorable"
+    assert found.pop("no-such-source") == found.pop("too-odd") == "UnstorableEvent"
     pairs = [
         (found.pop("again"), found.pop("good-1")),
         (found.pop("other-body"), found.pop("good-2")),
@@ -306,7 +305,9 @@ def test_a_flood_from_many_addresses_is_few_rows_and_none_is_uncounted(sender: S
     rejections: Any = sender.app.extensions["relay_ingest"].rejections
     for n in range(5000):
         address = f"203.0.{n // 250}.{n % 250}"
-        rejections.keep(Refusal(None, "missing_headers", "None was there.", 400, address, None))
+        rejections.keep(
+            RejectionRecord(None, "missing_headers", "None was there.", 400, address, None)
+        )
     rejections.close()
     rows = counts(sender.app)
     assert sum(count for _, count, _ in rows) == 5000
@@ -346,7 +347,7 @@ def test_a_slow_broker_delays_no_commit_and_wakeups_become_one() -> None:
         began.set()
         go.wait(10)
 
-    wakeups = Wakeups(slow)
+    wakeups = RouterWakeup(slow)
     wakeups.call()
     assert began.wait(5)
     at = time.monotonic()

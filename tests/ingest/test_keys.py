@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from flask import Flask
 from sqlalchemy import select, update
 
-from relay.ingest import handover
+from relay.ingest.keys import handover
 from relay.models import AuditEntry, Event, SigningKey, db
 from relay.services import keys, sources
 from relay.services.audit import COMMAND_LINE

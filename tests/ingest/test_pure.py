@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.ingest import strict_json
-from relay.ingest.schemas import InvalidEvent, OtherEventId, load_event
+from relay.ingest.schemas import EventIdMismatch, InvalidEvent, load_event
 from relay.ingest.signature import VerifyingKey, check_freshness, verify
 from relay.mapping.samples import SAMPLES
 from tests.support.stack import sign
@@ -268,7 +268,7 @@ def test_the_envelope_is_complete(name: str) -> None:
 
 
 def test_another_event_id_inside_is_told_apart() -> None:
-    with pytest.raises(OtherEventId):
+    with pytest.raises(EventIdMismatch):
         load(event("relay.test", {}) | {"event_id": "e2"})
 
 

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from relay.ingest.own_connection import OwnConnection
+from relay.ingest.store.connection import DedicatedConnection
 from relay.observability.logging import log
 
 if TYPE_CHECKING:
-    from relay.ingest.writer import Waiting
+    from relay.ingest.store.writer import PendingEvent
 
 COLUMNS = (
     *("source_id", "signing_key_id", "event_id", "event_type", "site", "address"),
@@ -66,7 +66,7 @@ def add_sql(column: str, day: str, mark: str) -> str:
     )
 
 
-class Intake:
+class EventInserter:
     """One a writer.  Not for several threads at once."""
 
     def __init__(self, dialect: str):
@@ -89,7 +89,7 @@ class Intake:
             )
         return [(row_id, source, event) for row_id, source, event, *_ in stored]
 
-    def count_duplicates(self, own: OwnConnection, group: Iterable[Waiting]) -> None:
+    def count_duplicates(self, own: DedicatedConnection, group: Iterable[PendingEvent]) -> None:
         """Count the repeats of a group that is settled; what cannot be written is tried with the next."""
         for one in group:
             if one.error is None and one.row_id and not one.new and one.same_body:

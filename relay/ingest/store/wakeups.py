@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 
-class Wakeups:
+class RouterWakeup:
     """``call`` returns at once; calls that come while one is under way become one."""
 
     def __init__(self, wake: Callable[[], object]):

@@ -12,7 +12,7 @@ HEADERS = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
 RETRY_AFTER_S = 5
 
 
-class TurnedAway(Exception):
+class IngestRefusal(Exception):
     """A refused request: what the sender is told, and the true reason for the source's page."""
 
     def __init__(
@@ -30,13 +30,13 @@ class TurnedAway(Exception):
         super().__init__(sentence)
 
 
-def unauthorized(reason: str, sentence: str, source_id: int | None = None) -> TurnedAway:
+def unauthorized(reason: str, sentence: str, source_id: int | None = None) -> IngestRefusal:
     """The one 401, whatever the true reason."""
-    return TurnedAway(401, "unauthorized", reason, sentence, source_id=source_id)
+    return IngestRefusal(401, "unauthorized", reason, sentence, source_id=source_id)
 
 
-def unavailable(source_id: int | None = None) -> TurnedAway:
-    return TurnedAway(
+def unavailable(source_id: int | None = None) -> IngestRefusal:
+    return IngestRefusal(
         503,
         "unavailable",
         "unavailable",
@@ -47,7 +47,7 @@ def unavailable(source_id: int | None = None) -> TurnedAway:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class IngestResponse:
     """``body`` is JSON; ``more`` are headers besides its type and length."""
 
     status: int
@@ -58,7 +58,7 @@ class Answer:
         return Response(self.body, self.status, [*HEADERS, *self.more])
 
 
-def refusal(away: TurnedAway) -> Answer:
+def refused(away: IngestRefusal) -> IngestResponse:
     body: dict[str, Any] = {"error": away.error}
     if away.detail is not None:
         body["detail"] = away.detail
@@ -67,17 +67,17 @@ def refusal(away: TurnedAway) -> Answer:
         more = (("Retry-After", str(away.retry_after_s)),)
     elif away.status == 405:
         more = (("Allow", "POST"),)
-    return Answer(away.status, json.dumps(body).encode(), more)
+    return IngestResponse(away.status, json.dumps(body).encode(), more)
 
 
-def stored(row_id: int, event_id: str, new: bool) -> Answer:
+def stored(row_id: int, event_id: str, new: bool) -> IngestResponse:
     """202 for a new event, 200 for one that had come before.  ``event_id`` needs no escaping."""
     word, status = ("accepted", 202) if new else ("duplicate", 200)
-    return Answer(
+    return IngestResponse(
         status, f'{{"status":"{word}","id":{row_id},"event_id":"{event_id}"}}'.encode("ascii")
     )
 
 
-def about_keys(found: dict[str, Any]) -> Answer:
+def about_keys(found: dict[str, Any]) -> IngestResponse:
     """200: how the key that signed stands."""
-    return Answer(200, json.dumps(found).encode())
+    return IngestResponse(200, json.dumps(found).encode())

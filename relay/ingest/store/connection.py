@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 from relay.observability.logging import log
 
 
-class OwnConnection:
+class DedicatedConnection:
     """Opened when it is first needed, and again after ``drop``.  For one thread at a time."""
 
     def __init__(self, engine: Engine, **options: Any):

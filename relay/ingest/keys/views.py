@@ -13,9 +13,9 @@ from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay.errors import Unavailable
-from relay.ingest import handover
-from relay.ingest.answers import TurnedAway, unauthorized
-from relay.ingest.head import Head
+from relay.ingest.keys import handover
+from relay.ingest.request import RequestHead
+from relay.ingest.responses import IngestRefusal, unauthorized
 from relay.ingest.signature import VerifyingKey
 from relay.ingest.snapshots import SourceSnapshot
 from relay.models import AuditEntry, SigningKey, db_now
@@ -26,11 +26,11 @@ TABLE: Any = SigningKey.__table__
 
 
 def wanted(body: Any, source_id: int) -> str:
-    """``state`` or ``key``.  Raises TurnedAway (422)."""
+    """``state`` or ``key``.  Raises IngestRefusal (422)."""
     want = body.get("want") if isinstance(body, dict) else None
     if want not in WANTS:
         sentence = "A question about keys says want: state or want: key."
-        raise TurnedAway(
+        raise IngestRefusal(
             422,
             "invalid_question",
             "invalid_question",
@@ -46,11 +46,11 @@ def answer(
     box: SecretBox,
     source: SourceSnapshot,
     signed_by: VerifyingKey,
-    head: Head,
+    head: RequestHead,
     want: str,
 ) -> dict[str, Any]:
     """``status`` current, newer or no_newer_key; for newer ones ``until`` (unix seconds) and, if it is
-    wanted, the sealed key.  Raises TurnedAway (401), SecretUnreadable, Unavailable.
+    wanted, the sealed key.  Raises IngestRefusal (401), SecretUnreadable, Unavailable.
     """
     try:
         with engine.begin() as connection:
@@ -85,7 +85,7 @@ def answer(
 
 
 def _record(
-    connection: Connection, source: SourceSnapshot, head: Head, old_id: str, new_id: str
+    connection: Connection, source: SourceSnapshot, head: RequestHead, old_id: str, new_id: str
 ) -> None:
     connection.execute(
         insert(AuditEntry).values(

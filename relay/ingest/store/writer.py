@@ -20,8 +20,8 @@ from sqlalchemy import Connection, Engine, select, tuple_
 from sqlalchemy import exc as sa
 
 from relay.errors import Unavailable
-from relay.ingest.intake import Intake
-from relay.ingest.own_connection import OwnConnection
+from relay.ingest.store.connection import DedicatedConnection
+from relay.ingest.store.sql import EventInserter
 from relay.models import Event
 from relay.observability.logging import log
 
@@ -31,7 +31,7 @@ TABLE: Any = Event.__table__
 Name = tuple[int, str]  # source, event id
 
 
-class Unstorable(Exception):
+class UnstorableEvent(Exception):
     """The database refused this one row, whatever else it took."""
 
 
@@ -42,7 +42,7 @@ def _closed_lock() -> Any:
 
 
 @dataclass(slots=True)
-class Waiting:
+class PendingEvent:
     """One request's row, and what became of it.  ``done`` is a bare lock, opened when it is settled:
     a third of an Event's cost.
     """
@@ -57,7 +57,7 @@ class Waiting:
     given_up: bool = False
 
 
-class Writer:
+class EventWriter:
     """One a process.  ``committed`` is called after each group that stored something new."""
 
     def __init__(self, engine: Engine, committed: Callable[[], object], wait_s: float = WAIT_S):
@@ -65,25 +65,25 @@ class Writer:
         is_postgres = engine.dialect.name == "postgresql"
         # one statement is one transaction there: one round trip instead of three
         options = {"isolation_level": "AUTOCOMMIT"} if is_postgres else {}
-        self.own = OwnConnection(engine, **options)
-        self.intake = Intake(engine.dialect.name)
-        self.queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
+        self.own = DedicatedConnection(engine, **options)
+        self.intake = EventInserter(engine.dialect.name)
+        self.queue: queue.SimpleQueue[PendingEvent | None] = queue.SimpleQueue()
         self.busy_since: float | None = None
         self.lock = threading.Lock()
         self.thread: threading.Thread | None = None
 
-    def store(self, row: dict[str, Any]) -> Waiting:
+    def store(self, row: dict[str, Any]) -> PendingEvent:
         """Commit one event, in a group with others.  Returns after the commit.
 
         Raises Unavailable where the database cannot commit (after ``wait_s`` seconds at most),
-        Unstorable where only this row is at fault.
+        UnstorableEvent where only this row is at fault.
         """
         if self.thread is None:
             self._start()
         stuck_since = self.busy_since
         if stuck_since is not None and time.monotonic() - stuck_since > self.wait_s:
             raise Unavailable("The database does not answer.")
-        waiting = Waiting(row, (row["source_id"], row["event_id"]))
+        waiting = PendingEvent(row, (row["source_id"], row["event_id"]))
         self.queue.put(waiting)
         if not waiting.done.acquire(timeout=self.wait_s):
             waiting.given_up = True
@@ -107,7 +107,7 @@ class Writer:
             self.queue.put(None)
             thread.join(self.wait_s)
 
-    def _gather(self) -> list[Waiting] | None:
+    def _gather(self) -> list[PendingEvent] | None:
         """All that wait, at least one; None at the end."""
         first = self.queue.get()
         if first is None:
@@ -143,22 +143,22 @@ class Writer:
         self.intake.count_duplicates(self.own, [])
         self.own.drop()
 
-    def _store_group(self, group: list[Waiting]) -> None:
+    def _store_group(self, group: list[PendingEvent]) -> None:
         """All together; after a refusal one by one, so that only those at fault fail."""
         try:
             self._commit_or_reconnect(group)
         except Unavailable as exc:
             for one in group:
                 one.error = exc
-        except Unstorable as exc:
+        except UnstorableEvent as exc:
             if len(group) == 1:
                 group[0].error = exc
                 return
             for one in group:
                 self._store_group([one])
 
-    def _commit_or_reconnect(self, group: list[Waiting]) -> None:
-        """Once more on a new connection, if the old one was lost.  Raises Unavailable, Unstorable."""
+    def _commit_or_reconnect(self, group: list[PendingEvent]) -> None:
+        """Once more on a new connection, if the old one was lost.  Raises Unavailable, UnstorableEvent."""
         for last in (False, True):
             known = self.own.connection is not None
             try:
@@ -176,11 +176,11 @@ class Writer:
                 self.own.drop()
                 if getattr(exc, "connection_invalidated", False) and not last:
                     continue
-                raise Unstorable("The database refuses this event.") from exc
+                raise UnstorableEvent("The database refuses this event.") from exc
         return None
 
-    def _commit(self, group: list[Waiting]) -> None:
-        firsts: dict[Name, Waiting] = {}
+    def _commit(self, group: list[PendingEvent]) -> None:
+        firsts: dict[Name, PendingEvent] = {}
         for one in group:
             firsts.setdefault(one.name, one)
         ids, older = self._insert(firsts)
@@ -194,7 +194,7 @@ class Writer:
             one.same_body = digest == one.row["body_sha256"]
 
     def _insert(
-        self, firsts: dict[Name, Waiting]
+        self, firsts: dict[Name, PendingEvent]
     ) -> tuple[dict[Name, int], dict[Name, tuple[int, bytes]]]:
         """-> the ids of the new ones, and (id, digest) of those that had come before."""
         connection = self.own.open()
