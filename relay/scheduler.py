@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from relay import create_app
 from relay.database import insert_once
-from relay.delivery import sweep
+from relay.delivery import recovery
 from relay.delivery.claim import DatabaseClock
 from relay.errors import SettingsError
 from relay.heartbeat import Heartbeat
@@ -36,8 +36,8 @@ from relay.services import (
 from relay.services.audit import RELAY
 
 WORK: tuple[tuple[float, Callable[[], object]], ...] = (
-    (1.0, sweep.wake),
-    (5.0, sweep.expire_leases),
+    (1.0, recovery.wake_due),
+    (5.0, recovery.expire_leases),
     (2.0, replays.settle),
     (5.0, reports.take),
     (10.0, ledger_check.check_next),

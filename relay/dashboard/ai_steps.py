@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from flask import Blueprint, Flask, render_template, request, url_for
 
 from relay.dashboard import events, forms, guard, htmx
-from relay.delivery.ai_books import money
+from relay.delivery.ai.budget import money
 from relay.destinations.asking import amount
 from relay.errors import Invalid
 from relay.mapping import answers

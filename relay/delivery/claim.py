@@ -94,7 +94,7 @@ def is_due() -> ColumnElement[bool]:
     )
 
 
-def crowd(connection: Connection, destination_id: int, above: int) -> bool:
+def has_backlog(connection: Connection, destination_id: int, above: int) -> bool:
     """Whether more than ``above`` live deliveries are due."""
     some = (
         select(Delivery.id)

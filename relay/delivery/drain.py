@@ -18,10 +18,15 @@ from sqlalchemy import Connection, select
 
 from relay import broker
 from relay.database import AWAY, READ_ONLY
-from relay.delivery import compose, enrichment, gate, steps
-from relay.delivery.allowance import Allowance
-from relay.delivery.attempts import attempt_row, tell
-from relay.delivery.call import Called, call
+from relay.delivery import gate
+from relay.delivery.ai import enrichment
+from relay.delivery.ai import steps as ai_steps
+from relay.delivery.attempt.history import attempt_row, log_attempt
+from relay.delivery.attempt.outcome import DeliveryResult, jitter
+from relay.delivery.attempt.run import AttemptResult
+from relay.delivery.attempt.run import run as run_attempt
+from relay.delivery.batch import Batch, signed
+from relay.delivery.capacity import Capacity
 from relay.delivery.claim import (
     LIVE,
     REPLAYED,
@@ -29,11 +34,10 @@ from relay.delivery.claim import (
     DatabaseClock,
     claim,
     claim_suspect,
-    crowd,
+    has_backlog,
     is_due,
 )
-from relay.delivery.ready import Ready, signed
-from relay.delivery.record import Result, jitter
+from relay.delivery.message import kind_and_config, shared_transport, version_config, with_texts
 from relay.delivery.results import GATHER_S, Results
 from relay.destinations import KINDS
 from relay.destinations.base import Kind
@@ -56,13 +60,13 @@ def run(destination_id: int) -> int:
     drain = Drain(destination_id)
     with db.engine.begin() as connection:
         now = DatabaseClock(connection).read
-        if not gate.take(connection, destination_id, drain.token, now):
+        if not gate.acquire(connection, destination_id, drain.token, now):
             return 0
     try:
         return drain.work()
     finally:
         with suppress(*AWAY), db.engine.begin() as connection:  # else its lease ends by itself
-            gate.give_back(connection, destination_id, drain.token)
+            gate.release(connection, destination_id, drain.token)
         if not drain.stopping.is_set() and has_work(destination_id):
             broker.nudge("drain_destination", destination_id)
 
@@ -85,16 +89,16 @@ class Drain:
     """The state of one run."""
 
     gate: gate.Gate
-    allowance: Allowance
+    allowance: Capacity
     kind: Kind
     config: dict[str, Any]
-    steps: dict[int, steps.Step]
+    ai_steps: dict[int, ai_steps.ActiveAiStep]
 
     def __init__(self, destination_id: int):
         self.destination_id = destination_id
         self.token = uuid.uuid4().hex
-        self.ready = Ready()
-        self.running: dict[Future[list[Called]], list[Claim]] = {}
+        self.ready = Batch()
+        self.running: dict[Future[list[AttemptResult]], list[Claim]] = {}
         self.results = Results(destination_id)
         self.pinned: dict[int, dict[str, Any]] = {}
         self.done = 0
@@ -102,16 +106,16 @@ class Drain:
         self.renewed = time.monotonic()
         self.until = time.monotonic() + BUDGET_S
         self.stopping = current_app.extensions["relay_stopping"]
-        self.transport = compose.transport(current_app._get_current_object())  # type: ignore[attr-defined]
+        self.transport = shared_transport(current_app._get_current_object())  # type: ignore[attr-defined]
         self.enricher = enrichment.Enricher(db.engine, self.transport, self.stopping)
 
     def work(self) -> int:
-        self.steps = steps.load(db.engine, self.destination_id)
+        self.steps = ai_steps.load(db.engine, self.destination_id)
         row = self.refill()
         if row is None:
             return 0
         try:
-            self.kind, self.config = compose.kind_and_config(row)
+            self.kind, self.config = kind_and_config(row)
         except RelayError as exc:
             self.refuse_all(exc)
             return self.done
@@ -154,9 +158,9 @@ class Drain:
                 self.gate.read(row)
             else:
                 self.gate = gate.Gate(row, now)
-                self.allowance = Allowance(self.kind, self.gate)
+                self.allowance = Capacity(self.kind, self.gate)
             self.hold = self.hold or self.gate.hold(now)
-            if self.may_start() and gate.take(connection, self.destination_id, self.token, now):
+            if self.may_start() and gate.acquire(connection, self.destination_id, self.token, now):
                 self.renewed = time.monotonic()
                 claimed = signed(connection, self.kind, self.claim(connection, now))
                 ahead = self.ready.calls(self.allowance.together(), len(claimed))
@@ -181,7 +185,7 @@ class Drain:
         if suspect:
             return suspect
         digest = None if self.waits_for_ai() else self.allowance.digest()
-        if digest and crowd(connection, to, digest.above):
+        if digest and has_backlog(connection, to, digest.above):
             self.ready.as_one = True
             return claim(connection, to, digest.most, now)
         together = self.allowance.together()
@@ -220,7 +224,7 @@ class Drain:
             group = self.ready.take(self.allowance.together(one.event_type))
             asked = None if self.ready.as_one else self.steps.get(one.subscription_id)
             enrich = enrichment.bound(self.enricher, asked)
-            sent = senders.submit(call, self.kind, config, group, self.transport, enrich)
+            sent = senders.submit(run_attempt, self.kind, config, group, self.transport, enrich)
             self.running[sent] = group
             if self.ready.as_one:
                 self.hold = Held("digest", "Many came at once: they go as one digest a minute.")
@@ -232,8 +236,8 @@ class Drain:
             return self.config
         if number not in self.pinned:
             with db.engine.connect().execution_options(**READ_ONLY) as connection:
-                old = compose.version_config(connection, self.destination_id, number)
-            self.pinned[number] = compose.with_texts(self.kind, self.config, old)
+                old = version_config(connection, self.destination_id, number)
+            self.pinned[number] = with_texts(self.kind, self.config, old)
         return self.pinned[number]
 
     def wait(self) -> bool:
@@ -265,9 +269,11 @@ class Drain:
     def postpone(self, one: Claim) -> None:
         held = self.hold or Held("later", "It waits for its turn.")
         outcome = transition(one.life, Held(held.code, held.sentence), self.clock.now())
-        self.results.add(Result(one.delivery_id, one.token, held, outcome, self.destination_id))
+        self.results.add(
+            DeliveryResult(one.delivery_id, one.token, held, outcome, self.destination_id)
+        )
 
-    def learn(self, group: list[Claim], came: list[Called]) -> None:
+    def learn(self, group: list[Claim], came: list[AttemptResult]) -> None:
         """What the calls for one or several deliveries teach, once for all of them."""
         made = [called for called in came if called.was_made]
         if not made:
@@ -285,7 +291,7 @@ class Drain:
             reason = f"{len(group)} messages went as one digest; what comes now waits for the next."
             self.results.hold(Held("digest", reason, digest.every_s))
 
-    def settle(self, one: Claim, called: Called) -> None:
+    def settle(self, one: Claim, called: AttemptResult) -> None:
         """One delivery came to something: step, count, log, and keep the result for the next flush."""
         now, signal = self.clock.now(), called.signal
         waits = signal
@@ -296,7 +302,7 @@ class Drain:
         self.hold = self.hold or self.gate.hold(now)
         attempt = attempt_row(one, called, now)
         self.results.add(
-            Result(
+            DeliveryResult(
                 one.delivery_id,
                 one.token,
                 signal,
@@ -310,7 +316,7 @@ class Drain:
             )
         )
         self.done += 1
-        tell(one, attempt, self.kind.slug, self.destination_id, outcome.life.due_at)
+        log_attempt(one, attempt, self.kind.slug, self.destination_id, outcome.life.due_at)
         if isinstance(signal, Accepted):
             metrics.event_to_delivery.observe(max(0.0, (now - one.received_at).total_seconds()))
 
@@ -336,7 +342,7 @@ class Drain:
         """Stay the one drain; where the database is away, the next try is soon enough."""
         self.renewed = now
         with suppress(*AWAY), db.engine.begin() as connection:
-            gate.take(connection, self.destination_id, self.token, self.clock.now())
+            gate.acquire(connection, self.destination_id, self.token, self.clock.now())
 
     def write(self) -> None:
         with db.engine.begin() as connection:
@@ -350,7 +356,7 @@ class Drain:
         """Nothing can be built for this destination (a secret cannot be opened): pause it, lose nothing."""
         code = exc.code if isinstance(exc, Undeliverable) else "cannot_open_secret"
         with db.engine.begin() as connection:
-            self.hold = gate.observe(
+            self.hold = gate.apply_hold(
                 connection,
                 self.destination_id,
                 Refused(code, str(exc), pause=True),

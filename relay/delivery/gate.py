@@ -35,7 +35,7 @@ def is_open(now: datetime) -> ColumnElement[bool]:
     )
 
 
-def take(connection: Connection, destination_id: int, token: str, now: datetime) -> bool:
+def acquire(connection: Connection, destination_id: int, token: str, now: datetime) -> bool:
     """Become the one drain of a destination, or stay it.  False where another one works."""
     taken = connection.execute(
         update(Destination)
@@ -52,7 +52,7 @@ def take(connection: Connection, destination_id: int, token: str, now: datetime)
     return bool(taken.rowcount)
 
 
-def give_back(connection: Connection, destination_id: int, token: str) -> None:
+def release(connection: Connection, destination_id: int, token: str) -> None:
     """Let the next drain work."""
     connection.execute(
         update(Destination)
@@ -146,7 +146,7 @@ class Gate:
             )
 
 
-def observe(
+def apply_hold(
     connection: Connection, destination_id: int, signal: Signal, now: datetime
 ) -> Held | None:
     """Take a lesson from one answer: a wish to wait holds all, a final refusal of access pauses all."""

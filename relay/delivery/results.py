@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from sqlalchemy import Connection
 
 from relay.delivery import gate
+from relay.delivery.attempt.outcome import DeliveryResult, write_results
 from relay.delivery.claim import DatabaseClock
-from relay.delivery.gauges import note
-from relay.delivery.record import Result, write
+from relay.delivery.quotas import record_quotas
 from relay.destinations.base import Quota
 from relay.rules.lifecycle import Held, Signal
 
@@ -23,7 +23,7 @@ class Results:
 
     def __init__(self, destination_id: int):
         self.destination_id = destination_id
-        self.waiting: list[Result] = []
+        self.waiting: list[DeliveryResult] = []
         self.lessons: list[Held] = []
         self.quotas: dict[str, Quota] = {}
         self.written_at = time.monotonic()
@@ -31,7 +31,7 @@ class Results:
     def __len__(self) -> int:
         return len(self.waiting)
 
-    def add(self, result: Result) -> None:
+    def add(self, result: DeliveryResult) -> None:
         self.waiting.append(result)
 
     def hold(self, lesson: Held) -> None:
@@ -49,13 +49,13 @@ class Results:
 
     def write(self, connection: Connection, clock: DatabaseClock) -> Held | None:
         """Record all of it, and take its lessons.  -> the first hold.  The caller commits."""
-        write(connection, self.waiting, clock.now())
+        write_results(connection, self.waiting, clock.now())
         taught: list[Signal] = [one.signal for one in self.waiting if one.attempt and one.was_made]
         held = [
-            gate.observe(connection, self.destination_id, signal, clock.now())
+            gate.apply_hold(connection, self.destination_id, signal, clock.now())
             for signal in dict.fromkeys([*taught, *self.lessons])
         ]
-        note(connection, self.destination_id, self.quotas.values(), clock.now())
+        record_quotas(connection, self.destination_id, self.quotas.values(), clock.now())
         return next(filter(None, held), None)
 
     def written(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from relay import broker
-from relay.delivery import compose
+from relay.delivery.message import parse_payload
 from relay.mapping.conditions import Group, group_of, matches_type
 from relay.models import (
     Delivery,
@@ -29,7 +29,7 @@ BATCH = 200
 
 
 @dataclass(frozen=True)
-class Wish:
+class SubscriptionFilter:
     """What one subscription wants; no sources means all of them."""
 
     subscription_id: int
@@ -44,7 +44,7 @@ class Wish:
         return ours and matches_type(self.event_types, event.event_type)
 
 
-def wishes(connection: Connection) -> list[Wish]:
+def active_subscriptions(connection: Connection) -> list[SubscriptionFilter]:
     """What all subscriptions want at the moment; for a paused one, deliveries are made that wait."""
     rows = connection.execute(
         select(
@@ -63,14 +63,14 @@ def wishes(connection: Connection) -> list[Wish]:
     ):
         sources.setdefault(link.subscription_id, set()).add(link.source_id)
     return [
-        Wish(
-            row.id,
-            row.destination_id,
-            frozenset(sources.get(row.id, ())),
-            tuple(row.event_types),
-            group_of(row.conditions),
+        SubscriptionFilter(
+            delivery_row.id,
+            delivery_row.destination_id,
+            frozenset(sources.get(delivery_row.id, ())),
+            tuple(delivery_row.event_types),
+            group_of(delivery_row.conditions),
         )
-        for row in rows
+        for delivery_row in rows
     ]
 
 
@@ -90,9 +90,9 @@ def route_batch(limit: int = BATCH) -> int:
         ).all()
         if not events:
             return 0
-        pairs = matches(connection, events, wishes(connection))
+        pairs = matches(connection, events, active_subscriptions(connection))
         now = connection.scalar(select(db_now()))
-        rows = [row(event, wish, now) for event, wish in pairs]
+        rows = [delivery_row(event, wish, now) for event, wish in pairs]
         if rows:
             connection.execute(insert(Delivery), rows)
         counts = Counter(one["event_pk"] for one in rows)
@@ -116,25 +116,25 @@ def mark_routed(connection: Connection, wanted: dict[int, int]) -> None:
 
 
 def matches(
-    connection: Connection, events: Sequence[Any], wanted: Sequence[Wish]
-) -> list[tuple[Any, Wish]]:
+    connection: Connection, events: Sequence[Any], wanted: Sequence[SubscriptionFilter]
+) -> list[tuple[Any, SubscriptionFilter]]:
     """Each event with each wish that takes it.  Bodies are read only where conditions ask for them."""
     pairs = [(event, wish) for event in events for wish in wanted if wish.takes(event)]
     asked = {event.id for event, wish in pairs if wish.conditions.items}
     if not asked:
         return pairs
     bodies = {
-        found.id: compose.parse(found.payload)
+        found.id: parse_payload(found.payload)
         for found in connection.execute(select(Event.id, Event.payload).where(Event.id.in_(asked)))
     }
     return [
         (event, wish)
         for event, wish in pairs
-        if not wish.conditions.items or holds(wish, event, bodies[event.id])
+        if not wish.conditions.items or conditions_hold(wish, event, bodies[event.id])
     ]
 
 
-def holds(wish: Wish, event: Any, body: dict[str, Any]) -> bool:
+def conditions_hold(wish: SubscriptionFilter, event: Any, body: dict[str, Any]) -> bool:
     """Whether the conditions hold.  A fault of ours in judging one event must not stop all others."""
     try:
         return wish.conditions.holds(body)
@@ -148,7 +148,7 @@ def holds(wish: Wish, event: Any, body: dict[str, Any]) -> bool:
         return False
 
 
-def row(event: Any, wish: Wish, now: Any) -> dict[str, Any]:
+def delivery_row(event: Any, wish: SubscriptionFilter, now: Any) -> dict[str, Any]:
     return {
         "key": uuid.uuid4().hex,
         "event_pk": event.id,

@@ -11,8 +11,8 @@ from flask import current_app
 from sqlalchemy import or_, select
 
 from relay import broker
-from relay.delivery import compose
-from relay.delivery.sender import Sender
+from relay.delivery.attempt.sender import Sender
+from relay.delivery.message import kind_and_config, shared_transport
 from relay.destinations import KINDS
 from relay.errors import NotFound, Refusal, RelayError
 from relay.models import Destination, db
@@ -43,10 +43,10 @@ def read(destination_id: int) -> None:
     if destination is None or destination.kind not in READS:
         return
     try:
-        kind, config = compose.kind_and_config(destination)
+        kind, config = kind_and_config(destination)
         db.session.commit()  # no transaction stays open while somebody else answers
         app = current_app._get_current_object()  # type: ignore[attr-defined]
-        account = kind.read_account(config, Sender(kind, config, compose.transport(app)))
+        account = kind.read_account(config, Sender(kind, config, shared_transport(app)))
         trouble = ""
     except RelayError as exc:
         account, trouble = {}, str(exc)

@@ -8,7 +8,7 @@ from datetime import UTC, date, timedelta
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import joinedload
 
-from relay.delivery import ai_books
+from relay.delivery.ai import budget
 from relay.destinations import KINDS
 from relay.destinations.asking import Asked
 from relay.models import AiStep, AiUse, Destination, Subscription, db
@@ -72,7 +72,7 @@ class Used:
 
 
 SUMS = (
-    func.sum(case((AiUse.state.in_(ai_books.COUNTED), 1), else_=0)),
+    func.sum(case((AiUse.state.in_(budget.COUNTED), 1), else_=0)),
     func.sum(case((AiUse.state == "hit", 1), else_=0)),
     func.sum(case((AiUse.state == "skipped", 1), else_=0)),
     func.sum(case((AiUse.state == "failed", 1), else_=0)),
@@ -140,7 +140,7 @@ def caps() -> list[Used]:
         to, kind = asker.destination, KINDS[asker.destination.kind]
         assert isinstance(kind, Asked)
         limits = kind.caps(to.config)
-        spent, calls = ai_books.used(connection, AiUse.destination_id == to.id, day)
+        spent, calls = budget.used(connection, AiUse.destination_id == to.id, day)
         found.append(
             Used(
                 to.name,
@@ -162,7 +162,7 @@ def caps() -> list[Used]:
     )
     for step in steps:
         mine = AiUse.subscription_id == step.subscription_id
-        spent, calls = ai_books.used(connection, mine, day)
+        spent, calls = budget.used(connection, mine, day)
         to = step.subscription.destination
         found.append(
             Used(

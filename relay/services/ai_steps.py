@@ -13,8 +13,9 @@ from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from relay.delivery import compose, steps
-from relay.delivery.enrichment import Enriched, Enricher
+from relay.delivery.ai import steps as ai_steps
+from relay.delivery.ai.enrichment import Enriched, Enricher
+from relay.delivery.message import message_of, parse_payload, shared_transport
 from relay.destinations import KINDS
 from relay.destinations.asking import Asked, Model
 from relay.errors import NotFound
@@ -105,13 +106,13 @@ def recent_events(subscription: Subscription) -> list[Event]:
     slugs = matching.slugs_of(subscription)
     found = matching.recent_events(subscription.event_types, slugs, matching.LOOKED_AT)
     conditions = group_of(subscription.conditions)
-    taken = (one for one in found if conditions.holds(compose.parse(one.payload)))
+    taken = (one for one in found if conditions.holds(parse_payload(one.payload)))
     return list(itertools.islice(taken, RECENT))
 
 
 def event_fields_of(subscription: Subscription, events: Sequence[Event]) -> list[EventField]:
     """The fields of its events; those of the samples that ship come after the real ones."""
-    real = [compose.parse(one.payload) for one in events]
+    real = [parse_payload(one.payload) for one in events]
     shipped = [
         {"data": data}
         for name, data in SAMPLES.items()
@@ -188,9 +189,9 @@ def try_out(subscription: Subscription, draft: Draft, event_id: int | None, by: 
     record(by, "ai_step.try", label, model=draft.model)
     db.session.commit()
     row = AiStep(subscription_id=subscription.id, **checked.columns | {"fallback": "go_on"})
-    step = steps.step_of(row, checked.asker.destination)
-    message = compose.message_of(
-        compose.parse(event.payload) if event else _sample(subscription),
+    step = ai_steps.step_of(row, checked.asker.destination)
+    message = message_of(
+        parse_payload(event.payload) if event else _sample(subscription),
         event.received_at if event else db.session.execute(select(db_now())).scalar_one(),
         event.source.name if event else "Sample site",
         event.source.url if event else "https://shop.example.com",
@@ -198,7 +199,7 @@ def try_out(subscription: Subscription, draft: Draft, event_id: int | None, by: 
     )
     db.session.rollback()  # nothing is held while the AI thinks
     began = time.perf_counter()
-    transport = compose.transport(current_app._get_current_object())  # type: ignore[attr-defined]
+    transport = shared_transport(current_app._get_current_object())  # type: ignore[attr-defined]
     enriched = Enricher(db.engine, transport).enrich(step, message)
     return Tried(event, enriched, (time.perf_counter() - began) * 1000)
 

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
 from relay import broker
-from relay.delivery import record as lives
+from relay.delivery.attempt import outcome as lives
 from relay.delivery.claim import LIVE
 from relay.errors import IllegalTransition, NotFound, Refusal
 from relay.models import DeadLetter, Delivery, Destination, Event, Replay, Source, db
@@ -147,7 +147,7 @@ def _settle(dead_letter_id: int, by: By, signal: Signal, action: str, reason: st
     except IllegalTransition as exc:
         db.session.rollback()
         raise Refusal("This delivery is on its way again. Nothing was sent again.") from exc
-    lives.apply(delivery, outcome, now)
+    lives.apply_transition(delivery, outcome, now)
     if isinstance(signal, Replayed):
         on_its_own(delivery)
     letter.state, letter.resolved_at, letter.reason = "resolved", now, reason

@@ -12,7 +12,7 @@ from sqlalchemy.orm import selectinload
 from config import Config, Network
 from relay import broker, secrets
 from relay.delivery import gate
-from relay.delivery.trial import Outcome, send_sample
+from relay.delivery.test_send import TestSendResult, send_sample
 from relay.destinations import KINDS, load_config
 from relay.destinations.base import Kind
 from relay.errors import Invalid, NotFound, Refusal
@@ -227,7 +227,7 @@ def resume(id_or_name: int | str, by: By) -> Destination:
     return destination
 
 
-def send_test(id_or_name: int | str, by: By, event_type: str = "comment.created") -> Outcome:
+def send_test(id_or_name: int | str, by: By, event_type: str = "comment.created") -> TestSendResult:
     """Send one sample marked as a test, now, and show the answer.  Raises NotFound, Undeliverable."""
     destination = find_destination(id_or_name)
     record(by, "destination.test", destination.name, event_type=event_type)

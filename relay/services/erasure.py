@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Text, and_, cast, delete, func, or_, select
 
-from relay.delivery import record as lives
+from relay.delivery.attempt import outcome as lives
 from relay.errors import Invalid
 from relay.mapping import personal
 from relay.models import AiAnswer, Attempt, DeadLetter, Delivery, Event, db
@@ -162,7 +162,7 @@ def _erase_delivery(delivery: Delivery, found: personal.Erased, receipt: Receipt
     state = State(delivery.state)
     receipt.in_flight += state is State.IN_FLIGHT
     if found.is_about and state in (State.PENDING, State.DEAD):
-        lives.apply(delivery, transition(lives.life_of(delivery), Discarded(), now), now)
+        lives.apply_transition(delivery, transition(lives.life_of(delivery), Discarded(), now), now)
         receipt.discarded += 1
 
 

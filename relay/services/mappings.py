@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import and_, select
 
-from relay.delivery.trial import Outcome, send
+from relay.delivery.test_send import TestSendResult, send
 from relay.errors import Invalid, NotFound
 from relay.mapping import advice
 from relay.models import Destination, MappingVersion, Subscription, db
@@ -121,7 +121,7 @@ def versions(subscription: Subscription, limit: int = 20) -> list[MappingVersion
     )
 
 
-def send_test(bench: Workbench, rules: Rules, sample: Sample, by: By) -> Outcome:
+def send_test(bench: Workbench, rules: Rules, sample: Sample, by: By) -> TestSendResult:
     """Send one event, filled so and marked as a test, now.  Raises Invalid."""
     check(bench, rules)
     record(

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 
-from relay.delivery import compose
+from relay.delivery.message import parse_payload
 from relay.mapping.conditions import Group, group_of, matches_type
 from relay.mapping.event_fields import EventField, fields_of
 from relay.mapping.samples import SAMPLES
@@ -46,7 +46,7 @@ def fields_by_type(
     """The fields of real events by type, with examples; of types that never came, the samples'."""
     bodies: dict[str, list[Any]] = {}
     for event in recent_events(event_types, sources, LOOKED_AT):
-        bodies.setdefault(event.event_type, []).append(compose.parse(event.payload))
+        bodies.setdefault(event.event_type, []).append(parse_payload(event.payload))
     for name, data in SAMPLES.items():
         if matches_type(event_types, name) and name not in bodies:
             bodies[name] = [{"data": data}]
@@ -64,7 +64,7 @@ class Tally:
 def tally(wanted: Wanted) -> Tally:
     """What would have been taken of late."""
     found = recent_events(wanted.event_types, wanted.sources)
-    met = [one for one in found if wanted.conditions.holds(compose.parse(one.payload))]
+    met = [one for one in found if wanted.conditions.holds(parse_payload(one.payload))]
     return Tally(len(met), len(found))
 
 
@@ -98,7 +98,7 @@ def _why_not(subscription: Subscription, event: Event) -> Unwanted:
         return Unwanted(subscription, "It wants other kinds of events.")
     if names and event.source_id not in {source.id for source in subscription.sources}:
         return Unwanted(subscription, f"It only takes what comes from {' or '.join(names)}.")
-    if why := conditions.why_not(compose.parse(event.payload)):
+    if why := conditions.why_not(parse_payload(event.payload)):
         return Unwanted(subscription, f"{why[0].upper()}{why[1:]}.", by_conditions=True)
     if event.routed_at is not None and subscription.created_at > event.routed_at:
         return Unwanted(subscription, "It was added after this event had come.")

@@ -14,8 +14,8 @@ from sqlalchemy.exc import IntegrityError
 
 from relay import broker
 from relay.database import READ_ONLY
+from relay.delivery.attempt.outcome import apply_transition, columns_of, life_of
 from relay.delivery.claim import LIVE, REPLAYED
-from relay.delivery.record import apply, columns_of, life_of
 from relay.errors import NotFound, Refusal
 from relay.models import DeadLetter, Delivery, Destination, Replay, db
 from relay.rules.lifecycle import Life, Replayed, State, Withdrawn, transition
@@ -108,7 +108,7 @@ def hurry(delivery_id: int, by: By) -> Delivery:
         db.session.rollback()
         raise Refusal("It does not wait any more. Nothing was sent again.")
     now = keys.database_now()
-    apply(delivery, transition(life_of(delivery), Replayed(), now), now)
+    apply_transition(delivery, transition(life_of(delivery), Replayed(), now), now)
     on_its_own(delivery)
     record(by, "delivery.hurry", f"delivery {delivery.id}")
     db.session.commit()

@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import joinedload, selectinload
 
 from relay import broker
-from relay.delivery.record import columns_of
+from relay.delivery.attempt.outcome import columns_of
 from relay.destinations import KINDS
 from relay.errors import Invalid, NotFound, Refusal
 from relay.mapping import sentences

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, select, update
 
-from relay.delivery.record import columns_of
+from relay.delivery.attempt.outcome import columns_of
 from relay.models import DeadLetter, Delivery, db
 from relay.rules.lifecycle import Discarded, Life, State, transition
 from relay.services import keys

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from relay.delivery.gauges import reading_of
+from relay.delivery.quotas import reading_of
 from relay.models import Destination, Gauge, db
 from relay.rules.quota import QuotaReading, clears_at
 from relay.rules.rate import interval_of

@@ -12,7 +12,16 @@ from typing import Any
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import joinedload
 
-from relay.delivery import compose
+from relay.delivery.message import (
+    kind_and_config,
+    load_site_key,
+    mapping_rules,
+    message_of,
+    parse_payload,
+    requests_of,
+    version_config,
+    with_texts,
+)
 from relay.destinations import KINDS
 from relay.destinations.masking import mask_request
 from relay.errors import RelayError
@@ -175,28 +184,28 @@ def _try_building(wish: Wish, to: Destination, mapping: str) -> tuple[dict[str, 
 
 def _requests(delivery: Delivery, mapping: str) -> list[dict[str, Any]]:
     """The calls that would be made, secrets masked.  Raises RelayError."""
-    kind, config = compose.kind_and_config(delivery.destination)
+    kind, config = kind_and_config(delivery.destination)
     connection, number = db.session.connection(), delivery.subscription.version
     if mapping == "original":
         if delivery.version is not None:
-            old = compose.version_config(connection, delivery.destination_id, delivery.version)
-            config = compose.with_texts(kind, config, old)
+            old = version_config(connection, delivery.destination_id, delivery.version)
+            config = with_texts(kind, config, old)
         number = delivery.mapping_version or number
-    rules = compose.rules_of(connection, delivery.subscription_id, number)
+    rules = mapping_rules(connection, delivery.subscription_id, number)
     event = delivery.event
-    message = compose.message_of(
-        compose.parse(event.payload),
+    message = message_of(
+        parse_payload(event.payload),
         event.received_at,
         event.source.name,
         event.source.url,
         delivery.key,
-        site_key=compose.site_key(db.session.connection(), event.source_id)
+        site_key=load_site_key(db.session.connection(), event.source_id)
         if kind.signs_for_site
         else None,
     )
     message = replace(message, ai=ai_steps.last_answer(delivery.id))
     chosen = rules.get(event.event_type)
-    return [mask_request(one) for one in compose.requests_of(kind, config, message, chosen)]
+    return [mask_request(one) for one in requests_of(kind, config, message, chosen)]
 
 
 def body_of(delivery: Delivery, mapping: str) -> list[str]:

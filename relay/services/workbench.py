@@ -7,8 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from relay.delivery import compose
-from relay.delivery.trial import sample_of
+from relay.delivery.message import (
+    account_in,
+    kind_and_config,
+    load_site_key,
+    mapping_rules,
+    message_of,
+    parse_payload,
+    requests_of,
+    scope_of,
+)
+from relay.delivery.test_send import sample_of
 from relay.destinations.base import Kind, Message, Rule, SiteKey, Target
 from relay.destinations.masking import mask_request
 from relay.errors import NotFound, RelayError
@@ -73,14 +82,14 @@ def types_of(subscription: Subscription) -> list[str]:
 
 def rules_in_use(subscription: Subscription) -> dict[str, Rules]:
     """The mappings that persons made, by event type."""
-    return compose.rules_of(db.session.connection(), subscription.id, subscription.version)
+    return mapping_rules(db.session.connection(), subscription.id, subscription.version)
 
 
 def workbench(subscription: Subscription, event_type: str) -> Workbench:
     """Raises NotFound for a type that it does not take, Undeliverable for an unknown kind."""
     if not matches_type(subscription.event_types, event_type):
         raise NotFound(f"This subscription does not take {event_type}.")
-    kind, config = compose.kind_and_config(subscription.destination)
+    kind, config = kind_and_config(subscription.destination)
     declared = ai_steps.fields_of(subscription)
     samples = _samples(subscription, event_type, kind, declared)
     fields = [
@@ -93,7 +102,7 @@ def workbench(subscription: Subscription, event_type: str) -> Workbench:
         event_type,
         kind,
         config,
-        kind.targets(config, compose.account_in(config)),
+        kind.targets(config, account_in(config)),
         kind.ready_made(config, event_type),
         rules_in_use(subscription).get(event_type),
         fields,
@@ -102,7 +111,7 @@ def workbench(subscription: Subscription, event_type: str) -> Workbench:
 
 
 def _about(message: Message) -> list[EventField]:
-    scope = compose.scope_of(message)
+    scope = scope_of(message)
     return [EventField(path, example_of(scope.get(path[0]))) for path in ABOUT]
 
 
@@ -119,7 +128,7 @@ def _samples(
     """
     found = recent_events([event_type], slugs_of(subscription), DRY_RUN * 5)
     conditions = group_of(subscription.conditions)
-    bodies = [(event, compose.parse(event.payload)) for event in found]
+    bodies = [(event, parse_payload(event.payload)) for event in found]
     taken = ([pair for pair in bodies if conditions.holds(pair[1])] or bodies)[:DRY_RUN]
     guess = answers.example_of(declared)
     if not taken:
@@ -142,7 +151,7 @@ def _samples(
 
 def _message(event: Event, body: Mapping[str, Any]) -> Message:
     source, key = event.source, uuid.uuid4().hex
-    return compose.message_of(body, event.received_at, source.name, source.url, key)
+    return message_of(body, event.received_at, source.name, source.url, key)
 
 
 def _site_keys(kind: Kind, source_ids: Iterable[int]) -> dict[int, SiteKey | None]:
@@ -150,7 +159,7 @@ def _site_keys(kind: Kind, source_ids: Iterable[int]) -> dict[int, SiteKey | Non
     if not kind.signs_for_site:
         return {}
     connection = db.session.connection()
-    return {source_id: compose.site_key(connection, source_id) for source_id in source_ids}
+    return {source_id: load_site_key(connection, source_id) for source_id in source_ids}
 
 
 @dataclass(frozen=True)
@@ -171,14 +180,14 @@ def look(bench: Workbench, rules: Rules, sample: Sample) -> Look:
         *advice.unknown(rules, bench.targets, [f.path for f in bench.fields], bench.kind.name),
     ]
     try:
-        calls = compose.requests_of(bench.kind, bench.config, sample.message, rules)
+        calls = requests_of(bench.kind, bench.config, sample.message, rules)
     except RelayError as exc:
         return Look([], str(exc), warnings)
     return Look([mask_request(one) for one in calls], "", warnings)
 
 
 def _fill(bench: Workbench, rules: Rules, sample: Sample) -> filling.Filled:
-    scope = compose.scope_of(sample.message)
+    scope = scope_of(sample.message)
     kind = bench.kind
     return filling.look(rules, scope, kind.escapes, bench.targets, kind.free_targets)
 
@@ -215,7 +224,7 @@ def _why_wrong(bench: Workbench, rules: Rules, sample: Sample) -> str:
             return f"have something in {label} that does not fit"
         return problem.sentence
     try:
-        compose.requests_of(bench.kind, bench.config, sample.message, rules)
+        requests_of(bench.kind, bench.config, sample.message, rules)
     except RelayError as exc:
         return str(exc)
     return ""

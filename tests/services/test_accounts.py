@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
-from relay.delivery.gauges import note
+from relay.delivery.quotas import record_quotas
 from relay.destinations.base import Quota
 from relay.errors import Refusal
 from relay.models import Gauge, db
@@ -96,7 +96,7 @@ def test_readings_are_kept_once_each_and_tell_the_pace(app: Flask, hubspot: Fake
                 Quota("interval", "calls in 10 s", 100, 99, at + timedelta(seconds=10)),
             ]
             with db.engine.begin() as connection:
-                note(connection, number, quotas, at)
+                record_quotas(connection, number, quotas, at)
         assert db.session.query(Gauge).count() == 2
         one = destinations.find_destination(number)
         day, interval = weather.gauges_of(one)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from relay.delivery.call import Called
+from relay.delivery.attempt.outcome import OUTCOMES
+from relay.delivery.attempt.run import AttemptResult
 from relay.delivery.claim import Claim
-from relay.delivery.record import OUTCOMES
 from relay.observability import metrics, tracing
 from relay.observability.logging import log
 from relay.rules.lifecycle import Accepted, Held
@@ -15,7 +15,7 @@ from relay.rules.lifecycle import Accepted, Held
 FINE = (OUTCOMES[Accepted], OUTCOMES[Held])
 
 
-def attempt_row(one: Claim, called: Called, now: datetime) -> dict[str, Any]:
+def attempt_row(one: Claim, called: AttemptResult, now: datetime) -> dict[str, Any]:
     """The history's row of one call; ``now`` is when it ended."""
     signal = called.signal
     return {
@@ -34,7 +34,7 @@ def attempt_row(one: Claim, called: Called, now: datetime) -> dict[str, Any]:
     }
 
 
-def tell(
+def log_attempt(
     one: Claim,
     row: dict[str, Any],
     kind: str,

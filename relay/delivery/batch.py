@@ -9,13 +9,13 @@ from dataclasses import replace
 
 from sqlalchemy import Connection
 
-from relay.delivery import compose
 from relay.delivery.claim import Claim
+from relay.delivery.message import load_site_key
 from relay.destinations.base import Kind
 from relay.errors import RelayError
 
 
-class Ready(deque[Claim]):
+class Batch(deque[Claim]):
     """``as_one`` says that all of it is one digest."""
 
     as_one = False
@@ -44,7 +44,7 @@ def signed(connection: Connection, kind: Kind, claims: Iterable[Claim]) -> list[
     claims, keys = list(claims), {}
     for source_id in {one.source_id for one in claims}:
         try:
-            keys[source_id] = compose.site_key(connection, source_id)
+            keys[source_id] = load_site_key(connection, source_id)
         except RelayError:
             keys[source_id] = None  # the kind says that there is none
     return [replace(one, site_key=keys[one.source_id]) for one in claims]

@@ -12,9 +12,16 @@ from typing import Any
 from flask import current_app
 from sqlalchemy import select
 
-from relay.delivery import compose, enrichment
-from relay.delivery.call import refused, shown_request, shown_response
-from relay.delivery.sender import Sender
+from relay.delivery.ai import enrichment
+from relay.delivery.attempt.run import refused, shown_request, shown_response
+from relay.delivery.attempt.sender import Sender
+from relay.delivery.message import (
+    apply_mapping,
+    kind_and_config,
+    load_site_key,
+    message_of,
+    shared_transport,
+)
 from relay.destinations import KINDS
 from relay.destinations.asking import Asked
 from relay.destinations.base import Delivered, Kind, Message, Rule
@@ -26,7 +33,7 @@ from relay.transport.request import Reply
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TestSendResult:
     """``request`` and ``response`` are masked; ``request`` is empty where it could not be built."""
 
     signal: Signal
@@ -45,14 +52,14 @@ class Outcome:
         return str(getattr(self.signal, "sentence", ""))
 
 
-def send_sample(destination: Destination, event_type: str) -> Outcome:
+def send_sample(destination: Destination, event_type: str) -> TestSendResult:
     """Send a sample of ``event_type`` marked as a test.  Raises Invalid for an unknown type."""
     if event_type not in SAMPLES:
         raise Invalid({"event_type": [f"There are samples for {', '.join(sorted(SAMPLES))}."]})
     try:
         message = sample_of(destination, KINDS.get(destination.kind, Kind()), event_type)
     except RelayError as exc:
-        return Outcome(refused(exc), {}, {}, Reply())
+        return TestSendResult(refused(exc), {}, {}, Reply())
     return send(destination, replace(message, is_test=True))
 
 
@@ -68,13 +75,13 @@ def sample_of(destination: Destination, kind: Kind, event_type: str) -> Message:
         "site": url,
         "data": SAMPLES.get(event_type, SAMPLES["relay.test"]),
     }
-    return compose.message_of(
+    return message_of(
         payload,
         datetime.now(UTC),
         site.name if site else "Sample site",
         url,
         uuid.uuid4().hex,
-        site_key=compose.site_key(db.session.connection(), site.id) if site else None,
+        site_key=load_site_key(db.session.connection(), site.id) if site else None,
     )
 
 
@@ -87,20 +94,20 @@ def real_site(destination: Destination) -> Source | None:
 
 def send(
     destination: Destination, message: Message, rules: Mapping[str, Rule] | None = None
-) -> Outcome:
+) -> TestSendResult:
     """Send one message now, filled by ``rules`` or in the ready-made way."""
     began = time.perf_counter()
     try:
-        kind, config = compose.kind_and_config(destination)
-        call = Sender(kind, config, compose.transport(current_app._get_current_object()))  # type: ignore[attr-defined]
-        (done,) = kind.deliver(config, [compose.mapped(kind, config, message, rules)], call)
+        kind, config = kind_and_config(destination)
+        call = Sender(kind, config, shared_transport(current_app._get_current_object()))  # type: ignore[attr-defined]
+        (done,) = kind.deliver(config, [apply_mapping(kind, config, message, rules)], call)
     except RelayError as exc:
         done = Delivered(refused(exc))
     elapsed_ms = (time.perf_counter() - began) * 1000
     reply = done.calls[-1].reply if done.calls else Reply()
     if done.calls and isinstance(kind, Asked):
         enrichment.note_test(db.engine, destination, kind, reply)
-    return Outcome(
+    return TestSendResult(
         done.signal,
         shown_request(done.calls),
         shown_response(done.calls),

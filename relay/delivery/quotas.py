@@ -18,7 +18,7 @@ def reading_of(row: Gauge | Any) -> QuotaReading:
     return QuotaReading(row.limit, row.remaining, row.read_at, row.resets_at, row.per_s)
 
 
-def note(
+def record_quotas(
     connection: Connection, destination_id: int, quotas: Collection[Quota], now: datetime
 ) -> None:
     """Store the newest readings with the pace they tell.  The caller commits."""

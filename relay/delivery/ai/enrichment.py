@@ -19,10 +19,11 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay.database import READ_ONLY
-from relay.delivery import ai_books, gauges
-from relay.delivery.ai_books import Denied, Kept, Order, Ticket
+from relay.delivery.ai import budget
+from relay.delivery.ai.budget import AiRequest, CachedAnswer, OverBudget, Reservation
+from relay.delivery.ai.steps import NO_CAPS, ActiveAiStep
 from relay.delivery.claim import DatabaseClock
-from relay.delivery.steps import NO_CAPS, Step
+from relay.delivery.quotas import record_quotas
 from relay.destinations.asking import MILLION, Asked, Model, Question, Said, Usage
 from relay.destinations.base import Message
 from relay.errors import RelayError, Undeliverable
@@ -50,7 +51,7 @@ class Enriched:
     signal: Signal | None = None
 
 
-class Without(RelayError):
+class NoAiAnswer(RelayError):
     """No answer: ``signal`` says why, and what it means for a delivery that waits for one."""
 
     def __init__(self, signal: Held | Failed | Refused):
@@ -70,13 +71,13 @@ class Enricher:
     def __init__(self, engine: Engine, transport: Transport, stopping: Event | None = None):
         self.engine, self.transport, self.stopping = engine, transport, stopping or Event()
 
-    def enrich(self, step: Step, message: Message) -> Enriched:
+    def enrich(self, step: ActiveAiStep, message: Message) -> Enriched:
         """The answer's fields, or none and why.  Never raises."""
         began = time.monotonic()
         told: dict[str, Any] = {"name": step.name, "model": step.model, "masked": step.masking}
         try:
             fields = self._fields(step, message, began, told)
-        except Without as exc:
+        except NoAiAnswer as exc:
             return without(step, exc.signal, told)
         except Undeliverable as exc:
             return without(step, Refused(exc.code, str(exc)), told)
@@ -92,12 +93,12 @@ class Enricher:
         return Enriched(fields, told)
 
     def _fields(
-        self, step: Step, message: Message, began: float, told: dict[str, Any]
+        self, step: ActiveAiStep, message: Message, began: float, told: dict[str, Any]
     ) -> dict[str, Any]:
         model = None if step.trouble else step.kind.model(step.config, step.model)
         if model is None:
             gone = f"The model {step.model} is not among the models of {step.name} any more."
-            raise Without(Held("no_model", step.trouble or gone, ai_books.PAUSED_S))
+            raise NoAiAnswer(Held("no_model", step.trouble or gone, budget.PAUSED_S))
         masker = Masker(message.payload, step.masking)
         schema = answers.schema_of(step.fields)
         instructions = prompts.instructions_of(step.instructions)
@@ -113,27 +114,32 @@ class Enricher:
         return answers.take(step.fields, answer, masker.restore)
 
     def _answer(
-        self, step: Step, model: Model, question: Question, began: float, told: dict[str, Any]
+        self,
+        step: ActiveAiStep,
+        model: Model,
+        question: Question,
+        began: float,
+        told: dict[str, Any],
     ) -> Mapping[str, Any]:
         """From what is kept, or by a call; waits while somebody else asks the same."""
-        order = order_of(step, model, question)
+        order = request_for(step, model, question)
         while True:
             left_s = step.wait_s - (time.monotonic() - began)
             order = replace(order, lasts_s=max(SHORTEST_S, left_s))
             with self.engine.begin() as connection:
-                got = ai_books.begin(connection, order)
-            if isinstance(got, Kept):
+                got = budget.begin(connection, order)
+            if isinstance(got, CachedAnswer):
                 told |= {"outcome": "kept", "sentence": "With AI: the same was asked before."}
                 return got.answer
-            if isinstance(got, Denied):
-                raise Without(Held(got.code, got.sentence, got.wait_s))
-            if isinstance(got, Ticket):
+            if isinstance(got, OverBudget):
+                raise NoAiAnswer(Held(got.code, got.sentence, got.wait_s))
+            if isinstance(got, Reservation):
                 return self._call(step, model, question, order, got, began, told)
             if not self._answered(order, left_s):
                 why = "Another event asks the same, and the answer takes too long."
-                raise Without(Held("busy", why, 5.0))
+                raise NoAiAnswer(Held("busy", why, 5.0))
 
-    def _answered(self, order: Order, left_s: float) -> bool:
+    def _answered(self, order: AiRequest, left_s: float) -> bool:
         """Wait until nobody asks the same any more.  False where the time is up before."""
         until = time.monotonic() + left_s
         mine = select(AiAnswer.state).where(AiAnswer.key == order.key)
@@ -146,11 +152,11 @@ class Enricher:
 
     def _call(
         self,
-        step: Step,
+        step: ActiveAiStep,
         model: Model,
         question: Question,
-        order: Order,
-        ticket: Ticket,
+        order: AiRequest,
+        ticket: Reservation,
         began: float,
         told: dict[str, Any],
     ) -> Mapping[str, Any]:
@@ -170,26 +176,26 @@ class Enricher:
                 answer, signal = None, Refused(exc.code, str(exc))
         usage, cost = said.usage or Usage(), cost_of(model, reply, said, order.most)
         with self.engine.begin() as connection:
-            ai_books.settle(connection, order, ticket, signal, cost, usage, answer)
+            budget.settle(connection, order, ticket, signal, cost, usage, answer)
             quotas = step.kind.quotas(step.config, reply)
-            gauges.note(connection, step.destination_id, quotas, DatabaseClock(connection).read)
+            record_quotas(connection, step.destination_id, quotas, DatabaseClock(connection).read)
         metrics.ai_tokens.inc(usage.tokens_in + usage.tokens_out)
         metrics.ai_cost.inc((cost or 0) / MILLION)
         told |= {
             "ms": round((time.monotonic() - called) * 1000),
             "tokens_in": usage.tokens_in,
             "tokens_out": usage.tokens_out,
-            "cost": ai_books.money(cost or 0, order.currency),
+            "cost": budget.money(cost or 0, order.currency),
             "request_id": said.request_id,
         }
         if answer is None:
             assert isinstance(signal, Held | Failed | Refused)
-            raise Without(signal)
+            raise NoAiAnswer(signal)
         told |= {"outcome": "answered", "sentence": f"With AI: {step.model} answered."}
         return answer
 
 
-def order_of(step: Step, model: Model, question: Question) -> Order:
+def request_for(step: ActiveAiStep, model: Model, question: Question) -> AiRequest:
     """What the ledger has to know.  The key is all that the answer depends on."""
     asked = [
         step.destination_id,
@@ -204,7 +210,7 @@ def order_of(step: Step, model: Model, question: Question) -> Order:
     body = step.kind.ask(step.config, question).body
     # a token has at least one byte, so that no call can cost more
     most = model.cost(Usage(len(body), question.max_output_tokens))
-    return Order(
+    return AiRequest(
         key=hashlib.sha256(text.encode()).hexdigest(),
         destination_id=step.destination_id,
         subscription_id=step.subscription_id,
@@ -226,7 +232,7 @@ def cost_of(model: Model, reply: Reply, said: Said, most: int) -> int | None:
     return most if reply.status < 300 else None
 
 
-def without(step: Step, signal: Held | Failed | Refused, told: dict[str, Any]) -> Enriched:
+def without(step: ActiveAiStep, signal: Held | Failed | Refused, told: dict[str, Any]) -> Enriched:
     """No answer: on without one, or a delivery that waits."""
     told |= {"outcome": "without", "code": signal.code}
     if step.fallback == "go_on":
@@ -234,7 +240,7 @@ def without(step: Step, signal: Held | Failed | Refused, told: dict[str, Any]) -
         return Enriched({}, told)
     told |= {"outcome": "waits", "sentence": f"Waits for AI: {reason(signal.sentence)}"}
     if isinstance(signal, Refused) and signal.pause:  # the AI is paused; nothing is lost meanwhile
-        return Enriched({}, told, Held(signal.code, told["sentence"], ai_books.PAUSED_S))
+        return Enriched({}, told, Held(signal.code, told["sentence"], budget.PAUSED_S))
     return Enriched({}, told, replace(signal, sentence=told["sentence"]))
 
 
@@ -244,11 +250,11 @@ def note_test(engine: Engine, destination: Destination, kind: Asked, reply: Repl
     if usage is None:
         return
     model, currency = kind.models(config)[0], kind.currency(config)
-    order = Order("", destination.id, None, model.name, currency, 0, 0.0, NO_CAPS, NO_CAPS)
+    order = AiRequest("", destination.id, None, model.name, currency, 0, 0.0, NO_CAPS, NO_CAPS)
     with engine.begin() as connection:
-        ai_books.note(connection, order, model.cost(usage), usage)
+        budget.note(connection, order, model.cost(usage), usage)
 
 
-def bound(enricher: Enricher, step: Step | None) -> Callable[[Message], Enriched] | None:
+def bound(enricher: Enricher, step: ActiveAiStep | None) -> Callable[[Message], Enriched] | None:
     """What a call has to do before it builds its request, if anything."""
     return None if step is None else lambda message: enricher.enrich(step, message)

@@ -25,7 +25,7 @@ from relay.transport.request import OutboundRequest
 MOST_SITE_KEYS = 4  # the plugin looks at no more than eight signatures
 
 
-def transport(app: Flask) -> Transport:
+def shared_transport(app: Flask) -> Transport:
     """The process's one guarded way out, made on first use."""
     found: Transport | None = app.extensions.get("relay_transport")
     if found is None:
@@ -62,7 +62,7 @@ def version_config(connection: Connection, destination_id: int, number: int) -> 
     )
 
 
-def site_key(connection: Connection, source_id: int) -> SiteKey | None:
+def load_site_key(connection: Connection, source_id: int) -> SiteKey | None:
     """The keys by which a site knows us, for kinds that sign for it; None without an active one.
 
     Raises SecretUnreadable.
@@ -84,7 +84,7 @@ def site_key(connection: Connection, source_id: int) -> SiteKey | None:
     return SiteKey(rows[0].key_id, first, tuple(older))
 
 
-def rules_of(connection: Connection, subscription_id: int, number: int) -> dict[str, Any]:
+def mapping_rules(connection: Connection, subscription_id: int, number: int) -> dict[str, Any]:
     """One version of a subscription's mapping, by event type; empty where all is ready-made."""
     return (
         connection.scalar(
@@ -99,9 +99,9 @@ def rules_of(connection: Connection, subscription_id: int, number: int) -> dict[
 
 def with_texts(kind: Kind, config: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
     """``config`` with the texts that make the message taken from ``old``; access stays as it is now."""
-    mapped = [n for n, f in kind.schema.fields.items() if f.metadata.get("template")]
-    kept = {name: value for name, value in config.items() if name not in mapped}
-    return kept | {name: old[name] for name in mapped if name in old}
+    apply_mapping = [n for n, f in kind.schema.fields.items() if f.metadata.get("template")]
+    kept = {name: value for name, value in config.items() if name not in apply_mapping}
+    return kept | {name: old[name] for name in apply_mapping if name in old}
 
 
 def message_of(
@@ -138,7 +138,7 @@ def request_of(
     rules: Mapping[str, Rule] | None = None,
 ) -> OutboundRequest:
     """The call for one message, made by ``rules`` or the kind's own mapping.  Raises Undeliverable."""
-    return kind.build(config, mapped(kind, config, message, rules))
+    return kind.build(config, apply_mapping(kind, config, message, rules))
 
 
 def requests_of(
@@ -148,10 +148,10 @@ def requests_of(
     rules: Mapping[str, Rule] | None = None,
 ) -> tuple[OutboundRequest, ...]:
     """All calls that one message makes, to be looked at.  Raises Undeliverable."""
-    return kind.plan(config, mapped(kind, config, message, rules))
+    return kind.plan(config, apply_mapping(kind, config, message, rules))
 
 
-def mapped(
+def apply_mapping(
     kind: Kind,
     config: Mapping[str, Any],
     message: Message,
@@ -187,7 +187,7 @@ def account_in(config: Mapping[str, Any]) -> Mapping[str, Any]:
     return config.get("account") or {}
 
 
-def parse(payload: str) -> dict[str, Any]:
+def parse_payload(payload: str) -> dict[str, Any]:
     """The body of an event; it was checked when it came in."""
     body: dict[str, Any] = json.loads(payload)
     return body

@@ -9,8 +9,15 @@ from sqlalchemy import select
 from relay import broker
 from relay.database import READ_ONLY
 from relay.delivery import gate
+from relay.delivery.attempt.outcome import (
+    OUTCOMES,
+    DeliveryResult,
+    jitter,
+    life_of,
+    sentence_of,
+    write_results,
+)
 from relay.delivery.claim import DatabaseClock, is_due
-from relay.delivery.record import OUTCOMES, Result, jitter, life_of, sentence_of, write
 from relay.models import Delivery, Destination, Event, db, db_now
 from relay.observability.logging import log
 from relay.rules.lifecycle import LeaseExpired, State, transition
@@ -35,7 +42,7 @@ def expire_leases() -> int:
             signal = LeaseExpired()
             outcome = transition(life_of(row), signal, now, jitter())
             results.append(
-                Result(
+                DeliveryResult(
                     row.id,
                     row.lease_token,
                     signal,
@@ -57,11 +64,11 @@ def expire_leases() -> int:
                 )
             )
             log("lease.expired", correlation_id=row.event_id, delivery=row.key, starts=row.starts)
-        write(connection, results, now)
+        write_results(connection, results, now)
     return len(rows)
 
 
-def wake() -> int:
+def wake_due() -> int:
     """Nudge the router and the drains for whatever is due now.  -> how many nudges were fresh."""
     with db.engine.connect().execution_options(**READ_ONLY) as connection:
         now = DatabaseClock(connection).read

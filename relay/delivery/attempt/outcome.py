@@ -36,7 +36,7 @@ OUTCOMES = {
 
 
 @dataclass(frozen=True)
-class Result:
+class DeliveryResult:
     """What one claimed delivery came to.
 
     ``attempt`` is the row to add, None where no call was made; ``version`` the destination's
@@ -90,7 +90,7 @@ def columns_of(life: Life, now: datetime) -> dict[str, Any]:
     }
 
 
-def apply(delivery: Delivery, outcome: Transition, now: datetime) -> None:
+def apply_transition(delivery: Delivery, outcome: Transition, now: datetime) -> None:
     """Write a step onto a loaded delivery."""
     for name, value in columns_of(outcome.life, now).items():
         setattr(delivery, name, value)
@@ -103,7 +103,7 @@ def sentence_of(signal: Signal) -> str | None:
     return None if isinstance(signal, Accepted) else getattr(signal, "sentence", None)
 
 
-def write(connection: Connection, results: Sequence[Result], now: datetime) -> int:
+def write_results(connection: Connection, results: Sequence[DeliveryResult], now: datetime) -> int:
     """Record results together, each only if its lease still stands.  -> how many took effect.
 
     A late result (the lease was lost to the sweep) adds its attempt to the history and changes
@@ -126,7 +126,7 @@ def write(connection: Connection, results: Sequence[Result], now: datetime) -> i
     return taken
 
 
-def _row(result: Result, now: datetime) -> dict[str, Any]:
+def _row(result: DeliveryResult, now: datetime) -> dict[str, Any]:
     row = columns_of(result.outcome.life, now) | {
         "b_id": result.delivery_id,
         "b_token": result.token,
@@ -151,7 +151,7 @@ def _update(row: dict[str, Any]) -> Any:
     )
 
 
-def _bury(connection: Connection, result: Result, now: datetime) -> int:
+def _bury(connection: Connection, result: DeliveryResult, now: datetime) -> int:
     row = _row(result, now)
     if not connection.execute(_update(row), row).rowcount:
         return 0

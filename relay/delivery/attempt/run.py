@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from relay.delivery import compose
+from relay.delivery.ai.enrichment import Enriched
+from relay.delivery.attempt.outcome import KEPT_BODY
+from relay.delivery.attempt.sender import Sender
 from relay.delivery.claim import Claim
-from relay.delivery.enrichment import Enriched
-from relay.delivery.record import KEPT_BODY
-from relay.delivery.sender import Sender
+from relay.delivery.message import apply_mapping, message_of, parse_payload
 from relay.destinations.base import Call, Delivered, Kind, Message, Quota, Rule
 from relay.destinations.masking import mask_request, mask_text
 from relay.errors import RelayError, Undeliverable
@@ -25,7 +25,7 @@ Job = tuple[
 
 
 @dataclass(frozen=True)
-class Called:
+class AttemptResult:
     """What came of one delivery; ``request`` and ``response`` are masked and cut, ready to be kept.
 
     They are those of the last call; earlier ones stand in ``request["earlier"]``.  ``calls`` counts
@@ -46,24 +46,24 @@ class Called:
     was_made: bool = True
 
 
-def call(
+def run(
     kind: Kind,
     config: Mapping[str, Any],
     claims: Sequence[Claim],
     transport: Transport,
     enrich: Callable[[Message], Enriched] | None = None,
-) -> list[Called]:
+) -> list[AttemptResult]:
     """Enrich, map, build, send, classify.  -> what came of each.  Never raises: what cannot be built
     is Refused with its sentence.
     """
-    jobs = [(message_of(claim), claim.rules.get(claim.event_type)) for claim in claims]
+    jobs = [(claimed_message(claim), claim.rules.get(claim.event_type)) for claim in claims]
     if enrich is None:
         return deliver(kind, config, jobs, transport)
     came = []
     for message, rules in jobs:
         enriched = enrich(message)
         if enriched.signal is not None:
-            waits = Called(enriched.signal, message.attempt_key, None, 0.0, {}, {}, calls=0)
+            waits = AttemptResult(enriched.signal, message.attempt_key, None, 0.0, {}, {}, calls=0)
             came.append(replace(waits, ai=enriched.told, was_made=False))
         else:
             richer = replace(message, ai=enriched.fields)
@@ -74,7 +74,7 @@ def call(
 
 def deliver(
     kind: Kind, config: Mapping[str, Any], jobs: Sequence[Job], transport: Transport
-) -> list[Called]:
+) -> list[AttemptResult]:
     """Map, build, send and classify messages that may go together."""
     began = time.perf_counter()
     send = Sender(kind, config, transport)
@@ -82,7 +82,7 @@ def deliver(
     ready: dict[int, Message] = {}
     for n, (message, rules) in enumerate(jobs):
         try:
-            ready[n] = compose.mapped(kind, config, message, rules)
+            ready[n] = apply_mapping(kind, config, message, rules)
         except Exception as exc:  # whatever it is, the others go on
             done[n] = Delivered(refused(exc))
     try:
@@ -95,7 +95,7 @@ def deliver(
         done[0] = Delivered(refused(exc), tuple(send.calls))
     elapsed_ms = (time.perf_counter() - began) * 1000
     return [
-        Called(
+        AttemptResult(
             signal=done[n].signal,
             attempt_key=message.attempt_key,
             status=done[n].calls[-1].reply.status if done[n].calls else None,
@@ -109,10 +109,10 @@ def deliver(
     ]
 
 
-def message_of(claim: Claim) -> Message:
+def claimed_message(claim: Claim) -> Message:
     """A claimed delivery as a kind sees it."""
-    return compose.message_of(
-        compose.parse(claim.payload),
+    return message_of(
+        parse_payload(claim.payload),
         claim.received_at,
         claim.site_name,
         claim.site_url,

@@ -16,8 +16,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from relay.delivery import gate
+from relay.delivery.attempt.outcome import jitter
 from relay.delivery.claim import DatabaseClock
-from relay.delivery.record import jitter
 from relay.destinations.asking import MILLION, Caps, Usage
 from relay.models import AiAnswer, AiUse, Destination
 from relay.rules.circuit import CircuitState
@@ -30,7 +30,7 @@ COUNTED = ("reserved", "settled")
 
 
 @dataclass(frozen=True)
-class Order:
+class AiRequest:
     """One question as the ledger sees it.
 
     ``most`` is the most it can cost, ``lasts_s`` the longest it can take.  ``caps`` are those of the
@@ -49,7 +49,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Ticket:
+class Reservation:
     """Go ahead after ``wait_s``, the destination's pace."""
 
     use_id: int
@@ -58,19 +58,19 @@ class Ticket:
 
 
 @dataclass(frozen=True)
-class Kept:
+class CachedAnswer:
     """The same was asked before."""
 
     answer: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Busy:
+class AnswerPending:
     """Somebody asks the same at this moment."""
 
 
 @dataclass(frozen=True)
-class Denied:
+class OverBudget:
     """Not now; ``wait_s`` says when it may be."""
 
     code: str
@@ -86,7 +86,9 @@ def money(cost: int, currency: str) -> str:
     return f"{whole}.{rest.rstrip('0').ljust(2, '0')} {currency}"
 
 
-def begin(connection: Connection, order: Order) -> Ticket | Kept | Busy | Denied:
+def begin(
+    connection: Connection, order: AiRequest
+) -> Reservation | CachedAnswer | AnswerPending | OverBudget:
     """Reuse an answer, or reserve a call and claim its question.  The caller commits."""
     row = _lock(connection, order.destination_id)
     now = DatabaseClock(connection).read
@@ -96,9 +98,9 @@ def begin(connection: Connection, order: Order) -> Ticket | Kept | Busy | Denied
     if found is not None and found.state == "ready":
         connection.execute(update(AiAnswer).where(AiAnswer.id == found.id).values(used_at=now))
         _use(connection, order, now, "hit")
-        return Kept(found.answer)
+        return CachedAnswer(found.answer)
     if found is not None and found.claimed_until > now:
-        return Busy()
+        return AnswerPending()
     pace = RateLimit(interval_of(row.rate_count, row.rate_unit), row.paced_until)
     denied = _why_not(connection, row, order, pace, now)
     if denied is not None:
@@ -115,13 +117,13 @@ def begin(connection: Connection, order: Order) -> Ticket | Kept | Busy | Denied
         connection.execute(insert(AiAnswer).values(key=order.key, used_at=now, **claim))
     else:  # whoever claimed it is gone
         connection.execute(update(AiAnswer).where(AiAnswer.id == found.id).values(claim))
-    return Ticket(_use(connection, order, now, "reserved", cost=order.most), token, wait_s)
+    return Reservation(_use(connection, order, now, "reserved", cost=order.most), token, wait_s)
 
 
 def settle(
     connection: Connection,
-    order: Order,
-    ticket: Ticket,
+    order: AiRequest,
+    ticket: Reservation,
     signal: Signal,
     cost: int | None,
     usage: Usage,
@@ -152,10 +154,10 @@ def settle(
     after = before.learn(signal, now, jitter())
     if after != before:
         _change(connection, row, gate.circuit_columns(after))
-    gate.observe(connection, order.destination_id, signal, now)
+    gate.apply_hold(connection, order.destination_id, signal, now)
 
 
-def note(connection: Connection, order: Order, cost: int, usage: Usage) -> None:
+def note(connection: Connection, order: AiRequest, cost: int, usage: Usage) -> None:
     """Count what somebody spent on a test, beside all caps.  The caller commits."""
     use_id = _use(connection, order, DatabaseClock(connection).read, "settled", "test", cost)
     connection.execute(
@@ -188,29 +190,31 @@ def _change(connection: Connection, row: Any, columns: dict[str, Any]) -> None:
 
 
 def _why_not(
-    connection: Connection, row: Any, order: Order, pace: RateLimit, now: datetime
-) -> Denied | None:
+    connection: Connection, row: Any, order: AiRequest, pace: RateLimit, now: datetime
+) -> OverBudget | None:
     if row.state != "active":
-        return Denied("paused", f"{row.name} is paused. {row.paused_reason}".strip(), PAUSED_S)
+        return OverBudget("paused", f"{row.name} is paused. {row.paused_reason}".strip(), PAUSED_S)
     if row.held_until is not None and row.held_until > now:
         wait_s = (row.held_until - now).total_seconds()
-        return Denied("held", f"{row.name} has to wait a little. {row.held_reason}".strip(), wait_s)
+        return OverBudget(
+            "held", f"{row.name} has to wait a little. {row.held_reason}".strip(), wait_s
+        )
     circuit = gate.circuit_of(row).ready(now)
     held = circuit.hold(now)
     if held is not None:
-        return Denied("circuit_open", f"{row.name} does not answer at the moment.", held.wait_s)
+        return OverBudget("circuit_open", f"{row.name} does not answer at the moment.", held.wait_s)
     probing = row.circuit == CircuitState.PROBING.value and row.circuit_since is not None
     if probing and (now - row.circuit_since).total_seconds() < order.lasts_s + SPARE_S:
-        return Denied("circuit_open", f"{row.name} does not answer at the moment.", SPARE_S)
+        return OverBudget("circuit_open", f"{row.name} does not answer at the moment.", SPARE_S)
     capped = _capped(connection, row, order, now)
     if capped is not None:
         return capped
     if pace.wait_s(now) > order.lasts_s / 2:
-        return Denied("paced", f"{row.name} may not be asked more often.", pace.wait_s(now))
+        return OverBudget("paced", f"{row.name} may not be asked more often.", pace.wait_s(now))
     return None
 
 
-def _capped(connection: Connection, row: Any, order: Order, now: datetime) -> Denied | None:
+def _capped(connection: Connection, row: Any, order: AiRequest, now: datetime) -> OverBudget | None:
     """A cap that this call could break, if there is one."""
     day = now.astimezone(UTC).date()
     midnight = datetime.combine(day + timedelta(days=1), time(), UTC)
@@ -225,10 +229,10 @@ def _capped(connection: Connection, row: Any, order: Order, now: datetime) -> De
         if caps.calls is not None and calls >= caps.calls:
             many = f"{caps.calls} call{'' if caps.calls == 1 else 's'}"
             sentence = f"The day's cap of {many} for {whose} was reached."
-            return Denied("cap_calls", sentence, wait_s)
+            return OverBudget("cap_calls", sentence, wait_s)
         if caps.money is not None and spent + order.most > caps.money:
             amount = money(caps.money, order.currency)
-            return Denied("cap", f"The day's cap of {amount} for {whose} was reached.", wait_s)
+            return OverBudget("cap", f"The day's cap of {amount} for {whose} was reached.", wait_s)
     return None
 
 
@@ -243,7 +247,7 @@ def _start(connection: Connection, row: Any, pace: RateLimit, now: datetime) -> 
 
 def _use(
     connection: Connection,
-    order: Order,
+    order: AiRequest,
     now: datetime,
     state: str,
     code: str = "",

@@ -14,9 +14,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select, update
 
-from relay.delivery import ai_books, compose, enrichment, steps
-from relay.delivery.ai_books import Busy, Denied, Kept, Order, Ticket
-from relay.delivery.enrichment import Enricher
+from relay.delivery.ai import budget, enrichment, steps
+from relay.delivery.ai.budget import AiRequest, AnswerPending, CachedAnswer, OverBudget, Reservation
+from relay.delivery.ai.enrichment import Enricher
+from relay.delivery.message import message_of, shared_transport
 from relay.destinations.asking import Caps, Usage
 from relay.mapping.answers import AnswerField
 from relay.models import (
@@ -277,9 +278,9 @@ def test_no_number_of_workers_spends_more_than_a_day_may_cost(shop: Shop) -> Non
     shop.step(max_output_tokens=100)
     with shop.app.app_context():
         step = steps.load(db.engine, shop.hook).popitem()[1]
-        transport = compose.transport(shop.app)
+        transport = shared_transport(shop.app)
         workers = [Enricher(db.engine, transport) for _ in range(8)]
-        message = compose.message_of(
+        message = message_of(
             comment(), keys.database_now(), "Shop", "https://shop.example.com", "key"
         )
     cap = 10 * COST  # each call reserves about five times what it costs
@@ -523,8 +524,8 @@ def test_a_worker_that_stops_keeps_the_answer_and_lets_the_next_one_deliver(shop
         step = steps.load(db.engine, shop.hook).popitem()[1]
         stopping = threading.Event()
         stopping.set()
-        enricher = Enricher(db.engine, compose.transport(shop.app), stopping)
-        message = compose.message_of(comment(), keys.database_now(), "Shop", "https://s", "key")
+        enricher = Enricher(db.engine, shared_transport(shop.app), stopping)
+        message = message_of(comment(), keys.database_now(), "Shop", "https://s", "key")
     left = enricher.enrich(step, message)
     assert isinstance(left.signal, Held)
     stopping.clear()
@@ -542,14 +543,14 @@ def test_looking_at_a_replay_first_shows_the_answer_that_is_kept(shop: Shop) -> 
     assert len(shop.fake.requests) == 1
 
 
-ORDER = Order("k" * 64, 0, None, "small-1", "EUR", 1000, 1.0, Caps(2500), Caps())
+ORDER = AiRequest("k" * 64, 0, None, "small-1", "EUR", 1000, 1.0, Caps(2500), Caps())
 
 
 @pytest.fixture
 def begin(shop: Shop) -> Iterator[Callable[..., Any]]:
     def begin(**changes: Any) -> Any:
         with db.engine.begin() as connection:
-            return ai_books.begin(connection, replace(ORDER, destination_id=shop.ai, **changes))
+            return budget.begin(connection, replace(ORDER, destination_id=shop.ai, **changes))
 
     with shop.app.app_context():
         yield begin
@@ -558,13 +559,13 @@ def begin(shop: Shop) -> Iterator[Callable[..., Any]]:
 def test_a_claim_is_alone_until_it_runs_out_and_a_lost_reservation_counts(
     shop: Shop, begin: Callable[..., Any]
 ) -> None:
-    assert isinstance(begin(), Ticket)
-    assert isinstance(begin(), Busy)
+    assert isinstance(begin(), Reservation)
+    assert isinstance(begin(), AnswerPending)
     with db.engine.begin() as connection:  # its worker is gone
         connection.execute(update(AiAnswer).values(claimed_until=db_now()))
-    assert isinstance(begin(), Ticket)
+    assert isinstance(begin(), Reservation)
     denied = begin(key="other")
-    assert isinstance(denied, Denied) and denied.code == "cap"
+    assert isinstance(denied, OverBudget) and denied.code == "cap"
     assert shop.uses() == {"reserved": 2, "skipped": 1} and shop.spent() == 2000
 
 
@@ -578,9 +579,9 @@ def test_a_late_answer_of_a_lost_claim_changes_nothing(
     order = replace(ORDER, destination_id=shop.ai)
     for ticket, answer in ((late, {"a": "late"}), (fresh, {"a": "fresh"})):
         with db.engine.begin() as connection:
-            ai_books.settle(connection, order, ticket, Accepted(), 10, Usage(1, 1), answer)
+            budget.settle(connection, order, ticket, Accepted(), 10, Usage(1, 1), answer)
     kept = begin()
-    assert isinstance(kept, Kept) and kept.answer == {"a": "fresh"}
+    assert isinstance(kept, CachedAnswer) and kept.answer == {"a": "fresh"}
     assert shop.spent() == 20
 
 
@@ -595,7 +596,7 @@ def test_a_late_answer_of_a_lost_claim_changes_nothing(
     ],
 )
 def test_money_is_said_with_as_many_places_as_it_needs(cost: int, words: str) -> None:
-    assert ai_books.money(cost, "EUR") == words
+    assert budget.money(cost, "EUR") == words
 
 
 def test_reasons_read_on_after_a_colon() -> None:

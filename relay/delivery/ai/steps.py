@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Engine, select
 
 from relay.database import READ_ONLY
-from relay.delivery import compose
+from relay.delivery.message import kind_and_config
 from relay.destinations.asking import Asked, Caps
 from relay.errors import RelayError
 from relay.mapping import answers
@@ -20,7 +20,7 @@ NO_CAPS = Caps()
 
 
 @dataclass(frozen=True)
-class Step:
+class ActiveAiStep:
     """An AI step as it is now, with the destination it asks; ``trouble`` says why it cannot."""
 
     subscription_id: int
@@ -42,7 +42,7 @@ class Step:
     trouble: str = ""
 
 
-def load(engine: Engine, destination_id: int) -> dict[int, Step]:
+def load(engine: Engine, destination_id: int) -> dict[int, ActiveAiStep]:
     """The active AI steps of a destination's subscriptions.  Needs the application's context."""
     wanted = (
         select(AiStep.__table__)
@@ -59,17 +59,17 @@ def load(engine: Engine, destination_id: int) -> dict[int, Step]:
     return {row.subscription_id: step_of(row, destinations[row.destination_id]) for row in rows}
 
 
-def step_of(row: AiStep | Any, destination: Destination | Any) -> Step:
+def step_of(row: AiStep | Any, destination: Destination | Any) -> ActiveAiStep:
     """A step from its row, saved or not, and the row of the destination that it asks."""
     trouble = ""
     config: dict[str, Any] = {}
     try:
-        kind, config = compose.kind_and_config(destination)
+        kind, config = kind_and_config(destination)
     except RelayError as exc:
         kind, trouble = Asked(), str(exc)
     if not isinstance(kind, Asked):
         kind, trouble = Asked(), f"{destination.name} cannot be asked. Choose another one."
-    return Step(
+    return ActiveAiStep(
         subscription_id=row.subscription_id,
         destination_id=destination.id,
         name=destination.name,

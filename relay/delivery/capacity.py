@@ -13,7 +13,7 @@ from relay.rules.circuit import CircuitState
 AHEAD_S = 0.05
 
 
-class Allowance:
+class Capacity:
     """Of one drain.  While the circuit is not closed, every call is a probe and takes one delivery."""
 
     def __init__(self, kind: Kind, gate: gate.Gate):
