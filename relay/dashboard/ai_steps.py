@@ -11,7 +11,7 @@ from flask import Blueprint, Flask, render_template, request, url_for
 
 from relay.dashboard import events, forms, guard, htmx
 from relay.delivery.ai.budget import money
-from relay.destinations.asking import amount
+from relay.destinations.ai import amount
 from relay.errors import Invalid
 from relay.mapping import answers
 from relay.mapping.answers import AnswerField

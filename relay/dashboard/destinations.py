@@ -81,7 +81,7 @@ def _values(kind: Kind, destination: Destination | None) -> dict[str, Any]:
     if destination is None:
         defaults = {name: f.load_default for name, f in kind.schema.fields.items()}
         plain = {name: value for name, value in defaults.items() if isinstance(value, str | int)}
-        return plain | {"name": kind.name, "event_types": list(kind.suggests)}
+        return plain | {"name": kind.name, "event_types": list(kind.default_event_types)}
     return {**destination.config, **kept, "name": destination.name}
 
 
@@ -174,7 +174,7 @@ def _detail(destination: Destination, tried: Any = None) -> Response:
         fields=forms.fields_of(kind.schema),
         shown=destination.config | destinations.shown_secrets(destination),
         recent=deliveries.list_deliveries(destination=destination.id, limit=15).items,
-        kept=deliveries.kept_messages(destination.id) if kind.keeps else None,
+        kept=deliveries.kept_messages(destination.id) if kind.stores_locally else None,
         now=keys.database_now(),
         day=timedelta(days=1),
         count=deliveries.count_open([destination.id])[destination.id],

@@ -34,7 +34,7 @@ def _bench(subscription: Subscription) -> Workbench:
 def _saved_rows(bench: Workbench) -> list[Row]:
     if bench.sends_all:
         return [mapping_form.row_of(name, rule) for name, rule in (bench.in_use or {}).items()]
-    used = bench.ready_made if bench.in_use is None else bench.in_use
+    used = bench.default_mapping if bench.in_use is None else bench.in_use
     return mapping_form.rows_of(used, bench.targets)
 
 
@@ -130,7 +130,7 @@ def _sample_id() -> int | None:
 def _pressed(bench: Workbench, rows: list[Row], own: bool, do: str) -> tuple[list[Row], bool]:
     """The rows after a button.  Raises Invalid."""
     if do == "ready":
-        return mapping_form.rows_of(bench.ready_made, bench.targets), False
+        return mapping_form.rows_of(bench.default_mapping, bench.targets), False
     if do == "own":
         return mapping_form.free_rows(bench.fields), True
     return mapping_form.changed(rows, do, forms.text("wanted"), bench.targets), own
@@ -144,7 +144,7 @@ def _save(bench: Workbench, rows: list[Row], own: bool) -> Any:
             raise Invalid({"rows": ["Fill at least one field, or send the whole event."]})
         rules = rules if own else None
     mappings.save(bench, rules, guard.current_by())
-    warned = len(workbench.look(bench, rules or bench.ready_made, bench.samples[0]).warnings)
+    warned = len(workbench.look(bench, rules or bench.default_mapping, bench.samples[0]).warnings)
     told = f" Look at the {warned} {'note' if warned == 1 else 'notes'} below." if warned else ""
     htmx.toast(f"Saved. It holds for the events that come from now on.{told}")
     return htmx.redirect(url_for("mapping.page", **_here(bench), type=bench.event_type))

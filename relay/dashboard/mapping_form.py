@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from relay.destinations.base import Rule, Target
+from relay.destinations.base import Rule, TargetField
 from relay.errors import Invalid
 from relay.mapping.event_fields import EventField
 from relay.mapping.paths import as_text, from_text, in_words
@@ -45,7 +45,7 @@ class Row:
     text: str = ""
     default: str = ""
     as_type: str = ""
-    target: Target | None = None
+    target: TargetField | None = None
 
     @property
     def label(self) -> str:
@@ -83,7 +83,7 @@ class Row:
         return rule
 
 
-def row_of(name: str, rule: Rule, target: Target | None = None) -> Row:
+def row_of(name: str, rule: Rule, target: TargetField | None = None) -> Row:
     """From what is stored."""
     text = str(rule.get("text", ""))
     row = Row(
@@ -99,7 +99,7 @@ def row_of(name: str, rule: Rule, target: Target | None = None) -> Row:
     return replace(row, origin="") if rule.get("text") == "" else row
 
 
-def rows_of(rules: Mapping[str, Rule], targets: Sequence[Target]) -> list[Row]:
+def rows_of(rules: Mapping[str, Rule], targets: Sequence[TargetField]) -> list[Row]:
     """The rows that are shown at first: what is filled, what is needed, and all where they are few."""
     known = {one.name: one for one in targets}
     few = len(targets) <= SHOWN_AT_ONCE
@@ -118,7 +118,7 @@ def free_rows(fields: Iterable[EventField]) -> list[Row]:
     ][:MOST_ROWS]
 
 
-def posted(form: Mapping[str, str], targets: Sequence[Target]) -> list[Row]:
+def posted(form: Mapping[str, str], targets: Sequence[TargetField]) -> list[Row]:
     """What stands in the form."""
     known = {one.name: one for one in targets}
     numbers = sorted(int(found[1]) for key in form if (found := KEY.fullmatch(key)))
@@ -149,7 +149,7 @@ def rules_of(rows: Iterable[Row]) -> dict[str, Rule]:
     return rules
 
 
-def changed(rows: list[Row], do: str, wanted: str, targets: Sequence[Target]) -> list[Row]:
+def changed(rows: list[Row], do: str, wanted: str, targets: Sequence[TargetField]) -> list[Row]:
     """After a button: ``add`` (the field that ``wanted`` names), ``drop:2``.  Raises Invalid."""
     verb, _, place = do.partition(":")
     if verb == "drop" and place.isascii() and place.isdigit():
@@ -173,5 +173,5 @@ def changed(rows: list[Row], do: str, wanted: str, targets: Sequence[Target]) ->
     return [*rows, Row(found.name, target=found)]
 
 
-def _shown(target: Target) -> str:
+def _shown(target: TargetField) -> str:
     return f"{target.group}: {target.label}" if target.group else target.label

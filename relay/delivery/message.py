@@ -148,7 +148,7 @@ def requests_of(
     rules: Mapping[str, Rule] | None = None,
 ) -> tuple[OutboundRequest, ...]:
     """All calls that one message makes, to be looked at.  Raises Undeliverable."""
-    return kind.plan(config, apply_mapping(kind, config, message, rules))
+    return kind.preview_requests(config, apply_mapping(kind, config, message, rules))
 
 
 def apply_mapping(
@@ -159,15 +159,15 @@ def apply_mapping(
 ) -> Message:
     """The message with the kind's targets filled in.  Raises Undeliverable."""
     if rules is None:
-        rules = kind.ready_made(config, message.event_type)
+        rules = kind.default_mapping(config, message.event_type)
     if not rules:
         return message
     values = fill(
         rules,
         scope_of(message),
-        kind.escapes,
+        kind.escapes_html,
         kind.targets(config, account_in(config)),
-        kind.free_targets,
+        kind.open_fields,
     )
     return replace(message, mapped=values)
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from relay.destinations.base import Quota
+from relay.destinations.base import ReportedQuota
 from relay.models import Gauge
 from relay.rules.quota import QuotaReading
 
@@ -19,7 +19,7 @@ def reading_of(row: Gauge | Any) -> QuotaReading:
 
 
 def record_quotas(
-    connection: Connection, destination_id: int, quotas: Collection[Quota], now: datetime
+    connection: Connection, destination_id: int, quotas: Collection[ReportedQuota], now: datetime
 ) -> None:
     """Store the newest readings with the pace they tell.  The caller commits."""
     if not quotas:

@@ -11,7 +11,7 @@ from relay.delivery import gate
 from relay.delivery.attempt.outcome import DeliveryResult, write_results
 from relay.delivery.claim import DatabaseClock
 from relay.delivery.quotas import record_quotas
-from relay.destinations.base import Quota
+from relay.destinations.base import ReportedQuota
 from relay.rules.lifecycle import Held, Signal
 
 MANY = 25
@@ -25,7 +25,7 @@ class Results:
         self.destination_id = destination_id
         self.waiting: list[DeliveryResult] = []
         self.lessons: list[Held] = []
-        self.quotas: dict[str, Quota] = {}
+        self.quotas: dict[str, ReportedQuota] = {}
         self.written_at = time.monotonic()
 
     def __len__(self) -> int:
@@ -38,7 +38,7 @@ class Results:
         """The destination as a whole is to be held, for another reason than a single answer."""
         self.lessons.append(lesson)
 
-    def read(self, quotas: Mapping[str, Quota]) -> None:
+    def read(self, quotas: Mapping[str, ReportedQuota]) -> None:
         """What an answer told of the service's allowances; the newest counts."""
         self.quotas |= quotas
 

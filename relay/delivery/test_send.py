@@ -23,8 +23,8 @@ from relay.delivery.message import (
     shared_transport,
 )
 from relay.destinations import KINDS
-from relay.destinations.asking import Asked
-from relay.destinations.base import Delivered, Kind, Message, Rule
+from relay.destinations.ai import AiKind
+from relay.destinations.base import Kind, Message, MessageResult, Rule
 from relay.errors import Invalid, RelayError
 from relay.mapping.samples import SAMPLES
 from relay.models import Destination, Source, db
@@ -102,10 +102,10 @@ def send(
         call = Sender(kind, config, shared_transport(current_app._get_current_object()))  # type: ignore[attr-defined]
         (done,) = kind.deliver(config, [apply_mapping(kind, config, message, rules)], call)
     except RelayError as exc:
-        done = Delivered(refused(exc))
+        done = MessageResult(refused(exc))
     elapsed_ms = (time.perf_counter() - began) * 1000
     reply = done.calls[-1].reply if done.calls else Reply()
-    if done.calls and isinstance(kind, Asked):
+    if done.calls and isinstance(kind, AiKind):
         enrichment.note_test(db.engine, destination, kind, reply)
     return TestSendResult(
         done.signal,

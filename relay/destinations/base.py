@@ -42,7 +42,7 @@ class Message:
     kinds that sign for it.  ``is_test`` marks a person's test-send.
     ``ai`` holds the answer of the subscription's AI step, by field; empty without one.
     ``mapped`` holds what the mapping made for each of the kind's targets, by name; for a kind with
-    ``free_targets`` it is the body, or empty where the whole event is to go.
+    ``open_fields`` it is the body, or empty where the whole event is to go.
     """
 
     event_id: str
@@ -62,7 +62,7 @@ class Message:
 
 
 @dataclass(frozen=True)
-class Target:
+class TargetField:
     """A field of a destination that a mapping can fill.
 
     ``type`` is ``text``, ``long_text``, ``email``, ``number``, ``date``, ``yes_no`` or ``choice`` (of
@@ -91,7 +91,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Delivered:
+class MessageResult:
     """What came of one message, and the calls that were made for it, in their order."""
 
     signal: lifecycle.Signal
@@ -99,7 +99,7 @@ class Delivered:
 
 
 @dataclass(frozen=True)
-class Quota:
+class ReportedQuota:
     """How much of an allowance is left, as the service's answer says.
 
     ``name`` tells the allowances of one destination apart, ``label`` says what is counted, as "calls
@@ -158,23 +158,27 @@ class Kind:
     tagline: ClassVar[str]
     icon: ClassVar[str]  # a Tabler icon's name
     schema: ClassVar[ConfigSchema]
-    keeps: ClassVar[bool] = False  # its messages stay here, to be read on its own page
+    stores_locally: ClassVar[bool] = False  # its messages stay here, to be read on its own page
     takes_events: ClassVar[bool] = True  # whether it can have subscriptions of its own
-    escapes: ClassVar[bool] = False  # whether a visitor's & < > are written as &amp; &lt; &gt;
-    free_targets: ClassVar[bool] = False  # a mapping may name targets of its own; dots nest
+    escapes_html: ClassVar[bool] = False  # whether a visitor's & < > are written as &amp; &lt; &gt;
+    open_fields: ClassVar[bool] = False  # a mapping may name targets of its own; dots nest
     signs_for_site: ClassVar[bool] = False  # whether it needs ``message.site_key``
     has_account: ClassVar[bool] = False  # whether ``read_account`` finds anything
-    suggests: ClassVar[tuple[str, ...]] = ("*",)  # the events that a new one wants at first
+    default_event_types: ClassVar[tuple[str, ...]] = (
+        "*",
+    )  # the events that a new one wants at first
     default_rate: ClassVar[tuple[int, str] | None] = None  # a new one's pace: calls per unit
-    repeats: ClassVar[str] = (  # what comes of a message that arrives twice
+    duplicate_note: ClassVar[str] = (  # what comes of a message that arrives twice
         "Each carries the same Idempotency-Key as before: a receiver that honours it takes it once."
     )
 
-    def targets(self, config: Mapping[str, Any], account: Mapping[str, Any]) -> tuple[Target, ...]:
+    def targets(
+        self, config: Mapping[str, Any], account: Mapping[str, Any]
+    ) -> tuple[TargetField, ...]:
         """What a mapping can fill.  ``account`` is what was last read of the account there, if anything."""
         return ()
 
-    def ready_made(self, config: Mapping[str, Any], event_type: str) -> dict[str, Rule]:
+    def default_mapping(self, config: Mapping[str, Any], event_type: str) -> dict[str, Rule]:
         """The mapping where nobody made one: right on first use.  By target; it fills ``message.mapped``."""
         return {}
 
@@ -182,13 +186,15 @@ class Kind:
         """The call for one message.  Raises Undeliverable where it cannot be built."""
         raise NotImplementedError
 
-    def plan(self, config: Mapping[str, Any], message: Message) -> tuple[OutboundRequest, ...]:
+    def preview_requests(
+        self, config: Mapping[str, Any], message: Message
+    ) -> tuple[OutboundRequest, ...]:
         """All calls that one message makes, to be looked at.  Raises Undeliverable."""
         return (self.build(config, message),)
 
     def deliver(
         self, config: Mapping[str, Any], messages: Sequence[Message], send: Send
-    ) -> list[Delivered]:
+    ) -> list[MessageResult]:
         """Bring messages over, as many as may go together.  -> what came of each, in their order.
 
         ``config["account"]`` is what was last read of the account there, where there is one.
@@ -198,7 +204,7 @@ class Kind:
         for message in messages:
             request = self.build(config, message)
             reply = send(request)
-            done.append(Delivered(self.classify(reply), (Call(request, reply),)))
+            done.append(MessageResult(self.classify(reply), (Call(request, reply),)))
         return done
 
     def batch_limit(self, config: Mapping[str, Any], event_type: str) -> int:
@@ -209,7 +215,7 @@ class Kind:
         """When many messages go as one summary, if ever: ``deliver`` then gets them all."""
         return None
 
-    def quotas(self, config: Mapping[str, Any], reply: Reply) -> tuple[Quota, ...]:
+    def quotas(self, config: Mapping[str, Any], reply: Reply) -> tuple[ReportedQuota, ...]:
         """What an answer tells of the allowances there."""
         return ()
 
@@ -225,7 +231,7 @@ class Kind:
         """What the answer means for the delivery: Accepted, Failed or Refused."""
         return classify(reply)
 
-    def deed(self, config: Mapping[str, Any], event_type: str) -> str:
+    def action(self, config: Mapping[str, Any], event_type: str) -> str:
         """What it does with an event, ``{name}`` for the destination's: "create a deal in {name}"."""
         return "send it to {name}"
 

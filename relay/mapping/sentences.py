@@ -21,10 +21,10 @@ FAMILIES = {"comment": "a comment", "lead": "a lead", "user": "a user", "relay":
 STATUS = (("data", "status"), ("status",))
 
 
-def sentence(patterns: Sequence[str], sites: Sequence[str], conditions: Group, deed: str) -> str:
+def sentence(patterns: Sequence[str], sites: Sequence[str], conditions: Group, action: str) -> str:
     """``When an order from Shop B becomes “completed” and its total is at least 500, …``.
 
-    ``sites`` are names, none for all; ``deed`` is what is done then, as "send it to My endpoint".
+    ``sites`` are names, none for all; ``action`` is what is done then, as "send it to My endpoint".
     """
     rest, became = conditions, ""
     if list(patterns) == ["order.status_changed"]:
@@ -36,7 +36,7 @@ def sentence(patterns: Sequence[str], sites: Sequence[str], conditions: Group, d
     when = " or ".join(whens)
     several = "," if len(whens) > 1 else ""
     words = f"{several} and {_its(rest)}" if rest.items else ""
-    return f"When {when}{words}, {deed}."
+    return f"When {when}{words}, {action}."
 
 
 def _happening(pattern: str) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from relay.destinations.asking import MILLION
+from relay.destinations.ai import MILLION
 from relay.errors import Invalid
 from relay.mapping import answers, prompts
 from relay.mapping.answers import TYPES, AnswerField

@@ -10,7 +10,7 @@ from sqlalchemy.orm import joinedload
 
 from relay.delivery.ai import budget
 from relay.destinations import KINDS
-from relay.destinations.asking import Asked
+from relay.destinations.ai import AiKind
 from relay.models import AiStep, AiUse, Destination, Subscription, db
 from relay.services import ai_steps, keys
 
@@ -138,7 +138,7 @@ def caps() -> list[Used]:
     found, askers = [], ai_steps.askers()
     for asker in askers:
         to, kind = asker.destination, KINDS[asker.destination.kind]
-        assert isinstance(kind, Asked)
+        assert isinstance(kind, AiKind)
         limits = kind.caps(to.config)
         spent, calls = budget.used(connection, AiUse.destination_id == to.id, day)
         found.append(

@@ -17,7 +17,7 @@ from relay.delivery.ai import steps as ai_steps
 from relay.delivery.ai.enrichment import Enriched, Enricher
 from relay.delivery.message import message_of, parse_payload, shared_transport
 from relay.destinations import KINDS
-from relay.destinations.asking import Asked, Model
+from relay.destinations.ai import AiKind, AiModel
 from relay.errors import NotFound
 from relay.mapping import answers, event_fields
 from relay.mapping.answers import AnswerField
@@ -83,13 +83,13 @@ class Asker:
     """A destination that can be asked, with its models and the currency of their prices."""
 
     destination: Destination
-    models: tuple[Model, ...]
+    models: tuple[AiModel, ...]
     currency: str
 
 
 def askers() -> list[Asker]:
     """The destinations that AI steps can ask."""
-    kinds = {slug: kind for slug, kind in KINDS.items() if isinstance(kind, Asked)}
+    kinds = {slug: kind for slug, kind in KINDS.items() if isinstance(kind, AiKind)}
     found = db.session.scalars(
         select(Destination)
         .where(Destination.kind.in_(kinds), Destination.state != "closed")

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import case, func, select
 
-from relay.destinations.remedies import Remedy, remedy_of, removed
+from relay.destinations.outcomes.advice import Advice, advice_for, removed
 from relay.models import DeadLetter, Destination, db
 from relay.services.dead_letters import LOADED
 from relay.services.selections import NO_FIELD, Selection
@@ -43,11 +43,11 @@ class Cause:
         return f"cause-{self.newest.id}"
 
     @property
-    def remedy(self) -> Remedy:
+    def remedy(self) -> Advice:
         newest = self.newest
         if self.destination.state == "closed":
             return removed(self.destination.name)
-        return remedy_of(newest.code, newest.field, newest.sentence, self.destination.name)
+        return advice_for(newest.code, newest.field, newest.sentence, self.destination.name)
 
     @property
     def selection(self) -> Selection:

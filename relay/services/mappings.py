@@ -39,7 +39,7 @@ def save(bench: Workbench, rules: Rules | None, by: By) -> MappingVersion:
     """
     if rules is not None:
         check(bench, rules)
-    chosen = None if rules == bench.ready_made else rules
+    chosen = None if rules == bench.default_mapping else rules
     current = _locked(bench.subscription)
     found = dict(rules_in_use(current))
     if found.get(bench.event_type) == chosen:

@@ -194,13 +194,15 @@ def sentence_of(subscription: Subscription) -> str:
 def read_back(destination: Destination, wanted: Wanted) -> str:
     """What is wanted as a sentence; ``sources`` are names here."""
     kind = KINDS.get(destination.kind)
-    deeds = {kind.deed(destination.config, one) for one in wanted.event_types} if kind else set()
-    deed = deeds.pop() if len(deeds) == 1 else "send it to {name}"
+    actions = (
+        {kind.action(destination.config, one) for one in wanted.event_types} if kind else set()
+    )
+    action = actions.pop() if len(actions) == 1 else "send it to {name}"
     return sentences.sentence(
         wanted.event_types,
         wanted.sources,
         wanted.conditions,
-        deed.format(name=destination.name),
+        action.format(name=destination.name),
     )
 
 

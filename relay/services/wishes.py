@@ -23,7 +23,7 @@ from relay.delivery.message import (
     with_texts,
 )
 from relay.destinations import KINDS
-from relay.destinations.masking import mask_request
+from relay.destinations.redaction import mask_request
 from relay.errors import RelayError
 from relay.models import Attempt, DeadLetter, Delivery, Destination, Event, Subscription, db
 from relay.rules.rate import interval_of
@@ -96,7 +96,7 @@ class Outlook:
     @property
     def repeats(self) -> str:
         """What its kind makes of something that comes twice."""
-        return KINDS[self.destination.kind].repeats if self.destination.kind in KINDS else ""
+        return KINDS[self.destination.kind].duplicate_note if self.destination.kind in KINDS else ""
 
 
 SKIPS = {

@@ -18,8 +18,8 @@ from relay.delivery.message import (
     scope_of,
 )
 from relay.delivery.test_send import sample_of
-from relay.destinations.base import Kind, Message, Rule, SiteKey, Target
-from relay.destinations.masking import mask_request
+from relay.destinations.base import Kind, Message, Rule, SiteKey, TargetField
+from relay.destinations.redaction import mask_request
 from relay.errors import NotFound, RelayError
 from relay.mapping import advice, answers
 from relay.mapping import rules as filling
@@ -52,8 +52,8 @@ class Workbench:
     event_type: str
     kind: Kind
     config: Mapping[str, Any]
-    targets: tuple[Target, ...]
-    ready_made: Rules
+    targets: tuple[TargetField, ...]
+    default_mapping: Rules
     in_use: Rules | None
     fields: list[EventField]
     samples: list[Sample]
@@ -61,7 +61,7 @@ class Workbench:
     @property
     def sends_all(self) -> bool:
         """Whether the whole event is sent where nobody made a mapping."""
-        return self.kind.free_targets and not self.ready_made
+        return self.kind.open_fields and not self.default_mapping
 
     @property
     def is_real(self) -> bool:
@@ -103,7 +103,7 @@ def workbench(subscription: Subscription, event_type: str) -> Workbench:
         kind,
         config,
         kind.targets(config, account_in(config)),
-        kind.ready_made(config, event_type),
+        kind.default_mapping(config, event_type),
         rules_in_use(subscription).get(event_type),
         fields,
         samples,
@@ -189,7 +189,7 @@ def look(bench: Workbench, rules: Rules, sample: Sample) -> Look:
 def _fill(bench: Workbench, rules: Rules, sample: Sample) -> filling.Filled:
     scope = scope_of(sample.message)
     kind = bench.kind
-    return filling.look(rules, scope, kind.escapes, bench.targets, kind.free_targets)
+    return filling.look(rules, scope, kind.escapes_html, bench.targets, kind.open_fields)
 
 
 @dataclass(frozen=True)

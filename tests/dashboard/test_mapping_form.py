@@ -9,7 +9,7 @@ import pytest
 
 from relay.dashboard import conditions_form, mapping_form
 from relay.dashboard.conditions_form import Box, Row
-from relay.destinations.base import Target
+from relay.destinations.base import TargetField
 from relay.errors import Invalid
 from relay.mapping.conditions import Condition, Group
 
@@ -64,10 +64,10 @@ def test_rows_and_conditions_are_the_same_thing() -> None:
 
 
 TARGETS = (
-    Target("email", "E-mail", "email", required=True, group="Contact"),
-    Target("stage", "Stage", "choice", choices=(("new", "New"), ("won", "Won"))),
-    Target("vip", "VIP", "yes_no"),
-    *(Target(f"more{n}", f"More {n}") for n in range(20)),
+    TargetField("email", "E-mail", "email", required=True, group="Contact"),
+    TargetField("stage", "Stage", "choice", choices=(("new", "New"), ("won", "Won"))),
+    TargetField("vip", "VIP", "yes_no"),
+    *(TargetField(f"more{n}", f"More {n}") for n in range(20)),
 )
 
 

@@ -14,8 +14,8 @@ import pytest
 from relay.dashboard.forms import fields_of
 from relay.destinations import KINDS, load_config
 from relay.destinations.base import Kind, Message, SiteKey
-from relay.destinations.masking import mask_request, mask_text
 from relay.destinations.outcomes.http import classify
+from relay.destinations.redaction import mask_request, mask_text
 from relay.mapping.rules import fill
 from relay.mapping.samples import SAMPLES
 from relay.rules.lifecycle import Accepted, Failed, Held, Refused
@@ -50,7 +50,7 @@ def filled(kind: Kind, event_type: str = "lead.created", **changes: Any) -> Mess
     """A message with what the kind's ready-made mapping makes of it."""
     data = SAMPLES[event_type]
     scope = {"event": event_type, "data": data, "site_name": "Shop"}
-    mapped = fill(kind.ready_made(CONFIGS[kind.slug], event_type), scope, kind.escapes)
+    mapped = fill(kind.default_mapping(CONFIGS[kind.slug], event_type), scope, kind.escapes_html)
     key = SiteKey("key-1", "path-secret-three")
     return message(event_type=event_type, data=data, mapped=mapped, site_key=key, **changes)
 
@@ -68,13 +68,13 @@ def test_the_form_is_drawn_from_the_schema(kind: Kind) -> None:
         if field.widget == "select":
             assert field.choices
     assert kind.name and kind.tagline.endswith(".") and kind.icon
-    assert "{name}" in kind.deed({}, "order.created")
+    assert "{name}" in kind.action({}, "order.created")
 
 
 @EVERY
 def test_what_it_does_can_be_said_in_a_sentence(kind: Kind) -> None:
-    deed = kind.deed(CONFIGS[kind.slug], "order.created")
-    assert "Team" in deed.format(name="Team") and not deed.endswith(".")
+    action = kind.action(CONFIGS[kind.slug], "order.created")
+    assert "Team" in action.format(name="Team") and not action.endswith(".")
 
 
 @EVERY
@@ -82,7 +82,7 @@ def test_what_it_does_can_be_said_in_a_sentence(kind: Kind) -> None:
 def test_the_ready_made_mapping_fills_fields_that_there_are(kind: Kind, event_type: str) -> None:
     targets = [one.name for one in kind.targets(CONFIGS[kind.slug], {})]
     assert len(targets) == len(set(targets))
-    assert set(kind.ready_made(CONFIGS[kind.slug], event_type)) <= set(targets)
+    assert set(kind.default_mapping(CONFIGS[kind.slug], event_type)) <= set(targets)
 
 
 @EVERY
@@ -143,7 +143,7 @@ def test_slow_and_broken_services_are_tried_again(kind: Kind, answer: Answer, si
 @EVERY
 def test_what_it_would_send_can_be_looked_at_before(kind: Kind) -> None:
     config, secrets = load_config(kind, CONFIGS[kind.slug], {})
-    calls = kind.plan(config | secrets, filled(kind))
+    calls = kind.preview_requests(config | secrets, filled(kind))
     assert calls[-1] == kind.build(config | secrets, filled(kind))
 
 
@@ -151,7 +151,7 @@ def test_what_it_would_send_can_be_looked_at_before(kind: Kind) -> None:
 def test_a_ready_made_mapping_fills_what_the_kind_offers(kind: Kind) -> None:
     names = {one.name for one in kind.targets({}, {})}
     for event_type in SAMPLES:
-        assert set(kind.ready_made({}, event_type)) <= names
+        assert set(kind.default_mapping({}, event_type)) <= names
 
 
 @pytest.mark.parametrize(

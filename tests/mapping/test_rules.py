@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from relay.destinations.wire import nested
+from relay.destinations.envelope import nested
 from relay.errors import Undeliverable
 from relay.mapping.rules import fill, look, value_at
 

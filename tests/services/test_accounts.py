@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from relay.delivery.quotas import record_quotas
-from relay.destinations.base import Quota
+from relay.destinations.base import ReportedQuota
 from relay.errors import Refusal
 from relay.models import Gauge, db
 from relay.services import accounts, destinations, keys, weather
@@ -92,8 +92,8 @@ def test_readings_are_kept_once_each_and_tell_the_pace(app: Flask, hubspot: Fake
             at = now - timedelta(minutes=30 - minute)
             left = 10_000 - 200 * minute
             quotas = [
-                Quota("day", "calls a day", 10_000, left, ends),
-                Quota("interval", "calls in 10 s", 100, 99, at + timedelta(seconds=10)),
+                ReportedQuota("day", "calls a day", 10_000, left, ends),
+                ReportedQuota("interval", "calls in 10 s", 100, 99, at + timedelta(seconds=10)),
             ]
             with db.engine.begin() as connection:
                 record_quotas(connection, number, quotas, at)

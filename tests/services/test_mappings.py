@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 
 from relay.delivery import drain, router
 from relay.destinations import KINDS
-from relay.destinations.base import Target
+from relay.destinations.base import TargetField
 from relay.destinations.kinds import webhook
 from relay.errors import Invalid, NotFound
 from relay.mapping.conditions import Condition, Group
@@ -260,16 +260,16 @@ def test_the_preview_is_the_call_that_a_delivery_makes_with_its_secrets_masked(
 class Crm(webhook.Webhook):
     """A kind with fields of its own."""
 
-    slug, name, free_targets = "webhook", "Crm", False
+    slug, name, open_fields = "webhook", "Crm", False
     FIELDS = (
-        Target("email", "E-mail", "email", required=True),
-        Target("stage", "Stage", "choice", choices=(("new", "New"), ("won", "Won"))),
+        TargetField("email", "E-mail", "email", required=True),
+        TargetField("stage", "Stage", "choice", choices=(("new", "New"), ("won", "Won"))),
     )
 
-    def targets(self, config: Any, account: Any) -> tuple[Target, ...]:
+    def targets(self, config: Any, account: Any) -> tuple[TargetField, ...]:
         return self.FIELDS
 
-    def ready_made(self, config: Any, event_type: str) -> dict[str, Any]:
+    def default_mapping(self, config: Any, event_type: str) -> dict[str, Any]:
         return {"email": {"path": ["data", "customer", "email"]}, "stage": {"text": "new"}}
 
 
@@ -283,7 +283,7 @@ def test_a_dry_run_counts_what_would_be_fine_and_what_is_wrong(app: Flask, crm: 
     customers: list[dict[str, Any]] = [{"email": "a@example.com"}] * 4 + [{}, {}, {"email": "no"}]
     come(app, crm, *[order(customer=one) for one in customers])
     table = bench(crm)
-    found = dry_run(table, table.ready_made)
+    found = dry_run(table, table.default_mapping)
     assert (found.fine, found.total) == (4, 7)
     assert found.wrong == {
         "have nothing for E-mail": 2,
@@ -311,7 +311,7 @@ def test_warnings_tell_what_is_needed_what_does_not_fit_and_what_is_unknown(
 
 def test_the_ready_made_mapping_saved_unchanged_stays_the_ready_made_one(crm: int) -> None:
     table = bench(crm)
-    assert mappings.save(table, dict(table.ready_made), JANE).number == 1
+    assert mappings.save(table, dict(table.default_mapping), JANE).number == 1
 
 
 def test_a_test_send_goes_out_marked_with_the_mapping_in_hand(

@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select, update
 
-from relay.destinations.remedies import Mend
+from relay.destinations.outcomes.advice import FixLocation
 from relay.models import AuditEntry, DeadLetter, Delivery, Destination, db
 from relay.services import causes, dead_letters, destinations, keys, replays, triage, wishes
 from relay.services.audit import COMMAND_LINE, By
@@ -69,7 +69,10 @@ def test_letters_of_one_destination_code_and_field_are_one_cause(world: World) -
         ("http_503", ""): (1, 1),
     }
     field = found["unknown_property", "company"]
-    assert (field.remedy.headline, field.remedy.mend) == ("It knows no company.", Mend.MAPPING)
+    assert (field.remedy.headline, field.remedy.mend) == (
+        "It knows no company.",
+        FixLocation.MAPPING,
+    )
     assert found["http_400", ""].remedy.headline == "Hook does not accept these messages."
     for cause in found.values():
         assert dead_letters.count(cause.selection) == cause.count

@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, 
 from relay.delivery import gate
 from relay.delivery.attempt.outcome import jitter
 from relay.delivery.claim import DatabaseClock
-from relay.destinations.asking import MILLION, Caps, Usage
+from relay.destinations.ai import MILLION, SpendingCaps, TokenUsage
 from relay.models import AiAnswer, AiUse, Destination
 from relay.rules.circuit import CircuitState
 from relay.rules.lifecycle import Signal
@@ -44,8 +44,8 @@ class AiRequest:
     currency: str
     most: int
     lasts_s: float
-    caps: Caps
-    own_caps: Caps
+    caps: SpendingCaps
+    own_caps: SpendingCaps
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def settle(
     ticket: Reservation,
     signal: Signal,
     cost: int | None,
-    usage: Usage,
+    usage: TokenUsage,
     answer: Mapping[str, Any] | None,
 ) -> None:
     """Write down what a call came to; ``cost`` None: nothing was spent.  The caller commits."""
@@ -157,7 +157,7 @@ def settle(
     gate.apply_hold(connection, order.destination_id, signal, now)
 
 
-def note(connection: Connection, order: AiRequest, cost: int, usage: Usage) -> None:
+def note(connection: Connection, order: AiRequest, cost: int, usage: TokenUsage) -> None:
     """Count what somebody spent on a test, beside all caps.  The caller commits."""
     use_id = _use(connection, order, DatabaseClock(connection).read, "settled", "test", cost)
     connection.execute(
@@ -223,7 +223,7 @@ def _capped(connection: Connection, row: Any, order: AiRequest, now: datetime) -
         (order.own_caps, AiUse.subscription_id == order.subscription_id, "this AI step"),
         (order.caps, AiUse.destination_id == order.destination_id, row.name),
     ):
-        if caps == Caps():
+        if caps == SpendingCaps():
             continue
         spent, calls = used(connection, scope, day)
         if caps.calls is not None and calls >= caps.calls:

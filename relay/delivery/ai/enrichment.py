@@ -24,7 +24,7 @@ from relay.delivery.ai.budget import AiRequest, CachedAnswer, OverBudget, Reserv
 from relay.delivery.ai.steps import NO_CAPS, ActiveAiStep
 from relay.delivery.claim import DatabaseClock
 from relay.delivery.quotas import record_quotas
-from relay.destinations.asking import MILLION, Asked, Model, Question, Said, Usage
+from relay.destinations.ai import MILLION, AiKind, AiModel, AiQuestion, AiReply, TokenUsage
 from relay.destinations.base import Message
 from relay.errors import RelayError, Undeliverable
 from relay.mapping import answers, prompts
@@ -107,7 +107,7 @@ class Enricher:
             step.shown, step.text, message.payload, masker, step.max_input_tokens - spent
         )
         told["asked"] = data[:TOLD]
-        question = Question(
+        question = AiQuestion(
             step.model, instructions, data, schema, step.max_output_tokens, step.wait_s, message
         )
         answer = self._answer(step, model, question, began, told)
@@ -116,8 +116,8 @@ class Enricher:
     def _answer(
         self,
         step: ActiveAiStep,
-        model: Model,
-        question: Question,
+        model: AiModel,
+        question: AiQuestion,
         began: float,
         told: dict[str, Any],
     ) -> Mapping[str, Any]:
@@ -153,8 +153,8 @@ class Enricher:
     def _call(
         self,
         step: ActiveAiStep,
-        model: Model,
-        question: Question,
+        model: AiModel,
+        question: AiQuestion,
         order: AiRequest,
         ticket: Reservation,
         began: float,
@@ -174,7 +174,7 @@ class Enricher:
                 answer = answers.take(step.fields, answer)
             except Undeliverable as exc:
                 answer, signal = None, Refused(exc.code, str(exc))
-        usage, cost = said.usage or Usage(), cost_of(model, reply, said, order.most)
+        usage, cost = said.usage or TokenUsage(), cost_of(model, reply, said, order.most)
         with self.engine.begin() as connection:
             budget.settle(connection, order, ticket, signal, cost, usage, answer)
             quotas = step.kind.quotas(step.config, reply)
@@ -195,7 +195,7 @@ class Enricher:
         return answer
 
 
-def request_for(step: ActiveAiStep, model: Model, question: Question) -> AiRequest:
+def request_for(step: ActiveAiStep, model: AiModel, question: AiQuestion) -> AiRequest:
     """What the ledger has to know.  The key is all that the answer depends on."""
     asked = [
         step.destination_id,
@@ -209,7 +209,7 @@ def request_for(step: ActiveAiStep, model: Model, question: Question) -> AiReque
     text = json.dumps(asked, ensure_ascii=False, sort_keys=True)
     body = step.kind.ask(step.config, question).body
     # a token has at least one byte, so that no call can cost more
-    most = model.cost(Usage(len(body), question.max_output_tokens))
+    most = model.cost(TokenUsage(len(body), question.max_output_tokens))
     return AiRequest(
         key=hashlib.sha256(text.encode()).hexdigest(),
         destination_id=step.destination_id,
@@ -223,7 +223,7 @@ def request_for(step: ActiveAiStep, model: Model, question: Question) -> AiReque
     )
 
 
-def cost_of(model: Model, reply: Reply, said: Said, most: int) -> int | None:
+def cost_of(model: AiModel, reply: Reply, said: AiReply, most: int) -> int | None:
     """What a call cost; all that it can have cost where nobody says; None for nothing."""
     if said.usage is not None:
         return model.cost(said.usage)
@@ -244,7 +244,7 @@ def without(step: ActiveAiStep, signal: Held | Failed | Refused, told: dict[str,
     return Enriched({}, told, replace(signal, sentence=told["sentence"]))
 
 
-def note_test(engine: Engine, destination: Destination, kind: Asked, reply: Reply) -> None:
+def note_test(engine: Engine, destination: Destination, kind: AiKind, reply: Reply) -> None:
     """Count what a person's test of an AI destination cost, if it tells."""
     usage, config = kind.read(reply).usage, destination.config
     if usage is None:

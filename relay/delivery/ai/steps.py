@@ -10,13 +10,13 @@ from sqlalchemy import Engine, select
 
 from relay.database import READ_ONLY
 from relay.delivery.message import kind_and_config
-from relay.destinations.asking import Asked, Caps
+from relay.destinations.ai import AiKind, SpendingCaps
 from relay.errors import RelayError
 from relay.mapping import answers
 from relay.mapping.answers import AnswerField
 from relay.models import AiStep, Destination, Subscription
 
-NO_CAPS = Caps()
+NO_CAPS = SpendingCaps()
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class ActiveAiStep:
     subscription_id: int
     destination_id: int
     name: str
-    kind: Asked
+    kind: AiKind
     config: Mapping[str, Any]
     model: str
     instructions: str
@@ -37,7 +37,7 @@ class ActiveAiStep:
     max_input_tokens: int = 2000
     max_output_tokens: int = 1000
     wait_s: int = 15
-    caps: Caps = NO_CAPS
+    caps: SpendingCaps = NO_CAPS
     fallback: str = "go_on"
     trouble: str = ""
 
@@ -66,9 +66,9 @@ def step_of(row: AiStep | Any, destination: Destination | Any) -> ActiveAiStep:
     try:
         kind, config = kind_and_config(destination)
     except RelayError as exc:
-        kind, trouble = Asked(), str(exc)
-    if not isinstance(kind, Asked):
-        kind, trouble = Asked(), f"{destination.name} cannot be asked. Choose another one."
+        kind, trouble = AiKind(), str(exc)
+    if not isinstance(kind, AiKind):
+        kind, trouble = AiKind(), f"{destination.name} cannot be asked. Choose another one."
     return ActiveAiStep(
         subscription_id=row.subscription_id,
         destination_id=destination.id,
@@ -84,7 +84,7 @@ def step_of(row: AiStep | Any, destination: Destination | Any) -> ActiveAiStep:
         max_input_tokens=row.max_input_tokens,
         max_output_tokens=row.max_output_tokens,
         wait_s=row.wait_s,
-        caps=Caps(row.day_cap, row.day_calls),
+        caps=SpendingCaps(row.day_cap, row.day_calls),
         fallback=row.fallback,
         trouble=trouble,
     )

@@ -12,8 +12,8 @@ from relay.delivery.attempt.outcome import KEPT_BODY
 from relay.delivery.attempt.sender import Sender
 from relay.delivery.claim import Claim
 from relay.delivery.message import apply_mapping, message_of, parse_payload
-from relay.destinations.base import Call, Delivered, Kind, Message, Quota, Rule
-from relay.destinations.masking import mask_request, mask_text
+from relay.destinations.base import Call, Kind, Message, MessageResult, ReportedQuota, Rule
+from relay.destinations.redaction import mask_request, mask_text
 from relay.errors import RelayError, Undeliverable
 from relay.rules.lifecycle import Refused, Signal
 from relay.transport.client import Transport
@@ -41,7 +41,7 @@ class AttemptResult:
     request: dict[str, Any]
     response: dict[str, Any]
     calls: int = 1
-    quotas: tuple[Quota, ...] = ()
+    quotas: tuple[ReportedQuota, ...] = ()
     ai: dict[str, Any] | None = None
     was_made: bool = True
 
@@ -78,13 +78,13 @@ def deliver(
     """Map, build, send and classify messages that may go together."""
     began = time.perf_counter()
     send = Sender(kind, config, transport)
-    done: dict[int, Delivered] = {}
+    done: dict[int, MessageResult] = {}
     ready: dict[int, Message] = {}
     for n, (message, rules) in enumerate(jobs):
         try:
             ready[n] = apply_mapping(kind, config, message, rules)
         except Exception as exc:  # whatever it is, the others go on
-            done[n] = Delivered(refused(exc))
+            done[n] = MessageResult(refused(exc))
     try:
         if ready:
             came = kind.deliver(config, list(ready.values()), send)
@@ -92,7 +92,7 @@ def deliver(
     except Exception as exc:  # a fault of ours in one delivery must not take the others along
         if len(jobs) > 1:
             return [one for job in jobs for one in deliver(kind, config, [job], transport)]
-        done[0] = Delivered(refused(exc), tuple(send.calls))
+        done[0] = MessageResult(refused(exc), tuple(send.calls))
     elapsed_ms = (time.perf_counter() - began) * 1000
     return [
         AttemptResult(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from relay.delivery.claim import CALL_S
-from relay.destinations.base import Call, Kind, Quota
+from relay.destinations.base import Call, Kind, ReportedQuota
 from relay.transport.client import Transport
 from relay.transport.request import OutboundRequest, Reply
 
@@ -20,7 +20,7 @@ class Sender:
         self.kind, self.config, self.transport = kind, config, transport
         self.until = time.monotonic() + CALL_S
         self.calls: list[Call] = []
-        self.quotas: dict[str, Quota] = {}
+        self.quotas: dict[str, ReportedQuota] = {}
 
     def __call__(self, request: OutboundRequest) -> Reply:
         left = self.until - time.monotonic()

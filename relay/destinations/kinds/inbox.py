@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from relay.destinations.base import ConfigSchema, Kind, Message
-from relay.destinations.wire import body_of, headers_of
+from relay.destinations.envelope import body_of, headers_of
 from relay.transport.request import OutboundRequest, Reply
 
 
@@ -15,9 +15,9 @@ class Inbox(Kind):
     name = "Inbox"
     tagline = "Keeps every message here in Relay, to see what would be sent."
     icon = "inbox"
-    keeps = True
-    free_targets = True
-    repeats = "It is kept once more."
+    stores_locally = True
+    open_fields = True
+    duplicate_note = "It is kept once more."
     schema = ConfigSchema()
 
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:
@@ -28,7 +28,7 @@ class Inbox(Kind):
         """No network: the attempt's own record is the inbox."""
         return Reply(status=200, body=b"kept")
 
-    def deed(self, config: Mapping[str, Any], event_type: str) -> str:
+    def action(self, config: Mapping[str, Any], event_type: str) -> str:
         return "keep it in {name}"
 
     def summary(self, config: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl, urlsplit
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from relay.destinations.base import ConfigSchema, Kind, Message, is_reference
-from relay.destinations.wire import body_of, headers_of
+from relay.destinations.envelope import body_of, headers_of
 from relay.errors import Undeliverable
 from relay.transport.request import OutboundRequest
 
@@ -136,7 +136,7 @@ class Webhook(Kind):
     name = "Webhook"
     tagline = "Sends each event as JSON to an address of your choice."
     icon = "webhook"
-    free_targets = True
+    open_fields = True
     schema = WebhookSchema()
 
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:

@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from relay.destinations.base import ConfigSchema, Kind, Message, Rule, Target
+from relay.destinations.base import ConfigSchema, Kind, Message, Rule, TargetField
+from relay.destinations.envelope import headers_of
 from relay.destinations.outcomes.http import classify
-from relay.destinations.verdicts import Known, Verdict
-from relay.destinations.wire import headers_of
+from relay.destinations.outcomes.known_errors import ErrorAction, KnownError
 from relay.errors import Undeliverable
 from relay.rules.lifecycle import Accepted, Refused, Signal
 from relay.transport.request import OutboundRequest, Reply
@@ -27,52 +27,56 @@ PLUGIN = (
     "Update the plugin Relay Connector on that site and see that it is active, then send again."
 )
 # Never a pause: one site's trouble is not another's.
-ERRORS: dict[str, Known] = {
-    "rest_no_route": Known(
-        Verdict.FIX, "no_plugin", f"The site does not know Relay's plugin, or an old one. {PLUGIN}"
+ERRORS: dict[str, KnownError] = {
+    "rest_no_route": KnownError(
+        ErrorAction.FIX,
+        "no_plugin",
+        f"The site does not know Relay's plugin, or an old one. {PLUGIN}",
     ),
-    "rest_disabled": Known(
-        Verdict.FIX,
+    "rest_disabled": KnownError(
+        ErrorAction.FIX,
         "rest_disabled",
         "The site has switched off the interface that plugins are called by (the REST API). Allow it "
         "for Relay Connector, then send again.",
     ),
-    "rest_login_required": Known(
-        Verdict.FIX,
+    "rest_login_required": KnownError(
+        ErrorAction.FIX,
         "rest_disabled",
         "The site lets only signed-in people use the interface that plugins are called by (the REST "
         "API). Allow it for Relay Connector, then send again.",
     ),
-    "relay_connector_unknown_event": Known(
-        Verdict.FIX,
+    "relay_connector_unknown_event": KnownError(
+        ErrorAction.FIX,
         "unknown_event",
         "The site does not remember this event: its plugin has forgotten it or was set up anew since, "
         "or this is a copy of the site. Nothing is left to do for this one; discard it.",
     ),
-    "relay_connector_invalid_body": Known(
-        Verdict.FIX, "invalid_body", f"The site's plugin does not understand the result. {PLUGIN}"
+    "relay_connector_invalid_body": KnownError(
+        ErrorAction.FIX,
+        "invalid_body",
+        f"The site's plugin does not understand the result. {PLUGIN}",
     ),
-    "relay_connector_too_large": Known(
-        Verdict.FIX,
+    "relay_connector_too_large": KnownError(
+        ErrorAction.FIX,
         "too_large",
         "The result is larger than the site takes (256 KB). Send fewer or shorter fields, then send "
         "again.",
     ),
 }
-STATUSES: dict[int, Known] = {
-    401: Known(
-        Verdict.FIX,
+STATUSES: dict[int, KnownError] = {
+    401: KnownError(
+        ErrorAction.FIX,
         "bad_signature",
         "The site does not accept Relay's signature. Check that its plugin has a signing key that holds "
         "and that its clock is right, then send again.",
     ),
-    403: Known(
-        Verdict.FIX,
+    403: KnownError(
+        ErrorAction.FIX,
         "forbidden",
         "Something on the site, such as a firewall, does not let Relay in. Allow it, then send again.",
     ),
     404: ERRORS["rest_no_route"],
-    410: Known(Verdict.FIX, "closed", "The site is closed for good."),
+    410: KnownError(ErrorAction.FIX, "closed", "The site is closed for good."),
 }
 
 
@@ -82,22 +86,26 @@ class WordPress(Kind):
     tagline = "Tells the site that sent an event what became of it."
     icon = "brand-wordpress"
     signs_for_site = True
-    free_targets = True
-    repeats = "The site's plugin knows the delivery by its number and acts on it once."
+    open_fields = True
+    duplicate_note = "The site's plugin knows the delivery by its number and acts on it once."
     schema = ConfigSchema()
 
-    def targets(self, config: Mapping[str, Any], account: Mapping[str, Any]) -> tuple[Target, ...]:
+    def targets(
+        self, config: Mapping[str, Any], account: Mapping[str, Any]
+    ) -> tuple[TargetField, ...]:
         return (
-            Target("id", "Id on your site", help="Of the comment, order or lead."),
-            Target(
+            TargetField("id", "Id on your site", help="Of the comment, order or lead."),
+            TargetField(
                 "summary", "Summary", "long_text", help="Kept with the comment, if your site wants."
             ),
-            Target("note", "Note", "long_text", help="For people, such as a note at an order."),
-            Target("label", "Label", help="One word that your site can act on, such as spam."),
-            Target("score", "Score", "number"),
+            TargetField(
+                "note", "Note", "long_text", help="For people, such as a note at an order."
+            ),
+            TargetField("label", "Label", help="One word that your site can act on, such as spam."),
+            TargetField("score", "Score", "number"),
         )
 
-    def ready_made(self, config: Mapping[str, Any], event_type: str) -> dict[str, Rule]:
+    def default_mapping(self, config: Mapping[str, Any], event_type: str) -> dict[str, Rule]:
         note = "Relay has received it."
         if event_type == "relay.test":
             note = "The connection works in both directions."
@@ -153,7 +161,7 @@ class WordPress(Kind):
         known = ERRORS.get(str(word)) or STATUSES.get(reply.status)
         return known.signal() if known else classify(reply)
 
-    def deed(self, config: Mapping[str, Any], event_type: str) -> str:
+    def action(self, config: Mapping[str, Any], event_type: str) -> str:
         return "tell the site about it through {name}"
 
     def summary(self, config: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ from relay.delivery.ai import budget, enrichment, steps
 from relay.delivery.ai.budget import AiRequest, AnswerPending, CachedAnswer, OverBudget, Reservation
 from relay.delivery.ai.enrichment import Enricher
 from relay.delivery.message import message_of, shared_transport
-from relay.destinations.asking import Caps, Usage
+from relay.destinations.ai import SpendingCaps, TokenUsage
 from relay.mapping.answers import AnswerField
 from relay.models import (
     AiAnswer,
@@ -284,7 +284,7 @@ def test_no_number_of_workers_spends_more_than_a_day_may_cost(shop: Shop) -> Non
             comment(), keys.database_now(), "Shop", "https://shop.example.com", "key"
         )
     cap = 10 * COST  # each call reserves about five times what it costs
-    step = replace(step, caps=Caps(money=cap), wait_s=20)
+    step = replace(step, caps=SpendingCaps(money=cap), wait_s=20)
     shop.fake.delay_s = 0.05
 
     def ask(number: int) -> bool:
@@ -543,7 +543,9 @@ def test_looking_at_a_replay_first_shows_the_answer_that_is_kept(shop: Shop) -> 
     assert len(shop.fake.requests) == 1
 
 
-ORDER = AiRequest("k" * 64, 0, None, "small-1", "EUR", 1000, 1.0, Caps(2500), Caps())
+ORDER = AiRequest(
+    "k" * 64, 0, None, "small-1", "EUR", 1000, 1.0, SpendingCaps(2500), SpendingCaps()
+)
 
 
 @pytest.fixture
@@ -579,7 +581,7 @@ def test_a_late_answer_of_a_lost_claim_changes_nothing(
     order = replace(ORDER, destination_id=shop.ai)
     for ticket, answer in ((late, {"a": "late"}), (fresh, {"a": "fresh"})):
         with db.engine.begin() as connection:
-            budget.settle(connection, order, ticket, Accepted(), 10, Usage(1, 1), answer)
+            budget.settle(connection, order, ticket, Accepted(), 10, TokenUsage(1, 1), answer)
     kept = begin()
     assert isinstance(kept, CachedAnswer) and kept.answer == {"a": "fresh"}
     assert shop.spent() == 20

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from relay.destinations import KINDS, load_config
-from relay.destinations.base import Delivered, Message
+from relay.destinations.base import Message, MessageResult
 from relay.destinations.kinds.email import errors
-from relay.destinations.masking import mask_request
-from relay.destinations.verdicts import Verdict
+from relay.destinations.outcomes.known_errors import ErrorAction
+from relay.destinations.redaction import mask_request
 from relay.errors import Invalid
 from relay.mapping.rules import fill
 from relay.mapping.samples import SAMPLES
@@ -56,12 +56,12 @@ def event(event_type: str = "comment.created", data: Any = None, **changes: Any)
     data = data or SAMPLES[event_type]
     one = message(event_type=event_type, data=data, **changes)
     scope = {"event": event_type, "data": one.data, "site_name": one.site_name}
-    return replace(one, mapped=fill(KIND.ready_made({}, event_type), scope, KIND.escapes))
+    return replace(one, mapped=fill(KIND.default_mapping({}, event_type), scope, KIND.escapes_html))
 
 
 def send(
     server: MailServer, one: Message | None = None, timeout_s: float = 10, **values: Any
-) -> Delivered:
+) -> MessageResult:
     ca_file = str(server.certificate) if server.certificate else None
     transport = Transport(LOOPBACK, ca_file=ca_file, resolver=resolve)
     settings = config(port=server.port, **{"security": server.tls, **values})
@@ -152,10 +152,10 @@ def test_every_documented_answer_says_what_to_do(serve: Make, code: int) -> None
     server = serve("none", answer=f"{code} something happened")
     signal = send(server).signal
     known = errors.ERRORS[code]
-    assert isinstance(signal, Failed if known.verdict is Verdict.RETRY else Refused)
+    assert isinstance(signal, Failed if known.verdict is ErrorAction.RETRY else Refused)
     assert (signal.code, signal.sentence) == (known.code, known.sentence)
     if isinstance(signal, Refused):
-        assert signal.pause is (known.verdict is Verdict.PAUSE)
+        assert signal.pause is (known.verdict is ErrorAction.PAUSE)
 
 
 @pytest.mark.parametrize(("code", "kind"), [(499, Failed), (599, Refused)])

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from relay.destinations import KINDS, load_config
-from relay.destinations.base import Delivered, Message
-from relay.destinations.kinds.hubspot import errors, limits, tables
-from relay.destinations.masking import mask_request
-from relay.destinations.verdicts import Known, Verdict
+from relay.destinations.base import Message, MessageResult
+from relay.destinations.kinds.hubspot import errors, known_errors, limits
+from relay.destinations.outcomes.known_errors import ErrorAction, KnownError
+from relay.destinations.redaction import mask_request
 from relay.errors import Invalid, Undeliverable
 from relay.mapping.rules import fill
 from relay.mapping.samples import SAMPLES
@@ -57,11 +57,11 @@ def event(
         **changes,
     )
     scope = {"event": event_type, "data": one.data, "site_name": one.site_name}
-    rules = KIND.ready_made(settings, event_type)
-    return replace(one, mapped=fill(rules, scope, KIND.escapes)) if rules else one
+    rules = KIND.default_mapping(settings, event_type)
+    return replace(one, mapped=fill(rules, scope, KIND.escapes_html)) if rules else one
 
 
-def deliver(settings: dict[str, Any], *messages: Message) -> list[Delivered]:
+def deliver(settings: dict[str, Any], *messages: Message) -> list[MessageResult]:
     transport = Transport((ipaddress.ip_network("127.0.0.0/8"),))
     try:
         return KIND.deliver(settings, messages, lambda request: KIND.send(request, transport))
@@ -342,57 +342,57 @@ def test_a_new_field_that_hubspot_does_not_use_yet_is_waited_for(hubspot: FakeHu
 # ---- every documented error -------------------------------------------------------------------
 
 SIGNALS = {
-    Verdict.RETRY: Failed,
-    Verdict.WAIT: Held,
-    Verdict.PAUSE: Refused,
-    Verdict.FIX: Refused,
+    ErrorAction.RETRY: Failed,
+    ErrorAction.WAIT: Held,
+    ErrorAction.PAUSE: Refused,
+    ErrorAction.FIX: Refused,
 }
 
 
-def check(done: Delivered, known: Known) -> None:
+def check(done: MessageResult, known: KnownError) -> None:
     signal = done.signal
     assert isinstance(signal, SIGNALS[known.verdict])
     assert isinstance(signal, Failed | Held | Refused)
     assert signal.code == known.code and signal.sentence == known.sentence
     assert signal.sentence.endswith(".")
     if isinstance(signal, Refused):
-        assert signal.pause is (known.verdict is Verdict.PAUSE)
+        assert signal.pause is (known.verdict is ErrorAction.PAUSE)
 
 
-@pytest.mark.parametrize("category", tables.CATEGORIES)
+@pytest.mark.parametrize("category", known_errors.CATEGORIES)
 def test_every_category_means_something(hubspot: FakeHubSpot, category: str) -> None:
     settings = config(hubspot)
     status = 429 if category == "RATE_LIMITS" else 400
     hubspot.next("upsert", error(status, category, "Something."))
     (done,) = deliver(settings, event(settings, "lead.created"))
-    check(done, tables.CATEGORIES[category])
+    check(done, known_errors.CATEGORIES[category])
 
 
-@pytest.mark.parametrize("status", tables.STATUSES)
+@pytest.mark.parametrize("status", known_errors.STATUSES)
 def test_every_status_means_something(hubspot: FakeHubSpot, status: int) -> None:
     settings = config(hubspot)
     hubspot.next("upsert", Answer(status, b"<html>sorry</html>"))
     (done,) = deliver(settings, event(settings, "lead.created"))
-    check(done, tables.STATUSES[status])
+    check(done, known_errors.STATUSES[status])
 
 
-@pytest.mark.parametrize("word", tables.FIELD_ERRORS)
+@pytest.mark.parametrize("word", known_errors.FIELD_ERRORS)
 def test_every_field_error_names_its_field(hubspot: FakeHubSpot, word: str) -> None:
     settings = config(hubspot)
     hubspot.next("upsert", invalid(*wrong(word, "company_size")))
     (done,) = deliver(settings, event(settings, "lead.created"))
     signal = done.signal
     assert isinstance(signal, Refused)
-    assert (signal.code, signal.field) == (tables.FIELD_ERRORS[word][0], "company_size")
+    assert (signal.code, signal.field) == (known_errors.FIELD_ERRORS[word][0], "company_size")
     assert "company_size" in signal.sentence and signal.sentence.endswith(".")
 
 
-@pytest.mark.parametrize("word", tables.FORM_ERRORS)
+@pytest.mark.parametrize("word", known_errors.FORM_ERRORS)
 def test_every_form_error_means_something(hubspot: FakeHubSpot, word: str) -> None:
     settings = config(hubspot, leads="form", portal_id=PORTAL, form_guid=FORM)
     hubspot.next("submit", form_error(word, "email"))
     (done,) = deliver(settings, event(settings, "lead.created"))
-    check(done, tables.FORM_ERRORS[word])
+    check(done, known_errors.FORM_ERRORS[word])
     signal = done.signal
     assert isinstance(signal, Refused) and signal.field == "email"
 
@@ -518,7 +518,7 @@ def test_every_ready_made_mapping_fills_fields_that_exist(
 ) -> None:
     settings = with_account(hubspot)
     names = {one.name for one in KIND.targets({}, settings["account"])}
-    assert set(KIND.ready_made(settings, event_type)) <= names
+    assert set(KIND.default_mapping(settings, event_type)) <= names
 
 
 def test_values_are_written_as_hubspot_wants_them(hubspot: FakeHubSpot) -> None:
@@ -588,6 +588,6 @@ def test_a_wrong_setting_is_named(values: dict[str, str], field: str) -> None:
 
 def test_the_token_is_never_shown() -> None:
     settings = config()
-    calls = KIND.plan(settings, event(settings, "order.created"))
+    calls = KIND.preview_requests(settings, event(settings, "order.created"))
     shown = json.dumps([mask_request(one) for one in calls])
     assert TOKEN not in shown and "Jane" in shown and "Order 1042" in shown

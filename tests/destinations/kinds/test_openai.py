@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from relay.destinations import KINDS, load_config
-from relay.destinations.asking import Asked, Caps, Question, Said, Usage
-from relay.destinations.kinds.openai.errors import ERRORS, STATUSES, Verdict
+from relay.destinations.ai import AiKind, AiQuestion, AiReply, SpendingCaps, TokenUsage
+from relay.destinations.kinds.openai.errors import ERRORS, STATUSES, AiErrorAction
 from relay.destinations.kinds.openai.replies import duration_s
-from relay.destinations.masking import mask_request
+from relay.destinations.redaction import mask_request
 from relay.errors import Invalid
 from relay.mapping.answers import AnswerField, schema_of
 from relay.rules.lifecycle import Accepted, Failed, Refused
@@ -27,7 +27,7 @@ from tests.support.network import free_port
 from tests.support.sink import Answer
 
 KIND = KINDS["openai"]
-assert isinstance(KIND, Asked)
+assert isinstance(KIND, AiKind)
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 SCHEMA = schema_of([AnswerField("topic", "choice", "What it is about", ("sales", "support"))])
 GOOD = {"models": "small-1 0.25 2.00\nlocal 0 0"}
@@ -46,7 +46,7 @@ def config(fake: FakeOpenAI | None = None, **values: str) -> dict[str, Any]:
     return config | secrets
 
 
-def question(**changes: Any) -> Question:
+def question(**changes: Any) -> AiQuestion:
     values: dict[str, Any] = {
         "model": "small-1",
         "instructions": "Sort this message.",
@@ -56,10 +56,10 @@ def question(**changes: Any) -> Question:
         "timeout_s": 5.0,
         "message": message(),
     }
-    return Question(**{**values, **changes})
+    return AiQuestion(**{**values, **changes})
 
 
-def ask(settings: dict[str, Any], **changes: Any) -> Said:
+def ask(settings: dict[str, Any], **changes: Any) -> AiReply:
     transport = Transport(LOOPBACK)
     try:
         reply = KIND.send(KIND.ask(settings, question(**changes)), transport)
@@ -75,7 +75,7 @@ def test_an_answer_comes_with_its_tokens_and_the_name_of_the_call(
     said = ask(config(fake, api=api))
     assert isinstance(said.signal, Accepted)
     assert said.answer == {"topic": "sales"}
-    assert said.usage == Usage(fake_openai.TOKENS_IN, fake_openai.TOKENS_OUT)
+    assert said.usage == TokenUsage(fake_openai.TOKENS_IN, fake_openai.TOKENS_OUT)
     assert said.request_id == fake_openai.REQUEST_ID
 
 
@@ -142,11 +142,11 @@ def test_every_documented_error_is_what_the_table_says(fake: FakeOpenAI, name: s
         said = ask(config(fake))
         assert said.signal.code == name and said.signal.sentence == sentence
         assert said.answer is None and said.usage is None
-        if verdict is Verdict.RETRY:
+        if verdict is AiErrorAction.RETRY:
             assert isinstance(said.signal, Failed)
         else:
             assert isinstance(said.signal, Refused)
-            assert said.signal.pause is (verdict is Verdict.PAUSE)
+            assert said.signal.pause is (verdict is AiErrorAction.PAUSE)
 
 
 def test_no_credit_is_never_tried_again_whatever_else_the_answer_says(fake: FakeOpenAI) -> None:
@@ -300,7 +300,7 @@ def test_a_call_whose_tokens_are_not_told_is_never_free(fake: FakeOpenAI, told: 
 
 def test_tokens_may_come_as_whole_floats(fake: FakeOpenAI) -> None:
     fake.script([response('{"topic": "sales"}', usage={"input_tokens": 5.0, "output_tokens": 2})])
-    assert ask(config(fake)).usage == Usage(5, 2)
+    assert ask(config(fake)).usage == TokenUsage(5, 2)
 
 
 def test_the_key_is_a_secret_and_may_be_missing() -> None:
@@ -316,9 +316,9 @@ def test_prices_and_caps_are_read_in_millionths() -> None:
     settings = config(day_cap="2,50", day_calls="10", currency="EUR")
     small = KIND.model(settings, "small-1")
     assert small is not None and KIND.model(settings, "other") is None
-    assert small.cost(Usage(1_000_000, 0)) == 250_000
-    assert small.cost(Usage(1, 0)) == 1  # never rounded to nothing
-    assert KIND.caps(settings) == Caps(2_500_000, 10)
+    assert small.cost(TokenUsage(1_000_000, 0)) == 250_000
+    assert small.cost(TokenUsage(1, 0)) == 1  # never rounded to nothing
+    assert KIND.caps(settings) == SpendingCaps(2_500_000, 10)
     assert KIND.caps(config()).money == 5_000_000  # nobody starts without a cap
     assert KIND.currency(settings) == "EUR"
 

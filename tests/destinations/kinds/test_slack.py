@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from relay.destinations import KINDS, load_config
-from relay.destinations.base import Delivered, Message
+from relay.destinations.base import Message, MessageResult
 from relay.destinations.kinds.slack import errors
-from relay.destinations.masking import mask_request
-from relay.destinations.verdicts import Known, Verdict
+from relay.destinations.outcomes.known_errors import ErrorAction, KnownError
+from relay.destinations.redaction import mask_request
 from relay.errors import Invalid
 from relay.mapping.rules import fill
 from relay.mapping.samples import SAMPLES
@@ -31,11 +31,11 @@ KIND = KINDS["slack"]
 def filled(event_type: str = "comment.created", data: Any = None, **changes: Any) -> Any:
     one = message(event_type=event_type, data=data or SAMPLES[event_type], **changes)
     scope = {"event": event_type, "data": one.data, "site_name": one.site_name}
-    texts = fill(KIND.ready_made({}, event_type), scope)
+    texts = fill(KIND.default_mapping({}, event_type), scope)
     return message(event_type=event_type, data=one.data, mapped=texts, **changes)
 
 
-def deliver(slack: FakeSlack, messages: list[Message], **config: Any) -> list[Delivered]:
+def deliver(slack: FakeSlack, messages: list[Message], **config: Any) -> list[MessageResult]:
     transport = Transport((ipaddress.ip_network("127.0.0.0/8"),))
     settings = {"way": "webhook", "webhook_url": slack.webhook_url, **config}
     return KIND.deliver(settings, messages, lambda request: KIND.send(request, transport))
@@ -64,25 +64,25 @@ def test_a_page_that_only_answers_200_is_not_slack(slack: FakeSlack) -> None:
 
 
 SIGNALS = {
-    Verdict.RETRY: Failed,
-    Verdict.WAIT: Held,
-    Verdict.PAUSE: Refused,
-    Verdict.FIX: Refused,
+    ErrorAction.RETRY: Failed,
+    ErrorAction.WAIT: Held,
+    ErrorAction.PAUSE: Refused,
+    ErrorAction.FIX: Refused,
 }
 
 
-def check(signal: Signal, known: Known) -> None:
+def check(signal: Signal, known: KnownError) -> None:
     assert isinstance(signal, SIGNALS[known.verdict])
     assert isinstance(signal, Failed | Held | Refused)
     assert signal.sentence == known.sentence and signal.sentence.endswith(".")
     if isinstance(signal, Refused):
-        assert signal.pause is (known.verdict is Verdict.PAUSE)
+        assert signal.pause is (known.verdict is ErrorAction.PAUSE)
 
 
 @pytest.mark.parametrize("word", errors.WEBHOOK_ERRORS)
 def test_every_documented_error_of_a_webhook_says_what_to_do(slack: FakeSlack, word: str) -> None:
     known = errors.WEBHOOK_ERRORS[word]
-    slack.next(Answer(500 if known.verdict is Verdict.RETRY else 404, word.encode()))
+    slack.next(Answer(500 if known.verdict is ErrorAction.RETRY else 404, word.encode()))
     check(by_webhook(slack), known)
 
 

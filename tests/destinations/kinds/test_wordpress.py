@@ -16,8 +16,8 @@ import pytest
 from relay.destinations import KINDS
 from relay.destinations.base import Message, SiteKey
 from relay.destinations.kinds import wordpress
-from relay.destinations.masking import mask_request
-from relay.destinations.verdicts import Verdict
+from relay.destinations.outcomes.known_errors import ErrorAction
+from relay.destinations.redaction import mask_request
 from relay.errors import Undeliverable
 from relay.mapping.rules import fill
 from relay.rules.lifecycle import Accepted, Failed, Refused, Signal
@@ -32,7 +32,9 @@ SECRET = "site-secret-0123456789-0123456789"
 def event(site: str = "https://shop.example.com/blog/", **changes: Any) -> Message:
     one = message(site_url=site, site_key=SiteKey("key-1", SECRET), **changes)
     scope = {"event": one.event_type, "data": one.data}
-    return replace(one, mapped=fill(KIND.ready_made({}, one.event_type), scope, KIND.escapes))
+    return replace(
+        one, mapped=fill(KIND.default_mapping({}, one.event_type), scope, KIND.escapes_html)
+    )
 
 
 def send(sink: Sink) -> Signal:
@@ -104,7 +106,7 @@ def test_every_refusal_is_final_and_never_holds_up_other_sites(sink: Sink, statu
     sink.answer(status, b"<html>no</html>")
     signal = send(sink)
     known = wordpress.STATUSES[status]
-    assert known.verdict is Verdict.FIX
+    assert known.verdict is ErrorAction.FIX
     assert isinstance(signal, Refused) and not signal.pause
     assert (signal.code, signal.sentence) == (known.code, known.sentence)
 

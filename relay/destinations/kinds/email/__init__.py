@@ -8,11 +8,11 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Any
 
-from relay.destinations.base import Kind, Message, Rule, Target
+from relay.destinations.base import Kind, Message, Rule, TargetField
+from relay.destinations.envelope import headers_of
 from relay.destinations.kinds.email import texts
 from relay.destinations.kinds.email.errors import signal_of
 from relay.destinations.kinds.email.settings import EmailSchema, bare, several
-from relay.destinations.wire import headers_of
 from relay.errors import Undeliverable
 from relay.rules.lifecycle import Signal
 from relay.transport import smtp
@@ -25,16 +25,20 @@ class Email(Kind):
     name = "E-mail"
     tagline = "Sends a mail by your own mail server."
     icon = "mail"
-    repeats = "The mail carries the same number as before; most mail programs still show it twice."
+    duplicate_note = (
+        "The mail carries the same number as before; most mail programs still show it twice."
+    )
     schema = EmailSchema()
 
-    def targets(self, config: Mapping[str, Any], account: Mapping[str, Any]) -> tuple[Target, ...]:
+    def targets(
+        self, config: Mapping[str, Any], account: Mapping[str, Any]
+    ) -> tuple[TargetField, ...]:
         return (
-            Target("subject", "Subject", required=True),
-            Target("text", "Message", "long_text", required=True),
+            TargetField("subject", "Subject", required=True),
+            TargetField("text", "Message", "long_text", required=True),
         )
 
-    def ready_made(self, config: Mapping[str, Any], event_type: str) -> dict[str, Rule]:
+    def default_mapping(self, config: Mapping[str, Any], event_type: str) -> dict[str, Rule]:
         subject = config.get("subject") or texts.SUBJECTS.get(
             event_type, "{{ event }} from {{ site_name }}"
         )
@@ -83,7 +87,7 @@ class Email(Kind):
     def classify(self, reply: Reply) -> Signal:
         return signal_of(reply)
 
-    def deed(self, config: Mapping[str, Any], event_type: str) -> str:
+    def action(self, config: Mapping[str, Any], event_type: str) -> str:
         return "send a mail by {name}"
 
     def summary(self, config: Mapping[str, Any]) -> str:

@@ -11,12 +11,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from relay.destinations.base import Call, Delivered, Kind, Message, Quota, Rule, Send, Target
+from relay.destinations.base import (
+    Call,
+    Kind,
+    Message,
+    MessageResult,
+    ReportedQuota,
+    Rule,
+    Send,
+    TargetField,
+)
 from relay.destinations.kinds.hubspot import account as accounts
-from relay.destinations.kinds.hubspot import api, errors, form, limits, ready, records
+from relay.destinations.kinds.hubspot import api, errors, form, limits, records
+from relay.destinations.kinds.hubspot import default_mapping as ready
+from relay.destinations.kinds.hubspot.batches import BatchWriter, Written, associate
 from relay.destinations.kinds.hubspot.deals import write_deals
 from relay.destinations.kinds.hubspot.settings import MOST_RECORDS, HubSpotSchema
-from relay.destinations.kinds.hubspot.writing import Writer, Written, associate
 from relay.errors import Undeliverable
 from relay.rules.lifecycle import Accepted, Refused, Signal
 from relay.transport.request import OutboundRequest, Reply
@@ -30,24 +40,28 @@ class HubSpot(Kind):
     tagline = "Writes orders as deals, and customers and leads as contacts."
     icon = "affiliate"
     has_account = True
-    suggests = ("order.*", "lead.created")
+    default_event_types = ("order.*", "lead.created")
     default_rate = (9, "second")
-    repeats = (
+    duplicate_note = (
         "HubSpot knows a contact by its e-mail address and a deal by its order: what arrived before is "
         "written once more over itself. A form's submission is shown twice on its contact."
     )
     schema = HubSpotSchema()
 
-    def targets(self, config: Mapping[str, Any], account: Mapping[str, Any]) -> tuple[Target, ...]:
+    def targets(
+        self, config: Mapping[str, Any], account: Mapping[str, Any]
+    ) -> tuple[TargetField, ...]:
         return accounts.targets(account)
 
-    def ready_made(self, config: Mapping[str, Any], event_type: str) -> dict[str, Rule]:
+    def default_mapping(self, config: Mapping[str, Any], event_type: str) -> dict[str, Rule]:
         return ready.mapping(config.get("account") or {}, event_type)
 
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:
-        return self.plan(config, message)[-1]
+        return self.preview_requests(config, message)[-1]
 
-    def plan(self, config: Mapping[str, Any], message: Message) -> tuple[OutboundRequest, ...]:
+    def preview_requests(
+        self, config: Mapping[str, Any], message: Message
+    ) -> tuple[OutboundRequest, ...]:
         """The calls that write it.  Joining a deal to its contact needs their numbers, so it is not here."""
         if message.event_type == TEST:
             return (api.request(config, "GET", api.url(config, "details"), None, message),)
@@ -67,8 +81,8 @@ class HubSpot(Kind):
 
     def deliver(
         self, config: Mapping[str, Any], messages: Sequence[Message], send: Send
-    ) -> list[Delivered]:
-        found: dict[str, Delivered] = {}
+    ) -> list[MessageResult]:
+        found: dict[str, MessageResult] = {}
         written: list[tuple[Message, records.Parts]] = []
         the_api = api.Api(config, send)
         for message in messages:
@@ -76,19 +90,19 @@ class HubSpot(Kind):
                 if message.event_type == TEST:
                     call = the_api.get("details", message=message)
                     signal = errors.signal_of(call.reply, the_api.account)
-                    found[message.key] = Delivered(signal, (call,))
+                    found[message.key] = MessageResult(signal, (call,))
                     continue
                 parts = records.parts_of(message, the_api.account)
                 if form.wanted(config, message.event_type):
                     request = form_request(config, message, parts)
                     reply = send(request)
-                    found[message.key] = Delivered(
+                    found[message.key] = MessageResult(
                         errors.form_signal(reply, the_api.account), (Call(request, reply),)
                     )
                 else:
                     written.append((message, parts))
             except Undeliverable as exc:
-                found[message.key] = Delivered(Refused(exc.code, str(exc), field=exc.field))
+                found[message.key] = MessageResult(Refused(exc.code, str(exc), field=exc.field))
         found |= write(the_api, written)
         return [found[message.key] for message in messages]
 
@@ -100,13 +114,13 @@ class HubSpot(Kind):
             return 1
         return int(config.get("batch_size", MOST_RECORDS))
 
-    def quotas(self, config: Mapping[str, Any], reply: Reply) -> tuple[Quota, ...]:
+    def quotas(self, config: Mapping[str, Any], reply: Reply) -> tuple[ReportedQuota, ...]:
         return limits.quotas_of(reply, config.get("account") or {})
 
     def read_account(self, config: Mapping[str, Any], send: Send) -> dict[str, Any]:
         return accounts.read(api.Api(config, send))
 
-    def deed(self, config: Mapping[str, Any], event_type: str) -> str:
+    def action(self, config: Mapping[str, Any], event_type: str) -> str:
         if form.wanted(config, event_type):
             return "submit a form in {name}"
         return (
@@ -131,7 +145,7 @@ def form_request(
 
 def write(
     the_api: api.Api, wanted: Sequence[tuple[Message, records.Parts]]
-) -> dict[str, Delivered]:
+) -> dict[str, MessageResult]:
     """Contacts, then deals, then what joins them; each step only for those that came through the last."""
     calls: dict[str, tuple[Call, ...]] = {message.key: () for message, _ in wanted}
     signals: dict[str, Signal] = {}
@@ -145,7 +159,7 @@ def write(
 
     contacts = [parts.contact for _, parts in wanted if parts.contact]
     people = take(
-        [one.message for one in contacts], Writer(the_api, "contacts", "email").write(contacts)
+        [one.message for one in contacts], BatchWriter(the_api, "contacts", "email").write(contacts)
     )
     deals = [parts.deal for m, parts in wanted if parts.deal and m.key not in signals]
     made = take([one.message for one in deals], write_deals(the_api, deals))
@@ -154,7 +168,7 @@ def write(
     ]
     take([message for message, _, _ in pairs], associate(the_api, pairs))
     return {
-        message.key: Delivered(signals.get(message.key, Accepted()), calls[message.key])
+        message.key: MessageResult(signals.get(message.key, Accepted()), calls[message.key])
         for message, _ in wanted
     }
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from relay.destinations.base import Call, Target
+from relay.destinations.base import Call, TargetField
 from relay.destinations.kinds.hubspot import errors
-from relay.destinations.kinds.hubspot.answers import body_of, object_at, objects, texts
 from relay.destinations.kinds.hubspot.api import Api
+from relay.destinations.kinds.hubspot.parsing import body_of, object_at, objects, texts
 from relay.errors import Undeliverable
 from relay.rules.lifecycle import Accepted
 
@@ -150,13 +150,13 @@ def _chance(text: Any) -> float:
         return 0.5
 
 
-def targets(account: Mapping[str, Any]) -> tuple[Target, ...]:
+def targets(account: Mapping[str, Any]) -> tuple[TargetField, ...]:
     """The account's fields, those of contacts first, the needed ones at the top of each."""
     found = []
     for object_type, (prefix, group) in OBJECTS.items():
         fields = (account.get("properties") or {}).get(object_type) or STANDARD[object_type]
         some = [
-            Target(
+            TargetField(
                 name=f"{prefix}.{one['name']}",
                 label=one["label"],
                 type="choice" if (choices := _choices(one, account)) else one["type"],

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from relay.destinations.base import Call, Message, Send
-from relay.destinations.wire import USER_AGENT, headers_of
+from relay.destinations.envelope import USER_AGENT, headers_of
 from relay.transport.request import OutboundRequest, Reply
 
 ANSWER_BYTES = 4 * 1024 * 1024  # an account's list of fields, with all their choices

@@ -8,7 +8,7 @@ from dataclasses import replace
 from relay.destinations.kinds.hubspot import errors
 from relay.destinations.kinds.hubspot.account import ORDER_KEY
 from relay.destinations.kinds.hubspot.api import Api, url
-from relay.destinations.kinds.hubspot.writing import Record, Writer, Written
+from relay.destinations.kinds.hubspot.batches import BatchWriter, Record, Written
 from relay.rules.lifecycle import Accepted, Failed, Refused
 
 PROPERTY = {
@@ -32,13 +32,13 @@ def write_deals(api: Api, records: Sequence[Record]) -> list[Written]:
     """What came of each.  Where the account has no such field yet, it is made, and all go again."""
     if not records:
         return []
-    first = Writer(api, "deals", ORDER_KEY).write(records)
+    first = BatchWriter(api, "deals", ORDER_KEY).write(records)
     if not any(lacks_key(one) for one in first):
         return first
     made = make_property(api, records[0])
     if made.signal is not None:
         return [replace(one, calls=one.calls + made.calls, signal=made.signal) for one in first]
-    again = Writer(api, "deals", ORDER_KEY).write(records)
+    again = BatchWriter(api, "deals", ORDER_KEY).write(records)
     return [
         Written(
             before.calls + made.calls + after.calls,

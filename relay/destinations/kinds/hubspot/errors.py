@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from relay.destinations.kinds.hubspot import limits
-from relay.destinations.kinds.hubspot.answers import body_of, object_at, objects, texts
-from relay.destinations.kinds.hubspot.tables import (
+from relay.destinations.kinds.hubspot.known_errors import (
     CATEGORIES,
     DAILY,
     FIELD_ERRORS,
@@ -18,8 +17,9 @@ from relay.destinations.kinds.hubspot.tables import (
     MOMENT_S,
     STATUSES,
 )
+from relay.destinations.kinds.hubspot.parsing import body_of, object_at, objects, texts
 from relay.destinations.outcomes.http import classify
-from relay.destinations.verdicts import Known, Verdict
+from relay.destinations.outcomes.known_errors import ErrorAction, KnownError
 from relay.rules.lifecycle import Held, Refused, Signal
 from relay.transport.request import Reply, retry_after_s
 
@@ -84,17 +84,17 @@ def signal_of(reply: Reply, account: Mapping[str, Any]) -> Signal:
     if reply.status == 429:
         return too_many(reply, error, account)
     known = CATEGORIES.get(str(error.get("category"))) or STATUSES.get(reply.status)
-    if known is None or (reply.status >= 500 and known.verdict is not Verdict.RETRY):
+    if known is None or (reply.status >= 500 and known.verdict is not ErrorAction.RETRY):
         known = STATUSES.get(reply.status)
     return _signal(known, error, reply)
 
 
-def _signal(known: Known | None, error: Mapping[str, Any], reply: Reply) -> Signal:
-    if (known is None or known.verdict is Verdict.FIX) and (named := field_errors(error)):
+def _signal(known: KnownError | None, error: Mapping[str, Any], reply: Reply) -> Signal:
+    if (known is None or known.verdict is ErrorAction.FIX) and (named := field_errors(error)):
         return named[0].signal()
     if known is None:
         return classify(reply)
-    if known.verdict in (Verdict.FIX, Verdict.PAUSE):
+    if known.verdict in (ErrorAction.FIX, ErrorAction.PAUSE):
         return known.signal()
     return known.signal(retry_after_s(reply) or MOMENT_S.get(reply.status or 0))
 

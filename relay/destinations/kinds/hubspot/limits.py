@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from relay.destinations.base import Quota
+from relay.destinations.base import ReportedQuota
 from relay.transport.request import Reply
 
 INTERVAL_S = 10.0
@@ -63,16 +63,16 @@ def until_midnight_s(reply: Reply, account: Mapping[str, Any]) -> float:
     return (next_midnight(now, zone_of(account)) - now).total_seconds()
 
 
-def quotas_of(reply: Reply, account: Mapping[str, Any]) -> tuple[Quota, ...]:
+def quotas_of(reply: Reply, account: Mapping[str, Any]) -> tuple[ReportedQuota, ...]:
     """What the headers of an answer tell; the daily ones are not always there."""
     now, found = moment_of(reply), []
     limit, left = number(reply, "Daily"), number(reply, "Daily-Remaining")
     if limit is not None and left is not None:
         midnight = next_midnight(now, zone_of(account))
-        found.append(Quota("day", "calls a day", limit, left, midnight))
+        found.append(ReportedQuota("day", "calls a day", limit, left, midnight))
     limit, left = number(reply, "Max"), number(reply, "Remaining")
     if limit is not None and left is not None:
         window = interval_s(reply)
         label = f"calls in {window:.0f} s"
-        found.append(Quota("interval", label, limit, left, now + timedelta(seconds=window)))
+        found.append(ReportedQuota("interval", label, limit, left, now + timedelta(seconds=window)))
     return tuple(found)

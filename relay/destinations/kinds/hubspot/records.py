@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from relay.destinations.base import Message
 from relay.destinations.kinds.hubspot.account import ORDER_KEY, type_of
-from relay.destinations.kinds.hubspot.writing import Record
+from relay.destinations.kinds.hubspot.batches import Record
 from relay.errors import Undeliverable
 
 TEST_EMAIL = "relay-test@example.com"

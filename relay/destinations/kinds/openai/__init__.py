@@ -11,8 +11,17 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from relay.destinations.asking import MILLION, Asked, Caps, Model, Question, Said, amount
-from relay.destinations.base import Message, Quota
+from relay.destinations.ai import (
+    MILLION,
+    AiKind,
+    AiModel,
+    AiQuestion,
+    AiReply,
+    SpendingCaps,
+    amount,
+)
+from relay.destinations.base import Message, ReportedQuota
+from relay.destinations.envelope import headers_of
 from relay.destinations.kinds.openai import replies
 from relay.destinations.kinds.openai.limits import quotas_of
 from relay.destinations.kinds.openai.settings import (
@@ -24,7 +33,6 @@ from relay.destinations.kinds.openai.settings import (
     OpenAISchema,
     models_of,
 )
-from relay.destinations.wire import headers_of
 from relay.transport.request import OutboundRequest, Reply
 
 SHAPE = "Answer with one JSON object and nothing else. Its fields follow this JSON schema: "
@@ -36,7 +44,7 @@ CHECK_SCHEMA = {
 }
 
 
-class OpenAI(Asked):
+class OpenAI(AiKind):
     slug = "openai"
     name = "AI service"
     tagline = (
@@ -46,21 +54,21 @@ class OpenAI(Asked):
     icon = "sparkles"
     schema = OpenAISchema()
 
-    def models(self, config: Mapping[str, Any]) -> tuple[Model, ...]:
+    def models(self, config: Mapping[str, Any]) -> tuple[AiModel, ...]:
         return models_of(config["models"])
 
     def currency(self, config: Mapping[str, Any]) -> str:
         return str(config["currency"])
 
-    def caps(self, config: Mapping[str, Any]) -> Caps:
+    def caps(self, config: Mapping[str, Any]) -> SpendingCaps:
         calls = config.get("day_calls")
-        return Caps(int(amount(config["day_cap"]) * MILLION), int(calls) if calls else None)
+        return SpendingCaps(int(amount(config["day_cap"]) * MILLION), int(calls) if calls else None)
 
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:
         """The test of a person: one short question to the first model."""
         return self.ask(
             config,
-            Question(
+            AiQuestion(
                 model=self.models(config)[0].name,
                 instructions="This is a test of the connection. Answer that it works.",
                 data=json.dumps({"text": "Does it work?"}),
@@ -71,7 +79,7 @@ class OpenAI(Asked):
             ),
         )
 
-    def ask(self, config: Mapping[str, Any], question: Question) -> OutboundRequest:
+    def ask(self, config: Mapping[str, Any], question: AiQuestion) -> OutboundRequest:
         structure, instructions = config["structure"], question.instructions
         if structure in (JSON, WORDS):
             schema = json.dumps(question.schema, ensure_ascii=False)
@@ -95,17 +103,17 @@ class OpenAI(Asked):
             secrets=(key,) if key else (),
         )
 
-    def read(self, reply: Reply) -> Said:
+    def read(self, reply: Reply) -> AiReply:
         return replies.read(reply)
 
-    def quotas(self, config: Mapping[str, Any], reply: Reply) -> tuple[Quota, ...]:
+    def quotas(self, config: Mapping[str, Any], reply: Reply) -> tuple[ReportedQuota, ...]:
         return quotas_of(reply)
 
     def summary(self, config: Mapping[str, Any]) -> str:
         return urlsplit(config.get("base_url", "")).netloc or self.name
 
 
-def _responses(question: Question, instructions: str, structure: str) -> dict[str, Any]:
+def _responses(question: AiQuestion, instructions: str, structure: str) -> dict[str, Any]:
     body: dict[str, Any] = {
         "model": question.model,
         "instructions": instructions,
@@ -121,7 +129,7 @@ def _responses(question: Question, instructions: str, structure: str) -> dict[st
 
 
 def _chat(
-    question: Question, instructions: str, structure: str, compatible: bool
+    question: AiQuestion, instructions: str, structure: str, compatible: bool
 ) -> dict[str, Any]:
     body: dict[str, Any] = {
         "model": question.model,
@@ -141,7 +149,7 @@ def _chat(
     return body
 
 
-def _schema(question: Question, structure: str) -> dict[str, Any]:
+def _schema(question: AiQuestion, structure: str) -> dict[str, Any]:
     named: dict[str, Any] = {"name": "answer", "schema": question.schema}
     return named | ({"strict": True} if structure == STRICT else {})
 

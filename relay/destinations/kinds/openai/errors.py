@@ -12,7 +12,7 @@ from relay.rules.lifecycle import Failed, Refused, Signal
 from relay.transport.request import Reply
 
 
-class Verdict(StrEnum):
+class AiErrorAction(StrEnum):
     """What to do about an error."""
 
     RETRY = "retry"  # time may help
@@ -23,93 +23,99 @@ class Verdict(StrEnum):
 BALANCE = "Add credit there or raise its limit, then resume this destination. Relay never retries such a call."
 ACCESS = "Enter a key that may use it in the destination's settings, then resume."
 # by the error's code, or its type where it has no code
-ERRORS: dict[str, tuple[Verdict, str]] = {
-    "insufficient_quota": (Verdict.PAUSE, f"The AI account has no credit left. {BALANCE}"),
-    "credit_balance_exhausted": (Verdict.PAUSE, f"The AI account has no credit left. {BALANCE}"),
+ERRORS: dict[str, tuple[AiErrorAction, str]] = {
+    "insufficient_quota": (AiErrorAction.PAUSE, f"The AI account has no credit left. {BALANCE}"),
+    "credit_balance_exhausted": (
+        AiErrorAction.PAUSE,
+        f"The AI account has no credit left. {BALANCE}",
+    ),
     "billing_hard_limit_reached": (
-        Verdict.PAUSE,
+        AiErrorAction.PAUSE,
         f"The AI account reached its spending limit. {BALANCE}",
     ),
     "organization_spend_limit_exceeded": (
-        Verdict.PAUSE,
+        AiErrorAction.PAUSE,
         f"The AI account's organisation reached its spending limit. {BALANCE}",
     ),
     "project_spend_limit_exceeded": (
-        Verdict.PAUSE,
+        AiErrorAction.PAUSE,
         f"The AI account's project reached its spending limit. {BALANCE}",
     ),
     "organization_usage_limit_exceeded": (
-        Verdict.PAUSE,
+        AiErrorAction.PAUSE,
         f"The AI account's organisation reached its usage limit. {BALANCE}",
     ),
-    "billing_not_active": (Verdict.PAUSE, f"The AI account's billing is not active. {BALANCE}"),
-    "account_deactivated": (Verdict.PAUSE, f"The AI account was deactivated. {ACCESS}"),
-    "invalid_api_key": (Verdict.PAUSE, f"The AI service does not know this key. {ACCESS}"),
+    "billing_not_active": (
+        AiErrorAction.PAUSE,
+        f"The AI account's billing is not active. {BALANCE}",
+    ),
+    "account_deactivated": (AiErrorAction.PAUSE, f"The AI account was deactivated. {ACCESS}"),
+    "invalid_api_key": (AiErrorAction.PAUSE, f"The AI service does not know this key. {ACCESS}"),
     "invalid_organization": (
-        Verdict.PAUSE,
+        AiErrorAction.PAUSE,
         f"The key does not belong to that organisation. {ACCESS}",
     ),
     "ip_not_authorized": (
-        Verdict.PAUSE,
+        AiErrorAction.PAUSE,
         "The AI account does not allow calls from this server's address. Add the address there, then resume.",
     ),
     "unsupported_country_region_territory": (
-        Verdict.PAUSE,
+        AiErrorAction.PAUSE,
         "The AI service does not serve the country that this server stands in.",
     ),
-    "permission_error": (Verdict.PAUSE, f"The key may not do this. {ACCESS}"),
+    "permission_error": (AiErrorAction.PAUSE, f"The key may not do this. {ACCESS}"),
     "model_not_found": (
-        Verdict.FIX,
+        AiErrorAction.FIX,
         "The AI service does not have this model, or the key may not use it. Choose another model in the AI step.",
     ),
     "context_length_exceeded": (
-        Verdict.FIX,
+        AiErrorAction.FIX,
         "The text is too long for this model. Lower the AI step's limit of input, or choose a larger model.",
     ),
     "string_above_max_length": (
-        Verdict.FIX,
+        AiErrorAction.FIX,
         "The text is too long for the AI service. Lower the AI step's limit of input.",
     ),
     "invalid_prompt": (
-        Verdict.FIX,
+        AiErrorAction.FIX,
         "The AI service refuses this text by its rules of use. Nothing is wrong with the settings.",
     ),
     "content_policy_violation": (
-        Verdict.FIX,
+        AiErrorAction.FIX,
         "The AI service refuses this text by its rules of use. Nothing is wrong with the settings.",
     ),
     "content_filter": (
-        Verdict.FIX,
+        AiErrorAction.FIX,
         "The AI service's filter stopped this text. Nothing is wrong with the settings.",
     ),
     "unsupported_parameter": (
-        Verdict.FIX,
+        AiErrorAction.FIX,
         "The AI service does not know a part of the call. Choose another interface or another way of "
         "keeping answers in shape in the destination's settings.",
     ),
     "unsupported_value": (
-        Verdict.FIX,
+        AiErrorAction.FIX,
         "The AI service does not take a part of the call from this model. Choose another model, or "
         "another way of keeping answers in shape.",
     ),
     "invalid_json_schema": (
-        Verdict.FIX,
+        AiErrorAction.FIX,
         "The AI service does not take the answer's fields. Choose another way of keeping answers in "
         "shape in the destination's settings.",
     ),
     "rate_limit_exceeded": (
-        Verdict.RETRY,
+        AiErrorAction.RETRY,
         "The AI service gets more calls than the account may make.",
     ),
-    "slow_down": (Verdict.RETRY, "The AI service asks for fewer calls."),
-    "server_error": (Verdict.RETRY, "The AI service has trouble of its own."),
-    "server_is_overloaded": (Verdict.RETRY, "The AI service is overloaded."),
-    "engine_overloaded": (Verdict.RETRY, "The AI service is overloaded."),
+    "slow_down": (AiErrorAction.RETRY, "The AI service asks for fewer calls."),
+    "server_error": (AiErrorAction.RETRY, "The AI service has trouble of its own."),
+    "server_is_overloaded": (AiErrorAction.RETRY, "The AI service is overloaded."),
+    "engine_overloaded": (AiErrorAction.RETRY, "The AI service is overloaded."),
 }
-STATUSES: dict[int, tuple[str, Verdict, str]] = {
+STATUSES: dict[int, tuple[str, AiErrorAction, str]] = {
     400: (
         "bad_question",
-        Verdict.FIX,
+        AiErrorAction.FIX,
         "The AI service does not accept the call. Compare what was sent with what it expects.",
     ),
     401: ("invalid_api_key", *ERRORS["invalid_api_key"]),
@@ -117,15 +123,15 @@ STATUSES: dict[int, tuple[str, Verdict, str]] = {
     403: ("permission_error", *ERRORS["permission_error"]),
     404: (
         "not_there",
-        Verdict.FIX,
+        AiErrorAction.FIX,
         "Nothing answers at this address or to this model. Check the address, the interface and the model.",
     ),
-    408: ("http_408", Verdict.RETRY, "The AI service gave up waiting."),
-    409: ("http_409", Verdict.RETRY, "The AI service was changing something at that moment."),
+    408: ("http_408", AiErrorAction.RETRY, "The AI service gave up waiting."),
+    409: ("http_409", AiErrorAction.RETRY, "The AI service was changing something at that moment."),
     413: ("context_length_exceeded", *ERRORS["context_length_exceeded"]),
     422: (
         "bad_question",
-        Verdict.FIX,
+        AiErrorAction.FIX,
         "The AI service does not accept the call. Compare what was sent with what it expects.",
     ),
     429: ("rate_limit_exceeded", *ERRORS["rate_limit_exceeded"]),
@@ -138,7 +144,7 @@ def signal_of(status: int, kind: str, code: str, wait_s: float | None) -> Signal
     A type or code that says "no credit" counts whatever the other one says.
     """
     known = [name for name in (kind, code) if name in ERRORS]
-    worst = next((name for name in known if ERRORS[name][0] is Verdict.PAUSE), None)
+    worst = next((name for name in known if ERRORS[name][0] is AiErrorAction.PAUSE), None)
     name = worst or (code if code in ERRORS else kind)
     if name in ERRORS:
         verdict, sentence = ERRORS[name]
@@ -147,11 +153,11 @@ def signal_of(status: int, kind: str, code: str, wait_s: float | None) -> Signal
     elif status >= 500:
         name, verdict, sentence = f"http_{status}", *ERRORS["server_error"]
     else:
-        name, verdict = f"http_{status}", Verdict.FIX
+        name, verdict = f"http_{status}", AiErrorAction.FIX
         sentence = f"The AI service answered {status}, which Relay does not know. Check the address and the interface."
-    if verdict is Verdict.RETRY:
+    if verdict is AiErrorAction.RETRY:
         return Failed(name, sentence, wait_s)
-    return Refused(name, sentence, pause=verdict is Verdict.PAUSE)
+    return Refused(name, sentence, pause=verdict is AiErrorAction.PAUSE)
 
 
 def no_reply(reply: Reply) -> Signal:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from relay.destinations.base import Quota
+from relay.destinations.base import ReportedQuota
 from relay.destinations.kinds.openai.replies import duration_s
 from relay.transport.request import Reply
 
 KINDS = {"requests": "calls", "tokens": "tokens"}
 
 
-def quotas_of(reply: Reply) -> tuple[Quota, ...]:
+def quotas_of(reply: Reply) -> tuple[ReportedQuota, ...]:
     """Servers that are only alike send no such headers; then there are none."""
     return tuple(_quotas(reply))
 
 
-def _quotas(reply: Reply) -> Iterator[Quota]:
+def _quotas(reply: Reply) -> Iterator[ReportedQuota]:
     for name, label in KINDS.items():
         limit = (reply.header(f"x-ratelimit-limit-{name}") or "").strip()
         left = (reply.header(f"x-ratelimit-remaining-{name}") or "").strip()
@@ -25,4 +25,4 @@ def _quotas(reply: Reply) -> Iterator[Quota]:
             continue
         seconds = duration_s(reply.header(f"x-ratelimit-reset-{name}") or "")
         whole = None if seconds is None else datetime.now(UTC) + timedelta(seconds=seconds)
-        yield Quota(name, label, int(limit), int(left), whole)
+        yield ReportedQuota(name, label, int(limit), int(left), whole)

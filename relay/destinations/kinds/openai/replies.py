@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from relay.destinations.asking import Said, Usage
+from relay.destinations.ai import AiReply, TokenUsage
 from relay.destinations.kinds.openai.errors import ERRORS, no_reply, signal_of
 from relay.rules.lifecycle import Accepted, Failed, Refused, Signal
 from relay.transport.request import Reply, retry_after_s
@@ -21,11 +21,11 @@ SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 FENCE = re.compile(r"\A\s*```[a-z]*\s*(.*?)\s*```\s*\Z", re.DOTALL)
 
 
-def read(reply: Reply) -> Said:
+def read(reply: Reply) -> AiReply:
     """One reply of either interface."""
     request_id = _line(reply.header("x-request-id") or "", 100)
     if reply.error is not None or reply.status is None:
-        return Said(no_reply(reply), request_id=request_id)
+        return AiReply(no_reply(reply), request_id=request_id)
     body = _object(reply.text)
     error = body.get("error")
     if (
@@ -36,7 +36,7 @@ def read(reply: Reply) -> Said:
         error = error if isinstance(error, Mapping) else {}
         status = reply.status if reply.status >= 300 else _number(error.get("code"))
         kind, code = str(error.get("type") or ""), str(error.get("code") or "")
-        return Said(signal_of(status, kind, code, wait_s(reply)), request_id=request_id)
+        return AiReply(signal_of(status, kind, code, wait_s(reply)), request_id=request_id)
     usage = _usage(body.get("usage"))
     if isinstance(body.get("output"), list):
         signal, text = _response(body)
@@ -45,10 +45,10 @@ def read(reply: Reply) -> Said:
     else:
         signal, text = _strange(), ""
     if not isinstance(signal, Accepted):
-        return Said(signal, None, usage, request_id)
+        return AiReply(signal, None, usage, request_id)
     fenced = FENCE.match(text)
     answer = _object(fenced[1] if fenced else text)
-    return Said(signal if answer else _no_object(), answer or None, usage, request_id)
+    return AiReply(signal if answer else _no_object(), answer or None, usage, request_id)
 
 
 def wait_s(reply: Reply) -> float | None:
@@ -100,7 +100,7 @@ def _count(usage: Mapping[str, Any], *names: str) -> int | None:
     return found if is_count else None
 
 
-def _usage(usage: Any) -> Usage | None:
+def _usage(usage: Any) -> TokenUsage | None:
     """Tokens by either interface's names; reasoning tokens are among those of the answer.
 
     None where one of the two is not told: then the call counts as the most that it can have cost.
@@ -113,7 +113,7 @@ def _usage(usage: Any) -> Usage | None:
     if went_in is None or came_out is None:
         return None
     cached = _count(details, "cached_tokens") if isinstance(details, Mapping) else 0
-    return Usage(went_in, came_out, cached or 0)
+    return TokenUsage(went_in, came_out, cached or 0)
 
 
 def _response(body: Mapping[str, Any]) -> tuple[Signal, str]:

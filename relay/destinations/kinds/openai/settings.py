@@ -7,21 +7,21 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate, validates
 
-from relay.destinations.asking import Model, amount
+from relay.destinations.ai import AiModel, amount
 from relay.destinations.base import ConfigSchema
 
 RESPONSES, CHAT, COMPATIBLE = "responses", "chat", "compatible"
 STRICT, LOOSE, JSON, WORDS = "strict", "schema", "json", "words"
 
 
-def models_of(text: str) -> tuple[Model, ...]:
+def models_of(text: str) -> tuple[AiModel, ...]:
     """One a line: name, input price, output price, with blanks between.  Raises ValueError."""
     found = []
     for line in filter(None, (line.strip() for line in text.splitlines())):
         name, price_in, price_out = line.replace(";", " ").split()
         if len(name) > 200:
             raise ValueError(line)
-        found.append(Model(name, amount(price_in), amount(price_out)))
+        found.append(AiModel(name, amount(price_in), amount(price_out)))
     if not found or len({one.name for one in found}) < len(found):
         raise ValueError(text)
     return tuple(found)

@@ -13,11 +13,20 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from relay.destinations.base import Call, Delivered, Digest, Kind, Message, Rule, Send, Target
+from relay.destinations.base import (
+    Call,
+    Digest,
+    Kind,
+    Message,
+    MessageResult,
+    Rule,
+    Send,
+    TargetField,
+)
+from relay.destinations.envelope import headers_of
 from relay.destinations.kinds.slack import texts
 from relay.destinations.kinds.slack.errors import bot_signal, webhook_signal
 from relay.destinations.kinds.slack.settings import BOT, DIGEST_ABOVE, SlackSchema
-from relay.destinations.wire import headers_of
 from relay.errors import Undeliverable
 from relay.rules.lifecycle import Failed, Refused, Signal
 from relay.transport.request import OutboundRequest, Reply
@@ -28,15 +37,19 @@ class Slack(Kind):
     name = "Slack"
     tagline = "Writes a message into a Slack channel."
     icon = "brand-slack"
-    escapes = True
+    escapes_html = True
     default_rate = (1, "second")
-    repeats = "Slack has no means against doubles: what arrived before is shown there once more."
+    duplicate_note = (
+        "Slack has no means against doubles: what arrived before is shown there once more."
+    )
     schema = SlackSchema()
 
-    def targets(self, config: Mapping[str, Any], account: Mapping[str, Any]) -> tuple[Target, ...]:
-        return (Target("text", "Message", "long_text", required=True),)
+    def targets(
+        self, config: Mapping[str, Any], account: Mapping[str, Any]
+    ) -> tuple[TargetField, ...]:
+        return (TargetField("text", "Message", "long_text", required=True),)
 
-    def ready_made(self, config: Mapping[str, Any], event_type: str) -> dict[str, Rule]:
+    def default_mapping(self, config: Mapping[str, Any], event_type: str) -> dict[str, Rule]:
         text = config.get("text") or texts.TEMPLATES.get(event_type, texts.OTHER)
         return {"text": {"text": text}}
 
@@ -48,12 +61,12 @@ class Slack(Kind):
 
     def deliver(
         self, config: Mapping[str, Any], messages: Sequence[Message], send: Send
-    ) -> list[Delivered]:
+    ) -> list[MessageResult]:
         if len(messages) > 1:
             return digest(config, messages, send)
         request = self.build(config, messages[0])
         reply = send(request)
-        return [Delivered(signal_of(config, reply), (Call(request, reply),))]
+        return [MessageResult(signal_of(config, reply), (Call(request, reply),))]
 
     def digest(self, config: Mapping[str, Any]) -> Digest | None:
         above = int(config.get("digest_above", DIGEST_ABOVE))
@@ -62,7 +75,7 @@ class Slack(Kind):
     def classify(self, reply: Reply) -> Signal:
         return bot_signal(reply) if reply.body.lstrip()[:1] == b"{" else webhook_signal(reply)
 
-    def deed(self, config: Mapping[str, Any], event_type: str) -> str:
+    def action(self, config: Mapping[str, Any], event_type: str) -> str:
         return "write a message to {name}"
 
     def summary(self, config: Mapping[str, Any]) -> str:
@@ -106,9 +119,11 @@ def post(config: Mapping[str, Any], message: Message, sections: Sequence[str]) -
     )
 
 
-def digest(config: Mapping[str, Any], messages: Sequence[Message], send: Send) -> list[Delivered]:
+def digest(
+    config: Mapping[str, Any], messages: Sequence[Message], send: Send
+) -> list[MessageResult]:
     """Many messages in one; each is told that it went so, and keeps its own line."""
-    found: dict[str, Delivered] = {}
+    found: dict[str, MessageResult] = {}
     lines: dict[str, tuple[str, str]] = {}
     for message in messages:
         # a text made of AI fields is empty here, where no AI is asked
@@ -128,7 +143,7 @@ def digest(config: Mapping[str, Any], messages: Sequence[Message], send: Send) -
                 {"digest": len(lines), "text": texts.line_of(text)}, ensure_ascii=False
             )
             part = Call(replace(request, body=own.encode()), reply, len(lines))
-            found[key] = Delivered(signal, (part,))
+            found[key] = MessageResult(signal, (part,))
     return [found[message.key] for message in messages]
 
 

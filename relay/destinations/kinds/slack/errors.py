@@ -10,18 +10,18 @@ import json
 from typing import Any
 
 from relay.destinations.outcomes.http import classify
-from relay.destinations.verdicts import Known, Verdict
+from relay.destinations.outcomes.known_errors import ErrorAction, KnownError
 from relay.rules.lifecycle import Accepted, Held, Refused, Signal
 from relay.transport.request import Reply, retry_after_s
 
-RETRY, WAIT, PAUSE, FIX = Verdict.RETRY, Verdict.WAIT, Verdict.PAUSE, Verdict.FIX
+RETRY, WAIT, PAUSE, FIX = ErrorAction.RETRY, ErrorAction.WAIT, ErrorAction.PAUSE, ErrorAction.FIX
 RECONNECT = "Make a new webhook in Slack, enter its address here and resume."
 RENEW = "Install the app in Slack again, enter its bot token here and resume."
 OURS = "That is on Relay's side: please report it."
 MIGRATION_S = 600.0
 
-WEBHOOK_ERRORS: dict[str, Known] = {
-    word: Known(verdict, word, sentence)
+WEBHOOK_ERRORS: dict[str, KnownError] = {
+    word: KnownError(verdict, word, sentence)
     for word, verdict, sentence in (
         ("invalid_payload", FIX, "Slack does not understand the message. Change its text."),
         (
@@ -57,8 +57,8 @@ WEBHOOK_ERRORS: dict[str, Known] = {
         ("rollup_error", RETRY, "Slack has trouble of its own. Relay tries again."),
     )
 }
-BOT_ERRORS: dict[str, Known] = {
-    word: Known(verdict, word, sentence)
+BOT_ERRORS: dict[str, KnownError] = {
+    word: KnownError(verdict, word, sentence)
     for verdict, sentence, words in (
         (
             PAUSE,

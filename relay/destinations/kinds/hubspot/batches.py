@@ -12,8 +12,8 @@ from typing import Any
 
 from relay.destinations.base import Call, Message
 from relay.destinations.kinds.hubspot import errors
-from relay.destinations.kinds.hubspot.answers import body_of, object_at, objects, texts
 from relay.destinations.kinds.hubspot.api import Api, share, url
+from relay.destinations.kinds.hubspot.parsing import body_of, object_at, objects, texts
 from relay.rules.lifecycle import Failed, Held, Refused, Signal
 
 MOST_CALLS = 24  # that one batch may take to find out which of its records are at fault
@@ -52,7 +52,7 @@ class Written:
     signal: Signal | None = None
 
 
-class Writer:
+class BatchWriter:
     """Writes records of one type, ``contacts`` or ``deals``."""
 
     def __init__(self, api: Api, object_type: str, id_property: str):

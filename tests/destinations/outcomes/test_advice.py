@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import relay
-from relay.destinations.remedies import REMEDIES, Mend, Remedy, remedy_of
+from relay.destinations.outcomes.advice import ADVICE, Advice, FixLocation, advice_for
 from relay.transport.errors import CERTIFICATES
 
 OWN = Path(relay.__file__).parent
@@ -30,12 +30,12 @@ def codes_in(folder: Path) -> set[str]:
 
 
 def test_every_code_of_our_own_has_its_remedy() -> None:
-    assert {code for code in codes_in(OWN) if code} - REMEDIES.keys() == {"bad_method"}
+    assert {code for code in codes_in(OWN) if code} - ADVICE.keys() == {"bad_method"}
 
 
-@pytest.mark.parametrize("code", [*REMEDIES, "http_418", "http_507", "http_302"])
+@pytest.mark.parametrize("code", [*ADVICE, "http_418", "http_507", "http_302"])
 def test_a_remedy_is_whole_sentences_about_the_destination(code: str) -> None:
-    remedy = remedy_of(code, "", "The call's own sentence.", "Team channel")
+    remedy = advice_for(code, "", "The call's own sentence.", "Team channel")
     assert remedy.headline.endswith(".") and remedy.advice.endswith(".")
     assert "{" not in remedy.headline + remedy.advice
     assert "tries again" not in remedy.headline + remedy.advice, "nothing tries again by itself"
@@ -43,7 +43,7 @@ def test_a_remedy_is_whole_sentences_about_the_destination(code: str) -> None:
 
 
 def test_a_name_that_looks_like_a_template_stays_a_name() -> None:
-    assert "{advice}" in remedy_of("http_404", "", "", "{advice}").headline
+    assert "{advice}" in advice_for("http_404", "", "", "{advice}").headline
 
 
 @pytest.mark.parametrize(
@@ -53,32 +53,32 @@ def test_a_name_that_looks_like_a_template_stays_a_name() -> None:
             "no_service",
             "",
             "The webhook was removed in Slack. Make a new one.",
-            Remedy("The webhook was removed in Slack.", "Make a new one.", Mend.SETTINGS),
+            Advice("The webhook was removed in Slack.", "Make a new one.", FixLocation.SETTINGS),
         ),
         (
             "hubspot_away",
             "",
             "HubSpot is away for a moment. Relay tries again.",
-            Remedy(
+            Advice(
                 "HubSpot is away for a moment.",
                 "Send a test to see whether it is back. Then send these again.",
-                Mend.THERE,
+                FixLocation.THERE,
             ),
         ),
         (
             "http_400",
             "email",
             "HubSpot does not accept the e-mail address.",
-            Remedy(
+            Advice(
                 "HubSpot does not accept the e-mail address.",
                 "Open one of them and compare what was sent with what it expects. "
                 "Then send these again.",
-                Mend.MAPPING,
+                FixLocation.MAPPING,
             ),
         ),
     ],
 )
 def test_a_kinds_own_code_and_a_named_field_speak_in_their_own_words(
-    code: str, field: str, sentence: str, expected: Remedy
+    code: str, field: str, sentence: str, expected: Advice
 ) -> None:
-    assert remedy_of(code, field, sentence, "X") == expected
+    assert advice_for(code, field, sentence, "X") == expected

@@ -11,7 +11,7 @@ from enum import StrEnum
 from relay.rules.lifecycle import Failed, Held, Refused, Signal
 
 
-class Verdict(StrEnum):
+class ErrorAction(StrEnum):
     """What to do about an error."""
 
     RETRY = "retry"  # time may help
@@ -21,17 +21,17 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownError:
     """An error that is documented: ``code`` is ours and stable, ``sentence`` is for a person."""
 
-    verdict: Verdict
+    verdict: ErrorAction
     code: str
     sentence: str
 
     def signal(self, wait_s: float | None = None, field: str = "") -> Signal:
         """``wait_s`` is what the service asks for; ``field`` what it complains about."""
-        if self.verdict is Verdict.WAIT:
+        if self.verdict is ErrorAction.WAIT:
             return Held(self.code, self.sentence, wait_s if wait_s is not None else 10.0)
-        if self.verdict is Verdict.RETRY:
+        if self.verdict is ErrorAction.RETRY:
             return Failed(self.code, self.sentence, wait_s, field)
-        return Refused(self.code, self.sentence, self.verdict is Verdict.PAUSE, field)
+        return Refused(self.code, self.sentence, self.verdict is ErrorAction.PAUSE, field)

@@ -28,7 +28,7 @@ def amount(text: str) -> Decimal:
 
 
 @dataclass(frozen=True)
-class Usage:
+class TokenUsage:
     """Tokens of one call; ``cached`` are among ``tokens_in``."""
 
     tokens_in: int = 0
@@ -37,21 +37,21 @@ class Usage:
 
 
 @dataclass(frozen=True)
-class Model:
+class AiModel:
     """Prices are those of a million tokens."""
 
     name: str
     price_in: Decimal
     price_out: Decimal
 
-    def cost(self, usage: Usage) -> int:
+    def cost(self, usage: TokenUsage) -> int:
         """What that many tokens cost, in millionths, rounded up."""
         exact = usage.tokens_in * self.price_in + usage.tokens_out * self.price_out
         return int(exact.to_integral_value(ROUND_UP))
 
 
 @dataclass(frozen=True)
-class Caps:
+class SpendingCaps:
     """What a day may cost at most, in millionths, and how many calls it may see; None: no limit."""
 
     money: int | None = None
@@ -59,7 +59,7 @@ class Caps:
 
 
 @dataclass(frozen=True)
-class Question:
+class AiQuestion:
     """``instructions`` were written by an admin, ``data`` came with an event: they never share a role.
 
     ``schema`` is the JSON schema of the answer, ``message`` the delivery it is asked for.
@@ -75,7 +75,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Said:
+class AiReply:
     """``answer`` is the JSON object that came back where ``signal`` is Accepted; not yet checked.
 
     ``usage`` is None where the reply tells none; ``request_id`` is the name the service gave the call.
@@ -83,16 +83,16 @@ class Said:
 
     signal: Signal
     answer: Mapping[str, Any] | None = None
-    usage: Usage | None = None
+    usage: TokenUsage | None = None
     request_id: str = ""
 
 
-class Asked(Kind):
+class AiKind(Kind):
     """A kind that answers questions instead of taking events."""
 
     takes_events: ClassVar[bool] = False
 
-    def models(self, config: Mapping[str, Any]) -> tuple[Model, ...]:
+    def models(self, config: Mapping[str, Any]) -> tuple[AiModel, ...]:
         """The models that can be chosen, with their prices."""
         raise NotImplementedError
 
@@ -100,21 +100,21 @@ class Asked(Kind):
         """The currency of prices and caps, by three letters."""
         raise NotImplementedError
 
-    def caps(self, config: Mapping[str, Any]) -> Caps:
+    def caps(self, config: Mapping[str, Any]) -> SpendingCaps:
         """The limits of a day for all that asks this destination."""
         raise NotImplementedError
 
-    def ask(self, config: Mapping[str, Any], question: Question) -> OutboundRequest:
+    def ask(self, config: Mapping[str, Any], question: AiQuestion) -> OutboundRequest:
         """The call for one question."""
         raise NotImplementedError
 
-    def read(self, reply: Reply) -> Said:
+    def read(self, reply: Reply) -> AiReply:
         """What a reply says; even a 200 may be a failure."""
         raise NotImplementedError
 
     def classify(self, reply: Reply) -> Signal:
         return self.read(reply).signal
 
-    def model(self, config: Mapping[str, Any], name: str) -> Model | None:
+    def model(self, config: Mapping[str, Any], name: str) -> AiModel | None:
         """The model of that name, if it is still among the settings."""
         return next((one for one in self.models(config) if one.name == name), None)
