@@ -13,8 +13,8 @@ from relay.dashboard import events, forms, guard, htmx
 from relay.delivery.ai.budget import money
 from relay.destinations.ai import amount
 from relay.errors import Invalid
-from relay.mapping import answers
-from relay.mapping.answers import AnswerField
+from relay.mapping import ai_answers
+from relay.mapping.ai_answers import AnswerField
 from relay.models import Subscription
 from relay.services import ai_drafts, ai_steps, subscriptions
 from relay.services.ai_drafts import Draft
@@ -60,7 +60,7 @@ def _page(
         offered=sorted(offered, key=lambda field: field.path not in draft.shown),
         recent=recent,
         subject=events.subject,
-        types=answers.TYPES,
+        types=ai_answers.TYPES,
         event_id=forms.text("event"),
     )
 
@@ -170,7 +170,7 @@ def _rows() -> list[dict[str, Any]]:
 def _field(row: dict[str, Any]) -> AnswerField:
     choices = [word.strip() for word in row["choices"].split(",")]
     return AnswerField(
-        answers.name_of(row["name"]),
+        ai_answers.name_of(row["name"]),
         row["type"],
         row["description"],
         tuple(dict.fromkeys(filter(None, choices))) if row["type"] == "choice" else (),

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from relay.mapping.conditions import Condition, Group
+from relay.mapping.conditions import Condition, ConditionGroup
 from relay.mapping.paths import as_text, from_text
 
 KEY = re.compile(r"c(\d{1,3})(?:\.(\d{1,3}))?-(path|match)")
@@ -34,24 +34,26 @@ class Box:
     items: tuple[Row | Box, ...] = field(default_factory=tuple)
 
     @property
-    def group(self) -> Group:
+    def group(self) -> ConditionGroup:
         """What is meant; rows that nobody filled in are left out, and so are empty boxes."""
-        items: list[Condition | Group] = []
+        items: list[Condition | ConditionGroup] = []
         for one in self.items:
             if isinstance(one, Box):
                 if one.group.items:
                     items.append(one.group)
             elif one.path or one.value:
                 items.append(one.condition)
-        return Group(self.match, tuple(items))
+        return ConditionGroup(self.match, tuple(items))
 
 
-def box_of(group: Group) -> Box:
+def box_of(group: ConditionGroup) -> Box:
     """From what is stored."""
     return Box(
         group.match,
         tuple(
-            box_of(one) if isinstance(one, Group) else Row(as_text(one.path), one.op, one.value)
+            box_of(one)
+            if isinstance(one, ConditionGroup)
+            else Row(as_text(one.path), one.op, one.value)
             for one in group.items
         ),
     )

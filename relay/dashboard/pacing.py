@@ -12,7 +12,7 @@ from flask import Blueprint, Flask, render_template, request, url_for
 from relay.dashboard import forms, guard, htmx
 from relay.dashboard.words import duration
 from relay.errors import Invalid
-from relay.mapping.comparing import listed
+from relay.mapping.operators import join_words
 from relay.models import Destination
 from relay.rules.circuit import RAMP_S
 from relay.rules.rate import MAX_CONCURRENCY, UNITS
@@ -52,7 +52,7 @@ def schedule_words(waits: Sequence[float]) -> str:
     times = [duration(wait) for wait in waits]
     return (
         f"Relay tries {len(waits) + 1} times over {spoken(sum(waits))}: "
-        f"at once, then after {listed(times, 'and')}."
+        f"at once, then after {join_words(times, 'and')}."
     )
 
 

@@ -9,8 +9,8 @@ from flask import Blueprint, request, url_for
 from relay.dashboard import conditions_form, forms, guard, htmx
 from relay.dashboard.conditions_form import Box, box_of
 from relay.errors import Invalid
-from relay.mapping.comparing import OPERATORS
 from relay.mapping.conditions import group_of
+from relay.mapping.operators import OPERATORS
 from relay.mapping.paths import as_text, in_words
 from relay.models import Destination, Subscription
 from relay.services import destinations, events, matching, sources, subscriptions

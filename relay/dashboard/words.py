@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from flask import Flask, g
 
-from relay.mapping.comparing import listed
 from relay.mapping.conditions import INTERNAL_TYPES, group_of
+from relay.mapping.operators import join_words
 from relay.models import Subscription
 from relay.services import dead_letters
 
@@ -106,7 +106,7 @@ def patterns_words(patterns: list[str]) -> str:
 
 def wish_words(subscription: Subscription) -> str:
     """What a subscription wants, in a few words for a list."""
-    sites = listed([source.name for source in subscription.sources], "or")
+    sites = join_words([source.name for source in subscription.sources], "or")
     count = len(list(group_of(subscription.conditions).conditions()))
     conditions = f", {count} {'condition' if count == 1 else 'conditions'}" if count else ""
     paused = " (paused)" if subscription.state == "paused" else ""

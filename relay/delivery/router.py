@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from relay import broker
 from relay.delivery.message import parse_payload
-from relay.mapping.conditions import Group, group_of, matches_type
+from relay.mapping.conditions import ConditionGroup, group_of, matches_type
 from relay.models import (
     Delivery,
     Destination,
@@ -36,7 +36,7 @@ class SubscriptionFilter:
     destination_id: int
     source_ids: frozenset[int]
     event_types: tuple[str, ...]
-    conditions: Group
+    conditions: ConditionGroup
 
     def takes(self, event: Any) -> bool:
         """Whether its sources and types take in this event."""

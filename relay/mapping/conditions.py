@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from relay.mapping.comparing import OPERATORS, is_empty, listed, said, split
+from relay.mapping.operators import OPERATORS, is_empty, join_words, quoted_value, split
 from relay.mapping.paths import in_words, value_at
 
 # What sites say to Relay itself.  Taken and kept as any event, never delivered, in no list of events.
@@ -49,25 +49,25 @@ class Condition:
         if is_empty(value):
             return f"it has no {name}"
         if self.op == "is_empty":
-            return f"{name} is {said(value)} and not empty"
+            return f"{name} is {quoted_value(value)} and not empty"
         if self.op == "is_not":
-            return f"{name} is {said(value)}"
-        return self._said(f"{name} {said(value)}", OPERATORS[self.op].not_words)
+            return f"{name} is {quoted_value(value)}"
+        return self._said(f"{name} {quoted_value(value)}", OPERATORS[self.op].not_words)
 
     def _said(self, subject: str, words: str) -> str:
         how_many = OPERATORS[self.op].values
         if how_many == "none":
             return f"{subject} {words}"
         values = split(self.value) if how_many == "many" else [self.value]
-        return f"{subject} {words} {listed([said(one) for one in values], 'or')}"
+        return f"{subject} {words} {join_words([quoted_value(one) for one in values], 'or')}"
 
 
 @dataclass(frozen=True)
-class Group:
+class ConditionGroup:
     """``match`` is ``all`` or ``any``.  A group of nothing holds."""
 
     match: str = "all"
-    items: tuple[Condition | Group, ...] = ()
+    items: tuple[Condition | ConditionGroup, ...] = ()
 
     def holds(self, scope: Mapping[str, Any]) -> bool:
         if not self.items:
@@ -76,11 +76,11 @@ class Group:
 
     def why_not(self, scope: Mapping[str, Any]) -> str:
         """What stands in the way, as one sentence without its full stop; empty where nothing does."""
-        return listed([one.why_not(scope) for one in self.items if not one.holds(scope)], "and")
+        return join_words([one.why_not(scope) for one in self.items if not one.holds(scope)], "and")
 
     def conditions(self) -> Iterator[Condition]:
         for one in self.items:
-            if isinstance(one, Group):
+            if isinstance(one, ConditionGroup):
                 yield from one.conditions()
             else:
                 yield one
@@ -90,21 +90,21 @@ class Group:
             "match": self.match,
             "items": [
                 one.as_json()
-                if isinstance(one, Group)
+                if isinstance(one, ConditionGroup)
                 else {"path": list(one.path), "op": one.op, "value": one.value}
                 for one in self.items
             ],
         }
 
 
-def group_of(stored: Mapping[str, Any] | None) -> Group:
+def group_of(stored: Mapping[str, Any] | None) -> ConditionGroup:
     """From what is stored; nothing is a group that takes everything."""
     if not stored:
-        return Group()
-    items: list[Condition | Group] = []
+        return ConditionGroup()
+    items: list[Condition | ConditionGroup] = []
     for one in stored["items"]:
         if "items" in one:
             items.append(group_of(one))
         else:
             items.append(Condition(tuple(one["path"]), one["op"], one.get("value", "")))
-    return Group(stored["match"], tuple(items))
+    return ConditionGroup(stored["match"], tuple(items))

@@ -12,7 +12,7 @@ LONGEST_EXAMPLE = 80
 
 @dataclass(frozen=True)
 class EventField:
-    """``path`` as ``rules.value_at`` takes it, ``example`` as one line."""
+    """``path`` as ``paths.value_at`` takes it, ``example`` as one line."""
 
     path: tuple[str, ...]
     example: str

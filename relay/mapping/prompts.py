@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from relay.mapping.event_fields import label_of
-from relay.mapping.privacy import Masker
-from relay.mapping.rules import value_at
+from relay.mapping.paths import value_at
+from relay.mapping.pii import Masker
 from relay.mapping.templates import render
 
 BYTES_PER_TOKEN = 3  # fewer than in most languages, so that an estimate is rather too high

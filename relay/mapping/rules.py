@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from relay.errors import Undeliverable
-from relay.mapping.comparing import is_empty
 from relay.mapping.convert import convert
+from relay.mapping.operators import is_empty
 from relay.mapping.paths import value_at
 from relay.mapping.templates import escaped, render
 
-__all__ = ["Filled", "Problem", "Wanted", "fill", "look", "value_at"]
 Rules = Mapping[str, Mapping[str, Any]]
 
 
-class Wanted(Protocol):
+class FieldSpec(Protocol):
     """What is to be known of a destination's field (see ``relay.destinations.base.Target``)."""
 
     @property
@@ -33,7 +32,7 @@ class Wanted(Protocol):
 
 
 @dataclass(frozen=True)
-class Problem:
+class FieldProblem:
     """Why a target does not get what it wants.  ``code`` is as an Undeliverable's."""
 
     target: str
@@ -42,16 +41,16 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Filled:
+class FilledMapping:
     values: dict[str, Any]
-    problems: tuple[Problem, ...]
+    problems: tuple[FieldProblem, ...]
 
 
 def fill(
     rules: Rules,
     scope: Mapping[str, Any],
     escape: bool = True,
-    targets: Iterable[Wanted] = (),
+    targets: Iterable[FieldSpec] = (),
     keep_empty: bool = False,
 ) -> dict[str, Any]:
     """The value of each target, by name; what came out empty is its default, or left out.
@@ -61,30 +60,30 @@ def fill(
     Raises Undeliverable, with the ``field``, where a value does not fit.  Whether a required one is
     missing is for the kind to say: it may know another way.
     """
-    filled = look(rules, scope, escape, targets, keep_empty)
+    filled = fill_with_problems(rules, scope, escape, targets, keep_empty)
     if filled.problems:
         first = filled.problems[0]
         raise Undeliverable(first.code, first.sentence, first.target)
     return filled.values
 
 
-def look(
+def fill_with_problems(
     rules: Rules,
     scope: Mapping[str, Any],
     escape: bool = True,
-    targets: Iterable[Wanted] = (),
+    targets: Iterable[FieldSpec] = (),
     keep_empty: bool = False,
-) -> Filled:
+) -> FilledMapping:
     """As ``fill``, with all that is wrong instead of an error for the first."""
     known = {one.name: one for one in targets}
     values: dict[str, Any] = {}
-    problems: list[Problem] = []
+    problems: list[FieldProblem] = []
     for name, rule in rules.items():
         target = known.get(name)
         try:
             value = _value(rule, scope, escape)
         except Undeliverable as exc:
-            problems.append(Problem(name, exc.code, f"{_label(name, target)}: {exc}"))
+            problems.append(FieldProblem(name, exc.code, f"{_label(name, target)}: {exc}"))
             continue
         if not is_empty(value):
             try:
@@ -93,13 +92,13 @@ def look(
                     value = escaped(value)  # a text's values are escaped as they are put in
             except ValueError as exc:
                 sentence = f"{_label(name, target)} gets {shown(value)}, which {exc}."
-                problems.append(Problem(name, "bad_value", sentence))
+                problems.append(FieldProblem(name, "bad_value", sentence))
                 continue
         if not is_empty(value):
             values[name] = value
         elif keep_empty:
             values[name] = None
-    return Filled(values, tuple(problems))
+    return FilledMapping(values, tuple(problems))
 
 
 def _value(rule: Mapping[str, Any], scope: Mapping[str, Any], escape: bool) -> Any:
@@ -110,13 +109,13 @@ def _value(rule: Mapping[str, Any], scope: Mapping[str, Any], escape: bool) -> A
     return rule.get("default") if is_empty(value) else value
 
 
-def _converted(value: Any, rule: Mapping[str, Any], target: Wanted | None) -> Any:
+def _converted(value: Any, rule: Mapping[str, Any], target: FieldSpec | None) -> Any:
     if "as" in rule:
         return convert(value, rule["as"])
     return convert(value, target.type, target.choices) if target is not None else value
 
 
-def _label(name: str, target: Wanted | None) -> str:
+def _label(name: str, target: FieldSpec | None) -> str:
     return target.label if target is not None else name
 
 

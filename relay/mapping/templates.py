@@ -11,11 +11,11 @@ from liquid.exceptions import LiquidError
 from liquid.extra.filters import JSON
 
 from relay.errors import Undeliverable
-from relay.mapping import bounds
-from relay.mapping.bounds import Bounded
+from relay.mapping import liquid_limits
+from relay.mapping.liquid_limits import BoundedEnvironment
 
 LONGEST = 20_000
-ESCAPING, PLAIN = (Bounded(autoescape=autoescape) for autoescape in (True, False))
+ESCAPING, PLAIN = (BoundedEnvironment(autoescape=autoescape) for autoescape in (True, False))
 for environment in (ESCAPING, PLAIN):
     environment.add_filter("json", JSON())
 del ESCAPING.filters["safe"]  # a visitor's text stays text, whatever a template says
@@ -60,7 +60,7 @@ def render(text: str, scope: Mapping[str, Any], escape: bool = True) -> str:
     """
     if why := check_template(text):
         raise Undeliverable("bad_template", f"{why} Change it where it is written.")
-    bounds.start()
+    liquid_limits.start()
     try:
         filled = parse(text, escape).render(scope)
     except Exception as exc:  # the library's filters raise all kinds of errors on odd values

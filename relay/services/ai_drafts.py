@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from relay.destinations.ai import MILLION
 from relay.errors import Invalid
-from relay.mapping import answers, prompts
-from relay.mapping.answers import TYPES, AnswerField
+from relay.mapping import ai_answers, prompts
+from relay.mapping.ai_answers import TYPES, AnswerField
 from relay.mapping.templates import check_template
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def draft_of(step: Any) -> Draft:
         instructions=step.instructions,
         shown=tuple(map(tuple, step.shown)),
         text=step.text,
-        fields=tuple(map(answers.field_of, step.fields)),
+        fields=tuple(map(ai_answers.field_of, step.fields)),
         masking=step.masking,
         max_input_tokens=step.max_input_tokens,
         max_output_tokens=step.max_output_tokens,
@@ -160,6 +160,6 @@ def _fields(fields: Sequence[AnswerField]) -> str:
 def _room(draft: Draft) -> int:
     """Tokens left for the event's data."""
     fixed = prompts.instructions_of(draft.instructions) + json.dumps(
-        answers.schema_of(draft.fields), ensure_ascii=False
+        ai_answers.schema_of(draft.fields), ensure_ascii=False
     )
     return draft.max_input_tokens - prompts.tokens(fixed)

@@ -19,8 +19,8 @@ from relay.delivery.message import message_of, parse_payload, shared_transport
 from relay.destinations import KINDS
 from relay.destinations.ai import AiKind, AiModel
 from relay.errors import NotFound
-from relay.mapping import answers, event_fields
-from relay.mapping.answers import AnswerField
+from relay.mapping import ai_answers, event_fields
+from relay.mapping.ai_answers import AnswerField
 from relay.mapping.conditions import group_of, matches_type
 from relay.mapping.event_fields import EventField
 from relay.mapping.samples import SAMPLES
@@ -56,7 +56,7 @@ def steps_of(destination_id: int) -> dict[int, AiStep]:
 def fields_of(subscription: Subscription) -> tuple[AnswerField, ...]:
     """What a mapping can use of the AI's answer: each with its ``path`` and type; none without a step."""
     step = step_of(subscription.id)
-    return tuple(map(answers.field_of, step.fields)) if step else ()
+    return tuple(map(ai_answers.field_of, step.fields)) if step else ()
 
 
 def last_answer(delivery_id: int) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Text, and_, cast, delete, func, or_, selec
 
 from relay.delivery.attempt import outcome as lives
 from relay.errors import Invalid
-from relay.mapping import personal
+from relay.mapping import person
 from relay.models import AiAnswer, Attempt, DeadLetter, Delivery, Event, db
 from relay.models.event import SEARCHED, search_text_of
 from relay.observability.logging import log
@@ -74,7 +74,7 @@ def take_requests() -> int:
     A request whose calls are still under way waits for them, an hour at most.
     """
     done = 0
-    waiting = select(Event).where(Event.event_type == TYPE, Event.search_text != personal.MARKER)
+    waiting = select(Event).where(Event.event_type == TYPE, Event.search_text != person.MARKER)
     for event in db.session.scalars(waiting.order_by(Event.id).limit(BATCH)).all():
         request_id, correlation_id, received_at = event.id, event.event_id, event.received_at
         by, source_id = By("site", event.address), event.source_id
@@ -89,7 +89,7 @@ def take_requests() -> int:
             db.session.rollback()
             continue
         for one in _locked([request_id]):
-            _empty(one, {"email": personal.MARKER})
+            _empty(one, {"email": person.MARKER})
         db.session.commit()
         log("erasure.done", correlation_id=correlation_id, **vars(receipt))
         done += 1
@@ -130,7 +130,7 @@ def _empty(event: Event, data: Any) -> None:
 
 
 def _erase_event(event: Event, email: str, receipt: Receipt) -> None:
-    found = personal.erase(json.loads(event.payload).get("data"), email)
+    found = person.erase(json.loads(event.payload).get("data"), email)
     if found is None:
         return
     _empty(event, found.data)
@@ -142,20 +142,20 @@ def _erase_event(event: Event, email: str, receipt: Receipt) -> None:
         _erase_delivery(delivery, found, receipt)
 
 
-def _erase_delivery(delivery: Delivery, found: personal.Erased, receipt: Receipt) -> None:
+def _erase_delivery(delivery: Delivery, found: person.ErasedData, receipt: Receipt) -> None:
     """Its history loses the person; what was not sent yet is not sent any more."""
     history = select(Attempt).where(Attempt.delivery_id == delivery.id)
     for attempt in db.session.scalars(history):
         _empty_attempt(attempt, found)
         receipt.attempts += 1
-    delivery.last_error = personal.scrub(delivery.last_error, found.values)
+    delivery.last_error = person.scrub(delivery.last_error, found.values)
     letters = db.session.scalars(
         select(DeadLetter).where(DeadLetter.delivery_id == delivery.id)
     ).all()
     now = keys.database_now()
     for letter in letters:
         for name in ("sentence", "note", "reason"):
-            setattr(letter, name, personal.scrub(getattr(letter, name), found.values))
+            setattr(letter, name, person.scrub(getattr(letter, name), found.values))
         if found.is_about and letter.state != "resolved":
             letter.state, letter.resolved_at, letter.resolution = "resolved", now, "discarded"
         receipt.dead_letters += 1
@@ -166,21 +166,21 @@ def _erase_delivery(delivery: Delivery, found: personal.Erased, receipt: Receipt
         receipt.discarded += 1
 
 
-def _empty_attempt(attempt: Attempt, found: personal.Erased) -> None:
+def _empty_attempt(attempt: Attempt, found: person.ErasedData) -> None:
     """A body made of a person's event goes whole; elsewhere only what was found."""
     for name in ("request", "response"):
-        kept = personal.scrub(getattr(attempt, name), found.values)
+        kept = person.scrub(getattr(attempt, name), found.values)
         setattr(attempt, name, _without_bodies(kept) if found.is_about else kept)
-    told = personal.scrub(attempt.ai, found.values)
+    told = person.scrub(attempt.ai, found.values)
     if told and found.is_about:
         told = {name: one for name, one in told.items() if name not in ("asked", "answer")}
     attempt.ai = told
-    attempt.sentence = personal.scrub(attempt.sentence, found.values)
+    attempt.sentence = person.scrub(attempt.sentence, found.values)
 
 
 def _without_bodies(call: dict[str, Any]) -> dict[str, Any]:
     """A kept call, and the earlier ones of the same attempt, emptied."""
-    emptied = call | {"body": personal.MARKER} if call.get("body") else call
+    emptied = call | {"body": person.MARKER} if call.get("body") else call
     if "earlier" in call:
         earlier = [
             {name: _without_bodies(part) for name, part in one.items()} for one in call["earlier"]
@@ -221,7 +221,7 @@ def _scrub_rows(
     ).all():
         for row in rows:
             for name in names:
-                setattr(row, name, personal.scrub(getattr(row, name), values))
+                setattr(row, name, person.scrub(getattr(row, name), values))
         count, last = count + len(rows), rows[-1].id
         db.session.commit()
     return count

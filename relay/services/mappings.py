@@ -9,7 +9,7 @@ from sqlalchemy import and_, select
 
 from relay.delivery.test_send import TestSendResult, send
 from relay.errors import Invalid, NotFound
-from relay.mapping import advice
+from relay.mapping import checks
 from relay.models import Destination, MappingVersion, Subscription, db
 from relay.services.audit import By, record
 from relay.services.destinations import mend
@@ -20,7 +20,7 @@ MOST_RULES, LONGEST_NAME = 200, 120
 
 def check(bench: Workbench, rules: Rules) -> None:
     """Raises Invalid with the reasons per target where a mapping could never work."""
-    reasons = advice.broken_texts(rules)
+    reasons = checks.broken_texts(rules)
     for name in rules:
         if not name or len(name) > LONGEST_NAME or "" in name.split("."):
             reasons[name] = [

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 
 from relay.delivery.message import parse_payload
-from relay.mapping.conditions import Group, group_of, matches_type
+from relay.mapping.conditions import ConditionGroup, group_of, matches_type
 from relay.mapping.event_fields import EventField, fields_of
 from relay.mapping.samples import SAMPLES
 from relay.models import Destination, Event, Source, Subscription, db
@@ -92,7 +92,7 @@ def unwanted(event: Event) -> list[Unwanted]:
 
 
 def _why_not(subscription: Subscription, event: Event) -> Unwanted:
-    conditions: Group = group_of(subscription.conditions)
+    conditions: ConditionGroup = group_of(subscription.conditions)
     names = [source.name for source in subscription.sources]
     if not matches_type(subscription.event_types, event.event_type):
         return Unwanted(subscription, "It wants other kinds of events.")

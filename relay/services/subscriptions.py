@@ -14,9 +14,9 @@ from relay import broker
 from relay.delivery.attempt.outcome import columns_of
 from relay.destinations import KINDS
 from relay.errors import Invalid, NotFound, Refusal
-from relay.mapping import sentences
-from relay.mapping.comparing import OPERATORS, split
-from relay.mapping.conditions import Condition, Group, group_of, matches_type
+from relay.mapping import phrasing
+from relay.mapping.conditions import Condition, ConditionGroup, group_of, matches_type
+from relay.mapping.operators import OPERATORS, split
 from relay.models import Delivery, Destination, MappingVersion, Source, Subscription, db
 from relay.rules.lifecycle import Discarded, Life, State, transition
 from relay.services import keys
@@ -32,7 +32,7 @@ class Wanted:
 
     event_types: Sequence[str] = ("*",)
     sources: Sequence[str] = ()
-    conditions: Group = field(default_factory=Group)
+    conditions: ConditionGroup = field(default_factory=ConditionGroup)
 
 
 def check_patterns(patterns: Sequence[str]) -> list[str]:
@@ -45,7 +45,7 @@ def check_patterns(patterns: Sequence[str]) -> list[str]:
     return sorted(set(wanted))
 
 
-def check_conditions(group: Group) -> dict[str, Any]:
+def check_conditions(group: ConditionGroup) -> dict[str, Any]:
     """Conditions as they are stored.  Raises Invalid."""
     conditions = list(group.conditions())
     if len(conditions) > MOST_CONDITIONS:
@@ -198,7 +198,7 @@ def read_back(destination: Destination, wanted: Wanted) -> str:
         {kind.action(destination.config, one) for one in wanted.event_types} if kind else set()
     )
     action = actions.pop() if len(actions) == 1 else "send it to {name}"
-    return sentences.sentence(
+    return phrasing.sentence(
         wanted.event_types,
         wanted.sources,
         wanted.conditions,

@@ -21,12 +21,12 @@ from relay.delivery.test_send import sample_of
 from relay.destinations.base import Kind, Message, Rule, SiteKey, TargetField
 from relay.destinations.redaction import mask_request
 from relay.errors import NotFound, RelayError
-from relay.mapping import advice, answers
+from relay.mapping import ai_answers, checks
 from relay.mapping import rules as filling
-from relay.mapping.answers import AnswerField
+from relay.mapping.ai_answers import AnswerField
 from relay.mapping.conditions import group_of, matches_type
 from relay.mapping.event_fields import EventField, example_of, fields_of
-from relay.mapping.rules import Problem
+from relay.mapping.rules import FieldProblem
 from relay.models import Event, Subscription, db
 from relay.services import ai_steps, events
 from relay.services.matching import recent_events, slugs_of
@@ -130,7 +130,7 @@ def _samples(
     conditions = group_of(subscription.conditions)
     bodies = [(event, parse_payload(event.payload)) for event in found]
     taken = ([pair for pair in bodies if conditions.holds(pair[1])] or bodies)[:DRY_RUN]
-    guess = answers.example_of(declared)
+    guess = ai_answers.example_of(declared)
     if not taken:
         ours = sample_of(subscription.destination, kind, event_type)
         return [Sample(replace(ours, ai=guess))]
@@ -168,7 +168,7 @@ class Look:
 
     requests: list[dict[str, Any]]
     error: str
-    warnings: list[Problem]
+    warnings: list[FieldProblem]
 
 
 def look(bench: Workbench, rules: Rules, sample: Sample) -> Look:
@@ -176,8 +176,8 @@ def look(bench: Workbench, rules: Rules, sample: Sample) -> Look:
     filled = _fill(bench, rules, sample)
     warnings = [
         *filled.problems,
-        *advice.missing(rules, filled, bench.targets),
-        *advice.unknown(rules, bench.targets, [f.path for f in bench.fields], bench.kind.name),
+        *checks.missing(rules, filled, bench.targets),
+        *checks.unknown(rules, bench.targets, [f.path for f in bench.fields], bench.kind.name),
     ]
     try:
         calls = requests_of(bench.kind, bench.config, sample.message, rules)
@@ -186,10 +186,12 @@ def look(bench: Workbench, rules: Rules, sample: Sample) -> Look:
     return Look([mask_request(one) for one in calls], "", warnings)
 
 
-def _fill(bench: Workbench, rules: Rules, sample: Sample) -> filling.Filled:
+def _fill(bench: Workbench, rules: Rules, sample: Sample) -> filling.FilledMapping:
     scope = scope_of(sample.message)
     kind = bench.kind
-    return filling.look(rules, scope, kind.escapes_html, bench.targets, kind.open_fields)
+    return filling.fill_with_problems(
+        rules, scope, kind.escapes_html, bench.targets, kind.open_fields
+    )
 
 
 @dataclass(frozen=True)
@@ -216,7 +218,7 @@ def dry_run(bench: Workbench, rules: Rules) -> DryRun:
 
 def _why_wrong(bench: Workbench, rules: Rules, sample: Sample) -> str:
     filled = _fill(bench, rules, sample)
-    for problem in (*filled.problems, *advice.missing(rules, filled, bench.targets)):
+    for problem in (*filled.problems, *checks.missing(rules, filled, bench.targets)):
         label = {one.name: one.label for one in bench.targets}.get(problem.target, problem.target)
         if problem.code == "missing_field":
             return f"have nothing for {label}"

@@ -11,7 +11,7 @@ from relay.dashboard import conditions_form, mapping_form
 from relay.dashboard.conditions_form import Box, Row
 from relay.destinations.base import TargetField
 from relay.errors import Invalid
-from relay.mapping.conditions import Condition, Group
+from relay.mapping.conditions import Condition, ConditionGroup
 
 
 @pytest.mark.parametrize(
@@ -52,15 +52,15 @@ def test_buttons_add_and_take_away_rows(do: str, shape: list[Any]) -> None:
 
 
 def test_rows_and_conditions_are_the_same_thing() -> None:
-    group = Group(
+    group = ConditionGroup(
         "any",
         (
             Condition(("data", "total"), "at_least", "5"),
-            Group("all", (Condition(("data", "fields", "E-mail"), "is_filled"),)),
+            ConditionGroup("all", (Condition(("data", "fields", "E-mail"), "is_filled"),)),
         ),
     )
     assert conditions_form.box_of(group).group == group
-    assert Box("all", (Row(), Box("any", (Row(),)))).group == Group("all")
+    assert Box("all", (Row(), Box("any", (Row(),)))).group == ConditionGroup("all")
 
 
 TARGETS = (

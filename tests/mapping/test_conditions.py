@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from relay.mapping import comparing, conditions, paths, sentences
-from relay.mapping.comparing import OPERATORS
-from relay.mapping.conditions import Condition, Group, group_of
+from relay.mapping import conditions, operators, paths, phrasing
+from relay.mapping.conditions import Condition, ConditionGroup, group_of
+from relay.mapping.operators import OPERATORS
 
 ORDER: dict[str, Any] = {
     "event": "order.created",
@@ -151,8 +151,8 @@ def test_no_value_breaks_an_operator(op: str) -> None:
         assert one.words() and one.why_not(scope)
 
 
-def group(match: str, *items: Any) -> Group:
-    return Group(match, items)
+def group(match: str, *items: Any) -> ConditionGroup:
+    return ConditionGroup(match, items)
 
 
 def total(op: str, value: str) -> Condition:
@@ -176,7 +176,7 @@ def country(value: str) -> Condition:
         (group("any", total("at_least", "500"), group("all", country("DE"), country("AT"))), False),
     ],
 )
-def test_groups_of_all_and_any_nest(wanted: Group, expected: bool) -> None:
+def test_groups_of_all_and_any_nest(wanted: ConditionGroup, expected: bool) -> None:
     assert wanted.holds(ORDER) is expected
     assert group_of(wanted.as_json()) == wanted
 
@@ -214,7 +214,7 @@ def test_nothing_stored_takes_everything() -> None:
         ),
     ],
 )
-def test_it_is_said_why_an_event_was_not_wanted(wanted: Group, why: str) -> None:
+def test_it_is_said_why_an_event_was_not_wanted(wanted: ConditionGroup, why: str) -> None:
     assert wanted.why_not(ORDER) == why
 
 
@@ -274,12 +274,12 @@ STATUS = Condition(("data", "status"), "is", "completed")
     ],
 )
 def test_a_subscription_is_read_back_as_a_sentence(
-    types: list[str], sites: list[str], wanted: Group, read: str
+    types: list[str], sites: list[str], wanted: ConditionGroup, read: str
 ) -> None:
-    assert sentences.sentence(types, sites, wanted, "do it") == read
+    assert phrasing.sentence(types, sites, wanted, "do it") == read
 
 
-@pytest.mark.parametrize("module", [conditions, comparing, paths, sentences])
+@pytest.mark.parametrize("module", [conditions, operators, paths, phrasing])
 def test_conditions_need_nothing_but_the_standard_library(module: Any) -> None:
     tree = ast.parse(Path(module.__file__).read_text())
     names = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}

@@ -7,7 +7,8 @@ import pytest
 
 from relay.destinations.envelope import nested
 from relay.errors import Undeliverable
-from relay.mapping.rules import fill, look, value_at
+from relay.mapping.paths import value_at
+from relay.mapping.rules import fill, fill_with_problems
 
 EVENT: dict[str, Any] = {
     "event": "lead.created",
@@ -92,7 +93,7 @@ def test_all_that_is_wrong_is_seen_at_once() -> None:
         "other": {"text": "{% if %}"},
         "fine": {"path": ["event"]},
     }
-    filled = look(rules, EVENT, targets=TARGETS)
+    filled = fill_with_problems(rules, EVENT, targets=TARGETS)
     assert filled.values == {"fine": "lead.created"}
     assert [(one.target, one.code) for one in filled.problems] == [
         ("amount", "bad_value"),

@@ -10,7 +10,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from relay.errors import Invalid
-from relay.mapping.personal import MARKER
+from relay.mapping.person import MARKER
 from relay.models import AiAnswer, Attempt, AuditEntry, DeadLetter, Delivery, Event, db
 from relay.services import erasure, keys, sources
 from relay.services.audit import COMMAND_LINE

@@ -17,7 +17,7 @@ from relay.destinations import KINDS
 from relay.destinations.base import TargetField
 from relay.destinations.kinds import webhook
 from relay.errors import Invalid, NotFound
-from relay.mapping.conditions import Condition, Group
+from relay.mapping.conditions import Condition, ConditionGroup
 from relay.mapping.samples import ORDER
 from relay.models import AuditEntry, DeadLetter, Delivery, db
 from relay.services import (
@@ -333,7 +333,7 @@ def test_a_subscription_with_conditions_is_tried_on_events_that_it_takes(
     app: Flask, hook: int
 ) -> None:
     come(app, hook, order(total="1"), order(total="900"))
-    dear = Group("all", (Condition(("data", "total"), "at_least", "500"),))
+    dear = ConditionGroup("all", (Condition(("data", "total"), "at_least", "500"),))
     subscriptions.change(bench(hook).subscription, Wanted(["order.*"], (), dear), JANE)
     assert [one.message.data["total"] for one in bench(hook).samples] == ["900"]
 

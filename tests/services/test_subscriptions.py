@@ -12,7 +12,7 @@ from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import select
 
 from relay.errors import Invalid, NotFound, Refusal
-from relay.mapping.conditions import Condition, Group
+from relay.mapping.conditions import Condition, ConditionGroup
 from relay.mapping.samples import ORDER
 from relay.models import AuditEntry, Delivery, Subscription, db
 from relay.services import destinations, events, matching, sources, subscriptions, system
@@ -22,7 +22,7 @@ from tests.dashboard import world
 from tests.support.sink import Sink
 
 JANE = By("jane@example.com")
-DEAR = Group("all", (Condition(("data", "total"), "at_least", "500"),))
+DEAR = ConditionGroup("all", (Condition(("data", "total"), "at_least", "500"),))
 numbers = itertools.count(1)
 
 
@@ -176,14 +176,20 @@ def test_a_removed_subscription_takes_no_more_and_its_history_stays(relay: Flask
     [
         (Wanted(["no type"]), "event_types"),
         (Wanted(["*"], ["nowhere"]), "source"),
-        (Wanted(conditions=Group("all", (Condition((), "is", "x"),))), "conditions"),
-        (Wanted(conditions=Group("all", (Condition(("data", "a"), "is", ""),))), "conditions"),
+        (Wanted(conditions=ConditionGroup("all", (Condition((), "is", "x"),))), "conditions"),
         (
-            Wanted(conditions=Group("all", (Condition(("data", "a"), "one_of", " , "),))),
+            Wanted(conditions=ConditionGroup("all", (Condition(("data", "a"), "is", ""),))),
             "conditions",
         ),
-        (Wanted(conditions=Group("all", (Condition(("data", "a"), "like", "x"),))), "conditions"),
-        (Wanted(conditions=Group("any", DEAR.items * 31)), "conditions"),
+        (
+            Wanted(conditions=ConditionGroup("all", (Condition(("data", "a"), "one_of", " , "),))),
+            "conditions",
+        ),
+        (
+            Wanted(conditions=ConditionGroup("all", (Condition(("data", "a"), "like", "x"),))),
+            "conditions",
+        ),
+        (Wanted(conditions=ConditionGroup("any", DEAR.items * 31)), "conditions"),
     ],
 )
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -221,7 +227,9 @@ def test_it_is_told_which_subscriptions_did_not_want_an_event_and_why(relay: Fla
 
 def test_a_subscription_is_read_back_in_words(relay: Flask) -> None:
     status = Condition(("data", "status"), "is", "completed")
-    wanted = Wanted(["order.status_changed"], ["shop-b"], Group("all", (status, *DEAR.items)))
+    wanted = Wanted(
+        ["order.status_changed"], ["shop-b"], ConditionGroup("all", (status, *DEAR.items))
+    )
     box = inbox("My box", wanted)
     assert subscriptions.sentence_of(box.subscriptions[0]) == (
         "When an order from Shop B becomes “completed” and its total is at least 500, "

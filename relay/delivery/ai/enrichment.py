@@ -27,8 +27,8 @@ from relay.delivery.quotas import record_quotas
 from relay.destinations.ai import MILLION, AiKind, AiModel, AiQuestion, AiReply, TokenUsage
 from relay.destinations.base import Message
 from relay.errors import RelayError, Undeliverable
-from relay.mapping import answers, prompts
-from relay.mapping.privacy import Masker
+from relay.mapping import ai_answers, prompts
+from relay.mapping.pii import Masker
 from relay.models import AiAnswer, Destination
 from relay.observability import metrics
 from relay.rules.lifecycle import Failed, Held, Refused, Signal
@@ -100,7 +100,7 @@ class Enricher:
             gone = f"The model {step.model} is not among the models of {step.name} any more."
             raise NoAiAnswer(Held("no_model", step.trouble or gone, budget.PAUSED_S))
         masker = Masker(message.payload, step.masking)
-        schema = answers.schema_of(step.fields)
+        schema = ai_answers.schema_of(step.fields)
         instructions = prompts.instructions_of(step.instructions)
         spent = prompts.tokens(instructions + json.dumps(schema, ensure_ascii=False))
         data = prompts.data_of(
@@ -111,7 +111,7 @@ class Enricher:
             step.model, instructions, data, schema, step.max_output_tokens, step.wait_s, message
         )
         answer = self._answer(step, model, question, began, told)
-        return answers.take(step.fields, answer, masker.restore)
+        return ai_answers.take(step.fields, answer, masker.restore)
 
     def _answer(
         self,
@@ -171,7 +171,7 @@ class Enricher:
         answer, signal = said.answer, said.signal
         if answer is not None:
             try:
-                answer = answers.take(step.fields, answer)
+                answer = ai_answers.take(step.fields, answer)
             except Undeliverable as exc:
                 answer, signal = None, Refused(exc.code, str(exc))
         usage, cost = said.usage or TokenUsage(), cost_of(model, reply, said, order.most)

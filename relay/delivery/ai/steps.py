@@ -12,8 +12,8 @@ from relay.database import READ_ONLY
 from relay.delivery.message import kind_and_config
 from relay.destinations.ai import AiKind, SpendingCaps
 from relay.errors import RelayError
-from relay.mapping import answers
-from relay.mapping.answers import AnswerField
+from relay.mapping import ai_answers
+from relay.mapping.ai_answers import AnswerField
 from relay.models import AiStep, Destination, Subscription
 
 NO_CAPS = SpendingCaps()
@@ -79,7 +79,7 @@ def step_of(row: AiStep | Any, destination: Destination | Any) -> ActiveAiStep:
         instructions=row.instructions,
         shown=tuple(map(tuple, row.shown)),
         text=row.text,
-        fields=tuple(map(answers.field_of, row.fields)),
+        fields=tuple(map(ai_answers.field_of, row.fields)),
         masking=row.masking,
         max_input_tokens=row.max_input_tokens,
         max_output_tokens=row.max_output_tokens,

@@ -19,7 +19,7 @@ from relay.delivery.ai.budget import AiRequest, AnswerPending, CachedAnswer, Ove
 from relay.delivery.ai.enrichment import Enricher
 from relay.delivery.message import message_of, shared_transport
 from relay.destinations.ai import SpendingCaps, TokenUsage
-from relay.mapping.answers import AnswerField
+from relay.mapping.ai_answers import AnswerField
 from relay.models import (
     AiAnswer,
     AiUse,

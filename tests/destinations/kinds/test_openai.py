@@ -16,7 +16,7 @@ from relay.destinations.kinds.openai.errors import ERRORS, STATUSES, AiErrorActi
 from relay.destinations.kinds.openai.replies import duration_s
 from relay.destinations.redaction import mask_request
 from relay.errors import Invalid
-from relay.mapping.answers import AnswerField, schema_of
+from relay.mapping.ai_answers import AnswerField, schema_of
 from relay.rules.lifecycle import Accepted, Failed, Refused
 from relay.transport.client import Transport
 from relay.transport.request import Reply

@@ -23,9 +23,9 @@ from relay.destinations.base import (
 )
 from relay.destinations.kinds.hubspot import account as accounts
 from relay.destinations.kinds.hubspot import api, errors, form, limits, records
-from relay.destinations.kinds.hubspot import default_mapping as ready
 from relay.destinations.kinds.hubspot.batches import BatchWriter, Written, associate
 from relay.destinations.kinds.hubspot.deals import write_deals
+from relay.destinations.kinds.hubspot.default_mapping import mapping as hubspot_mapping
 from relay.destinations.kinds.hubspot.settings import MOST_RECORDS, HubSpotSchema
 from relay.errors import Undeliverable
 from relay.rules.lifecycle import Accepted, Refused, Signal
@@ -54,7 +54,7 @@ class HubSpot(Kind):
         return accounts.targets(account)
 
     def default_mapping(self, config: Mapping[str, Any], event_type: str) -> dict[str, Rule]:
-        return ready.mapping(config.get("account") or {}, event_type)
+        return hubspot_mapping(config.get("account") or {}, event_type)
 
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:
         return self.preview_requests(config, message)[-1]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from relay.mapping.personal import MARKER, erase, scrub
+from relay.mapping.person import MARKER, erase, scrub
 
 EMAIL = "Jane.Doe@example.org"
 COMMENT = {

@@ -9,8 +9,8 @@ import pytest
 
 from relay.errors import Undeliverable
 from relay.mapping import event_fields, prompts
-from relay.mapping.answers import AnswerField, field_of, name_of, schema_of, take
-from relay.mapping.privacy import Masker
+from relay.mapping.ai_answers import AnswerField, field_of, name_of, schema_of, take
+from relay.mapping.pii import Masker
 
 FIELDS = (
     AnswerField("topic", "choice", "What about", ("sales", "Support")),

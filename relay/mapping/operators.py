@@ -69,12 +69,12 @@ def compare(value: Any, other: str) -> int | None:
     return (time > until) - (time < until)
 
 
-def same(value: Any, other: str) -> bool:
+def equals(value: Any, other: str) -> bool:
     """Equal as numbers, as times, as yes and no, or as text in any case."""
     if isinstance(value, bool):
         return other.strip().lower() in (YES if value else NO)
     if isinstance(value, list | dict):
-        return any(same(one, other) for one in leaves(value))
+        return any(equals(one, other) for one in leaves(value))
     return compare(value, other) == 0 or _text(value) == _text(other)
 
 
@@ -102,7 +102,7 @@ def _compared(*wanted: int) -> Callable[[Any, str], bool]:
 
 
 def _one_of(value: Any, other: str) -> bool:
-    return any(same(value, one) for one in split(other))
+    return any(equals(value, one) for one in split(other))
 
 
 @dataclass(frozen=True)
@@ -121,8 +121,8 @@ class Operator:
 
 _contains = _any(lambda text, part: part in text)
 OPERATORS: dict[str, Operator] = {
-    "is": Operator("is", "is not", same),
-    "is_not": Operator("is not", "is", _not(same)),
+    "is": Operator("is", "is not", equals),
+    "is_not": Operator("is not", "is", _not(equals)),
     "contains": Operator("contains", "does not contain", _contains),
     "not_contains": Operator("does not contain", "contains", _not(_contains)),
     "starts_with": Operator("starts with", "does not start with", _any(str.startswith)),
@@ -138,7 +138,7 @@ OPERATORS: dict[str, Operator] = {
 }
 
 
-def said(value: Any) -> str:
+def quoted_value(value: Any) -> str:
     """A value within a sentence: numbers and dates as they are, texts in quotes, long ones cut."""
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -150,6 +150,6 @@ def said(value: Any) -> str:
     return f"“{text if len(text) <= 60 else text[:59] + '…'}”"
 
 
-def listed(words: Sequence[str], last: str) -> str:
+def join_words(words: Sequence[str], last: str) -> str:
     """``a, b and c``."""
     return f" {last} ".join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else ""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.mapping.privacy import Masker
+from relay.mapping.pii import Masker
 
 
 def masked(text: str, **event: Any) -> str:

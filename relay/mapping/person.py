@@ -19,7 +19,7 @@ KEPT_BELOW = frozenset(("items", "form"))
 
 
 @dataclass(frozen=True)
-class Erased:
+class ErasedData:
     """``data`` without the person.  ``is_about`` tells an event of theirs from one that only mentions
     their address; ``values`` are the texts that were taken out.
     """
@@ -29,7 +29,7 @@ class Erased:
     values: frozenset[str] = field(repr=False)
 
 
-def erase(data: Any, email: str) -> Erased | None:
+def erase(data: Any, email: str) -> ErasedData | None:
     """``data`` without the person whose address is ``email``; None where they do not occur.
 
     Where the address is a value of its own, the event is about them and everything that may be
@@ -40,9 +40,9 @@ def erase(data: Any, email: str) -> Erased | None:
     if not texts:
         return None
     if not any(one.strip().lower() == wanted for one in texts):
-        return Erased(scrub(data, {email}), False, frozenset({email}))
+        return ErasedData(scrub(data, {email}), False, frozenset({email}))
     taken: set[str] = {email}
-    return Erased(_without(data, "", False, taken), True, frozenset(taken))
+    return ErasedData(_without(data, "", False, taken), True, frozenset(taken))
 
 
 def scrub(tree: Any, values: set[str] | frozenset[str]) -> Any:

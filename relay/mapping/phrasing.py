@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from relay.mapping.comparing import listed
-from relay.mapping.conditions import Condition, Group
+from relay.mapping.conditions import Condition, ConditionGroup
+from relay.mapping.operators import join_words
 
 # what an event type is about, and what happened to it
 HAPPENS = {
@@ -21,7 +21,9 @@ FAMILIES = {"comment": "a comment", "lead": "a lead", "user": "a user", "relay":
 STATUS = (("data", "status"), ("status",))
 
 
-def sentence(patterns: Sequence[str], sites: Sequence[str], conditions: Group, action: str) -> str:
+def sentence(
+    patterns: Sequence[str], sites: Sequence[str], conditions: ConditionGroup, action: str
+) -> str:
     """``When an order from Shop B becomes “completed” and its total is at least 500, …``.
 
     ``sites`` are names, none for all; ``action`` is what is done then, as "send it to My endpoint".
@@ -29,10 +31,10 @@ def sentence(patterns: Sequence[str], sites: Sequence[str], conditions: Group, a
     rest, became = conditions, ""
     if list(patterns) == ["order.status_changed"]:
         rest, became = _without_status(conditions)
-    from_sites = f" from {listed(list(sites), 'or')}" if sites else ""
+    from_sites = f" from {join_words(list(sites), 'or')}" if sites else ""
     whens = [f"{noun}{from_sites} {became or verb}" for noun, verb in map(_happening, patterns)]
     if "*" in patterns:
-        whens = [f"anything happens{' on ' + listed(list(sites), 'or') if sites else ''}"]
+        whens = [f"anything happens{' on ' + join_words(list(sites), 'or') if sites else ''}"]
     when = " or ".join(whens)
     several = "," if len(whens) > 1 else ""
     words = f"{several} and {_its(rest)}" if rest.items else ""
@@ -48,20 +50,23 @@ def _happening(pattern: str) -> tuple[str, str]:
     return f"an event {pattern}", "comes in"
 
 
-def _its(group: Group) -> str:
+def _its(group: ConditionGroup) -> str:
     """``its A and its B``, ``either its A or its B``."""
-    parts = [_its(one) if isinstance(one, Group) else f"its {one.words()}" for one in group.items]
+    parts = [
+        _its(one) if isinstance(one, ConditionGroup) else f"its {one.words()}"
+        for one in group.items
+    ]
     if group.match == "any" and len(parts) > 1:
         return f"either {' or '.join(parts)}"
     return " and ".join(parts)
 
 
-def _without_status(group: Group) -> tuple[Group, str]:
+def _without_status(group: ConditionGroup) -> tuple[ConditionGroup, str]:
     """``becomes “completed”``, taken out of the conditions where it is one that must hold."""
     for one in group.items:
         fits = isinstance(one, Condition) and one.path in STATUS and one.op in ("is", "one_of")
         if fits and isinstance(one, Condition) and (group.match == "all" or len(group.items) == 1):
             left = tuple(other for other in group.items if other is not one)
             _, _, value = one.words().partition(" is one of " if one.op == "one_of" else " is ")
-            return Group(group.match, left), f"becomes {value}"
+            return ConditionGroup(group.match, left), f"becomes {value}"
     return group, ""

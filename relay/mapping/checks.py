@@ -6,13 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from relay.mapping.paths import in_words
-from relay.mapping.rules import Filled, Problem, Rules, Wanted
+from relay.mapping.rules import FieldProblem, FieldSpec, FilledMapping, Rules
 from relay.mapping.templates import check_template, paths_in
 
 ALWAYS = ("event", "event_id", "site", "site_name", "site_url", "received_at")
 
 
-def missing(rules: Rules, filled: Filled, targets: Iterable[Wanted]) -> list[Problem]:
+def missing(
+    rules: Rules, filled: FilledMapping, targets: Iterable[FieldSpec]
+) -> list[FieldProblem]:
     """The required targets that got nothing from an event."""
     wrong = {problem.target for problem in filled.problems}
     found = []
@@ -24,13 +26,13 @@ def missing(rules: Rules, filled: Filled, targets: Iterable[Wanted]) -> list[Pro
             if one.name in rules
             else f"{one.label} is needed, and nothing is connected to it."
         )
-        found.append(Problem(one.name, "missing_field", why))
+        found.append(FieldProblem(one.name, "missing_field", why))
     return found
 
 
 def unknown(
-    rules: Rules, targets: Sequence[Wanted], fields: Iterable[Sequence[str]], kind: str
-) -> list[Problem]:
+    rules: Rules, targets: Sequence[FieldSpec], fields: Iterable[Sequence[str]], kind: str
+) -> list[FieldProblem]:
     """Targets that the destination does not have, and fields that no recent event has (a default is
     a sign that somebody thought of that).
 
@@ -42,11 +44,11 @@ def unknown(
     for name, rule in rules.items():
         if targets and name not in names:
             why = f"{kind} has no field {name}, or none any more."
-            found.append(Problem(name, "unknown_field", why))
+            found.append(FieldProblem(name, "unknown_field", why))
         for path in _used(rule):
             if not rule.get("default") and not _is_known(path, known):
                 why = f"{names.get(name, name)} uses {in_words(path)}, which no recent event has."
-                found.append(Problem(name, "unknown_source", why))
+                found.append(FieldProblem(name, "unknown_source", why))
     return found
 
 

@@ -68,7 +68,7 @@ def _check_growth(name: str, left: Any, args: tuple[Any, ...]) -> None:
         raise ResourceLimitError("a value in it grows too large", token=None)
 
 
-class Timed(RenderContext):
+class TimedContext(RenderContext):
     """What a rendering sees, with a look at the clock at each node and each filter."""
 
     @property
@@ -99,10 +99,10 @@ class Timed(RenderContext):
 
 
 class TimedTemplate(BoundTemplate):
-    context_class = Timed
+    context_class = TimedContext
 
 
-class Bounded(Environment):
+class BoundedEnvironment(Environment):
     """Limits of one rendering: steps of loops, bytes of output, bytes of variables."""
 
     template_class = TimedTemplate
