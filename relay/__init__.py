@@ -9,7 +9,8 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config import Config
-from relay import api, cli, dashboard, ingest, models  # noqa: F401
+from relay import cli, dashboard, ingest, models  # noqa: F401
+from relay.api import pages
 from relay.broker import init_broker
 from relay.database import engine_options, prepare_engine
 from relay.extensions import assets, csrf, db, limiter, login, migrate
@@ -45,7 +46,7 @@ def create_app(config: Config | None = None) -> Flask:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
     ingest.init_app(app)
     dashboard.init_app(app)
-    app.register_blueprint(api.blueprint)
+    app.register_blueprint(pages.blueprint)
     cli.init_app(app)
     return app
 

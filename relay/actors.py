@@ -6,7 +6,7 @@ import dramatiq
 
 from relay import broker
 from relay.delivery import drain, router
-from relay.services import accounts
+from relay.services.destinations import account as destination_account
 
 
 @dramatiq.actor(queue_name=broker.QUEUE, max_retries=0)
@@ -25,4 +25,4 @@ def drain_destination(destination_id: int) -> None:
 @dramatiq.actor(queue_name=broker.QUEUE, max_retries=0)
 def read_account(destination_id: int) -> None:
     """Read the account behind a destination: its live fields."""
-    accounts.read(destination_id)
+    destination_account.read(destination_id)

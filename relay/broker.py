@@ -25,7 +25,7 @@ NUDGE_TTL_MS = 5_000
 REST_S = 2.0  # how long a broker that failed is left alone
 
 
-class Wakeups(Middleware):
+class WakeupMiddleware(Middleware):
     """Runs every actor inside the application's context and takes back the nudge's mark first."""
 
     def __init__(self, app: Flask):
@@ -46,7 +46,7 @@ class Wakeups(Middleware):
     after_skip_message = after_process_message
 
 
-class Stopping(Middleware):
+class StoppingMiddleware(Middleware):
     """Tells running drains that the worker is asked to stop: they finish their calls, claim no more."""
 
     def __init__(self) -> None:
@@ -88,14 +88,14 @@ class Nudger:
 
 def init_broker(app: Flask, url: str) -> Nudger:
     """Set the process's broker.  No connection is made yet."""
-    stopping = Stopping()
+    stopping = StoppingMiddleware()
     # a client of our own: beside a url the broker would leave these limits aside
     client = Redis.from_url(
         url, socket_connect_timeout=0.5, socket_timeout=2.0, retry=Retry(NoBackoff(), 0)
     )
     broker = RedisBroker(
         client=client,
-        middleware=[CurrentMessage(), Retries(max_retries=0), stopping, Wakeups(app)],
+        middleware=[CurrentMessage(), Retries(max_retries=0), stopping, WakeupMiddleware(app)],
         maintenance_chance=1_000_000,
         namespace="relay",
     )

@@ -24,26 +24,23 @@ from relay.errors import SettingsError
 from relay.heartbeat import Heartbeat
 from relay.models import Lease, db, db_now
 from relay.observability.logging import log
-from relay.services import (
-    accounts,
-    erasure,
-    ledger_check,
-    replays,
-    reports,
-    retention,
-    sources,
-)
 from relay.services.audit import RELAY
+from relay.services.destinations import account as destination_account
+from relay.services.ledger import check as ledger_check
+from relay.services.ledger import site_reports
+from relay.services.operations import erasure, retention
+from relay.services.replays import actions as replay_actions
+from relay.services.sources import settings as source_settings
 
 WORK: tuple[tuple[float, Callable[[], object]], ...] = (
     (1.0, recovery.wake_due),
     (5.0, recovery.expire_leases),
-    (2.0, replays.settle),
-    (5.0, reports.take),
+    (2.0, replay_actions.settle),
+    (5.0, site_reports.take),
     (10.0, ledger_check.check_next),
     (5.0, erasure.take_requests),
-    (60.0, accounts.wake_stale),
-    (60.0, partial(sources.ensure_default, RELAY)),
+    (60.0, destination_account.wake_stale),
+    (60.0, partial(source_settings.ensure_default, RELAY)),
     (3600.0, partial(retention.prune, RELAY)),
 )
 LEADER_S = 10.0

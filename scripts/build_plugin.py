@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from relay.services.plugin import make_zip  # noqa: E402
+from relay.services.sources.plugin import make_zip  # noqa: E402
 
 
 def main() -> None:

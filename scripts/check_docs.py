@@ -59,7 +59,7 @@ def dead_links() -> Iterator[str]:
 
 
 def wrong_openapi() -> Iterator[str]:
-    from relay.services import openapi
+    from relay.api import openapi
 
     document: Any = openapi.document()
     for error in OpenAPIV31SpecValidator(document).iter_errors():

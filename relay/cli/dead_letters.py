@@ -10,10 +10,14 @@ import click
 
 from relay.cli.output import command, iso, page_in_memory, paged, show, show_list
 from relay.models import DeadLetter
-from relay.services import causes, dead_letters, destinations, replays, triage, wishes
 from relay.services.audit import COMMAND_LINE
-from relay.services.causes import Cause
-from relay.services.selections import STATES, Selection
+from relay.services.dead_letters import actions as dead_letter_actions
+from relay.services.dead_letters import bulk, causes
+from relay.services.dead_letters.causes import Cause
+from relay.services.dead_letters.selection import STATES, Selection
+from relay.services.destinations import settings as destination_settings
+from relay.services.replays import actions as replay_actions
+from relay.services.replays import preview as replay_preview
 
 
 @click.group("dead-letters")
@@ -81,7 +85,7 @@ def list_(
         rows = [cause_as_dict(cause) for cause in shown]
         show_list(rows, len(found), as_json, *heads, next_after=more)
         return
-    page = dead_letters.list_letters(selection, limit, after)
+    page = dead_letter_actions.list_letters(selection, limit, after)
     columns = ("id", "event_id", "destination", "code", "detail")
     items = [as_dict(letter) for letter in page.items]
     show_list(items, page.total, as_json, *columns, next_after=page.next_after)
@@ -104,11 +108,11 @@ def chosen(one: int | None, destination: str, every: bool) -> tuple[Selection, i
     if (one is not None) + bool(destination) + every != 1:
         raise click.UsageError("Say one of --id, --destination or --all.")
     selection = Selection((one,) if one is not None else (), destination).bounded()
-    count = dead_letters.count(selection)
+    count = dead_letter_actions.count(selection)
     if destination and not count:
-        destinations.find_destination(destination)
+        destination_settings.find_destination(destination)
     if one is not None and not count:
-        dead_letters.find_open(one)
+        dead_letter_actions.find_open(one)
     return selection, count
 
 
@@ -118,9 +122,9 @@ def replay(one: int | None, destination: str, every: bool, dry_run: bool, as_jso
     """Send dead deliveries again, with the same keys, as one replay."""
     selection, count = chosen(one, destination, every)
     told: dict[str, Any] = {"selected": count, "replayed": 0, "skipped": 0, "dry_run": dry_run}
-    wish = wishes.of_letters(selection)
+    wish = replay_preview.select_dead_letters(selection)
     if dry_run:
-        outlook = wishes.outlook(wish)
+        outlook = replay_preview.preview(wish)
         told["outlook"] = [
             {
                 "destination": to.destination.name,
@@ -137,7 +141,7 @@ def replay(one: int | None, destination: str, every: bool, dry_run: bool, as_jso
         show(told, as_json, "\n".join([f"{count} would be replayed.", *lines]))
         return
     if count:
-        started = replays.start(wish, COMMAND_LINE, secrets.token_hex(16))
+        started = replay_actions.start(wish, COMMAND_LINE, secrets.token_hex(16))
         told |= {"replayed": started.total, "replay": started.id}
         told["skipped"] = count - started.total
     show(told, as_json, f"{told['replayed']} replayed, {told['skipped']} skipped.")
@@ -151,7 +155,7 @@ def discard(
 ) -> None:
     """Decide that they need not arrive."""
     selection, count = chosen(one, destination, every)
-    done = 0 if dry_run or not count else triage.discard(selection, COMMAND_LINE, reason)
+    done = 0 if dry_run or not count else bulk.discard(selection, COMMAND_LINE, reason)
     skipped = 0 if dry_run else count - done
     told = {"selected": count, "discarded": done, "skipped": skipped, "dry_run": dry_run}
     text = f"{count} would be discarded." if dry_run else f"{done} discarded, {skipped} skipped."

@@ -9,8 +9,10 @@ import click
 
 from relay.cli.output import command, from_stdin, paged, refuse, show, show_list
 from relay.models import Destination, Subscription
-from relay.services import destinations, pacing, subscriptions
 from relay.services.audit import COMMAND_LINE
+from relay.services.destinations import settings as destination_settings
+from relay.services.destinations import throttling
+from relay.services.subscriptions import settings as subscription_settings
 
 
 @click.group("destinations")
@@ -25,7 +27,7 @@ def as_dict(destination: Destination) -> dict[str, Any]:
         "kind": destination.kind,
         "state": destination.state,
         "config": destination.config,
-        "secrets": destinations.shown_secrets(destination),
+        "secrets": destination_settings.shown_secrets(destination),
         "source": next((o.slug for s in destination.subscriptions for o in s.sources), None),
         "events": sorted({t for s in destination.subscriptions for t in s.event_types}),
         "subscriptions": [subscription_of(one) for one in destination.subscriptions],
@@ -34,7 +36,7 @@ def as_dict(destination: Destination) -> dict[str, Any]:
         if destination.rate_count
         else None,
         "concurrency": destination.concurrency,
-        "retry_after_s": list(pacing.waits_of(destination)),
+        "retry_after_s": list(throttling.waits_of(destination)),
         "circuit": destination.circuit,
     }
 
@@ -47,7 +49,7 @@ def subscription_of(subscription: Subscription) -> dict[str, Any]:
         "sources": [source.slug for source in subscription.sources],
         "conditions": subscription.conditions,
         "mapping_version": subscription.version,
-        "sentence": subscriptions.sentence_of(subscription),
+        "sentence": subscription_settings.sentence_of(subscription),
     }
 
 
@@ -89,7 +91,7 @@ def create(
         field: from_stdin(f"The secret {field}") if value == "-" else value
         for field, value in secrets.items()
     }
-    made = destinations.create_destination(
+    made = destination_settings.create_destination(
         kind,
         name,
         pairs(values, "--set") | secrets,
@@ -104,7 +106,7 @@ def create(
 @paged
 def list_(limit: int, after: int | None, as_json: bool) -> None:
     """Show all destinations."""
-    page = destinations.list_destinations(limit, after)
+    page = destination_settings.list_destinations(limit, after)
     items = [as_dict(one) for one in page.items]
     columns = ("id", "name", "kind", "state", "events", "source")
     show_list(items, page.total, as_json, *columns, next_after=page.next_after)
@@ -115,7 +117,7 @@ def list_(limit: int, after: int | None, as_json: bool) -> None:
 @click.option("--type", "event_type", default="comment.created", show_default=True)
 def test(destination: str, event_type: str, as_json: bool) -> None:
     """Send one sample now and show the answer."""
-    result = destinations.send_test(destination, COMMAND_LINE, event_type)
+    result = destination_settings.send_test(destination, COMMAND_LINE, event_type)
     told = {
         "ok": result.ok,
         "detail": result.sentence,
@@ -134,7 +136,7 @@ def test(destination: str, event_type: str, as_json: bool) -> None:
 @click.option("--reason", default="")
 def pause(destination: str, reason: str, as_json: bool) -> None:
     """Let deliveries wait."""
-    found = destinations.pause(destination, COMMAND_LINE, reason)
+    found = destination_settings.pause(destination, COMMAND_LINE, reason)
     show(as_dict(found), as_json, f"{found.name} is paused; its deliveries wait.")
 
 
@@ -142,7 +144,7 @@ def pause(destination: str, reason: str, as_json: bool) -> None:
 @click.argument("destination")
 def resume(destination: str, as_json: bool) -> None:
     """Send what waited."""
-    found = destinations.resume(destination, COMMAND_LINE)
+    found = destination_settings.resume(destination, COMMAND_LINE)
     show(as_dict(found), as_json, f"{found.name} goes on.")
 
 
@@ -155,13 +157,13 @@ def pace(
     destination: str, rate: str | None, concurrency: int | None, retry: str | None, as_json: bool
 ) -> None:
     """Say how fast and how patiently it is served; what is not named stays."""
-    wanted = pacing.pacing_of(destinations.find_destination(destination))
+    wanted = throttling.throttling_of(destination_settings.find_destination(destination))
     if rate is not None:
-        count, unit = pacing.parse_rate(rate)
+        count, unit = throttling.parse_rate(rate)
         wanted = replace(wanted, rate_count=count, rate_unit=unit)
     if concurrency is not None:
         wanted = replace(wanted, concurrency=concurrency)
     if retry is not None:
-        wanted = replace(wanted, waits=pacing.parse_schedule(retry))
-    found = pacing.set_pacing(destination, wanted, COMMAND_LINE)
+        wanted = replace(wanted, waits=throttling.parse_schedule(retry))
+    found = throttling.set_throttling(destination, wanted, COMMAND_LINE)
     show(as_dict(found), as_json, f"{found.name} is served so from now on.")

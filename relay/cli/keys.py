@@ -6,8 +6,9 @@ import click
 
 from relay.cli.output import command, iso, page_in_memory, paged, show, show_list
 from relay.cli.sources import as_dict, secret_from
-from relay.services import keys, sources
 from relay.services.audit import COMMAND_LINE
+from relay.services.sources import keys
+from relay.services.sources import settings as source_settings
 
 
 @click.group("keys")
@@ -20,7 +21,7 @@ def group() -> None:
 @paged
 def list_(source: str, limit: int, after: int | None, as_json: bool) -> None:
     """Show a source's keys, newest first."""
-    found = sources.find_source(source)
+    found = source_settings.find_source(source)
     use, now = keys.key_use(found), keys.database_now()
     shown, more = page_in_memory(found.keys, lambda key: key.id, limit, after)
     items = [
@@ -47,11 +48,11 @@ def list_(source: str, limit: int, after: int | None, as_json: bool) -> None:
 @click.option("--secret-stdin", is_flag=True, help="Read the new secret from standard input.")
 def rotate(source: str, window: str, secret_stdin: bool, as_json: bool) -> None:
     """Make a new key; the old one verifies until the window ends."""
-    found = sources.find_source(source)
+    found = source_settings.find_source(source)
     key, secret = keys.rotate_key(
         found, COMMAND_LINE, keys.parse_window(window), secret_from(secret_stdin)
     )
-    made = as_dict(sources.find_source(source), secret=secret, key_id=key.key_id)
+    made = as_dict(source_settings.find_source(source), secret=secret, key_id=key.key_id)
     text = f"Key id: {key.key_id}\nSecret: {secret}\nKeep the secret now: it is not shown again."
     show(made, as_json, text)
 

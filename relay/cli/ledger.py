@@ -10,12 +10,15 @@ import click
 
 from relay.cli.output import command, show, show_list
 from relay.models import Alert
-from relay.services import alerts, facts, ledger_check, sources
-from relay.services.ledger import Line, Period
-from relay.services.ledger_reading import Names, names_in, now_in, read, snapshot
+from relay.services import alerts
+from relay.services.ledger import check as ledger_check
+from relay.services.ledger import summary as ledger_summary
+from relay.services.ledger.model import LedgerLine, Period
+from relay.services.ledger.reading import Names, names_in, now_in, read, snapshot
+from relay.services.sources import settings as source_settings
 
 
-class Day(click.DateTime):
+class DayParam(click.DateTime):
     """A day of this millennium: those at the ends of the calendar have no neighbours."""
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
@@ -25,7 +28,7 @@ class Day(click.DateTime):
         return found
 
 
-DAY = Day(["%Y-%m-%d"])
+DAY = DayParam(["%Y-%m-%d"])
 
 
 @click.group("ledger")
@@ -33,7 +36,7 @@ def group() -> None:
     """What became of every event, day by day (UTC)."""
 
 
-def as_dict(line: Line, names: Names, told: list[str], adds_up: bool) -> dict[str, Any]:
+def as_dict(line: LedgerLine, names: Names, told: list[str], adds_up: bool) -> dict[str, Any]:
     total = line.total
     return {
         "day": line.day.isoformat(),
@@ -67,13 +70,13 @@ def alert_of(alert: Alert) -> dict[str, Any]:
 @click.option("--day", type=DAY, help="Only this day; the last 7 by default.")
 def show_(source: str, day: datetime | None, as_json: bool) -> None:
     """Show the numbers of each site and day, the newest first."""
-    only = sources.find_source(source).id if source else None
+    only = source_settings.find_source(source).id if source else None
     with snapshot() as connection:
         today = now_in(connection).date()
         period = Period(day.date(), day.date()) if day else Period(today - timedelta(days=6), today)
         books, names = read(connection, period, only), names_in(connection)
     wrong = {(gap.source_id, gap.day) for gap in ledger_check.gaps_in(books, today)}
-    told = facts.facts(books, period, names, only)
+    told = ledger_summary.facts(books, period, names, only)
     items = []
     for line in books.lines(told):
         key = (line.source_id, line.day)

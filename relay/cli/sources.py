@@ -9,8 +9,9 @@ from flask import current_app
 
 from relay.cli.output import command, from_stdin, iso, paged, show, show_list
 from relay.models import Source
-from relay.services import keys, sources
 from relay.services.audit import COMMAND_LINE
+from relay.services.sources import keys
+from relay.services.sources import settings as source_settings
 
 
 @click.group("sources")
@@ -26,7 +27,9 @@ def as_dict(source: Source, **more: Any) -> dict[str, Any]:
         "slug": source.slug,
         "name": source.name,
         "url": source.url,
-        "endpoint": sources.endpoint_of(source.slug, current_app.extensions["relay_config"]),
+        "endpoint": source_settings.endpoint_of(
+            source.slug, current_app.extensions["relay_config"]
+        ),
         "keys": [
             {"id": k.key_id, "state": keys.shown_state(k, now), "not_after": iso(k.not_after)}
             for k in sorted(source.keys, key=lambda k: -k.id)
@@ -49,7 +52,7 @@ def secret_from(given: bool) -> str | None:
 )
 def create(name: str, url: str, slug: str | None, secret_stdin: bool, as_json: bool) -> None:
     """Connect a site; its secret is shown this once."""
-    source, key, secret = sources.create_source(
+    source, key, secret = source_settings.create_source(
         name, url, COMMAND_LINE, slug, secret_from(secret_stdin)
     )
     made = as_dict(source, secret=secret, key_id=key.key_id)
@@ -63,7 +66,7 @@ def create(name: str, url: str, slug: str | None, secret_stdin: bool, as_json: b
 @paged
 def list_(limit: int, after: int | None, as_json: bool) -> None:
     """Show all sites."""
-    page = sources.list_sources(limit, after)
+    page = source_settings.list_sources(limit, after)
     items, columns = [as_dict(s) for s in page.items], ("slug", "name", "url", "endpoint")
     show_list(items, page.total, as_json, *columns, next_after=page.next_after)
 
@@ -72,7 +75,7 @@ def list_(limit: int, after: int | None, as_json: bool) -> None:
 @click.argument("slug")
 def show_(slug: str, as_json: bool) -> None:
     """Show one site with its keys."""
-    source = as_dict(sources.find_source(slug))
+    source = as_dict(source_settings.find_source(slug))
     lines = [
         f"{source['name']} ({slug})",
         f"Site:     {source['url']}",
@@ -90,7 +93,7 @@ def show_(slug: str, as_json: bool) -> None:
 @click.argument("cidr")
 def allow(slug: str, cidr: str, as_json: bool) -> None:
     """Let a source send only from its listed networks, and list CIDR."""
-    network = sources.allow_network(slug, cidr, COMMAND_LINE)
+    network = source_settings.allow_network(slug, cidr, COMMAND_LINE)
     show({"slug": slug, "allowed": network.cidr}, as_json, f"{slug} may send from {network.cidr}.")
 
 
@@ -99,5 +102,5 @@ def allow(slug: str, cidr: str, as_json: bool) -> None:
 @click.argument("cidr")
 def disallow(slug: str, cidr: str, as_json: bool) -> None:
     """Take CIDR off a source's list."""
-    sources.disallow_network(slug, cidr, COMMAND_LINE)
+    source_settings.disallow_network(slug, cidr, COMMAND_LINE)
     show({"slug": slug, "disallowed": cidr}, as_json, f"{cidr} is off the list of {slug}.")

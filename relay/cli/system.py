@@ -10,10 +10,12 @@ import click
 from cryptography.fernet import Fernet
 from flask.cli import AppGroup
 
+from relay.api import openapi
 from relay.cli.output import command, show
 from relay.observability.health import Level
-from relay.services import backup, encryption, erasure, openapi, retention, system
 from relay.services.audit import COMMAND_LINE
+from relay.services.operations import backup, encryption, erasure, retention
+from relay.services.operations.doctor import diagnose
 
 alone = AppGroup("relay")  # only to make them: they stand at the top
 
@@ -21,7 +23,7 @@ alone = AppGroup("relay")  # only to make them: they stand at the top
 @command(alone, "doctor")
 def doctor(as_json: bool) -> None:
     """Look whether all that Relay stands on is right."""
-    findings = system.doctor()
+    findings = diagnose()
     items = [{"check": f.check, "level": f.level.value, "detail": f.sentence} for f in findings]
     lines = [f"{f.level.upper():5}{f.check}: {f.sentence}" for f in findings]
     failed = any(f.level is Level.FAIL for f in findings)

@@ -6,8 +6,8 @@ import click
 
 from relay.cli.output import command, from_stdin, iso, page_in_memory, paged, show, show_list
 from relay.models import ROLES, User
-from relay.services import users
 from relay.services.audit import COMMAND_LINE
+from relay.services.users import accounts as user_accounts
 
 
 @click.group("users")
@@ -33,7 +33,7 @@ def create(email: str, role: str, password_stdin: bool, as_json: bool) -> None:
     """Let a person in."""
     if not password_stdin:
         raise click.UsageError("Give the password on standard input, with --password-stdin.")
-    user = users.create_user(email, from_stdin("The password"), role, COMMAND_LINE)
+    user = user_accounts.create_user(email, from_stdin("The password"), role, COMMAND_LINE)
     show(as_dict(user), as_json, f"{user.email} may sign in as {user.role}.")
 
 
@@ -41,7 +41,7 @@ def create(email: str, role: str, password_stdin: bool, as_json: bool) -> None:
 @paged
 def list_(limit: int, after: int | None, as_json: bool) -> None:
     """Show everybody."""
-    found = users.list_users()
+    found = user_accounts.list_users()
     items, more = page_in_memory(found, lambda user: user.id, limit, after)
     columns = ("email", "role", "state", "last_login_at")
     show_list([as_dict(u) for u in items], len(found), as_json, *columns, next_after=more)

@@ -1,42 +1,52 @@
-"""The browser's rooms: one file a page, and what they share (guard, htmx, forms, words, errors)."""
+"""The dashboard: one module a page, and what the pages share (guard, htmx, forms, filters, errors)."""
 
 from __future__ import annotations
 
 from flask import Flask
 
 from relay.dashboard import (
-    accounts,
     ai,
     ai_steps,
     alerts,
     audit,
     auth,
     dead_letters,
+    dead_letters_bulk,
+    destination_account,
     destinations,
     errors,
     events,
+    filters,
     guard,
     htmx,
     ledger,
     mapping,
     overview,
-    pacing,
     replays,
     sources,
     subscriptions,
-    triage,
-    words,
+    throttling,
 )
 
-ROOMS = (
-    *(auth, overview, sources, destinations, subscriptions, mapping, pacing, accounts, events),
-    *(dead_letters, triage, replays, ai, ai_steps, ledger, alerts, audit),
+PAGES = (
+    *(
+        auth,
+        overview,
+        sources,
+        destinations,
+        subscriptions,
+        mapping,
+        throttling,
+        destination_account,
+        events,
+    ),
+    *(dead_letters, dead_letters_bulk, replays, ai, ai_steps, ledger, alerts, audit),
 )
 
 
 def init_app(app: Flask) -> None:
-    """Register every room."""
-    for part in (guard, htmx, words, pacing, accounts, events, ai_steps, errors):
+    """The dashboard: one module a page, and what the pages share (guard, htmx, forms, filters, errors)."""
+    for part in (guard, htmx, filters, throttling, destination_account, events, ai_steps, errors):
         part.init_app(app)
-    for room in ROOMS:
-        app.register_blueprint(room.blueprint)
+    for page in PAGES:
+        app.register_blueprint(page.blueprint)

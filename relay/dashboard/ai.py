@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, render_template
 
 from relay.dashboard import guard
-from relay.services import ai_spend
+from relay.services.ai import spend as ai_spend
 
 blueprint = Blueprint("ai", __name__, url_prefix="/ai")
 

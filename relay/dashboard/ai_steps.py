@@ -16,22 +16,24 @@ from relay.errors import Invalid
 from relay.mapping import ai_answers
 from relay.mapping.ai_answers import AnswerField
 from relay.models import Subscription
-from relay.services import ai_drafts, ai_steps, subscriptions
-from relay.services.ai_drafts import Draft
+from relay.services.ai import steps as ai_steps
+from relay.services.ai import validation as ai_validation
+from relay.services.ai.validation import Draft
+from relay.services.subscriptions import settings as subscription_settings
 
 blueprint = Blueprint(
     "ai_steps",
     __name__,
     url_prefix="/destinations/<int:destination_id>/subscriptions/<int:subscription_id>/ai",
 )
-MOST_ROWS = ai_drafts.MOST_FIELDS
+MOST_ROWS = ai_validation.MOST_FIELDS
 T = TypeVar("T")
 
 
 @blueprint.get("")
 @guard.requires("admin")
 def page(destination_id: int, subscription_id: int) -> Any:
-    return _page(subscriptions.find(destination_id, subscription_id))
+    return _page(subscription_settings.find(destination_id, subscription_id))
 
 
 def _page(
@@ -40,11 +42,11 @@ def _page(
     errors: dict[str, list[str]] | None = None,
     tried: ai_steps.Tried | None = None,
 ) -> str:
-    step = ai_steps.step_of(subscription.id)
+    step = ai_steps.find_step(subscription.id)
     recent = ai_steps.recent_events(subscription)
     offered = ai_steps.event_fields_of(subscription, recent)
     if draft is None:
-        draft = ai_drafts.draft_of(step) if step else ai_steps.first_draft(offered)
+        draft = ai_validation.draft_of(step) if step else ai_steps.first_draft(offered)
     saved = [one.as_json() for one in draft.fields]
     rows = saved if request.method == "GET" else [row for row in _rows() if row["name"]]
     return render_template(
@@ -68,7 +70,7 @@ def _page(
 @blueprint.post("")
 @guard.requires("admin")
 def update(destination_id: int, subscription_id: int) -> Any:
-    subscription = subscriptions.find(destination_id, subscription_id)
+    subscription = subscription_settings.find(destination_id, subscription_id)
     if "more" in request.form:
         return _page(subscription, _draft({}))
     reasons: dict[str, list[str]] = {}
@@ -87,7 +89,7 @@ def update(destination_id: int, subscription_id: int) -> Any:
 @guard.requires("admin")
 def try_out(destination_id: int, subscription_id: int) -> Any:
     """Ask once with what stands in the form; nothing of it is saved."""
-    subscription = subscriptions.find(destination_id, subscription_id)
+    subscription = subscription_settings.find(destination_id, subscription_id)
     reasons: dict[str, list[str]] = {}
     draft, tried, event = _draft(reasons), None, forms.text("event")
     try:
@@ -99,14 +101,14 @@ def try_out(destination_id: int, subscription_id: int) -> Any:
         reasons = exc.reasons
     if htmx.wants_fragment():
         return render_template("ai/_tried.html", tried=tried, errors=reasons)
-    subscription = subscriptions.find(destination_id, subscription_id)
+    subscription = subscription_settings.find(destination_id, subscription_id)
     return _page(subscription, draft, reasons, tried), 422 if reasons else 200
 
 
 @blueprint.post("/remove")
 @guard.requires("admin")
 def remove(destination_id: int, subscription_id: int) -> Any:
-    ai_steps.remove(subscriptions.find(destination_id, subscription_id), guard.current_by())
+    ai_steps.remove(subscription_settings.find(destination_id, subscription_id), guard.current_by())
     htmx.toast("Removed. Events go without AI from now on.")
     return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
 

@@ -10,8 +10,8 @@ from flask_limiter.util import get_remote_address
 from relay.dashboard import forms, guard, htmx
 from relay.errors import Invalid
 from relay.extensions import limiter
-from relay.services import users
-from relay.services.passwords import SHORTEST
+from relay.services.users import accounts as user_accounts
+from relay.services.users.passwords import SHORTEST
 
 blueprint = Blueprint("auth", __name__)
 WRONG = "This e-mail address and password do not belong together. Try again."
@@ -40,7 +40,7 @@ def account() -> str:
 @blueprint.get("/sign-in")
 @guard.public
 def sign_in_page() -> Any:
-    if not users.count_users():
+    if not user_accounts.count_users():
         return render_template("auth/nobody.html")
     if guard.find_person() is not None:
         return htmx.redirect(guard.local_path(request.args.get("next", "/")))
@@ -52,7 +52,7 @@ def sign_in_page() -> Any:
 @limiter.limit("10/minute", key_func=get_remote_address)
 @limiter.limit("30/minute", key_func=account)
 def sign_in() -> Any:
-    user = users.check_login(
+    user = user_accounts.check_login(
         forms.text("email"), request.form.get("password", "")[:1000], request.remote_addr or ""
     )
     if user is None:
@@ -76,9 +76,9 @@ def _sign_in_form(errors: dict[str, list[str]] | None = None) -> str:
 def sign_out() -> Response:
     """Ends every session of this person, on all devices."""
     person = guard.find_person()
-    user = users.user_by_id(person.id) if person else None
+    user = user_accounts.user_by_id(person.id) if person else None
     if user is not None:
-        users.end_sessions(user, guard.current_by())
+        user_accounts.end_sessions(user, guard.current_by())
     guard.forget()
     return htmx.redirect(url_for("auth.sign_in_page"))
 
@@ -86,7 +86,7 @@ def sign_out() -> Response:
 @blueprint.get("/first-run/<token>")
 @guard.public
 def first_run_page(token: str) -> Any:
-    users.find_first_run(token)
+    user_accounts.find_first_run(token)
     return _first_run_form(token)
 
 
@@ -96,7 +96,7 @@ def first_run_page(token: str) -> Any:
 def first_run(token: str) -> Any:
     """Makes the first admin and leads to the first site."""
     try:
-        user = users.create_first_admin(
+        user = user_accounts.create_first_admin(
             token,
             forms.text("email"),
             request.form.get("password", "")[:1000],

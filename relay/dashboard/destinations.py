@@ -7,24 +7,21 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, render_template, request, url_for
 
-from relay.dashboard import choices, forms, guard, htmx, subscriptions
-from relay.dashboard.words import number
+from relay.dashboard import dead_letter_filter, forms, guard, htmx, subscriptions
+from relay.dashboard.filters import number
 from relay.destinations import KINDS
 from relay.destinations.base import Kind
 from relay.errors import Invalid
 from relay.models import Destination
-from relay.services import (
-    ai_steps,
-    causes,
-    dead_letters,
-    deliveries,
-    destinations,
-    events,
-    keys,
-    mappings,
-    sources,
-)
-from relay.services import subscriptions as wishes
+from relay.services import deliveries, events
+from relay.services.ai import steps as ai_steps
+from relay.services.dead_letters import actions as dead_letter_actions
+from relay.services.dead_letters import causes
+from relay.services.destinations import settings as destination_settings
+from relay.services.mappings import versions as mapping_versions
+from relay.services.sources import keys
+from relay.services.sources import settings as source_settings
+from relay.services.subscriptions import settings as subscription_settings
 
 blueprint = Blueprint("destinations", __name__, url_prefix="/destinations")
 AGAIN = "Nothing was saved yet, and secrets do not stay in the page: enter this again."
@@ -34,7 +31,7 @@ NAME = forms.Field("name", "Name", required=True, placeholder="Team channel")
 @blueprint.get("")
 @guard.requires("viewer")
 def list_page() -> Any:
-    page = destinations.list_destinations(100, forms.page_after())
+    page = destination_settings.list_destinations(100, forms.page_after())
     return htmx.respond(
         "destinations/page.html",
         "destinations/_table.html",
@@ -67,13 +64,13 @@ def _form(
         values=_values(kind, destination),
         errors=(errors or {}) | _lost_secrets(kind, errors or {}),
         types=events.known_types(),
-        sources=sources.list_sources(500).items,
+        sources=source_settings.list_sources(500).items,
     )
 
 
 def _values(kind: Kind, destination: Destination | None) -> dict[str, Any]:
     """What stands in the form: what was posted, else what is saved, secrets masked."""
-    kept = destinations.shown_secrets(destination) if destination else {}
+    kept = destination_settings.shown_secrets(destination) if destination else {}
     if request.method == "POST":
         secret = {f.name: kept.get(f.name, "") for f in forms.fields_of(kind.schema) if f.secret}
         chosen = {"event_types": subscriptions.ticked(), "sites": subscriptions.ticked_sites()}
@@ -103,7 +100,7 @@ def create() -> Any:
     kind = KINDS.get(request.args.get("kind", "")) or abort(404)
     try:
         subscriptions.check_ticks()
-        made = destinations.create_destination(
+        made = destination_settings.create_destination(
             kind.slug,
             forms.text("name"),
             _typed(kind),
@@ -120,17 +117,17 @@ def create() -> Any:
 @blueprint.get("/<int:destination_id>/edit")
 @guard.requires("admin")
 def edit_page(destination_id: int) -> Any:
-    destination = destinations.find_destination(destination_id)
-    return _form(destinations.kind_of(destination.kind), destination)
+    destination = destination_settings.find_destination(destination_id)
+    return _form(destination_settings.kind_of(destination.kind), destination)
 
 
 @blueprint.post("/<int:destination_id>/edit")
 @guard.requires("admin")
 def update(destination_id: int) -> Any:
-    destination = destinations.find_destination(destination_id)
-    kind = destinations.kind_of(destination.kind)
+    destination = destination_settings.find_destination(destination_id)
+    kind = destination_settings.kind_of(destination.kind)
     try:
-        destinations.update_destination(
+        destination_settings.update_destination(
             destination_id,
             forms.text("name"),
             _typed(kind),
@@ -147,10 +144,10 @@ def update(destination_id: int) -> Any:
 
 def _offer(words: str, destination: Destination) -> None:
     """Say what was done, and what waits for it."""
-    waits = dead_letters.count(causes.mended(destination)) if destination.mended_at else 0
+    waits = dead_letter_actions.count(causes.mended(destination)) if destination.mended_at else 0
     if not waits or destination.state != "active":
         return htmx.toast(words)
-    address = choices.address(causes.mended(destination))
+    address = dead_letter_filter.address(causes.mended(destination))
     many = "1 dead letter waits" if waits == 1 else f"{number(waits)} dead letters wait"
     again = "Send it again?" if waits == 1 else "Send them again?"
     return htmx.toast(
@@ -161,18 +158,18 @@ def _offer(words: str, destination: Destination) -> None:
 @blueprint.get("/<int:destination_id>")
 @guard.requires("viewer")
 def detail(destination_id: int) -> Response:
-    return _detail(destinations.find_destination(destination_id))
+    return _detail(destination_settings.find_destination(destination_id))
 
 
 def _detail(destination: Destination, tried: Any = None) -> Response:
-    kind = destinations.kind_of(destination.kind)
+    kind = destination_settings.kind_of(destination.kind)
     return htmx.respond(
         "destinations/detail.html",
         "destinations/_recent.html",
         destination=destination,
         kind=kind,
         fields=forms.fields_of(kind.schema),
-        shown=destination.config | destinations.shown_secrets(destination),
+        shown=destination.config | destination_settings.shown_secrets(destination),
         recent=deliveries.list_deliveries(destination=destination.id, limit=15).items,
         kept=deliveries.kept_messages(destination.id) if kind.stores_locally else None,
         now=keys.database_now(),
@@ -182,12 +179,12 @@ def _detail(destination: Destination, tried: Any = None) -> Response:
         samples=sorted(events.SAMPLES),
         mended=causes.mended(destination),
         offered=causes.offered(destination),
-        address=choices.address,
-        oldest=dead_letters.oldest(destination.id),
-        sentence_of=wishes.sentence_of,
-        overlapping=wishes.overlapping(destination),
-        waits=wishes.waiting(destination.id),
-        own_mappings=mappings.made_by_hand(destination),
+        address=dead_letter_filter.address,
+        oldest=dead_letter_actions.oldest(destination.id),
+        sentence_of=subscription_settings.sentence_of,
+        overlapping=subscription_settings.overlapping(destination),
+        waits=subscription_settings.waiting(destination.id),
+        own_mappings=mapping_versions.made_by_hand(destination),
         tried=tried,
         tried_type=forms.text("type"),
     )
@@ -197,10 +194,10 @@ def _detail(destination: Destination, tried: Any = None) -> Response:
 @guard.requires("support")
 def test(destination_id: int) -> Any:
     """Send one sample now; the page shows what was sent and what came back."""
-    result = destinations.send_test(
+    result = destination_settings.send_test(
         destination_id, guard.current_by(), forms.text("type") or "comment.created"
     )
-    destination = destinations.find_destination(destination_id)
+    destination = destination_settings.find_destination(destination_id)
     if htmx.wants_fragment():
         return htmx.respond("destinations/_tried.html", "destinations/_tried.html", tried=result)
     return _detail(destination, result)
@@ -209,7 +206,9 @@ def test(destination_id: int) -> Any:
 @blueprint.post("/<int:destination_id>/pause")
 @guard.requires("support")
 def pause(destination_id: int) -> Any:
-    paused = destinations.pause(destination_id, guard.current_by(), forms.text("reason")[:500])
+    paused = destination_settings.pause(
+        destination_id, guard.current_by(), forms.text("reason")[:500]
+    )
     htmx.toast(f"{paused.name} is paused. Its deliveries wait; nothing is lost.")
     return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
 
@@ -217,6 +216,6 @@ def pause(destination_id: int) -> Any:
 @blueprint.post("/<int:destination_id>/resume")
 @guard.requires("support")
 def resume(destination_id: int) -> Any:
-    resumed = destinations.resume(destination_id, guard.current_by())
+    resumed = destination_settings.resume(destination_id, guard.current_by())
     _offer(f"{resumed.name} goes on with what waited.", resumed)
     return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))

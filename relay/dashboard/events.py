@@ -11,7 +11,10 @@ from flask import Blueprint, Flask, Response, request, url_for
 from relay.dashboard import forms, guard, htmx
 from relay.models import Event
 from relay.rules.lifecycle import OPEN
-from relay.services import events, keys, matching, sources
+from relay.services import events
+from relay.services.sources import keys
+from relay.services.sources import settings as source_settings
+from relay.services.subscriptions import matching
 
 blueprint = Blueprint("events", __name__, url_prefix="/events")
 SPANS = (
@@ -74,7 +77,7 @@ def list_page() -> Any:
         kept=kept,
         state_of=events.state_of,
         types=events.known_types(),
-        sources=sources.list_sources(500).items,
+        sources=source_settings.list_sources(500).items,
         states=STATE_WORDS,
         spans=SPANS,
         first_page=forms.page_after() is None,
@@ -97,7 +100,7 @@ def detail(event_id: str) -> Response:
         payload=json.loads(event.payload),
         pretty=json.dumps(json.loads(event.payload), ensure_ascii=False, indent=2),
         letters=events.open_letters(event),
-        unwanted=matching.unwanted(event) if event.routed_at else [],
+        unwanted=matching.unmatched_subscriptions(event) if event.routed_at else [],
     )
 
 

@@ -24,8 +24,8 @@ from relay.dashboard import htmx
 from relay.database import READ_ONLY
 from relay.extensions import db, login
 from relay.models import ROLES, User
-from relay.services import users
 from relay.services.audit import By
+from relay.services.users import accounts as user_accounts
 
 IDLE_S = 30 * 60
 ABSOLUTE_S = 12 * 3600
@@ -202,6 +202,6 @@ def add_headers(response: Response) -> Response:
 
 
 def init_app(app: Flask) -> None:
-    login.user_loader(users.user_of_session)
+    login.user_loader(user_accounts.user_of_session)
     app.after_request(add_headers)
     app.context_processor(lambda: {"person": g.get("person")})

@@ -11,9 +11,11 @@ from flask import Blueprint, Response, request, url_for
 from relay.dashboard import exports, guard, htmx
 from relay.dashboard.events import day
 from relay.errors import NotFound
-from relay.services import alerts, facts, ledger_check
-from relay.services.ledger import DAY, Books, Line, Period, Place
-from relay.services.ledger_reading import Names, names_in, now_in, read, snapshot
+from relay.services import alerts
+from relay.services.ledger import check as ledger_check
+from relay.services.ledger import summary as ledger_summary
+from relay.services.ledger.model import DAY, Books, LedgerDestination, LedgerLine, Period
+from relay.services.ledger.reading import Names, names_in, now_in, read, snapshot
 
 blueprint = Blueprint("ledger", __name__, url_prefix="/ledger")
 SHOWN_DAYS, MOST_DAYS = 7, 62
@@ -25,7 +27,7 @@ HEADER = (
 
 
 @dataclass(frozen=True)
-class Look:
+class LedgerView:
     """What is shown: the books of a period, of one site or of all, as of ``now``."""
 
     now: datetime
@@ -47,7 +49,7 @@ class Look:
         return {"since": self.period.first, "until": self.period.last, **chosen}
 
 
-def look() -> Look:
+def look() -> LedgerView:
     """What the address bar asks for.  Raises NotFound for a site that there is not."""
     with snapshot() as connection:
         now, names = now_in(connection), names_in(connection)
@@ -55,7 +57,7 @@ def look() -> Look:
         books = read(connection, period, source_id)
         gaps = ledger_check.gaps_in(books, now.date())
         checked_at = ledger_check.last_check(connection)
-        return Look(now, period, source_id, books, names, gaps, checked_at)
+        return LedgerView(now, period, source_id, books, names, gaps, checked_at)
 
 
 def asked_period(today: date) -> Period:
@@ -74,11 +76,11 @@ def asked_site(names: Names) -> int | None:
     return found
 
 
-def in_all(lines: list[Line]) -> Line | None:
+def in_all(lines: list[LedgerLine]) -> LedgerLine | None:
     """The sums over all lines."""
     if not lines:
         return None
-    total = Line(0, lines[0].day)
+    total = LedgerLine(0, lines[0].day)
     for line in lines:
         total.add(line)
     return total
@@ -88,7 +90,7 @@ def in_all(lines: list[Line]) -> Line | None:
 @guard.requires("viewer")
 def page() -> Response:
     seen = look()
-    told = facts.facts(seen.books, seen.period, seen.names, seen.source_id)
+    told = ledger_summary.facts(seen.books, seen.period, seen.names, seen.source_id)
     lines = seen.books.lines(told)
     return htmx.respond(
         "ledger/page.html",
@@ -115,7 +117,7 @@ def export() -> Response:
     return exports.csv_response(name, [*HEADER, *more], rows)
 
 
-def _cells(line: Line, seen: Look) -> list[Any]:
+def _cells(line: LedgerLine, seen: LedgerView) -> list[Any]:
     total = line.total
     return [
         *(line.day, seen.names.sites[line.source_id].name, line.received),
@@ -125,6 +127,6 @@ def _cells(line: Line, seen: Look) -> list[Any]:
     ]
 
 
-def _places(line: Line, places: list[int]) -> list[int]:
-    of = [line.places.get(to, Place()) for to in places]
+def _places(line: LedgerLine, places: list[int]) -> list[int]:
+    of = [line.places.get(to, LedgerDestination()) for to in places]
     return [number for place in of for number in (place.delivered, place.wanted)]

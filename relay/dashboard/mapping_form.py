@@ -37,7 +37,7 @@ FREE_TYPES = (
 
 
 @dataclass(frozen=True)
-class Row:
+class MappingRow:
     """``origin`` is empty, ``text``, ``fixed:`` and a choice, or a field's path as ``paths.as_text`` writes it."""
 
     name: str
@@ -83,10 +83,10 @@ class Row:
         return rule
 
 
-def row_of(name: str, rule: Rule, target: TargetField | None = None) -> Row:
+def row_of(name: str, rule: Rule, target: TargetField | None = None) -> MappingRow:
     """From what is stored."""
     text = str(rule.get("text", ""))
-    row = Row(
+    row = MappingRow(
         name,
         TEXT if "text" in rule else as_text(rule["path"]),
         text,
@@ -99,26 +99,30 @@ def row_of(name: str, rule: Rule, target: TargetField | None = None) -> Row:
     return replace(row, origin="") if rule.get("text") == "" else row
 
 
-def rows_of(rules: Mapping[str, Rule], targets: Sequence[TargetField]) -> list[Row]:
+def rows_of(rules: Mapping[str, Rule], targets: Sequence[TargetField]) -> list[MappingRow]:
     """The rows that are shown at first: what is filled, what is needed, and all where they are few."""
     known = {one.name: one for one in targets}
     few = len(targets) <= SHOWN_AT_ONCE
     rows = [
-        row_of(one.name, rules[one.name], one) if one.name in rules else Row(one.name, target=one)
+        row_of(one.name, rules[one.name], one)
+        if one.name in rules
+        else MappingRow(one.name, target=one)
         for one in targets
         if one.name in rules or one.required or few
     ]
     return rows + [row_of(name, rule) for name, rule in rules.items() if name not in known]
 
 
-def free_rows(fields: Iterable[EventField]) -> list[Row]:
+def free_rows(fields: Iterable[EventField]) -> list[MappingRow]:
     """A first object of one's own: the fields of the event under their names."""
     return [
-        Row(".".join(one.path[1:]), as_text(one.path)) for one in fields if one.path[0] == "data"
+        MappingRow(".".join(one.path[1:]), as_text(one.path))
+        for one in fields
+        if one.path[0] == "data"
     ][:MOST_ROWS]
 
 
-def posted(form: Mapping[str, str], targets: Sequence[TargetField]) -> list[Row]:
+def posted(form: Mapping[str, str], targets: Sequence[TargetField]) -> list[MappingRow]:
     """What stands in the form."""
     known = {one.name: one for one in targets}
     numbers = sorted(int(found[1]) for key in form if (found := KEY.fullmatch(key)))
@@ -130,11 +134,13 @@ def posted(form: Mapping[str, str], targets: Sequence[TargetField]) -> list[Row]
         )
         text = form.get(f"r{number}-text", "").replace("\x00", "").replace("\r\n", "\n")
         fine = as_type in {value for value, _ in FREE_TYPES}
-        rows.append(Row(name, origin, text, default, as_type if fine else "", known.get(name)))
+        rows.append(
+            MappingRow(name, origin, text, default, as_type if fine else "", known.get(name))
+        )
     return rows
 
 
-def rules_of(rows: Iterable[Row]) -> dict[str, Rule]:
+def rules_of(rows: Iterable[MappingRow]) -> dict[str, Rule]:
     """The mapping that rows mean.  Raises Invalid where a name comes twice, or is missing."""
     rules: dict[str, Rule] = {}
     for row in rows:
@@ -149,7 +155,9 @@ def rules_of(rows: Iterable[Row]) -> dict[str, Rule]:
     return rules
 
 
-def changed(rows: list[Row], do: str, wanted: str, targets: Sequence[TargetField]) -> list[Row]:
+def changed(
+    rows: list[MappingRow], do: str, wanted: str, targets: Sequence[TargetField]
+) -> list[MappingRow]:
     """After a button: ``add`` (the field that ``wanted`` names), ``drop:2``.  Raises Invalid."""
     verb, _, place = do.partition(":")
     if verb == "drop" and place.isascii() and place.isdigit():
@@ -157,7 +165,7 @@ def changed(rows: list[Row], do: str, wanted: str, targets: Sequence[TargetField
     if verb != "add":
         return rows
     if not targets:
-        return [*rows, Row("")]
+        return [*rows, MappingRow("")]
     found = next(
         (
             one
@@ -170,7 +178,7 @@ def changed(rows: list[Row], do: str, wanted: str, targets: Sequence[TargetField
         raise Invalid({"wanted": [f"There is no field called {wanted}. Choose one of the list."]})
     if found.name in {row.name for row in rows}:
         raise Invalid({"wanted": [f"{found.label} is in the list already."]})
-    return [*rows, Row(found.name, target=found)]
+    return [*rows, MappingRow(found.name, target=found)]
 
 
 def _shown(target: TargetField) -> str:

@@ -7,18 +7,14 @@ from typing import Any
 
 from flask import Blueprint
 
-from relay.dashboard import choices, guard, htmx
+from relay.dashboard import dead_letter_filter, guard, htmx
 from relay.models import Source
-from relay.services import (
-    alerts,
-    causes,
-    destinations,
-    events,
-    keys,
-    overview,
-    sources,
-    weather,
-)
+from relay.services import alerts, events, overview
+from relay.services.dead_letters import causes
+from relay.services.destinations import quotas
+from relay.services.destinations import settings as destination_settings
+from relay.services.sources import keys
+from relay.services.sources import settings as source_settings
 
 blueprint = Blueprint("overview", __name__)
 SILENT = timedelta(days=7)
@@ -28,8 +24,8 @@ SILENT = timedelta(days=7)
 @guard.requires("viewer")
 def page() -> Any:
     figures = overview.figures()
-    places = destinations.list_destinations().items
-    sites = sources.list_sources().items
+    places = destination_settings.list_destinations().items
+    sites = source_settings.list_sources().items
     return htmx.respond(
         "overview/page.html",
         "overview/_live.html",
@@ -39,9 +35,9 @@ def page() -> Any:
         state_of=events.state_of,
         paused=[one for one in places if one.state == "paused"],
         causes=causes.list_causes()[:3],
-        address=choices.address,
+        address=dead_letter_filter.address,
         alerts=alerts.open_alerts(unseen=True),
-        weather=[(one, said) for one in places if (said := weather.warning_of(one))],
+        weather=[(one, said) for one in places if (said := quotas.warning_of(one))],
         silent=silent_ones(sites),
         has_source=bool(sites),
         has_destination=bool(places),
@@ -50,7 +46,7 @@ def page() -> Any:
 
 def silent_ones(sites: list[Source]) -> list[tuple[Source, datetime | None]]:
     """The sites that have not sent for a week, or never, with their last event's instant."""
-    last = sources.last_events([one.id for one in sites])
+    last = source_settings.last_events([one.id for one in sites])
     since = keys.database_now() - SILENT
     heard = [(one, last.get(one.id)) for one in sites]
     return [(one, at) for one, at in heard if at is None or at < since][:3]

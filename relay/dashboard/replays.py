@@ -9,30 +9,33 @@ from typing import Any
 from flask import Blueprint, abort, request, url_for
 from werkzeug.datastructures import MultiDict
 
-from relay.dashboard import choices, forms, guard, htmx
+from relay.dashboard import dead_letter_filter, forms, guard, htmx
 from relay.errors import Invalid
 from relay.models import Replay
-from relay.services import keys, progress, replays, wishes
-from relay.services.replays import Wish
+from relay.services.replays import actions as replay_actions
+from relay.services.replays import preview as replay_preview
+from relay.services.replays import progress
+from relay.services.replays.actions import ReplaySelection
+from relay.services.sources import keys
 
 blueprint = Blueprint("replays", __name__, url_prefix="/replays")
 MAPPINGS = ("current", "original")
 
 
-def asked(args: MultiDict[str, str]) -> Wish:
+def asked(args: MultiDict[str, str]) -> ReplaySelection:
     """What the address or the form chose: one delivery, all since a time, or dead letters.
 
     Raises Invalid, NotFound.
     """
     if number := args.get("delivery", type=int):
-        return wishes.one(number)
+        return replay_preview.select_delivery(number)
     if args.get("recover"):
-        return wishes.since(
+        return replay_preview.select_since(
             args.get("recover", type=int) or args["recover"],
             begin_of(args.get("since", "")),
             args.get("which") == "all",
         )
-    return wishes.of_letters(choices.selection(args).bounded())
+    return replay_preview.select_dead_letters(dead_letter_filter.selection(args).bounded())
 
 
 def begin_of(text: str) -> datetime:
@@ -54,7 +57,7 @@ def chosen_mapping(args: MultiDict[str, str]) -> str:
 @blueprint.get("")
 @guard.requires("viewer")
 def list_page() -> Any:
-    page = replays.list_replays(50, forms.page_after())
+    page = replay_actions.list_replays(50, forms.page_after())
     return htmx.respond(
         "replays/page.html",
         "replays/_table.html",
@@ -70,11 +73,11 @@ def list_page() -> Any:
 def preview() -> Any:
     """What would be sent, what would come of it, and how a message would look."""
     wish, mapping = asked(request.args), chosen_mapping(request.args)
-    outlooks = wishes.outlook(wish, mapping)
-    examples = wishes.samples(wish, limit=5)
+    outlooks = replay_preview.preview(wish, mapping)
+    examples = replay_preview.samples(wish, limit=5)
     number = request.args.get("sample", type=int)
     shown = next((one for one in examples if one.id == number), examples[0] if examples else None)
-    differ = wishes.mappings_differ(wish)
+    differ = replay_preview.mappings_differ(wish)
     return htmx.respond(
         "replays/new.html",
         "replays/_preview.html",
@@ -86,7 +89,9 @@ def preview() -> Any:
         examples=examples,
         shown=shown,
         lines=list(
-            wishes.compare(wishes.body_of(shown, "original"), wishes.body_of(shown, "current"))
+            replay_preview.compare(
+                replay_preview.body_of(shown, "original"), replay_preview.body_of(shown, "current")
+            )
         )
         if shown
         else [],
@@ -105,7 +110,7 @@ def _sample_url(number: int) -> str:
 @blueprint.post("")
 @guard.requires("support")
 def start() -> Any:
-    replay = replays.start(
+    replay = replay_actions.start(
         asked(request.form),
         guard.current_by(),
         forms.text("token")[:40] or secrets.token_hex(16),
@@ -118,7 +123,7 @@ def start() -> Any:
 @guard.requires("support")
 def hurry(delivery_id: int) -> Any:
     """One delivery that waits for its next try goes now."""
-    delivery = replays.hurry(delivery_id, guard.current_by())
+    delivery = replay_actions.retry_now(delivery_id, guard.current_by())
     htmx.toast("It is tried now.")
     return htmx.redirect(url_for("events.detail", event_id=delivery.event_pk))
 
@@ -126,7 +131,7 @@ def hurry(delivery_id: int) -> Any:
 @blueprint.get("/<int:replay_id>")
 @guard.requires("viewer")
 def detail(replay_id: int) -> Any:
-    return _detail(replays.find_replay(replay_id))
+    return _detail(replay_actions.find_replay(replay_id))
 
 
 def _detail(replay: Replay) -> Any:
@@ -143,7 +148,11 @@ def _detail(replay: Replay) -> Any:
 @guard.requires("support")
 def turn(replay_id: int, verb: str) -> Any:
     """Pause it, let it go on, or cancel it."""
-    verbs = {"pause": replays.halt, "resume": replays.go_on, "cancel": replays.cancel}
+    verbs = {
+        "pause": replay_actions.pause,
+        "resume": replay_actions.resume,
+        "cancel": replay_actions.cancel,
+    }
     if verb not in verbs:
         abort(404)
     replay = verbs[verb](replay_id, guard.current_by())

@@ -10,8 +10,10 @@ from flask import Blueprint, Response, current_app, render_template, request, se
 from relay.dashboard import forms, guard, htmx
 from relay.errors import Invalid
 from relay.models import Source
-from relay.services import events, keys, plugin, sources
-from relay.services.ledger_reading import two_days
+from relay.services import events
+from relay.services.ledger.reading import two_days
+from relay.services.sources import keys, plugin
+from relay.services.sources import settings as source_settings
 
 blueprint = Blueprint("sources", __name__, url_prefix="/sources")
 NAME = forms.Field(
@@ -38,19 +40,19 @@ WINDOWS = (
 
 def endpoint(slug: str) -> str:
     config = current_app.extensions["relay_config"]
-    return sources.endpoint_of(slug, config, request.host_url)
+    return source_settings.endpoint_of(slug, config, request.host_url)
 
 
 @blueprint.get("")
 @guard.requires("viewer")
 def list_page() -> Any:
-    page = sources.list_sources(100, forms.page_after())
+    page = source_settings.list_sources(100, forms.page_after())
     return htmx.respond(
         "sources/page.html",
         "sources/_table.html",
         page=page,
         url=url_for("sources.list_page"),
-        last=sources.last_events([one.id for one in page.items]),
+        last=source_settings.last_events([one.id for one in page.items]),
     )
 
 
@@ -71,7 +73,7 @@ def _new_form(errors: dict[str, list[str]] | None = None) -> str:
 def create() -> Any:
     """The secret is in this one answer and nowhere else."""
     try:
-        source, key, secret = sources.create_source(
+        source, key, secret = source_settings.create_source(
             forms.text("name"), forms.text("url"), guard.current_by()
         )
     except Invalid as exc:
@@ -102,9 +104,9 @@ def plugin_zip() -> Response:
 @guard.requires("viewer")
 def waiting(slug: str) -> Any:
     """Step three by itself: turns green with the first event and then asks no more."""
-    source = sources.find_source(slug)
+    source = source_settings.find_source(slug)
     found = events.list_events(events.EventFilter(source=slug), limit=1).items
-    refused = sources.list_rejections(source.id, limit=1).items
+    refused = source_settings.list_rejections(source.id, limit=1).items
     return htmx.respond(
         "sources/waiting.html",
         "sources/_waiting.html",
@@ -117,7 +119,7 @@ def waiting(slug: str) -> Any:
 @blueprint.get("/<slug>")
 @guard.requires("viewer")
 def detail(slug: str) -> Any:
-    return _detail(sources.find_source(slug))
+    return _detail(source_settings.find_source(slug))
 
 
 def _detail(
@@ -138,9 +140,9 @@ def _detail(
         shown_state=keys.shown_state,
         windows=WINDOWS,
         types=sorted(events.SAMPLES),
-        refused=sources.list_rejections(source.id).items,
+        refused=source_settings.list_rejections(source.id).items,
         days=two_days(source.id),
-        unlisted=sources.unlisted_addresses(source),
+        unlisted=source_settings.unlisted_addresses(source),
         fields=(NAME, URL, PER_MINUTE),
         values=forms.posted(),
         errors=errors or {},
@@ -152,7 +154,7 @@ def _detail(
 @guard.requires("admin")
 def update(slug: str) -> Any:
     try:
-        sources.update_source(
+        source_settings.update_source(
             slug,
             forms.text("name"),
             forms.text("url"),
@@ -160,7 +162,7 @@ def update(slug: str) -> Any:
             guard.current_by(),
         )
     except Invalid as exc:
-        return _detail(sources.find_source(slug), exc.reasons, status=422)
+        return _detail(source_settings.find_source(slug), exc.reasons, status=422)
     htmx.toast("Saved.")
     return htmx.redirect(url_for("sources.detail", slug=slug))
 
@@ -169,10 +171,10 @@ def update(slug: str) -> Any:
 @guard.requires("admin")
 def rotate(slug: str) -> Any:
     """A new key; its secret is in this one answer and nowhere else."""
-    source = sources.find_source(slug)
+    source = source_settings.find_source(slug)
     window = keys.parse_window(forms.text("window") or "24h")
     key, secret = keys.rotate_key(source, guard.current_by(), window)
-    return _detail(sources.find_source(slug), made=(key.key_id, secret))
+    return _detail(source_settings.find_source(slug), made=(key.key_id, secret))
 
 
 @blueprint.post("/<slug>/revoke")
@@ -187,9 +189,9 @@ def revoke(slug: str) -> Any:
 @guard.requires("admin")
 def allow(slug: str) -> Any:
     try:
-        network = sources.allow_network(slug, forms.text("cidr"), guard.current_by())
+        network = source_settings.allow_network(slug, forms.text("cidr"), guard.current_by())
     except Invalid as exc:
-        return _detail(sources.find_source(slug), exc.reasons, status=422)
+        return _detail(source_settings.find_source(slug), exc.reasons, status=422)
     htmx.toast(
         f"From now on the site may send from {network.cidr}, and only from listed addresses."
     )
@@ -199,7 +201,7 @@ def allow(slug: str) -> Any:
 @blueprint.post("/<slug>/disallow")
 @guard.requires("admin")
 def disallow(slug: str) -> Any:
-    sources.disallow_network(slug, forms.text("cidr"), guard.current_by())
+    source_settings.disallow_network(slug, forms.text("cidr"), guard.current_by())
     htmx.toast("The address is off the list.")
     return htmx.redirect(url_for("sources.detail", slug=slug))
 

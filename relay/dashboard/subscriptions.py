@@ -7,14 +7,18 @@ from typing import Any
 from flask import Blueprint, request, url_for
 
 from relay.dashboard import conditions_form, forms, guard, htmx
-from relay.dashboard.conditions_form import Box, box_of
+from relay.dashboard.conditions_form import ConditionBox, box_of
 from relay.errors import Invalid
 from relay.mapping.conditions import group_of
 from relay.mapping.operators import OPERATORS
 from relay.mapping.paths import as_text, in_words
 from relay.models import Destination, Subscription
-from relay.services import destinations, events, matching, sources, subscriptions
-from relay.services.subscriptions import Wanted
+from relay.services import events
+from relay.services.destinations import settings as destination_settings
+from relay.services.sources import settings as source_settings
+from relay.services.subscriptions import matching
+from relay.services.subscriptions import settings as subscription_settings
+from relay.services.subscriptions.settings import SubscriptionSettings
 
 blueprint = Blueprint(
     "subscriptions",
@@ -51,14 +55,14 @@ def _page(
     subscription: Subscription | None,
     types: list[str],
     sites: list[str],
-    box: Box,
+    box: ConditionBox,
     errors: dict[str, list[str]] | None = None,
     fresh: str = "",
 ) -> Any:
     """``fresh`` is the button that was pressed last, to know where the keyboard goes on."""
-    every = sources.list_sources(500).items
+    every = source_settings.list_sources(500).items
     names = [one.name for one in every if one.slug in sites]
-    wanted = Wanted(types, sites, _fit_to_judge(box))
+    wanted = SubscriptionSettings(types, sites, _fit_to_judge(box))
     return htmx.respond(
         "subscriptions/form.html",
         "subscriptions/_conditions.html",
@@ -72,8 +76,10 @@ def _page(
         box=box,
         fields=matching.fields_by_type(types, sites),
         operators=OPERATORS,
-        reads=subscriptions.read_back(destination, Wanted(types, names, wanted.conditions)),
-        tally=matching.tally(wanted),
+        reads=subscription_settings.read_back(
+            destination, SubscriptionSettings(types, names, wanted.conditions)
+        ),
+        tally=matching.count_matches(wanted),
         fresh=fresh,
         as_text=as_text,
         in_words=in_words,
@@ -81,10 +87,10 @@ def _page(
     )
 
 
-def _fit_to_judge(box: Box) -> Any:
+def _fit_to_judge(box: ConditionBox) -> Any:
     """The conditions as far as they are complete."""
     try:
-        return group_of(subscriptions.check_conditions(box.group))
+        return group_of(subscription_settings.check_conditions(box.group))
     except Invalid:
         return group_of(None)
 
@@ -100,15 +106,15 @@ def _url(destination: Destination, subscription: Subscription | None) -> str:
 @blueprint.get("/new")
 @guard.requires("admin")
 def new_page(destination_id: int) -> Any:
-    destination = destinations.find_destination(destination_id)
-    subscriptions.check_takes_events(destination)
-    return _page(destination, None, ["*"], [], Box())
+    destination = destination_settings.find_destination(destination_id)
+    subscription_settings.check_takes_events(destination)
+    return _page(destination, None, ["*"], [], ConditionBox())
 
 
 @blueprint.get("/<int:subscription_id>")
 @guard.requires("admin")
 def edit_page(destination_id: int, subscription_id: int) -> Any:
-    found = subscriptions.find(destination_id, subscription_id)
+    found = subscription_settings.find(destination_id, subscription_id)
     box = box_of(group_of(found.conditions))
     return _page(found.destination, found, found.event_types, matching.slugs_of(found), box)
 
@@ -116,13 +122,13 @@ def edit_page(destination_id: int, subscription_id: int) -> Any:
 @blueprint.post("/new")
 @guard.requires("admin")
 def create(destination_id: int) -> Any:
-    return _posted(destinations.find_destination(destination_id), None)
+    return _posted(destination_settings.find_destination(destination_id), None)
 
 
 @blueprint.post("/<int:subscription_id>")
 @guard.requires("admin")
 def update(destination_id: int, subscription_id: int) -> Any:
-    found = subscriptions.find(destination_id, subscription_id)
+    found = subscription_settings.find(destination_id, subscription_id)
     return _posted(found.destination, found)
 
 
@@ -135,14 +141,14 @@ def _posted(destination: Destination, subscription: Subscription | None) -> Any:
         return _page(destination, subscription, types, sites, box, fresh=do)
     try:
         check_ticks()
-        wanted = Wanted(types, sites, box.group)
+        wanted = SubscriptionSettings(types, sites, box.group)
         if subscription is None:
-            made = subscriptions.create(destination, wanted, by)
+            made = subscription_settings.create(destination, wanted, by)
             htmx.toast("Saved. Here is what is sent; change it or leave it as it is.")
             return htmx.redirect(
                 url_for("mapping.page", destination_id=destination.id, subscription_id=made.id)
             )
-        subscriptions.change(subscription, wanted, by)
+        subscription_settings.change(subscription, wanted, by)
     except Invalid as exc:
         return _page(destination, subscription, types, sites, box, exc.reasons)
     htmx.toast("Saved. It holds for the events that come from now on.")
@@ -152,12 +158,12 @@ def _posted(destination: Destination, subscription: Subscription | None) -> Any:
 @blueprint.post("/<int:subscription_id>/<any(pause, resume):verb>")
 @guard.requires("support")
 def turn(destination_id: int, subscription_id: int, verb: str) -> Any:
-    found, by = subscriptions.find(destination_id, subscription_id), guard.current_by()
+    found, by = subscription_settings.find(destination_id, subscription_id), guard.current_by()
     if verb == "pause":
-        subscriptions.pause(found, by)
+        subscription_settings.pause(found, by)
         htmx.toast("Paused. What it wants is still taken and waits; nothing is lost.")
     else:
-        subscriptions.resume(found, by)
+        subscription_settings.resume(found, by)
         htmx.toast("It goes on with what waited.")
     return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
 
@@ -165,6 +171,8 @@ def turn(destination_id: int, subscription_id: int, verb: str) -> Any:
 @blueprint.post("/<int:subscription_id>/remove")
 @guard.requires("admin")
 def remove(destination_id: int, subscription_id: int) -> Any:
-    subscriptions.remove(subscriptions.find(destination_id, subscription_id), guard.current_by())
+    subscription_settings.remove(
+        subscription_settings.find(destination_id, subscription_id), guard.current_by()
+    )
     htmx.toast("Removed. What was delivered stays on record.")
     return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))

@@ -10,11 +10,11 @@ from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from relay.destinations.base import ReportedQuota
-from relay.models import Gauge
+from relay.models import Quota
 from relay.rules.quota import QuotaReading
 
 
-def reading_of(row: Gauge | Any) -> QuotaReading:
+def reading_of(row: Quota | Any) -> QuotaReading:
     return QuotaReading(row.limit, row.remaining, row.read_at, row.resets_at, row.per_s)
 
 
@@ -25,7 +25,7 @@ def record_quotas(
     if not quotas:
         return
     rows = connection.execute(
-        select(Gauge.__table__).where(Gauge.destination_id == destination_id)
+        select(Quota.__table__).where(Quota.destination_id == destination_id)
     ).all()
     known = {row.name: reading_of(row) for row in rows}
     for quota in quotas:
@@ -41,7 +41,7 @@ def record_quotas(
         }
         insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
         connection.execute(
-            insert(Gauge)
+            insert(Quota)
             .values(destination_id=destination_id, name=quota.name[:40], **values)
             .on_conflict_do_update(index_elements=["destination_id", "name"], set_=values)
         )

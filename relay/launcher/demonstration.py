@@ -12,8 +12,11 @@ from sqlalchemy import and_, func, select
 from relay.database import READ_ONLY
 from relay.errors import RelayError
 from relay.models import Delivery, Event, Source, db
-from relay.services import destinations, events, sources, users
+from relay.services import events
 from relay.services.audit import RELAY
+from relay.services.destinations import settings as destination_settings
+from relay.services.sources import settings as source_settings
+from relay.services.users import accounts as user_accounts
 
 PATIENCE_S = 30.0
 
@@ -21,7 +24,7 @@ PATIENCE_S = 30.0
 def first_run_url(base: str, data_dir: Path) -> str | None:
     """A fresh link for the first admin, also written to ``first-run-url``; None once there is one."""
     path = data_dir / "first-run-url"
-    token = users.make_first_run_token()
+    token = user_accounts.make_first_run_token()
     if token is None:
         path.unlink(missing_ok=True)
         return None
@@ -34,14 +37,14 @@ def first_run_url(base: str, data_dir: Path) -> str | None:
 
 def is_empty() -> bool:
     """Nobody has set anything up; the source that a setting makes does not count."""
-    wanted = select(func.count()).select_from(Source).where(Source.slug != sources.DEFAULT)
+    wanted = select(func.count()).select_from(Source).where(Source.slug != source_settings.DEFAULT)
     return not db.session.scalar(wanted)
 
 
 def show(base: str, say: Callable[[str], None]) -> bool:
     """Make a demo source and an inbox, send one event, tell each step with its milliseconds."""
-    sources.create_source("Demo site", "https://demo.example.com", RELAY, slug="demo")
-    destinations.create_destination("inbox", "Inbox", {}, RELAY)
+    source_settings.create_source("Demo site", "https://demo.example.com", RELAY, slug="demo")
+    destination_settings.create_destination("inbox", "Inbox", {}, RELAY)
     db.session.remove()
     say("A demonstration: one signed event goes the whole way.")
     try:

@@ -75,7 +75,7 @@ class Destination(Base):
     )
 
 
-class Gauge(Base):
+class Quota(Base):
     """How much of one allowance of a destination's account is left, as the service said last.
 
     ``per_s`` is how fast it has been used up lately.

@@ -37,7 +37,7 @@ class Intake(Base):
     __table_args__ = (Index("ix_intake_day", "day"),)
 
 
-class BookedEvents(Base):
+class ArchivedEvents(Base):
     """Deleted events.  ``wanted`` is the number of deliveries they had, ``unwanted`` were routed to nobody."""
 
     __tablename__ = "booked_events"
@@ -52,7 +52,7 @@ class BookedEvents(Base):
     __table_args__ = (Index("ix_booked_events_day", "day"),)
 
 
-class BookedDeliveries(Base):
+class ArchivedDeliveries(Base):
     """Deleted deliveries, all of them settled, by destination and how they ended."""
 
     __tablename__ = "booked_deliveries"
@@ -68,7 +68,7 @@ class BookedDeliveries(Base):
     __table_args__ = (Index("ix_booked_deliveries_day", "day"),)
 
 
-class BookedRefusals(Base):
+class ArchivedRejections(Base):
     """Deleted rejections of a source."""
 
     __tablename__ = "booked_refusals"

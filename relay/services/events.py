@@ -21,10 +21,10 @@ from relay.errors import Invalid, NotFound, Refusal
 from relay.mapping.conditions import INTERNAL_TYPES
 from relay.mapping.samples import SAMPLES
 from relay.models import DeadLetter, Delivery, Event, Source, db
-from relay.services import keys
 from relay.services.audit import By, record
 from relay.services.paging import Page, page_of
-from relay.services.sources import find_source
+from relay.services.sources import keys
+from relay.services.sources.settings import find_source
 
 # What an event as a whole is, by its deliveries; the first that fits counts.
 STATES = ("received", "dead", "pending", "delivered", "discarded", "unmatched")

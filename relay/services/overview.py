@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from relay.mapping.conditions import INTERNAL_TYPES
 from relay.models import DeadLetter, Delivery, Event, Rejection, db
-from relay.services import keys
+from relay.services.sources import keys
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from sqlalchemy import func, select, update
 from relay.launcher.valkey import Valkey
 from relay.models import Event, Rejection, SigningKey, db
 from relay.secrets import SecretBox
-from relay.services import keys
+from relay.services.sources import keys
 from tests.cli.conftest import Run
 from tests.dashboard import world
 from tests.support.env import ENCRYPTION_KEY

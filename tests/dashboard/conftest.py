@@ -11,8 +11,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from relay.services import users
 from relay.services.audit import COMMAND_LINE
+from relay.services.users import accounts as user_accounts
 
 PASSWORD = "correct horse battery staple"
 
@@ -25,7 +25,7 @@ class Visitor:
         if role is not None:
             self.email = f"{role}@example.com"
             with app.app_context():
-                users.create_user(self.email, PASSWORD, role, COMMAND_LINE)
+                user_accounts.create_user(self.email, PASSWORD, role, COMMAND_LINE)
             assert self.sign_in().status_code == 303
 
     def sign_in(self, email: str = "", password: str = PASSWORD, **more: str) -> TestResponse:

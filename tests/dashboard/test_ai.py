@@ -12,8 +12,10 @@ import pytest
 from flask import Flask
 
 from relay.models import AiStep, AuditEntry, db
-from relay.services import ai_steps, destinations, retention
+from relay.services.ai import steps as ai_steps
 from relay.services.audit import COMMAND_LINE
+from relay.services.destinations import settings as destination_settings
+from relay.services.operations import retention
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.world import World, make, move, put
 from tests.support.fake_openai import FakeOpenAI
@@ -44,12 +46,14 @@ def service(app: Flask, fake: FakeOpenAI) -> int:
         "api_key": "sk-very-secret-key-1",
     }
     with app.app_context():
-        return destinations.create_destination("openai", "Support AI", values, COMMAND_LINE).id
+        return destination_settings.create_destination(
+            "openai", "Support AI", values, COMMAND_LINE
+        ).id
 
 
 def address(app: Flask, destination_id: int) -> str:
     with app.app_context():
-        (one,) = destinations.find_destination(destination_id).subscriptions
+        (one,) = destination_settings.find_destination(destination_id).subscriptions
         return f"/destinations/{destination_id}/subscriptions/{one.id}/ai"
 
 
@@ -129,7 +133,7 @@ def test_a_step_is_suggested_saved_shown_and_changed(
         ]
         assert (step.day_cap, step.day_calls, step.masking) == (2_500_000, None, True)
         assert step.shown == [["data", "content"], ["data", "author"]]
-        hook = destinations.find_destination(world.inbox)
+        hook = destination_settings.find_destination(world.inbox)
         assert [one.path for one in ai_steps.fields_of(hook.subscriptions[0])] == [
             ("ai", "topic_of_it")
         ]
@@ -232,7 +236,7 @@ def test_a_try_that_fails_says_why(
 ) -> None:
     ai, here = service(app, fake), address(app, world.inbox)
     with app.app_context():
-        destinations.pause(ai, COMMAND_LINE, "No money")
+        destination_settings.pause(ai, COMMAND_LINE, "No money")
     text = html.unescape(admin.post(f"{here}/try", form(ai), headers=FRAGMENT).text)
     assert "Without AI: Support AI is paused. No money" in text
 

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 
 from relay.models import DeadLetter, Delivery, db
-from relay.services import causes
+from relay.services.dead_letters import causes
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.world import World, make, move, put
 from tests.support.sink import Sink

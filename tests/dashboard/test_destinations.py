@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from flask import Flask
 
-from relay.services import destinations
 from relay.services.audit import COMMAND_LINE
+from relay.services.destinations import settings as destination_settings
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.world import World, make, move, put
 from tests.support.sink import Sink
@@ -84,7 +84,7 @@ def test_the_list_tells_waiting_dead_and_the_last_delivery(
     app: Flask, world: World, admin: Visitor
 ) -> None:
     with app.app_context():
-        destinations.pause(world.inbox, COMMAND_LINE)
+        destination_settings.pause(world.inbox, COMMAND_LINE)
     put(app, world.slug, comment())
     move(app, world.inbox)
     rows = admin.get("/destinations").text.split("<tr>")
@@ -129,12 +129,12 @@ def test_a_destination_whose_name_is_another_ones_number_is_not_taken_for_it(
     app: Flask, world: World, admin: Visitor
 ) -> None:
     with app.app_context():
-        other = destinations.create_destination("inbox", str(world.hook), {}, COMMAND_LINE)
-        low = destinations.find_destination(str(world.hook))
+        other = destination_settings.create_destination("inbox", str(world.hook), {}, COMMAND_LINE)
+        low = destination_settings.find_destination(str(world.hook))
         assert low.id == other.id  # on the command line a name comes first
     assert "<h1" in (page := admin.get(f"/destinations/{world.hook}").text)
     assert ">Hook</h1>" in page
     admin.post(f"/destinations/{world.hook}/pause", {"reason": "this one"})
     with app.app_context():
-        assert destinations.find_destination(world.hook).state == "paused"
-        assert destinations.find_destination(other.id).state == "active"
+        assert destination_settings.find_destination(world.hook).state == "paused"
+        assert destination_settings.find_destination(other.id).state == "active"

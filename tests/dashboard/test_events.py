@@ -12,8 +12,8 @@ from flask import Flask
 
 from relay.dashboard import events as pages
 from relay.models import Delivery, Event, db
-from relay.services import destinations
 from relay.services.audit import COMMAND_LINE
+from relay.services.destinations import settings as destination_settings
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.world import World, make, move, put
 from tests.support.sink import Sink
@@ -119,7 +119,7 @@ def test_a_paused_destination_is_named_as_the_cause_of_waiting(
     app: Flask, world: World, admin: Visitor
 ) -> None:
     with app.app_context():
-        destinations.pause(world.inbox, COMMAND_LINE, "moving house")
+        destination_settings.pause(world.inbox, COMMAND_LINE, "moving house")
     event = put(app, world.slug, comment())
     move(app, world.inbox)
     page = admin.get(f"/events/{event}").text
@@ -131,7 +131,7 @@ def test_an_event_that_nobody_wants_leads_an_admin_to_a_destination(
 ) -> None:
     with app.app_context():
         for one in (world.inbox, world.hook):
-            destination = destinations.find_destination(one)
+            destination = destination_settings.find_destination(one)
             destination.subscriptions[0].event_types = ["order.created"]
         db.session.commit()
     event = put(app, world.slug, comment())

@@ -12,7 +12,8 @@ from flask import Flask
 from sqlalchemy import delete
 
 from relay.models import Event, Intake, Source, db
-from relay.services import alerts, ledger_check
+from relay.services import alerts
+from relay.services.ledger import check as ledger_check
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.world import World, make, move, put
 from tests.ingest.conftest import Sender

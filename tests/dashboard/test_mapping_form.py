@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from relay.dashboard import conditions_form, mapping_form
-from relay.dashboard.conditions_form import Box, Row
+from relay.dashboard.conditions_form import ConditionBox, ConditionRow
 from relay.destinations.base import TargetField
 from relay.errors import Invalid
 from relay.mapping.conditions import Condition, ConditionGroup
@@ -43,7 +43,7 @@ def test_buttons_add_and_take_away_rows(do: str, shape: list[Any]) -> None:
     box = conditions_form.changed(conditions_form.posted(form), do)
 
     def names(one: Any) -> Any:
-        if isinstance(one, Box):
+        if isinstance(one, ConditionBox):
             return [names(inner) for inner in one.items]
         return one.condition.path[0] if one.path else ""
 
@@ -60,7 +60,9 @@ def test_rows_and_conditions_are_the_same_thing() -> None:
         ),
     )
     assert conditions_form.box_of(group).group == group
-    assert Box("all", (Row(), Box("any", (Row(),)))).group == ConditionGroup("all")
+    assert ConditionBox(
+        "all", (ConditionRow(), ConditionBox("any", (ConditionRow(),)))
+    ).group == ConditionGroup("all")
 
 
 TARGETS = (
@@ -89,7 +91,7 @@ def test_of_many_fields_only_the_needed_and_the_filled_are_shown_at_first() -> N
 
 
 def test_a_default_alone_is_a_value_and_survives_the_form() -> None:
-    row = mapping_form.Row("vip", default="yes", target=TARGETS[2])
+    row = mapping_form.MappingRow("vip", default="yes", target=TARGETS[2])
     rules = mapping_form.rules_of([row])
     assert rules == {"vip": {"text": "", "default": "yes"}}
     (again,) = (r for r in mapping_form.rows_of(rules, TARGETS) if r.name == "vip")

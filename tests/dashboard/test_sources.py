@@ -8,8 +8,8 @@ import pytest
 from flask import Flask
 
 from relay.models import Rejection, db
-from relay.services import sources
 from relay.services.audit import COMMAND_LINE
+from relay.services.sources import settings as source_settings
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.world import World, make, put
 from tests.support.sink import Sink
@@ -29,7 +29,7 @@ def world(app: Flask, sink: Sink) -> Iterator[World]:
 def slug(app: Flask) -> Iterator[str]:
     """A site that has not sent anything."""
     with app.app_context():
-        source, _key, _secret = sources.create_source(
+        source, _key, _secret = source_settings.create_source(
             "Quiet <i>shop</i>", "https://quiet.example.com", COMMAND_LINE
         )
         name = source.slug
@@ -43,7 +43,7 @@ def test_waiting_asks_until_the_first_event_and_then_no_more(
     waiting = admin.get(f"/sources/{slug}/waiting", headers=HTMX).text
     assert 'hx-trigger="every 2s"' in waiting
     with app.app_context():
-        source = sources.find_source(slug)
+        source = source_settings.find_source(slug)
         db.session.add(
             Rejection(
                 source_id=source.id,

@@ -11,8 +11,8 @@ import pytest
 from flask import Flask
 
 from relay.mapping.samples import ORDER
-from relay.services import destinations
 from relay.services.audit import COMMAND_LINE
+from relay.services.destinations import settings as destination_settings
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.world import World, make, move, put
 from tests.support.sink import Sink
@@ -64,7 +64,7 @@ def test_a_condition_is_added_filled_and_saved_without_a_script(
     assert "its total is at least 500, send it to Hook." in detail
     assert "Some of these may take the same event." in detail
     with app.app_context():
-        stored = destinations.find_destination(world.hook).subscriptions[1]
+        stored = destination_settings.find_destination(world.hook).subscriptions[1]
         assert stored.conditions["items"] == [
             {"path": ["data", "total"], "op": "at_least", "value": "500"}
         ]
@@ -215,7 +215,7 @@ def test_another_type_than_the_subscription_takes_is_not_there(
 def test_slack_starts_from_the_ready_made_message(app: Flask, world: World, admin: Visitor) -> None:
     with app.app_context():
         url = "https://hooks.slack.com/services/T0/B0/path-secret-three"
-        made = destinations.create_destination(
+        made = destination_settings.create_destination(
             "slack", "Team", {"webhook_url": url}, COMMAND_LINE, ["order.created"]
         )
         here = f"/destinations/{made.id}/subscriptions/{made.subscriptions[0].id}/mapping"

@@ -11,8 +11,9 @@ from flask import Flask
 
 from relay.delivery import drain, router
 from relay.models import DeadLetter, Event, db
-from relay.services import destinations, sources
 from relay.services.audit import COMMAND_LINE
+from relay.services.destinations import settings as destination_settings
+from relay.services.sources import settings as source_settings
 from tests.support.sink import Sink
 from tests.support.stack import comment
 
@@ -31,7 +32,7 @@ class World:
 def put(app: Flask, slug: str, event: dict[str, Any]) -> int:
     """Store an event as the way in does.  -> its row id"""
     with app.app_context():
-        source = sources.find_source(slug)
+        source = source_settings.find_source(slug)
         row = Event(
             source_id=source.id,
             signing_key_id=source.keys[0].id,
@@ -61,11 +62,11 @@ def make(app: Flask, sink: Sink) -> World:
     """A site, an inbox, and a hook that refuses: one event delivered to one, dead at the other."""
     sink.answer(400, b"no <script>alert(1)</script>", path="/hook")
     with app.app_context():
-        source, key, secret = sources.create_source(
+        source, key, secret = source_settings.create_source(
             "Shop", "https://shop.example.com", COMMAND_LINE
         )
-        inbox = destinations.create_destination("inbox", "Inbox", {}, COMMAND_LINE)
-        hook = destinations.create_destination(
+        inbox = destination_settings.create_destination("inbox", "Inbox", {}, COMMAND_LINE)
+        hook = destination_settings.create_destination(
             "webhook",
             "Hook",
             {"url": f"{sink.url}/hook", "auth": "bearer", "token": "very-secret-token-1"},

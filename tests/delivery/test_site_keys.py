@@ -11,8 +11,10 @@ import pytest
 from flask import Flask
 
 from relay.models import DeadLetter, Source, db
-from relay.services import destinations, keys, sources
 from relay.services.audit import COMMAND_LINE
+from relay.services.destinations import settings as destination_settings
+from relay.services.sources import keys
+from relay.services.sources import settings as source_settings
 from tests.dashboard.world import move, put
 from tests.support.sink import Seen, Sink
 from tests.support.stack import comment
@@ -22,10 +24,14 @@ def connect(app: Flask, sink: Sink) -> tuple[str, str, int]:
     """A site that listens at the sink, and the way back to it.  -> slug, secret, destination"""
     sink.answer(200, {"status": "ok"})
     with app.app_context():
-        source, _, secret = sources.create_source("Shop", "https://shop.example.com", COMMAND_LINE)
+        source, _, secret = source_settings.create_source(
+            "Shop", "https://shop.example.com", COMMAND_LINE
+        )
         db.session.query(Source).update({"url": sink.url})
         db.session.commit()
-        made = destinations.create_destination("wordpress", "Back to the site", {}, COMMAND_LINE)
+        made = destination_settings.create_destination(
+            "wordpress", "Back to the site", {}, COMMAND_LINE
+        )
         return source.slug, secret, made.id
 
 
@@ -42,7 +48,7 @@ def test_a_site_that_has_not_fetched_its_new_key_can_check_by_the_old_one(
     put(app, slug, comment())
     move(app, number)
     with app.app_context():
-        _, second = keys.rotate_key(sources.find_source(slug), COMMAND_LINE)
+        _, second = keys.rotate_key(source_settings.find_source(slug), COMMAND_LINE)
     put(app, slug, comment())
     move(app, number)
     one, two = sink.requests
@@ -55,7 +61,7 @@ def test_a_site_that_has_not_fetched_its_new_key_can_check_by_the_old_one(
 def test_a_key_that_no_longer_holds_signs_nothing(app: Flask, sink: Sink, ended: str) -> None:
     slug, first, number = connect(app, sink)
     with app.app_context():
-        source = sources.find_source(slug)
+        source = source_settings.find_source(slug)
         old = source.keys[0].key_id
         window = timedelta(0) if ended == "no window" else timedelta(hours=1)
         _, second = keys.rotate_key(source, COMMAND_LINE, window=window)
@@ -71,7 +77,7 @@ def test_a_site_without_a_key_is_told_about_in_a_sentence(app: Flask, sink: Sink
     slug, _, number = connect(app, sink)
     put(app, slug, comment())
     with app.app_context():
-        keys.revoke_key(sources.find_source(slug).keys[0].key_id, COMMAND_LINE)
+        keys.revoke_key(source_settings.find_source(slug).keys[0].key_id, COMMAND_LINE)
     move(app, number)
     with app.app_context():
         letter = db.session.query(DeadLetter).one()
@@ -82,7 +88,7 @@ def test_a_site_without_a_key_is_told_about_in_a_sentence(app: Flask, sink: Sink
 def test_a_persons_test_goes_to_a_real_site(app: Flask, sink: Sink) -> None:
     _, secret, number = connect(app, sink)
     with app.app_context():
-        tried = destinations.send_test(number, COMMAND_LINE)
+        tried = destination_settings.send_test(number, COMMAND_LINE)
         assert tried.ok, tried.sentence
         assert secret not in str(tried.request)
     (seen,) = sink.requests

@@ -12,8 +12,8 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from relay.services import sources
 from relay.services.audit import COMMAND_LINE
+from relay.services.sources import settings as source_settings
 from tests.support.stack import comment, sign
 
 
@@ -60,13 +60,15 @@ class Sender:
         """The true reasons of what was refused, oldest first, once they are written."""
         self.app.extensions["relay_ingest"].rejections.close()
         with self.app.app_context():
-            return [(r.reason, r.sentence) for r in reversed(sources.list_rejections().items)]
+            return [
+                (r.reason, r.sentence) for r in reversed(source_settings.list_rejections().items)
+            ]
 
 
 @pytest.fixture
 def sender(app: Flask) -> Iterator[Sender]:
     with app.app_context():
-        source, key, secret = sources.create_source(
+        source, key, secret = source_settings.create_source(
             "Shop", "https://shop.example.com", COMMAND_LINE
         )
     yield Sender(app, source.slug, key.key_id, secret)

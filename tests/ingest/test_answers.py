@@ -12,8 +12,9 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from relay.models import Event, Source, db
-from relay.services import keys, sources
 from relay.services.audit import COMMAND_LINE
+from relay.services.sources import keys
+from relay.services.sources import settings as source_settings
 from tests.ingest.conftest import Sender, refresh
 from tests.support.stack import comment
 
@@ -62,7 +63,9 @@ def test_the_same_id_with_another_body_is_a_conflict_and_the_first_is_kept(sende
 
 def test_two_sources_may_use_the_same_event_id(sender: Sender) -> None:
     with sender.app.app_context():
-        _, _, other = sources.create_source("Other", "https://other.example.com", COMMAND_LINE)
+        _, _, other = source_settings.create_source(
+            "Other", "https://other.example.com", COMMAND_LINE
+        )
     event = comment()
     assert sender.send(event).status_code == 202
     refresh(sender.app)
@@ -176,13 +179,13 @@ def test_a_refused_event_does_not_burn_its_id(sender: Sender) -> None:
 
 def test_inside_the_window_both_keys_verify_and_after_it_only_the_new_one(sender: Sender) -> None:
     with sender.app.app_context():
-        source = sources.find_source(sender.slug)
+        source = source_settings.find_source(sender.slug)
         _, new = keys.rotate_key(source, COMMAND_LINE, keys.parse_window("1h"))
     refresh(sender.app)
     assert sender.send().status_code == 202
     assert sender.send(secret=new).status_code == 202
     with sender.app.app_context():
-        source = sources.find_source(sender.slug)
+        source = source_settings.find_source(sender.slug)
         _, newest = keys.rotate_key(source, COMMAND_LINE, keys.parse_window("0"))
     refresh(sender.app)
     assert sender.send(secret=new).status_code == 401
@@ -214,7 +217,7 @@ def test_a_revoked_key_stops_by_itself_within_seconds(sender: Sender) -> None:
 )
 def test_an_allowlist_is_kept(sender: Sender, listed: str, address: str, status: int) -> None:
     with sender.app.app_context():
-        sources.allow_network(sender.slug, listed, COMMAND_LINE)
+        source_settings.allow_network(sender.slug, listed, COMMAND_LINE)
     for path in ("/webhooks/wp", f"/webhooks/wp/{sender.slug}"):
         answer = sender.send(path=path, environ={"REMOTE_ADDR": address})
         assert answer.status_code == status
@@ -224,7 +227,9 @@ def test_an_allowlist_is_kept(sender: Sender, listed: str, address: str, status:
 
 def test_a_source_above_its_limit_is_told_to_wait(sender: Sender) -> None:
     with sender.app.app_context():
-        sources.update_source(sender.slug, "Shop", "https://shop.example.com", 2, COMMAND_LINE)
+        source_settings.update_source(
+            sender.slug, "Shop", "https://shop.example.com", 2, COMMAND_LINE
+        )
     answers = [sender.send() for _ in range(3)]
     assert [a.status_code for a in answers] == [202, 202, 429]
     assert answers[2].json == {"error": "rate_limited"}

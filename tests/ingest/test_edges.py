@@ -18,8 +18,9 @@ from relay.ingest.request import check_declared, plain_address, read_body, sourc
 from relay.ingest.responses import IngestRefusal
 from relay.ingest.store.wakeups import RouterWakeup
 from relay.models import Event, Rejection, SigningKey, Source, db
-from relay.services import keys, revisions, sources
 from relay.services.audit import COMMAND_LINE
+from relay.services.sources import keys, revisions
+from relay.services.sources import settings as source_settings
 from tests.ingest.conftest import Sender, refresh
 from tests.support.network import wait_for
 from tests.support.stack import comment
@@ -62,7 +63,7 @@ def test_nonsense_behind_a_proxy_leaves_the_peers_address() -> None:
 @SQLITE
 def test_without_trusted_proxies_a_forwarded_address_counts_for_nothing(sender: Sender) -> None:
     with sender.app.app_context():
-        sources.allow_network(sender.slug, "203.0.113.0/24", COMMAND_LINE)
+        source_settings.allow_network(sender.slug, "203.0.113.0/24", COMMAND_LINE)
     answer = sender.send(headers={"X-Forwarded-For": "203.0.113.7"})
     assert answer.status_code == 403
 
@@ -136,9 +137,9 @@ def test_a_key_from_the_future_and_one_that_cannot_be_opened_are_told_apart(
     sender: Sender,
 ) -> None:
     with sender.app.app_context():
-        source = sources.find_source(sender.slug)
+        source = source_settings.find_source(sender.slug)
         later, secret = keys.rotate_key(source, COMMAND_LINE, keys.parse_window("1h"))
-        sealed_elsewhere, _, _ = sources.create_source(
+        sealed_elsewhere, _, _ = source_settings.create_source(
             "Other", "https://other.example.com", COMMAND_LINE
         )
         other_id = sealed_elsewhere.keys[0].key_id

@@ -17,8 +17,9 @@ from sqlalchemy import select, update
 
 from relay.ingest.keys import handover
 from relay.models import AuditEntry, Event, SigningKey, db
-from relay.services import keys, sources
 from relay.services.audit import COMMAND_LINE
+from relay.services.sources import keys
+from relay.services.sources import settings as source_settings
 from tests.ingest.conftest import Sender, refresh
 
 VECTORS = json.loads(
@@ -46,7 +47,9 @@ def ask(sender: Sender, want: object = "key", question_id: str = "wp-key-1", **m
 
 def rotate(app: Flask, sender: Sender, window: timedelta = timedelta(hours=24)) -> tuple[str, str]:
     with app.app_context():
-        key, secret = keys.rotate_key(sources.find_source(sender.slug), COMMAND_LINE, window)
+        key, secret = keys.rotate_key(
+            source_settings.find_source(sender.slug), COMMAND_LINE, window
+        )
         key_id = key.key_id
     refresh(app)
     return key_id, secret
@@ -79,7 +82,7 @@ def test_a_retiring_key_opens_the_newer_one_and_the_trail_says_so(
 @SQLITE
 def test_the_new_key_is_accepted_as_soon_as_it_is_handed_over(app: Flask, sender: Sender) -> None:
     with app.app_context():
-        keys.rotate_key(sources.find_source(sender.slug), COMMAND_LINE)
+        keys.rotate_key(source_settings.find_source(sender.slug), COMMAND_LINE)
     new = opened(sender.secret, "wp-key-1", ask(sender).get_json())
     fresh = Sender(app, sender.slug, new["key_id"], new["secret"])
     assert ask(fresh).get_json() == {"status": "current"}
@@ -151,7 +154,7 @@ def test_a_question_is_checked_like_an_event(app: Flask, sender: Sender) -> None
     assert ask(sender, method="GET").status_code == 405
     assert ask(sender, "secret").status_code == 422
     with app.app_context():
-        sources.allow_network(sender.slug, "192.0.2.0/24", COMMAND_LINE)
+        source_settings.allow_network(sender.slug, "192.0.2.0/24", COMMAND_LINE)
     refresh(app)
     assert ask(sender).status_code == 403
     assert [reason for reason, _ in sender.reasons()] == [
@@ -171,7 +174,9 @@ def test_the_address_without_a_source_answers_too(app: Flask, sender: Sender) ->
 @SQLITE
 def test_a_source_that_is_called_key_still_takes_events(app: Flask, sender: Sender) -> None:
     with app.app_context():
-        source, key, secret = sources.create_source("Key", "https://key.example.com", COMMAND_LINE)
+        source, key, secret = source_settings.create_source(
+            "Key", "https://key.example.com", COMMAND_LINE
+        )
         other = Sender(app, source.slug, key.key_id, secret)
     refresh(app)
     assert other.slug == "key"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from relay.rules.quota import QuotaReading, clears_at
-from relay.services.weather import forecast
+from relay.services.destinations.quotas import forecast
 
 NOON = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
 MIDNIGHT = datetime(2026, 11, 28, 0, 0, tzinfo=UTC)

@@ -9,18 +9,18 @@ from sqlalchemy import select, update
 
 from relay.models import (
     Alert,
-    BookedDeliveries,
-    BookedEvents,
-    BookedRefusals,
+    ArchivedDeliveries,
+    ArchivedEvents,
+    ArchivedRejections,
     Event,
     Intake,
     Rejection,
     SiteReport,
     db,
 )
-from relay.services import keys
-from relay.services.ledger import Books, Line, Period
-from relay.services.ledger_reading import read, snapshot
+from relay.services.ledger.model import Books, LedgerLine, Period
+from relay.services.ledger.reading import read, snapshot
+from relay.services.sources import keys
 
 
 def today() -> date:
@@ -43,7 +43,7 @@ def pass_days(days: int, source_id: int | None = None) -> None:
         one.first_at, one.last_at = one.first_at - back, one.last_at - back
     for report in db.session.scalars(of(SiteReport)):
         report.day, report.until = report.day - back, report.until - back
-    for model in (Intake, BookedEvents, BookedDeliveries, BookedRefusals):
+    for model in (Intake, ArchivedEvents, ArchivedDeliveries, ArchivedRejections):
         key = [column.name for column in model.__table__.primary_key.columns]
         for row in db.session.scalars(of(model).order_by(model.day)).all():
             same = [getattr(model, name) == getattr(row, name) for name in key]
@@ -57,17 +57,17 @@ def books(first: date, last: date | None = None, source_id: int | None = None) -
         return read(connection, Period(first, last or first), source_id)
 
 
-def lines(first: date, last: date | None = None, source_id: int | None = None) -> list[Line]:
+def lines(first: date, last: date | None = None, source_id: int | None = None) -> list[LedgerLine]:
     return books(first, last, source_id).lines()
 
 
-def line(day: date) -> Line:
+def line(day: date) -> LedgerLine:
     """The only line of a day."""
     [found] = lines(day)
     return found
 
 
-def numbers(one: Line) -> dict[str, Any]:
+def numbers(one: LedgerLine) -> dict[str, Any]:
     """What is not zero, with the sums over all destinations."""
     total = one.total
     found = {

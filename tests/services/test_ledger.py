@@ -27,9 +27,14 @@ from relay.models import (
     Subscription,
     db,
 )
-from relay.services import alerts, dead_letters, destinations, ledger_check, retention, sources
+from relay.services import alerts
 from relay.services.audit import COMMAND_LINE, By
-from relay.services.selections import Selection
+from relay.services.dead_letters import actions as dead_letter_actions
+from relay.services.dead_letters.selection import Selection
+from relay.services.destinations import settings as destination_settings
+from relay.services.ledger import check as ledger_check
+from relay.services.operations import retention
+from relay.services.sources import settings as source_settings
 from tests.dashboard.world import World, move
 from tests.ingest.conftest import Sender, refresh
 from tests.services.ledgers import books, line, lines, numbers, open_alerts, pass_days, today
@@ -43,12 +48,12 @@ JANE = By("jane@example.com")
 def world(app: Flask, sink: Sink) -> Iterator[World]:
     """A shop with an inbox and a hook that takes everything; nothing has come yet."""
     with app.app_context():
-        source, key, secret = sources.create_source(
+        source, key, secret = source_settings.create_source(
             "Shop", "https://shop.example.com", COMMAND_LINE
         )
-        inbox = destinations.create_destination("inbox", "Inbox", {}, COMMAND_LINE)
+        inbox = destination_settings.create_destination("inbox", "Inbox", {}, COMMAND_LINE)
         config = {"url": f"{sink.url}/hook", "auth": "none"}
-        hook = destinations.create_destination("webhook", "Hook", config, COMMAND_LINE)
+        hook = destination_settings.create_destination("webhook", "Hook", config, COMMAND_LINE)
         yield World(source.slug, secret, key.key_id, inbox.id, hook.id, 0, 0)
         db.session.remove()
     app.extensions["relay_ingest"].close()
@@ -153,7 +158,7 @@ def test_a_dead_letter_of_last_week_that_is_sent_again_shows_in_its_own_day(
     assert ledger_check.check_day(week_ago).gaps == []
     assert line(week_ago).places[world.hook].dead == 1
     sink.answer(200, b"ok", path="/hook")
-    dead_letters.replay(dead_letters.list_letters(Selection()).items[0].id, JANE)
+    dead_letter_actions.replay(dead_letter_actions.list_letters(Selection()).items[0].id, JANE)
     assert line(week_ago).places[world.hook].waiting == 1
     work(app, world)
     hook = line(week_ago).places[world.hook]
@@ -183,7 +188,7 @@ def test_pruning_changes_no_number_and_what_it_leaves_is_counted_once(
     assert db.session.scalar(select(func.count()).select_from(Rejection)) == 0
     db.session.rollback()
     assert line(day) == before
-    dead_letters.discard(dead_letters.list_letters(Selection()).items[0].id, JANE)
+    dead_letter_actions.discard(dead_letter_actions.list_letters(Selection()).items[0].id, JANE)
     assert retention.prune(COMMAND_LINE).events == 1
     db.session.rollback()
     after = numbers(before)
@@ -355,7 +360,7 @@ def test_whatever_happens_the_sums_add_up(
     app: Flask, world: World, sender: Sender, sink: Sink, steps: list[str]
 ) -> None:
     """Each history has a source of its own; what the senders were told is the expectation."""
-    source, key, secret = sources.create_source("S", "https://s.example.com", COMMAND_LINE)
+    source, key, secret = source_settings.create_source("S", "https://s.example.com", COMMAND_LINE)
     refresh(app)
     History(app, world, Sender(app, source.slug, key.key_id, secret), sink, source.id).run(steps)
 
@@ -413,12 +418,12 @@ class History:
         self.sink.answer(200, b"ok", path="/hook")
 
     def replay(self, _: str) -> None:
-        for letter in dead_letters.list_letters(Selection()).items[:1]:
-            dead_letters.replay(letter.id, JANE)
+        for letter in dead_letter_actions.list_letters(Selection()).items[:1]:
+            dead_letter_actions.replay(letter.id, JANE)
 
     def discard(self, _: str) -> None:
-        for letter in dead_letters.list_letters(Selection()).items[:1]:
-            dead_letters.discard(letter.id, JANE)
+        for letter in dead_letter_actions.list_letters(Selection()).items[:1]:
+            dead_letter_actions.discard(letter.id, JANE)
 
     def a_day(self, _: str) -> None:
         self._pass(1)

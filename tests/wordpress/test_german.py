@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from relay.services import plugin
+from relay.services.sources import plugin
 from tests.wordpress.connector import LOG_PAGE, PAGE, text_of
 
 

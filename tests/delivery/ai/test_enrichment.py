@@ -28,14 +28,20 @@ from relay.models import (
     DeadLetter,
     Delivery,
     Destination,
-    Gauge,
+    Quota,
     db,
     db_now,
 )
 from relay.rules.lifecycle import Accepted, Held
-from relay.services import ai_steps, dead_letters, destinations, keys, replays, sources, wishes
-from relay.services.ai_drafts import Draft
+from relay.services.ai import steps as ai_steps
+from relay.services.ai.validation import Draft
 from relay.services.audit import COMMAND_LINE
+from relay.services.dead_letters import actions as dead_letter_actions
+from relay.services.destinations import settings as destination_settings
+from relay.services.replays import actions as replay_actions
+from relay.services.replays import preview as replay_preview
+from relay.services.sources import keys
+from relay.services.sources import settings as source_settings
 from tests.dashboard.world import move, put
 from tests.support import fake_openai
 from tests.support.fake_openai import TOKENS_IN, TOKENS_OUT, FakeOpenAI
@@ -79,7 +85,7 @@ class Shop:
             "fields": FIELDS,
         }
         with self.app.app_context():
-            hook = destinations.find_destination(self.hook)
+            hook = destination_settings.find_destination(self.hook)
             draft = Draft(**{**values, **changes})
             ai_steps.save(hook.subscriptions[0], draft, COMMAND_LINE)
 
@@ -130,12 +136,12 @@ class Shop:
 @pytest.fixture
 def shop(app: Flask, sink: Sink, fake: FakeOpenAI) -> Iterator[Shop]:
     with app.app_context():
-        sources.create_source("Shop", "https://shop.example.com", COMMAND_LINE)
-        hook = destinations.create_destination(
+        source_settings.create_source("Shop", "https://shop.example.com", COMMAND_LINE)
+        hook = destination_settings.create_destination(
             "webhook", "CRM", {"url": f"{sink.url}/crm", "auth": "none"}, COMMAND_LINE
         )
         settings = {"base_url": fake.base_url, "models": "small-1 0.25 2.00", "currency": "EUR"}
-        ai = destinations.create_destination("openai", "Support AI", settings, COMMAND_LINE)
+        ai = destination_settings.create_destination("openai", "Support AI", settings, COMMAND_LINE)
         ids = hook.id, ai.id
     yield Shop(app, fake, sink, *ids)
     app.extensions["relay_ingest"].close()
@@ -144,7 +150,9 @@ def shop(app: Flask, sink: Sink, fake: FakeOpenAI) -> Iterator[Shop]:
 def settings_of(shop: Shop, **values: str) -> None:
     base = {"base_url": shop.fake.base_url, "models": "small-1 0.25 2.00", "currency": "EUR"}
     with shop.app.app_context():
-        destinations.update_destination(shop.ai, "Support AI", {**base, **values}, COMMAND_LINE)
+        destination_settings.update_destination(
+            shop.ai, "Support AI", {**base, **values}, COMMAND_LINE
+        )
 
 
 def test_the_answer_travels_with_the_event_and_its_cost_is_in_the_books(shop: Shop) -> None:
@@ -160,7 +168,7 @@ def test_the_answer_travels_with_the_event_and_its_cost_is_in_the_books(shop: Sh
     assert shop.uses() == {"settled": 1} and shop.spent() == COST
     assert told["cost"] == "0.00011 EUR"
     with shop.app.app_context():
-        (gauge,) = db.session.scalars(select(Gauge))
+        (gauge,) = db.session.scalars(select(Quota))
         assert (gauge.destination_id, gauge.label) == (shop.ai, "tokens")
         assert (gauge.limit, gauge.remaining) == (30000, 29840)
 
@@ -250,7 +258,7 @@ def test_with_the_choice_to_wait_ten_are_held_with_the_reason_until_the_day_is_o
             assert waiting.due_at is not None and waiting.attempts == waiting.tries == 0
             assert midnight <= waiting.due_at < midnight + timedelta(minutes=1)
         held = db.session.scalars(select(Attempt.sentence).where(Attempt.outcome == "held")).all()
-        crm = destinations.find_destination(shop.hook)
+        crm = destination_settings.find_destination(shop.hook)
         assert crm.held_until is None, "the whole destination waits for one subscription's AI"
     assert (
         set(held) == {"Waits for AI: the day's cap of 10 calls for this AI step was reached."}
@@ -268,7 +276,7 @@ def test_a_cap_holds_over_retries_and_replays(shop: Shop) -> None:
     assert shop.states() == {"delivered": 1}
     with shop.app.app_context():
         delivery = db.session.scalars(select(Delivery.id)).one()
-        replays.start(wishes.one(delivery), COMMAND_LINE, "token")
+        replay_actions.start(replay_preview.select_delivery(delivery), COMMAND_LINE, "token")
     shop.drain()
     assert [body["ai"]["topic"] for body in shop.bodies()] == ["sales"] * 4
     assert len(shop.fake.requests) == 1
@@ -325,12 +333,12 @@ def test_an_empty_balance_pauses_the_ai_and_stops_no_lead(shop: Shop) -> None:
     shop.send("Fourth")
     assert shop.states() == {"delivered": 4}
     with shop.app.app_context():
-        ai = destinations.find_destination(shop.ai)
+        ai = destination_settings.find_destination(shop.ai)
         assert ai.state == "paused" and "no credit" in ai.paused_reason
         assert db.session.scalar(
             select(func.count()).where(AuditEntry.action == "destination.pause")
         )
-        assert destinations.find_destination(shop.hook).state == "active"
+        assert destination_settings.find_destination(shop.hook).state == "active"
     asked = len(shop.fake.requests)
     shop.send("Fifth")
     assert len(shop.fake.requests) == asked, "it was asked though it is paused"
@@ -388,8 +396,8 @@ def test_an_outage_costs_nothing_and_soon_nobody_waits_for_it(shop: Shop) -> Non
     assert shop.states() == {"delivered": 16} and shop.spent() == 0
     assert shop.uses()["failed"] >= 10 and shop.uses()["skipped"] >= 1
     with shop.app.app_context():
-        assert destinations.find_destination(shop.ai).circuit == "open"
-        assert destinations.find_destination(shop.hook).circuit == "closed"
+        assert destination_settings.find_destination(shop.ai).circuit == "open"
+        assert destination_settings.find_destination(shop.hook).circuit == "closed"
     assert any("does not answer at the moment" in told["sentence"] for told in shop.told())
 
 
@@ -411,7 +419,7 @@ def test_with_the_choice_to_wait_an_outage_is_tried_again_and_harms_no_other_del
     shop.send("Hello")
     assert shop.states() == {"pending": 1} and not shop.sink.requests
     with shop.app.app_context():
-        assert destinations.find_destination(shop.hook).failures == 0
+        assert destination_settings.find_destination(shop.hook).failures == 0
     shop.due()
     shop.drain()
     assert shop.bodies()[0]["ai"]["topic"] == "sales"
@@ -424,7 +432,7 @@ def test_with_the_choice_to_wait_what_the_ai_cannot_answer_waits_for_a_person(sh
     with shop.app.app_context():
         letter = db.session.scalars(select(DeadLetter)).one()
         assert letter.sentence.startswith("Waits for AI: ") and letter.code == "refusal"
-        dead_letters.replay(letter.id, COMMAND_LINE)
+        dead_letter_actions.replay(letter.id, COMMAND_LINE)
     shop.drain()
     assert shop.states() == {"delivered": 1}
 
@@ -440,7 +448,7 @@ def test_with_the_choice_to_wait_an_empty_balance_keeps_all_until_somebody_resum
     shop.send("First", "Second")
     assert shop.states() == {"pending": 2}
     with shop.app.app_context():
-        destinations.resume(shop.ai, COMMAND_LINE)
+        destination_settings.resume(shop.ai, COMMAND_LINE)
     shop.due()
     shop.drain()
     assert shop.states() == {"delivered": 2}
@@ -538,7 +546,7 @@ def test_looking_at_a_replay_first_shows_the_answer_that_is_kept(shop: Shop) -> 
     shop.send("A question")
     with shop.app.app_context():
         delivery = db.session.scalars(select(Delivery)).one()
-        lines = wishes.body_of(delivery, "current")
+        lines = replay_preview.body_of(delivery, "current")
     assert any('"topic": "sales"' in line for line in lines)
     assert len(shop.fake.requests) == 1
 

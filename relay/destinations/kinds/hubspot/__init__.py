@@ -21,7 +21,7 @@ from relay.destinations.base import (
     Send,
     TargetField,
 )
-from relay.destinations.kinds.hubspot import account as accounts
+from relay.destinations.kinds.hubspot import account as hubspot_account
 from relay.destinations.kinds.hubspot import api, errors, form, limits, records
 from relay.destinations.kinds.hubspot.batches import BatchWriter, Written, associate
 from relay.destinations.kinds.hubspot.deals import write_deals
@@ -51,7 +51,7 @@ class HubSpot(Kind):
     def targets(
         self, config: Mapping[str, Any], account: Mapping[str, Any]
     ) -> tuple[TargetField, ...]:
-        return accounts.targets(account)
+        return hubspot_account.targets(account)
 
     def default_mapping(self, config: Mapping[str, Any], event_type: str) -> dict[str, Rule]:
         return hubspot_mapping(config.get("account") or {}, event_type)
@@ -71,7 +71,7 @@ class HubSpot(Kind):
         found = []
         for one, object_type, unique in (
             (parts.contact, "contacts", "email"),
-            (parts.deal, "deals", accounts.ORDER_KEY),
+            (parts.deal, "deals", hubspot_account.ORDER_KEY),
         ):
             if one is not None:
                 body = {"inputs": [one.as_input(unique)]}
@@ -118,7 +118,7 @@ class HubSpot(Kind):
         return limits.quotas_of(reply, config.get("account") or {})
 
     def read_account(self, config: Mapping[str, Any], send: Send) -> dict[str, Any]:
-        return accounts.read(api.Api(config, send))
+        return hubspot_account.read(api.Api(config, send))
 
     def action(self, config: Mapping[str, Any], event_type: str) -> str:
         if form.wanted(config, event_type):

@@ -1,0 +1,118 @@
+"""The pages for machines: ``/healthz``, ``/readyz``, ``/metrics``, ``/api/openapi.json``."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+
+from flask import Blueprint, Response, current_app, jsonify, request
+from sqlalchemy.exc import SQLAlchemyError
+
+from config import Config
+from relay.api import openapi
+from relay.extensions import limiter
+from relay.observability import metrics
+from relay.observability.logging import log
+from relay.observability.metrics import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Gauge,
+    generate_latest,
+)
+from relay.services.operations import doctor
+
+blueprint = Blueprint("api", __name__)
+limiter.exempt(blueprint)
+PASSED_ON = ("X-Forwarded-For", "Forwarded", "X-Real-Ip")
+
+
+@blueprint.after_request
+def never_kept(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@blueprint.get("/healthz")
+def healthz() -> Response:
+    """The process is up."""
+    return jsonify(status="ok")
+
+
+@blueprint.get("/readyz")
+def readyz() -> Response:
+    """Whether requests should be sent here."""
+    reasons = doctor.reasons_not_ready()
+    return unavailable(reasons) if reasons else jsonify(status="ready")
+
+
+@blueprint.get("/metrics")
+def show_metrics() -> Response:
+    """Prometheus text: counters of this host's processes, gauges of the whole Relay."""
+    if not may_read_metrics():
+        sentence = "Metrics are for this machine itself, or with Authorization: Bearer and RELAY_METRICS_TOKEN."
+        response = jsonify(error="forbidden", detail=sentence)
+        response.status_code = 403
+        return response
+    text = generate_latest(metrics.collected())
+    try:
+        text += generate_latest(current_gauges())
+    except SQLAlchemyError:
+        log("metrics.no_gauges", reason="the database does not answer")  # the counters still help
+    return Response(text, content_type=CONTENT_TYPE_LATEST)
+
+
+@blueprint.get("/api/openapi.json")
+def openapi_page() -> Response:
+    """This interface, described by OpenAPI 3.1."""
+    return jsonify(openapi.document())
+
+
+def unavailable(reasons: list[str]) -> Response:
+    response = jsonify(status="unavailable", reasons=reasons)
+    response.status_code = 503
+    response.headers["Retry-After"] = "5"
+    return response
+
+
+def may_read_metrics() -> bool:
+    """The token, or a peer on this machine.  A request that a proxy passed on has no such peer."""
+    config: Config = current_app.extensions["relay_config"]
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if config.metrics_token and scheme.lower() == "bearer":
+        return hmac.compare_digest(token.strip().encode(), config.metrics_token.encode())
+    passed_on = any(name in request.headers for name in PASSED_ON)
+    if passed_on and not config.trusted_proxies:
+        return False
+    return is_loopback(request.remote_addr or "")
+
+
+def is_loopback(address: str) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback
+
+
+def current_gauges() -> CollectorRegistry:
+    """What the database says now.  Raises SQLAlchemyError."""
+    counts, late_s, letters, circuits = doctor.gauges()
+    registry = CollectorRegistry()
+    deliveries = Gauge("relay_deliveries", "Deliveries by state.", ["state"], registry=registry)
+    for state, number in counts.items():
+        deliveries.labels(state).set(number)
+    Gauge(
+        "relay_oldest_due_seconds", "How late the oldest due delivery is.", registry=registry
+    ).set(late_s)
+    Gauge("relay_dead_letters_open", "Dead letters that wait for a person.", registry=registry).set(
+        letters
+    )
+    circuit = Gauge(
+        "relay_circuit_state",
+        "0 closed, 1 open or held, 2 paused.",
+        ["destination"],
+        registry=registry,
+    )
+    for name, position in circuits.items():
+        circuit.labels(name).set(position)
+    return registry

@@ -1,0 +1,51 @@
+"""The account behind a destination: what is known of it, and how much of its allowances is left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Flask, render_template, url_for
+
+from relay.dashboard import guard, htmx
+from relay.errors import Refusal
+from relay.models import Destination
+from relay.services import deliveries
+from relay.services.destinations import account as destination_account
+from relay.services.destinations import quotas
+from relay.services.destinations import settings as destination_settings
+
+blueprint = Blueprint("accounts", __name__, url_prefix="/destinations/<int:destination_id>")
+
+
+@blueprint.post("/account")
+@guard.requires("support")
+def refresh(destination_id: int) -> Any:
+    """Read the account's fields again."""
+    try:
+        read = destination_account.refresh(destination_id, guard.current_by())
+        htmx.toast(f"{read.name}: {field_count(read)} fields that a mapping can fill.")
+    except Refusal as exc:
+        htmx.toast(str(exc), "danger")
+    return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
+
+
+@blueprint.get("/weather")
+@guard.requires("viewer")
+def show_weather(destination_id: int) -> Any:
+    """What is left of the allowances; asks again by itself."""
+    destination = destination_settings.find_destination(destination_id)
+    if not htmx.wants_fragment():
+        return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
+    count = deliveries.count_open([destination.id])[destination.id]
+    return render_template("destinations/_weather.html", destination=destination, count=count)
+
+
+def field_count(destination: Destination) -> int:
+    """How many fields of the account a mapping can fill."""
+    kind = destination_settings.kind_of(destination.kind)
+    return len(kind.targets(destination.config, destination.account or {}))
+
+
+def init_app(app: Flask) -> None:
+    for word in (field_count, quotas.quotas_of, quotas.warning_of, quotas.moment):
+        app.add_template_filter(word)

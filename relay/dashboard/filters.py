@@ -1,0 +1,151 @@
+"""How things are said on a page: times, counts, addresses."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+from flask import Flask, g
+
+from relay.mapping.conditions import INTERNAL_TYPES, group_of
+from relay.mapping.operators import join_words
+from relay.models import Subscription
+from relay.services.dead_letters import actions as dead_letter_actions
+
+STEPS = ((86_400, "day"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+def duration(seconds: float) -> str:
+    """``12 s``, ``3 min``, ``5 h``, ``2 days``."""
+    whole = int(abs(seconds))
+    for size, unit in STEPS:
+        if whole >= size:
+            n = whole // size
+            return f"{n} {unit}s" if unit == "day" and n > 1 else f"{n} {unit}"
+    return "0 s"
+
+
+def relative(instant: datetime, now: datetime | None = None) -> str:
+    """``just now``, ``3 min ago`` or ``in 5 min``."""
+    seconds = ((now or datetime.now(UTC)) - instant).total_seconds()
+    if -1 < seconds < 5:
+        return "just now"
+    return f"{duration(seconds)} ago" if seconds > 0 else f"in {duration(seconds)}"
+
+
+def utc(instant: datetime) -> str:
+    return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def number(value: float) -> str:
+    """With a thin space between thousands."""
+    return f"{value:,.0f}".replace(",", "\u202f")
+
+
+def host(url: str) -> str:
+    """The host of an address, for people."""
+    return urlsplit(url).netloc or url
+
+
+def web_link(url: str) -> str:
+    """``url`` if a browser may follow it, else nothing: sites send what they like."""
+    return url if urlsplit(url).scheme in ("http", "https") else ""
+
+
+TYPES = {
+    "comment.created": "New comment",
+    "order.created": "New order",
+    "order.status_changed": "Order status changed",
+    "lead.created": "New lead",
+    "user.registered": "New user",
+    "relay.test": "Test event",
+    "relay.report": "Daily report of a site",
+    "relay.erase": "Request to erase a person",
+}
+
+
+FAMILIES = {
+    "comment": ("comments", "message-circle"),
+    "order": ("orders", "shopping-cart"),
+    "lead": ("leads", "address-book"),
+    "user": ("users", "user"),
+    "relay": ("test events", "flask"),
+}
+
+
+def type_words(event_type: str) -> str:
+    """An event type or family as people say it; an own type stays as it is."""
+    family, _, rest = event_type.partition(".")
+    if rest == "*" and family in FAMILIES:
+        return f"All {FAMILIES[family][0]}"
+    return TYPES.get(event_type, event_type)
+
+
+def type_icon(event_type: str) -> str:
+    """The icon of a type's family."""
+    return FAMILIES.get(event_type.partition(".")[0], ("", "bolt"))[1]
+
+
+def families(types: list[str]) -> dict[str, list[str]]:
+    """Types by what they are about, each family led by its own pattern."""
+    found: dict[str, list[str]] = {}
+    for one in types:
+        family = one.partition(".")[0]
+        title = FAMILIES[family][0].capitalize() if family in FAMILIES else "Own types"
+        first = [f"{family}.*"] if family in FAMILIES else []
+        found.setdefault(title, first).append(one)
+    order = [title.capitalize() for title, _ in FAMILIES.values()] + ["Own types"]
+    return {title: found[title] for title in order if title in found}
+
+
+def patterns_words(patterns: list[str]) -> str:
+    """What a subscription wants, as a phrase."""
+    return "All events" if "*" in patterns else ", ".join(type_words(one) for one in patterns)
+
+
+def wish_words(subscription: Subscription) -> str:
+    """What a subscription wants, in a few words for a list."""
+    sites = join_words([source.name for source in subscription.sources], "or")
+    count = len(list(group_of(subscription.conditions).conditions()))
+    conditions = f", {count} {'condition' if count == 1 else 'conditions'}" if count else ""
+    paused = " (paused)" if subscription.state == "paused" else ""
+    from_sites = f" from {sites}" if sites else ""
+    return f"{patterns_words(subscription.event_types)}{from_sites}{conditions}{paused}"
+
+
+def choice(choices: list[tuple[str, str]], value: str) -> str:
+    """The label of a chosen value."""
+    return next((label for key, label in choices if key == value), value)
+
+
+def pretty(text: str) -> str:
+    """JSON with line breaks; other text as it is."""
+    try:
+        return json.dumps(json.loads(text), ensure_ascii=False, indent=2)
+    except ValueError:
+        return text
+
+
+def open_dead_letters() -> int:
+    """For the navigation; read once a request."""
+    if "open_dead_letters" not in g:
+        g.open_dead_letters = dead_letter_actions.count_open()
+    return g.open_dead_letters  # type: ignore[no-any-return]
+
+
+def init_app(app: Flask) -> None:
+    filters = (duration, relative, utc, number, host, web_link)
+    for word in (
+        *filters,
+        families,
+        type_icon,
+        type_words,
+        patterns_words,
+        choice,
+        pretty,
+        wish_words,
+    ):
+        app.add_template_filter(word)
+    app.add_template_global(open_dead_letters)
+    app.add_template_test(INTERNAL_TYPES.__contains__, "internal")

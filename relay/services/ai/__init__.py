@@ -1,0 +1,1 @@
+"""AI steps: settings, validation and spending."""

@@ -1,0 +1,180 @@
+"""What the AI steps cost: by day, by subscription and model, against the caps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, timedelta
+
+from sqlalchemy import case, func, select
+from sqlalchemy.orm import joinedload
+
+from relay.delivery.ai import budget
+from relay.destinations import KINDS
+from relay.destinations.ai import AiKind
+from relay.models import AiStep, AiUse, Destination, Subscription, db
+from relay.services.ai import steps as ai_steps
+from relay.services.sources import keys
+
+DAYS = 30
+
+
+@dataclass(frozen=True)
+class SpendLine:
+    """Sums over some uses; ``cost`` in millionths.  ``hits`` reused an answer, ``skips`` went without."""
+
+    calls: int = 0
+    hits: int = 0
+    skips: int = 0
+    failures: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: int = 0
+
+    @property
+    def hit_rate(self) -> int:
+        """How many of a hundred answers cost nothing."""
+        answered = self.calls + self.hits
+        return round(100 * self.hits / answered) if answered else 0
+
+
+@dataclass(frozen=True)
+class Part:
+    """The sums of one subscription and model; no subscription: tests by people."""
+
+    subscription: Subscription | None
+    asked: Destination
+    model: str
+    currency: str
+    line: SpendLine
+
+
+@dataclass(frozen=True)
+class Used:
+    """A cap and how much of it is used today; ``most`` None: no such cap."""
+
+    title: str
+    subtitle: str
+    href: tuple[int, int | None]  # destination, subscription
+    currency: str
+    spent: int
+    most: int | None
+    calls: int
+    most_calls: int | None
+
+    @property
+    def percent(self) -> int:
+        """How much of the tighter cap is used, at most 100."""
+        shares = [
+            100 * used / most if most else 100.0
+            for used, most in ((self.spent, self.most), (self.calls, self.most_calls))
+            if most is not None
+        ]
+        return min(100, round(max(shares, default=0.0)))
+
+
+SUMS = (
+    func.sum(case((AiUse.state.in_(budget.COUNTED), 1), else_=0)),
+    func.sum(case((AiUse.state == "hit", 1), else_=0)),
+    func.sum(case((AiUse.state == "skipped", 1), else_=0)),
+    func.sum(case((AiUse.state == "failed", 1), else_=0)),
+    func.sum(AiUse.tokens_in),
+    func.sum(AiUse.tokens_out),
+    func.sum(AiUse.cost),
+)
+
+
+def today() -> date:
+    return keys.database_now().astimezone(UTC).date()
+
+
+def by_day(days: int = DAYS) -> dict[str, list[tuple[date, SpendLine]]]:
+    """Each currency's days up to today, oldest first, those without a use too."""
+    last = today()
+    dates = [last - timedelta(days=n) for n in reversed(range(days))]
+    found: dict[str, dict[date, SpendLine]] = {}
+    rows = db.session.execute(
+        select(AiUse.currency, AiUse.day, *SUMS)
+        .where(AiUse.day >= dates[0])
+        .group_by(AiUse.currency, AiUse.day)
+    )
+    for currency, day, *sums in rows:
+        found.setdefault(currency, {})[day] = SpendLine(*map(int, sums))
+    return {
+        currency: [(day, lines.get(day, SpendLine())) for day in dates]
+        for currency, lines in sorted(found.items())
+    }
+
+
+def by_part(days: int = DAYS) -> list[Part]:
+    """The dearest first."""
+    rows = db.session.execute(
+        select(AiUse.subscription_id, AiUse.destination_id, AiUse.model, AiUse.currency, *SUMS)
+        .where(AiUse.day > today() - timedelta(days=days))
+        .group_by(AiUse.subscription_id, AiUse.destination_id, AiUse.model, AiUse.currency)
+    ).all()
+    subscriptions = {
+        one.id: one
+        for one in db.session.scalars(
+            select(Subscription)
+            .where(Subscription.id.in_({row[0] for row in rows if row[0] is not None}))
+            .options(joinedload(Subscription.destination))
+        )
+    }
+    parts = [
+        Part(
+            subscriptions.get(subscription_id),
+            db.session.get_one(Destination, destination_id),
+            model,
+            currency,
+            SpendLine(*map(int, sums)),
+        )
+        for subscription_id, destination_id, model, currency, *sums in rows
+    ]
+    return sorted(parts, key=lambda part: part.line.cost, reverse=True)
+
+
+def caps() -> list[Used]:
+    """Every cap with what is used of it today: those of the AI destinations, then of the steps."""
+    day, connection = today(), db.session.connection()
+    found, askers = [], ai_steps.askers()
+    for asker in askers:
+        to, kind = asker.destination, KINDS[asker.destination.kind]
+        assert isinstance(kind, AiKind)
+        limits = kind.caps(to.config)
+        spent, calls = budget.used(connection, AiUse.destination_id == to.id, day)
+        found.append(
+            Used(
+                to.name,
+                "all together",
+                (to.id, None),
+                asker.currency,
+                spent,
+                limits.money,
+                calls,
+                limits.calls,
+            )
+        )
+    currencies = {asker.destination.id: asker.currency for asker in askers}
+    steps = db.session.scalars(
+        select(AiStep).options(
+            joinedload(AiStep.subscription).joinedload(Subscription.destination),
+            joinedload(AiStep.destination),
+        )
+    )
+    for step in steps:
+        mine = AiUse.subscription_id == step.subscription_id
+        spent, calls = budget.used(connection, mine, day)
+        to = step.subscription.destination
+        found.append(
+            Used(
+                f"AI step of {to.name}",
+                f"asks {step.destination.name}, {step.model}",
+                (to.id, step.subscription_id),
+                currencies.get(step.destination_id, ""),
+                spent,
+                step.day_cap,
+                calls,
+                step.day_calls,
+            )
+        )
+    return found

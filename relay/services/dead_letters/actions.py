@@ -1,0 +1,158 @@
+"""Dead letters: deliveries that wait for a person, who replays or discards them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import joinedload
+
+from relay import broker
+from relay.delivery.attempt.outcome import apply_transition, life_of
+from relay.delivery.claim import LIVE
+from relay.errors import IllegalTransition, NotFound, Refusal
+from relay.models import DeadLetter, Delivery, Destination, Event, Replay, Source, db
+from relay.rules.lifecycle import Discarded, Replayed, Signal, transition
+from relay.services.audit import By, record
+from relay.services.dead_letters.selection import Selection, unresolved
+from relay.services.paging import Page, page_of
+from relay.services.sources import keys
+
+LOADED = (
+    joinedload(DeadLetter.delivery).joinedload(Delivery.event).joinedload(Event.source),
+    joinedload(DeadLetter.destination),
+)
+
+
+def count_open() -> int:
+    wanted = select(func.count()).select_from(DeadLetter).where(unresolved())
+    return db.session.scalar(wanted) or 0
+
+
+def count(selection: Selection) -> int:
+    """How many of the chosen wait for somebody."""
+    wanted = select(func.count()).select_from(selection.statement().subquery())
+    return db.session.scalar(wanted) or 0
+
+
+def list_letters(
+    selection: Selection | None = None, limit: int = 50, after: int | None = None
+) -> Page[DeadLetter]:
+    """Newest first, with delivery, event, source and destination loaded."""
+    chosen = selection or Selection()
+    return page_of(chosen.listing(), DeadLetter.id, limit, after, *LOADED)
+
+
+def oldest(destination_id: int) -> datetime | None:
+    """When the first of a destination's deliveries that are dead now came."""
+    return db.session.scalar(
+        select(func.min(Delivery.created_at))
+        .join(DeadLetter, DeadLetter.delivery_id == Delivery.id)
+        .where(DeadLetter.destination_id == destination_id, unresolved())
+    )
+
+
+def codes() -> list[str]:
+    """The codes of what waits for somebody."""
+    return sorted(db.session.scalars(select(DeadLetter.code).where(unresolved()).distinct()))
+
+
+def fields() -> list[str]:
+    """The fields that destinations complained about."""
+    named = select(DeadLetter.field).where(unresolved(), DeadLetter.field != "").distinct()
+    return sorted(db.session.scalars(named))
+
+
+def table(selection: Selection) -> Iterator[tuple[Any, ...]]:
+    """All that fit, newest first, for a spreadsheet: as the columns of the export say."""
+    chosen = selection.listing().with_only_columns(DeadLetter.id)
+    rows = db.session.execute(
+        select(
+            *(DeadLetter.id, DeadLetter.created_at, Event.event_id, Event.event_type, Source.name),
+            *(Destination.name, DeadLetter.code, DeadLetter.field, DeadLetter.sentence),
+            *(Delivery.attempts, DeadLetter.state, DeadLetter.owner, DeadLetter.note),
+            *(DeadLetter.resolution, DeadLetter.reason),
+        )
+        .join(Delivery, Delivery.id == DeadLetter.delivery_id)
+        .join(Event, Event.id == Delivery.event_pk)
+        .join(Source, Source.id == Event.source_id)
+        .join(Destination, Destination.id == DeadLetter.destination_id)
+        .where(DeadLetter.id.in_(chosen))
+        .order_by(DeadLetter.id.desc())
+        .execution_options(yield_per=1000)
+    )
+    for number, dead_at, *rest in rows:
+        yield (number, f"{dead_at:%Y-%m-%d %H:%M:%S}", *rest)
+
+
+def find_dead_letter(dead_letter_id: int) -> DeadLetter:
+    """Raises NotFound."""
+    letter = db.session.get(DeadLetter, dead_letter_id)
+    if letter is None:
+        raise NotFound(f"There is no dead letter {dead_letter_id}.")
+    return letter
+
+
+def find_open(dead_letter_id: int) -> DeadLetter:
+    """Raises NotFound, Refusal where it is resolved."""
+    letter = find_dead_letter(dead_letter_id)
+    if letter.state == "resolved":
+        raise Refusal(f"Dead letter {letter.id} is resolved already. Nothing was done.")
+    return letter
+
+
+def replay(dead_letter_id: int, by: By) -> Delivery:
+    """Send a dead delivery again with a fresh budget of attempts; pressed twice, it goes out once.
+
+    Raises NotFound, Refusal.
+    """
+    delivery = _settle(dead_letter_id, by, Replayed(), "dead_letter.replay")
+    broker.nudge("drain_destination", delivery.destination_id)
+    return delivery
+
+
+def discard(dead_letter_id: int, by: By, reason: str = "") -> Delivery:
+    """It need not arrive.  ``reason`` is kept in the audit trail.  Raises NotFound, Refusal."""
+    return _settle(dead_letter_id, by, Discarded(), "dead_letter.discard", reason)
+
+
+def on_its_own(delivery: Delivery) -> None:
+    """It is part of no replay any more, whose pause or end would hold it; within the caller's transaction."""
+    if delivery.replay_id is not None:
+        replay = db.session.get(Replay, delivery.replay_id, with_for_update=True)
+        if replay is not None and replay.ended_at is None:
+            replay.withdrawn += 1
+    delivery.replay_id, delivery.priority = None, LIVE
+    delivery.pinned_version = delivery.pinned_mapping = None
+
+
+def _settle(dead_letter_id: int, by: By, signal: Signal, action: str, reason: str = "") -> Delivery:
+    letter = find_dead_letter(dead_letter_id)
+    delivery = db.session.scalar(
+        select(Delivery)
+        .where(Delivery.id == letter.delivery_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    assert delivery is not None
+    db.session.refresh(letter)
+    if letter.state == "resolved":
+        db.session.rollback()
+        raise Refusal("Somebody took care of this already. Nothing was sent again.")
+    now = keys.database_now()
+    try:
+        outcome = transition(life_of(delivery), signal, now)
+    except IllegalTransition as exc:
+        db.session.rollback()
+        raise Refusal("This delivery is on its way again. Nothing was sent again.") from exc
+    apply_transition(delivery, outcome, now)
+    if isinstance(signal, Replayed):
+        on_its_own(delivery)
+    letter.state, letter.resolved_at, letter.reason = "resolved", now, reason
+    letter.resolution = "replayed" if isinstance(signal, Replayed) else "discarded"
+    detail = {"reason": reason[:500]} if reason else {}
+    record(by, action, f"delivery {delivery.id}", dead_letter=letter.id, **detail)
+    db.session.commit()
+    return delivery

@@ -1,0 +1,117 @@
+"""Dead letters by their cause: the same destination, code and field are one thing to put right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import case, func, select
+
+from relay.destinations.outcomes.advice import Advice, advice_for, removed
+from relay.models import DeadLetter, Destination, db
+from relay.services.dead_letters.actions import LOADED
+from relay.services.dead_letters.selection import NO_FIELD, Selection
+
+MOST = 200  # cards on one page
+
+
+@dataclass(frozen=True)
+class Cause:
+    """``fresh`` of the ``count`` nobody has seen yet; ``newest`` is the sample, with its event loaded.
+
+    ``owners`` are e-mail addresses; ``note`` is the newest one.  ``mended`` of them died before the
+    destination was last changed or resumed.
+    """
+
+    newest: DeadLetter
+    count: int
+    fresh: int
+    mended: int
+    first_at: datetime
+    last_at: datetime
+    owners: tuple[str, ...]
+    note: str
+
+    @property
+    def destination(self) -> Destination:
+        return self.newest.destination
+
+    @property
+    def id(self) -> str:
+        """For the page."""
+        return f"cause-{self.newest.id}"
+
+    @property
+    def remedy(self) -> Advice:
+        newest = self.newest
+        if self.destination.state == "closed":
+            return removed(self.destination.name)
+        return advice_for(newest.code, newest.field, newest.sentence, self.destination.name)
+
+    @property
+    def selection(self) -> Selection:
+        """Exactly those that were counted."""
+        return Selection(
+            destination=self.newest.destination_id,
+            code=self.newest.code,
+            field=self.newest.field or NO_FIELD,
+            upto=self.newest.id,
+        )
+
+
+def list_causes(selection: Selection | None = None) -> list[Cause]:
+    """Those that nobody has seen first, then the largest."""
+    chosen = (selection or Selection()).statement()
+    owners = func.count(func.distinct(DeadLetter.owner))
+    rows = db.session.execute(
+        select(
+            func.max(DeadLetter.id).label("newest"),
+            func.count().label("many"),
+            func.sum(case((DeadLetter.state == "open", 1), else_=0)).label("fresh"),
+            func.sum(case((DeadLetter.created_at < Destination.mended_at, 1), else_=0)).label(
+                "mended"
+            ),
+            func.min(DeadLetter.created_at).label("first_at"),
+            func.max(DeadLetter.created_at).label("last_at"),
+            owners.label("owners"),
+            func.max(DeadLetter.owner).label("owner"),
+            func.min(DeadLetter.owner).label("other"),
+            func.max(case((DeadLetter.note != "", DeadLetter.id))).label("noted"),
+        )
+        .join(Destination, Destination.id == DeadLetter.destination_id)
+        .where(DeadLetter.id.in_(chosen))
+        .group_by(DeadLetter.destination_id, DeadLetter.code, DeadLetter.field)
+        .order_by(func.max(DeadLetter.id).desc())
+        .limit(MOST)
+    ).all()
+    letters = _load({row.newest for row in rows} | {row.noted for row in rows if row.noted})
+    found = [
+        Cause(
+            letters[row.newest],
+            row.many,
+            row.fresh,
+            row.mended,
+            row.first_at,
+            row.last_at,
+            tuple(sorted({row.owner, row.other})) if row.owners else (),
+            letters[row.noted].note if row.noted else "",
+        )
+        for row in rows
+    ]
+    return sorted(found, key=lambda cause: (not cause.fresh, -cause.count))
+
+
+def _load(ids: Iterable[int]) -> dict[int, DeadLetter]:
+    wanted = select(DeadLetter).where(DeadLetter.id.in_(list(ids))).options(*LOADED)
+    return {letter.id: letter for letter in db.session.scalars(wanted)}
+
+
+def mended(destination: Destination) -> Selection:
+    """What died at a destination before somebody last put it right."""
+    return Selection(destination=destination.id, until=destination.mended_at)
+
+
+def offered(destination: Destination) -> list[Cause]:
+    """What may be sent again now that it was put right, by cause; nothing where it never was."""
+    return list_causes(mended(destination)) if destination.mended_at else []

@@ -1,0 +1,1 @@
+"""Destinations: settings, throttling, status, quotas and the account behind them."""

@@ -1,0 +1,147 @@
+"""How a destination is treated: how fast, how many calls at once, and how patiently."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pytimeparse2 import parse
+
+from relay import broker
+from relay.delivery import gate
+from relay.errors import Invalid, Refusal
+from relay.models import Destination, db
+from relay.rules.lifecycle import DEFAULT_POLICY
+from relay.rules.rate import MAX_CONCURRENCY, UNITS
+from relay.services.audit import By, record
+from relay.services.destinations.settings import find_destination
+from relay.services.sources import keys
+
+MIN, HOUR, DAY = 60.0, 3600.0, 86400.0
+MOST_CALLS, MOST_WAITS, LONGEST_S = 100_000, 30, 30 * DAY
+# name: waits in seconds after each failed attempt
+SCHEDULES: Mapping[str, tuple[float, ...]] = {
+    "patient": DEFAULT_POLICY.delays_s,
+    "long": (5, 5 * MIN, 30 * MIN, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, DAY),
+    "quick": (5, 30, MIN, 5 * MIN, 10 * MIN, 15 * MIN, 30 * MIN),
+}
+
+
+@dataclass(frozen=True)
+class Throttling:
+    """``rate_count`` calls per ``rate_unit`` (None: no limit), ``concurrency`` calls at once,
+    ``waits`` seconds between attempts (None: the default schedule).
+    """
+
+    rate_count: int | None = None
+    rate_unit: str | None = None
+    concurrency: int = 4
+    waits: tuple[float, ...] | None = None
+
+
+def throttling_of(destination: Destination) -> Throttling:
+    return Throttling(
+        destination.rate_count,
+        destination.rate_unit,
+        destination.concurrency,
+        tuple(destination.retry_waits) if destination.retry_waits else None,
+    )
+
+
+def waits_of(destination: Destination) -> tuple[float, ...]:
+    """Seconds between the attempts, whether chosen or by default."""
+    return gate.policy_of(destination).delays_s
+
+
+def schedule_name(waits: tuple[float, ...]) -> str:
+    """``patient``, ``long``, ``quick`` or ``own``."""
+    return next((name for name, known in SCHEDULES.items() if known == waits), "own")
+
+
+def parse_rate(text: str) -> tuple[int | None, str | None]:
+    """``10/second``, ``60/minute``, ``1000/hour`` or ``none``.  Raises Invalid."""
+    if text.strip().lower() in ("", "none"):
+        return None, None
+    count, _, unit = text.partition("/")
+    unit = unit.strip().lower().removeprefix("per ").removesuffix("s")
+    if not (count.strip().isascii() and count.strip().isdigit() and len(count) < 8):
+        raise Invalid({"rate": ["Write the pace as 10/second, 60/minute or 1000/hour."]})
+    return int(count), unit
+
+
+def parse_schedule(text: str) -> tuple[float, ...] | None:
+    """A schedule's name, or waits such as ``5 s, 5 min, 2 h``; ``patient`` is the default (None).
+
+    Raises Invalid.
+    """
+    name = text.strip().lower()
+    if name in ("", "patient"):
+        return None
+    if name in SCHEDULES:
+        return SCHEDULES[name]
+    waits = []
+    for part in filter(None, (part.strip() for part in text.replace(";", ",").split(","))):
+        seconds = parse(f"{part} s" if part.isdigit() else part)
+        if not isinstance(seconds, int | float) or seconds < 1:
+            sentence = f"“{part}” is no time. Write times such as 30 s, 5 min, 2 h or 1 day."
+            raise Invalid({"schedule": [sentence]})
+        waits.append(float(seconds))
+    if not 1 <= len(waits) <= MOST_WAITS:
+        raise Invalid({"schedule": [f"Give 1 to {MOST_WAITS} times, with commas between them."]})
+    if sum(waits) > LONGEST_S:
+        raise Invalid({"schedule": ["Together the times may be at most 30 days."]})
+    return tuple(waits)
+
+
+def check(pacing: Throttling) -> None:
+    """Raises Invalid with the reasons per field."""
+    reasons: dict[str, list[str]] = {}
+    if pacing.rate_count is not None:
+        if not 1 <= pacing.rate_count <= MOST_CALLS:
+            reasons["rate"] = [f"Enter a number from 1 to {MOST_CALLS}, or nothing for no limit."]
+        elif pacing.rate_unit not in UNITS:
+            reasons["rate"] = ["A pace is per second, per minute or per hour."]
+    if not 1 <= pacing.concurrency <= MAX_CONCURRENCY:
+        reasons["concurrency"] = [f"Enter a number from 1 to {MAX_CONCURRENCY}."]
+    if reasons:
+        raise Invalid(reasons)
+
+
+def set_throttling(id_or_name: int | str, pacing: Throttling, by: By) -> Destination:
+    """It holds for the next call, in every worker.  Raises NotFound, Invalid."""
+    destination = find_destination(id_or_name)
+    check(pacing)
+    destination.rate_count = pacing.rate_count
+    destination.rate_unit = pacing.rate_unit if pacing.rate_count else None
+    destination.concurrency = pacing.concurrency
+    destination.retry_waits = list(pacing.waits) if pacing.waits else None
+    destination.paced_until = None  # a slot far ahead belonged to the old pace
+    record(
+        by,
+        "destination.pace",
+        destination.name,
+        rate=f"{pacing.rate_count}/{pacing.rate_unit}" if pacing.rate_count else "none",
+        concurrency=pacing.concurrency,
+        retry_after_s=pacing.waits,
+    )
+    db.session.commit()
+    broker.nudge("drain_destination", destination.id)
+    return destination
+
+
+def try_now(id_or_name: int | str, by: By) -> Destination:
+    """Do not wait for the circuit or the destination's own wish: the next delivery is sent at once.
+
+    Raises NotFound, Refusal.
+    """
+    destination = find_destination(id_or_name)
+    if destination.state == "paused":
+        raise Refusal(f"{destination.name} is paused. Resume it instead.")
+    now = keys.database_now()
+    if destination.circuit == "open":
+        destination.circuit_until = now
+    destination.held_until, destination.held_reason = None, ""
+    record(by, "destination.try_now", destination.name)
+    db.session.commit()
+    broker.nudge("drain_destination", destination.id)
+    return destination

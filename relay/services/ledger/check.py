@@ -1,0 +1,173 @@
+"""Proves the ledger: counts each closed day in the second way, and opens an alert where it differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from flask import current_app
+from sqlalchemy import Connection, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from relay.errors import Invalid
+from relay.models import Alert, Intake, LedgerCheck, db, db_now
+from relay.observability.logging import log
+from relay.services import alerts
+from relay.services.ledger.labels import counted, day_words
+from relay.services.ledger.model import DAY, Books, LedgerLine, Period
+from relay.services.ledger.reading import names_in, now_in, read, snapshot
+
+KIND = "ledger.books"
+AT = time(2)  # UTC: long after midnight, so that all of the day before has settled down
+MOST_DAYS = 62  # a longer RELAY_RETENTION_DAYS is checked so far back
+ADVICE = (
+    "Relay deletes no event without booking it. Ask whether the database was restored from a backup "
+    "or changed by hand, then write down here what it was."
+)
+UNROUTED_ADVICE = (
+    "A worker routes them within seconds. Run flask doctor to see whether one is alive."
+)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A source and day that does not add up, and how, in a sentence."""
+
+    source_id: int
+    day: date
+    sentence: str
+    advice: str = ADVICE
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What a check of a day found."""
+
+    day: date
+    lines: int
+    gaps: list[Gap]
+
+
+def gaps_in(books: Books, until: date | None = None) -> list[Gap]:
+    """What does not add up.  Events of days before ``until`` must have been routed by now."""
+    merged: dict[tuple[int, date], list[LedgerLine]] = {}
+    for (source_id, day, _), line in books.by_type.items():
+        merged.setdefault((source_id, day), []).append(line)
+    found = []
+    for (source_id, day), lines in sorted(merged.items()):
+        closed = until is not None and day < until
+        why = list(_sentences(lines, closed))
+        if why:
+            advice = ADVICE if len(why) > 1 or "routed" not in why[0] else UNROUTED_ADVICE
+            found.append(Gap(source_id, day, " ".join(why), advice))
+    return found
+
+
+def _sentences(lines: list[LedgerLine], closed: bool) -> Iterator[str]:
+    lost = sum(max(0, line.received - line.events) for line in lines)
+    strange = sum(max(0, line.events - line.received) for line in lines)
+    if lost:
+        received = counted(sum(line.received for line in lines), "event")
+        yield f"{received} came in at the door, and {counted(lost, 'is', 'are')} missing in the books."
+    if strange:
+        yield f"{counted(strange, 'event')} in the books never came in at the door."
+    gone = sum(max(0, line.wanted - line.total.wanted) for line in lines)
+    extra = sum(max(0, line.total.wanted - line.wanted) for line in lines)
+    if gone:
+        wanted = counted(sum(line.wanted for line in lines), "delivery", "deliveries")
+        yield f"{wanted} were to be made, and {counted(gone, 'is', 'are')} missing in the books."
+    if extra:
+        yield f"{counted(extra, 'delivery', 'deliveries')} in the books were never asked for."
+    unrouted = sum(line.unrouted for line in lines)
+    if closed and unrouted:
+        yield f"{counted(unrouted, 'event was', 'events were')} accepted and never routed."
+
+
+def check_day(day: date) -> CheckResult:
+    """Count a closed day again; open, renew or resolve its alerts.  Raises Invalid for an open day."""
+    with snapshot() as connection:
+        today = now_in(connection).date()
+        if day >= today:
+            raise Invalid(
+                {"day": [f"{day} is not over yet. A day is checked when it is over (UTC)."]}
+            )
+        books = read(connection, Period(day, day))
+        sites = names_in(connection).sites
+    gaps = gaps_in(books, today)
+    for gap in gaps:
+        site = sites[gap.source_id]
+        alerts.raise_alert(
+            KIND,
+            subject_of(site.slug, day),
+            f"{site.name}, {day_words(day)}: {gap.sentence}",
+            gap.advice,
+            f"/ledger?source={site.slug}&since={day}&until={day}",
+        )
+    wrong = {gap.source_id for gap in gaps}
+    for source_id, site in sites.items():
+        if source_id not in wrong:
+            alerts.resolve(KIND, subject_of(site.slug, day))
+    _note(day, len(gaps))
+    db.session.commit()
+    return CheckResult(day, len(books.lines()), gaps)
+
+
+def subject_of(slug: str, day: date) -> str:
+    return f"{slug} {day}"
+
+
+def _note(day: date, gaps: int) -> None:
+    insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
+    row = insert(LedgerCheck).values(day=day, gaps=gaps, checked_at=db_now())
+    db.session.execute(
+        row.on_conflict_do_update(
+            index_elements=["day"], set_={"gaps": gaps, "checked_at": db_now()}
+        )
+    )
+
+
+def days_to_check(connection: Connection) -> list[date]:
+    """Closed days that have rows, and those with an open alert; the newest first."""
+    today = now_in(connection).date()
+    kept = timedelta(days=min(current_app.extensions["relay_config"].retention_days, MOST_DAYS))
+    first = connection.scalar(select(func.min(Intake.day)))
+    first = max(first, today - kept - DAY) if first is not None else today
+    days = {today - DAY * n for n in range(1, (today - first).days + 1)}
+    for subject in connection.scalars(
+        select(Alert.subject).where(Alert.kind == KIND, Alert.resolved_at.is_(None))
+    ):
+        days.add(date.fromisoformat(subject.rpartition(" ")[2]))
+    return sorted(days, reverse=True)
+
+
+def check_next(at: time = AT) -> date | None:
+    """Check one day that was not checked yet tonight, since ``at``.  -> the day, or None.
+
+    One at a time, so that the scheduler's other work never waits for long.
+    """
+    with snapshot() as connection:
+        now = now_in(connection)
+        since = datetime.combine(now.date(), at, now.tzinfo)
+        if now < since:
+            return None
+        done = connection.scalars(select(LedgerCheck.day).where(LedgerCheck.checked_at >= since))
+        fresh = set(done)
+        left = [day for day in days_to_check(connection) if day not in fresh]
+    if not left:
+        return None
+    checked = check_day(left[0])
+    log("ledger.checked", day=str(checked.day), gaps=len(checked.gaps))
+    return checked.day
+
+
+def check_all() -> list[CheckResult]:
+    """Check every day that ``check_next`` would come to."""
+    with snapshot() as connection:
+        days = days_to_check(connection)
+    return [check_day(day) for day in days]
+
+
+def last_check(connection: Connection) -> datetime | None:
+    """When a day was checked last."""
+    return connection.scalar(select(func.max(LedgerCheck.checked_at)))

@@ -1,0 +1,172 @@
+"""Reads the ledger: the rows that are kept and the bookings of those that are not, as of one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, case, func, select
+
+from relay.database import READ_ONLY
+from relay.mapping.conditions import INTERNAL_TYPES
+from relay.models import (
+    ArchivedDeliveries,
+    ArchivedEvents,
+    ArchivedRejections,
+    Delivery,
+    Destination,
+    Event,
+    Intake,
+    Rejection,
+    Source,
+    db,
+    db_now,
+    utc_day,
+)
+from relay.services.ledger.model import DAY, Books, LedgerDestination, LedgerLine, Period
+
+EVENT_KEY = (Event.source_id, utc_day(Event.received_at), Event.event_type)
+WAITING = ("pending", "in_flight")
+
+
+@contextmanager
+def snapshot() -> Iterator[Connection]:
+    """A reader to whom nothing moves while it looks."""
+    options: dict[str, Any] = dict(READ_ONLY)
+    if db.engine.dialect.name == "postgresql":
+        options["isolation_level"] = "REPEATABLE READ"
+    with db.engine.connect().execution_options(**options) as connection:
+        yield connection
+
+
+def now_in(connection: Connection) -> datetime:
+    now: datetime | None = connection.scalar(select(db_now()))
+    assert now is not None
+    return now
+
+
+def read(connection: Connection, period: Period, source_id: int | None = None) -> Books:
+    """The lines of a period.  What sites say to Relay itself is in no line."""
+    reader = _Reader(connection, period, source_id)
+    for step in (reader.door, reader.events, reader.deliveries, reader.booked, reader.refusals):
+        step()
+    return reader.books
+
+
+def two_days(source_id: int) -> dict[str, LedgerLine]:
+    """A source's lines of today and yesterday."""
+    with snapshot() as connection:
+        today = now_in(connection).date()
+        lines = read(connection, Period(today - DAY, today), source_id).lines()
+    found = {line.day: line for line in lines}
+    days = {"Today": today, "Yesterday": today - DAY}
+    return {word: found.get(day, LedgerLine(source_id, day)) for word, day in days.items()}
+
+
+@dataclass(frozen=True)
+class Site:
+    """A source as the ledger calls it."""
+
+    slug: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Names:
+    """Of all sources and destinations that ever were, by their numbers."""
+
+    sites: dict[int, Site]
+    places: dict[int, str]
+
+
+def names_in(connection: Connection) -> Names:
+    sites = connection.execute(select(Source.id, Source.slug, Source.name))
+    places = connection.execute(select(Destination.id, Destination.name))
+    return Names(
+        {row.id: Site(row.slug, row.name) for row in sites},
+        {row.id: row.name for row in places},
+    )
+
+
+def _number(condition: Any) -> Any:
+    return func.sum(case((condition, 1), else_=0))
+
+
+class _Reader:
+    def __init__(self, connection: Connection, period: Period, source_id: int | None):
+        self.connection, self.period, self.source_id = connection, period, source_id
+        self.books = Books()
+
+    def _rows(self, statement: Any, table: Any, at: Any = None) -> Iterator[Any]:
+        """Those of the period, by the instant ``at`` or by the table's day."""
+        if self.source_id is not None:
+            statement = statement.where(table.source_id == self.source_id)
+        if hasattr(table, "event_type"):
+            statement = statement.where(table.event_type.not_in(INTERNAL_TYPES))
+        if at is not None:
+            statement = statement.where(at >= self.period.begin, at < self.period.end)
+        else:
+            statement = statement.where(table.day.between(self.period.first, self.period.last))
+        yield from self.connection.execute(statement)
+
+    def door(self) -> None:
+        key = (Intake.source_id, Intake.day, Intake.event_type)
+        counts = select(*key, func.sum(Intake.received), func.sum(Intake.duplicates))
+        for source, day, kind, received, duplicates in self._rows(counts.group_by(*key), Intake):
+            line = self.books.line(source, day, kind)
+            line.received, line.duplicates = int(received), int(duplicates)
+
+    def events(self) -> None:
+        counts = select(
+            *EVENT_KEY,
+            func.count(),
+            _number(Event.routed_at.is_(None)),
+            _number(Event.wanted == 0),
+            func.coalesce(func.sum(Event.wanted), 0),
+        ).group_by(*EVENT_KEY)
+        for source, day, kind, events, unrouted, unwanted, wanted in self._rows(
+            counts, Event, Event.received_at
+        ):
+            more = LedgerLine(source, day, events=events, unrouted=unrouted, unwanted=unwanted)
+            more.wanted = int(wanted)
+            self.books.line(source, day, kind).add(more)
+
+    def deliveries(self) -> None:
+        key = (*EVENT_KEY, Delivery.destination_id, Delivery.state)
+        counts = select(*key, func.count()).join(Event, Event.id == Delivery.event_pk)
+        for source, day, kind, to, state, count in self._rows(
+            counts.group_by(*key), Event, Event.received_at
+        ):
+            name = "waiting" if state in WAITING else state
+            self.books.line(source, day, kind).place(to).add(LedgerDestination(**{name: count}))
+
+    def booked(self) -> None:
+        of: Any = ArchivedEvents
+        counts = select(of.source_id, of.day, of.event_type, of.events, of.unwanted, of.wanted)
+        for source, day, kind, events, unwanted, wanted in self._rows(counts, of):
+            more = LedgerLine(source, day, events=events, unwanted=unwanted, wanted=wanted)
+            self.books.line(source, day, kind).add(more)
+        of = ArchivedDeliveries
+        ends = (of.delivered, of.dead, of.discarded)
+        counts = select(of.source_id, of.day, of.event_type, of.destination_id, *ends)
+        for source, day, kind, to, delivered, dead, discarded in self._rows(counts, of):
+            gone = LedgerDestination(delivered=delivered, dead=dead, discarded=discarded)
+            self.books.line(source, day, kind).place(to).add(gone)
+
+    def refusals(self) -> None:
+        key = (Rejection.source_id, utc_day(Rejection.last_at))
+        kept = select(*key, func.sum(Rejection.count)).where(Rejection.source_id.is_not(None))
+        of = ArchivedRejections
+        for rows in (
+            self._rows(kept.group_by(*key), Rejection, Rejection.last_at),
+            self._rows(select(of.source_id, of.day, of.refused), of),
+        ):
+            for source, day, count in rows:
+                self.books.refuse(source, day, int(count))
+        if self.source_id is None:
+            unknown = select(func.sum(Rejection.count)).where(Rejection.source_id.is_(None))
+            [(strangers,)] = self._rows(unknown, Rejection, Rejection.last_at)
+            self.books.strangers = int(strangers or 0)

@@ -1,0 +1,246 @@
+"""The sites' own counts, taken from their daily reports and held against ours.
+
+A report says of one UTC day and event type how many events were *fired* (noted down on the site),
+*sent* and *dropped* (withdrawn or deleted there) on that day, and how many *wait* there at the
+moment of the report.  It is made some minutes after midnight, while events go on, and a day's last
+events reach us after midnight.  So a single day need not be equal on both sides; over the days
+without a hole in them, two bounds hold of what was fired and is nowhere now:
+
+- at least: all fired, less dropped, less received until the report, less waiting there;
+- at most: all fired, less dropped, less received until the day's end.
+
+``missing`` goes up only by the first and down only by the second.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+
+from relay.database import READ_ONLY
+from relay.models import Event, Intake, SiteReport, Source, db
+from relay.observability.logging import log
+from relay.services import alerts
+from relay.services.ledger.labels import day_words, of_type
+from relay.services.ledger.model import DAY, Period
+
+KIND = "ledger.site"
+TYPE = "relay.report"
+BATCH = 100
+CLOCKS_APART = timedelta(minutes=5)  # the site's clock may be so far off
+LONGEST_RUN = 60  # days; the site keeps its own numbers as long
+ADVICE = (
+    "Look at the list of events in the plugin's settings on the site, and ask whether its database was "
+    "restored or cleaned. What is missing can be entered by hand where it belongs; then write down "
+    "here what it was."
+)
+
+
+@dataclass(frozen=True)
+class ReportDay:
+    """Both sides' numbers of one day and event type; ``later`` came here before the report was made."""
+
+    fired: int
+    dropped: int
+    received: int
+    later: int
+    waiting: int
+
+
+@dataclass(frozen=True)
+class MissingEvents:
+    """How many of one event type are missing after one day."""
+
+    event_type: str
+    day: date
+    missing: int
+
+
+def take() -> int:
+    """Take new reports into the ledger and judge their sites.  -> how many.  Twice changes nothing."""
+    unread = (
+        select(Event.id, Event.source_id, Event.payload, Event.received_at)
+        .where(
+            Event.event_type == TYPE,
+            ~select(SiteReport.id).where(SiteReport.event_pk == Event.id).exists(),
+        )
+        .order_by(Event.id)
+        .limit(BATCH)
+    )
+    with db.engine.connect().execution_options(**READ_ONLY) as connection:
+        found = connection.execute(unread).all()
+    for row in found:
+        data = json.loads(row.payload)["data"]
+        report = SiteReport(
+            event_pk=row.id,
+            source_id=row.source_id,
+            day=date.fromisoformat(data["day"]),
+            until=datetime.fromisoformat(data["until"]).astimezone(UTC),
+            counts=data["counts"],
+            plugin=data["plugin"],
+        )
+        later = _received_after(report, row.received_at)
+        for event_type, counts in report.counts.items():
+            counts["later"] = later.get(event_type, 0)
+        db.session.add(report)
+        log("report.taken", source=row.source_id, day=data["day"])
+    for source_id in sorted({row.source_id for row in found}):
+        db.session.flush()
+        judge(source_id)
+    if found:
+        db.session.commit()
+    return len(found)
+
+
+def _received_after(report: SiteReport, came_at: datetime) -> dict[str, int]:
+    """What we received after the reported day until the report was made, by event type."""
+    begin = Period(report.day, report.day).end
+    rows = db.session.execute(
+        select(Event.event_type, func.count())
+        .where(
+            Event.source_id == report.source_id,
+            Event.received_at >= begin,
+            Event.received_at <= min(came_at, report.until + CLOCKS_APART),
+        )
+        .group_by(Event.event_type)
+    )
+    return {row.event_type: row[1] for row in rows}
+
+
+def newest(source_id: int) -> list[SiteReport]:
+    """The reports of the last days without a hole, oldest first: of each day the one made last."""
+    rows = db.session.scalars(
+        select(SiteReport)
+        .where(SiteReport.source_id == source_id)
+        .order_by(SiteReport.day.desc(), SiteReport.until.desc())
+        .limit(4 * LONGEST_RUN)
+    )
+    run: list[SiteReport] = []
+    for report in rows:
+        if run and report.day == run[-1].day:
+            continue
+        if len(run) == LONGEST_RUN or (run and report.day != run[-1].day - DAY):
+            break
+        run.append(report)
+    return run[::-1]
+
+
+def standings(source_id: int, run: Sequence[SiteReport]) -> list[MissingEvents]:
+    """What is missing after each day of a run of reports, by event type."""
+    if not run:
+        return []
+    received = _received_a_day(source_id, Period(run[0].day, run[-1].day))
+    found = []
+    for event_type in sorted({one for report in run for one in report.counts}):
+        days = []
+        for report in run:
+            counts = report.counts.get(event_type, {})
+            fired, dropped, waiting, later = (
+                counts.get(name, 0) for name in ("fired", "dropped", "waiting", "later")
+            )
+            came = received.get((event_type, report.day), 0)
+            days.append(ReportDay(fired, dropped, came, later, waiting))
+        for report, missing in zip(run, missing_after(days), strict=True):
+            found.append(MissingEvents(event_type, report.day, missing))
+    return found
+
+
+def missing_after(days: Iterable[ReportDay]) -> list[int]:
+    """How many are surely missing after each of these days, which follow one another."""
+    expected = missing = 0
+    found = []
+    for day in days:
+        expected += day.fired - day.dropped - day.received
+        missing = max(0, min(max(missing, expected - day.later - day.waiting), expected))
+        found.append(missing)
+    return found
+
+
+def _received_a_day(source_id: int, period: Period) -> dict[tuple[str, date], int]:
+    key = (Intake.event_type, Intake.day)
+    rows = db.session.execute(
+        select(*key, func.sum(Intake.received))
+        .where(Intake.source_id == source_id, Intake.day.between(period.first, period.last))
+        .group_by(*key)
+    )
+    return {(event_type, day): int(count) for event_type, day, count in rows}
+
+
+def missing_of(standings: Iterable[MissingEvents]) -> dict[tuple[str, date], int]:
+    """By event type and day: what is still missing, at the day on which it went missing."""
+    found: dict[tuple[str, date], int] = {}
+    before: dict[str, int] = {}
+    for one in standings:
+        more = one.missing - before.get(one.event_type, 0)
+        before[one.event_type] = one.missing
+        if more > 0:
+            found[one.event_type, one.day] = more
+        else:
+            _take_back(found, one.event_type, -more)
+    return found
+
+
+def _take_back(found: dict[tuple[str, date], int], event_type: str, count: int) -> None:
+    """So many have turned up after all: those that went missing last."""
+    for key in sorted((key for key in found if key[0] == event_type), reverse=True):
+        less = min(found[key], count)
+        found[key], count = found[key] - less, count - less
+        if not found[key]:
+            del found[key]
+
+
+def judge(source_id: int) -> None:
+    """Open, renew or resolve the alerts of a site, by event type.  Joins the running transaction."""
+    source = db.session.get_one(Source, source_id)
+    run = standings(source_id, newest(source_id))
+    missing = missing_of(run)
+    for event_type in sorted({one.event_type for one in run}):
+        days = sorted(day for kind, day in missing if kind == event_type)
+        subject = f"{source.slug} {event_type}"
+        if not days:
+            alerts.resolve(KIND, subject)
+            continue
+        count = sum(missing[event_type, day] for day in days)
+        were = "was" if count == 1 else "were"
+        alerts.raise_alert(
+            KIND,
+            subject,
+            f"{of_type(event_type, count)} {were} counted on {source.name} up to "
+            f"{day_words(days[-1])} and never arrived here.",
+            ADVICE,
+            f"/ledger?source={source.slug}&since={days[0]}&until={days[-1]}",
+        )
+
+
+def missing_now(source_id: int) -> dict[tuple[str, date], int]:
+    """What is missing of a source as far as it has told, by event type and day."""
+    return missing_of(standings(source_id, newest(source_id)))
+
+
+def reporting(period: Period) -> set[int]:
+    """The sources that reported any day of a period."""
+    return set(
+        db.session.scalars(
+            select(SiteReport.source_id)
+            .where(SiteReport.day.between(period.first, period.last))
+            .distinct()
+        )
+    )
+
+
+def latest(source_ids: Iterable[int], period: Period) -> dict[tuple[int, date], dict[str, Any]]:
+    """The counts of the newest report of each source and day in a period."""
+    rows = db.session.scalars(
+        select(SiteReport)
+        .where(
+            SiteReport.source_id.in_(source_ids),
+            SiteReport.day.between(period.first, period.last),
+        )
+        .order_by(SiteReport.until)
+    )
+    return {(row.source_id, row.day): row.counts for row in rows}

@@ -1,0 +1,86 @@
+"""What the ledger lets us say as a fact: so many of so many orders of a day reached HubSpot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from relay.services.ledger import site_reports
+from relay.services.ledger.labels import day_words, figure, noun, of_type
+from relay.services.ledger.model import Books, LedgerLine, Period
+from relay.services.ledger.reading import Names
+
+Facts = dict[tuple[int, date], list[str]]  # by source and day
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One event type of one source and day.  ``counts`` are the site's own, if it told us."""
+
+    event_type: str
+    line: LedgerLine
+    counts: Mapping[str, Any] | None
+    missing: int
+    places: Mapping[int, str]
+
+    def sentences(self) -> Iterator[str]:
+        """Whole sentences, the one about the destinations first."""
+        if self.line.places:
+            arrived = [self._reached(to) for to in sorted(self.line.places)]
+            first, *more = arrived
+            kind = noun(self.event_type, 0)
+            count, _, rest = first.partition(" reached ")
+            told = f"{count} {kind} of {day_words(self.line.day)} reached {rest}"
+            yield "; ".join([told, *more]) + "."
+        elif self.line.received:
+            yield (
+                f"{of_type(self.event_type, self.line.received)} of {day_words(self.line.day)} came "
+                f"in; no destination wanted {'it' if self.line.received == 1 else 'them'}."
+            )
+        if self.counts is not None:
+            yield from self._site(self.counts)
+
+    def _reached(self, destination_id: int) -> str:
+        place = self.line.places[destination_id]
+        # what never arrived here would have been wanted too, where all of its type is
+        total = place.wanted + (self.missing if place.wanted == self.line.events else 0)
+        name = self.places[destination_id]
+        return f"{figure(place.delivered)} of {figure(total)} reached {name}"
+
+    def _site(self, counts: Mapping[str, Any]) -> Iterator[str]:
+        waiting = counts["waiting"]
+        still = f"the site still has {figure(waiting)} waiting" if waiting else ""
+        if self.missing:
+            were = "was" if self.missing == 1 else "were"
+            lost = f"{of_type(self.event_type, self.missing)} {were} counted on the site and never arrived here"
+            yield f"{lost}; {still}." if still else f"{lost}."
+        elif still:
+            yield f"T{still[1:]}."
+        elif counts["fired"] - counts["dropped"] == self.line.received:
+            yield "The site counted the same."
+        else:
+            yield (
+                f"The site counted {figure(counts['fired'])} on that day and withdrew "
+                f"{figure(counts['dropped'])}; what was sent around midnight counts here on the day it came."
+            )
+
+
+def facts(books: Books, period: Period, names: Names, source_id: int | None = None) -> Facts:
+    """By source and day, a text for each type that has come or that a site has told of."""
+    sources = {source_id} if source_id is not None else site_reports.reporting(period)
+    told = site_reports.latest(sources, period)
+    missing = {one: site_reports.missing_now(one) for one in sources}
+    keys = set(books.by_type) | {
+        (source, day, kind) for (source, day), counts in told.items() for kind in counts
+    }
+    found: Facts = {}
+    for source, day, kind in sorted(keys):
+        counts = told.get((source, day), {}).get(kind)
+        line = books.by_type.get((source, day, kind), LedgerLine(source, day))
+        lost = missing.get(source, {}).get((kind, day), 0)
+        fact = Fact(kind, line, counts, lost, names.places)
+        if told_of := " ".join(fact.sentences()):
+            found.setdefault((source, day), []).append(told_of)
+    return found

@@ -1,0 +1,1 @@
+"""Mappings: saved versions, and a preview on real events."""

@@ -1,0 +1,230 @@
+"""A mapping on the workbench: looked at on real events, before anything is saved or sent."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from relay.delivery.message import (
+    account_in,
+    kind_and_config,
+    load_site_key,
+    mapping_rules,
+    message_of,
+    parse_payload,
+    requests_of,
+    scope_of,
+)
+from relay.delivery.test_send import sample_of
+from relay.destinations.base import Kind, Message, Rule, SiteKey, TargetField
+from relay.destinations.redaction import mask_request
+from relay.errors import NotFound, RelayError
+from relay.mapping import ai_answers, checks
+from relay.mapping.ai_answers import AnswerField
+from relay.mapping.conditions import group_of, matches_type
+from relay.mapping.event_fields import EventField, example_of, fields_of
+from relay.mapping.rules import FieldProblem, FilledMapping, fill_with_problems
+from relay.models import Event, Subscription, db
+from relay.services import events
+from relay.services.ai import steps as ai_steps
+from relay.services.subscriptions.matching import recent_events, slugs_of
+
+DRY_RUN = 20
+Rules = dict[str, Rule]
+ABOUT = (("site_name",), ("site_url",), ("event",), ("event_id",), ("received_at",))
+
+
+@dataclass(frozen=True)
+class SampleEvent:
+    """An event to try a mapping on; ``event`` is None for one of ours."""
+
+    message: Message
+    event: Event | None = None
+
+
+@dataclass(frozen=True)
+class MappingPreview:
+    """All that a mapping for one event type is made with.  ``samples`` are the newest events, at least one."""
+
+    subscription: Subscription
+    event_type: str
+    kind: Kind
+    config: Mapping[str, Any]
+    targets: tuple[TargetField, ...]
+    default_mapping: Rules
+    in_use: Rules | None
+    fields: list[EventField]
+    samples: list[SampleEvent]
+
+    @property
+    def sends_all(self) -> bool:
+        """Whether the whole event is sent where nobody made a mapping."""
+        return self.kind.open_fields and not self.default_mapping
+
+    @property
+    def is_real(self) -> bool:
+        """Whether the samples are what sites sent."""
+        return self.samples[0].event is not None
+
+    def sample(self, event_id: int | None) -> SampleEvent:
+        """The chosen event, or the newest."""
+        chosen = (one for one in self.samples if one.event is not None and one.event.id == event_id)
+        return next(chosen, self.samples[0])
+
+
+def types_of(subscription: Subscription) -> list[str]:
+    """The known event types that it takes."""
+    known = [t for t in events.known_types() if matches_type(subscription.event_types, t)]
+    return sorted({*known, *(t for t in subscription.event_types if "*" not in t)})
+
+
+def rules_in_use(subscription: Subscription) -> dict[str, Rules]:
+    """The mappings that persons made, by event type."""
+    return mapping_rules(db.session.connection(), subscription.id, subscription.version)
+
+
+def load_preview(subscription: Subscription, event_type: str) -> MappingPreview:
+    """Raises NotFound for a type that it does not take, Undeliverable for an unknown kind."""
+    if not matches_type(subscription.event_types, event_type):
+        raise NotFound(f"This subscription does not take {event_type}.")
+    kind, config = kind_and_config(subscription.destination)
+    declared = ai_steps.fields_of(subscription)
+    samples = _samples(subscription, event_type, kind, declared)
+    fields = [
+        *fields_of(one.message.payload for one in samples),
+        *_of_ai(declared, samples[0].message),
+        *_about(samples[0].message),
+    ]
+    return MappingPreview(
+        subscription,
+        event_type,
+        kind,
+        config,
+        kind.targets(config, account_in(config)),
+        kind.default_mapping(config, event_type),
+        rules_in_use(subscription).get(event_type),
+        fields,
+        samples,
+    )
+
+
+def _about(message: Message) -> list[EventField]:
+    scope = scope_of(message)
+    return [EventField(path, example_of(scope.get(path[0]))) for path in ABOUT]
+
+
+def _of_ai(declared: Sequence[AnswerField], message: Message) -> list[EventField]:
+    """What the AI step before it fills in."""
+    return [EventField(one.path, example_of(message.ai[one.name])) for one in declared]
+
+
+def _samples(
+    subscription: Subscription, event_type: str, kind: Kind, declared: Sequence[AnswerField]
+) -> list[SampleEvent]:
+    """The newest events that it takes, else such that it would not, else one of ours; each with what
+    the AI said about it, or could say.
+    """
+    found = recent_events([event_type], slugs_of(subscription), DRY_RUN * 5)
+    conditions = group_of(subscription.conditions)
+    bodies = [(event, parse_payload(event.payload)) for event in found]
+    taken = ([pair for pair in bodies if conditions.holds(pair[1])] or bodies)[:DRY_RUN]
+    guess = ai_answers.example_of(declared)
+    if not taken:
+        ours = sample_of(subscription.destination, kind, event_type)
+        return [SampleEvent(replace(ours, ai=guess))]
+    told = ai_steps.answers_about(subscription, [event.id for event, _ in taken]) if guess else {}
+    keys = _site_keys(kind, {event.source_id for event, _ in taken})
+    return [
+        SampleEvent(
+            replace(
+                _message(event, body),
+                ai={name: told.get(event.id, {}).get(name, value) for name, value in guess.items()},
+                site_key=keys.get(event.source_id),
+            ),
+            event,
+        )
+        for event, body in taken
+    ]
+
+
+def _message(event: Event, body: Mapping[str, Any]) -> Message:
+    source, key = event.source, uuid.uuid4().hex
+    return message_of(body, event.received_at, source.name, source.url, key)
+
+
+def _site_keys(kind: Kind, source_ids: Iterable[int]) -> dict[int, SiteKey | None]:
+    """By source, for kinds that sign for the site."""
+    if not kind.signs_for_site:
+        return {}
+    connection = db.session.connection()
+    return {source_id: load_site_key(connection, source_id) for source_id in source_ids}
+
+
+@dataclass(frozen=True)
+class PreviewResult:
+    """What a mapping makes of one event: the calls, secrets masked, or why there is none."""
+
+    requests: list[dict[str, Any]]
+    error: str
+    warnings: list[FieldProblem]
+
+
+def preview_event(bench: MappingPreview, rules: Rules, sample: SampleEvent) -> PreviewResult:
+    """Nothing is sent and nothing is saved."""
+    filled = _fill(bench, rules, sample)
+    warnings = [
+        *filled.problems,
+        *checks.missing(rules, filled, bench.targets),
+        *checks.unknown(rules, bench.targets, [f.path for f in bench.fields], bench.kind.name),
+    ]
+    try:
+        calls = requests_of(bench.kind, bench.config, sample.message, rules)
+    except RelayError as exc:
+        return PreviewResult([], str(exc), warnings)
+    return PreviewResult([mask_request(one) for one in calls], "", warnings)
+
+
+def _fill(bench: MappingPreview, rules: Rules, sample: SampleEvent) -> FilledMapping:
+    scope = scope_of(sample.message)
+    kind = bench.kind
+    return fill_with_problems(rules, scope, kind.escapes_html, bench.targets, kind.open_fields)
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """Of ``total`` recent events ``fine`` can be sent; the others by what is wrong with them."""
+
+    fine: int
+    total: int
+    wrong: dict[str, int]
+
+
+def dry_run(bench: MappingPreview, rules: Rules) -> DryRun:
+    """What a mapping makes of the newest events."""
+    wrong: dict[str, int] = {}
+    fine = 0
+    for sample in bench.samples:
+        why = _why_wrong(bench, rules, sample)
+        if why:
+            wrong[why] = wrong.get(why, 0) + 1
+        else:
+            fine += 1
+    return DryRun(fine, len(bench.samples), wrong)
+
+
+def _why_wrong(bench: MappingPreview, rules: Rules, sample: SampleEvent) -> str:
+    filled = _fill(bench, rules, sample)
+    for problem in (*filled.problems, *checks.missing(rules, filled, bench.targets)):
+        label = {one.name: one.label for one in bench.targets}.get(problem.target, problem.target)
+        if problem.code == "missing_field":
+            return f"have nothing for {label}"
+        if problem.code == "bad_value":
+            return f"have something in {label} that does not fit"
+        return problem.sentence
+    try:
+        requests_of(bench.kind, bench.config, sample.message, rules)
+    except RelayError as exc:
+        return str(exc)
+    return ""

@@ -1,0 +1,136 @@
+"""What is sent: a subscription's mapping, saved in versions and tried out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import and_, select
+
+from relay.delivery.test_send import TestSendResult, send
+from relay.errors import Invalid, NotFound
+from relay.mapping import checks
+from relay.models import Destination, MappingVersion, Subscription, db
+from relay.services.audit import By, record
+from relay.services.destinations.settings import mend
+from relay.services.mappings.preview import MappingPreview, Rules, SampleEvent, rules_in_use
+
+MOST_RULES, LONGEST_NAME = 200, 120
+
+
+def check(bench: MappingPreview, rules: Rules) -> None:
+    """Raises Invalid with the reasons per target where a mapping could never work."""
+    reasons = checks.broken_texts(rules)
+    for name in rules:
+        if not name or len(name) > LONGEST_NAME or "" in name.split("."):
+            reasons[name] = [
+                f"A name has 1 to {LONGEST_NAME} signs, and none is empty between dots."
+            ]
+    if len(rules) > MOST_RULES:
+        reasons["rules"] = [f"These are more than {MOST_RULES} fields."]
+    if reasons:
+        raise Invalid(reasons)
+
+
+def save(bench: MappingPreview, rules: Rules | None, by: By) -> MappingVersion:
+    """From now on events of this type are filled so; None, or the ready-made rules: ready-made.
+
+    Raises Invalid.
+    """
+    if rules is not None:
+        check(bench, rules)
+    chosen = None if rules == bench.default_mapping else rules
+    current = _locked(bench.subscription)
+    found = dict(rules_in_use(current))
+    if found.get(bench.event_type) == chosen:
+        db.session.rollback()
+        return _version(current, current.version)
+    found.pop(bench.event_type, None)
+    if chosen is not None:
+        found[bench.event_type] = chosen
+    note = f"{bench.event_type}: {'own mapping' if chosen is not None else 'ready-made again'}"
+    return _keep(current, found, note, by)
+
+
+def go_back(subscription: Subscription, number: int, by: By) -> MappingVersion:
+    """An earlier version holds again, as a new one.  Raises NotFound."""
+    current = _locked(subscription)
+    old = _version(current, number)
+    return _keep(current, old.rules, f"as version {number}", by)
+
+
+def _keep(subscription: Subscription, rules: dict[str, Any], note: str, by: By) -> MappingVersion:
+    subscription.version += 1
+    made = MappingVersion(
+        subscription_id=subscription.id,
+        number=subscription.version,
+        rules=rules,
+        note=note,
+        made_by=by.actor,
+    )
+    db.session.add(made)
+    mend(subscription.destination)
+    record(by, "mapping.save", subscription.destination.name, version=made.number, note=note)
+    db.session.commit()
+    return made
+
+
+def _locked(subscription: Subscription) -> Subscription:
+    """Two who save at once take turns."""
+    return db.session.get_one(
+        Subscription, subscription.id, with_for_update=True, populate_existing=True
+    )
+
+
+def _version(subscription: Subscription, number: int) -> MappingVersion:
+    found = db.session.scalar(
+        select(MappingVersion).where(
+            MappingVersion.subscription_id == subscription.id, MappingVersion.number == number
+        )
+    )
+    if found is None:
+        raise NotFound(f"There is no version {number} of this mapping.")
+    return found
+
+
+def made_by_hand(destination: Destination) -> dict[int, list[str]]:
+    """The event types that persons made a mapping for, by subscription of a destination."""
+    rows = db.session.execute(
+        select(Subscription.id, MappingVersion.rules)
+        .join(
+            MappingVersion,
+            and_(
+                MappingVersion.subscription_id == Subscription.id,
+                MappingVersion.number == Subscription.version,
+            ),
+        )
+        .where(Subscription.destination_id == destination.id)
+    )
+    return {row.id: sorted(row.rules) for row in rows}
+
+
+def versions(subscription: Subscription, limit: int = 20) -> list[MappingVersion]:
+    """The newest first."""
+    return list(
+        db.session.scalars(
+            select(MappingVersion)
+            .where(MappingVersion.subscription_id == subscription.id)
+            .order_by(MappingVersion.number.desc())
+            .limit(limit)
+        )
+    )
+
+
+def send_test(bench: MappingPreview, rules: Rules, sample: SampleEvent, by: By) -> TestSendResult:
+    """Send one event, filled so and marked as a test, now.  Raises Invalid."""
+    check(bench, rules)
+    record(
+        by,
+        "mapping.test",
+        bench.subscription.destination.name,
+        event_type=bench.event_type,
+        event_id=sample.message.event_id,
+    )
+    db.session.commit()
+    message = replace(sample.message, is_test=True)
+    return send(bench.subscription.destination, message, rules)

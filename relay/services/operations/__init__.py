@@ -1,0 +1,1 @@
+"""Operating Relay: doctor, backup, encryption keys, retention and erasure."""

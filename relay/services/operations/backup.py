@@ -1,0 +1,226 @@
+"""All of Relay in one file, and back again, between databases of either kind.
+
+The file is gzipped JSON, a line a row: first what it is, then every table in the order of its foreign
+keys, last how many rows there were, so that a file that was cut off is noticed.  Secrets stay sealed:
+without the encryption key, which is no part of it, nobody can use them.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import IO, Any
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    Date,
+    LargeBinary,
+    Table,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
+
+from relay.database import READ_ONLY
+from relay.errors import Refusal
+from relay.models import AuditEntry, Destination, Lease, Revision, db, db_now
+from relay.models.base import UtcDateTime
+from relay.services.audit import By
+from relay.services.operations import encryption
+
+FORMAT = "relay-backup-1"
+BATCH = 500
+LEFT_OUT = {Lease.__tablename__, Revision.__tablename__}  # what processes tell each other just now
+NOT_OURS = (ValueError, KeyError, TypeError, AttributeError)  # what reading other JSON raises
+PAUSED = (
+    "Restored from a backup: what waits here may have arrived since it was made. "
+    "Look at it, discard what did, and resume."
+)
+
+
+@dataclass(frozen=True)
+class Done:
+    """How many rows of each table went over; ``made_at`` is when the backup was made."""
+
+    rows: dict[str, int]
+    made_at: datetime
+
+    @property
+    def total(self) -> int:
+        return sum(self.rows.values())
+
+
+def _tables() -> list[Table]:
+    return [one for one in db.metadata.sorted_tables if one.name not in LEFT_OUT]
+
+
+def _revision(connection: Connection) -> str:
+    return str(connection.scalar(text("SELECT version_num FROM alembic_version")))
+
+
+def _plain(column: Column[Any], value: Any) -> Any:
+    if value is None:
+        return None
+    if isinstance(column.type, UtcDateTime | Date):
+        return value.isoformat()
+    return base64.b64encode(value).decode() if isinstance(column.type, LargeBinary) else value
+
+
+def _typed(column: Column[Any], value: Any) -> Any:
+    if value is None:
+        return None
+    if isinstance(column.type, UtcDateTime):
+        return datetime.fromisoformat(value)
+    if isinstance(column.type, Date):
+        return date.fromisoformat(value)
+    return base64.b64decode(value) if isinstance(column.type, LargeBinary) else value
+
+
+def save(path: Path) -> Done:
+    """Write one moment of the database to ``path``, for its owner's eyes only.
+
+    An older file there is replaced when the new one is whole.  Raises Refusal.
+    """
+    part = path.with_name(path.name + ".part")
+    options = READ_ONLY | (
+        {"isolation_level": "REPEATABLE READ"} if db.engine.dialect.name == "postgresql" else {}
+    )
+    try:
+        with (
+            db.engine.connect().execution_options(**options) as connection,
+            os.fdopen(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as raw,
+            gzip.open(raw, "wt", encoding="utf-8") as file,
+        ):
+            done = _write(connection, file)
+        os.replace(part, path)
+    except OSError as exc:
+        raise Refusal(f"The backup could not be written to {path}: {exc.strerror}.") from exc
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+    return done
+
+
+def _write(connection: Connection, file: IO[str]) -> Done:
+    made_at: datetime = connection.scalar(select(db_now()))  # type: ignore[assignment]
+    head = {"format": FORMAT, "revision": _revision(connection), "made_at": made_at.isoformat()}
+    file.write(json.dumps(head) + "\n")
+    counts = {}
+    for table in _tables():
+        found = connection.execution_options(yield_per=BATCH).execute(select(table))
+        counts[table.name] = 0
+        for row in found:
+            values = [_plain(*pair) for pair in zip(table.columns, row, strict=True)]
+            line = {
+                "table": table.name,
+                "row": dict(zip(table.columns.keys(), values, strict=True)),
+            }
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            counts[table.name] += 1
+    file.write(json.dumps({"rows": counts}) + "\n")
+    return Done(counts, made_at)
+
+
+def load(path: Path, by: By) -> Done:
+    """Fill an empty, migrated database from a backup, all or nothing; every destination is paused.
+
+    Raises Refusal where the file is no whole backup, where it is of another version, where the database
+    is not empty, or where our encryption keys do not open its secrets.
+    """
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") as file, db.engine.begin() as connection:
+            return _read(connection, (json.loads(line) for line in file), by)
+    except (OSError, EOFError, zlib.error, *NOT_OURS) as exc:
+        raise Refusal(
+            f"{path} is no whole backup of Relay, so nothing was changed: {exc}."
+        ) from exc
+
+
+def _read(connection: Connection, lines: Iterator[dict[str, Any]], by: By) -> Done:
+    head = next(lines, {})
+    if head.get("format") != FORMAT:
+        raise ValueError("it does not begin as one")
+    ours = _revision(connection)
+    if head["revision"] != ours:
+        raise Refusal(
+            f"The backup is of another version of Relay (tables {head['revision']}, here {ours}). "
+            "Restore it with the Relay that made it, then upgrade."
+        )
+    tables = {one.name: one for one in _tables()}
+    for table in tables.values():
+        if connection.scalar(select(func.count()).select_from(table)):
+            raise Refusal(
+                f"This database is not empty ({table.name} has rows), so nothing was changed. "
+                "Restore into a new one: set DATABASE_URL and run flask db upgrade first."
+            )
+    counts = dict.fromkeys(tables, 0)
+    waiting: list[dict[str, Any]] = []
+    last = ""
+    for line in lines:
+        if "rows" in line:
+            _insert(connection, tables.get(last), waiting)
+            if line["rows"] != counts:
+                raise ValueError("rows are missing")
+            break
+        if line["table"] != last or len(waiting) >= BATCH:
+            _insert(connection, tables.get(last), waiting)
+            waiting, last = [], line["table"]
+        columns = tables[last].columns
+        waiting.append({name: _typed(columns[name], value) for name, value in line["row"].items()})
+        counts[last] += 1
+    else:
+        raise ValueError("its end is missing")
+    if unreadable := encryption.unreadable(connection):
+        raise Refusal(
+            f"RELAY_ENCRYPTION_KEYS does not open the backup's secrets ({unreadable[0]}), so nothing "
+            "was changed. Set the keys that were in use when it was made."
+        )
+    made_at = datetime.fromisoformat(head["made_at"])
+    _count_on(connection)
+    connection.execute(
+        update(Destination)
+        .where(Destination.state == "active")
+        .values(state="paused", paused_reason=PAUSED)
+    )
+    connection.execute(update(Revision).values(number=Revision.number + 1))
+    connection.execute(
+        insert(AuditEntry).values(
+            actor=by.actor,
+            address=by.address,
+            action="backup.restore",
+            object_label="all of Relay",
+            detail={"made_at": made_at.isoformat(), "rows": sum(counts.values())},
+        )
+    )
+    return Done(counts, made_at)
+
+
+def _insert(connection: Connection, table: Table | None, rows: list[dict[str, Any]]) -> None:
+    if table is not None and rows:
+        connection.execute(insert(table), rows)
+
+
+def _count_on(connection: Connection) -> None:
+    """PostgreSQL's counters do not notice rows that bring their own numbers."""
+    if connection.dialect.name != "postgresql":
+        return
+    for table in _tables():
+        if "id" in table.columns:
+            connection.execute(
+                text(
+                    f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), "  # noqa: S608
+                    f'(SELECT max(id) FROM "{table.name}")) '
+                    f'WHERE EXISTS (SELECT 1 FROM "{table.name}")'
+                )
+            )

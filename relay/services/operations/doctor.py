@@ -1,0 +1,192 @@
+"""Is Relay well?  ``doctor`` looks at everything, ``/readyz`` at what a request needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import current_app
+from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from config import Config
+from relay.database import READ_ONLY
+from relay.delivery import gate
+from relay.models import DeadLetter, Delivery, Destination, Subscription, db, db_now
+from relay.observability import health
+from relay.observability.health import Finding, Level, fail, ok, warn
+from relay.rules.lifecycle import State
+from relay.services.operations import encryption
+
+PATIENCE_MS = 3_000
+LATE_S, CLOCKS_APART_S = 60.0, 2.0
+MIGRATIONS = Path(__file__).resolve().parents[3] / "migrations"
+
+
+@contextmanager
+def reading() -> Iterator[Connection]:
+    """A connection that waits for no writer, and for no answer longer than a few seconds."""
+    with db.engine.connect().execution_options(**READ_ONLY) as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SET LOCAL statement_timeout = {PATIENCE_MS}")
+        yield connection
+
+
+@lru_cache(maxsize=1)
+def newest_revisions() -> frozenset[str]:
+    """The migrations' heads, as this code has them."""
+    return frozenset(ScriptDirectory(str(MIGRATIONS)).get_heads())
+
+
+def diagnose() -> list[Finding]:
+    """Every check, each with a sentence.  Never raises."""
+    config: Config = current_app.extensions["relay_config"]
+    return [
+        _settings(config),
+        *_database(full=True),
+        *health.check_broker(_client()),
+        *health.check_heartbeats(_client()),
+        health.check_data_dir(config.data_dir),
+        health.check_disk(config.data_dir),
+    ]
+
+
+def reasons_not_ready() -> list[str]:
+    """Nothing when database, migrations, broker policy and encryption key are right."""
+    findings = [*_database(full=False), *health.check_broker(_client())]
+    return [f"{one.check}: {one.sentence}" for one in findings if one.level is Level.FAIL]
+
+
+def _client() -> Any:
+    return current_app.extensions["relay_broker"].broker.client
+
+
+def _settings(config: Config) -> Finding:
+    if not config.public_url:
+        return warn(
+            "settings",
+            "RELAY_PUBLIC_URL is not set, so endpoints are shown with this machine's own address. "
+            "Set it to the address that sites reach.",
+        )
+    if config.public_url.startswith("http://"):
+        return warn("settings", "RELAY_PUBLIC_URL is plain http. Put https in front of Relay.")
+    return ok("settings", "All are known and well formed.")
+
+
+def _database(full: bool) -> list[Finding]:
+    try:
+        with reading() as connection:
+            found = [ok("database", f"{connection.dialect.name} answers.")]
+            schema = _schema(connection)
+            found.append(schema)
+            if full:
+                found.append(_clock(connection))
+            if schema.level is not Level.FAIL:
+                found.append(_encryption(connection))
+                if full:
+                    found.append(_due(connection))
+            return found
+    except SQLAlchemyError:
+        return [
+            fail(
+                "database",
+                "The database (DATABASE_URL) does not answer. Sites get 503 and send again by "
+                "themselves; start it, and see that its address and password are right.",
+            )
+        ]
+
+
+def _schema(connection: Connection) -> Finding:
+    found = set(MigrationContext.configure(connection).get_current_heads())
+    if found == newest_revisions():
+        return ok("migrations", f"The tables are at the newest version ({', '.join(found)}).")
+    if not found:
+        return fail("migrations", "The database has no tables yet. Run: flask db upgrade")
+    return fail(
+        "migrations",
+        f"The tables are at version {', '.join(sorted(found))}, this Relay needs "
+        f"{', '.join(sorted(newest_revisions()))}. Run: flask db upgrade",
+    )
+
+
+def _encryption(connection: Connection) -> Finding:
+    closed = encryption.unreadable(connection)
+    if not closed:
+        return ok("encryption key", "It opens every stored secret.")
+    return fail(
+        "encryption key",
+        f"RELAY_ENCRYPTION_KEYS does not open the secret of {', '.join(closed[:3])}"
+        + (f" and {len(closed) - 3} more" if len(closed) > 3 else "")
+        + ". Put back the key it was sealed with, or enter the secret again.",
+    )
+
+
+def _clock(connection: Connection) -> Finding:
+    before = datetime.now(UTC)
+    theirs: datetime = connection.execute(select(db_now())).scalar_one()
+    ours = before + (datetime.now(UTC) - before) / 2
+    apart = abs((theirs - ours).total_seconds())
+    if apart > CLOCKS_APART_S:
+        return warn(
+            "clock",
+            f"This machine's clock and the database's are {apart:.1f} s apart. Signatures are "
+            "checked by this clock: turn on time synchronisation (NTP) on both.",
+        )
+    return ok("clock", f"It agrees with the database's ({apart * 1000:.0f} ms apart).")
+
+
+def oldest_due_s(connection: Connection) -> float:
+    """How late the oldest due delivery is that may go out, in seconds; 0 when none is due."""
+    now: datetime = connection.execute(select(db_now())).scalar_one()
+    due = connection.scalar(
+        select(func.min(Delivery.due_at))
+        .join(Destination, Delivery.destination_id == Destination.id)
+        .join(Subscription, Delivery.subscription_id == Subscription.id)
+        .where(
+            Delivery.state == State.PENDING.value,
+            Destination.state == "active",
+            Subscription.state != "paused",
+        )
+    )
+    return max(0.0, (now - due).total_seconds()) if due else 0.0
+
+
+def _due(connection: Connection) -> Finding:
+    late = oldest_due_s(connection)
+    if late > LATE_S:
+        return warn(
+            "deliveries",
+            f"The oldest due delivery waits for {timedelta(seconds=round(late))}. See that the "
+            "worker and the scheduler run, and whether its destination is slow.",
+        )
+    return ok("deliveries", "None is late.")
+
+
+def gauges() -> tuple[dict[str, int], float, int, dict[str, int]]:
+    """Deliveries by state, oldest due in seconds, open dead letters, circuit by destination.
+
+    A circuit is 0 closed, 1 open or held, 2 paused.  Raises SQLAlchemyError.
+    """
+    with reading() as connection:
+        counts = dict.fromkeys((state.value for state in State), 0)
+        for state, number in connection.execute(
+            select(Delivery.state, func.count()).group_by(Delivery.state)
+        ):
+            counts[state] = number
+        letters = connection.scalar(
+            select(func.count()).select_from(DeadLetter).where(DeadLetter.state != "resolved")
+        )
+        now: datetime = connection.execute(select(db_now())).scalar_one()
+        circuits = {
+            row.name: 2 if row.state == "paused" else int(gate.Gate(row, now).hold(now) is not None)
+            for row in connection.execute(
+                select(Destination.__table__).where(Destination.state != "closed")
+            )
+        }
+        return counts, oldest_due_s(connection), letters or 0, circuits

@@ -1,0 +1,58 @@
+"""Every sealed secret, taken together: can we open them, and seal them anew?"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, select, update
+from sqlalchemy.orm import InstrumentedAttribute
+
+from relay import secrets
+from relay.errors import SecretUnreadable
+from relay.models import Destination, SigningKey, db
+from relay.services.audit import By, record
+from relay.services.sources import revisions
+
+# where secrets are kept: the column, and how one is called for a person
+SEALED: tuple[tuple[InstrumentedAttribute[str], InstrumentedAttribute[str], str], ...] = (
+    (SigningKey.sealed_secret, SigningKey.key_id, "signing key"),
+    (Destination.sealed_secrets, Destination.name, "destination"),
+)
+
+
+def unreadable(connection: Connection) -> list[str]:
+    """What none of our encryption keys opens, such as ``destination Sales``."""
+    found = []
+    for column, label, noun in SEALED:
+        for sealed, name in connection.execute(select(column, label).where(column != "")):
+            try:
+                secrets.box().open_sealed(sealed)
+            except SecretUnreadable:
+                found.append(f"{noun} {name}")
+    return found
+
+
+def reseal_all(by: By) -> int:
+    """Seal everything with the newest key, all or nothing.  -> how many.
+
+    Raises SecretUnreadable, naming the first that does not open.
+    """
+    count = 0
+    for column, label, noun in SEALED:
+        table = column.class_
+        rows = db.session.execute(
+            select(table.id, column, label).where(column != "").with_for_update()
+        ).all()
+        for row_id, sealed, name in rows:
+            try:
+                anew = secrets.box().rotate(sealed)
+            except SecretUnreadable as exc:
+                db.session.rollback()
+                raise SecretUnreadable(
+                    f"The secret of {noun} {name} cannot be opened with RELAY_ENCRYPTION_KEYS, so "
+                    "nothing was changed. Put back the key it was sealed with and try again."
+                ) from exc
+            db.session.execute(update(table).where(table.id == row_id).values({column.key: anew}))
+        count += len(rows)
+    record(by, "encryption.rotate", "all secrets", count=count)
+    revisions.touch(revisions.SOURCES)
+    db.session.commit()
+    return count

@@ -1,0 +1,227 @@
+"""A person is erased from what Relay holds: events, attempts, dead letters.  Ids and outcomes stay."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Text, and_, cast, delete, func, or_, select
+
+from relay.delivery.attempt import outcome as lives
+from relay.errors import Invalid
+from relay.mapping import person
+from relay.models import AiAnswer, Attempt, DeadLetter, Delivery, Event, db
+from relay.models.event import SEARCHED, search_text_of
+from relay.observability.logging import log
+from relay.rules.lifecycle import Discarded, State, transition
+from relay.services.audit import By, record
+from relay.services.sources import keys
+
+TYPE = "relay.erase"
+BATCH = 100
+PATIENCE = timedelta(hours=1)  # how long a request waits for calls that are under way
+
+
+@dataclass
+class Receipt:
+    """How much was emptied.  ``discarded`` deliveries were not sent any more; ``in_flight`` ones were
+    being sent at that moment, so what they leave behind has to be erased once more.
+    """
+
+    events: int = 0
+    attempts: int = 0
+    dead_letters: int = 0
+    discarded: int = 0
+    in_flight: int = 0
+
+
+def erase_person(
+    email: str, by: By, source_id: int | None = None, but_not: int | None = None
+) -> Receipt:
+    """Replace a person's values by a marker, in short transactions, wherever their address occurs.
+
+    ``source_id`` keeps to the events of one source; ``but_not`` is the row of a request that is still
+    needed.  What was sent to destinations is there and not within reach.  Raises Invalid.
+    """
+    email = email.strip()
+    if len(email) > 254 or not re.fullmatch(r"[^@\s\x00]+@[^@\s\x00]+", email):
+        raise Invalid({"email": ["Enter an e-mail address such as jane@example.com."]})
+    receipt = Receipt()
+    last = 0
+    while ids := db.session.scalars(_events(email, source_id, last)).all():
+        for event in _locked(ids):
+            if event.id != but_not:
+                _erase_event(event, email, receipt)
+        db.session.commit()
+        last = ids[-1]
+    _erase_mentions(email, source_id, receipt)
+    counts = {name: count for name, count in vars(receipt).items() if count}
+    # the address itself is not written here: its digest is enough to prove that it was done
+    digest = hashlib.sha256(email.lower().encode()).hexdigest()[:12]
+    record(by, "person.erase", f"person {digest}", **counts)
+    db.session.commit()
+    return receipt
+
+
+def take_requests() -> int:
+    """Do what sites have asked for with ``relay.erase``, each for its own events.  -> how many are done.
+
+    A request whose calls are still under way waits for them, an hour at most.
+    """
+    done = 0
+    waiting = select(Event).where(Event.event_type == TYPE, Event.search_text != person.MARKER)
+    for event in db.session.scalars(waiting.order_by(Event.id).limit(BATCH)).all():
+        request_id, correlation_id, received_at = event.id, event.event_id, event.received_at
+        by, source_id = By("site", event.address), event.source_id
+        email = str(json.loads(event.payload)["data"]["email"])
+        db.session.rollback()
+        try:
+            receipt = erase_person(email, by, source_id, but_not=request_id)
+        except Invalid as exc:
+            log("erasure.refused", correlation_id=correlation_id, reason=str(exc))
+            receipt = Receipt()
+        if receipt.in_flight and keys.database_now() - received_at < PATIENCE:
+            db.session.rollback()
+            continue
+        for one in _locked([request_id]):
+            _empty(one, {"email": person.MARKER})
+        db.session.commit()
+        log("erasure.done", correlation_id=correlation_id, **vars(receipt))
+        done += 1
+    db.session.rollback()
+    return done
+
+
+def _events(email: str, source_id: int | None, after_id: int) -> Any:
+    """Where the address may occur: in the texts, or written in JSON's escapes beyond what is searched."""
+    needle = email.lower()
+    escaped = and_(
+        Event.payload.contains("\\u", autoescape=True), func.length(Event.payload) > SEARCHED
+    )
+    found = or_(
+        func.lower(Event.payload).contains(needle, autoescape=True),
+        Event.search_text.contains(needle, autoescape=True),
+        escaped,
+    )
+    wanted = select(Event.id).where(Event.id > after_id, found).order_by(Event.id).limit(BATCH)
+    return wanted if source_id is None else wanted.where(Event.source_id == source_id)
+
+
+def _locked(ids: Sequence[int]) -> Sequence[Event]:
+    return db.session.scalars(
+        select(Event)
+        .where(Event.id.in_(ids))
+        .order_by(Event.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def _empty(event: Event, data: Any) -> None:
+    """``body_sha256`` stays: the same event, sent again, is still known as a duplicate."""
+    body = json.loads(event.payload) | {"data": data}
+    event.payload = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    event.search_text = search_text_of(data)
+
+
+def _erase_event(event: Event, email: str, receipt: Receipt) -> None:
+    found = person.erase(json.loads(event.payload).get("data"), email)
+    if found is None:
+        return
+    _empty(event, found.data)
+    receipt.events += 1
+    deliveries = db.session.scalars(
+        select(Delivery).where(Delivery.event_pk == event.id).with_for_update()
+    ).all()
+    for delivery in deliveries:
+        _erase_delivery(delivery, found, receipt)
+
+
+def _erase_delivery(delivery: Delivery, found: person.ErasedData, receipt: Receipt) -> None:
+    """Its history loses the person; what was not sent yet is not sent any more."""
+    history = select(Attempt).where(Attempt.delivery_id == delivery.id)
+    for attempt in db.session.scalars(history):
+        _empty_attempt(attempt, found)
+        receipt.attempts += 1
+    delivery.last_error = person.scrub(delivery.last_error, found.values)
+    letters = db.session.scalars(
+        select(DeadLetter).where(DeadLetter.delivery_id == delivery.id)
+    ).all()
+    now = keys.database_now()
+    for letter in letters:
+        for name in ("sentence", "note", "reason"):
+            setattr(letter, name, person.scrub(getattr(letter, name), found.values))
+        if found.is_about and letter.state != "resolved":
+            letter.state, letter.resolved_at, letter.resolution = "resolved", now, "discarded"
+        receipt.dead_letters += 1
+    state = State(delivery.state)
+    receipt.in_flight += state is State.IN_FLIGHT
+    if found.is_about and state in (State.PENDING, State.DEAD):
+        lives.apply_transition(delivery, transition(lives.life_of(delivery), Discarded(), now), now)
+        receipt.discarded += 1
+
+
+def _empty_attempt(attempt: Attempt, found: person.ErasedData) -> None:
+    """A body made of a person's event goes whole; elsewhere only what was found."""
+    for name in ("request", "response"):
+        kept = person.scrub(getattr(attempt, name), found.values)
+        setattr(attempt, name, _without_bodies(kept) if found.is_about else kept)
+    told = person.scrub(attempt.ai, found.values)
+    if told and found.is_about:
+        told = {name: one for name, one in told.items() if name not in ("asked", "answer")}
+    attempt.ai = told
+    attempt.sentence = person.scrub(attempt.sentence, found.values)
+
+
+def _without_bodies(call: dict[str, Any]) -> dict[str, Any]:
+    """A kept call, and the earlier ones of the same attempt, emptied."""
+    emptied = call | {"body": person.MARKER} if call.get("body") else call
+    if "earlier" in call:
+        earlier = [
+            {name: _without_bodies(part) for name, part in one.items()} for one in call["earlier"]
+        ]
+        emptied = emptied | {"earlier": earlier}
+    return emptied
+
+
+def _erase_mentions(email: str, source_id: int | None, receipt: Receipt) -> None:
+    """Calls for other events may have been answered with the address."""
+    only = frozenset({email})
+    own = select(Delivery.id)
+    if source_id is not None:
+        own = own.join(Event).where(Event.source_id == source_id)
+    receipt.attempts += _scrub_rows(
+        Attempt, ("request", "response", "ai", "sentence"), Attempt.delivery_id.in_(own), only
+    )
+    receipt.dead_letters += _scrub_rows(
+        DeadLetter, ("sentence", "note", "reason"), DeadLetter.delivery_id.in_(own), only
+    )
+    _scrub_rows(Delivery, ("last_error",), Delivery.id.in_(own), only)
+    # an answer that is kept for equal questions: asked again, it is made anew
+    answer = func.lower(cast(AiAnswer.answer, Text))
+    db.session.execute(delete(AiAnswer).where(answer.contains(email.lower(), autoescape=True)))
+
+
+def _scrub_rows(
+    table: Any, names: Sequence[str], own: ColumnElement[bool], values: frozenset[str]
+) -> int:
+    """Take ``values`` out of these columns wherever they occur.  -> in how many rows"""
+    texts = [func.lower(cast(getattr(table, name), Text)) for name in names]
+    found = or_(
+        *(one.contains(value.lower(), autoescape=True) for one in texts for value in values)
+    )
+    count = last = 0
+    while rows := db.session.scalars(
+        select(table).where(table.id > last, own, found).order_by(table.id).limit(BATCH)
+    ).all():
+        for row in rows:
+            for name in names:
+                setattr(row, name, person.scrub(getattr(row, name), values))
+        count, last = count + len(rows), rows[-1].id
+        db.session.commit()
+    return count

@@ -1,0 +1,1 @@
+"""Replays: select, preview, start, and follow the progress."""

@@ -1,0 +1,272 @@
+"""What can be chosen to be sent again, and what would come of it."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import case, func, select
+from sqlalchemy.orm import joinedload
+
+from relay.delivery.message import (
+    kind_and_config,
+    load_site_key,
+    mapping_rules,
+    message_of,
+    parse_payload,
+    requests_of,
+    version_config,
+    with_texts,
+)
+from relay.destinations import KINDS
+from relay.destinations.redaction import mask_request
+from relay.errors import RelayError
+from relay.models import Attempt, DeadLetter, Delivery, Destination, Event, Subscription, db
+from relay.rules.rate import interval_of
+from relay.services.ai import steps as ai_steps
+from relay.services.dead_letters.selection import Selection
+from relay.services.deliveries import find_delivery
+from relay.services.destinations.settings import find_destination
+from relay.services.replays.actions import FINAL, ReplaySelection
+
+CHECKED = 200  # so many are built to see whether they can be
+UNCLEAR = ("timeout", "connection_lost", "no_answer")  # it may have arrived, nobody knows
+
+
+def select_dead_letters(selection: Selection) -> ReplaySelection:
+    """The deliveries of the chosen dead letters."""
+    chosen = select(DeadLetter.delivery_id).where(DeadLetter.id.in_(selection.statement()))
+    return ReplaySelection(chosen, selection.title())
+
+
+def select_since(
+    destination: int | str, begin: datetime, delivered_too: bool = False
+) -> ReplaySelection:
+    """What came for a destination since then and is dead, or has arrived as well.  Raises NotFound."""
+    to = find_destination(destination)
+    states = [s.value for s in FINAL] if delivered_too else ["dead"]
+    chosen = select(Delivery.id).where(
+        Delivery.destination_id == to.id, Delivery.created_at >= begin, Delivery.state.in_(states)
+    )
+    what = "Everything" if delivered_too else "All dead letters"
+    return ReplaySelection(chosen, f"{what} for {to.name} since {begin:%Y-%m-%d %H:%M} UTC")
+
+
+def select_delivery(delivery_id: int) -> ReplaySelection:
+    """A single delivery.  Raises NotFound."""
+    found = find_delivery(delivery_id)
+    chosen = select(Delivery.id).where(Delivery.id == found.id)
+    return ReplaySelection(
+        chosen, f"{found.event.event_type} {found.event.event_id} to {found.destination.name}"
+    )
+
+
+@dataclass(frozen=True)
+class ReplayPreview:
+    """What would come of a wish, per destination."""
+
+    destination: Destination
+    new: int  # never arrived
+    unclear: int  # may have arrived: the destination did not say
+    again: int  # arrived before
+    skipped: dict[str, int]  # why -> how many
+    broken: dict[str, int]  # of those looked at: why it cannot be built -> how many
+    looked_at: int
+    seconds: float | None  # at the destination's pace
+
+    @property
+    def total(self) -> int:
+        return self.new + self.unclear + self.again
+
+    @property
+    def sentence(self) -> str:
+        """In one line, for the command line."""
+        counts = {
+            "would arrive for the first time": self.new,
+            "may have arrived already": self.unclear,
+            "arrived before and would go once more": self.again,
+            **{f"would be skipped ({why})": count for why, count in self.skipped.items()},
+            **{f"cannot be built: {why}": count for why, count in self.broken.items()},
+        }
+        said = ", ".join(f"{count} {words}" for words, count in counts.items() if count)
+        return said or "nothing would be sent"
+
+    @property
+    def repeats(self) -> str:
+        """What its kind makes of something that comes twice."""
+        return KINDS[self.destination.kind].duplicate_note if self.destination.kind in KINDS else ""
+
+
+SKIPS = {
+    "pending": "on its way already",
+    "in_flight": "on its way already",
+    "discarded": "discarded",
+}
+
+
+def preview(wish: ReplaySelection, mapping: str = "current") -> list[ReplayPreview]:
+    """The dry run: nothing is changed and nothing is sent."""
+    unsure = (
+        select(Attempt.id)
+        .where(
+            Attempt.delivery_id == Delivery.id,
+            (Attempt.outcome == "lost") | Attempt.code.in_(UNCLEAR),
+        )
+        .exists()
+    )
+    rows = db.session.execute(
+        select(
+            Delivery.destination_id,
+            Delivery.state,
+            func.count(),
+            func.sum(case((unsure, 1), else_=0)),
+        )
+        .where(Delivery.id.in_(wish.deliveries))
+        .group_by(Delivery.destination_id, Delivery.state)
+    ).all()
+    found = []
+    for destination_id in sorted({row[0] for row in rows}):
+        to = db.session.get_one(Destination, destination_id)
+        counts = {state: (count, unclear) for of, state, count, unclear in rows if of == to.id}
+        dead, unclear = counts.pop("dead", (0, 0))
+        again, _ = counts.pop("delivered", (0, 0))
+        skipped: dict[str, int] = {}
+        for state, (count, _) in counts.items():
+            skipped[SKIPS[state]] = skipped.get(SKIPS[state], 0) + count
+        if to.state == "closed":
+            skipped["its destination was removed"] = dead + again
+            dead = unclear = again = 0
+        broken, looked_at = _try_building(wish, to, mapping)
+        pace = interval_of(to.rate_count, to.rate_unit)
+        found.append(
+            ReplayPreview(
+                to,
+                dead - unclear,
+                unclear,
+                again,
+                skipped,
+                broken,
+                looked_at,
+                (dead + again) * pace if pace else None,
+            )
+        )
+    return found
+
+
+def samples(
+    wish: ReplaySelection, destination_id: int | None = None, limit: int = CHECKED
+) -> list[Delivery]:
+    """The newest of what would be sent, with event, source and destination."""
+    wanted = select(Delivery).where(wish.takes()).order_by(Delivery.id.desc()).limit(limit)
+    if destination_id is not None:
+        wanted = wanted.where(Delivery.destination_id == destination_id)
+    return list(
+        db.session.scalars(
+            wanted.options(
+                joinedload(Delivery.event).joinedload(Event.source),
+                joinedload(Delivery.destination),
+                joinedload(Delivery.subscription),
+            )
+        )
+    )
+
+
+def _try_building(
+    wish: ReplaySelection, to: Destination, mapping: str
+) -> tuple[dict[str, int], int]:
+    broken: dict[str, int] = {}
+    chosen = samples(wish, to.id)
+    for delivery in chosen:
+        try:
+            _requests(delivery, mapping)
+        except RelayError as exc:
+            broken[str(exc)] = broken.get(str(exc), 0) + 1
+    return broken, len(chosen)
+
+
+def _requests(delivery: Delivery, mapping: str) -> list[dict[str, Any]]:
+    """The calls that would be made, secrets masked.  Raises RelayError."""
+    kind, config = kind_and_config(delivery.destination)
+    connection, number = db.session.connection(), delivery.subscription.version
+    if mapping == "original":
+        if delivery.version is not None:
+            old = version_config(connection, delivery.destination_id, delivery.version)
+            config = with_texts(kind, config, old)
+        number = delivery.mapping_version or number
+    rules = mapping_rules(connection, delivery.subscription_id, number)
+    event = delivery.event
+    message = message_of(
+        parse_payload(event.payload),
+        event.received_at,
+        event.source.name,
+        event.source.url,
+        delivery.key,
+        site_key=load_site_key(db.session.connection(), event.source_id)
+        if kind.signs_for_site
+        else None,
+    )
+    message = replace(message, ai=ai_steps.last_answer(delivery.id))
+    chosen = rules.get(event.event_type)
+    return [
+        mask_request(select_delivery)
+        for select_delivery in requests_of(kind, config, message, chosen)
+    ]
+
+
+def body_of(delivery: Delivery, mapping: str) -> list[str]:
+    """The lines of all that would go out, or the sentence why nothing would."""
+    try:
+        calls = _requests(delivery, mapping)
+    except RelayError as exc:
+        return [str(exc)]
+    lines: list[str] = []
+    for call in calls:
+        body = str(call.get("body", ""))
+        try:
+            body = json.dumps(json.loads(body), ensure_ascii=False, indent=2)
+        except ValueError:
+            pass
+        lines += [f"{call['method']} {call['url']}"] if len(calls) > 1 else []
+        lines += body.splitlines()
+    return lines
+
+
+@dataclass(frozen=True)
+class DiffLine:
+    """One line of a comparison; an empty side has nothing there."""
+
+    left: str
+    right: str
+    same: bool
+
+
+def compare(left: list[str], right: list[str]) -> Iterator[DiffLine]:
+    """Side by side, what differs next to each other."""
+    matcher = difflib.SequenceMatcher(None, left, right, autojunk=False)
+    for tag, a, b, c, d in matcher.get_opcodes():
+        olds, news = left[a:b], right[c:d]
+        for n in range(max(len(olds), len(news))):
+            old = olds[n] if n < len(olds) else ""
+            new = news[n] if n < len(news) else ""
+            yield DiffLine(old, new, tag == "equal")
+
+
+def mappings_differ(wish: ReplaySelection) -> bool:
+    """Whether any of them was last tried with other settings or another mapping than today's."""
+    return bool(
+        db.session.scalar(
+            select(Delivery.id)
+            .join(Destination, Destination.id == Delivery.destination_id)
+            .join(Subscription, Subscription.id == Delivery.subscription_id)
+            .where(
+                wish.takes(),
+                (Delivery.version != Destination.version)
+                | (Delivery.mapping_version != Subscription.version),
+            )
+            .limit(1)
+        )
+    )

@@ -1,0 +1,1 @@
+"""Sources: settings, signing keys, and the plugin's zip file."""

@@ -1,0 +1,158 @@
+"""Signing keys: made, rotated with a window in which both verify, revoked at once."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets as random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import selectinload
+
+from config import COPY_SAFE, check_secret
+from relay import secrets
+from relay.errors import Invalid, NotFound, Refusal, SettingsError
+from relay.models import Event, SigningKey, Source, db, db_now
+from relay.services.audit import By, record
+from relay.services.sources import revisions
+
+DEFAULT_WINDOW = timedelta(hours=24)
+LONGEST_WINDOW = timedelta(days=30)
+
+
+def new_secret() -> str:
+    """32 random bytes as text that survives copying: letters, digits, - and _ only."""
+    return random.token_urlsafe(32)
+
+
+def fingerprint(secret: str) -> str:
+    """The first 8 hex digits of its SHA-256: the site's page shows the same, so people can compare."""
+    return hashlib.sha256(secret.encode()).hexdigest()[:8]
+
+
+def database_now() -> datetime:
+    now: datetime | None = db.session.scalar(select(db_now()))
+    assert now is not None
+    return now
+
+
+def add_key(source: Source, secret: str | None = None) -> tuple[SigningKey, str]:
+    """Add an active key to the running transaction.  Raises Invalid for a weak secret."""
+    if secret is None:
+        secret = new_secret()
+    try:
+        check_secret("The secret", secret)
+    except SettingsError as exc:
+        raise Invalid({"secret": [str(exc)]}) from exc
+    if not COPY_SAFE.fullmatch(secret):
+        raise Invalid({"secret": ["Use letters, digits and signs of plain ASCII without blanks."]})
+    mark = fingerprint(secret)
+    for other in source.keys:
+        if other.fingerprint == mark and other.state != "revoked":
+            raise Invalid({"secret": ["This source has a key with this secret already."]})
+    key = SigningKey(
+        key_id=f"key_{random.token_hex(6)}",
+        source=source,
+        sealed_secret=secrets.box().seal(secret),
+        fingerprint=mark,
+    )
+    db.session.add(key)
+    db.session.flush()
+    return key, secret
+
+
+def parse_window(text: str) -> timedelta:
+    """``24h``, ``90m``, ``7d``, ``0``: from nothing to 30 days.  Raises Invalid."""
+    found = re.fullmatch(r"([0-9]{1,6})\s*([smhd]?)", text.strip().lower())
+    if not found:
+        raise Invalid({"window": ["Enter a time such as 24h, 90m or 7d."]})
+    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "": "hours"}[found[2]]
+    window = timedelta(**{unit: int(found[1])})
+    if window > LONGEST_WINDOW:
+        raise Invalid({"window": ["The window may be at most 30 days."]})
+    return window
+
+
+def rotate_key(
+    source: Source, by: By, window: timedelta = DEFAULT_WINDOW, secret: str | None = None
+) -> tuple[SigningKey, str]:
+    """A new active key; every older one verifies until the window ends.  -> (key, secret, shown once)."""
+    now = database_now()
+    old = [key for key in source.keys if key.state == "active"]
+    key, secret = add_key(source, secret)
+    for one in old:
+        one.state, one.not_after = "retiring", now + window
+    record(by, "key.rotate", source.slug, key=key.key_id, window_s=window.total_seconds())
+    revisions.touch(revisions.SOURCES)
+    db.session.commit()
+    return key, secret
+
+
+def find_key(key_id: str) -> SigningKey:
+    """Raises NotFound."""
+    key = db.session.scalar(
+        select(SigningKey)
+        .where(SigningKey.key_id == key_id)
+        .options(selectinload(SigningKey.source))
+    )
+    if key is None:
+        raise NotFound(f"There is no key {key_id}.")
+    return key
+
+
+def revoke_key(key_id: str, by: By) -> SigningKey:
+    """The key stops verifying in every process within 5 s.  Raises NotFound, Refusal."""
+    key = find_key(key_id)
+    if key.state == "revoked":
+        raise Refusal(f"{key_id} is revoked already.")
+    key.state, key.revoked_at = "revoked", database_now()
+    record(by, "key.revoke", key.source.slug, key=key_id)
+    revisions.touch(revisions.SOURCES)
+    db.session.commit()
+    return key
+
+
+@dataclass(frozen=True)
+class KeyUse:
+    """``last_used_at`` and ``sites`` look back as far as events are kept; ``share_today`` is 0 to 1."""
+
+    last_used_at: datetime | None
+    share_today: float
+    sites: tuple[str, ...]
+
+
+def key_use(source: Source) -> dict[int, KeyUse]:
+    """How each key of a source is used, by its row id."""
+    now = database_now()
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    today = dict(
+        db.session.execute(
+            select(Event.signing_key_id, func.count())
+            .where(Event.source_id == source.id, Event.received_at >= midnight)
+            .group_by(Event.signing_key_id)
+        ).all()
+    )
+    every = sum(today.values()) or 1
+    use = {}
+    for key in source.keys:
+        last = db.session.scalar(
+            select(func.max(Event.received_at)).where(Event.signing_key_id == key.id)
+        )
+        week = now - timedelta(days=7)
+        sites = db.session.scalars(
+            select(Event.site)
+            .where(Event.signing_key_id == key.id, Event.received_at >= week)
+            .distinct()
+            .limit(6)
+        ).all()
+        use[key.id] = KeyUse(last, today.get(key.id, 0) / every, tuple(sorted(sites)))
+    return use
+
+
+def shown_state(key: SigningKey, now: datetime) -> str:
+    """``active``, ``retiring``, ``expired`` or ``revoked``, as of ``now``."""
+    if key.state == "retiring" and key.not_after is not None and key.not_after <= now:
+        return "expired"
+    return key.state

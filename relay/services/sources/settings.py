@@ -1,0 +1,226 @@
+"""Sources: the sites that send, and the networks they may send from."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from flask import current_app
+from sqlalchemy import func, select
+from sqlalchemy.orm import selectinload
+
+from config import Config
+from relay.database import READ_ONLY
+from relay.errors import Invalid, NotFound
+from relay.models import AllowedNetwork, Event, Rejection, SigningKey, Source, db
+from relay.services.audit import By, record
+from relay.services.paging import Page, page_of
+from relay.services.sources import keys, revisions
+
+DEFAULT = "default"
+SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+
+
+def slug_from(text: str) -> str:
+    """A slug for the endpoint, made from a name; never empty."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:48].strip("-") or "site"
+
+
+def _free_slug(wanted: str) -> str:
+    taken = set(db.session.scalars(select(Source.slug).where(Source.slug.startswith(wanted))))
+    if wanted not in taken:
+        return wanted
+    return next(f"{wanted}-{n}" for n in range(2, 10_000) if f"{wanted}-{n}" not in taken)
+
+
+def _check_name(name: str) -> str:
+    """Raises Invalid."""
+    name = " ".join(name.split())
+    if not 1 <= len(name) <= 120:
+        raise Invalid({"name": ["Give the site a name of 1 to 120 signs."]})
+    return name
+
+
+def check_site_url(url: str) -> str:
+    """The site's address without a trailing slash.  Raises Invalid."""
+    url = url.strip().rstrip("/")
+    try:
+        parts = urlsplit(url)
+        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.username
+    except ValueError:
+        fine = False
+    if not fine or len(url) > 500 or re.search(r"[\s<>\"\\]", url):
+        raise Invalid(
+            {"url": ["Enter the site's address as in a browser, such as https://shop.example.com."]}
+        )
+    return url
+
+
+def create_source(
+    name: str, url: str, by: By, slug: str | None = None, secret: str | None = None
+) -> tuple[Source, SigningKey, str]:
+    """A new source with its first key.  -> (source, key, the secret, shown this once).
+
+    Raises Invalid with the reasons per field.
+    """
+    reasons: dict[str, list[str]] = {}
+    try:
+        name = _check_name(name)
+    except Invalid as exc:
+        reasons |= exc.reasons
+    try:
+        url = check_site_url(url)
+    except Invalid as exc:
+        reasons |= exc.reasons
+    if slug is None:
+        slug = _free_slug(slug_from(name))
+    elif not SLUG.fullmatch(slug):
+        reasons["slug"] = ["A slug is made of a-z, 0-9 and -, at most 64 signs."]
+    elif db.session.scalar(select(Source.id).where(Source.slug == slug)):
+        reasons["slug"] = [f"A source with the slug {slug} exists already."]
+    if reasons:
+        raise Invalid(reasons)
+    source = Source(slug=slug, name=name, url=url)
+    db.session.add(source)
+    db.session.flush()
+    key, secret = keys.add_key(source, secret)
+    record(by, "source.create", source.slug, url=url, key=key.key_id)
+    revisions.touch(revisions.SOURCES)
+    db.session.commit()
+    return source, key, secret
+
+
+def ensure_default(by: By) -> bool:
+    """Make the source ``default`` with RELAY_SHARED_SECRET as its first key.  -> whether it was made now.
+
+    Later changes of the setting change nothing: its keys are then rotated as those of any source.
+    """
+    config: Config = current_app.extensions["relay_config"]
+    if config.shared_secret is None:
+        return False
+    with db.engine.connect().execution_options(**READ_ONLY) as connection:
+        if connection.scalar(select(Source.id).where(Source.slug == DEFAULT)) is not None:
+            return False
+    url = config.public_url or f"http://127.0.0.1:{config.port}"
+    create_source(DEFAULT, url, by, slug=DEFAULT, secret=config.shared_secret)
+    return True
+
+
+def find_source(slug: str) -> Source:
+    """Raises NotFound."""
+    source = db.session.scalar(
+        select(Source)
+        .where(Source.slug == slug, Source.state == "active")
+        .options(selectinload(Source.keys), selectinload(Source.networks))
+    )
+    if source is None:
+        raise NotFound(f"There is no source called {slug}.")
+    return source
+
+
+def list_sources(limit: int = 100, after: int | None = None) -> Page[Source]:
+    return page_of(
+        select(Source).where(Source.state == "active"),
+        Source.id,
+        limit,
+        after,
+        selectinload(Source.keys),
+        selectinload(Source.networks),
+    )
+
+
+def update_source(slug: str, name: str, url: str, per_minute: int, by: By) -> Source:
+    """Raises NotFound, Invalid."""
+    source = find_source(slug)
+    name = _check_name(name)
+    if not 0 <= per_minute <= 1_000_000:
+        raise Invalid({"per_minute": ["Enter a number from 0 (no limit) to 1,000,000."]})
+    source.name, source.url, source.per_minute = name, check_site_url(url), per_minute
+    record(by, "source.update", slug, name=name, url=source.url, per_minute=per_minute)
+    revisions.touch(revisions.SOURCES)
+    db.session.commit()
+    return source
+
+
+def normal_cidr(text: str) -> str:
+    """One network in its plain form; IPv4 inside IPv6 is unwrapped.  Raises Invalid."""
+    try:
+        network = ipaddress.ip_network(text.strip(), strict=False)
+    except ValueError as exc:
+        raise Invalid(
+            {"cidr": ["Enter an address such as 203.0.113.7 or a network such as 203.0.113.0/24."]}
+        ) from exc
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped is not None and network.prefixlen >= 96:
+        network = ipaddress.ip_network(f"{mapped}/{network.prefixlen - 96}")
+    return str(network)
+
+
+def allow_network(slug: str, cidr: str, by: By) -> AllowedNetwork:
+    """From now on the source may send only from its listed networks.  Raises NotFound, Invalid."""
+    source, cidr = find_source(slug), normal_cidr(cidr)
+    if any(network.cidr == cidr for network in source.networks):
+        raise Invalid({"cidr": [f"{cidr} is listed already."]})
+    network = AllowedNetwork(source_id=source.id, cidr=cidr)
+    db.session.add(network)
+    record(by, "source.allow", slug, cidr=cidr)
+    revisions.touch(revisions.SOURCES)
+    db.session.commit()
+    return network
+
+
+def disallow_network(slug: str, cidr: str, by: By) -> None:
+    """Take a network off the list; with the last one the list is off.  Raises NotFound, Invalid."""
+    source, cidr = find_source(slug), normal_cidr(cidr)
+    network = next((n for n in source.networks if n.cidr == cidr), None)
+    if network is None:
+        raise NotFound(f"{cidr} is not on the list of {slug}.")
+    db.session.delete(network)
+    record(by, "source.disallow", slug, cidr=cidr)
+    revisions.touch(revisions.SOURCES)
+    db.session.commit()
+
+
+def list_rejections(
+    source_id: int | None = None, limit: int = 20, after: int | None = None
+) -> Page[Rejection]:
+    """Refused requests of one source, or of all."""
+    wanted = select(Rejection)
+    if source_id is not None:
+        wanted = wanted.where(Rejection.source_id == source_id)
+    return page_of(wanted, Rejection.id, limit, after)
+
+
+def endpoint_of(slug: str, config: Config, base: str = "") -> str:
+    """Where a site sends its events: below the public address, ``base``, or this host's port."""
+    base = config.public_url or base.rstrip("/") or f"http://127.0.0.1:{config.port}"
+    return f"{base}/webhooks/wp/{slug}"
+
+
+def last_events(source_ids: list[int]) -> dict[int, datetime]:
+    """When each source's newest kept event came, by its row id."""
+    rows = db.session.execute(
+        select(Event.source_id, func.max(Event.received_at).label("last_at"))
+        .where(Event.source_id.in_(source_ids))
+        .group_by(Event.source_id)
+    )
+    return {row.source_id: row.last_at for row in rows}
+
+
+def unlisted_addresses(source: Source) -> list[str]:
+    """Up to 5 addresses that its events of the last 7 days came from and that no network covers."""
+    rows = db.session.execute(
+        select(Event.address, func.max(Event.received_at).label("last_at"))
+        .where(
+            Event.source_id == source.id,
+            Event.received_at >= keys.database_now() - timedelta(days=7),
+        )
+        .group_by(Event.address)
+        .order_by(func.max(Event.received_at).desc())
+        .limit(20)
+    )
+    networks = [ipaddress.ip_network(one.cidr) for one in source.networks]
+    seen = [row.address for row in rows]
+    return [a for a in seen if not any(ipaddress.ip_address(a) in n for n in networks)][:5]

@@ -1,0 +1,1 @@
+"""Subscriptions: settings, and which events they match."""

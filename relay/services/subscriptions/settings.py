@@ -1,0 +1,226 @@
+"""Subscriptions: which events a destination gets, read back as a sentence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import joinedload, selectinload
+
+from relay import broker
+from relay.delivery.attempt.outcome import columns_of
+from relay.destinations import KINDS
+from relay.errors import Invalid, NotFound, Refusal
+from relay.mapping import phrasing
+from relay.mapping.conditions import Condition, ConditionGroup, group_of, matches_type
+from relay.mapping.operators import OPERATORS, split
+from relay.models import Delivery, Destination, MappingVersion, Source, Subscription, db
+from relay.rules.lifecycle import Discarded, Life, State, transition
+from relay.services.audit import By, record
+from relay.services.sources import keys
+
+PATTERN = re.compile(r"\*|[a-z0-9_]+(\.[a-z0-9_-]+)*(\.\*)?")
+MOST_CONDITIONS, LONGEST_VALUE = 30, 500
+
+
+@dataclass(frozen=True)
+class SubscriptionSettings:
+    """``event_types`` are patterns, ``sources`` slugs; nothing means all."""
+
+    event_types: Sequence[str] = ("*",)
+    sources: Sequence[str] = ()
+    conditions: ConditionGroup = field(default_factory=ConditionGroup)
+
+
+def check_patterns(patterns: Sequence[str]) -> list[str]:
+    """Event types and patterns such as ``order.*``; nothing means all.  Raises Invalid."""
+    wanted = [p.strip() for p in patterns if p.strip()] or ["*"]
+    for pattern in wanted:
+        if len(pattern) > 64 or not PATTERN.fullmatch(pattern):
+            sentence = f"{pattern} is not an event type such as order.created or order.*."
+            raise Invalid({"event_types": [sentence]})
+    return sorted(set(wanted))
+
+
+def check_conditions(group: ConditionGroup) -> dict[str, Any]:
+    """Conditions as they are stored.  Raises Invalid."""
+    conditions = list(group.conditions())
+    if len(conditions) > MOST_CONDITIONS:
+        raise Invalid({"conditions": [f"These are more than {MOST_CONDITIONS} conditions."]})
+    for one in conditions:
+        if why := _what_is_wrong(one):
+            raise Invalid({"conditions": [why]})
+    return group.as_json() if group.items else {}
+
+
+def _what_is_wrong(one: Condition) -> str:
+    if not one.path:
+        return "Choose the field of each condition, or take the condition away."
+    if one.op not in OPERATORS:
+        return f"{one.op} is not a way to compare."
+    if len(one.value) > LONGEST_VALUE:
+        return f"A value has at most {LONGEST_VALUE} signs."
+    how_many = OPERATORS[one.op].values
+    if how_many != "none" and not (split(one.value) if how_many == "many" else one.value):
+        return "Enter what to compare with; for nothing at all, choose “is empty”."
+    return ""
+
+
+def _sources(slugs: Sequence[str]) -> list[Source]:
+    """Raises Invalid."""
+    found = db.session.scalars(
+        select(Source).where(Source.slug.in_(slugs), Source.state == "active")
+    ).all()
+    for slug in slugs:
+        if slug not in {one.slug for one in found}:
+            raise Invalid({"source": [f"There is no source called {slug}."]})
+    return list(found)
+
+
+def fresh(wanted: SubscriptionSettings, by: By) -> Subscription:
+    """A subscription that is not stored yet, filled in the ready-made way.  Raises Invalid."""
+    return Subscription(
+        event_types=check_patterns(wanted.event_types),
+        sources=_sources(wanted.sources),
+        conditions=check_conditions(wanted.conditions),
+        versions=[MappingVersion(number=1, made_by=by.actor)],
+    )
+
+
+def check_takes_events(destination: Destination) -> None:
+    """Raises Refusal where a destination has no subscriptions of its own."""
+    kind = KINDS.get(destination.kind)
+    if kind is not None and not kind.takes_events:
+        raise Refusal(f"{destination.name} takes no events by itself: AI steps ask it.")
+
+
+def create(destination: Destination, wanted: SubscriptionSettings, by: By) -> Subscription:
+    """One more subscription of a destination.  Raises Invalid, Refusal."""
+    check_takes_events(destination)
+    made = fresh(wanted, by)
+    made.destination_id = destination.id
+    made.destination = destination
+    db.session.add(made)
+    record(by, "subscription.create", destination.name, sentence=sentence_of(made))
+    db.session.commit()
+    return made
+
+
+def change(subscription: Subscription, wanted: SubscriptionSettings, by: By) -> Subscription:
+    """Events that come from now on are taken so.  Raises Invalid."""
+    patterns, sources = check_patterns(wanted.event_types), _sources(wanted.sources)
+    subscription.conditions = check_conditions(wanted.conditions)
+    subscription.event_types, subscription.sources = patterns, sources
+    label = subscription.destination.name
+    record(by, "subscription.update", label, sentence=sentence_of(subscription))
+    db.session.commit()
+    return subscription
+
+
+def find(destination_id: int, subscription_id: int) -> Subscription:
+    """One of a destination's subscriptions, with the destination and its sources.  Raises NotFound."""
+    found = db.session.scalar(
+        select(Subscription)
+        .where(Subscription.id == subscription_id, Subscription.destination_id == destination_id)
+        .options(joinedload(Subscription.destination), selectinload(Subscription.sources))
+    )
+    if found is None or "closed" in (found.state, found.destination.state):
+        raise NotFound("This subscription was removed, or never was.")
+    return found
+
+
+def pause(subscription: Subscription, by: By) -> None:
+    """What it wants is still taken and waits.  Raises Refusal."""
+    if subscription.state != "active":
+        raise Refusal("This subscription is paused already.")
+    subscription.state = "paused"
+    record(by, "subscription.pause", subscription.destination.name, subscription=subscription.id)
+    db.session.commit()
+
+
+def resume(subscription: Subscription, by: By) -> None:
+    """What waited goes out.  Raises Refusal."""
+    if subscription.state != "paused":
+        raise Refusal("This subscription is not paused.")
+    subscription.state = "active"
+    record(by, "subscription.resume", subscription.destination.name, subscription=subscription.id)
+    db.session.commit()
+    broker.nudge("drain_destination", subscription.destination_id)
+
+
+def remove(subscription: Subscription, by: By) -> int:
+    """Take no more, and discard what still waits; what was delivered stays on record.  -> how many."""
+    now = keys.database_now()
+    columns = columns_of(transition(Life(State.PENDING, due_at=now), Discarded(), now).life, now)
+    for name in ("attempts", "tries", "starts", "revived_from"):
+        del columns[name]
+    done = db.session.execute(
+        update(Delivery)
+        .where(Delivery.subscription_id == subscription.id, Delivery.state == State.PENDING.value)
+        .values(**columns)
+        .execution_options(synchronize_session=False)
+    )
+    count = int(done.rowcount)  # type: ignore[attr-defined]
+    label = subscription.destination.name
+    record(by, "subscription.remove", label, sentence=sentence_of(subscription), discarded=count)
+    subscription.state = "closed"
+    db.session.commit()
+    return count
+
+
+def waiting(destination_id: int) -> dict[int, int]:
+    """How many deliveries wait for each subscription of a destination."""
+    rows = db.session.execute(
+        select(Delivery.subscription_id, func.count())
+        .where(Delivery.destination_id == destination_id, Delivery.state == State.PENDING.value)
+        .group_by(Delivery.subscription_id)
+    )
+    return {row.subscription_id: row[1] for row in rows}
+
+
+def sentence_of(subscription: Subscription) -> str:
+    """``When an order from Shop B is placed and its total is at least 500, send it to …``."""
+    wanted = SubscriptionSettings(
+        subscription.event_types,
+        [source.name for source in subscription.sources],
+        group_of(subscription.conditions),
+    )
+    return read_back(subscription.destination, wanted)
+
+
+def read_back(destination: Destination, wanted: SubscriptionSettings) -> str:
+    """What is wanted as a sentence; ``sources`` are names here."""
+    kind = KINDS.get(destination.kind)
+    actions = (
+        {kind.action(destination.config, one) for one in wanted.event_types} if kind else set()
+    )
+    action = actions.pop() if len(actions) == 1 else "send it to {name}"
+    return phrasing.sentence(
+        wanted.event_types,
+        wanted.sources,
+        wanted.conditions,
+        action.format(name=destination.name),
+    )
+
+
+def overlapping(destination: Destination) -> bool:
+    """Whether two of its subscriptions may both take one event: it then gets there twice."""
+    rest = list(destination.subscriptions)
+    return any(
+        _meet(one.event_types, two.event_types)
+        and (not one.sources or not two.sources or {*one.sources} & {*two.sources})
+        for number, one in enumerate(rest)
+        for two in rest[number + 1 :]
+    )
+
+
+def _meet(patterns: Sequence[str], others: Sequence[str]) -> bool:
+    return any(
+        matches_type([one], two.removesuffix("*") + "x" if two.endswith(".*") else two)
+        or matches_type([two], one.removesuffix("*") + "x" if one.endswith(".*") else one)
+        for one in patterns
+        for two in others
+    )

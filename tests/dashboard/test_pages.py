@@ -1,0 +1,463 @@
+"""Every room opens for whom it should, shows no secret, and carries its headers."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Callable, Iterator
+
+import pytest
+from flask import Flask
+
+from relay.dashboard.guard import CONTENT_POLICY
+from relay.destinations import KINDS
+from relay.models import AuditEntry, db
+from relay.services import events
+from relay.services.audit import COMMAND_LINE
+from relay.services.destinations import settings as destination_settings
+from relay.services.sources import settings as source_settings
+from tests.dashboard.conftest import PASSWORD, Visitor
+from tests.dashboard.world import World, make, move, put
+from tests.support.sink import Sink
+from tests.support.stack import comment
+
+ONCE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+ROLES = ("viewer", "support", "admin")
+GETS = {
+    "/": "viewer",
+    "/sources": "viewer",
+    "/sources/shop": "viewer",
+    "/sources/shop/waiting": "viewer",
+    "/sources/plugin.zip": "viewer",
+    "/sources/new": "admin",
+    "/destinations": "viewer",
+    "/destinations/{inbox}": "viewer",
+    "/destinations/{hook}": "viewer",
+    "/destinations/new": "admin",
+    **{f"/destinations/new?kind={kind}": "admin" for kind in KINDS},
+    "/destinations/{hook}/edit": "admin",
+    "/destinations/{inbox}/subscriptions/1/ai": "admin",
+    "/ai": "viewer",
+    "/destinations/{hook}/subscriptions/new": "admin",
+    "/destinations/{inbox}/subscriptions/1": "admin",
+    "/destinations/{inbox}/subscriptions/1/mapping": "admin",
+    "/destinations/{hook}/subscriptions/2/mapping?type=comment.created": "admin",
+    "/events": "viewer",
+    "/events?type=comment.created&source=shop&state=dead&text=doe&span=24h": "viewer",
+    "/events?since=2026-01-01&until=2099-01-01": "viewer",
+    "/events?state=nonsense&since=nonsense&after=nonsense": "viewer",
+    "/events/{event}": "viewer",
+    "/dead-letters": "viewer",
+    "/dead-letters?destination={hook}": "viewer",
+    "/dead-letters/{letter}": "viewer",
+    "/dead-letters/list": "viewer",
+    "/dead-letters/list?destination={hook}&code=http_400&field=-&type=comment.created&source=shop"
+    "&state=open&text=doe&since=2026-01-01&until=2099-01-01": "viewer",
+    "/dead-letters/list?letter=x&upto=x&since=x&until=x&state=x&after=x": "viewer",
+    "/dead-letters/list?state=resolved": "viewer",
+    "/dead-letters/list.csv": "viewer",
+    "/replays": "viewer",
+    "/replays/new?destination={hook}": "support",
+    "/audit": "admin",
+}
+POSTS = {
+    "/sources/new": "admin",
+    "/sources/shop": "admin",
+    "/sources/shop/rotate": "admin",
+    "/sources/shop/revoke": "admin",
+    "/sources/shop/allow": "admin",
+    "/sources/shop/disallow": "admin",
+    "/sources/shop/test": "support",
+    "/destinations/new?kind=inbox": "admin",
+    "/destinations/{hook}/edit": "admin",
+    "/destinations/{inbox}/test": "support",
+    "/destinations/{inbox}/account": "support",
+    "/destinations/{inbox}/pause": "support",
+    "/destinations/{inbox}/resume": "support",
+    "/destinations/{inbox}/subscriptions/1/ai": "admin",
+    "/destinations/{inbox}/subscriptions/1/ai/try": "admin",
+    "/destinations/{inbox}/subscriptions/1/ai/remove": "admin",
+    "/destinations/{hook}/subscriptions/new": "admin",
+    "/destinations/{hook}/subscriptions/2": "admin",
+    "/destinations/{hook}/subscriptions/2/pause": "support",
+    "/destinations/{hook}/subscriptions/2/resume": "support",
+    "/destinations/{hook}/subscriptions/2/remove": "admin",
+    "/destinations/{hook}/subscriptions/2/mapping": "admin",
+    "/destinations/{hook}/subscriptions/2/mapping/back/1": "admin",
+    "/dead-letters/{letter}/replay": "support",
+    "/dead-letters/{letter}/discard": "support",
+    "/dead-letters/choose": "support",
+    "/replays": "support",
+    "/sign-out": "viewer",
+}
+
+
+@pytest.fixture
+def world(app: Flask, sink: Sink) -> Iterator[World]:
+    yield make(app, sink)
+    app.extensions["relay_ingest"].close()
+
+
+def test_every_route_says_whom_it_lets_in(app: Flask) -> None:
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint.split(".")[0] in ("static", "ingest", "api"):
+            continue
+        view = app.view_functions[rule.endpoint]
+        assert getattr(view, "relay_role", None) in ("public", *ROLES), rule
+
+
+@ONCE
+def test_each_room_opens_for_its_roles_and_for_no_others(
+    app: Flask, world: World, visit: Callable[..., Visitor]
+) -> None:
+    nobody, people = visit(), {role: visit(role) for role in ROLES}
+    for path, needed in GETS.items():
+        address = path.format(**vars(world))
+        answer = nobody.get(address)
+        assert (answer.status_code, answer.location.split("?")[0]) == (303, "/sign-in"), path
+        for role, person in people.items():
+            expected = 200 if ROLES.index(role) >= ROLES.index(needed) else 403
+            assert person.get(address).status_code == expected, (path, role)
+
+
+@ONCE
+def test_no_deed_is_done_for_those_who_may_not(
+    app: Flask, world: World, visit: Callable[..., Visitor]
+) -> None:
+    nobody, people = visit(), {role: visit(role) for role in ROLES}
+    for path, needed in POSTS.items():
+        address = path.format(**vars(world))
+        assert nobody.post(address).status_code == 303, path
+        for role in ROLES[: ROLES.index(needed)]:
+            assert people[role].post(address).status_code == 403, (path, role)
+
+
+@ONCE
+def test_a_post_without_the_token_or_from_elsewhere_is_refused(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    for path in POSTS:
+        address = path.format(**vars(world))
+        assert admin.client.post(address).status_code == 403, path
+        foreign = {"Origin": "https://evil.example"}
+        assert admin.post(address, headers=foreign).status_code == 403, path
+        assert admin.post(address, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403, (
+            path
+        )
+
+
+@ONCE
+def test_every_answer_carries_the_security_headers(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    for path in ("/", "/no-such-page", "/sign-in", "/healthz", f"/events/{world.event}"):
+        headers = admin.get(path).headers
+        assert headers["Content-Security-Policy"] == CONTENT_POLICY
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["X-Frame-Options"] == "DENY"
+        assert "no-store" in headers["Cache-Control"]
+
+
+@ONCE
+def test_no_room_shows_a_secret_or_runs_what_a_visitor_wrote(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    event = comment()
+    event["data"] |= {
+        "author": "<script>alert(1)</script>",
+        "content": '<img src=x onerror=alert(1)><a hx-get="/audit" hx-trigger="load">',
+    }
+    evil = put(app, world.slug, event)
+    move(app, world.inbox, world.hook)
+    paths = [path.format(**vars(world)) for path in GETS if not path.endswith(".zip")]
+    for path in [*paths, f"/events/{evil}"]:
+        page = admin.get(path).text
+        assert world.secret not in page and "very-secret-token-1" not in page, path
+        assert "<script>alert" not in page and "<img src=x" not in page, path
+        assert not re.search(r"<a hx-get=\"/audit\"", page), path
+        assert "style=" not in page, path
+
+
+@ONCE
+def test_fragments_stand_alone_and_pages_are_whole(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    for path, root in (
+        ("/", "live"),
+        ("/sources", "sources"),
+        ("/destinations", "destinations"),
+        ("/events", "events"),
+        (f"/events/{world.event}", "story"),
+        ("/dead-letters", "dead-letters"),
+        ("/dead-letters/list", "letters"),
+        (f"/dead-letters/{world.letter}", f"letter-{world.letter}"),
+        ("/audit", "audit"),
+        ("/sources/shop/waiting", "waiting"),
+        (f"/destinations/{world.hook}", "recent"),
+    ):
+        part = admin.get(path, headers={"HX-Request": "true"})
+        assert re.match(
+            rf"\s*<\w+ (class=\"[^\"]*\" )?id=\"{root}\"|\s*<\w+ id=\"{root}\"", part.text
+        ), path
+        assert "HX-Request" in part.headers["Vary"]
+        restored = {"HX-Request": "true", "HX-History-Restore-Request": "true"}
+        assert "<html" in admin.get(path, headers=restored).text, path
+
+
+@ONCE
+def test_the_first_person_comes_in_by_a_link_that_works_once(app: Flask) -> None:
+    from relay.services.users import accounts as user_accounts
+
+    visitor = Visitor(app)
+    assert "Nobody can sign in yet" in visitor.get("/sign-in").text
+    with app.app_context():
+        token = user_accounts.make_first_run_token()
+    page = visitor.get(f"/first-run/{token}").text
+    found = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert found
+    form = {"csrf_token": found[1], "email": "Ada@Example.com", "password": "password1234"}
+    weak = visitor.client.post(f"/first-run/{token}", data=form)
+    assert weak.status_code == 422 and "easy to guess" in weak.text
+    good = visitor.client.post(f"/first-run/{token}", data={**form, "password": PASSWORD})
+    assert (good.status_code, good.location) == (303, "/sources/new")
+    assert Visitor(app).get(f"/first-run/{token}").status_code == 404
+    with app.app_context():
+        assert user_accounts.list_users()[0].email == "ada@example.com"
+        assert user_accounts.list_users()[0].password_hash.startswith("$argon2id$")
+        assert user_accounts.make_first_run_token() is None
+
+
+@ONCE
+def test_signing_out_ends_the_session_everywhere(app: Flask, visit: Callable[..., Visitor]) -> None:
+    person = visit("viewer")
+    other = Visitor(app)
+    assert other.sign_in("viewer@example.com").status_code == 303
+    assert other.get("/").status_code == 200
+    person.post("/sign-out")
+    assert person.get("/").status_code == 303
+    assert other.get("/").status_code == 303
+
+
+@ONCE
+def test_wrong_passwords_are_slowed_down_and_unknown_people_look_the_same(
+    app: Flask, visit: Callable[..., Visitor]
+) -> None:
+    visit("viewer")
+    visitor = Visitor(app)
+    known = visitor.sign_in("viewer@example.com", "wrong")
+    unknown = visitor.sign_in("nobody@example.com", "wrong")
+    assert known.status_code == unknown.status_code == 422
+    strip = re.compile(r'value="[^"]*"|"X-CSRFToken": "[^"]*"')
+    assert strip.sub("", known.text) == strip.sub("", unknown.text)
+    statuses = [visitor.sign_in("viewer@example.com", "wrong").status_code for _ in range(10)]
+    assert statuses[-1] == 429
+
+
+@ONCE
+@pytest.mark.parametrize(
+    "target",
+    [
+        "//evil.example",
+        "/\\evil",
+        "https:evil",
+        "https://evil.example/",
+        "/%09/evil",
+        "javascript:alert(1)",
+    ],
+)
+def test_signing_in_never_leads_to_another_site(
+    app: Flask, visit: Callable[..., Visitor], target: str
+) -> None:
+    visit("viewer")
+    answer = Visitor(app).sign_in("viewer@example.com", next=target)
+    assert (answer.status_code, answer.location) == (303, "/")
+
+
+@ONCE
+def test_a_sites_secret_is_shown_once(app: Flask, admin: Visitor) -> None:
+    made = admin.post("/sources/new", {"name": "My shop", "url": "https://shop.example.com"})
+    found = re.search(r'id="secret" value="([\w-]{43})"', made.text)
+    assert made.status_code == 200 and found
+    assert "/webhooks/wp/my-shop" in made.text
+    assert found[1] not in admin.get("/sources/my-shop").text
+    waiting = {"HX-Request": "true"}
+    assert (
+        "Waiting for your first event"
+        in admin.get("/sources/my-shop/waiting", headers=waiting).text
+    )
+    put(app, "my-shop", comment())
+    green = admin.get("/sources/my-shop/waiting", headers=waiting).text
+    assert "Your first event has arrived" in green and "hx-trigger" not in green
+
+
+@ONCE
+def test_a_wrong_form_is_drawn_again_with_what_was_typed(app: Flask, admin: Visitor) -> None:
+    answer = admin.post("/sources/new", {"name": "My shop", "url": "no address"})
+    assert answer.status_code == 422
+    assert 'value="no address"' in answer.text and "as in a browser" in answer.text
+    answer = admin.post(
+        "/destinations/new?kind=webhook", {"name": "H", "url": "http://10.0.0.1/", "auth": "none"}
+    )
+    assert answer.status_code == 422
+    assert "blocked address" in answer.text and "Choose at least one" not in answer.text
+
+
+@ONCE
+def test_a_broken_message_template_is_told_on_saving(app: Flask, admin: Visitor) -> None:
+    form = {
+        "name": "S",
+        "webhook_url": "https://hooks.slack.com/services/T0/B0/abcdefgh",
+        "text": "{% if %}",
+    }
+    answer = admin.post("/destinations/new?kind=slack", form)
+    assert answer.status_code == 422
+    assert "has a mistake" in answer.text
+
+
+@ONCE
+def test_keys_rotate_with_a_window_and_are_revoked(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    page = admin.post("/sources/shop/rotate", {"window": "7d"}).text
+    assert re.search(r'id="new-secret" value="[\w-]{43}"', page)
+    assert "Retiring" in page
+    admin.post("/sources/shop/revoke", {"key_id": world.key_id})
+    assert "Revoked" in admin.get("/sources/shop").text
+
+
+@ONCE
+def test_the_allowlist_is_edited_by_clicks(app: Flask, world: World, admin: Visitor) -> None:
+    assert "not" not in admin.post("/sources/shop/allow", {"cidr": "203.0.113.0/24"}).location
+    assert "203.0.113.0/24" in admin.get("/sources/shop").text
+    assert admin.post("/sources/shop/allow", {"cidr": "nonsense"}).status_code == 422
+    admin.post("/sources/shop/disallow", {"cidr": "203.0.113.0/24"})
+    assert "203.0.113.0/24</code>" not in admin.get("/sources/shop").text
+
+
+@ONCE
+def test_a_destination_is_made_tried_changed_paused_and_resumed(
+    app: Flask, sink: Sink, admin: Visitor
+) -> None:
+    form = {
+        "name": "My hook",
+        "url": f"{sink.url}/mine",
+        "auth": "bearer",
+        "token": "first-token-123456",
+        "which": "some",
+        "event_types": ["order.created"],
+        "more_types": "x.*",
+    }
+    made = admin.post("/destinations/new?kind=webhook", form)
+    assert made.status_code == 303, made.text
+    here = made.location.partition("?")[0]
+    page = admin.get(made.location).text
+    assert "••••3456" in page and "first-token-123456" not in page
+    assert "When an order is placed or an event x.* comes in, send it to My hook." in page
+    tried = admin.post(f"{here}/test", {"type": "order.created"})
+    assert "It works." in tried.text and "first-token-123456" not in tried.text
+    assert sink.requests[-1].json()["test"] is True
+    sink.answer(503, b"busy")
+    assert "It did not arrive." in admin.post(f"{here}/test", {"type": "order.created"}).text
+    admin.post(f"{here}/edit", {**form, "token": "", "name": "Our hook"})
+    sink.answer(200)
+    admin.post(f"{here}/test", {"type": "order.created"})
+    assert sink.requests[-1].headers["authorization"] == "Bearer first-token-123456"
+    admin.post(f"{here}/pause", {})
+    assert "is paused" in admin.get("/").text
+    admin.post(f"{here}/resume", {})
+    assert "Resume" not in admin.get(made.location).text
+
+
+@ONCE
+def test_a_replay_pressed_twice_goes_out_once(
+    app: Flask, sink: Sink, world: World, visit: Callable[..., Visitor]
+) -> None:
+    support = visit("support")
+    sink.answer(200, path="/hook")
+    sink.forget()
+    fragment = {"HX-Request": "true"}
+    first = support.post(f"/dead-letters/{world.letter}/replay", headers=fragment)
+    assert first.status_code == 200 and "hx-trigger" in first.text
+    second = support.post(f"/dead-letters/{world.letter}/replay", headers=fragment)
+    assert second.status_code == 409 and "took care of this already" in second.text
+    move(app, world.hook)
+    assert len(sink.requests) == 1
+    settled = support.get(f"/dead-letters/{world.letter}", headers=fragment).text
+    assert "Delivered" in settled and "hx-trigger" not in settled
+    with app.app_context():
+        trail = [entry.action for entry in db.session.query(AuditEntry)]
+    assert trail.count("dead_letter.replay") == 1
+
+
+@ONCE
+def test_without_a_script_replay_and_discard_lead_back_to_the_list(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    answer = admin.post(f"/dead-letters/{world.letter}/discard")
+    assert (answer.status_code, answer.location) == (303, "/dead-letters")
+    assert "No dead letters" in admin.get("/dead-letters").text
+
+
+@ONCE
+def test_the_log_finds_by_type_site_state_time_and_text(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    other = comment()
+    other["data"] |= {"author": "Ärmel & Söhne 100%_"}
+    put(app, world.slug, other)
+    for query, count in (
+        ("", 2),
+        ("type=comment.created", 2),
+        ("type=order.created", 0),
+        ("source=shop", 2),
+        ("source=other", 0),
+        ("state=dead", 1),
+        ("state=received", 1),
+        ("text=ärmel", 1),
+        ("text=100%25_", 1),
+        ("text=1%25%25%25", 0),
+        (f"text={other['event_id']}", 1),
+        ("span=1h", 2),
+        ("until=2000-01-01", 0),
+    ):
+        page = admin.get(f"/events?{query}").text
+        assert len(re.findall(r'<td class="text-nowrap"><a href="/events/', page)) == count, query
+
+
+@ONCE
+def test_the_plugin_comes_as_a_zip_that_is_always_the_same(app: Flask, admin: Visitor) -> None:
+    first, second = admin.get("/sources/plugin.zip").data, admin.get("/sources/plugin.zip").data
+    assert first == second
+    names = zipfile.ZipFile(io.BytesIO(first)).namelist()
+    assert "relay-connector/relay-connector.php" in names
+    assert all(name.startswith("relay-connector/") for name in names)
+
+
+def test_a_database_that_is_away_is_said_in_a_page(
+    app: Flask, visit: Callable[..., Visitor]
+) -> None:
+    person = visit("viewer")
+    from sqlalchemy.exc import OperationalError
+
+    def away() -> None:
+        raise OperationalError("SELECT 1", {}, Exception("gone"))
+
+    app.view_functions["overview.page"] = away
+    answer = person.get("/")
+    assert answer.status_code == 503
+    assert "database does not answer" in answer.text
+
+
+def test_states_are_told_the_same_in_sql_and_in_python(app: Flask, world: World) -> None:
+    with app.app_context():
+        destination_settings.pause(world.inbox, COMMAND_LINE)
+        source_settings.list_sources()
+    put(app, world.slug, comment())
+    with app.app_context():
+        for state in events.STATES:
+            for event in events.list_events(events.EventFilter(state=state)).items:
+                assert events.state_of(event) == state
+        assert (
+            sum(events.list_events(events.EventFilter(state=s)).total for s in events.STATES) == 2
+        )

@@ -1,0 +1,325 @@
+"""Replays: many deliveries sent again as one, once each, halted and taken back at will."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, insert, select, update
+
+from relay.delivery import drain
+from relay.errors import Refusal
+from relay.models import AuditEntry, DeadLetter, Delivery, Destination, Replay, Subscription, db
+from relay.services.audit import COMMAND_LINE, By
+from relay.services.dead_letters import actions as dead_letter_actions
+from relay.services.dead_letters.selection import Selection
+from relay.services.destinations import settings as destination_settings
+from relay.services.replays import actions as replay_actions
+from relay.services.replays import preview as replay_preview
+from relay.services.replays.progress import progress_of
+from relay.services.sources import keys
+from tests.dashboard.world import World, make, move, put
+from tests.support.sink import Sink
+from tests.support.stack import comment
+
+JANE = By("jane@example.com")
+ALL = Selection()
+
+
+@pytest.fixture
+def world(app: Flask, sink: Sink) -> Iterator[World]:
+    """Five dead deliveries at the hook, all of them delivered at the inbox."""
+    world = make(app, sink)
+    for _ in range(4):
+        put(app, world.slug, comment())
+    move(app, world.inbox, world.hook)
+    with app.app_context():
+        yield world
+        db.session.remove()
+    app.extensions["relay_ingest"].close()
+
+
+def states(destination_id: int) -> dict[str, int]:
+    db.session.rollback()
+    rows = db.session.execute(
+        select(Delivery.state, func.count())
+        .where(Delivery.destination_id == destination_id)
+        .group_by(Delivery.state)
+    )
+    return {row.state: row[1] for row in rows}
+
+
+def letters() -> dict[str, int]:
+    rows = db.session.execute(select(DeadLetter.state, func.count()).group_by(DeadLetter.state))
+    return {row.state: row[1] for row in rows}
+
+
+def work(destination_id: int) -> int:
+    """One drain, as a worker runs it: beside our own session."""
+    db.session.rollback()
+    return drain.run(destination_id)
+
+
+def mend(sink: Sink) -> None:
+    sink.answer(200, b"ok", path="/hook")
+
+
+def test_all_dead_letters_go_out_once_however_often_the_button_is_pressed(
+    world: World, sink: Sink
+) -> None:
+    mend(sink)
+    sink.forget()
+    first = replay_actions.start(replay_preview.select_dead_letters(ALL), JANE, "token-1")
+    again = replay_actions.start(replay_preview.select_dead_letters(ALL), JANE, "token-1")
+    assert (first.id, first.total) == (again.id, 5)
+    with pytest.raises(Refusal):
+        replay_actions.start(replay_preview.select_dead_letters(ALL), JANE, "token-2")
+    work(world.hook)
+    work(world.hook)
+    assert states(world.hook) == {"delivered": 5}
+    assert len(sink.requests) == 5
+    assert letters() == {"resolved": 5}
+    assert db.session.scalar(select(func.count()).select_from(Replay)) == 1
+    assert replay_actions.settle() == 1
+    over = replay_actions.find_replay(first.id)
+    progress = progress_of(over)
+    assert (over.state, progress.delivered, progress.percent) == ("done", 5, 100)
+    (entry,) = db.session.scalars(select(AuditEntry).where(AuditEntry.action == "replay.start"))
+    assert (entry.actor, entry.detail["count"]) == ("jane@example.com", 5)
+
+
+def test_what_fails_again_is_a_dead_letter_again_and_the_replay_says_so(
+    world: World, sink: Sink
+) -> None:
+    replay = replay_actions.start(replay_preview.select_dead_letters(ALL), JANE, "t")
+    work(world.hook)
+    replay_actions.settle()
+    progress = progress_of(replay_actions.find_replay(replay.id))
+    assert (progress.delivered, progress.failed) == (0, 5)
+    assert letters() == {"resolved": 5, "open": 5}
+
+
+def test_a_paused_replay_sends_nothing_until_it_goes_on(world: World, sink: Sink) -> None:
+    mend(sink)
+    replay = replay_actions.start(replay_preview.select_dead_letters(ALL), JANE, "t")
+    replay_actions.pause(replay.id, JANE)
+    sink.forget()
+    assert work(world.hook) == 0
+    with pytest.raises(Refusal):
+        replay_actions.pause(replay.id, JANE)
+    replay_actions.resume(replay.id, JANE)
+    work(world.hook)
+    assert states(world.hook) == {"delivered": 5}
+
+
+def test_a_cancelled_replay_leaves_the_rest_as_it_was(world: World, sink: Sink) -> None:
+    mend(sink)
+    replay = replay_actions.start(replay_preview.select_dead_letters(ALL), JANE, "t")
+    two = select(Delivery.id).where(Delivery.replay_id == replay.id).limit(2)
+    db.session.execute(
+        update(Delivery)
+        .where(Delivery.id.in_(db.session.scalars(two).all()))
+        .values(due_at=keys.database_now() - timedelta(hours=1))
+    )
+    db.session.commit()
+    with db.engine.begin() as connection:  # two are under way when somebody cancels
+        from relay.delivery.claim import REPLAYED, DatabaseClock, claim
+
+        taken = claim(connection, world.hook, 2, DatabaseClock(connection).read, priority=REPLAYED)
+    assert len(taken) == 2
+    replay_actions.cancel(replay.id, JANE)
+    assert states(world.hook) == {"dead": 3, "in_flight": 2}
+    assert letters() == {"resolved": 2, "open": 3}
+    assert replay_actions.find_replay(replay.id).ended_at is None
+    db.session.execute(  # those two fail and would be tried again
+        update(Delivery)
+        .where(Delivery.state == "in_flight")
+        .values(state="pending", due_at=keys.database_now(), lease_token=None, lease_until=None)
+    )
+    db.session.commit()
+    sink.forget()
+    assert work(world.hook) == 0
+    replay_actions.settle()
+    assert states(world.hook) == {"dead": 5}
+    over = replay_actions.find_replay(replay.id)
+    assert (over.state, over.withdrawn) == ("cancelled", 5)
+    with pytest.raises(Refusal):
+        replay_actions.cancel(replay.id, JANE)
+
+
+def test_a_letter_of_a_cancelled_replay_can_be_sent_alone(world: World, sink: Sink) -> None:
+    replay = replay_actions.start(replay_preview.select_dead_letters(ALL), JANE, "t")
+    work(world.hook)  # all of it fails again
+    replay_actions.cancel(replay.id, JANE)
+    mend(sink)
+    sink.forget()
+    letter = dead_letter_actions.list_letters(ALL).items[0]
+    dead_letter_actions.replay(letter.id, JANE)
+    work(world.hook)
+    assert len(sink.requests) == 1
+    assert states(world.hook) == {"delivered": 1, "dead": 4}
+
+
+def test_what_is_hurried_leaves_its_halted_replay_and_the_counts_stay_true(
+    world: World, sink: Sink
+) -> None:
+    replay = replay_actions.start(replay_preview.select_dead_letters(ALL), JANE, "t")
+    replay_actions.pause(replay.id, JANE)
+    mend(sink)
+    sink.forget()
+    waiting = db.session.scalars(select(Delivery.id).where(Delivery.state == "pending")).first()
+    assert waiting is not None
+    replay_actions.retry_now(waiting, JANE)
+    work(world.hook)
+    assert states(world.hook) == {"delivered": 1, "pending": 4}
+    replay_actions.resume(replay.id, JANE)
+    work(world.hook)
+    replay_actions.settle()
+    progress = progress_of(replay_actions.find_replay(replay.id))
+    assert (progress.delivered, progress.withdrawn, progress.total) == (4, 1, 5)
+    assert len(sink.requests) == 5
+
+
+def test_what_had_arrived_goes_once_more_and_taken_back_it_counts_as_arrived(
+    world: World,
+) -> None:
+    begin = keys.database_now() - timedelta(hours=1)
+    wish = replay_preview.select_since(world.inbox, begin, delivered_too=True)
+    (outlook,) = replay_preview.preview(wish)
+    assert (outlook.new, outlook.again) == (0, 5)
+    replay = replay_actions.start(wish, JANE, "t")
+    replay_actions.cancel(replay.id, JANE)
+    assert states(world.inbox) == {"delivered": 5}
+
+
+def test_live_deliveries_overtake_a_replay(app: Flask, world: World, sink: Sink) -> None:
+    mend(sink)
+    replay_actions.start(replay_preview.select_dead_letters(ALL), JANE, "t")
+    fresh = comment()
+    put(app, world.slug, fresh)
+    sink.forget()
+    move(app, world.hook)
+    assert sink.requests[0].json()["event_id"] == fresh["event_id"]
+    assert len(sink.requests) == 6
+
+
+def test_the_dry_run_tells_what_would_happen_and_changes_nothing(world: World, sink: Sink) -> None:
+    before = len(sink.requests)
+    (outlook,) = replay_preview.preview(replay_preview.select_dead_letters(ALL))
+    assert (outlook.new, outlook.unclear, outlook.again, outlook.total) == (5, 0, 0, 5)
+    assert (outlook.looked_at, outlook.broken) == (5, {})
+    destination_settings.update_destination(
+        world.hook,
+        "Hook",
+        {"url": f"{sink.url}/hook", "auth": "bearer"},
+        COMMAND_LINE,
+    )
+    db.session.execute(update(Destination).where(Destination.name == "Hook").values(state="closed"))
+    db.session.commit()
+    (outlook,) = replay_preview.preview(replay_preview.select_dead_letters(ALL))
+    assert outlook.total == 0
+    assert outlook.skipped == {"its destination was removed": 5}
+    assert len(sink.requests) == before
+
+
+def test_a_waiting_delivery_can_be_hurried_once(app: Flask, world: World, sink: Sink) -> None:
+    sink.answer(503, b"busy", path="/hook")
+    put(app, world.slug, comment())
+    move(app, world.hook)
+    (waiting,) = db.session.scalars(
+        select(Delivery).where(Delivery.state == "pending", Delivery.destination_id == world.hook)
+    )
+    mend(sink)
+    sink.forget()
+    replay_actions.retry_now(waiting.id, JANE)
+    work(world.hook)
+    work(world.hook)
+    assert len(sink.requests) == 1
+    with pytest.raises(Refusal):
+        replay_actions.retry_now(waiting.id, JANE)
+
+
+def test_the_original_mapping_can_be_chosen_and_is_shown_beside_todays(
+    app: Flask, world: World, sink: Sink
+) -> None:
+    made = destination_settings.create_destination(
+        "slack",
+        "Team",
+        {
+            "webhook_url": "https://hooks.slack.com/services/T/B/very-secret",
+            "text": "old {{ event }}",
+        },
+        COMMAND_LINE,
+    )
+    put(app, world.slug, comment())
+    with app.app_context():
+        db.session.execute(
+            update(Destination).where(Destination.id == made.id).values(state="paused")
+        )
+        db.session.commit()
+    move(app)
+    db.session.execute(
+        update(Delivery)
+        .where(Delivery.destination_id == made.id)
+        .values(state="dead", due_at=None, version=1, settled_at=keys.database_now())
+    )
+    db.session.commit()
+    destination_settings.update_destination(
+        made.id, "Team", {"text": "new {{ event }}"}, COMMAND_LINE
+    )
+    wish = replay_preview.select_since(made.id, keys.database_now() - timedelta(hours=1))
+    assert replay_preview.mappings_differ(wish)
+    (delivery,) = replay_preview.samples(wish)
+    old, new = (
+        replay_preview.body_of(delivery, "original"),
+        replay_preview.body_of(delivery, "current"),
+    )
+    assert any("old comment.created" in line for line in old)
+    assert any("new comment.created" in line for line in new)
+    assert "very-secret" not in "".join(old + new)
+    changed = [line for line in replay_preview.compare(old, new) if not line.same]
+    assert changed and all("old" in line.left and "new" in line.right for line in changed)
+    replay_actions.start(wish, JANE, "t", "original")
+    db.session.refresh(delivery)
+    assert (delivery.pinned_version, delivery.pinned_mapping) == (1, delivery.mapping_version)
+
+
+def test_ten_thousand_dead_letters_are_one_replay(app: Flask, world: World) -> None:
+    subscription = db.session.scalars(select(Subscription)).first()
+    event_pk = db.session.scalars(select(Delivery.event_pk)).first()
+    assert subscription is not None
+    wanted = [Subscription(destination_id=world.hook, event_types=["*"]) for _ in range(10_000)]
+    db.session.add_all(wanted)
+    db.session.flush()
+    db.session.execute(
+        insert(Delivery),
+        [
+            {
+                "key": f"many-{one.id}",
+                "event_pk": event_pk,
+                "subscription_id": one.id,
+                "destination_id": world.hook,
+                "state": "dead",
+                "attempts": 8,
+                "tries": 8,
+            }
+            for one in wanted
+        ],
+    )
+    ids = db.session.scalars(select(Delivery.id).where(Delivery.key.startswith("many-"))).all()
+    db.session.execute(
+        insert(DeadLetter),
+        [
+            {"delivery_id": n, "destination_id": world.hook, "code": "http_503", "sentence": "No."}
+            for n in ids
+        ],
+    )
+    db.session.commit()
+    replay = replay_actions.start(replay_preview.select_dead_letters(ALL), JANE, "t")
+    assert replay.total == 10_005
+    assert letters() == {"resolved": 10_005}
+    replay_actions.cancel(replay.id, JANE)
+    assert letters() == {"open": 10_005}
+    assert states(world.hook) == {"dead": 10_005}
