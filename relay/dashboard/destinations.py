@@ -144,10 +144,10 @@ def update(destination_id: int) -> Any:
 
 def _offer(words: str, destination: Destination) -> None:
     """Say what was done, and what waits for it."""
-    waits = dead_letter_actions.count(causes.mended(destination)) if destination.mended_at else 0
+    waits = dead_letter_actions.count(causes.before_fix(destination)) if destination.fixed_at else 0
     if not waits or destination.state != "active":
         return htmx.toast(words)
-    address = dead_letter_filter.address(causes.mended(destination))
+    address = dead_letter_filter.address(causes.before_fix(destination))
     many = "1 dead letter waits" if waits == 1 else f"{number(waits)} dead letters wait"
     again = "Send it again?" if waits == 1 else "Send them again?"
     return htmx.toast(
@@ -177,7 +177,7 @@ def _detail(destination: Destination, tried: Any = None) -> Response:
         count=deliveries.count_open([destination.id])[destination.id],
         ai_steps=ai_steps.steps_of(destination.id),
         samples=sorted(events.SAMPLES),
-        mended=causes.mended(destination),
+        before_fix=causes.before_fix(destination),
         offered=causes.offered(destination),
         address=dead_letter_filter.address,
         oldest=dead_letter_actions.oldest(destination.id),

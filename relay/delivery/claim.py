@@ -118,7 +118,7 @@ def claim(
     Suspects are left alone: see ``claim_suspect``.  ``before_s`` says how long a subscription's AI
     step may take before its call.
     """
-    wanted = and_(Delivery.priority == priority, Delivery.starts == 0)
+    wanted = and_(Delivery.priority == priority, Delivery.claims == 0)
     return _claim(connection, destination_id, limit, now, wanted, before_s)
 
 
@@ -129,7 +129,7 @@ def claim_suspect(
     before_s: Mapping[int, float] = NOTHING_BEFORE,
 ) -> list[Claim]:
     """Claim at most one delivery over which a worker has vanished.  The caller commits."""
-    return _claim(connection, destination_id, 1, now, Delivery.starts > 0, before_s)
+    return _claim(connection, destination_id, 1, now, Delivery.claims > 0, before_s)
 
 
 def _claim(
@@ -159,7 +159,7 @@ def _claim(
             due_at=None,
             lease_token=token,
             lease_until=lease.lease_until,
-            starts=Delivery.starts + 1,
+            claims=Delivery.claims + 1,
         )
         .returning(Delivery.id)
     ).scalars()
@@ -174,8 +174,8 @@ def _rows(connection: Connection, ids: list[int]) -> Any:
             Delivery.id,
             Delivery.key,
             Delivery.attempts,
-            Delivery.tries,
-            Delivery.starts,
+            Delivery.attempts_since_replay,
+            Delivery.claims,
             Delivery.priority,
             Delivery.pinned_version,
             Delivery.subscription_id,
@@ -215,8 +215,8 @@ def _claim_of(row: Any, before_s: Mapping[int, float]) -> Claim:
             lease_until=row.lease_until,
             lease_token=row.lease_token,
             attempts=row.attempts,
-            tries=row.tries,
-            starts=row.starts,
+            attempts_since_replay=row.attempts_since_replay,
+            claims=row.claims,
             revived_from=State(row.revived_from) if row.revived_from else None,
         ),
         payload=row.payload,

@@ -280,7 +280,7 @@ class Drain:
             return
         now, first = self.clock.now(), made[0]
         self.gate.started(now, max(0, first.calls - 1))
-        self.gate.learn(
+        self.gate.record_outcome(
             next((c.signal for c in made if isinstance(c.signal, Accepted)), first.signal),
             now,
             jitter(),

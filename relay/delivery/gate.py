@@ -126,8 +126,8 @@ class Gate:
         """A call begins, or several did."""
         self.pace = self.paced(now).after(calls, now)
 
-    def learn(self, signal: Signal, now: datetime, jitter: float) -> None:
-        self.circuit = self.circuit.learn(signal, now, jitter)
+    def record_outcome(self, signal: Signal, now: datetime, jitter: float) -> None:
+        self.circuit = self.circuit.record_outcome(signal, now, jitter)
 
     def columns(self) -> dict[str, Any]:
         return circuit_columns(self.circuit) | {"paced_until": self.pace.next_at}

@@ -63,7 +63,7 @@ def expire_leases() -> int:
                     },
                 )
             )
-            log("lease.expired", correlation_id=row.event_id, delivery=row.key, starts=row.starts)
+            log("lease.expired", correlation_id=row.event_id, delivery=row.key, claims=row.claims)
         write_results(connection, results, now)
     return len(rows)
 

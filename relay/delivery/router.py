@@ -111,7 +111,7 @@ def mark_routed(connection: Connection, wanted: dict[int, int]) -> None:
         by_number.setdefault(number, []).append(event_pk)
     for number, ids in by_number.items():
         connection.execute(
-            update(Event).where(Event.id.in_(ids)).values(routed_at=db_now(), wanted=number)
+            update(Event).where(Event.id.in_(ids)).values(routed_at=db_now(), delivery_count=number)
         )
 
 

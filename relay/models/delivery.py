@@ -45,8 +45,12 @@ class Delivery(Base):
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     lease_token: Mapped[str | None] = mapped_column(String(32))
     attempts: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
-    tries: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
-    starts: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    attempts_since_replay: Mapped[int] = mapped_column(
+        "tries", Integer, key="attempts_since_replay", default=0, server_default="0"
+    )
+    claims: Mapped[int] = mapped_column(
+        "starts", Integer, key="claims", default=0, server_default="0"
+    )
     priority: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0")
     version: Mapped[int | None] = mapped_column(Integer)
     pinned_version: Mapped[int | None] = mapped_column(Integer)

@@ -20,7 +20,7 @@ class Destination(Base):
     the default schedule).  ``held_until`` is the destination's own wish to be left alone.
     ``circuit`` and what follows it are a ``relay.rules.circuit.Circuit``.  ``drain_token`` and
     ``drain_until`` name the one drain that works for it: so its limits hold over all workers.
-    ``version`` is the number of its newest DestinationVersion, ``mended_at`` when somebody last
+    ``version`` is the number of its newest DestinationVersion, ``fixed_at`` when somebody last
     changed its settings or resumed it.  ``account`` is what was last read of the account there (its
     live fields, its time zone), ``account_read_at`` when that was last tried, ``account_trouble`` why
     it could not be read.
@@ -52,7 +52,7 @@ class Destination(Base):
     account_trouble: Mapped[str] = mapped_column(Text, default="", server_default="")
     held_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     held_reason: Mapped[str] = mapped_column(Text, default="", server_default="")
-    mended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    fixed_at: Mapped[datetime | None] = mapped_column("mended_at", UtcDateTime, key="fixed_at")
     drain_token: Mapped[str | None] = mapped_column(String(32))
     drain_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())

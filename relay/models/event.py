@@ -49,7 +49,7 @@ class Event(Base):
     """One accepted event.
 
     ``payload`` is the body byte for byte (UTF-8 decoded), ``body_sha256`` its digest, ``search_text``
-    its values in lower case.  ``routed_at`` and ``wanted``, the number of its deliveries, are empty
+    its values in lower case.  ``routed_at`` and ``delivery_count``, the number of its deliveries, are empty
     until those were written.
     """
 
@@ -67,7 +67,7 @@ class Event(Base):
     search_text: Mapped[str] = mapped_column(Text)
     received_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
     routed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    wanted: Mapped[int | None] = mapped_column(SmallInteger)
+    delivery_count: Mapped[int | None] = mapped_column("wanted", SmallInteger, key="delivery_count")
 
     source: Mapped[Source] = relationship()
     signing_key: Mapped[SigningKey] = relationship()

@@ -78,7 +78,7 @@ class Circuit:
             return None
         return Held("circuit_open", self.reason, (self.until - now).total_seconds())
 
-    def learn(self, signal: Signal, now: datetime, jitter: float = 0.0) -> Circuit:
+    def record_outcome(self, signal: Signal, now: datetime, jitter: float = 0.0) -> Circuit:
         """What one call's result means.  ``jitter`` in [-1, 1] spreads the waits by a fifth.
 
         A refusal, too, is an answer: the service lives.  A wish to wait (Retry-After, quota) is none

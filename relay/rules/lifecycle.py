@@ -130,13 +130,13 @@ class Policy:
     def max_attempts(self) -> int:
         return len(self.delays_s) + 1
 
-    def wait_s(self, tries: int, jitter: float, retry_after_s: float | None) -> float:
-        """Seconds until the next attempt after ``tries`` failed ones; ``jitter`` is in [-1, 1].
+    def wait_s(self, attempts: int, jitter: float, retry_after_s: float | None) -> float:
+        """Seconds until the next attempt after ``attempts`` failed ones; ``jitter`` is in [-1, 1].
 
         A destination's Retry-After is a floor: the wait may be a little longer, never shorter.
         """
         if retry_after_s is None:
-            return self.delays_s[tries - 1] * (1 + self.jitter * jitter)
+            return self.delays_s[attempts - 1] * (1 + self.jitter * jitter)
         wish = min(max(retry_after_s, 1.0), self.longest_retry_after_s)
         return wish * (1 + 0.04 * abs(jitter))
 
@@ -151,8 +151,8 @@ DEFAULT_POLICY = Policy()
 class Life:
     """The part of a delivery that the machine reads and writes.
 
-    ``attempts`` counts calls ever made, ``tries`` those since creation or the last replay,
-    ``starts`` claims since the last result.  ``revived_from`` is its state before the last replay.
+    ``attempts`` counts calls ever made, ``attempts_since_replay`` those since creation or the last replay,
+    ``claims`` how often it was claimed since the last result.  ``revived_from`` is its state before the last replay.
     Instants are aware datetimes.
     """
 
@@ -161,8 +161,8 @@ class Life:
     lease_until: datetime | None = None
     lease_token: str | None = None
     attempts: int = 0
-    tries: int = 0
-    starts: int = 0
+    attempts_since_replay: int = 0
+    claims: int = 0
     revived_from: State | None = None
 
     @property
@@ -171,7 +171,7 @@ class Life:
 
         Such a one is sent alone: if it is what kills workers, it takes no other along.
         """
-        return self.starts > (1 if self.state is State.IN_FLIGHT else 0)
+        return self.claims > (1 if self.state is State.IN_FLIGHT else 0)
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ def _lease(life: Life, signal: Claimed, policy: Policy, now: datetime, jitter: f
             due_at=None,
             lease_until=until,
             lease_token=signal.token,
-            starts=life.starts + 1,
+            claims=life.claims + 1,
         )
     )
 
@@ -211,7 +211,7 @@ def _free(life: Life, **changes: object) -> Life:
 
 def _postpone(life: Life, signal: Held, policy: Policy, now: datetime, jitter: float) -> Transition:
     due = now + timedelta(seconds=max(0.0, signal.wait_s))
-    freed = _free(life, state=State.PENDING, starts=max(0, life.starts - 1))
+    freed = _free(life, state=State.PENDING, claims=max(0, life.claims - 1))
     return Transition(replace(freed, due_at=due))
 
 
@@ -223,23 +223,28 @@ def _finish(
             life,
             state=State.DELIVERED,
             attempts=life.attempts + 1,
-            tries=life.tries + 1,
-            starts=0,
+            attempts_since_replay=life.attempts_since_replay + 1,
+            claims=0,
         )
     )
 
 
 def _bury(life: Life, cause: FailureReason) -> Transition:
-    return Transition(_free(life, state=State.DEAD, starts=0), buried=cause)
+    return Transition(_free(life, state=State.DEAD, claims=0), buried=cause)
 
 
 def _retry_or_bury(
     life: Life, signal: Failed, policy: Policy, now: datetime, jitter: float
 ) -> Transition:
-    tried = replace(life, attempts=life.attempts + 1, tries=life.tries + 1, starts=0)
-    if tried.tries >= policy.max_attempts:
+    tried = replace(
+        life,
+        attempts=life.attempts + 1,
+        attempts_since_replay=life.attempts_since_replay + 1,
+        claims=0,
+    )
+    if tried.attempts_since_replay >= policy.max_attempts:
         return _bury(tried, FailureReason(signal.code, signal.sentence, signal.field))
-    wait = policy.wait_s(tried.tries, jitter, signal.retry_after_s)
+    wait = policy.wait_s(tried.attempts_since_replay, jitter, signal.retry_after_s)
     return Transition(
         replace(_free(tried, state=State.PENDING), due_at=now + timedelta(seconds=wait))
     )
@@ -248,7 +253,9 @@ def _retry_or_bury(
 def _refuse(
     life: Life, signal: Refused, policy: Policy, now: datetime, jitter: float
 ) -> Transition:
-    tried = replace(life, attempts=life.attempts + 1, tries=life.tries + 1)
+    tried = replace(
+        life, attempts=life.attempts + 1, attempts_since_replay=life.attempts_since_replay + 1
+    )
     return _bury(tried, FailureReason(signal.code, signal.sentence, signal.field))
 
 
@@ -256,9 +263,9 @@ def _expire(
     life: Life, signal: LeaseExpired, policy: Policy, now: datetime, jitter: float
 ) -> Transition:
     tried = replace(life, attempts=life.attempts + 1)
-    if life.starts >= policy.max_lost_starts:
+    if life.claims >= policy.max_lost_starts:
         sentence = (
-            f"The worker stopped {life.starts} times while it handled this delivery. "
+            f"The worker stopped {life.claims} times while it handled this delivery. "
             "That is on Relay's side: look at the worker's log before you replay it."
         )
         return _bury(tried, FailureReason("worker_died", sentence))
@@ -269,7 +276,7 @@ def _revive(
     life: Life, signal: Replayed, policy: Policy, now: datetime, jitter: float
 ) -> Transition:
     before = life.revived_from if life.state is State.PENDING else life.state
-    fresh = _free(life, state=State.PENDING, tries=0, starts=0, revived_from=before)
+    fresh = _free(life, state=State.PENDING, attempts_since_replay=0, claims=0, revived_from=before)
     return Transition(replace(fresh, due_at=now))
 
 
@@ -278,13 +285,13 @@ def _withdraw(
 ) -> Transition:
     if life.revived_from is None:
         raise IllegalTransition("A delivery that nobody sent again cannot be withdrawn.")
-    return Transition(_free(life, state=life.revived_from, starts=0, revived_from=None))
+    return Transition(_free(life, state=life.revived_from, claims=0, revived_from=None))
 
 
 def _discard(
     life: Life, signal: Discarded, policy: Policy, now: datetime, jitter: float
 ) -> Transition:
-    return Transition(_free(life, state=State.DISCARDED, starts=0))
+    return Transition(_free(life, state=State.DISCARDED, claims=0))
 
 
 TRANSITIONS: dict[tuple[State, type], Callable[..., Transition]] = {

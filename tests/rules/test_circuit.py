@@ -22,7 +22,7 @@ def seconds(n: float) -> timedelta:
 def failed(times: int, circuit: Circuit | None = None) -> Circuit:
     circuit = circuit or Circuit()
     for _ in range(times):
-        circuit = circuit.learn(FAILED, NOW)
+        circuit = circuit.record_outcome(FAILED, NOW)
     return circuit
 
 
@@ -38,14 +38,14 @@ def test_it_opens_after_ten_failures_in_a_row_and_says_why() -> None:
 
 @pytest.mark.parametrize("answer", [Accepted(), Refused("http_400", "No.")])
 def test_any_answer_ends_a_row_of_failures(answer: Signal) -> None:
-    assert failed(OPENS_AFTER - 1).learn(answer, NOW).failures == 0
+    assert failed(OPENS_AFTER - 1).record_outcome(answer, NOW).failures == 0
 
 
 @pytest.mark.parametrize(
     "signal", [Held("quota", "Used up.", 60), Failed("http_429", "Busy.", retry_after_s=3)]
 )
 def test_a_wish_to_wait_is_not_a_failure(signal: Signal) -> None:
-    assert failed(OPENS_AFTER - 1).learn(signal, NOW) == failed(OPENS_AFTER - 1)
+    assert failed(OPENS_AFTER - 1).record_outcome(signal, NOW) == failed(OPENS_AFTER - 1)
 
 
 def test_when_its_wait_is_over_one_call_probes() -> None:
@@ -62,7 +62,7 @@ def test_a_failed_probe_opens_it_again_for_longer_up_to_half_a_minute() -> None:
         assert circuit.until is not None
         waits.append((circuit.until - now).total_seconds())
         now = circuit.until
-        circuit = circuit.ready(now).learn(FAILED, now)
+        circuit = circuit.ready(now).record_outcome(FAILED, now)
     assert waits == [5, 10, 20, 30, 30, 30]
 
 
@@ -73,7 +73,7 @@ def test_late_failures_of_calls_under_way_do_not_prolong_the_wait() -> None:
 
 def test_a_good_probe_closes_it_and_the_pace_grows() -> None:
     probing = failed(OPENS_AFTER).ready(NOW + seconds(6))
-    well = probing.learn(Accepted(), NOW)
+    well = probing.record_outcome(Accepted(), NOW)
     assert (well.stage, well.failures, well.openings) == (CircuitState.CLOSED, 0, 0)
     intervals = [well.interval_s(NOW + seconds(n)) for n in (0, 3, 6, 9)]
     assert intervals == pytest.approx([0.5, 0.25, 0.125, 0.0625])
@@ -82,8 +82,8 @@ def test_a_good_probe_closes_it_and_the_pace_grows() -> None:
 
 
 def test_more_good_answers_do_not_begin_the_ramp_anew() -> None:
-    well = failed(OPENS_AFTER).ready(NOW + seconds(6)).learn(Accepted(), NOW)
-    assert well.learn(Accepted(), NOW + seconds(5)) == well
+    well = failed(OPENS_AFTER).ready(NOW + seconds(6)).record_outcome(Accepted(), NOW)
+    assert well.record_outcome(Accepted(), NOW + seconds(5)) == well
 
 
 @pytest.mark.parametrize(

@@ -46,15 +46,15 @@ FLYING = Life(
     State.IN_FLIGHT,
     lease_until=NOW + timedelta(seconds=75),
     lease_token="t",
-    tries=2,
+    attempts_since_replay=2,
     attempts=2,
-    starts=1,
+    claims=1,
 )
 LIVES = {
     State.PENDING: PENDING,
     State.IN_FLIGHT: FLYING,
-    State.DELIVERED: Life(State.DELIVERED, attempts=1, tries=1),
-    State.DEAD: Life(State.DEAD, attempts=8, tries=8),
+    State.DELIVERED: Life(State.DELIVERED, attempts=1, attempts_since_replay=1),
+    State.DEAD: Life(State.DEAD, attempts=8, attempts_since_replay=8),
     State.DISCARDED: Life(State.DISCARDED),
 }
 
@@ -75,24 +75,26 @@ def test_a_pair_that_is_not_in_the_table_is_refused(state: State, signal: Signal
 def test_a_claim_leases_and_counts_the_start() -> None:
     life = transition(PENDING, Claimed("abc", 75), NOW).life
     assert life == Life(
-        State.IN_FLIGHT, lease_until=NOW + timedelta(seconds=75), lease_token="abc", starts=1
+        State.IN_FLIGHT, lease_until=NOW + timedelta(seconds=75), lease_token="abc", claims=1
     )
 
 
 def test_being_held_costs_neither_an_attempt_nor_a_start() -> None:
     life = transition(FLYING, Held("limited", "Later.", 30), NOW).life
     assert (life.state, life.due_at) == (State.PENDING, NOW + timedelta(seconds=30))
-    assert (life.attempts, life.tries, life.starts) == (2, 2, 0)
+    assert (life.attempts, life.attempts_since_replay, life.claims) == (2, 2, 0)
 
 
 def test_success_settles_and_frees_the_lease() -> None:
     outcome = transition(FLYING, Accepted(), NOW)
-    assert outcome.life == Life(State.DELIVERED, attempts=3, tries=3)
+    assert outcome.life == Life(State.DELIVERED, attempts=3, attempts_since_replay=3)
     assert outcome.buried is None
 
 
 def test_a_final_refusal_is_buried_after_one_attempt() -> None:
-    outcome = transition(replace(FLYING, attempts=0, tries=0), Refused("http_403", "No."), NOW)
+    outcome = transition(
+        replace(FLYING, attempts=0, attempts_since_replay=0), Refused("http_403", "No."), NOW
+    )
     assert (outcome.life.state, outcome.life.attempts) == (State.DEAD, 1)
     assert outcome.buried == FailureReason("http_403", "No.")
 
@@ -116,7 +118,9 @@ def test_a_delivery_that_always_fails_is_tried_eight_times_over_a_day() -> None:
 
 @pytest.mark.parametrize("jitter", [-1.0, 0.0, 1.0])
 def test_jitter_moves_a_retry_by_a_fifth(jitter: float) -> None:
-    life = transition(replace(FLYING, tries=1), Failed("http_503", "Busy."), NOW, jitter).life
+    life = transition(
+        replace(FLYING, attempts_since_replay=1), Failed("http_503", "Busy."), NOW, jitter
+    ).life
     assert life.due_at is not None
     assert (life.due_at - NOW).total_seconds() == pytest.approx(300 * (1 + 0.2 * jitter))
 
@@ -144,14 +148,16 @@ def test_a_delivery_that_kills_its_worker_is_buried_after_five_starts() -> None:
 def test_a_replay_gives_a_fresh_budget_and_keeps_the_history() -> None:
     outcome = transition(LIVES[State.DEAD], Replayed(), NOW)
     assert outcome.life == Life(
-        State.PENDING, due_at=NOW, attempts=8, tries=0, revived_from=State.DEAD
+        State.PENDING, due_at=NOW, attempts=8, attempts_since_replay=0, revived_from=State.DEAD
     )
 
 
 @pytest.mark.parametrize("state", [State.DEAD, State.DELIVERED])
 def test_a_withdrawn_replay_leaves_the_delivery_as_it_was(state: State) -> None:
     waiting = transition(LIVES[state], Replayed(), NOW).life
-    assert transition(waiting, Withdrawn(), NOW).life == replace(LIVES[state], tries=0)
+    assert transition(waiting, Withdrawn(), NOW).life == replace(
+        LIVES[state], attempts_since_replay=0
+    )
 
 
 def test_a_waiting_delivery_that_is_sent_now_is_not_one_that_can_be_withdrawn() -> None:
@@ -163,7 +169,11 @@ def test_a_waiting_delivery_that_is_sent_now_is_not_one_that_can_be_withdrawn() 
 
 def test_a_policy_of_its_own_says_when_and_how_often() -> None:
     policy = Policy(delays_s=(10, 20))
-    once = transition(replace(FLYING, tries=0), Failed("http_503", "Busy."), NOW, 0, policy).life
+    once = transition(
+        replace(FLYING, attempts_since_replay=0), Failed("http_503", "Busy."), NOW, 0, policy
+    ).life
     assert once.due_at == NOW + timedelta(seconds=10)
-    last = transition(replace(FLYING, tries=2), Failed("http_503", "Busy."), NOW, 0, policy)
+    last = transition(
+        replace(FLYING, attempts_since_replay=2), Failed("http_503", "Busy."), NOW, 0, policy
+    )
     assert last.life.state is State.DEAD

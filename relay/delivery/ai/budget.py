@@ -151,7 +151,7 @@ def settle(
             update(AiAnswer).where(*mine).values(state="ready", answer=answer, used_at=now)
         )
     before = gate.circuit_of(row)
-    after = before.learn(signal, now, jitter())
+    after = before.record_outcome(signal, now, jitter())
     if after != before:
         _change(connection, row, gate.circuit_columns(after))
     gate.apply_hold(connection, order.destination_id, signal, now)

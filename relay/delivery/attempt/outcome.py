@@ -69,8 +69,8 @@ def life_of(row: Any) -> Life:
         lease_until=row.lease_until,
         lease_token=row.lease_token,
         attempts=row.attempts,
-        tries=row.tries,
-        starts=row.starts,
+        attempts_since_replay=row.attempts_since_replay,
+        claims=row.claims,
         revived_from=State(row.revived_from) if row.revived_from else None,
     )
 
@@ -83,8 +83,8 @@ def columns_of(life: Life, now: datetime) -> dict[str, Any]:
         "lease_until": life.lease_until,
         "lease_token": life.lease_token,
         "attempts": life.attempts,
-        "tries": life.tries,
-        "starts": life.starts,
+        "attempts_since_replay": life.attempts_since_replay,
+        "claims": life.claims,
         "revived_from": life.revived_from.value if life.revived_from else None,
         "settled_at": now if life.state in SETTLED else None,
     }

@@ -24,7 +24,7 @@ def discard(selection: Selection, by: By, reason: str = "") -> int:
     """None of the chosen need arrive.  -> how many"""
     now, chosen = keys.database_now(), selection.bounded()
     columns = columns_of(transition(Life(State.DEAD), Discarded(), now).life, now)
-    del columns["attempts"], columns["tries"], columns["revived_from"]
+    del columns["attempts"], columns["attempts_since_replay"], columns["revived_from"]
     deliveries = select(DeadLetter.delivery_id).where(DeadLetter.id.in_(chosen.statement()))
     dead = and_(Delivery.id.in_(deliveries), Delivery.state == State.DEAD.value)
     # first the deliveries, then their letters: the order in which everybody locks them

@@ -20,14 +20,14 @@ MOST = 200  # cards on one page
 class Cause:
     """``fresh`` of the ``count`` nobody has seen yet; ``newest`` is the sample, with its event loaded.
 
-    ``owners`` are e-mail addresses; ``note`` is the newest one.  ``mended`` of them died before the
+    ``owners`` are e-mail addresses; ``note`` is the newest one.  ``before_fix`` of them died before the
     destination was last changed or resumed.
     """
 
     newest: DeadLetter
     count: int
     fresh: int
-    mended: int
+    before_fix: int
     first_at: datetime
     last_at: datetime
     owners: tuple[str, ...]
@@ -69,8 +69,8 @@ def list_causes(selection: Selection | None = None) -> list[Cause]:
             func.max(DeadLetter.id).label("newest"),
             func.count().label("many"),
             func.sum(case((DeadLetter.state == "open", 1), else_=0)).label("fresh"),
-            func.sum(case((DeadLetter.created_at < Destination.mended_at, 1), else_=0)).label(
-                "mended"
+            func.sum(case((DeadLetter.created_at < Destination.fixed_at, 1), else_=0)).label(
+                "before_fix"
             ),
             func.min(DeadLetter.created_at).label("first_at"),
             func.max(DeadLetter.created_at).label("last_at"),
@@ -91,7 +91,7 @@ def list_causes(selection: Selection | None = None) -> list[Cause]:
             letters[row.newest],
             row.many,
             row.fresh,
-            row.mended,
+            row.before_fix,
             row.first_at,
             row.last_at,
             tuple(sorted({row.owner, row.other})) if row.owners else (),
@@ -107,11 +107,11 @@ def _load(ids: Iterable[int]) -> dict[int, DeadLetter]:
     return {letter.id: letter for letter in db.session.scalars(wanted)}
 
 
-def mended(destination: Destination) -> Selection:
+def before_fix(destination: Destination) -> Selection:
     """What died at a destination before somebody last put it right."""
-    return Selection(destination=destination.id, until=destination.mended_at)
+    return Selection(destination=destination.id, until=destination.fixed_at)
 
 
 def offered(destination: Destination) -> list[Cause]:
     """What may be sent again now that it was put right, by cause; nothing where it never was."""
-    return list_causes(mended(destination)) if destination.mended_at else []
+    return list_causes(before_fix(destination)) if destination.fixed_at else []

@@ -162,7 +162,7 @@ def _keep_version(destination: Destination, by: By) -> None:
 
 def mend(destination: Destination) -> None:
     """Somebody put it right, within the caller's transaction: what died before may succeed now."""
-    destination.mended_at = keys.database_now()
+    destination.fixed_at = keys.database_now()
     if destination.circuit != CircuitState.CLOSED:
         recover(destination)
 

@@ -50,7 +50,7 @@ def _add(model: Any, rows: Any) -> None:
 
 def book_events(ids: Sequence[int]) -> None:
     """Book events that are about to be deleted, with their deliveries, which must be settled."""
-    wanted = func.coalesce(Event.wanted, 0)
+    wanted = func.coalesce(Event.delivery_count, 0)
     _add(
         ArchivedEvents,
         select(*EVENT_KEY, func.count(), _number(wanted == 0), func.sum(wanted))

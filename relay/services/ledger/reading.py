@@ -124,8 +124,8 @@ class _Reader:
             *EVENT_KEY,
             func.count(),
             _number(Event.routed_at.is_(None)),
-            _number(Event.wanted == 0),
-            func.coalesce(func.sum(Event.wanted), 0),
+            _number(Event.delivery_count == 0),
+            func.coalesce(func.sum(Event.delivery_count), 0),
         ).group_by(*EVENT_KEY)
         for source, day, kind, events, unrouted, unwanted, wanted in self._rows(
             counts, Event, Event.received_at

@@ -124,7 +124,7 @@ def _write(connection: Connection, file: IO[str]) -> Done:
             values = [_plain(*pair) for pair in zip(table.columns, row, strict=True)]
             line = {
                 "table": table.name,
-                "row": dict(zip(table.columns.keys(), values, strict=True)),
+                "row": dict(zip([column.name for column in table.columns], values, strict=True)),
             }
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
             counts[table.name] += 1
@@ -176,8 +176,11 @@ def _read(connection: Connection, lines: Iterator[dict[str, Any]], by: By) -> Do
         if line["table"] != last or len(waiting) >= BATCH:
             _insert(connection, tables.get(last), waiting)
             waiting, last = [], line["table"]
-        columns = tables[last].columns
-        waiting.append({name: _typed(columns[name], value) for name, value in line["row"].items()})
+        columns = {column.name: column for column in tables[last].columns}
+        row = {
+            columns[name].key: _typed(columns[name], value) for name, value in line["row"].items()
+        }
+        waiting.append(row)
         counts[last] += 1
     else:
         raise ValueError("its end is missing")

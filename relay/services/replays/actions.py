@@ -194,7 +194,7 @@ def _withdraw(replay: Replay) -> None:
     for before in FINAL:
         life = transition(Life(State.PENDING, revived_from=before), Withdrawn(), now).life
         columns = columns_of(life, now)
-        del columns["attempts"], columns["tries"]
+        del columns["attempts"], columns["attempts_since_replay"]
         waits = and_(
             Delivery.replay_id == replay.id,
             Delivery.state == State.PENDING.value,

@@ -155,7 +155,7 @@ def remove(subscription: Subscription, by: By) -> int:
     """Take no more, and discard what still waits; what was delivered stays on record.  -> how many."""
     now = keys.database_now()
     columns = columns_of(transition(Life(State.PENDING, due_at=now), Discarded(), now).life, now)
-    for name in ("attempts", "tries", "starts", "revived_from"):
+    for name in ("attempts", "attempts_since_replay", "claims", "revived_from"):
         del columns[name]
     done = db.session.execute(
         update(Delivery)

@@ -187,10 +187,10 @@ def test_what_died_before_a_destination_was_mended_is_offered_and_nothing_else(
     new = {"url": f"{sink.url}/new", "auth": "bearer"}
     destination_settings.update_destination(hook.id, "Hook", new, COMMAND_LINE)
     assert sum(cause.count for cause in causes.offered(hook)) == 6
-    assert {cause.mended for cause in causes.list_causes()} == {3, 2, 1}
+    assert {cause.before_fix for cause in causes.list_causes()} == {3, 2, 1}
 
     sink.answer(400, path="/new")  # it did not help: what dies now is not offered
-    wish = replay_preview.select_dead_letters(causes.mended(hook))
+    wish = replay_preview.select_dead_letters(causes.before_fix(hook))
     assert replay_actions.start(wish, JANE, "t").total == 6
     db.session.rollback()
     move(app, world.hook)

@@ -303,7 +303,7 @@ def test_ten_thousand_dead_letters_are_one_replay(app: Flask, world: World) -> N
                 "destination_id": world.hook,
                 "state": "dead",
                 "attempts": 8,
-                "tries": 8,
+                "attempts_since_replay": 8,
             }
             for one in wanted
         ],
