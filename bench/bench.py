@@ -25,8 +25,9 @@ os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="relay
 from relay.launcher.valkey import Valkey  # noqa: E402
 from tests.support import postgres  # noqa: E402
 from tests.support.databases import Databases  # noqa: E402
+from tests.support.events import comment  # noqa: E402
 from tests.support.sink import Sink  # noqa: E402
-from tests.support.stack import Stack, comment, sign  # noqa: E402
+from tests.support.stack import Stack, sign  # noqa: E402
 
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 WORDS = "The quick brown fox asks whether the order has left the warehouse yet. " * 9

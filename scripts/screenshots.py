@@ -19,9 +19,10 @@ from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 from relay.launcher.valkey import Valkey  # noqa: E402
 from tests.support.browser import launch  # noqa: E402
 from tests.support.databases import Databases  # noqa: E402
+from tests.support.events import comment  # noqa: E402
 from tests.support.fake_openai import FakeOpenAI  # noqa: E402
 from tests.support.sink import Answer, Sink  # noqa: E402
-from tests.support.stack import Stack, comment  # noqa: E402
+from tests.support.stack import Stack  # noqa: E402
 
 PASSWORD = "correct horse battery staple"
 LOOKS = (

@@ -46,8 +46,9 @@ from flask import Flask  # noqa: E402
 import relay  # noqa: E402 - before config, which imports relay.errors
 from config import Config  # noqa: E402
 from tests.support.env import relay_env  # noqa: E402
+from tests.support.events import comment  # noqa: E402
 from tests.support.sink import Sink  # noqa: E402
-from tests.support.stack import comment, sign  # noqa: E402
+from tests.support.stack import sign  # noqa: E402
 
 PACKAGE = f"{ROOT / 'relay'}{os.sep}"
 

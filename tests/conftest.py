@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tests.support.browser import Console
     from tests.support.databases import Databases
     from tests.support.fake_hubspot import FakeHubSpot
+    from tests.support.fake_openai import FakeOpenAI
     from tests.support.fake_slack import FakeSlack
     from tests.support.postgres import PostgresServer
     from tests.support.sink import Sink
@@ -227,5 +228,15 @@ def slack() -> Iterator[FakeSlack]:
     from tests.support.fake_slack import FakeSlack
 
     server = FakeSlack()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def openai() -> Iterator[FakeOpenAI]:
+    """An OpenAI of our own: ``requests`` is what was asked, ``next`` for other answers."""
+    from tests.support.fake_openai import FakeOpenAI
+
+    server = FakeOpenAI()
     yield server
     server.close()

@@ -17,8 +17,8 @@ from sqlalchemy import create_engine, text
 from config import database_url as sqlalchemy_url
 from relay.launcher.processes import ROOT
 from tests.cli.conftest import Run
-from tests.dashboard import world
 from tests.ingest.conftest import Sender
+from tests.support import world
 from tests.support.databases import Databases
 from tests.support.env import relay_env
 from tests.support.postgres import PostgresServer

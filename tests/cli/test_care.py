@@ -16,10 +16,10 @@ from relay.models import Event, Rejection, SigningKey, db
 from relay.secrets import SecretBox
 from relay.services.sources import keys
 from tests.cli.conftest import Run
-from tests.dashboard import world
+from tests.support import world
 from tests.support.env import ENCRYPTION_KEY
+from tests.support.events import comment
 from tests.support.sink import Sink
-from tests.support.stack import comment
 
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

@@ -11,11 +11,11 @@ from sqlalchemy import update
 
 from relay.models import Intake, db
 from tests.cli.conftest import Run
-from tests.dashboard.world import make, move
 from tests.ingest.conftest import Sender
 from tests.services.ledgers import pass_days, today
+from tests.support.events import comment
 from tests.support.sink import Sink
-from tests.support.stack import comment
+from tests.support.world import make, move
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from relay.models import AuditEntry, db
 from tests.cli.conftest import Run
-from tests.dashboard import world
+from tests.support import world
 from tests.support.sink import Sink
 
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

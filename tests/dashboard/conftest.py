@@ -13,6 +13,8 @@ from werkzeug.test import TestResponse
 
 from relay.services.audit import COMMAND_LINE
 from relay.services.users import accounts as user_accounts
+from tests.support.sink import Sink
+from tests.support.world import World, make
 
 PASSWORD = "correct horse battery staple"
 
@@ -54,3 +56,10 @@ def visit(app: Flask) -> Callable[..., Visitor]:
 @pytest.fixture
 def admin(app: Flask) -> Iterator[FlaskClient | Visitor]:
     yield Visitor(app, "admin")
+
+
+@pytest.fixture
+def world(app: Flask, sink: Sink) -> Iterator[World]:
+    """One event, delivered to the inbox and refused by the hook."""
+    yield make(app, sink)
+    app.extensions["relay_ingest"].close()

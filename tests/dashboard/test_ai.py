@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,31 +17,17 @@ from relay.services.audit import COMMAND_LINE
 from relay.services.destinations import settings as destination_settings
 from relay.services.operations import retention
 from tests.dashboard.conftest import Visitor
-from tests.dashboard.world import World, make, move, put
+from tests.support.events import comment
 from tests.support.fake_openai import FakeOpenAI
-from tests.support.sink import Sink
-from tests.support.stack import comment
+from tests.support.world import World, move, put
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 FRAGMENT = {"HX-Request": "true"}
 
 
-@pytest.fixture
-def fake() -> Iterator[FakeOpenAI]:
-    fake = FakeOpenAI()
-    yield fake
-    fake.close()
-
-
-@pytest.fixture
-def world(app: Flask, sink: Sink) -> Iterator[World]:
-    yield make(app, sink)
-    app.extensions["relay_ingest"].close()
-
-
-def service(app: Flask, fake: FakeOpenAI) -> int:
+def service(app: Flask, openai: FakeOpenAI) -> int:
     values = {
-        "base_url": fake.base_url,
+        "base_url": openai.base_url,
         "models": "small-1 0.25 2.00\nlarge-1 1 4",
         "api_key": "sk-very-secret-key-1",
     }
@@ -90,10 +76,10 @@ def test_without_an_ai_service_the_page_leads_to_one(
 
 
 def test_an_ai_service_is_made_by_its_form_and_takes_no_events(
-    app: Flask, fake: FakeOpenAI, admin: Visitor
+    app: Flask, openai: FakeOpenAI, admin: Visitor
 ) -> None:
     assert "Which events" not in admin.get("/destinations/new?kind=openai").text
-    values = {"name": "My AI", "base_url": fake.base_url, "models": "small-1 0.25 2"}
+    values = {"name": "My AI", "base_url": openai.base_url, "models": "small-1 0.25 2"}
     made = admin.post("/destinations/new?kind=openai", values)
     assert made.status_code == 303, made.text
     here = made.location.partition("?")[0]
@@ -112,9 +98,9 @@ def test_an_ai_service_is_made_by_its_form_and_takes_no_events(
 
 
 def test_a_step_is_suggested_saved_shown_and_changed(
-    app: Flask, world: World, fake: FakeOpenAI, admin: Visitor
+    app: Flask, world: World, openai: FakeOpenAI, admin: Visitor
 ) -> None:
-    ai, here = service(app, fake), address(app, world.inbox)
+    ai, here = service(app, openai), address(app, world.inbox)
     fresh = html.unescape(admin.get(here).text)
     assert 'value="["data", "content"]" checked' in fresh
     assert "Grüße aus Köln" in fresh and "small-1 (0.25 in, 2.00 out, USD" in fresh
@@ -175,12 +161,12 @@ def test_a_step_is_suggested_saved_shown_and_changed(
 def test_a_mistake_is_said_and_nothing_typed_is_lost(
     app: Flask,
     world: World,
-    fake: FakeOpenAI,
+    openai: FakeOpenAI,
     admin: Visitor,
     changes: dict[str, Any],
     sentence: str,
 ) -> None:
-    ai, here = service(app, fake), address(app, world.inbox)
+    ai, here = service(app, openai), address(app, world.inbox)
     answer = admin.post(here, form(ai, **{"field_description-0": "Kept words", **changes}))
     assert answer.status_code == 422
     assert sentence in html.unescape(answer.text)
@@ -188,15 +174,15 @@ def test_a_mistake_is_said_and_nothing_typed_is_lost(
     for headers in ({}, FRAGMENT):
         tried = admin.post(f"{here}/try", form(ai, **changes), headers=headers)
         assert sentence in html.unescape(tried.text)
-    assert not fake.requests
+    assert not openai.requests
     with app.app_context():
         assert not db.session.query(AiStep).count()
 
 
 def test_room_for_another_field_keeps_what_was_typed(
-    app: Flask, world: World, fake: FakeOpenAI, admin: Visitor
+    app: Flask, world: World, openai: FakeOpenAI, admin: Visitor
 ) -> None:
-    ai, here = service(app, fake), address(app, world.inbox)
+    ai, here = service(app, openai), address(app, world.inbox)
     more = form(ai, **{"field_name-1": "Second", "more": "1", "instructions": "My words"})
     page = admin.post(here, more).text
     assert 'value="Topic of it"' in page and 'value="Second"' in page and "My words" in page
@@ -206,16 +192,16 @@ def test_room_for_another_field_keeps_what_was_typed(
 
 
 def test_trying_shows_what_left_what_came_back_and_what_it_cost(
-    app: Flask, world: World, fake: FakeOpenAI, admin: Visitor
+    app: Flask, world: World, openai: FakeOpenAI, admin: Visitor
 ) -> None:
-    ai, here = service(app, fake), address(app, world.inbox)
+    ai, here = service(app, openai), address(app, world.inbox)
     event = comment()
     event["data"] |= {
         "author": "Jane Doe",
         "content": "</pre><script>alert(1)</script> Jane Doe, jane@example.com",
     }
     chosen = put(app, world.slug, event)
-    fake.says(topic_of_it="support")
+    openai.says(topic_of_it="support")
     for headers in (FRAGMENT, {}):
         tried = admin.post(f"{here}/try", form(ai, event=str(chosen)), headers=headers)
         assert tried.status_code == 200
@@ -232,9 +218,9 @@ def test_trying_shows_what_left_what_came_back_and_what_it_cost(
 
 
 def test_a_try_that_fails_says_why(
-    app: Flask, world: World, fake: FakeOpenAI, admin: Visitor
+    app: Flask, world: World, openai: FakeOpenAI, admin: Visitor
 ) -> None:
-    ai, here = service(app, fake), address(app, world.inbox)
+    ai, here = service(app, openai), address(app, world.inbox)
     with app.app_context():
         destination_settings.pause(ai, COMMAND_LINE, "No money")
     text = html.unescape(admin.post(f"{here}/try", form(ai), headers=FRAGMENT).text)
@@ -242,9 +228,9 @@ def test_a_try_that_fails_says_why(
 
 
 def test_the_event_and_the_spend_page_tell_what_happened(
-    app: Flask, world: World, fake: FakeOpenAI, admin: Visitor, visit: Callable[..., Visitor]
+    app: Flask, world: World, openai: FakeOpenAI, admin: Visitor, visit: Callable[..., Visitor]
 ) -> None:
-    ai, here = service(app, fake), address(app, world.inbox)
+    ai, here = service(app, openai), address(app, world.inbox)
     admin.post(here, form(ai, day_calls="1"))
     ids = []
     for content in ("First", "Second"):
@@ -263,24 +249,24 @@ def test_the_event_and_the_spend_page_tell_what_happened(
 
 
 def test_only_admins_come_to_the_step_and_only_to_real_ones(
-    app: Flask, world: World, fake: FakeOpenAI, admin: Visitor, visit: Callable[..., Visitor]
+    app: Flask, world: World, openai: FakeOpenAI, admin: Visitor, visit: Callable[..., Visitor]
 ) -> None:
-    ai, here = service(app, fake), address(app, world.inbox)
+    ai, here = service(app, openai), address(app, world.inbox)
     support = visit("support")
     assert support.get(here).status_code == 403
     for path in (here, f"{here}/try", f"{here}/remove"):
         assert support.post(path, form(ai)).status_code == 403
     other = here.replace(f"/destinations/{world.inbox}/", f"/destinations/{world.hook}/")
     assert admin.get(other).status_code == 404
-    assert not fake.requests
+    assert not openai.requests
 
 
 def test_kept_answers_leave_with_the_events_and_the_books_stay_two_months(
-    app: Flask, world: World, fake: FakeOpenAI, admin: Visitor
+    app: Flask, world: World, openai: FakeOpenAI, admin: Visitor
 ) -> None:
     from sqlalchemy import text
 
-    ai, here = service(app, fake), address(app, world.inbox)
+    ai, here = service(app, openai), address(app, world.inbox)
     admin.post(f"{here}/try", form(ai))
     with app.app_context():
         for used, day, left in (
@@ -297,9 +283,9 @@ def test_kept_answers_leave_with_the_events_and_the_books_stay_two_months(
 
 
 def test_the_paths_of_fields_survive_the_form(
-    app: Flask, world: World, fake: FakeOpenAI, admin: Visitor
+    app: Flask, world: World, openai: FakeOpenAI, admin: Visitor
 ) -> None:
-    ai, here = service(app, fake), address(app, world.inbox)
+    ai, here = service(app, openai), address(app, world.inbox)
     event = comment(event="x.odd")
     event["data"] = {'a "b" <c>': {"d'e": "value"}, "f.g": "other"}
     put(app, world.slug, event)
@@ -314,9 +300,9 @@ def test_the_paths_of_fields_survive_the_form(
 
 
 def test_a_mapping_uses_the_answer_of_a_step_before_the_first_one_came(
-    app: Flask, world: World, fake: FakeOpenAI, admin: Visitor
+    app: Flask, world: World, openai: FakeOpenAI, admin: Visitor
 ) -> None:
-    ai, here = service(app, fake), address(app, world.inbox)
+    ai, here = service(app, openai), address(app, world.inbox)
     page = here.removesuffix("/ai") + "/mapping?type=comment.created"
     assert "AI topic of it" not in admin.get(page).text
     assert admin.post(here, form(ai)).status_code == 303

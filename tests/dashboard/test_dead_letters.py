@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from flask import Flask
@@ -13,18 +13,12 @@ from flask import Flask
 from relay.models import DeadLetter, Delivery, db
 from relay.services.dead_letters import causes
 from tests.dashboard.conftest import Visitor
-from tests.dashboard.world import World, make, move, put
+from tests.support.events import comment
 from tests.support.sink import Sink
-from tests.support.stack import comment
+from tests.support.world import World, move, put
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 FRAGMENT = {"HX-Request": "true"}
-
-
-@pytest.fixture
-def world(app: Flask, sink: Sink) -> Iterator[World]:
-    yield make(app, sink)
-    app.extensions["relay_ingest"].close()
 
 
 def test_the_list_says_what_where_and_why_and_offers_viewers_nothing(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,18 +15,12 @@ from relay.models import Delivery, Event, db
 from relay.services.audit import COMMAND_LINE
 from relay.services.destinations import settings as destination_settings
 from tests.dashboard.conftest import Visitor
-from tests.dashboard.world import World, make, move, put
+from tests.support.events import comment
 from tests.support.sink import Sink
-from tests.support.stack import comment
+from tests.support.world import World, move, put
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 FRAGMENT = {"HX-Request": "true"}
-
-
-@pytest.fixture
-def world(app: Flask, sink: Sink) -> Iterator[World]:
-    yield make(app, sink)
-    app.extensions["relay_ingest"].close()
 
 
 def own(kind: str, data: dict[str, Any]) -> dict[str, Any]:

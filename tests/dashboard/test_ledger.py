@@ -15,11 +15,11 @@ from relay.models import Event, Intake, Source, db
 from relay.services import alerts
 from relay.services.ledger import check as ledger_check
 from tests.dashboard.conftest import Visitor
-from tests.dashboard.world import World, make, move, put
 from tests.ingest.conftest import Sender
 from tests.services.ledgers import pass_days, today
+from tests.support.events import comment
 from tests.support.sink import Sink
-from tests.support.stack import comment
+from tests.support.world import World, make, move, put
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

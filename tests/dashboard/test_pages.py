@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from flask import Flask
@@ -18,9 +18,9 @@ from relay.services.audit import COMMAND_LINE
 from relay.services.destinations import settings as destination_settings
 from relay.services.sources import settings as source_settings
 from tests.dashboard.conftest import PASSWORD, Visitor
-from tests.dashboard.world import World, make, move, put
+from tests.support.events import comment
 from tests.support.sink import Sink
-from tests.support.stack import comment
+from tests.support.world import World, move, put
 
 ONCE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 ROLES = ("viewer", "support", "admin")
@@ -91,12 +91,6 @@ POSTS = {
     "/replays": "support",
     "/sign-out": "viewer",
 }
-
-
-@pytest.fixture
-def world(app: Flask, sink: Sink) -> Iterator[World]:
-    yield make(app, sink)
-    app.extensions["relay_ingest"].close()
 
 
 def test_every_route_says_whom_it_lets_in(app: Flask) -> None:

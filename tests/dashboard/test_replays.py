@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from flask import Flask
 
 from tests.dashboard.conftest import Visitor
 from tests.dashboard.test_dead_letters import fill, text_of
-from tests.dashboard.world import World, make, move
 from tests.support.sink import Sink
+from tests.support.world import World, move
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 FRAGMENT = {"HX-Request": "true"}
-
-
-@pytest.fixture
-def world(app: Flask, sink: Sink) -> Iterator[World]:
-    yield make(app, sink)
-    app.extensions["relay_ingest"].close()
 
 
 def token_of(preview: str) -> str:

@@ -11,18 +11,11 @@ from relay.models import Rejection, db
 from relay.services.audit import COMMAND_LINE
 from relay.services.sources import settings as source_settings
 from tests.dashboard.conftest import Visitor
-from tests.dashboard.world import World, make, put
-from tests.support.sink import Sink
-from tests.support.stack import comment
+from tests.support.events import comment
+from tests.support.world import World, put
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture
-def world(app: Flask, sink: Sink) -> Iterator[World]:
-    yield make(app, sink)
-    app.extensions["relay_ingest"].close()
 
 
 @pytest.fixture

@@ -4,39 +4,22 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from flask import Flask
 
-from relay.mapping.samples import ORDER
 from relay.services.audit import COMMAND_LINE
 from relay.services.destinations import settings as destination_settings
 from tests.dashboard.conftest import Visitor
-from tests.dashboard.world import World, make, move, put
+from tests.support.events import comment, order
 from tests.support.sink import Sink
-from tests.support.stack import comment
+from tests.support.world import World, move, put
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 FRAGMENT = {"HX-Request": "true"}
 TOTAL, STATUS = '["data","total"]', '["data","status"]'
 ORDERS = {"which": "some", "event_types": ["order.created"], "from": "all", "match": "all"}
-
-
-@pytest.fixture
-def world(app: Flask, sink: Sink) -> Iterator[World]:
-    yield make(app, sink)
-    app.extensions["relay_ingest"].close()
-
-
-def order(event_id: str, **data: Any) -> dict[str, Any]:
-    return {
-        "event": "order.created",
-        "event_id": event_id,
-        "site": "https://shop.example.com",
-        "data": ORDER | data,
-    }
 
 
 def plain(page: str) -> str:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
-
-import pytest
 
 from relay.launcher.processes import ROOT
+from tests.support.events import comment
 from tests.support.fake_openai import FakeOpenAI
 from tests.support.sink import Answer, Sink
-from tests.support.stack import Stack, comment
+from tests.support.stack import Stack
 
 STEP = """
 from wsgi import app
@@ -27,19 +25,12 @@ ai_steps.save(crm.subscriptions[0], draft, COMMAND_LINE)
 """
 
 
-@pytest.fixture
-def fake() -> Iterator[FakeOpenAI]:
-    fake = FakeOpenAI()
-    yield fake
-    fake.close()
-
-
-def connect(stack: Stack, sink: Sink, fake: FakeOpenAI) -> str:
+def connect(stack: Stack, sink: Sink, openai: FakeOpenAI) -> str:
     """A site, a destination and an AI step before it.  -> the site's secret"""
     source = stack.make_source()
     hook = ("webhook", "CRM", "--set", f"url={sink.url}/crm", "--set", "auth=none")
     stack.flask("destinations", "create", *hook)
-    ai = ("--set", f"base_url={fake.base_url}", "--set", "models=small-1 0.25 2.00")
+    ai = ("--set", f"base_url={openai.base_url}", "--set", "models=small-1 0.25 2.00")
     stack.flask("destinations", "create", "openai", "Support AI", *ai)
     done = subprocess.run(
         [sys.executable, "-c", STEP], cwd=ROOT, env=stack.env, capture_output=True, text=True
@@ -65,9 +56,9 @@ def uses(stack: Stack) -> list[str]:
 
 
 def test_a_worker_killed_in_the_call_asks_no_second_time(
-    stack: Stack, sink: Sink, fake: FakeOpenAI
+    stack: Stack, sink: Sink, openai: FakeOpenAI
 ) -> None:
-    secret = connect(stack, sink, fake)
+    secret = connect(stack, sink, openai)
     sink.answers([Answer(200, delay_s=30), Answer(200)], "/crm")
     stack.send(comment(), secret)
     sink.wait(1)
@@ -77,18 +68,18 @@ def test_a_worker_killed_in_the_call_asks_no_second_time(
     first, second = sink.wait(2, timeout_s=60)
     assert first.body == second.body and b'"ai":{"summary"' in first.body
     stack.wait_for(lambda: is_delivered(stack), 20, "the delivery")
-    assert len(fake.requests) == 1 and uses(stack) == ["settled", "hit"]
+    assert len(openai.requests) == 1 and uses(stack) == ["settled", "hit"]
 
 
 def test_a_worker_killed_while_the_ai_thinks_leaves_its_reservation_in_the_books(
-    stack: Stack, sink: Sink, fake: FakeOpenAI
+    stack: Stack, sink: Sink, openai: FakeOpenAI
 ) -> None:
-    secret = connect(stack, sink, fake)
-    fake.delay_s = 30
+    secret = connect(stack, sink, openai)
+    openai.delay_s = 30
     stack.send(comment(), secret)
-    fake.wait(1)
+    openai.wait(1)
     stack.kill("worker")
-    fake.delay_s = 0
+    openai.delay_s = 0
     let_leases_run_out(stack)
     stack.start("worker")
     stack.wait_for(lambda: is_delivered(stack), 60, "the delivery")
@@ -98,8 +89,8 @@ def test_a_worker_killed_while_the_ai_thinks_leaves_its_reservation_in_the_books
     assert lost["cost"] > 0
 
 
-def test_the_metrics_tell_tokens_and_cost(stack: Stack, sink: Sink, fake: FakeOpenAI) -> None:
-    secret = connect(stack, sink, fake)
+def test_the_metrics_tell_tokens_and_cost(stack: Stack, sink: Sink, openai: FakeOpenAI) -> None:
+    secret = connect(stack, sink, openai)
     stack.send(comment(), secret)
     stack.wait_for(lambda: is_delivered(stack), 30, "the delivery")
     text = stack.http.get(f"{stack.url}/metrics", timeout=20).text

@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.support.events import comment
 from tests.support.sink import Answer, Sink
-from tests.support.stack import Stack, comment
+from tests.support.stack import Stack
 
 POSTGRES = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 
@@ -27,11 +28,6 @@ def send(stack: Stack, secret: str, count: int) -> None:
             senders.map(lambda _: stack.send(comment(), secret).status_code, range(count))
         )
     assert answers == [202] * count
-
-
-def states(stack: Stack) -> dict[str, int]:
-    rows = stack.rows("SELECT state, count(*) AS n FROM delivery GROUP BY state")
-    return {row["state"]: row["n"] for row in rows}
 
 
 def busiest(times: list[float], window_s: float) -> int:
@@ -58,7 +54,7 @@ def test_places_that_are_added_while_a_drain_works_are_used(stack: Stack, sink: 
     send(stack, secret, 4)
     times = [seen.at for seen in sink.wait(5, timeout_s=30)]
     assert times[4] - times[2] < 3, "they went one after the other"
-    stack.wait_for(lambda: states(stack) == {"delivered": 5}, 20, "all to be delivered")
+    stack.wait_for(lambda: stack.states() == {"delivered": 5}, 20, "all to be delivered")
     assert len(sink.requests) == 5
 
 
@@ -71,7 +67,7 @@ def test_the_pace_holds_though_the_worker_is_killed(stack: Stack, sink: Sink) ->
     stack.start("worker")
     stack.change("UPDATE delivery SET lease_until = created_at WHERE state = 'in_flight'")
     stack.change("UPDATE destination SET drain_until = created_at")
-    stack.wait_for(lambda: states(stack) == {"delivered": 30}, 60, "all to be delivered")
+    stack.wait_for(lambda: stack.states() == {"delivered": 30}, 60, "all to be delivered")
     assert busiest([seen.at for seen in sink.requests], 1.0) <= 6
 
 
@@ -87,7 +83,7 @@ def test_a_dead_service_is_left_alone_and_nothing_that_waits_loses_an_attempt(
 
     stack.wait_for(lambda: circuit() == "open", 20, "the circuit to open")
     assert len(sink.requests) <= 10 + 4 + 1
-    stack.wait_for(lambda: sum(states(stack).values()) == 60, 20, "all to be routed")
+    stack.wait_for(lambda: sum(stack.states().values()) == 60, 20, "all to be routed")
     untouched = stack.rows("SELECT count(*) AS n FROM delivery WHERE attempts = 0")[0]["n"]
     assert untouched >= 45
     (shown,) = stack.flask("destinations", "list", "--json")["items"]
@@ -95,7 +91,7 @@ def test_a_dead_service_is_left_alone_and_nothing_that_waits_loses_an_attempt(
 
     sink.answer(200)
     seen = len(sink.requests)
-    stack.wait_for(lambda: states(stack) == {"delivered": 60}, 60, "all to be delivered")
+    stack.wait_for(lambda: stack.states() == {"delivered": 60}, 60, "all to be delivered")
     assert circuit() == "closed"
     times = [one.at for one in sink.requests[seen:]]
     assert sum(at < times[0] + 1 for at in times) <= 8, "it came back to a flood"
@@ -110,7 +106,7 @@ def test_refused_credentials_pause_the_destination(stack: Stack, sink: Sink) -> 
     stack.wait_for(
         lambda: stack.rows("SELECT state FROM destination")[0]["state"] == "paused", 20, "a pause"
     )
-    stack.wait_for(lambda: "in_flight" not in states(stack), 20, "what waits to be given back")
-    assert states(stack) == {"dead": 1, "pending": 11}
+    stack.wait_for(lambda: "in_flight" not in stack.states(), 20, "what waits to be given back")
+    assert stack.states() == {"dead": 1, "pending": 11}
     stack.flask("destinations", "resume", "Sink")
-    stack.wait_for(lambda: states(stack).get("delivered") == 11, 30, "the rest to be delivered")
+    stack.wait_for(lambda: stack.states().get("delivered") == 11, 30, "the rest to be delivered")

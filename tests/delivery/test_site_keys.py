@@ -15,9 +15,9 @@ from relay.services.audit import COMMAND_LINE
 from relay.services.destinations import settings as destination_settings
 from relay.services.sources import keys
 from relay.services.sources import settings as source_settings
-from tests.dashboard.world import move, put
+from tests.support.events import comment
 from tests.support.sink import Seen, Sink
-from tests.support.stack import comment
+from tests.support.world import move, put
 
 
 def connect(app: Flask, sink: Sink) -> tuple[str, str, int]:

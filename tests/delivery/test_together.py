@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.support.events import comment, lead
 from tests.support.fake_hubspot import TOKEN, FakeHubSpot, too_many
 from tests.support.fake_slack import FakeSlack
-from tests.support.stack import Stack, comment
+from tests.support.stack import Stack
 
 POSTGRES = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 ORDER = {
@@ -26,17 +27,6 @@ ORDER = {
     "items": [],
     "created_at": "2026-03-01T12:00:00+00:00",
 }
-
-
-def lead(n: int, email: str = "") -> dict[str, Any]:
-    fields = {"E-mail": email or f"person{n}@example.com", "Name": f"Person {n}"}
-    data = {
-        "form": {"plugin": "contact-form-7", "id": 7, "title": "Contact"},
-        "fields": fields,
-        "consent": True,
-        "created_at": "2026-03-01T12:00:00+00:00",
-    }
-    return comment(event="lead.created", data=data)
 
 
 def order(**changes: Any) -> dict[str, Any]:
@@ -64,13 +54,8 @@ def send_all(stack: Stack, secret: str, events: list[dict[str, Any]]) -> None:
     with ThreadPoolExecutor(8) as senders:
         answers = list(senders.map(lambda one: stack.send(one, secret).status_code, events))
     assert answers == [202] * len(events)
-    stack.wait_for(lambda: sum(states(stack).values()) == len(events), 30, "all to be routed")
+    stack.wait_for(lambda: sum(stack.states().values()) == len(events), 30, "all to be routed")
     stack.flask("destinations", "resume", name)
-
-
-def states(stack: Stack) -> dict[str, int]:
-    rows = stack.rows("SELECT state, count(*) AS n FROM delivery GROUP BY state")
-    return {row["state"]: row["n"] for row in rows}
 
 
 def shown(value: Any) -> Any:
@@ -86,7 +71,7 @@ def test_what_waits_for_hubspot_goes_in_few_calls_with_an_attempt_for_each(
 ) -> None:
     secret = connect_hubspot(stack, hubspot)
     send_all(stack, secret, [lead(n) for n in range(150)])
-    stack.wait_for(lambda: states(stack) == {"delivered": 150}, 60, "all to be delivered")
+    stack.wait_for(lambda: stack.states() == {"delivered": 150}, 60, "all to be delivered")
     assert len(hubspot.contacts) == 150
     assert len(hubspot.calls("upsert")) <= 12, "they went one by one"
     rows = stack.rows("SELECT delivery_id, outcome, request FROM attempt")
@@ -110,7 +95,7 @@ def test_one_bad_lead_among_many_is_dead_alone(
     leads = [lead(n) for n in range(40)]
     leads[17]["data"]["fields"]["Company"] = "Tea & Co"
     send_all(stack, secret, leads)
-    stack.wait_for(lambda: states(stack) == {"delivered": 39, "dead": 1}, 60, "all to settle")
+    stack.wait_for(lambda: stack.states() == {"delivered": 39, "dead": 1}, 60, "all to settle")
     assert len(hubspot.contacts) == 39
     (letter,) = stack.rows("SELECT code, field, sentence FROM dead_letter")
     assert (letter["code"], letter["field"]) == ("unknown_property", "company")
@@ -122,7 +107,7 @@ def test_the_pace_counts_calls_and_not_records(stack: Stack, hubspot: FakeHubSpo
     secret = connect_hubspot(stack, hubspot)
     stack.flask("destinations", "pace", "HubSpot", "--rate", "1/second")
     send_all(stack, secret, [lead(n) for n in range(90)])
-    stack.wait_for(lambda: states(stack) == {"delivered": 90}, 30, "all to be delivered")
+    stack.wait_for(lambda: stack.states() == {"delivered": 90}, 30, "all to be delivered")
     times = [seen.at for seen in hubspot.calls("upsert")]
     assert len(times) <= 8
     assert all(later - sooner > 0.9 for sooner, later in itertools.pairwise(times))
@@ -145,7 +130,7 @@ def test_a_worker_killed_in_the_middle_makes_no_second_contact_or_deal(
     stack.change("UPDATE delivery SET lease_until = created_at WHERE state = 'in_flight'")
     stack.change("UPDATE destination SET drain_until = created_at")
     stack.start("worker")
-    stack.wait_for(lambda: states(stack) == {"delivered": 1}, 60, "it to be delivered")
+    stack.wait_for(lambda: stack.states() == {"delivered": 1}, 60, "it to be delivered")
     assert len(hubspot.contacts) == len(hubspot.deals) == len(hubspot.joined) == 1
     assert hubspot.deals[0]["relay_order_key"] == "shop.example.com:1042"
     assert hubspot.deals[0]["dealstage"] == "paid"  # by the stages of the account itself
@@ -155,7 +140,7 @@ def test_a_worker_killed_in_the_middle_makes_no_second_contact_or_deal(
 def test_an_attempt_shows_every_call_it_made(stack: Stack, hubspot: FakeHubSpot) -> None:
     secret = connect_hubspot(stack, hubspot)
     stack.send(order(), secret)
-    stack.wait_for(lambda: states(stack) == {"delivered": 1}, 30, "it to be delivered")
+    stack.wait_for(lambda: stack.states() == {"delivered": 1}, 30, "it to be delivered")
     (attempt,) = stack.rows("SELECT request, response FROM attempt")
     request = shown(attempt["request"])
     calls = [one["request"]["url"] for one in request["earlier"]] + [request["url"]]
@@ -185,17 +170,17 @@ def test_a_used_up_day_holds_all_until_the_accounts_midnight_and_costs_no_attemp
     stack.wait_for(lambda: "midnight" in held()["held_reason"], 20, "the hold")
     local = held()["held_until"].astimezone(ZoneInfo("Europe/Berlin"))
     assert isinstance(local, datetime) and (local.hour, local.minute) in {(0, 0), (23, 59)}
-    stack.wait_for(lambda: states(stack) == {"pending": 5}, 20, "all to be given back")
+    stack.wait_for(lambda: stack.states() == {"pending": 5}, 20, "all to be given back")
     assert stack.rows("SELECT max(attempts) AS n FROM delivery")[0]["n"] == 0
     stack.flask("destinations", "pause", "HubSpot")
     stack.flask("destinations", "resume", "HubSpot")
-    stack.wait_for(lambda: states(stack) == {"delivered": 5}, 30, "all to be delivered")
+    stack.wait_for(lambda: stack.states() == {"delivered": 5}, 30, "all to be delivered")
 
 
 def test_a_crowd_for_slack_is_one_digest_and_then_a_rest(stack: Stack, slack: FakeSlack) -> None:
     secret = connect_slack(stack, slack)
     send_all(stack, secret, [lead(n) for n in range(60)])
-    stack.wait_for(lambda: states(stack) == {"delivered": 60}, 30, "all to be delivered")
+    stack.wait_for(lambda: stack.states() == {"delivered": 60}, 30, "all to be delivered")
     (text,) = slack.texts
     assert text.startswith("*60 messages in one: 60 new leads*")
     requests = [shown(row["request"]) for row in stack.rows("SELECT request FROM attempt")]
@@ -203,7 +188,7 @@ def test_a_crowd_for_slack_is_one_digest_and_then_a_rest(stack: Stack, slack: Fa
     (row,) = stack.rows("SELECT held_reason FROM destination")
     assert "digest" in row["held_reason"]
     stack.send(comment(), secret)
-    stack.wait_for(lambda: states(stack).get("pending") == 1, 20, "the next one to wait")
+    stack.wait_for(lambda: stack.states().get("pending") == 1, 20, "the next one to wait")
     assert len(slack.messages) == 1
 
 
@@ -211,7 +196,7 @@ def test_a_crowd_for_slack_is_one_digest_and_then_a_rest(stack: Stack, slack: Fa
 def test_a_few_for_slack_go_one_by_one(stack: Stack, slack: FakeSlack) -> None:
     secret = connect_slack(stack, slack)
     send_all(stack, secret, [comment() for _ in range(3)])
-    stack.wait_for(lambda: states(stack) == {"delivered": 3}, 30, "all to be delivered")
+    stack.wait_for(lambda: stack.states() == {"delivered": 3}, 30, "all to be delivered")
     assert len(slack.messages) == 3
     times = [seen.at for seen in slack.requests]
     assert all(later - sooner > 0.9 for sooner, later in itertools.pairwise(times))
@@ -222,7 +207,7 @@ def test_what_is_left_of_hubspots_calls_is_kept(stack: Stack, hubspot: FakeHubSp
     secret = connect_hubspot(stack, hubspot)
     for n in range(3):
         stack.send(lead(n), secret)
-        stack.wait_for(lambda n=n: states(stack).get("delivered") == n + 1, 20, "delivery")
+        stack.wait_for(lambda n=n: stack.states().get("delivered") == n + 1, 20, "delivery")
     rows = {row["name"]: row for row in stack.rows("SELECT * FROM gauge")}
     assert rows["day"]["limit"] == hubspot.daily
     assert rows["day"]["remaining"] == hubspot.daily - hubspot.used

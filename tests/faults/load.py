@@ -10,9 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import requests
 
+from tests.support.events import comment
 from tests.support.network import wait_for
 from tests.support.sink import Seen, Sink
-from tests.support.stack import Stack, comment
+from tests.support.stack import Stack
 
 
 class Load:

@@ -13,8 +13,9 @@ from relay.launcher.valkey import Valkey
 from tests.faults.conftest import States, crash_and_wipe
 from tests.faults.figures import Figures, percentile, size
 from tests.faults.load import Load, arrivals, extras
+from tests.support.events import comment
 from tests.support.sink import Answer, Sink
-from tests.support.stack import Stack, comment
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -11,9 +11,10 @@ from relay.launcher.valkey import Valkey
 from tests.faults.conftest import States, add, crash_and_wipe, end_leases
 from tests.faults.figures import Figures, size
 from tests.faults.load import Load, arrivals, extras
+from tests.support.events import comment
 from tests.support.postgres import PostgresServer
 from tests.support.sink import Answer, Sink
-from tests.support.stack import Stack, comment
+from tests.support.stack import Stack
 
 WORKER_BACK_S = 90
 pytestmark = pytest.mark.timeout(900)

@@ -12,9 +12,10 @@ import pytest
 from tests.faults.conftest import States
 from tests.faults.figures import Figures, size
 from tests.faults.load import Load, arrivals, extras
+from tests.support.events import comment
 from tests.support.postgres import PostgresServer
 from tests.support.sink import Sink
-from tests.support.stack import Stack, comment
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.timeout(600)
 PATIENCE_S = 30

@@ -11,8 +11,9 @@ import pytest
 from tests.faults.conftest import States, add
 from tests.faults.figures import Figures, percentile, size
 from tests.faults.load import Load, arrivals, busiest, extras
+from tests.support.events import comment
 from tests.support.sink import Answer, Sink
-from tests.support.stack import Stack, comment
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.timeout(600)
 HANGING = 20  # more than a handful: each keeps a thread of the worker busy

@@ -14,7 +14,8 @@ from werkzeug.test import TestResponse
 
 from relay.services.audit import COMMAND_LINE
 from relay.services.sources import settings as source_settings
-from tests.support.stack import comment, sign
+from tests.support.events import comment
+from tests.support.stack import sign
 
 
 @dataclass

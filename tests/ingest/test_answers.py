@@ -16,7 +16,7 @@ from relay.services.audit import COMMAND_LINE
 from relay.services.sources import keys
 from relay.services.sources import settings as source_settings
 from tests.ingest.conftest import Sender, refresh
-from tests.support.stack import comment
+from tests.support.events import comment
 
 
 def count_events(app: Flask) -> int:

@@ -22,8 +22,8 @@ from relay.services.audit import COMMAND_LINE
 from relay.services.sources import keys, revisions
 from relay.services.sources import settings as source_settings
 from tests.ingest.conftest import Sender, refresh
+from tests.support.events import comment
 from tests.support.network import wait_for
-from tests.support.stack import comment
 
 POSTGRES = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.stack import Stack, comment
+from tests.support.events import comment
+from tests.support.stack import Stack
 
 Start = Callable[..., Stack]
 

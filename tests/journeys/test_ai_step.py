@@ -3,33 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.support.events import comment
 from tests.support.fake_openai import FakeOpenAI
-from tests.support.stack import Stack, comment
+from tests.support.people import sign_in
+from tests.support.stack import Stack
 
-PASSWORD = "correct horse battery staple"
 ONCE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeOpenAI]:
-    fake = FakeOpenAI()
-    yield fake
-    fake.close()
-
-
-def sign_in(stack: Stack, page: Page) -> None:
-    created = ("users", "create", "ada@example.com", "--role", "admin", "--password-stdin")
-    stack.flask(*created, input=PASSWORD)
-    page.goto(f"{stack.url}/sign-in")
-    page.get_by_label("E-mail address").fill("ada@example.com")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.keyboard.press("Enter")
-    expect(page.locator("#live")).to_be_visible()
 
 
 def reach(page: Page, selector: str, most: int = 120) -> None:
@@ -63,19 +46,19 @@ def send(stack: Stack, secret: str, content: str) -> str:
 
 @ONCE
 def test_an_ai_step_with_a_cap_is_added_by_keyboard_and_falls_back_at_the_cap(
-    stack: Stack, fake: FakeOpenAI, page: Page
+    stack: Stack, openai: FakeOpenAI, page: Page
 ) -> None:
     secret = stack.make_source("Blue Teapot Shop").secret
     stack.flask("destinations", "create", "inbox", "Inbox")
-    fake.says(topic="question", urgent=True, summary="[NAME_1] asks about lids.")
+    openai.says(topic="question", urgent=True, summary="[NAME_1] asks about lids.")
     send(stack, secret, "Hello, I am Jane Doe, jane@example.com")
-    sign_in(stack, page)
+    sign_in(stack, page, "admin")
 
     # an AI service, by its form
     page.goto(f"{stack.url}/destinations/new")
     follow(page, "a[href='/destinations/new?kind=openai']")
     type_into(page, "#f-name", "Support AI")
-    type_into(page, "#f-base_url", fake.base_url)
+    type_into(page, "#f-base_url", openai.base_url)
     type_into(page, "#f-models", "small-1 0.25 2.00")
     type_into(page, "#f-currency", "EUR")
     page.keyboard.press("Enter")
@@ -100,7 +83,7 @@ def test_an_ai_step_with_a_cap_is_added_by_keyboard_and_falls_back_at_the_cap(
     expect(
         page.get_by_text("small-1 at Support AI fills in topic, urgent, summary")
     ).to_be_visible()
-    asked = fake.requests[0].body.decode()
+    asked = openai.requests[0].body.decode()
     assert "Jane" not in asked and "jane@" not in asked
 
     # one event is enriched, the next one reaches the cap of two calls (the try was the first)
@@ -121,7 +104,7 @@ def test_an_ai_step_with_a_cap_is_added_by_keyboard_and_falls_back_at_the_cap(
         )
         page.goto(f"{stack.url}/events/{event_id}")
         expect(page.locator("#story")).to_contain_text(words)
-    assert len(fake.requests) == 2
+    assert len(openai.requests) == 2
 
     # what was kept in the inbox carries the answer, or nothing
     rows = stack.rows("SELECT request FROM attempt ORDER BY id")

@@ -9,12 +9,13 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.browser import Console
+from tests.support.events import comment
 from tests.support.fake_hubspot import FORM, PORTAL, TOKEN, Answer, FakeHubSpot, too_many
 from tests.support.fake_slack import CHANNEL, FakeSlack, refusal
 from tests.support.fake_slack import TOKEN as BOT_TOKEN
-from tests.support.stack import Stack, comment
+from tests.support.people import sign_in
+from tests.support.stack import Stack
 
-PASSWORD = "correct horse battery staple"
 pytestmark = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 ORDER = {
     "id": 1042,
@@ -26,16 +27,6 @@ ORDER = {
     "items": [],
     "created_at": "2026-03-01T12:00:00+00:00",
 }
-
-
-def sign_in(stack: Stack, page: Page) -> None:
-    words = ("users", "create", "ada@example.com", "--role", "admin", "--password-stdin")
-    stack.flask(*words, input=PASSWORD)
-    page.goto(f"{stack.url}/sign-in")
-    page.get_by_label("E-mail address").fill("ada@example.com")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(f"{stack.url}/")
 
 
 def choose(stack: Stack, page: Page, kind: str) -> None:
@@ -53,7 +44,7 @@ def test_slack_is_connected_as_a_webhook_breaks_and_is_mended_as_a_bot(
 ) -> None:
     console.allow("422")
     secret = stack.make_source().secret
-    sign_in(stack, page)
+    sign_in(stack, page, "admin")
     choose(stack, page, "Slack")
     expect(page.get_by_label("Bot token")).to_be_hidden()
     page.get_by_role("button", name="Add it").click()
@@ -93,7 +84,7 @@ def test_hubspot_is_connected_shows_its_fields_and_takes_an_order_and_a_lead(
 ) -> None:
     console.allow("422")
     secret = stack.make_source().secret
-    sign_in(stack, page)
+    sign_in(stack, page, "admin")
     choose(stack, page, "HubSpot")
     expect(page.get_by_label("Form's id")).to_be_hidden()
     page.get_by_label("Access token").fill(TOKEN)

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.browser import Console
+from tests.support.people import sign_in
 from tests.support.sink import Sink
 from tests.support.stack import Stack
 from tests.wordpress.connector import PAGE
@@ -121,12 +122,7 @@ def test_a_support_person_replays_a_dead_letter_in_the_browser(
     stack.send(comment(), source.secret)
     stack.wait_for(lambda: stack.rows("SELECT 1 FROM dead_letter"), 20, "the dead letter")
     sink.answer(200, path="/in")
-    created = ("users", "create", "sam@example.com", "--role", "support", "--password-stdin")
-    stack.flask(*created, input=PASSWORD)
-    page.goto(f"{stack.url}/dead-letters/list")
-    page.get_by_label("E-mail address").fill("sam@example.com")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.keyboard.press("Enter")
+    sign_in(stack, page, path="/dead-letters/list")
     page.get_by_role("button", name="Send again", exact=True).click()
     expect(page.locator("tr[id^=letter-]")).to_contain_text("Delivered", timeout=20_000)
     assert len(sink.wait(2)) == 2

@@ -8,12 +8,12 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.support.people import sign_in
 from tests.support.sink import Sink
 from tests.support.stack import Stack
 from tests.wordpress.connector import Connector
 from tests.wordpress.site import WordPressSite
 
-PASSWORD = "correct horse battery staple"
 pytestmark = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 
 
@@ -61,15 +61,6 @@ def comments(shop: WordPressSite, *texts: str) -> None:
         shop.post_comment("Zoë", "zoe@example.org", text)
 
 
-def sign_in(stack: Stack, page: Page, path: str, role: str = "support") -> None:
-    created = ("users", "create", "sam@example.com", "--role", role, "--password-stdin")
-    stack.flask(*created, input=PASSWORD)
-    page.goto(stack.url + path)
-    page.get_by_label("E-mail address").fill("sam@example.com")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.keyboard.press("Enter")
-
-
 def test_what_the_site_counted_and_what_arrived_is_said_as_a_fact(
     stack: Stack, sink: Sink, shop: WordPressSite, connected: Connector, page: Page
 ) -> None:
@@ -80,7 +71,7 @@ def test_what_the_site_counted_and_what_arrived_is_said_as_a_fact(
     shop.run_cron()
     stack.wait_for(lambda: stack.rows("SELECT 1 FROM site_report"), 30, "the report")
     day = yesterday()
-    sign_in(stack, page, "/ledger")
+    sign_in(stack, page, path="/ledger")
     expect(page.get_by_text("Everything adds up.")).to_be_visible()
     line = page.locator(f"#line-blue-teapot-shop-{day}")
     expect(line).to_contain_text("HubSpot 3 of 3")
@@ -114,7 +105,7 @@ def test_an_event_that_was_lost_on_the_site_is_an_alert_that_somebody_sees_to(
     stack.wait_for(lambda: stack.rows("SELECT 1 FROM site_report"), 30, "the report")
 
     gone = "1 comment was counted on the site and never arrived here."
-    sign_in(stack, page, "/")
+    sign_in(stack, page, path="/")
     alert = page.locator("#live .attention")
     expect(alert).to_contain_text(
         f"1 comment was counted on Blue Teapot Shop up to {words(yesterday())} and never arrived here."
@@ -124,7 +115,7 @@ def test_an_event_that_was_lost_on_the_site_is_an_alert_that_somebody_sees_to(
     page.get_by_text("I have seen to it").click()
     page.get_by_label("What was it?").fill("The outbox was emptied by hand.")
     page.get_by_role("button", name="Note it").click()
-    expect(page.locator("#alerts")).to_contain_text("Seen by sam@example.com")
+    expect(page.locator("#alerts")).to_contain_text("Seen by support@example.com")
     expect(page.locator("#alerts")).to_contain_text("The outbox was emptied by hand.")
     page.goto(stack.url)
     expect(page.locator("#live")).to_be_visible()

@@ -7,9 +7,10 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.journeys.persons import sign_in, watch
+from tests.support.events import comment
+from tests.support.people import sign_in, watch
 from tests.support.sink import Sink
-from tests.support.stack import Stack, comment
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

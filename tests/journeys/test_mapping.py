@@ -2,46 +2,30 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from relay.mapping.samples import ORDER
+from tests.support.events import order
+from tests.support.people import sign_in
 from tests.support.sink import Sink
 from tests.support.stack import MadeSource, Stack
 
-PASSWORD = "correct horse battery staple"
 pytestmark = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
-
-
-def order(total: str, **data: Any) -> dict[str, Any]:
-    return {
-        "event": "order.created",
-        "event_id": f"order-{secrets.token_hex(6)}",
-        "site": "https://shop.example.com",
-        "data": ORDER | {"total": total} | data,
-    }
 
 
 def begin(stack: Stack, page: Page, sink: Sink) -> MadeSource:
     """A shop whose orders came already, an endpoint that wants something else, an admin signed in."""
-    created = ("users", "create", "ada@example.com", "--role", "admin", "--password-stdin")
-    stack.flask(*created, input=PASSWORD)
     shop = stack.make_source("Tea Shop")
     hook = ("webhook", "My endpoint", "--set", f"url={sink.url}/in", "--set", "auth=none")
     stack.flask("destinations", "create", *hook, "--events", "relay.test")
     for total in ("80.00", "650.00", "720.50"):
-        stack.send(order(total), shop.secret)
+        stack.send(order(total=total), shop.secret)
     stack.wait_for(
         lambda: not stack.rows("SELECT 1 FROM event WHERE routed_at IS NULL"), 20, "routing"
     )
-    page.goto(f"{stack.url}/destinations/1")
-    page.get_by_label("E-mail address").fill("ada@example.com")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.keyboard.press("Enter")
+    sign_in(stack, page, "admin", "/destinations/1")
     expect(page.get_by_role("heading", name="My endpoint")).to_be_visible()
     return shop
 
@@ -49,8 +33,8 @@ def begin(stack: Stack, page: Page, sink: Sink) -> MadeSource:
 def arrives_mapped(stack: Stack, sink: Sink, shop: MadeSource) -> None:
     """A cheap order stays away, a dear one comes as it was drawn."""
     sink.forget()
-    stack.send(order("99.00"), shop.secret)
-    stack.send(order("900.00", number="2001"), shop.secret)
+    stack.send(order(total="99.00"), shop.secret)
+    stack.send(order(total="900.00", number="2001"), shop.secret)
     (seen,) = sink.wait(1)
     assert seen.json() == {"amount": 900, "headline": "Order 2001 for Jane Example"}
     stack.wait_for(

@@ -5,36 +5,22 @@ from __future__ import annotations
 import json
 import math
 import re
-import secrets
 import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 import requests
 from playwright.sync_api import Page, expect
 
-from tests.journeys.persons import sign_in, watch
+from tests.support.events import lead
+from tests.support.people import sign_in, watch
 from tests.support.sink import Seen, Sink
 from tests.support.stack import Stack, sign
 
 LEADS = 2000
 FIRST = 9  # one less than the calls after which a destination counts as down
-
-
-def lead(number: int) -> dict[str, Any]:
-    return {
-        "event": "lead.created",
-        "event_id": f"lead-{number}-{secrets.token_hex(4)}",
-        "site": "https://shop.example.com",
-        "data": {
-            "form": {"plugin": "cf7", "id": 1, "title": "Contact"},
-            "fields": {"Name": f"Person {number}", "E-mail": f"p{number}@example.org"},
-            "created_at": "2026-03-01T12:00:00+00:00",
-        },
-    }
 
 
 def send_all(stack: Stack, secret: str, numbers: range) -> None:
@@ -60,11 +46,6 @@ def send_all(stack: Stack, secret: str, numbers: range) -> None:
         assert Counter(senders.map(send, numbers)) == {202: len(numbers)}
 
 
-def states(stack: Stack) -> dict[str, int]:
-    rows = stack.rows("SELECT state, count(*) AS n FROM delivery GROUP BY state")
-    return {row["state"]: row["n"] for row in rows}
-
-
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 def test_an_outage_of_a_crm_ends_with_every_lead_there_once(
@@ -77,9 +58,9 @@ def test_an_outage_of_a_crm_ends_with_every_lead_there_once(
 
     sink.answer(503, b"maintenance", path="/crm")
     send_all(stack, secret, range(FIRST))
-    stack.wait_for(lambda: states(stack).get("dead"), 60, "the first lead to be given up")
+    stack.wait_for(lambda: stack.states().get("dead"), 60, "the first lead to be given up")
     send_all(stack, secret, range(FIRST, LEADS))
-    stack.wait_for(lambda: sum(states(stack).values()) == LEADS, 60, "all to be routed")
+    stack.wait_for(lambda: sum(stack.states().values()) == LEADS, 60, "all to be routed")
     assert len(sink.requests) <= FIRST * 2 + 20, "it was called on and on while it was down"
 
     # the person sees that it is down, why, and until when it is left alone
@@ -109,12 +90,12 @@ def test_an_outage_of_a_crm_ends_with_every_lead_there_once(
     )
     watch(
         page,
-        lambda: not {"pending", "in_flight"} & states(stack).keys(),
+        lambda: not {"pending", "in_flight"} & stack.states().keys(),
         180,
         "all that waited",
     )
-    died = states(stack)["dead"]
-    assert states(stack) == {"delivered": LEADS - died, "dead": died}
+    died = stack.states()["dead"]
+    assert stack.states() == {"delivered": LEADS - died, "dead": died}
     assert_ramp(sink.requests[in_vain:])
 
     # what died meanwhile is sent again by "everything since"
@@ -125,7 +106,7 @@ def test_an_outage_of_a_crm_ends_with_every_lead_there_once(
     page.get_by_role("button", name=f"Send {died} again").click()
     expect(page.locator("#replay")).to_contain_text(f"{died} of {died} arrived", timeout=60_000)
     expect(page.locator("#replay")).to_contain_text("Done", timeout=30_000)
-    assert states(stack) == {"delivered": LEADS}
+    assert stack.states() == {"delivered": LEADS}
     page.get_by_role("link", name="Dead letters").click()
     expect(page.get_by_text("No dead letters", exact=True)).to_be_visible()
     arrived = Counter(seen.json()["event_id"] for seen in sink.requests[in_vain:])

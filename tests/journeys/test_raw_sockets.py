@@ -10,8 +10,9 @@ import time
 
 import pytest
 
+from tests.support.events import comment
 from tests.support.sink import Sink
-from tests.support.stack import Stack, comment, sign
+from tests.support.stack import Stack, sign
 
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

@@ -8,9 +8,10 @@ from collections import Counter
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.journeys.persons import sign_in
+from tests.support.events import comment
+from tests.support.people import sign_in
 from tests.support.sink import Sink
-from tests.support.stack import Stack, comment
+from tests.support.stack import Stack
 
 OLD, NEW = "/services/T000/B000/old-webhook-token", "/services/T000/B111/new-webhook-token"
 POSTGRES = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)

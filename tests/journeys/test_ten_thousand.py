@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import text
 
-from tests.journeys.persons import sign_in, watch
+from tests.support.people import sign_in, watch
 from tests.support.sink import Sink
 from tests.support.stack import Stack
 
@@ -71,11 +71,6 @@ def bury(stack: Stack, url: str) -> None:
         )
 
 
-def states(stack: Stack) -> dict[str, int]:
-    rows = stack.rows("SELECT state, count(*) AS n FROM delivery GROUP BY state")
-    return {row["state"]: row["n"] for row in rows}
-
-
 @pytest.mark.timeout(600)
 def test_ten_thousand_dead_letters_are_one_replay_that_outlives_a_power_cut(
     stack: Stack, sink: Sink, page: Page
@@ -104,7 +99,7 @@ def test_ten_thousand_dead_letters_are_one_replay_that_outlives_a_power_cut(
     watch(page, lambda: len(sink.requests) > 500, 120, "the first five hundred")
     page.get_by_role("button", name="Pause").click()
     expect(page.locator("#replay")).to_contain_text("Paused")
-    watch(page, lambda: "in_flight" not in states(stack), 60, "the calls under way")
+    watch(page, lambda: "in_flight" not in stack.states(), 60, "the calls under way")
     halted = len(sink.requests)
     assert halted < MANY
 
@@ -126,11 +121,11 @@ def test_ten_thousand_dead_letters_are_one_replay_that_outlives_a_power_cut(
     watch(page, lambda: len(sink.requests) > halted + 500, 120, "five hundred more")
     page.get_by_role("button", name="Cancel").click()
     expect(page.locator("#replay")).to_contain_text("taken back", timeout=30_000)
-    watch(page, lambda: {"in_flight", "pending"}.isdisjoint(states(stack)), 60, "the end")
+    watch(page, lambda: {"in_flight", "pending"}.isdisjoint(stack.states()), 60, "the end")
     arrived = Counter(seen.json()["event_id"] for seen in sink.requests)
     assert set(arrived.values()) == {1}, "something was sent twice"
     left = MANY - len(arrived)
-    assert states(stack) == {"delivered": len(arrived), "dead": left}
+    assert stack.states() == {"delivered": len(arrived), "dead": left}
     (open_now,) = stack.rows("SELECT count(*) AS n FROM dead_letter WHERE state <> 'resolved'")
     assert open_now["n"] == left
 
@@ -138,5 +133,5 @@ def test_ten_thousand_dead_letters_are_one_replay_that_outlives_a_power_cut(
     told = stack.flask("dead-letters", "replay", "--destination", "CRM", "--json")
     assert (told["replayed"], told["skipped"]) == (left, 0)
     watch(page, lambda: len(sink.requests) >= MANY, 300, "all of them")
-    watch(page, lambda: states(stack) == {"delivered": MANY}, 60, "all to be recorded")
+    watch(page, lambda: stack.states() == {"delivered": MANY}, 60, "all to be recorded")
     assert set(Counter(seen.json()["event_id"] for seen in sink.requests).values()) == {1}

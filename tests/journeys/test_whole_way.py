@@ -11,9 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
+from tests.support.events import comment
 from tests.support.network import wait_for
 from tests.support.sink import Answer, Sink
-from tests.support.stack import Stack, comment
+from tests.support.stack import Stack
 
 POSTGRES = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 
@@ -24,11 +25,6 @@ def connect(stack: Stack, sink: Sink, *more: str) -> str:
     made = ("webhook", "Sink", "--set", f"url={sink.url}/in", "--set", "auth=none", *more)
     stack.flask("destinations", "create", *made)
     return source.secret
-
-
-def states(stack: Stack) -> dict[str, int]:
-    rows = stack.rows("SELECT state, count(*) AS n FROM delivery GROUP BY state")
-    return {row["state"]: row["n"] for row in rows}
 
 
 def test_two_thousand_events_from_32_connections_arrive_exactly_once(
@@ -57,7 +53,7 @@ def test_two_thousand_events_from_32_connections_arrive_exactly_once(
     with ThreadPoolExecutor(32) as senders:
         answers = Counter(senders.map(send, range(count)))
     assert answers == {202: count}
-    stack.wait_for(lambda: states(stack) == {"delivered": count}, 60, "all to be delivered")
+    stack.wait_for(lambda: stack.states() == {"delivered": count}, 60, "all to be delivered")
     arrived = Counter(seen.json()["event_id"] for seen in sink.requests)
     assert len(arrived) == count
     assert set(arrived.values()) == {1}
@@ -75,7 +71,7 @@ def test_without_redis_events_are_taken_and_its_return_delivers_them(
     finally:
         valkey.start()  # type: ignore[attr-defined]
     sink.wait(100, timeout_s=60)
-    stack.wait_for(lambda: states(stack) == {"delivered": 100}, 20, "all to be recorded")
+    stack.wait_for(lambda: stack.states() == {"delivered": 100}, 20, "all to be recorded")
     assert len(sink.requests) == 100
 
 
@@ -119,7 +115,7 @@ def test_a_final_refusal_is_a_dead_letter_and_a_replay_sends_it_again(
     secret, event = connect(stack, sink), comment()
     sink.answer(422, b"unknown field", path="/in")
     stack.send(event, secret)
-    stack.wait_for(lambda: states(stack) == {"dead": 1}, 20, "the dead letter")
+    stack.wait_for(lambda: stack.states() == {"dead": 1}, 20, "the dead letter")
     letters = stack.flask("dead-letters", "list", "--json")
     assert letters["total"] == 1 and "422" in letters["items"][0]["detail"]
     sink.answer(200, path="/in")
@@ -127,7 +123,7 @@ def test_a_final_refusal_is_a_dead_letter_and_a_replay_sends_it_again(
     assert stack.flask("dead-letters", "replay", "--all", "--json")["replayed"] == 1
     first, second = sink.wait(2)
     assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
-    stack.wait_for(lambda: states(stack) == {"delivered": 1}, 20, "the delivery")
+    stack.wait_for(lambda: stack.states() == {"delivered": 1}, 20, "the delivery")
     shown = stack.flask("events", "show", event["event_id"], "--json")
     assert shown["state"] == "delivered"
     assert shown["deliveries"][0]["attempts"] == 2
@@ -140,7 +136,7 @@ def test_a_paused_destination_keeps_what_comes_and_sends_it_on_resume(
     secret = connect(stack, sink)
     stack.flask("destinations", "pause", "Sink")
     stack.send(comment(), secret)
-    stack.wait_for(lambda: states(stack) == {"pending": 1}, 20, "the routing")
+    stack.wait_for(lambda: stack.states() == {"pending": 1}, 20, "the routing")
     assert not sink.requests
     stack.flask("destinations", "resume", "Sink")
     sink.wait(1)
@@ -166,7 +162,7 @@ def test_a_worker_that_is_killed_in_a_call_loses_nothing(stack: Stack, sink: Sin
     stack.start("worker")
     first, second = sink.wait(2, timeout_s=60)
     assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
-    stack.wait_for(lambda: states(stack) == {"delivered": 1}, 20, "the delivery")
+    stack.wait_for(lambda: stack.states() == {"delivered": 1}, 20, "the delivery")
 
 
 @POSTGRES

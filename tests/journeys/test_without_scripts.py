@@ -9,8 +9,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.journeys.test_first_light import connect_site, first_run
 from tests.support.browser import Console
+from tests.support.events import comment
 from tests.support.sink import Sink
-from tests.support.stack import Stack, comment
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.journeys.persons import sign_in, watch
-from tests.journeys.test_outage import lead
+from tests.support.events import lead
 from tests.support.fake_hubspot import TOKEN, FakeHubSpot, prop
+from tests.support.people import sign_in, watch
 from tests.support.stack import Stack
 
 WRONG, RIGHT = 37, 5

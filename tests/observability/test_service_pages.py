@@ -19,7 +19,7 @@ from relay import create_app
 from relay.extensions import db
 from relay.launcher.valkey import Valkey
 from relay.secrets import SecretBox
-from tests.dashboard import world
+from tests.support import world
 from tests.support.network import free_port
 from tests.support.sink import Sink
 

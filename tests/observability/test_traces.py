@@ -10,9 +10,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from relay.launcher.valkey import Valkey
+from tests.support.events import comment
 from tests.support.network import free_port
 from tests.support.sink import Answer, Sink
-from tests.support.stack import Stack, comment
+from tests.support.stack import Stack
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 

@@ -35,11 +35,11 @@ from relay.services.destinations import settings as destination_settings
 from relay.services.ledger import check as ledger_check
 from relay.services.operations import retention
 from relay.services.sources import settings as source_settings
-from tests.dashboard.world import World, move
 from tests.ingest.conftest import Sender, refresh
 from tests.services.ledgers import books, line, lines, numbers, open_alerts, pass_days, today
+from tests.support.events import comment
 from tests.support.sink import Sink
-from tests.support.stack import comment
+from tests.support.world import World, move
 
 JANE = By("jane@example.com")
 

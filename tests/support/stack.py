@@ -6,7 +6,6 @@ import base64
 import hashlib
 import hmac
 import json
-import secrets
 import signal
 import subprocess
 import sys
@@ -31,25 +30,6 @@ def sign(secret: str, timestamp: str, body: bytes) -> str:
     """The value of ``X-WP-Signature``, computed from the contract alone."""
     digest = hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).digest()
     return base64.b64encode(digest).decode()
-
-
-def comment(**changes: Any) -> dict[str, Any]:
-    """A ``comment.created`` as a site sends it, with an event id of its own."""
-    event_id = f"evt-{secrets.token_hex(8)}"
-    data = {
-        "id": 7,
-        "post_id": 42,
-        "author": "Jane Doe",
-        "content": "Grüße aus Köln 😀",
-        "created_at": "2026-03-01T12:00:00+00:00",
-    }
-    event = {
-        "event": "comment.created",
-        "event_id": event_id,
-        "site": "https://shop.example.com",
-        "data": data,
-    }
-    return {**event, **changes}
 
 
 @dataclass(frozen=True)
@@ -201,6 +181,11 @@ class Stack:
         """What a SELECT on the stack's database gives."""
         with self.engine.connect() as connection:
             return [dict(row) for row in connection.execute(text(statement), values).mappings()]
+
+    def states(self) -> dict[str, int]:
+        """How many deliveries are in each state."""
+        rows = self.rows("SELECT state, count(*) AS n FROM delivery GROUP BY state")
+        return {row["state"]: row["n"] for row in rows}
 
     def change(self, statement: str, **values: Any) -> int:
         """Change rows behind Relay's back.  -> how many"""

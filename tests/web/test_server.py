@@ -19,9 +19,10 @@ import pytest
 
 from relay.launcher.processes import ROOT, end, spawn
 from tests.support.env import relay_env
+from tests.support.events import comment
 from tests.support.network import free_port, wait_for
 from tests.support.postgres import PostgresServer
-from tests.support.stack import Stack, comment
+from tests.support.stack import Stack
 
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 POSTGRES = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)

@@ -42,12 +42,12 @@ from relay.services.replays import actions as replay_actions
 from relay.services.replays import preview as replay_preview
 from relay.services.sources import keys
 from relay.services.sources import settings as source_settings
-from tests.dashboard.world import move, put
 from tests.support import fake_openai
+from tests.support.events import comment
 from tests.support.fake_openai import TOKENS_IN, TOKENS_OUT, FakeOpenAI
 from tests.support.network import free_port
 from tests.support.sink import Answer, Sink
-from tests.support.stack import comment
+from tests.support.world import move, put
 
 SHOWN = (("data", "content"), ("data", "author"))
 FIELDS = (
@@ -59,19 +59,12 @@ FIELDS = (
 COST = round(TOKENS_IN * 0.25 + TOKENS_OUT * 2.00)
 
 
-@pytest.fixture
-def fake() -> Iterator[FakeOpenAI]:
-    fake = FakeOpenAI()
-    yield fake
-    fake.close()
-
-
 @dataclass
 class Shop:
     """A site, a hook that takes its events, and an AI that is asked before."""
 
     app: Flask
-    fake: FakeOpenAI
+    openai: FakeOpenAI
     sink: Sink
     hook: int
     ai: int
@@ -134,16 +127,16 @@ class Shop:
 
 
 @pytest.fixture
-def shop(app: Flask, sink: Sink, fake: FakeOpenAI) -> Iterator[Shop]:
+def shop(app: Flask, sink: Sink, openai: FakeOpenAI) -> Iterator[Shop]:
     with app.app_context():
         source_settings.create_source("Shop", "https://shop.example.com", COMMAND_LINE)
         hook = destination_settings.create_destination(
             "webhook", "CRM", {"url": f"{sink.url}/crm", "auth": "none"}, COMMAND_LINE
         )
-        settings = {"base_url": fake.base_url, "models": "small-1 0.25 2.00", "currency": "EUR"}
+        settings = {"base_url": openai.base_url, "models": "small-1 0.25 2.00", "currency": "EUR"}
         ai = destination_settings.create_destination("openai", "Support AI", settings, COMMAND_LINE)
         ids = hook.id, ai.id
-    yield Shop(app, fake, sink, *ids)
+    yield Shop(app, openai, sink, *ids)
     app.extensions["relay_ingest"].close()
 
 

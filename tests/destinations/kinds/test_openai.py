@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,15 +32,12 @@ SCHEMA = schema_of([AnswerField("topic", "choice", "What it is about", ("sales",
 GOOD = {"models": "small-1 0.25 2.00\nlocal 0 0"}
 
 
-@pytest.fixture
-def fake() -> Iterator[FakeOpenAI]:
-    fake = FakeOpenAI()
-    yield fake
-    fake.close()
-
-
-def config(fake: FakeOpenAI | None = None, **values: str) -> dict[str, Any]:
-    base = {"base_url": fake.base_url if fake else "https://ai.example.com/v1", **GOOD, **values}
+def config(openai: FakeOpenAI | None = None, **values: str) -> dict[str, Any]:
+    base = {
+        "base_url": openai.base_url if openai else "https://ai.example.com/v1",
+        **GOOD,
+        **values,
+    }
     config, secrets = load_config(KIND, base, {}, LOOPBACK)
     return config | secrets
 
@@ -70,9 +66,9 @@ def ask(settings: dict[str, Any], **changes: Any) -> AiReply:
 
 @pytest.mark.parametrize("api", ["responses", "chat", "compatible"])
 def test_an_answer_comes_with_its_tokens_and_the_name_of_the_call(
-    fake: FakeOpenAI, api: str
+    openai: FakeOpenAI, api: str
 ) -> None:
-    said = ask(config(fake, api=api))
+    said = ask(config(openai, api=api))
     assert isinstance(said.signal, Accepted)
     assert said.answer == {"topic": "sales"}
     assert said.usage == TokenUsage(fake_openai.TOKENS_IN, fake_openai.TOKENS_OUT)
@@ -81,10 +77,10 @@ def test_an_answer_comes_with_its_tokens_and_the_name_of_the_call(
 
 @pytest.mark.parametrize(("api", "role"), [("responses", "instructions"), ("chat", "system")])
 def test_what_a_visitor_wrote_never_stands_with_the_instructions(
-    fake: FakeOpenAI, api: str, role: str
+    openai: FakeOpenAI, api: str, role: str
 ) -> None:
-    ask(config(fake, api=api))
-    body = fake.requests[0].json()
+    ask(config(openai, api=api))
+    body = openai.requests[0].json()
     if api == "responses":
         rules, data = body["instructions"], body["input"]
     else:
@@ -135,11 +131,11 @@ def test_each_interface_limits_the_answer_by_its_own_word() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(ERRORS))
-def test_every_documented_error_is_what_the_table_says(fake: FakeOpenAI, name: str) -> None:
+def test_every_documented_error_is_what_the_table_says(openai: FakeOpenAI, name: str) -> None:
     verdict, sentence = ERRORS[name]
     for status, kind, code in ((429, "", name), (400, name, ""), (500, "", name)):
-        fake.script([fake_openai.error(status, kind, code)])
-        said = ask(config(fake))
+        openai.script([fake_openai.error(status, kind, code)])
+        said = ask(config(openai))
         assert said.signal.code == name and said.signal.sentence == sentence
         assert said.answer is None and said.usage is None
         if verdict is AiErrorAction.RETRY:
@@ -149,23 +145,23 @@ def test_every_documented_error_is_what_the_table_says(fake: FakeOpenAI, name: s
             assert said.signal.pause is (verdict is AiErrorAction.PAUSE)
 
 
-def test_no_credit_is_never_tried_again_whatever_else_the_answer_says(fake: FakeOpenAI) -> None:
+def test_no_credit_is_never_tried_again_whatever_else_the_answer_says(openai: FakeOpenAI) -> None:
     for kind, code in (
         ("insufficient_quota", "insufficient_quota"),
         ("insufficient_quota", "rate_limit_exceeded"),
         ("requests", "insufficient_quota"),
         ("insufficient_quota", "something_new"),
     ):
-        fake.script([fake_openai.error(429, kind, code, Retry_After="1")])
-        signal = ask(config(fake)).signal
+        openai.script([fake_openai.error(429, kind, code, Retry_After="1")])
+        signal = ask(config(openai)).signal
         assert isinstance(signal, Refused) and signal.pause
-    assert len(fake.requests) == 4
+    assert len(openai.requests) == 4
 
 
 @pytest.mark.parametrize("status", sorted({*STATUSES, 405, 418, 500, 502, 503, 504}))
-def test_an_error_without_words_is_judged_by_its_status(fake: FakeOpenAI, status: int) -> None:
-    fake.script([Answer(status, b"<html>nothing to see</html>")])
-    signal = ask(config(fake)).signal
+def test_an_error_without_words_is_judged_by_its_status(openai: FakeOpenAI, status: int) -> None:
+    openai.script([Answer(status, b"<html>nothing to see</html>")])
+    signal = ask(config(openai)).signal
     retried = status in (408, 409, 429) or status >= 500
     assert isinstance(signal, Failed if retried else Refused)
     assert getattr(signal, "pause", False) is (status in (401, 402, 403))
@@ -193,10 +189,10 @@ def test_an_error_without_words_is_judged_by_its_status(fake: FakeOpenAI, status
     ],
 )
 def test_a_rate_limit_says_how_long_to_wait(
-    fake: FakeOpenAI, headers: dict[str, str], wait_s: float | None
+    openai: FakeOpenAI, headers: dict[str, str], wait_s: float | None
 ) -> None:
-    fake.script([fake_openai.error(429, "requests", "rate_limit_exceeded", **headers)])
-    signal = ask(config(fake)).signal
+    openai.script([fake_openai.error(429, "requests", "rate_limit_exceeded", **headers)])
+    signal = ask(config(openai)).signal
     assert isinstance(signal, Failed)
     assert signal.retry_after_s == wait_s
 
@@ -250,24 +246,24 @@ TROUBLE: list[tuple[Answer, type, str]] = [
 
 @pytest.mark.parametrize(("answer", "kind", "code"), TROUBLE)
 def test_even_a_200_may_be_a_failure(
-    fake: FakeOpenAI, answer: Answer, kind: type, code: str
+    openai: FakeOpenAI, answer: Answer, kind: type, code: str
 ) -> None:
-    fake.script([answer])
-    said = ask(config(fake))
+    openai.script([answer])
+    said = ask(config(openai))
     assert isinstance(said.signal, kind), said
     assert said.signal.code == code
     assert said.signal.sentence.endswith(".") and said.answer is None
 
 
-def test_words_of_a_refusal_fit_every_database(fake: FakeOpenAI) -> None:
-    fake.script([fake_openai.refusal("No\x00\ud800 " + "x" * 5000)])
-    sentence = ask(config(fake)).signal.sentence
+def test_words_of_a_refusal_fit_every_database(openai: FakeOpenAI) -> None:
+    openai.script([fake_openai.refusal("No\x00\ud800 " + "x" * 5000)])
+    sentence = ask(config(openai)).signal.sentence
     assert sentence.isprintable() and len(sentence) < 300
 
 
-def test_a_slow_answer_is_given_up_in_time(fake: FakeOpenAI) -> None:
-    fake.delay_s = 5.0
-    signal = ask(config(fake), timeout_s=0.3).signal
+def test_a_slow_answer_is_given_up_in_time(openai: FakeOpenAI) -> None:
+    openai.delay_s = 5.0
+    signal = ask(config(openai), timeout_s=0.3).signal
     assert isinstance(signal, Failed) and signal.code == "timeout"
 
 
@@ -278,9 +274,9 @@ def test_a_server_that_is_away_is_a_failure_that_cost_nothing() -> None:
 
 
 @pytest.mark.parametrize("text", ['```json\n{"topic": "sales"}\n```', ' {"topic":"sales"} '])
-def test_an_answer_in_a_fence_is_taken(fake: FakeOpenAI, text: str) -> None:
-    fake.script([response(text)])
-    assert ask(config(fake)).answer == {"topic": "sales"}
+def test_an_answer_in_a_fence_is_taken(openai: FakeOpenAI, text: str) -> None:
+    openai.script([response(text)])
+    assert ask(config(openai)).answer == {"topic": "sales"}
 
 
 @pytest.mark.parametrize(
@@ -292,15 +288,15 @@ def test_an_answer_in_a_fence_is_taken(fake: FakeOpenAI, text: str) -> None:
         {"input_tokens": 5.5, "output_tokens": 5},
     ],
 )
-def test_a_call_whose_tokens_are_not_told_is_never_free(fake: FakeOpenAI, told: Any) -> None:
+def test_a_call_whose_tokens_are_not_told_is_never_free(openai: FakeOpenAI, told: Any) -> None:
     """Without a count the books keep the most that it can have cost."""
-    fake.script([response('{"topic": "sales"}', usage=told)])
-    assert ask(config(fake)).usage is None
+    openai.script([response('{"topic": "sales"}', usage=told)])
+    assert ask(config(openai)).usage is None
 
 
-def test_tokens_may_come_as_whole_floats(fake: FakeOpenAI) -> None:
-    fake.script([response('{"topic": "sales"}', usage={"input_tokens": 5.0, "output_tokens": 2})])
-    assert ask(config(fake)).usage == TokenUsage(5, 2)
+def test_tokens_may_come_as_whole_floats(openai: FakeOpenAI) -> None:
+    openai.script([response('{"topic": "sales"}', usage={"input_tokens": 5.0, "output_tokens": 2})])
+    assert ask(config(openai)).usage == TokenUsage(5, 2)
 
 
 def test_the_key_is_a_secret_and_may_be_missing() -> None:

@@ -22,9 +22,9 @@ from relay.services.destinations import settings as destination_settings
 from relay.services.replays import actions as replay_actions
 from relay.services.replays import preview as replay_preview
 from relay.services.sources import keys
-from tests.dashboard.world import World, make, move, put
+from tests.support.events import comment
 from tests.support.sink import Sink
-from tests.support.stack import comment
+from tests.support.world import World, make, move, put
 
 JANE, MAX = By("jane@example.com"), By("max@example.com")
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -22,11 +22,11 @@ from relay.services.ledger.model import Period
 from relay.services.ledger.reading import names_in, read, snapshot
 from relay.services.ledger.site_reports import ReportDay, missing_after
 from relay.services.operations import retention
-from tests.dashboard.world import World, make, move
 from tests.ingest.conftest import Sender
 from tests.services.ledgers import open_alerts, pass_days, today
+from tests.support.events import comment
 from tests.support.sink import Sink
-from tests.support.stack import comment
+from tests.support.world import World, make, move
 
 DAY_S = 86400
 ZERO = dict.fromkeys(("fired", "sent", "waiting", "dropped"), 0)

@@ -18,7 +18,6 @@ from relay.destinations.base import TargetField
 from relay.destinations.kinds import webhook
 from relay.errors import Invalid, NotFound
 from relay.mapping.conditions import Condition, ConditionGroup
-from relay.mapping.samples import ORDER
 from relay.models import AuditEntry, DeadLetter, Delivery, db
 from relay.services.audit import COMMAND_LINE, By
 from relay.services.dead_letters import causes
@@ -38,7 +37,8 @@ from relay.services.sources import keys
 from relay.services.sources import settings as source_settings
 from relay.services.subscriptions import settings as subscription_settings
 from relay.services.subscriptions.settings import SubscriptionSettings
-from tests.dashboard import world
+from tests.support import world
+from tests.support.events import order
 from tests.support.sink import Sink
 
 JANE = By("jane@example.com")
@@ -50,16 +50,6 @@ RULES: Rules = {
     "title": {"text": "Order {{ data.number }} & more"},
     "vip": {"path": ["data", "vip"], "default": "no", "as": "yes_no"},
 }
-
-
-def order(**data: Any) -> dict[str, Any]:
-    number = next(numbers)
-    return {
-        "event": TYPE,
-        "event_id": f"mapped-{number}",
-        "site": "https://shop.example.com",
-        "data": ORDER | {"id": number} | data,
-    }
 
 
 @pytest.fixture

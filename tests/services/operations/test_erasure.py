@@ -17,10 +17,10 @@ from relay.services.operations import erasure
 from relay.services.sources import keys
 from relay.services.sources import settings as source_settings
 from tests.cli.conftest import run  # noqa: F401 - a fixture
-from tests.dashboard import world
 from tests.ingest.conftest import Sender, refresh, sender  # noqa: F401 - a fixture
+from tests.support import world
+from tests.support.events import comment
 from tests.support.sink import Sink
-from tests.support.stack import comment
 
 EMAIL = "jane.doe@example.org"
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -20,9 +20,9 @@ from relay.services.replays import actions as replay_actions
 from relay.services.replays import preview as replay_preview
 from relay.services.replays.progress import progress_of
 from relay.services.sources import keys
-from tests.dashboard.world import World, make, move, put
+from tests.support.events import comment
 from tests.support.sink import Sink
-from tests.support.stack import comment
+from tests.support.world import World, make, move, put
 
 JANE = By("jane@example.com")
 ALL = Selection()

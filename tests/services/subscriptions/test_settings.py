@@ -13,7 +13,6 @@ from sqlalchemy import select
 
 from relay.errors import Invalid, NotFound, Refusal
 from relay.mapping.conditions import Condition, ConditionGroup
-from relay.mapping.samples import ORDER
 from relay.models import AuditEntry, Delivery, Subscription, db
 from relay.services import events
 from relay.services.audit import COMMAND_LINE, By
@@ -23,22 +22,13 @@ from relay.services.sources import settings as source_settings
 from relay.services.subscriptions import matching
 from relay.services.subscriptions import settings as subscription_settings
 from relay.services.subscriptions.settings import SubscriptionSettings
-from tests.dashboard import world
+from tests.support import world
+from tests.support.events import order
 from tests.support.sink import Sink
 
 JANE = By("jane@example.com")
 DEAR = ConditionGroup("all", (Condition(("data", "total"), "at_least", "500"),))
 numbers = itertools.count(1)
-
-
-def order(**data: Any) -> dict[str, Any]:
-    number = next(numbers)
-    return {
-        "event": "order.created",
-        "event_id": f"order-{number}",
-        "site": "https://shop.example.com",
-        "data": ORDER | {"id": number} | data,
-    }
 
 
 @pytest.fixture

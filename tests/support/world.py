@@ -14,8 +14,8 @@ from relay.models import DeadLetter, Event, db
 from relay.services.audit import COMMAND_LINE
 from relay.services.destinations import settings as destination_settings
 from relay.services.sources import settings as source_settings
+from tests.support.events import comment
 from tests.support.sink import Sink
-from tests.support.stack import comment
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,50 @@
+"""Events as a site sends them, each with an event id of its own."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from relay.mapping.samples import ORDER
+
+
+def comment(**changes: Any) -> dict[str, Any]:
+    """A ``comment.created`` as a site sends it, with an event id of its own."""
+    event_id = f"evt-{secrets.token_hex(8)}"
+    data = {
+        "id": 7,
+        "post_id": 42,
+        "author": "Jane Doe",
+        "content": "Grüße aus Köln 😀",
+        "created_at": "2026-03-01T12:00:00+00:00",
+    }
+    event = {
+        "event": "comment.created",
+        "event_id": event_id,
+        "site": "https://shop.example.com",
+        "data": data,
+    }
+    return {**event, **changes}
+
+
+def order(event_id: str | None = None, **data: Any) -> dict[str, Any]:
+    """An ``order.created``; ``data`` changes fields of the sample order."""
+    return comment(
+        event="order.created",
+        event_id=event_id or f"order-{secrets.token_hex(6)}",
+        data=ORDER | data,
+    )
+
+
+def lead(number: int = 1, email: str = "", **data: Any) -> dict[str, Any]:
+    """A ``lead.created`` of person ``number``; ``data`` changes fields of it."""
+    sample = {
+        "form": {"plugin": "contact-form-7", "id": 7, "title": "Contact"},
+        "fields": {
+            "E-mail": email or f"person{number}@example.com",
+            "Name": f"Person {number}",
+        },
+        "consent": True,
+        "created_at": "2026-03-01T12:00:00+00:00",
+    }
+    return comment(event="lead.created", data=sample | data)
