@@ -73,7 +73,7 @@ def test_a_field_that_hubspot_does_not_know_is_one_card_and_one_replay(
     expect(page.get_by_text("No dead letters", exact=True)).to_be_visible()
     watch(page, lambda: len(hubspot.contacts) == WRONG + RIGHT, 30, "all contacts")
     assert Counter(one["email"] for one in hubspot.contacts) == {
-        f"p{number}@example.org": 1 for number in range(WRONG + RIGHT)
+        f"person{number}@example.com": 1 for number in range(WRONG + RIGHT)
     }
     asked = [one for one in hubspot.contacts if one.get("message") == "Do you ship to Norway?"]
     assert len(asked) == WRONG
