@@ -6,26 +6,12 @@ from typing import Any
 
 from apispec import APISpec
 
+from relay.event_types import EVENT_TYPES
+
 VERSION = "1.1.0"
 TEXT = {"type": "string"}
 JSON = "application/json"
 
-EVENT = {
-    "type": "object",
-    "required": ["event", "event_id", "site", "data"],
-    "properties": {
-        "event": {
-            "type": "string",
-            "description": "comment.created, order.created, order.status_changed, lead.created, "
-            "user.registered, relay.test, x.<name> for your own, or relay.report: a site's own daily "
-            "counts, which are kept in the ledger and never delivered.",
-            "examples": ["comment.created"],
-        },
-        "event_id": {"type": "string", "description": "The same as in X-Event-Id."},
-        "site": {"type": "string", "format": "uri"},
-        "data": {"type": "object", "additionalProperties": True},
-    },
-}
 STORED = {
     "type": "object",
     "required": ["status", "id", "event_id"],
@@ -77,6 +63,33 @@ KEY_STANDING = {
 }
 
 
+def event_schema() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["event", "event_id", "site", "data"],
+        "properties": {
+            "event": {
+                "type": "string",
+                "description": type_list(),
+                "examples": ["comment.created"],
+            },
+            "event_id": {"type": "string", "description": "The same as in X-Event-Id."},
+            "site": {"type": "string", "format": "uri"},
+            "data": {"type": "object", "additionalProperties": True},
+        },
+    }
+
+
+def type_list() -> str:
+    """Every event type as a Markdown list."""
+    lines = [
+        f"- `{found.name}`: {' '.join(found.happens)}."
+        + (" Relay handles it itself and delivers it to no destination." if found.internal else "")
+        for found in EVENT_TYPES.values()
+    ]
+    return "\n".join([*lines, "- `x.<name>`: a custom type with any `data` object."])
+
+
 def document() -> dict[str, Any]:
     """OpenAPI 3.1, as JSON can hold it."""
     spec = APISpec(
@@ -86,7 +99,7 @@ def document() -> dict[str, Any]:
         info={"description": "Takes events from WordPress sites and delivers them."},
     )
     for name, schema in (
-        ("Event", EVENT),
+        ("Event", event_schema()),
         ("Stored", STORED),
         ("Error", ERROR),
         ("KeyStanding", KEY_STANDING),

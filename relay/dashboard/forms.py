@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import request
-from marshmallow import Schema, fields
+from marshmallow import Schema
 
+from relay.destinations.setting_fields import setting_fields
 from relay.errors import Invalid
 
 LONGEST = 100_000
@@ -43,37 +44,22 @@ class Field:
         return all(values.get(name) == wanted for name, wanted in (self.shown_if or {}).items())
 
 
-def widget_of(one: fields.Field) -> str:
-    """The widget of a schema's field: the one it names, else by its type."""
-    if named := one.metadata.get("widget"):
-        return str(named)
-    for kind, widget in (
-        (fields.Boolean, "checkbox"),
-        (fields.Number, "number"),
-        (fields.Url, "url"),
-        (fields.Email, "email"),
-    ):
-        if isinstance(one, kind):
-            return widget
-    return "text"
-
-
 def fields_of(schema: Schema) -> list[Field]:
     """The form of a schema, in its order."""
     return [
         Field(
-            name=name,
-            label=str(one.metadata.get("label", name)),
-            widget=widget_of(one),
-            help=str(one.metadata.get("help", "")),
-            placeholder=str(one.metadata.get("placeholder", "")),
-            required=one.required,
-            secret=bool(one.metadata.get("secret", False)),
-            choices=one.metadata.get("choices", ()),
-            shown_if=one.metadata.get("shown_if"),
-            advanced=bool(one.metadata.get("advanced", False)),
+            name=setting.name,
+            label=setting.label,
+            widget=setting.widget,
+            help=setting.help,
+            placeholder=setting.placeholder,
+            required=setting.required,
+            secret=setting.secret,
+            choices=setting.choices,
+            shown_if=setting.shown_if,
+            advanced=setting.advanced,
         )
-        for name, one in schema.fields.items()
+        for setting in setting_fields(schema)
     ]
 
 

@@ -26,7 +26,7 @@ from relay.destinations import KINDS
 from relay.destinations.ai import AiKind
 from relay.destinations.base import Kind, Message, MessageResult, Rule
 from relay.errors import Invalid, RelayError
-from relay.mapping.samples import SAMPLES
+from relay.event_types import SAMPLES, TEST
 from relay.models import Destination, Source, db
 from relay.rules.lifecycle import Accepted, Signal
 from relay.transport.request import Reply
@@ -73,7 +73,7 @@ def sample_of(destination: Destination, kind: Kind, event_type: str) -> Message:
         "event": event_type,
         "event_id": f"test-{uuid.uuid4().hex[:12]}",
         "site": url,
-        "data": SAMPLES.get(event_type, SAMPLES["relay.test"]),
+        "data": SAMPLES.get(event_type, SAMPLES[TEST]),
     }
     return message_of(
         payload,

@@ -10,6 +10,7 @@ from typing import Any
 
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
 
+from relay.event_types import ERASE, REPORT, TEST
 from relay.ingest.strict_json import NotStrict
 from relay.models.event import search_text_of
 
@@ -195,15 +196,16 @@ class EnvelopeSchema(Schema):
 
 
 ENVELOPE = EnvelopeSchema()
+# The schema of each type's data; relay.event_types holds everything else about a type.
 TYPES: dict[str, Schema] = {
     "comment.created": CommentData(),
     "order.created": OrderData(),
     "order.status_changed": OrderData(),
     "lead.created": LeadData(),
     "user.registered": EventData(),
-    "relay.test": EventData(),
-    "relay.report": ReportData(),
-    "relay.erase": EraseData(),
+    TEST: EventData(),
+    REPORT: ReportData(),
+    ERASE: EraseData(),
 }
 
 
@@ -244,10 +246,10 @@ def load_event(body: Any, raw: bytes, event_id: str) -> InboundEvent:
     reasons = flat(ENVELOPE.validate(body))
     if "event" not in reasons:
         kind = body["event"]
-        schema = TYPES.get(kind) or (TYPES["relay.test"] if CUSTOM.match(kind) else None)
+        schema = TYPES.get(kind) or (TYPES[TEST] if CUSTOM.match(kind) else None)
         if schema is None:
             reasons["event"] = [
-                f"Unknown event type. Known are {', '.join(TYPES)} and own types such as x.my_event."
+                f"Unknown event type. Known types are {', '.join(TYPES)} and custom types such as x.my_event."
             ]
         elif "data" not in reasons:
             reasons |= flat(schema.validate(body["data"]), "data")

@@ -182,7 +182,7 @@ def test_a_crowd_for_slack_is_one_digest_and_then_a_rest(stack: Stack, slack: Fa
     send_all(stack, secret, [lead(n) for n in range(60)])
     stack.wait_for(lambda: stack.states() == {"delivered": 60}, 30, "all to be delivered")
     (text,) = slack.texts
-    assert text.startswith("*60 messages in one: 60 new leads*")
+    assert text.startswith("*60 messages in one: 60 leads*")
     requests = [shown(row["request"]) for row in stack.rows("SELECT request FROM attempt")]
     assert [one["together"] for one in requests] == [60] * 60
     (row,) = stack.rows("SELECT held_reason FROM destination")

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from relay.event_types import SAMPLES
 from relay.ingest import strict_json
 from relay.ingest.schemas import EventIdMismatch, InvalidEvent, load_event
 from relay.ingest.signature import VerifyingKey, check_freshness, verify
-from relay.mapping.samples import SAMPLES
 from tests.support.stack import sign
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -128,7 +128,7 @@ def test_the_keyboard_alone_suffices(stack: Stack, sink: Sink, page: Page) -> No
             page.keyboard.press(key)
 
     press(page.get_by_role("link", name="Add another"), "Enter")
-    press(page.get_by_label("All, also kinds that come later"), "ArrowDown")
+    press(page.get_by_label("All event types, including future ones"), "ArrowDown")
     press(page.get_by_label("New order order.created"), "Space")
     press(button("Add a condition"), "Enter")
     field = page.get_by_label("Field")

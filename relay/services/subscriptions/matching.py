@@ -10,9 +10,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 
 from relay.delivery.message import parse_payload
+from relay.event_types import SAMPLES
 from relay.mapping.conditions import ConditionGroup, group_of, matches_type
 from relay.mapping.event_fields import EventField, fields_of
-from relay.mapping.samples import SAMPLES
 from relay.models import Destination, Event, Source, Subscription, db
 from relay.services.subscriptions.settings import SubscriptionSettings
 
