@@ -14,7 +14,7 @@ TEST, REPORT, ERASE = "relay.test", "relay.report", "relay.erase"
 
 @dataclass(frozen=True)
 class Family:
-    """The types whose names share the part before the first dot.  They match ``<name>.*``.
+    """All types with the same first part of the name.  They match ``<name>.*``.
 
     ``plural`` is the family in a list of families.  ``happens`` is a subject and a verb for any of its
     events.

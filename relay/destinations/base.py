@@ -1,8 +1,8 @@
 """What a kind of destination is.
 
-A kind sees frozen data and returns frozen data: no Flask, no database, no Redis.  A new kind is
-one module in ``kinds/`` with a ``ConfigSchema`` and a ``Kind``; the schema draws its form, checks
-its input, masks its secrets and writes its help.
+A kind gets frozen data and returns frozen data: no Flask, no database, no Redis.  A new kind is
+one module in ``kinds/`` with a ``ConfigSchema`` and a ``Kind``.  The form, the validation, the masking
+of secrets and the help come from the schema.  ``docs/extending.md`` has a complete example.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The mappings that are right at first use: orders become a deal and its contact, leads a contact.
+"""The default mappings: an order becomes a deal and its contact, a lead becomes a contact.
 
-A comment becomes a contact only where somebody chose comments for this destination, and then with
-name and address alone; its text stays on the site.
+A comment becomes a contact only if a person selects comments for this destination, and then only with
+its author's name and e-mail address.  The text of the comment stays on the site.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ WON, LOST = ("processing", "completed"), ("cancelled", "refunded", "failed")
 
 
 def labelled(*words: str) -> str:
-    """A text that takes the first field of a form whose label holds one of these words."""
+    """A template for the first form field that has one of these words in its label."""
     test = " or ".join(f'label contains "{word}"' for word in words)
     return (
         "{% for f in data.fields %}{% assign label = f[0] | downcase %}"

@@ -1,4 +1,4 @@
-"""The messages: ready-made ones for each event, one cut to Slack's limits, and many summed up."""
+"""The texts: the default message of an event type, a text cut to Slack's limits, and a digest."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from html import escape
 from relay.event_types import event_type_of
 
 MAX_SECTION = 3000
-MOST_SECTIONS = 4  # in all about 12,000 signs: Slack refuses somewhat more
+MOST_SECTIONS = 4  # about 12,000 characters in all: Slack rejects a little more
 LINE = 160
 HALF_SIGN = re.compile(r"&[a-z]{0,3}\Z")  # what a cut leaves of &amp; &lt; &gt;
 
@@ -22,7 +22,7 @@ def template(event_type: str) -> str:
 
 
 def cut(text: str, most: int) -> str:
-    """``text`` with at most so many signs, never cut through an escaped one."""
+    """``text`` with at most ``most`` characters; an escaped character is kept whole or dropped."""
     return text if len(text) <= most else HALF_SIGN.sub("", text[: most - 1]) + "…"
 
 
@@ -37,8 +37,8 @@ def line_of(text: str) -> str:
 
 
 def digest(messages: Sequence[tuple[str, str]]) -> list[str]:
-    """Many messages, as (event type, text), in one: counted by type, each by its first line while
-    there is room.  -> the text of each section
+    """Many messages, as (event type, text), in one: a count by type, then the first line of each until
+    the message is full.  -> the text of each section
     """
     counts = Counter(event_type for event_type, _ in messages)
     said = ", ".join(f"{n} {event_type_of(name).noun(n)}" for name, n in counts.most_common(8))
@@ -51,6 +51,6 @@ def digest(messages: Sequence[tuple[str, str]]) -> list[str]:
         elif len(sections) < MOST_SECTIONS:
             sections.append(line)
         else:
-            sections[-1] += f"\n… and {len(lines) - n} more, which you find in Relay"
+            sections[-1] += f"\n… and {len(lines) - n} more, listed in Relay"
             break
     return sections
