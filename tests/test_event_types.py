@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from relay.api import openapi
-from relay.dashboard import filters
+from relay.dashboard import events, filters
 from relay.destinations import KINDS
 from relay.destinations.base import Kind
 from relay.destinations.kinds.slack import texts
@@ -28,6 +28,7 @@ from relay.event_types import (
 from relay.ingest import schemas
 from relay.mapping import phrasing
 from relay.mapping.conditions import ConditionGroup, matches_type
+from relay.models import Event
 from relay.services.ledger import labels
 from relay.web.assets import PACKAGES
 from tests.support.kind_contract import mapped_message
@@ -93,6 +94,9 @@ def test_the_dashboard_names_it(event_type: EventType) -> None:
     assert filters.type_words(event_type.name) == event_type.label
     assert filters.type_icon(event_type.name) == event_type.icon
     assert filters.type_words(f"{event_type.family}.*").startswith("All ")
+    payload = json.dumps(body_of(event_type))
+    about = events.subject(Event(event_type=event_type.name, payload=payload))
+    assert about and "Somebody" not in about
     families = filters.families([event_type.name])
     assert list(families.values()) == [[f"{event_type.family}.*", event_type.name]]
 

@@ -25,7 +25,7 @@ from relay.destinations.kinds.hubspot import account as hubspot_account
 from relay.destinations.kinds.hubspot import api, errors, form, limits, records
 from relay.destinations.kinds.hubspot.batches import BatchWriter, Written, associate
 from relay.destinations.kinds.hubspot.deals import write_deals
-from relay.destinations.kinds.hubspot.default_mapping import UNMAPPED, default_mapping
+from relay.destinations.kinds.hubspot.default_mapping import UNMAPPED, rules_for
 from relay.destinations.kinds.hubspot.settings import MOST_RECORDS, HubSpotSchema
 from relay.errors import Undeliverable
 from relay.event_types import TEST
@@ -55,7 +55,7 @@ class HubSpot(Kind):
         return hubspot_account.targets(account)
 
     def default_mapping(self, config: Mapping[str, Any], event_type: str) -> dict[str, Rule]:
-        return default_mapping(config.get("account") or {}, event_type)
+        return rules_for(config.get("account") or {}, event_type)
 
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:
         return self.preview_requests(config, message)[-1]

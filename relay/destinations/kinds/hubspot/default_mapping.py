@@ -145,7 +145,7 @@ MAPPINGS: dict[str, Callable[[Mapping[str, Any]], dict[str, Rule]]] = {
 UNMAPPED = {TEST: "A test event writes nothing: it checks that the account answers."}
 
 
-def default_mapping(account: Mapping[str, Any], event_type: str) -> dict[str, Rule]:
+def rules_for(account: Mapping[str, Any], event_type: str) -> dict[str, Rule]:
     """The rules for one event type, by target; none for a type without a mapping."""
     found = MAPPINGS.get(event_type)
     return found(account) if found else {}
