@@ -13,8 +13,8 @@ from sqlalchemy import func, select, text
 from relay.errors import Unavailable
 from relay.models import Event, SigningKey, Source, db
 from tests.ingest.conftest import Sender
+from tests.support.events import comment
 from tests.support.network import wait_for
-from tests.support.stack import comment
 
 POSTGRES = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 
