@@ -46,7 +46,7 @@ ERROR = {
     "properties": {
         "error": TEXT | {"description": "A stable code for programs."},
         "detail": {
-            "description": "What is wrong: a sentence, or for 422 the reasons by field. Not always there."
+            "description": "Optional: what is wrong, as a sentence or, with 422, as reasons by field."
         },
     },
 }
@@ -137,7 +137,6 @@ def document() -> dict[str, Any]:
     metrics = _page(
         "Read the metrics in the Prometheus text format.",
         {"description": "The metrics.", "content": {"text/plain": {"schema": TEXT}}},
-        True,
     )
     metrics["get"]["security"] = [{"metricsToken": []}, {}]
     metrics["get"]["responses"]["403"] = _json(
@@ -233,7 +232,7 @@ def _signed_operation(
             _header("X-WP-Timestamp", "The current time in Unix seconds.", pattern="^[0-9]{1,12}$"),
             _header(
                 "X-Event-Id",
-                "The id of the event, unique per source.",
+                "The id of the event or of the key request, unique per source.",
                 pattern="^[A-Za-z0-9._:-]{1,128}$",
             ),
             _header("X-WP-Signature", "base64 of HMAC-SHA256(secret, timestamp + '.' + raw body)."),

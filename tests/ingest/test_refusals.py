@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 from werkzeug.test import TestResponse
 
 import relay.ingest
-from relay.errors import Unavailable
 from relay.ingest.refusals import RefusalCode
-from relay.ingest.store.writer import UnstorableEvent
 from relay.models import SigningKey, db
 from relay.services.audit import COMMAND_LINE
 from relay.services.sources import keys, revisions
@@ -127,19 +125,22 @@ def event_id_conflict(sender: Sender) -> TestResponse:
     return sender.send(event | {"site": "https://other.example.com"})
 
 
-def failing_commit(error: Exception) -> Scenario:
-    """As if the database failed in this way: neither is possible at will on both databases."""
+def unstorable(sender: Sender) -> TestResponse:
+    """The key is deleted from the database while the snapshot still has it: a foreign key fails."""
+    sender.send(secret="w" * 40)  # loads the snapshot
+    with sender.app.app_context():
+        db.session.execute(delete(SigningKey))
+        db.session.commit()
+    return sender.send()
 
-    def send(sender: Sender) -> TestResponse:
-        sender.send()
 
-        def fail(group: object) -> None:
-            raise error
-
-        sender.app.extensions["relay_ingest"].writer._commit_or_reconnect = fail
+def unavailable(sender: Sender) -> TestResponse:
+    """The snapshot was not checked for 5 s, as if the database did not answer."""
+    sender.send()
+    snapshots = sender.app.extensions["relay_ingest"].snapshots
+    with snapshots.lock:
+        snapshots.checked_at = time.monotonic() - 5
         return sender.send()
-
-    return send
 
 
 SCENARIOS: dict[RefusalCode, Scenario] = {
@@ -169,9 +170,9 @@ SCENARIOS: dict[RefusalCode, Scenario] = {
     RefusalCode.INVALID_EVENT: lambda sender: sender.send(comment(data={})),
     RefusalCode.INVALID_KEY_REQUEST: lambda sender: request_key(sender, "secret"),
     RefusalCode.KEY_ENDED: key_ended,
-    RefusalCode.UNSTORABLE: failing_commit(UnstorableEvent("The database rejects this event.")),
+    RefusalCode.UNSTORABLE: unstorable,
     RefusalCode.EVENT_ID_CONFLICT: event_id_conflict,
-    RefusalCode.UNAVAILABLE: failing_commit(Unavailable("The database cannot commit right now.")),
+    RefusalCode.UNAVAILABLE: unavailable,
 }
 
 
@@ -179,7 +180,7 @@ def matches(template: str, text: str) -> bool:
     """Whether ``text`` is ``template`` with any values filled in."""
     parts = string.Formatter().parse(template)
     pattern = "".join(
-        re.escape(text) + ("" if field is None else ".+") for text, field, *_ in parts
+        re.escape(literal) + ("" if field is None else ".+") for literal, field, *_ in parts
     )
     return re.fullmatch(pattern, text) is not None
 
