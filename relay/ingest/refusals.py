@@ -21,7 +21,7 @@ class RefusalRow:
     ``reason`` labels the metric and the rejection; it is ``error`` where none is given.  ``when``
     explains the row in the documentation.  ``retry_after_s`` is the longest time that
     ``Retry-After`` can ask for; None for no such header.  ``endpoint`` is ``events`` or ``keys`` if
-    only one of the two endpoints can refuse a request so.
+    only one of the two endpoints uses the row.
     """
 
     status: int
