@@ -40,7 +40,7 @@ def reasons(app: Flask) -> str:
 
 @pytest.fixture
 def without_database(app: Flask, data_dir: Path) -> Iterator[Flask]:
-    """The application, its database's server away."""
+    """An application without a database server."""
     config: Config = app.extensions["relay_config"]
     url = f"postgresql+psycopg://nobody@127.0.0.1:{free_port()}/none"
     other = create_app(replace(config, database_url=url))

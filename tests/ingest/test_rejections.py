@@ -48,7 +48,7 @@ def test_a_flood_from_many_addresses_is_counted_completely_in_few_rows(sender: S
     for n in range(5000):
         address = f"203.0.{n // 250}.{n % 250}"
         rejections.add(
-            RejectionRecord(None, "missing_headers", "None was there.", 400, address, None)
+            RejectionRecord(None, "missing_headers", "The header was missing.", 400, address, None)
         )
     rejections.close()
     rows = written(sender.app)
