@@ -1,4 +1,4 @@
-"""Traces: all that happens to an event is one trace, and a collector that is away costs nothing."""
+"""Traces: an event and its attempts are one trace, and Relay works without the collector."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def start(
     tmp_path: Path, database_url: str, valkey: Valkey, sink: Sink
 ) -> Iterator[Callable[[str], tuple[Stack, str]]]:
-    """Start a Relay that sends its traces there, with a hook.  -> it, and its site's secret"""
+    """Start a Relay that sends traces to the endpoint.  -> the stack, and its site's secret"""
     stacks = []
 
     def start(endpoint: str) -> tuple[Stack, str]:
@@ -39,18 +39,18 @@ def start(
 
 
 def spans(sink: Sink) -> list[Span]:
-    """All that came to the collector."""
+    """All spans that the collector received."""
     return [
         span
-        for seen in list(sink.requests)
-        if seen.path == "/v1/traces"
-        for one in ExportTraceServiceRequest.FromString(seen.body).resource_spans
-        for scope in one.scope_spans
+        for request in list(sink.requests)
+        if request.path == "/v1/traces"
+        for resource in ExportTraceServiceRequest.FromString(request.body).resource_spans
+        for scope in resource.scope_spans
         for span in scope.spans
     ]
 
 
-def test_what_happens_to_an_event_is_one_trace_with_a_span_for_each_attempt(
+def test_an_event_is_one_trace_with_a_span_for_each_attempt(
     start: Callable[[str], tuple[Stack, str]], sink: Sink
 ) -> None:
     sink.answers([Answer(503, headers={"Retry-After": "1"}), Answer(200)], "/hook")
@@ -75,7 +75,7 @@ def test_what_happens_to_an_event_is_one_trace_with_a_span_for_each_attempt(
     assert event["data"]["content"] not in str(spans(sink))
 
 
-def test_a_collector_that_is_away_costs_nothing_but_the_spans(
+def test_events_are_delivered_while_the_collector_is_down(
     start: Callable[[str], tuple[Stack, str]], sink: Sink
 ) -> None:
     stack, secret = start(f"http://127.0.0.1:{free_port()}")

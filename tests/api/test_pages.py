@@ -1,4 +1,4 @@
-"""``/healthz``, ``/readyz``, ``/metrics`` and ``/api/openapi.json``."""
+"""``/healthz``, ``/readyz`` and ``/metrics``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ from tests.support.network import free_port
 from tests.support.sink import Sink
 
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
 TOKEN = "a-token-for-metrics"
+
+
 OUTSIDE = {"REMOTE_ADDR": "203.0.113.9"}
 
 
@@ -36,7 +40,7 @@ def reasons(app: Flask) -> str:
 
 @pytest.fixture
 def without_database(app: Flask, data_dir: Path) -> Iterator[Flask]:
-    """The application, its database's server away."""
+    """An application without a database server."""
     config: Config = app.extensions["relay_config"]
     url = f"postgresql+psycopg://nobody@127.0.0.1:{free_port()}/none"
     other = create_app(replace(config, database_url=url))
@@ -56,20 +60,20 @@ def test_a_healthy_relay_is_up_and_ready(app: Flask) -> None:
 
 
 @SQLITE
-def test_not_ready_while_the_broker_is_away_but_up(app: Flask, valkey: Valkey) -> None:
+def test_without_the_broker_the_process_is_up_but_not_ready(app: Flask, valkey: Valkey) -> None:
     valkey.stop()
     assert "broker" in reasons(app)
     assert app.test_client().get("/healthz").status_code == 200
 
 
-def test_not_ready_while_tables_are_not_at_the_newest_version(app: Flask) -> None:
+def test_not_ready_before_the_newest_migration(app: Flask) -> None:
     with app.app_context(), db.engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
     assert "flask db upgrade" in reasons(app)
 
 
 @SQLITE
-def test_not_ready_with_a_key_that_does_not_open_a_secret(
+def test_not_ready_with_an_encryption_key_that_does_not_fit(
     app: Flask, sink: Sink, data_dir: Path
 ) -> None:
     world.make(app, sink)
@@ -78,7 +82,7 @@ def test_not_ready_with_a_key_that_does_not_open_a_secret(
 
 
 @SQLITE
-def test_a_database_that_is_away_is_told_quickly(without_database: Flask) -> None:
+def test_a_database_that_is_down_is_reported_quickly(without_database: Flask) -> None:
     began = time.monotonic()
     assert "database" in reasons(without_database)
     counters = without_database.test_client().get("/metrics")
@@ -87,7 +91,7 @@ def test_a_database_that_is_away_is_told_quickly(without_database: Flask) -> Non
 
 
 @SQLITE
-def test_asking_whether_it_is_ready_waits_for_no_writer(app: Flask) -> None:
+def test_the_pages_do_not_wait_for_a_writer(app: Flask) -> None:
     with app.app_context(), db.engine.begin() as writer:
         writer.execute(text("UPDATE revision SET number = number + 1"))
         began = time.monotonic()
@@ -142,26 +146,10 @@ def test_the_metrics_have_the_names_of_the_contract(app: Flask, sink: Sink) -> N
         (OUTSIDE, {"Authorization": "Bearer \xfc"}, 403),
     ],
 )
-def test_metrics_are_for_this_machine_or_the_token(
+def test_metrics_are_open_to_this_host_or_with_the_token(
     app: Flask, environ: dict[str, str], headers: dict[str, str], status: int
 ) -> None:
     config: Config = app.extensions["relay_config"]
     app.extensions["relay_config"] = replace(config, metrics_token=TOKEN)
     answer = app.test_client().get("/metrics", headers=headers, environ_overrides=environ)
     assert answer.status_code == status
-
-
-@SQLITE
-def test_the_interface_describes_itself(app: Flask) -> None:
-    found = app.test_client().get("/api/openapi.json").get_json()
-    assert found["openapi"] == "3.1.0"
-    assert set(found["paths"]) == {
-        "/webhooks/wp",
-        "/webhooks/wp/{source}",
-        "/webhooks/key",
-        "/webhooks/wp/{source}/key",
-        "/healthz",
-        "/readyz",
-        "/metrics",
-        "/api/openapi.json",
-    }
