@@ -405,7 +405,7 @@ def texts(source: Source) -> Iterator[str]:
 
 def habits(source: Source) -> Iterator[str]:
     """No direct access, no forbidden function, nothing younger than PHP 7.4."""
-    first = "".join(token.text for token in source.tokens[:60])
+    first = "".join(token.text for token in source.tokens[:400])
     if not re.search(
         r"^<\?php\s*(namespace[^;]+;)?(use[^;]+;)*defined\('ABSPATH'\)\|\|exit;", first
     ):

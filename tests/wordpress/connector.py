@@ -24,15 +24,14 @@ class Connector:
         """As freshly activated: no setting, no row, no comment, no cron event, nobody logged in is asked again."""
         self.site.set_constants(constants)
         self.site.php(
-            "require_once WP_PLUGIN_DIR . '/relay-connector/includes/class-removal.php';"
             "global $wpdb;"
-            "foreach ( \\Relay_Connector\\Removal::OPTIONS as $option ) {"
+            "foreach ( \\Relay_Connector\\Uninstaller::OPTIONS as $option ) {"
             " if ( 'relay_connector_schema' !== $option ) { delete_option( $option ); } }"
             "$wpdb->query( 'TRUNCATE wp_relay_connector_outbox' ); $wpdb->query( 'TRUNCATE wp_relay_tally' );"
             "$wpdb->query( 'TRUNCATE wp_relay_callback' );"
             "$wpdb->query( 'TRUNCATE wp_comments' ); $wpdb->query( 'TRUNCATE wp_commentmeta' );"
             "$wpdb->query( \"DELETE FROM wp_options WHERE option_name LIKE '%transient%relay_connector%'\" );"
-            "\\Relay_Connector\\Schedule::clear(); \\Relay_Connector\\Events\\Choices::begin( false );"
+            "\\Relay_Connector\\Sending\\Scheduler::clear(); \\Relay_Connector\\Events\\Event_Choices::begin( false );"
             "update_option( 'comment_moderation', 0 ); delete_option( 'lab_mails' );"
             "wp_cache_flush();"
         )
@@ -85,7 +84,7 @@ class Connector:
         day = int(time.time()) // 86400 * 86400 - days_ago * 86400
         # An empty PHP array is a list in JSON.
         return dict(
-            self.site.php_json(f"( new \\Relay_Connector\\Tally() )->counts( {day} )") or {}
+            self.site.php_json(f"( new \\Relay_Connector\\Reporting\\Daily_Counts() )->counts( {day} )") or {}
         )
 
     def standing(self) -> dict | None:

@@ -18,10 +18,10 @@ VERSION = re.search(
 )[1]  # fmt: skip
 
 PARTS = (
-    "$s = new \\Relay_Connector\\Settings(); $o = new \\Relay_Connector\\Outbox(); $g = new \\Relay_Connector\\Gate( $s );"
-    "$c = new \\Relay_Connector\\Client( $s ); $t = new \\Relay_Connector\\Tally();"
-    "$r = new \\Relay_Connector\\Runner( $s, $o, $g, $c, array( new \\Relay_Connector\\Events\\Comments( $s, $o, new \\Relay_Connector\\Events\\Choices() ) ),"
-    " new \\Relay_Connector\\Reports( $s, $t, $g, $c ) );"
+    "$s = new \\Relay_Connector\\Settings(); $o = new \\Relay_Connector\\Sending\\Outbox(); $g = new \\Relay_Connector\\Sending\\Circuit_Breaker( $s );"
+    "$c = new \\Relay_Connector\\Sending\\Gateway_Client( $s ); $t = new \\Relay_Connector\\Reporting\\Daily_Counts();"
+    "$r = new \\Relay_Connector\\Sending\\Outbox_Runner( $s, $o, $g, $c, array( new \\Relay_Connector\\Events\\Comments( $s, $o, new \\Relay_Connector\\Events\\Event_Choices() ) ),"
+    " new \\Relay_Connector\\Reporting\\Daily_Reports( $s, $t, $g, $c ) );"
 )
 
 ON_BOTH = True

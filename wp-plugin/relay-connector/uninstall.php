@@ -11,4 +11,4 @@ defined( 'WP_UNINSTALL_PLUGIN' ) || exit;
 require_once __DIR__ . '/includes/class-autoloader.php';
 \Relay_Connector\Autoloader::register( __DIR__ . '/includes' );
 
-( new \Relay_Connector\Removal() )->run();
+( new \Relay_Connector\Uninstaller() )->run();

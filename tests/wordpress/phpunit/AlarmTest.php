@@ -1,10 +1,10 @@
 <?php
 
-use Relay_Connector\Alarm;
-use Relay_Connector\Gate;
-use Relay_Connector\Outbox;
+use Relay_Connector\Status\Email_Alert;
+use Relay_Connector\Sending\Circuit_Breaker;
+use Relay_Connector\Sending\Outbox;
 use Relay_Connector\Settings;
-use Relay_Connector\Standing;
+use Relay_Connector\Status\Status;
 
 /** The e-mail to the admin, within one request: its object cache is what a persistent one is between requests. */
 final class AlarmTest extends RelayTestCase {
@@ -29,13 +29,13 @@ final class AlarmTest extends RelayTestCase {
 
 	private function look() {
 		$settings = new Settings();
-		( new Alarm( new Standing( $settings, new Outbox(), new Gate( $settings ) ) ) )->look();
+		( new Email_Alert( new Status( $settings, new Outbox(), new Circuit_Breaker( $settings ) ) ) )->look();
 	}
 
 	public function test_a_second_trouble_is_told_also_where_the_object_cache_outlives_a_request() {
 		global $wpdb;
 		// Somebody asks for it while all is well: from then on the cache says that there is none.
-		get_option( Alarm::STATE );
+		get_option( Email_Alert::STATE );
 		foreach ( array( 1, 2 ) as $time ) {
 			( new Outbox() )->add( 'user.registered', $time, "user.registered:$time" );
 			$wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET created_at = %d", time() - 7200 ) );

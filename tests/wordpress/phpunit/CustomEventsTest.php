@@ -1,6 +1,6 @@
 <?php
 
-use Relay_Connector\Trouble;
+use Relay_Connector\Status\Lost_Events;
 
 final class CustomEventsTest extends RelayTestCase {
 
@@ -51,8 +51,8 @@ final class CustomEventsTest extends RelayTestCase {
 		$this->assertSame( 'relay_connector_refused', $answer->get_error_code() );
 		$this->assertSame( array(), $this->rows() );
 		do_action( 'relay_connector_send_event', $type, $data );
-		$this->assertStringContainsString( 'relay_connector_send_event', Trouble::read()['detail'], 'an action cannot answer: the admins are told' );
-		Trouble::forget();
+		$this->assertStringContainsString( 'relay_connector_send_event', Lost_Events::read()['detail'], 'an action cannot answer: the admins are told' );
+		Lost_Events::forget();
 	}
 
 	public function test_invalid_characters_do_not_stop_an_event() {

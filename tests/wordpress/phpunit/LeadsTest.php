@@ -1,7 +1,7 @@
 <?php
 
 use Relay_Connector\Events\Field_Types;
-use Relay_Connector\Trouble;
+use Relay_Connector\Status\Lost_Events;
 
 /** What holds for every form plugin; one class each for what is special about them. */
 final class LeadsTest extends RelayTestCase {
@@ -167,7 +167,7 @@ final class LeadsTest extends RelayTestCase {
 		}
 		$this->end_request();
 		$this->assertSame( array(), $this->send_all() );
-		Trouble::forget();
+		Lost_Events::forget();
 	}
 
 	/** Calls our own callbacks of a hook: those of the core do not bear anything. */
@@ -200,8 +200,8 @@ final class LeadsTest extends RelayTestCase {
 		$this->submit( array( 'a' => array( 'text', 'Name', 'boom' ) ) );
 		$this->submit( array( 'a' => array( 'text', 'Name', 'Jane' ) ) );
 		remove_filter( 'relay_connector_event_data', $filter );
-		$this->assertStringContainsString( 'broken add-on', Trouble::read()['detail'] );
-		Trouble::forget();
+		$this->assertStringContainsString( 'broken add-on', Lost_Events::read()['detail'] );
+		Lost_Events::forget();
 		$this->assertSame( array( 'Name' => 'Jane', 'Added' => 'here' ), $this->sent( 'lead.created' )['fields'] );
 	}
 }

@@ -1,6 +1,6 @@
 <?php
 
-use Relay_Connector\Trouble;
+use Relay_Connector\Status\Lost_Events;
 
 final class OtherFormsTest extends RelayTestCase {
 
@@ -69,8 +69,8 @@ final class OtherFormsTest extends RelayTestCase {
 		add_filter( 'query', $cut );
 		standin_wpforms_submit( $form, array( 1 => 'Bob' ), 1 );
 		remove_filter( 'query', $cut );
-		$this->assertStringContainsString( 'lead.created 1', Trouble::read()['detail'] );
-		Trouble::forget();
+		$this->assertStringContainsString( 'lead.created 1', Lost_Events::read()['detail'] );
+		Lost_Events::forget();
 	}
 
 	// -- Gravity Forms

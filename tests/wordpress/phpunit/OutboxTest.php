@@ -1,8 +1,8 @@
 <?php
 
-use Relay_Connector\Outbox;
-use Relay_Connector\Outbox_Log;
-use Relay_Connector\Trouble;
+use Relay_Connector\Sending\Outbox;
+use Relay_Connector\Sending\Outbox_Query;
+use Relay_Connector\Status\Lost_Events;
 
 final class OutboxTest extends RelayTestCase {
 
@@ -66,8 +66,8 @@ final class OutboxTest extends RelayTestCase {
 		}
 		$this->assertCount( 2, $events );
 		$this->assertSame( array( 'sent', 'sent' ), wp_list_pluck( $this->rows(), 'state' ) );
-		$trouble = Trouble::read();
-		Trouble::forget();
+		$trouble = Lost_Events::read();
+		Lost_Events::forget();
 		$this->assertStringContainsString( 'broken add-on', $trouble['detail'] );
 		$this->assertSame( 0, $trouble['count'], 'no event is lost' );
 	}
@@ -113,7 +113,7 @@ final class OutboxTest extends RelayTestCase {
 		$id = (int) $this->rows()[0]->id;
 		$this->assertTrue( $outbox->retry( $id ) );
 		$this->assertTrue( $outbox->retry( $id ), 'nothing changes in the row, but it waits' );
-		$this->assertSame( 1, ( new Outbox_Log() )->retry_all() );
+		$this->assertSame( 1, ( new Outbox_Query() )->retry_all() );
 		$wpdb->query( "UPDATE {$wpdb->relay_connector_outbox} SET state = 'sent'" );
 		$this->assertFalse( $outbox->retry( $id ) );
 		$this->assertFalse( $outbox->retry( $id + 1 ) );

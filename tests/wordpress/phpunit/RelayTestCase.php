@@ -4,18 +4,18 @@
  */
 
 use PHPUnit\Framework\TestCase;
-use Relay_Connector\Client;
+use Relay_Connector\Sending\Gateway_Client;
 use Relay_Connector\Events\Base_Source;
-use Relay_Connector\Events\Choices;
+use Relay_Connector\Events\Event_Choices;
 use Relay_Connector\Events\Orders;
-use Relay_Connector\Gate;
-use Relay_Connector\Outbox;
+use Relay_Connector\Sending\Circuit_Breaker;
+use Relay_Connector\Sending\Outbox;
 use Relay_Connector\Plugin;
-use Relay_Connector\Reports;
-use Relay_Connector\Runner;
+use Relay_Connector\Reporting\Daily_Reports;
+use Relay_Connector\Sending\Outbox_Runner;
 use Relay_Connector\Settings;
-use Relay_Connector\Tally;
-use Relay_Connector\Trouble;
+use Relay_Connector\Reporting\Daily_Counts;
+use Relay_Connector\Status\Lost_Events;
 
 abstract class RelayTestCase extends TestCase {
 
@@ -37,7 +37,7 @@ abstract class RelayTestCase extends TestCase {
 		update_option( Settings::ENDPOINT, 'http://' . RELAY_CONNECTOR_ALLOW_HOST . '/webhooks/wp/lab' );
 		update_option( Settings::SECRET, array( self::SECRET ) );
 		update_option( Settings::KEY_ID, 'key_unit' );
-		update_option( Choices::OPTION, array() );
+		update_option( Event_Choices::OPTION, array() );
 		$wpdb->query( "DELETE FROM {$wpdb->relay_connector_outbox}" );
 		add_filter( 'pre_http_request', array( $this, 'answer' ), 10, 3 );
 	}
@@ -47,7 +47,7 @@ abstract class RelayTestCase extends TestCase {
 		remove_filter( 'pre_http_request', array( $this, 'answer' ), 10 );
 		// What was only marked must not come up in the next test, which gives the same numbers.
 		$this->end_request();
-		$trouble = Trouble::read();
+		$trouble = Lost_Events::read();
 		$wpdb->query( 'ROLLBACK' );
 		wp_cache_flush();
 		$this->assertNull( $trouble, 'nothing was lost on the way' );
@@ -118,16 +118,16 @@ abstract class RelayTestCase extends TestCase {
 	protected function runner() {
 		$settings = new Settings();
 		$outbox   = new Outbox();
-		$gate     = new Gate( $settings );
-		$client   = new Client( $settings );
-		return new Runner( $settings, $outbox, $gate, $client, $this->sources( $outbox ), new Reports( $settings, new Tally(), $gate, $client ) );
+		$gate     = new Circuit_Breaker( $settings );
+		$client   = new Gateway_Client( $settings );
+		return new Outbox_Runner( $settings, $outbox, $gate, $client, $this->sources( $outbox ), new Daily_Reports( $settings, new Daily_Counts(), $gate, $client ) );
 	}
 
 	/** @return Base_Source[] */
 	protected function sources( Outbox $outbox ) {
 		return array_map(
 			static function ( $class ) use ( $outbox ) {
-				return new $class( new Settings(), $outbox, new Choices() );
+				return new $class( new Settings(), $outbox, new Event_Choices() );
 			},
 			Plugin::EVENT_SOURCES
 		);
@@ -145,6 +145,6 @@ abstract class RelayTestCase extends TestCase {
 	}
 
 	protected function choose( array $choices ) {
-		update_option( Choices::OPTION, $choices );
+		update_option( Event_Choices::OPTION, $choices );
 	}
 }

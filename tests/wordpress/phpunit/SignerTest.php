@@ -1,6 +1,6 @@
 <?php
 
-use Relay_Connector\Signer;
+use Relay_Connector\Keys\Signer;
 
 final class SignerTest extends RelayTestCase {
 

@@ -7,6 +7,16 @@
 
 namespace Relay_Connector;
 
+use Relay_Connector\Reporting\Daily_Counts;
+use Relay_Connector\Sending\Outbox;
+use Relay_Connector\Sending\Outbox_Query;
+use Relay_Connector\Sending\Outbox_Runner;
+use Relay_Connector\Sending\Triggers;
+use Relay_Connector\Status\Connection_Steps;
+use Relay_Connector\Status\Connection_Test;
+use Relay_Connector\Status\Email_Alert;
+use Relay_Connector\Status\Status;
+
 defined( 'ABSPATH' ) || exit;
 
 /**
@@ -24,14 +34,14 @@ final class Cli {
 	/**
 	 * The runner.
 	 *
-	 * @var Runner
+	 * @var Outbox_Runner
 	 */
 	private $runner;
 
 	/**
 	 * The tally.
 	 *
-	 * @var Tally
+	 * @var Daily_Counts
 	 */
 	private $tally;
 
@@ -45,7 +55,7 @@ final class Cli {
 	/**
 	 * The standing.
 	 *
-	 * @var Standing
+	 * @var Status
 	 */
 	private $standing;
 
@@ -59,7 +69,7 @@ final class Cli {
 	/**
 	 * The e-mail to the admin.
 	 *
-	 * @var Alarm
+	 * @var Email_Alert
 	 */
 	private $alarm;
 
@@ -67,14 +77,14 @@ final class Cli {
 	 * Takes what it runs.
 	 *
 	 * @param Settings        $settings The settings.
-	 * @param Runner          $runner   The runner.
-	 * @param Tally           $tally    The tally.
+	 * @param Outbox_Runner   $runner   The runner.
+	 * @param Daily_Counts    $tally    The tally.
 	 * @param Outbox          $outbox   The outbox.
-	 * @param Standing        $standing The standing.
+	 * @param Status          $standing The standing.
 	 * @param Connection_Test $test     The test.
-	 * @param Alarm           $alarm    The e-mail to the admin.
+	 * @param Email_Alert     $alarm    The e-mail to the admin.
 	 */
-	public function __construct( Settings $settings, Runner $runner, Tally $tally, Outbox $outbox, Standing $standing, Connection_Test $test, Alarm $alarm ) {
+	public function __construct( Settings $settings, Outbox_Runner $runner, Daily_Counts $tally, Outbox $outbox, Status $standing, Connection_Test $test, Email_Alert $alarm ) {
 		$this->settings = $settings;
 		$this->runner   = $runner;
 		$this->tally    = $tally;
@@ -122,10 +132,10 @@ final class Cli {
 	public function test() {
 		$result = $this->test->run();
 		$marks  = array(
-			Hops::PASSED  => '✓',
-			Hops::FAILED  => '✗',
-			Hops::WARNED  => '!',
-			Hops::SKIPPED => '-',
+			Connection_Steps::PASSED  => '✓',
+			Connection_Steps::FAILED  => '✗',
+			Connection_Steps::WARNED  => '!',
+			Connection_Steps::SKIPPED => '-',
 		);
 		foreach ( $result['hops'] as $hop ) {
 			\WP_CLI::log( trim( $marks[ $hop['state'] ] . ' ' . $hop['label'] . ( '' === $hop['text'] ? '' : ': ' . $hop['text'] ) ) );
@@ -257,7 +267,7 @@ final class Cli {
 			\WP_CLI::error( __( 'Nothing was sent: the gateway address or the secret is missing. Set both under Settings, Relay, or in wp-config.php.', 'relay-connector' ) );
 			return;
 		}
-		Wake_Ups::note_run();
+		Triggers::note_run();
 		$done = $this->runner->run();
 		$this->alarm->look();
 		if ( null === $done ) {
@@ -337,10 +347,10 @@ final class Cli {
 	 * The events that the options ask for.
 	 *
 	 * @param array $options The options.
-	 * @return Outbox_Log
+	 * @return Outbox_Query
 	 */
 	private function log_of( array $options ) {
-		return new Outbox_Log( isset( $options['state'] ) ? (string) $options['state'] : '', isset( $options['type'] ) ? (string) $options['type'] : '' );
+		return new Outbox_Query( isset( $options['state'] ) ? (string) $options['state'] : '', isset( $options['type'] ) ? (string) $options['type'] : '' );
 	}
 
 	/**

@@ -7,6 +7,38 @@
 
 namespace Relay_Connector;
 
+use Relay_Connector\Admin\Admin_Actions;
+use Relay_Connector\Admin\Admin_Notices;
+use Relay_Connector\Admin\Daily_Report_Section;
+use Relay_Connector\Admin\Dashboard_Widget;
+use Relay_Connector\Admin\Event_Settings_Section;
+use Relay_Connector\Admin\Events_Page;
+use Relay_Connector\Admin\Settings_Page;
+use Relay_Connector\Events\Comments;
+use Relay_Connector\Events\Custom_Events;
+use Relay_Connector\Events\Event_Choices;
+use Relay_Connector\Events\Leads;
+use Relay_Connector\Events\Orders;
+use Relay_Connector\Events\Users;
+use Relay_Connector\Keys\Key_Exchange;
+use Relay_Connector\Privacy\Erasure_Requests;
+use Relay_Connector\Privacy\Privacy_Tools;
+use Relay_Connector\Reporting\Daily_Counts;
+use Relay_Connector\Reporting\Daily_Reports;
+use Relay_Connector\Results\Comment_Summaries;
+use Relay_Connector\Results\Result_Callback;
+use Relay_Connector\Sending\Circuit_Breaker;
+use Relay_Connector\Sending\Gateway_Client;
+use Relay_Connector\Sending\Outbox;
+use Relay_Connector\Sending\Outbox_Runner;
+use Relay_Connector\Sending\Scheduler;
+use Relay_Connector\Sending\Triggers;
+use Relay_Connector\Status\Connection_Steps;
+use Relay_Connector\Status\Connection_Test;
+use Relay_Connector\Status\Email_Alert;
+use Relay_Connector\Status\Site_Health;
+use Relay_Connector\Status\Status;
+
 defined( 'ABSPATH' ) || exit;
 
 /**
@@ -18,11 +50,11 @@ final class Plugin {
 	 * One class for each place that events come from. A new one is added here and nowhere else.
 	 */
 	const EVENT_SOURCES = array(
-		Events\Comments::class,
-		Events\Orders::class,
-		Events\Leads::class,
-		Events\Users::class,
-		Events\Custom_Events::class,
+		Comments::class,
+		Orders::class,
+		Leads::class,
+		Users::class,
+		Custom_Events::class,
 	);
 
 	/**
@@ -31,44 +63,44 @@ final class Plugin {
 	public function add_hooks() {
 		$settings = new Settings();
 		$outbox   = new Outbox();
-		$gate     = new Gate( $settings );
-		$client   = new Client( $settings );
-		$choices  = new Events\Choices();
+		$gate     = new Circuit_Breaker( $settings );
+		$client   = new Gateway_Client( $settings );
+		$choices  = new Event_Choices();
 		$sources  = array();
 		foreach ( self::EVENT_SOURCES as $class ) {
 			$sources[] = new $class( $settings, $outbox, $choices );
 		}
-		$chosen    = new Admin\Event_Settings( $choices, $sources );
-		$requests  = new Erase_Requests( $outbox );
+		$chosen    = new Event_Settings_Section( $choices, $sources );
+		$requests  = new Erasure_Requests( $outbox );
 		$sources[] = $requests;
-		$tally     = new Tally();
-		$reports   = new Reports( $settings, $tally, $gate, $client );
-		$runner    = new Runner( $settings, $outbox, $gate, $client, $sources, $reports );
-		$standing  = new Standing( $settings, $outbox, $gate );
-		$alarm     = new Alarm( $standing );
+		$tally     = new Daily_Counts();
+		$reports   = new Daily_Reports( $settings, $tally, $gate, $client );
+		$runner    = new Outbox_Runner( $settings, $outbox, $gate, $client, $sources, $reports );
+		$standing  = new Status( $settings, $outbox, $gate );
+		$alarm     = new Email_Alert( $standing );
 		$keys      = new Key_Exchange( $settings, $client );
-		$wake_ups  = new Wake_Ups();
+		$wake_ups  = new Triggers();
 
 		( new Schema() )->add_hooks();
 		$settings->add_hooks();
 		$choices->add_hooks();
-		( new Schedule( $settings, $outbox, $gate, $runner, $tally, $reports, $alarm, $wake_ups ) )->add_hooks();
+		( new Scheduler( $settings, $outbox, $gate, $runner, $tally, $reports, $alarm, $wake_ups ) )->add_hooks();
 		foreach ( $sources as $source ) {
 			$source->add_hooks();
 		}
-		( new Callback( $settings, $outbox ) )->add_hooks();
-		( new Summaries() )->add_hooks();
-		( new Privacy( $settings, $outbox, $runner, $requests ) )->add_hooks();
+		( new Result_Callback( $settings, $outbox ) )->add_hooks();
+		( new Comment_Summaries() )->add_hooks();
+		( new Privacy_Tools( $settings, $outbox, $runner, $requests ) )->add_hooks();
 		( new Site_Health( $settings, $standing, $wake_ups, $keys ) )->add_hooks();
-		$test = new Connection_Test( $settings, $client, $gate, $keys, new Hops( $settings, $wake_ups ) );
+		$test = new Connection_Test( $settings, $client, $gate, $keys, new Connection_Steps( $settings, $wake_ups ) );
 		if ( is_admin() ) {
-			$log_page = new Admin\Log_Page( $settings, $outbox, $runner );
+			$log_page = new Events_Page( $settings, $outbox, $runner );
 			$log_page->add_hooks();
 			$chosen->add_hooks();
-			( new Admin\Settings_Page( $settings, $standing, $keys, $log_page, new Admin\Report_Line( $settings, $tally, $reports ) ) )->add_hooks();
-			( new Admin\Actions( $test, $keys ) )->add_hooks();
-			( new Admin\Notices( $standing ) )->add_hooks();
-			( new Admin\Widget( $settings, $standing, $tally ) )->add_hooks();
+			( new Settings_Page( $settings, $standing, $keys, $log_page, new Daily_Report_Section( $settings, $tally, $reports ) ) )->add_hooks();
+			( new Admin_Actions( $test, $keys ) )->add_hooks();
+			( new Admin_Notices( $standing ) )->add_hooks();
+			( new Dashboard_Widget( $settings, $standing, $tally ) )->add_hooks();
 		}
 		if ( defined( 'WP_CLI' ) && WP_CLI ) {
 			$command = new Cli( $settings, $runner, $tally, $outbox, $standing, $test, $alarm );
@@ -78,7 +110,7 @@ final class Plugin {
 
 		add_action( 'init', array( $this, 'load_translations' ) );
 		register_activation_hook( RELAY_CONNECTOR_FILE, array( Schema::class, 'install' ) );
-		register_deactivation_hook( RELAY_CONNECTOR_FILE, array( Schedule::class, 'clear' ) );
+		register_deactivation_hook( RELAY_CONNECTOR_FILE, array( Scheduler::class, 'clear' ) );
 	}
 
 	/**

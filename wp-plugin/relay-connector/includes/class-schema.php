@@ -7,6 +7,10 @@
 
 namespace Relay_Connector;
 
+use Relay_Connector\Events\Event_Choices;
+use Relay_Connector\Reporting\Daily_Counts;
+use Relay_Connector\Results\Delivery_Claim;
+
 defined( 'ABSPATH' ) || exit;
 
 /**
@@ -22,7 +26,7 @@ final class Schema {
 	 */
 	const AFTER_THE_CORE = 900;
 
-	const TABLES  = array( 'relay_connector_outbox', Tally::TABLE, Callback_Claim::TABLE );
+	const TABLES  = array( 'relay_connector_outbox', Daily_Counts::TABLE, Delivery_Claim::TABLE );
 
 	/**
 	 * Names the tables to the database class, which then follows switch_to_blog() and the deletion of a site by itself.
@@ -106,7 +110,7 @@ final class Schema {
 ) {$wpdb->get_charset_collate()};"
 		);
 		$old = (int) get_option( self::OPTION, 0 );
-		Events\Choices::begin( $old > 0 && $old < 4 && ( new Settings() )->collects_events() );
+		Event_Choices::begin( $old > 0 && $old < 4 && ( new Settings() )->collects_events() );
 		update_option( self::OPTION, self::VERSION );
 	}
 

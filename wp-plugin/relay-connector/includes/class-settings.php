@@ -7,6 +7,10 @@
 
 namespace Relay_Connector;
 
+use Relay_Connector\Results\Comment_Summaries;
+use Relay_Connector\Sending\Gateway_Address;
+use Relay_Connector\Status\Email_Alert;
+
 defined( 'ABSPATH' ) || exit;
 
 /**
@@ -50,15 +54,15 @@ final class Settings {
 		// Made before it is first saved, without autoload: the secret is not to be read on every page of the site.
 		add_option( self::SECRET, array(), '', 'no' );
 		$options = array(
-			self::ENDPOINT       => array( 'string', 'clean_endpoint' ),
-			self::KEY_ID         => array( 'string', 'clean_key_id' ),
-			self::SECRET         => array( 'array', 'clean_secret' ),
-			self::SEND_HELD      => array( 'boolean', 'clean_tick' ),
-			self::SEND_PINGS     => array( 'boolean', 'clean_tick' ),
-			self::KEEP_DATA      => array( 'boolean', 'clean_tick' ),
-			self::RETENTION_DAYS => array( 'integer', 'clean_retention_days' ),
-			Summaries::OPTION    => array( 'boolean', 'clean_tick' ),
-			Alarm::OPTION        => array( 'boolean', 'clean_tick' ),
+			self::ENDPOINT            => array( 'string', 'clean_endpoint' ),
+			self::KEY_ID              => array( 'string', 'clean_key_id' ),
+			self::SECRET              => array( 'array', 'clean_secret' ),
+			self::SEND_HELD           => array( 'boolean', 'clean_tick' ),
+			self::SEND_PINGS          => array( 'boolean', 'clean_tick' ),
+			self::KEEP_DATA           => array( 'boolean', 'clean_tick' ),
+			self::RETENTION_DAYS      => array( 'integer', 'clean_retention_days' ),
+			Comment_Summaries::OPTION => array( 'boolean', 'clean_tick' ),
+			Email_Alert::OPTION       => array( 'boolean', 'clean_tick' ),
 		);
 		foreach ( $options as $option => $how ) {
 			register_setting(
@@ -257,7 +261,7 @@ final class Settings {
 		if ( '' === $path || '/' === $path ) {
 			$url = untrailingslashit( $url ) . self::DEFAULT_PATH;
 		}
-		$problem = ( new Address( $url ) )->problem_of_form();
+		$problem = ( new Gateway_Address( $url ) )->problem_of_form();
 		if ( '' !== $problem ) {
 			$this->complain( self::ENDPOINT, $problem . ' ' . __( 'The gateway address was not changed.', 'relay-connector' ) );
 			return $old;

@@ -7,12 +7,12 @@
 
 namespace Relay_Connector\Admin;
 
-use Relay_Connector\Alarm;
-use Relay_Connector\Callback;
-use Relay_Connector\Key_Exchange;
+use Relay_Connector\Keys\Key_Exchange;
+use Relay_Connector\Results\Comment_Summaries;
+use Relay_Connector\Results\Result_Callback;
 use Relay_Connector\Settings;
-use Relay_Connector\Standing;
-use Relay_Connector\Summaries;
+use Relay_Connector\Status\Email_Alert;
+use Relay_Connector\Status\Status;
 
 defined( 'ABSPATH' ) || exit;
 
@@ -33,7 +33,7 @@ final class Settings_Page {
 	/**
 	 * The standing.
 	 *
-	 * @var Standing
+	 * @var Status
 	 */
 	private $standing;
 
@@ -47,27 +47,27 @@ final class Settings_Page {
 	/**
 	 * The tab with the events.
 	 *
-	 * @var Log_Page
+	 * @var Events_Page
 	 */
 	private $log_page;
 
 	/**
 	 * The line about the daily report.
 	 *
-	 * @var Report_Line
+	 * @var Daily_Report_Section
 	 */
 	private $report_line;
 
 	/**
 	 * Takes what the page shows.
 	 *
-	 * @param Settings     $settings    The settings.
-	 * @param Standing     $standing    The standing.
-	 * @param Key_Exchange $keys        The exchange of keys.
-	 * @param Log_Page     $log_page    The tab with the events.
-	 * @param Report_Line  $report_line The line about the daily report.
+	 * @param Settings             $settings    The settings.
+	 * @param Status               $standing    The standing.
+	 * @param Key_Exchange         $keys        The exchange of keys.
+	 * @param Events_Page          $log_page    The tab with the events.
+	 * @param Daily_Report_Section $report_line The line about the daily report.
 	 */
-	public function __construct( Settings $settings, Standing $standing, Key_Exchange $keys, Log_Page $log_page, Report_Line $report_line ) {
+	public function __construct( Settings $settings, Status $standing, Key_Exchange $keys, Events_Page $log_page, Daily_Report_Section $report_line ) {
 		$this->settings    = $settings;
 		$this->standing    = $standing;
 		$this->keys        = $keys;
@@ -153,13 +153,13 @@ final class Settings_Page {
 			<p><?php esc_html_e( 'What you choose here is sent, signed, to your Relay gateway. Visitors never wait for it, and nothing leaves this site before the gateway address and the secret are saved.', 'relay-connector' ); ?></p>
 			<nav class="nav-tab-wrapper" aria-label="<?php esc_attr_e( 'Relay', 'relay-connector' ); ?>">
 				<?php
-				$this->render_tab( self::url(), __( 'Settings', 'relay-connector' ), ! Log_Page::is_open() );
-				$this->render_tab( Log_Page::url(), __( 'Events', 'relay-connector' ), Log_Page::is_open() );
+				$this->render_tab( self::url(), __( 'Settings', 'relay-connector' ), ! Events_Page::is_open() );
+				$this->render_tab( Events_Page::url(), __( 'Events', 'relay-connector' ), Events_Page::is_open() );
 				?>
 			</nav>
 			<?php
-			Result::render();
-			if ( Log_Page::is_open() ) {
+			Action_Result::render();
+			if ( Events_Page::is_open() ) {
 				$this->log_page->render();
 			} else {
 				$this->render_settings();
@@ -326,15 +326,15 @@ final class Settings_Page {
 			<th scope="row"><?php esc_html_e( 'Summaries', 'relay-connector' ); ?></th>
 			<td>
 				<p>
-					<label for="<?php echo esc_attr( Summaries::OPTION ); ?>">
-						<input type="checkbox" id="<?php echo esc_attr( Summaries::OPTION ); ?>" name="<?php echo esc_attr( Summaries::OPTION ); ?>" value="1" <?php checked( Summaries::are_wanted() ); ?>>
+					<label for="<?php echo esc_attr( Comment_Summaries::OPTION ); ?>">
+						<input type="checkbox" id="<?php echo esc_attr( Comment_Summaries::OPTION ); ?>" name="<?php echo esc_attr( Comment_Summaries::OPTION ); ?>" value="1" <?php checked( Comment_Summaries::are_wanted() ); ?>>
 						<?php esc_html_e( 'Keep the summary or note that Relay sends back for a comment, and show it in the list of comments', 'relay-connector' ); ?>
 					</label>
 				</p>
 				<p class="description">
 					<?php
 					/* translators: %s: web address. */
-					echo esc_html( sprintf( __( 'Relay sends results to %s, signed with the same key. It needs a destination of the kind WordPress there.', 'relay-connector' ), Callback::url() ) );
+					echo esc_html( sprintf( __( 'Relay sends results to %s, signed with the same key. It needs a destination of the kind WordPress there.', 'relay-connector' ), Result_Callback::url() ) );
 					?>
 				</p>
 			</td>
@@ -350,9 +350,9 @@ final class Settings_Page {
 		<tr>
 			<th scope="row"><?php esc_html_e( 'E-mail', 'relay-connector' ); ?></th>
 			<td>
-				<input type="hidden" name="<?php echo esc_attr( Alarm::OPTION ); ?>" value="0">
-				<label for="<?php echo esc_attr( Alarm::OPTION ); ?>">
-					<input type="checkbox" id="<?php echo esc_attr( Alarm::OPTION ); ?>" name="<?php echo esc_attr( Alarm::OPTION ); ?>" value="1" <?php checked( Alarm::is_wanted() ); ?>>
+				<input type="hidden" name="<?php echo esc_attr( Email_Alert::OPTION ); ?>" value="0">
+				<label for="<?php echo esc_attr( Email_Alert::OPTION ); ?>">
+					<input type="checkbox" id="<?php echo esc_attr( Email_Alert::OPTION ); ?>" name="<?php echo esc_attr( Email_Alert::OPTION ); ?>" value="1" <?php checked( Email_Alert::is_wanted() ); ?>>
 					<?php
 					/* translators: %s: e-mail address. */
 					echo esc_html( sprintf( __( 'Write to %s when events have been stuck for an hour, and at most once a day after that', 'relay-connector' ), get_option( 'admin_email' ) ) );
@@ -391,8 +391,8 @@ final class Settings_Page {
 		?>
 		<h2><?php esc_html_e( 'New key', 'relay-connector' ); ?></h2>
 		<form action="<?php echo esc_url( admin_url( 'admin-post.php' ) ); ?>" method="post">
-			<input type="hidden" name="action" value="<?php echo esc_attr( Actions::FETCH_KEY ); ?>">
-			<?php wp_nonce_field( Actions::FETCH_KEY ); ?>
+			<input type="hidden" name="action" value="<?php echo esc_attr( Admin_Actions::FETCH_KEY ); ?>">
+			<?php wp_nonce_field( Admin_Actions::FETCH_KEY ); ?>
 			<p>
 				<button type="submit" class="button" id="relay-connector-fetch-key" aria-describedby="relay-connector-fetch-key-help" <?php disabled( '' !== $obstacle ); ?>><?php esc_html_e( 'Fetch the new key', 'relay-connector' ); ?></button>
 			</p>
@@ -416,8 +416,8 @@ final class Settings_Page {
 		?>
 		<h2><?php esc_html_e( 'Test', 'relay-connector' ); ?></h2>
 		<form action="<?php echo esc_url( admin_url( 'admin-post.php' ) ); ?>" method="post">
-			<input type="hidden" name="action" value="<?php echo esc_attr( Actions::TEST ); ?>">
-			<?php wp_nonce_field( Actions::TEST ); ?>
+			<input type="hidden" name="action" value="<?php echo esc_attr( Admin_Actions::TEST ); ?>">
+			<?php wp_nonce_field( Admin_Actions::TEST ); ?>
 			<p>
 				<button type="submit" class="button" id="relay-connector-test" aria-describedby="relay-connector-test-help"><?php esc_html_e( 'Send a test event', 'relay-connector' ); ?></button>
 			</p>

@@ -7,9 +7,9 @@
 
 namespace Relay_Connector\Events;
 
-use Relay_Connector\Outbox;
+use Relay_Connector\Sending\Outbox;
 use Relay_Connector\Settings;
-use Relay_Connector\Trouble;
+use Relay_Connector\Status\Lost_Events;
 
 defined( 'ABSPATH' ) || exit;
 
@@ -35,18 +35,18 @@ abstract class Base_Source implements Event_Source {
 	/**
 	 * What the admin has chosen.
 	 *
-	 * @var Choices
+	 * @var Event_Choices
 	 */
 	protected $choices;
 
 	/**
 	 * Takes the settings, the outbox and the choices.
 	 *
-	 * @param Settings $settings The settings.
-	 * @param Outbox   $outbox   The outbox.
-	 * @param Choices  $choices  What the admin has chosen.
+	 * @param Settings      $settings The settings.
+	 * @param Outbox        $outbox   The outbox.
+	 * @param Event_Choices $choices  What the admin has chosen.
 	 */
-	public function __construct( Settings $settings, Outbox $outbox, Choices $choices ) {
+	public function __construct( Settings $settings, Outbox $outbox, Event_Choices $choices ) {
 		$this->settings = $settings;
 		$this->outbox   = $outbox;
 		$this->choices  = $choices;
@@ -113,11 +113,11 @@ abstract class Base_Source implements Event_Source {
 	 * Asks whether the source is still switched on.
 	 *
 	 * @param object $row The row.
-	 * @throws Withdrawn When it is not.
+	 * @throws Event_Withdrawn When it is not.
 	 */
 	public function check( $row ) {
 		if ( ! $this->choices->wants( $this->slug() ) ) {
-			throw new Withdrawn( esc_html__( 'Events of this kind were switched off under Settings, Relay before it could be sent, so it was not sent.', 'relay-connector' ) );
+			throw new Event_Withdrawn( esc_html__( 'Events of this kind were switched off under Settings, Relay before it could be sent, so it was not sent.', 'relay-connector' ) );
 		}
 	}
 
@@ -155,7 +155,7 @@ abstract class Base_Source implements Event_Source {
 				$what();
 			}
 		} catch ( \Throwable $fault ) {
-			Trouble::note( $this->slug() . ': ' . $fault->getMessage() );
+			Lost_Events::note( $this->slug() . ': ' . $fault->getMessage() );
 		}
 	}
 

@@ -124,20 +124,20 @@ final class Comments extends Base_Source {
 	 * Asks whether the comment still stands.
 	 *
 	 * @param object $row The row.
-	 * @throws Withdrawn When the comment is gone, spam, trashed, no longer approved, or was sent before.
+	 * @throws Event_Withdrawn When the comment is gone, spam, trashed, no longer approved, or was sent before.
 	 */
 	public function check( $row ) {
 		parent::check( $row );
 		$comment = get_comment( (int) $row->object_id );
 		if ( ! $comment ) {
-			throw new Withdrawn( esc_html__( 'The comment was deleted before it could be sent, so it was not sent.', 'relay-connector' ) );
+			throw new Event_Withdrawn( esc_html__( 'The comment was deleted before it could be sent, so it was not sent.', 'relay-connector' ) );
 		}
 		if ( ! $this->is_wanted( $comment->comment_approved ) ) {
-			throw new Withdrawn( esc_html__( 'The comment was held, marked as spam or trashed before it could be sent, so it was not sent. If it is approved again, it will be.', 'relay-connector' ) );
+			throw new Event_Withdrawn( esc_html__( 'The comment was held, marked as spam or trashed before it could be sent, so it was not sent. If it is approved again, it will be.', 'relay-connector' ) );
 		}
 		$sent_as = (string) get_comment_meta( (int) $row->object_id, self::META_KEY, true );
 		if ( '' !== $sent_as && $sent_as !== $row->event_id ) {
-			throw new Withdrawn( esc_html__( 'The comment had been sent before, so it was not sent a second time.', 'relay-connector' ) );
+			throw new Event_Withdrawn( esc_html__( 'The comment had been sent before, so it was not sent a second time.', 'relay-connector' ) );
 		}
 	}
 

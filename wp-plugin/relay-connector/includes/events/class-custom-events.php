@@ -7,8 +7,8 @@
 
 namespace Relay_Connector\Events;
 
-use Relay_Connector\Envelope;
-use Relay_Connector\Trouble;
+use Relay_Connector\Sending\Envelope;
+use Relay_Connector\Status\Lost_Events;
 
 defined( 'ABSPATH' ) || exit;
 
@@ -93,7 +93,7 @@ final class Custom_Events extends Base_Source {
 	public function on_action( $type = '', $data = array(), $args = array() ) {
 		$done = $this->send( $type, $data, $args );
 		if ( is_wp_error( $done ) && 'relay_connector_refused' === $done->get_error_code() ) {
-			Trouble::note( self::HOOK . ': ' . $done->get_error_message() );
+			Lost_Events::note( self::HOOK . ': ' . $done->get_error_message() );
 		}
 	}
 
@@ -124,7 +124,7 @@ final class Custom_Events extends Base_Source {
 			$key      = isset( $args['key'] ) && is_scalar( $args['key'] ) ? (string) $args['key'] : '';
 			$event_id = 'wp-' . wp_generate_uuid4();
 			$dedupe   = $type . ':' . ( '' === $key ? $event_id : sha1( $key ) );
-			/** This filter is documented in includes/class-runner.php */
+			/** This filter is documented in includes/sending/class-outbox-runner.php */
 			$body = Envelope::encode( $type, $event_id, (array) apply_filters( 'relay_connector_event_data', $fields, $type, 0 ) );
 			if ( '' === $body || strlen( $body ) > self::MOST_BYTES ) {
 				/* translators: 1: an event type, 2: number of bytes. */
@@ -145,10 +145,10 @@ final class Custom_Events extends Base_Source {
 	 *
 	 * @param object $row The row.
 	 * @return array
-	 * @throws Withdrawn Always.
+	 * @throws Event_Withdrawn Always.
 	 */
 	public function data( $row ) {
-		throw new Withdrawn( esc_html__( 'The fields of this event are not kept here any more, so it was not sent.', 'relay-connector' ) );
+		throw new Event_Withdrawn( esc_html__( 'The fields of this event are not kept here any more, so it was not sent.', 'relay-connector' ) );
 	}
 
 	/**

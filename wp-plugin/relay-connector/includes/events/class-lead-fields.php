@@ -55,11 +55,11 @@ final class Lead_Fields {
 	/**
 	 * Sorts the fields of an entry.
 	 *
-	 * @param Form_Field[] $fields  The fields.
-	 * @param Choices      $choices What the admin has chosen.
-	 * @param string       $form    The form, as the choices name it.
+	 * @param Form_Field[]  $fields  The fields.
+	 * @param Event_Choices $choices What the admin has chosen.
+	 * @param string        $form    The form, as the choices name it.
 	 */
-	public function __construct( array $fields, Choices $choices, $form ) {
+	public function __construct( array $fields, Event_Choices $choices, $form ) {
 		foreach ( $fields as $field ) {
 			if ( ! Field_Types::is_sendable( $field->type ) ) {
 				continue;

@@ -7,7 +7,15 @@
 
 namespace Relay_Connector\Events;
 
-use Relay_Connector\Envelope;
+use Relay_Connector\Events\Forms\Contact_Form_7;
+use Relay_Connector\Events\Forms\Elementor_Pro;
+use Relay_Connector\Events\Forms\Fluent_Forms;
+use Relay_Connector\Events\Forms\Form_Plugin;
+use Relay_Connector\Events\Forms\Formidable;
+use Relay_Connector\Events\Forms\Gravity_Forms;
+use Relay_Connector\Events\Forms\Ninja_Forms;
+use Relay_Connector\Events\Forms\Wpforms;
+use Relay_Connector\Sending\Envelope;
 
 defined( 'ABSPATH' ) || exit;
 
@@ -23,19 +31,19 @@ final class Leads extends Base_Source {
 	 * One class for each form plugin. A new one is added here and nowhere else.
 	 */
 	const FORM_PLUGINS = array(
-		Forms\Contact_Form_7::class,
-		Forms\Wpforms::class,
-		Forms\Gravity_Forms::class,
-		Forms\Ninja_Forms::class,
-		Forms\Fluent_Forms::class,
-		Forms\Formidable::class,
-		Forms\Elementor_Pro::class,
+		Contact_Form_7::class,
+		Wpforms::class,
+		Gravity_Forms::class,
+		Ninja_Forms::class,
+		Fluent_Forms::class,
+		Formidable::class,
+		Elementor_Pro::class,
 	);
 
 	/**
 	 * The form plugins, made when they are first asked for.
 	 *
-	 * @var Forms\Form_Plugin[]
+	 * @var Form_Plugin[]
 	 */
 	private $plugins = array();
 
@@ -98,7 +106,7 @@ final class Leads extends Base_Source {
 	/**
 	 * The form plugins that this plugin knows, whether they are there or not.
 	 *
-	 * @return Forms\Form_Plugin[]
+	 * @return Form_Plugin[]
 	 */
 	public function plugins() {
 		if ( ! $this->plugins ) {
@@ -131,10 +139,10 @@ final class Leads extends Base_Source {
 	/**
 	 * Notes an entry down.
 	 *
-	 * @param Forms\Form_Plugin $plugin The form plugin.
-	 * @param callable          $read   Gives the entry as a Form_Entry, or null when it is not one to be sent.
+	 * @param Form_Plugin $plugin The form plugin.
+	 * @param callable    $read   Gives the entry as a Form_Entry, or null when it is not one to be sent.
 	 */
-	public function take( Forms\Form_Plugin $plugin, callable $read ) {
+	public function take( Form_Plugin $plugin, callable $read ) {
 		$this->guarded(
 			function () use ( $plugin, $read ) {
 				$entry = $read();
@@ -149,13 +157,13 @@ final class Leads extends Base_Source {
 	 * Asks whether the form is still wanted.
 	 *
 	 * @param object $row The row.
-	 * @throws Withdrawn When it is not.
+	 * @throws Event_Withdrawn When it is not.
 	 */
 	public function check( $row ) {
 		parent::check( $row );
 		list( $plugin, $form_id ) = self::form_of( $row );
 		if ( ! $this->choices->wants_form( $plugin . ':' . $form_id ) ) {
-			throw new Withdrawn( esc_html__( 'Entries of this form were switched off under Settings, Relay before it could be sent, so it was not sent.', 'relay-connector' ) );
+			throw new Event_Withdrawn( esc_html__( 'Entries of this form were switched off under Settings, Relay before it could be sent, so it was not sent.', 'relay-connector' ) );
 		}
 	}
 
@@ -164,10 +172,10 @@ final class Leads extends Base_Source {
 	 *
 	 * @param object $row The row.
 	 * @return array
-	 * @throws Withdrawn Always.
+	 * @throws Event_Withdrawn Always.
 	 */
 	public function data( $row ) {
-		throw new Withdrawn( esc_html__( 'What was filled in is not kept here any more, so it was not sent.', 'relay-connector' ) );
+		throw new Event_Withdrawn( esc_html__( 'What was filled in is not kept here any more, so it was not sent.', 'relay-connector' ) );
 	}
 
 	/**
@@ -197,11 +205,11 @@ final class Leads extends Base_Source {
 	 * Makes the body of an entry and puts it into the outbox. An entry with a number is noted once, however often its
 	 * plugin speaks of it.
 	 *
-	 * @param Forms\Form_Plugin $plugin The form plugin.
-	 * @param Form_Entry        $entry  The entry.
+	 * @param Form_Plugin $plugin The form plugin.
+	 * @param Form_Entry  $entry  The entry.
 	 * @throws \RuntimeException When another plugin has put something into it that is no data.
 	 */
-	private function note( Forms\Form_Plugin $plugin, Form_Entry $entry ) {
+	private function note( Form_Plugin $plugin, Form_Entry $entry ) {
 		$form   = $plugin->slug() . ':' . $entry->form_id;
 		$fields = new Lead_Fields( $entry->fields, $this->choices, $form );
 		$page   = new Page_Address( $entry->page_url );
@@ -228,7 +236,7 @@ final class Leads extends Base_Source {
 		if ( null === $data['consent'] ) {
 			unset( $data['consent'] );
 		}
-		/** This filter is documented in includes/class-runner.php */
+		/** This filter is documented in includes/sending/class-outbox-runner.php */
 		$data = (array) apply_filters( 'relay_connector_event_data', $data, self::TYPE, $entry->entry_id );
 		// An empty map, or one whose labels are numbers, would else become a list.
 		$data['fields'] = isset( $data['fields'] ) ? (object) $data['fields'] : new \stdClass();

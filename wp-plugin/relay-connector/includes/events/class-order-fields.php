@@ -28,7 +28,7 @@ final class Order_Fields {
 	/**
 	 * What the admin has chosen.
 	 *
-	 * @var Choices
+	 * @var Event_Choices
 	 */
 	private $choices;
 
@@ -42,11 +42,11 @@ final class Order_Fields {
 	/**
 	 * Takes the order.
 	 *
-	 * @param \WC_Order $order   The order.
-	 * @param Choices   $choices What the admin has chosen.
-	 * @param string    $source  The source's short name in the choices.
+	 * @param \WC_Order     $order   The order.
+	 * @param Event_Choices $choices What the admin has chosen.
+	 * @param string        $source  The source's short name in the choices.
 	 */
-	public function __construct( $order, Choices $choices, $source ) {
+	public function __construct( $order, Event_Choices $choices, $source ) {
 		$this->order   = $order;
 		$this->choices = $choices;
 		$this->source  = $source;
@@ -174,8 +174,8 @@ final class Order_Fields {
 				'product_id'   => (int) $item->get_product_id(),
 				'variation_id' => (int) $item->get_variation_id(),
 				// Half a metre of cloth is half an item; a refund counts backwards.
-				'quantity'     => abs( $item->get_quantity() + 0 ),
-				'total'        => ltrim( self::decimal( $item->get_total() ), '-' ),
+				'quantity' => abs( $item->get_quantity() + 0 ),
+				'total'    => ltrim( self::decimal( $item->get_total() ), '-' ),
 			);
 			if ( ! $fields['variation_id'] ) {
 				unset( $fields['variation_id'] );

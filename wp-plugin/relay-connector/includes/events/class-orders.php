@@ -7,7 +7,7 @@
 
 namespace Relay_Connector\Events;
 
-use Relay_Connector\Outbox;
+use Relay_Connector\Sending\Outbox;
 use Relay_Connector\Settings;
 
 defined( 'ABSPATH' ) || exit;
@@ -46,20 +46,20 @@ final class Orders extends Base_Source {
 	/**
 	 * What this request has touched.
 	 *
-	 * @var Touched_Orders
+	 * @var Held_Order_Events
 	 */
 	private $touched;
 
 	/**
 	 * Takes the settings, the outbox and the choices.
 	 *
-	 * @param Settings $settings The settings.
-	 * @param Outbox   $outbox   The outbox.
-	 * @param Choices  $choices  What the admin has chosen.
+	 * @param Settings      $settings The settings.
+	 * @param Outbox        $outbox   The outbox.
+	 * @param Event_Choices $choices  What the admin has chosen.
 	 */
-	public function __construct( Settings $settings, Outbox $outbox, Choices $choices ) {
+	public function __construct( Settings $settings, Outbox $outbox, Event_Choices $choices ) {
 		parent::__construct( $settings, $outbox, $choices );
-		$this->touched = new Touched_Orders();
+		$this->touched = new Held_Order_Events();
 	}
 
 	/**
@@ -224,7 +224,7 @@ final class Orders extends Base_Source {
 	 * Asks whether the order still stands and has not been sent before.
 	 *
 	 * @param object $row The row.
-	 * @throws Withdrawn         When it is not to be sent.
+	 * @throws Event_Withdrawn         When it is not to be sent.
 	 * @throws \RuntimeException When WooCommerce is switched off, so that nobody can know.
 	 */
 	public function check( $row ) {
@@ -234,10 +234,10 @@ final class Orders extends Base_Source {
 		}
 		$order = $this->order_of( $row );
 		if ( ! $this->is_placed( $order ) ) {
-			throw new Withdrawn( esc_html__( 'The order or refund was deleted or thrown away before it could be sent, so it was not sent.', 'relay-connector' ) );
+			throw new Event_Withdrawn( esc_html__( 'The order or refund was deleted or thrown away before it could be sent, so it was not sent.', 'relay-connector' ) );
 		}
-		if ( Order_Memory::has_other( $order, $row ) ) {
-			throw new Withdrawn( esc_html__( 'This had been sent before, so it was not sent a second time.', 'relay-connector' ) );
+		if ( Sent_Order_Events::has_other( $order, $row ) ) {
+			throw new Event_Withdrawn( esc_html__( 'This had been sent before, so it was not sent a second time.', 'relay-connector' ) );
 		}
 	}
 
@@ -273,7 +273,7 @@ final class Orders extends Base_Source {
 	public function remember_sent( $row ) {
 		$order = $this->is_available() ? $this->order_of( $row ) : null;
 		if ( $order ) {
-			Order_Memory::add( $order, $row );
+			Sent_Order_Events::add( $order, $row );
 		}
 	}
 

@@ -93,12 +93,12 @@ final class Users extends Base_Source {
 	 * Asks whether the user is still there.
 	 *
 	 * @param object $row The row.
-	 * @throws Withdrawn When not.
+	 * @throws Event_Withdrawn When not.
 	 */
 	public function check( $row ) {
 		parent::check( $row );
 		if ( ! get_userdata( (int) $row->object_id ) ) {
-			throw new Withdrawn( esc_html__( 'The user was deleted before it could be sent, so it was not sent.', 'relay-connector' ) );
+			throw new Event_Withdrawn( esc_html__( 'The user was deleted before it could be sent, so it was not sent.', 'relay-connector' ) );
 		}
 	}
 

@@ -33,7 +33,7 @@ interface Event_Source {
 	 * Asks before each attempt whether the event is still to be sent.
 	 *
 	 * @param object $row The row.
-	 * @throws Withdrawn When it is not.
+	 * @throws Event_Withdrawn When it is not.
 	 */
 	public function check( $row );
 
@@ -42,7 +42,7 @@ interface Event_Source {
 	 *
 	 * @param object $row The row.
 	 * @return array
-	 * @throws Withdrawn When the event cannot be put together any more.
+	 * @throws Event_Withdrawn When the event cannot be put together any more.
 	 */
 	public function data( $row );
 

@@ -1,0 +1,88 @@
+<?php
+/**
+ * What the last button did.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector\Admin;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * Waits for the page that is shown after a button, and is shown there once.
+ */
+final class Action_Result {
+
+	const MARKS = array(
+		'passed'  => 'yes-alt',
+		'failed'  => 'dismiss',
+		'warned'  => 'warning',
+		'skipped' => 'minus',
+	);
+
+	/**
+	 * Keeps an outcome for the user who has pressed the button.
+	 *
+	 * @param array $outcome With passed, title, text and, if need be, hops: each with state, label and text.
+	 */
+	public static function keep( array $outcome ) {
+		set_transient( self::key(), $outcome, HOUR_IN_SECONDS );
+	}
+
+	/**
+	 * Shows it, if there is one.
+	 */
+	public static function render() {
+		$outcome = get_transient( self::key() );
+		if ( ! is_array( $outcome ) ) {
+			return;
+		}
+		delete_transient( self::key() );
+		?>
+		<div id="relay-connector-result" class="notice inline <?php echo esc_attr( $outcome['passed'] ? 'notice-success' : 'notice-error' ); ?>" role="status">
+			<p><strong><?php echo esc_html( $outcome['title'] ); ?></strong> <?php echo esc_html( $outcome['text'] ); ?></p>
+			<?php if ( ! empty( $outcome['hops'] ) ) : ?>
+				<ol class="relay-connector-hops">
+					<?php foreach ( $outcome['hops'] as $hop ) : ?>
+						<li class="relay-connector-hop-<?php echo esc_attr( $hop['state'] ); ?>">
+							<span class="dashicons dashicons-<?php echo esc_attr( self::MARKS[ $hop['state'] ] ); ?>" aria-hidden="true"></span>
+							<span class="screen-reader-text"><?php echo esc_html( self::word( $hop['state'] ) ); ?></span>
+							<strong><?php echo esc_html( $hop['label'] ); ?></strong>
+							<?php echo esc_html( $hop['text'] ); ?>
+						</li>
+					<?php endforeach; ?>
+				</ol>
+			<?php endif; ?>
+		</div>
+		<?php
+	}
+
+	/**
+	 * What a mark means, for those who do not see it.
+	 *
+	 * @param string $state One of the keys of MARKS.
+	 * @return string
+	 */
+	private static function word( $state ) {
+		switch ( $state ) {
+			case 'passed':
+				return __( 'Right:', 'relay-connector' );
+			case 'failed':
+				return __( 'Wrong:', 'relay-connector' );
+			case 'warned':
+				return __( 'Look at this:', 'relay-connector' );
+			default:
+				return __( 'Not reached:', 'relay-connector' );
+		}
+	}
+
+	/**
+	 * Where it waits.
+	 *
+	 * @return string
+	 */
+	private static function key() {
+		return 'relay_connector_result_' . get_current_user_id();
+	}
+}

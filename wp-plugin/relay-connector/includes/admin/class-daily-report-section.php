@@ -1,0 +1,125 @@
+<?php
+/**
+ * What became of yesterday.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector\Admin;
+
+use Relay_Connector\Reporting\Daily_Counts;
+use Relay_Connector\Reporting\Daily_Reports;
+use Relay_Connector\Settings;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * One line on the settings page: yesterday's numbers, and whether the gateway has them.
+ */
+final class Daily_Report_Section {
+
+	/**
+	 * The settings.
+	 *
+	 * @var Settings
+	 */
+	private $settings;
+
+	/**
+	 * The tally.
+	 *
+	 * @var Daily_Counts
+	 */
+	private $tally;
+
+	/**
+	 * The reports.
+	 *
+	 * @var Daily_Reports
+	 */
+	private $reports;
+
+	/**
+	 * Takes what it tells about.
+	 *
+	 * @param Settings      $settings The settings.
+	 * @param Daily_Counts  $tally    The tally.
+	 * @param Daily_Reports $reports  The reports.
+	 */
+	public function __construct( Settings $settings, Daily_Counts $tally, Daily_Reports $reports ) {
+		$this->settings = $settings;
+		$this->tally    = $tally;
+		$this->reports  = $reports;
+	}
+
+	/**
+	 * The line, once there is something to tell.
+	 */
+	public function render() {
+		$standing = $this->settings->collects_events() ? $this->reports->standing() : null;
+		if ( null === $standing ) {
+			return;
+		}
+		?>
+		<h2 id="relay-connector-count"><?php esc_html_e( 'Daily count', 'relay-connector' ); ?></h2>
+		<p id="relay-connector-report"><?php echo esc_html( $this->numbers() . ' ' . $this->report( $standing ) ); ?></p>
+		<p class="description"><?php esc_html_e( 'Once a day these numbers go to the gateway, by kind of event and without personal data, so that both sides can be compared.', 'relay-connector' ); ?></p>
+		<?php
+	}
+
+	/**
+	 * Yesterday's numbers.
+	 *
+	 * @return string
+	 */
+	private function numbers() {
+		$totals = $this->tally->totals( Daily_Counts::day_start( time() ) - DAY_IN_SECONDS );
+		$text   = sprintf(
+			/* translators: 1: number of events recorded, 2: number sent, 3: number waiting. */
+			__( 'Yesterday (UTC): %1$s recorded, %2$s sent, %3$s waiting.', 'relay-connector' ),
+			number_format_i18n( $totals['fired'] ),
+			number_format_i18n( $totals['sent'] ),
+			number_format_i18n( $totals['waiting'] )
+		);
+		if ( $totals['dropped'] ) {
+			/* translators: %s: number of events. */
+			$text .= ' ' . sprintf( __( 'Not to be sent any more: %s.', 'relay-connector' ), number_format_i18n( $totals['dropped'] ) );
+		}
+		return $text;
+	}
+
+	/**
+	 * Whether the gateway has them.
+	 *
+	 * @param array $standing What Reports says.
+	 * @return string
+	 */
+	private function report( array $standing ) {
+		$today = Daily_Counts::day_start( time() );
+		if ( $standing['next'] >= $today ) {
+			return $standing['taken_at'] >= $today
+				/* translators: %s: a time of day. */
+				? sprintf( __( 'Report taken by the gateway at %s.', 'relay-connector' ), $this->clock( $standing['taken_at'] ) )
+				: __( 'The first report goes to the gateway tomorrow.', 'relay-connector' );
+		}
+		if ( $standing['refused'] ) {
+			/* translators: %d: HTTP status. */
+			return sprintf( __( 'This gateway does not take daily reports (status %d), so none is sent for now: update the gateway, and they go on by themselves within a week. Events are not affected.', 'relay-connector' ), $standing['refused'] );
+		}
+		if ( '' !== $standing['sentence'] ) {
+			return __( 'The report has not reached the gateway yet and is sent again by itself.', 'relay-connector' ) . ' ' . $standing['sentence'];
+		}
+		/* translators: %s: a time of day. */
+		return sprintf( __( 'The report goes to the gateway at about %s.', 'relay-connector' ), $this->clock( max( time(), $standing['due_at'] ) ) );
+	}
+
+	/**
+	 * A time of day as this site writes it.
+	 *
+	 * @param int $time Unix seconds.
+	 * @return string
+	 */
+	private function clock( $time ) {
+		return (string) wp_date( get_option( 'time_format' ), $time );
+	}
+}

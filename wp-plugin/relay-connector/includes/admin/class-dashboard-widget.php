@@ -1,0 +1,93 @@
+<?php
+/**
+ * The box on the dashboard.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector\Admin;
+
+use Relay_Connector\Reporting\Daily_Counts;
+use Relay_Connector\Settings;
+use Relay_Connector\Status\Status;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * Today's numbers, what waits, and one sentence about how things stand.
+ */
+final class Dashboard_Widget {
+
+	/**
+	 * The settings.
+	 *
+	 * @var Settings
+	 */
+	private $settings;
+
+	/**
+	 * The standing.
+	 *
+	 * @var Status
+	 */
+	private $standing;
+
+	/**
+	 * The tally.
+	 *
+	 * @var Daily_Counts
+	 */
+	private $tally;
+
+	/**
+	 * Takes what it shows.
+	 *
+	 * @param Settings     $settings The settings.
+	 * @param Status       $standing The standing.
+	 * @param Daily_Counts $tally    The tally.
+	 */
+	public function __construct( Settings $settings, Status $standing, Daily_Counts $tally ) {
+		$this->settings = $settings;
+		$this->standing = $standing;
+		$this->tally    = $tally;
+	}
+
+	/**
+	 * Hooks the box in.
+	 */
+	public function add_hooks() {
+		add_action( 'wp_dashboard_setup', array( $this, 'add' ) );
+	}
+
+	/**
+	 * Adds the box, for those who can do something about it.
+	 */
+	public function add() {
+		if ( current_user_can( Settings_Page::capability() ) && $this->settings->collects_events() ) {
+			wp_add_dashboard_widget( 'relay_connector', __( 'Relay', 'relay-connector' ), array( $this, 'render' ) );
+		}
+	}
+
+	/**
+	 * The box.
+	 */
+	public function render() {
+		$summary  = $this->standing->summary();
+		$today    = $this->tally->totals( Daily_Counts::day_start( time() ) );
+		$problems = $this->standing->problems();
+		$facts    = array(
+			__( 'Sent today (UTC)', 'relay-connector' ) => $today['sent'],
+			__( 'Waiting', 'relay-connector' )          => $summary->waiting,
+			__( 'Need your decision', 'relay-connector' ) => $summary->parked,
+		);
+		?>
+		<ul>
+			<?php foreach ( $facts as $label => $count ) : ?>
+				<li><?php echo esc_html( $label ); ?>: <strong><?php echo esc_html( number_format_i18n( $count ) ); ?></strong></li>
+			<?php endforeach; ?>
+		</ul>
+		<p><?php echo esc_html( $problems ? $problems[0]['title'] . ' ' . $problems[0]['text'] : __( 'All is well: no event is late.', 'relay-connector' ) ); ?></p>
+		<p><a href="<?php echo esc_url( Events_Page::url() ); ?>"><?php esc_html_e( 'See the events', 'relay-connector' ); ?></a></p>
+		<?php
+	}
+}

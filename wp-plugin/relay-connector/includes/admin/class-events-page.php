@@ -1,0 +1,285 @@
+<?php
+/**
+ * Settings, Relay, Events.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector\Admin;
+
+use Relay_Connector\Sending\Outbox;
+use Relay_Connector\Sending\Outbox_Query;
+use Relay_Connector\Sending\Outbox_Runner;
+use Relay_Connector\Settings;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * The second tab of the page: every event that is kept, with filters, and buttons for one, for several and for all.
+ */
+final class Events_Page {
+
+	const TAB        = 'events';
+	const PER_PAGE   = 'relay_connector_per_page';
+	const USUAL_SIZE = 20;
+	const NONCE      = 'relay_connector_events';
+
+	/**
+	 * The settings.
+	 *
+	 * @var Settings
+	 */
+	private $settings;
+
+	/**
+	 * The outbox.
+	 *
+	 * @var Outbox
+	 */
+	private $outbox;
+
+	/**
+	 * The runner.
+	 *
+	 * @var Outbox_Runner
+	 */
+	private $runner;
+
+	/**
+	 * Takes what the page shows and acts on.
+	 *
+	 * @param Settings      $settings The settings.
+	 * @param Outbox        $outbox   The outbox.
+	 * @param Outbox_Runner $runner   The runner.
+	 */
+	public function __construct( Settings $settings, Outbox $outbox, Outbox_Runner $runner ) {
+		$this->settings = $settings;
+		$this->outbox   = $outbox;
+		$this->runner   = $runner;
+	}
+
+	/**
+	 * Hooks the page in.
+	 */
+	public function add_hooks() {
+		add_action( 'load-settings_page_' . Settings_Page::SLUG, array( $this, 'load' ) );
+		add_filter( 'set_screen_option_' . self::PER_PAGE, array( $this, 'clean_size' ), 10, 3 );
+	}
+
+	/**
+	 * The page's address.
+	 *
+	 * @return string
+	 */
+	public static function url() {
+		return add_query_arg( 'tab', self::TAB, Settings_Page::url() );
+	}
+
+	/**
+	 * Whether this tab is open.
+	 *
+	 * @return bool
+	 */
+	public static function is_open() {
+		return isset( $_GET['tab'] ) && self::TAB === sanitize_key( wp_unslash( $_GET['tab'] ) );
+	}
+
+	/**
+	 * Before the page is drawn: does what a button asks for, else sets up the screen options.
+	 */
+	public function load() {
+		if ( ! self::is_open() || ! current_user_can( Settings_Page::capability() ) ) {
+			return;
+		}
+		if ( isset( $_POST[ self::NONCE ] ) ) {
+			check_admin_referer( self::NONCE, self::NONCE );
+			$this->act();
+		}
+		add_screen_option(
+			'per_page',
+			array(
+				'label'   => __( 'Events per page', 'relay-connector' ),
+				'default' => self::USUAL_SIZE,
+				'option'  => self::PER_PAGE,
+			)
+		);
+		add_filter( 'manage_' . get_current_screen()->id . '_columns', array( Events_Table::class, 'columns' ) );
+	}
+
+	/**
+	 * Cleans the number of events per page.
+	 *
+	 * @param mixed  $old    What would be kept.
+	 * @param string $option The option.
+	 * @param mixed  $value  What was typed.
+	 * @return int
+	 */
+	public function clean_size( $old, $option, $value ) {
+		return max( 1, min( 500, (int) $value ) );
+	}
+
+	/**
+	 * The tab.
+	 */
+	public function render() {
+		$log   = self::wanted();
+		$table = new Events_Table( $log, $this->runner );
+		$table->prepare_items();
+		$table->views();
+		?>
+		<form method="get" action="<?php echo esc_url( admin_url( 'options-general.php' ) ); ?>">
+			<input type="hidden" name="page" value="<?php echo esc_attr( Settings_Page::SLUG ); ?>">
+			<input type="hidden" name="tab" value="<?php echo esc_attr( self::TAB ); ?>">
+			<input type="hidden" name="state" value="<?php echo esc_attr( $log->state ); ?>">
+			<p class="relay-connector-filter">
+				<label class="screen-reader-text" for="relay-connector-type"><?php esc_html_e( 'Event type', 'relay-connector' ); ?></label>
+				<select name="type" id="relay-connector-type">
+					<option value=""><?php esc_html_e( 'All types', 'relay-connector' ); ?></option>
+					<?php foreach ( Outbox_Query::types() as $type ) : ?>
+						<option value="<?php echo esc_attr( $type ); ?>" <?php selected( $log->type, $type ); ?>><?php echo esc_html( $type ); ?></option>
+					<?php endforeach; ?>
+				</select>
+				<label class="screen-reader-text" for="relay-connector-word"><?php esc_html_e( 'Event id or number', 'relay-connector' ); ?></label>
+				<input type="search" name="s" id="relay-connector-word" value="<?php echo esc_attr( $log->word ); ?>" placeholder="<?php esc_attr_e( 'Event id or number', 'relay-connector' ); ?>">
+				<button type="submit" class="button"><?php esc_html_e( 'Filter', 'relay-connector' ); ?></button>
+			</p>
+		</form>
+		<form method="post" action="<?php echo esc_url( self::address_of( $log ) ); ?>">
+			<?php
+			wp_nonce_field( self::NONCE, self::NONCE );
+			$table->display();
+			?>
+		</form>
+		<?php
+	}
+
+	/**
+	 * What the address asks for.
+	 *
+	 * @return Outbox_Query
+	 */
+	private static function wanted() {
+		$state = isset( $_GET['state'] ) ? sanitize_key( wp_unslash( $_GET['state'] ) ) : '';
+		$type  = isset( $_GET['type'] ) ? sanitize_text_field( wp_unslash( $_GET['type'] ) ) : '';
+		$word  = isset( $_GET['s'] ) ? sanitize_text_field( wp_unslash( $_GET['s'] ) ) : '';
+		return new Outbox_Query( $state, $type, $word );
+	}
+
+	/**
+	 * The address of a list.
+	 *
+	 * @param Outbox_Query $log What is looked for.
+	 * @return string
+	 */
+	private static function address_of( Outbox_Query $log ) {
+		$parts = array(
+			'state' => $log->state,
+			'type'  => rawurlencode( $log->type ),
+			's'     => rawurlencode( $log->word ),
+		);
+		return add_query_arg( array_filter( $parts, 'strlen' ), self::url() );
+	}
+
+	/**
+	 * Does what a button asks for, then shows the list again. load() has looked at nonce and capability.
+	 */
+	private function act() {
+		$log = self::wanted();
+		if ( isset( $_POST['relay_connector_all'] ) ) {
+			$this->leave( $log, $this->send_all( $log->retry_all() ) );
+		}
+		if ( isset( $_POST['relay_connector_send'] ) ) {
+			$this->leave( $log, $this->send_one( absint( wp_unslash( $_POST['relay_connector_send'] ) ) ) );
+		}
+		if ( isset( $_POST['relay_connector_delete'] ) ) {
+			$this->leave( $log, $this->delete( array( absint( wp_unslash( $_POST['relay_connector_delete'] ) ) ) ) );
+		}
+		$rows   = isset( $_POST['rows'] ) ? wp_parse_id_list( wp_unslash( $_POST['rows'] ) ) : array();
+		$action = isset( $_POST['action'] ) ? sanitize_key( wp_unslash( $_POST['action'] ) ) : '';
+		if ( '-1' === $action || '' === $action ) {
+			$action = isset( $_POST['action2'] ) ? sanitize_key( wp_unslash( $_POST['action2'] ) ) : '';
+		}
+		if ( ! $rows || ! in_array( $action, array( 'send', 'delete' ), true ) ) {
+			$this->leave( $log, self::outcome( false, __( 'Nothing was done.', 'relay-connector' ), __( 'Tick the events first, then choose what to do with them.', 'relay-connector' ) ) );
+		}
+		$this->leave( $log, 'delete' === $action ? $this->delete( $rows ) : $this->send_all( count( array_filter( $rows, array( $this->outbox, 'retry' ) ) ) ) );
+	}
+
+	/**
+	 * Sends one row.
+	 *
+	 * @param int $id The row.
+	 * @return array The outcome.
+	 */
+	private function send_one( $id ) {
+		if ( ! $this->settings->is_configured() ) {
+			return self::outcome( false, __( 'Not sent.', 'relay-connector' ), __( 'The gateway address or the secret is missing: enter both and save first.', 'relay-connector' ) );
+		}
+		$verdict = $this->outbox->retry( $id ) ? $this->runner->run_one( $id ) : null;
+		if ( null === $verdict ) {
+			return self::outcome( false, __( 'Not sent.', 'relay-connector' ), __( 'The event is already finished, or another run is sending right now. Look at the list again in a minute.', 'relay-connector' ) );
+		}
+		$is_sent = Outbox::SENT === $verdict->state;
+		return self::outcome( $is_sent, $is_sent ? __( 'Sent.', 'relay-connector' ) : __( 'Not sent.', 'relay-connector' ), $verdict->sentence );
+	}
+
+	/**
+	 * Sends as many of the rows just put at the head of the queue as one run can; the rest follows by itself.
+	 *
+	 * @param int $count How many were put there.
+	 * @return array The outcome.
+	 */
+	private function send_all( $count ) {
+		if ( ! $count ) {
+			return self::outcome( false, __( 'Nothing was done.', 'relay-connector' ), __( 'None of these events can be sent: they are finished already.', 'relay-connector' ) );
+		}
+		$this->runner->run();
+		$left = ( new Outbox_Query() )->count_unfinished();
+		/* translators: %s: number of events. */
+		$text = sprintf( _n( '%s event is in the queue again.', '%s events are in the queue again.', $count, 'relay-connector' ), number_format_i18n( $count ) );
+		if ( ! $left ) {
+			return self::outcome( true, __( 'Done.', 'relay-connector' ), $text . ' ' . __( 'All are sent.', 'relay-connector' ) );
+		}
+		/* translators: %s: number of events. */
+		return self::outcome( true, __( 'Under way.', 'relay-connector' ), $text . ' ' . sprintf( _n( '%s event is not sent yet; the list says why, and what waits is sent by itself.', '%s events are not sent yet; the list says why, and what waits is sent by itself.', $left, 'relay-connector' ), number_format_i18n( $left ) ) );
+	}
+
+	/**
+	 * Deletes rows.
+	 *
+	 * @param int[] $ids The rows.
+	 * @return array The outcome.
+	 */
+	private function delete( array $ids ) {
+		$done = count( array_filter( $ids, array( $this->outbox, 'delete' ) ) );
+		if ( ! $done ) {
+			return self::outcome( false, __( 'Nothing was deleted.', 'relay-connector' ), __( 'Only events that wait or are parked can be deleted, and none of these is any more.', 'relay-connector' ) );
+		}
+		/* translators: %s: number of events. */
+		return self::outcome( true, __( 'Deleted.', 'relay-connector' ), sprintf( _n( '%s event is off the list and will not be sent.', '%s events are off the list and will not be sent.', $done, 'relay-connector' ), number_format_i18n( $done ) ) );
+	}
+
+	/**
+	 * Back to the list, which then shows the outcome.
+	 *
+	 * @param Outbox_Query $log     What was looked at.
+	 * @param array        $outcome The outcome.
+	 */
+	private function leave( Outbox_Query $log, array $outcome ) {
+		Action_Result::keep( $outcome );
+		wp_safe_redirect( self::address_of( $log ) );
+		exit;
+	}
+
+	/**
+	 * An outcome in its shape.
+	 *
+	 * @param bool   $passed Whether it went well.
+	 * @param string $title  In two words.
+	 * @param string $text   In sentences.
+	 * @return array
+	 */
+	private static function outcome( $passed, $title, $text ) {
+		return compact( 'passed', 'title', 'text' );
+	}
+}

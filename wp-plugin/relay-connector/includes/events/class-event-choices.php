@@ -1,0 +1,184 @@
+<?php
+/**
+ * What the admin has chosen to be sent.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector\Events;
+
+use Relay_Connector\Settings;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * One option holds all choices. What it does not mention is sent: a fresh site sends what the settings page shows as
+ * ticked. Types of fields that hold passwords, payment cards or files are no choice at all; see Field_Types.
+ */
+final class Event_Choices {
+
+	const OPTION = 'relay_connector_events';
+
+	/**
+	 * Hooks the option into the settings.
+	 */
+	public function add_hooks() {
+		add_action( 'admin_init', array( $this, 'register' ) );
+	}
+
+	/**
+	 * Declares the option.
+	 */
+	public function register() {
+		register_setting(
+			Settings::GROUP,
+			self::OPTION,
+			array(
+				'type'              => 'array',
+				'sanitize_callback' => array( $this, 'clean' ),
+				'show_in_rest'      => false,
+			)
+		);
+	}
+
+	/**
+	 * Puts an empty option in, which is then loaded with all others and costs no query in a hook. A site that was
+	 * connected when there were only comments goes on sending only these, until its admin has seen the new choices.
+	 *
+	 * @param bool $was_connected Whether the site was set up by an older version.
+	 */
+	public static function begin( $was_connected ) {
+		$only_comments = array(
+			'sources' => array(
+				'orders' => 0,
+				'leads'  => 0,
+				'users'  => 0,
+				'custom' => 0,
+			),
+		);
+		add_option( self::OPTION, $was_connected ? $only_comments : array() );
+	}
+
+	/**
+	 * Whether a source is switched on.
+	 *
+	 * @param string $source Its short name.
+	 * @return bool
+	 */
+	public function wants( $source ) {
+		return (bool) $this->chosen( 'sources', $source, 1 );
+	}
+
+	/**
+	 * Whether a field of a source is sent.
+	 *
+	 * @param string $source The source's short name.
+	 * @param string $field  The field's short name.
+	 * @return bool
+	 */
+	public function wants_field( $source, $field ) {
+		return (bool) $this->chosen( 'fields', $source . '.' . $field, 1 );
+	}
+
+	/**
+	 * Whether entries of a form are sent.
+	 *
+	 * @param string $form The form plugin's short name, a colon, the form's id.
+	 * @return bool
+	 */
+	public function wants_form( $form ) {
+		return (bool) $this->chosen( 'forms', $form, $this->wants_new_forms() );
+	}
+
+	/**
+	 * Whether entries of forms are sent that nobody has decided about.
+	 *
+	 * @return bool
+	 */
+	public function wants_new_forms() {
+		$all = $this->all();
+		return ! isset( $all['new_forms'] ) || $all['new_forms'];
+	}
+
+	/**
+	 * Whether a field of a form is sent.
+	 *
+	 * @param string $form The form, as above.
+	 * @param string $key  The field's own id in its form.
+	 * @return bool
+	 */
+	public function wants_form_field( $form, $key ) {
+		return ! in_array( (string) $key, $this->left_out( $form ), true );
+	}
+
+	/**
+	 * The fields of a form that are not sent.
+	 *
+	 * @param string $form The form, as above.
+	 * @return string[] Their ids.
+	 */
+	public function left_out( $form ) {
+		return array_map( 'strval', (array) $this->chosen( 'left_out', $form, array() ) );
+	}
+
+	/**
+	 * Keeps which fields of a form are not sent.
+	 *
+	 * @param string   $form The form, as above.
+	 * @param string[] $keys Their ids.
+	 */
+	public function leave_out( $form, array $keys ) {
+		$all                      = $this->all();
+		$all['left_out'][ $form ] = array_values( $keys );
+		update_option( self::OPTION, $all );
+	}
+
+	/**
+	 * Lays the ticks of the settings page over what is kept. Sources and forms whose plugin is switched off at the
+	 * moment are not on the page, and keep what was chosen for them.
+	 *
+	 * @param mixed $value What was sent; or what an earlier call made of it, since the core cleans a new option twice.
+	 * @return array
+	 */
+	public function clean( $value ) {
+		$all = $this->all();
+		if ( ! is_array( $value ) ) {
+			return $all;
+		}
+		if ( ! isset( $value['ticks'] ) ) {
+			return $value;
+		}
+		foreach ( array( 'sources', 'fields', 'forms' ) as $group ) {
+			foreach ( isset( $value[ $group ] ) ? (array) $value[ $group ] : array() as $name => $tick ) {
+				$all[ $group ][ sanitize_text_field( (string) $name ) ] = empty( $tick ) ? 0 : 1;
+			}
+		}
+		if ( isset( $value['new_forms'] ) ) {
+			$all['new_forms'] = empty( $value['new_forms'] ) ? 0 : 1;
+		}
+		return $all;
+	}
+
+	/**
+	 * One choice.
+	 *
+	 * @param string $group    The group.
+	 * @param string $name     The name in it.
+	 * @param mixed  $fallback What counts when nothing was chosen.
+	 * @return mixed
+	 */
+	private function chosen( $group, $name, $fallback ) {
+		$all = $this->all();
+		return isset( $all[ $group ][ $name ] ) ? $all[ $group ][ $name ] : $fallback;
+	}
+
+	/**
+	 * All choices.
+	 *
+	 * @return array
+	 */
+	private function all() {
+		$all = get_option( self::OPTION, array() );
+		return is_array( $all ) ? $all : array();
+	}
+}

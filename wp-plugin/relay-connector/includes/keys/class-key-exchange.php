@@ -1,0 +1,211 @@
+<?php
+/**
+ * Fetching the new key.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector\Keys;
+
+use Relay_Connector\Sending\Gateway_Client;
+use Relay_Connector\Sending\Gateway_Response;
+use Relay_Connector\Sending\Response_Classifier;
+use Relay_Connector\Settings;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * After the key was rotated in Relay, the gateway hands the new one to whoever signs with the old one, as long as that
+ * still counts. The new secret comes sealed with a key made of the old secret (HKDF-SHA256, AES-256-GCM, bound to this
+ * one question), so it never travels readable. It is tried before it takes the old one's place.
+ */
+final class Key_Exchange {
+
+	const NEWER      = 'newer';
+	const CURRENT    = 'current';
+	const NONE_NEWER = 'no_newer_key';
+
+	const TIMEOUT_S = 10;
+	const CIPHER    = 'aes-256-gcm';
+	const PURPOSE   = 'relay key handover 1';
+	const TAG_BYTES = 16;
+
+	/**
+	 * The settings.
+	 *
+	 * @var Settings
+	 */
+	private $settings;
+
+	/**
+	 * The client.
+	 *
+	 * @var Gateway_Client
+	 */
+	private $client;
+
+	/**
+	 * Takes what an exchange needs.
+	 *
+	 * @param Settings       $settings The settings.
+	 * @param Gateway_Client $client   The client.
+	 */
+	public function __construct( Settings $settings, Gateway_Client $client ) {
+		$this->settings = $settings;
+		$this->client   = $client;
+	}
+
+	/**
+	 * Asks the gateway how the key in use stands. Nothing is kept there, so this is also the lightest way to see whether
+	 * address, clock, key and signature are right.
+	 *
+	 * @return Gateway_Response Its json has status (one of the constants) and, for a newer one, until (unix seconds).
+	 */
+	public function standing() {
+		return $this->ask( $this->settings->key_id(), $this->settings->secret(), 'state', self::new_id() );
+	}
+
+	/**
+	 * Why the new key cannot be fetched by this plugin, whatever the gateway says; '' when it can.
+	 *
+	 * @return string
+	 */
+	public function obstacle() {
+		if ( ! $this->settings->is_configured() ) {
+			return __( 'The gateway address or the secret is missing: enter both and save first.', 'relay-connector' );
+		}
+		foreach ( array( Settings::SECRET, Settings::KEY_ID ) as $option ) {
+			$fixed = $this->settings->fixed_by( $option );
+			if ( '' !== $fixed ) {
+				/* translators: %s: name of a constant. */
+				return sprintf( __( 'The key is set by %s in wp-config.php or the server\'s environment, which this plugin cannot change. Put the key that Relay showed when it was made there.', 'relay-connector' ), $fixed );
+			}
+		}
+		if ( ! function_exists( 'openssl_decrypt' ) || ! in_array( self::CIPHER, openssl_get_cipher_methods(), true ) ) {
+			return __( 'The PHP of this server lacks OpenSSL with AES-256-GCM, which opens the sealed key. Copy the new key from Relay by hand.', 'relay-connector' );
+		}
+		return '';
+	}
+
+	/**
+	 * Fetches the new key, tries it, and puts it in the old one's place.
+	 *
+	 * @return array With passed (bool) and text.
+	 */
+	public function fetch() {
+		$obstacle = $this->obstacle();
+		if ( '' !== $obstacle ) {
+			return self::result( false, $obstacle );
+		}
+		$id     = self::new_id();
+		$answer = $this->ask( $this->settings->key_id(), $this->settings->secret(), 'key', $id );
+		if ( 200 !== $answer->status || ! isset( $answer->json['status'] ) ) {
+			return self::result( false, $this->refusal( $answer ) );
+		}
+		if ( self::CURRENT === $answer->json['status'] ) {
+			return self::result( true, __( 'This site already signs with the newest key; there is nothing to fetch. Make a new one in Relay with "Rotate" first.', 'relay-connector' ) );
+		}
+		if ( self::NEWER !== $answer->json['status'] ) {
+			return self::result( false, __( 'The key in use is being retired, but Relay has no newer one for this site. Make one on the page of this site in Relay.', 'relay-connector' ) );
+		}
+		$key = self::open( $this->settings->secret(), $id, $answer->json );
+		if ( null === $key ) {
+			return self::result( false, __( 'The gateway sent a new key that could not be opened here, so the old one stays. Something between this site and Relay may have changed the answer: try again, or copy the new key by hand.', 'relay-connector' ) );
+		}
+		$tried = $this->ask( $key['key_id'], $key['secret'], 'state', self::new_id() );
+		if ( 200 !== $tried->status ) {
+			return self::result( false, __( 'The new key came, but the gateway did not accept a request signed with it, so the old one stays. Try again in a minute.', 'relay-connector' ) );
+		}
+		$until = isset( $answer->json['until'] ) ? (int) $answer->json['until'] : 0;
+		$this->settings->change_key( $key['key_id'], $key['secret'], $until );
+		/* translators: 1: a key id, 2: fingerprint of a secret. */
+		return self::result( true, sprintf( __( 'This site now signs with the new key %1$s (fingerprint %2$s). It was tried before the change, and the gateway accepts it. The old key may be revoked in Relay.', 'relay-connector' ), $key['key_id'], $this->settings->fingerprint() ) );
+	}
+
+	/**
+	 * Opens a sealed key.
+	 *
+	 * @param string $secret The old key's secret.
+	 * @param string $id     The id of the question; an answer to another question does not open.
+	 * @param array  $json   The gateway's answer: salt, nonce and sealed, each base64.
+	 * @return array|null With key_id and secret.
+	 */
+	public static function open( $secret, $id, array $json ) {
+		$parts = array();
+		foreach ( array( 'salt', 'nonce', 'sealed' ) as $name ) {
+			$raw = isset( $json[ $name ] ) && is_string( $json[ $name ] ) ? base64_decode( $json[ $name ], true ) : false; // safe: bytes of a cipher, not code.
+			if ( false === $raw || '' === $raw ) {
+				return null;
+			}
+			$parts[ $name ] = $raw;
+		}
+		if ( strlen( $parts['sealed'] ) <= self::TAG_BYTES ) {
+			return null;
+		}
+		$key   = hash_hkdf( 'sha256', $secret, 32, self::PURPOSE, $parts['salt'] );
+		$text  = substr( $parts['sealed'], 0, -self::TAG_BYTES );
+		$plain = openssl_decrypt( $text, self::CIPHER, $key, OPENSSL_RAW_DATA, $parts['nonce'], substr( $parts['sealed'], -self::TAG_BYTES ), $id );
+		$found = false === $plain ? null : json_decode( $plain, true );
+		$whole = is_array( $found ) && isset( $found['key_id'], $found['secret'] ) && is_string( $found['key_id'] ) && is_string( $found['secret'] );
+		return $whole && strlen( $found['secret'] ) >= Settings::SHORTEST_SECRET ? $found : null;
+	}
+
+	/**
+	 * Asks the gateway.
+	 *
+	 * @param string $key_id The key that signs.
+	 * @param string $secret Its secret.
+	 * @param string $want   Either state or key.
+	 * @param string $id     The id of the question.
+	 * @return Gateway_Response
+	 */
+	private function ask( $key_id, $secret, $want, $id ) {
+		$body = wp_json_encode(
+			array(
+				'want' => $want,
+				'site' => home_url(),
+			),
+			JSON_UNESCAPED_SLASHES
+		);
+		return $this->client->ask_about_keys( $key_id, $secret, $id, (string) $body, self::TIMEOUT_S );
+	}
+
+	/**
+	 * Why the gateway gave no key.
+	 *
+	 * @param Gateway_Response $answer What came.
+	 * @return string
+	 */
+	private function refusal( Gateway_Response $answer ) {
+		if ( 401 === $answer->status && ! $answer->is_html ) {
+			return __( 'The gateway no longer accepts the key in use (401): its time is over, or it was revoked. Make a new key in Relay with "Rotate" and copy it to this page by hand.', 'relay-connector' );
+		}
+		if ( in_array( $answer->status, array( 404, 405 ), true ) ) {
+			return __( 'This gateway cannot hand out keys; it is probably an older version. Copy the new key from Relay by hand, or update the gateway.', 'relay-connector' );
+		}
+		if ( 429 === $answer->status ) {
+			return __( 'The gateway was asked too often (429). Try again in a minute.', 'relay-connector' );
+		}
+		return ( new Response_Classifier( $this->settings ) )->sentence( $answer );
+	}
+
+	/**
+	 * An id for one question.
+	 *
+	 * @return string
+	 */
+	private static function new_id() {
+		return 'wp-key-' . wp_generate_uuid4();
+	}
+
+	/**
+	 * The result in its shape.
+	 *
+	 * @param bool   $passed Whether the newest key is in use.
+	 * @param string $text   The explanation.
+	 * @return array
+	 */
+	private static function result( $passed, $text ) {
+		return compact( 'passed', 'text' );
+	}
+}

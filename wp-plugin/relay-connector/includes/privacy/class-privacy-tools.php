@@ -1,0 +1,245 @@
+<?php
+/**
+ * A person's data.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector\Privacy;
+
+use Relay_Connector\Sending\Outbox;
+use Relay_Connector\Sending\Outbox_Runner;
+use Relay_Connector\Settings;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * Takes part in the core's tools to export and to erase a person's data. Only unfinished rows hold any; what was sent
+ * is at the gateway, which is asked to erase it too.
+ */
+final class Privacy_Tools {
+
+	const ROWS_A_PAGE = 100;
+	const KEY         = 'relay-connector';
+
+	/**
+	 * The settings.
+	 *
+	 * @var Settings
+	 */
+	private $settings;
+
+	/**
+	 * The outbox.
+	 *
+	 * @var Outbox
+	 */
+	private $outbox;
+
+	/**
+	 * The runner, which knows what rows would send.
+	 *
+	 * @var Outbox_Runner
+	 */
+	private $runner;
+
+	/**
+	 * The requests to the gateway.
+	 *
+	 * @var Erasure_Requests
+	 */
+	private $requests;
+
+	/**
+	 * Takes what holds data.
+	 *
+	 * @param Settings         $settings The settings.
+	 * @param Outbox           $outbox   The outbox.
+	 * @param Outbox_Runner    $runner   The runner.
+	 * @param Erasure_Requests $requests The requests to the gateway.
+	 */
+	public function __construct( Settings $settings, Outbox $outbox, Outbox_Runner $runner, Erasure_Requests $requests ) {
+		$this->settings = $settings;
+		$this->outbox   = $outbox;
+		$this->runner   = $runner;
+		$this->requests = $requests;
+	}
+
+	/**
+	 * Hooks into the core's tools.
+	 */
+	public function add_hooks() {
+		add_filter( 'wp_privacy_personal_data_exporters', array( $this, 'add_exporter' ) );
+		add_filter( 'wp_privacy_personal_data_erasers', array( $this, 'add_eraser' ) );
+		add_action( 'admin_init', array( $this, 'suggest_policy' ) );
+	}
+
+	/**
+	 * Adds the exporter.
+	 *
+	 * @param array $exporters The exporters.
+	 * @return array
+	 */
+	public function add_exporter( $exporters ) {
+		$exporters[ self::KEY ] = array(
+			'exporter_friendly_name' => __( 'Relay: events that wait', 'relay-connector' ),
+			'callback'               => array( $this, 'export' ),
+		);
+		return $exporters;
+	}
+
+	/**
+	 * Adds the eraser.
+	 *
+	 * @param array $erasers The erasers.
+	 * @return array
+	 */
+	public function add_eraser( $erasers ) {
+		$erasers[ self::KEY ] = array(
+			'eraser_friendly_name' => __( 'Relay: events that wait, and what the gateway has', 'relay-connector' ),
+			'callback'             => array( $this, 'erase' ),
+		);
+		return $erasers;
+	}
+
+	/**
+	 * One page of what waits here about a person.
+	 *
+	 * @param string $email The person's e-mail address.
+	 * @param int    $page  The page, from 1.
+	 * @return array With data and done.
+	 */
+	public function export( $email, $page = 1 ) {
+		$found = array();
+		$rows  = $this->page( $page );
+		foreach ( $rows as $row ) {
+			$fields = $this->runner->fields( $row );
+			if ( ! $this->is_about( $row, $fields, $email ) ) {
+				continue;
+			}
+			$found[] = array(
+				'group_id'    => self::KEY,
+				'group_label' => __( 'Events that wait to be sent to Relay', 'relay-connector' ),
+				'item_id'     => 'relay-event-' . $row->id,
+				'data'        => $this->lines( $row, $fields ),
+			);
+		}
+		return array(
+			'data' => $found,
+			'done' => count( $rows ) < self::ROWS_A_PAGE,
+		);
+	}
+
+	/**
+	 * Takes a person's events out of one page of the outbox; after the last one the gateway is asked as well.
+	 *
+	 * @param string $email The person's e-mail address.
+	 * @param int    $page  The page, from 1.
+	 * @return array With items_removed, items_retained, messages and done.
+	 */
+	public function erase( $email, $page = 1 ) {
+		$removed  = 0;
+		$messages = array();
+		$retained = false;
+		$rows     = $this->page( $page );
+		foreach ( $rows as $row ) {
+			if ( Erasure_Requests::TYPE !== $row->event_type && $this->is_about( $row, $this->runner->fields( $row ), $email ) ) {
+				$removed += (int) $this->outbox->withdraw( (int) $row->id, __( 'The person asked to be erased, so it was not sent.', 'relay-connector' ) );
+			}
+		}
+		$is_done = count( $rows ) < self::ROWS_A_PAGE;
+		if ( $is_done && $this->settings->collects_events() ) {
+			$retained   = ! $this->requests->add( $email );
+			$messages[] = $retained
+				? __( 'The request to the Relay gateway could not be noted down. Erase the person there by hand.', 'relay-connector' )
+				: __( 'The Relay gateway is being asked to erase what it holds about this person; the list of events under Settings, Relay shows when it has taken the request. What it has passed on, to a CRM for instance, has to be erased there.', 'relay-connector' );
+		}
+		return array(
+			'items_removed'  => $removed > 0,
+			'items_retained' => $retained,
+			'messages'       => $messages,
+			'done'           => $is_done,
+		);
+	}
+
+	/**
+	 * Suggests a text for the site's privacy policy.
+	 */
+	public function suggest_policy() {
+		$text = '<p class="privacy-policy-tutorial">' . esc_html__( 'Say who runs the Relay gateway that this site sends to, where, and to whom it passes data on.', 'relay-connector' ) . '</p>'
+			. '<p>' . esc_html__( 'When you leave a comment, place an order, send in a form or register, what you entered there is sent, encrypted and signed, to a gateway that we run or have run for us; passwords, payment cards and files are not. It passes them on to the tools that we use to answer you. On this site they wait in a list until they are sent; then only their number stays there, for a limited time.', 'relay-connector' ) . '</p>';
+		wp_add_privacy_policy_content( 'Relay Connector', wp_kses_post( $text ) );
+	}
+
+	/**
+	 * One page of unfinished rows. A withdrawn row leaves the list, so pages go by row numbers, kept while one goes
+	 * through them.
+	 *
+	 * @param int $page The page, from 1.
+	 * @return object[]
+	 */
+	private function page( $page ) {
+		$key   = 'relay_connector_privacy_' . get_current_user_id();
+		$after = $page > 1 ? (int) get_transient( $key ) : 0;
+		$rows  = $this->outbox->unfinished( $after, self::ROWS_A_PAGE );
+		set_transient( $key, $rows ? (int) end( $rows )->id : $after, HOUR_IN_SECONDS );
+		return $rows;
+	}
+
+	/**
+	 * Whether a row is about a person: by its fields, or, where the address is not sent, by the object itself.
+	 *
+	 * @param object $row    The row.
+	 * @param array  $fields Its fields.
+	 * @param string $email  The person's e-mail address.
+	 * @return bool
+	 */
+	private function is_about( $row, array $fields, $email ) {
+		return self::mentions( $fields, $email ) || ( '' !== $email && 0 === strcasecmp( trim( $this->runner->address( $row ) ), $email ) );
+	}
+
+	/**
+	 * Whether a person's e-mail address stands anywhere in the fields.
+	 *
+	 * @param array  $fields The fields.
+	 * @param string $email  The address.
+	 * @return bool
+	 */
+	private static function mentions( array $fields, $email ) {
+		$found = false;
+		array_walk_recursive(
+			$fields,
+			static function ( $value ) use ( $email, &$found ) {
+				$found = $found || ( is_string( $value ) && false !== stripos( $value, $email ) );
+			}
+		);
+		return '' !== $email && $found;
+	}
+
+	/**
+	 * A row for the export.
+	 *
+	 * @param object $row    The row.
+	 * @param array  $fields Its fields.
+	 * @return array[] Each with name and value.
+	 */
+	private function lines( $row, array $fields ) {
+		$lines = array(
+			array(
+				'name'  => __( 'Event', 'relay-connector' ),
+				'value' => $row->event_type,
+			),
+			array(
+				'name'  => __( 'Recorded', 'relay-connector' ),
+				'value' => wp_date( get_option( 'date_format' ) . ' ' . get_option( 'time_format' ), (int) $row->created_at ),
+			),
+		);
+		foreach ( $fields as $name => $value ) {
+			$lines[] = array(
+				'name'  => $name,
+				'value' => is_scalar( $value ) ? (string) $value : (string) wp_json_encode( $value, JSON_UNESCAPED_UNICODE | JSON_UNESCAPED_SLASHES ),
+			);
+		}
+		return $lines;
+	}
+}

@@ -1,0 +1,231 @@
+<?php
+/**
+ * What the gateway sends back.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector\Results;
+
+use Relay_Connector\Keys\Signer;
+use Relay_Connector\Sending\Outbox;
+use Relay_Connector\Settings;
+use Relay_Connector\Status\Connection_Test;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * The gateway posts the result of an event to relay-connector/v1/callback, signed with this site's own key:
+ *
+ *   X-Relay-Timestamp  unix seconds, at most five minutes off
+ *   X-Relay-Key-Id     which key has signed; for people who read logs
+ *   X-Relay-Signature  base64 of HMAC-SHA256(secret, timestamp + "." + raw body); several, parted by blanks, while
+ *                      keys change
+ *
+ * The body is {"event_id", "event", "delivery", "result": {…}}. Each delivery takes effect once. With "test": true, or
+ * for a test event, it is only looked at: that shows that the way back is right.
+ */
+final class Result_Callback {
+
+	const SPACE        = 'relay-connector/v1';
+	const ROUTE        = '/callback';
+	const WINDOW_S     = 300;
+	const LARGEST_BODY = 262144;
+
+	/**
+	 * The settings.
+	 *
+	 * @var Settings
+	 */
+	private $settings;
+
+	/**
+	 * The outbox.
+	 *
+	 * @var Outbox
+	 */
+	private $outbox;
+
+	/**
+	 * Takes the keys and the events that were sent.
+	 *
+	 * @param Settings $settings The settings.
+	 * @param Outbox   $outbox   The outbox.
+	 */
+	public function __construct( Settings $settings, Outbox $outbox ) {
+		$this->settings = $settings;
+		$this->outbox   = $outbox;
+	}
+
+	/**
+	 * Hooks the route in.
+	 */
+	public function add_hooks() {
+		add_action( 'rest_api_init', array( $this, 'add_route' ) );
+	}
+
+	/**
+	 * Adds the route. Whoever holds the key may call it; nobody else learns more than that.
+	 */
+	public function add_route() {
+		register_rest_route(
+			self::SPACE,
+			self::ROUTE,
+			array(
+				'methods'             => 'POST',
+				'callback'            => array( $this, 'take' ),
+				'permission_callback' => array( $this, 'is_signed' ),
+			)
+		);
+	}
+
+	/**
+	 * The address that the gateway calls; it works without pretty permalinks too.
+	 *
+	 * @return string
+	 */
+	public static function url() {
+		return home_url( '/?rest_route=/' . self::SPACE . self::ROUTE );
+	}
+
+	/**
+	 * Whether a request is fresh and signed with a key of this site.
+	 *
+	 * @param \WP_REST_Request $request The request.
+	 * @return true|\WP_Error
+	 */
+	public function is_signed( $request ) {
+		$body      = (string) $request->get_body();
+		$timestamp = (string) $request->get_header( 'x-relay-timestamp' );
+		$given     = preg_split( '/ +/', trim( (string) $request->get_header( 'x-relay-signature' ) ), 8 );
+		if ( strlen( $body ) > self::LARGEST_BODY ) {
+			return new \WP_Error( 'relay_connector_too_large', __( 'The body is too large.', 'relay-connector' ), array( 'status' => 413 ) );
+		}
+		$is_fresh = preg_match( '/^[0-9]{1,12}\z/', $timestamp ) && abs( time() - (int) $timestamp ) <= self::WINDOW_S;
+		foreach ( $this->settings->secrets() as $secret ) {
+			$expected = Signer::sign( $secret, $timestamp, $body );
+			foreach ( $given as $signature ) {
+				if ( hash_equals( $expected, $signature ) && $is_fresh ) {
+					return true;
+				}
+			}
+		}
+		// One and the same answer, whatever was wrong.
+		return new \WP_Error( 'relay_connector_unauthorized', __( 'The signature or the time is not right.', 'relay-connector' ), array( 'status' => 401 ) );
+	}
+
+	/**
+	 * Takes one result and tells it to whoever listens.
+	 *
+	 * @param \WP_REST_Request $request A request that is_signed() let pass.
+	 * @return \WP_REST_Response
+	 */
+	public function take( $request ) {
+		$message = json_decode( (string) $request->get_body(), true );
+		$problem = self::problem_of( $message );
+		if ( '' !== $problem ) {
+			/* translators: %s: name of a field. */
+			return self::refusal( 400, 'invalid_body', sprintf( __( 'The body is no result: look at %s.', 'relay-connector' ), $problem ) );
+		}
+		if ( ! empty( $message['test'] ) || Connection_Test::TYPE === $message['event'] ) {
+			return self::answer( 200, array( 'status' => 'tested' ) );
+		}
+		$sent = $this->outbox->find_by_event_id( $message['event_id'] );
+		if ( ! $sent || $sent->event_type !== $message['event'] ) {
+			return self::refusal( 422, 'unknown_event', __( 'This site has not sent such an event, or no longer remembers it.', 'relay-connector' ) );
+		}
+		$claim = new Delivery_Claim( $message['delivery'] );
+		if ( ! $claim->take() ) {
+			return $claim->is_done()
+				? self::answer( 200, array( 'status' => 'duplicate' ) )
+				: self::refusal( 503, 'in_progress', __( 'Another request is at this result right now.', 'relay-connector' ), Delivery_Claim::LEASE_S );
+		}
+		try {
+			/**
+			 * A result of the gateway for an event of this site. Fires once for each delivery.
+			 *
+			 * @param string                              $event_type Such as comment.created.
+			 * @param string                              $event_id   The event's id.
+			 * @param array                               $result     What the gateway says.
+			 * @param \WP_Comment|\WP_User|\WC_Order|null $what       What the event was about, as far as it still exists.
+			 */
+			do_action( 'relay_connector_result', $message['event'], $message['event_id'], $message['result'], $this->subject( $sent ) );
+		} catch ( \Throwable $fault ) {
+			$claim->release();
+			return self::refusal( 500, 'listener_failed', __( 'Another plugin of this site failed at this result. Send it again when that is mended.', 'relay-connector' ) );
+		}
+		$claim->finish();
+		return self::answer( 200, array( 'status' => 'accepted' ) );
+	}
+
+	/**
+	 * What is wrong with a body; '' when nothing is.
+	 *
+	 * @param mixed $message The decoded body.
+	 * @return string
+	 */
+	private static function problem_of( $message ) {
+		foreach ( array( 'event_id', 'event', 'delivery' ) as $name ) {
+			if ( ! isset( $message[ $name ] ) || ! is_string( $message[ $name ] ) || ! preg_match( '/^[A-Za-z0-9._:-]{1,128}\z/', $message[ $name ] ) ) {
+				return $name;
+			}
+		}
+		return isset( $message['result'] ) && is_array( $message['result'] ) ? '' : 'result';
+	}
+
+	/**
+	 * What an event was about.
+	 *
+	 * @param object $sent A row of the outbox.
+	 * @return object|null
+	 */
+	private function subject( $sent ) {
+		$id    = (int) $sent->object_id;
+		$found = null;
+		if ( 0 === strpos( $sent->event_type, 'comment.' ) ) {
+			$found = get_comment( $id );
+		} elseif ( 0 === strpos( $sent->event_type, 'user.' ) ) {
+			$found = get_userdata( $id );
+		} elseif ( 0 === strpos( $sent->event_type, 'order.' ) && function_exists( 'wc_get_order' ) ) {
+			$found = wc_get_order( $id );
+		}
+		return $found ? $found : null;
+	}
+
+	/**
+	 * A refusal, in the shape that the core's own have.
+	 *
+	 * @param int    $status        HTTP status.
+	 * @param string $code          The reason for programs.
+	 * @param string $message       The reason for people.
+	 * @param int    $retry_after_s Seconds after which to come again, 0 for none.
+	 * @return \WP_REST_Response
+	 */
+	private static function refusal( $status, $code, $message, $retry_after_s = 0 ) {
+		$response = self::answer(
+			$status,
+			array(
+				'code'    => 'relay_connector_' . $code,
+				'message' => $message,
+				'data'    => array( 'status' => $status ),
+			)
+		);
+		if ( $retry_after_s ) {
+			$response->header( 'Retry-After', (string) $retry_after_s );
+		}
+		return $response;
+	}
+
+	/**
+	 * An answer that no cache may keep.
+	 *
+	 * @param int   $status HTTP status.
+	 * @param array $body   What is said.
+	 * @return \WP_REST_Response
+	 */
+	private static function answer( $status, array $body ) {
+		$response = new \WP_REST_Response( $body, $status );
+		$response->header( 'Cache-Control', 'no-store' );
+		return $response;
+	}
+}

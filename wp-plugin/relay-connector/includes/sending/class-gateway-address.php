@@ -1,0 +1,173 @@
+<?php
+/**
+ * The gateway's address, and whether this site may call it.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector\Sending;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * The core's own check lets some internal addresses through in older versions, so this one is made as well. The
+ * constant RELAY_CONNECTOR_ALLOW_HOST ("host" or "host:port") opens exactly one host inside the own network.
+ */
+final class Gateway_Address {
+
+	const USUAL_PORTS = array( 80, 443, 8080 );
+
+	/**
+	 * The whole address.
+	 *
+	 * @var string
+	 */
+	private $url;
+
+	/**
+	 * The parts of the address.
+	 *
+	 * @var array
+	 */
+	private $parts;
+
+	/**
+	 * Takes an address apart.
+	 *
+	 * @param string $url The address.
+	 */
+	public function __construct( $url ) {
+		$this->url   = $url;
+		$parts       = wp_parse_url( $url );
+		$this->parts = is_array( $parts ) ? $parts : array();
+	}
+
+	/**
+	 * The host, in small letters.
+	 *
+	 * @return string
+	 */
+	public function host() {
+		return strtolower( isset( $this->parts['host'] ) ? $this->parts['host'] : '' );
+	}
+
+	/**
+	 * The port, the usual one of the scheme when none is written.
+	 *
+	 * @return int
+	 */
+	public function port() {
+		if ( isset( $this->parts['port'] ) ) {
+			return (int) $this->parts['port'];
+		}
+		return $this->is_encrypted() ? 443 : 80;
+	}
+
+	/**
+	 * Whether the constant in wp-config.php names exactly this host and port.
+	 *
+	 * @return bool
+	 */
+	public function is_opened() {
+		$opened = defined( 'RELAY_CONNECTOR_ALLOW_HOST' ) ? strtolower( trim( (string) RELAY_CONNECTOR_ALLOW_HOST ) ) : '';
+		return '' !== $opened && ( $opened === $this->host() . ':' . $this->port() || ( $opened === $this->host() && ! isset( $this->parts['port'] ) ) );
+	}
+
+	/**
+	 * What is wrong with the address as it is written, as a sentence; '' when nothing is.
+	 *
+	 * @return string
+	 */
+	public function problem_of_form() {
+		if ( '' === $this->host() || false !== strpbrk( $this->host(), ':#?[]' ) ) {
+			return __( 'The gateway address is not a web address such as https://relay.example.com/webhooks/wp.', 'relay-connector' );
+		}
+		if ( isset( $this->parts['user'] ) || isset( $this->parts['pass'] ) ) {
+			return __( 'The gateway address has a user name or password in it. Relay does not use them: remove everything up to the @ sign.', 'relay-connector' );
+		}
+		if ( $this->is_opened() ) {
+			return '';
+		}
+		if ( ! $this->is_encrypted() ) {
+			return __( 'The gateway address begins with http://, so names and texts would travel unencrypted. Use https://. For a gateway inside your own network, name its host in RELAY_CONNECTOR_ALLOW_HOST in wp-config.php.', 'relay-connector' );
+		}
+		if ( ! in_array( $this->port(), self::USUAL_PORTS, true ) ) {
+			return sprintf(
+				/* translators: 1: port number, 2: host and port. */
+				__( 'Port %1$d is not one of the usual web ports (80, 443, 8080). If it is right, add this line to wp-config.php: define( \'RELAY_CONNECTOR_ALLOW_HOST\', \'%2$s\' );', 'relay-connector' ),
+				$this->port(),
+				$this->host() . ':' . $this->port()
+			);
+		}
+		return '';
+	}
+
+	/**
+	 * Every IPv4 address of the host; empty when its name cannot be found.
+	 *
+	 * @return string[]
+	 */
+	public function resolve() {
+		if ( filter_var( $this->host(), FILTER_VALIDATE_IP ) ) {
+			return array( $this->host() );
+		}
+		$found = gethostbynamel( $this->host() . '.' );
+		$found = $found ? $found : gethostbynamel( $this->host() );
+		return $found ? $found : array();
+	}
+
+	/**
+	 * The first address that lies inside a private, loopback, link-local or reserved network; '' when none does.
+	 *
+	 * @param string[] $ips Addresses of the host.
+	 * @return string
+	 */
+	public function internal_ip( array $ips ) {
+		if ( $this->is_opened() ) {
+			return '';
+		}
+		foreach ( $ips as $ip ) {
+			$public = filter_var( $ip, FILTER_VALIDATE_IP, FILTER_FLAG_NO_PRIV_RANGE | FILTER_FLAG_NO_RES_RANGE );
+			$long   = ip2long( $ip );
+			$shared = false !== $long && ( $long & 0xFFC00000 ) === ( ip2long( '100.64.0.0' ) & 0xFFC00000 );
+			if ( ! $public || $shared ) {
+				return $ip;
+			}
+		}
+		return '';
+	}
+
+	/**
+	 * Answers the core's question whether a host in the own network may be called: yes, for the one opened host.
+	 *
+	 * @param bool   $external What was said before.
+	 * @param string $host     The host asked about.
+	 * @return bool
+	 */
+	public function allow_host( $external, $host ) {
+		return $external || ( strtolower( $host ) === $this->host() && $this->is_opened() );
+	}
+
+	/**
+	 * Answers the core's question which ports may be called: also that of the one opened host.
+	 *
+	 * @param int[]  $ports What was said before.
+	 * @param string $host  The host asked about.
+	 * @return int[]
+	 */
+	public function allow_port( $ports, $host ) {
+		if ( strtolower( $host ) === $this->host() && $this->is_opened() ) {
+			$ports[] = $this->port();
+		}
+		return $ports;
+	}
+
+	/**
+	 * Whether the address is https.
+	 *
+	 * @return bool
+	 */
+	private function is_encrypted() {
+		return isset( $this->parts['scheme'] ) && 'https' === strtolower( $this->parts['scheme'] );
+	}
+}

@@ -1,0 +1,208 @@
+<?php
+/**
+ * What came back.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector\Sending;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * The bare facts of one request: an HTTP answer, or the reason why there is none.
+ */
+final class Gateway_Response {
+
+	const ADDRESS          = 'address';
+	const NAME_NOT_FOUND   = 'name_not_found';
+	const INTERNAL_ADDRESS = 'internal_address';
+	const REFUSED          = 'refused';
+	const TIMED_OUT        = 'timed_out';
+	const TLS              = 'tls';
+	const BLOCKED_HERE     = 'blocked_here';
+	const BROKEN_OFF       = 'broken_off';
+
+	/**
+	 * The longest wait that a gateway may ask for.
+	 */
+	const LONGEST_WAIT_S = 86400;
+
+	/**
+	 * HTTP status, 0 when there was no answer.
+	 *
+	 * @var int
+	 */
+	public $status = 0;
+
+	/**
+	 * One of the constants above when there was no answer.
+	 *
+	 * @var string
+	 */
+	public $failure = '';
+
+	/**
+	 * What the failure is about: a host, an address, the transport's own words.
+	 *
+	 * @var string
+	 */
+	public $detail = '';
+
+	/**
+	 * Decoded JSON body, empty when it was none.
+	 *
+	 * @var array
+	 */
+	public $json = array();
+
+	/**
+	 * Whether a web page came back, which a gateway never sends.
+	 *
+	 * @var bool
+	 */
+	public $is_html = false;
+
+	/**
+	 * Where a redirect points to.
+	 *
+	 * @var string
+	 */
+	public $location = '';
+
+	/**
+	 * Seconds that the gateway asks to wait, 0 when it does not ask.
+	 *
+	 * @var int
+	 */
+	public $retry_after_s = 0;
+
+	/**
+	 * Seconds by which this site's clock is ahead of the gateway's; null when the gateway did not tell its time.
+	 *
+	 * @var int|null
+	 */
+	public $clock_ahead_s = null;
+
+	/**
+	 * How long it took.
+	 *
+	 * @var int
+	 */
+	public $took_ms = 0;
+
+	/**
+	 * Longest time that was allowed.
+	 *
+	 * @var int
+	 */
+	public $timeout_s = 0;
+
+	/**
+	 * Nothing was sent, because the address may not be called.
+	 *
+	 * @param string $failure One of the constants.
+	 * @param string $detail  What it is about.
+	 * @return self
+	 */
+	public static function not_sent( $failure, $detail ) {
+		$answer          = new self();
+		$answer->failure = $failure;
+		$answer->detail  = $detail;
+		return $answer;
+	}
+
+	/**
+	 * There was no answer.
+	 *
+	 * @param \WP_Error $error     The transport's error.
+	 * @param int       $took_ms   How long it took.
+	 * @param int       $timeout_s Longest time that was allowed.
+	 * @return self
+	 */
+	public static function failed( \WP_Error $error, $took_ms, $timeout_s ) {
+		$text  = $error->get_error_message();
+		$codes = array(
+			6  => self::NAME_NOT_FOUND,
+			7  => self::REFUSED,
+			28 => self::TIMED_OUT,
+			35 => self::TLS,
+			51 => self::TLS,
+			53 => self::TLS,
+			58 => self::TLS,
+			59 => self::TLS,
+			60 => self::TLS,
+			77 => self::TLS,
+			83 => self::TLS,
+		);
+
+		$failure = self::BROKEN_OFF;
+		if ( 'http_request_not_executed' === $error->get_error_code() ) {
+			$failure = self::BLOCKED_HERE;
+		} elseif ( preg_match( '/cURL error (\d+)/', $text, $found ) ) {
+			$failure = isset( $codes[ (int) $found[1] ] ) ? $codes[ (int) $found[1] ] : self::BROKEN_OFF;
+		} elseif ( preg_match( '/ssl|tls|certificate/i', $text ) ) {
+			$failure = self::TLS;
+		} elseif ( preg_match( '/timed? ?out/i', $text ) ) {
+			$failure = self::TIMED_OUT;
+		} elseif ( preg_match( '/refused/i', $text ) ) {
+			$failure = self::REFUSED;
+		}
+		$answer            = self::not_sent( $failure, $text );
+		$answer->took_ms   = $took_ms;
+		$answer->timeout_s = $timeout_s;
+		return $answer;
+	}
+
+	/**
+	 * An answer came.
+	 *
+	 * @param array $response What the core's HTTP functions return.
+	 * @param int   $took_ms  How long it took.
+	 * @param int   $now      Unix seconds on this site's clock.
+	 * @return self
+	 */
+	public static function received( array $response, $took_ms, $now ) {
+		$body = (string) wp_remote_retrieve_body( $response );
+		$json = json_decode( $body, true );
+
+		$answer                = new self();
+		$answer->status        = (int) wp_remote_retrieve_response_code( $response );
+		$answer->took_ms       = $took_ms;
+		$answer->json          = is_array( $json ) ? $json : array();
+		$answer->is_html       = false !== stripos( self::header( $response, 'content-type' ), 'html' ) || '<' === substr( ltrim( $body ), 0, 1 );
+		$answer->location      = self::header( $response, 'location' );
+		$answer->retry_after_s = self::seconds( self::header( $response, 'retry-after' ), $now );
+		$date                  = strtotime( self::header( $response, 'date' ) );
+		$answer->clock_ahead_s = $date ? $now - $date : null;
+		return $answer;
+	}
+
+	/**
+	 * One header as text; a header sent twice counts once.
+	 *
+	 * @param array  $response What the core's HTTP functions return.
+	 * @param string $name     The header.
+	 * @return string
+	 */
+	private static function header( array $response, $name ) {
+		$value = wp_remote_retrieve_header( $response, $name );
+		return is_array( $value ) ? (string) end( $value ) : (string) $value;
+	}
+
+	/**
+	 * A Retry-After header in seconds; it may also be a date.
+	 *
+	 * @param string $value The header.
+	 * @param int    $now   Unix seconds.
+	 * @return int 0 when there is none.
+	 */
+	private static function seconds( $value, $now ) {
+		$value = trim( $value );
+		if ( '' === $value ) {
+			return 0;
+		}
+		$wait = ctype_digit( $value ) ? (int) $value : (int) strtotime( $value ) - $now;
+		return max( 0, min( self::LONGEST_WAIT_S, $wait ) );
+	}
+}

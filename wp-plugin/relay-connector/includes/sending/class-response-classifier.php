@@ -1,0 +1,317 @@
+<?php
+/**
+ * What an answer means, in plain words.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector\Sending;
+
+use Relay_Connector\Settings;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * The only place that reads an Answer. Each sentence says what happened, whose side it is on and what to do now.
+ */
+final class Response_Classifier {
+
+	const ACCEPTED      = 'accepted';
+	const DUPLICATE     = 'duplicate';
+	const REFUSED       = 'refused';
+	const UNAUTHORIZED  = 'unauthorized';
+	const NOT_ALLOWED   = 'not_allowed';
+	const GONE          = 'gone';
+	const WRONG_ADDRESS = 'wrong_address';
+	const LIMITED       = 'limited';
+	const BUSY          = 'busy';
+	const UNREACHABLE   = 'unreachable';
+
+	/**
+	 * What a gateway says of an event that it has, old or new.
+	 */
+	const TAKEN = array( 'accepted', 'duplicate' );
+
+	/**
+	 * The gateway refuses a timestamp that is off by more than 300 s; a little less is said, since answers take time.
+	 */
+	const CLOCK_LIMIT_S = 290;
+	const CLOCK_WARN_S  = 60;
+
+	/**
+	 * The settings.
+	 *
+	 * @var Settings
+	 */
+	private $settings;
+
+	/**
+	 * Needs the address and the fingerprint for its sentences.
+	 *
+	 * @param Settings $settings The settings.
+	 */
+	public function __construct( Settings $settings ) {
+		$this->settings = $settings;
+	}
+
+	/**
+	 * What kind of answer this is.
+	 *
+	 * @param Gateway_Response $answer The facts.
+	 * @return string One of the constants.
+	 */
+	public function kind( Gateway_Response $answer ) {
+		$status = $answer->status;
+		if ( 0 === $status ) {
+			$wrong = array( Gateway_Response::ADDRESS, Gateway_Response::INTERNAL_ADDRESS );
+			return in_array( $answer->failure, $wrong, true ) ? self::WRONG_ADDRESS : self::UNREACHABLE;
+		}
+		if ( $status >= 200 && $status < 300 ) {
+			// Much says 200 to everything: a parked domain, a load balancer, another API. Taken for a gateway, it would
+			// swallow every event; so only a gateway's own words count.
+			return self::says( $answer, 'status', self::TAKEN ) ? self::ACCEPTED : self::WRONG_ADDRESS;
+		}
+		if ( 409 === $status ) {
+			return self::says( $answer, 'status', self::TAKEN ) || self::says( $answer, 'error', array( 'event_id_conflict' ) ) ? self::DUPLICATE : self::WRONG_ADDRESS;
+		}
+		$known = array(
+			401 => self::UNAUTHORIZED,
+			403 => self::NOT_ALLOWED,
+			404 => self::WRONG_ADDRESS,
+			405 => self::WRONG_ADDRESS,
+			408 => self::BUSY,
+			410 => self::GONE,
+			413 => self::REFUSED,
+			425 => self::BUSY,
+			429 => self::LIMITED,
+		);
+		if ( isset( $known[ $status ] ) ) {
+			return $known[ $status ];
+		}
+		if ( $status >= 500 ) {
+			return self::BUSY;
+		}
+		return $answer->is_html || $status < 400 ? self::WRONG_ADDRESS : self::REFUSED;
+	}
+
+	/**
+	 * The whole explanation.
+	 *
+	 * @param Gateway_Response $answer The facts.
+	 * @return string One or more sentences.
+	 */
+	public function sentence( Gateway_Response $answer ) {
+		switch ( $this->kind( $answer ) ) {
+			case self::ACCEPTED:
+				return $this->accepted( $answer );
+			case self::DUPLICATE:
+				return __( 'The gateway already has an event with this id. Nothing is to be done.', 'relay-connector' );
+			case self::UNAUTHORIZED:
+				return $this->unauthorized( $answer );
+			case self::NOT_ALLOWED:
+				return $this->not_allowed( $answer );
+			case self::GONE:
+				return __( 'The gateway says that this address is gone for good (410). The site was probably removed in Relay: add it again there and copy the new address, key id and secret to this page.', 'relay-connector' );
+			case self::WRONG_ADDRESS:
+				return $this->wrong_address( $answer );
+			case self::LIMITED:
+				/* translators: %s: a length of time, such as "2 minutes". */
+				return sprintf( __( 'The gateway takes no more events from this site for now (429). Events wait here and are sent later, at the earliest in %s. If this happens often, raise the limit of this site in Relay.', 'relay-connector' ), $this->time_text( max( 1, $answer->retry_after_s ) ) );
+			case self::BUSY:
+				/* translators: %d: HTTP status. */
+				return sprintf( __( 'The gateway was reached but cannot take the event just now (status %d). The trouble is on the gateway\'s side; this site is fine. Events wait here and are sent again by themselves. If it lasts, look at the gateway\'s log.', 'relay-connector' ), $answer->status );
+			case self::REFUSED:
+				return $this->refused( $answer );
+			default:
+				return $this->unreachable( $answer );
+		}
+	}
+
+	/**
+	 * Whether the gateway's own words are among those that are waited for.
+	 *
+	 * @param Gateway_Response $answer The facts.
+	 * @param string           $name   Either status or error.
+	 * @param string[]         $words  The words.
+	 * @return bool
+	 */
+	private static function says( Gateway_Response $answer, $name, array $words ) {
+		return isset( $answer->json[ $name ] ) && in_array( $answer->json[ $name ], $words, true );
+	}
+
+	/**
+	 * The event was taken.
+	 *
+	 * @param Gateway_Response $answer The facts.
+	 * @return string
+	 */
+	private function accepted( Gateway_Response $answer ) {
+		/* translators: %d: milliseconds. */
+		$text = sprintf( __( 'The gateway accepted the event after %d ms.', 'relay-connector' ), $answer->took_ms );
+		if ( null !== $answer->clock_ahead_s && abs( $answer->clock_ahead_s ) > self::CLOCK_WARN_S ) {
+			$text .= ' ' . $this->clock( $answer ) . ' ' . __( 'That is still accepted, but have the clock set before it drifts further.', 'relay-connector' );
+		}
+		return $text;
+	}
+
+	/**
+	 * Signature or time is wrong; the gateway never says which, so the site's own clock is compared here.
+	 *
+	 * @param Gateway_Response $answer The facts.
+	 * @return string
+	 */
+	private function unauthorized( Gateway_Response $answer ) {
+		if ( $answer->is_html ) {
+			return __( 'A login page stands in front of the gateway (401, with a web page). Something between this site and Relay asks for a password: let the address pass without one; Relay checks the signature itself.', 'relay-connector' );
+		}
+		if ( null !== $answer->clock_ahead_s && abs( $answer->clock_ahead_s ) >= self::CLOCK_LIMIT_S ) {
+			return $this->clock( $answer ) . ' ' . __( 'The gateway refuses events whose time is off by more than 5 minutes (401). Ask your host to set the clock by network time (NTP), then send a test event. The key may well be right.', 'relay-connector' );
+		}
+		return sprintf(
+			/* translators: 1: what is said about the key id, 2: fingerprint of the secret. */
+			__( 'The gateway does not accept the signature (401). It never says why, so check these: the key id (%1$s) and the secret belong to the same key of this site in Relay; that key shows the fingerprint %2$s there; it is not revoked or past its end. If in doubt, rotate the key in Relay and copy the new key id and secret to this page.', 'relay-connector' ),
+			/* translators: %s: a key id. */
+			'' === $this->settings->key_id() ? __( 'none is set', 'relay-connector' ) : $this->settings->key_id(),
+			$this->settings->fingerprint()
+		) . ( null === $answer->clock_ahead_s ? '' : ' ' . __( 'The clocks agree: it is not the time.', 'relay-connector' ) );
+	}
+
+	/**
+	 * The caller's address is not on the list.
+	 *
+	 * @param Gateway_Response $answer The facts.
+	 * @return string
+	 */
+	private function not_allowed( Gateway_Response $answer ) {
+		if ( $answer->is_html ) {
+			return __( 'Something in front of the gateway blocks this site (403, with a web page), most likely a firewall or a bot check. Let requests to the gateway address pass there.', 'relay-connector' );
+		}
+		return __( 'The gateway does not take events from this server\'s address (403). Add the outgoing address of this web server to the allowed addresses of this site in Relay; your host knows it, and Relay shows it with the refused request.', 'relay-connector' );
+	}
+
+	/**
+	 * Whatever is there is not a Relay gateway.
+	 *
+	 * @param Gateway_Response $answer The facts.
+	 * @return string
+	 */
+	private function wrong_address( Gateway_Response $answer ) {
+		if ( Gateway_Response::ADDRESS === $answer->failure ) {
+			return $answer->detail;
+		}
+		if ( Gateway_Response::INTERNAL_ADDRESS === $answer->failure ) {
+			$address = new Gateway_Address( $this->settings->endpoint() );
+			return sprintf(
+				/* translators: 1: IP address, 2: host name and port. */
+				__( 'The gateway address leads to %1$s, inside this server\'s own network, so nothing was sent. If your gateway really is there, add this line to wp-config.php: define( \'RELAY_CONNECTOR_ALLOW_HOST\', \'%2$s\' );', 'relay-connector' ),
+				$answer->detail,
+				$address->host() . ':' . $address->port()
+			);
+		}
+		if ( $answer->status >= 300 && $answer->status < 400 ) {
+			/* translators: 1: HTTP status, 2: web address. */
+			return sprintf( __( 'The gateway address sends callers on to another one (status %1$d, %2$s), and a signed event is never sent on. Enter the final address on this page.', 'relay-connector' ), $answer->status, '' === $answer->location ? '?' : $answer->location );
+		}
+		if ( $answer->json && 404 === $answer->status ) {
+			return __( 'The gateway answers, but does not know this address (404). Copy the address again from the page of your site in Relay: its last part must be the name of the site there.', 'relay-connector' );
+		}
+		/* translators: %d: HTTP status. */
+		return sprintf( __( 'A web server answers at this address, but it is not a Relay gateway (status %d, not what a gateway says). Check the address: it usually ends in /webhooks/wp, or /webhooks/wp/ and the name of your site. Copy it from the page of your site in Relay.', 'relay-connector' ), $answer->status );
+	}
+
+	/**
+	 * The gateway will not take this very event.
+	 *
+	 * @param Gateway_Response $answer The facts.
+	 * @return string
+	 */
+	private function refused( Gateway_Response $answer ) {
+		if ( 413 === $answer->status ) {
+			return __( 'The event is larger than the gateway takes (413). It is kept here and not sent again by itself. Raise the size limit of the gateway, then choose "Try again".', 'relay-connector' );
+		}
+		/* translators: 1: HTTP status, 2: the gateway's own words. */
+		return sprintf( __( 'The gateway understood the signature but refuses this event (status %1$d: %2$s). It is kept here and not sent again by itself. Plugin and gateway probably have different versions: update the older one, then choose "Try again".', 'relay-connector' ), $answer->status, $this->own_words( $answer->json ) );
+	}
+
+	/**
+	 * Nothing answered.
+	 *
+	 * @param Gateway_Response $answer The facts.
+	 * @return string
+	 */
+	private function unreachable( Gateway_Response $answer ) {
+		$address = new Gateway_Address( $this->settings->endpoint() );
+		$place   = $address->host() . ':' . $address->port();
+		switch ( $answer->failure ) {
+			case Gateway_Response::NAME_NOT_FOUND:
+				/* translators: %s: host name. */
+				return sprintf( __( 'The name %s cannot be found (DNS). Check the gateway address for a typing mistake. If it is right, the name\'s DNS entry (an IPv4 address) is missing, or this server\'s DNS does not work: ask your host.', 'relay-connector' ), $address->host() );
+			case Gateway_Response::REFUSED:
+				/* translators: %s: host and port. */
+				return sprintf( __( 'Nothing answers at %s: the connection was refused. Either the gateway is not running or the port in the address is wrong. Start the gateway or correct the address.', 'relay-connector' ), $place );
+			case Gateway_Response::TIMED_OUT:
+				/* translators: 1: host and port, 2: seconds. */
+				return sprintf( __( '%1$s did not answer within %2$d seconds. A firewall may drop the connection, or the gateway hangs. Check that the gateway runs, then ask your host whether this server may call it.', 'relay-connector' ), $place, $answer->timeout_s );
+			case Gateway_Response::TLS:
+				/* translators: 1: host and port, 2: technical detail. */
+				return sprintf( __( 'No secure connection (TLS) to %1$s: its certificate is expired, made for another name, or signed by an authority that this server does not know. Renew the certificate of the gateway. Detail: %2$s', 'relay-connector' ), $place, $answer->detail );
+			case Gateway_Response::BLOCKED_HERE:
+				/* translators: %s: host name. */
+				return sprintf( __( 'This site itself blocks the request. If wp-config.php sets WP_HTTP_BLOCK_EXTERNAL, add %s to WP_ACCESSIBLE_HOSTS there; otherwise a security plugin does it: allow the gateway in its settings.', 'relay-connector' ), $address->host() );
+			default:
+				/* translators: 1: host and port, 2: technical detail. */
+				return sprintf( __( 'The connection to %1$s broke off before an answer came. The event waits here and is sent again by itself. If it lasts, look at the gateway\'s log and at any proxy before it. Detail: %2$s', 'relay-connector' ), $place, $answer->detail );
+		}
+	}
+
+	/**
+	 * How far the two clocks are apart.
+	 *
+	 * @param Gateway_Response $answer The facts.
+	 * @return string
+	 */
+	public function clock( Gateway_Response $answer ) {
+		$gap = $this->time_text( abs( (int) $answer->clock_ahead_s ) );
+		return $answer->clock_ahead_s > 0
+			/* translators: %s: a length of time. */
+			? sprintf( __( 'The clock of this web server is %s ahead of the gateway\'s clock.', 'relay-connector' ), $gap )
+			/* translators: %s: a length of time. */
+			: sprintf( __( 'The clock of this web server is %s behind the gateway\'s clock.', 'relay-connector' ), $gap );
+	}
+
+	/**
+	 * A length of time for people.
+	 *
+	 * @param int $seconds The length.
+	 * @return string
+	 */
+	private function time_text( $seconds ) {
+		if ( $seconds < 60 ) {
+			/* translators: %d: number of seconds. */
+			return sprintf( _n( '%d second', '%d seconds', $seconds, 'relay-connector' ), $seconds );
+		}
+		return human_time_diff( 0, $seconds );
+	}
+
+	/**
+	 * The gateway's error as one short text.
+	 *
+	 * @param array $json The decoded body.
+	 * @return string
+	 */
+	private function own_words( array $json ) {
+		$words = array();
+		array_walk_recursive(
+			$json,
+			static function ( $value, $key ) use ( &$words ) {
+				if ( is_scalar( $value ) ) {
+					$words[] = is_int( $key ) || in_array( $key, array( 'error', 'detail' ), true ) ? (string) $value : $key . ': ' . $value;
+				}
+			}
+		);
+		// Lists of reasons lose their field name above, so the names are put in front.
+		$fields = isset( $json['detail'] ) && is_array( $json['detail'] ) ? implode( ', ', array_keys( $json['detail'] ) ) . ': ' : '';
+		$text   = $words ? $words[0] . ( count( $words ) > 1 ? ', ' . $fields . implode( '; ', array_slice( $words, 1 ) ) : '' ) : __( 'no reason given', 'relay-connector' );
+		return mb_substr( $text, 0, 300 );
+	}
+}

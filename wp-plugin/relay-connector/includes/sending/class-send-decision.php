@@ -1,0 +1,144 @@
+<?php
+/**
+ * What an answer does to a row.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector\Sending;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * The next state of a row, when it is due again, and what holds for the whole queue.
+ */
+final class Send_Decision {
+
+	/**
+	 * With the waits of wait_s() these are about two weeks. Then a person is asked; the row itself is kept.
+	 */
+	const MOST_ATTEMPTS  = 340;
+	const FIRST_WAIT_S   = 60;
+	const LONGEST_WAIT_S = 3600;
+
+	/**
+	 * The row's next state.
+	 *
+	 * @var string
+	 */
+	public $state = Outbox::WAITING;
+
+	/**
+	 * Seconds until the row is due again.
+	 *
+	 * @var int
+	 */
+	public $wait_s = 0;
+
+	/**
+	 * Seconds for which nothing at all is sent.
+	 *
+	 * @var int
+	 */
+	public $hold_s = 0;
+
+	/**
+	 * Whether all sending stops until a person has looked.
+	 *
+	 * @var bool
+	 */
+	public $pauses = false;
+
+	/**
+	 * HTTP status, 0 when there was no answer.
+	 *
+	 * @var int
+	 */
+	public $status = 0;
+
+	/**
+	 * The explanation that is kept with the row.
+	 *
+	 * @var string
+	 */
+	public $sentence = '';
+
+	/**
+	 * Decides.
+	 *
+	 * @param Gateway_Response $answer   The facts.
+	 * @param string           $kind     What Diagnosis makes of them.
+	 * @param string           $sentence Its explanation.
+	 * @param int              $attempts Attempts made, this one included.
+	 * @param float            $jitter   Between 0 and 1.
+	 * @return self
+	 */
+	public static function of( Gateway_Response $answer, $kind, $sentence, $attempts, $jitter ) {
+		$verdict           = new self();
+		$verdict->status   = $answer->status;
+		$verdict->sentence = $sentence;
+		switch ( $kind ) {
+			case Response_Classifier::ACCEPTED:
+			case Response_Classifier::DUPLICATE:
+				$verdict->state = Outbox::SENT;
+				return $verdict;
+			case Response_Classifier::REFUSED:
+				$verdict->state = Outbox::PARKED;
+				return $verdict;
+			case Response_Classifier::LIMITED:
+			case Response_Classifier::BUSY:
+			case Response_Classifier::UNREACHABLE:
+				$verdict->wait_s = max( self::wait_s( $attempts, $jitter ), $answer->retry_after_s );
+				$verdict->hold_s = Response_Classifier::LIMITED === $kind ? $verdict->wait_s : $answer->retry_after_s;
+				if ( Response_Classifier::LIMITED !== $kind && $attempts >= self::MOST_ATTEMPTS ) {
+					return self::parked( $answer->status, $sentence . ' ' . __( 'This has gone on for about two weeks, so the event is no longer tried by itself. Choose "Try again" when the gateway works.', 'relay-connector' ) );
+				}
+				return $verdict;
+			default:
+				// The row is not at fault: it stays due and goes first when sending is taken up again.
+				$verdict->pauses = true;
+				return $verdict;
+		}
+	}
+
+	/**
+	 * A row that cannot be sent as it is.
+	 *
+	 * @param int    $status   HTTP status, 0 when nothing was sent.
+	 * @param string $sentence The reason.
+	 * @return self
+	 */
+	public static function parked( $status, $sentence ) {
+		$verdict           = new self();
+		$verdict->state    = Outbox::PARKED;
+		$verdict->status   = $status;
+		$verdict->sentence = $sentence;
+		return $verdict;
+	}
+
+	/**
+	 * A row whose object is not to be sent any more.
+	 *
+	 * @param string $sentence The reason.
+	 * @return self
+	 */
+	public static function withdrawn( $sentence ) {
+		$verdict           = new self();
+		$verdict->state    = Outbox::WITHDRAWN;
+		$verdict->sentence = $sentence;
+		return $verdict;
+	}
+
+	/**
+	 * The wait after an attempt: twice as long each time, up to an hour, spread by a fifth to either side so that many
+	 * sites do not come back at the same second.
+	 *
+	 * @param int   $attempts Attempts made.
+	 * @param float $jitter   Between 0 and 1.
+	 * @return int
+	 */
+	private static function wait_s( $attempts, $jitter ) {
+		$wait = min( self::LONGEST_WAIT_S, self::FIRST_WAIT_S * pow( 2, max( 0, min( 10, $attempts - 1 ) ) ) );
+		return (int) round( $wait * ( 0.8 + 0.4 * $jitter ) );
+	}
+}

@@ -1,0 +1,129 @@
+<?php
+/**
+ * "Send a test event".
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector\Status;
+
+use Relay_Connector\Keys\Key_Exchange;
+use Relay_Connector\Sending\Circuit_Breaker;
+use Relay_Connector\Sending\Envelope;
+use Relay_Connector\Sending\Gateway_Client;
+use Relay_Connector\Sending\Response_Classifier;
+use Relay_Connector\Settings;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * Sends one signed event without personal data at once and says in plain words what came of it.
+ */
+final class Connection_Test {
+
+	const TYPE      = 'relay.test';
+	const TIMEOUT_S = 10;
+
+	/**
+	 * The settings.
+	 *
+	 * @var Settings
+	 */
+	private $settings;
+
+	/**
+	 * The client.
+	 *
+	 * @var Gateway_Client
+	 */
+	private $client;
+
+	/**
+	 * The gate.
+	 *
+	 * @var Circuit_Breaker
+	 */
+	private $gate;
+
+	/**
+	 * What the gateway knows about the key.
+	 *
+	 * @var Key_Exchange
+	 */
+	private $keys;
+
+	/**
+	 * The steps of the way.
+	 *
+	 * @var Connection_Steps
+	 */
+	private $hops;
+
+	/**
+	 * Takes what a test needs.
+	 *
+	 * @param Settings         $settings The settings.
+	 * @param Gateway_Client   $client   The client.
+	 * @param Circuit_Breaker  $gate     The gate.
+	 * @param Key_Exchange     $keys     What the gateway knows about the key.
+	 * @param Connection_Steps $hops     The steps of the way.
+	 */
+	public function __construct( Settings $settings, Gateway_Client $client, Circuit_Breaker $gate, Key_Exchange $keys, Connection_Steps $hops ) {
+		$this->settings = $settings;
+		$this->client   = $client;
+		$this->gate     = $gate;
+		$this->keys     = $keys;
+		$this->hops     = $hops;
+	}
+
+	/**
+	 * Sends the test event. If it is accepted, paused sending is taken up again.
+	 *
+	 * @return array With passed (bool), text, event_id and hops.
+	 */
+	public function run() {
+		$missing = $this->missing();
+		if ( '' !== $missing ) {
+			return self::result( false, $missing, '', $this->hops->of( null, null ) );
+		}
+		$event_id = 'wp-test-' . wp_generate_uuid4();
+		$body     = Envelope::encode( self::TYPE, $event_id, array( 'message' => __( 'Test event from Relay Connector', 'relay-connector' ) ) );
+		$answer   = $this->client->post( $event_id, $body, self::TIMEOUT_S );
+		$judge    = new Response_Classifier( $this->settings );
+		$sentence = $judge->sentence( $answer );
+		$passed   = Response_Classifier::ACCEPTED === $judge->kind( $answer );
+		if ( $passed ) {
+			$this->gate->open();
+			$this->settings->remember_connected();
+		}
+		return self::result( $passed, $sentence, $event_id, $this->hops->of( $answer, $passed ? $this->keys->standing() : null ) );
+	}
+
+	/**
+	 * What is not set yet.
+	 *
+	 * @return string A sentence, or ''.
+	 */
+	private function missing() {
+		if ( '' === $this->settings->endpoint() ) {
+			return __( 'No test event was sent: the gateway address is missing. Copy it from the page of your site in Relay and save it first.', 'relay-connector' );
+		}
+		if ( '' === $this->settings->secret() ) {
+			return __( 'No test event was sent: the secret is missing. Relay shows it once, when the key is made. Enter it and save first.', 'relay-connector' );
+		}
+		return '';
+	}
+
+	/**
+	 * The result in its shape.
+	 *
+	 * @param bool    $passed   Whether it was accepted.
+	 * @param string  $text     The explanation.
+	 * @param string  $event_id The event id, '' when nothing was sent.
+	 * @param array[] $hops     The steps of the way.
+	 * @return array
+	 */
+	private static function result( $passed, $text, $event_id, array $hops ) {
+		return compact( 'passed', 'text', 'event_id', 'hops' );
+	}
+}

@@ -1,0 +1,256 @@
+<?php
+/**
+ * Tools, Site Health.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector\Status;
+
+use Relay_Connector\Admin\Settings_Page;
+use Relay_Connector\Keys\Key_Exchange;
+use Relay_Connector\Results\Result_Callback;
+use Relay_Connector\Schema;
+use Relay_Connector\Sending\Response_Classifier;
+use Relay_Connector\Sending\Scheduler;
+use Relay_Connector\Sending\Triggers;
+use Relay_Connector\Settings;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * Three tests that look at this site, one that asks the gateway, and the facts that help others to help. No secret is
+ * ever among them.
+ */
+final class Site_Health {
+
+	const ROUTE = '/health/gateway';
+
+	/**
+	 * The settings.
+	 *
+	 * @var Settings
+	 */
+	private $settings;
+
+	/**
+	 * The standing.
+	 *
+	 * @var Status
+	 */
+	private $standing;
+
+	/**
+	 * The wake-ups.
+	 *
+	 * @var Triggers
+	 */
+	private $wake_ups;
+
+	/**
+	 * What the gateway knows about the key.
+	 *
+	 * @var Key_Exchange
+	 */
+	private $keys;
+
+	/**
+	 * Takes what it looks at.
+	 *
+	 * @param Settings     $settings The settings.
+	 * @param Status       $standing The standing.
+	 * @param Triggers     $wake_ups The wake-ups.
+	 * @param Key_Exchange $keys     What the gateway knows about the key.
+	 */
+	public function __construct( Settings $settings, Status $standing, Triggers $wake_ups, Key_Exchange $keys ) {
+		$this->settings = $settings;
+		$this->standing = $standing;
+		$this->wake_ups = $wake_ups;
+		$this->keys     = $keys;
+	}
+
+	/**
+	 * Hooks the tests and facts in.
+	 */
+	public function add_hooks() {
+		add_filter( 'site_status_tests', array( $this, 'add_tests' ) );
+		add_filter( 'debug_information', array( $this, 'add_facts' ) );
+		add_action( 'rest_api_init', array( $this, 'add_route' ) );
+	}
+
+	/**
+	 * Adds the tests.
+	 *
+	 * @param array $tests The tests.
+	 * @return array
+	 */
+	public function add_tests( $tests ) {
+		$tests['direct']['relay_connector_setup']    = array(
+			'label' => __( 'Relay is set up', 'relay-connector' ),
+			'test'  => array( $this, 'test_setup' ),
+		);
+		$tests['direct']['relay_connector_events']   = array(
+			'label' => __( 'Events reach Relay', 'relay-connector' ),
+			'test'  => array( $this, 'test_events' ),
+		);
+		$tests['direct']['relay_connector_wake_ups'] = array(
+			'label' => __( 'Events are sent by themselves', 'relay-connector' ),
+			'test'  => array( $this, 'test_wake_ups' ),
+		);
+		$tests['async']['relay_connector_gateway']   = array(
+			'label'             => __( 'The Relay gateway answers', 'relay-connector' ),
+			'test'              => rest_url( Result_Callback::SPACE . self::ROUTE ),
+			'has_rest'          => true,
+			'async_direct_test' => array( $this, 'test_gateway' ),
+		);
+		return $tests;
+	}
+
+	/**
+	 * Adds the route of the test that takes time.
+	 */
+	public function add_route() {
+		register_rest_route(
+			Result_Callback::SPACE,
+			self::ROUTE,
+			array(
+				'methods'             => 'GET',
+				'callback'            => array( $this, 'test_gateway' ),
+				'permission_callback' => static function () {
+					return current_user_can( 'view_site_health_checks' );
+				},
+			)
+		);
+	}
+
+	/**
+	 * Address and secret are there, and so is the table.
+	 *
+	 * @return array
+	 */
+	public function test_setup() {
+		global $wpdb;
+		$table = $wpdb->get_var( $wpdb->prepare( 'SHOW TABLES LIKE %s', $wpdb->esc_like( $wpdb->relay_connector_outbox ) ) );
+		if ( null === $table ) {
+			return $this->verdict( 'setup', 'critical', __( 'The table of Relay Connector is missing', 'relay-connector' ), __( 'Events cannot be noted down. Switch the plugin off and on again: that makes the table anew.', 'relay-connector' ) );
+		}
+		if ( ! $this->settings->is_configured() ) {
+			return $this->verdict( 'setup', 'recommended', __( 'Relay Connector is not set up', 'relay-connector' ), __( 'Nothing is sent before the gateway address and the secret are set. If you do not use Relay, switch the plugin off.', 'relay-connector' ) );
+		}
+		return $this->verdict( 'setup', 'good', __( 'Relay Connector is set up', 'relay-connector' ), __( 'The gateway address and the secret are set, and events can be noted down.', 'relay-connector' ) );
+	}
+
+	/**
+	 * Nothing is stuck.
+	 *
+	 * @return array
+	 */
+	public function test_events() {
+		$problems = $this->standing->problems();
+		if ( ! $problems ) {
+			return $this->verdict( 'events', 'good', __( 'Events reach Relay', 'relay-connector' ), __( 'No event is late, and none waits for your decision.', 'relay-connector' ) );
+		}
+		$texts = array();
+		foreach ( $problems as $problem ) {
+			$texts[] = $problem['title'] . ' ' . $problem['text'];
+		}
+		return $this->verdict( 'events', 'error' === $problems[0]['level'] ? 'critical' : 'recommended', __( 'Events do not reach Relay', 'relay-connector' ), implode( ' ', $texts ) );
+	}
+
+	/**
+	 * Something sends events when nobody presses a button.
+	 *
+	 * @return array
+	 */
+	public function test_wake_ups() {
+		$works = ! $this->settings->collects_events() || $this->wake_ups->work();
+		return $this->verdict( 'wake_ups', $works ? 'good' : 'recommended', $works ? __( 'Events are sent by themselves', 'relay-connector' ) : __( 'Events may be sent late', 'relay-connector' ), $this->wake_ups->sentence() );
+	}
+
+	/**
+	 * The gateway answers, and clock and key are right. Nothing is kept there.
+	 *
+	 * @return array
+	 */
+	public function test_gateway() {
+		if ( ! $this->settings->is_configured() ) {
+			return $this->verdict( 'gateway', 'recommended', __( 'There is no Relay gateway to ask', 'relay-connector' ), __( 'The gateway address or the secret is missing.', 'relay-connector' ) );
+		}
+		$answer = $this->keys->standing();
+		$judge  = new Response_Classifier( $this->settings );
+		$status = isset( $answer->json['status'] ) ? $answer->json['status'] : '';
+		if ( 200 !== $answer->status || ! in_array( $status, array( Key_Exchange::CURRENT, Key_Exchange::NEWER, Key_Exchange::NONE_NEWER ), true ) ) {
+			// A gateway of before there were questions about keys: it answers, and that is all that can be seen.
+			$is_old = $answer->json && in_array( $answer->status, array( 404, 405 ), true );
+			return $is_old
+				? $this->verdict( 'gateway', 'good', __( 'The Relay gateway answers', 'relay-connector' ), __( 'It is an older version, which does not tell more without a test event.', 'relay-connector' ) )
+				: $this->verdict( 'gateway', 'critical', __( 'The Relay gateway cannot be reached, or does not accept this site', 'relay-connector' ), $judge->sentence( $answer ) );
+		}
+		if ( Key_Exchange::CURRENT !== $status ) {
+			return $this->verdict( 'gateway', 'recommended', __( 'The key of this site is being retired', 'relay-connector' ), __( 'Choose "Fetch the new key" under Settings, Relay, before the old key ends. If there is no new one, make it in Relay with "Rotate" first.', 'relay-connector' ) );
+		}
+		if ( null !== $answer->clock_ahead_s && abs( $answer->clock_ahead_s ) > Response_Classifier::CLOCK_WARN_S ) {
+			return $this->verdict( 'gateway', 'recommended', __( 'The clock of this server is off', 'relay-connector' ), $judge->clock( $answer ) . ' ' . __( 'That is still accepted, but have the clock set before it drifts further.', 'relay-connector' ) );
+		}
+		return $this->verdict( 'gateway', 'good', __( 'The Relay gateway answers', 'relay-connector' ), __( 'It accepts the key of this site, and the clocks agree.', 'relay-connector' ) );
+	}
+
+	/**
+	 * Adds the facts.
+	 *
+	 * @param array $info The facts of others.
+	 * @return array
+	 */
+	public function add_facts( $info ) {
+		$summary = $this->standing->summary();
+		$fixed   = $this->settings->fixed_by( Settings::SECRET );
+		$facts   = array(
+			'endpoint'    => array( __( 'Gateway address', 'relay-connector' ), $this->settings->endpoint(), true ),
+			'key_id'      => array( __( 'Key id', 'relay-connector' ), $this->settings->key_id(), true ),
+			'fingerprint' => array( __( 'Fingerprint of the secret', 'relay-connector' ), $this->settings->fingerprint(), true ),
+			'kept_in'     => array( __( 'Secret kept in', 'relay-connector' ), '' === $fixed ? __( 'the options', 'relay-connector' ) : $fixed, false ),
+			'waiting'     => array( __( 'Events that wait', 'relay-connector' ), $summary->waiting, false ),
+			'parked'      => array( __( 'Events that need a decision', 'relay-connector' ), $summary->parked, false ),
+			'oldest'      => array( __( 'Oldest event that waits', 'relay-connector' ), $summary->oldest_at ? gmdate( 'Y-m-d\TH:i:s\Z', $summary->oldest_at ) : '', false ),
+			'last_run'    => array( __( 'Last run', 'relay-connector' ), $this->wake_ups->last_run() ? gmdate( 'Y-m-d\TH:i:s\Z', $this->wake_ups->last_run() ) : '', false ),
+			'at_once'     => array( __( 'Sends at the end of a request', 'relay-connector' ), Scheduler::can_finish_first() ? __( 'yes', 'relay-connector' ) : __( 'no', 'relay-connector' ), false ),
+			'schema'      => array( __( 'Version of the tables', 'relay-connector' ), (int) get_option( Schema::OPTION, 0 ), false ),
+		);
+		$fields  = array();
+		foreach ( $facts as $name => $fact ) {
+			$fields[ $name ] = array(
+				'label'   => $fact[0],
+				'value'   => '' === (string) $fact[1] ? '–' : (string) $fact[1],
+				'private' => $fact[2],
+			);
+		}
+		$info['relay-connector'] = array(
+			'label'  => __( 'Relay Connector', 'relay-connector' ),
+			'fields' => $fields,
+		);
+		return $info;
+	}
+
+	/**
+	 * The result of a test in the core's shape.
+	 *
+	 * @param string $test   The test.
+	 * @param string $status Either good, recommended or critical.
+	 * @param string $label  In a few words.
+	 * @param string $text   In sentences.
+	 * @return array
+	 */
+	private function verdict( $test, $status, $label, $text ) {
+		return array(
+			'label'  => $label,
+			'status' => $status,
+			'badge'  => array(
+				'label' => __( 'Relay', 'relay-connector' ),
+				'color' => 'blue',
+			),
+			'description' => '<p>' . esc_html( $text ) . '</p>',
+			'actions'     => 'good' === $status ? '' : '<p><a href="' . esc_url( Settings_Page::url() ) . '">' . esc_html__( 'Open the Relay page', 'relay-connector' ) . '</a></p>',
+			'test'        => 'relay_connector_' . $test,
+		);
+	}
+}

@@ -1,0 +1,177 @@
+<?php
+/**
+ * How things stand.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector\Status;
+
+use Relay_Connector\Sending\Circuit_Breaker;
+use Relay_Connector\Sending\Outbox;
+use Relay_Connector\Settings;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * The one place that says what is wrong: the notices, the menu, the dashboard, Site Health, the e-mail and WP-CLI all
+ * ask here.
+ */
+final class Status {
+
+	const LATE_S = 3600;
+
+	/**
+	 * So many waiting events are worth a word: the table then grows in earnest.
+	 */
+	const MANY = 10000;
+
+	/**
+	 * The settings.
+	 *
+	 * @var Settings
+	 */
+	private $settings;
+
+	/**
+	 * The outbox.
+	 *
+	 * @var Outbox
+	 */
+	private $outbox;
+
+	/**
+	 * The gate.
+	 *
+	 * @var Circuit_Breaker
+	 */
+	private $gate;
+
+	/**
+	 * Takes what it looks at.
+	 *
+	 * @param Settings        $settings The settings.
+	 * @param Outbox          $outbox   The outbox.
+	 * @param Circuit_Breaker $gate     The gate.
+	 */
+	public function __construct( Settings $settings, Outbox $outbox, Circuit_Breaker $gate ) {
+		$this->settings = $settings;
+		$this->outbox   = $outbox;
+		$this->gate     = $gate;
+	}
+
+	/**
+	 * What the outbox holds.
+	 *
+	 * @return object With waiting, parked, oldest_at, parked_at.
+	 */
+	public function summary() {
+		return $this->outbox->summary();
+	}
+
+	/**
+	 * What has gone wrong, the worst first.
+	 *
+	 * @return array[] Each with level (error or warning), title and text. Empty when all is well.
+	 */
+	public function problems() {
+		if ( ! $this->settings->collects_events() ) {
+			return array();
+		}
+		$summary = $this->summary();
+		$found   = array_filter( array( $this->stopped( $summary ), $this->needs_decision( $summary ), $this->grows( $summary ) ) );
+		return array_values( $found );
+	}
+
+	/**
+	 * The number beside the menu entry: things that wait for a person.
+	 *
+	 * @return int
+	 */
+	public function badge() {
+		if ( ! $this->settings->collects_events() ) {
+			return 0;
+		}
+		$summary = $this->summary();
+		return $summary->parked + ( $this->stopped( $summary ) ? 1 : 0 );
+	}
+
+	/**
+	 * Since when something is stuck; 0 when nothing is.
+	 *
+	 * @return int Unix seconds.
+	 */
+	public function stuck_since() {
+		if ( ! $this->settings->collects_events() ) {
+			return 0;
+		}
+		$summary = $this->summary();
+		$pause   = $this->gate->pause();
+		$since   = array_filter( array( $summary->oldest_at, $summary->parked_at, $pause ? (int) $pause['since'] : 0 ) );
+		return $since ? min( $since ) : 0;
+	}
+
+	/**
+	 * Nothing is sent, or it is late.
+	 *
+	 * @param object $summary What the outbox holds.
+	 * @return array|null
+	 */
+	private function stopped( $summary ) {
+		$pause = $this->gate->pause();
+		if ( ! $this->settings->is_configured() ) {
+			/* translators: %d: number of events. */
+			return self::problem( 'error', __( 'Relay: nothing is sent.', 'relay-connector' ), sprintf( _n( 'The gateway address or the secret is missing now. %d event waits here and is sent when both are set again.', 'The gateway address or the secret is missing now. %d events wait here and are sent when both are set again.', $summary->waiting, 'relay-connector' ), $summary->waiting ) );
+		}
+		if ( $pause ) {
+			/* translators: %d: number of events. */
+			$waiting = sprintf( _n( '%d event waits here; nothing is lost. One event an hour is tried; as soon as it is accepted, or a test event is, sending goes on by itself.', '%d events wait here; nothing is lost. One event an hour is tried; as soon as it is accepted, or a test event is, sending goes on by itself.', $summary->waiting, 'relay-connector' ), $summary->waiting );
+			return self::problem( 'error', __( 'Relay: sending is paused.', 'relay-connector' ), $pause['sentence'] . ' ' . $waiting );
+		}
+		if ( $summary->oldest_at && time() - $summary->oldest_at > self::LATE_S ) {
+			/* translators: 1: number of events, 2: a length of time. */
+			return self::problem( 'warning', __( 'Relay: events are late.', 'relay-connector' ), sprintf( _n( '%1$d event waits, for %2$s by now. The list of events on the Relay page says why. If it was never tried, WP-Cron does not run on this site: have your host call wp-cron.php every minute.', '%1$d events wait, the oldest for %2$s. The list of events on the Relay page says why. If they were never tried, WP-Cron does not run on this site: have your host call wp-cron.php every minute.', $summary->waiting, 'relay-connector' ), $summary->waiting, human_time_diff( $summary->oldest_at ) ) );
+		}
+		return null;
+	}
+
+	/**
+	 * Events that were not accepted.
+	 *
+	 * @param object $summary What the outbox holds.
+	 * @return array|null
+	 */
+	private function needs_decision( $summary ) {
+		if ( ! $summary->parked ) {
+			return null;
+		}
+		/* translators: %d: number of events. */
+		return self::problem( 'warning', __( 'Relay needs a decision from you.', 'relay-connector' ), sprintf( _n( '%d event was not accepted and is kept. Read the reason in the list of events, then choose "Try again" or "Delete" there.', '%d events were not accepted and are kept. Read the reasons in the list of events, then choose "Try again" or "Delete" there.', $summary->parked, 'relay-connector' ), $summary->parked ) );
+	}
+
+	/**
+	 * The outbox gets long.
+	 *
+	 * @param object $summary What the outbox holds.
+	 * @return array|null
+	 */
+	private function grows( $summary ) {
+		if ( $summary->waiting + $summary->parked < self::MANY ) {
+			return null;
+		}
+		/* translators: %s: number of events. */
+		return self::problem( 'warning', __( 'Relay: many events wait.', 'relay-connector' ), sprintf( __( '%s events wait in the database of this site. They are all kept, but the table grows: mend what holds them up soon, or delete those that nobody needs.', 'relay-connector' ), number_format_i18n( $summary->waiting + $summary->parked ) ) );
+	}
+
+	/**
+	 * A problem in its shape.
+	 *
+	 * @param string $level Either error or warning.
+	 * @param string $title In a few words.
+	 * @param string $text  In sentences.
+	 * @return array
+	 */
+	private static function problem( $level, $title, $text ) {
+		return compact( 'level', 'title', 'text' );
+	}
+}
