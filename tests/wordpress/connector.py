@@ -31,7 +31,7 @@ class Connector:
             "$wpdb->query( 'TRUNCATE wp_relay_callback' );"
             "$wpdb->query( 'TRUNCATE wp_comments' ); $wpdb->query( 'TRUNCATE wp_commentmeta' );"
             "$wpdb->query( \"DELETE FROM wp_options WHERE option_name LIKE '%transient%relay_connector%'\" );"
-            "\\Relay_Connector\\Sending\\Scheduler::clear(); \\Relay_Connector\\Events\\Event_Choices::begin( false );"
+            "\\Relay_Connector\\Sending\\Scheduler::clear(); \\Relay_Connector\\Events\\Event_Choices::initialize( false );"
             "update_option( 'comment_moderation', 0 ); delete_option( 'lab_mails' );"
             "wp_cache_flush();"
         )

@@ -160,7 +160,7 @@ def test_a_listener_that_fails_gets_the_result_again(site, sent, listener):
 
 
 def test_a_request_that_died_in_the_middle_leaves_its_result_to_the_next(site, sent, listener):
-    site.php("( new \\Relay_Connector\\Results\\Delivery_Claim( 'd-1' ) )->take();")
+    site.php("( new \\Relay_Connector\\Results\\Delivery_Claim( 'd-1' ) )->acquire();")
     busy = call_back(site, sent[1])
     assert busy.status_code == 503 and busy.headers["Retry-After"] == "60"
     site.php("$GLOBALS['wpdb']->query( 'UPDATE wp_relay_callback SET claimed_until = 1' );")

@@ -68,4 +68,4 @@ def test_all_that_wait_are_retried_and_all_that_is_finished_is_purged(site, gate
 
 def test_a_run_by_command_counts_as_a_wake_up(site, gateway, connected):
     site.command("send")
-    assert site.php_json("( new \\Relay_Connector\\Sending\\Triggers() )->work()") is True
+    assert site.php_json("( new \\Relay_Connector\\Sending\\Triggers() )->are_working()") is True

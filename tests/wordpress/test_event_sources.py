@@ -158,11 +158,11 @@ def test_uninstalling_takes_the_marks_off_orders_wherever_they_are_kept(shop, co
         "$wpdb->query( \"INSERT INTO wp_wc_orders_meta (meta_key) VALUES ('_relay_connector_sent'), ('of_others')\" );"
     )
     left = shop.php_json(
-        "call_user_func( function () { global $wpdb; \\Relay_Connector\\Events\\Sent_Order_Events::forget_all();"
+        "call_user_func( function () { global $wpdb; \\Relay_Connector\\Events\\Sent_Order_Events::delete_all();"
         " return array( get_post_meta( 1, '_relay_connector_sent' ), $wpdb->get_col( 'SELECT meta_key FROM wp_wc_orders_meta' ) ); } )"
     )
     shop.php(
-        "$GLOBALS['wpdb']->query( 'DROP TABLE wp_wc_orders_meta' ); Relay_Connector\\Events\\Sent_Order_Events::forget_all();"
+        "$GLOBALS['wpdb']->query( 'DROP TABLE wp_wc_orders_meta' ); Relay_Connector\\Events\\Sent_Order_Events::delete_all();"
     )
     assert left == [[], ["of_others"]]
 

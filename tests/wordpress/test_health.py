@@ -40,7 +40,7 @@ def alarms(site) -> list[dict]:
 
 def hops(page: str) -> list[tuple[str, str]]:
     """-> (state, text) of each step of the connection check"""
-    found = re.findall(r'<li class="relay-connector-hop-(\w+)">(.*?)</li>', page, re.S)
+    found = re.findall(r'<li class="relay-connector-step-(\w+)">(.*?)</li>', page, re.S)
     return [(state, text_of(markup)) for state, markup in found]
 
 

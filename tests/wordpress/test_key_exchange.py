@@ -22,7 +22,7 @@ FETCH = "relay_connector_fetch_key"
 def opened(site, vector: dict, question_id: str | None = None, **changes: str):
     json_ = {name: vector[name] for name in ("salt", "nonce", "sealed")} | changes
     return site.php_json(
-        f"\\Relay_Connector\\Keys\\Key_Exchange::open( {php_literal(vector['old_secret'])},"
+        f"\\Relay_Connector\\Keys\\Key_Exchange::decrypt( {php_literal(vector['old_secret'])},"
         f" {php_literal(question_id or vector['question_id'])}, {php_literal(json_)} )"
     )
 

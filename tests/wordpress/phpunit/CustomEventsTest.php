@@ -52,7 +52,7 @@ final class CustomEventsTest extends RelayTestCase {
 		$this->assertSame( array(), $this->rows() );
 		do_action( 'relay_connector_send_event', $type, $data );
 		$this->assertStringContainsString( 'relay_connector_send_event', Lost_Events::read()['detail'], 'an action cannot answer: the admins are told' );
-		Lost_Events::forget();
+		Lost_Events::clear();
 	}
 
 	public function test_invalid_characters_do_not_stop_an_event() {

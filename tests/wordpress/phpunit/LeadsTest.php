@@ -167,7 +167,7 @@ final class LeadsTest extends RelayTestCase {
 		}
 		$this->end_request();
 		$this->assertSame( array(), $this->send_all() );
-		Lost_Events::forget();
+		Lost_Events::clear();
 	}
 
 	/** Calls our own callbacks of a hook: those of the core do not bear anything. */
@@ -201,7 +201,7 @@ final class LeadsTest extends RelayTestCase {
 		$this->submit( array( 'a' => array( 'text', 'Name', 'Jane' ) ) );
 		remove_filter( 'relay_connector_event_data', $filter );
 		$this->assertStringContainsString( 'broken add-on', Lost_Events::read()['detail'] );
-		Lost_Events::forget();
+		Lost_Events::clear();
 		$this->assertSame( array( 'Name' => 'Jane', 'Added' => 'here' ), $this->sent( 'lead.created' )['fields'] );
 	}
 }

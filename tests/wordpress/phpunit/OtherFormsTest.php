@@ -70,7 +70,7 @@ final class OtherFormsTest extends RelayTestCase {
 		standin_wpforms_submit( $form, array( 1 => 'Bob' ), 1 );
 		remove_filter( 'query', $cut );
 		$this->assertStringContainsString( 'lead.created 1', Lost_Events::read()['detail'] );
-		Lost_Events::forget();
+		Lost_Events::clear();
 	}
 
 	// -- Gravity Forms

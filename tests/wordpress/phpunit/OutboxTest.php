@@ -11,8 +11,8 @@ final class OutboxTest extends RelayTestCase {
 		$outbox->add( 'user.registered', 1, 'user.registered:1' );
 		$outbox->add( 'user.registered', 1, 'user.registered:1' );
 		$this->assertCount( 1, $this->rows() );
-		$this->assertTrue( $outbox->add_ready( 'x.a', 'wp-1', '{}', 'x.a:1', 9 ) );
-		$this->assertFalse( $outbox->add_ready( 'x.a', 'wp-2', '{}', 'x.a:1', 9 ) );
+		$this->assertTrue( $outbox->add_with_body( 'x.a', 'wp-1', '{}', 'x.a:1', 9 ) );
+		$this->assertFalse( $outbox->add_with_body( 'x.a', 'wp-2', '{}', 'x.a:1', 9 ) );
 		$this->assertSame( 'wp-1', $outbox->find_by_key( 'x.a:1' )->event_id );
 		$this->assertCount( 2, $this->rows() );
 	}
@@ -66,10 +66,10 @@ final class OutboxTest extends RelayTestCase {
 		}
 		$this->assertCount( 2, $events );
 		$this->assertSame( array( 'sent', 'sent' ), wp_list_pluck( $this->rows(), 'state' ) );
-		$trouble = Lost_Events::read();
-		Lost_Events::forget();
-		$this->assertStringContainsString( 'broken add-on', $trouble['detail'] );
-		$this->assertSame( 0, $trouble['count'], 'no event is lost' );
+		$lost_events = Lost_Events::read();
+		Lost_Events::clear();
+		$this->assertStringContainsString( 'broken add-on', $lost_events['detail'] );
+		$this->assertSame( 0, $lost_events['count'], 'no event is lost' );
 	}
 
 	public function test_an_answer_that_the_table_cannot_hold_is_kept_in_plain_letters() {

@@ -47,10 +47,10 @@ abstract class RelayTestCase extends TestCase {
 		remove_filter( 'pre_http_request', array( $this, 'answer' ), 10 );
 		// What was only marked must not come up in the next test, which gives the same numbers.
 		$this->end_request();
-		$trouble = Lost_Events::read();
+		$lost_events = Lost_Events::read();
 		$wpdb->query( 'ROLLBACK' );
 		wp_cache_flush();
-		$this->assertNull( $trouble, 'nothing was lost on the way' );
+		$this->assertNull( $lost_events, 'nothing was lost on the way' );
 	}
 
 	/** Takes a request in the place of the network. */
@@ -118,9 +118,9 @@ abstract class RelayTestCase extends TestCase {
 	protected function runner() {
 		$settings = new Settings();
 		$outbox   = new Outbox();
-		$gate     = new Circuit_Breaker( $settings );
+		$breaker     = new Circuit_Breaker( $settings );
 		$client   = new Gateway_Client( $settings );
-		return new Outbox_Runner( $settings, $outbox, $gate, $client, $this->sources( $outbox ), new Daily_Reports( $settings, new Daily_Counts(), $gate, $client ) );
+		return new Outbox_Runner( $settings, $outbox, $breaker, $client, $this->sources( $outbox ), new Daily_Reports( $settings, new Daily_Counts(), $breaker, $client ) );
 	}
 
 	/** @return Base_Source[] */

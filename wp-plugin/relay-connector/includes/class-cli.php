@@ -43,7 +43,7 @@ final class Cli {
 	 *
 	 * @var Daily_Counts
 	 */
-	private $tally;
+	private $daily_counts;
 
 	/**
 	 * The outbox.
@@ -57,7 +57,7 @@ final class Cli {
 	 *
 	 * @var Status
 	 */
-	private $standing;
+	private $status;
 
 	/**
 	 * The test.
@@ -71,27 +71,27 @@ final class Cli {
 	 *
 	 * @var Email_Alert
 	 */
-	private $alarm;
+	private $email_alert;
 
 	/**
 	 * Takes what it runs.
 	 *
-	 * @param Settings        $settings The settings.
-	 * @param Outbox_Runner   $runner   The runner.
-	 * @param Daily_Counts    $tally    The tally.
-	 * @param Outbox          $outbox   The outbox.
-	 * @param Status          $standing The standing.
-	 * @param Connection_Test $test     The test.
-	 * @param Email_Alert     $alarm    The e-mail to the admin.
+	 * @param Settings        $settings     The settings.
+	 * @param Outbox_Runner   $runner       The runner.
+	 * @param Daily_Counts    $daily_counts The tally.
+	 * @param Outbox          $outbox       The outbox.
+	 * @param Status          $status       The standing.
+	 * @param Connection_Test $test         The test.
+	 * @param Email_Alert     $email_alert  The e-mail to the admin.
 	 */
-	public function __construct( Settings $settings, Outbox_Runner $runner, Daily_Counts $tally, Outbox $outbox, Status $standing, Connection_Test $test, Email_Alert $alarm ) {
-		$this->settings = $settings;
-		$this->runner   = $runner;
-		$this->tally    = $tally;
-		$this->outbox   = $outbox;
-		$this->standing = $standing;
-		$this->test     = $test;
-		$this->alarm    = $alarm;
+	public function __construct( Settings $settings, Outbox_Runner $runner, Daily_Counts $daily_counts, Outbox $outbox, Status $status, Connection_Test $test, Email_Alert $email_alert ) {
+		$this->settings     = $settings;
+		$this->runner       = $runner;
+		$this->daily_counts = $daily_counts;
+		$this->outbox       = $outbox;
+		$this->status       = $status;
+		$this->test         = $test;
+		$this->email_alert  = $email_alert;
 	}
 
 	/**
@@ -102,10 +102,10 @@ final class Cli {
 	 *     wp relay status
 	 */
 	public function status() {
-		$summary  = $this->standing->summary();
-		$problems = $this->standing->problems();
+		$summary  = $this->status->summary();
+		$problems = $this->status->problems();
 		/* translators: 1: web address, 2: a key id, 3: fingerprint of a secret. */
-		\WP_CLI::log( sprintf( __( 'Gateway: %1$s, key %2$s, fingerprint %3$s', 'relay-connector' ), $this->or_dash( $this->settings->endpoint() ), $this->or_dash( $this->settings->key_id() ), $this->or_dash( $this->settings->fingerprint() ) ) );
+		\WP_CLI::log( sprintf( __( 'Gateway: %1$s, key %2$s, fingerprint %3$s', 'relay-connector' ), $this->value_or_dash( $this->settings->endpoint() ), $this->value_or_dash( $this->settings->key_id() ), $this->value_or_dash( $this->settings->fingerprint() ) ) );
 		/* translators: 1: number of events, 2: number of events. */
 		\WP_CLI::log( sprintf( __( 'Waiting: %1$d, parked: %2$d', 'relay-connector' ), $summary->waiting, $summary->parked ) );
 		foreach ( $problems as $problem ) {
@@ -137,8 +137,8 @@ final class Cli {
 			Connection_Steps::WARNED  => '!',
 			Connection_Steps::SKIPPED => '-',
 		);
-		foreach ( $result['hops'] as $hop ) {
-			\WP_CLI::log( trim( $marks[ $hop['state'] ] . ' ' . $hop['label'] . ( '' === $hop['text'] ? '' : ': ' . $hop['text'] ) ) );
+		foreach ( $result['steps'] as $step ) {
+			\WP_CLI::log( trim( $marks[ $step['state'] ] . ' ' . $step['label'] . ( '' === $step['text'] ? '' : ': ' . $step['text'] ) ) );
 		}
 		if ( $result['passed'] ) {
 			\WP_CLI::success( $result['text'] );
@@ -177,7 +177,7 @@ final class Cli {
 		$limit  = isset( $options['limit'] ) ? max( 1, (int) $options['limit'] ) : 50;
 		$format = isset( $options['format'] ) ? (string) $options['format'] : 'table';
 		$rows   = array();
-		foreach ( $this->log_of( $options )->page( $limit, 0 ) as $row ) {
+		foreach ( $this->query_for( $options )->page( $limit, 0 ) as $row ) {
 			$about  = $this->runner->describe( $row );
 			$rows[] = array(
 				'id'       => (int) $row->id,
@@ -220,7 +220,7 @@ final class Cli {
 			\WP_CLI::error( __( 'Name events by their numbers from "wp relay list", or say --all.', 'relay-connector' ) );
 			return;
 		}
-		$count = $args ? count( array_filter( array_map( 'absint', $args ), array( $this->outbox, 'retry' ) ) ) : $this->log_of( $options )->retry_all();
+		$count = $args ? count( array_filter( array_map( 'absint', $args ), array( $this->outbox, 'retry' ) ) ) : $this->query_for( $options )->retry_all();
 		/* translators: %d: number of events. */
 		\WP_CLI::log( sprintf( _n( '%d event is in the queue again.', '%d events are in the queue again.', $count, 'relay-connector' ), $count ) );
 		$this->send();
@@ -250,7 +250,7 @@ final class Cli {
 			\WP_CLI::error( __( 'Name events by their numbers from "wp relay list", or say --finished.', 'relay-connector' ) );
 			return;
 		}
-		$count = $args ? count( array_filter( array_map( 'absint', $args ), array( $this->outbox, 'delete' ) ) ) : $this->outbox->purge( $this->tally->close() );
+		$count = $args ? count( array_filter( array_map( 'absint', $args ), array( $this->outbox, 'delete' ) ) ) : $this->outbox->purge( $this->daily_counts->close_days() );
 		/* translators: %d: number of events. */
 		\WP_CLI::success( sprintf( _n( '%d event was deleted.', '%d events were deleted.', $count, 'relay-connector' ), $count ) );
 	}
@@ -269,7 +269,7 @@ final class Cli {
 		}
 		Triggers::note_run();
 		$done = $this->runner->run();
-		$this->alarm->look();
+		$this->email_alert->send_if_due();
 		if ( null === $done ) {
 			\WP_CLI::success( __( 'Another run is sending right now; nothing is left to do here.', 'relay-connector' ) );
 			return;
@@ -307,7 +307,7 @@ final class Cli {
 			return;
 		}
 		$rows = array();
-		foreach ( $this->tally->counts( $at ) as $type => $counts ) {
+		foreach ( $this->daily_counts->counts( $at ) as $type => $counts ) {
 			$rows[] = array_merge( compact( 'day', 'type' ), $counts );
 		}
 		if ( $rows ) {
@@ -349,7 +349,7 @@ final class Cli {
 	 * @param array $options The options.
 	 * @return Outbox_Query
 	 */
-	private function log_of( array $options ) {
+	private function query_for( array $options ) {
 		return new Outbox_Query( isset( $options['state'] ) ? (string) $options['state'] : '', isset( $options['type'] ) ? (string) $options['type'] : '' );
 	}
 
@@ -359,7 +359,7 @@ final class Cli {
 	 * @param string $value The value.
 	 * @return string
 	 */
-	private function or_dash( $value ) {
+	private function value_or_dash( $value ) {
 		return '' === $value ? '–' : $value;
 	}
 }

@@ -63,47 +63,47 @@ final class Plugin {
 	public function add_hooks() {
 		$settings = new Settings();
 		$outbox   = new Outbox();
-		$gate     = new Circuit_Breaker( $settings );
+		$breaker  = new Circuit_Breaker( $settings );
 		$client   = new Gateway_Client( $settings );
 		$choices  = new Event_Choices();
 		$sources  = array();
 		foreach ( self::EVENT_SOURCES as $class ) {
 			$sources[] = new $class( $settings, $outbox, $choices );
 		}
-		$chosen    = new Event_Settings_Section( $choices, $sources );
-		$requests  = new Erasure_Requests( $outbox );
-		$sources[] = $requests;
-		$tally     = new Daily_Counts();
-		$reports   = new Daily_Reports( $settings, $tally, $gate, $client );
-		$runner    = new Outbox_Runner( $settings, $outbox, $gate, $client, $sources, $reports );
-		$standing  = new Status( $settings, $outbox, $gate );
-		$alarm     = new Email_Alert( $standing );
-		$keys      = new Key_Exchange( $settings, $client );
-		$wake_ups  = new Triggers();
+		$event_settings = new Event_Settings_Section( $choices, $sources );
+		$requests       = new Erasure_Requests( $outbox );
+		$sources[]      = $requests;
+		$daily_counts   = new Daily_Counts();
+		$reports        = new Daily_Reports( $settings, $daily_counts, $breaker, $client );
+		$runner         = new Outbox_Runner( $settings, $outbox, $breaker, $client, $sources, $reports );
+		$status         = new Status( $settings, $outbox, $breaker );
+		$email_alert    = new Email_Alert( $status );
+		$keys           = new Key_Exchange( $settings, $client );
+		$triggers       = new Triggers();
 
 		( new Schema() )->add_hooks();
 		$settings->add_hooks();
 		$choices->add_hooks();
-		( new Scheduler( $settings, $outbox, $gate, $runner, $tally, $reports, $alarm, $wake_ups ) )->add_hooks();
+		( new Scheduler( $settings, $outbox, $breaker, $runner, $daily_counts, $reports, $email_alert, $triggers ) )->add_hooks();
 		foreach ( $sources as $source ) {
 			$source->add_hooks();
 		}
 		( new Result_Callback( $settings, $outbox ) )->add_hooks();
 		( new Comment_Summaries() )->add_hooks();
 		( new Privacy_Tools( $settings, $outbox, $runner, $requests ) )->add_hooks();
-		( new Site_Health( $settings, $standing, $wake_ups, $keys ) )->add_hooks();
-		$test = new Connection_Test( $settings, $client, $gate, $keys, new Connection_Steps( $settings, $wake_ups ) );
+		( new Site_Health( $settings, $status, $triggers, $keys ) )->add_hooks();
+		$test = new Connection_Test( $settings, $client, $breaker, $keys, new Connection_Steps( $settings, $triggers ) );
 		if ( is_admin() ) {
 			$log_page = new Events_Page( $settings, $outbox, $runner );
 			$log_page->add_hooks();
-			$chosen->add_hooks();
-			( new Settings_Page( $settings, $standing, $keys, $log_page, new Daily_Report_Section( $settings, $tally, $reports ) ) )->add_hooks();
+			$event_settings->add_hooks();
+			( new Settings_Page( $settings, $status, $keys, $log_page, new Daily_Report_Section( $settings, $daily_counts, $reports ) ) )->add_hooks();
 			( new Admin_Actions( $test, $keys ) )->add_hooks();
-			( new Admin_Notices( $standing ) )->add_hooks();
-			( new Dashboard_Widget( $settings, $standing, $tally ) )->add_hooks();
+			( new Admin_Notices( $status ) )->add_hooks();
+			( new Dashboard_Widget( $settings, $status, $daily_counts ) )->add_hooks();
 		}
 		if ( defined( 'WP_CLI' ) && WP_CLI ) {
-			$command = new Cli( $settings, $runner, $tally, $outbox, $standing, $test, $alarm );
+			$command = new Cli( $settings, $runner, $daily_counts, $outbox, $status, $test, $email_alert );
 			\WP_CLI::add_command( 'relay', $command );
 			\WP_CLI::add_command( 'relay-connector', $command );
 		}

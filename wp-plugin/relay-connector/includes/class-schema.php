@@ -32,9 +32,9 @@ final class Schema {
 	 * Names the tables to the database class, which then follows switch_to_blog() and the deletion of a site by itself.
 	 */
 	public function add_hooks() {
-		self::name_tables();
+		self::register_tables();
 		add_action( 'plugins_loaded', array( $this, 'upgrade' ) );
-		add_action( 'wp_initialize_site', array( $this, 'begin_site' ), self::AFTER_THE_CORE );
+		add_action( 'wp_initialize_site', array( $this, 'on_new_site' ), self::AFTER_THE_CORE );
 	}
 
 	/**
@@ -42,7 +42,7 @@ final class Schema {
 	 *
 	 * @param \WP_Site $site The site.
 	 */
-	public function begin_site( $site ) {
+	public function on_new_site( $site ) {
 		$active = (array) get_site_option( 'active_sitewide_plugins', array() );
 		if ( isset( $active[ plugin_basename( RELAY_CONNECTOR_FILE ) ] ) ) {
 			switch_to_blog( (int) $site->blog_id );
@@ -65,7 +65,7 @@ final class Schema {
 	 */
 	public static function install() {
 		global $wpdb;
-		self::name_tables();
+		self::register_tables();
 		require_once ABSPATH . 'wp-admin/includes/upgrade.php';
 		dbDelta(
 			"CREATE TABLE {$wpdb->relay_connector_outbox} (
@@ -110,14 +110,14 @@ final class Schema {
 ) {$wpdb->get_charset_collate()};"
 		);
 		$old = (int) get_option( self::OPTION, 0 );
-		Event_Choices::begin( $old > 0 && $old < 4 && ( new Settings() )->collects_events() );
+		Event_Choices::initialize( $old > 0 && $old < 4 && ( new Settings() )->collects_events() );
 		update_option( self::OPTION, self::VERSION );
 	}
 
 	/**
 	 * Tells $wpdb the tables' names, once.
 	 */
-	public static function name_tables() {
+	public static function register_tables() {
 		global $wpdb;
 		foreach ( self::TABLES as $table ) {
 			if ( ! in_array( $table, $wpdb->tables, true ) ) {

@@ -54,15 +54,15 @@ final class Settings {
 		// Made before it is first saved, without autoload: the secret is not to be read on every page of the site.
 		add_option( self::SECRET, array(), '', 'no' );
 		$options = array(
-			self::ENDPOINT            => array( 'string', 'clean_endpoint' ),
-			self::KEY_ID              => array( 'string', 'clean_key_id' ),
-			self::SECRET              => array( 'array', 'clean_secret' ),
-			self::SEND_HELD           => array( 'boolean', 'clean_tick' ),
-			self::SEND_PINGS          => array( 'boolean', 'clean_tick' ),
-			self::KEEP_DATA           => array( 'boolean', 'clean_tick' ),
-			self::RETENTION_DAYS      => array( 'integer', 'clean_retention_days' ),
-			Comment_Summaries::OPTION => array( 'boolean', 'clean_tick' ),
-			Email_Alert::OPTION       => array( 'boolean', 'clean_tick' ),
+			self::ENDPOINT            => array( 'string', 'sanitize_endpoint' ),
+			self::KEY_ID              => array( 'string', 'sanitize_key_id' ),
+			self::SECRET              => array( 'array', 'sanitize_secret' ),
+			self::SEND_HELD           => array( 'boolean', 'sanitize_checkbox' ),
+			self::SEND_PINGS          => array( 'boolean', 'sanitize_checkbox' ),
+			self::KEEP_DATA           => array( 'boolean', 'sanitize_checkbox' ),
+			self::RETENTION_DAYS      => array( 'integer', 'sanitize_retention_days' ),
+			Comment_Summaries::OPTION => array( 'boolean', 'sanitize_checkbox' ),
+			Email_Alert::OPTION       => array( 'boolean', 'sanitize_checkbox' ),
 		);
 		foreach ( $options as $option => $how ) {
 			register_setting(
@@ -222,7 +222,7 @@ final class Settings {
 	/**
 	 * Remembers that the connection has once been complete.
 	 */
-	public function remember_connected() {
+	public function record_connected() {
 		if ( ! get_option( self::CONNECTED_AT, 0 ) ) {
 			update_option( self::CONNECTED_AT, time() );
 		}
@@ -234,8 +234,8 @@ final class Settings {
 	 * @param string $option One of the keys of CONSTANTS.
 	 * @return string
 	 */
-	public function fixed_by( $option ) {
-		return null === $this->fixed_value( $option ) ? '' : self::CONSTANTS[ $option ];
+	public function overridden_by( $option ) {
+		return null === $this->override_value( $option ) ? '' : self::CONSTANTS[ $option ];
 	}
 
 	/**
@@ -244,7 +244,7 @@ final class Settings {
 	 * @param mixed $value What was typed.
 	 * @return string
 	 */
-	public function clean_endpoint( $value ) {
+	public function sanitize_endpoint( $value ) {
 		$old = (string) get_option( self::ENDPOINT, '' );
 		if ( null === $value ) {
 			return $old;
@@ -261,9 +261,9 @@ final class Settings {
 		if ( '' === $path || '/' === $path ) {
 			$url = untrailingslashit( $url ) . self::DEFAULT_PATH;
 		}
-		$problem = ( new Gateway_Address( $url ) )->problem_of_form();
+		$problem = ( new Gateway_Address( $url ) )->format_problem();
 		if ( '' !== $problem ) {
-			$this->complain( self::ENDPOINT, $problem . ' ' . __( 'The gateway address was not changed.', 'relay-connector' ) );
+			$this->add_error( self::ENDPOINT, $problem . ' ' . __( 'The gateway address was not changed.', 'relay-connector' ) );
 			return $old;
 		}
 		return $url;
@@ -275,14 +275,14 @@ final class Settings {
 	 * @param mixed $value What was typed.
 	 * @return string
 	 */
-	public function clean_key_id( $value ) {
+	public function sanitize_key_id( $value ) {
 		$old = (string) get_option( self::KEY_ID, '' );
 		if ( null === $value ) {
 			return $old;
 		}
 		$value = trim( sanitize_text_field( (string) $value ) );
 		if ( ! preg_match( '/^[A-Za-z0-9._:-]{0,128}$/', $value ) ) {
-			$this->complain( self::KEY_ID, __( 'A key id has only letters, digits and the characters . _ : - in it. The key id was not changed: copy it again from the page of your site in Relay.', 'relay-connector' ) );
+			$this->add_error( self::KEY_ID, __( 'A key id has only letters, digits and the characters . _ : - in it. The key id was not changed: copy it again from the page of your site in Relay.', 'relay-connector' ) );
 			return $old;
 		}
 		return $value;
@@ -295,7 +295,7 @@ final class Settings {
 	 * @param mixed $value What was typed, or the array that an earlier call made of it.
 	 * @return array
 	 */
-	public function clean_secret( $value ) {
+	public function sanitize_secret( $value ) {
 		if ( is_array( $value ) ) {
 			return $value;
 		}
@@ -306,16 +306,16 @@ final class Settings {
 			return $old;
 		}
 		if ( preg_match( '/[^\x21-\x7e]/', $value ) ) {
-			$this->complain( self::SECRET, __( 'The secret has a space, a line break or an unusual character inside. The secret was not changed: copy it again, in one piece.', 'relay-connector' ) );
+			$this->add_error( self::SECRET, __( 'The secret has a space, a line break or an unusual character inside. The secret was not changed: copy it again, in one piece.', 'relay-connector' ) );
 			return $old;
 		}
 		if ( in_array( strtolower( $value ), self::SAMPLE_SECRETS, true ) ) {
-			$this->complain( self::SECRET, __( 'That secret is a sample from a manual, and the gateway refuses it. The secret was not changed: copy the one that Relay showed when it made the key.', 'relay-connector' ) );
+			$this->add_error( self::SECRET, __( 'That secret is a sample from a manual, and the gateway refuses it. The secret was not changed: copy the one that Relay showed when it made the key.', 'relay-connector' ) );
 			return $old;
 		}
 		if ( strlen( $value ) < self::SHORTEST_SECRET ) {
 			/* translators: %d: number of characters. */
-			$this->complain( self::SECRET, sprintf( __( 'The secret was saved, but it is shorter than %d characters. Relay makes longer ones: check that all of it was copied, then send a test event.', 'relay-connector' ), self::SHORTEST_SECRET ), 'warning' );
+			$this->add_error( self::SECRET, sprintf( __( 'The secret was saved, but it is shorter than %d characters. Relay makes longer ones: check that all of it was copied, then send a test event.', 'relay-connector' ), self::SHORTEST_SECRET ), 'warning' );
 		}
 		return array( $value );
 	}
@@ -326,7 +326,7 @@ final class Settings {
 	 * @param mixed $value What was sent.
 	 * @return int
 	 */
-	public function clean_tick( $value ) {
+	public function sanitize_checkbox( $value ) {
 		return empty( $value ) ? 0 : 1;
 	}
 
@@ -336,7 +336,7 @@ final class Settings {
 	 * @param mixed $value What was typed.
 	 * @return int
 	 */
-	public function clean_retention_days( $value ) {
+	public function sanitize_retention_days( $value ) {
 		$days = (int) $value;
 		return $days < 1 || $days > 365 ? self::DEFAULT_RETENTION_D : $days;
 	}
@@ -348,7 +348,7 @@ final class Settings {
 	 * @return mixed
 	 */
 	private function value( $option ) {
-		$fixed = $this->fixed_value( $option );
+		$fixed = $this->override_value( $option );
 		return null === $fixed ? get_option( $option, '' ) : $fixed;
 	}
 
@@ -358,7 +358,7 @@ final class Settings {
 	 * @param string $option One of the keys of CONSTANTS.
 	 * @return string|null Null when neither has it.
 	 */
-	private function fixed_value( $option ) {
+	private function override_value( $option ) {
 		$name = self::CONSTANTS[ $option ];
 		if ( defined( $name ) && '' !== (string) constant( $name ) ) {
 			return (string) constant( $name );
@@ -374,7 +374,7 @@ final class Settings {
 	 * @param string $message The sentence.
 	 * @param string $type    Either error or warning.
 	 */
-	private function complain( $option, $message, $type = 'error' ) {
+	private function add_error( $option, $message, $type = 'error' ) {
 		if ( function_exists( 'add_settings_error' ) ) {
 			add_settings_error( $option, $option . '_refused', $message, $type );
 		}

@@ -51,7 +51,7 @@ final class Stored_State {
 	 *
 	 * @param array $value The state.
 	 */
-	public function begin( array $value ) {
+	public function create( array $value ) {
 		global $wpdb;
 		if ( null === $this->value ) {
 			$wpdb->query( $wpdb->prepare( "INSERT IGNORE INTO {$wpdb->options} (option_name, option_value, autoload) VALUES (%s, %s, 'no')", $this->option, wp_json_encode( $value ) ) );
@@ -80,7 +80,7 @@ final class Stored_State {
 	 * Takes the state out again, if there is one. The core would not do it: an option made past its caches is none for it
 	 * where they outlive a request.
 	 */
-	public function end() {
+	public function delete() {
 		global $wpdb;
 		if ( null !== $this->value ) {
 			$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->options} WHERE option_name = %s", $this->option ) );

@@ -43,7 +43,7 @@ final class Uninstaller {
 		Email_Alert::OPTION,
 		Email_Alert::STATE,
 		Triggers::LAST_RUN,
-		Triggers::LAST_LOOK,
+		Triggers::LAST_CHECK,
 		Schema::OPTION,
 		Run_Lock::OPTION,
 		Circuit_Breaker::OPTION,
@@ -81,7 +81,7 @@ final class Uninstaller {
 			Scheduler::clear();
 			return;
 		}
-		Schema::name_tables();
+		Schema::register_tables();
 		$wpdb->query( "DROP TABLE IF EXISTS {$wpdb->relay_connector_outbox}" );
 		$wpdb->query( "DROP TABLE IF EXISTS {$wpdb->relay_tally}" );
 		$wpdb->query( "DROP TABLE IF EXISTS {$wpdb->relay_callback}" );
@@ -90,7 +90,7 @@ final class Uninstaller {
 		}
 		$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->options} WHERE option_name LIKE %s OR option_name LIKE %s", $wpdb->esc_like( '_transient_relay_connector_' ) . '%', $wpdb->esc_like( '_transient_timeout_relay_connector_' ) . '%' ) );
 		delete_metadata( 'comment', 0, Comments::META_KEY, '', true );
-		Sent_Order_Events::forget_all();
+		Sent_Order_Events::delete_all();
 		delete_metadata( 'comment', 0, Comment_Summaries::META_KEY, '', true );
 		delete_metadata( 'user', 0, Events_Page::PER_PAGE, '', true );
 		Scheduler::clear();

@@ -14,7 +14,7 @@ defined( 'ABSPATH' ) || exit;
  */
 final class Action_Result {
 
-	const MARKS = array(
+	const ICONS = array(
 		'passed'  => 'yes-alt',
 		'failed'  => 'dismiss',
 		'warned'  => 'warning',
@@ -26,7 +26,7 @@ final class Action_Result {
 	 *
 	 * @param array $outcome With passed, title, text and, if need be, hops: each with state, label and text.
 	 */
-	public static function keep( array $outcome ) {
+	public static function store( array $outcome ) {
 		set_transient( self::key(), $outcome, HOUR_IN_SECONDS );
 	}
 
@@ -42,14 +42,14 @@ final class Action_Result {
 		?>
 		<div id="relay-connector-result" class="notice inline <?php echo esc_attr( $outcome['passed'] ? 'notice-success' : 'notice-error' ); ?>" role="status">
 			<p><strong><?php echo esc_html( $outcome['title'] ); ?></strong> <?php echo esc_html( $outcome['text'] ); ?></p>
-			<?php if ( ! empty( $outcome['hops'] ) ) : ?>
-				<ol class="relay-connector-hops">
-					<?php foreach ( $outcome['hops'] as $hop ) : ?>
-						<li class="relay-connector-hop-<?php echo esc_attr( $hop['state'] ); ?>">
-							<span class="dashicons dashicons-<?php echo esc_attr( self::MARKS[ $hop['state'] ] ); ?>" aria-hidden="true"></span>
-							<span class="screen-reader-text"><?php echo esc_html( self::word( $hop['state'] ) ); ?></span>
-							<strong><?php echo esc_html( $hop['label'] ); ?></strong>
-							<?php echo esc_html( $hop['text'] ); ?>
+			<?php if ( ! empty( $outcome['steps'] ) ) : ?>
+				<ol class="relay-connector-steps">
+					<?php foreach ( $outcome['steps'] as $step ) : ?>
+						<li class="relay-connector-step-<?php echo esc_attr( $step['state'] ); ?>">
+							<span class="dashicons dashicons-<?php echo esc_attr( self::ICONS[ $step['state'] ] ); ?>" aria-hidden="true"></span>
+							<span class="screen-reader-text"><?php echo esc_html( self::state_text( $step['state'] ) ); ?></span>
+							<strong><?php echo esc_html( $step['label'] ); ?></strong>
+							<?php echo esc_html( $step['text'] ); ?>
 						</li>
 					<?php endforeach; ?>
 				</ol>
@@ -61,10 +61,10 @@ final class Action_Result {
 	/**
 	 * What a mark means, for those who do not see it.
 	 *
-	 * @param string $state One of the keys of MARKS.
+	 * @param string $state One of the keys of ICONS.
 	 * @return string
 	 */
-	private static function word( $state ) {
+	private static function state_text( $state ) {
 		switch ( $state ) {
 			case 'passed':
 				return __( 'Right:', 'relay-connector' );

@@ -18,9 +18,9 @@ defined( 'ABSPATH' ) || exit;
  */
 final class Admin_Actions {
 
-	const TEST      = 'relay_connector_test';
-	const FETCH_KEY = 'relay_connector_fetch_key';
-	const FORGET    = 'relay_connector_forget_trouble';
+	const TEST              = 'relay_connector_test';
+	const FETCH_KEY         = 'relay_connector_fetch_key';
+	const CLEAR_LOST_EVENTS = 'relay_connector_forget_trouble';
 
 	/**
 	 * The test.
@@ -53,7 +53,7 @@ final class Admin_Actions {
 	public function add_hooks() {
 		add_action( 'admin_post_' . self::TEST, array( $this, 'test' ) );
 		add_action( 'admin_post_' . self::FETCH_KEY, array( $this, 'fetch_key' ) );
-		add_action( 'admin_post_' . self::FORGET, array( $this, 'forget' ) );
+		add_action( 'admin_post_' . self::CLEAR_LOST_EVENTS, array( $this, 'clear_lost_events' ) );
 	}
 
 	/**
@@ -63,7 +63,7 @@ final class Admin_Actions {
 		check_admin_referer( self::TEST );
 		$this->require_capability();
 		$result = $this->test->run();
-		$this->leave( $result['passed'], $result['passed'] ? __( 'It works.', 'relay-connector' ) : __( 'The test did not go through.', 'relay-connector' ), $result['text'], $result['hops'] );
+		$this->redirect( $result['passed'], $result['passed'] ? __( 'It works.', 'relay-connector' ) : __( 'The test did not go through.', 'relay-connector' ), $result['text'], $result['steps'] );
 	}
 
 	/**
@@ -73,16 +73,16 @@ final class Admin_Actions {
 		check_admin_referer( self::FETCH_KEY );
 		$this->require_capability();
 		$result = $this->keys->fetch();
-		$this->leave( $result['passed'], $result['passed'] ? __( 'Done.', 'relay-connector' ) : __( 'The key was not changed.', 'relay-connector' ), $result['text'] );
+		$this->redirect( $result['passed'], $result['passed'] ? __( 'Done.', 'relay-connector' ) : __( 'The key was not changed.', 'relay-connector' ), $result['text'] );
 	}
 
 	/**
 	 * "I have read this".
 	 */
-	public function forget() {
-		check_admin_referer( self::FORGET );
+	public function clear_lost_events() {
+		check_admin_referer( self::CLEAR_LOST_EVENTS );
 		$this->require_capability();
-		Lost_Events::forget();
+		Lost_Events::clear();
 		wp_safe_redirect( Settings_Page::url() );
 		exit;
 	}
@@ -102,10 +102,10 @@ final class Admin_Actions {
 	 * @param bool    $passed Whether it went well.
 	 * @param string  $title  In two words.
 	 * @param string  $text   In sentences.
-	 * @param array[] $hops   The steps of the way, if any.
+	 * @param array[] $steps  The steps of the way, if any.
 	 */
-	private function leave( $passed, $title, $text, array $hops = array() ) {
-		Action_Result::keep( compact( 'passed', 'title', 'text', 'hops' ) );
+	private function redirect( $passed, $title, $text, array $steps = array() ) {
+		Action_Result::store( compact( 'passed', 'title', 'text', 'steps' ) );
 		wp_safe_redirect( Settings_Page::url() );
 		exit;
 	}

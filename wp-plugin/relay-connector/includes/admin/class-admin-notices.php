@@ -22,15 +22,15 @@ final class Admin_Notices {
 	 *
 	 * @var Status
 	 */
-	private $standing;
+	private $status;
 
 	/**
 	 * Takes what it tells about.
 	 *
-	 * @param Status $standing The standing.
+	 * @param Status $status The standing.
 	 */
-	public function __construct( Status $standing ) {
-		$this->standing = $standing;
+	public function __construct( Status $status ) {
+		$this->status = $status;
 	}
 
 	/**
@@ -47,12 +47,12 @@ final class Admin_Notices {
 		if ( ! current_user_can( Settings_Page::capability() ) ) {
 			return;
 		}
-		foreach ( $this->standing->problems() as $problem ) {
+		foreach ( $this->status->problems() as $problem ) {
 			$this->notice( $problem['level'], $problem['title'], $problem['text'] );
 		}
-		$trouble = Lost_Events::read();
-		if ( $trouble ) {
-			$this->render_trouble( $trouble );
+		$lost_events = Lost_Events::read();
+		if ( $lost_events ) {
+			$this->render_lost_events( $lost_events );
 		}
 	}
 
@@ -78,29 +78,29 @@ final class Admin_Notices {
 	/**
 	 * Events that could not even be noted down.
 	 *
-	 * @param array $trouble With count, at, detail.
+	 * @param array $lost_events With count, at, detail.
 	 */
-	private function render_trouble( array $trouble ) {
+	private function render_lost_events( array $lost_events ) {
 		?>
 		<div class="notice notice-error relay-connector-notice">
 			<p>
-				<?php if ( $trouble['count'] ) : ?>
+				<?php if ( $lost_events['count'] ) : ?>
 				<strong><?php esc_html_e( 'Relay: events were lost.', 'relay-connector' ); ?></strong>
 				<?php
 				/* translators: 1: number of events, 2: technical detail. */
-				echo esc_html( sprintf( _n( '%1$d event could not be noted down, because this site\'s database did not take it (%2$s). Ask your host whether the database is full or damaged; switching the plugin off and on again repairs its table.', '%1$d events could not be noted down, because this site\'s database did not take them (last: %2$s). Ask your host whether the database is full or damaged; switching the plugin off and on again repairs its table.', $trouble['count'], 'relay-connector' ), $trouble['count'], $trouble['detail'] ) );
+				echo esc_html( sprintf( _n( '%1$d event could not be noted down, because this site\'s database did not take it (%2$s). Ask your host whether the database is full or damaged; switching the plugin off and on again repairs its table.', '%1$d events could not be noted down, because this site\'s database did not take them (last: %2$s). Ask your host whether the database is full or damaged; switching the plugin off and on again repairs its table.', $lost_events['count'], 'relay-connector' ), $lost_events['count'], $lost_events['detail'] ) );
 				?>
 				<?php else : ?>
 				<strong><?php esc_html_e( 'Relay: another plugin got in the way.', 'relay-connector' ); ?></strong>
 					<?php
 					/* translators: %s: technical detail. */
-					echo esc_html( sprintf( __( 'An event was sent, but afterwards something went wrong on this site (%s). No event is lost. Most likely another plugin is at fault: switch off the last one you added or updated.', 'relay-connector' ), $trouble['detail'] ) );
+					echo esc_html( sprintf( __( 'An event was sent, but afterwards something went wrong on this site (%s). No event is lost. Most likely another plugin is at fault: switch off the last one you added or updated.', 'relay-connector' ), $lost_events['detail'] ) );
 					?>
 				<?php endif; ?>
 			</p>
 			<form action="<?php echo esc_url( admin_url( 'admin-post.php' ) ); ?>" method="post">
-				<input type="hidden" name="action" value="<?php echo esc_attr( Admin_Actions::FORGET ); ?>">
-				<?php wp_nonce_field( Admin_Actions::FORGET ); ?>
+				<input type="hidden" name="action" value="<?php echo esc_attr( Admin_Actions::CLEAR_LOST_EVENTS ); ?>">
+				<?php wp_nonce_field( Admin_Actions::CLEAR_LOST_EVENTS ); ?>
 				<p><button type="submit" class="button"><?php esc_html_e( 'I have read this', 'relay-connector' ); ?></button></p>
 			</form>
 		</div>

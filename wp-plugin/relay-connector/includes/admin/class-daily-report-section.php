@@ -30,7 +30,7 @@ final class Daily_Report_Section {
 	 *
 	 * @var Daily_Counts
 	 */
-	private $tally;
+	private $daily_counts;
 
 	/**
 	 * The reports.
@@ -42,27 +42,27 @@ final class Daily_Report_Section {
 	/**
 	 * Takes what it tells about.
 	 *
-	 * @param Settings      $settings The settings.
-	 * @param Daily_Counts  $tally    The tally.
-	 * @param Daily_Reports $reports  The reports.
+	 * @param Settings      $settings     The settings.
+	 * @param Daily_Counts  $daily_counts The tally.
+	 * @param Daily_Reports $reports      The reports.
 	 */
-	public function __construct( Settings $settings, Daily_Counts $tally, Daily_Reports $reports ) {
-		$this->settings = $settings;
-		$this->tally    = $tally;
-		$this->reports  = $reports;
+	public function __construct( Settings $settings, Daily_Counts $daily_counts, Daily_Reports $reports ) {
+		$this->settings     = $settings;
+		$this->daily_counts = $daily_counts;
+		$this->reports      = $reports;
 	}
 
 	/**
 	 * The line, once there is something to tell.
 	 */
 	public function render() {
-		$standing = $this->settings->collects_events() ? $this->reports->standing() : null;
-		if ( null === $standing ) {
+		$state = $this->settings->collects_events() ? $this->reports->state() : null;
+		if ( null === $state ) {
 			return;
 		}
 		?>
 		<h2 id="relay-connector-count"><?php esc_html_e( 'Daily count', 'relay-connector' ); ?></h2>
-		<p id="relay-connector-report"><?php echo esc_html( $this->numbers() . ' ' . $this->report( $standing ) ); ?></p>
+		<p id="relay-connector-report"><?php echo esc_html( $this->numbers() . ' ' . $this->report( $state ) ); ?></p>
 		<p class="description"><?php esc_html_e( 'Once a day these numbers go to the gateway, by kind of event and without personal data, so that both sides can be compared.', 'relay-connector' ); ?></p>
 		<?php
 	}
@@ -73,7 +73,7 @@ final class Daily_Report_Section {
 	 * @return string
 	 */
 	private function numbers() {
-		$totals = $this->tally->totals( Daily_Counts::day_start( time() ) - DAY_IN_SECONDS );
+		$totals = $this->daily_counts->totals( Daily_Counts::day_start( time() ) - DAY_IN_SECONDS );
 		$text   = sprintf(
 			/* translators: 1: number of events recorded, 2: number sent, 3: number waiting. */
 			__( 'Yesterday (UTC): %1$s recorded, %2$s sent, %3$s waiting.', 'relay-connector' ),
@@ -91,26 +91,26 @@ final class Daily_Report_Section {
 	/**
 	 * Whether the gateway has them.
 	 *
-	 * @param array $standing What Reports says.
+	 * @param array $state What Reports says.
 	 * @return string
 	 */
-	private function report( array $standing ) {
+	private function report( array $state ) {
 		$today = Daily_Counts::day_start( time() );
-		if ( $standing['next'] >= $today ) {
-			return $standing['taken_at'] >= $today
+		if ( $state['next'] >= $today ) {
+			return $state['taken_at'] >= $today
 				/* translators: %s: a time of day. */
-				? sprintf( __( 'Report taken by the gateway at %s.', 'relay-connector' ), $this->clock( $standing['taken_at'] ) )
+				? sprintf( __( 'Report taken by the gateway at %s.', 'relay-connector' ), $this->clock_time( $state['taken_at'] ) )
 				: __( 'The first report goes to the gateway tomorrow.', 'relay-connector' );
 		}
-		if ( $standing['refused'] ) {
+		if ( $state['refused'] ) {
 			/* translators: %d: HTTP status. */
-			return sprintf( __( 'This gateway does not take daily reports (status %d), so none is sent for now: update the gateway, and they go on by themselves within a week. Events are not affected.', 'relay-connector' ), $standing['refused'] );
+			return sprintf( __( 'This gateway does not take daily reports (status %d), so none is sent for now: update the gateway, and they go on by themselves within a week. Events are not affected.', 'relay-connector' ), $state['refused'] );
 		}
-		if ( '' !== $standing['sentence'] ) {
-			return __( 'The report has not reached the gateway yet and is sent again by itself.', 'relay-connector' ) . ' ' . $standing['sentence'];
+		if ( '' !== $state['sentence'] ) {
+			return __( 'The report has not reached the gateway yet and is sent again by itself.', 'relay-connector' ) . ' ' . $state['sentence'];
 		}
 		/* translators: %s: a time of day. */
-		return sprintf( __( 'The report goes to the gateway at about %s.', 'relay-connector' ), $this->clock( max( time(), $standing['due_at'] ) ) );
+		return sprintf( __( 'The report goes to the gateway at about %s.', 'relay-connector' ), $this->clock_time( max( time(), $state['due_at'] ) ) );
 	}
 
 	/**
@@ -119,7 +119,7 @@ final class Daily_Report_Section {
 	 * @param int $time Unix seconds.
 	 * @return string
 	 */
-	private function clock( $time ) {
+	private function clock_time( $time ) {
 		return (string) wp_date( get_option( 'time_format' ), $time );
 	}
 }

@@ -30,26 +30,26 @@ final class Dashboard_Widget {
 	 *
 	 * @var Status
 	 */
-	private $standing;
+	private $status;
 
 	/**
 	 * The tally.
 	 *
 	 * @var Daily_Counts
 	 */
-	private $tally;
+	private $daily_counts;
 
 	/**
 	 * Takes what it shows.
 	 *
-	 * @param Settings     $settings The settings.
-	 * @param Status       $standing The standing.
-	 * @param Daily_Counts $tally    The tally.
+	 * @param Settings     $settings     The settings.
+	 * @param Status       $status       The standing.
+	 * @param Daily_Counts $daily_counts The tally.
 	 */
-	public function __construct( Settings $settings, Status $standing, Daily_Counts $tally ) {
-		$this->settings = $settings;
-		$this->standing = $standing;
-		$this->tally    = $tally;
+	public function __construct( Settings $settings, Status $status, Daily_Counts $daily_counts ) {
+		$this->settings     = $settings;
+		$this->status       = $status;
+		$this->daily_counts = $daily_counts;
 	}
 
 	/**
@@ -72,9 +72,9 @@ final class Dashboard_Widget {
 	 * The box.
 	 */
 	public function render() {
-		$summary  = $this->standing->summary();
-		$today    = $this->tally->totals( Daily_Counts::day_start( time() ) );
-		$problems = $this->standing->problems();
+		$summary  = $this->status->summary();
+		$today    = $this->daily_counts->totals( Daily_Counts::day_start( time() ) );
+		$problems = $this->status->problems();
 		$facts    = array(
 			__( 'Sent today (UTC)', 'relay-connector' ) => $today['sent'],
 			__( 'Waiting', 'relay-connector' )          => $summary->waiting,

@@ -86,7 +86,7 @@ final class Event_Settings_Section {
 			<td>
 				<fieldset>
 					<legend class="screen-reader-text"><?php echo esc_html( $source->label() ); ?></legend>
-					<?php $this->render_tick( 'sources', $source->slug(), $this->choices->wants( $source->slug() ), __( 'Send these events', 'relay-connector' ) ); ?>
+					<?php $this->render_checkbox( 'sources', $source->slug(), $this->choices->is_enabled( $source->slug() ), __( 'Send these events', 'relay-connector' ) ); ?>
 					<p class="description"><?php echo esc_html( $source->help() ); ?></p>
 					<?php
 					foreach ( $source->own_options() as $option => $label ) {
@@ -135,7 +135,7 @@ final class Event_Settings_Section {
 		<div class="relay-connector-ticks">
 			<?php
 			foreach ( $fields as $field => $label ) {
-				$this->render_tick( 'fields', $source->slug() . '.' . $field, $this->choices->wants_field( $source->slug(), $field ), $label );
+				$this->render_checkbox( 'fields', $source->slug() . '.' . $field, $this->choices->sends_field( $source->slug(), $field ), $label );
 			}
 			?>
 		</div>
@@ -165,7 +165,7 @@ final class Event_Settings_Section {
 				$form = $plugin->slug() . ':' . $id;
 				?>
 				<div class="relay-connector-form">
-					<?php $this->render_tick( 'forms', $form, $this->choices->wants_form( $form ), '' === $title ? $plugin->title_of( $id ) : $title ); ?>
+					<?php $this->render_checkbox( 'forms', $form, $this->choices->sends_form( $form ), '' === $title ? $plugin->title_of( $id ) : $title ); ?>
 					<a href="<?php echo esc_url( Form_Fields_Page::url( $form ) ); ?>"><?php echo esc_html( $this->fields_link( $form ) ); ?><span class="screen-reader-text"> <?php echo esc_html( $title ); ?></span></a>
 				</div>
 				<?php
@@ -174,7 +174,7 @@ final class Event_Settings_Section {
 		?>
 		<p class="relay-connector-subhead"><?php esc_html_e( 'Other forms', 'relay-connector' ); ?></p>
 		<?php
-		$this->render_tick( '', 'new_forms', $this->choices->wants_new_forms(), __( 'Also send entries of forms that are made later, or are not listed here', 'relay-connector' ) );
+		$this->render_checkbox( '', 'new_forms', $this->choices->sends_new_forms(), __( 'Also send entries of forms that are made later, or are not listed here', 'relay-connector' ) );
 	}
 
 	/**
@@ -184,7 +184,7 @@ final class Event_Settings_Section {
 	 * @return string
 	 */
 	private function fields_link( $form ) {
-		$count = count( $this->choices->left_out( $form ) );
+		$count = count( $this->choices->excluded_fields( $form ) );
 		return $count
 			/* translators: %s: number of fields. */
 			? sprintf( _n( 'Choose fields (%s left out)', 'Choose fields (%s left out)', $count, 'relay-connector' ), number_format_i18n( $count ) )
@@ -220,7 +220,7 @@ final class Event_Settings_Section {
 	 * @param bool   $checked Whether it is ticked.
 	 * @param string $label   What it says.
 	 */
-	private function render_tick( $group, $name, $checked, $label ) {
+	private function render_checkbox( $group, $name, $checked, $label ) {
 		$field = Event_Choices::OPTION . ( '' === $group ? '' : '[' . $group . ']' ) . '[' . $name . ']';
 		?>
 		<label class="relay-connector-tick">

@@ -63,7 +63,7 @@ final class Events_Page {
 	 */
 	public function add_hooks() {
 		add_action( 'load-settings_page_' . Settings_Page::SLUG, array( $this, 'load' ) );
-		add_filter( 'set_screen_option_' . self::PER_PAGE, array( $this, 'clean_size' ), 10, 3 );
+		add_filter( 'set_screen_option_' . self::PER_PAGE, array( $this, 'sanitize_page_size' ), 10, 3 );
 	}
 
 	/**
@@ -93,7 +93,7 @@ final class Events_Page {
 		}
 		if ( isset( $_POST[ self::NONCE ] ) ) {
 			check_admin_referer( self::NONCE, self::NONCE );
-			$this->act();
+			$this->handle_post();
 		}
 		add_screen_option(
 			'per_page',
@@ -114,7 +114,7 @@ final class Events_Page {
 	 * @param mixed  $value  What was typed.
 	 * @return int
 	 */
-	public function clean_size( $old, $option, $value ) {
+	public function sanitize_page_size( $old, $option, $value ) {
 		return max( 1, min( 500, (int) $value ) );
 	}
 
@@ -122,29 +122,29 @@ final class Events_Page {
 	 * The tab.
 	 */
 	public function render() {
-		$log   = self::wanted();
-		$table = new Events_Table( $log, $this->runner );
+		$query = self::requested_query();
+		$table = new Events_Table( $query, $this->runner );
 		$table->prepare_items();
 		$table->views();
 		?>
 		<form method="get" action="<?php echo esc_url( admin_url( 'options-general.php' ) ); ?>">
 			<input type="hidden" name="page" value="<?php echo esc_attr( Settings_Page::SLUG ); ?>">
 			<input type="hidden" name="tab" value="<?php echo esc_attr( self::TAB ); ?>">
-			<input type="hidden" name="state" value="<?php echo esc_attr( $log->state ); ?>">
+			<input type="hidden" name="state" value="<?php echo esc_attr( $query->state ); ?>">
 			<p class="relay-connector-filter">
 				<label class="screen-reader-text" for="relay-connector-type"><?php esc_html_e( 'Event type', 'relay-connector' ); ?></label>
 				<select name="type" id="relay-connector-type">
 					<option value=""><?php esc_html_e( 'All types', 'relay-connector' ); ?></option>
 					<?php foreach ( Outbox_Query::types() as $type ) : ?>
-						<option value="<?php echo esc_attr( $type ); ?>" <?php selected( $log->type, $type ); ?>><?php echo esc_html( $type ); ?></option>
+						<option value="<?php echo esc_attr( $type ); ?>" <?php selected( $query->type, $type ); ?>><?php echo esc_html( $type ); ?></option>
 					<?php endforeach; ?>
 				</select>
 				<label class="screen-reader-text" for="relay-connector-word"><?php esc_html_e( 'Event id or number', 'relay-connector' ); ?></label>
-				<input type="search" name="s" id="relay-connector-word" value="<?php echo esc_attr( $log->word ); ?>" placeholder="<?php esc_attr_e( 'Event id or number', 'relay-connector' ); ?>">
+				<input type="search" name="s" id="relay-connector-word" value="<?php echo esc_attr( $query->word ); ?>" placeholder="<?php esc_attr_e( 'Event id or number', 'relay-connector' ); ?>">
 				<button type="submit" class="button"><?php esc_html_e( 'Filter', 'relay-connector' ); ?></button>
 			</p>
 		</form>
-		<form method="post" action="<?php echo esc_url( self::address_of( $log ) ); ?>">
+		<form method="post" action="<?php echo esc_url( self::url_of( $query ) ); ?>">
 			<?php
 			wp_nonce_field( self::NONCE, self::NONCE );
 			$table->display();
@@ -158,7 +158,7 @@ final class Events_Page {
 	 *
 	 * @return Outbox_Query
 	 */
-	private static function wanted() {
+	private static function requested_query() {
 		$state = isset( $_GET['state'] ) ? sanitize_key( wp_unslash( $_GET['state'] ) ) : '';
 		$type  = isset( $_GET['type'] ) ? sanitize_text_field( wp_unslash( $_GET['type'] ) ) : '';
 		$word  = isset( $_GET['s'] ) ? sanitize_text_field( wp_unslash( $_GET['s'] ) ) : '';
@@ -168,14 +168,14 @@ final class Events_Page {
 	/**
 	 * The address of a list.
 	 *
-	 * @param Outbox_Query $log What is looked for.
+	 * @param Outbox_Query $query What is looked for.
 	 * @return string
 	 */
-	private static function address_of( Outbox_Query $log ) {
+	private static function url_of( Outbox_Query $query ) {
 		$parts = array(
-			'state' => $log->state,
-			'type'  => rawurlencode( $log->type ),
-			's'     => rawurlencode( $log->word ),
+			'state' => $query->state,
+			'type'  => rawurlencode( $query->type ),
+			's'     => rawurlencode( $query->word ),
 		);
 		return add_query_arg( array_filter( $parts, 'strlen' ), self::url() );
 	}
@@ -183,16 +183,16 @@ final class Events_Page {
 	/**
 	 * Does what a button asks for, then shows the list again. load() has looked at nonce and capability.
 	 */
-	private function act() {
-		$log = self::wanted();
+	private function handle_post() {
+		$query = self::requested_query();
 		if ( isset( $_POST['relay_connector_all'] ) ) {
-			$this->leave( $log, $this->send_all( $log->retry_all() ) );
+			$this->redirect( $query, $this->send_all( $query->retry_all() ) );
 		}
 		if ( isset( $_POST['relay_connector_send'] ) ) {
-			$this->leave( $log, $this->send_one( absint( wp_unslash( $_POST['relay_connector_send'] ) ) ) );
+			$this->redirect( $query, $this->send_one( absint( wp_unslash( $_POST['relay_connector_send'] ) ) ) );
 		}
 		if ( isset( $_POST['relay_connector_delete'] ) ) {
-			$this->leave( $log, $this->delete( array( absint( wp_unslash( $_POST['relay_connector_delete'] ) ) ) ) );
+			$this->redirect( $query, $this->delete( array( absint( wp_unslash( $_POST['relay_connector_delete'] ) ) ) ) );
 		}
 		$rows   = isset( $_POST['rows'] ) ? wp_parse_id_list( wp_unslash( $_POST['rows'] ) ) : array();
 		$action = isset( $_POST['action'] ) ? sanitize_key( wp_unslash( $_POST['action'] ) ) : '';
@@ -200,9 +200,9 @@ final class Events_Page {
 			$action = isset( $_POST['action2'] ) ? sanitize_key( wp_unslash( $_POST['action2'] ) ) : '';
 		}
 		if ( ! $rows || ! in_array( $action, array( 'send', 'delete' ), true ) ) {
-			$this->leave( $log, self::outcome( false, __( 'Nothing was done.', 'relay-connector' ), __( 'Tick the events first, then choose what to do with them.', 'relay-connector' ) ) );
+			$this->redirect( $query, self::outcome( false, __( 'Nothing was done.', 'relay-connector' ), __( 'Tick the events first, then choose what to do with them.', 'relay-connector' ) ) );
 		}
-		$this->leave( $log, 'delete' === $action ? $this->delete( $rows ) : $this->send_all( count( array_filter( $rows, array( $this->outbox, 'retry' ) ) ) ) );
+		$this->redirect( $query, 'delete' === $action ? $this->delete( $rows ) : $this->send_all( count( array_filter( $rows, array( $this->outbox, 'retry' ) ) ) ) );
 	}
 
 	/**
@@ -215,12 +215,12 @@ final class Events_Page {
 		if ( ! $this->settings->is_configured() ) {
 			return self::outcome( false, __( 'Not sent.', 'relay-connector' ), __( 'The gateway address or the secret is missing: enter both and save first.', 'relay-connector' ) );
 		}
-		$verdict = $this->outbox->retry( $id ) ? $this->runner->run_one( $id ) : null;
-		if ( null === $verdict ) {
+		$decision = $this->outbox->retry( $id ) ? $this->runner->run_one( $id ) : null;
+		if ( null === $decision ) {
 			return self::outcome( false, __( 'Not sent.', 'relay-connector' ), __( 'The event is already finished, or another run is sending right now. Look at the list again in a minute.', 'relay-connector' ) );
 		}
-		$is_sent = Outbox::SENT === $verdict->state;
-		return self::outcome( $is_sent, $is_sent ? __( 'Sent.', 'relay-connector' ) : __( 'Not sent.', 'relay-connector' ), $verdict->sentence );
+		$is_sent = Outbox::SENT === $decision->state;
+		return self::outcome( $is_sent, $is_sent ? __( 'Sent.', 'relay-connector' ) : __( 'Not sent.', 'relay-connector' ), $decision->explanation );
 	}
 
 	/**
@@ -262,12 +262,12 @@ final class Events_Page {
 	/**
 	 * Back to the list, which then shows the outcome.
 	 *
-	 * @param Outbox_Query $log     What was looked at.
+	 * @param Outbox_Query $query   What was looked at.
 	 * @param array        $outcome The outcome.
 	 */
-	private function leave( Outbox_Query $log, array $outcome ) {
-		Action_Result::keep( $outcome );
-		wp_safe_redirect( self::address_of( $log ) );
+	private function redirect( Outbox_Query $query, array $outcome ) {
+		Action_Result::store( $outcome );
+		wp_safe_redirect( self::url_of( $query ) );
 		exit;
 	}
 

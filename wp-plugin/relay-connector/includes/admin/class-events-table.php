@@ -27,7 +27,7 @@ final class Events_Table extends \WP_List_Table {
 	 *
 	 * @var Outbox_Query
 	 */
-	private $log;
+	private $query;
 
 	/**
 	 * The runner, which knows the event sources.
@@ -39,10 +39,10 @@ final class Events_Table extends \WP_List_Table {
 	/**
 	 * Takes what it shows.
 	 *
-	 * @param Outbox_Query  $log    What is looked for.
+	 * @param Outbox_Query  $query  What is looked for.
 	 * @param Outbox_Runner $runner The runner.
 	 */
-	public function __construct( Outbox_Query $log, Outbox_Runner $runner ) {
+	public function __construct( Outbox_Query $query, Outbox_Runner $runner ) {
 		parent::__construct(
 			array(
 				'singular' => 'relay-event',
@@ -51,7 +51,7 @@ final class Events_Table extends \WP_List_Table {
 				'screen'   => get_current_screen(),
 			)
 		);
-		$this->log    = $log;
+		$this->query  = $query;
 		$this->runner = $runner;
 	}
 
@@ -60,10 +60,10 @@ final class Events_Table extends \WP_List_Table {
 	 */
 	public function prepare_items() {
 		$size        = $this->get_items_per_page( Events_Page::PER_PAGE, Events_Page::USUAL_SIZE );
-		$this->items = $this->log->page( $size, $size * ( $this->get_pagenum() - 1 ) );
+		$this->items = $this->query->page( $size, $size * ( $this->get_pagenum() - 1 ) );
 		$this->set_pagination_args(
 			array(
-				'total_items' => $this->log->count(),
+				'total_items' => $this->query->count(),
 				'per_page'    => $size,
 			)
 		);
@@ -116,7 +116,7 @@ final class Events_Table extends \WP_List_Table {
 		foreach ( Outbox_Query::counts() as $state => $count ) {
 			$label           = '' === $state ? __( 'All', 'relay-connector' ) : self::state_name( $state );
 			$url             = '' === $state ? Events_Page::url() : add_query_arg( 'state', $state, Events_Page::url() );
-			$current         = $this->log->state === $state ? ' class="current" aria-current="page"' : '';
+			$current         = $this->query->state === $state ? ' class="current" aria-current="page"' : '';
 			$views[ $state ] = '<a href="' . esc_url( $url ) . '"' . $current . '>' . esc_html( $label ) . ' <span class="count">(' . esc_html( number_format_i18n( $count ) ) . ')</span></a>';
 		}
 		return $views;
@@ -128,7 +128,7 @@ final class Events_Table extends \WP_List_Table {
 	 * @param string $which Either top or bottom.
 	 */
 	protected function extra_tablenav( $which ) {
-		$count = 'top' === $which ? $this->log->count_unfinished() : 0;
+		$count = 'top' === $which ? $this->query->count_unfinished() : 0;
 		if ( $count ) {
 			?>
 			<div class="alignleft actions">
@@ -147,7 +147,7 @@ final class Events_Table extends \WP_List_Table {
 	 * What is said when nothing matches.
 	 */
 	public function no_items() {
-		if ( '' !== $this->log->state . $this->log->type . $this->log->word ) {
+		if ( '' !== $this->query->state . $this->query->type . $this->query->word ) {
 			esc_html_e( 'No event matches. Choose another state or type, or search for something else.', 'relay-connector' );
 			return;
 		}

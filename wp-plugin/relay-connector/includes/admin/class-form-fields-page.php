@@ -55,7 +55,7 @@ final class Form_Fields_Page {
 	public function add_hooks() {
 		add_action( 'admin_menu', array( $this, 'add_page' ) );
 		add_action( 'admin_head', array( $this, 'hide_from_menu' ) );
-		add_filter( 'submenu_file', array( $this, 'stand_in_menu' ) );
+		add_filter( 'submenu_file', array( $this, 'highlight_settings_menu' ) );
 		add_action( 'admin_enqueue_scripts', array( $this, 'add_styles' ) );
 		add_action( 'admin_post_' . self::SAVE, array( $this, 'save' ) );
 	}
@@ -91,7 +91,7 @@ final class Form_Fields_Page {
 	 * @param string|null $file What the menu would show as open.
 	 * @return string|null
 	 */
-	public function stand_in_menu( $file ) {
+	public function highlight_settings_menu( $file ) {
 		global $plugin_page;
 		return self::SLUG === $plugin_page ? Settings_Page::SLUG : $file;
 	}
@@ -146,8 +146,8 @@ final class Form_Fields_Page {
 					$left_out[] = $field->key;
 				}
 			}
-			$this->choices->leave_out( $form, $left_out );
-			Action_Result::keep(
+			$this->choices->exclude_fields( $form, $left_out );
+			Action_Result::store(
 				array(
 					'passed' => true,
 					'title'  => __( 'Saved.', 'relay-connector' ),
@@ -198,7 +198,7 @@ final class Form_Fields_Page {
 		}
 		?>
 		<label class="relay-connector-tick">
-			<input type="checkbox" name="send[]" value="<?php echo esc_attr( md5( $field->key ) ); ?>" <?php checked( ! $is_secret && $this->choices->wants_form_field( $form, $field->key ) ); ?> <?php disabled( $is_secret ); ?>>
+			<input type="checkbox" name="send[]" value="<?php echo esc_attr( md5( $field->key ) ); ?>" <?php checked( ! $is_secret && $this->choices->sends_form_field( $form, $field->key ) ); ?> <?php disabled( $is_secret ); ?>>
 			<?php echo esc_html( $field->label ); ?>
 			<span class="relay-connector-small">
 				<?php
@@ -237,7 +237,7 @@ final class Form_Fields_Page {
 	private function fields_of( Form_Plugin $plugin, $form ) {
 		try {
 			return $plugin->fields( self::id_of( $form ) );
-		} catch ( \Throwable $fault ) {
+		} catch ( \Throwable $error ) {
 			return array();
 		}
 	}

@@ -35,7 +35,7 @@ final class Settings_Page {
 	 *
 	 * @var Status
 	 */
-	private $standing;
+	private $status;
 
 	/**
 	 * The exchange of keys.
@@ -62,14 +62,14 @@ final class Settings_Page {
 	 * Takes what the page shows.
 	 *
 	 * @param Settings             $settings    The settings.
-	 * @param Status               $standing    The standing.
+	 * @param Status               $status      The standing.
 	 * @param Key_Exchange         $keys        The exchange of keys.
 	 * @param Events_Page          $log_page    The tab with the events.
 	 * @param Daily_Report_Section $report_line The line about the daily report.
 	 */
-	public function __construct( Settings $settings, Status $standing, Key_Exchange $keys, Events_Page $log_page, Daily_Report_Section $report_line ) {
+	public function __construct( Settings $settings, Status $status, Key_Exchange $keys, Events_Page $log_page, Daily_Report_Section $report_line ) {
 		$this->settings    = $settings;
-		$this->standing    = $standing;
+		$this->status      = $status;
 		$this->keys        = $keys;
 		$this->log_page    = $log_page;
 		$this->report_line = $report_line;
@@ -112,7 +112,7 @@ final class Settings_Page {
 	 * Adds the page, with a red number when something waits for a person.
 	 */
 	public function add_page() {
-		$count = current_user_can( self::capability() ) ? $this->standing->badge() : 0;
+		$count = current_user_can( self::capability() ) ? $this->status->badge() : 0;
 		$title = __( 'Relay', 'relay-connector' );
 		$badge = $count ? ' <span class="awaiting-mod">' . number_format_i18n( $count ) . '</span>' : '';
 		add_options_page( $title, $title . $badge, self::capability(), self::SLUG, array( $this, 'render' ) );
@@ -214,7 +214,7 @@ final class Settings_Page {
 			</table>
 			<h2><?php esc_html_e( 'Warnings', 'relay-connector' ); ?></h2>
 			<table class="form-table" role="presentation">
-				<?php $this->render_alarm(); ?>
+				<?php $this->render_email_alert(); ?>
 			</table>
 			<h2><?php esc_html_e( 'When the plugin is deleted', 'relay-connector' ); ?></h2>
 			<table class="form-table" role="presentation">
@@ -232,7 +232,7 @@ final class Settings_Page {
 	 * The address field.
 	 */
 	private function render_endpoint() {
-		$fixed = $this->settings->fixed_by( Settings::ENDPOINT );
+		$fixed = $this->settings->overridden_by( Settings::ENDPOINT );
 		?>
 		<tr>
 			<th scope="row"><label for="<?php echo esc_attr( Settings::ENDPOINT ); ?>"><?php esc_html_e( 'Gateway address', 'relay-connector' ); ?></label></th>
@@ -242,7 +242,7 @@ final class Settings_Page {
 					<?php
 					'' === $fixed
 						? esc_html_e( 'Begins with https://. If you enter only the host, /webhooks/wp is added.', 'relay-connector' )
-						: $this->render_fixed( $fixed );
+						: $this->render_overridden( $fixed );
 					?>
 				</p>
 			</td>
@@ -254,7 +254,7 @@ final class Settings_Page {
 	 * The key id field.
 	 */
 	private function render_key_id() {
-		$fixed = $this->settings->fixed_by( Settings::KEY_ID );
+		$fixed = $this->settings->overridden_by( Settings::KEY_ID );
 		?>
 		<tr>
 			<th scope="row"><label for="<?php echo esc_attr( Settings::KEY_ID ); ?>"><?php esc_html_e( 'Key id', 'relay-connector' ); ?></label></th>
@@ -264,7 +264,7 @@ final class Settings_Page {
 					<?php
 					'' === $fixed
 						? esc_html_e( 'Tells the gateway which key signs. Without it the gateway tries every key of the site.', 'relay-connector' )
-						: $this->render_fixed( $fixed );
+						: $this->render_overridden( $fixed );
 					?>
 				</p>
 			</td>
@@ -276,7 +276,7 @@ final class Settings_Page {
 	 * The secret field: always empty, whatever is saved.
 	 */
 	private function render_secret() {
-		$fixed       = $this->settings->fixed_by( Settings::SECRET );
+		$fixed       = $this->settings->overridden_by( Settings::SECRET );
 		$fingerprint = $this->settings->fingerprint();
 		?>
 		<tr>
@@ -293,7 +293,7 @@ final class Settings_Page {
 					<?php
 					'' === $fixed
 						? esc_html_e( 'Never shown again once saved; compare the fingerprint with the one in Relay. Safer still: set RELAY_CONNECTOR_SECRET in wp-config.php, which also wins over this field.', 'relay-connector' )
-						: $this->render_fixed( $fixed );
+						: $this->render_overridden( $fixed );
 					?>
 				</p>
 			</td>
@@ -327,7 +327,7 @@ final class Settings_Page {
 			<td>
 				<p>
 					<label for="<?php echo esc_attr( Comment_Summaries::OPTION ); ?>">
-						<input type="checkbox" id="<?php echo esc_attr( Comment_Summaries::OPTION ); ?>" name="<?php echo esc_attr( Comment_Summaries::OPTION ); ?>" value="1" <?php checked( Comment_Summaries::are_wanted() ); ?>>
+						<input type="checkbox" id="<?php echo esc_attr( Comment_Summaries::OPTION ); ?>" name="<?php echo esc_attr( Comment_Summaries::OPTION ); ?>" value="1" <?php checked( Comment_Summaries::are_enabled() ); ?>>
 						<?php esc_html_e( 'Keep the summary or note that Relay sends back for a comment, and show it in the list of comments', 'relay-connector' ); ?>
 					</label>
 				</p>
@@ -345,14 +345,14 @@ final class Settings_Page {
 	/**
 	 * Whether an e-mail is sent when events are stuck.
 	 */
-	private function render_alarm() {
+	private function render_email_alert() {
 		?>
 		<tr>
 			<th scope="row"><?php esc_html_e( 'E-mail', 'relay-connector' ); ?></th>
 			<td>
 				<input type="hidden" name="<?php echo esc_attr( Email_Alert::OPTION ); ?>" value="0">
 				<label for="<?php echo esc_attr( Email_Alert::OPTION ); ?>">
-					<input type="checkbox" id="<?php echo esc_attr( Email_Alert::OPTION ); ?>" name="<?php echo esc_attr( Email_Alert::OPTION ); ?>" value="1" <?php checked( Email_Alert::is_wanted() ); ?>>
+					<input type="checkbox" id="<?php echo esc_attr( Email_Alert::OPTION ); ?>" name="<?php echo esc_attr( Email_Alert::OPTION ); ?>" value="1" <?php checked( Email_Alert::is_enabled() ); ?>>
 					<?php
 					/* translators: %s: e-mail address. */
 					echo esc_html( sprintf( __( 'Write to %s when events have been stuck for an hour, and at most once a day after that', 'relay-connector' ), get_option( 'admin_email' ) ) );
@@ -387,21 +387,21 @@ final class Settings_Page {
 		if ( ! $this->settings->is_configured() ) {
 			return;
 		}
-		$obstacle = $this->keys->obstacle();
+		$reason = $this->keys->blocked_reason();
 		?>
 		<h2><?php esc_html_e( 'New key', 'relay-connector' ); ?></h2>
 		<form action="<?php echo esc_url( admin_url( 'admin-post.php' ) ); ?>" method="post">
 			<input type="hidden" name="action" value="<?php echo esc_attr( Admin_Actions::FETCH_KEY ); ?>">
 			<?php wp_nonce_field( Admin_Actions::FETCH_KEY ); ?>
 			<p>
-				<button type="submit" class="button" id="relay-connector-fetch-key" aria-describedby="relay-connector-fetch-key-help" <?php disabled( '' !== $obstacle ); ?>><?php esc_html_e( 'Fetch the new key', 'relay-connector' ); ?></button>
+				<button type="submit" class="button" id="relay-connector-fetch-key" aria-describedby="relay-connector-fetch-key-help" <?php disabled( '' !== $reason ); ?>><?php esc_html_e( 'Fetch the new key', 'relay-connector' ); ?></button>
 			</p>
 			<p class="description" id="relay-connector-fetch-key-help">
 				<?php
 				echo esc_html(
-					'' === $obstacle
+					'' === $reason
 					? __( 'After "Rotate" in Relay: gets the new key, sealed with the old one, tries it, and signs with it from then on. Nothing has to be copied as long as the old key still counts.', 'relay-connector' )
-					: $obstacle
+					: $reason
 				);
 				?>
 			</p>
@@ -431,7 +431,7 @@ final class Settings_Page {
 	 *
 	 * @param string $name The constant or variable.
 	 */
-	private function render_fixed( $name ) {
+	private function render_overridden( $name ) {
 		/* translators: %s: name of a constant. */
 		echo esc_html( sprintf( __( 'Set by %s in wp-config.php or the server\'s environment; it is changed there.', 'relay-connector' ), $name ) );
 	}

@@ -116,7 +116,7 @@ abstract class Base_Source implements Event_Source {
 	 * @throws Event_Withdrawn When it is not.
 	 */
 	public function check( $row ) {
-		if ( ! $this->choices->wants( $this->slug() ) ) {
+		if ( ! $this->choices->is_enabled( $this->slug() ) ) {
 			throw new Event_Withdrawn( esc_html__( 'Events of this kind were switched off under Settings, Relay before it could be sent, so it was not sent.', 'relay-connector' ) );
 		}
 	}
@@ -126,7 +126,7 @@ abstract class Base_Source implements Event_Source {
 	 *
 	 * @param object $row The row.
 	 */
-	public function remember_sent( $row ) {
+	public function record_sent( $row ) {
 	}
 
 	/**
@@ -135,7 +135,7 @@ abstract class Base_Source implements Event_Source {
 	 * @param object $row The row.
 	 * @return string
 	 */
-	public function address( $row ) {
+	public function email( $row ) {
 		return '';
 	}
 
@@ -143,19 +143,19 @@ abstract class Base_Source implements Event_Source {
 	 * Does what a hook asks for, if events are wanted at all. Whatever goes wrong in it, the comment, the order or the
 	 * form that it listens to is not touched.
 	 *
-	 * @param callable $what What to do.
+	 * @param callable $callback What to do.
 	 */
-	protected function guarded( callable $what ) {
+	protected function run_safely( callable $callback ) {
 		try {
 			// An import brings years of old objects: they are not new ones.
 			if ( defined( 'WP_IMPORTING' ) && WP_IMPORTING ) {
 				return;
 			}
-			if ( $this->settings->collects_events() && $this->choices->wants( $this->slug() ) ) {
-				$what();
+			if ( $this->settings->collects_events() && $this->choices->is_enabled( $this->slug() ) ) {
+				$callback();
 			}
-		} catch ( \Throwable $fault ) {
-			Lost_Events::note( $this->slug() . ': ' . $fault->getMessage() );
+		} catch ( \Throwable $error ) {
+			Lost_Events::record( $this->slug() . ': ' . $error->getMessage() );
 		}
 	}
 

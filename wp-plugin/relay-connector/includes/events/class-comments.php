@@ -93,7 +93,7 @@ final class Comments extends Base_Source {
 	 * @param string $type The event type.
 	 * @return bool
 	 */
-	public function knows( $type ) {
+	public function handles( $type ) {
 		return self::TYPE === $type;
 	}
 
@@ -104,7 +104,7 @@ final class Comments extends Base_Source {
 	 * @param \WP_Comment $comment The comment.
 	 */
 	public function on_insert( $id = 0, $comment = null ) {
-		$this->note( $comment );
+		$this->record( $comment );
 	}
 
 	/**
@@ -116,7 +116,7 @@ final class Comments extends Base_Source {
 	 */
 	public function on_transition( $new_status = '', $old_status = '', $comment = null ) {
 		if ( 'approved' === $new_status ) {
-			$this->note( $comment, '1' );
+			$this->record( $comment, '1' );
 		}
 	}
 
@@ -132,7 +132,7 @@ final class Comments extends Base_Source {
 		if ( ! $comment ) {
 			throw new Event_Withdrawn( esc_html__( 'The comment was deleted before it could be sent, so it was not sent.', 'relay-connector' ) );
 		}
-		if ( ! $this->is_wanted( $comment->comment_approved ) ) {
+		if ( ! $this->sends_status( $comment->comment_approved ) ) {
 			throw new Event_Withdrawn( esc_html__( 'The comment was held, marked as spam or trashed before it could be sent, so it was not sent. If it is approved again, it will be.', 'relay-connector' ) );
 		}
 		$sent_as = (string) get_comment_meta( (int) $row->object_id, self::META_KEY, true );
@@ -156,7 +156,7 @@ final class Comments extends Base_Source {
 			'post_id'      => (int) $comment->comment_post_ID,
 			'author'       => '' === $author ? __( 'Anonymous', 'relay-connector' ) : $author,
 			'content'      => Text::clean( $comment->comment_content ),
-			'created_at'   => $this->instant( $comment ),
+			'created_at'   => $this->timestamp( $comment ),
 			'status'       => '1' === (string) $comment->comment_approved ? 'approved' : 'hold',
 			'author_email' => $comment->comment_author_email,
 			'author_url'   => $comment->comment_author_url,
@@ -165,7 +165,7 @@ final class Comments extends Base_Source {
 		);
 		// What the visitor left empty is not sent as an empty text.
 		foreach ( array( 'author_email', 'author_url', 'post_title', 'parent' ) as $optional ) {
-			if ( ! $fields[ $optional ] || ! $this->choices->wants_field( $this->slug(), $optional ) ) {
+			if ( ! $fields[ $optional ] || ! $this->choices->sends_field( $this->slug(), $optional ) ) {
 				unset( $fields[ $optional ] );
 			}
 		}
@@ -180,7 +180,7 @@ final class Comments extends Base_Source {
 	 *
 	 * @param object $row The row.
 	 */
-	public function remember_sent( $row ) {
+	public function record_sent( $row ) {
 		update_comment_meta( (int) $row->object_id, self::META_KEY, $row->event_id );
 	}
 
@@ -190,7 +190,7 @@ final class Comments extends Base_Source {
 	 * @param object $row The row.
 	 * @return string
 	 */
-	public function address( $row ) {
+	public function email( $row ) {
 		$comment = get_comment( (int) $row->object_id );
 		return $comment ? (string) $comment->comment_author_email : '';
 	}
@@ -225,14 +225,14 @@ final class Comments extends Base_Source {
 	 * @param \WP_Comment $comment  The comment.
 	 * @param string|null $approved Its status, where the object may still show the old one.
 	 */
-	private function note( $comment, $approved = null ) {
-		$this->guarded(
+	private function record( $comment, $approved = null ) {
+		$this->run_safely(
 			function () use ( $comment, $approved ) {
 				if ( ! $comment instanceof \WP_Comment ) {
 					return;
 				}
 				$approved = null === $approved ? $comment->comment_approved : $approved;
-				if ( $this->is_of_a_wanted_kind( $comment->comment_type ) && $this->is_wanted( $approved ) ) {
+				if ( $this->sends_type( $comment->comment_type ) && $this->sends_status( $approved ) ) {
 					$this->outbox->add( self::TYPE, (int) $comment->comment_ID, self::TYPE . ':' . (int) $comment->comment_ID );
 				}
 			}
@@ -245,7 +245,7 @@ final class Comments extends Base_Source {
 	 * @param string $kind The comment's type; empty for an ordinary one of older days.
 	 * @return bool
 	 */
-	private function is_of_a_wanted_kind( $kind ) {
+	private function sends_type( $kind ) {
 		return in_array( $kind, self::KINDS, true ) || ( in_array( $kind, self::PINGS, true ) && $this->settings->sends_pings() );
 	}
 
@@ -255,7 +255,7 @@ final class Comments extends Base_Source {
 	 * @param string|int $approved What the core keeps: 1, 0, spam, trash, post-trashed.
 	 * @return bool
 	 */
-	private function is_wanted( $approved ) {
+	private function sends_status( $approved ) {
 		return '1' === (string) $approved || ( '0' === (string) $approved && $this->settings->sends_held() );
 	}
 
@@ -265,7 +265,7 @@ final class Comments extends Base_Source {
 	 * @param \WP_Comment $comment The comment.
 	 * @return string Such as 2026-01-31T23:59:59Z.
 	 */
-	private function instant( $comment ) {
+	private function timestamp( $comment ) {
 		// Some importers leave the UTC column at zero.
 		$gmt = '0000-00-00 00:00:00' === $comment->comment_date_gmt ? get_gmt_from_date( $comment->comment_date ) : $comment->comment_date_gmt;
 		return str_replace( ' ', 'T', $gmt ) . 'Z';

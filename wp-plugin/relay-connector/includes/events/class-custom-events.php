@@ -79,7 +79,7 @@ final class Custom_Events extends Base_Source {
 	 * @param string $type The event type.
 	 * @return bool
 	 */
-	public function knows( $type ) {
+	public function handles( $type ) {
 		return 1 === preg_match( '/^x\.[a-z0-9_.-]{1,60}$/D', (string) $type ) && Orders::REFUNDED !== $type;
 	}
 
@@ -93,7 +93,7 @@ final class Custom_Events extends Base_Source {
 	public function on_action( $type = '', $data = array(), $args = array() ) {
 		$done = $this->send( $type, $data, $args );
 		if ( is_wp_error( $done ) && 'relay_connector_refused' === $done->get_error_code() ) {
-			Lost_Events::note( self::HOOK . ': ' . $done->get_error_message() );
+			Lost_Events::record( self::HOOK . ': ' . $done->get_error_message() );
 		}
 	}
 
@@ -109,14 +109,14 @@ final class Custom_Events extends Base_Source {
 	 */
 	public function send( $type, $data, $args = array() ) {
 		try {
-			if ( ! $this->settings->collects_events() || ! $this->choices->wants( $this->slug() ) ) {
+			if ( ! $this->settings->collects_events() || ! $this->choices->is_enabled( $this->slug() ) ) {
 				return new \WP_Error( 'relay_connector_off', __( 'Relay Connector is not set up yet, or events of other plugins are switched off in its settings.', 'relay-connector' ) );
 			}
-			if ( ! is_string( $type ) || ! $this->knows( $type ) ) {
+			if ( ! is_string( $type ) || ! $this->handles( $type ) ) {
 				/* translators: %s: an event type. */
 				return $this->refused( sprintf( __( '"%s" is no type for an event of one\'s own: it has to be "x." and up to 60 small letters, digits, dots, hyphens or underscores, and not x.order.refunded.', 'relay-connector' ), is_string( $type ) ? $type : gettype( $type ) ) );
 			}
-			$fields = $this->plain( $data );
+			$fields = $this->normalize( $data );
 			if ( null === $fields ) {
 				/* translators: %s: an event type. */
 				return $this->refused( sprintf( __( 'The fields of the event %s are no array that can be written as JSON, or they are nested too deep.', 'relay-connector' ), $type ) );
@@ -130,13 +130,13 @@ final class Custom_Events extends Base_Source {
 				/* translators: 1: an event type, 2: number of bytes. */
 				return $this->refused( sprintf( __( 'The fields of the event %1$s take more than %2$d bytes.', 'relay-connector' ), $type, self::MOST_BYTES ) );
 			}
-			if ( ! $this->outbox->add_ready( $type, $event_id, $body, $dedupe ) ) {
+			if ( ! $this->outbox->add_with_body( $type, $event_id, $body, $dedupe ) ) {
 				$known    = $this->outbox->find_by_key( $dedupe );
 				$event_id = $known ? $known->event_id : '';
 			}
 			return '' === $event_id ? $this->refused( __( 'The database of this site did not keep the event.', 'relay-connector' ) ) : $event_id;
-		} catch ( \Throwable $fault ) {
-			return $this->refused( $fault->getMessage() );
+		} catch ( \Throwable $error ) {
+			return $this->refused( $error->getMessage() );
 		}
 	}
 
@@ -170,7 +170,7 @@ final class Custom_Events extends Base_Source {
 	 * @param mixed $data What the other plugin gave.
 	 * @return array|null Null when it is no set of fields.
 	 */
-	private function plain( $data ) {
+	private function normalize( $data ) {
 		$json  = is_array( $data ) || is_object( $data ) ? wp_json_encode( $data ) : false;
 		$plain = is_string( $json ) ? json_decode( $json, false, self::MOST_DEPTH ) : null;
 		if ( ! is_array( $plain ) && ! is_object( $plain ) ) {

@@ -35,7 +35,7 @@ final class Event_Choices {
 			self::OPTION,
 			array(
 				'type'              => 'array',
-				'sanitize_callback' => array( $this, 'clean' ),
+				'sanitize_callback' => array( $this, 'sanitize' ),
 				'show_in_rest'      => false,
 			)
 		);
@@ -47,7 +47,7 @@ final class Event_Choices {
 	 *
 	 * @param bool $was_connected Whether the site was set up by an older version.
 	 */
-	public static function begin( $was_connected ) {
+	public static function initialize( $was_connected ) {
 		$only_comments = array(
 			'sources' => array(
 				'orders' => 0,
@@ -65,8 +65,8 @@ final class Event_Choices {
 	 * @param string $source Its short name.
 	 * @return bool
 	 */
-	public function wants( $source ) {
-		return (bool) $this->chosen( 'sources', $source, 1 );
+	public function is_enabled( $source ) {
+		return (bool) $this->get( 'sources', $source, 1 );
 	}
 
 	/**
@@ -76,8 +76,8 @@ final class Event_Choices {
 	 * @param string $field  The field's short name.
 	 * @return bool
 	 */
-	public function wants_field( $source, $field ) {
-		return (bool) $this->chosen( 'fields', $source . '.' . $field, 1 );
+	public function sends_field( $source, $field ) {
+		return (bool) $this->get( 'fields', $source . '.' . $field, 1 );
 	}
 
 	/**
@@ -86,8 +86,8 @@ final class Event_Choices {
 	 * @param string $form The form plugin's short name, a colon, the form's id.
 	 * @return bool
 	 */
-	public function wants_form( $form ) {
-		return (bool) $this->chosen( 'forms', $form, $this->wants_new_forms() );
+	public function sends_form( $form ) {
+		return (bool) $this->get( 'forms', $form, $this->sends_new_forms() );
 	}
 
 	/**
@@ -95,7 +95,7 @@ final class Event_Choices {
 	 *
 	 * @return bool
 	 */
-	public function wants_new_forms() {
+	public function sends_new_forms() {
 		$all = $this->all();
 		return ! isset( $all['new_forms'] ) || $all['new_forms'];
 	}
@@ -107,8 +107,8 @@ final class Event_Choices {
 	 * @param string $key  The field's own id in its form.
 	 * @return bool
 	 */
-	public function wants_form_field( $form, $key ) {
-		return ! in_array( (string) $key, $this->left_out( $form ), true );
+	public function sends_form_field( $form, $key ) {
+		return ! in_array( (string) $key, $this->excluded_fields( $form ), true );
 	}
 
 	/**
@@ -117,8 +117,8 @@ final class Event_Choices {
 	 * @param string $form The form, as above.
 	 * @return string[] Their ids.
 	 */
-	public function left_out( $form ) {
-		return array_map( 'strval', (array) $this->chosen( 'left_out', $form, array() ) );
+	public function excluded_fields( $form ) {
+		return array_map( 'strval', (array) $this->get( 'left_out', $form, array() ) );
 	}
 
 	/**
@@ -127,7 +127,7 @@ final class Event_Choices {
 	 * @param string   $form The form, as above.
 	 * @param string[] $keys Their ids.
 	 */
-	public function leave_out( $form, array $keys ) {
+	public function exclude_fields( $form, array $keys ) {
 		$all                      = $this->all();
 		$all['left_out'][ $form ] = array_values( $keys );
 		update_option( self::OPTION, $all );
@@ -140,7 +140,7 @@ final class Event_Choices {
 	 * @param mixed $value What was sent; or what an earlier call made of it, since the core cleans a new option twice.
 	 * @return array
 	 */
-	public function clean( $value ) {
+	public function sanitize( $value ) {
 		$all = $this->all();
 		if ( ! is_array( $value ) ) {
 			return $all;
@@ -167,7 +167,7 @@ final class Event_Choices {
 	 * @param mixed  $fallback What counts when nothing was chosen.
 	 * @return mixed
 	 */
-	private function chosen( $group, $name, $fallback ) {
+	private function get( $group, $name, $fallback ) {
 		$all = $this->all();
 		return isset( $all[ $group ][ $name ] ) ? $all[ $group ][ $name ] : $fallback;
 	}

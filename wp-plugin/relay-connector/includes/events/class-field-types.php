@@ -37,7 +37,7 @@ final class Field_Types {
 	 * @return bool
 	 */
 	public static function is_sendable( $type ) {
-		return ! self::is_secret( $type ) && ! in_array( self::plain( $type ), self::NO_INPUT, true ) && '' !== self::plain( $type );
+		return ! self::is_secret( $type ) && ! in_array( self::normalize( $type ), self::NO_INPUT, true ) && '' !== self::normalize( $type );
 	}
 
 	/**
@@ -47,7 +47,7 @@ final class Field_Types {
 	 * @return bool
 	 */
 	public static function is_secret( $type ) {
-		return 1 === preg_match( self::SECRET, self::plain( $type ) );
+		return 1 === preg_match( self::SECRET, self::normalize( $type ) );
 	}
 
 	/**
@@ -57,7 +57,7 @@ final class Field_Types {
 	 * @return bool
 	 */
 	public static function is_consent( $type ) {
-		return in_array( self::plain( $type ), self::CONSENT, true );
+		return in_array( self::normalize( $type ), self::CONSENT, true );
 	}
 
 	/**
@@ -66,7 +66,7 @@ final class Field_Types {
 	 * @param string $type The type.
 	 * @return string
 	 */
-	private static function plain( $type ) {
+	private static function normalize( $type ) {
 		return strtolower( rtrim( (string) $type, '*' ) );
 	}
 }

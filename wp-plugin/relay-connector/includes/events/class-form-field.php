@@ -67,9 +67,9 @@ final class Form_Field {
 	 */
 	public function text() {
 		if ( Field_Types::is_consent( $this->type ) ) {
-			return $this->is_ticked() ? 'yes' : 'no';
+			return $this->is_checked() ? 'yes' : 'no';
 		}
-		return Text::clean( self::joined( $this->value ) );
+		return Text::clean( self::join_values( $this->value ) );
 	}
 
 	/**
@@ -77,8 +77,8 @@ final class Form_Field {
 	 *
 	 * @return bool
 	 */
-	public function is_ticked() {
-		return ! in_array( strtolower( self::joined( $this->value ) ), array( '', '0', 'no', 'off', 'false' ), true );
+	public function is_checked() {
+		return ! in_array( strtolower( self::join_values( $this->value ) ), array( '', '0', 'no', 'off', 'false' ), true );
 	}
 
 	/**
@@ -87,7 +87,7 @@ final class Form_Field {
 	 * @param mixed $value The value.
 	 * @return string
 	 */
-	private static function joined( $value ) {
+	private static function join_values( $value ) {
 		if ( is_bool( $value ) ) {
 			return $value ? '1' : '';
 		}
@@ -97,6 +97,6 @@ final class Form_Field {
 		if ( is_object( $value ) ) {
 			$value = get_object_vars( $value );
 		}
-		return is_array( $value ) ? implode( ', ', array_filter( array_map( array( __CLASS__, 'joined' ), $value ), 'strlen' ) ) : '';
+		return is_array( $value ) ? implode( ', ', array_filter( array_map( array( __CLASS__, 'join_values' ), $value ), 'strlen' ) ) : '';
 	}
 }

@@ -19,7 +19,7 @@ final class Held_Order_Events {
 	 *
 	 * @var array
 	 */
-	private $touched = array();
+	private $held = array();
 
 	/**
 	 * Remembers an event.
@@ -30,28 +30,28 @@ final class Held_Order_Events {
 	 */
 	public function add( $id, $key ) {
 		$site = get_current_blog_id();
-		if ( isset( $this->touched[ $site ][ $id ][ $key ] ) ) {
+		if ( isset( $this->held[ $site ][ $id ][ $key ] ) ) {
 			return false;
 		}
-		$this->touched[ $site ][ $id ][ $key ] = $key;
+		$this->held[ $site ][ $id ][ $key ] = $key;
 		return true;
 	}
 
 	/**
 	 * Hands each order over, on the site of the network that it belongs to, and forgets it.
 	 *
-	 * @param callable $note Is given the order's number and its dedupe keys.
+	 * @param callable $callback Is given the order's number and its dedupe keys.
 	 */
-	public function hand_over( callable $note ) {
-		$touched       = $this->touched;
-		$this->touched = array();
-		foreach ( $touched as $site => $orders ) {
+	public function flush( callable $callback ) {
+		$by_site    = $this->held;
+		$this->held = array();
+		foreach ( $by_site as $site => $orders ) {
 			$is_other = get_current_blog_id() !== $site;
 			if ( $is_other ) {
 				switch_to_blog( $site );
 			}
 			foreach ( $orders as $id => $keys ) {
-				$note( $id, array_values( $keys ) );
+				$callback( $id, array_values( $keys ) );
 			}
 			if ( $is_other ) {
 				restore_current_blog();

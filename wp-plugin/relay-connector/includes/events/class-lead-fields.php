@@ -65,9 +65,9 @@ final class Lead_Fields {
 				continue;
 			}
 			if ( Field_Types::is_consent( $field->type ) ) {
-				$this->consent = false !== $this->consent && $field->is_ticked();
+				$this->consent = false !== $this->consent && $field->is_checked();
 			}
-			if ( $choices->wants_form_field( $form, $field->key ) ) {
+			if ( $choices->sends_form_field( $form, $field->key ) ) {
 				$this->add( $this->unused( $field->label ), $field->text() );
 			}
 		}

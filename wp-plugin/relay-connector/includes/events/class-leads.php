@@ -132,7 +132,7 @@ final class Leads extends Base_Source {
 	 * @param string $type The event type.
 	 * @return bool
 	 */
-	public function knows( $type ) {
+	public function handles( $type ) {
 		return self::TYPE === $type;
 	}
 
@@ -142,12 +142,12 @@ final class Leads extends Base_Source {
 	 * @param Form_Plugin $plugin The form plugin.
 	 * @param callable    $read   Gives the entry as a Form_Entry, or null when it is not one to be sent.
 	 */
-	public function take( Form_Plugin $plugin, callable $read ) {
-		$this->guarded(
+	public function record_entry( Form_Plugin $plugin, callable $read ) {
+		$this->run_safely(
 			function () use ( $plugin, $read ) {
 				$entry = $read();
-				if ( $entry instanceof Form_Entry && $this->choices->wants_form( $plugin->slug() . ':' . $entry->form_id ) ) {
-					$this->note( $plugin, $entry );
+				if ( $entry instanceof Form_Entry && $this->choices->sends_form( $plugin->slug() . ':' . $entry->form_id ) ) {
+					$this->record( $plugin, $entry );
 				}
 			}
 		);
@@ -162,7 +162,7 @@ final class Leads extends Base_Source {
 	public function check( $row ) {
 		parent::check( $row );
 		list( $plugin, $form_id ) = self::form_of( $row );
-		if ( ! $this->choices->wants_form( $plugin . ':' . $form_id ) ) {
+		if ( ! $this->choices->sends_form( $plugin . ':' . $form_id ) ) {
 			throw new Event_Withdrawn( esc_html__( 'Entries of this form were switched off under Settings, Relay before it could be sent, so it was not sent.', 'relay-connector' ) );
 		}
 	}
@@ -209,7 +209,7 @@ final class Leads extends Base_Source {
 	 * @param Form_Entry  $entry  The entry.
 	 * @throws \RuntimeException When another plugin has put something into it that is no data.
 	 */
-	private function note( Form_Plugin $plugin, Form_Entry $entry ) {
+	private function record( Form_Plugin $plugin, Form_Entry $entry ) {
 		$form   = $plugin->slug() . ':' . $entry->form_id;
 		$fields = new Lead_Fields( $entry->fields, $this->choices, $form );
 		$page   = new Page_Address( $entry->page_url );
@@ -226,7 +226,7 @@ final class Leads extends Base_Source {
 			'consent'    => $fields->consent,
 			'shortened'  => $fields->shortened,
 			'left_out'   => $fields->left_out,
-			'created_at' => Text::instant( time() ),
+			'created_at' => Text::timestamp( time() ),
 		);
 		foreach ( array( 'entry_id', 'page_url', 'utm', 'shortened', 'left_out' ) as $optional ) {
 			if ( ! $data[ $optional ] ) {

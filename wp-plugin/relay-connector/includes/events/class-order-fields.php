@@ -71,11 +71,11 @@ final class Order_Fields {
 			'discount_total' => self::decimal( $order->get_discount_total() ),
 			'customer'       => (object) $this->customer(),
 			'items'          => $items,
-			'created_at'     => self::instant( $order->get_date_created() ),
+			'created_at'     => self::timestamp( $order->get_date_created() ),
 			'payment_method' => Text::line( $order->get_payment_method_title() ),
 			'created_via'    => (string) $order->get_created_via(),
-			'customer_note'  => $this->wants( 'note' ) ? Text::cut( Text::clean( (string) $order->get_customer_note() ), self::LONGEST_NOTE ) : '',
-			'items_left_out' => $this->wants( 'items' ) ? count( $order->get_items() ) - count( $items ) : 0,
+			'customer_note'  => $this->sends( 'note' ) ? Text::cut( Text::clean( (string) $order->get_customer_note() ), self::LONGEST_NOTE ) : '',
+			'items_left_out' => $this->sends( 'items' ) ? count( $order->get_items() ) - count( $items ) : 0,
 		);
 		foreach ( array( 'payment_method', 'created_via', 'customer_note', 'items_left_out' ) as $optional ) {
 			if ( ! $fields[ $optional ] ) {
@@ -106,7 +106,7 @@ final class Order_Fields {
 			'reason'         => Text::line( $refund->get_reason(), self::LONGEST_NOTE ),
 			'customer'       => (object) $this->customer(),
 			'items'          => $this->items( $refund ),
-			'created_at'     => self::instant( $refund->get_date_created() ),
+			'created_at'     => self::timestamp( $refund->get_date_created() ),
 		);
 		if ( '' === $fields['reason'] ) {
 			unset( $fields['reason'] );
@@ -122,19 +122,19 @@ final class Order_Fields {
 	private function customer() {
 		$order    = $this->order;
 		$customer = array( 'id' => (int) $order->get_customer_id() );
-		if ( $this->wants( 'name' ) ) {
+		if ( $this->sends( 'name' ) ) {
 			$customer['first_name'] = Text::line( $order->get_billing_first_name() );
 			$customer['last_name']  = Text::line( $order->get_billing_last_name() );
 			$customer['name']       = trim( $customer['first_name'] . ' ' . $customer['last_name'] );
 			$customer['company']    = Text::line( $order->get_billing_company() );
 		}
-		if ( $this->wants( 'email' ) ) {
+		if ( $this->sends( 'email' ) ) {
 			$customer['email'] = Text::line( $order->get_billing_email() );
 		}
-		if ( $this->wants( 'phone' ) ) {
+		if ( $this->sends( 'phone' ) ) {
 			$customer['phone'] = Text::line( $order->get_billing_phone() );
 		}
-		if ( $this->wants( 'addresses' ) ) {
+		if ( $this->sends( 'addresses' ) ) {
 			$customer['billing']  = $this->address( 'billing' );
 			$customer['shipping'] = $this->address( 'shipping' );
 		}
@@ -163,7 +163,7 @@ final class Order_Fields {
 	 */
 	private function items( $order ) {
 		$items = array();
-		foreach ( $this->wants( 'items' ) ? $order->get_items() : array() as $item ) {
+		foreach ( $this->sends( 'items' ) ? $order->get_items() : array() as $item ) {
 			if ( count( $items ) >= self::MOST_ITEMS ) {
 				break;
 			}
@@ -191,8 +191,8 @@ final class Order_Fields {
 	 * @param string $field Its short name.
 	 * @return bool
 	 */
-	private function wants( $field ) {
-		return $this->choices->wants_field( $this->source, $field );
+	private function sends( $field ) {
+		return $this->choices->sends_field( $this->source, $field );
 	}
 
 	/**
@@ -215,7 +215,7 @@ final class Order_Fields {
 	 * @param \WC_DateTime|null $date The moment.
 	 * @return string
 	 */
-	private static function instant( $date ) {
-		return Text::instant( $date ? $date->getTimestamp() : time() );
+	private static function timestamp( $date ) {
+		return Text::timestamp( $date ? $date->getTimestamp() : time() );
 	}
 }

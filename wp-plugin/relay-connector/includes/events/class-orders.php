@@ -48,7 +48,7 @@ final class Orders extends Base_Source {
 	 *
 	 * @var Held_Order_Events
 	 */
-	private $touched;
+	private $held;
 
 	/**
 	 * Takes the settings, the outbox and the choices.
@@ -59,7 +59,7 @@ final class Orders extends Base_Source {
 	 */
 	public function __construct( Settings $settings, Outbox $outbox, Event_Choices $choices ) {
 		parent::__construct( $settings, $outbox, $choices );
-		$this->touched = new Held_Order_Events();
+		$this->held = new Held_Order_Events();
 	}
 
 	/**
@@ -133,7 +133,7 @@ final class Orders extends Base_Source {
 		add_action( 'woocommerce_store_api_checkout_order_processed', array( $this, 'on_created' ), 20, 1 );
 		add_action( 'woocommerce_order_status_changed', array( $this, 'on_changed' ), 20, 3 );
 		add_action( 'woocommerce_order_refunded', array( $this, 'on_refunded' ), 20, 2 );
-		add_action( 'shutdown', array( $this, 'decide' ), self::SHUTDOWN_PRIORITY );
+		add_action( 'shutdown', array( $this, 'finish_request' ), self::SHUTDOWN_PRIORITY );
 	}
 
 	/**
@@ -152,7 +152,7 @@ final class Orders extends Base_Source {
 	 * @param string $type The event type.
 	 * @return bool
 	 */
-	public function knows( $type ) {
+	public function handles( $type ) {
 		return in_array( $type, array( self::CREATED, self::CHANGED, self::REFUNDED ), true );
 	}
 
@@ -162,9 +162,9 @@ final class Orders extends Base_Source {
 	 * @param int|\WC_Order $order The order or its number; each hook has its own way.
 	 */
 	public function on_created( $order = 0 ) {
-		$this->guarded(
+		$this->run_safely(
 			function () use ( $order ) {
-				$this->mark_created( is_object( $order ) ? (int) $order->get_id() : self::number( $order ) );
+				$this->record_created( is_object( $order ) ? (int) $order->get_id() : self::number( $order ) );
 			}
 		);
 	}
@@ -177,13 +177,13 @@ final class Orders extends Base_Source {
 	 * @param string $to   The new status.
 	 */
 	public function on_changed( $id = 0, $from = '', $to = '' ) {
-		$this->guarded(
+		$this->run_safely(
 			function () use ( $id, $from, $to ) {
 				$id = self::number( $id );
 				if ( '' === (string) $from || in_array( $from, self::DRAFTS, true ) ) {
-					$this->mark_created( $id );
+					$this->record_created( $id );
 				} elseif ( self::TRASH === $from ) {
-					$this->mark_restored( $id );
+					$this->record_restored( $id );
 				} elseif ( $from !== $to && self::TRASH !== $to ) {
 					$this->hold( $id, self::CHANGED, $id, self::CHANGED . ':' . $id . ':' . $from . ':' . $to );
 				}
@@ -198,7 +198,7 @@ final class Orders extends Base_Source {
 	 * @param int $refund_id The refund.
 	 */
 	public function on_refunded( $id = 0, $refund_id = 0 ) {
-		$this->guarded(
+		$this->run_safely(
 			function () use ( $id, $refund_id ) {
 				$this->hold( self::number( $id ), self::REFUNDED, self::number( $refund_id ), self::REFUNDED . ':' . self::number( $refund_id ) );
 			}
@@ -208,12 +208,12 @@ final class Orders extends Base_Source {
 	/**
 	 * At the end of the request: looks what really became of the orders.
 	 */
-	public function decide() {
-		$this->touched->hand_over(
+	public function finish_request() {
+		$this->held->flush(
 			function ( $id, array $keys ) {
-				$this->guarded(
+				$this->run_safely(
 					function () use ( $id, $keys ) {
-						$this->settle( $id, $keys );
+						$this->release_or_remove( $id, $keys );
 					}
 				);
 			}
@@ -270,10 +270,10 @@ final class Orders extends Base_Source {
 	 *
 	 * @param object $row The row.
 	 */
-	public function remember_sent( $row ) {
+	public function record_sent( $row ) {
 		$order = $this->is_available() ? $this->order_of( $row ) : null;
 		if ( $order ) {
-			Sent_Order_Events::add( $order, $row );
+			Sent_Order_Events::record( $order, $row );
 		}
 	}
 
@@ -283,7 +283,7 @@ final class Orders extends Base_Source {
 	 * @param object $row The row.
 	 * @return string
 	 */
-	public function address( $row ) {
+	public function email( $row ) {
 		$order = $this->is_available() ? $this->order_of( $row ) : null;
 		return $order ? (string) $order->get_billing_email() : '';
 	}
@@ -321,13 +321,13 @@ final class Orders extends Base_Source {
 	 * @param int      $id   The order.
 	 * @param string[] $keys Their dedupe keys.
 	 */
-	private function settle( $id, array $keys ) {
+	private function release_or_remove( $id, array $keys ) {
 		$is_placed = $this->is_placed( $this->order( $id ) );
 		foreach ( $keys as $key ) {
 			if ( $is_placed ) {
-				$this->outbox->let_go( $key );
+				$this->outbox->release( $key );
 			} else {
-				$this->outbox->take_back( $key );
+				$this->outbox->remove_held( $key );
 			}
 		}
 	}
@@ -337,7 +337,7 @@ final class Orders extends Base_Source {
 	 *
 	 * @param int $id The order.
 	 */
-	private function mark_created( $id ) {
+	private function record_created( $id ) {
 		$this->hold( $id, self::CREATED, $id, self::CREATED . ':' . $id );
 	}
 
@@ -350,7 +350,7 @@ final class Orders extends Base_Source {
 	 * @param string $key       The dedupe key.
 	 */
 	private function hold( $id, $type, $object_id, $key ) {
-		if ( $id > 0 && $object_id > 0 && $this->touched->add( $id, $key ) ) {
+		if ( $id > 0 && $object_id > 0 && $this->held->add( $id, $key ) ) {
 			$this->outbox->add( $type, $object_id, $key, self::HOLD_S );
 		}
 	}
@@ -361,9 +361,9 @@ final class Orders extends Base_Source {
 	 *
 	 * @param int $id The order.
 	 */
-	private function mark_restored( $id ) {
+	private function record_restored( $id ) {
 		if ( $this->outbox->find_by_key( self::CREATED . ':' . $id ) ) {
-			$this->mark_created( $id );
+			$this->record_created( $id );
 		}
 	}
 

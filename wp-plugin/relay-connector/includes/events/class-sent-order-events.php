@@ -36,7 +36,7 @@ final class Sent_Order_Events {
 	 * @param \WC_Order $order The order.
 	 * @param object    $row   The row.
 	 */
-	public static function add( $order, $row ) {
+	public static function record( $order, $row ) {
 		$sent                     = $order->get_meta( self::META_KEY );
 		$sent                     = is_array( $sent ) ? $sent : array();
 		$sent[ $row->dedupe_key ] = $row->event_id;
@@ -49,7 +49,7 @@ final class Sent_Order_Events {
 	/**
 	 * Forgets everything, wherever orders are kept: WooCommerce may be gone when this plugin goes.
 	 */
-	public static function forget_all() {
+	public static function delete_all() {
 		global $wpdb;
 		delete_metadata( 'post', 0, self::META_KEY, '', true );
 		if ( $wpdb->get_var( $wpdb->prepare( 'SHOW TABLES LIKE %s', $wpdb->esc_like( $wpdb->prefix . 'wc_orders_meta' ) ) ) ) {

@@ -53,7 +53,7 @@ final class Text {
 	 * @param int $time Unix seconds.
 	 * @return string Such as 2026-01-31T23:59:59Z.
 	 */
-	public static function instant( $time ) {
+	public static function timestamp( $time ) {
 		return gmdate( 'Y-m-d\TH:i:s\Z', $time );
 	}
 }

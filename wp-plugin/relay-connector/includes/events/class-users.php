@@ -69,7 +69,7 @@ final class Users extends Base_Source {
 	 * @param string $type The event type.
 	 * @return bool
 	 */
-	public function knows( $type ) {
+	public function handles( $type ) {
 		return self::TYPE === $type;
 	}
 
@@ -79,7 +79,7 @@ final class Users extends Base_Source {
 	 * @param int $id The user.
 	 */
 	public function on_register( $id = 0 ) {
-		$this->guarded(
+		$this->run_safely(
 			function () use ( $id ) {
 				$id = self::number( $id );
 				if ( $id > 0 ) {
@@ -117,13 +117,13 @@ final class Users extends Base_Source {
 			'roles'      => array_values( $user->roles ),
 			'created_at' => str_replace( ' ', 'T', $user->user_registered ) . 'Z',
 		);
-		if ( $this->choices->wants_field( $this->slug(), 'email' ) ) {
+		if ( $this->choices->sends_field( $this->slug(), 'email' ) ) {
 			$fields['email'] = (string) $user->user_email;
 		} elseif ( $is_address ) {
 			// Many people log in with their e-mail address: it is one under any name.
 			unset( $fields['login'] );
 		}
-		if ( $this->choices->wants_field( $this->slug(), 'name' ) ) {
+		if ( $this->choices->sends_field( $this->slug(), 'name' ) ) {
 			$fields['name']       = Text::line( $user->display_name );
 			$fields['first_name'] = Text::line( $user->first_name );
 			$fields['last_name']  = Text::line( $user->last_name );
@@ -137,7 +137,7 @@ final class Users extends Base_Source {
 	 * @param object $row The row.
 	 * @return string
 	 */
-	public function address( $row ) {
+	public function email( $row ) {
 		$user = get_userdata( (int) $row->object_id );
 		return $user ? (string) $user->user_email : '';
 	}

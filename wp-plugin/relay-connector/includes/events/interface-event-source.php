@@ -27,7 +27,7 @@ interface Event_Source {
 	 * @param string $type The event type.
 	 * @return bool
 	 */
-	public function knows( $type );
+	public function handles( $type );
 
 	/**
 	 * Asks before each attempt whether the event is still to be sent.
@@ -51,7 +51,7 @@ interface Event_Source {
 	 *
 	 * @param object $row The row.
 	 */
-	public function remember_sent( $row );
+	public function record_sent( $row );
 
 	/**
 	 * How an admin would call the object, with personal fields masked.
@@ -67,5 +67,5 @@ interface Event_Source {
 	 * @param object $row The row.
 	 * @return string '' when there is none or the object does not know it.
 	 */
-	public function address( $row );
+	public function email( $row );
 }

@@ -61,8 +61,8 @@ final class Key_Exchange {
 	 *
 	 * @return Gateway_Response Its json has status (one of the constants) and, for a newer one, until (unix seconds).
 	 */
-	public function standing() {
-		return $this->ask( $this->settings->key_id(), $this->settings->secret(), 'state', self::new_id() );
+	public function key_state() {
+		return $this->request( $this->settings->key_id(), $this->settings->secret(), 'state', self::new_id() );
 	}
 
 	/**
@@ -70,12 +70,12 @@ final class Key_Exchange {
 	 *
 	 * @return string
 	 */
-	public function obstacle() {
+	public function blocked_reason() {
 		if ( ! $this->settings->is_configured() ) {
 			return __( 'The gateway address or the secret is missing: enter both and save first.', 'relay-connector' );
 		}
 		foreach ( array( Settings::SECRET, Settings::KEY_ID ) as $option ) {
-			$fixed = $this->settings->fixed_by( $option );
+			$fixed = $this->settings->overridden_by( $option );
 			if ( '' !== $fixed ) {
 				/* translators: %s: name of a constant. */
 				return sprintf( __( 'The key is set by %s in wp-config.php or the server\'s environment, which this plugin cannot change. Put the key that Relay showed when it was made there.', 'relay-connector' ), $fixed );
@@ -93,30 +93,30 @@ final class Key_Exchange {
 	 * @return array With passed (bool) and text.
 	 */
 	public function fetch() {
-		$obstacle = $this->obstacle();
-		if ( '' !== $obstacle ) {
-			return self::result( false, $obstacle );
+		$reason = $this->blocked_reason();
+		if ( '' !== $reason ) {
+			return self::result( false, $reason );
 		}
-		$id     = self::new_id();
-		$answer = $this->ask( $this->settings->key_id(), $this->settings->secret(), 'key', $id );
-		if ( 200 !== $answer->status || ! isset( $answer->json['status'] ) ) {
-			return self::result( false, $this->refusal( $answer ) );
+		$id       = self::new_id();
+		$response = $this->request( $this->settings->key_id(), $this->settings->secret(), 'key', $id );
+		if ( 200 !== $response->status || ! isset( $response->json['status'] ) ) {
+			return self::result( false, $this->explain_refusal( $response ) );
 		}
-		if ( self::CURRENT === $answer->json['status'] ) {
+		if ( self::CURRENT === $response->json['status'] ) {
 			return self::result( true, __( 'This site already signs with the newest key; there is nothing to fetch. Make a new one in Relay with "Rotate" first.', 'relay-connector' ) );
 		}
-		if ( self::NEWER !== $answer->json['status'] ) {
+		if ( self::NEWER !== $response->json['status'] ) {
 			return self::result( false, __( 'The key in use is being retired, but Relay has no newer one for this site. Make one on the page of this site in Relay.', 'relay-connector' ) );
 		}
-		$key = self::open( $this->settings->secret(), $id, $answer->json );
+		$key = self::decrypt( $this->settings->secret(), $id, $response->json );
 		if ( null === $key ) {
 			return self::result( false, __( 'The gateway sent a new key that could not be opened here, so the old one stays. Something between this site and Relay may have changed the answer: try again, or copy the new key by hand.', 'relay-connector' ) );
 		}
-		$tried = $this->ask( $key['key_id'], $key['secret'], 'state', self::new_id() );
+		$tried = $this->request( $key['key_id'], $key['secret'], 'state', self::new_id() );
 		if ( 200 !== $tried->status ) {
 			return self::result( false, __( 'The new key came, but the gateway did not accept a request signed with it, so the old one stays. Try again in a minute.', 'relay-connector' ) );
 		}
-		$until = isset( $answer->json['until'] ) ? (int) $answer->json['until'] : 0;
+		$until = isset( $response->json['until'] ) ? (int) $response->json['until'] : 0;
 		$this->settings->change_key( $key['key_id'], $key['secret'], $until );
 		/* translators: 1: a key id, 2: fingerprint of a secret. */
 		return self::result( true, sprintf( __( 'This site now signs with the new key %1$s (fingerprint %2$s). It was tried before the change, and the gateway accepts it. The old key may be revoked in Relay.', 'relay-connector' ), $key['key_id'], $this->settings->fingerprint() ) );
@@ -130,7 +130,7 @@ final class Key_Exchange {
 	 * @param array  $json   The gateway's answer: salt, nonce and sealed, each base64.
 	 * @return array|null With key_id and secret.
 	 */
-	public static function open( $secret, $id, array $json ) {
+	public static function decrypt( $secret, $id, array $json ) {
 		$parts = array();
 		foreach ( array( 'salt', 'nonce', 'sealed' ) as $name ) {
 			$raw = isset( $json[ $name ] ) && is_string( $json[ $name ] ) ? base64_decode( $json[ $name ], true ) : false; // safe: bytes of a cipher, not code.
@@ -159,7 +159,7 @@ final class Key_Exchange {
 	 * @param string $id     The id of the question.
 	 * @return Gateway_Response
 	 */
-	private function ask( $key_id, $secret, $want, $id ) {
+	private function request( $key_id, $secret, $want, $id ) {
 		$body = wp_json_encode(
 			array(
 				'want' => $want,
@@ -167,26 +167,26 @@ final class Key_Exchange {
 			),
 			JSON_UNESCAPED_SLASHES
 		);
-		return $this->client->ask_about_keys( $key_id, $secret, $id, (string) $body, self::TIMEOUT_S );
+		return $this->client->post_key_request( $key_id, $secret, $id, (string) $body, self::TIMEOUT_S );
 	}
 
 	/**
 	 * Why the gateway gave no key.
 	 *
-	 * @param Gateway_Response $answer What came.
+	 * @param Gateway_Response $response What came.
 	 * @return string
 	 */
-	private function refusal( Gateway_Response $answer ) {
-		if ( 401 === $answer->status && ! $answer->is_html ) {
+	private function explain_refusal( Gateway_Response $response ) {
+		if ( 401 === $response->status && ! $response->is_html ) {
 			return __( 'The gateway no longer accepts the key in use (401): its time is over, or it was revoked. Make a new key in Relay with "Rotate" and copy it to this page by hand.', 'relay-connector' );
 		}
-		if ( in_array( $answer->status, array( 404, 405 ), true ) ) {
+		if ( in_array( $response->status, array( 404, 405 ), true ) ) {
 			return __( 'This gateway cannot hand out keys; it is probably an older version. Copy the new key from Relay by hand, or update the gateway.', 'relay-connector' );
 		}
-		if ( 429 === $answer->status ) {
+		if ( 429 === $response->status ) {
 			return __( 'The gateway was asked too often (429). Try again in a minute.', 'relay-connector' );
 		}
-		return ( new Response_Classifier( $this->settings ) )->sentence( $answer );
+		return ( new Response_Classifier( $this->settings ) )->explain( $response );
 	}
 
 	/**

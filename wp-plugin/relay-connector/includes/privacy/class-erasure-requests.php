@@ -49,7 +49,7 @@ final class Erasure_Requests implements Event_Source {
 	 * @param string $type The event type.
 	 * @return bool
 	 */
-	public function knows( $type ) {
+	public function handles( $type ) {
 		return self::TYPE === $type;
 	}
 
@@ -61,7 +61,7 @@ final class Erasure_Requests implements Event_Source {
 	 */
 	public function add( $email ) {
 		$id = 'wp-erase-' . wp_generate_uuid4();
-		return $this->outbox->add_ready( self::TYPE, $id, Envelope::encode( self::TYPE, $id, array( 'email' => $email ) ) );
+		return $this->outbox->add_with_body( self::TYPE, $id, Envelope::encode( self::TYPE, $id, array( 'email' => $email ) ) );
 	}
 
 	/**
@@ -87,7 +87,7 @@ final class Erasure_Requests implements Event_Source {
 	 *
 	 * @param object $row The row.
 	 */
-	public function remember_sent( $row ) {
+	public function record_sent( $row ) {
 	}
 
 	/**
@@ -96,7 +96,7 @@ final class Erasure_Requests implements Event_Source {
 	 * @param object $row The row.
 	 * @return string
 	 */
-	public function address( $row ) {
+	public function email( $row ) {
 		return '';
 	}
 

@@ -71,7 +71,7 @@ final class Privacy_Tools {
 	public function add_hooks() {
 		add_filter( 'wp_privacy_personal_data_exporters', array( $this, 'add_exporter' ) );
 		add_filter( 'wp_privacy_personal_data_erasers', array( $this, 'add_eraser' ) );
-		add_action( 'admin_init', array( $this, 'suggest_policy' ) );
+		add_action( 'admin_init', array( $this, 'add_policy_text' ) );
 	}
 
 	/**
@@ -165,7 +165,7 @@ final class Privacy_Tools {
 	/**
 	 * Suggests a text for the site's privacy policy.
 	 */
-	public function suggest_policy() {
+	public function add_policy_text() {
 		$text = '<p class="privacy-policy-tutorial">' . esc_html__( 'Say who runs the Relay gateway that this site sends to, where, and to whom it passes data on.', 'relay-connector' ) . '</p>'
 			. '<p>' . esc_html__( 'When you leave a comment, place an order, send in a form or register, what you entered there is sent, encrypted and signed, to a gateway that we run or have run for us; passwords, payment cards and files are not. It passes them on to the tools that we use to answer you. On this site they wait in a list until they are sent; then only their number stays there, for a limited time.', 'relay-connector' ) . '</p>';
 		wp_add_privacy_policy_content( 'Relay Connector', wp_kses_post( $text ) );
@@ -195,7 +195,7 @@ final class Privacy_Tools {
 	 * @return bool
 	 */
 	private function is_about( $row, array $fields, $email ) {
-		return self::mentions( $fields, $email ) || ( '' !== $email && 0 === strcasecmp( trim( $this->runner->address( $row ) ), $email ) );
+		return self::mentions( $fields, $email ) || ( '' !== $email && 0 === strcasecmp( trim( $this->runner->email( $row ) ), $email ) );
 	}
 
 	/**

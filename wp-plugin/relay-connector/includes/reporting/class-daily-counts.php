@@ -53,7 +53,7 @@ final class Daily_Counts {
 		global $wpdb;
 		$kept   = (array) $wpdb->get_results( $wpdb->prepare( "SELECT event_type, what, n FROM {$wpdb->relay_tally} WHERE day = %d", $day ) );
 		$counts = array();
-		foreach ( array_merge( $kept, $this->cells( $day, $day + DAY_IN_SECONDS ), $this->waiting() ) as $cell ) {
+		foreach ( array_merge( $kept, $this->count_rows( $day, $day + DAY_IN_SECONDS ), $this->waiting() ) as $cell ) {
 			if ( ! isset( $counts[ $cell->event_type ] ) ) {
 				$counts[ $cell->event_type ] = array_fill_keys( array( 'fired', 'sent', 'waiting', 'dropped' ), 0 );
 			}
@@ -72,8 +72,8 @@ final class Daily_Counts {
 	public function totals( $day ) {
 		$totals = array_fill_keys( array( 'fired', 'sent', 'waiting', 'dropped' ), 0 );
 		foreach ( $this->counts( $day ) as $of_type ) {
-			foreach ( $of_type as $what => $n ) {
-				$totals[ $what ] += $n;
+			foreach ( $of_type as $name => $n ) {
+				$totals[ $name ] += $n;
 			}
 		}
 		return $totals;
@@ -84,10 +84,10 @@ final class Daily_Counts {
 	 *
 	 * @return int The first second that is not closed; rows that ended before it may be purged.
 	 */
-	public function close() {
+	public function close_days() {
 		global $wpdb;
 		$open = self::day_start( time() - self::CLOSING_S );
-		foreach ( $this->cells( $open - DAY_IN_SECONDS * self::KEPT_DAYS, $open ) as $cell ) {
+		foreach ( $this->count_rows( $open - DAY_IN_SECONDS * self::KEPT_DAYS, $open ) as $cell ) {
 			$wpdb->query( $wpdb->prepare( "INSERT IGNORE INTO {$wpdb->relay_tally} (day, event_type, what, n) VALUES (%d, %s, %s, %d)", $cell->day, $cell->event_type, $cell->what, $cell->n ) );
 		}
 		$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->relay_tally} WHERE day < %d", $open - DAY_IN_SECONDS * self::KEPT_DAYS ) );
@@ -101,7 +101,7 @@ final class Daily_Counts {
 	 * @param int $until Unix seconds, first of the day after the last one.
 	 * @return object[] With day, event_type, what, n.
 	 */
-	private function cells( $from, $until ) {
+	private function count_rows( $from, $until ) {
 		global $wpdb;
 		$fired = (array) $wpdb->get_results( $wpdb->prepare( "SELECT created_at - created_at %% 86400 AS day, event_type, 'fired' AS what, COUNT(*) AS n FROM {$wpdb->relay_connector_outbox} WHERE created_at >= %d AND created_at < %d GROUP BY day, event_type", $from, $until ) );
 		$ended = (array) $wpdb->get_results( $wpdb->prepare( "SELECT finished_at - finished_at %% 86400 AS day, event_type, CASE WHEN state = 'sent' AND last_status BETWEEN 200 AND 299 THEN 'sent' ELSE 'dropped' END AS what, COUNT(*) AS n FROM {$wpdb->relay_connector_outbox} WHERE state IN ('sent', 'withdrawn', 'deleted') AND finished_at >= %d AND finished_at < %d GROUP BY day, event_type, what", $from, $until ) );

@@ -56,14 +56,14 @@ final class Daily_Reports {
 	 *
 	 * @var Daily_Counts
 	 */
-	private $tally;
+	private $daily_counts;
 
 	/**
 	 * The gate.
 	 *
 	 * @var Circuit_Breaker
 	 */
-	private $gate;
+	private $breaker;
 
 	/**
 	 * The client.
@@ -75,16 +75,16 @@ final class Daily_Reports {
 	/**
 	 * Takes what a report needs.
 	 *
-	 * @param Settings        $settings The settings.
-	 * @param Daily_Counts    $tally    The tally.
-	 * @param Circuit_Breaker $gate     The gate.
-	 * @param Gateway_Client  $client   The client.
+	 * @param Settings        $settings     The settings.
+	 * @param Daily_Counts    $daily_counts The tally.
+	 * @param Circuit_Breaker $breaker      The gate.
+	 * @param Gateway_Client  $client       The client.
 	 */
-	public function __construct( Settings $settings, Daily_Counts $tally, Circuit_Breaker $gate, Gateway_Client $client ) {
-		$this->settings = $settings;
-		$this->tally    = $tally;
-		$this->gate     = $gate;
-		$this->client   = $client;
+	public function __construct( Settings $settings, Daily_Counts $daily_counts, Circuit_Breaker $breaker, Gateway_Client $client ) {
+		$this->settings     = $settings;
+		$this->daily_counts = $daily_counts;
+		$this->breaker      = $breaker;
+		$this->client       = $client;
 	}
 
 	/**
@@ -92,9 +92,9 @@ final class Daily_Reports {
 	 *
 	 * @return Stored_State Where the reports stand.
 	 */
-	public function begin() {
+	public function start() {
 		$stored = new Stored_State( self::OPTION );
-		$stored->begin(
+		$stored->create(
 			array(
 				'next'     => Daily_Counts::day_start( time() ),
 				'minute'   => wp_rand( self::FIRST_MINUTE, self::LAST_MINUTE ),
@@ -119,12 +119,12 @@ final class Daily_Reports {
 	 *                    0), sentence (why it was not sent otherwise, or ''), taken_at (unix seconds of the last
 	 *                    success, 0 for none). Null before they began.
 	 */
-	public function standing() {
+	public function state() {
 		$state = ( new Stored_State( self::OPTION ) )->value;
 		if ( null === $state ) {
 			return null;
 		}
-		$state           = $this->caught_up( $state );
+		$state           = $this->without_outdated( $state );
 		$state['due_at'] = max( $state['next'] + DAY_IN_SECONDS + 60 * $state['minute'], $state['due_at'] );
 		return $state;
 	}
@@ -137,30 +137,30 @@ final class Daily_Reports {
 	 * @return Send_Decision|null Null when there is nothing to send now.
 	 */
 	public function send_next( $timeout_s, $asked = false ) {
-		$stored = $this->begin();
+		$stored = $this->start();
 		if ( null === $stored->value ) {
 			return null;
 		}
-		$state = $this->caught_up( $stored->value );
+		$state = $this->without_outdated( $stored->value );
 		$ready = $state['next'] + DAY_IN_SECONDS + ( $asked ? 0 : 60 * $state['minute'] );
 		if ( time() < $ready || ( ! $asked && time() < $state['due_at'] ) ) {
 			return null;
 		}
 		if ( '' === $state['body'] ) {
-			$this->tally->close();
-			$state = $this->made( $state );
+			$this->daily_counts->close_days();
+			$state = $this->with_report( $state );
 		}
 		++$state['attempts'];
 		// Kept before it is sent; and if another runner was faster, the report is its business.
 		if ( ! $stored->replace( $state ) ) {
 			return null;
 		}
-		$answer    = $this->client->post( $state['event_id'], $state['body'], $timeout_s );
-		$diagnosis = new Response_Classifier( $this->settings );
-		$verdict   = Send_Decision::of( $answer, $diagnosis->kind( $answer ), $diagnosis->sentence( $answer ), min( 20, $state['attempts'] ), wp_rand( 0, 1000 ) / 1000 );
-		$this->gate->observe( $verdict );
-		$stored->replace( $this->settled( $state, $verdict ) );
-		return $verdict;
+		$response   = $this->client->post( $state['event_id'], $state['body'], $timeout_s );
+		$classifier = new Response_Classifier( $this->settings );
+		$decision   = Send_Decision::for_response( $response, $classifier->classify( $response ), $classifier->explain( $response ), min( 20, $state['attempts'] ), wp_rand( 0, 1000 ) / 1000 );
+		$this->breaker->record( $decision );
+		$stored->replace( $this->after_attempt( $state, $decision ) );
+		return $decision;
 	}
 
 	/**
@@ -170,12 +170,12 @@ final class Daily_Reports {
 	 * @param array $state The state.
 	 * @return array
 	 */
-	private function caught_up( array $state ) {
+	private function without_outdated( array $state ) {
 		$oldest = Daily_Counts::day_start( time() ) - DAY_IN_SECONDS * self::MOST_DAYS;
 		if ( $state['next'] < $oldest ) {
-			$state = array_merge( $state, self::nothing_made(), array( 'next' => $oldest ) );
+			$state = array_merge( $state, self::empty_report(), array( 'next' => $oldest ) );
 		}
-		if ( $state['made_for'] !== $this->counterpart() ) {
+		if ( $state['made_for'] !== $this->version_and_connection() ) {
 			$state = array_merge(
 				$state,
 				array(
@@ -194,13 +194,13 @@ final class Daily_Reports {
 	 * @param array $state The state.
 	 * @return array
 	 */
-	private function made( array $state ) {
+	private function with_report( array $state ) {
 		$day  = gmdate( 'Y-m-d', $state['next'] );
 		$id   = 'report-' . $day . '-' . bin2hex( random_bytes( 8 ) );
 		$data = array(
 			'day'    => $day,
 			'until'  => gmdate( 'Y-m-d\TH:i:s\Z' ),
-			'counts' => (object) $this->tally->counts( $state['next'] ),
+			'counts' => (object) $this->daily_counts->counts( $state['next'] ),
 			'plugin' => RELAY_CONNECTOR_VERSION,
 		);
 		return array_merge(
@@ -210,7 +210,7 @@ final class Daily_Reports {
 				'body'     => Envelope::encode( self::TYPE, $id, $data ),
 				'attempts' => 0,
 				'due_at'   => 0,
-				'made_for' => $this->counterpart(),
+				'made_for' => $this->version_and_connection(),
 			)
 		);
 	}
@@ -218,33 +218,33 @@ final class Daily_Reports {
 	/**
 	 * The state after an attempt.
 	 *
-	 * @param array         $state   The state.
-	 * @param Send_Decision $verdict How it ended.
+	 * @param array         $state    The state.
+	 * @param Send_Decision $decision How it ended.
 	 * @return array
 	 */
-	private function settled( array $state, Send_Decision $verdict ) {
-		$state['made_for'] = $this->counterpart();
-		if ( Outbox::SENT === $verdict->state ) {
+	private function after_attempt( array $state, Send_Decision $decision ) {
+		$state['made_for'] = $this->version_and_connection();
+		if ( Outbox::SENT === $decision->state ) {
 			$taken = array(
 				'next'     => $state['next'] + DAY_IN_SECONDS,
 				'refused'  => 0,
 				'sentence' => '',
 				'taken_at' => time(),
 			);
-			return array_merge( $state, self::nothing_made(), $taken );
+			return array_merge( $state, self::empty_report(), $taken );
 		}
-		if ( Outbox::PARKED === $verdict->state ) {
+		if ( Outbox::PARKED === $decision->state ) {
 			// An updated plugin may write it otherwise, so it is made anew.
 			$refused = array(
 				'due_at'   => time() + self::ASK_AGAIN_S,
-				'refused'  => $verdict->status,
+				'refused'  => $decision->status,
 				'sentence' => '',
 			);
-			return array_merge( $state, self::nothing_made(), $refused );
+			return array_merge( $state, self::empty_report(), $refused );
 		}
-		$state['due_at']   = time() + $verdict->wait_s;
+		$state['due_at']   = time() + $decision->wait_s;
 		$state['refused']  = 0;
-		$state['sentence'] = $verdict->sentence;
+		$state['sentence'] = $decision->explanation;
 		return $state;
 	}
 
@@ -253,7 +253,7 @@ final class Daily_Reports {
 	 *
 	 * @return array
 	 */
-	private static function nothing_made() {
+	private static function empty_report() {
 		return array(
 			'event_id' => '',
 			'body'     => '',
@@ -267,7 +267,7 @@ final class Daily_Reports {
 	 *
 	 * @return string
 	 */
-	private function counterpart() {
+	private function version_and_connection() {
 		return RELAY_CONNECTOR_VERSION . ' ' . $this->settings->connection_hash();
 	}
 }

@@ -23,7 +23,7 @@ final class Comment_Summaries {
 	 * Hooks into results and into the list of comments.
 	 */
 	public function add_hooks() {
-		add_action( 'relay_connector_result', array( $this, 'keep' ), 10, 4 );
+		add_action( 'relay_connector_result', array( $this, 'store' ), 10, 4 );
 		add_filter( 'manage_edit-comments_columns', array( $this, 'add_column' ) );
 		add_action( 'manage_comments_custom_column', array( $this, 'render' ), 10, 2 );
 	}
@@ -33,7 +33,7 @@ final class Comment_Summaries {
 	 *
 	 * @return bool
 	 */
-	public static function are_wanted() {
+	public static function are_enabled() {
 		return (bool) get_option( self::OPTION, false );
 	}
 
@@ -43,10 +43,10 @@ final class Comment_Summaries {
 	 * @param string $event_type The event type.
 	 * @param string $event_id   The event's id.
 	 * @param array  $result     What the gateway says.
-	 * @param mixed  $what       What the event was about.
+	 * @param mixed  $subject    What the event was about.
 	 */
-	public function keep( $event_type, $event_id, $result, $what ) {
-		if ( ! self::are_wanted() || ! $what instanceof \WP_Comment ) {
+	public function store( $event_type, $event_id, $result, $subject ) {
+		if ( ! self::are_enabled() || ! $subject instanceof \WP_Comment ) {
 			return;
 		}
 		$found = '';
@@ -55,7 +55,7 @@ final class Comment_Summaries {
 		}
 		$text = trim( mb_substr( sanitize_textarea_field( $found ), 0, self::LONGEST ) );
 		if ( '' !== $text ) {
-			update_comment_meta( (int) $what->comment_ID, self::META_KEY, wp_slash( $text ) );
+			update_comment_meta( (int) $subject->comment_ID, self::META_KEY, wp_slash( $text ) );
 		}
 	}
 
@@ -66,7 +66,7 @@ final class Comment_Summaries {
 	 * @return string[]
 	 */
 	public function add_column( $columns ) {
-		if ( self::are_wanted() ) {
+		if ( self::are_enabled() ) {
 			$columns['relay_connector_summary'] = __( 'Summary', 'relay-connector' );
 		}
 		return $columns;

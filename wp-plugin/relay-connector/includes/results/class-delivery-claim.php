@@ -39,7 +39,7 @@ final class Delivery_Claim {
 	 *
 	 * @return bool False when it is done or another request is at it.
 	 */
-	public function take() {
+	public function acquire() {
 		global $wpdb;
 		$now = time();
 		if ( 1 === $wpdb->query( $wpdb->prepare( "INSERT IGNORE INTO {$wpdb->relay_callback} (delivery, claimed_until) VALUES (%s, %d)", $this->delivery, $now + self::LEASE_S ) ) ) {

@@ -27,10 +27,10 @@ defined( 'ABSPATH' ) || exit;
  */
 final class Result_Callback {
 
-	const SPACE        = 'relay-connector/v1';
-	const ROUTE        = '/callback';
-	const WINDOW_S     = 300;
-	const LARGEST_BODY = 262144;
+	const REST_NAMESPACE = 'relay-connector/v1';
+	const ROUTE          = '/callback';
+	const WINDOW_S       = 300;
+	const LARGEST_BODY   = 262144;
 
 	/**
 	 * The settings.
@@ -69,12 +69,12 @@ final class Result_Callback {
 	 */
 	public function add_route() {
 		register_rest_route(
-			self::SPACE,
+			self::REST_NAMESPACE,
 			self::ROUTE,
 			array(
 				'methods'             => 'POST',
-				'callback'            => array( $this, 'take' ),
-				'permission_callback' => array( $this, 'is_signed' ),
+				'callback'            => array( $this, 'handle' ),
+				'permission_callback' => array( $this, 'verify_signature' ),
 			)
 		);
 	}
@@ -85,7 +85,7 @@ final class Result_Callback {
 	 * @return string
 	 */
 	public static function url() {
-		return home_url( '/?rest_route=/' . self::SPACE . self::ROUTE );
+		return home_url( '/?rest_route=/' . self::REST_NAMESPACE . self::ROUTE );
 	}
 
 	/**
@@ -94,7 +94,7 @@ final class Result_Callback {
 	 * @param \WP_REST_Request $request The request.
 	 * @return true|\WP_Error
 	 */
-	public function is_signed( $request ) {
+	public function verify_signature( $request ) {
 		$body      = (string) $request->get_body();
 		$timestamp = (string) $request->get_header( 'x-relay-timestamp' );
 		$given     = preg_split( '/ +/', trim( (string) $request->get_header( 'x-relay-signature' ) ), 8 );
@@ -120,25 +120,25 @@ final class Result_Callback {
 	 * @param \WP_REST_Request $request A request that is_signed() let pass.
 	 * @return \WP_REST_Response
 	 */
-	public function take( $request ) {
+	public function handle( $request ) {
 		$message = json_decode( (string) $request->get_body(), true );
-		$problem = self::problem_of( $message );
+		$problem = self::invalid_field( $message );
 		if ( '' !== $problem ) {
 			/* translators: %s: name of a field. */
-			return self::refusal( 400, 'invalid_body', sprintf( __( 'The body is no result: look at %s.', 'relay-connector' ), $problem ) );
+			return self::error_response( 400, 'invalid_body', sprintf( __( 'The body is no result: look at %s.', 'relay-connector' ), $problem ) );
 		}
 		if ( ! empty( $message['test'] ) || Connection_Test::TYPE === $message['event'] ) {
-			return self::answer( 200, array( 'status' => 'tested' ) );
+			return self::respond( 200, array( 'status' => 'tested' ) );
 		}
 		$sent = $this->outbox->find_by_event_id( $message['event_id'] );
 		if ( ! $sent || $sent->event_type !== $message['event'] ) {
-			return self::refusal( 422, 'unknown_event', __( 'This site has not sent such an event, or no longer remembers it.', 'relay-connector' ) );
+			return self::error_response( 422, 'unknown_event', __( 'This site has not sent such an event, or no longer remembers it.', 'relay-connector' ) );
 		}
 		$claim = new Delivery_Claim( $message['delivery'] );
-		if ( ! $claim->take() ) {
+		if ( ! $claim->acquire() ) {
 			return $claim->is_done()
-				? self::answer( 200, array( 'status' => 'duplicate' ) )
-				: self::refusal( 503, 'in_progress', __( 'Another request is at this result right now.', 'relay-connector' ), Delivery_Claim::LEASE_S );
+				? self::respond( 200, array( 'status' => 'duplicate' ) )
+				: self::error_response( 503, 'in_progress', __( 'Another request is at this result right now.', 'relay-connector' ), Delivery_Claim::LEASE_S );
 		}
 		try {
 			/**
@@ -150,12 +150,12 @@ final class Result_Callback {
 			 * @param \WP_Comment|\WP_User|\WC_Order|null $what       What the event was about, as far as it still exists.
 			 */
 			do_action( 'relay_connector_result', $message['event'], $message['event_id'], $message['result'], $this->subject( $sent ) );
-		} catch ( \Throwable $fault ) {
+		} catch ( \Throwable $error ) {
 			$claim->release();
-			return self::refusal( 500, 'listener_failed', __( 'Another plugin of this site failed at this result. Send it again when that is mended.', 'relay-connector' ) );
+			return self::error_response( 500, 'listener_failed', __( 'Another plugin of this site failed at this result. Send it again when that is mended.', 'relay-connector' ) );
 		}
 		$claim->finish();
-		return self::answer( 200, array( 'status' => 'accepted' ) );
+		return self::respond( 200, array( 'status' => 'accepted' ) );
 	}
 
 	/**
@@ -164,7 +164,7 @@ final class Result_Callback {
 	 * @param mixed $message The decoded body.
 	 * @return string
 	 */
-	private static function problem_of( $message ) {
+	private static function invalid_field( $message ) {
 		foreach ( array( 'event_id', 'event', 'delivery' ) as $name ) {
 			if ( ! isset( $message[ $name ] ) || ! is_string( $message[ $name ] ) || ! preg_match( '/^[A-Za-z0-9._:-]{1,128}\z/', $message[ $name ] ) ) {
 				return $name;
@@ -201,8 +201,8 @@ final class Result_Callback {
 	 * @param int    $retry_after_s Seconds after which to come again, 0 for none.
 	 * @return \WP_REST_Response
 	 */
-	private static function refusal( $status, $code, $message, $retry_after_s = 0 ) {
-		$response = self::answer(
+	private static function error_response( $status, $code, $message, $retry_after_s = 0 ) {
+		$response = self::respond(
 			$status,
 			array(
 				'code'    => 'relay_connector_' . $code,
@@ -223,7 +223,7 @@ final class Result_Callback {
 	 * @param array $body   What is said.
 	 * @return \WP_REST_Response
 	 */
-	private static function answer( $status, array $body ) {
+	private static function respond( $status, array $body ) {
 		$response = new \WP_REST_Response( $body, $status );
 		$response->header( 'Cache-Control', 'no-store' );
 		return $response;

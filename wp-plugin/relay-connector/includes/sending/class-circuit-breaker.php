@@ -41,9 +41,9 @@ final class Circuit_Breaker {
 	 *
 	 * @return bool
 	 */
-	public function is_open() {
-		$gate = $this->read();
-		return ! $gate || time() >= $gate['until'];
+	public function allows_sending() {
+		$state = $this->read();
+		return ! $state || time() >= $state['until'];
 	}
 
 	/**
@@ -52,8 +52,8 @@ final class Circuit_Breaker {
 	 * @return array|null With sentence, status, since.
 	 */
 	public function pause() {
-		$gate = $this->read();
-		return $gate && 'paused' === $gate['kind'] ? $gate : null;
+		$state = $this->read();
+		return $state && 'paused' === $state['kind'] ? $state : null;
 	}
 
 	/**
@@ -62,8 +62,8 @@ final class Circuit_Breaker {
 	 * @return int Unix seconds.
 	 */
 	public function held_until() {
-		$gate = $this->read();
-		return $gate && 'held' === $gate['kind'] && $gate['until'] > time() ? $gate['until'] : 0;
+		$state = $this->read();
+		return $state && 'held' === $state['kind'] && $state['until'] > time() ? $state['until'] : 0;
 	}
 
 	/**
@@ -71,31 +71,31 @@ final class Circuit_Breaker {
 	 *
 	 * @return int Unix seconds, 0 for now.
 	 */
-	public function opens_at() {
-		$gate = $this->read();
-		return $gate ? (int) $gate['until'] : 0;
+	public function allows_sending_at() {
+		$state = $this->read();
+		return $state ? (int) $state['until'] : 0;
 	}
 
 	/**
 	 * Takes in what an attempt has shown.
 	 *
-	 * @param Send_Decision $verdict What it means.
+	 * @param Send_Decision $decision What it means.
 	 */
-	public function observe( Send_Decision $verdict ) {
-		if ( $verdict->pauses ) {
+	public function record( Send_Decision $decision ) {
+		if ( $decision->pauses ) {
 			$pause = $this->pause();
-			$this->write( 'paused', time() + self::PROBE_S, $verdict, $pause ? $pause['since'] : time() );
-		} elseif ( $verdict->hold_s > 0 ) {
-			$this->write( 'held', time() + $verdict->hold_s, $verdict, time() );
-		} elseif ( $verdict->status > 0 && $verdict->status < 500 ) {
-			$this->open();
+			$this->write( 'paused', time() + self::PROBE_S, $decision, $pause ? $pause['since'] : time() );
+		} elseif ( $decision->hold_s > 0 ) {
+			$this->write( 'held', time() + $decision->hold_s, $decision, time() );
+		} elseif ( $decision->status > 0 && $decision->status < 500 ) {
+			$this->reset();
 		}
 	}
 
 	/**
 	 * Lets everything pass again.
 	 */
-	public function open() {
+	public function reset() {
 		if ( get_option( self::OPTION ) ) {
 			delete_option( self::OPTION );
 		}
@@ -107,30 +107,30 @@ final class Circuit_Breaker {
 	 * @return array|null
 	 */
 	private function read() {
-		$gate = get_option( self::OPTION );
-		if ( ! is_array( $gate ) || $gate['connection'] !== $this->settings->connection_hash() ) {
+		$state = get_option( self::OPTION );
+		if ( ! is_array( $state ) || $state['connection'] !== $this->settings->connection_hash() ) {
 			return null;
 		}
-		return $gate;
+		return $state;
 	}
 
 	/**
 	 * Keeps it.
 	 *
-	 * @param string        $kind    Either held or paused.
-	 * @param int           $until   Unix seconds.
-	 * @param Send_Decision $verdict What led to it.
-	 * @param int           $since   Unix seconds.
+	 * @param string        $kind     Either held or paused.
+	 * @param int           $until    Unix seconds.
+	 * @param Send_Decision $decision What led to it.
+	 * @param int           $since    Unix seconds.
 	 */
-	private function write( $kind, $until, Send_Decision $verdict, $since ) {
+	private function write( $kind, $until, Send_Decision $decision, $since ) {
 		update_option(
 			self::OPTION,
 			array(
 				'kind'       => $kind,
 				'until'      => $until,
 				'since'      => $since,
-				'status'     => $verdict->status,
-				'sentence'   => $verdict->sentence,
+				'status'     => $decision->status,
+				'sentence'   => $decision->explanation,
 				'connection' => $this->settings->connection_hash(),
 			)
 		);

@@ -68,7 +68,7 @@ final class Gateway_Address {
 	 *
 	 * @return bool
 	 */
-	public function is_opened() {
+	public function is_allowed_host() {
 		$opened = defined( 'RELAY_CONNECTOR_ALLOW_HOST' ) ? strtolower( trim( (string) RELAY_CONNECTOR_ALLOW_HOST ) ) : '';
 		return '' !== $opened && ( $opened === $this->host() . ':' . $this->port() || ( $opened === $this->host() && ! isset( $this->parts['port'] ) ) );
 	}
@@ -78,14 +78,14 @@ final class Gateway_Address {
 	 *
 	 * @return string
 	 */
-	public function problem_of_form() {
+	public function format_problem() {
 		if ( '' === $this->host() || false !== strpbrk( $this->host(), ':#?[]' ) ) {
 			return __( 'The gateway address is not a web address such as https://relay.example.com/webhooks/wp.', 'relay-connector' );
 		}
 		if ( isset( $this->parts['user'] ) || isset( $this->parts['pass'] ) ) {
 			return __( 'The gateway address has a user name or password in it. Relay does not use them: remove everything up to the @ sign.', 'relay-connector' );
 		}
-		if ( $this->is_opened() ) {
+		if ( $this->is_allowed_host() ) {
 			return '';
 		}
 		if ( ! $this->is_encrypted() ) {
@@ -123,7 +123,7 @@ final class Gateway_Address {
 	 * @return string
 	 */
 	public function internal_ip( array $ips ) {
-		if ( $this->is_opened() ) {
+		if ( $this->is_allowed_host() ) {
 			return '';
 		}
 		foreach ( $ips as $ip ) {
@@ -145,7 +145,7 @@ final class Gateway_Address {
 	 * @return bool
 	 */
 	public function allow_host( $external, $host ) {
-		return $external || ( strtolower( $host ) === $this->host() && $this->is_opened() );
+		return $external || ( strtolower( $host ) === $this->host() && $this->is_allowed_host() );
 	}
 
 	/**
@@ -156,7 +156,7 @@ final class Gateway_Address {
 	 * @return int[]
 	 */
 	public function allow_port( $ports, $host ) {
-		if ( strtolower( $host ) === $this->host() && $this->is_opened() ) {
+		if ( strtolower( $host ) === $this->host() && $this->is_allowed_host() ) {
 			$ports[] = $this->port();
 		}
 		return $ports;

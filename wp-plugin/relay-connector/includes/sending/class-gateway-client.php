@@ -55,7 +55,7 @@ final class Gateway_Client {
 	 * @param int    $timeout_s Longest time for the whole request.
 	 * @return Gateway_Response
 	 */
-	public function ask_about_keys( $key_id, $secret, $event_id, $body, $timeout_s ) {
+	public function post_key_request( $key_id, $secret, $event_id, $body, $timeout_s ) {
 		return $this->send( $this->settings->key_endpoint(), $key_id, $secret, $event_id, $body, $timeout_s );
 	}
 
@@ -72,7 +72,7 @@ final class Gateway_Client {
 	 */
 	private function send( $url, $key_id, $secret, $event_id, $body, $timeout_s ) {
 		$address = new Gateway_Address( $url );
-		$problem = $address->problem_of_form();
+		$problem = $address->format_problem();
 		if ( '' !== $problem ) {
 			return Gateway_Response::not_sent( Gateway_Response::ADDRESS, $problem );
 		}
@@ -113,9 +113,9 @@ final class Gateway_Client {
 					'body'                => $body,
 				)
 			);
-		} catch ( \Throwable $fault ) {
+		} catch ( \Throwable $error ) {
 			// Other plugins look at requests and answers too: one that fails there must not end the run.
-			$response = new \WP_Error( 'relay_connector_fault', $fault->getMessage() );
+			$response = new \WP_Error( 'relay_connector_fault', $error->getMessage() );
 		}
 		$took_ms  = (int) round( 1000 * ( microtime( true ) - $started ) );
 		remove_filter( 'http_request_host_is_external', array( $address, 'allow_host' ), 10 );

@@ -106,10 +106,10 @@ final class Gateway_Response {
 	 * @return self
 	 */
 	public static function not_sent( $failure, $detail ) {
-		$answer          = new self();
-		$answer->failure = $failure;
-		$answer->detail  = $detail;
-		return $answer;
+		$result          = new self();
+		$result->failure = $failure;
+		$result->detail  = $detail;
+		return $result;
 	}
 
 	/**
@@ -148,10 +148,10 @@ final class Gateway_Response {
 		} elseif ( preg_match( '/refused/i', $text ) ) {
 			$failure = self::REFUSED;
 		}
-		$answer            = self::not_sent( $failure, $text );
-		$answer->took_ms   = $took_ms;
-		$answer->timeout_s = $timeout_s;
-		return $answer;
+		$result            = self::not_sent( $failure, $text );
+		$result->took_ms   = $took_ms;
+		$result->timeout_s = $timeout_s;
+		return $result;
 	}
 
 	/**
@@ -166,16 +166,16 @@ final class Gateway_Response {
 		$body = (string) wp_remote_retrieve_body( $response );
 		$json = json_decode( $body, true );
 
-		$answer                = new self();
-		$answer->status        = (int) wp_remote_retrieve_response_code( $response );
-		$answer->took_ms       = $took_ms;
-		$answer->json          = is_array( $json ) ? $json : array();
-		$answer->is_html       = false !== stripos( self::header( $response, 'content-type' ), 'html' ) || '<' === substr( ltrim( $body ), 0, 1 );
-		$answer->location      = self::header( $response, 'location' );
-		$answer->retry_after_s = self::seconds( self::header( $response, 'retry-after' ), $now );
+		$result                = new self();
+		$result->status        = (int) wp_remote_retrieve_response_code( $response );
+		$result->took_ms       = $took_ms;
+		$result->json          = is_array( $json ) ? $json : array();
+		$result->is_html       = false !== stripos( self::header( $response, 'content-type' ), 'html' ) || '<' === substr( ltrim( $body ), 0, 1 );
+		$result->location      = self::header( $response, 'location' );
+		$result->retry_after_s = self::seconds( self::header( $response, 'retry-after' ), $now );
 		$date                  = strtotime( self::header( $response, 'date' ) );
-		$answer->clock_ahead_s = $date ? $now - $date : null;
-		return $answer;
+		$result->clock_ahead_s = $date ? $now - $date : null;
+		return $result;
 	}
 
 	/**

@@ -44,7 +44,7 @@ final class Outbox_Runner {
 	 *
 	 * @var Circuit_Breaker
 	 */
-	private $gate;
+	private $breaker;
 
 	/**
 	 * The client.
@@ -79,15 +79,15 @@ final class Outbox_Runner {
 	 *
 	 * @param Settings        $settings The settings.
 	 * @param Outbox          $outbox   The outbox.
-	 * @param Circuit_Breaker $gate     The gate.
+	 * @param Circuit_Breaker $breaker  The gate.
 	 * @param Gateway_Client  $client   The client.
 	 * @param Event_Source[]  $sources  The event sources.
 	 * @param Daily_Reports   $reports  The reports.
 	 */
-	public function __construct( Settings $settings, Outbox $outbox, Circuit_Breaker $gate, Gateway_Client $client, array $sources, Daily_Reports $reports ) {
+	public function __construct( Settings $settings, Outbox $outbox, Circuit_Breaker $breaker, Gateway_Client $client, array $sources, Daily_Reports $reports ) {
 		$this->settings = $settings;
 		$this->outbox   = $outbox;
-		$this->gate     = $gate;
+		$this->breaker  = $breaker;
 		$this->client   = $client;
 		$this->sources  = $sources;
 		$this->reports  = $reports;
@@ -107,18 +107,18 @@ final class Outbox_Runner {
 				$stop_at  = microtime( true ) + self::LONGEST_RUN_S;
 				$failures = 0;
 				$done     = 0;
-				while ( $done < $most_rows && $failures < self::FAILURES_IN_ROW && $this->gate->is_open() ) {
+				while ( $done < $most_rows && $failures < self::FAILURES_IN_ROW && $this->breaker->allows_sending() ) {
 					// A request may use up its whole timeout: it is shortened so that the run still ends in time.
 					$left = (int) floor( $stop_at - microtime( true ) );
 					$row  = $left >= 1 && $lock->renew() ? $this->outbox->claim( wp_generate_uuid4() ) : null;
 					if ( ! $row ) {
 						break;
 					}
-					$verdict  = $this->send( $row, min( $timeout_s, $left ) );
-					$failures = Outbox::WAITING === $verdict->state ? $failures + 1 : 0;
+					$decision = $this->send( $row, min( $timeout_s, $left ) );
+					$failures = Outbox::WAITING === $decision->state ? $failures + 1 : 0;
 					++$done;
 				}
-				if ( 0 === $failures && $this->gate->is_open() ) {
+				if ( 0 === $failures && $this->breaker->allows_sending() ) {
 					$this->send_reports( $lock, $stop_at, $timeout_s, false );
 				}
 				return $done;
@@ -207,10 +207,10 @@ final class Outbox_Runner {
 	 * @param object $row A row.
 	 * @return string '' when it cannot be known.
 	 */
-	public function address( $row ) {
+	public function email( $row ) {
 		$source = $this->source_of( $row->event_type );
 		try {
-			return $source ? $source->address( $row ) : '';
+			return $source ? $source->email( $row ) : '';
 		} catch ( \Throwable $reason ) {
 			return '';
 		}
@@ -226,37 +226,37 @@ final class Outbox_Runner {
 	 * @return array With taken and sentence.
 	 */
 	private function send_reports( Run_Lock $lock, $stop_at, $timeout_s, $asked ) {
-		$taken   = 0;
-		$verdict = null;
+		$taken    = 0;
+		$decision = null;
 		do {
-			$left    = (int) floor( $stop_at - microtime( true ) );
-			$verdict = $left >= 1 && $lock->renew() ? $this->reports->send_next( min( $timeout_s, $left ), $asked ) : null;
-			$is_sent = $verdict && Outbox::SENT === $verdict->state;
+			$left     = (int) floor( $stop_at - microtime( true ) );
+			$decision = $left >= 1 && $lock->renew() ? $this->reports->send_next( min( $timeout_s, $left ), $asked ) : null;
+			$is_sent  = $decision && Outbox::SENT === $decision->state;
 			$taken  += $is_sent ? 1 : 0;
 		} while ( $is_sent );
 		return array(
 			'taken'    => $taken,
-			'sentence' => $verdict ? $verdict->sentence : '',
+			'sentence' => $decision ? $decision->explanation : '',
 		);
 	}
 
 	/**
 	 * Does something while no other runner can.
 	 *
-	 * @param callable $what Is given the lock.
+	 * @param callable $callback Is given the lock.
 	 * @return mixed Null when nothing may be sent or another runner is at work.
 	 */
-	private function with_lock( callable $what ) {
+	private function with_lock( callable $callback ) {
 		$this->has_run = true;
 		if ( ! $this->settings->is_configured() ) {
 			return null;
 		}
 		$lock = new Run_Lock();
-		if ( ! $lock->take() ) {
+		if ( ! $lock->acquire() ) {
 			return null;
 		}
 		try {
-			return $what( $lock );
+			return $callback( $lock );
 		} finally {
 			$lock->release();
 		}
@@ -270,40 +270,40 @@ final class Outbox_Runner {
 	 * @return Send_Decision
 	 */
 	private function send( $row, $timeout_s ) {
-		$source  = $this->source_of( $row->event_type );
-		$verdict = $this->prepare( $row, $source );
-		if ( null === $verdict ) {
-			$answer    = $this->client->post( $row->event_id, $row->body, $timeout_s );
-			$diagnosis = new Response_Classifier( $this->settings );
-			$verdict   = Send_Decision::of( $answer, $diagnosis->kind( $answer ), $diagnosis->sentence( $answer ), (int) $row->attempts, wp_rand( 0, 1000 ) / 1000 );
-			$this->take_in( $row, $verdict, $source );
+		$source   = $this->source_of( $row->event_type );
+		$decision = $this->prepare( $row, $source );
+		if ( null === $decision ) {
+			$response   = $this->client->post( $row->event_id, $row->body, $timeout_s );
+			$classifier = new Response_Classifier( $this->settings );
+			$decision   = Send_Decision::for_response( $response, $classifier->classify( $response ), $classifier->explain( $response ), (int) $row->attempts, wp_rand( 0, 1000 ) / 1000 );
+			$this->apply_decision( $row, $decision, $source );
 		}
-		$this->outbox->settle( $row, $verdict );
-		return $verdict;
+		$this->outbox->finish_attempt( $row, $decision );
+		return $decision;
 	}
 
 	/**
 	 * Takes in what the answer has shown besides the row's own state. Other plugins hear of each of these changes; what
 	 * goes wrong there must not keep the row from being settled, or it would be sent again and again.
 	 *
-	 * @param object        $row     A claimed row.
-	 * @param Send_Decision $verdict What the answer means.
-	 * @param Event_Source  $source  Its event source.
+	 * @param object        $row      A claimed row.
+	 * @param Send_Decision $decision What the answer means.
+	 * @param Event_Source  $source   Its event source.
 	 */
-	private function take_in( $row, Send_Decision $verdict, Event_Source $source ) {
+	private function apply_decision( $row, Send_Decision $decision, Event_Source $source ) {
 		try {
-			$this->gate->observe( $verdict );
-		} catch ( \Throwable $fault ) {
-			Lost_Events::note( $row->event_type . ' ' . $row->object_id . ': ' . $fault->getMessage(), false );
+			$this->breaker->record( $decision );
+		} catch ( \Throwable $error ) {
+			Lost_Events::record( $row->event_type . ' ' . $row->object_id . ': ' . $error->getMessage(), false );
 		}
-		if ( Outbox::SENT !== $verdict->state ) {
+		if ( Outbox::SENT !== $decision->state ) {
 			return;
 		}
 		try {
-			$source->remember_sent( $row );
-			$this->settings->remember_connected();
-		} catch ( \Throwable $fault ) {
-			Lost_Events::note( $row->event_type . ' ' . $row->object_id . ': ' . $fault->getMessage(), false );
+			$source->record_sent( $row );
+			$this->settings->record_connected();
+		} catch ( \Throwable $error ) {
+			Lost_Events::record( $row->event_type . ' ' . $row->object_id . ': ' . $error->getMessage(), false );
 		}
 	}
 
@@ -335,19 +335,19 @@ final class Outbox_Runner {
 			$row->body = Envelope::encode( $row->event_type, $row->event_id, $data );
 		} catch ( Event_Withdrawn $reason ) {
 			return Send_Decision::withdrawn( $reason->getMessage() );
-		} catch ( \Throwable $fault ) {
+		} catch ( \Throwable $error ) {
 			/* translators: %s: technical detail. */
-			return Send_Decision::parked( 0, sprintf( __( 'The event could not be put together on this site: %s. Most likely another plugin is at fault: switch off the last one you added or updated, then choose "Try again".', 'relay-connector' ), $fault->getMessage() ) );
+			return Send_Decision::parked( 0, sprintf( __( 'The event could not be put together on this site: %s. Most likely another plugin is at fault: switch off the last one you added or updated, then choose "Try again".', 'relay-connector' ), $error->getMessage() ) );
 		}
 		if ( '' === $row->body ) {
 			return Send_Decision::parked( 0, __( 'The event could not be written as JSON on this site: a field holds something that is neither text nor number. If another plugin changes the event\'s fields, switch that off, then choose "Try again".', 'relay-connector' ) );
 		}
-		if ( ! $this->outbox->freeze( $row, $row->body ) ) {
+		if ( ! $this->outbox->store_body( $row, $row->body ) ) {
 			// Unkept, the next attempt might send other bytes under the same id; so nothing is sent this time.
-			$verdict           = new Send_Decision();
-			$verdict->wait_s   = Send_Decision::FIRST_WAIT_S;
-			$verdict->sentence = __( 'The event was not sent, because this site\'s database did not keep its text. It is tried again by itself; if it lasts, ask your host whether the database is full or read-only.', 'relay-connector' );
-			return $verdict;
+			$decision              = new Send_Decision();
+			$decision->wait_s      = Send_Decision::FIRST_WAIT_S;
+			$decision->explanation = __( 'The event was not sent, because this site\'s database did not keep its text. It is tried again by itself; if it lasts, ask your host whether the database is full or read-only.', 'relay-connector' );
+			return $decision;
 		}
 		return null;
 	}
@@ -360,7 +360,7 @@ final class Outbox_Runner {
 	 */
 	private function source_of( $type ) {
 		foreach ( $this->sources as $source ) {
-			if ( $source->knows( $type ) ) {
+			if ( $source->handles( $type ) ) {
 				return $source;
 			}
 		}

@@ -31,7 +31,7 @@ final class Outbox {
 	/**
 	 * For so long an entry's number means the same entry, however often its plugin speaks of it.
 	 */
-	const SAME_ENTRY_S = 86400;
+	const ENTRY_ID_REUSE_S = 86400;
 
 	/**
 	 * Whether this request has noted an event down.
@@ -59,7 +59,7 @@ final class Outbox {
 			$done = $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = 'waiting', attempts = 0, created_at = %d, due_at = %d, finished_at = 0 WHERE dedupe_key = %s AND state = 'withdrawn'", $now, $now + $hold_s, $dedupe_key ) );
 		}
 		if ( false === $done ) {
-			Lost_Events::note( $type . ' ' . $object_id . ': ' . $wpdb->last_error );
+			Lost_Events::record( $type . ' ' . $object_id . ': ' . $wpdb->last_error );
 			return;
 		}
 		$this->has_new = $this->has_new || 0 === $hold_s;
@@ -70,7 +70,7 @@ final class Outbox {
 	 *
 	 * @param string $dedupe_key The key that it was noted under.
 	 */
-	public function let_go( $dedupe_key ) {
+	public function release( $dedupe_key ) {
 		global $wpdb;
 		if ( $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET due_at = %d WHERE dedupe_key = %s AND state = 'waiting' AND attempts = 0", time(), $dedupe_key ) ) ) {
 			$this->has_new = true;
@@ -82,7 +82,7 @@ final class Outbox {
 	 *
 	 * @param string $dedupe_key The key that it was noted under.
 	 */
-	public function take_back( $dedupe_key ) {
+	public function remove_held( $dedupe_key ) {
 		global $wpdb;
 		$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->relay_connector_outbox} WHERE dedupe_key = %s AND state = 'waiting' AND attempts = 0 AND body IS NULL", $dedupe_key ) );
 	}
@@ -97,14 +97,14 @@ final class Outbox {
 	 * @param int    $object_id  The number that another plugin keeps it under, or 0.
 	 * @return bool Whether it is noted down; false also when the key was known.
 	 */
-	public function add_ready( $type, $event_id, $body, $dedupe_key = '', $object_id = 0 ) {
+	public function add_with_body( $type, $event_id, $body, $dedupe_key = '', $object_id = 0 ) {
 		global $wpdb;
 		$now  = time();
 		$done = $wpdb->query( $wpdb->prepare( "INSERT IGNORE INTO {$wpdb->relay_connector_outbox} (event_id, dedupe_key, event_type, object_id, body, state, created_at, due_at) VALUES (%s, %s, %s, %d, %s, 'waiting', %d, %d)", $event_id, '' === $dedupe_key ? $event_id : $dedupe_key, $type, $object_id, $body, $now, $now ) );
 		if ( 1 === $done ) {
 			$this->has_new = true;
 		} elseif ( false === $done ) {
-			Lost_Events::note( $type . ': ' . $wpdb->last_error );
+			Lost_Events::record( $type . ': ' . $wpdb->last_error );
 		}
 		return 1 === $done;
 	}
@@ -121,15 +121,15 @@ final class Outbox {
 	 */
 	public function add_entry( $type, $event_id, $body, $dedupe_key, $object_id ) {
 		global $wpdb;
-		if ( $this->add_ready( $type, $event_id, $body, $dedupe_key, $object_id ) ) {
+		if ( $this->add_with_body( $type, $event_id, $body, $dedupe_key, $object_id ) ) {
 			return;
 		}
-		$noted_at = $wpdb->get_var( $wpdb->prepare( "SELECT MAX(created_at) FROM {$wpdb->relay_connector_outbox} WHERE dedupe_key = %s OR dedupe_key LIKE %s", $dedupe_key, $wpdb->esc_like( $dedupe_key . ':' ) . '%' ) );
-		if ( null === $noted_at || time() - (int) $noted_at <= self::SAME_ENTRY_S ) {
+		$recorded_at = $wpdb->get_var( $wpdb->prepare( "SELECT MAX(created_at) FROM {$wpdb->relay_connector_outbox} WHERE dedupe_key = %s OR dedupe_key LIKE %s", $dedupe_key, $wpdb->esc_like( $dedupe_key . ':' ) . '%' ) );
+		if ( null === $recorded_at || time() - (int) $recorded_at <= self::ENTRY_ID_REUSE_S ) {
 			return;
 		}
-		if ( ! $this->add_ready( $type, $event_id, $body, $dedupe_key . ':' . $event_id, $object_id ) && '' === $wpdb->last_error ) {
-			Lost_Events::note( $type . ' ' . $object_id . ': ' . $dedupe_key );
+		if ( ! $this->add_with_body( $type, $event_id, $body, $dedupe_key . ':' . $event_id, $object_id ) && '' === $wpdb->last_error ) {
+			Lost_Events::record( $type . ' ' . $object_id . ': ' . $dedupe_key );
 		}
 	}
 
@@ -171,7 +171,7 @@ final class Outbox {
 	 * @param string $body The JSON text.
 	 * @return bool False when the claim was lost or the body could not be kept.
 	 */
-	public function freeze( $row, $body ) {
+	public function store_body( $row, $body ) {
 		global $wpdb;
 		return 1 === $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET body = %s WHERE id = %d AND claimed_by = %s", $body, $row->id, $row->claimed_by ) );
 	}
@@ -179,21 +179,21 @@ final class Outbox {
 	/**
 	 * Writes down how an attempt ended and gives the claim back. Does nothing if another runner has taken over.
 	 *
-	 * @param object        $row     A claimed row.
-	 * @param Send_Decision $verdict What the answer means.
+	 * @param object        $row      A claimed row.
+	 * @param Send_Decision $decision What the answer means.
 	 */
-	public function settle( $row, Send_Decision $verdict ) {
+	public function finish_attempt( $row, Send_Decision $decision ) {
 		global $wpdb;
 		$now      = time();
-		$finished = self::WAITING === $verdict->state ? 0 : $now;
+		$finished = self::WAITING === $decision->state ? 0 : $now;
 		// A finished event needs no body any more: what is not kept cannot leak.
-		$body  = in_array( $verdict->state, array( self::SENT, self::WITHDRAWN ), true ) ? '' : (string) $row->body;
-		$write = static function ( $sentence ) use ( $wpdb, $row, $verdict, $now, $finished, $body ) {
-			return $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = %s, due_at = %d, finished_at = %d, last_status = %d, last_answer = %s, body = NULLIF(%s, ''), claimed_by = '', claimed_until = 0 WHERE id = %d AND claimed_by = %s", $verdict->state, $now + $verdict->wait_s, $finished, $verdict->status, $sentence, $body, $row->id, $row->claimed_by ) );
+		$body  = in_array( $decision->state, array( self::SENT, self::WITHDRAWN ), true ) ? '' : (string) $row->body;
+		$write = static function ( $sentence ) use ( $wpdb, $row, $decision, $now, $finished, $body ) {
+			return $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = %s, due_at = %d, finished_at = %d, last_status = %d, last_answer = %s, body = NULLIF(%s, ''), claimed_by = '', claimed_until = 0 WHERE id = %d AND claimed_by = %s", $decision->state, $now + $decision->wait_s, $finished, $decision->status, $sentence, $body, $row->id, $row->claimed_by ) );
 		};
 		// The gateway's own words may have letters that the table's character set has not; the body never has any.
-		if ( false === $write( $verdict->sentence ) && false === $write( self::ascii( $verdict->sentence ) ) ) {
-			Lost_Events::note( $row->event_type . ' ' . $row->object_id . ': ' . $wpdb->last_error, false );
+		if ( false === $write( $decision->explanation ) && false === $write( self::ascii( $decision->explanation ) ) ) {
+			Lost_Events::record( $row->event_type . ' ' . $row->object_id . ': ' . $wpdb->last_error, false );
 		}
 	}
 

@@ -57,22 +57,22 @@ final class Response_Classifier {
 	/**
 	 * What kind of answer this is.
 	 *
-	 * @param Gateway_Response $answer The facts.
+	 * @param Gateway_Response $response The facts.
 	 * @return string One of the constants.
 	 */
-	public function kind( Gateway_Response $answer ) {
-		$status = $answer->status;
+	public function classify( Gateway_Response $response ) {
+		$status = $response->status;
 		if ( 0 === $status ) {
 			$wrong = array( Gateway_Response::ADDRESS, Gateway_Response::INTERNAL_ADDRESS );
-			return in_array( $answer->failure, $wrong, true ) ? self::WRONG_ADDRESS : self::UNREACHABLE;
+			return in_array( $response->failure, $wrong, true ) ? self::WRONG_ADDRESS : self::UNREACHABLE;
 		}
 		if ( $status >= 200 && $status < 300 ) {
 			// Much says 200 to everything: a parked domain, a load balancer, another API. Taken for a gateway, it would
 			// swallow every event; so only a gateway's own words count.
-			return self::says( $answer, 'status', self::TAKEN ) ? self::ACCEPTED : self::WRONG_ADDRESS;
+			return self::has_value( $response, 'status', self::TAKEN ) ? self::ACCEPTED : self::WRONG_ADDRESS;
 		}
 		if ( 409 === $status ) {
-			return self::says( $answer, 'status', self::TAKEN ) || self::says( $answer, 'error', array( 'event_id_conflict' ) ) ? self::DUPLICATE : self::WRONG_ADDRESS;
+			return self::has_value( $response, 'status', self::TAKEN ) || self::has_value( $response, 'error', array( 'event_id_conflict' ) ) ? self::DUPLICATE : self::WRONG_ADDRESS;
 		}
 		$known = array(
 			401 => self::UNAUTHORIZED,
@@ -91,65 +91,65 @@ final class Response_Classifier {
 		if ( $status >= 500 ) {
 			return self::BUSY;
 		}
-		return $answer->is_html || $status < 400 ? self::WRONG_ADDRESS : self::REFUSED;
+		return $response->is_html || $status < 400 ? self::WRONG_ADDRESS : self::REFUSED;
 	}
 
 	/**
 	 * The whole explanation.
 	 *
-	 * @param Gateway_Response $answer The facts.
+	 * @param Gateway_Response $response The facts.
 	 * @return string One or more sentences.
 	 */
-	public function sentence( Gateway_Response $answer ) {
-		switch ( $this->kind( $answer ) ) {
+	public function explain( Gateway_Response $response ) {
+		switch ( $this->classify( $response ) ) {
 			case self::ACCEPTED:
-				return $this->accepted( $answer );
+				return $this->explain_accepted( $response );
 			case self::DUPLICATE:
 				return __( 'The gateway already has an event with this id. Nothing is to be done.', 'relay-connector' );
 			case self::UNAUTHORIZED:
-				return $this->unauthorized( $answer );
+				return $this->explain_unauthorized( $response );
 			case self::NOT_ALLOWED:
-				return $this->not_allowed( $answer );
+				return $this->explain_not_allowed( $response );
 			case self::GONE:
 				return __( 'The gateway says that this address is gone for good (410). The site was probably removed in Relay: add it again there and copy the new address, key id and secret to this page.', 'relay-connector' );
 			case self::WRONG_ADDRESS:
-				return $this->wrong_address( $answer );
+				return $this->explain_wrong_address( $response );
 			case self::LIMITED:
 				/* translators: %s: a length of time, such as "2 minutes". */
-				return sprintf( __( 'The gateway takes no more events from this site for now (429). Events wait here and are sent later, at the earliest in %s. If this happens often, raise the limit of this site in Relay.', 'relay-connector' ), $this->time_text( max( 1, $answer->retry_after_s ) ) );
+				return sprintf( __( 'The gateway takes no more events from this site for now (429). Events wait here and are sent later, at the earliest in %s. If this happens often, raise the limit of this site in Relay.', 'relay-connector' ), $this->duration_text( max( 1, $response->retry_after_s ) ) );
 			case self::BUSY:
 				/* translators: %d: HTTP status. */
-				return sprintf( __( 'The gateway was reached but cannot take the event just now (status %d). The trouble is on the gateway\'s side; this site is fine. Events wait here and are sent again by themselves. If it lasts, look at the gateway\'s log.', 'relay-connector' ), $answer->status );
+				return sprintf( __( 'The gateway was reached but cannot take the event just now (status %d). The trouble is on the gateway\'s side; this site is fine. Events wait here and are sent again by themselves. If it lasts, look at the gateway\'s log.', 'relay-connector' ), $response->status );
 			case self::REFUSED:
-				return $this->refused( $answer );
+				return $this->explain_refused( $response );
 			default:
-				return $this->unreachable( $answer );
+				return $this->explain_unreachable( $response );
 		}
 	}
 
 	/**
 	 * Whether the gateway's own words are among those that are waited for.
 	 *
-	 * @param Gateway_Response $answer The facts.
-	 * @param string           $name   Either status or error.
-	 * @param string[]         $words  The words.
+	 * @param Gateway_Response $response The facts.
+	 * @param string           $name     Either status or error.
+	 * @param string[]         $words    The words.
 	 * @return bool
 	 */
-	private static function says( Gateway_Response $answer, $name, array $words ) {
-		return isset( $answer->json[ $name ] ) && in_array( $answer->json[ $name ], $words, true );
+	private static function has_value( Gateway_Response $response, $name, array $words ) {
+		return isset( $response->json[ $name ] ) && in_array( $response->json[ $name ], $words, true );
 	}
 
 	/**
 	 * The event was taken.
 	 *
-	 * @param Gateway_Response $answer The facts.
+	 * @param Gateway_Response $response The facts.
 	 * @return string
 	 */
-	private function accepted( Gateway_Response $answer ) {
+	private function explain_accepted( Gateway_Response $response ) {
 		/* translators: %d: milliseconds. */
-		$text = sprintf( __( 'The gateway accepted the event after %d ms.', 'relay-connector' ), $answer->took_ms );
-		if ( null !== $answer->clock_ahead_s && abs( $answer->clock_ahead_s ) > self::CLOCK_WARN_S ) {
-			$text .= ' ' . $this->clock( $answer ) . ' ' . __( 'That is still accepted, but have the clock set before it drifts further.', 'relay-connector' );
+		$text = sprintf( __( 'The gateway accepted the event after %d ms.', 'relay-connector' ), $response->took_ms );
+		if ( null !== $response->clock_ahead_s && abs( $response->clock_ahead_s ) > self::CLOCK_WARN_S ) {
+			$text .= ' ' . $this->explain_clock( $response ) . ' ' . __( 'That is still accepted, but have the clock set before it drifts further.', 'relay-connector' );
 		}
 		return $text;
 	}
@@ -157,15 +157,15 @@ final class Response_Classifier {
 	/**
 	 * Signature or time is wrong; the gateway never says which, so the site's own clock is compared here.
 	 *
-	 * @param Gateway_Response $answer The facts.
+	 * @param Gateway_Response $response The facts.
 	 * @return string
 	 */
-	private function unauthorized( Gateway_Response $answer ) {
-		if ( $answer->is_html ) {
+	private function explain_unauthorized( Gateway_Response $response ) {
+		if ( $response->is_html ) {
 			return __( 'A login page stands in front of the gateway (401, with a web page). Something between this site and Relay asks for a password: let the address pass without one; Relay checks the signature itself.', 'relay-connector' );
 		}
-		if ( null !== $answer->clock_ahead_s && abs( $answer->clock_ahead_s ) >= self::CLOCK_LIMIT_S ) {
-			return $this->clock( $answer ) . ' ' . __( 'The gateway refuses events whose time is off by more than 5 minutes (401). Ask your host to set the clock by network time (NTP), then send a test event. The key may well be right.', 'relay-connector' );
+		if ( null !== $response->clock_ahead_s && abs( $response->clock_ahead_s ) >= self::CLOCK_LIMIT_S ) {
+			return $this->explain_clock( $response ) . ' ' . __( 'The gateway refuses events whose time is off by more than 5 minutes (401). Ask your host to set the clock by network time (NTP), then send a test event. The key may well be right.', 'relay-connector' );
 		}
 		return sprintf(
 			/* translators: 1: what is said about the key id, 2: fingerprint of the secret. */
@@ -173,17 +173,17 @@ final class Response_Classifier {
 			/* translators: %s: a key id. */
 			'' === $this->settings->key_id() ? __( 'none is set', 'relay-connector' ) : $this->settings->key_id(),
 			$this->settings->fingerprint()
-		) . ( null === $answer->clock_ahead_s ? '' : ' ' . __( 'The clocks agree: it is not the time.', 'relay-connector' ) );
+		) . ( null === $response->clock_ahead_s ? '' : ' ' . __( 'The clocks agree: it is not the time.', 'relay-connector' ) );
 	}
 
 	/**
 	 * The caller's address is not on the list.
 	 *
-	 * @param Gateway_Response $answer The facts.
+	 * @param Gateway_Response $response The facts.
 	 * @return string
 	 */
-	private function not_allowed( Gateway_Response $answer ) {
-		if ( $answer->is_html ) {
+	private function explain_not_allowed( Gateway_Response $response ) {
+		if ( $response->is_html ) {
 			return __( 'Something in front of the gateway blocks this site (403, with a web page), most likely a firewall or a bot check. Let requests to the gateway address pass there.', 'relay-connector' );
 		}
 		return __( 'The gateway does not take events from this server\'s address (403). Add the outgoing address of this web server to the allowed addresses of this site in Relay; your host knows it, and Relay shows it with the refused request.', 'relay-connector' );
@@ -192,57 +192,57 @@ final class Response_Classifier {
 	/**
 	 * Whatever is there is not a Relay gateway.
 	 *
-	 * @param Gateway_Response $answer The facts.
+	 * @param Gateway_Response $response The facts.
 	 * @return string
 	 */
-	private function wrong_address( Gateway_Response $answer ) {
-		if ( Gateway_Response::ADDRESS === $answer->failure ) {
-			return $answer->detail;
+	private function explain_wrong_address( Gateway_Response $response ) {
+		if ( Gateway_Response::ADDRESS === $response->failure ) {
+			return $response->detail;
 		}
-		if ( Gateway_Response::INTERNAL_ADDRESS === $answer->failure ) {
+		if ( Gateway_Response::INTERNAL_ADDRESS === $response->failure ) {
 			$address = new Gateway_Address( $this->settings->endpoint() );
 			return sprintf(
 				/* translators: 1: IP address, 2: host name and port. */
 				__( 'The gateway address leads to %1$s, inside this server\'s own network, so nothing was sent. If your gateway really is there, add this line to wp-config.php: define( \'RELAY_CONNECTOR_ALLOW_HOST\', \'%2$s\' );', 'relay-connector' ),
-				$answer->detail,
+				$response->detail,
 				$address->host() . ':' . $address->port()
 			);
 		}
-		if ( $answer->status >= 300 && $answer->status < 400 ) {
+		if ( $response->status >= 300 && $response->status < 400 ) {
 			/* translators: 1: HTTP status, 2: web address. */
-			return sprintf( __( 'The gateway address sends callers on to another one (status %1$d, %2$s), and a signed event is never sent on. Enter the final address on this page.', 'relay-connector' ), $answer->status, '' === $answer->location ? '?' : $answer->location );
+			return sprintf( __( 'The gateway address sends callers on to another one (status %1$d, %2$s), and a signed event is never sent on. Enter the final address on this page.', 'relay-connector' ), $response->status, '' === $response->location ? '?' : $response->location );
 		}
-		if ( $answer->json && 404 === $answer->status ) {
+		if ( $response->json && 404 === $response->status ) {
 			return __( 'The gateway answers, but does not know this address (404). Copy the address again from the page of your site in Relay: its last part must be the name of the site there.', 'relay-connector' );
 		}
 		/* translators: %d: HTTP status. */
-		return sprintf( __( 'A web server answers at this address, but it is not a Relay gateway (status %d, not what a gateway says). Check the address: it usually ends in /webhooks/wp, or /webhooks/wp/ and the name of your site. Copy it from the page of your site in Relay.', 'relay-connector' ), $answer->status );
+		return sprintf( __( 'A web server answers at this address, but it is not a Relay gateway (status %d, not what a gateway says). Check the address: it usually ends in /webhooks/wp, or /webhooks/wp/ and the name of your site. Copy it from the page of your site in Relay.', 'relay-connector' ), $response->status );
 	}
 
 	/**
 	 * The gateway will not take this very event.
 	 *
-	 * @param Gateway_Response $answer The facts.
+	 * @param Gateway_Response $response The facts.
 	 * @return string
 	 */
-	private function refused( Gateway_Response $answer ) {
-		if ( 413 === $answer->status ) {
+	private function explain_refused( Gateway_Response $response ) {
+		if ( 413 === $response->status ) {
 			return __( 'The event is larger than the gateway takes (413). It is kept here and not sent again by itself. Raise the size limit of the gateway, then choose "Try again".', 'relay-connector' );
 		}
 		/* translators: 1: HTTP status, 2: the gateway's own words. */
-		return sprintf( __( 'The gateway understood the signature but refuses this event (status %1$d: %2$s). It is kept here and not sent again by itself. Plugin and gateway probably have different versions: update the older one, then choose "Try again".', 'relay-connector' ), $answer->status, $this->own_words( $answer->json ) );
+		return sprintf( __( 'The gateway understood the signature but refuses this event (status %1$d: %2$s). It is kept here and not sent again by itself. Plugin and gateway probably have different versions: update the older one, then choose "Try again".', 'relay-connector' ), $response->status, $this->gateway_message( $response->json ) );
 	}
 
 	/**
 	 * Nothing answered.
 	 *
-	 * @param Gateway_Response $answer The facts.
+	 * @param Gateway_Response $response The facts.
 	 * @return string
 	 */
-	private function unreachable( Gateway_Response $answer ) {
+	private function explain_unreachable( Gateway_Response $response ) {
 		$address = new Gateway_Address( $this->settings->endpoint() );
 		$place   = $address->host() . ':' . $address->port();
-		switch ( $answer->failure ) {
+		switch ( $response->failure ) {
 			case Gateway_Response::NAME_NOT_FOUND:
 				/* translators: %s: host name. */
 				return sprintf( __( 'The name %s cannot be found (DNS). Check the gateway address for a typing mistake. If it is right, the name\'s DNS entry (an IPv4 address) is missing, or this server\'s DNS does not work: ask your host.', 'relay-connector' ), $address->host() );
@@ -251,28 +251,28 @@ final class Response_Classifier {
 				return sprintf( __( 'Nothing answers at %s: the connection was refused. Either the gateway is not running or the port in the address is wrong. Start the gateway or correct the address.', 'relay-connector' ), $place );
 			case Gateway_Response::TIMED_OUT:
 				/* translators: 1: host and port, 2: seconds. */
-				return sprintf( __( '%1$s did not answer within %2$d seconds. A firewall may drop the connection, or the gateway hangs. Check that the gateway runs, then ask your host whether this server may call it.', 'relay-connector' ), $place, $answer->timeout_s );
+				return sprintf( __( '%1$s did not answer within %2$d seconds. A firewall may drop the connection, or the gateway hangs. Check that the gateway runs, then ask your host whether this server may call it.', 'relay-connector' ), $place, $response->timeout_s );
 			case Gateway_Response::TLS:
 				/* translators: 1: host and port, 2: technical detail. */
-				return sprintf( __( 'No secure connection (TLS) to %1$s: its certificate is expired, made for another name, or signed by an authority that this server does not know. Renew the certificate of the gateway. Detail: %2$s', 'relay-connector' ), $place, $answer->detail );
+				return sprintf( __( 'No secure connection (TLS) to %1$s: its certificate is expired, made for another name, or signed by an authority that this server does not know. Renew the certificate of the gateway. Detail: %2$s', 'relay-connector' ), $place, $response->detail );
 			case Gateway_Response::BLOCKED_HERE:
 				/* translators: %s: host name. */
 				return sprintf( __( 'This site itself blocks the request. If wp-config.php sets WP_HTTP_BLOCK_EXTERNAL, add %s to WP_ACCESSIBLE_HOSTS there; otherwise a security plugin does it: allow the gateway in its settings.', 'relay-connector' ), $address->host() );
 			default:
 				/* translators: 1: host and port, 2: technical detail. */
-				return sprintf( __( 'The connection to %1$s broke off before an answer came. The event waits here and is sent again by itself. If it lasts, look at the gateway\'s log and at any proxy before it. Detail: %2$s', 'relay-connector' ), $place, $answer->detail );
+				return sprintf( __( 'The connection to %1$s broke off before an answer came. The event waits here and is sent again by itself. If it lasts, look at the gateway\'s log and at any proxy before it. Detail: %2$s', 'relay-connector' ), $place, $response->detail );
 		}
 	}
 
 	/**
 	 * How far the two clocks are apart.
 	 *
-	 * @param Gateway_Response $answer The facts.
+	 * @param Gateway_Response $response The facts.
 	 * @return string
 	 */
-	public function clock( Gateway_Response $answer ) {
-		$gap = $this->time_text( abs( (int) $answer->clock_ahead_s ) );
-		return $answer->clock_ahead_s > 0
+	public function explain_clock( Gateway_Response $response ) {
+		$gap = $this->duration_text( abs( (int) $response->clock_ahead_s ) );
+		return $response->clock_ahead_s > 0
 			/* translators: %s: a length of time. */
 			? sprintf( __( 'The clock of this web server is %s ahead of the gateway\'s clock.', 'relay-connector' ), $gap )
 			/* translators: %s: a length of time. */
@@ -285,7 +285,7 @@ final class Response_Classifier {
 	 * @param int $seconds The length.
 	 * @return string
 	 */
-	private function time_text( $seconds ) {
+	private function duration_text( $seconds ) {
 		if ( $seconds < 60 ) {
 			/* translators: %d: number of seconds. */
 			return sprintf( _n( '%d second', '%d seconds', $seconds, 'relay-connector' ), $seconds );
@@ -299,7 +299,7 @@ final class Response_Classifier {
 	 * @param array $json The decoded body.
 	 * @return string
 	 */
-	private function own_words( array $json ) {
+	private function gateway_message( array $json ) {
 		$words = array();
 		array_walk_recursive(
 			$json,

@@ -30,7 +30,7 @@ final class Run_Lock {
 	 *
 	 * @return bool
 	 */
-	public function take() {
+	public function acquire() {
 		global $wpdb;
 		$wpdb->query( $wpdb->prepare( "INSERT IGNORE INTO {$wpdb->options} (option_name, option_value, autoload) VALUES (%s, '', 'no')", self::OPTION ) );
 		$seen = (string) $wpdb->get_var( $wpdb->prepare( "SELECT option_value FROM {$wpdb->options} WHERE option_name = %s", self::OPTION ) );

@@ -58,7 +58,7 @@ final class Scheduler {
 	 *
 	 * @var Circuit_Breaker
 	 */
-	private $gate;
+	private $breaker;
 
 	/**
 	 * The runner.
@@ -72,7 +72,7 @@ final class Scheduler {
 	 *
 	 * @var Daily_Counts
 	 */
-	private $tally;
+	private $daily_counts;
 
 	/**
 	 * The reports.
@@ -86,14 +86,14 @@ final class Scheduler {
 	 *
 	 * @var Email_Alert
 	 */
-	private $alarm;
+	private $email_alert;
 
 	/**
 	 * The wake-ups.
 	 *
 	 * @var Triggers
 	 */
-	private $wake_ups;
+	private $triggers;
 
 	/**
 	 * Whether this request has had its run.
@@ -119,24 +119,24 @@ final class Scheduler {
 	/**
 	 * Takes what it wakes.
 	 *
-	 * @param Settings        $settings The settings.
-	 * @param Outbox          $outbox   The outbox.
-	 * @param Circuit_Breaker $gate     The gate.
-	 * @param Outbox_Runner   $runner   The runner.
-	 * @param Daily_Counts    $tally    The tally.
-	 * @param Daily_Reports   $reports  The reports.
-	 * @param Email_Alert     $alarm    The e-mail to the admin.
-	 * @param Triggers        $wake_ups The wake-ups.
+	 * @param Settings        $settings     The settings.
+	 * @param Outbox          $outbox       The outbox.
+	 * @param Circuit_Breaker $breaker      The gate.
+	 * @param Outbox_Runner   $runner       The runner.
+	 * @param Daily_Counts    $daily_counts The tally.
+	 * @param Daily_Reports   $reports      The reports.
+	 * @param Email_Alert     $email_alert  The e-mail to the admin.
+	 * @param Triggers        $triggers     The wake-ups.
 	 */
-	public function __construct( Settings $settings, Outbox $outbox, Circuit_Breaker $gate, Outbox_Runner $runner, Daily_Counts $tally, Daily_Reports $reports, Email_Alert $alarm, Triggers $wake_ups ) {
-		$this->settings = $settings;
-		$this->outbox   = $outbox;
-		$this->gate     = $gate;
-		$this->runner   = $runner;
-		$this->tally    = $tally;
-		$this->reports  = $reports;
-		$this->alarm    = $alarm;
-		$this->wake_ups = $wake_ups;
+	public function __construct( Settings $settings, Outbox $outbox, Circuit_Breaker $breaker, Outbox_Runner $runner, Daily_Counts $daily_counts, Daily_Reports $reports, Email_Alert $email_alert, Triggers $triggers ) {
+		$this->settings     = $settings;
+		$this->outbox       = $outbox;
+		$this->breaker      = $breaker;
+		$this->runner       = $runner;
+		$this->daily_counts = $daily_counts;
+		$this->reports      = $reports;
+		$this->email_alert  = $email_alert;
+		$this->triggers     = $triggers;
 	}
 
 	/**
@@ -144,15 +144,15 @@ final class Scheduler {
 	 */
 	public function add_hooks() {
 		add_filter( 'cron_schedules', array( $this, 'add_interval' ) );
-		add_action( 'init', array( $this, 'keep_scheduled' ) );
+		add_action( 'init', array( $this, 'ensure_scheduled' ) );
 		add_action( self::REGULAR, array( $this, 'run' ) );
 		add_action( self::SOON, array( $this, 'run' ) );
 		add_action( self::NEXT, array( $this, 'run' ) );
 		foreach ( array( Settings::ENDPOINT, Settings::KEY_ID, Settings::SECRET ) as $option ) {
-			add_action( 'add_option_' . $option, array( $this, 'note_change' ) );
-			add_action( 'update_option_' . $option, array( $this, 'note_change' ) );
+			add_action( 'add_option_' . $option, array( $this, 'on_connection_change' ) );
+			add_action( 'update_option_' . $option, array( $this, 'on_connection_change' ) );
 		}
-		add_action( 'delete_option_' . Circuit_Breaker::OPTION, array( $this, 'note_change' ) );
+		add_action( 'delete_option_' . Circuit_Breaker::OPTION, array( $this, 'on_connection_change' ) );
 		add_action( self::DAILY, array( $this, 'purge' ) );
 		add_action( 'shutdown', array( $this, 'after_request' ), PHP_INT_MAX );
 	}
@@ -174,14 +174,14 @@ final class Scheduler {
 	/**
 	 * Puts the periodic events in, once the connection is set up; some tools empty the cron list.
 	 */
-	public function keep_scheduled() {
+	public function ensure_scheduled() {
 		if ( ! $this->settings->collects_events() ) {
 			return;
 		}
 		if ( self::INTERVAL !== wp_get_schedule( self::REGULAR ) ) {
 			wp_unschedule_hook( self::REGULAR );
 			wp_schedule_event( time(), self::INTERVAL, self::REGULAR );
-			$this->reports->begin();
+			$this->reports->start();
 		}
 		if ( ! wp_next_scheduled( self::DAILY ) ) {
 			wp_schedule_event( time() + HOUR_IN_SECONDS, 'daily', self::DAILY );
@@ -202,7 +202,7 @@ final class Scheduler {
 			try {
 				$this->runner->run();
 			} finally {
-				$this->alarm->look();
+				$this->email_alert->send_if_due();
 			}
 		}
 	}
@@ -210,7 +210,7 @@ final class Scheduler {
 	/**
 	 * The connection was changed, or a pause has ended.
 	 */
-	public function note_change() {
+	public function on_connection_change() {
 		$this->is_changed = true;
 	}
 
@@ -225,12 +225,12 @@ final class Scheduler {
 			return;
 		}
 		if ( $this->is_changed || $this->runner->has_run() ) {
-			$this->plan();
+			$this->schedule_next();
 		}
 		// Without WP-Cron nobody else would write to the admin; pages of the admin end here too.
-		if ( $this->settings->collects_events() && $this->wake_ups->need_look() ) {
-			self::finish_first();
-			$this->alarm->look();
+		if ( $this->settings->collects_events() && $this->triggers->claim_alert_check() ) {
+			self::finish_response();
+			$this->email_alert->send_if_due();
 		}
 	}
 
@@ -242,24 +242,24 @@ final class Scheduler {
 		if ( ! wp_next_scheduled( self::SOON ) ) {
 			wp_schedule_single_event( time(), self::SOON );
 		}
-		if ( wp_doing_cron() || ! self::can_finish_first() ) {
+		if ( wp_doing_cron() || ! self::can_finish_response() ) {
 			return;
 		}
-		self::finish_first();
+		self::finish_response();
 		$this->runner->run( self::SHUTDOWN_TIMEOUT_S, self::SHUTDOWN_ROWS );
-		$this->alarm->look();
+		$this->email_alert->send_if_due();
 	}
 
 	/**
 	 * Has WP-Cron come back when the next row or report is due, and not before.
 	 */
-	private function plan() {
+	private function schedule_next() {
 		if ( ! $this->settings->collects_events() ) {
 			return;
 		}
-		$reports = $this->reports->standing();
+		$reports = $this->reports->state();
 		$due     = $this->settings->is_configured() ? array_filter( array( $this->outbox->next_due(), $reports ? (int) $reports['due_at'] : 0 ) ) : array();
-		$wanted  = $due ? max( time() + self::SHORTEST_S, $this->gate->opens_at(), min( $due ) ) : 0;
+		$wanted  = $due ? max( time() + self::SHORTEST_S, $this->breaker->allows_sending_at(), min( $due ) ) : 0;
 		$planned = (int) wp_next_scheduled( self::NEXT );
 		if ( $planned !== $wanted ) {
 			wp_unschedule_hook( self::NEXT );
@@ -272,7 +272,7 @@ final class Scheduler {
 	/**
 	 * Gives the visitor the whole answer, where the server can do that.
 	 */
-	private static function finish_first() {
+	private static function finish_response() {
 		ignore_user_abort( true );
 		if ( PHP_SESSION_ACTIVE === session_status() ) {
 			// An open session would make this visitor's next page wait.
@@ -290,7 +290,7 @@ final class Scheduler {
 	 */
 	public function purge() {
 		$old = time() - DAY_IN_SECONDS * $this->settings->retention_days();
-		$this->outbox->purge( min( $this->tally->close(), $old ) );
+		$this->outbox->purge( min( $this->daily_counts->close_days(), $old ) );
 		Delivery_Claim::purge( $old );
 	}
 
@@ -299,7 +299,7 @@ final class Scheduler {
 	 *
 	 * @return bool
 	 */
-	public static function can_finish_first() {
+	public static function can_finish_response() {
 		return function_exists( 'fastcgi_finish_request' ) || function_exists( 'litespeed_finish_request' );
 	}
 

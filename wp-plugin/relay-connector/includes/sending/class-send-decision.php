@@ -61,43 +61,43 @@ final class Send_Decision {
 	 *
 	 * @var string
 	 */
-	public $sentence = '';
+	public $explanation = '';
 
 	/**
 	 * Decides.
 	 *
-	 * @param Gateway_Response $answer   The facts.
+	 * @param Gateway_Response $response The facts.
 	 * @param string           $kind     What Diagnosis makes of them.
 	 * @param string           $sentence Its explanation.
 	 * @param int              $attempts Attempts made, this one included.
 	 * @param float            $jitter   Between 0 and 1.
 	 * @return self
 	 */
-	public static function of( Gateway_Response $answer, $kind, $sentence, $attempts, $jitter ) {
-		$verdict           = new self();
-		$verdict->status   = $answer->status;
-		$verdict->sentence = $sentence;
+	public static function for_response( Gateway_Response $response, $kind, $sentence, $attempts, $jitter ) {
+		$decision              = new self();
+		$decision->status      = $response->status;
+		$decision->explanation = $sentence;
 		switch ( $kind ) {
 			case Response_Classifier::ACCEPTED:
 			case Response_Classifier::DUPLICATE:
-				$verdict->state = Outbox::SENT;
-				return $verdict;
+				$decision->state = Outbox::SENT;
+				return $decision;
 			case Response_Classifier::REFUSED:
-				$verdict->state = Outbox::PARKED;
-				return $verdict;
+				$decision->state = Outbox::PARKED;
+				return $decision;
 			case Response_Classifier::LIMITED:
 			case Response_Classifier::BUSY:
 			case Response_Classifier::UNREACHABLE:
-				$verdict->wait_s = max( self::wait_s( $attempts, $jitter ), $answer->retry_after_s );
-				$verdict->hold_s = Response_Classifier::LIMITED === $kind ? $verdict->wait_s : $answer->retry_after_s;
+				$decision->wait_s = max( self::wait_s( $attempts, $jitter ), $response->retry_after_s );
+				$decision->hold_s = Response_Classifier::LIMITED === $kind ? $decision->wait_s : $response->retry_after_s;
 				if ( Response_Classifier::LIMITED !== $kind && $attempts >= self::MOST_ATTEMPTS ) {
-					return self::parked( $answer->status, $sentence . ' ' . __( 'This has gone on for about two weeks, so the event is no longer tried by itself. Choose "Try again" when the gateway works.', 'relay-connector' ) );
+					return self::parked( $response->status, $sentence . ' ' . __( 'This has gone on for about two weeks, so the event is no longer tried by itself. Choose "Try again" when the gateway works.', 'relay-connector' ) );
 				}
-				return $verdict;
+				return $decision;
 			default:
 				// The row is not at fault: it stays due and goes first when sending is taken up again.
-				$verdict->pauses = true;
-				return $verdict;
+				$decision->pauses = true;
+				return $decision;
 		}
 	}
 
@@ -109,11 +109,11 @@ final class Send_Decision {
 	 * @return self
 	 */
 	public static function parked( $status, $sentence ) {
-		$verdict           = new self();
-		$verdict->state    = Outbox::PARKED;
-		$verdict->status   = $status;
-		$verdict->sentence = $sentence;
-		return $verdict;
+		$decision              = new self();
+		$decision->state       = Outbox::PARKED;
+		$decision->status      = $status;
+		$decision->explanation = $sentence;
+		return $decision;
 	}
 
 	/**
@@ -123,10 +123,10 @@ final class Send_Decision {
 	 * @return self
 	 */
 	public static function withdrawn( $sentence ) {
-		$verdict           = new self();
-		$verdict->state    = Outbox::WITHDRAWN;
-		$verdict->sentence = $sentence;
-		return $verdict;
+		$decision              = new self();
+		$decision->state       = Outbox::WITHDRAWN;
+		$decision->explanation = $sentence;
+		return $decision;
 	}
 
 	/**

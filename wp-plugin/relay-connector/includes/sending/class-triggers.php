@@ -23,8 +23,8 @@ final class Triggers {
 	/**
 	 * When a request last looked after a trouble itself, in unix seconds. Read by every request, so it is autoloaded.
 	 */
-	const LAST_LOOK = 'relay_connector_last_look';
-	const LOOK_S    = 900;
+	const LAST_CHECK       = 'relay_connector_last_look';
+	const CHECK_INTERVAL_S = 900;
 
 	/**
 	 * A site with few visitors has WP-Cron run seldom: less often than this is too seldom for a failed event.
@@ -52,7 +52,7 @@ final class Triggers {
 	 *
 	 * @return bool
 	 */
-	public function work() {
+	public function are_working() {
 		return time() - $this->last_run() <= self::QUIET_S;
 	}
 
@@ -62,12 +62,12 @@ final class Triggers {
 	 *
 	 * @return bool
 	 */
-	public function need_look() {
-		if ( time() - (int) get_option( self::LAST_LOOK, 0 ) < self::LOOK_S ) {
+	public function claim_alert_check() {
+		if ( time() - (int) get_option( self::LAST_CHECK, 0 ) < self::CHECK_INTERVAL_S ) {
 			return false;
 		}
-		update_option( self::LAST_LOOK, time(), true );
-		return ! $this->work();
+		update_option( self::LAST_CHECK, time(), true );
+		return ! $this->are_working();
 	}
 
 	/**
@@ -75,8 +75,8 @@ final class Triggers {
 	 *
 	 * @return string
 	 */
-	public function sentence() {
-		$how = Scheduler::can_finish_first()
+	public function explain() {
+		$how = Scheduler::can_finish_response()
 			? __( 'This server sends an event as soon as the visitor has the answer; whatever fails then is sent again by WP-Cron.', 'relay-connector' )
 			: __( 'On this server events are sent by WP-Cron, at the latest a minute after somebody visits the site.', 'relay-connector' );
 		if ( ! $this->last_run() ) {
@@ -84,6 +84,6 @@ final class Triggers {
 		}
 		/* translators: %s: a length of time. */
 		$last = sprintf( __( 'It last ran %s ago.', 'relay-connector' ), human_time_diff( $this->last_run() ) );
-		return $how . ' ' . $last . ( $this->work() ? '' : ' ' . __( 'That is too long: have your host call wp-cron.php or "wp relay send" every minute.', 'relay-connector' ) );
+		return $how . ' ' . $last . ( $this->are_working() ? '' : ' ' . __( 'That is too long: have your host call wp-cron.php or "wp relay send" every minute.', 'relay-connector' ) );
 	}
 }

@@ -39,28 +39,28 @@ final class Connection_Steps {
 	 *
 	 * @var Triggers
 	 */
-	private $wake_ups;
+	private $triggers;
 
 	/**
 	 * Takes what it looks at.
 	 *
 	 * @param Settings $settings The settings.
-	 * @param Triggers $wake_ups The wake-ups.
+	 * @param Triggers $triggers The wake-ups.
 	 */
-	public function __construct( Settings $settings, Triggers $wake_ups ) {
+	public function __construct( Settings $settings, Triggers $triggers ) {
 		$this->settings = $settings;
-		$this->wake_ups = $wake_ups;
+		$this->triggers = $triggers;
 	}
 
 	/**
 	 * Every step.
 	 *
-	 * @param Gateway_Response|null $answer What the test event brought back; null when a setting is missing.
-	 * @param Gateway_Response|null $key    What the gateway says about the key; null when it was not asked.
+	 * @param Gateway_Response|null $response What the test event brought back; null when a setting is missing.
+	 * @param Gateway_Response|null $key      What the gateway says about the key; null when it was not asked.
 	 * @return array[] Each with state, label and text. The one that is wrong has no text: Diagnosis explains it.
 	 */
-	public function of( $answer, $key ) {
-		$steps = array(
+	public function for_response( $response, $key ) {
+		$labels = array(
 			'settings'   => __( 'Address and secret are set', 'relay-connector' ),
 			'address'    => __( 'The address may be called', 'relay-connector' ),
 			'name'       => __( 'Its name is found (DNS)', 'relay-connector' ),
@@ -70,30 +70,30 @@ final class Connection_Steps {
 			'signature'  => __( 'Key and signature are accepted', 'relay-connector' ),
 			'event'      => __( 'The test event is accepted', 'relay-connector' ),
 		);
-		$wrong = $this->wrong_step( $answer );
-		$hops  = array();
+		$wrong = $this->failed_step( $response );
+		$steps = array();
 		$state = self::PASSED;
-		foreach ( $steps as $step => $label ) {
+		foreach ( $labels as $step => $label ) {
 			if ( $step === $wrong ) {
-				$hops[] = self::hop( self::FAILED, $label, '' );
-				$state  = self::SKIPPED;
+				$steps[] = self::step( self::FAILED, $label, '' );
+				$state   = self::SKIPPED;
 				continue;
 			}
-			$hops[] = self::hop( $state, $label, self::PASSED === $state ? $this->detail( $step, $answer ) : '' );
+			$steps[] = self::step( $state, $label, self::PASSED === $state ? $this->detail( $step, $response ) : '' );
 		}
-		$hops[] = $this->key_hop( $key );
-		$hops[] = $this->wake_up_hop();
-		return $hops;
+		$steps[] = $this->key_step( $key );
+		$steps[] = $this->trigger_step();
+		return $steps;
 	}
 
 	/**
 	 * The step that went wrong; '' when none did.
 	 *
-	 * @param Gateway_Response|null $answer What came back.
+	 * @param Gateway_Response|null $response What came back.
 	 * @return string
 	 */
-	private function wrong_step( $answer ) {
-		if ( null === $answer ) {
+	private function failed_step( $response ) {
+		if ( null === $response ) {
 			return 'settings';
 		}
 		$by_failure = array(
@@ -101,11 +101,11 @@ final class Connection_Steps {
 			Gateway_Response::INTERNAL_ADDRESS => 'address',
 			Gateway_Response::NAME_NOT_FOUND   => 'name',
 		);
-		if ( '' !== $answer->failure ) {
-			return isset( $by_failure[ $answer->failure ] ) ? $by_failure[ $answer->failure ] : 'connection';
+		if ( '' !== $response->failure ) {
+			return isset( $by_failure[ $response->failure ] ) ? $by_failure[ $response->failure ] : 'connection';
 		}
-		$kind  = ( new Response_Classifier( $this->settings ) )->kind( $answer );
-		$is_on = null !== $answer->clock_ahead_s && abs( $answer->clock_ahead_s ) >= Response_Classifier::CLOCK_LIMIT_S;
+		$kind  = ( new Response_Classifier( $this->settings ) )->classify( $response );
+		$is_on = null !== $response->clock_ahead_s && abs( $response->clock_ahead_s ) >= Response_Classifier::CLOCK_LIMIT_S;
 		switch ( $kind ) {
 			case Response_Classifier::ACCEPTED:
 			case Response_Classifier::DUPLICATE:
@@ -113,12 +113,12 @@ final class Connection_Steps {
 			case Response_Classifier::WRONG_ADDRESS:
 				return 'gateway';
 			case Response_Classifier::UNAUTHORIZED:
-				if ( $answer->is_html ) {
+				if ( $response->is_html ) {
 					return 'gateway';
 				}
 				return $is_on ? 'clock' : 'signature';
 			case Response_Classifier::NOT_ALLOWED:
-				return $answer->is_html ? 'gateway' : 'signature';
+				return $response->is_html ? 'gateway' : 'signature';
 			default:
 				return 'event';
 		}
@@ -127,21 +127,21 @@ final class Connection_Steps {
 	/**
 	 * What is to be said about a step that was right.
 	 *
-	 * @param string           $step   The step.
-	 * @param Gateway_Response $answer What came back.
+	 * @param string           $step     The step.
+	 * @param Gateway_Response $response What came back.
 	 * @return string
 	 */
-	private function detail( $step, Gateway_Response $answer ) {
+	private function detail( $step, Gateway_Response $response ) {
 		$address = new Gateway_Address( $this->settings->endpoint() );
 		switch ( $step ) {
 			case 'name':
 				return $address->host() . ' → ' . implode( ', ', array_slice( $address->resolve(), 0, 3 ) );
 			case 'connection':
 				/* translators: 1: host and port, 2: milliseconds. */
-				return sprintf( __( '%1$s, after %2$d ms', 'relay-connector' ), $address->host() . ':' . $address->port(), $answer->took_ms );
+				return sprintf( __( '%1$s, after %2$d ms', 'relay-connector' ), $address->host() . ':' . $address->port(), $response->took_ms );
 			case 'clock':
 				/* translators: %d: seconds. */
-				return null === $answer->clock_ahead_s ? __( 'The gateway does not tell its time.', 'relay-connector' ) : sprintf( __( '%d s apart', 'relay-connector' ), abs( $answer->clock_ahead_s ) );
+				return null === $response->clock_ahead_s ? __( 'The gateway does not tell its time.', 'relay-connector' ) : sprintf( __( '%d s apart', 'relay-connector' ), abs( $response->clock_ahead_s ) );
 			case 'signature':
 				/* translators: %s: fingerprint of a secret. */
 				return sprintf( __( 'fingerprint %s', 'relay-connector' ), $this->settings->fingerprint() );
@@ -156,21 +156,21 @@ final class Connection_Steps {
 	 * @param Gateway_Response|null $key What the gateway says about it.
 	 * @return array
 	 */
-	private function key_hop( $key ) {
+	private function key_step( $key ) {
 		$label  = __( 'The key is the newest', 'relay-connector' );
 		$status = null !== $key && 200 === $key->status && isset( $key->json['status'] ) ? $key->json['status'] : '';
 		if ( Key_Exchange::CURRENT === $status ) {
-			return self::hop( self::PASSED, $label, '' );
+			return self::step( self::PASSED, $label, '' );
 		}
 		if ( Key_Exchange::NEWER === $status ) {
 			$left = isset( $key->json['until'] ) ? human_time_diff( time(), (int) $key->json['until'] ) : '?';
 			/* translators: %s: a length of time. */
-			return self::hop( self::WARNED, $label, sprintf( __( 'There is a newer key, and the one in use ends in %s. Choose "Fetch the new key" on this page.', 'relay-connector' ), $left ) );
+			return self::step( self::WARNED, $label, sprintf( __( 'There is a newer key, and the one in use ends in %s. Choose "Fetch the new key" on this page.', 'relay-connector' ), $left ) );
 		}
 		if ( Key_Exchange::NONE_NEWER === $status ) {
-			return self::hop( self::WARNED, $label, __( 'The key in use is being retired, and Relay has no newer one. Make one there with "Rotate".', 'relay-connector' ) );
+			return self::step( self::WARNED, $label, __( 'The key in use is being retired, and Relay has no newer one. Make one there with "Rotate".', 'relay-connector' ) );
 		}
-		return self::hop( self::SKIPPED, $label, null === $key ? '' : __( 'This gateway does not tell; it is probably an older version.', 'relay-connector' ) );
+		return self::step( self::SKIPPED, $label, null === $key ? '' : __( 'This gateway does not tell; it is probably an older version.', 'relay-connector' ) );
 	}
 
 	/**
@@ -178,8 +178,8 @@ final class Connection_Steps {
 	 *
 	 * @return array
 	 */
-	private function wake_up_hop() {
-		return self::hop( $this->wake_ups->work() ? self::PASSED : self::WARNED, __( 'Events are sent by themselves', 'relay-connector' ), $this->wake_ups->sentence() );
+	private function trigger_step() {
+		return self::step( $this->triggers->are_working() ? self::PASSED : self::WARNED, __( 'Events are sent by themselves', 'relay-connector' ), $this->triggers->explain() );
 	}
 
 	/**
@@ -190,7 +190,7 @@ final class Connection_Steps {
 	 * @param string $text  What is to be said about it.
 	 * @return array
 	 */
-	private static function hop( $state, $label, $text ) {
+	private static function step( $state, $label, $text ) {
 		return compact( 'state', 'label', 'text' );
 	}
 }

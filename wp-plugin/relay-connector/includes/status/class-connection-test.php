@@ -43,7 +43,7 @@ final class Connection_Test {
 	 *
 	 * @var Circuit_Breaker
 	 */
-	private $gate;
+	private $breaker;
 
 	/**
 	 * What the gateway knows about the key.
@@ -57,23 +57,23 @@ final class Connection_Test {
 	 *
 	 * @var Connection_Steps
 	 */
-	private $hops;
+	private $steps;
 
 	/**
 	 * Takes what a test needs.
 	 *
 	 * @param Settings         $settings The settings.
 	 * @param Gateway_Client   $client   The client.
-	 * @param Circuit_Breaker  $gate     The gate.
+	 * @param Circuit_Breaker  $breaker  The gate.
 	 * @param Key_Exchange     $keys     What the gateway knows about the key.
-	 * @param Connection_Steps $hops     The steps of the way.
+	 * @param Connection_Steps $steps    The steps of the way.
 	 */
-	public function __construct( Settings $settings, Gateway_Client $client, Circuit_Breaker $gate, Key_Exchange $keys, Connection_Steps $hops ) {
+	public function __construct( Settings $settings, Gateway_Client $client, Circuit_Breaker $breaker, Key_Exchange $keys, Connection_Steps $steps ) {
 		$this->settings = $settings;
 		$this->client   = $client;
-		$this->gate     = $gate;
+		$this->breaker  = $breaker;
 		$this->keys     = $keys;
-		$this->hops     = $hops;
+		$this->steps    = $steps;
 	}
 
 	/**
@@ -84,19 +84,19 @@ final class Connection_Test {
 	public function run() {
 		$missing = $this->missing();
 		if ( '' !== $missing ) {
-			return self::result( false, $missing, '', $this->hops->of( null, null ) );
+			return self::result( false, $missing, '', $this->steps->for_response( null, null ) );
 		}
-		$event_id = 'wp-test-' . wp_generate_uuid4();
-		$body     = Envelope::encode( self::TYPE, $event_id, array( 'message' => __( 'Test event from Relay Connector', 'relay-connector' ) ) );
-		$answer   = $this->client->post( $event_id, $body, self::TIMEOUT_S );
-		$judge    = new Response_Classifier( $this->settings );
-		$sentence = $judge->sentence( $answer );
-		$passed   = Response_Classifier::ACCEPTED === $judge->kind( $answer );
+		$event_id   = 'wp-test-' . wp_generate_uuid4();
+		$body       = Envelope::encode( self::TYPE, $event_id, array( 'message' => __( 'Test event from Relay Connector', 'relay-connector' ) ) );
+		$response   = $this->client->post( $event_id, $body, self::TIMEOUT_S );
+		$classifier = new Response_Classifier( $this->settings );
+		$sentence   = $classifier->explain( $response );
+		$passed     = Response_Classifier::ACCEPTED === $classifier->classify( $response );
 		if ( $passed ) {
-			$this->gate->open();
-			$this->settings->remember_connected();
+			$this->breaker->reset();
+			$this->settings->record_connected();
 		}
-		return self::result( $passed, $sentence, $event_id, $this->hops->of( $answer, $passed ? $this->keys->standing() : null ) );
+		return self::result( $passed, $sentence, $event_id, $this->steps->for_response( $response, $passed ? $this->keys->key_state() : null ) );
 	}
 
 	/**
@@ -120,10 +120,10 @@ final class Connection_Test {
 	 * @param bool    $passed   Whether it was accepted.
 	 * @param string  $text     The explanation.
 	 * @param string  $event_id The event id, '' when nothing was sent.
-	 * @param array[] $hops     The steps of the way.
+	 * @param array[] $steps    The steps of the way.
 	 * @return array
 	 */
-	private static function result( $passed, $text, $event_id, array $hops ) {
-		return compact( 'passed', 'text', 'event_id', 'hops' );
+	private static function result( $passed, $text, $event_id, array $steps ) {
+		return compact( 'passed', 'text', 'event_id', 'steps' );
 	}
 }

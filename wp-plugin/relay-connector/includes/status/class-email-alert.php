@@ -28,15 +28,15 @@ final class Email_Alert {
 	 *
 	 * @var Status
 	 */
-	private $standing;
+	private $status;
 
 	/**
 	 * Takes what it tells about.
 	 *
-	 * @param Status $standing The standing.
+	 * @param Status $status The standing.
 	 */
-	public function __construct( Status $standing ) {
-		$this->standing = $standing;
+	public function __construct( Status $status ) {
+		$this->status = $status;
 	}
 
 	/**
@@ -44,29 +44,29 @@ final class Email_Alert {
 	 *
 	 * @return bool
 	 */
-	public static function is_wanted() {
+	public static function is_enabled() {
 		return (bool) get_option( self::OPTION, 1 );
 	}
 
 	/**
 	 * Writes, if it is time to. Called after each run, when a visitor has long been answered.
 	 */
-	public function look() {
-		$since  = self::is_wanted() ? $this->standing->stuck_since() : 0;
+	public function send_if_due() {
+		$since  = self::is_enabled() ? $this->status->stuck_since() : 0;
 		$stored = new Stored_State( self::STATE );
 		if ( ! $since || time() - $since < self::AFTER_S ) {
 			if ( ! $since ) {
-				$stored->end();
+				$stored->delete();
 			}
 			return;
 		}
-		$stored->begin( array( 'mailed_at' => 0 ) );
+		$stored->create( array( 'mailed_at' => 0 ) );
 		if ( null === $stored->value || time() - $stored->value['mailed_at'] < self::AGAIN_S ) {
 			return;
 		}
 		// Written down first: of two runs at the same time one writes, and a mail server that fails is not asked each minute.
 		if ( $stored->replace( array( 'mailed_at' => time() ) ) ) {
-			$this->write( $since );
+			$this->send( $since );
 		}
 	}
 
@@ -75,9 +75,9 @@ final class Email_Alert {
 	 *
 	 * @param int $since Unix seconds.
 	 */
-	private function write( $since ) {
+	private function send( $since ) {
 		$lines = array();
-		foreach ( $this->standing->problems() as $problem ) {
+		foreach ( $this->status->problems() as $problem ) {
 			$lines[] = $problem['title'] . ' ' . $problem['text'];
 		}
 		/* translators: %s: a length of time. */

@@ -22,7 +22,7 @@ final class Lost_Events {
 	 * @param string $detail  What could not be noted down, and the database's own words.
 	 * @param bool   $is_lost Whether an event is lost by it; else one was sent, and only what comes after it went wrong.
 	 */
-	public static function note( $detail, $is_lost = true ) {
+	public static function record( $detail, $is_lost = true ) {
 		$old = self::read();
 		if ( ! $is_lost && $old && $old['count'] ) {
 			// A lost event is worse news; its reason is not to be written over.
@@ -44,14 +44,14 @@ final class Lost_Events {
 	 * @return array|null With count (how many events were lost), at, detail (of the newest).
 	 */
 	public static function read() {
-		$trouble = get_option( self::OPTION );
-		return is_array( $trouble ) ? $trouble : null;
+		$lost_events = get_option( self::OPTION );
+		return is_array( $lost_events ) ? $lost_events : null;
 	}
 
 	/**
 	 * Forgets it: a person has read it.
 	 */
-	public static function forget() {
+	public static function clear() {
 		delete_option( self::OPTION );
 	}
 }

@@ -38,14 +38,14 @@ final class Site_Health {
 	 *
 	 * @var Status
 	 */
-	private $standing;
+	private $status;
 
 	/**
 	 * The wake-ups.
 	 *
 	 * @var Triggers
 	 */
-	private $wake_ups;
+	private $triggers;
 
 	/**
 	 * What the gateway knows about the key.
@@ -58,14 +58,14 @@ final class Site_Health {
 	 * Takes what it looks at.
 	 *
 	 * @param Settings     $settings The settings.
-	 * @param Status       $standing The standing.
-	 * @param Triggers     $wake_ups The wake-ups.
+	 * @param Status       $status   The standing.
+	 * @param Triggers     $triggers The wake-ups.
 	 * @param Key_Exchange $keys     What the gateway knows about the key.
 	 */
-	public function __construct( Settings $settings, Status $standing, Triggers $wake_ups, Key_Exchange $keys ) {
+	public function __construct( Settings $settings, Status $status, Triggers $triggers, Key_Exchange $keys ) {
 		$this->settings = $settings;
-		$this->standing = $standing;
-		$this->wake_ups = $wake_ups;
+		$this->status   = $status;
+		$this->triggers = $triggers;
 		$this->keys     = $keys;
 	}
 
@@ -95,11 +95,11 @@ final class Site_Health {
 		);
 		$tests['direct']['relay_connector_wake_ups'] = array(
 			'label' => __( 'Events are sent by themselves', 'relay-connector' ),
-			'test'  => array( $this, 'test_wake_ups' ),
+			'test'  => array( $this, 'test_triggers' ),
 		);
 		$tests['async']['relay_connector_gateway']   = array(
 			'label'             => __( 'The Relay gateway answers', 'relay-connector' ),
-			'test'              => rest_url( Result_Callback::SPACE . self::ROUTE ),
+			'test'              => rest_url( Result_Callback::REST_NAMESPACE . self::ROUTE ),
 			'has_rest'          => true,
 			'async_direct_test' => array( $this, 'test_gateway' ),
 		);
@@ -111,7 +111,7 @@ final class Site_Health {
 	 */
 	public function add_route() {
 		register_rest_route(
-			Result_Callback::SPACE,
+			Result_Callback::REST_NAMESPACE,
 			self::ROUTE,
 			array(
 				'methods'             => 'GET',
@@ -132,12 +132,12 @@ final class Site_Health {
 		global $wpdb;
 		$table = $wpdb->get_var( $wpdb->prepare( 'SHOW TABLES LIKE %s', $wpdb->esc_like( $wpdb->relay_connector_outbox ) ) );
 		if ( null === $table ) {
-			return $this->verdict( 'setup', 'critical', __( 'The table of Relay Connector is missing', 'relay-connector' ), __( 'Events cannot be noted down. Switch the plugin off and on again: that makes the table anew.', 'relay-connector' ) );
+			return $this->result( 'setup', 'critical', __( 'The table of Relay Connector is missing', 'relay-connector' ), __( 'Events cannot be noted down. Switch the plugin off and on again: that makes the table anew.', 'relay-connector' ) );
 		}
 		if ( ! $this->settings->is_configured() ) {
-			return $this->verdict( 'setup', 'recommended', __( 'Relay Connector is not set up', 'relay-connector' ), __( 'Nothing is sent before the gateway address and the secret are set. If you do not use Relay, switch the plugin off.', 'relay-connector' ) );
+			return $this->result( 'setup', 'recommended', __( 'Relay Connector is not set up', 'relay-connector' ), __( 'Nothing is sent before the gateway address and the secret are set. If you do not use Relay, switch the plugin off.', 'relay-connector' ) );
 		}
-		return $this->verdict( 'setup', 'good', __( 'Relay Connector is set up', 'relay-connector' ), __( 'The gateway address and the secret are set, and events can be noted down.', 'relay-connector' ) );
+		return $this->result( 'setup', 'good', __( 'Relay Connector is set up', 'relay-connector' ), __( 'The gateway address and the secret are set, and events can be noted down.', 'relay-connector' ) );
 	}
 
 	/**
@@ -146,15 +146,15 @@ final class Site_Health {
 	 * @return array
 	 */
 	public function test_events() {
-		$problems = $this->standing->problems();
+		$problems = $this->status->problems();
 		if ( ! $problems ) {
-			return $this->verdict( 'events', 'good', __( 'Events reach Relay', 'relay-connector' ), __( 'No event is late, and none waits for your decision.', 'relay-connector' ) );
+			return $this->result( 'events', 'good', __( 'Events reach Relay', 'relay-connector' ), __( 'No event is late, and none waits for your decision.', 'relay-connector' ) );
 		}
 		$texts = array();
 		foreach ( $problems as $problem ) {
 			$texts[] = $problem['title'] . ' ' . $problem['text'];
 		}
-		return $this->verdict( 'events', 'error' === $problems[0]['level'] ? 'critical' : 'recommended', __( 'Events do not reach Relay', 'relay-connector' ), implode( ' ', $texts ) );
+		return $this->result( 'events', 'error' === $problems[0]['level'] ? 'critical' : 'recommended', __( 'Events do not reach Relay', 'relay-connector' ), implode( ' ', $texts ) );
 	}
 
 	/**
@@ -162,9 +162,9 @@ final class Site_Health {
 	 *
 	 * @return array
 	 */
-	public function test_wake_ups() {
-		$works = ! $this->settings->collects_events() || $this->wake_ups->work();
-		return $this->verdict( 'wake_ups', $works ? 'good' : 'recommended', $works ? __( 'Events are sent by themselves', 'relay-connector' ) : __( 'Events may be sent late', 'relay-connector' ), $this->wake_ups->sentence() );
+	public function test_triggers() {
+		$works = ! $this->settings->collects_events() || $this->triggers->are_working();
+		return $this->result( 'wake_ups', $works ? 'good' : 'recommended', $works ? __( 'Events are sent by themselves', 'relay-connector' ) : __( 'Events may be sent late', 'relay-connector' ), $this->triggers->explain() );
 	}
 
 	/**
@@ -174,25 +174,25 @@ final class Site_Health {
 	 */
 	public function test_gateway() {
 		if ( ! $this->settings->is_configured() ) {
-			return $this->verdict( 'gateway', 'recommended', __( 'There is no Relay gateway to ask', 'relay-connector' ), __( 'The gateway address or the secret is missing.', 'relay-connector' ) );
+			return $this->result( 'gateway', 'recommended', __( 'There is no Relay gateway to ask', 'relay-connector' ), __( 'The gateway address or the secret is missing.', 'relay-connector' ) );
 		}
-		$answer = $this->keys->standing();
-		$judge  = new Response_Classifier( $this->settings );
-		$status = isset( $answer->json['status'] ) ? $answer->json['status'] : '';
-		if ( 200 !== $answer->status || ! in_array( $status, array( Key_Exchange::CURRENT, Key_Exchange::NEWER, Key_Exchange::NONE_NEWER ), true ) ) {
+		$response   = $this->keys->key_state();
+		$classifier = new Response_Classifier( $this->settings );
+		$status     = isset( $response->json['status'] ) ? $response->json['status'] : '';
+		if ( 200 !== $response->status || ! in_array( $status, array( Key_Exchange::CURRENT, Key_Exchange::NEWER, Key_Exchange::NONE_NEWER ), true ) ) {
 			// A gateway of before there were questions about keys: it answers, and that is all that can be seen.
-			$is_old = $answer->json && in_array( $answer->status, array( 404, 405 ), true );
+			$is_old = $response->json && in_array( $response->status, array( 404, 405 ), true );
 			return $is_old
-				? $this->verdict( 'gateway', 'good', __( 'The Relay gateway answers', 'relay-connector' ), __( 'It is an older version, which does not tell more without a test event.', 'relay-connector' ) )
-				: $this->verdict( 'gateway', 'critical', __( 'The Relay gateway cannot be reached, or does not accept this site', 'relay-connector' ), $judge->sentence( $answer ) );
+				? $this->result( 'gateway', 'good', __( 'The Relay gateway answers', 'relay-connector' ), __( 'It is an older version, which does not tell more without a test event.', 'relay-connector' ) )
+				: $this->result( 'gateway', 'critical', __( 'The Relay gateway cannot be reached, or does not accept this site', 'relay-connector' ), $classifier->explain( $response ) );
 		}
 		if ( Key_Exchange::CURRENT !== $status ) {
-			return $this->verdict( 'gateway', 'recommended', __( 'The key of this site is being retired', 'relay-connector' ), __( 'Choose "Fetch the new key" under Settings, Relay, before the old key ends. If there is no new one, make it in Relay with "Rotate" first.', 'relay-connector' ) );
+			return $this->result( 'gateway', 'recommended', __( 'The key of this site is being retired', 'relay-connector' ), __( 'Choose "Fetch the new key" under Settings, Relay, before the old key ends. If there is no new one, make it in Relay with "Rotate" first.', 'relay-connector' ) );
 		}
-		if ( null !== $answer->clock_ahead_s && abs( $answer->clock_ahead_s ) > Response_Classifier::CLOCK_WARN_S ) {
-			return $this->verdict( 'gateway', 'recommended', __( 'The clock of this server is off', 'relay-connector' ), $judge->clock( $answer ) . ' ' . __( 'That is still accepted, but have the clock set before it drifts further.', 'relay-connector' ) );
+		if ( null !== $response->clock_ahead_s && abs( $response->clock_ahead_s ) > Response_Classifier::CLOCK_WARN_S ) {
+			return $this->result( 'gateway', 'recommended', __( 'The clock of this server is off', 'relay-connector' ), $classifier->explain_clock( $response ) . ' ' . __( 'That is still accepted, but have the clock set before it drifts further.', 'relay-connector' ) );
 		}
-		return $this->verdict( 'gateway', 'good', __( 'The Relay gateway answers', 'relay-connector' ), __( 'It accepts the key of this site, and the clocks agree.', 'relay-connector' ) );
+		return $this->result( 'gateway', 'good', __( 'The Relay gateway answers', 'relay-connector' ), __( 'It accepts the key of this site, and the clocks agree.', 'relay-connector' ) );
 	}
 
 	/**
@@ -202,8 +202,8 @@ final class Site_Health {
 	 * @return array
 	 */
 	public function add_facts( $info ) {
-		$summary = $this->standing->summary();
-		$fixed   = $this->settings->fixed_by( Settings::SECRET );
+		$summary = $this->status->summary();
+		$fixed   = $this->settings->overridden_by( Settings::SECRET );
 		$facts   = array(
 			'endpoint'    => array( __( 'Gateway address', 'relay-connector' ), $this->settings->endpoint(), true ),
 			'key_id'      => array( __( 'Key id', 'relay-connector' ), $this->settings->key_id(), true ),
@@ -212,8 +212,8 @@ final class Site_Health {
 			'waiting'     => array( __( 'Events that wait', 'relay-connector' ), $summary->waiting, false ),
 			'parked'      => array( __( 'Events that need a decision', 'relay-connector' ), $summary->parked, false ),
 			'oldest'      => array( __( 'Oldest event that waits', 'relay-connector' ), $summary->oldest_at ? gmdate( 'Y-m-d\TH:i:s\Z', $summary->oldest_at ) : '', false ),
-			'last_run'    => array( __( 'Last run', 'relay-connector' ), $this->wake_ups->last_run() ? gmdate( 'Y-m-d\TH:i:s\Z', $this->wake_ups->last_run() ) : '', false ),
-			'at_once'     => array( __( 'Sends at the end of a request', 'relay-connector' ), Scheduler::can_finish_first() ? __( 'yes', 'relay-connector' ) : __( 'no', 'relay-connector' ), false ),
+			'last_run'    => array( __( 'Last run', 'relay-connector' ), $this->triggers->last_run() ? gmdate( 'Y-m-d\TH:i:s\Z', $this->triggers->last_run() ) : '', false ),
+			'at_once'     => array( __( 'Sends at the end of a request', 'relay-connector' ), Scheduler::can_finish_response() ? __( 'yes', 'relay-connector' ) : __( 'no', 'relay-connector' ), false ),
 			'schema'      => array( __( 'Version of the tables', 'relay-connector' ), (int) get_option( Schema::OPTION, 0 ), false ),
 		);
 		$fields  = array();
@@ -240,7 +240,7 @@ final class Site_Health {
 	 * @param string $text   In sentences.
 	 * @return array
 	 */
-	private function verdict( $test, $status, $label, $text ) {
+	private function result( $test, $status, $label, $text ) {
 		return array(
 			'label'  => $label,
 			'status' => $status,

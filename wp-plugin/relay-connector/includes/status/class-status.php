@@ -24,7 +24,7 @@ final class Status {
 	/**
 	 * So many waiting events are worth a word: the table then grows in earnest.
 	 */
-	const MANY = 10000;
+	const LARGE_BACKLOG = 10000;
 
 	/**
 	 * The settings.
@@ -45,19 +45,19 @@ final class Status {
 	 *
 	 * @var Circuit_Breaker
 	 */
-	private $gate;
+	private $breaker;
 
 	/**
 	 * Takes what it looks at.
 	 *
 	 * @param Settings        $settings The settings.
 	 * @param Outbox          $outbox   The outbox.
-	 * @param Circuit_Breaker $gate     The gate.
+	 * @param Circuit_Breaker $breaker  The gate.
 	 */
-	public function __construct( Settings $settings, Outbox $outbox, Circuit_Breaker $gate ) {
+	public function __construct( Settings $settings, Outbox $outbox, Circuit_Breaker $breaker ) {
 		$this->settings = $settings;
 		$this->outbox   = $outbox;
-		$this->gate     = $gate;
+		$this->breaker  = $breaker;
 	}
 
 	/**
@@ -106,7 +106,7 @@ final class Status {
 			return 0;
 		}
 		$summary = $this->summary();
-		$pause   = $this->gate->pause();
+		$pause   = $this->breaker->pause();
 		$since   = array_filter( array( $summary->oldest_at, $summary->parked_at, $pause ? (int) $pause['since'] : 0 ) );
 		return $since ? min( $since ) : 0;
 	}
@@ -118,7 +118,7 @@ final class Status {
 	 * @return array|null
 	 */
 	private function stopped( $summary ) {
-		$pause = $this->gate->pause();
+		$pause = $this->breaker->pause();
 		if ( ! $this->settings->is_configured() ) {
 			/* translators: %d: number of events. */
 			return self::problem( 'error', __( 'Relay: nothing is sent.', 'relay-connector' ), sprintf( _n( 'The gateway address or the secret is missing now. %d event waits here and is sent when both are set again.', 'The gateway address or the secret is missing now. %d events wait here and are sent when both are set again.', $summary->waiting, 'relay-connector' ), $summary->waiting ) );
@@ -156,7 +156,7 @@ final class Status {
 	 * @return array|null
 	 */
 	private function grows( $summary ) {
-		if ( $summary->waiting + $summary->parked < self::MANY ) {
+		if ( $summary->waiting + $summary->parked < self::LARGE_BACKLOG ) {
 			return null;
 		}
 		/* translators: %s: number of events. */

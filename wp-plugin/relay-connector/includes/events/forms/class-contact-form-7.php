@@ -62,7 +62,7 @@ final class Contact_Form_7 extends Form_Plugin {
 	 * @param array              $result With contact_form_id, status, message, posted_data_hash.
 	 */
 	public function on_submit( $form = null, $result = array() ) {
-		$this->take(
+		$this->record_entry(
 			function () use ( $form, $result ) {
 				$submission = \WPCF7_Submission::get_instance();
 				$status     = isset( $result['status'] ) ? $result['status'] : '';

@@ -57,7 +57,7 @@ final class Elementor_Pro extends Form_Plugin {
 	 * @param \ElementorPro\Modules\Forms\Classes\Form_Record $record The entry.
 	 */
 	public function on_record( $record = null ) {
-		$this->take(
+		$this->record_entry(
 			function () use ( $record ) {
 				if ( ! is_object( $record ) || ! method_exists( $record, 'get' ) || ! method_exists( $record, 'get_form_settings' ) ) {
 					return null;

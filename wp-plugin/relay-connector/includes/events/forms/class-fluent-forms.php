@@ -61,7 +61,7 @@ final class Fluent_Forms extends Form_Plugin {
 	 * @param object $form     With id, title and form_fields, the JSON text of the form.
 	 */
 	public function on_inserted( $entry_id = 0, $values = array(), $form = null ) {
-		$this->take(
+		$this->record_entry(
 			function () use ( $entry_id, $values, $form ) {
 				if ( ! is_object( $form ) || ! $form->id || ! is_array( $values ) || $this->is_spam( (int) $entry_id ) ) {
 					return null;

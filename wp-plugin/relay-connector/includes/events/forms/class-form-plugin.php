@@ -97,7 +97,7 @@ abstract class Form_Plugin {
 		if ( null === $this->forms ) {
 			try {
 				$this->forms = $this->is_active() ? array_map( 'strval', $this->forms() ) : array();
-			} catch ( \Throwable $fault ) {
+			} catch ( \Throwable $error ) {
 				$this->forms = array();
 			}
 		}
@@ -132,7 +132,7 @@ abstract class Form_Plugin {
 	 *
 	 * @param callable $read Gives the entry, or null when it is not one to be sent.
 	 */
-	protected function take( callable $read ) {
-		$this->leads->take( $this, $read );
+	protected function record_entry( callable $read ) {
+		$this->leads->record_entry( $this, $read );
 	}
 }

@@ -65,7 +65,7 @@ final class Formidable extends Form_Plugin {
 	 * @param array $about    With is_child, whether it is a row of a repeater.
 	 */
 	public function on_create( $entry_id = 0, $form_id = 0, $about = array() ) {
-		$this->take(
+		$this->record_entry(
 			function () use ( $entry_id, $form_id, $about ) {
 				if ( ! empty( $about['is_child'] ) ) {
 					return null;

@@ -59,7 +59,7 @@ final class Gravity_Forms extends Form_Plugin {
 	 * @param array $form   The form: id, title, fields.
 	 */
 	public function on_submission( $values = array(), $form = array() ) {
-		$this->take(
+		$this->record_entry(
 			function () use ( $values, $form ) {
 				if ( ! isset( $form['id'] ) || ( isset( $values['status'] ) && 'active' !== $values['status'] ) ) {
 					return null;

@@ -57,7 +57,7 @@ final class Ninja_Forms extends Form_Plugin {
 	 * @param array $data With form_id, fields, settings, actions.
 	 */
 	public function on_submission( $data = array() ) {
-		$this->take(
+		$this->record_entry(
 			function () use ( $data ) {
 				$form_id = isset( $data['form_id'] ) ? $data['form_id'] : ( isset( $data['id'] ) ? $data['id'] : '' );
 				if ( '' === (string) $form_id || ! empty( $data['settings']['is_preview'] ) ) {

@@ -65,7 +65,7 @@ final class Wpforms extends Form_Plugin {
 	 * @param int     $entry_id The entry's number, or 0.
 	 */
 	public function on_complete( $values = array(), $posted = array(), $form = array(), $entry_id = 0 ) {
-		$this->take(
+		$this->record_entry(
 			function () use ( $values, $form, $entry_id ) {
 				if ( ! is_array( $values ) || ! isset( $form['id'] ) ) {
 					return null;

@@ -7,7 +7,7 @@ use Relay_Connector\Settings;
 use Relay_Connector\Status\Status;
 
 /** The e-mail to the admin, within one request: its object cache is what a persistent one is between requests. */
-final class AlarmTest extends RelayTestCase {
+final class EmailAlertTest extends RelayTestCase {
 
 	/** @var int How many e-mails were written. */
 	private $mails = 0;
@@ -27,23 +27,23 @@ final class AlarmTest extends RelayTestCase {
 		return true;
 	}
 
-	private function look() {
+	private function send_if_due() {
 		$settings = new Settings();
-		( new Email_Alert( new Status( $settings, new Outbox(), new Circuit_Breaker( $settings ) ) ) )->look();
+		( new Email_Alert( new Status( $settings, new Outbox(), new Circuit_Breaker( $settings ) ) ) )->send_if_due();
 	}
 
-	public function test_a_second_trouble_is_told_also_where_the_object_cache_outlives_a_request() {
+	public function test_a_second_problem_is_mailed_even_with_a_persistent_object_cache() {
 		global $wpdb;
 		// Somebody asks for it while all is well: from then on the cache says that there is none.
 		get_option( Email_Alert::STATE );
 		foreach ( array( 1, 2 ) as $time ) {
 			( new Outbox() )->add( 'user.registered', $time, "user.registered:$time" );
 			$wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET created_at = %d", time() - 7200 ) );
-			$this->look();
-			$this->look();
+			$this->send_if_due();
+			$this->send_if_due();
 			$this->assertSame( $time, $this->mails );
 			$wpdb->query( "DELETE FROM {$wpdb->relay_connector_outbox}" );
-			$this->look();
+			$this->send_if_due();
 		}
 	}
 }
