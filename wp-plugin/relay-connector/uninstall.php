@@ -1,6 +1,6 @@
 <?php
 /**
- * Removes everything that the plugin has made, on every site of a network.
+ * Removes the plugin's data on every site of a network.
  *
  * @package Relay_Connector
  */

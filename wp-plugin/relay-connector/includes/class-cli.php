@@ -20,7 +20,7 @@ use Relay_Connector\Status\Status;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * What the pages and WP-Cron do, for the command line: status, test, send, retry, list, purge and report.
+ * Status, test, send, retry, list, purge and report on the command line.
  */
 final class Cli {
 
@@ -39,7 +39,7 @@ final class Cli {
 	private $runner;
 
 	/**
-	 * The tally.
+	 * The daily counts.
 	 *
 	 * @var Daily_Counts
 	 */
@@ -53,36 +53,36 @@ final class Cli {
 	private $outbox;
 
 	/**
-	 * The standing.
+	 * The status.
 	 *
 	 * @var Status
 	 */
 	private $status;
 
 	/**
-	 * The test.
+	 * The connection test.
 	 *
 	 * @var Connection_Test
 	 */
 	private $test;
 
 	/**
-	 * The e-mail to the admin.
+	 * The alert e-mail.
 	 *
 	 * @var Email_Alert
 	 */
 	private $email_alert;
 
 	/**
-	 * Takes what it runs.
+	 * Takes what the commands use.
 	 *
 	 * @param Settings        $settings     The settings.
 	 * @param Outbox_Runner   $runner       The runner.
-	 * @param Daily_Counts    $daily_counts The tally.
+	 * @param Daily_Counts    $daily_counts The daily counts.
 	 * @param Outbox          $outbox       The outbox.
-	 * @param Status          $status       The standing.
-	 * @param Connection_Test $test         The test.
-	 * @param Email_Alert     $email_alert  The e-mail to the admin.
+	 * @param Status          $status       The status.
+	 * @param Connection_Test $test         The connection test.
+	 * @param Email_Alert     $email_alert  The alert e-mail.
 	 */
 	public function __construct( Settings $settings, Outbox_Runner $runner, Daily_Counts $daily_counts, Outbox $outbox, Status $status, Connection_Test $test, Email_Alert $email_alert ) {
 		$this->settings     = $settings;
@@ -95,7 +95,7 @@ final class Cli {
 	}
 
 	/**
-	 * Says how things stand: what waits, since when, and what is wrong. Ends with an error if something is.
+	 * Shows the status: waiting events, their age, and problems. Exits with an error if there is a problem.
 	 *
 	 * ## EXAMPLES
 	 *
@@ -123,7 +123,7 @@ final class Cli {
 	}
 
 	/**
-	 * Sends a test event and shows each step of the way to the gateway.
+	 * Sends a test event and shows each step of the connection.
 	 *
 	 * ## EXAMPLES
 	 *
@@ -194,7 +194,7 @@ final class Cli {
 	}
 
 	/**
-	 * Puts waiting and parked events at the head of the queue and sends what can be sent in 20 seconds.
+	 * Requeues waiting and failed events and sends for up to 20 seconds.
 	 *
 	 * ## OPTIONS
 	 *
@@ -212,7 +212,7 @@ final class Cli {
 	 *     wp relay retry 12 13
 	 *     wp relay retry --all
 	 *
-	 * @param string[] $args    The numbers.
+	 * @param string[] $args    The ids.
 	 * @param array    $options The options.
 	 */
 	public function retry( $args, $options ) {
@@ -227,7 +227,7 @@ final class Cli {
 	}
 
 	/**
-	 * Deletes events that were not accepted, or every finished event.
+	 * Deletes events that were not accepted, or all finished events.
 	 *
 	 * ## OPTIONS
 	 *
@@ -242,7 +242,7 @@ final class Cli {
 	 *     wp relay purge 12
 	 *     wp relay purge --finished
 	 *
-	 * @param string[] $args    The numbers.
+	 * @param string[] $args    The ids.
 	 * @param array    $options The options.
 	 */
 	public function purge( $args, $options ) {
@@ -256,7 +256,7 @@ final class Cli {
 	}
 
 	/**
-	 * Sends the events that are due, for at most 20 seconds.
+	 * Sends due events for up to 20 seconds.
 	 *
 	 * ## EXAMPLES
 	 *
@@ -279,7 +279,7 @@ final class Cli {
 	}
 
 	/**
-	 * Shows how many events one day had: recorded and sent on that day, waiting now, dropped on that day.
+	 * Shows the counts of one day: recorded and sent on that day, waiting now, dropped on that day.
 	 *
 	 * ## OPTIONS
 	 *
@@ -322,7 +322,7 @@ final class Cli {
 	}
 
 	/**
-	 * Sends the missing reports and says what came of it.
+	 * Sends the missing reports and prints the result.
 	 */
 	private function send_reports() {
 		if ( ! $this->settings->is_configured() ) {
@@ -344,7 +344,7 @@ final class Cli {
 	}
 
 	/**
-	 * The events that the options ask for.
+	 * The query for the given options.
 	 *
 	 * @param array $options The options.
 	 * @return Outbox_Query
@@ -354,7 +354,7 @@ final class Cli {
 	}
 
 	/**
-	 * A value, or a dash for none.
+	 * The value, or a dash if it is empty.
 	 *
 	 * @param string $value The value.
 	 * @return string

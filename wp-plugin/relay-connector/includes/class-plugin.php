@@ -1,6 +1,6 @@
 <?php
 /**
- * Puts the parts together.
+ * Creates the plugin's objects and connects them.
  *
  * @package Relay_Connector
  */
@@ -42,12 +42,12 @@ use Relay_Connector\Status\Status;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * The one place that knows every part. It holds no rules of its own.
+ * The only class that knows all the others. It has no rules of its own.
  */
 final class Plugin {
 
 	/**
-	 * One class for each place that events come from. A new one is added here and nowhere else.
+	 * The event sources. Add a new one here.
 	 */
 	const EVENT_SOURCES = array(
 		Comments::class,
@@ -58,7 +58,7 @@ final class Plugin {
 	);
 
 	/**
-	 * Hooks every part into WordPress; nothing else happens while the file is loaded.
+	 * Registers all hooks. Nothing else happens while the file is loaded.
 	 */
 	public function add_hooks() {
 		$settings = new Settings();
@@ -114,7 +114,7 @@ final class Plugin {
 	}
 
 	/**
-	 * Loads the translations that came with the plugin. Not before init: later versions of the core object to that.
+	 * Loads the translations that ship with the plugin. WordPress 6.7 and later require init or a later hook.
 	 */
 	public function load_translations() {
 		load_plugin_textdomain( 'relay-connector', false, dirname( plugin_basename( RELAY_CONNECTOR_FILE ) ) . '/languages' );

@@ -1,6 +1,6 @@
 <?php
 /**
- * The tables.
+ * The database tables.
  *
  * @package Relay_Connector
  */
@@ -14,7 +14,8 @@ use Relay_Connector\Results\Delivery_Claim;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Makes and upgrades the tables. Activation hooks do not run on updates, so the version is looked at on each load.
+ * Creates and upgrades the tables. Activation hooks do not run on updates, so the schema version is checked on each
+ * request.
  */
 final class Schema {
 
@@ -22,14 +23,14 @@ final class Schema {
 	const OPTION  = 'relay_connector_schema';
 
 	/**
-	 * The core makes the new site's own tables first, with the priority 10.
+	 * WordPress creates the new site's own tables at priority 10.
 	 */
 	const AFTER_THE_CORE = 900;
 
 	const TABLES  = array( 'relay_connector_outbox', Daily_Counts::TABLE, Delivery_Claim::TABLE );
 
 	/**
-	 * Names the tables to the database class, which then follows switch_to_blog() and the deletion of a site by itself.
+	 * Registers the table names with $wpdb, so that switch_to_blog() and the deletion of a site include them.
 	 */
 	public function add_hooks() {
 		self::register_tables();
@@ -38,7 +39,7 @@ final class Schema {
 	}
 
 	/**
-	 * A site was added to a network: it may have events before its first page is loaded.
+	 * Creates the tables of a site that was added to a network. It may have events before its first page is loaded.
 	 *
 	 * @param \WP_Site $site The site.
 	 */
@@ -52,7 +53,7 @@ final class Schema {
 	}
 
 	/**
-	 * Installs when a table is missing or older than this code.
+	 * Creates the tables if the schema is older than this code.
 	 */
 	public function upgrade() {
 		if ( (int) get_option( self::OPTION, 0 ) < self::VERSION ) {
@@ -61,7 +62,7 @@ final class Schema {
 	}
 
 	/**
-	 * Makes the tables. Times are unix seconds: they mean the same in every time zone setting.
+	 * Creates the tables. Times are Unix seconds, so that they do not depend on the time zone setting.
 	 */
 	public static function install() {
 		global $wpdb;
@@ -115,7 +116,7 @@ final class Schema {
 	}
 
 	/**
-	 * Tells $wpdb the tables' names, once.
+	 * Adds the table names to $wpdb, once.
 	 */
 	public static function register_tables() {
 		global $wpdb;

@@ -1,6 +1,6 @@
 <?php
 /**
- * Where events go and how they are signed.
+ * The connection settings.
  *
  * @package Relay_Connector
  */
@@ -14,7 +14,7 @@ use Relay_Connector\Status\Email_Alert;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Reads each connection setting from wp-config.php, else from the environment, else from the options.
+ * Reads each connection setting from wp-config.php, otherwise from the environment, otherwise from the options.
  */
 final class Settings {
 
@@ -41,17 +41,18 @@ final class Settings {
 	const DEFAULT_RETENTION_D = 30;
 
 	/**
-	 * Registers the options with the functions that clean them.
+	 * Registers the options.
 	 */
 	public function add_hooks() {
 		add_action( 'admin_init', array( $this, 'register' ) );
 	}
 
 	/**
-	 * Declares each option. The core calls the cleaning function twice when an option is new, so each can bear that.
+	 * Registers each option with its sanitize callback. WordPress calls the callback twice for a new option, so each one
+	 * accepts its own output.
 	 */
 	public function register() {
-		// Made before it is first saved, without autoload: the secret is not to be read on every page of the site.
+		// Created before the first save, with autoload off: the secret is not loaded on every request.
 		add_option( self::SECRET, array(), '', 'no' );
 		$options = array(
 			self::ENDPOINT            => array( 'string', 'sanitize_endpoint' ),
@@ -78,7 +79,7 @@ final class Settings {
 	}
 
 	/**
-	 * The full address that events are posted to, or ''.
+	 * The full URL that events are posted to, or ''.
 	 *
 	 * @return string
 	 */
@@ -87,7 +88,7 @@ final class Settings {
 	}
 
 	/**
-	 * The address where the gateway answers questions about the keys: beside the one for events.
+	 * The URL for questions about the key, next to the one for events.
 	 *
 	 * @return string
 	 */
@@ -98,7 +99,7 @@ final class Settings {
 	}
 
 	/**
-	 * The id of the signing key, or '' when the gateway shall try every key it has.
+	 * The id of the signing key, or '' if the gateway should try every key of the site.
 	 *
 	 * @return string
 	 */
@@ -107,7 +108,7 @@ final class Settings {
 	}
 
 	/**
-	 * The signing secret, or ''. Only the signer and the fingerprint may ask for it.
+	 * The signing secret, or ''. Only used to sign and for the fingerprint.
 	 *
 	 * @return string
 	 */
@@ -117,7 +118,7 @@ final class Settings {
 	}
 
 	/**
-	 * Every secret that the gateway may sign with: the one in use, and for as long as keys change, the one before it.
+	 * Every secret that the gateway may sign with: the current one and, during a rotation, the previous one.
 	 *
 	 * @return string[]
 	 */
@@ -131,11 +132,11 @@ final class Settings {
 	}
 
 	/**
-	 * Puts a new key in the place of the one in use, which is still taken from the gateway for a while.
+	 * Replaces the key in use. The previous secret is still accepted from the gateway until it expires.
 	 *
 	 * @param string $key_id The new key's id.
 	 * @param string $secret The new key's secret.
-	 * @param int    $until  How long the old key lasts, in unix seconds.
+	 * @param int    $until  When the old key expires, in Unix seconds.
 	 */
 	public function change_key( $key_id, $secret, $until ) {
 		$old = array(
@@ -148,16 +149,16 @@ final class Settings {
 	}
 
 	/**
-	 * The first 8 hex digits of the secret's SHA-256: enough to compare with the gateway, useless to sign with.
+	 * The first 8 hex digits of the secret's SHA-256: enough to compare with Relay, useless to sign with.
 	 *
-	 * @return string '' when there is no secret.
+	 * @return string '' if there is no secret.
 	 */
 	public function fingerprint() {
 		return '' === $this->secret() ? '' : substr( hash( 'sha256', $this->secret() ), 0, 8 );
 	}
 
 	/**
-	 * Changes whenever the address, key id or secret does, from wherever they come.
+	 * Changes when the address, the key id or the secret changes, wherever they are set.
 	 *
 	 * @return string
 	 */
@@ -166,7 +167,7 @@ final class Settings {
 	}
 
 	/**
-	 * Whether comments that wait for moderation are sent too.
+	 * Whether comments held for moderation are sent too.
 	 *
 	 * @return bool
 	 */
@@ -184,7 +185,7 @@ final class Settings {
 	}
 
 	/**
-	 * Whether everything stays when the plugin is deleted.
+	 * Whether data is kept when the plugin is deleted.
 	 *
 	 * @return bool
 	 */
@@ -211,7 +212,8 @@ final class Settings {
 	}
 
 	/**
-	 * Whether events are noted down: from the first complete setup on, so that a setting lost later loses no event.
+	 * Whether events are recorded. True from the first complete setup on, so that no event is lost if a setting is
+	 * removed later.
 	 *
 	 * @return bool
 	 */
@@ -220,7 +222,7 @@ final class Settings {
 	}
 
 	/**
-	 * Remembers that the connection has once been complete.
+	 * Records that the connection has been complete once.
 	 */
 	public function record_connected() {
 		if ( ! get_option( self::CONNECTED_AT, 0 ) ) {
@@ -229,7 +231,7 @@ final class Settings {
 	}
 
 	/**
-	 * The name of the constant or environment variable that sets an option, or '' when the option itself counts.
+	 * The name of the constant or environment variable that overrides an option, or ''.
 	 *
 	 * @param string $option One of the keys of CONSTANTS.
 	 * @return string
@@ -239,9 +241,9 @@ final class Settings {
 	}
 
 	/**
-	 * Cleans an address that was typed in; a bare host gets the gateway's usual path.
+	 * Sanitizes the address. A bare host gets the default path.
 	 *
-	 * @param mixed $value What was typed.
+	 * @param mixed $value The value entered.
 	 * @return string
 	 */
 	public function sanitize_endpoint( $value ) {
@@ -270,9 +272,9 @@ final class Settings {
 	}
 
 	/**
-	 * Cleans a key id.
+	 * Sanitizes the key id.
 	 *
-	 * @param mixed $value What was typed.
+	 * @param mixed $value The value entered.
 	 * @return string
 	 */
 	public function sanitize_key_id( $value ) {
@@ -289,10 +291,10 @@ final class Settings {
 	}
 
 	/**
-	 * Keeps the saved secret when nothing was typed. It is kept in an array because wp-admin/options.php shows every
-	 * plain option to whoever opens it, but only the words "SERIALIZED DATA" for an array.
+	 * Sanitizes the secret. An empty field keeps the saved one. The secret is stored in an array because
+	 * wp-admin/options.php prints every plain option but shows only "SERIALIZED DATA" for an array.
 	 *
-	 * @param mixed $value What was typed, or the array that an earlier call made of it.
+	 * @param mixed $value The value entered, or the array that an earlier call returned.
 	 * @return array
 	 */
 	public function sanitize_secret( $value ) {
@@ -321,9 +323,9 @@ final class Settings {
 	}
 
 	/**
-	 * Cleans a tick.
+	 * Sanitizes a checkbox.
 	 *
-	 * @param mixed $value What was sent.
+	 * @param mixed $value The value sent.
 	 * @return int
 	 */
 	public function sanitize_checkbox( $value ) {
@@ -331,9 +333,9 @@ final class Settings {
 	}
 
 	/**
-	 * Cleans the number of days.
+	 * Sanitizes the number of days.
 	 *
-	 * @param mixed $value What was typed.
+	 * @param mixed $value The value entered.
 	 * @return int
 	 */
 	public function sanitize_retention_days( $value ) {
@@ -353,10 +355,10 @@ final class Settings {
 	}
 
 	/**
-	 * A setting as wp-config.php or the environment gives it.
+	 * A setting from wp-config.php or the environment.
 	 *
 	 * @param string $option One of the keys of CONSTANTS.
-	 * @return string|null Null when neither has it.
+	 * @return string|null Null if neither has it.
 	 */
 	private function override_value( $option ) {
 		$name = self::CONSTANTS[ $option ];
@@ -368,10 +370,10 @@ final class Settings {
 	}
 
 	/**
-	 * Tells the admin what is wrong with a field.
+	 * Adds a settings error for a field.
 	 *
 	 * @param string $option  The option.
-	 * @param string $message The sentence.
+	 * @param string $message The message.
 	 * @param string $type    Either error or warning.
 	 */
 	private function add_error( $option, $message, $type = 'error' ) {

@@ -1,6 +1,6 @@
 <?php
 /**
- * Leaves no trace.
+ * Removes the plugin's data.
  *
  * @package Relay_Connector
  */
@@ -23,8 +23,8 @@ use Relay_Connector\Status\Lost_Events;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Deletes options, tables, cron events and what was kept with comments, orders and users; of a site whose admin wants to
- * keep its data only the cron events.
+ * Deletes options, tables, cron events and metadata of comments, orders and users. If the admin chose to keep the data,
+ * only the cron events are deleted.
  */
 final class Uninstaller {
 
@@ -52,7 +52,7 @@ final class Uninstaller {
 	);
 
 	/**
-	 * Every site of a network, or the only one.
+	 * Cleans every site of a network, or the only one.
 	 */
 	public function run() {
 		if ( ! is_multisite() ) {
@@ -73,7 +73,7 @@ final class Uninstaller {
 	}
 
 	/**
-	 * One site, unless its admin wanted to keep everything.
+	 * Cleans one site, unless its admin chose to keep the data.
 	 */
 	private function clean_site() {
 		global $wpdb;

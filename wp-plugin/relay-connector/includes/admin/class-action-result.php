@@ -1,6 +1,6 @@
 <?php
 /**
- * What the last button did.
+ * The result of the last action.
  *
  * @package Relay_Connector
  */
@@ -10,7 +10,7 @@ namespace Relay_Connector\Admin;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Waits for the page that is shown after a button, and is shown there once.
+ * Stores the result of a button until the next page loads, and shows it there once.
  */
 final class Action_Result {
 
@@ -22,16 +22,16 @@ final class Action_Result {
 	);
 
 	/**
-	 * Keeps an outcome for the user who has pressed the button.
+	 * Stores a result for the user who pressed the button.
 	 *
-	 * @param array $outcome With passed, title, text and, if need be, hops: each with state, label and text.
+	 * @param array $outcome With passed, title, text and optionally steps: each with state, label and text.
 	 */
 	public static function store( array $outcome ) {
 		set_transient( self::key(), $outcome, HOUR_IN_SECONDS );
 	}
 
 	/**
-	 * Shows it, if there is one.
+	 * Shows the result, if there is one.
 	 */
 	public static function render() {
 		$outcome = get_transient( self::key() );
@@ -59,7 +59,7 @@ final class Action_Result {
 	}
 
 	/**
-	 * What a mark means, for those who do not see it.
+	 * The meaning of an icon, for screen readers.
 	 *
 	 * @param string $state One of the keys of ICONS.
 	 * @return string
@@ -78,7 +78,7 @@ final class Action_Result {
 	}
 
 	/**
-	 * Where it waits.
+	 * The transient's name.
 	 *
 	 * @return string
 	 */

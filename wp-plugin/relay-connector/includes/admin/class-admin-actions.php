@@ -1,6 +1,6 @@
 <?php
 /**
- * What the buttons do.
+ * The handlers of the buttons on the settings page.
  *
  * @package Relay_Connector
  */
@@ -14,7 +14,7 @@ use Relay_Connector\Status\Lost_Events;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * One method a button. Each looks at nonce and capability itself, then sends the admin back to the page.
+ * One method per button. Each checks the nonce and the capability, then redirects to the settings page.
  */
 final class Admin_Actions {
 
@@ -23,24 +23,24 @@ final class Admin_Actions {
 	const CLEAR_LOST_EVENTS = 'relay_connector_forget_trouble';
 
 	/**
-	 * The test.
+	 * The connection test.
 	 *
 	 * @var Connection_Test
 	 */
 	private $test;
 
 	/**
-	 * The exchange of keys.
+	 * The key exchange.
 	 *
 	 * @var Key_Exchange
 	 */
 	private $keys;
 
 	/**
-	 * Takes what the buttons act on.
+	 * Takes what the buttons use.
 	 *
-	 * @param Connection_Test $test The test.
-	 * @param Key_Exchange    $keys The exchange of keys.
+	 * @param Connection_Test $test The connection test.
+	 * @param Key_Exchange    $keys The key exchange.
 	 */
 	public function __construct( Connection_Test $test, Key_Exchange $keys ) {
 		$this->test = $test;
@@ -48,7 +48,7 @@ final class Admin_Actions {
 	}
 
 	/**
-	 * Hooks the buttons in, for users who are logged in.
+	 * Registers the handlers, for logged-in users only.
 	 */
 	public function add_hooks() {
 		add_action( 'admin_post_' . self::TEST, array( $this, 'test' ) );
@@ -57,7 +57,7 @@ final class Admin_Actions {
 	}
 
 	/**
-	 * "Send a test event".
+	 * Handles "Send a test event".
 	 */
 	public function test() {
 		check_admin_referer( self::TEST );
@@ -67,7 +67,7 @@ final class Admin_Actions {
 	}
 
 	/**
-	 * "Fetch the new key".
+	 * Handles "Fetch the new key".
 	 */
 	public function fetch_key() {
 		check_admin_referer( self::FETCH_KEY );
@@ -77,7 +77,7 @@ final class Admin_Actions {
 	}
 
 	/**
-	 * "I have read this".
+	 * Handles "Dismiss".
 	 */
 	public function clear_lost_events() {
 		check_admin_referer( self::CLEAR_LOST_EVENTS );
@@ -88,7 +88,7 @@ final class Admin_Actions {
 	}
 
 	/**
-	 * Ends the request for those who may not.
+	 * Ends the request if the user lacks the capability.
 	 */
 	private function require_capability() {
 		if ( ! current_user_can( Settings_Page::capability() ) ) {
@@ -97,12 +97,12 @@ final class Admin_Actions {
 	}
 
 	/**
-	 * Back to the page, which then shows the outcome.
+	 * Stores the result and redirects to the settings page.
 	 *
-	 * @param bool    $passed Whether it went well.
-	 * @param string  $title  In two words.
-	 * @param string  $text   In sentences.
-	 * @param array[] $steps  The steps of the way, if any.
+	 * @param bool    $passed Whether it succeeded.
+	 * @param string  $title  A short title.
+	 * @param string  $text   The explanation.
+	 * @param array[] $steps  The steps of the connection test, if any.
 	 */
 	private function redirect( $passed, $title, $text, array $steps = array() ) {
 		Action_Result::store( compact( 'passed', 'title', 'text', 'steps' ) );

@@ -1,6 +1,6 @@
 <?php
 /**
- * What an admin has to be told.
+ * The notices in the admin.
  *
  * @package Relay_Connector
  */
@@ -13,35 +13,36 @@ use Relay_Connector\Status\Status;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Says so on each admin page when sending has stopped or is late: nobody looks at a settings page unasked.
+ * Shows a notice on each admin page when sending is stopped or late, because nobody opens the settings page without a
+ * reason.
  */
 final class Admin_Notices {
 
 	/**
-	 * The standing.
+	 * The status.
 	 *
 	 * @var Status
 	 */
 	private $status;
 
 	/**
-	 * Takes what it tells about.
+	 * Takes the status.
 	 *
-	 * @param Status $status The standing.
+	 * @param Status $status The status.
 	 */
 	public function __construct( Status $status ) {
 		$this->status = $status;
 	}
 
 	/**
-	 * Hooks the notices in.
+	 * Registers the notices.
 	 */
 	public function add_hooks() {
 		add_action( 'admin_notices', array( $this, 'render' ) );
 	}
 
 	/**
-	 * The notices, for those who can do something about it.
+	 * Prints the notices, for users who may change the settings.
 	 */
 	public function render() {
 		if ( ! current_user_can( Settings_Page::capability() ) ) {
@@ -57,11 +58,11 @@ final class Admin_Notices {
 	}
 
 	/**
-	 * One notice. The core's own function for it is younger than the oldest version that we run on.
+	 * Prints one notice. wp_admin_notice() needs WordPress 6.4; the plugin supports 6.1.
 	 *
 	 * @param string $type  Either error or warning.
-	 * @param string $title In a few words.
-	 * @param string $text  In sentences.
+	 * @param string $title A short title.
+	 * @param string $text  The explanation.
 	 */
 	private function notice( $type, $title, $text ) {
 		?>
@@ -76,7 +77,7 @@ final class Admin_Notices {
 	}
 
 	/**
-	 * Events that could not even be noted down.
+	 * Prints the notice about events that could not be recorded.
 	 *
 	 * @param array $lost_events With count, at, detail.
 	 */
@@ -108,7 +109,7 @@ final class Admin_Notices {
 	}
 
 	/**
-	 * Whether the admin is on our page already.
+	 * Whether the current page is the plugin's own.
 	 *
 	 * @return bool
 	 */

@@ -1,6 +1,6 @@
 <?php
 /**
- * What became of yesterday.
+ * The daily report on the settings page.
  *
  * @package Relay_Connector
  */
@@ -14,7 +14,7 @@ use Relay_Connector\Settings;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * One line on the settings page: yesterday's numbers, and whether the gateway has them.
+ * One line on the settings page: yesterday's numbers and whether the gateway has received them.
  */
 final class Daily_Report_Section {
 
@@ -26,25 +26,25 @@ final class Daily_Report_Section {
 	private $settings;
 
 	/**
-	 * The tally.
+	 * The daily counts.
 	 *
 	 * @var Daily_Counts
 	 */
 	private $daily_counts;
 
 	/**
-	 * The reports.
+	 * The daily reports.
 	 *
 	 * @var Daily_Reports
 	 */
 	private $reports;
 
 	/**
-	 * Takes what it tells about.
+	 * Takes the status.
 	 *
 	 * @param Settings      $settings     The settings.
-	 * @param Daily_Counts  $daily_counts The tally.
-	 * @param Daily_Reports $reports      The reports.
+	 * @param Daily_Counts  $daily_counts The daily counts.
+	 * @param Daily_Reports $reports      The daily reports.
 	 */
 	public function __construct( Settings $settings, Daily_Counts $daily_counts, Daily_Reports $reports ) {
 		$this->settings     = $settings;
@@ -53,7 +53,7 @@ final class Daily_Report_Section {
 	}
 
 	/**
-	 * The line, once there is something to tell.
+	 * Prints the section, once reports have started.
 	 */
 	public function render() {
 		$state = $this->settings->collects_events() ? $this->reports->state() : null;
@@ -89,9 +89,9 @@ final class Daily_Report_Section {
 	}
 
 	/**
-	 * Whether the gateway has them.
+	 * Whether the gateway has received them.
 	 *
-	 * @param array $state What Reports says.
+	 * @param array $state What Daily_Reports::state() returns.
 	 * @return string
 	 */
 	private function report( array $state ) {
@@ -114,7 +114,7 @@ final class Daily_Report_Section {
 	}
 
 	/**
-	 * A time of day as this site writes it.
+	 * A time of day in the site's format.
 	 *
 	 * @param int $time Unix seconds.
 	 * @return string

@@ -1,6 +1,6 @@
 <?php
 /**
- * The box on the dashboard.
+ * The dashboard widget.
  *
  * @package Relay_Connector
  */
@@ -14,7 +14,7 @@ use Relay_Connector\Status\Status;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Today's numbers, what waits, and one sentence about how things stand.
+ * Today's numbers, the number of waiting events, and one sentence about the status.
  */
 final class Dashboard_Widget {
 
@@ -26,14 +26,14 @@ final class Dashboard_Widget {
 	private $settings;
 
 	/**
-	 * The standing.
+	 * The status.
 	 *
 	 * @var Status
 	 */
 	private $status;
 
 	/**
-	 * The tally.
+	 * The daily counts.
 	 *
 	 * @var Daily_Counts
 	 */
@@ -43,8 +43,8 @@ final class Dashboard_Widget {
 	 * Takes what it shows.
 	 *
 	 * @param Settings     $settings     The settings.
-	 * @param Status       $status       The standing.
-	 * @param Daily_Counts $daily_counts The tally.
+	 * @param Status       $status       The status.
+	 * @param Daily_Counts $daily_counts The daily counts.
 	 */
 	public function __construct( Settings $settings, Status $status, Daily_Counts $daily_counts ) {
 		$this->settings     = $settings;
@@ -53,14 +53,14 @@ final class Dashboard_Widget {
 	}
 
 	/**
-	 * Hooks the box in.
+	 * Registers the widget.
 	 */
 	public function add_hooks() {
 		add_action( 'wp_dashboard_setup', array( $this, 'add' ) );
 	}
 
 	/**
-	 * Adds the box, for those who can do something about it.
+	 * Adds the widget, for users who may change the settings.
 	 */
 	public function add() {
 		if ( current_user_can( Settings_Page::capability() ) && $this->settings->collects_events() ) {
@@ -69,7 +69,7 @@ final class Dashboard_Widget {
 	}
 
 	/**
-	 * The box.
+	 * Prints the widget.
 	 */
 	public function render() {
 		$summary  = $this->status->summary();

@@ -1,6 +1,6 @@
 <?php
 /**
- * The choice of what is sent.
+ * The event settings on the settings page.
  *
  * @package Relay_Connector
  */
@@ -14,7 +14,7 @@ use Relay_Connector\Events\Leads;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * One row of the settings page for each source that this site has: whether it is sent, and what of it.
+ * One row of the settings page for each event source on this site: whether its events are sent, and with which fields.
  */
 final class Event_Settings_Section {
 
@@ -26,17 +26,17 @@ final class Event_Settings_Section {
 	private $choices;
 
 	/**
-	 * The sources.
+	 * The event sources.
 	 *
 	 * @var Base_Source[]
 	 */
 	private $sources;
 
 	/**
-	 * Takes the choices and the sources.
+	 * Takes the choices and the event sources.
 	 *
 	 * @param Event_Choices $choices What the admin has chosen.
-	 * @param Base_Source[] $sources The sources.
+	 * @param Base_Source[] $sources The event sources.
 	 */
 	public function __construct( Event_Choices $choices, array $sources ) {
 		$this->choices = $choices;
@@ -44,7 +44,7 @@ final class Event_Settings_Section {
 	}
 
 	/**
-	 * Hooks the rows into the page, and the page of one form into the admin.
+	 * Adds the rows to the settings page and registers the page for the fields of a form.
 	 */
 	public function add_hooks() {
 		add_action( 'relay_connector_settings_rows', array( $this, 'render' ) );
@@ -75,9 +75,9 @@ final class Event_Settings_Section {
 	}
 
 	/**
-	 * The row of one source.
+	 * Prints the row of one event source.
 	 *
-	 * @param Base_Source $source The source.
+	 * @param Base_Source $source The event source.
 	 */
 	private function render_source( Base_Source $source ) {
 		?>
@@ -104,10 +104,10 @@ final class Event_Settings_Section {
 	}
 
 	/**
-	 * A tick of a source's own.
+	 * Prints a checkbox for an option of its own.
 	 *
 	 * @param string $option The option.
-	 * @param string $label  What it says.
+	 * @param string $label  The label.
 	 */
 	private function render_own_option( $option, $label ) {
 		?>
@@ -121,9 +121,9 @@ final class Event_Settings_Section {
 	}
 
 	/**
-	 * What of a source is sent.
+	 * Prints the fields of an event source that can be switched off.
 	 *
-	 * @param Base_Source $source The source.
+	 * @param Base_Source $source The event source.
 	 */
 	private function render_fields( Base_Source $source ) {
 		$fields = $source->optional_fields();
@@ -143,7 +143,7 @@ final class Event_Settings_Section {
 	}
 
 	/**
-	 * The forms of every form plugin.
+	 * Prints the forms of every form plugin.
 	 *
 	 * @param Leads $leads The source of form entries.
 	 */
@@ -178,9 +178,9 @@ final class Event_Settings_Section {
 	}
 
 	/**
-	 * What the link to a form's fields says.
+	 * The text of the link to a form's fields.
 	 *
-	 * @param string $form The form, as the choices name it.
+	 * @param string $form The form, as "plugin:id".
 	 * @return string
 	 */
 	private function fields_link( $form ) {
@@ -192,7 +192,7 @@ final class Event_Settings_Section {
 	}
 
 	/**
-	 * What this plugin could listen to as well.
+	 * Prints the plugins that are supported but not active on this site.
 	 *
 	 * @param string[] $names Their names.
 	 */
@@ -213,12 +213,12 @@ final class Event_Settings_Section {
 	}
 
 	/**
-	 * A tick. The hidden field before it says "no" for a box that is not ticked, which the browser leaves out.
+	 * Prints a checkbox. A browser does not send an unchecked box, so a hidden field with 0 precedes it.
 	 *
 	 * @param string $group   The group of choices, or ''.
-	 * @param string $name    The name in it.
-	 * @param bool   $checked Whether it is ticked.
-	 * @param string $label   What it says.
+	 * @param string $name    The name in the group.
+	 * @param bool   $checked Whether it is checked.
+	 * @param string $label   The label.
 	 */
 	private function render_checkbox( $group, $name, $checked, $label ) {
 		$field = Event_Choices::OPTION . ( '' === $group ? '' : '[' . $group . ']' ) . '[' . $name . ']';

@@ -1,6 +1,6 @@
 <?php
 /**
- * Settings, Relay, Events.
+ * The Events tab on the settings page.
  *
  * @package Relay_Connector
  */
@@ -15,7 +15,7 @@ use Relay_Connector\Settings;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * The second tab of the page: every event that is kept, with filters, and buttons for one, for several and for all.
+ * Lists every stored event, with filters and with buttons for one, several or all matching events.
  */
 final class Events_Page {
 
@@ -46,7 +46,7 @@ final class Events_Page {
 	private $runner;
 
 	/**
-	 * Takes what the page shows and acts on.
+	 * Takes what the page shows and uses.
 	 *
 	 * @param Settings      $settings The settings.
 	 * @param Outbox        $outbox   The outbox.
@@ -59,7 +59,7 @@ final class Events_Page {
 	}
 
 	/**
-	 * Hooks the page in.
+	 * Registers the page's hooks.
 	 */
 	public function add_hooks() {
 		add_action( 'load-settings_page_' . Settings_Page::SLUG, array( $this, 'load' ) );
@@ -67,7 +67,7 @@ final class Events_Page {
 	}
 
 	/**
-	 * The page's address.
+	 * The page's URL.
 	 *
 	 * @return string
 	 */
@@ -85,7 +85,7 @@ final class Events_Page {
 	}
 
 	/**
-	 * Before the page is drawn: does what a button asks for, else sets up the screen options.
+	 * Runs before the page is printed: handles a button, or sets up the screen options.
 	 */
 	public function load() {
 		if ( ! self::is_open() || ! current_user_can( Settings_Page::capability() ) ) {
@@ -107,11 +107,11 @@ final class Events_Page {
 	}
 
 	/**
-	 * Cleans the number of events per page.
+	 * Sanitizes the number of events per page.
 	 *
-	 * @param mixed  $old    What would be kept.
+	 * @param mixed  $old    The value that would be stored.
 	 * @param string $option The option.
-	 * @param mixed  $value  What was typed.
+	 * @param mixed  $value  The value entered.
 	 * @return int
 	 */
 	public function sanitize_page_size( $old, $option, $value ) {
@@ -119,7 +119,7 @@ final class Events_Page {
 	}
 
 	/**
-	 * The tab.
+	 * Prints the tab.
 	 */
 	public function render() {
 		$query = self::requested_query();
@@ -154,7 +154,7 @@ final class Events_Page {
 	}
 
 	/**
-	 * What the address asks for.
+	 * The query that the URL asks for.
 	 *
 	 * @return Outbox_Query
 	 */
@@ -166,9 +166,9 @@ final class Events_Page {
 	}
 
 	/**
-	 * The address of a list.
+	 * The URL of a list.
 	 *
-	 * @param Outbox_Query $query What is looked for.
+	 * @param Outbox_Query $query The query.
 	 * @return string
 	 */
 	private static function url_of( Outbox_Query $query ) {
@@ -181,7 +181,7 @@ final class Events_Page {
 	}
 
 	/**
-	 * Does what a button asks for, then shows the list again. load() has looked at nonce and capability.
+	 * Handles a button, then shows the list again. load() has checked the nonce and the capability.
 	 */
 	private function handle_post() {
 		$query = self::requested_query();
@@ -206,10 +206,10 @@ final class Events_Page {
 	}
 
 	/**
-	 * Sends one row.
+	 * Sends one row now.
 	 *
 	 * @param int $id The row.
-	 * @return array The outcome.
+	 * @return array The result.
 	 */
 	private function send_one( $id ) {
 		if ( ! $this->settings->is_configured() ) {
@@ -224,10 +224,10 @@ final class Events_Page {
 	}
 
 	/**
-	 * Sends as many of the rows just put at the head of the queue as one run can; the rest follows by itself.
+	 * Sends as many of the requeued rows as one run can. Later runs send the rest.
 	 *
-	 * @param int $count How many were put there.
-	 * @return array The outcome.
+	 * @param int $count How many rows were requeued.
+	 * @return array The result.
 	 */
 	private function send_all( $count ) {
 		if ( ! $count ) {
@@ -248,7 +248,7 @@ final class Events_Page {
 	 * Deletes rows.
 	 *
 	 * @param int[] $ids The rows.
-	 * @return array The outcome.
+	 * @return array The result.
 	 */
 	private function delete( array $ids ) {
 		$done = count( array_filter( $ids, array( $this->outbox, 'delete' ) ) );
@@ -260,10 +260,10 @@ final class Events_Page {
 	}
 
 	/**
-	 * Back to the list, which then shows the outcome.
+	 * Stores the result and redirects to the list.
 	 *
-	 * @param Outbox_Query $query   What was looked at.
-	 * @param array        $outcome The outcome.
+	 * @param Outbox_Query $query   The query to show again.
+	 * @param array        $outcome The result.
 	 */
 	private function redirect( Outbox_Query $query, array $outcome ) {
 		Action_Result::store( $outcome );
@@ -272,11 +272,11 @@ final class Events_Page {
 	}
 
 	/**
-	 * An outcome in its shape.
+	 * Builds a result.
 	 *
-	 * @param bool   $passed Whether it went well.
-	 * @param string $title  In two words.
-	 * @param string $text   In sentences.
+	 * @param bool   $passed Whether it succeeded.
+	 * @param string $title  A short title.
+	 * @param string $text   The explanation.
 	 * @return array
 	 */
 	private static function outcome( $passed, $title, $text ) {

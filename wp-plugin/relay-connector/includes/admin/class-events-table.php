@@ -18,19 +18,20 @@ if ( ! class_exists( '\WP_List_Table' ) ) {
 }
 
 /**
- * What, in which state, how often tried, what the gateway said, and what can be done. Names stay masked.
+ * Shows what the event is about, its state, attempts, the gateway's last response and the available actions. Names are
+ * masked.
  */
 final class Events_Table extends \WP_List_Table {
 
 	/**
-	 * What is looked for.
+	 * The query.
 	 *
 	 * @var Outbox_Query
 	 */
 	private $query;
 
 	/**
-	 * The runner, which knows the event sources.
+	 * The runner, which describes events.
 	 *
 	 * @var Outbox_Runner
 	 */
@@ -39,7 +40,7 @@ final class Events_Table extends \WP_List_Table {
 	/**
 	 * Takes what it shows.
 	 *
-	 * @param Outbox_Query  $query  What is looked for.
+	 * @param Outbox_Query  $query  The query.
 	 * @param Outbox_Runner $runner The runner.
 	 */
 	public function __construct( Outbox_Query $query, Outbox_Runner $runner ) {
@@ -56,7 +57,7 @@ final class Events_Table extends \WP_List_Table {
 	}
 
 	/**
-	 * Reads one page of rows.
+	 * Loads one page of rows.
 	 */
 	public function prepare_items() {
 		$size        = $this->get_items_per_page( Events_Page::PER_PAGE, Events_Page::USUAL_SIZE );
@@ -79,7 +80,7 @@ final class Events_Table extends \WP_List_Table {
 	}
 
 	/**
-	 * The columns, for the screen options too.
+	 * The columns, also used by the screen options.
 	 *
 	 * @return string[]
 	 */
@@ -95,7 +96,7 @@ final class Events_Table extends \WP_List_Table {
 	}
 
 	/**
-	 * What can be done with the ticked rows.
+	 * The bulk actions.
 	 *
 	 * @return string[]
 	 */
@@ -107,7 +108,7 @@ final class Events_Table extends \WP_List_Table {
 	}
 
 	/**
-	 * The states above the table, each with its number.
+	 * The filters by state above the table, each with its count.
 	 *
 	 * @return string[]
 	 */
@@ -123,7 +124,7 @@ final class Events_Table extends \WP_List_Table {
 	}
 
 	/**
-	 * The button for all that match, above the table.
+	 * Prints the button for all matching events above the table.
 	 *
 	 * @param string $which Either top or bottom.
 	 */
@@ -144,7 +145,7 @@ final class Events_Table extends \WP_List_Table {
 	}
 
 	/**
-	 * What is said when nothing matches.
+	 * Prints the message for an empty table.
 	 */
 	public function no_items() {
 		if ( '' !== $this->query->state . $this->query->type . $this->query->word ) {
@@ -155,7 +156,7 @@ final class Events_Table extends \WP_List_Table {
 	}
 
 	/**
-	 * The box to tick; only what is not finished can be sent or deleted.
+	 * The checkbox. Only unfinished events can be sent or deleted.
 	 *
 	 * @param object $row The row.
 	 * @return string
@@ -182,7 +183,7 @@ final class Events_Table extends \WP_List_Table {
 	}
 
 	/**
-	 * The state, and when it is tried again.
+	 * The state, and when the event is tried again.
 	 *
 	 * @param object $row The row.
 	 * @return string
@@ -216,7 +217,7 @@ final class Events_Table extends \WP_List_Table {
 	}
 
 	/**
-	 * The column that stays on a narrow screen.
+	 * The column that stays visible on a narrow screen.
 	 *
 	 * @return string
 	 */
@@ -225,7 +226,7 @@ final class Events_Table extends \WP_List_Table {
 	}
 
 	/**
-	 * What can be done with one row. Buttons, not links: a link that sends or deletes would do so for a crawler too.
+	 * The buttons of one row. They are buttons because a link that sends or deletes could be followed by a crawler.
 	 *
 	 * @param object $row The row.
 	 * @return string
@@ -249,7 +250,7 @@ final class Events_Table extends \WP_List_Table {
 	}
 
 	/**
-	 * A state for people.
+	 * The display name of a state.
 	 *
 	 * @param string $state The state.
 	 * @return string

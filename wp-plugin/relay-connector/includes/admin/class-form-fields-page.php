@@ -1,6 +1,6 @@
 <?php
 /**
- * The choice of a form's fields.
+ * The fields of a form.
  *
  * @package Relay_Connector
  */
@@ -16,8 +16,8 @@ use Relay_Connector\Events\Leads;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * A page of its own for each form, without an entry in the menu: all fields of all forms on one page would be more than
- * PHP takes in one request.
+ * Each form has its own page without a menu entry. All fields of all forms on one page would exceed PHP's
+ * max_input_vars.
  */
 final class Form_Fields_Page {
 
@@ -39,7 +39,7 @@ final class Form_Fields_Page {
 	private $leads;
 
 	/**
-	 * Takes the choices and the source.
+	 * Takes the choices and the event source.
 	 *
 	 * @param Event_Choices $choices What the admin has chosen.
 	 * @param Leads         $leads   The source of form entries.
@@ -50,7 +50,7 @@ final class Form_Fields_Page {
 	}
 
 	/**
-	 * Hooks the page and its button in.
+	 * Registers the page and its handler.
 	 */
 	public function add_hooks() {
 		add_action( 'admin_menu', array( $this, 'add_page' ) );
@@ -61,9 +61,9 @@ final class Form_Fields_Page {
 	}
 
 	/**
-	 * The page's address.
+	 * The page's URL.
 	 *
-	 * @param string $form The form, as the choices name it.
+	 * @param string $form The form, as "plugin:id".
 	 * @return string
 	 */
 	public static function url( $form ) {
@@ -79,16 +79,16 @@ final class Form_Fields_Page {
 	}
 
 	/**
-	 * Takes the page out of the menu, once it is known who may open it.
+	 * Removes the page from the menu. Its capability has been checked by then.
 	 */
 	public function hide_from_menu() {
 		remove_submenu_page( 'options-general.php', self::SLUG );
 	}
 
 	/**
-	 * Lets the menu show the settings of Relay as open instead.
+	 * Highlights the menu entry of the settings page instead.
 	 *
-	 * @param string|null $file What the menu would show as open.
+	 * @param string|null $file The menu entry to highlight.
 	 * @return string|null
 	 */
 	public function highlight_settings_menu( $file ) {
@@ -97,9 +97,9 @@ final class Form_Fields_Page {
 	}
 
 	/**
-	 * Adds the style sheet, on this page only.
+	 * Adds the style sheet to this page only.
 	 *
-	 * @param string $screen The screen.
+	 * @param string $screen The screen's id.
 	 */
 	public function add_styles( $screen ) {
 		if ( 'settings_page_' . self::SLUG === $screen ) {
@@ -108,7 +108,7 @@ final class Form_Fields_Page {
 	}
 
 	/**
-	 * The page.
+	 * Prints the page.
 	 */
 	public function render() {
 		$form   = isset( $_GET['form'] ) ? sanitize_text_field( wp_unslash( $_GET['form'] ) ) : '';
@@ -129,7 +129,7 @@ final class Form_Fields_Page {
 	}
 
 	/**
-	 * Keeps what was ticked.
+	 * Saves the selected fields.
 	 */
 	public function save() {
 		check_admin_referer( self::SAVE );
@@ -160,9 +160,9 @@ final class Form_Fields_Page {
 	}
 
 	/**
-	 * The fields with their ticks.
+	 * Prints the fields with their checkboxes.
 	 *
-	 * @param string       $form   The form, as the choices name it.
+	 * @param string       $form   The form, as "plugin:id".
 	 * @param Form_Field[] $fields The fields.
 	 */
 	private function render_form( $form, array $fields ) {
@@ -186,9 +186,9 @@ final class Form_Fields_Page {
 	}
 
 	/**
-	 * One field. What is no input is not shown; what must not leave the site cannot be ticked.
+	 * Prints one field. Fields without input are not shown; fields that are never sent cannot be selected.
 	 *
-	 * @param string     $form  The form, as the choices name it.
+	 * @param string     $form  The form, as "plugin:id".
 	 * @param Form_Field $field The field.
 	 */
 	private function render_field( $form, Form_Field $field ) {
@@ -213,9 +213,9 @@ final class Form_Fields_Page {
 	}
 
 	/**
-	 * The form plugin of a form, if it is there.
+	 * The form plugin of a form, if it is active.
 	 *
-	 * @param string $form The form, as the choices name it.
+	 * @param string $form The form, as "plugin:id".
 	 * @return Form_Plugin|null
 	 */
 	private function plugin_of( $form ) {
@@ -228,10 +228,10 @@ final class Form_Fields_Page {
 	}
 
 	/**
-	 * The fields of a form; none when the form plugin cannot say.
+	 * The fields of a form, or none if the form plugin fails.
 	 *
 	 * @param Form_Plugin $plugin The form plugin.
-	 * @param string      $form   The form, as the choices name it.
+	 * @param string      $form   The form, as "plugin:id".
 	 * @return Form_Field[]
 	 */
 	private function fields_of( Form_Plugin $plugin, $form ) {
@@ -245,7 +245,7 @@ final class Form_Fields_Page {
 	/**
 	 * The form's id in its plugin.
 	 *
-	 * @param string $form The form, as the choices name it.
+	 * @param string $form The form, as "plugin:id".
 	 * @return string
 	 */
 	private static function id_of( $form ) {

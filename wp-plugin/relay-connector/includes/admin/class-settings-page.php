@@ -1,6 +1,6 @@
 <?php
 /**
- * Settings, Relay.
+ * The settings page.
  *
  * @package Relay_Connector
  */
@@ -17,7 +17,7 @@ use Relay_Connector\Status\Status;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * One page with two tabs: the connection, the test and what is sent; and the events.
+ * One page with two tabs: Settings (connection, events, test) and Events.
  */
 final class Settings_Page {
 
@@ -31,28 +31,28 @@ final class Settings_Page {
 	private $settings;
 
 	/**
-	 * The standing.
+	 * The status.
 	 *
 	 * @var Status
 	 */
 	private $status;
 
 	/**
-	 * The exchange of keys.
+	 * The key exchange.
 	 *
 	 * @var Key_Exchange
 	 */
 	private $keys;
 
 	/**
-	 * The tab with the events.
+	 * The Events tab.
 	 *
 	 * @var Events_Page
 	 */
 	private $log_page;
 
 	/**
-	 * The line about the daily report.
+	 * The daily report section.
 	 *
 	 * @var Daily_Report_Section
 	 */
@@ -62,10 +62,10 @@ final class Settings_Page {
 	 * Takes what the page shows.
 	 *
 	 * @param Settings             $settings    The settings.
-	 * @param Status               $status      The standing.
-	 * @param Key_Exchange         $keys        The exchange of keys.
-	 * @param Events_Page          $log_page    The tab with the events.
-	 * @param Daily_Report_Section $report_line The line about the daily report.
+	 * @param Status               $status      The status.
+	 * @param Key_Exchange         $keys        The key exchange.
+	 * @param Events_Page          $log_page    The Events tab.
+	 * @param Daily_Report_Section $report_line The daily report section.
 	 */
 	public function __construct( Settings $settings, Status $status, Key_Exchange $keys, Events_Page $log_page, Daily_Report_Section $report_line ) {
 		$this->settings    = $settings;
@@ -76,7 +76,7 @@ final class Settings_Page {
 	}
 
 	/**
-	 * Hooks the page into the admin.
+	 * Registers the page.
 	 */
 	public function add_hooks() {
 		add_action( 'admin_menu', array( $this, 'add_page' ) );
@@ -86,21 +86,21 @@ final class Settings_Page {
 	}
 
 	/**
-	 * Who may see and change the settings.
+	 * The capability needed to see and change the settings.
 	 *
 	 * @return string
 	 */
 	public static function capability() {
 		/**
-		 * Changes who may see and change the settings.
+		 * Filters the capability needed to see and change the settings.
 		 *
-		 * @param string $capability By default manage_options.
+		 * @param string $capability Default: manage_options.
 		 */
 		return (string) apply_filters( 'relay_connector_capability', 'manage_options' );
 	}
 
 	/**
-	 * The page's address.
+	 * The page's URL.
 	 *
 	 * @return string
 	 */
@@ -109,7 +109,7 @@ final class Settings_Page {
 	}
 
 	/**
-	 * Adds the page, with a red number when something waits for a person.
+	 * Adds the page. The menu entry shows how many things need attention.
 	 */
 	public function add_page() {
 		$count = current_user_can( self::capability() ) ? $this->status->badge() : 0;
@@ -119,9 +119,9 @@ final class Settings_Page {
 	}
 
 	/**
-	 * Adds the style sheet, on this page only.
+	 * Adds the style sheet to this page only.
 	 *
-	 * @param string $screen The screen.
+	 * @param string $screen The screen's id.
 	 */
 	public function add_styles( $screen ) {
 		if ( 'settings_page_' . self::SLUG === $screen ) {
@@ -141,7 +141,7 @@ final class Settings_Page {
 	}
 
 	/**
-	 * The page.
+	 * Prints the page.
 	 */
 	public function render() {
 		if ( ! current_user_can( self::capability() ) ) {
@@ -170,11 +170,11 @@ final class Settings_Page {
 	}
 
 	/**
-	 * One tab.
+	 * Prints one tab.
 	 *
-	 * @param string $url     Its address.
-	 * @param string $label   What it says.
-	 * @param bool   $is_open Whether it is the one shown.
+	 * @param string $url     Its URL.
+	 * @param string $label   The label.
+	 * @param bool   $is_open Whether it is the current tab.
 	 */
 	private function render_tab( $url, $label, $is_open ) {
 		?>
@@ -183,7 +183,7 @@ final class Settings_Page {
 	}
 
 	/**
-	 * The tab with the settings.
+	 * Prints the Settings tab.
 	 */
 	private function render_settings() {
 		?>
@@ -202,7 +202,7 @@ final class Settings_Page {
 			<table class="form-table" role="presentation">
 				<?php
 				/**
-				 * Prints the rows of the table that say what is sent.
+				 * Fires where the rows for the events are printed.
 				 */
 				do_action( 'relay_connector_settings_rows' );
 				$this->render_retention();
@@ -229,7 +229,7 @@ final class Settings_Page {
 	}
 
 	/**
-	 * The address field.
+	 * Prints the field for the gateway address.
 	 */
 	private function render_endpoint() {
 		$fixed = $this->settings->overridden_by( Settings::ENDPOINT );
@@ -251,7 +251,7 @@ final class Settings_Page {
 	}
 
 	/**
-	 * The key id field.
+	 * Prints the field for the key id.
 	 */
 	private function render_key_id() {
 		$fixed = $this->settings->overridden_by( Settings::KEY_ID );
@@ -273,7 +273,7 @@ final class Settings_Page {
 	}
 
 	/**
-	 * The secret field: always empty, whatever is saved.
+	 * Prints the field for the secret. It is always empty, even if a secret is saved.
 	 */
 	private function render_secret() {
 		$fixed       = $this->settings->overridden_by( Settings::SECRET );
@@ -302,7 +302,7 @@ final class Settings_Page {
 	}
 
 	/**
-	 * How long finished rows are kept.
+	 * Prints the field for the retention of finished rows.
 	 */
 	private function render_retention() {
 		?>
@@ -318,7 +318,7 @@ final class Settings_Page {
 	}
 
 	/**
-	 * What is done with results of the gateway.
+	 * Prints the options for results from the gateway.
 	 */
 	private function render_results() {
 		?>
@@ -343,7 +343,7 @@ final class Settings_Page {
 	}
 
 	/**
-	 * Whether an e-mail is sent when events are stuck.
+	 * Prints the option for the alert e-mail.
 	 */
 	private function render_email_alert() {
 		?>
@@ -364,7 +364,7 @@ final class Settings_Page {
 	}
 
 	/**
-	 * Whether everything stays when the plugin is deleted.
+	 * Whether data is kept when the plugin is deleted.
 	 */
 	private function render_keep_data() {
 		?>
@@ -381,7 +381,7 @@ final class Settings_Page {
 	}
 
 	/**
-	 * The button for the new key, once there is an old one.
+	 * Prints the button that fetches the new key.
 	 */
 	private function render_fetch_key() {
 		if ( ! $this->settings->is_configured() ) {
@@ -410,7 +410,7 @@ final class Settings_Page {
 	}
 
 	/**
-	 * The test button.
+	 * Prints the test button.
 	 */
 	private function render_test() {
 		?>
@@ -427,7 +427,7 @@ final class Settings_Page {
 	}
 
 	/**
-	 * Says that a field is set elsewhere.
+	 * Prints that a constant or environment variable sets this field.
 	 *
 	 * @param string $name The constant or variable.
 	 */

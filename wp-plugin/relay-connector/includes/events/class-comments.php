@@ -12,8 +12,8 @@ use Relay_Connector\Settings;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * A comment is sent once: when it is approved, at once or by a moderator. Spam and trash are never sent, nor are the
- * order notes and editor notes that are kept as comments too; pingbacks only where an admin wants them.
+ * Sends a comment once, when it is approved, by a moderator or automatically. Spam and trash are never sent, nor are
+ * order notes and editor notes, which are also stored as comments. Pingbacks are sent only if an admin enables them.
  */
 final class Comments extends Base_Source {
 
@@ -23,7 +23,7 @@ final class Comments extends Base_Source {
 	const META_KEY = '_relay_connector_sent';
 
 	/**
-	 * Behind the spam filters, which use these hooks too.
+	 * After the spam filters, which use the same hooks.
 	 */
 	const PRIORITY = 1000;
 
@@ -37,7 +37,7 @@ final class Comments extends Base_Source {
 	}
 
 	/**
-	 * The name for the settings page.
+	 * The name on the settings page.
 	 *
 	 * @return string
 	 */
@@ -46,7 +46,7 @@ final class Comments extends Base_Source {
 	}
 
 	/**
-	 * What is sent and when.
+	 * The help text: what is sent and when.
 	 *
 	 * @return string
 	 */
@@ -55,7 +55,7 @@ final class Comments extends Base_Source {
 	}
 
 	/**
-	 * What an admin may leave out.
+	 * The fields that can be switched off.
 	 *
 	 * @return string[]
 	 */
@@ -67,7 +67,7 @@ final class Comments extends Base_Source {
 	}
 
 	/**
-	 * Settings of its own.
+	 * Further options.
 	 *
 	 * @return string[]
 	 */
@@ -79,8 +79,8 @@ final class Comments extends Base_Source {
 	}
 
 	/**
-	 * The first hook sees every new comment, also one made over REST, which comment_post does not; the second one sees
-	 * every later change of mind, but not the first insertion.
+	 * wp_insert_comment sees every new comment, including those made over REST, which comment_post does not.
+	 * transition_comment_status sees every later change, but not the insertion.
 	 */
 	public function add_hooks() {
 		add_action( 'wp_insert_comment', array( $this, 'on_insert' ), self::PRIORITY, 2 );
@@ -88,7 +88,7 @@ final class Comments extends Base_Source {
 	}
 
 	/**
-	 * Whether events of a type come from here.
+	 * Whether events of a type come from this source.
 	 *
 	 * @param string $type The event type.
 	 * @return bool
@@ -98,7 +98,7 @@ final class Comments extends Base_Source {
 	}
 
 	/**
-	 * A comment was made.
+	 * A comment was created.
 	 *
 	 * @param int         $id      Its id.
 	 * @param \WP_Comment $comment The comment.
@@ -121,10 +121,11 @@ final class Comments extends Base_Source {
 	}
 
 	/**
-	 * Asks whether the comment still stands.
+	 * Checks that the comment can still be sent.
 	 *
 	 * @param object $row The row.
-	 * @throws Event_Withdrawn When the comment is gone, spam, trashed, no longer approved, or was sent before.
+	 * @throws Event_Withdrawn If the comment was deleted, is spam, in the trash or no longer approved, or was already
+	 *                         sent.
 	 */
 	public function check( $row ) {
 		parent::check( $row );
@@ -142,7 +143,7 @@ final class Comments extends Base_Source {
 	}
 
 	/**
-	 * The fields of one event.
+	 * The fields of the event.
 	 *
 	 * @param object $row The row.
 	 * @return array
@@ -163,7 +164,7 @@ final class Comments extends Base_Source {
 			'post_title'   => $post ? wp_specialchars_decode( wp_strip_all_tags( $post->post_title ), ENT_QUOTES ) : '',
 			'parent'       => (int) $comment->comment_parent,
 		);
-		// What the visitor left empty is not sent as an empty text.
+		// Leave out what the visitor left empty.
 		foreach ( array( 'author_email', 'author_url', 'post_title', 'parent' ) as $optional ) {
 			if ( ! $fields[ $optional ] || ! $this->choices->sends_field( $this->slug(), $optional ) ) {
 				unset( $fields[ $optional ] );
@@ -176,7 +177,7 @@ final class Comments extends Base_Source {
 	}
 
 	/**
-	 * Remembers that a comment has been sent, with the comment itself.
+	 * Stores with the comment that it was sent.
 	 *
 	 * @param object $row The row.
 	 */
@@ -196,7 +197,7 @@ final class Comments extends Base_Source {
 	}
 
 	/**
-	 * How an admin would call a comment: the author's first letter is enough to tell two apart.
+	 * The display name of a comment, with only the first letter of the author's name.
 	 *
 	 * @param object $row The row.
 	 * @return array With label and url.
@@ -220,10 +221,10 @@ final class Comments extends Base_Source {
 	}
 
 	/**
-	 * Notes a comment down, if it is one that is sent.
+	 * Records a comment, if it is of a type and status that is sent.
 	 *
 	 * @param \WP_Comment $comment  The comment.
-	 * @param string|null $approved Its status, where the object may still show the old one.
+	 * @param string|null $approved Its new status, where the object may still have the old one.
 	 */
 	private function record( $comment, $approved = null ) {
 		$this->run_safely(
@@ -240,9 +241,9 @@ final class Comments extends Base_Source {
 	}
 
 	/**
-	 * Whether comments of a kind are sent.
+	 * Whether comments of a type are sent.
 	 *
-	 * @param string $kind The comment's type; empty for an ordinary one of older days.
+	 * @param string $kind The comment's type; older WordPress versions leave it empty.
 	 * @return bool
 	 */
 	private function sends_type( $kind ) {
@@ -250,9 +251,9 @@ final class Comments extends Base_Source {
 	}
 
 	/**
-	 * Whether comments of a status are sent.
+	 * Whether comments with a status are sent.
 	 *
-	 * @param string|int $approved What the core keeps: 1, 0, spam, trash, post-trashed.
+	 * @param string|int $approved WordPress's value: 1, 0, spam, trash, post-trashed.
 	 * @return bool
 	 */
 	private function sends_status( $approved ) {

@@ -1,6 +1,6 @@
 <?php
 /**
- * Events of other plugins.
+ * Custom events.
  *
  * @package Relay_Connector
  */
@@ -13,8 +13,8 @@ use Relay_Connector\Status\Lost_Events;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * What other plugins and themes send by relay_connector_send_event(), as a function or as an action. Its body is made at
- * once: only the sender knows what it is about.
+ * Sends what other plugins and themes pass to relay_connector_send_event(), as a function or an action. The body is
+ * built at once, because only the caller knows the data.
  */
 final class Custom_Events extends Base_Source {
 
@@ -23,7 +23,7 @@ final class Custom_Events extends Base_Source {
 	const MOST_DEPTH = 32;
 
 	/**
-	 * The one that the function uses.
+	 * The instance that the function uses.
 	 *
 	 * @var Custom_Events|null
 	 */
@@ -39,7 +39,7 @@ final class Custom_Events extends Base_Source {
 	}
 
 	/**
-	 * The name for the settings page.
+	 * The name on the settings page.
 	 *
 	 * @return string
 	 */
@@ -48,7 +48,7 @@ final class Custom_Events extends Base_Source {
 	}
 
 	/**
-	 * What is sent and when.
+	 * The help text: what is sent and when.
 	 *
 	 * @return string
 	 */
@@ -57,7 +57,7 @@ final class Custom_Events extends Base_Source {
 	}
 
 	/**
-	 * Listens to other plugins.
+	 * Listens to the action.
 	 */
 	public function add_hooks() {
 		self::$active = $this;
@@ -65,7 +65,7 @@ final class Custom_Events extends Base_Source {
 	}
 
 	/**
-	 * The one that the function uses.
+	 * The instance that the function uses.
 	 *
 	 * @return Custom_Events|null Null before the plugin is loaded.
 	 */
@@ -74,7 +74,7 @@ final class Custom_Events extends Base_Source {
 	}
 
 	/**
-	 * Whether events of a type come from here.
+	 * Whether events of a type come from this source.
 	 *
 	 * @param string $type The event type.
 	 * @return bool
@@ -84,11 +84,11 @@ final class Custom_Events extends Base_Source {
 	}
 
 	/**
-	 * The same by an action, which cannot answer: what was wrong is shown to the admins.
+	 * Handles the action. It cannot return an error, so problems are shown to the admins.
 	 *
 	 * @param string $type The event type.
 	 * @param array  $data The fields.
-	 * @param array  $args As for send().
+	 * @param array  $args See send().
 	 */
 	public function on_action( $type = '', $data = array(), $args = array() ) {
 		$done = $this->send( $type, $data, $args );
@@ -98,14 +98,14 @@ final class Custom_Events extends Base_Source {
 	}
 
 	/**
-	 * Notes an event down.
+	 * Records an event.
 	 *
 	 * @param string       $type The event type, such as x.booking_made.
 	 * @param array|object $data The fields.
-	 * @param array        $args With key, if there is something that makes this event known again: the same key is sent
-	 *                           only once for a type.
-	 * @return string|\WP_Error The event's id. An error relay_connector_off when nothing is sent yet or such events are
-	 *                          switched off, relay_connector_refused when the event cannot be sent as it is.
+	 * @param array        $args With key, if the same event may be passed more than once: a key is sent only once per
+	 *                           type.
+	 * @return string|\WP_Error The event's id. Error codes: relay_connector_off if nothing is sent yet or custom events
+	 *                          are switched off, relay_connector_refused if the event cannot be sent.
 	 */
 	public function send( $type, $data, $args = array() ) {
 		try {
@@ -141,7 +141,7 @@ final class Custom_Events extends Base_Source {
 	}
 
 	/**
-	 * The body was made when the event was noted down.
+	 * The body was built when the event was recorded.
 	 *
 	 * @param object $row The row.
 	 * @return array
@@ -152,7 +152,7 @@ final class Custom_Events extends Base_Source {
 	}
 
 	/**
-	 * How an admin would call it.
+	 * The display name of an event.
 	 *
 	 * @param object $row The row.
 	 * @return array With label and url.
@@ -165,10 +165,10 @@ final class Custom_Events extends Base_Source {
 	}
 
 	/**
-	 * The fields as they come out of JSON: no objects with a life of their own, no characters that nobody can read.
+	 * The fields as plain JSON data, without objects of other classes and without control characters.
 	 *
-	 * @param mixed $data What the other plugin gave.
-	 * @return array|null Null when it is no set of fields.
+	 * @param mixed $data The data passed.
+	 * @return array|null Null if it is not a set of fields.
 	 */
 	private function normalize( $data ) {
 		$json  = is_array( $data ) || is_object( $data ) ? wp_json_encode( $data ) : false;
@@ -185,9 +185,9 @@ final class Custom_Events extends Base_Source {
 	}
 
 	/**
-	 * An error.
+	 * Builds an error.
 	 *
-	 * @param string $sentence What is wrong.
+	 * @param string $sentence The message.
 	 * @return \WP_Error
 	 */
 	private function refused( $sentence ) {

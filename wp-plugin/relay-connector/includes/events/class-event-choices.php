@@ -1,6 +1,6 @@
 <?php
 /**
- * What the admin has chosen to be sent.
+ * What the admin has chosen to send.
  *
  * @package Relay_Connector
  */
@@ -12,22 +12,22 @@ use Relay_Connector\Settings;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * One option holds all choices. What it does not mention is sent: a fresh site sends what the settings page shows as
- * ticked. Types of fields that hold passwords, payment cards or files are no choice at all; see Field_Types.
+ * One option holds all choices. What it does not mention is sent, as the checkboxes of a new site show. Field types for
+ * passwords, payment cards and files cannot be chosen; see Field_Types.
  */
 final class Event_Choices {
 
 	const OPTION = 'relay_connector_events';
 
 	/**
-	 * Hooks the option into the settings.
+	 * Registers the option.
 	 */
 	public function add_hooks() {
 		add_action( 'admin_init', array( $this, 'register' ) );
 	}
 
 	/**
-	 * Declares the option.
+	 * Registers the option.
 	 */
 	public function register() {
 		register_setting(
@@ -42,10 +42,10 @@ final class Event_Choices {
 	}
 
 	/**
-	 * Puts an empty option in, which is then loaded with all others and costs no query in a hook. A site that was
-	 * connected when there were only comments goes on sending only these, until its admin has seen the new choices.
+	 * Creates the option, so that it is autoloaded and costs no query in a hook. A site that was connected when the
+	 * plugin only knew comments continues to send only comments until its admin saves the new settings.
 	 *
-	 * @param bool $was_connected Whether the site was set up by an older version.
+	 * @param bool $was_connected Whether an older version was connected.
 	 */
 	public static function initialize( $was_connected ) {
 		$only_comments = array(
@@ -91,7 +91,7 @@ final class Event_Choices {
 	}
 
 	/**
-	 * Whether entries of forms are sent that nobody has decided about.
+	 * Whether entries of forms without a choice of their own are sent.
 	 *
 	 * @return bool
 	 */
@@ -103,8 +103,8 @@ final class Event_Choices {
 	/**
 	 * Whether a field of a form is sent.
 	 *
-	 * @param string $form The form, as above.
-	 * @param string $key  The field's own id in its form.
+	 * @param string $form The form, as in sends_form().
+	 * @param string $key  The field's id in its form.
 	 * @return bool
 	 */
 	public function sends_form_field( $form, $key ) {
@@ -114,7 +114,7 @@ final class Event_Choices {
 	/**
 	 * The fields of a form that are not sent.
 	 *
-	 * @param string $form The form, as above.
+	 * @param string $form The form, as in sends_form().
 	 * @return string[] Their ids.
 	 */
 	public function excluded_fields( $form ) {
@@ -122,9 +122,9 @@ final class Event_Choices {
 	}
 
 	/**
-	 * Keeps which fields of a form are not sent.
+	 * Stores which fields of a form are not sent.
 	 *
-	 * @param string   $form The form, as above.
+	 * @param string   $form The form, as in sends_form().
 	 * @param string[] $keys Their ids.
 	 */
 	public function exclude_fields( $form, array $keys ) {
@@ -134,10 +134,10 @@ final class Event_Choices {
 	}
 
 	/**
-	 * Lays the ticks of the settings page over what is kept. Sources and forms whose plugin is switched off at the
-	 * moment are not on the page, and keep what was chosen for them.
+	 * Merges the checkboxes of the settings page into the stored choices. Sources and forms whose plugin is inactive are
+	 * not on the page and keep their choices.
 	 *
-	 * @param mixed $value What was sent; or what an earlier call made of it, since the core cleans a new option twice.
+	 * @param mixed $value The submitted value, or what an earlier call returned: WordPress sanitizes a new option twice.
 	 * @return array
 	 */
 	public function sanitize( $value ) {
@@ -163,8 +163,8 @@ final class Event_Choices {
 	 * One choice.
 	 *
 	 * @param string $group    The group.
-	 * @param string $name     The name in it.
-	 * @param mixed  $fallback What counts when nothing was chosen.
+	 * @param string $name     The name in the group.
+	 * @param mixed  $fallback The default.
 	 * @return mixed
 	 */
 	private function get( $group, $name, $fallback ) {

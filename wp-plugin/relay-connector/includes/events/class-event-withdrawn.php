@@ -1,6 +1,6 @@
 <?php
 /**
- * An event that is not to be sent any more.
+ * An event that must not be sent any more.
  *
  * @package Relay_Connector
  */
@@ -10,7 +10,7 @@ namespace Relay_Connector\Events;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Its message is a sentence for the outbox list.
+ * Its message is shown in the list of events.
  */
 final class Event_Withdrawn extends \Exception {
 }

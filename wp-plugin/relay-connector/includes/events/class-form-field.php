@@ -10,19 +10,19 @@ namespace Relay_Connector\Events;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * A field, and in an entry what was filled in.
+ * A field of a form; in an entry, with its value.
  */
 final class Form_Field {
 
 	/**
-	 * The field's own id in its form.
+	 * The field's id in its form.
 	 *
 	 * @var string
 	 */
 	public $key;
 
 	/**
-	 * What the field is called.
+	 * The field's label.
 	 *
 	 * @var string
 	 */
@@ -36,19 +36,19 @@ final class Form_Field {
 	public $type;
 
 	/**
-	 * What was filled in: text, a number, a tick, or a list or tree of them.
+	 * The value: text, number, boolean, or a nested list of these.
 	 *
 	 * @var mixed
 	 */
 	public $value;
 
 	/**
-	 * Takes what is known.
+	 * Takes the field's properties.
 	 *
 	 * @param string|int $key   The field's id.
-	 * @param string     $label What it is called; without one, its id.
+	 * @param string     $label Its label; if empty, the id is used.
 	 * @param string     $type  Its type.
-	 * @param mixed      $value What was filled in.
+	 * @param mixed      $value The value.
 	 */
 	public function __construct( $key, $label, $type, $value = '' ) {
 		$this->key   = (string) $key;
@@ -61,7 +61,7 @@ final class Form_Field {
 	}
 
 	/**
-	 * What was filled in, as text. What can be several is joined: a mapping then need not know how a field was built.
+	 * The value as text. Several values are joined, so that a mapping does not depend on how the field is built.
 	 *
 	 * @return string
 	 */
@@ -73,7 +73,7 @@ final class Form_Field {
 	}
 
 	/**
-	 * Whether a box is ticked.
+	 * Whether a checkbox is checked.
 	 *
 	 * @return bool
 	 */

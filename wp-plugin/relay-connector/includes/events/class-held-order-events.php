@@ -1,6 +1,6 @@
 <?php
 /**
- * The orders that a request has touched.
+ * The order events of the current request.
  *
  * @package Relay_Connector
  */
@@ -10,23 +10,23 @@ namespace Relay_Connector\Events;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Remembers until the end of the request, for each order, which events are held for it.
+ * Collects, for each order, the events that are held until the end of the request.
  */
 final class Held_Order_Events {
 
 	/**
-	 * By site, then by order: dedupe keys.
+	 * Dedupe keys by site and order.
 	 *
 	 * @var array
 	 */
 	private $held = array();
 
 	/**
-	 * Remembers an event.
+	 * Adds an event.
 	 *
 	 * @param int    $id  The order.
 	 * @param string $key The dedupe key.
-	 * @return bool Whether it is the first time that this request speaks of it.
+	 * @return bool False if the request has already added it.
 	 */
 	public function add( $id, $key ) {
 		$site = get_current_blog_id();
@@ -38,9 +38,9 @@ final class Held_Order_Events {
 	}
 
 	/**
-	 * Hands each order over, on the site of the network that it belongs to, and forgets it.
+	 * Passes each order to the callback, on the site that it belongs to, and empties the list.
 	 *
-	 * @param callable $callback Is given the order's number and its dedupe keys.
+	 * @param callable $callback Receives the order's id and its dedupe keys.
 	 */
 	public function flush( callable $callback ) {
 		$by_site    = $this->held;

@@ -1,6 +1,6 @@
 <?php
 /**
- * Entries of forms.
+ * Form entries.
  *
  * @package Relay_Connector
  */
@@ -20,15 +20,15 @@ use Relay_Connector\Sending\Envelope;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Each entry is sent once, whichever plugin the form was made with. Several of those plugins keep no entry, so the body
- * is made at once; it waits in the outbox and is removed there when the gateway has it.
+ * Sends each entry once, for all supported form plugins. Several of them do not store entries, so the body is built at
+ * once. It is deleted from the outbox when the gateway has accepted it.
  */
 final class Leads extends Base_Source {
 
 	const TYPE = 'lead.created';
 
 	/**
-	 * One class for each form plugin. A new one is added here and nowhere else.
+	 * The supported form plugins. Add a new one here.
 	 */
 	const FORM_PLUGINS = array(
 		Contact_Form_7::class,
@@ -41,7 +41,7 @@ final class Leads extends Base_Source {
 	);
 
 	/**
-	 * The form plugins, made when they are first asked for.
+	 * The form plugins, created on first use.
 	 *
 	 * @var Form_Plugin[]
 	 */
@@ -57,7 +57,7 @@ final class Leads extends Base_Source {
 	}
 
 	/**
-	 * The name for the settings page.
+	 * The name on the settings page.
 	 *
 	 * @return string
 	 */
@@ -66,7 +66,7 @@ final class Leads extends Base_Source {
 	}
 
 	/**
-	 * What is sent and when.
+	 * The help text: what is sent and when.
 	 *
 	 * @return string
 	 */
@@ -89,7 +89,7 @@ final class Leads extends Base_Source {
 	}
 
 	/**
-	 * The form plugins that are not there.
+	 * Supported form plugins that are not active.
 	 *
 	 * @return string[]
 	 */
@@ -104,7 +104,7 @@ final class Leads extends Base_Source {
 	}
 
 	/**
-	 * The form plugins that this plugin knows, whether they are there or not.
+	 * All supported form plugins, active or not.
 	 *
 	 * @return Form_Plugin[]
 	 */
@@ -118,7 +118,7 @@ final class Leads extends Base_Source {
 	}
 
 	/**
-	 * Listens to every form plugin: which of them are there is seen when they speak.
+	 * Listens to every form plugin. Whether one is active shows when its hooks fire.
 	 */
 	public function add_hooks() {
 		foreach ( $this->plugins() as $plugin ) {
@@ -127,7 +127,7 @@ final class Leads extends Base_Source {
 	}
 
 	/**
-	 * Whether events of a type come from here.
+	 * Whether events of a type come from this source.
 	 *
 	 * @param string $type The event type.
 	 * @return bool
@@ -137,10 +137,10 @@ final class Leads extends Base_Source {
 	}
 
 	/**
-	 * Notes an entry down.
+	 * Records an entry.
 	 *
 	 * @param Form_Plugin $plugin The form plugin.
-	 * @param callable    $read   Gives the entry as a Form_Entry, or null when it is not one to be sent.
+	 * @param callable    $read   Returns the entry as a Form_Entry, or null if it must not be sent.
 	 */
 	public function record_entry( Form_Plugin $plugin, callable $read ) {
 		$this->run_safely(
@@ -154,10 +154,10 @@ final class Leads extends Base_Source {
 	}
 
 	/**
-	 * Asks whether the form is still wanted.
+	 * Checks that entries of the form are still sent.
 	 *
 	 * @param object $row The row.
-	 * @throws Event_Withdrawn When it is not.
+	 * @throws Event_Withdrawn If it is not.
 	 */
 	public function check( $row ) {
 		parent::check( $row );
@@ -168,7 +168,7 @@ final class Leads extends Base_Source {
 	}
 
 	/**
-	 * The body was made when the entry came in; without it nobody knows what was filled in.
+	 * The body was built when the entry was recorded. Without it the values are unknown.
 	 *
 	 * @param object $row The row.
 	 * @return array
@@ -179,7 +179,7 @@ final class Leads extends Base_Source {
 	}
 
 	/**
-	 * How an admin would call it: by its form, without anything that was filled in.
+	 * The display name of an entry: its form, without any value.
 	 *
 	 * @param object $row The row.
 	 * @return array With label and url.
@@ -202,12 +202,12 @@ final class Leads extends Base_Source {
 	}
 
 	/**
-	 * Makes the body of an entry and puts it into the outbox. An entry with a number is noted once, however often its
-	 * plugin speaks of it.
+	 * Builds the body of an entry and adds it to the outbox. An entry with an id is recorded once, even if its plugin
+	 * fires the hook several times.
 	 *
 	 * @param Form_Plugin $plugin The form plugin.
 	 * @param Form_Entry  $entry  The entry.
-	 * @throws \RuntimeException When another plugin has put something into it that is no data.
+	 * @throws \RuntimeException If another plugin has added something that is not data.
 	 */
 	private function record( Form_Plugin $plugin, Form_Entry $entry ) {
 		$form   = $plugin->slug() . ':' . $entry->form_id;
@@ -238,7 +238,7 @@ final class Leads extends Base_Source {
 		}
 		/** This filter is documented in includes/sending/class-outbox-runner.php */
 		$data = (array) apply_filters( 'relay_connector_event_data', $data, self::TYPE, $entry->entry_id );
-		// An empty map, or one whose labels are numbers, would else become a list.
+		// An empty map, or one with numeric labels, would otherwise become a JSON list.
 		$data['fields'] = isset( $data['fields'] ) ? (object) $data['fields'] : new \stdClass();
 		$event_id       = 'wp-' . wp_generate_uuid4();
 		$body           = Envelope::encode( self::TYPE, $event_id, $data );
@@ -250,7 +250,7 @@ final class Leads extends Base_Source {
 	}
 
 	/**
-	 * The form that a row is about.
+	 * The form of a row.
 	 *
 	 * @param object $row The row.
 	 * @return string[] The form plugin's short name and the form's id.

@@ -1,6 +1,6 @@
 <?php
 /**
- * What is sent of an order.
+ * The fields of an order.
  *
  * @package Relay_Connector
  */
@@ -10,7 +10,7 @@ namespace Relay_Connector\Events;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Read from the order's own methods only, so that it does not matter in which tables it lives.
+ * Uses only the order's own methods, so that it does not depend on where orders are stored.
  */
 final class Order_Fields {
 
@@ -115,7 +115,7 @@ final class Order_Fields {
 	}
 
 	/**
-	 * Who has ordered, as far as the shop wants to say; what is empty is left out.
+	 * The customer, with the fields that are switched on; empty fields are left out.
 	 *
 	 * @return array
 	 */
@@ -142,7 +142,7 @@ final class Order_Fields {
 	}
 
 	/**
-	 * An address; what is empty is left out.
+	 * An address; empty parts are left out.
 	 *
 	 * @param string $which Either billing or shipping.
 	 * @return string[]
@@ -173,7 +173,7 @@ final class Order_Fields {
 				'sku'          => $product ? Text::line( $product->get_sku() ) : '',
 				'product_id'   => (int) $item->get_product_id(),
 				'variation_id' => (int) $item->get_variation_id(),
-				// Half a metre of cloth is half an item; a refund counts backwards.
+				// Quantities can be fractions, such as half a metre; those of refunds are negative.
 				'quantity' => abs( $item->get_quantity() + 0 ),
 				'total'    => ltrim( self::decimal( $item->get_total() ), '-' ),
 			);
@@ -196,23 +196,23 @@ final class Order_Fields {
 	}
 
 	/**
-	 * An amount as decimal text: with the shop's number of digits behind the point, or more where the amount has more.
+	 * An amount as decimal text, with the shop's number of decimals, or more if the amount has more.
 	 *
-	 * @param mixed $amount A number, or one as text.
+	 * @param mixed $amount A number, or a number as text.
 	 * @return string
 	 */
 	private static function decimal( $amount ) {
 		$usual = function_exists( '\wc_get_price_decimals' ) ? (int) wc_get_price_decimals() : 2;
-		// Sums of floating numbers end in noise such as 0.30000000000000004.
+		// Floating-point sums end in noise such as 0.30000000000000004.
 		$text  = rtrim( number_format( (float) $amount, 6, '.', '' ), '0' );
 		$point = strpos( $text, '.' );
 		return number_format( (float) $amount, max( 0, min( 6, max( $usual, strlen( $text ) - $point - 1 ) ) ), '.', '' );
 	}
 
 	/**
-	 * A moment as the gateway reads it.
+	 * A time as the gateway expects it.
 	 *
-	 * @param \WC_DateTime|null $date The moment.
+	 * @param \WC_DateTime|null $date The time.
 	 * @return string
 	 */
 	private static function timestamp( $date ) {

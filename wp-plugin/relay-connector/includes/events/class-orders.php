@@ -13,13 +13,13 @@ use Relay_Connector\Settings;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * An order is sent once when it is made, once for each change from one status to another, and once for each refund,
- * however it was made: block checkout, classic checkout, the admin, REST or code.
+ * Sends an order once when it is placed, once for each change between two statuses, and once for each refund, however
+ * it was made: block checkout, classic checkout, the admin, REST or code.
  *
- * While a checkout runs, the hooks tell about orders without items and about the same thing several times, and some of
- * what they tell comes to nothing. So an event is noted down and held; at the end of the request the order is read anew
- * and it is decided whether the event goes or is taken back. If PHP dies before, for instance because a payment took
- * too long, the event goes by itself a little later: an order that stands is never forgotten.
+ * During a checkout, hooks fire for orders without items, several times for the same order, and for orders that are
+ * discarded. Therefore an event is recorded and held. At the end of the request the order is read again, and the event
+ * is released or removed. If PHP stops before that, for example because a payment took too long, the event is sent
+ * after the hold, so that no placed order is lost.
  */
 final class Orders extends Base_Source {
 
@@ -28,23 +28,23 @@ final class Orders extends Base_Source {
 	const REFUNDED = 'x.order.refunded';
 
 	/**
-	 * Nobody has ordered these yet.
+	 * Statuses of orders that are not placed yet.
 	 */
 	const DRAFTS = array( 'auto-draft', 'draft', 'new', 'checkout-draft' );
 	const TRASH  = 'trash';
 
 	/**
-	 * Longer than nearly every request: until then the end of the request decides.
+	 * Longer than nearly every request, which releases the events itself.
 	 */
 	const HOLD_S = 300;
 
 	/**
-	 * Before the outbox is sent at the end of a request.
+	 * Before the outbox is sent at the end of the request.
 	 */
 	const SHUTDOWN_PRIORITY = 1000;
 
 	/**
-	 * What this request has touched.
+	 * The events held in this request.
 	 *
 	 * @var Held_Order_Events
 	 */
@@ -72,7 +72,7 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * The name for the settings page.
+	 * The name on the settings page.
 	 *
 	 * @return string
 	 */
@@ -81,7 +81,7 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * What is sent and when.
+	 * The help text: what is sent and when.
 	 *
 	 * @return string
 	 */
@@ -99,7 +99,7 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * What is not there.
+	 * The plugin that is missing.
 	 *
 	 * @return string[]
 	 */
@@ -108,7 +108,7 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * What an admin may leave out.
+	 * The fields that can be switched off.
 	 *
 	 * @return string[]
 	 */
@@ -124,7 +124,7 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * Several hooks for the same thing: each way to make an order leaves some of them out.
+	 * Several hooks for the same order, because each way to create one skips some of them.
 	 */
 	public function add_hooks() {
 		add_action( 'before_woocommerce_init', array( $this, 'declare_compatibility' ) );
@@ -137,7 +137,7 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * Tells WooCommerce that orders may live in tables of their own and that block checkouts are understood.
+	 * Declares compatibility with high-performance order storage and with the checkout blocks.
 	 */
 	public function declare_compatibility() {
 		if ( class_exists( '\Automattic\WooCommerce\Utilities\FeaturesUtil' ) ) {
@@ -147,7 +147,7 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * Whether events of a type come from here.
+	 * Whether events of a type come from this source.
 	 *
 	 * @param string $type The event type.
 	 * @return bool
@@ -157,9 +157,9 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * An order was made or placed.
+	 * An order was created or placed.
 	 *
-	 * @param int|\WC_Order $order The order or its number; each hook has its own way.
+	 * @param int|\WC_Order $order The order or its id, depending on the hook.
 	 */
 	public function on_created( $order = 0 ) {
 		$this->run_safely(
@@ -170,7 +170,7 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * An order's status changed. From a draft to something else is when it is placed.
+	 * An order's status changed. A change from a draft status means that the order was placed.
 	 *
 	 * @param int    $id   The order.
 	 * @param string $from The old status.
@@ -192,7 +192,7 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * Money was given back.
+	 * An order was refunded.
 	 *
 	 * @param int $id        The order.
 	 * @param int $refund_id The refund.
@@ -206,7 +206,7 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * At the end of the request: looks what really became of the orders.
+	 * Releases or removes the held events at the end of the request.
 	 */
 	public function finish_request() {
 		$this->held->flush(
@@ -221,11 +221,11 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * Asks whether the order still stands and has not been sent before.
+	 * Checks that the order exists and was not sent before.
 	 *
 	 * @param object $row The row.
-	 * @throws Event_Withdrawn         When it is not to be sent.
-	 * @throws \RuntimeException When WooCommerce is switched off, so that nobody can know.
+	 * @throws Event_Withdrawn If it must not be sent.
+	 * @throws \RuntimeException If WooCommerce is inactive, so that the order cannot be read.
 	 */
 	public function check( $row ) {
 		parent::check( $row );
@@ -242,7 +242,7 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * The fields of one event, from the order as it is now; only the two statuses of a change are those of that moment.
+	 * The fields of the event, from the order as it is now. Only the two statuses of a change are those of the change.
 	 *
 	 * @param object $row The row.
 	 * @return array
@@ -266,7 +266,7 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * Remembers with the order itself what has been sent of it.
+	 * Stores with the order what was sent.
 	 *
 	 * @param object $row The row.
 	 */
@@ -289,7 +289,7 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * How an admin would call it.
+	 * The display name of an event.
 	 *
 	 * @param object $row The row.
 	 * @return array With label and url.
@@ -316,7 +316,7 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * Lets the events of an order go, unless it is a draft, thrown away or no order at all.
+	 * Releases the events of a placed order; removes those of a draft, a trashed order or anything else.
 	 *
 	 * @param int      $id   The order.
 	 * @param string[] $keys Their dedupe keys.
@@ -333,7 +333,7 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * Marks an order as made.
+	 * Records a new order.
 	 *
 	 * @param int $id The order.
 	 */
@@ -342,7 +342,7 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * Notes an event down until the end of the request.
+	 * Records an event and holds it until the end of the request.
 	 *
 	 * @param int    $id        The order.
 	 * @param string $type      The event type.
@@ -356,8 +356,8 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * Marks an order that came back from the trash as made, if that was to be sent when it was thrown away. An order from
-	 * before this plugin's time is no new one.
+	 * Records an order that was restored from the trash, if it was recorded before. An order from before the plugin was
+	 * installed is not new.
 	 *
 	 * @param int $id The order.
 	 */
@@ -368,7 +368,7 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * The order that a row is about; for a refund, the one that it belongs to.
+	 * The order of a row; for a refund, its parent order.
 	 *
 	 * @param object $row The row.
 	 * @return \WC_Order|null
@@ -382,9 +382,9 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * An order or a refund, read anew: an object from a hook may show what was.
+	 * An order or a refund, read again: the object passed to a hook may be outdated.
 	 *
-	 * @param int $id Its number.
+	 * @param int $id Its id.
 	 * @return \WC_Abstract_Order|null
 	 */
 	private function order( $id ) {
@@ -393,7 +393,7 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * Whether it is an order that somebody has placed.
+	 * Whether it is an order that was placed.
 	 *
 	 * @param \WC_Abstract_Order|null $order The order.
 	 * @return bool

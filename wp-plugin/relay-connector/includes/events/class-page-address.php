@@ -1,6 +1,6 @@
 <?php
 /**
- * The page that a visitor was on.
+ * The page of a form.
  *
  * @package Relay_Connector
  */
@@ -10,7 +10,7 @@ namespace Relay_Connector\Events;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * A full address, and the marks of a campaign in it.
+ * The page's URL and its campaign parameters.
  */
 final class Page_Address {
 
@@ -18,21 +18,21 @@ final class Page_Address {
 	const UTM_PARAMETERS = array( 'source', 'medium', 'campaign', 'term', 'content', 'id' );
 
 	/**
-	 * The address, '' when it is not known.
+	 * The URL, '' if it is not known.
 	 *
 	 * @var string
 	 */
 	public $url = '';
 
 	/**
-	 * Takes what the form plugin says; without it, the page that the browser says it came from.
+	 * Takes the URL from the form plugin; without one, the referer is used.
 	 *
-	 * @param string $address An address, a path on this site, or ''.
+	 * @param string $address A URL, a path on this host, or ''.
 	 */
 	public function __construct( $address = '' ) {
 		$address = '' === (string) $address ? (string) wp_get_raw_referer() : (string) $address;
 		if ( 0 === strpos( $address, '/' ) && 0 !== strpos( $address, '//' ) ) {
-			// A path of the host, whatever folder of it the site lives in.
+			// A path on the host, even if the site is in a subfolder.
 			$home    = wp_parse_url( home_url() );
 			$port    = isset( $home['port'] ) ? ':' . $home['port'] : '';
 			$address = $home['scheme'] . '://' . $home['host'] . $port . $address;
@@ -44,7 +44,7 @@ final class Page_Address {
 	}
 
 	/**
-	 * The utm parameters of the address, without the first four letters of their names.
+	 * The UTM parameters of the URL, without the prefix "utm_".
 	 *
 	 * @return string[]
 	 */

@@ -1,6 +1,6 @@
 <?php
 /**
- * What has been sent of an order.
+ * Which events of an order were sent.
  *
  * @package Relay_Connector
  */
@@ -10,15 +10,15 @@ namespace Relay_Connector\Events;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Kept with the order itself, for as long as it lives: the event ids by dedupe key. The key has the order's number in
- * it, so that a copy of the order does not pass for sent.
+ * Stored as metadata of the order: event ids by dedupe key. The key contains the order's id, so that a copied order
+ * does not count as sent.
  */
 final class Sent_Order_Events {
 
 	const META_KEY = '_relay_connector_sent';
 
 	/**
-	 * Whether the same was sent before, as another event.
+	 * Whether the same event was already sent under another event id.
 	 *
 	 * @param \WC_Order $order The order.
 	 * @param object    $row   The row.
@@ -30,8 +30,8 @@ final class Sent_Order_Events {
 	}
 
 	/**
-	 * Remembers an event. WooCommerce would save the whole order for it, with a new date of change, and tell its own
-	 * webhooks that the order was updated: nothing has changed that concerns anybody.
+	 * Records a sent event. The filter keeps WooCommerce from saving the whole order with a new modification date and
+	 * from firing "order updated" webhooks.
 	 *
 	 * @param \WC_Order $order The order.
 	 * @param object    $row   The row.
@@ -47,7 +47,7 @@ final class Sent_Order_Events {
 	}
 
 	/**
-	 * Forgets everything, wherever orders are kept: WooCommerce may be gone when this plugin goes.
+	 * Deletes the metadata from all order tables. WooCommerce may no longer be active.
 	 */
 	public static function delete_all() {
 		global $wpdb;

@@ -1,6 +1,6 @@
 <?php
 /**
- * Registrations.
+ * User registrations.
  *
  * @package Relay_Connector
  */
@@ -10,8 +10,8 @@ namespace Relay_Connector\Events;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * A new user is sent once, whether people register themselves, buy something or are added by an admin. The password, in
- * whatever form, is no part of it.
+ * Sends a new user once, whether they registered, bought something or were added by an admin. Passwords are never
+ * included.
  */
 final class Users extends Base_Source {
 
@@ -27,7 +27,7 @@ final class Users extends Base_Source {
 	}
 
 	/**
-	 * The name for the settings page.
+	 * The name on the settings page.
 	 *
 	 * @return string
 	 */
@@ -36,7 +36,7 @@ final class Users extends Base_Source {
 	}
 
 	/**
-	 * What is sent and when.
+	 * The help text: what is sent and when.
 	 *
 	 * @return string
 	 */
@@ -45,7 +45,7 @@ final class Users extends Base_Source {
 	}
 
 	/**
-	 * What an admin may leave out.
+	 * The fields that can be switched off.
 	 *
 	 * @return string[]
 	 */
@@ -64,7 +64,7 @@ final class Users extends Base_Source {
 	}
 
 	/**
-	 * Whether events of a type come from here.
+	 * Whether events of a type come from this source.
 	 *
 	 * @param string $type The event type.
 	 * @return bool
@@ -74,7 +74,7 @@ final class Users extends Base_Source {
 	}
 
 	/**
-	 * A user was made.
+	 * A user was created.
 	 *
 	 * @param int $id The user.
 	 */
@@ -90,10 +90,10 @@ final class Users extends Base_Source {
 	}
 
 	/**
-	 * Asks whether the user is still there.
+	 * Checks that the user still exists.
 	 *
 	 * @param object $row The row.
-	 * @throws Event_Withdrawn When not.
+	 * @throws Event_Withdrawn If the user does not exist.
 	 */
 	public function check( $row ) {
 		parent::check( $row );
@@ -103,7 +103,7 @@ final class Users extends Base_Source {
 	}
 
 	/**
-	 * The fields of one event.
+	 * The fields of the event.
 	 *
 	 * @param object $row The row.
 	 * @return array
@@ -120,7 +120,7 @@ final class Users extends Base_Source {
 		if ( $this->choices->sends_field( $this->slug(), 'email' ) ) {
 			$fields['email'] = (string) $user->user_email;
 		} elseif ( $is_address ) {
-			// Many people log in with their e-mail address: it is one under any name.
+			// Many people use their e-mail address as their login.
 			unset( $fields['login'] );
 		}
 		if ( $this->choices->sends_field( $this->slug(), 'name' ) ) {
@@ -143,7 +143,7 @@ final class Users extends Base_Source {
 	}
 
 	/**
-	 * How an admin would call a user: the first letter is enough to tell two apart.
+	 * The display name of a user, with only the first letter of the login.
 	 *
 	 * @param object $row The row.
 	 * @return array With label and url.

@@ -1,6 +1,6 @@
 <?php
 /**
- * Fetching the new key.
+ * The key exchange.
  *
  * @package Relay_Connector
  */
@@ -15,9 +15,9 @@ use Relay_Connector\Settings;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * After the key was rotated in Relay, the gateway hands the new one to whoever signs with the old one, as long as that
- * still counts. The new secret comes sealed with a key made of the old secret (HKDF-SHA256, AES-256-GCM, bound to this
- * one question), so it never travels readable. It is tried before it takes the old one's place.
+ * After a rotation in Relay, the gateway gives the new key to a request signed with the old one, while that is still
+ * valid. The new secret is encrypted with a key derived from the old secret (HKDF-SHA256, AES-256-GCM, bound to this
+ * request). It is tested before it replaces the old one.
  */
 final class Key_Exchange {
 
@@ -45,7 +45,7 @@ final class Key_Exchange {
 	private $client;
 
 	/**
-	 * Takes what an exchange needs.
+	 * Takes the settings and the client.
 	 *
 	 * @param Settings       $settings The settings.
 	 * @param Gateway_Client $client   The client.
@@ -56,17 +56,17 @@ final class Key_Exchange {
 	}
 
 	/**
-	 * Asks the gateway how the key in use stands. Nothing is kept there, so this is also the lightest way to see whether
-	 * address, clock, key and signature are right.
+	 * Asks the gateway for the state of the key in use. The gateway stores nothing, so this also checks address, clock,
+	 * key and signature without a test event.
 	 *
-	 * @return Gateway_Response Its json has status (one of the constants) and, for a newer one, until (unix seconds).
+	 * @return Gateway_Response Its json has status (one of the constants) and, for a newer key, until (Unix seconds).
 	 */
 	public function key_state() {
 		return $this->request( $this->settings->key_id(), $this->settings->secret(), 'state', self::new_id() );
 	}
 
 	/**
-	 * Why the new key cannot be fetched by this plugin, whatever the gateway says; '' when it can.
+	 * Why this plugin cannot fetch the new key, whatever the gateway answers; '' if it can.
 	 *
 	 * @return string
 	 */
@@ -88,7 +88,7 @@ final class Key_Exchange {
 	}
 
 	/**
-	 * Fetches the new key, tries it, and puts it in the old one's place.
+	 * Fetches the new key, tests it, and replaces the old one.
 	 *
 	 * @return array With passed (bool) and text.
 	 */
@@ -123,11 +123,11 @@ final class Key_Exchange {
 	}
 
 	/**
-	 * Opens a sealed key.
+	 * Decrypts a new key.
 	 *
 	 * @param string $secret The old key's secret.
-	 * @param string $id     The id of the question; an answer to another question does not open.
-	 * @param array  $json   The gateway's answer: salt, nonce and sealed, each base64.
+	 * @param string $id     The id of the request; a response to another request cannot be decrypted.
+	 * @param array  $json   The gateway's response: salt, nonce and sealed, each in base64.
 	 * @return array|null With key_id and secret.
 	 */
 	public static function decrypt( $secret, $id, array $json ) {
@@ -151,12 +151,12 @@ final class Key_Exchange {
 	}
 
 	/**
-	 * Asks the gateway.
+	 * Sends a key request to the gateway.
 	 *
 	 * @param string $key_id The key that signs.
 	 * @param string $secret Its secret.
 	 * @param string $want   Either state or key.
-	 * @param string $id     The id of the question.
+	 * @param string $id     The id of the request.
 	 * @return Gateway_Response
 	 */
 	private function request( $key_id, $secret, $want, $id ) {
@@ -171,9 +171,9 @@ final class Key_Exchange {
 	}
 
 	/**
-	 * Why the gateway gave no key.
+	 * Why the gateway returned no key.
 	 *
-	 * @param Gateway_Response $response What came.
+	 * @param Gateway_Response $response The response.
 	 * @return string
 	 */
 	private function explain_refusal( Gateway_Response $response ) {
@@ -190,7 +190,7 @@ final class Key_Exchange {
 	}
 
 	/**
-	 * An id for one question.
+	 * A new request id.
 	 *
 	 * @return string
 	 */
@@ -199,7 +199,7 @@ final class Key_Exchange {
 	}
 
 	/**
-	 * The result in its shape.
+	 * Builds the result.
 	 *
 	 * @param bool   $passed Whether the newest key is in use.
 	 * @param string $text   The explanation.

@@ -10,7 +10,7 @@ namespace Relay_Connector\Keys;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Signs timestamp, full stop and body with HMAC-SHA256.
+ * Signs the timestamp, a full stop and the body with HMAC-SHA256.
  */
 final class Signer {
 

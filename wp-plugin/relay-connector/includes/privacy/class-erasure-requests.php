@@ -1,6 +1,6 @@
 <?php
 /**
- * Asking the gateway to forget a person.
+ * Erasure requests to the gateway.
  *
  * @package Relay_Connector
  */
@@ -14,8 +14,8 @@ use Relay_Connector\Sending\Outbox;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * A request is a row of the outbox like any event, so that it survives an outage too. Its body, with the e-mail
- * address, is made at once and removed when the gateway has it.
+ * A request is a row of the outbox like any event, so that it survives an outage. Its body, with the e-mail address, is
+ * built at once and deleted when the gateway has accepted it.
  */
 final class Erasure_Requests implements Event_Source {
 
@@ -38,13 +38,13 @@ final class Erasure_Requests implements Event_Source {
 	}
 
 	/**
-	 * Nothing is listened to: the eraser notes requests down.
+	 * Registers nothing: the eraser adds the requests.
 	 */
 	public function add_hooks() {
 	}
 
 	/**
-	 * Whether events of a type come from here.
+	 * Whether events of a type come from this source.
 	 *
 	 * @param string $type The event type.
 	 * @return bool
@@ -54,10 +54,10 @@ final class Erasure_Requests implements Event_Source {
 	}
 
 	/**
-	 * Notes a request down.
+	 * Records a request.
 	 *
-	 * @param string $email Whom the gateway shall forget.
-	 * @return bool Whether it is noted down.
+	 * @param string $email The e-mail address of the person to erase.
+	 * @return bool Whether it was recorded.
 	 */
 	public function add( $email ) {
 		$id = 'wp-erase-' . wp_generate_uuid4();
@@ -65,7 +65,7 @@ final class Erasure_Requests implements Event_Source {
 	}
 
 	/**
-	 * A request always stands.
+	 * A request is always valid.
 	 *
 	 * @param object $row The row.
 	 */
@@ -73,7 +73,7 @@ final class Erasure_Requests implements Event_Source {
 	}
 
 	/**
-	 * The body was made when the request was noted down; without it nobody knows whom it was about.
+	 * The body was built when the request was recorded. Without it the person is unknown.
 	 *
 	 * @param object $row The row.
 	 * @return array
@@ -83,7 +83,7 @@ final class Erasure_Requests implements Event_Source {
 	}
 
 	/**
-	 * Nothing is to be remembered.
+	 * Records nothing.
 	 *
 	 * @param object $row The row.
 	 */
@@ -101,7 +101,7 @@ final class Erasure_Requests implements Event_Source {
 	}
 
 	/**
-	 * How an admin would call it.
+	 * The display name of an event.
 	 *
 	 * @param object $row The row.
 	 * @return array With label and url.

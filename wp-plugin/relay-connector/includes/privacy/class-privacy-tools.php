@@ -1,6 +1,6 @@
 <?php
 /**
- * A person's data.
+ * The personal data tools.
  *
  * @package Relay_Connector
  */
@@ -14,8 +14,8 @@ use Relay_Connector\Settings;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Takes part in the core's tools to export and to erase a person's data. Only unfinished rows hold any; what was sent
- * is at the gateway, which is asked to erase it too.
+ * Takes part in WordPress's tools to export and erase personal data. Only unfinished rows hold personal data. The
+ * gateway is asked to erase what was already sent.
  */
 final class Privacy_Tools {
 
@@ -37,26 +37,26 @@ final class Privacy_Tools {
 	private $outbox;
 
 	/**
-	 * The runner, which knows what rows would send.
+	 * The runner, which knows the fields of a row.
 	 *
 	 * @var Outbox_Runner
 	 */
 	private $runner;
 
 	/**
-	 * The requests to the gateway.
+	 * The erasure requests.
 	 *
 	 * @var Erasure_Requests
 	 */
 	private $requests;
 
 	/**
-	 * Takes what holds data.
+	 * Takes what holds personal data.
 	 *
 	 * @param Settings         $settings The settings.
 	 * @param Outbox           $outbox   The outbox.
 	 * @param Outbox_Runner    $runner   The runner.
-	 * @param Erasure_Requests $requests The requests to the gateway.
+	 * @param Erasure_Requests $requests The erasure requests.
 	 */
 	public function __construct( Settings $settings, Outbox $outbox, Outbox_Runner $runner, Erasure_Requests $requests ) {
 		$this->settings = $settings;
@@ -66,7 +66,7 @@ final class Privacy_Tools {
 	}
 
 	/**
-	 * Hooks into the core's tools.
+	 * Registers with WordPress's tools.
 	 */
 	public function add_hooks() {
 		add_filter( 'wp_privacy_personal_data_exporters', array( $this, 'add_exporter' ) );
@@ -103,7 +103,7 @@ final class Privacy_Tools {
 	}
 
 	/**
-	 * One page of what waits here about a person.
+	 * Exports one page of the waiting events of a person.
 	 *
 	 * @param string $email The person's e-mail address.
 	 * @param int    $page  The page, from 1.
@@ -131,7 +131,8 @@ final class Privacy_Tools {
 	}
 
 	/**
-	 * Takes a person's events out of one page of the outbox; after the last one the gateway is asked as well.
+	 * Withdraws a person's events on one page of the outbox. After the last page, the gateway is asked to erase the
+	 * person too.
 	 *
 	 * @param string $email The person's e-mail address.
 	 * @param int    $page  The page, from 1.
@@ -172,8 +173,8 @@ final class Privacy_Tools {
 	}
 
 	/**
-	 * One page of unfinished rows. A withdrawn row leaves the list, so pages go by row numbers, kept while one goes
-	 * through them.
+	 * One page of unfinished rows. Withdrawn rows leave the list, so the pages continue from the last row id, stored in
+	 * a transient.
 	 *
 	 * @param int $page The page, from 1.
 	 * @return object[]
@@ -187,7 +188,7 @@ final class Privacy_Tools {
 	}
 
 	/**
-	 * Whether a row is about a person: by its fields, or, where the address is not sent, by the object itself.
+	 * Whether a row is about a person: the fields contain the address, or the object belongs to the person.
 	 *
 	 * @param object $row    The row.
 	 * @param array  $fields Its fields.
@@ -199,7 +200,7 @@ final class Privacy_Tools {
 	}
 
 	/**
-	 * Whether a person's e-mail address stands anywhere in the fields.
+	 * Whether the fields contain a person's e-mail address.
 	 *
 	 * @param array  $fields The fields.
 	 * @param string $email  The address.
@@ -217,7 +218,7 @@ final class Privacy_Tools {
 	}
 
 	/**
-	 * A row for the export.
+	 * The exported fields of a row.
 	 *
 	 * @param object $row    The row.
 	 * @param array  $fields Its fields.

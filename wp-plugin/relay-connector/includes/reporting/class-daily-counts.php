@@ -1,6 +1,6 @@
 <?php
 /**
- * How many events each UTC day had.
+ * Event counts per UTC day.
  *
  * @package Relay_Connector
  */
@@ -10,17 +10,17 @@ namespace Relay_Connector\Reporting;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Four numbers a day and event type, by this site's clock:
+ * Four numbers per day and event type, by this site's clock:
  *
  *   fired    events put into the outbox on that day
  *   sent     events whose acceptance (202, or 200 for one that the gateway had) was written down on that day
  *   dropped  events that ended otherwise on that day: withdrawn, deleted by a person, or refused as another one's id (409)
  *   waiting  events still in the outbox at the moment of asking, parked ones too, whenever they were recorded
  *
- * The rows of the outbox are the count: each change of a row is one statement, so a number cannot differ from what was
- * done, and a visitor's request does nothing more than before. Only purging takes rows away; what the days had is kept
- * in a small table before. Counters raised in the hook would be rows that all visitors of a busy shop queue for, as
- * long as another plugin holds its transaction open.
+ * The counts are computed from the rows of the outbox. Each change of a row is one statement, so the counts always
+ * match, and recording an event costs nothing extra. Only purging deletes rows; the counts of a day are stored in a
+ * small table before that. Counters increased in the hook would be rows that all visitors of a busy shop wait for while
+ * another plugin keeps its transaction open.
  */
 final class Daily_Counts {
 
@@ -28,12 +28,12 @@ final class Daily_Counts {
 	const KEPT_DAYS = 60;
 
 	/**
-	 * A day is closed so long after its end that all it had is surely written down.
+	 * A day is closed this long after its end, when everything that belongs to it has been written.
 	 */
 	const CLOSING_S = 600;
 
 	/**
-	 * The first second of the UTC day that a moment lies in.
+	 * The first second of a UTC day.
 	 *
 	 * @param int $time Unix seconds.
 	 * @return int
@@ -43,8 +43,8 @@ final class Daily_Counts {
 	}
 
 	/**
-	 * The numbers of one day. Rows that were purged are only in the table, those of an open day only in the outbox;
-	 * where both have a number, the larger one was taken before rows went.
+	 * The counts of one day. Purged rows are only in the table, rows of an open day only in the outbox. If both have a
+	 * number, the larger one was taken before rows were purged.
 	 *
 	 * @param int $day The day's first second.
 	 * @return array By event type: fired, sent, waiting, dropped.
@@ -64,7 +64,7 @@ final class Daily_Counts {
 	}
 
 	/**
-	 * The numbers of one day over all event types.
+	 * The counts of one day over all event types.
 	 *
 	 * @param int $day The day's first second.
 	 * @return array With fired, sent, waiting, dropped.
@@ -80,9 +80,10 @@ final class Daily_Counts {
 	}
 
 	/**
-	 * Keeps the numbers of the days that are over. The first number kept stands: a later one would lack purged rows.
+	 * Stores the counts of the days that are over. The first number stored stays, because a later one would lack purged
+	 * rows.
 	 *
-	 * @return int The first second that is not closed; rows that ended before it may be purged.
+	 * @return int The first second that is not closed; rows that finished before it can be purged.
 	 */
 	public function close_days() {
 		global $wpdb;
@@ -95,10 +96,10 @@ final class Daily_Counts {
 	}
 
 	/**
-	 * What the rows of the outbox say about a time.
+	 * Counts the rows of the outbox in a period.
 	 *
-	 * @param int $from  Unix seconds, first of a day.
-	 * @param int $until Unix seconds, first of the day after the last one.
+	 * @param int $from  Unix seconds, the start of a day.
+	 * @param int $until Unix seconds, the start of the day after the last one.
 	 * @return object[] With day, event_type, what, n.
 	 */
 	private function count_rows( $from, $until ) {
@@ -109,7 +110,7 @@ final class Daily_Counts {
 	}
 
 	/**
-	 * What the outbox still holds.
+	 * Counts the unfinished rows.
 	 *
 	 * @return object[] With event_type, what, n.
 	 */

@@ -1,6 +1,6 @@
 <?php
 /**
- * The daily report to the gateway.
+ * The daily reports to the gateway.
  *
  * @package Relay_Connector
  */
@@ -19,9 +19,8 @@ use Relay_Connector\Stored_State;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Tells the gateway, once for each UTC day, what this site counted: only then can anybody say that nothing is missing.
- * A report is a signed event like any other, but never in the outbox: a gateway that does not know reports must not
- * fill the list that people read.
+ * Reports the counts of each UTC day to the gateway, so that both sides can be compared. A report is a signed event but
+ * is not in the outbox: a gateway that does not support reports must not fill the list of events.
  */
 final class Daily_Reports {
 
@@ -29,18 +28,18 @@ final class Daily_Reports {
 	const OPTION = 'relay_connector_reports';
 
 	/**
-	 * So many missing days are made up for after an outage.
+	 * At most this many missing days are reported after an outage.
 	 */
 	const MOST_DAYS = 14;
 
 	/**
-	 * Minutes after midnight, UTC. Each site keeps to one of its own, so that they do not all come at once.
+	 * Minutes after midnight UTC. Each site has its own minute, so that not all sites report at once.
 	 */
 	const FIRST_MINUTE = 10;
 	const LAST_MINUTE  = 59;
 
 	/**
-	 * A gateway that refused a report is asked again after this time: it may have been updated.
+	 * After a gateway has refused a report, it is asked again after this time: it may have been updated.
 	 */
 	const ASK_AGAIN_S = 604800;
 
@@ -52,14 +51,14 @@ final class Daily_Reports {
 	private $settings;
 
 	/**
-	 * The tally.
+	 * The daily counts.
 	 *
 	 * @var Daily_Counts
 	 */
 	private $daily_counts;
 
 	/**
-	 * The gate.
+	 * The circuit breaker.
 	 *
 	 * @var Circuit_Breaker
 	 */
@@ -76,8 +75,8 @@ final class Daily_Reports {
 	 * Takes what a report needs.
 	 *
 	 * @param Settings        $settings     The settings.
-	 * @param Daily_Counts    $daily_counts The tally.
-	 * @param Circuit_Breaker $breaker      The gate.
+	 * @param Daily_Counts    $daily_counts The daily counts.
+	 * @param Circuit_Breaker $breaker      The circuit breaker.
 	 * @param Gateway_Client  $client       The client.
 	 */
 	public function __construct( Settings $settings, Daily_Counts $daily_counts, Circuit_Breaker $breaker, Gateway_Client $client ) {
@@ -88,9 +87,9 @@ final class Daily_Reports {
 	}
 
 	/**
-	 * Begins with today: days before the connection was set up are nobody's business.
+	 * Starts with today. Days before the connection was set up are not reported.
 	 *
-	 * @return Stored_State Where the reports stand.
+	 * @return Stored_State The stored state of the reports.
 	 */
 	public function start() {
 		$stored = new Stored_State( self::OPTION );
@@ -112,12 +111,12 @@ final class Daily_Reports {
 	}
 
 	/**
-	 * Where the reports stand.
+	 * The stored state of the reports.
 	 *
-	 * @return array|null With next (first second of the oldest day that the gateway has no report of), due_at (unix
-	 *                    seconds of its next attempt), refused (HTTP status with which the gateway has refused it, or
-	 *                    0), sentence (why it was not sent otherwise, or ''), taken_at (unix seconds of the last
-	 *                    success, 0 for none). Null before they began.
+	 * @return array|null With next (first second of the oldest day without an accepted report), due_at (Unix seconds of
+	 *                    its next attempt), refused (HTTP status with which the gateway refused it, or 0), sentence (why
+	 *                    it was not sent otherwise, or ''), taken_at (Unix seconds of the last success, 0 for none).
+	 *                    Null before reports started.
 	 */
 	public function state() {
 		$state = ( new Stored_State( self::OPTION ) )->value;
@@ -130,11 +129,11 @@ final class Daily_Reports {
 	}
 
 	/**
-	 * Sends the oldest missing report, if it is due. Until it is taken, every attempt has the same id and bytes.
+	 * Sends the oldest missing report, if it is due. Until it is accepted, every attempt has the same id and bytes.
 	 *
-	 * @param int  $timeout_s Longest time for the request.
-	 * @param bool $asked     A person has asked for it: only that the day is over counts then.
-	 * @return Send_Decision|null Null when there is nothing to send now.
+	 * @param int  $timeout_s Timeout of the request, in seconds.
+	 * @param bool $asked     Whether a person asked for it: then it only matters that the day is over.
+	 * @return Send_Decision|null Null if there is nothing to send now.
 	 */
 	public function send_next( $timeout_s, $asked = false ) {
 		$stored = $this->start();
@@ -151,7 +150,7 @@ final class Daily_Reports {
 			$state = $this->with_report( $state );
 		}
 		++$state['attempts'];
-		// Kept before it is sent; and if another runner was faster, the report is its business.
+		// Stored before it is sent. If another process was faster, that one sends the report.
 		if ( ! $stored->replace( $state ) ) {
 			return null;
 		}
@@ -164,8 +163,8 @@ final class Daily_Reports {
 	}
 
 	/**
-	 * The state without what has become void: days too long ago, and waits and refusals that were about another plugin
-	 * version or another gateway.
+	 * The state without outdated parts: days too long ago, and waits and refusals that belong to another plugin version
+	 * or another gateway.
 	 *
 	 * @param array $state The state.
 	 * @return array
@@ -219,7 +218,7 @@ final class Daily_Reports {
 	 * The state after an attempt.
 	 *
 	 * @param array         $state    The state.
-	 * @param Send_Decision $decision How it ended.
+	 * @param Send_Decision $decision The outcome.
 	 * @return array
 	 */
 	private function after_attempt( array $state, Send_Decision $decision ) {
@@ -234,7 +233,7 @@ final class Daily_Reports {
 			return array_merge( $state, self::empty_report(), $taken );
 		}
 		if ( Outbox::PARKED === $decision->state ) {
-			// An updated plugin may write it otherwise, so it is made anew.
+			// An updated plugin may build the report differently, so it is built again.
 			$refused = array(
 				'due_at'   => time() + self::ASK_AGAIN_S,
 				'refused'  => $decision->status,

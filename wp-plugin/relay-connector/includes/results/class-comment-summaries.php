@@ -10,8 +10,8 @@ namespace Relay_Connector\Results;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Keeps the summary (or else the note) that the gateway sends back with its comment and shows it in the list of
- * comments, if the site wants that.
+ * Stores the summary (or the note) that the gateway returns for a comment and shows it in the list of comments, if this
+ * is enabled.
  */
 final class Comment_Summaries {
 
@@ -20,7 +20,7 @@ final class Comment_Summaries {
 	const LONGEST  = 2000;
 
 	/**
-	 * Hooks into results and into the list of comments.
+	 * Registers for results and for the list of comments.
 	 */
 	public function add_hooks() {
 		add_action( 'relay_connector_result', array( $this, 'store' ), 10, 4 );
@@ -29,7 +29,7 @@ final class Comment_Summaries {
 	}
 
 	/**
-	 * Whether summaries are kept.
+	 * Whether summaries are stored.
 	 *
 	 * @return bool
 	 */
@@ -38,12 +38,12 @@ final class Comment_Summaries {
 	}
 
 	/**
-	 * Keeps a summary with its comment. Only text comes in, whatever the gateway sends.
+	 * Stores a summary with its comment. Only plain text is stored, whatever the gateway sends.
 	 *
 	 * @param string $event_type The event type.
 	 * @param string $event_id   The event's id.
-	 * @param array  $result     What the gateway says.
-	 * @param mixed  $subject    What the event was about.
+	 * @param array  $result     The result from the gateway.
+	 * @param mixed  $subject    The object of the event.
 	 */
 	public function store( $event_type, $event_id, $result, $subject ) {
 		if ( ! self::are_enabled() || ! $subject instanceof \WP_Comment ) {

@@ -1,6 +1,6 @@
 <?php
 /**
- * Once for each delivery.
+ * Each delivery takes effect once.
  *
  * @package Relay_Connector
  */
@@ -10,8 +10,8 @@ namespace Relay_Connector\Results;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * One row for each delivery that came back. A request that died in the middle loses its claim by time, so the result
- * is taken when it comes again; one that was taken is never taken twice.
+ * One row for each delivery of a result. The claim of a request that died expires, so that the next attempt is
+ * processed. A processed delivery is never processed again.
  */
 final class Delivery_Claim {
 
@@ -28,7 +28,7 @@ final class Delivery_Claim {
 	/**
 	 * Takes the delivery.
 	 *
-	 * @param string $delivery As the gateway names it.
+	 * @param string $delivery The gateway's id for it.
 	 */
 	public function __construct( $delivery ) {
 		$this->delivery = $delivery;
@@ -37,7 +37,7 @@ final class Delivery_Claim {
 	/**
 	 * Claims the delivery.
 	 *
-	 * @return bool False when it is done or another request is at it.
+	 * @return bool False if it is done or another request is processing it.
 	 */
 	public function acquire() {
 		global $wpdb;
@@ -49,7 +49,7 @@ final class Delivery_Claim {
 	}
 
 	/**
-	 * Whether the delivery was taken before.
+	 * Whether the delivery was processed before.
 	 *
 	 * @return bool
 	 */
@@ -59,7 +59,7 @@ final class Delivery_Claim {
 	}
 
 	/**
-	 * Writes down that it was taken.
+	 * Marks the delivery as processed.
 	 */
 	public function finish() {
 		global $wpdb;
@@ -67,7 +67,7 @@ final class Delivery_Claim {
 	}
 
 	/**
-	 * Gives the claim back, so that it can come again.
+	 * Releases the claim, so that the next attempt is processed.
 	 */
 	public function release() {
 		global $wpdb;
@@ -75,7 +75,7 @@ final class Delivery_Claim {
 	}
 
 	/**
-	 * Forgets deliveries that were taken before a moment.
+	 * Deletes deliveries that were processed before a time.
 	 *
 	 * @param int $before Unix seconds.
 	 */

@@ -1,6 +1,6 @@
 <?php
 /**
- * What the gateway sends back.
+ * The REST route for results from the gateway.
  *
  * @package Relay_Connector
  */
@@ -23,7 +23,7 @@ defined( 'ABSPATH' ) || exit;
  *                      keys change
  *
  * The body is {"event_id", "event", "delivery", "result": {…}}. Each delivery takes effect once. With "test": true, or
- * for a test event, it is only looked at: that shows that the way back is right.
+ * for a test event, the request is only verified.
  */
 final class Result_Callback {
 
@@ -58,14 +58,14 @@ final class Result_Callback {
 	}
 
 	/**
-	 * Hooks the route in.
+	 * Registers the route.
 	 */
 	public function add_hooks() {
 		add_action( 'rest_api_init', array( $this, 'add_route' ) );
 	}
 
 	/**
-	 * Adds the route. Whoever holds the key may call it; nobody else learns more than that.
+	 * Adds the route. Only requests signed with a key of this site are accepted.
 	 */
 	public function add_route() {
 		register_rest_route(
@@ -80,7 +80,7 @@ final class Result_Callback {
 	}
 
 	/**
-	 * The address that the gateway calls; it works without pretty permalinks too.
+	 * The URL that the gateway calls. It also works without pretty permalinks.
 	 *
 	 * @return string
 	 */
@@ -89,7 +89,7 @@ final class Result_Callback {
 	}
 
 	/**
-	 * Whether a request is fresh and signed with a key of this site.
+	 * Whether a request is recent and signed with a key of this site.
 	 *
 	 * @param \WP_REST_Request $request The request.
 	 * @return true|\WP_Error
@@ -110,14 +110,14 @@ final class Result_Callback {
 				}
 			}
 		}
-		// One and the same answer, whatever was wrong.
+		// The same response for every cause.
 		return new \WP_Error( 'relay_connector_unauthorized', __( 'The signature or the time is not right.', 'relay-connector' ), array( 'status' => 401 ) );
 	}
 
 	/**
-	 * Takes one result and tells it to whoever listens.
+	 * Processes one result and fires the action for it.
 	 *
-	 * @param \WP_REST_Request $request A request that is_signed() let pass.
+	 * @param \WP_REST_Request $request A request that verify_signature() has accepted.
 	 * @return \WP_REST_Response
 	 */
 	public function handle( $request ) {
@@ -142,12 +142,12 @@ final class Result_Callback {
 		}
 		try {
 			/**
-			 * A result of the gateway for an event of this site. Fires once for each delivery.
+			 * Fires once for each delivery of a result for an event of this site.
 			 *
 			 * @param string                              $event_type Such as comment.created.
 			 * @param string                              $event_id   The event's id.
-			 * @param array                               $result     What the gateway says.
-			 * @param \WP_Comment|\WP_User|\WC_Order|null $what       What the event was about, as far as it still exists.
+			 * @param array                               $result     The result from the gateway.
+			 * @param \WP_Comment|\WP_User|\WC_Order|null $what       The object of the event, if it still exists.
 			 */
 			do_action( 'relay_connector_result', $message['event'], $message['event_id'], $message['result'], $this->subject( $sent ) );
 		} catch ( \Throwable $error ) {
@@ -159,7 +159,7 @@ final class Result_Callback {
 	}
 
 	/**
-	 * What is wrong with a body; '' when nothing is.
+	 * The name of the first invalid field, '' if all are valid.
 	 *
 	 * @param mixed $message The decoded body.
 	 * @return string
@@ -174,7 +174,7 @@ final class Result_Callback {
 	}
 
 	/**
-	 * What an event was about.
+	 * The object of an event.
 	 *
 	 * @param object $sent A row of the outbox.
 	 * @return object|null
@@ -193,12 +193,12 @@ final class Result_Callback {
 	}
 
 	/**
-	 * A refusal, in the shape that the core's own have.
+	 * An error response in the format of the REST API.
 	 *
 	 * @param int    $status        HTTP status.
-	 * @param string $code          The reason for programs.
-	 * @param string $message       The reason for people.
-	 * @param int    $retry_after_s Seconds after which to come again, 0 for none.
+	 * @param string $code          The error code.
+	 * @param string $message       The error message.
+	 * @param int    $retry_after_s Seconds for Retry-After, 0 for none.
 	 * @return \WP_REST_Response
 	 */
 	private static function error_response( $status, $code, $message, $retry_after_s = 0 ) {
@@ -217,10 +217,10 @@ final class Result_Callback {
 	}
 
 	/**
-	 * An answer that no cache may keep.
+	 * A response that must not be cached.
 	 *
 	 * @param int   $status HTTP status.
-	 * @param array $body   What is said.
+	 * @param array $body   The body.
 	 * @return \WP_REST_Response
 	 */
 	private static function respond( $status, array $body ) {

@@ -1,6 +1,6 @@
 <?php
 /**
- * Whether anything may be sent now.
+ * The circuit breaker.
  *
  * @package Relay_Connector
  */
@@ -12,8 +12,8 @@ use Relay_Connector\Settings;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Open, held until a moment (the gateway asked for it), or paused until a person has looked. While paused one event an
- * hour is still tried, so that a fault mended on the gateway's side ends the pause without anybody's help here.
+ * Closed (everything is sent), held until a time that the gateway asked for, or paused. While paused, one event an hour
+ * is tried, so that sending resumes by itself once the cause is fixed on the gateway.
  */
 final class Circuit_Breaker {
 
@@ -28,7 +28,7 @@ final class Circuit_Breaker {
 	private $settings;
 
 	/**
-	 * Needs to see when the connection is changed.
+	 * Takes the settings: a pause ends when the connection is changed.
 	 *
 	 * @param Settings $settings The settings.
 	 */
@@ -47,7 +47,7 @@ final class Circuit_Breaker {
 	}
 
 	/**
-	 * Why all sending is paused; null when it is not. Another address or key ends a pause by itself.
+	 * Why sending is paused; null if it is not. Another address or key ends a pause.
 	 *
 	 * @return array|null With sentence, status, since.
 	 */
@@ -57,7 +57,7 @@ final class Circuit_Breaker {
 	}
 
 	/**
-	 * The moment until which the gateway asked for quiet; 0 when it did not.
+	 * Until when the gateway asked for no requests; 0 if it did not.
 	 *
 	 * @return int Unix seconds.
 	 */
@@ -67,7 +67,7 @@ final class Circuit_Breaker {
 	}
 
 	/**
-	 * The moment from which a row may be sent.
+	 * When the next row may be sent.
 	 *
 	 * @return int Unix seconds, 0 for now.
 	 */
@@ -77,9 +77,9 @@ final class Circuit_Breaker {
 	}
 
 	/**
-	 * Takes in what an attempt has shown.
+	 * Records the outcome of an attempt.
 	 *
-	 * @param Send_Decision $decision What it means.
+	 * @param Send_Decision $decision The decision.
 	 */
 	public function record( Send_Decision $decision ) {
 		if ( $decision->pauses ) {
@@ -93,7 +93,7 @@ final class Circuit_Breaker {
 	}
 
 	/**
-	 * Lets everything pass again.
+	 * Ends a hold or a pause.
 	 */
 	public function reset() {
 		if ( get_option( self::OPTION ) ) {
@@ -102,7 +102,7 @@ final class Circuit_Breaker {
 	}
 
 	/**
-	 * What is kept, unless it was said about another address or key.
+	 * The stored state, unless it belongs to another address or key.
 	 *
 	 * @return array|null
 	 */
@@ -115,11 +115,11 @@ final class Circuit_Breaker {
 	}
 
 	/**
-	 * Keeps it.
+	 * Stores the state.
 	 *
 	 * @param string        $kind     Either held or paused.
 	 * @param int           $until    Unix seconds.
-	 * @param Send_Decision $decision What led to it.
+	 * @param Send_Decision $decision The decision that caused it.
 	 * @param int           $since    Unix seconds.
 	 */
 	private function write( $kind, $until, Send_Decision $decision, $since ) {

@@ -1,6 +1,6 @@
 <?php
 /**
- * The body that the gateway receives.
+ * The body of an event.
  *
  * @package Relay_Connector
  */
@@ -10,18 +10,18 @@ namespace Relay_Connector\Sending;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Encodes an event once; the same text is kept, signed and sent.
+ * Encodes an event once; the same text is stored, signed and sent.
  */
 final class Envelope {
 
 	/**
-	 * The JSON text of one event. Everything outside ASCII is escaped: such text survives any character set of the
-	 * table and any proxy byte for byte, and a changed byte would break the signature.
+	 * The JSON text of one event. Non-ASCII characters are escaped, so that the bytes survive any table character set
+	 * and any proxy. A changed byte would break the signature.
 	 *
 	 * @param string $type     The event type.
 	 * @param string $event_id The event id.
 	 * @param array  $data     The event's own fields.
-	 * @return string '' when the fields cannot be encoded.
+	 * @return string '' if the fields cannot be encoded.
 	 */
 	public static function encode( $type, $event_id, array $data ) {
 		$event = array(

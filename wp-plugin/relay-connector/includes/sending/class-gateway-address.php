@@ -10,29 +10,29 @@ namespace Relay_Connector\Sending;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * The core's own check lets some internal addresses through in older versions, so this one is made as well. The
- * constant RELAY_CONNECTOR_ALLOW_HOST ("host" or "host:port") opens exactly one host inside the own network.
+ * Older WordPress versions let some internal addresses through, so this class checks too. The constant
+ * RELAY_CONNECTOR_ALLOW_HOST ("host" or "host:port") allows exactly one internal host.
  */
 final class Gateway_Address {
 
 	const USUAL_PORTS = array( 80, 443, 8080 );
 
 	/**
-	 * The whole address.
+	 * The full URL.
 	 *
 	 * @var string
 	 */
 	private $url;
 
 	/**
-	 * The parts of the address.
+	 * The parts of the URL.
 	 *
 	 * @var array
 	 */
 	private $parts;
 
 	/**
-	 * Takes an address apart.
+	 * Parses a URL.
 	 *
 	 * @param string $url The address.
 	 */
@@ -43,7 +43,7 @@ final class Gateway_Address {
 	}
 
 	/**
-	 * The host, in small letters.
+	 * The host, in lower case.
 	 *
 	 * @return string
 	 */
@@ -52,7 +52,7 @@ final class Gateway_Address {
 	}
 
 	/**
-	 * The port, the usual one of the scheme when none is written.
+	 * The port, or the default port of the scheme.
 	 *
 	 * @return int
 	 */
@@ -64,7 +64,7 @@ final class Gateway_Address {
 	}
 
 	/**
-	 * Whether the constant in wp-config.php names exactly this host and port.
+	 * Whether RELAY_CONNECTOR_ALLOW_HOST names exactly this host and port.
 	 *
 	 * @return bool
 	 */
@@ -74,7 +74,7 @@ final class Gateway_Address {
 	}
 
 	/**
-	 * What is wrong with the address as it is written, as a sentence; '' when nothing is.
+	 * What is wrong with the format of the address, as a message; '' if nothing is.
 	 *
 	 * @return string
 	 */
@@ -103,7 +103,7 @@ final class Gateway_Address {
 	}
 
 	/**
-	 * Every IPv4 address of the host; empty when its name cannot be found.
+	 * Every IPv4 address of the host; empty if the name cannot be resolved.
 	 *
 	 * @return string[]
 	 */
@@ -117,7 +117,7 @@ final class Gateway_Address {
 	}
 
 	/**
-	 * The first address that lies inside a private, loopback, link-local or reserved network; '' when none does.
+	 * The first address in a private, loopback, link-local or reserved network; '' if there is none.
 	 *
 	 * @param string[] $ips Addresses of the host.
 	 * @return string
@@ -138,10 +138,10 @@ final class Gateway_Address {
 	}
 
 	/**
-	 * Answers the core's question whether a host in the own network may be called: yes, for the one opened host.
+	 * Filters http_request_host_is_external: allows the one internal host.
 	 *
-	 * @param bool   $external What was said before.
-	 * @param string $host     The host asked about.
+	 * @param bool   $external The filtered value.
+	 * @param string $host     The host in question.
 	 * @return bool
 	 */
 	public function allow_host( $external, $host ) {
@@ -149,10 +149,10 @@ final class Gateway_Address {
 	}
 
 	/**
-	 * Answers the core's question which ports may be called: also that of the one opened host.
+	 * Filters http_allowed_safe_ports: allows the port of the one internal host.
 	 *
-	 * @param int[]  $ports What was said before.
-	 * @param string $host  The host asked about.
+	 * @param int[]  $ports The filtered value.
+	 * @param string $host  The host in question.
 	 * @return int[]
 	 */
 	public function allow_port( $ports, $host ) {
@@ -163,7 +163,7 @@ final class Gateway_Address {
 	}
 
 	/**
-	 * Whether the address is https.
+	 * Whether the scheme is https.
 	 *
 	 * @return bool
 	 */

@@ -1,6 +1,6 @@
 <?php
 /**
- * One signed request.
+ * Signed requests to the gateway.
  *
  * @package Relay_Connector
  */
@@ -13,7 +13,7 @@ use Relay_Connector\Settings;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Posts one body to the gateway. Everything that can go wrong comes back as an Answer, nothing is thrown.
+ * Posts one body to the gateway. Every error is returned as a Gateway_Response; nothing is thrown.
  */
 final class Gateway_Client {
 
@@ -25,7 +25,7 @@ final class Gateway_Client {
 	private $settings;
 
 	/**
-	 * Needs the address, the key id and the secret.
+	 * Takes the address, the key id and the secret from the settings.
 	 *
 	 * @param Settings $settings The settings.
 	 */
@@ -34,11 +34,11 @@ final class Gateway_Client {
 	}
 
 	/**
-	 * Signs and sends. The timestamp is made anew for each attempt; id and body are not.
+	 * Signs and sends an event. Each attempt has a new timestamp, but the same id and body.
 	 *
 	 * @param string $event_id  The event id.
 	 * @param string $body      The JSON text.
-	 * @param int    $timeout_s Longest time for the whole request.
+	 * @param int    $timeout_s Timeout of the whole request, in seconds.
 	 * @return Gateway_Response
 	 */
 	public function post( $event_id, $body, $timeout_s ) {
@@ -46,13 +46,13 @@ final class Gateway_Client {
 	}
 
 	/**
-	 * Signs a question about the keys and sends it to the address beside the one for events.
+	 * Signs and sends a question about the key to the URL next to the one for events.
 	 *
-	 * @param string $key_id    The key that signs, '' when it has no id here.
+	 * @param string $key_id    The id of the signing key, '' if it is not known.
 	 * @param string $secret    Its secret.
-	 * @param string $event_id  An id for this one question.
+	 * @param string $event_id  An id for this request.
 	 * @param string $body      The JSON text.
-	 * @param int    $timeout_s Longest time for the whole request.
+	 * @param int    $timeout_s Timeout of the whole request, in seconds.
 	 * @return Gateway_Response
 	 */
 	public function post_key_request( $key_id, $secret, $event_id, $body, $timeout_s ) {
@@ -60,14 +60,14 @@ final class Gateway_Client {
 	}
 
 	/**
-	 * One request, if the address may be called.
+	 * Sends one request, if the address may be called.
 	 *
 	 * @param string $url       The address.
 	 * @param string $key_id    The key's id, or ''.
 	 * @param string $secret    The key's secret.
 	 * @param string $event_id  The event id.
 	 * @param string $body      The JSON text.
-	 * @param int    $timeout_s Longest time for the whole request.
+	 * @param int    $timeout_s Timeout of the whole request, in seconds.
 	 * @return Gateway_Response
 	 */
 	private function send( $url, $key_id, $secret, $event_id, $body, $timeout_s ) {
@@ -114,7 +114,7 @@ final class Gateway_Client {
 				)
 			);
 		} catch ( \Throwable $error ) {
-			// Other plugins look at requests and answers too: one that fails there must not end the run.
+			// Other plugins filter requests and responses: an error in one of them must not end the run.
 			$response = new \WP_Error( 'relay_connector_fault', $error->getMessage() );
 		}
 		$took_ms  = (int) round( 1000 * ( microtime( true ) - $started ) );

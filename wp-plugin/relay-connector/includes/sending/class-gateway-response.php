@@ -1,6 +1,6 @@
 <?php
 /**
- * What came back.
+ * The response.
  *
  * @package Relay_Connector
  */
@@ -10,7 +10,7 @@ namespace Relay_Connector\Sending;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * The bare facts of one request: an HTTP answer, or the reason why there is none.
+ * The result of one request: an HTTP response, or the reason why there is none.
  */
 final class Gateway_Response {
 
@@ -24,75 +24,75 @@ final class Gateway_Response {
 	const BROKEN_OFF       = 'broken_off';
 
 	/**
-	 * The longest wait that a gateway may ask for.
+	 * The longest Retry-After that is honored.
 	 */
 	const LONGEST_WAIT_S = 86400;
 
 	/**
-	 * HTTP status, 0 when there was no answer.
+	 * HTTP status, 0 if there was no response.
 	 *
 	 * @var int
 	 */
 	public $status = 0;
 
 	/**
-	 * One of the constants above when there was no answer.
+	 * One of the constants above if there was no response.
 	 *
 	 * @var string
 	 */
 	public $failure = '';
 
 	/**
-	 * What the failure is about: a host, an address, the transport's own words.
+	 * Detail of the failure: a host, an address or the transport's error message.
 	 *
 	 * @var string
 	 */
 	public $detail = '';
 
 	/**
-	 * Decoded JSON body, empty when it was none.
+	 * The decoded JSON body, empty if it is not JSON.
 	 *
 	 * @var array
 	 */
 	public $json = array();
 
 	/**
-	 * Whether a web page came back, which a gateway never sends.
+	 * Whether the response is a web page, which a gateway never sends.
 	 *
 	 * @var bool
 	 */
 	public $is_html = false;
 
 	/**
-	 * Where a redirect points to.
+	 * The target of a redirect.
 	 *
 	 * @var string
 	 */
 	public $location = '';
 
 	/**
-	 * Seconds that the gateway asks to wait, 0 when it does not ask.
+	 * Seconds from Retry-After, 0 if there is none.
 	 *
 	 * @var int
 	 */
 	public $retry_after_s = 0;
 
 	/**
-	 * Seconds by which this site's clock is ahead of the gateway's; null when the gateway did not tell its time.
+	 * Seconds by which this site's clock is ahead of the gateway's; null if the response had no Date header.
 	 *
 	 * @var int|null
 	 */
 	public $clock_ahead_s = null;
 
 	/**
-	 * How long it took.
+	 * Duration of the request.
 	 *
 	 * @var int
 	 */
 	public $took_ms = 0;
 
 	/**
-	 * Longest time that was allowed.
+	 * Timeout of the request.
 	 *
 	 * @var int
 	 */
@@ -102,7 +102,7 @@ final class Gateway_Response {
 	 * Nothing was sent, because the address may not be called.
 	 *
 	 * @param string $failure One of the constants.
-	 * @param string $detail  What it is about.
+	 * @param string $detail  The detail.
 	 * @return self
 	 */
 	public static function not_sent( $failure, $detail ) {
@@ -113,11 +113,11 @@ final class Gateway_Response {
 	}
 
 	/**
-	 * There was no answer.
+	 * There was no response.
 	 *
 	 * @param \WP_Error $error     The transport's error.
-	 * @param int       $took_ms   How long it took.
-	 * @param int       $timeout_s Longest time that was allowed.
+	 * @param int       $took_ms   Duration of the request.
+	 * @param int       $timeout_s Timeout of the request.
 	 * @return self
 	 */
 	public static function failed( \WP_Error $error, $took_ms, $timeout_s ) {
@@ -155,10 +155,10 @@ final class Gateway_Response {
 	}
 
 	/**
-	 * An answer came.
+	 * A response was received.
 	 *
-	 * @param array $response What the core's HTTP functions return.
-	 * @param int   $took_ms  How long it took.
+	 * @param array $response What WordPress's HTTP functions return.
+	 * @param int   $took_ms  Duration of the request.
 	 * @param int   $now      Unix seconds on this site's clock.
 	 * @return self
 	 */
@@ -179,9 +179,9 @@ final class Gateway_Response {
 	}
 
 	/**
-	 * One header as text; a header sent twice counts once.
+	 * One header as text; of a repeated header, the last value.
 	 *
-	 * @param array  $response What the core's HTTP functions return.
+	 * @param array  $response What WordPress's HTTP functions return.
 	 * @param string $name     The header.
 	 * @return string
 	 */
@@ -191,11 +191,11 @@ final class Gateway_Response {
 	}
 
 	/**
-	 * A Retry-After header in seconds; it may also be a date.
+	 * A Retry-After header in seconds. It can be a number or a date.
 	 *
 	 * @param string $value The header.
 	 * @param int    $now   Unix seconds.
-	 * @return int 0 when there is none.
+	 * @return int 0 if there is none.
 	 */
 	private static function seconds( $value, $now ) {
 		$value = trim( $value );

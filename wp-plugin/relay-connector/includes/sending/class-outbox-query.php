@@ -1,6 +1,6 @@
 <?php
 /**
- * The outbox as a person looks through it.
+ * Queries for the list of events.
  *
  * @package Relay_Connector
  */
@@ -10,38 +10,37 @@ namespace Relay_Connector\Sending;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Pages of rows by state, event type and a word to look for, and what is done to all that match. What a person has
- * deleted never shows.
+ * Selects rows by state, event type and search term, and requeues all that match. Deleted events are never shown.
  */
 final class Outbox_Query {
 
 	/**
-	 * The state, '' for every one.
+	 * The state, '' for all.
 	 *
 	 * @var string
 	 */
 	public $state;
 
 	/**
-	 * The event type, '' for every one.
+	 * The event type, '' for all.
 	 *
 	 * @var string
 	 */
 	public $type;
 
 	/**
-	 * Part of an event id, or the number of an object; '' for all.
+	 * Part of an event id, or the id of an object; '' for all.
 	 *
 	 * @var string
 	 */
 	public $word;
 
 	/**
-	 * Takes what is looked for.
+	 * Takes the filters.
 	 *
 	 * @param string $state The state.
 	 * @param string $type  The event type.
-	 * @param string $word  The word.
+	 * @param string $word  The search term.
 	 */
 	public function __construct( $state = '', $type = '', $word = '' ) {
 		$this->state = in_array( $state, self::states(), true ) ? $state : '';
@@ -50,7 +49,7 @@ final class Outbox_Query {
 	}
 
 	/**
-	 * The states that can be looked for.
+	 * The states that can be selected.
 	 *
 	 * @return string[]
 	 */
@@ -61,8 +60,8 @@ final class Outbox_Query {
 	/**
 	 * One page, newest first, without bodies.
 	 *
-	 * @param int $limit  At most so many.
-	 * @param int $offset Skip so many.
+	 * @param int $limit  The maximum number of rows.
+	 * @param int $offset The number of rows to skip.
 	 * @return object[]
 	 */
 	public function page( $limit, $offset ) {
@@ -71,7 +70,7 @@ final class Outbox_Query {
 	}
 
 	/**
-	 * How many match.
+	 * How many rows match.
 	 *
 	 * @return int
 	 */
@@ -81,7 +80,7 @@ final class Outbox_Query {
 	}
 
 	/**
-	 * How many of those that match can be sent: the waiting and the parked ones.
+	 * How many of the matching rows can be sent: waiting and parked ones.
 	 *
 	 * @return int
 	 */
@@ -91,13 +90,13 @@ final class Outbox_Query {
 	}
 
 	/**
-	 * Puts every unfinished row that matches at the head of the queue, with its event id and its body as they are.
+	 * Requeues every unfinished row that matches, with its event id and body unchanged.
 	 *
 	 * @return int How many.
 	 */
 	public function retry_all() {
 		global $wpdb;
-		// Counted before: rows that stand there already count as unchanged afterwards.
+		// Counted before: the UPDATE does not count rows that it leaves unchanged.
 		$count = $this->count_unfinished();
 		$done  = $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET attempts = CASE WHEN state = 'parked' THEN 0 ELSE attempts END, state = 'waiting', due_at = 0, finished_at = 0 WHERE state IN ('waiting', 'parked') AND (%s = '' OR state = %s) AND (%s = '' OR event_type = %s) AND (%s = '' OR INSTR(event_id, %s) > 0 OR object_id = %d)", $this->state, $this->state, $this->type, $this->type, $this->word, $this->part(), $this->number() ) );
 		return false === $done ? 0 : $count;
@@ -106,7 +105,7 @@ final class Outbox_Query {
 	/**
 	 * How many rows each state has.
 	 *
-	 * @return int[] By state; with '' for all of them.
+	 * @return int[] By state; '' has the total.
 	 */
 	public static function counts() {
 		global $wpdb;
@@ -118,7 +117,7 @@ final class Outbox_Query {
 	}
 
 	/**
-	 * The event types that there are rows of.
+	 * The event types in the outbox.
 	 *
 	 * @return string[]
 	 */
@@ -128,7 +127,7 @@ final class Outbox_Query {
 	}
 
 	/**
-	 * The word as a part of an event id. A number is looked for among the objects only; no id has a blank in it.
+	 * The search term as part of an event id. A number only matches object ids: a space never matches an event id.
 	 *
 	 * @return string
 	 */
@@ -137,7 +136,7 @@ final class Outbox_Query {
 	}
 
 	/**
-	 * The word as the number of an object; no object has the number 0.
+	 * The search term as an object id; -1 matches none.
 	 *
 	 * @return int
 	 */

@@ -1,6 +1,6 @@
 <?php
 /**
- * Sends what is due.
+ * Sends due events.
  *
  * @package Relay_Connector
  */
@@ -16,7 +16,7 @@ use Relay_Connector\Status\Lost_Events;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * One bounded run: claim a row, build its body once, send, write down how it ended, next row.
+ * A run is limited in time and rows: claim a row, build its body once, send it, store the outcome, take the next row.
  */
 final class Outbox_Runner {
 
@@ -40,7 +40,7 @@ final class Outbox_Runner {
 	private $outbox;
 
 	/**
-	 * The gate.
+	 * The circuit breaker.
 	 *
 	 * @var Circuit_Breaker
 	 */
@@ -61,14 +61,14 @@ final class Outbox_Runner {
 	private $sources;
 
 	/**
-	 * The reports.
+	 * The daily reports.
 	 *
 	 * @var Daily_Reports
 	 */
 	private $reports;
 
 	/**
-	 * Whether there was a run in this request.
+	 * Whether this request has had a run.
 	 *
 	 * @var bool
 	 */
@@ -79,10 +79,10 @@ final class Outbox_Runner {
 	 *
 	 * @param Settings        $settings The settings.
 	 * @param Outbox          $outbox   The outbox.
-	 * @param Circuit_Breaker $breaker  The gate.
+	 * @param Circuit_Breaker $breaker  The circuit breaker.
 	 * @param Gateway_Client  $client   The client.
 	 * @param Event_Source[]  $sources  The event sources.
-	 * @param Daily_Reports   $reports  The reports.
+	 * @param Daily_Reports   $reports  The daily reports.
 	 */
 	public function __construct( Settings $settings, Outbox $outbox, Circuit_Breaker $breaker, Gateway_Client $client, array $sources, Daily_Reports $reports ) {
 		$this->settings = $settings;
@@ -94,12 +94,12 @@ final class Outbox_Runner {
 	}
 
 	/**
-	 * Sends due rows until there are none, the time is up, the gate closes or the gateway fails twice in a row; then the
-	 * reports that are missing, if all went well.
+	 * Sends due rows until none is left, the time is up, the circuit breaker stops it, or the gateway fails twice in a
+	 * row. Then sends missing reports, if there was no failure.
 	 *
-	 * @param int $timeout_s Longest time for one request.
-	 * @param int $most_rows At most so many rows.
-	 * @return int|null How many rows were dealt with; null when another runner is at work.
+	 * @param int $timeout_s Timeout of one request, in seconds.
+	 * @param int $most_rows The maximum number of rows.
+	 * @return int|null How many rows were processed; null if another run is in progress.
 	 */
 	public function run( $timeout_s = self::TIMEOUT_S, $most_rows = self::MOST_ROWS ) {
 		return $this->with_lock(
@@ -108,7 +108,7 @@ final class Outbox_Runner {
 				$failures = 0;
 				$done     = 0;
 				while ( $done < $most_rows && $failures < self::FAILURES_IN_ROW && $this->breaker->allows_sending() ) {
-					// A request may use up its whole timeout: it is shortened so that the run still ends in time.
+					// A request may use its whole timeout, so the timeout is shortened to end the run in time.
 					$left = (int) floor( $stop_at - microtime( true ) );
 					$row  = $left >= 1 && $lock->renew() ? $this->outbox->claim( wp_generate_uuid4() ) : null;
 					if ( ! $row ) {
@@ -127,10 +127,10 @@ final class Outbox_Runner {
 	}
 
 	/**
-	 * Sends one row now, due or not: a person has asked for it. A pause or a wait does not stop a person.
+	 * Sends one row now because a person asked for it, even if it is not due or sending is paused.
 	 *
 	 * @param int $id The row.
-	 * @return Send_Decision|null Null when another runner is at work or the row is not waiting.
+	 * @return Send_Decision|null Null if another run is in progress or the row is not waiting.
 	 */
 	public function run_one( $id ) {
 		return $this->with_lock(
@@ -142,10 +142,10 @@ final class Outbox_Runner {
 	}
 
 	/**
-	 * Sends the missing reports now: a person has asked for it.
+	 * Sends the missing reports now, because a person asked for it.
 	 *
-	 * @return array|null With taken (how many) and sentence (why the last one was not, or ''). Null when another runner
-	 *                    is at work.
+	 * @return array|null With taken (the number accepted) and sentence (why the last one was not, or ''). Null if
+	 *                    another run is in progress.
 	 */
 	public function run_reports() {
 		return $this->with_lock(
@@ -156,7 +156,7 @@ final class Outbox_Runner {
 	}
 
 	/**
-	 * Whether there was a run in this request, after which other rows are due at other times.
+	 * Whether this request has had a run, which changes when other rows are due.
 	 *
 	 * @return bool
 	 */
@@ -165,7 +165,7 @@ final class Outbox_Runner {
 	}
 
 	/**
-	 * How an admin would call the object of a row, with personal fields masked.
+	 * The display name of a row's object, with personal data masked.
 	 *
 	 * @param object $row A row.
 	 * @return array With label and url.
@@ -179,10 +179,10 @@ final class Outbox_Runner {
 	}
 
 	/**
-	 * What a row sends, or would send now.
+	 * The fields that a row sends or would send now.
 	 *
-	 * @param object $row A row with its body, if it has one.
-	 * @return array The event's fields; empty when they cannot be known.
+	 * @param object $row A row, with its body if it has one.
+	 * @return array The event's fields; empty if they are not known.
 	 */
 	public function fields( $row ) {
 		if ( '' !== (string) $row->body ) {
@@ -202,10 +202,10 @@ final class Outbox_Runner {
 	}
 
 	/**
-	 * The e-mail address of the person whom a row's object belongs to, whether it is sent or not.
+	 * The e-mail address of the person the object belongs to, even if it is not sent.
 	 *
 	 * @param object $row A row.
-	 * @return string '' when it cannot be known.
+	 * @return string '' if it is not known.
 	 */
 	public function email( $row ) {
 		$source = $this->source_of( $row->event_type );
@@ -217,12 +217,12 @@ final class Outbox_Runner {
 	}
 
 	/**
-	 * Sends missing reports, oldest first, as long as they are taken.
+	 * Sends missing reports, oldest first, until one is not accepted.
 	 *
 	 * @param Run_Lock $lock      The lock.
-	 * @param float    $stop_at   When the run has to end, in unix seconds.
-	 * @param int      $timeout_s Longest time for one request.
-	 * @param bool     $asked     Whether a person has asked for it.
+	 * @param float    $stop_at   When the run must end, in Unix seconds.
+	 * @param int      $timeout_s Timeout of one request, in seconds.
+	 * @param bool     $asked     Whether a person asked for it.
 	 * @return array With taken and sentence.
 	 */
 	private function send_reports( Run_Lock $lock, $stop_at, $timeout_s, $asked ) {
@@ -241,10 +241,10 @@ final class Outbox_Runner {
 	}
 
 	/**
-	 * Does something while no other runner can.
+	 * Runs code while holding the lock.
 	 *
-	 * @param callable $callback Is given the lock.
-	 * @return mixed Null when nothing may be sent or another runner is at work.
+	 * @param callable $callback Receives the lock.
+	 * @return mixed Null if the plugin is not configured or another run is in progress.
 	 */
 	private function with_lock( callable $callback ) {
 		$this->has_run = true;
@@ -263,10 +263,10 @@ final class Outbox_Runner {
 	}
 
 	/**
-	 * Sends one claimed row and writes down how it ended.
+	 * Sends one claimed row and stores the outcome.
 	 *
 	 * @param object $row       A claimed row.
-	 * @param int    $timeout_s Longest time for the request.
+	 * @param int    $timeout_s Timeout of the request, in seconds.
 	 * @return Send_Decision
 	 */
 	private function send( $row, $timeout_s ) {
@@ -283,11 +283,11 @@ final class Outbox_Runner {
 	}
 
 	/**
-	 * Takes in what the answer has shown besides the row's own state. Other plugins hear of each of these changes; what
-	 * goes wrong there must not keep the row from being settled, or it would be sent again and again.
+	 * Applies the response to everything except the row itself. Other plugins can hook into each of these changes. An
+	 * error there must not keep the outcome from being stored, or the row would be sent again and again.
 	 *
 	 * @param object        $row      A claimed row.
-	 * @param Send_Decision $decision What the answer means.
+	 * @param Send_Decision $decision The decision.
 	 * @param Event_Source  $source   Its event source.
 	 */
 	private function apply_decision( $row, Send_Decision $decision, Event_Source $source ) {
@@ -308,11 +308,11 @@ final class Outbox_Runner {
 	}
 
 	/**
-	 * Asks the event source whether the event still stands, and builds its body if that was not done before.
+	 * Checks that the event should still be sent, and builds its body if it has none.
 	 *
-	 * @param object            $row    A claimed row; gets its body.
+	 * @param object            $row    A claimed row; receives its body.
 	 * @param Event_Source|null $source Its event source.
-	 * @return Send_Decision|null Null when the row is ready to be sent.
+	 * @return Send_Decision|null Null if the row is ready to be sent.
 	 */
 	private function prepare( $row, $source ) {
 		if ( ! $source ) {
@@ -325,7 +325,7 @@ final class Outbox_Runner {
 				return null;
 			}
 			/**
-			 * Changes the fields of an event before it is sent for the first time.
+			 * Filters the fields of an event before it is sent for the first time.
 			 *
 			 * @param array  $data      The fields.
 			 * @param string $type      The event type.
@@ -343,7 +343,7 @@ final class Outbox_Runner {
 			return Send_Decision::parked( 0, __( 'The event could not be written as JSON on this site: a field holds something that is neither text nor number. If another plugin changes the event\'s fields, switch that off, then choose "Try again".', 'relay-connector' ) );
 		}
 		if ( ! $this->outbox->store_body( $row, $row->body ) ) {
-			// Unkept, the next attempt might send other bytes under the same id; so nothing is sent this time.
+			// The next attempt might send other bytes under the same id, so nothing is sent now.
 			$decision              = new Send_Decision();
 			$decision->wait_s      = Send_Decision::FIRST_WAIT_S;
 			$decision->explanation = __( 'The event was not sent, because this site\'s database did not keep its text. It is tried again by itself; if it lasts, ask your host whether the database is full or read-only.', 'relay-connector' );

@@ -1,6 +1,6 @@
 <?php
 /**
- * The rows that wait to be sent.
+ * The outbox: the events to send.
  *
  * @package Relay_Connector
  */
@@ -12,8 +12,8 @@ use Relay_Connector\Status\Lost_Events;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * One row is one event. A row is waiting, sent, parked (a person must look), withdrawn (its object is gone or spam)
- * or deleted (by a person). Finished rows stay for a while: they are also what the days are counted by.
+ * One row is one event. It is waiting, sent, parked (failed; a person decides), withdrawn (its object was deleted or is
+ * spam) or deleted (by a person). Finished rows stay for some time, because the daily counts are computed from them.
  */
 final class Outbox {
 
@@ -24,38 +24,38 @@ final class Outbox {
 	const DELETED   = 'deleted';
 
 	/**
-	 * Longer than the longest request, so that only a runner that died loses its claim.
+	 * Longer than the longest request, so that only a process that died loses its claim.
 	 */
 	const CLAIM_S = 90;
 
 	/**
-	 * For so long an entry's number means the same entry, however often its plugin speaks of it.
+	 * Within this time, an entry id of a form plugin means the same entry, even if the plugin fires its hook again.
 	 */
 	const ENTRY_ID_REUSE_S = 86400;
 
 	/**
-	 * Whether this request has noted an event down.
+	 * Whether this request has recorded an event.
 	 *
 	 * @var bool
 	 */
 	private $has_new = false;
 
 	/**
-	 * Notes an event down: one statement for a new one, and all that happens while a visitor waits. The event id is
-	 * fixed here, so every later attempt carries the same one. An event noted before stays as it is, unless it had been
-	 * withdrawn: then it is noted anew.
+	 * Records an event. This is one statement for a new event, and all that happens while a visitor waits. The event id
+	 * is set here, so that every attempt has the same one. An event that exists stays unchanged, unless it was
+	 * withdrawn: then it is requeued.
 	 *
 	 * @param string $type       The event type.
 	 * @param int    $object_id  The object that the event is about.
-	 * @param string $dedupe_key The same key is noted only once.
-	 * @param int    $hold_s     Not to be sent before so many seconds have passed, unless let_go() says so.
+	 * @param string $dedupe_key A key is recorded only once.
+	 * @param int    $hold_s     Seconds to wait before sending, unless release() is called.
 	 */
 	public function add( $type, $object_id, $dedupe_key, $hold_s = 0 ) {
 		global $wpdb;
 		$now  = time();
 		$done = $wpdb->query( $wpdb->prepare( "INSERT IGNORE INTO {$wpdb->relay_connector_outbox} (event_id, dedupe_key, event_type, object_id, state, created_at, due_at) VALUES (%s, %s, %s, %d, 'waiting', %d, %d)", 'wp-' . wp_generate_uuid4(), $dedupe_key, $type, $object_id, $now, $now + $hold_s ) );
 		if ( 0 === $done ) {
-			// Not in the same statement: the SQLite drop-in cannot do that to a table with two unique keys.
+			// Not in the same statement: the SQLite drop-in cannot upsert into a table with two unique keys.
 			$done = $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = 'waiting', attempts = 0, created_at = %d, due_at = %d, finished_at = 0 WHERE dedupe_key = %s AND state = 'withdrawn'", $now, $now + $hold_s, $dedupe_key ) );
 		}
 		if ( false === $done ) {
@@ -66,9 +66,9 @@ final class Outbox {
 	}
 
 	/**
-	 * Lets a held event be sent. One that was tried before keeps its wait.
+	 * Releases a held event. One that was already tried keeps its due time.
 	 *
-	 * @param string $dedupe_key The key that it was noted under.
+	 * @param string $dedupe_key The key it was recorded with.
 	 */
 	public function release( $dedupe_key ) {
 		global $wpdb;
@@ -78,9 +78,9 @@ final class Outbox {
 	}
 
 	/**
-	 * Takes a held event out again, as if it had never been noted: nothing has happened after all.
+	 * Deletes a held event, because its cause was discarded.
 	 *
-	 * @param string $dedupe_key The key that it was noted under.
+	 * @param string $dedupe_key The key it was recorded with.
 	 */
 	public function remove_held( $dedupe_key ) {
 		global $wpdb;
@@ -88,14 +88,14 @@ final class Outbox {
 	}
 
 	/**
-	 * Notes an event down whose body is known already: for what no object on this site stands for.
+	 * Records an event with its body, for events without an object on this site.
 	 *
 	 * @param string $type       The event type.
 	 * @param string $event_id   The event id.
 	 * @param string $body       The JSON text.
-	 * @param string $dedupe_key The same key is noted only once; '' for the event id.
-	 * @param int    $object_id  The number that another plugin keeps it under, or 0.
-	 * @return bool Whether it is noted down; false also when the key was known.
+	 * @param string $dedupe_key A key is recorded only once; '' to use the event id.
+	 * @param int    $object_id  The id in the other plugin, or 0.
+	 * @return bool Whether it was recorded; false also if the key exists.
 	 */
 	public function add_with_body( $type, $event_id, $body, $dedupe_key = '', $object_id = 0 ) {
 		global $wpdb;
@@ -110,14 +110,14 @@ final class Outbox {
 	}
 
 	/**
-	 * The same for an entry that another plugin numbers. A form plugin that was installed anew begins with 1 again: a known
-	 * number that was noted long ago is another entry's, and this one is noted under a key of its own.
+	 * Records an event for an entry that has an id in another plugin. A reinstalled form plugin starts at 1 again: an id
+	 * that was recorded long ago belongs to another entry, so the new one gets a key of its own.
 	 *
 	 * @param string $type       The event type.
 	 * @param string $event_id   The event id.
 	 * @param string $body       The JSON text.
-	 * @param string $dedupe_key The same key is noted only once within a day.
-	 * @param int    $object_id  The number that the other plugin keeps it under, or 0.
+	 * @param string $dedupe_key A key is recorded only once within a day.
+	 * @param int    $object_id  The id in the other plugin, or 0.
 	 */
 	public function add_entry( $type, $event_id, $body, $dedupe_key, $object_id ) {
 		global $wpdb;
@@ -134,7 +134,7 @@ final class Outbox {
 	}
 
 	/**
-	 * Whether this request has noted an event down.
+	 * Whether this request has recorded an event.
 	 *
 	 * @return bool
 	 */
@@ -143,11 +143,11 @@ final class Outbox {
 	}
 
 	/**
-	 * Claims the row that has been due longest. The attempt is counted before it is made: a row whose sending kills PHP
-	 * is counted too and comes back later and later instead of at once.
+	 * Claims the row that has been due longest. The attempt is counted before it is made, so that a row that crashes PHP
+	 * is retried at growing intervals instead of at once.
 	 *
-	 * @param string   $runner Token of the claiming runner.
-	 * @param int|null $id     Only this row, due or not.
+	 * @param string   $runner The token of the claiming run.
+	 * @param int|null $id     Claim only this row, due or not.
 	 * @return object|null
 	 */
 	public function claim( $runner, $id = null ) {
@@ -165,11 +165,11 @@ final class Outbox {
 	}
 
 	/**
-	 * Keeps the body that is about to be sent, so that every later attempt sends the very same bytes.
+	 * Stores the body that is about to be sent, so that every attempt sends the same bytes.
 	 *
 	 * @param object $row  A claimed row.
 	 * @param string $body The JSON text.
-	 * @return bool False when the claim was lost or the body could not be kept.
+	 * @return bool False if the claim was lost or the body could not be stored.
 	 */
 	public function store_body( $row, $body ) {
 		global $wpdb;
@@ -177,28 +177,28 @@ final class Outbox {
 	}
 
 	/**
-	 * Writes down how an attempt ended and gives the claim back. Does nothing if another runner has taken over.
+	 * Stores the outcome of an attempt and releases the claim. Does nothing if another run has taken over.
 	 *
 	 * @param object        $row      A claimed row.
-	 * @param Send_Decision $decision What the answer means.
+	 * @param Send_Decision $decision The decision.
 	 */
 	public function finish_attempt( $row, Send_Decision $decision ) {
 		global $wpdb;
 		$now      = time();
 		$finished = self::WAITING === $decision->state ? 0 : $now;
-		// A finished event needs no body any more: what is not kept cannot leak.
+		// A finished event needs no body. What is not stored cannot leak.
 		$body  = in_array( $decision->state, array( self::SENT, self::WITHDRAWN ), true ) ? '' : (string) $row->body;
 		$write = static function ( $sentence ) use ( $wpdb, $row, $decision, $now, $finished, $body ) {
 			return $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = %s, due_at = %d, finished_at = %d, last_status = %d, last_answer = %s, body = NULLIF(%s, ''), claimed_by = '', claimed_until = 0 WHERE id = %d AND claimed_by = %s", $decision->state, $now + $decision->wait_s, $finished, $decision->status, $sentence, $body, $row->id, $row->claimed_by ) );
 		};
-		// The gateway's own words may have letters that the table's character set has not; the body never has any.
+		// The gateway's message may contain characters that the table cannot store. The body is always ASCII.
 		if ( false === $write( $decision->explanation ) && false === $write( self::ascii( $decision->explanation ) ) ) {
 			Lost_Events::record( $row->event_type . ' ' . $row->object_id . ': ' . $wpdb->last_error, false );
 		}
 	}
 
 	/**
-	 * A text with plain letters only, as any table can hold it.
+	 * The text in ASCII, which any table can store.
 	 *
 	 * @param string $text The text.
 	 * @return string
@@ -208,7 +208,7 @@ final class Outbox {
 	}
 
 	/**
-	 * Puts a parked or waiting row at the head of the queue, with its event id and its body as they are.
+	 * Requeues a parked or waiting row, with its event id and body unchanged.
 	 *
 	 * @param int $id The row.
 	 * @return bool Whether there is such a row.
@@ -216,13 +216,13 @@ final class Outbox {
 	public function retry( $id ) {
 		global $wpdb;
 		$done = $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET attempts = CASE WHEN state = 'parked' THEN 0 ELSE attempts END, state = 'waiting', due_at = 0, finished_at = 0 WHERE id = %d AND state IN ('waiting', 'parked')", $id ) );
-		// A row that stood there already counts as unchanged, not as missing.
+		// MySQL does not count a row that was already like this.
 		return false !== $done && null !== $wpdb->get_var( $wpdb->prepare( "SELECT id FROM {$wpdb->relay_connector_outbox} WHERE id = %d AND state = 'waiting'", $id ) );
 	}
 
 	/**
-	 * Empties a waiting or parked row and takes it off the list: a person has decided that it need not be sent. What is
-	 * left of it can be counted; the same object, noted again, is a new event.
+	 * Deletes the content of a waiting or parked row and hides it, because a person decided not to send it. The rest of
+	 * the row is kept for the daily counts. The same object can be recorded again as a new event.
 	 *
 	 * @param int $id The row.
 	 * @return bool Whether there was such a row that is not being sent right now.
@@ -245,7 +245,7 @@ final class Outbox {
 	}
 
 	/**
-	 * The row of an event that this site has sent or will send.
+	 * The row of an event.
 	 *
 	 * @param string $event_id The event's id.
 	 * @return object|null Without its body.
@@ -256,7 +256,7 @@ final class Outbox {
 	}
 
 	/**
-	 * The row that a dedupe key was noted under.
+	 * The row with a dedupe key.
 	 *
 	 * @param string $dedupe_key The key.
 	 * @return object|null Without its body.
@@ -267,10 +267,10 @@ final class Outbox {
 	}
 
 	/**
-	 * Rows that are not finished, with their bodies, oldest first.
+	 * Unfinished rows with their bodies, oldest first.
 	 *
-	 * @param int $after_id Only those with a higher number.
-	 * @param int $limit    At most so many.
+	 * @param int $after_id Only rows with a higher id.
+	 * @param int $limit    The maximum number of rows.
 	 * @return object[]
 	 */
 	public function unfinished( $after_id, $limit ) {
@@ -279,8 +279,7 @@ final class Outbox {
 	}
 
 	/**
-	 * Empties an unfinished row, because it is not to be sent any more. A run that is sending it right now finds its
-	 * claim gone.
+	 * Deletes the content of an unfinished row that must not be sent any more. A run that is sending it loses its claim.
 	 *
 	 * @param int    $id       The row.
 	 * @param string $sentence The reason.
@@ -294,7 +293,7 @@ final class Outbox {
 	/**
 	 * When the next waiting row can be claimed.
 	 *
-	 * @return int Unix seconds, which may be past; 0 when none waits.
+	 * @return int Unix seconds, possibly in the past; 0 if no row waits.
 	 */
 	public function next_due() {
 		global $wpdb;
@@ -302,10 +301,10 @@ final class Outbox {
 	}
 
 	/**
-	 * What an admin has to know at a glance.
+	 * The numbers that the status is based on.
 	 *
-	 * @return object With waiting, parked (counts), oldest_at (unix seconds of the oldest waiting row, 0 for none) and
-	 *                parked_at (unix seconds since when the oldest parked row is, 0 for none).
+	 * @return object With waiting, parked (counts), oldest_at (Unix seconds of the oldest waiting row, 0 for none) and
+	 *                parked_at (Unix seconds since the first row was parked, 0 for none).
 	 */
 	public function summary() {
 		global $wpdb;
@@ -319,7 +318,7 @@ final class Outbox {
 	}
 
 	/**
-	 * Deletes rows that were finished before a moment. Waiting and parked rows stay, however old they are.
+	 * Deletes rows that were finished before a time. Waiting and parked rows are kept, however old they are.
 	 *
 	 * @param int $before Unix seconds.
 	 * @return int How many.

@@ -1,6 +1,6 @@
 <?php
 /**
- * What an answer means, in plain words.
+ * The meaning of a response.
  *
  * @package Relay_Connector
  */
@@ -12,7 +12,8 @@ use Relay_Connector\Settings;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * The only place that reads an Answer. Each sentence says what happened, whose side it is on and what to do now.
+ * The only class that interprets a Gateway_Response. Each explanation says what happened, on whose side the cause is,
+ * and what to do now.
  */
 final class Response_Classifier {
 
@@ -28,12 +29,13 @@ final class Response_Classifier {
 	const UNREACHABLE   = 'unreachable';
 
 	/**
-	 * What a gateway says of an event that it has, old or new.
+	 * The statuses of a gateway that has the event.
 	 */
 	const TAKEN = array( 'accepted', 'duplicate' );
 
 	/**
-	 * The gateway refuses a timestamp that is off by more than 300 s; a little less is said, since answers take time.
+	 * The gateway refuses a timestamp that differs by more than 300 s. The limit here is a little lower, because the
+	 * response takes time.
 	 */
 	const CLOCK_LIMIT_S = 290;
 	const CLOCK_WARN_S  = 60;
@@ -46,7 +48,7 @@ final class Response_Classifier {
 	private $settings;
 
 	/**
-	 * Needs the address and the fingerprint for its sentences.
+	 * Takes the address and the fingerprint for the explanations.
 	 *
 	 * @param Settings $settings The settings.
 	 */
@@ -55,9 +57,9 @@ final class Response_Classifier {
 	}
 
 	/**
-	 * What kind of answer this is.
+	 * Classifies a response.
 	 *
-	 * @param Gateway_Response $response The facts.
+	 * @param Gateway_Response $response The response.
 	 * @return string One of the constants.
 	 */
 	public function classify( Gateway_Response $response ) {
@@ -67,8 +69,8 @@ final class Response_Classifier {
 			return in_array( $response->failure, $wrong, true ) ? self::WRONG_ADDRESS : self::UNREACHABLE;
 		}
 		if ( $status >= 200 && $status < 300 ) {
-			// Much says 200 to everything: a parked domain, a load balancer, another API. Taken for a gateway, it would
-			// swallow every event; so only a gateway's own words count.
+			// Many servers answer 200 to everything: parked domains, load balancers, other APIs. Treating them as a gateway would
+			// lose every event, so only a gateway's own status values count.
 			return self::has_value( $response, 'status', self::TAKEN ) ? self::ACCEPTED : self::WRONG_ADDRESS;
 		}
 		if ( 409 === $status ) {
@@ -95,9 +97,9 @@ final class Response_Classifier {
 	}
 
 	/**
-	 * The whole explanation.
+	 * Explains a response.
 	 *
-	 * @param Gateway_Response $response The facts.
+	 * @param Gateway_Response $response The response.
 	 * @return string One or more sentences.
 	 */
 	public function explain( Gateway_Response $response ) {
@@ -128,11 +130,11 @@ final class Response_Classifier {
 	}
 
 	/**
-	 * Whether the gateway's own words are among those that are waited for.
+	 * Whether a field of the response has one of the expected values.
 	 *
-	 * @param Gateway_Response $response The facts.
+	 * @param Gateway_Response $response The response.
 	 * @param string           $name     Either status or error.
-	 * @param string[]         $words    The words.
+	 * @param string[]         $words    The expected values.
 	 * @return bool
 	 */
 	private static function has_value( Gateway_Response $response, $name, array $words ) {
@@ -140,9 +142,9 @@ final class Response_Classifier {
 	}
 
 	/**
-	 * The event was taken.
+	 * The event was accepted.
 	 *
-	 * @param Gateway_Response $response The facts.
+	 * @param Gateway_Response $response The response.
 	 * @return string
 	 */
 	private function explain_accepted( Gateway_Response $response ) {
@@ -155,9 +157,9 @@ final class Response_Classifier {
 	}
 
 	/**
-	 * Signature or time is wrong; the gateway never says which, so the site's own clock is compared here.
+	 * The signature or the time is wrong. The gateway never says which, so the clocks are compared here.
 	 *
-	 * @param Gateway_Response $response The facts.
+	 * @param Gateway_Response $response The response.
 	 * @return string
 	 */
 	private function explain_unauthorized( Gateway_Response $response ) {
@@ -177,9 +179,9 @@ final class Response_Classifier {
 	}
 
 	/**
-	 * The caller's address is not on the list.
+	 * This server's address is not on the allowlist.
 	 *
-	 * @param Gateway_Response $response The facts.
+	 * @param Gateway_Response $response The response.
 	 * @return string
 	 */
 	private function explain_not_allowed( Gateway_Response $response ) {
@@ -190,9 +192,9 @@ final class Response_Classifier {
 	}
 
 	/**
-	 * Whatever is there is not a Relay gateway.
+	 * The address does not lead to a Relay gateway.
 	 *
-	 * @param Gateway_Response $response The facts.
+	 * @param Gateway_Response $response The response.
 	 * @return string
 	 */
 	private function explain_wrong_address( Gateway_Response $response ) {
@@ -220,9 +222,9 @@ final class Response_Classifier {
 	}
 
 	/**
-	 * The gateway will not take this very event.
+	 * The gateway refuses this event.
 	 *
-	 * @param Gateway_Response $response The facts.
+	 * @param Gateway_Response $response The response.
 	 * @return string
 	 */
 	private function explain_refused( Gateway_Response $response ) {
@@ -234,9 +236,9 @@ final class Response_Classifier {
 	}
 
 	/**
-	 * Nothing answered.
+	 * There was no response.
 	 *
-	 * @param Gateway_Response $response The facts.
+	 * @param Gateway_Response $response The response.
 	 * @return string
 	 */
 	private function explain_unreachable( Gateway_Response $response ) {
@@ -265,9 +267,9 @@ final class Response_Classifier {
 	}
 
 	/**
-	 * How far the two clocks are apart.
+	 * The difference between the two clocks.
 	 *
-	 * @param Gateway_Response $response The facts.
+	 * @param Gateway_Response $response The response.
 	 * @return string
 	 */
 	public function explain_clock( Gateway_Response $response ) {
@@ -280,9 +282,9 @@ final class Response_Classifier {
 	}
 
 	/**
-	 * A length of time for people.
+	 * A duration as text.
 	 *
-	 * @param int $seconds The length.
+	 * @param int $seconds The duration.
 	 * @return string
 	 */
 	private function duration_text( $seconds ) {
@@ -309,7 +311,7 @@ final class Response_Classifier {
 				}
 			}
 		);
-		// Lists of reasons lose their field name above, so the names are put in front.
+		// Lists of reasons lose their field names above, so the names are added in front.
 		$fields = isset( $json['detail'] ) && is_array( $json['detail'] ) ? implode( ', ', array_keys( $json['detail'] ) ) . ': ' : '';
 		$text   = $words ? $words[0] . ( count( $words ) > 1 ? ', ' . $fields . implode( '; ', array_slice( $words, 1 ) ) : '' ) : __( 'no reason given', 'relay-connector' );
 		return mb_substr( $text, 0, 300 );

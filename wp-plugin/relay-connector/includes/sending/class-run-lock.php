@@ -1,6 +1,6 @@
 <?php
 /**
- * One runner at a time.
+ * A lock for runs.
  *
  * @package Relay_Connector
  */
@@ -10,8 +10,8 @@ namespace Relay_Connector\Sending;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * A lease in the options table, taken by one compare-and-swap statement. Named database locks would be lost behind the
- * connection pools that some hosts put in between; a runner that died loses the lease by time.
+ * A lease in the options table, taken by one compare-and-swap statement. Named database locks do not work with the
+ * connection pools of some hosts. The lease of a process that died expires.
  */
 final class Run_Lock {
 
@@ -19,14 +19,14 @@ final class Run_Lock {
 	const LEASE_S = 90;
 
 	/**
-	 * What stands in the table while this runner holds the lease; '' when it does not.
+	 * The stored value while this process holds the lease; '' if it does not.
 	 *
 	 * @var string
 	 */
 	private $held = '';
 
 	/**
-	 * Takes the lease.
+	 * Acquires the lease.
 	 *
 	 * @return bool
 	 */
@@ -41,16 +41,16 @@ final class Run_Lock {
 	}
 
 	/**
-	 * Makes the lease last longer.
+	 * Extends the lease.
 	 *
-	 * @return bool False when another runner has taken it.
+	 * @return bool False if another process has taken it.
 	 */
 	public function renew() {
 		return '' !== $this->held && $this->swap( $this->held );
 	}
 
 	/**
-	 * Gives the lease back.
+	 * Releases the lease.
 	 */
 	public function release() {
 		global $wpdb;
@@ -61,10 +61,10 @@ final class Run_Lock {
 	}
 
 	/**
-	 * Puts this runner's lease in the place of what was seen.
+	 * Replaces the stored value with a new lease of this process.
 	 *
-	 * @param string $seen What stood there.
-	 * @return bool False when it no longer stands there.
+	 * @param string $seen The value that was read.
+	 * @return bool False if the value has changed.
 	 */
 	private function swap( $seen ) {
 		global $wpdb;

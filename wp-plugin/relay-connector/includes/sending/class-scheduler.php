@@ -16,13 +16,14 @@ use Relay_Connector\Status\Email_Alert;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Three wake-ups: after the answer has gone to the visitor, where the server can do that; by WP-Cron, when something is
- * due; and the WP-CLI command for hosts with a real crontab.
+ * Three triggers: the end of a request, after the response was sent, if the server supports it; WP-Cron, when something
+ * is due; and the WP-CLI command, for hosts with a system crontab.
  */
 final class Scheduler {
 
 	/**
-	 * The first one is only there to be safe: waking WP-Cron costs a visitor time, so it is not done without need.
+	 * REGULAR is only a safety net: a WP-Cron run costs a visitor time, so runs are scheduled only when something is
+	 * due.
 	 */
 	const REGULAR = 'relay_connector_send';
 	const SOON    = 'relay_connector_send_soon';
@@ -34,7 +35,7 @@ final class Scheduler {
 	const REGULAR_S  = 900;
 
 	/**
-	 * What one visitor's PHP process may do after its answer has gone: it is missing for the next visitor meanwhile.
+	 * Limits for sending at the end of a visitor's request: meanwhile the PHP process cannot serve the next visitor.
 	 */
 	const SHUTDOWN_TIMEOUT_S = 5;
 	const SHUTDOWN_ROWS      = 5;
@@ -54,7 +55,7 @@ final class Scheduler {
 	private $outbox;
 
 	/**
-	 * The gate.
+	 * The circuit breaker.
 	 *
 	 * @var Circuit_Breaker
 	 */
@@ -68,28 +69,28 @@ final class Scheduler {
 	private $runner;
 
 	/**
-	 * The tally.
+	 * The daily counts.
 	 *
 	 * @var Daily_Counts
 	 */
 	private $daily_counts;
 
 	/**
-	 * The reports.
+	 * The daily reports.
 	 *
 	 * @var Daily_Reports
 	 */
 	private $reports;
 
 	/**
-	 * The e-mail to the admin.
+	 * The alert e-mail.
 	 *
 	 * @var Email_Alert
 	 */
 	private $email_alert;
 
 	/**
-	 * The wake-ups.
+	 * The triggers.
 	 *
 	 * @var Triggers
 	 */
@@ -103,30 +104,30 @@ final class Scheduler {
 	private $has_run = false;
 
 	/**
-	 * Whether the connection was changed in this request, so that what was held up may go.
+	 * Whether the connection was changed in this request, so that held events can be sent.
 	 *
 	 * @var bool
 	 */
 	private $is_changed = false;
 
 	/**
-	 * Whether the plugin was switched off or removed in this request, which must leave nothing behind then.
+	 * Whether the plugin was deactivated or deleted in this request. Then nothing may be scheduled any more.
 	 *
 	 * @var bool
 	 */
 	private static $is_off = false;
 
 	/**
-	 * Takes what it wakes.
+	 * Takes what it runs.
 	 *
 	 * @param Settings        $settings     The settings.
 	 * @param Outbox          $outbox       The outbox.
-	 * @param Circuit_Breaker $breaker      The gate.
+	 * @param Circuit_Breaker $breaker      The circuit breaker.
 	 * @param Outbox_Runner   $runner       The runner.
-	 * @param Daily_Counts    $daily_counts The tally.
-	 * @param Daily_Reports   $reports      The reports.
-	 * @param Email_Alert     $email_alert  The e-mail to the admin.
-	 * @param Triggers        $triggers     The wake-ups.
+	 * @param Daily_Counts    $daily_counts The daily counts.
+	 * @param Daily_Reports   $reports      The daily reports.
+	 * @param Email_Alert     $email_alert  The alert e-mail.
+	 * @param Triggers        $triggers     The triggers.
 	 */
 	public function __construct( Settings $settings, Outbox $outbox, Circuit_Breaker $breaker, Outbox_Runner $runner, Daily_Counts $daily_counts, Daily_Reports $reports, Email_Alert $email_alert, Triggers $triggers ) {
 		$this->settings     = $settings;
@@ -140,7 +141,7 @@ final class Scheduler {
 	}
 
 	/**
-	 * Hooks the wake-ups in.
+	 * Registers the triggers.
 	 */
 	public function add_hooks() {
 		add_filter( 'cron_schedules', array( $this, 'add_interval' ) );
@@ -160,7 +161,7 @@ final class Scheduler {
 	/**
 	 * Adds the interval.
 	 *
-	 * @param array $intervals What WP-Cron knows.
+	 * @param array $intervals The intervals of WP-Cron.
 	 * @return array
 	 */
 	public function add_interval( $intervals ) {
@@ -172,7 +173,8 @@ final class Scheduler {
 	}
 
 	/**
-	 * Puts the periodic events in, once the connection is set up; some tools empty the cron list.
+	 * Schedules the recurring events once the connection is set up. Runs on each request, because some tools empty the
+	 * cron list.
 	 */
 	public function ensure_scheduled() {
 		if ( ! $this->settings->collects_events() ) {
@@ -189,14 +191,14 @@ final class Scheduler {
 	}
 
 	/**
-	 * One run by WP-Cron. Several of its events are often due in the same request: one run has then done all that can be.
+	 * Runs once per request, even if several of the plugin's cron events are due.
 	 */
 	public function run() {
 		if ( ! $this->has_run ) {
 			$this->has_run = true;
 			Triggers::note_run();
 			if ( $this->outbox->next_due() ) {
-				// Should PHP be killed in the middle, WP-Cron comes back for what this run has claimed.
+				// If PHP is killed during the run, WP-Cron returns to what it has claimed.
 				wp_schedule_single_event( time() + Outbox::CLAIM_S + self::SHORTEST_S, self::NEXT );
 			}
 			try {
@@ -215,7 +217,7 @@ final class Scheduler {
 	}
 
 	/**
-	 * At the end of each request: deals with what it has brought.
+	 * Runs at the end of each request: sends new events and schedules the next run.
 	 */
 	public function after_request() {
 		if ( $this->outbox->has_new() ) {
@@ -227,7 +229,7 @@ final class Scheduler {
 		if ( $this->is_changed || $this->runner->has_run() ) {
 			$this->schedule_next();
 		}
-		// Without WP-Cron nobody else would write to the admin; pages of the admin end here too.
+		// Without WP-Cron, only requests can send the alert. Admin requests end here too.
 		if ( $this->settings->collects_events() && $this->triggers->claim_alert_check() ) {
 			self::finish_response();
 			$this->email_alert->send_if_due();
@@ -235,8 +237,8 @@ final class Scheduler {
 	}
 
 	/**
-	 * At the end of a request that has noted an event down: sends at once if the visitor has already been answered,
-	 * otherwise leaves it to WP-Cron. "Non-blocking" requests are no way out: they wait for the gateway too.
+	 * Runs at the end of a request that has recorded an event: sends at once if the response can be sent first,
+	 * otherwise leaves it to WP-Cron. "Non-blocking" requests do not help, because they wait for the gateway too.
 	 */
 	private function send_new() {
 		if ( ! wp_next_scheduled( self::SOON ) ) {
@@ -251,7 +253,7 @@ final class Scheduler {
 	}
 
 	/**
-	 * Has WP-Cron come back when the next row or report is due, and not before.
+	 * Schedules the next run for when the next row or report is due.
 	 */
 	private function schedule_next() {
 		if ( ! $this->settings->collects_events() ) {
@@ -270,12 +272,12 @@ final class Scheduler {
 	}
 
 	/**
-	 * Gives the visitor the whole answer, where the server can do that.
+	 * Sends the complete response to the visitor, if the server supports it.
 	 */
 	private static function finish_response() {
 		ignore_user_abort( true );
 		if ( PHP_SESSION_ACTIVE === session_status() ) {
-			// An open session would make this visitor's next page wait.
+			// An open session would block this visitor's next request.
 			session_write_close();
 		}
 		if ( function_exists( 'fastcgi_finish_request' ) ) {
@@ -286,7 +288,7 @@ final class Scheduler {
 	}
 
 	/**
-	 * Deletes the rows of finished events after their time, once their day is counted.
+	 * Deletes the rows of finished events after the retention time, once their day is counted.
 	 */
 	public function purge() {
 		$old = time() - DAY_IN_SECONDS * $this->settings->retention_days();
@@ -295,7 +297,7 @@ final class Scheduler {
 	}
 
 	/**
-	 * Whether this server can answer a visitor before the script ends.
+	 * Whether this server can send the response before the script ends.
 	 *
 	 * @return bool
 	 */
@@ -304,7 +306,7 @@ final class Scheduler {
 	}
 
 	/**
-	 * Takes every event out of WP-Cron.
+	 * Removes all of the plugin's cron events.
 	 */
 	public static function clear() {
 		self::$is_off = true;

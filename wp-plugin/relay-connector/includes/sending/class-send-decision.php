@@ -1,6 +1,6 @@
 <?php
 /**
- * What an answer does to a row.
+ * The decision after a response.
  *
  * @package Relay_Connector
  */
@@ -10,12 +10,12 @@ namespace Relay_Connector\Sending;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * The next state of a row, when it is due again, and what holds for the whole queue.
+ * The next state of a row, when it is due again, and whether the whole queue is held or paused.
  */
 final class Send_Decision {
 
 	/**
-	 * With the waits of wait_s() these are about two weeks. Then a person is asked; the row itself is kept.
+	 * With the waits of wait_s() this takes about two weeks. Then the row is parked and a person decides.
 	 */
 	const MOST_ATTEMPTS  = 340;
 	const FIRST_WAIT_S   = 60;
@@ -36,40 +36,40 @@ final class Send_Decision {
 	public $wait_s = 0;
 
 	/**
-	 * Seconds for which nothing at all is sent.
+	 * Seconds for which nothing is sent at all.
 	 *
 	 * @var int
 	 */
 	public $hold_s = 0;
 
 	/**
-	 * Whether all sending stops until a person has looked.
+	 * Whether all sending is paused.
 	 *
 	 * @var bool
 	 */
 	public $pauses = false;
 
 	/**
-	 * HTTP status, 0 when there was no answer.
+	 * HTTP status, 0 if there was no response.
 	 *
 	 * @var int
 	 */
 	public $status = 0;
 
 	/**
-	 * The explanation that is kept with the row.
+	 * The explanation stored with the row.
 	 *
 	 * @var string
 	 */
 	public $explanation = '';
 
 	/**
-	 * Decides.
+	 * Decides what to do after a response.
 	 *
-	 * @param Gateway_Response $response The facts.
-	 * @param string           $kind     What Diagnosis makes of them.
+	 * @param Gateway_Response $response The response.
+	 * @param string           $kind     How Response_Classifier classifies it.
 	 * @param string           $sentence Its explanation.
-	 * @param int              $attempts Attempts made, this one included.
+	 * @param int              $attempts The number of attempts, including this one.
 	 * @param float            $jitter   Between 0 and 1.
 	 * @return self
 	 */
@@ -95,7 +95,7 @@ final class Send_Decision {
 				}
 				return $decision;
 			default:
-				// The row is not at fault: it stays due and goes first when sending is taken up again.
+				// The cause is not the row: it stays due and is sent first when sending resumes.
 				$decision->pauses = true;
 				return $decision;
 		}
@@ -117,7 +117,7 @@ final class Send_Decision {
 	}
 
 	/**
-	 * A row whose object is not to be sent any more.
+	 * A row whose object must not be sent any more.
 	 *
 	 * @param string $sentence The reason.
 	 * @return self
@@ -130,10 +130,10 @@ final class Send_Decision {
 	}
 
 	/**
-	 * The wait after an attempt: twice as long each time, up to an hour, spread by a fifth to either side so that many
-	 * sites do not come back at the same second.
+	 * The wait after an attempt: doubles each time up to one hour, with 20 % jitter, so that many sites do not retry in
+	 * the same second.
 	 *
-	 * @param int   $attempts Attempts made.
+	 * @param int   $attempts The number of attempts.
 	 * @param float $jitter   Between 0 and 1.
 	 * @return int
 	 */

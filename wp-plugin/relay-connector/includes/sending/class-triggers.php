@@ -1,6 +1,6 @@
 <?php
 /**
- * What makes events go out.
+ * What triggers sending.
  *
  * @package Relay_Connector
  */
@@ -10,36 +10,36 @@ namespace Relay_Connector\Sending;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Says which of the wake-ups work on this server: the end of a visitor's request, and WP-Cron (or the command, from a
- * real crontab).
+ * Reports which triggers work on this server: the end of a visitor's request, and WP-Cron (or the command from a system
+ * crontab).
  */
 final class Triggers {
 
 	/**
-	 * When the last run by WP-Cron or by the command began, in unix seconds.
+	 * When the last run by WP-Cron or by the command started, in Unix seconds.
 	 */
 	const LAST_RUN = 'relay_connector_last_run';
 
 	/**
-	 * When a request last looked after a trouble itself, in unix seconds. Read by every request, so it is autoloaded.
+	 * When a request last checked for a due alert, in Unix seconds. Every request reads it, so it is autoloaded.
 	 */
 	const LAST_CHECK       = 'relay_connector_last_look';
 	const CHECK_INTERVAL_S = 900;
 
 	/**
-	 * A site with few visitors has WP-Cron run seldom: less often than this is too seldom for a failed event.
+	 * On a site with few visitors WP-Cron runs rarely. Longer than this is too long for a failed event.
 	 */
 	const QUIET_S = 3600;
 
 	/**
-	 * Writes down that a run begins.
+	 * Records that a run starts.
 	 */
 	public static function note_run() {
 		update_option( self::LAST_RUN, time(), false );
 	}
 
 	/**
-	 * When the last run began.
+	 * When the last run started.
 	 *
 	 * @return int Unix seconds, 0 for never.
 	 */
@@ -48,7 +48,7 @@ final class Triggers {
 	}
 
 	/**
-	 * Whether runs happen: a first one has, and not too long ago. Without them nothing that has failed goes out again.
+	 * Whether runs happen: there was one, not too long ago. Without runs, failed events are not retried.
 	 *
 	 * @return bool
 	 */
@@ -57,8 +57,8 @@ final class Triggers {
 	}
 
 	/**
-	 * Whether this request has to look after a trouble: where no runs happen, nobody else does. Asked more often than
-	 * every 15 minutes, it says no and costs no query.
+	 * Whether this request should check for a due alert, because no runs happen that would do it. Says yes at most once
+	 * in 15 minutes and otherwise costs no query.
 	 *
 	 * @return bool
 	 */
@@ -71,7 +71,7 @@ final class Triggers {
 	}
 
 	/**
-	 * The state in a sentence or two.
+	 * Explains the state of the triggers.
 	 *
 	 * @return string
 	 */

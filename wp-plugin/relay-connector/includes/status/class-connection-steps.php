@@ -1,6 +1,6 @@
 <?php
 /**
- * The way to the gateway, step by step.
+ * The steps of the connection test.
  *
  * @package Relay_Connector
  */
@@ -17,8 +17,8 @@ use Relay_Connector\Settings;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * One signed request shows each step of the way: which ones were right, which one was wrong, and which were not
- * reached. The last steps are about this site itself: what sends events when nobody presses a button.
+ * One signed request shows which steps passed, which one failed, and which were not reached. The last steps are about
+ * this site: whether events are sent automatically.
  */
 final class Connection_Steps {
 
@@ -35,17 +35,17 @@ final class Connection_Steps {
 	private $settings;
 
 	/**
-	 * The wake-ups.
+	 * The triggers.
 	 *
 	 * @var Triggers
 	 */
 	private $triggers;
 
 	/**
-	 * Takes what it looks at.
+	 * Takes what it checks.
 	 *
 	 * @param Settings $settings The settings.
-	 * @param Triggers $triggers The wake-ups.
+	 * @param Triggers $triggers The triggers.
 	 */
 	public function __construct( Settings $settings, Triggers $triggers ) {
 		$this->settings = $settings;
@@ -53,11 +53,11 @@ final class Connection_Steps {
 	}
 
 	/**
-	 * Every step.
+	 * All steps.
 	 *
-	 * @param Gateway_Response|null $response What the test event brought back; null when a setting is missing.
-	 * @param Gateway_Response|null $key      What the gateway says about the key; null when it was not asked.
-	 * @return array[] Each with state, label and text. The one that is wrong has no text: Diagnosis explains it.
+	 * @param Gateway_Response|null $response The response to the test event; null if a setting is missing.
+	 * @param Gateway_Response|null $key      The gateway's response about the key; null if it was not asked.
+	 * @return array[] Each with state, label and text. The failed step has no text: Response_Classifier explains it.
 	 */
 	public function for_response( $response, $key ) {
 		$labels = array(
@@ -87,9 +87,9 @@ final class Connection_Steps {
 	}
 
 	/**
-	 * The step that went wrong; '' when none did.
+	 * The step that failed; '' if none did.
 	 *
-	 * @param Gateway_Response|null $response What came back.
+	 * @param Gateway_Response|null $response The response.
 	 * @return string
 	 */
 	private function failed_step( $response ) {
@@ -125,10 +125,10 @@ final class Connection_Steps {
 	}
 
 	/**
-	 * What is to be said about a step that was right.
+	 * The detail of a step that passed.
 	 *
 	 * @param string           $step     The step.
-	 * @param Gateway_Response $response What came back.
+	 * @param Gateway_Response $response The response.
 	 * @return string
 	 */
 	private function detail( $step, Gateway_Response $response ) {
@@ -153,7 +153,7 @@ final class Connection_Steps {
 	/**
 	 * Whether the key in use is the newest.
 	 *
-	 * @param Gateway_Response|null $key What the gateway says about it.
+	 * @param Gateway_Response|null $key The gateway's response about it.
 	 * @return array
 	 */
 	private function key_step( $key ) {
@@ -174,7 +174,7 @@ final class Connection_Steps {
 	}
 
 	/**
-	 * Whether events are sent without anybody's help.
+	 * Whether events are sent automatically.
 	 *
 	 * @return array
 	 */
@@ -183,11 +183,11 @@ final class Connection_Steps {
 	}
 
 	/**
-	 * A step in its shape.
+	 * Builds a step.
 	 *
 	 * @param string $state One of the constants.
-	 * @param string $label What the step is.
-	 * @param string $text  What is to be said about it.
+	 * @param string $label The step's name.
+	 * @param string $text  The detail.
 	 * @return array
 	 */
 	private static function step( $state, $label, $text ) {

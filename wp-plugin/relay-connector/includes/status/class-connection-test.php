@@ -1,6 +1,6 @@
 <?php
 /**
- * "Send a test event".
+ * Handles "Send a test event".
  *
  * @package Relay_Connector
  */
@@ -17,7 +17,7 @@ use Relay_Connector\Settings;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Sends one signed event without personal data at once and says in plain words what came of it.
+ * Sends one signed event without personal data and explains the result.
  */
 final class Connection_Test {
 
@@ -39,21 +39,21 @@ final class Connection_Test {
 	private $client;
 
 	/**
-	 * The gate.
+	 * The circuit breaker.
 	 *
 	 * @var Circuit_Breaker
 	 */
 	private $breaker;
 
 	/**
-	 * What the gateway knows about the key.
+	 * The key exchange.
 	 *
 	 * @var Key_Exchange
 	 */
 	private $keys;
 
 	/**
-	 * The steps of the way.
+	 * The steps of the connection test.
 	 *
 	 * @var Connection_Steps
 	 */
@@ -64,9 +64,9 @@ final class Connection_Test {
 	 *
 	 * @param Settings         $settings The settings.
 	 * @param Gateway_Client   $client   The client.
-	 * @param Circuit_Breaker  $breaker  The gate.
-	 * @param Key_Exchange     $keys     What the gateway knows about the key.
-	 * @param Connection_Steps $steps    The steps of the way.
+	 * @param Circuit_Breaker  $breaker  The circuit breaker.
+	 * @param Key_Exchange     $keys     The key exchange.
+	 * @param Connection_Steps $steps    The steps of the connection test.
 	 */
 	public function __construct( Settings $settings, Gateway_Client $client, Circuit_Breaker $breaker, Key_Exchange $keys, Connection_Steps $steps ) {
 		$this->settings = $settings;
@@ -77,9 +77,9 @@ final class Connection_Test {
 	}
 
 	/**
-	 * Sends the test event. If it is accepted, paused sending is taken up again.
+	 * Sends the test event. If it is accepted, a pause ends.
 	 *
-	 * @return array With passed (bool), text, event_id and hops.
+	 * @return array With passed (bool), text, event_id and steps.
 	 */
 	public function run() {
 		$missing = $this->missing();
@@ -100,9 +100,9 @@ final class Connection_Test {
 	}
 
 	/**
-	 * What is not set yet.
+	 * The setting that is missing.
 	 *
-	 * @return string A sentence, or ''.
+	 * @return string A message, or ''.
 	 */
 	private function missing() {
 		if ( '' === $this->settings->endpoint() ) {
@@ -115,12 +115,12 @@ final class Connection_Test {
 	}
 
 	/**
-	 * The result in its shape.
+	 * Builds the result.
 	 *
 	 * @param bool    $passed   Whether it was accepted.
 	 * @param string  $text     The explanation.
-	 * @param string  $event_id The event id, '' when nothing was sent.
-	 * @param array[] $steps    The steps of the way.
+	 * @param string  $event_id The event id, '' if nothing was sent.
+	 * @param array[] $steps    The steps of the connection test.
 	 * @return array
 	 */
 	private static function result( $passed, $text, $event_id, array $steps ) {

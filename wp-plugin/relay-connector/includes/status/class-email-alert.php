@@ -1,6 +1,6 @@
 <?php
 /**
- * The e-mail to the admin.
+ * The alert e-mail.
  *
  * @package Relay_Connector
  */
@@ -13,8 +13,8 @@ use Relay_Connector\Stored_State;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Writes to the admin when something has been stuck for an hour: once, and as long as it lasts again once a day. It has
- * no names or texts of visitors in it.
+ * Sends an e-mail to the admin when events have been stuck for an hour, then once a day while it lasts. It contains no
+ * personal data of visitors.
  */
 final class Email_Alert {
 
@@ -24,23 +24,23 @@ final class Email_Alert {
 	const AGAIN_S = 86400;
 
 	/**
-	 * The standing.
+	 * The status.
 	 *
 	 * @var Status
 	 */
 	private $status;
 
 	/**
-	 * Takes what it tells about.
+	 * Takes the status.
 	 *
-	 * @param Status $status The standing.
+	 * @param Status $status The status.
 	 */
 	public function __construct( Status $status ) {
 		$this->status = $status;
 	}
 
 	/**
-	 * Whether e-mails are wanted; they are, until somebody says otherwise.
+	 * Whether the e-mail is enabled. It is by default.
 	 *
 	 * @return bool
 	 */
@@ -49,7 +49,7 @@ final class Email_Alert {
 	}
 
 	/**
-	 * Writes, if it is time to. Called after each run, when a visitor has long been answered.
+	 * Sends the e-mail if it is due. Called after each run, when the visitor has the response.
 	 */
 	public function send_if_due() {
 		$since  = self::is_enabled() ? $this->status->stuck_since() : 0;
@@ -64,7 +64,7 @@ final class Email_Alert {
 		if ( null === $stored->value || time() - $stored->value['mailed_at'] < self::AGAIN_S ) {
 			return;
 		}
-		// Written down first: of two runs at the same time one writes, and a mail server that fails is not asked each minute.
+		// Stored first: of two runs at the same time only one sends, and a failing mail server is not called every minute.
 		if ( $stored->replace( array( 'mailed_at' => time() ) ) ) {
 			$this->send( $since );
 		}
@@ -86,9 +86,9 @@ final class Email_Alert {
 		$lines[] = sprintf( __( 'See what waits and why: %s', 'relay-connector' ), Settings_Page::url() );
 		$lines[] = __( 'This message comes at most once a day, for as long as it lasts. You can switch it off on the same page.', 'relay-connector' );
 		/**
-		 * Changes who is told that events are stuck.
+		 * Filters the recipient of the alert.
 		 *
-		 * @param string $address By default the e-mail address of the site's administration.
+		 * @param string $address Default: the site's admin e-mail address.
 		 */
 		$to = (string) apply_filters( 'relay_connector_alarm_recipient', get_option( 'admin_email' ) );
 		/* translators: %s: name of a site. */

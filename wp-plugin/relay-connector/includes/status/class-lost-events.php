@@ -1,6 +1,6 @@
 <?php
 /**
- * What went wrong where nobody was looking.
+ * Events that could not be recorded.
  *
  * @package Relay_Connector
  */
@@ -10,22 +10,22 @@ namespace Relay_Connector\Status;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * An event that could not even be noted down must not break the visitor's comment, and must not go unseen either.
+ * If an event cannot be recorded, the visitor's request must not fail, but an admin must know.
  */
 final class Lost_Events {
 
 	const OPTION = 'relay_connector_trouble';
 
 	/**
-	 * Keeps the newest trouble and counts.
+	 * Stores the latest error and the number of lost events.
 	 *
-	 * @param string $detail  What could not be noted down, and the database's own words.
-	 * @param bool   $is_lost Whether an event is lost by it; else one was sent, and only what comes after it went wrong.
+	 * @param string $detail  What could not be recorded, and the database's error message.
+	 * @param bool   $is_lost Whether an event was lost. If not, it was sent and only a later step failed.
 	 */
 	public static function record( $detail, $is_lost = true ) {
 		$old = self::read();
 		if ( ! $is_lost && $old && $old['count'] ) {
-			// A lost event is worse news; its reason is not to be written over.
+			// Do not overwrite the reason for a lost event, which is more important.
 			return;
 		}
 		update_option(
@@ -39,9 +39,9 @@ final class Lost_Events {
 	}
 
 	/**
-	 * What is kept.
+	 * The stored error.
 	 *
-	 * @return array|null With count (how many events were lost), at, detail (of the newest).
+	 * @return array|null With count (the number of lost events), at, detail (of the latest error).
 	 */
 	public static function read() {
 		$lost_events = get_option( self::OPTION );
@@ -49,7 +49,7 @@ final class Lost_Events {
 	}
 
 	/**
-	 * Forgets it: a person has read it.
+	 * Deletes the stored error after a person has dismissed it.
 	 */
 	public static function clear() {
 		delete_option( self::OPTION );

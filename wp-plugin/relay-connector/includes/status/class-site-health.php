@@ -19,8 +19,7 @@ use Relay_Connector\Settings;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Three tests that look at this site, one that asks the gateway, and the facts that help others to help. No secret is
- * ever among them.
+ * Three tests of this site, one test of the gateway, and debug information. The secret is never included.
  */
 final class Site_Health {
 
@@ -34,33 +33,33 @@ final class Site_Health {
 	private $settings;
 
 	/**
-	 * The standing.
+	 * The status.
 	 *
 	 * @var Status
 	 */
 	private $status;
 
 	/**
-	 * The wake-ups.
+	 * The triggers.
 	 *
 	 * @var Triggers
 	 */
 	private $triggers;
 
 	/**
-	 * What the gateway knows about the key.
+	 * The key exchange.
 	 *
 	 * @var Key_Exchange
 	 */
 	private $keys;
 
 	/**
-	 * Takes what it looks at.
+	 * Takes what it checks.
 	 *
 	 * @param Settings     $settings The settings.
-	 * @param Status       $status   The standing.
-	 * @param Triggers     $triggers The wake-ups.
-	 * @param Key_Exchange $keys     What the gateway knows about the key.
+	 * @param Status       $status   The status.
+	 * @param Triggers     $triggers The triggers.
+	 * @param Key_Exchange $keys     The key exchange.
 	 */
 	public function __construct( Settings $settings, Status $status, Triggers $triggers, Key_Exchange $keys ) {
 		$this->settings = $settings;
@@ -70,7 +69,7 @@ final class Site_Health {
 	}
 
 	/**
-	 * Hooks the tests and facts in.
+	 * Registers the tests and the debug information.
 	 */
 	public function add_hooks() {
 		add_filter( 'site_status_tests', array( $this, 'add_tests' ) );
@@ -107,7 +106,7 @@ final class Site_Health {
 	}
 
 	/**
-	 * Adds the route of the test that takes time.
+	 * Adds the route for the test that takes time.
 	 */
 	public function add_route() {
 		register_rest_route(
@@ -124,7 +123,7 @@ final class Site_Health {
 	}
 
 	/**
-	 * Address and secret are there, and so is the table.
+	 * The address, the secret and the table exist.
 	 *
 	 * @return array
 	 */
@@ -141,7 +140,7 @@ final class Site_Health {
 	}
 
 	/**
-	 * Nothing is stuck.
+	 * No events are stuck.
 	 *
 	 * @return array
 	 */
@@ -158,7 +157,7 @@ final class Site_Health {
 	}
 
 	/**
-	 * Something sends events when nobody presses a button.
+	 * Events are sent automatically.
 	 *
 	 * @return array
 	 */
@@ -168,7 +167,7 @@ final class Site_Health {
 	}
 
 	/**
-	 * The gateway answers, and clock and key are right. Nothing is kept there.
+	 * The gateway responds, and clock and key are right. The gateway stores nothing.
 	 *
 	 * @return array
 	 */
@@ -180,7 +179,7 @@ final class Site_Health {
 		$classifier = new Response_Classifier( $this->settings );
 		$status     = isset( $response->json['status'] ) ? $response->json['status'] : '';
 		if ( 200 !== $response->status || ! in_array( $status, array( Key_Exchange::CURRENT, Key_Exchange::NEWER, Key_Exchange::NONE_NEWER ), true ) ) {
-			// A gateway of before there were questions about keys: it answers, and that is all that can be seen.
+			// A gateway from before key requests: it responds, and more cannot be checked.
 			$is_old = $response->json && in_array( $response->status, array( 404, 405 ), true );
 			return $is_old
 				? $this->result( 'gateway', 'good', __( 'The Relay gateway answers', 'relay-connector' ), __( 'It is an older version, which does not tell more without a test event.', 'relay-connector' ) )
@@ -196,9 +195,9 @@ final class Site_Health {
 	}
 
 	/**
-	 * Adds the facts.
+	 * Adds the debug information.
 	 *
-	 * @param array $info The facts of others.
+	 * @param array $info The debug information of others.
 	 * @return array
 	 */
 	public function add_facts( $info ) {
@@ -232,12 +231,12 @@ final class Site_Health {
 	}
 
 	/**
-	 * The result of a test in the core's shape.
+	 * Builds the result of a test for Site Health.
 	 *
-	 * @param string $test   The test.
+	 * @param string $test   The connection test.
 	 * @param string $status Either good, recommended or critical.
-	 * @param string $label  In a few words.
-	 * @param string $text   In sentences.
+	 * @param string $label  A short title.
+	 * @param string $text   The explanation.
 	 * @return array
 	 */
 	private function result( $test, $status, $label, $text ) {

@@ -1,6 +1,6 @@
 <?php
 /**
- * How things stand.
+ * The status of the connection.
  *
  * @package Relay_Connector
  */
@@ -14,15 +14,15 @@ use Relay_Connector\Settings;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * The one place that says what is wrong: the notices, the menu, the dashboard, Site Health, the e-mail and WP-CLI all
- * ask here.
+ * The only class that decides what is wrong. The notices, the menu, the dashboard, Site Health, the e-mail and WP-CLI
+ * use it.
  */
 final class Status {
 
 	const LATE_S = 3600;
 
 	/**
-	 * So many waiting events are worth a word: the table then grows in earnest.
+	 * From this many unfinished events on, the size of the table is a problem.
 	 */
 	const LARGE_BACKLOG = 10000;
 
@@ -41,18 +41,18 @@ final class Status {
 	private $outbox;
 
 	/**
-	 * The gate.
+	 * The circuit breaker.
 	 *
 	 * @var Circuit_Breaker
 	 */
 	private $breaker;
 
 	/**
-	 * Takes what it looks at.
+	 * Takes what it checks.
 	 *
 	 * @param Settings        $settings The settings.
 	 * @param Outbox          $outbox   The outbox.
-	 * @param Circuit_Breaker $breaker  The gate.
+	 * @param Circuit_Breaker $breaker  The circuit breaker.
 	 */
 	public function __construct( Settings $settings, Outbox $outbox, Circuit_Breaker $breaker ) {
 		$this->settings = $settings;
@@ -61,7 +61,7 @@ final class Status {
 	}
 
 	/**
-	 * What the outbox holds.
+	 * The numbers of the outbox.
 	 *
 	 * @return object With waiting, parked, oldest_at, parked_at.
 	 */
@@ -70,9 +70,9 @@ final class Status {
 	}
 
 	/**
-	 * What has gone wrong, the worst first.
+	 * The problems, the most serious first.
 	 *
-	 * @return array[] Each with level (error or warning), title and text. Empty when all is well.
+	 * @return array[] Each with level (error or warning), title and text. Empty if there is none.
 	 */
 	public function problems() {
 		if ( ! $this->settings->collects_events() ) {
@@ -84,7 +84,7 @@ final class Status {
 	}
 
 	/**
-	 * The number beside the menu entry: things that wait for a person.
+	 * The number next to the menu entry: what needs attention.
 	 *
 	 * @return int
 	 */
@@ -97,7 +97,7 @@ final class Status {
 	}
 
 	/**
-	 * Since when something is stuck; 0 when nothing is.
+	 * Since when events are stuck; 0 if none are.
 	 *
 	 * @return int Unix seconds.
 	 */
@@ -112,9 +112,9 @@ final class Status {
 	}
 
 	/**
-	 * Nothing is sent, or it is late.
+	 * Nothing is sent, or events are late.
 	 *
-	 * @param object $summary What the outbox holds.
+	 * @param object $summary The numbers of the outbox.
 	 * @return array|null
 	 */
 	private function stopped( $summary ) {
@@ -138,7 +138,7 @@ final class Status {
 	/**
 	 * Events that were not accepted.
 	 *
-	 * @param object $summary What the outbox holds.
+	 * @param object $summary The numbers of the outbox.
 	 * @return array|null
 	 */
 	private function needs_decision( $summary ) {
@@ -150,9 +150,9 @@ final class Status {
 	}
 
 	/**
-	 * The outbox gets long.
+	 * The outbox has too many events.
 	 *
-	 * @param object $summary What the outbox holds.
+	 * @param object $summary The numbers of the outbox.
 	 * @return array|null
 	 */
 	private function grows( $summary ) {
@@ -164,11 +164,11 @@ final class Status {
 	}
 
 	/**
-	 * A problem in its shape.
+	 * Builds a problem.
 	 *
 	 * @param string $level Either error or warning.
-	 * @param string $title In a few words.
-	 * @param string $text  In sentences.
+	 * @param string $title A short title.
+	 * @param string $text  The explanation.
 	 * @return array
 	 */
 	private static function problem( $level, $title, $text ) {
