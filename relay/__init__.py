@@ -17,7 +17,7 @@ from relay.observability.logging import init_logging
 from relay.observability.tracing import init_tracing
 from relay.secrets import SecretBox
 
-__version__ = "1.1.0"
+__version__ = "1.2.0"
 
 
 def create_app(config: Config | None = None) -> Flask:

@@ -6,7 +6,7 @@ from typing import Any
 
 from apispec import APISpec
 
-VERSION = "1.1.0"
+VERSION = "1.2.0"
 TEXT = {"type": "string"}
 JSON = "application/json"
 
