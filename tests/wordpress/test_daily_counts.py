@@ -1,10 +1,10 @@
-"""What the site counts: each event once, on the day it happened, and never more sent than was answered."""
+"""The daily counts: each event once, on the day it happened, and sent only if it was accepted."""
 
 import threading
 
 import pytest
 
-from tests.wordpress.sink import Answer
+from tests.wordpress.fake_gateway import Reply
 
 ON_BOTH = True
 
@@ -32,7 +32,7 @@ def test_a_comment_counts_as_recorded_at_once_and_as_sent_once_it_is_accepted(
     assert connected.counts() == of(fired=3, sent=3)
 
 
-def test_spam_is_dropped_and_counts_again_when_it_is_approved_after_all(site, gateway, connected):
+def test_spam_counts_as_dropped_and_is_counted_again_when_approved(site, gateway, connected):
     [comment] = write(site, "There and back")
     site.php(f"wp_spam_comment( {comment} );")
     site.run_cron()
@@ -54,10 +54,10 @@ def test_a_comment_that_was_spam_from_the_start_is_not_counted(site, gateway, co
     assert connected.counts() == {}
 
 
-def test_what_fails_or_is_refused_waits_until_it_is_sent_or_deleted(
+def test_failed_and_rejected_events_count_as_waiting_until_sent_or_deleted(
     site, gateway, connected, admin
 ):
-    gateway.answer(Answer(422, '{"error":"invalid_event"}'), Answer(503, "{}"), Answer(503, "{}"))
+    gateway.reply(Reply(422, '{"error":"invalid_event"}'), Reply(503, "{}"), Reply(503, "{}"))
     write(site, "Refused", "Late", "Untried")
     site.run_cron()
     assert [row["state"] for row in connected.rows()] == ["parked", "waiting", "waiting"]
@@ -70,17 +70,17 @@ def test_what_fails_or_is_refused_waits_until_it_is_sent_or_deleted(
 
 
 def test_a_resent_event_counts_as_sent_once(site, gateway, connected, admin):
-    gateway.answer(Answer(422, '{"error":"invalid_event"}'))
+    gateway.reply(Reply(422, '{"error":"invalid_event"}'))
     write(site, "Refused at first")
     site.run_cron()
     assert connected.press_row(admin, "send").startswith("Sent.")
     assert connected.counts() == of(fired=1, sent=1)
 
 
-def test_a_deleted_event_is_counted_and_its_comment_can_be_noted_again(
+def test_a_deleted_event_is_counted_and_its_comment_can_be_recorded_again(
     site, gateway, connected, admin
 ):
-    gateway.answer(Answer(422, '{"error":"invalid_event"}'))
+    gateway.reply(Reply(422, '{"error":"invalid_event"}'))
     [comment] = write(site, "Refused")
     site.run_cron()
     connected.press_row(admin, "delete")
@@ -102,7 +102,7 @@ def test_a_deleted_event_is_counted_and_its_comment_can_be_noted_again(
     ids=["accepted", "known", "the id belongs to another event"],
 )
 def test_only_an_acceptance_counts_as_sent(site, gateway, connected, status, body, expected):
-    gateway.answer(Answer(status, body))
+    gateway.reply(Reply(status, body))
     write(site, "Answered")
     site.run_cron()
     assert connected.counts() == expected
@@ -114,7 +114,7 @@ def test_test_events_are_not_counted(site, gateway, connected, admin):
 
 
 def test_each_number_belongs_to_the_day_on_which_it_happened(site, gateway, connected):
-    gateway.answer(Answer(503, "{}"), Answer(503, "{}"))
+    gateway.reply(Reply(503, "{}"), Reply(503, "{}"))
     write(site, "Monday", "Also Monday")
     site.run_cron()
     connected.pass_days(1)
@@ -124,7 +124,7 @@ def test_each_number_belongs_to_the_day_on_which_it_happened(site, gateway, conn
     assert connected.counts() == of(fired=1, sent=3)
 
 
-def test_a_purge_takes_the_rows_and_leaves_the_counts(site, gateway, connected):
+def test_a_purge_deletes_the_rows_and_keeps_the_counts(site, gateway, connected):
     site.set_option("relay_connector_retention_days", 1)
     [spam, _] = write(site, "Spam", "Good")
     site.php(f"wp_spam_comment( {spam} );")
@@ -139,7 +139,7 @@ def test_a_purge_takes_the_rows_and_leaves_the_counts(site, gateway, connected):
     assert connected.counts(days_ago=3) == before
 
 
-def test_a_purge_leaves_the_counts_also_while_no_report_can_be_made(site, gateway, connected):
+def test_a_purge_keeps_the_counts_while_no_report_can_be_sent(site, gateway, connected):
     site.set_option("relay_connector_retention_days", 1)
     write(site, "Sent before the secret was lost")
     site.run_cron()
@@ -168,7 +168,7 @@ def test_killed_before_the_answer_is_written_down_nothing_counts_as_sent_until_i
     site, gateway, connected
 ):
     gate = threading.Event()
-    gateway.answer(Answer(hold=gate))
+    gateway.reply(Reply(hold=gate))
     write(site, "Interrupted")
     runner = threading.Thread(target=_cron_that_may_die, args=(site,))
     runner.start()

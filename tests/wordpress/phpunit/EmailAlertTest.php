@@ -6,10 +6,10 @@ use Relay_Connector\Sending\Outbox;
 use Relay_Connector\Settings;
 use Relay_Connector\Status\Status;
 
-/** The e-mail to the admin, within one request: its object cache is what a persistent one is between requests. */
+/** The alert e-mail within one request: its object cache acts like a persistent one between requests. */
 final class EmailAlertTest extends RelayTestCase {
 
-	/** @var int How many e-mails were written. */
+	/** @var int How many e-mails were sent. */
 	private $mails = 0;
 
 	protected function setUp(): void {
@@ -34,7 +34,7 @@ final class EmailAlertTest extends RelayTestCase {
 
 	public function test_a_second_problem_is_mailed_even_with_a_persistent_object_cache() {
 		global $wpdb;
-		// Somebody asks for it while all is well: from then on the cache says that there is none.
+		// Read while there is no problem: from then on the cache says that the option does not exist.
 		get_option( Email_Alert::STATE );
 		foreach ( array( 1, 2 ) as $time ) {
 			( new Outbox() )->add( 'user.registered', $time, "user.registered:$time" );

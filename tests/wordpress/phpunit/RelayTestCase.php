@@ -1,6 +1,6 @@
 <?php
 /**
- * A test inside WordPress: connected to a gateway that nobody has to answer for, undone afterwards.
+ * A test inside WordPress, connected to a simulated gateway. Changes are rolled back.
  */
 
 use PHPUnit\Framework\TestCase;
@@ -21,13 +21,13 @@ abstract class RelayTestCase extends TestCase {
 
 	const SECRET = 'phpunit_secret-0123456789-abcdefghijklmnopqrst';
 
-	/** @var array[] What has left the site: headers and body. */
+	/** @var array[] The sent requests: headers and body. */
 	protected $requests = array();
 
-	/** @var int What the gateway answers. */
+	/** @var int The status of the gateway's response. */
 	protected $status = 202;
 
-	/** @var string The words that it answers with. */
+	/** @var string The body of the gateway's response. */
 	protected $answer = '{"status":"accepted"}';
 
 	protected function setUp(): void {
@@ -45,15 +45,15 @@ abstract class RelayTestCase extends TestCase {
 	protected function tearDown(): void {
 		global $wpdb;
 		remove_filter( 'pre_http_request', array( $this, 'answer' ), 10 );
-		// What was only marked must not come up in the next test, which gives the same numbers.
+		// Held events must not carry over to the next test, which uses the same ids.
 		$this->end_request();
 		$lost_events = Lost_Events::read();
 		$wpdb->query( 'ROLLBACK' );
 		wp_cache_flush();
-		$this->assertNull( $lost_events, 'nothing was lost on the way' );
+		$this->assertNull( $lost_events, 'no event was lost' );
 	}
 
-	/** Takes a request in the place of the network. */
+	/** Handles a request instead of the network. */
 	public function answer( $done, $args, $url ) {
 		$this->requests[] = array(
 			'headers' => $args['headers'],
@@ -73,7 +73,7 @@ abstract class RelayTestCase extends TestCase {
 		);
 	}
 
-	/** What WordPress does at the end of each request, as far as orders go. */
+	/** Ends the request for orders, as WordPress does. */
 	protected function end_request() {
 		global $wp_filter;
 		foreach ( $wp_filter['shutdown']->callbacks[ Orders::SHUTDOWN_PRIORITY ] as $one ) {
@@ -84,7 +84,7 @@ abstract class RelayTestCase extends TestCase {
 	}
 
 	/**
-	 * Sends all that waits; the events as the gateway reads them.
+	 * Sends all waiting events; returns them as the gateway receives them.
 	 *
 	 * @return array[]
 	 */
@@ -107,7 +107,7 @@ abstract class RelayTestCase extends TestCase {
 		);
 	}
 
-	/** The fields of the only event that waits. */
+	/** The fields of the only waiting event. */
 	protected function sent( $type ) {
 		$events = $this->send_all();
 		$this->assertCount( 1, $events, wp_json_encode( $events ) );
@@ -139,7 +139,7 @@ abstract class RelayTestCase extends TestCase {
 		return $wpdb->get_results( "SELECT * FROM {$wpdb->relay_connector_outbox} ORDER BY id" );
 	}
 
-	/** Types and what they are told apart by, in the order in which they were noted. */
+	/** The dedupe keys, in the order in which they were recorded. */
 	protected function keys() {
 		return wp_list_pluck( $this->rows(), 'dedupe_key' );
 	}

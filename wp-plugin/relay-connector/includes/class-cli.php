@@ -107,19 +107,19 @@ final class Cli {
 		/* translators: 1: web address, 2: a key id, 3: fingerprint of a secret. */
 		\WP_CLI::log( sprintf( __( 'Gateway: %1$s, key %2$s, fingerprint %3$s', 'relay-connector' ), $this->value_or_dash( $this->settings->endpoint() ), $this->value_or_dash( $this->settings->key_id() ), $this->value_or_dash( $this->settings->fingerprint() ) ) );
 		/* translators: 1: number of events, 2: number of events. */
-		\WP_CLI::log( sprintf( __( 'Waiting: %1$d, parked: %2$d', 'relay-connector' ), $summary->waiting, $summary->parked ) );
+		\WP_CLI::log( sprintf( __( 'Waiting: %1$d, failed: %2$d', 'relay-connector' ), $summary->waiting, $summary->parked ) );
 		foreach ( $problems as $problem ) {
 			\WP_CLI::log( $problem['title'] . ' ' . $problem['text'] );
 		}
 		if ( $problems ) {
-			\WP_CLI::error( __( 'Something needs your attention.', 'relay-connector' ) );
+			\WP_CLI::error( __( 'There are problems that need your attention.', 'relay-connector' ) );
 			return;
 		}
 		if ( ! $this->settings->is_configured() ) {
-			\WP_CLI::error( __( 'Relay is not set up: set the gateway address and the secret under Settings, Relay, or in wp-config.php.', 'relay-connector' ) );
+			\WP_CLI::error( __( 'Relay is not set up. Set the gateway address and the secret under Settings > Relay or in wp-config.php.', 'relay-connector' ) );
 			return;
 		}
-		\WP_CLI::success( __( 'All is well: no event is late.', 'relay-connector' ) );
+		\WP_CLI::success( __( 'No problems: no events are late.', 'relay-connector' ) );
 	}
 
 	/**
@@ -153,16 +153,16 @@ final class Cli {
 	 * ## OPTIONS
 	 *
 	 * [--state=<state>]
-	 * : waiting, parked, sent or withdrawn. Without it: all.
+	 * : waiting, parked (failed), sent or withdrawn. Default: all.
 	 *
 	 * [--type=<type>]
 	 * : An event type such as comment.created.
 	 *
 	 * [--limit=<limit>]
-	 * : At most so many. Without it: 50.
+	 * : The maximum number of events. Default: 50.
 	 *
 	 * [--format=<format>]
-	 * : table, json, csv or ids. Without it: table.
+	 * : table, json, csv or ids. Default: table.
 	 *
 	 * ## EXAMPLES
 	 *
@@ -199,13 +199,13 @@ final class Cli {
 	 * ## OPTIONS
 	 *
 	 * [<id>...]
-	 * : Numbers from "wp relay list".
+	 * : IDs from "wp relay list".
 	 *
 	 * [--all]
-	 * : Every event that is not sent.
+	 * : Every event that has not been sent.
 	 *
 	 * [--type=<type>]
-	 * : With --all: only those of a type.
+	 * : With --all: only events of this type.
 	 *
 	 * ## EXAMPLES
 	 *
@@ -217,12 +217,12 @@ final class Cli {
 	 */
 	public function retry( $args, $options ) {
 		if ( ! $args && empty( $options['all'] ) ) {
-			\WP_CLI::error( __( 'Name events by their numbers from "wp relay list", or say --all.', 'relay-connector' ) );
+			\WP_CLI::error( __( 'Specify event IDs from "wp relay list", or use --all.', 'relay-connector' ) );
 			return;
 		}
 		$count = $args ? count( array_filter( array_map( 'absint', $args ), array( $this->outbox, 'retry' ) ) ) : $this->query_for( $options )->retry_all();
 		/* translators: %d: number of events. */
-		\WP_CLI::log( sprintf( _n( '%d event is in the queue again.', '%d events are in the queue again.', $count, 'relay-connector' ), $count ) );
+		\WP_CLI::log( sprintf( _n( '%d event was queued again.', '%d events were queued again.', $count, 'relay-connector' ), $count ) );
 		$this->send();
 	}
 
@@ -232,10 +232,10 @@ final class Cli {
 	 * ## OPTIONS
 	 *
 	 * [<id>...]
-	 * : Numbers of waiting or parked events from "wp relay list": they are not sent any more.
+	 * : IDs of waiting or failed events from "wp relay list". They will not be sent.
 	 *
 	 * [--finished]
-	 * : Every finished event whose day is counted, before its time.
+	 * : Every finished event whose day has been counted, before the retention time is over.
 	 *
 	 * ## EXAMPLES
 	 *
@@ -247,7 +247,7 @@ final class Cli {
 	 */
 	public function purge( $args, $options ) {
 		if ( ! $args && empty( $options['finished'] ) ) {
-			\WP_CLI::error( __( 'Name events by their numbers from "wp relay list", or say --finished.', 'relay-connector' ) );
+			\WP_CLI::error( __( 'Specify event IDs from "wp relay list", or use --finished.', 'relay-connector' ) );
 			return;
 		}
 		$count = $args ? count( array_filter( array_map( 'absint', $args ), array( $this->outbox, 'delete' ) ) ) : $this->outbox->purge( $this->daily_counts->close_days() );
@@ -264,18 +264,18 @@ final class Cli {
 	 */
 	public function send() {
 		if ( ! $this->settings->is_configured() ) {
-			\WP_CLI::error( __( 'Nothing was sent: the gateway address or the secret is missing. Set both under Settings, Relay, or in wp-config.php.', 'relay-connector' ) );
+			\WP_CLI::error( __( 'Nothing was sent: the gateway address or the secret is missing. Set both under Settings > Relay or in wp-config.php.', 'relay-connector' ) );
 			return;
 		}
 		Triggers::note_run();
 		$done = $this->runner->run();
 		$this->email_alert->send_if_due();
 		if ( null === $done ) {
-			\WP_CLI::success( __( 'Another run is sending right now; nothing is left to do here.', 'relay-connector' ) );
+			\WP_CLI::success( __( 'Another run is already sending. There is nothing to do.', 'relay-connector' ) );
 			return;
 		}
 		/* translators: %d: number of events. */
-		\WP_CLI::success( sprintf( _n( '%d event was dealt with.', '%d events were dealt with.', $done, 'relay-connector' ), $done ) );
+		\WP_CLI::success( sprintf( _n( '%d event was processed.', '%d events were processed.', $done, 'relay-connector' ), $done ) );
 	}
 
 	/**
@@ -284,10 +284,10 @@ final class Cli {
 	 * ## OPTIONS
 	 *
 	 * [--day=<day>]
-	 * : The UTC day, such as 2026-11-23. Without it: yesterday.
+	 * : The UTC day, such as 2026-11-23. Default: yesterday.
 	 *
 	 * [--send]
-	 * : Also sends the daily reports that the gateway does not have yet, up to yesterday's.
+	 * : Also send the daily reports that the gateway does not have yet, up to yesterday.
 	 *
 	 * ## EXAMPLES
 	 *
@@ -303,7 +303,7 @@ final class Cli {
 		$at  = strtotime( $day . ' 00:00:00 UTC' );
 		if ( false === $at || gmdate( 'Y-m-d', $at ) !== $day ) {
 			/* translators: %s: what was typed. */
-			\WP_CLI::error( sprintf( __( '%s is not a day. Write it as in 2026-11-23.', 'relay-connector' ), $day ) );
+			\WP_CLI::error( sprintf( __( '%s is not a valid day. Use the format 2026-11-23.', 'relay-connector' ), $day ) );
 			return;
 		}
 		$rows = array();
@@ -314,7 +314,7 @@ final class Cli {
 			\WP_CLI\Utils\format_items( 'table', $rows, array( 'day', 'type', 'fired', 'sent', 'waiting', 'dropped' ) );
 		} else {
 			/* translators: %s: a day. */
-			\WP_CLI::log( sprintf( __( 'No events on %s, and none waiting.', 'relay-connector' ), $day ) );
+			\WP_CLI::log( sprintf( __( 'No events on %s, and none are waiting.', 'relay-connector' ), $day ) );
 		}
 		if ( ! empty( $options['send'] ) ) {
 			$this->send_reports();
@@ -326,16 +326,16 @@ final class Cli {
 	 */
 	private function send_reports() {
 		if ( ! $this->settings->is_configured() ) {
-			\WP_CLI::error( __( 'No report was sent: the gateway address or the secret is missing. Set both under Settings, Relay, or in wp-config.php.', 'relay-connector' ) );
+			\WP_CLI::error( __( 'No report was sent: the gateway address or the secret is missing. Set both under Settings > Relay or in wp-config.php.', 'relay-connector' ) );
 			return;
 		}
 		$outcome = $this->runner->run_reports();
 		if ( null === $outcome ) {
-			\WP_CLI::error( __( 'No report was sent: another run is sending right now. Try again in a minute.', 'relay-connector' ) );
+			\WP_CLI::error( __( 'No report was sent: another run is already sending. Try again in a minute.', 'relay-connector' ) );
 			return;
 		}
 		/* translators: %d: number of reports. */
-		$taken = sprintf( _n( '%d report was taken by the gateway.', '%d reports were taken by the gateway.', $outcome['taken'], 'relay-connector' ), $outcome['taken'] );
+		$taken = sprintf( _n( 'The gateway accepted %d report.', 'The gateway accepted %d reports.', $outcome['taken'], 'relay-connector' ), $outcome['taken'] );
 		if ( '' !== $outcome['sentence'] ) {
 			\WP_CLI::error( $taken . ' ' . $outcome['sentence'] );
 			return;

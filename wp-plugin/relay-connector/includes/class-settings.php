@@ -284,7 +284,7 @@ final class Settings {
 		}
 		$value = trim( sanitize_text_field( (string) $value ) );
 		if ( ! preg_match( '/^[A-Za-z0-9._:-]{0,128}$/', $value ) ) {
-			$this->add_error( self::KEY_ID, __( 'A key id has only letters, digits and the characters . _ : - in it. The key id was not changed: copy it again from the page of your site in Relay.', 'relay-connector' ) );
+			$this->add_error( self::KEY_ID, __( 'A key ID can only contain letters, digits and the characters . _ : - The key ID was not changed. Copy it again from your site\'s page in Relay.', 'relay-connector' ) );
 			return $old;
 		}
 		return $value;
@@ -308,16 +308,16 @@ final class Settings {
 			return $old;
 		}
 		if ( preg_match( '/[^\x21-\x7e]/', $value ) ) {
-			$this->add_error( self::SECRET, __( 'The secret has a space, a line break or an unusual character inside. The secret was not changed: copy it again, in one piece.', 'relay-connector' ) );
+			$this->add_error( self::SECRET, __( 'The secret contains a space, a line break or an unusual character. The secret was not changed. Copy it again in one piece.', 'relay-connector' ) );
 			return $old;
 		}
 		if ( in_array( strtolower( $value ), self::SAMPLE_SECRETS, true ) ) {
-			$this->add_error( self::SECRET, __( 'That secret is a sample from a manual, and the gateway refuses it. The secret was not changed: copy the one that Relay showed when it made the key.', 'relay-connector' ) );
+			$this->add_error( self::SECRET, __( 'This secret is a sample from the documentation, and the gateway rejects it. The secret was not changed. Copy the one that Relay showed when the key was created.', 'relay-connector' ) );
 			return $old;
 		}
 		if ( strlen( $value ) < self::SHORTEST_SECRET ) {
 			/* translators: %d: number of characters. */
-			$this->add_error( self::SECRET, sprintf( __( 'The secret was saved, but it is shorter than %d characters. Relay makes longer ones: check that all of it was copied, then send a test event.', 'relay-connector' ), self::SHORTEST_SECRET ), 'warning' );
+			$this->add_error( self::SECRET, sprintf( __( 'The secret was saved, but it is shorter than %d characters. Relay creates longer ones. Check that you copied all of it, then send a test event.', 'relay-connector' ), self::SHORTEST_SECRET ), 'warning' );
 		}
 		return array( $value );
 	}

@@ -67,11 +67,11 @@ final class Action_Result {
 	private static function state_text( $state ) {
 		switch ( $state ) {
 			case 'passed':
-				return __( 'Right:', 'relay-connector' );
+				return __( 'Passed:', 'relay-connector' );
 			case 'failed':
-				return __( 'Wrong:', 'relay-connector' );
+				return __( 'Failed:', 'relay-connector' );
 			case 'warned':
-				return __( 'Look at this:', 'relay-connector' );
+				return __( 'Warning:', 'relay-connector' );
 			default:
 				return __( 'Not reached:', 'relay-connector' );
 		}

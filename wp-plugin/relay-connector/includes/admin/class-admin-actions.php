@@ -63,7 +63,7 @@ final class Admin_Actions {
 		check_admin_referer( self::TEST );
 		$this->require_capability();
 		$result = $this->test->run();
-		$this->redirect( $result['passed'], $result['passed'] ? __( 'It works.', 'relay-connector' ) : __( 'The test did not go through.', 'relay-connector' ), $result['text'], $result['steps'] );
+		$this->redirect( $result['passed'], $result['passed'] ? __( 'It works.', 'relay-connector' ) : __( 'The test failed.', 'relay-connector' ), $result['text'], $result['steps'] );
 	}
 
 	/**
@@ -92,7 +92,7 @@ final class Admin_Actions {
 	 */
 	private function require_capability() {
 		if ( ! current_user_can( Settings_Page::capability() ) ) {
-			wp_die( esc_html__( 'You may not do this. Ask an administrator of this site.', 'relay-connector' ), 403 );
+			wp_die( esc_html__( 'You are not allowed to do this. Ask an administrator of this site.', 'relay-connector' ), 403 );
 		}
 	}
 

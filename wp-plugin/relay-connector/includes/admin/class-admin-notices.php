@@ -89,20 +89,20 @@ final class Admin_Notices {
 				<strong><?php esc_html_e( 'Relay: events were lost.', 'relay-connector' ); ?></strong>
 				<?php
 				/* translators: 1: number of events, 2: technical detail. */
-				echo esc_html( sprintf( _n( '%1$d event could not be noted down, because this site\'s database did not take it (%2$s). Ask your host whether the database is full or damaged; switching the plugin off and on again repairs its table.', '%1$d events could not be noted down, because this site\'s database did not take them (last: %2$s). Ask your host whether the database is full or damaged; switching the plugin off and on again repairs its table.', $lost_events['count'], 'relay-connector' ), $lost_events['count'], $lost_events['detail'] ) );
+				echo esc_html( sprintf( _n( '%1$d event could not be recorded, because this site\'s database did not accept it (%2$s). Ask your host whether the database is full or damaged. Deactivate and reactivate the plugin to repair its table.', '%1$d events could not be recorded, because this site\'s database did not accept them (last error: %2$s). Ask your host whether the database is full or damaged. Deactivate and reactivate the plugin to repair its table.', $lost_events['count'], 'relay-connector' ), $lost_events['count'], $lost_events['detail'] ) );
 				?>
 				<?php else : ?>
-				<strong><?php esc_html_e( 'Relay: another plugin got in the way.', 'relay-connector' ); ?></strong>
+				<strong><?php esc_html_e( 'Relay: another plugin caused an error.', 'relay-connector' ); ?></strong>
 					<?php
 					/* translators: %s: technical detail. */
-					echo esc_html( sprintf( __( 'An event was sent, but afterwards something went wrong on this site (%s). No event is lost. Most likely another plugin is at fault: switch off the last one you added or updated.', 'relay-connector' ), $lost_events['detail'] ) );
+					echo esc_html( sprintf( __( 'An event was sent, but a later step failed on this site (%s). No event is lost. The cause is probably another plugin: deactivate the one you last installed or updated.', 'relay-connector' ), $lost_events['detail'] ) );
 					?>
 				<?php endif; ?>
 			</p>
 			<form action="<?php echo esc_url( admin_url( 'admin-post.php' ) ); ?>" method="post">
 				<input type="hidden" name="action" value="<?php echo esc_attr( Admin_Actions::CLEAR_LOST_EVENTS ); ?>">
 				<?php wp_nonce_field( Admin_Actions::CLEAR_LOST_EVENTS ); ?>
-				<p><button type="submit" class="button"><?php esc_html_e( 'I have read this', 'relay-connector' ); ?></button></p>
+				<p><button type="submit" class="button"><?php esc_html_e( 'Dismiss', 'relay-connector' ); ?></button></p>
 			</form>
 		</div>
 		<?php

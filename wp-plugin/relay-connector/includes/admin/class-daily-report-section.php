@@ -61,9 +61,9 @@ final class Daily_Report_Section {
 			return;
 		}
 		?>
-		<h2 id="relay-connector-count"><?php esc_html_e( 'Daily count', 'relay-connector' ); ?></h2>
+		<h2 id="relay-connector-count"><?php esc_html_e( 'Daily counts', 'relay-connector' ); ?></h2>
 		<p id="relay-connector-report"><?php echo esc_html( $this->numbers() . ' ' . $this->report( $state ) ); ?></p>
-		<p class="description"><?php esc_html_e( 'Once a day these numbers go to the gateway, by kind of event and without personal data, so that both sides can be compared.', 'relay-connector' ); ?></p>
+		<p class="description"><?php esc_html_e( 'Once a day these numbers are sent to the gateway, by event type and without personal data, so that you can compare both sides.', 'relay-connector' ); ?></p>
 		<?php
 	}
 
@@ -83,7 +83,7 @@ final class Daily_Report_Section {
 		);
 		if ( $totals['dropped'] ) {
 			/* translators: %s: number of events. */
-			$text .= ' ' . sprintf( __( 'Not to be sent any more: %s.', 'relay-connector' ), number_format_i18n( $totals['dropped'] ) );
+			$text .= ' ' . sprintf( __( 'No longer to be sent: %s.', 'relay-connector' ), number_format_i18n( $totals['dropped'] ) );
 		}
 		return $text;
 	}
@@ -99,18 +99,18 @@ final class Daily_Report_Section {
 		if ( $state['next'] >= $today ) {
 			return $state['taken_at'] >= $today
 				/* translators: %s: a time of day. */
-				? sprintf( __( 'Report taken by the gateway at %s.', 'relay-connector' ), $this->clock_time( $state['taken_at'] ) )
-				: __( 'The first report goes to the gateway tomorrow.', 'relay-connector' );
+				? sprintf( __( 'The gateway accepted the report at %s.', 'relay-connector' ), $this->clock_time( $state['taken_at'] ) )
+				: __( 'The first report is sent to the gateway tomorrow.', 'relay-connector' );
 		}
 		if ( $state['refused'] ) {
 			/* translators: %d: HTTP status. */
-			return sprintf( __( 'This gateway does not take daily reports (status %d), so none is sent for now: update the gateway, and they go on by themselves within a week. Events are not affected.', 'relay-connector' ), $state['refused'] );
+			return sprintf( __( 'This gateway does not accept daily reports (status %d), so no reports are sent for now. Events are not affected. Update the gateway; reports resume automatically within a week.', 'relay-connector' ), $state['refused'] );
 		}
 		if ( '' !== $state['sentence'] ) {
-			return __( 'The report has not reached the gateway yet and is sent again by itself.', 'relay-connector' ) . ' ' . $state['sentence'];
+			return __( 'The report has not reached the gateway yet. It is retried automatically.', 'relay-connector' ) . ' ' . $state['sentence'];
 		}
 		/* translators: %s: a time of day. */
-		return sprintf( __( 'The report goes to the gateway at about %s.', 'relay-connector' ), $this->clock_time( max( time(), $state['due_at'] ) ) );
+		return sprintf( __( 'The report is sent to the gateway at about %s.', 'relay-connector' ), $this->clock_time( max( time(), $state['due_at'] ) ) );
 	}
 
 	/**

@@ -78,7 +78,7 @@ final class Dashboard_Widget {
 		$facts    = array(
 			__( 'Sent today (UTC)', 'relay-connector' ) => $today['sent'],
 			__( 'Waiting', 'relay-connector' )          => $summary->waiting,
-			__( 'Need your decision', 'relay-connector' ) => $summary->parked,
+			__( 'Need attention', 'relay-connector' ) => $summary->parked,
 		);
 		?>
 		<ul>
@@ -86,8 +86,8 @@ final class Dashboard_Widget {
 				<li><?php echo esc_html( $label ); ?>: <strong><?php echo esc_html( number_format_i18n( $count ) ); ?></strong></li>
 			<?php endforeach; ?>
 		</ul>
-		<p><?php echo esc_html( $problems ? $problems[0]['title'] . ' ' . $problems[0]['text'] : __( 'All is well: no event is late.', 'relay-connector' ) ); ?></p>
-		<p><a href="<?php echo esc_url( Events_Page::url() ); ?>"><?php esc_html_e( 'See the events', 'relay-connector' ); ?></a></p>
+		<p><?php echo esc_html( $problems ? $problems[0]['title'] . ' ' . $problems[0]['text'] : __( 'No problems: no events are late.', 'relay-connector' ) ); ?></p>
+		<p><a href="<?php echo esc_url( Events_Page::url() ); ?>"><?php esc_html_e( 'View events', 'relay-connector' ); ?></a></p>
 		<?php
 	}
 }

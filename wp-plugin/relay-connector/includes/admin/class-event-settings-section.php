@@ -104,7 +104,7 @@ final class Event_Settings_Section {
 	}
 
 	/**
-	 * Prints a checkbox for an option of its own.
+	 * Prints the checkbox of a source's further option.
 	 *
 	 * @param string $option The option.
 	 * @param string $label  The label.
@@ -158,7 +158,7 @@ final class Event_Settings_Section {
 			$forms = $plugin->safe_forms();
 			if ( ! $forms ) {
 				?>
-				<p class="description"><?php esc_html_e( 'No form yet. New ones show up here.', 'relay-connector' ); ?></p>
+				<p class="description"><?php esc_html_e( 'No forms yet. New forms appear here.', 'relay-connector' ); ?></p>
 				<?php
 			}
 			foreach ( $forms as $id => $title ) {
@@ -174,7 +174,7 @@ final class Event_Settings_Section {
 		?>
 		<p class="relay-connector-subhead"><?php esc_html_e( 'Other forms', 'relay-connector' ); ?></p>
 		<?php
-		$this->render_checkbox( '', 'new_forms', $this->choices->sends_new_forms(), __( 'Also send entries of forms that are made later, or are not listed here', 'relay-connector' ) );
+		$this->render_checkbox( '', 'new_forms', $this->choices->sends_new_forms(), __( 'Also send entries of new forms and of forms not listed here', 'relay-connector' ) );
 	}
 
 	/**
@@ -187,7 +187,7 @@ final class Event_Settings_Section {
 		$count = count( $this->choices->excluded_fields( $form ) );
 		return $count
 			/* translators: %s: number of fields. */
-			? sprintf( _n( 'Choose fields (%s left out)', 'Choose fields (%s left out)', $count, 'relay-connector' ), number_format_i18n( $count ) )
+			? sprintf( _n( 'Choose fields (%s excluded)', 'Choose fields (%s excluded)', $count, 'relay-connector' ), number_format_i18n( $count ) )
 			: __( 'Choose fields', 'relay-connector' );
 	}
 
@@ -199,12 +199,12 @@ final class Event_Settings_Section {
 	private function render_missing( array $names ) {
 		?>
 		<tr>
-			<th scope="row"><?php esc_html_e( 'Not on this site', 'relay-connector' ); ?></th>
+			<th scope="row"><?php esc_html_e( 'Not active on this site', 'relay-connector' ); ?></th>
 			<td>
 				<p class="description">
 					<?php
 					/* translators: %s: names of plugins. */
-					echo esc_html( sprintf( __( 'These show up here once they are active: %s.', 'relay-connector' ), implode( ', ', $names ) ) );
+					echo esc_html( sprintf( __( 'These appear here once they are active: %s.', 'relay-connector' ), implode( ', ', $names ) ) );
 					?>
 				</p>
 			</td>
@@ -223,7 +223,7 @@ final class Event_Settings_Section {
 	private function render_checkbox( $group, $name, $checked, $label ) {
 		$field = Event_Choices::OPTION . ( '' === $group ? '' : '[' . $group . ']' ) . '[' . $name . ']';
 		?>
-		<label class="relay-connector-tick">
+		<label class="relay-connector-checkbox">
 			<input type="hidden" name="<?php echo esc_attr( $field ); ?>" value="0">
 			<input type="checkbox" name="<?php echo esc_attr( $field ); ?>" value="1" <?php checked( $checked ); ?>>
 			<?php echo esc_html( $label ); ?>

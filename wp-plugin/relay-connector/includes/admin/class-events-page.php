@@ -139,8 +139,8 @@ final class Events_Page {
 						<option value="<?php echo esc_attr( $type ); ?>" <?php selected( $query->type, $type ); ?>><?php echo esc_html( $type ); ?></option>
 					<?php endforeach; ?>
 				</select>
-				<label class="screen-reader-text" for="relay-connector-word"><?php esc_html_e( 'Event id or number', 'relay-connector' ); ?></label>
-				<input type="search" name="s" id="relay-connector-word" value="<?php echo esc_attr( $query->word ); ?>" placeholder="<?php esc_attr_e( 'Event id or number', 'relay-connector' ); ?>">
+				<label class="screen-reader-text" for="relay-connector-word"><?php esc_html_e( 'Event ID or number', 'relay-connector' ); ?></label>
+				<input type="search" name="s" id="relay-connector-word" value="<?php echo esc_attr( $query->word ); ?>" placeholder="<?php esc_attr_e( 'Event ID or number', 'relay-connector' ); ?>">
 				<button type="submit" class="button"><?php esc_html_e( 'Filter', 'relay-connector' ); ?></button>
 			</p>
 		</form>
@@ -200,7 +200,7 @@ final class Events_Page {
 			$action = isset( $_POST['action2'] ) ? sanitize_key( wp_unslash( $_POST['action2'] ) ) : '';
 		}
 		if ( ! $rows || ! in_array( $action, array( 'send', 'delete' ), true ) ) {
-			$this->redirect( $query, self::outcome( false, __( 'Nothing was done.', 'relay-connector' ), __( 'Tick the events first, then choose what to do with them.', 'relay-connector' ) ) );
+			$this->redirect( $query, self::outcome( false, __( 'Nothing was done.', 'relay-connector' ), __( 'Select events first, then choose an action.', 'relay-connector' ) ) );
 		}
 		$this->redirect( $query, 'delete' === $action ? $this->delete( $rows ) : $this->send_all( count( array_filter( $rows, array( $this->outbox, 'retry' ) ) ) ) );
 	}
@@ -213,11 +213,11 @@ final class Events_Page {
 	 */
 	private function send_one( $id ) {
 		if ( ! $this->settings->is_configured() ) {
-			return self::outcome( false, __( 'Not sent.', 'relay-connector' ), __( 'The gateway address or the secret is missing: enter both and save first.', 'relay-connector' ) );
+			return self::outcome( false, __( 'Not sent.', 'relay-connector' ), __( 'The gateway address or the secret is missing. Enter both and save first.', 'relay-connector' ) );
 		}
 		$decision = $this->outbox->retry( $id ) ? $this->runner->run_one( $id ) : null;
 		if ( null === $decision ) {
-			return self::outcome( false, __( 'Not sent.', 'relay-connector' ), __( 'The event is already finished, or another run is sending right now. Look at the list again in a minute.', 'relay-connector' ) );
+			return self::outcome( false, __( 'Not sent.', 'relay-connector' ), __( 'The event is already finished, or another run is sending right now. Check the list again in a minute.', 'relay-connector' ) );
 		}
 		$is_sent = Outbox::SENT === $decision->state;
 		return self::outcome( $is_sent, $is_sent ? __( 'Sent.', 'relay-connector' ) : __( 'Not sent.', 'relay-connector' ), $decision->explanation );
@@ -231,17 +231,17 @@ final class Events_Page {
 	 */
 	private function send_all( $count ) {
 		if ( ! $count ) {
-			return self::outcome( false, __( 'Nothing was done.', 'relay-connector' ), __( 'None of these events can be sent: they are finished already.', 'relay-connector' ) );
+			return self::outcome( false, __( 'Nothing was done.', 'relay-connector' ), __( 'None of these events can be sent, because they are already finished.', 'relay-connector' ) );
 		}
 		$this->runner->run();
 		$left = ( new Outbox_Query() )->count_unfinished();
 		/* translators: %s: number of events. */
-		$text = sprintf( _n( '%s event is in the queue again.', '%s events are in the queue again.', $count, 'relay-connector' ), number_format_i18n( $count ) );
+		$text = sprintf( _n( '%s event was queued again.', '%s events were queued again.', $count, 'relay-connector' ), number_format_i18n( $count ) );
 		if ( ! $left ) {
-			return self::outcome( true, __( 'Done.', 'relay-connector' ), $text . ' ' . __( 'All are sent.', 'relay-connector' ) );
+			return self::outcome( true, __( 'Done.', 'relay-connector' ), $text . ' ' . __( 'All events have been sent.', 'relay-connector' ) );
 		}
 		/* translators: %s: number of events. */
-		return self::outcome( true, __( 'Under way.', 'relay-connector' ), $text . ' ' . sprintf( _n( '%s event is not sent yet; the list says why, and what waits is sent by itself.', '%s events are not sent yet; the list says why, and what waits is sent by itself.', $left, 'relay-connector' ), number_format_i18n( $left ) ) );
+		return self::outcome( true, __( 'In progress.', 'relay-connector' ), $text . ' ' . sprintf( _n( '%s event has not been sent yet. The list shows why. Waiting events are sent automatically.', '%s events have not been sent yet. The list shows why. Waiting events are sent automatically.', $left, 'relay-connector' ), number_format_i18n( $left ) ) );
 	}
 
 	/**
@@ -253,10 +253,10 @@ final class Events_Page {
 	private function delete( array $ids ) {
 		$done = count( array_filter( $ids, array( $this->outbox, 'delete' ) ) );
 		if ( ! $done ) {
-			return self::outcome( false, __( 'Nothing was deleted.', 'relay-connector' ), __( 'Only events that wait or are parked can be deleted, and none of these is any more.', 'relay-connector' ) );
+			return self::outcome( false, __( 'Nothing was deleted.', 'relay-connector' ), __( 'Only waiting and failed events can be deleted, and none of these is waiting or failed any more.', 'relay-connector' ) );
 		}
 		/* translators: %s: number of events. */
-		return self::outcome( true, __( 'Deleted.', 'relay-connector' ), sprintf( _n( '%s event is off the list and will not be sent.', '%s events are off the list and will not be sent.', $done, 'relay-connector' ), number_format_i18n( $done ) ) );
+		return self::outcome( true, __( 'Deleted.', 'relay-connector' ), sprintf( _n( '%s event was removed from the list and will not be sent.', '%s events were removed from the list and will not be sent.', $done, 'relay-connector' ), number_format_i18n( $done ) ) );
 	}
 
 	/**

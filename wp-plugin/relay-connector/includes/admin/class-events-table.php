@@ -90,7 +90,7 @@ final class Events_Table extends \WP_List_Table {
 			'event'    => __( 'Event', 'relay-connector' ),
 			'state'    => __( 'State', 'relay-connector' ),
 			'attempts' => __( 'Attempts', 'relay-connector' ),
-			'answer'   => __( 'Last answer', 'relay-connector' ),
+			'answer'   => __( 'Last response', 'relay-connector' ),
 			'created'  => __( 'Recorded', 'relay-connector' ),
 		);
 	}
@@ -136,7 +136,7 @@ final class Events_Table extends \WP_List_Table {
 				<button type="submit" class="button" name="relay_connector_all" value="1">
 					<?php
 					/* translators: %s: number of events. */
-					echo esc_html( sprintf( _n( 'Send the %s unsent event of this list', 'Send all %s unsent events of this list', $count, 'relay-connector' ), number_format_i18n( $count ) ) );
+					echo esc_html( sprintf( _n( 'Send the %s unsent event in this list', 'Send all %s unsent events in this list', $count, 'relay-connector' ), number_format_i18n( $count ) ) );
 					?>
 				</button>
 			</div>
@@ -149,10 +149,10 @@ final class Events_Table extends \WP_List_Table {
 	 */
 	public function no_items() {
 		if ( '' !== $this->query->state . $this->query->type . $this->query->word ) {
-			esc_html_e( 'No event matches. Choose another state or type, or search for something else.', 'relay-connector' );
+			esc_html_e( 'No matching events. Choose another state or type, or search for something else.', 'relay-connector' );
 			return;
 		}
-		esc_html_e( 'No events yet. The next one that is recorded shows up here.', 'relay-connector' );
+		esc_html_e( 'No events yet. The next recorded event appears here.', 'relay-connector' );
 	}
 
 	/**
@@ -166,7 +166,7 @@ final class Events_Table extends \WP_List_Table {
 			return '';
 		}
 		/* translators: %s: an event id. */
-		$label = sprintf( __( 'Select the event %s', 'relay-connector' ), $row->event_id );
+		$label = sprintf( __( 'Select event %s', 'relay-connector' ), $row->event_id );
 		return '<label class="screen-reader-text" for="relay-row-' . esc_attr( $row->id ) . '">' . esc_html( $label ) . '</label><input type="checkbox" name="rows[]" id="relay-row-' . esc_attr( $row->id ) . '" value="' . esc_attr( $row->id ) . '">';
 	}
 
@@ -190,10 +190,10 @@ final class Events_Table extends \WP_List_Table {
 	 */
 	protected function column_state( $row ) {
 		$busy = Outbox::WAITING === $row->state && (int) $row->claimed_until > time();
-		$html = '<span class="relay-connector-state relay-connector-' . esc_attr( $row->state ) . '">' . esc_html( $busy ? __( 'Being sent', 'relay-connector' ) : self::state_name( $row->state ) ) . '</span>';
+		$html = '<span class="relay-connector-state relay-connector-' . esc_attr( $row->state ) . '">' . esc_html( $busy ? __( 'Sending', 'relay-connector' ) : self::state_name( $row->state ) ) . '</span>';
 		if ( Outbox::WAITING === $row->state && (int) $row->due_at > time() ) {
 			/* translators: %s: a length of time. */
-			$html .= '<div class="relay-connector-small">' . esc_html( sprintf( __( 'next try in %s', 'relay-connector' ), human_time_diff( (int) $row->due_at ) ) ) . '</div>';
+			$html .= '<div class="relay-connector-small">' . esc_html( sprintf( __( 'next attempt in %s', 'relay-connector' ), human_time_diff( (int) $row->due_at ) ) ) . '</div>';
 		}
 		return $html;
 	}
@@ -210,7 +210,7 @@ final class Events_Table extends \WP_List_Table {
 			case 'attempts':
 				return esc_html( number_format_i18n( (int) $row->attempts ) );
 			case 'answer':
-				return esc_html( '' === (string) $row->last_answer ? __( 'Not tried yet.', 'relay-connector' ) : $row->last_answer );
+				return esc_html( '' === (string) $row->last_answer ? __( 'Not attempted yet.', 'relay-connector' ) : $row->last_answer );
 			default:
 				return esc_html( wp_date( get_option( 'date_format' ) . ' ' . get_option( 'time_format' ), (int) $row->created_at ) );
 		}
@@ -260,9 +260,9 @@ final class Events_Table extends \WP_List_Table {
 			case Outbox::SENT:
 				return __( 'Sent', 'relay-connector' );
 			case Outbox::PARKED:
-				return __( 'Parked', 'relay-connector' );
+				return __( 'Failed', 'relay-connector' );
 			case Outbox::WITHDRAWN:
-				return __( 'Not to be sent', 'relay-connector' );
+				return __( 'Withdrawn', 'relay-connector' );
 		}
 		return __( 'Waiting', 'relay-connector' );
 	}

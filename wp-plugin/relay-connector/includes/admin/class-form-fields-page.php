@@ -74,7 +74,7 @@ final class Form_Fields_Page {
 	 * Adds the page.
 	 */
 	public function add_page() {
-		$title = __( 'Fields of a form', 'relay-connector' );
+		$title = __( 'Form fields', 'relay-connector' );
 		add_options_page( $title, $title, Settings_Page::capability(), self::SLUG, array( $this, 'render' ) );
 	}
 
@@ -116,10 +116,10 @@ final class Form_Fields_Page {
 		$fields = $plugin ? $this->fields_of( $plugin, $form ) : array();
 		?>
 		<div class="wrap relay-connector">
-			<h1><?php esc_html_e( 'Fields of a form', 'relay-connector' ); ?></h1>
-			<p><a href="<?php echo esc_url( Settings_Page::url() ); ?>">&larr; <?php esc_html_e( 'Back to the settings of Relay', 'relay-connector' ); ?></a></p>
+			<h1><?php esc_html_e( 'Form fields', 'relay-connector' ); ?></h1>
+			<p><a href="<?php echo esc_url( Settings_Page::url() ); ?>">&larr; <?php esc_html_e( 'Back to the Relay settings', 'relay-connector' ); ?></a></p>
 			<?php if ( ! $fields ) : ?>
-				<p><?php esc_html_e( 'This form has no fields, or it is not there any more.', 'relay-connector' ); ?></p>
+				<p><?php esc_html_e( 'This form has no fields, or it no longer exists.', 'relay-connector' ); ?></p>
 			<?php else : ?>
 				<h2><?php echo esc_html( $plugin->title_of( self::id_of( $form ) ) ); ?> (<?php echo esc_html( $plugin->name() ); ?>)</h2>
 				<?php $this->render_form( $form, $fields ); ?>
@@ -134,15 +134,15 @@ final class Form_Fields_Page {
 	public function save() {
 		check_admin_referer( self::SAVE );
 		if ( ! current_user_can( Settings_Page::capability() ) ) {
-			wp_die( esc_html__( 'You may not do this. Ask an administrator of this site.', 'relay-connector' ), 403 );
+			wp_die( esc_html__( 'You are not allowed to do this. Ask an administrator of this site.', 'relay-connector' ), 403 );
 		}
 		$form   = isset( $_POST['form'] ) ? sanitize_text_field( wp_unslash( $_POST['form'] ) ) : '';
-		$ticked = isset( $_POST['send'] ) ? array_map( 'sanitize_text_field', (array) wp_unslash( $_POST['send'] ) ) : array(); // safe: array_map() cleans each.
+		$selected = isset( $_POST['send'] ) ? array_map( 'sanitize_text_field', (array) wp_unslash( $_POST['send'] ) ) : array(); // safe: array_map() cleans each.
 		$plugin = $this->plugin_of( $form );
 		if ( $plugin ) {
 			$left_out = array();
 			foreach ( $this->fields_of( $plugin, $form ) as $field ) {
-				if ( Field_Types::is_sendable( $field->type ) && ! in_array( md5( $field->key ), $ticked, true ) ) {
+				if ( Field_Types::is_sendable( $field->type ) && ! in_array( md5( $field->key ), $selected, true ) ) {
 					$left_out[] = $field->key;
 				}
 			}
@@ -151,7 +151,7 @@ final class Form_Fields_Page {
 				array(
 					'passed' => true,
 					'title'  => __( 'Saved.', 'relay-connector' ),
-					'text'   => __( 'The choice of fields counts from the next entry on.', 'relay-connector' ),
+					'text'   => __( 'The selection applies from the next entry on.', 'relay-connector' ),
 				)
 			);
 		}
@@ -171,7 +171,7 @@ final class Form_Fields_Page {
 			<input type="hidden" name="action" value="<?php echo esc_attr( self::SAVE ); ?>">
 			<input type="hidden" name="form" value="<?php echo esc_attr( $form ); ?>">
 			<?php wp_nonce_field( self::SAVE ); ?>
-			<p><?php esc_html_e( 'Ticked fields are sent, under these names. Fields that are added to the form later are sent too.', 'relay-connector' ); ?></p>
+			<p><?php esc_html_e( 'Selected fields are sent under these names. Fields added to the form later are sent too.', 'relay-connector' ); ?></p>
 			<fieldset>
 				<legend class="screen-reader-text"><?php esc_html_e( 'Fields to send', 'relay-connector' ); ?></legend>
 				<?php
@@ -197,7 +197,7 @@ final class Form_Fields_Page {
 			return;
 		}
 		?>
-		<label class="relay-connector-tick">
+		<label class="relay-connector-checkbox">
 			<input type="checkbox" name="send[]" value="<?php echo esc_attr( md5( $field->key ) ); ?>" <?php checked( ! $is_secret && $this->choices->sends_form_field( $form, $field->key ) ); ?> <?php disabled( $is_secret ); ?>>
 			<?php echo esc_html( $field->label ); ?>
 			<span class="relay-connector-small">

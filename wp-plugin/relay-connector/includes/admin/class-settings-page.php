@@ -145,12 +145,12 @@ final class Settings_Page {
 	 */
 	public function render() {
 		if ( ! current_user_can( self::capability() ) ) {
-			wp_die( esc_html__( 'You may not change these settings. Ask an administrator of this site.', 'relay-connector' ), 403 );
+			wp_die( esc_html__( 'You are not allowed to change these settings. Ask an administrator of this site.', 'relay-connector' ), 403 );
 		}
 		?>
 		<div class="wrap relay-connector">
 			<h1><?php esc_html_e( 'Relay', 'relay-connector' ); ?></h1>
-			<p><?php esc_html_e( 'What you choose here is sent, signed, to your Relay gateway. Visitors never wait for it, and nothing leaves this site before the gateway address and the secret are saved.', 'relay-connector' ); ?></p>
+			<p><?php esc_html_e( 'The events that you choose here are sent to your Relay gateway, signed with a key. Visitors do not wait for this. Nothing is sent until the gateway address and the secret are saved.', 'relay-connector' ); ?></p>
 			<nav class="nav-tab-wrapper" aria-label="<?php esc_attr_e( 'Relay', 'relay-connector' ); ?>">
 				<?php
 				$this->render_tab( self::url(), __( 'Settings', 'relay-connector' ), ! Events_Page::is_open() );
@@ -190,7 +190,7 @@ final class Settings_Page {
 		<form action="<?php echo esc_url( admin_url( 'options.php' ) ); ?>" method="post" autocomplete="off">
 			<?php settings_fields( Settings::GROUP ); ?>
 			<h2><?php esc_html_e( 'Connection', 'relay-connector' ); ?></h2>
-			<p><?php esc_html_e( 'Relay shows these three values on the page of your site, under "Connect your site".', 'relay-connector' ); ?></p>
+			<p><?php esc_html_e( 'Relay shows these three values on your site\'s page under "Connect your site".', 'relay-connector' ); ?></p>
 			<table class="form-table" role="presentation">
 				<?php
 				$this->render_endpoint();
@@ -198,7 +198,7 @@ final class Settings_Page {
 				$this->render_secret();
 				?>
 			</table>
-			<h2><?php esc_html_e( 'What is sent', 'relay-connector' ); ?></h2>
+			<h2><?php esc_html_e( 'Events to send', 'relay-connector' ); ?></h2>
 			<table class="form-table" role="presentation">
 				<?php
 				/**
@@ -208,15 +208,15 @@ final class Settings_Page {
 				$this->render_retention();
 				?>
 			</table>
-			<h2><?php esc_html_e( 'What comes back', 'relay-connector' ); ?></h2>
+			<h2><?php esc_html_e( 'Results from Relay', 'relay-connector' ); ?></h2>
 			<table class="form-table" role="presentation">
 				<?php $this->render_results(); ?>
 			</table>
-			<h2><?php esc_html_e( 'Warnings', 'relay-connector' ); ?></h2>
+			<h2><?php esc_html_e( 'Alerts', 'relay-connector' ); ?></h2>
 			<table class="form-table" role="presentation">
 				<?php $this->render_email_alert(); ?>
 			</table>
-			<h2><?php esc_html_e( 'When the plugin is deleted', 'relay-connector' ); ?></h2>
+			<h2><?php esc_html_e( 'Uninstall', 'relay-connector' ); ?></h2>
 			<table class="form-table" role="presentation">
 				<?php $this->render_keep_data(); ?>
 			</table>
@@ -241,7 +241,7 @@ final class Settings_Page {
 				<p class="description" id="relay-connector-endpoint-help">
 					<?php
 					'' === $fixed
-						? esc_html_e( 'Begins with https://. If you enter only the host, /webhooks/wp is added.', 'relay-connector' )
+						? esc_html_e( 'Starts with https://. If you enter only a host name, /webhooks/wp is added.', 'relay-connector' )
 						: $this->render_overridden( $fixed );
 					?>
 				</p>
@@ -257,13 +257,13 @@ final class Settings_Page {
 		$fixed = $this->settings->overridden_by( Settings::KEY_ID );
 		?>
 		<tr>
-			<th scope="row"><label for="<?php echo esc_attr( Settings::KEY_ID ); ?>"><?php esc_html_e( 'Key id', 'relay-connector' ); ?></label></th>
+			<th scope="row"><label for="<?php echo esc_attr( Settings::KEY_ID ); ?>"><?php esc_html_e( 'Key ID', 'relay-connector' ); ?></label></th>
 			<td>
 				<input type="text" class="regular-text code" id="<?php echo esc_attr( Settings::KEY_ID ); ?>" name="<?php echo esc_attr( Settings::KEY_ID ); ?>" value="<?php echo esc_attr( $this->settings->key_id() ); ?>" autocapitalize="none" spellcheck="false" aria-describedby="relay-connector-key-id-help" <?php disabled( '' !== $fixed ); ?>>
 				<p class="description" id="relay-connector-key-id-help">
 					<?php
 					'' === $fixed
-						? esc_html_e( 'Tells the gateway which key signs. Without it the gateway tries every key of the site.', 'relay-connector' )
+						? esc_html_e( 'Tells the gateway which key signs the events. If it is empty, the gateway tries every key of the site.', 'relay-connector' )
 						: $this->render_overridden( $fixed );
 					?>
 				</p>
@@ -285,14 +285,14 @@ final class Settings_Page {
 				<input type="password" class="regular-text code" id="<?php echo esc_attr( Settings::SECRET ); ?>" name="<?php echo esc_attr( Settings::SECRET ); ?>" value="" autocomplete="new-password" placeholder="<?php echo esc_attr( '' === $fingerprint ? '' : __( 'Saved. Leave empty to keep it.', 'relay-connector' ) ); ?>" aria-describedby="relay-connector-secret-help" <?php disabled( '' !== $fixed ); ?>>
 				<?php if ( '' !== $fingerprint ) : ?>
 					<p>
-						<?php esc_html_e( 'Fingerprint of the secret in use:', 'relay-connector' ); ?>
+						<?php esc_html_e( 'Fingerprint of the current secret:', 'relay-connector' ); ?>
 						<code><?php echo esc_html( $fingerprint ); ?></code>
 					</p>
 				<?php endif; ?>
 				<p class="description" id="relay-connector-secret-help">
 					<?php
 					'' === $fixed
-						? esc_html_e( 'Never shown again once saved; compare the fingerprint with the one in Relay. Safer still: set RELAY_CONNECTOR_SECRET in wp-config.php, which also wins over this field.', 'relay-connector' )
+						? esc_html_e( 'The secret is not shown again after saving. Compare the fingerprint with the one in Relay. For better protection, set RELAY_CONNECTOR_SECRET in wp-config.php; it takes precedence over this field.', 'relay-connector' )
 						: $this->render_overridden( $fixed );
 					?>
 				</p>
@@ -307,11 +307,11 @@ final class Settings_Page {
 	private function render_retention() {
 		?>
 		<tr>
-			<th scope="row"><label for="<?php echo esc_attr( Settings::RETENTION_DAYS ); ?>"><?php esc_html_e( 'Keep the list for', 'relay-connector' ); ?></label></th>
+			<th scope="row"><label for="<?php echo esc_attr( Settings::RETENTION_DAYS ); ?>"><?php esc_html_e( 'Keep finished events for', 'relay-connector' ); ?></label></th>
 			<td>
 				<input type="number" min="1" max="365" class="small-text" id="<?php echo esc_attr( Settings::RETENTION_DAYS ); ?>" name="<?php echo esc_attr( Settings::RETENTION_DAYS ); ?>" value="<?php echo esc_attr( $this->settings->retention_days() ); ?>">
 				<?php esc_html_e( 'days', 'relay-connector' ); ?>
-				<p class="description"><?php esc_html_e( 'What an event says is removed from the list as soon as it is sent; the line itself after this time. What is not sent yet is never removed.', 'relay-connector' ); ?></p>
+				<p class="description"><?php esc_html_e( 'The content of an event is deleted as soon as the event is sent. Its entry in the list is deleted after this time. Events that are not sent yet are never deleted.', 'relay-connector' ); ?></p>
 			</td>
 		</tr>
 		<?php
@@ -328,13 +328,13 @@ final class Settings_Page {
 				<p>
 					<label for="<?php echo esc_attr( Comment_Summaries::OPTION ); ?>">
 						<input type="checkbox" id="<?php echo esc_attr( Comment_Summaries::OPTION ); ?>" name="<?php echo esc_attr( Comment_Summaries::OPTION ); ?>" value="1" <?php checked( Comment_Summaries::are_enabled() ); ?>>
-						<?php esc_html_e( 'Keep the summary or note that Relay sends back for a comment, and show it in the list of comments', 'relay-connector' ); ?>
+						<?php esc_html_e( 'Store the summary or note that Relay returns for a comment, and show it in the list of comments', 'relay-connector' ); ?>
 					</label>
 				</p>
 				<p class="description">
 					<?php
 					/* translators: %s: web address. */
-					echo esc_html( sprintf( __( 'Relay sends results to %s, signed with the same key. It needs a destination of the kind WordPress there.', 'relay-connector' ), Result_Callback::url() ) );
+					echo esc_html( sprintf( __( 'Relay sends results to %s, signed with the same key. This requires a WordPress destination in Relay.', 'relay-connector' ), Result_Callback::url() ) );
 					?>
 				</p>
 			</td>
@@ -355,7 +355,7 @@ final class Settings_Page {
 					<input type="checkbox" id="<?php echo esc_attr( Email_Alert::OPTION ); ?>" name="<?php echo esc_attr( Email_Alert::OPTION ); ?>" value="1" <?php checked( Email_Alert::is_enabled() ); ?>>
 					<?php
 					/* translators: %s: e-mail address. */
-					echo esc_html( sprintf( __( 'Write to %s when events have been stuck for an hour, and at most once a day after that', 'relay-connector' ), get_option( 'admin_email' ) ) );
+					echo esc_html( sprintf( __( 'Send an e-mail to %s when events have been stuck for an hour, and then at most once a day', 'relay-connector' ), get_option( 'admin_email' ) ) );
 					?>
 				</label>
 			</td>
@@ -373,7 +373,7 @@ final class Settings_Page {
 			<td>
 				<label for="<?php echo esc_attr( Settings::KEEP_DATA ); ?>">
 					<input type="checkbox" id="<?php echo esc_attr( Settings::KEEP_DATA ); ?>" name="<?php echo esc_attr( Settings::KEEP_DATA ); ?>" value="1" <?php checked( Settings::keeps_data() ); ?>>
-					<?php esc_html_e( 'Keep the settings, the key and the list of events, for instance to install the plugin anew', 'relay-connector' ); ?>
+					<?php esc_html_e( 'Keep the settings, the key and the list of events when the plugin is deleted, for example to reinstall it', 'relay-connector' ); ?>
 				</label>
 			</td>
 		</tr>
@@ -400,7 +400,7 @@ final class Settings_Page {
 				<?php
 				echo esc_html(
 					'' === $reason
-					? __( 'After "Rotate" in Relay: gets the new key, sealed with the old one, tries it, and signs with it from then on. Nothing has to be copied as long as the old key still counts.', 'relay-connector' )
+					? __( 'After you choose "Rotate" in Relay, this gets the new key, encrypted with the old one, tests it, and uses it from then on. You do not have to copy anything while the old key is still valid.', 'relay-connector' )
 					: $reason
 				);
 				?>
@@ -421,7 +421,7 @@ final class Settings_Page {
 			<p>
 				<button type="submit" class="button" id="relay-connector-test" aria-describedby="relay-connector-test-help"><?php esc_html_e( 'Send a test event', 'relay-connector' ); ?></button>
 			</p>
-			<p class="description" id="relay-connector-test-help"><?php esc_html_e( 'Uses the saved settings, holds no personal data, and says in plain words if something is wrong.', 'relay-connector' ); ?></p>
+			<p class="description" id="relay-connector-test-help"><?php esc_html_e( 'Uses the saved settings and contains no personal data. If the test fails, the result explains what to do.', 'relay-connector' ); ?></p>
 		</form>
 		<?php
 	}
@@ -433,6 +433,6 @@ final class Settings_Page {
 	 */
 	private function render_overridden( $name ) {
 		/* translators: %s: name of a constant. */
-		echo esc_html( sprintf( __( 'Set by %s in wp-config.php or the server\'s environment; it is changed there.', 'relay-connector' ), $name ) );
+		echo esc_html( sprintf( __( 'Set by %s in wp-config.php or the server\'s environment. Change it there.', 'relay-connector' ), $name ) );
 	}
 }

@@ -51,7 +51,7 @@ final class Comments extends Base_Source {
 	 * @return string
 	 */
 	public function help() {
-		return __( 'Each comment is sent once, when it is approved: at once or by a moderator. Spam and trash are never sent.', 'relay-connector' );
+		return __( 'A comment is sent once, when it is approved, automatically or by a moderator. Spam and trash are never sent.', 'relay-connector' );
 	}
 
 	/**
@@ -62,7 +62,7 @@ final class Comments extends Base_Source {
 	public function optional_fields() {
 		return array(
 			'author_email' => __( 'E-mail address', 'relay-connector' ),
-			'author_url'   => __( 'Web address', 'relay-connector' ),
+			'author_url'   => __( 'Website', 'relay-connector' ),
 		);
 	}
 
@@ -73,8 +73,8 @@ final class Comments extends Base_Source {
 	 */
 	public function own_options() {
 		return array(
-			Settings::SEND_HELD  => __( 'Also send comments that are held for moderation, as soon as they are written', 'relay-connector' ),
-			Settings::SEND_PINGS => __( 'Also send pingbacks and trackbacks, the notes of other sites that link here', 'relay-connector' ),
+			Settings::SEND_HELD  => __( 'Also send comments held for moderation, as soon as they are written', 'relay-connector' ),
+			Settings::SEND_PINGS => __( 'Also send pingbacks and trackbacks (notifications from other sites that link here)', 'relay-connector' ),
 		);
 	}
 
@@ -131,14 +131,14 @@ final class Comments extends Base_Source {
 		parent::check( $row );
 		$comment = get_comment( (int) $row->object_id );
 		if ( ! $comment ) {
-			throw new Event_Withdrawn( esc_html__( 'The comment was deleted before it could be sent, so it was not sent.', 'relay-connector' ) );
+			throw new Event_Withdrawn( esc_html__( 'Not sent, because the comment was deleted first.', 'relay-connector' ) );
 		}
 		if ( ! $this->sends_status( $comment->comment_approved ) ) {
-			throw new Event_Withdrawn( esc_html__( 'The comment was held, marked as spam or trashed before it could be sent, so it was not sent. If it is approved again, it will be.', 'relay-connector' ) );
+			throw new Event_Withdrawn( esc_html__( 'Not sent, because the comment was held, marked as spam or moved to the trash first. If it is approved again, it will be sent.', 'relay-connector' ) );
 		}
 		$sent_as = (string) get_comment_meta( (int) $row->object_id, self::META_KEY, true );
 		if ( '' !== $sent_as && $sent_as !== $row->event_id ) {
-			throw new Event_Withdrawn( esc_html__( 'The comment had been sent before, so it was not sent a second time.', 'relay-connector' ) );
+			throw new Event_Withdrawn( esc_html__( 'Not sent, because the comment was already sent.', 'relay-connector' ) );
 		}
 	}
 

@@ -44,7 +44,7 @@ final class Custom_Events extends Base_Source {
 	 * @return string
 	 */
 	public function label() {
-		return __( 'Events of other plugins', 'relay-connector' );
+		return __( 'Custom events', 'relay-connector' );
 	}
 
 	/**
@@ -53,7 +53,7 @@ final class Custom_Events extends Base_Source {
 	 * @return string
 	 */
 	public function help() {
-		return __( 'What other plugins or your theme hand over to be sent, with the fields that they choose. Their types begin with "x.".', 'relay-connector' );
+		return __( 'Events from other plugins or your theme, with the fields that they define. Their types start with "x.".', 'relay-connector' );
 	}
 
 	/**
@@ -110,16 +110,16 @@ final class Custom_Events extends Base_Source {
 	public function send( $type, $data, $args = array() ) {
 		try {
 			if ( ! $this->settings->collects_events() || ! $this->choices->is_enabled( $this->slug() ) ) {
-				return new \WP_Error( 'relay_connector_off', __( 'Relay Connector is not set up yet, or events of other plugins are switched off in its settings.', 'relay-connector' ) );
+				return new \WP_Error( 'relay_connector_off', __( 'Relay Connector is not set up yet, or custom events are turned off in its settings.', 'relay-connector' ) );
 			}
 			if ( ! is_string( $type ) || ! $this->handles( $type ) ) {
 				/* translators: %s: an event type. */
-				return $this->refused( sprintf( __( '"%s" is no type for an event of one\'s own: it has to be "x." and up to 60 small letters, digits, dots, hyphens or underscores, and not x.order.refunded.', 'relay-connector' ), is_string( $type ) ? $type : gettype( $type ) ) );
+				return $this->refused( sprintf( __( '"%s" is not a valid type for a custom event. Use "x." followed by up to 60 lowercase letters, digits, dots, hyphens or underscores; x.order.refunded is reserved.', 'relay-connector' ), is_string( $type ) ? $type : gettype( $type ) ) );
 			}
 			$fields = $this->normalize( $data );
 			if ( null === $fields ) {
 				/* translators: %s: an event type. */
-				return $this->refused( sprintf( __( 'The fields of the event %s are no array that can be written as JSON, or they are nested too deep.', 'relay-connector' ), $type ) );
+				return $this->refused( sprintf( __( 'The fields of the event %s are not an array that can be encoded as JSON, or they are nested too deeply.', 'relay-connector' ), $type ) );
 			}
 			$key      = isset( $args['key'] ) && is_scalar( $args['key'] ) ? (string) $args['key'] : '';
 			$event_id = 'wp-' . wp_generate_uuid4();
@@ -128,13 +128,13 @@ final class Custom_Events extends Base_Source {
 			$body = Envelope::encode( $type, $event_id, (array) apply_filters( 'relay_connector_event_data', $fields, $type, 0 ) );
 			if ( '' === $body || strlen( $body ) > self::MOST_BYTES ) {
 				/* translators: 1: an event type, 2: number of bytes. */
-				return $this->refused( sprintf( __( 'The fields of the event %1$s take more than %2$d bytes.', 'relay-connector' ), $type, self::MOST_BYTES ) );
+				return $this->refused( sprintf( __( 'The fields of the event %1$s are larger than %2$d bytes.', 'relay-connector' ), $type, self::MOST_BYTES ) );
 			}
 			if ( ! $this->outbox->add_with_body( $type, $event_id, $body, $dedupe ) ) {
 				$known    = $this->outbox->find_by_key( $dedupe );
 				$event_id = $known ? $known->event_id : '';
 			}
-			return '' === $event_id ? $this->refused( __( 'The database of this site did not keep the event.', 'relay-connector' ) ) : $event_id;
+			return '' === $event_id ? $this->refused( __( 'This site\'s database did not store the event.', 'relay-connector' ) ) : $event_id;
 		} catch ( \Throwable $error ) {
 			return $this->refused( $error->getMessage() );
 		}
@@ -148,7 +148,7 @@ final class Custom_Events extends Base_Source {
 	 * @throws Event_Withdrawn Always.
 	 */
 	public function data( $row ) {
-		throw new Event_Withdrawn( esc_html__( 'The fields of this event are not kept here any more, so it was not sent.', 'relay-connector' ) );
+		throw new Event_Withdrawn( esc_html__( 'Not sent, because the fields of this event are no longer stored on this site.', 'relay-connector' ) );
 	}
 
 	/**
@@ -159,7 +159,7 @@ final class Custom_Events extends Base_Source {
 	 */
 	public function describe( $row ) {
 		return array(
-			'label' => __( 'Event of another plugin', 'relay-connector' ),
+			'label' => __( 'Custom event', 'relay-connector' ),
 			'url'   => '',
 		);
 	}

@@ -149,8 +149,8 @@ final class Event_Choices {
 			return $value;
 		}
 		foreach ( array( 'sources', 'fields', 'forms' ) as $group ) {
-			foreach ( isset( $value[ $group ] ) ? (array) $value[ $group ] : array() as $name => $tick ) {
-				$all[ $group ][ sanitize_text_field( (string) $name ) ] = empty( $tick ) ? 0 : 1;
+			foreach ( isset( $value[ $group ] ) ? (array) $value[ $group ] : array() as $name => $checked ) {
+				$all[ $group ][ sanitize_text_field( (string) $name ) ] = empty( $checked ) ? 0 : 1;
 			}
 		}
 		if ( isset( $value['new_forms'] ) ) {

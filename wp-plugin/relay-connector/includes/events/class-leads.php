@@ -71,7 +71,7 @@ final class Leads extends Base_Source {
 	 * @return string
 	 */
 	public function help() {
-		return __( 'Each entry is sent once, when the form was accepted, even if the form\'s own e-mail fails. Spam, drafts and previews are never sent, nor are passwords, payment cards and files.', 'relay-connector' );
+		return __( 'An entry is sent once, when the form is accepted, even if the form\'s own e-mail fails. Spam, drafts and previews are never sent, nor are passwords, payment cards and files.', 'relay-connector' );
 	}
 
 	/**
@@ -163,7 +163,7 @@ final class Leads extends Base_Source {
 		parent::check( $row );
 		list( $plugin, $form_id ) = self::form_of( $row );
 		if ( ! $this->choices->sends_form( $plugin . ':' . $form_id ) ) {
-			throw new Event_Withdrawn( esc_html__( 'Entries of this form were switched off under Settings, Relay before it could be sent, so it was not sent.', 'relay-connector' ) );
+			throw new Event_Withdrawn( esc_html__( 'Not sent, because entries of this form were turned off under Settings > Relay.', 'relay-connector' ) );
 		}
 	}
 
@@ -175,7 +175,7 @@ final class Leads extends Base_Source {
 	 * @throws Event_Withdrawn Always.
 	 */
 	public function data( $row ) {
-		throw new Event_Withdrawn( esc_html__( 'What was filled in is not kept here any more, so it was not sent.', 'relay-connector' ) );
+		throw new Event_Withdrawn( esc_html__( 'Not sent, because the entry is no longer stored on this site.', 'relay-connector' ) );
 	}
 
 	/**
@@ -196,7 +196,7 @@ final class Leads extends Base_Source {
 			}
 		}
 		return array(
-			'label' => __( 'Entry of a form', 'relay-connector' ),
+			'label' => __( 'Form entry', 'relay-connector' ),
 			'url'   => '',
 		);
 	}
@@ -243,7 +243,7 @@ final class Leads extends Base_Source {
 		$event_id       = 'wp-' . wp_generate_uuid4();
 		$body           = Envelope::encode( self::TYPE, $event_id, $data );
 		if ( '' === $body ) {
-			throw new \RuntimeException( esc_html__( 'an entry could not be written as JSON', 'relay-connector' ) );
+			throw new \RuntimeException( esc_html__( 'an entry could not be encoded as JSON', 'relay-connector' ) );
 		}
 		$number = $entry->entry_id ? (string) $entry->entry_id : $event_id;
 		$this->outbox->add_entry( self::TYPE, $event_id, $body, self::TYPE . ':' . $form . ':' . $number, $entry->entry_id );

@@ -86,7 +86,7 @@ final class Orders extends Base_Source {
 	 * @return string
 	 */
 	public function help() {
-		return __( 'An order is sent once when it is placed, again each time when its status changes, and for each refund. Unfinished checkouts are never sent.', 'relay-connector' );
+		return __( 'An order is sent once when it is placed, again each time its status changes, and for each refund. Unfinished checkouts are never sent.', 'relay-connector' );
 	}
 
 	/**
@@ -114,11 +114,11 @@ final class Orders extends Base_Source {
 	 */
 	public function optional_fields() {
 		return array(
-			'name'      => __( 'Customer\'s name', 'relay-connector' ),
+			'name'      => __( 'Customer name', 'relay-connector' ),
 			'email'     => __( 'E-mail address', 'relay-connector' ),
 			'phone'     => __( 'Phone number', 'relay-connector' ),
 			'addresses' => __( 'Billing and shipping address', 'relay-connector' ),
-			'note'      => __( 'Customer\'s note', 'relay-connector' ),
+			'note'      => __( 'Customer note', 'relay-connector' ),
 			'items'     => __( 'Items', 'relay-connector' ),
 		);
 	}
@@ -230,14 +230,14 @@ final class Orders extends Base_Source {
 	public function check( $row ) {
 		parent::check( $row );
 		if ( ! $this->is_available() ) {
-			throw new \RuntimeException( esc_html__( 'WooCommerce is switched off', 'relay-connector' ) );
+			throw new \RuntimeException( esc_html__( 'WooCommerce is not active', 'relay-connector' ) );
 		}
 		$order = $this->order_of( $row );
 		if ( ! $this->is_placed( $order ) ) {
-			throw new Event_Withdrawn( esc_html__( 'The order or refund was deleted or thrown away before it could be sent, so it was not sent.', 'relay-connector' ) );
+			throw new Event_Withdrawn( esc_html__( 'Not sent, because the order or refund was deleted or moved to the trash first.', 'relay-connector' ) );
 		}
 		if ( Sent_Order_Events::has_other( $order, $row ) ) {
-			throw new Event_Withdrawn( esc_html__( 'This had been sent before, so it was not sent a second time.', 'relay-connector' ) );
+			throw new Event_Withdrawn( esc_html__( 'Not sent, because it was already sent.', 'relay-connector' ) );
 		}
 	}
 

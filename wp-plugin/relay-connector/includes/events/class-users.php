@@ -32,7 +32,7 @@ final class Users extends Base_Source {
 	 * @return string
 	 */
 	public function label() {
-		return __( 'Registrations', 'relay-connector' );
+		return __( 'User registrations', 'relay-connector' );
 	}
 
 	/**
@@ -41,7 +41,7 @@ final class Users extends Base_Source {
 	 * @return string
 	 */
 	public function help() {
-		return __( 'Each new user is sent once, however the account was made. Passwords are never sent.', 'relay-connector' );
+		return __( 'A new user is sent once, however the account was created. Passwords are never sent.', 'relay-connector' );
 	}
 
 	/**
@@ -98,7 +98,7 @@ final class Users extends Base_Source {
 	public function check( $row ) {
 		parent::check( $row );
 		if ( ! get_userdata( (int) $row->object_id ) ) {
-			throw new Event_Withdrawn( esc_html__( 'The user was deleted before it could be sent, so it was not sent.', 'relay-connector' ) );
+			throw new Event_Withdrawn( esc_html__( 'Not sent, because the user was deleted first.', 'relay-connector' ) );
 		}
 	}
 

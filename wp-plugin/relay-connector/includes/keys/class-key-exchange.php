@@ -72,17 +72,17 @@ final class Key_Exchange {
 	 */
 	public function blocked_reason() {
 		if ( ! $this->settings->is_configured() ) {
-			return __( 'The gateway address or the secret is missing: enter both and save first.', 'relay-connector' );
+			return __( 'The gateway address or the secret is missing. Enter both and save first.', 'relay-connector' );
 		}
 		foreach ( array( Settings::SECRET, Settings::KEY_ID ) as $option ) {
 			$fixed = $this->settings->overridden_by( $option );
 			if ( '' !== $fixed ) {
 				/* translators: %s: name of a constant. */
-				return sprintf( __( 'The key is set by %s in wp-config.php or the server\'s environment, which this plugin cannot change. Put the key that Relay showed when it was made there.', 'relay-connector' ), $fixed );
+				return sprintf( __( 'The key is set by %s in wp-config.php or the server\'s environment, and this plugin cannot change it. Copy the new key from Relay and enter it there.', 'relay-connector' ), $fixed );
 			}
 		}
 		if ( ! function_exists( 'openssl_decrypt' ) || ! in_array( self::CIPHER, openssl_get_cipher_methods(), true ) ) {
-			return __( 'The PHP of this server lacks OpenSSL with AES-256-GCM, which opens the sealed key. Copy the new key from Relay by hand.', 'relay-connector' );
+			return __( 'PHP on this server has no OpenSSL with AES-256-GCM, which is needed to decrypt the new key. Copy the new key from Relay manually.', 'relay-connector' );
 		}
 		return '';
 	}
@@ -103,23 +103,23 @@ final class Key_Exchange {
 			return self::result( false, $this->explain_refusal( $response ) );
 		}
 		if ( self::CURRENT === $response->json['status'] ) {
-			return self::result( true, __( 'This site already signs with the newest key; there is nothing to fetch. Make a new one in Relay with "Rotate" first.', 'relay-connector' ) );
+			return self::result( true, __( 'This site already uses the newest key, so there is nothing to fetch. Create a new key in Relay with "Rotate" first.', 'relay-connector' ) );
 		}
 		if ( self::NEWER !== $response->json['status'] ) {
-			return self::result( false, __( 'The key in use is being retired, but Relay has no newer one for this site. Make one on the page of this site in Relay.', 'relay-connector' ) );
+			return self::result( false, __( 'The current key is being retired, but Relay has no newer one for this site. Create one on your site\'s page in Relay.', 'relay-connector' ) );
 		}
 		$key = self::decrypt( $this->settings->secret(), $id, $response->json );
 		if ( null === $key ) {
-			return self::result( false, __( 'The gateway sent a new key that could not be opened here, so the old one stays. Something between this site and Relay may have changed the answer: try again, or copy the new key by hand.', 'relay-connector' ) );
+			return self::result( false, __( 'The gateway sent a new key that could not be decrypted, so the old key stays in use. Something between this site and Relay may have changed the response. Try again, or copy the new key manually.', 'relay-connector' ) );
 		}
 		$tried = $this->request( $key['key_id'], $key['secret'], 'state', self::new_id() );
 		if ( 200 !== $tried->status ) {
-			return self::result( false, __( 'The new key came, but the gateway did not accept a request signed with it, so the old one stays. Try again in a minute.', 'relay-connector' ) );
+			return self::result( false, __( 'The new key was received, but the gateway did not accept a request signed with it, so the old key stays in use. Try again in a minute.', 'relay-connector' ) );
 		}
 		$until = isset( $response->json['until'] ) ? (int) $response->json['until'] : 0;
 		$this->settings->change_key( $key['key_id'], $key['secret'], $until );
 		/* translators: 1: a key id, 2: fingerprint of a secret. */
-		return self::result( true, sprintf( __( 'This site now signs with the new key %1$s (fingerprint %2$s). It was tried before the change, and the gateway accepts it. The old key may be revoked in Relay.', 'relay-connector' ), $key['key_id'], $this->settings->fingerprint() ) );
+		return self::result( true, sprintf( __( 'This site now uses the new key %1$s (fingerprint %2$s). It was tested before the change, and the gateway accepts it. You can revoke the old key in Relay.', 'relay-connector' ), $key['key_id'], $this->settings->fingerprint() ) );
 	}
 
 	/**
@@ -178,13 +178,13 @@ final class Key_Exchange {
 	 */
 	private function explain_refusal( Gateway_Response $response ) {
 		if ( 401 === $response->status && ! $response->is_html ) {
-			return __( 'The gateway no longer accepts the key in use (401): its time is over, or it was revoked. Make a new key in Relay with "Rotate" and copy it to this page by hand.', 'relay-connector' );
+			return __( 'The gateway no longer accepts the current key (401): it has expired or was revoked. Create a new key in Relay with "Rotate" and copy it to this page manually.', 'relay-connector' );
 		}
 		if ( in_array( $response->status, array( 404, 405 ), true ) ) {
-			return __( 'This gateway cannot hand out keys; it is probably an older version. Copy the new key from Relay by hand, or update the gateway.', 'relay-connector' );
+			return __( 'This gateway cannot provide keys. It is probably an older version. Copy the new key from Relay manually, or update the gateway.', 'relay-connector' );
 		}
 		if ( 429 === $response->status ) {
-			return __( 'The gateway was asked too often (429). Try again in a minute.', 'relay-connector' );
+			return __( 'The gateway received too many requests (429). Try again in a minute.', 'relay-connector' );
 		}
 		return ( new Response_Classifier( $this->settings ) )->explain( $response );
 	}

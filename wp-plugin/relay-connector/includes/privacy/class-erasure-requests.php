@@ -108,7 +108,7 @@ final class Erasure_Requests implements Event_Source {
 	 */
 	public function describe( $row ) {
 		return array(
-			'label' => __( 'Request to erase a person\'s data', 'relay-connector' ),
+			'label' => __( 'Request to erase personal data', 'relay-connector' ),
 			'url'   => '',
 		);
 	}

@@ -82,7 +82,7 @@ final class Privacy_Tools {
 	 */
 	public function add_exporter( $exporters ) {
 		$exporters[ self::KEY ] = array(
-			'exporter_friendly_name' => __( 'Relay: events that wait', 'relay-connector' ),
+			'exporter_friendly_name' => __( 'Relay: waiting events', 'relay-connector' ),
 			'callback'               => array( $this, 'export' ),
 		);
 		return $exporters;
@@ -96,7 +96,7 @@ final class Privacy_Tools {
 	 */
 	public function add_eraser( $erasers ) {
 		$erasers[ self::KEY ] = array(
-			'eraser_friendly_name' => __( 'Relay: events that wait, and what the gateway has', 'relay-connector' ),
+			'eraser_friendly_name' => __( 'Relay: waiting events and data on the gateway', 'relay-connector' ),
 			'callback'             => array( $this, 'erase' ),
 		);
 		return $erasers;
@@ -119,7 +119,7 @@ final class Privacy_Tools {
 			}
 			$found[] = array(
 				'group_id'    => self::KEY,
-				'group_label' => __( 'Events that wait to be sent to Relay', 'relay-connector' ),
+				'group_label' => __( 'Events waiting to be sent to Relay', 'relay-connector' ),
 				'item_id'     => 'relay-event-' . $row->id,
 				'data'        => $this->lines( $row, $fields ),
 			);
@@ -145,15 +145,15 @@ final class Privacy_Tools {
 		$rows     = $this->page( $page );
 		foreach ( $rows as $row ) {
 			if ( Erasure_Requests::TYPE !== $row->event_type && $this->is_about( $row, $this->runner->fields( $row ), $email ) ) {
-				$removed += (int) $this->outbox->withdraw( (int) $row->id, __( 'The person asked to be erased, so it was not sent.', 'relay-connector' ) );
+				$removed += (int) $this->outbox->withdraw( (int) $row->id, __( 'Not sent, because the person\'s data was erased at their request.', 'relay-connector' ) );
 			}
 		}
 		$is_done = count( $rows ) < self::ROWS_A_PAGE;
 		if ( $is_done && $this->settings->collects_events() ) {
 			$retained   = ! $this->requests->add( $email );
 			$messages[] = $retained
-				? __( 'The request to the Relay gateway could not be noted down. Erase the person there by hand.', 'relay-connector' )
-				: __( 'The Relay gateway is being asked to erase what it holds about this person; the list of events under Settings, Relay shows when it has taken the request. What it has passed on, to a CRM for instance, has to be erased there.', 'relay-connector' );
+				? __( 'The request to the Relay gateway could not be recorded. Erase the person\'s data in Relay manually.', 'relay-connector' )
+				: __( 'The Relay gateway is asked to erase its data about this person. The list of events under Settings > Relay shows when it has accepted the request. Data that Relay has delivered to other services, such as a CRM, must be erased there.', 'relay-connector' );
 		}
 		return array(
 			'items_removed'  => $removed > 0,
@@ -167,8 +167,8 @@ final class Privacy_Tools {
 	 * Suggests a text for the site's privacy policy.
 	 */
 	public function add_policy_text() {
-		$text = '<p class="privacy-policy-tutorial">' . esc_html__( 'Say who runs the Relay gateway that this site sends to, where, and to whom it passes data on.', 'relay-connector' ) . '</p>'
-			. '<p>' . esc_html__( 'When you leave a comment, place an order, send in a form or register, what you entered there is sent, encrypted and signed, to a gateway that we run or have run for us; passwords, payment cards and files are not. It passes them on to the tools that we use to answer you. On this site they wait in a list until they are sent; then only their number stays there, for a limited time.', 'relay-connector' ) . '</p>';
+		$text = '<p class="privacy-policy-tutorial">' . esc_html__( 'State who runs the Relay gateway that this site sends data to, where it is located, and which services receive the data from it.', 'relay-connector' ) . '</p>'
+			. '<p>' . esc_html__( 'When you leave a comment, place an order, submit a form or register, the data you enter is sent, encrypted and signed, to a gateway that is operated by us or on our behalf. Passwords, payment cards and files are not sent. The gateway passes the data on to the services that we use to process your request. On this site the data is stored until it is sent; after that, only a reference number is kept for a limited time.', 'relay-connector' ) . '</p>';
 		wp_add_privacy_policy_content( 'Relay Connector', wp_kses_post( $text ) );
 	}
 

@@ -12,10 +12,10 @@ defined( 'ABSPATH' ) || exit;
 /**
  * Four numbers per day and event type, by this site's clock:
  *
- *   fired    events put into the outbox on that day
- *   sent     events whose acceptance (202, or 200 for one that the gateway had) was written down on that day
- *   dropped  events that ended otherwise on that day: withdrawn, deleted by a person, or refused as another one's id (409)
- *   waiting  events still in the outbox at the moment of asking, parked ones too, whenever they were recorded
+ *   fired    events recorded on that day
+ *   sent     events whose acceptance (202, or 200 for a duplicate) was stored on that day
+ *   dropped  events that ended otherwise on that day: withdrawn, deleted by a person, or an id conflict (409)
+ *   waiting  events that are unfinished now, including parked ones, whenever they were recorded
  *
  * The counts are computed from the rows of the outbox. Each change of a row is one statement, so the counts always
  * match, and recording an event costs nothing extra. Only purging deletes rows; the counts of a day are stored in a

@@ -17,10 +17,10 @@ defined( 'ABSPATH' ) || exit;
 /**
  * The gateway posts the result of an event to relay-connector/v1/callback, signed with this site's own key:
  *
- *   X-Relay-Timestamp  unix seconds, at most five minutes off
- *   X-Relay-Key-Id     which key has signed; for people who read logs
- *   X-Relay-Signature  base64 of HMAC-SHA256(secret, timestamp + "." + raw body); several, parted by blanks, while
- *                      keys change
+ *   X-Relay-Timestamp  Unix seconds, at most five minutes off
+ *   X-Relay-Key-Id     the key that signed; only informative
+ *   X-Relay-Signature  base64 of HMAC-SHA256(secret, timestamp + "." + raw body); several, separated by spaces,
+ *                      during a rotation
  *
  * The body is {"event_id", "event", "delivery", "result": {…}}. Each delivery takes effect once. With "test": true, or
  * for a test event, the request is only verified.
@@ -99,7 +99,7 @@ final class Result_Callback {
 		$timestamp = (string) $request->get_header( 'x-relay-timestamp' );
 		$given     = preg_split( '/ +/', trim( (string) $request->get_header( 'x-relay-signature' ) ), 8 );
 		if ( strlen( $body ) > self::LARGEST_BODY ) {
-			return new \WP_Error( 'relay_connector_too_large', __( 'The body is too large.', 'relay-connector' ), array( 'status' => 413 ) );
+			return new \WP_Error( 'relay_connector_too_large', __( 'The request body is too large.', 'relay-connector' ), array( 'status' => 413 ) );
 		}
 		$is_fresh = preg_match( '/^[0-9]{1,12}\z/', $timestamp ) && abs( time() - (int) $timestamp ) <= self::WINDOW_S;
 		foreach ( $this->settings->secrets() as $secret ) {
@@ -111,7 +111,7 @@ final class Result_Callback {
 			}
 		}
 		// The same response for every cause.
-		return new \WP_Error( 'relay_connector_unauthorized', __( 'The signature or the time is not right.', 'relay-connector' ), array( 'status' => 401 ) );
+		return new \WP_Error( 'relay_connector_unauthorized', __( 'The signature or the timestamp is not valid.', 'relay-connector' ), array( 'status' => 401 ) );
 	}
 
 	/**
@@ -125,20 +125,20 @@ final class Result_Callback {
 		$problem = self::invalid_field( $message );
 		if ( '' !== $problem ) {
 			/* translators: %s: name of a field. */
-			return self::error_response( 400, 'invalid_body', sprintf( __( 'The body is no result: look at %s.', 'relay-connector' ), $problem ) );
+			return self::error_response( 400, 'invalid_body', sprintf( __( 'The body is not a valid result: check %s.', 'relay-connector' ), $problem ) );
 		}
 		if ( ! empty( $message['test'] ) || Connection_Test::TYPE === $message['event'] ) {
 			return self::respond( 200, array( 'status' => 'tested' ) );
 		}
 		$sent = $this->outbox->find_by_event_id( $message['event_id'] );
 		if ( ! $sent || $sent->event_type !== $message['event'] ) {
-			return self::error_response( 422, 'unknown_event', __( 'This site has not sent such an event, or no longer remembers it.', 'relay-connector' ) );
+			return self::error_response( 422, 'unknown_event', __( 'This site has not sent this event, or it is no longer stored.', 'relay-connector' ) );
 		}
 		$claim = new Delivery_Claim( $message['delivery'] );
 		if ( ! $claim->acquire() ) {
 			return $claim->is_done()
 				? self::respond( 200, array( 'status' => 'duplicate' ) )
-				: self::error_response( 503, 'in_progress', __( 'Another request is at this result right now.', 'relay-connector' ), Delivery_Claim::LEASE_S );
+				: self::error_response( 503, 'in_progress', __( 'Another request is processing this result.', 'relay-connector' ), Delivery_Claim::LEASE_S );
 		}
 		try {
 			/**
@@ -152,7 +152,7 @@ final class Result_Callback {
 			do_action( 'relay_connector_result', $message['event'], $message['event_id'], $message['result'], $this->subject( $sent ) );
 		} catch ( \Throwable $error ) {
 			$claim->release();
-			return self::error_response( 500, 'listener_failed', __( 'Another plugin of this site failed at this result. Send it again when that is mended.', 'relay-connector' ) );
+			return self::error_response( 500, 'listener_failed', __( 'Another plugin on this site failed to process this result. Send it again after the problem is fixed.', 'relay-connector' ) );
 		}
 		$claim->finish();
 		return self::respond( 200, array( 'status' => 'accepted' ) );

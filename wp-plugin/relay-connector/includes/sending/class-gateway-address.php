@@ -80,21 +80,21 @@ final class Gateway_Address {
 	 */
 	public function format_problem() {
 		if ( '' === $this->host() || false !== strpbrk( $this->host(), ':#?[]' ) ) {
-			return __( 'The gateway address is not a web address such as https://relay.example.com/webhooks/wp.', 'relay-connector' );
+			return __( 'The gateway address is not a valid web address. Enter one such as https://relay.example.com/webhooks/wp.', 'relay-connector' );
 		}
 		if ( isset( $this->parts['user'] ) || isset( $this->parts['pass'] ) ) {
-			return __( 'The gateway address has a user name or password in it. Relay does not use them: remove everything up to the @ sign.', 'relay-connector' );
+			return __( 'The gateway address contains a user name or password. Relay does not use them: remove everything up to the @ character.', 'relay-connector' );
 		}
 		if ( $this->is_allowed_host() ) {
 			return '';
 		}
 		if ( ! $this->is_encrypted() ) {
-			return __( 'The gateway address begins with http://, so names and texts would travel unencrypted. Use https://. For a gateway inside your own network, name its host in RELAY_CONNECTOR_ALLOW_HOST in wp-config.php.', 'relay-connector' );
+			return __( 'The gateway address starts with http://, so personal data would be sent unencrypted. Use https://. If the gateway is in your own network, set RELAY_CONNECTOR_ALLOW_HOST in wp-config.php to its host.', 'relay-connector' );
 		}
 		if ( ! in_array( $this->port(), self::USUAL_PORTS, true ) ) {
 			return sprintf(
 				/* translators: 1: port number, 2: host and port. */
-				__( 'Port %1$d is not one of the usual web ports (80, 443, 8080). If it is right, add this line to wp-config.php: define( \'RELAY_CONNECTOR_ALLOW_HOST\', \'%2$s\' );', 'relay-connector' ),
+				__( 'Port %1$d is not one of the usual web ports (80, 443, 8080). If it is correct, add this line to wp-config.php: define( \'RELAY_CONNECTOR_ALLOW_HOST\', \'%2$s\' );', 'relay-connector' ),
 				$this->port(),
 				$this->host() . ':' . $this->port()
 			);

@@ -317,7 +317,7 @@ final class Outbox_Runner {
 	private function prepare( $row, $source ) {
 		if ( ! $source ) {
 			/* translators: %s: an event type such as comment.created. */
-			return Send_Decision::parked( 0, sprintf( __( 'No part of this plugin knows events of the type %s; probably an older version is running. Update the plugin, then choose "Try again".', 'relay-connector' ), $row->event_type ) );
+			return Send_Decision::parked( 0, sprintf( __( 'This plugin does not know events of the type %s. It is probably an older version. Update the plugin, then choose "Try again".', 'relay-connector' ), $row->event_type ) );
 		}
 		try {
 			$source->check( $row );
@@ -337,16 +337,16 @@ final class Outbox_Runner {
 			return Send_Decision::withdrawn( $reason->getMessage() );
 		} catch ( \Throwable $error ) {
 			/* translators: %s: technical detail. */
-			return Send_Decision::parked( 0, sprintf( __( 'The event could not be put together on this site: %s. Most likely another plugin is at fault: switch off the last one you added or updated, then choose "Try again".', 'relay-connector' ), $error->getMessage() ) );
+			return Send_Decision::parked( 0, sprintf( __( 'The event could not be built on this site: %s. The cause is probably another plugin: deactivate the one you last installed or updated, then choose "Try again".', 'relay-connector' ), $error->getMessage() ) );
 		}
 		if ( '' === $row->body ) {
-			return Send_Decision::parked( 0, __( 'The event could not be written as JSON on this site: a field holds something that is neither text nor number. If another plugin changes the event\'s fields, switch that off, then choose "Try again".', 'relay-connector' ) );
+			return Send_Decision::parked( 0, __( 'The event could not be encoded as JSON on this site: a field contains a value that is neither text nor a number. If another plugin changes the event\'s fields, deactivate it, then choose "Try again".', 'relay-connector' ) );
 		}
 		if ( ! $this->outbox->store_body( $row, $row->body ) ) {
 			// The next attempt might send other bytes under the same id, so nothing is sent now.
 			$decision              = new Send_Decision();
 			$decision->wait_s      = Send_Decision::FIRST_WAIT_S;
-			$decision->explanation = __( 'The event was not sent, because this site\'s database did not keep its text. It is tried again by itself; if it lasts, ask your host whether the database is full or read-only.', 'relay-connector' );
+			$decision->explanation = __( 'The event was not sent, because this site\'s database did not store its content. It is retried automatically. If the problem lasts, ask your host whether the database is full or read-only.', 'relay-connector' );
 			return $decision;
 		}
 		return null;

@@ -107,21 +107,21 @@ final class Response_Classifier {
 			case self::ACCEPTED:
 				return $this->explain_accepted( $response );
 			case self::DUPLICATE:
-				return __( 'The gateway already has an event with this id. Nothing is to be done.', 'relay-connector' );
+				return __( 'The gateway already has an event with this ID. You do not have to do anything.', 'relay-connector' );
 			case self::UNAUTHORIZED:
 				return $this->explain_unauthorized( $response );
 			case self::NOT_ALLOWED:
 				return $this->explain_not_allowed( $response );
 			case self::GONE:
-				return __( 'The gateway says that this address is gone for good (410). The site was probably removed in Relay: add it again there and copy the new address, key id and secret to this page.', 'relay-connector' );
+				return __( 'The gateway reports that this address no longer exists (410). The site was probably removed in Relay. Add it there again and copy the new address, key ID and secret to this page.', 'relay-connector' );
 			case self::WRONG_ADDRESS:
 				return $this->explain_wrong_address( $response );
 			case self::LIMITED:
 				/* translators: %s: a length of time, such as "2 minutes". */
-				return sprintf( __( 'The gateway takes no more events from this site for now (429). Events wait here and are sent later, at the earliest in %s. If this happens often, raise the limit of this site in Relay.', 'relay-connector' ), $this->duration_text( max( 1, $response->retry_after_s ) ) );
+				return sprintf( __( 'The gateway does not accept more events from this site at the moment, because the site\'s rate limit is reached (429). Events wait on this site and are sent later, in %s at the earliest. If this happens often, raise the limit of this site in Relay.', 'relay-connector' ), $this->duration_text( max( 1, $response->retry_after_s ) ) );
 			case self::BUSY:
 				/* translators: %d: HTTP status. */
-				return sprintf( __( 'The gateway was reached but cannot take the event just now (status %d). The trouble is on the gateway\'s side; this site is fine. Events wait here and are sent again by themselves. If it lasts, look at the gateway\'s log.', 'relay-connector' ), $response->status );
+				return sprintf( __( 'The gateway was reached but cannot accept the event right now (status %d). The problem is on the gateway\'s side; this site works correctly. Events wait on this site and are retried automatically. If the problem lasts, check the gateway\'s log.', 'relay-connector' ), $response->status );
 			case self::REFUSED:
 				return $this->explain_refused( $response );
 			default:
@@ -151,7 +151,7 @@ final class Response_Classifier {
 		/* translators: %d: milliseconds. */
 		$text = sprintf( __( 'The gateway accepted the event after %d ms.', 'relay-connector' ), $response->took_ms );
 		if ( null !== $response->clock_ahead_s && abs( $response->clock_ahead_s ) > self::CLOCK_WARN_S ) {
-			$text .= ' ' . $this->explain_clock( $response ) . ' ' . __( 'That is still accepted, but have the clock set before it drifts further.', 'relay-connector' );
+			$text .= ' ' . $this->explain_clock( $response ) . ' ' . __( 'This is still accepted, but have the clock synchronized before the difference grows.', 'relay-connector' );
 		}
 		return $text;
 	}
@@ -164,18 +164,18 @@ final class Response_Classifier {
 	 */
 	private function explain_unauthorized( Gateway_Response $response ) {
 		if ( $response->is_html ) {
-			return __( 'A login page stands in front of the gateway (401, with a web page). Something between this site and Relay asks for a password: let the address pass without one; Relay checks the signature itself.', 'relay-connector' );
+			return __( 'The gateway is behind a login page (401, with a web page). Something between this site and Relay asks for a password. Allow requests to the gateway address without a password; Relay verifies the signature itself.', 'relay-connector' );
 		}
 		if ( null !== $response->clock_ahead_s && abs( $response->clock_ahead_s ) >= self::CLOCK_LIMIT_S ) {
-			return $this->explain_clock( $response ) . ' ' . __( 'The gateway refuses events whose time is off by more than 5 minutes (401). Ask your host to set the clock by network time (NTP), then send a test event. The key may well be right.', 'relay-connector' );
+			return $this->explain_clock( $response ) . ' ' . __( 'The gateway rejects events whose timestamp differs by more than 5 minutes (401). Ask your host to synchronize the clock (NTP), then send a test event. The key may be correct.', 'relay-connector' );
 		}
 		return sprintf(
 			/* translators: 1: what is said about the key id, 2: fingerprint of the secret. */
-			__( 'The gateway does not accept the signature (401). It never says why, so check these: the key id (%1$s) and the secret belong to the same key of this site in Relay; that key shows the fingerprint %2$s there; it is not revoked or past its end. If in doubt, rotate the key in Relay and copy the new key id and secret to this page.', 'relay-connector' ),
+			__( 'The gateway does not accept the signature (401). It does not say why. Check that the key ID (%1$s) and the secret belong to the same key of this site in Relay, that Relay shows the fingerprint %2$s for this key, and that the key is not revoked or expired. If in doubt, rotate the key in Relay and copy the new key ID and secret to this page.', 'relay-connector' ),
 			/* translators: %s: a key id. */
-			'' === $this->settings->key_id() ? __( 'none is set', 'relay-connector' ) : $this->settings->key_id(),
+			'' === $this->settings->key_id() ? __( 'not set', 'relay-connector' ) : $this->settings->key_id(),
 			$this->settings->fingerprint()
-		) . ( null === $response->clock_ahead_s ? '' : ' ' . __( 'The clocks agree: it is not the time.', 'relay-connector' ) );
+		) . ( null === $response->clock_ahead_s ? '' : ' ' . __( 'The clocks agree, so the time is not the cause.', 'relay-connector' ) );
 	}
 
 	/**
@@ -186,9 +186,9 @@ final class Response_Classifier {
 	 */
 	private function explain_not_allowed( Gateway_Response $response ) {
 		if ( $response->is_html ) {
-			return __( 'Something in front of the gateway blocks this site (403, with a web page), most likely a firewall or a bot check. Let requests to the gateway address pass there.', 'relay-connector' );
+			return __( 'Something in front of the gateway blocks this site (403, with a web page), probably a firewall or a bot check. Allow requests to the gateway address there.', 'relay-connector' );
 		}
-		return __( 'The gateway does not take events from this server\'s address (403). Add the outgoing address of this web server to the allowed addresses of this site in Relay; your host knows it, and Relay shows it with the refused request.', 'relay-connector' );
+		return __( 'The gateway does not accept events from this server\'s IP address (403). Add the outgoing IP address of this web server to the allowed addresses of this site in Relay. Relay shows it with the rejected request, and your host knows it.', 'relay-connector' );
 	}
 
 	/**
@@ -205,20 +205,20 @@ final class Response_Classifier {
 			$address = new Gateway_Address( $this->settings->endpoint() );
 			return sprintf(
 				/* translators: 1: IP address, 2: host name and port. */
-				__( 'The gateway address leads to %1$s, inside this server\'s own network, so nothing was sent. If your gateway really is there, add this line to wp-config.php: define( \'RELAY_CONNECTOR_ALLOW_HOST\', \'%2$s\' );', 'relay-connector' ),
+				__( 'The gateway address leads to %1$s, which is inside this server\'s own network, so nothing was sent. If your gateway is there, add this line to wp-config.php: define( \'RELAY_CONNECTOR_ALLOW_HOST\', \'%2$s\' );', 'relay-connector' ),
 				$response->detail,
 				$address->host() . ':' . $address->port()
 			);
 		}
 		if ( $response->status >= 300 && $response->status < 400 ) {
 			/* translators: 1: HTTP status, 2: web address. */
-			return sprintf( __( 'The gateway address sends callers on to another one (status %1$d, %2$s), and a signed event is never sent on. Enter the final address on this page.', 'relay-connector' ), $response->status, '' === $response->location ? '?' : $response->location );
+			return sprintf( __( 'The gateway address redirects to another address (status %1$d, %2$s). Signed events do not follow redirects. Enter the final address on this page.', 'relay-connector' ), $response->status, '' === $response->location ? '?' : $response->location );
 		}
 		if ( $response->json && 404 === $response->status ) {
-			return __( 'The gateway answers, but does not know this address (404). Copy the address again from the page of your site in Relay: its last part must be the name of the site there.', 'relay-connector' );
+			return __( 'The gateway responds but does not know this address (404). Copy the address again from your site\'s page in Relay: it must end with the name of the site.', 'relay-connector' );
 		}
 		/* translators: %d: HTTP status. */
-		return sprintf( __( 'A web server answers at this address, but it is not a Relay gateway (status %d, not what a gateway says). Check the address: it usually ends in /webhooks/wp, or /webhooks/wp/ and the name of your site. Copy it from the page of your site in Relay.', 'relay-connector' ), $response->status );
+		return sprintf( __( 'A web server responds at this address, but it is not a Relay gateway (status %d, not a gateway\'s response). Check the address: it usually ends with /webhooks/wp, or with /webhooks/wp/ and the name of your site. Copy it from your site\'s page in Relay.', 'relay-connector' ), $response->status );
 	}
 
 	/**
@@ -229,10 +229,10 @@ final class Response_Classifier {
 	 */
 	private function explain_refused( Gateway_Response $response ) {
 		if ( 413 === $response->status ) {
-			return __( 'The event is larger than the gateway takes (413). It is kept here and not sent again by itself. Raise the size limit of the gateway, then choose "Try again".', 'relay-connector' );
+			return __( 'The event is larger than the gateway accepts (413). It is kept on this site and is not retried automatically. Raise the size limit of the gateway, then choose "Try again".', 'relay-connector' );
 		}
-		/* translators: 1: HTTP status, 2: the gateway's own words. */
-		return sprintf( __( 'The gateway understood the signature but refuses this event (status %1$d: %2$s). It is kept here and not sent again by itself. Plugin and gateway probably have different versions: update the older one, then choose "Try again".', 'relay-connector' ), $response->status, $this->gateway_message( $response->json ) );
+		/* translators: 1: HTTP status, 2: the gateway's error message. */
+		return sprintf( __( 'The gateway accepted the signature but rejects this event (status %1$d: %2$s). The event is kept on this site and is not retried automatically. The plugin and the gateway probably have different versions: update the older one, then choose "Try again".', 'relay-connector' ), $response->status, $this->gateway_message( $response->json ) );
 	}
 
 	/**
@@ -247,22 +247,22 @@ final class Response_Classifier {
 		switch ( $response->failure ) {
 			case Gateway_Response::NAME_NOT_FOUND:
 				/* translators: %s: host name. */
-				return sprintf( __( 'The name %s cannot be found (DNS). Check the gateway address for a typing mistake. If it is right, the name\'s DNS entry (an IPv4 address) is missing, or this server\'s DNS does not work: ask your host.', 'relay-connector' ), $address->host() );
+				return sprintf( __( 'The host name %s cannot be resolved (DNS). Check the gateway address for typos. If it is correct, its DNS record (an IPv4 address) is missing, or DNS does not work on this server: ask your host.', 'relay-connector' ), $address->host() );
 			case Gateway_Response::REFUSED:
 				/* translators: %s: host and port. */
-				return sprintf( __( 'Nothing answers at %s: the connection was refused. Either the gateway is not running or the port in the address is wrong. Start the gateway or correct the address.', 'relay-connector' ), $place );
+				return sprintf( __( 'Nothing is listening at %s: the connection was refused. The gateway is not running, or the port in the address is wrong. Start the gateway or correct the address.', 'relay-connector' ), $place );
 			case Gateway_Response::TIMED_OUT:
 				/* translators: 1: host and port, 2: seconds. */
-				return sprintf( __( '%1$s did not answer within %2$d seconds. A firewall may drop the connection, or the gateway hangs. Check that the gateway runs, then ask your host whether this server may call it.', 'relay-connector' ), $place, $response->timeout_s );
+				return sprintf( __( '%1$s did not respond within %2$d seconds. A firewall may be dropping the connection, or the gateway is not responding. Check that the gateway is running, then ask your host whether this server can connect to it.', 'relay-connector' ), $place, $response->timeout_s );
 			case Gateway_Response::TLS:
 				/* translators: 1: host and port, 2: technical detail. */
-				return sprintf( __( 'No secure connection (TLS) to %1$s: its certificate is expired, made for another name, or signed by an authority that this server does not know. Renew the certificate of the gateway. Detail: %2$s', 'relay-connector' ), $place, $response->detail );
+				return sprintf( __( 'No secure connection (TLS) to %1$s: its certificate has expired, is for another name, or is signed by an authority that this server does not trust. Renew the gateway\'s certificate. Details: %2$s', 'relay-connector' ), $place, $response->detail );
 			case Gateway_Response::BLOCKED_HERE:
 				/* translators: %s: host name. */
-				return sprintf( __( 'This site itself blocks the request. If wp-config.php sets WP_HTTP_BLOCK_EXTERNAL, add %s to WP_ACCESSIBLE_HOSTS there; otherwise a security plugin does it: allow the gateway in its settings.', 'relay-connector' ), $address->host() );
+				return sprintf( __( 'This site blocks the request itself. If wp-config.php sets WP_HTTP_BLOCK_EXTERNAL, add %s to WP_ACCESSIBLE_HOSTS there. Otherwise a security plugin blocks it: allow the gateway in its settings.', 'relay-connector' ), $address->host() );
 			default:
 				/* translators: 1: host and port, 2: technical detail. */
-				return sprintf( __( 'The connection to %1$s broke off before an answer came. The event waits here and is sent again by itself. If it lasts, look at the gateway\'s log and at any proxy before it. Detail: %2$s', 'relay-connector' ), $place, $response->detail );
+				return sprintf( __( 'The connection to %1$s was closed before a response was received. The event waits on this site and is retried automatically. If the problem lasts, check the log of the gateway and of any proxy in front of it. Details: %2$s', 'relay-connector' ), $place, $response->detail );
 		}
 	}
 

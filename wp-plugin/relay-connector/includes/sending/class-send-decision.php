@@ -91,7 +91,7 @@ final class Send_Decision {
 				$decision->wait_s = max( self::wait_s( $attempts, $jitter ), $response->retry_after_s );
 				$decision->hold_s = Response_Classifier::LIMITED === $kind ? $decision->wait_s : $response->retry_after_s;
 				if ( Response_Classifier::LIMITED !== $kind && $attempts >= self::MOST_ATTEMPTS ) {
-					return self::parked( $response->status, $sentence . ' ' . __( 'This has gone on for about two weeks, so the event is no longer tried by itself. Choose "Try again" when the gateway works.', 'relay-connector' ) );
+					return self::parked( $response->status, $sentence . ' ' . __( 'This has lasted for about two weeks, so the event is no longer retried automatically. Choose "Try again" when the gateway works.', 'relay-connector' ) );
 				}
 				return $decision;
 			default:

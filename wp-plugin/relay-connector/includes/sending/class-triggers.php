@@ -77,13 +77,13 @@ final class Triggers {
 	 */
 	public function explain() {
 		$how = Scheduler::can_finish_response()
-			? __( 'This server sends an event as soon as the visitor has the answer; whatever fails then is sent again by WP-Cron.', 'relay-connector' )
-			: __( 'On this server events are sent by WP-Cron, at the latest a minute after somebody visits the site.', 'relay-connector' );
+			? __( 'This server sends an event right after the response to the visitor. WP-Cron retries events that fail.', 'relay-connector' )
+			: __( 'On this server WP-Cron sends the events, within a minute after the next visit to the site.', 'relay-connector' );
 		if ( ! $this->last_run() ) {
-			return $how . ' ' . __( 'WP-Cron has not run yet since the plugin was set up. If this still stands here in an hour, have your host call wp-cron.php or "wp relay send" every minute.', 'relay-connector' );
+			return $how . ' ' . __( 'WP-Cron has not run since the plugin was set up. If this message is still here in an hour, ask your host to call wp-cron.php or "wp relay send" every minute.', 'relay-connector' );
 		}
 		/* translators: %s: a length of time. */
-		$last = sprintf( __( 'It last ran %s ago.', 'relay-connector' ), human_time_diff( $this->last_run() ) );
-		return $how . ' ' . $last . ( $this->are_working() ? '' : ' ' . __( 'That is too long: have your host call wp-cron.php or "wp relay send" every minute.', 'relay-connector' ) );
+		$last = sprintf( __( 'The last run was %s ago.', 'relay-connector' ), human_time_diff( $this->last_run() ) );
+		return $how . ' ' . $last . ( $this->are_working() ? '' : ' ' . __( 'That is too long: ask your host to call wp-cron.php or "wp relay send" every minute.', 'relay-connector' ) );
 	}
 }

@@ -61,13 +61,13 @@ final class Connection_Steps {
 	 */
 	public function for_response( $response, $key ) {
 		$labels = array(
-			'settings'   => __( 'Address and secret are set', 'relay-connector' ),
-			'address'    => __( 'The address may be called', 'relay-connector' ),
-			'name'       => __( 'Its name is found (DNS)', 'relay-connector' ),
-			'connection' => __( 'The gateway answers', 'relay-connector' ),
+			'settings'   => __( 'The address and the secret are set', 'relay-connector' ),
+			'address'    => __( 'The address is allowed', 'relay-connector' ),
+			'name'       => __( 'The host name resolves (DNS)', 'relay-connector' ),
+			'connection' => __( 'The gateway responds', 'relay-connector' ),
 			'gateway'    => __( 'It is a Relay gateway', 'relay-connector' ),
 			'clock'      => __( 'The clocks agree', 'relay-connector' ),
-			'signature'  => __( 'Key and signature are accepted', 'relay-connector' ),
+			'signature'  => __( 'The key and the signature are accepted', 'relay-connector' ),
 			'event'      => __( 'The test event is accepted', 'relay-connector' ),
 		);
 		$wrong = $this->failed_step( $response );
@@ -141,7 +141,7 @@ final class Connection_Steps {
 				return sprintf( __( '%1$s, after %2$d ms', 'relay-connector' ), $address->host() . ':' . $address->port(), $response->took_ms );
 			case 'clock':
 				/* translators: %d: seconds. */
-				return null === $response->clock_ahead_s ? __( 'The gateway does not tell its time.', 'relay-connector' ) : sprintf( __( '%d s apart', 'relay-connector' ), abs( $response->clock_ahead_s ) );
+				return null === $response->clock_ahead_s ? __( 'The gateway did not send its time.', 'relay-connector' ) : sprintf( __( '%d s difference', 'relay-connector' ), abs( $response->clock_ahead_s ) );
 			case 'signature':
 				/* translators: %s: fingerprint of a secret. */
 				return sprintf( __( 'fingerprint %s', 'relay-connector' ), $this->settings->fingerprint() );
@@ -157,7 +157,7 @@ final class Connection_Steps {
 	 * @return array
 	 */
 	private function key_step( $key ) {
-		$label  = __( 'The key is the newest', 'relay-connector' );
+		$label  = __( 'The key is the newest one', 'relay-connector' );
 		$status = null !== $key && 200 === $key->status && isset( $key->json['status'] ) ? $key->json['status'] : '';
 		if ( Key_Exchange::CURRENT === $status ) {
 			return self::step( self::PASSED, $label, '' );
@@ -165,12 +165,12 @@ final class Connection_Steps {
 		if ( Key_Exchange::NEWER === $status ) {
 			$left = isset( $key->json['until'] ) ? human_time_diff( time(), (int) $key->json['until'] ) : '?';
 			/* translators: %s: a length of time. */
-			return self::step( self::WARNED, $label, sprintf( __( 'There is a newer key, and the one in use ends in %s. Choose "Fetch the new key" on this page.', 'relay-connector' ), $left ) );
+			return self::step( self::WARNED, $label, sprintf( __( 'There is a newer key, and the current one expires in %s. Choose "Fetch the new key" on this page.', 'relay-connector' ), $left ) );
 		}
 		if ( Key_Exchange::NONE_NEWER === $status ) {
-			return self::step( self::WARNED, $label, __( 'The key in use is being retired, and Relay has no newer one. Make one there with "Rotate".', 'relay-connector' ) );
+			return self::step( self::WARNED, $label, __( 'The current key is being retired, and Relay has no newer one. Create one in Relay with "Rotate".', 'relay-connector' ) );
 		}
-		return self::step( self::SKIPPED, $label, null === $key ? '' : __( 'This gateway does not tell; it is probably an older version.', 'relay-connector' ) );
+		return self::step( self::SKIPPED, $label, null === $key ? '' : __( 'This gateway cannot answer that. It is probably an older version.', 'relay-connector' ) );
 	}
 
 	/**
@@ -179,7 +179,7 @@ final class Connection_Steps {
 	 * @return array
 	 */
 	private function trigger_step() {
-		return self::step( $this->triggers->are_working() ? self::PASSED : self::WARNED, __( 'Events are sent by themselves', 'relay-connector' ), $this->triggers->explain() );
+		return self::step( $this->triggers->are_working() ? self::PASSED : self::WARNED, __( 'Events are sent automatically', 'relay-connector' ), $this->triggers->explain() );
 	}
 
 	/**

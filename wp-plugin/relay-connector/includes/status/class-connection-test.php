@@ -106,10 +106,10 @@ final class Connection_Test {
 	 */
 	private function missing() {
 		if ( '' === $this->settings->endpoint() ) {
-			return __( 'No test event was sent: the gateway address is missing. Copy it from the page of your site in Relay and save it first.', 'relay-connector' );
+			return __( 'No test event was sent: the gateway address is missing. Copy it from your site\'s page in Relay and save it first.', 'relay-connector' );
 		}
 		if ( '' === $this->settings->secret() ) {
-			return __( 'No test event was sent: the secret is missing. Relay shows it once, when the key is made. Enter it and save first.', 'relay-connector' );
+			return __( 'No test event was sent: the secret is missing. Relay shows it once, when the key is created. Enter it and save it first.', 'relay-connector' );
 		}
 		return '';
 	}

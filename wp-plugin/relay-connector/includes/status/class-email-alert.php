@@ -81,10 +81,10 @@ final class Email_Alert {
 			$lines[] = $problem['title'] . ' ' . $problem['text'];
 		}
 		/* translators: %s: a length of time. */
-		$lines[] = sprintf( __( 'This has lasted for %s.', 'relay-connector' ), human_time_diff( $since ) );
+		$lines[] = sprintf( __( 'This has been the case for %s.', 'relay-connector' ), human_time_diff( $since ) );
 		/* translators: %s: web address. */
-		$lines[] = sprintf( __( 'See what waits and why: %s', 'relay-connector' ), Settings_Page::url() );
-		$lines[] = __( 'This message comes at most once a day, for as long as it lasts. You can switch it off on the same page.', 'relay-connector' );
+		$lines[] = sprintf( __( 'See the waiting events and the reason: %s', 'relay-connector' ), Settings_Page::url() );
+		$lines[] = __( 'This e-mail is sent at most once a day while the problem lasts. You can turn it off on the same page.', 'relay-connector' );
 		/**
 		 * Filters the recipient of the alert.
 		 *
@@ -92,7 +92,7 @@ final class Email_Alert {
 		 */
 		$to = (string) apply_filters( 'relay_connector_alarm_recipient', get_option( 'admin_email' ) );
 		/* translators: %s: name of a site. */
-		$subject = sprintf( __( '[%s] Events do not reach Relay', 'relay-connector' ), wp_specialchars_decode( get_option( 'blogname' ), ENT_QUOTES ) );
+		$subject = sprintf( __( '[%s] Events are not reaching Relay', 'relay-connector' ), wp_specialchars_decode( get_option( 'blogname' ), ENT_QUOTES ) );
 		wp_mail( $to, $subject, implode( "\n\n", $lines ) );
 	}
 }

@@ -93,11 +93,11 @@ final class Site_Health {
 			'test'  => array( $this, 'test_events' ),
 		);
 		$tests['direct']['relay_connector_wake_ups'] = array(
-			'label' => __( 'Events are sent by themselves', 'relay-connector' ),
+			'label' => __( 'Events are sent automatically', 'relay-connector' ),
 			'test'  => array( $this, 'test_triggers' ),
 		);
 		$tests['async']['relay_connector_gateway']   = array(
-			'label'             => __( 'The Relay gateway answers', 'relay-connector' ),
+			'label'             => __( 'The Relay gateway responds', 'relay-connector' ),
 			'test'              => rest_url( Result_Callback::REST_NAMESPACE . self::ROUTE ),
 			'has_rest'          => true,
 			'async_direct_test' => array( $this, 'test_gateway' ),
@@ -131,12 +131,12 @@ final class Site_Health {
 		global $wpdb;
 		$table = $wpdb->get_var( $wpdb->prepare( 'SHOW TABLES LIKE %s', $wpdb->esc_like( $wpdb->relay_connector_outbox ) ) );
 		if ( null === $table ) {
-			return $this->result( 'setup', 'critical', __( 'The table of Relay Connector is missing', 'relay-connector' ), __( 'Events cannot be noted down. Switch the plugin off and on again: that makes the table anew.', 'relay-connector' ) );
+			return $this->result( 'setup', 'critical', __( 'The table of Relay Connector is missing', 'relay-connector' ), __( 'Events cannot be recorded. Deactivate and reactivate the plugin to create the table again.', 'relay-connector' ) );
 		}
 		if ( ! $this->settings->is_configured() ) {
-			return $this->result( 'setup', 'recommended', __( 'Relay Connector is not set up', 'relay-connector' ), __( 'Nothing is sent before the gateway address and the secret are set. If you do not use Relay, switch the plugin off.', 'relay-connector' ) );
+			return $this->result( 'setup', 'recommended', __( 'Relay Connector is not set up', 'relay-connector' ), __( 'Nothing is sent until the gateway address and the secret are set. If you do not use Relay, deactivate the plugin.', 'relay-connector' ) );
 		}
-		return $this->result( 'setup', 'good', __( 'Relay Connector is set up', 'relay-connector' ), __( 'The gateway address and the secret are set, and events can be noted down.', 'relay-connector' ) );
+		return $this->result( 'setup', 'good', __( 'Relay Connector is set up', 'relay-connector' ), __( 'The gateway address and the secret are set, and events can be recorded.', 'relay-connector' ) );
 	}
 
 	/**
@@ -147,13 +147,13 @@ final class Site_Health {
 	public function test_events() {
 		$problems = $this->status->problems();
 		if ( ! $problems ) {
-			return $this->result( 'events', 'good', __( 'Events reach Relay', 'relay-connector' ), __( 'No event is late, and none waits for your decision.', 'relay-connector' ) );
+			return $this->result( 'events', 'good', __( 'Events reach Relay', 'relay-connector' ), __( 'No events are late, and none need attention.', 'relay-connector' ) );
 		}
 		$texts = array();
 		foreach ( $problems as $problem ) {
 			$texts[] = $problem['title'] . ' ' . $problem['text'];
 		}
-		return $this->result( 'events', 'error' === $problems[0]['level'] ? 'critical' : 'recommended', __( 'Events do not reach Relay', 'relay-connector' ), implode( ' ', $texts ) );
+		return $this->result( 'events', 'error' === $problems[0]['level'] ? 'critical' : 'recommended', __( 'Events are not reaching Relay', 'relay-connector' ), implode( ' ', $texts ) );
 	}
 
 	/**
@@ -163,7 +163,7 @@ final class Site_Health {
 	 */
 	public function test_triggers() {
 		$works = ! $this->settings->collects_events() || $this->triggers->are_working();
-		return $this->result( 'wake_ups', $works ? 'good' : 'recommended', $works ? __( 'Events are sent by themselves', 'relay-connector' ) : __( 'Events may be sent late', 'relay-connector' ), $this->triggers->explain() );
+		return $this->result( 'wake_ups', $works ? 'good' : 'recommended', $works ? __( 'Events are sent automatically', 'relay-connector' ) : __( 'Events may be sent late', 'relay-connector' ), $this->triggers->explain() );
 	}
 
 	/**
@@ -173,7 +173,7 @@ final class Site_Health {
 	 */
 	public function test_gateway() {
 		if ( ! $this->settings->is_configured() ) {
-			return $this->result( 'gateway', 'recommended', __( 'There is no Relay gateway to ask', 'relay-connector' ), __( 'The gateway address or the secret is missing.', 'relay-connector' ) );
+			return $this->result( 'gateway', 'recommended', __( 'No Relay gateway is set up', 'relay-connector' ), __( 'The gateway address or the secret is missing.', 'relay-connector' ) );
 		}
 		$response   = $this->keys->key_state();
 		$classifier = new Response_Classifier( $this->settings );
@@ -182,16 +182,16 @@ final class Site_Health {
 			// A gateway from before key requests: it responds, and more cannot be checked.
 			$is_old = $response->json && in_array( $response->status, array( 404, 405 ), true );
 			return $is_old
-				? $this->result( 'gateway', 'good', __( 'The Relay gateway answers', 'relay-connector' ), __( 'It is an older version, which does not tell more without a test event.', 'relay-connector' ) )
-				: $this->result( 'gateway', 'critical', __( 'The Relay gateway cannot be reached, or does not accept this site', 'relay-connector' ), $classifier->explain( $response ) );
+				? $this->result( 'gateway', 'good', __( 'The Relay gateway responds', 'relay-connector' ), __( 'It is an older version. Send a test event to check more.', 'relay-connector' ) )
+				: $this->result( 'gateway', 'critical', __( 'The Relay gateway cannot be reached or does not accept this site', 'relay-connector' ), $classifier->explain( $response ) );
 		}
 		if ( Key_Exchange::CURRENT !== $status ) {
-			return $this->result( 'gateway', 'recommended', __( 'The key of this site is being retired', 'relay-connector' ), __( 'Choose "Fetch the new key" under Settings, Relay, before the old key ends. If there is no new one, make it in Relay with "Rotate" first.', 'relay-connector' ) );
+			return $this->result( 'gateway', 'recommended', __( 'The key of this site is being retired', 'relay-connector' ), __( 'Choose "Fetch the new key" under Settings > Relay before the old key expires. If there is no new key, create one in Relay with "Rotate" first.', 'relay-connector' ) );
 		}
 		if ( null !== $response->clock_ahead_s && abs( $response->clock_ahead_s ) > Response_Classifier::CLOCK_WARN_S ) {
-			return $this->result( 'gateway', 'recommended', __( 'The clock of this server is off', 'relay-connector' ), $classifier->explain_clock( $response ) . ' ' . __( 'That is still accepted, but have the clock set before it drifts further.', 'relay-connector' ) );
+			return $this->result( 'gateway', 'recommended', __( 'The clock of this server is wrong', 'relay-connector' ), $classifier->explain_clock( $response ) . ' ' . __( 'This is still accepted, but have the clock synchronized before the difference grows.', 'relay-connector' ) );
 		}
-		return $this->result( 'gateway', 'good', __( 'The Relay gateway answers', 'relay-connector' ), __( 'It accepts the key of this site, and the clocks agree.', 'relay-connector' ) );
+		return $this->result( 'gateway', 'good', __( 'The Relay gateway responds', 'relay-connector' ), __( 'It accepts the key of this site, and the clocks agree.', 'relay-connector' ) );
 	}
 
 	/**
@@ -205,12 +205,12 @@ final class Site_Health {
 		$fixed   = $this->settings->overridden_by( Settings::SECRET );
 		$facts   = array(
 			'endpoint'    => array( __( 'Gateway address', 'relay-connector' ), $this->settings->endpoint(), true ),
-			'key_id'      => array( __( 'Key id', 'relay-connector' ), $this->settings->key_id(), true ),
+			'key_id'      => array( __( 'Key ID', 'relay-connector' ), $this->settings->key_id(), true ),
 			'fingerprint' => array( __( 'Fingerprint of the secret', 'relay-connector' ), $this->settings->fingerprint(), true ),
-			'kept_in'     => array( __( 'Secret kept in', 'relay-connector' ), '' === $fixed ? __( 'the options', 'relay-connector' ) : $fixed, false ),
-			'waiting'     => array( __( 'Events that wait', 'relay-connector' ), $summary->waiting, false ),
-			'parked'      => array( __( 'Events that need a decision', 'relay-connector' ), $summary->parked, false ),
-			'oldest'      => array( __( 'Oldest event that waits', 'relay-connector' ), $summary->oldest_at ? gmdate( 'Y-m-d\TH:i:s\Z', $summary->oldest_at ) : '', false ),
+			'kept_in'     => array( __( 'Secret stored in', 'relay-connector' ), '' === $fixed ? __( 'the options', 'relay-connector' ) : $fixed, false ),
+			'waiting'     => array( __( 'Waiting events', 'relay-connector' ), $summary->waiting, false ),
+			'parked'      => array( __( 'Failed events', 'relay-connector' ), $summary->parked, false ),
+			'oldest'      => array( __( 'Oldest waiting event', 'relay-connector' ), $summary->oldest_at ? gmdate( 'Y-m-d\TH:i:s\Z', $summary->oldest_at ) : '', false ),
 			'last_run'    => array( __( 'Last run', 'relay-connector' ), $this->triggers->last_run() ? gmdate( 'Y-m-d\TH:i:s\Z', $this->triggers->last_run() ) : '', false ),
 			'at_once'     => array( __( 'Sends at the end of a request', 'relay-connector' ), Scheduler::can_finish_response() ? __( 'yes', 'relay-connector' ) : __( 'no', 'relay-connector' ), false ),
 			'schema'      => array( __( 'Version of the tables', 'relay-connector' ), (int) get_option( Schema::OPTION, 0 ), false ),

@@ -121,16 +121,16 @@ final class Status {
 		$pause = $this->breaker->pause();
 		if ( ! $this->settings->is_configured() ) {
 			/* translators: %d: number of events. */
-			return self::problem( 'error', __( 'Relay: nothing is sent.', 'relay-connector' ), sprintf( _n( 'The gateway address or the secret is missing now. %d event waits here and is sent when both are set again.', 'The gateway address or the secret is missing now. %d events wait here and are sent when both are set again.', $summary->waiting, 'relay-connector' ), $summary->waiting ) );
+			return self::problem( 'error', __( 'Relay: nothing is being sent.', 'relay-connector' ), sprintf( _n( 'The gateway address or the secret is missing. %d event waits on this site and is sent when both are set again.', 'The gateway address or the secret is missing. %d events wait on this site and are sent when both are set again.', $summary->waiting, 'relay-connector' ), $summary->waiting ) );
 		}
 		if ( $pause ) {
 			/* translators: %d: number of events. */
-			$waiting = sprintf( _n( '%d event waits here; nothing is lost. One event an hour is tried; as soon as it is accepted, or a test event is, sending goes on by itself.', '%d events wait here; nothing is lost. One event an hour is tried; as soon as it is accepted, or a test event is, sending goes on by itself.', $summary->waiting, 'relay-connector' ), $summary->waiting );
+			$waiting = sprintf( _n( '%d event waits on this site; nothing is lost. One event an hour is tried. When it or a test event is accepted, sending resumes automatically.', '%d events wait on this site; nothing is lost. One event an hour is tried. When it or a test event is accepted, sending resumes automatically.', $summary->waiting, 'relay-connector' ), $summary->waiting );
 			return self::problem( 'error', __( 'Relay: sending is paused.', 'relay-connector' ), $pause['sentence'] . ' ' . $waiting );
 		}
 		if ( $summary->oldest_at && time() - $summary->oldest_at > self::LATE_S ) {
 			/* translators: 1: number of events, 2: a length of time. */
-			return self::problem( 'warning', __( 'Relay: events are late.', 'relay-connector' ), sprintf( _n( '%1$d event waits, for %2$s by now. The list of events on the Relay page says why. If it was never tried, WP-Cron does not run on this site: have your host call wp-cron.php every minute.', '%1$d events wait, the oldest for %2$s. The list of events on the Relay page says why. If they were never tried, WP-Cron does not run on this site: have your host call wp-cron.php every minute.', $summary->waiting, 'relay-connector' ), $summary->waiting, human_time_diff( $summary->oldest_at ) ) );
+			return self::problem( 'warning', __( 'Relay: events are late.', 'relay-connector' ), sprintf( _n( '%1$d event has been waiting for %2$s. The list of events on the Relay page shows why. If it was never attempted, WP-Cron does not run on this site: ask your host to call wp-cron.php every minute.', '%1$d events are waiting, the oldest for %2$s. The list of events on the Relay page shows why. If they were never attempted, WP-Cron does not run on this site: ask your host to call wp-cron.php every minute.', $summary->waiting, 'relay-connector' ), $summary->waiting, human_time_diff( $summary->oldest_at ) ) );
 		}
 		return null;
 	}
@@ -146,7 +146,7 @@ final class Status {
 			return null;
 		}
 		/* translators: %d: number of events. */
-		return self::problem( 'warning', __( 'Relay needs a decision from you.', 'relay-connector' ), sprintf( _n( '%d event was not accepted and is kept. Read the reason in the list of events, then choose "Try again" or "Delete" there.', '%d events were not accepted and are kept. Read the reasons in the list of events, then choose "Try again" or "Delete" there.', $summary->parked, 'relay-connector' ), $summary->parked ) );
+		return self::problem( 'warning', __( 'Relay: events need your attention.', 'relay-connector' ), sprintf( _n( '%d event was not accepted and is kept. Read the reason in the list of events, then choose "Try again" or "Delete" there.', '%d events were not accepted and are kept. Read the reasons in the list of events, then choose "Try again" or "Delete" there.', $summary->parked, 'relay-connector' ), $summary->parked ) );
 	}
 
 	/**
@@ -160,7 +160,7 @@ final class Status {
 			return null;
 		}
 		/* translators: %s: number of events. */
-		return self::problem( 'warning', __( 'Relay: many events wait.', 'relay-connector' ), sprintf( __( '%s events wait in the database of this site. They are all kept, but the table grows: mend what holds them up soon, or delete those that nobody needs.', 'relay-connector' ), number_format_i18n( $summary->waiting + $summary->parked ) ) );
+		return self::problem( 'warning', __( 'Relay: many events are waiting.', 'relay-connector' ), sprintf( __( '%s events are waiting in this site\'s database. All of them are kept, but the table grows. Fix the cause soon, or delete the events that you do not need.', 'relay-connector' ), number_format_i18n( $summary->waiting + $summary->parked ) ) );
 	}
 
 	/**

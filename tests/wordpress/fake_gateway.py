@@ -1,4 +1,4 @@
-"""A gateway's front door in small: verifies real signatures over the raw bytes and answers as it is told."""
+"""A fake gateway: verifies real signatures over the raw bytes and returns the replies that a test sets."""
 
 import base64
 import hashlib
@@ -15,8 +15,8 @@ KEY_ID = "key_lab.1"
 
 
 @dataclass
-class Answer:
-    """What the sink says next.  ``hold`` keeps the caller waiting until it is set; ``date_offset_s`` shifts its clock."""
+class Reply:
+    """The next reply.  ``hold`` keeps the caller waiting until it is set; ``date_offset_s`` shifts the clock."""
 
     status: int = 202
     body: str = '{"status":"accepted"}'
@@ -26,7 +26,7 @@ class Answer:
     hold: threading.Event | None = None
 
 
-KEY_IS_CURRENT = Answer(200, '{"status":"current"}')
+KEY_IS_CURRENT = Reply(200, '{"status":"current"}')
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Received:
         return self.headers.get("x-event-id", "")
 
 
-class Sink:
+class FakeGateway:
     """Listens on a free port of 127.0.0.1 from the moment it is made.
 
     Events are in ``received``; questions about keys in ``questions``, answered with ``key_answer``.
@@ -60,8 +60,8 @@ class Sink:
         self.key_answer = KEY_IS_CURRENT
         self.connections = 0
         self._changed = threading.Condition()
-        self._script: list[Answer] = []
-        self._always: Answer | None = None
+        self._script: list[Reply] = []
+        self._always: Reply | None = None
         self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
@@ -69,26 +69,26 @@ class Sink:
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def close(self) -> None:
-        """Stop listening: from now on connections are refused."""
+        """Stop listening, so that connections are refused."""
         self._server.shutdown()
         self._server.server_close()
 
     def reset(self) -> None:
-        """Forget everything; verify and accept again."""
+        """Delete all requests; verify and accept again."""
         with self._changed:
             self.received, self.connections, self._script, self._always = [], 0, [], None
             self.questions, self.key_answer = [], KEY_IS_CURRENT
 
-    def answer(self, *answers: Answer) -> None:
-        """The next answers, in this order; after them the usual one."""
+    def answer(self, *answers: Reply) -> None:
+        """Set the next replies, in this order; after them the default one."""
         self._script.extend(answers)
 
-    def always(self, answer: Answer) -> None:
-        """The answer to everything from now on."""
+    def always(self, answer: Reply) -> None:
+        """Set the reply to all following requests."""
         self._always = answer
 
     def wait_for(self, count: int, timeout_s: float = 30) -> list[Received]:
-        """Wait until so many requests have come in."""
+        """Wait until this many requests were received."""
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.received) >= count, timeout_s), (
                 f"{len(self.received)} of {count} requests came"
@@ -106,10 +106,10 @@ class Sink:
             base64.b64encode(digest), headers.get("x-wp-signature", "").encode()
         )
 
-    def _take(self, request: Received) -> Answer:
+    def _take(self, request: Received) -> Reply:
         if request.path.endswith("/key"):
             self.questions.append(request)
-            refused = Answer(401, '{"error":"unauthorized"}')
+            refused = Reply(401, '{"error":"unauthorized"}')
             return self.key_answer if request.verified else refused
         with self._changed:
             self.received.append(request)
@@ -124,8 +124,8 @@ class Sink:
                 if one.verified and one.event_id == request.event_id
             ]
         if not request.verified:
-            return Answer(401, '{"error":"unauthorized"}')
-        return Answer(200, '{"status":"duplicate"}') if earlier else Answer()
+            return Reply(401, '{"error":"unauthorized"}')
+        return Reply(200, '{"status":"duplicate"}') if earlier else Reply()
 
     def _handler(self):
         sink = self
