@@ -95,7 +95,7 @@ class Connector:
             or {}
         )
 
-    def standing(self) -> dict | None:
+    def report_state(self) -> dict | None:
         """The state of the daily reports, from the options table."""
         kept = self.site.php_json(
             "$GLOBALS['wpdb']->get_var( \"SELECT option_value FROM wp_options WHERE option_name = 'relay_connector_reports'\" )"

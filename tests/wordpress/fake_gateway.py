@@ -48,16 +48,16 @@ class Received:
 
 
 class FakeGateway:
-    """Listens on a free port of 127.0.0.1 from the moment it is made.
+    """Listens on a free port of 127.0.0.1 as soon as it is created.
 
-    Events are in ``received``; questions about keys in ``questions``, answered with ``key_answer``.
+    Events are in ``received``; questions about keys in ``questions``, which get ``key_reply``.
     """
 
     def __init__(self, secret: str = SECRET, port: int = 0):
         self.secret = secret
         self.received: list[Received] = []
         self.questions: list[Received] = []
-        self.key_answer = KEY_IS_CURRENT
+        self.key_reply = KEY_IS_CURRENT
         self.connections = 0
         self._changed = threading.Condition()
         self._script: list[Reply] = []
@@ -77,21 +77,21 @@ class FakeGateway:
         """Delete all requests; verify and accept again."""
         with self._changed:
             self.received, self.connections, self._script, self._always = [], 0, [], None
-            self.questions, self.key_answer = [], KEY_IS_CURRENT
+            self.questions, self.key_reply = [], KEY_IS_CURRENT
 
-    def answer(self, *answers: Reply) -> None:
+    def reply(self, *replies: Reply) -> None:
         """Set the next replies, in this order; after them the default one."""
-        self._script.extend(answers)
+        self._script.extend(replies)
 
-    def always(self, answer: Reply) -> None:
+    def always(self, reply: Reply) -> None:
         """Set the reply to all following requests."""
-        self._always = answer
+        self._always = reply
 
     def wait_for(self, count: int, timeout_s: float = 30) -> list[Received]:
         """Wait until this many requests were received."""
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.received) >= count, timeout_s), (
-                f"{len(self.received)} of {count} requests came"
+                f"{len(self.received)} of {count} requests were received"
             )
             return list(self.received)
 
@@ -106,11 +106,11 @@ class FakeGateway:
             base64.b64encode(digest), headers.get("x-wp-signature", "").encode()
         )
 
-    def _take(self, request: Received) -> Reply:
+    def _reply_to(self, request: Received) -> Reply:
         if request.path.endswith("/key"):
             self.questions.append(request)
             refused = Reply(401, '{"error":"unauthorized"}')
-            return self.key_answer if request.verified else refused
+            return self.key_reply if request.verified else refused
         with self._changed:
             self.received.append(request)
             self._changed.notify_all()
@@ -128,36 +128,36 @@ class FakeGateway:
         return Reply(200, '{"status":"duplicate"}') if earlier else Reply()
 
     def _handler(self):
-        sink = self
+        gateway = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def setup(self):
                 super().setup()
-                sink.connections += 1
+                gateway.connections += 1
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers.get("content-length", 0)))
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                answer = sink._take(Received(self.path, headers, body, sink._verify(headers, body)))
-                if answer.hold:
-                    answer.hold.wait(60)
-                payload = answer.body.encode()
-                self.send_response_only(answer.status)
-                self.send_header(
-                    "Date", formatdate(time.time() + answer.date_offset_s, usegmt=True)
+                reply = gateway._reply_to(
+                    Received(self.path, headers, body, gateway._verify(headers, body))
                 )
-                self.send_header("Content-Type", answer.content_type)
+                if reply.hold:
+                    reply.hold.wait(60)
+                payload = reply.body.encode()
+                self.send_response_only(reply.status)
+                self.send_header("Date", formatdate(time.time() + reply.date_offset_s, usegmt=True))
+                self.send_header("Content-Type", reply.content_type)
                 self.send_header("Content-Length", str(len(payload)))
                 self.send_header("Connection", "close")
-                for name, value in answer.headers.items():
+                for name, value in reply.headers.items():
                     self.send_header(name, value)
                 self.end_headers()
                 try:
                     self.wfile.write(payload)
                 except OSError:
-                    pass  # the caller was killed: that is what some tests do
+                    pass  # some tests kill the caller
 
             def log_message(self, *_):
                 pass

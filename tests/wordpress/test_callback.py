@@ -17,17 +17,17 @@ ON_BOTH = True
 LISTENER = """<?php
 add_action( 'relay_connector_result', function ( $type, $id, $result, $what ) {
     if ( get_option( 'lab_listener_fails' ) ) { throw new Exception( 'broken' ); }
-    $heard = get_option( 'lab_heard', array() );
-    $heard[] = array( $type, $id, $result, $what instanceof WP_Comment ? (int) $what->comment_ID : null );
-    update_option( 'lab_heard', $heard );
+    $results = get_option( 'lab_results', array() );
+    $results[] = array( $type, $id, $result, $what instanceof WP_Comment ? (int) $what->comment_ID : null );
+    update_option( 'lab_results', $results );
 }, 10, 4 );
 """
 
 
 @pytest.fixture
 def listener(site):
-    """A plugin that listens; its option ``lab_heard`` has the results it received."""
-    site.php("delete_option( 'lab_heard' ); delete_option( 'lab_listener_fails' );")
+    """A plugin that listens; its option ``lab_results`` has the results it received."""
+    site.php("delete_option( 'lab_results' ); delete_option( 'lab_listener_fails' );")
     plugin = site.add_mu_plugin("listener.php", LISTENER)
     yield
     plugin.unlink()
@@ -68,8 +68,8 @@ def call_back(
     )  # fmt: skip
 
 
-def heard(site):
-    return site.option("lab_heard") or []
+def received(site):
+    return site.option("lab_results") or []
 
 
 def test_a_signed_result_fires_its_action_once(site, sent, listener):
@@ -79,11 +79,11 @@ def test_a_signed_result_fires_its_action_once(site, sent, listener):
     assert (first.status_code, first.json()) == (200, {"status": "accepted"})
     assert (second.status_code, second.json()) == (200, {"status": "duplicate"})
     assert first.headers["Cache-Control"] == "no-store"
-    assert heard(site) == [
+    assert received(site) == [
         ["comment.created", event_id, {"summary": "Größe 😀", "score": 0.5}, comment]
     ]
     assert call_back(site, event_id, delivery="d-2").json() == {"status": "accepted"}
-    assert len(heard(site)) == 2
+    assert len(received(site)) == 2
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_request_without_the_key_gets_no_details_and_changes_nothing(site, sen
     answer = call_back(site, sent[1], **wrong)
     assert answer.status_code == 401
     assert answer.json()["code"] == "relay_connector_unauthorized"
-    assert heard(site) == []
+    assert received(site) == []
 
 
 def test_one_valid_signature_among_several_is_enough(site, sent, listener):
@@ -130,7 +130,7 @@ def test_a_result_for_an_unknown_event_is_rejected(site, sent, listener):
     answer = call_back(site, "wp-foreign")
     assert (answer.status_code, answer.json()["code"]) == (422, "relay_connector_unknown_event")
     assert call_back(site, sent[1], event="order.created").status_code == 422
-    assert heard(site) == []
+    assert received(site) == []
 
 
 def test_a_test_is_answered_but_fires_no_action(site, sent, listener):
@@ -148,7 +148,7 @@ def test_a_test_is_answered_but_fires_no_action(site, sent, listener):
         call_back(site, "evt-2", event="relay.test"),
     ):
         assert (one.status_code, one.json()) == (200, {"status": "tested"})
-    assert heard(site) == []
+    assert received(site) == []
 
 
 def test_a_failing_listener_gets_the_result_again(site, sent, listener):
@@ -156,7 +156,7 @@ def test_a_failing_listener_gets_the_result_again(site, sent, listener):
     assert call_back(site, sent[1]).status_code == 500
     site.php("delete_option( 'lab_listener_fails' );")
     assert call_back(site, sent[1]).json() == {"status": "accepted"}
-    assert len(heard(site)) == 1
+    assert len(received(site)) == 1
 
 
 def test_the_result_of_a_request_that_died_is_processed_by_the_next_one(site, sent, listener):
@@ -165,7 +165,7 @@ def test_the_result_of_a_request_that_died_is_processed_by_the_next_one(site, se
     assert busy.status_code == 503 and busy.headers["Retry-After"] == "60"
     site.php("$GLOBALS['wpdb']->query( 'UPDATE wp_relay_callback SET claimed_until = 1' );")
     assert call_back(site, sent[1]).json() == {"status": "accepted"}
-    assert len(heard(site)) == 1
+    assert len(received(site)) == 1
 
 
 def test_the_old_key_is_accepted_until_it_expires(site, sent, listener):

@@ -60,11 +60,11 @@ def cost(site, **more: str) -> tuple[float, int, int]:
     return took, int(headers["X-Lab-Queries"]), int(headers["X-Lab-Calls"])
 
 
-@pytest.mark.parametrize("trouble", ["dead", "hangs"])
-def test_a_comment_takes_almost_no_extra_time_whatever_the_gateway_does(gateway, fpm_site, trouble):
+@pytest.mark.parametrize("failure", ["dead", "hangs"])
+def test_a_comment_takes_almost_no_extra_time_whatever_the_gateway_does(gateway, fpm_site, failure):
     """Each comment with the plugin is compared with one without it, directly before or after."""
     connector, gate = Connector(fpm_site), threading.Event()
-    port = free_port() if trouble == "dead" else gateway.port
+    port = free_port() if failure == "dead" else gateway.port
     fpm_site.set_constants({"RELAY_CONNECTOR_ALLOW_HOST": f"127.0.0.1:{port}"})
     connector.connect(gateway, endpoint=f"http://127.0.0.1:{port}/webhooks/wp/lab")
     gateway.always(Reply(hold=gate))
@@ -78,7 +78,7 @@ def test_a_comment_takes_almost_no_extra_time_whatever_the_gateway_does(gateway,
         gate.set()
     more_ms = statistics.median(with_[0] - without[0] for with_, without in pairs)
     more_queries = statistics.median(with_[1] - without[1] for with_, without in pairs)
-    print(f"{trouble}: {more_ms:+.1f} ms, {more_queries:+} queries at the median of {PAIRS} pairs")
+    print(f"{failure}: {more_ms:+.1f} ms, {more_queries:+} queries at the median of {PAIRS} pairs")
     assert {with_[2] for with_, _ in pairs} == {0}, "no call before the visitor has the answer"
     assert more_queries <= 6
     assert more_ms < BUDGET_MS

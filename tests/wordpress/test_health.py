@@ -91,7 +91,7 @@ def test_steps_that_fail_before_any_response(site, gateway, connector, admin):
 
 
 def test_a_newer_key_is_reported(gateway, connected, admin):
-    gateway.key_answer = Reply(200, '{"status":"newer","until":4102444800}')
+    gateway.key_reply = Reply(200, '{"status":"newer","until":4102444800}')
     page = connected.click(admin, "relay_connector_test")
     assert steps(page)[8][0] == "warned" and "Fetch the new key" in steps(page)[8][1]
 
@@ -138,7 +138,7 @@ def test_site_health_reports_problems(site, gateway, connector, admin):
     ],
 )
 def test_site_health_asks_the_gateway(site, gateway, connected, answer, status, says):
-    gateway.key_answer = answer
+    gateway.key_reply = answer
     found, said = gateway_test(site)
     assert (found, says in said) == (status, True), said
 

@@ -85,7 +85,7 @@ def test_a_rotated_key_is_fetched_with_one_click_and_the_old_one_can_be_revoked(
 def test_on_any_error_the_old_key_stays_with_an_explanation(
     site, gateway, connected, admin, answer, says
 ):
-    gateway.key_answer = answer
+    gateway.key_reply = answer
     said = connected.press(admin, FETCH)
     assert said.startswith("The key was not changed.") and says in said
     assert site.option("relay_connector_secret") == [SECRET]

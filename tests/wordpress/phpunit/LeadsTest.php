@@ -82,8 +82,8 @@ final class LeadsTest extends RelayTestCase {
 	public function consents() {
 		return array(
 			'none asked'     => array( array(), null ),
-			'ticked'         => array( array( 'on' ), true ),
-			'not ticked'     => array( array( '' ), false ),
+			'checked'        => array( array( 'on' ), true ),
+			'not checked'    => array( array( '' ), false ),
 			'one of the two' => array( array( 'on', '' ), false ),
 			'first missing'  => array( array( '', 'on' ), false ),
 		);

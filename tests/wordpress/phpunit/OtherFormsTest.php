@@ -26,7 +26,7 @@ final class OtherFormsTest extends RelayTestCase {
 		standin_wpforms_submit( $form, $values );
 		standin_wpforms_submit( $form, $values );
 		$events = $this->send_all();
-		$this->assertCount( 2, $events, 'an entry without a number is never taken for another one' );
+		$this->assertCount( 2, $events, 'an entry without an id is never treated as another one' );
 		$data = $events[0]['data'];
 		$this->assertSame( array( 'plugin' => 'wpforms', 'id' => $form, 'title' => 'Ask us' ), $data['form'] );
 		$this->assertSame( array( 'Name' => 'Jane Doe', 'E-mail' => 'jane@example.org', 'Topics' => 'Tea, Pots', 'Privacy' => 'yes' ), $data['fields'] );

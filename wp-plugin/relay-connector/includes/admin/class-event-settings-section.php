@@ -132,7 +132,7 @@ final class Event_Settings_Section {
 		}
 		?>
 		<p class="relay-connector-subhead"><?php esc_html_e( 'With these fields:', 'relay-connector' ); ?></p>
-		<div class="relay-connector-ticks">
+		<div class="relay-connector-checkboxes">
 			<?php
 			foreach ( $fields as $field => $label ) {
 				$this->render_checkbox( 'fields', $source->slug() . '.' . $field, $this->choices->sends_field( $source->slug(), $field ), $label );
