@@ -11,7 +11,7 @@ from relay.event_types import EVENT_TYPES
 from relay.ingest.refusals import RefusalCode
 from relay.web.framing import FRAMING_ERRORS
 
-VERSION = "1.1.0"
+VERSION = "1.2.0"
 TEXT = {"type": "string"}
 OBJECT = {"type": "object"}
 JSON = "application/json"
