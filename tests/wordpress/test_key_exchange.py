@@ -55,7 +55,7 @@ def test_a_rotated_key_is_fetched_with_one_click_and_the_old_one_can_be_revoked(
         what="the web process to know of the new key",
     )
     said = connected.press(admin, FETCH)
-    assert said.startswith("Done. This site now signs with the new key"), said
+    assert said.startswith("Done. This site now uses the new key"), said
     assert site.option("relay_connector_key_id") != made.key_id
     assert site.option("relay_connector_secret") == [rotated["secret"]]
     assert rotated["secret"] not in connected.page(admin)

@@ -61,7 +61,7 @@ final class Event_Settings_Section {
 	public function render() {
 		$missing = array();
 		?>
-		<tr class="relay-connector-hidden"><td colspan="2"><input type="hidden" name="<?php echo esc_attr( Event_Choices::OPTION ); ?>[ticks]" value="1"></td></tr>
+		<tr class="relay-connector-hidden"><td colspan="2"><input type="hidden" name="<?php echo esc_attr( Event_Choices::OPTION ); ?>[submitted]" value="1"></td></tr>
 		<?php
 		foreach ( $this->sources as $source ) {
 			if ( $source->is_available() ) {

@@ -145,7 +145,7 @@ final class Event_Choices {
 		if ( ! is_array( $value ) ) {
 			return $all;
 		}
-		if ( ! isset( $value['ticks'] ) ) {
+		if ( ! isset( $value['submitted'] ) ) {
 			return $value;
 		}
 		foreach ( array( 'sources', 'fields', 'forms' ) as $group ) {
