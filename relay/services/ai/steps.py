@@ -172,7 +172,7 @@ class Tried:
 
     @property
     def told(self) -> dict[str, Any]:
-        return self.enriched.told
+        return self.enriched.record
 
     @property
     def ok(self) -> bool:
