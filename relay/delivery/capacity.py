@@ -6,6 +6,7 @@ kind puts into one call.  Pure: the time is an argument, and every change return
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -26,21 +27,19 @@ NEVER_FAILED = Circuit()
 
 @dataclass(frozen=True)
 class Slots:
-    """What is free: ``live`` and ``replays`` are the places for calls of each priority.
+    """What may start now.  ``free`` are the free places for calls, by priority.
 
     ``by_rate`` is how many calls the rate limit allows at this instant, and ``wait_s`` the time until
-    it allows the next one.  ``claimable`` is for how many calls deliveries may be claimed.
+    it allows the next one.  ``claimable`` is for how many calls deliveries may be claimed, ``batch``
+    how many deliveries one call may take at most, and ``digest`` how a backlog goes in one call.
     """
 
-    live: int
-    replays: int
+    free: tuple[int, int]
     by_rate: int
-    claimable: int
     wait_s: float
-
-    def free(self, priority: int) -> int:
-        """The free places for this priority."""
-        return self.live if priority == LIVE else self.replays
+    claimable: int
+    batch: int = 1
+    digest: Digest | None = None
 
 
 @dataclass(frozen=True)
@@ -96,22 +95,21 @@ class Capacity:
         return 1 if self.circuit.stage is CircuitState.PROBING else 0
 
     def slots(self, now: datetime, running: int = 0, limit: int = 1) -> Slots:
-        """What is free while ``running`` calls are under way; ``limit`` caps ``claimable``."""
-        places, rate = self.places(), self.rate(now)
-        wait_s = rate.wait_s(now)
-        # One call that may start within SOON_S is claimed early: the drain waits for its instant.
-        claimable = max(rate.within(AHEAD_S, now, limit), int(wait_s <= SOON_S))
-        if self.is_probing:
-            claimable = min(claimable, places - running)
+        """What may start while ``running`` calls are under way; ``limit`` caps ``claimable``."""
+        places = self.places()
         # Replays leave one place to live events, so that a backlog of replays does not delay them.
-        reserved = 1 if places > 1 else 0
-        return Slots(
-            live=places - running,
-            replays=places - reserved - running,
-            by_rate=MAX_CONCURRENCY if wait_s == 0 and not rate.interval_s else int(wait_s == 0),
-            claimable=claimable,
-            wait_s=wait_s,
-        )
+        for_replays = places - 1 if places > 1 else places
+        free = (places - running, for_replays - running)
+        by_rate, wait_s, claimable = MAX_CONCURRENCY, 0.0, limit
+        rate = self.rate(now)
+        if rate.interval_s or rate.next_at:
+            wait_s = rate.wait_s(now)
+            by_rate = rate.within(0.0, now, MAX_CONCURRENCY) if wait_s == 0 else 0
+            # One call that may start within SOON_S is claimed early: the drain waits for its instant.
+            claimable = max(rate.within(AHEAD_S, now, limit), int(wait_s <= SOON_S))
+        if self.circuit.stage is not CircuitState.CLOSED:
+            return Slots(free, by_rate, wait_s, min(claimable, free[LIVE]))
+        return Slots(free, by_rate, wait_s, claimable, self.max_batch, self.digest)
 
     def batch_limit(self, event_type: str) -> int:
         """How many deliveries of this event type one call may take."""
@@ -125,6 +123,10 @@ class Capacity:
             return self
         return replace(self, next_at=self.rate(now).after(calls, now).next_at)
 
+    def reserved(self, now: datetime, deliveries: int) -> Capacity:
+        """As if the calls for that many deliveries had started."""
+        return self.started(now, math.ceil(deliveries / self.max_batch))
+
     def record_outcome(self, signal: Signal, now: datetime, jitter: float) -> Capacity:
         """After a call with this result.  ``jitter`` in [-1, 1]."""
         circuit = self.circuit.record_outcome(signal, now, jitter)
@@ -133,7 +135,3 @@ class Capacity:
     def columns(self) -> dict[str, Any]:
         """What is stored in the destination's row."""
         return circuit_columns(self.circuit) | {"paced_until": self.next_at}
-
-    def differs(self, stored: Capacity) -> bool:
-        """Whether the columns of ``stored`` are out of date."""
-        return self.circuit != stored.circuit or self.next_at != stored.next_at

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 import uuid
 from collections.abc import Mapping
@@ -10,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, update
 
-from relay.delivery.capacity import LIVE, REPLAYED, Capacity
+from relay.delivery.capacity import LIVE, REPLAYED, Slots
 from relay.delivery.message import load_site_key
 from relay.destinations.base import Kind, SiteKey
 from relay.errors import RelayError
@@ -83,12 +82,6 @@ class Batch:
     claims: tuple[Claim, ...] = ()
     is_digest: bool = False
 
-    def calls(self, max_batch: int) -> int:
-        """How many calls they will make, at least."""
-        if self.is_digest:
-            return min(1, len(self.claims))
-        return math.ceil(len(self.claims) / max_batch)
-
 
 def is_due() -> ColumnElement[bool]:
     """Whether a delivery may be claimed: it is due, its subscription is active and its replay runs.
@@ -141,7 +134,8 @@ def has_backlog(connection: Connection, destination_id: int, above: int) -> bool
 def claim_batch(
     connection: Connection,
     destination_id: int,
-    capacity: Capacity,
+    kind: Kind,
+    slots: Slots,
     running: int,
     now: datetime,
     ai_wait_s: Mapping[int, float] = NO_AI_STEPS,
@@ -149,29 +143,27 @@ def claim_batch(
 ) -> Batch:
     """Claim what may start soon: a suspect alone, else live deliveries, else replays.
 
-    ``running`` calls are under way.  ``ai_wait_s`` is the longest time of an AI step, by
-    subscription.  The caller commits.
+    ``running`` calls are under way, ``slots`` is what may start beside them.  ``ai_wait_s`` is the
+    longest time of an AI step, by subscription.  The caller commits.
     """
-    slots = capacity.slots(now, running, MAX_CLAIMS)
     if slots.claimable < 1:
         return Batch()
     due = due_work(connection, destination_id)
     claims: list[Claim] = []
     if due.suspects and not running:
         claims = claim_suspect(connection, destination_id, now, ai_wait_s)
-    digest = None if capacity.is_probing or not may_digest or claims else capacity.digest
+    digest = slots.digest if may_digest and not claims else None
     if digest and due.live and has_backlog(connection, destination_id, digest.above):
         # A digest asks no AI: its leases need no extra time.
         claims = claim(connection, destination_id, digest.most, now)
-        return Batch(with_site_keys(connection, claims, capacity.kind), is_digest=True)
-    batch = 1 if capacity.is_probing else capacity.max_batch
-    limit = min(slots.claimable * batch, max(MAX_CLAIMS, batch))
+        return Batch(with_site_keys(connection, claims, kind), is_digest=True)
+    limit = min(slots.claimable * slots.batch, max(MAX_CLAIMS, slots.batch))
     if due.live and not claims:
         claims = claim(connection, destination_id, limit, now, LIVE, ai_wait_s)
-    limit = min(limit, slots.replays * batch)
+    limit = min(limit, slots.free[REPLAYED] * slots.batch)
     if due.replays and not claims and limit > 0:
         claims = claim(connection, destination_id, limit, now, REPLAYED, ai_wait_s)
-    return Batch(with_site_keys(connection, claims, capacity.kind))
+    return Batch(with_site_keys(connection, claims, kind))
 
 
 def claim(
@@ -209,9 +201,6 @@ def _claim(
     wanted: ColumnElement[bool],
     ai_wait_s: Mapping[int, float],
 ) -> list[Claim]:
-    token = uuid.uuid4().hex
-    lease_s = LEASE_S + max(ai_wait_s.values(), default=0.0)
-    lease = transition(Life(due_at=now), Claimed(token, lease_s), now).life
     due = (
         select(Delivery.id)
         .where(Delivery.destination_id == destination_id, wanted, is_due())
@@ -220,6 +209,9 @@ def _claim(
         .with_for_update(skip_locked=True)
         .cte("due")  # PostgreSQL may run a subquery once per row, and so take more than the limit
     )
+    token = uuid.uuid4().hex
+    lease_s = LEASE_S + max(ai_wait_s.values(), default=0.0)
+    lease = transition(Life(due_at=now), Claimed(token, lease_s), now).life
     ids = list(
         connection.execute(
             update(Delivery)
@@ -234,47 +226,47 @@ def _claim(
             .returning(Delivery.id)
         ).scalars()
     )
-    return [_claim_of(row, ai_wait_s) for row in _rows(connection, ids)] if ids else []
+    if not ids:
+        return []
+    return [_claim_of(row, ai_wait_s) for row in connection.execute(_CLAIMED, {"ids": ids})]
 
 
-def _rows(connection: Connection, ids: list[int]) -> Any:
-    """Claimed deliveries with their events, sites and mappings."""
-    number = func.coalesce(Delivery.pinned_mapping, Subscription.version)
-    return connection.execute(
-        select(
-            Delivery.id,
-            Delivery.key,
-            Delivery.attempts,
-            Delivery.attempts_since_replay,
-            Delivery.claims,
-            Delivery.priority,
-            Delivery.pinned_version,
-            Delivery.subscription_id,
-            Delivery.revived_from,
-            Delivery.lease_until,
-            Delivery.lease_token,
-            Event.payload,
-            Event.event_id,
-            Event.event_type,
-            Event.received_at,
-            Event.source_id,
-            Source.name,
-            Source.url,
-            number.label("mapping_version"),
-            MappingVersion.rules,
-        )
-        .join(Event, Event.id == Delivery.event_pk)
-        .join(Source, Source.id == Event.source_id)
-        .join(Subscription, Subscription.id == Delivery.subscription_id)
-        .outerjoin(
-            MappingVersion,
-            and_(
-                MappingVersion.subscription_id == Subscription.id, MappingVersion.number == number
-            ),
-        )
-        .where(Delivery.id.in_(ids))
-        .order_by(Delivery.id)
+# Which version of the mapping a delivery uses: one that a person chose for a replay, or the newest.
+_MAPPING = func.coalesce(Delivery.pinned_mapping, Subscription.version)
+# Claimed deliveries with their events, sites and mappings.
+_CLAIMED = (
+    select(
+        Delivery.id,
+        Delivery.key,
+        Delivery.attempts,
+        Delivery.attempts_since_replay,
+        Delivery.claims,
+        Delivery.priority,
+        Delivery.pinned_version,
+        Delivery.subscription_id,
+        Delivery.revived_from,
+        Delivery.lease_until,
+        Delivery.lease_token,
+        Event.payload,
+        Event.event_id,
+        Event.event_type,
+        Event.received_at,
+        Event.source_id,
+        Source.name,
+        Source.url,
+        _MAPPING.label("mapping_version"),
+        MappingVersion.rules,
     )
+    .join(Event, Event.id == Delivery.event_pk)
+    .join(Source, Source.id == Event.source_id)
+    .join(Subscription, Subscription.id == Delivery.subscription_id)
+    .outerjoin(
+        MappingVersion,
+        and_(MappingVersion.subscription_id == Subscription.id, MappingVersion.number == _MAPPING),
+    )
+    .where(Delivery.id.in_(bindparam("ids", expanding=True)))
+    .order_by(Delivery.id)
+)
 
 
 def _claim_of(row: Any, ai_wait_s: Mapping[int, float]) -> Claim:

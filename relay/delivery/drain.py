@@ -33,7 +33,7 @@ from relay.delivery.attempt.outcome import (
 )
 from relay.delivery.attempt.run import run as run_attempt
 from relay.delivery.capacity import Capacity
-from relay.delivery.claim import Batch, Claim, DatabaseClock, claim_batch, is_due
+from relay.delivery.claim import MAX_CLAIMS, Batch, Claim, DatabaseClock, claim_batch, is_due
 from relay.delivery.message import kind_and_config, shared_transport, version_config, with_texts
 from relay.delivery.plan import POLL_S, RENEW_AFTER_S, Group, has_suspect, make_plan
 from relay.delivery.pool import FinishedCall, Pool
@@ -61,7 +61,8 @@ def run(destination_id: int) -> int:
     try:
         return drain.run()
     finally:
-        drain.close()
+        if not drain.is_released:
+            drain.close()
 
 
 def has_work(connection: Connection, destination_id: int, now: datetime) -> bool:
@@ -101,7 +102,9 @@ class Drain:
         self.stopped: frozenset[int] = frozenset()
         self.pending = PendingResults()
         self.count, self.is_released, self.wait_s = 0, False, 0.0
-        self.renewed_at = self.checked_at = time.monotonic()
+        self.renewed_at = self.checked_at = (
+            time.monotonic()
+        )  # as ``until``: not the database's clock
         self.until = self.renewed_at + BUDGET_S
 
     @classmethod
@@ -128,23 +131,22 @@ class Drain:
     def run(self) -> int:
         """Send until nothing is left or nothing more may start.  -> deliveries with a result"""
         with closing(self.pool):
-            while self.start(self.clock.now()):
+            while self.batch.claims or self.pool.running:
+                self.start(self.clock.now())
                 calls = self.pool.wait(self.wait_s)
                 now = self.clock.now()
                 for call in calls:
                     self.collect(call, now)
                 if not self.pool.running or self.pending.are_ripe:
                     self.write(now)
-                self.renew(now)
+                if time.monotonic() - self.renewed_at > RENEW_AFTER_S:
+                    self.renew(now)
                 if not self.batch.claims and self.hold_now() is None:
-                    self.look_for_more(bool(calls))
-        self.write(self.clock.now())
+                    self.look_for_more(bool(calls), now)
         return self.count
 
     def close(self) -> None:
         """Let the next drain work, and wake one if something is due."""
-        if self.is_released:
-            return
         is_due_again = False
         with suppress(*AWAY), db.engine.begin() as connection:  # else the lease ends by itself
             gate.release(connection, self.row.id, self.token)
@@ -180,30 +182,28 @@ class Drain:
             self.hold = Held("later", "It waits for its turn.")
         return self.hold
 
-    def look_for_more(self, is_likely: bool) -> None:
+    def look_for_more(self, is_likely: bool, now: datetime) -> None:
         """Claim more if more is due.  A database that is down ends this, not the calls under way."""
         try:
             if not is_likely:  # ask with a cheap query before a transaction that writes
                 with db.engine.connect().execution_options(**READ_ONLY) as connection:
-                    is_likely = has_work(connection, self.row.id, self.clock.now())
+                    is_likely = has_work(connection, self.row.id, now)
             if is_likely:
-                self.refill()
+                self.refill(now)
         except AWAY:
             # Nobody knows whether the claim was committed: it is not ours, its leases end.
             self.batch, self.stored = Batch(), None
             self.hold = Held("database_away", "The database did not answer.")
 
-    def refill(self) -> None:
+    def refill(self, now: datetime) -> None:
         """Read the destination again and claim deliveries.  With nothing left, release it."""
         with db.engine.begin() as connection:
-            self.clock = DatabaseClock(connection)
-            now = self.clock.read
             row = gate.acquire(connection, self.row.id, self.token, now)
             if row is None:  # another drain took over; this one finishes its calls
                 self.hold = Held("later", "Another drain works for this destination.")
                 return
             self.read(row, now)
-            self.renewed_at = self.checked_at = time.monotonic()
+            self.renewed_at = time.monotonic()
             self.claim(connection, now)
             if self.hold is None and not self.batch.claims and not self.pool.running:
                 # In the same transaction, as in ``close``: what becomes due now wakes a drain that
@@ -224,20 +224,22 @@ class Drain:
         self.batch = claim_batch(
             connection,
             self.row.id,
-            self.capacity,
+            self.kind,
+            self.capacity.slots(now, len(running), MAX_CLAIMS),
             len(running),
             now,
             {row.subscription_id: float(row.wait_s) for row, _ in self.ai_rows},
             # A digest does not ask the AI, so it must not replace deliveries that wait for an answer.
             may_digest=all(row.fallback != "wait" for row, _ in self.ai_rows),
         )
-        self.stopped = frozenset()
-        self.save(connection, now)
+        self.checked_at, self.stopped = time.monotonic(), frozenset()
+        if self.batch.claims:
+            self.save(connection, now)
 
     # ---- start -----------------------------------------------------------------------------------
 
-    def start(self, now: datetime) -> bool:
-        """Start what may start now and give back what may not.  -> whether anything is left to do"""
+    def start(self, now: datetime) -> None:
+        """Start what may start now, and give back what may not."""
         self.recheck(now)
         is_digest = self.batch.is_digest
         plan = make_plan(
@@ -254,11 +256,11 @@ class Drain:
             first = group[0]
             step = None if is_digest else self.ai_steps.get(first.subscription_id)
             enrich = None if step is None else partial(self.enricher.enrich, step)
-            arguments = (self.kind, self.config_of(first), group, self.enricher.transport, enrich)
+            config = self.config if first.pinned_version is None else self.config_of(first)
+            arguments = (self.kind, config, group, self.enricher.transport, enrich)
             self.pool.submit(group, run_attempt, *arguments)
             self.digest_group = group if is_digest else self.digest_group
         self.wait_s = min(plan.wait_s, GATHER_S) if self.pending.results else plan.wait_s
-        return bool(self.pool.running or self.batch.claims)
 
     def recheck(self, now: datetime) -> None:
         """Before claimed deliveries start: were they paused or removed since they were claimed?"""
@@ -302,6 +304,7 @@ class Drain:
         if call.error is not None:  # the leases of its deliveries end by themselves
             log("drain.lost_calls", destination=self.row.id, reason=repr(call.error))
             return
+        policy, jitter = gate.policy_of(self.row), gate.jitter()
         made = [result for result in call.results if result.was_made]
         if made:
             first = made[0]
@@ -310,7 +313,7 @@ class Drain:
             # One success is enough: the destination works, whatever is wrong with other deliveries.
             success = next((one.signal for one in made if isinstance(one.signal, Accepted)), None)
             signal = success or first.signal
-            self.capacity = self.capacity.record_outcome(signal, now, gate.jitter())
+            self.capacity = self.capacity.record_outcome(signal, now, jitter)
             if success is None:
                 status = destination_status(self.row, now, self.capacity.circuit)
                 self.hold = self.hold or status.hold(now)
@@ -319,7 +322,6 @@ class Drain:
             if digest and isinstance(first.signal, Accepted):
                 reason = f"{len(call.group)} messages were sent as one digest; newer ones wait."
                 self.pending.holds.append(Held("digest", reason, digest.every_s))
-        policy = gate.policy_of(self.row)
         for one, attempt in zip(call.group, call.results, strict=True):
             result = result_of(one, attempt, policy, self.row.id, self.version, now)
             self.pending.results.append(result)
@@ -336,7 +338,7 @@ class Drain:
                 with db.engine.begin() as connection:
                     hold = self.pending.write(connection, self.row.id, now)
                     self.save(connection, now)
-                self.pending.clear()
+                self.pending = PendingResults()
                 self.hold = self.hold or hold
             except AWAY:
                 self.stored = None
@@ -352,15 +354,16 @@ class Drain:
         Calls that are claimed and have not started count as made: if this process dies, its successor
         must not make their calls at once.
         """
-        calls = self.batch.calls(self.capacity.max_batch) if self.batch.claims else 0
-        reserved = self.capacity.started(now, calls)
-        if self.stored is None or reserved.differs(self.stored):
+        reserved = self.capacity
+        if self.batch.claims:
+            deliveries = 1 if self.batch.is_digest else len(self.batch.claims)
+            reserved = self.capacity.reserved(now, deliveries)
+        if reserved != self.stored:
             gate.save(connection, self.row.id, self.token, reserved.columns())
         self.stored = reserved
 
     def renew(self, now: datetime) -> None:
         """Stay the one drain.  If the database is down, the next renewal is early enough."""
-        if time.monotonic() - self.renewed_at > RENEW_AFTER_S:
-            self.renewed_at = time.monotonic()
-            with suppress(*AWAY), db.engine.begin() as connection:
-                gate.acquire(connection, self.row.id, self.token, now)
+        self.renewed_at = time.monotonic()
+        with suppress(*AWAY), db.engine.begin() as connection:
+            gate.acquire(connection, self.row.id, self.token, now)

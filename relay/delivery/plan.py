@@ -58,7 +58,7 @@ def make_plan(
     alone = has_suspect(running)
     slots = capacity.slots(now, len(running))
     while waiting and not alone and hold is None:
-        if len(start) >= min(slots.free(waiting[0].priority), slots.by_rate):
+        if len(start) >= min(slots.free[waiting[0].priority], slots.by_rate):
             break
         group = waiting if batch.is_digest else next_group(waiting, capacity)
         taken = {claim.delivery_id for claim in group}
@@ -68,12 +68,14 @@ def make_plan(
         hold = DIGEST_HOLD if batch.is_digest else None
     if start:
         capacity = capacity.started(now, len(start))
-    free = slots.free(waiting[0].priority if waiting else LIVE) - len(start)
-    if alone or free < 1:
+    free = slots.free[waiting[0].priority if waiting else LIVE] - len(start)
+    if not (waiting or start or running):
+        wait_s = 0.0
+    elif alone or free < 1:
         wait_s = RENEW_AFTER_S  # only a call that finishes changes anything
     else:
         wait_s = capacity.rate(now).wait_s(now) if waiting else POLL_S
-    rest = Batch(tuple(waiting), batch.is_digest)
+    rest = Batch(tuple(waiting), batch.is_digest and bool(waiting))
     return Plan(tuple(start), tuple(postponed), rest, capacity, hold, wait_s)
 
 

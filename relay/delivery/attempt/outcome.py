@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -239,28 +239,23 @@ def log_attempt(claim: Claim, result: DeliveryResult, kind: str, now: datetime) 
 # ---- writing results -----------------------------------------------------------------------------
 
 
+@dataclass
 class PendingResults:
-    """What one drain has not written yet.  It is kept until ``clear``, so that nothing is lost while
-    the database is down.
+    """What one drain has not written yet.
 
     ``holds`` hold the destination for another reason than a single reply, ``quotas`` are the newest
-    that replies reported, by name.
+    that replies reported, by name.  ``since`` is on the monotonic clock.
     """
 
-    def __init__(self) -> None:
-        self.clear()
-
-    def clear(self) -> None:
-        """Drop everything, after the commit."""
-        self.results: list[DeliveryResult] = []
-        self.holds: list[Signal] = []
-        self.quotas: dict[str, ReportedQuota] = {}
-        self.cleared_at = time.monotonic()
+    results: list[DeliveryResult] = field(default_factory=list)
+    holds: list[Held] = field(default_factory=list)
+    quotas: dict[str, ReportedQuota] = field(default_factory=dict)
+    since: float = field(default_factory=time.monotonic)
 
     @property
     def are_ripe(self) -> bool:
         """Whether it is time to write the results."""
-        is_late = time.monotonic() - self.cleared_at > GATHER_S
+        is_late = time.monotonic() - self.since > GATHER_S
         return bool(self.results) and (is_late or len(self.results) >= MAX_PENDING)
 
     def write(self, connection: Connection, destination_id: int, now: datetime) -> Held | None:
@@ -284,21 +279,20 @@ def write_results(connection: Connection, results: Sequence[DeliveryResult], now
     belongs to a removed subscription or destination is discarded.  The caller commits.
     """
     attempts = [result.attempt for result in results if result.attempt is not None]
+    by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    dead = []
+    for result in _discard_removed(connection, results, now):
+        row = _row(result, now)
+        if result.outcome.dead_letter is None:
+            by_columns.setdefault(tuple(row), []).append(row)
+        else:
+            dead.append((result, row))
+    updates = [(_update(rows[0]), rows) for rows in by_columns.values()]
     if attempts:
         # A commit whose confirmation was lost with the connection is written again: insert once.
         connection.execute(insert_once(connection, Attempt), attempts)
-    results = _discard_removed(connection, results, now)
-    written = 0
-    by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for result in results:
-        if result.outcome.dead_letter is not None:
-            written += _write_dead_letter(connection, result, now)
-        else:
-            row = _row(result, now)
-            by_columns.setdefault(tuple(row), []).append(row)
-    for rows in by_columns.values():
-        written += connection.execute(_update(rows[0]), rows).rowcount
-    return written
+    written = sum(connection.execute(statement, rows).rowcount for statement, rows in updates)
+    return written + sum(_write_dead_letter(connection, result, row) for result, row in dead)
 
 
 def _discard_removed(
@@ -354,12 +348,11 @@ def _update(row: dict[str, Any]) -> Any:
     )
 
 
-def _write_dead_letter(connection: Connection, result: DeliveryResult, now: datetime) -> int:
-    row = _row(result, now)
-    if not connection.execute(_update(row), row).rowcount:
-        return 0
+def _write_dead_letter(connection: Connection, result: DeliveryResult, row: dict[str, Any]) -> int:
     cause = result.outcome.dead_letter
     assert cause is not None
+    if not connection.execute(_update(row), row).rowcount:
+        return 0
     connection.execute(
         insert(DeadLetter).values(
             delivery_id=result.delivery_id,
