@@ -102,9 +102,8 @@ class Drain:
         self.stopped: frozenset[int] = frozenset()
         self.pending = PendingResults()
         self.count, self.is_released, self.wait_s = 0, False, 0.0
-        self.renewed_at = self.checked_at = (
-            time.monotonic()
-        )  # as ``until``: not the database's clock
+        # These three are on the monotonic clock.
+        self.renewed_at = self.checked_at = time.monotonic()
         self.until = self.renewed_at + BUDGET_S
 
     @classmethod
@@ -192,7 +191,7 @@ class Drain:
                 self.refill(now)
         except AWAY:
             # Nobody knows whether the claim was committed: it is not ours, its leases end.
-            self.batch, self.stored = Batch(), None
+            self.batch, self.stored, self.is_released = Batch(), None, False
             self.hold = Held("database_away", "The database did not answer.")
 
     def refill(self, now: datetime) -> None:
@@ -320,7 +319,7 @@ class Drain:
             self.pending.quotas |= {quota.name: quota for quota in first.quotas}
             digest = self.capacity.digest if call.group is self.digest_group else None
             if digest and isinstance(first.signal, Accepted):
-                reason = f"{len(call.group)} messages were sent as one digest; newer ones wait."
+                reason = f"{len(call.group)} messages were sent in one digest; newer ones wait."
                 self.pending.holds.append(Held("digest", reason, digest.every_s))
         for one, attempt in zip(call.group, call.results, strict=True):
             result = result_of(one, attempt, policy, self.row.id, self.version, now)

@@ -16,13 +16,13 @@ from relay.rules.lifecycle import Held
 RENEW_AFTER_S = 5.0  # how often a drain renews its lease on the destination
 POLL_S = 0.3  # how often a drain with a free place checks whether more is due
 SPARE_S = 10.0  # what must be left of a lease after the longest call
-DIGEST_HOLD = Held("digest", "The backlog is sent as one digest; newer messages wait for the next.")
+DIGEST_HOLD = Held("digest", "The backlog is sent in one digest; newer messages wait for the next.")
 Group = Sequence[Claim]  # the deliveries of one call
 
 
 @dataclass(frozen=True)
 class Plan:
-    """``start`` are the groups whose calls start now, ``postponed`` the deliveries to give back.
+    """``start`` are the groups of the calls that start now, ``postponed`` the deliveries to give back.
 
     ``rest`` waits, and ``capacity`` and ``hold`` are what applies after the start.  The drain waits
     ``wait_s`` seconds at most for a call to finish before it plans again.

@@ -17,7 +17,7 @@ BATCH = 500
 
 
 def expire_leases() -> int:
-    """Take back deliveries whose worker died: retry, dead letter or discard.  -> how many."""
+    """End expired leases: the delivery is retried, dead or discarded.  -> how many."""
     with db.engine.begin() as connection:
         now = DatabaseClock(connection).read
         rows = connection.execute(

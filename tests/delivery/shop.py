@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from relay.delivery import drain, router
 from relay.models import Attempt, Delivery, Destination, Subscription, db, db_now
@@ -18,9 +18,10 @@ from relay.services.audit import COMMAND_LINE
 from relay.services.destinations import settings as destination_settings
 from relay.services.sources import settings as source_settings
 from relay.services.subscriptions import settings as subscription_settings
-from tests.dashboard.world import put
+from tests.support.events import comment
+from tests.support.network import wait_for
 from tests.support.sink import Sink
-from tests.support.stack import comment
+from tests.support.world import put
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,10 @@ class Shop:
         """Let what waits for its next attempt be due now."""
         self._update(update(Delivery).where(Delivery.state == "pending").values(due_at=db_now()))
 
+    def update_delivery(self, key: str, **columns: Any) -> None:
+        """Change one delivery's row."""
+        self._update(update(Delivery).where(Delivery.key == key).values(columns))
+
     def _update(self, statement: Any) -> None:
         with self.app.app_context(), db.engine.begin() as connection:
             connection.execute(statement)
@@ -73,6 +78,16 @@ class Shop:
         with self.app.app_context():
             subscription = db.session.scalars(select(Subscription)).one()
             subscription_settings.remove(subscription, COMMAND_LINE)
+
+    def close_subscription(self, state: str = "closed") -> None:
+        """Change the subscription's row alone: what waits for it stays."""
+        self._update(update(Subscription).values(state=state))
+
+    def wait_for_lock(self) -> None:
+        """Wait until a transaction waits for another one.  PostgreSQL only."""
+        waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        with self.app.app_context(), db.engine.connect() as connection:
+            wait_for(lambda: connection.scalar(waiting), 10, "a transaction that waits")
 
     def states(self) -> dict[str, int]:
         with self.app.app_context():
@@ -100,3 +115,11 @@ def open_shop(app: Flask, sink: Sink, **columns: Any) -> Shop:
     if columns:
         shop.change(**columns)
     return shop
+
+
+def remove(shop: Shop, what: str) -> None:
+    """Remove the subscription, or close the destination as its removal does."""
+    if what == "subscription":
+        shop.remove_subscription()
+    else:
+        shop.change(state="closed")

@@ -289,7 +289,7 @@ def write_results(connection: Connection, results: Sequence[DeliveryResult], now
             dead.append((result, row))
     updates = [(_update(rows[0]), rows) for rows in by_columns.values()]
     if attempts:
-        # A commit whose confirmation was lost with the connection is written again: insert once.
+        # A commit may have lost its confirmation with the connection and be repeated: insert once.
         connection.execute(insert_once(connection, Attempt), attempts)
     written = sum(connection.execute(statement, rows).rowcount for statement, rows in updates)
     return written + sum(_write_dead_letter(connection, result, row) for result, row in dead)

@@ -17,6 +17,7 @@ from sqlalchemy import func, select, update
 from relay.delivery.ai import budget, enrichment, steps
 from relay.delivery.ai.budget import AiRequest, AnswerPending, CachedAnswer, OverBudget, Reservation
 from relay.delivery.ai.enrichment import Enricher
+from relay.delivery.ai.steps import ActiveAiStep
 from relay.delivery.message import message_of, shared_transport
 from relay.destinations.ai import SpendingCaps, TokenUsage
 from relay.mapping.ai_answers import AnswerField
@@ -42,6 +43,7 @@ from relay.services.replays import actions as replay_actions
 from relay.services.replays import preview as replay_preview
 from relay.services.sources import keys
 from relay.services.sources import settings as source_settings
+from relay.services.subscriptions import settings as subscription_settings
 from tests.support import fake_openai
 from tests.support.events import comment
 from tests.support.fake_openai import TOKENS_IN, TOKENS_OUT, FakeOpenAI
@@ -57,6 +59,13 @@ FIELDS = (
 )
 # 0.25 and 2.00 a million tokens
 COST = round(TOKENS_IN * 0.25 + TOKENS_OUT * 2.00)
+
+
+def the_step(shop: Shop) -> ActiveAiStep:
+    """The AI step of the shop's subscription, as a drain loads it."""
+    with db.engine.connect() as connection:
+        ((row, destination),) = steps.load_rows(connection, shop.hook)
+    return steps.step_of(row, destination)
 
 
 @dataclass
@@ -281,7 +290,7 @@ def test_a_cap_holds_over_retries_and_replays(shop: Shop) -> None:
 def test_no_number_of_workers_spends_more_than_a_day_may_cost(shop: Shop) -> None:
     shop.step(max_output_tokens=100)
     with shop.app.app_context():
-        step = steps.load(db.engine, shop.hook).popitem()[1]
+        step = the_step(shop)
         transport = shared_transport(shop.app)
         workers = [Enricher(db.engine, transport) for _ in range(8)]
         message = message_of(
@@ -525,7 +534,7 @@ def test_the_pace_of_the_ai_holds_and_what_would_wait_too_long_goes_on(shop: Sho
 def test_a_worker_that_stops_keeps_the_answer_and_lets_the_next_one_deliver(shop: Shop) -> None:
     shop.step()
     with shop.app.app_context():
-        step = steps.load(db.engine, shop.hook).popitem()[1]
+        step = the_step(shop)
         stopping = threading.Event()
         stopping.set()
         enricher = Enricher(db.engine, shared_transport(shop.app), stopping)
@@ -535,6 +544,20 @@ def test_a_worker_that_stops_keeps_the_answer_and_lets_the_next_one_deliver(shop
     stopping.clear()
     assert enricher.enrich(step, message).fields["topic"] == "sales"
     assert len(shop.fake.requests) == 1
+
+
+def test_an_answer_that_arrives_after_the_removal_is_not_sent(shop: Shop) -> None:
+    shop.step(wait_s=20)
+    shop.fake.delay_s = 1.0
+    with ThreadPoolExecutor(1) as thread:
+        sending = thread.submit(shop.send, "A question")
+        shop.fake.wait(1)
+        with shop.app.app_context():
+            hook = destination_settings.find_destination(shop.hook)
+            subscription_settings.remove(hook.subscriptions[0], COMMAND_LINE)
+        sending.result(timeout=60)
+    assert shop.states() == {"discarded": 1}
+    assert shop.bodies() == []
 
 
 def test_looking_at_a_replay_first_shows_the_answer_that_is_kept(shop: Shop) -> None:
