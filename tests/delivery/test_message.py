@@ -1,4 +1,4 @@
-"""What goes back to a site is signed with that site's own keys, and only with those that hold."""
+"""Calls to a site are signed with the signing keys of that site, and only with valid ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.world import move, put
 
 
 def connect(app: Flask, sink: Sink) -> tuple[str, str, int]:
-    """A site that listens at the sink, and the way back to it.  -> slug, secret, destination"""
+    """A site whose address is the sink, and a destination for it.  -> slug, secret, destination"""
     sink.answer(200, {"status": "ok"})
     with app.app_context():
         source, _, secret = source_settings.create_source(
@@ -58,7 +58,7 @@ def test_a_site_that_has_not_fetched_its_new_key_can_check_by_the_old_one(
 
 
 @pytest.mark.parametrize("ended", ["no window", "revoked"])
-def test_a_key_that_no_longer_holds_signs_nothing(app: Flask, sink: Sink, ended: str) -> None:
+def test_a_key_that_is_not_valid_any_more_signs_nothing(app: Flask, sink: Sink, ended: str) -> None:
     slug, first, number = connect(app, sink)
     with app.app_context():
         source = source_settings.find_source(slug)
@@ -73,23 +73,23 @@ def test_a_key_that_no_longer_holds_signs_nothing(app: Flask, sink: Sink, ended:
     assert signed_with(seen, second) and not signed_with(seen, first)
 
 
-def test_a_site_without_a_key_is_told_about_in_a_sentence(app: Flask, sink: Sink) -> None:
+def test_a_site_without_a_key_is_a_dead_letter_that_says_so(app: Flask, sink: Sink) -> None:
     slug, _, number = connect(app, sink)
     put(app, slug, comment())
     with app.app_context():
         keys.revoke_key(source_settings.find_source(slug).keys[0].key_id, COMMAND_LINE)
     move(app, number)
     with app.app_context():
-        letter = db.session.query(DeadLetter).one()
-        assert letter.code == "no_site_key" and "signing key" in letter.sentence
+        dead_letter = db.session.query(DeadLetter).one()
+        assert dead_letter.code == "no_site_key" and "signing key" in dead_letter.sentence
     assert not sink.requests
 
 
 def test_a_persons_test_goes_to_a_real_site(app: Flask, sink: Sink) -> None:
     _, secret, number = connect(app, sink)
     with app.app_context():
-        tried = destination_settings.send_test(number, COMMAND_LINE)
-        assert tried.ok, tried.sentence
-        assert secret not in str(tried.request)
+        result = destination_settings.send_test(number, COMMAND_LINE)
+        assert result.ok, result.sentence
+        assert secret not in str(result.request)
     (seen,) = sink.requests
     assert signed_with(seen, secret) and seen.json()["test"] is True

@@ -133,7 +133,9 @@ def test_jitter_moves_a_retry_by_a_fifth(jitter: float) -> None:
 @pytest.mark.parametrize("jitter", [-1.0, -0.3, 0.0, 0.7, 1.0])
 @pytest.mark.parametrize("asked_s", [1.0, 30.0, 4000.0])
 def test_retry_after_is_a_minimum_and_is_kept_closely(asked_s: float, jitter: float) -> None:
-    life = transition(IN_FLIGHT, Failed("http_429", "Busy.", retry_after_s=asked_s), NOW, jitter).life
+    life = transition(
+        IN_FLIGHT, Failed("http_429", "Busy.", retry_after_s=asked_s), NOW, jitter
+    ).life
     assert life.due_at is not None
     assert asked_s <= (life.due_at - NOW).total_seconds() <= asked_s * 1.1
 

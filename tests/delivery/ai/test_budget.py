@@ -1,4 +1,4 @@
-"""The AI step over Relay's real processes: a worker that is killed costs no second answer."""
+"""The AI budget over Relay's real processes: a killed worker costs no second answer."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from tests.support.stack import Stack
 
 STEP = """
 from wsgi import app
-from relay.mapping.answers import AnswerField
-from relay.services import ai_steps, destinations
-from relay.services.ai_drafts import Draft
+from relay.mapping.ai_answers import AnswerField
+from relay.services.ai import steps as ai_steps
+from relay.services.ai.validation import Draft
+from relay.services.destinations import settings as destinations
 from relay.services.audit import COMMAND_LINE
 app.app_context().push()
 crm, ai = (destinations.find_destination(name) for name in ("CRM", "Support AI"))
@@ -40,7 +41,7 @@ def connect(stack: Stack, sink: Sink, openai: FakeOpenAI) -> str:
 
 
 def let_leases_run_out(stack: Stack) -> None:
-    """What time would bring is brought about at once."""
+    """End all leases now."""
     stack.change("UPDATE delivery SET lease_until = created_at WHERE state = 'in_flight'")
     stack.change("UPDATE destination SET drain_until = created_at")
     stack.change("UPDATE ai_answer SET claimed_until = used_at WHERE state = 'claimed'")
@@ -55,7 +56,7 @@ def uses(stack: Stack) -> list[str]:
     return [row["state"] for row in stack.rows("SELECT state FROM ai_use ORDER BY id")]
 
 
-def test_a_worker_killed_in_the_call_asks_no_second_time(
+def test_a_worker_killed_during_the_delivery_does_not_ask_again(
     stack: Stack, sink: Sink, openai: FakeOpenAI
 ) -> None:
     secret = connect(stack, sink, openai)
@@ -71,7 +72,7 @@ def test_a_worker_killed_in_the_call_asks_no_second_time(
     assert len(openai.requests) == 1 and uses(stack) == ["settled", "hit"]
 
 
-def test_a_worker_killed_while_the_ai_thinks_leaves_its_reservation_in_the_books(
+def test_a_worker_killed_during_the_question_leaves_its_reservation(
     stack: Stack, sink: Sink, openai: FakeOpenAI
 ) -> None:
     secret = connect(stack, sink, openai)
@@ -84,12 +85,12 @@ def test_a_worker_killed_while_the_ai_thinks_leaves_its_reservation_in_the_books
     stack.start("worker")
     stack.wait_for(lambda: is_delivered(stack), 60, "the delivery")
     assert sink.requests[0].json()["ai"] == {"summary": "about summary"}
-    assert uses(stack) == ["reserved", "settled"], "nobody knows whether the first one was charged"
+    assert uses(stack) == ["reserved", "settled"], "the first one may have been charged"
     (lost,) = stack.rows("SELECT cost FROM ai_use WHERE state = 'reserved'")
     assert lost["cost"] > 0
 
 
-def test_the_metrics_tell_tokens_and_cost(stack: Stack, sink: Sink, openai: FakeOpenAI) -> None:
+def test_the_metrics_count_tokens_and_cost(stack: Stack, sink: Sink, openai: FakeOpenAI) -> None:
     secret = connect(stack, sink, openai)
     stack.send(comment(), secret)
     stack.wait_for(lambda: is_delivered(stack), 30, "the delivery")

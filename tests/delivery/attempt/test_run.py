@@ -1,4 +1,4 @@
-"""Many deliveries in one call, over all of Relay's real processes: with results for each."""
+"""Many deliveries in one call, over all of Relay's real processes, with a result for each."""
 
 from __future__ import annotations
 
@@ -66,20 +66,22 @@ def account_is_read(stack: Stack) -> bool:
     return bool(stack.rows("SELECT 1 AS n FROM destination WHERE account_read_at IS NOT NULL"))
 
 
-def test_what_waits_for_hubspot_goes_in_few_calls_with_an_attempt_for_each(
+def test_a_backlog_for_hubspot_is_sent_in_few_calls_with_an_attempt_for_each_delivery(
     stack: Stack, hubspot: FakeHubSpot
 ) -> None:
     secret = connect_hubspot(stack, hubspot)
     send_all(stack, secret, [lead(n) for n in range(150)])
     stack.wait_for(lambda: stack.states() == {"delivered": 150}, 60, "all to be delivered")
     assert len(hubspot.contacts) == 150
-    assert len(hubspot.calls("upsert")) <= 12, "they went one by one"
+    assert len(hubspot.calls("upsert")) <= 12, "they were sent one by one"
     rows = stack.rows("SELECT delivery_id, outcome, request FROM attempt")
     assert len({row["delivery_id"] for row in rows}) == len(rows) == 150
     assert {row["outcome"] for row in rows} == {"accepted"}
     requests = [shown(row["request"]) for row in rows]
-    assert max(one.get("together", 1) for one in requests) >= 50
-    assert all(one["body"].count("@example.com") <= 2 for one in requests), "another's data"
+    assert max(request.get("together", 1) for request in requests) >= 50
+    assert all(request["body"].count("@example.com") <= 2 for request in requests), (
+        "an attempt shows the data of another delivery"
+    )
 
 
 @pytest.mark.parametrize("multi_status", [True, False])
@@ -97,13 +99,13 @@ def test_one_bad_lead_among_many_is_dead_alone(
     send_all(stack, secret, leads)
     stack.wait_for(lambda: stack.states() == {"delivered": 39, "dead": 1}, 60, "all to settle")
     assert len(hubspot.contacts) == 39
-    (letter,) = stack.rows("SELECT code, field, sentence FROM dead_letter")
-    assert (letter["code"], letter["field"]) == ("unknown_property", "company")
-    assert letter["sentence"].startswith("HubSpot does not know the field company")
+    (dead_letter,) = stack.rows("SELECT code, field, sentence FROM dead_letter")
+    assert (dead_letter["code"], dead_letter["field"]) == ("unknown_property", "company")
+    assert dead_letter["sentence"].startswith("HubSpot does not know the field company")
 
 
 @POSTGRES
-def test_the_pace_counts_calls_and_not_records(stack: Stack, hubspot: FakeHubSpot) -> None:
+def test_the_rate_limit_counts_calls_and_not_records(stack: Stack, hubspot: FakeHubSpot) -> None:
     secret = connect_hubspot(stack, hubspot)
     stack.flask("destinations", "pace", "HubSpot", "--rate", "1/second")
     send_all(stack, secret, [lead(n) for n in range(90)])
@@ -156,7 +158,7 @@ def test_an_attempt_shows_every_call_it_made(stack: Stack, hubspot: FakeHubSpot)
 
 
 @POSTGRES
-def test_a_used_up_day_holds_all_until_the_accounts_midnight_and_costs_no_attempt(
+def test_a_used_up_daily_quota_holds_everything_until_midnight_there_and_costs_no_attempt(
     stack: Stack, hubspot: FakeHubSpot
 ) -> None:
     secret = connect_hubspot(stack, hubspot)
@@ -177,7 +179,9 @@ def test_a_used_up_day_holds_all_until_the_accounts_midnight_and_costs_no_attemp
     stack.wait_for(lambda: stack.states() == {"delivered": 5}, 30, "all to be delivered")
 
 
-def test_a_crowd_for_slack_is_one_digest_and_then_a_rest(stack: Stack, slack: FakeSlack) -> None:
+def test_a_backlog_for_slack_is_one_digest_and_the_next_message_waits(
+    stack: Stack, slack: FakeSlack
+) -> None:
     secret = connect_slack(stack, slack)
     send_all(stack, secret, [lead(n) for n in range(60)])
     stack.wait_for(lambda: stack.states() == {"delivered": 60}, 30, "all to be delivered")
@@ -193,7 +197,7 @@ def test_a_crowd_for_slack_is_one_digest_and_then_a_rest(stack: Stack, slack: Fa
 
 
 @POSTGRES
-def test_a_few_for_slack_go_one_by_one(stack: Stack, slack: FakeSlack) -> None:
+def test_a_few_messages_for_slack_are_sent_one_by_one(stack: Stack, slack: FakeSlack) -> None:
     secret = connect_slack(stack, slack)
     send_all(stack, secret, [comment() for _ in range(3)])
     stack.wait_for(lambda: stack.states() == {"delivered": 3}, 30, "all to be delivered")
@@ -203,7 +207,7 @@ def test_a_few_for_slack_go_one_by_one(stack: Stack, slack: FakeSlack) -> None:
 
 
 @POSTGRES
-def test_what_is_left_of_hubspots_calls_is_kept(stack: Stack, hubspot: FakeHubSpot) -> None:
+def test_the_quota_that_hubspot_reports_is_stored(stack: Stack, hubspot: FakeHubSpot) -> None:
     secret = connect_hubspot(stack, hubspot)
     for n in range(3):
         stack.send(lead(n), secret)
