@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from relay.transport.client import BODY_CAP, LONGEST_IDLE_S, Transport
+from relay.transport.client import BODY_CAP, MAX_IDLE_S, Transport
 from relay.transport.connection import Connection, Deadline
 from relay.transport.request import OutboundRequest, Reply
 from tests.support.network import free_port, wait_for
@@ -138,7 +138,7 @@ def test_a_connection_closed_between_calls_is_replaced_and_nothing_is_sent_twice
     with raw_server(talk) as url:
         for _ in range(5):
             assert post(transport, url).status == 200
-            wait_for(lambda: not transport.idle[0].is_quiet(), what="the server hung up")
+            wait_for(lambda: not transport.idle[0].is_silent(), what="the server hung up")
     assert len(set(heard)) == len(heard) == 5
 
 
@@ -162,7 +162,7 @@ def test_a_call_of_which_nothing_went_out_is_repeated_on_a_new_connection(
     """As when the hang-up arrives between the look at the connection and the first byte."""
     assert post(transport, sink.url).status == 200
     transport.idle[0].sock.shutdown(socket.SHUT_RDWR)
-    monkeypatch.setattr(Connection, "is_quiet", lambda self: True)
+    monkeypatch.setattr(Connection, "is_silent", lambda self: True)
     assert post(transport, sink.url).status == 200
     assert len(sink.requests) == 2
 
@@ -172,7 +172,7 @@ def test_an_idle_connection_is_let_go(
 ) -> None:
     post(transport, sink.url)
     (kept,) = transport.idle
-    kept.idle_since -= LONGEST_IDLE_S + 1
+    kept.idle_since -= MAX_IDLE_S + 1
     post(transport, sink.url)
     assert kept.sock.fileno() == -1
     assert kept not in transport.idle

@@ -220,7 +220,7 @@ def test_a_taken_port_is_told_in_one_line(database_url: str, tmp_path: Path) -> 
             timeout=30,
         )
     assert done.returncode == 1
-    assert re.fullmatch(rf"Port {port} of 127\.0\.0\.1 cannot be used .*\n", done.stderr)
+    assert re.fullmatch(rf"Relay cannot listen on port {port} of 127\.0\.0\.1 .*\n", done.stderr)
 
 
 @SQLITE
