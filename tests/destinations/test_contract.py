@@ -119,9 +119,9 @@ def test_a_short_value_in_the_query_leaves_the_body_readable() -> None:
     ("location", "told"),
     [
         ("https://new.example/h?token=query-secret-1", "https://new.example"),
-        ("/login?token=query-secret-1", "another page of the same server"),
-        ("http://[broken", "another page of the same server"),
-        ("", "another page of the same server"),
+        ("/login?token=query-secret-1", "another page on the same server"),
+        ("http://[broken", "another page on the same server"),
+        ("", "another page on the same server"),
     ],
 )
 def test_a_redirect_tells_the_server_and_no_more(location: str, told: str) -> None:

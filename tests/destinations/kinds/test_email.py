@@ -153,10 +153,10 @@ def test_every_documented_answer_says_what_to_do(serve: Make, code: int) -> None
     server = serve("none", answer=f"{code} something happened")
     signal = send(server).signal
     known = errors.ERRORS[code]
-    assert isinstance(signal, Failed if known.verdict is ErrorAction.RETRY else Refused)
+    assert isinstance(signal, Failed if known.action is ErrorAction.RETRY else Refused)
     assert (signal.code, signal.sentence) == (known.code, known.sentence)
     if isinstance(signal, Refused):
-        assert signal.pause is (known.verdict is ErrorAction.PAUSE)
+        assert signal.pause is (known.action is ErrorAction.PAUSE)
 
 
 @pytest.mark.parametrize(("code", "kind"), [(499, Failed), (599, Refused)])
@@ -263,8 +263,8 @@ def test_a_wrong_setting_is_named(values: dict[str, str], field: str) -> None:
     assert list(refused.value.reasons) == [field]
 
 
-def test_a_domain_with_an_umlaut_is_told_how_to_be_written() -> None:
-    with pytest.raises(Invalid, match=r"Write it as team@xn--mller-kva\.de, which is the same"):
+def test_the_error_of_a_domain_with_an_umlaut_has_its_ascii_form() -> None:
+    with pytest.raises(Invalid, match=r"Enter it as team@xn--mller-kva\.de, which is the same"):
         load_config(KIND, {**SETTINGS, "to": "team@müller.de"}, {})
 
 

@@ -288,7 +288,7 @@ def test_a_field_that_does_not_exist_is_named_for_each_record_that_has_it(
     assert isinstance(signal, Refused)
     assert (signal.code, signal.field) == ("unknown_property", "company_size")
     assert signal.sentence.startswith(
-        "HubSpot does not know the field company_size: it does not exist in your account."
+        "HubSpot does not accept the field company_size: it does not exist in your account."
     )
 
 
@@ -351,12 +351,12 @@ SIGNALS = {
 
 def check(done: MessageResult, known: KnownError) -> None:
     signal = done.signal
-    assert isinstance(signal, SIGNALS[known.verdict])
+    assert isinstance(signal, SIGNALS[known.action])
     assert isinstance(signal, Failed | Held | Refused)
     assert signal.code == known.code and signal.sentence == known.sentence
     assert signal.sentence.endswith(".")
     if isinstance(signal, Refused):
-        assert signal.pause is (known.verdict is ErrorAction.PAUSE)
+        assert signal.pause is (known.action is ErrorAction.PAUSE)
 
 
 @pytest.mark.parametrize("category", known_errors.CATEGORIES)

@@ -11,8 +11,9 @@ import pytest
 
 from relay.destinations import KINDS, load_config
 from relay.destinations.ai import AiKind, AiQuestion, AiReply, SpendingCaps, TokenUsage
-from relay.destinations.kinds.openai.errors import ERRORS, STATUSES, AiErrorAction
+from relay.destinations.kinds.openai.errors import ERRORS, STATUSES
 from relay.destinations.kinds.openai.replies import duration_s
+from relay.destinations.outcomes.known_errors import ErrorAction
 from relay.destinations.redaction import mask_request
 from relay.errors import Invalid
 from relay.mapping.ai_answers import AnswerField, schema_of
@@ -132,17 +133,17 @@ def test_each_interface_limits_the_answer_by_its_own_word() -> None:
 
 @pytest.mark.parametrize("name", sorted(ERRORS))
 def test_every_documented_error_is_what_the_table_says(openai: FakeOpenAI, name: str) -> None:
-    verdict, sentence = ERRORS[name]
+    known = ERRORS[name]
     for status, kind, code in ((429, "", name), (400, name, ""), (500, "", name)):
         openai.script([fake_openai.error(status, kind, code)])
         said = ask(config(openai))
-        assert said.signal.code == name and said.signal.sentence == sentence
+        assert said.signal.code == name and said.signal.sentence == known.sentence
         assert said.answer is None and said.usage is None
-        if verdict is AiErrorAction.RETRY:
+        if known.action is ErrorAction.RETRY:
             assert isinstance(said.signal, Failed)
         else:
             assert isinstance(said.signal, Refused)
-            assert said.signal.pause is (verdict is AiErrorAction.PAUSE)
+            assert said.signal.pause is (known.action is ErrorAction.PAUSE)
 
 
 def test_no_credit_is_never_tried_again_whatever_else_the_answer_says(openai: FakeOpenAI) -> None:

@@ -72,17 +72,17 @@ SIGNALS = {
 
 
 def check(signal: Signal, known: KnownError) -> None:
-    assert isinstance(signal, SIGNALS[known.verdict])
+    assert isinstance(signal, SIGNALS[known.action])
     assert isinstance(signal, Failed | Held | Refused)
     assert signal.sentence == known.sentence and signal.sentence.endswith(".")
     if isinstance(signal, Refused):
-        assert signal.pause is (known.verdict is ErrorAction.PAUSE)
+        assert signal.pause is (known.action is ErrorAction.PAUSE)
 
 
 @pytest.mark.parametrize("word", errors.WEBHOOK_ERRORS)
 def test_every_documented_error_of_a_webhook_says_what_to_do(slack: FakeSlack, word: str) -> None:
     known = errors.WEBHOOK_ERRORS[word]
-    slack.next(Answer(500 if known.verdict is ErrorAction.RETRY else 404, word.encode()))
+    slack.next(Answer(500 if known.action is ErrorAction.RETRY else 404, word.encode()))
     check(by_webhook(slack), known)
 
 

@@ -106,7 +106,7 @@ def test_every_refusal_is_final_and_never_holds_up_other_sites(sink: Sink, statu
     sink.answer(status, b"<html>no</html>")
     signal = send(sink)
     known = wordpress.STATUSES[status]
-    assert known.verdict is ErrorAction.FIX
+    assert known.action is ErrorAction.FIX
     assert isinstance(signal, Refused) and not signal.pause
     assert (signal.code, signal.sentence) == (known.code, known.sentence)
 
