@@ -9,7 +9,7 @@ import pytest
 
 from relay.errors import Undeliverable
 from relay.mapping import event_fields, prompts
-from relay.mapping.ai_answers import AnswerField, field_of, name_of, schema_of, take
+from relay.mapping.ai_answers import AnswerField, field_of, name_of, schema_of, validate
 from relay.mapping.pii import Masker
 
 FIELDS = (
@@ -34,7 +34,7 @@ def test_the_schema_is_one_that_strict_servers_take() -> None:
 
 
 def test_only_declared_fields_come_through() -> None:
-    assert take(FIELDS, GOOD | {"admin": True, "data": {}}) == GOOD
+    assert validate(FIELDS, GOOD | {"admin": True, "data": {}}) == GOOD
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_only_declared_fields_come_through() -> None:
     ],
 )
 def test_a_value_is_taken_in_its_type(name: str, value: Any, taken: Any) -> None:
-    assert take(FIELDS, GOOD | {name: value})[name] == taken
+    assert validate(FIELDS, GOOD | {name: value})[name] == taken
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_value_is_taken_in_its_type(name: str, value: Any, taken: Any) -> None
 )
 def test_a_value_of_another_type_is_no_answer(name: str, value: Any) -> None:
     with pytest.raises(Undeliverable) as refused:
-        take(FIELDS, GOOD | {name: value})
+        validate(FIELDS, GOOD | {name: value})
     assert name in str(refused.value)
 
 
