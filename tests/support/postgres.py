@@ -112,7 +112,7 @@ class PostgresServer:
         """Stop it at once: open connections break."""
         if self.process is not None:
             self.process.send_signal(2)  # SIGINT: fast shutdown
-            end([self.process], patience_s=10)
+            end([self.process], timeout_s=10)
             self.process = None
 
     def restart(self) -> None:
