@@ -91,7 +91,7 @@ def create(
 ) -> None:
     """Create a destination.
 
-    KIND is email, hubspot, inbox, openai, slack, webhook or wordpress.
+    `flask kinds` lists the KINDs, and `flask kinds KIND` the settings of one.
     """
     secrets = parse_pairs(secret_values, "--secret")
     if sum(value == "-" for value in secrets.values()) > 1:

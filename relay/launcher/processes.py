@@ -114,7 +114,7 @@ class Child:
         self.started_at = time.monotonic()
 
     def watch(self, say: Callable[[str], None]) -> None:
-        """Restart the process if it has died.  The delay doubles each time it dies early."""
+        """Restart the process if it has died.  The delay grows each time it dies early."""
         now = time.monotonic()
         if self.process is None:
             if now >= self.due_at:

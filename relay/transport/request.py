@@ -48,8 +48,8 @@ class Reply:
 
     def header(self, name: str) -> str | None:
         """The first header with that name, in upper or lower case."""
-        wanted = name.lower()
-        return next((value for key, value in self.headers if key.lower() == wanted), None)
+        lower = name.lower()
+        return next((value for key, value in self.headers if key.lower() == lower), None)
 
     @property
     def text(self) -> str:

@@ -128,7 +128,7 @@ def digest(
     lines: dict[str, tuple[str, str]] = {}
     for message in messages:
         # A text of AI fields is empty here, because the AI step does not run for a digest.
-        text = str(message.mapped.get("text", "")).strip() or texts.bare(
+        text = str(message.mapped.get("text", "")).strip() or texts.line_without_text(
             message.event_type, message.site_name
         )
         lines[message.key] = message.event_type, text
