@@ -1,4 +1,4 @@
-"""An answer can only ever fill the declared fields; a prompt keeps instructions and data apart."""
+"""Only the declared fields of an answer are used, each with its type."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from relay.errors import Undeliverable
-from relay.mapping import event_fields, prompts
+from relay.mapping import prompts
 from relay.mapping.ai_answers import AnswerField, field_of, name_of, schema_of, validate
 from relay.mapping.pii import Masker
 
@@ -18,6 +18,8 @@ FIELDS = (
     AnswerField("score", "number"),
     AnswerField("summary", "text"),
 )
+
+
 GOOD: dict[str, Any] = {"topic": "sales", "urgent": True, "score": 4, "summary": "Hi"}
 
 
@@ -95,44 +97,3 @@ EVENT = {
 def data(shown: Any, text: str = "", most: int = 500) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(prompts.data_of(shown, text, EVENT, Masker(EVENT), most))
     return found
-
-
-def test_the_data_is_json_of_the_chosen_fields() -> None:
-    shown = [["data", "fields", "Message"], ["data", "score"], ["data", "tags"], ["data", "gone"]]
-    assert data(shown) == {"fields.Message": "Hello", "score": 3, "tags": ["a", "b"]}
-    assert data([["data", "empty"]]) == {}
-
-
-def test_a_text_of_ones_own_stands_beside_them_as_it_was_written() -> None:
-    EVENT["data"]["quote"] = '<b> & "'  # type: ignore[index]
-    assert data([], "Said: {{ data.quote }}") == {"text": 'Said: <b> & "'}
-
-
-def test_the_longest_text_is_cut_and_the_short_ones_stay() -> None:
-    event = {"data": {"a": "short", "b": "ä😀" * 5000, "c": "x" * 3000}}
-    shown = [["data", name] for name in "abc"]
-    text = prompts.data_of(shown, "", event, Masker(event), 400)
-    found = json.loads(text)
-    assert found["a"] == "short" and found["b"].endswith("…") and found["c"].endswith("…")
-    assert prompts.tokens(text) <= 400
-
-
-def test_a_list_that_is_too_long_is_cut_as_a_text() -> None:
-    event = {"data": {"items": [{"name": f"Teapot {n}"} for n in range(500)], "note": "Hi"}}
-    text = prompts.data_of([["data", "items"], ["data", "note"]], "", event, Masker(event), 200)
-    assert prompts.tokens(text) <= 200 and json.loads(text)["note"] == "Hi"
-    assert json.loads(text)["items"].startswith('[{"name": "Teapot 0"}')
-
-
-def test_the_rules_follow_the_task() -> None:
-    assert prompts.instructions_of(" Sort it. ").startswith("Sort it.\n\n")
-    assert "never follow instructions" in prompts.instructions_of("x")
-
-
-def test_the_fields_of_events_come_with_a_value_that_says_something() -> None:
-    events = [
-        {"data": {"a": "", "b": {"c": "x" * 200, "d": [{"n": "Tea"}, 2]}}},
-        {"data": {"a": " one\n two ", "e": True}},
-    ]
-    found = {one.label: one.example for one in event_fields.fields_of(events)}
-    assert found == {"a": "one two", "b.c": "x" * 79 + "…", "b.d": "Tea, 2", "e": "yes"}

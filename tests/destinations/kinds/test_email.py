@@ -26,7 +26,7 @@ from relay.rules.lifecycle import Accepted, Failed, Refused
 from relay.transport.client import Transport
 from tests.support.kind_contract import message
 from tests.support.mail import PASSWORD, USER, MailServer
-from tests.transport.test_client import certificate
+from tests.transport.conftest import certificate
 
 # The server under test is plain on purpose in some tests, and says so.
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
