@@ -163,7 +163,7 @@ def test_a_second_launcher_on_the_same_data_does_not_start(launch: Launch) -> No
         ({"DATABASE_URL": "postgresql://u:hidden@127.0.0.1:1/db"}, "Relay cannot use the database"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(
+def test_an_error_at_the_start_is_one_line(
     launch: Launch, settings: dict[str, str], sentence: str
 ) -> None:
     relay = launch(**settings)
@@ -173,7 +173,7 @@ def test_what_is_wrong_is_said_in_one_line(
     assert "hidden" not in relay.text()
 
 
-def test_a_taken_port_is_said_in_one_line(launch: Launch) -> None:
+def test_a_port_in_use_is_one_line(launch: Launch) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -195,6 +195,6 @@ def test_a_long_path_gets_a_short_socket(tmp_path: Path) -> None:
         path.parent.rmdir()
 
 
-def test_every_process_of_the_procfile_is_known() -> None:
+def test_the_procfile_has_the_documented_processes() -> None:
     words = subprocess.run(["cat", "Procfile"], cwd=ROOT, capture_output=True, text=True).stdout
     assert re.findall(r"^(\w+):", words, re.M) == ["web", "worker", "scheduler"]

@@ -26,5 +26,7 @@ def test_every_kind_keeps_the_contract(kind: Kind, check: Callable[[Kind], None]
 
 @EVERY_KIND
 @pytest.mark.parametrize("answer", BROKEN)
-def test_slow_and_broken_services_are_tried_again(kind: Kind, answer: Answer, sink: Sink) -> None:
+def test_calls_to_slow_and_broken_services_are_retried(
+    kind: Kind, answer: Answer, sink: Sink
+) -> None:
     check_a_broken_service_is_retried(kind, answer, sink)

@@ -17,7 +17,7 @@ EVENT: dict[str, Any] = {
 }
 
 
-def test_an_own_object_keeps_its_shape_and_types() -> None:
+def test_a_mapped_body_keeps_its_structure_and_types() -> None:
     rules = {
         "customer.email": {"path": ["data", "fields", "E-mail"]},
         "customer.phone": {"path": ["data", "fields", "Phone"]},
@@ -41,5 +41,5 @@ def test_an_own_object_keeps_its_shape_and_types() -> None:
         (["a.b.c", "a.b.d"], {"a": {"b": {"c": 1, "d": 2}}}),
     ],
 )
-def test_names_that_collide_do_not_break_the_object(names: list[str], body: dict[str, Any]) -> None:
+def test_colliding_names_still_make_an_object(names: list[str], body: dict[str, Any]) -> None:
     assert nested({name: number for number, name in enumerate(names, 1)}) == body

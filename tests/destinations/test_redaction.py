@@ -20,18 +20,18 @@ from tests.support.kind_contract import (
 @pytest.mark.parametrize(
     "spell", [str, lambda s: base64.b64encode(s.encode()).decode(), lambda s: quote(s, safe="")]
 )
-def test_an_answer_that_echoes_a_secret_is_masked_in_every_spelling(spell: Any) -> None:
+def test_a_response_that_echoes_a_secret_is_masked_in_every_encoded_form(spell: Any) -> None:
     secret = "s3cr/et+with=signs&more"
     assert spell(secret) not in mask_text(f"you sent {spell(secret)}!", [secret])
 
 
-def test_a_secret_is_masked_inside_json_too() -> None:
+def test_a_secret_within_json_is_masked() -> None:
     secret = 'quo"te\\and-ümlaut'
     for body in (json.dumps({"a": secret}), json.dumps({"a": secret}, ensure_ascii=False)):
         assert mask_text(body, [secret]) == '{"a": "••••laut"}'
 
 
-def test_every_value_in_an_addresss_query_is_masked() -> None:
+def test_every_value_in_the_query_of_a_url_is_masked() -> None:
     request = OutboundRequest("POST", "https://e.example/h?k=ab&token=abcdefghijkl&raw", (), b"")
     assert mask_request(request)["url"] == "https://e.example/h?k=••••&token=••••ijkl&••••"
 

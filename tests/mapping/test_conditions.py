@@ -12,6 +12,7 @@ import pytest
 from relay import event_types
 from relay.mapping import conditions, operators, paths, phrasing
 from relay.mapping.conditions import Condition, ConditionGroup, group_of, matches_type
+from tests.mapping.conftest import country, group, total
 
 ORDER: dict[str, Any] = {
     "event": "order.created",
@@ -36,23 +37,7 @@ ORDER: dict[str, Any] = {
 }
 
 
-def holds(path: str, op: str, value: str = "") -> bool:
-    return Condition(("data", *path.split(".")), op, value).holds(ORDER)
-
-
 FIRST, LAST = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-10:00"  # out of UTC's calendar
-
-
-def group(match: str, *items: Any) -> ConditionGroup:
-    return ConditionGroup(match, items)
-
-
-def total(op: str, value: str) -> Condition:
-    return Condition(("data", "total"), op, value)
-
-
-def country(value: str) -> Condition:
-    return Condition(("data", "customer", "country"), "is", value)
 
 
 @pytest.mark.parametrize(
@@ -68,12 +53,12 @@ def country(value: str) -> Condition:
         (group("any", total("at_least", "500"), group("all", country("DE"), country("AT"))), False),
     ],
 )
-def test_groups_of_all_and_any_nest(wanted: ConditionGroup, expected: bool) -> None:
+def test_groups_of_all_and_any_can_be_nested(wanted: ConditionGroup, expected: bool) -> None:
     assert wanted.holds(ORDER) is expected
     assert group_of(wanted.as_json()) == wanted
 
 
-def test_nothing_stored_takes_everything() -> None:
+def test_no_conditions_match_every_event() -> None:
     assert group_of(None).holds({}) and group_of({}).holds({})
 
 
@@ -106,12 +91,12 @@ def test_nothing_stored_takes_everything() -> None:
         ),
     ],
 )
-def test_it_is_said_why_an_event_was_not_wanted(wanted: ConditionGroup, why: str) -> None:
+def test_the_reason_why_an_event_does_not_match(wanted: ConditionGroup, why: str) -> None:
     assert wanted.why_not(ORDER) == why
 
 
 @pytest.mark.parametrize("module", [event_types, conditions, operators, paths, phrasing])
-def test_conditions_need_nothing_but_the_standard_library(module: Any) -> None:
+def test_conditions_need_only_the_standard_library(module: Any) -> None:
     tree = ast.parse(Path(module.__file__).read_text())
     names = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     for name in names - {None}:
@@ -131,5 +116,5 @@ def test_conditions_need_nothing_but_the_standard_library(module: Any) -> None:
         ([], "order.created", False),
     ],
 )
-def test_patterns_of_event_types(patterns: list[str], event_type: str, wanted: bool) -> None:
+def test_patterns_match_event_types(patterns: list[str], event_type: str, wanted: bool) -> None:
     assert matches_type(patterns, event_type) is wanted

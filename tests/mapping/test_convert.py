@@ -1,4 +1,4 @@
-"""Values become what a destination's field wants, or it is said why not."""
+"""Values are converted to the type of a destination's field, or have a reason why not."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ CHOICES = (("lead", "Lead"), ("customer", "Customer"))
         ({"a": [1]}, "any", {"a": [1]}),
     ],
 )
-def test_a_value_becomes_what_is_wanted(value: Any, wanted: str, expected: Any) -> None:
+def test_a_value_is_converted(value: Any, wanted: str, expected: Any) -> None:
     found = convert(value, wanted, CHOICES if wanted.startswith("choice") else ())
     assert found == expected and type(found) is type(expected)
 
@@ -66,7 +66,7 @@ def test_a_value_becomes_what_is_wanted(value: Any, wanted: str, expected: Any) 
         ([{"a": 1}], "email", "holds several fields"),
     ],
 )
-def test_what_does_not_fit_is_said(value: Any, wanted: str, why: str) -> None:
+def test_a_value_that_does_not_fit_has_a_reason(value: Any, wanted: str, why: str) -> None:
     with pytest.raises(ValueError, match=r"\w") as refused:
         convert(value, wanted, CHOICES if wanted.startswith("choice") else ())
     assert why in str(refused.value)

@@ -113,7 +113,7 @@ def holds(path: str, op: str, value: str = "") -> bool:
         ("customer", "is_filled", "", True),
     ],
 )
-def test_a_condition_means_what_a_person_means(
+def test_values_are_compared_as_people_expect(
     path: str, op: str, value: str, expected: bool
 ) -> None:
     assert holds(path, op, value) is expected
@@ -144,16 +144,8 @@ OTHERS = ["", "x", "NaN", "inf", "0", "2026-02-30", "9" * 100, ",", "٣", FIRST,
 
 
 @pytest.mark.parametrize("op", OPERATORS)
-def test_no_value_breaks_an_operator(op: str) -> None:
+def test_no_value_makes_an_operator_raise(op: str) -> None:
     for value, other in itertools.product(VALUES, OTHERS):
         one, scope = Condition(("data", "v"), op, other), {"data": {"v": value}}
         assert one.holds(scope) in (True, False)
         assert one.words() and one.why_not(scope)
-
-
-def total(op: str, value: str) -> Condition:
-    return Condition(("data", "total"), op, value)
-
-
-def country(value: str) -> Condition:
-    return Condition(("data", "customer", "country"), "is", value)

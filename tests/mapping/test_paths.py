@@ -7,14 +7,9 @@ from typing import Any
 import pytest
 
 from relay.mapping import paths
-from relay.mapping.conditions import Condition
 from relay.mapping.paths import value_at
 
 FIRST, LAST = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-10:00"  # out of UTC's calendar
-
-
-def total(op: str, value: str) -> Condition:
-    return Condition(("data", "total"), op, value)
 
 
 @pytest.mark.parametrize(
@@ -34,9 +29,7 @@ def total(op: str, value: str) -> Condition:
         (["ai", "intent"], "{{ ai.intent }}", "AI intent"),
     ],
 )
-def test_a_path_is_written_for_texts_and_for_people(
-    path: list[str], liquid: str, words: str
-) -> None:
+def test_a_path_has_a_liquid_form_and_a_label(path: list[str], liquid: str, words: str) -> None:
     from relay.mapping.templates import render
 
     assert paths.in_liquid(path) == liquid
@@ -49,7 +42,7 @@ def test_a_path_is_written_for_texts_and_for_people(
 
 
 @pytest.mark.parametrize("text", ["", "no json", "{}", "[1]", '["a",', "[" * 5000, "null"])
-def test_nonsense_is_no_path(text: str) -> None:
+def test_an_invalid_text_is_an_empty_path(text: str) -> None:
     assert paths.from_text(text) == []
 
 
@@ -77,5 +70,5 @@ EVENT: dict[str, Any] = {
         (["nothing", "here"], None),
     ],
 )
-def test_a_path_finds_its_value_and_nothing_else(path: list[str], found: Any) -> None:
+def test_a_path_finds_its_value_or_none(path: list[str], found: Any) -> None:
     assert value_at(EVENT, path) == found

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from relay.mapping import phrasing
 from relay.mapping.conditions import Condition, ConditionGroup
+from tests.mapping.conftest import country, group, total
 
 FIRST, LAST = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-10:00"  # out of UTC's calendar
-
-
-def group(match: str, *items: Any) -> ConditionGroup:
-    return ConditionGroup(match, items)
-
-
-def total(op: str, value: str) -> Condition:
-    return Condition(("data", "total"), op, value)
-
-
-def country(value: str) -> Condition:
-    return Condition(("data", "customer", "country"), "is", value)
 
 
 STATUS = Condition(("data", "status"), "is", "completed")
@@ -79,7 +66,7 @@ STATUS = Condition(("data", "status"), "is", "completed")
         ),
     ],
 )
-def test_a_subscription_is_read_back_as_a_sentence(
+def test_a_subscription_is_described_as_a_sentence(
     types: list[str], sites: list[str], wanted: ConditionGroup, read: str
 ) -> None:
     assert phrasing.sentence(types, sites, wanted, "do it") == read

@@ -19,18 +19,18 @@ def data(shown: Any, text: str = "", most: int = 500) -> dict[str, Any]:
     return found
 
 
-def test_the_data_is_json_of_the_chosen_fields() -> None:
+def test_the_data_is_json_with_the_chosen_fields() -> None:
     shown = [["data", "fields", "Message"], ["data", "score"], ["data", "tags"], ["data", "gone"]]
     assert data(shown) == {"fields.Message": "Hello", "score": 3, "tags": ["a", "b"]}
     assert data([["data", "empty"]]) == {}
 
 
-def test_a_text_of_ones_own_stands_beside_them_as_it_was_written() -> None:
+def test_an_own_text_is_a_field_next_to_the_chosen_ones() -> None:
     EVENT["data"]["quote"] = '<b> & "'  # type: ignore[index]
     assert data([], "Said: {{ data.quote }}") == {"text": 'Said: <b> & "'}
 
 
-def test_the_longest_text_is_cut_and_the_short_ones_stay() -> None:
+def test_only_the_longest_text_is_cut() -> None:
     event = {"data": {"a": "short", "b": "ä😀" * 5000, "c": "x" * 3000}}
     shown = [["data", name] for name in "abc"]
     text = prompts.data_of(shown, "", event, Masker(event), 400)

@@ -34,7 +34,7 @@ def test_fields_texts_and_defaults_fill_the_targets() -> None:
     }
 
 
-def test_a_text_with_a_mistake_is_said_and_not_sent() -> None:
+def test_an_invalid_text_is_an_error_of_its_field() -> None:
     with pytest.raises(Undeliverable):
         fill({"text": {"text": "{% if %}"}}, EVENT)
 
@@ -51,7 +51,7 @@ class Field:
 TARGETS = (Field("email", "E-mail", "email"), Field("amount", "Amount", "number"))
 
 
-def test_values_become_what_the_targets_want() -> None:
+def test_values_are_converted_to_the_types_of_the_targets() -> None:
     rules = {
         "email": {"text": " {{ data.fields.E-mail }} "},
         "amount": {"text": "{{ 3 | times: 1.5 }}"},
@@ -59,14 +59,14 @@ def test_values_become_what_the_targets_want() -> None:
     assert fill(rules, EVENT, targets=TARGETS) == {"email": "jane@example.com", "amount": 4.5}
 
 
-def test_a_value_that_does_not_fit_names_the_field() -> None:
+def test_a_value_that_does_not_fit_names_its_field() -> None:
     with pytest.raises(Undeliverable) as refused:
         fill({"amount": {"path": ["data", "fields", "Your name"]}}, EVENT, targets=TARGETS)
     assert (refused.value.code, refused.value.field) == ("bad_value", "amount")
     assert str(refused.value) == "Amount gets “Jane”, which is not a number."
 
 
-def test_all_that_is_wrong_is_seen_at_once() -> None:
+def test_all_problems_are_reported_together() -> None:
     rules = {
         "amount": {"path": ["data", "fields", "Your name"]},
         "email": {"text": "{{ data.fields['Your name'] }}"},
@@ -92,7 +92,7 @@ def test_all_that_is_wrong_is_seen_at_once() -> None:
     ],
 )
 @pytest.mark.parametrize("escape", [True, False])
-def test_what_a_visitor_wrote_is_escaped_however_it_is_connected(
+def test_event_data_is_escaped_with_and_without_a_template(
     rule: dict[str, Any], escape: bool
 ) -> None:
     scope = {"c": "<!channel> & more", "l": ["<!channel> & more"]}

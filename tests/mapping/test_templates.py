@@ -8,7 +8,7 @@ from relay.errors import Undeliverable
 from relay.mapping.templates import check_template, paths_in, render
 
 
-def test_values_of_the_event_are_filled_in() -> None:
+def test_values_of_the_event_are_rendered() -> None:
     assert (
         render("{{ data.author }}: {{ data.total }}", {"data": {"author": "Zoë", "total": "1.50"}})
         == "Zoë: 1.50"
@@ -20,11 +20,11 @@ def test_a_missing_value_is_empty() -> None:
 
 
 @pytest.mark.parametrize("text", ["{{ data.__class__ }}", "{{ config }}", "{{ self }}"])
-def test_nothing_but_the_event_is_in_reach(text: str) -> None:
+def test_a_template_can_use_only_the_event(text: str) -> None:
     assert render(text, {"data": {"a": 1}}) == ""
 
 
-def test_text_of_a_visitor_is_never_a_template() -> None:
+def test_event_data_is_never_rendered_as_a_template() -> None:
     assert (
         render("{{ data.content }}", {"data": {"content": "{{ site }} {% for %}"}, "site": "s"})
         == "{{ site }} {% for %}"
@@ -43,7 +43,7 @@ def test_text_of_a_visitor_is_never_a_template() -> None:
         ("{{ l | json }}", '["&lt;1&gt;", 2]'),
     ],
 )
-def test_a_value_cannot_become_markup_and_the_templates_own_stays(text: str, filled: str) -> None:
+def test_values_are_escaped_and_the_templates_own_markup_stays(text: str, filled: str) -> None:
     event = {
         "c": "<!channel> & 'you' \"all\"",
         "u": "https://e.example/?a=1&b=2",
@@ -52,13 +52,13 @@ def test_a_value_cannot_become_markup_and_the_templates_own_stays(text: str, fil
     assert render(text, event) == filled
 
 
-def test_no_template_can_switch_that_off() -> None:
+def test_no_template_can_turn_the_escaping_off() -> None:
     with pytest.raises(Undeliverable):
         render("{{ c | safe }}", {"c": "<!channel>"})
 
 
 @pytest.mark.parametrize("name", ["self", "args", "kwargs", "template", "", "a b"])
-def test_an_event_may_have_fields_of_any_name(name: str) -> None:
+def test_fields_can_have_any_name(name: str) -> None:
     assert render("{{ event }}", {name: 1, "event": "x.own"}) == "x.own"
 
 
@@ -77,20 +77,20 @@ def test_an_event_may_have_fields_of_any_name(name: str) -> None:
         "{{ context }}",
     ],
 )
-def test_no_attribute_of_a_value_is_in_reach(text: str) -> None:
+def test_a_template_cannot_use_attributes_of_values(text: str) -> None:
     assert render(text, {"data": {"a": 1, "l": [1], "s": "x"}}) == ""
 
 
-def test_plain_text_is_not_escaped_where_the_destination_has_no_markup() -> None:
+def test_values_are_not_escaped_for_plain_text() -> None:
     assert render("{{ c }}", {"c": "Tom & <Jerry>"}, escape=False) == "Tom & <Jerry>"
 
 
-def test_the_fields_that_a_text_uses_are_known() -> None:
+def test_the_paths_of_a_template_are_found() -> None:
     text = "{% assign x = data.a %}{{ x }} {{ data.fields['E-mail'] | upcase }} {{ ai.intent }}"
     assert paths_in(text) == [("ai", "intent"), ("data", "a"), ("data", "fields", "E-mail")]
     assert paths_in("{% if %}") == []
 
 
-def test_a_mistake_is_told_before_it_is_saved() -> None:
+def test_an_error_is_found_before_saving() -> None:
     assert check_template("Hello {{ data.author }}") is None
     assert "mistake" in (check_template("{% if data %}") or "")

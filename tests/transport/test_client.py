@@ -14,7 +14,7 @@ from tests.support.sink import Answer, Sink
 from tests.transport.conftest import post, raw_server
 
 
-def test_a_good_call_brings_back_status_headers_and_body(transport: Transport, sink: Sink) -> None:
+def test_a_reply_has_status_headers_and_body(transport: Transport, sink: Sink) -> None:
     sink.answer(201, b"made", {"X-Told": "yes"})
     reply = post(transport, f"{sink.url}/path?q=1")
     assert (reply.status, reply.body, reply.header("x-told"), reply.error) == (
@@ -29,7 +29,7 @@ def test_a_good_call_brings_back_status_headers_and_body(transport: Transport, s
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
-def test_a_redirect_is_an_answer_and_never_followed(
+def test_a_redirect_is_returned_and_not_followed(
     transport: Transport, sink: Sink, status: int
 ) -> None:
     sink.answer(status, headers={"Location": f"{sink.url}/canary"})
@@ -37,7 +37,7 @@ def test_a_redirect_is_an_answer_and_never_followed(
     assert [seen.path for seen in sink.requests] == ["/"]
 
 
-def test_connections_are_kept_alive_between_calls(transport: Transport) -> None:
+def test_a_connection_is_reused(transport: Transport) -> None:
     ports: list[int] = []
 
     def talk(peer: socket.socket) -> None:
@@ -56,7 +56,7 @@ def test_connections_are_kept_alive_between_calls(transport: Transport) -> None:
     assert len(ports) == 1
 
 
-def test_a_connection_closed_between_calls_is_replaced_and_nothing_is_sent_twice(
+def test_a_connection_closed_by_the_server_is_replaced_and_nothing_is_sent_twice(
     transport: Transport,
 ) -> None:
     """The server closes without saying so: no ``Connection: close``."""
@@ -73,7 +73,7 @@ def test_a_connection_closed_between_calls_is_replaced_and_nothing_is_sent_twice
     assert len(set(heard)) == len(heard) == 5
 
 
-def test_a_call_whose_fate_is_unknown_is_not_repeated(transport: Transport) -> None:
+def test_a_call_with_an_unknown_outcome_is_not_repeated(transport: Transport) -> None:
     """The kept connection takes the second call and then breaks: it may have been acted on."""
     heard: list[bytes] = []
 
@@ -87,7 +87,7 @@ def test_a_call_whose_fate_is_unknown_is_not_repeated(transport: Transport) -> N
     assert len(heard) == 1
 
 
-def test_a_call_of_which_nothing_went_out_is_repeated_on_a_new_connection(
+def test_a_call_of_which_nothing_was_sent_is_repeated_on_a_new_connection(
     transport: Transport, sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As when the hang-up arrives between the look at the connection and the first byte."""
@@ -98,7 +98,7 @@ def test_a_call_of_which_nothing_went_out_is_repeated_on_a_new_connection(
     assert len(sink.requests) == 2
 
 
-def test_an_idle_connection_is_let_go(
+def test_an_idle_connection_is_closed(
     transport: Transport, sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     post(transport, sink.url)
@@ -109,7 +109,7 @@ def test_an_idle_connection_is_let_go(
     assert kept not in transport.idle
 
 
-def test_a_compressed_answer_is_not_unpacked(transport: Transport, sink: Sink) -> None:
+def test_a_compressed_response_is_not_decompressed(transport: Transport, sink: Sink) -> None:
     sink.answer(200, b"\x1f\x8b not really", {"Content-Encoding": "gzip"})
     assert post(transport, sink.url).body == b"\x1f\x8b not really"
 
@@ -128,7 +128,7 @@ def test_a_compressed_answer_is_not_unpacked(transport: Transport, sink: Sink) -
         ("X A", "b"),
     ],
 )
-def test_a_header_cannot_smuggle_another(
+def test_a_header_cannot_inject_another(
     transport: Transport, sink: Sink, header: tuple[str, str]
 ) -> None:
     reply = post(transport, sink.url, headers=(header,))
@@ -136,7 +136,7 @@ def test_a_header_cannot_smuggle_another(
     assert not sink.requests
 
 
-def test_the_environment_cannot_send_calls_through_a_proxy(
+def test_proxies_of_the_environment_are_not_used(
     transport: Transport, sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
@@ -144,7 +144,7 @@ def test_the_environment_cannot_send_calls_through_a_proxy(
     assert post(transport, sink.url).status == 200
 
 
-def test_many_calls_at_once_each_get_their_own_answer(transport: Transport, sink: Sink) -> None:
+def test_concurrent_calls_get_their_own_responses(transport: Transport, sink: Sink) -> None:
     sink.answers([Answer(200, str(n).encode()) for n in range(40)])
     found: list[bytes] = []
     threads = [

@@ -15,7 +15,7 @@ from relay.transport.connection import Deadline
 from tests.transport.conftest import post, raw_server
 
 
-def test_an_early_answer_to_a_large_body_is_read() -> None:
+def test_an_early_response_to_a_large_body_is_read() -> None:
     """A server may answer 413 and hang up while the body is still on its way."""
     ours, theirs = socket.socketpair()
 
@@ -42,7 +42,7 @@ def test_an_early_answer_to_a_large_body_is_read() -> None:
         b"HTTP/1.1 102 Processing\r\n\r\n" * 3,
     ],
 )
-def test_interim_answers_are_passed_over(transport: Transport, interim: bytes) -> None:
+def test_interim_responses_are_skipped(transport: Transport, interim: bytes) -> None:
     final = b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok"
     with raw_server(lambda peer: peer.sendall(interim + final)) as url:
         assert post(transport, url).status == 201
@@ -72,7 +72,7 @@ def test_an_endless_body_is_cut(transport: Transport) -> None:
     ],
     ids=["chunk of -1", "tiny chunks", "chunk extensions", "headers", "body", "interim answers"],
 )
-def test_a_flood_takes_neither_memory_nor_time(
+def test_an_endless_response_uses_little_memory_and_time(
     transport: Transport, head: bytes, piece: bytes
 ) -> None:
     def talk(peer: socket.socket) -> None:
@@ -92,7 +92,7 @@ def test_a_flood_takes_neither_memory_nor_time(
     assert most < 8_000_000
 
 
-def test_headers_are_kept_as_any_database_can_hold_them(transport: Transport) -> None:
+def test_control_characters_in_headers_are_replaced(transport: Transport) -> None:
     said = b"HTTP/1.1 200 OK\r\nX-A: a\x00b\xff\r\nContent-Length: 0\r\n\r\n"
     with raw_server(lambda peer: peer.sendall(said)) as url:
         assert post(transport, url).header("X-A") == "a\ufffdb\xff"

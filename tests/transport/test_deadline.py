@@ -25,7 +25,7 @@ from tests.transport.conftest import drip, post, raw_server
         ),
     ],
 )
-def test_the_whole_call_ends_by_its_deadline(
+def test_the_whole_call_ends_at_its_deadline(
     transport: Transport, talk: Callable[[socket.socket], None]
 ) -> None:
     with raw_server(talk) as url:

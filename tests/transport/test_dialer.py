@@ -18,7 +18,7 @@ from tests.support.sink import Sink
 from tests.transport.conftest import LOOPBACK, certificate, post
 
 
-def test_a_name_service_that_hangs_does_not_outlast_the_deadline() -> None:
+def test_a_hanging_resolver_does_not_exceed_the_deadline() -> None:
     over = threading.Event()
 
     def resolver(*args: object, **kw: object) -> list[object]:
@@ -32,7 +32,7 @@ def test_a_name_service_that_hangs_does_not_outlast_the_deadline() -> None:
     assert time.monotonic() - began < 1.3
 
 
-def test_a_handshake_that_hangs_does_not_outlast_the_deadline(transport: Transport) -> None:
+def test_a_hanging_handshake_does_not_exceed_the_deadline(transport: Transport) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     began = time.monotonic()
     url = f"https://127.0.0.1:{listener.getsockname()[1]}/"
@@ -42,7 +42,7 @@ def test_a_handshake_that_hangs_does_not_outlast_the_deadline(transport: Transpo
     assert time.monotonic() - began < 1.3
 
 
-def test_old_tls_is_refused(tmp_path: Path) -> None:
+def test_old_tls_versions_are_rejected(tmp_path: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_ciphers("ALL:@SECLEVEL=0")
     with warnings.catch_warnings():
@@ -73,7 +73,7 @@ def test_old_tls_is_refused(tmp_path: Path) -> None:
     assert "TLS 1.2" in reply.sentence
 
 
-def test_the_systems_own_name_service_is_asked(sink: Sink) -> None:
+def test_the_resolver_of_the_system_is_used(sink: Sink) -> None:
     both = (*LOOPBACK, ipaddress.ip_network("::1/128"))
     transport = Transport(both)
     assert post(transport, f"http://localhost:{sink.port}/").status == 200
@@ -81,7 +81,7 @@ def test_the_systems_own_name_service_is_asked(sink: Sink) -> None:
     assert sink.requests[0].headers["host"] == f"localhost:{sink.port}"
 
 
-def test_a_silent_address_leaves_time_for_the_next(transport: Transport, sink: Sink) -> None:
+def test_a_silent_address_leaves_time_for_the_next_one(transport: Transport, sink: Sink) -> None:
     def resolver(host: str, to: int, **kw: object) -> list[object]:
         return [
             (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, sink.port))

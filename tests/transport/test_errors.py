@@ -23,7 +23,7 @@ from tests.transport.conftest import post, raw_server
     ],
     ids=["hung up", "no http", "short body", "bad chunk", "many headers", "long header"],
 )
-def test_a_broken_answer_is_a_failure_that_may_pass(transport: Transport, said: bytes) -> None:
+def test_an_invalid_response_can_be_retried(transport: Transport, said: bytes) -> None:
     with raw_server(lambda peer: peer.sendall(said)) as url:
         reply = post(transport, url)
     assert reply.error in ("connection_lost", "bad_answer")
@@ -31,12 +31,12 @@ def test_a_broken_answer_is_a_failure_that_may_pass(transport: Transport, said: 
     assert reply.sentence.endswith(".")
 
 
-def test_a_refused_connection_is_told_apart(transport: Transport) -> None:
+def test_a_refused_connection_has_its_own_code(transport: Transport) -> None:
     reply = post(transport, f"http://127.0.0.1:{free_port()}/")
     assert reply.error == "connection_refused"
 
 
-def test_a_name_that_does_not_exist_is_told_apart() -> None:
+def test_a_name_that_does_not_resolve_has_its_own_code() -> None:
     def resolver(*args: object, **kw: object) -> list[object]:
         raise socket.gaierror(-2, "Name or service not known")
 

@@ -25,7 +25,7 @@ from relay.transport.request import Reply, retry_after_s
         ({}, None),
     ],
 )
-def test_retry_after_is_read_as_seconds_or_as_a_date(
+def test_retry_after_can_be_seconds_or_a_date(
     headers: dict[str, str], seconds: float | None
 ) -> None:
     assert retry_after_s(Reply(status=503, headers=tuple(headers.items()))) == seconds

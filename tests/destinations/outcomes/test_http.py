@@ -27,11 +27,11 @@ from relay.transport.request import Reply
         (503, Failed),
     ],
 )
-def test_http_itself_decides_what_may_pass(status: int, expected: type) -> None:
+def test_the_status_decides_whether_relay_retries(status: int, expected: type) -> None:
     assert isinstance(classify(Reply(status=status)), expected)
 
 
-def test_gone_pauses_the_destination() -> None:
+def test_status_410_pauses_the_destination() -> None:
     signal = classify(Reply(status=410))
     assert isinstance(signal, Refused) and signal.pause
 
@@ -45,7 +45,7 @@ def test_gone_pauses_the_destination() -> None:
         ("", "another page on the same server"),
     ],
 )
-def test_a_redirect_tells_the_server_and_no_more(location: str, told: str) -> None:
+def test_the_sentence_of_a_redirect_names_only_the_server(location: str, told: str) -> None:
     signal = classify(Reply(status=302, headers=(("Location", location),)))
     assert isinstance(signal, Refused)
     assert f"moved to {told}." in signal.sentence
