@@ -55,7 +55,7 @@ def contents(url: str, folder: Path) -> dict[str, list[Any]]:
 def saved(run: Run, app: Flask, sink: Sink, tmp_path: Path) -> Path:
     made = world.make(app, sink)
     sender = Sender(app, made.slug, made.key_id, made.secret)
-    assert sender.send().status_code == 202  # through the door, where it is counted
+    assert sender.send().status_code == 202  # through ingest, which counts it
     app.extensions["relay_ingest"].close()
     file = tmp_path / "relay.backup"
     told = run("backup", str(file), "--json")

@@ -36,7 +36,7 @@ def post(transport: Transport, url: str, timeout_s: float = 5, **kw: object) -> 
 
 @contextlib.contextmanager
 def raw_server(talk: Callable[[socket.socket], None]) -> Iterator[str]:
-    """A server that reads one request and then does as it likes."""
+    """A server that reads one request and then runs ``talk``."""
     listener = socket.create_server(("127.0.0.1", 0))
     over = threading.Event()
 
@@ -64,7 +64,7 @@ def raw_server(talk: Callable[[socket.socket], None]) -> Iterator[str]:
 
 
 def drip(head: bytes, piece: bytes) -> Callable[[socket.socket], None]:
-    """Send ``piece`` again and again, slowly, until the client is gone."""
+    """Send ``piece`` repeatedly and slowly, until the client disconnects."""
 
     def talk(peer: socket.socket) -> None:
         peer.sendall(head)

@@ -48,7 +48,7 @@ def config(hubspot: FakeHubSpot | None = None, **values: Any) -> dict[str, Any]:
 def event(
     settings: dict[str, Any], event_type: str, n: int = 1, data: Any = None, **changes: Any
 ) -> Message:
-    """A message with the ready-made mapping; ``n`` tells deliveries apart."""
+    """A message with the default mapping.  ``n`` distinguishes deliveries."""
     one = message(
         event_type=event_type,
         event_id=f"evt-{n}",

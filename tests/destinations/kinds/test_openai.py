@@ -284,7 +284,7 @@ def test_an_answer_in_a_code_fence_is_accepted(openai: FakeOpenAI, text: str) ->
     ],
 )
 def test_a_call_without_reported_tokens_is_not_free(openai: FakeOpenAI, told: Any) -> None:
-    """Without a count the books keep the most that it can have cost."""
+    """Without a count, the call counts with its maximum cost."""
     openai.script([response('{"topic": "sales"}', usage=told)])
     assert ask(config(openai)).usage is None
 
