@@ -97,7 +97,7 @@ def show_(slug: str, as_json: bool) -> None:
 def allow(slug: str, cidr: str, as_json: bool) -> None:
     """Add CIDR to the allowed networks of a site.
 
-    A site without allowed networks can send from anywhere.
+    The site can then send only from its allowed networks. Without any, it can send from anywhere.
     """
     network = source_settings.allow_network(slug, cidr, COMMAND_LINE)
     show({"slug": slug, "allowed": network.cidr}, as_json, f"{slug} can send from {network.cidr}.")

@@ -165,11 +165,13 @@ def test_a_manual_attempt_replaces_the_next_retry(
     due = time.monotonic() + 7
     for _ in range(2):
         stack.python(
-            "from relay.services import pacing, replays; from relay.errors import Refusal\n"
+            "from relay.errors import Refusal\n"
             "from relay.services.audit import COMMAND_LINE as by\n"
+            "from relay.services.destinations import throttling\n"
+            "from relay.services.replays import actions\n"
             "try:\n"
-            "    pacing.try_now('Sink', by)\n"
-            f"    replays.hurry({row['id']}, by)\n"
+            "    throttling.try_now('Sink', by)\n"
+            f"    actions.retry_now({row['id']}, by)\n"
             "except Refusal:\n"
             "    pass"
         )

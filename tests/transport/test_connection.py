@@ -6,13 +6,13 @@ import socket
 import threading
 import time
 import tracemalloc
+from collections.abc import Callable
 
 import pytest
 
 from relay.transport.client import BODY_CAP, Transport
-from relay.transport.connection import Connection
-from relay.transport.connection import Deadline
-from tests.transport.conftest import post, raw_server
+from relay.transport.connection import Connection, Deadline
+from tests.transport.conftest import drip, post, raw_server
 
 
 def test_an_early_response_to_a_large_body_is_read() -> None:
@@ -96,3 +96,26 @@ def test_control_characters_in_headers_are_replaced(transport: Transport) -> Non
     said = b"HTTP/1.1 200 OK\r\nX-A: a\x00b\xff\r\nContent-Length: 0\r\n\r\n"
     with raw_server(lambda peer: peer.sendall(said)) as url:
         assert post(transport, url).header("X-A") == "a\ufffdb\xff"
+
+
+@pytest.mark.parametrize(
+    "talk",
+    [
+        pytest.param(lambda peer: threading.Event().wait(1.2), id="no answer"),
+        pytest.param(drip(b"HTTP/1.1 200 OK\r\n\r\n", b"x"), id="dripping body"),
+        pytest.param(drip(b"HTTP/1.1 200 OK\r\nX-Slow: ", b"x"), id="dripping header"),
+        pytest.param(
+            drip(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+            id="dripping chunks",
+        ),
+    ],
+)
+def test_the_whole_call_ends_at_its_deadline(
+    transport: Transport, talk: Callable[[socket.socket], None]
+) -> None:
+    with raw_server(talk) as url:
+        began = time.monotonic()
+        reply = post(transport, url, timeout_s=0.5)
+        spent = time.monotonic() - began
+    assert reply.error == "timeout"
+    assert spent < 1.5
