@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from relay.mapping.paths import in_words
+from relay.mapping.paths import readable_path
 from relay.mapping.rules import FieldProblem, FieldSpec, FilledMapping, Rules
 from relay.mapping.templates import check_template, paths_in
 
@@ -47,7 +47,7 @@ def unknown(
             found.append(FieldProblem(name, "unknown_field", why))
         for path in _paths_of(rule):
             if not rule.get("default") and not _is_known(path, known):
-                why = f"{labels.get(name, name)} uses {in_words(path)}, which no recent event has."
+                why = f"{labels.get(name, name)} uses {readable_path(path)}, which no recent event has."
                 found.append(FieldProblem(name, "unknown_source", why))
     return found
 

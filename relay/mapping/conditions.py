@@ -13,7 +13,7 @@ from typing import Any
 
 from relay.event_types import INTERNAL_TYPES
 from relay.mapping.operators import OPERATORS, is_empty, join_words, quoted_value, split
-from relay.mapping.paths import in_words, value_at
+from relay.mapping.paths import readable_path, value_at
 
 
 def matches_type(patterns: Iterable[str], event_type: str) -> bool:
@@ -39,11 +39,11 @@ class Condition:
 
     def words(self) -> str:
         """The condition as text, such as ``total is at least 500``."""
-        return self._phrase(in_words(self.path), OPERATORS[self.op].words)
+        return self._phrase(readable_path(self.path), OPERATORS[self.op].words)
 
     def why_not(self, scope: Mapping[str, Any]) -> str:
         """Why it does not hold, such as ``total 120 is not at least 500``."""
-        name, value = in_words(self.path), value_at(scope, self.path)
+        name, value = readable_path(self.path), value_at(scope, self.path)
         if is_empty(value):
             return f"it has no {name}"
         if self.op == "is_empty":

@@ -36,7 +36,7 @@ def _quoted(key: str) -> str:
     return f"'{key}'" if '"' in key else f'"{key}"'
 
 
-def in_words(path: Sequence[str]) -> str:
+def readable_path(path: Sequence[str]) -> str:
     """The path as words for a sentence, such as ``customer email`` or ``E-mail``."""
     keys = list(path) or [""]
     if keys[0] == "data" and len(keys) > 1:

@@ -33,7 +33,7 @@ def test_a_path_has_a_liquid_form_and_a_label(path: list[str], liquid: str, word
     from relay.mapping.templates import render
 
     assert paths.in_liquid(path) == liquid
-    assert paths.in_words(path) == words
+    assert paths.readable_path(path) == words
     assert paths.from_text(paths.as_text(path)) == path
     scope: Any = "found"
     for key in reversed(path):
