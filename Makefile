@@ -1,14 +1,14 @@
-# Relay: `make run` starts everything, `make test` proves everything.
+# Relay: `make run` starts it, `make check test` verifies it.  `make` lists all targets.
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
-unexport PYTHONDONTWRITEBYTECODE  # else each process would compile all of it again at its start
+unexport PYTHONDONTWRITEBYTECODE  # otherwise each process compiles all modules when it starts
 TESTS ?= tests
 AT_ONCE ?= 3
 
 .venv/.run: requirements.txt
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || scripts/make-venv.sh $(PYTHON)
-	@echo "Installing what Relay needs (once) …"
+	@echo "Installing Relay's dependencies (only once) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@
 
@@ -22,20 +22,20 @@ relay/static/gen/manifest.json: .venv/.run package-lock.json relay/web/assets.py
 
 .PHONY: run test check faults soak bench screenshots plugin assets help
 
-run: relay/static/gen/manifest.json ## start Relay on http://127.0.0.1:8000 (PORT=… for another)
+run: relay/static/gen/manifest.json ## start Relay on http://127.0.0.1:8000 (or another PORT=…)
 	@exec $(BIN)/python -m relay.launcher
 
-assets: relay/static/gen/manifest.json ## build the browser's files
+assets: relay/static/gen/manifest.json ## build the browser assets
 
 tests/wordpress/node_modules/.relay-lock: .venv/.run tests/wordpress/package-lock.json
 	@$(BIN)/python scripts/build_assets.py tests/wordpress
 	@touch $@
 
-test: .venv/.dev relay/static/gen/manifest.json tests/wordpress/node_modules/.relay-lock ## run every test: real databases, browser, WordPress
+test: .venv/.dev relay/static/gen/manifest.json tests/wordpress/node_modules/.relay-lock ## run all tests, with real databases, a browser and WordPress
 	@scripts/install-test-deps.sh
 	@$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile $(TESTS)
 
-check: .venv/.dev relay/static/gen/manifest.json ## style, types, layers, templates, PHP, migrations, docs
+check: .venv/.dev relay/static/gen/manifest.json ## check style, types, layers, templates, PHP, migrations and docs
 	@scripts/install-test-deps.sh php
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -47,23 +47,23 @@ check: .venv/.dev relay/static/gen/manifest.json ## style, types, layers, templa
 	$(BIN)/python scripts/check_migrations.py
 	$(BIN)/python scripts/check_docs.py
 
-faults: .venv/.dev relay/static/gen/manifest.json ## break everything in turn at full size, print what was measured
+faults: .venv/.dev relay/static/gen/manifest.json ## run the fault tests at full size and print the results
 	@scripts/install-test-deps.sh
 	@FAULTS=full $(BIN)/python -m pytest -q tests/faults
 
-soak: .venv/.dev relay/static/gen/manifest.json ## the same again and again, for SOAK_MINUTES (30)
+soak: .venv/.dev relay/static/gen/manifest.json ## repeat the fault tests for SOAK_MINUTES (30)
 	@scripts/install-test-deps.sh
 	@scripts/soak.sh
 
-bench: .venv/.dev relay/static/gen/manifest.json ## measure ingest and delivery, print a table
+bench: .venv/.dev relay/static/gen/manifest.json ## measure ingest and delivery and print a table
 	@$(BIN)/python bench/bench.py
 
-screenshots: .venv/.dev relay/static/gen/manifest.json ## take the pictures of the README
+screenshots: .venv/.dev relay/static/gen/manifest.json ## take the screenshots for the README
 	@scripts/install-test-deps.sh browser
 	@$(BIN)/python scripts/screenshots.py
 
-plugin: .venv/.run ## build the zip of the WordPress plugin into dist/
+plugin: .venv/.run ## build the WordPress plugin as a zip in dist/
 	@$(BIN)/python scripts/build_plugin.py
 
-help: ## list these
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

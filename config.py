@@ -1,6 +1,6 @@
-"""Settings, read once from the environment.  A missing or wrong one stops the start, by name.
+"""The settings, read once from the environment.  Relay does not start if one is missing or wrong.
 
-Every secret may also come as ``NAME_FILE``, a path to a file that holds it.
+A secret can also be set as ``NAME_FILE``, the path of a file with its value.
 """
 
 from __future__ import annotations
@@ -31,11 +31,13 @@ WITH_FILE = ("RELAY_ENCRYPTION_KEYS", "RELAY_METRICS_TOKEN", "RELAY_SHARED_SECRE
 
 
 def check_secret(name: str, value: str) -> str:
-    """``value`` if it can serve as a key.  Raises SettingsError for samples and short ones."""
+    """``value``, if it is strong enough.  Raises SettingsError for sample and short values."""
     if value.strip().lower() in SAMPLE_SECRETS:
-        raise SettingsError(f"{name} is a sample value that everybody knows. Make a new one.")
+        raise SettingsError(f"{name} is a well-known sample value. Generate a new one.")
     if len(value.encode()) < MIN_SECRET_BYTES:
-        raise SettingsError(f"{name} is shorter than {MIN_SECRET_BYTES} bytes. Make a longer one.")
+        raise SettingsError(
+            f"{name} is shorter than {MIN_SECRET_BYTES} bytes. Generate a longer one."
+        )
     return value
 
 
@@ -66,45 +68,47 @@ def env_bool(env: Mapping[str, str], name: str, default: bool) -> bool:
 
 
 def env_secret(env: Mapping[str, str], name: str) -> str | None:
-    """The secret from ``NAME`` or from the file that ``NAME_FILE`` names.  Raises SettingsError."""
+    """The secret from ``NAME`` or from the file at ``NAME_FILE``.  Raises SettingsError."""
     direct, path = env_text(env, name), env_text(env, f"{name}_FILE")
     if direct and path:
-        raise SettingsError(f"Both {name} and {name}_FILE are set. Keep one of them.")
+        raise SettingsError(f"Both {name} and {name}_FILE are set. Set only one of them.")
     if not path:
         return direct or None
     try:
         value = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as exc:
-        raise SettingsError(f"{name}_FILE names {path}, which cannot be read: {exc}.") from exc
+        raise SettingsError(f"{name}_FILE is {path}, which cannot be read: {exc}.") from exc
     if not value:
-        raise SettingsError(f"{name}_FILE names {path}, which is empty.")
+        raise SettingsError(f"{name}_FILE is {path}, which is empty.")
     return value
 
 
 def env_networks(env: Mapping[str, str], name: str) -> tuple[Network, ...]:
-    """Networks as CIDRs, separated by commas or blanks.  Raises SettingsError."""
+    """Networks in CIDR notation, separated by commas or spaces.  Raises SettingsError."""
     try:
         return tuple(
             ipaddress.ip_network(part) for part in re.split(r"[,\s]+", env_text(env, name)) if part
         )
     except ValueError as exc:
-        raise SettingsError(f"{name} must be networks such as 10.0.0.0/8: {exc}.") from exc
+        raise SettingsError(
+            f"{name} must be a list of networks such as 10.0.0.0/8: {exc}."
+        ) from exc
 
 
-def env_address(env: Mapping[str, str], name: str, example: str) -> str:
-    """The address of a server without a slash at its end, or nothing.  Raises SettingsError."""
+def env_url(env: Mapping[str, str], name: str, example: str) -> str:
+    """A server's URL without a trailing slash, or an empty string.  Raises SettingsError."""
     text = env_text(env, name)
     try:
         parts = urlsplit(text)
     except ValueError:
         parts = urlsplit("")
     if text and (parts.scheme not in ("http", "https") or not parts.netloc or parts.query):
-        raise SettingsError(f"{name} must be an address such as {example}.")
+        raise SettingsError(f"{name} must be a URL such as {example}.")
     return text.rstrip("/")
 
 
 def database_url(text: str, data_dir: Path) -> str:
-    """The SQLAlchemy address of the database; SQLite in the data directory by default."""
+    """The database URL for SQLAlchemy; by default a SQLite file in the data directory."""
     if not text:
         return f"sqlite:///{data_dir / 'relay.db'}"
     if text.startswith(("postgres://", "postgresql://")):
@@ -116,7 +120,7 @@ def database_url(text: str, data_dir: Path) -> str:
 
 @dataclass(frozen=True)
 class Config:
-    """All settings of one process.  Times in seconds, sizes in bytes."""
+    """All settings of a process.  Times are in seconds, sizes in bytes."""
 
     data_dir: Path
     database_url: str
@@ -136,7 +140,7 @@ class Config:
 
     def __repr__(self) -> str:
         hidden = {"secret_key", "encryption_keys", "metrics_token", "shared_secret"}
-        hidden |= {"database_url", "redis_url"}  # with passwords
+        hidden |= {"database_url", "redis_url"}  # they can contain a password
         shown = (
             f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if f.name not in hidden
         )
@@ -144,64 +148,68 @@ class Config:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Config:
-        """Read every setting.  Raises SettingsError with one clear line."""
+        """Read and check every setting.  Raises SettingsError with a message of one line."""
         env = os.environ if env is None else env
         for name in env:
             bare = name[:-5] if name.endswith("_FILE") and name[:-5] in WITH_FILE else name
             if name.startswith("RELAY_") and bare not in KNOWN:
-                raise SettingsError(f"{name} is not a setting of Relay. See docs/install.md.")
+                raise SettingsError(f"{name} is not a Relay setting. See docs/install.md.")
         data_dir = Path(env_text(env, "RELAY_DATA_DIR", "instance")).absolute()
-        kept = read_kept_secrets(data_dir)
+        stored = read_stored_secrets(data_dir)
         redis_url = env_secret(env, "REDIS_URL") or f"unix://{data_dir / 'valkey.sock'}"
         if not redis_url.startswith(("redis://", "rediss://", "unix://")):
             raise SettingsError("REDIS_URL must start with redis://, rediss:// or unix://.")
-        secret_key = env_secret(env, "SECRET_KEY") or kept.get("SECRET_KEY")
-        sealing = env_secret(env, "RELAY_ENCRYPTION_KEYS") or kept.get("RELAY_ENCRYPTION_KEYS")
-        for name, value in (("SECRET_KEY", secret_key), ("RELAY_ENCRYPTION_KEYS", sealing)):
+        secret_key = env_secret(env, "SECRET_KEY") or stored.get("SECRET_KEY")
+        encryption_keys = env_secret(env, "RELAY_ENCRYPTION_KEYS") or stored.get(
+            "RELAY_ENCRYPTION_KEYS"
+        )
+        required = {"SECRET_KEY": secret_key, "RELAY_ENCRYPTION_KEYS": encryption_keys}
+        for name, value in required.items():
             if not value:
                 raise SettingsError(
-                    f"{name} is not set. Production needs its own; `make run` makes one "
-                    f"and keeps it in {data_dir / 'secrets.env'}."
+                    f"{name} is not set. Set it in production; `make run` generates it "
+                    f"and stores it in {data_dir / 'secrets.env'}."
                 )
         shared = env_secret(env, "RELAY_SHARED_SECRET")
         if shared and not COPY_SAFE.fullmatch(shared):
             raise SettingsError(
-                "RELAY_SHARED_SECRET may have letters, digits and signs of ASCII, but no blanks."
+                "RELAY_SHARED_SECRET must contain only printable ASCII characters and no spaces."
             )
         return cls(
             data_dir=data_dir,
             database_url=database_url(env_secret(env, "DATABASE_URL") or "", data_dir),
             redis_url=redis_url,
             secret_key=check_secret("SECRET_KEY", secret_key or ""),
-            encryption_keys=split_encryption_keys(sealing or ""),
+            encryption_keys=split_encryption_keys(encryption_keys or ""),
             port=env_int(env, "PORT", 8000, 1, 65535),
-            public_url=env_address(env, "RELAY_PUBLIC_URL", "https://relay.example.com"),
+            public_url=env_url(env, "RELAY_PUBLIC_URL", "https://relay.example.com"),
             trusted_proxies=env_int(env, "RELAY_TRUSTED_PROXIES", 0, 0, 20),
             allowed_private_networks=env_networks(env, "RELAY_ALLOWED_PRIVATE_NETWORKS"),
             max_body_bytes=env_int(env, "RELAY_MAX_BODY_BYTES", 262_144, 1024, 16_777_216),
             signature_window_s=env_int(env, "RELAY_SIGNATURE_WINDOW_S", 300, 1, 86_400),
             retention_days=env_int(env, "RELAY_RETENTION_DAYS", 30, 1, 3650),
             metrics_token=env_secret(env, "RELAY_METRICS_TOKEN"),
-            otel_endpoint=env_address(env, "OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
+            otel_endpoint=env_url(env, "OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
             or None,
             shared_secret=check_secret("RELAY_SHARED_SECRET", shared) if shared else None,
         )
 
 
 def split_encryption_keys(text: str) -> tuple[str, ...]:
-    """Fernet keys, newest first, separated by commas or blanks.  Raises SettingsError."""
+    """Fernet keys, newest first, separated by commas or spaces.  Raises SettingsError."""
     keys = tuple(part for part in re.split(r"[,\s]+", text) if part)
     for key in keys:
         if not re.fullmatch(r"[A-Za-z0-9_-]{43}=", key):
             raise SettingsError(
-                "RELAY_ENCRYPTION_KEYS must be keys of 32 bytes in URL-safe base64 (44 characters "
-                "ending in =), newest first. Make one with: flask rotate-encryption-keys --new-key"
+                "RELAY_ENCRYPTION_KEYS must be a list of 32-byte keys in URL-safe base64 (44 "
+                "characters, ending in =), newest first. Generate one with: "
+                "flask rotate-encryption-keys --new-key"
             )
     return keys
 
 
-def read_kept_secrets(data_dir: Path) -> dict[str, str]:
-    """What ``make run`` generated into ``secrets.env`` of the data directory, if anything."""
+def read_stored_secrets(data_dir: Path) -> dict[str, str]:
+    """The secrets that ``make run`` generated, from ``secrets.env`` in the data directory."""
     path = data_dir / "secrets.env"
     try:
         lines = path.read_text(encoding="utf-8").splitlines()

@@ -1,4 +1,4 @@
-"""The application: the WSGI server and ``flask`` find it here."""
+"""The application object for the WSGI server and the ``flask`` command."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Measure a whole Relay on real PostgreSQL, Valkey and HTTP.  See README.md.
+"""Measure Relay end to end with real PostgreSQL, Valkey and HTTP.  See README.md.
 
 bench.py [--events 4000] [--connections 32] [--rounds 3]
 """
@@ -34,73 +34,75 @@ WORDS = "The quick brown fox asks whether the order has left the warehouse yet. 
 
 
 def prepare(secret: str, count: int, run: str) -> list[tuple[bytes, dict[str, str]]]:
-    """Signed requests, made before the clock starts."""
-    moment, made = str(int(time.time())), []
+    """Signed requests, prepared before the measurement starts."""
+    timestamp, prepared = str(int(time.time())), []
     for number in range(count):
         event = comment(event_id=f"{run}-{number}")
         event["data"] |= {"content": WORDS}
         body = json.dumps(event).encode()
         headers = {
             "Content-Type": "application/json",
-            "X-WP-Timestamp": moment,
+            "X-WP-Timestamp": timestamp,
             "X-Event-Id": event["event_id"],
-            "X-WP-Signature": sign(secret, moment, body),
+            "X-WP-Signature": sign(secret, timestamp, body),
         }
-        made.append((body, headers))
-    return made
+        prepared.append((body, headers))
+    return prepared
 
 
 def sender(
     port: int, requests: list[tuple[bytes, dict[str, str]]], threads: int, out: object
 ) -> None:
-    """One process of senders; puts (latencies in ms, answers other than 202)."""
+    """A process with sender threads.  It puts (latencies in ms, statuses other than 202)."""
     latencies: list[float] = []
-    wrong: list[int] = []
+    failures: list[int] = []
 
-    def work(mine: list[tuple[bytes, dict[str, str]]]) -> None:
-        line = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-        for body, headers in mine:
-            began = time.perf_counter()
-            line.request("POST", "/webhooks/wp", body, headers)
-            answer = line.getresponse()
-            answer.read()
-            latencies.append((time.perf_counter() - began) * 1000)
-            if answer.status != 202:
-                wrong.append(answer.status)
+    def work(batch: list[tuple[bytes, dict[str, str]]]) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        for body, headers in batch:
+            started = time.perf_counter()
+            connection.request("POST", "/webhooks/wp", body, headers)
+            response = connection.getresponse()
+            response.read()
+            latencies.append((time.perf_counter() - started) * 1000)
+            if response.status != 202:
+                failures.append(response.status)
 
-    lines = [threading.Thread(target=work, args=(requests[n::threads],)) for n in range(threads)]
-    for line in lines:
-        line.start()
-    for line in lines:
-        line.join()
-    out.put((latencies, wrong))  # type: ignore[attr-defined]
+    senders = [threading.Thread(target=work, args=(requests[n::threads],)) for n in range(threads)]
+    for thread in senders:
+        thread.start()
+    for thread in senders:
+        thread.join()
+    out.put((latencies, failures))  # type: ignore[attr-defined]
 
 
 def load(
     stack: Stack, secret: str, count: int, connections: int, run: str
 ) -> tuple[float, list[float]]:
-    """Send ``count`` events as fast as they are answered.  -> (seconds, latencies in ms)"""
+    """Send ``count`` events in a closed loop.  -> (seconds, latencies in ms)"""
     requests, out = prepare(secret, count, run), multiprocessing.Queue()
     halves = [requests[0::2], requests[1::2]]
     processes = [
         multiprocessing.Process(target=sender, args=(stack.port, half, connections // 2, out))
         for half in halves
     ]
-    began = time.perf_counter()
+    started = time.perf_counter()
     for process in processes:
         process.start()
-    told = [out.get() for _ in processes]
-    seconds = time.perf_counter() - began
+    results = [out.get() for _ in processes]
+    seconds = time.perf_counter() - started
     for process in processes:
         process.join()
-    wrong = [status for _, statuses in told for status in statuses]
-    if wrong:
-        sys.exit(f"Not a valid run: {len(wrong)} answers were not 202, such as {wrong[0]}.")
-    return seconds, [one for latencies, _ in told for one in latencies]
+    failures = [status for _, statuses in results for status in statuses]
+    if failures:
+        sys.exit(
+            f"Invalid run: {len(failures)} responses did not have status 202, but {failures[0]}."
+        )
+    return seconds, [latency for latencies, _ in results for latency in latencies]
 
 
-def arrived(sink: Sink, count: int, limit_s: float = 120) -> float:
-    """The moment (monotonic) at which the last of ``count`` came."""
+def arrival(sink: Sink, count: int, limit_s: float = 120) -> float:
+    """The time (monotonic) at which the last of ``count`` events arrived."""
     return sorted(seen.at for seen in sink.wait(count, limit_s))[count - 1]
 
 
@@ -112,32 +114,32 @@ def one_round(
     stack: Stack, sink: Sink, secret: str, args: argparse.Namespace, number: int
 ) -> dict[str, float]:
     sink.forget()
-    began = time.monotonic()
+    started = time.monotonic()
     seconds, latencies = load(stack, secret, args.events, args.connections, f"load-{number}")
-    whole = arrived(sink, args.events) - began
+    end_to_end_s = arrival(sink, args.events) - started
     sink.forget()
-    answers, ways = [], []
+    response_ms, arrival_ms = [], []
     for single in range(50):
         ((body, headers),) = prepare(secret, 1, f"single-{number}-{single}")
-        start = time.monotonic()
+        started = time.monotonic()
         stack.http.post(f"{stack.url}/webhooks/wp", data=body, headers=headers)
-        answers.append((time.monotonic() - start) * 1000)
-        ways.append((arrived(sink, single + 1) - start) * 1000)
+        response_ms.append((time.monotonic() - started) * 1000)
+        arrival_ms.append((arrival(sink, single + 1) - started) * 1000)
     return {
         "accepted/s": args.events / seconds,
         "answer p50 ms": quantile(latencies, 0.5),
         "answer p99 ms": quantile(latencies, 0.99),
-        "delivered/s": args.events / whole,
-        "alone: answer p50 ms": quantile(answers, 0.5),
-        "alone: arrival p50 ms": quantile(ways, 0.5),
-        "alone: arrival p99 ms": quantile(ways, 0.99),
+        "delivered/s": args.events / end_to_end_s,
+        "alone: answer p50 ms": quantile(response_ms, 0.5),
+        "alone: arrival p50 ms": quantile(arrival_ms, 0.5),
+        "alone: arrival p99 ms": quantile(arrival_ms, 0.99),
     }
 
 
 def show(rounds: list[dict[str, float]], say: Callable[[str], None] = print) -> None:
     say("| figure | median | lowest | highest |\n| --- | --- | --- | --- |")
     for name in rounds[0]:
-        values = [one[name] for one in rounds]
+        values = [figures[name] for figures in rounds]
         say(f"| {name} | {statistics.median(values):.1f} | {min(values):.1f} | {max(values):.1f} |")
 
 
@@ -163,7 +165,7 @@ def main() -> None:
             hook = ("webhook", "Sink", "--set", f"url={sink.url}/in", "--set", "auth=none")
             stack.flask("destinations", "create", *hook)
             load(stack, secret, 200, 8, "warm")
-            arrived(sink, 200)
+            arrival(sink, 200)
             show([one_round(stack, sink, secret, args, n) for n in range(args.rounds)])
         finally:
             stack.stop()

@@ -1,4 +1,4 @@
-"""How Alembic runs here: always online, through the application's own engine, on both databases."""
+"""Runs Alembic: always online, with the application's engine, on SQLite and PostgreSQL."""
 
 from alembic import context
 from flask import current_app
@@ -9,7 +9,7 @@ from relay.models.base import UtcDateTime, db_now
 
 
 def render_item(kind, item, autogen_context):
-    """Our own types and the database's clock, written so that a migration serves both dialects."""
+    """Render Relay's types and the database's clock so that a migration works on both databases."""
     if kind == "type" and isinstance(item, UtcDateTime):
         autogen_context.imports.add("from relay.models.base import UtcDateTime")
         return "UtcDateTime()"
@@ -26,7 +26,7 @@ def render_item(kind, item, autogen_context):
 def run() -> None:
     with db.engine.connect() as connection:
         if connection.dialect.name == "sqlite":
-            # a changed table is built anew; with its keys on, dropping the old one would be refused
+            # SQLite changes a table by copying it; with foreign keys on, the old one cannot be dropped
             connection.connection.execute("PRAGMA foreign_keys = OFF")
         context.configure(
             connection=connection,
@@ -36,7 +36,7 @@ def run() -> None:
         )
         with context.begin_transaction():
             if connection.dialect.name == "postgresql":
-                # two processes that start at once take turns
+                # two processes that start at the same time migrate one after the other
                 connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7261539)")
             context.run_migrations()
             if connection.dialect.name == "sqlite":

@@ -1,4 +1,4 @@
-"""Relay: what happens on WordPress sites, brought safely to where its owner wants it."""
+"""Relay takes events from WordPress sites and delivers them to the destinations of their owner."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __version__ = "1.2.0"
 
 
 def create_app(config: Config | None = None) -> Flask:
-    """The application with everything bound.  Raises SettingsError where a setting is wrong."""
+    """Build the Flask application.  Raises SettingsError if a setting is missing or wrong."""
     config = config or Config.from_env()
     config.data_dir.mkdir(parents=True, exist_ok=True)
     init_logging()
@@ -52,7 +52,7 @@ def create_app(config: Config | None = None) -> Flask:
 
 
 def flask_settings(config: Config) -> dict[str, object]:
-    """Relay's settings in the names that Flask and its extensions read."""
+    """Relay's settings under the names that Flask and its extensions read."""
     https = config.public_url.startswith("https://")
     return {
         "SECRET_KEY": config.secret_key,
@@ -75,5 +75,5 @@ def flask_settings(config: Config) -> dict[str, object]:
 
 
 def limiter_storage(redis_url: str) -> str:
-    """The broker's address as the ``limits`` library spells it."""
+    """The broker's URL in the form that the ``limits`` library expects."""
     return redis_url.replace("unix://", "redis+unix://", 1)

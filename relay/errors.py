@@ -1,43 +1,44 @@
-"""The whole error tree.
+"""The exceptions of Relay.
 
     RelayError
     ├── SettingsError          a setting is missing or wrong: the process does not start
-    ├── Unavailable            a service we stand on (database) does not answer: try again
+    ├── Unavailable            the database does not answer: try again
     ├── Refusal                a person or a command asked for something that cannot be done
-    │   ├── NotFound
-    │   └── Invalid            carries the reasons per field
-    ├── IllegalTransition      a state machine was asked for a step it does not have: a bug
-    ├── SecretUnreadable       a sealed or referenced secret cannot be opened
-    └── Undeliverable          a delivery cannot be built: time will not help
+    │   ├── NotFound           the named object does not exist
+    │   └── Invalid            the input is wrong; has the reasons per field
+    ├── IllegalTransition      a state machine has no such transition: a bug
+    ├── SecretUnreadable       a stored or referenced secret cannot be read
+    ├── Undeliverable          a delivery cannot be built or sent: a retry does not help
+    └── CallFailed             an outbound call got no response (``relay.transport.errors``)
 
-Every message is a sentence for a person: what happened, whose side it is on, what to do now.
+Every message is written for a person: what happened, whose side it is on, what to do now.
 """
 
 
 class RelayError(Exception):
-    """Base of everything that Relay raises on purpose; ``str()`` is a sentence for a person."""
+    """Base of all exceptions that Relay raises.  ``str()`` is a sentence for a person."""
 
 
 class SettingsError(RelayError):
-    """A setting is missing or wrong.  The message names the setting."""
+    """A setting is missing or wrong; the message names it."""
 
 
 class Unavailable(RelayError):
-    """The database cannot be reached or cannot commit right now."""
+    """The database cannot be reached or cannot commit at the moment."""
 
 
 class Refusal(RelayError):
-    """What was asked for cannot be done; nothing was changed."""
+    """The request cannot be done; nothing was changed."""
 
 
 class NotFound(Refusal):
-    """The thing that was named does not exist."""
+    """The named object does not exist."""
 
 
 class Invalid(Refusal):
-    """Input was refused.
+    """The input is wrong.
 
-    ``reasons`` maps a field's name to a list of sentences, as marshmallow does.
+    ``reasons`` maps a field's name to a list of sentences, as in marshmallow.
     """
 
     def __init__(self, reasons: dict[str, list[str]]):
@@ -46,17 +47,17 @@ class Invalid(Refusal):
 
 
 class IllegalTransition(RelayError):
-    """A state has no step for this signal."""
+    """The current state has no transition for this signal."""
 
 
 class SecretUnreadable(RelayError):
-    """A stored secret cannot be opened: the encryption key changed or a reference leads nowhere."""
+    """A secret cannot be read: the encryption key changed, or a reference names nothing."""
 
 
 class Undeliverable(RelayError):
-    """A delivery cannot be built or may not be sent.
+    """A delivery cannot be built or must not be sent.
 
-    ``code`` is stable, ``str()`` is the sentence, ``field`` the part of the message that is to blame.
+    ``code`` is stable, ``str()`` is the sentence, ``field`` is the field of the message at fault.
     """
 
     def __init__(self, code: str, sentence: str, field: str = ""):

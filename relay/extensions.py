@@ -1,4 +1,4 @@
-"""The extensions, unbound: no application and no logic here."""
+"""The Flask extensions.  ``create_app`` binds them; this module has no logic."""
 
 from flask_assets import Environment
 from flask_limiter import Limiter
@@ -23,7 +23,7 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMES)
 
 
-# what was loaded stays usable after a commit: on SQLite a silent new look would take the write lock
+# Loaded objects stay usable after a commit.  On SQLite, reloading them would take the write lock.
 db = SQLAlchemy(
     model_class=Base, disable_autonaming=True, session_options={"expire_on_commit": False}
 )

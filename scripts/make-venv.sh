@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Make the virtual environment .venv with the Python named as argument.  Debian keeps the module for that
-# in a package of its own: install it where this user may, else say exactly what is missing, and fail.
+# Create the virtual environment .venv with the Python given as argument.  On Debian, the venv module is
+# a separate package: install it if this user can, else print the package to install and fail.
 set -euo pipefail
 python=${1:-python3}
 if ! command -v "$python" >/dev/null; then
-  echo "Relay needs Python 3.11 or newer; there is no $python here." >&2
+  echo "Relay needs Python 3.11 or newer, but $python is not installed." >&2
   exit 1
 fi
 if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
-  echo "Relay needs Python 3.11 or newer; $("$python" --version) is too old. Name another one: make run PYTHON=python3.12" >&2
+  echo "Relay needs Python 3.11 or newer; $("$python" --version) is too old. Use another one: make run PYTHON=python3.12" >&2
   exit 1
 fi
 if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
@@ -16,12 +16,12 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
   as_root=()
   if [ "$(id -u)" != 0 ]; then as_root=(sudo -n); fi
   if command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; then
-    echo "Installing $package, which Python needs here to make a virtual environment …"
+    echo "Installing $package, which is needed to create a virtual environment …"
     export DEBIAN_FRONTEND=noninteractive
     "${as_root[@]}" apt-get update -qq
     "${as_root[@]}" apt-get install -y -qq --no-install-recommends "$package" >/dev/null
   else
-    echo "This Python cannot make virtual environments. Install that once, as root, and start again:" >&2
+    echo "This Python cannot create virtual environments. Run this as root, then try again:" >&2
     echo "  apt-get install $package" >&2
     exit 1
   fi

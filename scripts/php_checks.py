@@ -96,7 +96,7 @@ class Missing(Exception):
 
 
 class Source:
-    """One PHP file, as tokens."""
+    """A PHP file as tokens."""
 
     def __init__(self, path: Path, raw: list[list]) -> None:
         self.path = path
@@ -118,7 +118,7 @@ class Source:
         return "// safe: " in self.lines[line - 1] if line <= len(self.lines) else False
 
     def calls(self) -> Iterator[tuple[int, Token, bool]]:
-        """Every call: index, name token, whether it is a method."""
+        """-> index, name token and whether it is a method, for every call"""
         for i, token in enumerate(self.tokens[:-1]):
             if token.name in ("T_STRING", "T_NAME_FULLY_QUALIFIED", "T_EVAL", "T_PRINT") and (
                 self.tokens[i + 1].text == "(" or token.name in ("T_EVAL", "T_PRINT")
@@ -129,7 +129,7 @@ class Source:
                 yield i, token, before in ("->", "::", "?->")
 
     def arguments(self, i: int) -> list[list[Token]]:
-        """The arguments of the call whose name is at ``i``."""
+        """The arguments of the call with its name at ``i``."""
         found: list[list[Token]] = [[]]
         depth = 0
         for token in self.tokens[i + 1 :]:
@@ -148,7 +148,7 @@ class Source:
         return [one for one in found if one]
 
     def functions(self) -> Iterator[tuple[str, int, list[Token]]]:
-        """Every named function: name, line, the tokens of its body."""
+        """-> name, line and the tokens of the body, for every named function"""
         for i, token in enumerate(self.tokens[:-1]):
             if token.name != "T_FUNCTION" or self.tokens[i + 1].name != "T_STRING":
                 continue
@@ -194,7 +194,7 @@ def sources(files: list[Path]) -> list[Source]:
 
 
 def syntax(files: list[Path]) -> Iterator[str]:
-    """php -l."""
+    """Check the syntax with php -l."""
     for path in files:
         done = run(["php", "-d", "display_errors=1", "-l", str(path)])
         if done.returncode or "Deprecated" in done.stdout:
@@ -548,7 +548,7 @@ def main() -> int:
         return 2
     for line in faults:
         print(line)
-    print(f"{len(files)} PHP files of the plugin checked, {len(faults)} faults.")
+    print(f"Checked {len(files)} PHP files of the plugin: {len(faults)} errors.")
     return 1 if faults else 0
 
 

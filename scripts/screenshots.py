@@ -1,5 +1,8 @@
-"""Pictures of the rooms with life in them: ``docs/images/*.png`` for the README, or every room
-in four looks into a folder of your choice (``screenshots.py FOLDER``)."""
+"""Take screenshots of a Relay with sample data.
+
+Without arguments: ``docs/images/*.png`` for the README.  ``screenshots.py FOLDER``: all pages, each on
+desktop and phone, in the light and the dark theme.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ from tests.support.sink import Answer, Sink  # noqa: E402
 from tests.support.stack import Stack  # noqa: E402
 
 PASSWORD = "correct horse battery staple"
-LOOKS = (
+VARIANTS = (  # device, width, color scheme
     ("desktop", 1280, "light"),
     ("desktop", 1280, "dark"),
     ("phone", 390, "light"),
@@ -34,13 +37,14 @@ LOOKS = (
 
 
 AI_STEP = """
-from relay.mapping.answers import AnswerField
-from relay.services import ai_steps, destinations
-from relay.services.ai_drafts import Draft
+from relay.mapping.ai_answers import AnswerField
+from relay.services.ai import steps
+from relay.services.ai.validation import Draft
 from relay.services.audit import COMMAND_LINE
-channel, ai = (destinations.find_destination(name) for name in ("Team channel", "Our AI"))
-ai_steps.save(channel.subscriptions[0], Draft(
-    ai.id, "small-1", "Sum the comment up in one sentence and say what it is about.",
+from relay.services.destinations.settings import find_destination
+channel, ai = (find_destination(name) for name in ("Team channel", "Our AI"))
+steps.save(channel.subscriptions[0], Draft(
+    ai.id, "small-1", "Summarize the comment in one sentence and choose its topic.",
     (("data", "author"), ("data", "content"), ("data", "post_title")),
     fields=(
         AnswerField("summary", description="One sentence."),
@@ -51,8 +55,8 @@ ai_steps.save(channel.subscriptions[0], Draft(
 
 
 @contextmanager
-def living_relay(folder: Path) -> Iterator[tuple[Stack, Sink]]:
-    """A Relay with a shop, three destinations and a day's worth of events."""
+def sample_relay(folder: Path) -> Iterator[tuple[Stack, Sink]]:
+    """A running Relay with a site, four destinations and some events."""
     valkey = Valkey(folder / "valkey", folder / "valkey.sock", folder / "valkey.log")
     valkey.start()
     sink, ai = Sink(), FakeOpenAI()
@@ -118,7 +122,7 @@ def fill(stack: Stack, sink: Sink, ai: FakeOpenAI) -> None:
             and not stack.rows("SELECT 1 FROM delivery WHERE state IN ('pending', 'in_flight')")
         ),
         30,
-        "everything to be settled",
+        "all deliveries to be completed",
     )
 
 
@@ -130,7 +134,8 @@ def sign_in(page: Page, url: str) -> None:
     page.wait_for_selector("#live")
 
 
-def rooms(stack: Stack) -> dict[str, str]:
+def pages(stack: Stack) -> dict[str, str]:
+    """-> the path of each page, by the name of its screenshot"""
     dead = stack.rows("SELECT event_pk FROM delivery WHERE state = 'dead'")[0]["event_pk"]
     (commented,) = stack.rows(
         "SELECT max(id) AS id FROM event WHERE event_type = 'comment.created'"
@@ -175,26 +180,27 @@ def take(
     stack: Stack,
     folder: Path,
     chosen: tuple[str, ...],
-    looks: tuple[tuple[str, int, str], ...],
+    variants: tuple[tuple[str, int, str], ...],
 ) -> None:
-    for device, width, scheme in looks:
+    """Take the ``chosen`` screenshots, or all, in each variant."""
+    for device, width, scheme in variants:
         context = browser.new_context(viewport={"width": width, "height": 860}, color_scheme=scheme)  # type: ignore[arg-type]
         page = context.new_page()
         page.goto(f"{stack.url}/sign-in")
-        suffix = f"-{device}-{scheme}" if len(looks) > 1 else ""
-        if len(looks) > 1:
+        suffix = f"-{device}-{scheme}" if len(variants) > 1 else ""
+        if len(variants) > 1:
             page.screenshot(path=folder / f"sign-in{suffix}.png")
         sign_in(page, stack.url)
-        for name, path in rooms(stack).items():
+        for name, path in pages(stack).items():
             if name in chosen or not chosen:
                 page.goto(stack.url + path)
                 page.wait_for_load_state("load")
-                page.screenshot(path=folder / f"{name}{suffix}.png", full_page=len(looks) > 1)
-                wide = page.evaluate(
+                page.screenshot(path=folder / f"{name}{suffix}.png", full_page=len(variants) > 1)
+                overflow = page.evaluate(
                     "document.documentElement.scrollWidth - document.documentElement.clientWidth"
                 )
-                if wide > 0:
-                    print(f"{name} is {wide} px wider than the screen at {width} px")
+                if overflow > 0:
+                    print(f"{name} is {overflow} px wider than the screen of {width} px")
         context.close()
 
 
@@ -204,14 +210,14 @@ def main() -> None:
     target.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="relay-") as name,
-        living_relay(Path(name)) as (stack, _),
+        sample_relay(Path(name)) as (stack, _),
         sync_playwright() as playwright,
     ):
         browser = launch(playwright)
         if every:
-            take(browser, stack, target, (), LOOKS)
+            take(browser, stack, target, (), VARIANTS)
         else:
-            take(browser, stack, target, ("overview", "event"), LOOKS[:1])
+            take(browser, stack, target, ("overview", "event"), VARIANTS[:1])
         browser.close()
 
 

@@ -1,4 +1,4 @@
-"""Every wrong setting stops the start with one line that names it."""
+"""A wrong setting stops the start with one line that has its name."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def read(tmp_path: Path, **changes: str) -> Config:
 
 
 @pytest.mark.parametrize(("name", "value"), WRONG)
-def test_a_wrong_setting_is_named_in_one_line(tmp_path: Path, name: str, value: str) -> None:
+def test_a_wrong_setting_is_one_line_with_its_name(tmp_path: Path, name: str, value: str) -> None:
     env = {**GOOD, "RELAY_DATA_DIR": str(tmp_path), name: value}
     if name == "SECRET_KEY_FILE":
         del env["SECRET_KEY"]
@@ -79,7 +79,7 @@ def test_a_secret_never_shows_in_a_message_or_a_repr(tmp_path: Path) -> None:
     assert "hidden-key" not in str(caught.value)
 
 
-def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
+def test_a_secret_can_be_read_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "key"
     path.write_text(f"{SECRET_KEY}\n")
     env = {**GOOD, "RELAY_DATA_DIR": str(tmp_path), "SECRET_KEY_FILE": str(path)}
@@ -92,7 +92,7 @@ def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
         Config.from_env(env)
 
 
-def test_the_addresses_of_database_and_broker_may_come_from_files(tmp_path: Path) -> None:
+def test_the_urls_of_database_and_broker_can_be_read_from_files(tmp_path: Path) -> None:
     for name, value in (("DATABASE_URL", "postgresql://u:p@h/db"), ("REDIS_URL", "redis://:p@h/0")):
         (tmp_path / name).write_text(value)
     files = {f"{name}_FILE": str(tmp_path / name) for name in ("DATABASE_URL", "REDIS_URL")}
@@ -101,7 +101,7 @@ def test_the_addresses_of_database_and_broker_may_come_from_files(tmp_path: Path
     assert config.redis_url == "redis://:p@h/0"
 
 
-def test_what_is_not_set_has_the_documented_default(tmp_path: Path) -> None:
+def test_settings_have_the_documented_defaults(tmp_path: Path) -> None:
     config = read(tmp_path)
     assert config.database_url == f"sqlite:///{tmp_path / 'relay.db'}"
     assert config.redis_url == f"unix://{tmp_path / 'valkey.sock'}"
@@ -110,21 +110,21 @@ def test_what_is_not_set_has_the_documented_default(tmp_path: Path) -> None:
     assert config.allowed_private_networks == ()
 
 
-def test_kept_secrets_serve_where_none_are_given(tmp_path: Path) -> None:
+def test_stored_secrets_are_used_if_none_are_set(tmp_path: Path) -> None:
     lines = [f"{name}={value}" for name, value in GOOD.items()]
     (tmp_path / "secrets.env").write_text("# kept\n" + "\n".join(lines) + "\n")
     config = Config.from_env({"RELAY_DATA_DIR": str(tmp_path)})
     assert (config.secret_key, config.encryption_keys) == (SECRET_KEY, (ENCRYPTION_KEY,))
 
 
-def test_an_address_of_postgresql_may_be_spelled_either_way(tmp_path: Path) -> None:
+def test_a_postgresql_url_can_have_either_scheme(tmp_path: Path) -> None:
     for scheme in ("postgres", "postgresql", "postgresql+psycopg"):
         config = read(tmp_path, DATABASE_URL=f"{scheme}://u@h:5433/db?sslmode=require")
         assert config.database_url == "postgresql+psycopg://u@h:5433/db?sslmode=require"
 
 
 @pytest.mark.parametrize("process", ["relay.web.server", "relay.scheduler"])
-def test_a_process_without_its_secrets_says_so_and_ends(tmp_path: Path, process: str) -> None:
+def test_a_process_without_secrets_exits_with_an_error_line(tmp_path: Path, process: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", process],
         cwd=ROOT,

@@ -141,7 +141,7 @@ def test_slack_writes_its_headline_in_bold(event_type: EventType) -> None:
     first, _, rest = text.partition("\n")
     assert re.fullmatch(r"\*[^*{}]+\*", first), text
     assert bool(rest.strip()) == bool(event_type.summary), text
-    assert texts.bare(event_type.name, "Shop") == f"{event_type.label} on Shop"
+    assert texts.line_without_text(event_type.name, "Shop") == f"{event_type.label} on Shop"
 
 
 @DELIVERABLE_TYPES

@@ -1,4 +1,4 @@
-"""``make run`` for real: the demonstration, an orderly end, a second start, and what may go wrong."""
+"""``make run`` with real processes: the demo, a clean stop, a second start, and failures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from relay.launcher.processes import ROOT, end, kill, spawn
-from relay.launcher.valkey import LONGEST_SOCKET_PATH, Valkey, socket_path
+from relay.launcher.valkey import MAX_SOCKET_PATH, Valkey, socket_path
 from tests.support.env import foreign
 from tests.support.network import free_port, wait_for
 
@@ -88,11 +88,11 @@ def launch(tmp_path: Path) -> Iterator[Launch]:
         one.close()
 
 
-def test_the_first_start_shows_an_event_go_the_whole_way_and_ctrl_c_ends_all(
+def test_the_first_start_shows_the_demo_and_ctrl_c_stops_all_processes(
     launch: Launch, tmp_path: Path
 ) -> None:
     relay = launch()
-    relay.wait("Ctrl-C stops everything")
+    relay.wait("Press Ctrl-C to stop")
     steps = re.findall(r"^ +(accepted|routed|delivered) .* ([\d.]+) ms ", relay.text(), re.M)
     assert [name for name, _ in steps] == ["accepted", "routed", "delivered"]
     assert "accepted   202" in relay.text()
@@ -114,45 +114,45 @@ def test_the_first_start_shows_an_event_go_the_whole_way_and_ctrl_c_ends_all(
     assert "Traceback" not in relay.text()
 
     again = launch()
-    again.wait("Ctrl-C stops everything")
-    assert "demonstration" not in again.text()
+    again.wait("Press Ctrl-C to stop")
+    assert "Demo:" not in again.text()
     assert again.wait(r"/first-run/(\S+)")[1] not in link, "nobody has an account yet: a fresh link"
     assert requests.get(f"{again.url}/healthz", timeout=10).status_code == 200
 
 
-def test_a_child_that_dies_comes_back_and_is_told(launch: Launch) -> None:
+def test_a_process_that_dies_is_reported_and_restarted(launch: Launch) -> None:
     relay = launch()
-    relay.wait("Ctrl-C stops everything")
+    relay.wait("Press Ctrl-C to stop")
     before = {pid: words for pid, words in relay.family().items() if "relay.scheduler" in words}
     for pid in before:
         os.kill(pid, signal.SIGKILL)
-    relay.wait(r"scheduler stopped \(by SIGKILL\); starting it again")
+    relay.wait(r"scheduler stopped \(by SIGKILL\). Restarting")
     after = wait_for(
         lambda: {p for p, words in relay.family().items() if "relay.scheduler" in words}, 20
     )
     assert not after & set(before)
     broker = next(pid for pid, words in relay.family().items() if "valkey" in words)
     os.kill(broker, signal.SIGKILL)
-    relay.wait("The broker stopped; starting it again")
+    relay.wait("The broker stopped. Restarting it")
 
 
 def test_a_launcher_that_is_killed_leaves_nothing_running(launch: Launch) -> None:
     relay = launch()
-    relay.wait("Ctrl-C stops everything")
+    relay.wait("Press Ctrl-C to stop")
     relay.process.kill()
     relay.process.wait()
     next_one = launch(relay.data_dir)
-    next_one.wait("Ctrl-C stops everything")
+    next_one.wait("Press Ctrl-C to stop")
     kill(next_one.process)
     wait_for(lambda: not next_one.family(), 20, "the end of all that it started")
 
 
-def test_a_second_one_on_the_same_data_is_refused(launch: Launch) -> None:
+def test_a_second_launcher_on_the_same_data_does_not_start(launch: Launch) -> None:
     relay = launch()
-    relay.wait("Ctrl-C stops everything")
+    relay.wait("Press Ctrl-C to stop")
     second = launch(relay.data_dir)
     assert second.process.wait(40) == 1
-    assert "Relay runs already with the data in" in second.text()
+    assert "Relay is already running with the data in" in second.text()
     assert requests.get(f"{relay.url}/healthz", timeout=10).status_code == 200
 
 
@@ -160,10 +160,10 @@ def test_a_second_one_on_the_same_data_is_refused(launch: Launch) -> None:
     ("settings", "sentence"),
     [
         ({"RELAY_RETENTION_DAYS": "none"}, "RELAY_RETENTION_DAYS must be a whole number"),
-        ({"DATABASE_URL": "postgresql://u:hidden@127.0.0.1:1/db"}, "cannot be used"),
+        ({"DATABASE_URL": "postgresql://u:hidden@127.0.0.1:1/db"}, "Relay cannot use the database"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(
+def test_an_error_at_the_start_is_one_line(
     launch: Launch, settings: dict[str, str], sentence: str
 ) -> None:
     relay = launch(**settings)
@@ -173,28 +173,28 @@ def test_what_is_wrong_is_said_in_one_line(
     assert "hidden" not in relay.text()
 
 
-def test_a_taken_port_is_said_in_one_line(launch: Launch) -> None:
+def test_a_port_in_use_is_one_line(launch: Launch) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         relay = launch(PORT=str(taken.getsockname()[1]))
         assert relay.process.wait(60) == 1
-    assert re.fullmatch(r"Port \d+ is taken\. .*PORT=\d+ make run\n", relay.text())
+    assert re.fullmatch(r"Another program uses port \d+\. .*PORT=\d+ make run\n", relay.text())
 
 
 def test_a_long_path_gets_a_short_socket(tmp_path: Path) -> None:
     folder = tmp_path / ("long" * 30)
     path = socket_path(folder)
-    assert len(os.fsencode(path)) <= LONGEST_SOCKET_PATH
+    assert len(os.fsencode(path)) <= MAX_SOCKET_PATH
     server = Valkey(folder, path, tmp_path / "valkey.log")
     server.start()
     try:
-        assert server.ask(b"CONFIG GET appendonly").endswith(b"yes\r\n")
+        assert server.send(b"CONFIG GET appendonly").endswith(b"yes\r\n")
     finally:
         server.stop()
         path.parent.rmdir()
 
 
-def test_every_process_of_the_procfile_is_known() -> None:
+def test_the_procfile_has_the_documented_processes() -> None:
     words = subprocess.run(["cat", "Procfile"], cwd=ROOT, capture_output=True, text=True).stdout
     assert re.findall(r"^(\w+):", words, re.M) == ["web", "worker", "scheduler"]

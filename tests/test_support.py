@@ -44,15 +44,15 @@ def test_postgres_can_be_stopped_and_started(
 
 
 def test_the_broker_keeps_what_it_has_over_a_restart(valkey: Valkey) -> None:
-    assert valkey.ask(b"SET a 1") == b"+OK\r\n"
+    assert valkey.send(b"SET a 1") == b"+OK\r\n"
     valkey.stop()
     assert not valkey.answers()
     valkey.start()
-    assert valkey.ask(b"GET a") == b"$1\r\n1\r\n"
+    assert valkey.send(b"GET a") == b"$1\r\n1\r\n"
 
 
 def test_the_broker_refuses_rather_than_forgets(valkey: Valkey) -> None:
-    assert b"noeviction" in valkey.ask(b"CONFIG GET maxmemory-policy")
+    assert b"noeviction" in valkey.send(b"CONFIG GET maxmemory-policy")
 
 
 def test_the_application_answers_in_process(app: Flask) -> None:

@@ -1,4 +1,4 @@
-"""pace, circuit, retry waits and versions of destinations; causes of dead letters; replays as a whole"""
+"""rate limit, circuit, retry schedule and version of destinations; causes of dead letters; replays"""
 
 import sqlalchemy as sa
 from alembic import op

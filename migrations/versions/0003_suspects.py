@@ -1,4 +1,4 @@
-"""deliveries over which a worker vanished are found at once"""
+"""index deliveries during which a worker crashed"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""when a destination was last put right"""
+"""time at which a destination was last fixed"""
 
 import sqlalchemy as sa
 from alembic import op

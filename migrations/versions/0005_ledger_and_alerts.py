@@ -1,4 +1,4 @@
-"""the ledger's counts, reports of sites, alerts"""
+"""counts of the ledger, reports of sites, alerts"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -18,7 +18,7 @@ def count(name: str) -> sa.Column[int]:
 
 
 def book(table: str, *columns: sa.Column[object], key: tuple[str, ...]) -> None:
-    """A table of counts by source, day and what else is in ``key``."""
+    """A table of counts by source, day and the columns of ``key``."""
     fks = [
         sa.ForeignKeyConstraint([f"{one}_id"], [f"{one}.id"], name=op.f(f"fk_{table}_{one}_id"))
         for one in ("source", "destination")
@@ -121,7 +121,7 @@ def upgrade() -> None:
         "UPDATE event SET wanted = (SELECT count(*) FROM delivery "
         "WHERE delivery.event_pk = event.id) WHERE routed_at IS NOT NULL"
     )
-    # nobody counted at the door before: what is kept is what came
+    # ingest did not count before: the stored events are the best estimate
     postgresql = op.get_bind().dialect.name == "postgresql"
     day = "CAST(received_at AT TIME ZONE 'UTC' AS date)" if postgresql else "date(received_at)"
     op.execute(

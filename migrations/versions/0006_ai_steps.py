@@ -1,4 +1,4 @@
-"""AI steps of subscriptions, kept answers, and what each use cost"""
+"""AI steps of subscriptions, cached answers, and the cost of each call"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""what is known of a destination's account, and gauges of its allowances"""
+"""the account of a destination, and its quotas"""
 
 import sqlalchemy as sa
 from alembic import op

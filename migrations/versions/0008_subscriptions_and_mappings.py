@@ -1,4 +1,4 @@
-"""subscriptions of several sites with conditions; mappings and their versions"""
+"""subscriptions with several sites and conditions; mappings and their versions"""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""``flask <noun> <verb>``: everything an operator does without a browser."""
+"""The command line, ``flask <noun> <verb>``: operate Relay without a browser."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NOUNS = (users, sources, keys, destinations, events, deliveries, dead_letters, l
 
 
 def init_app(app: Flask) -> None:
-    """Add every noun's commands, and the system's own."""
+    """Add the commands of every noun, and the commands for the whole system."""
     for noun in NOUNS:
         app.cli.add_command(noun.group)
     for command in (*system.COMMANDS, kinds.kinds):
@@ -34,9 +34,9 @@ def init_app(app: Flask) -> None:
 
 
 def refuse_start(exc: SettingsError, words: Sequence[str]) -> SystemExit:
-    """One clear line instead of a traceback.
+    """The exit for a wrong setting: one line instead of a traceback.
 
-    The one command that helps where no setting is right yet works all the same.
+    ``rotate-encryption-keys --new-key`` works without any settings, because it makes one of them.
     """
     if list(words[:1]) == ["rotate-encryption-keys"] and "--new-key" in words:
         sys.stdout.write(f"{Fernet.generate_key().decode()}\n")

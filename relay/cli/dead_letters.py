@@ -22,28 +22,28 @@ from relay.services.replays import preview as replay_preview
 
 @click.group("dead-letters")
 def group() -> None:
-    """Deliveries that wait for a person."""
+    """List, replay and discard failed deliveries."""
 
 
-def as_dict(letter: DeadLetter) -> dict[str, Any]:
+def as_dict(dead_letter: DeadLetter) -> dict[str, Any]:
     return {
-        "id": letter.id,
-        "delivery": letter.delivery_id,
-        "event_id": letter.delivery.event.event_id,
-        "destination": letter.destination.name,
-        "state": letter.state,
-        "code": letter.code,
-        "field": letter.field,
-        "detail": letter.sentence,
-        "attempts": letter.delivery.attempts,
-        "owner": letter.owner,
-        "note": letter.note,
-        "created_at": iso(letter.created_at),
+        "id": dead_letter.id,
+        "delivery": dead_letter.delivery_id,
+        "event_id": dead_letter.delivery.event.event_id,
+        "destination": dead_letter.destination.name,
+        "state": dead_letter.state,
+        "code": dead_letter.code,
+        "field": dead_letter.field,
+        "detail": dead_letter.sentence,
+        "attempts": dead_letter.delivery.attempts,
+        "owner": dead_letter.owner,
+        "note": dead_letter.note,
+        "created_at": iso(dead_letter.created_at),
     }
 
 
 def cause_as_dict(cause: Cause) -> dict[str, Any]:
-    """``detail`` says what happened, ``remedy`` what to do; ``newest`` is a dead letter's id."""
+    """``detail`` says what happened, ``remedy`` what to do; ``newest`` is the id of a dead letter."""
     return {
         "destination": cause.destination.name,
         "code": cause.newest.code,
@@ -62,10 +62,10 @@ def cause_as_dict(cause: Cause) -> dict[str, Any]:
 
 
 @command(group, "list")
-@click.option("--destination", default="")
-@click.option("--code", default="", help="As the list shows it, such as http_404.")
-@click.option("--state", type=click.Choice(STATES), help="All that are not resolved by default.")
-@click.option("--group", "grouped", is_flag=True, help="One line a cause.")
+@click.option("--destination", default="", help="Only those of this destination (name or id).")
+@click.option("--code", default="", help="Only those with this error code, such as http_404.")
+@click.option("--state", type=click.Choice(STATES), help="By default all that are not resolved.")
+@click.option("--group", "grouped", is_flag=True, help="Show one line per cause.")
 @paged
 def list_(
     destination: str,
@@ -76,87 +76,92 @@ def list_(
     after: int | None,
     as_json: bool,
 ) -> None:
-    """Show dead letters, newest first, or their causes."""
+    """List failed deliveries, newest first, or their causes."""
     selection = Selection(destination=destination, code=code, state=state or "")
     if grouped:
         found = causes.list_causes(selection)
         shown, more = page_in_memory(found, lambda cause: cause.newest.id, limit, after)
-        heads = ("destination", "code", "field", "count", "detail", "remedy")
+        columns = ("destination", "code", "field", "count", "detail", "remedy")
         rows = [cause_as_dict(cause) for cause in shown]
-        show_list(rows, len(found), as_json, *heads, next_after=more)
+        show_list(rows, len(found), as_json, *columns, next_after=more)
         return
     page = dead_letter_actions.list_letters(selection, limit, after)
     columns = ("id", "event_id", "destination", "code", "detail")
-    items = [as_dict(letter) for letter in page.items]
+    items = [as_dict(dead_letter) for dead_letter in page.items]
     show_list(items, page.total, as_json, *columns, next_after=page.next_after)
 
 
-def selected(function: Callable[..., Any]) -> Callable[..., Any]:
+def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """``--id``, ``--destination`` or ``--all``, and ``--dry-run``."""
     for option in (
-        click.option("--dry-run", is_flag=True, help="Only say what would be done."),
-        click.option("--all", "every", is_flag=True),
-        click.option("--destination", default=""),
-        click.option("--id", "one", type=click.IntRange(1, 2**63 - 1)),
+        click.option("--dry-run", is_flag=True, help="Change nothing, only report the effect."),
+        click.option("--all", "every", is_flag=True, help="All open failed deliveries."),
+        click.option("--destination", default="", help="All of this destination (name or id)."),
+        click.option("--id", "id_", type=click.IntRange(1, 2**63 - 1), help="Only this one."),
     ):
         function = option(function)
     return function
 
 
-def chosen(one: int | None, destination: str, every: bool) -> tuple[Selection, int]:
-    """The selection and how many it takes.  A mistyped name is not an empty selection."""
-    if (one is not None) + bool(destination) + every != 1:
-        raise click.UsageError("Say one of --id, --destination or --all.")
-    selection = Selection((one,) if one is not None else (), destination).bounded()
+def select(id_: int | None, destination: str, every: bool) -> tuple[Selection, int]:
+    """-> the selection and its size.  Raises NotFound for an unknown id or destination."""
+    if (id_ is not None) + bool(destination) + every != 1:
+        raise click.UsageError("Give exactly one of --id, --destination and --all.")
+    selection = Selection((id_,) if id_ is not None else (), destination).bounded()
     count = dead_letter_actions.count(selection)
     if destination and not count:
         destination_settings.find_destination(destination)
-    if one is not None and not count:
-        dead_letter_actions.find_open(one)
+    if id_ is not None and not count:
+        dead_letter_actions.find_open(id_)
     return selection, count
 
 
 @command(group, "replay")
-@selected
-def replay(one: int | None, destination: str, every: bool, dry_run: bool, as_json: bool) -> None:
-    """Send dead deliveries again, with the same keys, as one replay."""
-    selection, count = chosen(one, destination, every)
-    told: dict[str, Any] = {"selected": count, "replayed": 0, "skipped": 0, "dry_run": dry_run}
-    wish = replay_preview.select_dead_letters(selection)
+@selection_options
+def replay(id_: int | None, destination: str, every: bool, dry_run: bool, as_json: bool) -> None:
+    """Send failed deliveries again, with the same idempotency keys."""
+    selection, count = select(id_, destination, every)
+    result: dict[str, Any] = {"selected": count, "replayed": 0, "skipped": 0, "dry_run": dry_run}
+    chosen = replay_preview.select_dead_letters(selection)
     if dry_run:
-        outlook = replay_preview.preview(wish)
-        told["outlook"] = [
+        previews = replay_preview.preview(chosen)
+        result["outlook"] = [
             {
-                "destination": to.destination.name,
-                "new": to.new,
-                "unclear": to.unclear,
-                "again": to.again,
-                "skipped": to.skipped,
-                "broken": to.broken,
-                "seconds": to.seconds,
+                "destination": preview.destination.name,
+                "new": preview.new,
+                "unclear": preview.unclear,
+                "again": preview.again,
+                "skipped": preview.skipped,
+                "broken": preview.broken,
+                "seconds": preview.seconds,
             }
-            for to in outlook
+            for preview in previews
         ]
-        lines = [f"{to.destination.name}: {to.sentence}" for to in outlook]
-        show(told, as_json, "\n".join([f"{count} would be replayed.", *lines]))
+        lines = [f"{preview.destination.name}: {preview.sentence}" for preview in previews]
+        show(result, as_json, "\n".join([f"{count} would be replayed.", *lines]))
         return
     if count:
-        started = replay_actions.start(wish, COMMAND_LINE, secrets.token_hex(16))
-        told |= {"replayed": started.total, "replay": started.id}
-        told["skipped"] = count - started.total
-    show(told, as_json, f"{told['replayed']} replayed, {told['skipped']} skipped.")
+        started = replay_actions.start(chosen, COMMAND_LINE, secrets.token_hex(16))
+        result |= {"replayed": started.total, "replay": started.id}
+        result["skipped"] = count - started.total
+    show(result, as_json, f"{result['replayed']} replayed, {result['skipped']} skipped.")
 
 
 @command(group, "discard")
-@selected
-@click.option("--reason", default="", help="Kept in the audit trail.")
+@selection_options
+@click.option("--reason", default="", help="The reason, for the audit log.")
 def discard(
-    one: int | None, destination: str, every: bool, dry_run: bool, reason: str, as_json: bool
+    id_: int | None, destination: str, every: bool, dry_run: bool, reason: str, as_json: bool
 ) -> None:
-    """Decide that they need not arrive."""
-    selection, count = chosen(one, destination, every)
-    done = 0 if dry_run or not count else bulk.discard(selection, COMMAND_LINE, reason)
-    skipped = 0 if dry_run else count - done
-    told = {"selected": count, "discarded": done, "skipped": skipped, "dry_run": dry_run}
-    text = f"{count} would be discarded." if dry_run else f"{done} discarded, {skipped} skipped."
-    show(told, as_json, text)
+    """Close failed deliveries without sending them."""
+    selection, count = select(id_, destination, every)
+    discarded = 0 if dry_run or not count else bulk.discard(selection, COMMAND_LINE, reason)
+    skipped = 0 if dry_run else count - discarded
+    result = {
+        "selected": count,
+        "discarded": discarded,
+        "skipped": skipped,
+        "dry_run": dry_run,
+    }
+    text = f"{discarded} discarded, {skipped} skipped."
+    show(result, as_json, f"{count} would be discarded." if dry_run else text)

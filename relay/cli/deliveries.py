@@ -12,17 +12,17 @@ from relay.services import deliveries
 
 @click.group("deliveries")
 def group() -> None:
-    """What goes where."""
+    """Show deliveries and their attempts."""
 
 
 @command(group, "list")
-@click.option("--state", type=click.Choice([s.value for s in State]))
-@click.option("--destination", default="")
+@click.option("--state", type=click.Choice([s.value for s in State]), help="Only this state.")
+@click.option("--destination", default="", help="Only those to this destination (name or id).")
 @paged
 def list_(
     state: str | None, destination: str, limit: int, after: int | None, as_json: bool
 ) -> None:
-    """Show deliveries, newest first."""
+    """List deliveries, newest first."""
     page = deliveries.list_deliveries(state or "", destination, limit, after)
     items = [delivery_of(d) | {"event_id": d.event.event_id, "key": d.key} for d in page.items]
     columns = ("id", "event_id", "destination", "state", "attempts", "last_status", "due_at")
@@ -32,7 +32,7 @@ def list_(
 @command(group, "show")
 @click.argument("delivery_id", type=click.IntRange(1, 2**63 - 1))
 def show_(delivery_id: int, as_json: bool) -> None:
-    """Show one delivery with its attempts."""
+    """Show a delivery and its attempts."""
     delivery = deliveries.find_delivery(delivery_id)
     history = [
         {
@@ -54,6 +54,8 @@ def show_(delivery_id: int, as_json: bool) -> None:
     }
     lines = [f"Delivery {delivery.id} to {delivery.destination.name}: {delivery.state}"]
     lines += [
-        f"{a['number']}. {a['outcome']} {a['status'] or ''} {a['detail']}".rstrip() for a in history
+        f"{attempt['number']}. {attempt['outcome']} {attempt['status'] or ''} "
+        f"{attempt['detail']}".rstrip()
+        for attempt in history
     ]
     show(found, as_json, "\n".join(lines))

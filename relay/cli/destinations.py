@@ -17,7 +17,7 @@ from relay.services.subscriptions import settings as subscription_settings
 
 @click.group("destinations")
 def group() -> None:
-    """Where events go."""
+    """Create, test and control destinations."""
 
 
 def as_dict(destination: Destination) -> dict[str, Any]:
@@ -28,9 +28,11 @@ def as_dict(destination: Destination) -> dict[str, Any]:
         "state": destination.state,
         "config": destination.config,
         "secrets": destination_settings.shown_secrets(destination),
-        "source": next((o.slug for s in destination.subscriptions for o in s.sources), None),
+        "source": next(
+            (source.slug for sub in destination.subscriptions for source in sub.sources), None
+        ),
         "events": sorted({t for s in destination.subscriptions for t in s.event_types}),
-        "subscriptions": [subscription_of(one) for one in destination.subscriptions],
+        "subscriptions": [subscription_of(sub) for sub in destination.subscriptions],
         "paused_reason": destination.paused_reason,
         "rate": f"{destination.rate_count}/{destination.rate_unit}"
         if destination.rate_count
@@ -53,72 +55,85 @@ def subscription_of(subscription: Subscription) -> dict[str, Any]:
     }
 
 
-def pairs(given: tuple[str, ...], option: str) -> dict[str, str]:
-    found = {}
-    for one in given:
-        name, equals, value = one.partition("=")
+def parse_pairs(texts: tuple[str, ...], option: str) -> dict[str, str]:
+    pairs = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
         if not equals or not name:
-            raise click.UsageError(f"{option} wants field=value, not {one!r}.")
-        found[name] = value
-    return found
+            raise click.UsageError(f"{option} takes FIELD=VALUE, not {text!r}.")
+        pairs[name] = value
+    return pairs
 
 
 @command(group, "create")
 @click.argument("kind")
 @click.argument("name")
-@click.option("--set", "values", multiple=True, metavar="FIELD=VALUE")
-@click.option("--secret", "hidden", multiple=True, metavar="FIELD=-|env:NAME|file:/PATH")
+@click.option("--set", "values", multiple=True, metavar="FIELD=VALUE", help="Set a setting.")
 @click.option(
-    "--events", default="*", help="Types and patterns, separated by commas; all by default."
+    "--secret",
+    "secret_values",
+    multiple=True,
+    metavar="FIELD=-|env:NAME|file:/PATH",
+    help="Set a secret: - reads it from standard input; env: and file: refer to it.",
 )
 @click.option(
-    "--source", default="all", help="Slugs of sources, separated by commas; all by default."
+    "--events", default="*", help="Event types, such as order.*, separated by commas; default: all."
 )
+@click.option("--source", default="all", help="Slugs of sites, separated by commas; default: all.")
 def create(
     kind: str,
     name: str,
     values: tuple[str, ...],
-    hidden: tuple[str, ...],
+    secret_values: tuple[str, ...],
     events: str,
     source: str,
     as_json: bool,
 ) -> None:
-    """Make a destination."""
-    secrets = pairs(hidden, "--secret")
+    """Create a destination.
+
+    `flask kinds` lists the KINDs, and `flask kinds KIND` the settings of one.
+    """
+    secrets = parse_pairs(secret_values, "--secret")
     if sum(value == "-" for value in secrets.values()) > 1:
-        raise click.UsageError("Only one secret can come from standard input.")
+        raise click.UsageError("Only one secret can be read from standard input.")
     secrets = {
         field: from_stdin(f"The secret {field}") if value == "-" else value
         for field, value in secrets.items()
     }
-    made = destination_settings.create_destination(
+    created = destination_settings.create_destination(
         kind,
         name,
-        pairs(values, "--set") | secrets,
+        parse_pairs(values, "--set") | secrets,
         COMMAND_LINE,
         ["*"] if events == "all" else events.split(","),
         [] if source == "all" else source.split(","),
     )
-    show(as_dict(made), as_json, f"{made.name} is destination {made.id}.")
+    show(as_dict(created), as_json, f"Created {created.name} (id {created.id}).")
 
 
 @command(group, "list")
 @paged
 def list_(limit: int, after: int | None, as_json: bool) -> None:
-    """Show all destinations."""
+    """List destinations."""
     page = destination_settings.list_destinations(limit, after)
-    items = [as_dict(one) for one in page.items]
+    items = [as_dict(destination) for destination in page.items]
     columns = ("id", "name", "kind", "state", "events", "source")
     show_list(items, page.total, as_json, *columns, next_after=page.next_after)
 
 
 @command(group, "test")
 @click.argument("destination")
-@click.option("--type", "event_type", default="comment.created", show_default=True)
+@click.option(
+    "--type",
+    "event_type",
+    default="comment.created",
+    show_default=True,
+    help="The event type of the sample.",
+)
 def test(destination: str, event_type: str, as_json: bool) -> None:
-    """Send one sample now and show the answer."""
+    """Send a sample event now and show the response."""
     result = destination_settings.send_test(destination, COMMAND_LINE, event_type)
-    told = {
+    report = {
         "ok": result.ok,
         "detail": result.sentence,
         "status": result.reply.status,
@@ -126,44 +141,49 @@ def test(destination: str, event_type: str, as_json: bool) -> None:
         "request": result.request,
     }
     if as_json or result.ok:
-        show(told, as_json, result.sentence)
+        show(report, as_json, result.sentence)
     if not result.ok:
         refuse(result.sentence)
 
 
 @command(group, "pause")
 @click.argument("destination")
-@click.option("--reason", default="")
+@click.option("--reason", default="", help="The reason, shown on the destination's page.")
 def pause(destination: str, reason: str, as_json: bool) -> None:
-    """Let deliveries wait."""
+    """Stop sending.  Deliveries stay pending."""
     found = destination_settings.pause(destination, COMMAND_LINE, reason)
-    show(as_dict(found), as_json, f"{found.name} is paused; its deliveries wait.")
+    show(as_dict(found), as_json, f"{found.name} is paused. Its deliveries stay pending.")
 
 
 @command(group, "resume")
 @click.argument("destination")
 def resume(destination: str, as_json: bool) -> None:
-    """Send what waited."""
+    """Send again, starting with the pending deliveries."""
     found = destination_settings.resume(destination, COMMAND_LINE)
-    show(as_dict(found), as_json, f"{found.name} goes on.")
+    show(as_dict(found), as_json, f"{found.name} is active again.")
 
 
 @command(group, "pace")
 @click.argument("destination")
-@click.option("--rate", help="10/second, 60/minute, 1000/hour or none.")
-@click.option("--concurrency", type=int, help="Calls at the same time, 1 to 64.")
-@click.option("--retry", help="patient, long, quick, or waits such as '5 s, 5 min, 2 h'.")
+@click.option("--rate", help="Rate limit: 10/second, 60/minute, 1000/hour or none.")
+@click.option("--concurrency", type=int, help="Maximum calls at the same time, 1 to 64.")
+@click.option(
+    "--retry", help="Retry schedule: patient, long, quick, or waits such as '5 s, 5 min, 2 h'."
+)
 def pace(
     destination: str, rate: str | None, concurrency: int | None, retry: str | None, as_json: bool
 ) -> None:
-    """Say how fast and how patiently it is served; what is not named stays."""
-    wanted = throttling.throttling_of(destination_settings.find_destination(destination))
+    """Set the rate limit, the concurrency and the retry schedule.
+
+    Settings without an option do not change.
+    """
+    settings = throttling.throttling_of(destination_settings.find_destination(destination))
     if rate is not None:
         count, unit = throttling.parse_rate(rate)
-        wanted = replace(wanted, rate_count=count, rate_unit=unit)
+        settings = replace(settings, rate_count=count, rate_unit=unit)
     if concurrency is not None:
-        wanted = replace(wanted, concurrency=concurrency)
+        settings = replace(settings, concurrency=concurrency)
     if retry is not None:
-        wanted = replace(wanted, waits=throttling.parse_schedule(retry))
-    found = throttling.set_throttling(destination, wanted, COMMAND_LINE)
-    show(as_dict(found), as_json, f"{found.name} is served so from now on.")
+        settings = replace(settings, waits=throttling.parse_schedule(retry))
+    found = throttling.set_throttling(destination, settings, COMMAND_LINE)
+    show(as_dict(found), as_json, f"The new limits of {found.name} apply now.")

@@ -15,7 +15,7 @@ from relay.services.audit import COMMAND_LINE
 
 @click.group("events")
 def group() -> None:
-    """What the sites sent."""
+    """Show events and send test events."""
 
 
 def delivery_of(delivery: Delivery) -> dict[str, Any]:
@@ -43,10 +43,10 @@ def as_dict(event: Event) -> dict[str, Any]:
 
 
 @command(group, "list")
-@click.option("--status", "state", type=click.Choice(events.STATES))
-@click.option("--type", "event_type", default="")
-@click.option("--source", default="")
-@click.option("--text", default="", help="Part of an id or of a value.")
+@click.option("--status", "state", type=click.Choice(events.STATES), help="Only this status.")
+@click.option("--type", "event_type", default="", help="Only this event type.")
+@click.option("--source", default="", help="Only events of this site (slug).")
+@click.option("--text", default="", help="Only events with this text in an id or a value.")
 @paged
 def list_(
     state: str | None,
@@ -57,9 +57,9 @@ def list_(
     after: int | None,
     as_json: bool,
 ) -> None:
-    """Show events, newest first."""
-    wanted = events.EventFilter(event_type, source, state or "", text)
-    page = events.list_events(wanted, limit, after)
+    """List events, newest first."""
+    event_filter = events.EventFilter(event_type, source, state or "", text)
+    page = events.list_events(event_filter, limit, after)
     items = [as_dict(event) for event in page.items]
     columns = ("id", "event_id", "type", "source", "state", "received_at")
     show_list(items, page.total, as_json, *columns, next_after=page.next_after)
@@ -68,25 +68,32 @@ def list_(
 @command(group, "show")
 @click.argument("event_id")
 def show_(event_id: str, as_json: bool) -> None:
-    """Show one event with its deliveries."""
+    """Show an event and its deliveries."""
     event = events.find_event(event_id)
     found = as_dict(event) | {"site": event.site, "payload": json.loads(event.payload)}
     lines = [f"{event.event_id}  {event.event_type}  {found['state']}", f"From {event.site}"]
-    for one in found["deliveries"]:
-        lines.append(f"→ {one['destination']}: {one['state']}, {one['attempts']} attempts")
-        lines += [f"  {one['last_error']}"] if one["last_error"] else []
+    for delivery in found["deliveries"]:
+        state = f"{delivery['state']}, {delivery['attempts']} attempts"
+        lines.append(f"→ {delivery['destination']}: {state}")
+        lines += [f"  {delivery['last_error']}"] if delivery["last_error"] else []
     show(found, as_json, "\n".join(lines))
 
 
 @command(group, "send-test")
 @click.argument("source")
-@click.option("--type", "event_type", default="relay.test", show_default=True)
-@click.option("--base-url", default="", help="Where the web process listens.")
+@click.option(
+    "--type",
+    "event_type",
+    default="relay.test",
+    show_default=True,
+    help="The event type of the sample.",
+)
+@click.option("--base-url", default="", help="The URL of the web process; default: from settings.")
 def send_test(source: str, event_type: str, base_url: str, as_json: bool) -> None:
-    """Send a signed sample over HTTP, as the site would."""
+    """Send a signed sample event to Relay over HTTP, as the site does."""
     sent = events.send_test_event(source, COMMAND_LINE, event_type, base_url.rstrip("/"))
-    told = {"event_id": sent.event_id, "status": sent.status, "ms": round(sent.elapsed_ms, 1)}
+    report = {"event_id": sent.event_id, "status": sent.status, "ms": round(sent.elapsed_ms, 1)}
     text = f"{sent.event_id}: {sent.status} in {sent.elapsed_ms:.0f} ms"
     if sent.status >= 400:
-        refuse(f"The endpoint answered {sent.status}: {sent.answer.get('error', '')}")
-    show(told | {"answer": sent.answer}, as_json, text)
+        refuse(f"The endpoint responded {sent.status}: {sent.answer.get('error', '')}")
+    show(report | {"answer": sent.answer}, as_json, text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from relay.cli.output import command, iso, page_in_memory, paged, show, show_list
-from relay.cli.sources import as_dict, secret_from
+from relay.cli.sources import COPY_NOW, as_dict, secret_from
 from relay.services.audit import COMMAND_LINE
 from relay.services.sources import keys
 from relay.services.sources import settings as source_settings
@@ -13,14 +13,14 @@ from relay.services.sources import settings as source_settings
 
 @click.group("keys")
 def group() -> None:
-    """Signing keys of a source."""
+    """List, rotate and revoke the signing keys of a site."""
 
 
 @command(group, "list")
 @click.argument("source")
 @paged
 def list_(source: str, limit: int, after: int | None, as_json: bool) -> None:
-    """Show a source's keys, newest first."""
+    """List the signing keys of a site, newest first."""
     found = source_settings.find_source(source)
     use, now = keys.key_use(found), keys.database_now()
     shown, more = page_in_memory(found.keys, lambda key: key.id, limit, after)
@@ -43,23 +43,23 @@ def list_(source: str, limit: int, after: int | None, as_json: bool) -> None:
 @command(group, "rotate")
 @click.argument("source")
 @click.option(
-    "--window", default="24h", show_default=True, help="How long the old key still verifies."
+    "--window", default="24h", show_default=True, help="How long the old key stays valid."
 )
 @click.option("--secret-stdin", is_flag=True, help="Read the new secret from standard input.")
 def rotate(source: str, window: str, secret_stdin: bool, as_json: bool) -> None:
-    """Make a new key; the old one verifies until the window ends."""
+    """Create a new signing key.  The old key stays valid until the rotation window ends."""
     found = source_settings.find_source(source)
     key, secret = keys.rotate_key(
         found, COMMAND_LINE, keys.parse_window(window), secret_from(secret_stdin)
     )
-    made = as_dict(source_settings.find_source(source), secret=secret, key_id=key.key_id)
-    text = f"Key id: {key.key_id}\nSecret: {secret}\nKeep the secret now: it is not shown again."
-    show(made, as_json, text)
+    shown = as_dict(source_settings.find_source(source), secret=secret, key_id=key.key_id)
+    text = f"Key id: {key.key_id}\nSecret: {secret}\n{COPY_NOW}"
+    show(shown, as_json, text)
 
 
 @command(group, "revoke")
 @click.argument("key_id")
 def revoke(key_id: str, as_json: bool) -> None:
-    """Stop a key everywhere within 5 seconds."""
+    """Revoke a signing key.  It is invalid within 5 seconds."""
     key = keys.revoke_key(key_id, COMMAND_LINE)
-    show({"id": key.key_id, "state": key.state}, as_json, f"{key_id} is revoked.")
+    show({"id": key.key_id, "state": key.state}, as_json, f"Revoked {key_id}.")

@@ -19,12 +19,12 @@ from relay.services.sources import settings as source_settings
 
 
 class DayParam(click.DateTime):
-    """A day of this millennium: those at the ends of the calendar have no neighbours."""
+    """A day from 2000 to 2999, so that the day before and after it exist."""
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
         found = super().convert(value, param, ctx)
         if not 2000 <= found.year < 3000:
-            self.fail(f"{value} is no day between 2000 and 2999.", param, ctx)
+            self.fail(f"{value} is not a day between 2000 and 2999.", param, ctx)
         return found
 
 
@@ -33,10 +33,10 @@ DAY = DayParam(["%Y-%m-%d"])
 
 @click.group("ledger")
 def group() -> None:
-    """What became of every event, day by day (UTC)."""
+    """Show and check the daily counts of events (UTC)."""
 
 
-def as_dict(line: LedgerLine, names: Names, told: list[str], adds_up: bool) -> dict[str, Any]:
+def as_dict(line: LedgerLine, names: Names, facts: list[str], adds_up: bool) -> dict[str, Any]:
     total = line.total
     return {
         "day": line.day.isoformat(),
@@ -57,7 +57,7 @@ def as_dict(line: LedgerLine, names: Names, told: list[str], adds_up: bool) -> d
             for to, place in sorted(line.places.items())
         ],
         "adds_up": adds_up,
-        "facts": told,
+        "facts": facts,
     }
 
 
@@ -66,44 +66,44 @@ def alert_of(alert: Alert) -> dict[str, Any]:
 
 
 @command(group, "show")
-@click.option("--source", default="", help="Only this site.")
-@click.option("--day", type=DAY, help="Only this day; the last 7 by default.")
+@click.option("--source", default="", help="Only this site (slug).")
+@click.option("--day", type=DAY, help="Only this day; default: the last 7 days.")
 def show_(source: str, day: datetime | None, as_json: bool) -> None:
-    """Show the numbers of each site and day, the newest first."""
+    """Show the counts of each site and day, newest first."""
     only = source_settings.find_source(source).id if source else None
     with snapshot() as connection:
         today = now_in(connection).date()
         period = Period(day.date(), day.date()) if day else Period(today - timedelta(days=6), today)
         books, names = read(connection, period, only), names_in(connection)
-    wrong = {(gap.source_id, gap.day) for gap in ledger_check.gaps_in(books, today)}
-    told = ledger_summary.facts(books, period, names, only)
+    with_gap = {(gap.source_id, gap.day) for gap in ledger_check.gaps_in(books, today)}
+    facts = ledger_summary.facts(books, period, names, only)
     items = []
-    for line in books.lines(told):
+    for line in books.lines(facts):
         key = (line.source_id, line.day)
-        items.append(as_dict(line, names, told.get(key, []), key not in wrong))
+        items.append(as_dict(line, names, facts.get(key, []), key not in with_gap))
     columns = ("day", "source", "received", "duplicates", "refused", "delivered", "waiting", "dead")
     show_list(items, len(items), as_json, *columns, "adds_up")
 
 
 @command(group, "check")
-@click.option("--day", type=DAY, help="A day that is over; every kept one by default.")
+@click.option("--day", type=DAY, help="Only this past day; default: all stored days.")
 def check(day: datetime | None, as_json: bool) -> None:
-    """Count every closed day again; exit 1 where something does not add up."""
+    """Count every past day again and compare.  Exits with 1 if the numbers do not agree."""
     days: list[date] = [day.date()] if day else []
-    done = [ledger_check.check_day(one) for one in days] or ledger_check.check_all()
-    gaps = [gap for one in done for gap in one.gaps]
-    told = [alert_of(one) for one in alerts.open_alerts("ledger.site")]
+    checked = [ledger_check.check_day(day_) for day_ in days] or ledger_check.check_all()
+    gaps = [gap for result in checked for gap in result.gaps]
+    site_alerts = [alert_of(alert) for alert in alerts.open_alerts("ledger.site")]
     with snapshot() as connection:
         sites = names_in(connection).sites
     found = [
         {"day": gap.day.isoformat(), "source": sites[gap.source_id].slug, "gap": gap.sentence}
         for gap in gaps
     ]
-    lines = [f"{one['day']} {one['source']}: {one['gap']}" for one in found]
-    lines += [one["sentence"] for one in told]
+    lines = [f"{gap['day']} {gap['source']}: {gap['gap']}" for gap in found]
+    lines += [alert["sentence"] for alert in site_alerts]
     if not lines:
-        lines = [f"{len(done)} days were counted again: everything adds up."]
-    report = {"ok": not gaps, "days": len(done), "gaps": found, "sites": told}
+        lines = [f"Checked {len(checked)} days: all numbers agree."]
+    report = {"ok": not gaps, "days": len(checked), "gaps": found, "sites": site_alerts}
     show(report, as_json, "\n".join(lines))
     if gaps:
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""What commands print: JSON alone on standard output, or text for a person; refusals in one line."""
+"""The output of commands: JSON or text on standard output, errors in one line on standard error."""
 
 from __future__ import annotations
 
@@ -23,20 +23,23 @@ NO_TABLES = re.compile(r"no such (table|column)|Undefined(Table|Column)")
 
 
 def refuse(sentence: str) -> NoReturn:
-    """One clear line on standard error, exit 1."""
+    """Print one line on standard error and exit with 1."""
     click.echo(" ".join(sentence.split()), err=True)
     sys.exit(1)
 
 
-def why(exc: SQLAlchemyError) -> str:
-    """A database's trouble as one sentence, without its address or the statement."""
+def explain(exc: SQLAlchemyError) -> str:
+    """A database error as a sentence, without the statement and the database's URL."""
     if isinstance(exc, DBAPIError) and NO_TABLES.search(f"{type(exc.orig).__name__} {exc.orig}"):
-        return "The database has no tables yet, or older ones. Run: flask db upgrade"
-    return "The database cannot be reached or cannot commit. Check DATABASE_URL and that it runs."
+        return "The database has no tables, or those of an older version. Run: flask db upgrade"
+    return (
+        "The database cannot be reached or cannot commit. Check DATABASE_URL, and that the database "
+        "is running."
+    )
 
 
 def command(group: click.Group, name: str) -> Callable[[Callable[P, R]], click.Command]:
-    """A command of ``group`` with ``--json``, inside the application, errors told in one line."""
+    """Add a command to ``group``, with ``--json``, an application context and errors in one line."""
 
     def decorate(function: Callable[P, R]) -> click.Command:
         @functools.wraps(function)
@@ -46,7 +49,7 @@ def command(group: click.Group, name: str) -> Callable[[Callable[P, R]], click.C
             except RelayError as exc:
                 refuse(str(exc))
             except SQLAlchemyError as exc:
-                refuse(why(exc))
+                refuse(explain(exc))
 
         with_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")(guarded)
         return group.command(name)(with_appcontext(with_json))
@@ -55,13 +58,19 @@ def command(group: click.Group, name: str) -> Callable[[Callable[P, R]], click.C
 
 
 def paged(function: Callable[P, R]) -> Callable[P, R]:
-    """``--limit`` and ``--after`` of every list."""
+    """The options ``--limit`` and ``--after`` of a list."""
     after = click.option(
-        "--after", type=click.IntRange(1, 2**63 - 1), help="Go on below this id: next_after."
+        "--after",
+        type=click.IntRange(1, 2**63 - 1),
+        help="Continue after this id, the next_after of the previous page.",
     )(function)
-    return click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)(
-        after
-    )
+    return click.option(
+        "--limit",
+        type=click.IntRange(1, 500),
+        default=50,
+        show_default=True,
+        help="Maximum number of items.",
+    )(after)
 
 
 def iso(instant: datetime | None) -> str | None:
@@ -82,7 +91,10 @@ def show_list(
     *columns: str,
     next_after: int | None = None,
 ) -> None:
-    """``{"items": […], "total": n}``, with ``next_after`` where more follow; or a table of columns."""
+    """Print a page of a list, as a table of ``columns`` or as ``{"items": […], "total": n}``.
+
+    The JSON has ``next_after`` if there are more items.
+    """
     if as_json:
         found: dict[str, Any] = {"items": list(items), "total": total}
         show(found | ({"next_after": next_after} if next_after else {}), True, "")
@@ -91,9 +103,9 @@ def show_list(
         click.echo("None.")
         return
     rows = [[_cell(item.get(name)) for name in columns] for item in items]
-    heads = [name.replace("_", " ").upper() for name in columns]
-    widths = [max(len(row[n]) for row in [heads, *rows]) for n in range(len(columns))]
-    for row in [heads, *rows]:
+    headings = [name.replace("_", " ").upper() for name in columns]
+    widths = [max(len(row[n]) for row in [headings, *rows]) for n in range(len(columns))]
+    for row in [headings, *rows]:
         click.echo(
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         )
@@ -106,26 +118,25 @@ def show_list(
 def page_in_memory(
     found: Sequence[T], id_of: Callable[[T], int], limit: int, after: int | None
 ) -> tuple[list[T], int | None]:
-    """A page of a short list, newest first, as ``services.paging`` makes it.  -> (items, next_after)"""
-    below = [
-        one for one in sorted(found, key=id_of, reverse=True) if after is None or id_of(one) < after
-    ]
-    shown = below[:limit]
-    return shown, id_of(shown[-1]) if len(below) > limit else None
+    """A page of a short list, newest first, as in ``services.paging``.  -> (items, next_after)"""
+    newest_first = sorted(found, key=id_of, reverse=True)
+    left = [item for item in newest_first if after is None or id_of(item) < after]
+    shown = left[:limit]
+    return shown, id_of(shown[-1]) if len(left) > limit else None
 
 
 def from_stdin(what: str) -> str:
-    """A secret from standard input without its line end.  Exits with 2 where nothing comes."""
+    """A secret from standard input, without its line end.  Exits with 2 if it is empty."""
     value = sys.stdin.read().rstrip("\r\n")
     if not value:
-        raise click.UsageError(f"{what} is read from standard input, and nothing came.")
+        raise click.UsageError(f"{what} is read from standard input, which is empty.")
     return value
 
 
 def _cell(value: Any) -> str:
-    """One value on one line, without signs that a terminal would obey."""
+    """A value on one line, without control characters, which a terminal would execute."""
     if isinstance(value, list):
         value = ", ".join(map(str, value))
-    words = "" if value is None else " ".join(str(value).split())
-    text = "".join(sign if sign.isprintable() else "\ufffd" for sign in words)
+    line = "" if value is None else " ".join(str(value).split())
+    text = "".join(c if c.isprintable() else "\ufffd" for c in line)
     return text if len(text) <= 60 else text[:59] + "…"

@@ -1,4 +1,4 @@
-"""``flask doctor`` and what else concerns Relay as a whole."""
+"""``flask doctor`` and the other commands for the whole system."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from relay.services.audit import COMMAND_LINE
 from relay.services.operations import backup, encryption, erasure, retention
 from relay.services.operations.doctor import diagnose
 
-alone = AppGroup("relay")  # only to make them: they stand at the top
+top_level = AppGroup("relay")  # ``command`` needs a group; the commands are added without it
 
 
-@command(alone, "doctor")
+@command(top_level, "doctor")
 def doctor(as_json: bool) -> None:
-    """Look whether all that Relay stands on is right."""
+    """Check everything that Relay depends on.  Exits with 1 if something fails."""
     findings = diagnose()
     items = [{"check": f.check, "level": f.level.value, "detail": f.sentence} for f in findings]
     lines = [f"{f.level.upper():5}{f.check}: {f.sentence}" for f in findings]
@@ -32,80 +32,82 @@ def doctor(as_json: bool) -> None:
         sys.exit(1)
 
 
-@command(alone, "rotate-encryption-keys")
-@click.option("--new-key", is_flag=True, help="Only print a fresh key for RELAY_ENCRYPTION_KEYS.")
+@command(top_level, "rotate-encryption-keys")
+@click.option("--new-key", is_flag=True, help="Only print a new key for RELAY_ENCRYPTION_KEYS.")
 def rotate_encryption_keys(new_key: bool, as_json: bool) -> None:
-    """Seal every stored secret with the newest key.
+    """Encrypt every stored secret with the newest key.
 
-    Put a fresh key before the old one in RELAY_ENCRYPTION_KEYS, restart all processes, run this,
-    then take the old key away.
+    Put a new key before the old one in RELAY_ENCRYPTION_KEYS and restart all processes. Run this
+    command, then remove the old key.
     """
     if new_key:
         key = Fernet.generate_key().decode()
         show({"key": key}, as_json, key)
         return
     count = encryption.reseal_all(COMMAND_LINE)
-    show({"resealed": count}, as_json, f"{count} secrets are sealed with the newest key.")
+    show({"resealed": count}, as_json, f"Encrypted {count} secrets with the newest key.")
 
 
-@command(alone, "prune")
+@command(top_level, "prune")
 def prune(as_json: bool) -> None:
-    """Delete settled events that are older than RELAY_RETENTION_DAYS."""
-    done = retention.prune(COMMAND_LINE)
+    """Delete completed events older than RELAY_RETENTION_DAYS."""
+    pruned = retention.prune(COMMAND_LINE)
     show(
-        {"deleted": done.events, "rejections": done.rejections},
+        {"deleted": pruned.events, "rejections": pruned.rejections},
         as_json,
-        f"{done.events} events and {done.rejections} refused requests deleted.",
+        f"Deleted {pruned.events} events and {pruned.rejections} rejections.",
     )
 
 
-@command(alone, "erase-person")
+@command(top_level, "erase-person")
 @click.argument("email")
 def erase_person(email: str, as_json: bool) -> None:
-    """Take a person out of events, attempts and dead letters; ids and outcomes stay.
+    """Erase a person's data from events, attempts and dead letters.
 
-    What destinations have taken is theirs: erase the person there too.
+    Ids and outcomes stay. Relay cannot erase data that it has delivered: erase the person in the
+    destinations too.
     """
-    done = erasure.erase_person(email, COMMAND_LINE)
+    receipt = erasure.erase_person(email, COMMAND_LINE)
     text = (
-        f"Erased from {done.events} events, {done.attempts} attempts and {done.dead_letters} dead "
-        f"letters; {done.discarded} deliveries are not sent any more."
+        f"Erased from {receipt.events} events, {receipt.attempts} attempts and "
+        f"{receipt.dead_letters} dead letters. Discarded {receipt.discarded} deliveries."
     )
-    if done.in_flight:
-        text += f" {done.in_flight} were being sent just now: run this again in a minute."
-    show(vars(done), as_json, text)
+    if receipt.in_flight:
+        text += f" {receipt.in_flight} deliveries are in flight: run this again in a minute."
+    show(vars(receipt), as_json, text)
 
 
-@command(alone, "openapi")
+@command(top_level, "openapi")
 def print_openapi(as_json: bool) -> None:
-    """Print the OpenAPI document of the interface for machines, JSON either way."""
+    """Print the OpenAPI document of the API, as JSON."""
     found = openapi.document()
     show(found, as_json, json.dumps(found, ensure_ascii=False, indent=2))
 
 
-@command(alone, "backup")
+@command(top_level, "backup")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def make_backup(file: Path, as_json: bool) -> None:
-    """Write all of Relay into FILE while it runs.
+    """Write a backup of all data to FILE.  Relay can keep running.
 
-    Secrets stay sealed in it: keep RELAY_ENCRYPTION_KEYS somewhere else.
+    Secrets stay encrypted in it: store RELAY_ENCRYPTION_KEYS in another place.
     """
-    done = backup.save(file)
-    shown = {"file": str(file), "made_at": done.made_at.isoformat(), "rows": done.rows}
-    show(shown, as_json, f"{done.total} rows are in {file}.")
+    saved = backup.save(file)
+    report = {"file": str(file), "made_at": saved.made_at.isoformat(), "rows": saved.rows}
+    show(report, as_json, f"Wrote {saved.total} rows to {file}.")
 
 
-@command(alone, "restore")
+@command(top_level, "restore")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def restore_backup(file: Path, as_json: bool) -> None:
-    """Fill an empty database from FILE, a backup.  Every destination is paused then."""
-    done = backup.load(file, COMMAND_LINE)
-    shown = {"file": str(file), "made_at": done.made_at.isoformat(), "rows": done.rows}
+    """Restore the backup FILE to an empty database.  Then all destinations are paused."""
+    loaded = backup.load(file, COMMAND_LINE)
+    report = {"file": str(file), "made_at": loaded.made_at.isoformat(), "rows": loaded.rows}
     sentence = (
-        f"{done.total} rows are back, as of {done.made_at:%Y-%m-%d %H:%M} UTC. All destinations are "
-        "paused: what waits for them may have arrived since. Look, then resume each."
+        f"Restored {loaded.total} rows, as of {loaded.made_at:%Y-%m-%d %H:%M} UTC. All destinations "
+        "are paused, because some pending deliveries may have arrived after the backup. Check them, "
+        "then resume each destination."
     )
-    show(shown, as_json, sentence)
+    show(report, as_json, sentence)
 
 
 COMMANDS = (

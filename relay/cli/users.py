@@ -12,7 +12,7 @@ from relay.services.users import accounts as user_accounts
 
 @click.group("users")
 def group() -> None:
-    """People who may sign in."""
+    """Manage the people who can sign in."""
 
 
 def as_dict(user: User) -> dict[str, object]:
@@ -27,20 +27,20 @@ def as_dict(user: User) -> dict[str, object]:
 
 @command(group, "create")
 @click.argument("email")
-@click.option("--role", type=click.Choice(ROLES), required=True)
+@click.option("--role", type=click.Choice(ROLES), required=True, help="What the person can do.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 def create(email: str, role: str, password_stdin: bool, as_json: bool) -> None:
-    """Let a person in."""
+    """Create an account.  The password is read from standard input."""
     if not password_stdin:
-        raise click.UsageError("Give the password on standard input, with --password-stdin.")
+        raise click.UsageError("Pass the password on standard input, with --password-stdin.")
     user = user_accounts.create_user(email, from_stdin("The password"), role, COMMAND_LINE)
-    show(as_dict(user), as_json, f"{user.email} may sign in as {user.role}.")
+    show(as_dict(user), as_json, f"{user.email} can sign in as {user.role}.")
 
 
 @command(group, "list")
 @paged
 def list_(limit: int, after: int | None, as_json: bool) -> None:
-    """Show everybody."""
+    """List accounts."""
     found = user_accounts.list_users()
     items, more = page_in_memory(found, lambda user: user.id, limit, after)
     columns = ("email", "role", "state", "last_login_at")

@@ -11,7 +11,7 @@ from relay.dashboard.events import subject
 from relay.dashboard.mapping_form import MappingRow
 from relay.errors import Invalid
 from relay.event_types import TEST
-from relay.mapping.paths import as_text, in_liquid, in_words
+from relay.mapping.paths import as_text, in_liquid, readable_path
 from relay.models import Subscription
 from relay.services.mappings import preview as mapping_preview
 from relay.services.mappings import versions as mapping_versions
@@ -83,7 +83,7 @@ def _respond(
         free_types=mapping_form.FREE_TYPES,
         as_text=as_text,
         in_liquid=in_liquid,
-        in_words=in_words,
+        in_words=readable_path,
         here=_here(bench),
     )
 

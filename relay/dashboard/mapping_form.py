@@ -10,7 +10,7 @@ from typing import Any
 from relay.destinations.base import Rule, TargetField
 from relay.errors import Invalid
 from relay.mapping.event_fields import EventField
-from relay.mapping.paths import as_text, from_text, in_words
+from relay.mapping.paths import as_text, from_text, readable_path
 
 KEY = re.compile(r"r(\d{1,3})-name")
 TEXT, FIXED = "text", "fixed:"
@@ -60,7 +60,7 @@ class MappingRow:
     @property
     def words(self) -> str:
         """The field that it is connected to."""
-        return in_words(from_text(self.origin))
+        return readable_path(from_text(self.origin))
 
     @property
     def rule(self) -> Rule | None:

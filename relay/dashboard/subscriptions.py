@@ -11,7 +11,7 @@ from relay.dashboard.conditions_form import ConditionBox, box_of
 from relay.errors import Invalid
 from relay.mapping.conditions import group_of
 from relay.mapping.operators import OPERATORS
-from relay.mapping.paths import as_text, in_words
+from relay.mapping.paths import as_text, readable_path
 from relay.models import Destination, Subscription
 from relay.services import events
 from relay.services.destinations import settings as destination_settings
@@ -82,7 +82,7 @@ def _page(
         tally=matching.count_matches(wanted),
         fresh=fresh,
         as_text=as_text,
-        in_words=in_words,
+        in_words=readable_path,
         url=_url(destination, subscription),
     )
 

@@ -1,4 +1,4 @@
-"""To whom: every kind of destination, found by looking into ``kinds/``."""
+"""The kinds of destinations.  Every module in ``kinds/`` is found and registered in ``KINDS``."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ MASK = "••••"
 def load_config(
     kind: Kind,
     values: Mapping[str, Any],
-    kept_secrets: Mapping[str, str],
+    stored_secrets: Mapping[str, str],
     allowed_networks: Iterable[Network] = (),
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Check settings as they come from a form or the command line.  -> (open ones, secrets).
+    """Check the settings from a form or the command line.  -> (settings, secrets)
 
-    An empty or masked secret keeps the old one.  Raises Invalid with the reasons per field.
+    An empty or masked secret keeps the stored one.  Raises Invalid with the reasons per field.
     """
-    hidden = {name for name, field in kind.schema.fields.items() if is_secret(field)}
+    secret_names = {name for name, field in kind.schema.fields.items() if is_secret(field)}
     given = {
         name: value.strip() if isinstance(value, str) else value
         for name, value in values.items()
         if value not in (None, "")
     }
-    for name in hidden:
+    for name in secret_names:
         if str(given.get(name, MASK)).startswith(MASK):
             given.pop(name, None)
-            if name in kept_secrets:
-                given[name] = kept_secrets[name]
+            if name in stored_secrets:
+                given[name] = stored_secrets[name]
     reasons: dict[str, list[str]] = {}
     loaded: dict[str, Any] = {}
     try:
@@ -64,8 +64,8 @@ def load_config(
             reasons[name] = [str(exc)]
     if reasons:
         raise Invalid(reasons)
-    secrets = {name: str(loaded.pop(name)) for name in hidden if loaded.get(name)}
-    return {name: value for name, value in loaded.items() if name not in hidden}, secrets
+    secrets = {name: str(loaded.pop(name)) for name in secret_names if loaded.get(name)}
+    return {name: value for name, value in loaded.items() if name not in secret_names}, secrets
 
 
 def is_secret(field: fields.Field) -> bool:  # type: ignore[type-arg]
@@ -74,5 +74,5 @@ def is_secret(field: fields.Field) -> bool:  # type: ignore[type-arg]
 
 def _sentences(why: Any) -> list[str]:
     if isinstance(why, dict):
-        return [line for one in why.values() for line in _sentences(one)]
+        return [sentence for inner in why.values() for sentence in _sentences(inner)]
     return [str(line) for line in why]

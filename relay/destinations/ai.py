@@ -1,7 +1,7 @@
-"""What a kind offers besides, so that AI steps can ask it: models with prices, a call, an answer.
+"""The interface of an AI kind, which AI steps ask: models with prices, a request, a reply.
 
-Amounts of money are whole millionths of a currency's unit: what a million tokens cost per unit is
-what one token costs in millionths.
+Amounts of money are integers in millionths of the currency unit.  So the price of a million tokens
+in units equals the price of one token in millionths.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ AMOUNT = re.compile(r"\d{1,9}([.,]\d{1,6})?")
 
 
 def amount(text: str) -> Decimal:
-    """``2``, ``2.50`` or ``2,50``.  Raises ValueError."""
+    """Parse ``2``, ``2.50`` or ``2,50``.  Raises ValueError."""
     if not AMOUNT.fullmatch(text.strip()):
         raise ValueError(text)
     return Decimal(text.strip().replace(",", "."))
@@ -29,7 +29,7 @@ def amount(text: str) -> Decimal:
 
 @dataclass(frozen=True)
 class TokenUsage:
-    """Tokens of one call; ``cached`` are among ``tokens_in``."""
+    """The tokens of one call.  ``tokens_in`` includes ``cached``."""
 
     tokens_in: int = 0
     tokens_out: int = 0
@@ -38,21 +38,21 @@ class TokenUsage:
 
 @dataclass(frozen=True)
 class AiModel:
-    """Prices are those of a million tokens."""
+    """A model.  Its prices are per million tokens."""
 
     name: str
     price_in: Decimal
     price_out: Decimal
 
     def cost(self, usage: TokenUsage) -> int:
-        """What that many tokens cost, in millionths, rounded up."""
+        """The cost of these tokens in millionths, rounded up."""
         exact = usage.tokens_in * self.price_in + usage.tokens_out * self.price_out
         return int(exact.to_integral_value(ROUND_UP))
 
 
 @dataclass(frozen=True)
 class SpendingCaps:
-    """What a day may cost at most, in millionths, and how many calls it may see; None: no limit."""
+    """The limits of a day: the cost in millionths, and the number of calls.  None: no limit."""
 
     money: int | None = None
     calls: int | None = None
@@ -60,9 +60,10 @@ class SpendingCaps:
 
 @dataclass(frozen=True)
 class AiQuestion:
-    """``instructions`` were written by an admin, ``data`` came with an event: they never share a role.
+    """A question to a model.
 
-    ``schema`` is the JSON schema of the answer, ``message`` the delivery it is asked for.
+    An admin wrote ``instructions``; ``data`` is from an event and not trusted, so the two are sent
+    in different roles.  ``schema`` is the JSON schema of the answer, ``message`` the delivery.
     """
 
     model: str
@@ -76,9 +77,10 @@ class AiQuestion:
 
 @dataclass(frozen=True)
 class AiReply:
-    """``answer`` is the JSON object that came back where ``signal`` is Accepted; not yet checked.
+    """A model's reply.
 
-    ``usage`` is None where the reply tells none; ``request_id`` is the name the service gave the call.
+    If ``signal`` is Accepted, ``answer`` is the returned JSON object, not yet validated.
+    ``usage`` is None if the reply does not report it; ``request_id`` is the service's own id.
     """
 
     signal: Signal
@@ -88,33 +90,33 @@ class AiReply:
 
 
 class AiKind(Kind):
-    """A kind that answers questions instead of taking events."""
+    """A kind that answers AI steps and receives no events."""
 
     takes_events: ClassVar[bool] = False
 
     def models(self, config: Mapping[str, Any]) -> tuple[AiModel, ...]:
-        """The models that can be chosen, with their prices."""
+        """The models of the settings, with their prices."""
         raise NotImplementedError
 
     def currency(self, config: Mapping[str, Any]) -> str:
-        """The currency of prices and caps, by three letters."""
+        """The currency of the prices and caps, as a code of three letters."""
         raise NotImplementedError
 
     def caps(self, config: Mapping[str, Any]) -> SpendingCaps:
-        """The limits of a day for all that asks this destination."""
+        """The limits of a day for all AI steps that use this destination."""
         raise NotImplementedError
 
     def ask(self, config: Mapping[str, Any], question: AiQuestion) -> OutboundRequest:
-        """The call for one question."""
+        """The request for one question."""
         raise NotImplementedError
 
     def read(self, reply: Reply) -> AiReply:
-        """What a reply says; even a 200 may be a failure."""
+        """Interpret a reply.  Even a 200 can be a failure."""
         raise NotImplementedError
 
     def classify(self, reply: Reply) -> Signal:
         return self.read(reply).signal
 
     def model(self, config: Mapping[str, Any], name: str) -> AiModel | None:
-        """The model of that name, if it is still among the settings."""
-        return next((one for one in self.models(config) if one.name == name), None)
+        """The model with that name; None if it is no longer in the settings."""
+        return next((model for model in self.models(config) if model.name == name), None)

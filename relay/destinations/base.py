@@ -1,4 +1,4 @@
-"""What a kind of destination is.
+"""The interface of a kind of destination.
 
 A kind gets frozen data and returns frozen data: no Flask, no database, no Redis.  A new kind is
 one module in ``kinds/`` with a ``ConfigSchema`` and a ``Kind``.  The form, the validation, the masking
@@ -21,10 +21,10 @@ from relay.transport.request import OutboundRequest, Reply
 
 @dataclass(frozen=True)
 class SiteKey:
-    """What a site knows us by: the id and the secret of its newest signing key.
+    """The signing keys of a site: the id and the secret of the newest one.
 
-    ``retiring`` are the secrets of the older ones that still hold: a site that has not fetched the
-    newest key yet can check by them.
+    ``retiring`` has the secrets of older keys in their rotation window.  A site that has not fetched
+    the newest key yet verifies with them.
     """
 
     key_id: str
@@ -34,15 +34,16 @@ class SiteKey:
 
 @dataclass(frozen=True)
 class Message:
-    """One delivery as a kind sees it.
+    """One delivery, as a kind gets it.
 
-    ``data`` is the event's ``data`` object, ``payload`` the whole body as the site sent it.
-    ``key`` names the delivery (the same on every attempt and replay, no dots), ``attempt_key`` one call.
-    ``site_name`` and ``site_url`` are those of the source, ``site_key`` its signing keys, for the
-    kinds that sign for it.  ``is_test`` marks a person's test-send.
-    ``ai`` holds the answer of the subscription's AI step, by field; empty without one.
-    ``mapped`` holds what the mapping made for each of the kind's targets, by name; for a kind with
-    ``open_fields`` it is the body, or empty where the whole event is to go.
+    ``payload`` is the whole body that the site sent, ``data`` the event's ``data`` object in it.
+    ``key`` identifies the delivery: it is the same on every attempt and replay and has no dots.
+    ``attempt_key`` identifies one call.  ``site_name``, ``site_url`` and ``site_key`` are those of
+    the source; only kinds with ``signs_for_site`` get its signing keys.
+    ``is_test`` marks a test that a person sent.
+    ``ai`` has the answer of the subscription's AI step, by field; empty without one.
+    ``mapped`` has the values of the mapping, by the name of the target.  For a kind with
+    ``open_fields`` it is the body; if it is empty, the whole event is sent.
     """
 
     event_id: str
@@ -65,8 +66,9 @@ class Message:
 class TargetField:
     """A field of a destination that a mapping can fill.
 
-    ``type`` is ``text``, ``long_text``, ``email``, ``number``, ``date``, ``yes_no`` or ``choice`` (of
-    ``choices``, as ``(value, label)``); ``group`` gathers the fields of one object, as "Contact".
+    ``type`` is ``text``, ``long_text``, ``email``, ``number``, ``date``, ``yes_no``, ``choice`` or
+    ``choices`` (one or several of ``choices``, as ``(value, label)``).  ``group`` is the object that
+    the field belongs to, such as "Contact".
     """
 
     name: str
@@ -80,9 +82,10 @@ class TargetField:
 
 @dataclass(frozen=True)
 class Call:
-    """One call as far as it concerns one delivery: of a call for many, its own share of both sides.
+    """One call, as far as it concerns one delivery.
 
-    ``together`` is for how many deliveries the call was.
+    If the call was for several deliveries, ``request`` and ``reply`` have only the part of this one.
+    ``together`` is the number of deliveries in the call.
     """
 
     request: OutboundRequest
@@ -92,7 +95,7 @@ class Call:
 
 @dataclass(frozen=True)
 class MessageResult:
-    """What came of one message, and the calls that were made for it, in their order."""
+    """The outcome of one message, and its calls in the order they were made."""
 
     signal: lifecycle.Signal
     calls: tuple[Call, ...] = ()
@@ -100,10 +103,10 @@ class MessageResult:
 
 @dataclass(frozen=True)
 class ReportedQuota:
-    """How much of an allowance is left, as the service's answer says.
+    """How much of a quota is left, as a response of the service reports it.
 
-    ``name`` tells the allowances of one destination apart, ``label`` says what is counted, as "calls
-    a day".  ``resets_at`` is when it is whole again, if that is known.
+    ``name`` identifies the quota within the destination; ``label`` says what it counts, such as
+    "calls a day".  ``resets_at`` is when it resets, if known.
     """
 
     name: str
@@ -115,35 +118,37 @@ class ReportedQuota:
 
 @dataclass(frozen=True)
 class Digest:
-    """Above ``above`` waiting messages up to ``most`` go as one, at most every ``every_s`` seconds."""
+    """Send one summary of up to ``most`` messages when more than ``above`` are due.
+
+    At most one summary is sent every ``every_s`` seconds.
+    """
 
     above: int
     every_s: float = 60.0
     most: int = 500
 
 
-Send = Callable[
-    [OutboundRequest], Reply
-]  # makes one call; all calls of a delivery share a deadline
+# Makes one call.  All calls of a delivery share one deadline.
+Send = Callable[[OutboundRequest], Reply]
 
-# How a target is filled, as it is stored: {"path": ["data", "author"]} takes a field of the event,
-# {"text": "Hello {{ data.author }}"} a Liquid text; "default" stands in where nothing came of it,
-# "as" is the type of a free target.
+# How a target is filled, as stored: {"path": ["data", "author"]} is a field of the event,
+# {"text": "Hello {{ data.author }}"} a Liquid template.  "default" is used if the result is empty,
+# "as" is the type of a target that the person named.
 Rule = Mapping[str, Any]
 
 
 def is_reference(value: str) -> bool:
-    """Whether a secret is only named here and looked up when it is sent (see ``relay.secrets``)."""
+    """Whether a secret is a reference that is resolved when a message is sent (``relay.secrets``)."""
     return value.startswith(("env:", "file:", "vault:"))
 
 
 class ConfigSchema(Schema):
     """Base of every kind's settings.
 
-    A field's ``metadata`` speaks to the form: ``label``, ``help``, ``placeholder``, ``secret``
-    (sealed at rest, write-only), ``widget`` (``text``, ``url``, ``textarea``, ``select``,
-    ``headers``, ``number``), ``template`` (Liquid, checked on saving), ``choices`` as ``[(value, label)]``, ``shown_if`` as
-    ``{field: value}``, ``advanced`` for what few people touch.
+    A field's ``metadata`` is for the form: ``label``, ``help``, ``placeholder``, ``secret``
+    (encrypted at rest, write-only), ``widget`` (``text``, ``url``, ``textarea``, ``select``,
+    ``headers``, ``number``), ``template`` (a Liquid template, checked on saving), ``choices`` as
+    ``[(value, label)]``, ``shown_if`` as ``{field: value}``, ``advanced`` for rarely used settings.
     """
 
     class Meta:
@@ -151,33 +156,33 @@ class ConfigSchema(Schema):
 
 
 class Kind:
-    """One kind of destination.  Subclasses say how to build a call and how to read the answer."""
+    """One kind of destination.  Subclasses build the requests and interpret the replies."""
 
     slug: ClassVar[str]
     name: ClassVar[str]
     tagline: ClassVar[str]
     icon: ClassVar[str]  # a Tabler icon's name
     schema: ClassVar[ConfigSchema]
-    stores_locally: ClassVar[bool] = False  # its messages stay here, to be read on its own page
+    stores_locally: ClassVar[bool] = False  # its messages stay in Relay, on a page of their own
     takes_events: ClassVar[bool] = True  # whether it can have subscriptions of its own
-    escapes_html: ClassVar[bool] = False  # whether a visitor's & < > are written as &amp; &lt; &gt;
-    open_fields: ClassVar[bool] = False  # a mapping may name targets of its own; dots nest
+    escapes_html: ClassVar[bool] = False  # whether & < > of event data become &amp; &lt; &gt;
+    open_fields: ClassVar[bool] = False  # a mapping can name its own targets; dots make objects
     signs_for_site: ClassVar[bool] = False  # whether it needs ``message.site_key``
-    has_account: ClassVar[bool] = False  # whether ``read_account`` finds anything
+    has_account: ClassVar[bool] = False  # whether ``read_account`` returns anything
     default_event_types: ClassVar[tuple[str, ...]] = ("*",)  # selected for a new destination
     default_rate: ClassVar[tuple[int, str] | None] = None  # of a new destination: calls per unit
     unmapped_types: ClassVar[Mapping[str, str]] = {}  # without a default mapping, and why
     # Settings that pass the schema, for tests and docs.  None of these secrets is real.
     example_config: ClassVar[Mapping[str, Any]] = {}
     example_secrets: ClassVar[Mapping[str, str]] = {}
-    duplicate_note: ClassVar[str] = (  # what comes of a message that arrives twice
-        "Each carries the same Idempotency-Key as before: a receiver that honours it takes it once."
+    duplicate_note: ClassVar[str] = (  # what happens to a message that arrives twice
+        "Each has the same Idempotency-Key as before. A receiver that supports it ignores the duplicate."
     )
 
     def targets(
         self, config: Mapping[str, Any], account: Mapping[str, Any]
     ) -> tuple[TargetField, ...]:
-        """What a mapping can fill.  ``account`` is what was last read of the account there, if anything."""
+        """The fields that a mapping can fill.  ``account`` is the last result of ``read_account``."""
         return ()
 
     def default_mapping(self, config: Mapping[str, Any], event_type: str) -> dict[str, Rule]:
@@ -185,58 +190,58 @@ class Kind:
         return {}
 
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:
-        """The call for one message.  Raises Undeliverable where it cannot be built."""
+        """The request for one message.  Raises Undeliverable if it cannot be built."""
         raise NotImplementedError
 
     def preview_requests(
         self, config: Mapping[str, Any], message: Message
     ) -> tuple[OutboundRequest, ...]:
-        """All calls that one message makes, to be looked at.  Raises Undeliverable."""
+        """All requests of one message, for a preview.  Raises Undeliverable."""
         return (self.build(config, message),)
 
     def deliver(
         self, config: Mapping[str, Any], messages: Sequence[Message], send: Send
     ) -> list[MessageResult]:
-        """Bring messages over, as many as may go together.  -> what came of each, in their order.
+        """Send messages, in one call or several.  -> the result of each, in the same order
 
-        ``config["account"]`` is what was last read of the account there, where there is one.
-        May raise Undeliverable for a message alone.
+        ``config["account"]`` is the last result of ``read_account``, if there is one.
+        Raises Undeliverable only if it got a single message.
         """
-        done = []
+        results = []
         for message in messages:
             request = self.build(config, message)
             reply = send(request)
-            done.append(MessageResult(self.classify(reply), (Call(request, reply),)))
-        return done
+            results.append(MessageResult(self.classify(reply), (Call(request, reply),)))
+        return results
 
     def batch_limit(self, config: Mapping[str, Any], event_type: str) -> int:
-        """How many messages of that type may go together; of no type: at most."""
+        """How many messages of that type ``deliver`` takes; with an empty type, the maximum."""
         return 1
 
     def digest(self, config: Mapping[str, Any]) -> Digest | None:
-        """When many messages go as one summary, if ever: ``deliver`` then gets them all."""
+        """When to send many messages as one summary.  ``deliver`` then gets all of them."""
         return None
 
     def quotas(self, config: Mapping[str, Any], reply: Reply) -> tuple[ReportedQuota, ...]:
-        """What an answer tells of the allowances there."""
+        """The quotas that a response reports."""
         return ()
 
     def read_account(self, config: Mapping[str, Any], send: Send) -> dict[str, Any]:
-        """What a mapping and the calls need to know of the account there.  Raises Undeliverable."""
+        """Read what mappings and calls need to know about the account.  Raises Undeliverable."""
         return {}
 
     def send(self, request: OutboundRequest, transport: Any) -> Reply:
-        """Make the call.  ``transport`` is an ``transport.client.Transport``; kinds without a network override this."""
+        """Make one call over a ``transport.client.Transport``.  Kinds without HTTP override this."""
         return transport.send(request)
 
     def classify(self, reply: Reply) -> lifecycle.Signal:
-        """What the answer means for the delivery: Accepted, Failed or Refused."""
+        """The outcome of a reply: Accepted, Failed, Held or Refused."""
         return classify(reply)
 
     def action(self, config: Mapping[str, Any], event_type: str) -> str:
-        """What it does with an event, ``{name}`` for the destination's: "create a deal in {name}"."""
+        """What it does with an event, such as "create a deal in {name}" (the destination's name)."""
         return "send it to {name}"
 
     def summary(self, config: Mapping[str, Any]) -> str:
-        """Where it goes, in a few words without secrets, for lists."""
+        """Where it sends to, in a few words without secrets, for lists."""
         return self.name

@@ -1,4 +1,4 @@
-"""What every call carries, and the body that plain receivers get."""
+"""The headers of every call, and the JSON body of destinations without a format of their own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ USER_AGENT = "Relay/1.0"
 
 
 def headers_of(message: Message) -> tuple[tuple[str, str], ...]:
-    """The headers of the contract: who calls, about which event, under which key."""
+    """The headers of every call: the client, the ids of attempt and event, the idempotency key."""
     return (
         ("User-Agent", USER_AGENT),
         ("X-Request-Id", message.attempt_key),
@@ -23,15 +23,15 @@ def headers_of(message: Message) -> tuple[tuple[str, str], ...]:
 
 
 def body_of(message: Message) -> bytes:
-    """The event as JSON, or the object that a mapping made; the same bytes on every attempt."""
-    body = nested(message.mapped) if message.mapped else _whole(message)
+    """The event as JSON, or the object of the mapping.  The same bytes on every attempt."""
+    body = nested(message.mapped) if message.mapped else _event_of(message)
     if message.is_test:
         body["test"] = True
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def nested(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Named values as one object: ``customer.email`` stands in ``customer``; the later one wins."""
+    """Named values as one object.  ``customer.email`` goes into ``customer``; the last one wins."""
     body: dict[str, Any] = {}
     for name, value in values.items():
         *outer, last = name.split(".")
@@ -44,7 +44,7 @@ def nested(values: Mapping[str, Any]) -> dict[str, Any]:
     return body
 
 
-def _whole(message: Message) -> dict[str, Any]:
+def _event_of(message: Message) -> dict[str, Any]:
     body = {
         "event": message.event_type,
         "event_id": message.event_id,

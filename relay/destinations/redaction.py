@@ -1,4 +1,4 @@
-"""How a call is kept and shown: with every secret masked, however it was spelled."""
+"""Masks secrets in the requests and replies that Relay stores and shows."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from urllib.parse import quote, quote_plus
 
 from relay.transport.request import OutboundRequest
 
-KEPT_BODY = 64 * 1024  # characters of a request that are kept
-ALWAYS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
+MAX_BODY = 64 * 1024  # characters of a request's body that are stored
+SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
 
 
-def hidden(secret: str) -> str:
-    """Dots, and the last four signs of a long one."""
+def mask(secret: str) -> str:
+    """Dots instead of a secret; the last four characters of a long one stay."""
     return "••••" + (secret[-4:] if len(secret) >= 12 else "")
 
 
-def spellings(secret: str) -> set[str]:
-    """A secret as it is, in JSON, URL-encoded, and in base64 (with and without padding)."""
+def encoded_forms(secret: str) -> set[str]:
+    """A secret in plain text, in JSON, URL-encoded and in base64 (with and without padding)."""
     raw = secret.encode("utf-8", "replace")
     forms = {secret, quote(secret, safe=""), quote_plus(secret), secret.removeprefix("whsec_")}
     forms |= {json.dumps(secret, ensure_ascii=ascii)[1:-1] for ascii in (True, False)}
@@ -31,30 +31,30 @@ def spellings(secret: str) -> set[str]:
 
 
 @lru_cache(maxsize=256)
-def masks(secrets: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """What to replace by what, the longest first."""
-    found = {form: hidden(secret) for secret in secrets if secret for form in spellings(secret)}
-    return tuple(sorted(found.items(), key=lambda one: len(one[0]), reverse=True))
+def replacements(secrets: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """The strings to replace with their masks, longest first."""
+    found = {form: mask(secret) for secret in secrets if secret for form in encoded_forms(secret)}
+    return tuple(sorted(found.items(), key=lambda pair: len(pair[0]), reverse=True))
 
 
 def mask_text(text: str, secrets: Iterable[str]) -> str:
-    """``text`` with every spelling of every secret masked."""
-    for form, dots in masks(tuple(secrets)):
+    """``text`` with every encoded form of every secret masked."""
+    for form, dots in replacements(tuple(secrets)):
         if form in text:
             text = text.replace(form, dots)
     return text
 
 
 def mask_url(url: str) -> str:
-    """A URL with the values in its query masked: tokens often stand there."""
-    address, mark, query = url.partition("?")
+    """A URL with all values of its query masked, because they are often tokens."""
+    address, question_mark, query = url.partition("?")
     parts = [part.partition("=") for part in query.split("&")]
-    shown = [name + sign + hidden(value) if sign else hidden(name) for name, sign, value in parts]
-    return address + mark + "&".join(shown) if query else url
+    shown = [name + equals + mask(value) if equals else mask(name) for name, equals, value in parts]
+    return address + question_mark + "&".join(shown) if query else url
 
 
 def mask_request(request: OutboundRequest) -> dict[str, Any]:
-    """A call as JSON: method, url, headers as pairs, body as text, whether the body was cut."""
+    """A request as JSON: method, url, headers as pairs, body as text, and whether the body was cut."""
     body = request.body.decode("utf-8", "replace").replace("\x00", "\ufffd")
     return {
         "method": request.method,
@@ -62,15 +62,15 @@ def mask_request(request: OutboundRequest) -> dict[str, Any]:
             request.url if request.open_query else mask_url(request.url), request.secrets
         ),
         "headers": [
-            [name, _header(name, value, request.secrets)] for name, value in request.headers
+            [name, _mask_header(name, value, request.secrets)] for name, value in request.headers
         ],
-        "body": mask_text(body, request.secrets)[:KEPT_BODY],
-        "cut": len(body) > KEPT_BODY,
+        "body": mask_text(body, request.secrets)[:MAX_BODY],
+        "cut": len(body) > MAX_BODY,
     }
 
 
-def _header(name: str, value: str, secrets: tuple[str, ...]) -> str:
-    if name.lower() in ALWAYS:
+def _mask_header(name: str, value: str, secrets: tuple[str, ...]) -> str:
+    if name.lower() in SECRET_HEADERS:
         scheme, _, rest = value.partition(" ")
         return f"{scheme} ••••" if rest else "••••"
     return mask_text(value, secrets)

@@ -1,4 +1,4 @@
-"""The settings of a kind as data: what a form draws, ``flask kinds`` prints and the docs list."""
+"""The settings of a kind as data, for the form, ``flask kinds`` and the docs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from marshmallow import Schema, fields, missing
 class SettingField:
     """One setting of a kind, read from its schema.
 
-    ``widget`` is the form's input (see ``dashboard.forms.Field``).  ``type`` is ``text``, ``long_text``, ``url``, ``email``, ``number``, ``yes_no`` or ``choice`` (one
-    of ``choices``, as ``(value, label)``).  ``default`` is None for a setting without one.
-    ``shown_if`` names another setting and the value with which this one is used.
+    ``widget`` is the form's input (see ``dashboard.forms.Field``).  ``type`` is ``text``,
+    ``long_text``, ``url``, ``email``, ``number``, ``yes_no`` or ``choice`` (one of ``choices``, as
+    ``(value, label)``).  ``default`` is None for a setting without one.  ``shown_if`` names another
+    setting and the value with which this one is used.
     """
 
     name: str

@@ -1,5 +1,5 @@
-"""``make run``: Relay whole on one machine, with nothing to set up first.
+"""``make run``: all of Relay on one machine, without any setup.
 
-``valkey``: the embedded broker.  ``processes``: the lines of the Procfile, started and watched.
-``demonstration``: the first event of an empty database, shown step by step.
+``valkey``: the embedded broker.  ``processes``: starts and restarts the processes of the Procfile.
+``demo``: sends a first event when the database is empty, and shows its steps.
 """

@@ -1,4 +1,4 @@
-"""``python -m relay.launcher``: everything on this machine, until Ctrl-C."""
+"""``python -m relay.launcher``: runs all processes on this machine until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from sqlalchemy.exc import DBAPIError
 from config import Config
 from relay import create_app
 from relay.errors import SettingsError
-from relay.launcher import demonstration
+from relay.launcher import demo
 from relay.launcher.processes import Child, end, kill, read_procfile
 from relay.launcher.valkey import Valkey, socket_path
 from relay.models import db
 
-LARGEST_LOG = 10 * 1024 * 1024
+MAX_LOG_BYTES = 10 * 1024 * 1024
 START_LIMIT_S = 30.0
 STOP_LIMIT_S = 10
-LOCK_LIMIT_S = 15.0  # longer than a launcher that was ended needs to end what it started
+LOCK_LIMIT_S = 15.0  # longer than another launcher needs to stop its processes
 
 
 def say(text: str) -> None:
@@ -40,9 +40,9 @@ def say(text: str) -> None:
 
 
 def lock(data_dir: Path, stop: threading.Event) -> int:
-    """Hold the data directory for this launcher and all that it starts, which inherit the lock.
+    """Lock the data directory for this launcher and its processes, which inherit the lock.
 
-    One that is just stopping is waited for.  Raises SettingsError where one runs.
+    Waits for another launcher that is stopping.  Raises SettingsError if one keeps running.
     """
     handle = os.open(data_dir / "running.lock", os.O_RDWR | os.O_CREAT, 0o600)
     until = time.monotonic() + LOCK_LIMIT_S
@@ -53,58 +53,59 @@ def lock(data_dir: Path, stop: threading.Event) -> int:
         except BlockingIOError as exc:
             if stop.is_set() or time.monotonic() > until:
                 raise SettingsError(
-                    f"Relay runs already with the data in {data_dir}. Stop that one, "
-                    "or set RELAY_DATA_DIR and PORT to others."
+                    f"Relay is already running with the data in {data_dir}. Stop it, "
+                    "or set RELAY_DATA_DIR and PORT to other values."
                 ) from exc
             stop.wait(0.1)
 
 
-def keep_secrets(data_dir: Path) -> None:
-    """Make what the embedded default needs, once, readable by this user alone."""
-    path, names = data_dir / "secrets.env", ("SECRET_KEY", "RELAY_ENCRYPTION_KEYS")
-    given = all(os.environ.get(name) or os.environ.get(f"{name}_FILE") for name in names)
-    if given or path.exists():
+def generate_secrets(data_dir: Path) -> None:
+    """Generate the secrets that are not set, once.  Only this user can read the file."""
+    path = data_dir / "secrets.env"
+    generated = {
+        "SECRET_KEY": secrets.token_urlsafe(48),
+        "RELAY_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+    }
+    are_set = all(os.environ.get(name) or os.environ.get(f"{name}_FILE") for name in generated)
+    if are_set or path.exists():
         return
-    made = "".join(
-        f"{name}={value}\n"
-        for name, value in zip(
-            names, (secrets.token_urlsafe(48), Fernet.generate_key().decode()), strict=True
-        )
-    )
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(made)
+        file.write("".join(f"{name}={value}\n" for name, value in generated.items()))
 
 
 def check_port(port: int) -> None:
-    """Raises SettingsError where something else listens there."""
+    """Raises SettingsError if another program uses the port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as exc:
             raise SettingsError(
-                f"Port {port} is taken. Stop what runs there, or start with another one: "
+                f"Another program uses port {port}. Stop it, or start Relay on another port: "
                 f"PORT={port + 1} make run"
             ) from exc
 
 
 def prepare(stop: threading.Event) -> tuple[Config, Valkey | None, int]:
-    """Folders, the lock on them, secrets, broker.  Raises SettingsError."""
+    """Prepare the folders, the lock, the secrets and the broker.  Raises SettingsError.
+
+    -> the settings, the embedded broker (None with a REDIS_URL), and the lock's file descriptor
+    """
     data_dir = Path(os.environ.get("RELAY_DATA_DIR") or "instance").absolute()
     logs = data_dir / "logs"
     try:
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         logs.mkdir(exist_ok=True)
-        held = lock(data_dir, stop)
-        keep_secrets(data_dir)
+        lock_handle = lock(data_dir, stop)
+        generate_secrets(data_dir)
     except OSError as exc:
         raise SettingsError(
-            f"{data_dir} cannot be written ({exc.strerror}). Set RELAY_DATA_DIR to another folder."
+            f"Relay cannot write to {data_dir} ({exc.strerror}). Set RELAY_DATA_DIR to another folder."
         ) from exc
     os.environ["RELAY_DATA_DIR"] = str(data_dir)
     for log in logs.glob("*.log"):
-        if log.stat().st_size > LARGEST_LOG:
+        if log.stat().st_size > MAX_LOG_BYTES:
             log.write_bytes(b"")
     shutil.rmtree(data_dir / "metrics", ignore_errors=True)
     valkey = None
@@ -113,21 +114,21 @@ def prepare(stop: threading.Event) -> tuple[Config, Valkey | None, int]:
         os.environ["REDIS_URL"] = valkey.url
     config = Config.from_env()
     check_port(config.port)
-    return config, valkey, held
+    return config, valkey, lock_handle
 
 
 def migrate(config: Config) -> None:
-    """Bring the database to the newest version.  Raises SettingsError where it does not answer."""
+    """Upgrade the database to the newest version.  Raises SettingsError if it is unavailable."""
     try:
         upgrade()
     except DBAPIError as exc:
-        where = make_url(config.database_url).render_as_string(hide_password=True)
+        url = make_url(config.database_url).render_as_string(hide_password=True)
         reason = str(exc.orig).strip().splitlines()[0]
-        raise SettingsError(f"The database at {where} cannot be used: {reason}") from exc
+        raise SettingsError(f"Relay cannot use the database at {url}: {reason}") from exc
 
 
 def wait_for_web(base: str, child: Child, stop: threading.Event) -> None:
-    """Raises SettingsError where the web process does not come up."""
+    """Wait until the web process responds.  Raises SettingsError if it does not start."""
     until = time.monotonic() + START_LIMIT_S
     while not stop.is_set():
         try:
@@ -137,13 +138,13 @@ def wait_for_web(base: str, child: Child, stop: threading.Event) -> None:
             dead = child.process is None or child.process.poll() is not None
             if dead or time.monotonic() > until:
                 raise SettingsError(
-                    f"The web process did not start. {child.log} says why."
+                    f"The web process did not start. See {child.log} for the reason."
                 ) from exc
             stop.wait(0.05)
 
 
 def wait_for_worker(app: Flask, stop: threading.Event) -> None:
-    """Until a worker has shown its first sign of life, but not for ever."""
+    """Wait until a worker has sent its first heartbeat, at most START_LIMIT_S."""
     client = app.extensions["relay_broker"].broker.client
     until = time.monotonic() + START_LIMIT_S
     while not stop.wait(0.05) and time.monotonic() < until:
@@ -155,49 +156,49 @@ def wait_for_worker(app: Flask, stop: threading.Event) -> None:
 
 
 def run(stop: threading.Event) -> None:
-    """Start all, show the way, watch until ``stop``.  Raises SettingsError."""
-    config, valkey, held = prepare(stop)
+    """Start all processes and restart those that die, until ``stop``.  Raises SettingsError."""
+    config, valkey, lock_handle = prepare(stop)
     base = config.public_url or f"http://127.0.0.1:{config.port}"
     children: list[Child] = []
     try:
         if valkey is not None:
-            valkey.start(keep=(held,))
+            valkey.start(keep=(lock_handle,))
         app = create_app(config)
         with app.app_context():
             migrate(config)
-            link = demonstration.first_run_url(base, config.data_dir)
-            empty = demonstration.is_empty()
+            link = demo.first_run_url(base, config.data_dir)
+            empty = demo.is_empty()
             db.session.remove()
         logs = config.data_dir / "logs"
         env = {**os.environ, "WORKER_SHUTDOWN_MS": str(STOP_LIMIT_S * 800)}
         children += [
-            Child(name, command, logs / f"{name}.log", env, (held,))
+            Child(name, command, logs / f"{name}.log", env, (lock_handle,))
             for name, command in read_procfile().items()
         ]
-        children[0].start()  # the others would only slow down what a person waits for
+        children[0].start()  # the web process first: a person waits for it
         wait_for_web(f"http://127.0.0.1:{config.port}", children[0], stop)
         for child in children[1:]:
             child.start()
-        say(f"Relay runs at {base}  (logs in {logs})")
+        say(f"Relay is running at {base}  (logs in {logs})")
         if empty and not stop.is_set():
             wait_for_worker(app, stop)
             with app.app_context():
-                demonstration.show(f"http://127.0.0.1:{config.port}", say)
+                demo.show(f"http://127.0.0.1:{config.port}", say)
         if link:
-            say(f"Make your account (the link works once): {link}")
-        say("Ctrl-C stops everything.")
+            say(f"Create your account (the link works once): {link}")
+        say("Press Ctrl-C to stop.")
         while not stop.wait(0.3):
             for child in children:
                 child.watch(say)
             if valkey is not None and not valkey.runs():
-                say("The broker stopped; starting it again. Nothing is lost.")
-                valkey.start(keep=(held,))
+                say("The broker stopped. Restarting it. No data is lost.")
+                valkey.start(keep=(lock_handle,))
     finally:
         finish(children, valkey)
 
 
 def finish(children: list[Child], valkey: Valkey | None) -> None:
-    """Stop all; what a child left in its group is ended too."""
+    """Stop all processes, including those that a child has left in its process group."""
     running = [child.process for child in children if child.process is not None]
     end(running, STOP_LIMIT_S)
     for process in running:

@@ -1,4 +1,4 @@
-"""Child processes: started from the Procfile, watched, started again, and never left behind."""
+"""Child processes from the Procfile: starts and restarts them, and stops them with their parent."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from typing import IO
 
 ROOT = Path(__file__).resolve().parents[2]
 PR_SET_PDEATHSIG = 1
-FIRST_DELAY_S, LONGEST_DELAY_S, HEALTHY_S = 0.5, 30.0, 60.0
+FIRST_DELAY_S, MAX_DELAY_S, HEALTHY_S = 0.5, 30.0, 60.0
 
 
 def read_procfile(path: Path = ROOT / "Procfile") -> dict[str, str]:
-    """Process name to command, in the file's order."""
+    """-> the command of each process, by name, in the order of the file"""
     lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
     pairs = (line.split(":", 1) for line in lines if line and not line.startswith("#"))
     return {name.strip(): command.strip() for name, command in pairs}
 
 
 def child_env(env: Mapping[str, str]) -> dict[str, str]:
-    """``env`` with this Python's programs first in the search path, so that ``python`` is this one."""
+    """``env`` with the folder of this Python first in PATH, so that ``python`` is this one."""
     programs = str(Path(sys.executable).parent)
     return {**env, "PATH": os.pathsep.join([programs, env.get("PATH", os.defpath)])}
 
 
 def _die_with_parent() -> Callable[[], None] | None:
-    """Runs in the child: the kernel asks it to stop when its parent is gone, however that came."""
+    """For the child: on Linux, the kernel stops it when its parent dies, even by SIGKILL."""
     if not sys.platform.startswith("linux"):
         return None
     prctl, parent = ctypes.CDLL(None).prctl, os.getpid()
@@ -52,9 +52,10 @@ def spawn(
     keep: tuple[int, ...] = (),
     user: int | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a program, or a Procfile's line, in a group of its own, its output to ``log``.
+    """Start a program, or a line of the Procfile, in a new process group, with its output in ``log``.
 
-    Call it from the main thread: the child is asked to stop when the thread that made it ends.
+    ``keep`` are file descriptors to inherit.  Call it from the main thread, because the kernel stops
+    the child when the thread that started it ends.
     """
     words = ["/bin/sh", "-c", f"exec {command}"] if isinstance(command, str) else list(command)
     return subprocess.Popen(  # noqa: S603 - the command is ours, from the Procfile
@@ -71,13 +72,13 @@ def spawn(
     )
 
 
-def end(processes: Iterable[subprocess.Popen[bytes]], patience_s: float = 10.0) -> None:
-    """Ask all to stop, together; kill what has not after ``patience_s`` seconds."""
-    left = [process for process in processes if process.poll() is None]
-    for process in left:
+def end(processes: Iterable[subprocess.Popen[bytes]], timeout_s: float = 10.0) -> None:
+    """Send SIGTERM to all, then SIGKILL to those that still run after ``timeout_s`` seconds."""
+    running = [process for process in processes if process.poll() is None]
+    for process in running:
         process.terminate()
-    deadline = time.monotonic() + patience_s
-    for process in left:
+    deadline = time.monotonic() + timeout_s
+    for process in running:
         try:
             process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
@@ -85,7 +86,7 @@ def end(processes: Iterable[subprocess.Popen[bytes]], patience_s: float = 10.0) 
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """End a process and its whole group at once."""
+    """Kill a process and its process group."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
@@ -95,7 +96,7 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 @dataclass
 class Child:
-    """One line of the Procfile as a running process; ``log`` takes all it says."""
+    """A process of the Procfile.  ``log`` is the file with its output."""
 
     name: str
     command: str
@@ -113,7 +114,7 @@ class Child:
         self.started_at = time.monotonic()
 
     def watch(self, say: Callable[[str], None]) -> None:
-        """Start it again when it has died, after a delay that grows while it keeps dying."""
+        """Restart the process if it has died.  The delay grows each time it dies early."""
         now = time.monotonic()
         if self.process is None:
             if now >= self.due_at:
@@ -121,22 +122,21 @@ class Child:
         elif (code := self.process.poll()) is not None:
             if now - self.started_at > HEALTHY_S:
                 self.delay_s = FIRST_DELAY_S
-            kill(self.process)  # what it may have left in its group
-            say(f"{self.name} stopped ({why(code)}); starting it again in {self.delay_s:g} s.")
-            for line in last_words(self.log):
+            kill(self.process)  # and other processes in its group
+            say(f"{self.name} stopped ({describe_exit(code)}). Restarting in {self.delay_s:g} s.")
+            for line in last_lines(self.log):
                 say(f"  {line}")
-            say(f"  The whole of it: {self.log}")
+            say(f"  Full log: {self.log}")
             self.process, self.due_at = None, now + self.delay_s
-            self.delay_s = min(self.delay_s * 2, LONGEST_DELAY_S)
+            self.delay_s = min(self.delay_s * 2, MAX_DELAY_S)
 
 
-def why(code: int) -> str:
-    """An exit code in words."""
+def describe_exit(code: int) -> str:
     return f"by {signal.Signals(-code).name}" if code < 0 else f"exit {code}"
 
 
-def last_words(log: Path, lines: int = 3, width: int = 160) -> list[str]:
-    """The last lines that a process wrote, cut to ``width``."""
+def last_lines(log: Path, lines: int = 3, width: int = 160) -> list[str]:
+    """The last lines of a log, each cut to ``width``."""
     with log.open("rb") as file:
         file.seek(max(0, log.stat().st_size - 4096))
         text = file.read().decode("utf-8", "replace")

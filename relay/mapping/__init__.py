@@ -1,1 +1,1 @@
-"""From an event to text: conditions, templates, samples.  Pure."""
+"""Conditions and mappings: which events match, and the values they are turned into.  Pure."""

@@ -1,7 +1,6 @@
-"""The named fields of an AI's answer: their JSON schema, and what is taken over of an answer.  Pure.
+"""The fields of an AI's answer: their JSON schema, and the validation of an answer.  Pure.
 
-Only declared fields come through, each of its type and within its length; whatever else an answer
-holds is dropped.
+Only declared fields of an answer are used, each with its type and a maximum length.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ TYPES = {
     "yes_no": "Yes or no",
     "choice": "One of a few words",
 }
-LONGEST_TEXT = 2000
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")  # what no database or receiver takes
+MAX_TEXT = 2000
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")  # databases cannot store these
 YES, NO = ("true", "yes", "1"), ("false", "no", "0")
 
 
 @dataclass(frozen=True)
 class AnswerField:
-    """``name`` is how mappings say it (``ai.name``); ``choices`` are the words of a choice."""
+    """A declared field.  Mappings use it as ``ai.name``; ``choices`` are those of the type choice."""
 
     name: str
     type: str = "text"
@@ -35,7 +34,7 @@ class AnswerField:
 
     @property
     def path(self) -> tuple[str, str]:
-        """Where the value stands in the scope of a mapping."""
+        """The path of the value in the scope of a mapping."""
         return "ai", self.name
 
     def as_json(self) -> dict[str, Any]:
@@ -48,14 +47,14 @@ class AnswerField:
 
 
 def field_of(stored: Mapping[str, Any]) -> AnswerField:
-    """The opposite of ``AnswerField.as_json``."""
+    """A field from its JSON, see ``AnswerField.as_json``."""
     return AnswerField(
         stored["name"], stored["type"], stored["description"], tuple(stored["choices"])
     )
 
 
 def name_of(text: str) -> str:
-    """A field's name from what a person typed: ``Summary of wish`` is ``summary_of_wish``."""
+    """A field's name from a label: ``Summary of request`` becomes ``summary_of_request``."""
     return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:40]
 
 
@@ -63,23 +62,24 @@ EXAMPLES = {"text": "what the AI writes here", "number": 1, "yes_no": True}
 
 
 def example_of(fields: Iterable[AnswerField]) -> dict[str, Any]:
-    """An answer as it could be: for a look ahead where none was given yet."""
+    """An example of an answer, for previews without a real one."""
     return {
-        one.name: one.choices[0] if one.type == "choice" else EXAMPLES[one.type] for one in fields
+        field.name: field.choices[0] if field.type == "choice" else EXAMPLES[field.type]
+        for field in fields
     }
 
 
 def schema_of(fields: Iterable[AnswerField]) -> dict[str, Any]:
-    """The JSON schema, as strict servers want it: every field required, no others."""
+    """The JSON schema as strict servers require it: all fields required, no other fields."""
     properties: dict[str, Any] = {}
-    for one in fields:
-        kind = {"number": "number", "yes_no": "boolean"}.get(one.type, "string")
-        rule: dict[str, Any] = {"type": kind}
-        if one.description:
-            rule["description"] = one.description
-        if one.type == "choice":
-            rule["enum"] = list(one.choices)
-        properties[one.name] = rule
+    for field in fields:
+        json_type = {"number": "number", "yes_no": "boolean"}.get(field.type, "string")
+        schema: dict[str, Any] = {"type": json_type}
+        if field.description:
+            schema["description"] = field.description
+        if field.type == "choice":
+            schema["enum"] = list(field.choices)
+        properties[field.name] = schema
     return {
         "type": "object",
         "properties": properties,
@@ -88,38 +88,39 @@ def schema_of(fields: Iterable[AnswerField]) -> dict[str, Any]:
     }
 
 
-def take(
+def validate(
     fields: Iterable[AnswerField],
     answer: Mapping[str, Any],
     restore: Callable[[str], str] = str,
 ) -> dict[str, Any]:
-    """The declared fields of an answer, checked.  ``restore`` puts hidden data back into texts.
+    """The declared fields of an answer.  ``restore`` puts masked data back into texts.
 
-    Raises Undeliverable where a field is missing or of another type.
+    Raises Undeliverable if a field is missing or has another type.
     """
-    taken = {}
-    for one in fields:
-        value = _checked(one, answer.get(one.name))
+    values = {}
+    for field in fields:
+        value = _typed(field, answer.get(field.name))
         if value is None:
             raise Undeliverable(
                 "bad_answer",
-                f"The AI's answer has no fitting value for “{one.name}”. Describe the field more "
-                "clearly, or choose a stricter way of keeping answers in shape.",
+                f"The AI's answer has no valid value for “{field.name}”. Describe the field more "
+                "clearly in the AI step, or choose a stricter answer format in the AI service's "
+                "settings.",
             )
-        taken[one.name] = restore(value)[:LONGEST_TEXT] if one.type == "text" else value
-    return taken
+        values[field.name] = restore(value)[:MAX_TEXT] if field.type == "text" else value
+    return values
 
 
-def _checked(field: AnswerField, value: Any) -> Any:
-    """The value in its type; servers that are not strict write numbers and yes or no as text."""
+def _typed(field: AnswerField, value: Any) -> Any:
+    """The value in the field's type, else None.  Numbers and yes or no can be text in the answer."""
     plain = str(value).strip() if isinstance(value, str | int | float) else ""
     if field.type == "text":
-        return CONTROL.sub("", value)[:LONGEST_TEXT] if isinstance(value, str) else None
+        return CONTROL.sub("", value)[:MAX_TEXT] if isinstance(value, str) else None
     if field.type == "choice":
         return next((c for c in field.choices if c.lower() == plain.lower()), None)
     if field.type == "yes_no":
-        low = plain.lower()
-        return True if low in YES else False if low in NO else None
+        word = plain.lower()
+        return True if word in YES else False if word in NO else None
     if isinstance(value, bool) or not re.fullmatch(
         r"-?\d{1,15}(\.\d{1,15})?([eE][+-]?\d{1,2})?", plain
     ):

@@ -1,4 +1,4 @@
-"""Which events a subscription wants: by type, and by what stands in their fields.
+"""The conditions of a subscription: event types, and comparisons of fields.
 
 Pure: the standard library only.  Conditions are stored as
 ``{"match": "all" | "any", "items": [condition or group, …]}``, a condition as
@@ -13,11 +13,11 @@ from typing import Any
 
 from relay.event_types import INTERNAL_TYPES
 from relay.mapping.operators import OPERATORS, is_empty, join_words, quoted_value, split
-from relay.mapping.paths import in_words, value_at
+from relay.mapping.paths import readable_path, value_at
 
 
 def matches_type(patterns: Iterable[str], event_type: str) -> bool:
-    """Whether a type is one of ``patterns``: ``*``, ``order.created`` or ``order.*``.
+    """Whether a type matches one of ``patterns``, such as ``*``, ``order.created`` or ``order.*``.
 
     An internal type matches no pattern.
     """
@@ -38,31 +38,31 @@ class Condition:
         return OPERATORS[self.op].test(value_at(scope, self.path), self.value)
 
     def words(self) -> str:
-        """``total is at least 500``."""
-        return self._said(in_words(self.path), OPERATORS[self.op].words)
+        """The condition as text, such as ``total is at least 500``."""
+        return self._phrase(readable_path(self.path), OPERATORS[self.op].words)
 
     def why_not(self, scope: Mapping[str, Any]) -> str:
-        """``total 120 is not at least 500``, or that there is none."""
-        name, value = in_words(self.path), value_at(scope, self.path)
+        """Why it does not hold, such as ``total 120 is not at least 500``."""
+        name, value = readable_path(self.path), value_at(scope, self.path)
         if is_empty(value):
             return f"it has no {name}"
         if self.op == "is_empty":
             return f"{name} is {quoted_value(value)} and not empty"
         if self.op == "is_not":
             return f"{name} is {quoted_value(value)}"
-        return self._said(f"{name} {quoted_value(value)}", OPERATORS[self.op].not_words)
+        return self._phrase(f"{name} {quoted_value(value)}", OPERATORS[self.op].not_words)
 
-    def _said(self, subject: str, words: str) -> str:
+    def _phrase(self, subject: str, words: str) -> str:
         how_many = OPERATORS[self.op].values
         if how_many == "none":
             return f"{subject} {words}"
         values = split(self.value) if how_many == "many" else [self.value]
-        return f"{subject} {words} {join_words([quoted_value(one) for one in values], 'or')}"
+        return f"{subject} {words} {join_words([quoted_value(value) for value in values], 'or')}"
 
 
 @dataclass(frozen=True)
 class ConditionGroup:
-    """``match`` is ``all`` or ``any``.  A group of nothing holds."""
+    """Conditions of which ``all`` or ``any`` must hold (``match``).  An empty group holds."""
 
     match: str = "all"
     items: tuple[Condition | ConditionGroup, ...] = ()
@@ -70,39 +70,41 @@ class ConditionGroup:
     def holds(self, scope: Mapping[str, Any]) -> bool:
         if not self.items:
             return True
-        return (all if self.match == "all" else any)(one.holds(scope) for one in self.items)
+        return (all if self.match == "all" else any)(item.holds(scope) for item in self.items)
 
     def why_not(self, scope: Mapping[str, Any]) -> str:
-        """What stands in the way, as one sentence without its full stop; empty where nothing does."""
-        return join_words([one.why_not(scope) for one in self.items if not one.holds(scope)], "and")
+        """The conditions that do not hold, as a sentence without its full stop; empty if all hold."""
+        reasons = [item.why_not(scope) for item in self.items if not item.holds(scope)]
+        return join_words(reasons, "and")
 
     def conditions(self) -> Iterator[Condition]:
-        for one in self.items:
-            if isinstance(one, ConditionGroup):
-                yield from one.conditions()
+        """All conditions, including those of inner groups."""
+        for item in self.items:
+            if isinstance(item, ConditionGroup):
+                yield from item.conditions()
             else:
-                yield one
+                yield item
 
     def as_json(self) -> dict[str, Any]:
         return {
             "match": self.match,
             "items": [
-                one.as_json()
-                if isinstance(one, ConditionGroup)
-                else {"path": list(one.path), "op": one.op, "value": one.value}
-                for one in self.items
+                item.as_json()
+                if isinstance(item, ConditionGroup)
+                else {"path": list(item.path), "op": item.op, "value": item.value}
+                for item in self.items
             ],
         }
 
 
 def group_of(stored: Mapping[str, Any] | None) -> ConditionGroup:
-    """From what is stored; nothing is a group that takes everything."""
+    """A group from its JSON.  Without any, the group matches every event."""
     if not stored:
         return ConditionGroup()
     items: list[Condition | ConditionGroup] = []
-    for one in stored["items"]:
-        if "items" in one:
-            items.append(group_of(one))
+    for item in stored["items"]:
+        if "items" in item:
+            items.append(group_of(item))
         else:
-            items.append(Condition(tuple(one["path"]), one["op"], one.get("value", "")))
+            items.append(Condition(tuple(item["path"]), item["op"], item.get("value", "")))
     return ConditionGroup(stored["match"], tuple(items))

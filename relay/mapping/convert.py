@@ -1,8 +1,8 @@
-"""A value of an event as a destination's field wants it.  Pure.
+"""Converts a value of an event to the type of a destination's field.  Pure.
 
-What comes out: ``number`` an int or float, ``date`` ISO text (a day, or an instant with its offset),
-``yes_no`` a bool, ``choice`` the value of one of the choices, ``choices`` a list of such values, ``email`` and texts a str; ``any`` leaves
-everything as it is.  How a service spells these is its kind's matter.
+``number`` becomes an int or float, ``date`` ISO text (a day, or a timestamp with its offset),
+``yes_no`` a bool, ``choice`` the value of one of the choices, ``choices`` a list of such values,
+``email`` and texts a str; ``any`` leaves the value as it is.  A kind then encodes it for its service.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ NUMBER = re.compile(r"[+-]?(\d{1,30}(\.\d{0,30})?|\.\d{1,30})")
 EMAIL = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+\.[^\s@<>,;.]+")
 
 
-def convert(value: Any, wanted: str, choices: Sequence[tuple[str, str]] = ()) -> Any:
-    """``value`` as a field of type ``wanted``.  Raises ValueError with what is wrong, as "is not a number"."""
-    if wanted == "any":
+def convert(value: Any, type_: str, choices: Sequence[tuple[str, str]] = ()) -> Any:
+    """``value`` as ``type_``.  Raises ValueError with the reason, such as "is not a number"."""
+    if type_ == "any":
         return value
     if isinstance(value, str):
-        value = value if wanted in ("text", "long_text") else value.strip()
-    if wanted == "number":
+        value = value if type_ in ("text", "long_text") else value.strip()
+    if type_ == "number":
         return _number(value)
-    if wanted == "yes_no":
+    if type_ == "yes_no":
         return _yes_no(value)
-    if wanted == "date":
+    if type_ == "date":
         return _date(value)
-    if wanted == "choices" and choices:
-        return [_choice(_text(one).strip(), choices) for one in _several(value, choices)]
+    if type_ == "choices" and choices:
+        return [_choice(_text(part).strip(), choices) for part in _split_choices(value, choices)]
     text = _text(value)
-    if wanted == "email" and not EMAIL.fullmatch(text):
+    if type_ == "email" and not EMAIL.fullmatch(text):
         raise ValueError("is not an e-mail address")
-    if wanted == "choice" and choices:
+    if type_ == "choice" and choices:
         return _choice(text, choices)
     return text
 
@@ -65,11 +65,11 @@ def _date(value: Any) -> str:
     return found.isoformat()
 
 
-def _several(value: Any, choices: Sequence[tuple[str, str]]) -> list[Any]:
-    """The parts of a list, or of a text with semicolons or commas, unless it is one choice as it is."""
+def _split_choices(value: Any, choices: Sequence[tuple[str, str]]) -> list[Any]:
+    """The items of a list, or of a text with commas or semicolons that is not itself a choice."""
     if not isinstance(value, str):
         return value if isinstance(value, list) else [value]
-    if any(value.casefold() in (one.casefold(), label.casefold()) for one, label in choices):
+    if any(value.casefold() in (name.casefold(), label.casefold()) for name, label in choices):
         return [value]
     return [part for part in re.split(r"[;,\n]", value) if part.strip()]
 
@@ -78,8 +78,8 @@ def _choice(text: str, choices: Sequence[tuple[str, str]]) -> str:
     for value, label in choices:
         if text.casefold() in (value.casefold(), label.casefold()):
             return value
-    few = ", ".join(label for _, label in choices[:5])
-    raise ValueError(f"is none of its choices ({few}{', …' if len(choices) > 5 else ''})")
+    first = ", ".join(label for _, label in choices[:5])
+    raise ValueError(f"is not one of its options ({first}{', …' if len(choices) > 5 else ''})")
 
 
 def _text(value: Any) -> str:
@@ -87,6 +87,6 @@ def _text(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, str | int | float):
         return str(value)
-    if isinstance(value, list) and all(isinstance(one, str | int | float) for one in value):
+    if isinstance(value, list) and all(isinstance(item, str | int | float) for item in value):
         return ", ".join(map(_text, value))
-    raise ValueError("holds several fields, not a text; write a text that picks from it")
+    raise ValueError("has several fields and is not a text; use a text with one of its fields")

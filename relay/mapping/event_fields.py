@@ -1,4 +1,4 @@
-"""The fields of an event, found in real ones, each with a value that it had.  Pure."""
+"""The fields of real events, each with an example value.  Pure."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-DEEPEST = 4
-LONGEST_EXAMPLE = 80
+MAX_DEPTH = 4
+MAX_EXAMPLE = 80
 
 
 @dataclass(frozen=True)
 class EventField:
-    """``path`` as ``paths.value_at`` takes it, ``example`` as one line."""
+    """A field.  ``path`` is for ``paths.value_at``; ``example`` is one line."""
 
     path: tuple[str, ...]
     example: str
@@ -23,28 +23,28 @@ class EventField:
 
 
 def label_of(path: Iterable[str]) -> str:
-    """How a field of the event is called: ``data.customer.name`` is ``customer.name``."""
+    """The label of a field: ``data.customer.name`` is ``customer.name``."""
     first, *rest = path
     return ".".join(rest if first == "data" and rest else [first, *rest])
 
 
 def fields_of(events: Iterable[Mapping[str, Any]]) -> list[EventField]:
-    """The fields in ``data`` of these events, each once, with the first value that says something.
+    """The fields in the ``data`` of these events, each once, with its first value that is not empty.
 
-    An object is followed into, a list is one field.
+    The members of an object are fields of their own; a list is one field.
     """
     found: dict[tuple[str, ...], str] = {}
     for event in events:
-        for path, value in _leaves(("data",), event.get("data"), DEEPEST):
+        for path, value in _leaves(("data",), event.get("data"), MAX_DEPTH):
             if not found.get(path):
                 found[path] = example_of(value)
     return [EventField(path, example) for path, example in found.items()]
 
 
-def _leaves(path: tuple[str, ...], value: Any, deep: int) -> Iterator[tuple[tuple[str, ...], Any]]:
-    if isinstance(value, Mapping) and deep:
-        for key, one in value.items():
-            yield from _leaves((*path, str(key)), one, deep - 1)
+def _leaves(path: tuple[str, ...], value: Any, depth: int) -> Iterator[tuple[tuple[str, ...], Any]]:
+    if isinstance(value, Mapping) and depth:
+        for key, inner in value.items():
+            yield from _leaves((*path, str(key)), inner, depth - 1)
     elif len(path) > 1:
         yield path, value
 
@@ -58,4 +58,4 @@ def example_of(value: Any) -> str:
     elif isinstance(value, Mapping):
         value = ", ".join(filter(None, map(example_of, value.values())))
     line = " ".join(str("" if value is None else value).split())
-    return line if len(line) <= LONGEST_EXAMPLE else f"{line[: LONGEST_EXAMPLE - 1]}…"
+    return line if len(line) <= MAX_EXAMPLE else f"{line[: MAX_EXAMPLE - 1]}…"

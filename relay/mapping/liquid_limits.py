@@ -1,8 +1,8 @@
-"""Liquid that cannot run away: bounded in loops, sizes and time, with nothing in reach but its scope.
+"""Limits for Liquid templates: loops, sizes and time.  A template can only use its scope.
 
-Time is the thread's own processor time, so that a busy machine takes nothing from a text that is
-fine.  It is looked at with every node and filter; and since no single step may take or give more
-than ``MOST_SIGNS`` or ``MOST_PARTS``, no step lasts long.
+The time limit counts the thread's own CPU time, so that a busy machine does not make a valid template
+fail.  It is checked at every node and filter.  The inputs and results of a filter have at most
+``MAX_CHARACTERS`` and ``MAX_PARTS``, so that no single step takes long.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from liquid import BoundTemplate, Environment, RenderContext
 from liquid.exceptions import LiquidError, ResourceLimitError
 
 BUDGET_S = 0.5
-MOST_SIGNS = 1_000_000
-MOST_PARTS = 20_000
-MOST_COMPARED = 1_000  # ``uniq`` compares all with all
-MOST_BITS = 256
+MAX_CHARACTERS = 1_000_000
+MAX_PARTS = 20_000
+MAX_COMPARED = 1_000  # ``uniq`` compares every item with every other
+MAX_BITS = 256
 _clock = threading.local()
 
 
 def start() -> None:
-    """The time of one rendering begins."""
+    """Start the time limit of one rendering."""
     _clock.until = time.thread_time() + BUDGET_S
 
 
@@ -33,29 +33,32 @@ def _tick() -> None:
         raise ResourceLimitError("it takes too long", token=None)
 
 
-def _check(values: Iterable[Any], most_parts: int = MOST_PARTS) -> None:
-    """Whether values are small enough to be worked with.  Raises ResourceLimitError."""
-    signs, parts, stack = 0, 0, list(values)
+def _check_size(values: Iterable[Any], max_parts: int = MAX_PARTS) -> None:
+    """Raises ResourceLimitError if the values are too large."""
+    characters, parts, stack = 0, 0, list(values)
     while stack:
-        one = stack.pop()
+        value = stack.pop()
         parts += 1
-        if isinstance(one, str):
-            signs += len(one)
-        elif isinstance(one, range):
-            parts += len(one)
-        elif isinstance(one, list | tuple):
-            stack.extend(one[: most_parts + 1])
-        elif isinstance(one, Mapping):
-            stack.extend(one)
-            stack.extend(one.values())
-        elif isinstance(one, int) and one.bit_length() > MOST_BITS:
-            raise ResourceLimitError("a number in it grows too large", token=None)
-        if signs > MOST_SIGNS or parts + len(stack) > most_parts:
-            raise ResourceLimitError("a value in it grows too large", token=None)
+        if isinstance(value, str):
+            characters += len(value)
+        elif isinstance(value, range):
+            parts += len(value)
+        elif isinstance(value, list | tuple):
+            stack.extend(value[: max_parts + 1])
+        elif isinstance(value, Mapping):
+            stack.extend(value)
+            stack.extend(value.values())
+        elif isinstance(value, int) and value.bit_length() > MAX_BITS:
+            raise ResourceLimitError("a number in it becomes too large", token=None)
+        if characters > MAX_CHARACTERS or parts + len(stack) > max_parts:
+            raise ResourceLimitError("a value in it becomes too large", token=None)
 
 
 def _check_growth(name: str, left: Any, args: tuple[Any, ...]) -> None:
-    """The filters whose result can be far larger than what they are given."""
+    """Raises ResourceLimitError for a filter with a result far larger than its inputs.
+
+    This must be known before the filter runs.
+    """
     if name in ("replace", "remove") and args:
         old, new = str(args[0]), str(args[1]) if len(args) > 1 else ""
         text = str(left)
@@ -64,16 +67,16 @@ def _check_growth(name: str, left: Any, args: tuple[Any, ...]) -> None:
         grown = len(left) * len(str(args[0]) if args else " ") * 6 if isinstance(left, list) else 0
     else:
         return
-    if grown > MOST_SIGNS:
-        raise ResourceLimitError("a value in it grows too large", token=None)
+    if grown > MAX_CHARACTERS:
+        raise ResourceLimitError("a value in it becomes too large", token=None)
 
 
 class TimedContext(RenderContext):
-    """What a rendering sees, with a look at the clock at each node and each filter."""
+    """The context of a rendering.  It checks the limits at each node and each filter."""
 
     @property
     def disabled_tags(self) -> list[str]:
-        """Every node of a text asks for this before it is rendered."""
+        """The library reads this before it renders a node, so the time is checked here."""
         _tick()
         return self._disabled_tags
 
@@ -86,13 +89,14 @@ class TimedContext(RenderContext):
 
         def bounded(left: object, *args: Any, **kwargs: Any) -> object:
             _tick()
-            _check((left, *args, *kwargs.values()), MOST_COMPARED if name == "uniq" else MOST_PARTS)
+            max_parts = MAX_COMPARED if name == "uniq" else MAX_PARTS
+            _check_size((left, *args, *kwargs.values()), max_parts)
             _check_growth(name, left, args)
             try:
                 result = found(left, *args, **kwargs)
             except (ArithmeticError, ValueError, TypeError, LookupError, RecursionError) as exc:
                 raise LiquidError(f"{name} does not work with this value", token=token) from exc
-            _check((result,))
+            _check_size((result,))
             return result
 
         return bounded
@@ -103,7 +107,7 @@ class TimedTemplate(BoundTemplate):
 
 
 class BoundedEnvironment(Environment):
-    """Limits of one rendering: steps of loops, bytes of output, bytes of variables."""
+    """The limits of one rendering: loop iterations, bytes of output, bytes of variables."""
 
     template_class = TimedTemplate
     loop_iteration_limit = 10_000

@@ -1,4 +1,4 @@
-"""What conditions ask of a value, typed as people mean it.  Pure: the standard library only."""
+"""The operators of conditions, with values typed as people expect.  Pure: standard library only."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import Any
 NUMBER = re.compile(r"-?(0|[1-9]\d{0,30})(\.\d{1,30})?")
 DAY = re.compile(r"\d{4}-\d\d-\d\d([T ].*)?")
 YES, NO = ("yes", "true", "1", "on"), ("no", "false", "0", "off")
-DEEPEST = 6
+MAX_DEPTH = 6
 
 
 def is_empty(value: Any) -> bool:
-    """Nothing, blanks, or a list or object of nothing; 0 and no are something."""
+    """Whether a value is None, only spaces, or an empty list or object.  0 and false are not empty."""
     return value is None or (isinstance(value, str | list | dict) and not _stripped(value))
 
 
@@ -24,17 +24,17 @@ def _stripped(value: Any) -> Any:
     return value.strip() if isinstance(value, str) else value
 
 
-def leaves(value: Any, deep: int = DEEPEST) -> Iterator[Any]:
-    """A value itself, or the values in a list or object."""
-    if isinstance(value, list | dict) and deep:
-        for one in value.values() if isinstance(value, dict) else value:
-            yield from leaves(one, deep - 1)
+def leaves(value: Any, depth: int = MAX_DEPTH) -> Iterator[Any]:
+    """A value itself, or the values within a list or object."""
+    if isinstance(value, list | dict) and depth:
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from leaves(inner, depth - 1)
     elif not isinstance(value, list | dict):
         yield value
 
 
 def as_number(value: Any) -> Decimal | None:
-    """A number, or text that is written as one (``129.90``; ``007`` is none)."""
+    """A number, or text that is a number, such as ``129.90`` but not ``007``; else None."""
     if isinstance(value, bool):
         return None
     text = str(value).strip() if isinstance(value, str | int | float) else ""
@@ -42,7 +42,7 @@ def as_number(value: Any) -> Decimal | None:
 
 
 def as_time(value: Any) -> date | None:
-    """A day, or an instant in UTC."""
+    """A date, or a timestamp in UTC; else None."""
     text = value.strip() if isinstance(value, str) else ""
     if not DAY.fullmatch(text):
         return None
@@ -51,35 +51,41 @@ def as_time(value: Any) -> date | None:
             return date.fromisoformat(text)
         found = datetime.fromisoformat(text)
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):  # an offset can lead out of the calendar
+    except (ValueError, OverflowError):  # its offset can lead to a year that does not exist
         return None
 
 
 def compare(value: Any, other: str) -> int | None:
-    """-1, 0 or 1; as numbers, or as times (by days where one is only a day); None where neither fits."""
-    number, second = as_number(value), as_number(other)
-    if number is not None and second is not None:
-        return (number > second) - (number < second)
-    time, until = as_time(value), as_time(other)
-    if time is None or until is None:
+    """-1, 0 or 1, as numbers or as times; None if neither fits.
+
+    If one of two times is only a date, the dates are compared.
+    """
+    number, other_number = as_number(value), as_number(other)
+    if number is not None and other_number is not None:
+        return (number > other_number) - (number < other_number)
+    time, other_time = as_time(value), as_time(other)
+    if time is None or other_time is None:
         return None
-    if not (isinstance(time, datetime) and isinstance(until, datetime)):
+    if not (isinstance(time, datetime) and isinstance(other_time, datetime)):
         time = time.date() if isinstance(time, datetime) else time
-        until = until.date() if isinstance(until, datetime) else until
-    return (time > until) - (time < until)
+        other_time = other_time.date() if isinstance(other_time, datetime) else other_time
+    return (time > other_time) - (time < other_time)
 
 
 def equals(value: Any, other: str) -> bool:
-    """Equal as numbers, as times, as yes and no, or as text in any case."""
+    """Whether they are equal as numbers, as times, as yes or no, or as text in any case.
+
+    A list or object equals ``other`` if any of its values does.
+    """
     if isinstance(value, bool):
         return other.strip().lower() in (YES if value else NO)
     if isinstance(value, list | dict):
-        return any(equals(one, other) for one in leaves(value))
+        return any(equals(inner, other) for inner in leaves(value))
     return compare(value, other) == 0 or _text(value) == _text(other)
 
 
 def split(text: str) -> list[str]:
-    """The values of a list with commas between them."""
+    """The values of a comma-separated list."""
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
@@ -90,27 +96,27 @@ def _text(value: Any) -> str:
 
 
 def _any(test: Callable[[str, str], bool]) -> Callable[[Any, str], bool]:
-    return lambda value, other: any(test(_text(one), _text(other)) for one in leaves(value))
+    return lambda value, other: any(test(_text(inner), _text(other)) for inner in leaves(value))
 
 
 def _not(test: Callable[[Any, str], bool]) -> Callable[[Any, str], bool]:
     return lambda value, other: not test(value, other)
 
 
-def _compared(*wanted: int) -> Callable[[Any, str], bool]:
-    return lambda value, other: compare(value, other) in wanted
+def _compares(*results: int) -> Callable[[Any, str], bool]:
+    return lambda value, other: compare(value, other) in results
 
 
 def _one_of(value: Any, other: str) -> bool:
-    return any(equals(value, one) for one in split(other))
+    return any(equals(value, option) for option in split(other))
 
 
 @dataclass(frozen=True)
 class Operator:
-    """``words`` go between field and value, ``not_words`` where it does not hold.
+    """An operator.  ``test`` gets the field's value and the value to compare it with.
 
-    ``test`` gets the field's value and what it is compared with.  ``values``: how many that takes,
-    ``none``, ``one`` or ``many`` (with commas between them).
+    ``words`` describe it between field and value, ``not_words`` if it does not hold.  ``values`` is
+    how many values it compares with: ``none``, ``one``, or ``many`` (separated by commas).
     """
 
     words: str
@@ -129,21 +135,21 @@ OPERATORS: dict[str, Operator] = {
     "ends_with": Operator("ends with", "does not end with", _any(str.endswith)),
     "one_of": Operator("is one of", "is none of", _one_of, "many"),
     "none_of": Operator("is none of", "is one of", _not(_one_of), "many"),
-    "at_least": Operator("is at least", "is not at least", _compared(0, 1)),
-    "at_most": Operator("is at most", "is not at most", _compared(0, -1)),
-    "more_than": Operator("is more than", "is not more than", _compared(1)),
-    "less_than": Operator("is less than", "is not less than", _compared(-1)),
+    "at_least": Operator("is at least", "is not at least", _compares(0, 1)),
+    "at_most": Operator("is at most", "is not at most", _compares(0, -1)),
+    "more_than": Operator("is more than", "is not more than", _compares(1)),
+    "less_than": Operator("is less than", "is not less than", _compares(-1)),
     "is_filled": Operator("is filled", "is empty", lambda value, _: not is_empty(value), "none"),
     "is_empty": Operator("is empty", "is filled", lambda value, _: is_empty(value), "none"),
 }
 
 
 def quoted_value(value: Any) -> str:
-    """A value within a sentence: numbers and dates as they are, texts in quotes, long ones cut."""
+    """A value for a sentence: numbers and dates unchanged, texts in quotes and cut if they are long."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | dict):
-        value = ", ".join(str(one) for one in leaves(value) if one is not None)
+        value = ", ".join(str(inner) for inner in leaves(value) if inner is not None)
     text = " ".join(str(value).split())
     if as_number(text) is not None or as_time(text) is not None:
         return text
@@ -151,5 +157,5 @@ def quoted_value(value: Any) -> str:
 
 
 def join_words(words: Sequence[str], last: str) -> str:
-    """``a, b and c``."""
+    """Join with commas and a last word, such as ``a, b and c``."""
     return f" {last} ".join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else ""

@@ -1,4 +1,4 @@
-"""Where a value stands in an event: found, written in a text, said in words.  Standard library only."""
+"""Paths of values in an event: their value, their Liquid form, their label.  Standard library only."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-DEEPEST = 12
+MAX_KEYS = 12
 
 
 def value_at(scope: Any, path: Iterable[str]) -> Any:
-    """What stands at a path such as ``["data", "fields", "E-mail"]``; None where nothing does."""
+    """The value at a path such as ``["data", "fields", "E-mail"]``; None if there is none."""
     for key in path:
         if isinstance(scope, Mapping):
             scope = scope.get(key)
@@ -24,7 +24,7 @@ def value_at(scope: Any, path: Iterable[str]) -> Any:
 
 
 def in_liquid(path: Sequence[str]) -> str:
-    """The path as a text names it: ``{{ data.fields["Your name"] }}``."""
+    """The path as Liquid, such as ``{{ data.fields["Your name"] }}``."""
     first, *rest = path
     parts = [f".{key}" if PLAIN_KEY.fullmatch(key) else f"[{_quoted(key)}]" for key in rest]
     return f"{{{{ {first}{''.join(parts)} }}}}"
@@ -36,8 +36,8 @@ def _quoted(key: str) -> str:
     return f"'{key}'" if '"' in key else f'"{key}"'
 
 
-def in_words(path: Sequence[str]) -> str:
-    """The path as a sentence names it: ``customer email``, ``E-mail``."""
+def readable_path(path: Sequence[str]) -> str:
+    """The path as words for a sentence, such as ``customer email`` or ``E-mail``."""
     keys = list(path) or [""]
     if keys[0] == "data" and len(keys) > 1:
         keys = keys[1:]
@@ -49,17 +49,15 @@ def in_words(path: Sequence[str]) -> str:
 
 
 def as_text(path: Sequence[str]) -> str:
-    """The path as a form carries it."""
+    """The path as the value of a form field."""
     return json.dumps(list(path), ensure_ascii=False, separators=(",", ":"))
 
 
 def from_text(text: str) -> list[str]:
-    """And back; nonsense is an empty path."""
+    """A path from ``as_text``; an empty path if the text is invalid."""
     try:
-        found = json.loads(text)
+        path = json.loads(text)
     except (ValueError, RecursionError):
         return []
-    fine = (
-        isinstance(found, list) and len(found) <= DEEPEST and all(isinstance(k, str) for k in found)
-    )
-    return found if fine else []
+    is_path = isinstance(path, list) and all(isinstance(key, str) for key in path)
+    return path if is_path and len(path) <= MAX_KEYS else []

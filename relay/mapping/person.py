@@ -1,4 +1,4 @@
-"""Which values of an event are a person's, and the same event without them.  PURE."""
+"""Erases a person's data from an event.  Pure."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 MARKER = "[erased]"
-SHORTEST = 4  # a shorter value is replaced where it stands, not looked for in other texts
-# What says nothing about a person.  Everything that is not named here goes: what is missed would stay.
-KEPT = frozenset(
+MIN_LENGTH = 4  # a shorter value is erased in its own field, but not searched for in other texts
+# Fields without personal data.  Everything else is erased, so that an unknown field is not missed.
+IMPERSONAL = frozenset(
     "id post_id product_id variation_id parent number sku quantity status previous_status currency "
     "total subtotal tax discount price post_title created_at updated_at plugin type entry_id order_id "
     "order_number order_status order_total amount total_refunded payment_method roles".split()
 )
-KEPT_BELOW = frozenset(("items", "form"))
+IMPERSONAL_OBJECTS = frozenset(("items", "form"))
 
 
 @dataclass(frozen=True)
 class ErasedData:
-    """``data`` without the person.  ``is_about`` tells an event of theirs from one that only mentions
-    their address; ``values`` are the texts that were taken out.
+    """``data`` without the person.
+
+    ``is_about`` is true for an event about the person, and false for one that only mentions their
+    address.  ``values`` are the erased texts.
     """
 
     data: Any
@@ -30,24 +32,24 @@ class ErasedData:
 
 
 def erase(data: Any, email: str) -> ErasedData | None:
-    """``data`` without the person whose address is ``email``; None where they do not occur.
+    """``data`` without the person with the address ``email``; None if the address is not in it.
 
-    Where the address is a value of its own, the event is about them and everything that may be
-    personal goes.  Where it only stands inside a text, the address itself goes.
+    If the address is a field's whole value, the event is about the person and all possibly personal
+    data is erased.  If it is only part of a text, just the address is erased.
     """
-    wanted = email.strip().lower()
-    texts = [one for one in strings(data) if wanted in one.lower()]
+    address = email.strip().lower()
+    texts = [text for text in strings(data) if address in text.lower()]
     if not texts:
         return None
-    if not any(one.strip().lower() == wanted for one in texts):
+    if not any(text.strip().lower() == address for text in texts):
         return ErasedData(scrub(data, {email}), False, frozenset({email}))
-    taken: set[str] = {email}
-    return ErasedData(_without(data, "", False, taken), True, frozenset(taken))
+    erased: set[str] = {email}
+    return ErasedData(_without(data, "", False, erased), True, frozenset(erased))
 
 
 def scrub(tree: Any, values: set[str] | frozenset[str]) -> Any:
-    """The same tree; in its texts ``values`` are replaced, whatever their case.  Short ones are not."""
-    longest_first = sorted((one for one in values if len(one) >= SHORTEST), key=len, reverse=True)
+    """``tree`` with ``values`` replaced in all its texts, in any case.  Short values are ignored."""
+    longest_first = sorted((v for v in values if len(v) >= MIN_LENGTH), key=len, reverse=True)
     if not longest_first:
         return tree
     return _scrubbed(tree, re.compile("|".join(map(re.escape, longest_first)), re.IGNORECASE))
@@ -57,30 +59,33 @@ def _scrubbed(tree: Any, pattern: re.Pattern[str]) -> Any:
     if isinstance(tree, str):
         return pattern.sub(MARKER, tree)
     if isinstance(tree, list):
-        return [_scrubbed(one, pattern) for one in tree]
+        return [_scrubbed(inner, pattern) for inner in tree]
     if isinstance(tree, dict):
-        return {pattern.sub(MARKER, name): _scrubbed(one, pattern) for name, one in tree.items()}
+        return {
+            pattern.sub(MARKER, name): _scrubbed(inner, pattern) for name, inner in tree.items()
+        }
     return tree
 
 
-def _without(tree: Any, name: str, is_kept: bool, taken: set[str]) -> Any:
+def _without(tree: Any, name: str, impersonal: bool, erased: set[str]) -> Any:
+    """``tree`` without possibly personal values, which are added to ``erased``."""
     if isinstance(tree, dict):
         return {
-            key: _without(one, key, is_kept or key in KEPT_BELOW, taken)
-            for key, one in tree.items()
+            key: _without(inner, key, impersonal or key in IMPERSONAL_OBJECTS, erased)
+            for key, inner in tree.items()
         }
     if isinstance(tree, list):
-        return [_without(one, name, is_kept, taken) for one in tree]
-    if is_kept or name in KEPT or tree is None or isinstance(tree, bool) or tree == "":
+        return [_without(inner, name, impersonal, erased) for inner in tree]
+    if impersonal or name in IMPERSONAL or tree is None or isinstance(tree, bool) or tree == "":
         return tree
-    taken.add(str(tree))
+    erased.add(str(tree))
     return MARKER
 
 
 def strings(tree: Any) -> Iterator[str]:
-    """Every text of a tree."""
+    """All texts in a tree."""
     if isinstance(tree, str):
         yield tree
     elif isinstance(tree, dict | list):
-        for one in tree.values() if isinstance(tree, dict) else tree:
-            yield from strings(one)
+        for inner in tree.values() if isinstance(tree, dict) else tree:
+            yield from strings(inner)

@@ -1,8 +1,8 @@
-"""Personal data leaves as placeholders such as ``[EMAIL_1]``; the answer gets it back.
+"""Masks personal data with placeholders such as ``[EMAIL_1]``, and restores it in the answer.
 
-Found by pattern: e-mail addresses, bank accounts (IBAN), card numbers, phone numbers.  Found by the
-event's own fields: names, phone numbers and street addresses, wherever they stand in the text.
-Too much is masked rather than too little: nothing is lost, since everything comes back.  Pure.
+E-mail addresses, bank accounts (IBAN), card numbers and phone numbers are found by their pattern.
+Names, phone numbers and street addresses are known from the event's own fields and masked anywhere
+in its texts.  It masks too much rather than too little: all of it is restored in the answer.  Pure.
 """
 
 from __future__ import annotations
@@ -16,101 +16,104 @@ from phonenumbers import Leniency, PhoneNumberMatcher
 from stdnum import iban, luhn
 
 EMAIL = re.compile(r"[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
-IBAN_BEGIN = re.compile(r"(?<!\w)[A-Za-z]{2}\d{2}(?=(?:[ -]?[A-Za-z0-9]){11})")
+IBAN_START = re.compile(r"(?<!\w)[A-Za-z]{2}\d{2}(?=(?:[ -]?[A-Za-z0-9]){11})")
 IBAN_LENGTHS = range(15, 35)
 CARD = re.compile(r"(?<![\w.])\d(?:[ -]?\d){12,18}(?![\w])")
-# what begins like a number that is dialled, in whichever country it may be; the library knows the rest
-DIALLED = re.compile(r"(?<![\w.,/-])(?:\+|00|0|\(0)[\d\s()/.-]{5,24}\d(?!\w)")
-OURS = re.compile(r"\[(?:EMAIL|IBAN|CARD|PHONE|NAME|ADDRESS|TEXT)_\d+\]")
+# Starts like a phone number with a trunk or country prefix.  The library finds the other ones.
+PREFIXED_PHONE = re.compile(r"(?<![\w.,/-])(?:\+|00|0|\(0)[\d\s()/.-]{5,24}\d(?!\w)")
+PLACEHOLDER = re.compile(r"\[(?:EMAIL|IBAN|CARD|PHONE|NAME|ADDRESS|TEXT)_\d+\]")
 NAME_KEYS = frozenset(
     """name author fullname firstname lastname yourname surname forename givenname familyname vorname
     nachname nom prenom nombre apellido displayname username login nickname contactname""".split()
 )
 PHONE_KEYS = frozenset("phone tel telephone telefon mobile handy fax phonenumber whatsapp".split())
 STREET_KEYS = frozenset("address address1 address2 street strasse straße addressline1".split())
-THINGS = frozenset("items products form utm".split())  # their names are not those of people
-LONGEST_NAME = 100
-LONGEST_TEXT = 20_000  # of one value; a limit of input cuts far earlier
+NOT_PEOPLE = frozenset("items products form utm".split())  # objects with names of things
+MAX_NAME = 100
+MAX_TEXT = 20_000  # of one value; the input limit of an AI step is far lower
 
 
 class Placeholder(str):
-    """A piece of text that stands for a hidden one."""
+    """A text that replaces a masked one."""
 
 
 class Masker:
-    """Masks the texts of one event and restores them in its answer.
+    """Masks the texts of one event and restores them in the answer.
 
-    The same hidden text always has the same placeholder, and texts that differ only in what is
-    hidden look the same afterwards: so their answer can be reused.
+    The same text always gets the same placeholder.  So texts that differ only in personal data are
+    the same after masking, and the answer of one can be reused for the other.
     """
 
     def __init__(self, event: Mapping[str, Any], active: bool = True):
         self.active = active
-        self.hidden: dict[str, str] = {}  # placeholder -> text
-        self.names: dict[tuple[str, str], Placeholder] = {}
+        self.originals: dict[str, str] = {}  # by placeholder
+        self.placeholders: dict[tuple[str, str], Placeholder] = {}
         self.counts: Counter[str] = Counter()
-        self.known = sorted(set(_known(event)), key=lambda one: len(one[1]), reverse=True)
+        self.known = sorted(set(_known(event)), key=lambda pair: len(pair[1]), reverse=True)
 
     def mask(self, value: Any) -> Any:
         """``value`` with every text in it masked."""
         if not self.active or value is None or isinstance(value, bool):
             return value
         if isinstance(value, Mapping):
-            return {self._text(str(key)): self.mask(one) for key, one in value.items()}
+            return {self._mask_text(str(key)): self.mask(inner) for key, inner in value.items()}
         if isinstance(value, list):
-            return [self.mask(one) for one in value]
+            return [self.mask(inner) for inner in value]
         if isinstance(value, int | float):
-            masked = self._text(str(value))
+            masked = self._mask_text(str(value))
             return value if masked == str(value) else masked
-        return self._text(str(value))
+        return self._mask_text(str(value))
 
     def restore(self, text: str) -> str:
-        """``text`` with every placeholder of ours replaced by what it stands for."""
-        return OURS.sub(lambda found: self.hidden.get(found[0], found[0]), text)
+        """``text`` with every placeholder of this masker replaced by the original text."""
+        return PLACEHOLDER.sub(lambda found: self.originals.get(found[0], found[0]), text)
 
-    def _text(self, text: str) -> str:
-        pieces: list[str] = [text[:LONGEST_TEXT]]
-        # what a visitor wrote to look like one of ours is hidden like anything else
-        pieces = self._hide(pieces, "TEXT", _spans(OURS))
-        pieces = self._hide(pieces, "EMAIL", _spans(EMAIL))
-        pieces = self._hide(pieces, "IBAN", _ibans)
-        pieces = self._hide(pieces, "CARD", _spans(CARD, _is_card))
+    def _mask_text(self, text: str) -> str:
+        pieces: list[str] = [text[:MAX_TEXT]]
+        # A visitor's text that looks like a placeholder is masked too, so that it is not restored
+        # as something else.
+        pieces = self._replace(pieces, "TEXT", _spans(PLACEHOLDER))
+        pieces = self._replace(pieces, "EMAIL", _spans(EMAIL))
+        pieces = self._replace(pieces, "IBAN", _ibans)
+        pieces = self._replace(pieces, "CARD", _spans(CARD, _is_card))
         for kind, known in self.known:
-            pieces = self._hide(pieces, kind, _spans(_word(known, kind)))
-        pieces = self._hide(pieces, "PHONE", _spans(DIALLED, _is_dialled))
-        pieces = self._hide(pieces, "PHONE", _phones)
+            pieces = self._replace(pieces, kind, _spans(_word(known, kind)))
+        pieces = self._replace(pieces, "PHONE", _spans(PREFIXED_PHONE, _has_seven_digits))
+        pieces = self._replace(pieces, "PHONE", _phones)
         return "".join(pieces)
 
-    def _hide(self, pieces: list[str], kind: str, find: Any) -> list[str]:
-        found: list[str] = []
+    def _replace(self, pieces: list[str], kind: str, find: Any) -> list[str]:
+        """Replace what ``find`` finds in the pieces that are not placeholders yet."""
+        replaced: list[str] = []
         for piece in pieces:
             if isinstance(piece, Placeholder):
-                found.append(piece)
+                replaced.append(piece)
                 continue
             at = 0
-            for begin, end in find(piece):
-                found += [piece[at:begin], self._placeholder(kind, piece[begin:end])]
+            for start, end in find(piece):
+                replaced += [piece[at:start], self._placeholder(kind, piece[start:end])]
                 at = end
-            found.append(piece[at:])
-        return found
+            replaced.append(piece[at:])
+        return replaced
 
     def _placeholder(self, kind: str, text: str) -> Placeholder:
-        if (kind, text) in self.names:
-            return self.names[kind, text]
+        if (kind, text) in self.placeholders:
+            return self.placeholders[kind, text]
         self.counts[kind] += 1
-        made = self.names[kind, text] = Placeholder(f"[{kind}_{self.counts[kind]}]")
-        self.hidden[made] = text
-        return made
+        placeholder = Placeholder(f"[{kind}_{self.counts[kind]}]")
+        self.placeholders[kind, text] = placeholder
+        self.originals[placeholder] = text
+        return placeholder
 
 
 def _known(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """What the event's own fields say is a name, a phone number or a street address."""
+    """The names, phone numbers and street addresses in the event's own fields."""
     if isinstance(value, Mapping):
-        for name, one in value.items():
+        for name, inner in value.items():
             plain = re.sub(r"[\W_]+", "", str(name)).lower()
-            if plain not in THINGS:
-                yield from _known(one, plain)
-    elif isinstance(value, str) and 2 <= len(value.strip()) <= LONGEST_NAME:
+            if plain not in NOT_PEOPLE:
+                yield from _known(inner, plain)
+    elif isinstance(value, str) and 2 <= len(value.strip()) <= MAX_NAME:
         text = value.strip()
         if key in NAME_KEYS:
             yield "NAME", text
@@ -122,15 +125,17 @@ def _known(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _word(text: str, kind: str) -> re.Pattern[str]:
-    """``text`` as a word of its own; a single name only as it is written, since many are words too."""
-    alone = kind == "NAME" and " " not in text
-    return re.compile(rf"(?<!\w){re.escape(text)}(?!\w)", 0 if alone else re.IGNORECASE)
+    """Matches ``text`` as a word.  Case counts for a single name, because many are also words."""
+    single_name = kind == "NAME" and " " not in text
+    return re.compile(rf"(?<!\w){re.escape(text)}(?!\w)", 0 if single_name else re.IGNORECASE)
 
 
-def _spans(pattern: re.Pattern[str], fits: Any = None) -> Any:
+def _spans(pattern: re.Pattern[str], is_valid: Any = None) -> Any:
     def find(text: str) -> Iterable[tuple[int, int]]:
         return [
-            one.span() for one in pattern.finditer(text) if one[0] and (not fits or fits(one[0]))
+            match.span()
+            for match in pattern.finditer(text)
+            if match[0] and (not is_valid or is_valid(match[0]))
         ]
 
     return find
@@ -141,29 +146,29 @@ def _is_card(text: str) -> bool:
 
 
 def _ibans(text: str) -> Iterable[tuple[int, int]]:
-    """Each account by its check digits, however it is grouped."""
+    """The accounts with valid check digits, in any grouping."""
     found: list[tuple[int, int]] = []
-    for begin in IBAN_BEGIN.finditer(text):
+    for match in IBAN_START.finditer(text):
         account, end = "", 0
-        for at in range(begin.start(), min(len(text), begin.start() + 60)):
+        for at in range(match.start(), min(len(text), match.start() + 60)):
             if text[at].isascii() and text[at].isalnum():
                 account += text[at]
             elif text[at] not in " -":
                 break
             if len(account) in IBAN_LENGTHS and text[at] not in " -" and iban.is_valid(account):
                 end = at + 1
-        if end and (not found or begin.start() >= found[-1][1]):
-            found.append((begin.start(), end))
+        if end and (not found or match.start() >= found[-1][1]):
+            found.append((match.start(), end))
     return found
 
 
-def _is_dialled(text: str) -> bool:
-    return sum(sign.isdigit() for sign in text) >= 7
+def _has_seven_digits(text: str) -> bool:
+    return sum(character.isdigit() for character in text) >= 7
 
 
 def _phones(text: str) -> Iterable[tuple[int, int]]:
-    """What the library knows as a valid number, without a country's sign as one of North America."""
-    if sum(sign.isdigit() for sign in text) < 7:
+    """The valid phone numbers.  One without a country code counts as a North American number."""
+    if not _has_seven_digits(text):
         return []
-    found = PhoneNumberMatcher(text, "US", leniency=Leniency.VALID, max_tries=1000)
-    return [(one.start, one.end) for one in found]
+    matcher = PhoneNumberMatcher(text, "US", leniency=Leniency.VALID, max_tries=1000)
+    return [(match.start, match.end) for match in matcher]

@@ -1,4 +1,4 @@
-"""A mapping in work: what each of a destination's fields is filled with.  Pure."""
+"""Applies a mapping: fills the fields of a destination from an event.  Pure."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from relay.errors import Undeliverable
 from relay.mapping.convert import convert
 from relay.mapping.operators import is_empty
 from relay.mapping.paths import value_at
-from relay.mapping.templates import escaped, render
+from relay.mapping.templates import escape_html, render
 
 Rules = Mapping[str, Mapping[str, Any]]
 
 
 class FieldSpec(Protocol):
-    """What is to be known of a destination's field (see ``relay.destinations.base.Target``)."""
+    """A field of a destination, see ``relay.destinations.base.TargetField``."""
 
     @property
     def name(self) -> str: ...
@@ -33,7 +33,7 @@ class FieldSpec(Protocol):
 
 @dataclass(frozen=True)
 class FieldProblem:
-    """Why a target does not get what it wants.  ``code`` is as an Undeliverable's."""
+    """Why a target has no valid value.  ``code`` is that of an Undeliverable."""
 
     target: str
     code: str
@@ -53,12 +53,12 @@ def fill(
     targets: Iterable[FieldSpec] = (),
     keep_empty: bool = False,
 ) -> dict[str, Any]:
-    """The value of each target, by name; what came out empty is its default, or left out.
+    """Apply ``rules`` to an event.  -> the value of each target, by name
 
-    ``rules`` are as ``relay.destinations.base.Rule`` says, ``escape`` as in ``render``.  Values are
-    converted to the types of ``targets``.  With ``keep_empty``, nothing is there as None.
-    Raises Undeliverable, with the ``field``, where a value does not fit.  Whether a required one is
-    missing is for the kind to say: it may know another way.
+    An empty value becomes the rule's default, or is left out; with ``keep_empty`` it is None.
+    ``rules`` are as in ``relay.destinations.base.Rule``, ``escape`` as in ``render``.  Values are
+    converted to the types of ``targets``.  Raises Undeliverable, with the ``field``, if a value does
+    not fit.  A missing required target is not an error here: the kind decides that.
     """
     filled = fill_with_problems(rules, scope, escape, targets, keep_empty)
     if filled.problems:
@@ -74,12 +74,12 @@ def fill_with_problems(
     targets: Iterable[FieldSpec] = (),
     keep_empty: bool = False,
 ) -> FilledMapping:
-    """As ``fill``, with all that is wrong instead of an error for the first."""
-    known = {one.name: one for one in targets}
+    """Like ``fill``, but returns all problems instead of raising the first."""
+    by_name = {target.name: target for target in targets}
     values: dict[str, Any] = {}
     problems: list[FieldProblem] = []
     for name, rule in rules.items():
-        target = known.get(name)
+        target = by_name.get(name)
         try:
             value = _value(rule, scope, escape)
         except Undeliverable as exc:
@@ -89,9 +89,9 @@ def fill_with_problems(
             try:
                 value = _converted(value, rule, target)
                 if escape and "text" not in rule and isinstance(value, str):
-                    value = escaped(value)  # a text's values are escaped as they are put in
+                    value = escape_html(value)  # ``render`` has escaped the values of a text
             except ValueError as exc:
-                sentence = f"{_label(name, target)} gets {shown(value)}, which {exc}."
+                sentence = f"{_label(name, target)} gets {quoted(value)}, which {exc}."
                 problems.append(FieldProblem(name, "bad_value", sentence))
                 continue
         if not is_empty(value):
@@ -119,8 +119,8 @@ def _label(name: str, target: FieldSpec | None) -> str:
     return target.label if target is not None else name
 
 
-def shown(value: Any) -> str:
-    """A value within a sentence, in quotes and not too long."""
+def quoted(value: Any) -> str:
+    """A value for a sentence, in quotes and cut if it is long."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     line = " ".join(text.split())
     return f"“{line if len(line) <= 60 else line[:59] + '…'}”"

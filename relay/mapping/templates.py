@@ -1,4 +1,4 @@
-"""Liquid templates over one event and the AI's answer: bounded (see ``bounds``); nothing else is in reach."""
+"""Liquid templates over one event and the AI's answer, within ``liquid_limits``."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from relay.errors import Undeliverable
 from relay.mapping import liquid_limits
 from relay.mapping.liquid_limits import BoundedEnvironment
 
-LONGEST = 20_000
+MAX_LENGTH = 20_000
 ESCAPING, PLAIN = (BoundedEnvironment(autoescape=autoescape) for autoescape in (True, False))
 for environment in (ESCAPING, PLAIN):
     environment.add_filter("json", JSON())
-del ESCAPING.filters["safe"]  # a visitor's text stays text, whatever a template says
+del ESCAPING.filters["safe"]  # no template can turn the escaping off
 
 
 @lru_cache(maxsize=500)
@@ -27,69 +27,72 @@ def parse(text: str, escape: bool = True) -> BoundTemplate:
 
 
 def check_template(text: str) -> str | None:
-    """A sentence saying what is wrong with a template, or None."""
-    if len(text) > LONGEST:
-        return f"The text is longer than {LONGEST} signs."
+    """The error of a template as a sentence, or None."""
+    if len(text) > MAX_LENGTH:
+        return f"The text is longer than {MAX_LENGTH:,} characters."
     try:
         parse(text)
     except LiquidError as exc:
-        return f"The text has a mistake in its {{{{ }}}} or {{% %}} parts: {reason(exc)}."
+        return f"The text has an error in its {{{{ }}}} or {{% %}} parts: {reason(exc)}."
     except RecursionError:
         return "The text is nested too deeply in its {{ }} or {% %} parts."
     return None
 
 
 def reason(exc: Exception) -> str:
-    """What is wrong, in one line, and where."""
+    """The error in one line, with the place where it is."""
     token = getattr(exc, "token", None)
     other = "it is nested too deeply" if isinstance(exc, RecursionError) else "a value does not fit"
-    words = str(getattr(exc, "message", None) or other)
+    message = str(getattr(exc, "message", None) or other)
     if token is None or token.start_index < 0:
-        return words
+        return message
     line = token.source.count("\n", 0, token.start_index)
     near = token.source.split("\n")[line].strip()
-    return f"{words}, near “{near if len(near) <= 60 else near[:59] + '…'}”"
+    return f"{message}, near “{near if len(near) <= 60 else near[:59] + '…'}”"
 
 
 def render(text: str, scope: Mapping[str, Any], escape: bool = True) -> str:
-    """The text with the scope's values in it.  Raises Undeliverable.
+    """Render a template with the values of ``scope``.  Raises Undeliverable.
 
-    With ``escape``, in values, and only there, & < > are written as Slack and HTML want them
-    (``&amp;`` ...), after all filters: so a visitor's text stays text and no cut goes through the
-    middle of a sign.
+    With ``escape``, & < > become ``&amp;`` ``&lt;`` ``&gt;`` as in HTML and Slack, but only in values
+    and after all filters.  So a visitor's text stays text, and no filter cuts an escaped character.
     """
     if why := check_template(text):
-        raise Undeliverable("bad_template", f"{why} Change it where it is written.")
+        raise Undeliverable(
+            "bad_template", f"{why} Change the text in the mapping or the settings."
+        )
     liquid_limits.start()
     try:
-        filled = parse(text, escape).render(scope)
-    except Exception as exc:  # the library's filters raise all kinds of errors on odd values
+        rendered = parse(text, escape).render(scope)
+    except Exception as exc:  # the library's filters raise all kinds of errors for unusual values
         raise Undeliverable(
             "bad_template",
-            f"The text could not be filled in: {reason(exc)}. Change it where it is written.",
+            f"The text does not work with this event: {reason(exc)}. Change the text in the mapping or "
+            "the settings.",
         ) from exc
-    return unquoted(filled) if escape else filled
+    return unescape_quotes(rendered) if escape else rendered
 
 
-def escaped(text: str) -> str:
-    """A visitor's text as ``render`` puts it in, for a value that needs no template."""
+def escape_html(text: str) -> str:
+    """A value escaped as in ``render``, for use without a template."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def unquoted(text: str) -> str:
+def unescape_quotes(text: str) -> str:
+    """Undo the library's escaping of quotes, which HTML text and Slack do not need."""
     return text.replace("&#39;", "'").replace("&#34;", '"')
 
 
 def paths_in(text: str) -> list[tuple[str, ...]]:
-    """The fields that a text uses, as far as they are plain paths; none of a broken text."""
+    """The paths that a template uses; none if it cannot be parsed."""
     if check_template(text):
         return []
     found = []
     for segments in parse(text).global_variable_segments():
         plain = []
-        for one in segments:
-            if not isinstance(one, str | int):
+        for segment in segments:
+            if not isinstance(segment, str | int):
                 break
-            plain.append(str(one))
+            plain.append(str(segment))
         found.append(tuple(plain))
     return sorted(found)

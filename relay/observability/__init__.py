@@ -1,1 +1,1 @@
-"""Logs, metrics, traces and health: what tells a person how Relay is."""
+"""Logs, metrics, traces and health checks."""

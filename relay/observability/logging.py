@@ -1,4 +1,4 @@
-"""One JSON line a step, on standard error, each with its ``correlation_id`` (the event's id)."""
+"""Logs: one JSON line per step on standard error, with the event's id as ``correlation_id``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import structlog
 
 
 def init_logging(level: int = logging.INFO) -> None:
-    """Our lines and those of the libraries, all as JSON.  Calling it again changes nothing."""
+    """Log Relay's lines and those of the libraries as JSON.  Calling it again changes nothing."""
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -1,6 +1,6 @@
-"""The counters and clocks of the contract, kept in files so that all processes of a host add up.
+"""The counters and histograms.  They are in files, so that the processes of a host share them.
 
-The gauges (deliveries by state, oldest due, …) are read from the database when somebody asks.
+The gauges (deliveries by state, oldest due, …) are read from the database when the metrics are read.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-# The library looks at this variable once, at import: so nobody imports it but by this file.
+# The library reads this variable once, at import.  So only this module imports it.
 _FOLDER = Path(
     os.environ.setdefault(
         "PROMETHEUS_MULTIPROC_DIR",
@@ -18,8 +18,8 @@ _FOLDER = Path(
 )
 try:
     _FOLDER.mkdir(parents=True, exist_ok=True)
-except OSError as exc:  # at import already, before anybody could catch a SettingsError
-    sys.exit(f"RELAY_DATA_DIR cannot be used: {_FOLDER} cannot be made ({exc.strerror}).")
+except OSError as exc:  # at import, so nothing could catch a SettingsError
+    sys.exit(f"RELAY_DATA_DIR cannot be used: Relay cannot create {_FOLDER} ({exc.strerror}).")
 
 from prometheus_client import (  # noqa: E402
     CollectorRegistry,
@@ -36,21 +36,21 @@ __all__ = ["CONTENT_TYPE_LATEST", "CollectorRegistry", "Gauge", "generate_latest
 FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 SLOW = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
 
-events_accepted = Counter("relay_events_accepted_total", "Events committed and answered 202.")
-events_duplicate = Counter("relay_events_duplicate_total", "Events that had come before.")
-events_rejected = Counter("relay_events_rejected_total", "Refused requests.", ["reason"])
-ingest_seconds = Histogram("relay_ingest_seconds", "Request to answer.", buckets=FAST)
+events_accepted = Counter("relay_events_accepted_total", "Events that were stored (202).")
+events_duplicate = Counter("relay_events_duplicate_total", "Events that were received before.")
+events_rejected = Counter("relay_events_rejected_total", "Rejected requests.", ["reason"])
+ingest_seconds = Histogram("relay_ingest_seconds", "From request to response.", buckets=FAST)
 attempts = Counter("relay_attempts_total", "Outbound calls.", ["kind", "outcome"])
 attempt_seconds = Histogram("relay_attempt_seconds", "One outbound call.", ["kind"], buckets=SLOW)
 event_to_delivery = Histogram(
-    "relay_event_to_delivery_seconds", "Event committed to delivery done.", buckets=SLOW
+    "relay_event_to_delivery_seconds", "From stored event to completed delivery.", buckets=SLOW
 )
-ai_tokens = Counter("relay_ai_tokens_total", "Tokens used by the AI step.")
-ai_cost = Counter("relay_ai_cost_total", "Cost of the AI step, in its currency.")
+ai_tokens = Counter("relay_ai_tokens_total", "Tokens of AI steps.")
+ai_cost = Counter("relay_ai_cost_total", "Cost of AI steps, in the currency of their service.")
 
 
 def collected() -> CollectorRegistry:
-    """A registry with the sums over all processes of this host."""
+    """A registry with the sums of all processes of this host."""
     registry = CollectorRegistry()
     multiprocess.MultiProcessCollector(registry)
     return registry

@@ -1,6 +1,6 @@
-"""Spans to a collector over OTLP/HTTP, in batches, from a thread of its own.
+"""Sends spans to a collector over OTLP/HTTP, in batches and in a separate thread.
 
-A collector that is away costs nothing but the spans: what does not fit its queue is dropped.
+If the collector is unavailable, only spans are lost: those that do not fit the queue are dropped.
 Source: https://opentelemetry.io/docs/specs/otlp/#otlphttp
 """
 
@@ -21,7 +21,7 @@ SEND_AFTER_MS = 1000
 
 
 class GivenIds(IdGenerator, threading.local):
-    """The ids of a thread's next span are known before it begins."""
+    """Gives a thread's next span the ids that were set before."""
 
     trace_id = span_id = 0
 
@@ -33,7 +33,7 @@ class GivenIds(IdGenerator, threading.local):
 
 
 class OtlpCollector:
-    """``endpoint`` is the collector's address without ``/v1/traces``."""
+    """A client of a collector.  ``endpoint`` is its URL without ``/v1/traces``."""
 
     def __init__(self, endpoint: str):
         self.endpoint, self.ids = endpoint.rstrip("/"), GivenIds()
@@ -42,18 +42,18 @@ class OtlpCollector:
 
     def send(self, span: Span) -> None:
         self.ids.trace_id, self.ids.span_id = span.trace_id, span.span_id
-        sent = self._tracer().start_span(
+        started = self._tracer().start_span(
             span.name,
-            self._after(span),
+            self._parent_of(span),
             trace.SpanKind.CLIENT if span.is_outbound else trace.SpanKind.SERVER,
             dict(span.facts),
             start_time=span.began_ns,
         )
         if span.is_error:
-            sent.set_status(trace.Status(trace.StatusCode.ERROR))
-        sent.end()
+            started.set_status(trace.Status(trace.StatusCode.ERROR))
+        started.end()
 
-    def _after(self, span: Span) -> trace.Context | None:
+    def _parent_of(self, span: Span) -> trace.Context | None:
         if not span.parent_id:
             return None
         flags = trace.TraceFlags(trace.TraceFlags.SAMPLED)
@@ -61,7 +61,7 @@ class OtlpCollector:
         return trace.set_span_in_context(trace.NonRecordingSpan(parent))
 
     def _tracer(self) -> trace.Tracer:
-        """Made with the first span: a process that forks has no sending thread to lose."""
+        """Created with the first span, because a fork before it would lose the sending thread."""
         with self.lock:
             if self.tracer is None:
                 provider = TracerProvider(

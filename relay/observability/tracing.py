@@ -1,7 +1,7 @@
-"""W3C trace context, and the traces that are sent where a collector is named.
+"""W3C trace context, and the spans for a trace collector.
 
-All that happens to an event is one trace, derived from its id: the request that brought it, and each
-attempt as a span of its own, whose id the destination gets in ``traceparent``.
+Everything that happens to an event is one trace with an id made from the event's id.  The request of
+the site and each attempt are spans.  A destination gets the attempt's span id in ``traceparent``.
 Source: https://www.w3.org/TR/trace-context/#traceparent-header
 """
 
@@ -16,7 +16,7 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Span:
-    """Something that was done, from ``began_ns`` until now.  ``parent_id`` 0: nothing came before."""
+    """A step from ``began_ns`` until now.  ``parent_id`` is 0 for the first span of a trace."""
 
     name: str
     trace_id: int
@@ -36,22 +36,23 @@ _collectors: list[Collector] = []
 
 
 def init_tracing(endpoint: str | None) -> None:
-    """Send spans over OTLP to ``endpoint``; None for nowhere, and without the cost."""
+    """Send spans over OTLP to ``endpoint``; with None, send none."""
     _collectors.clear()
     if endpoint:
-        from relay.observability.otlp import OtlpCollector  # a third of a second that few need
+        # The import takes a third of a second, so it is made only if it is needed.
+        from relay.observability.otlp import OtlpCollector
 
         _collectors.append(OtlpCollector(endpoint))
 
 
 def traceparent(correlation_id: str, attempt_key: str) -> str:
-    """``00-<trace>-<span>-01``: the same trace for all calls about one event, a span for each attempt."""
+    """The header ``00-<trace>-<span>-01``: one trace per event, one span per attempt."""
     trace_id, _ = _ids_of(correlation_id)
     return f"00-{trace_id:032x}-{_span_of(attempt_key):016x}-01"
 
 
 def received(correlation_id: str, began_ns: int, facts: Mapping[str, str | int]) -> None:
-    """An event was committed just now; ``began_ns`` is when its request was whole."""
+    """Report a stored event.  ``began_ns`` is when its request was complete."""
     for collector in _collectors:
         trace_id, span_id = _ids_of(correlation_id)
         span = Span("receive event", trace_id, span_id, 0, began_ns, False, False, facts)
@@ -65,7 +66,7 @@ def attempted(
     is_error: bool,
     facts: Mapping[str, str | int],
 ) -> None:
-    """An attempt has just ended."""
+    """Report an attempt that has just ended."""
     for collector in _collectors:
         trace_id, root = _ids_of(correlation_id)
         began_ns = time.time_ns() - int(elapsed_ms * 1e6)
@@ -74,7 +75,7 @@ def attempted(
 
 
 def _ids_of(correlation_id: str) -> tuple[int, int]:
-    """Of an event's trace and of its first span."""
+    """-> the ids of an event's trace and of its first span"""
     digest = hashlib.sha256(correlation_id.encode()).digest()
     return int.from_bytes(digest[:16], "big"), int.from_bytes(digest[16:24], "big")
 

@@ -1,7 +1,7 @@
-"""Which addresses an outbound call may reach: the one rule for saving, testing and sending.
+"""The addresses that an outbound call may reach.  Saving, testing and sending all use this rule.
 
 Pure.  Sources: the IANA special-purpose address registries (RFC 6890 and its successors) and the
-metadata addresses of the large clouds.
+metadata addresses of the large cloud providers.
 """
 
 from __future__ import annotations
@@ -40,19 +40,19 @@ def blocked(sentence: str) -> Undeliverable:
 
 
 def unwrap(address: Address) -> Address:
-    """The IPv4 address inside a mapped one, else the address itself."""
+    """The IPv4 address of an IPv4-mapped IPv6 address; any other address unchanged."""
     mapped = getattr(address, "ipv4_mapped", None)
     return mapped if mapped is not None else address
 
 
 def is_allowed(address: Address, allowed: Iterable[Network]) -> bool:
-    """Whether an operator opened this private address by a CIDR."""
+    """Whether the address is in a network of RELAY_ALLOWED_PRIVATE_NETWORKS."""
     plain = unwrap(address)
     return any(plain.version == network.version and plain in network for network in allowed)
 
 
 def check_address(text: str, allowed: Iterable[Network] = ()) -> None:
-    """Raises Undeliverable unless the address is public or opened by the operator."""
+    """Raises Undeliverable unless the address is public or in an allowed network."""
     try:
         address = ipaddress.ip_address(text.split("%", 1)[0])
     except ValueError as exc:
@@ -63,46 +63,48 @@ def check_address(text: str, allowed: Iterable[Network] = ()) -> None:
     on_list = any(plain.version == network.version and plain in network for network in BLOCKED)
     if on_list or not plain.is_global:
         raise blocked(
-            f"The blocked address {plain} lies in a private or reserved network, so Relay does not call "
-            "it. Use a public address, or ask the operator to list the network in "
+            f"{plain} is a blocked address in a private or reserved network, so Relay does not call "
+            "it. Use a public address, or ask the operator to add the network to "
             "RELAY_ALLOWED_PRIVATE_NETWORKS."
         )
 
 
 def check_url(url: str, allowed: Iterable[Network] = ()) -> SplitResult:
-    """The parts of a URL that may be called, as far as one can tell without looking up its name.
+    """Check a URL without resolving its name.  -> its parts
 
-    ``http`` passes only where the operator opened private networks; that the address truly lies
-    in one is checked at connect time.  Raises Undeliverable.
+    ``http`` is accepted only if some private networks are allowed.  The dialer then checks, when it
+    connects, that the address is in one of them.  Raises Undeliverable.
     """
     allowed = tuple(allowed)
-    if re.search(r"[\x00-\x20\x7f\\]", url) or len(url) > 2000:
-        raise blocked("The address holds blanks, backslashes or control signs. Copy it again.")
+    if len(url) > 2000:
+        raise blocked("The URL is longer than 2,000 characters. Copy it again.")
+    if re.search(r"[\x00-\x20\x7f\\]", url):
+        raise blocked("The URL contains spaces, backslashes or control characters. Copy it again.")
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as exc:
-        raise blocked("This is not an address such as https://example.com/hook.") from exc
+        raise blocked("This is not a URL such as https://example.com/hook.") from exc
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise blocked("The address must start with https://.")
+        raise blocked("The URL must start with https://.")
     if "@" in parts.netloc:
-        raise blocked("The address must not hold a user or password. Use the login fields.")
+        raise blocked("The URL must not contain a user or password. Use the login fields.")
     if "#" in url:
-        raise blocked("The address must not hold a # part.")
+        raise blocked("The URL must not contain a # part.")
     check_port(port)
     check_host(parts.hostname, allowed)
     if parts.scheme == "http" and not allowed:
-        raise blocked("The address must start with https://, so that nobody can listen in.")
+        raise blocked("The URL must start with https://, so that the data is encrypted.")
     return parts
 
 
 def check_port(port: int | None) -> None:
     if port is not None and port not in (80, 443) and (port < 1024 or port in SERVICE_PORTS):
-        raise blocked(f"Port {port} belongs to another kind of service. Web addresses use 443.")
+        raise blocked(f"Port {port} is used by other kinds of services. Use port 443 for HTTPS.")
 
 
 def check_host(host: str, allowed: tuple[Network, ...]) -> None:
-    """Raises Undeliverable for odd spellings of numbers, and for literal addresses that are blocked."""
+    """Raises Undeliverable for a blocked IP address, also in hexadecimal or octal, and for localhost."""
     if ":" in host:
         check_address(host, allowed)
         return
@@ -111,32 +113,32 @@ def check_host(host: str, allowed: tuple[Network, ...]) -> None:
     if NUMERIC_HOST.fullmatch(last):
         check_address(name, allowed)
     elif last == "localhost" and not allowed:
-        raise blocked("localhost is this server itself, a blocked address.")
+        raise blocked("localhost is a blocked address: it is the server that Relay runs on.")
 
 
 def ascii_host(host: str) -> str:
-    """The name as it is looked up (IDNA 2008).  Raises Undeliverable for what is not a name."""
+    """The host name in its ASCII form for DNS (IDNA 2008).  Raises Undeliverable if it is not valid."""
     try:
         name = host if host.isascii() else idna.encode(host).decode()
     except idna.IDNAError as exc:
-        raise blocked(f"{host} is not a name that can be looked up.") from exc
+        raise blocked(f"{host} is not a valid host name.") from exc
     labels = name.removesuffix(".").split(".")
     if ":" not in name and (len(name) > 253 or not all(map(LABEL.fullmatch, labels))):
-        raise blocked(f"{host} is not a name that can be looked up.")
+        raise blocked(f"{host} is not a valid host name.")
     return name
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a connection leads: two calls with the same origin may share one."""
+    """The server of a connection.  Calls to the same origin can share connections."""
 
     secure: bool
-    host: str  # as it is looked up; ASCII
+    host: str  # as DNS takes it: ASCII
     port: int
 
     @property
     def name(self) -> str:
-        """The host as certificates and the Host header know it."""
+        """The host as in certificates and in the Host header."""
         return self.host.rstrip(".")
 
     @property

@@ -1,6 +1,7 @@
-"""One HTTP/1.1 connection: calls one after the other, each under its deadline and its size caps.
+"""One HTTP/1.1 connection.  It makes one call at a time, each with a deadline and size limits.
 
-Source: RFC 9112.  Parsing is ``http.client``'s; what it may read, and for how long, is decided here.
+``http.client`` parses the responses; this module limits how much it reads and for how long.
+Source: RFC 9112.
 """
 
 from __future__ import annotations
@@ -16,45 +17,45 @@ from typing import Any
 
 BODY_CAP = 64 * 1024
 HEAD_CAP = 64 * 1024
-WIRE_CAP = 1024 * 1024  # a body's bytes on the wire, with the frames of its chunks
+WIRE_CAP = 1024 * 1024  # received bytes of a body, including the chunk headers
 BUFFER = 8 * 1024
 CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class Deadline:
-    """The time limit of a whole call, ``seconds`` from now, however many reads and writes it takes.
+    """The time limit of a whole call, for all its reads and writes together: ``seconds`` from now.
 
-    ``began`` and ``until`` are on the monotonic clock.
+    ``started_at`` and ``until`` are on the monotonic clock.
     """
 
     def __init__(self, seconds: float):
-        self.began = time.monotonic()
-        self.until = self.began + seconds
+        self.started_at = time.monotonic()
+        self.until = self.started_at + seconds
 
     def left_s(self) -> float:
-        """Seconds left, more than 0.  Raises TimeoutError once the time is up."""
+        """The seconds left, always more than 0.  Raises TimeoutError after the deadline."""
         left = self.until - time.monotonic()
         if left <= 0:
-            raise TimeoutError("the time for this call is up")
+            raise TimeoutError("the deadline of this call has passed")
         return left
 
     def elapsed_ms(self) -> float:
-        return (time.monotonic() - self.began) * 1000
+        return (time.monotonic() - self.started_at) * 1000
 
 
 class NothingSent(ConnectionError):
-    """The connection was gone before the first byte went out: repeating cannot be a second time."""
+    """The connection closed before the first byte was sent.  The request can be sent again safely."""
 
 
 @dataclass(frozen=True)
 class HttpResponse:
     status: int
     headers: tuple[tuple[str, str], ...]
-    body: bytes  # cut at the cap
+    body: bytes  # at most as long as the cap
 
 
 class BoundedSocket(io.RawIOBase):
-    """What a socket receives, with a deadline on the whole and an allowance of bytes."""
+    """A readable stream over a socket, with a deadline and a maximum of bytes (``allowance``)."""
 
     def __init__(self, sock: socket.socket, deadline: Deadline):
         self.sock, self.deadline = sock, deadline
@@ -68,16 +69,16 @@ class BoundedSocket(io.RawIOBase):
         count = self.sock.recv_into(buffer)
         self.allowance -= count
         if self.allowance < 0:
-            raise HTTPException("more than an answer may have")
+            raise HTTPException("the response is too large")
         return count
 
     def makefile(self, *_: Any) -> io.BufferedReader:
-        """What ``HTTPResponse`` asks of a socket.  Closing it leaves the socket open."""
+        """For ``HTTPResponse``.  Closing the result leaves the socket open."""
         return io.BufferedReader(self, BUFFER)
 
 
 class FinalResponse(HTTPResponse):
-    """Passes over every interim answer (103 Early Hints and its like), not only over 100."""
+    """Skips every interim response, such as 103 Early Hints; the base class skips only 100."""
 
     def _read_status(self) -> tuple[str, int, str]:
         while True:
@@ -88,22 +89,22 @@ class FinalResponse(HTTPResponse):
 
 
 class Connection:
-    """A connected socket.  For one thread at a time."""
+    """A connected socket.  Only one thread at a time can use it."""
 
     def __init__(self, sock: socket.socket, origin: Any):
         self.sock, self.origin = sock, origin
-        self.born = self.idle_since = time.monotonic()
+        self.opened_at = self.idle_since = time.monotonic()
         self.reusable = False
 
     def exchange(
         self, method: str, request: bytes, deadline: Deadline, cap: int = BODY_CAP
     ) -> HttpResponse:
-        """Send ``request`` and read the answer, its body cut at ``cap``.
+        """Send ``request`` and read the response, with at most ``cap`` bytes of its body.
 
         Raises NothingSent, TimeoutError, other OSErrors, HTTPException, ValueError.
         """
         self.reusable = False
-        whole = self.send(request, deadline)
+        sent_all = self.send(request, deadline)
         wire = BoundedSocket(self.sock, deadline)
         response = FinalResponse(wire, method=method)  # type: ignore[arg-type]
         try:
@@ -114,16 +115,17 @@ class Connection:
             if response.length and not cut:
                 raise IncompleteRead(body, response.length)
             ended = response.isclosed() and not cut
-            self.reusable = whole and ended and not response.will_close
+            self.reusable = sent_all and ended and not response.will_close
         finally:
             response.close()
         headers = tuple((clean(name), clean(value)) for name, value in response.headers.items())
         return HttpResponse(response.status, headers, body[:cap])
 
     def send(self, request: bytes, deadline: Deadline) -> bool:
-        """Whether all of it went out.
+        """Send the request.  -> whether all of it was sent
 
-        Where the other side hangs up halfway, its answer may be there to read: not an error yet.
+        A server may respond and close before it has read everything.  That is not an error here:
+        its response may be ready to read.
         """
         view, sent = memoryview(request), 0
         try:
@@ -135,8 +137,8 @@ class Connection:
                 raise NothingSent(str(exc)) from exc
         return sent == len(request)
 
-    def is_quiet(self) -> bool:
-        """Whether nothing came since the last answer: neither a hang-up nor anything else."""
+    def is_silent(self) -> bool:
+        """Whether the server has sent nothing since its last response and has not closed."""
         poll = select.poll()
         poll.register(self.sock, select.POLLIN)
         return not poll.poll(0)
@@ -146,5 +148,5 @@ class Connection:
 
 
 def clean(text: str) -> str:
-    """A header's text as any database can hold it."""
+    """A header's text without control characters, which not every database can store."""
     return CONTROLS.sub("\ufffd", text)

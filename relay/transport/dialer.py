@@ -1,7 +1,7 @@
-"""From a checked URL to a connected socket: look the name up once, check every answer, connect to one.
+"""Connects to the server of a checked URL: resolves the name once, checks every address, connects.
 
-The connection is made to the checked address itself, so that a name which changes its mind between
-the check and the connection (DNS rebinding) gains nothing.
+It connects to a checked address and does not resolve the name again.  So a name that resolves to
+another address after the check (DNS rebinding) has no effect.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import certifi
 
 from relay.transport import addresses
 from relay.transport.addresses import Origin
-from relay.transport.errors import no_connection, no_name
+from relay.transport.errors import connection_error, dns_error
 
 CONNECT_S = 5.0
-MOST_ADDRESSES = 4
+MAX_ADDRESSES = 4
 Resolver = Callable[..., list[Any]]
 
 
@@ -37,13 +37,13 @@ class Dialer:
 
     @cached_property
     def tls(self) -> ssl.SSLContext:
-        """For web servers."""
-        context = self.context()
+        """The TLS settings for HTTP."""
+        context = self.tls_context()
         context.set_alpn_protocols(["http/1.1"])
         return context
 
-    def context(self) -> ssl.SSLContext:
-        """Public authorities and the operator's own; TLS 1.2 at least; always verifying."""
+    def tls_context(self) -> ssl.SSLContext:
+        """Trusts the public authorities and those of ``ca_file``; TLS 1.2 or newer; always verifies."""
         context = ssl.create_default_context(cafile=certifi.where())
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if self.ca_file:
@@ -53,56 +53,56 @@ class Dialer:
     def dial(
         self, origin: Origin, until: float, tls: ssl.SSLContext | None = None
     ) -> socket.socket:
-        """A connected socket, with TLS where the origin wants it (``tls``: other than for the web).
+        """A connected socket, with TLS if the origin is secure.  ``tls`` replaces the HTTP settings.
 
-        ``until`` is an instant of the monotonic clock.
-
-        Raises CallFailed, and Undeliverable where any answer of the name service is blocked.
+        ``until`` is a time of the monotonic clock.  Raises CallFailed, and Undeliverable if the name
+        resolves to any blocked address.
         """
         until = min(until, time.monotonic() + CONNECT_S)
-        sock = self.reach(origin, until)
+        sock = self.connect(origin, until)
         if not origin.secure:
             return sock
         try:
             return self.wrap(sock, origin, until, tls or self.tls)
         except OSError as exc:
             sock.close()
-            raise no_connection(exc, f"{origin.name}:{origin.port}", CONNECT_S) from exc
+            raise connection_error(exc, f"{origin.name}:{origin.port}", CONNECT_S) from exc
         except BaseException:
             sock.close()
             raise
 
-    def reach(self, origin: Origin, until: float) -> socket.socket:
-        """A connection to a checked address of the origin, still without TLS.  Raises as ``dial``."""
+    def connect(self, origin: Origin, until: float) -> socket.socket:
+        """A TCP connection to an allowed address of the origin.  Raises like ``dial``."""
+        where = f"{origin.name}:{origin.port}"
         try:
-            found = self.look_up(origin, until)
+            found = self.resolve(origin, until)
             for target in found:
                 self.check(str(target[4][0]), origin.secure)
-            sock = connect(found[:MOST_ADDRESSES], until)
+            sock = connect_to_first(found[:MAX_ADDRESSES], until)
         except OSError as exc:
-            raise no_connection(exc, f"{origin.name}:{origin.port}", CONNECT_S) from exc
+            raise connection_error(exc, where, CONNECT_S) from exc
         try:
-            # Compared with what was checked: nothing between us and the kernel may divert it.
+            # The peer's address is checked again, so that the rule holds for the connection as it is.
             self.check(str(sock.getpeername()[0]), origin.secure)
             return sock
         except OSError as exc:
             sock.close()
-            raise no_connection(exc, f"{origin.name}:{origin.port}", CONNECT_S) from exc
+            raise connection_error(exc, where, CONNECT_S) from exc
         except BaseException:
             sock.close()
             raise
 
     def check(self, address: str, secure: bool) -> None:
-        """Raises Undeliverable; without TLS, only networks that the operator opened will do."""
+        """Raises Undeliverable for a blocked address, and without TLS for any outside ``allowed``."""
         addresses.check_address(address, self.allowed)
         plain = ipaddress.ip_address(address.split("%", 1)[0])
         if not secure and not addresses.is_allowed(plain, self.allowed):
             raise addresses.blocked(
-                "The address must start with https://, so that nobody can listen in."
+                "The URL must start with https://, so that the data is encrypted."
             )
 
-    def look_up(self, origin: Origin, until: float) -> list[Any]:
-        """The name service's answers.  Raises CallFailed where there are none in time."""
+    def resolve(self, origin: Origin, until: float) -> list[Any]:
+        """The addresses of the origin's host.  Raises CallFailed if there are none in time."""
         if is_number(origin.host):
             return list(self.resolver(origin.host, origin.port, type=socket.SOCK_STREAM))
         answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -113,14 +113,14 @@ class Dialer:
             except (OSError, UnicodeError) as exc:
                 answers.put(exc)
 
-        # The system's look-up cannot be given a time limit: a thread that hangs is left behind.
-        threading.Thread(target=ask, name="look-up", daemon=True).start()
+        # getaddrinfo has no timeout.  If it hangs, its thread is abandoned.
+        threading.Thread(target=ask, name="resolve", daemon=True).start()
         try:
             found = answers.get(timeout=left_s(until))
         except queue.Empty as exc:
-            raise no_name(origin.name) from exc
+            raise dns_error(origin.name) from exc
         if isinstance(found, Exception) or not found:
-            raise no_name(origin.name) from (found or None)
+            raise dns_error(origin.name) from (found or None)
         return list(found)
 
     def wrap(
@@ -130,11 +130,11 @@ class Dialer:
         try:
             return tls.wrap_socket(sock, server_hostname=origin.name)
         except ConnectionError as exc:
-            raise ssl.SSLError("the handshake was broken off") from exc
+            raise ssl.SSLError("the server closed the connection in the handshake") from exc
 
 
 def left_s(until: float) -> float:
-    """Seconds until an instant of the monotonic clock; after it so little that any wait times out."""
+    """The seconds until a time of the monotonic clock.  After it, a minimum with which a wait times out."""
     return max(until - time.monotonic(), 0.001)
 
 
@@ -146,8 +146,8 @@ def is_number(host: str) -> bool:
     return True
 
 
-def connect(found: list[Any], until: float) -> socket.socket:
-    """The first address that takes the connection; a silent one leaves time for the next."""
+def connect_to_first(found: list[Any], until: float) -> socket.socket:
+    """Connect to the first address that accepts.  The time left is shared among the addresses."""
     last: OSError = OSError("the name has no address")
     for number, (family, kind, proto, _name, where) in enumerate(found):
         sock = socket.socket(family, kind, proto)

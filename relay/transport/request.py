@@ -1,4 +1,4 @@
-"""An outbound HTTP request, its reply, and the time that the reply asks to wait (Retry-After)."""
+"""An outbound HTTP request, its reply, and the wait that the reply asks for (Retry-After)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from relay.rules.lifecycle import DEFAULT_POLICY
 
 @dataclass(frozen=True)
 class OutboundRequest:
-    """One call, ready to send.  ``secrets`` are the literal values to mask when it is shown.
+    """One call, ready to send.
 
-    ``most_bytes`` is where its answer is cut.  ``open_query`` says that the query of the address
-    holds nothing secret.
+    ``secrets`` are the values to mask when the request is shown.  ``max_reply_bytes`` is how much of
+    the response's body is kept.  ``open_query``: the query of the URL has no secrets and is shown.
     """
 
     method: str
@@ -23,19 +23,19 @@ class OutboundRequest:
     body: bytes
     timeout_s: float = 30.0
     secrets: tuple[str, ...] = field(default=(), repr=False)
-    most_bytes: int = 64 * 1024
+    max_reply_bytes: int = 64 * 1024
     open_query: bool = False
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back.
+    """The result of a call.
 
-    Either ``status`` is set (an HTTP answer), or ``error`` is: a stable code such as
-    ``dns_failed``, ``connection_refused``, ``timeout``, ``tls_failed``, ``blocked_address``,
-    ``connection_lost``, ``response_too_large`` with ``sentence`` for a person.
-    ``permanent`` marks an error that time will not mend (a blocked address, a broken URL).
-    ``body`` is cut at the size cap.
+    Either ``status`` is set (a response arrived), or ``error`` is: a stable code such as
+    ``dns_failed``, ``connection_refused``, ``timeout``, ``tls_failed``, ``blocked_address`` or
+    ``connection_lost``, with ``sentence`` for a person.
+    ``permanent`` marks an error that a retry does not fix, such as a blocked address or a bad URL.
+    ``body`` has at most ``OutboundRequest.max_reply_bytes``.
     """
 
     status: int | None = None
@@ -47,22 +47,22 @@ class Reply:
     permanent: bool = False
 
     def header(self, name: str) -> str | None:
-        """The first header of that name, whatever its case."""
-        wanted = name.lower()
-        return next((value for key, value in self.headers if key.lower() == wanted), None)
+        """The first header with that name, in upper or lower case."""
+        lower = name.lower()
+        return next((value for key, value in self.headers if key.lower() == lower), None)
 
     @property
     def text(self) -> str:
-        """The body as text that any database can hold (bad UTF-8 and NUL replaced)."""
+        """The body as text.  Invalid UTF-8 and NUL, which databases cannot store, are replaced."""
         return self.body.decode("utf-8", "replace").replace("\x00", "\ufffd")
 
 
-# what asks for more is believed so far, and asked again
+# A longer Retry-After counts as this long: the next attempt then gets a new one.
 LONGEST_RETRY_AFTER_S = DEFAULT_POLICY.longest_retry_after_s
 
 
 def retry_after_s(reply: Reply, now: datetime | None = None) -> float | None:
-    """The answer's Retry-After in seconds: a number, or a date against the answer's own Date.
+    """The reply's Retry-After in seconds.  A date is compared with the reply's own Date header.
 
     Source: RFC 9110, section 10.2.3.
     """

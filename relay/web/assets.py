@@ -1,8 +1,8 @@
-"""The browser's files: which ones, in what order, bundled under names that change with their content.
+"""The browser assets: which files, in which order, in bundles with a content hash in their name.
 
-``make assets`` builds them into ``static/gen/`` from the packages of ``package.json`` and our own
-sources.  Templates say ``{% assets "app_css" %}…{{ ASSET_URL }}…{% endassets %}``; the manifest
-tells every process the names, so that none has to look at the sources.
+``make assets`` builds the bundles into ``static/gen/`` from the packages of ``package.json`` and
+Relay's own sources.  Templates use ``{% assets "app_css" %}…{{ ASSET_URL }}…{% endassets %}``.  The
+manifest lists the names, so that no process has to read the sources.
 
 - ``app_css``: Tabler, its icons, uPlot, ``css/relay.css``
 - ``app_js``: htmx, Tabler, uPlot, ``js/relay.js``, ``js/mapping.js``; load it with ``defer``
@@ -36,23 +36,23 @@ SCRIPTS = (
     STATIC / "js/mapping.js",
 )
 THEME = (STATIC / "js/theme.js",)
-# the stylesheet asks for them beside itself
+# the stylesheet loads them from its own directory
 FONTS = (PACKAGES / "@tabler/icons-webfont/dist/fonts/tabler-icons.woff2",)
 
 
 def end_file(_in: IO[str], out: IO[str], **_kw: Any) -> None:
-    """One source of a bundle: no pointer to a map that is not there."""
+    """Remove a file's link to its source map, which the bundle does not include."""
     out.write(SOURCE_MAP.sub("", _in.read()))
 
 
 def end_script(_in: IO[str], out: IO[str], **_kw: Any) -> None:
-    """One script of a bundle, closed so that the next one cannot be read as its arguments."""
+    """End a script with ``;``, so that the next one cannot be parsed as a call of it."""
     end_file(_in, out)
     out.write("\n;\n")
 
 
 def register_bundles(environment: Environment) -> None:
-    """Make the bundles known to the current application.  Nothing is read or built."""
+    """Register the bundles for the current application.  Nothing is read or built."""
     environment.manifest = f"json:{MANIFEST}"
     environment.versions = "hash"
     environment.url_expire = False
@@ -62,7 +62,7 @@ def register_bundles(environment: Environment) -> None:
         ("app_js", SCRIPTS, "gen/app.%(version)s.js", end_script),
         ("theme_js", THEME, "gen/theme.%(version)s.js", end_script),
     ):
-        if name in environment:  # one environment serves every application of the process
+        if name in environment:  # all applications of a process share one environment
             continue
         parts = [Bundle(str(source), filters=[last]) for source in sources]
         environment.register(name, *parts, output=output)

@@ -1,4 +1,8 @@
-"""One client of the web server: refusals in the contract's form, and an end that lets them be read."""
+"""The connection of one client of the web server.
+
+Errors below the application are JSON as in the API.  After an error the connection closes so that
+the client can still read it.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +17,12 @@ from waitress.task import ErrorTask
 
 from relay.web.framing import FRAMING_ERRORS
 
-WHOLE_REQUEST_S = 20.0  # from its first byte to its last; a trickle does not buy more
+WHOLE_REQUEST_S = 20.0  # from the first byte of a request to its last; a slow client gets no more
 LINGER_S = 5.0
 
 
 class ErrorResponse(ErrorTask):
-    """The answer to what is no request at all, and to what the application could not answer."""
+    """The response to an invalid request, and to a request in which the application crashed."""
 
     def execute(self) -> None:
         code = self.request.error.code
@@ -34,7 +38,7 @@ class ErrorResponse(ErrorTask):
 
 
 class ClientChannel(HTTPChannel):
-    """Waitress's channel.  All of it but ``service`` runs in the server's main thread."""
+    """Waitress's channel.  Everything except ``service`` runs in the server's main thread."""
 
     error_task_class = ErrorResponse
     refused = False
@@ -45,10 +49,9 @@ class ClientChannel(HTTPChannel):
         return bool(self.lingers_until or super().readable())
 
     def writable(self) -> bool:
-        """Not while a thread answers here: it sends by itself, and wakes us for what is left.
+        """Not while a thread responds: it sends by itself and wakes the main thread for the rest.
 
-        Asked to write for it, the main thread would turn round and round without getting its lock,
-        and take the interpreter from all who have something to do.
+        Otherwise the main thread would busy-loop on the channel's lock and slow down all threads.
         """
         ends = self.will_close or self.close_when_flushed
         waits = self.total_outbufs_len > self.adj.outbuf_high_watermark
@@ -58,12 +61,16 @@ class ClientChannel(HTTPChannel):
 
     def handle_read(self) -> None:
         if self.lingers_until:
-            self.recv(65536)  # closes by itself when nothing more comes
+            self.recv(65536)  # closes the channel at the end of the stream
         else:
             super().handle_read()
 
     def handle_close(self) -> None:
-        """After a refusal read on for a moment: closing on unread bytes would take the answer back."""
+        """After an error, read on for a moment.
+
+        Closing a socket with unread bytes resets the connection, and the client could not read the
+        response.
+        """
         if self.refused and not self.lingers_until:
             self.lingers_until = time.monotonic() + LINGER_S
             self.will_close = self.close_when_flushed = False
@@ -73,7 +80,7 @@ class ClientChannel(HTTPChannel):
         super().handle_close()
 
     def tick(self, now: float) -> None:
-        """Once in a while: end what lingers or has not brought its request in time."""
+        """Called about once a second.  Close a channel that lingers or sends its request too slowly."""
         if self.lingers_until:
             if now > self.lingers_until:
                 self.handle_close()
@@ -85,6 +92,6 @@ class ClientChannel(HTTPChannel):
             self.handle_close()
 
     def busy(self) -> bool:
-        """Whether somebody still waits for an answer here, or is about to have asked for one."""
+        """Whether a request is in progress or partly received."""
         waits: Any = self.requests or self.total_outbufs_len or self.request is not None
         return bool(waits) and not self.lingers_until

@@ -23,7 +23,7 @@ FRAMING_ERRORS: Mapping[int, FramingError] = MappingProxyType(
     {
         400: FramingError(
             "invalid_request",
-            "The request is framed wrongly.",
+            "The request is not valid HTTP.",
             "The request is not valid HTTP, for example with two different lengths.",
         ),
         413: FramingError(

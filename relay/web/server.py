@@ -1,8 +1,8 @@
 """The web server: ``python -m relay.web.server``.
 
-Waitress reads a whole request before it gives it to a thread, so clients that send slowly or not at
-all hold no thread up.  WEB_CONCURRENCY processes share one listening socket; a first process holds
-it and starts again what dies.  SIGTERM: no new connections, running requests get their answers.
+Waitress reads a whole request before it passes it to a thread, so slow clients do not block threads.
+WEB_CONCURRENCY processes share one listening socket.  A parent process owns it and restarts
+processes that die.  On SIGTERM, Relay accepts no new connections and completes running requests.
 """
 
 from __future__ import annotations
@@ -25,56 +25,57 @@ from relay.errors import SettingsError
 from relay.extensions import db
 from relay.web.channel import ClientChannel
 
-THREADS = 32  # each may wait for a group's commit
+THREADS = 32  # many: each can wait for the commit of a group of events
 CONNECTIONS = 2000
 FILES = 8192
-DRAIN_S = 7.0  # for running requests, once asked to stop
-BODY_MARGIN = 4  # up to so many times the limit the application itself says 413, and keeps it
+DRAIN_S = 7.0  # for running requests after a signal to stop
+# Up to this many times the limit, the application itself responds 413 and records the rejection.
+BODY_MARGIN = 4
 TICK_S = 1.0
 
 
-class Stop:
-    """Set by the first SIGTERM or SIGINT; ``wakes`` are called then."""
+class StopSignal:
+    """``received`` is true after a SIGTERM or SIGINT.  The signal also calls all ``callbacks``."""
 
     def __init__(self) -> None:
-        self.asked = False
-        self.wakes: list[Callable[[], object]] = []
+        self.received = False
+        self.callbacks: list[Callable[[], object]] = []
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._ask)
+            signal.signal(number, self._receive)
 
-    def _ask(self, *_: object) -> None:
-        self.asked = True
-        for wake in self.wakes:
-            wake()
+    def _receive(self, *_: object) -> None:
+        self.received = True
+        for callback in self.callbacks:
+            callback()
 
 
 def listen(config: Config) -> socket.socket:
-    """The socket that all processes share.  Raises SettingsError where the port is taken."""
+    """The listening socket that all processes share.  Raises SettingsError if the port is in use."""
     host = os.environ.get("HOST") or "127.0.0.1"
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    one = socket.socket(family, socket.SOCK_STREAM)
-    one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        one.bind((host, config.port))
+        listening.bind((host, config.port))
     except OSError as exc:
         raise SettingsError(
-            f"Port {config.port} of {host} cannot be used ({exc.strerror}). "
-            "Set PORT to another one, or stop what runs there."
+            f"Relay cannot listen on port {config.port} of {host} ({exc.strerror}). "
+            "Set PORT to another port, or stop the program that uses it."
         ) from exc
-    one.listen(1024)
-    return one
+    listening.listen(1024)
+    return listening
 
 
-def processes_for(config: Config) -> int:
-    """How many processes serve: WEB_CONCURRENCY, else one on SQLite and two elsewhere."""
-    usual = 1 if config.database_url.startswith("sqlite") else 2
-    return env_int(os.environ, "WEB_CONCURRENCY", usual, 1, 64)
+def process_count(config: Config) -> int:
+    """How many processes serve requests: WEB_CONCURRENCY, by default 1 with SQLite and 2 otherwise."""
+    default = 1 if config.database_url.startswith("sqlite") else 2
+    return env_int(os.environ, "WEB_CONCURRENCY", default, 1, 64)
 
 
-def serve(config: Config, listening: socket.socket, stop: Stop, parent: int) -> None:
-    """Serve until asked to stop, or until the process ``parent`` is gone."""
+def serve(config: Config, listening: socket.socket, stop: StopSignal, parent: int) -> None:
+    """Serve requests until a stop signal arrives or the process ``parent`` ends (0: no parent)."""
     app = create_app(config)
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # a short queue is no news
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # short queues are normal
     with app.app_context():
         db.engine.dispose()
     server = create_server(
@@ -91,10 +92,10 @@ def serve(config: Config, listening: socket.socket, stop: Stop, parent: int) -> 
         clear_untrusted_proxy_headers=False,
     )
     server.channel_class = ClientChannel
-    stop.wakes.append(server.pull_trigger)
+    stop.callbacks.append(server.pull_trigger)
     tick_at = 0.0
-    while not stop.asked and (not parent or os.getppid() == parent):
-        turn(server, TICK_S)
+    while not stop.received and (not parent or os.getppid() == parent):
+        poll_connections(server, TICK_S)
         if (now := time.monotonic()) >= tick_at:
             tick_at = now + TICK_S
             for connection in list(server.active_channels.values()):
@@ -103,13 +104,13 @@ def serve(config: Config, listening: socket.socket, stop: Stop, parent: int) -> 
     app.extensions["relay_ingest"].close()
 
 
-def turn(server: object, wait_s: float) -> None:
-    """One round of reading and writing on all connections."""
+def poll_connections(server: object, wait_s: float) -> None:
+    """Wait up to ``wait_s`` for sockets that are ready, then read and write once on each."""
     server.asyncore.loop(timeout=wait_s, use_poll=True, map=server._map, count=1)  # type: ignore[attr-defined]
 
 
 def drain(server) -> None:  # type: ignore[no-untyped-def]
-    """Take no new connections, answer what was asked, close."""
+    """Accept no new connections, complete the running requests and close."""
     server.del_channel()
     server.socket.close()
     until = time.monotonic() + DRAIN_S
@@ -120,30 +121,31 @@ def drain(server) -> None:  # type: ignore[no-untyped-def]
                 connection.handle_close()
         if not any(connection.busy() for connection in connections):
             break
-        turn(server, 0.05)
+        poll_connections(server, 0.05)
     server.task_dispatcher.shutdown(timeout=1)
     server.asyncore.close_all(server._map)
 
 
-def keep_serving(config: Config, listening: socket.socket, count: int, stop: Stop) -> None:
-    """Hold ``count`` serving processes up until asked to stop, then stop them."""
-    me, children, begun = os.getpid(), set[int](), 0.0
-    woken, waker = os.pipe()
-    os.set_blocking(waker, False)
-    stop.wakes.append(lambda: os.write(waker, b"."))
-    while not stop.asked:
-        if children and time.monotonic() - begun < TICK_S:
-            select.select([woken], [], [], TICK_S)  # one that dies at its start is not hurried
-        while len(children) < count and not stop.asked:
-            begun = time.monotonic()
+def supervise(config: Config, listening: socket.socket, count: int, stop: StopSignal) -> None:
+    """Keep ``count`` serving processes running until a stop signal arrives, then stop them."""
+    parent, children, started_at = os.getpid(), set[int](), 0.0
+    wake_reader, wake_writer = os.pipe()
+    os.set_blocking(wake_writer, False)
+    stop.callbacks.append(lambda: os.write(wake_writer, b"."))
+    while not stop.received:
+        if children and time.monotonic() - started_at < TICK_S:
+            # Wait before the next start: a process that dies at once must not be started in a loop.
+            select.select([wake_reader], [], [], TICK_S)
+        while len(children) < count and not stop.received:
+            started_at = time.monotonic()
             if not (child := os.fork()):
-                os.close(waker)
-                os.close(woken)
-                serve(config, listening, Stop(), me)
+                os.close(wake_writer)
+                os.close(wake_reader)
+                serve(config, listening, StopSignal(), parent)
                 os._exit(0)
             children.add(child)
-        if not stop.asked:
-            select.select([woken], [], [], TICK_S)
+        if not stop.received:
+            select.select([wake_reader], [], [], TICK_S)
         children -= ended(children)
     listening.close()
     for child in children:
@@ -157,26 +159,26 @@ def keep_serving(config: Config, listening: socket.socket, count: int, stop: Sto
 
 
 def ended(children: set[int]) -> set[int]:
-    """Those of our children that have ended."""
+    """The child processes that have ended."""
     return {child for child in children if os.waitpid(child, os.WNOHANG)[0]}
 
 
 def main() -> None:
-    stop = Stop()
+    stop = StopSignal()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    limit = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
     try:
         config = Config.from_env()
-        count = processes_for(config)
+        count = process_count(config)
         listening = listen(config)
     except SettingsError as exc:
         sys.exit(str(exc))
     if count == 1:
         serve(config, listening, stop, 0)
     else:
-        keep_serving(config, listening, count, stop)
+        supervise(config, listening, count, stop)
 
 
 if __name__ == "__main__":

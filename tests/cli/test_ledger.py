@@ -1,4 +1,4 @@
-"""``flask ledger``: the same numbers as on the page, and an exit code that a monitor can read."""
+"""``flask ledger``: the numbers of the page, and an exit code for monitoring."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.world import make, move
 
 @pytest.fixture
 def yesterday(app: Flask, sink: Sink) -> str:
-    """A day with one comment through the door, delivered to one and dead at another."""
+    """A day with one comment, delivered to one destination and dead at another."""
     world = make(app, sink)
     with app.app_context():
         for table in ("attempt", "dead_letter", "delivery", "event"):
@@ -53,11 +53,11 @@ def test_show_prints_each_day_with_its_facts(run: Run, yesterday: str) -> None:
     run("ledger", "show", "--day", "yesterday", code=2)
 
 
-def test_check_ends_with_1_where_something_does_not_add_up(
+def test_check_exits_with_1_if_the_numbers_do_not_agree(
     app: Flask, run: Run, yesterday: str
 ) -> None:
     assert run("ledger", "check", "--json") == {"ok": True, "days": 1, "gaps": [], "sites": []}
-    assert "everything adds up" in run("ledger", "check", "--day", yesterday)
+    assert "all numbers agree" in run("ledger", "check", "--day", yesterday)
     with app.app_context():
         assert "is not over yet" in run("ledger", "check", "--day", today().isoformat(), code=1)
         db.session.execute(update(Intake).values(received=4))

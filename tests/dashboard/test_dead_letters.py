@@ -133,7 +133,7 @@ def test_a_card_says_what_happened_what_to_do_and_offers_each_role_its_buttons(
     for page in pages.values():
         said = text_of(page)
         assert "Hook does not accept these messages." in said
-        assert "What to do: Open one of them and compare what was sent" in said
+        assert "What to do: Open one of them and compare its request" in said
         assert "1 waits" in said and "nobody has looked at it yet" in said
         assert f'href="/events/{world.event}"' in page and "Jane Doe: Grüße" in said
         assert f"/dead-letters/list?code=http_400&amp;field=-&amp;destination={world.hook}" in page

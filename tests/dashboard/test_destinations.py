@@ -82,7 +82,7 @@ def test_the_list_tells_waiting_dead_and_the_last_delivery(
     put(app, world.slug, comment())
     move(app, world.inbox)
     rows = admin.get("/destinations").text.split("<tr>")
-    inbox = next(row for row in rows if "Kept here, sent nowhere" in row)
+    inbox = next(row for row in rows if "Stored in Relay, sent nowhere" in row)
     hook = next(row for row in rows if ">Hook<" in row)
     assert '"Waiting">1<' in inbox and "never" not in inbox
     assert re.search(rf'href="/dead-letters\?destination={world.hook}">1<', hook)

@@ -149,7 +149,7 @@ def test_a_broken_text_is_shown_at_its_field_and_nothing_is_saved(
     here = f"/destinations/{world.hook}/subscriptions/2/mapping"
     answer = admin.post(here, {**rows(("title", "text", "{% if %}")), "do": "save"})
     assert answer.status_code == 422
-    assert "The text has a mistake" in answer.text and "{% if %}" in answer.text
+    assert "The text has an error" in answer.text and "{% if %}" in answer.text
     for form, told in (
         (rows(("", TOTAL, "")), "Give each field a name"),
         (rows(("a", TOTAL, ""), ("a", STATUS, "")), "two fields called a"),

@@ -1,4 +1,4 @@
-"""What every fault needs: a whole Relay on PostgreSQL, a site, a sink, and a table at the end."""
+"""Fixtures of the fault tests: Relay on PostgreSQL, a site, a sink, and a table of the results."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def figures() -> Figures:
 
 @pytest.fixture
 def secret(stack: Stack, sink: Sink) -> str:
-    """A site whose events go to ``/in`` of the sink.  -> its secret"""
+    """A site that sends its events to ``/in`` of the sink.  -> its secret"""
     made = stack.make_source()
     add(stack, sink, "Sink", "/in")
     return made.secret
@@ -61,13 +61,13 @@ def states(stack: Stack) -> States:
 
 
 def end_leases(stack: Stack) -> None:
-    """The leases of vanished workers end now instead of within 65 s."""
+    """End the leases of crashed workers now instead of within 65 s."""
     stack.change("UPDATE delivery SET lease_until = created_at WHERE state = 'in_flight'")
     stack.change("UPDATE destination SET drain_until = created_at")
 
 
 def crash_and_wipe(broker: Valkey) -> None:
-    """A power cut, and all that the broker had on disk is gone."""
+    """A power failure that also deletes the broker's files."""
     assert broker.process is not None
     broker.process.kill()
     broker.process.wait()

@@ -1,4 +1,4 @@
-"""The promises that hold while things break: each figure, its bar, and what was measured."""
+"""The guarantees that hold during faults: each figure, its limit, and the measured value."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BARS = {
     "R6": "another destination's p95 while one hangs: at most 5 s",
     "R7": "at least 8 attempts over at least 24 h; Retry-After kept, within 10 %, never early",
     "R8": "an event that kills its worker: a dead letter after at most 5 starts, others unharmed",
-    "R9": "a replay: never above the set pace by 10 %; new events' p95 at most doubled",
+    "R9": "a replay: at most 10 % above the rate limit; the p95 of new events at most twice as high",
     "R10": "without the broker: 202 with p99 below 1 s, delivered within 60 s of its return",
     "R11": "without the database: 503 with Retry-After, never 202",
 }

@@ -1,4 +1,4 @@
-"""Events that keep coming, as sites send them: again and again until somebody answers."""
+"""A load of events, sent as sites do: each is repeated until it is accepted."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Load:
 
 
 def arrivals(sink: Sink, path: str = "/in") -> dict[str, list[Seen]]:
-    """What came to the sink, by event id, in order."""
+    """The requests at the sink, by event id, in order."""
     found: dict[str, list[Seen]] = defaultdict(list)
     for seen in list(sink.requests):
         if seen.path == path:

@@ -1,4 +1,4 @@
-"""A worker as it is, but for one event that kills it: loaded by ``dramatiq`` in place of relay.worker."""
+"""The worker, except that one event kills it.  ``dramatiq`` loads it instead of relay.worker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The broker away, wiped, frozen, or told to forget: it costs time and never an event."""
+"""A broker that is down, wiped, frozen or evicts messages costs time, but never an event."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.stack import Stack
 pytestmark = pytest.mark.timeout(600)
 
 
-def test_without_the_broker_events_are_taken_at_once_and_its_return_delivers_them(
+def test_events_are_accepted_without_the_broker_and_delivered_after_its_return(
     stack: Stack, sink: Sink, secret: str, states: States, valkey: Valkey, figures: Figures
 ) -> None:
     count = size(100, 1000)
@@ -43,7 +43,7 @@ def test_without_the_broker_events_are_taken_at_once_and_its_return_delivers_the
     assert extras(arrivals(sink)) == 0
 
 
-def test_what_was_queued_and_what_was_scheduled_outlive_a_broker_that_was_wiped(
+def test_queued_and_scheduled_work_survives_a_wiped_broker(
     stack: Stack, sink: Sink, secret: str, states: States, valkey: Valkey, figures: Figures
 ) -> None:
     half = size(60, 500)
@@ -66,7 +66,7 @@ def test_what_was_queued_and_what_was_scheduled_outlive_a_broker_that_was_wiped(
 
 
 @pytest.mark.parametrize("how", ["stopped", "frozen", "flushed"])
-def test_a_retry_keeps_its_time_whatever_the_broker_does_meanwhile(
+def test_a_retry_keeps_its_time_during_broker_faults(
     stack: Stack, sink: Sink, secret: str, valkey: Valkey, how: str
 ) -> None:
     sink.answers([Answer(500, delay_s=1.5), Answer()], "/in")
@@ -97,7 +97,7 @@ def test_a_retry_keeps_its_time_whatever_the_broker_does_meanwhile(
     assert last.at - first.at < 60
 
 
-def test_a_broker_that_may_forget_is_said_plainly_and_messages_are_small(
+def test_the_doctor_reports_a_broker_that_evicts_and_messages_are_small(
     stack: Stack, sink: Sink, secret: str, valkey: Valkey
 ) -> None:
     client = redis.Redis(unix_socket_path=str(valkey.path))

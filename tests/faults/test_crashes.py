@@ -1,4 +1,4 @@
-"""Processes that are killed, stopped in the middle of a call, or run with a wrong clock."""
+"""Processes that are killed, stopped during a call, or have a wrong clock."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_without_a_fault_each_event_arrives_once(
     assert (len(by_event), extras(by_event)) == (count, 0)
 
 
-def test_a_call_under_way_is_finished_when_the_worker_is_asked_to_stop(
+def test_a_worker_that_stops_completes_its_call(
     stack: Stack, sink: Sink, secret: str, states: States
 ) -> None:
     sink.answer(delay_s=size(4, 10))
@@ -104,7 +104,7 @@ def test_a_call_under_way_is_finished_when_the_worker_is_asked_to_stop(
     assert len(sink.requests) == 2
 
 
-def test_an_event_that_kills_its_worker_ends_as_a_dead_letter_and_takes_no_other_along(
+def test_only_an_event_that_kills_its_worker_becomes_a_dead_letter(
     stack: Stack, sink: Sink, secret: str, states: States, figures: Figures
 ) -> None:
     others, worker = size(40, 100), stack.processes["worker"]
@@ -139,7 +139,7 @@ def test_an_event_that_kills_its_worker_ends_as_a_dead_letter_and_takes_no_other
     assert extras(by_event) <= 50, "what was claimed beside it at its first start"
 
 
-def test_a_worker_whose_clock_is_wrong_sends_nothing_twice_and_nothing_early(
+def test_a_worker_with_a_wrong_clock_sends_nothing_twice_or_early(
     stack: Stack, sink: Sink, secret: str, states: States
 ) -> None:
     count, worker = size(200, 1000), stack.processes["worker"]
@@ -162,7 +162,7 @@ def test_a_worker_whose_clock_is_wrong_sends_nothing_twice_and_nothing_early(
     assert (len(by_event), extras(by_event)) == (count, 0)
 
 
-def test_a_call_as_long_as_it_may_be_is_made_once_by_three_workers_and_a_late_answer_keeps_its_key(
+def test_three_workers_make_the_longest_call_once_and_a_retry_has_the_same_key(
     stack: Stack, sink: Sink, secret: str, states: States
 ) -> None:
     add(stack, sink, "Too late", "/late")

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.timeout(600)
 PATIENCE_S = 30
 
 
-def test_without_the_database_nothing_is_accepted_and_nothing_that_was_is_lost(
+def test_no_event_is_accepted_without_the_database_and_none_is_lost(
     stack: Stack,
     sink: Sink,
     secret: str,
@@ -43,11 +43,11 @@ def test_without_the_database_nothing_is_accepted_and_nothing_that_was_is_lost(
     figures.note(
         "R11",
         f"{[a.status_code for a in answers]}, Retry-After {answers[0].headers.get('Retry-After')}; "
-        f"{accepted_meanwhile} accepted while it was away",
+        f"{accepted_meanwhile} accepted while it was down",
     )
     assert {a.status_code for a in answers} == {503}
     assert all(int(a.headers["Retry-After"]) >= 1 for a in answers)
-    assert accepted_meanwhile <= 4, "at most those whose commit came just before"
+    assert accepted_meanwhile <= 4, "at most those committed just before"
     assert load.accepted <= arrivals(sink).keys()
 
 
@@ -74,7 +74,7 @@ def test_a_database_that_hangs_is_a_503_within_seconds(
     stack.wait_for(lambda: event["event_id"] in arrivals(sink), 60, "the delivery")
 
 
-def test_an_answer_that_comes_while_the_database_restarts_is_not_asked_for_again(
+def test_a_response_during_a_restart_of_the_database_is_recorded(
     stack: Stack, sink: Sink, secret: str, states: States, postgres_server: PostgresServer
 ) -> None:
     sink.answer(delay_s=3)

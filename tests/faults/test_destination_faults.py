@@ -1,4 +1,4 @@
-"""Destinations that hang, refuse, flood, lie, or come back after an outage."""
+"""Destinations that hang, reject, send garbage, or return after an outage."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def connect(stack: Stack, sink: Sink, site: str, *paths: str) -> str:
     return made.secret
 
 
-def test_destinations_that_hang_hold_nobody_up_but_themselves(
+def test_hanging_destinations_do_not_block_others(
     stack: Stack, sink: Sink, figures: Figures
 ) -> None:
     hanging, healthy = size(100, 1000), size(60, 200)
@@ -61,7 +61,7 @@ def test_destinations_that_hang_hold_nobody_up_but_themselves(
     assert p95 <= 5.0
 
 
-def test_a_service_that_comes_back_is_not_flooded(
+def test_a_service_is_not_flooded_after_an_outage(
     stack: Stack, sink: Sink, secret: str, states: States
 ) -> None:
     count = size(120, 2000)
@@ -104,7 +104,7 @@ def test_the_schedule_has_eight_attempts_over_more_than_a_day(
     assert len({seen.headers["idempotency-key"] for seen in sink.requests}) == 1
 
 
-def test_retry_after_is_kept_and_a_final_no_is_asked_once(
+def test_retry_after_is_observed_and_a_final_error_is_not_retried(
     stack: Stack, sink: Sink, states: States, figures: Figures
 ) -> None:
     patient = connect(stack, sink, "Patient", "/later")
@@ -122,7 +122,7 @@ def test_retry_after_is_kept_and_a_final_no_is_asked_once(
     assert len([s for s in sink.requests if s.path == "/never"]) == 1
 
 
-def test_an_answer_of_five_mebibytes_of_garbage_is_a_delivery(
+def test_a_200_with_five_mebibytes_of_garbage_is_a_delivery(
     stack: Stack, sink: Sink, secret: str, states: States
 ) -> None:
     sink.answer(200, b"\x00\xff" * (5 * 2**19))
@@ -151,7 +151,7 @@ def test_a_dead_letter_is_still_there_after_thirty_days(
     assert len(stack.rows("SELECT 1 FROM dead_letter WHERE state = 'open'")) == 1
 
 
-def test_a_try_by_hand_takes_the_place_of_the_next_one(
+def test_a_manual_attempt_replaces_the_next_retry(
     stack: Stack, sink: Sink, secret: str, states: States
 ) -> None:
     sink.answers([Answer(503, headers={"Retry-After": "6"}), Answer()], "/in")
@@ -165,11 +165,13 @@ def test_a_try_by_hand_takes_the_place_of_the_next_one(
     due = time.monotonic() + 7
     for _ in range(2):
         stack.python(
-            "from relay.services import pacing, replays; from relay.errors import Refusal\n"
+            "from relay.errors import Refusal\n"
             "from relay.services.audit import COMMAND_LINE as by\n"
+            "from relay.services.destinations import throttling\n"
+            "from relay.services.replays import actions\n"
             "try:\n"
-            "    pacing.try_now('Sink', by)\n"
-            f"    replays.hurry({row['id']}, by)\n"
+            "    throttling.try_now('Sink', by)\n"
+            f"    actions.retry_now({row['id']}, by)\n"
             "except Refusal:\n"
             "    pass"
         )

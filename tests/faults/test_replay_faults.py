@@ -1,4 +1,4 @@
-"""Thousands of dead letters are sent again while the day goes on."""
+"""Thousands of dead letters are replayed while new events arrive."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def latency(stack: Stack, sink: Sink, secret: str, count: int, name: str) -> flo
     return percentile([by_event[one][-1].at - at for one, at in load.sent_at.items()], 0.95)
 
 
-def test_a_replay_of_thousands_keeps_the_pace_and_lets_new_events_pass(
+def test_a_large_replay_keeps_the_rate_limit_and_does_not_delay_new_events(
     stack: Stack, sink: Sink, secret: str, states: States, figures: Figures
 ) -> None:
     count, rate = size(700, 5000), size(20, 50)

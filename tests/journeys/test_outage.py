@@ -76,7 +76,7 @@ def test_an_outage_of_a_crm_ends_with_every_lead_there_once(
     expect(page.locator("#open-letters")).to_have_text(re.compile(r"^\d+$"), timeout=30_000)
     page.get_by_role("link", name="Dead letters").click()
     card = page.locator(".cause")
-    expect(card).to_contain_text("CRM had trouble of its own for as long as Relay tried.")
+    expect(card).to_contain_text("CRM still had an internal error at the last attempt.")
 
     # it comes back: one probe, then more and more
     in_vain = len(sink.requests)

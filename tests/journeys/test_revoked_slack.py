@@ -49,7 +49,9 @@ def test_a_revoked_webhook_pauses_itself_and_a_new_one_brings_all_messages_once(
     email = sign_in(stack, page, "support", "/dead-letters")
     card = page.locator(".cause")
     expect(card).to_contain_text("The webhook was removed in Slack.")
-    expect(card).to_contain_text("Make a new webhook in Slack, enter its address here and resume.")
+    expect(card).to_contain_text(
+        "Create a new webhook in Slack, enter its URL in the settings and resume."
+    )
     expect(card).to_contain_text("Team channel is paused")
     expect(card).to_contain_text("3 more wait behind it")
     expect(card).to_contain_text("Settings are changed by an admin")
@@ -66,7 +68,7 @@ def test_a_revoked_webhook_pauses_itself_and_a_new_one_brings_all_messages_once(
     sign_in(stack, page, "admin", "/dead-letters")
     expect(card).to_contain_text("Asked Ada for a new webhook")
     card.get_by_role("link", name="Change its settings").click()
-    page.get_by_label("Webhook address").fill(sink.url + NEW)
+    page.get_by_label("Webhook URL").fill(sink.url + NEW)
     page.get_by_role("button", name="Save").click()
     expect(page.locator("#toasts")).to_contain_text("It is still paused")
     page.get_by_role("button", name="Resume").click()

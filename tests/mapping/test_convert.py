@@ -1,4 +1,4 @@
-"""Values become what a destination's field wants, or it is said why not."""
+"""Values are converted to the type of a destination's field, or have a reason why not."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ CHOICES = (("lead", "Lead"), ("customer", "Customer"))
         ({"a": [1]}, "any", {"a": [1]}),
     ],
 )
-def test_a_value_becomes_what_is_wanted(value: Any, wanted: str, expected: Any) -> None:
+def test_a_value_is_converted(value: Any, wanted: str, expected: Any) -> None:
     found = convert(value, wanted, CHOICES if wanted.startswith("choice") else ())
     assert found == expected and type(found) is type(expected)
 
@@ -59,14 +59,14 @@ def test_a_value_becomes_what_is_wanted(value: Any, wanted: str, expected: Any) 
         ("jane", "email", "is not an e-mail address"),
         ("a@b", "email", "is not an e-mail address"),
         ("jane@example.com, joe@example.com", "email", "is not an e-mail address"),
-        ("friend", "choice", "none of its choices (Lead, Customer)"),
-        ("lead, friend", "choices", "none of its choices (Lead, Customer)"),
+        ("friend", "choice", "not one of its options (Lead, Customer)"),
+        ("lead, friend", "choices", "not one of its options (Lead, Customer)"),
         ("9999-12-31T23:59:59-10:00", "date", "is not a date"),
         ({"a": 1}, "text", "holds several fields"),
         ([{"a": 1}], "email", "holds several fields"),
     ],
 )
-def test_what_does_not_fit_is_said(value: Any, wanted: str, why: str) -> None:
+def test_a_value_that_does_not_fit_has_a_reason(value: Any, wanted: str, why: str) -> None:
     with pytest.raises(ValueError, match=r"\w") as refused:
         convert(value, wanted, CHOICES if wanted.startswith("choice") else ())
     assert why in str(refused.value)

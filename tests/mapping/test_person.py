@@ -1,4 +1,4 @@
-"""Which values of an event are a person's."""
+"""Erasing a person's data from an event."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LEAD = {
 }  # fmt: skip
 
 
-def test_an_event_about_a_person_keeps_only_what_says_nothing_about_them() -> None:
+def test_an_event_about_the_person_keeps_only_impersonal_fields() -> None:
     found = erase(COMMENT, EMAIL)
     assert found is not None and found.is_about
     assert found.data == COMMENT | dict.fromkeys(
@@ -35,7 +35,7 @@ def test_an_event_about_a_person_keeps_only_what_says_nothing_about_them() -> No
     assert "Jane Doe" in found.values and "Jane Doe" not in repr(found)
 
 
-def test_an_order_keeps_its_items_and_sums_and_loses_its_customer() -> None:
+def test_an_order_keeps_its_items_and_totals_without_the_customer() -> None:
     found = erase(ORDER, EMAIL)
     assert found is not None
     assert found.data["items"] == ORDER["items"] and found.data["total"] == "129.90"
@@ -44,7 +44,7 @@ def test_an_order_keeps_its_items_and_sums_and_loses_its_customer() -> None:
     }  # fmt: skip
 
 
-def test_every_answer_of_a_form_goes_and_the_form_stays() -> None:
+def test_all_answers_of_a_form_are_erased_and_the_form_stays() -> None:
     found = erase(LEAD, EMAIL)
     assert found is not None
     assert found.data == {
@@ -53,7 +53,7 @@ def test_every_answer_of_a_form_goes_and_the_form_stays() -> None:
     }  # fmt: skip
 
 
-def test_an_event_of_somebody_else_loses_only_the_address_that_it_mentions() -> None:
+def test_an_event_of_another_person_loses_only_the_mentioned_address() -> None:
     data = COMMENT | {
         "author": "Bob",
         "author_email": "bob@example.org",
@@ -65,10 +65,10 @@ def test_an_event_of_somebody_else_loses_only_the_address_that_it_mentions() -> 
 
 
 @pytest.mark.parametrize("data", [{}, {"a": 1}, {"email": "other@example.org"}, None, [], "text"])
-def test_an_event_without_the_person_is_left_alone(data: Any) -> None:
+def test_an_event_without_the_person_does_not_change(data: Any) -> None:
     assert erase(data, EMAIL) is None
 
 
-def test_a_text_loses_values_in_any_case_and_keeps_short_ones() -> None:
+def test_scrub_ignores_case_and_short_values() -> None:
     assert scrub("JANE DOE and Al", {"Jane Doe", "Al"}) == f"{MARKER} and Al"
     assert scrub({"a jane doe": [None, 1, "x"]}, {"Jane Doe"}) == {f"a {MARKER}": [None, 1, "x"]}

@@ -1,4 +1,4 @@
-"""Personal data leaves as placeholders and comes back; nothing else is lost."""
+"""Personal data is masked with placeholders and restored; nothing else changes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def masked(text: str, **event: Any) -> str:
         ("", ""),
     ],
 )
-def test_what_is_personal_is_found_by_its_shape(text: str, expected: str) -> None:
+def test_personal_data_is_found_by_its_pattern(text: str, expected: str) -> None:
     assert masked(text) == expected
 
 
@@ -62,13 +62,13 @@ def test_what_is_personal_is_found_by_its_shape(text: str, expected: str) -> Non
         ({"form": {"title": "Contact", "name": "Contact"}}, "Contact us", "Contact us"),
     ],
 )
-def test_what_the_event_itself_says_is_a_name_is_hidden_everywhere(
+def test_names_in_the_events_fields_are_masked_everywhere(
     event: dict[str, Any], text: str, expected: str
 ) -> None:
     assert masked(text, **event) == expected
 
 
-def test_values_of_every_type_are_looked_through() -> None:
+def test_values_of_all_types_are_masked() -> None:
     value = {"a@example.com": [1, 2.5, True, None, 491711234567890, {"x": "b@example.com"}]}
     found = Masker({}).mask(value)
     assert found == {"[EMAIL_1]": [1, 2.5, True, None, found["[EMAIL_1]"][4], {"x": "[EMAIL_2]"}]}
@@ -83,19 +83,19 @@ def test_a_visitor_cannot_forge_a_placeholder() -> None:
     assert masker.restore("[NAME_9] stays") == "[NAME_9] stays"
 
 
-def test_what_differs_only_in_hidden_data_looks_the_same() -> None:
+def test_texts_that_differ_only_in_personal_data_are_masked_the_same() -> None:
     one = Masker({"data": {"author": "Jane Doe"}}).mask("Jane Doe, jane@example.com: thanks")
     two = Masker({"data": {"author": "Max Miller"}}).mask("Max Miller, max@example.org: thanks")
     assert one == two
 
 
-def test_switched_off_it_changes_nothing() -> None:
+def test_an_inactive_masker_changes_nothing() -> None:
     masker = Masker({"data": {"author": "Jane"}}, active=False)
     assert masker.mask({"a": "Jane, a@example.com"}) == {"a": "Jane, a@example.com"}
 
 
 @given(st.text(max_size=300))
-def test_restoring_what_was_masked_gives_every_text_back(text: str) -> None:
+def test_restoring_a_masked_text_returns_the_original(text: str) -> None:
     masker = Masker({"data": {"author": "Jane Doe", "name": text[:40]}})
     assert masker.restore(masker.mask(text)) == text
 
@@ -103,7 +103,7 @@ def test_restoring_what_was_masked_gives_every_text_back(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["DE89 1234 " * 2000, "a@" * 10_000, "(4 " * 7000, "+49 171 1 " * 2000, "1 " * 10_000]
 )
-def test_no_text_takes_long(text: str) -> None:
+def test_masking_is_fast_for_any_text(text: str) -> None:
     began = time.process_time()
     masked(text)
     assert time.process_time() - began < 5

@@ -1,13 +1,11 @@
-"""A mapping fills a destination's fields from the event."""
+"""A mapping fills the fields of a destination from an event."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from relay.destinations.envelope import nested
 from relay.errors import Undeliverable
-from relay.mapping.paths import value_at
 from relay.mapping.rules import fill, fill_with_problems
 
 EVENT: dict[str, Any] = {
@@ -18,24 +16,6 @@ EVENT: dict[str, Any] = {
         "total": 0,
     },
 }
-
-
-@pytest.mark.parametrize(
-    ("path", "found"),
-    [
-        (["event"], "lead.created"),
-        (["data", "fields", "Your name"], "Jane"),
-        (["data", "items", "1", "name"], "Green tea"),
-        (["data", "items", "2", "name"], None),
-        (["data", "items", "²"], None),
-        (["data", "items", "-1"], None),
-        (["data", "total"], 0),
-        (["data", "fields", "E-mail", "__class__"], None),
-        (["nothing", "here"], None),
-    ],
-)
-def test_a_path_finds_its_value_and_nothing_else(path: list[str], found: Any) -> None:
-    assert value_at(EVENT, path) == found
 
 
 def test_fields_texts_and_defaults_fill_the_targets() -> None:
@@ -54,7 +34,7 @@ def test_fields_texts_and_defaults_fill_the_targets() -> None:
     }
 
 
-def test_a_text_with_a_mistake_is_said_and_not_sent() -> None:
+def test_an_invalid_text_is_an_error_of_its_field() -> None:
     with pytest.raises(Undeliverable):
         fill({"text": {"text": "{% if %}"}}, EVENT)
 
@@ -71,7 +51,7 @@ class Field:
 TARGETS = (Field("email", "E-mail", "email"), Field("amount", "Amount", "number"))
 
 
-def test_values_become_what_the_targets_want() -> None:
+def test_values_are_converted_to_the_types_of_the_targets() -> None:
     rules = {
         "email": {"text": " {{ data.fields.E-mail }} "},
         "amount": {"text": "{{ 3 | times: 1.5 }}"},
@@ -79,14 +59,14 @@ def test_values_become_what_the_targets_want() -> None:
     assert fill(rules, EVENT, targets=TARGETS) == {"email": "jane@example.com", "amount": 4.5}
 
 
-def test_a_value_that_does_not_fit_names_the_field() -> None:
+def test_a_value_that_does_not_fit_names_its_field() -> None:
     with pytest.raises(Undeliverable) as refused:
         fill({"amount": {"path": ["data", "fields", "Your name"]}}, EVENT, targets=TARGETS)
     assert (refused.value.code, refused.value.field) == ("bad_value", "amount")
     assert str(refused.value) == "Amount gets “Jane”, which is not a number."
 
 
-def test_all_that_is_wrong_is_seen_at_once() -> None:
+def test_all_problems_are_reported_together() -> None:
     rules = {
         "amount": {"path": ["data", "fields", "Your name"]},
         "email": {"text": "{{ data.fields['Your name'] }}"},
@@ -112,37 +92,9 @@ def test_all_that_is_wrong_is_seen_at_once() -> None:
     ],
 )
 @pytest.mark.parametrize("escape", [True, False])
-def test_what_a_visitor_wrote_is_escaped_however_it_is_connected(
+def test_event_data_is_escaped_with_and_without_a_template(
     rule: dict[str, Any], escape: bool
 ) -> None:
     scope = {"c": "<!channel> & more", "l": ["<!channel> & more"]}
     value = fill({"text": rule}, scope, escape, (Field("text", "Message"),))["text"]
     assert value == ("&lt;!channel&gt; &amp; more" if escape else "<!channel> & more")
-
-
-def test_an_own_object_keeps_its_shape_and_types() -> None:
-    rules = {
-        "customer.email": {"path": ["data", "fields", "E-mail"]},
-        "customer.phone": {"path": ["data", "fields", "Phone"]},
-        "total": {"path": ["data", "total"]},
-        "words": {"path": ["data", "total"], "as": "text"},
-        "items": {"path": ["data", "items"]},
-    }
-    assert nested(fill(rules, EVENT, False, keep_empty=True)) == {
-        "customer": {"email": "jane@example.com", "phone": None},
-        "total": 0,
-        "words": "0",
-        "items": EVENT["data"]["items"],
-    }
-
-
-@pytest.mark.parametrize(
-    ("names", "body"),
-    [
-        (["a.b", "a"], {"a": 2}),
-        (["a", "a.b"], {"a": {"b": 2}}),
-        (["a.b.c", "a.b.d"], {"a": {"b": {"c": 1, "d": 2}}}),
-    ],
-)
-def test_names_that_collide_do_not_break_the_object(names: list[str], body: dict[str, Any]) -> None:
-    assert nested({name: number for number, name in enumerate(names, 1)}) == body

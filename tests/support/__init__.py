@@ -1,1 +1,1 @@
-"""The real things that tests run against: databases, a broker, a whole Relay, an endpoint, a browser."""
+"""What tests run against: databases, a broker, a running Relay, endpoints, a browser."""

@@ -1,4 +1,4 @@
-"""The machine's Chromium, and a page that reports every error of a script or of the security policy."""
+"""Chromium, and a page that reports script errors and violations of the security policy."""
 
 from __future__ import annotations
 

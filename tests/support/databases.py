@@ -1,4 +1,4 @@
-"""An empty, migrated database a test, in milliseconds: each is a copy of one that was migrated once."""
+"""An empty, migrated database for each test, in milliseconds: a copy of one that was migrated once."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Databases:
         self.templates: set[str] = set()
 
     def new_sqlite(self) -> str:
-        """The address of an empty, migrated SQLite database."""
+        """The URL of an empty, migrated SQLite database."""
         template = self.folder / "template.db"
         if "sqlite" not in self.templates:
             migrate(f"sqlite:///{template}", self.folder / "migrating")
@@ -51,7 +51,7 @@ class Databases:
         return f"sqlite:///{path}"
 
     def new_postgres(self, server: PostgresServer) -> str:
-        """The address of an empty, migrated PostgreSQL database; the server runs."""
+        """The URL of an empty, migrated PostgreSQL database on a running server."""
         server.start()
         if "postgres" not in self.templates:
             server.drop_database(TEMPLATE)  # what a failed migration left

@@ -1,4 +1,4 @@
-"""The environment of a Relay under test: nothing of the caller's own settings comes through."""
+"""The environment of a Relay under test, without the settings of the caller."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A local server that answers as HubSpot documents: contacts, deals, fields, associations, forms.
+"""A local server that responds as documented by HubSpot: contacts, deals, properties, associations, forms.
 
 It keeps everything in memory.  ``hubspot.next(...)`` makes it answer the next calls of a kind in
 another way; ``hubspot.multi_status = False`` lets one bad record refuse a whole call, as older
@@ -100,17 +100,17 @@ class FakeHubSpot(Sink):
         return [one.properties for one in self.objects["deals"]]
 
     def next(self, path: str, *answers: Answer) -> None:
-        """Answer the next calls whose path contains ``path`` so, before anything else is done."""
+        """Respond with ``answers`` to the next calls with ``path`` in their path, and do nothing else."""
         with self._lock:
             self.planned += [(path, one) for one in answers]
 
     def lag(self, path: str, seconds: float) -> None:
-        """Do what the next call asks whose path contains ``path``, and answer so much later."""
+        """Process the next call with ``path`` in its path, but delay the response."""
         with self._lock:
             self.lagging.append((path, seconds))
 
     def calls(self, path: str) -> list[Seen]:
-        """The calls whose path contains ``path``."""
+        """The calls with ``path`` in their path."""
         return [one for one in self.requests if path in one.path]
 
     def take(self, seen: Seen) -> Answer:

@@ -1,4 +1,4 @@
-"""A local server that answers as OpenAI documents: Responses and Chat Completions, and every trouble.
+"""A local server that responds as documented by OpenAI: Responses, Chat Completions, all errors.
 
 Source: OpenAI's reference of both interfaces and its guide to error codes.
 """
@@ -48,7 +48,7 @@ def usage(chat: bool, tokens_in: int = TOKENS_IN, tokens_out: int = TOKENS_OUT) 
 
 
 def response(text: str, **changes: Any) -> Answer:
-    """A Response object whose message says ``text``; a reasoning item comes before it."""
+    """A Response object with a reasoning item and a message with ``text``."""
     body = {
         "id": "resp_1",
         "object": "response",
@@ -97,12 +97,12 @@ def incomplete(reason: str) -> Answer:
 
 
 def failed(code: str) -> Answer:
-    """A 200 that says that it failed."""
+    """A 200 with the status failed."""
     return response("", status="failed", error={"code": code, "message": "Sorry."}, output=[])
 
 
 class FakeOpenAI(Sink):
-    """``fake.base_url`` answers every question: as told, else with a value that fits each field.
+    """``fake.base_url`` answers with the script, or else with a valid value for each field.
 
     ``script`` takes answers for the next calls; ``says`` sets the object that it answers with;
     ``delay_s`` is how long it thinks.

@@ -1,4 +1,4 @@
-"""A local server that answers as Slack documents: an incoming webhook, and chat.postMessage."""
+"""A local server that responds as documented by Slack: an incoming webhook, and chat.postMessage."""
 
 from __future__ import annotations
 

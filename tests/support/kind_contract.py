@@ -1,4 +1,4 @@
-"""What every kind of destination promises: one check per promise, to be run on any kind.
+"""The contract of every kind of destination: one check per promise, for any kind.
 
 A check takes a kind and fails with an AssertionError.  The settings are the kind's own example.
 """

@@ -1,4 +1,4 @@
-"""A mail server of our own: keeps each mail, wants a login if told so, refuses what it is told to."""
+"""A local mail server: stores each mail, can require a login and can reject what a test chooses."""
 
 from __future__ import annotations
 

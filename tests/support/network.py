@@ -1,4 +1,4 @@
-"""Ports, waiting, and the guard that keeps tests away from the outside network."""
+"""Ports, waiting, and the guard that stops tests from reaching the outside network."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ PASSWORD = "correct horse battery staple"
 
 
 def sign_in(stack: Stack, page: Page, role: str = "support", path: str = "/") -> str:
-    """A new person of ``role`` signs in and stands on ``path``.  -> the e-mail address"""
+    """Sign in a new person with ``role`` and open ``path``.  -> the e-mail address"""
     email = f"{role}@example.com"
     created = ("users", "create", email, "--role", role, "--password-stdin")
     stack.flask(*created, input=PASSWORD)

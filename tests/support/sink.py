@@ -1,4 +1,4 @@
-"""An endpoint that keeps every request as it came and answers as it is told."""
+"""An endpoint that stores every request and gives the responses that a test chooses."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class _Server(ThreadingHTTPServer):
     sink: Sink
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is no news here."""
+        """A client that disconnects is expected here."""
 
 
 class _Handler(BaseHTTPRequestHandler):

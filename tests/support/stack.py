@@ -1,4 +1,4 @@
-"""A whole Relay: its production processes, on a database, a broker and a free port of their own."""
+"""A running Relay: its production processes, with their own database, broker and port."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Stack:
                 child.process = None
 
     def kill(self, name: str) -> None:
-        """End a process and its children at once, as a power cut would."""
+        """Kill a process and its children, like a power failure."""
         process = self.processes[name].process
         assert process is not None, f"{name} does not run"
         kill(process)

@@ -1,4 +1,4 @@
-"""A small world behind the dashboard, without processes: events in every state."""
+"""Sample data for the dashboard, without processes: events in every state."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class World:
 
 
 def put(app: Flask, slug: str, event: dict[str, Any]) -> int:
-    """Store an event as the way in does.  -> its row id"""
+    """Store an event as ingest does.  -> its row id"""
     with app.app_context():
         source = source_settings.find_source(slug)
         row = Event(

@@ -1,4 +1,4 @@
-"""Which addresses may be called: the list of known tricks."""
+"""The addresses that Relay calls, and known tricks to reach others."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ ODD = (
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_an_inward_host_is_refused_on_saving_and_on_sending(host: str, sink: Sink) -> None:
+def test_a_private_host_is_rejected_on_saving_and_on_sending(host: str, sink: Sink) -> None:
     url = f"https://{host}:{sink.port}/"
     with pytest.raises(Undeliverable) as refused:
         check_url(url)
@@ -51,7 +51,7 @@ def test_an_inward_host_is_refused_on_saving_and_on_sending(host: str, sink: Sin
 
 
 @pytest.mark.parametrize("url", ODD)
-def test_an_odd_url_is_refused(url: str) -> None:
+def test_an_invalid_url_is_rejected(url: str) -> None:
     with pytest.raises(Undeliverable):
         check_url(url)
 
@@ -71,13 +71,13 @@ def test_an_odd_url_is_refused(url: str) -> None:
         "HTTPS:example.com",
     ],
 )
-def test_a_broken_host_is_refused(url: str) -> None:
+def test_an_invalid_host_is_rejected(url: str) -> None:
     with pytest.raises(Undeliverable):
         check_url(url)
 
 
 @given(st.integers(0, 2**32 - 1))
-def test_wrapping_an_address_never_opens_it(number: int) -> None:
+def test_an_embedded_private_address_is_blocked_too(number: int) -> None:
     """Mapped, NAT64 and 6to4 spellings are judged no milder than the IPv4 address itself."""
     plain = ipaddress.IPv4Address(number)
     try:
@@ -90,7 +90,7 @@ def test_wrapping_an_address_never_opens_it(number: int) -> None:
 
 
 @given(st.text(max_size=40))
-def test_any_text_is_either_an_address_or_refused_by_its_sentence(text: str) -> None:
+def test_any_text_is_either_a_url_or_rejected_with_a_sentence(text: str) -> None:
     for url in (text, "https://" + text, "https://example.com/" + text):
         try:
             parts = check_url(url)
@@ -100,7 +100,7 @@ def test_any_text_is_either_an_address_or_refused_by_its_sentence(text: str) -> 
             encode(OutboundRequest("POST", url, (), b""), parts, origin_of(parts))
 
 
-def test_a_name_in_another_script_is_looked_up_in_its_ascii_form() -> None:
+def test_a_name_in_another_script_is_resolved_in_its_ascii_form() -> None:
     place = origin_of(check_url("https://müller.example:8443/ü?q=ö"))
     assert (place.host, place.host_header) == (
         "xn--mller-kva.example",
@@ -108,7 +108,7 @@ def test_a_name_in_another_script_is_looked_up_in_its_ascii_form() -> None:
     )
 
 
-def test_a_public_address_passes() -> None:
+def test_a_public_address_is_allowed() -> None:
     assert check_url("https://hooks.example.com/a?b=c").hostname == "hooks.example.com"
     check_address("93.184.216.34")
     check_address("2606:2800:220:1:248:1893:25c8:1946")
@@ -118,7 +118,9 @@ def test_a_public_address_passes() -> None:
     "answers",
     [["127.0.0.1"], ["93.184.216.34", "127.0.0.1"], ["::ffff:127.0.0.1"], ["10.0.0.1"]],
 )
-def test_a_name_that_leads_inward_is_never_connected_to(answers: list[str], sink: Sink) -> None:
+def test_a_name_that_resolves_to_a_private_address_is_not_called(
+    answers: list[str], sink: Sink
+) -> None:
     def resolver(host: str, port: int, **kw: Any) -> list[Any]:
         return [
             (
@@ -138,14 +140,14 @@ def test_a_name_that_leads_inward_is_never_connected_to(answers: list[str], sink
     assert not sink.requests
 
 
-def test_an_operator_may_open_a_private_network_and_only_that_one(sink: Sink) -> None:
+def test_only_an_allowed_private_network_can_be_called(sink: Sink) -> None:
     opened = Transport(allowed_networks=LOOPBACK)
     assert opened.send(OutboundRequest("POST", f"{sink.url}/x", (), b"{}")).status == 200
     with pytest.raises(Undeliverable):
         check_address("10.0.0.1", LOOPBACK)
 
 
-def test_without_tls_nothing_goes_to_a_public_address() -> None:
+def test_a_public_address_is_not_called_without_tls() -> None:
     def resolver(host: str, port: int, **kw: Any) -> list[Any]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("93.184.216.34", port))]
 

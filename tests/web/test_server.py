@@ -1,4 +1,4 @@
-"""The web server itself: refusals that arrive, slow clients, several processes, an orderly end."""
+"""The web server with real sockets: errors, slow clients, several processes, a clean stop."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def children_of(pid: int) -> list[int]:
 
 
 @SQLITE
-def test_a_far_too_large_body_gets_its_413_though_it_is_still_being_sent(web: Stack) -> None:
+def test_a_far_too_large_body_gets_413_while_it_is_still_sent(web: Stack) -> None:
     with dial(web) as client:
         client.sendall(b"POST /webhooks/wp HTTP/1.1\r\nHost: a\r\nContent-Length: 9000000\r\n\r\n")
         with contextlib.suppress(OSError):
@@ -95,7 +95,7 @@ def test_a_chunked_body_over_the_limit_gets_413(web: Stack, size: int) -> None:
         b"Broken\r\n",
     ],
 )
-def test_broken_framing_gets_a_4xx_in_json(web: Stack, lines: bytes) -> None:
+def test_invalid_http_gets_a_4xx_in_json(web: Stack, lines: bytes) -> None:
     with dial(web) as client:
         client.sendall(b"POST /webhooks/wp HTTP/1.1\r\nHost: a\r\n" + lines + b"\r\n")
         client.shutdown(socket.SHUT_WR)
@@ -105,7 +105,7 @@ def test_broken_framing_gets_a_4xx_in_json(web: Stack, lines: bytes) -> None:
 
 
 @SQLITE
-def test_header_bytes_beyond_ascii_are_answered(web: Stack) -> None:
+def test_header_bytes_outside_ascii_get_a_response(web: Stack) -> None:
     with dial(web) as client:
         client.sendall(
             b"POST /webhooks/wp HTTP/1.1\r\nHost: a\r\nX-Event-Id: \xff\xc3\xa4\r\n"
@@ -115,7 +115,7 @@ def test_header_bytes_beyond_ascii_are_answered(web: Stack) -> None:
 
 
 @SQLITE
-def test_one_who_sends_byte_by_byte_is_cut_off(web: Stack) -> None:
+def test_a_client_that_sends_byte_by_byte_is_disconnected(web: Stack) -> None:
     with dial(web) as client:
         client.sendall(b"POST /webhooks/wp HTTP/1.1\r\n")
         client.settimeout(0.5)
@@ -135,7 +135,7 @@ def test_one_who_sends_byte_by_byte_is_cut_off(web: Stack) -> None:
 @SQLITE
 @pytest.mark.parametrize("count", [40, 200])
 @pytest.mark.parametrize("half", ["head", "body"])
-def test_half_sent_requests_hold_nobody_up(web: Stack, half: str, count: int) -> None:
+def test_incomplete_requests_do_not_block_others(web: Stack, half: str, count: int) -> None:
     head = b"POST /webhooks/wp HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n"
     part = head[:30] if half == "head" else head + b"x" * 500
     with contextlib.ExitStack() as held:
@@ -148,7 +148,7 @@ def test_half_sent_requests_hold_nobody_up(web: Stack, half: str, count: int) ->
 
 
 @POSTGRES
-def test_a_running_request_gets_its_answer_after_sigterm(
+def test_a_running_request_is_completed_after_sigterm(
     web: Stack, postgres_server: PostgresServer
 ) -> None:
     source = web.make_source()
@@ -181,7 +181,7 @@ def listens(port: int) -> bool:
 
 
 @POSTGRES
-def test_a_process_that_dies_is_replaced_and_none_is_left_behind(web: Stack) -> None:
+def test_a_process_that_dies_is_replaced_and_all_stop_with_the_parent(web: Stack) -> None:
     process = web.processes["web"].process
     assert process is not None
     before = wait_for(lambda: two(process.pid), 10, "two processes")
@@ -206,7 +206,7 @@ def alive(pid: int) -> bool:
 
 
 @SQLITE
-def test_a_taken_port_is_told_in_one_line(database_url: str, tmp_path: Path) -> None:
+def test_a_port_in_use_is_one_error_line(database_url: str, tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -220,11 +220,11 @@ def test_a_taken_port_is_told_in_one_line(database_url: str, tmp_path: Path) -> 
             timeout=30,
         )
     assert done.returncode == 1
-    assert re.fullmatch(rf"Port {port} of 127\.0\.0\.1 cannot be used .*\n", done.stderr)
+    assert re.fullmatch(rf"Relay cannot listen on port {port} of 127\.0\.0\.1 .*\n", done.stderr)
 
 
 @SQLITE
-def test_it_listens_where_host_says(database_url: str, tmp_path: Path) -> None:
+def test_it_listens_on_the_configured_host(database_url: str, tmp_path: Path) -> None:
     port = free_port()
     env = relay_env(tmp_path, DATABASE_URL=database_url, PORT=str(port), HOST="::1")
     with (tmp_path / "log").open("wb") as log:
@@ -248,7 +248,7 @@ def cpu_s(pid: int) -> float:
 
 
 @SQLITE
-def test_many_at_once_cost_no_more_than_one_after_the_other(web: Stack) -> None:
+def test_concurrent_requests_cost_no_more_cpu_than_sequential_ones(web: Stack) -> None:
     """Threads that wait for the same commit answer together, and nothing turns idly meanwhile."""
     source = web.make_source()
     process = web.processes["web"].process

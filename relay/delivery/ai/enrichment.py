@@ -127,7 +127,7 @@ class Enricher:
             step.model, instructions, data, schema, step.max_output_tokens, step.wait_s, message
         )
         answer = self._answer(step, model, question, began, record)
-        return ai_answers.take(step.fields, answer, masker.restore)
+        return ai_answers.validate(step.fields, answer, masker.restore)
 
     def _answer(
         self,
@@ -187,7 +187,7 @@ class Enricher:
         answer, signal = parsed.answer, parsed.signal
         if answer is not None:
             try:
-                answer = ai_answers.take(step.fields, answer)
+                answer = ai_answers.validate(step.fields, answer)
             except Undeliverable as exc:
                 answer, signal = None, Refused(exc.code, str(exc))
         usage = parsed.usage or TokenUsage()

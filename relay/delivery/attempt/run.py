@@ -64,7 +64,7 @@ class Sender:
             reply = Reply(
                 error="timeout",
                 sentence=f"The calls of this delivery took longer than {CALL_S:.0f} s in total. "
-                "Relay tries again; calls that succeeded are not repeated.",
+                "Relay retries; calls that succeeded are not repeated.",
             )
         self.calls.append(Call(request, reply))
         self.quotas |= {quota.name: quota for quota in self.kind.quotas(self.config, reply)}

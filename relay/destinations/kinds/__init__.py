@@ -1,1 +1,1 @@
-"""One module a kind, each with ``KIND``."""
+"""One module per kind of destination.  Each defines ``KIND``."""

@@ -1,4 +1,4 @@
-"""Inbox: keeps what it would have sent, so that people can try things out."""
+"""Inbox: stores messages in Relay and sends them nowhere.  For trials."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from relay.transport.request import OutboundRequest, Reply
 class Inbox(Kind):
     slug = "inbox"
     name = "Inbox"
-    tagline = "Keeps every message here in Relay, to see what would be sent."
+    tagline = "Stores every message in Relay, so you can see what Relay would send."
     icon = "inbox"
     stores_locally = True
     open_fields = True
-    duplicate_note = "It is kept once more."
+    duplicate_note = "A message that arrived before is stored again."
     schema = ConfigSchema()
 
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:
@@ -25,14 +25,14 @@ class Inbox(Kind):
         return OutboundRequest("KEEP", "inbox:", headers, body_of(message))
 
     def send(self, request: OutboundRequest, transport: Any) -> Reply:
-        """No network: the attempt's own record is the inbox."""
+        """Sends nothing.  The recorded attempt is the message in the inbox."""
         return Reply(status=200, body=b"kept")
 
     def action(self, config: Mapping[str, Any], event_type: str) -> str:
-        return "keep it in {name}"
+        return "store it in {name}"
 
     def summary(self, config: Mapping[str, Any]) -> str:
-        return "Kept here, sent nowhere"
+        return "Stored in Relay, sent nowhere"
 
 
 KIND = Inbox()

@@ -1,7 +1,8 @@
-"""Webhook: the event as JSON to any HTTPS address.
+"""Webhook: sends the event as JSON to any HTTPS URL.
 
-Signed by Standard Webhooks 1.0.0 (https://github.com/standard-webhooks/standard-webhooks), or with
-bearer, basic or own headers.
+The request is signed as in Standard Webhooks 1.0.0
+(https://github.com/standard-webhooks/standard-webhooks), or has a bearer token, a user and password,
+or custom headers.
 """
 
 from __future__ import annotations
@@ -24,7 +25,12 @@ from relay.errors import Undeliverable
 from relay.transport.request import OutboundRequest
 
 SIGNED, BEARER, BASIC, HEADERS, NONE = "signature", "bearer", "basic", "headers", "none"
-NEEDS = {SIGNED: "signing_secret", BEARER: "token", BASIC: "password", HEADERS: "own_headers"}
+SECRET_FIELDS = {
+    SIGNED: "signing_secret",
+    BEARER: "token",
+    BASIC: "password",
+    HEADERS: "own_headers",
+}
 
 
 def signing_keys(text: str) -> list[bytes]:
@@ -42,7 +48,7 @@ def signing_keys(text: str) -> list[bytes]:
 
 
 def own_headers(text: str) -> list[tuple[str, str]]:
-    """``Name: value`` lines.  Raises ValueError."""
+    """Parse lines of ``Name: value``.  Raises ValueError."""
     pairs = []
     for line in filter(None, (line.strip() for line in text.splitlines())):
         name, colon, value = line.partition(":")
@@ -55,28 +61,28 @@ def own_headers(text: str) -> list[tuple[str, str]]:
 class WebhookSchema(ConfigSchema):
     url = fields.String(
         required=True,
-        error_messages={"required": "Enter the address that takes the messages."},
+        error_messages={"required": "Enter the URL that receives the messages."},
         metadata={
-            "label": "Address",
+            "label": "URL",
             "widget": "url",
             "placeholder": "https://example.com/hooks/relay",
-            "help": "Where each event is sent to, as an HTTPS POST with a JSON body.",
+            "help": "Relay sends each event to this URL, as an HTTPS POST with a JSON body.",
         },
     )
     auth = fields.String(
         load_default=SIGNED,
         validate=validate.OneOf([SIGNED, BEARER, BASIC, HEADERS, NONE]),
         metadata={
-            "label": "How it knows that it is you",
+            "label": "Authentication",
             "widget": "select",
             "choices": [
-                (SIGNED, "Signature (Standard Webhooks, best)"),
+                (SIGNED, "Signature (Standard Webhooks, recommended)"),
                 (BEARER, "Bearer token"),
                 (BASIC, "User and password"),
-                (HEADERS, "Own headers"),
-                (NONE, "Nothing"),
+                (HEADERS, "Custom headers"),
+                (NONE, "None"),
             ],
-            "help": "Ask whoever runs the receiving system which of these it checks.",
+            "help": "Ask the operator of the receiving system which of these it checks.",
         },
     )
     signing_secret = fields.String(
@@ -84,8 +90,8 @@ class WebhookSchema(ConfigSchema):
             "label": "Signing secret",
             "secret": True,
             "placeholder": "whsec_…",
-            "help": "From the receiving system; it starts with whsec_. While you change it there, "
-            "enter the new and the old one with a blank between them.",
+            "help": "From the receiving system; it starts with whsec_. While you rotate it there, "
+            "enter the new and the old secret, separated by a space.",
             "shown_if": {"auth": SIGNED},
         }
     )
@@ -100,28 +106,28 @@ class WebhookSchema(ConfigSchema):
             "secret": True,
             "widget": "textarea",
             "placeholder": "X-Api-Key: …",
-            "help": "One a line, as Name: value.",
+            "help": "One per line, as Name: value.",
             "shown_if": {"auth": HEADERS},
         }
     )
 
     @validates_schema
-    def check_needs(self, data: dict[str, Any], **_: Any) -> None:
-        """The chosen way needs its secret, well formed; references are looked up when it is sent."""
-        name = NEEDS.get(data.get("auth", SIGNED))
+    def check_secret(self, data: dict[str, Any], **_: Any) -> None:
+        """The chosen authentication needs a valid secret.  A reference is resolved only on sending."""
+        name = SECRET_FIELDS.get(data.get("auth", SIGNED))
         if name is None:
             return
         value = data.get(name, "")
         if not value:
-            raise ValidationError("This is needed for the way you chose above.", name)
+            raise ValidationError("The authentication that you chose above requires this.", name)
         if is_reference(value):
             return
         checks: dict[str, tuple[Callable[[str], Any], str]] = {
             "signing_secret": (
                 signing_keys,
-                "A signing secret starts with whsec_, followed by 32 to 88 signs of base64.",
+                "A signing secret is whsec_ followed by 32 to 88 characters of base64.",
             ),
-            "own_headers": (own_headers, "Write one header a line, as Name: value."),
+            "own_headers": (own_headers, "Enter one header per line, as Name: value."),
         }
         if name in checks:
             check, sentence = checks[name]
@@ -134,7 +140,7 @@ class WebhookSchema(ConfigSchema):
 class Webhook(Kind):
     slug = "webhook"
     name = "Webhook"
-    tagline = "Sends each event as JSON to an address of your choice."
+    tagline = "Sends each event as JSON to a URL of your choice."
     icon = "webhook"
     open_fields = True
     schema = WebhookSchema()
@@ -156,9 +162,9 @@ class Webhook(Kind):
     def credentials(
         self, config: Mapping[str, Any], message: Message, body: bytes
     ) -> tuple[list[tuple[str, str]], list[str]]:
-        """The headers that prove who calls, and what to mask.  Raises Undeliverable."""
+        """-> the headers for authentication, and the values to mask.  Raises Undeliverable."""
         auth = config.get("auth", SIGNED)
-        secret = config.get(NEEDS.get(auth, ""), "")
+        secret = config.get(SECRET_FIELDS.get(auth, ""), "")
         if auth == NONE:
             return [], []
         if auth == BEARER:
@@ -176,7 +182,8 @@ class Webhook(Kind):
             return sign(signing_keys(secret), message.key, int(time.time()), body), secret.split()
         except ValueError as exc:
             raise Undeliverable(
-                "bad_credentials", "The destination's secret is not well formed. Enter it again."
+                "bad_credentials",
+                "The destination's secret is not valid. Enter it again in the settings.",
             ) from exc
 
     def summary(self, config: Mapping[str, Any]) -> str:
@@ -184,7 +191,7 @@ class Webhook(Kind):
 
 
 def sign(keys: list[bytes], message_id: str, now: int, body: bytes) -> list[tuple[str, str]]:
-    """The three headers of Standard Webhooks, with one signature for each live key."""
+    """The three headers of Standard Webhooks, with one signature for each key."""
     content = f"{message_id}.{now}.".encode() + body
     signatures = (
         "v1," + base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()

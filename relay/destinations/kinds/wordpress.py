@@ -1,6 +1,6 @@
-"""WordPress: tells the site that sent an event what became of it, signed with the site's own keys.
+"""WordPress: sends the result back to the site of the event, signed with the site's own keys.
 
-The plugin there checks the signature and hands the result to whatever the site has hooked to it.
+The plugin there verifies the signature and passes the result to the site's hooks.
 """
 
 from __future__ import annotations
@@ -25,84 +25,93 @@ from relay.transport.request import OutboundRequest, Reply
 
 ROUTE = "/?rest_route=/relay-connector/v1/callback"
 PLUGIN = (
-    "Update the plugin Relay Connector on that site and see that it is active, then send again."
+    "Check that the plugin Relay Connector is active and up to date on that site. Then replay the "
+    "delivery."
 )
-# Never a pause: one site's trouble is not another's.
+# These errors never pause the destination: an error of one site must not stop the other sites.
 ERRORS: dict[str, KnownError] = {
     "rest_no_route": KnownError(
         ErrorAction.FIX,
         "no_plugin",
-        f"The site does not know Relay's plugin, or an old one. {PLUGIN}",
+        f"The site does not have Relay's plugin, or an old version. {PLUGIN}",
     ),
     "rest_disabled": KnownError(
         ErrorAction.FIX,
         "rest_disabled",
-        "The site has switched off the interface that plugins are called by (the REST API). Allow it "
-        "for Relay Connector, then send again.",
+        "The REST API of the site is turned off. Allow it for Relay Connector, then replay the "
+        "delivery.",
     ),
     "rest_login_required": KnownError(
         ErrorAction.FIX,
         "rest_disabled",
-        "The site lets only signed-in people use the interface that plugins are called by (the REST "
-        "API). Allow it for Relay Connector, then send again.",
+        "The REST API of the site requires a login. Allow it for Relay Connector without one, then "
+        "replay the delivery.",
     ),
     "relay_connector_unknown_event": KnownError(
         ErrorAction.FIX,
         "unknown_event",
-        "The site does not remember this event: its plugin has forgotten it or was set up anew since, "
-        "or this is a copy of the site. Nothing is left to do for this one; discard it.",
+        "The site does not know this event: its plugin has deleted the record or was reinstalled, or "
+        "the site is a copy. Discard the delivery.",
     ),
     "relay_connector_invalid_body": KnownError(
         ErrorAction.FIX,
         "invalid_body",
-        f"The site's plugin does not understand the result. {PLUGIN}",
+        f"The site's plugin does not accept the result. {PLUGIN}",
     ),
     "relay_connector_too_large": KnownError(
         ErrorAction.FIX,
         "too_large",
-        "The result is larger than the site takes (256 KB). Send fewer or shorter fields, then send "
-        "again.",
+        "The result is larger than 256 KB, the site's limit. Map fewer or shorter fields, then replay "
+        "the delivery.",
     ),
 }
 STATUSES: dict[int, KnownError] = {
     401: KnownError(
         ErrorAction.FIX,
         "bad_signature",
-        "The site does not accept Relay's signature. Check that its plugin has a signing key that holds "
-        "and that its clock is right, then send again.",
+        "The site does not accept Relay's signature. Check that its plugin has a valid signing key and "
+        "that its clock is correct. Then replay the delivery.",
     ),
     403: KnownError(
         ErrorAction.FIX,
         "forbidden",
-        "Something on the site, such as a firewall, does not let Relay in. Allow it, then send again.",
+        "The site blocks Relay, for example with a firewall. Allow Relay there, then replay the "
+        "delivery.",
     ),
     404: ERRORS["rest_no_route"],
-    410: KnownError(ErrorAction.FIX, "closed", "The site is closed for good."),
+    410: KnownError(
+        ErrorAction.FIX, "closed", "The site was permanently closed. Discard the delivery."
+    ),
 }
 
 
 class WordPress(Kind):
     slug = "wordpress"
     name = "WordPress"
-    tagline = "Tells the site that sent an event what became of it."
+    tagline = "Sends the result of an event back to the site that sent it."
     icon = "brand-wordpress"
     signs_for_site = True
     open_fields = True
-    duplicate_note = "The site's plugin knows the delivery by its number and acts on it once."
+    duplicate_note = "The site's plugin recognizes the delivery by its id and processes it once."
     schema = ConfigSchema()
 
     def targets(
         self, config: Mapping[str, Any], account: Mapping[str, Any]
     ) -> tuple[TargetField, ...]:
         return (
-            TargetField("id", "Id on your site", help="Of the comment, order or lead."),
             TargetField(
-                "summary", "Summary", "long_text", help="Kept with the comment, if your site wants."
+                "id", "ID on your site", help="The ID of the comment, the order or the lead."
             ),
             TargetField(
-                "note", "Note", "long_text", help="For people, such as a note at an order."
+                "summary",
+                "Summary",
+                "long_text",
+                help="Your site can store it with the comment.",
             ),
-            TargetField("label", "Label", help="One word that your site can act on, such as spam."),
+            TargetField(
+                "note", "Note", "long_text", help="A text for people, such as an order note."
+            ),
+            TargetField("label", "Label", help="One word that your site can use, such as spam."),
             TargetField("score", "Score", "number"),
         )
 
@@ -121,8 +130,8 @@ class WordPress(Kind):
         if key is None:
             raise Undeliverable(
                 "no_site_key",
-                "There is no active signing key of this site that Relay could sign with. Make one on "
-                "the site's page.",
+                "This site has no active signing key that Relay can sign with. Create one on the "
+                "site's page.",
             )
         content: dict[str, Any] = {
             "event_id": message.event_id,
@@ -133,61 +142,64 @@ class WordPress(Kind):
         if message.is_test:
             content["test"] = True
         body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
-        moment, known = str(int(time.time())), (key.secret, *key.retiring)
+        timestamp, secrets = str(int(time.time())), (key.secret, *key.retiring)
         return OutboundRequest(
             "POST",
             address_of(message.site_url),
             (
                 ("Content-Type", "application/json"),
                 *headers_of(message),
-                ("X-Relay-Timestamp", moment),
+                ("X-Relay-Timestamp", timestamp),
                 ("X-Relay-Key-Id", key.key_id),
-                ("X-Relay-Signature", " ".join(sign(one, moment, body) for one in known)),
+                (
+                    "X-Relay-Signature",
+                    " ".join(sign(secret, timestamp, body) for secret in secrets),
+                ),
             ),
             body,
-            secrets=known,
+            secrets=secrets,
             open_query=True,
         )
 
     def classify(self, reply: Reply) -> Signal:
-        """The plugin answers with JSON; a page that only says 200 is the site's front, not the plugin."""
+        """The plugin responds with JSON.  A 200 without JSON is a page of the site, not the plugin."""
         if reply.status is None:
             return classify(reply)
         if 200 <= reply.status < 300:
-            if reply.status == 204 or _json(reply) is not NOTHING:
+            if reply.status == 204 or _json(reply) is not NO_JSON:
                 return Accepted()
-            return Refused("not_the_plugin", f"The site answered, but not its plugin. {PLUGIN}")
-        answer = _json(reply)
-        word = answer.get("code") if isinstance(answer, Mapping) else None
-        known = ERRORS.get(str(word)) or STATUSES.get(reply.status)
+            return Refused("not_the_plugin", f"The site responded, but not its plugin. {PLUGIN}")
+        body = _json(reply)
+        code = body.get("code") if isinstance(body, Mapping) else None
+        known = ERRORS.get(str(code)) or STATUSES.get(reply.status)
         return known.signal() if known else classify(reply)
 
     def action(self, config: Mapping[str, Any], event_type: str) -> str:
-        return "tell the site about it through {name}"
+        return "send the result back to the site with {name}"
 
     def summary(self, config: Mapping[str, Any]) -> str:
         return "Back to the site that sent the event"
 
 
-NOTHING = object()
+NO_JSON = object()
 
 
 def _json(reply: Reply) -> Any:
     try:
         return json.loads(reply.body)
     except (ValueError, RecursionError):
-        return NOTHING
+        return NO_JSON
 
 
 def address_of(site_url: str) -> str:
-    """Where the plugin of a site listens, whatever its permalinks are."""
+    """The URL of the plugin's REST route, in the form that works with any permalink setting."""
     parts = urlsplit(site_url)
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}{ROUTE}"
 
 
-def sign(secret: str, moment: str, body: bytes) -> str:
-    """As the site signs what it sends: base64 of HMAC-SHA256 over the time, a dot and the raw body."""
-    digest = hmac.new(secret.encode(), moment.encode() + b"." + body, hashlib.sha256).digest()
+def sign(secret: str, timestamp: str, body: bytes) -> str:
+    """Base64 of HMAC-SHA256 over the timestamp, a dot and the body, as the sites sign their requests."""
+    digest = hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).digest()
     return base64.b64encode(digest).decode()
 
 

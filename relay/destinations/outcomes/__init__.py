@@ -1,1 +1,1 @@
-"""What a destination's reply means for a delivery: by HTTP status, by known errors, and what to do about it."""
+"""What a reply means for a delivery, by HTTP status or by documented error, and advice for a person."""

@@ -1,7 +1,8 @@
-"""What a dead letter's cause means for a person, and what to do about it: one row a code.
+"""Advice for a person about a failed delivery: what happened and what to do, one row per code.
 
-The sentence of a single call says "Relay tries again"; these say what to do once it does not.  A
-kind's own codes need no row: their sentence says first what happened and then what to do.
+The sentence of a single call ends with "Relay retries"; the advice here is for the time after the
+last attempt.  A kind's own codes need no row, because their sentence first says what happened and
+then what to do.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from enum import StrEnum
 
 
 class FixLocation(StrEnum):
-    """Where the cause is put right."""
+    """Where the cause must be fixed."""
 
     SETTINGS = "settings"  # of the destination
-    MAPPING = "mapping"  # of the field that it complains about
-    PACE = "pace"
-    THERE = "there"  # at the destination: nothing here helps
-    RELAY = "relay"  # whoever runs this Relay
+    MAPPING = "mapping"  # of the field that the error names
+    RATE_LIMIT = "rate_limit"
+    DESTINATION = "destination"  # at the service itself: nothing in Relay helps
+    RELAY = "relay"  # by the operator of this Relay
 
 
 @dataclass(frozen=True)
@@ -26,144 +27,163 @@ class Advice:
 
     headline: str
     advice: str
-    mend: FixLocation = FixLocation.SETTINGS
+    fix_location: FixLocation = FixLocation.SETTINGS
 
 
-TRIES = "Relay tries again."  # how the sentence of a call ends that time may help
-AGAIN = "Then send these again."
-BACK = f"Send a test to see whether it is back. {AGAIN}"
-COMPARE = "Open one of them and compare what was sent with what it expects."
-OPERATOR = "That is on Relay's side: tell whoever runs this Relay, and have its log looked at."
-CERTIFICATE = f"Nothing was sent. Whoever runs it has to put the certificate right. {AGAIN}"
+RETRIES = "Relay retries."  # ends the sentence of every call that a retry may fix
+REPLAY = "Then replay these deliveries."
+TEST_FIRST = f"Send a test to check whether it works again. {REPLAY}"
+UNCLEAR = "Some of these may have arrived. Relay shows how many before it sends anything."
+COMPARE = "Open one of them and compare its request with what the destination expects."
+OPERATOR = "The problem is on Relay's side. Ask the operator of this Relay to check its log."
+CERTIFICATE = f"Nothing was sent. The destination's operator must fix the certificate. {REPLAY}"
 
 ADVICE: dict[str, Advice] = {
     "http_3xx": Advice(
-        "{name} has moved to another address.",
-        f"Relay does not follow, since that could leak data. Enter the new address. {AGAIN}",
+        "{name} has moved to another URL.",
+        "Relay does not follow redirects, because that could leak data. Enter the new URL in the "
+        f"settings. {REPLAY}",
     ),
-    "http_400": Advice("{name} does not accept these messages.", f"{COMPARE} {AGAIN}"),
+    "http_400": Advice("{name} does not accept these messages.", f"{COMPARE} {REPLAY}"),
     "http_401": Advice(
-        "{name} does not accept our credentials.",
-        f"Enter them again in its settings and resume it. {AGAIN}",
+        "{name} does not accept Relay's credentials.",
+        f"Enter them again in its settings and resume the destination. {REPLAY}",
     ),
     "http_403": Advice(
-        "{name} knows us but does not let us do this.",
-        f"Give these credentials the missing permission there, or enter others. {AGAIN}",
+        "{name} denies Relay the permission to do this.",
+        f"Grant it there to these credentials, or enter other credentials. {REPLAY}",
     ),
     "http_404": Advice(
-        "Nothing lives at the address of {name}.", f"Check it in the settings. {AGAIN}"
+        "The URL of {name} does not exist.", f"Check the URL in the settings. {REPLAY}"
     ),
     "http_405": Advice(
-        "{name} does not take messages at this address.", f"Check it in the settings. {AGAIN}"
+        "The URL of {name} does not accept messages.", f"Check the URL in the settings. {REPLAY}"
     ),
     "http_409": Advice(
-        "{name} says that these are in conflict with what it has.",
-        "Open one of them. Often it is there already; then discard these.",
-        FixLocation.THERE,
+        "These messages conflict with data that {name} already has.",
+        "Open one of them. If its data is already there, discard these deliveries.",
+        FixLocation.DESTINATION,
     ),
     "http_410": Advice(
-        "The address of {name} was closed for good.",
-        f"Enter a new one in the settings and resume it. {AGAIN}",
+        "The URL of {name} was permanently closed.",
+        f"Enter a new URL in the settings and resume the destination. {REPLAY}",
     ),
     "bad_value": Advice(
-        "A value does not fit the field of {name} that it goes to.",
-        f"Open one of them to see which, and change what that field is filled with. {AGAIN}",
+        "A value does not fit its field in {name}.",
+        f"Open one of them to see which field, and change the mapping of that field. {REPLAY}",
         FixLocation.MAPPING,
     ),
     "some_refused": Advice(
-        "The mail server of {name} took these mails, but not for all of their readers.",
-        "Check the addresses in its settings. Sending again would reach the others twice: if they "
-        "matter more, discard these.",
+        "The mail server of {name} accepted these mails, but not for all recipients.",
+        "Check the addresses in its settings. A replay sends the mails to the other recipients again. "
+        "To avoid that, discard these deliveries.",
     ),
-    "http_413": Advice("These messages are too large for {name}.", f"Send less of each. {AGAIN}"),
+    "http_413": Advice(
+        "These messages are too large for {name}.", f"Shorten the mapping. {REPLAY}"
+    ),
     "http_422": Advice(
-        "{name} does not accept the content of these messages.", f"{COMPARE} {AGAIN}"
+        "{name} does not accept the content of these messages.", f"{COMPARE} {REPLAY}"
     ),
     "http_429": Advice(
-        "{name} had too much to do for as long as Relay tried.",
-        f"Give it a slower pace. {AGAIN}",
-        FixLocation.PACE,
+        "{name} still received too many calls at the last attempt.",
+        f"Set a lower rate limit. {REPLAY}",
+        FixLocation.RATE_LIMIT,
     ),
-    "http_4xx": Advice("{name} does not accept these messages.", f"{COMPARE} {AGAIN}"),
+    "http_4xx": Advice("{name} does not accept these messages.", f"{COMPARE} {REPLAY}"),
     "http_5xx": Advice(
-        "{name} had trouble of its own for as long as Relay tried.", BACK, FixLocation.THERE
+        "{name} still had an internal error at the last attempt.",
+        TEST_FIRST,
+        FixLocation.DESTINATION,
     ),
     "timeout": Advice(
-        "{name} did not answer in time, as often as Relay tried.",
-        f"{BACK} Some may have arrived; you are told how many before anything is sent.",
-        FixLocation.THERE,
+        "{name} still did not respond in time at the last attempt.",
+        f"{TEST_FIRST} {UNCLEAR}",
+        FixLocation.DESTINATION,
     ),
-    "no_answer": Advice("{name} did not answer, as often as Relay tried.", BACK, FixLocation.THERE),
+    "no_answer": Advice(
+        "{name} still did not respond at the last attempt.", TEST_FIRST, FixLocation.DESTINATION
+    ),
     "connection_lost": Advice(
-        "The connection to {name} broke, as often as Relay tried.",
-        f"{BACK} Some may have arrived; you are told how many before anything is sent.",
-        FixLocation.THERE,
+        "The connection to {name} was lost again at the last attempt.",
+        f"{TEST_FIRST} {UNCLEAR}",
+        FixLocation.DESTINATION,
     ),
     "connection_refused": Advice(
-        "The server of {name} was down, as often as Relay tried.", BACK, FixLocation.THERE
+        "The server of {name} was still down at the last attempt.",
+        TEST_FIRST,
+        FixLocation.DESTINATION,
     ),
     "connect_timeout": Advice(
-        "The server of {name} could not be reached, as often as Relay tried.",
-        BACK,
-        FixLocation.THERE,
+        "The server of {name} was still unreachable at the last attempt.",
+        TEST_FIRST,
+        FixLocation.DESTINATION,
     ),
     "unreachable": Advice(
-        "The server of {name} could not be reached, as often as Relay tried.",
-        BACK,
-        FixLocation.THERE,
+        "The server of {name} was still unreachable at the last attempt.",
+        TEST_FIRST,
+        FixLocation.DESTINATION,
     ),
     "dns_failed": Advice(
-        "The name of the server of {name} could not be looked up.",
-        f"Check its address for a typing mistake. {AGAIN}",
+        "The host name of {name} could not be resolved.",
+        f"Check its spelling in the settings. {REPLAY}",
     ),
     "tls_not_yet_valid": Advice(
-        "The certificate of {name} is not valid yet.", CERTIFICATE, FixLocation.THERE
+        "The certificate of {name} is not valid yet.", CERTIFICATE, FixLocation.DESTINATION
     ),
-    "tls_expired": Advice("The certificate of {name} has expired.", CERTIFICATE, FixLocation.THERE),
+    "tls_expired": Advice(
+        "The certificate of {name} has expired.", CERTIFICATE, FixLocation.DESTINATION
+    ),
     "tls_self_signed": Advice(
-        "Nobody vouches for the certificate of {name}.", CERTIFICATE, FixLocation.THERE
+        "The certificate of {name} is self-signed and not trusted.",
+        CERTIFICATE,
+        FixLocation.DESTINATION,
     ),
     "tls_unknown_issuer": Advice(
-        "The certificate of {name} comes from an unknown authority.", CERTIFICATE, FixLocation.THERE
+        "The certificate of {name} was issued by an unknown authority.",
+        CERTIFICATE,
+        FixLocation.DESTINATION,
     ),
     "tls_wrong_host": Advice(
-        "The certificate of {name} is for another name.",
-        f"Check the address in the settings, or have the certificate put right. {AGAIN}",
+        "The certificate of {name} is for a different host name.",
+        "Check the URL in the settings. If it is correct, the destination's operator must fix the "
+        f"certificate. {REPLAY}",
     ),
     "tls_failed": Advice(
-        "No secure connection to {name} could be agreed on.", CERTIFICATE, FixLocation.THERE
+        "A secure connection to {name} could not be established.",
+        CERTIFICATE,
+        FixLocation.DESTINATION,
     ),
     "bad_answer": Advice(
-        "{name} answered with something that is not proper HTTP.",
-        f"Check the address in the settings: does it belong to a web server? {AGAIN}",
+        "The response of {name} is not valid HTTP.",
+        f"Check in the settings that the URL belongs to a web server. {REPLAY}",
     ),
     "blocked_address": Advice(
-        "{name} leads to an address that Relay may not call.",
-        f"Enter a public address, or have whoever runs this Relay open that network. {AGAIN}",
+        "The address of {name} is blocked: Relay does not call private networks.",
+        f"Enter a public address, or ask the operator of this Relay to allow that network. {REPLAY}",
     ),
     "bad_header": Advice(
-        "A header for {name} holds signs that no header may hold.",
-        f"Change it in the settings. {AGAIN}",
+        "A header for {name} contains characters that HTTP headers do not allow.",
+        f"Change the header in the settings. {REPLAY}",
     ),
     "bad_credentials": Advice(
-        "The secret for {name} is not well formed.", f"Enter it again in the settings. {AGAIN}"
+        "The secret for {name} is not valid.", f"Enter it again in the settings. {REPLAY}"
     ),
     "bad_template": Advice(
-        "The text for {name} could not be filled in with these events.",
-        f"Change it in the settings. {AGAIN}",
+        "The template for {name} does not work with these events.",
+        f"Change the template in the settings. {REPLAY}",
     ),
     "cannot_build": Advice("Relay could not build these messages.", OPERATOR, FixLocation.RELAY),
     "cannot_open_secret": Advice(
-        "The secret of {name} cannot be opened.", f"Enter it again in the settings. {AGAIN}"
+        "The secret of {name} cannot be read.", f"Enter it again in the settings. {REPLAY}"
     ),
     "internal_error": Advice("Relay could not build these messages.", OPERATOR, FixLocation.RELAY),
     "unknown_kind": Advice(
-        "This Relay does not know what kind of service {name} is.",
-        "It was set up by a newer version: have this Relay updated.",
+        "This version of Relay does not support the kind of {name}.",
+        "The destination was created with a newer version. Ask the operator to update this Relay.",
         FixLocation.RELAY,
     ),
     "worker_died": Advice(
-        "Relay's worker stopped again and again while it handled these.",
+        "Relay's worker crashed repeatedly while it sent these deliveries.",
         OPERATOR,
         FixLocation.RELAY,
     ),
@@ -171,26 +191,27 @@ ADVICE: dict[str, Advice] = {
 
 
 def advice_for(code: str, field: str, sentence: str, name: str) -> Advice:
-    """By code, by family of codes (``http_4xx``), else from the call's own ``sentence``.
+    """The advice for a code or its family (``http_4xx``), else taken from the call's ``sentence``.
 
-    Where the destination names a field, its own words say more than a code.
+    An error about a field always takes the sentence: it is more specific than any code.
     """
     family = f"http_{code[5]}xx" if code.startswith("http_") and len(code) == 8 else ""
     known = None if field else ADVICE.get(code) or ADVICE.get(family)
     if known is not None:
-        return Advice(known.headline.replace("{name}", name), known.advice, known.mend)
+        return Advice(known.headline.replace("{name}", name), known.advice, known.fix_location)
     headline, stop, rest = sentence.strip().partition(". ")
     headline += stop.strip()
-    if rest.strip().endswith(TRIES):  # it did, as often as it may
-        return Advice(headline, f"{rest.strip().removesuffix(TRIES)}{BACK}", FixLocation.THERE)
-    mend = FixLocation.MAPPING if field else FixLocation.SETTINGS
-    return Advice(headline, rest.strip() or f"{COMPARE} {AGAIN}", mend)
+    if rest.strip().endswith(RETRIES):  # no retry follows: it was the last attempt
+        advice = f"{rest.strip().removesuffix(RETRIES)}{TEST_FIRST}"
+        return Advice(headline, advice, FixLocation.DESTINATION)
+    fix_location = FixLocation.MAPPING if field else FixLocation.SETTINGS
+    return Advice(headline, rest.strip() or f"{COMPARE} {REPLAY}", fix_location)
 
 
 def removed(name: str) -> Advice:
-    """Of a destination that is no more."""
+    """The advice for deliveries to a destination that was removed."""
     return Advice(
         f"{name} was removed.",
-        "They cannot be sent there any more. Discard them.",
-        FixLocation.THERE,
+        "These deliveries can no longer be sent. Discard them.",
+        FixLocation.DESTINATION,
     )

@@ -1,4 +1,4 @@
-"""What an HTTP reply means for a delivery, for kinds without rules of their own."""
+"""What an HTTP reply means for a delivery.  Used by kinds that have no rules of their own."""
 
 from __future__ import annotations
 
@@ -19,51 +19,59 @@ def status_phrase(status: int) -> str:
 
 
 def redirect_target(location: str) -> str:
-    """Which server a redirect names.  Not the rest: it may repeat a token of the old address."""
+    """The server that a redirect names.  The rest is left out: it may contain a token of the old URL."""
     try:
         parts = urlsplit(location)
         host = parts.hostname or ""
     except ValueError:
         host = ""
     if not re.fullmatch(r"[A-Za-z0-9._:-]{1,253}", host):
-        return "another page of the same server"
+        return "another page on the same server"
     return f"{parts.scheme or 'https'}://{host}"
 
 
 SENTENCES = {
-    400: "It does not accept this message. Compare what was sent with what it expects.",
-    401: "It does not accept our credentials. Enter them again in the destination's settings, then resume.",
-    403: "It knows us but does not let us do this. Check the credentials' permissions.",
-    404: "Nothing lives at this address. Check it in the destination's settings.",
-    405: "It does not take messages at this address. Check it in the destination's settings.",
-    409: "It says that this message is in conflict with what it has.",
+    400: "It does not accept this message. Compare the request with what it expects.",
+    401: "It does not accept Relay's credentials. Enter them again in the destination's settings, then "
+    "resume it.",
+    403: "It denies Relay the permission to do this. Check the permissions of the credentials.",
+    404: "The URL does not exist there. Check it in the destination's settings.",
+    405: "The URL does not accept messages. Check it in the destination's settings.",
+    409: "This message conflicts with data that it already has.",
     413: "The message is too large for it.",
-    422: "It does not accept the message's content. Compare what was sent with what it expects.",
+    422: "It does not accept the content of the message. Compare the request with what it expects.",
 }
 
 
 def classify(reply: Reply) -> Signal:
-    """The default by HTTP alone: 2xx is taken; 408, 425, 429, 5xx and silence may pass; the rest will not."""
+    """The default, by HTTP status alone.
+
+    2xx is accepted.  408, 425, 429, 5xx and no response are retried; everything else is refused.
+    """
     if reply.error is not None or reply.status is None:
         code = reply.error or "no_answer"
-        kind = Refused if reply.permanent else Failed
-        return kind(code, reply.sentence or "The destination did not answer. Relay tries again.")
-    status, said = reply.status, f"The destination answered {status_phrase(reply.status)}."
+        signal = Refused if reply.permanent else Failed
+        return signal(code, reply.sentence or "The destination did not respond. Relay retries.")
+    status, answered = reply.status, f"The destination responded {status_phrase(reply.status)}."
     code = f"http_{status}"
     if 200 <= status < 300:
         return Accepted()
     if status in (408, 425, 429) or status >= 500:
-        why = "It has too much to do" if status == 429 else "It has trouble of its own"
-        return Failed(code, f"{said} {why}; Relay tries again.", retry_after_s(reply))
+        why = "It gets too many calls" if status == 429 else "The problem is on its side"
+        return Failed(code, f"{answered} {why}; Relay retries.", retry_after_s(reply))
     if 300 <= status < 400:
-        where = redirect_target(reply.header("Location") or "")
+        target = redirect_target(reply.header("Location") or "")
         return Refused(
             code,
-            f"{said} It moved to {where}. Relay does not follow: enter the new address in the settings.",
+            f"{answered} It moved to {target}. Relay does not follow redirects: enter the new URL in "
+            "the settings.",
         )
     if status == 410:
         return Refused(
-            code, f"{said} This address is closed for good. Enter a new one and resume.", pause=True
+            code,
+            f"{answered} This URL was permanently closed. Enter a new URL in the settings and resume "
+            "the destination.",
+            pause=True,
         )
     why = SENTENCES.get(status, "It does not accept this message.")
-    return Refused(code, f"{said} {why}", pause=status == 401)
+    return Refused(code, f"{answered} {why}", pause=status == 401)

@@ -1,6 +1,6 @@
-"""What to do about an error that a service documents: one word, one sentence, one signal.
+"""Errors that a service documents, each with an action, a stable code and a sentence.
 
-Pure.  A kind keeps its errors in tables of these; what stands in none falls to ``outcomes.http.classify``.
+Pure.  A kind has tables of these.  It passes any other error to ``outcomes.http.classify``.
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ from relay.rules.lifecycle import Failed, Held, Refused, Signal
 
 
 class ErrorAction(StrEnum):
-    """What to do about an error."""
+    """What Relay does about an error."""
 
-    RETRY = "retry"  # time may help
-    WAIT = "wait"  # all calls wait until an instant; no delivery loses an attempt
-    PAUSE = "pause"  # every call would fail until a person does something
-    FIX = "fix"  # this message cannot be taken so
+    RETRY = "retry"  # the error may pass
+    WAIT = "wait"  # hold all calls for a time; it costs no attempt
+    PAUSE = "pause"  # every call fails until a person fixes something
+    FIX = "fix"  # only this message fails, on every attempt
 
 
 @dataclass(frozen=True)
 class KnownError:
-    """An error that is documented: ``code`` is ours and stable, ``sentence`` is for a person."""
+    """A documented error.  ``code`` is Relay's own and stable, ``sentence`` is for a person."""
 
-    verdict: ErrorAction
+    action: ErrorAction
     code: str
     sentence: str
 
     def signal(self, wait_s: float | None = None, field: str = "") -> Signal:
-        """``wait_s`` is what the service asks for; ``field`` what it complains about."""
-        if self.verdict is ErrorAction.WAIT:
+        """The outcome.  ``wait_s`` is the wait that the service asks for, ``field`` the one at fault."""
+        if self.action is ErrorAction.WAIT:
             return Held(self.code, self.sentence, wait_s if wait_s is not None else 10.0)
-        if self.verdict is ErrorAction.RETRY:
+        if self.action is ErrorAction.RETRY:
             return Failed(self.code, self.sentence, wait_s, field)
-        return Refused(self.code, self.sentence, self.verdict is ErrorAction.PAUSE, field)
+        return Refused(self.code, self.sentence, self.action is ErrorAction.PAUSE, field)

@@ -20,7 +20,7 @@ MOST_RULES, LONGEST_NAME = 200, 120
 
 def check(bench: MappingPreview, rules: Rules) -> None:
     """Raises Invalid with the reasons per target where a mapping could never work."""
-    reasons = checks.broken_texts(rules)
+    reasons = checks.invalid_templates(rules)
     for name in rules:
         if not name or len(name) > LONGEST_NAME or "" in name.split("."):
             reasons[name] = [

@@ -101,7 +101,7 @@ def test_one_bad_lead_among_many_is_dead_alone(
     assert len(hubspot.contacts) == 39
     (dead_letter,) = stack.rows("SELECT code, field, sentence FROM dead_letter")
     assert (dead_letter["code"], dead_letter["field"]) == ("unknown_property", "company")
-    assert dead_letter["sentence"].startswith("HubSpot does not know the field company")
+    assert dead_letter["sentence"].startswith("HubSpot does not accept the field company")
 
 
 @POSTGRES

@@ -1,4 +1,4 @@
-"""E-mail: a real SMTP server, with and without encryption, login and trouble."""
+"""E-mail: a real SMTP server, with and without encryption, logins and errors."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from relay.rules.lifecycle import Accepted, Failed, Refused
 from relay.transport.client import Transport
 from tests.support.kind_contract import message
 from tests.support.mail import PASSWORD, USER, MailServer
-from tests.transport.test_client import certificate
+from tests.transport.conftest import certificate
 
 # The server under test is plain on purpose in some tests, and says so.
 pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
@@ -89,7 +89,7 @@ def serve(tmp_path: Path) -> Iterator[Make]:
 
 
 @pytest.mark.parametrize("tls", ["starttls", "tls", "none"])
-def test_a_mail_arrives_by_every_kind_of_encryption(serve: Make, tls: str) -> None:
+def test_a_mail_arrives_with_every_kind_of_encryption(serve: Make, tls: str) -> None:
     server = serve(tls)
     done = send(server)
     assert isinstance(done.signal, Accepted), done.signal
@@ -102,7 +102,7 @@ def test_a_mail_arrives_by_every_kind_of_encryption(serve: Make, tls: str) -> No
     assert server.logins == 1
 
 
-def test_every_attempt_carries_the_same_number_and_text(serve: Make) -> None:
+def test_every_attempt_has_the_same_message_id_and_text(serve: Make) -> None:
     server = serve()
     for attempt in "ab":
         send(server, event(attempt_key=attempt * 32))
@@ -112,7 +112,7 @@ def test_every_attempt_carries_the_same_number_and_text(serve: Make) -> None:
     assert first.get_content() == second.get_content()
 
 
-def test_a_visitors_text_stays_text_and_adds_no_header(serve: Make) -> None:
+def test_event_data_cannot_add_a_header(serve: Make) -> None:
     server = serve()
     data = SAMPLES["comment.created"] | {
         "author": "Eve\r\nBcc: all@example.com",
@@ -125,14 +125,14 @@ def test_a_visitors_text_stays_text_and_adds_no_header(serve: Make) -> None:
     assert "Grüße <b>& mehr</b> 😀\n.\nQUIT" in letter.get_content().replace("\r\n", "\n")
 
 
-def test_several_people_get_it_and_a_test_says_so(serve: Make) -> None:
+def test_all_recipients_get_the_mail_and_a_test_is_marked(serve: Make) -> None:
     server = serve()
     send(server, event(is_test=True), to="a@example.com, Bo <b@example.com>")
     assert server.mails[0].rcpt_tos == ["a@example.com", "b@example.com"]
     assert server.letter()["Subject"].startswith("[TEST] ")
 
 
-def test_a_recipient_that_is_refused_among_others_is_final_and_named(serve: Make) -> None:
+def test_a_rejected_recipient_among_others_is_final_and_named(serve: Make) -> None:
     server = serve(refused={"b@example.com": "450 busy"})
     done = send(server, to="a@example.com, b@example.com")
     assert isinstance(done.signal, Refused) and "b@example.com" in done.signal.sentence
@@ -149,29 +149,29 @@ def test_a_wrong_password_pauses_and_is_not_shown(serve: Make) -> None:
 
 
 @pytest.mark.parametrize("code", errors.ERRORS)
-def test_every_documented_answer_says_what_to_do(serve: Make, code: int) -> None:
+def test_every_documented_reply_has_its_outcome_and_a_sentence(serve: Make, code: int) -> None:
     server = serve("none", answer=f"{code} something happened")
     signal = send(server).signal
     known = errors.ERRORS[code]
-    assert isinstance(signal, Failed if known.verdict is ErrorAction.RETRY else Refused)
+    assert isinstance(signal, Failed if known.action is ErrorAction.RETRY else Refused)
     assert (signal.code, signal.sentence) == (known.code, known.sentence)
     if isinstance(signal, Refused):
-        assert signal.pause is (known.verdict is ErrorAction.PAUSE)
+        assert signal.pause is (known.action is ErrorAction.PAUSE)
 
 
 @pytest.mark.parametrize(("code", "kind"), [(499, Failed), (599, Refused)])
-def test_an_unknown_answer_is_judged_by_its_first_digit(serve: Make, code: int, kind: type) -> None:
+def test_the_first_digit_decides_about_an_unknown_reply(serve: Make, code: int, kind: type) -> None:
     assert isinstance(send(serve("none", answer=f"{code} new")).signal, kind)
 
 
-def test_a_server_without_the_wanted_encryption_gets_nothing(serve: Make) -> None:
+def test_a_server_without_the_required_encryption_gets_nothing(serve: Make) -> None:
     server = serve("none")
     done = send(server, security="starttls")
     assert isinstance(done.signal, Refused) and done.signal.code == "not_offered"
     assert done.signal.pause and not server.mails and not server.logins
 
 
-def test_a_certificate_for_another_name_gets_neither_login_nor_mail(serve: Make) -> None:
+def test_a_server_with_a_wrong_certificate_gets_neither_login_nor_mail(serve: Make) -> None:
     for tls in ("starttls", "tls"):
         server = serve(tls, name="other.example.com")
         done = send(server)
@@ -180,7 +180,7 @@ def test_a_certificate_for_another_name_gets_neither_login_nor_mail(serve: Make)
 
 
 @pytest.mark.parametrize("host", ["10.0.0.8", "169.254.169.254", "localhost"])
-def test_private_places_get_no_mail(host: str) -> None:
+def test_private_hosts_get_no_mail(host: str) -> None:
     settings = config(host=host)
     reply = KIND.send(KIND.build(settings, event()), Transport())
     assert reply.error == "blocked_address" and reply.permanent
@@ -192,7 +192,7 @@ def test_ports_of_other_services_get_no_mail(port: int) -> None:
     assert reply.error == "blocked_address"
 
 
-def test_without_encryption_nothing_leaves_for_the_open_network() -> None:
+def test_mail_without_encryption_goes_only_to_allowed_networks() -> None:
     reply = KIND.send(KIND.build(config(security="none"), event()), Transport())
     assert reply.error == "blocked_address" and "encryption" in reply.sentence
 
@@ -212,7 +212,7 @@ def talk(peer: socket.socket, greeting: bytes, pause_s: float) -> None:
 
 
 @pytest.mark.parametrize("greeting", [b"", b"220 " + b"x" * 200, b"220 hello\r\n"])
-def test_a_server_that_dawdles_holds_nobody_longer_than_the_deadline(greeting: bytes) -> None:
+def test_a_slow_server_does_not_exceed_the_deadline(greeting: bytes) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:
@@ -234,7 +234,7 @@ def test_a_server_that_dawdles_holds_nobody_longer_than_the_deadline(greeting: b
     thread.join(20)
 
 
-def test_a_server_that_is_not_there_is_tried_again(serve: Make) -> None:
+def test_an_unavailable_server_is_retried(serve: Make) -> None:
     server = serve("none")
     server.close()
     done = send(server)
@@ -257,14 +257,14 @@ def test_a_server_that_is_not_there_is_tried_again(serve: Make) -> None:
         ({"security": "ssl3"}, "security"),
     ],
 )
-def test_a_wrong_setting_is_named(values: dict[str, str], field: str) -> None:
+def test_a_wrong_setting_is_reported_with_its_field(values: dict[str, str], field: str) -> None:
     with pytest.raises(Invalid) as refused:
         load_config(KIND, {**SETTINGS, **values}, {})
     assert list(refused.value.reasons) == [field]
 
 
-def test_a_domain_with_an_umlaut_is_told_how_to_be_written() -> None:
-    with pytest.raises(Invalid, match=r"Write it as team@xn--mller-kva\.de, which is the same"):
+def test_the_error_of_a_domain_with_an_umlaut_has_its_ascii_form() -> None:
+    with pytest.raises(Invalid, match=r"Enter it as team@xn--mller-kva\.de, which is the same"):
         load_config(KIND, {**SETTINGS, "to": "team@müller.de"}, {})
 
 

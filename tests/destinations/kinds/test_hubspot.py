@@ -1,4 +1,4 @@
-"""HubSpot: a server in memory that answers as HubSpot documents."""
+"""HubSpot: an HTTP server that responds as documented by HubSpot."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def config(hubspot: FakeHubSpot | None = None, **values: Any) -> dict[str, Any]:
 def event(
     settings: dict[str, Any], event_type: str, n: int = 1, data: Any = None, **changes: Any
 ) -> Message:
-    """A message with the ready-made mapping; ``n`` tells deliveries apart."""
+    """A message with the default mapping.  ``n`` distinguishes deliveries."""
     one = message(
         event_type=event_type,
         event_id=f"evt-{n}",
@@ -82,7 +82,7 @@ def with_account(hubspot: FakeHubSpot, **values: Any) -> dict[str, Any]:
     return settings | {"account": json.loads(json.dumps(account))}
 
 
-def test_an_order_becomes_a_deal_and_its_customer_a_contact_that_are_joined(
+def test_an_order_becomes_a_deal_associated_with_the_contact_of_its_customer(
     hubspot: FakeHubSpot,
 ) -> None:
     settings = with_account(hubspot)
@@ -112,7 +112,7 @@ def test_an_order_becomes_a_deal_and_its_customer_a_contact_that_are_joined(
 
 
 @pytest.mark.parametrize("version", ["v3", "2026-03"])
-def test_a_repeat_makes_no_second_contact_deal_or_field(hubspot: FakeHubSpot, version: str) -> None:
+def test_a_repeated_call_creates_no_duplicates(hubspot: FakeHubSpot, version: str) -> None:
     settings = config(hubspot, api_version=version) | {"account": with_account(hubspot)["account"]}
     for _ in range(3):
         (done,) = deliver(settings, event(settings, "order.created"))
@@ -126,7 +126,7 @@ def test_a_repeat_makes_no_second_contact_deal_or_field(hubspot: FakeHubSpot, ve
     assert [p["name"] for p in hubspot.properties["deals"]].count("relay_order_key") == 1
 
 
-def test_a_call_whose_answer_was_lost_is_repeated_without_harm(hubspot: FakeHubSpot) -> None:
+def test_repeating_a_call_with_a_lost_response_creates_no_duplicates(hubspot: FakeHubSpot) -> None:
     settings = with_account(hubspot)
     deliver(settings, event(settings, "order.created"))
     hubspot.next("associate", Answer(hang_up=True))
@@ -137,7 +137,7 @@ def test_a_call_whose_answer_was_lost_is_repeated_without_harm(hubspot: FakeHubS
     assert len(hubspot.contacts) == len(hubspot.deals) == 1
 
 
-def test_an_order_without_an_address_is_a_deal_alone(hubspot: FakeHubSpot) -> None:
+def test_an_order_without_an_e_mail_address_is_only_a_deal(hubspot: FakeHubSpot) -> None:
     settings = with_account(hubspot)
     data = SAMPLES["order.created"] | {"customer": {"name": "Jane"}}
     (done,) = deliver(settings, event(settings, "order.created", data=data))
@@ -145,7 +145,7 @@ def test_an_order_without_an_address_is_a_deal_alone(hubspot: FakeHubSpot) -> No
     assert (len(hubspot.contacts), len(hubspot.deals), len(hubspot.joined)) == (0, 1, 0)
 
 
-def test_a_lead_becomes_a_contact_whatever_its_fields_are_called(hubspot: FakeHubSpot) -> None:
+def test_a_lead_becomes_a_contact_with_any_field_labels(hubspot: FakeHubSpot) -> None:
     settings = with_account(hubspot)
     fields = {
         "Vorname": "Zoë",
@@ -179,7 +179,7 @@ def test_a_name_in_one_field_is_split(hubspot: FakeHubSpot) -> None:
     assert contact["message"] == "Please call me about a bulk order."
 
 
-def test_a_comment_gives_name_and_address_and_not_its_text(hubspot: FakeHubSpot) -> None:
+def test_a_comment_becomes_a_contact_without_its_text(hubspot: FakeHubSpot) -> None:
     settings = with_account(hubspot)
     (done,) = deliver(settings, event(settings, "comment.created"))
     assert isinstance(done.signal, Accepted)
@@ -188,7 +188,7 @@ def test_a_comment_gives_name_and_address_and_not_its_text(hubspot: FakeHubSpot)
     ]
 
 
-def test_a_lead_to_a_form_keeps_source_and_consent(hubspot: FakeHubSpot) -> None:
+def test_a_form_submission_has_source_and_consent(hubspot: FakeHubSpot) -> None:
     settings = config(hubspot, leads="form", portal_id=PORTAL, form_guid=FORM)
     (done,) = deliver(settings, event(settings, "lead.created"))
     assert isinstance(done.signal, Accepted)
@@ -204,7 +204,7 @@ def test_a_lead_to_a_form_keeps_source_and_consent(hubspot: FakeHubSpot) -> None
     assert not hubspot.contacts
 
 
-def test_a_sites_test_event_asks_whether_the_account_answers_and_writes_nothing(
+def test_the_test_event_of_a_site_reads_the_account_and_writes_nothing(
     hubspot: FakeHubSpot,
 ) -> None:
     settings = config(hubspot)
@@ -213,7 +213,7 @@ def test_a_sites_test_event_asks_whether_the_account_answers_and_writes_nothing(
     assert [seen.method for seen in hubspot.requests] == ["GET"]
 
 
-def test_a_persons_test_is_marked_and_is_no_real_order(hubspot: FakeHubSpot) -> None:
+def test_a_test_is_marked_and_is_not_a_real_order(hubspot: FakeHubSpot) -> None:
     settings = with_account(hubspot)
     deliver(settings, event(settings, "order.created", is_test=True))
     (deal,) = hubspot.deals
@@ -231,7 +231,7 @@ def test_a_persons_test_is_marked_and_is_no_real_order(hubspot: FakeHubSpot) -> 
         ("comment.created", {"author": "Jane", "content": "x"}, "no_email"),
     ],
 )
-def test_what_hubspot_cannot_know_is_refused_with_a_sentence(
+def test_an_event_without_an_e_mail_address_or_mapping_is_refused(
     event_type: str, data: Any, code: str
 ) -> None:
     settings = config()
@@ -259,7 +259,9 @@ def test_a_hundred_leads_are_one_call(hubspot: FakeHubSpot) -> None:
 
 
 @pytest.mark.parametrize("multi_status", [True, False])
-def test_one_bad_record_does_not_sink_the_others(hubspot: FakeHubSpot, multi_status: bool) -> None:
+def test_one_invalid_record_does_not_stop_the_others(
+    hubspot: FakeHubSpot, multi_status: bool
+) -> None:
     hubspot.multi_status = multi_status
     settings = with_account(hubspot)
     leads = [event(settings, "lead.created", n, lead(n)) for n in range(30)]
@@ -272,7 +274,7 @@ def test_one_bad_record_does_not_sink_the_others(hubspot: FakeHubSpot, multi_sta
 
 
 @pytest.mark.parametrize("multi_status", [True, False])
-def test_a_field_that_does_not_exist_is_named_for_each_record_that_has_it(
+def test_an_unknown_property_fails_each_record_that_has_it(
     hubspot: FakeHubSpot, multi_status: bool
 ) -> None:
     hubspot.multi_status = multi_status
@@ -288,11 +290,11 @@ def test_a_field_that_does_not_exist_is_named_for_each_record_that_has_it(
     assert isinstance(signal, Refused)
     assert (signal.code, signal.field) == ("unknown_property", "company_size")
     assert signal.sentence.startswith(
-        "HubSpot does not know the field company_size: it does not exist in your account."
+        "HubSpot does not accept the field company_size: it does not exist in your account."
     )
 
 
-def test_where_every_record_is_bad_the_calls_stay_few_and_what_is_unsorted_waits(
+def test_if_all_records_are_invalid_the_calls_are_limited(
     hubspot: FakeHubSpot,
 ) -> None:
     hubspot.multi_status = False
@@ -311,7 +313,7 @@ def test_where_every_record_is_bad_the_calls_stay_few_and_what_is_unsorted_waits
     assert len(refused) >= 5 and len(refused) + len(waiting) == 100
 
 
-def test_two_events_of_one_person_go_one_after_the_other(hubspot: FakeHubSpot) -> None:
+def test_two_events_of_one_person_are_written_in_order(hubspot: FakeHubSpot) -> None:
     settings = with_account(hubspot)
     one = event(settings, "lead.created", 1, lead(1, "a@example.com", Phone="1"))
     two = event(settings, "lead.created", 2, lead(2, "A@example.com", Phone="2"))
@@ -320,7 +322,7 @@ def test_two_events_of_one_person_go_one_after_the_other(hubspot: FakeHubSpot) -
     assert [contact["phone"] for contact in hubspot.contacts] == ["2"]
 
 
-def test_an_answer_that_says_nothing_of_a_record_is_no_success(hubspot: FakeHubSpot) -> None:
+def test_a_record_without_a_result_is_a_failure(hubspot: FakeHubSpot) -> None:
     settings = with_account(hubspot)
     lie = {"status": "COMPLETE", "results": []}
     for body in (json.dumps(lie).encode(), b"<html>welcome</html>", b""):
@@ -329,7 +331,7 @@ def test_an_answer_that_says_nothing_of_a_record_is_no_success(hubspot: FakeHubS
         assert isinstance(done.signal, Failed) and done.signal.code == "no_result"
 
 
-def test_a_new_field_that_hubspot_does_not_use_yet_is_waited_for(hubspot: FakeHubSpot) -> None:
+def test_a_new_property_that_hubspot_does_not_use_yet_is_retried(hubspot: FakeHubSpot) -> None:
     settings = with_account(hubspot)
     missing = invalid(wrong("PROPERTY_DOESNT_EXIST", "relay_order_key")[0])
     hubspot.next("deals/batch/upsert", missing, missing)
@@ -351,16 +353,16 @@ SIGNALS = {
 
 def check(done: MessageResult, known: KnownError) -> None:
     signal = done.signal
-    assert isinstance(signal, SIGNALS[known.verdict])
+    assert isinstance(signal, SIGNALS[known.action])
     assert isinstance(signal, Failed | Held | Refused)
     assert signal.code == known.code and signal.sentence == known.sentence
     assert signal.sentence.endswith(".")
     if isinstance(signal, Refused):
-        assert signal.pause is (known.verdict is ErrorAction.PAUSE)
+        assert signal.pause is (known.action is ErrorAction.PAUSE)
 
 
 @pytest.mark.parametrize("category", known_errors.CATEGORIES)
-def test_every_category_means_something(hubspot: FakeHubSpot, category: str) -> None:
+def test_every_category_has_its_outcome(hubspot: FakeHubSpot, category: str) -> None:
     settings = config(hubspot)
     status = 429 if category == "RATE_LIMITS" else 400
     hubspot.next("upsert", error(status, category, "Something."))
@@ -369,7 +371,7 @@ def test_every_category_means_something(hubspot: FakeHubSpot, category: str) -> 
 
 
 @pytest.mark.parametrize("status", known_errors.STATUSES)
-def test_every_status_means_something(hubspot: FakeHubSpot, status: int) -> None:
+def test_every_status_has_its_outcome(hubspot: FakeHubSpot, status: int) -> None:
     settings = config(hubspot)
     hubspot.next("upsert", Answer(status, b"<html>sorry</html>"))
     (done,) = deliver(settings, event(settings, "lead.created"))
@@ -388,7 +390,7 @@ def test_every_field_error_names_its_field(hubspot: FakeHubSpot, word: str) -> N
 
 
 @pytest.mark.parametrize("word", known_errors.FORM_ERRORS)
-def test_every_form_error_means_something(hubspot: FakeHubSpot, word: str) -> None:
+def test_every_form_error_has_its_outcome(hubspot: FakeHubSpot, word: str) -> None:
     settings = config(hubspot, leads="form", portal_id=PORTAL, form_guid=FORM)
     hubspot.next("submit", form_error(word, "email"))
     (done,) = deliver(settings, event(settings, "lead.created"))
@@ -415,7 +417,7 @@ def test_every_form_error_means_something(hubspot: FakeHubSpot, word: str) -> No
         ({}, ""),
     ],
 )
-def test_a_field_is_found_wherever_hubspot_puts_it(
+def test_the_field_is_found_in_every_documented_form_of_an_error(
     hubspot: FakeHubSpot, body: Any, field: str
 ) -> None:
     settings = config(hubspot)
@@ -426,7 +428,7 @@ def test_a_field_is_found_wherever_hubspot_puts_it(
     assert isinstance(done.signal, Refused) and done.signal.field == field
 
 
-def test_a_short_limit_waits_one_window(hubspot: FakeHubSpot) -> None:
+def test_the_short_rate_limit_holds_for_one_interval(hubspot: FakeHubSpot) -> None:
     for policy in ("TEN_SECONDLY_ROLLING", "SECONDLY"):
         hubspot.next("upsert", too_many(policy))
         settings = config(hubspot)
@@ -443,7 +445,7 @@ def test_a_short_limit_waits_one_window(hubspot: FakeHubSpot) -> None:
         ({}, 22.0),
     ],
 )
-def test_the_days_limit_holds_until_the_accounts_own_midnight(
+def test_the_daily_quota_holds_until_midnight_of_the_account(
     account: dict[str, Any], hours: float
 ) -> None:
     answer = too_many("DAILY")
@@ -453,21 +455,21 @@ def test_the_days_limit_holds_until_the_accounts_own_midnight(
     assert signal.wait_s == hours * 3600
 
 
-def test_midnight_is_right_on_the_day_the_clocks_change() -> None:
+def test_midnight_is_correct_when_daylight_saving_changes() -> None:
     zone = limits.zone_of({"time_zone": "Europe/Berlin"})
     noon = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)  # a day of 23 hours
     assert limits.next_midnight(noon, zone) == datetime(2026, 3, 29, 22, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("trouble", [Answer(hang_up=True), Answer(200, b'{"results": [')])
-def test_broken_answers_are_tried_again(hubspot: FakeHubSpot, trouble: Answer) -> None:
+def test_invalid_responses_are_retried(hubspot: FakeHubSpot, trouble: Answer) -> None:
     settings = config(hubspot)
     hubspot.next("upsert", trouble)
     (done,) = deliver(settings, event(settings, "lead.created"))
     assert isinstance(done.signal, Failed)
 
 
-def test_slowness_is_tried_again(hubspot: FakeHubSpot) -> None:
+def test_slow_responses_are_retried(hubspot: FakeHubSpot) -> None:
     settings = config(hubspot)
     hubspot.next("upsert", Answer(delay_s=5))
     transport = Transport((ipaddress.ip_network("127.0.0.0/8"),))
@@ -482,7 +484,7 @@ def test_slowness_is_tried_again(hubspot: FakeHubSpot) -> None:
 # ---- the account -------------------------------------------------------------------------------
 
 
-def test_the_accounts_live_fields_are_the_targets(hubspot: FakeHubSpot) -> None:
+def test_the_properties_of_the_account_are_the_targets(hubspot: FakeHubSpot) -> None:
     account = with_account(hubspot)["account"]
     targets = {one.name: one for one in KIND.targets({}, account)}
     assert account["time_zone"] == "Europe/Berlin" and account["portal_id"] == PORTAL
@@ -499,7 +501,7 @@ def test_the_accounts_live_fields_are_the_targets(hubspot: FakeHubSpot) -> None:
     assert not any("relay_order_key" in name or "calculated" in name for name in targets)
 
 
-def test_a_token_that_may_not_see_deals_still_shows_the_contacts(hubspot: FakeHubSpot) -> None:
+def test_a_token_without_access_to_deals_still_reads_the_contacts(hubspot: FakeHubSpot) -> None:
     refusal = error(403, "MISSING_SCOPES", "This app hasn't been granted all required scopes.")
     hubspot.next("deals", refusal, refusal)
     account = with_account(hubspot)["account"]
@@ -507,21 +509,19 @@ def test_a_token_that_may_not_see_deals_still_shows_the_contacts(hubspot: FakeHu
     assert "contact.industry" in names and account["pipelines"] == []
 
 
-def test_before_the_account_is_read_its_standard_fields_are_offered() -> None:
+def test_the_standard_fields_are_the_targets_until_the_account_is_read() -> None:
     names = {one.name for one in KIND.targets({}, {})}
     assert {"contact.email", "contact.firstname", "deal.dealname", "deal.amount"} <= names
 
 
 @pytest.mark.parametrize("event_type", sorted(SAMPLES))
-def test_every_ready_made_mapping_fills_fields_that_exist(
-    hubspot: FakeHubSpot, event_type: str
-) -> None:
+def test_every_default_mapping_fills_existing_fields(hubspot: FakeHubSpot, event_type: str) -> None:
     settings = with_account(hubspot)
     names = {one.name for one in KIND.targets({}, settings["account"])}
     assert set(KIND.default_mapping(settings, event_type)) <= names
 
 
-def test_values_are_written_as_hubspot_wants_them(hubspot: FakeHubSpot) -> None:
+def test_values_are_written_in_hubspots_formats(hubspot: FakeHubSpot) -> None:
     settings = with_account(hubspot)
     one = replace(
         event(settings, "lead.created"),
@@ -546,14 +546,14 @@ def test_values_are_written_as_hubspot_wants_them(hubspot: FakeHubSpot) -> None:
     ]
 
 
-def test_a_wrong_token_is_told_when_the_account_is_read(hubspot: FakeHubSpot) -> None:
+def test_reading_the_account_reports_a_wrong_token(hubspot: FakeHubSpot) -> None:
     settings = config(hubspot) | {"token": "pat-wrong"}
     transport = Transport((ipaddress.ip_network("127.0.0.0/8"),))
     with pytest.raises(Undeliverable, match="does not accept the access token"):
         KIND.read_account(settings, lambda request: KIND.send(request, transport))
 
 
-def test_the_headers_tell_what_is_left(hubspot: FakeHubSpot) -> None:
+def test_the_headers_have_the_quotas(hubspot: FakeHubSpot) -> None:
     settings = with_account(hubspot)
     (done,) = deliver(settings, event(settings, "lead.created"))
     day, interval = KIND.quotas(settings, done.calls[0].reply)
@@ -580,7 +580,7 @@ def test_the_headers_tell_what_is_left(hubspot: FakeHubSpot) -> None:
         ({"base_url": "http://10.0.0.1"}, "base_url"),
     ],
 )
-def test_a_wrong_setting_is_named(values: dict[str, str], field: str) -> None:
+def test_a_wrong_setting_is_reported_with_its_field(values: dict[str, str], field: str) -> None:
     with pytest.raises(Invalid) as refused:
         load_config(KIND, {"token": TOKEN, **values}, {})
     assert list(refused.value.reasons) == [field]

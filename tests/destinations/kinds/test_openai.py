@@ -1,4 +1,4 @@
-"""OpenAI: a real HTTP server that answers as OpenAI and servers like it document."""
+"""OpenAI: an HTTP server that responds as documented by OpenAI and compatible servers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import pytest
 
 from relay.destinations import KINDS, load_config
 from relay.destinations.ai import AiKind, AiQuestion, AiReply, SpendingCaps, TokenUsage
-from relay.destinations.kinds.openai.errors import ERRORS, STATUSES, AiErrorAction
+from relay.destinations.kinds.openai.errors import ERRORS, STATUSES
 from relay.destinations.kinds.openai.replies import duration_s
+from relay.destinations.outcomes.known_errors import ErrorAction
 from relay.destinations.redaction import mask_request
 from relay.errors import Invalid
 from relay.mapping.ai_answers import AnswerField, schema_of
@@ -65,9 +66,7 @@ def ask(settings: dict[str, Any], **changes: Any) -> AiReply:
 
 
 @pytest.mark.parametrize("api", ["responses", "chat", "compatible"])
-def test_an_answer_comes_with_its_tokens_and_the_name_of_the_call(
-    openai: FakeOpenAI, api: str
-) -> None:
+def test_an_answer_has_its_tokens_and_request_id(openai: FakeOpenAI, api: str) -> None:
     said = ask(config(openai, api=api))
     assert isinstance(said.signal, Accepted)
     assert said.answer == {"topic": "sales"}
@@ -76,9 +75,7 @@ def test_an_answer_comes_with_its_tokens_and_the_name_of_the_call(
 
 
 @pytest.mark.parametrize(("api", "role"), [("responses", "instructions"), ("chat", "system")])
-def test_what_a_visitor_wrote_never_stands_with_the_instructions(
-    openai: FakeOpenAI, api: str, role: str
-) -> None:
+def test_event_data_is_never_in_the_instructions(openai: FakeOpenAI, api: str, role: str) -> None:
     ask(config(openai, api=api))
     body = openai.requests[0].json()
     if api == "responses":
@@ -103,7 +100,7 @@ def test_what_a_visitor_wrote_never_stands_with_the_instructions(
         ("words", "responses", None),
     ],
 )
-def test_the_shape_is_asked_for_as_the_server_knows_it(
+def test_each_answer_format_has_its_request(
     structure: str, api: str, shape: dict[str, Any] | None
 ) -> None:
     request = KIND.ask(config(structure=structure, api=api), question())
@@ -119,7 +116,7 @@ def test_the_shape_is_asked_for_as_the_server_knows_it(
         assert inner["schema"]["required"] == ["topic"]
 
 
-def test_each_interface_limits_the_answer_by_its_own_word() -> None:
+def test_each_interface_has_its_own_name_for_the_output_limit() -> None:
     words = {
         "responses": "max_output_tokens",
         "chat": "max_completion_tokens",
@@ -131,21 +128,21 @@ def test_each_interface_limits_the_answer_by_its_own_word() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(ERRORS))
-def test_every_documented_error_is_what_the_table_says(openai: FakeOpenAI, name: str) -> None:
-    verdict, sentence = ERRORS[name]
+def test_every_documented_error_has_its_outcome(openai: FakeOpenAI, name: str) -> None:
+    known = ERRORS[name]
     for status, kind, code in ((429, "", name), (400, name, ""), (500, "", name)):
         openai.script([fake_openai.error(status, kind, code)])
         said = ask(config(openai))
-        assert said.signal.code == name and said.signal.sentence == sentence
+        assert said.signal.code == name and said.signal.sentence == known.sentence
         assert said.answer is None and said.usage is None
-        if verdict is AiErrorAction.RETRY:
+        if known.action is ErrorAction.RETRY:
             assert isinstance(said.signal, Failed)
         else:
             assert isinstance(said.signal, Refused)
-            assert said.signal.pause is (verdict is AiErrorAction.PAUSE)
+            assert said.signal.pause is (known.action is ErrorAction.PAUSE)
 
 
-def test_no_credit_is_never_tried_again_whatever_else_the_answer_says(openai: FakeOpenAI) -> None:
+def test_no_credit_is_never_retried(openai: FakeOpenAI) -> None:
     for kind, code in (
         ("insufficient_quota", "insufficient_quota"),
         ("insufficient_quota", "rate_limit_exceeded"),
@@ -159,7 +156,7 @@ def test_no_credit_is_never_tried_again_whatever_else_the_answer_says(openai: Fa
 
 
 @pytest.mark.parametrize("status", sorted({*STATUSES, 405, 418, 500, 502, 503, 504}))
-def test_an_error_without_words_is_judged_by_its_status(openai: FakeOpenAI, status: int) -> None:
+def test_the_status_decides_about_an_error_without_a_code(openai: FakeOpenAI, status: int) -> None:
     openai.script([Answer(status, b"<html>nothing to see</html>")])
     signal = ask(config(openai)).signal
     retried = status in (408, 409, 429) or status >= 500
@@ -188,7 +185,7 @@ def test_an_error_without_words_is_judged_by_its_status(openai: FakeOpenAI, stat
         ({}, None),
     ],
 )
-def test_a_rate_limit_says_how_long_to_wait(
+def test_a_rate_limit_has_the_wait_of_the_reply(
     openai: FakeOpenAI, headers: dict[str, str], wait_s: float | None
 ) -> None:
     openai.script([fake_openai.error(429, "requests", "rate_limit_exceeded", **headers)])
@@ -201,7 +198,7 @@ def test_a_rate_limit_says_how_long_to_wait(
     ("text", "seconds"),
     [("12ms", 0.012), ("6m0s", 360), ("1h2m3s", 3723), ("1.5s", 1.5), ("", None), ("5 min", None)],
 )
-def test_durations_are_read(text: str, seconds: float | None) -> None:
+def test_durations_are_parsed(text: str, seconds: float | None) -> None:
     assert duration_s(text) == seconds
 
 
@@ -245,9 +242,7 @@ TROUBLE: list[tuple[Answer, type, str]] = [
 
 
 @pytest.mark.parametrize(("answer", "kind", "code"), TROUBLE)
-def test_even_a_200_may_be_a_failure(
-    openai: FakeOpenAI, answer: Answer, kind: type, code: str
-) -> None:
+def test_a_200_can_be_a_failure(openai: FakeOpenAI, answer: Answer, kind: type, code: str) -> None:
     openai.script([answer])
     said = ask(config(openai))
     assert isinstance(said.signal, kind), said
@@ -255,26 +250,26 @@ def test_even_a_200_may_be_a_failure(
     assert said.signal.sentence.endswith(".") and said.answer is None
 
 
-def test_words_of_a_refusal_fit_every_database(openai: FakeOpenAI) -> None:
+def test_the_text_of_a_refusal_has_only_printable_characters(openai: FakeOpenAI) -> None:
     openai.script([fake_openai.refusal("No\x00\ud800 " + "x" * 5000)])
     sentence = ask(config(openai)).signal.sentence
     assert sentence.isprintable() and len(sentence) < 300
 
 
-def test_a_slow_answer_is_given_up_in_time(openai: FakeOpenAI) -> None:
+def test_a_slow_answer_times_out(openai: FakeOpenAI) -> None:
     openai.delay_s = 5.0
     signal = ask(config(openai), timeout_s=0.3).signal
     assert isinstance(signal, Failed) and signal.code == "timeout"
 
 
-def test_a_server_that_is_away_is_a_failure_that_cost_nothing() -> None:
+def test_an_unavailable_server_is_a_failure_without_cost() -> None:
     settings = config() | {"base_url": f"http://127.0.0.1:{free_port()}/v1"}
     signal = ask(settings).signal
     assert isinstance(signal, Failed) and signal.code == "connection_refused"
 
 
 @pytest.mark.parametrize("text", ['```json\n{"topic": "sales"}\n```', ' {"topic":"sales"} '])
-def test_an_answer_in_a_fence_is_taken(openai: FakeOpenAI, text: str) -> None:
+def test_an_answer_in_a_code_fence_is_accepted(openai: FakeOpenAI, text: str) -> None:
     openai.script([response(text)])
     assert ask(config(openai)).answer == {"topic": "sales"}
 
@@ -288,18 +283,18 @@ def test_an_answer_in_a_fence_is_taken(openai: FakeOpenAI, text: str) -> None:
         {"input_tokens": 5.5, "output_tokens": 5},
     ],
 )
-def test_a_call_whose_tokens_are_not_told_is_never_free(openai: FakeOpenAI, told: Any) -> None:
-    """Without a count the books keep the most that it can have cost."""
+def test_a_call_without_reported_tokens_is_not_free(openai: FakeOpenAI, told: Any) -> None:
+    """Without a count, the call counts with its maximum cost."""
     openai.script([response('{"topic": "sales"}', usage=told)])
     assert ask(config(openai)).usage is None
 
 
-def test_tokens_may_come_as_whole_floats(openai: FakeOpenAI) -> None:
+def test_tokens_can_be_whole_floats(openai: FakeOpenAI) -> None:
     openai.script([response('{"topic": "sales"}', usage={"input_tokens": 5.0, "output_tokens": 2})])
     assert ask(config(openai)).usage == TokenUsage(5, 2)
 
 
-def test_the_key_is_a_secret_and_may_be_missing() -> None:
+def test_the_api_key_is_a_secret_and_optional() -> None:
     open_ones, secrets = load_config(KIND, {**GOOD, "api_key": "sk-very-secret-key-1"}, {})
     assert "api_key" not in open_ones
     request = KIND.ask(open_ones | secrets, question())
@@ -308,7 +303,7 @@ def test_the_key_is_a_secret_and_may_be_missing() -> None:
     assert "Authorization" not in dict(KIND.ask(config(), question()).headers)
 
 
-def test_prices_and_caps_are_read_in_millionths() -> None:
+def test_prices_and_caps_are_in_millionths() -> None:
     settings = config(day_cap="2,50", day_calls="10", currency="EUR")
     small = KIND.model(settings, "small-1")
     assert small is not None and KIND.model(settings, "other") is None
@@ -336,13 +331,13 @@ def test_prices_and_caps_are_read_in_millionths() -> None:
         ({"api": "magic"}, "api"),
     ],
 )
-def test_a_wrong_setting_is_named(values: dict[str, str], field: str) -> None:
+def test_a_wrong_setting_is_reported_with_its_field(values: dict[str, str], field: str) -> None:
     with pytest.raises(Invalid) as refused:
         load_config(KIND, {**GOOD, **values}, {})
     assert list(refused.value.reasons) == [field]
 
 
-def test_the_headers_tell_how_many_calls_and_tokens_are_left() -> None:
+def test_the_headers_have_the_quotas_of_calls_and_tokens() -> None:
     headers = {
         "x-ratelimit-limit-requests": "500",
         "x-ratelimit-remaining-requests": "499",
@@ -358,6 +353,6 @@ def test_the_headers_tell_how_many_calls_and_tokens_are_left() -> None:
 
 
 @pytest.mark.parametrize("left", ["", "many", "-1", "²"])
-def test_a_server_without_such_headers_tells_nothing(left: str) -> None:
+def test_a_server_without_quota_headers_has_no_quotas(left: str) -> None:
     headers = (("x-ratelimit-limit-requests", "5"), ("x-ratelimit-remaining-requests", left))
     assert KIND.quotas({}, Reply(200, headers)) == ()

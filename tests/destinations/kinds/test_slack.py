@@ -1,4 +1,4 @@
-"""Slack: a real HTTP server that answers as Slack documents."""
+"""Slack: an HTTP server that responds as documented by Slack."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_ok_is_success(slack: FakeSlack) -> None:
     assert body["blocks"][0]["text"]["type"] == "mrkdwn"
 
 
-def test_a_page_that_only_answers_200_is_not_slack(slack: FakeSlack) -> None:
+def test_a_200_without_ok_is_not_slack(slack: FakeSlack) -> None:
     slack.next(Answer(200, b"<html>welcome</html>"))
     signal = by_webhook(slack)
     assert isinstance(signal, Refused) and signal.pause
@@ -72,53 +72,51 @@ SIGNALS = {
 
 
 def check(signal: Signal, known: KnownError) -> None:
-    assert isinstance(signal, SIGNALS[known.verdict])
+    assert isinstance(signal, SIGNALS[known.action])
     assert isinstance(signal, Failed | Held | Refused)
     assert signal.sentence == known.sentence and signal.sentence.endswith(".")
     if isinstance(signal, Refused):
-        assert signal.pause is (known.verdict is ErrorAction.PAUSE)
+        assert signal.pause is (known.action is ErrorAction.PAUSE)
 
 
 @pytest.mark.parametrize("word", errors.WEBHOOK_ERRORS)
-def test_every_documented_error_of_a_webhook_says_what_to_do(slack: FakeSlack, word: str) -> None:
+def test_every_documented_error_of_a_webhook_has_its_outcome(slack: FakeSlack, word: str) -> None:
     known = errors.WEBHOOK_ERRORS[word]
-    slack.next(Answer(500 if known.verdict is ErrorAction.RETRY else 404, word.encode()))
+    slack.next(Answer(500 if known.action is ErrorAction.RETRY else 404, word.encode()))
     check(by_webhook(slack), known)
 
 
 @pytest.mark.parametrize("word", errors.BOT_ERRORS)
 @pytest.mark.parametrize("status", [200, 400])
-def test_every_documented_error_of_a_bot_says_what_to_do(
+def test_every_documented_error_of_a_bot_has_its_outcome(
     slack: FakeSlack, word: str, status: int
 ) -> None:
     slack.next(refusal(word, status))
     check(by_bot(slack), errors.BOT_ERRORS[word])
 
 
-def test_an_unknown_refusal_with_status_200_is_a_failure(slack: FakeSlack) -> None:
+def test_an_unknown_error_with_status_200_is_a_failure(slack: FakeSlack) -> None:
     slack.next(refusal("something_new"))
     signal = by_bot(slack)
     assert isinstance(signal, Refused) and "something_new" in signal.sentence
 
 
 @pytest.mark.parametrize("body", [b"ok", b"<html>", b"", b"[]", b'{"ok": "yes"}'])
-def test_a_bots_answer_that_is_not_slacks_pauses(slack: FakeSlack, body: bytes) -> None:
+def test_a_response_that_is_not_from_slack_pauses_the_bot(slack: FakeSlack, body: bytes) -> None:
     slack.next(Answer(200, body))
     signal = by_bot(slack)
     assert isinstance(signal, Refused) and signal.pause
 
 
 @pytest.mark.parametrize("status", [404, 410])
-def test_an_unknown_word_of_a_lost_webhook_pauses_and_asks_to_reconnect(
-    slack: FakeSlack, status: int
-) -> None:
+def test_an_unknown_error_of_a_removed_webhook_pauses(slack: FakeSlack, status: int) -> None:
     slack.next(Answer(status, b"something_new"))
     signal = by_webhook(slack)
     assert isinstance(signal, Refused) and signal.pause and errors.RECONNECT in signal.sentence
 
 
 @pytest.mark.parametrize(("wish", "waits"), [("7", 7.0), (None, 1.0)])
-def test_too_many_messages_wait_and_cost_no_attempt(
+def test_the_rate_limit_is_a_hold_and_costs_no_attempt(
     slack: FakeSlack, wish: str | None, waits: float
 ) -> None:
     headers = {"Retry-After": wish} if wish else {}
@@ -128,14 +126,14 @@ def test_too_many_messages_wait_and_cost_no_attempt(
         assert isinstance(signal, Held) and signal.wait_s == waits
 
 
-def test_a_bot_writes_into_its_channel(slack: FakeSlack) -> None:
+def test_a_bot_posts_to_its_channel(slack: FakeSlack) -> None:
     assert isinstance(by_bot(slack), Accepted)
     (written,) = slack.messages
     assert written["channel"] == CHANNEL and "Jane Example" in written["text"]
 
 
 @pytest.mark.parametrize("trouble", [Answer(hang_up=True), Answer(503, b"")])
-def test_broken_answers_are_tried_again(slack: FakeSlack, trouble: Answer) -> None:
+def test_invalid_responses_are_retried(slack: FakeSlack, trouble: Answer) -> None:
     for send_by in (by_webhook, by_bot):
         slack.next(trouble)
         assert isinstance(send_by(slack), Failed)
@@ -155,7 +153,7 @@ def crowd(count: int, text: str = "*New order {n}* over 10 EUR\nmore") -> list[M
     ]
 
 
-def test_many_messages_are_one_that_counts_and_lists_them(slack: FakeSlack) -> None:
+def test_a_digest_counts_and_lists_the_messages(slack: FakeSlack) -> None:
     done = deliver(slack, crowd(30))
     assert all(isinstance(one.signal, Accepted) for one in done)
     (written,) = slack.messages
@@ -166,7 +164,7 @@ def test_many_messages_are_one_that_counts_and_lists_them(slack: FakeSlack) -> N
     assert json.loads(call.request.body) == {"digest": 30, "text": "*New order 3* over 10 EUR"}
 
 
-def test_a_huge_digest_stays_within_slacks_limits_and_says_what_it_left_out(
+def test_a_large_digest_stays_within_slacks_limits_and_counts_the_rest(
     slack: FakeSlack,
 ) -> None:
     deliver(slack, crowd(1000, "&lt;{n}&gt; " + "&amp;" * 200))
@@ -179,7 +177,7 @@ def test_a_huge_digest_stays_within_slacks_limits_and_says_what_it_left_out(
         assert not re.search(r"&(?!(amp|lt|gt);)", text)
 
 
-def test_no_message_dies_of_anothers_in_the_same_digest(slack: FakeSlack) -> None:
+def test_a_rejected_digest_makes_no_dead_letters(slack: FakeSlack) -> None:
     messages = crowd(3)
     messages[1] = replace(messages[1], mapped={})
     slack.next(Answer(400, b"invalid_payload"))
@@ -188,7 +186,7 @@ def test_no_message_dies_of_anothers_in_the_same_digest(slack: FakeSlack) -> Non
     assert isinstance(empty.signal, Failed)
 
 
-def test_a_message_without_text_is_named_in_a_digest(slack: FakeSlack) -> None:
+def test_a_message_without_text_has_a_line_in_the_digest(slack: FakeSlack) -> None:
     """A text made of what an AI says is empty there: a digest asks none."""
     messages = crowd(3)
     messages[1] = replace(messages[1], mapped={}, site_name="Tea & <Co>")
@@ -196,7 +194,7 @@ def test_a_message_without_text_is_named_in_a_digest(slack: FakeSlack) -> None:
     assert "• New order on Tea &amp; &lt;Co&gt;" in slack.messages[0]["text"]
 
 
-def test_the_digest_can_be_switched_off() -> None:
+def test_the_digest_can_be_turned_off() -> None:
     assert KIND.digest({}) is not None
     assert KIND.digest({"digest_above": 0}) is None
 
@@ -207,7 +205,7 @@ def test_every_shipped_type_has_a_message(event_type: str) -> None:
     assert len(json.loads(request.body)["text"]) > 10
 
 
-def test_a_visitors_text_cannot_call_the_channel() -> None:
+def test_event_data_cannot_mention_the_channel() -> None:
     data = SAMPLES["comment.created"] | {"content": "<!channel> & <@U1> {{ site_url }}"}
     request = KIND.build({"webhook_url": "https://hooks.slack.com" + PATH}, filled(data=data))
     text = json.loads(request.body)["text"]
@@ -222,7 +220,7 @@ def test_a_long_comment_stays_within_slacks_limits() -> None:
 
 
 @pytest.mark.parametrize("ahead", range(2990, 3001))
-def test_a_cut_never_goes_through_an_escaped_sign(ahead: int) -> None:
+def test_a_cut_never_splits_an_escaped_character(ahead: int) -> None:
     one = message(mapped={"text": "x" * ahead + "&amp;" * 10})
     body = json.loads(KIND.build({"webhook_url": "https://hooks.slack.com" + PATH}, one).body)
     text = body["blocks"][0]["text"]["text"]
@@ -230,7 +228,7 @@ def test_a_cut_never_goes_through_an_escaped_sign(ahead: int) -> None:
     assert set(text.removesuffix("…").lstrip("x").split("&amp;")) <= {""}
 
 
-def test_the_address_is_a_secret() -> None:
+def test_the_webhook_url_is_a_secret() -> None:
     config, secrets = load_config(KIND, {"webhook_url": "https://hooks.slack.com" + PATH}, {})
     assert "webhook_url" not in config
     request = KIND.build(config | secrets, filled())
@@ -248,11 +246,11 @@ def test_the_address_is_a_secret() -> None:
         ({"webhook_url": "https://hooks.slack.com" + PATH, "digest_above": "x"}, "digest_above"),
     ],
 )
-def test_a_wrong_setting_is_named(values: dict[str, str], field: str) -> None:
+def test_a_wrong_setting_is_reported_with_its_field(values: dict[str, str], field: str) -> None:
     with pytest.raises(Invalid) as refused:
         load_config(KIND, values, {})
     assert list(refused.value.reasons) == [field]
 
 
-def test_no_answer_is_a_failure() -> None:
+def test_no_response_is_a_failure() -> None:
     assert isinstance(KIND.classify(Reply(error="timeout", sentence="Slow.")), Failed)

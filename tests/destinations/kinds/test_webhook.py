@@ -1,4 +1,4 @@
-"""Webhook: what it sends and how the receiver can tell that it is us."""
+"""Webhook: the request and its authentication."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def test_the_signature_verifies_with_the_reference_library() -> None:
     assert json.loads(request.body) == Webhook(SECRET).verify(request.body, dict(request.headers))
 
 
-def test_while_a_secret_is_changed_both_verify() -> None:
+def test_both_secrets_verify_during_a_rotation() -> None:
     request = build(signing_secret=f"{SECRET} {OLD_SECRET}")
     for secret in (SECRET, OLD_SECRET):
         Webhook(secret).verify(request.body, dict(request.headers))
 
 
-def test_the_webhook_id_is_the_delivery_and_holds_no_dot() -> None:
+def test_the_webhook_id_is_the_deliverys_key_and_has_no_dot() -> None:
     headers = dict(build(signing_secret=SECRET).headers)
     assert headers["webhook-id"] == headers["Idempotency-Key"] == "d" * 32
     assert "." not in headers["webhook-id"]
@@ -49,11 +49,11 @@ def test_the_webhook_id_is_the_delivery_and_holds_no_dot() -> None:
         ({"auth": "headers", "own_headers": "X-Api-Key: k-1\nX-Two: b"}, ("X-Api-Key", "k-1")),
     ],
 )
-def test_other_ways_to_prove_who_calls(values: dict[str, str], header: tuple[str, str]) -> None:
+def test_other_kinds_of_authentication(values: dict[str, str], header: tuple[str, str]) -> None:
     assert header in build(**values).headers
 
 
-def test_the_body_is_the_same_on_every_attempt_and_keeps_every_script() -> None:
+def test_the_body_is_the_same_on_every_attempt_in_any_script() -> None:
     first = KIND.build({"url": "https://example.com/", "auth": "none"}, message())
     again = KIND.build(
         {"url": "https://example.com/", "auth": "none"}, message(attempt_key="b" * 32)
@@ -76,13 +76,13 @@ def test_the_body_is_the_same_on_every_attempt_and_keeps_every_script() -> None:
         ({"auth": "none", "colour": "red"}, "colour"),
     ],
 )
-def test_a_wrong_setting_is_named(values: dict[str, str], field: str) -> None:
+def test_a_wrong_setting_is_reported_with_its_field(values: dict[str, str], field: str) -> None:
     with pytest.raises(Invalid) as refused:
         load_config(KIND, {"url": "https://example.com/", "auth": "none", **values}, {})
     assert list(refused.value.reasons) == [field]
 
 
-def test_an_empty_or_masked_secret_keeps_the_old_one() -> None:
+def test_an_empty_or_masked_secret_keeps_the_stored_one() -> None:
     for typed in ("", "••••abcd"):
         _, secrets = load_config(
             KIND,

@@ -1,4 +1,4 @@
-"""WordPress: the callback is signed as the plugin checks it, and only the plugin's own answer counts."""
+"""WordPress: the callback's signature, and the responses of the plugin."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def send(sink: Sink) -> Signal:
     return done.signal
 
 
-def test_the_callback_is_signed_by_the_contract(sink: Sink) -> None:
+def test_the_callback_is_signed_as_documented(sink: Sink) -> None:
     sink.answer(200, {"status": "ok"})
     assert isinstance(send(sink), Accepted)
     (seen,) = sink.requests
@@ -61,22 +61,22 @@ def test_the_callback_is_signed_by_the_contract(sink: Sink) -> None:
     }
 
 
-def test_a_site_in_a_folder_is_called_there() -> None:
+def test_a_site_in_a_subfolder_is_called_there() -> None:
     url = KIND.build({}, event()).url
     assert url == "https://shop.example.com/blog/?rest_route=/relay-connector/v1/callback"
 
 
-def test_a_persons_test_says_so() -> None:
+def test_a_test_is_marked() -> None:
     assert json.loads(KIND.build({}, event(is_test=True)).body)["test"] is True
 
 
-def test_the_sites_secret_is_not_shown_and_the_address_is() -> None:
+def test_the_secret_of_the_site_is_masked_and_the_url_is_not() -> None:
     shown = mask_request(KIND.build({}, event()))
     assert SECRET not in json.dumps(shown) and SECRET not in repr(event())
     assert shown["url"].endswith("?rest_route=/relay-connector/v1/callback")
 
 
-def test_without_a_key_nothing_is_sent() -> None:
+def test_nothing_is_sent_without_a_signing_key() -> None:
     with pytest.raises(Undeliverable, match="no active signing key"):
         KIND.build({}, replace(event(), site_key=None))
 
@@ -87,7 +87,7 @@ def test_a_private_site_is_not_called() -> None:
 
 
 @pytest.mark.parametrize("body", [b"<html>Welcome to my shop</html>", b"", b"ok"])
-def test_the_sites_front_page_is_not_the_plugin(sink: Sink, body: bytes) -> None:
+def test_a_page_of_the_site_is_not_a_response_of_the_plugin(sink: Sink, body: bytes) -> None:
     sink.answer(200, body)
     signal = send(sink)
     assert isinstance(signal, Refused) and not signal.pause
@@ -95,23 +95,23 @@ def test_the_sites_front_page_is_not_the_plugin(sink: Sink, body: bytes) -> None
 
 
 @pytest.mark.parametrize("word", wordpress.ERRORS)
-def test_every_word_of_the_site_says_what_to_do(sink: Sink, word: str) -> None:
+def test_every_error_of_the_plugin_has_its_outcome(sink: Sink, word: str) -> None:
     sink.answer(404 if word == "rest_no_route" else 401, {"code": word, "message": "x"})
     signal = send(sink)
     assert isinstance(signal, Refused) and signal.sentence == wordpress.ERRORS[word].sentence
 
 
 @pytest.mark.parametrize("status", wordpress.STATUSES)
-def test_every_refusal_is_final_and_never_holds_up_other_sites(sink: Sink, status: int) -> None:
+def test_every_refusal_is_final_and_does_not_pause_the_destination(sink: Sink, status: int) -> None:
     sink.answer(status, b"<html>no</html>")
     signal = send(sink)
     known = wordpress.STATUSES[status]
-    assert known.verdict is ErrorAction.FIX
+    assert known.action is ErrorAction.FIX
     assert isinstance(signal, Refused) and not signal.pause
     assert (signal.code, signal.sentence) == (known.code, known.sentence)
 
 
 @pytest.mark.parametrize("trouble", [Answer(503), Answer(hang_up=True), Answer(429)])
-def test_trouble_of_the_site_is_tried_again(sink: Sink, trouble: Answer) -> None:
+def test_an_error_of_the_site_is_retried(sink: Sink, trouble: Answer) -> None:
     sink.answers([trouble])
     assert isinstance(send(sink), Failed)

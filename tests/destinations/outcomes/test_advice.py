@@ -1,4 +1,4 @@
-"""What a dead letter's cause means, and what to do: for every code that Relay itself gives."""
+"""The advice for every code that Relay itself gives a failed delivery."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from relay.destinations.outcomes.advice import ADVICE, Advice, FixLocation, advi
 from relay.transport.errors import CERTIFICATES
 
 OWN = Path(relay.__file__).parent
-NEVER_DEAD = {"circuit_open", "held", "later", "paused"}  # reasons to wait, not to give up
+NEVER_DEAD = {"circuit_open", "held", "later", "paused"}  # reasons to wait, not final
 CALLS = {"CallFailed", "Undeliverable", "Refused", "Failed"}
 
 
 def codes_in(folder: Path) -> set[str]:
-    """The codes that are written out where something goes wrong, besides the kinds' own."""
+    """The codes in the source, without those of the kinds."""
     found = {code for code, _ in CERTIFICATES.values()} | {"worker_died", "cannot_build"}
     for path in folder.rglob("*.py"):
         if "kinds" in path.parts:
@@ -29,17 +29,17 @@ def codes_in(folder: Path) -> set[str]:
     return found - NEVER_DEAD
 
 
-def test_every_code_of_our_own_has_its_remedy() -> None:
+def test_every_code_has_advice() -> None:
     assert {code for code in codes_in(OWN) if code} - ADVICE.keys() == {"bad_method"}
 
 
 @pytest.mark.parametrize("code", [*ADVICE, "http_418", "http_507", "http_302"])
-def test_a_remedy_is_whole_sentences_about_the_destination(code: str) -> None:
-    remedy = advice_for(code, "", "The call's own sentence.", "Team channel")
-    assert remedy.headline.endswith(".") and remedy.advice.endswith(".")
-    assert "{" not in remedy.headline + remedy.advice
-    assert "tries again" not in remedy.headline + remedy.advice, "nothing tries again by itself"
-    assert remedy.headline != "The call's own sentence."
+def test_advice_has_full_sentences_and_promises_no_retry(code: str) -> None:
+    advice = advice_for(code, "", "The call's own sentence.", "Team channel")
+    assert advice.headline.endswith(".") and advice.advice.endswith(".")
+    assert "{" not in advice.headline + advice.advice
+    assert "retries" not in advice.headline + advice.advice, "the last attempt was made"
+    assert advice.headline != "The call's own sentence."
 
 
 def test_a_name_that_looks_like_a_template_stays_a_name() -> None:
@@ -52,17 +52,17 @@ def test_a_name_that_looks_like_a_template_stays_a_name() -> None:
         (
             "no_service",
             "",
-            "The webhook was removed in Slack. Make a new one.",
-            Advice("The webhook was removed in Slack.", "Make a new one.", FixLocation.SETTINGS),
+            "The webhook was removed in Slack. Create a new one.",
+            Advice("The webhook was removed in Slack.", "Create a new one.", FixLocation.SETTINGS),
         ),
         (
             "hubspot_away",
             "",
-            "HubSpot is away for a moment. Relay tries again.",
+            "HubSpot is temporarily unavailable. Relay retries.",
             Advice(
-                "HubSpot is away for a moment.",
-                "Send a test to see whether it is back. Then send these again.",
-                FixLocation.THERE,
+                "HubSpot is temporarily unavailable.",
+                "Send a test to check whether it works again. Then replay these deliveries.",
+                FixLocation.DESTINATION,
             ),
         ),
         (
@@ -71,14 +71,14 @@ def test_a_name_that_looks_like_a_template_stays_a_name() -> None:
             "HubSpot does not accept the e-mail address.",
             Advice(
                 "HubSpot does not accept the e-mail address.",
-                "Open one of them and compare what was sent with what it expects. "
-                "Then send these again.",
+                "Open one of them and compare its request with what the destination expects. "
+                "Then replay these deliveries.",
                 FixLocation.MAPPING,
             ),
         ),
     ],
 )
-def test_a_kinds_own_code_and_a_named_field_speak_in_their_own_words(
+def test_the_codes_of_a_kind_and_errors_of_a_field_use_the_sentence_of_the_call(
     code: str, field: str, sentence: str, expected: Advice
 ) -> None:
     assert advice_for(code, field, sentence, "X") == expected

@@ -74,7 +74,7 @@ def test_letters_of_one_destination_code_and_field_are_one_cause(world: World) -
         ("http_503", ""): (1, 1),
     }
     field = found["unknown_property", "company"]
-    assert (field.remedy.headline, field.remedy.mend) == (
+    assert (field.remedy.headline, field.remedy.fix_location) == (
         "It knows no company.",
         FixLocation.MAPPING,
     )

@@ -299,9 +299,9 @@ def test_warnings_tell_what_is_needed_what_does_not_fit_and_what_is_unknown(
     }
     told = [one.sentence for one in preview_event(table, rules, table.samples[0]).warnings]
     assert told == [
-        "Stage gets “processing”, which is none of its choices (New, Won).",
-        "E-mail is needed, and nothing is connected to it.",
-        "Crm has no field gone, or none any more.",
+        "Stage gets “processing”, which is not one of its options (New, Won).",
+        "E-mail is required, but nothing is mapped to it.",
+        "Crm does not have the field gone.",
         "gone uses nowhere, which no recent event has.",
     ]
 

@@ -251,7 +251,7 @@ def test_a_subscription_is_read_back_in_words(relay: Flask) -> None:
     box = inbox("My box", wanted)
     assert subscription_settings.sentence_of(box.subscriptions[0]) == (
         "When an order from Shop B becomes “completed” and its total is at least 500, "
-        "keep it in My box."
+        "store it in My box."
     )
 
 

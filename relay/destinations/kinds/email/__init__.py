@@ -1,4 +1,4 @@
-"""E-mail: a plain message by SMTP."""
+"""E-mail: a plain-text message over SMTP."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from relay.destinations.base import Kind, Message, Rule, TargetField
 from relay.destinations.envelope import headers_of
 from relay.destinations.kinds.email.errors import signal_of
-from relay.destinations.kinds.email.settings import EmailSchema, bare, several
+from relay.destinations.kinds.email.settings import EmailSchema, bare_address, split_addresses
 from relay.errors import Undeliverable
 from relay.event_types import event_type_of
 from relay.rules.lifecycle import Signal
@@ -23,10 +23,10 @@ from relay.transport.request import OutboundRequest, Reply
 class Email(Kind):
     slug = "email"
     name = "E-mail"
-    tagline = "Sends a mail by your own mail server."
+    tagline = "Sends an e-mail through your own mail server."
     icon = "mail"
     duplicate_note = (
-        "The mail carries the same number as before; most mail programs still show it twice."
+        "The mail has the same Message-ID as before, but most mail programs still show it twice."
     )
     schema = EmailSchema()
     example_config = {
@@ -55,26 +55,26 @@ class Email(Kind):
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:
         text = str(message.mapped.get("text", "")).strip()
         if not text:
-            raise Undeliverable("no_text", "The message came out empty. Change its text.")
+            raise Undeliverable("no_text", "The message is empty. Change its text.")
         subject = (
             " ".join(str(message.mapped.get("subject", "")).split())[:200] or message.event_type
         )
-        letter = EmailMessage()
-        sender = bare(config["sender"])
-        letter["From"], letter["To"] = config["sender"], ", ".join(several(config["to"]))
-        letter["Subject"] = f"[TEST] {subject}" if message.is_test else subject
-        letter["Date"] = format_datetime(message.received_at)
-        letter["Message-ID"] = f"<{message.key}@{sender.rpartition('@')[2]}>"
-        letter["Auto-Submitted"] = "auto-generated"
+        mail = EmailMessage()
+        sender, recipients = bare_address(config["sender"]), split_addresses(config["to"])
+        mail["From"], mail["To"] = config["sender"], ", ".join(recipients)
+        mail["Subject"] = f"[TEST] {subject}" if message.is_test else subject
+        mail["Date"] = format_datetime(message.received_at)
+        mail["Message-ID"] = f"<{message.key}@{sender.rpartition('@')[2]}>"
+        mail["Auto-Submitted"] = "auto-generated"
         for name, value in headers_of(message):
-            letter[name] = value
-        letter.set_content(text, cte="quoted-printable")
+            mail[name] = value
+        mail.set_content(text, cte="quoted-printable")
         password = str(config.get("password") or "")
         return smtp.MailRequest(
             "MAIL",
             f"smtp://{config['host']}:{config.get('port', 587)}",
-            tuple((name, str(value)) for name, value in letter.items()),
-            letter.as_bytes(policy=policy.SMTP),
+            tuple((name, str(value)) for name, value in mail.items()),
+            mail.as_bytes(policy=policy.SMTP),
             secrets=(password,) if password else (),
             host=config["host"],
             port=int(config.get("port", 587)),
@@ -82,7 +82,7 @@ class Email(Kind):
             user=str(config.get("user") or ""),
             password=password,
             sender=sender,
-            recipients=tuple(bare(one) for one in several(config["to"])),
+            recipients=tuple(map(bare_address, recipients)),
         )
 
     def send(self, request: OutboundRequest, transport: Transport) -> Reply:
@@ -93,7 +93,7 @@ class Email(Kind):
         return signal_of(reply)
 
     def action(self, config: Mapping[str, Any], event_type: str) -> str:
-        return "send a mail by {name}"
+        return "send a mail with {name}"
 
     def summary(self, config: Mapping[str, Any]) -> str:
         return f"Mail to {config.get('to', '')}"

@@ -1,4 +1,4 @@
-"""What a person says about their mail server."""
+"""The settings of an e-mail destination."""
 
 from __future__ import annotations
 
@@ -12,53 +12,54 @@ from relay.destinations.base import ConfigSchema
 from relay.transport import smtp
 
 ADDRESS = re.compile(r"[^@\s,;<>\"]{1,64}@[^@\s,;<>\"]{1,253}")
-NAMED = re.compile(r'(?:[^<>"\r\n]{0,100}<([^<>]+)>|([^<>\s]+))')
+NAMED_ADDRESS = re.compile(r'(?:[^<>"\r\n]{0,100}<([^<>]+)>|([^<>\s]+))')
 
 
-def bare(text: str) -> str:
+def bare_address(text: str) -> str:
     """The address of ``Name <a@b>`` or ``a@b``.  Raises ValueError with a sentence."""
-    found = NAMED.fullmatch(text.strip())
+    found = NAMED_ADDRESS.fullmatch(text.strip())
     address = (found[1] or found[2]).strip() if found else ""
     if not ADDRESS.fullmatch(address):
-        raise ValueError(f"{text} is no e-mail address such as team@example.com.")
+        raise ValueError(f"{text} is not an e-mail address such as team@example.com.")
     if not address.isascii():
-        raise ValueError(f"{text} has letters that mail servers do not take. {_plain(address)}")
+        raise ValueError(
+            f"{text} has characters that mail servers do not accept. {_ascii_advice(address)}"
+        )
     return address
 
 
-def _plain(address: str) -> str:
-    """What to write instead."""
+def _ascii_advice(address: str) -> str:
     local, _, domain = address.rpartition("@")
     try:
-        written = idna.encode(domain, uts46=True).decode()
+        ascii_domain = idna.encode(domain, uts46=True).decode()
     except idna.IDNAError:
-        written = ""
-    if not written or not local.isascii():
+        ascii_domain = ""
+    if not ascii_domain or not local.isascii():
         return "Use another address."
-    return f"Write it as {local}@{written}, which is the same."
+    return f"Enter it as {local}@{ascii_domain}, which is the same."
 
 
-def several(text: str) -> list[str]:
+def split_addresses(text: str) -> list[str]:
     return [part.strip() for part in re.split(r"[,;\n]", text) if part.strip()]
 
 
 class EmailSchema(ConfigSchema):
     to = fields.String(
         required=True,
-        error_messages={"required": "Enter the address that the mails go to."},
+        error_messages={"required": "Enter the recipient's address."},
         metadata={
             "label": "To",
             "placeholder": "team@example.com",
-            "help": "Several addresses have commas between them.",
+            "help": "Separate several addresses with commas.",
         },
     )
     sender = fields.String(
         required=True,
-        error_messages={"required": "Enter the address that the mails come from."},
+        error_messages={"required": "Enter the sender's address."},
         metadata={
             "label": "From",
             "placeholder": "Shop <shop@example.com>",
-            "help": "An address that your mail server may send for.",
+            "help": "An address that your mail server is allowed to send from.",
         },
     )
     host = fields.String(
@@ -78,7 +79,7 @@ class EmailSchema(ConfigSchema):
             "choices": [
                 (smtp.STARTTLS, "STARTTLS (usual with port 587)"),
                 (smtp.TLS, "TLS from the start (usual with port 465)"),
-                (smtp.PLAIN, "None (only inside your own network)"),
+                (smtp.PLAIN, "None (only within your own network)"),
             ],
         },
     )
@@ -93,14 +94,14 @@ class EmailSchema(ConfigSchema):
         metadata={
             "label": "Password",
             "secret": True,
-            "help": "Many providers want an app password here, not the one you sign in with.",
+            "help": "Many providers require an app password here, not your sign-in password.",
         }
     )
     subject = fields.String(
         metadata={
             "label": "Subject",
             "template": True,
-            "placeholder": "Leave empty for a ready-made subject for each event.",
+            "placeholder": "Leave empty for Relay's default subject for each event.",
         }
     )
     text = fields.String(
@@ -108,15 +109,15 @@ class EmailSchema(ConfigSchema):
             "label": "Message",
             "widget": "textarea",
             "template": True,
-            "placeholder": "Leave empty for a ready-made message for each event.",
-            "help": "Your own text. {{ data.author }} is replaced by the field author of the event.",
+            "placeholder": "Leave empty for Relay's default message for each event.",
+            "help": "Your own text. Relay replaces {{ data.author }} with the event's field author.",
         }
     )
 
     @validates("to")
     def check_to(self, value: str, **_: Any) -> None:
-        for one in several(value):
-            _check_address(one)
+        for address in split_addresses(value):
+            _check_address(address)
 
     @validates("sender")
     def check_sender(self, value: str, **_: Any) -> None:
@@ -125,6 +126,6 @@ class EmailSchema(ConfigSchema):
 
 def _check_address(text: str) -> None:
     try:
-        bare(text)
+        bare_address(text)
     except ValueError as exc:
         raise ValidationError(str(exc)) from exc

@@ -1,7 +1,7 @@
-"""HubSpot: contacts, and deals for orders, or submissions of a form for leads.
+"""HubSpot: writes contacts, deals for orders, and form submissions for leads.
 
-Everything is written under a unique value (a contact under its e-mail address, a deal under a field
-that Relay makes for it), so a repeated call changes nothing.
+Contacts and deals are upserted by a unique value, so a repeated call changes nothing.  For a contact
+it is the e-mail address, for a deal the property that Relay creates for it.
 
 Source: https://developers.hubspot.com/docs/api-reference
 """
@@ -26,7 +26,7 @@ from relay.destinations.kinds.hubspot import api, errors, form, limits, records
 from relay.destinations.kinds.hubspot.batches import BatchWriter, Written, associate
 from relay.destinations.kinds.hubspot.deals import write_deals
 from relay.destinations.kinds.hubspot.default_mapping import UNMAPPED, rules_for
-from relay.destinations.kinds.hubspot.settings import MOST_RECORDS, HubSpotSchema
+from relay.destinations.kinds.hubspot.settings import MAX_RECORDS, HubSpotSchema
 from relay.errors import Undeliverable
 from relay.event_types import TEST
 from relay.rules.lifecycle import Accepted, Refused, Signal
@@ -43,8 +43,8 @@ class HubSpot(Kind):
     default_event_types = ("order.*", "lead.created")
     default_rate = (9, "second")
     duplicate_note = (
-        "HubSpot knows a contact by its e-mail address and a deal by its order: what arrived before is "
-        "written once more over itself. A form's submission is shown twice on its contact."
+        "HubSpot identifies a contact by its e-mail address and a deal by its order, so a duplicate "
+        "overwrites them with the same values. A form submission appears twice on its contact."
     )
     schema = HubSpotSchema()
     example_secrets = {"token": "pat-example-token"}
@@ -63,57 +63,60 @@ class HubSpot(Kind):
     def preview_requests(
         self, config: Mapping[str, Any], message: Message
     ) -> tuple[OutboundRequest, ...]:
-        """The calls that write it.  Joining a deal to its contact needs their numbers, so it is not here."""
+        """The calls that write the records.
+
+        The call that associates a deal with its contact is missing: it needs the ids of both records.
+        """
         if message.event_type == TEST:
             return (api.request(config, "GET", api.url(config, "details"), None, message),)
-        parts = records.parts_of(message, config.get("account") or {})
-        if form.wanted(config, message.event_type):
-            return (form_request(config, message, parts),)
-        found = []
-        for one, object_type, unique in (
-            (parts.contact, "contacts", "email"),
-            (parts.deal, "deals", hubspot_account.ORDER_KEY),
+        pair = records.records_of(message, config.get("account") or {})
+        if form.is_used(config, message.event_type):
+            return (form_request(config, message, pair),)
+        requests = []
+        for record, object_type, id_property in (
+            (pair.contact, "contacts", "email"),
+            (pair.deal, "deals", hubspot_account.ORDER_KEY),
         ):
-            if one is not None:
-                body = {"inputs": [one.as_input(unique)]}
-                address = api.url(config, "upsert", object_type)
-                found.append(api.request(config, "POST", address, body, message))
-        return tuple(found)
+            if record is not None:
+                body = {"inputs": [record.as_input(id_property)]}
+                url = api.url(config, "upsert", object_type)
+                requests.append(api.request(config, "POST", url, body, message))
+        return tuple(requests)
 
     def deliver(
         self, config: Mapping[str, Any], messages: Sequence[Message], send: Send
     ) -> list[MessageResult]:
-        found: dict[str, MessageResult] = {}
-        written: list[tuple[Message, records.Parts]] = []
-        the_api = api.Api(config, send)
+        results: dict[str, MessageResult] = {}
+        to_write: list[tuple[Message, records.RecordPair]] = []
+        client = api.Api(config, send)
         for message in messages:
             try:
                 if message.event_type == TEST:
-                    call = the_api.get("details", message=message)
-                    signal = errors.signal_of(call.reply, the_api.account)
-                    found[message.key] = MessageResult(signal, (call,))
+                    call = client.get("details", message=message)
+                    signal = errors.signal_of(call.reply, client.account)
+                    results[message.key] = MessageResult(signal, (call,))
                     continue
-                parts = records.parts_of(message, the_api.account)
-                if form.wanted(config, message.event_type):
-                    request = form_request(config, message, parts)
+                pair = records.records_of(message, client.account)
+                if form.is_used(config, message.event_type):
+                    request = form_request(config, message, pair)
                     reply = send(request)
-                    found[message.key] = MessageResult(
-                        errors.form_signal(reply, the_api.account), (Call(request, reply),)
+                    results[message.key] = MessageResult(
+                        errors.form_signal(reply, client.account), (Call(request, reply),)
                     )
                 else:
-                    written.append((message, parts))
+                    to_write.append((message, pair))
             except Undeliverable as exc:
-                found[message.key] = MessageResult(Refused(exc.code, str(exc), field=exc.field))
-        found |= write(the_api, written)
-        return [found[message.key] for message in messages]
+                results[message.key] = MessageResult(Refused(exc.code, str(exc), field=exc.field))
+        results |= write(client, to_write)
+        return [results[message.key] for message in messages]
 
     def classify(self, reply: Reply) -> Signal:
         return errors.signal_of(reply, {})
 
     def batch_limit(self, config: Mapping[str, Any], event_type: str) -> int:
-        if event_type == TEST or form.wanted(config, event_type):
+        if event_type == TEST or form.is_used(config, event_type):
             return 1
-        return int(config.get("batch_size", MOST_RECORDS))
+        return int(config.get("batch_size", MAX_RECORDS))
 
     def quotas(self, config: Mapping[str, Any], reply: Reply) -> tuple[ReportedQuota, ...]:
         return limits.quotas_of(reply, config.get("account") or {})
@@ -122,7 +125,7 @@ class HubSpot(Kind):
         return hubspot_account.read(api.Api(config, send))
 
     def action(self, config: Mapping[str, Any], event_type: str) -> str:
-        if form.wanted(config, event_type):
+        if form.is_used(config, event_type):
             return "submit a form in {name}"
         return (
             "write a deal in {name}"
@@ -136,41 +139,48 @@ class HubSpot(Kind):
 
 
 def form_request(
-    config: Mapping[str, Any], message: Message, parts: records.Parts
+    config: Mapping[str, Any], message: Message, pair: records.RecordPair
 ) -> OutboundRequest:
-    if parts.contact is None:
-        sentence = "This lead has no e-mail address, and the form needs one."
+    if pair.contact is None:
+        sentence = "This lead has no e-mail address, which the form in HubSpot requires."
         raise Undeliverable("no_email", sentence, "email")
-    return form.request(config, message, parts.contact.properties)
+    return form.request(config, message, pair.contact.properties)
 
 
 def write(
-    the_api: api.Api, wanted: Sequence[tuple[Message, records.Parts]]
+    client: api.Api, to_write: Sequence[tuple[Message, records.RecordPair]]
 ) -> dict[str, MessageResult]:
-    """Contacts, then deals, then what joins them; each step only for those that came through the last."""
-    calls: dict[str, tuple[Call, ...]] = {message.key: () for message, _ in wanted}
+    """Write the contacts, then the deals, then their associations.
+
+    A message that fails in one step is left out of the next ones.
+    """
+    calls: dict[str, tuple[Call, ...]] = {message.key: () for message, _ in to_write}
     signals: dict[str, Signal] = {}
 
-    def take(messages: Sequence[Message], came: Sequence[Written]) -> dict[str, str]:
-        for message, one in zip(messages, came, strict=True):
-            calls[message.key] += one.calls
-            if one.signal is not None:
-                signals[message.key] = one.signal
-        return {m.key: one.id for m, one in zip(messages, came, strict=True) if one.signal is None}
+    def collect(messages: Sequence[Message], results: Sequence[Written]) -> dict[str, str]:
+        """Add the calls and errors of a step.  -> HubSpot's id of each written record, by message"""
+        ids = {}
+        for message, written in zip(messages, results, strict=True):
+            calls[message.key] += written.calls
+            if written.signal is None:
+                ids[message.key] = written.id
+            else:
+                signals[message.key] = written.signal
+        return ids
 
-    contacts = [parts.contact for _, parts in wanted if parts.contact]
-    people = take(
-        [one.message for one in contacts], BatchWriter(the_api, "contacts", "email").write(contacts)
+    contacts = [pair.contact for _, pair in to_write if pair.contact]
+    contact_ids = collect(
+        [record.message for record in contacts],
+        BatchWriter(client, "contacts", "email").write(contacts),
     )
-    deals = [parts.deal for m, parts in wanted if parts.deal and m.key not in signals]
-    made = take([one.message for one in deals], write_deals(the_api, deals))
-    pairs = [
-        (m, made[m.key], people[m.key]) for m, _ in wanted if {m.key} <= made.keys() & people.keys()
-    ]
-    take([message for message, _, _ in pairs], associate(the_api, pairs))
+    deals = [pair.deal for m, pair in to_write if pair.deal and m.key not in signals]
+    deal_ids = collect([record.message for record in deals], write_deals(client, deals))
+    both = deal_ids.keys() & contact_ids.keys()
+    associations = [(m, deal_ids[m.key], contact_ids[m.key]) for m, _ in to_write if m.key in both]
+    collect([message for message, _, _ in associations], associate(client, associations))
     return {
         message.key: MessageResult(signals.get(message.key, Accepted()), calls[message.key])
-        for message, _ in wanted
+        for message, _ in to_write
     }
 
 

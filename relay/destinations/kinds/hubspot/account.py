@@ -1,4 +1,4 @@
-"""What is read of an account: who it is, its live fields, its pipelines; and the fields as targets."""
+"""Reads an account's details, properties and pipelines, and offers the properties as mapping targets."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ TYPES = {
     "bool": "yes_no",
     "enumeration": "choice",
 }
-MOST_CHOICES = 400
-NOTHING: dict[str, Any] = {"results": []}
-STANDARD: dict[str, list[dict[str, Any]]] = {  # what every account has, until ours is read
+MAX_CHOICES = 400
+NO_RESULTS: dict[str, Any] = {"results": []}
+STANDARD: dict[str, list[dict[str, Any]]] = {  # every account has these; used until it is read
     "contacts": [
         {"name": "email", "label": "Email", "type": "email"},
         {"name": "firstname", "label": "First name", "type": "text"},
@@ -52,12 +52,12 @@ STANDARD: dict[str, list[dict[str, Any]]] = {  # what every account has, until o
 
 
 def read(api: Api) -> dict[str, Any]:
-    """The account's facts, as plain data; without those of deals where the token may not see them.
+    """The account as plain data.  Deals are left out if the token has no access to them.
 
     Raises Undeliverable with HubSpot's reason.
     """
-    details = _ask(api, "details")
-    found: dict[str, Any] = {
+    details = _get(api, "details")
+    account: dict[str, Any] = {
         "portal_id": str(details.get("portalId", "")),
         "time_zone": str(details.get("timeZone") or ""),
         "utc_offset_ms": details.get("utcOffsetMilliseconds"),
@@ -68,70 +68,75 @@ def read(api: Api) -> dict[str, Any]:
         "properties": {},
     }
     for object_type in OBJECTS:
-        listed = objects(_ask(api, "properties", object_type).get("results"))
-        found["properties"][object_type] = [field_of(one) for one in listed if may_be_written(one)]
-    found["pipelines"] = [
-        pipeline_of(one) for one in objects(_ask(api, "pipelines", "deals").get("results"))
+        listed = objects(_get(api, "properties", object_type).get("results"))
+        account["properties"][object_type] = [
+            field_of(property_) for property_ in listed if is_writable(property_)
+        ]
+    account["pipelines"] = [
+        pipeline_of(pipeline)
+        for pipeline in objects(_get(api, "pipelines", "deals").get("results"))
     ]
-    return found
+    return account
 
 
-def _ask(api: Api, what: str, *names: str) -> dict[str, Any]:
+def _get(api: Api, what: str, *names: str) -> dict[str, Any]:
     call: Call = api.get(what, *names)
     signal = errors.signal_of(call.reply, {})
     if "deals" in names and getattr(signal, "code", "") == "missing_scopes":
-        return NOTHING
+        return NO_RESULTS
     if not isinstance(signal, Accepted):
         raise Undeliverable(getattr(signal, "code", ""), getattr(signal, "sentence", ""))
-    answer = body_of(call.reply)
-    if not answer:
+    body = body_of(call.reply)
+    if not body:
         raise Undeliverable(
-            "bad_answer", "HubSpot's answer could not be read. Check its address in the settings."
+            "bad_answer", "The response is not from HubSpot. Check the URL in the settings."
         )
-    return answer
+    return body
 
 
-def may_be_written(one: Mapping[str, Any]) -> bool:
-    """Whether a person may fill this field: not hidden, not calculated, not HubSpot's own."""
-    rights = object_at(one, "modificationMetadata")
-    closed = one.get("hidden") or one.get("calculated") or one.get("archived")
-    return not closed and not rights.get("readOnlyValue") and one.get("name") != ORDER_KEY
+def is_writable(property_: Mapping[str, Any]) -> bool:
+    """Whether a person can fill this property: not hidden, calculated, archived or read-only."""
+    rights = object_at(property_, "modificationMetadata")
+    closed = property_.get("hidden") or property_.get("calculated") or property_.get("archived")
+    return not closed and not rights.get("readOnlyValue") and property_.get("name") != ORDER_KEY
 
 
-def field_of(one: Mapping[str, Any]) -> dict[str, Any]:
-    """One field of the account, in our words."""
-    kind = TYPES.get(str(one.get("type")), "text")
-    if one.get("name") == "email":
-        kind = "email"
-    elif kind == "text" and one.get("fieldType") == "textarea":
-        kind = "long_text"
+def field_of(property_: Mapping[str, Any]) -> dict[str, Any]:
+    """A property of the account as a field with one of Relay's types."""
+    type_ = TYPES.get(str(property_.get("type")), "text")
+    if property_.get("name") == "email":
+        type_ = "email"
+    elif type_ == "text" and property_.get("fieldType") == "textarea":
+        type_ = "long_text"
     choices = [
         [str(option.get("value")), str(option.get("label"))]
-        for option in objects(one.get("options"))
+        for option in objects(property_.get("options"))
         if not option.get("hidden")
     ]
-    if kind == "choice" and {value for value, _ in choices} == {"true", "false"}:
-        kind = "yes_no"
-    if kind == "choice" and (not choices or len(choices) > MOST_CHOICES):
-        kind = "text"  # its choices live elsewhere, such as owners, or are too many to keep
-    if kind == "choice" and one.get("fieldType") == "checkbox":
-        kind = "choices"
+    if type_ == "choice" and {value for value, _ in choices} == {"true", "false"}:
+        type_ = "yes_no"
+    if type_ == "choice" and (not choices or len(choices) > MAX_CHOICES):
+        type_ = "text"  # HubSpot lists the options elsewhere, such as owners, or there are too many
+    if type_ == "choice" and property_.get("fieldType") == "checkbox":
+        type_ = "choices"
     return {
-        "name": str(one.get("name")),
-        "label": str(one.get("label") or one.get("name")),
-        "type": kind,
-        "day": one.get("type") == "date",  # without a time
-        "help": str(one.get("description") or "")[:300],
-        "choices": choices if kind in ("choice", "choices") else [],
+        "name": str(property_.get("name")),
+        "label": str(property_.get("label") or property_.get("name")),
+        "type": type_,
+        "day": property_.get("type") == "date",  # without a time
+        "help": str(property_.get("description") or "")[:300],
+        "choices": choices if type_ in ("choice", "choices") else [],
     }
 
 
-def pipeline_of(one: Mapping[str, Any]) -> dict[str, Any]:
-    """A pipeline with its stages in their order; ``chance`` is 1 where a deal is won, 0 where lost."""
-    stages = sorted(objects(one.get("stages")), key=lambda stage: stage.get("displayOrder") or 0)
+def pipeline_of(pipeline: Mapping[str, Any]) -> dict[str, Any]:
+    """A pipeline with its stages in order.  ``chance`` is 1 if the stage means won, 0 if lost."""
+    stages = sorted(
+        objects(pipeline.get("stages")), key=lambda stage: stage.get("displayOrder") or 0
+    )
     return {
-        "id": str(one.get("id")),
-        "label": str(one.get("label")),
+        "id": str(pipeline.get("id")),
+        "label": str(pipeline.get("label")),
         "stages": [
             {
                 "id": str(stage.get("id")),
@@ -151,42 +156,45 @@ def _chance(text: Any) -> float:
 
 
 def targets(account: Mapping[str, Any]) -> tuple[TargetField, ...]:
-    """The account's fields, those of contacts first, the needed ones at the top of each."""
+    """The account's fields: contacts first, and the required fields of each object first."""
     found = []
     for object_type, (prefix, group) in OBJECTS.items():
         fields = (account.get("properties") or {}).get(object_type) or STANDARD[object_type]
-        some = [
+        of_object = [
             TargetField(
-                name=f"{prefix}.{one['name']}",
-                label=one["label"],
-                type="choice" if (choices := _choices(one, account)) else one["type"],
-                required=f"{prefix}.{one['name']}" in REQUIRED,
-                help=one.get("help", ""),
+                name=f"{prefix}.{field['name']}",
+                label=field["label"],
+                type="choice" if (choices := _choices(field, account)) else field["type"],
+                required=f"{prefix}.{field['name']}" in REQUIRED,
+                help=field.get("help", ""),
                 choices=choices,
                 group=group,
             )
-            for one in fields
+            for field in fields
         ]
-        found += sorted(some, key=lambda one: not one.required)
+        found += sorted(of_object, key=lambda target: not target.required)
     return tuple(found)
 
 
-def _choices(one: Mapping[str, Any], account: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+def _choices(field: Mapping[str, Any], account: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     pipelines = account.get("pipelines") or ()
-    if one["name"] == "pipeline" and pipelines:
-        return tuple((p["id"], p["label"]) for p in pipelines)
-    if one["name"] == "dealstage" and pipelines:
-        several = len(pipelines) > 1
+    if field["name"] == "pipeline" and pipelines:
+        return tuple((pipeline["id"], pipeline["label"]) for pipeline in pipelines)
+    if field["name"] == "dealstage" and pipelines:
+        with_pipeline = len(pipelines) > 1
         return tuple(
-            (stage["id"], f"{p['label']}: {stage['label']}" if several else stage["label"])
-            for p in pipelines
-            for stage in p["stages"]
+            (
+                stage["id"],
+                f"{pipeline['label']}: {stage['label']}" if with_pipeline else stage["label"],
+            )
+            for pipeline in pipelines
+            for stage in pipeline["stages"]
         )
-    return tuple((value, label) for value, label in one.get("choices") or ())
+    return tuple((value, label) for value, label in field.get("choices") or ())
 
 
 def type_of(account: Mapping[str, Any], object_type: str, name: str) -> str:
-    """The type of a field as far as it is known; ``day`` is a date without a time."""
+    """The type of a field, ``text`` if it is unknown; ``day`` is a date without a time."""
     fields = (account.get("properties") or {}).get(object_type) or STANDARD[object_type]
-    found = next((one for one in fields if one["name"] == name), {})
+    found = next((field for field in fields if field["name"] == name), {})
     return "day" if found.get("day") else str(found.get("type", "text"))

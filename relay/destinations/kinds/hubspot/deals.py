@@ -1,4 +1,4 @@
-"""Deals under a unique field of our own, which Relay makes in the account when it first needs it."""
+"""Writes deals by a unique property, which Relay creates in the account when it first needs it."""
 
 from __future__ import annotations
 
@@ -14,52 +14,59 @@ from relay.rules.lifecycle import Accepted, Failed, Refused
 PROPERTY = {
     "name": ORDER_KEY,
     "label": "Relay order key",
-    "description": "The site and its order. Relay knows a deal by it, so that no order becomes two deals.",
+    "description": "The site and the order. Relay identifies deals by it, so that no order becomes two deals.",
     "groupName": "dealinformation",
     "type": "string",
     "fieldType": "text",
     "hasUniqueValue": True,
     "formField": False,
 }
-FRESH = Failed(
+NEW_PROPERTY = Failed(
     "new_property",
-    "HubSpot has just got the field that Relay knows deals by and does not use it yet. Relay tries again.",
+    "Relay has just created the property in HubSpot that identifies deals, and HubSpot does not use it "
+    "yet. Relay retries.",
     5.0,
 )
 
 
 def write_deals(api: Api, records: Sequence[Record]) -> list[Written]:
-    """What came of each.  Where the account has no such field yet, it is made, and all go again."""
+    """Write the deals.  -> the result of each, in the same order
+
+    If the account does not have the property yet, create it and write all deals again.
+    """
     if not records:
         return []
     first = BatchWriter(api, "deals", ORDER_KEY).write(records)
-    if not any(lacks_key(one) for one in first):
+    if not any(lacks_property(written) for written in first):
         return first
-    made = make_property(api, records[0])
-    if made.signal is not None:
-        return [replace(one, calls=one.calls + made.calls, signal=made.signal) for one in first]
-    again = BatchWriter(api, "deals", ORDER_KEY).write(records)
+    created = create_property(api, records[0])
+    if created.signal is not None:
+        return [
+            replace(written, calls=written.calls + created.calls, signal=created.signal)
+            for written in first
+        ]
+    second = BatchWriter(api, "deals", ORDER_KEY).write(records)
     return [
         Written(
-            before.calls + made.calls + after.calls,
+            before.calls + created.calls + after.calls,
             after.id,
-            FRESH if lacks_key(after) else after.signal,
+            NEW_PROPERTY if lacks_property(after) else after.signal,
         )
-        for before, after in zip(first, again, strict=True)
+        for before, after in zip(first, second, strict=True)
     ]
 
 
-def lacks_key(one: Written) -> bool:
-    """Whether the account does not have our field, or not as a unique one."""
-    signal = one.signal
+def lacks_property(written: Written) -> bool:
+    """Whether the account does not have Relay's property, or has it without unique values."""
+    signal = written.signal
     return isinstance(signal, Refused) and (
         (signal.field == ORDER_KEY and signal.code == "unknown_property")
-        or (bool(one.calls) and "non-unique" in one.calls[-1].reply.text)
+        or (bool(written.calls) and "non-unique" in written.calls[-1].reply.text)
     )
 
 
-def make_property(api: Api, record: Record) -> Written:
-    """Make the field; it is the same whoever makes it, so one that is there already is well."""
+def create_property(api: Api, record: Record) -> Written:
+    """Create the property.  A 409 is success: another worker has created it."""
     call = api.post(url(api.config, "properties", "deals"), PROPERTY, record.message)
     if call.reply.status == 409:
         return Written((call,))

@@ -98,15 +98,15 @@ def order(account: Mapping[str, Any]) -> dict[str, Rule]:
 def stages_of(account: Mapping[str, Any]) -> tuple[str, tuple[str, str, str]]:
     """The first pipeline, and its stages for open, won and lost; else those of a new account."""
     pipelines = account.get("pipelines") or ()
-    chosen = next((one for one in pipelines if one["id"] == "default"), None) or next(
+    chosen = next((p for p in pipelines if p["id"] == "default"), None) or next(
         iter(pipelines), None
     )
     if not chosen or not chosen["stages"]:
         return "", ("appointmentscheduled", "closedwon", "closedlost")
     stages = chosen["stages"]
-    first = next((one for one in stages if 0 < one["chance"] < 1), stages[0])
-    won = next((one for one in stages if one["chance"] >= 1), stages[-1])
-    lost = next((one for one in stages if one["chance"] <= 0), stages[-1])
+    first = next((stage for stage in stages if 0 < stage["chance"] < 1), stages[0])
+    won = next((stage for stage in stages if stage["chance"] >= 1), stages[-1])
+    lost = next((stage for stage in stages if stage["chance"] <= 0), stages[-1])
     return chosen["id"], (first["id"], won["id"], lost["id"])
 
 

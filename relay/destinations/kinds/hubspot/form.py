@@ -1,4 +1,4 @@
-"""A lead as a submission of a HubSpot form, with the consent that was given.
+"""Sends a lead as a submission of a HubSpot form, with the visitor's consent.
 
 Source: https://developers.hubspot.com/docs/api-reference/legacy/marketing/forms/v3-legacy/submit-data-authenticated
 """
@@ -16,7 +16,7 @@ from relay.transport.request import OutboundRequest
 CONTACT_TYPE = "0-1"
 
 
-def wanted(config: Mapping[str, Any], event_type: str) -> bool:
+def is_used(config: Mapping[str, Any], event_type: str) -> bool:
     return config.get("leads") == FORM and event_type == "lead.created"
 
 

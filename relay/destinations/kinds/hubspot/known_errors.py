@@ -1,4 +1,4 @@
-"""Every error that HubSpot documents: what it means, and what a person does about it.
+"""Every error that HubSpot documents, with what Relay does and a sentence for a person.
 
 Sources: https://developers.hubspot.com/docs/api-reference/error-handling (statuses, categories), the
 property validations of its changelog, and the reference of form submissions (``errorType``).
@@ -9,16 +9,22 @@ from __future__ import annotations
 from relay.destinations.outcomes.known_errors import ErrorAction, KnownError
 
 RETRY, WAIT, PAUSE, FIX = ErrorAction.RETRY, ErrorAction.WAIT, ErrorAction.PAUSE, ErrorAction.FIX
-RENEW = "Make a new access token in HubSpot, enter it in the settings and resume."
-REMAP = "Choose another field in the mapping, or make it in HubSpot, then send again."
+RENEW = "Create a new access token in HubSpot, enter it in the settings and resume."
+REMAP = (
+    "Choose another field in the mapping, or create this one in HubSpot. Then replay the delivery."
+)
 FORM = "Check the form in HubSpot and its id in the settings, then resume."
+INTERNAL = "HubSpot has an internal error. Relay retries."
+OVERLOADED = "HubSpot is overloaded. Relay retries."
+SLOW = "HubSpot's server did not respond in time. Relay retries."
+CERTIFICATE = "HubSpot's server has an invalid certificate. Relay retries."
 
 CATEGORIES: dict[str, KnownError] = {
     "INVALID_AUTHENTICATION": KnownError(
         PAUSE, "bad_token", f"HubSpot does not accept the access token. {RENEW}"
     ),
     "EXPIRED_AUTHENTICATION": KnownError(
-        PAUSE, "expired_token", f"HubSpot says that the access token has expired. {RENEW}"
+        PAUSE, "expired_token", f"The access token for HubSpot has expired. {RENEW}"
     ),
     "UNAUTHORIZED": KnownError(
         PAUSE, "bad_token", f"HubSpot does not accept the access token. {RENEW}"
@@ -26,31 +32,39 @@ CATEGORIES: dict[str, KnownError] = {
     "MISSING_SCOPES": KnownError(
         PAUSE,
         "missing_scopes",
-        "The access token may not do this. Add the missing scopes to the private app in HubSpot, then resume.",
+        "The access token does not have the required scopes. Add them to the private app in HubSpot, "
+        "then resume.",
     ),
     "BANNED": KnownError(
-        PAUSE, "banned", "HubSpot has blocked this app. Ask HubSpot's support, then resume."
+        PAUSE, "banned", "HubSpot has blocked this app. Contact HubSpot's support, then resume."
     ),
     "VALIDATION_ERROR": KnownError(
-        FIX, "bad_record", "HubSpot does not accept what was written. Compare it with the mapping."
+        FIX, "bad_record", "HubSpot does not accept this record. Compare it with the mapping."
     ),
     "INVALID_OPTION": KnownError(
-        FIX, "bad_record", "HubSpot does not accept what was written. Compare it with the mapping."
+        FIX, "bad_record", "HubSpot does not accept this record. Compare it with the mapping."
     ),
     "OBJECT_NOT_FOUND": KnownError(
-        FIX, "not_found", "HubSpot does not find what this message belongs to. It may be deleted."
+        FIX,
+        "not_found",
+        "The record in HubSpot that this message refers to does not exist. Check whether it was "
+        "deleted.",
     ),
     "CONFLICT": KnownError(
-        RETRY, "conflict", "HubSpot was writing the same record just then. Relay tries again."
+        RETRY, "conflict", "HubSpot was changing the same record at that time. Relay retries."
     ),
     "OBJECT_ALREADY_EXISTS": KnownError(
-        RETRY, "conflict", "HubSpot was writing the same record just then. Relay tries again."
+        RETRY, "conflict", "HubSpot was changing the same record at that time. Relay retries."
     ),
     "CAPACITY_EXCEEDED": KnownError(
-        PAUSE, "account_full", "Your HubSpot account is full. Make room or extend it, then resume."
+        PAUSE,
+        "account_full",
+        "Your HubSpot account is full. Delete records there or upgrade the account, then resume.",
     ),
     "RATE_LIMITS": KnownError(
-        WAIT, "rate_limited", "HubSpot gets more calls than your account may make."
+        WAIT,
+        "rate_limited",
+        "The calls to HubSpot exceed your account's rate limit. Relay waits until it resets.",
     ),
 }
 STATUSES: dict[int, KnownError] = {
@@ -59,124 +73,137 @@ STATUSES: dict[int, KnownError] = {
     404: KnownError(
         PAUSE,
         "wrong_address",
-        "HubSpot does not know this address. Check its version and address in the settings, then resume.",
+        "This URL does not exist at HubSpot. Check the API version and the URL in the settings, then "
+        "resume.",
     ),
     409: CATEGORIES["CONFLICT"],
     414: KnownError(
-        FIX, "too_long", "HubSpot does not take this record: it or its history is too large."
+        FIX,
+        "too_long",
+        "This record, or its history in HubSpot, is too large. Shorten the mapping.",
     ),
     423: KnownError(
-        WAIT, "locked", "HubSpot has locked the account for a moment: too much at once."
+        WAIT,
+        "locked",
+        "HubSpot has locked your account briefly, because of too many calls at once. Relay waits.",
     ),
     429: CATEGORIES["RATE_LIMITS"],
     477: KnownError(
         WAIT,
         "moving",
-        "HubSpot is moving your account to another place. Relay waits until it is over.",
+        "HubSpot is migrating your account to another data center. Relay waits until it is done.",
     ),
-    500: KnownError(RETRY, "hubspot_trouble", "HubSpot has trouble of its own. Relay tries again."),
-    502: KnownError(RETRY, "hubspot_busy", "HubSpot has too much to do. Relay tries again."),
-    503: KnownError(RETRY, "hubspot_away", "HubSpot is away for a moment. Relay tries again."),
-    504: KnownError(RETRY, "hubspot_busy", "HubSpot has too much to do. Relay tries again."),
-    521: KnownError(RETRY, "hubspot_away", "HubSpot's server is down. Relay tries again."),
-    522: KnownError(
-        RETRY, "hubspot_slow", "HubSpot's server did not answer in time. Relay tries again."
-    ),
-    523: KnownError(
-        RETRY, "hubspot_away", "HubSpot's server cannot be reached. Relay tries again."
-    ),
-    524: KnownError(
-        RETRY, "hubspot_slow", "HubSpot's server did not answer in time. Relay tries again."
-    ),
-    525: KnownError(
-        RETRY, "hubspot_away", "HubSpot's server has a broken certificate. Relay tries again."
-    ),
-    526: KnownError(
-        RETRY, "hubspot_away", "HubSpot's server has a broken certificate. Relay tries again."
-    ),
+    500: KnownError(RETRY, "hubspot_trouble", INTERNAL),
+    502: KnownError(RETRY, "hubspot_busy", OVERLOADED),
+    503: KnownError(RETRY, "hubspot_away", "HubSpot is temporarily unavailable. Relay retries."),
+    504: KnownError(RETRY, "hubspot_busy", OVERLOADED),
+    521: KnownError(RETRY, "hubspot_away", "HubSpot's server is down. Relay retries."),
+    522: KnownError(RETRY, "hubspot_slow", SLOW),
+    523: KnownError(RETRY, "hubspot_away", "HubSpot's server cannot be reached. Relay retries."),
+    524: KnownError(RETRY, "hubspot_slow", SLOW),
+    525: KnownError(RETRY, "hubspot_away", CERTIFICATE),
+    526: KnownError(RETRY, "hubspot_away", CERTIFICATE),
 }
 DAILY = KnownError(
     WAIT,
     "daily_limit",
-    "Today's calls to HubSpot are used up. Relay goes on at midnight in your HubSpot account.",
+    "Today's quota of calls to HubSpot is used up. Relay continues after midnight in the time zone of "
+    "your HubSpot account.",
 )
-MOMENT_S = {423: 2.0, 502: 5.0, 503: 5.0, 504: 5.0}  # where it says nothing better itself
+DEFAULT_WAIT_S = {423: 2.0, 502: 5.0, 503: 5.0, 504: 5.0}  # by status, without a Retry-After
 
-# what is wrong with a field, by HubSpot's word for it: our code and the rest of the sentence
+# Errors of one field, by HubSpot's code: Relay's code, and the reason.
 FIELD_ERRORS: dict[str, tuple[str, str]] = {
     "PROPERTY_DOESNT_EXIST": ("unknown_property", f"it does not exist in your account. {REMAP}"),
-    "READ_ONLY_VALUE": ("read_only_property", f"only HubSpot itself may change it. {REMAP}"),
-    "INVALID_EMAIL": ("bad_value", "this is no e-mail address that it takes."),
-    "INVALID_OPTION": ("bad_value", "it is not one of the choices there."),
+    "READ_ONLY_VALUE": ("read_only_property", f"only HubSpot can change this field. {REMAP}"),
+    "INVALID_EMAIL": ("bad_value", "it is not a valid e-mail address."),
+    "INVALID_OPTION": ("bad_value", "it is not one of the options there."),
     "INVALID_INTEGER": ("bad_value", "it is not a whole number."),
     "INVALID_LONG": ("bad_value", "it is not a whole number."),
     "INVALID_NUMBER": ("bad_value", "it is not a number."),
     "INVALID_DATE": ("bad_value", "it is not a date."),
-    "INVALID_ALPHA": ("bad_value", "your rules there allow letters only."),
-    "INVALID_PHONE_NUMBER": ("bad_value", "it is not a telephone number."),
-    "CONFLICTING_UNIQUE_VALUE": ("value_taken", "another record has it already."),
+    "INVALID_ALPHA": ("bad_value", "the field's rules in HubSpot allow only letters."),
+    "INVALID_PHONE_NUMBER": ("bad_value", "it is not a phone number."),
+    "CONFLICTING_UNIQUE_VALUE": ("value_taken", "another record already has it."),
     "REQUIRED_PROPERTY_MISSING": ("missing_value", "it must not be empty."),
 }
 FORM_ERRORS: dict[str, KnownError] = {
-    "FORM_NOT_FOUND": KnownError(PAUSE, "form_unknown", f"HubSpot does not know this form. {FORM}"),
+    "FORM_NOT_FOUND": KnownError(
+        PAUSE, "form_unknown", f"This form does not exist in HubSpot. {FORM}"
+    ),
     "FIELD_NOT_IN_FORM_DEFINITION": KnownError(
         FIX,
         "not_in_form",
-        "The form in HubSpot does not have this field. Add it there, or unmap it.",
+        "The form in HubSpot does not have this field. Add it to the form, or remove it from the "
+        "mapping.",
     ),
-    "REQUIRED_FIELD": KnownError(FIX, "missing_value", "The form in HubSpot needs this field."),
-    "INVALID_EMAIL": KnownError(FIX, "bad_value", "HubSpot does not take this e-mail address."),
+    "REQUIRED_FIELD": KnownError(
+        FIX, "missing_value", "The form in HubSpot requires this field. Map a value to it."
+    ),
+    "INVALID_EMAIL": KnownError(
+        FIX, "bad_value", "HubSpot does not accept this e-mail address. Check its spelling."
+    ),
     "BLOCKED_EMAIL": KnownError(
         FIX, "blocked_email", "The form in HubSpot blocks this e-mail address."
     ),
-    "INVALID_NUMBER": KnownError(FIX, "bad_value", "HubSpot wants a number there."),
+    "INVALID_NUMBER": KnownError(
+        FIX, "bad_value", "HubSpot expects a number in this field. Map a number to it."
+    ),
     "NUMBER_OUT_OF_RANGE": KnownError(
-        FIX, "bad_value", "The number is outside what the form takes."
+        FIX, "bad_value", "The number is outside the range that the form in HubSpot allows."
     ),
     "VALUE_NOT_IN_FIELD_DEFINITION": KnownError(
-        FIX, "bad_value", "The value is not one of the form's choices."
+        FIX, "bad_value", "The value is not one of the options of the form in HubSpot."
     ),
-    "INPUT_TOO_LARGE": KnownError(FIX, "too_long", "The text is too long for HubSpot's form."),
+    "INPUT_TOO_LARGE": KnownError(
+        FIX, "too_long", "The text is too long for the form in HubSpot. Shorten it in the mapping."
+    ),
     "MAX_NUMBER_OF_SUBMITTED_VALUES_EXCEEDED": KnownError(
-        FIX, "too_many_values", "HubSpot's form takes at most 1000 values."
+        FIX, "too_many_values", "A form in HubSpot accepts at most 1,000 values. Map fewer fields."
     ),
     "INVALID_METADATA": KnownError(
-        FIX, "bad_record", "HubSpot does not take what is said about the page."
+        FIX, "bad_record", "HubSpot does not accept the details of the page that were sent."
     ),
-    "INVALID_PAGE_URI": KnownError(FIX, "bad_value", "HubSpot does not take the page's address."),
+    "INVALID_PAGE_URI": KnownError(
+        FIX, "bad_value", "HubSpot does not accept the URL of the page."
+    ),
     "INVALID_HUTK": KnownError(
-        FIX, "bad_value", "HubSpot does not take the visitor's tracking number."
+        FIX, "bad_value", "HubSpot does not accept the visitor's tracking cookie."
     ),
     "INVALID_IP_ADDRESS": KnownError(
-        FIX, "bad_value", "HubSpot does not take the visitor's address."
+        FIX, "bad_value", "HubSpot does not accept the visitor's IP address."
     ),
     "INVALID_LEGAL_OPTION_FORMAT": KnownError(
         FIX,
         "bad_consent",
-        "HubSpot does not take the consent so. Check the form's consent options.",
+        "HubSpot does not accept the consent in this form. Check the form's consent options.",
     ),
     "MISSING_PROCESSING_CONSENT": KnownError(
-        FIX, "no_consent", "The form in HubSpot needs the visitor's consent, and there is none."
+        FIX, "no_consent", "The form in HubSpot requires the visitor's consent, which is missing."
     ),
     "MISSING_PROCESSING_CONSENT_TEXT": KnownError(
-        FIX, "no_consent", "Enter what visitors agree to in the destination's settings."
+        FIX,
+        "no_consent",
+        "The form in HubSpot requires the text of the consent. Enter it in the destination's settings.",
     ),
     "MISSING_COMMUNICATION_CONSENT_TEXT": KnownError(
         FIX,
         "no_consent",
-        "The form asks for consent to messages. Take that off the form in HubSpot.",
+        "The form requires consent to communications. Remove that option from the form in HubSpot.",
     ),
     "MISSING_LEGITIMATE_INTEREST_TEXT": KnownError(
         FIX,
         "no_consent",
-        "The form asks for a legitimate interest. Take that off the form in HubSpot.",
+        "The form requires a legitimate interest. Remove that option from the form in HubSpot.",
     ),
     "DUPLICATE_SUBSCRIPTION_TYPE_ID": KnownError(
-        FIX, "bad_consent", "The form names the same kind of message twice. Mend it in HubSpot."
+        FIX,
+        "bad_consent",
+        "The form in HubSpot has the same subscription type twice. Remove one of them there.",
     ),
     "HAS_RECAPTCHA_ENABLED": KnownError(
         PAUSE,
         "form_has_captcha",
-        "The form asks for a CAPTCHA, which no machine can answer. " + FORM,
+        f"The form requires a CAPTCHA, which Relay cannot solve. Turn it off in HubSpot. {FORM}",
     ),
 }

@@ -1,4 +1,4 @@
-"""HubSpot's allowances: a day's calls until the account's midnight, and those of ten seconds.
+"""HubSpot's quotas: calls per day, which reset at the account's midnight, and calls in ten seconds.
 
 Source: https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines
 """
@@ -19,7 +19,7 @@ HEADER = "X-HubSpot-RateLimit-"
 
 
 def zone_of(account: Mapping[str, Any]) -> tzinfo:
-    """The account's time zone; by its offset where the name is unknown here; UTC if neither is known."""
+    """The account's time zone, by its name or else by its offset; UTC if neither is known."""
     name, offset = account.get("time_zone"), account.get("utc_offset_ms")
     if isinstance(name, str) and name:
         try:
@@ -32,13 +32,13 @@ def zone_of(account: Mapping[str, Any]) -> tzinfo:
 
 
 def next_midnight(now: datetime, zone: tzinfo) -> datetime:
-    """When a new day begins there."""
+    """The start of the next day in ``zone``."""
     tomorrow = now.astimezone(zone).date() + timedelta(days=1)
     return datetime.combine(tomorrow, time.min, zone).astimezone(UTC)
 
 
-def moment_of(reply: Reply) -> datetime:
-    """When it answered, by its own clock."""
+def time_of(reply: Reply) -> datetime:
+    """The time of a response, by its Date header."""
     try:
         found = parsedate_to_datetime(reply.header("Date") or "")
     except (ValueError, TypeError, IndexError):
@@ -52,20 +52,20 @@ def number(reply: Reply, name: str) -> int | None:
 
 
 def interval_s(reply: Reply) -> float:
-    """How long its short window lasts."""
+    """The length of the short interval in seconds."""
     found = number(reply, "Interval-Milliseconds")
     return found / 1000 if found else INTERVAL_S
 
 
 def until_midnight_s(reply: Reply, account: Mapping[str, Any]) -> float:
-    """Seconds until the day's allowance is whole again."""
-    now = moment_of(reply)
+    """Seconds until the quota of the day resets."""
+    now = time_of(reply)
     return (next_midnight(now, zone_of(account)) - now).total_seconds()
 
 
 def quotas_of(reply: Reply, account: Mapping[str, Any]) -> tuple[ReportedQuota, ...]:
-    """What the headers of an answer tell; the daily ones are not always there."""
-    now, found = moment_of(reply), []
+    """The quotas in a response's headers.  Not every response has those of the day."""
+    now, found = time_of(reply), []
     limit, left = number(reply, "Daily"), number(reply, "Daily-Remaining")
     if limit is not None and left is not None:
         midnight = next_midnight(now, zone_of(account))

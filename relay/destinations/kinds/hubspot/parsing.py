@@ -1,4 +1,4 @@
-"""Reading what HubSpot answers: every part may be missing, or be something else than documented."""
+"""Reads HubSpot's JSON safely: any part can be missing or have another type than documented."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from relay.transport.request import Reply
 
 
 def body_of(reply: Reply) -> dict[str, Any]:
-    """The answer as an object."""
+    """The response's JSON object; empty if it has none."""
     try:
         found = json.loads(reply.body)
     except (ValueError, RecursionError):
@@ -19,16 +19,16 @@ def body_of(reply: Reply) -> dict[str, Any]:
 
 
 def objects(value: Any) -> list[dict[str, Any]]:
-    """The objects of a list."""
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    """The objects in a list; none if ``value`` is not a list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def object_at(found: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The object of that name."""
-    value = found.get(name)
+def object_at(outer: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The object under ``name``; empty if there is none."""
+    value = outer.get(name)
     return value if isinstance(value, dict) else {}
 
 
 def texts(value: Any) -> list[str]:
-    """One text or several, as a list."""
-    return [str(one) for one in (value if isinstance(value, list) else [value]) if one]
+    """One text or a list of texts, as a list."""
+    return [str(item) for item in (value if isinstance(value, list) else [value]) if item]

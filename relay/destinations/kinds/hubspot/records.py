@@ -1,4 +1,4 @@
-"""What one message is in HubSpot: a contact, a deal, both, or a form's submission."""
+"""Turns a message into HubSpot records: a contact, a deal, or both."""
 
 from __future__ import annotations
 
@@ -15,68 +15,68 @@ from relay.destinations.kinds.hubspot.batches import Record
 from relay.errors import Undeliverable
 
 TEST_EMAIL = "relay-test@example.com"
-LONGEST = 65_000  # of one value, by HubSpot's own limit of 65,536
+MAX_VALUE = 65_000  # characters of a value; HubSpot's limit is 65,536
 
 
 @dataclass(frozen=True)
-class Parts:
-    """What a message is made of there.  Either may be missing, not both."""
+class RecordPair:
+    """The records of one message.  At least one of them is set."""
 
     contact: Record | None
     deal: Record | None
 
 
-def parts_of(message: Message, account: Mapping[str, Any]) -> Parts:
-    """Raises Undeliverable where nothing can be written."""
+def records_of(message: Message, account: Mapping[str, Any]) -> RecordPair:
+    """The records of a message.  Raises Undeliverable if there is nothing to write."""
     contact = properties(message, account, "contact", "contacts")
     deal = properties(message, account, "deal", "deals")
     if not contact and not deal:
         raise Undeliverable(
             "nothing_to_write",
-            f"Nothing of {message.event_type} is mapped to a field of HubSpot. Connect at least the "
-            "e-mail address in the mapping, or take this kind of event off the destination.",
+            f"No field of {message.event_type} is mapped to HubSpot. Map at least the e-mail address, "
+            "or remove this event type from the subscription.",
         )
     email = contact.get("email", "").strip()
     if not email and not deal:
         raise Undeliverable(
             "no_email",
-            "This event has no e-mail address, and HubSpot knows its contacts by it. Map another "
-            "field to it, or let only events with an address come here.",
+            "This event has no e-mail address, which HubSpot needs for a contact. Map another field to "
+            "the e-mail address, or add a condition that only lets events with an address pass.",
             "email",
         )
     if message.is_test:
-        mark(contact, "firstname")
-        mark(deal, "dealname")
-        if email:  # never a real person's contact
+        mark_as_test(contact, "firstname")
+        mark_as_test(deal, "dealname")
+        if email:  # a test must not change a real contact
             email = contact["email"] = TEST_EMAIL
     if deal:
         deal[ORDER_KEY] = order_key(message)
-    return Parts(
+    return RecordPair(
         Record(message, email, contact) if email else None,
         Record(message, deal[ORDER_KEY], deal) if deal else None,
     )
 
 
-def mark(properties: dict[str, str], name: str) -> None:
-    """A person's test-send says so where they will see it."""
+def mark_as_test(properties: dict[str, str], name: str) -> None:
+    """Put TEST before the name, so that people recognize a test in HubSpot."""
     if properties:
         properties[name] = f"TEST {properties.get(name, '')}".strip()
 
 
 def order_key(message: Message) -> str:
-    """What a deal is known by, the same on every attempt: the site and its order, else the event."""
-    site = urlsplit(message.site_url)
-    place = (site.netloc + site.path.rstrip("/")).lower()
-    number = message.data.get("id")
-    if message.event_type.startswith("order.") and number is not None and not message.is_test:
-        return f"{place}:{number}"
-    return f"{place}:event:{message.event_id}"
+    """The unique value of a deal: the site and its order, or the site and the event."""
+    url = urlsplit(message.site_url)
+    site = (url.netloc + url.path.rstrip("/")).lower()
+    order_id = message.data.get("id")
+    if message.event_type.startswith("order.") and order_id is not None and not message.is_test:
+        return f"{site}:{order_id}"
+    return f"{site}:event:{message.event_id}"
 
 
 def properties(
     message: Message, account: Mapping[str, Any], prefix: str, object_type: str
 ) -> dict[str, str]:
-    """The mapped fields of one object, as HubSpot takes them: all values are text."""
+    """The mapped fields of one object.  HubSpot takes all values as text."""
     found = {}
     for target, value in message.mapped.items():
         group, _, name = target.partition(".")
@@ -87,25 +87,25 @@ def properties(
     return found
 
 
-def as_text(value: Any, kind: str) -> str:
+def as_text(value: Any, type_: str) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | tuple):
-        return ";".join(as_text(one, kind) for one in value)[:LONGEST]
+        return ";".join(as_text(item, type_) for item in value)[:MAX_VALUE]
     if isinstance(value, Mapping):
-        return json.dumps(value, ensure_ascii=False)[:LONGEST]
-    text = str(value).strip()[:LONGEST]
-    if kind == "yes_no":
+        return json.dumps(value, ensure_ascii=False)[:MAX_VALUE]
+    text = str(value).strip()[:MAX_VALUE]
+    if type_ == "yes_no":
         return {"yes": "true", "1": "true", "on": "true", "no": "false", "0": "false"}.get(
             text.lower(), text.lower()
         )
-    return as_date(text, kind) if kind in ("date", "day") else text
+    return as_date(text, type_) if type_ in ("date", "day") else text
 
 
-def as_date(text: str, kind: str) -> str:
-    """An instant by ISO 8601, or its day, which is all that a date without a time takes."""
+def as_date(text: str, type_: str) -> str:
+    """An ISO 8601 timestamp; only its day for a property of type date."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return text
-    return moment.date().isoformat() if kind == "day" else moment.isoformat()
+    return moment.date().isoformat() if type_ == "day" else moment.isoformat()

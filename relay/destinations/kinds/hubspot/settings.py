@@ -1,4 +1,4 @@
-"""What a person says about their HubSpot account."""
+"""The settings of a HubSpot destination."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from marshmallow import ValidationError, fields, validate, validates, validates_
 from relay.destinations.base import ConfigSchema, is_reference
 
 CONTACT, FORM = "contact", "form"
-MOST_RECORDS = 100  # in one call
+MAX_RECORDS = 100  # in one call
 VERSIONS = [("2026-03", "2026-03 (newest)"), ("v3", "v3 (older)")]
-CONSENT = "I agree that this site stores and processes what I entered here, to answer me."
+CONSENT = "I agree that this site stores and processes my data to answer my request."
 
 
 class HubSpotSchema(ConfigSchema):
@@ -24,66 +24,66 @@ class HubSpotSchema(ConfigSchema):
             "label": "Access token",
             "secret": True,
             "placeholder": "pat-…",
-            "help": "In HubSpot: Settings → Integrations → Private Apps → Create. Give it the scopes "
-            "crm.objects.contacts and crm.objects.deals (read and write), crm.schemas.contacts and "
-            "crm.schemas.deals (read; for deals write too), and forms if leads go to a form.",
+            "help": "In HubSpot: Settings → Integrations → Private Apps → Create. Give the app the scopes "
+            "crm.objects.contacts and crm.objects.deals (read and write), crm.schemas.contacts (read), "
+            "crm.schemas.deals (read and write), and forms if leads go to a form.",
         },
     )
     leads = fields.String(
         load_default=CONTACT,
         validate=validate.OneOf([CONTACT, FORM]),
         metadata={
-            "label": "Leads go to",
+            "label": "Send leads to",
             "widget": "select",
             "choices": [
                 (CONTACT, "A contact"),
-                (FORM, "A HubSpot form (keeps consent and source)"),
+                (FORM, "A HubSpot form (stores consent and source)"),
             ],
-            "help": "With a form, HubSpot also keeps where each lead came from and what it agreed to.",
+            "help": "With a form, HubSpot also stores the source and the consent of each lead.",
         },
     )
     portal_id = fields.String(
         metadata={
             "label": "Account number (Hub ID)",
             "placeholder": "12345678",
-            "help": "It stands in HubSpot's menu below your account's name.",
+            "help": "In HubSpot's menu, below the name of your account.",
             "shown_if": {"leads": FORM},
         }
     )
     form_guid = fields.String(
         metadata={
-            "label": "Form's id",
+            "label": "Form id",
             "placeholder": "78c2891f-ebdd-44c0-bd94-15c012bbbfbf",
-            "help": "Open the form in HubSpot: the long number in the browser's address is its id.",
+            "help": "Open the form in HubSpot. Its id is the long code in the browser's address bar.",
             "shown_if": {"leads": FORM},
         }
     )
     consent_text = fields.String(
         load_default=CONSENT,
         metadata={
-            "label": "What visitors agree to",
+            "label": "Text of the consent",
             "widget": "textarea",
-            "help": "The words beside the box that visitors tick on your site. They are kept in HubSpot "
-            "with each lead that ticked it.",
+            "help": "The text next to the checkbox on your site. HubSpot stores it with each lead that "
+            "has checked the box.",
             "shown_if": {"leads": FORM},
         },
     )
     batch_size = fields.Integer(
-        load_default=MOST_RECORDS,
-        validate=validate.Range(1, MOST_RECORDS),
+        load_default=MAX_RECORDS,
+        validate=validate.Range(1, MAX_RECORDS),
         error_messages={"invalid": "Enter a number from 1 to 100."},
         metadata={
-            "label": "Records in one call",
+            "label": "Records per call",
             "widget": "number",
             "advanced": True,
-            "help": "When many wait, HubSpot takes up to 100 contacts or deals in one call.",
+            "help": "When many events are pending, Relay sends up to this number of records in one call.",
         },
     )
     api_version = fields.String(
         load_default=VERSIONS[0][0],
         validate=validate.OneOf([version for version, _ in VERSIONS]),
         metadata={
-            "label": "Version of HubSpot's interface",
+            "label": "Version of HubSpot's API",
             "widget": "select",
             "choices": VERSIONS,
             "advanced": True,
@@ -92,43 +92,43 @@ class HubSpotSchema(ConfigSchema):
     base_url = fields.String(
         load_default="https://api.hubapi.com",
         metadata={
-            "label": "HubSpot's address",
+            "label": "URL of HubSpot's API",
             "widget": "url",
             "advanced": True,
-            "help": "Leave it as it is, unless HubSpot tells you another one.",
+            "help": "Change it only if HubSpot gives you another URL.",
         },
     )
     forms_url = fields.String(
         load_default="https://api.hsforms.com",
         metadata={
-            "label": "Address of HubSpot's forms",
+            "label": "URL of HubSpot's Forms API",
             "widget": "url",
             "advanced": True,
-            "help": "Leave it as it is, unless HubSpot tells you another one.",
+            "help": "Change it only if HubSpot gives you another URL.",
         },
     )
 
     @validates("token")
     def check_token(self, value: str, **_: Any) -> None:
         if not is_reference(value) and re.search(r"\s|[^\x21-\x7e]", value):
-            raise ValidationError("A token has no blanks. Copy it again from HubSpot.")
+            raise ValidationError("A token has no spaces. Copy it again from HubSpot.")
 
     @validates("portal_id")
     def check_portal(self, value: str, **_: Any) -> None:
         if not re.fullmatch(r"[0-9]{1,12}", value):
-            raise ValidationError("An account number has digits only, such as 12345678.")
+            raise ValidationError("An account number has only digits, such as 12345678.")
 
     @validates("form_guid")
     def check_form(self, value: str, **_: Any) -> None:
         if not re.fullmatch(r"[0-9a-fA-F-]{32,36}", value):
             raise ValidationError(
-                "A form's id looks like 78c2891f-ebdd-44c0-bd94-15c012bbbfbf. Copy it from the "
-                "browser's address while the form is open in HubSpot."
+                "A form id looks like 78c2891f-ebdd-44c0-bd94-15c012bbbfbf. Open the form in HubSpot "
+                "and copy the id from the browser's address bar."
             )
 
     @validates_schema
     def check_form_is_named(self, data: Mapping[str, Any], **_: Any) -> None:
         if data.get("leads") == FORM:
-            for name, what in (("portal_id", "account number"), ("form_guid", "form's id")):
+            for name, what in (("portal_id", "account number"), ("form_guid", "form id")):
                 if not data.get(name):
-                    raise ValidationError(f"Enter the {what}, or let leads go to a contact.", name)
+                    raise ValidationError(f"Enter the {what}, or send leads to a contact.", name)

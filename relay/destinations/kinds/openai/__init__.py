@@ -1,7 +1,7 @@
-"""OpenAI, and every server that speaks like it: answers questions for the AI steps of subscriptions.
+"""OpenAI, and servers with a compatible API: answers the questions of AI steps.
 
-Takes no events by itself: an answer that nobody maps anywhere would only cost money.  Its test asks
-one short question.
+It receives no events itself, because an answer without a mapping would only cost money.  Its test
+asks one short question.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class OpenAI(AiKind):
     slug = "openai"
     name = "AI service"
     tagline = (
-        "OpenAI, or a server that speaks like it: reads events on their way to another destination "
-        "and adds fields, such as a topic or a summary."
+        "OpenAI, or a server with a compatible API. An AI step reads an event before another "
+        "destination gets it and adds fields, such as a topic or a summary."
     )
     icon = "sparkles"
     schema = OpenAISchema()
@@ -67,7 +67,7 @@ class OpenAI(AiKind):
         return SpendingCaps(int(amount(config["day_cap"]) * MILLION), int(calls) if calls else None)
 
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:
-        """The test of a person: one short question to the first model."""
+        """The request of a test: one short question to the first model."""
         return self.ask(
             config,
             AiQuestion(
@@ -152,8 +152,8 @@ def _chat(
 
 
 def _schema(question: AiQuestion, structure: str) -> dict[str, Any]:
-    named: dict[str, Any] = {"name": "answer", "schema": question.schema}
-    return named | ({"strict": True} if structure == STRICT else {})
+    schema: dict[str, Any] = {"name": "answer", "schema": question.schema}
+    return schema | ({"strict": True} if structure == STRICT else {})
 
 
 KIND = OpenAI()

@@ -1,4 +1,4 @@
-"""What a reply's headers tell of the account's limits: calls and tokens, each whole again in a moment."""
+"""The quotas in a reply's headers: calls and tokens, each of which resets within minutes."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from relay.destinations.base import ReportedQuota
 from relay.destinations.kinds.openai.replies import duration_s
 from relay.transport.request import Reply
 
-KINDS = {"requests": "calls", "tokens": "tokens"}
+LABELS = {"requests": "calls", "tokens": "tokens"}
 
 
 def quotas_of(reply: Reply) -> tuple[ReportedQuota, ...]:
-    """Servers that are only alike send no such headers; then there are none."""
+    """The quotas in a reply's headers.  Most compatible servers do not send them."""
     return tuple(_quotas(reply))
 
 
 def _quotas(reply: Reply) -> Iterator[ReportedQuota]:
-    for name, label in KINDS.items():
+    for name, label in LABELS.items():
         limit = (reply.header(f"x-ratelimit-limit-{name}") or "").strip()
         left = (reply.header(f"x-ratelimit-remaining-{name}") or "").strip()
         if not all(text.isascii() and text.isdigit() and len(text) < 13 for text in (limit, left)):
             continue
         seconds = duration_s(reply.header(f"x-ratelimit-reset-{name}") or "")
-        whole = None if seconds is None else datetime.now(UTC) + timedelta(seconds=seconds)
-        yield ReportedQuota(name, label, int(limit), int(left), whole)
+        resets_at = None if seconds is None else datetime.now(UTC) + timedelta(seconds=seconds)
+        yield ReportedQuota(name, label, int(limit), int(left), resets_at)

@@ -1,4 +1,4 @@
-"""What a reply says: the answer, its tokens, or why there is none.  A 200 may be a failure.
+"""Reads a reply: the answer, its tokens, or the error.  A 200 can be a failure.
 
 Source: OpenAI's reference of the Responses object and of the Chat Completion object.
 """
@@ -15,15 +15,15 @@ from relay.destinations.kinds.openai.errors import ERRORS, no_reply, signal_of
 from relay.rules.lifecycle import Accepted, Failed, Refused, Signal
 from relay.transport.request import Reply, retry_after_s
 
-LONGEST_WAIT_S = 3600.0
-PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+MAX_WAIT_S = 3600.0
+DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 FENCE = re.compile(r"\A\s*```[a-z]*\s*(.*?)\s*```\s*\Z", re.DOTALL)
 
 
 def read(reply: Reply) -> AiReply:
-    """One reply of either interface."""
-    request_id = _line(reply.header("x-request-id") or "", 100)
+    """Read a reply of the Responses or the Chat Completions interface."""
+    request_id = _one_line(reply.header("x-request-id") or "", 100)
     if reply.error is not None or reply.status is None:
         return AiReply(no_reply(reply), request_id=request_id)
     body = _object(reply.text)
@@ -34,7 +34,7 @@ def read(reply: Reply) -> AiReply:
         or (error and not isinstance(body.get("output"), list))
     ):
         error = error if isinstance(error, Mapping) else {}
-        status = reply.status if reply.status >= 300 else _number(error.get("code"))
+        status = reply.status if reply.status >= 300 else _status_in(error.get("code"))
         kind, code = str(error.get("type") or ""), str(error.get("code") or "")
         return AiReply(signal_of(status, kind, code, wait_s(reply)), request_id=request_id)
     usage = _usage(body.get("usage"))
@@ -43,22 +43,22 @@ def read(reply: Reply) -> AiReply:
     elif isinstance(body.get("choices"), list):
         signal, text = _chat(body)
     else:
-        signal, text = _strange(), ""
+        signal, text = _not_an_answer(), ""
     if not isinstance(signal, Accepted):
         return AiReply(signal, None, usage, request_id)
     fenced = FENCE.match(text)
     answer = _object(fenced[1] if fenced else text)
-    return AiReply(signal if answer else _no_object(), answer or None, usage, request_id)
+    return AiReply(signal if answer else _no_fields(), answer or None, usage, request_id)
 
 
 def wait_s(reply: Reply) -> float | None:
-    """How long it asks to wait: ``retry-after-ms``, ``Retry-After``, else the used-up limit's reset."""
+    """The wait that a reply asks for: ``retry-after-ms``, ``Retry-After``, or the limit's reset."""
     exact = (reply.header("retry-after-ms") or "").strip()
     if re.fullmatch(r"\d{1,10}(\.\d{1,6})?", exact):
-        return min(float(exact) / 1000, LONGEST_WAIT_S)
-    wish = retry_after_s(reply)
-    if wish is not None:
-        return min(wish, LONGEST_WAIT_S)
+        return min(float(exact) / 1000, MAX_WAIT_S)
+    retry_after = retry_after_s(reply)
+    if retry_after is not None:
+        return min(retry_after, MAX_WAIT_S)
     if reply.status != 429:
         return None
     resets = [
@@ -67,12 +67,12 @@ def wait_s(reply: Reply) -> float | None:
         if (reply.header(f"x-ratelimit-remaining-{what}") or "0").strip() == "0"
         and (seconds := duration_s(reply.header(f"x-ratelimit-reset-{what}") or "")) is not None
     ]
-    return min(max(resets), LONGEST_WAIT_S) if resets else None
+    return min(max(resets), MAX_WAIT_S) if resets else None
 
 
 def duration_s(text: str) -> float | None:
     """``12ms``, ``6m0s``, ``1h2m3s`` in seconds; None for anything else."""
-    parts = PART.findall(text)
+    parts = DURATION_PART.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text.strip():
         return None
     return sum(float(number) * SECONDS[unit] for number, unit in parts)
@@ -86,13 +86,13 @@ def _object(text: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _number(value: Any) -> int:
-    """An HTTP status that stands in an error's code, as some servers put it; else a server's error."""
+def _status_in(value: Any) -> int:
+    """The HTTP status in an error's code, where some servers put it; else 500."""
     return value if isinstance(value, int) and 400 <= value < 600 else 500
 
 
 def _count(usage: Mapping[str, Any], *names: str) -> int | None:
-    """None where it does not say."""
+    """The first of these counts; None if the reply does not report it."""
     found = next((usage[name] for name in names if name in usage), None)
     if isinstance(found, float) and found.is_integer():
         found = int(found)
@@ -101,23 +101,23 @@ def _count(usage: Mapping[str, Any], *names: str) -> int | None:
 
 
 def _usage(usage: Any) -> TokenUsage | None:
-    """Tokens by either interface's names; reasoning tokens are among those of the answer.
+    """The tokens, under the names of either interface.  Output tokens include reasoning tokens.
 
-    None where one of the two is not told: then the call counts as the most that it can have cost.
+    None if one of the two numbers is missing: the call then counts with its maximum cost.
     """
     if not isinstance(usage, Mapping):
         return None
     details = usage.get("input_tokens_details") or usage.get("prompt_tokens_details")
-    went_in = _count(usage, "input_tokens", "prompt_tokens")
-    came_out = _count(usage, "output_tokens", "completion_tokens")
-    if went_in is None or came_out is None:
+    tokens_in = _count(usage, "input_tokens", "prompt_tokens")
+    tokens_out = _count(usage, "output_tokens", "completion_tokens")
+    if tokens_in is None or tokens_out is None:
         return None
     cached = _count(details, "cached_tokens") if isinstance(details, Mapping) else 0
-    return TokenUsage(went_in, came_out, cached or 0)
+    return TokenUsage(tokens_in, tokens_out, cached or 0)
 
 
 def _response(body: Mapping[str, Any]) -> tuple[Signal, str]:
-    """The Responses interface: ``output`` may hold other items than the message."""
+    """The text of the Responses interface.  ``output`` can have other items than the message."""
     status = body.get("status", "completed")
     if status == "failed":
         error = body.get("error")
@@ -128,7 +128,8 @@ def _response(body: Mapping[str, Any]) -> tuple[Signal, str]:
         reason = details.get("reason") if isinstance(details, Mapping) else ""
         return (_filtered() if reason == "content_filter" else _too_long()), ""
     if status != "completed":
-        return Failed("not_finished", f"The AI service did not finish ({_line(status, 40)})."), ""
+        sentence = f"The AI service did not finish (status: {_one_line(status, 40)})."
+        return Failed("not_finished", sentence), ""
     parts = [
         part
         for item in body["output"]
@@ -144,11 +145,11 @@ def _response(body: Mapping[str, Any]) -> tuple[Signal, str]:
 
 
 def _chat(body: Mapping[str, Any]) -> tuple[Signal, str]:
-    """Chat Completions: only the first choice counts."""
+    """The text of the Chat Completions interface: that of the first choice."""
     choice = body["choices"][0] if body["choices"] else None
     message = choice.get("message") if isinstance(choice, Mapping) else None
     if not isinstance(choice, Mapping) or not isinstance(message, Mapping):
-        return _strange(), ""
+        return _not_an_answer(), ""
     if message.get("refusal"):
         return _refusal(message["refusal"]), ""
     reason = choice.get("finish_reason")
@@ -160,37 +161,37 @@ def _chat(body: Mapping[str, Any]) -> tuple[Signal, str]:
     return Accepted(), text if isinstance(text, str) else ""
 
 
-def _refusal(words: Any) -> Signal:
-    return Refused("refusal", f"The AI declined to answer: “{_line(words, 200)}”.")
+def _refusal(reason: Any) -> Signal:
+    return Refused("refusal", f"The AI declined to answer: “{_one_line(reason, 200)}”.")
 
 
-def _line(words: Any, most: int) -> str:
-    """What a stranger said, as one line of signs that every database holds."""
-    signs = "".join(sign if sign.isprintable() else " " for sign in str(words)[:2000])
-    return " ".join(signs.split())[:most]
+def _one_line(text: Any, length: int) -> str:
+    """A text from outside as one line of printable characters, which every database can store."""
+    printable = "".join(c if c.isprintable() else " " for c in str(text)[:2000])
+    return " ".join(printable.split())[:length]
 
 
 def _too_long() -> Signal:
     return Refused(
         "answer_too_long",
-        "The answer did not fit into the AI step's limit of output. Raise it, or ask for less.",
+        "The answer is longer than the output limit of the AI step. Raise the limit, or ask for less.",
     )
 
 
 def _filtered() -> Signal:
-    return Refused("content_filter", ERRORS["content_filter"][1])
+    return ERRORS["content_filter"].signal()
 
 
-def _no_object() -> Signal:
+def _no_fields() -> Signal:
     return Refused(
         "no_answer_fields",
-        "The AI answered, but not with the fields that were asked for. Choose a stricter way of "
-        "keeping answers in shape in the destination's settings, or another model.",
+        "The AI's answer does not have the requested fields. Choose a stricter answer format in the "
+        "destination's settings, or another model.",
     )
 
 
-def _strange() -> Signal:
+def _not_an_answer() -> Signal:
     return Refused(
         "not_an_answer",
-        "What came back is no answer of an AI service. Check the address and the interface.",
+        "The response is not from an AI service. Check the URL and the interface in the settings.",
     )

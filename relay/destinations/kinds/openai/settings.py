@@ -1,4 +1,4 @@
-"""The settings of an AI service: where it is, which models it has, what they cost, what a day may cost."""
+"""The settings of an AI service: its URL, its models with their prices, and the limits of a day."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ STRICT, LOOSE, JSON, WORDS = "strict", "schema", "json", "words"
 
 
 def models_of(text: str) -> tuple[AiModel, ...]:
-    """One a line: name, input price, output price, with blanks between.  Raises ValueError."""
+    """Parse lines of name, input price and output price, separated by spaces.  Raises ValueError."""
     found = []
     for line in filter(None, (line.strip() for line in text.splitlines())):
         name, price_in, price_out = line.replace(";", " ").split()
         if len(name) > 200:
             raise ValueError(line)
         found.append(AiModel(name, amount(price_in), amount(price_out)))
-    if not found or len({one.name for one in found}) < len(found):
+    if not found or len({model.name for model in found}) < len(found):
         raise ValueError(text)
     return tuple(found)
 
@@ -31,19 +31,19 @@ class OpenAISchema(ConfigSchema):
     base_url = fields.String(
         load_default="https://api.openai.com/v1",
         metadata={
-            "label": "Address of the service",
+            "label": "URL of the API",
             "widget": "url",
-            "help": "OpenAI's own, or that of a server that speaks the same way: OpenRouter, Ollama, "
-            "LM Studio, vLLM. It usually ends in /v1. A server in your own network has to be opened "
-            "by whoever runs Relay (RELAY_ALLOWED_PRIVATE_NETWORKS).",
+            "help": "The URL of OpenAI or of a compatible server, such as OpenRouter, Ollama, LM Studio "
+            "or vLLM. It usually ends in /v1. The operator of Relay must allow a server in your own "
+            "network (RELAY_ALLOWED_PRIVATE_NETWORKS).",
         },
     )
     api_key = fields.String(
         metadata={
-            "label": "Key",
+            "label": "API key",
             "secret": True,
             "placeholder": "sk-…",
-            "help": "From the service's page of API keys. A server of your own may need none.",
+            "help": "Create one on the service's page for API keys. Your own server may not need one.",
         }
     )
     models = fields.String(
@@ -53,9 +53,8 @@ class OpenAISchema(ConfigSchema):
             "label": "Models and their prices",
             "widget": "textarea",
             "placeholder": "name-of-the-model 0.25 2.00",
-            "help": "One a line: the model's name, the price of a million tokens that go in, the price of "
-            "a million that come out. You find both on the service's page of prices. On a machine of "
-            "your own: 0 0.",
+            "help": "One model per line: its name, its price per million input tokens, its price per "
+            "million output tokens. Both are on the service's pricing page. For your own server: 0 0.",
         },
     )
     currency = fields.String(
@@ -66,15 +65,15 @@ class OpenAISchema(ConfigSchema):
     day_cap = fields.String(
         load_default="5.00",
         metadata={
-            "label": "A day may cost at most",
-            "help": "For everything that asks this service. Then events go on without AI, or wait, as "
-            "each AI step says. A day begins at 00:00 UTC.",
+            "label": "Spending limit per day",
+            "help": "For all AI steps of this service together. When it is reached, events continue "
+            "without AI or wait, as set in each AI step. A day starts at 00:00 UTC.",
         },
     )
     day_calls = fields.String(
         metadata={
-            "label": "A day may see at most so many calls",
-            "placeholder": "as many as the money allows",
+            "label": "Call limit per day",
+            "placeholder": "no limit except the spending limit",
         }
     )
     api = fields.String(
@@ -84,27 +83,27 @@ class OpenAISchema(ConfigSchema):
             "label": "Interface",
             "widget": "select",
             "choices": [
-                (RESPONSES, "Responses (OpenAI's newest, best)"),
+                (RESPONSES, "Responses (OpenAI, recommended)"),
                 (CHAT, "Chat Completions (OpenAI)"),
-                (COMPATIBLE, "Chat Completions as other servers know it"),
+                (COMPATIBLE, "Chat Completions (compatible servers)"),
             ],
-            "help": "Most servers that are not OpenAI's know only Chat Completions.",
+            "help": "Most compatible servers support only Chat Completions.",
         },
     )
     structure = fields.String(
         load_default=STRICT,
         validate=validate.OneOf([STRICT, LOOSE, JSON, WORDS]),
         metadata={
-            "label": "How answers are kept in shape",
+            "label": "Answer format",
             "widget": "select",
             "choices": [
-                (STRICT, "By a strict schema (best)"),
-                (LOOSE, "By a schema, not strict"),
-                (JSON, "As JSON, the fields told in words"),
-                (WORDS, "Only told in words"),
+                (STRICT, "Strict JSON schema (recommended)"),
+                (LOOSE, "JSON schema, not strict"),
+                (JSON, "JSON mode, schema in the prompt"),
+                (WORDS, "Schema in the prompt only"),
             ],
-            "help": "Take a lower one if the service says that it does not know the one above. Relay "
-            "checks every answer in any case.",
+            "help": "If the service does not support a format, choose one further down. Relay checks "
+            "every answer in any case.",
         },
     )
 
@@ -114,8 +113,8 @@ class OpenAISchema(ConfigSchema):
             models_of(value)
         except ValueError as exc:
             raise ValidationError(
-                "Write one model a line, each once: its name, the price in, the price out, as in "
-                "“name-of-the-model 0.25 2.00”."
+                "Enter one model per line, each only once: its name, its input price and its output "
+                "price, such as “name-of-the-model 0.25 2.00”."
             ) from exc
 
     @validates("day_cap")
@@ -128,4 +127,4 @@ class OpenAISchema(ConfigSchema):
     @validates("day_calls")
     def check_calls(self, value: str, **_: Any) -> None:
         if not re.fullmatch(r"[0-9]{1,9}", value):
-            raise ValidationError("Enter a whole number, or nothing for no such limit.")
+            raise ValidationError("Enter a whole number, or leave it empty for no limit.")

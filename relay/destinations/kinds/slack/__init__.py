@@ -1,8 +1,8 @@
-"""Slack: a message in a channel, by an incoming webhook or as a bot; many at once as a digest.
+"""Slack: posts messages to a channel, with an incoming webhook or as a bot; many as one digest.
 
-Sources: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks (the address itself
-is the secret) and https://docs.slack.dev/reference/methods/chat.postMessage.  One message a second and
-channel.
+Sources: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks (the URL itself is
+the secret) and https://docs.slack.dev/reference/methods/chat.postMessage.  Slack allows one message
+per second and channel.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from relay.transport.request import OutboundRequest, Reply
 class Slack(Kind):
     slug = "slack"
     name = "Slack"
-    tagline = "Writes a message into a Slack channel."
+    tagline = "Posts a message to a Slack channel."
     icon = "brand-slack"
     escapes_html = True
     default_rate = (1, "second")
@@ -77,7 +77,7 @@ class Slack(Kind):
         return bot_signal(reply) if reply.body.lstrip()[:1] == b"{" else webhook_signal(reply)
 
     def action(self, config: Mapping[str, Any], event_type: str) -> str:
-        return "write a message to {name}"
+        return "post a message to {name}"
 
     def summary(self, config: Mapping[str, Any]) -> str:
         return f"Slack channel {config['channel']}" if config.get("channel") else "A Slack channel"
@@ -88,15 +88,15 @@ def signal_of(config: Mapping[str, Any], reply: Reply) -> Signal:
 
 
 def text_of(message: Message) -> str:
-    """Raises Undeliverable where there is none."""
+    """The text of a message.  Raises Undeliverable if it is empty."""
     text = str(message.mapped.get("text", "")).strip()
     if not text:
-        raise Undeliverable("no_text", "The message came out empty. Change its text.")
+        raise Undeliverable("no_text", "The message is empty. Change its text.")
     return text
 
 
 def post(config: Mapping[str, Any], message: Message, sections: Sequence[str]) -> OutboundRequest:
-    """The call that writes these sections as one message; the first of them is its notification."""
+    """The request that posts these sections as one message.  The first one is its notification text."""
     body: dict[str, Any] = {
         "text": sections[0],
         "blocks": [
@@ -123,12 +123,12 @@ def post(config: Mapping[str, Any], message: Message, sections: Sequence[str]) -
 def digest(
     config: Mapping[str, Any], messages: Sequence[Message], send: Send
 ) -> list[MessageResult]:
-    """Many messages in one; each is told that it went so, and keeps its own line."""
+    """Send many messages as one.  The recorded attempt of each message has only its own line."""
     found: dict[str, MessageResult] = {}
     lines: dict[str, tuple[str, str]] = {}
     for message in messages:
-        # a text made of AI fields is empty here, where no AI is asked
-        text = str(message.mapped.get("text", "")).strip() or texts.bare(
+        # A text of AI fields is empty here, because the AI step does not run for a digest.
+        text = str(message.mapped.get("text", "")).strip() or texts.line_without_text(
             message.event_type, message.site_name
         )
         lines[message.key] = message.event_type, text
@@ -137,8 +137,8 @@ def digest(
         reply = send(request)
         signal = signal_of(config, reply)
         if isinstance(signal, Refused) and not signal.pause:
-            # One message may be at fault: none of them may die of it.
-            signal = Failed("digest_refused", f"Slack refused the digest: {signal.sentence}")
+            # One of the messages can be the cause, so none of them becomes a dead letter.
+            signal = Failed("digest_refused", f"Slack rejected the digest: {signal.sentence}")
         for key, (_, text) in lines.items():
             own = json.dumps(
                 {"digest": len(lines), "text": texts.line_of(text)}, ensure_ascii=False

@@ -1,4 +1,4 @@
-"""What a person says about their Slack: by which way, into which channel."""
+"""The settings of a Slack destination."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from relay.destinations.base import ConfigSchema, is_reference
 
 WEBHOOK, BOT = "webhook", "bot"
 DIGEST_ABOVE = 20
-NEEDS = {
-    WEBHOOK: {"webhook_url": "Enter the webhook address that Slack gave you."},
+REQUIRED = {
+    WEBHOOK: {"webhook_url": "Enter the webhook URL from Slack."},
     BOT: {
-        "bot_token": "Enter the bot token that Slack gave you.",
-        "channel": "Enter the channel that Relay writes in.",
+        "bot_token": "Enter the bot token from Slack.",
+        "channel": "Enter the channel that Relay posts to.",
     },
 }
 
@@ -27,22 +27,22 @@ class SlackSchema(ConfigSchema):
         load_default=WEBHOOK,
         validate=validate.OneOf([WEBHOOK, BOT]),
         metadata={
-            "label": "How Relay writes there",
+            "label": "Connection",
             "widget": "select",
             "choices": [
-                (WEBHOOK, "By a webhook address (simplest)"),
-                (BOT, "As a bot (channel chosen here)"),
+                (WEBHOOK, "Incoming webhook (simplest)"),
+                (BOT, "Bot (you choose the channel here)"),
             ],
         },
     )
     webhook_url = fields.String(
         metadata={
-            "label": "Webhook address",
+            "label": "Webhook URL",
             "widget": "url",
             "secret": True,
             "placeholder": "https://hooks.slack.com/services/…",
             "help": "In Slack: your app → Incoming Webhooks → Add New Webhook to Workspace → choose the "
-            "channel → copy the address. Whoever has it can write there, so Relay keeps it sealed.",
+            "channel → copy the URL. Anyone with this URL can post there, so Relay encrypts it.",
             "shown_if": {"way": WEBHOOK},
         },
     )
@@ -60,8 +60,8 @@ class SlackSchema(ConfigSchema):
         metadata={
             "label": "Channel",
             "placeholder": "C0123456789",
-            "help": "The channel's id: in Slack, click its name; it stands at the bottom. Then write "
-            "/invite and the app's name in that channel.",
+            "help": "The channel's id: in Slack, click the channel's name; the id is at the bottom. Then "
+            "type /invite and the app's name in that channel.",
             "shown_if": {"way": BOT},
         }
     )
@@ -70,9 +70,9 @@ class SlackSchema(ConfigSchema):
             "label": "Message",
             "widget": "textarea",
             "template": True,
-            "placeholder": "Leave empty for a ready-made message for each event.",
-            "help": "Your own text. {{ data.author }} is replaced by the field author of the event; "
-            "*stars* make bold.",
+            "placeholder": "Leave empty for Relay's default message for each event.",
+            "help": "Your own text. Relay replaces {{ data.author }} with the event's field author. "
+            "*Asterisks* make bold text.",
         }
     )
     digest_above = fields.Integer(
@@ -80,19 +80,19 @@ class SlackSchema(ConfigSchema):
         validate=validate.Range(0, 10_000),
         error_messages={"invalid": "Enter a number, or 0 for never."},
         metadata={
-            "label": "Sum up when more than so many wait",
+            "label": "Send a digest above this number of pending messages",
             "widget": "number",
             "advanced": True,
-            "help": "On busy days Relay then sends one digest a minute instead of a flood. 0 means never.",
+            "help": "Relay then sends one summary per minute instead of single messages. 0 means never.",
         },
     )
     api_url = fields.String(
         load_default="https://slack.com/api",
         metadata={
-            "label": "Slack's address",
+            "label": "URL of Slack's API",
             "widget": "url",
             "advanced": True,
-            "help": "Leave it as it is, unless Slack tells you another one.",
+            "help": "Change it only if Slack gives you another URL.",
         },
     )
 
@@ -102,16 +102,16 @@ class SlackSchema(ConfigSchema):
             return
         if not urlsplit(value).path.startswith("/services/"):
             raise ValidationError(
-                "A Slack webhook address looks like https://hooks.slack.com/services/T…/B…/…"
+                "A Slack webhook URL looks like https://hooks.slack.com/services/T…/B…/…"
             )
 
     @validates("bot_token")
     def check_token(self, value: str, **_: Any) -> None:
         if not is_reference(value) and not re.fullmatch(r"xox[a-z]?[a-z.]*-[\x21-\x7e]+", value):
-            raise ValidationError("A bot token begins with xoxb- and has no blanks. Copy it again.")
+            raise ValidationError("A bot token starts with xoxb- and has no spaces. Copy it again.")
 
     @validates_schema
     def check_access(self, data: Mapping[str, Any], **_: Any) -> None:
-        for name, sentence in NEEDS.get(data.get("way", WEBHOOK), {}).items():
+        for name, sentence in REQUIRED.get(data.get("way", WEBHOOK), {}).items():
             if not data.get(name):
                 raise ValidationError(sentence, name)

@@ -10,9 +10,9 @@ from html import escape
 from relay.event_types import event_type_of
 
 MAX_SECTION = 3000
-MOST_SECTIONS = 4  # about 12,000 characters in all: Slack rejects a little more
-LINE = 160
-HALF_SIGN = re.compile(r"&[a-z]{0,3}\Z")  # what a cut leaves of &amp; &lt; &gt;
+MAX_SECTIONS = 4  # about 12,000 characters in all: Slack rejects a little more
+MAX_LINE = 160
+CUT_ENTITY = re.compile(r"&[a-z]{0,3}\Z")  # what a cut leaves of &amp; &lt; &gt;
 
 
 def template(event_type: str) -> str:
@@ -21,19 +21,19 @@ def template(event_type: str) -> str:
     return f"*{found.headline}*\n{found.summary}".rstrip()
 
 
-def cut(text: str, most: int) -> str:
-    """``text`` with at most ``most`` characters; an escaped character is kept whole or dropped."""
-    return text if len(text) <= most else HALF_SIGN.sub("", text[: most - 1]) + "…"
+def cut(text: str, length: int) -> str:
+    """``text`` with at most ``length`` characters; an escaped character is kept whole or dropped."""
+    return text if len(text) <= length else CUT_ENTITY.sub("", text[: length - 1]) + "…"
 
 
-def bare(event_type: str, site_name: str) -> str:
+def line_without_text(event_type: str, site_name: str) -> str:
     """The line of an event without a text, as ``New order on Shop``."""
     return f"{event_type_of(event_type).label} on {escape(site_name, quote=False)}"
 
 
 def line_of(text: str) -> str:
     """The first line of a message, for a list."""
-    return cut(text.partition("\n")[0].strip(), LINE)
+    return cut(text.partition("\n")[0].strip(), MAX_LINE)
 
 
 def digest(messages: Sequence[tuple[str, str]]) -> list[str]:
@@ -41,14 +41,14 @@ def digest(messages: Sequence[tuple[str, str]]) -> list[str]:
     the message is full.  -> the text of each section
     """
     counts = Counter(event_type for event_type, _ in messages)
-    said = ", ".join(f"{n} {event_type_of(name).noun(n)}" for name, n in counts.most_common(8))
-    lines = [f"*{len(messages)} messages in one: {said}*"]
+    summary = ", ".join(f"{n} {event_type_of(name).noun(n)}" for name, n in counts.most_common(8))
+    lines = [f"*{len(messages)} messages in one: {summary}*"]
     lines += [f"• {line_of(text)}" for _, text in messages]
     sections: list[str] = []
     for n, line in enumerate(lines):
         if sections and len(sections[-1]) + len(line) + 1 <= MAX_SECTION - 60:
             sections[-1] += "\n" + line
-        elif len(sections) < MOST_SECTIONS:
+        elif len(sections) < MAX_SECTIONS:
             sections.append(line)
         else:
             sections[-1] += f"\n… and {len(lines) - n} more, listed in Relay"

@@ -1,4 +1,7 @@
-"""The real ``flask``: exit codes, one line on standard error, nothing but JSON on standard output."""
+"""The contract of the real ``flask`` command: exit codes, one line on standard error, JSON only on standard output.
+
+Not the test of one module: it runs the command in a process of its own.
+"""
 
 from __future__ import annotations
 
@@ -25,44 +28,44 @@ def flask(env: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def refused(done: subprocess.CompletedProcess[str]) -> str:
-    """The one line of a refusal."""
+def error_line(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line on standard error of a command that exits with 1."""
     assert (done.returncode, done.stdout) == (1, ""), done
     lines = done.stderr.splitlines()
     assert len(lines) == 1, done.stderr
     return lines[0]
 
 
-def test_json_alone_is_on_standard_output(sqlite_url: str, data_dir: Path) -> None:
+def test_only_json_is_on_standard_output(sqlite_url: str, data_dir: Path) -> None:
     done = flask(relay_env(data_dir, DATABASE_URL=sqlite_url), "sources", "list", "--json")
     assert (done.returncode, json.loads(done.stdout)) == (0, {"items": [], "total": 0})
 
 
-def test_wrong_usage_ends_with_2(sqlite_url: str, data_dir: Path) -> None:
+def test_wrong_usage_exits_with_2(sqlite_url: str, data_dir: Path) -> None:
     assert flask(relay_env(data_dir, DATABASE_URL=sqlite_url), "sources", "create").returncode == 2
 
 
-def test_a_wrong_setting_is_one_line_by_name(data_dir: Path) -> None:
-    assert "RELAY_RETENTION_DAYS" in refused(
+def test_a_wrong_setting_is_one_line_with_its_name(data_dir: Path) -> None:
+    assert "RELAY_RETENTION_DAYS" in error_line(
         flask(relay_env(data_dir, RELAY_RETENTION_DAYS="soon"), "users", "list")
     )
 
 
-def test_a_fresh_encryption_key_needs_no_settings_yet(data_dir: Path) -> None:
+def test_a_new_encryption_key_is_printed_without_any_settings(data_dir: Path) -> None:
     env = relay_env(data_dir)
     del env["RELAY_ENCRYPTION_KEYS"]
     done = flask(env, "rotate-encryption-keys", "--new-key")
     assert (done.returncode, len(done.stdout.strip())) == (0, 44), done
-    assert "RELAY_ENCRYPTION_KEYS" in refused(flask(env, "rotate-encryption-keys"))
+    assert "RELAY_ENCRYPTION_KEYS" in error_line(flask(env, "rotate-encryption-keys"))
 
 
 @pytest.mark.parametrize("words", [("sources", "list", "--json"), ("prune",)])
-def test_a_database_that_is_away_is_one_line(data_dir: Path, words: tuple[str, ...]) -> None:
-    away = f"postgresql://nobody:hidden@127.0.0.1:{free_port()}/none"
-    line = refused(flask(relay_env(data_dir, DATABASE_URL=away), *words))
+def test_an_unavailable_database_is_one_line(data_dir: Path, words: tuple[str, ...]) -> None:
+    unavailable = f"postgresql://nobody:hidden@127.0.0.1:{free_port()}/none"
+    line = error_line(flask(relay_env(data_dir, DATABASE_URL=unavailable), *words))
     assert "database" in line
     assert "hidden" not in line
 
 
-def test_a_database_without_tables_says_what_to_run(data_dir: Path) -> None:
-    assert "flask db upgrade" in refused(flask(relay_env(data_dir), "events", "list"))
+def test_the_error_of_a_database_without_tables_names_the_command_to_run(data_dir: Path) -> None:
+    assert "flask db upgrade" in error_line(flask(relay_env(data_dir), "events", "list"))

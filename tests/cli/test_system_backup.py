@@ -1,4 +1,4 @@
-"""backup and restore: everything comes back, once, into an empty database of either kind."""
+"""``flask backup`` and ``flask restore``, between both kinds of database."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def contents(url: str, folder: Path) -> dict[str, list[Any]]:
 def saved(run: Run, app: Flask, sink: Sink, tmp_path: Path) -> Path:
     made = world.make(app, sink)
     sender = Sender(app, made.slug, made.key_id, made.secret)
-    assert sender.send().status_code == 202  # through the door, where it is counted
+    assert sender.send().status_code == 202  # through ingest, which counts it
     app.extensions["relay_ingest"].close()
     file = tmp_path / "relay.backup"
     told = run("backup", str(file), "--json")
@@ -77,7 +77,7 @@ def empty(
     databases.remove(url, postgres_server)
 
 
-def test_everything_comes_back_in_either_database(
+def test_restore_brings_all_rows_to_either_database(
     saved: Path, empty: str, database_url: str, tmp_path: Path, data_dir: Path
 ) -> None:
     before = contents(database_url, data_dir)
@@ -91,9 +91,7 @@ def test_everything_comes_back_in_either_database(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_backup_that_is_not_whole_changes_nothing(
-    saved: Path, empty: str, tmp_path: Path
-) -> None:
+def test_an_incomplete_backup_changes_nothing(saved: Path, empty: str, tmp_path: Path) -> None:
     whole = gzip.decompress(saved.read_bytes()).splitlines(keepends=True)
     broken = {
         "cut": b"".join(whole[:-1]),
@@ -116,7 +114,7 @@ def test_a_backup_that_is_not_whole_changes_nothing(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_backup_goes_only_into_an_empty_database_with_its_key(
+def test_restore_needs_an_empty_database_and_the_encryption_key(
     saved: Path, empty: str, database_url: str, tmp_path: Path
 ) -> None:
     assert "not empty" in flask(database_url, tmp_path, "restore", str(saved), code=1)
@@ -126,5 +124,5 @@ def test_a_backup_goes_only_into_an_empty_database_with_its_key(
     assert rows(empty, tmp_path, "SELECT 1 FROM source") == []
 
 
-def test_a_file_that_cannot_be_written_is_one_clear_line(run: Run, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_written_is_one_error_line(run: Run, tmp_path: Path) -> None:
     assert "could not be written" in run("backup", str(tmp_path / "nowhere" / "x"), code=1)

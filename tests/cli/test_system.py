@@ -1,4 +1,4 @@
-"""doctor, prune, rotate-encryption-keys, openapi."""
+"""``flask doctor``, ``prune``, ``rotate-encryption-keys`` and ``openapi``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def levels(run: Run, code: int = 0) -> dict[str, str]:
     return {item["check"]: item["level"] for item in found["items"]}
 
 
-def test_the_doctor_finds_a_fresh_relay_well(run: Run) -> None:
+def test_the_doctor_finds_no_failure_in_a_new_relay(run: Run) -> None:
     found = levels(run)
     assert "fail" not in found.values()
     assert {"database", "migrations", "clock", "encryption key", "deliveries"} <= found.keys()
@@ -39,7 +39,7 @@ def test_the_doctor_finds_a_fresh_relay_well(run: Run) -> None:
 
 
 @SQLITE
-def test_the_doctor_sees_who_is_alive(run: Run, app: Flask) -> None:
+def test_the_doctor_reports_running_workers_and_schedulers(run: Run, app: Flask) -> None:
     client = app.extensions["relay_broker"].broker.client
     for role in ("worker", "scheduler"):
         client.set(f"relay:heartbeat:{role}:host:1", 1, ex=15)
@@ -48,7 +48,7 @@ def test_the_doctor_sees_who_is_alive(run: Run, app: Flask) -> None:
 
 
 @SQLITE
-def test_the_doctor_names_a_broker_that_may_drop_messages(run: Run, app: Flask) -> None:
+def test_the_doctor_reports_a_broker_that_can_drop_messages(run: Run, app: Flask) -> None:
     client = app.extensions["relay_broker"].broker.client
     client.config_set("maxmemory-policy", "allkeys-lru")
     try:
@@ -58,19 +58,19 @@ def test_the_doctor_names_a_broker_that_may_drop_messages(run: Run, app: Flask) 
 
 
 @SQLITE
-def test_the_doctor_names_a_broker_that_is_away(run: Run, valkey: Valkey) -> None:
+def test_the_doctor_reports_an_unavailable_broker(run: Run, valkey: Valkey) -> None:
     valkey.stop()
     assert levels(run, code=1)["broker"] == "fail"
 
 
 @SQLITE
-def test_the_doctor_finds_secrets_that_others_can_read(run: Run, data_dir: Path) -> None:
+def test_the_doctor_reports_secrets_that_other_users_can_read(run: Run, data_dir: Path) -> None:
     (data_dir / "secrets.env").touch(mode=0o644)
     assert levels(run, code=1)["data directory"] == "fail"
 
 
 @SQLITE
-def test_the_doctor_names_a_key_that_does_not_open_a_secret(
+def test_the_doctor_reports_an_encryption_key_that_does_not_fit(
     run: Run, app: Flask, data_dir: Path
 ) -> None:
     run("sources", "create", "Shop", "--url", "https://shop.example.com")
@@ -79,7 +79,7 @@ def test_the_doctor_names_a_key_that_does_not_open_a_secret(
     assert "nothing was changed" in run("rotate-encryption-keys", code=1)
 
 
-def test_rotating_seals_every_secret_with_the_newest_key(
+def test_rotation_encrypts_every_secret_with_the_newest_key(
     run: Run, app: Flask, data_dir: Path, sink: Sink
 ) -> None:
     secret = world.make(app, sink).secret
@@ -93,7 +93,7 @@ def test_rotating_seals_every_secret_with_the_newest_key(
     assert SecretBox((newest,), data_dir).open_sealed(str(sealed)) == secret
 
 
-def test_prune_takes_only_what_is_old_and_settled(run: Run, app: Flask, sink: Sink) -> None:
+def test_prune_deletes_only_old_completed_events(run: Run, app: Flask, sink: Sink) -> None:
     made = world.make(app, sink)
     settled = world.put(app, made.slug, comment())
     sink.answer(200, path="/hook")
@@ -115,7 +115,7 @@ def test_prune_takes_only_what_is_old_and_settled(run: Run, app: Flask, sink: Si
 
 
 @SQLITE
-def test_the_document_describes_every_answer_of_the_way_in(run: Run) -> None:
+def test_the_openapi_document_has_every_response_of_ingest(run: Run) -> None:
     found = run("openapi", "--json")
     answers = found["paths"]["/webhooks/wp"]["post"]["responses"].keys()
     assert answers == {

@@ -1,4 +1,4 @@
-"""The first event of an empty database: sent over HTTP by a source of its own, watched step by step."""
+"""The demo on an empty database: sends a signed event over HTTP and shows its steps."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from relay.services.destinations import settings as destination_settings
 from relay.services.sources import settings as source_settings
 from relay.services.users import accounts as user_accounts
 
-PATIENCE_S = 30.0
+TIMEOUT_S = 30.0
 
 
 def first_run_url(base: str, data_dir: Path) -> str | None:
-    """A fresh link for the first admin, also written to ``first-run-url``; None once there is one."""
+    """A new link for the first admin, also in the file ``first-run-url``; None if an admin exists."""
     path = data_dir / "first-run-url"
     token = user_accounts.make_first_run_token()
     if token is None:
@@ -36,39 +36,42 @@ def first_run_url(base: str, data_dir: Path) -> str | None:
 
 
 def is_empty() -> bool:
-    """Nobody has set anything up; the source that a setting makes does not count."""
-    wanted = select(func.count()).select_from(Source).where(Source.slug != source_settings.DEFAULT)
-    return not db.session.scalar(wanted)
+    """Whether no site is connected.  The site that RELAY_SHARED_SECRET makes does not count."""
+    count = select(func.count()).select_from(Source).where(Source.slug != source_settings.DEFAULT)
+    return not db.session.scalar(count)
 
 
 def show(base: str, say: Callable[[str], None]) -> bool:
-    """Make a demo source and an inbox, send one event, tell each step with its milliseconds."""
+    """Create a demo site and an inbox, send an event and show the time of each step.
+
+    -> whether the event was delivered
+    """
     source_settings.create_source("Demo site", "https://demo.example.com", RELAY, slug="demo")
     destination_settings.create_destination("inbox", "Inbox", {}, RELAY)
     db.session.remove()
-    say("A demonstration: one signed event goes the whole way.")
+    say("Demo: sending a signed event end to end.")
     try:
         sent = events.send_test_event("demo", RELAY, "comment.created", base)
     except RelayError as exc:
-        say(f"  It could not be sent: {exc}")
+        say(f"  The event could not be sent: {exc}")
         return False
-    say(f"  accepted   {sent.status}  {sent.elapsed_ms:7.1f} ms  (signed, checked, committed)")
-    row_id, until, routed = int(str(sent.answer["id"])), time.monotonic() + PATIENCE_S, False
+    say(f"  accepted   {sent.status}  {sent.elapsed_ms:7.1f} ms  (signed, verified, committed)")
+    row_id, until, routed = int(str(sent.answer["id"])), time.monotonic() + TIMEOUT_S, False
     while time.monotonic() < until:
-        received_at, routed_at, settled_at = look(row_id)
+        received_at, routed_at, settled_at = read_times(row_id)
         if routed_at and not routed:
             routed = True
-            say(f"  routed          {since(received_at, routed_at):7.1f} ms  (the inbox wants it)")
+            say(f"  routed          {since(received_at, routed_at):7.1f} ms  (to the inbox)")
         if settled_at:
             say(f"  delivered       {since(received_at, settled_at):7.1f} ms  (to the inbox)")
             return True
         time.sleep(0.02)
-    say("  It was accepted, but did not arrive in time. The logs say why.")
+    say("  The event was accepted but not delivered in time. See the logs for the reason.")
     return False
 
 
-def look(row_id: int) -> tuple[datetime, datetime | None, datetime | None]:
-    """-> when an event was received, routed and delivered.  Reads without holding a writer up."""
+def read_times(row_id: int) -> tuple[datetime, datetime | None, datetime | None]:
+    """-> when an event was received, routed and delivered.  Reads without blocking a writer."""
     with db.engine.connect().execution_options(**READ_ONLY) as connection:
         row = connection.execute(
             select(Event.received_at, Event.routed_at, Delivery.settled_at)

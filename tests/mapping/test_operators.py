@@ -1,0 +1,151 @@
+"""Operators compare values as people expect and never raise."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from relay.mapping.conditions import Condition
+from relay.mapping.operators import OPERATORS
+
+ORDER: dict[str, Any] = {
+    "event": "order.created",
+    "data": {
+        "total": "129.90",
+        "count": 3,
+        "number": "007",
+        "status": "Processing",
+        "note": "  ",
+        "nothing": None,
+        "zero": 0,
+        "consent": True,
+        "refused": False,
+        "created_at": "2026-03-01T23:30:00+00:00",
+        "local_at": "2026-03-02T01:30:00+02:00",
+        "day": "2026-03-01",
+        "customer": {"country": "DE", "email": "Jane@Example.com", "phone": "0049 30 123"},
+        "tags": ["VIP", "newsletter"],
+        "items": [{"sku": "TEA-BLUE", "quantity": 2}, {"sku": "TEA-100", "quantity": 1}],
+        "empty_list": [],
+    },
+}
+
+
+def holds(path: str, op: str, value: str = "") -> bool:
+    return Condition(("data", *path.split(".")), op, value).holds(ORDER)
+
+
+@pytest.mark.parametrize(
+    ("path", "op", "value", "expected"),
+    [
+        # numbers, as numbers and as decimal text
+        ("total", "is", "129.9", True),
+        ("total", "is", "129.91", False),
+        ("total", "at_least", "129.90", True),
+        ("total", "at_least", "1000", False),
+        ("total", "more_than", "129.90", False),
+        ("total", "less_than", "1000", True),
+        ("total", "at_most", "99", False),
+        ("count", "is", "3.0", True),
+        ("count", "at_least", " 3 ", True),
+        ("zero", "is", "0", True),
+        ("zero", "is_filled", "", True),
+        ("zero", "less_than", "-1", False),
+        # text that is no number is never compared as one
+        ("number", "is", "7", False),
+        ("number", "is", "007", True),
+        ("status", "at_least", "5", False),
+        ("status", "at_most", "5", False),
+        ("total", "at_least", "a lot", False),
+        ("consent", "at_least", "1", False),
+        # text in any case
+        ("status", "is", " processing ", True),
+        ("status", "is_not", "PROCESSING", False),
+        ("customer.email", "ends_with", "@example.com", True),
+        ("customer.email", "starts_with", "jane", True),
+        ("customer.email", "contains", "EXAMPLE", True),
+        ("customer.email", "not_contains", "example", False),
+        ("customer.phone", "starts_with", "+49", False),
+        # lists of values, in the event and in the condition
+        ("customer.country", "one_of", "at, de , ch", True),
+        ("customer.country", "none_of", "at,ch", True),
+        ("customer.country", "one_of", "", False),
+        ("tags", "is", "vip", True),
+        ("tags", "is_not", "vip", False),
+        ("tags", "contains", "letter", True),
+        ("tags", "one_of", "a, VIP", True),
+        ("items", "contains", "tea-blue", True),
+        ("items", "is", "TEA-100", True),
+        ("items", "not_contains", "coffee", True),
+        ("items.0.sku", "is", "TEA-BLUE", True),
+        ("items.9.sku", "is", "TEA-BLUE", False),
+        # yes and no
+        ("consent", "is", "yes", True),
+        ("consent", "is", "true", True),
+        ("consent", "is", "no", False),
+        ("refused", "is", "no", True),
+        ("refused", "is_filled", "", True),
+        # days and instants
+        ("created_at", "at_least", "2026-03-01", True),
+        ("created_at", "more_than", "2026-03-01", False),
+        ("created_at", "less_than", "2026-03-01T23:30:01Z", True),
+        ("created_at", "is", "2026-03-02T00:30:00+01:00", True),
+        ("local_at", "is", "2026-03-01", True),
+        ("day", "at_most", "2026-02-28", False),
+        ("day", "at_least", "yesterday", False),
+        # what is missing
+        ("gone", "is", "", True),
+        ("gone", "is", "x", False),
+        ("gone", "is_not", "x", True),
+        ("gone", "contains", "x", False),
+        ("gone", "not_contains", "x", True),
+        ("gone", "none_of", "x", True),
+        ("gone", "at_least", "0", False),
+        ("gone", "is_empty", "", True),
+        ("gone", "is_filled", "", False),
+        ("nothing", "is_empty", "", True),
+        ("note", "is_empty", "", True),
+        ("empty_list", "is_empty", "", True),
+        ("gone.deeper.still", "is_empty", "", True),
+        ("status.deeper", "is", "Processing", False),
+        ("customer", "is_filled", "", True),
+    ],
+)
+def test_values_are_compared_as_people_expect(
+    path: str, op: str, value: str, expected: bool
+) -> None:
+    assert holds(path, op, value) is expected
+
+
+FIRST, LAST = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-10:00"  # out of UTC's calendar
+
+
+VALUES = [
+    None,
+    "",
+    "x",
+    "NaN",
+    "1e999",
+    "9" * 100,
+    "2026-13-45",
+    1.5,
+    True,
+    [],
+    {},
+    [[[1]]],
+    FIRST,
+    LAST,
+]
+
+
+OTHERS = ["", "x", "NaN", "inf", "0", "2026-02-30", "9" * 100, ",", "٣", FIRST, LAST]
+
+
+@pytest.mark.parametrize("op", OPERATORS)
+def test_no_value_makes_an_operator_raise(op: str) -> None:
+    for value, other in itertools.product(VALUES, OTHERS):
+        one, scope = Condition(("data", "v"), op, other), {"data": {"v": value}}
+        assert one.holds(scope) in (True, False)
+        assert one.words() and one.why_not(scope)
