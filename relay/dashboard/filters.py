@@ -1,4 +1,4 @@
-"""How things are said on a page: times, counts, addresses."""
+"""Template filters: times, counts, URLs and event types as text."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ def utc(instant: datetime) -> str:
 
 
 def number(value: float) -> str:
-    """With a thin space between thousands."""
+    """A whole number with a narrow no-break space between thousands: ``1 234``."""
     return f"{value:,.0f}".replace(",", "\u202f")
 
 
 def host(url: str) -> str:
-    """The host of an address, for people."""
+    """The host of a URL; the text itself if it has none."""
     return urlsplit(url).netloc or url
 
 
 def web_link(url: str) -> str:
-    """``url`` if a browser may follow it, else nothing: sites send what they like."""
+    """``url`` if it is http or https, else an empty text: a site can send any text as a URL."""
     return url if urlsplit(url).scheme in ("http", "https") else ""
 
 
@@ -60,8 +60,8 @@ TYPES = {
     "lead.created": "New lead",
     "user.registered": "New user",
     "relay.test": "Test event",
-    "relay.report": "Daily report of a site",
-    "relay.erase": "Request to erase a person",
+    "relay.report": "Daily site report",
+    "relay.erase": "Erasure request",
 }
 
 
@@ -75,7 +75,7 @@ FAMILIES = {
 
 
 def type_words(event_type: str) -> str:
-    """An event type or family as people say it; an own type stays as it is."""
+    """The label of an event type or family: ``New order``, ``All orders``; a custom type stays as it is."""
     family, _, rest = event_type.partition(".")
     if rest == "*" and family in FAMILIES:
         return f"All {FAMILIES[family][0]}"
@@ -83,29 +83,29 @@ def type_words(event_type: str) -> str:
 
 
 def type_icon(event_type: str) -> str:
-    """The icon of a type's family."""
+    """The icon name of an event type's family."""
     return FAMILIES.get(event_type.partition(".")[0], ("", "bolt"))[1]
 
 
 def families(types: list[str]) -> dict[str, list[str]]:
-    """Types by what they are about, each family led by its own pattern."""
+    """Event types by family title; the first of each family is its pattern, such as ``order.*``."""
     found: dict[str, list[str]] = {}
     for one in types:
         family = one.partition(".")[0]
-        title = FAMILIES[family][0].capitalize() if family in FAMILIES else "Own types"
+        title = FAMILIES[family][0].capitalize() if family in FAMILIES else "Custom types"
         first = [f"{family}.*"] if family in FAMILIES else []
         found.setdefault(title, first).append(one)
-    order = [title.capitalize() for title, _ in FAMILIES.values()] + ["Own types"]
+    order = [title.capitalize() for title, _ in FAMILIES.values()] + ["Custom types"]
     return {title: found[title] for title in order if title in found}
 
 
 def patterns_words(patterns: list[str]) -> str:
-    """What a subscription wants, as a phrase."""
+    """The event types of a subscription as a phrase: ``New order, All leads``."""
     return "All events" if "*" in patterns else ", ".join(type_words(one) for one in patterns)
 
 
-def wish_words(subscription: Subscription) -> str:
-    """What a subscription wants, in a few words for a list."""
+def subscription_words(subscription: Subscription) -> str:
+    """A subscription in a few words for a list: ``New order from Shop, 2 conditions``."""
     sites = join_words([source.name for source in subscription.sources], "or")
     count = len(list(group_of(subscription.conditions).conditions()))
     conditions = f", {count} {'condition' if count == 1 else 'conditions'}" if count else ""
@@ -115,12 +115,12 @@ def wish_words(subscription: Subscription) -> str:
 
 
 def choice(choices: list[tuple[str, str]], value: str) -> str:
-    """The label of a chosen value."""
+    """The label of ``value`` among (value, label) pairs; the value itself if it is not among them."""
     return next((label for key, label in choices if key == value), value)
 
 
 def pretty(text: str) -> str:
-    """JSON with line breaks; other text as it is."""
+    """JSON with indentation; other text as it is."""
     try:
         return json.dumps(json.loads(text), ensure_ascii=False, indent=2)
     except ValueError:
@@ -128,7 +128,7 @@ def pretty(text: str) -> str:
 
 
 def open_dead_letters() -> int:
-    """For the navigation; read once a request."""
+    """The number of failed deliveries in the navigation, read once per request."""
     if "open_dead_letters" not in g:
         g.open_dead_letters = dead_letter_actions.count_open()
     return g.open_dead_letters  # type: ignore[no-any-return]
@@ -144,7 +144,7 @@ def init_app(app: Flask) -> None:
         patterns_words,
         choice,
         pretty,
-        wish_words,
+        subscription_words,
     ):
         app.add_template_filter(word)
     app.add_template_global(open_dead_letters)
