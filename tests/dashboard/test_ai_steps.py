@@ -1,4 +1,4 @@
-"""The AI step's page and the spend page: by clicking, for whom it should, without a script too."""
+"""The page of an AI step, and the page with the cost of all AI steps."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from relay.services.ai import steps as ai_steps
 from relay.services.audit import COMMAND_LINE
 from relay.services.destinations import settings as destination_settings
 from relay.services.operations import retention
-from tests.dashboard.conftest import Visitor
+from tests.dashboard.conftest import Visitor, text_of
 from tests.support.events import comment
 from tests.support.fake_openai import FakeOpenAI
 from tests.support.world import World, move, put
@@ -67,43 +67,44 @@ def form(ai: int, **changes: Any) -> dict[str, Any]:
     }
 
 
-def test_without_an_ai_service_the_page_leads_to_one(
+def test_without_an_ai_service_the_page_links_to_adding_one(
     app: Flask, world: World, admin: Visitor
 ) -> None:
     page = admin.get(address(app, world.inbox)).text
-    assert "First, an AI service" in page and "/destinations/new?kind=openai" in page
-    assert "No AI yet" in admin.get("/ai").text
+    assert "Add an AI service first" in page and "/destinations/new?kind=openai" in page
+    assert "No AI steps yet" in admin.get("/ai").text
 
 
-def test_an_ai_service_is_made_by_its_form_and_takes_no_events(
+def test_an_ai_service_is_added_and_receives_no_events(
     app: Flask, openai: FakeOpenAI, admin: Visitor
 ) -> None:
-    assert "Which events" not in admin.get("/destinations/new?kind=openai").text
+    assert "All event types" not in admin.get("/destinations/new?kind=openai").text
     values = {"name": "My AI", "base_url": openai.base_url, "models": "small-1 0.25 2"}
-    made = admin.post("/destinations/new?kind=openai", values)
-    assert made.status_code == 303, made.text
-    here = made.location.partition("?")[0]
-    page = admin.get(made.location).text
-    assert "It takes no events by itself" in page and "Newest deliveries" not in page
+    created = admin.post("/destinations/new?kind=openai", values)
+    assert created.status_code == 303, created.text
+    here = created.location.partition("?")[0]
+    page = admin.get(created.location).text
+    assert "An AI service receives no events" in page and "Recent deliveries" not in page
     refused = admin.get(f"{here}/subscriptions/new")
     assert refused.status_code == 409 and "takes no events by itself" in refused.text
     assert admin.get(f"{here}/edit").status_code == 200
     again = admin.post(f"{here}/edit", values | {"name": "Our AI"})
     assert again.status_code == 303
-    assert "Is asked by AI steps" in admin.get("/destinations").text
+    assert "Used by AI steps" in admin.get("/destinations").text
     tried = admin.post(f"{here}/test", {"type": "order.created"}).text
-    assert "It works." in tried
+    assert "Test succeeded." in tried
     spend = admin.get("/ai").text
-    assert "Tests by people" in spend and "0.00011 USD" in spend
+    assert "Tests" in spend and "0.00011 USD" in spend
 
 
-def test_a_step_is_suggested_saved_shown_and_changed(
+def test_a_step_has_defaults_and_is_saved_and_changed(
     app: Flask, world: World, openai: FakeOpenAI, admin: Visitor
 ) -> None:
     ai, here = service(app, openai), address(app, world.inbox)
     fresh = html.unescape(admin.get(here).text)
     assert 'value="["data", "content"]" checked' in fresh
-    assert "Grüße aus Köln" in fresh and "small-1 (0.25 in, 2.00 out, USD" in fresh
+    assert "Grüße aus Köln" in fresh
+    assert "small-1 (per million tokens: 0.25 USD input, 2.00 USD output)" in text_of(fresh)
     assert "sk-very-secret-key-1" not in fresh
     saved = admin.post(here, form(ai))
     assert (saved.status_code, saved.location) == (303, f"/destinations/{world.inbox}")
@@ -123,7 +124,7 @@ def test_a_step_is_suggested_saved_shown_and_changed(
         assert [one.path for one in ai_steps.fields_of(hook.subscriptions[0])] == [
             ("ai", "topic_of_it")
         ]
-    assert "small-1 at Support AI fills in topic_of_it" in admin.get(saved.location).text
+    assert "small-1 at Support AI adds topic_of_it" in text_of(admin.get(saved.location).text)
     page = admin.get(here).text
     assert 'value="sales, support"' in page and 'value="2.5"' in page
     admin.post(here, {k: v for k, v in form(ai, model=f"{ai} large-1").items() if k != "masking"})
@@ -158,7 +159,7 @@ def test_a_step_is_suggested_saved_shown_and_changed(
         ({"fallback": "panic"}, "Choose one of the two."),
     ],
 )
-def test_a_mistake_is_said_and_nothing_typed_is_lost(
+def test_an_invalid_form_keeps_the_entered_values(
     app: Flask,
     world: World,
     openai: FakeOpenAI,
@@ -179,7 +180,7 @@ def test_a_mistake_is_said_and_nothing_typed_is_lost(
         assert not db.session.query(AiStep).count()
 
 
-def test_room_for_another_field_keeps_what_was_typed(
+def test_adding_a_field_keeps_the_entered_values(
     app: Flask, world: World, openai: FakeOpenAI, admin: Visitor
 ) -> None:
     ai, here = service(app, openai), address(app, world.inbox)
@@ -191,7 +192,7 @@ def test_room_for_another_field_keeps_what_was_typed(
         assert not db.session.query(AiStep).count()
 
 
-def test_trying_shows_what_left_what_came_back_and_what_it_cost(
+def test_a_test_shows_the_data_sent_the_answer_and_the_cost(
     app: Flask, world: World, openai: FakeOpenAI, admin: Visitor
 ) -> None:
     ai, here = service(app, openai), address(app, world.inbox)
@@ -208,16 +209,14 @@ def test_trying_shows_what_left_what_came_back_and_what_it_cost(
         assert "topic of it" in tried.text and "support" in tried.text
         assert "[NAME_1], [EMAIL_1]" in tried.text
         assert "<script>alert" not in tried.text and "sk-very-secret" not in tried.text
-    assert (
-        "120 tokens in, 40 out, 0.00011 USD"
-        in admin.post(f"{here}/try", form(ai, event=str(world.event)), headers=FRAGMENT).text
-    )
+    answer = admin.post(f"{here}/try", form(ai, event=str(world.event)), headers=FRAGMENT)
+    assert "120 input tokens, 40 output tokens, 0.00011 USD" in text_of(answer.text)
     assert "<html" not in admin.post(f"{here}/try", form(ai), headers=FRAGMENT).text
     with app.app_context():
-        assert not db.session.query(AiStep).count(), "trying saved something"
+        assert not db.session.query(AiStep).count(), "a test saved the step"
 
 
-def test_a_try_that_fails_says_why(
+def test_a_failed_test_shows_the_reason(
     app: Flask, world: World, openai: FakeOpenAI, admin: Visitor
 ) -> None:
     ai, here = service(app, openai), address(app, world.inbox)
@@ -227,7 +226,7 @@ def test_a_try_that_fails_says_why(
     assert "Without AI: Support AI is paused. No money" in text
 
 
-def test_the_event_and_the_spend_page_tell_what_happened(
+def test_the_event_page_and_the_cost_page_show_the_result(
     app: Flask, world: World, openai: FakeOpenAI, admin: Visitor, visit: Callable[..., Visitor]
 ) -> None:
     ai, here = service(app, openai), address(app, world.inbox)
@@ -243,12 +242,12 @@ def test_the_event_and_the_spend_page_tell_what_happened(
     assert "With AI: small-1 answered." in pages[0] and "topic of it" in pages[0]
     assert "Without AI: the day's cap of 1 call for this AI step was reached." in pages[1]
     spend = viewer.get("/ai").text
-    assert "1 of 1 calls" in spend and "Reached" in spend and here not in spend
-    assert re.search(r'data-label="Calls">1<', spend)
+    assert "1 of 1 calls" in text_of(spend) and "Limit reached." in spend and here not in spend
+    assert re.search(r'data-label="Calls">\s*1\s*<', spend)
     assert "AI step of Inbox" in spend and "style=" not in spend
 
 
-def test_only_admins_come_to_the_step_and_only_to_real_ones(
+def test_only_admins_open_a_step_and_only_of_its_own_destination(
     app: Flask, world: World, openai: FakeOpenAI, admin: Visitor, visit: Callable[..., Visitor]
 ) -> None:
     ai, here = service(app, openai), address(app, world.inbox)
@@ -261,7 +260,7 @@ def test_only_admins_come_to_the_step_and_only_to_real_ones(
     assert not openai.requests
 
 
-def test_kept_answers_leave_with_the_events_and_the_books_stay_two_months(
+def test_cached_answers_are_pruned_with_the_events_and_usage_after_two_months(
     app: Flask, world: World, openai: FakeOpenAI, admin: Visitor
 ) -> None:
     from sqlalchemy import text
@@ -282,7 +281,7 @@ def test_kept_answers_leave_with_the_events_and_the_books_stay_two_months(
             assert counts == left
 
 
-def test_the_paths_of_fields_survive_the_form(
+def test_field_paths_survive_the_form(
     app: Flask, world: World, openai: FakeOpenAI, admin: Visitor
 ) -> None:
     ai, here = service(app, openai), address(app, world.inbox)
@@ -299,7 +298,7 @@ def test_the_paths_of_fields_survive_the_form(
     assert admin.get(here).text.count('name="shown"') == len(values)
 
 
-def test_a_mapping_uses_the_answer_of_a_step_before_the_first_one_came(
+def test_a_mapping_can_use_answer_fields_before_the_first_answer(
     app: Flask, world: World, openai: FakeOpenAI, admin: Visitor
 ) -> None:
     ai, here = service(app, openai), address(app, world.inbox)
@@ -308,7 +307,7 @@ def test_a_mapping_uses_the_answer_of_a_step_before_the_first_one_came(
     assert admin.post(here, form(ai)).status_code == 303
     offered = html.unescape(admin.get(page).text)
     assert "AI topic of it" in offered and '["ai","topic_of_it"]' in offered
-    rows = {"own": "true", "r0-name": "topic", "r0-from": '["ai","topic_of_it"]'}
-    looked = html.unescape(admin.post(page, rows | {"do": "look"}).text)
-    assert '"topic": "sales"' in looked and "which no recent event has" not in looked
+    rows = {"custom": "true", "r0-name": "topic", "r0-from": '["ai","topic_of_it"]'}
+    preview = html.unescape(admin.post(page, rows | {"do": "preview"}).text)
+    assert '"topic": "sales"' in preview and "which no recent event has" not in preview
     assert admin.post(page, rows | {"do": "save"}).status_code == 303
