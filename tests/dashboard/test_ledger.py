@@ -49,7 +49,7 @@ def test_the_page_says_that_the_numbers_match_and_links_to_them(
     viewer, day = visit("viewer"), day_of(app)
     page = viewer.get("/ledger").text
     assert "All numbers match." in page
-    assert "1 event received, 1 of 2 deliveries delivered, 1 failed." in text_of(page)
+    assert "1 event received, 1 of 2 deliveries completed, 1 failed." in text_of(page)
     assert f"1 of 1 comments of {day.day} {day:%B %Y} reached Inbox; 0 of 1 reached Hook." in page
     there = f"source={world.slug}&amp;since={day}&amp;until={day}"
     for path in (f"/events?{there}", f"/events?{there}&amp;state=dead", "/destinations/1"):
@@ -124,8 +124,8 @@ def test_a_site_page_shows_the_numbers_of_today_and_yesterday(
 ) -> None:
     page = admin.get(f"/sources/{world.slug}").text
     text = text_of(page)
-    assert "Today (UTC): 1 received, 1 of 2 deliveries delivered, 1 failed." in text
-    assert "Yesterday (UTC): 0 received, 0 of 0 deliveries delivered." in text
+    assert "Today (UTC): 1 event received, 1 of 2 deliveries completed, 1 failed." in text
+    assert "Yesterday (UTC): 0 events received." in text
     assert f'href="/ledger?source={world.slug}"' in page
 
 

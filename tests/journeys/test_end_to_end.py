@@ -1,4 +1,4 @@
-"""The whole of Relay as real processes: events come in over HTTP and arrive at a real endpoint."""
+"""Relay end to end as real processes: events are received over HTTP and delivered to an endpoint."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_two_thousand_events_from_32_connections_arrive_exactly_once(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_without_redis_events_are_taken_and_its_return_delivers_them(
+def test_without_redis_events_are_accepted_and_delivered_after_it_returns(
     stack: Stack, sink: Sink, valkey: object
 ) -> None:
     secret = connect(stack, sink)
@@ -76,7 +76,7 @@ def test_without_redis_events_are_taken_and_its_return_delivers_them(
 
 
 @POSTGRES
-def test_without_the_database_the_answer_is_503_and_never_202(
+def test_without_the_database_ingest_answers_503_and_never_202(
     stack: Stack, sink: Sink, postgres_server: object
 ) -> None:
     secret, event = connect(stack, sink), comment()
@@ -95,7 +95,7 @@ def test_without_the_database_the_answer_is_503_and_never_202(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_failure_is_tried_again_with_the_same_key_when_the_destination_said(
+def test_a_retry_uses_the_same_idempotency_key_and_waits_for_retry_after(
     stack: Stack, sink: Sink
 ) -> None:
     secret = connect(stack, sink)
@@ -109,15 +109,15 @@ def test_a_failure_is_tried_again_with_the_same_key_when_the_destination_said(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_final_refusal_is_a_dead_letter_and_a_replay_sends_it_again(
+def test_a_rejected_delivery_becomes_a_dead_letter_that_a_replay_sends(
     stack: Stack, sink: Sink
 ) -> None:
     secret, event = connect(stack, sink), comment()
     sink.answer(422, b"unknown field", path="/in")
     stack.send(event, secret)
     stack.wait_for(lambda: stack.states() == {"dead": 1}, 20, "the dead letter")
-    letters = stack.flask("dead-letters", "list", "--json")
-    assert letters["total"] == 1 and "422" in letters["items"][0]["detail"]
+    listed = stack.flask("dead-letters", "list", "--json")
+    assert listed["total"] == 1 and "422" in listed["items"][0]["detail"]
     sink.answer(200, path="/in")
     assert stack.flask("dead-letters", "replay", "--all", "--dry-run", "--json")["selected"] == 1
     assert stack.flask("dead-letters", "replay", "--all", "--json")["replayed"] == 1
@@ -130,9 +130,7 @@ def test_a_final_refusal_is_a_dead_letter_and_a_replay_sends_it_again(
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_paused_destination_keeps_what_comes_and_sends_it_on_resume(
-    stack: Stack, sink: Sink
-) -> None:
+def test_a_paused_destination_sends_pending_deliveries_on_resume(stack: Stack, sink: Sink) -> None:
     secret = connect(stack, sink)
     stack.flask("destinations", "pause", "Sink")
     stack.send(comment(), secret)
@@ -143,13 +141,13 @@ def test_a_paused_destination_keeps_what_comes_and_sends_it_on_resume(
 
 
 @POSTGRES
-def test_a_worker_that_is_killed_in_a_call_loses_nothing(stack: Stack, sink: Sink) -> None:
+def test_killing_a_worker_during_a_call_loses_nothing(stack: Stack, sink: Sink) -> None:
     secret = connect(stack, sink)
     sink.answers([Answer(200, delay_s=30), Answer(200)], "/in")
     stack.send(comment(), secret)
     sink.wait(1)
     stack.kill("worker")
-    # the lease is the proof of life: what 75 s would bring is brought about at once
+    # expire the leases now instead of waiting 75 s
     with stack.engine.begin() as connection:
         from sqlalchemy import text
 
@@ -166,7 +164,7 @@ def test_a_worker_that_is_killed_in_a_call_loses_nothing(stack: Stack, sink: Sin
 
 
 @POSTGRES
-def test_the_shared_secret_of_the_settings_is_the_first_key_of_the_default_source(
+def test_the_shared_secret_setting_is_the_first_key_of_the_default_source(
     database_url: str, valkey: object, tmp_path: object
 ) -> None:
     secret = "a-shared-secret-that-is-long-enough-0123456789"

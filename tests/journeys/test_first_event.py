@@ -1,4 +1,4 @@
-"""A comment on a real WordPress reaches a real endpoint, and a person watches it in a browser."""
+"""A comment on a real WordPress reaches an endpoint while a user watches in a browser."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ def shop(stack: Stack) -> Iterator[WordPressSite]:
 
 
 def first_run(stack: Stack, page: Page) -> None:
-    """Make the first admin by the link, as it was printed."""
+    """Create the first admin with the first-run link."""
     token = stack.python("from relay.services import users; print(users.make_first_run_token())")
     page.goto(f"{stack.url}/first-run/{token.strip()}")
     page.get_by_label("E-mail address").fill("ada@example.com")
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Go on to your first site").click()
+    page.get_by_role("button", name="Continue: connect your first site").click()
 
 
 def connect_site(page: Page, name: str, url: str) -> dict[str, str]:
     """Steps one and two.  -> endpoint, key id and secret, as a person would copy them"""
     page.get_by_label("Name").fill(name)
-    page.get_by_label("Address of the site").fill(url)
-    page.get_by_role("button", name="Next").click()
+    page.get_by_label("Site URL").fill(url)
+    page.get_by_role("button", name="Continue").click()
     return {
         label: page.get_by_label(label, exact=True).input_value()
-        for label in ("Endpoint", "Key id", "Secret")
+        for label in ("Endpoint", "Key ID", "Secret")
     }
 
 
@@ -59,13 +59,13 @@ def set_up_plugin(site: WordPressSite, page: Page, values: dict[str, str]) -> No
     )
     page.goto(site.url + PAGE)
     page.locator("[name=relay_connector_endpoint]").fill(values["Endpoint"])
-    page.locator("[name=relay_connector_key_id]").fill(values["Key id"])
+    page.locator("[name=relay_connector_key_id]").fill(values["Key ID"])
     page.locator("[name^=relay_connector_secret]").first.fill(values["Secret"])
     page.locator("#submit, [name=submit]").first.click()
     page.wait_for_load_state("load")
 
 
-def test_a_comment_goes_all_the_way_while_a_person_watches(
+def test_a_comment_reaches_the_endpoint_while_a_user_watches(
     stack: Stack, sink: Sink, shop: WordPressSite, page: Page, console: Console
 ) -> None:
     console.allow(re.escape(shop.url))
@@ -85,9 +85,9 @@ def test_a_comment_goes_all_the_way_while_a_person_watches(
     shop.run_cron()
 
     expect(page.get_by_text("Your first event has arrived")).to_be_visible(timeout=20_000)
-    page.get_by_role("link", name="See the event").click()
+    page.get_by_role("link", name="View event").click()
     expect(page.locator("#story .card-title")).to_have_text("Delivered", timeout=20_000)
-    expect(page.locator("#story")).to_contain_text("Attempt 1 was taken")
+    expect(page.locator("#story")).to_contain_text("Attempt 1 succeeded")
 
     body = sink.wait(1)[0].json()
     assert body["event"] == "comment.created"
@@ -110,7 +110,7 @@ def test_the_snippet_of_the_original_design_works_against_the_gateway(
     assert sink.wait(1)[0].json()["data"]["content"] == "Sent by the first design"
 
 
-def test_a_support_person_replays_a_dead_letter_in_the_browser(
+def test_support_resends_a_failed_delivery_in_the_browser(
     stack: Stack, sink: Sink, page: Page
 ) -> None:
     from tests.support.stack import comment
@@ -123,6 +123,6 @@ def test_a_support_person_replays_a_dead_letter_in_the_browser(
     stack.wait_for(lambda: stack.rows("SELECT 1 FROM dead_letter"), 20, "the dead letter")
     sink.answer(200, path="/in")
     sign_in(stack, page, path="/dead-letters/list")
-    page.get_by_role("button", name="Send again", exact=True).click()
-    expect(page.locator("tr[id^=letter-]")).to_contain_text("Delivered", timeout=20_000)
+    page.get_by_role("button", name="Resend", exact=True).click()
+    expect(page.locator("tr[id^=dead-letter-]")).to_contain_text("Delivered", timeout=20_000)
     assert len(sink.wait(2)) == 2

@@ -1,4 +1,4 @@
-"""Leads name a field that the HubSpot account does not have: mended there, then sent again, once each."""
+"""Leads use a field that the HubSpot account does not have: it is added there and each lead is resent once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WRONG, RIGHT = 37, 5
 
 @pytest.fixture
 def hubspot() -> Iterator[FakeHubSpot]:
-    """An account in which somebody has removed the field ``message``."""
+    """An account without the field ``message``."""
     server = FakeHubSpot()
     fields = server.properties["contacts"]
     server.properties["contacts"] = [one for one in fields if one["name"] != "message"]
@@ -50,27 +50,27 @@ def test_a_field_that_hubspot_does_not_know_is_one_card_and_one_replay(
     )
     stack.wait_for(lambda: len(hubspot.contacts) == RIGHT, 30, "those without a message")
 
-    # one card for all of them, in words, with the field's name
+    # one card for all of them, with the name of the field
     sign_in(stack, page, "support", "/dead-letters")
     card = page.locator(".cause")
     expect(card).to_have_count(1)
-    expect(card.locator(".cause-count")).to_have_text(re.compile(rf"{WRONG}\s*wait"))
+    expect(card.locator(".cause-count")).to_have_text(re.compile(rf"{WRONG}\s*failed"))
     expect(card).to_contain_text("HubSpot does not know the field message")
     expect(card).to_contain_text("or make it in HubSpot, then send again")
     expect(card).to_contain_text("field message")
     card.get_by_role("link", name="New lead").click()
-    expect(page.locator("#story")).to_contain_text("was refused for good")
+    expect(page.locator("#story")).to_contain_text("was rejected")
     page.go_back()
 
-    # the person makes the field in HubSpot and sends exactly these again
+    # the user adds the field in HubSpot and resends these deliveries
     hubspot.properties["contacts"].append(prop("message", "Message", widget="textarea"))
-    card.get_by_role("link", name=f"Send {WRONG} again").click()
-    expect(page.locator("#preview")).to_contain_text(f"{WRONG} would be created")
+    card.get_by_role("link", name=f"Resend {WRONG}").click()
+    expect(page.locator("#preview")).to_contain_text(f"{WRONG} new")
     expect(page.locator("#preview")).not_to_contain_text(TOKEN)
-    page.get_by_role("button", name=f"Send {WRONG} again").click()
-    expect(page.locator("#replay")).to_contain_text(f"{WRONG} of {WRONG} arrived", timeout=60_000)
-    page.get_by_role("link", name="Dead letters").click()
-    expect(page.get_by_text("No dead letters", exact=True)).to_be_visible()
+    page.get_by_role("button", name=f"Resend {WRONG}").click()
+    expect(page.locator("#replay")).to_contain_text(f"{WRONG} of {WRONG} delivered", timeout=60_000)
+    page.get_by_role("link", name="Failed deliveries").click()
+    expect(page.get_by_text("No failed deliveries", exact=True)).to_be_visible()
     watch(page, lambda: len(hubspot.contacts) == WRONG + RIGHT, 30, "all contacts")
     assert Counter(one["email"] for one in hubspot.contacts) == {
         f"person{number}@example.com": 1 for number in range(WRONG + RIGHT)
