@@ -16,7 +16,7 @@ ONCE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 def reach(page: Page, selector: str, most: int = 120) -> None:
-    """Go on with the Tab key until the focus stands there."""
+    """Press Tab until the element has the focus."""
     for _ in range(most):
         page.keyboard.press("Tab")
         if page.evaluate("s => document.activeElement.matches(s)", selector):

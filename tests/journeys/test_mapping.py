@@ -16,7 +16,7 @@ pytestmark = pytest.mark.parametrize("database_url", ["postgres"], indirect=True
 
 
 def begin(stack: Stack, page: Page, sink: Sink) -> MadeSource:
-    """A shop whose orders came already, an endpoint that wants something else, an admin signed in."""
+    """A shop with orders, an endpoint without a subscription to them, and an admin who is signed in."""
     shop = stack.make_source("Tea Shop")
     hook = ("webhook", "My endpoint", "--set", f"url={sink.url}/in", "--set", "auth=none")
     stack.flask("destinations", "create", *hook, "--events", "relay.test")
