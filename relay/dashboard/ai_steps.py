@@ -47,7 +47,7 @@ def _page(
     offered = ai_steps.event_fields_of(subscription, recent)
     if draft is None:
         draft = ai_validation.draft_of(step) if step else ai_steps.first_draft(offered)
-    saved = [one.as_json() for one in draft.fields]
+    saved = [field.as_json() for field in draft.fields]
     rows = saved if request.method == "GET" else [row for row in _rows() if row["name"]]
     return render_template(
         "ai/step.html",
@@ -158,7 +158,7 @@ def _path(text: str) -> tuple[str, ...]:
     except (ValueError, RecursionError):
         return ()
     is_path = isinstance(found, list) and 1 <= len(found) <= 8
-    return tuple(found) if is_path and all(isinstance(one, str) for one in found) else ()
+    return tuple(found) if is_path and all(isinstance(key, str) for key in found) else ()
 
 
 def _rows() -> list[dict[str, Any]]:

@@ -37,12 +37,12 @@ class ConditionBox:
     def group(self) -> ConditionGroup:
         """The conditions of the group, without empty rows and empty groups."""
         items: list[Condition | ConditionGroup] = []
-        for one in self.items:
-            if isinstance(one, ConditionBox):
-                if one.group.items:
-                    items.append(one.group)
-            elif one.path or one.value:
-                items.append(one.condition)
+        for item in self.items:
+            if isinstance(item, ConditionBox):
+                if item.group.items:
+                    items.append(item.group)
+            elif item.path or item.value:
+                items.append(item.condition)
         return ConditionGroup(self.match, tuple(items))
 
 
@@ -51,10 +51,10 @@ def box_of(group: ConditionGroup) -> ConditionBox:
     return ConditionBox(
         group.match,
         tuple(
-            box_of(one)
-            if isinstance(one, ConditionGroup)
-            else ConditionRow(as_text(one.path), one.op, one.value)
-            for one in group.items
+            box_of(item)
+            if isinstance(item, ConditionGroup)
+            else ConditionRow(as_text(item.path), item.op, item.value)
+            for item in group.items
         ),
     )
 
@@ -119,6 +119,6 @@ def changed(box: ConditionBox, do: str) -> ConditionBox:
         elif verb == "drop" and numbers[2] is None:
             del items[first]
         elif verb == "drop" and isinstance(inside, ConditionBox):
-            kept = [one for n, one in enumerate(inside.items) if n != int(numbers[2])]
+            kept = [row for n, row in enumerate(inside.items) if n != int(numbers[2])]
             items[first : first + 1] = [replace(inside, items=tuple(kept))] if kept else []
     return replace(box, items=tuple(items[:MAX_ROWS]))

@@ -36,7 +36,7 @@ def list_page() -> Any:
         causes=found,
         total=dead_letter_actions.count(chosen)
         if there_are_more
-        else sum(one.count for one in found),
+        else sum(cause.count for cause in found),
         there_are_more=there_are_more,
         waiting=deliveries.count_open([cause.destination.id for cause in found]),
         chosen=chosen,

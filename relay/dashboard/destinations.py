@@ -39,8 +39,8 @@ def list_page() -> Any:
         "destinations/_table.html",
         page=page,
         kinds=KINDS,
-        counts=deliveries.count_open([one.id for one in page.items]),
-        last=deliveries.last_delivered([one.id for one in page.items]),
+        counts=deliveries.count_open([destination.id for destination in page.items]),
+        last=deliveries.last_delivered([destination.id for destination in page.items]),
         url=url_for("destinations.list_page"),
     )
 

@@ -106,12 +106,13 @@ def detail(event_id: str) -> Response:
 
 def poll_interval(event: Event, now: datetime) -> str:
     """How often the page polls: ``2s`` when a change is near, ``15s`` while deliveries wait, else not."""
-    waiting = [one for one in event.deliveries if one.state in OPEN]
+    waiting = [delivery for delivery in event.deliveries if delivery.state in OPEN]
     if event.routed_at is not None and not waiting:
         return ""
     near = event.routed_at is None or any(
-        one.due_at is None or (one.due_at < now + SOON and one.destination.state == "active")
-        for one in waiting
+        delivery.due_at is None
+        or (delivery.due_at < now + SOON and delivery.destination.state == "active")
+        for delivery in waiting
     )
     return "2s" if near else "15s"
 

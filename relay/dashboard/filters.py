@@ -90,18 +90,20 @@ def type_icon(event_type: str) -> str:
 def families(types: list[str]) -> dict[str, list[str]]:
     """Event types by family title; the first of each family is its pattern, such as ``order.*``."""
     found: dict[str, list[str]] = {}
-    for one in types:
-        family = one.partition(".")[0]
+    for event_type in types:
+        family = event_type.partition(".")[0]
         title = FAMILIES[family][0].capitalize() if family in FAMILIES else "Custom types"
         first = [f"{family}.*"] if family in FAMILIES else []
-        found.setdefault(title, first).append(one)
+        found.setdefault(title, first).append(event_type)
     order = [title.capitalize() for title, _ in FAMILIES.values()] + ["Custom types"]
     return {title: found[title] for title in order if title in found}
 
 
 def patterns_words(patterns: list[str]) -> str:
     """The event types of a subscription as a phrase: ``New order, All leads``."""
-    return "All events" if "*" in patterns else ", ".join(type_words(one) for one in patterns)
+    return (
+        "All events" if "*" in patterns else ", ".join(type_words(pattern) for pattern in patterns)
+    )
 
 
 def subscription_words(subscription: Subscription) -> str:

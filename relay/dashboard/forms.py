@@ -43,9 +43,9 @@ class Field:
         return all(values.get(name) == wanted for name, wanted in (self.shown_if or {}).items())
 
 
-def widget_of(one: fields.Field) -> str:
-    """The widget that the metadata of a schema field names, else the one for its type."""
-    if named := one.metadata.get("widget"):
+def widget_of(field: fields.Field) -> str:
+    """The widget that the metadata of a schema field names, else the default for its type."""
+    if named := field.metadata.get("widget"):
         return str(named)
     for kind, widget in (
         (fields.Boolean, "checkbox"),
@@ -53,7 +53,7 @@ def widget_of(one: fields.Field) -> str:
         (fields.Url, "url"),
         (fields.Email, "email"),
     ):
-        if isinstance(one, kind):
+        if isinstance(field, kind):
             return widget
     return "text"
 
@@ -63,17 +63,17 @@ def fields_of(schema: Schema) -> list[Field]:
     return [
         Field(
             name=name,
-            label=str(one.metadata.get("label", name)),
-            widget=widget_of(one),
-            help=str(one.metadata.get("help", "")),
-            placeholder=str(one.metadata.get("placeholder", "")),
-            required=one.required,
-            secret=bool(one.metadata.get("secret", False)),
-            choices=one.metadata.get("choices", ()),
-            shown_if=one.metadata.get("shown_if"),
-            advanced=bool(one.metadata.get("advanced", False)),
+            label=str(field.metadata.get("label", name)),
+            widget=widget_of(field),
+            help=str(field.metadata.get("help", "")),
+            placeholder=str(field.metadata.get("placeholder", "")),
+            required=field.required,
+            secret=bool(field.metadata.get("secret", False)),
+            choices=field.metadata.get("choices", ()),
+            shown_if=field.metadata.get("shown_if"),
+            advanced=bool(field.metadata.get("advanced", False)),
         )
-        for name, one in schema.fields.items()
+        for name, field in schema.fields.items()
     ]
 
 

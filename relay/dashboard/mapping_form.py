@@ -104,14 +104,14 @@ def row_of(name: str, rule: Rule, target: TargetField | None = None) -> MappingR
 
 def rows_of(rules: Mapping[str, Rule], targets: Sequence[TargetField]) -> list[MappingRow]:
     """The rows shown at first: mapped and required fields, and all fields if there are few."""
-    known = {one.name: one for one in targets}
+    known = {target.name: target for target in targets}
     few = len(targets) <= MAX_SHOWN_TARGETS
     rows = [
-        row_of(one.name, rules[one.name], one)
-        if one.name in rules
-        else MappingRow(one.name, target=one)
-        for one in targets
-        if one.name in rules or one.required or few
+        row_of(target.name, rules[target.name], target)
+        if target.name in rules
+        else MappingRow(target.name, target=target)
+        for target in targets
+        if target.name in rules or target.required or few
     ]
     return rows + [row_of(name, rule) for name, rule in rules.items() if name not in known]
 
@@ -119,15 +119,15 @@ def rows_of(rules: Mapping[str, Rule], targets: Sequence[TargetField]) -> list[M
 def free_rows(fields: Iterable[EventField]) -> list[MappingRow]:
     """A first custom mapping: all data fields of the event under their own names."""
     return [
-        MappingRow(".".join(one.path[1:]), as_text(one.path))
-        for one in fields
-        if one.path[0] == "data"
+        MappingRow(".".join(field.path[1:]), as_text(field.path))
+        for field in fields
+        if field.path[0] == "data"
     ][:MAX_ROWS]
 
 
 def posted(form: Mapping[str, str], targets: Sequence[TargetField]) -> list[MappingRow]:
     """The rows of a posted form."""
-    known = {one.name: one for one in targets}
+    known = {target.name: target for target in targets}
     numbers = sorted(int(found[1]) for key in form if (found := KEY.fullmatch(key)))
     rows = []
     for number in numbers[:MAX_ROWS]:
@@ -171,9 +171,10 @@ def changed(
         return [*rows, MappingRow("")]
     found = next(
         (
-            one
-            for one in targets
-            if new_field.lower() in (one.name.lower(), _shown(one).lower(), one.label.lower())
+            target
+            for target in targets
+            if new_field.lower()
+            in (target.name.lower(), _shown(target).lower(), target.label.lower())
         ),
         None,
     )

@@ -33,12 +33,14 @@ def page() -> Any:
         busiest=max((count for _, count in figures.per_hour), default=0),
         newest=events.list_events(limit=8).items,
         state_of=events.state_of,
-        paused=[one for one in destinations if one.state == "paused"],
+        paused=[destination for destination in destinations if destination.state == "paused"],
         causes=causes.list_causes()[:3],
         address=dead_letter_filter.address,
         alerts=alerts.open_alerts(unseen=True),
         quota_warnings=[
-            (one, warning) for one in destinations if (warning := quotas.warning_of(one))
+            (destination, warning)
+            for destination in destinations
+            if (warning := quotas.warning_of(destination))
         ],
         silent=silent_sites(sites),
         has_source=bool(sites),
@@ -48,7 +50,7 @@ def page() -> Any:
 
 def silent_sites(sites: list[Source]) -> list[tuple[Source, datetime | None]]:
     """Up to three sites that sent no event for a week, or none at all, with the time of their last event."""
-    last = source_settings.last_events([one.id for one in sites])
+    last = source_settings.last_events([site.id for site in sites])
     since = keys.database_now() - SILENT
-    heard = [(one, last.get(one.id)) for one in sites]
-    return [(one, at) for one, at in heard if at is None or at < since][:3]
+    pairs = [(site, last.get(site.id)) for site in sites]
+    return [(site, at) for site, at in pairs if at is None or at < since][:3]

@@ -63,7 +63,7 @@ def list_page() -> Any:
         "replays/_table.html",
         page=page,
         progress=progress.progress_of,
-        running=any(one.ended_at is None for one in page.items),
+        running=any(replay.ended_at is None for replay in page.items),
         url=url_for("replays.list_page"),
     )
 
@@ -76,7 +76,10 @@ def preview() -> Any:
     previews = replay_preview.preview(selection, mapping)
     examples = replay_preview.samples(selection, limit=5)
     number = request.args.get("sample", type=int)
-    example = next((one for one in examples if one.id == number), examples[0] if examples else None)
+    example = next(
+        (delivery for delivery in examples if delivery.id == number),
+        examples[0] if examples else None,
+    )
     return htmx.respond(
         "replays/new.html",
         "replays/_preview.html",

@@ -54,7 +54,7 @@ def list_page() -> Any:
         "sources/_table.html",
         page=page,
         url=url_for("sources.list_page"),
-        last=source_settings.last_events([one.id for one in page.items]),
+        last=source_settings.last_events([source.id for source in page.items]),
     )
 
 

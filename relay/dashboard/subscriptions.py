@@ -60,8 +60,8 @@ def _page(
     pressed: str = "",
 ) -> Any:
     """``pressed`` is the button that was used, which decides where the keyboard focus goes."""
-    every = source_settings.list_sources(500).items
-    names = [one.name for one in every if one.slug in sites]
+    sources = source_settings.list_sources(500).items
+    names = [source.name for source in sources if source.slug in sites]
     settings = SubscriptionSettings(types, sites, _complete_conditions(box))
     return htmx.respond(
         "subscriptions/form.html",
@@ -72,7 +72,7 @@ def _page(
         values=forms.posted() | {"event_types": types, "sites": sites},
         errors=errors or {},
         types=events.known_types(),
-        sources=every,
+        sources=sources,
         box=box,
         fields=matching.fields_by_type(types, sites),
         operators=OPERATORS,
