@@ -13,7 +13,7 @@ from relay.dashboard import guard
 from relay.models import User, db
 from tests.dashboard.conftest import Visitor
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 HTMX = {"HX-Request": "true"}
 
 
@@ -28,6 +28,7 @@ def is_signed_in(visitor: Visitor, **kw: Any) -> bool:
     return visitor.get("/sources", **kw).status_code == 200
 
 
+@SQLITE
 def test_a_session_ends_after_30_minutes_without_a_request(admin: Visitor) -> None:
     age(admin, seen_at=29 * 60)
     assert is_signed_in(admin)
@@ -38,6 +39,7 @@ def test_a_session_ends_after_30_minutes_without_a_request(admin: Visitor) -> No
     assert not is_signed_in(admin)
 
 
+@SQLITE
 def test_a_session_ends_after_12_hours(admin: Visitor) -> None:
     age(admin, signed_in_at=12 * 3600 - 60)
     assert is_signed_in(admin)
@@ -45,6 +47,7 @@ def test_a_session_ends_after_12_hours(admin: Visitor) -> None:
     assert not is_signed_in(admin)
 
 
+@SQLITE
 def test_polling_does_not_extend_a_session(admin: Visitor) -> None:
     for _ in range(2):
         age(admin, seen_at=20 * 60)
@@ -53,12 +56,14 @@ def test_polling_does_not_extend_a_session(admin: Visitor) -> None:
     assert answer.headers["HX-Redirect"] == "/sign-in"
 
 
+@SQLITE
 def test_a_session_without_times_is_invalid(admin: Visitor) -> None:
     with admin.client.session_transaction() as session:
         del session["signed_in_at"]
     assert not is_signed_in(admin)
 
 
+@SQLITE
 def test_disabling_a_user_ends_the_session_at_once(app: Flask, admin: Visitor) -> None:
     with app.app_context():
         db.session.query(User).update({"state": "disabled"})
@@ -66,6 +71,7 @@ def test_disabling_a_user_ends_the_session_at_once(app: Flask, admin: Visitor) -
     assert not is_signed_in(admin)
 
 
+@SQLITE
 def test_htmx_is_redirected_to_sign_in_and_back_to_its_page(
     visit: Callable[..., Visitor],
 ) -> None:
@@ -76,12 +82,14 @@ def test_htmx_is_redirected_to_sign_in_and_back_to_its_page(
     assert answer.headers["HX-Redirect"] == "/sign-in?next=/events?state%3Ddead"
 
 
+@SQLITE
 def test_the_current_url_of_htmx_never_leads_to_another_site(visit: Callable[..., Visitor]) -> None:
     for url in ("http://localhost//evil.example/x", "http://evil.example", "javascript:alert(1)"):
         answer = visit().get("/events", headers={**HTMX, "HX-Current-URL": url})
         assert answer.headers["HX-Redirect"] == "/sign-in"
 
 
+@SQLITE
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
@@ -101,6 +109,7 @@ def test_a_post_is_accepted_from_our_own_pages_only(
     assert admin.post("/sign-out", headers=headers).status_code == status
 
 
+@SQLITE
 def test_htmx_gets_a_refusal_as_a_toast(visit: Callable[..., Visitor]) -> None:
     answer = visit("viewer").post("/sources/new", {"name": "x"}, headers=HTMX)
     assert answer.status_code == 403
@@ -109,6 +118,7 @@ def test_htmx_gets_a_refusal_as_a_toast(visit: Callable[..., Visitor]) -> None:
     assert "<html" not in answer.text
 
 
+@SQLITE
 def test_a_session_in_use_is_extended_once_a_minute(admin: Visitor) -> None:
     age(admin, seen_at=61)
     assert is_signed_in(admin)
