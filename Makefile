@@ -43,6 +43,7 @@ check: .venv/.dev relay/static/gen/manifest.json ## style, types, layers, templa
 	$(BIN)/lint-imports
 	$(BIN)/djlint relay/templates --lint --quiet
 	$(BIN)/python scripts/php_checks.py
+	$(BIN)/python scripts/check_versions.py
 	$(BIN)/python scripts/check_migrations.py
 	$(BIN)/python scripts/check_docs.py
 

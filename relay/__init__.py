@@ -19,7 +19,7 @@ from relay.observability.tracing import init_tracing
 from relay.secrets import SecretBox
 from relay.web.assets import register_bundles
 
-__version__ = "1.1.0"
+__version__ = "1.2.0"
 
 
 def create_app(config: Config | None = None) -> Flask:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Build the plugin's zips into ``dist/``: the one that Relay's own page offers too, and the one for the directory.
+"""Build the plugin's zip files into ``dist/``: the one that Relay's dashboard offers, and one for the plugin directory.
 
 python scripts/build_plugin.py
 """

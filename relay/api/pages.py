@@ -1,4 +1,4 @@
-"""The pages for machines: ``/healthz``, ``/readyz``, ``/metrics``, ``/api/openapi.json``."""
+"""The service pages: ``/healthz``, ``/readyz``, ``/metrics``, ``/api/openapi.json``."""
 
 from __future__ import annotations
 
@@ -23,33 +23,36 @@ from relay.services.operations import doctor
 
 blueprint = Blueprint("api", __name__)
 limiter.exempt(blueprint)
-PASSED_ON = ("X-Forwarded-For", "Forwarded", "X-Real-Ip")
+FORWARDING_HEADERS = ("X-Forwarded-For", "Forwarded", "X-Real-Ip")
 
 
 @blueprint.after_request
-def never_kept(response: Response) -> Response:
+def forbid_caching(response: Response) -> Response:
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
 @blueprint.get("/healthz")
 def healthz() -> Response:
-    """The process is up."""
+    """200 while the process runs."""
     return jsonify(status="ok")
 
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
-    """Whether requests should be sent here."""
+    """200 if Relay can accept events, else 503 with the reasons."""
     reasons = doctor.reasons_not_ready()
     return unavailable(reasons) if reasons else jsonify(status="ready")
 
 
 @blueprint.get("/metrics")
 def show_metrics() -> Response:
-    """Prometheus text: counters of this host's processes, gauges of the whole Relay."""
+    """Prometheus text: counters of the processes on this host, gauges from the database."""
     if not may_read_metrics():
-        sentence = "Metrics are for this machine itself, or with Authorization: Bearer and RELAY_METRICS_TOKEN."
+        sentence = (
+            "Metrics are open to requests from the same host. From elsewhere, send "
+            "Authorization: Bearer with the value of RELAY_METRICS_TOKEN."
+        )
         response = jsonify(error="forbidden", detail=sentence)
         response.status_code = 403
         return response
@@ -63,7 +66,7 @@ def show_metrics() -> Response:
 
 @blueprint.get("/api/openapi.json")
 def openapi_page() -> Response:
-    """This interface, described by OpenAPI 3.1."""
+    """The OpenAPI 3.1 document."""
     return jsonify(openapi.document())
 
 
@@ -75,13 +78,13 @@ def unavailable(reasons: list[str]) -> Response:
 
 
 def may_read_metrics() -> bool:
-    """The token, or a peer on this machine.  A request that a proxy passed on has no such peer."""
+    """Whether the request has the token or comes from this host, and not through a proxy."""
     config: Config = current_app.extensions["relay_config"]
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if config.metrics_token and scheme.lower() == "bearer":
         return hmac.compare_digest(token.strip().encode(), config.metrics_token.encode())
-    passed_on = any(name in request.headers for name in PASSED_ON)
-    if passed_on and not config.trusted_proxies:
+    is_forwarded = any(name in request.headers for name in FORWARDING_HEADERS)
+    if is_forwarded and not config.trusted_proxies:
         return False
     return is_loopback(request.remote_addr or "")
 
@@ -95,8 +98,8 @@ def is_loopback(address: str) -> bool:
 
 
 def current_gauges() -> CollectorRegistry:
-    """What the database says now.  Raises SQLAlchemyError."""
-    counts, late_s, letters, circuits = doctor.gauges()
+    """The gauges that are read from the database.  Raises SQLAlchemyError."""
+    counts, late_s, dead_letters, circuits = doctor.gauges()
     registry = CollectorRegistry()
     deliveries = Gauge("relay_deliveries", "Deliveries by state.", ["state"], registry=registry)
     for state, number in counts.items():
@@ -104,9 +107,7 @@ def current_gauges() -> CollectorRegistry:
     Gauge(
         "relay_oldest_due_seconds", "How late the oldest due delivery is.", registry=registry
     ).set(late_s)
-    Gauge("relay_dead_letters_open", "Dead letters that wait for a person.", registry=registry).set(
-        letters
-    )
+    Gauge("relay_dead_letters_open", "Open dead letters.", registry=registry).set(dead_letters)
     circuit = Gauge(
         "relay_circuit_state",
         "0 closed, 1 open or held, 2 paused.",

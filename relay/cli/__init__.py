@@ -14,6 +14,7 @@ from relay.cli import (
     destinations,
     events,
     keys,
+    kinds,
     ledger,
     sources,
     system,
@@ -28,7 +29,7 @@ def init_app(app: Flask) -> None:
     """Add every noun's commands, and the system's own."""
     for noun in NOUNS:
         app.cli.add_command(noun.group)
-    for command in system.COMMANDS:
+    for command in (*system.COMMANDS, kinds.kinds):
         app.cli.add_command(command)
 
 

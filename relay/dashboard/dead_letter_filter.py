@@ -14,7 +14,7 @@ NAMES = ("code", "field", "source", "text", "state")  # the same in a URL and in
 
 def selection(args: MultiDict[str, str]) -> Selection:
     """The selection that the arguments describe; invalid values do not restrict it."""
-    ids = [] if args.get("which") == "all" else args.getlist("id", type=int)
+    ids = [] if args.get("which") == "all" else args.getlist("dead_letter", type=int)
     destination = args.get("destination", "")[:120]
     return Selection(
         ids=tuple(ids),
@@ -49,7 +49,7 @@ def address(chosen: Selection, **more: Any) -> dict[str, Any]:
     """The arguments for ``url_for`` or hidden fields that give this selection; empty ones are left out."""
     args: dict[str, Any] = {name: getattr(chosen, name) for name in NAMES}
     args |= {
-        "id": list(chosen.ids),
+        "dead_letter": list(chosen.ids),
         "destination": chosen.destination,
         "type": chosen.event_type,
         "since": chosen.since and chosen.since.isoformat(),

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from flask import Flask, g
 
-from relay.mapping.conditions import INTERNAL_TYPES, group_of
+from relay.event_types import FAMILIES, INTERNAL_TYPES, event_type_of, family_of
+from relay.mapping.conditions import group_of
 from relay.mapping.operators import join_words
 from relay.models import Subscription
 from relay.services.dead_letters import actions as dead_letter_actions
@@ -53,49 +54,27 @@ def web_link(url: str) -> str:
     return url if urlsplit(url).scheme in ("http", "https") else ""
 
 
-TYPES = {
-    "comment.created": "New comment",
-    "order.created": "New order",
-    "order.status_changed": "Order status changed",
-    "lead.created": "New lead",
-    "user.registered": "New user",
-    "relay.test": "Test event",
-    "relay.report": "Daily site report",
-    "relay.erase": "Erasure request",
-}
-
-
-FAMILIES = {
-    "comment": ("comments", "message-circle"),
-    "order": ("orders", "shopping-cart"),
-    "lead": ("leads", "address-book"),
-    "user": ("users", "user"),
-    "relay": ("test events", "flask"),
-}
-
-
 def type_words(event_type: str) -> str:
-    """The label of an event type or family: ``New order``, ``All orders``; a custom type stays as it is."""
-    family, _, rest = event_type.partition(".")
-    if rest == "*" and family in FAMILIES:
-        return f"All {FAMILIES[family][0]}"
-    return TYPES.get(event_type, event_type)
+    """The name of an event type or family, such as "New order" or "All orders"."""
+    if event_type.endswith(".*") and family_of(event_type) in FAMILIES:
+        return f"All {FAMILIES[family_of(event_type)].plural}"
+    return event_type_of(event_type).label
 
 
 def type_icon(event_type: str) -> str:
-    """The icon name of an event type's family."""
-    return FAMILIES.get(event_type.partition(".")[0], ("", "bolt"))[1]
+    """The icon of an event type."""
+    return event_type_of(event_type).icon
 
 
 def families(types: list[str]) -> dict[str, list[str]]:
-    """Event types by family title; the first of each family is its pattern, such as ``order.*``."""
+    """Event types by family, in a fixed order.  The pattern of a family comes before its types."""
     found: dict[str, list[str]] = {}
-    for event_type in types:
-        family = event_type.partition(".")[0]
-        title = FAMILIES[family][0].capitalize() if family in FAMILIES else "Custom types"
-        first = [f"{family}.*"] if family in FAMILIES else []
-        found.setdefault(title, first).append(event_type)
-    order = [title.capitalize() for title, _ in FAMILIES.values()] + ["Custom types"]
+    for name in types:
+        family = FAMILIES.get(family_of(name))
+        title = family.plural.capitalize() if family else "Custom types"
+        first = [f"{family.name}.*"] if family else []
+        found.setdefault(title, first).append(name)
+    order = [family.plural.capitalize() for family in FAMILIES.values()] + ["Custom types"]
     return {title: found[title] for title in order if title in found}
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import request
-from marshmallow import Schema, fields
+from marshmallow import Schema
 
+from relay.destinations.setting_fields import setting_fields
 from relay.errors import Invalid
 
 MAX_LENGTH = 100_000
@@ -43,37 +44,22 @@ class Field:
         return all(values.get(name) == wanted for name, wanted in (self.shown_if or {}).items())
 
 
-def widget_of(field: fields.Field) -> str:
-    """The widget that the metadata of a schema field names, else the default for its type."""
-    if named := field.metadata.get("widget"):
-        return str(named)
-    for kind, widget in (
-        (fields.Boolean, "checkbox"),
-        (fields.Number, "number"),
-        (fields.Url, "url"),
-        (fields.Email, "email"),
-    ):
-        if isinstance(field, kind):
-            return widget
-    return "text"
-
-
 def fields_of(schema: Schema) -> list[Field]:
     """The form fields of a schema, in its order."""
     return [
         Field(
-            name=name,
-            label=str(field.metadata.get("label", name)),
-            widget=widget_of(field),
-            help=str(field.metadata.get("help", "")),
-            placeholder=str(field.metadata.get("placeholder", "")),
-            required=field.required,
-            secret=bool(field.metadata.get("secret", False)),
-            choices=field.metadata.get("choices", ()),
-            shown_if=field.metadata.get("shown_if"),
-            advanced=bool(field.metadata.get("advanced", False)),
+            name=setting.name,
+            label=setting.label,
+            widget=setting.widget,
+            help=setting.help,
+            placeholder=setting.placeholder,
+            required=setting.required,
+            secret=setting.secret,
+            choices=setting.choices,
+            shown_if=setting.shown_if,
+            advanced=setting.advanced,
         )
-        for name, field in schema.fields.items()
+        for setting in setting_fields(schema)
     ]
 
 

@@ -10,6 +10,7 @@ from relay.dashboard import forms, guard, htmx, mapping_form
 from relay.dashboard.events import subject
 from relay.dashboard.mapping_form import MappingRow
 from relay.errors import Invalid
+from relay.event_types import TEST
 from relay.mapping.paths import as_text, in_liquid, in_words
 from relay.models import Subscription
 from relay.services.mappings import preview as mapping_preview
@@ -27,7 +28,7 @@ SAMPLES_SHOWN = 10
 
 def _load(subscription: Subscription) -> MappingPreview:
     """The editor for the requested event type, else the first with a custom mapping, else the first."""
-    types = mapping_preview.types_of(subscription) or ["relay.test"]
+    types = mapping_preview.types_of(subscription) or [TEST]
     custom = [
         event_type
         for event_type in types

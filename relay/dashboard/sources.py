@@ -9,6 +9,7 @@ from flask import Blueprint, Response, current_app, render_template, request, se
 
 from relay.dashboard import forms, guard, htmx
 from relay.errors import Invalid
+from relay.event_types import TEST
 from relay.models import Source
 from relay.services import events
 from relay.services.ledger.reading import two_days
@@ -211,7 +212,7 @@ def disallow(slug: str) -> Any:
 @blueprint.post("/<slug>/test")
 @guard.requires("support")
 def send_test(slug: str) -> Any:
-    sent = events.send_test_event(slug, guard.current_by(), forms.text("type") or "relay.test")
+    sent = events.send_test_event(slug, guard.current_by(), forms.text("type") or TEST)
     if sent.status not in (200, 202):
         htmx.toast(
             f"Relay rejected its own test event ({sent.status}). The reason is under Rejected requests.",

@@ -14,8 +14,8 @@ from relay.dashboard.filters import duration
 from relay.errors import Invalid
 from relay.mapping.operators import join_words
 from relay.models import Destination
-from relay.rules.circuit import RAMP_S
 from relay.rules.rate import MAX_CONCURRENCY, UNITS
+from relay.rules.status import destination_status
 from relay.services import deliveries
 from relay.services.destinations import settings as destination_settings
 from relay.services.destinations import throttling
@@ -94,17 +94,8 @@ def rate_words(destination: Destination) -> str:
 
 
 def status_of(destination: Destination) -> str:
-    """The status shown to people: paused, held, broken, probing, recovering or active."""
-    now = keys.database_now()
-    if destination.state != "active":
-        return destination.state
-    if destination.circuit != "closed":
-        waits = destination.circuit_until and destination.circuit_until > now
-        return "broken" if destination.circuit == "open" and waits else "probing"
-    if destination.held_until and destination.held_until > now:
-        return "held"
-    since = destination.circuit_since
-    return "recovering" if since and (now - since).total_seconds() < RAMP_S else "active"
+    """The status of a destination: a value of ``relay.rules.status.Status``."""
+    return destination_status(destination, keys.database_now()).status.value
 
 
 @blueprint.get("/status")

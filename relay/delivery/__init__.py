@@ -1,1 +1,1 @@
-"""The way out: events become deliveries, deliveries become calls, calls become results."""
+"""Delivery: events become deliveries, and a drain per destination sends them."""

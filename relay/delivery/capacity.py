@@ -1,46 +1,137 @@
-"""How much a destination takes now: by its kind, its pace and the state of its circuit."""
+"""How many calls a destination takes now: the one place that answers this.
+
+It combines the destination's concurrency and rate limit, its circuit, and how many deliveries the
+kind puts into one call.  Pure: the time is an argument, and every change returns a new Capacity.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
-from relay.delivery import gate
-from relay.delivery.claim import LIVE
 from relay.destinations.base import Digest, Kind
-from relay.rules.circuit import CircuitState
+from relay.rules.circuit import Circuit, CircuitState, circuit_columns, circuit_of
+from relay.rules.lifecycle import Signal
+from relay.rules.rate import MAX_CONCURRENCY, RateLimit, interval_of
 
-# what is claimed before its time comes: little, so that a live event overtakes replays
+LIVE, REPLAYED = 0, 1  # priorities of a delivery
+SOON_S = 1.5  # a drain waits this long for its next call instead of ending
+# Deliveries are claimed only this long before their call may start, so that a live event that
+# arrives now still goes before replays.
 AHEAD_S = 0.05
+NEVER_FAILED = Circuit()
 
 
+@dataclass(frozen=True)
+class Slots:
+    """What may start now.  ``free`` are the free places for calls, by priority.
+
+    ``by_rate`` is how many calls the rate limit allows at this instant, and ``wait_s`` the time until
+    it allows the next one.  ``claimable`` is for how many calls deliveries may be claimed, ``batch``
+    how many deliveries one call may take at most, and ``digest`` how a backlog goes in one call.
+    """
+
+    free: tuple[int, int]
+    by_rate: int
+    wait_s: float
+    claimable: int
+    batch: int = 1
+    digest: Digest | None = None
+
+
+@dataclass(frozen=True)
 class Capacity:
-    """Of one drain.  While the circuit is not closed, every call is a probe and takes one delivery."""
+    """``interval_s`` is the destination's own time between calls, ``next_at`` the earliest instant
+    of the next one.  ``max_batch`` is the largest number of deliveries that one call may take.
+    """
 
-    def __init__(self, kind: Kind, gate: gate.Gate):
-        self.kind, self.gate = kind, gate
+    concurrency: int = 1
+    interval_s: float = 0.0
+    next_at: datetime | None = None
+    circuit: Circuit = NEVER_FAILED
+    kind: Kind = field(default_factory=Kind)
+    config: Mapping[str, Any] = field(default_factory=dict)
+    max_batch: int = 1
+    digest: Digest | None = None
+
+    @classmethod
+    def of(cls, row: Any, kind: Kind, now: datetime) -> Capacity:
+        """From a destination's row."""
+        start = cls(kind=kind, circuit=circuit_of(row).ready(now), next_at=row.paced_until)
+        return start.with_settings(row)
+
+    def with_settings(self, row: Any) -> Capacity:
+        """With the settings as they are now.  The circuit and the next call stay: those in memory
+        are newer than the row's.
+        """
+        return replace(
+            self,
+            concurrency=row.concurrency,
+            interval_s=interval_of(row.rate_count, row.rate_unit),
+            config=row.config,
+            max_batch=self.kind.batch_limit(row.config, ""),
+            digest=self.kind.digest(row.config),
+        )
 
     @property
     def is_probing(self) -> bool:
-        return self.gate.circuit.stage is not CircuitState.CLOSED
+        """While the circuit is not closed, every call is a probe and takes one delivery."""
+        return self.circuit.stage is not CircuitState.CLOSED
 
-    def calls(self, now: datetime, most: int, under_way: int) -> int:
-        """How many calls may start soon, beside those under way."""
-        pace = self.gate.paced(now)
-        # the next one waits in the drain for its time
-        soon = max(pace.within(AHEAD_S, now, most), int(pace.wait_s(now) <= gate.SOON_S))
-        return min(soon, self.gate.places() - under_way) if self.is_probing else soon
+    def rate(self, now: datetime) -> RateLimit:
+        """The rate limit for the next call: the destination's own, or a slower one after a recovery."""
+        interval_s = self.interval_s
+        if self.circuit.since is not None:
+            interval_s = max(interval_s, self.circuit.interval_s(now))
+        return RateLimit(interval_s, self.next_at)
 
-    def together(self, event_type: str = "") -> int:
-        """How many deliveries one call may take, of one type or of the one that takes most."""
-        if self.is_probing:
+    def places(self) -> int:
+        """How many calls may run at the same time."""
+        if self.circuit.stage is CircuitState.CLOSED:
+            return self.concurrency
+        return 1 if self.circuit.stage is CircuitState.PROBING else 0
+
+    def slots(self, now: datetime, running: int = 0, limit: int = 1) -> Slots:
+        """What may start while ``running`` calls are under way; ``limit`` caps ``claimable``."""
+        places = self.places()
+        # Replays leave one place to live events, so that a backlog of replays does not delay them.
+        for_replays = places - 1 if places > 1 else places
+        free = (places - running, for_replays - running)
+        by_rate, wait_s, claimable = MAX_CONCURRENCY, 0.0, limit
+        rate = self.rate(now)
+        if rate.interval_s or rate.next_at:
+            wait_s = rate.wait_s(now)
+            by_rate = rate.within(0.0, now, MAX_CONCURRENCY) if wait_s == 0 else 0
+            # One call that may start within SOON_S is claimed early: the drain waits for its instant.
+            claimable = max(rate.within(AHEAD_S, now, limit), int(wait_s <= SOON_S))
+        if self.circuit.stage is not CircuitState.CLOSED:
+            return Slots(free, by_rate, wait_s, min(claimable, free[LIVE]))
+        return Slots(free, by_rate, wait_s, claimable, self.max_batch, self.digest)
+
+    def batch_limit(self, event_type: str) -> int:
+        """How many deliveries of this event type one call may take."""
+        if self.is_probing or self.max_batch == 1:
             return 1
-        return self.kind.batch_limit(self.gate.row.config, event_type)
+        return self.kind.batch_limit(self.config, event_type)
 
-    def digest(self) -> Digest | None:
-        """How a crowd is summed up."""
-        return None if self.is_probing else self.kind.digest(self.gate.row.config)
+    def started(self, now: datetime, calls: int = 1) -> Capacity:
+        """After ``calls`` calls started."""
+        if not calls or not (self.interval_s or self.circuit.since):
+            return self
+        return replace(self, next_at=self.rate(now).after(calls, now).next_at)
 
-    def places(self, priority: int = LIVE) -> int:
-        """How many calls may be under way.  Replays leave one place to what happens now."""
-        places = self.gate.places()
-        return places if priority == LIVE else max(min(1, places), places - 1)
+    def reserved(self, now: datetime, deliveries: int) -> Capacity:
+        """As if the calls for that many deliveries had started."""
+        return self.started(now, math.ceil(deliveries / self.max_batch))
+
+    def record_outcome(self, signal: Signal, now: datetime, jitter: float) -> Capacity:
+        """After a call with this result.  ``jitter`` in [-1, 1]."""
+        circuit = self.circuit.record_outcome(signal, now, jitter)
+        return self if circuit is self.circuit else replace(self, circuit=circuit)
+
+    def columns(self) -> dict[str, Any]:
+        """What is stored in the destination's row."""
+        return circuit_columns(self.circuit) | {"paced_until": self.next_at}

@@ -1,25 +1,29 @@
-"""Take a destination's due deliveries, so that no other worker sends them."""
+"""Claim a destination's due deliveries, so that no other worker sends them."""
 
 from __future__ import annotations
 
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, update
 
-from relay.destinations.base import SiteKey
+from relay.delivery.capacity import LIVE, REPLAYED, Slots
+from relay.delivery.message import load_site_key
+from relay.destinations.base import Kind, SiteKey
+from relay.errors import RelayError
 from relay.models import Delivery, Event, MappingVersion, Replay, Source, Subscription, db_now
 from relay.rules.lifecycle import Claimed, Life, State, transition
+from relay.rules.status import StoredState
 
+MAX_CLAIMS = 50
 CALL_S = 30.0  # the longest call
-LEASE_S = 65.0  # claimed, waited its turn, called, recorded
+LEASE_S = 65.0  # claim, wait for a free place, call, record
 assert LEASE_S >= CALL_S + 30, "a lease may not end while its call can still be under way"  # noqa: S101
-NOTHING_BEFORE: Mapping[int, float] = {}
-LIVE, REPLAYED = 0, 1  # priorities
+NO_AI_STEPS: Mapping[int, float] = {}
 
 
 class DatabaseClock:
@@ -36,9 +40,11 @@ class DatabaseClock:
 
 @dataclass(frozen=True)
 class Claim:
-    """One claimed delivery with all that is needed to send it; ``site_key`` for kinds that need it.
+    """One claimed delivery with everything that is needed to send it.
 
-    ``rules`` are of version ``mapping_version`` of its subscription's mapping, by event type.
+    ``rules`` is the mapping by event type, in version ``mapping_version`` of the subscription's
+    mapping.  ``call_s`` is the longest time it can take, with its AI step.  ``site_key`` is set for
+    kinds that sign for the site.  ``is_suspect``: a worker died while it handled this delivery.
     """
 
     delivery_id: int
@@ -52,46 +58,66 @@ class Claim:
     priority: int = LIVE
     pinned_version: int | None = None
     subscription_id: int = 0
-    call_s: float = CALL_S  # the longest it can take, an AI step before it included
+    call_s: float = CALL_S
     event_type: str = ""
     source_id: int = 0
     site_key: SiteKey | None = field(default=None, repr=False)
     mapping_version: int = 1
+    is_suspect: bool = False
     rules: Mapping[str, Any] = field(default_factory=dict)
 
-    def goes_with(self, other: Claim) -> bool:
-        """Whether both are made in the same way, so that one call may take them.  One with an AI step
-        before it goes by itself: its lease is longer by just that one step.
-        """
-        if max(self.call_s, other.call_s) > CALL_S:
-            return False
-        return self._made_by() == other._made_by()
-
-    def _made_by(self) -> tuple[Any, ...]:
-        mapping = (self.subscription_id, self.mapping_version)
-        return (self.event_type, self.priority, self.pinned_version, *mapping)
-
     @property
-    def token(self) -> str:
-        assert self.life.lease_token is not None
-        return self.life.lease_token
+    def batch_key(self) -> tuple[Any, ...]:
+        """Deliveries with the same key are built in the same way, so one call may take them."""
+        # With an AI step a delivery is sent alone: its lease is long enough for one step only.
+        alone = self.delivery_id if self.call_s > CALL_S else None
+        mapping = (self.subscription_id, self.mapping_version)
+        return (alone, self.event_type, self.priority, self.pinned_version, *mapping)
 
-    def may_start(self, now: datetime) -> bool:
-        """Whether a whole call still fits into the lease."""
-        assert self.life.lease_until is not None
-        return now + timedelta(seconds=self.call_s + 10) < self.life.lease_until
+
+@dataclass(frozen=True)
+class Batch:
+    """Claimed deliveries that have not started; ``is_digest``: all of them go in one call."""
+
+    claims: tuple[Claim, ...] = ()
+    is_digest: bool = False
 
 
 def is_due() -> ColumnElement[bool]:
-    """Whether a delivery waits for nothing but its turn: of no halted replay or paused subscription."""
+    """Whether a delivery may be claimed: it is due, its subscription is active and its replay runs.
+
+    The destination is not checked here; see ``gate.is_open``.
+    """
     halted = select(Replay.id).where(Replay.state.in_(("paused", "cancelled")))
-    paused = select(Subscription.id).where(Subscription.state == "paused")
+    inactive = select(Subscription.id).where(Subscription.state != StoredState.ACTIVE.value)
     return and_(
         Delivery.state == State.PENDING.value,
         Delivery.due_at <= db_now(),
         or_(Delivery.priority == LIVE, Delivery.replay_id.not_in(halted)),
-        Delivery.subscription_id.not_in(paused),
+        Delivery.subscription_id.not_in(inactive),
     )
+
+
+@dataclass(frozen=True)
+class DueWork:
+    """What is due for a destination: suspects (a worker died over them), live ones, replays."""
+
+    suspects: bool = False
+    live: bool = False
+    replays: bool = False
+
+
+def due_work(connection: Connection, destination_id: int) -> DueWork:
+    """What can be claimed now."""
+    due = select(Delivery.id).where(Delivery.destination_id == destination_id, is_due())
+    found = connection.execute(
+        select(
+            due.where(Delivery.claims > 0).exists(),
+            due.where(Delivery.priority == LIVE, Delivery.claims == 0).exists(),
+            due.where(Delivery.priority == REPLAYED, Delivery.claims == 0).exists(),
+        )
+    ).one()
+    return DueWork(*map(bool, found))
 
 
 def has_backlog(connection: Connection, destination_id: int, above: int) -> bool:
@@ -105,31 +131,66 @@ def has_backlog(connection: Connection, destination_id: int, above: int) -> bool
     return found > above
 
 
+def claim_batch(
+    connection: Connection,
+    destination_id: int,
+    kind: Kind,
+    slots: Slots,
+    running: int,
+    now: datetime,
+    ai_wait_s: Mapping[int, float] = NO_AI_STEPS,
+    may_digest: bool = True,
+) -> Batch:
+    """Claim what may start soon: a suspect alone, else live deliveries, else replays.
+
+    ``running`` calls are under way, ``slots`` is what may start beside them.  ``ai_wait_s`` is the
+    longest time of an AI step, by subscription.  The caller commits.
+    """
+    if slots.claimable < 1:
+        return Batch()
+    due = due_work(connection, destination_id)
+    claims: list[Claim] = []
+    if due.suspects and not running:
+        claims = claim_suspect(connection, destination_id, now, ai_wait_s)
+    digest = slots.digest if may_digest and not claims else None
+    if digest and due.live and has_backlog(connection, destination_id, digest.above):
+        # A digest asks no AI: its leases need no extra time.
+        claims = claim(connection, destination_id, digest.most, now)
+        return Batch(with_site_keys(connection, claims, kind), is_digest=True)
+    limit = min(slots.claimable * slots.batch, max(MAX_CLAIMS, slots.batch))
+    if due.live and not claims:
+        claims = claim(connection, destination_id, limit, now, LIVE, ai_wait_s)
+    limit = min(limit, slots.free[REPLAYED] * slots.batch)
+    if due.replays and not claims and limit > 0:
+        claims = claim(connection, destination_id, limit, now, REPLAYED, ai_wait_s)
+    return Batch(with_site_keys(connection, claims, kind))
+
+
 def claim(
     connection: Connection,
     destination_id: int,
     limit: int,
     now: datetime,
     priority: int = LIVE,
-    before_s: Mapping[int, float] = NOTHING_BEFORE,
+    ai_wait_s: Mapping[int, float] = NO_AI_STEPS,
 ) -> list[Claim]:
     """Claim up to ``limit`` due deliveries in one UPDATE, oldest due first.  The caller commits.
 
-    Suspects are left alone: see ``claim_suspect``.  ``before_s`` says how long a subscription's AI
-    step may take before its call.
+    Suspects are not among them: see ``claim_suspect``.  ``ai_wait_s`` is the longest time of an AI
+    step, by subscription.
     """
     wanted = and_(Delivery.priority == priority, Delivery.claims == 0)
-    return _claim(connection, destination_id, limit, now, wanted, before_s)
+    return _claim(connection, destination_id, limit, now, wanted, ai_wait_s)
 
 
 def claim_suspect(
     connection: Connection,
     destination_id: int,
     now: datetime,
-    before_s: Mapping[int, float] = NOTHING_BEFORE,
+    ai_wait_s: Mapping[int, float] = NO_AI_STEPS,
 ) -> list[Claim]:
-    """Claim at most one delivery over which a worker has vanished.  The caller commits."""
-    return _claim(connection, destination_id, 1, now, Delivery.claims > 0, before_s)
+    """Claim at most one delivery over which a worker died.  The caller commits."""
+    return _claim(connection, destination_id, 1, now, Delivery.claims > 0, ai_wait_s)
 
 
 def _claim(
@@ -138,75 +199,77 @@ def _claim(
     limit: int,
     now: datetime,
     wanted: ColumnElement[bool],
-    before_s: Mapping[int, float],
+    ai_wait_s: Mapping[int, float],
 ) -> list[Claim]:
-    token = uuid.uuid4().hex
-    lease_s = LEASE_S + max(before_s.values(), default=0.0)
-    lease = transition(Life(due_at=now), Claimed(token, lease_s), now).life
     due = (
         select(Delivery.id)
         .where(Delivery.destination_id == destination_id, wanted, is_due())
         .order_by(Delivery.due_at, Delivery.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
-        .cte("due")  # as a subquery PostgreSQL may run it once a row, and take more than the limit
+        .cte("due")  # PostgreSQL may run a subquery once per row, and so take more than the limit
     )
-    taken = connection.execute(
-        update(Delivery)
-        .where(Delivery.id.in_(select(due.c.id)), Delivery.state == State.PENDING.value)
-        .values(
-            state=lease.state.value,
-            due_at=None,
-            lease_token=token,
-            lease_until=lease.lease_until,
-            claims=Delivery.claims + 1,
-        )
-        .returning(Delivery.id)
-    ).scalars()
-    ids = list(taken)
-    return [_claim_of(row, before_s) for row in _rows(connection, ids)] if ids else []
-
-
-def _rows(connection: Connection, ids: list[int]) -> Any:
-    number = func.coalesce(Delivery.pinned_mapping, Subscription.version)
-    return connection.execute(
-        select(
-            Delivery.id,
-            Delivery.key,
-            Delivery.attempts,
-            Delivery.attempts_since_replay,
-            Delivery.claims,
-            Delivery.priority,
-            Delivery.pinned_version,
-            Delivery.subscription_id,
-            Delivery.revived_from,
-            Delivery.lease_until,
-            Delivery.lease_token,
-            Event.payload,
-            Event.event_id,
-            Event.event_type,
-            Event.received_at,
-            Event.source_id,
-            Source.name,
-            Source.url,
-            number.label("mapping_version"),
-            MappingVersion.rules,
-        )
-        .join(Event, Event.id == Delivery.event_pk)
-        .join(Source, Source.id == Event.source_id)
-        .join(Subscription, Subscription.id == Delivery.subscription_id)
-        .outerjoin(
-            MappingVersion,
-            and_(
-                MappingVersion.subscription_id == Subscription.id, MappingVersion.number == number
-            ),
-        )
-        .where(Delivery.id.in_(ids))
-        .order_by(Delivery.id)
+    token = uuid.uuid4().hex
+    lease_s = LEASE_S + max(ai_wait_s.values(), default=0.0)
+    lease = transition(Life(due_at=now), Claimed(token, lease_s), now).life
+    ids = list(
+        connection.execute(
+            update(Delivery)
+            .where(Delivery.id.in_(select(due.c.id)), Delivery.state == State.PENDING.value)
+            .values(
+                state=lease.state.value,
+                due_at=None,
+                lease_token=token,
+                lease_until=lease.lease_until,
+                claims=Delivery.claims + 1,
+            )
+            .returning(Delivery.id)
+        ).scalars()
     )
+    if not ids:
+        return []
+    return [_claim_of(row, ai_wait_s) for row in connection.execute(_CLAIMED, {"ids": ids})]
 
 
-def _claim_of(row: Any, before_s: Mapping[int, float]) -> Claim:
+# Which version of the mapping a delivery uses: one that a person chose for a replay, or the newest.
+_MAPPING = func.coalesce(Delivery.pinned_mapping, Subscription.version)
+# Claimed deliveries with their events, sites and mappings.
+_CLAIMED = (
+    select(
+        Delivery.id,
+        Delivery.key,
+        Delivery.attempts,
+        Delivery.attempts_since_replay,
+        Delivery.claims,
+        Delivery.priority,
+        Delivery.pinned_version,
+        Delivery.subscription_id,
+        Delivery.revived_from,
+        Delivery.lease_until,
+        Delivery.lease_token,
+        Event.payload,
+        Event.event_id,
+        Event.event_type,
+        Event.received_at,
+        Event.source_id,
+        Source.name,
+        Source.url,
+        _MAPPING.label("mapping_version"),
+        MappingVersion.rules,
+    )
+    .join(Event, Event.id == Delivery.event_pk)
+    .join(Source, Source.id == Event.source_id)
+    .join(Subscription, Subscription.id == Delivery.subscription_id)
+    .outerjoin(
+        MappingVersion,
+        and_(MappingVersion.subscription_id == Subscription.id, MappingVersion.number == _MAPPING),
+    )
+    .where(Delivery.id.in_(bindparam("ids", expanding=True)))
+    .order_by(Delivery.id)
+)
+
+
+def _claim_of(row: Any, ai_wait_s: Mapping[int, float]) -> Claim:
     return Claim(
         delivery_id=row.id,
         key=row.key,
@@ -227,9 +290,23 @@ def _claim_of(row: Any, before_s: Mapping[int, float]) -> Claim:
         priority=row.priority,
         pinned_version=row.pinned_version,
         subscription_id=row.subscription_id,
-        call_s=CALL_S + before_s.get(row.subscription_id, 0.0),
+        call_s=CALL_S + ai_wait_s.get(row.subscription_id, 0.0),
         event_type=row.event_type,
         source_id=row.source_id,
         mapping_version=row.mapping_version,
+        is_suspect=row.claims > 1,
         rules=row.rules or {},
     )
+
+
+def with_site_keys(connection: Connection, claims: list[Claim], kind: Kind) -> tuple[Claim, ...]:
+    """The claims, each with the signing keys of its site if the kind signs for the site."""
+    if not kind.signs_for_site:
+        return tuple(claims)
+    keys: dict[int, SiteKey | None] = {}
+    for source_id in {claim.source_id for claim in claims}:
+        try:
+            keys[source_id] = load_site_key(connection, source_id)
+        except RelayError:
+            keys[source_id] = None  # the kind refuses to build the call and says why
+    return tuple(replace(claim, site_key=keys[claim.source_id]) for claim in claims)

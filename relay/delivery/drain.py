@@ -1,16 +1,18 @@
-"""Send one destination's due deliveries: claim, admit, build, send, classify, step, record.
+"""Send one destination's due deliveries: refill, plan, start, collect, write.
 
-One drain works for a destination at a time, with several calls under way; so its limits hold over
-all workers, and a slow destination holds nobody's place but its own.
+One drain works for a destination at a time, with several calls under way.  So its limits hold for
+all workers, and a slow destination does not delay the others.
 """
 
 from __future__ import annotations
 
 import time
 import uuid
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from collections.abc import Mapping
+from contextlib import closing, suppress
 from datetime import datetime
+from functools import partial
+from threading import Event
 from typing import Any
 
 from flask import current_app
@@ -19,350 +21,348 @@ from sqlalchemy import Connection, select
 from relay import broker
 from relay.database import AWAY, READ_ONLY
 from relay.delivery import gate
-from relay.delivery.ai import enrichment
-from relay.delivery.ai import steps as ai_steps
-from relay.delivery.attempt.history import attempt_row, log_attempt
-from relay.delivery.attempt.outcome import DeliveryResult, jitter
-from relay.delivery.attempt.run import AttemptResult
-from relay.delivery.attempt.run import run as run_attempt
-from relay.delivery.batch import Batch, signed
-from relay.delivery.capacity import Capacity
-from relay.delivery.claim import (
-    LIVE,
-    REPLAYED,
-    Claim,
-    DatabaseClock,
-    claim,
-    claim_suspect,
-    has_backlog,
-    is_due,
+from relay.delivery.ai.enrichment import Enricher
+from relay.delivery.ai.steps import ActiveAiStep, load_rows, step_of
+from relay.delivery.attempt.outcome import (
+    GATHER_S,
+    PendingResults,
+    log_attempt,
+    postponed,
+    result_of,
+    write_results,
 )
+from relay.delivery.attempt.run import run as run_attempt
+from relay.delivery.capacity import Capacity
+from relay.delivery.claim import MAX_CLAIMS, Batch, Claim, DatabaseClock, claim_batch, is_due
 from relay.delivery.message import kind_and_config, shared_transport, version_config, with_texts
-from relay.delivery.results import GATHER_S, Results
+from relay.delivery.plan import POLL_S, RENEW_AFTER_S, Group, has_suspect, make_plan
+from relay.delivery.pool import FinishedCall, Pool
 from relay.destinations import KINDS
 from relay.destinations.base import Kind
-from relay.errors import RelayError, Undeliverable
-from relay.models import Delivery, Destination, db
-from relay.observability import metrics
+from relay.errors import RelayError
+from relay.models import Delivery, Destination, Subscription, db
 from relay.observability.logging import log
-from relay.rules.lifecycle import Accepted, Held, Refused, transition
+from relay.rules.lifecycle import Accepted, Held
 from relay.rules.rate import MAX_CONCURRENCY
+from relay.rules.status import SendPermission, destination_status, may_send
 
-BATCH = 50
-BUDGET_S = 10.0  # after this a drain lets others have its thread
-RENEW_AFTER_S = 5.0
-LOOK_S = 0.3  # how often new work is looked for while a place is free
-PATIENCE_S = 20.0  # how long results wait for a database that is away: well within their leases
+BUDGET_S = 10.0  # after this a drain ends, so that other destinations get its worker thread
+# Before a call starts, a pause or a removal older than this is noticed.  Shorter would cost a query
+# per call, longer would send more after a removal.
+RECHECK_S = 0.03
+WRITE_FOR_S = 20.0  # how long results wait for a database that is down: well within their leases
 
 
 def run(destination_id: int) -> int:
-    """Drain one destination until nothing is due or the time is up.  -> deliveries that came to a result."""
-    drain = Drain(destination_id)
-    with db.engine.begin() as connection:
-        now = DatabaseClock(connection).read
-        if not gate.acquire(connection, destination_id, drain.token, now):
-            return 0
+    """Drain one destination until nothing is due or the time is up.  -> deliveries with a result."""
+    drain = Drain.open(destination_id)
+    if drain is None:
+        return 0
     try:
-        return drain.work()
+        return drain.run()
     finally:
-        with suppress(*AWAY), db.engine.begin() as connection:  # else its lease ends by itself
-            gate.release(connection, destination_id, drain.token)
-        if not drain.stopping.is_set() and has_work(destination_id):
-            broker.nudge("drain_destination", destination_id)
+        if not drain.is_released:
+            drain.close()
 
 
-def has_work(destination_id: int) -> bool:
-    """Whether this destination may be called and something waits for it."""
-    with db.engine.connect().execution_options(**READ_ONLY) as connection:
-        now = DatabaseClock(connection).read
-        return bool(
-            connection.scalar(
-                select(Delivery.id)
-                .join(Destination)
-                .where(Delivery.destination_id == destination_id, is_due(), gate.is_open(now))
-                .limit(1)
-            )
-        )
+def has_work(connection: Connection, destination_id: int, now: datetime) -> bool:
+    """Whether this destination may be called and a delivery is due for it."""
+    due = (
+        select(Delivery.id)
+        .join(Destination)
+        .where(Delivery.destination_id == destination_id, is_due(), gate.is_open(now))
+    )
+    return connection.scalar(due.limit(1)) is not None
 
 
 class Drain:
-    """The state of one run."""
+    """One run for one destination.  ``token`` proves that it still owns the destination's row.
 
-    gate: gate.Gate
-    allowance: Capacity
-    kind: Kind
-    config: dict[str, Any]
-    ai_steps: dict[int, ai_steps.ActiveAiStep]
+    ``row`` is the destination as it was last read, ``batch`` what is claimed and has not started,
+    ``stopped`` the ids of paused and removed subscriptions in it.  ``hold`` is why nothing more may
+    start; it stays until the drain ends.  ``stored`` is the capacity in the row, if it is known.
+    """
 
-    def __init__(self, destination_id: int):
-        self.destination_id = destination_id
-        self.token = uuid.uuid4().hex
-        self.ready = Batch()
-        self.running: dict[Future[list[AttemptResult]], list[Claim]] = {}
-        self.results = Results(destination_id)
-        self.pinned: dict[int, dict[str, Any]] = {}
-        self.done = 0
-        self.hold: Held | None = None
-        self.renewed = time.monotonic()
-        self.until = time.monotonic() + BUDGET_S
-        self.stopping = current_app.extensions["relay_stopping"]
-        self.transport = shared_transport(current_app._get_current_object())  # type: ignore[attr-defined]
-        self.enricher = enrichment.Enricher(db.engine, self.transport, self.stopping)
+    def __init__(self, row: Any, token: str, clock: DatabaseClock, ai_rows: list[tuple[Any, Any]]):
+        self.row, self.token, self.clock, self.ai_rows = row, token, clock, ai_rows
+        self.stopping: Event = current_app.extensions["relay_stopping"]
+        transport = shared_transport(current_app._get_current_object())  # type: ignore[attr-defined]
+        self.enricher = Enricher(db.engine, transport, self.stopping)
+        # As large as any setting: a person may raise the concurrency while the drain runs.
+        self.pool = Pool(MAX_CONCURRENCY, self.stopping)
+        self.kind, self.version = KINDS.get(row.kind, Kind()), row.version
+        self.config: Mapping[str, Any] = {}
+        self.pinned: dict[int, Mapping[str, Any]] = {}
+        self.ai_steps: dict[int, ActiveAiStep] = {}
+        self.capacity = Capacity.of(row, self.kind, clock.read)
+        self.stored: Capacity | None = self.capacity
+        self.hold = destination_status(row, clock.read).hold(clock.read)
+        self.batch = Batch()
+        self.digest_group: Group = ()
+        self.stopped: frozenset[int] = frozenset()
+        self.pending = PendingResults()
+        self.count, self.is_released, self.wait_s = 0, False, 0.0
+        # These three are on the monotonic clock.
+        self.renewed_at = self.checked_at = time.monotonic()
+        self.until = self.renewed_at + BUDGET_S
 
-    def work(self) -> int:
-        self.steps = ai_steps.load(db.engine, self.destination_id)
-        row = self.refill()
-        if row is None:
-            return 0
-        try:
-            self.kind, self.config = kind_and_config(row)
-        except RelayError as exc:
-            self.refuse_all(exc)
-            return self.done
-        self.version = row.version
-        # a place that a person adds meanwhile is used at once: no call waits within the pool
-        with ThreadPoolExecutor(MAX_CONCURRENCY, "send") as senders:
-            self.start(senders)
-            while self.running or self.ready:
-                finished = self.wait()
-                self.flush(force=not self.running)
-                self.look(finished)
-                self.start(senders)
-        self.flush(force=True)
-        return self.done
+    @classmethod
+    def open(cls, destination_id: int) -> Drain | None:
+        """Become the one drain of a destination and claim its first deliveries.
 
-    def may_start(self) -> bool:
-        return self.hold is None and time.monotonic() < self.until and not self.stopping.is_set()
-
-    def look(self, finished: bool) -> None:
-        """Claim more where there is more.  A database that is away ends that, not the calls under way."""
-        try:
-            if not self.ready and (finished or has_work(self.destination_id)):
-                self.refill()
-        except AWAY:
-            self.hold = Held("database_away", "The database did not answer.")
-
-    def refill(self) -> Any:
-        """Claim more, if the gate is open.  -> the destination's row as it is now, None if it is gone."""
-        claimed: list[Claim] = []
+        -> None if another drain works for it, or if its secrets cannot be opened: then it is paused.
+        """
+        token = uuid.uuid4().hex
         with db.engine.begin() as connection:
-            self.clock = DatabaseClock(connection)
-            row = connection.execute(
-                select(Destination.__table__).where(Destination.id == self.destination_id)
-            ).one_or_none()
+            clock = DatabaseClock(connection)
+            row = gate.acquire(connection, destination_id, token, clock.read)
             if row is None:
                 return None
-            now = self.clock.read
-            self.kind = KINDS.get(row.kind, Kind())
-            if hasattr(self, "gate"):
-                self.gate.read(row)
-            else:
-                self.gate = gate.Gate(row, now)
-                self.allowance = Capacity(self.kind, self.gate)
-            self.hold = self.hold or self.gate.hold(now)
-            if self.may_start() and gate.acquire(connection, self.destination_id, self.token, now):
-                self.renewed = time.monotonic()
-                claimed = signed(connection, self.kind, self.claim(connection, now))
-                ahead = self.ready.calls(self.allowance.together(), len(claimed))
-                self.gate.save(connection, self.token, ahead, now)
-        self.ready.extend(claimed)  # ours only once it is committed
-        return row
+            drain = cls(row, token, clock, load_rows(connection, destination_id))
+            drain.claim(connection, clock.read)
+        try:
+            drain.open_secrets()
+        except RelayError as exc:
+            drain.pause(str(exc))
+            return None
+        return drain
 
-    def claim(self, connection: Connection, now: datetime) -> list[Claim]:
-        """Live deliveries, as many as may start soon; if there are none, replays in the places left.
+    def run(self) -> int:
+        """Send until nothing is left or nothing more may start.  -> deliveries with a result"""
+        with closing(self.pool):
+            while self.batch.claims or self.pool.running:
+                self.start(self.clock.now())
+                calls = self.pool.wait(self.wait_s)
+                now = self.clock.now()
+                for call in calls:
+                    self.collect(call, now)
+                if not self.pool.running or self.pending.are_ripe:
+                    self.write(now)
+                if time.monotonic() - self.renewed_at > RENEW_AFTER_S:
+                    self.renew(now)
+                if not self.batch.claims and self.hold_now() is None:
+                    self.look_for_more(bool(calls), now)
+        return self.count
 
-        One that a worker vanished over goes first, and alone.  A crowd of live ones is taken as a
-        whole where the kind makes a digest of it.
+    def close(self) -> None:
+        """Let the next drain work, and wake one if something is due."""
+        is_due_again = False
+        with suppress(*AWAY), db.engine.begin() as connection:  # else the lease ends by itself
+            gate.release(connection, self.row.id, self.token)
+            # In the same transaction: a drain that is woken now waits for the row, so no wake-up is
+            # lost between the two statements.
+            if not self.stopping.is_set():
+                is_due_again = has_work(connection, self.row.id, self.clock.now())
+        if is_due_again:
+            broker.nudge("drain_destination", self.row.id)
+
+    # ---- refill: what may be sent next -----------------------------------------------------------
+
+    def open_secrets(self) -> None:
+        """Read the settings of the destination and of its AI steps.  Raises RelayError.
+
+        Not within a transaction: a secret may be in a vault, which is a call over the network.
         """
-        if self.is_alone():
-            return []
-        most = self.allowance.calls(now, BATCH, len(self.running))
-        if most < 1:
-            return []
-        before_s = {number: float(step.wait_s) for number, step in self.steps.items()}
-        to = self.destination_id
-        suspect = [] if self.running else claim_suspect(connection, to, now, before_s)
-        if suspect:
-            return suspect
-        digest = None if self.waits_for_ai() else self.allowance.digest()
-        if digest and has_backlog(connection, to, digest.above):
-            self.ready.as_one = True
-            return claim(connection, to, digest.most, now)
-        together = self.allowance.together()
-        most = min(most * together, max(BATCH, together))
-        live = claim(connection, to, most, now, LIVE, before_s)
-        free = self.places_for(REPLAYED) - len(self.running)
-        if live or free < 1:
-            return live
-        return claim(connection, to, min(most, free * together), now, REPLAYED, before_s)
+        self.kind, self.config = kind_and_config(self.row)
+        self.ai_steps = {row.subscription_id: step_of(row, asked) for row, asked in self.ai_rows}
 
-    def waits_for_ai(self) -> bool:
-        """Whether something goes only with an AI's answer: a digest asks none."""
-        return any(step.fallback == "wait" for step in self.steps.values())
+    def pause(self, reason: str) -> None:
+        """Nothing can be built for this destination: pause it and give back what was claimed."""
+        with db.engine.begin() as connection:
+            now = self.clock.now()
+            given_back = [postponed(one, self.row.id, now) for one in self.batch.claims]
+            write_results(connection, given_back, now)
+            gate.pause(connection, self.row.id, reason)
+            gate.release(connection, self.row.id, self.token)
 
-    def places_for(self, priority: int) -> int:
-        """How many calls may be under way now."""
-        return 0 if self.is_alone() else self.allowance.places(priority)
+    def hold_now(self) -> Held | None:
+        """Why nothing more may start, if so."""
+        if self.hold is None and (time.monotonic() > self.until or self.stopping.is_set()):
+            self.hold = Held("later", "It waits for its turn.")
+        return self.hold
 
-    def is_alone(self) -> bool:
-        """Whether a suspect is under way: nothing else may be in reach if it takes its worker along."""
-        return any(one.life.is_suspect for group in self.running.values() for one in group)
+    def look_for_more(self, is_likely: bool, now: datetime) -> None:
+        """Claim more if more is due.  A database that is down ends this, not the calls under way."""
+        try:
+            if not is_likely:  # ask with a cheap query before a transaction that writes
+                with db.engine.connect().execution_options(**READ_ONLY) as connection:
+                    is_likely = has_work(connection, self.row.id, now)
+            if is_likely:
+                self.refill(now)
+        except AWAY:
+            # Nobody knows whether the claim was committed: it is not ours, its leases end.
+            self.batch, self.stored, self.is_released = Batch(), None, False
+            self.hold = Held("database_away", "The database did not answer.")
 
-    def start(self, senders: ThreadPoolExecutor) -> None:
-        """Fill the free places at the destination's pace; give back what may not or cannot start in time."""
-        while self.ready:
-            now, one = self.clock.now(), self.ready[0]
-            if not (self.may_start() and one.may_start(now)):
-                self.postpone(self.ready.popleft())
-                continue
-            if len(self.running) >= self.places_for(one.priority):
+    def refill(self, now: datetime) -> None:
+        """Read the destination again and claim deliveries.  With nothing left, release it."""
+        with db.engine.begin() as connection:
+            row = gate.acquire(connection, self.row.id, self.token, now)
+            if row is None:  # another drain took over; this one finishes its calls
+                self.hold = Held("later", "Another drain works for this destination.")
                 return
-            if self.gate.paced(now).wait_s(now) > 0:
-                return
-            self.gate.started(now)
-            config = self.config_of(one)
-            group = self.ready.take(self.allowance.together(one.event_type))
-            asked = None if self.ready.as_one else self.steps.get(one.subscription_id)
-            enrich = enrichment.bound(self.enricher, asked)
-            sent = senders.submit(run_attempt, self.kind, config, group, self.transport, enrich)
-            self.running[sent] = group
-            if self.ready.as_one:
-                self.hold = Held("digest", "Many came at once: they go as one digest a minute.")
+            self.read(row, now)
+            self.renewed_at = time.monotonic()
+            self.claim(connection, now)
+            if self.hold is None and not self.batch.claims and not self.pool.running:
+                # In the same transaction, as in ``close``: what becomes due now wakes a drain that
+                # waits for the row.
+                gate.release(connection, self.row.id, self.token)
+                self.is_released = True
 
-    def config_of(self, one: Claim) -> dict[str, Any]:
-        """The settings now, or with the texts of those that a person chose for this replay."""
-        number = one.pinned_version
+    def read(self, row: Any, now: datetime) -> None:
+        """Take over the destination's settings and what holds it."""
+        self.row, self.capacity = row, self.capacity.with_settings(row)
+        self.hold = self.hold or destination_status(row, now, self.capacity.circuit).hold(now)
+
+    def claim(self, connection: Connection, now: datetime) -> None:
+        """Claim what may start soon, and reserve its calls in the destination's row."""
+        running = self.pool.running.values()
+        if self.hold_now() is not None or (running and has_suspect(running)):
+            return
+        self.batch = claim_batch(
+            connection,
+            self.row.id,
+            self.kind,
+            self.capacity.slots(now, len(running), MAX_CLAIMS),
+            len(running),
+            now,
+            {row.subscription_id: float(row.wait_s) for row, _ in self.ai_rows},
+            # A digest does not ask the AI, so it must not replace deliveries that wait for an answer.
+            may_digest=all(row.fallback != "wait" for row, _ in self.ai_rows),
+        )
+        self.checked_at, self.stopped = time.monotonic(), frozenset()
+        if self.batch.claims:
+            self.save(connection, now)
+
+    # ---- start -----------------------------------------------------------------------------------
+
+    def start(self, now: datetime) -> None:
+        """Start what may start now, and give back what may not."""
+        self.recheck(now)
+        is_digest = self.batch.is_digest
+        plan = make_plan(
+            self.batch,
+            self.pool.running.values(),
+            self.capacity,
+            self.hold_now(),
+            now,
+            self.stopped,
+        )
+        self.batch, self.capacity, self.hold = plan.rest, plan.capacity, plan.hold
+        self.pending.results += [postponed(one, self.row.id, now) for one in plan.postponed]
+        for group in plan.start:
+            first = group[0]
+            step = None if is_digest else self.ai_steps.get(first.subscription_id)
+            enrich = None if step is None else partial(self.enricher.enrich, step)
+            config = self.config if first.pinned_version is None else self.config_of(first)
+            arguments = (self.kind, config, group, self.enricher.transport, enrich)
+            self.pool.submit(group, run_attempt, *arguments)
+            self.digest_group = group if is_digest else self.digest_group
+        self.wait_s = min(plan.wait_s, GATHER_S) if self.pending.results else plan.wait_s
+
+    def recheck(self, now: datetime) -> None:
+        """Before claimed deliveries start: were they paused or removed since they were claimed?"""
+        if not self.batch.claims or time.monotonic() - self.checked_at < RECHECK_S:
+            return
+        self.checked_at = time.monotonic()
+        ids = {one.subscription_id for one in self.batch.claims}
+        with suppress(*AWAY), db.engine.connect().execution_options(**READ_ONLY) as connection:
+            rows = connection.execute(
+                select(
+                    *Destination.__table__.c,
+                    Subscription.id.label("subscription_id"),
+                    Subscription.state.label("subscription_state"),
+                )
+                .join(Subscription)
+                .where(Subscription.id.in_(ids))
+            ).all()
+            self.read(rows[0], now)
+            status = destination_status(self.row, now, self.capacity.circuit)
+            self.stopped = frozenset(
+                row.subscription_id
+                for row in rows
+                if may_send(status, row.subscription_state) is not SendPermission.NOW
+            )
+
+    def config_of(self, claim: Claim) -> Mapping[str, Any]:
+        """The settings now, or with the texts of the version that a person chose for this replay."""
+        number = claim.pinned_version
         if number is None or number == self.version:
             return self.config
         if number not in self.pinned:
             with db.engine.connect().execution_options(**READ_ONLY) as connection:
-                old = version_config(connection, self.destination_id, number)
+                old = version_config(connection, self.row.id, number)
             self.pinned[number] = with_texts(self.kind, self.config, old)
         return self.pinned[number]
 
-    def wait(self) -> bool:
-        """Until a call is over, the next one may start, or it is time to look or to write.
+    # ---- collect and write -----------------------------------------------------------------------
 
-        -> whether one is over.
-        """
-        now = self.clock.now()
-        timeout = RENEW_AFTER_S
-        if len(self.running) < self.places_for(self.ready[0].priority if self.ready else LIVE):
-            timeout = self.gate.paced(now).wait_s(now) if self.ready else LOOK_S
-        if self.results:
-            timeout = min(timeout, GATHER_S)
-        if not self.running:
-            self.stopping.wait(timeout)
-            return False
-        finished, _ = wait(self.running, timeout, FIRST_COMPLETED)
-        for future in finished:
-            group = self.running.pop(future)
-            if exc := future.exception():  # their leases end by themselves; the others are written
-                log("drain.lost_calls", destination=self.destination_id, reason=repr(exc))
-                continue
-            came = future.result()
-            self.learn(group, came)
-            for one, called in zip(group, came, strict=True):
-                self.settle(one, called)
-        return bool(finished)
-
-    def postpone(self, one: Claim) -> None:
-        held = self.hold or Held("later", "It waits for its turn.")
-        outcome = transition(one.life, Held(held.code, held.sentence), self.clock.now())
-        self.results.add(
-            DeliveryResult(one.delivery_id, one.token, held, outcome, self.destination_id)
-        )
-
-    def learn(self, group: list[Claim], came: list[AttemptResult]) -> None:
-        """What the calls for one or several deliveries teach, once for all of them."""
-        made = [called for called in came if called.was_made]
-        if not made:
+    def collect(self, call: FinishedCall, now: datetime) -> None:
+        """Take over the results of a call, and what they say about the destination."""
+        if call.error is not None:  # the leases of its deliveries end by themselves
+            log("drain.lost_calls", destination=self.row.id, reason=repr(call.error))
             return
-        now, first = self.clock.now(), made[0]
-        self.gate.started(now, max(0, first.calls - 1))
-        self.gate.record_outcome(
-            next((c.signal for c in made if isinstance(c.signal, Accepted)), first.signal),
-            now,
-            jitter(),
-        )
-        self.results.read({one.name: one for one in first.quotas})
-        digest = self.allowance.digest() if self.ready.as_one else None
-        if digest and isinstance(first.signal, Accepted):
-            reason = f"{len(group)} messages went as one digest; what comes now waits for the next."
-            self.results.hold(Held("digest", reason, digest.every_s))
+        policy, jitter = gate.policy_of(self.row), gate.jitter()
+        made = [result for result in call.results if result.was_made]
+        if made:
+            first = made[0]
+            if first.calls > 1:  # the first one was counted when it started
+                self.capacity = self.capacity.started(now, first.calls - 1)
+            # One success is enough: the destination works, whatever is wrong with other deliveries.
+            success = next((one.signal for one in made if isinstance(one.signal, Accepted)), None)
+            signal = success or first.signal
+            self.capacity = self.capacity.record_outcome(signal, now, jitter)
+            if success is None:
+                status = destination_status(self.row, now, self.capacity.circuit)
+                self.hold = self.hold or status.hold(now)
+            self.pending.quotas |= {quota.name: quota for quota in first.quotas}
+            digest = self.capacity.digest if call.group is self.digest_group else None
+            if digest and isinstance(first.signal, Accepted):
+                reason = f"{len(call.group)} messages were sent in one digest; newer ones wait."
+                self.pending.holds.append(Held("digest", reason, digest.every_s))
+        for one, attempt in zip(call.group, call.results, strict=True):
+            result = result_of(one, attempt, policy, self.row.id, self.version, now)
+            self.pending.results.append(result)
+            log_attempt(one, result, self.kind.slug, now)
+        self.count += len(call.results)
 
-    def settle(self, one: Claim, called: AttemptResult) -> None:
-        """One delivery came to something: step, count, log, and keep the result for the next flush."""
-        now, signal = self.clock.now(), called.signal
-        waits = signal
-        if isinstance(signal, Held) and called.was_made:
-            # The destination as a whole is held; this one is due as soon as that is over or lifted.
-            waits = Held(signal.code, signal.sentence)
-        outcome = transition(one.life, waits, now, jitter(), self.gate.policy)
-        self.hold = self.hold or self.gate.hold(now)
-        attempt = attempt_row(one, called, now)
-        self.results.add(
-            DeliveryResult(
-                one.delivery_id,
-                one.token,
-                signal,
-                outcome,
-                self.destination_id,
-                status=called.status,
-                attempt=attempt,
-                version=one.pinned_version or self.version,
-                was_made=called.was_made,
-                mapping_version=one.mapping_version,
-            )
-        )
-        self.done += 1
-        log_attempt(one, attempt, self.kind.slug, self.destination_id, outcome.life.due_at)
-        if isinstance(signal, Accepted):
-            metrics.event_to_delivery.observe(max(0.0, (now - one.received_at).total_seconds()))
-
-    def flush(self, force: bool = False) -> None:
-        """Write what has gathered; learn from it whether to go on."""
-        now = time.monotonic()
-        if now - self.renewed > RENEW_AFTER_S:
-            self.renew(now)
-        if not self.results or not (force or self.results.are_ripe):
-            return None
-        until = now + PATIENCE_S
-        while True:
+    def write(self, now: datetime) -> None:
+        """Write the results.  While the database is down they are kept and tried again: these calls
+        were answered, so they must not be made again.
+        """
+        until = time.monotonic() + WRITE_FOR_S
+        while self.pending.results:
             try:
-                return self.write()
+                with db.engine.begin() as connection:
+                    hold = self.pending.write(connection, self.row.id, now)
+                    self.save(connection, now)
+                self.pending = PendingResults()
+                self.hold = self.hold or hold
             except AWAY:
-                # written later, these calls need not be made again: they were answered
+                self.stored = None
                 if time.monotonic() > until:
                     raise
-                log("drain.waits", destination=self.destination_id, results=len(self.results))
-                time.sleep(LOOK_S)
+                log("drain.waits", destination=self.row.id, results=len(self.pending.results))
+                time.sleep(POLL_S)
+                now = self.clock.now()
 
-    def renew(self, now: float) -> None:
-        """Stay the one drain; where the database is away, the next try is soon enough."""
-        self.renewed = now
+    def save(self, connection: Connection, now: datetime) -> None:
+        """Store the circuit and the earliest next call, if they changed.
+
+        Calls that are claimed and have not started count as made: if this process dies, its successor
+        must not make their calls at once.
+        """
+        reserved = self.capacity
+        if self.batch.claims:
+            deliveries = 1 if self.batch.is_digest else len(self.batch.claims)
+            reserved = self.capacity.reserved(now, deliveries)
+        if reserved != self.stored:
+            gate.save(connection, self.row.id, self.token, reserved.columns())
+        self.stored = reserved
+
+    def renew(self, now: datetime) -> None:
+        """Stay the one drain.  If the database is down, the next renewal is early enough."""
+        self.renewed_at = time.monotonic()
         with suppress(*AWAY), db.engine.begin() as connection:
-            gate.acquire(connection, self.destination_id, self.token, self.clock.now())
-
-    def write(self) -> None:
-        with db.engine.begin() as connection:
-            lesson = self.results.write(connection, self.clock)
-            ahead = self.ready.calls(self.allowance.together())
-            self.gate.save(connection, self.token, ahead, self.clock.now())
-        self.results.written()
-        self.hold = self.hold or lesson
-
-    def refuse_all(self, exc: RelayError) -> None:
-        """Nothing can be built for this destination (a secret cannot be opened): pause it, lose nothing."""
-        code = exc.code if isinstance(exc, Undeliverable) else "cannot_open_secret"
-        with db.engine.begin() as connection:
-            self.hold = gate.apply_hold(
-                connection,
-                self.destination_id,
-                Refused(code, str(exc), pause=True),
-                self.clock.now(),
-            )
-        self.hold = self.hold or Held(code, str(exc))
-        while self.ready:
-            self.postpone(self.ready.popleft())
-        self.flush(force=True)
+            gate.acquire(connection, self.row.id, self.token, now)

@@ -1,4 +1,4 @@
-"""From rows to what a kind sees: the message, and the call made of it."""
+"""Build the message that a kind sends from rows: settings, keys, event and mapping."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from relay.observability.tracing import traceparent
 from relay.transport.client import Transport
 from relay.transport.request import OutboundRequest
 
-MOST_SITE_KEYS = 4  # the plugin looks at no more than eight signatures
+MAX_SITE_KEYS = 4  # the plugin checks eight signatures at most
 
 
 def shared_transport(app: Flask) -> Transport:
-    """The process's one guarded way out, made on first use."""
+    """The transport of this process, made on first use: its connections are shared."""
     found: Transport | None = app.extensions.get("relay_transport")
     if found is None:
         config = app.extensions["relay_config"]
@@ -36,7 +36,8 @@ def shared_transport(app: Flask) -> Transport:
 
 
 def kind_and_config(destination: Destination | Any) -> tuple[Kind, dict[str, Any]]:
-    """The kind and its whole configuration: secrets opened, ``account`` what is known of the account.
+    """The kind and its configuration: settings, opened secrets, and ``account``, the data last read
+    from the account at the destination.
 
     Raises SecretUnreadable, Undeliverable.
     """
@@ -50,7 +51,7 @@ def kind_and_config(destination: Destination | Any) -> tuple[Kind, dict[str, Any
 
 
 def version_config(connection: Connection, destination_id: int, number: int) -> dict[str, Any]:
-    """The open settings of one version of a destination; empty where it is not kept any more."""
+    """The settings of one version of a destination, without secrets; empty if it is not stored any more."""
     return (
         connection.scalar(
             select(DestinationVersion.config).where(
@@ -63,7 +64,7 @@ def version_config(connection: Connection, destination_id: int, number: int) -> 
 
 
 def load_site_key(connection: Connection, source_id: int) -> SiteKey | None:
-    """The keys by which a site knows us, for kinds that sign for it; None without an active one.
+    """The signing keys of a site, for kinds that sign for it; None without an active key.
 
     Raises SecretUnreadable.
     """
@@ -76,7 +77,7 @@ def load_site_key(connection: Connection, source_id: int) -> SiteKey | None:
             or_(SigningKey.not_after.is_(None), SigningKey.not_after > db_now()),
         )
         .order_by(SigningKey.state, SigningKey.id.desc())  # active before retiring
-        .limit(MOST_SITE_KEYS)
+        .limit(MAX_SITE_KEYS)
     ).all()
     if not rows or rows[0].state != "active":
         return None
@@ -85,7 +86,7 @@ def load_site_key(connection: Connection, source_id: int) -> SiteKey | None:
 
 
 def mapping_rules(connection: Connection, subscription_id: int, number: int) -> dict[str, Any]:
-    """One version of a subscription's mapping, by event type; empty where all is ready-made."""
+    """One version of a subscription's mapping, by event type; empty if only default mappings are used."""
     return (
         connection.scalar(
             select(MappingVersion.rules).where(
@@ -98,10 +99,10 @@ def mapping_rules(connection: Connection, subscription_id: int, number: int) -> 
 
 
 def with_texts(kind: Kind, config: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
-    """``config`` with the texts that make the message taken from ``old``; access stays as it is now."""
-    apply_mapping = [n for n, f in kind.schema.fields.items() if f.metadata.get("template")]
-    kept = {name: value for name, value in config.items() if name not in apply_mapping}
-    return kept | {name: old[name] for name in apply_mapping if name in old}
+    """``config`` with the message texts of ``old``; credentials stay as they are now."""
+    texts = [name for name, item in kind.schema.fields.items() if item.metadata.get("template")]
+    kept = {name: value for name, value in config.items() if name not in texts}
+    return kept | {name: old[name] for name in texts if name in old}
 
 
 def message_of(
@@ -113,7 +114,7 @@ def message_of(
     is_test: bool = False,
     site_key: SiteKey | None = None,
 ) -> Message:
-    """A message with a fresh attempt key.  ``payload`` is the whole body that the site sent."""
+    """A message with a new attempt key.  ``payload`` is the body as the site sent it."""
     attempt_key = uuid.uuid4().hex
     return Message(
         event_id=str(payload["event_id"]),
@@ -131,23 +132,13 @@ def message_of(
     )
 
 
-def request_of(
-    kind: Kind,
-    config: Mapping[str, Any],
-    message: Message,
-    rules: Mapping[str, Rule] | None = None,
-) -> OutboundRequest:
-    """The call for one message, made by ``rules`` or the kind's own mapping.  Raises Undeliverable."""
-    return kind.build(config, apply_mapping(kind, config, message, rules))
-
-
 def requests_of(
     kind: Kind,
     config: Mapping[str, Any],
     message: Message,
     rules: Mapping[str, Rule] | None = None,
 ) -> tuple[OutboundRequest, ...]:
-    """All calls that one message makes, to be looked at.  Raises Undeliverable."""
+    """All calls that one message makes, for a preview.  Raises Undeliverable."""
     return kind.preview_requests(config, apply_mapping(kind, config, message, rules))
 
 
@@ -157,7 +148,7 @@ def apply_mapping(
     message: Message,
     rules: Mapping[str, Rule] | None = None,
 ) -> Message:
-    """The message with the kind's targets filled in.  Raises Undeliverable."""
+    """The message with the fields of the kind filled in.  Raises Undeliverable."""
     if rules is None:
         rules = kind.default_mapping(config, message.event_type)
     if not rules:
@@ -173,7 +164,7 @@ def apply_mapping(
 
 
 def scope_of(message: Message) -> dict[str, Any]:
-    """All that a mapping can reach: the event, and whom and when it came from."""
+    """Everything that a mapping can use: the event, its site, when it was received, the AI answer."""
     return dict(message.payload) | {
         "site_name": message.site_name,
         "site_url": message.site_url,
@@ -183,11 +174,11 @@ def scope_of(message: Message) -> dict[str, Any]:
 
 
 def account_in(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What was last read of the account there, as it goes along with the settings."""
+    """The data last read from the account at the destination; see ``kind_and_config``."""
     return config.get("account") or {}
 
 
 def parse_payload(payload: str) -> dict[str, Any]:
-    """The body of an event; it was checked when it came in."""
+    """The body of an event; it was validated when it was received."""
     body: dict[str, Any] = json.loads(payload)
     return body

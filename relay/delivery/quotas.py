@@ -1,4 +1,4 @@
-"""Keep what services tell of their allowances: one row for each, written while results are."""
+"""Store the quotas that services report: one row for each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def reading_of(row: Quota | Any) -> QuotaReading:
 def record_quotas(
     connection: Connection, destination_id: int, quotas: Collection[ReportedQuota], now: datetime
 ) -> None:
-    """Store the newest readings with the pace they tell.  The caller commits."""
+    """Store the newest readings and how fast each quota is used up.  The caller commits."""
     if not quotas:
         return
     rows = connection.execute(

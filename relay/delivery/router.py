@@ -1,4 +1,4 @@
-"""Unrouted events become deliveries, one for each subscription that wants them."""
+"""Write deliveries for unrouted events: one for each subscription that matches the event."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from relay import broker
+from relay.delivery import gate
 from relay.delivery.message import parse_payload
 from relay.mapping.conditions import ConditionGroup, group_of, matches_type
 from relay.models import (
@@ -30,7 +31,7 @@ BATCH = 200
 
 @dataclass(frozen=True)
 class SubscriptionFilter:
-    """What one subscription wants; no sources means all of them."""
+    """Which events one subscription takes; no sources means all of them."""
 
     subscription_id: int
     destination_id: int
@@ -39,13 +40,15 @@ class SubscriptionFilter:
     conditions: ConditionGroup
 
     def takes(self, event: Any) -> bool:
-        """Whether its sources and types take in this event."""
+        """Whether the event's source and type match."""
         ours = not self.source_ids or event.source_id in self.source_ids
         return ours and matches_type(self.event_types, event.event_type)
 
 
 def active_subscriptions(connection: Connection) -> list[SubscriptionFilter]:
-    """What all subscriptions want at the moment; for a paused one, deliveries are made that wait."""
+    """The filters of all subscriptions that exist.  A paused one gets deliveries too; they wait."""
+    # The shared lock makes a removal wait until the deliveries of this batch are committed, so that
+    # it discards them too.
     rows = connection.execute(
         select(
             Subscription.id,
@@ -54,8 +57,9 @@ def active_subscriptions(connection: Connection) -> list[SubscriptionFilter]:
             Subscription.conditions,
         )
         .join(Destination)
-        .where(Subscription.state != "closed", Destination.state != "closed")
+        .where(~gate.is_removed())
         .order_by(Subscription.id)
+        .with_for_update(read=True, of=Subscription)
     ).all()
     sources: dict[int, set[int]] = {}
     for link in connection.execute(
@@ -64,13 +68,13 @@ def active_subscriptions(connection: Connection) -> list[SubscriptionFilter]:
         sources.setdefault(link.subscription_id, set()).add(link.source_id)
     return [
         SubscriptionFilter(
-            delivery_row.id,
-            delivery_row.destination_id,
-            frozenset(sources.get(delivery_row.id, ())),
-            tuple(delivery_row.event_types),
-            group_of(delivery_row.conditions),
+            row.id,
+            row.destination_id,
+            frozenset(sources.get(row.id, ())),
+            tuple(row.event_types),
+            group_of(row.conditions),
         )
-        for delivery_row in rows
+        for row in rows
     ]
 
 
@@ -92,22 +96,22 @@ def route_batch(limit: int = BATCH) -> int:
             return 0
         pairs = matches(connection, events, active_subscriptions(connection))
         now = connection.scalar(select(db_now()))
-        rows = [delivery_row(event, wish, now) for event, wish in pairs]
+        rows = [delivery_row(event, subscription, now) for event, subscription in pairs]
         if rows:
             connection.execute(insert(Delivery), rows)
-        counts = Counter(one["event_pk"] for one in rows)
+        counts = Counter(row["event_pk"] for row in rows)
         mark_routed(connection, {event.id: counts[event.id] for event in events})
     for event in events:
         log("event.routed", correlation_id=event.event_id, deliveries=counts[event.id])
-    for destination_id in sorted({one["destination_id"] for one in rows}):
+    for destination_id in sorted({row["destination_id"] for row in rows}):
         broker.nudge("drain_destination", destination_id)
     return len(events)
 
 
-def mark_routed(connection: Connection, wanted: dict[int, int]) -> None:
-    """Write down at each event how many deliveries it got: the ledger counts them again by that."""
+def mark_routed(connection: Connection, delivery_counts: dict[int, int]) -> None:
+    """Store with each event how many deliveries it got.  The ledger is checked against this."""
     by_number: dict[int, list[int]] = {}
-    for event_pk, number in wanted.items():
+    for event_pk, number in delivery_counts.items():
         by_number.setdefault(number, []).append(event_pk)
     for number, ids in by_number.items():
         connection.execute(
@@ -116,44 +120,47 @@ def mark_routed(connection: Connection, wanted: dict[int, int]) -> None:
 
 
 def matches(
-    connection: Connection, events: Sequence[Any], wanted: Sequence[SubscriptionFilter]
+    connection: Connection, events: Sequence[Any], subscriptions: Sequence[SubscriptionFilter]
 ) -> list[tuple[Any, SubscriptionFilter]]:
-    """Each event with each wish that takes it.  Bodies are read only where conditions ask for them."""
-    pairs = [(event, wish) for event in events for wish in wanted if wish.takes(event)]
-    asked = {event.id for event, wish in pairs if wish.conditions.items}
-    if not asked:
+    """Each event with each subscription that takes it."""
+    pairs = [(event, sub) for event in events for sub in subscriptions if sub.takes(event)]
+    # Bodies may be large: they are read only for subscriptions with conditions.
+    conditional = {event.id for event, sub in pairs if sub.conditions.items}
+    if not conditional:
         return pairs
     bodies = {
-        found.id: parse_payload(found.payload)
-        for found in connection.execute(select(Event.id, Event.payload).where(Event.id.in_(asked)))
+        row.id: parse_payload(row.payload)
+        for row in connection.execute(
+            select(Event.id, Event.payload).where(Event.id.in_(conditional))
+        )
     }
     return [
-        (event, wish)
-        for event, wish in pairs
-        if not wish.conditions.items or conditions_hold(wish, event, bodies[event.id])
+        (event, sub)
+        for event, sub in pairs
+        if not sub.conditions.items or conditions_hold(sub, event, bodies[event.id])
     ]
 
 
-def conditions_hold(wish: SubscriptionFilter, event: Any, body: dict[str, Any]) -> bool:
-    """Whether the conditions hold.  A fault of ours in judging one event must not stop all others."""
+def conditions_hold(subscription: SubscriptionFilter, event: Any, body: dict[str, Any]) -> bool:
+    """Whether the event meets the subscription's conditions."""
     try:
-        return wish.conditions.holds(body)
-    except Exception as exc:
+        return subscription.conditions.holds(body)
+    except Exception as exc:  # a fault in Relay over one event must not stop all others
         log(
             "condition.failed",
             correlation_id=event.event_id,
-            subscription=wish.subscription_id,
+            subscription=subscription.subscription_id,
             reason=repr(exc),
         )
         return False
 
 
-def delivery_row(event: Any, wish: SubscriptionFilter, now: Any) -> dict[str, Any]:
+def delivery_row(event: Any, subscription: SubscriptionFilter, now: Any) -> dict[str, Any]:
     return {
         "key": uuid.uuid4().hex,
         "event_pk": event.id,
-        "subscription_id": wish.subscription_id,
-        "destination_id": wish.destination_id,
+        "subscription_id": subscription.subscription_id,
+        "destination_id": subscription.destination_id,
         "state": State.PENDING.value,
         "due_at": now,
     }

@@ -1,4 +1,4 @@
-"""A person tries a destination out: one sample, sent now, answer shown."""
+"""A test send: one sample event, sent now, and what the destination answered."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from flask import current_app
 from sqlalchemy import select
 
 from relay.delivery.ai import enrichment
-from relay.delivery.attempt.run import refused, shown_request, shown_response
-from relay.delivery.attempt.sender import Sender
+from relay.delivery.attempt.run import Sender, refused, stored_request, stored_response
 from relay.delivery.message import (
     apply_mapping,
     kind_and_config,
@@ -26,7 +25,7 @@ from relay.destinations import KINDS
 from relay.destinations.ai import AiKind
 from relay.destinations.base import Kind, Message, MessageResult, Rule
 from relay.errors import Invalid, RelayError
-from relay.mapping.samples import SAMPLES
+from relay.event_types import SAMPLES, TEST
 from relay.models import Destination, Source, db
 from relay.rules.lifecycle import Accepted, Signal
 from relay.transport.request import Reply
@@ -64,8 +63,8 @@ def send_sample(destination: Destination, event_type: str) -> TestSendResult:
 
 
 def sample_of(destination: Destination, kind: Kind, event_type: str) -> Message:
-    """An event of ours; of types that do not ship, the test event's.  It is from nowhere, but for kinds
-    that sign for the site, from a real one.
+    """A sample of the event type, or of ``relay.test`` if there is none.  Its site is made up, except
+    for kinds that sign for the site: they need a real one.
     """
     site = real_site(destination) if kind.signs_for_site else None
     url = site.url if site else "https://shop.example.com"
@@ -73,7 +72,7 @@ def sample_of(destination: Destination, kind: Kind, event_type: str) -> Message:
         "event": event_type,
         "event_id": f"test-{uuid.uuid4().hex[:12]}",
         "site": url,
-        "data": SAMPLES.get(event_type, SAMPLES["relay.test"]),
+        "data": SAMPLES.get(event_type, SAMPLES[TEST]),
     }
     return message_of(
         payload,
@@ -86,8 +85,8 @@ def sample_of(destination: Destination, kind: Kind, event_type: str) -> Message:
 
 
 def real_site(destination: Destination) -> Source | None:
-    """A site of its subscriptions, else the one that was connected last."""
-    chosen = [site for one in destination.subscriptions for site in one.sources]
+    """A site of the destination's subscriptions, else the newest site."""
+    chosen = [site for subscription in destination.subscriptions for site in subscription.sources]
     newest = select(Source).where(Source.state == "active").order_by(Source.id.desc()).limit(1)
     return chosen[0] if chosen else db.session.scalar(newest)
 
@@ -95,21 +94,21 @@ def real_site(destination: Destination) -> Source | None:
 def send(
     destination: Destination, message: Message, rules: Mapping[str, Rule] | None = None
 ) -> TestSendResult:
-    """Send one message now, filled by ``rules`` or in the ready-made way."""
+    """Send one message now, filled by ``rules`` or by the default mapping."""
     began = time.perf_counter()
     try:
         kind, config = kind_and_config(destination)
         call = Sender(kind, config, shared_transport(current_app._get_current_object()))  # type: ignore[attr-defined]
-        (done,) = kind.deliver(config, [apply_mapping(kind, config, message, rules)], call)
+        (result,) = kind.deliver(config, [apply_mapping(kind, config, message, rules)], call)
     except RelayError as exc:
-        done = MessageResult(refused(exc))
+        result = MessageResult(refused(exc))
     elapsed_ms = (time.perf_counter() - began) * 1000
-    reply = done.calls[-1].reply if done.calls else Reply()
-    if done.calls and isinstance(kind, AiKind):
+    reply = result.calls[-1].reply if result.calls else Reply()
+    if result.calls and isinstance(kind, AiKind):
         enrichment.note_test(db.engine, destination, kind, reply)
     return TestSendResult(
-        done.signal,
-        shown_request(done.calls),
-        shown_response(done.calls),
+        result.signal,
+        stored_request(result.calls),
+        stored_response(result.calls),
         replace(reply, elapsed_ms=elapsed_ms),
     )

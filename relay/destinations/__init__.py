@@ -15,13 +15,14 @@ from relay.errors import Invalid, Undeliverable
 from relay.transport.addresses import Network, check_url
 
 
-def _find() -> dict[str, Kind]:
+def find_kinds() -> dict[str, Kind]:
+    """Import every module in ``kinds/``.  -> its ``KIND``, by slug"""
     names = sorted(info.name for info in pkgutil.iter_modules(kinds.__path__))
     found = (importlib.import_module(f"{kinds.__name__}.{name}").KIND for name in names)
     return {kind.slug: kind for kind in found}
 
 
-KINDS: dict[str, Kind] = _find()
+KINDS: dict[str, Kind] = find_kinds()
 MASK = "••••"
 
 

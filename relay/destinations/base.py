@@ -1,8 +1,8 @@
 """What a kind of destination is.
 
-A kind sees frozen data and returns frozen data: no Flask, no database, no Redis.  A new kind is
-one module in ``kinds/`` with a ``ConfigSchema`` and a ``Kind``; the schema draws its form, checks
-its input, masks its secrets and writes its help.
+A kind gets frozen data and returns frozen data: no Flask, no database, no Redis.  A new kind is
+one module in ``kinds/`` with a ``ConfigSchema`` and a ``Kind``.  The form, the validation, the masking
+of secrets and the help come from the schema.  ``docs/extending.md`` has a complete example.
 """
 
 from __future__ import annotations
@@ -164,10 +164,12 @@ class Kind:
     open_fields: ClassVar[bool] = False  # a mapping may name targets of its own; dots nest
     signs_for_site: ClassVar[bool] = False  # whether it needs ``message.site_key``
     has_account: ClassVar[bool] = False  # whether ``read_account`` finds anything
-    default_event_types: ClassVar[tuple[str, ...]] = (
-        "*",
-    )  # the events that a new one wants at first
-    default_rate: ClassVar[tuple[int, str] | None] = None  # a new one's pace: calls per unit
+    default_event_types: ClassVar[tuple[str, ...]] = ("*",)  # selected for a new destination
+    default_rate: ClassVar[tuple[int, str] | None] = None  # of a new destination: calls per unit
+    unmapped_types: ClassVar[Mapping[str, str]] = {}  # without a default mapping, and why
+    # Settings that pass the schema, for tests and docs.  None of these secrets is real.
+    example_config: ClassVar[Mapping[str, Any]] = {}
+    example_secrets: ClassVar[Mapping[str, str]] = {}
     duplicate_note: ClassVar[str] = (  # what comes of a message that arrives twice
         "Each carries the same Idempotency-Key as before: a receiver that honours it takes it once."
     )
@@ -179,7 +181,7 @@ class Kind:
         return ()
 
     def default_mapping(self, config: Mapping[str, Any], event_type: str) -> dict[str, Rule]:
-        """The mapping where nobody made one: right on first use.  By target; it fills ``message.mapped``."""
+        """The mapping of a subscription without its own: a rule for each target it fills."""
         return {}
 
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:

@@ -1,4 +1,4 @@
-"""The way in: a signed request becomes a committed event."""
+"""Ingest: turns a signed request into a committed event."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from relay.ingest.views import blueprint
 
 
 def init_app(app: Flask) -> None:
-    """Register the endpoint.  Its threads start with the first request, after any fork."""
+    """Register the endpoint.  Its threads start with the first request, after the server has forked."""
     with app.app_context():
         gateway = Gateway(
             app.extensions["relay_config"],

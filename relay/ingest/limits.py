@@ -1,4 +1,4 @@
-"""How much one source may send, and how often one address may sign wrongly.  Per process."""
+"""Rate limits of the ingest endpoint, counted per process and minute."""
 
 from __future__ import annotations
 
@@ -10,33 +10,34 @@ from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
-BAD_SIGNATURES = RateLimitItemPerMinute(300)
-KEY_QUESTIONS = RateLimitItemPerMinute(20)
+FAILURES = RateLimitItemPerMinute(300)
+KEY_REQUESTS = RateLimitItemPerMinute(20)
 
 
 class Limits:
+    """Each method counts one request.  -> None, or the seconds to wait if it is over the limit."""
+
     def __init__(self) -> None:
         self.limiter = FixedWindowRateLimiter(MemoryStorage())
 
-    def take(self, source_id: int, per_minute: int) -> int | None:
-        """Count one event of a source.  -> None, or the seconds to wait."""
+    def count_event(self, source_id: int, per_minute: int) -> int | None:
+        """``per_minute`` is the limit of the source; 0 means no limit."""
         if not per_minute:
             return None
         item = RateLimitItemPerMinute(per_minute)
         return self._hit(item, f"source:{source_id}")
 
-    def take_key_question(self, source_id: int) -> int | None:
-        """Count one question about keys.  -> None, or the seconds to wait."""
-        return self._hit(KEY_QUESTIONS, f"keys:{source_id}")
+    def count_key_request(self, source_id: int) -> int | None:
+        return self._hit(KEY_REQUESTS, f"keys:{source_id}")
 
-    def take_bad_signature(self, address: str) -> int | None:
-        """Count one wrong signature of an address (of a /64 in IPv6: that is what one customer has).
+    def count_failure(self, address: str) -> int | None:
+        """A request from ``address`` failed authentication.
 
-        -> None, or the seconds to wait.
+        IPv6 addresses count together by their /64 network, which is what one customer usually has.
         """
         if ":" in address:
             address = str(ipaddress.IPv6Network((address, 64), strict=False))
-        return self._hit(BAD_SIGNATURES, f"address:{address}")
+        return self._hit(FAILURES, f"address:{address}")
 
     def _hit(self, item: RateLimitItemPerMinute, name: str) -> int | None:
         if self.limiter.hit(item, name):

@@ -1,7 +1,8 @@
-"""Refused requests, kept with their true reason and without their body, off the request's way.
+"""Records refused requests, with the true reason and without the body, outside of the request.
 
-Alike ones are counted in memory and written together now and then; while the database is away they
-wait there.  A flood from many addresses ends up in one row a source and reason.
+Rejections of the same source, reason and address are counted in memory, and a thread writes the
+counts.  While the database is unavailable the counts stay in memory.  A flood from many addresses
+becomes one row per source and reason.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from relay.models import Rejection, db_now
 from relay.observability.logging import log
 
 GATHER_S = 0.5
-MAX_ALIKE = 200  # different ones in memory; beyond that the address is left out
-ALIKE_FOR = timedelta(minutes=1)
-Alike = tuple[int | None, str, str]
+MAX_GROUPS = 200  # in memory; beyond that, new groups leave out the address
+GROUP_FOR = timedelta(minutes=1)
+Group = tuple[int | None, str, str]  # source, reason, address
 
 
 @dataclass(frozen=True)
 class RejectionRecord:
-    """What is kept of one refused request.  Alike ones of a minute become one row with a count."""
+    """One refused request.  Those of the same group within a minute become one row with a count."""
 
     source_id: int | None
     reason: str
@@ -42,97 +43,97 @@ class RejectionCount:
 
 
 class Rejections:
-    """``keep`` costs a dictionary's step; a thread writes every ``GATHER_S`` seconds while there is any."""
+    """``add`` only counts in memory; while there are counts, a thread writes them every ``GATHER_S``."""
 
     def __init__(self, engine: Engine):
         self.engine = engine
-        self.tallies: dict[Alike, RejectionCount] = {}
+        self.counts: dict[Group, RejectionCount] = {}
         self.lock = threading.Lock()
-        self.any = threading.Event()
+        self.has_counts = threading.Event()
         self.stopping = threading.Event()
         self.thread: threading.Thread | None = None
 
-    def keep(self, refusal: RejectionRecord) -> None:
-        """Never waits, never raises."""
+    def add(self, rejection: RejectionRecord) -> None:
+        """Does not wait for the database and never raises."""
         with self.lock:
-            self._count(refusal, 1)
+            self._count(rejection, 1)
             if self.thread is None:
                 self.stopping.clear()
                 self.thread = threading.Thread(target=self._run, name="rejections", daemon=True)
                 self.thread.start()
-        self.any.set()
+        self.has_counts.set()
 
-    def _count(self, refusal: RejectionRecord, count: int) -> None:
-        alike = (refusal.source_id, refusal.reason, refusal.address)
-        if alike not in self.tallies and len(self.tallies) >= MAX_ALIKE:
-            alike = (refusal.source_id, refusal.reason, "")
-        self.tallies.setdefault(alike, RejectionCount(refusal)).newest = refusal
-        self.tallies[alike].count += count
+    def _count(self, rejection: RejectionRecord, count: int) -> None:
+        group = (rejection.source_id, rejection.reason, rejection.address)
+        if group not in self.counts and len(self.counts) >= MAX_GROUPS:
+            group = (rejection.source_id, rejection.reason, "")
+        self.counts.setdefault(group, RejectionCount(rejection)).newest = rejection
+        self.counts[group].count += count
 
     def close(self) -> None:
-        """Write what waits, then end the thread."""
+        """Write the counts, then end the thread."""
         with self.lock:
             thread, self.thread = self.thread, None
         if thread is not None:
             self.stopping.set()
-            self.any.set()
+            self.has_counts.set()
             thread.join(5)
 
     def _run(self) -> None:
         while not self.stopping.is_set():
-            self.any.wait()
+            self.has_counts.wait()
             self.stopping.wait(GATHER_S)
-            self.any.clear()
+            self.has_counts.clear()
             if not self._flush():
-                self.any.set()  # once more after the next pause
+                self.has_counts.set()  # try again after the next pause
 
     def _flush(self) -> bool:
-        """Write all that is counted; what could not be written is counted again."""
+        """Write all counts.  -> False if the database failed; the counts are kept then."""
         with self.lock:
-            taken, self.tallies = self.tallies, {}
+            unwritten, self.counts = self.counts, {}
         try:
-            if taken:
+            if unwritten:
                 with self.engine.begin() as connection:
-                    write(connection, taken)
+                    write(connection, unwritten)
         except SQLAlchemyError as exc:
-            log("rejections.wait", count=len(taken), reason=type(exc).__name__)
+            log("rejections.wait", count=len(unwritten), reason=type(exc).__name__)
             with self.lock:
-                newer, self.tallies = self.tallies, taken
-                for tally in newer.values():
-                    self._count(tally.newest, tally.count)
+                newer, self.counts = self.counts, unwritten
+                for added in newer.values():
+                    self._count(added.newest, added.count)
             return False
         return True
 
 
-def write(connection: Connection, tallies: dict[Alike, RejectionCount]) -> None:
-    """One row each, or a higher count on the row of the last minute.
+def write(connection: Connection, counts: dict[Group, RejectionCount]) -> None:
+    """Insert one row per group, or add to the group's row of the last minute.
 
-    A row never reaches over midnight (UTC), so that the ledger can count the refusals of a day.
+    A row never spans midnight (UTC), so that the ledger can count the rejections of a day.
     """
     now = connection.scalar(select(db_now()))
     assert now is not None
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    for (source_id, reason, address), tally in tallies.items():
+    for (source_id, reason, address), added in counts.items():
         values: dict[str, Any] = {
-            "sentence": tally.newest.sentence,
-            "status": tally.newest.status,
-            "event_id": tally.newest.event_id,
+            "sentence": added.newest.sentence,
+            "status": added.newest.status,
+            "event_id": added.newest.event_id,
             "last_at": now,
         }
-        known = connection.scalar(
+        row_id = connection.scalar(
             select(Rejection.id)
             .where(
                 Rejection.source_id.is_not_distinct_from(source_id),
                 Rejection.reason == reason,
                 Rejection.address == address,
-                Rejection.last_at >= max(now - ALIKE_FOR, midnight),
+                Rejection.last_at >= max(now - GROUP_FOR, midnight),
             )
             .order_by(Rejection.id.desc())
             .limit(1)
         )
-        if known is not None:
-            counted = values | {"count": Rejection.count + tally.count}
-            connection.execute(update(Rejection).where(Rejection.id == known).values(counted))
+        if row_id is not None:
+            changes = values | {"count": Rejection.count + added.count}
+            connection.execute(update(Rejection).where(Rejection.id == row_id).values(changes))
         else:
             row = values | {"source_id": source_id, "reason": reason, "address": address}
-            connection.execute(insert(Rejection).values(**row, count=tally.count, first_at=now))
+            connection.execute(insert(Rejection).values(**row, count=added.count, first_at=now))

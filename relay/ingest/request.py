@@ -1,4 +1,4 @@
-"""A request's headers and body: what the headers declare, and a body whose framing may be wrong."""
+"""Reads a request: its declared size, its method, its body and its headers, in this order."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from relay.ingest.responses import IngestRefusal
+from relay.ingest.refusals import RefusalCode
 
 EVENT_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}\Z")
 CHARSET = re.compile(r"charset\s*=\s*\"?([\w-]+)", re.IGNORECASE)
-WITH_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)(?=:))(?::[0-9]{1,5})?")  # some proxies
-NEEDED = (
+# Some proxies put a port after the address.
+WITH_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+)(?=:))(?::[0-9]{1,5})?")
+REQUIRED = (
     ("HTTP_X_WP_TIMESTAMP", "X-WP-Timestamp"),
     ("HTTP_X_EVENT_ID", "X-Event-Id"),
     ("HTTP_X_WP_SIGNATURE", "X-WP-Signature"),
 )
-ONCE = (NEEDED[0], NEEDED[2], ("HTTP_X_WP_KEY_ID", "X-WP-Key-Id"))
+SINGLE = (REQUIRED[0], REQUIRED[2], ("HTTP_X_WP_KEY_ID", "X-WP-Key-Id"))
 USUAL_TYPES = frozenset(("application/json", "application/json; charset=utf-8", "text/plain", ""))
 
 
 @dataclass(frozen=True, slots=True)
 class RequestHead:
-    """``timestamp`` and ``signature`` as they came: nothing is known of their shape yet."""
+    """A request's headers.  ``timestamp`` and ``signature`` are as received, not validated."""
 
     timestamp: str
     event_id: str
@@ -36,7 +37,7 @@ class RequestHead:
 
 @functools.lru_cache(1024)
 def plain_address(text: str) -> str:
-    """An address in its one spelling, IPv4 inside IPv6 unwrapped; "" for anything else."""
+    """The canonical form of an IP address; IPv4 inside IPv6 becomes IPv4.  "" for anything else."""
     bare = text.strip().split("%", 1)[0]
     if found := WITH_PORT.fullmatch(bare):
         bare = found[1] or found[2]
@@ -48,9 +49,9 @@ def plain_address(text: str) -> str:
 
 
 def source_address(environ: dict[str, Any]) -> str:
-    """The sender's address; nonsense from a proxy's header is not believed but the peer named.
+    """The sender's address.  If a proxy's header has no valid address, it is the proxy's own.
 
-    "" where nothing is known (a unix socket): such a request is on no list.
+    "" if there is none (a unix socket): such a request matches no list of allowed addresses.
     """
     found = plain_address(environ.get("REMOTE_ADDR") or "")
     if not found and "werkzeug.proxy_fix.orig" in environ:
@@ -58,36 +59,69 @@ def source_address(environ: dict[str, Any]) -> str:
     return found
 
 
+def read_request(environ: dict[str, Any], limit: int) -> tuple[RequestHead, bytes]:
+    """-> headers and body.  ``limit`` is the body's maximum in bytes.
+
+    Raises IngestRefusal (400, 405, 413, 415).
+    """
+    check_declared(environ, limit)
+    check_method(environ["REQUEST_METHOD"])
+    raw = read_body(environ, limit)
+    return read_head(environ), raw
+
+
+def check_declared(environ: dict[str, Any], limit: int) -> None:
+    """What the headers declare about the body, before it is read.  Raises IngestRefusal (400, 413, 415)."""
+    if environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower() not in ("", "identity"):
+        raise RefusalCode.CONTENT_ENCODING()
+    declared = environ.get("CONTENT_LENGTH") or ""
+    if declared and not re.match(r"[0-9]{1,18}\Z", declared):
+        raise RefusalCode.INCOMPLETE_BODY()
+    if declared and int(declared) > limit:
+        raise RefusalCode.TOO_LARGE(limit=limit)
+
+
+def check_method(method: str) -> None:
+    """Raises IngestRefusal (405)."""
+    if method != "POST":
+        raise RefusalCode.METHOD_NOT_ALLOWED(method=method[:20])
+
+
+def read_body(environ: dict[str, Any], limit: int) -> bytes:
+    """Raises IngestRefusal (400, 413) if the body is incomplete, broken or larger than ``limit``."""
+    declared = environ.get("CONTENT_LENGTH") or ""
+    chunked = bool(environ.get("HTTP_TRANSFER_ENCODING")) or environ.get("wsgi.input_terminated")
+    if not declared and not chunked:
+        return b""
+    wanted = int(declared) if declared else limit + 1
+    pieces, size = [], 0
+    try:
+        while size < wanted:
+            piece = environ["wsgi.input"].read(wanted - size)
+            if not piece:
+                break
+            pieces.append(piece)
+            size += len(piece)
+    except Exception as exc:  # each server has its own errors for a broken connection
+        raise RefusalCode.INCOMPLETE_BODY() from exc
+    if size > limit:
+        raise RefusalCode.TOO_LARGE(limit=limit)
+    if declared and size < wanted:
+        raise RefusalCode.INCOMPLETE_BODY()
+    return b"".join(pieces)
+
+
 def read_head(environ: dict[str, Any]) -> RequestHead:
-    """Raises IngestRefusal (400) where a header is missing, came twice, or the event id is malformed."""
-    missing = [name for key, name in NEEDED if not environ.get(key, "").strip()]
+    """Raises IngestRefusal (400) if a header is missing or repeated, or the event id is malformed."""
+    missing = [name for key, name in REQUIRED if not environ.get(key, "").strip()]
     if missing:
-        names = ", ".join(missing)
-        raise IngestRefusal(
-            400,
-            "missing_headers",
-            "missing_headers",
-            f"The request lacked {names}. Something else than Relay's plugin may have sent it.",
-            detail=f"Missing: {names}.",
-        )
-    for key, name in ONCE:
-        if "," in environ.get(key, ""):  # how WSGI servers join a header that came twice
-            raise IngestRefusal(
-                400,
-                "repeated_headers",
-                "repeated_headers",
-                f"The {name} header was sent more than once.",
-                detail=f"{name} must be sent once.",
-            )
+        raise RefusalCode.MISSING_HEADERS(names=", ".join(missing))
+    for key, name in SINGLE:
+        if "," in environ.get(key, ""):  # WSGI servers join repeated headers with a comma
+            raise RefusalCode.REPEATED_HEADERS(name=name)
     event_id = environ["HTTP_X_EVENT_ID"].strip()
     if not EVENT_ID.match(event_id):
-        raise IngestRefusal(
-            400,
-            "invalid_event_id",
-            "invalid_event_id",
-            "The X-Event-Id header was sent twice or holds signs that are not allowed.",
-            detail="X-Event-Id must be sent once: 1 to 128 of A-Z a-z 0-9 . _ : -",
-        )
+        raise RefusalCode.INVALID_EVENT_ID()
     return RequestHead(
         timestamp=environ["HTTP_X_WP_TIMESTAMP"].strip(),
         event_id=event_id,
@@ -99,72 +133,11 @@ def read_head(environ: dict[str, Any]) -> RequestHead:
 
 
 def check_content_type(text: str) -> None:
-    """JSON, plain text or nothing is read as JSON.  Raises IngestRefusal (415)."""
+    """JSON, plain text or no type is read as JSON.  Raises IngestRefusal (415)."""
     if text.lower() in USUAL_TYPES:
         return
-    kind, _, parameters = text.partition(";")
+    media_type, _, parameters = text.partition(";")
     charset = CHARSET.search(parameters)
-    fine = kind.strip().lower() in USUAL_TYPES
-    if not fine or (charset and charset[1].lower() not in ("utf-8", "utf8")):
-        raise IngestRefusal(
-            415,
-            "unsupported_media_type",
-            "content_type",
-            f"The body was declared as {text[:80]!a}; Relay reads JSON in UTF-8.",
-        )
-
-
-def too_large(limit: int) -> IngestRefusal:
-    return IngestRefusal(
-        413, "too_large", "too_large", f"The body was larger than {limit} bytes. Send fewer fields."
-    )
-
-
-def broken() -> IngestRefusal:
-    return IngestRefusal(
-        400,
-        "invalid_body",
-        "invalid_body",
-        "The body broke off or was framed wrongly on its way.",
-        detail="The body is incomplete or wrongly framed.",
-    )
-
-
-def check_declared(environ: dict[str, Any], limit: int) -> None:
-    """What the head says about the body, before any of it is read.  Raises IngestRefusal."""
-    if environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower() not in ("", "identity"):
-        raise IngestRefusal(
-            415,
-            "unsupported_encoding",
-            "content_encoding",
-            "The body was compressed. Send it plain.",
-        )
-    declared = environ.get("CONTENT_LENGTH") or ""
-    if declared and not re.match(r"[0-9]{1,18}\Z", declared):
-        raise broken()
-    if declared and int(declared) > limit:
-        raise too_large(limit)
-
-
-def read_body(environ: dict[str, Any], limit: int) -> bytes:
-    """The whole body.  Raises IngestRefusal where it is too large, short or broken."""
-    declared = environ.get("CONTENT_LENGTH") or ""
-    chunked = bool(environ.get("HTTP_TRANSFER_ENCODING")) or environ.get("wsgi.input_terminated")
-    if not declared and not chunked:
-        return b""
-    wanted = int(declared) if declared else limit + 1
-    pieces, got = [], 0
-    try:
-        while got < wanted:
-            piece = environ["wsgi.input"].read(wanted - got)
-            if not piece:
-                break
-            pieces.append(piece)
-            got += len(piece)
-    except Exception as exc:  # each server has its own errors for a client that misbehaves
-        raise broken() from exc
-    if got > limit:
-        raise too_large(limit)
-    if declared and got < wanted:
-        raise broken()
-    return b"".join(pieces)
+    is_json = media_type.strip().lower() in USUAL_TYPES
+    if not is_json or (charset and charset[1].lower() not in ("utf-8", "utf8")):
+        raise RefusalCode.CONTENT_TYPE(content_type=text[:80])

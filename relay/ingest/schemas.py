@@ -1,4 +1,4 @@
-"""The shape of every event type, built once; what passes is a frozen InboundEvent."""
+"""The schemas of the event types.  An event that passes becomes a frozen InboundEvent."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
 
+from relay.event_types import ERASE, REPORT, TEST
 from relay.ingest.strict_json import NotStrict
 from relay.models.event import search_text_of
 
@@ -17,11 +18,11 @@ CUSTOM = re.compile(r"x\.[a-z0-9_.-]{1,60}\Z")
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,8})?\Z")
 SITE = re.compile(r"https?://[^\s/?#]\S*\Z", re.IGNORECASE)
-NO_DATE = "0000-00-00 00:00:00"  # what WordPress writes for "no date"
+NO_DATE = "0000-00-00 00:00:00"  # WordPress writes this for "no date"
 
 
 class IdField(fields.Field):  # type: ignore[type-arg]
-    """A whole number, or numeric text."""
+    """An integer of 0 or more, or a text of digits."""
 
     default_error_messages = {"invalid": "Must be a whole number or numeric text."}  # noqa: RUF012
 
@@ -34,7 +35,7 @@ class IdField(fields.Field):  # type: ignore[type-arg]
 
 
 class OrderNumberField(fields.Field):  # type: ignore[type-arg]
-    """An order's number: text or a whole number."""
+    """An order number: text or an integer.  Some plugins add letters to it."""
 
     default_error_messages = {"invalid": "Must be text or a whole number."}  # noqa: RUF012
 
@@ -45,7 +46,7 @@ class OrderNumberField(fields.Field):  # type: ignore[type-arg]
 
 
 def instant(text: str) -> None:
-    """ISO 8601, with a blank or a T; without a zone it is UTC."""
+    """ISO 8601, with a space or a T; without an offset it is UTC.  Raises ValidationError."""
     try:
         if text != NO_DATE:
             datetime.fromisoformat(text)
@@ -53,21 +54,21 @@ def instant(text: str) -> None:
         raise ValidationError("Must be an instant such as 2026-01-15 10:30:00.") from exc
 
 
-def text(required: bool = True, longest: int | None = None, **kw: Any) -> fields.String:
-    check = [validate.Length(max=longest)] if longest else []
-    return fields.String(required=required, allow_none=not required, validate=check, **kw)
+def text(required: bool = True, max_length: int | None = None, **kw: Any) -> fields.String:
+    checks = [validate.Length(max=max_length)] if max_length else []
+    return fields.String(required=required, allow_none=not required, validate=checks, **kw)
 
 
 def moment(required: bool = True) -> fields.String:
     return fields.String(required=required, allow_none=not required, validate=[instant])
 
 
-def number_of() -> fields.Integer:
+def count_field() -> fields.Integer:
     return fields.Integer(required=True, strict=True, validate=[validate.Range(0, 2**53)])
 
 
 class EventData(Schema):
-    """Base of all ``data`` objects: unknown fields are kept."""
+    """Base of all ``data`` schemas.  Unknown fields are kept."""
 
     class Meta:
         unknown = INCLUDE
@@ -116,27 +117,28 @@ class LeadData(EventData):
     created_at = moment(False)
 
 
-def sane(found: date) -> None:
-    """Far from the ends of the calendar, so that everybody may count on from it."""
-    if not 2000 <= found.year < 3000:
-        raise ValueError(found)
+def check_year(value: date) -> None:
+    """Raises ValueError near the ends of the calendar, where adding days overflows."""
+    if not 2000 <= value.year < 3000:
+        raise ValueError(value)
 
 
 def day(text: str) -> None:
+    """YYYY-MM-DD.  Raises ValidationError."""
     try:
         if not DAY.match(text):
             raise ValueError(text)
-        sane(date.fromisoformat(text))
+        check_year(date.fromisoformat(text))
     except ValueError as exc:
         raise ValidationError("Must be a day such as 2026-01-15.") from exc
 
 
 def exact_instant(text: str) -> None:
-    """ISO 8601 with its zone."""
+    """ISO 8601 with an offset.  Raises ValidationError."""
     try:
-        found = datetime.fromisoformat(text)
-        sane(found)
-        if found.tzinfo is None:
+        value = datetime.fromisoformat(text)
+        check_year(value)
+        if value.tzinfo is None:
             raise ValueError(text)
     except ValueError as exc:
         sentence = "Must be an instant with its zone, such as 2026-01-15T10:30:00Z."
@@ -144,16 +146,16 @@ def exact_instant(text: str) -> None:
 
 
 class ReportCounts(EventData):
-    """What a site counted of one event type on one day."""
+    """A site's counts of one event type on one day."""
 
-    fired = number_of()
-    sent = number_of()
-    waiting = number_of()
-    dropped = number_of()
+    fired = count_field()
+    sent = count_field()
+    waiting = count_field()
+    dropped = count_field()
 
 
 class ReportData(EventData):
-    """A site's own count of one of its UTC days, as of ``until``."""
+    """A site's own counts of one UTC day, up to ``until``."""
 
     day = fields.String(required=True, validate=[day])
     until = fields.String(required=True, validate=[exact_instant])
@@ -163,11 +165,11 @@ class ReportData(EventData):
         required=True,
         validate=[validate.Length(max=200)],
     )
-    plugin = text(longest=40)
+    plugin = text(max_length=40)
 
 
 class EraseData(EventData):
-    """A site asks Relay to erase a person from what it holds."""
+    """A site's request to erase a person from Relay's data."""
 
     email = fields.String(
         required=True,
@@ -195,21 +197,22 @@ class EnvelopeSchema(Schema):
 
 
 ENVELOPE = EnvelopeSchema()
+# The schema of each type's data; relay.event_types holds everything else about a type.
 TYPES: dict[str, Schema] = {
     "comment.created": CommentData(),
     "order.created": OrderData(),
     "order.status_changed": OrderData(),
     "lead.created": LeadData(),
     "user.registered": EventData(),
-    "relay.test": EventData(),
-    "relay.report": ReportData(),
-    "relay.erase": EraseData(),
+    TEST: EventData(),
+    REPORT: ReportData(),
+    ERASE: EraseData(),
 }
 
 
 @dataclass(frozen=True)
 class InboundEvent:
-    """One event that passed every check.  ``payload`` is the body's text as it came."""
+    """An event that passed every check.  ``payload`` is the body as received."""
 
     event_id: str
     event_type: str
@@ -220,7 +223,7 @@ class InboundEvent:
 
 
 class InvalidEvent(Exception):
-    """``reasons`` maps a field's path (``data.content``) to sentences."""
+    """The event does not match its schema.  ``reasons`` maps a field's path (``data.content``) to sentences."""
 
     def __init__(self, reasons: dict[str, list[str]]):
         self.reasons = reasons
@@ -228,29 +231,30 @@ class InvalidEvent(Exception):
 
 
 class EventIdMismatch(Exception):
-    """The header and the body name different events."""
+    """``X-Event-Id`` and the body's ``event_id`` differ."""
 
 
 def load_event(body: Any, raw: bytes, event_id: str) -> InboundEvent:
     """Check a parsed body against its type's schema.
 
-    Raises NotStrict where it is no object, OtherEventId, InvalidEvent.
+    ``raw`` is the body it was parsed from, ``event_id`` the header's.  Raises NotStrict if it is not
+    an object, EventIdMismatch, InvalidEvent.
     """
     if not isinstance(body, dict):
         raise NotStrict("The body must be one JSON object.")
-    named = body.get("event_id")
-    if isinstance(named, str) and named != event_id:
+    body_event_id = body.get("event_id")
+    if isinstance(body_event_id, str) and body_event_id != event_id:
         raise EventIdMismatch
-    reasons = flat(ENVELOPE.validate(body))
+    reasons = flatten(ENVELOPE.validate(body))
     if "event" not in reasons:
         kind = body["event"]
-        schema = TYPES.get(kind) or (TYPES["relay.test"] if CUSTOM.match(kind) else None)
+        schema = TYPES.get(kind) or (TYPES[TEST] if CUSTOM.match(kind) else None)
         if schema is None:
             reasons["event"] = [
-                f"Unknown event type. Known are {', '.join(TYPES)} and own types such as x.my_event."
+                f"Unknown event type. Known types are {', '.join(TYPES)} and custom types such as x.my_event."
             ]
         elif "data" not in reasons:
-            reasons |= flat(schema.validate(body["data"]), "data")
+            reasons |= flatten(schema.validate(body["data"]), "data")
     if reasons:
         raise InvalidEvent(reasons)
     return InboundEvent(
@@ -263,11 +267,11 @@ def load_event(body: Any, raw: bytes, event_id: str) -> InboundEvent:
     )
 
 
-def flat(errors: Any, path: str = "") -> dict[str, list[str]]:
+def flatten(errors: Any, path: str = "") -> dict[str, list[str]]:
     """marshmallow's nested errors as ``{"data.items.0": [why]}``."""
     if isinstance(errors, list):
         return {path: [str(why) for why in errors]}
-    found: dict[str, list[str]] = {}
+    reasons: dict[str, list[str]] = {}
     for name, why in errors.items():
-        found |= flat(why, path if name == "_schema" else f"{path}.{name}".lstrip("."))
-    return found
+        reasons |= flatten(why, path if name == "_schema" else f"{path}.{name}".lstrip("."))
+    return reasons

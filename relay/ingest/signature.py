@@ -1,4 +1,4 @@
-"""Is this request fresh, and who signed it?  Pure: the standard library only."""
+"""Checks a request's time and signature.  Pure: imports the standard library only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TIMESTAMP = re.compile(r"[0-9]{1,12}\Z")
 
 @dataclass(frozen=True)
 class VerifyingKey:
-    """A signing key as the way in keeps it: its HMAC prepared, its window in aware instants."""
+    """A signing key with its HMAC prepared.  ``not_before`` and ``not_after`` have a time zone."""
 
     row_id: int
     key_id: str
@@ -52,9 +52,9 @@ class VerifyingKey:
         return "live" if self.not_before <= now else "not_valid_yet"
 
     def signs(self, timestamp: str, raw: bytes, signature: bytes) -> bool:
-        """Whether ``signature`` is ours: base64 of HMAC-SHA256(secret, timestamp + "." + body).
+        """Whether ``signature`` is base64 of HMAC-SHA256(secret, timestamp + "." + body).
 
-        Their text is compared with our own encoding, never decoded.
+        ``signature`` is compared with our own encoding and never decoded, so it has only one form.
         """
         mac = self.mac.copy()
         mac.update(timestamp.encode("latin-1", "replace") + b"." + raw)
@@ -62,7 +62,7 @@ class VerifyingKey:
 
 
 def clock_difference(timestamp: str, now: float) -> float | None:
-    """Seconds by which the sender's clock is ahead of ours; None for a malformed timestamp."""
+    """Seconds by which the sender's clock is ahead of Relay's; None for a malformed timestamp."""
     return int(timestamp) - now if TIMESTAMP.match(timestamp) else None
 
 
@@ -75,5 +75,5 @@ def check_freshness(timestamp: str, now: float, window_s: float) -> bool:
 def verify(
     keys: Iterable[VerifyingKey], timestamp: str, raw: bytes, signature: bytes
 ) -> VerifyingKey | None:
-    """The key that signed these bytes, among ``keys``; None if no one did."""
+    """The one of ``keys`` that made the signature; None if none did."""
     return next((key for key in keys if key.signs(timestamp, raw, signature)), None)

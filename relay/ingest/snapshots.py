@@ -1,7 +1,8 @@
-"""Frozen copies of the sources, so that the way in needs no query to know who may send.
+"""Frozen copies of the sources and their keys, so that a request is authenticated without a query.
 
-A thread looks at one number a second and reloads when it has changed: a rotation or revocation
-counts in every process within a few seconds.  Key windows are judged by the database's clock.
+Every second a thread reads the revision number of the sources and reloads them if it has changed: a
+rotation or revocation takes effect in every process within a few seconds.  The validity of keys is
+checked against the database's clock.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ from relay.models import AllowedNetwork, Revision, SigningKey, Source, db_now
 from relay.observability.logging import log
 from relay.secrets import SecretBox
 
-EVERY_S = 1.0
-STALE_S = 4.0  # a revoked key must not pass for longer than 5 s
+CHECK_EVERY_S = 1.0
+STALE_S = 4.0  # a revoked key must stop working within 5 s
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 @dataclass(frozen=True)
 class SourceSnapshot:
-    """A source with its keys and networks, newest key first."""
+    """A source with its keys (newest first) and allowed networks.  ``per_minute`` 0 means no limit."""
 
     id: int
     slug: str
@@ -40,20 +41,20 @@ class SourceSnapshot:
     keys: tuple[VerifyingKey, ...]
     networks: tuple[Network, ...]
 
-    def takes_from(self, address: str) -> bool:
-        """Whether a request may come from this address; with no list, from any."""
+    def allows(self, address: str) -> bool:
+        """Whether requests from this address are allowed; without a list, all are."""
         if not self.networks:
             return True
         try:
-            found = ipaddress.ip_address(address)
+            parsed = ipaddress.ip_address(address)
         except ValueError:
             return False
-        return any(found.version == one.version and found in one for one in self.networks)
+        return any(parsed.version == net.version and parsed in net for net in self.networks)
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """``unreadable`` are the ids of keys whose stored secret does not open here."""
+    """All active sources.  ``unreadable`` has the ids of keys that Relay cannot decrypt."""
 
     revision: int
     by_slug: dict[str, SourceSnapshot]
@@ -63,20 +64,20 @@ class Snapshot:
 
 
 class Snapshots:
-    """The newest snapshot, kept fresh by a thread that starts with the first request."""
+    """The newest snapshot, updated by a thread that starts with the first request."""
 
     def __init__(self, engine: Engine, box: SecretBox):
-        self.own, self.box = DedicatedConnection(engine, **READ_ONLY), box
+        self.connection, self.box = DedicatedConnection(engine, **READ_ONLY), box
         self.newest: Snapshot | None = None
         self.checked_at = 0.0
         self.clock_ahead = timedelta(0)
-        self.opened: dict[tuple[int, str], str | None] = {}
+        self.secrets: dict[tuple[int, str], str | None] = {}  # by key row and sealed secret
         self.lock = threading.Lock()
         self.stopped = threading.Event()
         self.thread: threading.Thread | None = None
 
     def current(self) -> Snapshot:
-        """Raises Unavailable while the database has never been reached."""
+        """Raises Unavailable if the database was never reached."""
         if self.thread is None or self.newest is None:
             with self.lock:
                 if self.newest is None:
@@ -89,50 +90,50 @@ class Snapshots:
 
     @property
     def is_stale(self) -> bool:
-        """Whether a key may have been revoked unnoticed: then nothing may be accepted by it."""
+        """Whether a revocation may have been missed.  Then no request can be accepted."""
         return time.monotonic() - self.checked_at > STALE_S
 
     def now(self) -> datetime:
-        """The database's clock, as far as it is known."""
+        """The current time by the database's clock."""
         return datetime.now(UTC) + self.clock_ahead
 
     def close(self) -> None:
         self.stopped.set()
         if self.thread is not None:
             self.thread.join(5)
-        self.own.drop()
+        self.connection.drop()
 
     def _run(self) -> None:
-        while not self.stopped.wait(EVERY_S):
+        while not self.stopped.wait(CHECK_EVERY_S):
             with self.lock:
                 try:
                     self._refresh()
                 except Unavailable:
                     log("snapshots.wait", reason="The database cannot be read.")
 
-    def catch_up(self) -> None:
-        """Reload now: the next request relies on what was just handed out.  Raises Unavailable."""
+    def reload(self) -> None:
+        """Reload now instead of within a second.  Raises Unavailable."""
         with self.lock:
             self._refresh()
 
     def _refresh(self) -> None:
-        """Reload if anything has changed.  Hold ``lock``.  Raises Unavailable."""
+        """Reload if anything has changed.  The caller holds ``lock``.  Raises Unavailable."""
         began = time.monotonic()
         try:
-            with self.own.open().begin() as transaction:
-                self._look(transaction.connection)
+            with self.connection.open().begin() as transaction:
+                self._load_if_changed(transaction.connection)
         except SQLAlchemyError as exc:
-            self.own.drop()
+            self.connection.drop()
             raise Unavailable("The database cannot be read.") from exc
         self.checked_at = began
 
-    def _look(self, connection: Connection) -> None:
-        found = connection.execute(
+    def _load_if_changed(self, connection: Connection) -> None:
+        revision, now = connection.execute(
             select(Revision.number, db_now()).where(Revision.subject == "sources")
         ).one()
-        self.clock_ahead = found[1] - datetime.now(UTC)
-        if self.newest is None or self.newest.revision != found[0]:
-            self.newest = self._load(connection, found[0])
+        self.clock_ahead = now - datetime.now(UTC)
+        if self.newest is None or self.newest.revision != revision:
+            self.newest = self._load(connection, revision)
 
     def _load(self, connection: Connection, revision: int) -> Snapshot:
         keys: dict[int, list[VerifyingKey]] = defaultdict(list)
@@ -149,7 +150,7 @@ class Snapshots:
             select(AllowedNetwork.source_id, AllowedNetwork.cidr)
         ):
             networks[source_id].append(ipaddress.ip_network(cidr))
-        found = [
+        sources = [
             SourceSnapshot(
                 row.id, row.slug, row.per_minute, tuple(keys[row.id]), tuple(networks[row.id])
             )
@@ -161,22 +162,22 @@ class Snapshots:
         ]
         return Snapshot(
             revision=revision,
-            by_slug={one.slug: one for one in found},
-            by_key={key.key_id: one for one in found for key in one.keys},
-            by_id={one.id: one for one in found},
+            by_slug={source.slug: source for source in sources},
+            by_key={key.key_id: source for source in sources for key in source.keys},
+            by_id={source.id: source for source in sources},
             unreadable=frozenset(unreadable),
         )
 
     def _prepare(self, row: Any) -> VerifyingKey | None:
-        """One key that cannot be opened must not shut the door for all."""
+        """None if the secret cannot be decrypted: the other keys must still work."""
         sealed = (row.id, row.sealed_secret)
-        if sealed not in self.opened:
+        if sealed not in self.secrets:
             try:
-                self.opened[sealed] = self.box.open_sealed(row.sealed_secret)
+                self.secrets[sealed] = self.box.open_sealed(row.sealed_secret)
             except SecretUnreadable as exc:
-                self.opened[sealed] = None
+                self.secrets[sealed] = None
                 log("key.unreadable", key=row.key_id, reason=str(exc))
-        secret = self.opened[sealed]
+        secret = self.secrets[sealed]
         if secret is None:
             return None
         return VerifyingKey.prepare(

@@ -1,4 +1,4 @@
-"""JSON as the contract wants it: nothing that a database or another reader would take otherwise."""
+"""Parses strict JSON: only what every database and every other parser reads in the same way."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections import Counter
 from typing import Any
 
 MAX_DEPTH = 64
-LOW, HIGH = -(2**63), 2**63 - 1
-# A string, ended or not, is passed over in one step that never goes back.
-SIGNS = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|([\[{])|([\]}])', re.DOTALL)
-ESCAPED_ODDITY = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+MIN_INT, MAX_INT = -(2**63), 2**63 - 1
+# Matches a string, closed or not, as a whole and without backtracking, so that its brackets do not count.
+TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|([\[{])|([\]}])', re.DOTALL)
+FORBIDDEN_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 
 class NotStrict(ValueError):
@@ -20,7 +20,7 @@ class NotStrict(ValueError):
 
 
 def loads(raw: bytes) -> Any:
-    """Parse strict JSON: UTF-8, no NaN or Infinity, no double keys, no NUL, no lone surrogates,
+    """Parse strict JSON: UTF-8, no NaN or Infinity, no duplicate keys, no NUL, no lone surrogates,
     depth at most 64, integers within 64 bits.  Raises NotStrict.
     """
     try:
@@ -41,30 +41,30 @@ def loads(raw: bytes) -> Any:
         ) from exc
     except (ValueError, RecursionError) as exc:
         raise NotStrict("The body is nested too deep or holds a number that is too long.") from exc
-    if ESCAPED_ODDITY.search(raw):
+    if FORBIDDEN_ESCAPE.search(raw):
         check_texts(value)
     return value
 
 
 def check_depth(raw: bytes) -> None:
-    """Before the parser sees it: it recurses, and a server's threads have small stacks."""
+    """Raises NotStrict.  Runs before the parser, which recurses: threads have small stacks."""
     depth = 0
-    for sign in SIGNS.finditer(raw):
-        if sign.lastindex == 1:
+    for token in TOKENS.finditer(raw):
+        if token.lastindex == 1:
             depth += 1
             if depth > MAX_DEPTH:
                 raise NotStrict(f"The body is nested deeper than {MAX_DEPTH} levels.")
-        elif sign.lastindex == 2:
+        elif token.lastindex == 2:
             depth -= 1
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    value = dict(pairs)
+    if len(value) != len(pairs):
         counts = Counter(name for name, _ in pairs)
-        double = next(name for name, count in counts.items() if count > 1)
-        raise NotStrict(f"The key {double[:80]!r} stands twice in one object.")
-    return found
+        repeated = next(name for name, count in counts.items() if count > 1)
+        raise NotStrict(f"The key {repeated[:80]!r} appears twice in one object.")
+    return value
 
 
 def _constant(name: str) -> Any:
@@ -72,7 +72,7 @@ def _constant(name: str) -> Any:
 
 
 def _int(text: str) -> int:
-    if len(text) > 20 or not LOW <= int(text) <= HIGH:
+    if len(text) > 20 or not MIN_INT <= int(text) <= MAX_INT:
         raise NotStrict("An integer does not fit into 64 bits.")
     return int(text)
 
@@ -90,23 +90,23 @@ DECODER = json.JSONDecoder(
 
 
 def check_texts(value: Any) -> None:
-    """NUL and lone surrogates, in keys and values at any depth."""
-    todo = [value]
-    while todo:
-        one = todo.pop()
-        if isinstance(one, str):
-            _check_text(one)
-        elif isinstance(one, dict):
-            todo += one.keys()
-            todo += one.values()
-        elif isinstance(one, list):
-            todo += one
+    """Raises NotStrict for NUL and lone surrogates, in keys and values at any depth."""
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, str):
+            _check_text(item)
+        elif isinstance(item, dict):
+            pending += item.keys()
+            pending += item.values()
+        elif isinstance(item, list):
+            pending += item
 
 
 def _check_text(text: str) -> None:
     if "\x00" in text:
-        raise NotStrict("A text holds the sign NUL, which no database can keep.")
+        raise NotStrict("A text contains the character NUL, which databases cannot store.")
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as exc:
-        raise NotStrict("A text holds half of a surrogate pair.") from exc
+        raise NotStrict("A text contains half of a surrogate pair.") from exc

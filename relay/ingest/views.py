@@ -1,6 +1,6 @@
-"""``POST /webhooks/wp`` and ``/webhooks/wp/<source>``: a lean blueprint, no session, no limiter.
+"""``POST /webhooks/wp`` and ``/webhooks/wp/<source>`` take events, without session or Flask-Limiter.
 
-``/webhooks/key`` and ``/webhooks/wp/<source>/key`` answer a site's questions about its keys.
+``/webhooks/key`` and ``/webhooks/wp/<source>/key`` answer a site's requests about its signing keys.
 """
 
 from __future__ import annotations
@@ -17,83 +17,75 @@ from werkzeug.routing import Rule
 from relay.errors import Unavailable
 from relay.extensions import csrf, limiter
 from relay.ingest import responses
-from relay.ingest.gateway import Gateway, rate_limited
-from relay.ingest.keys import views as key_views
+from relay.ingest.gateway import Gateway
+from relay.ingest.keys.views import accept_key_request
+from relay.ingest.refusals import IngestRefusal, RefusalCode
 from relay.ingest.rejections import RejectionRecord
-from relay.ingest.request import RequestHead, check_declared, read_body, read_head, source_address
-from relay.ingest.responses import IngestRefusal, IngestResponse
+from relay.ingest.request import RequestHead, read_request, source_address
+from relay.ingest.responses import IngestResponse
 from relay.observability import metrics, tracing
 from relay.observability.logging import log
 
 blueprint = Blueprint("ingest", __name__)
 csrf.exempt(blueprint)
 limiter.exempt(blueprint)
-PATHS = ("/webhooks/wp", "/webhooks/wp/<source>")
+EVENT_PATHS = ("/webhooks/wp", "/webhooks/wp/<source>")
 KEY_PATHS = ("/webhooks/key", "/webhooks/wp/<source>/key")
+Accept = Callable[[Gateway, RequestHead, bytes, str | None], IngestResponse]
 
 
 @blueprint.record
 def add_paths(state: BlueprintSetupState) -> None:
-    """Every method leads here, so that a wrong one gets the contract's answer too."""
-    for path in PATHS:
-        state.app.url_map.add(Rule(path, endpoint="ingest.take", methods=None))
-    for path in KEY_PATHS:
-        state.app.url_map.add(Rule(path, endpoint="ingest.take_question", methods=None))
-    state.app.view_functions |= {"ingest.take": take, "ingest.take_question": take_question}
+    """Route every method to the views, so that a wrong method gets the contract's 405 too."""
+    for paths, view in ((EVENT_PATHS, post_event), (KEY_PATHS, post_key_request)):
+        endpoint = f"ingest.{view.__name__}"
+        for path in paths:
+            state.app.url_map.add(Rule(path, endpoint=endpoint, methods=None))
+        state.app.view_functions[endpoint] = view
 
 
-def take(source: str | None = None) -> Response:
-    """Flask's side of it: the request's bytes in, the answer out."""
-    request.environ["relay.slug"] = source
-    return receive_event(current_app.extensions["relay_ingest"], request.environ, source).response()
-
-
-def take_question(source: str | None = None) -> Response:
-    """The same for a question about keys."""
-    request.environ["relay.slug"] = source
+def post_event(source: str | None = None) -> Response:
     gateway: Gateway = current_app.extensions["relay_ingest"]
-    return answered(gateway, request.environ, source, receive_question).response()
+    return receive_event(gateway, request.environ, source).to_flask()
+
+
+def post_key_request(source: str | None = None) -> Response:
+    gateway: Gateway = current_app.extensions["relay_ingest"]
+    return respond(gateway, request.environ, source, accept_key_request).to_flask()
 
 
 def receive_event(gateway: Gateway, environ: dict[str, Any], slug: str | None) -> IngestResponse:
-    """The way in of an event."""
-    return answered(gateway, environ, slug, receive)
+    """Handle the request of one event.  ``slug`` is the source in the path, if any."""
+    return respond(gateway, environ, slug, accept_event)
 
 
-def answered(
-    gateway: Gateway,
-    environ: dict[str, Any],
-    slug: str | None,
-    receive: Callable[[Gateway, RequestHead, bytes, str | None], IngestResponse],
+def respond(
+    gateway: Gateway, environ: dict[str, Any], slug: str | None, accept: Accept
 ) -> IngestResponse:
-    """Every answer of the contract leaves here; ``receive`` goes on where the head is whole."""
+    """Read the request and let ``accept`` handle it; every error becomes a response."""
     began = time.perf_counter()
     head: RequestHead | None = None
-    limit = gateway.config.max_body_bytes
     try:
-        check_declared(environ, limit)
-        check_method(environ["REQUEST_METHOD"])
-        raw = read_body(environ, limit)
-        head = read_head(environ)
-        return receive(gateway, head, raw, slug)
-    except IngestRefusal as away:
-        return refuse(gateway, environ, head, away)
+        head, raw = read_request(environ, gateway.config.max_body_bytes)
+        return accept(gateway, head, raw, slug)
+    except IngestRefusal as refusal:
+        return refuse(gateway, environ, slug, head, refusal)
     except Unavailable:
-        return refuse(gateway, environ, head, responses.unavailable())
-    except Exception as exc:  # a fault of ours: the site keeps the event and sends it again
+        return refuse(gateway, environ, slug, head, RefusalCode.UNAVAILABLE())
+    except Exception as exc:  # an error in Relay: with a 503 the site sends the event again
         log("ingest.failed", reason=repr(exc), trace=traceback.format_exc())
-        return refuse(gateway, environ, head, responses.unavailable())
+        return refuse(gateway, environ, slug, head, RefusalCode.UNAVAILABLE())
     finally:
         metrics.ingest_seconds.observe(time.perf_counter() - began)
 
 
-def receive(gateway: Gateway, head: RequestHead, raw: bytes, slug: str | None) -> IngestResponse:
-    """The checks of a request with a whole head, in the contract's order."""
+def accept_event(
+    gateway: Gateway, head: RequestHead, raw: bytes, slug: str | None
+) -> IngestResponse:
+    """Check and store one event.  Raises IngestRefusal, Unavailable."""
     began_ns = time.time_ns()
-    sources = gateway.candidates(head, slug)
-    gateway.check_address(sources, head)
-    source, key = gateway.authenticate(sources, head, raw)
-    event = gateway.load(head, raw, source.id)
+    source, key = gateway.authenticate(head, raw, slug)
+    event = gateway.parse_event(head, raw, source.id)
     stored = gateway.store(event, source, key, head.address)
     (metrics.events_accepted if stored.new else metrics.events_duplicate).inc()
     log(
@@ -107,47 +99,28 @@ def receive(gateway: Gateway, head: RequestHead, raw: bytes, slug: str | None) -
     if stored.new:
         facts = {"relay.source": source.slug, "relay.event_type": event.event_type}
         tracing.received(event.event_id, began_ns, facts)
-    return responses.stored(stored.row_id, event.event_id, stored.new)
-
-
-def receive_question(
-    gateway: Gateway, head: RequestHead, raw: bytes, slug: str | None
-) -> IngestResponse:
-    """The same checks for a question about keys; nothing of it is kept."""
-    sources = gateway.candidates(head, slug)
-    gateway.check_address(sources, head)
-    source, key = gateway.authenticate(sources, head, raw)
-    wait = gateway.limits.take_key_question(source.id)
-    if wait is not None:
-        raise rate_limited(wait, "The site asked too often about its keys.", source.id)
-    want = key_views.wanted(gateway.read(head, raw, source.id), source.id)
-    found = key_views.answer(gateway.engine, gateway.box, source, key, head, want)
-    if "sealed" in found:
-        gateway.snapshots.catch_up()  # the site tries the new key at once
-    log("key.asked", source=source.slug, key=key.key_id, status=found["status"])
-    return responses.about_keys(found)
-
-
-def check_method(method: str) -> None:
-    if method != "POST":
-        raise IngestRefusal(405, "method_not_allowed", "method", f"The method was {method[:20]!a}.")
+    return responses.for_event(stored.row_id, event.event_id, stored.new)
 
 
 def refuse(
-    gateway: Gateway, environ: dict[str, Any], head: RequestHead | None, away: IngestRefusal
+    gateway: Gateway,
+    environ: dict[str, Any],
+    slug: str | None,
+    head: RequestHead | None,
+    refusal: IngestRefusal,
 ) -> IngestResponse:
-    """Tell the sender as little as the contract says, and the source's owner the true reason."""
-    metrics.events_rejected.labels(away.reason).inc()
+    """Record the true reason for the site's owner; the response has only what the contract allows."""
+    metrics.events_rejected.labels(refusal.reason).inc()
     address = head.address if head else source_address(environ)
-    gateway.rejections.keep(
+    gateway.rejections.add(
         RejectionRecord(
-            source_id=away.source_id or gateway.known_source(environ.get("relay.slug")),
-            reason=away.reason,
-            sentence=away.sentence[:1000],
-            status=away.status,
+            source_id=refusal.source_id or gateway.source_id_of(slug),
+            reason=refusal.reason,
+            sentence=refusal.sentence[:1000],
+            status=refusal.status,
             address=address,
             event_id=head.event_id if head else None,
         )
     )
-    log("event.refused", reason=away.reason, status=away.status, address=address)
-    return responses.refused(away)
+    log("event.refused", reason=refusal.reason, status=refusal.status, address=address)
+    return responses.for_refusal(refusal)

@@ -11,17 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from relay.event_types import INTERNAL_TYPES
 from relay.mapping.operators import OPERATORS, is_empty, join_words, quoted_value, split
 from relay.mapping.paths import in_words, value_at
-
-# What sites say to Relay itself.  Taken and kept as any event, never delivered, in no list of events.
-INTERNAL_TYPES = frozenset({"relay.report", "relay.erase"})
 
 
 def matches_type(patterns: Iterable[str], event_type: str) -> bool:
     """Whether a type is one of ``patterns``: ``*``, ``order.created`` or ``order.*``.
 
-    The types that Relay keeps for itself match no pattern, whatever it says.
+    An internal type matches no pattern.
     """
     return event_type not in INTERNAL_TYPES and any(
         pattern in ("*", event_type)

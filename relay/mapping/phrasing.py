@@ -4,20 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from relay.event_types import FAMILIES, event_type_of, family_of
 from relay.mapping.conditions import Condition, ConditionGroup
 from relay.mapping.operators import join_words
 
-# what an event type is about, and what happened to it
-HAPPENS = {
-    "comment.created": ("a comment", "is written"),
-    "order.created": ("an order", "is placed"),
-    "order.status_changed": ("an order", "changes its status"),
-    "order.*": ("an order", "is placed or changes"),
-    "lead.created": ("a lead", "comes in"),
-    "user.registered": ("a user", "registers"),
-    "relay.test": ("a test event", "comes in"),
-}
-FAMILIES = {"comment": "a comment", "lead": "a lead", "user": "a user", "relay": "a test event"}
 STATUS = (("data", "status"), ("status",))
 
 
@@ -42,12 +32,9 @@ def sentence(
 
 
 def _happening(pattern: str) -> tuple[str, str]:
-    if pattern in HAPPENS:
-        return HAPPENS[pattern]
-    family = pattern.partition(".")[0]
-    if pattern.endswith(".*") and family in FAMILIES:
-        return FAMILIES[family], "comes in"
-    return f"an event {pattern}", "comes in"
+    if pattern.endswith(".*") and family_of(pattern) in FAMILIES:
+        return FAMILIES[family_of(pattern)].happens
+    return event_type_of(pattern).happens
 
 
 def _its(group: ConditionGroup) -> str:

@@ -1,4 +1,4 @@
-"""The rules: delivery lifecycle, circuit breaker, rate limit and quota forecast.
+"""The rules: delivery lifecycle, destination status, circuit breaker, rate limit, quota forecast.
 
 Pure: the standard library only.  The time and the jitter are arguments.
 """

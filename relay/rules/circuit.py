@@ -1,15 +1,15 @@
-"""When a destination that fails is left alone, and how it is taken up again.
+"""The circuit breaker: when a failing destination is not called, and how calls resume.
 
-Pure: the standard library only; the time is an argument.
+Pure: standard library only; the time is an argument.
 
     closed ── 10 failed calls in a row ──▶ open ── its wait is over ──▶ probing
       ▲                                     ▲                             │
       │                                     └──── the probe fails ────────┤
       └───────────────── the destination answers ─────────────────────────┘
 
-While it is open nothing is sent, and no delivery loses an attempt.  One call probes; after a good
-answer the pace grows from two calls a second upwards, so that a service that has just come back is
-not flooded with all that waited.
+While the circuit is open nothing is sent, and no delivery loses an attempt.  One call probes.  After
+a success the rate grows from two calls a second upwards, so that a service that has just recovered
+does not get the whole backlog at once.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from relay.rules.lifecycle import Failed, Held, Signal
 
@@ -31,17 +32,18 @@ class CircuitState(StrEnum):
 
 OPENS_AFTER = 10  # failed calls in a row
 WAITS_S = (5.0, 10.0, 20.0, 30.0)  # how long it stays open, by how often it opened in a row
-RAMP_S = 45.0  # after that the pace is the destination's own
+RAMP_S = 45.0  # how long after a recovery calls are slowed down
 RAMP_CALLS_PER_S = 2.0
 RAMP_DOUBLES_S = 3.0
 
 
 @dataclass(frozen=True)
 class Circuit:
-    """``since`` is when this stage began (none: ever), ``until`` when an open one may be probed.
+    """``since`` is when this state began (None: it never changed), ``until`` when an open circuit
+    may be probed.
 
-    ``failures`` counts failed calls in a row, ``openings`` how often it opened without a good answer
-    in between.
+    ``failures`` counts failed calls in a row, ``openings`` how often it opened without a success in
+    between.
     """
 
     stage: CircuitState = CircuitState.CLOSED
@@ -52,40 +54,26 @@ class Circuit:
     openings: int = 0
 
     def ready(self, now: datetime) -> Circuit:
-        """The circuit as it is for the next call: an open one whose wait is over is probed."""
+        """The circuit for the next call: an open one that has waited long enough is probed."""
         if self.stage is CircuitState.OPEN and (self.until is None or self.until <= now):
             return replace(self, stage=CircuitState.PROBING, since=now, until=None)
         return self
 
-    def places(self, concurrency: int) -> int:
-        """How many calls may be under way at the same time."""
-        return {CircuitState.CLOSED: concurrency, CircuitState.PROBING: 1, CircuitState.OPEN: 0}[
-            self.stage
-        ]
-
     def interval_s(self, now: datetime) -> float:
-        """The least time between two calls: long just after a recovery, then none."""
+        """The shortest time between two calls: long right after a recovery, later 0."""
         if self.stage is not CircuitState.CLOSED or self.since is None:
             return 0.0
-        well_for = (now - self.since).total_seconds()
-        if well_for >= RAMP_S:
+        closed_for = (now - self.since).total_seconds()
+        if closed_for >= RAMP_S:
             return 0.0
-        return float(1 / (RAMP_CALLS_PER_S * 2 ** (max(0.0, well_for) / RAMP_DOUBLES_S)))
-
-    def hold(self, now: datetime) -> Held | None:
-        """Why nothing may be sent now, and for how long."""
-        if self.stage is not CircuitState.OPEN or self.until is None or self.until <= now:
-            return None
-        return Held("circuit_open", self.reason, (self.until - now).total_seconds())
+        return float(1 / (RAMP_CALLS_PER_S * 2 ** (max(0.0, closed_for) / RAMP_DOUBLES_S)))
 
     def record_outcome(self, signal: Signal, now: datetime, jitter: float = 0.0) -> Circuit:
-        """What one call's result means.  ``jitter`` in [-1, 1] spreads the waits by a fifth.
-
-        A refusal, too, is an answer: the service lives.  A wish to wait (Retry-After, quota) is none
-        of the circuit's business.
-        """
+        """The circuit after one call.  ``jitter`` in [-1, 1] varies the wait by a fifth."""
+        # A destination that asks to wait (Retry-After, quota) works: that is neither success nor failure.
         if isinstance(signal, Held) or getattr(signal, "retry_after_s", None) is not None:
             return self
+        # A refusal counts as success: the service is up and answers.
         if not isinstance(signal, Failed):
             fresh = Circuit(since=self.since if self.stage is CircuitState.CLOSED else now)
             return self if fresh == self else fresh
@@ -106,3 +94,27 @@ class Circuit:
             reason=reason,
             openings=self.openings + 1,
         )
+
+
+def circuit_of(row: Any) -> Circuit:
+    """The circuit stored in a destination's columns."""
+    return Circuit(
+        CircuitState(row.circuit),
+        row.circuit_since,
+        row.circuit_until,
+        row.circuit_reason,
+        row.failures,
+        row.openings,
+    )
+
+
+def circuit_columns(circuit: Circuit) -> dict[str, Any]:
+    """The columns of a destination that store a circuit."""
+    return {
+        "circuit": circuit.stage.value,
+        "circuit_since": circuit.since,
+        "circuit_until": circuit.until,
+        "circuit_reason": circuit.reason,
+        "failures": circuit.failures,
+        "openings": circuit.openings,
+    }

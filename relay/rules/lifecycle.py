@@ -1,7 +1,7 @@
-"""Every rule about the life of a delivery: states, signals, steps and the retry schedule.
+"""The delivery state machine: states, signals, transitions and the retry schedule.
 
-Pure: the standard library only; the time and the jitter are arguments.  Nothing else in Relay
-decides whether something is tried again, when, or whether it is dead.
+Pure: standard library only; the time and the jitter are arguments.  No other module decides whether
+a delivery is retried, when it is retried, or whether it has failed for good.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SETTLED = (State.DELIVERED, State.DEAD, State.DISCARDED)
 
 @dataclass(frozen=True)
 class Claimed:
-    """A drain took the delivery to send it; the lease ends ``lease_s`` seconds from now."""
+    """A drain claimed the delivery.  Its lease ends ``lease_s`` seconds from now."""
 
     token: str
     lease_s: float
@@ -41,10 +41,10 @@ class Claimed:
 
 @dataclass(frozen=True)
 class Held:
-    """Not now, and nobody's fault: paused, limited, quota, or no time left in the lease.
+    """The delivery cannot be sent now and nothing failed: paused, rate limit, quota, lease too short.
 
-    Costs no attempt.  ``wait_s`` is the time until it may be asked again; as what an answer means
-    (a quota is used up), the whole destination waits for so long.
+    It costs no attempt.  The delivery is due again after ``wait_s`` seconds.  When a reply means
+    Held (a quota is used up), the whole destination is held for that long.
     """
 
     code: str
@@ -54,14 +54,15 @@ class Held:
 
 @dataclass(frozen=True)
 class Accepted:
-    """The destination took it."""
+    """The destination accepted the delivery."""
 
 
 @dataclass(frozen=True)
 class Failed:
-    """No good answer, but time may help.  ``retry_after_s`` is the destination's own wish.
+    """The attempt failed and a retry may succeed.
 
-    ``field`` names the part of the message that the destination complains about, if it does.
+    ``retry_after_s`` is the destination's Retry-After in seconds.  ``field`` is the part of the
+    message that the destination rejects, if it names one.
     """
 
     code: str
@@ -72,7 +73,7 @@ class Failed:
 
 @dataclass(frozen=True)
 class Refused:
-    """A final no: time will not help.  ``pause`` asks to stop the whole destination."""
+    """The attempt failed and a retry cannot succeed.  ``pause``: pause the whole destination."""
 
     code: str
     sentence: str
@@ -82,25 +83,25 @@ class Refused:
 
 @dataclass(frozen=True)
 class LeaseExpired:
-    """The worker that held the delivery vanished without a result."""
+    """The lease ended without a result: the worker that claimed the delivery died or hangs."""
 
 
 @dataclass(frozen=True)
 class Replayed:
-    """A person sends a delivery again: a fresh attempt budget, the history is kept.
+    """A person sends the delivery again.  The attempt budget is reset, the history is kept.
 
-    A dead one is revived, a delivered one goes out once more, a waiting one goes now.
+    A dead or delivered delivery is sent once more; a pending one is due now.
     """
 
 
 @dataclass(frozen=True)
 class Withdrawn:
-    """The replay of a waiting delivery was cancelled: it is again what it was before."""
+    """The replay of a pending delivery was cancelled: it returns to its state before the replay."""
 
 
 @dataclass(frozen=True)
 class Discarded:
-    """A person decided that this delivery need not arrive."""
+    """The delivery is not needed any more: a person discarded it, or its subscription was removed."""
 
 
 Signal = (
@@ -113,12 +114,12 @@ Signal = (
 
 @dataclass(frozen=True)
 class Policy:
-    """How often and when a failing delivery is tried again.
+    """The retry schedule.
 
-    ``delays_s[n]`` is the wait in seconds after the n-th failed attempt (from 0); when they are
-    used up the delivery is dead.  ``jitter`` is the share by which a wait may vary either way.
-    ``max_lost_starts`` bounds how often a worker may vanish over one delivery.  The default tries
-    eight times over more than a day, however the jitter falls.
+    ``delays_s[n]`` is the delay in seconds after failed attempt n (counted from 0); after the last
+    one the delivery is dead.  ``jitter`` is the fraction by which a delay varies in both directions.
+    ``max_lost_starts`` is how often a worker may die while it handles one delivery.  The default
+    makes eight attempts over more than 24 hours, whatever the jitter is.
     """
 
     delays_s: tuple[float, ...] = (5, 300, 1800, 7200, 18000, 36000, 46800)
@@ -131,14 +132,12 @@ class Policy:
         return len(self.delays_s) + 1
 
     def wait_s(self, attempts: int, jitter: float, retry_after_s: float | None) -> float:
-        """Seconds until the next attempt after ``attempts`` failed ones; ``jitter`` is in [-1, 1].
-
-        A destination's Retry-After is a floor: the wait may be a little longer, never shorter.
-        """
+        """Seconds until the next attempt after ``attempts`` failed ones; ``jitter`` is in [-1, 1]."""
         if retry_after_s is None:
             return self.delays_s[attempts - 1] * (1 + self.jitter * jitter)
-        wish = min(max(retry_after_s, 1.0), self.longest_retry_after_s)
-        return wish * (1 + 0.04 * abs(jitter))
+        # Retry-After is a minimum: jitter may lengthen the wait but never shorten it.
+        wait = min(max(retry_after_s, 1.0), self.longest_retry_after_s)
+        return wait * (1 + 0.04 * abs(jitter))
 
 
 DEFAULT_POLICY = Policy()
@@ -149,11 +148,11 @@ DEFAULT_POLICY = Policy()
 
 @dataclass(frozen=True)
 class Life:
-    """The part of a delivery that the machine reads and writes.
+    """The columns of a delivery that the state machine reads and writes.
 
-    ``attempts`` counts calls ever made, ``attempts_since_replay`` those since creation or the last replay,
-    ``claims`` how often it was claimed since the last result.  ``revived_from`` is its state before the last replay.
-    Instants are aware datetimes.
+    ``attempts`` counts all calls, ``attempts_since_replay`` those since creation or the last replay,
+    ``claims`` the claims since the last result.  ``revived_from`` is the state before the last
+    replay.  Instants are aware datetimes.
     """
 
     state: State = State.PENDING
@@ -164,14 +163,6 @@ class Life:
     attempts_since_replay: int = 0
     claims: int = 0
     revived_from: State | None = None
-
-    @property
-    def is_suspect(self) -> bool:
-        """Whether a worker vanished over it since its last result, this start not counted.
-
-        Such a one is sent alone: if it is what kills workers, it takes no other along.
-        """
-        return self.claims > (1 if self.state is State.IN_FLIGHT else 0)
 
 
 @dataclass(frozen=True)
@@ -185,10 +176,10 @@ class FailureReason:
 
 @dataclass(frozen=True)
 class Transition:
-    """What one signal does: the life after it, and the cause of a new dead letter."""
+    """What one signal does: the new life, and the cause of a new dead letter if there is one."""
 
     life: Life
-    buried: FailureReason | None = None
+    dead_letter: FailureReason | None = None
 
 
 def _lease(life: Life, signal: Claimed, policy: Policy, now: datetime, jitter: float) -> Transition:
@@ -205,13 +196,13 @@ def _lease(life: Life, signal: Claimed, policy: Policy, now: datetime, jitter: f
     )
 
 
-def _free(life: Life, **changes: object) -> Life:
+def _without_lease(life: Life, **changes: object) -> Life:
     return replace(life, lease_until=None, lease_token=None, due_at=None, **changes)  # type: ignore[arg-type]
 
 
 def _postpone(life: Life, signal: Held, policy: Policy, now: datetime, jitter: float) -> Transition:
     due = now + timedelta(seconds=max(0.0, signal.wait_s))
-    freed = _free(life, state=State.PENDING, claims=max(0, life.claims - 1))
+    freed = _without_lease(life, state=State.PENDING, claims=max(0, life.claims - 1))
     return Transition(replace(freed, due_at=due))
 
 
@@ -219,7 +210,7 @@ def _finish(
     life: Life, signal: Accepted, policy: Policy, now: datetime, jitter: float
 ) -> Transition:
     return Transition(
-        _free(
+        _without_lease(
             life,
             state=State.DELIVERED,
             attempts=life.attempts + 1,
@@ -229,11 +220,11 @@ def _finish(
     )
 
 
-def _bury(life: Life, cause: FailureReason) -> Transition:
-    return Transition(_free(life, state=State.DEAD, claims=0), buried=cause)
+def _give_up(life: Life, cause: FailureReason) -> Transition:
+    return Transition(_without_lease(life, state=State.DEAD, claims=0), dead_letter=cause)
 
 
-def _retry_or_bury(
+def _retry_or_give_up(
     life: Life, signal: Failed, policy: Policy, now: datetime, jitter: float
 ) -> Transition:
     tried = replace(
@@ -243,10 +234,10 @@ def _retry_or_bury(
         claims=0,
     )
     if tried.attempts_since_replay >= policy.max_attempts:
-        return _bury(tried, FailureReason(signal.code, signal.sentence, signal.field))
+        return _give_up(tried, FailureReason(signal.code, signal.sentence, signal.field))
     wait = policy.wait_s(tried.attempts_since_replay, jitter, signal.retry_after_s)
     return Transition(
-        replace(_free(tried, state=State.PENDING), due_at=now + timedelta(seconds=wait))
+        replace(_without_lease(tried, state=State.PENDING), due_at=now + timedelta(seconds=wait))
     )
 
 
@@ -256,7 +247,7 @@ def _refuse(
     tried = replace(
         life, attempts=life.attempts + 1, attempts_since_replay=life.attempts_since_replay + 1
     )
-    return _bury(tried, FailureReason(signal.code, signal.sentence, signal.field))
+    return _give_up(tried, FailureReason(signal.code, signal.sentence, signal.field))
 
 
 def _expire(
@@ -266,17 +257,19 @@ def _expire(
     if life.claims >= policy.max_lost_starts:
         sentence = (
             f"The worker stopped {life.claims} times while it handled this delivery. "
-            "That is on Relay's side: look at the worker's log before you replay it."
+            "That is on Relay's side: check the worker's log before you replay it."
         )
-        return _bury(tried, FailureReason("worker_died", sentence))
-    return Transition(replace(_free(tried, state=State.PENDING), due_at=now))
+        return _give_up(tried, FailureReason("worker_died", sentence))
+    return Transition(replace(_without_lease(tried, state=State.PENDING), due_at=now))
 
 
 def _revive(
     life: Life, signal: Replayed, policy: Policy, now: datetime, jitter: float
 ) -> Transition:
     before = life.revived_from if life.state is State.PENDING else life.state
-    fresh = _free(life, state=State.PENDING, attempts_since_replay=0, claims=0, revived_from=before)
+    fresh = _without_lease(
+        life, state=State.PENDING, attempts_since_replay=0, claims=0, revived_from=before
+    )
     return Transition(replace(fresh, due_at=now))
 
 
@@ -284,21 +277,21 @@ def _withdraw(
     life: Life, signal: Withdrawn, policy: Policy, now: datetime, jitter: float
 ) -> Transition:
     if life.revived_from is None:
-        raise IllegalTransition("A delivery that nobody sent again cannot be withdrawn.")
-    return Transition(_free(life, state=life.revived_from, claims=0, revived_from=None))
+        raise IllegalTransition("A delivery that was not replayed cannot be withdrawn.")
+    return Transition(_without_lease(life, state=life.revived_from, claims=0, revived_from=None))
 
 
 def _discard(
     life: Life, signal: Discarded, policy: Policy, now: datetime, jitter: float
 ) -> Transition:
-    return Transition(_free(life, state=State.DISCARDED, claims=0))
+    return Transition(_without_lease(life, state=State.DISCARDED, claims=0))
 
 
 TRANSITIONS: dict[tuple[State, type], Callable[..., Transition]] = {
     (State.PENDING, Claimed): _lease,
     (State.IN_FLIGHT, Held): _postpone,
     (State.IN_FLIGHT, Accepted): _finish,
-    (State.IN_FLIGHT, Failed): _retry_or_bury,
+    (State.IN_FLIGHT, Failed): _retry_or_give_up,
     (State.IN_FLIGHT, LeaseExpired): _expire,
     (State.IN_FLIGHT, Refused): _refuse,
     (State.DEAD, Replayed): _revive,
@@ -306,6 +299,7 @@ TRANSITIONS: dict[tuple[State, type], Callable[..., Transition]] = {
     (State.PENDING, Replayed): _revive,
     (State.PENDING, Withdrawn): _withdraw,
     (State.PENDING, Discarded): _discard,
+    (State.IN_FLIGHT, Discarded): _discard,
     (State.DEAD, Discarded): _discard,
 }
 
@@ -317,10 +311,10 @@ def transition(
     jitter: float = 0.0,
     policy: Policy = DEFAULT_POLICY,
 ) -> Transition:
-    """The one step that ``signal`` causes.
+    """Apply ``signal`` to a delivery.
 
     ``now`` is the database's clock, ``jitter`` a number in [-1, 1].
-    Raises IllegalTransition where the state has no step for the signal.
+    Raises IllegalTransition if the table has no rule for the state and the signal.
     """
     rule = TRANSITIONS.get((life.state, type(signal)))
     if rule is None:

@@ -1,7 +1,7 @@
-"""When an allowance will be used up, at the pace of the last minutes.
+"""The quota forecast: when a quota will be used up, at the usage of the last minutes.
 
-Pure: the standard library only; the time is an argument.  The pace is an average in which what lies
-ten minutes back counts a third of what is happening now.
+Pure: standard library only; the time is an argument.  The usage is a moving average: what happened
+ten minutes ago counts a third of what happens now.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ MEMORY_S = 600.0
 
 @dataclass(frozen=True)
 class QuotaReading:
-    """What was left of an allowance of ``limit`` at ``read_at``; ``per_s`` is how fast it goes down."""
+    """What was left of a quota of ``limit`` at ``read_at``; ``per_s`` is the usage per second."""
 
     limit: int
     remaining: int
@@ -24,7 +24,7 @@ class QuotaReading:
     per_s: float = 0.0
 
     def then(self, later: QuotaReading) -> QuotaReading:
-        """The later reading, with the pace that both tell; an allowance that is whole again tells none."""
+        """The later reading, with the usage between both.  After a reset the usage stays as it was."""
         passed = (later.read_at - self.read_at).total_seconds()
         used = self.remaining - later.remaining
         if passed <= 0 or used < 0:
@@ -36,15 +36,15 @@ class QuotaReading:
 
     @property
     def share(self) -> float:
-        """How much is left, from 0 to 1."""
+        """The fraction that is left, from 0 to 1."""
         return min(1.0, max(0.0, self.remaining / self.limit)) if self.limit > 0 else 0.0
 
     def is_over(self, now: datetime) -> bool:
-        """Whether this reading's window has passed, so that it says nothing about now."""
+        """Whether the quota has been reset since this reading, so it says nothing about now."""
         return self.resets_at is not None and self.resets_at <= now
 
     def empties_at(self, now: datetime) -> datetime | None:
-        """When nothing will be left, if that comes before the allowance is whole again."""
+        """When nothing will be left, if that is before the quota resets."""
         if self.is_over(now):
             return None
         if self.remaining <= 0:
@@ -61,5 +61,5 @@ class QuotaReading:
 
 
 def clears_at(waiting: int, interval_s: float, now: datetime) -> datetime | None:
-    """When what waits will have been sent, at one call in ``interval_s``; None without a pace."""
+    """When all that waits will have been sent at one call per ``interval_s``; None without a limit."""
     return now + timedelta(seconds=waiting * interval_s) if waiting and interval_s else None

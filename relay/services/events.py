@@ -18,8 +18,7 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from relay import secrets
 from relay.errors import Invalid, NotFound, Refusal
-from relay.mapping.conditions import INTERNAL_TYPES
-from relay.mapping.samples import SAMPLES
+from relay.event_types import INTERNAL_TYPES, SAMPLES, TEST
 from relay.models import DeadLetter, Delivery, Event, Source, db
 from relay.services.audit import By, record
 from relay.services.paging import Page, page_of
@@ -159,9 +158,7 @@ class SentTest:
     elapsed_ms: float
 
 
-def send_test_event(
-    slug: str, by: By, event_type: str = "relay.test", base_url: str = ""
-) -> SentTest:
+def send_test_event(slug: str, by: By, event_type: str = TEST, base_url: str = "") -> SentTest:
     """Send a signed sample of ``event_type`` over HTTP to our own endpoint, as a site would.
 
     ``base_url`` is where the web process listens (by default this host's PORT).

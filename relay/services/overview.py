@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
-from relay.mapping.conditions import INTERNAL_TYPES
+from relay.event_types import INTERNAL_TYPES
 from relay.models import DeadLetter, Delivery, Event, Rejection, db
 from relay.services.sources import keys
 

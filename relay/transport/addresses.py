@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 import idna
@@ -123,3 +124,27 @@ def ascii_host(host: str) -> str:
     if ":" not in name and (len(name) > 253 or not all(map(LABEL.fullmatch, labels))):
         raise blocked(f"{host} is not a name that can be looked up.")
     return name
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a connection leads: two calls with the same origin may share one."""
+
+    secure: bool
+    host: str  # as it is looked up; ASCII
+    port: int
+
+    @property
+    def name(self) -> str:
+        """The host as certificates and the Host header know it."""
+        return self.host.rstrip(".")
+
+    @property
+    def host_header(self) -> str:
+        name = f"[{self.name}]" if ":" in self.name else self.name
+        return name if self.port == (443 if self.secure else 80) else f"{name}:{self.port}"
+
+
+def origin_of(parts: SplitResult) -> Origin:
+    secure = parts.scheme == "https"
+    return Origin(secure, ascii_host(parts.hostname or ""), parts.port or (443 if secure else 80))

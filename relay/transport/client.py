@@ -17,9 +17,9 @@ from urllib.parse import SplitResult, quote
 
 from relay.errors import Undeliverable
 from relay.transport import addresses
-from relay.transport.connection import BODY_CAP, Connection, HttpResponse, NothingSent
-from relay.transport.deadline import Deadline
-from relay.transport.dialer import CONNECT_S, Dialer, Origin, Resolver
+from relay.transport.addresses import Origin
+from relay.transport.connection import BODY_CAP, Connection, Deadline, HttpResponse, NothingSent
+from relay.transport.dialer import CONNECT_S, Dialer, Resolver
 from relay.transport.errors import CallFailed, explain
 from relay.transport.request import OutboundRequest, Reply
 
@@ -62,7 +62,7 @@ class Transport:
         deadline = Deadline(request.timeout_s)
         try:
             parts = addresses.check_url(request.url, self.allowed)
-            origin = origin_of(parts)
+            origin = addresses.origin_of(parts)
             answer = self._exchange(origin, request, encode(request, parts, origin), deadline)
         except Undeliverable as exc:
             return Reply(
@@ -89,7 +89,7 @@ class Transport:
             except NothingSent:
                 continue
         return self._over(
-            Connection(self.dialer.dial(origin, deadline), origin), request, data, deadline
+            Connection(self.dialer.dial(origin, deadline.until), origin), request, data, deadline
         )
 
     def _over(
@@ -139,12 +139,6 @@ class Transport:
 def close_all(connections: list[Connection]) -> None:
     while connections:
         connections.pop().close()
-
-
-def origin_of(parts: SplitResult) -> Origin:
-    secure = parts.scheme == "https"
-    host = addresses.ascii_host(parts.hostname or "")
-    return Origin(secure, host, parts.port or (443 if secure else 80))
 
 
 def encode(request: OutboundRequest, parts: SplitResult, origin: Origin) -> bytes:

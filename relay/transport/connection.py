@@ -14,13 +14,32 @@ from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse, IncompleteRead, parse_headers
 from typing import Any
 
-from relay.transport.deadline import Deadline
-
 BODY_CAP = 64 * 1024
 HEAD_CAP = 64 * 1024
 WIRE_CAP = 1024 * 1024  # a body's bytes on the wire, with the frames of its chunks
 BUFFER = 8 * 1024
 CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+class Deadline:
+    """The time limit of a whole call, ``seconds`` from now, however many reads and writes it takes.
+
+    ``began`` and ``until`` are on the monotonic clock.
+    """
+
+    def __init__(self, seconds: float):
+        self.began = time.monotonic()
+        self.until = self.began + seconds
+
+    def left_s(self) -> float:
+        """Seconds left, more than 0.  Raises TimeoutError once the time is up."""
+        left = self.until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the time for this call is up")
+        return left
+
+    def elapsed_ms(self) -> float:
+        return (time.monotonic() - self.began) * 1000
 
 
 class NothingSent(ConnectionError):

@@ -11,39 +11,20 @@ import queue
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import certifi
 
 from relay.transport import addresses
-from relay.transport.deadline import Deadline
+from relay.transport.addresses import Origin
 from relay.transport.errors import no_connection, no_name
 
 CONNECT_S = 5.0
 MOST_ADDRESSES = 4
 Resolver = Callable[..., list[Any]]
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a connection leads: two calls with the same origin may share one."""
-
-    secure: bool
-    host: str  # as it is looked up; ASCII
-    port: int
-
-    @property
-    def name(self) -> str:
-        """The host as certificates and the Host header know it."""
-        return self.host.rstrip(".")
-
-    @property
-    def host_header(self) -> str:
-        name = f"[{self.name}]" if ":" in self.name else self.name
-        return name if self.port == (443 if self.secure else 80) else f"{name}:{self.port}"
 
 
 class Dialer:
@@ -70,18 +51,20 @@ class Dialer:
         return context
 
     def dial(
-        self, origin: Origin, deadline: Deadline, tls: ssl.SSLContext | None = None
+        self, origin: Origin, until: float, tls: ssl.SSLContext | None = None
     ) -> socket.socket:
         """A connected socket, with TLS where the origin wants it (``tls``: other than for the web).
 
+        ``until`` is an instant of the monotonic clock.
+
         Raises CallFailed, and Undeliverable where any answer of the name service is blocked.
         """
-        part = deadline.within(CONNECT_S)
-        sock = self.reach(origin, part)
+        until = min(until, time.monotonic() + CONNECT_S)
+        sock = self.reach(origin, until)
         if not origin.secure:
             return sock
         try:
-            return self.wrap(sock, origin, part, tls or self.tls)
+            return self.wrap(sock, origin, until, tls or self.tls)
         except OSError as exc:
             sock.close()
             raise no_connection(exc, f"{origin.name}:{origin.port}", CONNECT_S) from exc
@@ -89,23 +72,22 @@ class Dialer:
             sock.close()
             raise
 
-    def reach(self, origin: Origin, part: Deadline) -> socket.socket:
+    def reach(self, origin: Origin, until: float) -> socket.socket:
         """A connection to a checked address of the origin, still without TLS.  Raises as ``dial``."""
-        where = f"{origin.name}:{origin.port}"
         try:
-            found = self.look_up(origin, part)
+            found = self.look_up(origin, until)
             for target in found:
                 self.check(str(target[4][0]), origin.secure)
-            sock = connect(found[:MOST_ADDRESSES], part)
+            sock = connect(found[:MOST_ADDRESSES], until)
         except OSError as exc:
-            raise no_connection(exc, where, CONNECT_S) from exc
+            raise no_connection(exc, f"{origin.name}:{origin.port}", CONNECT_S) from exc
         try:
             # Compared with what was checked: nothing between us and the kernel may divert it.
             self.check(str(sock.getpeername()[0]), origin.secure)
             return sock
         except OSError as exc:
             sock.close()
-            raise no_connection(exc, where, CONNECT_S) from exc
+            raise no_connection(exc, f"{origin.name}:{origin.port}", CONNECT_S) from exc
         except BaseException:
             sock.close()
             raise
@@ -119,7 +101,7 @@ class Dialer:
                 "The address must start with https://, so that nobody can listen in."
             )
 
-    def look_up(self, origin: Origin, deadline: Deadline) -> list[Any]:
+    def look_up(self, origin: Origin, until: float) -> list[Any]:
         """The name service's answers.  Raises CallFailed where there are none in time."""
         if is_number(origin.host):
             return list(self.resolver(origin.host, origin.port, type=socket.SOCK_STREAM))
@@ -134,21 +116,26 @@ class Dialer:
         # The system's look-up cannot be given a time limit: a thread that hangs is left behind.
         threading.Thread(target=ask, name="look-up", daemon=True).start()
         try:
-            found = answers.get(timeout=deadline.left_s())
-        except (queue.Empty, TimeoutError) as exc:
+            found = answers.get(timeout=left_s(until))
+        except queue.Empty as exc:
             raise no_name(origin.name) from exc
         if isinstance(found, Exception) or not found:
             raise no_name(origin.name) from (found or None)
         return list(found)
 
     def wrap(
-        self, sock: socket.socket, origin: Origin, deadline: Deadline, tls: ssl.SSLContext
+        self, sock: socket.socket, origin: Origin, until: float, tls: ssl.SSLContext
     ) -> socket.socket:
-        sock.settimeout(deadline.left_s())
+        sock.settimeout(left_s(until))
         try:
             return tls.wrap_socket(sock, server_hostname=origin.name)
         except ConnectionError as exc:
             raise ssl.SSLError("the handshake was broken off") from exc
+
+
+def left_s(until: float) -> float:
+    """Seconds until an instant of the monotonic clock; after it so little that any wait times out."""
+    return max(until - time.monotonic(), 0.001)
 
 
 def is_number(host: str) -> bool:
@@ -159,13 +146,13 @@ def is_number(host: str) -> bool:
     return True
 
 
-def connect(found: list[Any], deadline: Deadline) -> socket.socket:
+def connect(found: list[Any], until: float) -> socket.socket:
     """The first address that takes the connection; a silent one leaves time for the next."""
     last: OSError = OSError("the name has no address")
     for number, (family, kind, proto, _name, where) in enumerate(found):
         sock = socket.socket(family, kind, proto)
         try:
-            sock.settimeout(deadline.left_s() / (len(found) - number))
+            sock.settimeout(left_s(until) / (len(found) - number))
             sock.connect(where)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return sock

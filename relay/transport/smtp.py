@@ -15,9 +15,8 @@ from typing import Any
 from relay.errors import Undeliverable
 from relay.transport import addresses
 from relay.transport.client import Transport
-from relay.transport.connection import BoundedSocket
-from relay.transport.deadline import Deadline
-from relay.transport.dialer import Dialer, Origin
+from relay.transport.connection import BoundedSocket, Deadline
+from relay.transport.dialer import Dialer
 from relay.transport.errors import CallFailed, explain, no_tls
 from relay.transport.request import OutboundRequest, Reply
 
@@ -44,7 +43,7 @@ class GuardedSMTP(smtplib.SMTP):
 
     def __init__(self, request: MailRequest, dialer: Dialer, deadline: Deadline):
         self.dialer, self.deadline = dialer, deadline
-        self.origin = Origin(
+        self.origin = addresses.Origin(
             request.security != PLAIN, addresses.ascii_host(request.host), request.port
         )
         self.at_once = request.security == TLS
@@ -53,8 +52,8 @@ class GuardedSMTP(smtplib.SMTP):
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         if self.at_once:
-            return self.dialer.dial(self.origin, self.deadline, self.dialer.context())
-        return self.dialer.reach(self.origin, self.deadline)
+            return self.dialer.dial(self.origin, self.deadline.until, self.dialer.context())
+        return self.dialer.reach(self.origin, self.deadline.until)
 
     def send(self, s: Any) -> None:
         if self.sock:

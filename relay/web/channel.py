@@ -11,14 +11,10 @@ from typing import Any
 from waitress.channel import HTTPChannel
 from waitress.task import ErrorTask
 
+from relay.web.framing import FRAMING_ERRORS
+
 WHOLE_REQUEST_S = 20.0  # from its first byte to its last; a trickle does not buy more
 LINGER_S = 5.0
-NAMES = {
-    400: ("invalid_request", "The request is framed wrongly."),
-    413: ("too_large", "The body is too large."),
-    431: ("headers_too_large", "The headers are too large."),
-    500: ("internal", "This is on Relay's side."),
-}
 
 
 class ErrorResponse(ErrorTask):
@@ -26,9 +22,9 @@ class ErrorResponse(ErrorTask):
 
     def execute(self) -> None:
         code = self.request.error.code
-        code = code if code in NAMES else 400  # a transfer coding we do not have is the client's
-        name, detail = NAMES[code]
-        body = json.dumps({"error": name, "detail": detail}).encode()
+        code = code if code in FRAMING_ERRORS else 400  # for example an unknown transfer coding
+        row = FRAMING_ERRORS[code]
+        body = json.dumps({"error": row.error, "detail": row.detail}).encode()
         self.status = f"{code} {self.request.error.reason if code != 400 else 'Bad Request'}"
         self.response_headers.append(("Content-Type", "application/json"))
         self.channel.refused = True

@@ -185,17 +185,17 @@ def test_all_matching_means_the_whole_filter_and_not_the_page(
 ) -> None:
     fill(app, world, 59)
     page = admin.get("/dead-letters/list?code=http_400").text
-    assert page.count('name="id"') == 50
+    assert page.count('name="dead_letter"') == 50
     assert "All 60 matching, on all pages" in text_of(page)
     upto = re.search(r'name="upto" value="(\d+)"', page)
     assert upto
     fill(app, world, 1)  # fails after the page was shown
-    chosen = {"code": "http_400", "upto": upto[1], "which": "all", "id": "1"}
+    chosen = {"code": "http_400", "upto": upto[1], "which": "all", "dead_letter": "1"}
     preview = admin.post("/dead-letters/bulk", {**chosen, "do": "replay"})
     assert "Hook: 60 deliveries to send" in text_of(admin.get(preview.location).text)
     admin.post("/dead-letters/bulk", {**chosen, "do": "discard", "reason": "by hand"})
     assert "60 discarded. Relay stops sending these deliveries." in admin.get("/dead-letters").text
-    assert admin.get("/dead-letters/list").text.count('name="id"') == 1
+    assert admin.get("/dead-letters/list").text.count('name="dead_letter"') == 1
 
 
 def test_an_action_applies_to_the_selected_rows_only(
@@ -204,12 +204,12 @@ def test_an_action_applies_to_the_selected_rows_only(
     fill(app, world, 3)
     with app.app_context():
         ids = [row.id for row in db.session.query(DeadLetter.id).order_by(DeadLetter.id)]
-    selected = {"which": "selected", "id": ids[1:3], "code": "http_400"}
+    selected = {"which": "selected", "dead_letter": ids[1:3], "code": "http_400"}
     preview = admin.post("/dead-letters/bulk", {**selected, "do": "replay"})
     assert "Hook: 2 deliveries to send" in text_of(admin.get(preview.location).text)
     admin.post("/dead-letters/bulk", {**selected, "do": "acknowledge"})
     seen = admin.get("/dead-letters/list?state=acknowledged").text
-    assert re.findall(r'name="id" value="(\d+)"', seen) == [str(ids[2]), str(ids[1])]
+    assert re.findall(r'name="dead_letter" value="(\d+)"', seen) == [str(ids[2]), str(ids[1])]
 
 
 @pytest.mark.parametrize(
@@ -292,4 +292,4 @@ def test_a_resolved_dead_letter_is_found_with_its_resolution(
     admin.post(f"/dead-letters/{world.letter}/discard", {"reason": "a test of ours"})
     assert f'id="dead-letter-{world.letter}"' not in admin.get("/dead-letters/list").text
     page = admin.get("/dead-letters/list?state=resolved").text
-    assert "Discarded: a test of ours" in text_of(page) and 'name="id"' not in page
+    assert "Discarded: a test of ours" in text_of(page) and 'name="dead_letter"' not in page

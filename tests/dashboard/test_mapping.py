@@ -114,10 +114,10 @@ def test_slack_starts_with_the_default_message(app: Flask, world: World, admin: 
         )
         here = f"/destinations/{made.id}/subscriptions/{made.subscriptions[0].id}/mapping"
     page = admin.get(here).text
-    assert "This is the default mapping." in page and "*New order {{ data.number }}*" in page
+    assert "This is the default mapping." in page and "*New order #{{ data.number }}:" in page
     assert "path-secret-three" not in page
     form = {"type": "order.created", "r0-name": "text", "r0-from": "text", "r0-text": "Mine"}
     assert admin.post(here, {**form, "do": "save"}).status_code == 303
     assert ">Mine</textarea>" in admin.get(here).text
     back = admin.post(here, {**form, "do": "default"}).text
-    assert "*New order {{ data.number }}*" in back
+    assert "*New order #{{ data.number }}:" in back

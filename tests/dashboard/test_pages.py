@@ -54,7 +54,7 @@ GETS = {
     "/dead-letters/list": "viewer",
     "/dead-letters/list?destination={hook}&code=http_400&field=-&type=comment.created&source=shop"
     "&state=open&text=doe&since=2026-01-01&until=2099-01-01": "viewer",
-    "/dead-letters/list?id=x&upto=x&since=x&until=x&state=x&after=x": "viewer",
+    "/dead-letters/list?dead_letter=x&upto=x&since=x&until=x&state=x&after=x": "viewer",
     "/dead-letters/list?state=resolved": "viewer",
     "/dead-letters/list.csv": "viewer",
     "/replays": "viewer",
@@ -351,7 +351,7 @@ def test_a_destination_is_created_tested_edited_paused_and_resumed(
     here = made.location.partition("?")[0]
     page = admin.get(made.location).text
     assert "••••3456" in page and "first-token-123456" not in page
-    assert "When an order is placed or an event x.* comes in, send it to My hook." in page
+    assert "When an order is placed or an event x.* arrives, send it to My hook." in page
     tried = admin.post(f"{here}/test", {"type": "order.created"})
     assert "Test succeeded." in tried.text and "first-token-123456" not in tried.text
     assert sink.requests[-1].json()["test"] is True

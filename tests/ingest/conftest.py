@@ -1,11 +1,12 @@
-"""A source to send from, through the Flask application."""
+"""A source that sends signed requests, and web processes to send to."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,12 +16,14 @@ from werkzeug.test import TestResponse
 from relay.services.audit import COMMAND_LINE
 from relay.services.sources import settings as source_settings
 from tests.support.events import comment
-from tests.support.stack import sign
+from tests.support.stack import Stack, sign
+
+StartWeb = Callable[..., Stack]
 
 
 @dataclass
 class Sender:
-    """Signs and posts; ``slug`` and ``key_id`` name the source it stands for."""
+    """Signs and sends requests as the source ``slug``."""
 
     app: Flask
     slug: str
@@ -58,7 +61,7 @@ class Sender:
         )
 
     def reasons(self) -> list[tuple[str, str]]:
-        """The true reasons of what was refused, oldest first, once they are written."""
+        """Reason and sentence of every rejection, oldest first, after they are written."""
         self.app.extensions["relay_ingest"].rejections.close()
         with self.app.app_context():
             return [
@@ -77,5 +80,21 @@ def sender(app: Flask) -> Iterator[Sender]:
 
 
 def refresh(app: Flask) -> None:
-    """See changed sources now, not within the second it takes by itself."""
-    app.extensions["relay_ingest"].snapshots.catch_up()
+    """Reload changed sources now instead of within a second."""
+    app.extensions["relay_ingest"].snapshots.reload()
+
+
+@pytest.fixture
+def start_web(database_url: str, tmp_path: Path) -> Iterator[StartWeb]:
+    """Start web processes with these settings.  There is no broker; none is needed."""
+    stacks: list[Stack] = []
+
+    def start(**settings: str) -> Stack:
+        stack = Stack(tmp_path / "web", database_url, f"unix://{tmp_path}/none.sock", **settings)
+        stacks.append(stack)
+        stack.start("web")
+        return stack
+
+    yield start
+    for stack in stacks:
+        stack.close()

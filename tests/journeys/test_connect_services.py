@@ -53,7 +53,7 @@ def test_slack_is_connected_as_a_webhook_and_then_as_a_bot(
     page.get_by_role("button", name="Add destination").click()
     page.get_by_role("button", name="Send a test").click()
     expect(page.get_by_text("Test succeeded.")).to_be_visible()
-    assert slack.texts[0].startswith("*TEST* *New comment*")
+    assert slack.texts[0].startswith("*TEST* *New comment by ")
 
     slack.next(Answer(404, b"no_service"))
     stack.send(comment(), secret)

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.browser import Console
+from tests.support.events import comment
 from tests.support.people import sign_in
 from tests.support.sink import Sink
 from tests.support.stack import Stack
@@ -30,7 +31,9 @@ def shop(stack: Stack) -> Iterator[WordPressSite]:
 
 def first_run(stack: Stack, page: Page) -> None:
     """Create the first admin with the first-run link."""
-    token = stack.python("from relay.services import users; print(users.make_first_run_token())")
+    token = stack.python(
+        "from relay.services.users import accounts; print(accounts.make_first_run_token())"
+    )
     page.goto(f"{stack.url}/first-run/{token.strip()}")
     page.get_by_label("E-mail address").fill("ada@example.com")
     page.get_by_label("Password").fill(PASSWORD)
@@ -113,8 +116,6 @@ def test_the_snippet_of_the_original_design_works_against_the_gateway(
 def test_support_resends_a_failed_delivery_in_the_browser(
     stack: Stack, sink: Sink, page: Page
 ) -> None:
-    from tests.support.stack import comment
-
     source = stack.make_source()
     hook = ("webhook", "My endpoint", "--set", f"url={sink.url}/in", "--set", "auth=none")
     stack.flask("destinations", "create", *hook)

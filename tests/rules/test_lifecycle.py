@@ -1,4 +1,4 @@
-"""The state machine, as tables."""
+"""The delivery state machine, as tables."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SIGNALS: tuple[Signal, ...] = (
     Discarded(),
 )
 PENDING = Life(State.PENDING, due_at=NOW)
-FLYING = Life(
+IN_FLIGHT = Life(
     State.IN_FLIGHT,
     lease_until=NOW + timedelta(seconds=75),
     lease_token="t",
@@ -52,7 +52,7 @@ FLYING = Life(
 )
 LIVES = {
     State.PENDING: PENDING,
-    State.IN_FLIGHT: FLYING,
+    State.IN_FLIGHT: IN_FLIGHT,
     State.DELIVERED: Life(State.DELIVERED, attempts=1, attempts_since_replay=1),
     State.DEAD: Life(State.DEAD, attempts=8, attempts_since_replay=8),
     State.DISCARDED: Life(State.DISCARDED),
@@ -79,29 +79,34 @@ def test_a_claim_leases_and_counts_the_start() -> None:
     )
 
 
-def test_being_held_costs_neither_an_attempt_nor_a_start() -> None:
-    life = transition(FLYING, Held("limited", "Later.", 30), NOW).life
+def test_a_hold_costs_neither_an_attempt_nor_a_claim() -> None:
+    life = transition(IN_FLIGHT, Held("limited", "Later.", 30), NOW).life
     assert (life.state, life.due_at) == (State.PENDING, NOW + timedelta(seconds=30))
     assert (life.attempts, life.attempts_since_replay, life.claims) == (2, 2, 0)
 
 
 def test_success_settles_and_frees_the_lease() -> None:
-    outcome = transition(FLYING, Accepted(), NOW)
+    outcome = transition(IN_FLIGHT, Accepted(), NOW)
     assert outcome.life == Life(State.DELIVERED, attempts=3, attempts_since_replay=3)
-    assert outcome.buried is None
+    assert outcome.dead_letter is None
 
 
-def test_a_final_refusal_is_buried_after_one_attempt() -> None:
+def test_a_refusal_is_dead_after_one_attempt() -> None:
     outcome = transition(
-        replace(FLYING, attempts=0, attempts_since_replay=0), Refused("http_403", "No."), NOW
+        replace(IN_FLIGHT, attempts=0, attempts_since_replay=0), Refused("http_403", "No."), NOW
     )
     assert (outcome.life.state, outcome.life.attempts) == (State.DEAD, 1)
-    assert outcome.buried == FailureReason("http_403", "No.")
+    assert outcome.dead_letter == FailureReason("http_403", "No.")
 
 
-def test_the_field_that_was_complained_about_becomes_part_of_the_cause() -> None:
-    outcome = transition(FLYING, Refused("http_400", "No.", field="company_size"), NOW)
-    assert outcome.buried == FailureReason("http_400", "No.", "company_size")
+def test_the_rejected_field_is_part_of_the_cause() -> None:
+    outcome = transition(IN_FLIGHT, Refused("http_400", "No.", field="company_size"), NOW)
+    assert outcome.dead_letter == FailureReason("http_400", "No.", "company_size")
+
+
+def test_a_claimed_delivery_can_be_discarded_and_loses_its_lease() -> None:
+    life = transition(IN_FLIGHT, Discarded(), NOW).life
+    assert life == Life(State.DISCARDED, attempts=2, attempts_since_replay=2)
 
 
 def test_a_delivery_that_always_fails_is_tried_eight_times_over_a_day() -> None:
@@ -119,21 +124,23 @@ def test_a_delivery_that_always_fails_is_tried_eight_times_over_a_day() -> None:
 @pytest.mark.parametrize("jitter", [-1.0, 0.0, 1.0])
 def test_jitter_moves_a_retry_by_a_fifth(jitter: float) -> None:
     life = transition(
-        replace(FLYING, attempts_since_replay=1), Failed("http_503", "Busy."), NOW, jitter
+        replace(IN_FLIGHT, attempts_since_replay=1), Failed("http_503", "Busy."), NOW, jitter
     ).life
     assert life.due_at is not None
     assert (life.due_at - NOW).total_seconds() == pytest.approx(300 * (1 + 0.2 * jitter))
 
 
 @pytest.mark.parametrize("jitter", [-1.0, -0.3, 0.0, 0.7, 1.0])
-@pytest.mark.parametrize("wish", [1.0, 30.0, 4000.0])
-def test_retry_after_is_never_undercut_and_never_overdone(wish: float, jitter: float) -> None:
-    life = transition(FLYING, Failed("http_429", "Busy.", retry_after_s=wish), NOW, jitter).life
+@pytest.mark.parametrize("asked_s", [1.0, 30.0, 4000.0])
+def test_retry_after_is_a_minimum_and_is_kept_closely(asked_s: float, jitter: float) -> None:
+    life = transition(
+        IN_FLIGHT, Failed("http_429", "Busy.", retry_after_s=asked_s), NOW, jitter
+    ).life
     assert life.due_at is not None
-    assert wish <= (life.due_at - NOW).total_seconds() <= wish * 1.1
+    assert asked_s <= (life.due_at - NOW).total_seconds() <= asked_s * 1.1
 
 
-def test_a_delivery_that_kills_its_worker_is_buried_after_five_starts() -> None:
+def test_a_delivery_that_kills_its_worker_is_dead_after_five_starts() -> None:
     life, starts, outcome = PENDING, 0, None
     while life.state is not State.DEAD:
         life = transition(life, Claimed("t", 75), NOW).life
@@ -141,8 +148,8 @@ def test_a_delivery_that_kills_its_worker_is_buried_after_five_starts() -> None:
         outcome = transition(life, LeaseExpired(), NOW)
         life = outcome.life
     assert starts == 5
-    assert outcome is not None and outcome.buried is not None
-    assert outcome.buried.code == "worker_died"
+    assert outcome is not None and outcome.dead_letter is not None
+    assert outcome.dead_letter.code == "worker_died"
 
 
 def test_a_replay_gives_a_fresh_budget_and_keeps_the_history() -> None:
@@ -161,19 +168,19 @@ def test_a_withdrawn_replay_leaves_the_delivery_as_it_was(state: State) -> None:
 
 
 def test_a_waiting_delivery_that_is_sent_now_is_not_one_that_can_be_withdrawn() -> None:
-    hurried = transition(PENDING, Replayed(), NOW).life
-    assert hurried.revived_from is None
+    retried_now = transition(PENDING, Replayed(), NOW).life
+    assert retried_now.revived_from is None
     with pytest.raises(IllegalTransition):
-        transition(hurried, Withdrawn(), NOW)
+        transition(retried_now, Withdrawn(), NOW)
 
 
-def test_a_policy_of_its_own_says_when_and_how_often() -> None:
+def test_a_policy_sets_the_delays_and_the_number_of_attempts() -> None:
     policy = Policy(delays_s=(10, 20))
     once = transition(
-        replace(FLYING, attempts_since_replay=0), Failed("http_503", "Busy."), NOW, 0, policy
+        replace(IN_FLIGHT, attempts_since_replay=0), Failed("http_503", "Busy."), NOW, 0, policy
     ).life
     assert once.due_at == NOW + timedelta(seconds=10)
     last = transition(
-        replace(FLYING, attempts_since_replay=2), Failed("http_503", "Busy."), NOW, 0, policy
+        replace(IN_FLIGHT, attempts_since_replay=2), Failed("http_503", "Busy."), NOW, 0, policy
     )
     assert last.life.state is State.DEAD

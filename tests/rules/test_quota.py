@@ -26,44 +26,44 @@ def used(per_minute: float, minutes: int, start: int = 10_000) -> QuotaReading:
     return found
 
 
-def test_an_even_pace_tells_when_nothing_will_be_left() -> None:
+def test_an_even_usage_predicts_when_the_quota_is_used_up() -> None:
     found = used(100, 60)
     assert found.remaining == 4000 and found.per_s == pytest.approx(100 / 60, rel=0.01)
     empty = found.empties_at(after(60))
     assert empty is not None and abs(empty - after(100)) < timedelta(minutes=1)
 
 
-def test_a_pace_that_lasts_until_midnight_is_no_news() -> None:
+def test_a_usage_that_lasts_until_the_reset_predicts_nothing() -> None:
     assert used(5, 60).empties_at(after(60)) is None
 
 
-def test_a_burst_that_is_over_is_forgotten() -> None:
+def test_a_burst_that_has_ended_counts_less_and_less() -> None:
     found = used(300, 20)
     assert found.empties_at(after(20)) is not None
     assert found.empties_at(after(90)) is None
 
 
-def test_a_new_day_does_not_look_like_a_pace() -> None:
+def test_a_reset_does_not_count_as_usage() -> None:
     late = used(100, 60)
     fresh = late.then(QuotaReading(10_000, 9_999, after(61), MIDNIGHT))
     assert fresh.per_s == late.per_s and fresh.remaining == 9_999
 
 
-def test_a_reading_whose_window_has_passed_says_nothing() -> None:
+def test_a_reading_from_before_the_reset_says_nothing() -> None:
     found = used(150, 60)
     assert found.is_over(MIDNIGHT) and found.empties_at(MIDNIGHT) is None
 
 
-def test_nothing_left_is_now() -> None:
+def test_an_empty_quota_is_used_up_now() -> None:
     assert QuotaReading(100, 0, NOON, MIDNIGHT).empties_at(NOON) == NOON
 
 
 @pytest.mark.parametrize(("limit", "left", "share"), [(100, 25, 0.25), (0, 5, 0.0), (10, 20, 1.0)])
-def test_the_share_is_always_between_none_and_all(limit: int, left: int, share: float) -> None:
+def test_the_share_is_between_0_and_1(limit: int, left: int, share: float) -> None:
     assert QuotaReading(limit, left, NOON).share == share
 
 
-def test_what_waits_is_over_after_as_many_intervals() -> None:
+def test_a_backlog_takes_one_interval_per_delivery() -> None:
     assert clears_at(300, 1.0, NOON) == after(5)
     assert clears_at(0, 1.0, NOON) is None and clears_at(5, 0.0, NOON) is None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from relay.mapping.samples import ORDER
+from relay.event_types import SAMPLE_ORDER
 
 
 def comment(**changes: Any) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def order(event_id: str | None = None, **data: Any) -> dict[str, Any]:
     return comment(
         event="order.created",
         event_id=event_id or f"order-{secrets.token_hex(6)}",
-        data=ORDER | data,
+        data=SAMPLE_ORDER | data,
     )
 
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.errors import Undeliverable
-from relay.transport.addresses import check_address, check_url
-from relay.transport.client import Transport, encode, origin_of
+from relay.transport.addresses import check_address, check_url, origin_of
+from relay.transport.client import Transport, encode
 from relay.transport.request import OutboundRequest
 from tests.support.sink import Sink
 

@@ -21,8 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from relay.transport.client import BODY_CAP, LONGEST_IDLE_S, Transport
-from relay.transport.connection import Connection
-from relay.transport.deadline import Deadline
+from relay.transport.connection import Connection, Deadline
 from relay.transport.request import OutboundRequest, Reply
 from tests.support.network import free_port, wait_for
 from tests.support.sink import Answer, Sink

@@ -7,14 +7,14 @@ import requests
 
 from tests.wordpress import shop as shops
 from tests.wordpress.connector import Connector
-from tests.wordpress.sink import Sink
+from tests.wordpress.fake_gateway import FakeGateway
 from tests.wordpress.site import WordPressSite
 
 
 @pytest.fixture(scope="session")
-def gateway_server() -> Iterator[Sink]:
-    """A gateway in small, on a port of its own."""
-    sink = Sink()
+def gateway_server() -> Iterator[FakeGateway]:
+    """A fake gateway on a free port."""
+    sink = FakeGateway()
     yield sink
     sink.close()
 
@@ -29,7 +29,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def wordpress_server(
-    request: pytest.FixtureRequest, gateway_server: Sink
+    request: pytest.FixtureRequest, gateway_server: FakeGateway
 ) -> Iterator[WordPressSite]:
     """A running WordPress with the plugin active."""
     with WordPressSite(
@@ -40,14 +40,14 @@ def wordpress_server(
 
 
 @pytest.fixture
-def gateway(gateway_server: Sink) -> Sink:
-    """The gateway, having heard nothing yet."""
+def gateway(gateway_server: FakeGateway) -> FakeGateway:
+    """The fake gateway, without any request yet."""
     gateway_server.reset()
     return gateway_server
 
 
 @pytest.fixture
-def site(wordpress_server: WordPressSite, gateway: Sink) -> WordPressSite:
+def site(wordpress_server: WordPressSite, gateway: FakeGateway) -> WordPressSite:
     """The site, with the plugin as freshly activated."""
     Connector(wordpress_server).reset({"RELAY_CONNECTOR_ALLOW_HOST": f"127.0.0.1:{gateway.port}"})
     return wordpress_server
@@ -60,7 +60,7 @@ def connector(site: WordPressSite) -> Connector:
 
 
 @pytest.fixture
-def connected(connector: Connector, gateway: Sink) -> Connector:
+def connected(connector: Connector, gateway: FakeGateway) -> Connector:
     """The plugin, set up for the gateway."""
     connector.connect(gateway)
     return connector
@@ -68,7 +68,7 @@ def connected(connector: Connector, gateway: Sink) -> Connector:
 
 @pytest.fixture(scope="session")
 def admin_session(wordpress_server: WordPressSite) -> Iterator[requests.Session]:
-    """Logged in once for all tests."""
+    """A session that is logged in once for all tests."""
     with wordpress_server.login() as session:
         yield session
 
@@ -81,7 +81,7 @@ def admin(admin_session: requests.Session, site: WordPressSite) -> requests.Sess
 
 @pytest.fixture(scope="module")
 def standins(wordpress_server: WordPressSite) -> Iterator[None]:
-    """A stand-in for each plugin that events come from, for the tests of one file."""
+    """A stand-in for each supported plugin, for the tests of one file."""
     with shops.standins_active(wordpress_server):
         yield
 

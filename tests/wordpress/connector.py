@@ -1,4 +1,4 @@
-"""The plugin on a site, as the tests handle it."""
+"""What the tests do with the plugin on a site."""
 
 import html
 import json
@@ -7,7 +7,7 @@ import time
 
 import requests
 
-from tests.wordpress.sink import KEY_ID, SECRET, Sink
+from tests.wordpress.fake_gateway import KEY_ID, SECRET, FakeGateway
 from tests.wordpress.site import WordPressSite, php_literal
 
 PAGE = "/wp-admin/options-general.php?page=relay-connector"
@@ -21,24 +21,28 @@ class Connector:
         self.site = site
 
     def reset(self, constants: dict) -> None:
-        """As freshly activated: no setting, no row, no comment, no cron event, nobody logged in is asked again."""
+        """Reset to the state after activation: no settings, rows, comments or cron events. Logins stay valid."""
         self.site.set_constants(constants)
         self.site.php(
-            "require_once WP_PLUGIN_DIR . '/relay-connector/includes/class-removal.php';"
             "global $wpdb;"
-            "foreach ( \\Relay_Connector\\Removal::OPTIONS as $option ) {"
+            "foreach ( \\Relay_Connector\\Uninstaller::OPTIONS as $option ) {"
             " if ( 'relay_connector_schema' !== $option ) { delete_option( $option ); } }"
             "$wpdb->query( 'TRUNCATE wp_relay_connector_outbox' ); $wpdb->query( 'TRUNCATE wp_relay_tally' );"
             "$wpdb->query( 'TRUNCATE wp_relay_callback' );"
             "$wpdb->query( 'TRUNCATE wp_comments' ); $wpdb->query( 'TRUNCATE wp_commentmeta' );"
             "$wpdb->query( \"DELETE FROM wp_options WHERE option_name LIKE '%transient%relay_connector%'\" );"
-            "\\Relay_Connector\\Schedule::clear(); \\Relay_Connector\\Events\\Choices::begin( false );"
+            "\\Relay_Connector\\Sending\\Scheduler::clear(); \\Relay_Connector\\Events\\Event_Choices::initialize( false );"
             "update_option( 'comment_moderation', 0 ); delete_option( 'lab_mails' );"
             "wp_cache_flush();"
         )
 
     def connect(
-        self, gateway: Sink, *, secret: str = SECRET, key_id: str = KEY_ID, endpoint: str = ""
+        self,
+        gateway: FakeGateway,
+        *,
+        secret: str = SECRET,
+        key_id: str = KEY_ID,
+        endpoint: str = "",
     ) -> None:
         """Set address, key id and secret as saved options."""
         values = {
@@ -65,7 +69,7 @@ class Connector:
         return rows[0]
 
     def pass_time(self, seconds: int) -> None:
-        """Move every moment that the plugin has written down into the past."""
+        """Move every time that the plugin has stored into the past."""
         self.site.php(
             f"global $wpdb; $s = {int(seconds)};"
             '$wpdb->query( "UPDATE wp_relay_connector_outbox SET due_at = GREATEST( 0, CAST(due_at AS SIGNED) - $s ),'
@@ -81,43 +85,46 @@ class Connector:
     # -- counts and reports
 
     def counts(self, days_ago: int = 0) -> dict:
-        """What the site counted on a UTC day, by event type."""
+        """The counts of a UTC day, by event type."""
         day = int(time.time()) // 86400 * 86400 - days_ago * 86400
         # An empty PHP array is a list in JSON.
         return dict(
-            self.site.php_json(f"( new \\Relay_Connector\\Tally() )->counts( {day} )") or {}
+            self.site.php_json(
+                f"( new \\Relay_Connector\\Reporting\\Daily_Counts() )->counts( {day} )"
+            )
+            or {}
         )
 
-    def standing(self) -> dict | None:
-        """Where the daily reports stand, as kept in the options table."""
+    def report_state(self) -> dict | None:
+        """The state of the daily reports, from the options table."""
         kept = self.site.php_json(
             "$GLOBALS['wpdb']->get_var( \"SELECT option_value FROM wp_options WHERE option_name = 'relay_connector_reports'\" )"
         )
         return json.loads(kept) if kept else None
 
-    def set_standing(self, **changes) -> None:
-        """Change where the reports stand."""
-        kept = json.dumps(self.standing() | changes)
+    def set_report_state(self, **changes) -> None:
+        """Change the state of the daily reports."""
+        kept = json.dumps(self.report_state() | changes)
         self.site.php(
             "$GLOBALS['wpdb']->update( 'wp_options', array( 'option_value' => " + php_literal(kept) + " ),"
             " array( 'option_name' => 'relay_connector_reports' ) );"
         )  # fmt: skip
 
     def pass_days(self, days: int) -> None:
-        """Move everything so many days into the past; the site's own minute for reports is midnight from now on."""
+        """Move everything this many days into the past and set the site's report minute to midnight."""
         seconds = days * 86400
         self.pass_time(seconds)
         self.site.php(
-            # In two steps: on its way a row must not meet the one of another day.
+            # In two steps, so that a row does not collide with the one of another day.
             "$GLOBALS['wpdb']->query( 'UPDATE wp_relay_tally SET day = day + 10000000000' );"
             f"$GLOBALS['wpdb']->query( 'UPDATE wp_relay_tally SET day = day - {10000000000 + seconds}' );"
         )
         moved = {
             name: max(0, moment - seconds)
-            for name, moment in self.standing().items()
+            for name, moment in self.report_state().items()
             if name in ("next", "due_at", "taken_at")
         }
-        self.set_standing(minute=0, **moved)
+        self.set_report_state(minute=0, **moved)
 
     # -- wp-admin
 
@@ -135,7 +142,7 @@ class Connector:
         return admin.post(f"{self.site.url}/wp-admin/options.php", data=data, timeout=60).text
 
     def press(self, admin: requests.Session, action: str) -> str:
-        """Press a button of the page by the action that it posts; returns what the page then says about it."""
+        """Press the button that posts this action; returns the result shown on the page."""
         return self.result(self.click(admin, action))
 
     def click(self, admin: requests.Session, action: str) -> str:
@@ -146,13 +153,13 @@ class Connector:
         ).text
 
     def press_row(self, admin: requests.Session, button: str, row_id: str | None = None) -> str:
-        """Press "send" or "delete" of one row in the list of events; returns what the page then says about it."""
+        """Press "send" or "delete" of one row in the list of events; returns the result shown on the page."""
         page = self.page(admin, LOG_PAGE)
         row_id = row_id or re.search(rf'name="relay_connector_{button}" value="(\d+)"', page)[1]
         return self.result(self.post_list(admin, {f"relay_connector_{button}": row_id}))
 
     def post_list(self, admin: requests.Session, data: dict, path: str = LOG_PAGE) -> str:
-        """Send the form around the list of events, with these fields besides its own; the page that follows."""
+        """Post the form of the list of events with additional fields; returns the page that follows."""
         form = next(
             one for one in _forms(self.page(admin, path)) if 'name="relay_connector_events"' in one
         )
@@ -170,14 +177,14 @@ class Connector:
 
     @staticmethod
     def result(page: str) -> str:
-        """What the page says about the last button."""
+        """The result of the last button."""
         found = re.search(r'id="relay-connector-result".*?<p>(.*?)</p>', page, re.S)
         assert found, text_of(page)[:1500]
         return text_of(found[1])
 
 
 def text_of(markup: str) -> str:
-    """What a person reads; older versions of the site's software shorten minutes to mins."""
+    """The visible text; older WordPress versions shorten "minutes" to "mins"."""
     text = re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", markup))).strip()
     return re.sub(r"\bmins\b", "minutes", text)
 

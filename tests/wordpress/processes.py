@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 class StartupFailed(RuntimeError):
-    """A server did not come up; the message holds the end of its log."""
+    """A server did not start; the message has the end of its log."""
 
 
 def listens(port: int) -> bool:
@@ -22,7 +22,7 @@ def listens(port: int) -> bool:
 
 
 class Daemon:
-    """One server in a process group of its own, so that its workers end with it."""
+    """One server in its own process group, so that its workers end with it."""
 
     def __init__(self, command: list[str], log: Path, env: dict[str, str] | None = None):
         self.log = log

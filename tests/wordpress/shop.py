@@ -1,4 +1,4 @@
-"""A site with a shop and seven form plugins: stand-ins that fire what the real plugins fire."""
+"""A site with a shop and seven form plugins: stand-ins that fire the hooks of the real plugins."""
 
 import shutil
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from relay.ingest.schemas import load_event
 from relay.ingest.strict_json import loads
-from tests.wordpress.sink import Sink
+from tests.wordpress.fake_gateway import FakeGateway
 from tests.wordpress.site import WordPressSite, php_literal
 
 STANDINS = Path(__file__).with_name("standins")
@@ -44,7 +44,7 @@ LEADS = {
 
 @contextmanager
 def standins_active(site: WordPressSite) -> Iterator[None]:
-    """Every stand-in is an active plugin meanwhile."""
+    """Activates every stand-in for the duration of the block."""
     folder = site.document_root / "wp-content/plugins/standins"
     shutil.copytree(STANDINS, folder)
     names = [f"standins/{path.name}" for path in sorted(STANDINS.glob("*.php"))]
@@ -62,7 +62,7 @@ def standins_active(site: WordPressSite) -> Iterator[None]:
 
 
 def fill(site: WordPressSite) -> None:
-    """One form of each plugin, and nothing else of theirs."""
+    """Creates one form of each plugin and removes their other data."""
     site.php(
         "foreach ( array( 'standin_wc_orders', 'standin_frm_entries' ) as $one ) { delete_option( $one ); }"
         "foreach ( get_posts( array( 'post_type' => array( 'wpforms', 'page' ), 'numberposts' => -1, 'post_status' => 'any' ) ) as $one )"
@@ -77,8 +77,8 @@ def fill(site: WordPressSite) -> None:
     site.set_option("standin_frm", FORMIDABLE_FORM)
 
 
-def arrived(gateway: Sink) -> list[dict]:
-    """The events that the gateway got, each signed and of a shape that it takes."""
+def arrived(gateway: FakeGateway) -> list[dict]:
+    """The events that the gateway received, each signed and valid."""
     events = []
     for request in gateway.received:
         assert request.verified

@@ -113,7 +113,7 @@ class WordPressSite:
         if self._server_kind == "fpm":
             self._start_fpm()
         else:
-            # Files of a changing wp-config.php must be read anew at once.
+            # Files of a changing wp-config.php must be read again at once.
             self._web = Daemon(
                 ["php", "-d", "opcache.enable_cli=1", "-d", "opcache.revalidate_freq=0", "-S", f"127.0.0.1:{self.port}",
                  "-t", str(self.document_root)],
@@ -148,7 +148,7 @@ class WordPressSite:
     def kill_server(self) -> None:
         """End PHP in the middle of whatever it does, as a crash or a host's process limit would."""
         self._web.kill()
-        # The workers are nobody's children by then: only their port tells that they are gone.
+        # The workers have no parent by then; only the port shows when they have ended.
         while listens(self.port):
             pass
 

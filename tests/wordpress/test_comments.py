@@ -1,4 +1,4 @@
-"""Which comments are sent, when, and what the gateway reads."""
+"""Which comments are sent, when, and with which fields."""
 
 import re
 
@@ -9,7 +9,7 @@ from tests.wordpress.site import php_literal
 ON_BOTH = True
 
 
-def test_an_approved_comment_is_sent_once_and_verifies(site, gateway, connected):
+def test_an_approved_comment_is_sent_once_with_a_valid_signature(site, gateway, connected):
     comment = site.post_comment(
         "Jane", "jane@example.org", "A first word", url="https://jane.example"
     )
@@ -31,7 +31,7 @@ def test_an_approved_comment_is_sent_once_and_verifies(site, gateway, connected)
     }  # fmt: skip
 
 
-def test_a_comment_costs_the_visitor_no_waiting_when_the_gateway_hangs(site, gateway, connected):
+def test_a_visitor_does_not_wait_when_the_gateway_hangs(site, gateway, connected):
     site.post_comment("Jane", "jane@example.org", "Not sent in this request")
     assert gateway.connections == 0
     assert connected.row()["state"] == "waiting"
@@ -40,7 +40,7 @@ def test_a_comment_costs_the_visitor_no_waiting_when_the_gateway_hangs(site, gat
 
 
 def test_the_hook_itself_makes_one_database_statement(site, connected):
-    """Noting down is one INSERT; whatever else happens, happens after the visitor's comment is done."""
+    """Recording is one INSERT; everything else happens after the visitor's comment is done."""
     site.post_comment("Jane", "jane@example.org", "Counted")
     statements = site.php_json(
         "call_user_func( function () { global $wpdb, $wp_filter; $before = $wpdb->num_queries;"
@@ -63,7 +63,7 @@ def test_unicode_survives_byte_for_byte(site, gateway, connected):
     assert request.body.isascii()
 
 
-def test_a_held_comment_is_sent_when_it_is_approved_and_not_before(site, gateway, connected):
+def test_a_held_comment_is_sent_only_after_approval(site, gateway, connected):
     site.set_option("comment_moderation", 1)
     comment = site.post_comment("Jane", "jane@example.org", "Please wait")
     site.run_cron()
@@ -75,7 +75,7 @@ def test_a_held_comment_is_sent_when_it_is_approved_and_not_before(site, gateway
     assert request.json["data"]["status"] == "approved"
 
 
-def test_a_held_comment_is_sent_at_once_when_the_site_wants_that_and_not_again_on_approval(
+def test_a_held_comment_is_sent_at_once_if_enabled_and_not_again_on_approval(
     site, gateway, connected
 ):
     site.set_option("comment_moderation", 1)
@@ -103,19 +103,17 @@ def test_spam_and_trash_are_never_sent(site, gateway, connected, status):
 
 @pytest.mark.parametrize("fate", ["wp_spam_comment( %d )", "wp_trash_comment( %d )", "wp_delete_comment( %d, true )",
                                   "wp_set_comment_status( %d, 'hold' )"])  # fmt: skip
-def test_a_comment_that_falls_from_grace_before_it_is_sent_stays_here(
-    site, gateway, connected, fate
-):
+def test_a_comment_that_becomes_spam_or_trash_first_is_not_sent(site, gateway, connected, fate):
     comment = site.post_comment("Jane", "jane@example.org", "Regretted")
     site.php(fate % comment + ";")
     site.run_cron()
     assert gateway.connections == 0
     row = connected.row()
     assert row["state"] == "withdrawn"
-    assert "not sent" in row["last_answer"]
+    assert "Not sent" in row["last_answer"]
 
 
-def test_a_comment_that_is_approved_again_is_sent_after_all(site, gateway, connected):
+def test_a_comment_that_is_approved_again_is_sent(site, gateway, connected):
     comment = site.post_comment("Jane", "jane@example.org", "There and back")
     site.php(f"wp_spam_comment( {comment} );")
     site.run_cron()
@@ -138,7 +136,7 @@ def test_a_sent_comment_is_not_sent_again_on_a_second_approval_even_when_its_row
     )
     site.run_cron()
     assert len(gateway.received) == 1
-    assert "had been sent before" in connected.row()["last_answer"]
+    assert "was already sent" in connected.row()["last_answer"]
 
 
 def test_a_comment_made_over_rest_is_sent(site, gateway, connected, admin):
@@ -155,20 +153,18 @@ def test_a_comment_made_over_rest_is_sent(site, gateway, connected, admin):
 
 @pytest.mark.parametrize(("kind", "sent"), [("", 1), ("comment", 1), ("review", 1), ("order_note", 0), ("note", 0),
                                             ("pingback", 0), ("trackback", 0)])  # fmt: skip
-def test_only_what_visitors_write_is_sent(site, gateway, connected, kind, sent):
+def test_only_comments_and_reviews_are_sent(site, gateway, connected, kind, sent):
     site.php(
         "wp_insert_comment( array( 'comment_post_ID' => 1, 'comment_author' => 'Jane', 'comment_approved' => 1,"
         f" 'comment_content' => 'Text', 'comment_type' => {php_literal(kind)} ) );"
     )
-    # The core turns an empty type into "comment" on its way in; old rows still have it.
+    # WordPress changes an empty type to "comment" on insert; old rows still have it.
     site.run_cron()
     assert len(gateway.received) == sent
 
 
 @pytest.mark.parametrize("kind", ["pingback", "trackback"])
-def test_the_notes_of_other_sites_are_sent_where_the_admin_wants_them(
-    site, gateway, connected, admin, kind
-):
+def test_pingbacks_and_trackbacks_are_sent_if_enabled(site, gateway, connected, admin, kind):
     connected.save(admin, send_pings="1")
     site.php(
         "wp_insert_comment( array( 'comment_post_ID' => 1, 'comment_author' => 'Another site', 'comment_approved' => 1,"
@@ -204,7 +200,7 @@ def test_another_plugin_can_change_the_fields(site, gateway, connected):
     assert "author_email" not in request.json["data"]
 
 
-def test_a_comment_stands_and_the_admin_is_told_when_the_outbox_cannot_be_written(
+def test_a_comment_is_saved_and_the_admin_notified_when_the_outbox_cannot_be_written(
     site, gateway, connected, admin
 ):
     plugin = site.add_mu_plugin(
@@ -216,7 +212,7 @@ def test_a_comment_stands_and_the_admin_is_told_when_the_outbox_cannot_be_writte
         comment = site.post_comment("Jane", "jane@example.org", "The table is away")
     finally:
         plugin.unlink()
-        site.clear_debug_log()  # the database's own words about the missing table
+        site.clear_debug_log()  # the database's error about the missing table
     assert site.php_json(f"get_comment( {comment} )->comment_approved") == "1"
     page = connected.page(admin, "/wp-admin/index.php")
     assert "events were lost" in page

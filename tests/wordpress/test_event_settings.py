@@ -1,4 +1,4 @@
-"""The choice of sources, forms and fields in wp-admin."""
+"""Choosing sources, forms and fields in wp-admin."""
 
 import re
 
@@ -10,18 +10,18 @@ from tests.wordpress.shop import FORM_PAGE, LEADS, arrived
 ON_BOTH = True
 
 
-def ticks(page: str) -> dict[str, bool]:
-    """Every choice on the settings page, and whether it is ticked."""
+def checkboxes(page: str) -> dict[str, bool]:
+    """Every checkbox of the event settings, and whether it is checked."""
     found = re.findall(
         r'type="checkbox" name="relay_connector_events\[([^"]+)\]" value="1" *([a-z=\' ]*)>', page
     )
     return {name.replace("][", " "): "checked" in state for name, state in found}
 
 
-def test_the_settings_list_what_is_there_with_everything_ticked(shop, connector, admin):
+def test_the_settings_list_the_active_sources_all_selected(shop, connector, admin):
     shop.php(LEADS["wpforms"] + LEADS["fluentform"])
     shop.php("standin_elementor_page( '7e10123', 'Landing', array() );")
-    found = ticks(connector.page(admin))
+    found = checkboxes(connector.page(admin))
     assert all(found.values())
     forms = {name.split()[1].split(":")[0] for name in found if name.startswith("forms ")}
     assert forms == set(LEADS)
@@ -29,30 +29,30 @@ def test_the_settings_list_what_is_there_with_everything_ticked(shop, connector,
         "sources comments", "sources orders", "sources leads", "sources users", "sources custom", "fields orders.phone",
         "forms contact-form-7:5", "new_forms",
     } <= set(found)  # fmt: skip
-    assert "Not on this site" not in connector.page(admin)
+    assert "Not active on this site" not in connector.page(admin)
 
 
 @pytest.fixture
 def bare(site):
-    """The site with no other plugin."""
+    """The site without other plugins."""
     before = site.option("active_plugins")
     site.set_option("active_plugins", ["relay-connector/relay-connector.php"])
     yield site
     site.set_option("active_plugins", before)
 
 
-def test_without_other_plugins_the_settings_say_what_could_be_there(bare, connector, admin):
+def test_without_other_plugins_the_settings_list_the_supported_ones(bare, connector, admin):
     assert (
-        "Not on this site These show up here once they are active: WooCommerce, Contact Form 7, WPForms,"
+        "Not active on this site These appear here once they are active: WooCommerce, Contact Form 7, WPForms,"
         in text_of(connector.page(admin))
     )
-    assert set(ticks(connector.page(admin))) == {
+    assert set(checkboxes(connector.page(admin))) == {
         "sources comments", "sources users", "sources custom", "fields comments.author_email",
         "fields comments.author_url", "fields users.email", "fields users.name",
     }  # fmt: skip
 
 
-def test_what_is_unticked_is_not_sent_and_what_is_not_shown_is_kept(
+def test_unselected_events_are_not_sent_and_hidden_choices_are_kept(
     shop, gateway, connected, admin
 ):
     choice = {
@@ -74,14 +74,14 @@ def test_what_is_unticked_is_not_sent_and_what_is_not_shown_is_kept(
         shop.php(
             "update_option( 'active_plugins', array_merge( get_option( 'active_plugins' ), array( 'standins/gravityforms.php' ) ) );"
         )
-    found = ticks(connected.page(admin))
+    found = checkboxes(connected.page(admin))
     assert found["sources orders"] is True
     assert found["forms gravityforms:3"] is False
     assert found["forms contact-form-7:5"] is True
 
 
 def save(connector, admin, choice: dict[str, str]) -> str:
-    """The settings form with some choices changed."""
+    """Save the settings form with some choices changed."""
     page = connector.page(admin)
     form = re.search(r'<form action="[^"]*options\.php".*?</form>', page, re.S)[0]
     data = {}
@@ -96,7 +96,7 @@ def save(connector, admin, choice: dict[str, str]) -> str:
     ).text
 
 
-def test_fields_of_a_form_are_chosen_on_a_page_of_their_own_and_secrets_cannot_be(
+def test_form_fields_are_chosen_on_their_own_page_without_secret_fields(
     shop, gateway, connected, admin
 ):
     path = FORM_PAGE + "contact-form-7%3A5"
@@ -110,13 +110,13 @@ def test_fields_of_a_form_are_chosen_on_a_page_of_their_own_and_secrets_cannot_b
     ]  # fmt: skip
     nonce = re.search(r'name="_wpnonce" value="(\w+)"', page)[1]
     fields = {"action": "relay_connector_save_form", "form": "contact-form-7:5", "_wpnonce": nonce}
-    # The name only; and the file, which the page does not offer.
+    # Only the name is selected; the file cannot be selected.
     after = admin.post(
         f"{shop.url}/wp-admin/admin-post.php",
         data={**fields, "send[]": [boxes[0][0], boxes[2][0]]}, timeout=60,
     ).text  # fmt: skip
     assert "Saved." in connected.result(after)
-    assert "Choose fields (1 left out)" in after
+    assert "Choose fields (1 excluded)" in after
     shop.php(
         "standin_cf7_submit( 5, array( 'your-name' => 'Jane', 'your-email' => 'j@example.org', 'your-file' => 'x' ) );"
     )
@@ -126,13 +126,13 @@ def test_fields_of_a_form_are_chosen_on_a_page_of_their_own_and_secrets_cannot_b
 
 
 @pytest.mark.parametrize("path", [FORM_PAGE + "contact-form-7%3A999", FORM_PAGE + "nothing", FORM_PAGE + "%3Cb%3E"])  # fmt: skip
-def test_the_page_of_a_form_that_is_not_there_says_so(shop, connected, admin, path):
-    assert "This form has no fields, or it is not there any more." in text_of(
+def test_the_page_of_a_missing_form_says_so(shop, connected, admin, path):
+    assert "This form has no fields, or it no longer exists." in text_of(
         connected.page(admin, path)
     )
 
 
-def test_the_page_of_a_form_is_in_no_menu_and_not_for_everybody(shop, connected, admin):
+def test_the_page_of_a_form_is_not_in_the_menu_and_needs_the_capability(shop, connected, admin):
     assert "page=relay-connector-form" not in re.sub(
         r'href="[^"]*form=[^"]*"', "", connected.page(admin, PAGE)
     )
@@ -147,7 +147,7 @@ def test_the_page_of_a_form_is_in_no_menu_and_not_for_everybody(shop, connected,
         assert answer.status_code == 403
 
 
-def test_the_list_of_events_names_them_without_what_was_filled_in(shop, gateway, connected, admin):
+def test_the_list_of_events_names_them_without_the_values(shop, gateway, connected, admin):
     shop.php("standin_wc_block_checkout();" + "".join(LEADS.values()))
     page = text_of(connected.page(admin, f"{PAGE}&tab=events"))
     for words in (
@@ -159,7 +159,7 @@ def test_the_list_of_events_names_them_without_what_was_filled_in(shop, gateway,
     assert "Jane" not in page
 
 
-def test_a_site_connected_by_an_older_version_goes_on_with_comments_only(
+def test_a_site_connected_by_an_older_version_continues_with_comments_only(
     shop, gateway, connected, admin
 ):
     shop.php(
@@ -170,7 +170,7 @@ def test_a_site_connected_by_an_older_version_goes_on_with_comments_only(
     shop.run_cron()
     [event] = arrived(gateway)
     assert event["event"] == "comment.created"
-    assert {name: on for name, on in ticks(connected.page(admin)).items() if name.startswith("sources ")} == {
+    assert {name: on for name, on in checkboxes(connected.page(admin)).items() if name.startswith("sources ")} == {
         "sources comments": True, "sources orders": False, "sources leads": False, "sources users": False,
         "sources custom": False,
     }  # fmt: skip

@@ -35,7 +35,7 @@ def test_an_entry_of_each_form_plugin_arrives_once(shop, gateway, connected, plu
         ("standin_wc_admin_order", None),
     ],
 )
-def test_an_order_arrives_once_however_it_was_made_and_no_order_note_does(
+def test_an_order_arrives_once_however_it_is_created_and_order_notes_do_not(
     shop, gateway, connected, way, change
 ):
     order = int(shop.php(f"echo {way}();"))
@@ -63,9 +63,7 @@ def test_a_refund_arrives(shop, gateway, connected):
     assert event["data"]["order_id"] == order and event["data"]["amount"] == "9.90"
 
 
-def test_an_order_is_sent_though_php_is_killed_in_the_middle_of_the_checkout(
-    shop, gateway, connected
-):
+def test_an_order_is_sent_even_if_php_is_killed_during_the_checkout(shop, gateway, connected):
     died = subprocess.run(
         ["php", "-r", "require $argv[3]; standin_wc_classic_checkout(); posix_kill( getmypid(), 9 );",
          str(shop.document_root), f"127.0.0.1:{shop.port}", str(LAB / "boot.php")],
@@ -82,7 +80,7 @@ def test_an_order_is_sent_though_php_is_killed_in_the_middle_of_the_checkout(
     assert len(events[0]["data"]["items"]) == 2
 
 
-def test_where_the_server_can_answer_first_an_order_is_sent_right_after(gateway):
+def test_an_order_is_sent_at_once_if_the_server_can_respond_first(gateway):
     with (
         WordPressSite(
             constants={"RELAY_CONNECTOR_ALLOW_HOST": f"127.0.0.1:{gateway.port}"}, server="fpm"
@@ -97,7 +95,7 @@ def test_where_the_server_can_answer_first_an_order_is_sent_right_after(gateway)
     ]  # fmt: skip
 
 
-def test_an_order_waits_for_a_gateway_that_is_away_and_shows_what_it_then_is(
+def test_an_order_waits_for_an_unavailable_gateway_and_is_sent_as_it_is_then(
     shop, gateway, connected
 ):
     order = int(shop.php("echo standin_wc_admin_order();"))
@@ -108,7 +106,7 @@ def test_an_order_waits_for_a_gateway_that_is_away_and_shows_what_it_then_is(
     assert event["data"]["total"] == "99.00"
 
 
-def test_a_registration_and_another_plugins_event_arrive(shop, gateway, connected):
+def test_a_registration_and_a_custom_event_arrive(shop, gateway, connected):
     shop.php(
         "wp_insert_user( array( 'user_login' => 'new', 'user_pass' => 'x', 'user_email' => 'new@example.org' ) );"
         "do_action( 'relay_connector_send_event', 'x.booking_made', array( 'room' => 12 ) );"
@@ -119,7 +117,7 @@ def test_a_registration_and_another_plugins_event_arrive(shop, gateway, connecte
     ]  # fmt: skip
 
 
-def test_noting_an_order_or_an_entry_sends_nothing_in_the_visitors_request(
+def test_recording_an_order_or_an_entry_sends_nothing_in_the_visitors_request(
     shop, gateway, connected
 ):
     shop.php("standin_wc_block_checkout();" + LEADS["contact-form-7"])
@@ -134,7 +132,7 @@ def test_nothing_leaves_a_site_that_is_not_set_up(shop, gateway, connector):
     assert connector.rows() == []
 
 
-def test_a_broken_outbox_does_not_touch_the_form(shop, gateway, connected, admin):
+def test_a_broken_outbox_does_not_affect_the_form(shop, gateway, connected, admin):
     plugin = shop.add_mu_plugin(
         "gone.php",
         "<?php add_action( 'plugins_loaded', function () {"
@@ -146,28 +144,28 @@ def test_a_broken_outbox_does_not_touch_the_form(shop, gateway, connected, admin
         )
     finally:
         plugin.unlink()
-        shop.clear_debug_log()  # the database's own words about the missing table
+        shop.clear_debug_log()  # the database's error about the missing table
     assert result["status"] == "mail_sent" and result["order"]
     assert "events were lost" in connected.page(admin, "/wp-admin/index.php")
 
 
-def test_uninstalling_takes_the_marks_off_orders_wherever_they_are_kept(shop, connected):
+def test_uninstalling_deletes_the_metadata_of_orders_from_every_table(shop, connected):
     shop.php(
         "global $wpdb; update_post_meta( 1, '_relay_connector_sent', 'x' );"
         "$wpdb->query( 'CREATE TABLE wp_wc_orders_meta (id int AUTO_INCREMENT PRIMARY KEY, meta_key varchar(255))' );"
         "$wpdb->query( \"INSERT INTO wp_wc_orders_meta (meta_key) VALUES ('_relay_connector_sent'), ('of_others')\" );"
     )
     left = shop.php_json(
-        "call_user_func( function () { global $wpdb; \\Relay_Connector\\Events\\Order_Memory::forget_all();"
+        "call_user_func( function () { global $wpdb; \\Relay_Connector\\Events\\Sent_Order_Events::delete_all();"
         " return array( get_post_meta( 1, '_relay_connector_sent' ), $wpdb->get_col( 'SELECT meta_key FROM wp_wc_orders_meta' ) ); } )"
     )
     shop.php(
-        "$GLOBALS['wpdb']->query( 'DROP TABLE wp_wc_orders_meta' ); Relay_Connector\\Events\\Order_Memory::forget_all();"
+        "$GLOBALS['wpdb']->query( 'DROP TABLE wp_wc_orders_meta' ); Relay_Connector\\Events\\Sent_Order_Events::delete_all();"
     )
     assert left == [[], ["of_others"]]
 
 
-def test_the_log_is_clean_after_all_of_it(shop, gateway, connected, admin):
+def test_the_log_is_clean_afterwards(shop, gateway, connected, admin):
     shop.clear_debug_log()
     shop.php("standin_wc_block_checkout();" + "".join(LEADS.values()))
     shop.run_cron()

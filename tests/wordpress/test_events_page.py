@@ -1,4 +1,4 @@
-"""The list of events: found, sent again and deleted, one by one, several, or all that match."""
+"""The list of events: filter, resend and delete one, several or all matching events."""
 
 import re
 
@@ -6,13 +6,13 @@ import pytest
 import requests
 
 from tests.wordpress.connector import LOG_PAGE, PAGE, text_of
-from tests.wordpress.sink import Answer
+from tests.wordpress.fake_gateway import Reply
 from tests.wordpress.site import PASSWORD
 
 ON_BOTH = True
 
-BUSY = Answer(503, '{"error":"unavailable"}')
-REFUSED = Answer(422, '{"error":"invalid_event","detail":{"data":["No."]}}')
+BUSY = Reply(503, '{"error":"unavailable"}')
+REFUSED = Reply(422, '{"error":"invalid_event","detail":{"data":["No."]}}')
 
 
 def write(site, count: int) -> list[int]:
@@ -22,7 +22,7 @@ def write(site, count: int) -> list[int]:
 @pytest.fixture
 def mixed(site, gateway, connected):
     """One event parked, one sent, one waiting; oldest first."""
-    gateway.answer(REFUSED, Answer(), BUSY)
+    gateway.reply(REFUSED, Reply(), BUSY)
     write(site, 3)
     site.run_cron()
     return connected.rows()
@@ -38,12 +38,12 @@ def test_every_event_is_listed_newest_first_with_counts_by_state(connected, admi
     assert shown(page) == [row["event_id"] for row in reversed(mixed)]
     text = text_of(page)
     assert (
-        "All (3)" in text and "Waiting (1)" in text and "Parked (1)" in text and "Sent (1)" in text
+        "All (3)" in text and "Waiting (1)" in text and "Failed (1)" in text and "Sent (1)" in text
     )
-    assert "data: No." in text and "next try in" in text
+    assert "data: No." in text and "next attempt in" in text
 
 
-def test_the_list_is_filtered_by_state_type_and_word(connected, admin, mixed):
+def test_the_list_is_filtered_by_state_type_and_search_term(connected, admin, mixed):
     parked, sent, waiting = (row["event_id"] for row in mixed)
     for query, expected in {
         "state=parked": [parked],
@@ -55,31 +55,31 @@ def test_the_list_is_filtered_by_state_type_and_word(connected, admin, mixed):
         "type=order.created": [],
     }.items():
         assert shown(connected.page(admin, f"{LOG_PAGE}&{query}")) == expected, query
-    assert "No event matches." in text_of(connected.page(admin, f"{LOG_PAGE}&s=nothing"))
+    assert "No matching events." in text_of(connected.page(admin, f"{LOG_PAGE}&s=nothing"))
 
 
-def test_one_is_sent_again_with_the_same_id_and_bytes(gateway, connected, admin, mixed):
+def test_one_event_is_resent_with_the_same_id_and_bytes(gateway, connected, admin, mixed):
     assert connected.press_row(admin, "send", mixed[0]["id"]).startswith("Sent.")
     first, last = gateway.received[0], gateway.received[-1]
     assert (first.event_id, first.body) == (last.event_id, last.body)
 
 
-def test_all_that_match_are_sent_again_and_no_others(gateway, connected, admin, mixed):
+def test_only_matching_events_are_resent(gateway, connected, admin, mixed):
     page = connected.page(admin, f"{LOG_PAGE}&state=parked")
-    assert "Send the 1 unsent event of this list" in text_of(page)
+    assert "Send the 1 unsent event in this list" in text_of(page)
     said = connected.result(
         connected.post_list(admin, {"relay_connector_all": "1"}, f"{LOG_PAGE}&state=parked")
     )
-    assert said.startswith("Under way. 1 event is in the queue again. 1 event is not sent yet")
+    assert said.startswith("In progress. 1 event was queued again. 1 event has not been sent yet")
     assert [row["state"] for row in connected.rows()] == ["sent", "sent", "waiting"]
 
 
-def test_ticked_events_are_sent_or_deleted_together(gateway, connected, admin, mixed):
+def test_selected_events_are_sent_or_deleted_together(gateway, connected, admin, mixed):
     ids = [row["id"] for row in mixed]
     said = connected.result(
         connected.post_list(admin, {"action": "send", "action2": "-1", "rows[]": ids})
     )
-    assert said.startswith("Done. 2 events are in the queue again. All are sent.")
+    assert said.startswith("Done. 2 events were queued again. All events have been sent.")
     said = connected.result(
         connected.post_list(admin, {"action": "-1", "action2": "delete", "rows[]": ids})
     )
@@ -91,7 +91,7 @@ def test_waiting_and_parked_events_are_deleted_but_never_sent_ones(
 ):
     ids = [row["id"] for row in mixed]
     said = connected.result(connected.post_list(admin, {"action": "delete", "rows[]": ids}))
-    assert said == "Deleted. 2 events are off the list and will not be sent."
+    assert said == "Deleted. 2 events were removed from the list and will not be sent."
     assert [(row["state"], row["body"]) for row in connected.rows()] == [
         ("deleted", None), ("sent", None), ("deleted", None),
     ]  # fmt: skip
@@ -100,12 +100,12 @@ def test_waiting_and_parked_events_are_deleted_but_never_sent_ones(
     assert len(gateway.received) == 3
 
 
-def test_nothing_ticked_is_said_and_nothing_done(gateway, connected, admin, mixed):
+def test_without_a_selection_nothing_is_done_and_the_page_says_so(gateway, connected, admin, mixed):
     said = connected.result(connected.post_list(admin, {"action": "delete"}))
-    assert said.startswith("Nothing was done. Tick the events first")
+    assert said.startswith("Nothing was done. Select events first")
 
 
-def test_a_post_without_its_nonce_changes_nothing(site, gateway, connected, admin, mixed):
+def test_a_post_without_a_nonce_changes_nothing(site, gateway, connected, admin, mixed):
     url = site.url + LOG_PAGE
     answer = admin.post(
         url, data={"relay_connector_events": "x", "relay_connector_all": "1"}, timeout=60
@@ -116,7 +116,7 @@ def test_a_post_without_its_nonce_changes_nothing(site, gateway, connected, admi
     assert connected.rows() == mixed
 
 
-def test_an_editor_sees_no_event(site, connected, mixed):
+def test_an_editor_sees_no_events(site, connected, mixed):
     site.php(
         "if ( ! username_exists( 'editor' ) ) { wp_insert_user( array( 'user_login' => 'editor',"
         f" 'user_pass' => '{PASSWORD}', 'user_email' => 'editor@example.org', 'role' => 'editor' ) ); }}"
@@ -126,7 +126,7 @@ def test_an_editor_sees_no_event(site, connected, mixed):
         assert "Sent today" not in connected.page(editor, "/wp-admin/index.php")
 
 
-def test_pages_are_as_long_as_the_screen_options_say(site, connected, admin):
+def test_the_screen_options_set_the_page_length(site, connected, admin):
     write(site, 3)
     site.php("update_user_meta( 1, 'relay_connector_per_page', 2 );")
     first, second = connected.page(admin, LOG_PAGE), connected.page(admin, f"{LOG_PAGE}&paged=2")
@@ -134,13 +134,13 @@ def test_pages_are_as_long_as_the_screen_options_say(site, connected, admin):
     site.php("delete_user_meta( 1, 'relay_connector_per_page' );")
 
 
-def test_the_dashboard_and_the_menu_say_what_waits(site, gateway, connected, admin, mixed):
+def test_the_dashboard_and_the_menu_show_waiting_events(site, gateway, connected, admin, mixed):
     text = text_of(connected.page(admin, "/wp-admin/index.php"))
-    assert "Sent today (UTC): 1 Waiting: 1 Need your decision: 1" in text
+    assert "Sent today (UTC): 1 Waiting: 1 Need attention: 1" in text
     assert "1 event was not accepted and is kept." in text
     connected.press_row(admin, "delete", mixed[0]["id"])
     text = text_of(connected.page(admin, "/wp-admin/index.php"))
-    assert "All is well: no event is late." in text
+    assert "No problems: no events are late." in text
     assert 'class="awaiting-mod"' not in re.search(
         r'href=[\'"]options-general.php\?page=relay-connector[\'"].*?</a>',
         connected.page(admin),
@@ -148,20 +148,18 @@ def test_the_dashboard_and_the_menu_say_what_waits(site, gateway, connected, adm
     )[0]  # fmt: skip
 
 
-def test_an_administrator_works_through_the_list_in_the_browser(
-    site, gateway, connected, page, mixed
-):
+def test_an_administrator_uses_the_list_in_the_browser(site, gateway, connected, page, mixed):
     page.context.add_cookies(site.login_cookies())
     page.goto(site.url + PAGE)
     page.get_by_role("link", name="Events", exact=True).click()
-    page.get_by_role("link", name="Parked (1)").click()
+    page.get_by_role("link", name="Failed (1)").click()
     page.get_by_role("button", name="Try again").click()
     page.get_by_role("status").get_by_text("Sent.").wait_for()
     page.get_by_role("link", name="Waiting (1)").click()
-    page.get_by_label(f"Select the event {mixed[2]['event_id']}").check()
+    page.get_by_label(f"Select event {mixed[2]['event_id']}").check()
     page.get_by_label("Select bulk action").first.select_option("send")
     page.get_by_role("button", name="Apply").first.click()
-    page.get_by_role("status").get_by_text("All are sent.").wait_for()
+    page.get_by_role("status").get_by_text("All events have been sent.").wait_for()
     page.get_by_role("button", name="Screen Options").click()
     page.get_by_label("Events per page").fill("5")
     page.locator("#screen-options-apply").click()
@@ -175,7 +173,7 @@ def test_an_administrator_works_through_the_list_in_the_browser(
         assert overflow <= 0, f"the page is wider than a screen of {width} px"
 
 
-def test_a_page_of_a_stranger_cannot_act_for_an_admin(site, connected, mixed):
+def test_another_websites_page_cannot_act_for_an_admin(site, connected, mixed):
     with requests.Session() as stranger:
         answer = stranger.post(site.url + LOG_PAGE, data={"relay_connector_all": "1"}, timeout=60)
         assert "wp-login.php" in answer.url

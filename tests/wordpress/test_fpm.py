@@ -1,4 +1,4 @@
-"""php-fpm behind nginx: the visitor is answered first, then the comment is sent."""
+"""php-fpm behind nginx: the visitor gets the response first, then the comment is sent."""
 
 import itertools
 import statistics
@@ -9,12 +9,12 @@ import pytest
 
 from tests.support.network import free_port
 from tests.wordpress.connector import Connector
-from tests.wordpress.sink import Answer
+from tests.wordpress.fake_gateway import Reply
 from tests.wordpress.site import WordPressSite
 
 BUDGET_MS = 20
 PAIRS = 25
-# A visitor's request may say that it wants to be served without the plugin; and each tells what it cost.
+# A request can ask to be served without the plugin. Each response has its cost in headers.
 METER = """<?php
 if ( isset( $_POST['lab_without'] ) ) {
     add_filter( 'option_active_plugins', function ( $all ) { return array_diff( $all, array( 'relay-connector/relay-connector.php' ) ); } );
@@ -37,13 +37,13 @@ def fpm_site(gateway_server):
         yield site
 
 
-def test_the_visitor_has_the_answer_while_the_gateway_still_hangs(gateway, fpm_site):
+def test_the_visitor_has_the_response_while_the_gateway_still_hangs(gateway, fpm_site):
     connector = Connector(fpm_site)
     connector.connect(gateway)
     gate = threading.Event()
-    gateway.answer(Answer(hold=gate))
+    gateway.reply(Reply(hold=gate))
     try:
-        # The gateway answers only after this has returned: were the visitor to wait for it, this would never end.
+        # The gateway replies only after this call has returned: if the visitor waited for it, the call would never return.
         comment = fpm_site.post_comment("Jane", "jane@example.org", "Quick")
         [request] = gateway.wait_for(1)
     finally:
@@ -53,23 +53,21 @@ def test_the_visitor_has_the_answer_while_the_gateway_still_hangs(gateway, fpm_s
 
 
 def cost(site, **more: str) -> tuple[float, int, int]:
-    """One comment: milliseconds until the visitor has the answer, queries, HTTP calls."""
+    """One comment: milliseconds until the visitor has the response, queries, HTTP calls."""
     began = time.perf_counter()
     headers = site.post_comment_headers("Jane", "jane@example.org", f"Text {next(TEXTS)}", **more)
     took = (time.perf_counter() - began) * 1000
     return took, int(headers["X-Lab-Queries"]), int(headers["X-Lab-Calls"])
 
 
-@pytest.mark.parametrize("trouble", ["dead", "hangs"])
-def test_a_comment_costs_the_visitor_next_to_nothing_whatever_the_gateway_does(
-    gateway, fpm_site, trouble
-):
-    """Each comment with the plugin is compared with one without it, a moment before or after."""
+@pytest.mark.parametrize("failure", ["dead", "hangs"])
+def test_a_comment_takes_almost_no_extra_time_whatever_the_gateway_does(gateway, fpm_site, failure):
+    """Each comment with the plugin is compared with one without it, directly before or after."""
     connector, gate = Connector(fpm_site), threading.Event()
-    port = free_port() if trouble == "dead" else gateway.port
+    port = free_port() if failure == "dead" else gateway.port
     fpm_site.set_constants({"RELAY_CONNECTOR_ALLOW_HOST": f"127.0.0.1:{port}"})
     connector.connect(gateway, endpoint=f"http://127.0.0.1:{port}/webhooks/wp/lab")
-    gateway.always(Answer(hold=gate))
+    gateway.always(Reply(hold=gate))
     try:
         pairs = []
         for number in range(PAIRS):
@@ -80,7 +78,7 @@ def test_a_comment_costs_the_visitor_next_to_nothing_whatever_the_gateway_does(
         gate.set()
     more_ms = statistics.median(with_[0] - without[0] for with_, without in pairs)
     more_queries = statistics.median(with_[1] - without[1] for with_, without in pairs)
-    print(f"{trouble}: {more_ms:+.1f} ms, {more_queries:+} queries at the median of {PAIRS} pairs")
+    print(f"{failure}: {more_ms:+.1f} ms, {more_queries:+} queries at the median of {PAIRS} pairs")
     assert {with_[2] for with_, _ in pairs} == {0}, "no call before the visitor has the answer"
     assert more_queries <= 6
     assert more_ms < BUDGET_MS

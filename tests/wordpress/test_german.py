@@ -1,4 +1,4 @@
-"""The zip that Relay offers, put on a site: it runs, and in German."""
+"""The zip file from Relay's dashboard, installed on a site, in German."""
 
 import io
 import shutil
@@ -12,7 +12,7 @@ from tests.wordpress.connector import LOG_PAGE, PAGE, text_of
 
 @pytest.fixture
 def german(site):
-    """The site as it is after the zip was put in the plugin's place, and in German."""
+    """The site with the plugin from the zip file, in German."""
     folder = site.document_root / "wp-content/plugins"
     kept = site.root / "kept"
     shutil.move(folder / "relay-connector", kept)
@@ -31,7 +31,7 @@ def test_the_plugin_from_the_zip_speaks_german(german, gateway, connected, admin
     german.post_comment("Jane", "jane@example.org", "Hallo")
     german.run_cron()
     page = text_of(connected.page(admin, PAGE))
-    assert "Adresse des Gateways" in page and "Den neuen Schlüssel abholen" in page
+    assert "Gateway-Adresse" in page and "Neuen Schlüssel abrufen" in page
     assert connected.test_event(admin).startswith(
         "Es funktioniert. Das Gateway hat das Ereignis nach"
     )

@@ -1,4 +1,4 @@
-"""What tells an admin that something is wrong: the connection check, Site Health, and an e-mail."""
+"""How an admin sees problems: the connection test, Site Health and the alert e-mail."""
 
 import re
 import time
@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.network import free_port
 from tests.wordpress.connector import text_of
-from tests.wordpress.sink import SECRET, Answer
+from tests.wordpress.fake_gateway import SECRET, Reply
 
 HEALTH = (
     "call_user_func( function () {{ require_once ABSPATH . 'wp-admin/includes/class-wp-site-health.php';"
@@ -33,49 +33,49 @@ def gateway_test(site) -> tuple[str, str]:
     return found["status"], text_of(found["label"] + " " + found["description"])
 
 
-def alarms(site) -> list[dict]:
-    """The plugin's e-mails; the core writes some about comments too."""
-    return [one for one in site.mails() if one["subject"].endswith("Events do not reach Relay")]
+def alert_mails(site) -> list[dict]:
+    """The plugin's e-mails; WordPress sends some about comments too."""
+    return [one for one in site.mails() if one["subject"].endswith("Events are not reaching Relay")]
 
 
-def hops(page: str) -> list[tuple[str, str]]:
-    """-> (state, text) of each step of the connection check"""
-    found = re.findall(r'<li class="relay-connector-hop-(\w+)">(.*?)</li>', page, re.S)
+def steps(page: str) -> list[tuple[str, str]]:
+    """-> (state, text) of each step of the connection test"""
+    found = re.findall(r'<li class="relay-connector-step-(\w+)">(.*?)</li>', page, re.S)
     return [(state, text_of(markup)) for state, markup in found]
 
 
 def states(page: str) -> str:
     """The first letters of the states: p(assed), f(ailed), w(arned), s(kipped)."""
-    return "".join(state[0] for state, _ in hops(page))
+    return "".join(state[0] for state, _ in steps(page))
 
 
-def test_a_right_connection_has_a_tick_at_each_step(site, gateway, connected, admin):
+def test_a_working_connection_passes_each_step(site, gateway, connected, admin):
     site.run_cron()
     page = connected.click(admin, "relay_connector_test")
-    assert states(page) == "pppppppppp", hops(page)
-    assert "Key and signature are accepted fingerprint" in hops(page)[6][1]
+    assert states(page) == "pppppppppp", steps(page)
+    assert "The key and the signature are accepted fingerprint" in steps(page)[6][1]
 
 
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (Answer(404, "<html>", content_type="text/html"), "ppppfsss"),
-        (Answer(401, "{}", date_offset_s=900), "pppppfss"),
-        (Answer(401, "{}"), "ppppppfs"),
-        (Answer(403, "{}"), "ppppppfs"),
-        (Answer(503, "{}"), "pppppppf"),
-        (Answer(422, '{"error":"invalid_event"}'), "pppppppf"),
+        (Reply(404, "<html>", content_type="text/html"), "ppppfsss"),
+        (Reply(401, "{}", date_offset_s=900), "pppppfss"),
+        (Reply(401, "{}"), "ppppppfs"),
+        (Reply(403, "{}"), "ppppppfs"),
+        (Reply(503, "{}"), "pppppppf"),
+        (Reply(422, '{"error":"invalid_event"}'), "pppppppf"),
     ],
     ids=["no gateway", "clock", "key", "address list", "busy", "refused"],
 )
-def test_the_step_that_is_wrong_is_marked_and_the_later_ones_are_not_reached(
+def test_the_failed_step_is_marked_and_later_steps_are_not_reached(
     gateway, connected, admin, answer, expected
 ):
-    gateway.answer(answer)
+    gateway.reply(answer)
     assert states(connected.click(admin, "relay_connector_test"))[:8] == expected
 
 
-def test_steps_before_any_answer(site, gateway, connector, admin):
+def test_steps_that_fail_before_any_response(site, gateway, connector, admin):
     assert states(connector.click(admin, "relay_connector_test"))[:8] == "fsssssss"
     for endpoint, expected in {
         "http://127.0.0.1:1/webhooks/wp": "pfssssss",
@@ -90,13 +90,13 @@ def test_steps_before_any_answer(site, gateway, connector, admin):
     assert states(connector.click(admin, "relay_connector_test"))[:8] == "pppfssss"
 
 
-def test_a_newer_key_is_pointed_out(gateway, connected, admin):
-    gateway.key_answer = Answer(200, '{"status":"newer","until":4102444800}')
+def test_a_newer_key_is_reported(gateway, connected, admin):
+    gateway.key_reply = Reply(200, '{"status":"newer","until":4102444800}')
     page = connected.click(admin, "relay_connector_test")
-    assert hops(page)[8][0] == "warned" and "Fetch the new key" in hops(page)[8][1]
+    assert steps(page)[8][0] == "warned" and "Fetch the new key" in steps(page)[8][1]
 
 
-def test_site_health_is_good_when_all_is_well(site, gateway, connected, admin):
+def test_site_health_is_good_without_problems(site, gateway, connected, admin):
     site.post_comment("Jane", "jane@example.org", "Healthy")
     site.run_cron()
     for name in ("setup", "events", "wake_ups"):
@@ -105,10 +105,10 @@ def test_site_health_is_good_when_all_is_well(site, gateway, connected, admin):
     assert len(gateway.received) == 1, "the question to the gateway is no event"
 
 
-def test_site_health_says_what_is_wrong(site, gateway, connector, admin):
+def test_site_health_reports_problems(site, gateway, connector, admin):
     assert direct(site, "setup")[0] == "recommended"
     connector.connect(gateway)
-    gateway.answer(Answer(401, "{}"))
+    gateway.reply(Reply(401, "{}"))
     site.post_comment("Jane", "jane@example.org", "Paused")
     site.run_cron()
     assert direct(site, "events")[0] == "critical"
@@ -117,7 +117,10 @@ def test_site_health_says_what_is_wrong(site, gateway, connector, admin):
     assert status == "recommended" and "That is too long" in said
     site.php("$GLOBALS['wpdb']->query( 'DROP TABLE wp_relay_connector_outbox' );")
     status, said = direct(site, "setup")
-    assert status == "critical" and "off and on again: that makes the table anew" in said
+    assert (
+        status == "critical"
+        and "Deactivate and reactivate the plugin to create the table again" in said
+    )
     site.php(OFF_AND_ON)
     site.clear_debug_log()
     assert direct(site, "setup")[0] == "good"
@@ -126,16 +129,16 @@ def test_site_health_says_what_is_wrong(site, gateway, connector, admin):
 @pytest.mark.parametrize(
     ("answer", "status", "says"),
     [
-        (Answer(401, "{}"), "critical", "does not accept the signature"),
-        (Answer(503, "{}"), "critical", "The trouble is on the gateway's side"),
-        (Answer(200, '{"ok":true}'), "critical", "not a Relay gateway"),
-        (Answer(404, '{"error":"not_found"}'), "good", "an older version"),
-        (Answer(200, '{"status":"newer","until":4102444800}'), "recommended", "Fetch the new key"),
-        (Answer(200, '{"status":"current"}', date_offset_s=-120), "recommended", "2 minutes ahead"),
+        (Reply(401, "{}"), "critical", "does not accept the signature"),
+        (Reply(503, "{}"), "critical", "The problem is on the gateway's side"),
+        (Reply(200, '{"ok":true}'), "critical", "not a Relay gateway"),
+        (Reply(404, '{"error":"not_found"}'), "good", "an older version"),
+        (Reply(200, '{"status":"newer","until":4102444800}'), "recommended", "Fetch the new key"),
+        (Reply(200, '{"status":"current"}', date_offset_s=-120), "recommended", "2 minutes ahead"),
     ],
 )
 def test_site_health_asks_the_gateway(site, gateway, connected, answer, status, says):
-    gateway.key_answer = answer
+    gateway.key_reply = answer
     found, said = gateway_test(site)
     assert (found, says in said) == (status, True), said
 
@@ -148,9 +151,9 @@ def test_the_slow_test_runs_over_rest_for_admins_only(site, gateway, connected, 
     assert admin.get(url, timeout=60).status_code == 401
 
 
-def test_site_health_facts_hold_no_secret(site, gateway, connected, admin):
+def test_the_debug_information_has_no_secret(site, gateway, connected, admin):
     page = connected.page(admin, "/wp-admin/site-health.php?tab=debug")
-    assert "Fingerprint of the secret" in page and "Events that wait" in page
+    assert "Fingerprint of the secret" in page and "Waiting events" in page
     assert SECRET not in page
     facts = site.php_json(
         "apply_filters( 'debug_information', array() )['relay-connector']['fields']"
@@ -159,68 +162,70 @@ def test_site_health_facts_hold_no_secret(site, gateway, connected, admin):
     assert private == {"endpoint", "key_id", "fingerprint"}
 
 
-def test_a_mail_is_written_once_when_events_are_stuck_for_an_hour_and_again_each_day(
+def test_an_email_is_sent_when_events_are_stuck_for_an_hour_and_then_daily(
     site, gateway, connected
 ):
-    gateway.always(Answer(503, "{}"))
+    gateway.always(Reply(503, "{}"))
     site.post_comment("Jane Doe", "jane@example.org", "A private matter")
     site.run_cron()
     connected.pass_time(3000)
     site.run_cron()
-    assert alarms(site) == [], "not within the first hour"
+    assert alert_mails(site) == [], "not within the first hour"
     connected.pass_time(900)
     site.run_cron()
     site.run_cron()
-    [mail] = alarms(site)
+    [mail] = alert_mails(site)
     assert mail["to"] == "admin@example.org"
-    assert mail["subject"] == "[Lab shop] Events do not reach Relay"
-    assert "1 event waits" in mail["message"] and "page=relay-connector" in mail["message"]
+    assert mail["subject"] == "[Lab shop] Events are not reaching Relay"
+    assert (
+        "1 event has been waiting" in mail["message"] and "page=relay-connector" in mail["message"]
+    )
     assert not re.search("Jane|jane@|private matter", str(mail))
     connected.pass_time(80000)
     site.run_cron()
-    assert len(alarms(site)) == 1
+    assert len(alert_mails(site)) == 1
     site.php(
         "$GLOBALS['wpdb']->query( \"UPDATE wp_options SET option_value = '{\\\"mailed_at\\\":5}'"
         " WHERE option_name = 'relay_connector_alarm_state'\" );"
     )
     site.run_cron()
-    assert len(alarms(site)) == 2
+    assert len(alert_mails(site)) == 2
 
 
-def forget_look(site) -> None:
-    """The next request is the first one in 15 minutes; this one does not count."""
+def reset_alert_check(site) -> None:
+    """Make the next request the first one in 15 minutes; this request does not count."""
     site.php(
         "remove_all_actions( 'shutdown' ); update_option( 'relay_connector_last_look', time() - 1000, true );"
     )
 
 
 @pytest.mark.parametrize("path", ["/", "/wp-admin/index.php"])
-def test_where_wp_cron_is_dead_a_visit_has_the_mail_written(site, gateway, connected, admin, path):
+def test_a_visit_sends_the_email_if_wp_cron_does_not_run(site, gateway, connected, admin, path):
     site.post_comment("Jane", "jane@example.org", "Nobody runs")
     connected.page(admin, path)
     connected.pass_time(7200)
     connected.page(admin, path)
-    assert alarms(site) == [], "looked a moment ago"
+    assert alert_mails(site) == [], "looked a moment ago"
     for _ in range(3):
-        forget_look(site)
+        reset_alert_check(site)
         connected.page(admin, path)
-    [mail] = alarms(site)
-    assert "1 event waits" in mail["message"]
+    [mail] = alert_mails(site)
+    assert "1 event has been waiting" in mail["message"]
 
 
-def test_where_wp_cron_runs_a_visit_does_not_look(site, gateway, connected, admin):
-    gateway.always(Answer(503, "{}"))
+def test_a_visit_does_not_check_for_the_email_if_wp_cron_runs(site, gateway, connected, admin):
+    gateway.always(Reply(503, "{}"))
     site.post_comment("Jane", "jane@example.org", "WP-Cron sees to it")
     site.run_cron()
     connected.pass_time(7200)
-    forget_look(site)
+    reset_alert_check(site)
     connected.page(admin, "/")
-    assert alarms(site) == []
+    assert alert_mails(site) == []
     assert int(site.option("relay_connector_last_look")) > time.time() - 100
 
 
-def test_the_look_costs_a_visitor_no_query(site, gateway, connected, admin):
-    """Counted between this and the very end, where nothing but the plugin is left to do."""
+def test_the_email_check_costs_a_visitor_no_query(site, gateway, connected, admin):
+    """Counts the queries between this hook and the end of the request, when only the plugin runs."""
     meter = site.add_mu_plugin(
         "meter.php",
         "<?php add_action( 'shutdown', function () { $GLOBALS['lab_from'] = $GLOBALS['wpdb']->num_queries; }, PHP_INT_MAX );"
@@ -232,7 +237,7 @@ def test_the_look_costs_a_visitor_no_query(site, gateway, connected, admin):
         site.php("update_option( 'relay_connector_last_look', time(), true );")
         connected.page(admin, "/")
         assert count.read_text() == "0"
-        forget_look(site)
+        reset_alert_check(site)
         connected.page(admin, "/")
         assert int(count.read_text()) > 0, "the meter sees what there is"
     finally:
@@ -240,38 +245,38 @@ def test_the_look_costs_a_visitor_no_query(site, gateway, connected, admin):
         count.unlink(missing_ok=True)
 
 
-def test_a_new_trouble_after_the_old_one_is_over_is_told_at_once(site, gateway, connected):
-    gateway.answer(Answer(401, "{}"))
+def test_a_new_problem_after_an_old_one_is_mailed_at_once(site, gateway, connected):
+    gateway.reply(Reply(401, "{}"))
     site.post_comment("Jane", "jane@example.org", "One")
     site.run_cron()
     connected.pass_time(3700)
-    gateway.answer(Answer(401, "{}"))
+    gateway.reply(Reply(401, "{}"))
     site.run_cron()
-    assert "sending is paused" in alarms(site)[0]["message"]
+    assert "sending is paused" in alert_mails(site)[0]["message"]
     connected.pass_time(3700)
     site.run_cron()
     assert connected.row()["state"] == "sent"
     assert site.option("relay_connector_alarm_state") is False
-    gateway.answer(Answer(422, "{}"))
+    gateway.reply(Reply(422, "{}"))
     site.post_comment("Jane", "jane@example.org", "Parked")
     site.run_cron()
     connected.pass_time(3700)
     site.run_cron()
-    assert len(alarms(site)) == 2
-    assert "needs a decision" in alarms(site)[1]["message"]
+    assert len(alert_mails(site)) == 2
+    assert "need your attention" in alert_mails(site)[1]["message"]
 
 
-def test_who_wants_no_mail_gets_none(site, gateway, connected, admin):
+def test_the_email_can_be_disabled(site, gateway, connected, admin):
     assert 'name="relay_connector_alarm" value="1"  checked' in connected.page(admin)
     connected.save(admin, alarm="0")
-    gateway.always(Answer(503, "{}"))
+    gateway.always(Reply(503, "{}"))
     site.post_comment("Jane", "jane@example.org", "Quiet")
     connected.pass_time(7200)
     site.run_cron()
-    assert alarms(site) == []
+    assert alert_mails(site) == []
 
 
-def test_an_outbox_that_grows_in_earnest_is_mentioned(site, gateway, connected, admin):
+def test_a_large_outbox_is_reported(site, gateway, connected, admin):
     site.php(
         "global $wpdb; $rows = array(); for ( $i = 0; $i < 10000; $i++ ) {"
         " $rows[] = \"('wp-$i','k$i','comment.created',$i,'waiting',\" . time() . ',' . ( time() + 999 ) . ')'; }"
@@ -279,4 +284,4 @@ def test_an_outbox_that_grows_in_earnest_is_mentioned(site, gateway, connected, 
         " $wpdb->query( 'INSERT INTO wp_relay_connector_outbox (event_id,dedupe_key,event_type,object_id,state,created_at,due_at)"
         " VALUES ' . implode( ',', $some ) ); }"
     )
-    assert "10,000 events wait in the database" in text_of(connected.page(admin))
+    assert "10,000 events are waiting in this site's database" in text_of(connected.page(admin))

@@ -1,4 +1,4 @@
-"""Fetching the new key with one click: against the agreed vectors, and against a real Relay."""
+"""Fetching the new key: against the shared test vectors, and against a real Relay."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.stack import Stack
 from tests.wordpress.connector import text_of
-from tests.wordpress.sink import SECRET, Answer
+from tests.wordpress.fake_gateway import SECRET, Reply
 from tests.wordpress.site import php_literal
 
 VECTORS = json.loads(
@@ -22,17 +22,17 @@ FETCH = "relay_connector_fetch_key"
 def opened(site, vector: dict, question_id: str | None = None, **changes: str):
     json_ = {name: vector[name] for name in ("salt", "nonce", "sealed")} | changes
     return site.php_json(
-        f"\\Relay_Connector\\Key_Exchange::open( {php_literal(vector['old_secret'])},"
+        f"\\Relay_Connector\\Keys\\Key_Exchange::decrypt( {php_literal(vector['old_secret'])},"
         f" {php_literal(question_id or vector['question_id'])}, {php_literal(json_)} )"
     )
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda one: one["name"])
-def test_the_plugin_opens_what_the_gateway_seals(site, vector):
+def test_the_plugin_decrypts_the_gateways_keys(site, vector):
     assert opened(site, vector) == {"key_id": vector["key_id"], "secret": vector["secret"]}
 
 
-def test_what_was_changed_or_answers_another_question_does_not_open(site):
+def test_a_changed_key_or_one_for_another_request_cannot_be_decrypted(site):
     vector = VECTORS[0]
     assert opened(site, vector, question_id="wp-key-other") is None
     assert opened(site, vector, sealed="A" + vector["sealed"][1:]) is None
@@ -41,21 +41,21 @@ def test_what_was_changed_or_answers_another_question_does_not_open(site):
 
 
 @SQLITE
-def test_a_rotated_key_is_fetched_with_one_click_and_the_old_one_is_then_free_to_go(
+def test_a_rotated_key_is_fetched_with_one_click_and_the_old_one_can_be_revoked(
     site, connected, admin, stack: Stack
 ):
     made = stack.make_source()
     site.set_constants({"RELAY_CONNECTOR_ALLOW_HOST": f"127.0.0.1:{stack.port}"})
     endpoint = f"{stack.url}/webhooks/wp/{made.slug}"
     connected.save(admin, endpoint=endpoint, key_id=made.key_id, secret=made.secret)
-    assert connected.press(admin, FETCH).startswith("Done. This site already signs with the newest")
+    assert connected.press(admin, FETCH).startswith("Done. This site already uses the newest")
     rotated = stack.flask("keys", "rotate", made.slug, "--json")
     stack.wait_for(
         lambda: "There is a newer key" in text_of(connected.click(admin, "relay_connector_test")),
         what="the web process to know of the new key",
     )
     said = connected.press(admin, FETCH)
-    assert said.startswith("Done. This site now signs with the new key"), said
+    assert said.startswith("Done. This site now uses the new key"), said
     assert site.option("relay_connector_key_id") != made.key_id
     assert site.option("relay_connector_secret") == [rotated["secret"]]
     assert rotated["secret"] not in connected.page(admin)
@@ -74,18 +74,18 @@ def test_a_rotated_key_is_fetched_with_one_click_and_the_old_one_is_then_free_to
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        (Answer(401, '{"error":"unauthorized"}'), "copy it to this page by hand"),
-        (Answer(404, '{"error":"not_found"}'), "cannot hand out keys"),
-        (Answer(429, '{"error":"rate_limited"}'), "asked too often"),
-        (Answer(200, '{"status":"no_newer_key"}'), "has no newer one"),
-        (Answer(200, '{"status":"newer","salt":"AAAA","nonce":"AAAA","sealed":"AAAA"}'), "could not be opened"),
-        (Answer(503, "{}"), "The trouble is on the gateway's side"),
+        (Reply(401, '{"error":"unauthorized"}'), "copy it to this page manually"),
+        (Reply(404, '{"error":"not_found"}'), "cannot provide keys"),
+        (Reply(429, '{"error":"rate_limited"}'), "received too many requests"),
+        (Reply(200, '{"status":"no_newer_key"}'), "has no newer one"),
+        (Reply(200, '{"status":"newer","salt":"AAAA","nonce":"AAAA","sealed":"AAAA"}'), "could not be decrypted"),
+        (Reply(503, "{}"), "The problem is on the gateway's side"),
     ],
 )  # fmt: skip
-def test_whatever_goes_wrong_the_old_key_stays_and_a_sentence_says_why(
+def test_on_any_error_the_old_key_stays_with_an_explanation(
     site, gateway, connected, admin, answer, says
 ):
-    gateway.key_answer = answer
+    gateway.key_reply = answer
     said = connected.press(admin, FETCH)
     assert said.startswith("The key was not changed.") and says in said
     assert site.option("relay_connector_secret") == [SECRET]
@@ -94,18 +94,16 @@ def test_whatever_goes_wrong_the_old_key_stays_and_a_sentence_says_why(
 def test_a_key_from_the_configuration_is_not_fetched(site, gateway, connected, admin):
     site.set_constants(site.constants | {"RELAY_CONNECTOR_SECRET": SECRET})
     page = connected.page(admin)
-    assert "which this plugin cannot change" in page
+    assert "this plugin cannot change it" in page
     assert (
         'id="relay-connector-fetch-key" aria-describedby="relay-connector-fetch-key-help"  disabled'
         in page
     )
-    assert "which this plugin cannot change" in connected.press(admin, FETCH)
+    assert "this plugin cannot change it" in connected.press(admin, FETCH)
     assert gateway.questions == []
 
 
-def test_the_address_without_a_site_has_its_own_place_for_questions(
-    site, gateway, connected, admin
-):
+def test_the_address_without_a_site_has_its_own_key_url(site, gateway, connected, admin):
     connected.connect(gateway, endpoint=gateway.url.removesuffix("/lab"))
     assert connected.press(admin, FETCH).startswith("Done.")
     assert [one.path for one in gateway.questions] == ["/webhooks/key"]

@@ -1,4 +1,4 @@
-"""From activation to uninstalling, and a clean log in between."""
+"""Activation, upgrade, deactivation, uninstalling, and a clean log."""
 
 import re
 
@@ -81,7 +81,7 @@ def test_the_tables_of_the_first_version_are_upgraded_and_their_rows_kept(site, 
     assert request.event_id == before["event_id"]
 
 
-def test_deactivation_takes_the_cron_events_away_and_keeps_the_rows(site, gateway, connected):
+def test_deactivation_removes_the_cron_events_and_keeps_the_rows(site, gateway, connected):
     site.post_comment("Jane", "jane@example.org", "Kept")
     site.php(
         "require_once ABSPATH . 'wp-admin/includes/plugin.php'; deactivate_plugins( 'relay-connector/relay-connector.php' );"
@@ -109,7 +109,7 @@ def test_uninstalling_removes_everything(gateway):
         connector.connect(gateway)
         site.post_comment("Jane", "jane@example.org", "Sent")
         site.run_cron()
-        assert connector.standing(), "there are reports to leave traces"
+        assert connector.report_state(), "there are reports to leave traces"
         assert site.php_json("$GLOBALS['wpdb']->get_col( \"SHOW TABLES LIKE '%relay%'\" )") == [
             "wp_relay_callback",
             "wp_relay_connector_outbox",
@@ -137,7 +137,7 @@ def test_uninstalling_removes_everything(gateway):
         assert not _complaints(site.debug_log())
 
 
-def test_an_admin_may_keep_everything_when_the_plugin_is_deleted(gateway):
+def test_an_admin_can_keep_the_data_when_the_plugin_is_deleted(gateway):
     with WordPressSite(
         constants={"RELAY_CONNECTOR_ALLOW_HOST": f"127.0.0.1:{gateway.port}"}
     ) as site:

@@ -1,10 +1,10 @@
-"""A network of sites: each has its own events, one configuration serves all, and nothing is left behind."""
+"""A network of sites: each has its own events, one configuration applies to all, and uninstalling cleans all."""
 
 import json
 
 import pytest
 
-from tests.wordpress.sink import KEY_ID, SECRET
+from tests.wordpress.fake_gateway import KEY_ID, SECRET
 from tests.wordpress.site import WordPressSite
 
 SECOND = "second.example"
@@ -13,7 +13,7 @@ PLUGIN_FILE = "relay-connector/relay-connector.php"
 
 @pytest.fixture(scope="module")
 def network(gateway_server):
-    """Two sites; the plugin is active on all, and wp-config.php names gateway and key."""
+    """Two sites; the plugin is active on both, and wp-config.php sets the gateway and the key."""
     with WordPressSite(
         constants={
             "RELAY_CONNECTOR_ALLOW_HOST": f"127.0.0.1:{gateway_server.port}",
@@ -56,9 +56,9 @@ def test_each_site_sends_its_own_events_with_its_own_address(network, gateway):
     assert all(one.verified for one in gateway.received)
 
 
-def test_a_site_that_is_removed_takes_its_tables_with_it(network, gateway):
+def test_removing_a_site_removes_its_tables(network, gateway):
     third = network.add_site("third.example")
-    # before its first page: another plugin may write comments there at once
+    # before its first page is loaded: another plugin may write comments at once
     assert f"wp_{third}_relay_connector_outbox" in tables(network)
     network.php(
         "require_once ABSPATH . 'wp-admin/includes/ms.php'; require_once ABSPATH . 'wp-admin/includes/admin.php';"

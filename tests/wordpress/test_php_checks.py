@@ -1,4 +1,4 @@
-"""The checks of the plugin's code find what they look for."""
+"""The checks of the plugin's code find faults."""
 
 import pytest
 
@@ -8,9 +8,9 @@ HEAD = "<?php\ndefined( 'ABSPATH' ) || exit;\n"
 CHECKS = ("output", "input_", "actions", "forms", "queries", "texts", "habits")
 
 BAD = {
-    "echo $name;": "escape it right here",
-    "?><p><?= $name ?></p><?php ": "escape it right here",
-    "echo '<b>' . $name;": "escape it right here",
+    "echo $name;": "escape it here",
+    "?><p><?= $name ?></p><?php ": "escape it here",
+    "echo '<b>' . $name;": "escape it here",
     "echo esc_html( $a ) . $b;": "echo $b: escape",
     "_e( 'Hello', 'relay-connector' );": "prints without escaping",
     "printf( '%s', $name );": "prints without escaping",
@@ -18,36 +18,36 @@ BAD = {
     "$a = $_POST['a'];": "$_POST is read without",
     "$a = sanitize_text_field( $_GET['a'] );": "$_GET is read without",
     "$a = wp_unslash( $_REQUEST['a'] );": "$_REQUEST is read without",
-    '$wpdb->query( "DELETE FROM x WHERE id = $id" );': "$id stands in the text",
-    "$wpdb->get_var( 'SELECT a FROM b WHERE c = ' . $c );": "is put together",
-    "$wpdb->query( $wpdb->prepare( \"SELECT '$a' FROM x WHERE b = %d\", $b ) );": "$a stands in the text of prepare()",
-    '$sql = "SELECT $a FROM x WHERE b = %d"; $wpdb->query( $wpdb->prepare( $sql, $b ) );': "$a stands in the text",
+    '$wpdb->query( "DELETE FROM x WHERE id = $id" );': "$id is part of the text",
+    "$wpdb->get_var( 'SELECT a FROM b WHERE c = ' . $c );": "is concatenated",
+    "$wpdb->query( $wpdb->prepare( \"SELECT '$a' FROM x WHERE b = %d\", $b ) );": "$a is part of the text of prepare()",
+    '$sql = "SELECT $a FROM x WHERE b = %d"; $wpdb->query( $wpdb->prepare( $sql, $b ) );': "$a is part of the text",
     "$wpdb->query( 'INSERT INTO x VALUES (1) ON DUPLICATE KEY UPDATE a = 1' );": "fail on SQLite",
     "$wpdb->get_var( 'SELECT IF(a, 1, 2) FROM x' );": "fail on SQLite",
     "$a = __( 'Hello' );": "needs the text domain",
     "$a = __( 'Hello', 'other' );": "needs the text domain",
-    "$a = __( $text, 'relay-connector' );": "needs a literal text",
+    "$a = __( $text, 'relay-connector' );": "needs a literal string",
     "$a = sprintf( __( 'Hello %s', 'relay-connector' ), $b );": "translators: comment",
     "/* translators: x */ $a = __( '%s and %s', 'relay-connector' );": "must be numbered",
-    "eval( $a );": "eval() is not used",
-    "wp_remote_post( $a );": "wp_remote_post() is not used",
-    "$a = str_contains( $b, 'c' );": "str_contains() is not used",
-    "$a = $b?->c;": "younger than 7.4",
-    "$a = match ( $b ) { 1 => 2 };": "younger than 7.4",
+    "eval( $a );": "eval() is not allowed",
+    "wp_remote_post( $a );": "wp_remote_post() is not allowed",
+    "$a = str_contains( $b, 'c' );": "str_contains() is not allowed",
+    "$a = $b?->c;": "newer than 7.4",
+    "$a = match ( $b ) { 1 => 2 };": "newer than 7.4",
     "$a = <<<X\nb\nX;\n": "no heredoc",
-    "$a = 'http://localhost/x';": "own machine",
+    "$a = 'http://localhost/x';": "local address",
     "class A { function add_hooks() { add_action( 'admin_post_a', array( $this, 'go' ) ); }"
     " function go() { current_user_can( 'b' ); } }": "does not check a nonce",
     "class A { function add_hooks() { add_action( 'wp_ajax_a', array( $this, 'go' ) ); }"
     " function go() { check_ajax_referer( 'b' ); } }": "does not check a capability",
-    "add_action( 'admin_post_nopriv_a', 'go' );": "open to everybody",
+    "add_action( 'admin_post_nopriv_a', 'go' );": "open to logged-out users",
     "function relay_connector_a() { current_user_can( 'b' ); return absint( wp_unslash( $_POST['a'] ) ); }": (
         "without a nonce check"
     ),
     "function relay_connector_a() { check_admin_referer( 'b' ); return absint( wp_unslash( $_POST['a'] ) ); }": (
-        "asks no capability"
+        "without a capability check"
     ),
-    "register_rest_route( 'a/v1', '/b', array( 'callback' => 'c' ) );": "does not say who may call it",
+    "register_rest_route( 'a/v1', '/b', array( 'callback' => 'c' ) );": "has no permission callback",
 }
 
 GOOD = [
@@ -94,7 +94,7 @@ def test_a_file_that_does_not_parse_is_found(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("code", ["function a() {}", "class B {\n\tprivate $c = 1;\n}"])
-def test_what_has_no_comment_is_found(tmp_path, code):
+def test_a_missing_comment_is_found(tmp_path, code):
     path = tmp_path / "file.php"
     path.write_text(HEAD + code + "\n")
     [source] = php_checks.sources([path])
@@ -102,7 +102,7 @@ def test_what_has_no_comment_is_found(tmp_path, code):
     assert len(found) == code.count("\n") // 2 + 1, found
 
 
-def test_a_fault_of_style_is_found(tmp_path, monkeypatch):
+def test_a_style_fault_is_found(tmp_path, monkeypatch):
     plugin = tmp_path / "relay-connector"
     plugin.mkdir()
     rules = php_checks.FOLDER / ".php-cs-fixer.php"
@@ -124,7 +124,7 @@ def test_a_translation_that_lacks_a_text_or_a_placeholder_is_found(tmp_path, mon
         one.format("Eins %s"): "is missing: Two",
         one.format("Eins") + two.format("Zwei"): "other placeholders: One",
         one.format("Eins %s") + two.format(""): "not translated: Two",
-        one.format("Eins %s") + two.format("Zwei") + two.replace("Two", "Three"): "has no more",
+        one.format("Eins %s") + two.format("Zwei") + two.replace("Two", "Three"): "no longer has",
     }.items():
         path.write_text(head + text)
         assert any(says in line for line in php_checks.translations()), says

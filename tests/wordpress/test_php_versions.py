@@ -1,4 +1,4 @@
-"""Every file of the plugin compiles on the oldest and the newest PHP, without a word of complaint."""
+"""Every file of the plugin compiles on the oldest and the newest PHP without warnings."""
 
 import shutil
 import subprocess
@@ -43,7 +43,7 @@ def test_every_file_compiles_on_php_7_4_and_8_5(node):
         ("$a = ;", "Parse error"),
     ],
 )
-def test_a_file_that_does_not_is_found(node, tmp_path, code, says):
+def test_a_file_that_does_not_compile_is_found(node, tmp_path, code, says):
     path = tmp_path / "file.php"
     path.write_text(f"<?php\ndefined( 'ABSPATH' ) || exit;\n{code}\n")
     done = compiled(node, path)

@@ -1,4 +1,4 @@
-"""The tests in PHP, and what the gateway says to every event that they have seen leave the site."""
+"""The PHP tests, and whether the gateway accepts every event that they sent."""
 
 import json
 import re
@@ -18,7 +18,7 @@ TYPES = {"comment.created", "order.created", "order.status_changed", "lead.creat
 
 @pytest.fixture(scope="module")
 def run(wordpress_server, tmp_path_factory):
-    """PHPUnit's report, and the bodies that left the site."""
+    """PHPUnit's report and the bodies that were sent."""
     events = tmp_path_factory.mktemp("phpunit") / "events"
     done = subprocess.run(
         ["php", "-d", "memory_limit=512M", str(LAB / "phpunit.php"), str(wordpress_server.document_root),
@@ -36,7 +36,7 @@ def test_phpunit_passes(run):
     assert count and int(count[1]) >= 100, done.stdout[-500:]
 
 
-def test_the_gateway_takes_every_event_that_the_php_tests_have_sent(run):
+def test_the_gateway_accepts_every_event_that_the_php_tests_sent(run):
     _, bodies = run
     seen, plugins = set(), set()
     for body in bodies:

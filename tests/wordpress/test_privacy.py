@@ -1,4 +1,4 @@
-"""A person's data: exported, erased here, and asked to be erased at the gateway."""
+"""Personal data: exported, erased on the site, and requested to be erased at the gateway."""
 
 import json
 
@@ -6,17 +6,17 @@ import pytest
 
 from tests.support.stack import Stack
 from tests.wordpress.connector import LOG_PAGE, text_of
-from tests.wordpress.sink import Answer
+from tests.wordpress.fake_gateway import Reply
 from tests.wordpress.site import php_literal
 
 ON_BOTH = True
 
-BUSY = Answer(503, "{}")
+BUSY = Reply(503, "{}")
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 def export(site, email: str) -> list[dict]:
-    """Every item of the exporter, over all pages."""
+    """All items of the exporter, over all pages."""
     return site.php_json(
         "call_user_func( function () { $e = apply_filters( 'wp_privacy_personal_data_exporters', array() )['relay-connector'];"
         " $all = array(); $page = 0; do { $r = call_user_func( $e['callback'], " + php_literal(email) + ", ++$page );"
@@ -25,7 +25,7 @@ def export(site, email: str) -> list[dict]:
 
 
 def erase(site, email: str) -> dict:
-    """The last answer of the eraser, with what all its pages removed."""
+    """The last response of the eraser, with the number of removed items of all pages."""
     return site.php_json(
         "call_user_func( function () { $e = apply_filters( 'wp_privacy_personal_data_erasers', array() )['relay-connector'];"
         " $page = 0; $removed = 0; do { $r = call_user_func( $e['callback'], " + php_literal(email) + ", ++$page );"
@@ -33,7 +33,7 @@ def erase(site, email: str) -> dict:
     )  # fmt: skip
 
 
-def test_what_waits_about_a_person_is_exported(site, gateway, connected):
+def test_a_persons_waiting_events_are_exported(site, gateway, connected):
     gateway.always(BUSY)
     site.post_comment("Jane Doe", "Jane@Example.org", "Tried once")
     site.run_cron()
@@ -46,7 +46,7 @@ def test_what_waits_about_a_person_is_exported(site, gateway, connected):
     assert export(site, "nobody@example.org") == []
 
 
-def test_a_person_is_erased_from_what_waits_and_the_gateway_is_asked(
+def test_a_persons_waiting_events_are_erased_and_the_gateway_is_asked(
     site, gateway, connected, admin
 ):
     gateway.always(BUSY)
@@ -56,13 +56,13 @@ def test_a_person_is_erased_from_what_waits_and_the_gateway_is_asked(
     site.post_comment("Bob", "bob@example.org", "Somebody else")
     answer = erase(site, "jane@example.org")
     assert answer["removed"] == 1 and answer["items_retained"] is False
-    assert "is being asked to erase" in answer["messages"][0]
+    assert "is asked to erase" in answer["messages"][0]
     tried, new, other, request = connected.rows()
     assert [(row["state"], row["body"]) for row in (tried, new)] == [("withdrawn", None)] * 2
     assert (other["state"], request["event_type"]) == ("waiting", "relay.erase")
     page = text_of(connected.page(admin, LOG_PAGE))
-    assert "Request to erase a person's data" in page and "jane@example.org" not in page
-    gateway.always(Answer())
+    assert "Request to erase personal data" in page and "jane@example.org" not in page
+    gateway.always(Reply())
     connected.pass_time(5000)
     site.run_cron()
     sent = {
@@ -75,7 +75,7 @@ def test_a_person_is_erased_from_what_waits_and_the_gateway_is_asked(
     assert connected.rows()[3]["body"] is None, "the address is gone once the gateway has it"
 
 
-def test_a_large_outbox_is_gone_through_page_by_page(site, gateway, connected):
+def test_a_large_outbox_is_processed_page_by_page(site, gateway, connected):
     gateway.always(BUSY)
     body = json.dumps({"event": "comment.created", "data": {"author_email": "jane@example.org"}})
     site.php(
@@ -90,14 +90,14 @@ def test_a_large_outbox_is_gone_through_page_by_page(site, gateway, connected):
     assert sum(row["state"] == "withdrawn" for row in connected.rows()) == 125
 
 
-def test_a_site_that_was_never_set_up_asks_nobody(site, gateway, connector):
+def test_a_site_that_was_never_set_up_sends_no_request(site, gateway, connector):
     assert erase(site, "jane@example.org")["messages"] == []
     assert connector.rows() == []
 
 
 def test_a_text_for_the_privacy_policy_is_suggested(site, connected, admin):
     page = text_of(connected.page(admin, "/wp-admin/options-privacy.php?tab=policyguide"))
-    assert "to a gateway that we run or have run for us" in page
+    assert "to a gateway that is operated by us or on our behalf" in page
 
 
 @SQLITE

@@ -1,4 +1,4 @@
-"""The daily report: once for each day, signed, never lost, never a nuisance."""
+"""The daily report: once per day, signed, never lost."""
 
 import re
 import threading
@@ -9,19 +9,19 @@ import pytest
 
 from relay.ingest.signature import VerifyingKey, check_freshness, verify
 from tests.wordpress.connector import PAGE, notices, text_of
-from tests.wordpress.sink import KEY_ID, SECRET, Answer, Received
+from tests.wordpress.fake_gateway import KEY_ID, SECRET, Received, Reply
 from tests.wordpress.site import PLUGIN
 
-UNKNOWN_TYPE = Answer(422, '{"error":"invalid_event","detail":{"event":["Unknown type."]}}')
+UNKNOWN_TYPE = Reply(422, '{"error":"invalid_event","detail":{"event":["Unknown type."]}}')
 VERSION = re.search(
     r"\* Version:\s+(\S+)", (PLUGIN / "relay-connector.php").read_text()
 )[1]  # fmt: skip
 
 PARTS = (
-    "$s = new \\Relay_Connector\\Settings(); $o = new \\Relay_Connector\\Outbox(); $g = new \\Relay_Connector\\Gate( $s );"
-    "$c = new \\Relay_Connector\\Client( $s ); $t = new \\Relay_Connector\\Tally();"
-    "$r = new \\Relay_Connector\\Runner( $s, $o, $g, $c, array( new \\Relay_Connector\\Events\\Comments( $s, $o, new \\Relay_Connector\\Events\\Choices() ) ),"
-    " new \\Relay_Connector\\Reports( $s, $t, $g, $c ) );"
+    "$s = new \\Relay_Connector\\Settings(); $o = new \\Relay_Connector\\Sending\\Outbox(); $g = new \\Relay_Connector\\Sending\\Circuit_Breaker( $s );"
+    "$c = new \\Relay_Connector\\Sending\\Gateway_Client( $s ); $t = new \\Relay_Connector\\Reporting\\Daily_Counts();"
+    "$r = new \\Relay_Connector\\Sending\\Outbox_Runner( $s, $o, $g, $c, array( new \\Relay_Connector\\Events\\Comments( $s, $o, new \\Relay_Connector\\Events\\Event_Choices() ) ),"
+    " new \\Relay_Connector\\Reporting\\Daily_Reports( $s, $t, $g, $c ) );"
 )
 
 ON_BOTH = True
@@ -36,12 +36,12 @@ def reports(gateway) -> list[Received]:
 
 
 def line(connected, admin) -> str:
-    """What the settings page says about yesterday."""
+    """The report section of the settings page."""
     found = re.search(r'<p id="relay-connector-report">(.*?)</p>', connected.page(admin), re.S)
     return text_of(found[1]) if found else ""
 
 
-def test_yesterday_is_reported_once_with_the_right_numbers_and_a_right_signature(
+def test_yesterday_is_reported_once_with_correct_numbers_and_a_valid_signature(
     site, gateway, connected
 ):
     spam = site.post_comment("Jane", "jane@example.org", "Spam")
@@ -51,7 +51,7 @@ def test_yesterday_is_reported_once_with_the_right_numbers_and_a_right_signature
     site.run_cron()
     assert reports(gateway) == []
     connected.pass_days(1)
-    gateway.answer(Answer(422, "{}"))
+    gateway.reply(Reply(422, "{}"))
     site.post_comment("Jane", "jane@example.org", "Parked on the day after")
     site.run_cron()
     site.run_cron()
@@ -90,27 +90,25 @@ def test_reports_are_neither_rows_nor_counted(site, gateway, connected):
     assert connected.rows() == [] and connected.counts() == {}
 
 
-def test_each_site_waits_for_a_minute_of_its_own(site, gateway, connected):
+def test_each_site_reports_at_its_own_minute(site, gateway, connected):
     site.run_cron()
-    assert 10 <= connected.standing()["minute"] <= 59
+    assert 10 <= connected.report_state()["minute"] <= 59
     connected.pass_days(1)
     minutes_of_day = int(time.time()) % 86400 // 60
-    connected.set_standing(minute=minutes_of_day + 5)
+    connected.set_report_state(minute=minutes_of_day + 5)
     site.run_cron()
     assert reports(gateway) == []
-    connected.set_standing(minute=minutes_of_day - 5)
+    connected.set_report_state(minute=minutes_of_day - 5)
     site.run_cron()
     assert len(reports(gateway)) == 1
 
 
-def test_missing_days_are_made_up_for_oldest_first_but_no_more_than_fourteen(
-    site, gateway, connected
-):
+def test_missing_days_are_reported_oldest_first_up_to_fourteen(site, gateway, connected):
     site.post_comment("Jane", "jane@example.org", "Fifteen days before")
     site.run_cron()
     connected.pass_days(1)
     site.post_comment("Jane", "jane@example.org", "Fourteen days before")
-    gateway.always(Answer(503, "{}"))
+    gateway.always(Reply(503, "{}"))
     site.run_cron()
     gateway.reset()
     connected.pass_days(14)
@@ -123,11 +121,9 @@ def test_missing_days_are_made_up_for_oldest_first_but_no_more_than_fourteen(
     assert len({report.event_id for report in reports(gateway)}) == 14
 
 
-def test_nothing_is_reported_before_the_site_is_set_up_nor_about_the_days_before(
-    site, gateway, connector
-):
+def test_days_before_the_setup_are_not_reported(site, gateway, connector):
     site.run_cron()
-    assert connector.standing() is None
+    assert connector.report_state() is None
     connector.connect(gateway)
     site.run_cron()
     assert reports(gateway) == []
@@ -140,15 +136,15 @@ def test_a_report_that_fails_is_sent_again_with_the_same_id_and_bytes(
     site, gateway, connected, admin
 ):
     connected.pass_days(1)
-    gateway.answer(Answer(503, "{}"))
+    gateway.reply(Reply(503, "{}"))
     site.run_cron()
-    assert "has not reached the gateway yet and is sent again by itself" in line(connected, admin)
+    assert "has not reached the gateway yet. It is retried automatically" in line(connected, admin)
     assert "(status 503)" in line(connected, admin)
     assert notices(connected.page(admin)) == []
     site.post_comment("Jane", "jane@example.org", "This one changes no number of the report")
     site.run_cron()
     assert len(reports(gateway)) == 1, "the wait after a failure is kept"
-    connected.set_standing(due_at=int(time.time()))
+    connected.set_report_state(due_at=int(time.time()))
     site.run_cron()
     first, second = reports(gateway)
     assert (first.event_id, first.body) == (second.event_id, second.body)
@@ -156,10 +152,10 @@ def test_a_report_that_fails_is_sent_again_with_the_same_id_and_bytes(
     assert len(reports(gateway)) == 2
 
 
-def test_killed_while_a_report_is_under_way_the_same_report_is_sent_again(site, gateway, connected):
+def test_a_report_interrupted_by_a_kill_is_sent_again_unchanged(site, gateway, connected):
     connected.pass_days(1)
     gate = threading.Event()
-    gateway.answer(Answer(hold=gate))
+    gateway.reply(Reply(hold=gate))
     runner = threading.Thread(target=_cron_that_may_die, args=(site,))
     runner.start()
     gateway.wait_for(1)
@@ -174,7 +170,7 @@ def test_killed_while_a_report_is_under_way_the_same_report_is_sent_again(site, 
     assert (first.event_id, first.body) == (second.event_id, second.body)
 
 
-def test_a_gateway_that_does_not_know_reports_stops_them_quietly(site, gateway, connected, admin):
+def test_a_gateway_without_reports_stops_them_without_notices(site, gateway, connected, admin):
     connected.pass_days(1)
     gateway.always(UNKNOWN_TYPE)
     site.run_cron()
@@ -183,16 +179,16 @@ def test_a_gateway_that_does_not_know_reports_stops_them_quietly(site, gateway, 
     site.run_cron()
     assert len(gateway.received) == 1
     assert connected.rows() == []
-    assert "This gateway does not take daily reports (status 422)" in line(connected, admin)
+    assert "This gateway does not accept daily reports (status 422)" in line(connected, admin)
     for path in (PAGE, "/wp-admin/index.php"):
         page = connected.page(admin, path)
         assert notices(page) == []
         assert not re.search(r'Relay <span class="awaiting-mod">', page)
 
 
-def test_events_go_on_while_reports_are_refused(site, gateway, connected):
+def test_events_are_sent_while_reports_are_rejected(site, gateway, connected):
     connected.pass_days(1)
-    gateway.answer(UNKNOWN_TYPE)
+    gateway.reply(UNKNOWN_TYPE)
     site.run_cron()
     site.post_comment("Jane", "jane@example.org", "Unaffected")
     site.run_cron()
@@ -204,13 +200,13 @@ def test_events_go_on_while_reports_are_refused(site, gateway, connected):
     [
         lambda connected, gateway: connected.pass_days(7),
         lambda connected, gateway: connected.connect(gateway, key_id="another"),
-        lambda connected, gateway: connected.set_standing(made_for="0.1.0 an older version"),
+        lambda connected, gateway: connected.set_report_state(made_for="0.1.0 an older version"),
     ],
     ids=["a week has passed", "the connection is another", "the plugin was updated"],
 )
-def test_refused_reports_are_taken_up_again_when(site, gateway, connected, change):
+def test_rejected_reports_resume_when(site, gateway, connected, change):
     connected.pass_days(1)
-    gateway.answer(UNKNOWN_TYPE)
+    gateway.reply(UNKNOWN_TYPE)
     site.run_cron()
     site.run_cron()
     assert len(reports(gateway)) == 1
@@ -221,7 +217,7 @@ def test_refused_reports_are_taken_up_again_when(site, gateway, connected, chang
     assert refused.event_id not in {report.event_id for report in taken}
 
 
-def test_a_wrong_key_pauses_reports_with_everything_else_and_loses_none(site, gateway, connected):
+def test_a_wrong_key_pauses_reports_too_and_loses_none(site, gateway, connected):
     connected.connect(gateway, secret="another-secret-of-more-than-32-characters")
     connected.pass_days(1)
     site.run_cron()
@@ -233,10 +229,10 @@ def test_a_wrong_key_pauses_reports_with_everything_else_and_loses_none(site, ga
     assert second.verified and second.body == first.body
 
 
-def test_runners_that_start_at_once_make_one_report(site, gateway, connected):
+def test_simultaneous_runs_send_one_report(site, gateway, connected):
     connected.pass_days(1)
     gate = threading.Event()
-    gateway.answer(Answer(hold=gate))
+    gateway.reply(Reply(hold=gate))
     runners = [threading.Thread(target=site.php, args=(PARTS + "$r->run();",)) for _ in range(3)]
     for runner in runners:
         runner.start()
@@ -249,8 +245,8 @@ def test_runners_that_start_at_once_make_one_report(site, gateway, connected):
     assert len(reports(gateway)) == 1
 
 
-def test_a_runner_that_was_overtaken_sends_nothing(site, gateway, connected):
-    """Both have read the same standing; only the first one may go on."""
+def test_a_run_with_outdated_state_sends_nothing(site, gateway, connected):
+    """Both have read the same state; only the first one may continue."""
     connected.pass_days(1)
     assert site.php_json(
         "call_user_func( function () { $a = new \\Relay_Connector\\Stored_State( 'relay_connector_reports' );"
@@ -259,49 +255,49 @@ def test_a_runner_that_was_overtaken_sends_nothing(site, gateway, connected):
     ) == [True, False]
 
 
-def test_the_page_tells_of_yesterday_and_of_the_report(site, gateway, connected, admin):
+def test_the_page_shows_yesterdays_counts_and_the_report(site, gateway, connected, admin):
     site.post_comment("Jane", "jane@example.org", "One")
-    assert "The first report goes to the gateway tomorrow." in line(connected, admin)
+    assert "The first report is sent to the gateway tomorrow." in line(connected, admin)
     site.run_cron()
     connected.pass_days(1)
     assert "Yesterday (UTC): 1 recorded, 1 sent, 0 waiting." in line(connected, admin)
-    assert "The report goes to the gateway at about" in line(connected, admin)
+    assert "The report is sent to the gateway at about" in line(connected, admin)
     site.run_cron()
     told = line(connected, admin)
     assert re.fullmatch(
-        r"Yesterday \(UTC\): 1 recorded, 1 sent, 0 waiting\. Report taken by the gateway at \d+:\d\d [ap]m\.",
+        r"Yesterday \(UTC\): 1 recorded, 1 sent, 0 waiting\. The gateway accepted the report at \d+:\d\d [ap]m\.",
         told,
     )
 
 
-def test_the_page_says_nothing_of_reports_before_the_site_is_set_up(site, connector, admin):
+def test_the_page_shows_no_report_before_the_setup(site, connector, admin):
     assert line(connector, admin) == ""
 
 
-def test_the_command_shows_a_day_and_sends_what_is_missing(site, gateway, connected):
-    assert site.command("report") == f"No events on {day(1)}, and none waiting.\n"
+def test_the_command_shows_a_day_and_sends_missing_reports(site, gateway, connected):
+    assert site.command("report") == f"No events on {day(1)}, and none are waiting.\n"
     site.post_comment("Jane", "jane@example.org", "One")
     site.run_cron()
     assert site.command("report", day=day(0)) == f"{day(0)} comment.created 1 1 0 0\n"
     connected.pass_days(2)
     shown = f"{day(2)} comment.created 1 1 0 0\n"
     sent = site.command("report", day=day(2), send=True)
-    assert sent == shown + "Success: 2 reports were taken by the gateway.\n"
+    assert sent == shown + "Success: The gateway accepted 2 reports.\n"
     assert [report.json["data"]["day"] for report in reports(gateway)] == [day(2), day(1)]
-    assert site.command("report", send=True).endswith(
-        "Success: 0 reports were taken by the gateway.\n"
+    assert site.command("report", send=True).endswith("Success: The gateway accepted 0 reports.\n")
+    assert site.command("report", day="2026-02-30").startswith(
+        "Error: 2026-02-30 is not a valid day."
     )
-    assert site.command("report", day="2026-02-30").startswith("Error: 2026-02-30 is not a day.")
 
 
-def test_the_command_asks_a_gateway_again_that_has_refused(site, gateway, connected):
+def test_the_command_retries_a_gateway_that_rejected_reports(site, gateway, connected):
     connected.pass_days(1)
-    gateway.answer(UNKNOWN_TYPE, UNKNOWN_TYPE)
+    gateway.reply(UNKNOWN_TYPE, UNKNOWN_TYPE)
     site.run_cron()
-    assert re.search("Error: 0 reports .* Unknown type", site.command("report", send=True))
-    assert site.command("report", send=True).endswith(
-        "Success: 1 report was taken by the gateway.\n"
+    assert re.search(
+        "Error: The gateway accepted 0 reports.* Unknown type", site.command("report", send=True)
     )
+    assert site.command("report", send=True).endswith("Success: The gateway accepted 1 report.\n")
 
 
 def _cron_that_may_die(site) -> None:

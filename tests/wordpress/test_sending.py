@@ -1,4 +1,4 @@
-"""What each answer of the gateway does to the outbox.  Nothing is lost, nothing is sent under another id."""
+"""How each response of the gateway changes the outbox.  No event is lost or sent under another id."""
 
 import threading
 import time
@@ -7,13 +7,13 @@ from email.utils import formatdate
 import pytest
 
 from tests.wordpress.connector import notices
-from tests.wordpress.sink import Answer, Sink
+from tests.wordpress.fake_gateway import FakeGateway, Reply
 
 ON_BOTH = True
 
 
-def test_an_event_survives_the_gateway_being_away_and_keeps_its_id(site, connector):
-    gateway = Sink()
+def test_an_event_survives_an_unavailable_gateway_and_keeps_its_id(site, connector):
+    gateway = FakeGateway()
     port = gateway.port
     site.set_constants({"RELAY_CONNECTOR_ALLOW_HOST": f"127.0.0.1:{port}"})
     connector.connect(gateway)
@@ -23,7 +23,7 @@ def test_an_event_survives_the_gateway_being_away_and_keeps_its_id(site, connect
     before = connector.row()
     assert before["state"] == "waiting" and before["attempts"] == "1" and before["body"]
     assert "connection was refused" in before["last_answer"]
-    gateway = Sink(port=port)
+    gateway = FakeGateway(port=port)
     try:
         site.run_cron()
         assert gateway.connections == 0, "the wait after a failure is kept"
@@ -40,7 +40,7 @@ def test_an_event_survives_the_gateway_being_away_and_keeps_its_id(site, connect
 
 
 def test_waits_grow_with_each_failure_up_to_about_an_hour(site, gateway, connected):
-    gateway.always(Answer(503, '{"error":"unavailable"}'))
+    gateway.always(Reply(503, '{"error":"unavailable"}'))
     site.post_comment("Jane", "jane@example.org", "Patience")
     waits = []
     for _ in range(9):
@@ -54,10 +54,10 @@ def test_waits_grow_with_each_failure_up_to_about_an_hour(site, gateway, connect
     assert len({request.headers["x-wp-timestamp"] for request in gateway.received}) >= 1
 
 
-def test_after_two_weeks_of_failures_an_event_is_parked_and_not_dropped(
+def test_after_two_weeks_of_failures_an_event_is_parked_not_dropped(
     site, gateway, connected, admin
 ):
-    gateway.answer(Answer(500, "{}"))
+    gateway.reply(Reply(500, "{}"))
     site.post_comment("Jane", "jane@example.org", "Two weeks")
     site.php("$GLOBALS['wpdb']->query( 'UPDATE wp_relay_connector_outbox SET attempts = 339' );")
     site.run_cron()
@@ -77,20 +77,18 @@ def test_after_two_weeks_of_failures_an_event_is_parked_and_not_dropped(
     ],
     ids=["accepted", "known", "the id belongs to another event"],
 )
-def test_an_event_that_the_gateway_has_is_done(site, gateway, connected, status, body):
-    gateway.answer(Answer(status, body))
+def test_an_event_that_the_gateway_has_is_finished(site, gateway, connected, status, body):
+    gateway.reply(Reply(status, body))
     site.post_comment("Jane", "jane@example.org", "Known")
     site.run_cron()
     assert connected.row()["state"] == "sent"
 
 
 @pytest.mark.parametrize("status", [400, 413, 415, 422])
-def test_an_event_that_the_gateway_refuses_is_parked_with_its_reason_and_the_next_one_is_sent(
+def test_a_rejected_event_is_parked_with_its_reason_and_the_next_one_is_sent(
     site, gateway, connected, admin, status
 ):
-    gateway.answer(
-        Answer(status, '{"error":"invalid_event","detail":{"data.author":["Too long."]}}')
-    )
+    gateway.reply(Reply(status, '{"error":"invalid_event","detail":{"data.author":["Too long."]}}'))
     site.post_comment("Jane", "jane@example.org", "Refused")
     site.post_comment("Jane", "jane@example.org", "Taken")
     site.run_cron()
@@ -109,7 +107,7 @@ def test_an_event_that_the_gateway_refuses_is_parked_with_its_reason_and_the_nex
     assert refused["event_id"] not in connected.page(admin)
 
 
-def test_a_wrong_key_pauses_everything_and_tells_the_admin(site, gateway, connected, admin):
+def test_a_wrong_key_pauses_everything_and_notifies_the_admin(site, gateway, connected, admin):
     connected.connect(gateway, secret="another-secret-of-more-than-32-characters")
     site.post_comment("Jane", "jane@example.org", "One")
     site.post_comment("Jane", "jane@example.org", "Two")
@@ -119,7 +117,7 @@ def test_a_wrong_key_pauses_everything_and_tells_the_admin(site, gateway, connec
     assert {row["state"] for row in connected.rows()} == {"waiting"}
     [notice] = notices(connected.page(admin, "/wp-admin/index.php"))
     assert "sending is paused" in notice and "does not accept the signature (401)" in notice
-    assert "2 events wait here; nothing is lost" in notice
+    assert "2 events wait on this site; nothing is lost" in notice
     assert '<span class="awaiting-mod">1</span>' in connected.page(admin)
 
     connected.connect(gateway)
@@ -128,8 +126,8 @@ def test_a_wrong_key_pauses_everything_and_tells_the_admin(site, gateway, connec
     assert notices(connected.page(admin)) == []
 
 
-def test_a_pause_ends_by_itself_when_the_hourly_try_is_accepted(site, gateway, connected):
-    gateway.answer(Answer(403, '{"error":"address_not_allowed"}'))
+def test_a_pause_ends_when_the_hourly_attempt_is_accepted(site, gateway, connected):
+    gateway.reply(Reply(403, '{"error":"address_not_allowed"}'))
     site.post_comment("Jane", "jane@example.org", "One")
     site.post_comment("Jane", "jane@example.org", "Two")
     site.run_cron()
@@ -142,19 +140,19 @@ def test_a_pause_ends_by_itself_when_the_hourly_try_is_accepted(site, gateway, c
     ("answer", "says"),
     [
         (
-            Answer(403, '{"error":"address_not_allowed"}'),
-            "Add the outgoing address of this web server",
+            Reply(403, '{"error":"address_not_allowed"}'),
+            "Add the outgoing IP address of this web server",
         ),
-        (Answer(410, "{}"), "gone for good"),
-        (Answer(404, "<html>Not Found</html>", content_type="text/html"), "not a Relay gateway"),
-        (Answer(200, "<html>Welcome</html>", content_type="text/html"), "not a Relay gateway"),
-        (Answer(204, ""), "not a Relay gateway"),
-        (Answer(200, "OK", content_type="text/plain"), "not a Relay gateway"),
-        (Answer(200, '{"status":"ok"}'), "not a Relay gateway"),
-        (Answer(200, '{"status":["accepted"]}'), "not a Relay gateway"),
-        (Answer(200, '"accepted"'), "not a Relay gateway"),
-        (Answer(409, '{"error":"conflict"}'), "not a Relay gateway"),
-        (Answer(301, "", {"Location": "https://elsewhere.example/"}), "https://elsewhere.example/"),
+        (Reply(410, "{}"), "no longer exists (410)"),
+        (Reply(404, "<html>Not Found</html>", content_type="text/html"), "not a Relay gateway"),
+        (Reply(200, "<html>Welcome</html>", content_type="text/html"), "not a Relay gateway"),
+        (Reply(204, ""), "not a Relay gateway"),
+        (Reply(200, "OK", content_type="text/plain"), "not a Relay gateway"),
+        (Reply(200, '{"status":"ok"}'), "not a Relay gateway"),
+        (Reply(200, '{"status":["accepted"]}'), "not a Relay gateway"),
+        (Reply(200, '"accepted"'), "not a Relay gateway"),
+        (Reply(409, '{"error":"conflict"}'), "not a Relay gateway"),
+        (Reply(301, "", {"Location": "https://elsewhere.example/"}), "https://elsewhere.example/"),
     ],
     ids=[
         "not allowed",
@@ -170,7 +168,7 @@ def test_a_pause_ends_by_itself_when_the_hourly_try_is_accepted(site, gateway, c
         "redirect",
     ],
 )
-def test_an_answer_that_concerns_all_events_pauses_all_and_loses_none(
+def test_a_response_about_all_events_pauses_all_and_loses_none(
     site, gateway, connected, admin, answer, says
 ):
     gateway.always(answer)
@@ -183,8 +181,8 @@ def test_an_answer_that_concerns_all_events_pauses_all_and_loses_none(
     assert says in notice
 
 
-def test_a_test_event_that_is_answered_by_something_else_does_not_pass(gateway, connected, admin):
-    gateway.answer(Answer(200, '{"ok":true}'))
+def test_a_test_event_answered_by_another_server_fails(gateway, connected, admin):
+    gateway.reply(Reply(200, '{"ok":true}'))
     said = connected.test_event(admin)
     assert "It works" not in said and "not a Relay gateway" in said
 
@@ -192,7 +190,7 @@ def test_a_test_event_that_is_answered_by_something_else_does_not_pass(gateway, 
 @pytest.mark.parametrize("form", ["seconds", "date"])
 def test_retry_after_is_honoured_for_all_events(site, gateway, connected, form):
     value = "7200" if form == "seconds" else formatdate(time.time() + 7200, usegmt=True)
-    gateway.answer(Answer(429, '{"error":"rate_limited"}', {"Retry-After": value}))
+    gateway.reply(Reply(429, '{"error":"rate_limited"}', {"Retry-After": value}))
     site.post_comment("Jane", "jane@example.org", "One")
     site.post_comment("Jane", "jane@example.org", "Two")
     site.run_cron()
@@ -206,16 +204,16 @@ def test_retry_after_is_honoured_for_all_events(site, gateway, connected, form):
 
 
 def test_a_run_ends_early_when_the_gateway_fails_twice_in_a_row(site, gateway, connected):
-    gateway.always(Answer(502, "{}"))
+    gateway.always(Reply(502, "{}"))
     for number in range(5):
         site.post_comment("Jane", "jane@example.org", f"Number {number}")
     site.run_cron()
     assert len(gateway.received) == 2
 
 
-def test_killed_in_the_middle_nothing_is_lost_and_the_id_stays(site, gateway, connected):
+def test_a_killed_run_loses_nothing_and_keeps_the_id(site, gateway, connected):
     gate = threading.Event()
-    gateway.answer(Answer(hold=gate))
+    gateway.reply(Reply(hold=gate))
     site.post_comment("Jane", "jane@example.org", "Interrupted")
     failures = []
 
@@ -244,9 +242,9 @@ def test_killed_in_the_middle_nothing_is_lost_and_the_id_stays(site, gateway, co
     assert connected.row()["state"] == "sent"
 
 
-def test_only_one_runner_sends_at_a_time(site, gateway, connected):
+def test_only_one_run_sends_at_a_time(site, gateway, connected):
     gate = threading.Event()
-    gateway.answer(Answer(hold=gate))
+    gateway.reply(Reply(hold=gate))
     site.post_comment("Jane", "jane@example.org", "One")
     site.post_comment("Jane", "jane@example.org", "Two")
     runner = threading.Thread(target=site.run_cron)
@@ -260,10 +258,10 @@ def test_only_one_runner_sends_at_a_time(site, gateway, connected):
     assert len({request.event_id for request in gateway.received}) == 2
 
 
-def test_where_the_server_can_answer_first_a_comment_is_sent_in_the_same_request(
+def test_a_comment_is_sent_in_the_same_request_if_the_server_can_respond_first(
     site, gateway, connected
 ):
-    """A stand-in for PHP's finish function; test_fpm.py has the real one."""
+    """With a stand-in for PHP's finish function; test_fpm.py uses the real one."""
     plugin = site.add_mu_plugin(
         "finish.php", "<?php function litespeed_finish_request() { return true; }"
     )
@@ -286,7 +284,7 @@ def test_nothing_leaves_the_site_before_it_is_set_up(site, gateway, connector, a
     assert gateway.connections == 0
 
 
-def test_a_setting_that_is_lost_later_loses_no_event(site, gateway, connected, admin):
+def test_removing_a_setting_later_loses_no_event(site, gateway, connected, admin):
     site.post_comment("Jane", "jane@example.org", "Before")
     site.run_cron()
     site.php("delete_option( 'relay_connector_secret' );")
@@ -294,13 +292,13 @@ def test_a_setting_that_is_lost_later_loses_no_event(site, gateway, connected, a
     site.run_cron()
     assert len(gateway.received) == 1
     [notice] = notices(connected.page(admin))
-    assert "1 event waits here" in notice
+    assert "1 event waits on this site" in notice
     connected.connect(gateway)
     site.run_cron()
     assert len(gateway.received) == 2
 
 
-def test_events_that_wait_long_are_announced(site, gateway, connected, admin):
+def test_long_waiting_events_are_reported(site, gateway, connected, admin):
     site.post_comment("Jane", "jane@example.org", "Where is my cron")
     connected.pass_time(7200)
     [notice] = notices(connected.page(admin, "/wp-admin/plugins.php"))
@@ -314,11 +312,11 @@ def test_a_cron_event_is_due_after_a_comment(site, gateway, connected):
 
 
 def planned(site) -> int:
-    """When WP-Cron is to come back for what waits; 0 for not at all."""
+    """When the next run is scheduled; 0 if none is."""
     return site.php_json("(int) wp_next_scheduled( 'relay_connector_send_next' )")
 
 
-def test_wp_cron_is_not_woken_while_nothing_waits(site, gateway, connected):
+def test_wp_cron_is_not_scheduled_while_nothing_waits(site, gateway, connected):
     site.php("wp_schedule_event( time(), 'hourly', 'relay_connector_send' );")  # an older version's
     site.post_comment("Jane", "jane@example.org", "Sent at once")
     site.run_cron()
@@ -326,13 +324,13 @@ def test_wp_cron_is_not_woken_while_nothing_waits(site, gateway, connected):
     assert site.php_json("wp_get_schedule( 'relay_connector_send' )") == "relay_connector_quarter"
     assert site.php_json("wp_get_schedules()['relay_connector_quarter']['interval']") == 900
     assert site.php_json("wp_next_scheduled( 'relay_connector_send_soon' )") is False
-    kept = connected.standing()
+    kept = connected.report_state()
     report_at = kept["next"] + 86400 + 60 * kept["minute"]
     assert planned(site) >= report_at, "nothing else is due"
 
 
-def test_wp_cron_comes_back_when_a_retry_is_due(site, gateway, connected):
-    gateway.answer(Answer(503, "{}"), Answer(503, "{}", {"Retry-After": "2000"}))
+def test_wp_cron_is_scheduled_for_the_next_retry(site, gateway, connected):
+    gateway.reply(Reply(503, "{}"), Reply(503, "{}", {"Retry-After": "2000"}))
     site.post_comment("Jane", "jane@example.org", "Patience")
     began = int(time.time())
     site.run_cron()
@@ -345,14 +343,14 @@ def test_wp_cron_comes_back_when_a_retry_is_due(site, gateway, connected):
     assert site.php_json("wp_next_scheduled( 'relay_connector_send_soon' )") <= time.time()
 
 
-def test_wp_cron_comes_back_soon_when_a_pause_is_over(site, gateway, connected, admin):
-    gateway.answer(Answer(401, "{}"))
+def test_wp_cron_is_scheduled_soon_after_a_pause(site, gateway, connected, admin):
+    gateway.reply(Reply(401, "{}"))
     site.post_comment("Jane", "jane@example.org", "Paused")
     site.run_cron()
     assert planned(site) > time.time() + 3000, "one event an hour is tried"
     assert connected.test_event(admin).startswith("It works.")
     assert planned(site) <= time.time() + 60
-    gateway.answer(Answer(401, "{}"))
+    gateway.reply(Reply(401, "{}"))
     site.run_cron()
     assert planned(site) > time.time() + 3000
     connected.save(admin, key_id="key_other")
@@ -361,7 +359,7 @@ def test_wp_cron_comes_back_soon_when_a_pause_is_over(site, gateway, connected, 
 
 def test_the_command_sends_what_is_due(site, gateway, connected):
     site.post_comment("Jane", "jane@example.org", "By crontab")
-    assert site.command("send") == "Success: 1 event was dealt with.\n"
+    assert site.command("send") == "Success: 1 event was processed.\n"
     assert gateway.received[0].verified
     site.php("delete_option( 'relay_connector_endpoint' );")
     assert site.command("send").startswith("Error: Nothing was sent: the gateway address")

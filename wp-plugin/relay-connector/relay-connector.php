@@ -1,8 +1,8 @@
 <?php
 /**
  * Plugin Name:       Relay Connector
- * Description:       Sends your site's events, signed, to your own Relay gateway, without making a visitor wait.
- * Version:           0.3.0
+ * Description:       Sends your site's events, signed, to your own Relay gateway. Visitors do not wait.
+ * Version:           1.2.0
  * Requires at least: 6.1
  * Requires PHP:      7.4
  * Author:            Relay
@@ -17,7 +17,7 @@
 
 defined( 'ABSPATH' ) || exit;
 
-define( 'RELAY_CONNECTOR_VERSION', '0.3.0' );
+define( 'RELAY_CONNECTOR_VERSION', '1.2.0' );
 define( 'RELAY_CONNECTOR_FILE', __FILE__ );
 
 require_once __DIR__ . '/includes/class-autoloader.php';

@@ -1,6 +1,6 @@
 <?php
 /**
- * Removes everything that the plugin has made, on every site of a network.
+ * Removes the plugin's data on every site of a network.
  *
  * @package Relay_Connector
  */
@@ -11,4 +11,4 @@ defined( 'WP_UNINSTALL_PLUGIN' ) || exit;
 require_once __DIR__ . '/includes/class-autoloader.php';
 \Relay_Connector\Autoloader::register( __DIR__ . '/includes' );
 
-( new \Relay_Connector\Removal() )->run();
+( new \Relay_Connector\Uninstaller() )->run();

@@ -1,8 +1,9 @@
-"""Who may ask the AI and for how much: short transactions around each call, true for all workers.
+"""AI budgets: whether a question may be asked now, and what the calls cost.
 
-Before a call its row reserves the most it can cost, and the question's key is claimed; after it the
-row says what it did cost.  The row of the asked destination is locked meanwhile, so that caps, pace
-and circuit are counted by one at a time.  A worker that dies leaves its reservation, which counts.
+Short transactions before and after each call.  Before the call its row reserves the highest possible
+cost, and the key of the question is claimed; after it the row has the real cost.  Each transaction
+locks the row of the AI destination, so caps, rate limit and circuit hold for all workers.  When a
+worker dies its reservation stays and counts: the call may have been charged.
 """
 
 from __future__ import annotations
@@ -16,25 +17,26 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
 from relay.delivery import gate
-from relay.delivery.attempt.outcome import jitter
+from relay.delivery.capacity import Capacity
 from relay.delivery.claim import DatabaseClock
 from relay.destinations.ai import MILLION, SpendingCaps, TokenUsage
+from relay.destinations.base import Kind
 from relay.models import AiAnswer, AiUse, Destination
-from relay.rules.circuit import CircuitState
+from relay.rules.circuit import CircuitState, circuit_columns, circuit_of
 from relay.rules.lifecycle import Signal
-from relay.rules.rate import RateLimit, interval_of
+from relay.rules.status import Status, destination_status
 
-SPARE_S = 15.0  # a claim outlives its call by so much
-PAUSED_S = 300.0  # how often a waiting delivery looks whether the AI is back
+SPARE_S = 15.0  # a claim lasts this much longer than its call
+PAUSED_S = 300.0  # how often a waiting delivery checks whether the AI is available again
 COUNTED = ("reserved", "settled")
 
 
 @dataclass(frozen=True)
 class AiRequest:
-    """One question as the ledger sees it.
+    """One question, as far as its cost is concerned.
 
-    ``most`` is the most it can cost, ``lasts_s`` the longest it can take.  ``caps`` are those of the
-    destination that answers, ``own_caps`` those of the AI step.
+    ``max_cost`` is the highest possible cost, ``max_s`` the longest time it can take.  ``caps`` are
+    those of the destination that answers, ``own_caps`` those of the AI step.
     """
 
     key: str
@@ -42,15 +44,15 @@ class AiRequest:
     subscription_id: int | None
     model: str
     currency: str
-    most: int
-    lasts_s: float
+    max_cost: int
+    max_s: float
     caps: SpendingCaps
     own_caps: SpendingCaps
 
 
 @dataclass(frozen=True)
 class Reservation:
-    """Go ahead after ``wait_s``, the destination's pace."""
+    """The question may be asked after ``wait_s`` seconds, as the rate limit of the destination says."""
 
     use_id: int
     token: str
@@ -59,19 +61,19 @@ class Reservation:
 
 @dataclass(frozen=True)
 class CachedAnswer:
-    """The same was asked before."""
+    """The same question was answered before."""
 
     answer: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class AnswerPending:
-    """Somebody asks the same at this moment."""
+    """Another delivery is asking the same question now."""
 
 
 @dataclass(frozen=True)
 class OverBudget:
-    """Not now; ``wait_s`` says when it may be."""
+    """The question may not be asked now; it may be asked in ``wait_s`` seconds."""
 
     code: str
     sentence: str
@@ -79,7 +81,7 @@ class OverBudget:
 
 
 def money(cost: int, currency: str) -> str:
-    """``2.00 EUR``; small amounts with as many places as they need."""
+    """``2.00 EUR``; small amounts with as many decimal places as they need."""
     units = cost / MILLION
     places = 2 if units >= 10 else 4 if units >= 0.01 else 6
     whole, _, rest = f"{units:.{places}f}".partition(".")
@@ -87,54 +89,56 @@ def money(cost: int, currency: str) -> str:
 
 
 def begin(
-    connection: Connection, order: AiRequest
+    connection: Connection, request: AiRequest
 ) -> Reservation | CachedAnswer | AnswerPending | OverBudget:
     """Reuse an answer, or reserve a call and claim its question.  The caller commits."""
-    row = _lock(connection, order.destination_id)
+    row = _lock(connection, request.destination_id)
     now = DatabaseClock(connection).read
     found = connection.execute(
-        select(AiAnswer.__table__).where(AiAnswer.key == order.key)
+        select(AiAnswer.__table__).where(AiAnswer.key == request.key)
     ).one_or_none()
     if found is not None and found.state == "ready":
         connection.execute(update(AiAnswer).where(AiAnswer.id == found.id).values(used_at=now))
-        _use(connection, order, now, "hit")
+        _use(connection, request, now, "hit")
         return CachedAnswer(found.answer)
     if found is not None and found.claimed_until > now:
         return AnswerPending()
-    pace = RateLimit(interval_of(row.rate_count, row.rate_unit), row.paced_until)
-    denied = _why_not(connection, row, order, pace, now)
-    if denied is not None:
-        _use(connection, order, now, "skipped", denied.code)
-        return denied
-    _start(connection, row, pace, now)
-    token, wait_s = uuid.uuid4().hex, pace.wait_s(now)
+    capacity = Capacity.of(row, Kind(), now)
+    refusal = _over_budget(connection, row, request, capacity, now)
+    if refusal is not None:
+        _use(connection, request, now, "skipped", refusal.code)
+        return refusal
+    _start(connection, row, capacity, now)
+    token, wait_s = uuid.uuid4().hex, capacity.rate(now).wait_s(now)
     claim = {
         "state": "claimed",
         "token": token,
-        "claimed_until": now + timedelta(seconds=order.lasts_s + SPARE_S),
+        "claimed_until": now + timedelta(seconds=request.max_s + SPARE_S),
     }
     if found is None:
-        connection.execute(insert(AiAnswer).values(key=order.key, used_at=now, **claim))
-    else:  # whoever claimed it is gone
+        connection.execute(insert(AiAnswer).values(key=request.key, used_at=now, **claim))
+    else:  # the worker that claimed it died
         connection.execute(update(AiAnswer).where(AiAnswer.id == found.id).values(claim))
-    return Reservation(_use(connection, order, now, "reserved", cost=order.most), token, wait_s)
+    return Reservation(
+        _use(connection, request, now, "reserved", cost=request.max_cost), token, wait_s
+    )
 
 
 def settle(
     connection: Connection,
-    order: AiRequest,
-    ticket: Reservation,
+    request: AiRequest,
+    reservation: Reservation,
     signal: Signal,
     cost: int | None,
     usage: TokenUsage,
     answer: Mapping[str, Any] | None,
 ) -> None:
-    """Write down what a call came to; ``cost`` None: nothing was spent.  The caller commits."""
-    row = _lock(connection, order.destination_id)
+    """Record the result of a call; ``cost`` None: nothing was charged.  The caller commits."""
+    row = _lock(connection, request.destination_id)
     now = DatabaseClock(connection).read
     connection.execute(
         update(AiUse)
-        .where(AiUse.id == ticket.use_id)
+        .where(AiUse.id == reservation.use_id)
         .values(
             state="failed" if cost is None else "settled",
             code=getattr(signal, "code", "")[:40],
@@ -143,23 +147,23 @@ def settle(
             tokens_out=usage.tokens_out,
         )
     )
-    mine = (AiAnswer.key == order.key, AiAnswer.token == ticket.token)
+    mine = (AiAnswer.key == request.key, AiAnswer.token == reservation.token)
     if answer is None:
         connection.execute(delete(AiAnswer).where(*mine, AiAnswer.state == "claimed"))
     else:
         connection.execute(
             update(AiAnswer).where(*mine).values(state="ready", answer=answer, used_at=now)
         )
-    before = gate.circuit_of(row)
-    after = before.record_outcome(signal, now, jitter())
+    before = circuit_of(row)
+    after = before.record_outcome(signal, now, gate.jitter())
     if after != before:
-        _change(connection, row, gate.circuit_columns(after))
-    gate.apply_hold(connection, order.destination_id, signal, now)
+        _change(connection, row, circuit_columns(after))
+    gate.apply_hold(connection, request.destination_id, signal, now)
 
 
-def note(connection: Connection, order: AiRequest, cost: int, usage: TokenUsage) -> None:
-    """Count what somebody spent on a test, beside all caps.  The caller commits."""
-    use_id = _use(connection, order, DatabaseClock(connection).read, "settled", "test", cost)
+def note(connection: Connection, request: AiRequest, cost: int, usage: TokenUsage) -> None:
+    """Record what a person's test cost.  No cap applies to it.  The caller commits."""
+    use_id = _use(connection, request, DatabaseClock(connection).read, "settled", "test", cost)
     connection.execute(
         update(AiUse)
         .where(AiUse.id == use_id)
@@ -168,7 +172,7 @@ def note(connection: Connection, order: AiRequest, cost: int, usage: TokenUsage)
 
 
 def used(connection: Connection, scope: ColumnElement[bool], day: date) -> tuple[int, int]:
-    """What was spent on a day, reservations included, and by how many calls."""
+    """The cost of a day, with reservations, and the number of calls."""
     spent, calls = connection.execute(
         select(func.coalesce(func.sum(AiUse.cost), 0), func.count()).where(
             scope, AiUse.day == day, AiUse.state.in_(COUNTED)
@@ -189,65 +193,70 @@ def _change(connection: Connection, row: Any, columns: dict[str, Any]) -> None:
     connection.execute(update(Destination).where(Destination.id == row.id).values(columns))
 
 
-def _why_not(
-    connection: Connection, row: Any, order: AiRequest, pace: RateLimit, now: datetime
+def _over_budget(
+    connection: Connection, row: Any, request: AiRequest, capacity: Capacity, now: datetime
 ) -> OverBudget | None:
-    if row.state != "active":
-        return OverBudget("paused", f"{row.name} is paused. {row.paused_reason}".strip(), PAUSED_S)
-    if row.held_until is not None and row.held_until > now:
-        wait_s = (row.held_until - now).total_seconds()
-        return OverBudget(
-            "held", f"{row.name} has to wait a little. {row.held_reason}".strip(), wait_s
-        )
-    circuit = gate.circuit_of(row).ready(now)
-    held = circuit.hold(now)
-    if held is not None:
-        return OverBudget("circuit_open", f"{row.name} does not answer at the moment.", held.wait_s)
+    """Why the destination may not be asked now, if so."""
+    status = destination_status(row, now)
+    hold = status.hold(now)
+    if status.status in (Status.PAUSED, Status.REMOVED):
+        verb = "is paused" if status.status is Status.PAUSED else "was removed"
+        sentence = f"{row.name} {verb}. {row.paused_reason}".strip()
+        return OverBudget(status.status.value, sentence, PAUSED_S)
+    if hold is not None and status.status is Status.HELD:
+        return OverBudget("held", f"{row.name} has to wait. {status.reason}".strip(), hold.wait_s)
+    unavailable = f"{row.name} does not answer at the moment."
+    if hold is not None:
+        return OverBudget("circuit_open", unavailable, hold.wait_s)
+    # One call probes; the others wait for its result.
     probing = row.circuit == CircuitState.PROBING.value and row.circuit_since is not None
-    if probing and (now - row.circuit_since).total_seconds() < order.lasts_s + SPARE_S:
-        return OverBudget("circuit_open", f"{row.name} does not answer at the moment.", SPARE_S)
-    capped = _capped(connection, row, order, now)
-    if capped is not None:
-        return capped
-    if pace.wait_s(now) > order.lasts_s / 2:
-        return OverBudget("paced", f"{row.name} may not be asked more often.", pace.wait_s(now))
+    if probing and (now - row.circuit_since).total_seconds() < request.max_s + SPARE_S:
+        return OverBudget("circuit_open", unavailable, SPARE_S)
+    over_cap = _over_cap(connection, row, request, now)
+    if over_cap is not None:
+        return over_cap
+    wait_s = capacity.rate(now).wait_s(now)
+    if wait_s > request.max_s / 2:
+        return OverBudget("paced", f"The rate limit of {row.name} is reached.", wait_s)
     return None
 
 
-def _capped(connection: Connection, row: Any, order: AiRequest, now: datetime) -> OverBudget | None:
+def _over_cap(
+    connection: Connection, row: Any, request: AiRequest, now: datetime
+) -> OverBudget | None:
     """A cap that this call could break, if there is one."""
     day = now.astimezone(UTC).date()
     midnight = datetime.combine(day + timedelta(days=1), time(), UTC)
     wait_s = (midnight - now).total_seconds() + 5
-    for caps, scope, whose in (
-        (order.own_caps, AiUse.subscription_id == order.subscription_id, "this AI step"),
-        (order.caps, AiUse.destination_id == order.destination_id, row.name),
+    for caps, scope, owner in (
+        (request.own_caps, AiUse.subscription_id == request.subscription_id, "this AI step"),
+        (request.caps, AiUse.destination_id == request.destination_id, row.name),
     ):
         if caps == SpendingCaps():
             continue
         spent, calls = used(connection, scope, day)
         if caps.calls is not None and calls >= caps.calls:
-            many = f"{caps.calls} call{'' if caps.calls == 1 else 's'}"
-            sentence = f"The day's cap of {many} for {whose} was reached."
+            limit = f"{caps.calls} call{'' if caps.calls == 1 else 's'}"
+            sentence = f"The day's cap of {limit} for {owner} was reached."
             return OverBudget("cap_calls", sentence, wait_s)
-        if caps.money is not None and spent + order.most > caps.money:
-            amount = money(caps.money, order.currency)
-            return OverBudget("cap", f"The day's cap of {amount} for {whose} was reached.", wait_s)
+        if caps.money is not None and spent + request.max_cost > caps.money:
+            amount = money(caps.money, request.currency)
+            return OverBudget("cap", f"The day's cap of {amount} for {owner} was reached.", wait_s)
     return None
 
 
-def _start(connection: Connection, row: Any, pace: RateLimit, now: datetime) -> None:
-    """A call begins: it takes its place in the pace; after a rest it is the one that probes."""
-    circuit = gate.circuit_of(row).ready(now)
-    if circuit.stage is CircuitState.PROBING:
-        _change(connection, row, gate.circuit_columns(circuit) | {"circuit_since": now})
-    if pace.interval_s:
-        _change(connection, row, {"paced_until": pace.after(1, now).next_at})
+def _start(connection: Connection, row: Any, capacity: Capacity, now: datetime) -> None:
+    """A call begins: it counts for the rate limit, and it is the probe if the circuit has waited."""
+    if capacity.is_probing:
+        columns = circuit_columns(capacity.circuit) | {"circuit_since": now}
+        _change(connection, row, columns)
+    if capacity.interval_s:
+        _change(connection, row, {"paced_until": capacity.started(now).next_at})
 
 
 def _use(
     connection: Connection,
-    order: AiRequest,
+    request: AiRequest,
     now: datetime,
     state: str,
     code: str = "",
@@ -256,12 +265,12 @@ def _use(
     made = connection.execute(
         insert(AiUse).values(
             day=now.astimezone(UTC).date(),
-            destination_id=order.destination_id,
-            subscription_id=order.subscription_id,
-            model=order.model,
+            destination_id=request.destination_id,
+            subscription_id=request.subscription_id,
+            model=request.model,
             state=state,
             code=code,
-            currency=order.currency,
+            currency=request.currency,
             cost=cost,
         )
     )

@@ -1,7 +1,8 @@
-"""The AI step before a delivery: asked at most once about the same, within its limits, or gone without.
+"""The AI step before a delivery.
 
-Runs in a drain's sender threads.  An empty balance, an outage, a cap or a slow answer never stops a
-delivery, unless somebody chose that it waits.  What came of it is told in the attempt.
+The same question is asked once, within the budget.  Runs in a drain's threads.  An empty balance, an
+outage, a cap or a slow answer does not stop a delivery, unless a person chose that it waits for the
+answer.  The attempt records what happened.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hashlib
 import json
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import Any
@@ -19,6 +20,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay.database import READ_ONLY
+from relay.delivery import gate
 from relay.delivery.ai import budget
 from relay.delivery.ai.budget import AiRequest, CachedAnswer, OverBudget, Reservation
 from relay.delivery.ai.steps import NO_CAPS, ActiveAiStep
@@ -29,30 +31,35 @@ from relay.destinations.base import Message
 from relay.errors import RelayError, Undeliverable
 from relay.mapping import ai_answers, prompts
 from relay.mapping.pii import Masker
-from relay.models import AiAnswer, Destination
+from relay.models import AiAnswer, Destination, Subscription
 from relay.observability import metrics
 from relay.rules.lifecycle import Failed, Held, Refused, Signal
 from relay.transport.client import Transport
 from relay.transport.request import Reply
 
-LONGEST_S = 20  # an AI step may take so long; the lease of its delivery is longer by as much
-LOOK_S = 0.2  # how often a thread looks for the answer that another one asks for
-SHORTEST_S = 0.5  # with less time left nothing is asked any more
-TOLD = 4000  # signs of what was asked that are kept with an attempt
-UNCLEAR = ("timeout", "connection_lost", "response_too_large", "bad_answer")  # may have cost
+LONGEST_S = 20  # the longest time of an AI step; the lease of its delivery is longer by this
+POLL_S = 0.2  # how often a thread checks for the answer that another thread asks for
+SHORTEST_S = 0.5  # the shortest time limit of a call
+STORED_QUESTION = 4000  # characters of a question that are stored with an attempt
+UNCLEAR = (
+    "timeout",
+    "connection_lost",
+    "response_too_large",
+    "bad_answer",
+)  # may have been charged
 
 
 @dataclass(frozen=True)
 class Enriched:
-    """``fields`` for the mapping, ``told`` for the attempt; with a ``signal`` nothing is sent now."""
+    """``fields`` for the mapping, ``record`` for the attempt; with a ``signal`` nothing is sent now."""
 
     fields: Mapping[str, Any] = field(default_factory=dict)
-    told: dict[str, Any] = field(default_factory=dict)
+    record: dict[str, Any] = field(default_factory=dict)
     signal: Signal | None = None
 
 
 class NoAiAnswer(RelayError):
-    """No answer: ``signal`` says why, and what it means for a delivery that waits for one."""
+    """There is no answer.  ``signal`` says why, and what that means for a delivery that waits for one."""
 
     def __init__(self, signal: Held | Failed | Refused):
         self.signal = signal
@@ -60,40 +67,49 @@ class NoAiAnswer(RelayError):
 
 
 def reason(sentence: str) -> str:
-    """A sentence to stand after a colon: it begins small, unless with a name."""
+    """A sentence as it is written after a colon: in lower case, unless it begins with a name."""
     plain = sentence.startswith(("The ", "Another ", "Nothing ", "What "))
     return sentence[:1].lower() + sentence[1:] if plain else sentence
 
 
 class Enricher:
-    """Asks for one destination's deliveries.  Safe in many threads; needs no application's context."""
+    """Asks for the deliveries of one destination.  Safe in many threads, without an application context."""
 
     def __init__(self, engine: Engine, transport: Transport, stopping: Event | None = None):
         self.engine, self.transport, self.stopping = engine, transport, stopping or Event()
 
     def enrich(self, step: ActiveAiStep, message: Message) -> Enriched:
-        """The answer's fields, or none and why.  Never raises."""
+        """Ask for one message.  Never raises: without an answer the record says why."""
         began = time.monotonic()
-        told: dict[str, Any] = {"name": step.name, "model": step.model, "masked": step.masking}
+        record: dict[str, Any] = {"name": step.name, "model": step.model, "masked": step.masking}
         try:
-            fields = self._fields(step, message, began, told)
+            fields = self._fields(step, message, began, record)
         except NoAiAnswer as exc:
-            return without(step, exc.signal, told)
+            return without(step, exc.signal, record)
         except Undeliverable as exc:
-            return without(step, Refused(exc.code, str(exc)), told)
+            return without(step, Refused(exc.code, str(exc)), record)
         except SQLAlchemyError:
             why = "Relay's database was too busy to count the call."
-            return without(step, Held("database_busy", why, 5.0), told)
-        except Exception as exc:  # a fault of ours in the step must not stop what goes without it
+            return without(step, Held("database_busy", why, 5.0), record)
+        except Exception as exc:  # a fault in Relay must not stop a delivery that can go without AI
             why = f"Relay could not ask ({type(exc).__name__}). That is on Relay's side."
-            return without(step, Refused("internal_error", why), told)
-        told["answer"] = fields
+            return without(step, Refused("internal_error", why), record)
+        record["answer"] = fields
         if self.stopping.is_set():
-            return Enriched({}, told, Held("later", "The worker stops. The AI's answer is kept."))
-        return Enriched(fields, told)
+            return Enriched({}, record, Held("later", "The worker stops. The AI's answer is kept."))
+        if self._is_removed(step):
+            # The drain checked before it started; the question may have taken many seconds since.
+            return Enriched({}, record, Held("removed", "The subscription was removed."))
+        return Enriched(fields, record)
+
+    def _is_removed(self, step: ActiveAiStep) -> bool:
+        wanted = select(Subscription.id).join(Destination).where(gate.is_removed())
+        with self.engine.connect().execution_options(**READ_ONLY) as connection:
+            found = connection.scalar(wanted.where(Subscription.id == step.subscription_id))
+        return found is not None
 
     def _fields(
-        self, step: ActiveAiStep, message: Message, began: float, told: dict[str, Any]
+        self, step: ActiveAiStep, message: Message, began: float, record: dict[str, Any]
     ) -> dict[str, Any]:
         model = None if step.trouble else step.kind.model(step.config, step.model)
         if model is None:
@@ -106,11 +122,11 @@ class Enricher:
         data = prompts.data_of(
             step.shown, step.text, message.payload, masker, step.max_input_tokens - spent
         )
-        told["asked"] = data[:TOLD]
+        record["asked"] = data[:STORED_QUESTION]
         question = AiQuestion(
             step.model, instructions, data, schema, step.max_output_tokens, step.wait_s, message
         )
-        answer = self._answer(step, model, question, began, told)
+        answer = self._answer(step, model, question, began, record)
         return ai_answers.take(step.fields, answer, masker.restore)
 
     def _answer(
@@ -119,32 +135,32 @@ class Enricher:
         model: AiModel,
         question: AiQuestion,
         began: float,
-        told: dict[str, Any],
+        record: dict[str, Any],
     ) -> Mapping[str, Any]:
-        """From what is kept, or by a call; waits while somebody else asks the same."""
-        order = request_for(step, model, question)
+        """A stored answer, or the answer to a call; waits while another thread asks the same."""
+        request = budget_request(step, model, question)
         while True:
             left_s = step.wait_s - (time.monotonic() - began)
-            order = replace(order, lasts_s=max(SHORTEST_S, left_s))
+            request = replace(request, max_s=max(SHORTEST_S, left_s))
             with self.engine.begin() as connection:
-                got = budget.begin(connection, order)
-            if isinstance(got, CachedAnswer):
-                told |= {"outcome": "kept", "sentence": "With AI: the same was asked before."}
-                return got.answer
-            if isinstance(got, OverBudget):
-                raise NoAiAnswer(Held(got.code, got.sentence, got.wait_s))
-            if isinstance(got, Reservation):
-                return self._call(step, model, question, order, got, began, told)
-            if not self._answered(order, left_s):
+                decision = budget.begin(connection, request)
+            if isinstance(decision, CachedAnswer):
+                record |= {"outcome": "kept", "sentence": "With AI: the same was asked before."}
+                return decision.answer
+            if isinstance(decision, OverBudget):
+                raise NoAiAnswer(Held(decision.code, decision.sentence, decision.wait_s))
+            if isinstance(decision, Reservation):
+                return self._call(step, model, question, request, decision, began, record)
+            if not self._answered(request, left_s):
                 why = "Another event asks the same, and the answer takes too long."
                 raise NoAiAnswer(Held("busy", why, 5.0))
 
-    def _answered(self, order: AiRequest, left_s: float) -> bool:
-        """Wait until nobody asks the same any more.  False where the time is up before."""
+    def _answered(self, request: AiRequest, left_s: float) -> bool:
+        """Wait until no other thread asks the same.  False if the time is up before."""
         until = time.monotonic() + left_s
-        mine = select(AiAnswer.state).where(AiAnswer.key == order.key)
+        mine = select(AiAnswer.state).where(AiAnswer.key == request.key)
         while time.monotonic() < until:
-            time.sleep(LOOK_S)
+            time.sleep(POLL_S)
             with self.engine.connect().execution_options(**READ_ONLY) as connection:
                 if connection.scalar(mine) != "claimed":
                     return True
@@ -155,49 +171,50 @@ class Enricher:
         step: ActiveAiStep,
         model: AiModel,
         question: AiQuestion,
-        order: AiRequest,
-        ticket: Reservation,
+        request: AiRequest,
+        reservation: Reservation,
         began: float,
-        told: dict[str, Any],
+        record: dict[str, Any],
     ) -> Mapping[str, Any]:
-        """The one call.  Whatever becomes of it is written down before anybody goes on."""
-        time.sleep(ticket.wait_s)
+        """Make the call, and record its cost before the answer is used."""
+        time.sleep(reservation.wait_s)
         left_s = max(SHORTEST_S, step.wait_s - (time.monotonic() - began))
-        named = replace(question.message, key=order.key, attempt_key=uuid.uuid4().hex)
-        request = step.kind.ask(step.config, replace(question, timeout_s=left_s, message=named))
-        called = time.monotonic()
-        reply = step.kind.send(request, self.transport)
-        said = step.kind.read(reply)
-        answer, signal = said.answer, said.signal
+        named = replace(question.message, key=request.key, attempt_key=uuid.uuid4().hex)
+        call = step.kind.ask(step.config, replace(question, timeout_s=left_s, message=named))
+        called_at = time.monotonic()
+        reply = step.kind.send(call, self.transport)
+        parsed = step.kind.read(reply)
+        answer, signal = parsed.answer, parsed.signal
         if answer is not None:
             try:
                 answer = ai_answers.take(step.fields, answer)
             except Undeliverable as exc:
                 answer, signal = None, Refused(exc.code, str(exc))
-        usage, cost = said.usage or TokenUsage(), cost_of(model, reply, said, order.most)
+        usage = parsed.usage or TokenUsage()
+        cost = cost_of(model, reply, parsed, request.max_cost)
         with self.engine.begin() as connection:
-            budget.settle(connection, order, ticket, signal, cost, usage, answer)
+            budget.settle(connection, request, reservation, signal, cost, usage, answer)
             quotas = step.kind.quotas(step.config, reply)
             record_quotas(connection, step.destination_id, quotas, DatabaseClock(connection).read)
         metrics.ai_tokens.inc(usage.tokens_in + usage.tokens_out)
         metrics.ai_cost.inc((cost or 0) / MILLION)
-        told |= {
-            "ms": round((time.monotonic() - called) * 1000),
+        record |= {
+            "ms": round((time.monotonic() - called_at) * 1000),
             "tokens_in": usage.tokens_in,
             "tokens_out": usage.tokens_out,
-            "cost": budget.money(cost or 0, order.currency),
-            "request_id": said.request_id,
+            "cost": budget.money(cost or 0, request.currency),
+            "request_id": parsed.request_id,
         }
         if answer is None:
             assert isinstance(signal, Held | Failed | Refused)
             raise NoAiAnswer(signal)
-        told |= {"outcome": "answered", "sentence": f"With AI: {step.model} answered."}
+        record |= {"outcome": "answered", "sentence": f"With AI: {step.model} answered."}
         return answer
 
 
-def request_for(step: ActiveAiStep, model: AiModel, question: AiQuestion) -> AiRequest:
-    """What the ledger has to know.  The key is all that the answer depends on."""
-    asked = [
+def budget_request(step: ActiveAiStep, model: AiModel, question: AiQuestion) -> AiRequest:
+    """A question as the budget sees it.  Its key covers everything that the answer depends on."""
+    parts = [
         step.destination_id,
         step.config.get("base_url"),
         question.model,
@@ -206,55 +223,52 @@ def request_for(step: ActiveAiStep, model: AiModel, question: AiQuestion) -> AiR
         question.schema,
         question.max_output_tokens,
     ]
-    text = json.dumps(asked, ensure_ascii=False, sort_keys=True)
+    text = json.dumps(parts, ensure_ascii=False, sort_keys=True)
     body = step.kind.ask(step.config, question).body
-    # a token has at least one byte, so that no call can cost more
-    most = model.cost(TokenUsage(len(body), question.max_output_tokens))
+    # A token has at least one byte, so the number of bytes is an upper limit for that of tokens.
+    max_cost = model.cost(TokenUsage(len(body), question.max_output_tokens))
     return AiRequest(
         key=hashlib.sha256(text.encode()).hexdigest(),
         destination_id=step.destination_id,
         subscription_id=step.subscription_id,
         model=step.model,
         currency=step.kind.currency(step.config),
-        most=most,
-        lasts_s=step.wait_s,
+        max_cost=max_cost,
+        max_s=step.wait_s,
         caps=step.kind.caps(step.config),
         own_caps=step.caps,
     )
 
 
-def cost_of(model: AiModel, reply: Reply, said: AiReply, most: int) -> int | None:
-    """What a call cost; all that it can have cost where nobody says; None for nothing."""
-    if said.usage is not None:
-        return model.cost(said.usage)
+def cost_of(model: AiModel, reply: Reply, parsed: AiReply, max_cost: int) -> int | None:
+    """The cost of a call; ``max_cost`` if the reply does not say; None if nothing was charged."""
+    if parsed.usage is not None:
+        return model.cost(parsed.usage)
     if reply.status is None:
-        return most if reply.error in UNCLEAR else None
-    return most if reply.status < 300 else None
+        return max_cost if reply.error in UNCLEAR else None
+    return max_cost if reply.status < 300 else None
 
 
-def without(step: ActiveAiStep, signal: Held | Failed | Refused, told: dict[str, Any]) -> Enriched:
-    """No answer: on without one, or a delivery that waits."""
-    told |= {"outcome": "without", "code": signal.code}
+def without(
+    step: ActiveAiStep, signal: Held | Failed | Refused, record: dict[str, Any]
+) -> Enriched:
+    """There is no answer: the delivery goes on without one, or it waits, as a person chose."""
+    record |= {"outcome": "without", "code": signal.code}
     if step.fallback == "go_on":
-        told["sentence"] = f"Without AI: {reason(signal.sentence)}"
-        return Enriched({}, told)
-    told |= {"outcome": "waits", "sentence": f"Waits for AI: {reason(signal.sentence)}"}
-    if isinstance(signal, Refused) and signal.pause:  # the AI is paused; nothing is lost meanwhile
-        return Enriched({}, told, Held(signal.code, told["sentence"], budget.PAUSED_S))
-    return Enriched({}, told, replace(signal, sentence=told["sentence"]))
+        record["sentence"] = f"Without AI: {reason(signal.sentence)}"
+        return Enriched({}, record)
+    record |= {"outcome": "waits", "sentence": f"Waits for AI: {reason(signal.sentence)}"}
+    if isinstance(signal, Refused) and signal.pause:  # the AI destination is paused: wait for it
+        return Enriched({}, record, Held(signal.code, record["sentence"], budget.PAUSED_S))
+    return Enriched({}, record, replace(signal, sentence=record["sentence"]))
 
 
 def note_test(engine: Engine, destination: Destination, kind: AiKind, reply: Reply) -> None:
-    """Count what a person's test of an AI destination cost, if it tells."""
+    """Record what a person's test of an AI destination cost, if the reply says so."""
     usage, config = kind.read(reply).usage, destination.config
     if usage is None:
         return
     model, currency = kind.models(config)[0], kind.currency(config)
-    order = AiRequest("", destination.id, None, model.name, currency, 0, 0.0, NO_CAPS, NO_CAPS)
+    request = AiRequest("", destination.id, None, model.name, currency, 0, 0.0, NO_CAPS, NO_CAPS)
     with engine.begin() as connection:
-        budget.note(connection, order, model.cost(usage), usage)
-
-
-def bound(enricher: Enricher, step: ActiveAiStep | None) -> Callable[[Message], Enriched] | None:
-    """What a call has to do before it builds its request, if anything."""
-    return None if step is None else lambda message: enricher.enrich(step, message)
+        budget.note(connection, request, model.cost(usage), usage)

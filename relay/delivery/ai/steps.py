@@ -1,4 +1,4 @@
-"""The AI steps as they are now, from their rows: frozen, with what they ask opened and ready."""
+"""AI steps from their rows: frozen, with the settings of the destination they ask."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, select
 
-from relay.database import READ_ONLY
 from relay.delivery.message import kind_and_config
 from relay.destinations.ai import AiKind, SpendingCaps
 from relay.errors import RelayError
@@ -21,7 +20,7 @@ NO_CAPS = SpendingCaps()
 
 @dataclass(frozen=True)
 class ActiveAiStep:
-    """An AI step as it is now, with the destination it asks; ``trouble`` says why it cannot."""
+    """An AI step with the destination that it asks; ``trouble`` says why it cannot ask."""
 
     subscription_id: int
     destination_id: int
@@ -42,25 +41,30 @@ class ActiveAiStep:
     trouble: str = ""
 
 
-def load(engine: Engine, destination_id: int) -> dict[int, ActiveAiStep]:
-    """The active AI steps of a destination's subscriptions.  Needs the application's context."""
+def load_rows(connection: Connection, destination_id: int) -> list[tuple[Any, Any]]:
+    """The active AI steps of a destination's subscriptions, each with the destination that it asks.
+
+    -> the arguments of ``step_of``, which opens secrets and so is called after the transaction.
+    """
     wanted = (
         select(AiStep.__table__)
         .join(Subscription, Subscription.id == AiStep.subscription_id)
         .where(Subscription.destination_id == destination_id, AiStep.state == "active")
     )
-    with engine.connect().execution_options(**READ_ONLY) as connection:
-        rows = connection.execute(wanted).all()
-        if not rows:
-            return {}
-        asked = Destination.id.in_({row.destination_id for row in rows})
-        found = connection.execute(select(Destination.__table__).where(asked)).all()
-    destinations = {one.id: one for one in found}
-    return {row.subscription_id: step_of(row, destinations[row.destination_id]) for row in rows}
+    rows = connection.execute(wanted).all()
+    if not rows:
+        return []
+    asked = Destination.id.in_({row.destination_id for row in rows})
+    found = connection.execute(select(Destination.__table__).where(asked)).all()
+    destinations = {destination.id: destination for destination in found}
+    return [(row, destinations[row.destination_id]) for row in rows]
 
 
 def step_of(row: AiStep | Any, destination: Destination | Any) -> ActiveAiStep:
-    """A step from its row, saved or not, and the row of the destination that it asks."""
+    """An AI step from its row, saved or not, and the row of the destination that it asks.
+
+    Opens secrets: needs the application's context.
+    """
     trouble = ""
     config: dict[str, Any] = {}
     try:

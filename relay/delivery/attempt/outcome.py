@@ -1,31 +1,44 @@
-"""From the machine's steps to rows and back."""
+"""What a call or a lost lease means for a delivery, and how that is recorded."""
 
 from __future__ import annotations
 
-import random
+import time
+import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from relay.database import insert_once
-from relay.models import Attempt, DeadLetter, Delivery
+from relay.delivery import gate
+from relay.delivery.attempt.run import AttemptResult
+from relay.delivery.claim import Claim
+from relay.delivery.quotas import record_quotas
+from relay.destinations.base import ReportedQuota
+from relay.models import Attempt, DeadLetter, Delivery, Destination, Subscription
+from relay.observability import metrics, tracing
+from relay.observability.logging import log
 from relay.rules.lifecycle import (
     SETTLED,
     Accepted,
+    Discarded,
     Failed,
     Held,
     LeaseExpired,
     Life,
+    Policy,
     Refused,
     Signal,
     State,
     Transition,
+    transition,
 )
+from relay.rules.status import StoredState
 
-KEPT_BODY = 16 * 1024  # characters of an answer that are kept
+MAX_PENDING = 25  # results that are written together
+GATHER_S = 0.03  # results that arrive within this time after a write are written together
 OUTCOMES = {
     Accepted: "accepted",
     Failed: "failed",
@@ -33,22 +46,24 @@ OUTCOMES = {
     Held: "held",
     LeaseExpired: "lost",
 }
+SUCCESSFUL = (OUTCOMES[Accepted], OUTCOMES[Held])  # a trace shows the others as errors
 
 
 @dataclass(frozen=True)
 class DeliveryResult:
-    """What one claimed delivery came to.
+    """The result of one claimed delivery.
 
-    ``attempt`` is the row to add, None where no call was made; ``version`` the destination's
-    version that the call was made with, ``mapping_version`` that of the subscription's mapping.
-    ``was_made`` is False where the destination was not called, so that nothing is learned about it.
+    ``attempt`` is the row to add, None if no call was made.  ``version`` is the destination's version
+    that the call was made with, ``mapping_version`` that of the subscription's mapping.
+    ``was_made`` is False if the destination was not called, so the result says nothing about it.
     """
 
     delivery_id: int
-    token: str
+    token: str | None
     signal: Signal
     outcome: Transition
     destination_id: int
+    subscription_id: int
     status: int | None = None
     attempt: dict[str, Any] | None = None
     version: int | None = None
@@ -56,13 +71,11 @@ class DeliveryResult:
     mapping_version: int | None = None
 
 
-def jitter() -> float:
-    """A number in [-1, 1] for the retry schedule."""
-    return random.uniform(-1, 1)  # noqa: S311 - spreads retries, guards nothing
+# ---- a delivery's columns ------------------------------------------------------------------------
 
 
 def life_of(row: Any) -> Life:
-    """The machine's view of a delivery, from an object or a row with its columns."""
+    """A delivery, or a row with its columns, as the state machine sees it."""
     return Life(
         state=State(row.state),
         due_at=row.due_at,
@@ -76,7 +89,7 @@ def life_of(row: Any) -> Life:
 
 
 def columns_of(life: Life, now: datetime) -> dict[str, Any]:
-    """The columns a life is written to; ``now`` becomes the settling time of a settled one."""
+    """The columns that store a life.  ``now`` is when it settled, if its state is final."""
     return {
         "state": life.state.value,
         "due_at": life.due_at,
@@ -91,39 +104,223 @@ def columns_of(life: Life, now: datetime) -> dict[str, Any]:
 
 
 def apply_transition(delivery: Delivery, outcome: Transition, now: datetime) -> None:
-    """Write a step onto a loaded delivery."""
+    """Write a transition to a loaded delivery."""
     for name, value in columns_of(outcome.life, now).items():
         setattr(delivery, name, value)
 
 
 def sentence_of(signal: Signal) -> str | None:
-    """What a person reads as the last error; nothing after a success."""
+    """The last error as a person reads it; None after a success."""
     if isinstance(signal, LeaseExpired):
         return "The worker stopped before the destination had answered."
     return None if isinstance(signal, Accepted) else getattr(signal, "sentence", None)
 
 
-def write_results(connection: Connection, results: Sequence[DeliveryResult], now: datetime) -> int:
-    """Record results together, each only if its lease still stands.  -> how many took effect.
+# ---- from a signal to a result -------------------------------------------------------------------
 
-    A late result (the lease was lost to the sweep) adds its attempt to the history and changes
-    nothing else.  The caller commits.
+
+def result_of(
+    claim: Claim,
+    attempt: AttemptResult,
+    policy: Policy,
+    destination_id: int,
+    version: int,
+    now: datetime,
+) -> DeliveryResult:
+    """The result of an attempt that ended at ``now``; ``version`` is the destination's version."""
+    signal = attempt.signal
+    if isinstance(signal, Held) and attempt.was_made:
+        # The reply holds the whole destination.  The delivery itself is due when that ends, which
+        # may be earlier than expected: a person can end a hold.
+        outcome = transition(claim.life, Held(signal.code, signal.sentence), now)
+    else:
+        jitter = gate.jitter() if isinstance(signal, Failed) else 0.0
+        outcome = transition(claim.life, signal, now, jitter, policy)
+    return DeliveryResult(
+        claim.delivery_id,
+        claim.life.lease_token,
+        signal,
+        outcome,
+        destination_id,
+        claim.subscription_id,
+        status=attempt.status,
+        attempt={
+            "key": attempt.attempt_key,
+            "delivery_id": claim.delivery_id,
+            "number": claim.life.attempts + 1,
+            "outcome": OUTCOMES[type(signal)],
+            "code": getattr(signal, "code", ""),
+            "sentence": getattr(signal, "sentence", ""),
+            "status": attempt.status,
+            "started_at": now,
+            "elapsed_ms": round(attempt.elapsed_ms, 2),
+            "request": attempt.request,
+            "response": attempt.response,
+            "ai": attempt.ai,
+        },
+        version=claim.pinned_version or version,
+        was_made=attempt.was_made,
+        mapping_version=claim.mapping_version,
+    )
+
+
+def postponed(claim: Claim, destination_id: int, now: datetime) -> DeliveryResult:
+    """A claimed delivery goes back unsent.  It is due at once: what holds it is checked again then."""
+    held = Held("later", "It waits for its turn.")
+    outcome = transition(claim.life, held, now)
+    return DeliveryResult(
+        claim.delivery_id,
+        claim.life.lease_token,
+        held,
+        outcome,
+        destination_id,
+        claim.subscription_id,
+    )
+
+
+def lost(row: Any, now: datetime) -> DeliveryResult:
+    """The lease of a delivery ended.  Its call may have been made, so that counts as an attempt."""
+    signal = LeaseExpired()
+    return DeliveryResult(
+        row.id,
+        row.lease_token,
+        signal,
+        transition(life_of(row), signal, now),
+        row.destination_id,
+        row.subscription_id,
+        attempt={
+            "key": uuid.uuid4().hex,
+            "delivery_id": row.id,
+            "number": row.attempts + 1,
+            "outcome": OUTCOMES[LeaseExpired],
+            "code": "worker_died",
+            "sentence": sentence_of(signal),
+            "status": None,
+            "started_at": now,
+            "elapsed_ms": 0,
+            "request": {},
+            "response": {},
+            "ai": None,
+        },
+    )
+
+
+def log_attempt(claim: Claim, result: DeliveryResult, kind: str, now: datetime) -> None:
+    """Report an attempt: one log line, three metrics and a span."""
+    row, next_at = result.attempt, result.outcome.life.due_at
+    assert row is not None
+    outcome, elapsed_ms = row["outcome"], row["elapsed_ms"]
+    metrics.attempts.labels(kind, outcome).inc()
+    metrics.attempt_seconds.labels(kind).observe(elapsed_ms / 1000)
+    if isinstance(result.signal, Accepted):
+        waited_s = (now - claim.received_at).total_seconds()
+        metrics.event_to_delivery.observe(max(0.0, waited_s))
+    log(
+        "attempt",
+        correlation_id=claim.event_id,
+        request_id=row["key"],
+        delivery=claim.key,
+        destination=result.destination_id,
+        kind=kind,
+        number=row["number"],
+        outcome=outcome,
+        status=row["status"],
+        code=row["code"] or None,
+        ai=(row["ai"] or {}).get("outcome"),
+        ms=elapsed_ms,
+        next_at=next_at.isoformat() if next_at else None,
+    )
+    facts = {"relay.kind": kind, "relay.outcome": outcome, "relay.delivery": claim.key}
+    if row["status"]:
+        facts["http.response.status_code"] = row["status"]
+    tracing.attempted(claim.event_id, row["key"], elapsed_ms, outcome not in SUCCESSFUL, facts)
+
+
+# ---- writing results -----------------------------------------------------------------------------
+
+
+@dataclass
+class PendingResults:
+    """What one drain has not written yet.
+
+    ``holds`` hold the destination for another reason than a single reply, ``quotas`` are the newest
+    that replies reported, by name.  ``since`` is on the monotonic clock.
+    """
+
+    results: list[DeliveryResult] = field(default_factory=list)
+    holds: list[Held] = field(default_factory=list)
+    quotas: dict[str, ReportedQuota] = field(default_factory=dict)
+    since: float = field(default_factory=time.monotonic)
+
+    @property
+    def are_ripe(self) -> bool:
+        """Whether it is time to write the results."""
+        is_late = time.monotonic() - self.since > GATHER_S
+        return bool(self.results) and (is_late or len(self.results) >= MAX_PENDING)
+
+    def write(self, connection: Connection, destination_id: int, now: datetime) -> Held | None:
+        """Write everything.  -> the first hold that follows from it.  The caller commits."""
+        write_results(connection, self.results, now)
+        signals = [r.signal for r in self.results if r.attempt is not None and r.was_made]
+        holds = [
+            gate.apply_hold(connection, destination_id, signal, now)
+            for signal in dict.fromkeys([*signals, *self.holds])
+            if not isinstance(signal, Accepted)
+        ]
+        if self.quotas:
+            record_quotas(connection, destination_id, self.quotas.values(), now)
+        return next(filter(None, holds), None)
+
+
+def write_results(connection: Connection, results: Sequence[DeliveryResult], now: datetime) -> int:
+    """Write results together, each only if its lease has not been taken away.  -> how many were.
+
+    After a lost lease the result adds its attempt to the history and changes nothing else.  What
+    belongs to a removed subscription or destination is discarded.  The caller commits.
     """
     attempts = [result.attempt for result in results if result.attempt is not None]
+    by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    dead = []
+    for result in _discard_removed(connection, results, now):
+        row = _row(result, now)
+        if result.outcome.dead_letter is None:
+            by_columns.setdefault(tuple(row), []).append(row)
+        else:
+            dead.append((result, row))
+    updates = [(_update(rows[0]), rows) for rows in by_columns.values()]
     if attempts:
-        # written before, if only the word of it was lost with the connection
+        # A commit may have lost its confirmation with the connection and be repeated: insert once.
         connection.execute(insert_once(connection, Attempt), attempts)
-    taken = 0
-    plain = [r for r in results if r.outcome.buried is None]
-    shapes: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for row in (_row(result, now) for result in plain):
-        shapes.setdefault(tuple(row), []).append(row)
-    for rows in shapes.values():
-        taken += connection.execute(_update(rows[0]), rows).rowcount
-    for result in results:
-        if result.outcome.buried is not None:
-            taken += _bury(connection, result, now)
-    return taken
+    written = sum(connection.execute(statement, rows).rowcount for statement, rows in updates)
+    return written + sum(_write_dead_letter(connection, result, row) for result, row in dead)
+
+
+def _discard_removed(
+    connection: Connection, results: Sequence[DeliveryResult], now: datetime
+) -> Sequence[DeliveryResult]:
+    """The results; instead of being sent again or dead, a delivery of a removed subscription or
+    destination is discarded.
+    """
+    unsettled = [r for r in results if r.outcome.life.state in (State.PENDING, State.DEAD)]
+    if not unsettled:
+        return results
+    # The shared lock makes a removal wait for this commit, or this wait for the removal's commit.
+    # So no delivery becomes pending behind the back of a removal that discards what is pending.
+    rows = connection.execute(
+        select(Subscription.id, Subscription.state, Destination.state)
+        .join(Destination)
+        .where(Subscription.id.in_({result.subscription_id for result in unsettled}))
+        .order_by(Subscription.id)
+        .with_for_update(read=True, of=Subscription)
+    )
+    removed = {row[0] for row in rows if StoredState.CLOSED in row[1:]}
+    return [
+        replace(result, outcome=transition(result.outcome.life, Discarded(), now))
+        if result.subscription_id in removed
+        and result.outcome.life.state in (State.PENDING, State.DEAD)
+        else result
+        for result in results
+    ]
 
 
 def _row(result: DeliveryResult, now: datetime) -> dict[str, Any]:
@@ -131,7 +328,7 @@ def _row(result: DeliveryResult, now: datetime) -> dict[str, Any]:
         "b_id": result.delivery_id,
         "b_token": result.token,
     }
-    if not isinstance(result.signal, Held):  # a postponed one keeps its last error
+    if not isinstance(result.signal, Held):  # a postponed delivery keeps its last error
         row |= {"last_status": result.status, "last_error": sentence_of(result.signal)}
     if result.version is not None:
         row |= {"version": result.version, "mapping_version": result.mapping_version}
@@ -151,12 +348,11 @@ def _update(row: dict[str, Any]) -> Any:
     )
 
 
-def _bury(connection: Connection, result: DeliveryResult, now: datetime) -> int:
-    row = _row(result, now)
+def _write_dead_letter(connection: Connection, result: DeliveryResult, row: dict[str, Any]) -> int:
+    cause = result.outcome.dead_letter
+    assert cause is not None
     if not connection.execute(_update(row), row).rowcount:
         return 0
-    cause = result.outcome.buried
-    assert cause is not None
     connection.execute(
         insert(DeadLetter).values(
             delivery_id=result.delivery_id,

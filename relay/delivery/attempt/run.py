@@ -1,4 +1,4 @@
-"""From claims to what the destination made of them.  Runs in a drain's sender threads."""
+"""Make the calls for claimed deliveries and read the replies.  Runs in a drain's threads."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from relay.delivery.ai.enrichment import Enriched
-from relay.delivery.attempt.outcome import KEPT_BODY
-from relay.delivery.attempt.sender import Sender
-from relay.delivery.claim import Claim
+from relay.delivery.claim import CALL_S, Claim
 from relay.delivery.message import apply_mapping, message_of, parse_payload
 from relay.destinations.base import Call, Kind, Message, MessageResult, ReportedQuota, Rule
 from relay.destinations.redaction import mask_request, mask_text
@@ -19,19 +17,18 @@ from relay.rules.lifecycle import Refused, Signal
 from relay.transport.client import Transport
 from relay.transport.request import OutboundRequest, Reply
 
-Job = tuple[
-    Message, Mapping[str, Rule] | None
-]  # a message and its mapping, None: the ready-made one
+STORED_BODY = 16 * 1024  # characters of a reply's body that are stored
+Job = tuple[Message, Mapping[str, Rule] | None]  # a message and its mapping, None: the default one
 
 
 @dataclass(frozen=True)
 class AttemptResult:
-    """What came of one delivery; ``request`` and ``response`` are masked and cut, ready to be kept.
+    """The result of one delivery; ``request`` and ``response`` are masked and cut, ready to be stored.
 
-    They are those of the last call; earlier ones stand in ``request["earlier"]``.  ``calls`` counts
-    the calls (of several deliveries that go together, the first one counts all), ``quotas`` is what
-    they told.  ``ai`` is what the AI step before it tells; ``was_made`` is False where that one let it
-    wait.
+    They are those of the last call; earlier ones are in ``request["earlier"]``.  ``calls`` counts
+    the calls: the first of several deliveries that share calls counts all of them.  ``quotas`` are
+    those the replies reported.  ``ai`` describes the AI step.  ``was_made`` is False if the
+    destination was not called because the delivery waits for its AI step.
     """
 
     signal: Signal
@@ -46,6 +43,34 @@ class AttemptResult:
     was_made: bool = True
 
 
+class Sender:
+    """``sender(request)`` makes one call.  All calls of a sender share one deadline.
+
+    ``calls`` are the calls it made, ``quotas`` those their replies reported.
+    """
+
+    def __init__(self, kind: Kind, config: Mapping[str, Any], transport: Transport):
+        self.kind, self.config, self.transport = kind, config, transport
+        self.until = time.monotonic() + CALL_S
+        self.calls: list[Call] = []
+        self.quotas: dict[str, ReportedQuota] = {}
+
+    def __call__(self, request: OutboundRequest) -> Reply:
+        left_s = self.until - time.monotonic()
+        if left_s > 0.1:
+            timed = replace(request, timeout_s=min(request.timeout_s, left_s))
+            reply = self.kind.send(timed, self.transport)
+        else:
+            reply = Reply(
+                error="timeout",
+                sentence=f"The calls of this delivery took longer than {CALL_S:.0f} s in total. "
+                "Relay tries again; calls that succeeded are not repeated.",
+            )
+        self.calls.append(Call(request, reply))
+        self.quotas |= {quota.name: quota for quota in self.kind.quotas(self.config, reply)}
+        return reply
+
+
 def run(
     kind: Kind,
     config: Mapping[str, Any],
@@ -53,55 +78,70 @@ def run(
     transport: Transport,
     enrich: Callable[[Message], Enriched] | None = None,
 ) -> list[AttemptResult]:
-    """Enrich, map, build, send, classify.  -> what came of each.  Never raises: what cannot be built
-    is Refused with its sentence.
+    """Enrich, map, build, send, classify.  -> one result per delivery.
+
+    Never raises: a delivery that cannot be built is Refused and says why.
     """
-    jobs = [(claimed_message(claim), claim.rules.get(claim.event_type)) for claim in claims]
+    jobs = [
+        (
+            message_of(
+                parse_payload(claim.payload),
+                claim.received_at,
+                claim.site_name,
+                claim.site_url,
+                claim.key,
+                site_key=claim.site_key,
+            ),
+            claim.rules.get(claim.event_type),
+        )
+        for claim in claims
+    ]
     if enrich is None:
         return deliver(kind, config, jobs, transport)
-    came = []
+    results = []
     for message, rules in jobs:
         enriched = enrich(message)
         if enriched.signal is not None:
-            waits = AttemptResult(enriched.signal, message.attempt_key, None, 0.0, {}, {}, calls=0)
-            came.append(replace(waits, ai=enriched.told, was_made=False))
+            result = AttemptResult(
+                enriched.signal, message.attempt_key, None, 0.0, {}, {}, calls=0, was_made=False
+            )
         else:
-            richer = replace(message, ai=enriched.fields)
-            (called,) = deliver(kind, config, [(richer, rules)], transport)
-            came.append(replace(called, ai=enriched.told))
-    return came
+            job = (replace(message, ai=enriched.fields), rules)
+            (result,) = deliver(kind, config, [job], transport)
+        results.append(replace(result, ai=enriched.record))
+    return results
 
 
 def deliver(
     kind: Kind, config: Mapping[str, Any], jobs: Sequence[Job], transport: Transport
 ) -> list[AttemptResult]:
-    """Map, build, send and classify messages that may go together."""
+    """Map, build, send and classify messages that may share a call.  -> one result per job."""
     began = time.perf_counter()
     send = Sender(kind, config, transport)
-    done: dict[int, MessageResult] = {}
+    results: dict[int, MessageResult] = {}
     ready: dict[int, Message] = {}
     for n, (message, rules) in enumerate(jobs):
         try:
             ready[n] = apply_mapping(kind, config, message, rules)
-        except Exception as exc:  # whatever it is, the others go on
-            done[n] = MessageResult(refused(exc))
+        except Exception as exc:  # one delivery that cannot be built must not stop the others
+            results[n] = MessageResult(refused(exc))
     try:
         if ready:
-            came = kind.deliver(config, list(ready.values()), send)
-            done |= dict(zip(ready, came, strict=True))
-    except Exception as exc:  # a fault of ours in one delivery must not take the others along
+            delivered = kind.deliver(config, list(ready.values()), send)
+            results |= dict(zip(ready, delivered, strict=True))
+    except Exception as exc:  # a fault in Relay over one delivery must not fail the others
         if len(jobs) > 1:
-            return [one for job in jobs for one in deliver(kind, config, [job], transport)]
-        done[0] = MessageResult(refused(exc), tuple(send.calls))
+            return [result for job in jobs for result in deliver(kind, config, [job], transport)]
+        results[0] = MessageResult(refused(exc), tuple(send.calls))
     elapsed_ms = (time.perf_counter() - began) * 1000
     return [
         AttemptResult(
-            signal=done[n].signal,
+            signal=results[n].signal,
             attempt_key=message.attempt_key,
-            status=done[n].calls[-1].reply.status if done[n].calls else None,
+            status=results[n].calls[-1].reply.status if results[n].calls else None,
             elapsed_ms=elapsed_ms,
-            request=shown_request(done[n].calls),
-            response=shown_response(done[n].calls),
+            request=stored_request(results[n].calls),
+            response=stored_response(results[n].calls),
             calls=0 if n else len(send.calls),
             quotas=() if n else tuple(send.quotas.values()),
         )
@@ -109,20 +149,8 @@ def deliver(
     ]
 
 
-def claimed_message(claim: Claim) -> Message:
-    """A claimed delivery as a kind sees it."""
-    return message_of(
-        parse_payload(claim.payload),
-        claim.received_at,
-        claim.site_name,
-        claim.site_url,
-        claim.key,
-        site_key=claim.site_key,
-    )
-
-
 def refused(exc: Exception) -> Refused:
-    """What could not be built, with its sentence."""
+    """The signal for a delivery that could not be built."""
     if isinstance(exc, Undeliverable):
         return Refused(exc.code, str(exc), field=exc.field)
     if isinstance(exc, RelayError):
@@ -133,36 +161,37 @@ def refused(exc: Exception) -> Refused:
     )
 
 
-def shown_request(calls: Sequence[Call]) -> dict[str, Any]:
-    """The last call as it is kept; ``earlier`` ones with their answers, ``together`` for how many."""
+def stored_request(calls: Sequence[Call]) -> dict[str, Any]:
+    """The last call as it is stored: masked.  ``earlier`` are the calls before it with their replies,
+    ``together`` says for how many deliveries the call was.
+    """
     if not calls:
         return {}
     *earlier, last = calls
-    shown = mask_request(last.request)
+    stored = mask_request(last.request)
     if earlier:
-        shown["earlier"] = [
-            {"request": shown_request([one]), "response": shown_response([one])} for one in earlier
+        stored["earlier"] = [
+            {"request": stored_request([call]), "response": stored_response([call])}
+            for call in earlier
         ]
     if last.together > 1:
-        shown["together"] = last.together
-    return shown
+        stored["together"] = last.together
+    return stored
 
 
-def shown_response(calls: Sequence[Call]) -> dict[str, Any]:
-    return shown_reply(calls[-1].reply, calls[-1].request) if calls else {}
-
-
-def shown_reply(reply: Reply, request: OutboundRequest) -> dict[str, Any]:
-    """An answer as it is kept: secrets that it echoes masked, the body cut, the length told."""
-    text = mask_text(reply.text, request.secrets)
+def stored_response(calls: Sequence[Call]) -> dict[str, Any]:
+    """The last reply as it is stored: secrets that it repeats are masked, the body is cut."""
+    if not calls:
+        return {}
+    reply, secrets = calls[-1].reply, calls[-1].request.secrets
+    text = mask_text(reply.text, secrets)
     return {
         "status": reply.status,
         "headers": [
-            [name[:200], mask_text(value, request.secrets)[:1000]]
-            for name, value in reply.headers[:50]
+            [name[:200], mask_text(value, secrets)[:1000]] for name, value in reply.headers[:50]
         ],
-        "body": text[:KEPT_BODY],
-        "cut": len(text) > KEPT_BODY,
+        "body": text[:STORED_BODY],
+        "cut": len(text) > STORED_BODY,
         "error": reply.error,
         "sentence": reply.sentence,
     }

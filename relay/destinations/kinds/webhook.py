@@ -138,6 +138,8 @@ class Webhook(Kind):
     icon = "webhook"
     open_fields = True
     schema = WebhookSchema()
+    example_config = {"url": "https://example.com/hooks/relay?key=example-query", "auth": BEARER}
+    example_secrets = {"token": "example-bearer-token"}
 
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:
         body = body_of(message)

@@ -19,6 +19,7 @@ from relay.destinations.envelope import headers_of
 from relay.destinations.outcomes.http import classify
 from relay.destinations.outcomes.known_errors import ErrorAction, KnownError
 from relay.errors import Undeliverable
+from relay.event_types import TEST
 from relay.rules.lifecycle import Accepted, Refused, Signal
 from relay.transport.request import OutboundRequest, Reply
 
@@ -107,7 +108,7 @@ class WordPress(Kind):
 
     def default_mapping(self, config: Mapping[str, Any], event_type: str) -> dict[str, Rule]:
         note = "Relay has received it."
-        if event_type == "relay.test":
+        if event_type == TEST:
             note = "The connection works in both directions."
         return {
             "id": {"path": ["data", "id"]},

@@ -1,1 +1,1 @@
-"""A site's requests about its signing keys."""
+"""A site's key requests: the status of its signing key, and the newer key."""

@@ -1,8 +1,8 @@
-"""What a site may ask about its signing keys: how its own stands, and for the newer one.
+"""A site's key requests: the status of the key it signs with, and the newer key after a rotation.
 
-Signed and checked like an event, but nothing of it is kept.  The newer key is handed over only while
-the key that signed is retiring and inside its window, sealed with that key's secret, and each time
-the audit trail says so.
+A key request is signed and checked like an event, but it is not stored.  Relay sends the newer key
+only while the key that signed is retiring and inside its rotation window.  The newer key is encrypted
+with the secret of the old one, and the audit trail records it each time.
 """
 
 from __future__ import annotations
@@ -13,35 +13,47 @@ from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay.errors import Unavailable
+from relay.ingest import responses
+from relay.ingest.gateway import Gateway
 from relay.ingest.keys import handover
+from relay.ingest.refusals import RefusalCode
 from relay.ingest.request import RequestHead
-from relay.ingest.responses import IngestRefusal, unauthorized
+from relay.ingest.responses import IngestResponse
 from relay.ingest.signature import VerifyingKey
 from relay.ingest.snapshots import SourceSnapshot
 from relay.models import AuditEntry, SigningKey, db_now
+from relay.observability.logging import log
 from relay.secrets import SecretBox
 
 WANTS = ("state", "key")
 TABLE: Any = SigningKey.__table__
 
 
-def wanted(body: Any, source_id: int) -> str:
-    """``state`` or ``key``.  Raises IngestRefusal (422)."""
+def accept_key_request(
+    gateway: Gateway, head: RequestHead, raw: bytes, slug: str | None
+) -> IngestResponse:
+    """Check a key request and answer it.  Raises IngestRefusal, SecretUnreadable, Unavailable."""
+    source, key = gateway.authenticate(head, raw, slug)
+    wait_s = gateway.limits.count_key_request(source.id)
+    if wait_s is not None:
+        raise RefusalCode.KEY_REQUESTS_RATE_LIMITED(retry_after_s=wait_s, source_id=source.id)
+    want = parse_want(gateway.parse_json(head, raw, source.id), source.id)
+    key_status = read_key_status(gateway.engine, gateway.box, source, key, head, want)
+    if "sealed" in key_status:
+        gateway.snapshots.reload()  # the site uses the new key in its next request
+    log("key.asked", source=source.slug, key=key.key_id, status=key_status["status"])
+    return responses.for_key_status(key_status)
+
+
+def parse_want(body: Any, source_id: int) -> str:
+    """-> ``state`` or ``key``.  Raises IngestRefusal (422)."""
     want = body.get("want") if isinstance(body, dict) else None
     if want not in WANTS:
-        sentence = "A question about keys says want: state or want: key."
-        raise IngestRefusal(
-            422,
-            "invalid_question",
-            "invalid_question",
-            sentence,
-            {"want": ["Must be state or key."]},
-            source_id=source_id,
-        )
+        raise RefusalCode.INVALID_KEY_REQUEST(source_id=source_id)
     return str(want)
 
 
-def answer(
+def read_key_status(
     engine: Engine,
     box: SecretBox,
     source: SourceSnapshot,
@@ -49,19 +61,20 @@ def answer(
     head: RequestHead,
     want: str,
 ) -> dict[str, Any]:
-    """``status`` current, newer or no_newer_key; for newer ones ``until`` (unix seconds) and, if it is
-    wanted, the sealed key.  Raises IngestRefusal (401), SecretUnreadable, Unavailable.
+    """-> ``status``: ``current``, ``newer`` or ``no_newer_key``.
+
+    ``newer`` comes with ``until`` (Unix seconds) and, where ``want`` is ``key``, with the sealed key.
+    Raises IngestRefusal (401), SecretUnreadable, Unavailable.
     """
     try:
         with engine.begin() as connection:
             now = connection.scalar(select(db_now()))
-            mine = connection.execute(select(TABLE).where(TABLE.c.id == signed_by.row_id)).one()
-            if mine.state == "active":
+            signer = connection.execute(select(TABLE).where(TABLE.c.id == signed_by.row_id)).one()
+            if signer.state == "active":
                 return {"status": "current"}
-            # the snapshot that let the request in may be seconds old
-            if mine.state != "retiring" or now is None or mine.not_after <= now:
-                sentence = f"The key {mine.key_id} ended while it asked for the newer one."
-                raise unauthorized("key_revoked", sentence, source.id)
+            # the snapshot that authenticated the request may be seconds old
+            if signer.state != "retiring" or now is None or signer.not_after <= now:
+                raise RefusalCode.KEY_ENDED(key_id=signer.key_id, source_id=source.id)
             newest = connection.execute(
                 select(TABLE)
                 .where(
@@ -74,17 +87,17 @@ def answer(
             ).one_or_none()
             if newest is None:
                 return {"status": "no_newer_key"}
-            found = {"status": "newer", "until": int(mine.not_after.timestamp())}
+            key_status = {"status": "newer", "until": int(signer.not_after.timestamp())}
             if want == "state":
-                return found
-            old, new = box.open_sealed(mine.sealed_secret), box.open_sealed(newest.sealed_secret)
-            _record(connection, source, head, mine.key_id, newest.key_id)
-            return found | handover.seal(old, head.event_id, newest.key_id, new)
+                return key_status
+            old, new = box.open_sealed(signer.sealed_secret), box.open_sealed(newest.sealed_secret)
+            _record_handover(connection, source, head, signer.key_id, newest.key_id)
+            return key_status | handover.seal(old, head.event_id, newest.key_id, new)
     except SQLAlchemyError as exc:
         raise Unavailable("The database cannot be read.") from exc
 
 
-def _record(
+def _record_handover(
     connection: Connection, source: SourceSnapshot, head: RequestHead, old_id: str, new_id: str
 ) -> None:
     connection.execute(

@@ -1,1 +1,1 @@
-"""Stores accepted events: one writer thread per process, one commit for all requests that wait."""
+"""Stores accepted events: one writer thread per process, one commit for all waiting requests."""

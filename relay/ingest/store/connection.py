@@ -1,4 +1,4 @@
-"""A database connection that one thread keeps for itself, outside the pool."""
+"""A database connection outside the pool, for one thread."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from relay.observability.logging import log
 
 
 class DedicatedConnection:
-    """Opened when it is first needed, and again after ``drop``.  For one thread at a time."""
+    """Opened when it is first needed, and again after ``drop``.  Not safe for several threads at once."""
 
     def __init__(self, engine: Engine, **options: Any):
         self.engine, self.options = engine, options
@@ -18,15 +18,16 @@ class DedicatedConnection:
         self.driver: Any = None
 
     def open(self) -> Connection:
-        """Raises SQLAlchemyError where the database cannot be reached."""
+        """Raises SQLAlchemyError if the database cannot be reached."""
         if self.connection is None:
-            fresh = self.engine.connect().execution_options(**self.options)
-            fresh.detach()
-            self.connection, self.driver = fresh, fresh.connection.dbapi_connection
+            connection = self.engine.connect().execution_options(**self.options)
+            connection.detach()
+            self.connection = connection
+            self.driver = connection.connection.dbapi_connection
         return self.connection
 
     def drop(self) -> None:
-        """Close it, in whatever state it is."""
+        """Close the connection, whatever its state."""
         connection, self.connection = self.connection, None
         driver, self.driver = self.driver, None
         if connection is None:
@@ -35,6 +36,6 @@ class DedicatedConnection:
             if not connection.invalidated:
                 connection.invalidate()
             connection.close()
-            driver.close()  # nobody else would: it belongs to no pool
-        except Exception as exc:  # each driver has its own errors for what is lost already
+            driver.close()  # it is detached: no pool closes it
+        except Exception as exc:  # each driver has its own errors for a lost connection
             log("connection.drop", reason=type(exc).__name__)

@@ -1,8 +1,8 @@
-"""The door's own count of what it takes in, by source, UTC day and type: the ledger's first column.
+"""Inserts events and counts them by source, UTC day and type, for the ledger's "received" column.
 
-New events are counted in the very commit that stores them, so the count can be neither ahead nor
-behind.  On PostgreSQL it is the same statement; on SQLite one more in the same transaction.
-Repeats change no row of an event, so they are counted by a statement of their own, once a group.
+New events are counted in the transaction that stores them, so the count is always exact.  On
+PostgreSQL one statement does both; on SQLite the count is a second statement in the same transaction.
+Duplicates do not change an event's row: one statement per group counts them after the commit.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ COLUMNS = (
     *("source_id", "signing_key_id", "event_id", "event_type", "site", "address"),
     *("payload", "body_sha256", "search_text"),
 )
-LANES = 8  # web processes seldom share a row, so that none waits for another one's commit
-Stored = Sequence[tuple[int, int, str]]  # id, source, event id
+LANES = 8  # rows per count, so that web processes rarely wait for each other's commit
+Stored = Sequence[tuple[int, int, str]]  # id, source id, event id
 
 
 @functools.cache
 def insert_sql(rows: int, mark: str) -> str:
-    """Written out once a size, for the drivers as they are: building it through Core each time costs
-    more than the rest of the thread's work.
+    """The INSERT for ``rows`` events as text, cached: building it with SQLAlchemy Core for each group
+    costs more than the rest of the writer's work.  ``mark`` is the driver's placeholder.
     """
-    one = f"({', '.join([mark] * len(COLUMNS))})"
+    row = f"({', '.join([mark] * len(COLUMNS))})"
     return (
-        f"INSERT INTO event ({', '.join(COLUMNS)}) VALUES {', '.join([one] * rows)} "  # noqa: S608
+        f"INSERT INTO event ({', '.join(COLUMNS)}) VALUES {', '.join([row] * rows)} "  # noqa: S608
         "ON CONFLICT (source_id, event_id) DO NOTHING "
         "RETURNING id, source_id, event_id, event_type, received_at"
     )
@@ -45,7 +45,7 @@ def insert_sql(rows: int, mark: str) -> str:
 
 @functools.cache
 def insert_and_count_sql(rows: int, lane: int) -> str:
-    """Both in one statement, which is one transaction and one round trip.  In order, against deadlocks."""
+    """Insert and count in one statement: one transaction, one round trip.  Ordered, to avoid deadlocks."""
     return (
         f"WITH stored AS ({insert_sql(rows, '%s')}), counted AS ("  # noqa: S608
         "INSERT INTO intake (source_id, day, event_type, lane, received) "
@@ -58,6 +58,7 @@ def insert_and_count_sql(rows: int, lane: int) -> str:
 
 
 def add_sql(column: str, day: str, mark: str) -> str:
+    """Add to ``column`` of a count.  ``day`` is an SQL expression."""
     return (
         f"INSERT INTO intake (source_id, day, event_type, lane, {column}) "  # noqa: S608
         f"VALUES ({mark}, {day}, {mark}, {mark}, {mark}) "
@@ -67,43 +68,47 @@ def add_sql(column: str, day: str, mark: str) -> str:
 
 
 class EventInserter:
-    """One a writer.  Not for several threads at once."""
+    """One per writer.  Not safe for several threads at once."""
 
     def __init__(self, dialect: str):
         self.is_postgres = dialect == "postgresql"
-        self.lane = random.randrange(LANES)  # noqa: S311 - spreads, guards nothing
-        self.repeats: Counter[tuple[int, str]] = Counter()
+        self.lane = random.randrange(LANES)  # noqa: S311 - no secret
+        self.duplicates: Counter[tuple[int, str]] = Counter()
 
     def insert(self, connection: Connection, rows: list[dict[str, Any]]) -> Stored:
-        """Store events and count the new ones, in the running transaction.  -> the new ones"""
+        """Insert events and count the new ones, in the running transaction.  -> the new ones"""
         values = tuple(row[name] for row in rows for name in COLUMNS)
         if self.is_postgres:
             sql = insert_and_count_sql(len(rows), self.lane)
             return connection.exec_driver_sql(sql, values).all()  # type: ignore[return-value]
         stored = connection.exec_driver_sql(insert_sql(len(rows), "?"), values).all()
-        counts = Counter((source, str(at)[:10], kind) for _, source, _, kind, at in stored)
+        counts = Counter((source, str(at)[:10], type_) for _, source, _, type_, at in stored)
         if counts:
             connection.exec_driver_sql(
                 add_sql("received", "?", "?"),
-                [(source, day, kind, self.lane, n) for (source, day, kind), n in counts.items()],
+                [(source, day, type_, self.lane, n) for (source, day, type_), n in counts.items()],
             )
         return [(row_id, source, event) for row_id, source, event, *_ in stored]
 
-    def count_duplicates(self, own: DedicatedConnection, group: Iterable[PendingEvent]) -> None:
-        """Count the repeats of a group that is settled; what cannot be written is tried with the next."""
-        for one in group:
-            if one.error is None and one.row_id and not one.new and one.same_body:
-                self.repeats[one.row["source_id"], one.row["event_type"]] += 1
-        if not self.repeats:
+    def count_duplicates(
+        self, connection: DedicatedConnection, group: Iterable[PendingEvent]
+    ) -> None:
+        """Count the duplicates of a committed group.  After an error they are counted with the next group."""
+        for event in group:
+            if event.error is None and event.row_id and not event.new and event.same_body:
+                self.duplicates[event.row["source_id"], event.row["event_type"]] += 1
+        if not self.duplicates:
             return
         today = "CAST(statement_timestamp() AT TIME ZONE 'UTC' AS date)"
         day, mark = (today, "%s") if self.is_postgres else ("date('now')", "?")
-        rows = [(source, kind, self.lane, n) for (source, kind), n in sorted(self.repeats.items())]
+        rows = [
+            (source, type_, self.lane, n) for (source, type_), n in sorted(self.duplicates.items())
+        ]
         try:
-            with own.open().begin() as transaction:
+            with connection.open().begin() as transaction:
                 transaction.connection.exec_driver_sql(add_sql("duplicates", day, mark), rows)
         except SQLAlchemyError as exc:
-            own.drop()
+            connection.drop()
             log("duplicates.wait", count=len(rows), reason=type(exc).__name__)
         else:
-            self.repeats.clear()
+            self.duplicates.clear()

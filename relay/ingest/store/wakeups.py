@@ -1,4 +1,4 @@
-"""Tells the router that there is work, from a thread of its own: a slow broker delays no commit."""
+"""Wakes the router from its own thread, so that a slow broker does not delay a commit."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 
 class RouterWakeup:
-    """``call`` returns at once; calls that come while one is under way become one."""
+    """``call`` returns at once.  Calls during a running wake-up become one more wake-up."""
 
     def __init__(self, wake: Callable[[], object]):
         self.wake = wake
-        self.wanted = threading.Event()
+        self.requested = threading.Event()
         self.stopping = False
         self.lock = threading.Lock()
         self.thread: threading.Thread | None = None
@@ -22,20 +22,20 @@ class RouterWakeup:
                 if self.thread is None:
                     self.thread = threading.Thread(target=self._run, name="wakeups", daemon=True)
                     self.thread.start()
-        self.wanted.set()
+        self.requested.set()
 
     def close(self) -> None:
-        """Make the last call, then end the thread."""
+        """Wake once more, then end the thread."""
         if self.thread is not None:
             self.stopping = True
-            self.wanted.set()
+            self.requested.set()
             self.thread.join(5)
 
     def _run(self) -> None:
         while True:
-            self.wanted.wait()
+            self.requested.wait()
             last = self.stopping
-            self.wanted.clear()
+            self.requested.clear()
             self.wake()
             if last:
                 return

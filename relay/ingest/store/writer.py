@@ -1,10 +1,11 @@
 """Group commit: requests that wait at the same time share one INSERT and one COMMIT.
 
-Each request hands in its row and waits.  One thread takes all that wait, stores them in one
-statement, and wakes them after the commit.  While one commit is under way the next group gathers,
-so nobody is made to wait for company.  Source: PostgreSQL's ``INSERT … ON CONFLICT DO NOTHING``
-and SQLite's, which share the spelling; both give back only the rows that are new.  The same commit
-counts them for the ledger (see ``intake``).
+Each request queues its row and waits.  One thread takes all queued rows, stores them in one
+statement and wakes the requests after the commit.  The next group forms during a commit, so no
+request waits for a group to fill.  Both databases spell ``INSERT … ON CONFLICT DO NOTHING RETURNING``
+alike and return only the new rows.  The same commit counts them for the ledger (``store/sql.py``).
+
+Sources: https://www.postgresql.org/docs/current/sql-insert.html, https://sqlite.org/lang_upsert.html
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ from relay.observability.logging import log
 MAX_GROUP = 200
 WAIT_S = 10.0
 TABLE: Any = Event.__table__
-Name = tuple[int, str]  # source, event id
+EventKey = tuple[int, str]  # source id, event id
 
 
 class UnstorableEvent(Exception):
-    """The database refused this one row, whatever else it took."""
+    """The database rejected this row; others can be stored."""
 
 
 def _closed_lock() -> Any:
@@ -43,30 +44,30 @@ def _closed_lock() -> Any:
 
 @dataclass(slots=True)
 class PendingEvent:
-    """One request's row, and what became of it.  ``done`` is a bare lock, opened when it is settled:
-    a third of an Event's cost.
+    """One request's row and its result.  ``done`` is a lock that is released when there is a result;
+    it costs a third of a ``threading.Event``.
     """
 
     row: dict[str, Any]
-    name: Name
+    key: EventKey
     done: Any = field(default_factory=_closed_lock)
     row_id: int = 0
     new: bool = False
     same_body: bool = True
     error: Exception | None = None
-    given_up: bool = False
+    timed_out: bool = False
 
 
 class EventWriter:
-    """One a process.  ``committed`` is called after each group that stored something new."""
+    """One per process.  ``committed`` is called after each group with a new event.  ``wait_s`` in seconds."""
 
     def __init__(self, engine: Engine, committed: Callable[[], object], wait_s: float = WAIT_S):
         self.committed, self.wait_s = committed, wait_s
         is_postgres = engine.dialect.name == "postgresql"
-        # one statement is one transaction there: one round trip instead of three
+        # there each statement is its own transaction: one round trip instead of three
         options = {"isolation_level": "AUTOCOMMIT"} if is_postgres else {}
-        self.own = DedicatedConnection(engine, **options)
-        self.intake = EventInserter(engine.dialect.name)
+        self.connection = DedicatedConnection(engine, **options)
+        self.inserter = EventInserter(engine.dialect.name)
         self.queue: queue.SimpleQueue[PendingEvent | None] = queue.SimpleQueue()
         self.busy_since: float | None = None
         self.lock = threading.Lock()
@@ -75,32 +76,32 @@ class EventWriter:
     def store(self, row: dict[str, Any]) -> PendingEvent:
         """Commit one event, in a group with others.  Returns after the commit.
 
-        Raises Unavailable where the database cannot commit (after ``wait_s`` seconds at most),
-        UnstorableEvent where only this row is at fault.
+        Raises Unavailable if the database cannot commit (after ``wait_s`` seconds at most),
+        UnstorableEvent if the database rejects this row.
         """
         if self.thread is None:
             self._start()
         stuck_since = self.busy_since
         if stuck_since is not None and time.monotonic() - stuck_since > self.wait_s:
             raise Unavailable("The database does not answer.")
-        waiting = PendingEvent(row, (row["source_id"], row["event_id"]))
-        self.queue.put(waiting)
-        if not waiting.done.acquire(timeout=self.wait_s):
-            waiting.given_up = True
+        event = PendingEvent(row, (row["source_id"], row["event_id"]))
+        self.queue.put(event)
+        if not event.done.acquire(timeout=self.wait_s):
+            event.timed_out = True
             raise Unavailable("The database did not commit in time.")
-        if waiting.error is not None:
-            raise waiting.error
-        return waiting
+        if event.error is not None:
+            raise event.error
+        return event
 
     def _start(self) -> None:
-        # with the first request, since a thread does not survive the server's fork
+        # with the first request: a thread does not survive the server's fork
         with self.lock:
             if self.thread is None:
                 self.thread = threading.Thread(target=self._run, name="writer", daemon=True)
                 self.thread.start()
 
     def close(self) -> None:
-        """Finish what waits, then end the thread."""
+        """Store the queued events, then end the thread."""
         with self.lock:
             thread, self.thread = self.thread, None
         if thread is not None:
@@ -108,59 +109,59 @@ class EventWriter:
             thread.join(self.wait_s)
 
     def _gather(self) -> list[PendingEvent] | None:
-        """All that wait, at least one; None at the end."""
+        """Wait for an event; -> all that are queued, up to MAX_GROUP.  None when the writer closes."""
         first = self.queue.get()
         if first is None:
             return None
         group = [first]
         while len(group) < MAX_GROUP:
             try:
-                more = self.queue.get_nowait()
+                event = self.queue.get_nowait()
             except queue.Empty:
                 break
-            if more is None:
+            if event is None:
                 self.queue.put(None)
                 break
-            group.append(more)
+            group.append(event)
         return group
 
     def _run(self) -> None:
         while (group := self._gather()) is not None:
             self.busy_since = time.monotonic()
-            group = [one for one in group if not one.given_up]
+            group = [event for event in group if not event.timed_out]
             try:
                 self._store_group(group)
-            except Exception as exc:  # whatever it was, nobody may wait for ever
+            except Exception as exc:  # whatever the error, no request may wait until its timeout
                 log("writer.failed", reason=type(exc).__name__)
-                for one in group:
-                    one.error = Unavailable("The event could not be stored.")
-            self.intake.count_duplicates(self.own, group)
+                for event in group:
+                    event.error = Unavailable("The event could not be stored.")
+            self.inserter.count_duplicates(self.connection, group)
             self.busy_since = None
-            for one in group:
-                one.done.release()
-            if any(one.new for one in group):
+            for event in group:
+                event.done.release()
+            if any(event.new for event in group):
                 self.committed()
-        self.intake.count_duplicates(self.own, [])
-        self.own.drop()
+        self.inserter.count_duplicates(self.connection, [])
+        self.connection.drop()
 
     def _store_group(self, group: list[PendingEvent]) -> None:
-        """All together; after a refusal one by one, so that only those at fault fail."""
+        """Store the group; if the database rejects it, store each event alone, so that only bad ones fail."""
         try:
             self._commit_or_reconnect(group)
         except Unavailable as exc:
-            for one in group:
-                one.error = exc
+            for event in group:
+                event.error = exc
         except UnstorableEvent as exc:
             if len(group) == 1:
                 group[0].error = exc
                 return
-            for one in group:
-                self._store_group([one])
+            for event in group:
+                self._store_group([event])
 
     def _commit_or_reconnect(self, group: list[PendingEvent]) -> None:
-        """Once more on a new connection, if the old one was lost.  Raises Unavailable, UnstorableEvent."""
-        for last in (False, True):
-            known = self.own.connection is not None
+        """Commit; if the connection was lost, once more on a new one.  Raises Unavailable, UnstorableEvent."""
+        for is_last in (False, True):
+            was_open = self.connection.connection is not None
             try:
                 return self._commit(group)
             except (
@@ -169,55 +170,57 @@ class EventWriter:
                 sa.InterfaceError,
                 sa.TimeoutError,
             ) as exc:
-                self.own.drop()
-                if last or not known:
+                self.connection.drop()
+                if is_last or not was_open:
                     raise Unavailable("The database cannot commit right now.") from exc
             except (sa.SQLAlchemyError, ValueError) as exc:
-                self.own.drop()
-                if getattr(exc, "connection_invalidated", False) and not last:
+                self.connection.drop()
+                if getattr(exc, "connection_invalidated", False) and not is_last:
                     continue
-                raise UnstorableEvent("The database refuses this event.") from exc
+                raise UnstorableEvent("The database rejects this event.") from exc
         return None
 
     def _commit(self, group: list[PendingEvent]) -> None:
-        firsts: dict[Name, PendingEvent] = {}
-        for one in group:
-            firsts.setdefault(one.name, one)
+        firsts: dict[EventKey, PendingEvent] = {}
+        for event in group:
+            firsts.setdefault(event.key, event)
         ids, older = self._insert(firsts)
-        for one in group:
-            first = firsts[one.name]
-            if one.name in ids:
-                one.row_id, one.new = ids[one.name], one is first
+        for event in group:
+            first = firsts[event.key]
+            if event.key in ids:
+                event.row_id, event.new = ids[event.key], event is first
                 digest = first.row["body_sha256"]
             else:
-                one.row_id, digest = older[one.name]
-            one.same_body = digest == one.row["body_sha256"]
+                event.row_id, digest = older[event.key]
+            event.same_body = digest == event.row["body_sha256"]
 
     def _insert(
-        self, firsts: dict[Name, PendingEvent]
-    ) -> tuple[dict[Name, int], dict[Name, tuple[int, bytes]]]:
-        """-> the ids of the new ones, and (id, digest) of those that had come before."""
-        connection = self.own.open()
+        self, firsts: dict[EventKey, PendingEvent]
+    ) -> tuple[dict[EventKey, int], dict[EventKey, tuple[int, bytes]]]:
+        """-> the row ids of the new events, and (row id, digest) of those that were stored before."""
+        connection = self.connection.open()
         with connection.begin():
-            ids = self._insert_rows(connection, [one.row for one in firsts.values()])
+            ids = self._insert_rows(connection, [event.row for event in firsts.values()])
             if len(ids) == len(firsts):
                 return ids, {}
-            rest = [name for name in firsts if name not in ids]
-            older = self._look_up(rest)
-            gone = [firsts[name].row for name in rest if name not in older]
-            if gone:  # pruned between the two statements
-                ids |= self._insert_rows(connection, gone)
+            known = [key for key in firsts if key not in ids]
+            older = self._find_stored(known)
+            deleted = [firsts[key].row for key in known if key not in older]
+            if deleted:  # by the retention, between the two statements
+                ids |= self._insert_rows(connection, deleted)
         return ids, older
 
-    def _insert_rows(self, connection: Connection, rows: list[dict[str, Any]]) -> dict[Name, int]:
-        stored = self.intake.insert(connection, rows)
+    def _insert_rows(
+        self, connection: Connection, rows: list[dict[str, Any]]
+    ) -> dict[EventKey, int]:
+        stored = self.inserter.insert(connection, rows)
         return {(source, event): row_id for row_id, source, event in stored}
 
-    def _look_up(self, names: Iterable[Name]) -> dict[Name, tuple[int, bytes]]:
+    def _find_stored(self, keys: Iterable[EventKey]) -> dict[EventKey, tuple[int, bytes]]:
         c = TABLE.c
-        rows = self.own.open().execute(
+        rows = self.connection.open().execute(
             select(c.id, c.source_id, c.event_id, c.body_sha256).where(
-                tuple_(c.source_id, c.event_id).in_(names)
+                tuple_(c.source_id, c.event_id).in_(keys)
             )
         )
         return {(source, event): (row_id, bytes(digest)) for row_id, source, event, digest in rows}

@@ -19,11 +19,11 @@ from relay.delivery.message import message_of, parse_payload, shared_transport
 from relay.destinations import KINDS
 from relay.destinations.ai import AiKind, AiModel
 from relay.errors import NotFound
+from relay.event_types import SAMPLES, TEST
 from relay.mapping import ai_answers, event_fields
 from relay.mapping.ai_answers import AnswerField
 from relay.mapping.conditions import group_of, matches_type
 from relay.mapping.event_fields import EventField
-from relay.mapping.samples import SAMPLES
 from relay.models import AiStep, Attempt, Delivery, Destination, Event, Subscription, db, db_now
 from relay.services.ai import validation as ai_validation
 from relay.services.ai.validation import Draft
@@ -172,7 +172,7 @@ class Tried:
 
     @property
     def told(self) -> dict[str, Any]:
-        return self.enriched.told
+        return self.enriched.record
 
     @property
     def ok(self) -> bool:
@@ -206,7 +206,5 @@ def try_out(subscription: Subscription, draft: Draft, event_id: int | None, by: 
 
 
 def _sample(subscription: Subscription) -> dict[str, Any]:
-    name = next(
-        (one for one in SAMPLES if matches_type(subscription.event_types, one)), "relay.test"
-    )
+    name = next((one for one in SAMPLES if matches_type(subscription.event_types, one)), TEST)
     return {"event": name, "event_id": "sample", "data": json.loads(json.dumps(SAMPLES[name]))}

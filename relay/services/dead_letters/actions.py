@@ -11,7 +11,7 @@ from sqlalchemy.orm import joinedload
 
 from relay import broker
 from relay.delivery.attempt.outcome import apply_transition, life_of
-from relay.delivery.claim import LIVE
+from relay.delivery.capacity import LIVE
 from relay.errors import IllegalTransition, NotFound, Refusal
 from relay.models import DeadLetter, Delivery, Destination, Event, Replay, Source, db
 from relay.rules.lifecycle import Discarded, Replayed, Signal, transition

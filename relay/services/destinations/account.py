@@ -11,7 +11,7 @@ from flask import current_app
 from sqlalchemy import or_, select
 
 from relay import broker
-from relay.delivery.attempt.sender import Sender
+from relay.delivery.attempt.run import Sender
 from relay.delivery.message import kind_and_config, shared_transport
 from relay.destinations import KINDS
 from relay.errors import NotFound, Refusal, RelayError

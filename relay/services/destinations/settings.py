@@ -11,14 +11,13 @@ from sqlalchemy.orm import selectinload
 
 from config import Config, Network
 from relay import broker, secrets
-from relay.delivery import gate
 from relay.delivery.test_send import TestSendResult, send_sample
 from relay.destinations import KINDS, load_config
 from relay.destinations.base import Kind
 from relay.errors import Invalid, NotFound, Refusal
 from relay.mapping.templates import check_template
 from relay.models import Destination, DestinationVersion, Subscription, db
-from relay.rules.circuit import Circuit, CircuitState
+from relay.rules.circuit import Circuit, CircuitState, circuit_columns
 from relay.services.audit import By, record
 from relay.services.deliveries import named
 from relay.services.paging import Page, page_of
@@ -169,7 +168,7 @@ def mend(destination: Destination) -> None:
 
 def recover(destination: Destination) -> None:
     """Begin anew, gently, within the caller's transaction: somebody changed what stood in the way."""
-    for name, value in gate.circuit_columns(Circuit(since=keys.database_now())).items():
+    for name, value in circuit_columns(Circuit(since=keys.database_now())).items():
         setattr(destination, name, value)
     destination.held_until, destination.held_reason = None, ""
 

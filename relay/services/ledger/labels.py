@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-NOUNS = {
-    "comment.created": ("comment", "comments"),
-    "order.created": ("order", "orders"),
-    "order.status_changed": ("order change", "order changes"),
-    "lead.created": ("lead", "leads"),
-    "user.registered": ("new user", "new users"),
-    "relay.test": ("test event", "test events"),
-}
+from relay.event_types import event_type_of
 
 
 def day_words(day: date) -> str:
@@ -29,12 +22,6 @@ def counted(count: int, one: str, many: str = "") -> str:
     return f"{figure(count)} {one if count == 1 else many or one + 's'}"
 
 
-def noun(event_type: str, count: int) -> str:
-    """What an event type is called when it is counted: ``order``, ``orders``."""
-    one, many = NOUNS.get(event_type, (f"event {event_type}", f"events {event_type}"))
-    return one if count == 1 else many
-
-
 def of_type(event_type: str, count: int) -> str:
     """``142 orders``."""
-    return f"{figure(count)} {noun(event_type, count)}"
+    return f"{figure(count)} {event_type_of(event_type).noun(count)}"

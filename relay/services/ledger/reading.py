@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, case, func, select
 
 from relay.database import READ_ONLY
-from relay.mapping.conditions import INTERNAL_TYPES
+from relay.event_types import INTERNAL_TYPES
 from relay.models import (
     ArchivedDeliveries,
     ArchivedEvents,

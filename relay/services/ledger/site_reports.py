@@ -23,6 +23,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from relay.database import READ_ONLY
+from relay.event_types import REPORT
 from relay.models import Event, Intake, SiteReport, Source, db
 from relay.observability.logging import log
 from relay.services import alerts
@@ -30,7 +31,6 @@ from relay.services.ledger.labels import day_words, of_type
 from relay.services.ledger.model import DAY, Period
 
 KIND = "ledger.site"
-TYPE = "relay.report"
 BATCH = 100
 CLOCKS_APART = timedelta(minutes=5)  # the site's clock may be so far off
 LONGEST_RUN = 60  # days; the site keeps its own numbers as long
@@ -66,7 +66,7 @@ def take() -> int:
     unread = (
         select(Event.id, Event.source_id, Event.payload, Event.received_at)
         .where(
-            Event.event_type == TYPE,
+            Event.event_type == REPORT,
             ~select(SiteReport.id).where(SiteReport.event_pk == Event.id).exists(),
         )
         .order_by(Event.id)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from relay.event_types import event_type_of
 from relay.services.ledger import site_reports
-from relay.services.ledger.labels import day_words, figure, noun, of_type
+from relay.services.ledger.labels import day_words, figure, of_type
 from relay.services.ledger.model import Books, LedgerLine, Period
 from relay.services.ledger.reading import Names
 
@@ -30,7 +31,7 @@ class Fact:
         if self.line.places:
             arrived = [self._reached(to) for to in sorted(self.line.places)]
             first, *more = arrived
-            kind = noun(self.event_type, 0)
+            kind = event_type_of(self.event_type).plural
             count, _, rest = first.partition(" reached ")
             told = f"{count} {kind} of {day_words(self.line.day)} reached {rest}"
             yield "; ".join([told, *more]) + "."

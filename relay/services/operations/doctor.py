@@ -17,15 +17,16 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from config import Config
 from relay.database import READ_ONLY
-from relay.delivery import gate
 from relay.models import DeadLetter, Delivery, Destination, Subscription, db, db_now
 from relay.observability import health
 from relay.observability.health import Finding, Level, fail, ok, warn
 from relay.rules.lifecycle import State
+from relay.rules.status import Status, StoredState, destination_status
 from relay.services.operations import encryption
 
 PATIENCE_MS = 3_000
 LATE_S, CLOCKS_APART_S = 60.0, 2.0
+CIRCUIT_GAUGE = {Status.PAUSED: 2, Status.HELD: 1, Status.CIRCUIT_OPEN: 1}
 MIGRATIONS = Path(__file__).resolve().parents[3] / "migrations"
 
 
@@ -150,8 +151,8 @@ def oldest_due_s(connection: Connection) -> float:
         .join(Subscription, Delivery.subscription_id == Subscription.id)
         .where(
             Delivery.state == State.PENDING.value,
-            Destination.state == "active",
-            Subscription.state != "paused",
+            Destination.state == StoredState.ACTIVE.value,
+            Subscription.state == StoredState.ACTIVE.value,
         )
     )
     return max(0.0, (now - due).total_seconds()) if due else 0.0
@@ -184,7 +185,7 @@ def gauges() -> tuple[dict[str, int], float, int, dict[str, int]]:
         )
         now: datetime = connection.execute(select(db_now())).scalar_one()
         circuits = {
-            row.name: 2 if row.state == "paused" else int(gate.Gate(row, now).hold(now) is not None)
+            row.name: CIRCUIT_GAUGE.get(destination_status(row, now).status, 0)
             for row in connection.execute(
                 select(Destination.__table__).where(Destination.state != "closed")
             )

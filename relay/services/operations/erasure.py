@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Text, and_, cast, delete, func, or_, selec
 
 from relay.delivery.attempt import outcome as lives
 from relay.errors import Invalid
+from relay.event_types import ERASE
 from relay.mapping import person
 from relay.models import AiAnswer, Attempt, DeadLetter, Delivery, Event, db
 from relay.models.event import SEARCHED, search_text_of
@@ -22,7 +23,6 @@ from relay.rules.lifecycle import Discarded, State, transition
 from relay.services.audit import By, record
 from relay.services.sources import keys
 
-TYPE = "relay.erase"
 BATCH = 100
 PATIENCE = timedelta(hours=1)  # how long a request waits for calls that are under way
 
@@ -74,7 +74,7 @@ def take_requests() -> int:
     A request whose calls are still under way waits for them, an hour at most.
     """
     done = 0
-    waiting = select(Event).where(Event.event_type == TYPE, Event.search_text != person.MARKER)
+    waiting = select(Event).where(Event.event_type == ERASE, Event.search_text != person.MARKER)
     for event in db.session.scalars(waiting.order_by(Event.id).limit(BATCH)).all():
         request_id, correlation_id, received_at = event.id, event.event_id, event.received_at
         by, source_id = By("site", event.address), event.source_id

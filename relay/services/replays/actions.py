@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from relay import broker
 from relay.database import READ_ONLY
 from relay.delivery.attempt.outcome import apply_transition, columns_of, life_of
-from relay.delivery.claim import LIVE, REPLAYED
+from relay.delivery.capacity import LIVE, REPLAYED
 from relay.errors import NotFound, Refusal
 from relay.models import DeadLetter, Delivery, Destination, Replay, db
 from relay.rules.lifecycle import Life, Replayed, State, Withdrawn, transition

@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
 
+from relay.delivery import gate
 from relay.delivery.message import parse_payload
+from relay.event_types import SAMPLES
 from relay.mapping.conditions import ConditionGroup, group_of, matches_type
 from relay.mapping.event_fields import EventField, fields_of
-from relay.mapping.samples import SAMPLES
 from relay.models import Destination, Event, Source, Subscription, db
 from relay.services.subscriptions.settings import SubscriptionSettings
 
@@ -83,7 +84,7 @@ def unmatched_subscriptions(event: Event) -> list[UnmatchedSubscription]:
     others = db.session.scalars(
         select(Subscription)
         .join(Destination)
-        .where(Subscription.state != "closed", Destination.state != "closed")
+        .where(~gate.is_removed())
         .order_by(Subscription.id)
         .options(joinedload(Subscription.destination), selectinload(Subscription.sources))
     )

@@ -153,10 +153,14 @@ def resume(subscription: Subscription, by: By) -> None:
 
 def remove(subscription: Subscription, by: By) -> int:
     """Take no more, and discard what still waits; what was delivered stays on record.  -> how many."""
+    # Stored before the deliveries are discarded: a router or a drain that writes one at this moment
+    # waits for this transaction, or this one waits for it.
+    subscription.state = "closed"
     now = keys.database_now()
     columns = columns_of(transition(Life(State.PENDING, due_at=now), Discarded(), now).life, now)
     for name in ("attempts", "attempts_since_replay", "claims", "revived_from"):
         del columns[name]
+    db.session.flush()
     done = db.session.execute(
         update(Delivery)
         .where(Delivery.subscription_id == subscription.id, Delivery.state == State.PENDING.value)
@@ -166,7 +170,6 @@ def remove(subscription: Subscription, by: By) -> int:
     count = int(done.rowcount)  # type: ignore[attr-defined]
     label = subscription.destination.name
     record(by, "subscription.remove", label, sentence=sentence_of(subscription), discarded=count)
-    subscription.state = "closed"
     db.session.commit()
     return count
 

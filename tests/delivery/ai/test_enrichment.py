@@ -1,4 +1,4 @@
-"""The AI step before a delivery: asked once, within its limits, and never in the way."""
+"""The AI step before a delivery: asked once, within its budget, and without stopping a delivery."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from sqlalchemy import func, select, update
 from relay.delivery.ai import budget, enrichment, steps
 from relay.delivery.ai.budget import AiRequest, AnswerPending, CachedAnswer, OverBudget, Reservation
 from relay.delivery.ai.enrichment import Enricher
+from relay.delivery.ai.steps import ActiveAiStep
 from relay.delivery.message import message_of, shared_transport
 from relay.destinations.ai import SpendingCaps, TokenUsage
 from relay.mapping.ai_answers import AnswerField
@@ -42,6 +43,7 @@ from relay.services.replays import actions as replay_actions
 from relay.services.replays import preview as replay_preview
 from relay.services.sources import keys
 from relay.services.sources import settings as source_settings
+from relay.services.subscriptions import settings as subscription_settings
 from tests.support import fake_openai
 from tests.support.events import comment
 from tests.support.fake_openai import TOKENS_IN, TOKENS_OUT, FakeOpenAI
@@ -57,6 +59,13 @@ FIELDS = (
 )
 # 0.25 and 2.00 a million tokens
 COST = round(TOKENS_IN * 0.25 + TOKENS_OUT * 2.00)
+
+
+def the_step(shop: Shop) -> ActiveAiStep:
+    """The AI step of the shop's subscription, as a drain loads it."""
+    with db.engine.connect() as connection:
+        ((row, destination),) = steps.load_rows(connection, shop.hook)
+    return steps.step_of(row, destination)
 
 
 @dataclass
@@ -96,8 +105,8 @@ class Shop:
     def bodies(self) -> list[dict[str, Any]]:
         return [seen.json() for seen in self.sink.requests]
 
-    def told(self) -> list[dict[str, Any]]:
-        """What the attempts tell of the AI, oldest first."""
+    def records(self) -> list[dict[str, Any]]:
+        """What the attempts record of the AI step, oldest first."""
         with self.app.app_context():
             return list(db.session.scalars(select(Attempt.ai).order_by(Attempt.id)))
 
@@ -148,18 +157,18 @@ def settings_of(shop: Shop, **values: str) -> None:
         )
 
 
-def test_the_answer_travels_with_the_event_and_its_cost_is_in_the_books(shop: Shop) -> None:
+def test_the_answer_is_sent_with_the_event_and_its_cost_is_recorded(shop: Shop) -> None:
     shop.step()
     shop.fake.says(topic="sales", urgent=False, summary="Wants a teapot.")
     shop.send("Do you have teapots?")
     (body,) = shop.bodies()
     assert body["ai"] == {"topic": "sales", "urgent": False, "summary": "Wants a teapot."}
-    (told,) = shop.told()
-    assert told["sentence"] == "With AI: small-1 answered."
-    assert (told["tokens_in"], told["tokens_out"]) == (TOKENS_IN, TOKENS_OUT)
-    assert told["request_id"] == fake_openai.REQUEST_ID
+    (record,) = shop.records()
+    assert record["sentence"] == "With AI: small-1 answered."
+    assert (record["tokens_in"], record["tokens_out"]) == (TOKENS_IN, TOKENS_OUT)
+    assert record["request_id"] == fake_openai.REQUEST_ID
     assert shop.uses() == {"settled": 1} and shop.spent() == COST
-    assert told["cost"] == "0.00011 EUR"
+    assert record["cost"] == "0.00011 EUR"
     with shop.app.app_context():
         (gauge,) = db.session.scalars(select(Quota))
         assert (gauge.destination_id, gauge.label) == (shop.ai, "tokens")
@@ -168,11 +177,11 @@ def test_the_answer_travels_with_the_event_and_its_cost_is_in_the_books(shop: Sh
 
 def test_without_a_step_nothing_is_asked(shop: Shop) -> None:
     shop.send("Hello")
-    assert not shop.fake.requests and shop.told() == [None]
+    assert not shop.fake.requests and shop.records() == [None]
     assert "ai" not in shop.bodies()[0]
 
 
-def test_personal_data_stays_here_and_comes_back_in_the_answer(shop: Shop) -> None:
+def test_personal_data_is_masked_in_the_question_and_restored_in_the_answer(shop: Shop) -> None:
     shop.step()
     shop.fake.says(topic="sales", urgent=True, summary="[NAME_1] wants a call at [PHONE_1].")
     words = "I am Jane Doe, jane@example.com, call 0171 1234567, DE89 3704 0044 0532 0130 00"
@@ -186,7 +195,7 @@ def test_personal_data_stays_here_and_comes_back_in_the_answer(shop: Shop) -> No
     assert "Jane" not in kept and "[NAME_1]" in kept
 
 
-def test_equal_questions_make_one_call_and_each_person_gets_their_own_name_back(
+def test_equal_questions_make_one_call_and_each_answer_has_its_own_name(
     shop: Shop,
 ) -> None:
     shop.step()
@@ -197,7 +206,7 @@ def test_equal_questions_make_one_call_and_each_person_gets_their_own_name_back(
     said = [body["ai"]["summary"] for body in shop.bodies()]
     assert said == ["Jane Doe says thanks.", "Max Miller says thanks."]
     assert shop.uses() == {"settled": 1, "hit": 1} and shop.spent() == COST
-    assert shop.told()[1]["outcome"] == "kept"
+    assert shop.records()[1]["outcome"] == "kept"
 
 
 def test_equal_questions_at_the_same_time_make_one_call(shop: Shop) -> None:
@@ -210,7 +219,7 @@ def test_equal_questions_at_the_same_time_make_one_call(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("change", ["instructions", "model", "fields", "text"])
-def test_another_question_is_asked_anew(shop: Shop, change: str) -> None:
+def test_a_different_question_is_asked_again(shop: Shop, change: str) -> None:
     shop.step()
     shop.send("The same")
     settings_of(shop, models="small-1 0.25 2.00\nlarge-1 1 4")
@@ -231,13 +240,13 @@ def test_with_a_cap_of_ten_calls_twenty_events_make_ten_calls_and_all_arrive(sho
     assert len(shop.fake.requests) == 10
     assert shop.states() == {"delivered": 20}
     assert sum("ai" in body for body in shop.bodies()) == 10
-    sentences = [told["sentence"] for told in shop.told()]
+    sentences = [record["sentence"] for record in shop.records()]
     reached = "Without AI: the day's cap of 10 calls for this AI step was reached."
     assert sentences.count(reached) == 10
     assert shop.uses() == {"settled": 10, "skipped": 10}
 
 
-def test_with_the_choice_to_wait_ten_are_held_with_the_reason_until_the_day_is_over(
+def test_with_the_choice_to_wait_ten_deliveries_wait_until_the_next_day(
     shop: Shop,
 ) -> None:
     shop.step(day_calls=10, fallback="wait")
@@ -278,10 +287,10 @@ def test_a_cap_holds_over_retries_and_replays(shop: Shop) -> None:
     assert len(shop.fake.requests) == 1
 
 
-def test_no_number_of_workers_spends_more_than_a_day_may_cost(shop: Shop) -> None:
+def test_many_workers_together_stay_within_the_daily_cap(shop: Shop) -> None:
     shop.step(max_output_tokens=100)
     with shop.app.app_context():
-        step = steps.load(db.engine, shop.hook).popitem()[1]
+        step = the_step(shop)
         transport = shared_transport(shop.app)
         workers = [Enricher(db.engine, transport) for _ in range(8)]
         message = message_of(
@@ -302,27 +311,27 @@ def test_no_number_of_workers_spends_more_than_a_day_may_cost(shop: Shop) -> Non
     assert shop.spent() == COST * sum(answered) <= cap
 
 
-def test_the_destinations_own_cap_holds_for_all_that_ask_it(shop: Shop) -> None:
+def test_the_cap_of_the_ai_destination_applies_to_all_that_ask_it(shop: Shop) -> None:
     settings_of(shop, day_calls="3")
     shop.step()
     shop.send(*[f"Question {n}" for n in range(5)])
     assert len(shop.fake.requests) == 3
-    sentences = [told["sentence"] for told in shop.told()]
+    sentences = [record["sentence"] for record in shop.records()]
     reached = "Without AI: the day's cap of 3 calls for Support AI was reached."
     assert sentences.count(reached) == 2
 
 
-def test_a_cap_of_money_is_told_in_its_currency(shop: Shop) -> None:
+def test_a_cap_of_money_is_shown_in_its_currency(shop: Shop) -> None:
     settings_of(shop, day_cap="0")
     shop.step()
     shop.send("Hello")
     assert not shop.fake.requests
-    assert shop.told()[0]["sentence"] == (
+    assert shop.records()[0]["sentence"] == (
         "Without AI: the day's cap of 0.00 EUR for Support AI was reached."
     )
 
 
-def test_an_empty_balance_pauses_the_ai_and_stops_no_lead(shop: Shop) -> None:
+def test_an_empty_balance_pauses_the_ai_and_stops_no_delivery(shop: Shop) -> None:
     shop.step()
     shop.fake.script([fake_openai.error(429, "insufficient_quota", "insufficient_quota")])
     shop.send("First", "Second", "Third")
@@ -339,8 +348,8 @@ def test_an_empty_balance_pauses_the_ai_and_stops_no_lead(shop: Shop) -> None:
     shop.send("Fifth")
     assert len(shop.fake.requests) == asked, "it was asked though it is paused"
     assert any(
-        told["sentence"].startswith("Without AI: the AI account has no credit left.")
-        for told in shop.told()
+        record["sentence"].startswith("Without AI: the AI account has no credit left.")
+        for record in shop.records()
     )
 
 
@@ -361,31 +370,31 @@ def test_an_empty_balance_pauses_the_ai_and_stops_no_lead(shop: Shop) -> None:
         (fake_openai.response('{"topic": "sales"}'), "bad_answer", COST),
     ],
 )
-def test_whatever_goes_wrong_the_event_arrives_and_says_why(
+def test_after_any_error_the_event_is_delivered_and_the_attempt_says_why(
     shop: Shop, trouble: Answer, code: str, cost: int
 ) -> None:
     shop.step()
     shop.fake.script([trouble])
     shop.send("Hello")
     assert shop.states() == {"delivered": 1} and "ai" not in shop.bodies()[0]
-    (told,) = shop.told()
-    assert told["code"] == code and told["sentence"].startswith("Without AI: ")
+    (record,) = shop.records()
+    assert record["code"] == code and record["sentence"].startswith("Without AI: ")
     assert shop.spent() == cost, "a failure was booked wrongly"
     with shop.app.app_context():
         assert db.session.scalar(select(func.count()).select_from(AiAnswer)) == 0
 
 
-def test_a_slow_ai_is_given_up_in_time_and_counts_as_if_it_had_answered(shop: Shop) -> None:
+def test_a_slow_ai_times_out_and_counts_as_charged(shop: Shop) -> None:
     shop.step(wait_s=1)
     shop.fake.delay_s = 10
     shop.send("Hello")
     assert shop.states() == {"delivered": 1}
-    assert shop.told()[0]["code"] == "timeout"
+    assert shop.records()[0]["code"] == "timeout"
     assert shop.uses() == {"settled": 1}
     assert shop.spent() > COST, "nobody knows what it cost, so the reservation stays"
 
 
-def test_an_outage_costs_nothing_and_soon_nobody_waits_for_it(shop: Shop) -> None:
+def test_an_outage_costs_nothing_and_opens_the_circuit(shop: Shop) -> None:
     settings_of(shop, base_url=f"http://127.0.0.1:{free_port()}/v1")
     shop.step()
     shop.send(*[f"Question {n}" for n in range(16)])
@@ -394,10 +403,10 @@ def test_an_outage_costs_nothing_and_soon_nobody_waits_for_it(shop: Shop) -> Non
     with shop.app.app_context():
         assert destination_settings.find_destination(shop.ai).circuit == "open"
         assert destination_settings.find_destination(shop.hook).circuit == "closed"
-    assert any("does not answer at the moment" in told["sentence"] for told in shop.told())
+    assert any("does not answer at the moment" in record["sentence"] for record in shop.records())
 
 
-def test_one_that_asked_to_wait_is_left_alone_meanwhile(shop: Shop) -> None:
+def test_an_ai_that_asked_to_wait_is_not_asked_meanwhile(shop: Shop) -> None:
     shop.step()
     shop.fake.script([fake_openai.error(429, "requests", "", Retry_After="120")])
     with shop.app.app_context():
@@ -407,7 +416,7 @@ def test_one_that_asked_to_wait_is_left_alone_meanwhile(shop: Shop) -> None:
     assert len(shop.fake.requests) == 1 and shop.states() == {"delivered": 3}
 
 
-def test_with_the_choice_to_wait_an_outage_is_tried_again_and_harms_no_other_delivery(
+def test_with_the_choice_to_wait_an_outage_is_retried_and_does_not_delay_other_deliveries(
     shop: Shop,
 ) -> None:
     shop.step(fallback="wait")
@@ -421,7 +430,7 @@ def test_with_the_choice_to_wait_an_outage_is_tried_again_and_harms_no_other_del
     assert shop.bodies()[0]["ai"]["topic"] == "sales"
 
 
-def test_with_the_choice_to_wait_what_the_ai_cannot_answer_waits_for_a_person(shop: Shop) -> None:
+def test_with_the_choice_to_wait_a_refused_question_is_a_dead_letter(shop: Shop) -> None:
     shop.step(fallback="wait")
     shop.fake.script([fake_openai.refusal()])
     shop.send("Hello")
@@ -433,7 +442,7 @@ def test_with_the_choice_to_wait_what_the_ai_cannot_answer_waits_for_a_person(sh
     assert shop.states() == {"delivered": 1}
 
 
-def test_with_the_choice_to_wait_an_empty_balance_keeps_all_until_somebody_resumes(
+def test_with_the_choice_to_wait_an_empty_balance_holds_everything_until_a_person_resumes(
     shop: Shop,
 ) -> None:
     shop.step(fallback="wait")
@@ -457,7 +466,7 @@ INJECTION = (
 )
 
 
-def test_text_that_gives_orders_can_only_ever_fill_the_declared_fields(shop: Shop) -> None:
+def test_a_prompt_injection_can_only_fill_the_declared_fields(shop: Shop) -> None:
     shop.step(text="{{ data.content }}")
     shop.fake.says(
         topic="sales",
@@ -479,26 +488,26 @@ def test_text_that_gives_orders_can_only_ever_fill_the_declared_fields(shop: Sho
     assert "{{ site_url }}" in data["content"] and "shop.example.com" not in data["text"]
 
 
-def test_an_answer_of_another_shape_is_no_answer(shop: Shop) -> None:
+def test_an_answer_with_another_schema_is_not_used(shop: Shop) -> None:
     shop.step()
     shop.fake.says(topic={"$ne": None}, urgent=["yes"], summary={"a": "b"})
     shop.send("Hello")
     assert "ai" not in shop.bodies()[0]
 
 
-def test_a_long_text_is_cut_to_the_limit_of_input(shop: Shop) -> None:
+def test_a_long_text_is_cut_at_the_input_limit(shop: Shop) -> None:
     shop.step(max_input_tokens=600)
     shop.send("ä😀" * 8000)
     assert len(shop.fake.requests[0].body) < 600 * 3 + 500
     assert shop.states() == {"delivered": 1}
 
 
-def test_a_model_that_was_taken_out_of_the_settings_is_told(shop: Shop) -> None:
+def test_a_model_that_was_removed_from_the_settings_is_reported(shop: Shop) -> None:
     shop.step()
     settings_of(shop, models="other-1 1 2")
     shop.send("Hello")
     assert shop.states() == {"delivered": 1} and not shop.fake.requests
-    assert "small-1 is not among the models" in shop.told()[0]["sentence"]
+    assert "small-1 is not among the models" in shop.records()[0]["sentence"]
 
 
 def test_a_key_that_cannot_be_opened_stops_nothing(shop: Shop) -> None:
@@ -506,10 +515,12 @@ def test_a_key_that_cannot_be_opened_stops_nothing(shop: Shop) -> None:
     shop.step()
     shop.send("Hello")
     assert shop.states() == {"delivered": 1}
-    assert "NO_SUCH_VARIABLE" in shop.told()[0]["sentence"]
+    assert "NO_SUCH_VARIABLE" in shop.records()[0]["sentence"]
 
 
-def test_the_pace_of_the_ai_holds_and_what_would_wait_too_long_goes_on(shop: Shop) -> None:
+def test_the_rate_limit_of_the_ai_holds_and_a_delivery_that_would_wait_too_long_goes_on(
+    shop: Shop,
+) -> None:
     with shop.app.app_context():
         db.session.execute(
             update(Destination)
@@ -522,10 +533,10 @@ def test_the_pace_of_the_ai_holds_and_what_would_wait_too_long_goes_on(shop: Sho
     assert len(shop.fake.requests) == 1 and shop.states() == {"delivered": 3}
 
 
-def test_a_worker_that_stops_keeps_the_answer_and_lets_the_next_one_deliver(shop: Shop) -> None:
+def test_a_worker_that_stops_stores_the_answer_and_the_next_one_delivers(shop: Shop) -> None:
     shop.step()
     with shop.app.app_context():
-        step = steps.load(db.engine, shop.hook).popitem()[1]
+        step = the_step(shop)
         stopping = threading.Event()
         stopping.set()
         enricher = Enricher(db.engine, shared_transport(shop.app), stopping)
@@ -537,7 +548,21 @@ def test_a_worker_that_stops_keeps_the_answer_and_lets_the_next_one_deliver(shop
     assert len(shop.fake.requests) == 1
 
 
-def test_looking_at_a_replay_first_shows_the_answer_that_is_kept(shop: Shop) -> None:
+def test_an_answer_that_arrives_after_the_removal_is_not_sent(shop: Shop) -> None:
+    shop.step(wait_s=20)
+    shop.fake.delay_s = 1.0
+    with ThreadPoolExecutor(1) as thread:
+        sending = thread.submit(shop.send, "A question")
+        shop.fake.wait(1)
+        with shop.app.app_context():
+            hook = destination_settings.find_destination(shop.hook)
+            subscription_settings.remove(hook.subscriptions[0], COMMAND_LINE)
+        sending.result(timeout=60)
+    assert shop.states() == {"discarded": 1}
+    assert shop.bodies() == []
+
+
+def test_the_preview_of_a_replay_shows_the_stored_answer(shop: Shop) -> None:
     shop.step()
     shop.send("A question")
     with shop.app.app_context():
@@ -562,12 +587,12 @@ def begin(shop: Shop) -> Iterator[Callable[..., Any]]:
         yield begin
 
 
-def test_a_claim_is_alone_until_it_runs_out_and_a_lost_reservation_counts(
+def test_a_question_is_claimed_until_its_lease_ends_and_a_lost_reservation_counts(
     shop: Shop, begin: Callable[..., Any]
 ) -> None:
     assert isinstance(begin(), Reservation)
     assert isinstance(begin(), AnswerPending)
-    with db.engine.begin() as connection:  # its worker is gone
+    with db.engine.begin() as connection:  # its worker died
         connection.execute(update(AiAnswer).values(claimed_until=db_now()))
     assert isinstance(begin(), Reservation)
     denied = begin(key="other")
@@ -575,7 +600,7 @@ def test_a_claim_is_alone_until_it_runs_out_and_a_lost_reservation_counts(
     assert shop.uses() == {"reserved": 2, "skipped": 1} and shop.spent() == 2000
 
 
-def test_a_late_answer_of_a_lost_claim_changes_nothing(
+def test_a_late_answer_of_an_expired_claim_changes_nothing(
     shop: Shop, begin: Callable[..., Any]
 ) -> None:
     late = begin()
@@ -601,10 +626,10 @@ def test_a_late_answer_of_a_lost_claim_changes_nothing(
         (12_345_678, "12.35 EUR"),
     ],
 )
-def test_money_is_said_with_as_many_places_as_it_needs(cost: int, words: str) -> None:
+def test_an_amount_has_as_many_decimal_places_as_it_needs(cost: int, words: str) -> None:
     assert budget.money(cost, "EUR") == words
 
 
-def test_reasons_read_on_after_a_colon() -> None:
+def test_a_reason_after_a_colon_begins_in_lower_case() -> None:
     assert enrichment.reason("The AI has no credit.") == "the AI has no credit."
     assert enrichment.reason("Support AI is paused.") == "Support AI is paused."

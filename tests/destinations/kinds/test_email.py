@@ -20,11 +20,11 @@ from relay.destinations.kinds.email import errors
 from relay.destinations.outcomes.known_errors import ErrorAction
 from relay.destinations.redaction import mask_request
 from relay.errors import Invalid
+from relay.event_types import SAMPLES
 from relay.mapping.rules import fill
-from relay.mapping.samples import SAMPLES
 from relay.rules.lifecycle import Accepted, Failed, Refused
 from relay.transport.client import Transport
-from tests.destinations.kinds.test_webhook import message
+from tests.support.kind_contract import message
 from tests.support.mail import PASSWORD, USER, MailServer
 from tests.transport.test_client import certificate
 
@@ -95,7 +95,7 @@ def test_a_mail_arrives_by_every_kind_of_encryption(serve: Make, tls: str) -> No
     assert isinstance(done.signal, Accepted), done.signal
     letter = server.letter()
     assert letter["From"] == "Shop <shop@example.com>" and letter["To"] == "team@example.com"
-    assert letter["Subject"] == "New comment by Jane Example"
+    assert letter["Subject"] == "New comment by Jane Example on “Our new teapots”"
     assert "Does the blue teapot come with a lid?" in letter.get_content()
     assert letter["Message-ID"] == f"<{'d' * 32}@example.com>"
     assert letter["Idempotency-Key"] == "d" * 32
@@ -120,7 +120,8 @@ def test_a_visitors_text_stays_text_and_adds_no_header(serve: Make) -> None:
     }
     assert isinstance(send(server, event(data=data)).signal, Accepted)
     letter = server.letter()
-    assert letter["Bcc"] is None and letter["Subject"] == "New comment by Eve Bcc: all@example.com"
+    assert letter["Bcc"] is None
+    assert letter["Subject"].startswith("New comment by Eve Bcc: all@example.com")
     assert "Grüße <b>& mehr</b> 😀\n.\nQUIT" in letter.get_content().replace("\r\n", "\n")
 
 

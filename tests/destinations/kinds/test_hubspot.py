@@ -16,12 +16,11 @@ from relay.destinations.kinds.hubspot import errors, known_errors, limits
 from relay.destinations.outcomes.known_errors import ErrorAction, KnownError
 from relay.destinations.redaction import mask_request
 from relay.errors import Invalid, Undeliverable
+from relay.event_types import SAMPLES
 from relay.mapping.rules import fill
-from relay.mapping.samples import SAMPLES
 from relay.rules.lifecycle import Accepted, Failed, Held, Refused
 from relay.transport.client import Transport
 from relay.transport.request import Reply
-from tests.destinations.kinds.test_webhook import message
 from tests.support.fake_hubspot import (
     FORM,
     PORTAL,
@@ -34,6 +33,7 @@ from tests.support.fake_hubspot import (
     too_many,
     wrong,
 )
+from tests.support.kind_contract import message
 
 KIND = KINDS["hubspot"]
 

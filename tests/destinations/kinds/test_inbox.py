@@ -6,7 +6,7 @@ import json
 
 from relay.destinations import KINDS, load_config
 from relay.rules.lifecycle import Accepted
-from tests.destinations.kinds.test_webhook import message
+from tests.support.kind_contract import message
 
 KIND = KINDS["inbox"]
 

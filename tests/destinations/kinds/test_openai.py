@@ -19,9 +19,9 @@ from relay.mapping.ai_answers import AnswerField, schema_of
 from relay.rules.lifecycle import Accepted, Failed, Refused
 from relay.transport.client import Transport
 from relay.transport.request import Reply
-from tests.destinations.kinds.test_webhook import message
 from tests.support import fake_openai
 from tests.support.fake_openai import FakeOpenAI, completion, response
+from tests.support.kind_contract import message
 from tests.support.network import free_port
 from tests.support.sink import Answer
 

@@ -16,13 +16,13 @@ from relay.destinations.kinds.slack import errors
 from relay.destinations.outcomes.known_errors import ErrorAction, KnownError
 from relay.destinations.redaction import mask_request
 from relay.errors import Invalid
+from relay.event_types import SAMPLES
 from relay.mapping.rules import fill
-from relay.mapping.samples import SAMPLES
 from relay.rules.lifecycle import Accepted, Failed, Held, Refused, Signal
 from relay.transport.client import Transport
 from relay.transport.request import Reply
-from tests.destinations.kinds.test_webhook import message
 from tests.support.fake_slack import CHANNEL, PATH, TOKEN, FakeSlack, refusal
+from tests.support.kind_contract import message
 from tests.support.sink import Answer
 
 KIND = KINDS["slack"]
@@ -159,7 +159,7 @@ def test_many_messages_are_one_that_counts_and_lists_them(slack: FakeSlack) -> N
     done = deliver(slack, crowd(30))
     assert all(isinstance(one.signal, Accepted) for one in done)
     (written,) = slack.messages
-    assert written["text"].startswith("*30 messages in one: 15 new leads, 15 new orders*")
+    assert written["text"].startswith("*30 messages in one: 15 leads, 15 orders*")
     assert "• *New order 29* over 10 EUR" in written["text"] and "more" not in written["text"]
     (call,) = done[3].calls
     assert call.together == 30
@@ -193,7 +193,7 @@ def test_a_message_without_text_is_named_in_a_digest(slack: FakeSlack) -> None:
     messages = crowd(3)
     messages[1] = replace(messages[1], mapped={}, site_name="Tea & <Co>")
     assert all(isinstance(one.signal, Accepted) for one in deliver(slack, messages))
-    assert "• New order from Tea &amp; &lt;Co&gt;" in slack.messages[0]["text"]
+    assert "• New order on Tea &amp; &lt;Co&gt;" in slack.messages[0]["text"]
 
 
 def test_the_digest_can_be_switched_off() -> None:

@@ -4,43 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from standardwebhooks import Webhook
 
 from relay.destinations import KINDS, load_config
-from relay.destinations.base import Message
 from relay.errors import Invalid
-from relay.mapping.samples import SAMPLES
+from relay.event_types import SAMPLES
 from relay.transport.request import OutboundRequest
+from tests.support.kind_contract import message
 
 KIND = KINDS["webhook"]
 SECRET = "whsec_" + base64.b64encode(b"a" * 32).decode()
 OLD_SECRET = "whsec_" + base64.b64encode(b"b" * 32).decode()
-
-
-def message(**changes: Any) -> Message:
-    payload = {
-        "event": "comment.created",
-        "event_id": "evt-1",
-        "site": "https://shop.example.com",
-        "data": SAMPLES["comment.created"],
-    }
-    values: dict[str, Any] = {
-        "event_id": "evt-1",
-        "event_type": "comment.created",
-        "received_at": datetime(2026, 3, 1, tzinfo=UTC),
-        "payload": payload,
-        "data": payload["data"],
-        "site_name": "Shop",
-        "site_url": "https://shop.example.com",
-        "key": "d" * 32,
-        "attempt_key": "a" * 32,
-        "traceparent": "00-" + "1" * 32 + "-" + "2" * 16 + "-01",
-    }
-    return Message(**{**values, **changes})
 
 
 def build(**values: str) -> OutboundRequest:

@@ -22,7 +22,7 @@ from relay.errors import Undeliverable
 from relay.mapping.rules import fill
 from relay.rules.lifecycle import Accepted, Failed, Refused, Signal
 from relay.transport.client import Transport
-from tests.destinations.kinds.test_webhook import message
+from tests.support.kind_contract import message
 from tests.support.sink import Answer, Sink
 
 KIND = KINDS["wordpress"]

@@ -12,8 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, select
 
-from relay.ingest import schemas
-from relay.mapping.conditions import INTERNAL_TYPES, matches_type
 from relay.models import Event, Intake, SiteReport, db
 from relay.services.audit import COMMAND_LINE
 from relay.services.ledger import site_reports
@@ -89,13 +87,6 @@ class Site:
 
 def words(day: date) -> str:
     return f"{day.day} {day:%B %Y}"
-
-
-def test_the_types_kept_for_relay_itself_match_no_pattern_and_can_come_in() -> None:
-    assert set(schemas.TYPES) >= INTERNAL_TYPES
-    for one in INTERNAL_TYPES:
-        assert not matches_type(["*", one, "relay.*"], one)
-    assert matches_type(["relay.*"], "relay.test")
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

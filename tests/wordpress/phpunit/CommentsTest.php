@@ -31,7 +31,7 @@ final class CommentsTest extends RelayTestCase {
 		$this->assertSame( 'Corrected', $data['content'] );
 	}
 
-	/** What never leaves: type, status. */
+	/** What is never sent: type, status. */
 	public function strangers() {
 		return array(
 			array( 'order_note', 1 ),
@@ -45,7 +45,7 @@ final class CommentsTest extends RelayTestCase {
 	}
 
 	/** @dataProvider strangers */
-	public function test_what_no_visitor_wrote_or_nobody_approved_is_not_noted( $type, $approved ) {
+	public function test_other_types_and_unapproved_comments_are_not_recorded( $type, $approved ) {
 		update_option( Settings::SEND_HELD, 0 );
 		$this->comment(
 			array(
@@ -65,12 +65,12 @@ final class CommentsTest extends RelayTestCase {
 		$this->assertCount( 0, $this->send_all() );
 	}
 
-	public function test_control_characters_do_not_leave() {
+	public function test_control_characters_are_removed() {
 		$this->comment();
 		$this->assertSame( 'Hello there', $this->sent( 'comment.created' )['content'] );
 	}
 
-	public function test_fields_can_be_left_out_and_the_source_switched_off() {
+	public function test_fields_can_be_excluded_and_the_source_switched_off() {
 		$this->choose( array( 'fields' => array( 'comments.author_email' => 0 ) ) );
 		$this->comment();
 		$data = $this->sent( 'comment.created' );
@@ -81,15 +81,15 @@ final class CommentsTest extends RelayTestCase {
 		$this->assertCount( 1, $this->rows() );
 	}
 
-	public function test_what_waits_when_the_source_is_switched_off_stays_here() {
+	public function test_waiting_events_are_withdrawn_when_the_source_is_switched_off() {
 		$this->comment();
 		$this->choose( array( 'sources' => array( 'comments' => 0 ) ) );
 		$this->assertSame( array(), $this->send_all() );
 		$this->assertSame( 'withdrawn', $this->rows()[0]->state );
-		$this->assertStringContainsString( 'switched off', $this->rows()[0]->last_answer );
+		$this->assertStringContainsString( 'turned off', $this->rows()[0]->last_answer );
 	}
 
-	public function test_nothing_is_noted_before_the_site_is_connected() {
+	public function test_nothing_is_recorded_before_the_site_is_connected() {
 		update_option( Settings::SECRET, array() );
 		delete_option( Settings::CONNECTED_AT );
 		$this->comment();

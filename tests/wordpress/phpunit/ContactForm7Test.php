@@ -45,7 +45,7 @@ final class ContactForm7Test extends RelayTestCase {
 		$this->assertArrayNotHasKey( 'entry_id', $data );
 	}
 
-	/** Every outcome that the plugin knows. */
+	/** Every outcome of the plugin. */
 	public function outcomes() {
 		return array( array( 'mail_sent', 1 ), array( 'mail_failed', 1 ), array( 'validation_failed', 0 ), array( 'acceptance_missing', 0 ), array( 'spam', 0 ), array( 'aborted', 0 ), array( 'init', 0 ) );
 	}
@@ -66,7 +66,7 @@ final class ContactForm7Test extends RelayTestCase {
 		$this->assertSame( array(), $this->rows() );
 	}
 
-	public function test_a_box_to_object_with_means_yes_when_it_is_not_ticked() {
+	public function test_an_inverted_checkbox_means_yes_when_unchecked() {
 		$this->form( array(), array( 'invert' ) );
 		standin_cf7_submit( 5, array( 'terms' => '' ) + self::POST );
 		$this->assertTrue( $this->sent( 'lead.created' )['consent'] );

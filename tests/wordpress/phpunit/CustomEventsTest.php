@@ -1,10 +1,10 @@
 <?php
 
-use Relay_Connector\Trouble;
+use Relay_Connector\Status\Lost_Events;
 
 final class CustomEventsTest extends RelayTestCase {
 
-	public function test_the_function_gives_the_id_under_which_the_event_arrives() {
+	public function test_the_function_returns_the_id_of_the_sent_event() {
 		$id = relay_connector_send_event( 'x.booking_made', array( 'room' => 12, 'guest' => "Jane\x00", 'extras' => array(), 'options' => new stdClass() ) );
 		$this->assertMatchesRegularExpression( '/^wp-[0-9a-f-]{36}$/', $id );
 		list( $event ) = $this->send_all();
@@ -45,14 +45,14 @@ final class CustomEventsTest extends RelayTestCase {
 	}
 
 	/** @dataProvider faults */
-	public function test_what_the_gateway_would_refuse_is_refused_here( $type, $data ) {
+	public function test_events_that_the_gateway_would_reject_are_refused( $type, $data ) {
 		$answer = relay_connector_send_event( $type, $data );
 		$this->assertInstanceOf( WP_Error::class, $answer );
 		$this->assertSame( 'relay_connector_refused', $answer->get_error_code() );
 		$this->assertSame( array(), $this->rows() );
 		do_action( 'relay_connector_send_event', $type, $data );
-		$this->assertStringContainsString( 'relay_connector_send_event', Trouble::read()['detail'], 'an action cannot answer: the admins are told' );
-		Trouble::forget();
+		$this->assertStringContainsString( 'relay_connector_send_event', Lost_Events::read()['detail'], 'an action cannot answer: the admins are told' );
+		Lost_Events::clear();
 	}
 
 	public function test_invalid_characters_do_not_stop_an_event() {

@@ -1,16 +1,16 @@
 <?php
 
 use Relay_Connector\Events\Field_Types;
-use Relay_Connector\Trouble;
+use Relay_Connector\Status\Lost_Events;
 
-/** What holds for every form plugin; one class each for what is special about them. */
+/** Tests for every form plugin; OtherFormsTest and ContactForm7Test cover what is special about each. */
 final class LeadsTest extends RelayTestCase {
 
 	private function submit( array $fields, array $meta = array() ) {
 		standin_elementor_submit( '7e10123', 'Contact', $fields, $meta );
 	}
 
-	/** Types as the form plugins and their add-ons call them. */
+	/** Types from the form plugins and their add-ons. */
 	public function secret_types() {
 		return array_map(
 			static function ( $type ) {
@@ -21,14 +21,14 @@ final class LeadsTest extends RelayTestCase {
 	}
 
 	/** @dataProvider secret_types */
-	public function test_secrets_never_leave_by_the_type_of_their_field( $type ) {
+	public function test_secret_field_types_are_never_sent( $type ) {
 		$this->assertTrue( Field_Types::is_secret( $type ) );
 		$this->submit( array( 'a' => array( 'text', 'Name', 'Jane' ), 'b' => array( $type, 'Harmless', 's3cret' ) ) );
 		$this->assertSame( array( 'Name' => 'Jane' ), $this->sent( 'lead.created' )['fields'] );
 		$this->assertStringNotContainsString( 's3cret', $this->requests[0]['body'] );
 	}
 
-	/** What people do fill in. */
+	/** Ordinary types. */
 	public function test_usual_types_are_sent() {
 		foreach ( array( 'text', 'text*', 'email', 'textarea', 'tel', 'url', 'number', 'date', 'select', 'checkbox', 'radio', 'hidden', 'input_text', 'listselect', 'multi_choice', 'image_choice', 'rte', 'phone', 'name', 'address', 'acceptance', 'payment-single', 'range' ) as $type ) {
 			$this->assertTrue( Field_Types::is_sendable( $type ), $type );
@@ -38,7 +38,7 @@ final class LeadsTest extends RelayTestCase {
 		}
 	}
 
-	public function test_values_by_label_with_doubles_told_apart_and_lists_joined() {
+	public function test_duplicate_labels_are_numbered_and_lists_joined() {
 		$this->submit(
 			array(
 				'a' => array( 'text', ' <b>Name</b> &amp; title ', 'Jane' ),
@@ -57,7 +57,7 @@ final class LeadsTest extends RelayTestCase {
 		$this->assertStringContainsString( '"fields":{"0":"x","1":"y"}', $this->requests[0]['body'] );
 	}
 
-	public function test_the_page_and_its_campaign() {
+	public function test_the_page_and_its_utm_parameters() {
 		$url = 'https://shop.example/tea/?utm_source=letter&utm_medium=email&utm_campaign=' . rawurlencode( 'Früh <b>2026</b>' ) . '&utm_term[]=x&other=1';
 		$this->submit( array( 'a' => array( 'text', 'Name', 'Jane' ) ), array( 'page_url' => array( 'title' => 'Page URL', 'value' => $url ) ) );
 		$data = $this->sent( 'lead.created' );
@@ -65,7 +65,7 @@ final class LeadsTest extends RelayTestCase {
 		$this->assertSame( array( 'source' => 'letter', 'medium' => 'email', 'campaign' => 'Früh 2026' ), $data['utm'] );
 	}
 
-	public function test_without_a_word_about_the_page_the_browser_is_believed() {
+	public function test_without_a_page_the_referer_is_used() {
 		$_SERVER['HTTP_REFERER'] = 'https://shop.example/contact/?utm_source=ad';
 		$this->submit( array( 'a' => array( 'text', 'Name', 'Jane' ) ) );
 		unset( $_SERVER['HTTP_REFERER'] );
@@ -78,19 +78,19 @@ final class LeadsTest extends RelayTestCase {
 		$this->assertArrayNotHasKey( 'page_url', $this->sent( 'lead.created' ) );
 	}
 
-	/** Boxes, and what is sent. */
+	/** Checkboxes, and what is sent. */
 	public function consents() {
 		return array(
 			'none asked'     => array( array(), null ),
-			'ticked'         => array( array( 'on' ), true ),
-			'not ticked'     => array( array( '' ), false ),
+			'checked'        => array( array( 'on' ), true ),
+			'not checked'    => array( array( '' ), false ),
 			'one of the two' => array( array( 'on', '' ), false ),
 			'first missing'  => array( array( '', 'on' ), false ),
 		);
 	}
 
 	/** @dataProvider consents */
-	public function test_consent_is_only_what_was_agreed_to( array $boxes, $expected ) {
+	public function test_consent_requires_every_checkbox( array $boxes, $expected ) {
 		$fields = array( 'a' => array( 'text', 'Name', 'Jane' ) );
 		foreach ( $boxes as $i => $value ) {
 			$fields[ "box$i" ] = array( 'acceptance', "Box $i", $value );
@@ -103,7 +103,7 @@ final class LeadsTest extends RelayTestCase {
 		}
 	}
 
-	public function test_what_is_too_long_is_cut_and_says_so() {
+	public function test_long_values_are_cut_and_listed() {
 		$this->submit( array( 'a' => array( 'textarea', 'Essay', str_repeat( '😀', 30000 ) ), 'b' => array( 'text', 'Name', 'Jane' ) ) );
 		$data = $this->sent( 'lead.created' );
 		$this->assertSame( array( 'Essay' ), $data['shortened'] );
@@ -112,7 +112,7 @@ final class LeadsTest extends RelayTestCase {
 		$this->assertGreaterThan( 4000, mb_strlen( $data['fields']['Essay'] ) );
 	}
 
-	public function test_a_form_of_any_size_stays_below_what_the_gateway_takes() {
+	public function test_a_form_of_any_size_stays_below_the_gateways_limit() {
 		$fields = array();
 		for ( $i = 0; $i < 400; $i++ ) {
 			$fields[ "f$i" ] = array( 'text', str_repeat( 'ß', 150 ) . $i, str_repeat( '日', 2000 ) );
@@ -123,27 +123,27 @@ final class LeadsTest extends RelayTestCase {
 		$this->assertSame( 400, count( $data['fields'] ) + $data['left_out'] );
 	}
 
-	public function test_an_entry_without_any_field_is_still_an_entry() {
+	public function test_an_entry_without_fields_is_sent() {
 		$this->submit( array( 'a' => array( 'password', 'Password', 'x' ) ) );
 		$this->sent( 'lead.created' );
 		$this->assertStringContainsString( '"fields":{}', $this->requests[0]['body'] );
 	}
 
-	public function test_forms_and_fields_can_be_left_out() {
+	public function test_forms_and_fields_can_be_excluded() {
 		$this->choose( array( 'left_out' => array( 'elementor-pro:7e10123' => array( 'b' ) ), 'forms' => array( 'elementor-pro:aaaaaaa' => 0 ) ) );
 		standin_elementor_submit( 'aaaaaaa', 'Not wanted', array( 'a' => array( 'text', 'Name', 'Jane' ) ) );
 		$this->submit( array( 'a' => array( 'text', 'Name', 'Jane' ), 'b' => array( 'text', 'Phone', '0221' ) ) );
 		$this->assertSame( array( 'Name' => 'Jane' ), $this->sent( 'lead.created' )['fields'] );
 	}
 
-	public function test_new_forms_can_be_left_out() {
+	public function test_new_forms_can_be_excluded() {
 		$this->choose( array( 'new_forms' => 0, 'forms' => array( 'elementor-pro:bbbbbbb' => 1 ) ) );
 		$this->submit( array( 'a' => array( 'text', 'Name', 'Jane' ) ) );
 		standin_elementor_submit( 'bbbbbbb', 'Wanted', array( 'a' => array( 'text', 'Name', 'Jane' ) ) );
 		$this->assertSame( 'Wanted', $this->sent( 'lead.created' )['form']['title'] );
 	}
 
-	public function test_what_waits_when_its_form_is_switched_off_stays_here() {
+	public function test_waiting_entries_are_withdrawn_when_the_form_is_switched_off() {
 		$this->submit( array( 'a' => array( 'text', 'Name', 'Jane' ) ) );
 		$this->choose( array( 'forms' => array( 'elementor-pro:7e10123' => 0 ) ) );
 		$this->assertSame( array(), $this->send_all() );
@@ -151,13 +151,13 @@ final class LeadsTest extends RelayTestCase {
 		$this->assertNull( $this->rows()[0]->body );
 	}
 
-	public function test_two_entries_alike_are_two_events() {
+	public function test_identical_entries_are_two_events() {
 		$this->submit( array( 'a' => array( 'text', 'Name', 'Jane' ) ) );
 		$this->submit( array( 'a' => array( 'text', 'Name', 'Jane' ) ) );
 		$this->assertCount( 2, $this->send_all() );
 	}
 
-	public function test_whatever_a_hook_is_given_the_form_goes_on_and_the_admins_are_told_of_faults() {
+	public function test_bad_hook_arguments_do_not_break_the_form_and_errors_are_recorded() {
 		$hooks = array( 'wpcf7_submit', 'wpforms_process_complete', 'gform_after_submission', 'fluentform/submission_inserted', 'frm_after_create_entry', 'ninja_forms_after_submission', 'elementor_pro/forms/new_record', 'woocommerce_new_order', 'woocommerce_order_status_changed', 'woocommerce_order_refunded', 'user_register', 'wp_insert_comment', 'transition_comment_status' );
 		foreach ( $hooks as $hook ) {
 			foreach ( array( null, array(), 'text', 0, new stdClass(), array( 'id' => array() ) ) as $argument ) {
@@ -167,10 +167,10 @@ final class LeadsTest extends RelayTestCase {
 		}
 		$this->end_request();
 		$this->assertSame( array(), $this->send_all() );
-		Trouble::forget();
+		Lost_Events::clear();
 	}
 
-	/** Calls our own callbacks of a hook: those of the core do not bear anything. */
+	/** Calls only the plugin's own callbacks of a hook; WordPress's do not accept all arguments. */
 	private function call_ours( $hook, array $arguments ) {
 		global $wp_filter;
 		$count = 0;
@@ -200,8 +200,8 @@ final class LeadsTest extends RelayTestCase {
 		$this->submit( array( 'a' => array( 'text', 'Name', 'boom' ) ) );
 		$this->submit( array( 'a' => array( 'text', 'Name', 'Jane' ) ) );
 		remove_filter( 'relay_connector_event_data', $filter );
-		$this->assertStringContainsString( 'broken add-on', Trouble::read()['detail'] );
-		Trouble::forget();
+		$this->assertStringContainsString( 'broken add-on', Lost_Events::read()['detail'] );
+		Lost_Events::clear();
 		$this->assertSame( array( 'Name' => 'Jane', 'Added' => 'here' ), $this->sent( 'lead.created' )['fields'] );
 	}
 }

@@ -4,12 +4,12 @@ use Automattic\WooCommerce\Utilities\FeaturesUtil;
 
 final class OrdersTest extends RelayTestCase {
 
-	public function test_tables_of_their_own_and_block_checkouts_are_declared() {
+	public function test_hpos_and_block_checkouts_are_declared() {
 		$this->assertSame( array( RELAY_CONNECTOR_FILE, true ), FeaturesUtil::$declared['custom_order_tables'] );
 		$this->assertSame( array( RELAY_CONNECTOR_FILE, true ), FeaturesUtil::$declared['cart_checkout_blocks'] );
 	}
 
-	/** Each way to make an order, and the change of status that it brings along. */
+	/** Each way to create an order, and the status change that it causes. */
 	public function ways() {
 		return array(
 			'block checkout'   => array( 'standin_wc_block_checkout', 'pending:processing' ),
@@ -19,7 +19,7 @@ final class OrdersTest extends RelayTestCase {
 	}
 
 	/** @dataProvider ways */
-	public function test_an_order_is_noted_once_however_it_is_made( $way, $change ) {
+	public function test_an_order_is_recorded_once_however_it_is_created( $way, $change ) {
 		$id = $way();
 		foreach ( $this->rows() as $row ) {
 			$this->assertGreaterThan( time() + 200, (int) $row->due_at, 'while the request runs nothing goes' );
@@ -28,7 +28,7 @@ final class OrdersTest extends RelayTestCase {
 		$this->assertSame( array_merge( array( "order.created:$id" ), $change ? array( "order.status_changed:$id:$change" ) : array() ), $this->keys() );
 	}
 
-	public function test_an_order_made_by_code_is_sent_with_what_came_later_in_the_request() {
+	public function test_an_order_created_by_code_is_sent_with_later_changes_of_the_request() {
 		$order = wc_create_order();
 		standin_wc_fill( $order );
 		$order->save();
@@ -68,7 +68,7 @@ final class OrdersTest extends RelayTestCase {
 		$this->assertSame( array( 'on-hold>processing', 'processing>completed' ), $changes );
 	}
 
-	public function test_a_draft_is_never_noted() {
+	public function test_a_draft_is_never_recorded() {
 		$order = new WC_Order();
 		$order->set_status( 'checkout-draft' );
 		$order->save();
@@ -78,14 +78,14 @@ final class OrdersTest extends RelayTestCase {
 		$this->assertSame( array(), $this->rows() );
 	}
 
-	public function test_an_order_that_is_thrown_away_in_the_same_request_leaves_nothing() {
+	public function test_an_order_trashed_in_the_same_request_leaves_no_row() {
 		wc_create_order()->update_status( 'trash' );
 		$this->assertCount( 1, $this->rows() );
 		$this->end_request();
 		$this->assertSame( array(), $this->rows() );
 	}
 
-	public function test_an_order_thrown_away_before_it_is_sent_stays_here() {
+	public function test_an_order_trashed_before_it_is_sent_is_withdrawn() {
 		$order = wc_create_order();
 		$this->end_request();
 		$order->update_status( 'trash' );
@@ -109,7 +109,7 @@ final class OrdersTest extends RelayTestCase {
 		$this->assertSame( array( 'order.status_changed on-hold' ), $sent, 'only what is new' );
 	}
 
-	public function test_remembering_does_not_tell_others_that_the_order_was_updated() {
+	public function test_recording_a_sent_order_does_not_fire_order_updated() {
 		standin_wc_admin_order();
 		$this->end_request();
 		$before = did_action( 'woocommerce_update_order' );
@@ -118,7 +118,7 @@ final class OrdersTest extends RelayTestCase {
 		$this->assertFalse( has_filter( 'woocommerce_orders_table_datastore_should_save_after_meta_change' ) );
 	}
 
-	public function test_an_order_that_comes_back_from_the_trash_is_sent_if_it_was_new() {
+	public function test_an_order_restored_from_the_trash_is_sent_if_it_was_new() {
 		global $wpdb;
 		$order = wc_get_order( standin_wc_admin_order() );
 		$this->end_request();
@@ -133,7 +133,7 @@ final class OrdersTest extends RelayTestCase {
 		$this->assertSame( array(), $this->rows(), 'an old order is not made again' );
 	}
 
-	public function test_a_mark_copied_to_another_order_stops_nothing() {
+	public function test_metadata_copied_to_another_order_does_not_stop_it() {
 		$first = wc_get_order( standin_wc_classic_checkout() );
 		$this->send_all();
 		$copy = wc_create_order();
@@ -142,7 +142,7 @@ final class OrdersTest extends RelayTestCase {
 		$this->assertSame( $copy->get_id(), $this->sent( 'order.created' )['id'] );
 	}
 
-	public function test_a_partial_refund_is_an_event_of_its_own() {
+	public function test_a_partial_refund_is_a_separate_event() {
 		$id = standin_wc_classic_checkout();
 		$this->send_all();
 		$refund = wc_create_refund(
@@ -169,7 +169,7 @@ final class OrdersTest extends RelayTestCase {
 		$this->assertTrue( $events[1]['data']['is_full'] );
 	}
 
-	public function test_a_refund_is_no_order() {
+	public function test_a_refund_is_not_an_order() {
 		$id = standin_wc_classic_checkout();
 		$this->send_all();
 		$refund = wc_create_refund( array( 'order_id' => $id, 'amount' => '1', 'reason' => '' ) );
@@ -177,7 +177,7 @@ final class OrdersTest extends RelayTestCase {
 		$this->assertSame( array( 'x.order.refunded' ), wp_list_pluck( $this->send_all(), 'event' ) );
 	}
 
-	public function test_fields_can_be_left_out() {
+	public function test_fields_can_be_excluded() {
 		$this->choose( array( 'fields' => array( 'orders.name' => 0, 'orders.email' => 0, 'orders.phone' => 0, 'orders.addresses' => 0, 'orders.note' => 0, 'orders.items' => 0 ) ) );
 		standin_wc_admin_order();
 		$data = $this->sent( 'order.created' );
@@ -186,7 +186,7 @@ final class OrdersTest extends RelayTestCase {
 		$this->assertStringContainsString( '"customer":{}', $this->requests[0]['body'], 'an empty customer is still an object' );
 	}
 
-	public function test_many_items_and_long_names_stay_below_what_the_gateway_takes() {
+	public function test_many_items_and_long_names_stay_below_the_gateways_limit() {
 		$order = wc_create_order();
 		$order->set_lines( array_fill( 0, 500, array( 'name' => str_repeat( 'ß', 1000 ), 'product_id' => 1, 'quantity' => 1, 'total' => '1' ) ) );
 		$order->save();
@@ -195,7 +195,7 @@ final class OrdersTest extends RelayTestCase {
 		$this->assertLessThan( 262144, strlen( $this->requests[0]['body'] ) );
 	}
 
-	/** Amounts as shops keep them, and as the gateway reads them. */
+	/** Amounts as shops store them, and as the gateway expects them. */
 	public function amounts() {
 		return array( array( '129.9', '129.90' ), array( 0.1 + 0.2, '0.30' ), array( '10', '10.00' ), array( '1.2345', '1.2345' ), array( '', '0.00' ), array( '-5.5', '-5.50' ), array( '1000000', '1000000.00' ) );
 	}

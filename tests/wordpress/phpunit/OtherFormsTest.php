@@ -1,6 +1,6 @@
 <?php
 
-use Relay_Connector\Trouble;
+use Relay_Connector\Status\Lost_Events;
 
 final class OtherFormsTest extends RelayTestCase {
 
@@ -20,20 +20,20 @@ final class OtherFormsTest extends RelayTestCase {
 		);
 	}
 
-	public function test_an_entry_of_wpforms_lite_which_keeps_none() {
+	public function test_an_entry_of_wpforms_lite_which_stores_none() {
 		$form   = $this->wpform();
 		$values = array( 1 => 'Jane Doe', 2 => 'jane@example.org', 3 => "Tea\nPots", 4 => 's3cret', 5 => 'https://x/cv.pdf', 6 => 'I consent' );
 		standin_wpforms_submit( $form, $values );
 		standin_wpforms_submit( $form, $values );
 		$events = $this->send_all();
-		$this->assertCount( 2, $events, 'an entry without a number is never taken for another one' );
+		$this->assertCount( 2, $events, 'an entry without an id is never treated as another one' );
 		$data = $events[0]['data'];
 		$this->assertSame( array( 'plugin' => 'wpforms', 'id' => $form, 'title' => 'Ask us' ), $data['form'] );
 		$this->assertSame( array( 'Name' => 'Jane Doe', 'E-mail' => 'jane@example.org', 'Topics' => 'Tea, Pots', 'Privacy' => 'yes' ), $data['fields'] );
 		$this->assertTrue( $data['consent'] );
 	}
 
-	public function test_an_entry_of_wpforms_with_a_number_is_sent_once_and_spam_never() {
+	public function test_an_entry_of_wpforms_with_an_id_is_sent_once_and_spam_never() {
 		$form = $this->wpform();
 		standin_wpforms_submit( $form, array( 1 => 'Bot' ), 30, true );
 		standin_wpforms_submit( $form, array( 1 => 'Jane' ), 31 );
@@ -42,7 +42,7 @@ final class OtherFormsTest extends RelayTestCase {
 		$this->assertSame( array( 31, 'Jane', false ), array( $data['entry_id'], $data['fields']['Name'], $data['consent'] ) );
 	}
 
-	public function test_a_number_that_comes_again_after_a_day_is_another_entry() {
+	public function test_an_id_used_again_after_a_day_is_another_entry() {
 		global $wpdb;
 		$form = $this->wpform();
 		standin_wpforms_submit( $form, array( 1 => 'Jane' ), 1 );
@@ -57,20 +57,20 @@ final class OtherFormsTest extends RelayTestCase {
 		$this->assertCount( 2, $this->rows() );
 	}
 
-	public function test_an_entry_that_cannot_be_noted_under_any_key_is_told() {
+	public function test_an_entry_that_cannot_be_recorded_under_any_key_is_reported() {
 		global $wpdb;
 		$form = $this->wpform();
 		standin_wpforms_submit( $form, array( 1 => 'Jane' ), 1 );
 		$wpdb->query( "UPDATE {$wpdb->relay_connector_outbox} SET created_at = created_at - 90000" );
-		// Cuts each key to the old one, as a table with a column too short for it would.
+		// Cuts each key to the old one, like a table whose column is too short.
 		$cut = static function ( $query ) {
 			return preg_replace( "/'(lead.created:wpforms:[0-9]+:1):wp-[^']+'/", "'$1'", $query );
 		};
 		add_filter( 'query', $cut );
 		standin_wpforms_submit( $form, array( 1 => 'Bob' ), 1 );
 		remove_filter( 'query', $cut );
-		$this->assertStringContainsString( 'lead.created 1', Trouble::read()['detail'] );
-		Trouble::forget();
+		$this->assertStringContainsString( 'lead.created 1', Lost_Events::read()['detail'] );
+		Lost_Events::clear();
 	}
 
 	// -- Gravity Forms
@@ -107,7 +107,7 @@ final class OtherFormsTest extends RelayTestCase {
 		$this->assertSame( array( true, 44, array( 'source' => 'letter', 'campaign' => 'spring' ) ), array( $data['consent'], $data['entry_id'], $data['utm'] ) );
 	}
 
-	public function test_spam_and_trash_of_gravity_forms_stay_here() {
+	public function test_spam_and_trash_of_gravity_forms_are_not_sent() {
 		standin_gf_submit( 3, $this->gravity(), 45, 'spam' );
 		standin_gf_submit( 3, $this->gravity(), 46, 'trash' );
 		$this->assertSame( array(), $this->rows() );
@@ -134,7 +134,7 @@ final class OtherFormsTest extends RelayTestCase {
 		return array( 11 => 'Jane', 12 => array( 'Tea', 'Pots' ), 13 => 's3cret', 15 => 'Köln' );
 	}
 
-	/** Both places for a field's settings. */
+	/** Both places of a field's settings. */
 	public function nested() {
 		return array( array( false ), array( true ) );
 	}
@@ -148,7 +148,7 @@ final class OtherFormsTest extends RelayTestCase {
 		$this->assertSame( 77, $data['entry_id'] );
 	}
 
-	public function test_a_preview_of_ninja_forms_stays_here() {
+	public function test_a_preview_of_ninja_forms_is_not_sent() {
 		standin_nf_submit( 2, $this->ninja(), 78, true );
 		$this->assertSame( array(), $this->rows() );
 	}
@@ -191,13 +191,13 @@ final class OtherFormsTest extends RelayTestCase {
 		$this->assertStringNotContainsString( 'nonce', $this->requests[0]['body'] );
 	}
 
-	public function test_a_box_of_fluent_forms_that_is_not_ticked_is_no_consent() {
+	public function test_an_unchecked_box_of_fluent_forms_is_no_consent() {
 		standin_fluent_submit( $this->fluent(), array_diff_key( self::FLUENT, array( 'gdpr' => 1 ) ) );
 		$data = $this->sent( 'lead.created' );
 		$this->assertSame( array( false, 'no' ), array( $data['consent'], $data['fields']['GDPR'] ) );
 	}
 
-	public function test_an_entry_that_fluent_forms_only_marks_as_spam_stays_here() {
+	public function test_an_entry_that_fluent_forms_marks_as_spam_is_not_sent() {
 		standin_fluent_submit( $this->fluent(), self::FLUENT, 'spam' );
 		$this->assertSame( array(), $this->rows() );
 	}
@@ -226,7 +226,7 @@ final class OtherFormsTest extends RelayTestCase {
 		return array( 21 => array( 'first' => 'Jane', 'last' => 'Doe' ), 22 => 'jane@example.org', 23 => array( 'Mon', 'Tue' ), 24 => 's3cret', 25 => '17', 26 => array( 601, 602 ), 27 => '1' );
 	}
 
-	public function test_an_entry_of_formidable_and_not_the_rows_of_its_repeater() {
+	public function test_an_entry_of_formidable_without_the_rows_of_its_repeater() {
 		$metas = $this->formidable();
 		standin_frm_create( 9, array( 21 => 'Guest' ), 0, true );
 		standin_frm_create( 9, array( 21 => 'Guest' ), 0, false, 501 );
@@ -255,7 +255,7 @@ final class OtherFormsTest extends RelayTestCase {
 		$this->assertTrue( $data['consent'] );
 	}
 
-	public function test_what_themes_fire_under_elementors_name_is_no_entry() {
+	public function test_other_data_fired_on_elementors_hook_is_not_an_entry() {
 		do_action( 'elementor_pro/forms/new_record', array( 'post_id' => 1, 'fields' => array( 'name' => 'Jane' ) ) );
 		$this->assertSame( array(), $this->rows() );
 	}

@@ -1,23 +1,23 @@
 <?php
 
-use Relay_Connector\Outbox;
-use Relay_Connector\Outbox_Log;
-use Relay_Connector\Trouble;
+use Relay_Connector\Sending\Outbox;
+use Relay_Connector\Sending\Outbox_Query;
+use Relay_Connector\Status\Lost_Events;
 
 final class OutboxTest extends RelayTestCase {
 
-	public function test_a_key_is_noted_once() {
+	public function test_a_key_is_recorded_once() {
 		$outbox = new Outbox();
 		$outbox->add( 'user.registered', 1, 'user.registered:1' );
 		$outbox->add( 'user.registered', 1, 'user.registered:1' );
 		$this->assertCount( 1, $this->rows() );
-		$this->assertTrue( $outbox->add_ready( 'x.a', 'wp-1', '{}', 'x.a:1', 9 ) );
-		$this->assertFalse( $outbox->add_ready( 'x.a', 'wp-2', '{}', 'x.a:1', 9 ) );
+		$this->assertTrue( $outbox->add_with_body( 'x.a', 'wp-1', '{}', 'x.a:1', 9 ) );
+		$this->assertFalse( $outbox->add_with_body( 'x.a', 'wp-2', '{}', 'x.a:1', 9 ) );
 		$this->assertSame( 'wp-1', $outbox->find_by_key( 'x.a:1' )->event_id );
 		$this->assertCount( 2, $this->rows() );
 	}
 
-	public function test_one_row_is_claimed_by_one_runner() {
+	public function test_one_row_is_claimed_by_one_run() {
 		$outbox = new Outbox();
 		$outbox->add( 'user.registered', 1, 'user.registered:1' );
 		$claimed = $outbox->claim( 'runner-1' );
@@ -25,7 +25,7 @@ final class OutboxTest extends RelayTestCase {
 		$this->assertNull( $outbox->claim( 'runner-2' ) );
 	}
 
-	public function test_a_failed_event_waits_and_goes_out_again_with_the_same_bytes() {
+	public function test_a_failed_event_is_retried_with_the_same_bytes() {
 		global $wpdb;
 		relay_connector_send_event( 'x.again', array( 'n' => 1 ) );
 		$this->status = 503;
@@ -42,13 +42,13 @@ final class OutboxTest extends RelayTestCase {
 		$this->assertNull( $this->rows()[0]->body, 'what is sent is not kept' );
 	}
 
-	/** The hooks that another plugin hears of a sent event by. */
+	/** The hooks that fire for a sent event. */
 	public function hooks_after_an_event() {
 		return array( array( 'added_comment_meta' ), array( 'added_option' ) );
 	}
 
 	/** @dataProvider hooks_after_an_event */
-	public function test_a_plugin_that_fails_when_an_event_was_sent_keeps_none_from_being_settled( $hook ) {
+	public function test_a_failing_hook_does_not_keep_a_sent_event_from_being_finished( $hook ) {
 		delete_option( 'relay_connector_connected_at' );
 		$fail = static function ( $name_or_id = '', $id = 0, $key = '' ) {
 			if ( 'relay_connector_connected_at' === $name_or_id || '_relay_connector_sent' === $key ) {
@@ -66,16 +66,16 @@ final class OutboxTest extends RelayTestCase {
 		}
 		$this->assertCount( 2, $events );
 		$this->assertSame( array( 'sent', 'sent' ), wp_list_pluck( $this->rows(), 'state' ) );
-		$trouble = Trouble::read();
-		Trouble::forget();
-		$this->assertStringContainsString( 'broken add-on', $trouble['detail'] );
-		$this->assertSame( 0, $trouble['count'], 'no event is lost' );
+		$lost_events = Lost_Events::read();
+		Lost_Events::clear();
+		$this->assertStringContainsString( 'broken add-on', $lost_events['detail'] );
+		$this->assertSame( 0, $lost_events['count'], 'no event is lost' );
 	}
 
-	public function test_an_answer_that_the_table_cannot_hold_is_kept_in_plain_letters() {
+	public function test_a_response_that_the_table_cannot_store_is_stored_as_ascii() {
 		$this->status = 422;
 		$this->answer = '{"error":"zu früh “日本”"}';
-		// What the core's database class does for a table whose character set has no such letter.
+		// What $wpdb does for a table whose character set lacks the character.
 		$refuse = static function ( $query ) {
 			return false !== strpos( $query, 'last_answer' ) && preg_match( '/[^\x00-\x7F]/', $query ) ? '' : $query;
 		};
@@ -89,7 +89,7 @@ final class OutboxTest extends RelayTestCase {
 		$this->assertNotNull( $row->body );
 	}
 
-	public function test_a_plugin_that_fails_at_the_request_itself_makes_the_event_wait() {
+	public function test_a_plugin_that_breaks_the_request_makes_the_event_wait() {
 		$fail = static function () {
 			throw new Error( 'broken add-on' );
 		};
@@ -106,14 +106,14 @@ final class OutboxTest extends RelayTestCase {
 		$this->assertStringContainsString( 'broken add-on', $row->last_answer );
 	}
 
-	public function test_an_event_that_stands_at_the_head_already_can_still_be_sent_now() {
+	public function test_an_event_at_the_head_of_the_queue_can_be_sent_now() {
 		global $wpdb;
 		$outbox = new Outbox();
 		$outbox->add( 'user.registered', 1, 'user.registered:1' );
 		$id = (int) $this->rows()[0]->id;
 		$this->assertTrue( $outbox->retry( $id ) );
 		$this->assertTrue( $outbox->retry( $id ), 'nothing changes in the row, but it waits' );
-		$this->assertSame( 1, ( new Outbox_Log() )->retry_all() );
+		$this->assertSame( 1, ( new Outbox_Query() )->retry_all() );
 		$wpdb->query( "UPDATE {$wpdb->relay_connector_outbox} SET state = 'sent'" );
 		$this->assertFalse( $outbox->retry( $id ) );
 		$this->assertFalse( $outbox->retry( $id + 1 ) );

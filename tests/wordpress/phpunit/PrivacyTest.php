@@ -1,6 +1,6 @@
 <?php
 
-/** A person's data in events that do not carry the e-mail address. */
+/** Personal data in events without the e-mail address. */
 final class PrivacyTest extends RelayTestCase {
 
 	private function call( $what, $email ) {
@@ -8,7 +8,7 @@ final class PrivacyTest extends RelayTestCase {
 		return call_user_func( $all['relay-connector']['callback'], $email, 1 );
 	}
 
-	/** The event types in what is exported. */
+	/** The event types in the export. */
 	private function types( $email ) {
 		$types = array();
 		foreach ( $this->call( 'exporters', $email )['data'] as $item ) {

@@ -1,33 +1,33 @@
 <?php
 /**
- * A test inside WordPress: connected to a gateway that nobody has to answer for, undone afterwards.
+ * A test inside WordPress, connected to a simulated gateway. Changes are rolled back.
  */
 
 use PHPUnit\Framework\TestCase;
-use Relay_Connector\Client;
+use Relay_Connector\Sending\Gateway_Client;
 use Relay_Connector\Events\Base_Source;
-use Relay_Connector\Events\Choices;
+use Relay_Connector\Events\Event_Choices;
 use Relay_Connector\Events\Orders;
-use Relay_Connector\Gate;
-use Relay_Connector\Outbox;
+use Relay_Connector\Sending\Circuit_Breaker;
+use Relay_Connector\Sending\Outbox;
 use Relay_Connector\Plugin;
-use Relay_Connector\Reports;
-use Relay_Connector\Runner;
+use Relay_Connector\Reporting\Daily_Reports;
+use Relay_Connector\Sending\Outbox_Runner;
 use Relay_Connector\Settings;
-use Relay_Connector\Tally;
-use Relay_Connector\Trouble;
+use Relay_Connector\Reporting\Daily_Counts;
+use Relay_Connector\Status\Lost_Events;
 
 abstract class RelayTestCase extends TestCase {
 
 	const SECRET = 'phpunit_secret-0123456789-abcdefghijklmnopqrst';
 
-	/** @var array[] What has left the site: headers and body. */
+	/** @var array[] The sent requests: headers and body. */
 	protected $requests = array();
 
-	/** @var int What the gateway answers. */
+	/** @var int The status of the gateway's response. */
 	protected $status = 202;
 
-	/** @var string The words that it answers with. */
+	/** @var string The body of the gateway's response. */
 	protected $answer = '{"status":"accepted"}';
 
 	protected function setUp(): void {
@@ -37,7 +37,7 @@ abstract class RelayTestCase extends TestCase {
 		update_option( Settings::ENDPOINT, 'http://' . RELAY_CONNECTOR_ALLOW_HOST . '/webhooks/wp/lab' );
 		update_option( Settings::SECRET, array( self::SECRET ) );
 		update_option( Settings::KEY_ID, 'key_unit' );
-		update_option( Choices::OPTION, array() );
+		update_option( Event_Choices::OPTION, array() );
 		$wpdb->query( "DELETE FROM {$wpdb->relay_connector_outbox}" );
 		add_filter( 'pre_http_request', array( $this, 'answer' ), 10, 3 );
 	}
@@ -45,15 +45,15 @@ abstract class RelayTestCase extends TestCase {
 	protected function tearDown(): void {
 		global $wpdb;
 		remove_filter( 'pre_http_request', array( $this, 'answer' ), 10 );
-		// What was only marked must not come up in the next test, which gives the same numbers.
+		// Held events must not carry over to the next test, which uses the same ids.
 		$this->end_request();
-		$trouble = Trouble::read();
+		$lost_events = Lost_Events::read();
 		$wpdb->query( 'ROLLBACK' );
 		wp_cache_flush();
-		$this->assertNull( $trouble, 'nothing was lost on the way' );
+		$this->assertNull( $lost_events, 'no event was lost' );
 	}
 
-	/** Takes a request in the place of the network. */
+	/** Handles a request instead of the network. */
 	public function answer( $done, $args, $url ) {
 		$this->requests[] = array(
 			'headers' => $args['headers'],
@@ -73,7 +73,7 @@ abstract class RelayTestCase extends TestCase {
 		);
 	}
 
-	/** What WordPress does at the end of each request, as far as orders go. */
+	/** Ends the request for orders, as WordPress does. */
 	protected function end_request() {
 		global $wp_filter;
 		foreach ( $wp_filter['shutdown']->callbacks[ Orders::SHUTDOWN_PRIORITY ] as $one ) {
@@ -84,7 +84,7 @@ abstract class RelayTestCase extends TestCase {
 	}
 
 	/**
-	 * Sends all that waits; the events as the gateway reads them.
+	 * Sends all waiting events; returns them as the gateway receives them.
 	 *
 	 * @return array[]
 	 */
@@ -107,7 +107,7 @@ abstract class RelayTestCase extends TestCase {
 		);
 	}
 
-	/** The fields of the only event that waits. */
+	/** The fields of the only waiting event. */
 	protected function sent( $type ) {
 		$events = $this->send_all();
 		$this->assertCount( 1, $events, wp_json_encode( $events ) );
@@ -118,16 +118,16 @@ abstract class RelayTestCase extends TestCase {
 	protected function runner() {
 		$settings = new Settings();
 		$outbox   = new Outbox();
-		$gate     = new Gate( $settings );
-		$client   = new Client( $settings );
-		return new Runner( $settings, $outbox, $gate, $client, $this->sources( $outbox ), new Reports( $settings, new Tally(), $gate, $client ) );
+		$breaker     = new Circuit_Breaker( $settings );
+		$client   = new Gateway_Client( $settings );
+		return new Outbox_Runner( $settings, $outbox, $breaker, $client, $this->sources( $outbox ), new Daily_Reports( $settings, new Daily_Counts(), $breaker, $client ) );
 	}
 
 	/** @return Base_Source[] */
 	protected function sources( Outbox $outbox ) {
 		return array_map(
 			static function ( $class ) use ( $outbox ) {
-				return new $class( new Settings(), $outbox, new Choices() );
+				return new $class( new Settings(), $outbox, new Event_Choices() );
 			},
 			Plugin::EVENT_SOURCES
 		);
@@ -139,12 +139,12 @@ abstract class RelayTestCase extends TestCase {
 		return $wpdb->get_results( "SELECT * FROM {$wpdb->relay_connector_outbox} ORDER BY id" );
 	}
 
-	/** Types and what they are told apart by, in the order in which they were noted. */
+	/** The dedupe keys, in the order in which they were recorded. */
 	protected function keys() {
 		return wp_list_pluck( $this->rows(), 'dedupe_key' );
 	}
 
 	protected function choose( array $choices ) {
-		update_option( Choices::OPTION, $choices );
+		update_option( Event_Choices::OPTION, $choices );
 	}
 }

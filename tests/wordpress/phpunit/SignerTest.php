@@ -1,10 +1,10 @@
 <?php
 
-use Relay_Connector\Signer;
+use Relay_Connector\Keys\Signer;
 
 final class SignerTest extends RelayTestCase {
 
-	/** The same file is read by the gateway's tests. */
+	/** The gateway's tests read the same file. */
 	public function vectors() {
 		$vectors = array();
 		foreach ( json_decode( file_get_contents( dirname( __DIR__, 2 ) . '/support/signatures.json' ), true ) as $vector ) {
@@ -14,11 +14,11 @@ final class SignerTest extends RelayTestCase {
 	}
 
 	/** @dataProvider vectors */
-	public function test_a_signature_is_the_one_that_the_gateway_computes( array $vector ) {
+	public function test_a_signature_matches_the_gateways( array $vector ) {
 		$this->assertSame( $vector['signature'], Signer::sign( $vector['secret'], $vector['timestamp'], base64_decode( $vector['body_base64'] ) ) );
 	}
 
-	public function test_what_is_signed_is_what_is_sent_byte_for_byte() {
+	public function test_the_signed_bytes_are_the_sent_bytes() {
 		relay_connector_send_event( 'x.signed', array( 'text' => "Größe 日本 😀 \\ / \" ' <b> \u{2028}" ) );
 		$this->send_all();
 		list( $request ) = $this->requests;

@@ -14,7 +14,7 @@ final class UsersTest extends RelayTestCase {
 		);
 	}
 
-	public function test_a_new_user_is_sent_without_anything_of_the_password() {
+	public function test_a_new_user_is_sent_without_the_password() {
 		$id   = $this->user();
 		$data = $this->sent( 'user.registered' );
 		$this->assertSame( array( $id, 'jane', 'jane@example.org', 'Jane Doe', array( 'subscriber' ) ), array( $data['id'], $data['login'], $data['email'], $data['name'], $data['roles'] ) );
@@ -29,7 +29,7 @@ final class UsersTest extends RelayTestCase {
 		$this->assertSame( 'withdrawn', $this->rows()[0]->state );
 	}
 
-	public function test_an_address_left_out_does_not_slip_through_as_the_login() {
+	public function test_an_excluded_address_is_not_sent_as_the_login() {
 		$this->choose( array( 'fields' => array( 'users.email' => 0 ) ) );
 		$this->user( 'jane@example.org' );
 		$this->assertStringNotContainsString( 'example.org', wp_json_encode( $this->sent( 'user.registered' ) ) );

@@ -1,6 +1,6 @@
 <?php
 /**
- * Finds the plugin's own classes: no Composer on the site.
+ * Loads the plugin's classes. Sites have no Composer.
  *
  * @package Relay_Connector
  */
@@ -15,9 +15,9 @@ defined( 'ABSPATH' ) || exit;
 final class Autoloader {
 
 	/**
-	 * Starts loading this plugin's classes from a folder.
+	 * Registers the autoloader for a folder.
 	 *
-	 * @param string $folder The folder, without a slash at its end.
+	 * @param string $folder The folder, without a trailing slash.
 	 */
 	public static function register( $folder ) {
 		spl_autoload_register(

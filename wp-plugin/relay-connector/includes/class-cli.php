@@ -7,10 +7,20 @@
 
 namespace Relay_Connector;
 
+use Relay_Connector\Reporting\Daily_Counts;
+use Relay_Connector\Sending\Outbox;
+use Relay_Connector\Sending\Outbox_Query;
+use Relay_Connector\Sending\Outbox_Runner;
+use Relay_Connector\Sending\Triggers;
+use Relay_Connector\Status\Connection_Steps;
+use Relay_Connector\Status\Connection_Test;
+use Relay_Connector\Status\Email_Alert;
+use Relay_Connector\Status\Status;
+
 defined( 'ABSPATH' ) || exit;
 
 /**
- * What the pages and WP-Cron do, for the command line: status, test, send, retry, list, purge and report.
+ * Status, test, send, retry, list, purge and report on the command line.
  */
 final class Cli {
 
@@ -24,16 +34,16 @@ final class Cli {
 	/**
 	 * The runner.
 	 *
-	 * @var Runner
+	 * @var Outbox_Runner
 	 */
 	private $runner;
 
 	/**
-	 * The tally.
+	 * The daily counts.
 	 *
-	 * @var Tally
+	 * @var Daily_Counts
 	 */
-	private $tally;
+	private $daily_counts;
 
 	/**
 	 * The outbox.
@@ -43,77 +53,77 @@ final class Cli {
 	private $outbox;
 
 	/**
-	 * The standing.
+	 * The status.
 	 *
-	 * @var Standing
+	 * @var Status
 	 */
-	private $standing;
+	private $status;
 
 	/**
-	 * The test.
+	 * The connection test.
 	 *
 	 * @var Connection_Test
 	 */
 	private $test;
 
 	/**
-	 * The e-mail to the admin.
+	 * The alert e-mail.
 	 *
-	 * @var Alarm
+	 * @var Email_Alert
 	 */
-	private $alarm;
+	private $email_alert;
 
 	/**
-	 * Takes what it runs.
+	 * Takes what the commands use.
 	 *
-	 * @param Settings        $settings The settings.
-	 * @param Runner          $runner   The runner.
-	 * @param Tally           $tally    The tally.
-	 * @param Outbox          $outbox   The outbox.
-	 * @param Standing        $standing The standing.
-	 * @param Connection_Test $test     The test.
-	 * @param Alarm           $alarm    The e-mail to the admin.
+	 * @param Settings        $settings     The settings.
+	 * @param Outbox_Runner   $runner       The runner.
+	 * @param Daily_Counts    $daily_counts The daily counts.
+	 * @param Outbox          $outbox       The outbox.
+	 * @param Status          $status       The status.
+	 * @param Connection_Test $test         The connection test.
+	 * @param Email_Alert     $email_alert  The alert e-mail.
 	 */
-	public function __construct( Settings $settings, Runner $runner, Tally $tally, Outbox $outbox, Standing $standing, Connection_Test $test, Alarm $alarm ) {
-		$this->settings = $settings;
-		$this->runner   = $runner;
-		$this->tally    = $tally;
-		$this->outbox   = $outbox;
-		$this->standing = $standing;
-		$this->test     = $test;
-		$this->alarm    = $alarm;
+	public function __construct( Settings $settings, Outbox_Runner $runner, Daily_Counts $daily_counts, Outbox $outbox, Status $status, Connection_Test $test, Email_Alert $email_alert ) {
+		$this->settings     = $settings;
+		$this->runner       = $runner;
+		$this->daily_counts = $daily_counts;
+		$this->outbox       = $outbox;
+		$this->status       = $status;
+		$this->test         = $test;
+		$this->email_alert  = $email_alert;
 	}
 
 	/**
-	 * Says how things stand: what waits, since when, and what is wrong. Ends with an error if something is.
+	 * Shows the status: waiting events, their age, and problems. Exits with an error if there is a problem.
 	 *
 	 * ## EXAMPLES
 	 *
 	 *     wp relay status
 	 */
 	public function status() {
-		$summary  = $this->standing->summary();
-		$problems = $this->standing->problems();
+		$summary  = $this->status->summary();
+		$problems = $this->status->problems();
 		/* translators: 1: web address, 2: a key id, 3: fingerprint of a secret. */
-		\WP_CLI::log( sprintf( __( 'Gateway: %1$s, key %2$s, fingerprint %3$s', 'relay-connector' ), $this->or_dash( $this->settings->endpoint() ), $this->or_dash( $this->settings->key_id() ), $this->or_dash( $this->settings->fingerprint() ) ) );
+		\WP_CLI::log( sprintf( __( 'Gateway: %1$s, key %2$s, fingerprint %3$s', 'relay-connector' ), $this->value_or_dash( $this->settings->endpoint() ), $this->value_or_dash( $this->settings->key_id() ), $this->value_or_dash( $this->settings->fingerprint() ) ) );
 		/* translators: 1: number of events, 2: number of events. */
-		\WP_CLI::log( sprintf( __( 'Waiting: %1$d, parked: %2$d', 'relay-connector' ), $summary->waiting, $summary->parked ) );
+		\WP_CLI::log( sprintf( __( 'Waiting: %1$d, failed: %2$d', 'relay-connector' ), $summary->waiting, $summary->parked ) );
 		foreach ( $problems as $problem ) {
 			\WP_CLI::log( $problem['title'] . ' ' . $problem['text'] );
 		}
 		if ( $problems ) {
-			\WP_CLI::error( __( 'Something needs your attention.', 'relay-connector' ) );
+			\WP_CLI::error( __( 'There are problems that need your attention.', 'relay-connector' ) );
 			return;
 		}
 		if ( ! $this->settings->is_configured() ) {
-			\WP_CLI::error( __( 'Relay is not set up: set the gateway address and the secret under Settings, Relay, or in wp-config.php.', 'relay-connector' ) );
+			\WP_CLI::error( __( 'Relay is not set up. Set the gateway address and the secret under Settings > Relay or in wp-config.php.', 'relay-connector' ) );
 			return;
 		}
-		\WP_CLI::success( __( 'All is well: no event is late.', 'relay-connector' ) );
+		\WP_CLI::success( __( 'No problems: no events are late.', 'relay-connector' ) );
 	}
 
 	/**
-	 * Sends a test event and shows each step of the way to the gateway.
+	 * Sends a test event and shows each step of the connection.
 	 *
 	 * ## EXAMPLES
 	 *
@@ -122,13 +132,13 @@ final class Cli {
 	public function test() {
 		$result = $this->test->run();
 		$marks  = array(
-			Hops::PASSED  => '✓',
-			Hops::FAILED  => '✗',
-			Hops::WARNED  => '!',
-			Hops::SKIPPED => '-',
+			Connection_Steps::PASSED  => '✓',
+			Connection_Steps::FAILED  => '✗',
+			Connection_Steps::WARNED  => '!',
+			Connection_Steps::SKIPPED => '-',
 		);
-		foreach ( $result['hops'] as $hop ) {
-			\WP_CLI::log( trim( $marks[ $hop['state'] ] . ' ' . $hop['label'] . ( '' === $hop['text'] ? '' : ': ' . $hop['text'] ) ) );
+		foreach ( $result['steps'] as $step ) {
+			\WP_CLI::log( trim( $marks[ $step['state'] ] . ' ' . $step['label'] . ( '' === $step['text'] ? '' : ': ' . $step['text'] ) ) );
 		}
 		if ( $result['passed'] ) {
 			\WP_CLI::success( $result['text'] );
@@ -143,16 +153,16 @@ final class Cli {
 	 * ## OPTIONS
 	 *
 	 * [--state=<state>]
-	 * : waiting, parked, sent or withdrawn. Without it: all.
+	 * : waiting, parked (failed), sent or withdrawn. Default: all.
 	 *
 	 * [--type=<type>]
 	 * : An event type such as comment.created.
 	 *
 	 * [--limit=<limit>]
-	 * : At most so many. Without it: 50.
+	 * : The maximum number of events. Default: 50.
 	 *
 	 * [--format=<format>]
-	 * : table, json, csv or ids. Without it: table.
+	 * : table, json, csv or ids. Default: table.
 	 *
 	 * ## EXAMPLES
 	 *
@@ -167,7 +177,7 @@ final class Cli {
 		$limit  = isset( $options['limit'] ) ? max( 1, (int) $options['limit'] ) : 50;
 		$format = isset( $options['format'] ) ? (string) $options['format'] : 'table';
 		$rows   = array();
-		foreach ( $this->log_of( $options )->page( $limit, 0 ) as $row ) {
+		foreach ( $this->query_for( $options )->page( $limit, 0 ) as $row ) {
 			$about  = $this->runner->describe( $row );
 			$rows[] = array(
 				'id'       => (int) $row->id,
@@ -184,69 +194,69 @@ final class Cli {
 	}
 
 	/**
-	 * Puts waiting and parked events at the head of the queue and sends what can be sent in 20 seconds.
+	 * Requeues waiting and failed events and sends for up to 20 seconds.
 	 *
 	 * ## OPTIONS
 	 *
 	 * [<id>...]
-	 * : Numbers from "wp relay list".
+	 * : IDs from "wp relay list".
 	 *
 	 * [--all]
-	 * : Every event that is not sent.
+	 * : Every event that has not been sent.
 	 *
 	 * [--type=<type>]
-	 * : With --all: only those of a type.
+	 * : With --all: only events of this type.
 	 *
 	 * ## EXAMPLES
 	 *
 	 *     wp relay retry 12 13
 	 *     wp relay retry --all
 	 *
-	 * @param string[] $args    The numbers.
+	 * @param string[] $args    The ids.
 	 * @param array    $options The options.
 	 */
 	public function retry( $args, $options ) {
 		if ( ! $args && empty( $options['all'] ) ) {
-			\WP_CLI::error( __( 'Name events by their numbers from "wp relay list", or say --all.', 'relay-connector' ) );
+			\WP_CLI::error( __( 'Specify event IDs from "wp relay list", or use --all.', 'relay-connector' ) );
 			return;
 		}
-		$count = $args ? count( array_filter( array_map( 'absint', $args ), array( $this->outbox, 'retry' ) ) ) : $this->log_of( $options )->retry_all();
+		$count = $args ? count( array_filter( array_map( 'absint', $args ), array( $this->outbox, 'retry' ) ) ) : $this->query_for( $options )->retry_all();
 		/* translators: %d: number of events. */
-		\WP_CLI::log( sprintf( _n( '%d event is in the queue again.', '%d events are in the queue again.', $count, 'relay-connector' ), $count ) );
+		\WP_CLI::log( sprintf( _n( '%d event was queued again.', '%d events were queued again.', $count, 'relay-connector' ), $count ) );
 		$this->send();
 	}
 
 	/**
-	 * Deletes events that were not accepted, or every finished event.
+	 * Deletes events that were not accepted, or all finished events.
 	 *
 	 * ## OPTIONS
 	 *
 	 * [<id>...]
-	 * : Numbers of waiting or parked events from "wp relay list": they are not sent any more.
+	 * : IDs of waiting or failed events from "wp relay list". They will not be sent.
 	 *
 	 * [--finished]
-	 * : Every finished event whose day is counted, before its time.
+	 * : Every finished event whose day has been counted, before the retention time is over.
 	 *
 	 * ## EXAMPLES
 	 *
 	 *     wp relay purge 12
 	 *     wp relay purge --finished
 	 *
-	 * @param string[] $args    The numbers.
+	 * @param string[] $args    The ids.
 	 * @param array    $options The options.
 	 */
 	public function purge( $args, $options ) {
 		if ( ! $args && empty( $options['finished'] ) ) {
-			\WP_CLI::error( __( 'Name events by their numbers from "wp relay list", or say --finished.', 'relay-connector' ) );
+			\WP_CLI::error( __( 'Specify event IDs from "wp relay list", or use --finished.', 'relay-connector' ) );
 			return;
 		}
-		$count = $args ? count( array_filter( array_map( 'absint', $args ), array( $this->outbox, 'delete' ) ) ) : $this->outbox->purge( $this->tally->close() );
+		$count = $args ? count( array_filter( array_map( 'absint', $args ), array( $this->outbox, 'delete' ) ) ) : $this->outbox->purge( $this->daily_counts->close_days() );
 		/* translators: %d: number of events. */
 		\WP_CLI::success( sprintf( _n( '%d event was deleted.', '%d events were deleted.', $count, 'relay-connector' ), $count ) );
 	}
 
 	/**
-	 * Sends the events that are due, for at most 20 seconds.
+	 * Sends due events for up to 20 seconds.
 	 *
 	 * ## EXAMPLES
 	 *
@@ -254,30 +264,30 @@ final class Cli {
 	 */
 	public function send() {
 		if ( ! $this->settings->is_configured() ) {
-			\WP_CLI::error( __( 'Nothing was sent: the gateway address or the secret is missing. Set both under Settings, Relay, or in wp-config.php.', 'relay-connector' ) );
+			\WP_CLI::error( __( 'Nothing was sent: the gateway address or the secret is missing. Set both under Settings > Relay or in wp-config.php.', 'relay-connector' ) );
 			return;
 		}
-		Wake_Ups::note_run();
+		Triggers::note_run();
 		$done = $this->runner->run();
-		$this->alarm->look();
+		$this->email_alert->send_if_due();
 		if ( null === $done ) {
-			\WP_CLI::success( __( 'Another run is sending right now; nothing is left to do here.', 'relay-connector' ) );
+			\WP_CLI::success( __( 'Another run is already sending. There is nothing to do.', 'relay-connector' ) );
 			return;
 		}
 		/* translators: %d: number of events. */
-		\WP_CLI::success( sprintf( _n( '%d event was dealt with.', '%d events were dealt with.', $done, 'relay-connector' ), $done ) );
+		\WP_CLI::success( sprintf( _n( '%d event was processed.', '%d events were processed.', $done, 'relay-connector' ), $done ) );
 	}
 
 	/**
-	 * Shows how many events one day had: recorded and sent on that day, waiting now, dropped on that day.
+	 * Shows the counts of one day: recorded and sent on that day, waiting now, dropped on that day.
 	 *
 	 * ## OPTIONS
 	 *
 	 * [--day=<day>]
-	 * : The UTC day, such as 2026-11-23. Without it: yesterday.
+	 * : The UTC day, such as 2026-11-23. Default: yesterday.
 	 *
 	 * [--send]
-	 * : Also sends the daily reports that the gateway does not have yet, up to yesterday's.
+	 * : Also send the daily reports that the gateway does not have yet, up to yesterday.
 	 *
 	 * ## EXAMPLES
 	 *
@@ -293,18 +303,18 @@ final class Cli {
 		$at  = strtotime( $day . ' 00:00:00 UTC' );
 		if ( false === $at || gmdate( 'Y-m-d', $at ) !== $day ) {
 			/* translators: %s: what was typed. */
-			\WP_CLI::error( sprintf( __( '%s is not a day. Write it as in 2026-11-23.', 'relay-connector' ), $day ) );
+			\WP_CLI::error( sprintf( __( '%s is not a valid day. Use the format 2026-11-23.', 'relay-connector' ), $day ) );
 			return;
 		}
 		$rows = array();
-		foreach ( $this->tally->counts( $at ) as $type => $counts ) {
+		foreach ( $this->daily_counts->counts( $at ) as $type => $counts ) {
 			$rows[] = array_merge( compact( 'day', 'type' ), $counts );
 		}
 		if ( $rows ) {
 			\WP_CLI\Utils\format_items( 'table', $rows, array( 'day', 'type', 'fired', 'sent', 'waiting', 'dropped' ) );
 		} else {
 			/* translators: %s: a day. */
-			\WP_CLI::log( sprintf( __( 'No events on %s, and none waiting.', 'relay-connector' ), $day ) );
+			\WP_CLI::log( sprintf( __( 'No events on %s, and none are waiting.', 'relay-connector' ), $day ) );
 		}
 		if ( ! empty( $options['send'] ) ) {
 			$this->send_reports();
@@ -312,20 +322,20 @@ final class Cli {
 	}
 
 	/**
-	 * Sends the missing reports and says what came of it.
+	 * Sends the missing reports and prints the result.
 	 */
 	private function send_reports() {
 		if ( ! $this->settings->is_configured() ) {
-			\WP_CLI::error( __( 'No report was sent: the gateway address or the secret is missing. Set both under Settings, Relay, or in wp-config.php.', 'relay-connector' ) );
+			\WP_CLI::error( __( 'No report was sent: the gateway address or the secret is missing. Set both under Settings > Relay or in wp-config.php.', 'relay-connector' ) );
 			return;
 		}
 		$outcome = $this->runner->run_reports();
 		if ( null === $outcome ) {
-			\WP_CLI::error( __( 'No report was sent: another run is sending right now. Try again in a minute.', 'relay-connector' ) );
+			\WP_CLI::error( __( 'No report was sent: another run is already sending. Try again in a minute.', 'relay-connector' ) );
 			return;
 		}
 		/* translators: %d: number of reports. */
-		$taken = sprintf( _n( '%d report was taken by the gateway.', '%d reports were taken by the gateway.', $outcome['taken'], 'relay-connector' ), $outcome['taken'] );
+		$taken = sprintf( _n( 'The gateway accepted %d report.', 'The gateway accepted %d reports.', $outcome['taken'], 'relay-connector' ), $outcome['taken'] );
 		if ( '' !== $outcome['sentence'] ) {
 			\WP_CLI::error( $taken . ' ' . $outcome['sentence'] );
 			return;
@@ -334,22 +344,22 @@ final class Cli {
 	}
 
 	/**
-	 * The events that the options ask for.
+	 * The query for the given options.
 	 *
 	 * @param array $options The options.
-	 * @return Outbox_Log
+	 * @return Outbox_Query
 	 */
-	private function log_of( array $options ) {
-		return new Outbox_Log( isset( $options['state'] ) ? (string) $options['state'] : '', isset( $options['type'] ) ? (string) $options['type'] : '' );
+	private function query_for( array $options ) {
+		return new Outbox_Query( isset( $options['state'] ) ? (string) $options['state'] : '', isset( $options['type'] ) ? (string) $options['type'] : '' );
 	}
 
 	/**
-	 * A value, or a dash for none.
+	 * The value, or a dash if it is empty.
 	 *
 	 * @param string $value The value.
 	 * @return string
 	 */
-	private function or_dash( $value ) {
+	private function value_or_dash( $value ) {
 		return '' === $value ? '–' : $value;
 	}
 }

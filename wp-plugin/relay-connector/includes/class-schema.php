@@ -1,16 +1,21 @@
 <?php
 /**
- * The tables.
+ * The database tables.
  *
  * @package Relay_Connector
  */
 
 namespace Relay_Connector;
 
+use Relay_Connector\Events\Event_Choices;
+use Relay_Connector\Reporting\Daily_Counts;
+use Relay_Connector\Results\Delivery_Claim;
+
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Makes and upgrades the tables. Activation hooks do not run on updates, so the version is looked at on each load.
+ * Creates and upgrades the tables. Activation hooks do not run on updates, so the schema version is checked on each
+ * request.
  */
 final class Schema {
 
@@ -18,27 +23,27 @@ final class Schema {
 	const OPTION  = 'relay_connector_schema';
 
 	/**
-	 * The core makes the new site's own tables first, with the priority 10.
+	 * WordPress creates the new site's own tables at priority 10.
 	 */
 	const AFTER_THE_CORE = 900;
 
-	const TABLES  = array( 'relay_connector_outbox', Tally::TABLE, Callback_Claim::TABLE );
+	const TABLES  = array( 'relay_connector_outbox', Daily_Counts::TABLE, Delivery_Claim::TABLE );
 
 	/**
-	 * Names the tables to the database class, which then follows switch_to_blog() and the deletion of a site by itself.
+	 * Registers the table names with $wpdb, so that switch_to_blog() and the deletion of a site include them.
 	 */
 	public function add_hooks() {
-		self::name_tables();
+		self::register_tables();
 		add_action( 'plugins_loaded', array( $this, 'upgrade' ) );
-		add_action( 'wp_initialize_site', array( $this, 'begin_site' ), self::AFTER_THE_CORE );
+		add_action( 'wp_initialize_site', array( $this, 'on_new_site' ), self::AFTER_THE_CORE );
 	}
 
 	/**
-	 * A site was added to a network: it may have events before its first page is loaded.
+	 * Creates the tables of a site that was added to a network. It may have events before its first page is loaded.
 	 *
 	 * @param \WP_Site $site The site.
 	 */
-	public function begin_site( $site ) {
+	public function on_new_site( $site ) {
 		$active = (array) get_site_option( 'active_sitewide_plugins', array() );
 		if ( isset( $active[ plugin_basename( RELAY_CONNECTOR_FILE ) ] ) ) {
 			switch_to_blog( (int) $site->blog_id );
@@ -48,7 +53,7 @@ final class Schema {
 	}
 
 	/**
-	 * Installs when a table is missing or older than this code.
+	 * Creates the tables if the schema is older than this code.
 	 */
 	public function upgrade() {
 		if ( (int) get_option( self::OPTION, 0 ) < self::VERSION ) {
@@ -57,11 +62,11 @@ final class Schema {
 	}
 
 	/**
-	 * Makes the tables. Times are unix seconds: they mean the same in every time zone setting.
+	 * Creates the tables. Times are Unix seconds, so that they do not depend on the time zone setting.
 	 */
 	public static function install() {
 		global $wpdb;
-		self::name_tables();
+		self::register_tables();
 		require_once ABSPATH . 'wp-admin/includes/upgrade.php';
 		dbDelta(
 			"CREATE TABLE {$wpdb->relay_connector_outbox} (
@@ -106,14 +111,14 @@ final class Schema {
 ) {$wpdb->get_charset_collate()};"
 		);
 		$old = (int) get_option( self::OPTION, 0 );
-		Events\Choices::begin( $old > 0 && $old < 4 && ( new Settings() )->collects_events() );
+		Event_Choices::initialize( $old > 0 && $old < 4 && ( new Settings() )->collects_events() );
 		update_option( self::OPTION, self::VERSION );
 	}
 
 	/**
-	 * Tells $wpdb the tables' names, once.
+	 * Adds the table names to $wpdb, once.
 	 */
-	public static function name_tables() {
+	public static function register_tables() {
 		global $wpdb;
 		foreach ( self::TABLES as $table ) {
 			if ( ! in_array( $table, $wpdb->tables, true ) ) {

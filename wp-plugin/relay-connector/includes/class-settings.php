@@ -1,16 +1,20 @@
 <?php
 /**
- * Where events go and how they are signed.
+ * The connection settings.
  *
  * @package Relay_Connector
  */
 
 namespace Relay_Connector;
 
+use Relay_Connector\Results\Comment_Summaries;
+use Relay_Connector\Sending\Gateway_Address;
+use Relay_Connector\Status\Email_Alert;
+
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Reads each connection setting from wp-config.php, else from the environment, else from the options.
+ * Reads each connection setting from wp-config.php, otherwise from the environment, otherwise from the options.
  */
 final class Settings {
 
@@ -37,28 +41,29 @@ final class Settings {
 	const DEFAULT_RETENTION_D = 30;
 
 	/**
-	 * Registers the options with the functions that clean them.
+	 * Registers the options.
 	 */
 	public function add_hooks() {
 		add_action( 'admin_init', array( $this, 'register' ) );
 	}
 
 	/**
-	 * Declares each option. The core calls the cleaning function twice when an option is new, so each can bear that.
+	 * Registers each option with its sanitize callback. WordPress calls the callback twice for a new option, so each one
+	 * accepts its own output.
 	 */
 	public function register() {
-		// Made before it is first saved, without autoload: the secret is not to be read on every page of the site.
+		// Created before the first save, with autoload off: the secret is not loaded on every request.
 		add_option( self::SECRET, array(), '', 'no' );
 		$options = array(
-			self::ENDPOINT       => array( 'string', 'clean_endpoint' ),
-			self::KEY_ID         => array( 'string', 'clean_key_id' ),
-			self::SECRET         => array( 'array', 'clean_secret' ),
-			self::SEND_HELD      => array( 'boolean', 'clean_tick' ),
-			self::SEND_PINGS     => array( 'boolean', 'clean_tick' ),
-			self::KEEP_DATA      => array( 'boolean', 'clean_tick' ),
-			self::RETENTION_DAYS => array( 'integer', 'clean_retention_days' ),
-			Summaries::OPTION    => array( 'boolean', 'clean_tick' ),
-			Alarm::OPTION        => array( 'boolean', 'clean_tick' ),
+			self::ENDPOINT            => array( 'string', 'sanitize_endpoint' ),
+			self::KEY_ID              => array( 'string', 'sanitize_key_id' ),
+			self::SECRET              => array( 'array', 'sanitize_secret' ),
+			self::SEND_HELD           => array( 'boolean', 'sanitize_checkbox' ),
+			self::SEND_PINGS          => array( 'boolean', 'sanitize_checkbox' ),
+			self::KEEP_DATA           => array( 'boolean', 'sanitize_checkbox' ),
+			self::RETENTION_DAYS      => array( 'integer', 'sanitize_retention_days' ),
+			Comment_Summaries::OPTION => array( 'boolean', 'sanitize_checkbox' ),
+			Email_Alert::OPTION       => array( 'boolean', 'sanitize_checkbox' ),
 		);
 		foreach ( $options as $option => $how ) {
 			register_setting(
@@ -74,7 +79,7 @@ final class Settings {
 	}
 
 	/**
-	 * The full address that events are posted to, or ''.
+	 * The full URL that events are posted to, or ''.
 	 *
 	 * @return string
 	 */
@@ -83,7 +88,7 @@ final class Settings {
 	}
 
 	/**
-	 * The address where the gateway answers questions about the keys: beside the one for events.
+	 * The URL for questions about the key, next to the one for events.
 	 *
 	 * @return string
 	 */
@@ -94,7 +99,7 @@ final class Settings {
 	}
 
 	/**
-	 * The id of the signing key, or '' when the gateway shall try every key it has.
+	 * The id of the signing key, or '' if the gateway should try every key of the site.
 	 *
 	 * @return string
 	 */
@@ -103,7 +108,7 @@ final class Settings {
 	}
 
 	/**
-	 * The signing secret, or ''. Only the signer and the fingerprint may ask for it.
+	 * The signing secret, or ''. Only used to sign and for the fingerprint.
 	 *
 	 * @return string
 	 */
@@ -113,7 +118,7 @@ final class Settings {
 	}
 
 	/**
-	 * Every secret that the gateway may sign with: the one in use, and for as long as keys change, the one before it.
+	 * Every secret that the gateway may sign with: the current one and, during a rotation, the previous one.
 	 *
 	 * @return string[]
 	 */
@@ -127,11 +132,11 @@ final class Settings {
 	}
 
 	/**
-	 * Puts a new key in the place of the one in use, which is still taken from the gateway for a while.
+	 * Replaces the key in use. The previous secret is still accepted from the gateway until it expires.
 	 *
 	 * @param string $key_id The new key's id.
 	 * @param string $secret The new key's secret.
-	 * @param int    $until  How long the old key lasts, in unix seconds.
+	 * @param int    $until  When the old key expires, in Unix seconds.
 	 */
 	public function change_key( $key_id, $secret, $until ) {
 		$old = array(
@@ -144,16 +149,16 @@ final class Settings {
 	}
 
 	/**
-	 * The first 8 hex digits of the secret's SHA-256: enough to compare with the gateway, useless to sign with.
+	 * The first 8 hex digits of the secret's SHA-256: enough to compare with Relay, useless to sign with.
 	 *
-	 * @return string '' when there is no secret.
+	 * @return string '' if there is no secret.
 	 */
 	public function fingerprint() {
 		return '' === $this->secret() ? '' : substr( hash( 'sha256', $this->secret() ), 0, 8 );
 	}
 
 	/**
-	 * Changes whenever the address, key id or secret does, from wherever they come.
+	 * Changes when the address, the key id or the secret changes, wherever they are set.
 	 *
 	 * @return string
 	 */
@@ -162,7 +167,7 @@ final class Settings {
 	}
 
 	/**
-	 * Whether comments that wait for moderation are sent too.
+	 * Whether comments held for moderation are sent too.
 	 *
 	 * @return bool
 	 */
@@ -180,7 +185,7 @@ final class Settings {
 	}
 
 	/**
-	 * Whether everything stays when the plugin is deleted.
+	 * Whether data is kept when the plugin is deleted.
 	 *
 	 * @return bool
 	 */
@@ -207,7 +212,8 @@ final class Settings {
 	}
 
 	/**
-	 * Whether events are noted down: from the first complete setup on, so that a setting lost later loses no event.
+	 * Whether events are recorded. True from the first complete setup on, so that no event is lost if a setting is
+	 * removed later.
 	 *
 	 * @return bool
 	 */
@@ -216,31 +222,31 @@ final class Settings {
 	}
 
 	/**
-	 * Remembers that the connection has once been complete.
+	 * Records that the connection has been complete once.
 	 */
-	public function remember_connected() {
+	public function record_connected() {
 		if ( ! get_option( self::CONNECTED_AT, 0 ) ) {
 			update_option( self::CONNECTED_AT, time() );
 		}
 	}
 
 	/**
-	 * The name of the constant or environment variable that sets an option, or '' when the option itself counts.
+	 * The name of the constant or environment variable that overrides an option, or ''.
 	 *
 	 * @param string $option One of the keys of CONSTANTS.
 	 * @return string
 	 */
-	public function fixed_by( $option ) {
-		return null === $this->fixed_value( $option ) ? '' : self::CONSTANTS[ $option ];
+	public function overridden_by( $option ) {
+		return null === $this->override_value( $option ) ? '' : self::CONSTANTS[ $option ];
 	}
 
 	/**
-	 * Cleans an address that was typed in; a bare host gets the gateway's usual path.
+	 * Sanitizes the address. A bare host gets the default path.
 	 *
-	 * @param mixed $value What was typed.
+	 * @param mixed $value The value entered.
 	 * @return string
 	 */
-	public function clean_endpoint( $value ) {
+	public function sanitize_endpoint( $value ) {
 		$old = (string) get_option( self::ENDPOINT, '' );
 		if ( null === $value ) {
 			return $old;
@@ -257,41 +263,41 @@ final class Settings {
 		if ( '' === $path || '/' === $path ) {
 			$url = untrailingslashit( $url ) . self::DEFAULT_PATH;
 		}
-		$problem = ( new Address( $url ) )->problem_of_form();
+		$problem = ( new Gateway_Address( $url ) )->format_problem();
 		if ( '' !== $problem ) {
-			$this->complain( self::ENDPOINT, $problem . ' ' . __( 'The gateway address was not changed.', 'relay-connector' ) );
+			$this->add_error( self::ENDPOINT, $problem . ' ' . __( 'The gateway address was not changed.', 'relay-connector' ) );
 			return $old;
 		}
 		return $url;
 	}
 
 	/**
-	 * Cleans a key id.
+	 * Sanitizes the key id.
 	 *
-	 * @param mixed $value What was typed.
+	 * @param mixed $value The value entered.
 	 * @return string
 	 */
-	public function clean_key_id( $value ) {
+	public function sanitize_key_id( $value ) {
 		$old = (string) get_option( self::KEY_ID, '' );
 		if ( null === $value ) {
 			return $old;
 		}
 		$value = trim( sanitize_text_field( (string) $value ) );
 		if ( ! preg_match( '/^[A-Za-z0-9._:-]{0,128}$/', $value ) ) {
-			$this->complain( self::KEY_ID, __( 'A key id has only letters, digits and the characters . _ : - in it. The key id was not changed: copy it again from the page of your site in Relay.', 'relay-connector' ) );
+			$this->add_error( self::KEY_ID, __( 'A key ID can only contain letters, digits and the characters . _ : - The key ID was not changed. Copy it again from your site\'s page in Relay.', 'relay-connector' ) );
 			return $old;
 		}
 		return $value;
 	}
 
 	/**
-	 * Keeps the saved secret when nothing was typed. It is kept in an array because wp-admin/options.php shows every
-	 * plain option to whoever opens it, but only the words "SERIALIZED DATA" for an array.
+	 * Sanitizes the secret. An empty field keeps the saved one. The secret is stored in an array because
+	 * wp-admin/options.php prints every plain option but shows only "SERIALIZED DATA" for an array.
 	 *
-	 * @param mixed $value What was typed, or the array that an earlier call made of it.
+	 * @param mixed $value The value entered, or the array that an earlier call returned.
 	 * @return array
 	 */
-	public function clean_secret( $value ) {
+	public function sanitize_secret( $value ) {
 		if ( is_array( $value ) ) {
 			return $value;
 		}
@@ -302,37 +308,37 @@ final class Settings {
 			return $old;
 		}
 		if ( preg_match( '/[^\x21-\x7e]/', $value ) ) {
-			$this->complain( self::SECRET, __( 'The secret has a space, a line break or an unusual character inside. The secret was not changed: copy it again, in one piece.', 'relay-connector' ) );
+			$this->add_error( self::SECRET, __( 'The secret contains a space, a line break or an unusual character. The secret was not changed. Copy it again in one piece.', 'relay-connector' ) );
 			return $old;
 		}
 		if ( in_array( strtolower( $value ), self::SAMPLE_SECRETS, true ) ) {
-			$this->complain( self::SECRET, __( 'That secret is a sample from a manual, and the gateway refuses it. The secret was not changed: copy the one that Relay showed when it made the key.', 'relay-connector' ) );
+			$this->add_error( self::SECRET, __( 'This secret is a sample from the documentation, and the gateway rejects it. The secret was not changed. Copy the one that Relay showed when the key was created.', 'relay-connector' ) );
 			return $old;
 		}
 		if ( strlen( $value ) < self::SHORTEST_SECRET ) {
 			/* translators: %d: number of characters. */
-			$this->complain( self::SECRET, sprintf( __( 'The secret was saved, but it is shorter than %d characters. Relay makes longer ones: check that all of it was copied, then send a test event.', 'relay-connector' ), self::SHORTEST_SECRET ), 'warning' );
+			$this->add_error( self::SECRET, sprintf( __( 'The secret was saved, but it is shorter than %d characters. Relay creates longer ones. Check that you copied all of it, then send a test event.', 'relay-connector' ), self::SHORTEST_SECRET ), 'warning' );
 		}
 		return array( $value );
 	}
 
 	/**
-	 * Cleans a tick.
+	 * Sanitizes a checkbox.
 	 *
-	 * @param mixed $value What was sent.
+	 * @param mixed $value The value sent.
 	 * @return int
 	 */
-	public function clean_tick( $value ) {
+	public function sanitize_checkbox( $value ) {
 		return empty( $value ) ? 0 : 1;
 	}
 
 	/**
-	 * Cleans the number of days.
+	 * Sanitizes the number of days.
 	 *
-	 * @param mixed $value What was typed.
+	 * @param mixed $value The value entered.
 	 * @return int
 	 */
-	public function clean_retention_days( $value ) {
+	public function sanitize_retention_days( $value ) {
 		$days = (int) $value;
 		return $days < 1 || $days > 365 ? self::DEFAULT_RETENTION_D : $days;
 	}
@@ -344,17 +350,17 @@ final class Settings {
 	 * @return mixed
 	 */
 	private function value( $option ) {
-		$fixed = $this->fixed_value( $option );
+		$fixed = $this->override_value( $option );
 		return null === $fixed ? get_option( $option, '' ) : $fixed;
 	}
 
 	/**
-	 * A setting as wp-config.php or the environment gives it.
+	 * A setting from wp-config.php or the environment.
 	 *
 	 * @param string $option One of the keys of CONSTANTS.
-	 * @return string|null Null when neither has it.
+	 * @return string|null Null if neither has it.
 	 */
-	private function fixed_value( $option ) {
+	private function override_value( $option ) {
 		$name = self::CONSTANTS[ $option ];
 		if ( defined( $name ) && '' !== (string) constant( $name ) ) {
 			return (string) constant( $name );
@@ -364,13 +370,13 @@ final class Settings {
 	}
 
 	/**
-	 * Tells the admin what is wrong with a field.
+	 * Adds a settings error for a field.
 	 *
 	 * @param string $option  The option.
-	 * @param string $message The sentence.
+	 * @param string $message The message.
 	 * @param string $type    Either error or warning.
 	 */
-	private function complain( $option, $message, $type = 'error' ) {
+	private function add_error( $option, $message, $type = 'error' ) {
 		if ( function_exists( 'add_settings_error' ) ) {
 			add_settings_error( $option, $option . '_refused', $message, $type );
 		}

@@ -10,13 +10,13 @@ namespace Relay_Connector;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * An option read past the caches, which may be older than another runner's work, and replaced only if it still is what
- * was read.
+ * An option that is read past the object cache, which may be older than another process's write, and is replaced only
+ * if it has not changed since.
  */
 final class Stored_State {
 
 	/**
-	 * The state as it was read or last replaced; null when there is none.
+	 * The state as it was read or last written; null if there is none.
 	 *
 	 * @var array|null
 	 */
@@ -30,14 +30,14 @@ final class Stored_State {
 	private $option;
 
 	/**
-	 * The text that stands in the table.
+	 * The text stored in the table.
 	 *
 	 * @var string
 	 */
 	private $text;
 
 	/**
-	 * Reads it.
+	 * Reads the state.
 	 *
 	 * @param string $option The option.
 	 */
@@ -47,11 +47,11 @@ final class Stored_State {
 	}
 
 	/**
-	 * Puts a first state in, if there is none.
+	 * Stores a first state, if there is none.
 	 *
 	 * @param array $value The state.
 	 */
-	public function begin( array $value ) {
+	public function create( array $value ) {
 		global $wpdb;
 		if ( null === $this->value ) {
 			$wpdb->query( $wpdb->prepare( "INSERT IGNORE INTO {$wpdb->options} (option_name, option_value, autoload) VALUES (%s, %s, 'no')", $this->option, wp_json_encode( $value ) ) );
@@ -60,10 +60,10 @@ final class Stored_State {
 	}
 
 	/**
-	 * Puts another state in the place of what was read.
+	 * Replaces the state that was read.
 	 *
 	 * @param array $value The new state.
-	 * @return bool False when another process has changed it meanwhile.
+	 * @return bool False if another process has changed it.
 	 */
 	public function replace( array $value ) {
 		global $wpdb;
@@ -77,10 +77,10 @@ final class Stored_State {
 	}
 
 	/**
-	 * Takes the state out again, if there is one. The core would not do it: an option made past its caches is none for it
-	 * where they outlive a request.
+	 * Deletes the state. delete_option() would do nothing: with a persistent object cache it does not know an option
+	 * that was added past the cache.
 	 */
-	public function end() {
+	public function delete() {
 		global $wpdb;
 		if ( null !== $this->value ) {
 			$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->options} WHERE option_name = %s", $this->option ) );
@@ -91,7 +91,7 @@ final class Stored_State {
 	}
 
 	/**
-	 * Reads it from the table.
+	 * Reads the state from the table.
 	 */
 	private function read() {
 		global $wpdb;

@@ -10,10 +10,10 @@ from typing import Any
 
 from relay.destinations.base import Kind, Message, Rule, TargetField
 from relay.destinations.envelope import headers_of
-from relay.destinations.kinds.email import texts
 from relay.destinations.kinds.email.errors import signal_of
 from relay.destinations.kinds.email.settings import EmailSchema, bare, several
 from relay.errors import Undeliverable
+from relay.event_types import event_type_of
 from relay.rules.lifecycle import Signal
 from relay.transport import smtp
 from relay.transport.client import Transport
@@ -29,6 +29,13 @@ class Email(Kind):
         "The mail carries the same number as before; most mail programs still show it twice."
     )
     schema = EmailSchema()
+    example_config = {
+        "to": "team@example.com",
+        "sender": "shop@example.com",
+        "host": "smtp.example.com",
+        "user": "shop",
+    }
+    example_secrets = {"password": "example-app-password"}
 
     def targets(
         self, config: Mapping[str, Any], account: Mapping[str, Any]
@@ -39,13 +46,11 @@ class Email(Kind):
         )
 
     def default_mapping(self, config: Mapping[str, Any], event_type: str) -> dict[str, Rule]:
-        subject = config.get("subject") or texts.SUBJECTS.get(
-            event_type, "{{ event }} from {{ site_name }}"
-        )
-        text = config.get("text") or texts.TEXTS.get(
-            event_type, "{{ event }} came from {{ site_name }}:\n\n{{ data | json }}"
-        )
-        return {"subject": {"text": subject}, "text": {"text": text}}
+        found = event_type_of(event_type)
+        return {
+            "subject": {"text": config.get("subject") or found.headline},
+            "text": {"text": config.get("text") or found.body},
+        }
 
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:
         text = str(message.mapped.get("text", "")).strip()

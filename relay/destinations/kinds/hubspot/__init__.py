@@ -25,13 +25,12 @@ from relay.destinations.kinds.hubspot import account as hubspot_account
 from relay.destinations.kinds.hubspot import api, errors, form, limits, records
 from relay.destinations.kinds.hubspot.batches import BatchWriter, Written, associate
 from relay.destinations.kinds.hubspot.deals import write_deals
-from relay.destinations.kinds.hubspot.default_mapping import mapping as hubspot_mapping
+from relay.destinations.kinds.hubspot.default_mapping import UNMAPPED, rules_for
 from relay.destinations.kinds.hubspot.settings import MOST_RECORDS, HubSpotSchema
 from relay.errors import Undeliverable
+from relay.event_types import TEST
 from relay.rules.lifecycle import Accepted, Refused, Signal
 from relay.transport.request import OutboundRequest, Reply
-
-TEST = "relay.test"  # a site tries its connection: look whether the account answers, write nothing
 
 
 class HubSpot(Kind):
@@ -40,6 +39,7 @@ class HubSpot(Kind):
     tagline = "Writes orders as deals, and customers and leads as contacts."
     icon = "affiliate"
     has_account = True
+    unmapped_types = UNMAPPED
     default_event_types = ("order.*", "lead.created")
     default_rate = (9, "second")
     duplicate_note = (
@@ -47,6 +47,7 @@ class HubSpot(Kind):
         "written once more over itself. A form's submission is shown twice on its contact."
     )
     schema = HubSpotSchema()
+    example_secrets = {"token": "pat-example-token"}
 
     def targets(
         self, config: Mapping[str, Any], account: Mapping[str, Any]
@@ -54,7 +55,7 @@ class HubSpot(Kind):
         return hubspot_account.targets(account)
 
     def default_mapping(self, config: Mapping[str, Any], event_type: str) -> dict[str, Rule]:
-        return hubspot_mapping(config.get("account") or {}, event_type)
+        return rules_for(config.get("account") or {}, event_type)
 
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:
         return self.preview_requests(config, message)[-1]

@@ -53,6 +53,8 @@ class OpenAI(AiKind):
     )
     icon = "sparkles"
     schema = OpenAISchema()
+    example_config = {"models": "example-model 0.25 2.00"}
+    example_secrets = {"api_key": "sk-example-key"}
 
     def models(self, config: Mapping[str, Any]) -> tuple[AiModel, ...]:
         return models_of(config["models"])

@@ -39,10 +39,11 @@ class Slack(Kind):
     icon = "brand-slack"
     escapes_html = True
     default_rate = (1, "second")
-    duplicate_note = (
-        "Slack has no means against doubles: what arrived before is shown there once more."
-    )
+    duplicate_note = "Slack cannot recognize a duplicate: a message that arrived is shown again."
     schema = SlackSchema()
+    example_secrets = {
+        "webhook_url": "https://hooks.slack.com/services/T0EXAMPLE/B0EXAMPLE/example-webhook-key"
+    }
 
     def targets(
         self, config: Mapping[str, Any], account: Mapping[str, Any]
@@ -50,7 +51,7 @@ class Slack(Kind):
         return (TargetField("text", "Message", "long_text", required=True),)
 
     def default_mapping(self, config: Mapping[str, Any], event_type: str) -> dict[str, Rule]:
-        text = config.get("text") or texts.TEMPLATES.get(event_type, texts.OTHER)
+        text = config.get("text") or texts.template(event_type)
         return {"text": {"text": text}}
 
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:

@@ -1,23 +1,23 @@
 <?php
 /**
- * Settings, Relay.
+ * The settings page.
  *
  * @package Relay_Connector
  */
 
 namespace Relay_Connector\Admin;
 
-use Relay_Connector\Alarm;
-use Relay_Connector\Callback;
-use Relay_Connector\Key_Exchange;
+use Relay_Connector\Keys\Key_Exchange;
+use Relay_Connector\Results\Comment_Summaries;
+use Relay_Connector\Results\Result_Callback;
 use Relay_Connector\Settings;
-use Relay_Connector\Standing;
-use Relay_Connector\Summaries;
+use Relay_Connector\Status\Email_Alert;
+use Relay_Connector\Status\Status;
 
 defined( 'ABSPATH' ) || exit;
 
 /**
- * One page with two tabs: the connection, the test and what is sent; and the events.
+ * One page with two tabs: Settings (connection, events, test) and Events.
  */
 final class Settings_Page {
 
@@ -31,52 +31,52 @@ final class Settings_Page {
 	private $settings;
 
 	/**
-	 * The standing.
+	 * The status.
 	 *
-	 * @var Standing
+	 * @var Status
 	 */
-	private $standing;
+	private $status;
 
 	/**
-	 * The exchange of keys.
+	 * The key exchange.
 	 *
 	 * @var Key_Exchange
 	 */
 	private $keys;
 
 	/**
-	 * The tab with the events.
+	 * The Events tab.
 	 *
-	 * @var Log_Page
+	 * @var Events_Page
 	 */
 	private $log_page;
 
 	/**
-	 * The line about the daily report.
+	 * The daily report section.
 	 *
-	 * @var Report_Line
+	 * @var Daily_Report_Section
 	 */
 	private $report_line;
 
 	/**
 	 * Takes what the page shows.
 	 *
-	 * @param Settings     $settings    The settings.
-	 * @param Standing     $standing    The standing.
-	 * @param Key_Exchange $keys        The exchange of keys.
-	 * @param Log_Page     $log_page    The tab with the events.
-	 * @param Report_Line  $report_line The line about the daily report.
+	 * @param Settings             $settings    The settings.
+	 * @param Status               $status      The status.
+	 * @param Key_Exchange         $keys        The key exchange.
+	 * @param Events_Page          $log_page    The Events tab.
+	 * @param Daily_Report_Section $report_line The daily report section.
 	 */
-	public function __construct( Settings $settings, Standing $standing, Key_Exchange $keys, Log_Page $log_page, Report_Line $report_line ) {
+	public function __construct( Settings $settings, Status $status, Key_Exchange $keys, Events_Page $log_page, Daily_Report_Section $report_line ) {
 		$this->settings    = $settings;
-		$this->standing    = $standing;
+		$this->status      = $status;
 		$this->keys        = $keys;
 		$this->log_page    = $log_page;
 		$this->report_line = $report_line;
 	}
 
 	/**
-	 * Hooks the page into the admin.
+	 * Registers the page.
 	 */
 	public function add_hooks() {
 		add_action( 'admin_menu', array( $this, 'add_page' ) );
@@ -86,21 +86,21 @@ final class Settings_Page {
 	}
 
 	/**
-	 * Who may see and change the settings.
+	 * The capability needed to see and change the settings.
 	 *
 	 * @return string
 	 */
 	public static function capability() {
 		/**
-		 * Changes who may see and change the settings.
+		 * Filters the capability needed to see and change the settings.
 		 *
-		 * @param string $capability By default manage_options.
+		 * @param string $capability Default: manage_options.
 		 */
 		return (string) apply_filters( 'relay_connector_capability', 'manage_options' );
 	}
 
 	/**
-	 * The page's address.
+	 * The page's URL.
 	 *
 	 * @return string
 	 */
@@ -109,19 +109,19 @@ final class Settings_Page {
 	}
 
 	/**
-	 * Adds the page, with a red number when something waits for a person.
+	 * Adds the page. The menu entry shows how many things need attention.
 	 */
 	public function add_page() {
-		$count = current_user_can( self::capability() ) ? $this->standing->badge() : 0;
+		$count = current_user_can( self::capability() ) ? $this->status->badge() : 0;
 		$title = __( 'Relay', 'relay-connector' );
 		$badge = $count ? ' <span class="awaiting-mod">' . number_format_i18n( $count ) . '</span>' : '';
 		add_options_page( $title, $title . $badge, self::capability(), self::SLUG, array( $this, 'render' ) );
 	}
 
 	/**
-	 * Adds the style sheet, on this page only.
+	 * Adds the style sheet to this page only.
 	 *
-	 * @param string $screen The screen.
+	 * @param string $screen The screen's id.
 	 */
 	public function add_styles( $screen ) {
 		if ( 'settings_page_' . self::SLUG === $screen ) {
@@ -141,25 +141,25 @@ final class Settings_Page {
 	}
 
 	/**
-	 * The page.
+	 * Prints the page.
 	 */
 	public function render() {
 		if ( ! current_user_can( self::capability() ) ) {
-			wp_die( esc_html__( 'You may not change these settings. Ask an administrator of this site.', 'relay-connector' ), 403 );
+			wp_die( esc_html__( 'You are not allowed to change these settings. Ask an administrator of this site.', 'relay-connector' ), 403 );
 		}
 		?>
 		<div class="wrap relay-connector">
 			<h1><?php esc_html_e( 'Relay', 'relay-connector' ); ?></h1>
-			<p><?php esc_html_e( 'What you choose here is sent, signed, to your Relay gateway. Visitors never wait for it, and nothing leaves this site before the gateway address and the secret are saved.', 'relay-connector' ); ?></p>
+			<p><?php esc_html_e( 'The events that you choose here are sent to your Relay gateway, signed with a key. Visitors do not wait for this. Nothing is sent until the gateway address and the secret are saved.', 'relay-connector' ); ?></p>
 			<nav class="nav-tab-wrapper" aria-label="<?php esc_attr_e( 'Relay', 'relay-connector' ); ?>">
 				<?php
-				$this->render_tab( self::url(), __( 'Settings', 'relay-connector' ), ! Log_Page::is_open() );
-				$this->render_tab( Log_Page::url(), __( 'Events', 'relay-connector' ), Log_Page::is_open() );
+				$this->render_tab( self::url(), __( 'Settings', 'relay-connector' ), ! Events_Page::is_open() );
+				$this->render_tab( Events_Page::url(), __( 'Events', 'relay-connector' ), Events_Page::is_open() );
 				?>
 			</nav>
 			<?php
-			Result::render();
-			if ( Log_Page::is_open() ) {
+			Action_Result::render();
+			if ( Events_Page::is_open() ) {
 				$this->log_page->render();
 			} else {
 				$this->render_settings();
@@ -170,11 +170,11 @@ final class Settings_Page {
 	}
 
 	/**
-	 * One tab.
+	 * Prints one tab.
 	 *
-	 * @param string $url     Its address.
-	 * @param string $label   What it says.
-	 * @param bool   $is_open Whether it is the one shown.
+	 * @param string $url     Its URL.
+	 * @param string $label   The label.
+	 * @param bool   $is_open Whether it is the current tab.
 	 */
 	private function render_tab( $url, $label, $is_open ) {
 		?>
@@ -183,14 +183,14 @@ final class Settings_Page {
 	}
 
 	/**
-	 * The tab with the settings.
+	 * Prints the Settings tab.
 	 */
 	private function render_settings() {
 		?>
 		<form action="<?php echo esc_url( admin_url( 'options.php' ) ); ?>" method="post" autocomplete="off">
 			<?php settings_fields( Settings::GROUP ); ?>
 			<h2><?php esc_html_e( 'Connection', 'relay-connector' ); ?></h2>
-			<p><?php esc_html_e( 'Relay shows these three values on the page of your site, under "Connect your site".', 'relay-connector' ); ?></p>
+			<p><?php esc_html_e( 'Relay shows these three values on your site\'s page under "Connect your site".', 'relay-connector' ); ?></p>
 			<table class="form-table" role="presentation">
 				<?php
 				$this->render_endpoint();
@@ -198,25 +198,25 @@ final class Settings_Page {
 				$this->render_secret();
 				?>
 			</table>
-			<h2><?php esc_html_e( 'What is sent', 'relay-connector' ); ?></h2>
+			<h2><?php esc_html_e( 'Events to send', 'relay-connector' ); ?></h2>
 			<table class="form-table" role="presentation">
 				<?php
 				/**
-				 * Prints the rows of the table that say what is sent.
+				 * Fires where the rows for the events are printed.
 				 */
 				do_action( 'relay_connector_settings_rows' );
 				$this->render_retention();
 				?>
 			</table>
-			<h2><?php esc_html_e( 'What comes back', 'relay-connector' ); ?></h2>
+			<h2><?php esc_html_e( 'Results from Relay', 'relay-connector' ); ?></h2>
 			<table class="form-table" role="presentation">
 				<?php $this->render_results(); ?>
 			</table>
-			<h2><?php esc_html_e( 'Warnings', 'relay-connector' ); ?></h2>
+			<h2><?php esc_html_e( 'Alerts', 'relay-connector' ); ?></h2>
 			<table class="form-table" role="presentation">
-				<?php $this->render_alarm(); ?>
+				<?php $this->render_email_alert(); ?>
 			</table>
-			<h2><?php esc_html_e( 'When the plugin is deleted', 'relay-connector' ); ?></h2>
+			<h2><?php esc_html_e( 'Uninstall', 'relay-connector' ); ?></h2>
 			<table class="form-table" role="presentation">
 				<?php $this->render_keep_data(); ?>
 			</table>
@@ -229,10 +229,10 @@ final class Settings_Page {
 	}
 
 	/**
-	 * The address field.
+	 * Prints the field for the gateway address.
 	 */
 	private function render_endpoint() {
-		$fixed = $this->settings->fixed_by( Settings::ENDPOINT );
+		$fixed = $this->settings->overridden_by( Settings::ENDPOINT );
 		?>
 		<tr>
 			<th scope="row"><label for="<?php echo esc_attr( Settings::ENDPOINT ); ?>"><?php esc_html_e( 'Gateway address', 'relay-connector' ); ?></label></th>
@@ -241,8 +241,8 @@ final class Settings_Page {
 				<p class="description" id="relay-connector-endpoint-help">
 					<?php
 					'' === $fixed
-						? esc_html_e( 'Begins with https://. If you enter only the host, /webhooks/wp is added.', 'relay-connector' )
-						: $this->render_fixed( $fixed );
+						? esc_html_e( 'Starts with https://. If you enter only a host name, /webhooks/wp is added.', 'relay-connector' )
+						: $this->render_overridden( $fixed );
 					?>
 				</p>
 			</td>
@@ -251,20 +251,20 @@ final class Settings_Page {
 	}
 
 	/**
-	 * The key id field.
+	 * Prints the field for the key id.
 	 */
 	private function render_key_id() {
-		$fixed = $this->settings->fixed_by( Settings::KEY_ID );
+		$fixed = $this->settings->overridden_by( Settings::KEY_ID );
 		?>
 		<tr>
-			<th scope="row"><label for="<?php echo esc_attr( Settings::KEY_ID ); ?>"><?php esc_html_e( 'Key id', 'relay-connector' ); ?></label></th>
+			<th scope="row"><label for="<?php echo esc_attr( Settings::KEY_ID ); ?>"><?php esc_html_e( 'Key ID', 'relay-connector' ); ?></label></th>
 			<td>
 				<input type="text" class="regular-text code" id="<?php echo esc_attr( Settings::KEY_ID ); ?>" name="<?php echo esc_attr( Settings::KEY_ID ); ?>" value="<?php echo esc_attr( $this->settings->key_id() ); ?>" autocapitalize="none" spellcheck="false" aria-describedby="relay-connector-key-id-help" <?php disabled( '' !== $fixed ); ?>>
 				<p class="description" id="relay-connector-key-id-help">
 					<?php
 					'' === $fixed
-						? esc_html_e( 'Tells the gateway which key signs. Without it the gateway tries every key of the site.', 'relay-connector' )
-						: $this->render_fixed( $fixed );
+						? esc_html_e( 'Tells the gateway which key signs the events. If it is empty, the gateway tries every key of the site.', 'relay-connector' )
+						: $this->render_overridden( $fixed );
 					?>
 				</p>
 			</td>
@@ -273,10 +273,10 @@ final class Settings_Page {
 	}
 
 	/**
-	 * The secret field: always empty, whatever is saved.
+	 * Prints the field for the secret. It is always empty, even if a secret is saved.
 	 */
 	private function render_secret() {
-		$fixed       = $this->settings->fixed_by( Settings::SECRET );
+		$fixed       = $this->settings->overridden_by( Settings::SECRET );
 		$fingerprint = $this->settings->fingerprint();
 		?>
 		<tr>
@@ -285,15 +285,15 @@ final class Settings_Page {
 				<input type="password" class="regular-text code" id="<?php echo esc_attr( Settings::SECRET ); ?>" name="<?php echo esc_attr( Settings::SECRET ); ?>" value="" autocomplete="new-password" placeholder="<?php echo esc_attr( '' === $fingerprint ? '' : __( 'Saved. Leave empty to keep it.', 'relay-connector' ) ); ?>" aria-describedby="relay-connector-secret-help" <?php disabled( '' !== $fixed ); ?>>
 				<?php if ( '' !== $fingerprint ) : ?>
 					<p>
-						<?php esc_html_e( 'Fingerprint of the secret in use:', 'relay-connector' ); ?>
+						<?php esc_html_e( 'Fingerprint of the current secret:', 'relay-connector' ); ?>
 						<code><?php echo esc_html( $fingerprint ); ?></code>
 					</p>
 				<?php endif; ?>
 				<p class="description" id="relay-connector-secret-help">
 					<?php
 					'' === $fixed
-						? esc_html_e( 'Never shown again once saved; compare the fingerprint with the one in Relay. Safer still: set RELAY_CONNECTOR_SECRET in wp-config.php, which also wins over this field.', 'relay-connector' )
-						: $this->render_fixed( $fixed );
+						? esc_html_e( 'The secret is not shown again after saving. Compare the fingerprint with the one in Relay. For better protection, set RELAY_CONNECTOR_SECRET in wp-config.php; it takes precedence over this field.', 'relay-connector' )
+						: $this->render_overridden( $fixed );
 					?>
 				</p>
 			</td>
@@ -302,23 +302,23 @@ final class Settings_Page {
 	}
 
 	/**
-	 * How long finished rows are kept.
+	 * Prints the field for the retention of finished rows.
 	 */
 	private function render_retention() {
 		?>
 		<tr>
-			<th scope="row"><label for="<?php echo esc_attr( Settings::RETENTION_DAYS ); ?>"><?php esc_html_e( 'Keep the list for', 'relay-connector' ); ?></label></th>
+			<th scope="row"><label for="<?php echo esc_attr( Settings::RETENTION_DAYS ); ?>"><?php esc_html_e( 'Keep finished events for', 'relay-connector' ); ?></label></th>
 			<td>
 				<input type="number" min="1" max="365" class="small-text" id="<?php echo esc_attr( Settings::RETENTION_DAYS ); ?>" name="<?php echo esc_attr( Settings::RETENTION_DAYS ); ?>" value="<?php echo esc_attr( $this->settings->retention_days() ); ?>">
 				<?php esc_html_e( 'days', 'relay-connector' ); ?>
-				<p class="description"><?php esc_html_e( 'What an event says is removed from the list as soon as it is sent; the line itself after this time. What is not sent yet is never removed.', 'relay-connector' ); ?></p>
+				<p class="description"><?php esc_html_e( 'The content of an event is deleted as soon as the event is sent. Its entry in the list is deleted after this time. Events that are not sent yet are never deleted.', 'relay-connector' ); ?></p>
 			</td>
 		</tr>
 		<?php
 	}
 
 	/**
-	 * What is done with results of the gateway.
+	 * Prints the options for results from the gateway.
 	 */
 	private function render_results() {
 		?>
@@ -326,15 +326,15 @@ final class Settings_Page {
 			<th scope="row"><?php esc_html_e( 'Summaries', 'relay-connector' ); ?></th>
 			<td>
 				<p>
-					<label for="<?php echo esc_attr( Summaries::OPTION ); ?>">
-						<input type="checkbox" id="<?php echo esc_attr( Summaries::OPTION ); ?>" name="<?php echo esc_attr( Summaries::OPTION ); ?>" value="1" <?php checked( Summaries::are_wanted() ); ?>>
-						<?php esc_html_e( 'Keep the summary or note that Relay sends back for a comment, and show it in the list of comments', 'relay-connector' ); ?>
+					<label for="<?php echo esc_attr( Comment_Summaries::OPTION ); ?>">
+						<input type="checkbox" id="<?php echo esc_attr( Comment_Summaries::OPTION ); ?>" name="<?php echo esc_attr( Comment_Summaries::OPTION ); ?>" value="1" <?php checked( Comment_Summaries::are_enabled() ); ?>>
+						<?php esc_html_e( 'Store the summary or note that Relay returns for a comment, and show it in the list of comments', 'relay-connector' ); ?>
 					</label>
 				</p>
 				<p class="description">
 					<?php
 					/* translators: %s: web address. */
-					echo esc_html( sprintf( __( 'Relay sends results to %s, signed with the same key. It needs a destination of the kind WordPress there.', 'relay-connector' ), Callback::url() ) );
+					echo esc_html( sprintf( __( 'Relay sends results to %s, signed with the same key. This requires a WordPress destination in Relay.', 'relay-connector' ), Result_Callback::url() ) );
 					?>
 				</p>
 			</td>
@@ -343,19 +343,19 @@ final class Settings_Page {
 	}
 
 	/**
-	 * Whether an e-mail is sent when events are stuck.
+	 * Prints the option for the alert e-mail.
 	 */
-	private function render_alarm() {
+	private function render_email_alert() {
 		?>
 		<tr>
 			<th scope="row"><?php esc_html_e( 'E-mail', 'relay-connector' ); ?></th>
 			<td>
-				<input type="hidden" name="<?php echo esc_attr( Alarm::OPTION ); ?>" value="0">
-				<label for="<?php echo esc_attr( Alarm::OPTION ); ?>">
-					<input type="checkbox" id="<?php echo esc_attr( Alarm::OPTION ); ?>" name="<?php echo esc_attr( Alarm::OPTION ); ?>" value="1" <?php checked( Alarm::is_wanted() ); ?>>
+				<input type="hidden" name="<?php echo esc_attr( Email_Alert::OPTION ); ?>" value="0">
+				<label for="<?php echo esc_attr( Email_Alert::OPTION ); ?>">
+					<input type="checkbox" id="<?php echo esc_attr( Email_Alert::OPTION ); ?>" name="<?php echo esc_attr( Email_Alert::OPTION ); ?>" value="1" <?php checked( Email_Alert::is_enabled() ); ?>>
 					<?php
 					/* translators: %s: e-mail address. */
-					echo esc_html( sprintf( __( 'Write to %s when events have been stuck for an hour, and at most once a day after that', 'relay-connector' ), get_option( 'admin_email' ) ) );
+					echo esc_html( sprintf( __( 'Send an e-mail to %s when events have been stuck for an hour, and then at most once a day', 'relay-connector' ), get_option( 'admin_email' ) ) );
 					?>
 				</label>
 			</td>
@@ -364,7 +364,7 @@ final class Settings_Page {
 	}
 
 	/**
-	 * Whether everything stays when the plugin is deleted.
+	 * Whether data is kept when the plugin is deleted.
 	 */
 	private function render_keep_data() {
 		?>
@@ -373,7 +373,7 @@ final class Settings_Page {
 			<td>
 				<label for="<?php echo esc_attr( Settings::KEEP_DATA ); ?>">
 					<input type="checkbox" id="<?php echo esc_attr( Settings::KEEP_DATA ); ?>" name="<?php echo esc_attr( Settings::KEEP_DATA ); ?>" value="1" <?php checked( Settings::keeps_data() ); ?>>
-					<?php esc_html_e( 'Keep the settings, the key and the list of events, for instance to install the plugin anew', 'relay-connector' ); ?>
+					<?php esc_html_e( 'Keep the settings, the key and the list of events when the plugin is deleted, for example to reinstall it', 'relay-connector' ); ?>
 				</label>
 			</td>
 		</tr>
@@ -381,27 +381,27 @@ final class Settings_Page {
 	}
 
 	/**
-	 * The button for the new key, once there is an old one.
+	 * Prints the button that fetches the new key.
 	 */
 	private function render_fetch_key() {
 		if ( ! $this->settings->is_configured() ) {
 			return;
 		}
-		$obstacle = $this->keys->obstacle();
+		$reason = $this->keys->blocked_reason();
 		?>
 		<h2><?php esc_html_e( 'New key', 'relay-connector' ); ?></h2>
 		<form action="<?php echo esc_url( admin_url( 'admin-post.php' ) ); ?>" method="post">
-			<input type="hidden" name="action" value="<?php echo esc_attr( Actions::FETCH_KEY ); ?>">
-			<?php wp_nonce_field( Actions::FETCH_KEY ); ?>
+			<input type="hidden" name="action" value="<?php echo esc_attr( Admin_Actions::FETCH_KEY ); ?>">
+			<?php wp_nonce_field( Admin_Actions::FETCH_KEY ); ?>
 			<p>
-				<button type="submit" class="button" id="relay-connector-fetch-key" aria-describedby="relay-connector-fetch-key-help" <?php disabled( '' !== $obstacle ); ?>><?php esc_html_e( 'Fetch the new key', 'relay-connector' ); ?></button>
+				<button type="submit" class="button" id="relay-connector-fetch-key" aria-describedby="relay-connector-fetch-key-help" <?php disabled( '' !== $reason ); ?>><?php esc_html_e( 'Fetch the new key', 'relay-connector' ); ?></button>
 			</p>
 			<p class="description" id="relay-connector-fetch-key-help">
 				<?php
 				echo esc_html(
-					'' === $obstacle
-					? __( 'After "Rotate" in Relay: gets the new key, sealed with the old one, tries it, and signs with it from then on. Nothing has to be copied as long as the old key still counts.', 'relay-connector' )
-					: $obstacle
+					'' === $reason
+					? __( 'After you choose "Rotate" in Relay, this gets the new key, encrypted with the old one, tests it, and uses it from then on. You do not have to copy anything while the old key is still valid.', 'relay-connector' )
+					: $reason
 				);
 				?>
 			</p>
@@ -410,29 +410,29 @@ final class Settings_Page {
 	}
 
 	/**
-	 * The test button.
+	 * Prints the test button.
 	 */
 	private function render_test() {
 		?>
 		<h2><?php esc_html_e( 'Test', 'relay-connector' ); ?></h2>
 		<form action="<?php echo esc_url( admin_url( 'admin-post.php' ) ); ?>" method="post">
-			<input type="hidden" name="action" value="<?php echo esc_attr( Actions::TEST ); ?>">
-			<?php wp_nonce_field( Actions::TEST ); ?>
+			<input type="hidden" name="action" value="<?php echo esc_attr( Admin_Actions::TEST ); ?>">
+			<?php wp_nonce_field( Admin_Actions::TEST ); ?>
 			<p>
 				<button type="submit" class="button" id="relay-connector-test" aria-describedby="relay-connector-test-help"><?php esc_html_e( 'Send a test event', 'relay-connector' ); ?></button>
 			</p>
-			<p class="description" id="relay-connector-test-help"><?php esc_html_e( 'Uses the saved settings, holds no personal data, and says in plain words if something is wrong.', 'relay-connector' ); ?></p>
+			<p class="description" id="relay-connector-test-help"><?php esc_html_e( 'Uses the saved settings and contains no personal data. If the test fails, the result explains what to do.', 'relay-connector' ); ?></p>
 		</form>
 		<?php
 	}
 
 	/**
-	 * Says that a field is set elsewhere.
+	 * Prints that a constant or environment variable sets this field.
 	 *
 	 * @param string $name The constant or variable.
 	 */
-	private function render_fixed( $name ) {
+	private function render_overridden( $name ) {
 		/* translators: %s: name of a constant. */
-		echo esc_html( sprintf( __( 'Set by %s in wp-config.php or the server\'s environment; it is changed there.', 'relay-connector' ), $name ) );
+		echo esc_html( sprintf( __( 'Set by %s in wp-config.php or the server\'s environment. Change it there.', 'relay-connector' ), $name ) );
 	}
 }

@@ -1,20 +1,20 @@
 <?php
 /**
- * What all places that events come from have in common.
+ * The base class of event sources.
  *
  * @package Relay_Connector
  */
 
 namespace Relay_Connector\Events;
 
-use Relay_Connector\Outbox;
+use Relay_Connector\Sending\Outbox;
 use Relay_Connector\Settings;
-use Relay_Connector\Trouble;
+use Relay_Connector\Status\Lost_Events;
 
 defined( 'ABSPATH' ) || exit;
 
 /**
- * A source that an admin can switch off, and whose hooks never break what they listen to.
+ * An event source that an admin can switch off. Errors in its hooks never reach the code that fired them.
  */
 abstract class Base_Source implements Event_Source {
 
@@ -35,46 +35,46 @@ abstract class Base_Source implements Event_Source {
 	/**
 	 * What the admin has chosen.
 	 *
-	 * @var Choices
+	 * @var Event_Choices
 	 */
 	protected $choices;
 
 	/**
 	 * Takes the settings, the outbox and the choices.
 	 *
-	 * @param Settings $settings The settings.
-	 * @param Outbox   $outbox   The outbox.
-	 * @param Choices  $choices  What the admin has chosen.
+	 * @param Settings      $settings The settings.
+	 * @param Outbox        $outbox   The outbox.
+	 * @param Event_Choices $choices  What the admin has chosen.
 	 */
-	public function __construct( Settings $settings, Outbox $outbox, Choices $choices ) {
+	public function __construct( Settings $settings, Outbox $outbox, Event_Choices $choices ) {
 		$this->settings = $settings;
 		$this->outbox   = $outbox;
 		$this->choices  = $choices;
 	}
 
 	/**
-	 * The short name by which the source is kept in the choices.
+	 * The short name that the choices use.
 	 *
 	 * @return string
 	 */
 	abstract public function slug();
 
 	/**
-	 * The name for the settings page.
+	 * The name on the settings page.
 	 *
 	 * @return string
 	 */
 	abstract public function label();
 
 	/**
-	 * What is sent and when, for the settings page.
+	 * The help text on the settings page: what is sent and when.
 	 *
 	 * @return string
 	 */
 	abstract public function help();
 
 	/**
-	 * Whether there is anything on this site to listen to.
+	 * Whether what it listens to exists on this site.
 	 *
 	 * @return bool
 	 */
@@ -83,7 +83,7 @@ abstract class Base_Source implements Event_Source {
 	}
 
 	/**
-	 * The plugins that are not there and that it could listen to.
+	 * Supported plugins that are not active.
 	 *
 	 * @return string[] Their names.
 	 */
@@ -92,41 +92,41 @@ abstract class Base_Source implements Event_Source {
 	}
 
 	/**
-	 * What an admin may leave out of the events.
+	 * The fields that an admin can switch off.
 	 *
-	 * @return string[] Labels by the field's short name.
+	 * @return string[] Labels by field name.
 	 */
 	public function optional_fields() {
 		return array();
 	}
 
 	/**
-	 * Settings of the source's own.
+	 * Further options of the source.
 	 *
-	 * @return string[] Labels by the option's name.
+	 * @return string[] Labels by option name.
 	 */
 	public function own_options() {
 		return array();
 	}
 
 	/**
-	 * Asks whether the source is still switched on.
+	 * Checks that the source is still switched on.
 	 *
 	 * @param object $row The row.
-	 * @throws Withdrawn When it is not.
+	 * @throws Event_Withdrawn If it is not.
 	 */
 	public function check( $row ) {
-		if ( ! $this->choices->wants( $this->slug() ) ) {
-			throw new Withdrawn( esc_html__( 'Events of this kind were switched off under Settings, Relay before it could be sent, so it was not sent.', 'relay-connector' ) );
+		if ( ! $this->choices->is_enabled( $this->slug() ) ) {
+			throw new Event_Withdrawn( esc_html__( 'Not sent, because events of this type were turned off under Settings > Relay.', 'relay-connector' ) );
 		}
 	}
 
 	/**
-	 * Nothing is to be remembered where an object can give only one event.
+	 * Records nothing: most objects can only produce one event.
 	 *
 	 * @param object $row The row.
 	 */
-	public function remember_sent( $row ) {
+	public function record_sent( $row ) {
 	}
 
 	/**
@@ -135,35 +135,35 @@ abstract class Base_Source implements Event_Source {
 	 * @param object $row The row.
 	 * @return string
 	 */
-	public function address( $row ) {
+	public function email( $row ) {
 		return '';
 	}
 
 	/**
-	 * Does what a hook asks for, if events are wanted at all. Whatever goes wrong in it, the comment, the order or the
-	 * form that it listens to is not touched.
+	 * Runs a hook's code if events are recorded and the source is switched on. Errors are caught, so that the comment,
+	 * order or form is not affected.
 	 *
-	 * @param callable $what What to do.
+	 * @param callable $callback The code to run.
 	 */
-	protected function guarded( callable $what ) {
+	protected function run_safely( callable $callback ) {
 		try {
-			// An import brings years of old objects: they are not new ones.
+			// An import brings old objects, not new ones.
 			if ( defined( 'WP_IMPORTING' ) && WP_IMPORTING ) {
 				return;
 			}
-			if ( $this->settings->collects_events() && $this->choices->wants( $this->slug() ) ) {
-				$what();
+			if ( $this->settings->collects_events() && $this->choices->is_enabled( $this->slug() ) ) {
+				$callback();
 			}
-		} catch ( \Throwable $fault ) {
-			Trouble::note( $this->slug() . ': ' . $fault->getMessage() );
+		} catch ( \Throwable $error ) {
+			Lost_Events::record( $this->slug() . ': ' . $error->getMessage() );
 		}
 	}
 
 	/**
-	 * A number that a hook was given; PHP itself would take any list for 1.
+	 * A number from a hook's argument. A plain cast would turn any non-empty array into 1.
 	 *
-	 * @param mixed $value What was given.
-	 * @return int 0 for what is no number.
+	 * @param mixed $value The argument.
+	 * @return int 0 if it is not a number.
 	 */
 	protected static function number( $value ) {
 		return is_numeric( $value ) ? (int) $value : 0;

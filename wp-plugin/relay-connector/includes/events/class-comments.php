@@ -12,8 +12,8 @@ use Relay_Connector\Settings;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * A comment is sent once: when it is approved, at once or by a moderator. Spam and trash are never sent, nor are the
- * order notes and editor notes that are kept as comments too; pingbacks only where an admin wants them.
+ * Sends a comment once, when it is approved, by a moderator or automatically. Spam and trash are never sent, nor are
+ * order notes and editor notes, which are also stored as comments. Pingbacks are sent only if an admin enables them.
  */
 final class Comments extends Base_Source {
 
@@ -23,7 +23,7 @@ final class Comments extends Base_Source {
 	const META_KEY = '_relay_connector_sent';
 
 	/**
-	 * Behind the spam filters, which use these hooks too.
+	 * After the spam filters, which use the same hooks.
 	 */
 	const PRIORITY = 1000;
 
@@ -37,7 +37,7 @@ final class Comments extends Base_Source {
 	}
 
 	/**
-	 * The name for the settings page.
+	 * The name on the settings page.
 	 *
 	 * @return string
 	 */
@@ -46,41 +46,41 @@ final class Comments extends Base_Source {
 	}
 
 	/**
-	 * What is sent and when.
+	 * The help text: what is sent and when.
 	 *
 	 * @return string
 	 */
 	public function help() {
-		return __( 'Each comment is sent once, when it is approved: at once or by a moderator. Spam and trash are never sent.', 'relay-connector' );
+		return __( 'A comment is sent once, when it is approved, automatically or by a moderator. Spam and trash are never sent.', 'relay-connector' );
 	}
 
 	/**
-	 * What an admin may leave out.
+	 * The fields that can be switched off.
 	 *
 	 * @return string[]
 	 */
 	public function optional_fields() {
 		return array(
 			'author_email' => __( 'E-mail address', 'relay-connector' ),
-			'author_url'   => __( 'Web address', 'relay-connector' ),
+			'author_url'   => __( 'Website', 'relay-connector' ),
 		);
 	}
 
 	/**
-	 * Settings of its own.
+	 * Further options.
 	 *
 	 * @return string[]
 	 */
 	public function own_options() {
 		return array(
-			Settings::SEND_HELD  => __( 'Also send comments that are held for moderation, as soon as they are written', 'relay-connector' ),
-			Settings::SEND_PINGS => __( 'Also send pingbacks and trackbacks, the notes of other sites that link here', 'relay-connector' ),
+			Settings::SEND_HELD  => __( 'Also send comments held for moderation, as soon as they are written', 'relay-connector' ),
+			Settings::SEND_PINGS => __( 'Also send pingbacks and trackbacks (notifications from other sites that link here)', 'relay-connector' ),
 		);
 	}
 
 	/**
-	 * The first hook sees every new comment, also one made over REST, which comment_post does not; the second one sees
-	 * every later change of mind, but not the first insertion.
+	 * wp_insert_comment sees every new comment, including those made over REST, which comment_post does not.
+	 * transition_comment_status sees every later change, but not the insertion.
 	 */
 	public function add_hooks() {
 		add_action( 'wp_insert_comment', array( $this, 'on_insert' ), self::PRIORITY, 2 );
@@ -88,23 +88,23 @@ final class Comments extends Base_Source {
 	}
 
 	/**
-	 * Whether events of a type come from here.
+	 * Whether events of a type come from this source.
 	 *
 	 * @param string $type The event type.
 	 * @return bool
 	 */
-	public function knows( $type ) {
+	public function handles( $type ) {
 		return self::TYPE === $type;
 	}
 
 	/**
-	 * A comment was made.
+	 * A comment was created.
 	 *
 	 * @param int         $id      Its id.
 	 * @param \WP_Comment $comment The comment.
 	 */
 	public function on_insert( $id = 0, $comment = null ) {
-		$this->note( $comment );
+		$this->record( $comment );
 	}
 
 	/**
@@ -116,33 +116,34 @@ final class Comments extends Base_Source {
 	 */
 	public function on_transition( $new_status = '', $old_status = '', $comment = null ) {
 		if ( 'approved' === $new_status ) {
-			$this->note( $comment, '1' );
+			$this->record( $comment, '1' );
 		}
 	}
 
 	/**
-	 * Asks whether the comment still stands.
+	 * Checks that the comment can still be sent.
 	 *
 	 * @param object $row The row.
-	 * @throws Withdrawn When the comment is gone, spam, trashed, no longer approved, or was sent before.
+	 * @throws Event_Withdrawn If the comment was deleted, is spam, in the trash or no longer approved, or was already
+	 *                         sent.
 	 */
 	public function check( $row ) {
 		parent::check( $row );
 		$comment = get_comment( (int) $row->object_id );
 		if ( ! $comment ) {
-			throw new Withdrawn( esc_html__( 'The comment was deleted before it could be sent, so it was not sent.', 'relay-connector' ) );
+			throw new Event_Withdrawn( esc_html__( 'Not sent, because the comment was deleted first.', 'relay-connector' ) );
 		}
-		if ( ! $this->is_wanted( $comment->comment_approved ) ) {
-			throw new Withdrawn( esc_html__( 'The comment was held, marked as spam or trashed before it could be sent, so it was not sent. If it is approved again, it will be.', 'relay-connector' ) );
+		if ( ! $this->sends_status( $comment->comment_approved ) ) {
+			throw new Event_Withdrawn( esc_html__( 'Not sent, because the comment was held, marked as spam or moved to the trash first. If it is approved again, it will be sent.', 'relay-connector' ) );
 		}
 		$sent_as = (string) get_comment_meta( (int) $row->object_id, self::META_KEY, true );
 		if ( '' !== $sent_as && $sent_as !== $row->event_id ) {
-			throw new Withdrawn( esc_html__( 'The comment had been sent before, so it was not sent a second time.', 'relay-connector' ) );
+			throw new Event_Withdrawn( esc_html__( 'Not sent, because the comment was already sent.', 'relay-connector' ) );
 		}
 	}
 
 	/**
-	 * The fields of one event.
+	 * The fields of the event.
 	 *
 	 * @param object $row The row.
 	 * @return array
@@ -156,16 +157,16 @@ final class Comments extends Base_Source {
 			'post_id'      => (int) $comment->comment_post_ID,
 			'author'       => '' === $author ? __( 'Anonymous', 'relay-connector' ) : $author,
 			'content'      => Text::clean( $comment->comment_content ),
-			'created_at'   => $this->instant( $comment ),
+			'created_at'   => $this->timestamp( $comment ),
 			'status'       => '1' === (string) $comment->comment_approved ? 'approved' : 'hold',
 			'author_email' => $comment->comment_author_email,
 			'author_url'   => $comment->comment_author_url,
 			'post_title'   => $post ? wp_specialchars_decode( wp_strip_all_tags( $post->post_title ), ENT_QUOTES ) : '',
 			'parent'       => (int) $comment->comment_parent,
 		);
-		// What the visitor left empty is not sent as an empty text.
+		// Leave out what the visitor left empty.
 		foreach ( array( 'author_email', 'author_url', 'post_title', 'parent' ) as $optional ) {
-			if ( ! $fields[ $optional ] || ! $this->choices->wants_field( $this->slug(), $optional ) ) {
+			if ( ! $fields[ $optional ] || ! $this->choices->sends_field( $this->slug(), $optional ) ) {
 				unset( $fields[ $optional ] );
 			}
 		}
@@ -176,11 +177,11 @@ final class Comments extends Base_Source {
 	}
 
 	/**
-	 * Remembers that a comment has been sent, with the comment itself.
+	 * Stores with the comment that it was sent.
 	 *
 	 * @param object $row The row.
 	 */
-	public function remember_sent( $row ) {
+	public function record_sent( $row ) {
 		update_comment_meta( (int) $row->object_id, self::META_KEY, $row->event_id );
 	}
 
@@ -190,13 +191,13 @@ final class Comments extends Base_Source {
 	 * @param object $row The row.
 	 * @return string
 	 */
-	public function address( $row ) {
+	public function email( $row ) {
 		$comment = get_comment( (int) $row->object_id );
 		return $comment ? (string) $comment->comment_author_email : '';
 	}
 
 	/**
-	 * How an admin would call a comment: the author's first letter is enough to tell two apart.
+	 * The display name of a comment, with only the first letter of the author's name.
 	 *
 	 * @param object $row The row.
 	 * @return array With label and url.
@@ -220,19 +221,19 @@ final class Comments extends Base_Source {
 	}
 
 	/**
-	 * Notes a comment down, if it is one that is sent.
+	 * Records a comment, if it is of a type and status that is sent.
 	 *
 	 * @param \WP_Comment $comment  The comment.
-	 * @param string|null $approved Its status, where the object may still show the old one.
+	 * @param string|null $approved Its new status, where the object may still have the old one.
 	 */
-	private function note( $comment, $approved = null ) {
-		$this->guarded(
+	private function record( $comment, $approved = null ) {
+		$this->run_safely(
 			function () use ( $comment, $approved ) {
 				if ( ! $comment instanceof \WP_Comment ) {
 					return;
 				}
 				$approved = null === $approved ? $comment->comment_approved : $approved;
-				if ( $this->is_of_a_wanted_kind( $comment->comment_type ) && $this->is_wanted( $approved ) ) {
+				if ( $this->sends_type( $comment->comment_type ) && $this->sends_status( $approved ) ) {
 					$this->outbox->add( self::TYPE, (int) $comment->comment_ID, self::TYPE . ':' . (int) $comment->comment_ID );
 				}
 			}
@@ -240,22 +241,22 @@ final class Comments extends Base_Source {
 	}
 
 	/**
-	 * Whether comments of a kind are sent.
+	 * Whether comments of a type are sent.
 	 *
-	 * @param string $kind The comment's type; empty for an ordinary one of older days.
+	 * @param string $kind The comment's type; older WordPress versions leave it empty.
 	 * @return bool
 	 */
-	private function is_of_a_wanted_kind( $kind ) {
+	private function sends_type( $kind ) {
 		return in_array( $kind, self::KINDS, true ) || ( in_array( $kind, self::PINGS, true ) && $this->settings->sends_pings() );
 	}
 
 	/**
-	 * Whether comments of a status are sent.
+	 * Whether comments with a status are sent.
 	 *
-	 * @param string|int $approved What the core keeps: 1, 0, spam, trash, post-trashed.
+	 * @param string|int $approved WordPress's value: 1, 0, spam, trash, post-trashed.
 	 * @return bool
 	 */
-	private function is_wanted( $approved ) {
+	private function sends_status( $approved ) {
 		return '1' === (string) $approved || ( '0' === (string) $approved && $this->settings->sends_held() );
 	}
 
@@ -265,7 +266,7 @@ final class Comments extends Base_Source {
 	 * @param \WP_Comment $comment The comment.
 	 * @return string Such as 2026-01-31T23:59:59Z.
 	 */
-	private function instant( $comment ) {
+	private function timestamp( $comment ) {
 		// Some importers leave the UTC column at zero.
 		$gmt = '0000-00-00 00:00:00' === $comment->comment_date_gmt ? get_gmt_from_date( $comment->comment_date ) : $comment->comment_date_gmt;
 		return str_replace( ' ', 'T', $gmt ) . 'Z';

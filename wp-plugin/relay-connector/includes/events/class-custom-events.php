@@ -1,20 +1,20 @@
 <?php
 /**
- * Events of other plugins.
+ * Custom events.
  *
  * @package Relay_Connector
  */
 
 namespace Relay_Connector\Events;
 
-use Relay_Connector\Envelope;
-use Relay_Connector\Trouble;
+use Relay_Connector\Sending\Envelope;
+use Relay_Connector\Status\Lost_Events;
 
 defined( 'ABSPATH' ) || exit;
 
 /**
- * What other plugins and themes send by relay_connector_send_event(), as a function or as an action. Its body is made at
- * once: only the sender knows what it is about.
+ * Sends what other plugins and themes pass to relay_connector_send_event(), as a function or an action. The body is
+ * built at once, because only the caller knows the data.
  */
 final class Custom_Events extends Base_Source {
 
@@ -23,7 +23,7 @@ final class Custom_Events extends Base_Source {
 	const MOST_DEPTH = 32;
 
 	/**
-	 * The one that the function uses.
+	 * The instance that the function uses.
 	 *
 	 * @var Custom_Events|null
 	 */
@@ -39,25 +39,25 @@ final class Custom_Events extends Base_Source {
 	}
 
 	/**
-	 * The name for the settings page.
+	 * The name on the settings page.
 	 *
 	 * @return string
 	 */
 	public function label() {
-		return __( 'Events of other plugins', 'relay-connector' );
+		return __( 'Custom events', 'relay-connector' );
 	}
 
 	/**
-	 * What is sent and when.
+	 * The help text: what is sent and when.
 	 *
 	 * @return string
 	 */
 	public function help() {
-		return __( 'What other plugins or your theme hand over to be sent, with the fields that they choose. Their types begin with "x.".', 'relay-connector' );
+		return __( 'Events from other plugins or your theme, with the fields that they define. Their types start with "x.".', 'relay-connector' );
 	}
 
 	/**
-	 * Listens to other plugins.
+	 * Listens to the action.
 	 */
 	public function add_hooks() {
 		self::$active = $this;
@@ -65,7 +65,7 @@ final class Custom_Events extends Base_Source {
 	}
 
 	/**
-	 * The one that the function uses.
+	 * The instance that the function uses.
 	 *
 	 * @return Custom_Events|null Null before the plugin is loaded.
 	 */
@@ -74,103 +74,103 @@ final class Custom_Events extends Base_Source {
 	}
 
 	/**
-	 * Whether events of a type come from here.
+	 * Whether events of a type come from this source.
 	 *
 	 * @param string $type The event type.
 	 * @return bool
 	 */
-	public function knows( $type ) {
+	public function handles( $type ) {
 		return 1 === preg_match( '/^x\.[a-z0-9_.-]{1,60}$/D', (string) $type ) && Orders::REFUNDED !== $type;
 	}
 
 	/**
-	 * The same by an action, which cannot answer: what was wrong is shown to the admins.
+	 * Handles the action. It cannot return an error, so problems are shown to the admins.
 	 *
 	 * @param string $type The event type.
 	 * @param array  $data The fields.
-	 * @param array  $args As for send().
+	 * @param array  $args See send().
 	 */
 	public function on_action( $type = '', $data = array(), $args = array() ) {
 		$done = $this->send( $type, $data, $args );
 		if ( is_wp_error( $done ) && 'relay_connector_refused' === $done->get_error_code() ) {
-			Trouble::note( self::HOOK . ': ' . $done->get_error_message() );
+			Lost_Events::record( self::HOOK . ': ' . $done->get_error_message() );
 		}
 	}
 
 	/**
-	 * Notes an event down.
+	 * Records an event.
 	 *
 	 * @param string       $type The event type, such as x.booking_made.
 	 * @param array|object $data The fields.
-	 * @param array        $args With key, if there is something that makes this event known again: the same key is sent
-	 *                           only once for a type.
-	 * @return string|\WP_Error The event's id. An error relay_connector_off when nothing is sent yet or such events are
-	 *                          switched off, relay_connector_refused when the event cannot be sent as it is.
+	 * @param array        $args With key, if the same event may be passed more than once: a key is sent only once per
+	 *                           type.
+	 * @return string|\WP_Error The event's id. Error codes: relay_connector_off if nothing is sent yet or custom events
+	 *                          are switched off, relay_connector_refused if the event cannot be sent.
 	 */
 	public function send( $type, $data, $args = array() ) {
 		try {
-			if ( ! $this->settings->collects_events() || ! $this->choices->wants( $this->slug() ) ) {
-				return new \WP_Error( 'relay_connector_off', __( 'Relay Connector is not set up yet, or events of other plugins are switched off in its settings.', 'relay-connector' ) );
+			if ( ! $this->settings->collects_events() || ! $this->choices->is_enabled( $this->slug() ) ) {
+				return new \WP_Error( 'relay_connector_off', __( 'Relay Connector is not set up yet, or custom events are turned off in its settings.', 'relay-connector' ) );
 			}
-			if ( ! is_string( $type ) || ! $this->knows( $type ) ) {
+			if ( ! is_string( $type ) || ! $this->handles( $type ) ) {
 				/* translators: %s: an event type. */
-				return $this->refused( sprintf( __( '"%s" is no type for an event of one\'s own: it has to be "x." and up to 60 small letters, digits, dots, hyphens or underscores, and not x.order.refunded.', 'relay-connector' ), is_string( $type ) ? $type : gettype( $type ) ) );
+				return $this->refused( sprintf( __( '"%s" is not a valid type for a custom event. Use "x." followed by up to 60 lowercase letters, digits, dots, hyphens or underscores; x.order.refunded is reserved.', 'relay-connector' ), is_string( $type ) ? $type : gettype( $type ) ) );
 			}
-			$fields = $this->plain( $data );
+			$fields = $this->normalize( $data );
 			if ( null === $fields ) {
 				/* translators: %s: an event type. */
-				return $this->refused( sprintf( __( 'The fields of the event %s are no array that can be written as JSON, or they are nested too deep.', 'relay-connector' ), $type ) );
+				return $this->refused( sprintf( __( 'The fields of the event %s are not an array that can be encoded as JSON, or they are nested too deeply.', 'relay-connector' ), $type ) );
 			}
 			$key      = isset( $args['key'] ) && is_scalar( $args['key'] ) ? (string) $args['key'] : '';
 			$event_id = 'wp-' . wp_generate_uuid4();
 			$dedupe   = $type . ':' . ( '' === $key ? $event_id : sha1( $key ) );
-			/** This filter is documented in includes/class-runner.php */
+			/** This filter is documented in includes/sending/class-outbox-runner.php */
 			$body = Envelope::encode( $type, $event_id, (array) apply_filters( 'relay_connector_event_data', $fields, $type, 0 ) );
 			if ( '' === $body || strlen( $body ) > self::MOST_BYTES ) {
 				/* translators: 1: an event type, 2: number of bytes. */
-				return $this->refused( sprintf( __( 'The fields of the event %1$s take more than %2$d bytes.', 'relay-connector' ), $type, self::MOST_BYTES ) );
+				return $this->refused( sprintf( __( 'The fields of the event %1$s are larger than %2$d bytes.', 'relay-connector' ), $type, self::MOST_BYTES ) );
 			}
-			if ( ! $this->outbox->add_ready( $type, $event_id, $body, $dedupe ) ) {
+			if ( ! $this->outbox->add_with_body( $type, $event_id, $body, $dedupe ) ) {
 				$known    = $this->outbox->find_by_key( $dedupe );
 				$event_id = $known ? $known->event_id : '';
 			}
-			return '' === $event_id ? $this->refused( __( 'The database of this site did not keep the event.', 'relay-connector' ) ) : $event_id;
-		} catch ( \Throwable $fault ) {
-			return $this->refused( $fault->getMessage() );
+			return '' === $event_id ? $this->refused( __( 'This site\'s database did not store the event.', 'relay-connector' ) ) : $event_id;
+		} catch ( \Throwable $error ) {
+			return $this->refused( $error->getMessage() );
 		}
 	}
 
 	/**
-	 * The body was made when the event was noted down.
+	 * The body was built when the event was recorded.
 	 *
 	 * @param object $row The row.
 	 * @return array
-	 * @throws Withdrawn Always.
+	 * @throws Event_Withdrawn Always.
 	 */
 	public function data( $row ) {
-		throw new Withdrawn( esc_html__( 'The fields of this event are not kept here any more, so it was not sent.', 'relay-connector' ) );
+		throw new Event_Withdrawn( esc_html__( 'Not sent, because the fields of this event are no longer stored on this site.', 'relay-connector' ) );
 	}
 
 	/**
-	 * How an admin would call it.
+	 * The display name of an event.
 	 *
 	 * @param object $row The row.
 	 * @return array With label and url.
 	 */
 	public function describe( $row ) {
 		return array(
-			'label' => __( 'Event of another plugin', 'relay-connector' ),
+			'label' => __( 'Custom event', 'relay-connector' ),
 			'url'   => '',
 		);
 	}
 
 	/**
-	 * The fields as they come out of JSON: no objects with a life of their own, no characters that nobody can read.
+	 * The fields as plain JSON data, without objects of other classes and without control characters.
 	 *
-	 * @param mixed $data What the other plugin gave.
-	 * @return array|null Null when it is no set of fields.
+	 * @param mixed $data The data passed.
+	 * @return array|null Null if it is not a set of fields.
 	 */
-	private function plain( $data ) {
+	private function normalize( $data ) {
 		$json  = is_array( $data ) || is_object( $data ) ? wp_json_encode( $data ) : false;
 		$plain = is_string( $json ) ? json_decode( $json, false, self::MOST_DEPTH ) : null;
 		if ( ! is_array( $plain ) && ! is_object( $plain ) ) {
@@ -185,9 +185,9 @@ final class Custom_Events extends Base_Source {
 	}
 
 	/**
-	 * An error.
+	 * Builds an error.
 	 *
-	 * @param string $sentence What is wrong.
+	 * @param string $sentence The message.
 	 * @return \WP_Error
 	 */
 	private function refused( $sentence ) {

@@ -1,6 +1,6 @@
 <?php
 /**
- * One entry of a form, as every form plugin gives it.
+ * One form entry, independent of the form plugin.
  *
  * @package Relay_Connector
  */
@@ -10,7 +10,7 @@ namespace Relay_Connector\Events;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Carries an entry from the class that knows a form plugin to the one that notes it down.
+ * Passes an entry from the class of its form plugin to Leads.
  */
 final class Form_Entry {
 
@@ -29,35 +29,35 @@ final class Form_Entry {
 	public $title = '';
 
 	/**
-	 * The number under which the plugin keeps the entry; 0 when it keeps none.
+	 * The entry's id in its plugin; 0 if the plugin does not store entries.
 	 *
 	 * @var int
 	 */
 	public $entry_id = 0;
 
 	/**
-	 * The address of the page with the form, as far as the plugin knows it.
+	 * The URL of the page with the form, if the plugin knows it.
 	 *
 	 * @var string
 	 */
 	public $page_url = '';
 
 	/**
-	 * The fields in their order.
+	 * The fields in the form's order.
 	 *
 	 * @var Form_Field[]
 	 */
 	public $fields = array();
 
 	/**
-	 * Takes the form and the entry's number.
+	 * Takes the form and the entry's id.
 	 *
 	 * @param int|string $form_id  The form's id.
 	 * @param string     $title    The form's title.
-	 * @param int        $entry_id The entry's number, or 0.
+	 * @param int        $entry_id The entry's id, or 0.
 	 */
 	public function __construct( $form_id, $title, $entry_id = 0 ) {
-		// Not is_numeric(): a name such as 7e10123 would be a very large number to it.
+		// Not is_numeric(): it accepts "7e10123" as a very large number.
 		$this->form_id  = preg_match( '/^(0|[1-9][0-9]{0,17})$/', (string) $form_id ) ? (int) $form_id : substr( sanitize_key( (string) $form_id ), 0, 60 );
 		$this->title    = (string) $title;
 		$this->entry_id = (int) $entry_id;

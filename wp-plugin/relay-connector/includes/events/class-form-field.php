@@ -10,19 +10,19 @@ namespace Relay_Connector\Events;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * A field, and in an entry what was filled in.
+ * A field of a form; in an entry, with its value.
  */
 final class Form_Field {
 
 	/**
-	 * The field's own id in its form.
+	 * The field's id in its form.
 	 *
 	 * @var string
 	 */
 	public $key;
 
 	/**
-	 * What the field is called.
+	 * The field's label.
 	 *
 	 * @var string
 	 */
@@ -36,19 +36,19 @@ final class Form_Field {
 	public $type;
 
 	/**
-	 * What was filled in: text, a number, a tick, or a list or tree of them.
+	 * The value: text, number, boolean, or a nested list of these.
 	 *
 	 * @var mixed
 	 */
 	public $value;
 
 	/**
-	 * Takes what is known.
+	 * Takes the field's properties.
 	 *
 	 * @param string|int $key   The field's id.
-	 * @param string     $label What it is called; without one, its id.
+	 * @param string     $label Its label; if empty, the id is used.
 	 * @param string     $type  Its type.
-	 * @param mixed      $value What was filled in.
+	 * @param mixed      $value The value.
 	 */
 	public function __construct( $key, $label, $type, $value = '' ) {
 		$this->key   = (string) $key;
@@ -61,24 +61,24 @@ final class Form_Field {
 	}
 
 	/**
-	 * What was filled in, as text. What can be several is joined: a mapping then need not know how a field was built.
+	 * The value as text. Several values are joined, so that a mapping does not depend on how the field is built.
 	 *
 	 * @return string
 	 */
 	public function text() {
 		if ( Field_Types::is_consent( $this->type ) ) {
-			return $this->is_ticked() ? 'yes' : 'no';
+			return $this->is_checked() ? 'yes' : 'no';
 		}
-		return Text::clean( self::joined( $this->value ) );
+		return Text::clean( self::join_values( $this->value ) );
 	}
 
 	/**
-	 * Whether a box is ticked.
+	 * Whether a checkbox is checked.
 	 *
 	 * @return bool
 	 */
-	public function is_ticked() {
-		return ! in_array( strtolower( self::joined( $this->value ) ), array( '', '0', 'no', 'off', 'false' ), true );
+	public function is_checked() {
+		return ! in_array( strtolower( self::join_values( $this->value ) ), array( '', '0', 'no', 'off', 'false' ), true );
 	}
 
 	/**
@@ -87,7 +87,7 @@ final class Form_Field {
 	 * @param mixed $value The value.
 	 * @return string
 	 */
-	private static function joined( $value ) {
+	private static function join_values( $value ) {
 		if ( is_bool( $value ) ) {
 			return $value ? '1' : '';
 		}
@@ -97,6 +97,6 @@ final class Form_Field {
 		if ( is_object( $value ) ) {
 			$value = get_object_vars( $value );
 		}
-		return is_array( $value ) ? implode( ', ', array_filter( array_map( array( __CLASS__, 'joined' ), $value ), 'strlen' ) ) : '';
+		return is_array( $value ) ? implode( ', ', array_filter( array_map( array( __CLASS__, 'join_values' ), $value ), 'strlen' ) ) : '';
 	}
 }

@@ -1,6 +1,6 @@
 <?php
 /**
- * What is sent of a form's fields.
+ * The fields of a form entry.
  *
  * @package Relay_Connector
  */
@@ -10,7 +10,7 @@ namespace Relay_Connector\Events;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Values by label, without what must not or shall not leave the site, and never more than the gateway takes.
+ * Values by label, without fields that are never sent or switched off, within the gateway's size limits.
  */
 final class Lead_Fields {
 
@@ -25,56 +25,56 @@ final class Lead_Fields {
 	public $values = array();
 
 	/**
-	 * The labels of values that were too long and lost their end.
+	 * The labels of values that were cut.
 	 *
 	 * @var string[]
 	 */
 	public $shortened = array();
 
 	/**
-	 * How many fields found no room at all.
+	 * How many fields were left out because the entry is too large.
 	 *
 	 * @var int
 	 */
 	public $left_out = 0;
 
 	/**
-	 * Whether everything was agreed to that the form asks to agree to; null when it asks nothing.
+	 * Whether every consent checkbox is checked; null if the form has none.
 	 *
 	 * @var bool|null
 	 */
 	public $consent = null;
 
 	/**
-	 * How many bytes the values take in JSON.
+	 * The size of the values as JSON, in bytes.
 	 *
 	 * @var int
 	 */
 	private $bytes = 0;
 
 	/**
-	 * Sorts the fields of an entry.
+	 * Collects the fields of an entry.
 	 *
-	 * @param Form_Field[] $fields  The fields.
-	 * @param Choices      $choices What the admin has chosen.
-	 * @param string       $form    The form, as the choices name it.
+	 * @param Form_Field[]  $fields  The fields.
+	 * @param Event_Choices $choices What the admin has chosen.
+	 * @param string        $form    The form, as "plugin:id".
 	 */
-	public function __construct( array $fields, Choices $choices, $form ) {
+	public function __construct( array $fields, Event_Choices $choices, $form ) {
 		foreach ( $fields as $field ) {
 			if ( ! Field_Types::is_sendable( $field->type ) ) {
 				continue;
 			}
 			if ( Field_Types::is_consent( $field->type ) ) {
-				$this->consent = false !== $this->consent && $field->is_ticked();
+				$this->consent = false !== $this->consent && $field->is_checked();
 			}
-			if ( $choices->wants_form_field( $form, $field->key ) ) {
+			if ( $choices->sends_form_field( $form, $field->key ) ) {
 				$this->add( $this->unused( $field->label ), $field->text() );
 			}
 		}
 	}
 
 	/**
-	 * Adds a value, as much of it as there is room for.
+	 * Adds a value, cut to the remaining size.
 	 *
 	 * @param string $label The label.
 	 * @param string $text  The value.
@@ -97,7 +97,7 @@ final class Lead_Fields {
 	}
 
 	/**
-	 * A label that no earlier field has.
+	 * The label, with a number if an earlier field has the same one.
 	 *
 	 * @param string $label The label.
 	 * @return string
@@ -113,7 +113,7 @@ final class Lead_Fields {
 	}
 
 	/**
-	 * How many bytes a text takes in JSON.
+	 * The size of a text as JSON, in bytes.
 	 *
 	 * @param string $text The text.
 	 * @return int

@@ -1,41 +1,49 @@
 <?php
 /**
- * Entries of forms.
+ * Form entries.
  *
  * @package Relay_Connector
  */
 
 namespace Relay_Connector\Events;
 
-use Relay_Connector\Envelope;
+use Relay_Connector\Events\Forms\Contact_Form_7;
+use Relay_Connector\Events\Forms\Elementor_Pro;
+use Relay_Connector\Events\Forms\Fluent_Forms;
+use Relay_Connector\Events\Forms\Form_Plugin;
+use Relay_Connector\Events\Forms\Formidable;
+use Relay_Connector\Events\Forms\Gravity_Forms;
+use Relay_Connector\Events\Forms\Ninja_Forms;
+use Relay_Connector\Events\Forms\Wpforms;
+use Relay_Connector\Sending\Envelope;
 
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Each entry is sent once, whichever plugin the form was made with. Several of those plugins keep no entry, so the body
- * is made at once; it waits in the outbox and is removed there when the gateway has it.
+ * Sends each entry once, for all supported form plugins. Several of them do not store entries, so the body is built at
+ * once. It is deleted from the outbox when the gateway has accepted it.
  */
 final class Leads extends Base_Source {
 
 	const TYPE = 'lead.created';
 
 	/**
-	 * One class for each form plugin. A new one is added here and nowhere else.
+	 * The supported form plugins. Add a new one here.
 	 */
 	const FORM_PLUGINS = array(
-		Forms\Contact_Form_7::class,
-		Forms\Wpforms::class,
-		Forms\Gravity_Forms::class,
-		Forms\Ninja_Forms::class,
-		Forms\Fluent_Forms::class,
-		Forms\Formidable::class,
-		Forms\Elementor_Pro::class,
+		Contact_Form_7::class,
+		Wpforms::class,
+		Gravity_Forms::class,
+		Ninja_Forms::class,
+		Fluent_Forms::class,
+		Formidable::class,
+		Elementor_Pro::class,
 	);
 
 	/**
-	 * The form plugins, made when they are first asked for.
+	 * The form plugins, created on first use.
 	 *
-	 * @var Forms\Form_Plugin[]
+	 * @var Form_Plugin[]
 	 */
 	private $plugins = array();
 
@@ -49,7 +57,7 @@ final class Leads extends Base_Source {
 	}
 
 	/**
-	 * The name for the settings page.
+	 * The name on the settings page.
 	 *
 	 * @return string
 	 */
@@ -58,12 +66,12 @@ final class Leads extends Base_Source {
 	}
 
 	/**
-	 * What is sent and when.
+	 * The help text: what is sent and when.
 	 *
 	 * @return string
 	 */
 	public function help() {
-		return __( 'Each entry is sent once, when the form was accepted, even if the form\'s own e-mail fails. Spam, drafts and previews are never sent, nor are passwords, payment cards and files.', 'relay-connector' );
+		return __( 'An entry is sent once, when the form is accepted, even if the form\'s own e-mail fails. Spam, drafts and previews are never sent, nor are passwords, payment cards and files.', 'relay-connector' );
 	}
 
 	/**
@@ -81,7 +89,7 @@ final class Leads extends Base_Source {
 	}
 
 	/**
-	 * The form plugins that are not there.
+	 * Supported form plugins that are not active.
 	 *
 	 * @return string[]
 	 */
@@ -96,9 +104,9 @@ final class Leads extends Base_Source {
 	}
 
 	/**
-	 * The form plugins that this plugin knows, whether they are there or not.
+	 * All supported form plugins, active or not.
 	 *
-	 * @return Forms\Form_Plugin[]
+	 * @return Form_Plugin[]
 	 */
 	public function plugins() {
 		if ( ! $this->plugins ) {
@@ -110,7 +118,7 @@ final class Leads extends Base_Source {
 	}
 
 	/**
-	 * Listens to every form plugin: which of them are there is seen when they speak.
+	 * Listens to every form plugin. Whether one is active shows when its hooks fire.
 	 */
 	public function add_hooks() {
 		foreach ( $this->plugins() as $plugin ) {
@@ -119,59 +127,59 @@ final class Leads extends Base_Source {
 	}
 
 	/**
-	 * Whether events of a type come from here.
+	 * Whether events of a type come from this source.
 	 *
 	 * @param string $type The event type.
 	 * @return bool
 	 */
-	public function knows( $type ) {
+	public function handles( $type ) {
 		return self::TYPE === $type;
 	}
 
 	/**
-	 * Notes an entry down.
+	 * Records an entry.
 	 *
-	 * @param Forms\Form_Plugin $plugin The form plugin.
-	 * @param callable          $read   Gives the entry as a Form_Entry, or null when it is not one to be sent.
+	 * @param Form_Plugin $plugin The form plugin.
+	 * @param callable    $read   Returns the entry as a Form_Entry, or null if it must not be sent.
 	 */
-	public function take( Forms\Form_Plugin $plugin, callable $read ) {
-		$this->guarded(
+	public function record_entry( Form_Plugin $plugin, callable $read ) {
+		$this->run_safely(
 			function () use ( $plugin, $read ) {
 				$entry = $read();
-				if ( $entry instanceof Form_Entry && $this->choices->wants_form( $plugin->slug() . ':' . $entry->form_id ) ) {
-					$this->note( $plugin, $entry );
+				if ( $entry instanceof Form_Entry && $this->choices->sends_form( $plugin->slug() . ':' . $entry->form_id ) ) {
+					$this->record( $plugin, $entry );
 				}
 			}
 		);
 	}
 
 	/**
-	 * Asks whether the form is still wanted.
+	 * Checks that entries of the form are still sent.
 	 *
 	 * @param object $row The row.
-	 * @throws Withdrawn When it is not.
+	 * @throws Event_Withdrawn If it is not.
 	 */
 	public function check( $row ) {
 		parent::check( $row );
 		list( $plugin, $form_id ) = self::form_of( $row );
-		if ( ! $this->choices->wants_form( $plugin . ':' . $form_id ) ) {
-			throw new Withdrawn( esc_html__( 'Entries of this form were switched off under Settings, Relay before it could be sent, so it was not sent.', 'relay-connector' ) );
+		if ( ! $this->choices->sends_form( $plugin . ':' . $form_id ) ) {
+			throw new Event_Withdrawn( esc_html__( 'Not sent, because entries of this form were turned off under Settings > Relay.', 'relay-connector' ) );
 		}
 	}
 
 	/**
-	 * The body was made when the entry came in; without it nobody knows what was filled in.
+	 * The body was built when the entry was recorded. Without it the values are unknown.
 	 *
 	 * @param object $row The row.
 	 * @return array
-	 * @throws Withdrawn Always.
+	 * @throws Event_Withdrawn Always.
 	 */
 	public function data( $row ) {
-		throw new Withdrawn( esc_html__( 'What was filled in is not kept here any more, so it was not sent.', 'relay-connector' ) );
+		throw new Event_Withdrawn( esc_html__( 'Not sent, because the entry is no longer stored on this site.', 'relay-connector' ) );
 	}
 
 	/**
-	 * How an admin would call it: by its form, without anything that was filled in.
+	 * The display name of an entry: its form, without any value.
 	 *
 	 * @param object $row The row.
 	 * @return array With label and url.
@@ -188,20 +196,20 @@ final class Leads extends Base_Source {
 			}
 		}
 		return array(
-			'label' => __( 'Entry of a form', 'relay-connector' ),
+			'label' => __( 'Form entry', 'relay-connector' ),
 			'url'   => '',
 		);
 	}
 
 	/**
-	 * Makes the body of an entry and puts it into the outbox. An entry with a number is noted once, however often its
-	 * plugin speaks of it.
+	 * Builds the body of an entry and adds it to the outbox. An entry with an id is recorded once, even if its plugin
+	 * fires the hook several times.
 	 *
-	 * @param Forms\Form_Plugin $plugin The form plugin.
-	 * @param Form_Entry        $entry  The entry.
-	 * @throws \RuntimeException When another plugin has put something into it that is no data.
+	 * @param Form_Plugin $plugin The form plugin.
+	 * @param Form_Entry  $entry  The entry.
+	 * @throws \RuntimeException If another plugin has added something that is not data.
 	 */
-	private function note( Forms\Form_Plugin $plugin, Form_Entry $entry ) {
+	private function record( Form_Plugin $plugin, Form_Entry $entry ) {
 		$form   = $plugin->slug() . ':' . $entry->form_id;
 		$fields = new Lead_Fields( $entry->fields, $this->choices, $form );
 		$page   = new Page_Address( $entry->page_url );
@@ -218,7 +226,7 @@ final class Leads extends Base_Source {
 			'consent'    => $fields->consent,
 			'shortened'  => $fields->shortened,
 			'left_out'   => $fields->left_out,
-			'created_at' => Text::instant( time() ),
+			'created_at' => Text::timestamp( time() ),
 		);
 		foreach ( array( 'entry_id', 'page_url', 'utm', 'shortened', 'left_out' ) as $optional ) {
 			if ( ! $data[ $optional ] ) {
@@ -228,21 +236,21 @@ final class Leads extends Base_Source {
 		if ( null === $data['consent'] ) {
 			unset( $data['consent'] );
 		}
-		/** This filter is documented in includes/class-runner.php */
+		/** This filter is documented in includes/sending/class-outbox-runner.php */
 		$data = (array) apply_filters( 'relay_connector_event_data', $data, self::TYPE, $entry->entry_id );
-		// An empty map, or one whose labels are numbers, would else become a list.
+		// An empty map, or one with numeric labels, would otherwise become a JSON list.
 		$data['fields'] = isset( $data['fields'] ) ? (object) $data['fields'] : new \stdClass();
 		$event_id       = 'wp-' . wp_generate_uuid4();
 		$body           = Envelope::encode( self::TYPE, $event_id, $data );
 		if ( '' === $body ) {
-			throw new \RuntimeException( esc_html__( 'an entry could not be written as JSON', 'relay-connector' ) );
+			throw new \RuntimeException( esc_html__( 'an entry could not be encoded as JSON', 'relay-connector' ) );
 		}
 		$number = $entry->entry_id ? (string) $entry->entry_id : $event_id;
 		$this->outbox->add_entry( self::TYPE, $event_id, $body, self::TYPE . ':' . $form . ':' . $number, $entry->entry_id );
 	}
 
 	/**
-	 * The form that a row is about.
+	 * The form of a row.
 	 *
 	 * @param object $row The row.
 	 * @return string[] The form plugin's short name and the form's id.

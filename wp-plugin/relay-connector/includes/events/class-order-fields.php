@@ -1,6 +1,6 @@
 <?php
 /**
- * What is sent of an order.
+ * The fields of an order.
  *
  * @package Relay_Connector
  */
@@ -10,7 +10,7 @@ namespace Relay_Connector\Events;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Read from the order's own methods only, so that it does not matter in which tables it lives.
+ * Uses only the order's own methods, so that it does not depend on where orders are stored.
  */
 final class Order_Fields {
 
@@ -28,7 +28,7 @@ final class Order_Fields {
 	/**
 	 * What the admin has chosen.
 	 *
-	 * @var Choices
+	 * @var Event_Choices
 	 */
 	private $choices;
 
@@ -42,11 +42,11 @@ final class Order_Fields {
 	/**
 	 * Takes the order.
 	 *
-	 * @param \WC_Order $order   The order.
-	 * @param Choices   $choices What the admin has chosen.
-	 * @param string    $source  The source's short name in the choices.
+	 * @param \WC_Order     $order   The order.
+	 * @param Event_Choices $choices What the admin has chosen.
+	 * @param string        $source  The source's short name in the choices.
 	 */
-	public function __construct( $order, Choices $choices, $source ) {
+	public function __construct( $order, Event_Choices $choices, $source ) {
 		$this->order   = $order;
 		$this->choices = $choices;
 		$this->source  = $source;
@@ -71,11 +71,11 @@ final class Order_Fields {
 			'discount_total' => self::decimal( $order->get_discount_total() ),
 			'customer'       => (object) $this->customer(),
 			'items'          => $items,
-			'created_at'     => self::instant( $order->get_date_created() ),
+			'created_at'     => self::timestamp( $order->get_date_created() ),
 			'payment_method' => Text::line( $order->get_payment_method_title() ),
 			'created_via'    => (string) $order->get_created_via(),
-			'customer_note'  => $this->wants( 'note' ) ? Text::cut( Text::clean( (string) $order->get_customer_note() ), self::LONGEST_NOTE ) : '',
-			'items_left_out' => $this->wants( 'items' ) ? count( $order->get_items() ) - count( $items ) : 0,
+			'customer_note'  => $this->sends( 'note' ) ? Text::cut( Text::clean( (string) $order->get_customer_note() ), self::LONGEST_NOTE ) : '',
+			'items_left_out' => $this->sends( 'items' ) ? count( $order->get_items() ) - count( $items ) : 0,
 		);
 		foreach ( array( 'payment_method', 'created_via', 'customer_note', 'items_left_out' ) as $optional ) {
 			if ( ! $fields[ $optional ] ) {
@@ -106,7 +106,7 @@ final class Order_Fields {
 			'reason'         => Text::line( $refund->get_reason(), self::LONGEST_NOTE ),
 			'customer'       => (object) $this->customer(),
 			'items'          => $this->items( $refund ),
-			'created_at'     => self::instant( $refund->get_date_created() ),
+			'created_at'     => self::timestamp( $refund->get_date_created() ),
 		);
 		if ( '' === $fields['reason'] ) {
 			unset( $fields['reason'] );
@@ -115,26 +115,26 @@ final class Order_Fields {
 	}
 
 	/**
-	 * Who has ordered, as far as the shop wants to say; what is empty is left out.
+	 * The customer, with the fields that are switched on; empty fields are left out.
 	 *
 	 * @return array
 	 */
 	private function customer() {
 		$order    = $this->order;
 		$customer = array( 'id' => (int) $order->get_customer_id() );
-		if ( $this->wants( 'name' ) ) {
+		if ( $this->sends( 'name' ) ) {
 			$customer['first_name'] = Text::line( $order->get_billing_first_name() );
 			$customer['last_name']  = Text::line( $order->get_billing_last_name() );
 			$customer['name']       = trim( $customer['first_name'] . ' ' . $customer['last_name'] );
 			$customer['company']    = Text::line( $order->get_billing_company() );
 		}
-		if ( $this->wants( 'email' ) ) {
+		if ( $this->sends( 'email' ) ) {
 			$customer['email'] = Text::line( $order->get_billing_email() );
 		}
-		if ( $this->wants( 'phone' ) ) {
+		if ( $this->sends( 'phone' ) ) {
 			$customer['phone'] = Text::line( $order->get_billing_phone() );
 		}
-		if ( $this->wants( 'addresses' ) ) {
+		if ( $this->sends( 'addresses' ) ) {
 			$customer['billing']  = $this->address( 'billing' );
 			$customer['shipping'] = $this->address( 'shipping' );
 		}
@@ -142,7 +142,7 @@ final class Order_Fields {
 	}
 
 	/**
-	 * An address; what is empty is left out.
+	 * An address; empty parts are left out.
 	 *
 	 * @param string $which Either billing or shipping.
 	 * @return string[]
@@ -163,7 +163,7 @@ final class Order_Fields {
 	 */
 	private function items( $order ) {
 		$items = array();
-		foreach ( $this->wants( 'items' ) ? $order->get_items() : array() as $item ) {
+		foreach ( $this->sends( 'items' ) ? $order->get_items() : array() as $item ) {
 			if ( count( $items ) >= self::MOST_ITEMS ) {
 				break;
 			}
@@ -173,9 +173,9 @@ final class Order_Fields {
 				'sku'          => $product ? Text::line( $product->get_sku() ) : '',
 				'product_id'   => (int) $item->get_product_id(),
 				'variation_id' => (int) $item->get_variation_id(),
-				// Half a metre of cloth is half an item; a refund counts backwards.
-				'quantity'     => abs( $item->get_quantity() + 0 ),
-				'total'        => ltrim( self::decimal( $item->get_total() ), '-' ),
+				// Quantities can be fractions, such as half a metre; those of refunds are negative.
+				'quantity' => abs( $item->get_quantity() + 0 ),
+				'total'    => ltrim( self::decimal( $item->get_total() ), '-' ),
 			);
 			if ( ! $fields['variation_id'] ) {
 				unset( $fields['variation_id'] );
@@ -191,31 +191,31 @@ final class Order_Fields {
 	 * @param string $field Its short name.
 	 * @return bool
 	 */
-	private function wants( $field ) {
-		return $this->choices->wants_field( $this->source, $field );
+	private function sends( $field ) {
+		return $this->choices->sends_field( $this->source, $field );
 	}
 
 	/**
-	 * An amount as decimal text: with the shop's number of digits behind the point, or more where the amount has more.
+	 * An amount as decimal text, with the shop's number of decimals, or more if the amount has more.
 	 *
-	 * @param mixed $amount A number, or one as text.
+	 * @param mixed $amount A number, or a number as text.
 	 * @return string
 	 */
 	private static function decimal( $amount ) {
 		$usual = function_exists( '\wc_get_price_decimals' ) ? (int) wc_get_price_decimals() : 2;
-		// Sums of floating numbers end in noise such as 0.30000000000000004.
+		// Floating-point sums end in noise such as 0.30000000000000004.
 		$text  = rtrim( number_format( (float) $amount, 6, '.', '' ), '0' );
 		$point = strpos( $text, '.' );
 		return number_format( (float) $amount, max( 0, min( 6, max( $usual, strlen( $text ) - $point - 1 ) ) ), '.', '' );
 	}
 
 	/**
-	 * A moment as the gateway reads it.
+	 * A time as the gateway expects it.
 	 *
-	 * @param \WC_DateTime|null $date The moment.
+	 * @param \WC_DateTime|null $date The time.
 	 * @return string
 	 */
-	private static function instant( $date ) {
-		return Text::instant( $date ? $date->getTimestamp() : time() );
+	private static function timestamp( $date ) {
+		return Text::timestamp( $date ? $date->getTimestamp() : time() );
 	}
 }

@@ -7,19 +7,19 @@
 
 namespace Relay_Connector\Events;
 
-use Relay_Connector\Outbox;
+use Relay_Connector\Sending\Outbox;
 use Relay_Connector\Settings;
 
 defined( 'ABSPATH' ) || exit;
 
 /**
- * An order is sent once when it is made, once for each change from one status to another, and once for each refund,
- * however it was made: block checkout, classic checkout, the admin, REST or code.
+ * Sends an order once when it is placed, once for each change between two statuses, and once for each refund, however
+ * it was made: block checkout, classic checkout, the admin, REST or code.
  *
- * While a checkout runs, the hooks tell about orders without items and about the same thing several times, and some of
- * what they tell comes to nothing. So an event is noted down and held; at the end of the request the order is read anew
- * and it is decided whether the event goes or is taken back. If PHP dies before, for instance because a payment took
- * too long, the event goes by itself a little later: an order that stands is never forgotten.
+ * During a checkout, hooks fire for orders without items, several times for the same order, and for orders that are
+ * discarded. Therefore an event is recorded and held. At the end of the request the order is read again, and the event
+ * is released or removed. If PHP stops before that, for example because a payment took too long, the event is sent
+ * after the hold, so that no placed order is lost.
  */
 final class Orders extends Base_Source {
 
@@ -28,38 +28,38 @@ final class Orders extends Base_Source {
 	const REFUNDED = 'x.order.refunded';
 
 	/**
-	 * Nobody has ordered these yet.
+	 * Statuses of orders that are not placed yet.
 	 */
 	const DRAFTS = array( 'auto-draft', 'draft', 'new', 'checkout-draft' );
 	const TRASH  = 'trash';
 
 	/**
-	 * Longer than nearly every request: until then the end of the request decides.
+	 * Longer than nearly every request, which releases the events itself.
 	 */
 	const HOLD_S = 300;
 
 	/**
-	 * Before the outbox is sent at the end of a request.
+	 * Before the outbox is sent at the end of the request.
 	 */
 	const SHUTDOWN_PRIORITY = 1000;
 
 	/**
-	 * What this request has touched.
+	 * The events held in this request.
 	 *
-	 * @var Touched_Orders
+	 * @var Held_Order_Events
 	 */
-	private $touched;
+	private $held;
 
 	/**
 	 * Takes the settings, the outbox and the choices.
 	 *
-	 * @param Settings $settings The settings.
-	 * @param Outbox   $outbox   The outbox.
-	 * @param Choices  $choices  What the admin has chosen.
+	 * @param Settings      $settings The settings.
+	 * @param Outbox        $outbox   The outbox.
+	 * @param Event_Choices $choices  What the admin has chosen.
 	 */
-	public function __construct( Settings $settings, Outbox $outbox, Choices $choices ) {
+	public function __construct( Settings $settings, Outbox $outbox, Event_Choices $choices ) {
 		parent::__construct( $settings, $outbox, $choices );
-		$this->touched = new Touched_Orders();
+		$this->held = new Held_Order_Events();
 	}
 
 	/**
@@ -72,7 +72,7 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * The name for the settings page.
+	 * The name on the settings page.
 	 *
 	 * @return string
 	 */
@@ -81,12 +81,12 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * What is sent and when.
+	 * The help text: what is sent and when.
 	 *
 	 * @return string
 	 */
 	public function help() {
-		return __( 'An order is sent once when it is placed, again each time when its status changes, and for each refund. Unfinished checkouts are never sent.', 'relay-connector' );
+		return __( 'An order is sent once when it is placed, again each time its status changes, and for each refund. Unfinished checkouts are never sent.', 'relay-connector' );
 	}
 
 	/**
@@ -99,7 +99,7 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * What is not there.
+	 * The plugin that is missing.
 	 *
 	 * @return string[]
 	 */
@@ -108,23 +108,23 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * What an admin may leave out.
+	 * The fields that can be switched off.
 	 *
 	 * @return string[]
 	 */
 	public function optional_fields() {
 		return array(
-			'name'      => __( 'Customer\'s name', 'relay-connector' ),
+			'name'      => __( 'Customer name', 'relay-connector' ),
 			'email'     => __( 'E-mail address', 'relay-connector' ),
 			'phone'     => __( 'Phone number', 'relay-connector' ),
 			'addresses' => __( 'Billing and shipping address', 'relay-connector' ),
-			'note'      => __( 'Customer\'s note', 'relay-connector' ),
+			'note'      => __( 'Customer note', 'relay-connector' ),
 			'items'     => __( 'Items', 'relay-connector' ),
 		);
 	}
 
 	/**
-	 * Several hooks for the same thing: each way to make an order leaves some of them out.
+	 * Several hooks for the same order, because each way to create one skips some of them.
 	 */
 	public function add_hooks() {
 		add_action( 'before_woocommerce_init', array( $this, 'declare_compatibility' ) );
@@ -133,11 +133,11 @@ final class Orders extends Base_Source {
 		add_action( 'woocommerce_store_api_checkout_order_processed', array( $this, 'on_created' ), 20, 1 );
 		add_action( 'woocommerce_order_status_changed', array( $this, 'on_changed' ), 20, 3 );
 		add_action( 'woocommerce_order_refunded', array( $this, 'on_refunded' ), 20, 2 );
-		add_action( 'shutdown', array( $this, 'decide' ), self::SHUTDOWN_PRIORITY );
+		add_action( 'shutdown', array( $this, 'finish_request' ), self::SHUTDOWN_PRIORITY );
 	}
 
 	/**
-	 * Tells WooCommerce that orders may live in tables of their own and that block checkouts are understood.
+	 * Declares compatibility with high-performance order storage and with the checkout blocks.
 	 */
 	public function declare_compatibility() {
 		if ( class_exists( '\Automattic\WooCommerce\Utilities\FeaturesUtil' ) ) {
@@ -147,43 +147,43 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * Whether events of a type come from here.
+	 * Whether events of a type come from this source.
 	 *
 	 * @param string $type The event type.
 	 * @return bool
 	 */
-	public function knows( $type ) {
+	public function handles( $type ) {
 		return in_array( $type, array( self::CREATED, self::CHANGED, self::REFUNDED ), true );
 	}
 
 	/**
-	 * An order was made or placed.
+	 * An order was created or placed.
 	 *
-	 * @param int|\WC_Order $order The order or its number; each hook has its own way.
+	 * @param int|\WC_Order $order The order or its id, depending on the hook.
 	 */
 	public function on_created( $order = 0 ) {
-		$this->guarded(
+		$this->run_safely(
 			function () use ( $order ) {
-				$this->mark_created( is_object( $order ) ? (int) $order->get_id() : self::number( $order ) );
+				$this->record_created( is_object( $order ) ? (int) $order->get_id() : self::number( $order ) );
 			}
 		);
 	}
 
 	/**
-	 * An order's status changed. From a draft to something else is when it is placed.
+	 * An order's status changed. A change from a draft status means that the order was placed.
 	 *
 	 * @param int    $id   The order.
 	 * @param string $from The old status.
 	 * @param string $to   The new status.
 	 */
 	public function on_changed( $id = 0, $from = '', $to = '' ) {
-		$this->guarded(
+		$this->run_safely(
 			function () use ( $id, $from, $to ) {
 				$id = self::number( $id );
 				if ( '' === (string) $from || in_array( $from, self::DRAFTS, true ) ) {
-					$this->mark_created( $id );
+					$this->record_created( $id );
 				} elseif ( self::TRASH === $from ) {
-					$this->mark_restored( $id );
+					$this->record_restored( $id );
 				} elseif ( $from !== $to && self::TRASH !== $to ) {
 					$this->hold( $id, self::CHANGED, $id, self::CHANGED . ':' . $id . ':' . $from . ':' . $to );
 				}
@@ -192,13 +192,13 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * Money was given back.
+	 * An order was refunded.
 	 *
 	 * @param int $id        The order.
 	 * @param int $refund_id The refund.
 	 */
 	public function on_refunded( $id = 0, $refund_id = 0 ) {
-		$this->guarded(
+		$this->run_safely(
 			function () use ( $id, $refund_id ) {
 				$this->hold( self::number( $id ), self::REFUNDED, self::number( $refund_id ), self::REFUNDED . ':' . self::number( $refund_id ) );
 			}
@@ -206,14 +206,14 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * At the end of the request: looks what really became of the orders.
+	 * Releases or removes the held events at the end of the request.
 	 */
-	public function decide() {
-		$this->touched->hand_over(
+	public function finish_request() {
+		$this->held->flush(
 			function ( $id, array $keys ) {
-				$this->guarded(
+				$this->run_safely(
 					function () use ( $id, $keys ) {
-						$this->settle( $id, $keys );
+						$this->release_or_remove( $id, $keys );
 					}
 				);
 			}
@@ -221,28 +221,28 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * Asks whether the order still stands and has not been sent before.
+	 * Checks that the order exists and was not sent before.
 	 *
 	 * @param object $row The row.
-	 * @throws Withdrawn         When it is not to be sent.
-	 * @throws \RuntimeException When WooCommerce is switched off, so that nobody can know.
+	 * @throws Event_Withdrawn If it must not be sent.
+	 * @throws \RuntimeException If WooCommerce is inactive, so that the order cannot be read.
 	 */
 	public function check( $row ) {
 		parent::check( $row );
 		if ( ! $this->is_available() ) {
-			throw new \RuntimeException( esc_html__( 'WooCommerce is switched off', 'relay-connector' ) );
+			throw new \RuntimeException( esc_html__( 'WooCommerce is not active', 'relay-connector' ) );
 		}
 		$order = $this->order_of( $row );
 		if ( ! $this->is_placed( $order ) ) {
-			throw new Withdrawn( esc_html__( 'The order or refund was deleted or thrown away before it could be sent, so it was not sent.', 'relay-connector' ) );
+			throw new Event_Withdrawn( esc_html__( 'Not sent, because the order or refund was deleted or moved to the trash first.', 'relay-connector' ) );
 		}
-		if ( Order_Memory::has_other( $order, $row ) ) {
-			throw new Withdrawn( esc_html__( 'This had been sent before, so it was not sent a second time.', 'relay-connector' ) );
+		if ( Sent_Order_Events::has_other( $order, $row ) ) {
+			throw new Event_Withdrawn( esc_html__( 'Not sent, because it was already sent.', 'relay-connector' ) );
 		}
 	}
 
 	/**
-	 * The fields of one event, from the order as it is now; only the two statuses of a change are those of that moment.
+	 * The fields of the event, from the order as it is now. Only the two statuses of a change are those of the change.
 	 *
 	 * @param object $row The row.
 	 * @return array
@@ -266,14 +266,14 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * Remembers with the order itself what has been sent of it.
+	 * Stores with the order what was sent.
 	 *
 	 * @param object $row The row.
 	 */
-	public function remember_sent( $row ) {
+	public function record_sent( $row ) {
 		$order = $this->is_available() ? $this->order_of( $row ) : null;
 		if ( $order ) {
-			Order_Memory::add( $order, $row );
+			Sent_Order_Events::record( $order, $row );
 		}
 	}
 
@@ -283,13 +283,13 @@ final class Orders extends Base_Source {
 	 * @param object $row The row.
 	 * @return string
 	 */
-	public function address( $row ) {
+	public function email( $row ) {
 		$order = $this->is_available() ? $this->order_of( $row ) : null;
 		return $order ? (string) $order->get_billing_email() : '';
 	}
 
 	/**
-	 * How an admin would call it.
+	 * The display name of an event.
 	 *
 	 * @param object $row The row.
 	 * @return array With label and url.
@@ -316,33 +316,33 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * Lets the events of an order go, unless it is a draft, thrown away or no order at all.
+	 * Releases the events of a placed order; removes those of a draft, a trashed order or anything else.
 	 *
 	 * @param int      $id   The order.
 	 * @param string[] $keys Their dedupe keys.
 	 */
-	private function settle( $id, array $keys ) {
+	private function release_or_remove( $id, array $keys ) {
 		$is_placed = $this->is_placed( $this->order( $id ) );
 		foreach ( $keys as $key ) {
 			if ( $is_placed ) {
-				$this->outbox->let_go( $key );
+				$this->outbox->release( $key );
 			} else {
-				$this->outbox->take_back( $key );
+				$this->outbox->remove_held( $key );
 			}
 		}
 	}
 
 	/**
-	 * Marks an order as made.
+	 * Records a new order.
 	 *
 	 * @param int $id The order.
 	 */
-	private function mark_created( $id ) {
+	private function record_created( $id ) {
 		$this->hold( $id, self::CREATED, $id, self::CREATED . ':' . $id );
 	}
 
 	/**
-	 * Notes an event down until the end of the request.
+	 * Records an event and holds it until the end of the request.
 	 *
 	 * @param int    $id        The order.
 	 * @param string $type      The event type.
@@ -350,25 +350,25 @@ final class Orders extends Base_Source {
 	 * @param string $key       The dedupe key.
 	 */
 	private function hold( $id, $type, $object_id, $key ) {
-		if ( $id > 0 && $object_id > 0 && $this->touched->add( $id, $key ) ) {
+		if ( $id > 0 && $object_id > 0 && $this->held->add( $id, $key ) ) {
 			$this->outbox->add( $type, $object_id, $key, self::HOLD_S );
 		}
 	}
 
 	/**
-	 * Marks an order that came back from the trash as made, if that was to be sent when it was thrown away. An order from
-	 * before this plugin's time is no new one.
+	 * Records an order that was restored from the trash, if it was recorded before. An order from before the plugin was
+	 * installed is not new.
 	 *
 	 * @param int $id The order.
 	 */
-	private function mark_restored( $id ) {
+	private function record_restored( $id ) {
 		if ( $this->outbox->find_by_key( self::CREATED . ':' . $id ) ) {
-			$this->mark_created( $id );
+			$this->record_created( $id );
 		}
 	}
 
 	/**
-	 * The order that a row is about; for a refund, the one that it belongs to.
+	 * The order of a row; for a refund, its parent order.
 	 *
 	 * @param object $row The row.
 	 * @return \WC_Order|null
@@ -382,9 +382,9 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * An order or a refund, read anew: an object from a hook may show what was.
+	 * An order or a refund, read again: the object passed to a hook may be outdated.
 	 *
-	 * @param int $id Its number.
+	 * @param int $id Its id.
 	 * @return \WC_Abstract_Order|null
 	 */
 	private function order( $id ) {
@@ -393,7 +393,7 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * Whether it is an order that somebody has placed.
+	 * Whether it is an order that was placed.
 	 *
 	 * @param \WC_Abstract_Order|null $order The order.
 	 * @return bool

@@ -1,6 +1,6 @@
 <?php
 /**
- * The page that a visitor was on.
+ * The page of a form.
  *
  * @package Relay_Connector
  */
@@ -10,41 +10,41 @@ namespace Relay_Connector\Events;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * A full address, and the marks of a campaign in it.
+ * The page's URL and its campaign parameters.
  */
 final class Page_Address {
 
-	const LONGEST = 2000;
-	const MARKS   = array( 'source', 'medium', 'campaign', 'term', 'content', 'id' );
+	const LONGEST        = 2000;
+	const UTM_PARAMETERS = array( 'source', 'medium', 'campaign', 'term', 'content', 'id' );
 
 	/**
-	 * The address, '' when it is not known.
+	 * The URL, '' if it is not known.
 	 *
 	 * @var string
 	 */
 	public $url = '';
 
 	/**
-	 * Takes what the form plugin says; without it, the page that the browser says it came from.
+	 * Takes the URL from the form plugin; without one, the referer is used.
 	 *
-	 * @param string $said An address, a path on this site, or ''.
+	 * @param string $address A URL, a path on this host, or ''.
 	 */
-	public function __construct( $said = '' ) {
-		$said = '' === (string) $said ? (string) wp_get_raw_referer() : (string) $said;
-		if ( 0 === strpos( $said, '/' ) && 0 !== strpos( $said, '//' ) ) {
-			// A path of the host, whatever folder of it the site lives in.
-			$home = wp_parse_url( home_url() );
-			$port = isset( $home['port'] ) ? ':' . $home['port'] : '';
-			$said = $home['scheme'] . '://' . $home['host'] . $port . $said;
+	public function __construct( $address = '' ) {
+		$address = '' === (string) $address ? (string) wp_get_raw_referer() : (string) $address;
+		if ( 0 === strpos( $address, '/' ) && 0 !== strpos( $address, '//' ) ) {
+			// A path on the host, even if the site is in a subfolder.
+			$home    = wp_parse_url( home_url() );
+			$port    = isset( $home['port'] ) ? ':' . $home['port'] : '';
+			$address = $home['scheme'] . '://' . $home['host'] . $port . $address;
 		}
-		$url = esc_url_raw( $said, array( 'http', 'https' ) );
+		$url = esc_url_raw( $address, array( 'http', 'https' ) );
 		if ( strlen( $url ) <= self::LONGEST ) {
 			$this->url = $url;
 		}
 	}
 
 	/**
-	 * The utm parameters of the address, without the first four letters of their names.
+	 * The UTM parameters of the URL, without the prefix "utm_".
 	 *
 	 * @return string[]
 	 */
@@ -52,9 +52,9 @@ final class Page_Address {
 		$query = array();
 		wp_parse_str( (string) wp_parse_url( $this->url, PHP_URL_QUERY ), $query );
 		$utm = array();
-		foreach ( self::MARKS as $mark ) {
-			if ( isset( $query[ 'utm_' . $mark ] ) && is_string( $query[ 'utm_' . $mark ] ) && '' !== $query[ 'utm_' . $mark ] ) {
-				$utm[ $mark ] = Text::line( $query[ 'utm_' . $mark ] );
+		foreach ( self::UTM_PARAMETERS as $name ) {
+			if ( isset( $query[ 'utm_' . $name ] ) && is_string( $query[ 'utm_' . $name ] ) && '' !== $query[ 'utm_' . $name ] ) {
+				$utm[ $name ] = Text::line( $query[ 'utm_' . $name ] );
 			}
 		}
 		return $utm;

@@ -1,6 +1,6 @@
 <?php
 /**
- * Texts that the gateway takes.
+ * Texts in the form that the gateway accepts.
  *
  * @package Relay_Connector
  */
@@ -10,12 +10,12 @@ namespace Relay_Connector\Events;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Cleans and shortens what people and plugins write.
+ * Cleans and shortens texts from people and plugins.
  */
 final class Text {
 
 	/**
-	 * A text without the control characters that no JSON reader should meet; line breaks and tabs stay.
+	 * The text without control characters, except line breaks and tabs.
 	 *
 	 * @param string $text The text.
 	 * @return string
@@ -25,7 +25,7 @@ final class Text {
 	}
 
 	/**
-	 * A text of at most so many characters.
+	 * The text, cut to a number of characters.
 	 *
 	 * @param string $text    The text.
 	 * @param int    $longest The number of characters.
@@ -36,7 +36,7 @@ final class Text {
 	}
 
 	/**
-	 * One line without markup and entities, for names and titles.
+	 * The text as one line without markup and entities, for names and titles.
 	 *
 	 * @param string $text    The text.
 	 * @param int    $longest The number of characters.
@@ -48,12 +48,12 @@ final class Text {
 	}
 
 	/**
-	 * A moment as the gateway reads it.
+	 * A time as the gateway expects it.
 	 *
 	 * @param int $time Unix seconds.
 	 * @return string Such as 2026-01-31T23:59:59Z.
 	 */
-	public static function instant( $time ) {
+	public static function timestamp( $time ) {
 		return gmdate( 'Y-m-d\TH:i:s\Z', $time );
 	}
 }

@@ -1,6 +1,6 @@
 <?php
 /**
- * Registrations.
+ * User registrations.
  *
  * @package Relay_Connector
  */
@@ -10,8 +10,8 @@ namespace Relay_Connector\Events;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * A new user is sent once, whether people register themselves, buy something or are added by an admin. The password, in
- * whatever form, is no part of it.
+ * Sends a new user once, whether they registered, bought something or were added by an admin. Passwords are never
+ * included.
  */
 final class Users extends Base_Source {
 
@@ -27,25 +27,25 @@ final class Users extends Base_Source {
 	}
 
 	/**
-	 * The name for the settings page.
+	 * The name on the settings page.
 	 *
 	 * @return string
 	 */
 	public function label() {
-		return __( 'Registrations', 'relay-connector' );
+		return __( 'User registrations', 'relay-connector' );
 	}
 
 	/**
-	 * What is sent and when.
+	 * The help text: what is sent and when.
 	 *
 	 * @return string
 	 */
 	public function help() {
-		return __( 'Each new user is sent once, however the account was made. Passwords are never sent.', 'relay-connector' );
+		return __( 'A new user is sent once, however the account was created. Passwords are never sent.', 'relay-connector' );
 	}
 
 	/**
-	 * What an admin may leave out.
+	 * The fields that can be switched off.
 	 *
 	 * @return string[]
 	 */
@@ -64,22 +64,22 @@ final class Users extends Base_Source {
 	}
 
 	/**
-	 * Whether events of a type come from here.
+	 * Whether events of a type come from this source.
 	 *
 	 * @param string $type The event type.
 	 * @return bool
 	 */
-	public function knows( $type ) {
+	public function handles( $type ) {
 		return self::TYPE === $type;
 	}
 
 	/**
-	 * A user was made.
+	 * A user was created.
 	 *
 	 * @param int $id The user.
 	 */
 	public function on_register( $id = 0 ) {
-		$this->guarded(
+		$this->run_safely(
 			function () use ( $id ) {
 				$id = self::number( $id );
 				if ( $id > 0 ) {
@@ -90,20 +90,20 @@ final class Users extends Base_Source {
 	}
 
 	/**
-	 * Asks whether the user is still there.
+	 * Checks that the user still exists.
 	 *
 	 * @param object $row The row.
-	 * @throws Withdrawn When not.
+	 * @throws Event_Withdrawn If the user does not exist.
 	 */
 	public function check( $row ) {
 		parent::check( $row );
 		if ( ! get_userdata( (int) $row->object_id ) ) {
-			throw new Withdrawn( esc_html__( 'The user was deleted before it could be sent, so it was not sent.', 'relay-connector' ) );
+			throw new Event_Withdrawn( esc_html__( 'Not sent, because the user was deleted first.', 'relay-connector' ) );
 		}
 	}
 
 	/**
-	 * The fields of one event.
+	 * The fields of the event.
 	 *
 	 * @param object $row The row.
 	 * @return array
@@ -117,13 +117,13 @@ final class Users extends Base_Source {
 			'roles'      => array_values( $user->roles ),
 			'created_at' => str_replace( ' ', 'T', $user->user_registered ) . 'Z',
 		);
-		if ( $this->choices->wants_field( $this->slug(), 'email' ) ) {
+		if ( $this->choices->sends_field( $this->slug(), 'email' ) ) {
 			$fields['email'] = (string) $user->user_email;
 		} elseif ( $is_address ) {
-			// Many people log in with their e-mail address: it is one under any name.
+			// Many people use their e-mail address as their login.
 			unset( $fields['login'] );
 		}
-		if ( $this->choices->wants_field( $this->slug(), 'name' ) ) {
+		if ( $this->choices->sends_field( $this->slug(), 'name' ) ) {
 			$fields['name']       = Text::line( $user->display_name );
 			$fields['first_name'] = Text::line( $user->first_name );
 			$fields['last_name']  = Text::line( $user->last_name );
@@ -137,13 +137,13 @@ final class Users extends Base_Source {
 	 * @param object $row The row.
 	 * @return string
 	 */
-	public function address( $row ) {
+	public function email( $row ) {
 		$user = get_userdata( (int) $row->object_id );
 		return $user ? (string) $user->user_email : '';
 	}
 
 	/**
-	 * How an admin would call a user: the first letter is enough to tell two apart.
+	 * The display name of a user, with only the first letter of the login.
 	 *
 	 * @param object $row The row.
 	 * @return array With label and url.

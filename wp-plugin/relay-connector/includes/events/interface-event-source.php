@@ -1,6 +1,6 @@
 <?php
 /**
- * What a place that events come from has to do.
+ * An event source.
  *
  * @package Relay_Connector
  */
@@ -10,62 +10,62 @@ namespace Relay_Connector\Events;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * In the hook it notes down as little as it can. Where the object itself can be looked up later, only its number is
- * noted, and what is sent is put together from the object as it then is; where nothing is kept on the site, the body
- * is made at once. A row is what the outbox keeps: event_type, event_id, object_id, dedupe_key, and body if it has one.
+ * A hook records as little as possible. If the object can be looked up later, only its id is recorded, and the event is
+ * built from the object when it is sent. If the site does not store the object, the body is built at once. A row of the
+ * outbox has event_type, event_id, object_id, dedupe_key, and a body if it was built.
  */
 interface Event_Source {
 
 	/**
-	 * Hooks into what happens on the site.
+	 * Registers the hooks.
 	 */
 	public function add_hooks();
 
 	/**
-	 * Whether events of a type come from here.
+	 * Whether events of a type come from this source.
 	 *
 	 * @param string $type The event type.
 	 * @return bool
 	 */
-	public function knows( $type );
+	public function handles( $type );
 
 	/**
-	 * Asks before each attempt whether the event is still to be sent.
+	 * Checks before each attempt that the event should still be sent.
 	 *
 	 * @param object $row The row.
-	 * @throws Withdrawn When it is not.
+	 * @throws Event_Withdrawn If it is not.
 	 */
 	public function check( $row );
 
 	/**
-	 * The fields of an event whose body is not made yet.
+	 * The fields of an event whose body is not built yet.
 	 *
 	 * @param object $row The row.
 	 * @return array
-	 * @throws Withdrawn When the event cannot be put together any more.
+	 * @throws Event_Withdrawn If the event can no longer be built.
 	 */
 	public function data( $row );
 
 	/**
-	 * Remembers, for as long as the object lives, that it has been sent: rows are purged long before.
+	 * Stores with the object that it was sent, because rows are purged after some time.
 	 *
 	 * @param object $row The row.
 	 */
-	public function remember_sent( $row );
+	public function record_sent( $row );
 
 	/**
-	 * How an admin would call the object, with personal fields masked.
+	 * The display name of the object, with personal data masked.
 	 *
 	 * @param object $row The row.
-	 * @return array With label and url ('' when it cannot be opened).
+	 * @return array With label and url ('' if it cannot be opened).
 	 */
 	public function describe( $row );
 
 	/**
-	 * The e-mail address of the person whom a row's object belongs to, whether it is sent or not.
+	 * The e-mail address of the person the object belongs to, even if it is not sent.
 	 *
 	 * @param object $row The row.
-	 * @return string '' when there is none or the object does not know it.
+	 * @return string '' if there is none.
 	 */
-	public function address( $row );
+	public function email( $row );
 }

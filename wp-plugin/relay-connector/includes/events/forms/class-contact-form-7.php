@@ -14,8 +14,8 @@ use Relay_Connector\Events\Form_Field;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * It keeps no entries and tells about every outcome. An entry counts when the form was accepted, also when the form's
- * own e-mail then failed: that is when it is needed most.
+ * It stores no entries and fires for every outcome. An entry counts if the form was accepted, even if the form's own
+ * e-mail failed.
  */
 final class Contact_Form_7 extends Form_Plugin {
 
@@ -40,7 +40,7 @@ final class Contact_Form_7 extends Form_Plugin {
 	}
 
 	/**
-	 * Whether it is there.
+	 * Whether it is active.
 	 *
 	 * @return bool
 	 */
@@ -49,24 +49,24 @@ final class Contact_Form_7 extends Form_Plugin {
 	}
 
 	/**
-	 * Listens to its entries.
+	 * Registers the hook for its entries.
 	 */
 	public function add_hooks() {
 		add_action( 'wpcf7_submit', array( $this, 'on_submit' ), 20, 2 );
 	}
 
 	/**
-	 * A form was sent in, with whatever outcome.
+	 * A form was submitted, with any outcome.
 	 *
 	 * @param \WPCF7_ContactForm $form   The form.
 	 * @param array              $result With contact_form_id, status, message, posted_data_hash.
 	 */
 	public function on_submit( $form = null, $result = array() ) {
-		$this->take(
+		$this->record_entry(
 			function () use ( $form, $result ) {
 				$submission = \WPCF7_Submission::get_instance();
 				$status     = isset( $result['status'] ) ? $result['status'] : '';
-				// "Do not store" is the site's own word for such forms; the outbox would store them.
+				// A form with "do_not_store" must not be stored in the outbox either.
 				if ( ! $submission || ! in_array( $status, self::ACCEPTED, true ) || $submission->get_meta( 'do_not_store' ) ) {
 					return null;
 				}
@@ -120,10 +120,10 @@ final class Contact_Form_7 extends Form_Plugin {
 	}
 
 	/**
-	 * What was filled in. A box of the kind "I object" means yes when it is not ticked.
+	 * The value. An inverted acceptance checkbox means yes when it is not checked.
 	 *
 	 * @param \WPCF7_FormTag $tag   The form-tag.
-	 * @param mixed          $value What was posted.
+	 * @param mixed          $value The posted value.
 	 * @return mixed
 	 */
 	private function value( $tag, $value ) {

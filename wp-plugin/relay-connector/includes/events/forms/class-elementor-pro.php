@@ -13,7 +13,7 @@ use Relay_Connector\Events\Form_Field;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Its forms are parts of pages. Some themes fire its hook with a list of their own, which is none of its entries.
+ * Its forms are widgets on pages. Some themes fire its hook with an array of their own; those are ignored.
  */
 final class Elementor_Pro extends Form_Plugin {
 
@@ -36,7 +36,7 @@ final class Elementor_Pro extends Form_Plugin {
 	}
 
 	/**
-	 * Whether it is there.
+	 * Whether it is active.
 	 *
 	 * @return bool
 	 */
@@ -45,19 +45,19 @@ final class Elementor_Pro extends Form_Plugin {
 	}
 
 	/**
-	 * Listens to its entries.
+	 * Registers the hook for its entries.
 	 */
 	public function add_hooks() {
 		add_action( 'elementor_pro/forms/new_record', array( $this, 'on_record' ), 20, 2 );
 	}
 
 	/**
-	 * A form was accepted; its own actions are done, whether they worked or not.
+	 * A form was accepted and its own actions have run, whether they succeeded or not.
 	 *
 	 * @param \ElementorPro\Modules\Forms\Classes\Form_Record $record The entry.
 	 */
 	public function on_record( $record = null ) {
-		$this->take(
+		$this->record_entry(
 			function () use ( $record ) {
 				if ( ! is_object( $record ) || ! method_exists( $record, 'get' ) || ! method_exists( $record, 'get_form_settings' ) ) {
 					return null;
@@ -98,14 +98,14 @@ final class Elementor_Pro extends Form_Plugin {
 		$widgets = $this->widgets();
 		$fields  = array();
 		foreach ( isset( $widgets[ $form_id ]['form_fields'] ) ? (array) $widgets[ $form_id ]['form_fields'] : array() as $field ) {
-			// What stands at its first setting is left out of what is kept: a text field then has no type.
+			// Default values are not stored: a text field has no type.
 			$fields[] = new Form_Field( isset( $field['custom_id'] ) ? $field['custom_id'] : '', isset( $field['field_label'] ) ? $field['field_label'] : '', isset( $field['field_type'] ) ? $field['field_type'] : 'text' );
 		}
 		return $fields;
 	}
 
 	/**
-	 * The settings of every form that stands on a page.
+	 * The settings of every form on a page.
 	 *
 	 * @return array[] By the form's id.
 	 */

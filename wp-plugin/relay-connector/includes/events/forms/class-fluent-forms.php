@@ -14,8 +14,8 @@ use Relay_Connector\Events\Form_Field;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * It fires an old and a new name for the same entry: only the new one is listened to. An entry that it takes for spam
- * but goes on with shows that only in its row. Among the values are marks of the page that no field of the form has.
+ * It fires an old and a new hook for the same entry; only the new one is used. A spam entry can be recognized only by
+ * its row. The values also contain hidden page fields that no field of the form has.
  */
 final class Fluent_Forms extends Form_Plugin {
 
@@ -38,7 +38,7 @@ final class Fluent_Forms extends Form_Plugin {
 	}
 
 	/**
-	 * Whether it is there.
+	 * Whether it is active.
 	 *
 	 * @return bool
 	 */
@@ -47,21 +47,21 @@ final class Fluent_Forms extends Form_Plugin {
 	}
 
 	/**
-	 * Listens to its entries.
+	 * Registers the hook for its entries.
 	 */
 	public function add_hooks() {
 		add_action( 'fluentform/submission_inserted', array( $this, 'on_inserted' ), 20, 3 );
 	}
 
 	/**
-	 * An entry was kept.
+	 * An entry was stored.
 	 *
-	 * @param int    $entry_id The entry's number.
-	 * @param array  $values   By the fields' names.
+	 * @param int    $entry_id The entry's id.
+	 * @param array  $values   By field name.
 	 * @param object $form     With id, title and form_fields, the JSON text of the form.
 	 */
 	public function on_inserted( $entry_id = 0, $values = array(), $form = null ) {
-		$this->take(
+		$this->record_entry(
 			function () use ( $entry_id, $values, $form ) {
 				if ( ! is_object( $form ) || ! $form->id || ! is_array( $values ) || $this->is_spam( (int) $entry_id ) ) {
 					return null;
@@ -73,7 +73,7 @@ final class Fluent_Forms extends Form_Plugin {
 						$field->value    = 'input_name' === $field->type && is_array( $values[ $name ] ) ? implode( ' ', array_filter( array_map( 'strval', $values[ $name ] ), 'strlen' ) ) : $values[ $name ];
 						$entry->fields[] = $field;
 					} elseif ( Field_Types::is_consent( $field->type ) ) {
-						// A box that is not ticked is not among the values.
+						// An unchecked box is not among the values.
 						$entry->fields[] = $field;
 					}
 				}
@@ -105,10 +105,10 @@ final class Fluent_Forms extends Form_Plugin {
 	}
 
 	/**
-	 * Where an admin can read an entry.
+	 * The admin URL of an entry.
 	 *
 	 * @param int|string $form_id  The form's id.
-	 * @param int        $entry_id The entry's number.
+	 * @param int        $entry_id The entry's id.
 	 * @return string
 	 */
 	public function entry_url( $form_id, $entry_id ) {
@@ -116,9 +116,9 @@ final class Fluent_Forms extends Form_Plugin {
 	}
 
 	/**
-	 * Whether an entry was marked as spam or thrown away.
+	 * Whether an entry was marked as spam or trashed.
 	 *
-	 * @param int $entry_id The entry's number.
+	 * @param int $entry_id The entry's id.
 	 * @return bool
 	 */
 	private function is_spam( $entry_id ) {
@@ -127,9 +127,9 @@ final class Fluent_Forms extends Form_Plugin {
 	}
 
 	/**
-	 * The fields of a form by their names, those in columns too.
+	 * The fields of a form by name, including those in columns.
 	 *
-	 * @param string|array $json The form's JSON text, or what it says.
+	 * @param string|array $json The form as JSON text or array.
 	 * @return Form_Field[]
 	 */
 	private function named_fields( $json ) {
@@ -156,7 +156,7 @@ final class Fluent_Forms extends Form_Plugin {
 	}
 
 	/**
-	 * A field's type: its element, or what the browser is told when that says more.
+	 * A field's type: its element, or the input type if that is password or file.
 	 *
 	 * @param array $field The field.
 	 * @return string

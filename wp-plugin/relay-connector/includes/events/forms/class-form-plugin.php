@@ -1,6 +1,6 @@
 <?php
 /**
- * What is known about a form plugin.
+ * The base class for form plugins.
  *
  * @package Relay_Connector
  */
@@ -13,42 +13,42 @@ use Relay_Connector\Events\Leads;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Listens to one form plugin and reads its forms and entries. Whether the plugin is there is asked at the moment when it
- * matters, never while files are loaded.
+ * Listens to one form plugin and reads its forms and entries. Whether the plugin is active is checked when it is
+ * needed, never while files are loaded.
  */
 abstract class Form_Plugin {
 
 	/**
-	 * More forms than these are not listed, since PHP takes no more than a thousand fields in one request; what is
-	 * chosen for new forms counts for the others.
+	 * The settings page lists at most this many forms, because PHP accepts 1,000 fields per request. The choice for new
+	 * forms applies to the others.
 	 */
 	const MOST_FORMS = 50;
 
 	/**
-	 * Notes entries down.
+	 * Records entries.
 	 *
 	 * @var Leads
 	 */
 	private $leads;
 
 	/**
-	 * Its forms, once they were asked for.
+	 * Its forms, once they were read.
 	 *
 	 * @var string[]|null
 	 */
 	private $forms = null;
 
 	/**
-	 * Takes the one that notes entries down.
+	 * Takes the object that records entries.
 	 *
-	 * @param Leads $leads The source of leads.
+	 * @param Leads $leads The source of form entries.
 	 */
 	public function __construct( Leads $leads ) {
 		$this->leads = $leads;
 	}
 
 	/**
-	 * The short name: the one that the plugin has in the directory of plugins.
+	 * The short name: the plugin's slug in the plugin directory.
 	 *
 	 * @return string
 	 */
@@ -62,14 +62,14 @@ abstract class Form_Plugin {
 	abstract public function name();
 
 	/**
-	 * Whether it is there.
+	 * Whether it is active.
 	 *
 	 * @return bool
 	 */
 	abstract public function is_active();
 
 	/**
-	 * Listens to its entries.
+	 * Registers the hook for its entries.
 	 */
 	abstract public function add_hooks();
 
@@ -81,7 +81,7 @@ abstract class Form_Plugin {
 	abstract public function forms();
 
 	/**
-	 * The fields of a form, also those that are never sent.
+	 * The fields of a form, including those that are never sent.
 	 *
 	 * @param int|string $form_id The form's id.
 	 * @return Form_Field[] Without values.
@@ -89,7 +89,7 @@ abstract class Form_Plugin {
 	abstract public function fields( $form_id );
 
 	/**
-	 * Its forms; none when the plugin is of a version that we do not know, which must not take a page with it.
+	 * Its forms, or none if reading them fails, so that an unknown version of the plugin does not break the page.
 	 *
 	 * @return string[] Titles by id.
 	 */
@@ -97,7 +97,7 @@ abstract class Form_Plugin {
 		if ( null === $this->forms ) {
 			try {
 				$this->forms = $this->is_active() ? array_map( 'strval', $this->forms() ) : array();
-			} catch ( \Throwable $fault ) {
+			} catch ( \Throwable $error ) {
 				$this->forms = array();
 			}
 		}
@@ -105,7 +105,7 @@ abstract class Form_Plugin {
 	}
 
 	/**
-	 * A form's title; without one, its number.
+	 * A form's title; without one, its id.
 	 *
 	 * @param int|string $form_id The form's id.
 	 * @return string
@@ -117,10 +117,10 @@ abstract class Form_Plugin {
 	}
 
 	/**
-	 * Where an admin can read an entry, '' when nowhere.
+	 * The admin URL of an entry, '' if there is none.
 	 *
 	 * @param int|string $form_id  The form's id.
-	 * @param int        $entry_id The entry's number.
+	 * @param int        $entry_id The entry's id.
 	 * @return string
 	 */
 	public function entry_url( $form_id, $entry_id ) {
@@ -128,11 +128,11 @@ abstract class Form_Plugin {
 	}
 
 	/**
-	 * Notes an entry down.
+	 * Records an entry.
 	 *
-	 * @param callable $read Gives the entry, or null when it is not one to be sent.
+	 * @param callable $read Returns the entry, or null if it must not be sent.
 	 */
-	protected function take( callable $read ) {
-		$this->leads->take( $this, $read );
+	protected function record_entry( callable $read ) {
+		$this->leads->record_entry( $this, $read );
 	}
 }

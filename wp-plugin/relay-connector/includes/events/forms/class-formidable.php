@@ -13,13 +13,13 @@ use Relay_Connector\Events\Form_Field;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * It tells about each row of a repeater as if it were an entry, and about drafts. Only the number comes with the news:
- * the values are read from what it has kept.
+ * It fires for each row of a repeater as for an entry, and for drafts. The hook passes only the id; the values are read
+ * from the database.
  */
 final class Formidable extends Form_Plugin {
 
 	/**
-	 * Behind its own actions, which run at 20 and may change the entry.
+	 * After its own actions, which run at 20 and may change the entry.
 	 */
 	const PRIORITY = 30;
 
@@ -42,7 +42,7 @@ final class Formidable extends Form_Plugin {
 	}
 
 	/**
-	 * Whether it is there.
+	 * Whether it is active.
 	 *
 	 * @return bool
 	 */
@@ -51,21 +51,21 @@ final class Formidable extends Form_Plugin {
 	}
 
 	/**
-	 * Listens to its entries.
+	 * Registers the hook for its entries.
 	 */
 	public function add_hooks() {
 		add_action( 'frm_after_create_entry', array( $this, 'on_create' ), self::PRIORITY, 3 );
 	}
 
 	/**
-	 * An entry was made, or finished after having been a draft.
+	 * An entry was created, or a draft was completed.
 	 *
-	 * @param int   $entry_id The entry's number.
+	 * @param int   $entry_id The entry's id.
 	 * @param int   $form_id  The form's id.
-	 * @param array $about    With is_child, whether it is a row of a repeater.
+	 * @param array $about    With is_child: whether it is a row of a repeater.
 	 */
 	public function on_create( $entry_id = 0, $form_id = 0, $about = array() ) {
-		$this->take(
+		$this->record_entry(
 			function () use ( $entry_id, $form_id, $about ) {
 				if ( ! empty( $about['is_child'] ) ) {
 					return null;
@@ -76,7 +76,7 @@ final class Formidable extends Form_Plugin {
 				}
 				$entry = new Form_Entry( $form_id, isset( $kept->form_name ) ? $kept->form_name : '', (int) $entry_id );
 				foreach ( $this->fields( $form_id ) as $field ) {
-					// An empty value is not kept; a box that is not ticked must still say so.
+					// Empty values are not stored, but an unchecked consent box must still be reported.
 					$value           = isset( $kept->metas[ $field->key ] ) ? $kept->metas[ $field->key ] : '';
 					$field->value    = 'name' === $field->type && is_array( $value ) ? implode( ' ', array_filter( array_map( 'strval', $value ), 'strlen' ) ) : $value;
 					$entry->fields[] = $field;
@@ -110,10 +110,10 @@ final class Formidable extends Form_Plugin {
 	}
 
 	/**
-	 * Where an admin can read an entry.
+	 * The admin URL of an entry.
 	 *
 	 * @param int|string $form_id  The form's id.
-	 * @param int        $entry_id The entry's number.
+	 * @param int        $entry_id The entry's id.
 	 * @return string
 	 */
 	public function entry_url( $form_id, $entry_id ) {

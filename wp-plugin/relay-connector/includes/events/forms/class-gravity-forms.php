@@ -14,7 +14,7 @@ use Relay_Connector\Events\Form_Field;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * It tells about spam too. A field of several inputs, such as a name, has one value for each: 1.3, 1.6.
+ * It fires for spam too. A field with several inputs, such as a name, has one value for each: 1.3, 1.6.
  */
 final class Gravity_Forms extends Form_Plugin {
 
@@ -37,7 +37,7 @@ final class Gravity_Forms extends Form_Plugin {
 	}
 
 	/**
-	 * Whether it is there.
+	 * Whether it is active.
 	 *
 	 * @return bool
 	 */
@@ -46,20 +46,20 @@ final class Gravity_Forms extends Form_Plugin {
 	}
 
 	/**
-	 * Listens to its entries.
+	 * Registers the hook for its entries.
 	 */
 	public function add_hooks() {
 		add_action( 'gform_after_submission', array( $this, 'on_submission' ), 20, 2 );
 	}
 
 	/**
-	 * A form was accepted, or kept as spam.
+	 * A form was accepted, or stored as spam.
 	 *
-	 * @param array $values The entry: values by input id, besides id, status, source_url and others.
+	 * @param array $values The entry: values by input id, and id, status, source_url and others.
 	 * @param array $form   The form: id, title, fields.
 	 */
 	public function on_submission( $values = array(), $form = array() ) {
-		$this->take(
+		$this->record_entry(
 			function () use ( $values, $form ) {
 				if ( ! isset( $form['id'] ) || ( isset( $values['status'] ) && 'active' !== $values['status'] ) ) {
 					return null;
@@ -93,10 +93,10 @@ final class Gravity_Forms extends Form_Plugin {
 	}
 
 	/**
-	 * Where an admin can read an entry.
+	 * The admin URL of an entry.
 	 *
 	 * @param int|string $form_id  The form's id.
-	 * @param int        $entry_id The entry's number.
+	 * @param int        $entry_id The entry's id.
 	 * @return string
 	 */
 	public function entry_url( $form_id, $entry_id ) {
@@ -120,7 +120,7 @@ final class Gravity_Forms extends Form_Plugin {
 	}
 
 	/**
-	 * A field's type. What a custom field of a post is made of is said in a second property, and is then what counts.
+	 * A field's type. For a custom post field, the second property holds the type of the input.
 	 *
 	 * @param object|array $field The field.
 	 * @return string
@@ -132,7 +132,7 @@ final class Gravity_Forms extends Form_Plugin {
 	}
 
 	/**
-	 * What was filled in.
+	 * The value.
 	 *
 	 * @param object|array $field  The field.
 	 * @param array        $values The entry.
@@ -143,7 +143,7 @@ final class Gravity_Forms extends Form_Plugin {
 		$type   = $this->type_of( $field );
 		$inputs = $this->property( $field, 'inputs' );
 		if ( 'consent' === $type ) {
-			// Besides the tick it holds the text that was agreed to, and that text's number.
+			// The value also holds the consent text and its revision id.
 			return isset( $values[ $id . '.1' ] ) ? $values[ $id . '.1' ] : '';
 		}
 		if ( is_array( $inputs ) && $inputs && ! isset( $values[ $id ] ) ) {
@@ -161,17 +161,17 @@ final class Gravity_Forms extends Form_Plugin {
 			return json_decode( $value, true );
 		}
 		if ( 'list' === $type && is_callable( array( $field, 'get_value_export' ) ) ) {
-			// Kept in PHP's own notation, which only its owner should open.
+			// Serialized PHP, which only Gravity Forms should unserialize.
 			return $field->get_value_export( $values, $id, true );
 		}
 		return $value;
 	}
 
 	/**
-	 * A property of a field, which is an object that can be read like an array, or in old versions an array.
+	 * A property of a field. Fields are ArrayAccess objects, or arrays in old versions.
 	 *
 	 * @param object|array $field The field.
-	 * @param string       $name  The property.
+	 * @param string       $name  The property's name.
 	 * @return mixed
 	 */
 	private function property( $field, $name ) {

@@ -13,7 +13,7 @@ use Relay_Connector\Events\Form_Field;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * It tells about previews too.
+ * It fires for previews too.
  */
 final class Ninja_Forms extends Form_Plugin {
 
@@ -36,7 +36,7 @@ final class Ninja_Forms extends Form_Plugin {
 	}
 
 	/**
-	 * Whether it is there.
+	 * Whether it is active.
 	 *
 	 * @return bool
 	 */
@@ -45,19 +45,19 @@ final class Ninja_Forms extends Form_Plugin {
 	}
 
 	/**
-	 * Listens to its entries.
+	 * Registers the hook for its entries.
 	 */
 	public function add_hooks() {
 		add_action( 'ninja_forms_after_submission', array( $this, 'on_submission' ), 20, 1 );
 	}
 
 	/**
-	 * A form was accepted, or tried out in its editor.
+	 * A form was accepted, or previewed in the editor.
 	 *
 	 * @param array $data With form_id, fields, settings, actions.
 	 */
 	public function on_submission( $data = array() ) {
-		$this->take(
+		$this->record_entry(
 			function () use ( $data ) {
 				$form_id = isset( $data['form_id'] ) ? $data['form_id'] : ( isset( $data['id'] ) ? $data['id'] : '' );
 				if ( '' === (string) $form_id || ! empty( $data['settings']['is_preview'] ) ) {
@@ -66,7 +66,7 @@ final class Ninja_Forms extends Form_Plugin {
 				$title = isset( $data['settings']['title'] ) ? $data['settings']['title'] : '';
 				$entry = new Form_Entry( $form_id, $title, isset( $data['actions']['save']['sub_id'] ) ? (int) $data['actions']['save']['sub_id'] : 0 );
 				foreach ( isset( $data['fields'] ) ? (array) $data['fields'] : array() as $id => $field ) {
-					// Which of the two places holds a field's settings depends on the version.
+					// The version decides which of the two places holds a field's settings.
 					$field          += isset( $field['settings'] ) ? (array) $field['settings'] : array();
 					$label           = ! empty( $field['label'] ) ? $field['label'] : ( isset( $field['key'] ) ? $field['key'] : '' );
 					$entry->fields[] = new Form_Field( isset( $field['id'] ) ? $field['id'] : $id, $label, isset( $field['type'] ) ? $field['type'] : '', isset( $field['value'] ) ? $field['value'] : '' );
@@ -104,10 +104,10 @@ final class Ninja_Forms extends Form_Plugin {
 	}
 
 	/**
-	 * Where an admin can read an entry.
+	 * The admin URL of an entry.
 	 *
 	 * @param int|string $form_id  The form's id.
-	 * @param int        $entry_id The entry's number.
+	 * @param int        $entry_id The entry's id.
 	 * @return string
 	 */
 	public function entry_url( $form_id, $entry_id ) {

@@ -13,12 +13,12 @@ use Relay_Connector\Events\Form_Field;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * The free edition keeps no entries: their number is 0 then. Entries that it stores as spam do not get here.
+ * The free edition stores no entries: their id is 0. Spam entries do not reach this hook.
  */
 final class Wpforms extends Form_Plugin {
 
 	/**
-	 * Types whose values stand one a line.
+	 * Types whose values are separated by line breaks.
 	 */
 	const LISTS = array( 'checkbox', 'payment-checkbox', 'select', 'likert_scale' );
 
@@ -41,7 +41,7 @@ final class Wpforms extends Form_Plugin {
 	}
 
 	/**
-	 * Whether it is there.
+	 * Whether it is active.
 	 *
 	 * @return bool
 	 */
@@ -50,7 +50,7 @@ final class Wpforms extends Form_Plugin {
 	}
 
 	/**
-	 * Listens to its entries.
+	 * Registers the hook for its entries.
 	 */
 	public function add_hooks() {
 		add_action( 'wpforms_process_complete', array( $this, 'on_complete' ), 20, 4 );
@@ -60,12 +60,12 @@ final class Wpforms extends Form_Plugin {
 	 * A form was accepted.
 	 *
 	 * @param array[] $values   By field id, each with name, value, id, type.
-	 * @param array   $posted   What the browser sent.
+	 * @param array   $posted   The posted data.
 	 * @param array   $form     The form, with id and settings.
-	 * @param int     $entry_id The entry's number, or 0.
+	 * @param int     $entry_id The entry's id, or 0.
 	 */
 	public function on_complete( $values = array(), $posted = array(), $form = array(), $entry_id = 0 ) {
-		$this->take(
+		$this->record_entry(
 			function () use ( $values, $form, $entry_id ) {
 				if ( ! is_array( $values ) || ! isset( $form['id'] ) ) {
 					return null;
@@ -118,10 +118,10 @@ final class Wpforms extends Form_Plugin {
 	}
 
 	/**
-	 * Where an admin can read an entry.
+	 * The admin URL of an entry.
 	 *
 	 * @param int|string $form_id  The form's id.
-	 * @param int        $entry_id The entry's number.
+	 * @param int        $entry_id The entry's id.
 	 * @return string
 	 */
 	public function entry_url( $form_id, $entry_id ) {

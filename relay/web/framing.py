@@ -1,0 +1,43 @@
+"""The responses of the web server itself, before the application sees a request.
+
+They hold for every path, so they are not in the ingest endpoint's table of refusals.  This table is
+outside of ``channel``, so that the OpenAPI document and the docs can read it without the server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class FramingError(NamedTuple):
+    """``error`` and ``detail`` are sent to the client; ``when`` explains the row in the docs."""
+
+    error: str
+    detail: str
+    when: str
+
+
+FRAMING_ERRORS: Mapping[int, FramingError] = MappingProxyType(
+    {
+        400: FramingError(
+            "invalid_request",
+            "The request is framed wrongly.",
+            "The request is not valid HTTP, for example with two different lengths.",
+        ),
+        413: FramingError(
+            "too_large",
+            "The body is too large.",
+            "The body is more than four times as large as `RELAY_MAX_BODY_BYTES`.",
+        ),
+        431: FramingError(
+            "headers_too_large",
+            "The headers are too large.",
+            "The request has too many headers, or they are too large.",
+        ),
+        500: FramingError(
+            "internal", "This is on Relay's side.", "Relay failed. Send the request again."
+        ),
+    }
+)

@@ -1,0 +1,51 @@
+"""The OpenAPI document."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+
+from relay.api import openapi
+from relay.ingest.refusals import RefusalCode
+from relay.web.framing import FRAMING_ERRORS
+
+SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@SQLITE
+def test_the_document_lists_every_path(app: Flask) -> None:
+    found = app.test_client().get("/api/openapi.json").get_json()
+    assert found["openapi"] == "3.1.0"
+    assert set(found["paths"]) == {
+        "/webhooks/wp",
+        "/webhooks/wp/{source}",
+        "/webhooks/key",
+        "/webhooks/wp/{source}/key",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/api/openapi.json",
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "other_endpoint"), [("/webhooks/wp", "keys"), ("/webhooks/wp/{source}/key", "events")]
+)
+def test_the_document_lists_exactly_the_refusals_of_the_table(
+    path: str, other_endpoint: str
+) -> None:
+    responses = openapi.document()["paths"][path]["post"]["responses"]
+    listed = {
+        (int(status), error)
+        for status, response in responses.items()
+        if int(status) >= 400
+        for error in response["content"]["application/json"]["schema"]["allOf"][1]["properties"][
+            "error"
+        ]["enum"]
+    }
+    rows = [code.value for code in RefusalCode if code.value.endpoint != other_endpoint]
+    framing = {(status, row.error) for status, row in FRAMING_ERRORS.items() if status < 500}
+    assert listed == {(row.status, row.error) for row in rows} | framing
+    for row in rows:
+        assert row.when in responses[str(row.status)]["description"]
+        assert (row.retry_after_s is not None) == ("headers" in responses[str(row.status)])

@@ -1,0 +1,155 @@
+"""``/healthz``, ``/readyz`` and ``/metrics``."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from flask import Flask
+from sqlalchemy import text
+
+from config import Config
+from relay import create_app
+from relay.extensions import db
+from relay.launcher.valkey import Valkey
+from relay.secrets import SecretBox
+from tests.support import world
+from tests.support.network import free_port
+from tests.support.sink import Sink
+
+SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+TOKEN = "a-token-for-metrics"
+
+
+OUTSIDE = {"REMOTE_ADDR": "203.0.113.9"}
+
+
+def reasons(app: Flask) -> str:
+    answer = app.test_client().get("/readyz")
+    assert (answer.status_code, answer.get_json()["status"]) == (503, "unavailable")
+    return " ".join(answer.get_json()["reasons"])
+
+
+@pytest.fixture
+def without_database(app: Flask, data_dir: Path) -> Iterator[Flask]:
+    """An application without a database server."""
+    config: Config = app.extensions["relay_config"]
+    url = f"postgresql+psycopg://nobody@127.0.0.1:{free_port()}/none"
+    other = create_app(replace(config, database_url=url))
+    yield other
+    with other.app_context():
+        db.engine.dispose()
+    other.extensions["relay_broker"].broker.client.close()
+
+
+def test_a_healthy_relay_is_up_and_ready(app: Flask) -> None:
+    client = app.test_client()
+    assert client.get("/healthz").json == {"status": "ok"}
+    assert (client.get("/readyz").status_code, client.get("/readyz").json) == (
+        200,
+        {"status": "ready"},
+    )
+
+
+@SQLITE
+def test_without_the_broker_the_process_is_up_but_not_ready(app: Flask, valkey: Valkey) -> None:
+    valkey.stop()
+    assert "broker" in reasons(app)
+    assert app.test_client().get("/healthz").status_code == 200
+
+
+def test_not_ready_before_the_newest_migration(app: Flask) -> None:
+    with app.app_context(), db.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
+    assert "flask db upgrade" in reasons(app)
+
+
+@SQLITE
+def test_not_ready_with_an_encryption_key_that_does_not_fit(
+    app: Flask, sink: Sink, data_dir: Path
+) -> None:
+    world.make(app, sink)
+    app.extensions["relay_secrets"] = SecretBox((Fernet.generate_key().decode(),), data_dir)
+    assert "RELAY_ENCRYPTION_KEYS" in reasons(app)
+
+
+@SQLITE
+def test_a_database_that_is_down_is_reported_quickly(without_database: Flask) -> None:
+    began = time.monotonic()
+    assert "database" in reasons(without_database)
+    counters = without_database.test_client().get("/metrics")
+    assert (counters.status_code, "relay_deliveries{" in counters.text) == (200, False)
+    assert time.monotonic() - began < 8
+
+
+@SQLITE
+def test_the_pages_do_not_wait_for_a_writer(app: Flask) -> None:
+    with app.app_context(), db.engine.begin() as writer:
+        writer.execute(text("UPDATE revision SET number = number + 1"))
+        began = time.monotonic()
+        client = app.test_client()
+        assert client.get("/readyz").status_code == 200
+        assert client.get("/metrics").status_code == 200
+        assert time.monotonic() - began < 3
+
+
+def test_the_metrics_have_the_names_of_the_contract(app: Flask, sink: Sink) -> None:
+    world.make(app, sink)
+    shown = app.test_client().get("/metrics").text
+    for line in (
+        'relay_deliveries{state="dead"} 1.0',
+        'relay_deliveries{state="delivered"} 1.0',
+        'relay_deliveries{state="pending"} 0.0',
+        "relay_oldest_due_seconds 0.0",
+        "relay_dead_letters_open 1.0",
+        'relay_circuit_state{destination="Inbox"} 0.0',
+    ):
+        assert line in shown
+    with app.app_context():
+        db.session.execute(
+            text(
+                "UPDATE destination SET circuit = 'open', circuit_until = :soon WHERE name = 'Inbox'"
+            ),
+            {"soon": datetime.now(UTC).replace(tzinfo=None) + timedelta(hours=1)},
+        )
+        db.session.commit()
+    assert 'relay_circuit_state{destination="Inbox"} 1.0' in app.test_client().get("/metrics").text
+    named = set(re.findall(r"^# TYPE (relay_\w+)", shown, re.M))
+    assert {
+        "relay_events_accepted_total",
+        "relay_events_duplicate_total",
+        "relay_ai_tokens_total",
+        "relay_ai_cost_total",
+    } <= named
+
+
+@SQLITE
+@pytest.mark.parametrize(
+    ("environ", "headers", "status"),
+    [
+        ({"REMOTE_ADDR": "127.0.0.1"}, {}, 200),
+        ({"REMOTE_ADDR": "::ffff:127.0.0.1"}, {}, 200),
+        ({"REMOTE_ADDR": "127.0.0.1"}, {"X-Forwarded-For": "203.0.113.9"}, 403),
+        (OUTSIDE, {}, 403),
+        (OUTSIDE, {"X-Forwarded-For": "127.0.0.1"}, 403),
+        (OUTSIDE, {"Authorization": f"Bearer {TOKEN}"}, 200),
+        (OUTSIDE, {"Authorization": "Bearer wrong"}, 403),
+        (OUTSIDE, {"Authorization": "Bearer "}, 403),
+        (OUTSIDE, {"Authorization": "Bearer \xfc"}, 403),
+    ],
+)
+def test_metrics_are_open_to_this_host_or_with_the_token(
+    app: Flask, environ: dict[str, str], headers: dict[str, str], status: int
+) -> None:
+    config: Config = app.extensions["relay_config"]
+    app.extensions["relay_config"] = replace(config, metrics_token=TOKEN)
+    answer = app.test_client().get("/metrics", headers=headers, environ_overrides=environ)
+    assert answer.status_code == status

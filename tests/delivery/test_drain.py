@@ -1,0 +1,274 @@
+"""A drain: limits, circuit, removal and lost connections, in this process and over real processes."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from relay.delivery import drain
+from relay.delivery.drain import Drain
+from relay.models import Attempt, DeadLetter, Delivery, Destination, db
+from tests.delivery.shop import Shop, open_shop, remove
+from tests.support.events import comment
+from tests.support.sink import Answer, Sink
+from tests.support.stack import Stack
+
+POSTGRES = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+REMOVED = pytest.mark.parametrize("removed", ["subscription", "destination"])
+
+
+def connect(stack: Stack, sink: Sink, *limits: str) -> str:
+    source = stack.make_source()
+    webhook = ("webhook", "Sink", "--set", f"url={sink.url}/in", "--set", "auth=none")
+    stack.flask("destinations", "create", *webhook)
+    if limits:
+        stack.flask("destinations", "pace", "Sink", *limits)
+    return source.secret
+
+
+def send(stack: Stack, secret: str, count: int) -> None:
+    with ThreadPoolExecutor(8) as senders:
+        answers = list(
+            senders.map(lambda _: stack.send(comment(), secret).status_code, range(count))
+        )
+    assert answers == [202] * count
+
+
+def busiest(times: list[float], window_s: float) -> int:
+    """The most arrivals in any window of that length."""
+    return max(sum(a <= b < a + window_s for b in times) for a in times)
+
+
+def test_no_second_has_more_calls_than_the_rate_limit_allows(stack: Stack, sink: Sink) -> None:
+    secret = connect(stack, sink, "--rate", "10/second", "--concurrency", "8")
+    send(stack, secret, 45)
+    sink.wait(45, timeout_s=30)
+    times = [seen.at for seen in sink.requests]
+    assert busiest(times, 1.0) <= 11
+    assert max(times) - min(times) < 8, "it was much slower than its rate limit"
+
+
+@POSTGRES
+def test_a_higher_concurrency_is_used_by_the_drain_that_runs(stack: Stack, sink: Sink) -> None:
+    secret = connect(stack, sink, "--concurrency", "1")
+    sink.answer(200, b"ok", delay_s=3)
+    send(stack, secret, 1)
+    sink.wait(1)
+    stack.flask("destinations", "pace", "Sink", "--concurrency", "8")
+    send(stack, secret, 4)
+    times = [seen.at for seen in sink.wait(5, timeout_s=30)]
+    assert times[4] - times[2] < 3, "they went one after the other"
+    stack.wait_for(lambda: stack.states() == {"delivered": 5}, 20, "all to be delivered")
+    assert len(sink.requests) == 5
+
+
+@POSTGRES
+def test_the_rate_limit_holds_when_the_worker_is_killed(stack: Stack, sink: Sink) -> None:
+    secret = connect(stack, sink, "--rate", "5/second")
+    send(stack, secret, 30)
+    sink.wait(8, timeout_s=30)
+    stack.kill("worker")
+    stack.start("worker")
+    stack.change("UPDATE delivery SET lease_until = created_at WHERE state = 'in_flight'")
+    stack.change("UPDATE destination SET drain_until = created_at")
+    stack.wait_for(lambda: stack.states() == {"delivered": 30}, 60, "all to be delivered")
+    assert busiest([seen.at for seen in sink.requests], 1.0) <= 6
+
+
+def test_the_circuit_opens_and_no_waiting_delivery_loses_an_attempt(
+    stack: Stack, sink: Sink
+) -> None:
+    secret = connect(stack, sink)
+    sink.answer(503)
+    send(stack, secret, 60)
+
+    def circuit() -> str:
+        return str(stack.rows("SELECT circuit FROM destination")[0]["circuit"])
+
+    stack.wait_for(lambda: circuit() == "open", 20, "the circuit to open")
+    assert len(sink.requests) <= 10 + 4 + 1
+    stack.wait_for(lambda: sum(stack.states().values()) == 60, 20, "all to be routed")
+    untouched = stack.rows("SELECT count(*) AS n FROM delivery WHERE attempts = 0")[0]["n"]
+    assert untouched >= 45
+    (shown,) = stack.flask("destinations", "list", "--json")["items"]
+    assert shown["circuit"] in ("open", "probing")
+
+    sink.answer(200)
+    seen = len(sink.requests)
+    stack.wait_for(lambda: stack.states() == {"delivered": 60}, 60, "all to be delivered")
+    assert circuit() == "closed"
+    times = [request.at for request in sink.requests[seen:]]
+    assert sum(at < times[0] + 1 for at in times) <= 8, "the backlog arrived at once"
+    keys = [request.headers["idempotency-key"] for request in sink.requests[seen:]]
+    assert len(set(keys)) == len(keys) == 60
+
+
+def test_refused_credentials_pause_the_destination(stack: Stack, sink: Sink) -> None:
+    secret = connect(stack, sink, "--concurrency", "1")
+    sink.answers([Answer(401), Answer()])
+    send(stack, secret, 12)
+    stack.wait_for(
+        lambda: stack.rows("SELECT state FROM destination")[0]["state"] == "paused", 20, "a pause"
+    )
+    stack.wait_for(
+        lambda: "in_flight" not in stack.states(), 20, "the waiting deliveries to be given back"
+    )
+    assert stack.states() == {"dead": 1, "pending": 11}
+    stack.flask("destinations", "resume", "Sink")
+    stack.wait_for(lambda: stack.states().get("delivered") == 11, 30, "the rest to be delivered")
+
+
+# ---- in this process -----------------------------------------------------------------------------
+
+
+def token(shop: Shop) -> str | None:
+    """Who owns the destination's row."""
+    with shop.app.app_context():
+        return db.session.scalar(select(Destination.drain_token))
+
+
+def test_only_one_drain_opens_and_it_releases_the_destination_at_the_end(
+    app: Flask, sink: Sink
+) -> None:
+    shop = open_shop(app, sink)
+    shop.put(2)
+    with app.app_context():
+        first = Drain.open(shop.hook)
+        assert first is not None and first.token == token(shop)
+        assert Drain.open(shop.hook) is None
+        assert first.run() == 2
+        assert token(shop) is None
+        assert shop.states() == {"delivered": 2}
+
+
+def test_a_destination_that_does_not_exist_has_no_drain(app: Flask) -> None:
+    with app.app_context():
+        assert Drain.open(12345) is None
+        assert drain.run(12345) == 0
+
+
+@pytest.mark.parametrize("state", ["paused", "closed"])
+def test_a_paused_or_removed_destination_is_not_called(app: Flask, sink: Sink, state: str) -> None:
+    shop = open_shop(app, sink)
+    shop.put(2)
+    shop.change(state=state)
+    assert shop.drain() == 0
+    assert (shop.states(), sink.requests, token(shop)) == ({"pending": 2}, [], None)
+
+
+def test_a_secret_that_cannot_be_opened_pauses_the_destination_and_nothing_is_lost(
+    app: Flask, sink: Sink
+) -> None:
+    shop = open_shop(app, sink)
+    shop.put(2)
+    shop.change(sealed_secrets="gibberish")
+    assert shop.drain() == 0
+    (row,) = shop.rows(Destination)
+    assert (row.state, row.drain_token) == ("paused", None)
+    assert "opened" in row.paused_reason or "secret" in row.paused_reason.lower()
+    assert (shop.states(), shop.rows(Attempt)) == ({"pending": 2}, [])
+    assert [delivery.claims for delivery in shop.rows(Delivery)] == [0, 0]
+
+
+def test_a_pause_stops_what_is_claimed_and_has_not_started(app: Flask, sink: Sink) -> None:
+    shop = open_shop(app, sink, concurrency=1)
+    sink.answer(delay_s=1.0)
+    shop.put(3)
+    with shop.draining():
+        sink.wait(1)
+        shop.change(state="paused")
+    assert shop.states() == {"delivered": 1, "pending": 2}
+    assert len(sink.requests) == 1
+    assert token(shop) is None
+
+
+def test_a_worker_that_stops_gives_back_what_has_not_started(app: Flask, sink: Sink) -> None:
+    shop = open_shop(app, sink, concurrency=1)
+    sink.answer(delay_s=0.5)
+    shop.put(3)
+    stopping = app.extensions["relay_stopping"]
+    try:
+        with shop.draining():
+            sink.wait(1)
+            stopping.set()
+    finally:
+        stopping.clear()
+    assert shop.states() == {"delivered": 1, "pending": 2}
+    assert shop.drain() == 2
+
+
+def test_a_suspect_is_sent_before_the_others_and_alone(app: Flask, sink: Sink) -> None:
+    shop = open_shop(app, sink)
+    sink.answer(delay_s=0.3)
+    shop.put(4)
+    keys = [row.key for row in shop.rows(Delivery)]
+    shop.update_delivery(keys[2], claims=1)
+    shop.drain()
+    first, second, *_ = sink.requests
+    assert first.headers["idempotency-key"] == keys[2]
+    assert second.at - first.at >= 0.3
+    assert shop.states() == {"delivered": 4}
+
+
+@REMOVED
+def test_a_claimed_delivery_that_has_not_started_is_discarded_after_the_removal(
+    app: Flask, sink: Sink, removed: str
+) -> None:
+    shop = open_shop(app, sink, concurrency=1)
+    sink.answer(delay_s=1.0)
+    shop.put(3)
+    with shop.draining():
+        sink.wait(1)
+        assert shop.states() == {"in_flight": 3}
+        remove(shop, removed)
+    assert shop.states() == {"delivered": 1, "discarded": 2}
+    assert len(sink.requests) == 1
+    assert shop.outcomes() == ["accepted"]
+
+
+@REMOVED
+@pytest.mark.parametrize(
+    ("status", "state", "outcome"),
+    [
+        (200, "delivered", "accepted"),
+        (400, "discarded", "refused"),
+        (401, "discarded", "refused"),
+        (429, "discarded", "failed"),
+        (503, "discarded", "failed"),
+    ],
+)
+def test_a_call_under_way_is_recorded_and_never_repeated(
+    app: Flask, sink: Sink, removed: str, status: int, state: str, outcome: str
+) -> None:
+    shop = open_shop(app, sink)
+    sink.answer(status, delay_s=1.0)
+    shop.put()
+    with shop.draining():
+        sink.wait(1)
+        remove(shop, removed)
+    assert shop.states() == {state: 1}
+    (attempt,), (delivery,) = shop.rows(Attempt), shop.rows(Delivery)
+    assert (attempt.outcome, attempt.status) == (outcome, status)
+    assert (delivery.attempts, delivery.settled_at is not None) == (1, True)
+    assert shop.rows(DeadLetter) == []
+    shop.end_leases()
+    shop.make_due()
+    shop.drain()
+    assert len(sink.requests) == 1
+
+
+def test_a_destination_that_was_removed_before_the_drain_is_released_without_a_call(
+    app: Flask, sink: Sink
+) -> None:
+    shop = open_shop(app, sink)
+    shop.put()
+    shop.change(state="closed")
+    with app.app_context():
+        opened = Drain.open(shop.hook)
+        assert opened is not None and opened.hold is not None
+        assert opened.hold.code == "removed"
+        opened.close()
+    assert (sink.requests, token(shop)) == ([], None)

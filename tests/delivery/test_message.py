@@ -1,0 +1,95 @@
+"""Calls to a site are signed with the signing keys of that site, and only with valid ones."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+
+from relay.models import DeadLetter, Source, db
+from relay.services.audit import COMMAND_LINE
+from relay.services.destinations import settings as destination_settings
+from relay.services.sources import keys
+from relay.services.sources import settings as source_settings
+from tests.support.events import comment
+from tests.support.sink import Seen, Sink
+from tests.support.world import move, put
+
+
+def connect(app: Flask, sink: Sink) -> tuple[str, str, int]:
+    """A site whose address is the sink, and a destination for it.  -> slug, secret, destination"""
+    sink.answer(200, {"status": "ok"})
+    with app.app_context():
+        source, _, secret = source_settings.create_source(
+            "Shop", "https://shop.example.com", COMMAND_LINE
+        )
+        db.session.query(Source).update({"url": sink.url})
+        db.session.commit()
+        made = destination_settings.create_destination(
+            "wordpress", "Back to the site", {}, COMMAND_LINE
+        )
+        return source.slug, secret, made.id
+
+
+def signed_with(seen: Seen, secret: str) -> bool:
+    content = seen.headers["x-relay-timestamp"].encode() + b"." + seen.body
+    mac = hmac.new(secret.encode(), content, hashlib.sha256).digest()
+    return base64.b64encode(mac).decode() in seen.headers["x-relay-signature"].split(" ")
+
+
+def test_a_site_that_has_not_fetched_its_new_key_can_check_by_the_old_one(
+    app: Flask, sink: Sink
+) -> None:
+    slug, first, number = connect(app, sink)
+    put(app, slug, comment())
+    move(app, number)
+    with app.app_context():
+        _, second = keys.rotate_key(source_settings.find_source(slug), COMMAND_LINE)
+    put(app, slug, comment())
+    move(app, number)
+    one, two = sink.requests
+    assert signed_with(one, first)
+    assert signed_with(two, second) and signed_with(two, first)
+    assert one.headers["x-relay-key-id"] != two.headers["x-relay-key-id"]
+
+
+@pytest.mark.parametrize("ended", ["no window", "revoked"])
+def test_a_key_that_is_not_valid_any_more_signs_nothing(app: Flask, sink: Sink, ended: str) -> None:
+    slug, first, number = connect(app, sink)
+    with app.app_context():
+        source = source_settings.find_source(slug)
+        old = source.keys[0].key_id
+        window = timedelta(0) if ended == "no window" else timedelta(hours=1)
+        _, second = keys.rotate_key(source, COMMAND_LINE, window=window)
+        if ended == "revoked":
+            keys.revoke_key(old, COMMAND_LINE)
+    put(app, slug, comment())
+    move(app, number)
+    (seen,) = sink.requests
+    assert signed_with(seen, second) and not signed_with(seen, first)
+
+
+def test_a_site_without_a_key_is_a_dead_letter_that_says_so(app: Flask, sink: Sink) -> None:
+    slug, _, number = connect(app, sink)
+    put(app, slug, comment())
+    with app.app_context():
+        keys.revoke_key(source_settings.find_source(slug).keys[0].key_id, COMMAND_LINE)
+    move(app, number)
+    with app.app_context():
+        dead_letter = db.session.query(DeadLetter).one()
+        assert dead_letter.code == "no_site_key" and "signing key" in dead_letter.sentence
+    assert not sink.requests
+
+
+def test_a_persons_test_goes_to_a_real_site(app: Flask, sink: Sink) -> None:
+    _, secret, number = connect(app, sink)
+    with app.app_context():
+        result = destination_settings.send_test(number, COMMAND_LINE)
+        assert result.ok, result.sentence
+        assert secret not in str(result.request)
+    (seen,) = sink.requests
+    assert signed_with(seen, secret) and seen.json()["test"] is True

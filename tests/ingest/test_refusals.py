@@ -1,0 +1,219 @@
+"""The table of refusals: every row is reachable, and no refusal is made outside of it."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import string
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, update
+from werkzeug.test import TestResponse
+
+import relay.ingest
+from relay.ingest.refusals import RefusalCode
+from relay.models import SigningKey, db
+from relay.services.audit import COMMAND_LINE
+from relay.services.sources import keys, revisions
+from relay.services.sources import settings as source_settings
+from tests.ingest.conftest import Sender, refresh
+from tests.support.events import comment
+
+SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+Scenario = Callable[[Sender], TestResponse]
+
+
+def with_headers(**headers: str | None) -> Scenario:
+    return lambda sender: sender.send(
+        headers={name.replace("_", "-"): value for name, value in headers.items()}
+    )
+
+
+def rotate(sender: Sender, window: str) -> tuple[str, str]:
+    """-> id and secret of the new key"""
+    with sender.app.app_context():
+        key, secret = keys.rotate_key(
+            source_settings.find_source(sender.slug), COMMAND_LINE, keys.parse_window(window)
+        )
+        key_id = key.key_id
+    refresh(sender.app)
+    return key_id, secret
+
+
+def change_key(sender: Sender, key_id: str, notify: bool = True, **values: Any) -> None:
+    with sender.app.app_context():
+        statement = update(SigningKey).where(SigningKey.key_id == key_id)
+        db.session.execute(statement.values(**values))
+        if notify:
+            revisions.touch(revisions.SOURCES)
+        db.session.commit()
+    refresh(sender.app)
+
+
+def request_key(sender: Sender, want: str = "state", **more: Any) -> TestResponse:
+    body = json.dumps({"want": want}).encode()
+    return sender.send(raw=body, path=f"/webhooks/wp/{sender.slug}/key", **more)
+
+
+def key_unreadable(sender: Sender) -> TestResponse:
+    change_key(sender, sender.key_id, sealed_secret="not encrypted")
+    return sender.send(headers={"X-WP-Key-Id": sender.key_id})
+
+
+def address_not_allowed(sender: Sender) -> TestResponse:
+    with sender.app.app_context():
+        source_settings.allow_network(sender.slug, "203.0.113.0/24", COMMAND_LINE)
+    refresh(sender.app)
+    return sender.send()
+
+
+def key_revoked(sender: Sender) -> TestResponse:
+    with sender.app.app_context():
+        keys.revoke_key(sender.key_id, COMMAND_LINE)
+    refresh(sender.app)
+    return sender.send()
+
+
+def key_expired(sender: Sender) -> TestResponse:
+    rotate(sender, "0")
+    return sender.send()
+
+
+def key_not_valid_yet(sender: Sender) -> TestResponse:
+    key_id, secret = rotate(sender, "1h")
+    with sender.app.app_context():
+        later = keys.database_now() + keys.parse_window("1h")
+    change_key(sender, key_id, not_before=later)
+    return sender.send(secret=secret)
+
+
+def key_ended(sender: Sender) -> TestResponse:
+    rotate(sender, "1h")
+    change_key(sender, sender.key_id, notify=False, state="revoked")
+    return request_key(sender, "key")
+
+
+def failures_rate_limited(sender: Sender) -> TestResponse:
+    for _ in range(300):
+        sender.app.extensions["relay_ingest"].limits.count_failure("127.0.0.1")
+    return sender.send(secret="w" * 40)
+
+
+def events_rate_limited(sender: Sender) -> TestResponse:
+    with sender.app.app_context():
+        source_settings.update_source(
+            sender.slug, "Shop", "https://shop.example.com", 1, COMMAND_LINE
+        )
+    refresh(sender.app)
+    sender.send()
+    return sender.send()
+
+
+def key_requests_rate_limited(sender: Sender) -> TestResponse:
+    answers = [request_key(sender) for _ in range(21)]
+    return answers[-1]
+
+
+def event_id_conflict(sender: Sender) -> TestResponse:
+    event = comment()
+    sender.send(event)
+    return sender.send(event | {"site": "https://other.example.com"})
+
+
+def unstorable(sender: Sender) -> TestResponse:
+    """The key is deleted from the database while the snapshot still has it: a foreign key fails."""
+    sender.send(secret="w" * 40)  # loads the snapshot
+    with sender.app.app_context():
+        db.session.execute(delete(SigningKey))
+        db.session.commit()
+    return sender.send()
+
+
+def unavailable(sender: Sender) -> TestResponse:
+    """The snapshot was not checked for 5 s, as if the database did not answer."""
+    sender.send()
+    snapshots = sender.app.extensions["relay_ingest"].snapshots
+    with snapshots.lock:
+        snapshots.checked_at = time.monotonic() - 5
+        return sender.send()
+
+
+SCENARIOS: dict[RefusalCode, Scenario] = {
+    RefusalCode.CONTENT_ENCODING: with_headers(Content_Encoding="gzip"),
+    RefusalCode.INCOMPLETE_BODY: lambda sender: sender.send(environ={"CONTENT_LENGTH": "1e3"}),
+    RefusalCode.TOO_LARGE: lambda sender: sender.send(raw=b"x" * 262_145),
+    RefusalCode.METHOD_NOT_ALLOWED: lambda sender: sender.send(method="PUT"),
+    RefusalCode.MISSING_HEADERS: with_headers(X_WP_Signature=None),
+    RefusalCode.REPEATED_HEADERS: with_headers(X_WP_Timestamp="1,1"),
+    RefusalCode.INVALID_EVENT_ID: with_headers(X_Event_Id="a b"),
+    RefusalCode.UNKNOWN_SOURCE: lambda sender: sender.send(path="/webhooks/wp/unknown"),
+    RefusalCode.UNKNOWN_KEY: with_headers(X_WP_Key_Id="key_unknown"),
+    RefusalCode.KEY_UNREADABLE: key_unreadable,
+    RefusalCode.ADDRESS_NOT_ALLOWED: address_not_allowed,
+    RefusalCode.MALFORMED_TIME: lambda sender: sender.send(timestamp="yesterday"),
+    RefusalCode.CLOCK_OFF: lambda sender: sender.send(timestamp=str(int(time.time()) - 412)),
+    RefusalCode.KEY_REVOKED: key_revoked,
+    RefusalCode.KEY_EXPIRED: key_expired,
+    RefusalCode.KEY_NOT_VALID_YET: key_not_valid_yet,
+    RefusalCode.BAD_SIGNATURE: lambda sender: sender.send(secret="w" * 40),
+    RefusalCode.FAILURES_RATE_LIMITED: failures_rate_limited,
+    RefusalCode.EVENTS_RATE_LIMITED: events_rate_limited,
+    RefusalCode.KEY_REQUESTS_RATE_LIMITED: key_requests_rate_limited,
+    RefusalCode.CONTENT_TYPE: with_headers(Content_Type="text/html"),
+    RefusalCode.INVALID_JSON: lambda sender: sender.send(raw=b'{"a": NaN}'),
+    RefusalCode.EVENT_ID_MISMATCH: with_headers(X_Event_Id="another"),
+    RefusalCode.INVALID_EVENT: lambda sender: sender.send(comment(data={})),
+    RefusalCode.INVALID_KEY_REQUEST: lambda sender: request_key(sender, "secret"),
+    RefusalCode.KEY_ENDED: key_ended,
+    RefusalCode.UNSTORABLE: unstorable,
+    RefusalCode.EVENT_ID_CONFLICT: event_id_conflict,
+    RefusalCode.UNAVAILABLE: unavailable,
+}
+
+
+def matches(template: str, text: str) -> bool:
+    """Whether ``text`` is ``template`` with any values filled in."""
+    parts = string.Formatter().parse(template)
+    pattern = "".join(
+        re.escape(literal) + ("" if field is None else ".+") for literal, field, *_ in parts
+    )
+    return re.fullmatch(pattern, text) is not None
+
+
+@SQLITE
+@pytest.mark.parametrize("code", RefusalCode, ids=lambda code: code.name)
+def test_a_request_gets_every_refusal_of_the_table(sender: Sender, code: RefusalCode) -> None:
+    answer, row = SCENARIOS[code](sender), code.value
+    assert (answer.status_code, answer.json["error"]) == (row.status, row.error)
+    reason, sentence = sender.reasons()[-1]
+    assert reason == (row.reason or row.error)
+    assert matches(row.sentence, sentence), sentence
+    if isinstance(row.detail, str):
+        assert matches(row.detail, answer.json["detail"])
+    elif row.detail is not None:
+        assert answer.json["detail"] == row.detail
+    if row.retry_after_s is None:
+        assert "Retry-After" not in answer.headers
+    else:
+        assert 1 <= int(answer.headers["Retry-After"]) <= row.retry_after_s
+
+
+def test_refusals_are_made_by_the_table_only() -> None:
+    folder = Path(relay.ingest.__file__).parent
+    calls = {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "id", getattr(node.func, "attr", "")) == "IngestRefusal"
+    }
+    assert calls == {"refusals.py"}
+
+
+def test_no_two_refusals_have_the_same_sentence() -> None:
+    assert len({code.value.sentence for code in RefusalCode}) == len(RefusalCode)

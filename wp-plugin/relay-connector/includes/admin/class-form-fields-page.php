@@ -1,0 +1,254 @@
+<?php
+/**
+ * The fields of a form.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector\Admin;
+
+use Relay_Connector\Events\Event_Choices;
+use Relay_Connector\Events\Field_Types;
+use Relay_Connector\Events\Form_Field;
+use Relay_Connector\Events\Forms\Form_Plugin;
+use Relay_Connector\Events\Leads;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * Each form has its own page without a menu entry. All fields of all forms on one page would exceed PHP's
+ * max_input_vars.
+ */
+final class Form_Fields_Page {
+
+	const SLUG = 'relay-connector-form';
+	const SAVE = 'relay_connector_save_form';
+
+	/**
+	 * What the admin has chosen.
+	 *
+	 * @var Event_Choices
+	 */
+	private $choices;
+
+	/**
+	 * The source of form entries.
+	 *
+	 * @var Leads
+	 */
+	private $leads;
+
+	/**
+	 * Takes the choices and the event source.
+	 *
+	 * @param Event_Choices $choices What the admin has chosen.
+	 * @param Leads         $leads   The source of form entries.
+	 */
+	public function __construct( Event_Choices $choices, Leads $leads ) {
+		$this->choices = $choices;
+		$this->leads   = $leads;
+	}
+
+	/**
+	 * Registers the page and its handler.
+	 */
+	public function add_hooks() {
+		add_action( 'admin_menu', array( $this, 'add_page' ) );
+		add_action( 'admin_head', array( $this, 'hide_from_menu' ) );
+		add_filter( 'submenu_file', array( $this, 'highlight_settings_menu' ) );
+		add_action( 'admin_enqueue_scripts', array( $this, 'add_styles' ) );
+		add_action( 'admin_post_' . self::SAVE, array( $this, 'save' ) );
+	}
+
+	/**
+	 * The page's URL.
+	 *
+	 * @param string $form The form, as "plugin:id".
+	 * @return string
+	 */
+	public static function url( $form ) {
+		return admin_url( 'options-general.php?page=' . self::SLUG . '&form=' . rawurlencode( $form ) );
+	}
+
+	/**
+	 * Adds the page.
+	 */
+	public function add_page() {
+		$title = __( 'Form fields', 'relay-connector' );
+		add_options_page( $title, $title, Settings_Page::capability(), self::SLUG, array( $this, 'render' ) );
+	}
+
+	/**
+	 * Removes the page from the menu. Its capability has been checked by then.
+	 */
+	public function hide_from_menu() {
+		remove_submenu_page( 'options-general.php', self::SLUG );
+	}
+
+	/**
+	 * Highlights the menu entry of the settings page instead.
+	 *
+	 * @param string|null $file The menu entry to highlight.
+	 * @return string|null
+	 */
+	public function highlight_settings_menu( $file ) {
+		global $plugin_page;
+		return self::SLUG === $plugin_page ? Settings_Page::SLUG : $file;
+	}
+
+	/**
+	 * Adds the style sheet to this page only.
+	 *
+	 * @param string $screen The screen's id.
+	 */
+	public function add_styles( $screen ) {
+		if ( 'settings_page_' . self::SLUG === $screen ) {
+			wp_enqueue_style( self::SLUG, plugins_url( 'assets/admin.css', RELAY_CONNECTOR_FILE ), array(), RELAY_CONNECTOR_VERSION );
+		}
+	}
+
+	/**
+	 * Prints the page.
+	 */
+	public function render() {
+		$form   = isset( $_GET['form'] ) ? sanitize_text_field( wp_unslash( $_GET['form'] ) ) : '';
+		$plugin = $this->plugin_of( $form );
+		$fields = $plugin ? $this->fields_of( $plugin, $form ) : array();
+		?>
+		<div class="wrap relay-connector">
+			<h1><?php esc_html_e( 'Form fields', 'relay-connector' ); ?></h1>
+			<p><a href="<?php echo esc_url( Settings_Page::url() ); ?>">&larr; <?php esc_html_e( 'Back to the Relay settings', 'relay-connector' ); ?></a></p>
+			<?php if ( ! $fields ) : ?>
+				<p><?php esc_html_e( 'This form has no fields, or it no longer exists.', 'relay-connector' ); ?></p>
+			<?php else : ?>
+				<h2><?php echo esc_html( $plugin->title_of( self::id_of( $form ) ) ); ?> (<?php echo esc_html( $plugin->name() ); ?>)</h2>
+				<?php $this->render_form( $form, $fields ); ?>
+			<?php endif; ?>
+		</div>
+		<?php
+	}
+
+	/**
+	 * Saves the selected fields.
+	 */
+	public function save() {
+		check_admin_referer( self::SAVE );
+		if ( ! current_user_can( Settings_Page::capability() ) ) {
+			wp_die( esc_html__( 'You are not allowed to do this. Ask an administrator of this site.', 'relay-connector' ), 403 );
+		}
+		$form   = isset( $_POST['form'] ) ? sanitize_text_field( wp_unslash( $_POST['form'] ) ) : '';
+		$selected = isset( $_POST['send'] ) ? array_map( 'sanitize_text_field', (array) wp_unslash( $_POST['send'] ) ) : array(); // safe: array_map() cleans each.
+		$plugin = $this->plugin_of( $form );
+		if ( $plugin ) {
+			$left_out = array();
+			foreach ( $this->fields_of( $plugin, $form ) as $field ) {
+				if ( Field_Types::is_sendable( $field->type ) && ! in_array( md5( $field->key ), $selected, true ) ) {
+					$left_out[] = $field->key;
+				}
+			}
+			$this->choices->exclude_fields( $form, $left_out );
+			Action_Result::store(
+				array(
+					'passed' => true,
+					'title'  => __( 'Saved.', 'relay-connector' ),
+					'text'   => __( 'The selection applies from the next entry on.', 'relay-connector' ),
+				)
+			);
+		}
+		wp_safe_redirect( Settings_Page::url() );
+		exit;
+	}
+
+	/**
+	 * Prints the fields with their checkboxes.
+	 *
+	 * @param string       $form   The form, as "plugin:id".
+	 * @param Form_Field[] $fields The fields.
+	 */
+	private function render_form( $form, array $fields ) {
+		?>
+		<form action="<?php echo esc_url( admin_url( 'admin-post.php' ) ); ?>" method="post">
+			<input type="hidden" name="action" value="<?php echo esc_attr( self::SAVE ); ?>">
+			<input type="hidden" name="form" value="<?php echo esc_attr( $form ); ?>">
+			<?php wp_nonce_field( self::SAVE ); ?>
+			<p><?php esc_html_e( 'Selected fields are sent under these names. Fields added to the form later are sent too.', 'relay-connector' ); ?></p>
+			<fieldset>
+				<legend class="screen-reader-text"><?php esc_html_e( 'Fields to send', 'relay-connector' ); ?></legend>
+				<?php
+				foreach ( $fields as $field ) {
+					$this->render_field( $form, $field );
+				}
+				?>
+			</fieldset>
+			<?php submit_button( __( 'Save fields', 'relay-connector' ) ); ?>
+		</form>
+		<?php
+	}
+
+	/**
+	 * Prints one field. Fields without input are not shown; fields that are never sent cannot be selected.
+	 *
+	 * @param string     $form  The form, as "plugin:id".
+	 * @param Form_Field $field The field.
+	 */
+	private function render_field( $form, Form_Field $field ) {
+		$is_secret = Field_Types::is_secret( $field->type );
+		if ( ! $is_secret && ! Field_Types::is_sendable( $field->type ) ) {
+			return;
+		}
+		?>
+		<label class="relay-connector-checkbox">
+			<input type="checkbox" name="send[]" value="<?php echo esc_attr( md5( $field->key ) ); ?>" <?php checked( ! $is_secret && $this->choices->sends_form_field( $form, $field->key ) ); ?> <?php disabled( $is_secret ); ?>>
+			<?php echo esc_html( $field->label ); ?>
+			<span class="relay-connector-small">
+				<?php
+				echo esc_html( rtrim( $field->type, '*' ) );
+				if ( $is_secret ) {
+					echo esc_html( ' – ' . __( 'never sent', 'relay-connector' ) );
+				}
+				?>
+			</span>
+		</label>
+		<?php
+	}
+
+	/**
+	 * The form plugin of a form, if it is active.
+	 *
+	 * @param string $form The form, as "plugin:id".
+	 * @return Form_Plugin|null
+	 */
+	private function plugin_of( $form ) {
+		foreach ( $this->leads->plugins() as $plugin ) {
+			if ( $plugin->is_active() && 0 === strpos( $form, $plugin->slug() . ':' ) ) {
+				return $plugin;
+			}
+		}
+		return null;
+	}
+
+	/**
+	 * The fields of a form, or none if the form plugin fails.
+	 *
+	 * @param Form_Plugin $plugin The form plugin.
+	 * @param string      $form   The form, as "plugin:id".
+	 * @return Form_Field[]
+	 */
+	private function fields_of( Form_Plugin $plugin, $form ) {
+		try {
+			return $plugin->fields( self::id_of( $form ) );
+		} catch ( \Throwable $error ) {
+			return array();
+		}
+	}
+
+	/**
+	 * The form's id in its plugin.
+	 *
+	 * @param string $form The form, as "plugin:id".
+	 * @return string
+	 */
+	private static function id_of( $form ) {
+		return (string) substr( $form, strpos( $form, ':' ) + 1 );
+	}
+}

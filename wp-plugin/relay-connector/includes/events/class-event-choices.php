@@ -1,0 +1,184 @@
+<?php
+/**
+ * What the admin has chosen to send.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector\Events;
+
+use Relay_Connector\Settings;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * One option holds all choices. What it does not mention is sent, as the checkboxes of a new site show. Field types for
+ * passwords, payment cards and files cannot be chosen; see Field_Types.
+ */
+final class Event_Choices {
+
+	const OPTION = 'relay_connector_events';
+
+	/**
+	 * Registers the option.
+	 */
+	public function add_hooks() {
+		add_action( 'admin_init', array( $this, 'register' ) );
+	}
+
+	/**
+	 * Registers the option.
+	 */
+	public function register() {
+		register_setting(
+			Settings::GROUP,
+			self::OPTION,
+			array(
+				'type'              => 'array',
+				'sanitize_callback' => array( $this, 'sanitize' ),
+				'show_in_rest'      => false,
+			)
+		);
+	}
+
+	/**
+	 * Creates the option, so that it is autoloaded and costs no query in a hook. A site that was connected when the
+	 * plugin only knew comments continues to send only comments until its admin saves the new settings.
+	 *
+	 * @param bool $was_connected Whether an older version was connected.
+	 */
+	public static function initialize( $was_connected ) {
+		$only_comments = array(
+			'sources' => array(
+				'orders' => 0,
+				'leads'  => 0,
+				'users'  => 0,
+				'custom' => 0,
+			),
+		);
+		add_option( self::OPTION, $was_connected ? $only_comments : array() );
+	}
+
+	/**
+	 * Whether a source is switched on.
+	 *
+	 * @param string $source Its short name.
+	 * @return bool
+	 */
+	public function is_enabled( $source ) {
+		return (bool) $this->get( 'sources', $source, 1 );
+	}
+
+	/**
+	 * Whether a field of a source is sent.
+	 *
+	 * @param string $source The source's short name.
+	 * @param string $field  The field's short name.
+	 * @return bool
+	 */
+	public function sends_field( $source, $field ) {
+		return (bool) $this->get( 'fields', $source . '.' . $field, 1 );
+	}
+
+	/**
+	 * Whether entries of a form are sent.
+	 *
+	 * @param string $form The form plugin's short name, a colon, the form's id.
+	 * @return bool
+	 */
+	public function sends_form( $form ) {
+		return (bool) $this->get( 'forms', $form, $this->sends_new_forms() );
+	}
+
+	/**
+	 * Whether entries of forms without a choice of their own are sent.
+	 *
+	 * @return bool
+	 */
+	public function sends_new_forms() {
+		$all = $this->all();
+		return ! isset( $all['new_forms'] ) || $all['new_forms'];
+	}
+
+	/**
+	 * Whether a field of a form is sent.
+	 *
+	 * @param string $form The form, as in sends_form().
+	 * @param string $key  The field's id in its form.
+	 * @return bool
+	 */
+	public function sends_form_field( $form, $key ) {
+		return ! in_array( (string) $key, $this->excluded_fields( $form ), true );
+	}
+
+	/**
+	 * The fields of a form that are not sent.
+	 *
+	 * @param string $form The form, as in sends_form().
+	 * @return string[] Their ids.
+	 */
+	public function excluded_fields( $form ) {
+		return array_map( 'strval', (array) $this->get( 'left_out', $form, array() ) );
+	}
+
+	/**
+	 * Stores which fields of a form are not sent.
+	 *
+	 * @param string   $form The form, as in sends_form().
+	 * @param string[] $keys Their ids.
+	 */
+	public function exclude_fields( $form, array $keys ) {
+		$all                      = $this->all();
+		$all['left_out'][ $form ] = array_values( $keys );
+		update_option( self::OPTION, $all );
+	}
+
+	/**
+	 * Merges the checkboxes of the settings page into the stored choices. Sources and forms whose plugin is inactive are
+	 * not on the page and keep their choices.
+	 *
+	 * @param mixed $value The submitted value, or what an earlier call returned: WordPress sanitizes a new option twice.
+	 * @return array
+	 */
+	public function sanitize( $value ) {
+		$all = $this->all();
+		if ( ! is_array( $value ) ) {
+			return $all;
+		}
+		if ( ! isset( $value['submitted'] ) ) {
+			return $value;
+		}
+		foreach ( array( 'sources', 'fields', 'forms' ) as $group ) {
+			foreach ( isset( $value[ $group ] ) ? (array) $value[ $group ] : array() as $name => $checked ) {
+				$all[ $group ][ sanitize_text_field( (string) $name ) ] = empty( $checked ) ? 0 : 1;
+			}
+		}
+		if ( isset( $value['new_forms'] ) ) {
+			$all['new_forms'] = empty( $value['new_forms'] ) ? 0 : 1;
+		}
+		return $all;
+	}
+
+	/**
+	 * One choice.
+	 *
+	 * @param string $group    The group.
+	 * @param string $name     The name in the group.
+	 * @param mixed  $fallback The default.
+	 * @return mixed
+	 */
+	private function get( $group, $name, $fallback ) {
+		$all = $this->all();
+		return isset( $all[ $group ][ $name ] ) ? $all[ $group ][ $name ] : $fallback;
+	}
+
+	/**
+	 * All choices.
+	 *
+	 * @return array
+	 */
+	private function all() {
+		$all = get_option( self::OPTION, array() );
+		return is_array( $all ) ? $all : array();
+	}
+}

@@ -1,0 +1,330 @@
+<?php
+/**
+ * The outbox: the events to send.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector\Sending;
+
+use Relay_Connector\Status\Lost_Events;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * One row is one event. It is waiting, sent, parked (failed; a person decides), withdrawn (its object was deleted or is
+ * spam) or deleted (by a person). Finished rows stay for some time, because the daily counts are computed from them.
+ */
+final class Outbox {
+
+	const WAITING   = 'waiting';
+	const SENT      = 'sent';
+	const PARKED    = 'parked';
+	const WITHDRAWN = 'withdrawn';
+	const DELETED   = 'deleted';
+
+	/**
+	 * Longer than the longest request, so that only a process that died loses its claim.
+	 */
+	const CLAIM_S = 90;
+
+	/**
+	 * Within this time, an entry id of a form plugin means the same entry, even if the plugin fires its hook again.
+	 */
+	const ENTRY_ID_REUSE_S = 86400;
+
+	/**
+	 * Whether this request has recorded an event.
+	 *
+	 * @var bool
+	 */
+	private $has_new = false;
+
+	/**
+	 * Records an event. This is one statement for a new event, and all that happens while a visitor waits. The event id
+	 * is set here, so that every attempt has the same one. An event that exists stays unchanged, unless it was
+	 * withdrawn: then it is requeued.
+	 *
+	 * @param string $type       The event type.
+	 * @param int    $object_id  The object that the event is about.
+	 * @param string $dedupe_key A key is recorded only once.
+	 * @param int    $hold_s     Seconds to wait before sending, unless release() is called.
+	 */
+	public function add( $type, $object_id, $dedupe_key, $hold_s = 0 ) {
+		global $wpdb;
+		$now  = time();
+		$done = $wpdb->query( $wpdb->prepare( "INSERT IGNORE INTO {$wpdb->relay_connector_outbox} (event_id, dedupe_key, event_type, object_id, state, created_at, due_at) VALUES (%s, %s, %s, %d, 'waiting', %d, %d)", 'wp-' . wp_generate_uuid4(), $dedupe_key, $type, $object_id, $now, $now + $hold_s ) );
+		if ( 0 === $done ) {
+			// Not in the same statement: the SQLite drop-in cannot upsert into a table with two unique keys.
+			$done = $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = 'waiting', attempts = 0, created_at = %d, due_at = %d, finished_at = 0 WHERE dedupe_key = %s AND state = 'withdrawn'", $now, $now + $hold_s, $dedupe_key ) );
+		}
+		if ( false === $done ) {
+			Lost_Events::record( $type . ' ' . $object_id . ': ' . $wpdb->last_error );
+			return;
+		}
+		$this->has_new = $this->has_new || 0 === $hold_s;
+	}
+
+	/**
+	 * Releases a held event. One that was already tried keeps its due time.
+	 *
+	 * @param string $dedupe_key The key it was recorded with.
+	 */
+	public function release( $dedupe_key ) {
+		global $wpdb;
+		if ( $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET due_at = %d WHERE dedupe_key = %s AND state = 'waiting' AND attempts = 0", time(), $dedupe_key ) ) ) {
+			$this->has_new = true;
+		}
+	}
+
+	/**
+	 * Deletes a held event, because its cause was discarded.
+	 *
+	 * @param string $dedupe_key The key it was recorded with.
+	 */
+	public function remove_held( $dedupe_key ) {
+		global $wpdb;
+		$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->relay_connector_outbox} WHERE dedupe_key = %s AND state = 'waiting' AND attempts = 0 AND body IS NULL", $dedupe_key ) );
+	}
+
+	/**
+	 * Records an event with its body, for events without an object on this site.
+	 *
+	 * @param string $type       The event type.
+	 * @param string $event_id   The event id.
+	 * @param string $body       The JSON text.
+	 * @param string $dedupe_key A key is recorded only once; '' to use the event id.
+	 * @param int    $object_id  The id in the other plugin, or 0.
+	 * @return bool Whether it was recorded; false also if the key exists.
+	 */
+	public function add_with_body( $type, $event_id, $body, $dedupe_key = '', $object_id = 0 ) {
+		global $wpdb;
+		$now  = time();
+		$done = $wpdb->query( $wpdb->prepare( "INSERT IGNORE INTO {$wpdb->relay_connector_outbox} (event_id, dedupe_key, event_type, object_id, body, state, created_at, due_at) VALUES (%s, %s, %s, %d, %s, 'waiting', %d, %d)", $event_id, '' === $dedupe_key ? $event_id : $dedupe_key, $type, $object_id, $body, $now, $now ) );
+		if ( 1 === $done ) {
+			$this->has_new = true;
+		} elseif ( false === $done ) {
+			Lost_Events::record( $type . ': ' . $wpdb->last_error );
+		}
+		return 1 === $done;
+	}
+
+	/**
+	 * Records an event for an entry that has an id in another plugin. A reinstalled form plugin starts at 1 again: an id
+	 * that was recorded long ago belongs to another entry, so the new one gets a key of its own.
+	 *
+	 * @param string $type       The event type.
+	 * @param string $event_id   The event id.
+	 * @param string $body       The JSON text.
+	 * @param string $dedupe_key A key is recorded only once within a day.
+	 * @param int    $object_id  The id in the other plugin, or 0.
+	 */
+	public function add_entry( $type, $event_id, $body, $dedupe_key, $object_id ) {
+		global $wpdb;
+		if ( $this->add_with_body( $type, $event_id, $body, $dedupe_key, $object_id ) ) {
+			return;
+		}
+		$recorded_at = $wpdb->get_var( $wpdb->prepare( "SELECT MAX(created_at) FROM {$wpdb->relay_connector_outbox} WHERE dedupe_key = %s OR dedupe_key LIKE %s", $dedupe_key, $wpdb->esc_like( $dedupe_key . ':' ) . '%' ) );
+		if ( null === $recorded_at || time() - (int) $recorded_at <= self::ENTRY_ID_REUSE_S ) {
+			return;
+		}
+		if ( ! $this->add_with_body( $type, $event_id, $body, $dedupe_key . ':' . $event_id, $object_id ) && '' === $wpdb->last_error ) {
+			Lost_Events::record( $type . ' ' . $object_id . ': ' . $dedupe_key );
+		}
+	}
+
+	/**
+	 * Whether this request has recorded an event.
+	 *
+	 * @return bool
+	 */
+	public function has_new() {
+		return $this->has_new;
+	}
+
+	/**
+	 * Claims the row that has been due longest. The attempt is counted before it is made, so that a row that crashes PHP
+	 * is retried at growing intervals instead of at once.
+	 *
+	 * @param string   $runner The token of the claiming run.
+	 * @param int|null $id     Claim only this row, due or not.
+	 * @return object|null
+	 */
+	public function claim( $runner, $id = null ) {
+		global $wpdb;
+		$now = time();
+		if ( null === $id ) {
+			$claimed = $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET claimed_by = %s, claimed_until = %d, attempts = attempts + 1 WHERE state = 'waiting' AND due_at <= %d AND claimed_until <= %d ORDER BY due_at, id LIMIT 1", $runner, $now + self::CLAIM_S, $now, $now ) );
+		} else {
+			$claimed = $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET claimed_by = %s, claimed_until = %d, attempts = attempts + 1 WHERE state = 'waiting' AND id = %d AND claimed_until <= %d", $runner, $now + self::CLAIM_S, $id, $now ) );
+		}
+		if ( ! $claimed ) {
+			return null;
+		}
+		return $wpdb->get_row( $wpdb->prepare( "SELECT * FROM {$wpdb->relay_connector_outbox} WHERE state = 'waiting' AND claimed_by = %s", $runner ) );
+	}
+
+	/**
+	 * Stores the body that is about to be sent, so that every attempt sends the same bytes.
+	 *
+	 * @param object $row  A claimed row.
+	 * @param string $body The JSON text.
+	 * @return bool False if the claim was lost or the body could not be stored.
+	 */
+	public function store_body( $row, $body ) {
+		global $wpdb;
+		return 1 === $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET body = %s WHERE id = %d AND claimed_by = %s", $body, $row->id, $row->claimed_by ) );
+	}
+
+	/**
+	 * Stores the outcome of an attempt and releases the claim. Does nothing if another run has taken over.
+	 *
+	 * @param object        $row      A claimed row.
+	 * @param Send_Decision $decision The decision.
+	 */
+	public function finish_attempt( $row, Send_Decision $decision ) {
+		global $wpdb;
+		$now      = time();
+		$finished = self::WAITING === $decision->state ? 0 : $now;
+		// A finished event needs no body. What is not stored cannot leak.
+		$body  = in_array( $decision->state, array( self::SENT, self::WITHDRAWN ), true ) ? '' : (string) $row->body;
+		$write = static function ( $sentence ) use ( $wpdb, $row, $decision, $now, $finished, $body ) {
+			return $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = %s, due_at = %d, finished_at = %d, last_status = %d, last_answer = %s, body = NULLIF(%s, ''), claimed_by = '', claimed_until = 0 WHERE id = %d AND claimed_by = %s", $decision->state, $now + $decision->wait_s, $finished, $decision->status, $sentence, $body, $row->id, $row->claimed_by ) );
+		};
+		// The gateway's message may contain characters that the table cannot store. The body is always ASCII.
+		if ( false === $write( $decision->explanation ) && false === $write( self::ascii( $decision->explanation ) ) ) {
+			Lost_Events::record( $row->event_type . ' ' . $row->object_id . ': ' . $wpdb->last_error, false );
+		}
+	}
+
+	/**
+	 * The text in ASCII, which any table can store.
+	 *
+	 * @param string $text The text.
+	 * @return string
+	 */
+	private static function ascii( $text ) {
+		return (string) preg_replace( '/[^\x20-\x7E]+/', '?', remove_accents( $text ) );
+	}
+
+	/**
+	 * Requeues a parked or waiting row, with its event id and body unchanged.
+	 *
+	 * @param int $id The row.
+	 * @return bool Whether there is such a row.
+	 */
+	public function retry( $id ) {
+		global $wpdb;
+		$done = $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET attempts = CASE WHEN state = 'parked' THEN 0 ELSE attempts END, state = 'waiting', due_at = 0, finished_at = 0 WHERE id = %d AND state IN ('waiting', 'parked')", $id ) );
+		// MySQL does not count a row that was already like this.
+		return false !== $done && null !== $wpdb->get_var( $wpdb->prepare( "SELECT id FROM {$wpdb->relay_connector_outbox} WHERE id = %d AND state = 'waiting'", $id ) );
+	}
+
+	/**
+	 * Deletes the content of a waiting or parked row and hides it, because a person decided not to send it. The rest of
+	 * the row is kept for the daily counts. The same object can be recorded again as a new event.
+	 *
+	 * @param int $id The row.
+	 * @return bool Whether there was such a row that is not being sent right now.
+	 */
+	public function delete( $id ) {
+		global $wpdb;
+		$now = time();
+		return (bool) $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = 'deleted', dedupe_key = CONCAT('deleted:', event_id), finished_at = %d, body = NULL, last_answer = NULL WHERE id = %d AND state IN ('waiting', 'parked') AND claimed_until <= %d", $now, $id, $now ) );
+	}
+
+	/**
+	 * One row.
+	 *
+	 * @param int $id The row.
+	 * @return object|null
+	 */
+	public function find( $id ) {
+		global $wpdb;
+		return $wpdb->get_row( $wpdb->prepare( "SELECT * FROM {$wpdb->relay_connector_outbox} WHERE id = %d", $id ) );
+	}
+
+	/**
+	 * The row of an event.
+	 *
+	 * @param string $event_id The event's id.
+	 * @return object|null Without its body.
+	 */
+	public function find_by_event_id( $event_id ) {
+		global $wpdb;
+		return $wpdb->get_row( $wpdb->prepare( "SELECT id, event_id, event_type, object_id, state FROM {$wpdb->relay_connector_outbox} WHERE event_id = %s", $event_id ) );
+	}
+
+	/**
+	 * The row with a dedupe key.
+	 *
+	 * @param string $dedupe_key The key.
+	 * @return object|null Without its body.
+	 */
+	public function find_by_key( $dedupe_key ) {
+		global $wpdb;
+		return $wpdb->get_row( $wpdb->prepare( "SELECT id, event_id, event_type, object_id, state FROM {$wpdb->relay_connector_outbox} WHERE dedupe_key = %s", $dedupe_key ) );
+	}
+
+	/**
+	 * Unfinished rows with their bodies, oldest first.
+	 *
+	 * @param int $after_id Only rows with a higher id.
+	 * @param int $limit    The maximum number of rows.
+	 * @return object[]
+	 */
+	public function unfinished( $after_id, $limit ) {
+		global $wpdb;
+		return (array) $wpdb->get_results( $wpdb->prepare( "SELECT id, event_id, dedupe_key, event_type, object_id, body, state, created_at FROM {$wpdb->relay_connector_outbox} WHERE state IN ('waiting', 'parked') AND id > %d ORDER BY id LIMIT %d", $after_id, $limit ) );
+	}
+
+	/**
+	 * Deletes the content of an unfinished row that must not be sent any more. A run that is sending it loses its claim.
+	 *
+	 * @param int    $id       The row.
+	 * @param string $sentence The reason.
+	 * @return bool Whether there was such a row.
+	 */
+	public function withdraw( $id, $sentence ) {
+		global $wpdb;
+		return (bool) $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = 'withdrawn', finished_at = %d, body = NULL, last_answer = %s, claimed_by = '', claimed_until = 0 WHERE id = %d AND state IN ('waiting', 'parked')", time(), $sentence, $id ) );
+	}
+
+	/**
+	 * When the next waiting row can be claimed.
+	 *
+	 * @return int Unix seconds, possibly in the past; 0 if no row waits.
+	 */
+	public function next_due() {
+		global $wpdb;
+		return (int) $wpdb->get_var( "SELECT MIN(CASE WHEN claimed_until > due_at THEN claimed_until WHEN due_at > 0 THEN due_at ELSE 1 END) FROM {$wpdb->relay_connector_outbox} WHERE state = 'waiting'" );
+	}
+
+	/**
+	 * The numbers that the status is based on.
+	 *
+	 * @return object With waiting, parked (counts), oldest_at (Unix seconds of the oldest waiting row, 0 for none) and
+	 *                parked_at (Unix seconds since the first row was parked, 0 for none).
+	 */
+	public function summary() {
+		global $wpdb;
+		$row = $wpdb->get_row( "SELECT SUM(state = 'waiting') AS waiting, SUM(state = 'parked') AS parked, MIN(CASE WHEN state = 'waiting' THEN created_at END) AS oldest_at, MIN(CASE WHEN state = 'parked' THEN finished_at END) AS parked_at FROM {$wpdb->relay_connector_outbox} WHERE state IN ('waiting', 'parked')" );
+		return (object) array(
+			'waiting'   => $row ? (int) $row->waiting : 0,
+			'parked'    => $row ? (int) $row->parked : 0,
+			'oldest_at' => $row ? (int) $row->oldest_at : 0,
+			'parked_at' => $row ? (int) $row->parked_at : 0,
+		);
+	}
+
+	/**
+	 * Deletes rows that were finished before a time. Waiting and parked rows are kept, however old they are.
+	 *
+	 * @param int $before Unix seconds.
+	 * @return int How many.
+	 */
+	public function purge( $before ) {
+		global $wpdb;
+		return (int) $wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->relay_connector_outbox} WHERE state IN ('sent', 'withdrawn', 'deleted') AND finished_at < %d", $before ) );
+	}
+}

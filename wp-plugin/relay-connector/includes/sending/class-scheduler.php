@@ -1,0 +1,317 @@
+<?php
+/**
+ * When the outbox is sent.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector\Sending;
+
+use Relay_Connector\Reporting\Daily_Counts;
+use Relay_Connector\Reporting\Daily_Reports;
+use Relay_Connector\Results\Delivery_Claim;
+use Relay_Connector\Settings;
+use Relay_Connector\Status\Email_Alert;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * Three triggers: the end of a request, after the response was sent, if the server supports it; WP-Cron, when something
+ * is due; and the WP-CLI command, for hosts with a system crontab.
+ */
+final class Scheduler {
+
+	/**
+	 * REGULAR is only a safety net: a WP-Cron run costs a visitor time, so runs are scheduled only when something is
+	 * due.
+	 */
+	const REGULAR = 'relay_connector_send';
+	const SOON    = 'relay_connector_send_soon';
+	const NEXT    = 'relay_connector_send_next';
+	const DAILY   = 'relay_connector_purge';
+
+	const INTERVAL   = 'relay_connector_quarter';
+	const SHORTEST_S = 60;
+	const REGULAR_S  = 900;
+
+	/**
+	 * Limits for sending at the end of a visitor's request: meanwhile the PHP process cannot serve the next visitor.
+	 */
+	const SHUTDOWN_TIMEOUT_S = 5;
+	const SHUTDOWN_ROWS      = 5;
+
+	/**
+	 * The settings.
+	 *
+	 * @var Settings
+	 */
+	private $settings;
+
+	/**
+	 * The outbox.
+	 *
+	 * @var Outbox
+	 */
+	private $outbox;
+
+	/**
+	 * The circuit breaker.
+	 *
+	 * @var Circuit_Breaker
+	 */
+	private $breaker;
+
+	/**
+	 * The runner.
+	 *
+	 * @var Outbox_Runner
+	 */
+	private $runner;
+
+	/**
+	 * The daily counts.
+	 *
+	 * @var Daily_Counts
+	 */
+	private $daily_counts;
+
+	/**
+	 * The daily reports.
+	 *
+	 * @var Daily_Reports
+	 */
+	private $reports;
+
+	/**
+	 * The alert e-mail.
+	 *
+	 * @var Email_Alert
+	 */
+	private $email_alert;
+
+	/**
+	 * The triggers.
+	 *
+	 * @var Triggers
+	 */
+	private $triggers;
+
+	/**
+	 * Whether this request has had its run.
+	 *
+	 * @var bool
+	 */
+	private $has_run = false;
+
+	/**
+	 * Whether the connection was changed in this request, so that held events can be sent.
+	 *
+	 * @var bool
+	 */
+	private $is_changed = false;
+
+	/**
+	 * Whether the plugin was deactivated or deleted in this request. Then nothing may be scheduled any more.
+	 *
+	 * @var bool
+	 */
+	private static $is_off = false;
+
+	/**
+	 * Takes what it runs.
+	 *
+	 * @param Settings        $settings     The settings.
+	 * @param Outbox          $outbox       The outbox.
+	 * @param Circuit_Breaker $breaker      The circuit breaker.
+	 * @param Outbox_Runner   $runner       The runner.
+	 * @param Daily_Counts    $daily_counts The daily counts.
+	 * @param Daily_Reports   $reports      The daily reports.
+	 * @param Email_Alert     $email_alert  The alert e-mail.
+	 * @param Triggers        $triggers     The triggers.
+	 */
+	public function __construct( Settings $settings, Outbox $outbox, Circuit_Breaker $breaker, Outbox_Runner $runner, Daily_Counts $daily_counts, Daily_Reports $reports, Email_Alert $email_alert, Triggers $triggers ) {
+		$this->settings     = $settings;
+		$this->outbox       = $outbox;
+		$this->breaker      = $breaker;
+		$this->runner       = $runner;
+		$this->daily_counts = $daily_counts;
+		$this->reports      = $reports;
+		$this->email_alert  = $email_alert;
+		$this->triggers     = $triggers;
+	}
+
+	/**
+	 * Registers the triggers.
+	 */
+	public function add_hooks() {
+		add_filter( 'cron_schedules', array( $this, 'add_interval' ) );
+		add_action( 'init', array( $this, 'ensure_scheduled' ) );
+		add_action( self::REGULAR, array( $this, 'run' ) );
+		add_action( self::SOON, array( $this, 'run' ) );
+		add_action( self::NEXT, array( $this, 'run' ) );
+		foreach ( array( Settings::ENDPOINT, Settings::KEY_ID, Settings::SECRET ) as $option ) {
+			add_action( 'add_option_' . $option, array( $this, 'on_connection_change' ) );
+			add_action( 'update_option_' . $option, array( $this, 'on_connection_change' ) );
+		}
+		add_action( 'delete_option_' . Circuit_Breaker::OPTION, array( $this, 'on_connection_change' ) );
+		add_action( self::DAILY, array( $this, 'purge' ) );
+		add_action( 'shutdown', array( $this, 'after_request' ), PHP_INT_MAX );
+	}
+
+	/**
+	 * Adds the interval.
+	 *
+	 * @param array $intervals The intervals of WP-Cron.
+	 * @return array
+	 */
+	public function add_interval( $intervals ) {
+		$intervals[ self::INTERVAL ] = array(
+			'interval' => self::REGULAR_S,
+			'display'  => __( 'Every 15 minutes (Relay Connector)', 'relay-connector' ),
+		);
+		return $intervals;
+	}
+
+	/**
+	 * Schedules the recurring events once the connection is set up. Runs on each request, because some tools empty the
+	 * cron list.
+	 */
+	public function ensure_scheduled() {
+		if ( ! $this->settings->collects_events() ) {
+			return;
+		}
+		if ( self::INTERVAL !== wp_get_schedule( self::REGULAR ) ) {
+			wp_unschedule_hook( self::REGULAR );
+			wp_schedule_event( time(), self::INTERVAL, self::REGULAR );
+			$this->reports->start();
+		}
+		if ( ! wp_next_scheduled( self::DAILY ) ) {
+			wp_schedule_event( time() + HOUR_IN_SECONDS, 'daily', self::DAILY );
+		}
+	}
+
+	/**
+	 * Runs once per request, even if several of the plugin's cron events are due.
+	 */
+	public function run() {
+		if ( ! $this->has_run ) {
+			$this->has_run = true;
+			Triggers::note_run();
+			if ( $this->outbox->next_due() ) {
+				// If PHP is killed during the run, WP-Cron returns to what it has claimed.
+				wp_schedule_single_event( time() + Outbox::CLAIM_S + self::SHORTEST_S, self::NEXT );
+			}
+			try {
+				$this->runner->run();
+			} finally {
+				$this->email_alert->send_if_due();
+			}
+		}
+	}
+
+	/**
+	 * The connection was changed, or a pause has ended.
+	 */
+	public function on_connection_change() {
+		$this->is_changed = true;
+	}
+
+	/**
+	 * Runs at the end of each request: sends new events and schedules the next run.
+	 */
+	public function after_request() {
+		if ( $this->outbox->has_new() ) {
+			$this->send_new();
+		}
+		if ( self::$is_off ) {
+			return;
+		}
+		if ( $this->is_changed || $this->runner->has_run() ) {
+			$this->schedule_next();
+		}
+		// Without WP-Cron, only requests can send the alert. Admin requests end here too.
+		if ( $this->settings->collects_events() && $this->triggers->claim_alert_check() ) {
+			self::finish_response();
+			$this->email_alert->send_if_due();
+		}
+	}
+
+	/**
+	 * Runs at the end of a request that has recorded an event: sends at once if the response can be sent first,
+	 * otherwise leaves it to WP-Cron. "Non-blocking" requests do not help, because they wait for the gateway too.
+	 */
+	private function send_new() {
+		if ( ! wp_next_scheduled( self::SOON ) ) {
+			wp_schedule_single_event( time(), self::SOON );
+		}
+		if ( wp_doing_cron() || ! self::can_finish_response() ) {
+			return;
+		}
+		self::finish_response();
+		$this->runner->run( self::SHUTDOWN_TIMEOUT_S, self::SHUTDOWN_ROWS );
+		$this->email_alert->send_if_due();
+	}
+
+	/**
+	 * Schedules the next run for when the next row or report is due.
+	 */
+	private function schedule_next() {
+		if ( ! $this->settings->collects_events() ) {
+			return;
+		}
+		$reports = $this->reports->state();
+		$due     = $this->settings->is_configured() ? array_filter( array( $this->outbox->next_due(), $reports ? (int) $reports['due_at'] : 0 ) ) : array();
+		$wanted  = $due ? max( time() + self::SHORTEST_S, $this->breaker->allows_sending_at(), min( $due ) ) : 0;
+		$planned = (int) wp_next_scheduled( self::NEXT );
+		if ( $planned !== $wanted ) {
+			wp_unschedule_hook( self::NEXT );
+			if ( $wanted ) {
+				wp_schedule_single_event( $wanted, self::NEXT );
+			}
+		}
+	}
+
+	/**
+	 * Sends the complete response to the visitor, if the server supports it.
+	 */
+	private static function finish_response() {
+		ignore_user_abort( true );
+		if ( PHP_SESSION_ACTIVE === session_status() ) {
+			// An open session would block this visitor's next request.
+			session_write_close();
+		}
+		if ( function_exists( 'fastcgi_finish_request' ) ) {
+			fastcgi_finish_request();
+		} elseif ( function_exists( 'litespeed_finish_request' ) ) {
+			litespeed_finish_request();
+		}
+	}
+
+	/**
+	 * Deletes the rows of finished events after the retention time, once their day is counted.
+	 */
+	public function purge() {
+		$old = time() - DAY_IN_SECONDS * $this->settings->retention_days();
+		$this->outbox->purge( min( $this->daily_counts->close_days(), $old ) );
+		Delivery_Claim::purge( $old );
+	}
+
+	/**
+	 * Whether this server can send the response before the script ends.
+	 *
+	 * @return bool
+	 */
+	public static function can_finish_response() {
+		return function_exists( 'fastcgi_finish_request' ) || function_exists( 'litespeed_finish_request' );
+	}
+
+	/**
+	 * Removes all of the plugin's cron events.
+	 */
+	public static function clear() {
+		self::$is_off = true;
+		foreach ( array( self::REGULAR, self::SOON, self::NEXT, self::DAILY ) as $hook ) {
+			wp_unschedule_hook( $hook );
+		}
+	}
+}

@@ -1,0 +1,57 @@
+<?php
+/**
+ * Events that could not be recorded.
+ *
+ * @package Relay_Connector
+ */
+
+namespace Relay_Connector\Status;
+
+defined( 'ABSPATH' ) || exit;
+
+/**
+ * If an event cannot be recorded, the visitor's request must not fail, but an admin must know.
+ */
+final class Lost_Events {
+
+	const OPTION = 'relay_connector_trouble';
+
+	/**
+	 * Stores the latest error and the number of lost events.
+	 *
+	 * @param string $detail  What could not be recorded, and the database's error message.
+	 * @param bool   $is_lost Whether an event was lost. If not, it was sent and only a later step failed.
+	 */
+	public static function record( $detail, $is_lost = true ) {
+		$old = self::read();
+		if ( ! $is_lost && $old && $old['count'] ) {
+			// Do not overwrite the reason for a lost event, which is more important.
+			return;
+		}
+		update_option(
+			self::OPTION,
+			array(
+				'count'  => ( $old ? $old['count'] : 0 ) + ( $is_lost ? 1 : 0 ),
+				'at'     => time(),
+				'detail' => mb_substr( $detail, 0, 300 ),
+			)
+		);
+	}
+
+	/**
+	 * The stored error.
+	 *
+	 * @return array|null With count (the number of lost events), at, detail (of the latest error).
+	 */
+	public static function read() {
+		$lost_events = get_option( self::OPTION );
+		return is_array( $lost_events ) ? $lost_events : null;
+	}
+
+	/**
+	 * Deletes the stored error after a person has dismissed it.
+	 */
+	public static function clear() {
+		delete_option( self::OPTION );
+	}
+}
