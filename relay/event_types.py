@@ -197,7 +197,7 @@ EVENT_TYPES = {
         ),
         EventType(
             REPORT,
-            label="Daily report of a site",
+            label="Daily site report",
             singular="daily report",
             plural="daily reports",
             happens=("a site", "reports how many events it counted on a day"),
@@ -214,7 +214,7 @@ EVENT_TYPES = {
         ),
         EventType(
             ERASE,
-            label="Request to erase a person",
+            label="Erasure request",
             singular="erasure request",
             plural="erasure requests",
             happens=("a site", "asks Relay to erase a person"),

@@ -50,8 +50,8 @@ def cause_as_dict(cause: Cause) -> dict[str, Any]:
         "field": cause.newest.field,
         "count": cause.count,
         "open": cause.fresh,
-        "detail": cause.remedy.headline,
-        "remedy": cause.remedy.advice,
+        "detail": cause.advice.headline,
+        "remedy": cause.advice.advice,
         "owners": list(cause.owners),
         "note": cause.note,
         "newest": cause.newest.id,
@@ -81,9 +81,9 @@ def list_(
     if grouped:
         found = causes.list_causes(selection)
         shown, more = page_in_memory(found, lambda cause: cause.newest.id, limit, after)
-        columns = ("destination", "code", "field", "count", "detail", "remedy")
+        headings = ("destination", "code", "field", "count", "detail", "remedy")
         rows = [cause_as_dict(cause) for cause in shown]
-        show_list(rows, len(found), as_json, *columns, next_after=more)
+        show_list(rows, len(found), as_json, *headings, next_after=more)
         return
     page = dead_letter_actions.list_letters(selection, limit, after)
     columns = ("id", "event_id", "destination", "code", "detail")

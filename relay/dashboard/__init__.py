@@ -1,4 +1,4 @@
-"""The dashboard: one module a page, and what the pages share (guard, htmx, forms, filters, errors)."""
+"""The dashboard: one module per page, and what the pages share (guard, htmx, forms, filters, errors)."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ PAGES = (
 
 
 def init_app(app: Flask) -> None:
-    """The dashboard: one module a page, and what the pages share (guard, htmx, forms, filters, errors)."""
+    """Register the pages, their filters and the error handlers."""
     for part in (guard, htmx, filters, throttling, destination_account, events, ai_steps, errors):
         part.init_app(app)
     for page in PAGES:

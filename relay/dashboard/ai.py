@@ -1,4 +1,4 @@
-"""What the AI steps cost, and how much of their caps is used."""
+"""The cost of the AI steps, and how much of their budgets is used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The AI step of a subscription: chosen, limited and tried out by clicking."""
+"""The AI step of a subscription: its settings, its limits and a test."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ blueprint = Blueprint(
     __name__,
     url_prefix="/destinations/<int:destination_id>/subscriptions/<int:subscription_id>/ai",
 )
-MOST_ROWS = ai_validation.MOST_FIELDS
+MAX_ROWS = ai_validation.MOST_FIELDS
 T = TypeVar("T")
 
 
@@ -40,14 +40,14 @@ def _page(
     subscription: Subscription,
     draft: Draft | None = None,
     errors: dict[str, list[str]] | None = None,
-    tried: ai_steps.Tried | None = None,
+    test_result: ai_steps.Tried | None = None,
 ) -> str:
     step = ai_steps.find_step(subscription.id)
     recent = ai_steps.recent_events(subscription)
     offered = ai_steps.event_fields_of(subscription, recent)
     if draft is None:
         draft = ai_validation.draft_of(step) if step else ai_steps.first_draft(offered)
-    saved = [one.as_json() for one in draft.fields]
+    saved = [field.as_json() for field in draft.fields]
     rows = saved if request.method == "GET" else [row for row in _rows() if row["name"]]
     return render_template(
         "ai/step.html",
@@ -55,10 +55,10 @@ def _page(
         destination=subscription.destination,
         step=step,
         draft=draft,
-        rows=rows[:MOST_ROWS],
+        rows=rows[:MAX_ROWS],
         errors=errors or {},
-        tried=tried,
-        askers=ai_steps.askers(),
+        test_result=test_result,
+        services=ai_steps.askers(),
         offered=sorted(offered, key=lambda field: field.path not in draft.shown),
         recent=recent,
         subject=events.subject,
@@ -81,53 +81,55 @@ def update(destination_id: int, subscription_id: int) -> Any:
         ai_steps.save(subscription, draft, guard.current_by())
     except Invalid as exc:
         return _page(subscription, draft, exc.reasons), 422
-    htmx.toast("Saved. It holds for the events that come from now on.")
+    htmx.toast("Saved. The AI step applies to new events.")
     return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
 
 
 @blueprint.post("/try")
 @guard.requires("admin")
 def try_out(destination_id: int, subscription_id: int) -> Any:
-    """Ask once with what stands in the form; nothing of it is saved."""
+    """Call the AI service once with the values of the form, without saving them."""
     subscription = subscription_settings.find(destination_id, subscription_id)
     reasons: dict[str, list[str]] = {}
-    draft, tried, event = _draft(reasons), None, forms.text("event")
+    draft, result, event = _draft(reasons), None, forms.text("event")
     try:
         if reasons:
             raise Invalid(reasons)
         chosen = int(event) if event.isascii() and event.isdigit() and len(event) < 19 else None
-        tried = ai_steps.try_out(subscription, draft, chosen, guard.current_by())
+        result = ai_steps.try_out(subscription, draft, chosen, guard.current_by())
     except Invalid as exc:
         reasons = exc.reasons
     if htmx.wants_fragment():
-        return render_template("ai/_tried.html", tried=tried, errors=reasons)
+        return render_template("ai/_test_result.html", test_result=result, errors=reasons)
     subscription = subscription_settings.find(destination_id, subscription_id)
-    return _page(subscription, draft, reasons, tried), 422 if reasons else 200
+    return _page(subscription, draft, reasons, result), 422 if reasons else 200
 
 
 @blueprint.post("/remove")
 @guard.requires("admin")
 def remove(destination_id: int, subscription_id: int) -> Any:
     ai_steps.remove(subscription_settings.find(destination_id, subscription_id), guard.current_by())
-    htmx.toast("Removed. Events go without AI from now on.")
+    htmx.toast("Removed. Events are sent without AI from now on.")
     return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
 
 
 def _draft(reasons: dict[str, list[str]]) -> Draft:
-    """What stands in the form; ``reasons`` takes what is no number or amount."""
+    """The values of the form.  Adds to ``reasons`` the fields that are not a number or an amount."""
 
     def read(name: str, convert: Callable[[str], T], otherwise: T) -> T:
         try:
             return convert(forms.text(name)) if forms.text(name) else otherwise
         except (ValueError, Invalid):
-            reasons[name] = ["Enter a number, as in 10 or 2.50."]
+            reasons[name] = ["Enter a number, such as 10 or 2.50."]
             return otherwise
 
-    asked, _, model = forms.text("model").partition(" ")
+    service, _, model = forms.text("model").partition(" ")
     none: Decimal | None = None
     no_calls: int | None = None
     return Draft(
-        destination_id=int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 10 else 0,
+        destination_id=int(service)
+        if service.isascii() and service.isdigit() and len(service) < 10
+        else 0,
         model=model,
         instructions=forms.text("instructions"),
         shown=tuple(filter(None, map(_path, request.form.getlist("shown")[:200]))),
@@ -150,22 +152,22 @@ def _whole(text: str) -> int:
 
 
 def _path(text: str) -> tuple[str, ...]:
-    """A field's path as a checkbox carries it; nonsense is none."""
+    """The path of an event field in a checkbox; empty if it is invalid."""
     try:
         found = json.loads(text[:2000])
     except (ValueError, RecursionError):
         return ()
-    fine = isinstance(found, list) and 1 <= len(found) <= 8
-    return tuple(found) if fine and all(isinstance(one, str) for one in found) else ()
+    is_path = isinstance(found, list) and 1 <= len(found) <= 8
+    return tuple(found) if is_path and all(isinstance(key, str) for key in found) else ()
 
 
 def _rows() -> list[dict[str, Any]]:
-    """The posted fields of the answer as they were typed, with their places in the form."""
+    """The posted answer fields as text, in the order of the form."""
     names = ("name", "type", "choices", "description")
     count = sum(1 for key in request.form if key.startswith("field_name-"))
     return [
         {name: forms.text(f"field_{name}-{number}") for name in names}
-        for number in range(min(count, MOST_ROWS))
+        for number in range(min(count, MAX_ROWS))
     ]
 
 

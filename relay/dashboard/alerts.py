@@ -1,4 +1,4 @@
-"""Alerts are shown where they belong; here somebody says that they have seen one."""
+"""Acknowledge an alert.  Alerts are shown on the overview and in the ledger."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ blueprint = Blueprint("alerts", __name__, url_prefix="/alerts")
 def acknowledge(alert_id: int) -> Any:
     try:
         alerts.acknowledge(alert_id, forms.text("note"), guard.current_by())
-        htmx.toast("Noted. It stays listed in the ledger and asks for nobody any more.")
+        htmx.toast(
+            "Alert acknowledged. It stays in the ledger and no longer appears on the overview."
+        )
     except Invalid as exc:
         htmx.toast(exc.reasons["note"][0], "danger")
     here = url_for("ledger.page")

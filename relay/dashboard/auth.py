@@ -1,4 +1,4 @@
-"""Coming in: the first-run link, signing in and out."""
+"""The first-run link, signing in and signing out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from relay.services.users import accounts as user_accounts
 from relay.services.users.passwords import SHORTEST
 
 blueprint = Blueprint("auth", __name__)
-WRONG = "This e-mail address and password do not belong together. Try again."
+WRONG = "Wrong e-mail address or password. Try again."
 EMAIL = forms.Field("email", "E-mail address", "email", required=True, autocomplete="username")
 PASSWORD = forms.Field(
     "password", "Password", "password", required=True, autocomplete="current-password"
@@ -25,14 +25,14 @@ NEW_PASSWORD = forms.Field(
     "password",
     required=True,
     autocomplete="new-password",
-    help=f"At least {SHORTEST} signs. Three or four unrelated words are easy to keep in mind.",
+    help=f"At least {SHORTEST} characters. Three or four unrelated words are easy to remember.",
 )
 
 
 def account() -> str:
-    """The name that tries are counted under, whatever address they come from.
+    """The key that counts sign-in attempts per account, from all addresses.
 
-    Three times what one address may try: whoever guesses from one place does not lock the owner out.
+    Its limit is three times that of one address: guessing from one place does not lock the owner out.
     """
     return f"account:{forms.text('email').lower()[:254]}"
 
@@ -41,7 +41,7 @@ def account() -> str:
 @guard.public
 def sign_in_page() -> Any:
     if not user_accounts.count_users():
-        return render_template("auth/nobody.html")
+        return render_template("auth/no_users.html")
     if guard.find_person() is not None:
         return htmx.redirect(guard.local_path(request.args.get("next", "/")))
     return _sign_in_form()
@@ -74,7 +74,7 @@ def _sign_in_form(errors: dict[str, list[str]] | None = None) -> str:
 @blueprint.post("/sign-out")
 @guard.requires("viewer")
 def sign_out() -> Response:
-    """Ends every session of this person, on all devices."""
+    """End all sessions of this user, on all devices."""
     person = guard.find_person()
     user = user_accounts.user_by_id(person.id) if person else None
     if user is not None:
@@ -94,7 +94,7 @@ def first_run_page(token: str) -> Any:
 @guard.public
 @limiter.limit("20/minute")
 def first_run(token: str) -> Any:
-    """Makes the first admin and leads to the first site."""
+    """Create the first admin, sign in and continue with the first site."""
     try:
         user = user_accounts.create_first_admin(
             token,

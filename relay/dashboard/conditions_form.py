@@ -1,4 +1,4 @@
-"""Conditions as rows of a form, and back: rows are added and taken away by submit buttons."""
+"""Conditions as rows of a form, and back.  Submit buttons add and remove rows."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from relay.mapping.conditions import Condition, ConditionGroup
 from relay.mapping.paths import as_text, from_text
 
 KEY = re.compile(r"c(\d{1,3})(?:\.(\d{1,3}))?-(path|match)")
-MOST_ROWS = 60
+MAX_ROWS = 60
 
 
 @dataclass(frozen=True)
 class ConditionRow:
-    """One condition as it stands in the form; ``path`` as ``paths.as_text`` writes it."""
+    """One condition in the form; ``path`` has the format of ``paths.as_text``."""
 
     path: str = ""
     op: str = "is"
@@ -28,42 +28,45 @@ class ConditionRow:
 
 @dataclass(frozen=True)
 class ConditionBox:
-    """A group of rows; the outer one may hold inner ones."""
+    """A group of rows; the outer group can contain inner groups."""
 
     match: str = "all"
     items: tuple[ConditionRow | ConditionBox, ...] = field(default_factory=tuple)
 
     @property
     def group(self) -> ConditionGroup:
-        """What is meant; rows that nobody filled in are left out, and so are empty boxes."""
+        """The conditions of the group, without empty rows and empty groups."""
         items: list[Condition | ConditionGroup] = []
-        for one in self.items:
-            if isinstance(one, ConditionBox):
-                if one.group.items:
-                    items.append(one.group)
-            elif one.path or one.value:
-                items.append(one.condition)
+        for item in self.items:
+            if isinstance(item, ConditionBox):
+                if item.group.items:
+                    items.append(item.group)
+            elif item.path or item.value:
+                items.append(item.condition)
         return ConditionGroup(self.match, tuple(items))
 
 
 def box_of(group: ConditionGroup) -> ConditionBox:
-    """From what is stored."""
+    """The form of stored conditions."""
     return ConditionBox(
         group.match,
         tuple(
-            box_of(one)
-            if isinstance(one, ConditionGroup)
-            else ConditionRow(as_text(one.path), one.op, one.value)
-            for one in group.items
+            box_of(item)
+            if isinstance(item, ConditionGroup)
+            else ConditionRow(as_text(item.path), item.op, item.value)
+            for item in group.items
         ),
     )
 
 
 def posted(form: Mapping[str, str]) -> ConditionBox:
-    """What stands in the form: ``c0-path``, ``c0-op``, ``c0-value``; in a box ``c1-match``, ``c1.0-path``, …"""
+    """The rows of a posted form.
+
+    Their names are ``c0-path``, ``c0-op``, ``c0-value``; in a group ``c1-match``, ``c1.0-path``, …
+    """
     outer: dict[int, ConditionRow | None] = {}
     inner: dict[int, list[int]] = {}
-    for key in list(form)[: MOST_ROWS * 8]:
+    for key in list(form)[: MAX_ROWS * 8]:
         found = KEY.fullmatch(key)
         if not found:
             continue
@@ -99,7 +102,7 @@ def _match(form: Mapping[str, str], name: str) -> str:
 
 
 def changed(box: ConditionBox, do: str) -> ConditionBox:
-    """After a button: ``add``, ``add-box``, ``add:1`` (into a box), ``drop:0``, ``drop:1.0``."""
+    """The rows after a button: ``add``, ``add-box``, ``add:1`` (to a group), ``drop:0``, ``drop:1.0``."""
     verb, _, place = do.partition(":")
     items = list(box.items)
     if verb == "add" and not place:
@@ -116,6 +119,6 @@ def changed(box: ConditionBox, do: str) -> ConditionBox:
         elif verb == "drop" and numbers[2] is None:
             del items[first]
         elif verb == "drop" and isinstance(inside, ConditionBox):
-            kept = [one for n, one in enumerate(inside.items) if n != int(numbers[2])]
+            kept = [row for n, row in enumerate(inside.items) if n != int(numbers[2])]
             items[first : first + 1] = [replace(inside, items=tuple(kept))] if kept else []
-    return replace(box, items=tuple(items[:MOST_ROWS]))
+    return replace(box, items=tuple(items[:MAX_ROWS]))

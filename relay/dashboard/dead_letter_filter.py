@@ -1,4 +1,4 @@
-"""Which dead letters a page means: from the address bar or a form, and back into an address."""
+"""A selection of dead letters from a URL or a form, and back into the arguments of a URL."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from werkzeug.datastructures import MultiDict
 
 from relay.services.dead_letters.selection import STATES, Selection
 
-WORDS = ("code", "field", "source", "text", "state")  # names of both an address and a Selection
+NAMES = ("code", "field", "source", "text", "state")  # the same in a URL and in a Selection
 
 
 def selection(args: MultiDict[str, str]) -> Selection:
-    """Nonsense in an address chooses nothing in particular."""
-    ticked = [] if args.get("which") == "all" else args.getlist("letter", type=int)
-    to = args.get("destination", "")[:120]
+    """The selection that the arguments describe; invalid values do not restrict it."""
+    ids = [] if args.get("which") == "all" else args.getlist("dead_letter", type=int)
+    destination = args.get("destination", "")[:120]
     return Selection(
-        ids=tuple(ticked),
-        destination=int(to) if is_number(to, 9) else to,
+        ids=tuple(ids),
+        destination=int(destination) if is_number(destination, 9) else destination,
         code=args.get("code", "")[:40],
         field=args.get("field", "")[:120],
         event_type=args.get("type", "")[:64],
@@ -31,12 +31,12 @@ def selection(args: MultiDict[str, str]) -> Selection:
     )
 
 
-def is_number(text: str, longest: int) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= longest
+def is_number(text: str, max_digits: int) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= max_digits
 
 
 def instant(text: str, last: bool = False) -> datetime | None:
-    """A time in ISO 8601, or a day in UTC: its begin, or its end where it is the ``last`` one."""
+    """A time in ISO 8601, or a day in UTC: its start, or its end if it is the ``last`` day."""
     try:
         found = datetime.fromisoformat(text[:40])
         found = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
@@ -46,14 +46,14 @@ def instant(text: str, last: bool = False) -> datetime | None:
 
 
 def address(chosen: Selection, **more: Any) -> dict[str, Any]:
-    """What ``url_for`` or hidden fields need to say the same again; without what is not said."""
-    said: dict[str, Any] = {name: getattr(chosen, name) for name in WORDS}
-    said |= {
-        "letter": list(chosen.ids),
+    """The arguments for ``url_for`` or hidden fields that give this selection; empty ones are left out."""
+    args: dict[str, Any] = {name: getattr(chosen, name) for name in NAMES}
+    args |= {
+        "dead_letter": list(chosen.ids),
         "destination": chosen.destination,
         "type": chosen.event_type,
         "since": chosen.since and chosen.since.isoformat(),
         "until": chosen.until and chosen.until.isoformat(),
         "upto": chosen.upto,
     }
-    return {name: value for name, value in (said | more).items() if value}
+    return {name: value for name, value in (args | more).items() if value}

@@ -1,4 +1,4 @@
-"""Deliveries that wait for a person: by their cause, and one by one."""
+"""Failed deliveries (dead letters): grouped by cause, and as a list."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from relay.services.sources import settings as source_settings
 
 blueprint = Blueprint("dead_letters", __name__, url_prefix="/dead-letters")
 COLUMNS = (
-    *("id", "dead since (UTC)", "event id", "event type", "site", "destination", "code", "field"),
-    *("why", "attempts", "state", "owner", "note", "how it ended", "reason"),
+    *("id", "failed at (UTC)", "event id", "event type", "site", "destination", "code", "field"),
+    *("error", "attempts", "state", "owner", "note", "resolution", "reason"),
 )
 
 
 @blueprint.get("")
 @guard.requires("viewer")
 def list_page() -> Any:
-    """A card for each cause."""
+    """One card per cause."""
     chosen = dead_letter_filter.selection(request.args)
     found = causes.list_causes(chosen)
     there_are_more = len(found) == causes.MOST
@@ -36,7 +36,7 @@ def list_page() -> Any:
         causes=found,
         total=dead_letter_actions.count(chosen)
         if there_are_more
-        else sum(one.count for one in found),
+        else sum(cause.count for cause in found),
         there_are_more=there_are_more,
         waiting=deliveries.count_open([cause.destination.id for cause in found]),
         chosen=chosen,
@@ -47,21 +47,21 @@ def list_page() -> Any:
 
 @blueprint.get("/list")
 @guard.requires("viewer")
-def letters() -> Any:
-    """One by one, with a filter and boxes to tick."""
+def table_page() -> Any:
+    """A table with filters, and actions on the selected rows."""
     chosen = dead_letter_filter.selection(request.args)
     page = dead_letter_actions.list_letters(chosen, 50, forms.page_after())
-    acting = chosen.bounded()
+    bounded = chosen.bounded()
     return htmx.respond(
-        "dead_letters/list.html",
-        "dead_letters/_list.html",
+        "dead_letters/table.html",
+        "dead_letters/_table.html",
         page=page,
         chosen=chosen,
-        acting=acting,
-        matching=dead_letter_actions.count(acting),
+        filter=bounded,
+        matching=dead_letter_actions.count(bounded),
         address=dead_letter_filter.address,
         kept=dead_letter_filter.address(chosen),
-        url=url_for("dead_letters.letters", **dead_letter_filter.address(chosen)),
+        url=url_for("dead_letters.table_page", **dead_letter_filter.address(chosen)),
         destinations=destination_settings.list_destinations(500).items,
         sources=source_settings.list_sources(500).items,
         types=events.known_types(),
@@ -75,7 +75,7 @@ def letters() -> Any:
 @blueprint.get("/list.csv")
 @guard.requires("viewer")
 def export() -> Any:
-    """All that match the filter, not only the page."""
+    """All dead letters that match the filter, from all pages."""
     chosen = dead_letter_filter.selection(request.args)
     return csv_response("dead-letters.csv", COLUMNS, dead_letter_actions.table(chosen))
 
@@ -83,23 +83,23 @@ def export() -> Any:
 @blueprint.get("/count")
 @guard.requires("viewer")
 def count() -> Any:
-    """For the navigation, which asks again by itself."""
+    """The count in the navigation, which polls."""
     if not htmx.wants_fragment():
         return htmx.redirect(url_for("dead_letters.list_page"))
     return render_template("dead_letters/_count.html")
 
 
-@blueprint.get("/news")
+@blueprint.get("/updates")
 @guard.requires("viewer")
-def news() -> Any:
-    """Whether there is more or less than the page shows; it does not change under a person's hands."""
+def updates() -> Any:
+    """Whether the number of dead letters has changed.  The cards change only when a person refreshes."""
     if not htmx.wants_fragment():
         return htmx.redirect(url_for("dead_letters.list_page"))
     chosen = dead_letter_filter.selection(request.args)
     seen = request.args.get("seen", 0, type=int)
     now = dead_letter_actions.count(chosen)
     return render_template(
-        "dead_letters/_news.html",
+        "dead_letters/_updates.html",
         chosen=chosen,
         seen=seen,
         now=now,
@@ -107,38 +107,40 @@ def news() -> Any:
     )
 
 
-@blueprint.get("/<int:letter_id>")
+@blueprint.get("/<int:dead_letter_id>")
 @guard.requires("viewer")
-def row(letter_id: int) -> Any:
-    """One row as it stands; while its delivery is under way it asks again by itself."""
-    letter = dead_letter_actions.find_dead_letter(letter_id)
+def row(dead_letter_id: int) -> Any:
+    """One row, which polls while its delivery is in progress."""
+    dead_letter = dead_letter_actions.find_dead_letter(dead_letter_id)
     return htmx.respond(
-        "dead_letters/one.html",
+        "dead_letters/detail.html",
         "dead_letters/_row.html",
-        letter=letter,
-        picks="picks" in request.args,
+        dead_letter=dead_letter,
+        selectable="selectable" in request.args,
         open_states=OPEN,
     )
 
 
-@blueprint.post("/<int:letter_id>/replay")
+@blueprint.post("/<int:dead_letter_id>/replay")
 @guard.requires("support")
-def replay(letter_id: int) -> Any:
-    dead_letter_actions.replay(letter_id, guard.current_by())
-    return _settled(letter_id, "It is sent again.")
+def replay(dead_letter_id: int) -> Any:
+    dead_letter_actions.replay(dead_letter_id, guard.current_by())
+    return _settled(dead_letter_id, "Resending.")
 
 
-@blueprint.post("/<int:letter_id>/discard")
+@blueprint.post("/<int:dead_letter_id>/discard")
 @guard.requires("support")
-def discard(letter_id: int) -> Any:
-    dead_letter_actions.discard(letter_id, guard.current_by(), forms.text("reason")[:500])
-    return _settled(letter_id, "Discarded. It will not be sent.")
+def discard(dead_letter_id: int) -> Any:
+    dead_letter_actions.discard(dead_letter_id, guard.current_by(), forms.text("reason")[:500])
+    return _settled(dead_letter_id, "Discarded. Relay stops sending this delivery.")
 
 
-def _settled(letter_id: int, words: str) -> Any:
-    htmx.toast(words)
+def _settled(dead_letter_id: int, sentence: str) -> Any:
+    htmx.toast(sentence)
     if htmx.wants_fragment():
-        answer = row.__wrapped__(letter_id)  # type: ignore[attr-defined]
-        answer.headers["HX-Trigger"] = "letters"  # the navigation counts anew
-        return answer
+        response = row.__wrapped__(dead_letter_id)  # type: ignore[attr-defined]
+        response.headers["HX-Trigger"] = (
+            "dead-letters-changed"  # updates the count in the navigation
+        )
+        return response
     return htmx.redirect(dead_letters_bulk.back())

@@ -1,4 +1,4 @@
-"""What a person decides about many dead letters at once: those of a card, or those of a list."""
+"""Actions on many dead letters: those of a card, or the selected rows of the list."""
 
 from __future__ import annotations
 
@@ -13,58 +13,57 @@ from relay.services.audit import By
 from relay.services.dead_letters import bulk
 from relay.services.dead_letters.selection import Selection
 
-blueprint = Blueprint("triage", __name__, url_prefix="/dead-letters")
+blueprint = Blueprint("dead_letters_bulk", __name__, url_prefix="/dead-letters")
 
 
 def back() -> str:
-    """Where the form said it stands, on this site."""
-    here = request.form.get("next", url_for("dead_letters.list_page"))
-    return guard.local_path(here)
+    """The page that the form came from."""
+    return guard.local_path(request.form.get("next", url_for("dead_letters.list_page")))
 
 
-Act = Callable[[Selection, By], int]
-# what is done: how, and what is said of one and of many
-ACTS: dict[str, tuple[Act, str, str]] = {
-    "acknowledge": (bulk.acknowledge, "1 is marked as seen.", "{} are marked as seen."),
-    "take": (
+Action = Callable[[Selection, By], int]
+# verb: (action, toast for one dead letter, toast for many)
+ACTIONS: dict[str, tuple[Action, str, str]] = {
+    "acknowledge": (bulk.acknowledge, "Acknowledged.", "{} acknowledged."),
+    "assign": (
         lambda chosen, by: bulk.assign(chosen, by.actor, by),
-        "You look after it now.",
-        "You look after these {} now.",
+        "Assigned to you.",
+        "{} assigned to you.",
     ),
-    "release": (
+    "unassign": (
         lambda chosen, by: bulk.assign(chosen, "", by),
-        "Nobody looks after it now.",
-        "Nobody looks after these {} now.",
+        "Unassigned.",
+        "{} unassigned.",
     ),
     "note": (
         lambda chosen, by: bulk.note(chosen, forms.text("note"), by),
-        "Noted.",
-        "Noted for all {}.",
+        "Note saved.",
+        "Note saved for {}.",
     ),
     "discard": (
         lambda chosen, by: bulk.discard(chosen, by, forms.text("reason")[:500]),
-        "Discarded. It will not be sent.",
-        "{} discarded. They will not be sent.",
+        "Discarded. Relay stops sending this delivery.",
+        "{} discarded. Relay stops sending these deliveries.",
     ),
 }
 
 
-@blueprint.post("/choose")
+@blueprint.post("/bulk")
 @guard.requires("support")
-def choose() -> Any:
-    """Do something to all that a card or a list chose."""
+def apply() -> Any:
+    """Apply the action of the button to the dead letters of a card or to the selected rows."""
     chosen, verb = dead_letter_filter.selection(request.form), forms.text("do")
-    if request.form.get("which") == "ticked" and not chosen.ids:
-        return _refused("Nothing was done: tick the ones you mean, or choose all of them.")
+    if request.form.get("which") == "selected" and not chosen.ids:
+        return _refused("Nothing is selected. Select at least one delivery, or choose all.")
     if verb == "replay":
         return htmx.redirect(url_for("replays.preview", **dead_letter_filter.address(chosen)))
     if verb == "discard" and not forms.text("reason"):
-        return _refused("Nothing was discarded: say why, since others will ask.")
-    act, one, many = ACTS.get(verb) or abort(404)
-    done = act(chosen, guard.current_by())
-    if not done:
-        return _refused("Nothing was left to do: somebody took care of it already.")
-    htmx.toast(one if done == 1 else many.format(number(done)))
+        return _refused("Nothing was discarded. Enter a reason for your team.")
+    action, sentence, many_sentence = ACTIONS.get(verb) or abort(404)
+    count = action(chosen, guard.current_by())
+    if not count:
+        return _refused("Nothing has changed. Someone else may have done this already.")
+    htmx.toast(sentence if count == 1 else many_sentence.format(number(count)))
     return htmx.redirect(back())
 
 

@@ -1,4 +1,4 @@
-"""The account behind a destination: what is known of it, and how much of its allowances is left."""
+"""The account of a destination at its service: its fields and its quotas."""
 
 from __future__ import annotations
 
@@ -14,34 +14,36 @@ from relay.services.destinations import account as destination_account
 from relay.services.destinations import quotas
 from relay.services.destinations import settings as destination_settings
 
-blueprint = Blueprint("accounts", __name__, url_prefix="/destinations/<int:destination_id>")
+blueprint = Blueprint(
+    "destination_account", __name__, url_prefix="/destinations/<int:destination_id>"
+)
 
 
 @blueprint.post("/account")
 @guard.requires("support")
 def refresh(destination_id: int) -> Any:
-    """Read the account's fields again."""
+    """Load the fields of the account again."""
     try:
-        read = destination_account.refresh(destination_id, guard.current_by())
-        htmx.toast(f"{read.name}: {field_count(read)} fields that a mapping can fill.")
+        destination = destination_account.refresh(destination_id, guard.current_by())
+        htmx.toast(f"{destination.name}: {field_count(destination)} fields available for mappings.")
     except Refusal as exc:
         htmx.toast(str(exc), "danger")
     return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
 
 
-@blueprint.get("/weather")
+@blueprint.get("/quotas")
 @guard.requires("viewer")
-def show_weather(destination_id: int) -> Any:
-    """What is left of the allowances; asks again by itself."""
+def show_quotas(destination_id: int) -> Any:
+    """The quotas, as a fragment that polls."""
     destination = destination_settings.find_destination(destination_id)
     if not htmx.wants_fragment():
         return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
     count = deliveries.count_open([destination.id])[destination.id]
-    return render_template("destinations/_weather.html", destination=destination, count=count)
+    return render_template("destinations/_quotas.html", destination=destination, count=count)
 
 
 def field_count(destination: Destination) -> int:
-    """How many fields of the account a mapping can fill."""
+    """The number of fields that a mapping can fill."""
     kind = destination_settings.kind_of(destination.kind)
     return len(kind.targets(destination.config, destination.account or {}))
 

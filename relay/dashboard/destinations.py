@@ -1,4 +1,4 @@
-"""Where events go: pick a kind, fill its form, try it, watch it."""
+"""Destinations: add, edit, test, pause and monitor them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ from relay.services.sources import settings as source_settings
 from relay.services.subscriptions import settings as subscription_settings
 
 blueprint = Blueprint("destinations", __name__, url_prefix="/destinations")
-AGAIN = "Nothing was saved yet, and secrets do not stay in the page: enter this again."
+ENTER_AGAIN = (
+    "Not saved yet. For your security, Relay does not keep secrets in the page: enter it again."
+)
 NAME = forms.Field("name", "Name", required=True, placeholder="Team channel")
 
 
@@ -37,8 +39,8 @@ def list_page() -> Any:
         "destinations/_table.html",
         page=page,
         kinds=KINDS,
-        counts=deliveries.count_open([one.id for one in page.items]),
-        last=deliveries.last_delivered([one.id for one in page.items]),
+        counts=deliveries.count_open([destination.id for destination in page.items]),
+        last=deliveries.last_delivered([destination.id for destination in page.items]),
         url=url_for("destinations.list_page"),
     )
 
@@ -49,7 +51,7 @@ def new_page() -> Any:
     kind = request.args.get("kind", "")
     if kind in KINDS:
         return _form(KINDS[kind])
-    return render_template("destinations/pick.html", kinds=KINDS.values())
+    return render_template("destinations/kinds.html", kinds=KINDS.values())
 
 
 def _form(
@@ -69,11 +71,14 @@ def _form(
 
 
 def _values(kind: Kind, destination: Destination | None) -> dict[str, Any]:
-    """What stands in the form: what was posted, else what is saved, secrets masked."""
+    """The values of the form: posted, else saved; secrets are masked."""
     kept = destination_settings.shown_secrets(destination) if destination else {}
     if request.method == "POST":
         secret = {f.name: kept.get(f.name, "") for f in forms.fields_of(kind.schema) if f.secret}
-        chosen = {"event_types": subscriptions.ticked(), "sites": subscriptions.ticked_sites()}
+        chosen = {
+            "event_types": subscriptions.chosen_types(),
+            "sites": subscriptions.chosen_sites(),
+        }
         return forms.posted() | secret | chosen
     if destination is None:
         defaults = {name: f.load_default for name, f in kind.schema.fields.items()}
@@ -83,14 +88,14 @@ def _values(kind: Kind, destination: Destination | None) -> dict[str, Any]:
 
 
 def _lost_secrets(kind: Kind, errors: dict[str, list[str]]) -> dict[str, list[str]]:
-    """A secret is never written into a page, so after a mistake elsewhere it has to come again."""
+    """Errors for the entered secrets: a page never contains one, so a person enters it again."""
     if not errors:
         return {}
     given = (f.name for f in forms.fields_of(kind.schema) if f.secret and forms.text(f.name))
-    return {name: [*errors.get(name, ()), AGAIN] for name in given}
+    return {name: [*errors.get(name, ()), ENTER_AGAIN] for name in given}
 
 
-def _typed(kind: Kind) -> dict[str, str]:
+def _entered(kind: Kind) -> dict[str, str]:
     return {name: forms.text(name) for name in kind.schema.fields}
 
 
@@ -99,19 +104,19 @@ def _typed(kind: Kind) -> dict[str, str]:
 def create() -> Any:
     kind = KINDS.get(request.args.get("kind", "")) or abort(404)
     try:
-        subscriptions.check_ticks()
-        made = destination_settings.create_destination(
+        subscriptions.check_choices()
+        destination = destination_settings.create_destination(
             kind.slug,
             forms.text("name"),
-            _typed(kind),
+            _entered(kind),
             guard.current_by(),
-            subscriptions.ticked(),
-            subscriptions.ticked_sites(),
+            subscriptions.chosen_types(),
+            subscriptions.chosen_sites(),
         )
     except Invalid as exc:
         return _form(kind, None, exc.reasons), 422
-    htmx.toast(f"{made.name} is ready. Send it a test, or look at “What is sent”.")
-    return htmx.redirect(url_for("destinations.detail", destination_id=made.id))
+    htmx.toast(f"{destination.name} added. Send a test, or edit the mapping of its subscription.")
+    return htmx.redirect(url_for("destinations.detail", destination_id=destination.id))
 
 
 @blueprint.get("/<int:destination_id>/edit")
@@ -130,28 +135,27 @@ def update(destination_id: int) -> Any:
         destination_settings.update_destination(
             destination_id,
             forms.text("name"),
-            _typed(kind),
+            _entered(kind),
             guard.current_by(),
         )
     except Invalid as exc:
         return _form(kind, destination, exc.reasons), 422
-    still = (
-        " It is still paused: resume it when it is ready." if destination.state == "paused" else ""
-    )
-    _offer(f"Saved.{still}", destination)
+    paused = " It is still paused." if destination.state == "paused" else ""
+    _toast_with_offer(f"Saved.{paused}", destination)
     return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
 
 
-def _offer(words: str, destination: Destination) -> None:
-    """Say what was done, and what waits for it."""
-    waits = dead_letter_actions.count(causes.before_fix(destination)) if destination.fixed_at else 0
-    if not waits or destination.state != "active":
-        return htmx.toast(words)
+def _toast_with_offer(sentence: str, destination: Destination) -> None:
+    """Show ``sentence``, and offer to resend what failed before the destination was fixed."""
+    count = dead_letter_actions.count(causes.before_fix(destination)) if destination.fixed_at else 0
+    if not count or destination.state != "active":
+        return htmx.toast(sentence)
     address = dead_letter_filter.address(causes.before_fix(destination))
-    many = "1 dead letter waits" if waits == 1 else f"{number(waits)} dead letters wait"
-    again = "Send it again?" if waits == 1 else "Send them again?"
+    deliveries = "1 failed delivery" if count == 1 else f"{number(count)} failed deliveries"
     return htmx.toast(
-        f"{words} {many} for this.", href=url_for("replays.preview", **address), action=again
+        f"{sentence} {deliveries} can be resent.",
+        href=url_for("replays.preview", **address),
+        action="Resend",
     )
 
 
@@ -161,7 +165,7 @@ def detail(destination_id: int) -> Response:
     return _detail(destination_settings.find_destination(destination_id))
 
 
-def _detail(destination: Destination, tried: Any = None) -> Response:
+def _detail(destination: Destination, test_result: Any = None) -> Response:
     kind = destination_settings.kind_of(destination.kind)
     return htmx.respond(
         "destinations/detail.html",
@@ -171,7 +175,7 @@ def _detail(destination: Destination, tried: Any = None) -> Response:
         fields=forms.fields_of(kind.schema),
         shown=destination.config | destination_settings.shown_secrets(destination),
         recent=deliveries.list_deliveries(destination=destination.id, limit=15).items,
-        kept=deliveries.kept_messages(destination.id) if kind.stores_locally else None,
+        messages=deliveries.kept_messages(destination.id) if kind.stores_locally else None,
         now=keys.database_now(),
         day=timedelta(days=1),
         count=deliveries.count_open([destination.id])[destination.id],
@@ -185,21 +189,23 @@ def _detail(destination: Destination, tried: Any = None) -> Response:
         overlapping=subscription_settings.overlapping(destination),
         waits=subscription_settings.waiting(destination.id),
         own_mappings=mapping_versions.made_by_hand(destination),
-        tried=tried,
-        tried_type=forms.text("type"),
+        test_result=test_result,
+        test_type=forms.text("type"),
     )
 
 
 @blueprint.post("/<int:destination_id>/test")
 @guard.requires("support")
 def test(destination_id: int) -> Any:
-    """Send one sample now; the page shows what was sent and what came back."""
+    """Send one sample event now; the page shows the request and the response."""
     result = destination_settings.send_test(
         destination_id, guard.current_by(), forms.text("type") or "comment.created"
     )
     destination = destination_settings.find_destination(destination_id)
     if htmx.wants_fragment():
-        return htmx.respond("destinations/_tried.html", "destinations/_tried.html", tried=result)
+        return htmx.respond(
+            "destinations/_test_result.html", "destinations/_test_result.html", test_result=result
+        )
     return _detail(destination, result)
 
 
@@ -209,7 +215,7 @@ def pause(destination_id: int) -> Any:
     paused = destination_settings.pause(
         destination_id, guard.current_by(), forms.text("reason")[:500]
     )
-    htmx.toast(f"{paused.name} is paused. Its deliveries wait; nothing is lost.")
+    htmx.toast(f"{paused.name} paused. Its deliveries wait; nothing is lost.")
     return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
 
 
@@ -217,5 +223,5 @@ def pause(destination_id: int) -> Any:
 @guard.requires("support")
 def resume(destination_id: int) -> Any:
     resumed = destination_settings.resume(destination_id, guard.current_by())
-    _offer(f"{resumed.name} goes on with what waited.", resumed)
+    _toast_with_offer(f"{resumed.name} resumed. Relay sends the pending deliveries.", resumed)
     return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))

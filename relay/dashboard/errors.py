@@ -1,6 +1,6 @@
-"""What a person reads when something did not work: a page, or a toast for htmx.
+"""Errors of the dashboard: a page, or a toast for htmx.
 
-The machine-readable answers under ``/webhooks`` and ``/api`` belong to those.
+Ingest and the API make their own machine-readable errors under ``/webhooks`` and ``/api``.
 """
 
 from __future__ import annotations
@@ -21,44 +21,45 @@ MACHINES = ("/webhooks", "/api/")
 NO_DATABASE = (500, 503)
 
 TITLES = {
-    400: "This request cannot be understood",
-    403: "You may not do this",
-    404: "There is nothing here",
-    405: "This address does not take that",
-    409: "That cannot be done now",
-    413: "That is too much at once",
-    422: "Something is not right yet",
-    429: "Too many tries",
-    500: "Relay made a mistake",
-    503: "The database does not answer",
+    400: "Bad request",
+    403: "You don't have permission",
+    404: "Page not found",
+    405: "This page can't be opened this way",
+    409: "This action isn't possible now",
+    413: "The request is too large",
+    422: "Some values are not valid",
+    429: "Too many attempts",
+    500: "Something went wrong in Relay",
+    503: "The database is unavailable",
 }
 SENTENCES = {
-    400: "Something in this request is malformed. Go back, reload the page and try again.",
-    404: "The address may be mistyped, or what was here was removed.",
-    405: "Open the page from the menu instead of calling its address this way.",
-    413: "What you sent is larger than Relay takes. Shorten it and try again.",
-    429: "For safety, signing in pauses after many tries. Wait a minute and try again.",
-    500: "Nothing you did was wrong. The mistake is in Relay's log; try again, and if it stays, "
-    "tell whoever runs this Relay.",
-    503: "Events from your sites wait on the sites and are sent again by themselves. "
+    400: "The browser sent a request that Relay can't read. Go back, reload the page and try again.",
+    404: "The URL may be wrong, or the page was removed. Check the URL, or start from the menu.",
+    405: "This URL only accepts a form. Open the page from the menu instead.",
+    413: "The form is larger than Relay accepts. Shorten the text and try again.",
+    429: "Relay limits sign-in attempts to protect accounts. Wait a minute and try again.",
+    500: "This is an error in Relay, not in what you entered. Try again. If it happens again, contact your "
+    "administrator: the details are in the log.",
+    503: "The problem is on the server. No events are lost: your sites keep them and send them again. "
     "Try again in a moment.",
 }
-STALE_FORM = (
-    "This form was open for too long or in another session, so nothing was done. "
+EXPIRED_TITLE = "Your session has expired"
+EXPIRED = (
+    "This form was open for too long or belongs to another session, so Relay did nothing. "
     "Go back, reload the page and try again."
 )
 
 
-def answer(status: int, sentence: str = "") -> Response:
-    """An error as this browser can show it."""
+def answer(status: int, sentence: str = "", title: str = "") -> Response:
+    """An error as a toast for htmx, else as a page."""
     sentence = sentence or SENTENCES.get(status, SENTENCES[400])
     if htmx.wants_fragment():
         return htmx.toast_only(sentence, status)
     if status in NO_DATABASE:
-        g.person = None  # neither the name nor the menu can be trusted to be readable
+        g.person = None  # the user cannot be read, so the page has no menu
     else:
         _person()
-    title = TITLES.get(status, TITLES[400] if status < 500 else TITLES[500])
+    title = title or TITLES.get(status, TITLES[400] if status < 500 else TITLES[500])
     html = render_template("error.html", status=status, title=title, sentence=sentence)
     return make_response(html, status)
 
@@ -84,33 +85,33 @@ def on_http(exc: HTTPException) -> Response | HTTPException:
     return response
 
 
-def on_stale_form(_exc: CSRFError) -> Response:
-    return answer(403, STALE_FORM)
+def on_expired_form(_exc: CSRFError) -> Response:
+    return answer(403, EXPIRED, EXPIRED_TITLE)
 
 
 def on_refusal(exc: Refusal) -> Response:
-    """Where a view did not do better."""
+    """A refusal that the view did not handle."""
     if isinstance(exc, Invalid):
         return answer(422, " ".join(why for reasons in exc.reasons.values() for why in reasons))
     return answer(404 if isinstance(exc, NotFound) else 409, str(exc))
 
 
 def on_relay_error(exc: RelayError) -> Response:
-    """A secret that cannot be opened, a delivery that cannot be built: its sentence says it."""
+    """An error with a sentence for people, such as a secret that cannot be decrypted."""
     log.warning("dashboard.refused", error=type(exc).__name__, sentence=str(exc))
     return answer(409, str(exc))
 
 
 def on_no_database(exc: Exception) -> Response:
-    if isinstance(exc, SQLAlchemyError) and not _is_away(exc):
+    if isinstance(exc, SQLAlchemyError) and not _is_unavailable(exc):
         raise exc
-    log.error("dashboard.database_away", error=type(exc).__name__)
+    log.error("dashboard.database_unavailable", error=type(exc).__name__)
     response = answer(503)
     response.headers["Retry-After"] = "5"
     return response
 
 
-def _is_away(exc: SQLAlchemyError) -> bool:
+def _is_unavailable(exc: SQLAlchemyError) -> bool:
     from_server = isinstance(exc, DBAPIError) and type(exc).__name__ in (
         "OperationalError",
         "InterfaceError",
@@ -120,7 +121,7 @@ def _is_away(exc: SQLAlchemyError) -> bool:
 
 def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, on_http)
-    app.register_error_handler(CSRFError, on_stale_form)
+    app.register_error_handler(CSRFError, on_expired_form)
     app.register_error_handler(Refusal, on_refusal)
     app.register_error_handler(RelayError, on_relay_error)
     app.register_error_handler(Unavailable, on_no_database)

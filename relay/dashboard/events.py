@@ -1,4 +1,4 @@
-"""The log of what the sites sent, and one event's story."""
+"""The list of events, and the history of one event."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ SPANS = (
 HOURS = {"1h": 1, "24h": 24, "7d": 168, "30d": 720}
 SOON = timedelta(minutes=1)
 STATE_WORDS = {
-    "received": "Received, not routed yet",
-    "pending": "On its way",
+    "received": "Queued",
+    "pending": "Pending",
     "delivered": "Delivered",
-    "dead": "Dead letter",
-    "unmatched": "No destination wanted it",
+    "dead": "Failed",
+    "unmatched": "No destination",
     "discarded": "Discarded",
 }
 
 
 def day(name: str) -> datetime | None:
-    """A day from the address bar, as its first instant in UTC; nonsense is no day."""
+    """The first instant in UTC of a day in the URL; None if it is missing or invalid."""
     try:
         return datetime.fromisoformat(request.args.get(name, "")[:10]).replace(tzinfo=UTC)
     except ValueError:
         return None
 
 
-def asked() -> events.EventFilter:
-    """The filter in the address bar; of a span and a first day, the later one counts."""
+def requested_filter() -> events.EventFilter:
+    """The filter in the URL; with both a span and a first day, the later start applies."""
     args = request.args
     span, since, until = HOURS.get(args.get("span", "")), day("since"), day("until")
     if span:
@@ -72,7 +72,7 @@ def list_page() -> Any:
     return htmx.respond(
         "events/page.html",
         "events/_table.html",
-        page=events.list_events(asked(), 50, forms.page_after()),
+        page=events.list_events(requested_filter(), 50, forms.page_after()),
         url=url_for("events.list_page", **kept),
         kept=kept,
         state_of=events.state_of,
@@ -95,33 +95,34 @@ def detail(event_id: str) -> Response:
         "events/_story.html",
         event=event,
         state=state,
-        every=pace(event, now),
+        every=poll_interval(event, now),
         now=now,
         payload=json.loads(event.payload),
         pretty=json.dumps(json.loads(event.payload), ensure_ascii=False, indent=2),
-        letters=events.open_letters(event),
-        unwanted=matching.unmatched_subscriptions(event) if event.routed_at else [],
+        dead_letters=events.open_letters(event),
+        unmatched=matching.unmatched_subscriptions(event) if event.routed_at else [],
     )
 
 
-def pace(event: Event, now: datetime) -> str:
-    """How often the story looks again: at once for what is near, slowly for what waits, or not at all."""
-    waiting = [one for one in event.deliveries if one.state in OPEN]
+def poll_interval(event: Event, now: datetime) -> str:
+    """How often the page polls: ``2s`` when a change is near, ``15s`` while deliveries wait, else not."""
+    waiting = [delivery for delivery in event.deliveries if delivery.state in OPEN]
     if event.routed_at is not None and not waiting:
         return ""
     near = event.routed_at is None or any(
-        one.due_at is None or (one.due_at < now + SOON and one.destination.state == "active")
-        for one in waiting
+        delivery.due_at is None
+        or (delivery.due_at < now + SOON and delivery.destination.state == "active")
+        for delivery in waiting
     )
     return "2s" if near else "15s"
 
 
 def subject(event: Event) -> str:
-    """What an event is about, in a few words.  Own types hold whatever their site likes."""
+    """An event in a few words.  The data of custom types can have any shape."""
     data = json.loads(event.payload)["data"]
     family = event.event_type.partition(".")[0]
     if family == "comment":
-        return short(f"{data.get('author') or 'Somebody'}: {data.get('content', '')}")
+        return short(f"{data.get('author') or 'Someone'}: {data.get('content', '')}")
     if family == "order":
         total = f"{data.get('total', '')} {data.get('currency', '')}"
         return short(", ".join((f"Order {data.get('number', '')}", total, data.get("status", ""))))
@@ -132,7 +133,7 @@ def subject(event: Event) -> str:
 
 
 def short(text: str) -> str:
-    """One line of at most 120 signs."""
+    """One line of at most 120 characters."""
     line = " ".join(text.split())
     return line if len(line) <= 120 else f"{line[:119]}…"
 

@@ -1,4 +1,4 @@
-"""Lists as CSV files that a spreadsheet opens without running anything in them."""
+"""CSV files that a spreadsheet opens without running formulas from the data."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any
 
 from flask import Response
 
-RUNS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def safe_cell(value: Any) -> Any:
-    """Text that a spreadsheet would take for a formula gets an apostrophe in front.
+    """Text that a spreadsheet would run as a formula, with an apostrophe in front.
 
     Source: https://owasp.org/www-community/attacks/CSV_Injection
     """
-    return f"'{value}" if isinstance(value, str) and value.startswith(RUNS) else value
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
 
 
 def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Response:
-    """A download called ``name``; UTF-8 with the mark by which spreadsheets know it."""
+    """A download called ``name``, in UTF-8 with the byte order mark that spreadsheets expect."""
     out = io.StringIO()
     writer = csv.writer(out)
     for row in (header, *rows):

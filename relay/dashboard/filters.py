@@ -1,4 +1,4 @@
-"""How things are said on a page: times, counts, addresses."""
+"""Template filters: times, counts, URLs and event types as text."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ def utc(instant: datetime) -> str:
 
 
 def number(value: float) -> str:
-    """With a thin space between thousands."""
+    """A whole number with a narrow no-break space between thousands: ``1 234``."""
     return f"{value:,.0f}".replace(",", "\u202f")
 
 
 def host(url: str) -> str:
-    """The host of an address, for people."""
+    """The host of a URL; the text itself if it has none."""
     return urlsplit(url).netloc or url
 
 
 def web_link(url: str) -> str:
-    """``url`` if a browser may follow it, else nothing: sites send what they like."""
+    """``url`` if it is http or https, else an empty text: a site can send any text as a URL."""
     return url if urlsplit(url).scheme in ("http", "https") else ""
 
 
@@ -79,12 +79,14 @@ def families(types: list[str]) -> dict[str, list[str]]:
 
 
 def patterns_words(patterns: list[str]) -> str:
-    """What a subscription wants, as a phrase."""
-    return "All events" if "*" in patterns else ", ".join(type_words(one) for one in patterns)
+    """The event types of a subscription as a phrase: ``New order, All leads``."""
+    return (
+        "All events" if "*" in patterns else ", ".join(type_words(pattern) for pattern in patterns)
+    )
 
 
-def wish_words(subscription: Subscription) -> str:
-    """What a subscription wants, in a few words for a list."""
+def subscription_words(subscription: Subscription) -> str:
+    """A subscription in a few words for a list: ``New order from Shop, 2 conditions``."""
     sites = join_words([source.name for source in subscription.sources], "or")
     count = len(list(group_of(subscription.conditions).conditions()))
     conditions = f", {count} {'condition' if count == 1 else 'conditions'}" if count else ""
@@ -94,12 +96,12 @@ def wish_words(subscription: Subscription) -> str:
 
 
 def choice(choices: list[tuple[str, str]], value: str) -> str:
-    """The label of a chosen value."""
+    """The label of ``value`` among (value, label) pairs; the value itself if it is not among them."""
     return next((label for key, label in choices if key == value), value)
 
 
 def pretty(text: str) -> str:
-    """JSON with line breaks; other text as it is."""
+    """JSON with indentation; other text as it is."""
     try:
         return json.dumps(json.loads(text), ensure_ascii=False, indent=2)
     except ValueError:
@@ -107,7 +109,7 @@ def pretty(text: str) -> str:
 
 
 def open_dead_letters() -> int:
-    """For the navigation; read once a request."""
+    """The number of failed deliveries in the navigation, read once per request."""
     if "open_dead_letters" not in g:
         g.open_dead_letters = dead_letter_actions.count_open()
     return g.open_dead_letters  # type: ignore[no-any-return]
@@ -123,7 +125,7 @@ def init_app(app: Flask) -> None:
         patterns_words,
         choice,
         pretty,
-        wish_words,
+        subscription_words,
     ):
         app.add_template_filter(word)
     app.add_template_global(open_dead_letters)

@@ -1,4 +1,4 @@
-"""Fields as the macro ``field`` draws them, and the few steps from a posted form to values."""
+"""Form fields for the macro ``field``, and the values of a posted form."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from marshmallow import Schema
 from relay.destinations.setting_fields import setting_fields
 from relay.errors import Invalid
 
-LONGEST = 100_000
+MAX_LENGTH = 100_000
 
 
 @dataclass(frozen=True)
 class Field:
     """One input.  ``widget``: text, email, url, number, password, textarea, headers, select, checkbox.
 
-    ``secret`` is write-only: the form gets the masked old value as placeholder, never the value.
-    ``shown_if`` maps another field to the value with which this one is of use; ``advanced`` ones are
-    folded away.
+    ``secret`` is write-only: the form gets the masked old value as a placeholder, never the value.
+    ``shown_if`` maps another field to the value with which this one applies; ``advanced`` fields are
+    under "More settings".
     """
 
     name: str
@@ -40,12 +40,12 @@ class Field:
     advanced: bool = False
 
     def is_of_use(self, values: Mapping[str, Any]) -> bool:
-        """Whether the other fields are such that this one matters."""
+        """Whether the field applies with these values of the other fields."""
         return all(values.get(name) == wanted for name, wanted in (self.shown_if or {}).items())
 
 
 def fields_of(schema: Schema) -> list[Field]:
-    """The form of a schema, in its order."""
+    """The form fields of a schema, in its order."""
     return [
         Field(
             name=setting.name,
@@ -64,12 +64,12 @@ def fields_of(schema: Schema) -> list[Field]:
 
 
 def text(name: str) -> str:
-    """A posted value without blanks around it; NUL, which no database holds, is dropped."""
-    return request.form.get(name, "")[:LONGEST].replace("\x00", "").strip()
+    """A posted value without surrounding spaces and without NUL, which no database stores."""
+    return request.form.get(name, "")[:MAX_LENGTH].replace("\x00", "").strip()
 
 
 def whole_number(name: str) -> int:
-    """Raises Invalid."""
+    """A posted number, 0 if empty.  Raises Invalid."""
     value = text(name) or "0"
     if not (value.isascii() and value.isdigit() and len(value) < 10):
         raise Invalid({name: ["Enter a whole number."]})
@@ -77,11 +77,11 @@ def whole_number(name: str) -> int:
 
 
 def page_after() -> int | None:
-    """Where the asked page of a list begins: ``?after=``; nonsense is the first page."""
+    """Where a page of a list begins: ``?after=``; an invalid value means the first page."""
     value = request.args.get("after", "")
     return int(value) if value.isascii() and value.isdigit() and len(value) < 19 else None
 
 
 def posted() -> dict[str, Any]:
-    """What was posted, to redraw the form with; never passwords."""
+    """The posted values, to show the form again; never passwords."""
     return {k: v for k, v in request.form.items() if k not in ("password", "csrf_token")}

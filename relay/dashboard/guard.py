@@ -1,8 +1,8 @@
-"""Who may come in, and what every answer carries.
+"""Access control of the dashboard, and the headers of every response.
 
-Each view says ``@guard.requires(role)``, or ``@guard.public`` where nobody has signed in yet.  The
-guard checks the session (30 minutes idle, 12 hours at most), the role, and for unsafe methods that
-the request comes from our own pages.  Flask-WTF checks the token of those before any view runs.
+Each view has ``@guard.requires(role)``, or ``@guard.public`` for the pages before sign-in.  The guard
+checks the session (30 minutes idle, 12 hours at most), the role, and for unsafe methods that the
+request comes from our own pages.  Flask-WTF checks the CSRF token of those before any view runs.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ CONTENT_POLICY = (
 HEADERS = {
     "Content-Security-Policy": CONTENT_POLICY,
     "X-Content-Type-Options": "nosniff",
-    # nothing leaves this site; with no-referrer, browsers would hide the Origin of our own forms
+    # with no-referrer, browsers would send no Origin with our own forms
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -52,7 +52,7 @@ HEADERS = {
 
 @dataclass(frozen=True)
 class Person:
-    """Who is signed in, as templates and views see it: no row of the database."""
+    """The signed-in user, for templates and views; not a database row."""
 
     id: int
     email: str
@@ -64,7 +64,7 @@ class Person:
 
 
 def requires(role: str) -> Callable[[View], View]:
-    """Let in whoever is signed in with ``role`` or a higher one."""
+    """Allow users who are signed in with ``role`` or a higher one."""
     if role not in ROLES:
         raise ValueError(f"{role} is not a role.")
 
@@ -77,7 +77,7 @@ def requires(role: str) -> Callable[[View], View]:
                 return sign_in_first()
             if not person.may(role):
                 raise Forbidden(
-                    f"This needs the role {role}; yours is {person.role}. Ask an admin of this Relay."
+                    f"This needs the role {role}, and yours is {person.role}. Ask an admin for access."
                 )
             return view(*args, **kwargs)
 
@@ -88,7 +88,7 @@ def requires(role: str) -> Callable[[View], View]:
 
 
 def public(view: View) -> View:
-    """Let everybody in: for the few pages that come before signing in."""
+    """Allow everyone: for the pages before sign-in."""
 
     @functools.wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -100,17 +100,21 @@ def public(view: View) -> View:
 
 
 def prepare() -> None:
-    """Refuse foreign pages; open the database so that a reader does not wait for the writer."""
+    """Refuse requests from other websites; open a read-only transaction for safe methods.
+
+    On SQLite, a reader then does not wait for a writer.
+    """
     if request.method in SAFE:
         db.session.connection(execution_options=READ_ONLY)
     elif not from_our_pages():
         raise Forbidden(
-            "This came from another website, so nothing was done. Open the page here and try again."
+            "This request came from another website, so Relay did nothing. "
+            "Open the page in Relay and try again."
         )
 
 
 def from_our_pages() -> bool:
-    """What the browser says about where an unsafe request comes from; tokens are checked besides."""
+    """Whether the browser reports that the request comes from our own pages."""
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site in ("same-origin", "none")
@@ -119,30 +123,30 @@ def from_our_pages() -> bool:
 
 
 def find_person() -> Person | None:
-    """The signed-in person, within both time limits; kept for this request."""
+    """The signed-in user within both time limits; cached for this request."""
     if "person" not in g:
         g.person = None
         if "_user_id" in session:
             now = int(time.time())
             fresh = now - session.get("seen_at", 0) < IDLE_S
             if fresh and now - session.get("signed_in_at", 0) < ABSOLUTE_S:
-                _look_up(now)
+                _load_person(now)
             if g.person is None:
                 session.clear()
     return g.person  # type: ignore[no-any-return]
 
 
-def _look_up(now: int) -> None:
+def _load_person(now: int) -> None:
     if not current_user.is_authenticated:
         return
     g.person = Person(current_user.id, current_user.email, current_user.role)
-    # a page that polls by itself is not a person at work
+    # polling does not keep a session alive
     if now - session["seen_at"] >= 60 and "Relay-Poll" not in request.headers:
         session["seen_at"] = now
 
 
 def sign_in(user: User) -> None:
-    """Begin a session of its own: nothing of the one before it stays."""
+    """Start a new session; nothing of the previous one remains."""
     session.clear()
     login_user(user)
     session["signed_in_at"] = session["seen_at"] = int(time.time())
@@ -159,7 +163,7 @@ def forget() -> None:
 
 
 def sign_in_first() -> Response:
-    """To the sign-in page, which leads back here."""
+    """Redirect to the sign-in page, which leads back to the current page."""
     here = request.full_path.rstrip("?") if request.method == "GET" else ""
     if htmx.is_htmx():
         current = urlsplit(request.headers.get("HX-Current-URL", ""))
@@ -181,13 +185,13 @@ def local_path(text: str) -> str:
 
 
 def current_by() -> By:
-    """The signed-in person, for the audit trail."""
+    """The signed-in user and their address, for the audit log."""
     person = find_person()
     return By(person.email if person else "nobody", request.remote_addr or "")
 
 
 def add_headers(response: Response) -> Response:
-    """What every answer to a browser carries.  Sites that send events are no browsers."""
+    """Security and cache headers for browsers; responses to sites that send events get none."""
     if request.path.startswith("/webhooks"):
         return response
     for name, value in HEADERS.items():

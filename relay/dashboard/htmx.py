@@ -1,4 +1,4 @@
-"""One view, one context, one URL: a whole page, or the fragment of it that htmx asked for."""
+"""One view and one URL answer with a whole page, or with the fragment that htmx requests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def is_htmx() -> bool:
 
 
 def wants_fragment() -> bool:
-    """Whether a part is enough: a history restore and a boosted link get the whole page."""
+    """Whether to answer with a fragment: history restores and boosted links need the whole page."""
     headers = request.headers
     return is_htmx() and not ("HX-History-Restore-Request" in headers or "HX-Boosted" in headers)
 
@@ -23,7 +23,7 @@ def wants_fragment() -> bool:
 def respond(
     page_template: str, fragment_template: str, status: int = 200, **context: Any
 ) -> Response:
-    """The fragment for htmx, with the toasts that wait; else the page."""
+    """The fragment and any pending toasts for htmx; otherwise the page."""
     if wants_fragment():
         html = render_template(fragment_template, **context)
         if session.get("_flashes"):
@@ -36,7 +36,7 @@ def respond(
 
 
 def redirect(url: str) -> Response:
-    """Go on to ``url`` with a GET: 303, or the header that htmx follows."""
+    """Redirect to ``url`` with a GET: 303, or the header that htmx follows."""
     if not is_htmx():
         return make_response(see_other(url, 303))
     response = make_response("", 204)
@@ -46,15 +46,15 @@ def redirect(url: str) -> Response:
 
 
 def toast(text: str, kind: ToastKind = "success", href: str = "", action: str = "") -> None:
-    """Say something at the corner of the next page or fragment; ``action`` leads to ``href``."""
-    said = {"text": text, "href": href, "action": action}
-    flash(said, kind)  # type: ignore[arg-type]  # the session keeps any JSON
+    """Show a toast on the next page or fragment; ``action`` is the text of a link to ``href``."""
+    message = {"text": text, "href": href, "action": action}
+    flash(message, kind)  # type: ignore[arg-type]  # the session stores any JSON
 
 
 def toast_only(text: str, status: int) -> Response:
-    """An answer to htmx that changes nothing but says why."""
+    """A response that changes nothing on the page and shows the reason as a toast."""
     response = make_response(
-        render_template("_toast.html", kind="danger", said={"text": text}), status
+        render_template("_toast.html", kind="danger", toast={"text": text}), status
     )
     response.headers["HX-Retarget"] = "#toasts"
     response.headers["HX-Reswap"] = "beforeend"

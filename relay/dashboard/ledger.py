@@ -1,4 +1,4 @@
-"""The ledger: what became of every event, day by day, and whether it adds up."""
+"""The ledger: what happened to every event, by day, and whether the numbers match."""
 
 from __future__ import annotations
 
@@ -18,17 +18,25 @@ from relay.services.ledger.model import DAY, Books, LedgerDestination, LedgerLin
 from relay.services.ledger.reading import Names, names_in, now_in, read, snapshot
 
 blueprint = Blueprint("ledger", __name__, url_prefix="/ledger")
-SHOWN_DAYS, MOST_DAYS = 7, 62
+SHOWN_DAYS, MAX_DAYS = 7, 62
 EARLIEST = date(2000, 1, 1)
 HEADER = (
-    *("day", "site", "received", "repeats", "refused", "routed", "not routed yet", "for nobody"),
-    *("deliveries", "delivered", "waiting", "dead", "discarded", "adds up"),
+    *("day", "site", "received", "duplicates", "rejected", "routed", "not routed yet"),
+    *(
+        "without a destination",
+        "deliveries",
+        "delivered",
+        "pending",
+        "failed",
+        "discarded",
+        "matches",
+    ),
 )
 
 
 @dataclass(frozen=True)
 class LedgerView:
-    """What is shown: the books of a period, of one site or of all, as of ``now``."""
+    """The ledger of a period as of ``now``, of one site or of all."""
 
     now: datetime
     period: Period
@@ -44,40 +52,40 @@ class LedgerView:
 
     @property
     def query(self) -> dict[str, Any]:
-        """Its address."""
+        """The arguments of its URL."""
         chosen = {} if self.source_id is None else {"source": self.names.sites[self.source_id].slug}
         return {"since": self.period.first, "until": self.period.last, **chosen}
 
 
-def look() -> LedgerView:
-    """What the address bar asks for.  Raises NotFound for a site that there is not."""
+def requested_view() -> LedgerView:
+    """The ledger that the URL asks for.  Raises NotFound for an unknown site."""
     with snapshot() as connection:
         now, names = now_in(connection), names_in(connection)
-        period, source_id = asked_period(now.date()), asked_site(names)
+        period, source_id = requested_period(now.date()), requested_site(names)
         books = read(connection, period, source_id)
         gaps = ledger_check.gaps_in(books, now.date())
         checked_at = ledger_check.last_check(connection)
         return LedgerView(now, period, source_id, books, names, gaps, checked_at)
 
 
-def asked_period(today: date) -> Period:
-    """At most 62 days; nonsense is the last 7."""
+def requested_period(today: date) -> Period:
+    """The days in the URL, at most 62; by default, or for invalid days, the last 7."""
     since, until = day("since"), day("until")
     last = max(EARLIEST, min(until.date() if until else today, today))
     first = since.date() if since else last - DAY * (SHOWN_DAYS - 1)
-    return Period(max(min(first, last), last - DAY * (MOST_DAYS - 1)), last)
+    return Period(max(min(first, last), last - DAY * (MAX_DAYS - 1)), last)
 
 
-def asked_site(names: Names) -> int | None:
+def requested_site(names: Names) -> int | None:
     slug = request.args.get("source", "")
     found = next((number for number, site in names.sites.items() if site.slug == slug), None)
     if slug and found is None:
-        raise NotFound(f"There is no source called {slug[:64]}.")
+        raise NotFound(f"There is no site called {slug[:64]}.")
     return found
 
 
-def in_all(lines: list[LedgerLine]) -> LedgerLine | None:
-    """The sums over all lines."""
+def sum_of(lines: list[LedgerLine]) -> LedgerLine | None:
+    """The sums of all lines; None without lines."""
     if not lines:
         return None
     total = LedgerLine(0, lines[0].day)
@@ -89,44 +97,44 @@ def in_all(lines: list[LedgerLine]) -> LedgerLine | None:
 @blueprint.get("")
 @guard.requires("viewer")
 def page() -> Response:
-    seen = look()
-    told = ledger_summary.facts(seen.books, seen.period, seen.names, seen.source_id)
-    lines = seen.books.lines(told)
+    view = requested_view()
+    facts = ledger_summary.facts(view.books, view.period, view.names, view.source_id)
+    lines = view.books.lines(facts)
     return htmx.respond(
         "ledger/page.html",
         "ledger/_days.html",
-        look=seen,
+        view=view,
         lines=lines,
-        total=in_all(lines),
-        facts=told,
+        total=sum_of(lines),
+        facts=facts,
         alerts=alerts.open_alerts("ledger."),
-        export=url_for("ledger.export", **seen.query),
+        export=url_for("ledger.export", **view.query),
     )
 
 
 @blueprint.get("/ledger.csv")
 @guard.requires("viewer")
 def export() -> Response:
-    """The shown days as a table, with a column for each destination that had any of them."""
-    seen = look()
-    lines = seen.books.lines()
-    places = sorted({to for line in lines for to in line.places})
-    rows = [[*_cells(line, seen), *_places(line, places)] for line in lines]
-    more = [f"{seen.names.places[to]}: {what}" for to in places for what in ("delivered", "of")]
-    name = f"relay-ledger-{seen.period.first}-{seen.period.last}.csv"
+    """The shown days as CSV, with two columns for each destination that got deliveries."""
+    view = requested_view()
+    lines = view.books.lines()
+    ids = sorted({id for line in lines for id in line.places})
+    rows = [[*_cells(line, view), *_destination_cells(line, ids)] for line in lines]
+    more = [f"{view.names.places[id]}: {what}" for id in ids for what in ("delivered", "of")]
+    name = f"relay-ledger-{view.period.first}-{view.period.last}.csv"
     return exports.csv_response(name, [*HEADER, *more], rows)
 
 
-def _cells(line: LedgerLine, seen: LedgerView) -> list[Any]:
+def _cells(line: LedgerLine, view: LedgerView) -> list[Any]:
     total = line.total
     return [
-        *(line.day, seen.names.sites[line.source_id].name, line.received),
+        *(line.day, view.names.sites[line.source_id].name, line.received),
         *(line.duplicates, line.refused, line.routed, line.unrouted, line.unwanted),
         *(line.wanted, total.delivered, total.waiting, total.dead, total.discarded),
-        "no" if (line.source_id, line.day) in seen.wrong else "yes",
+        "no" if (line.source_id, line.day) in view.wrong else "yes",
     ]
 
 
-def _places(line: LedgerLine, places: list[int]) -> list[int]:
-    of = [line.places.get(to, LedgerDestination()) for to in places]
-    return [number for place in of for number in (place.delivered, place.wanted)]
+def _destination_cells(line: LedgerLine, ids: list[int]) -> list[int]:
+    counts = [line.places.get(id, LedgerDestination()) for id in ids]
+    return [number for count in counts for number in (count.delivered, count.wanted)]

@@ -1,4 +1,4 @@
-"""What is sent: fields of real events on the left, the destination's on the right, the call below."""
+"""The mapping editor: event fields on the left, destination fields on the right, a preview below."""
 
 from __future__ import annotations
 
@@ -26,76 +26,78 @@ blueprint = Blueprint(
 SAMPLES_SHOWN = 10
 
 
-def _bench(subscription: Subscription) -> MappingPreview:
-    """For the asked event type, or the first that has a mapping, or the first."""
+def _load(subscription: Subscription) -> MappingPreview:
+    """The editor for the requested event type, else the first with a custom mapping, else the first."""
     types = mapping_preview.types_of(subscription) or [TEST]
-    own = [one for one in types if one in mapping_preview.rules_in_use(subscription)]
-    asked = request.values.get("type", "")
-    return mapping_preview.load_preview(subscription, asked or (own or types)[0])
+    custom = [
+        event_type
+        for event_type in types
+        if event_type in mapping_preview.rules_in_use(subscription)
+    ]
+    requested = request.values.get("type", "")
+    return mapping_preview.load_preview(subscription, requested or (custom or types)[0])
 
 
-def _saved_rows(bench: MappingPreview) -> list[MappingRow]:
-    if bench.sends_all:
-        return [mapping_form.row_of(name, rule) for name, rule in (bench.in_use or {}).items()]
-    used = bench.default_mapping if bench.in_use is None else bench.in_use
-    return mapping_form.rows_of(used, bench.targets)
+def _saved_rows(editor: MappingPreview) -> list[MappingRow]:
+    if editor.sends_all:
+        return [mapping_form.row_of(name, rule) for name, rule in (editor.in_use or {}).items()]
+    used = editor.default_mapping if editor.in_use is None else editor.in_use
+    return mapping_form.rows_of(used, editor.targets)
 
 
 def _respond(
-    bench: MappingPreview,
+    editor: MappingPreview,
     rows: list[MappingRow],
-    own: bool,
+    custom: bool,
     errors: dict[str, list[str]] | None = None,
-    tried: Any = None,
-    fresh: str = "",
+    test_result: Any = None,
+    pressed: str = "",
 ) -> Any:
-    """``own`` is whether a mapping is made; for a kind that may also get the whole event."""
-    sample = bench.sample(_sample_id())
+    """``custom``: whether there is a mapping, for a kind that can also receive the whole event."""
+    sample = editor.sample(_sample_id())
     try:
-        rules = _rules(bench, rows, own)
-        looked, dry = (
-            mapping_preview.preview_event(bench, rules, sample),
-            mapping_preview.dry_run(bench, rules),
-        )
+        rules = _rules(editor, rows, custom)
+        preview = mapping_preview.preview_event(editor, rules, sample)
+        dry_run = mapping_preview.dry_run(editor, rules)
     except Invalid as exc:
-        looked, dry, errors = None, None, errors or exc.reasons
+        preview, dry_run, errors = None, None, errors or exc.reasons
     return htmx.respond(
         "mapping/page.html",
-        "mapping/_bench.html",
+        "mapping/_editor.html",
         422 if errors else 200,
-        bench=bench,
-        subscription=bench.subscription,
-        destination=bench.subscription.destination,
-        sentence=subscription_settings.sentence_of(bench.subscription),
-        types=mapping_preview.types_of(bench.subscription),
-        versions=mapping_versions.versions(bench.subscription),
+        editor=editor,
+        subscription=editor.subscription,
+        destination=editor.subscription.destination,
+        sentence=subscription_settings.sentence_of(editor.subscription),
+        types=mapping_preview.types_of(editor.subscription),
+        versions=mapping_versions.versions(editor.subscription),
         rows=rows,
-        own=own,
+        custom=custom,
         errors=errors or {},
         sample=sample,
-        samples=bench.samples[:SAMPLES_SHOWN],
+        samples=editor.samples[:SAMPLES_SHOWN],
         subject=subject,
-        looked=looked,
-        dry=dry,
-        tried=tried,
-        fresh=fresh,
+        preview=preview,
+        dry_run=dry_run,
+        test_result=test_result,
+        pressed=pressed,
         words=mapping_form.TYPES,
         free_types=mapping_form.FREE_TYPES,
         as_text=as_text,
         in_liquid=in_liquid,
-        in_words=readable_path,
-        here=_here(bench),
+        readable_path=readable_path,
+        here=_here(editor),
     )
 
 
-def _here(bench: MappingPreview) -> dict[str, Any]:
-    found = bench.subscription
+def _here(editor: MappingPreview) -> dict[str, Any]:
+    found = editor.subscription
     return {"destination_id": found.destination_id, "subscription_id": found.id}
 
 
-def _rules(bench: MappingPreview, rows: list[MappingRow], own: bool) -> Rules:
+def _rules(editor: MappingPreview, rows: list[MappingRow], custom: bool) -> Rules:
     """Raises Invalid."""
-    if not own and bench.sends_all:
+    if not custom and editor.sends_all:
         return {}
     return mapping_form.rules_of(rows)
 
@@ -103,29 +105,30 @@ def _rules(bench: MappingPreview, rows: list[MappingRow], own: bool) -> Rules:
 @blueprint.get("")
 @guard.requires("admin")
 def page(destination_id: int, subscription_id: int) -> Any:
-    bench = _bench(subscription_settings.find(destination_id, subscription_id))
-    return _respond(bench, _saved_rows(bench), bench.in_use is not None)
+    editor = _load(subscription_settings.find(destination_id, subscription_id))
+    return _respond(editor, _saved_rows(editor), editor.in_use is not None)
 
 
 @blueprint.post("")
 @guard.requires("admin")
 def update(destination_id: int, subscription_id: int) -> Any:
-    """A button changes the rows, tries them out or saves them."""
-    bench = _bench(subscription_settings.find(destination_id, subscription_id))
-    rows, own = mapping_form.posted(request.form, bench.targets), "own" in request.form
+    """Save, send a test, or answer the other buttons, which change the rows."""
+    editor = _load(subscription_settings.find(destination_id, subscription_id))
+    rows = mapping_form.posted(request.form, editor.targets)
+    custom = "custom" in request.form
     do = forms.text("do")
     try:
         if do in ("save", ""):
-            return _save(bench, rows, own)
+            return _save(editor, rows, custom)
         if do == "test":
-            rules = _rules(bench, rows, own)
-            sample = bench.sample(_sample_id())
-            tried = mapping_versions.send_test(bench, rules, sample, guard.current_by())
-            return _respond(bench, rows, own, tried=tried)
-        rows, own = _pressed(bench, rows, own, do)
+            rules = _rules(editor, rows, custom)
+            sample = editor.sample(_sample_id())
+            result = mapping_versions.send_test(editor, rules, sample, guard.current_by())
+            return _respond(editor, rows, custom, test_result=result)
+        rows, custom = _pressed(editor, rows, custom, do)
     except Invalid as exc:
-        return _respond(bench, rows, own, exc.reasons)
-    return _respond(bench, rows, own, fresh=do)
+        return _respond(editor, rows, custom, exc.reasons)
+    return _respond(editor, rows, custom, pressed=do)
 
 
 def _sample_id() -> int | None:
@@ -134,39 +137,43 @@ def _sample_id() -> int | None:
 
 
 def _pressed(
-    bench: MappingPreview, rows: list[MappingRow], own: bool, do: str
+    editor: MappingPreview, rows: list[MappingRow], custom: bool, do: str
 ) -> tuple[list[MappingRow], bool]:
-    """The rows after a button.  Raises Invalid."""
-    if do == "ready":
-        return mapping_form.rows_of(bench.default_mapping, bench.targets), False
-    if do == "own":
-        return mapping_form.free_rows(bench.fields), True
-    return mapping_form.changed(rows, do, forms.text("wanted"), bench.targets), own
+    """The rows after a button, and whether there is a mapping.  Raises Invalid."""
+    if do == "default":
+        return mapping_form.rows_of(editor.default_mapping, editor.targets), False
+    if do == "custom":
+        return mapping_form.free_rows(editor.fields), True
+    return mapping_form.changed(rows, do, forms.text("new_field"), editor.targets), custom
 
 
-def _save(bench: MappingPreview, rows: list[MappingRow], own: bool) -> Any:
+def _save(editor: MappingPreview, rows: list[MappingRow], custom: bool) -> Any:
     """Raises Invalid."""
-    rules: Rules | None = _rules(bench, rows, own)
-    if bench.sends_all:
-        if own and not rules:
-            raise Invalid({"rows": ["Fill at least one field, or send the whole event."]})
-        rules = rules if own else None
-    mapping_versions.save(bench, rules, guard.current_by())
-    warned = len(
+    rules: Rules | None = _rules(editor, rows, custom)
+    if editor.sends_all:
+        if custom and not rules:
+            raise Invalid({"rows": ["Map at least one field, or send the whole event."]})
+        rules = rules if custom else None
+    mapping_versions.save(editor, rules, guard.current_by())
+    warnings = len(
         mapping_preview.preview_event(
-            bench, rules or bench.default_mapping, bench.samples[0]
+            editor, rules or editor.default_mapping, editor.samples[0]
         ).warnings
     )
-    told = f" Look at the {warned} {'note' if warned == 1 else 'notes'} below." if warned else ""
-    htmx.toast(f"Saved. It holds for the events that come from now on.{told}")
-    return htmx.redirect(url_for("mapping.page", **_here(bench), type=bench.event_type))
+    note = (
+        f" Check the {warnings} {'warning' if warnings == 1 else 'warnings'} below."
+        if warnings
+        else ""
+    )
+    htmx.toast(f"Saved. The mapping applies to new events.{note}")
+    return htmx.redirect(url_for("mapping.page", **_here(editor), type=editor.event_type))
 
 
-@blueprint.post("/back/<int:number>")
+@blueprint.post("/restore/<int:number>")
 @guard.requires("admin")
-def go_back(destination_id: int, subscription_id: int, number: int) -> Any:
+def restore(destination_id: int, subscription_id: int, number: int) -> Any:
     found = subscription_settings.find(destination_id, subscription_id)
-    made = mapping_versions.go_back(found, number, guard.current_by())
-    htmx.toast(f"Version {number} holds again, as version {made.number}.")
+    version = mapping_versions.go_back(found, number, guard.current_by())
+    htmx.toast(f"Version {number} restored as version {version.number}.")
     here: dict[str, Any] = {"destination_id": destination_id, "subscription_id": subscription_id}
     return htmx.redirect(url_for("mapping.page", **here, type=request.form.get("type") or None))

@@ -1,4 +1,4 @@
-"""A mapping as rows of a form, and back: one row a field of the destination."""
+"""A mapping as rows of a form, and back: one row per field of the destination."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from relay.mapping.paths import as_text, from_text, readable_path
 
 KEY = re.compile(r"r(\d{1,3})-name")
 TEXT, FIXED = "text", "fixed:"
-SHOWN_AT_ONCE = 12
-MOST_ROWS = 200
+MAX_SHOWN_TARGETS = 12
+MAX_ROWS = 200
 YES_NO = (("yes", "Yes"), ("no", "No"))
 TYPES = {
     "text": "text",
@@ -25,7 +25,7 @@ TYPES = {
     "date": "date",
     "yes_no": "yes or no",
     "choice": "one of a list",
-    "choices": "some of a list",
+    "choices": "several of a list",
 }
 FREE_TYPES = (
     ("", "as it is"),
@@ -38,7 +38,10 @@ FREE_TYPES = (
 
 @dataclass(frozen=True)
 class MappingRow:
-    """``origin`` is empty, ``text``, ``fixed:`` and a choice, or a field's path as ``paths.as_text`` writes it."""
+    """One destination field.
+
+    ``origin`` is empty, ``text``, ``fixed:`` and a choice, or an event field as ``paths.as_text`` writes it.
+    """
 
     name: str
     origin: str = ""
@@ -59,12 +62,12 @@ class MappingRow:
 
     @property
     def words(self) -> str:
-        """The field that it is connected to."""
+        """The label of the event field."""
         return readable_path(from_text(self.origin))
 
     @property
     def rule(self) -> Rule | None:
-        """What is meant; None where nothing is."""
+        """The rule of this row; None if the row is empty."""
         rule: dict[str, Any]
         if self.origin == TEXT:
             rule = {"text": self.text}
@@ -84,7 +87,7 @@ class MappingRow:
 
 
 def row_of(name: str, rule: Rule, target: TargetField | None = None) -> MappingRow:
-    """From what is stored."""
+    """The row of a stored rule."""
     text = str(rule.get("text", ""))
     row = MappingRow(
         name,
@@ -100,65 +103,65 @@ def row_of(name: str, rule: Rule, target: TargetField | None = None) -> MappingR
 
 
 def rows_of(rules: Mapping[str, Rule], targets: Sequence[TargetField]) -> list[MappingRow]:
-    """The rows that are shown at first: what is filled, what is needed, and all where they are few."""
-    known = {one.name: one for one in targets}
-    few = len(targets) <= SHOWN_AT_ONCE
+    """The rows shown at first: mapped and required fields, and all fields if there are few."""
+    known = {target.name: target for target in targets}
+    few = len(targets) <= MAX_SHOWN_TARGETS
     rows = [
-        row_of(one.name, rules[one.name], one)
-        if one.name in rules
-        else MappingRow(one.name, target=one)
-        for one in targets
-        if one.name in rules or one.required or few
+        row_of(target.name, rules[target.name], target)
+        if target.name in rules
+        else MappingRow(target.name, target=target)
+        for target in targets
+        if target.name in rules or target.required or few
     ]
     return rows + [row_of(name, rule) for name, rule in rules.items() if name not in known]
 
 
 def free_rows(fields: Iterable[EventField]) -> list[MappingRow]:
-    """A first object of one's own: the fields of the event under their names."""
+    """A first custom mapping: all data fields of the event under their own names."""
     return [
-        MappingRow(".".join(one.path[1:]), as_text(one.path))
-        for one in fields
-        if one.path[0] == "data"
-    ][:MOST_ROWS]
+        MappingRow(".".join(field.path[1:]), as_text(field.path))
+        for field in fields
+        if field.path[0] == "data"
+    ][:MAX_ROWS]
 
 
 def posted(form: Mapping[str, str], targets: Sequence[TargetField]) -> list[MappingRow]:
-    """What stands in the form."""
-    known = {one.name: one for one in targets}
+    """The rows of a posted form."""
+    known = {target.name: target for target in targets}
     numbers = sorted(int(found[1]) for key in form if (found := KEY.fullmatch(key)))
     rows = []
-    for number in numbers[:MOST_ROWS]:
+    for number in numbers[:MAX_ROWS]:
         name, origin, default, as_type = (
             form.get(f"r{number}-{part}", "").replace("\x00", "").strip()
             for part in ("name", "from", "default", "as")
         )
         text = form.get(f"r{number}-text", "").replace("\x00", "").replace("\r\n", "\n")
-        fine = as_type in {value for value, _ in FREE_TYPES}
+        known_type = as_type in {value for value, _ in FREE_TYPES}
         rows.append(
-            MappingRow(name, origin, text, default, as_type if fine else "", known.get(name))
+            MappingRow(name, origin, text, default, as_type if known_type else "", known.get(name))
         )
     return rows
 
 
 def rules_of(rows: Iterable[MappingRow]) -> dict[str, Rule]:
-    """The mapping that rows mean.  Raises Invalid where a name comes twice, or is missing."""
+    """The mapping of these rows.  Raises Invalid if a name is missing or used twice."""
     rules: dict[str, Rule] = {}
     for row in rows:
         rule = row.rule
         if rule is None:
             continue
         if not row.name:
-            raise Invalid({"rows": ["Give each field a name, or take it away."]})
+            raise Invalid({"rows": ["Enter a name for each field, or remove the field."]})
         if row.name in rules:
-            raise Invalid({row.name: [f"There are two fields called {row.label}."]})
+            raise Invalid({row.name: [f"Two fields are called {row.label}. Rename or remove one."]})
         rules[row.name] = rule
     return rules
 
 
 def changed(
-    rows: list[MappingRow], do: str, wanted: str, targets: Sequence[TargetField]
+    rows: list[MappingRow], do: str, new_field: str, targets: Sequence[TargetField]
 ) -> list[MappingRow]:
-    """After a button: ``add`` (the field that ``wanted`` names), ``drop:2``.  Raises Invalid."""
+    """The rows after a button: ``add`` (the field called ``new_field``), ``drop:2``.  Raises Invalid."""
     verb, _, place = do.partition(":")
     if verb == "drop" and place.isascii() and place.isdigit():
         return [row for number, row in enumerate(rows) if number != int(place[:4])]
@@ -168,16 +171,19 @@ def changed(
         return [*rows, MappingRow("")]
     found = next(
         (
-            one
-            for one in targets
-            if wanted.lower() in (one.name.lower(), _shown(one).lower(), one.label.lower())
+            target
+            for target in targets
+            if new_field.lower()
+            in (target.name.lower(), _shown(target).lower(), target.label.lower())
         ),
         None,
     )
     if found is None:
-        raise Invalid({"wanted": [f"There is no field called {wanted}. Choose one of the list."]})
+        raise Invalid(
+            {"new_field": [f"There is no field called {new_field}. Choose one from the list."]}
+        )
     if found.name in {row.name for row in rows}:
-        raise Invalid({"wanted": [f"{found.label} is in the list already."]})
+        raise Invalid({"new_field": [f"{found.label} is already mapped."]})
     return [*rows, MappingRow(found.name, target=found)]
 
 

@@ -1,4 +1,4 @@
-"""The first room: how it goes, and what needs somebody."""
+"""The overview: today's figures, and what needs attention."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SILENT = timedelta(days=7)
 @guard.requires("viewer")
 def page() -> Any:
     figures = overview.figures()
-    places = destination_settings.list_destinations().items
+    destinations = destination_settings.list_destinations().items
     sites = source_settings.list_sources().items
     return htmx.respond(
         "overview/page.html",
@@ -33,20 +33,24 @@ def page() -> Any:
         busiest=max((count for _, count in figures.per_hour), default=0),
         newest=events.list_events(limit=8).items,
         state_of=events.state_of,
-        paused=[one for one in places if one.state == "paused"],
+        paused=[destination for destination in destinations if destination.state == "paused"],
         causes=causes.list_causes()[:3],
         address=dead_letter_filter.address,
         alerts=alerts.open_alerts(unseen=True),
-        weather=[(one, said) for one in places if (said := quotas.warning_of(one))],
-        silent=silent_ones(sites),
+        quota_warnings=[
+            (destination, warning)
+            for destination in destinations
+            if (warning := quotas.warning_of(destination))
+        ],
+        silent=silent_sites(sites),
         has_source=bool(sites),
-        has_destination=bool(places),
+        has_destination=bool(destinations),
     )
 
 
-def silent_ones(sites: list[Source]) -> list[tuple[Source, datetime | None]]:
-    """The sites that have not sent for a week, or never, with their last event's instant."""
-    last = source_settings.last_events([one.id for one in sites])
+def silent_sites(sites: list[Source]) -> list[tuple[Source, datetime | None]]:
+    """Up to three sites that sent no event for a week, or none at all, with the time of their last event."""
+    last = source_settings.last_events([site.id for site in sites])
     since = keys.database_now() - SILENT
-    heard = [(one, last.get(one.id)) for one in sites]
-    return [(one, at) for one, at in heard if at is None or at < since][:3]
+    pairs = [(site, last.get(site.id)) for site in sites]
+    return [(site, at) for site, at in pairs if at is None or at < since][:3]

@@ -1,4 +1,4 @@
-"""Send many deliveries again: look first, then watch it go."""
+"""Replays: preview one, start it and follow its progress."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ blueprint = Blueprint("replays", __name__, url_prefix="/replays")
 MAPPINGS = ("current", "original")
 
 
-def asked(args: MultiDict[str, str]) -> ReplaySelection:
-    """What the address or the form chose: one delivery, all since a time, or dead letters.
+def requested_selection(args: MultiDict[str, str]) -> ReplaySelection:
+    """The selection in a URL or form: one delivery, all since a time, or dead letters.
 
     Raises Invalid, NotFound.
     """
@@ -32,20 +32,20 @@ def asked(args: MultiDict[str, str]) -> ReplaySelection:
     if args.get("recover"):
         return replay_preview.select_since(
             args.get("recover", type=int) or args["recover"],
-            begin_of(args.get("since", "")),
+            start_time(args.get("since", "")),
             args.get("which") == "all",
         )
     return replay_preview.select_dead_letters(dead_letter_filter.selection(args).bounded())
 
 
-def begin_of(text: str) -> datetime:
-    """An instant as a browser's field gives it, in UTC; nothing means a day ago.  Raises Invalid."""
+def start_time(text: str) -> datetime:
+    """The value of a date and time field, in UTC; empty means one day ago.  Raises Invalid."""
     if not text:
         return keys.database_now() - timedelta(days=1)
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise Invalid({"since": ["Enter a day and a time, such as 2026-03-01 14:30."]}) from None
+        raise Invalid({"since": ["Enter a date and time, such as 2026-03-01 14:30."]}) from None
     return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
@@ -63,7 +63,7 @@ def list_page() -> Any:
         "replays/_table.html",
         page=page,
         progress=progress.progress_of,
-        running=any(one.ended_at is None for one in page.items),
+        running=any(replay.ended_at is None for replay in page.items),
         url=url_for("replays.list_page"),
     )
 
@@ -71,29 +71,32 @@ def list_page() -> Any:
 @blueprint.get("/new")
 @guard.requires("support")
 def preview() -> Any:
-    """What would be sent, what would come of it, and how a message would look."""
-    wish, mapping = asked(request.args), chosen_mapping(request.args)
-    outlooks = replay_preview.preview(wish, mapping)
-    examples = replay_preview.samples(wish, limit=5)
+    """What a replay would send and what the result would be, with an example request."""
+    selection, mapping = requested_selection(request.args), chosen_mapping(request.args)
+    previews = replay_preview.preview(selection, mapping)
+    examples = replay_preview.samples(selection, limit=5)
     number = request.args.get("sample", type=int)
-    shown = next((one for one in examples if one.id == number), examples[0] if examples else None)
-    differ = replay_preview.mappings_differ(wish)
+    example = next(
+        (delivery for delivery in examples if delivery.id == number),
+        examples[0] if examples else None,
+    )
     return htmx.respond(
         "replays/new.html",
         "replays/_preview.html",
-        wish=wish,
-        outlooks=outlooks,
-        total=sum(one.total for one in outlooks),
+        selection=selection,
+        previews=previews,
+        total=sum(preview.total for preview in previews),
         mapping=mapping,
-        differ=differ,
+        differ=replay_preview.mappings_differ(selection),
         examples=examples,
-        shown=shown,
+        example=example,
         lines=list(
             replay_preview.compare(
-                replay_preview.body_of(shown, "original"), replay_preview.body_of(shown, "current")
+                replay_preview.body_of(example, "original"),
+                replay_preview.body_of(example, "current"),
             )
         )
-        if shown
+        if example
         else [],
         kept=list(request.args.items(multi=True)),
         sample_url=_sample_url,
@@ -102,16 +105,16 @@ def preview() -> Any:
 
 
 def _sample_url(number: int) -> str:
-    """The same page with another example."""
-    asked_for: dict[str, Any] = request.args.to_dict(flat=False) | {"sample": number}
-    return url_for("replays.preview", **asked_for)
+    """The URL of the same preview with another example."""
+    args: dict[str, Any] = request.args.to_dict(flat=False) | {"sample": number}
+    return url_for("replays.preview", **args)
 
 
 @blueprint.post("")
 @guard.requires("support")
 def start() -> Any:
     replay = replay_actions.start(
-        asked(request.form),
+        requested_selection(request.form),
         guard.current_by(),
         forms.text("token")[:40] or secrets.token_hex(16),
         chosen_mapping(request.form),
@@ -121,10 +124,10 @@ def start() -> Any:
 
 @blueprint.post("/now/<int:delivery_id>")
 @guard.requires("support")
-def hurry(delivery_id: int) -> Any:
-    """One delivery that waits for its next try goes now."""
+def retry_now(delivery_id: int) -> Any:
+    """Try a pending delivery now instead of at its next retry."""
     delivery = replay_actions.retry_now(delivery_id, guard.current_by())
-    htmx.toast("It is tried now.")
+    htmx.toast("Retrying now.")
     return htmx.redirect(url_for("events.detail", event_id=delivery.event_pk))
 
 
@@ -146,8 +149,8 @@ def _detail(replay: Replay) -> Any:
 
 @blueprint.post("/<int:replay_id>/<verb>")
 @guard.requires("support")
-def turn(replay_id: int, verb: str) -> Any:
-    """Pause it, let it go on, or cancel it."""
+def change_state(replay_id: int, verb: str) -> Any:
+    """Pause, resume or cancel a replay."""
     verbs = {
         "pause": replay_actions.pause,
         "resume": replay_actions.resume,

@@ -1,4 +1,4 @@
-"""Sites: connect one in three steps, its keys, from where it may send, what was refused."""
+"""Sites: connecting one in three steps, its keys, allowed addresses and rejected requests."""
 
 from __future__ import annotations
 
@@ -18,21 +18,23 @@ from relay.services.sources import settings as source_settings
 
 blueprint = Blueprint("sources", __name__, url_prefix="/sources")
 NAME = forms.Field(
-    "name", "Name", required=True, placeholder="My shop", help="As you call the site."
+    "name",
+    "Name",
+    required=True,
+    placeholder="My shop",
+    help="Shown only in Relay.",
 )
-URL = forms.Field(
-    "url", "Address of the site", "url", required=True, placeholder="https://shop.example.com"
-)
+URL = forms.Field("url", "Site URL", "url", required=True, placeholder="https://shop.example.com")
 PER_MINUTE = forms.Field(
     "per_minute",
-    "Most events a minute",
+    "Rate limit (events per minute)",
     "number",
     low=0,
-    help="0 means no limit. Above it the site is told to wait; its plugin sends later.",
+    help="0 means no limit. Above the limit, Relay asks the site to wait and the plugin sends later.",
 )
 WINDOWS = (
     ("24h", "1 day"),
-    ("0", "not at all"),
+    ("0", "0 minutes (stops now)"),
     ("1h", "1 hour"),
     ("7d", "7 days"),
     ("30d", "30 days"),
@@ -53,7 +55,7 @@ def list_page() -> Any:
         "sources/_table.html",
         page=page,
         url=url_for("sources.list_page"),
-        last=source_settings.last_events([one.id for one in page.items]),
+        last=source_settings.last_events([source.id for source in page.items]),
     )
 
 
@@ -72,7 +74,7 @@ def _new_form(errors: dict[str, list[str]] | None = None) -> str:
 @blueprint.post("/new")
 @guard.requires("admin")
 def create() -> Any:
-    """The secret is in this one answer and nowhere else."""
+    """Create a site.  Only this response contains the secret."""
     try:
         source, key, secret = source_settings.create_source(
             forms.text("name"), forms.text("url"), guard.current_by()
@@ -86,7 +88,7 @@ def create() -> Any:
         secret=secret,
         endpoint=endpoint(source.slug),
         first=None,
-        refused=None,
+        rejection=None,
     )
 
 
@@ -104,16 +106,16 @@ def plugin_zip() -> Response:
 @blueprint.get("/<slug>/waiting")
 @guard.requires("viewer")
 def waiting(slug: str) -> Any:
-    """Step three by itself: turns green with the first event and then asks no more."""
+    """The third step: polls until the first event arrives."""
     source = source_settings.find_source(slug)
     found = events.list_events(events.EventFilter(source=slug), limit=1).items
-    refused = source_settings.list_rejections(source.id, limit=1).items
+    rejections = source_settings.list_rejections(source.id, limit=1).items
     return htmx.respond(
         "sources/waiting.html",
         "sources/_waiting.html",
         source=source,
         first=found[0] if found else None,
-        refused=refused[0] if refused else None,
+        rejection=rejections[0] if rejections else None,
     )
 
 
@@ -126,10 +128,10 @@ def detail(slug: str) -> Any:
 def _detail(
     source: Source,
     errors: dict[str, list[str]] | None = None,
-    made: tuple[str, str] | None = None,
+    new_key: tuple[str, str] | None = None,
     status: int = 200,
 ) -> Response:
-    """``made`` is a new key's id and secret, shown in this answer alone."""
+    """``new_key``: the id and secret of a new key; only this response shows them."""
     return htmx.respond(
         "sources/detail.html",
         "sources/detail.html",
@@ -141,13 +143,13 @@ def _detail(
         shown_state=keys.shown_state,
         windows=WINDOWS,
         types=sorted(events.SAMPLES),
-        refused=source_settings.list_rejections(source.id).items,
+        rejections=source_settings.list_rejections(source.id).items,
         days=two_days(source.id),
         unlisted=source_settings.unlisted_addresses(source),
         fields=(NAME, URL, PER_MINUTE),
         values=forms.posted(),
         errors=errors or {},
-        made=made,
+        new_key=new_key,
     )
 
 
@@ -171,18 +173,18 @@ def update(slug: str) -> Any:
 @blueprint.post("/<slug>/rotate")
 @guard.requires("admin")
 def rotate(slug: str) -> Any:
-    """A new key; its secret is in this one answer and nowhere else."""
+    """Rotate the key.  Only this response contains the new secret."""
     source = source_settings.find_source(slug)
     window = keys.parse_window(forms.text("window") or "24h")
     key, secret = keys.rotate_key(source, guard.current_by(), window)
-    return _detail(source_settings.find_source(slug), made=(key.key_id, secret))
+    return _detail(source_settings.find_source(slug), new_key=(key.key_id, secret))
 
 
 @blueprint.post("/<slug>/revoke")
 @guard.requires("admin")
 def revoke(slug: str) -> Any:
     keys.revoke_key(forms.text("key_id"), guard.current_by())
-    htmx.toast("The key is revoked. It stops everywhere within 5 seconds.")
+    htmx.toast("Key revoked. It stops working within 5 seconds.")
     return htmx.redirect(url_for("sources.detail", slug=slug))
 
 
@@ -194,7 +196,7 @@ def allow(slug: str) -> Any:
     except Invalid as exc:
         return _detail(source_settings.find_source(slug), exc.reasons, status=422)
     htmx.toast(
-        f"From now on the site may send from {network.cidr}, and only from listed addresses."
+        f"{network.cidr} allowed. Relay now accepts this site's requests from listed addresses only."
     )
     return htmx.redirect(url_for("sources.detail", slug=slug))
 
@@ -203,7 +205,7 @@ def allow(slug: str) -> Any:
 @guard.requires("admin")
 def disallow(slug: str) -> Any:
     source_settings.disallow_network(slug, forms.text("cidr"), guard.current_by())
-    htmx.toast("The address is off the list.")
+    htmx.toast("Address removed.")
     return htmx.redirect(url_for("sources.detail", slug=slug))
 
 
@@ -212,7 +214,10 @@ def disallow(slug: str) -> Any:
 def send_test(slug: str) -> Any:
     sent = events.send_test_event(slug, guard.current_by(), forms.text("type") or TEST)
     if sent.status not in (200, 202):
-        htmx.toast(f"Relay refused its own test event ({sent.status}). See below why.", "danger")
+        htmx.toast(
+            f"Relay rejected its own test event ({sent.status}). The reason is under Rejected requests.",
+            "danger",
+        )
         return htmx.redirect(url_for("sources.detail", slug=slug))
-    htmx.toast(f"The test event was accepted after {sent.elapsed_ms:.0f} ms.")
+    htmx.toast(f"Test event accepted in {sent.elapsed_ms:.0f} ms.")
     return htmx.redirect(url_for("events.detail", event_id=sent.answer["id"]))

@@ -1,4 +1,4 @@
-"""What a destination gets: which events, of which sites, under which conditions."""
+"""Subscriptions: which events a destination receives, by type, site and conditions."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ blueprint = Blueprint(
 )
 
 
-def ticked() -> list[str]:
-    """The ticked types and those typed in besides; ``*`` for all."""
+def chosen_types() -> list[str]:
+    """The selected event types and the ones entered as text; ``*`` for all."""
     if request.form.get("which") != "some":
         return ["*"]
     return request.form.getlist("event_types") + forms.text("more_types").replace(",", " ").split()
 
 
-def ticked_sites() -> list[str]:
-    """The slugs of the ticked sites; none for all."""
+def chosen_sites() -> list[str]:
+    """The slugs of the selected sites; an empty list means all sites."""
     return request.form.getlist("sites") if request.form.get("from") == "some" else []
 
 
-def check_ticks() -> None:
-    """Raises Invalid where nothing was chosen."""
+def check_choices() -> None:
+    """Raises Invalid if no event type or no site is selected."""
     reasons = {}
-    if not ticked():
-        reasons["event_types"] = ["Choose at least one kind of event."]
-    if request.form.get("from") == "some" and not ticked_sites():
-        reasons["source"] = ["Choose at least one site, or all."]
+    if not chosen_types():
+        reasons["event_types"] = ["Select at least one event type."]
+    if request.form.get("from") == "some" and not chosen_sites():
+        reasons["source"] = ["Select at least one site, or all sites."]
     if reasons:
         raise Invalid(reasons)
 
@@ -57,12 +57,12 @@ def _page(
     sites: list[str],
     box: ConditionBox,
     errors: dict[str, list[str]] | None = None,
-    fresh: str = "",
+    pressed: str = "",
 ) -> Any:
-    """``fresh`` is the button that was pressed last, to know where the keyboard goes on."""
-    every = source_settings.list_sources(500).items
-    names = [one.name for one in every if one.slug in sites]
-    wanted = SubscriptionSettings(types, sites, _fit_to_judge(box))
+    """``pressed`` is the button that was used, which decides where the keyboard focus goes."""
+    sources = source_settings.list_sources(500).items
+    names = [source.name for source in sources if source.slug in sites]
+    settings = SubscriptionSettings(types, sites, _complete_conditions(box))
     return htmx.respond(
         "subscriptions/form.html",
         "subscriptions/_conditions.html",
@@ -72,23 +72,23 @@ def _page(
         values=forms.posted() | {"event_types": types, "sites": sites},
         errors=errors or {},
         types=events.known_types(),
-        sources=every,
+        sources=sources,
         box=box,
         fields=matching.fields_by_type(types, sites),
         operators=OPERATORS,
-        reads=subscription_settings.read_back(
-            destination, SubscriptionSettings(types, names, wanted.conditions)
+        sentence=subscription_settings.read_back(
+            destination, SubscriptionSettings(types, names, settings.conditions)
         ),
-        tally=matching.count_matches(wanted),
-        fresh=fresh,
+        matches=matching.count_matches(settings),
+        pressed=pressed,
         as_text=as_text,
-        in_words=readable_path,
+        readable_path=readable_path,
         url=_url(destination, subscription),
     )
 
 
-def _fit_to_judge(box: ConditionBox) -> Any:
-    """The conditions as far as they are complete."""
+def _complete_conditions(box: ConditionBox) -> Any:
+    """The conditions if all of them are valid, else none."""
     try:
         return group_of(subscription_settings.check_conditions(box.group))
     except Invalid:
@@ -133,38 +133,38 @@ def update(destination_id: int, subscription_id: int) -> Any:
 
 
 def _posted(destination: Destination, subscription: Subscription | None) -> Any:
-    """A button changes the rows; only ``save`` saves."""
+    """Save, or answer the other buttons, which change the conditions."""
     box, do, by = conditions_form.posted(request.form), forms.text("do"), guard.current_by()
-    types, sites = ticked(), ticked_sites()
+    types, sites = chosen_types(), chosen_sites()
     if do not in ("save", ""):
         box = conditions_form.changed(box, do)
-        return _page(destination, subscription, types, sites, box, fresh=do)
+        return _page(destination, subscription, types, sites, box, pressed=do)
     try:
-        check_ticks()
-        wanted = SubscriptionSettings(types, sites, box.group)
+        check_choices()
+        settings = SubscriptionSettings(types, sites, box.group)
         if subscription is None:
-            made = subscription_settings.create(destination, wanted, by)
-            htmx.toast("Saved. Here is what is sent; change it or leave it as it is.")
+            created = subscription_settings.create(destination, settings, by)
+            htmx.toast("Saved. Check the mapping, and change it if you need to.")
             return htmx.redirect(
-                url_for("mapping.page", destination_id=destination.id, subscription_id=made.id)
+                url_for("mapping.page", destination_id=destination.id, subscription_id=created.id)
             )
-        subscription_settings.change(subscription, wanted, by)
+        subscription_settings.change(subscription, settings, by)
     except Invalid as exc:
         return _page(destination, subscription, types, sites, box, exc.reasons)
-    htmx.toast("Saved. It holds for the events that come from now on.")
+    htmx.toast("Saved. The change applies to new events.")
     return htmx.redirect(url_for("destinations.detail", destination_id=destination.id))
 
 
 @blueprint.post("/<int:subscription_id>/<any(pause, resume):verb>")
 @guard.requires("support")
-def turn(destination_id: int, subscription_id: int, verb: str) -> Any:
+def change_state(destination_id: int, subscription_id: int, verb: str) -> Any:
     found, by = subscription_settings.find(destination_id, subscription_id), guard.current_by()
     if verb == "pause":
         subscription_settings.pause(found, by)
-        htmx.toast("Paused. What it wants is still taken and waits; nothing is lost.")
+        htmx.toast("Paused. Matching events wait; nothing is lost.")
     else:
         subscription_settings.resume(found, by)
-        htmx.toast("It goes on with what waited.")
+        htmx.toast("Resumed. Relay sends the pending deliveries.")
     return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
 
 
@@ -174,5 +174,5 @@ def remove(destination_id: int, subscription_id: int) -> Any:
     subscription_settings.remove(
         subscription_settings.find(destination_id, subscription_id), guard.current_by()
     )
-    htmx.toast("Removed. What was delivered stays on record.")
+    htmx.toast("Removed. Past deliveries stay in Relay.")
     return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))

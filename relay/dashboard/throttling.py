@@ -1,4 +1,4 @@
-"""How fast and how patiently a destination is served, said as a sentence and drawn as a line."""
+"""Rate limit, concurrency and retry schedule of a destination, and its status."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from relay.errors import Invalid
 from relay.mapping.operators import join_words
 from relay.models import Destination
 from relay.rules.rate import MAX_CONCURRENCY, UNITS
-from relay.rules.status import Status, destination_status
+from relay.rules.status import destination_status
 from relay.services import deliveries
 from relay.services.destinations import settings as destination_settings
 from relay.services.destinations import throttling
 from relay.services.destinations.throttling import SCHEDULES, Throttling
 from relay.services.sources import keys
 
-blueprint = Blueprint("pacing", __name__, url_prefix="/destinations/<int:destination_id>")
+blueprint = Blueprint("throttling", __name__, url_prefix="/destinations/<int:destination_id>")
 NAMES = {
-    "patient": "Patient (recommended)",
-    "long": "Very patient",
-    "quick": "Quick",
-    "own": "Your own times",
+    "patient": "Standard (recommended)",
+    "long": "Long",
+    "quick": "Short",
+    "own": "Custom",
 }
-PLACES = forms.Field(
+CONCURRENCY = forms.Field(
     "concurrency",
-    "Calls at the same time",
+    "Concurrency (requests at a time)",
     "number",
-    help="More is faster, if the service can bear it. Four suits most.",
+    help="A higher value is faster if the service can handle it. 4 is right for most services.",
     required=True,
     low=1,
     high=MAX_CONCURRENCY,
@@ -44,23 +44,23 @@ MARKS = ((60, "1 min"), (3600, "1 h"), (86400, "1 day"))
 
 @dataclass(frozen=True)
 class Dot:
-    """``x`` from 0 to WIDTH."""
+    """A point on the line of a retry schedule; ``x`` is from 0 to WIDTH."""
 
     x: float
     label: str
 
 
 def schedule_words(waits: Sequence[float]) -> str:
-    """When a failing delivery is tried, as a sentence."""
+    """A retry schedule as a sentence.  ``waits`` are the seconds between attempts."""
     times = [duration(wait) for wait in waits]
     return (
-        f"Relay tries {len(waits) + 1} times over {spoken(sum(waits))}: "
-        f"at once, then after {join_words(times, 'and')}."
+        f"{len(waits) + 1} attempts over {spoken(sum(waits))}: "
+        f"immediately, then after {join_words(times, 'and')}."
     )
 
 
 def spoken(seconds: float) -> str:
-    """Two units where they tell more: ``1 day 3 h``."""
+    """A duration in one unit, or in two where the second one matters: ``1 day 3 h``."""
     first = duration(seconds)
     size = next((s for s in (86400, 3600, 60, 1) if seconds >= s), 1)
     rest = seconds % size
@@ -68,13 +68,13 @@ def spoken(seconds: float) -> str:
 
 
 def _x(seconds: float, longest: float) -> float:
-    """Where an instant stands on the line: early ones need as much room as late ones."""
+    """The place of a time on the line, which is logarithmic."""
     return round(math.log1p(seconds) / math.log1p(longest) * (WIDTH - 20) + 10, 1)
 
 
 def schedule_dots(waits: Sequence[float]) -> list[Dot]:
-    """Each attempt as a dot, with how long after the first one it is."""
-    total, at, dots = sum(waits), 0.0, [Dot(10, "at once")]
+    """One dot per attempt, with its time after the first attempt."""
+    total, at, dots = sum(waits), 0.0, [Dot(10, "first attempt")]
     for number, wait in enumerate(waits, 2):
         at += wait
         dots.append(Dot(_x(at, total), f"attempt {number}: {spoken(at)} after the first"))
@@ -82,35 +82,41 @@ def schedule_dots(waits: Sequence[float]) -> list[Dot]:
 
 
 def schedule_marks(waits: Sequence[float]) -> list[Dot]:
-    """The well-known times that fall into the schedule."""
+    """The marks of 1 minute, 1 hour and 1 day that lie within the schedule."""
     total = sum(waits)
     return [Dot(_x(seconds, total), label) for seconds, label in MARKS if seconds < total * 0.9]
 
 
 def rate_words(destination: Destination) -> str:
     if not destination.rate_count:
-        return "As fast as it answers"
+        return "No limit"
     return f"At most {destination.rate_count} per {destination.rate_unit}, spread evenly"
 
 
 def status_of(destination: Destination) -> str:
-    """Its status as the templates name it: ``relay.rules.status.Status``, with two other names."""
-    status = destination_status(destination, keys.database_now()).status
-    return {Status.CIRCUIT_OPEN: "broken", Status.REMOVED: "closed"}.get(status, status.value)
+    """The status of a destination: a value of ``relay.rules.status.Status``."""
+    return destination_status(destination, keys.database_now()).status.value
 
 
-@blueprint.get("/standing")
+@blueprint.get("/status")
 @guard.requires("viewer")
-def show_standing(destination_id: int) -> Any:
-    """How it stands at the moment; asks again by itself."""
+def show_status(destination_id: int) -> Any:
+    """The status, as a fragment that polls."""
     destination = destination_settings.find_destination(destination_id)
     if not htmx.wants_fragment():
         return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
     count = deliveries.count_open([destination.id])[destination.id]
-    return render_template("destinations/_standing.html", destination=destination, count=count)
+    return render_template("destinations/_status.html", destination=destination, count=count)
 
 
 @blueprint.get("/pace")
+@guard.requires("admin")
+def old_page(destination_id: int) -> Any:
+    """The URL of the page before 1.2, for bookmarks."""
+    return htmx.redirect(url_for("throttling.page", destination_id=destination_id))
+
+
+@blueprint.get("/throttling")
 @guard.requires("admin")
 def page(destination_id: int) -> Any:
     return _page(destination_settings.find_destination(destination_id))
@@ -126,7 +132,7 @@ def _page(destination: Destination, errors: dict[str, list[str]] | None = None) 
         "own": ", ".join(duration(wait) for wait in waits),
     }
     return render_template(
-        "destinations/pace.html",
+        "destinations/throttling.html",
         destination=destination,
         kind=destination_settings.kind_of(destination.kind),
         values=values | (forms.posted() if request.method == "POST" else {}),
@@ -134,26 +140,26 @@ def _page(destination: Destination, errors: dict[str, list[str]] | None = None) 
         schedules=SCHEDULES,
         names=NAMES,
         units=list(UNITS),
-        places=PLACES,
+        concurrency_field=CONCURRENCY,
     )
 
 
-@blueprint.post("/pace")
+@blueprint.post("/throttling")
 @guard.requires("admin")
 def update(destination_id: int) -> Any:
     destination = destination_settings.find_destination(destination_id)
     try:
         chosen = forms.text("schedule")
-        wanted = Throttling(
+        settings = Throttling(
             forms.whole_number("rate_count") or None,
             forms.text("rate_unit"),
             forms.whole_number("concurrency"),
             throttling.parse_schedule(forms.text("own") or "?" if chosen == "own" else chosen),
         )
-        throttling.set_throttling(destination_id, wanted, guard.current_by())
+        throttling.set_throttling(destination_id, settings, guard.current_by())
     except Invalid as exc:
         return _page(destination, exc.reasons), 422
-    htmx.toast("Saved. It holds from the next call on.")
+    htmx.toast("Saved. The change applies from the next request.")
     return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
 
 
@@ -161,7 +167,7 @@ def update(destination_id: int) -> Any:
 @guard.requires("support")
 def try_now(destination_id: int) -> Any:
     destination = throttling.try_now(destination_id, guard.current_by())
-    htmx.toast(f"Relay tries {destination.name} now.")
+    htmx.toast(f"Trying {destination.name} now.")
     return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
 
 

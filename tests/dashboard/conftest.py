@@ -1,7 +1,8 @@
-"""Browsers without a browser: Flask's client, signed in as somebody."""
+"""Visitors: Flask's test client with a session and CSRF tokens."""
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,7 +21,7 @@ PASSWORD = "correct horse battery staple"
 
 
 class Visitor:
-    """``get`` and ``post``; a post carries the token of the session, as our own forms do."""
+    """A client, signed in if it has a role.  ``post`` adds the CSRF token, as our own forms do."""
 
     def __init__(self, app: Flask, role: str | None = None):
         self.app, self.client = app, app.test_client()
@@ -46,6 +47,11 @@ class Visitor:
 
     def post(self, path: str, data: dict[str, Any] | None = None, **kw: Any) -> TestResponse:
         return self.client.post(path, data={"csrf_token": self.token(), **(data or {})}, **kw)
+
+
+def text_of(page: str) -> str:
+    """The text that a person reads: without tags, with single spaces."""
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Guessing passwords is slow for the guesser and nobody else."""
+"""Sign-in: limits on attempts, and a new session."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from tests.dashboard.conftest import Visitor
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
-def test_whoever_guesses_from_one_place_does_not_lock_the_owner_out(
+def test_guessing_from_one_address_does_not_lock_the_owner_out(
     app: Flask, visit: Callable[..., Visitor], admin: Visitor
 ) -> None:
-    stranger, owner = visit(), visit()
-    answers = [stranger.sign_in(admin.email, "a wrong password").status_code for _ in range(20)]
+    attacker, owner = visit(), visit()
+    answers = [attacker.sign_in(admin.email, "a wrong password").status_code for _ in range(20)]
     assert 429 in answers[:11]
     owner.client.environ_base["REMOTE_ADDR"] = "198.51.100.9"
     assert owner.sign_in(admin.email).status_code == 303
 
 
-def test_one_account_is_not_guessed_at_from_many_places(
+def test_attempts_on_one_account_are_limited_across_addresses(
     visit: Callable[..., Visitor], admin: Visitor
 ) -> None:
     answers = []
     for n in range(32):
-        stranger = visit()
-        stranger.client.environ_base["REMOTE_ADDR"] = f"198.51.100.{n}"
-        answers.append(stranger.sign_in(admin.email.upper(), "wrong").status_code)
+        attacker = visit()
+        attacker.client.environ_base["REMOTE_ADDR"] = f"198.51.100.{n}"
+        answers.append(attacker.sign_in(admin.email.upper(), "wrong").status_code)
     assert answers[:29] == [422] * 29
     assert answers[-1] == 429
 
 
-def test_the_session_before_signing_in_is_not_the_one_after(
+def test_sign_in_starts_a_new_session(
     app: Flask, visit: Callable[..., Visitor], admin: Visitor
 ) -> None:
     visitor = visit()

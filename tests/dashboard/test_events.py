@@ -1,4 +1,4 @@
-"""The log and one event's story: said in words, alive only as long as something moves."""
+"""The event list and the event page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from relay.dashboard import events as pages
 from relay.models import Delivery, Event, db
 from relay.services.audit import COMMAND_LINE
 from relay.services.destinations import settings as destination_settings
-from tests.dashboard.conftest import Visitor
+from tests.dashboard.conftest import Visitor, text_of
 from tests.support.events import comment
 from tests.support.sink import Sink
 from tests.support.world import World, move, put
@@ -23,14 +23,14 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 FRAGMENT = {"HX-Request": "true"}
 
 
-def own(kind: str, data: dict[str, Any]) -> dict[str, Any]:
+def custom_event(kind: str, data: dict[str, Any]) -> dict[str, Any]:
     return comment(event=kind, data=data)
 
 
 @pytest.mark.parametrize(
     ("kind", "data", "words"),
     [
-        ("comment.created", {"author": "", "content": "Hi\n\nthere"}, "Somebody: Hi there"),
+        ("comment.created", {"author": "", "content": "Hi\n\nthere"}, "Someone: Hi there"),
         (
             "order.created",
             {"number": 7, "total": "9.50", "currency": "EUR", "status": "paid"},
@@ -41,7 +41,7 @@ def own(kind: str, data: dict[str, Any]) -> dict[str, Any]:
         ("user.registered", {}, ""),
     ],
 )
-def test_the_log_says_what_an_event_is_about(
+def test_the_subject_describes_an_event_in_a_few_words(
     app: Flask, kind: str, data: dict[str, Any], words: str
 ) -> None:
     import json
@@ -51,45 +51,43 @@ def test_the_log_says_what_an_event_is_about(
     assert len(pages.short("y " * 300)) <= 120
 
 
-def test_the_log_renews_itself_on_its_first_page_only(
-    app: Flask, world: World, admin: Visitor
-) -> None:
+def test_the_list_polls_on_its_first_page_only(app: Flask, world: World, admin: Visitor) -> None:
     first = admin.get("/events?type=comment.created", headers=FRAGMENT).text
     assert 'hx-get="/events?type=comment.created"' in first and 'hx-trigger="every' in first
     older = admin.get(f"/events?after={world.event + 1}", headers=FRAGMENT).text
     assert "New comment" in older and "hx-trigger" not in older
 
 
-def test_of_a_span_and_a_first_day_the_later_one_counts(
+def test_with_a_span_and_a_first_day_the_later_start_applies(
     app: Flask, world: World, admin: Visitor
 ) -> None:
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).date()
     assert "New comment</a>" in admin.get("/events?span=30d&since=2026-01-01").text
-    assert "Nothing matches" in admin.get(f"/events?span=1h&since={tomorrow}").text
+    assert "No results" in admin.get(f"/events?span=1h&since={tomorrow}").text
     page = admin.get("/events?type=order.*").text
-    assert "Nothing matches" in page and "Clear the filters" in page
+    assert "No results" in page and "Clear filters" in page
 
 
-def test_the_story_names_the_site_the_key_and_every_attempt(
+def test_the_event_page_shows_the_site_the_key_and_every_attempt(
     app: Flask, world: World, admin: Visitor
 ) -> None:
-    page = admin.get(f"/events/{world.event}").text
+    page = text_of(admin.get(f"/events/{world.event}").text)
     for words in (
         "203.0.113.7",
         world.key_id,
         "fingerprint",
         "to 2 destinations",
-        "was taken",
-        "was refused for good",
-        "Relay does not try again by itself.",
-        "What came back (400)",
-        "Delivery id, as Hook sees it",
+        "Attempt 1 succeeded",
+        "Attempt 1 was rejected",
+        "Relay does not retry this delivery.",
+        "Response (400)",
+        "Delivery ID at Hook",
     ):
         assert words in page, words
     assert "hx-trigger" not in admin.get(f"/events/{world.event}", headers=FRAGMENT).text
 
 
-def test_a_retry_says_when_and_which_one_it_is_and_looks_again_at_its_pace(
+def test_a_pending_retry_shows_its_time_and_number_and_sets_the_polling_interval(
     app: Flask, sink: Sink, world: World, admin: Visitor
 ) -> None:
     sink.answer(503, b"busy", path="/hook")
@@ -98,29 +96,29 @@ def test_a_retry_says_when_and_which_one_it_is_and_looks_again_at_its_pace(
     assert "Waiting to be routed" in waiting and 'hx-trigger="every 2s"' in waiting
     move(app, world.inbox, world.hook)
     near = admin.get(f"/events/{event}", headers=FRAGMENT).text
-    assert "(attempt 2 of 8)" in near and 'hx-trigger="every 2s"' in near
+    assert "(2 of 8)" in near and 'hx-trigger="every 2s"' in near
     with app.app_context():
         delivery = db.session.query(Delivery).filter_by(event_pk=event, state="pending").one()
         delivery.due_at = datetime.now(UTC) + timedelta(hours=5)
         db.session.commit()
     far = admin.get(f"/events/{event}", headers=FRAGMENT).text
     assert "in 4 h" in far and 'hx-trigger="every 15s"' in far
-    # what somebody opened to read stays open while the rest renews itself
+    # an open section stays open while the page polls
     assert re.search(r'<details id="sent-\d+" hx-preserve>', far)
 
 
-def test_a_paused_destination_is_named_as_the_cause_of_waiting(
+def test_a_delivery_on_hold_names_the_paused_destination(
     app: Flask, world: World, admin: Visitor
 ) -> None:
     with app.app_context():
         destination_settings.pause(world.inbox, COMMAND_LINE, "moving house")
     event = put(app, world.slug, comment())
     move(app, world.inbox)
-    page = admin.get(f"/events/{event}").text
-    assert "the destination is paused: moving house" in page
+    page = text_of(admin.get(f"/events/{event}").text)
+    assert "The destination is paused: moving house" in page
 
 
-def test_an_event_that_nobody_wants_leads_an_admin_to_a_destination(
+def test_an_event_without_a_destination_links_an_admin_to_adding_one(
     app: Flask, world: World, visit: Callable[..., Visitor]
 ) -> None:
     with app.app_context():
@@ -131,11 +129,11 @@ def test_an_event_that_nobody_wants_leads_an_admin_to_a_destination(
     event = put(app, world.slug, comment())
     move(app)
     admin, viewer = visit("admin"), visit("viewer")
-    assert 'href="/destinations/new">Add one</a>' in admin.get(f"/events/{event}").text
+    assert 'href="/destinations/new">Add a destination</a>' in admin.get(f"/events/{event}").text
     assert "Ask an admin to add one." in viewer.get(f"/events/{event}").text
 
 
-def test_an_event_whose_id_is_another_ones_number_is_not_taken_for_it(
+def test_an_event_id_that_looks_like_a_row_number_is_not_confused_with_it(
     app: Flask, world: World, admin: Visitor
 ) -> None:
     impostor = comment(event_id=str(world.event))
@@ -146,11 +144,11 @@ def test_an_event_whose_id_is_another_ones_number_is_not_taken_for_it(
     assert admin.get("/events/²").status_code == 404
 
 
-def test_what_a_site_sent_is_shown_as_text_with_nothing_alive_in_it(
+def test_event_data_is_shown_as_inert_text(
     app: Flask, world: World, visit: Callable[..., Visitor]
 ) -> None:
     evil = '"><img src=x onerror=alert(1)><a hx-get="/audit" hx-trigger="load"></textarea>'
-    event = own("x.evil", {"<b>name</b>": evil, "deep": {"<i>k</i>": [evil, True, None]}})
+    event = custom_event("x.evil", {"<b>name</b>": evil, "deep": {"<i>k</i>": [evil, True, None]}})
     number = put(app, world.slug, event)
     move(app, world.inbox, world.hook)
     viewer = visit("viewer")
@@ -165,4 +163,4 @@ def test_what_a_site_sent_is_shown_as_text_with_nothing_alive_in_it(
             "</textarea>",
         ):
             assert tag not in page, (path, tag)
-    assert "Send it again" not in viewer.get(f"/events/{number}").text
+    assert "Resend" not in viewer.get(f"/events/{number}").text

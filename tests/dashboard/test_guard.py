@@ -1,4 +1,4 @@
-"""Who comes in, for how long, and what a browser that may not is told."""
+"""The guard: session times, roles, requests from other sites and local redirects."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from relay.dashboard import guard
 from relay.models import User, db
 from tests.dashboard.conftest import Visitor
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 HTMX = {"HX-Request": "true"}
 
 
@@ -23,28 +24,31 @@ def age(visitor: Visitor, **seconds: int) -> None:
             session[name] -= by
 
 
-def is_in(visitor: Visitor, **kw: Any) -> bool:
+def is_signed_in(visitor: Visitor, **kw: Any) -> bool:
     return visitor.get("/sources", **kw).status_code == 200
 
 
-def test_a_session_ends_after_half_an_hour_without_a_click(admin: Visitor) -> None:
+@SQLITE
+def test_a_session_ends_after_30_minutes_without_a_request(admin: Visitor) -> None:
     age(admin, seen_at=29 * 60)
-    assert is_in(admin)
+    assert is_signed_in(admin)
     age(admin, seen_at=29 * 60)
-    assert is_in(admin)
+    assert is_signed_in(admin)
     age(admin, seen_at=31 * 60)
-    assert not is_in(admin)
-    assert not is_in(admin)
+    assert not is_signed_in(admin)
+    assert not is_signed_in(admin)
 
 
-def test_a_session_ends_after_twelve_hours_whatever_is_clicked(admin: Visitor) -> None:
+@SQLITE
+def test_a_session_ends_after_12_hours(admin: Visitor) -> None:
     age(admin, signed_in_at=12 * 3600 - 60)
-    assert is_in(admin)
+    assert is_signed_in(admin)
     age(admin, signed_in_at=120)
-    assert not is_in(admin)
+    assert not is_signed_in(admin)
 
 
-def test_a_page_that_polls_by_itself_does_not_keep_anybody_signed_in(admin: Visitor) -> None:
+@SQLITE
+def test_polling_does_not_extend_a_session(admin: Visitor) -> None:
     for _ in range(2):
         age(admin, seen_at=20 * 60)
         answer = admin.get("/", headers={**HTMX, "Relay-Poll": "1"})
@@ -52,20 +56,23 @@ def test_a_page_that_polls_by_itself_does_not_keep_anybody_signed_in(admin: Visi
     assert answer.headers["HX-Redirect"] == "/sign-in"
 
 
-def test_a_session_without_its_times_is_none(admin: Visitor) -> None:
+@SQLITE
+def test_a_session_without_times_is_invalid(admin: Visitor) -> None:
     with admin.client.session_transaction() as session:
         del session["signed_in_at"]
-    assert not is_in(admin)
+    assert not is_signed_in(admin)
 
 
-def test_a_disabled_person_is_out_at_once(app: Flask, admin: Visitor) -> None:
+@SQLITE
+def test_disabling_a_user_ends_the_session_at_once(app: Flask, admin: Visitor) -> None:
     with app.app_context():
         db.session.query(User).update({"state": "disabled"})
         db.session.commit()
-    assert not is_in(admin)
+    assert not is_signed_in(admin)
 
 
-def test_htmx_is_led_to_the_sign_in_page_and_back_to_the_page_it_stands_on(
+@SQLITE
+def test_htmx_is_redirected_to_sign_in_and_back_to_its_page(
     visit: Callable[..., Visitor],
 ) -> None:
     answer = visit().get(
@@ -75,12 +82,14 @@ def test_htmx_is_led_to_the_sign_in_page_and_back_to_the_page_it_stands_on(
     assert answer.headers["HX-Redirect"] == "/sign-in?next=/events?state%3Ddead"
 
 
-def test_the_current_url_of_htmx_leads_to_no_other_site(visit: Callable[..., Visitor]) -> None:
+@SQLITE
+def test_the_current_url_of_htmx_never_leads_to_another_site(visit: Callable[..., Visitor]) -> None:
     for url in ("http://localhost//evil.example/x", "http://evil.example", "javascript:alert(1)"):
         answer = visit().get("/events", headers={**HTMX, "HX-Current-URL": url})
         assert answer.headers["HX-Redirect"] == "/sign-in"
 
 
+@SQLITE
 @pytest.mark.parametrize(
     ("headers", "status"),
     [
@@ -94,23 +103,49 @@ def test_the_current_url_of_htmx_leads_to_no_other_site(visit: Callable[..., Vis
         ({"Origin": "null"}, 403),
     ],
 )
-def test_a_click_counts_only_from_our_own_pages(
+def test_a_post_is_accepted_from_our_own_pages_only(
     admin: Visitor, headers: dict[str, str], status: int
 ) -> None:
     assert admin.post("/sign-out", headers=headers).status_code == status
 
 
-def test_a_refused_click_is_told_to_htmx_as_a_toast(visit: Callable[..., Visitor]) -> None:
+@SQLITE
+def test_htmx_gets_a_refusal_as_a_toast(visit: Callable[..., Visitor]) -> None:
     answer = visit("viewer").post("/sources/new", {"name": "x"}, headers=HTMX)
     assert answer.status_code == 403
     assert answer.headers["HX-Retarget"] == "#toasts"
-    assert "needs the role admin; yours is viewer" in answer.text
+    assert "needs the role admin, and yours is viewer" in answer.text
     assert "<html" not in answer.text
 
 
-def test_a_session_that_is_used_moves_on_once_a_minute(admin: Visitor) -> None:
+@SQLITE
+def test_a_session_in_use_is_extended_once_a_minute(admin: Visitor) -> None:
     age(admin, seen_at=61)
-    assert is_in(admin)
+    assert is_signed_in(admin)
     with admin.client.session_transaction() as session:
         assert time.time() - session["seen_at"] < 5
     assert "Set-Cookie" not in admin.get("/sources").headers
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("/events?state=dead&text=a%20b", "/events?state=dead&text=a%20b"),
+        ("/sources/käse", "/sources/käse"),
+        ("", "/"),
+        ("events", "/"),
+        ("//evil", "/"),
+        ("/\\evil", "/"),
+        ("/%5cevil", "/"),
+        ("/%2fevil", "/"),
+        ("/%09/evil", "/"),
+        ("/\t/evil", "/"),
+        ("https:evil", "/"),
+        ("https://evil", "/"),
+        ("javascript:alert(1)", "/"),
+        (" /events", "/"),
+        ("/events\n", "/"),
+    ],
+)
+def test_only_local_paths_are_followed(text: str, path: str) -> None:
+    assert guard.local_path(text) == path

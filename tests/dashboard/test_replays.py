@@ -1,4 +1,4 @@
-"""A replay in the browser: looked at first, begun once, and told where it waits."""
+"""Replays: preview, start, progress and cancel."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 
-from tests.dashboard.conftest import Visitor
-from tests.dashboard.test_dead_letters import fill, text_of
+from tests.dashboard.conftest import Visitor, text_of
+from tests.dashboard.test_dead_letters import fill
 from tests.support.sink import Sink
 from tests.support.world import World, move
 
@@ -23,7 +23,7 @@ def token_of(preview: str) -> str:
     return found[1]
 
 
-def test_a_form_that_is_sent_twice_leads_to_one_replay(
+def test_a_form_sent_twice_starts_one_replay(
     app: Flask, world: World, visit: Callable[..., Visitor]
 ) -> None:
     support = visit("support")
@@ -37,46 +37,46 @@ def test_a_form_that_is_sent_twice_leads_to_one_replay(
     assert late.status_code == 409 and "Nothing is left to send" in late.text
 
 
-def test_a_replay_tells_where_it_waits_and_for_whom(
+def test_a_replay_on_hold_names_the_paused_destination(
     app: Flask, world: World, sink: Sink, visit: Callable[..., Visitor]
 ) -> None:
     fill(app, world, 2)
     support, viewer = visit("support"), visit("viewer")
     support.post(f"/destinations/{world.hook}/pause", {"reason": "They move house"})
     preview = support.get(f"/replays/new?destination={world.hook}").text
-    assert "Hook is paused, so they wait until somebody resumes it." in text_of(preview)
-    begun = support.post("/replays", {"destination": world.hook, "token": "t"}).location
-    page = viewer.get(begun).text
-    assert "0 of 3 arrived. 3 to go." in text_of(page)
-    assert "3 for Hook : they go on when somebody resumes it." in text_of(page)
-    assert "Pause</button>" not in page, "a viewer looks"
+    assert "Hook is paused, so deliveries wait until you resume it." in text_of(preview)
+    location = support.post("/replays", {"destination": world.hook, "token": "t"}).location
+    page = viewer.get(location).text
+    assert "0 of 3 delivered. 3 left." in text_of(page)
+    assert "3 deliveries to Hook . Sending continues when you resume" in text_of(page)
+    assert "Pause</button>" not in page, "a viewer has no buttons"
     sink.answer(200, path="/hook")
     support.post(f"/destinations/{world.hook}/resume")
     move(app, world.hook)
-    page = support.get(begun, headers=FRAGMENT).text
-    assert "3 of 3 arrived." in text_of(page) and "they go on when" not in page
+    page = support.get(location, headers=FRAGMENT).text
+    assert "3 of 3 delivered." in text_of(page) and "Sending continues" not in page
 
 
-def test_a_cancelled_replay_says_what_was_taken_back(
+def test_a_cancelled_replay_shows_what_was_not_sent(
     app: Flask, world: World, admin: Visitor
 ) -> None:
-    begun = admin.post("/replays", {"destination": world.hook, "token": "t"}).location
-    assert "Cancel" in admin.get(begun).text
-    assert "0 of 1 arrived. 1 taken back" in text_of(
-        admin.post(f"{begun}/cancel", headers=FRAGMENT).text
+    location = admin.post("/replays", {"destination": world.hook, "token": "t"}).location
+    assert "Cancel" in admin.get(location).text
+    assert "0 of 1 delivered. 1 was not sent" in text_of(
+        admin.post(f"{location}/cancel", headers=FRAGMENT).text
     )
-    assert admin.post(f"{begun}/cancel").status_code == 409
-    assert "1 waits" in text_of(admin.get("/dead-letters").text)
+    assert admin.post(f"{location}/cancel").status_code == 409
+    assert "1 failed" in text_of(admin.get("/dead-letters").text)
 
 
-def test_everything_since_means_what_did_not_arrive_unless_one_says_otherwise(
+def test_resend_since_means_failed_deliveries_unless_all_are_chosen(
     app: Flask, world: World, admin: Visitor
 ) -> None:
     move(app, world.inbox)
     hook = admin.get(f"/replays/new?recover={world.hook}&since=2020-01-01T00:00").text
-    assert "Hook: 1 would be sent" in text_of(hook) and "1 would be created" in text_of(hook)
+    assert "Hook: 1 delivery to send" in text_of(hook) and "1 new" in text_of(hook)
     inbox = f"/replays/new?recover={world.inbox}&since=2020-01-01T00:00"
-    assert "Nothing to send again" in admin.get(inbox).text
+    assert "Nothing to resend" in admin.get(inbox).text
     page = text_of(admin.get(f"{inbox}&which=all").text)
-    assert "1 would be repeated" in page and "This arrived already." in page
+    assert "1 repeated" in page and "This delivery has already arrived." in page
     assert admin.get(f"/replays/new?recover={world.hook}&since=soon").status_code == 422

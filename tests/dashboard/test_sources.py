@@ -1,4 +1,4 @@
-"""Sites: the third step turns green by itself, and the allowlist knows where events come from."""
+"""Sites: waiting for the first event, allowed addresses and keys."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HTMX = {"HX-Request": "true"}
 
 @pytest.fixture
 def slug(app: Flask) -> Iterator[str]:
-    """A site that has not sent anything."""
+    """A site without events."""
     with app.app_context():
         source, _key, _secret = source_settings.create_source(
             "Quiet <i>shop</i>", "https://quiet.example.com", COMMAND_LINE
@@ -30,7 +30,7 @@ def slug(app: Flask) -> Iterator[str]:
     app.extensions["relay_ingest"].close()
 
 
-def test_waiting_asks_until_the_first_event_and_then_no_more(
+def test_the_waiting_page_polls_until_the_first_event(
     app: Flask, slug: str, admin: Visitor
 ) -> None:
     waiting = admin.get(f"/sources/{slug}/waiting", headers=HTMX).text
@@ -41,13 +41,15 @@ def test_waiting_asks_until_the_first_event_and_then_no_more(
             Rejection(
                 source_id=source.id,
                 reason="bad_signature",
-                sentence="The signature fits no key.",
+                sentence="The signature matches no key.",
                 status=401,
                 address="203.0.113.7",
             )
         )
         db.session.commit()
-    assert "The signature fits no key." in admin.get(f"/sources/{slug}/waiting", headers=HTMX).text
+    assert (
+        "The signature matches no key." in admin.get(f"/sources/{slug}/waiting", headers=HTMX).text
+    )
     number = put(app, slug, comment())
     green = admin.get(f"/sources/{slug}/waiting", headers=HTMX).text
     assert "Your first event has arrived" in green
@@ -55,9 +57,7 @@ def test_waiting_asks_until_the_first_event_and_then_no_more(
     assert f'href="/events/{number}"' in green
 
 
-def test_the_allowlist_offers_the_addresses_that_events_came_from(
-    world: World, admin: Visitor
-) -> None:
+def test_the_addresses_of_recent_events_can_be_allowed(world: World, admin: Visitor) -> None:
     page = admin.get(f"/sources/{world.slug}").text
     assert 'name="cidr" value="203.0.113.7"' in page
     admin.post(f"/sources/{world.slug}/allow", {"cidr": "203.0.113.0/24"})
@@ -66,18 +66,14 @@ def test_the_allowlist_offers_the_addresses_that_events_came_from(
     assert 'value="203.0.113.7"' not in page
 
 
-def test_the_overview_names_sites_that_send_nothing(
-    world: World, slug: str, admin: Visitor
-) -> None:
+def test_the_overview_shows_sites_without_events(world: World, slug: str, admin: Visitor) -> None:
     page = admin.get("/").text
-    assert "Quiet &lt;i&gt;shop&lt;/i&gt; has not sent anything yet." in page
+    assert "Quiet &lt;i&gt;shop&lt;/i&gt; has not sent an event yet." in page
     assert f'href="/sources/{slug}/waiting"' in page
     assert "<strong>Shop has not sent" not in page
 
 
-def test_the_newest_key_stands_first_also_right_after_its_rotation(
-    world: World, admin: Visitor
-) -> None:
+def test_the_newest_key_is_first_in_the_list(world: World, admin: Visitor) -> None:
     page = admin.post(f"/sources/{world.slug}/rotate", {"window": "24h"}).text
     table = page[page.index('id="keys"') :]
-    assert table.index("Active") < table.index("Retiring")
+    assert table.index("Active") < table.index("Expiring")

@@ -1,4 +1,4 @@
-"""A person adds an AI step by keyboard alone, sees an event enriched, and watches a cap fall back."""
+"""A user adds an AI step with the keyboard, sees an enriched event, and then the daily limit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ONCE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 def reach(page: Page, selector: str, most: int = 120) -> None:
-    """Go on with the Tab key until the focus stands there."""
+    """Press Tab until the element has the focus."""
     for _ in range(most):
         page.keyboard.press("Tab")
         if page.evaluate("s => document.activeElement.matches(s)", selector):
@@ -45,7 +45,7 @@ def send(stack: Stack, secret: str, content: str) -> str:
 
 
 @ONCE
-def test_an_ai_step_with_a_cap_is_added_by_keyboard_and_falls_back_at_the_cap(
+def test_an_ai_step_added_with_the_keyboard_falls_back_at_its_daily_limit(
     stack: Stack, openai: FakeOpenAI, page: Page
 ) -> None:
     secret = stack.make_source("Blue Teapot Shop").secret
@@ -64,29 +64,27 @@ def test_an_ai_step_with_a_cap_is_added_by_keyboard_and_falls_back_at_the_cap(
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Support AI")).to_be_visible()
 
-    # a step before the inbox: what is suggested suits, so only the cap is typed
+    # a step for the inbox: the defaults are right, so only the limit is entered
     follow(page, "a.nav-link[href='/destinations']")
     follow(page, "main a[href='/destinations/1']")
     follow(page, "main a[href$='/ai']")
-    expect(page.get_by_label("Who is asked")).to_have_value("2 small-1")
+    expect(page.get_by_label("Model")).to_have_value("2 small-1")
     expect(page.locator("input[name=shown]:checked")).not_to_have_count(0)
     type_into(page, "#day_calls", "2")
     reach(page, "button[formaction$='/try']")
     page.keyboard.press("Enter")
-    tried = page.locator("#tried")
-    expect(tried).to_contain_text("With AI: small-1 answered.", timeout=30_000)
-    expect(tried).to_contain_text("Jane Doe asks about lids.")
-    expect(tried).to_contain_text("Hello, I am [NAME_1], [EMAIL_1]")
-    expect(tried).to_contain_text("120 tokens in, 40 out, 0.00011 EUR")
+    result = page.locator("#test-result")
+    expect(result).to_contain_text("With AI: small-1 answered.", timeout=30_000)
+    expect(result).to_contain_text("Jane Doe asks about lids.")
+    expect(result).to_contain_text("Hello, I am [NAME_1], [EMAIL_1]")
+    expect(result).to_contain_text("120 input tokens, 40 output tokens, 0.00011 EUR")
     follow(page, "#day_calls")
-    expect(page.get_by_text("Saved. It holds for the events")).to_be_visible()
-    expect(
-        page.get_by_text("small-1 at Support AI fills in topic, urgent, summary")
-    ).to_be_visible()
+    expect(page.get_by_text("Saved. The AI step applies to new events.")).to_be_visible()
+    expect(page.get_by_text("small-1 at Support AI adds topic, urgent, summary")).to_be_visible()
     asked = openai.requests[0].body.decode()
     assert "Jane" not in asked and "jane@" not in asked
 
-    # one event is enriched, the next one reaches the cap of two calls (the try was the first)
+    # one event is enriched; the next one reaches the limit of two calls (the test was the first)
     for content, words in (
         ("Where is my parcel?", "With AI: small-1 answered."),
         (
@@ -106,11 +104,11 @@ def test_an_ai_step_with_a_cap_is_added_by_keyboard_and_falls_back_at_the_cap(
         expect(page.locator("#story")).to_contain_text(words)
     assert len(openai.requests) == 2
 
-    # what was kept in the inbox carries the answer, or nothing
+    # the messages in the inbox have the answer, or no AI fields
     rows = stack.rows("SELECT request FROM attempt ORDER BY id")
     bodies = [json.loads(json.loads(row["request"])["body"]) for row in rows]
     assert [body.get("ai", {}).get("topic") for body in bodies] == [None, "question", None]
     follow(page, "a.nav-link[href='/ai']")
     expect(page.get_by_text("2 of 2 calls")).to_be_visible()
-    expect(page.get_by_text("Reached: no more is asked today.")).to_be_visible()
+    expect(page.get_by_text("Limit reached. No more calls today.")).to_be_visible()
     expect(page.locator("svg.bars")).to_be_visible()

@@ -1,4 +1,4 @@
-"""A real WordPress counts by itself; its report and the gateway's ledger are held against each other."""
+"""A real WordPress reports its own counts, and Relay compares them with its ledger."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def connected(stack: Stack, sink: Sink, shop: WordPressSite) -> Connector:
 
 
 def pass_a_day(stack: Stack, connector: Connector) -> None:
-    """What was today is yesterday, on the site and here."""
+    """Move today's data to yesterday, on the site and in Relay."""
     connector.pass_days(1)
     for change in (
         "UPDATE event SET received_at = received_at - interval '1 day'",
@@ -61,7 +61,7 @@ def comments(shop: WordPressSite, *texts: str) -> None:
         shop.post_comment("Zoë", "zoe@example.org", text)
 
 
-def test_what_the_site_counted_and_what_arrived_is_said_as_a_fact(
+def test_the_ledger_confirms_that_site_and_relay_counted_the_same(
     stack: Stack, sink: Sink, shop: WordPressSite, connected: Connector, page: Page
 ) -> None:
     comments(shop, "One", "Two", "Three")
@@ -72,13 +72,13 @@ def test_what_the_site_counted_and_what_arrived_is_said_as_a_fact(
     stack.wait_for(lambda: stack.rows("SELECT 1 FROM site_report"), 30, "the report")
     day = yesterday()
     sign_in(stack, page, path="/ledger")
-    expect(page.get_by_text("Everything adds up.")).to_be_visible()
+    expect(page.get_by_text("All numbers match.")).to_be_visible()
     line = page.locator(f"#line-blue-teapot-shop-{day}")
     expect(line).to_contain_text("HubSpot 3 of 3")
-    told = page.locator(f"#line-blue-teapot-shop-{day} + tr")
-    expect(told).to_contain_text(f"3 of 3 comments of {words(day)} reached HubSpot.")
-    expect(told).to_contain_text("The site counted the same.")
-    assert len(sink.requests) == 3, "a report is never sent on"
+    notes = page.locator(f"#line-blue-teapot-shop-{day} + tr")
+    expect(notes).to_contain_text(f"3 of 3 comments of {words(day)} reached HubSpot.")
+    expect(notes).to_contain_text("The site counted the same.")
+    assert len(sink.requests) == 3, "a report is never sent to a destination"
     [shown] = stack.flask("ledger", "show", "--day", str(day), "--json")["items"]
     assert (shown["received"], shown["delivered"], shown["adds_up"]) == (3, 3, True)
     assert stack.flask("ledger", "check", "--day", str(day), "--json")["ok"] is True
@@ -86,14 +86,14 @@ def test_what_the_site_counted_and_what_arrived_is_said_as_a_fact(
     expect(page.locator("#events tbody tr")).to_have_count(3)
 
 
-def test_an_event_that_was_lost_on_the_site_is_an_alert_that_somebody_sees_to(
+def test_an_event_lost_on_the_site_opens_an_alert_that_support_acknowledges(
     stack: Stack, sink: Sink, shop: WordPressSite, connected: Connector, page: Page
 ) -> None:
     stack.stop("web")
     comments(shop, "Lost", "Late")
     shop.run_cron()
     pass_a_day(stack, connected)
-    shop.run_cron()  # the site closes its day while the gateway is still away
+    shop.run_cron()  # the site ends its day while Relay is still down
     shop.php(
         "$GLOBALS['wpdb']->query( 'DELETE FROM wp_relay_connector_outbox ORDER BY id LIMIT 1' );"
     )
@@ -104,19 +104,19 @@ def test_an_event_that_was_lost_on_the_site_is_an_alert_that_somebody_sees_to(
     assert late.json()["data"]["content"] == "Late"
     stack.wait_for(lambda: stack.rows("SELECT 1 FROM site_report"), 30, "the report")
 
-    gone = "1 comment was counted on the site and never arrived here."
+    sentence = "1 comment was counted on the site and never arrived here."
     sign_in(stack, page, path="/")
     alert = page.locator("#live .attention")
     expect(alert).to_contain_text(
         f"1 comment was counted on Blue Teapot Shop up to {words(yesterday())} and never arrived here."
     )
     alert.get_by_role("link", name="1 comment was counted").click()
-    expect(page.locator("#ledger")).to_contain_text(gone)
-    page.get_by_text("I have seen to it").click()
-    page.get_by_label("What was it?").fill("The outbox was emptied by hand.")
-    page.get_by_role("button", name="Note it").click()
-    expect(page.locator("#alerts")).to_contain_text("Seen by support@example.com")
-    expect(page.locator("#alerts")).to_contain_text("The outbox was emptied by hand.")
+    expect(page.locator("#ledger")).to_contain_text(sentence)
+    page.get_by_text("Acknowledge", exact=True).click()
+    page.get_by_label("What did you find?").fill("The outbox was emptied manually.")
+    page.get_by_role("button", name="Save note").click()
+    expect(page.locator("#alerts")).to_contain_text("Acknowledged by support@example.com")
+    expect(page.locator("#alerts")).to_contain_text("The outbox was emptied manually.")
     page.goto(stack.url)
     expect(page.locator("#live")).to_be_visible()
     expect(page.locator("#live .attention")).to_have_count(0)

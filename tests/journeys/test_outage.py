@@ -1,4 +1,4 @@
-"""A CRM is down while 2,000 leads come: a support person sees why, waits, and sends the rest again."""
+"""A CRM is down while 2,000 leads arrive: support sees why, waits, and resends the rest."""
 
 from __future__ import annotations
 
@@ -54,68 +54,70 @@ def test_an_outage_of_a_crm_ends_with_every_lead_there_once(
     secret = stack.make_source().secret
     made = ("webhook", "CRM", "--set", f"url={sink.url}/crm", "--set", "auth=none")
     stack.flask("destinations", "create", *made)
-    stack.flask("destinations", "pace", "CRM", "--retry", "2 s")  # two tries, then it is dead
+    stack.flask("destinations", "pace", "CRM", "--retry", "2 s")  # two attempts, then it fails
 
     sink.answer(503, b"maintenance", path="/crm")
     send_all(stack, secret, range(FIRST))
-    stack.wait_for(lambda: stack.states().get("dead"), 60, "the first lead to be given up")
+    stack.wait_for(lambda: stack.states().get("dead"), 60, "the first lead to fail")
     send_all(stack, secret, range(FIRST, LEADS))
     stack.wait_for(lambda: sum(stack.states().values()) == LEADS, 60, "all to be routed")
-    assert len(sink.requests) <= FIRST * 2 + 20, "it was called on and on while it was down"
+    assert len(sink.requests) <= FIRST * 2 + 20, "it was called too often while it was down"
 
-    # the person sees that it is down, why, and until when it is left alone
+    # the user sees that it is down, why, and when Relay tries again
     sign_in(stack, page, "support", "/destinations")
     page.get_by_role("link", name="CRM").click()
-    standing = page.locator("#standing")
-    expect(standing).to_contain_text(
-        re.compile(r"Not answering|Trying one delivery"), timeout=30_000
+    status = page.locator("#status")
+    expect(status).to_contain_text(
+        re.compile(r"Not responding|Testing the connection"), timeout=30_000
     )
-    expect(standing).to_contain_text("503 Service Unavailable")
-    expect(standing).to_contain_text("nothing is lost")
-    expect(standing).to_contain_text(re.compile(r"tries a single delivery\s+in \d+ s"))
-    expect(page.locator("#open-letters")).to_have_text(re.compile(r"^\d+$"), timeout=30_000)
-    page.get_by_role("link", name="Dead letters").click()
+    expect(status).to_contain_text("503 Service Unavailable")
+    expect(status).to_contain_text("Nothing is lost")
+    expect(status).to_contain_text(re.compile(r"tries one delivery\s+in \d+ s"))
+    expect(page.locator("#open-dead-letters")).to_have_text(re.compile(r"^\d+$"), timeout=30_000)
+    page.get_by_role("link", name="Failed deliveries").click()
     card = page.locator(".cause")
     expect(card).to_contain_text("CRM still had an internal error at the last attempt.")
 
-    # it comes back: one probe, then more and more
+    # it recovers: one test delivery, then more and more
     in_vain = len(sink.requests)
     sink.answer(200, path="/crm")
     page.goto(stack.url + "/destinations")
     page.get_by_role("link", name="CRM").click()
     if page.get_by_role("button", name="Try now").is_visible():
         page.get_by_role("button", name="Try now").click()
-    expect(page.locator("#standing")).to_contain_text(
-        "Relay sends what waited, slowly at first", timeout=60_000
+    expect(page.locator("#status")).to_contain_text(
+        "Relay sends pending deliveries, slowly at first", timeout=60_000
     )
     watch(
         page,
         lambda: not {"pending", "in_flight"} & stack.states().keys(),
         180,
-        "all that waited",
+        "all pending deliveries",
     )
-    died = stack.states()["dead"]
-    assert stack.states() == {"delivered": LEADS - died, "dead": died}
+    failed = stack.states()["dead"]
+    assert stack.states() == {"delivered": LEADS - failed, "dead": failed}
     assert_ramp(sink.requests[in_vain:])
 
-    # what died meanwhile is sent again by "everything since"
+    # what failed meanwhile is resent with "resend everything since"
     page.reload()
-    page.get_by_text("Send everything again since").click()
-    page.get_by_role("button", name="Look at it first").click()
-    expect(page.locator("#preview")).to_contain_text(f"{died} would be created")
-    page.get_by_role("button", name=f"Send {died} again").click()
-    expect(page.locator("#replay")).to_contain_text(f"{died} of {died} arrived", timeout=60_000)
+    page.get_by_text("Resend everything since").click()
+    page.get_by_role("button", name="Preview").click()
+    expect(page.locator("#preview")).to_contain_text(f"{failed} new")
+    page.get_by_role("button", name=f"Resend {failed}").click()
+    expect(page.locator("#replay")).to_contain_text(
+        f"{failed} of {failed} delivered", timeout=60_000
+    )
     expect(page.locator("#replay")).to_contain_text("Done", timeout=30_000)
     assert stack.states() == {"delivered": LEADS}
-    page.get_by_role("link", name="Dead letters").click()
-    expect(page.get_by_text("No dead letters", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Failed deliveries").click()
+    expect(page.get_by_text("No failed deliveries", exact=True)).to_be_visible()
     arrived = Counter(seen.json()["event_id"] for seen in sink.requests[in_vain:])
     assert len(arrived) == LEADS
     assert set(arrived.values()) == {1}
 
 
 def assert_ramp(taken: list[Seen]) -> None:
-    """Two calls a second at first, doubling every three: what has just come back is not flooded."""
+    """Two calls a second at first, doubling every 3 s, so that a recovered service is not flooded."""
     begin = taken[0].at
     for seconds in (1, 3, 6, 9, 12):
         allowed = 2.0 * 3 / math.log(2) * (2 ** (seconds / 3) - 1)

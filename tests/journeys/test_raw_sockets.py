@@ -1,4 +1,4 @@
-"""Several hundred odd requests over raw sockets against the real server: never a 5xx."""
+"""Hundreds of malformed requests over raw sockets: the server never answers with a 5xx."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tests.support.stack import Stack, sign
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
-def talk(stack: Stack, data: bytes, patience_s: float = 5.0) -> bytes:
-    """Send raw bytes, then nothing more.  -> all that came back"""
-    with socket.create_connection(("127.0.0.1", stack.port), timeout=patience_s) as client:
+def talk(stack: Stack, data: bytes, timeout_s: float = 5.0) -> bytes:
+    """Send raw bytes, then nothing more.  -> the whole response"""
+    with socket.create_connection(("127.0.0.1", stack.port), timeout=timeout_s) as client:
         with contextlib.suppress(OSError):
             client.sendall(data)
             client.shutdown(socket.SHUT_WR)
@@ -52,7 +52,9 @@ def status(said: bytes) -> int:
 
 
 @SQLITE
-def test_no_odd_request_brings_a_5xx_and_a_good_one_passes_after(stack: Stack, sink: Sink) -> None:
+def test_malformed_requests_never_cause_a_5xx_and_a_valid_one_still_works(
+    stack: Stack, sink: Sink
+) -> None:
     secret = stack.make_source().secret
     good = json.dumps(comment(event_id="evt-1")).encode()
     stack.wait_for(
@@ -152,7 +154,7 @@ def test_no_odd_request_brings_a_5xx_and_a_good_one_passes_after(stack: Stack, s
 
 @SQLITE
 @pytest.mark.parametrize("part", ["head", "body"])
-def test_two_hundred_half_sent_requests_hold_nobody_up(stack: Stack, part: str) -> None:
+def test_two_hundred_incomplete_requests_do_not_block_others(stack: Stack, part: str) -> None:
     source = stack.make_source()
     body = json.dumps(comment()).encode()
     whole = head(source.secret, body) + body

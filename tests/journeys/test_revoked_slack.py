@@ -1,4 +1,4 @@
-"""Somebody removes the webhook in Slack: the destination stops by itself, is mended, and nothing is lost."""
+"""A webhook is removed in Slack: the destination pauses itself, gets a new URL, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def texts(sink: Sink, path: str) -> Counter[str]:
 
 
 @POSTGRES
-def test_a_revoked_webhook_pauses_itself_and_a_new_one_brings_all_messages_once(
+def test_a_removed_webhook_pauses_the_destination_and_a_new_one_gets_each_message_once(
     stack: Stack, sink: Sink, page: Page
 ) -> None:
     secret = stack.make_source().secret
@@ -31,7 +31,7 @@ def test_a_revoked_webhook_pauses_itself_and_a_new_one_brings_all_messages_once(
     stack.send(named("before"), secret)
     sink.wait(1, path=OLD)
 
-    # Slack answers so once a webhook was removed
+    # the response of Slack after a webhook is removed
     sink.answer(404, b"no_service", path=OLD)
     stack.send(named("first"), secret)
     stack.wait_for(
@@ -45,7 +45,7 @@ def test_a_revoked_webhook_pauses_itself_and_a_new_one_brings_all_messages_once(
     )
     refused = len(texts(sink, OLD))
 
-    # a support person reads what happened, takes it, and leaves a note
+    # support reads the cause, assigns it and leaves a note
     email = sign_in(stack, page, "support", "/dead-letters")
     card = page.locator(".cause")
     expect(card).to_contain_text("The webhook was removed in Slack.")
@@ -53,38 +53,38 @@ def test_a_revoked_webhook_pauses_itself_and_a_new_one_brings_all_messages_once(
         "Create a new webhook in Slack, enter its URL in the settings and resume."
     )
     expect(card).to_contain_text("Team channel is paused")
-    expect(card).to_contain_text("3 more wait behind it")
-    expect(card).to_contain_text("Settings are changed by an admin")
+    expect(card).to_contain_text("3 more deliveries are pending")
+    expect(card).to_contain_text("Only an admin can change settings")
     card.get_by_role("button", name="Assign to me").click()
-    expect(page.locator("#toasts")).to_contain_text("You look after it now.")
-    expect(card).to_contain_text(f"{email} looks after it")
-    card.get_by_text("Note …").click()
-    card.get_by_label("What should the next person know?").fill("Asked Ada for a new webhook")
-    card.get_by_role("button", name="Keep the note").click()
+    expect(page.locator("#toasts")).to_contain_text("Assigned to you.")
+    expect(card).to_contain_text(f"assigned to {email}")
+    card.get_by_text("Note…").click()
+    card.get_by_label("Note for your team").fill("Asked Ada for a new webhook")
+    card.get_by_role("button", name="Save note").click()
     expect(card).to_contain_text("Asked Ada for a new webhook")
     page.get_by_role("button", name="Sign out").click()
 
     # an admin enters the new address and resumes
     sign_in(stack, page, "admin", "/dead-letters")
     expect(card).to_contain_text("Asked Ada for a new webhook")
-    card.get_by_role("link", name="Change its settings").click()
+    card.get_by_role("link", name="Edit settings").click()
     page.get_by_label("Webhook URL").fill(sink.url + NEW)
     page.get_by_role("button", name="Save").click()
     expect(page.locator("#toasts")).to_contain_text("It is still paused")
     page.get_by_role("button", name="Resume").click()
     toast = page.locator("#toasts")
-    expect(toast).to_contain_text("1 dead letter waits for this.")
-    expect(page.locator("#offer")).to_contain_text("1 dead letter waits for this.")
+    expect(toast).to_contain_text("1 failed delivery can be resent.")
+    expect(page.locator("#resend-offer")).to_contain_text("1 failed delivery can be resent.")
     sink.wait(3, path=NEW)
-    toast.get_by_role("link", name="Send it again?").click()
+    toast.get_by_role("link", name="Resend").click()
 
-    # looks at what would be sent, and sends it
-    expect(page.locator("#preview")).to_contain_text("1 would be created")
+    # previews and resends it
+    expect(page.locator("#preview")).to_contain_text("1 new")
     expect(page.locator("#preview")).to_contain_text("by first")
     expect(page.locator("#preview")).not_to_contain_text("old-webhook-token")
-    page.get_by_role("button", name="Send 1 again").click()
-    expect(page.locator("#replay")).to_contain_text("1 of 1 arrived", timeout=30_000)
-    expect(page.locator("#open-letters")).to_be_empty(timeout=20_000)
+    page.get_by_role("button", name="Resend 1").click()
+    expect(page.locator("#replay")).to_contain_text("1 of 1 delivered", timeout=30_000)
+    expect(page.locator("#open-dead-letters")).to_be_empty(timeout=20_000)
 
     arrived = texts(sink, NEW)
     assert {re.sub(r".*by (\w+).*", r"\1", text, flags=re.S) for text in arrived} == {

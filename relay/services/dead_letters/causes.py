@@ -43,7 +43,7 @@ class Cause:
         return f"cause-{self.newest.id}"
 
     @property
-    def remedy(self) -> Advice:
+    def advice(self) -> Advice:
         newest = self.newest
         if self.destination.state == "closed":
             return removed(self.destination.name)

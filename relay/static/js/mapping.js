@@ -1,8 +1,8 @@
-// Connecting fields by clicking: what the selects and text areas do as well, only quicker.
+// Mapping fields by clicking: a faster way to do what the selects and text areas do.
 (() => {
   "use strict";
 
-  // the field of the destination that was worked on last
+  // the destination field that had the focus last
   let current = null;
 
   function controlOf(row) {
@@ -22,7 +22,7 @@
     if (row) choose(row);
   });
 
-  function tell(control) {
+  function notifyChange(control) {
     control.dispatchEvent(new Event("change", { bubbles: true }));
   }
 
@@ -31,15 +31,18 @@
     if (!current) return;
     const control = controlOf(current);
     if (control.matches("textarea")) {
-      const begin = control.selectionStart ?? control.value.length;
-      control.setRangeText(button.dataset.liquid, begin, control.selectionEnd ?? begin, "end");
+      const start = control.selectionStart ?? control.value.length;
+      control.setRangeText(button.dataset.liquid, start, control.selectionEnd ?? start, "end");
     } else {
       control.value = button.dataset.path;
     }
-    tell(control);
+    notifyChange(control);
     control.focus();
     const hint = document.getElementById("pick-hint");
-    if (hint) hint.textContent = `Connected: ${button.querySelector(".field-name").textContent} to ${current.getAttribute("aria-label")}.`;
+    if (hint) {
+      const name = button.querySelector(".field-name").textContent;
+      hint.textContent = `Mapped ${name} to ${current.getAttribute("aria-label")}.`;
+    }
   }
 
   document.addEventListener("click", (event) => {
@@ -51,11 +54,11 @@
   document.addEventListener("input", (event) => {
     const list = event.target.dataset?.filter && document.getElementById(event.target.dataset.filter);
     if (!list) return;
-    const wanted = event.target.value.trim().toLowerCase();
-    for (const one of list.children) one.hidden = !one.textContent.toLowerCase().includes(wanted);
+    const text = event.target.value.trim().toLowerCase();
+    for (const item of list.children) item.hidden = !item.textContent.toLowerCase().includes(text);
   });
 
-  // ---- a way to compare that needs nothing to compare with ------------------------------------
+  // ---- conditions without a value, such as "is empty" -----------------------------------------
   function showValues() {
     for (const row of document.querySelectorAll(".condition")) {
       const chosen = row.querySelector("[data-op]").selectedOptions[0];

@@ -1,11 +1,11 @@
-// What Relay adds to htmx and Tabler: every page works without it.
+// What Relay adds to htmx and Tabler. Every page also works without JavaScript.
 (() => {
   "use strict";
 
   // ---- toasts -------------------------------------------------------------------------------
   const toasts = () => document.getElementById("toasts");
 
-  function say(text, id) {
+  function showError(text, id) {
     if (id && document.getElementById(id)) return;
     const box = document.createElement("div");
     box.className = "toast show toast-danger";
@@ -16,18 +16,18 @@
     const icon = document.createElement("i");
     icon.className = "ti ti-alert-triangle";
     icon.setAttribute("aria-hidden", "true");
-    const words = document.createElement("span");
-    words.textContent = text;
+    const message = document.createElement("span");
+    message.textContent = text;
     const close = document.createElement("button");
     close.type = "button";
     close.className = "btn-close";
     close.setAttribute("aria-label", "Close");
-    body.append(icon, words, close);
+    body.append(icon, message, close);
     box.append(body);
     toasts().append(box);
   }
 
-  function fadeSuccesses() {
+  function hideSuccesses() {
     for (const box of document.querySelectorAll('[data-toast="success"]:not([data-timed])')) {
       box.dataset.timed = "1";
       setTimeout(() => box.remove(), 7000);
@@ -39,8 +39,8 @@
     if (close) close.closest(".toast").remove();
   });
 
-  // ---- htmx: what did not work is said, never swallowed ------------------------------------
-  const AWAY = "Relay cannot be reached at the moment. Check the connection; this page keeps trying.";
+  // ---- htmx: show every error ---------------------------------------------------------------
+  const UNREACHABLE = "Your browser can't reach Relay. Check your connection. This page keeps trying.";
 
   document.addEventListener("htmx:configRequest", (event) => {
     if (!event.detail.triggeringEvent) event.detail.headers["Relay-Poll"] = "1";
@@ -52,19 +52,19 @@
   document.addEventListener("htmx:responseError", (event) => {
     const xhr = event.detail.xhr;
     if (xhr.getResponseHeader("HX-Retarget") || xhr.getResponseHeader("HX-Redirect")) return;
-    say(`Relay could not do that (error ${xhr.status}). Nothing was changed; try again in a moment.`, "toast-error");
+    showError(`The request failed in Relay (error ${xhr.status}). Nothing was changed. Try again.`, "toast-error");
   });
   for (const name of ["htmx:sendError", "htmx:timeout"]) {
-    document.addEventListener(name, () => say(AWAY, "toast-away"));
+    document.addEventListener(name, () => showError(UNREACHABLE, "toast-unreachable"));
   }
-  document.addEventListener("htmx:afterOnLoad", () => document.getElementById("toast-away")?.remove());
+  document.addEventListener("htmx:afterOnLoad", () => document.getElementById("toast-unreachable")?.remove());
 
   // ---- times --------------------------------------------------------------------------------
-  const STEPS = [[86400, "day"], [3600, "h"], [60, "min"], [1, "s"]];
+  const UNITS = [[86400, "day"], [3600, "h"], [60, "min"], [1, "s"]];
 
   function duration(seconds) {
     const whole = Math.floor(Math.abs(seconds));
-    for (const [size, unit] of STEPS) {
+    for (const [size, unit] of UNITS) {
       if (whole >= size) {
         const n = Math.floor(whole / size);
         return unit === "day" && n > 1 ? `${n} days` : `${n} ${unit}`;
@@ -73,7 +73,7 @@
     return "0 s";
   }
 
-  function tellTimes() {
+  function updateTimes() {
     for (const time of document.querySelectorAll("time[data-ago]")) {
       const seconds = (Date.now() - Date.parse(time.dateTime)) / 1000;
       const text = seconds > -1 && seconds < 5 ? "just now" : seconds > 0 ? `${duration(seconds)} ago` : `in ${duration(seconds)}`;
@@ -112,7 +112,7 @@
     }
   }
 
-  // ---- fields that are of use only with another one's value ---------------------------------
+  // ---- fields that apply only with a value of another field -----------------------------------
   function valueOf(form, name) {
     const field = form.elements[name];
     if (!field) return "";
@@ -132,46 +132,46 @@
   }
   document.addEventListener("change", showFields);
 
-  // ---- lists with boxes to tick -------------------------------------------------------------
-  const boxesOf = (form) => document.querySelectorAll(`[name="${form.dataset.picks}"][form="${form.id}"]`);
+  // ---- lists with rows to select ------------------------------------------------------------
+  const boxesOf = (form) => document.querySelectorAll(`[name="${form.dataset.selects}"][form="${form.id}"]`);
 
-  function tellTicks(form) {
+  function showSelection(form) {
     const boxes = [...boxesOf(form)];
     const count = boxes.filter((box) => box.checked).length;
-    form.querySelector("[data-picked-count]").textContent = count ? `: ${count}` : "";
-    const all = document.querySelector("[data-tick-all]");
+    form.querySelector("[data-selected-count]").textContent = count ? `: ${count}` : "";
+    const all = document.querySelector("[data-select-all]");
     if (all) {
       all.checked = count > 0 && count === boxes.length;
       all.indeterminate = count > 0 && count < boxes.length;
     }
   }
 
-  function offerTicks() {
-    for (const form of document.querySelectorAll("[data-picks]")) {
-      const head = document.querySelector("[data-tick-head]");
-      if (!form.querySelector("[data-picked-count]") || !head || head.dataset.ready) continue;
+  function addSelectAll() {
+    for (const form of document.querySelectorAll("[data-selects]")) {
+      const head = document.querySelector("[data-select-head]");
+      if (!form.querySelector("[data-selected-count]") || !head || head.dataset.ready) continue;
       head.dataset.ready = "1";
       const all = document.createElement("input");
       all.type = "checkbox";
       all.className = "form-check-input";
-      all.dataset.tickAll = "1";
-      all.setAttribute("aria-label", "Tick all on this page");
+      all.dataset.selectAll = "1";
+      all.setAttribute("aria-label", "Select all on this page");
       head.append(all);
     }
   }
   document.addEventListener("change", (event) => {
-    const form = document.querySelector("[data-picks]");
-    if (!form || !form.querySelector("[data-picked-count]")) return;
-    const isAll = event.target.matches("[data-tick-all]");
+    const form = document.querySelector("[data-selects]");
+    if (!form || !form.querySelector("[data-selected-count]")) return;
+    const isAll = event.target.matches("[data-select-all]");
     if (isAll) for (const box of boxesOf(form)) box.checked = event.target.checked;
-    if (isAll || event.target.name === form.dataset.picks) {
-      form.elements.which.value = "ticked";
-      tellTicks(form);
+    if (isAll || event.target.name === form.dataset.selects) {
+      form.elements.which.value = "selected";
+      showSelection(form);
     }
   });
 
-  // ---- light and dark -----------------------------------------------------------------------
-  function offerTheme() {
+  // ---- light and dark mode ------------------------------------------------------------------
+  function addThemeToggle() {
     for (const button of document.querySelectorAll("[data-theme-toggle][hidden]")) {
       button.hidden = false;
       button.addEventListener("click", () => {
@@ -181,25 +181,25 @@
         try {
           localStorage.setItem("relay-theme", next);
         } catch {
-          // it lasts as long as this page
+          // no storage: the choice lasts until the page is left
         }
       });
     }
   }
 
-  function dress() {
+  function enhance() {
     addCopyButtons();
-    fadeSuccesses();
-    tellTimes();
+    hideSuccesses();
+    updateTimes();
     showFields();
-    offerTicks();
-    offerTheme();
+    addSelectAll();
+    addThemeToggle();
   }
-  document.addEventListener("DOMContentLoaded", dress);
-  document.addEventListener("htmx:afterSettle", dress);
-  setInterval(tellTimes, 10000);
+  document.addEventListener("DOMContentLoaded", enhance);
+  document.addEventListener("htmx:afterSettle", enhance);
+  setInterval(updateTimes, 10000);
 
-  // a question that is open closes with Escape
+  // Escape closes open confirmations
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
       for (const box of document.querySelectorAll("details.confirm[open]")) box.open = false;

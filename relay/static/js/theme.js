@@ -1,4 +1,4 @@
-// Light or dark, before the first paint: the person's choice, else what the system says.
+// Light or dark mode, set before the first paint: the user's choice, else the system's.
 (() => {
   "use strict";
   const root = document.documentElement;

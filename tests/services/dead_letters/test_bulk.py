@@ -74,11 +74,11 @@ def test_letters_of_one_destination_code_and_field_are_one_cause(world: World) -
         ("http_503", ""): (1, 1),
     }
     field = found["unknown_property", "company"]
-    assert (field.remedy.headline, field.remedy.fix_location) == (
+    assert (field.advice.headline, field.advice.fix_location) == (
         "It knows no company.",
         FixLocation.MAPPING,
     )
-    assert found["http_400", ""].remedy.headline == "Hook does not accept these messages."
+    assert found["http_400", ""].advice.headline == "Hook does not accept these messages."
     for cause in found.values():
         assert dead_letter_actions.count(cause.selection) == cause.count
         assert cause.first_at <= cause.last_at == cause.newest.created_at
@@ -215,7 +215,7 @@ def test_letters_of_a_removed_destination_can_only_be_discarded(world: World) ->
         update(Destination).where(Destination.id == world.hook).values(state="closed")
     )
     db.session.commit()
-    assert {c.remedy.headline for c in causes.list_causes()} == {"Hook was removed."}
+    assert {c.advice.headline for c in causes.list_causes()} == {"Hook was removed."}
     assert bulk.discard(Selection(destination=world.hook), JANE, "gone") == 6
 
 
