@@ -46,6 +46,7 @@ class Slots:
 class Capacity:
     """``interval_s`` is the destination's own time between calls, ``next_at`` the earliest instant
     of the next one.  ``max_batch`` is the largest number of deliveries that one call may take.
+    ``settings`` are the columns that the others were computed from.
     """
 
     concurrency: int = 1
@@ -56,6 +57,7 @@ class Capacity:
     config: Mapping[str, Any] = field(default_factory=dict)
     max_batch: int = 1
     digest: Digest | None = None
+    settings: tuple[Any, ...] = ()
 
     @classmethod
     def of(cls, row: Any, kind: Kind, now: datetime) -> Capacity:
@@ -67,8 +69,12 @@ class Capacity:
         """With the settings as they are now.  The circuit and the next call stay: those in memory
         are newer than the row's.
         """
+        settings = (row.concurrency, row.rate_count, row.rate_unit, row.config)
+        if settings == self.settings:
+            return self
         return replace(
             self,
+            settings=settings,
             concurrency=row.concurrency,
             interval_s=interval_of(row.rate_count, row.rate_unit),
             config=row.config,

@@ -141,11 +141,6 @@ class Origin:
         """The host as in certificates and in the Host header."""
         return self.host.rstrip(".")
 
-    @property
-    def host_header(self) -> str:
-        name = f"[{self.name}]" if ":" in self.name else self.name
-        return name if self.port == (443 if self.secure else 80) else f"{name}:{self.port}"
-
 
 def origin_of(parts: SplitResult) -> Origin:
     secure = parts.scheme == "https"

@@ -143,6 +143,13 @@ def close_all(connections: list[Connection]) -> None:
         connections.pop().close()
 
 
+def host_header(origin: Origin) -> str:
+    """The host, and the port unless it is the scheme's own.  Source: RFC 9110, section 7.2."""
+    name = origin.host.rstrip(".")
+    name = f"[{name}]" if ":" in name else name
+    return name if origin.port == (443 if origin.secure else 80) else f"{name}:{origin.port}"
+
+
 def encode(request: OutboundRequest, parts: SplitResult, origin: Origin) -> bytes:
     """The request as bytes.  Raises Undeliverable if its method or a header is not valid."""
     if not METHOD.fullmatch(request.method):
@@ -150,7 +157,7 @@ def encode(request: OutboundRequest, parts: SplitResult, origin: Origin) -> byte
     target = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._[]")
     if parts.query:
         target += "?" + quote(parts.query, safe="/?%:@!$&'()*+,;=~-._[]")
-    lines = [f"{request.method} {target} HTTP/1.1", f"Host: {origin.host_header}"]
+    lines = [f"{request.method} {target} HTTP/1.1", f"Host: {host_header(origin)}"]
     lines += [f"{name}: {value}" for name, value in check_headers(request.headers).values()]
     if request.body or request.method not in ("GET", "HEAD"):
         lines.append(f"Content-Length: {len(request.body)}")
