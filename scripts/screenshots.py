@@ -152,7 +152,7 @@ def pages(stack: Stack) -> dict[str, str]:
         "webhook-form": "/destinations/new?kind=webhook",
         "inbox": "/destinations/1",
         "slack": "/destinations/2",
-        "pace": "/destinations/2/pace",
+        "throttling": "/destinations/2/throttling",
         "hubspot-form": "/destinations/new?kind=hubspot",
         "ai-form": "/destinations/new?kind=openai",
         "ai-step": "/destinations/2/subscriptions/2/ai",
