@@ -1,7 +1,7 @@
-"""The one broker of a process, and ``nudge``: a wake-up that carries no truth.
+"""The broker of this process, and ``nudge``, which wakes a worker.
 
-The database holds all work; a message only says "look now".  A lost, doubled or late one changes
-nothing, so a broker that is away costs no more than one short wait.
+All work is in the database; a message only tells a worker to check it now.  A lost, duplicate or
+late message changes nothing, and a broker that is down costs one short wait.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from redis.retry import Retry
 
 QUEUE = "relay"
 NUDGE_TTL_MS = 5_000
-REST_S = 2.0  # how long a broker that failed is left alone
+REST_S = 2.0  # seconds without another try after the broker failed
 
 
 class WakeupMiddleware(Middleware):
-    """Runs every actor inside the application's context and takes back the nudge's mark first."""
+    """Runs every actor inside the application's context, after it deletes the nudge's mark."""
 
     def __init__(self, app: Flask):
         self.app = app
         self.contexts = threading.local()
 
     def before_process_message(self, broker: Any, message: Any) -> None:
-        with suppress(RedisError, OSError):  # the mark ends by itself
+        with suppress(RedisError, OSError):  # the mark expires
             broker.client.delete(mark(message.actor_name, message.args[0] if message.args else ""))
         self.contexts.current = self.app.app_context()
         self.contexts.current.push()
@@ -47,7 +47,7 @@ class WakeupMiddleware(Middleware):
 
 
 class StoppingMiddleware(Middleware):
-    """Tells running drains that the worker is asked to stop: they finish their calls, claim no more."""
+    """Tells running drains that the worker stops: they finish their calls and claim no more."""
 
     def __init__(self) -> None:
         self.event = threading.Event()
@@ -61,14 +61,14 @@ def mark(name: str, key: object) -> str:
 
 
 class Nudger:
-    """Sends deduplicated wake-ups; never raises, never waits for long."""
+    """Sends deduplicated wake-ups; never raises and never waits for long."""
 
     def __init__(self, broker: RedisBroker):
         self.broker = broker
         self.resting_until = 0.0
 
     def nudge(self, name: str, key: object = "") -> bool:
-        """Wake the actor ``name`` for ``key``, unless that is already under way."""
+        """Wake the actor ``name`` for ``key``, unless a wake-up for it is already queued."""
         if time.monotonic() < self.resting_until:
             return False
         try:
@@ -81,7 +81,7 @@ class Nudger:
                 )
             return bool(fresh)
         except (RedisError, dramatiq.BrokerError, OSError):
-            # the rows stand in the database and the scheduler's tick will find them
+            # the rows are in the database, and the scheduler finds them at its next turn
             self.resting_until = time.monotonic() + REST_S
             return False
 
@@ -89,7 +89,7 @@ class Nudger:
 def init_broker(app: Flask, url: str) -> Nudger:
     """Set the process's broker.  No connection is made yet."""
     stopping = StoppingMiddleware()
-    # a client of our own: beside a url the broker would leave these limits aside
+    # a client of our own: given a url, the broker would ignore these timeouts
     client = Redis.from_url(
         url, socket_connect_timeout=0.5, socket_timeout=2.0, retry=Retry(NoBackoff(), 0)
     )

@@ -1,26 +1,35 @@
-"""How an engine is opened: the one place that knows the two databases apart.
+"""Everything that differs between PostgreSQL and SQLite, and the database's clock.
 
-SQLite: write-ahead log, foreign keys on, every commit on the disk before it counts, and
-``BEGIN IMMEDIATE``, since a transaction that reads first and writes later would be refused at once
-when another one wrote in between.  ``READ_ONLY`` as execution options opens a reader that
-neither waits for a writer nor holds one up.
+SQLite runs with a write-ahead log, foreign keys and a synchronous commit.  Its transactions start
+with ``BEGIN IMMEDIATE``: one that reads first and writes later would fail at once when another
+transaction wrote in between.  ``READ_ONLY`` as execution options opens a reader that neither waits
+for a writer nor blocks one.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Date, DateTime, Engine, Table, event, select, text
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, TimeoutError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Session, scoped_session
+from sqlalchemy.sql.expression import FunctionElement
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 READ_ONLY = {"relay_read_only": True}
 BUSY_TIMEOUT_MS = 15_000
 CONNECT_TIMEOUT_S = 3
-UNACKNOWLEDGED_MS = 10_000  # a server that vanished without a word is noticed after that
-# what a database raises that is away, only to be read, or has no connection left
+UNACKNOWLEDGED_MS = 10_000  # after this, a server that no longer acknowledges data counts as down
+# raised when the database is unreachable, read-only, or has no connection left
 AWAY = (OperationalError, InterfaceError, InternalError, TimeoutError)
+AnySession = Session | scoped_session[Any]
 
 
 def engine_options(url: str) -> dict[str, Any]:
@@ -43,14 +52,132 @@ def engine_options(url: str) -> dict[str, Any]:
     }
 
 
-def insert_once(connection: Connection, table: Any) -> Any:
-    """An INSERT that leaves alone what is there already."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return dialect.insert(table).on_conflict_do_nothing()
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime in UTC; ``timestamptz`` on PostgreSQL, naive text in UTC on SQLite."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(DateTime(timezone=dialect.name == "postgresql"))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("The datetime has no time zone.")
+        utc = value.astimezone(UTC)
+        return utc if dialect.name == "postgresql" else utc.replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class db_now(FunctionElement[datetime]):
+    """The database's clock inside a statement.  To read it in Python, call ``now``."""
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+
+@compiles(db_now, "postgresql")
+def _now_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+    # stable within a statement, so that an index on a due time can be used
+    return "statement_timestamp()"
+
+
+@compiles(db_now, "sqlite")
+def _now_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    # the same text that SQLAlchemy writes for a datetime, so that both compare as text
+    return "(strftime('%Y-%m-%d %H:%M:%f', 'now') || '000')"
+
+
+class utc_day(FunctionElement[date]):
+    """The UTC day of an instant."""
+
+    type = Date()
+    inherit_cache = True
+
+
+@compiles(utc_day, "postgresql")
+def _day_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+    return f"CAST({compiler.process(element.clauses, **kw)} AT TIME ZONE 'UTC' AS date)"
+
+
+@compiles(utc_day, "sqlite")
+def _day_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    return f"date({compiler.process(element.clauses, **kw)})"
+
+
+class utc_hour(FunctionElement[datetime]):
+    """The start of the UTC hour of an instant."""
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+
+@compiles(utc_hour, "postgresql")
+def _hour_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+    return f"date_trunc('hour', {compiler.process(element.clauses, **kw)}, 'UTC')"
+
+
+@compiles(utc_hour, "sqlite")
+def _hour_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    return f"strftime('%Y-%m-%d %H:00:00', {compiler.process(element.clauses, **kw)})"
+
+
+def now(connection: Connection | AnySession) -> datetime:
+    """Read the database's clock.  Every due time, lease and window is computed from it."""
+    read: datetime | None = connection.scalar(select(db_now()))
+    assert read is not None
+    return read
+
+
+def upsert(connection: Connection | AnySession, table: Any) -> Any:
+    """An INSERT that accepts ``on_conflict_do_nothing`` and ``on_conflict_do_update``."""
+    connected = connection if isinstance(connection, Connection) else connection.connection()
+    dialect = postgresql if connected.dialect.name == "postgresql" else sqlite
+    return dialect.insert(table)
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """A read-only connection; all its statements see the database at the same moment."""
+    options: dict[str, Any] = dict(READ_ONLY)
+    if engine.dialect.name == "postgresql":
+        options["isolation_level"] = "REPEATABLE READ"
+    with engine.connect().execution_options(**options) as connection:
+        yield connection
+
+
+def limit_statements(connection: Connection, timeout_ms: int) -> None:
+    """Cancel each statement of this transaction after ``timeout_ms``.  SQLite has no such limit."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {timeout_ms}")
+
+
+def reset_sequences(connection: Connection, tables: Iterable[Table]) -> None:
+    """Continue the ids of ``tables`` after rows were inserted with their own ids.
+
+    PostgreSQL's sequences do not notice such rows; SQLite needs nothing.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    for table in tables:
+        if "id" in table.columns:
+            connection.execute(
+                text(
+                    f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), "  # noqa: S608
+                    f'(SELECT max(id) FROM "{table.name}")) '
+                    f'WHERE EXISTS (SELECT 1 FROM "{table.name}")'
+                )
+            )
 
 
 def prepare_engine(engine: Engine) -> None:
-    """Attach what SQLite needs; PostgreSQL needs nothing.  Once an engine."""
+    """Set up SQLite's pragmas and BEGIN; PostgreSQL needs nothing.  Call it once per engine."""
     if engine.dialect.name != "sqlite":
         return
 

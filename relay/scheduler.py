@@ -1,4 +1,4 @@
-"""The one table of periodic work: what, how often.  One leader at a time; any number may stand by."""
+"""The periodic work and its intervals.  One leader at a time; any number of processes stand by."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ from flask import Flask
 from sqlalchemy import or_, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from relay import create_app
-from relay.database import insert_once
+from relay import create_app, database
 from relay.delivery import recovery
-from relay.delivery.claim import DatabaseClock
 from relay.errors import SettingsError
 from relay.heartbeat import Heartbeat
 from relay.models import Lease, db, db_now
 from relay.observability.logging import log
 from relay.services.audit import RELAY
 from relay.services.destinations import account as destination_account
+from relay.services.destinations import removal as destination_removal
 from relay.services.ledger import check as ledger_check
 from relay.services.ledger import site_reports
 from relay.services.operations import erasure, retention
@@ -36,6 +35,7 @@ WORK: tuple[tuple[float, Callable[[], object]], ...] = (
     (1.0, recovery.wake_due),
     (5.0, recovery.expire_leases),
     (2.0, replay_actions.settle),
+    (30.0, destination_removal.discard_leftovers),
     (5.0, site_reports.take),
     (10.0, ledger_check.check_next),
     (5.0, erasure.take_requests),
@@ -48,12 +48,14 @@ ME = f"{socket.gethostname()}:{os.getpid()}"
 
 
 def lead() -> bool:
-    """Become or stay the leader for the next ten seconds.  False where another one is."""
+    """Become or stay the leader for the next ten seconds.  False if another process leads."""
     with db.engine.begin() as connection:
-        now = DatabaseClock(connection).read
+        now = database.now(connection)
         until = now + timedelta(seconds=LEADER_S)
         connection.execute(
-            insert_once(connection, Lease).values(name="scheduler", holder=ME, until=until)
+            database.upsert(connection, Lease)
+            .values(name="scheduler", holder=ME, until=until)
+            .on_conflict_do_nothing()
         )
         taken = connection.execute(
             update(Lease)
@@ -64,7 +66,7 @@ def lead() -> bool:
 
 
 def resign() -> None:
-    """Let the next one lead at once."""
+    """Let another process lead at once."""
     with db.engine.begin() as connection:
         connection.execute(
             update(Lease)
@@ -74,7 +76,7 @@ def resign() -> None:
 
 
 def do(work: Callable[[], object]) -> None:
-    """One piece of work.  A fault in it must not keep the others from their turn."""
+    """Run one piece of work.  Its failure does not stop the others."""
     try:
         work()
     except SQLAlchemyError:
@@ -85,7 +87,7 @@ def do(work: Callable[[], object]) -> None:
 
 
 def run(app: Flask, stop: threading.Event) -> None:
-    """Work through the table until ``stop``.  A database that is away is waited for."""
+    """Run the periodic work until ``stop``.  While the database is down, wait for it."""
     due = {work: 0.0 for _, work in WORK}
     renew_at = 0.0
     with app.app_context():

@@ -23,7 +23,7 @@ FORBIDDEN_FOLDERS = ("/proc", "/sys", "/dev")
 
 
 class SecretBox:
-    """Seals and opens with the encryption keys of one process."""
+    """Seals and opens secrets with the encryption keys of this process."""
 
     def __init__(self, keys: tuple[str, ...], data_dir: Path):
         self.fernet = MultiFernet([Fernet(key) for key in keys])
@@ -33,7 +33,7 @@ class SecretBox:
         return self.fernet.encrypt(value.encode()).decode()
 
     def open_sealed(self, sealed: str) -> str:
-        """Raises SecretUnreadable where no key of ours opens it."""
+        """Raises SecretUnreadable if none of the encryption keys opens it."""
         try:
             return self.fernet.decrypt(sealed.encode()).decode()
         except InvalidToken as exc:
@@ -50,7 +50,7 @@ class SecretBox:
             raise SecretUnreadable("A stored secret cannot be opened, so not rotated.") from exc
 
     def resolve(self, value: str) -> str:
-        """The secret itself, or what a reference leads to.  Raises SecretUnreadable."""
+        """The secret itself, or the value that a reference points to.  Raises SecretUnreadable."""
         scheme, _, rest = value.partition(":")
         if scheme == "env" and rest:
             return self._from_env(rest)
@@ -88,7 +88,7 @@ class SecretBox:
 def read_vault(reference: str) -> str:
     """``mount/path#field`` of a HashiCorp Vault, key-value version 2 (its HTTP API, ``/v1/mount/data/path``).
 
-    VAULT_ADDR and VAULT_TOKEN say where and who.  Raises SecretUnreadable.
+    VAULT_ADDR and VAULT_TOKEN are read from the environment.  Raises SecretUnreadable.
     """
     where, _, name = reference.partition("#")
     mount, _, path = where.partition("/")
@@ -107,7 +107,9 @@ def read_vault(reference: str) -> str:
         answer.raise_for_status()
         return str(answer.json()["data"]["data"][name])
     except (requests.RequestException, ValueError, KeyError, TypeError) as exc:
-        raise SecretUnreadable(f"The vault did not give {where}#{name}.") from exc
+        raise SecretUnreadable(
+            f"The vault did not return {where}#{name}. Check VAULT_TOKEN and the path."
+        ) from exc
 
 
 def box() -> SecretBox:
@@ -116,12 +118,12 @@ def box() -> SecretBox:
 
 
 def seal(values: Mapping[str, str]) -> str:
-    """Seal the secrets of one object together; nothing for none."""
+    """Seal the secrets of one object together; an empty text for none."""
     return box().seal(json.dumps(dict(values))) if values else ""
 
 
 def open_sealed(sealed: str) -> dict[str, str]:
-    """What ``seal`` sealed, references not yet followed.  Raises SecretUnreadable."""
+    """The secrets that ``seal`` sealed; references are not followed.  Raises SecretUnreadable."""
     return json.loads(box().open_sealed(sealed)) if sealed else {}
 
 
@@ -131,7 +133,7 @@ def resolve_all(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def mask(value: str) -> str:
-    """How a secret is shown: references whole, others by their last four signs if they are long."""
+    """How a secret is shown: a reference in full, a long secret by its last four characters."""
     if re.match(r"(env|file|vault):", value):
         return value
     return "••••" + (value[-4:] if len(value) >= 12 else "")

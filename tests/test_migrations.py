@@ -1,4 +1,4 @@
-"""Migrations keep what is there: rows of an older version are brought along, on both databases."""
+"""Migrations keep existing rows on both databases."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scheduler: a fault in one piece of its work keeps no other from its turn."""
+"""The scheduler: a failure in one piece of work does not stop the others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from relay import scheduler
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
-def test_a_fault_in_one_work_is_told_and_the_others_go_on(app: Flask) -> None:
+def test_a_failure_of_one_piece_of_work_is_logged_and_the_others_run(app: Flask) -> None:
     def broken() -> None:
         raise ValueError("a bug")
 
@@ -23,7 +23,7 @@ def test_a_fault_in_one_work_is_told_and_the_others_go_on(app: Flask) -> None:
     assert "broken" in line["work"] and "a bug" in line["reason"]
 
 
-def test_a_database_that_is_away_is_waited_for_by_the_loop(app: Flask) -> None:
+def test_the_loop_waits_for_a_database_that_is_down(app: Flask) -> None:
     def away() -> None:
         raise OperationalError("SELECT 1", {}, Exception("gone"))
 

@@ -1,4 +1,4 @@
-"""The ground that the other tests stand on holds."""
+"""The tests' own tools work."""
 
 from __future__ import annotations
 

@@ -10,8 +10,8 @@ import click
 from relay.cli.output import command, from_stdin, paged, refuse, show, show_list
 from relay.models import Destination, Subscription
 from relay.services.audit import COMMAND_LINE
+from relay.services.destinations import removal, throttling
 from relay.services.destinations import settings as destination_settings
-from relay.services.destinations import throttling
 from relay.services.subscriptions import settings as subscription_settings
 
 
@@ -93,22 +93,89 @@ def create(
 
     `flask kinds` lists the KINDs, and `flask kinds KIND` the settings of one.
     """
-    secrets = parse_pairs(secret_values, "--secret")
-    if sum(value == "-" for value in secrets.values()) > 1:
-        raise click.UsageError("Only one secret can be read from standard input.")
-    secrets = {
-        field: from_stdin(f"The secret {field}") if value == "-" else value
-        for field, value in secrets.items()
-    }
     created = destination_settings.create_destination(
         kind,
         name,
-        parse_pairs(values, "--set") | secrets,
+        parse_pairs(values, "--set") | secrets_of(secret_values),
         COMMAND_LINE,
         ["*"] if events == "all" else events.split(","),
         [] if source == "all" else source.split(","),
     )
     show(as_dict(created), as_json, f"Created {created.name} (id {created.id}).")
+
+
+def secrets_of(hidden: tuple[str, ...]) -> dict[str, str]:
+    """``--secret`` options by field; the value of one that is ``-`` comes from standard input."""
+    secrets = parse_pairs(hidden, "--secret")
+    if sum(value == "-" for value in secrets.values()) > 1:
+        raise click.UsageError("Only one secret can be read from standard input.")
+    return {
+        field: from_stdin(f"The secret {field}") if value == "-" else value
+        for field, value in secrets.items()
+    }
+
+
+@command(group, "show")
+@click.argument("destination")
+def show_(destination: str, as_json: bool) -> None:
+    """Show one destination with its settings; secrets are masked."""
+    found = as_dict(destination_settings.find_destination(destination))
+    lines = [f"{found['name']} ({found['kind']}, {found['state']})"]
+    lines += [f"{name}: {value}" for name, value in found["config"].items()]
+    lines += [f"{name}: {value}" for name, value in found["secrets"].items()]
+    lines += [one["sentence"] for one in found["subscriptions"]]
+    show(found, as_json, "\n".join(lines))
+
+
+@command(group, "update")
+@click.argument("destination")
+@click.option("--name", help="A new name.")
+@click.option("--set", "values", multiple=True, metavar="FIELD=VALUE")
+@click.option("--secret", "hidden", multiple=True, metavar="FIELD=-|env:NAME|file:/PATH")
+def update(
+    destination: str,
+    name: str | None,
+    values: tuple[str, ...],
+    hidden: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Change settings; what is not named stays as it is."""
+    found = destination_settings.find_destination(destination)
+    changed = destination_settings.update_destination(
+        found.id,
+        found.name if name is None else name,
+        found.config | parse_pairs(values, "--set") | secrets_of(hidden),
+        COMMAND_LINE,
+    )
+    show(as_dict(changed), as_json, f"{changed.name} is changed.")
+
+
+@command(group, "remove")
+@click.argument("destination")
+@click.option("--yes", is_flag=True, help="Remove it; without this, only show what would happen.")
+def remove(destination: str, yes: bool, as_json: bool) -> None:
+    """Remove a destination; what waits for it is discarded, its history stays."""
+    name = destination_settings.find_destination(destination).name
+    found = removal.remove(destination, COMMAND_LINE) if yes else removal.preview(destination)
+    counts = {
+        "id": found.destination.id,
+        "name": name,
+        "removed": yes,
+        "waiting": found.waiting,
+        "in_flight": found.in_flight,
+        "failed": found.failed,
+        "subscriptions": found.subscriptions,
+        "asked_by": list(found.asked_by),
+        "kept": found.kept,
+    }
+    text = (
+        f"{found.waiting} waiting and {found.failed} failed deliveries are discarded, "
+        f"{found.subscriptions} subscriptions are removed. {found.in_flight} calls under way finish. "
+        f"{found.kept} deliveries stay on record."
+    )
+    show(counts, as_json, f"{name} is removed. {text}" if yes else text)
+    if not yes:
+        refuse(f"{name} was not removed. To remove it, repeat the command with --yes.")
 
 
 @command(group, "list")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 
+from relay import database
 from relay.cli.output import command, iso, page_in_memory, paged, show, show_list
 from relay.cli.sources import COPY_NOW, as_dict, secret_from
+from relay.models import db
 from relay.services.audit import COMMAND_LINE
 from relay.services.sources import keys
 from relay.services.sources import settings as source_settings
@@ -22,7 +24,7 @@ def group() -> None:
 def list_(source: str, limit: int, after: int | None, as_json: bool) -> None:
     """List the signing keys of a site, newest first."""
     found = source_settings.find_source(source)
-    use, now = keys.key_use(found), keys.database_now()
+    use, now = keys.key_use(found), database.now(db.session)
     shown, more = page_in_memory(found.keys, lambda key: key.id, limit, after)
     items = [
         {

@@ -8,13 +8,14 @@ from typing import Any
 
 import click
 
+from relay import database
 from relay.cli.output import command, show, show_list
 from relay.models import Alert
 from relay.services import alerts
 from relay.services.ledger import check as ledger_check
 from relay.services.ledger import summary as ledger_summary
 from relay.services.ledger.model import LedgerLine, Period
-from relay.services.ledger.reading import Names, names_in, now_in, read, snapshot
+from relay.services.ledger.reading import Names, names_in, read, snapshot
 from relay.services.sources import settings as source_settings
 
 
@@ -72,7 +73,7 @@ def show_(source: str, day: datetime | None, as_json: bool) -> None:
     """Show the counts of each site and day, newest first."""
     only = source_settings.find_source(source).id if source else None
     with snapshot() as connection:
-        today = now_in(connection).date()
+        today = database.now(connection).date()
         period = Period(day.date(), day.date()) if day else Period(today - timedelta(days=6), today)
         books, names = read(connection, period, only), names_in(connection)
     with_gap = {(gap.source_id, gap.day) for gap in ledger_check.gaps_in(books, today)}

@@ -7,10 +7,11 @@ from typing import Any
 import click
 from flask import current_app
 
-from relay.cli.output import command, from_stdin, iso, paged, show, show_list
-from relay.models import Source
+from relay import database
+from relay.cli.output import command, from_stdin, iso, paged, refuse, show, show_list
+from relay.models import Source, db
 from relay.services.audit import COMMAND_LINE
-from relay.services.sources import keys
+from relay.services.sources import keys, removal
 from relay.services.sources import settings as source_settings
 
 COPY_NOW = "Copy the secret now. It is not shown again."
@@ -23,7 +24,7 @@ def group() -> None:
 
 def as_dict(source: Source, **more: Any) -> dict[str, Any]:
     """A site for JSON output.  ``more`` has a secret only in the command that created it."""
-    now = keys.database_now()
+    now = database.now(db.session)
     return {
         "id": source.id,
         "slug": source.slug,
@@ -89,6 +90,57 @@ def show_(slug: str, as_json: bool) -> None:
     ]
     lines += [f"Allowed:  {cidr}" for cidr in source["networks"]]
     show(source, as_json, "\n".join(lines))
+
+
+@command(group, "update")
+@click.argument("slug")
+@click.option("--name", help="A new name.")
+@click.option("--url", help="The site's new address.")
+@click.option("--per-minute", type=int, help="Most events a minute; 0 means no limit.")
+def update(
+    slug: str, name: str | None, url: str | None, per_minute: int | None, as_json: bool
+) -> None:
+    """Change a site; what is not named stays as it is."""
+    found = source_settings.find_source(slug)
+    changed = source_settings.update_source(
+        slug,
+        found.name if name is None else name,
+        found.url if url is None else url,
+        found.per_minute if per_minute is None else per_minute,
+        COMMAND_LINE,
+    )
+    show(as_dict(changed), as_json, f"{changed.name} is changed.")
+
+
+@command(group, "remove")
+@click.argument("slug")
+@click.option("--yes", is_flag=True, help="Remove it; without this, only show what would happen.")
+@click.option(
+    "--discard-waiting", is_flag=True, help="Also discard its events that are not delivered yet."
+)
+def remove(slug: str, yes: bool, discard_waiting: bool, as_json: bool) -> None:
+    """Remove a site; its keys stop at once, its events stay."""
+    name = source_settings.find_source(slug).name
+    found = removal.remove(slug, COMMAND_LINE, discard_waiting) if yes else removal.preview(slug)
+    counts = {
+        "slug": slug,
+        "name": name,
+        "removed": yes,
+        "keys": found.keys,
+        "waiting": found.undelivered,
+        "discard_waiting": discard_waiting,
+        "only_here": list(found.only_here),
+        "events": found.events,
+    }
+    fate = "are discarded" if discard_waiting else "are still delivered"
+    text = (
+        f"{found.keys} keys are revoked within 5 seconds. {found.undelivered} waiting deliveries "
+        f"{fate}. {found.events} events stay on record. {len(found.only_here)} subscriptions take "
+        "events from no other site and get none any more."
+    )
+    show(counts, as_json, f"{name} is removed. {text}" if yes else text)
+    if not yes:
+        refuse(f"{name} was not removed. To remove it, repeat the command with --yes.")
 
 
 @command(group, "allow")

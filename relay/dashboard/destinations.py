@@ -7,19 +7,20 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, render_template, request, url_for
 
-from relay.dashboard import dead_letter_filter, forms, guard, htmx, subscriptions
+from relay import database
+from relay.dashboard import dead_letter_filter, forms, guard, htmx, removal, subscriptions
 from relay.dashboard.filters import number
 from relay.destinations import KINDS
 from relay.destinations.base import Kind
 from relay.errors import Invalid
-from relay.models import Destination
+from relay.models import Destination, db
+from relay.rules.states import DestinationState
 from relay.services import deliveries, events
 from relay.services.ai import steps as ai_steps
 from relay.services.dead_letters import actions as dead_letter_actions
 from relay.services.dead_letters import causes
 from relay.services.destinations import settings as destination_settings
 from relay.services.mappings import versions as mapping_versions
-from relay.services.sources import keys
 from relay.services.sources import settings as source_settings
 from relay.services.subscriptions import settings as subscription_settings
 
@@ -33,6 +34,8 @@ NAME = forms.Field("name", "Name", required=True, placeholder="Team channel")
 @blueprint.get("")
 @guard.requires("viewer")
 def list_page() -> Any:
+    if request.args.get("state") == "removed":
+        return removal.destinations_page()
     page = destination_settings.list_destinations(100, forms.page_after())
     return htmx.respond(
         "destinations/page.html",
@@ -140,7 +143,7 @@ def update(destination_id: int) -> Any:
         )
     except Invalid as exc:
         return _form(kind, destination, exc.reasons), 422
-    paused = " It is still paused." if destination.state == "paused" else ""
+    paused = " It is still paused." if destination.state == DestinationState.PAUSED else ""
     _toast_with_offer(f"Saved.{paused}", destination)
     return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
 
@@ -148,7 +151,7 @@ def update(destination_id: int) -> Any:
 def _toast_with_offer(sentence: str, destination: Destination) -> None:
     """Show ``sentence``, and offer to resend what failed before the destination was fixed."""
     count = dead_letter_actions.count(causes.before_fix(destination)) if destination.fixed_at else 0
-    if not count or destination.state != "active":
+    if not count or destination.state != DestinationState.ACTIVE:
         return htmx.toast(sentence)
     address = dead_letter_filter.address(causes.before_fix(destination))
     deliveries = "1 failed delivery" if count == 1 else f"{number(count)} failed deliveries"
@@ -161,8 +164,11 @@ def _toast_with_offer(sentence: str, destination: Destination) -> None:
 
 @blueprint.get("/<int:destination_id>")
 @guard.requires("viewer")
-def detail(destination_id: int) -> Response:
-    return _detail(destination_settings.find_destination(destination_id))
+def detail(destination_id: int) -> Any:
+    found = destination_settings.find_destination(destination_id, removed_too=True)
+    if found.state == DestinationState.CLOSED:
+        return removal.destination_page(found)
+    return _detail(found)
 
 
 def _detail(destination: Destination, test_result: Any = None) -> Response:
@@ -176,7 +182,7 @@ def _detail(destination: Destination, test_result: Any = None) -> Response:
         shown=destination.config | destination_settings.shown_secrets(destination),
         recent=deliveries.list_deliveries(destination=destination.id, limit=15).items,
         messages=deliveries.kept_messages(destination.id) if kind.stores_locally else None,
-        now=keys.database_now(),
+        now=database.now(db.session),
         day=timedelta(days=1),
         count=deliveries.count_open([destination.id])[destination.id],
         ai_steps=ai_steps.steps_of(destination.id),

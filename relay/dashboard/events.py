@@ -8,11 +8,12 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, request, url_for
 
+from relay import database
 from relay.dashboard import forms, guard, htmx
-from relay.models import Event
+from relay.models import Event, db
 from relay.rules.lifecycle import OPEN
+from relay.rules.states import DestinationState
 from relay.services import events
-from relay.services.sources import keys
 from relay.services.sources import settings as source_settings
 from relay.services.subscriptions import matching
 
@@ -49,7 +50,7 @@ def requested_filter() -> events.EventFilter:
     args = request.args
     span, since, until = HOURS.get(args.get("span", "")), day("since"), day("until")
     if span:
-        begin = keys.database_now() - timedelta(hours=span)
+        begin = database.now(db.session) - timedelta(hours=span)
         since = max(since or begin, begin)
     return events.EventFilter(
         event_type=args.get("type", "")[:64],
@@ -89,7 +90,7 @@ def list_page() -> Any:
 def detail(event_id: str) -> Response:
     number = event_id.isascii() and event_id.isdigit() and len(event_id) < 19
     event = events.find_event(int(event_id) if number else event_id)
-    state, now = events.state_of(event), keys.database_now()
+    state, now = events.state_of(event), database.now(db.session)
     return htmx.respond(
         "events/detail.html",
         "events/_story.html",
@@ -111,7 +112,7 @@ def poll_interval(event: Event, now: datetime) -> str:
         return ""
     near = event.routed_at is None or any(
         delivery.due_at is None
-        or (delivery.due_at < now + SOON and delivery.destination.state == "active")
+        or (delivery.due_at < now + SOON and delivery.destination.state == DestinationState.ACTIVE)
         for delivery in waiting
     )
     return "2s" if near else "15s"

@@ -12,6 +12,7 @@ from relay.event_types import FAMILIES, INTERNAL_TYPES, event_type_of, family_of
 from relay.mapping.conditions import group_of
 from relay.mapping.operators import join_words
 from relay.models import Subscription
+from relay.rules.states import SubscriptionState
 from relay.services.dead_letters import actions as dead_letter_actions
 
 STEPS = ((86_400, "day"), (3600, "h"), (60, "min"), (1, "s"))
@@ -90,7 +91,7 @@ def subscription_words(subscription: Subscription) -> str:
     sites = join_words([source.name for source in subscription.sources], "or")
     count = len(list(group_of(subscription.conditions).conditions()))
     conditions = f", {count} {'condition' if count == 1 else 'conditions'}" if count else ""
-    paused = " (paused)" if subscription.state == "paused" else ""
+    paused = " (paused)" if subscription.state == SubscriptionState.PAUSED else ""
     from_sites = f" from {sites}" if sites else ""
     return f"{patterns_words(subscription.event_types)}{from_sites}{conditions}{paused}"
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request, url_for
 
+from relay import database
 from relay.dashboard import exports, guard, htmx
 from relay.dashboard.events import day
 from relay.errors import NotFound
@@ -15,7 +16,7 @@ from relay.services import alerts
 from relay.services.ledger import check as ledger_check
 from relay.services.ledger import summary as ledger_summary
 from relay.services.ledger.model import DAY, Books, LedgerDestination, LedgerLine, Period
-from relay.services.ledger.reading import Names, names_in, now_in, read, snapshot
+from relay.services.ledger.reading import Names, names_in, read, snapshot
 
 blueprint = Blueprint("ledger", __name__, url_prefix="/ledger")
 SHOWN_DAYS, MAX_DAYS = 7, 62
@@ -60,7 +61,7 @@ class LedgerView:
 def requested_view() -> LedgerView:
     """The ledger that the URL asks for.  Raises NotFound for an unknown site."""
     with snapshot() as connection:
-        now, names = now_in(connection), names_in(connection)
+        now, names = database.now(connection), names_in(connection)
         period, source_id = requested_period(now.date()), requested_site(names)
         books = read(connection, period, source_id)
         gaps = ledger_check.gaps_in(books, now.date())

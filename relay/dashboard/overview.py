@@ -7,13 +7,14 @@ from typing import Any
 
 from flask import Blueprint
 
+from relay import database
 from relay.dashboard import dead_letter_filter, guard, htmx
-from relay.models import Source
+from relay.models import Source, db
+from relay.rules.states import DestinationState
 from relay.services import alerts, events, overview
 from relay.services.dead_letters import causes
 from relay.services.destinations import quotas
 from relay.services.destinations import settings as destination_settings
-from relay.services.sources import keys
 from relay.services.sources import settings as source_settings
 
 blueprint = Blueprint("overview", __name__)
@@ -33,7 +34,11 @@ def page() -> Any:
         busiest=max((count for _, count in figures.per_hour), default=0),
         newest=events.list_events(limit=8).items,
         state_of=events.state_of,
-        paused=[destination for destination in destinations if destination.state == "paused"],
+        paused=[
+            destination
+            for destination in destinations
+            if destination.state == DestinationState.PAUSED
+        ],
         causes=causes.list_causes()[:3],
         address=dead_letter_filter.address,
         alerts=alerts.open_alerts(unseen=True),
@@ -51,6 +56,6 @@ def page() -> Any:
 def silent_sites(sites: list[Source]) -> list[tuple[Source, datetime | None]]:
     """Up to three sites that sent no event for a week, or none at all, with the time of their last event."""
     last = source_settings.last_events([site.id for site in sites])
-    since = keys.database_now() - SILENT
+    since = database.now(db.session) - SILENT
     pairs = [(site, last.get(site.id)) for site in sites]
     return [(site, at) for site, at in pairs if at is None or at < since][:3]

@@ -9,17 +9,18 @@ from typing import Any
 from flask import Blueprint, abort, request, url_for
 from werkzeug.datastructures import MultiDict
 
+from relay import database
 from relay.dashboard import dead_letter_filter, forms, guard, htmx
 from relay.errors import Invalid
-from relay.models import Replay
+from relay.models import Replay, db
+from relay.rules.states import ReplayMapping
 from relay.services.replays import actions as replay_actions
 from relay.services.replays import preview as replay_preview
 from relay.services.replays import progress
 from relay.services.replays.actions import ReplaySelection
-from relay.services.sources import keys
 
 blueprint = Blueprint("replays", __name__, url_prefix="/replays")
-MAPPINGS = ("current", "original")
+MAPPINGS = tuple(ReplayMapping)
 
 
 def requested_selection(args: MultiDict[str, str]) -> ReplaySelection:
@@ -41,7 +42,7 @@ def requested_selection(args: MultiDict[str, str]) -> ReplaySelection:
 def start_time(text: str) -> datetime:
     """The value of a date and time field, in UTC; empty means one day ago.  Raises Invalid."""
     if not text:
-        return keys.database_now() - timedelta(days=1)
+        return database.now(db.session) - timedelta(days=1)
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
@@ -50,8 +51,8 @@ def start_time(text: str) -> datetime:
 
 
 def chosen_mapping(args: MultiDict[str, str]) -> str:
-    mapping = args.get("mapping", "current")
-    return mapping if mapping in MAPPINGS else "current"
+    mapping = args.get("mapping", ReplayMapping.CURRENT)
+    return mapping if mapping in MAPPINGS else ReplayMapping.CURRENT
 
 
 @blueprint.get("")

@@ -7,10 +7,12 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, render_template, request, send_file, url_for
 
-from relay.dashboard import forms, guard, htmx
+from relay import database
+from relay.dashboard import forms, guard, htmx, removal
 from relay.errors import Invalid
 from relay.event_types import TEST
-from relay.models import Source
+from relay.models import Source, db
+from relay.rules.states import SourceState
 from relay.services import events
 from relay.services.ledger.reading import two_days
 from relay.services.sources import keys, plugin
@@ -49,6 +51,8 @@ def endpoint(slug: str) -> str:
 @blueprint.get("")
 @guard.requires("viewer")
 def list_page() -> Any:
+    if request.args.get("state") == "removed":
+        return removal.sources_page()
     page = source_settings.list_sources(100, forms.page_after())
     return htmx.respond(
         "sources/page.html",
@@ -122,7 +126,10 @@ def waiting(slug: str) -> Any:
 @blueprint.get("/<slug>")
 @guard.requires("viewer")
 def detail(slug: str) -> Any:
-    return _detail(source_settings.find_source(slug))
+    found = source_settings.find_source(slug, removed_too=True)
+    if found.state == SourceState.CLOSED:
+        return removal.source_page(found)
+    return _detail(found)
 
 
 def _detail(
@@ -139,7 +146,7 @@ def _detail(
         source=source,
         endpoint=endpoint(source.slug),
         use=keys.key_use(source),
-        now=keys.database_now(),
+        now=database.now(db.session),
         shown_state=keys.shown_state,
         windows=WINDOWS,
         types=sorted(events.SAMPLES),

@@ -13,6 +13,7 @@ from relay.mapping.conditions import group_of
 from relay.mapping.operators import OPERATORS
 from relay.mapping.paths import as_text, readable_path
 from relay.models import Destination, Subscription
+from relay.rules.states import SourceState
 from relay.services import events
 from relay.services.destinations import settings as destination_settings
 from relay.services.sources import settings as source_settings
@@ -61,6 +62,8 @@ def _page(
 ) -> Any:
     """``pressed`` is the button that was used, which decides where the keyboard focus goes."""
     sources = source_settings.list_sources(500).items
+    if subscription is not None:  # a removed site that is still selected stays visible
+        sources += [source for source in subscription.sources if source.state == SourceState.CLOSED]
     names = [source.name for source in sources if source.slug in sites]
     settings = SubscriptionSettings(types, sites, _complete_conditions(box))
     return htmx.respond(

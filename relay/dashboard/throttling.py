@@ -9,18 +9,18 @@ from typing import Any
 
 from flask import Blueprint, Flask, render_template, request, url_for
 
+from relay import database
 from relay.dashboard import forms, guard, htmx
 from relay.dashboard.filters import duration
 from relay.errors import Invalid
 from relay.mapping.operators import join_words
-from relay.models import Destination
+from relay.models import Destination, db
 from relay.rules.rate import MAX_CONCURRENCY, UNITS
 from relay.rules.status import destination_status
 from relay.services import deliveries
 from relay.services.destinations import settings as destination_settings
 from relay.services.destinations import throttling
 from relay.services.destinations.throttling import SCHEDULES, Throttling
-from relay.services.sources import keys
 
 blueprint = Blueprint("throttling", __name__, url_prefix="/destinations/<int:destination_id>")
 NAMES = {
@@ -95,7 +95,7 @@ def rate_words(destination: Destination) -> str:
 
 def status_of(destination: Destination) -> str:
     """The status of a destination: a value of ``relay.rules.status.Status``."""
-    return destination_status(destination, keys.database_now()).status.value
+    return destination_status(destination, database.now(db.session)).status.value
 
 
 @blueprint.get("/status")

@@ -11,13 +11,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, update
 
+from relay import database
 from relay.delivery.capacity import LIVE, REPLAYED, Slots
 from relay.delivery.message import load_site_key
 from relay.destinations.base import Kind, SiteKey
 from relay.errors import RelayError
 from relay.models import Delivery, Event, MappingVersion, Replay, Source, Subscription, db_now
 from relay.rules.lifecycle import Claimed, Life, State, transition
-from relay.rules.status import StoredState
+from relay.rules.states import ReplayState, SubscriptionState
 
 MAX_CLAIMS = 50
 CALL_S = 30.0  # the longest call
@@ -30,9 +31,7 @@ class DatabaseClock:
     """The database's time, read once and carried on by the monotonic clock."""
 
     def __init__(self, connection: Connection):
-        read: datetime | None = connection.scalar(select(db_now()))
-        assert read is not None
-        self.read, self.since = read, time.monotonic()
+        self.read, self.since = database.now(connection), time.monotonic()
 
     def now(self) -> datetime:
         return self.read + timedelta(seconds=time.monotonic() - self.since)
@@ -88,8 +87,8 @@ def is_due() -> ColumnElement[bool]:
 
     The destination is not checked here; see ``gate.is_open``.
     """
-    halted = select(Replay.id).where(Replay.state.in_(("paused", "cancelled")))
-    inactive = select(Subscription.id).where(Subscription.state != StoredState.ACTIVE.value)
+    halted = select(Replay.id).where(Replay.state.in_((ReplayState.PAUSED, ReplayState.CANCELLED)))
+    inactive = select(Subscription.id).where(Subscription.state != SubscriptionState.ACTIVE.value)
     return and_(
         Delivery.state == State.PENDING.value,
         Delivery.due_at <= db_now(),

@@ -16,7 +16,7 @@ from relay.delivery.capacity import SOON_S
 from relay.models import AuditEntry, Destination, Subscription, db_now
 from relay.rules.circuit import CircuitState
 from relay.rules.lifecycle import DEFAULT_POLICY, Failed, Held, Policy, Refused, Signal
-from relay.rules.status import StoredState
+from relay.rules.states import DestinationState, SubscriptionState
 
 DRAIN_LEASE_S = 20.0
 LONGEST_HOLD_S = 93_600.0  # a day, plus the difference of a time zone that changes its clock
@@ -25,7 +25,7 @@ LONGEST_HOLD_S = 93_600.0  # a day, plus the difference of a time zone that chan
 def may_send_now(now: datetime) -> ColumnElement[bool]:
     """``destination_status(row, now).may_send is NOW`` as SQL."""
     return and_(
-        Destination.state == StoredState.ACTIVE.value,
+        Destination.state == DestinationState.ACTIVE.value,
         or_(Destination.held_until.is_(None), Destination.held_until <= now),
         or_(
             Destination.circuit != CircuitState.OPEN.value,
@@ -48,8 +48,10 @@ def is_open(now: datetime) -> ColumnElement[bool]:
 
 def is_removed() -> ColumnElement[bool]:
     """``may_send(…) is NEVER`` as SQL, for a destination joined with a subscription."""
-    closed = StoredState.CLOSED.value
-    return or_(Destination.state == closed, Subscription.state == closed)
+    return or_(
+        Destination.state == DestinationState.CLOSED,
+        Subscription.state == SubscriptionState.CLOSED,
+    )
 
 
 def jitter() -> float:
@@ -125,8 +127,8 @@ def pause(connection: Connection, destination_id: int, reason: str) -> Held:
     """Pause the destination until a person resumes it, and write that to the audit log."""
     paused = connection.execute(
         update(Destination)
-        .where(Destination.id == destination_id, Destination.state == StoredState.ACTIVE.value)
-        .values(state=StoredState.PAUSED.value, paused_reason=reason)
+        .where(Destination.id == destination_id, Destination.state == DestinationState.ACTIVE.value)
+        .values(state=DestinationState.PAUSED.value, paused_reason=reason)
     )
     if paused.rowcount:
         connection.execute(

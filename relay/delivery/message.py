@@ -19,6 +19,7 @@ from relay.errors import Undeliverable
 from relay.mapping.rules import fill
 from relay.models import Destination, DestinationVersion, MappingVersion, SigningKey, db_now
 from relay.observability.tracing import traceparent
+from relay.rules.states import KeyState
 from relay.transport.client import Transport
 from relay.transport.request import OutboundRequest
 
@@ -72,14 +73,14 @@ def load_site_key(connection: Connection, source_id: int) -> SiteKey | None:
         select(SigningKey.key_id, SigningKey.sealed_secret, SigningKey.state)
         .where(
             SigningKey.source_id == source_id,
-            SigningKey.state != "revoked",
+            SigningKey.state != KeyState.REVOKED,
             SigningKey.not_before <= db_now(),
             or_(SigningKey.not_after.is_(None), SigningKey.not_after > db_now()),
         )
         .order_by(SigningKey.state, SigningKey.id.desc())  # active before retiring
         .limit(MAX_SITE_KEYS)
     ).all()
-    if not rows or rows[0].state != "active":
+    if not rows or rows[0].state != KeyState.ACTIVE:
         return None
     first, *older = (secrets.box().open_sealed(row.sealed_secret) for row in rows)
     return SiteKey(rows[0].key_id, first, tuple(older))

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from relay import database
 from relay.destinations.base import ReportedQuota
 from relay.models import Quota
 from relay.rules.quota import QuotaReading
@@ -39,9 +39,8 @@ def record_quotas(
             "read_at": read.read_at,
             "per_s": read.per_s,
         }
-        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
         connection.execute(
-            insert(Quota)
+            database.upsert(connection, Quota)
             .values(destination_id=destination_id, name=quota.name[:40], **values)
             .on_conflict_do_update(index_elements=["destination_id", "name"], set_=values)
         )

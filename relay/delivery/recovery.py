@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from relay import broker
+from relay import broker, database
 from relay.database import READ_ONLY
 from relay.delivery import gate
 from relay.delivery.attempt.outcome import lost, write_results
-from relay.delivery.claim import DatabaseClock, is_due
+from relay.delivery.claim import is_due
 from relay.models import Delivery, Destination, Event, db, db_now
 from relay.observability.logging import log
 from relay.rules.lifecycle import State
@@ -19,7 +19,7 @@ BATCH = 500
 def expire_leases() -> int:
     """End expired leases: the delivery is retried, dead or discarded.  -> how many."""
     with db.engine.begin() as connection:
-        now = DatabaseClock(connection).read
+        now = database.now(connection)
         rows = connection.execute(
             select(Delivery.__table__, Event.event_id)
             .join(Event, Event.id == Delivery.event_pk)
@@ -37,7 +37,7 @@ def expire_leases() -> int:
 def wake_due() -> int:
     """Wake the router and the drains for what is due now.  -> how many wake-ups were not queued yet."""
     with db.engine.connect().execution_options(**READ_ONLY) as connection:
-        now = DatabaseClock(connection).read
+        now = database.now(connection)
         unrouted = connection.scalar(select(Event.id).where(Event.routed_at.is_(None)).limit(1))
         destinations = connection.scalars(
             select(Destination.id).where(

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from relay import broker
+from relay import broker, database
 from relay.delivery import gate
 from relay.delivery.message import parse_payload
 from relay.mapping.conditions import ConditionGroup, group_of, matches_type
@@ -95,7 +95,7 @@ def route_batch(limit: int = BATCH) -> int:
         if not events:
             return 0
         pairs = matches(connection, events, active_subscriptions(connection))
-        now = connection.scalar(select(db_now()))
+        now = database.now(connection)
         rows = [delivery_row(event, subscription, now) for event, subscription in pairs]
         if rows:
             connection.execute(insert(Delivery), rows)

@@ -28,6 +28,7 @@ from relay.errors import Invalid, RelayError
 from relay.event_types import SAMPLES, TEST
 from relay.models import Destination, Source, db
 from relay.rules.lifecycle import Accepted, Signal
+from relay.rules.states import SourceState
 from relay.transport.request import Reply
 
 
@@ -87,7 +88,9 @@ def sample_of(destination: Destination, kind: Kind, event_type: str) -> Message:
 def real_site(destination: Destination) -> Source | None:
     """A site of the destination's subscriptions, else the newest site."""
     chosen = [site for subscription in destination.subscriptions for site in subscription.sources]
-    newest = select(Source).where(Source.state == "active").order_by(Source.id.desc()).limit(1)
+    newest = (
+        select(Source).where(Source.state == SourceState.ACTIVE).order_by(Source.id.desc()).limit(1)
+    )
     return chosen[0] if chosen else db.session.scalar(newest)
 
 

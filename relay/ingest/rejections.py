@@ -15,7 +15,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from relay.models import Rejection, db_now
+from relay import database
+from relay.models import Rejection
 from relay.observability.logging import log
 
 GATHER_S = 0.5
@@ -110,8 +111,7 @@ def write(connection: Connection, counts: dict[Group, RejectionCount]) -> None:
 
     A row never spans midnight (UTC), so that the ledger can count the rejections of a day.
     """
-    now = connection.scalar(select(db_now()))
-    assert now is not None
+    now = database.now(connection)
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     for (source_id, reason, address), added in counts.items():
         values: dict[str, Any] = {

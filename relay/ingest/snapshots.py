@@ -24,6 +24,7 @@ from relay.ingest.signature import VerifyingKey
 from relay.ingest.store.connection import DedicatedConnection
 from relay.models import AllowedNetwork, Revision, SigningKey, Source, db_now
 from relay.observability.logging import log
+from relay.rules.states import KeyState, SourceState
 from relay.secrets import SecretBox
 
 CHECK_EVERY_S = 1.0
@@ -156,7 +157,7 @@ class Snapshots:
             )
             for row in connection.execute(
                 select(Source.id, Source.slug, Source.per_minute)
-                .where(Source.state == "active")
+                .where(Source.state == SourceState.ACTIVE)
                 .order_by(Source.id)
             )
         ]
@@ -187,5 +188,5 @@ class Snapshots:
             row.source_id,
             row.not_before,
             row.not_after,
-            row.state == "revoked",
+            row.state == KeyState.REVOKED,
         )

@@ -12,6 +12,7 @@ from sqlalchemy import and_, func, select
 from relay.database import READ_ONLY
 from relay.errors import RelayError
 from relay.models import Delivery, Event, Source, db
+from relay.rules.lifecycle import State
 from relay.services import events
 from relay.services.audit import RELAY
 from relay.services.destinations import settings as destination_settings
@@ -75,7 +76,9 @@ def read_times(row_id: int) -> tuple[datetime, datetime | None, datetime | None]
     with db.engine.connect().execution_options(**READ_ONLY) as connection:
         row = connection.execute(
             select(Event.received_at, Event.routed_at, Delivery.settled_at)
-            .outerjoin(Delivery, and_(Delivery.event_pk == Event.id, Delivery.state == "delivered"))
+            .outerjoin(
+                Delivery, and_(Delivery.event_pk == Event.id, Delivery.state == State.DELIVERED)
+            )
             .where(Event.id == row_id)
         ).one()
     return row.received_at, row.routed_at, row.settled_at

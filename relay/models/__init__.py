@@ -1,4 +1,4 @@
-"""The tables, one file a noun."""
+"""The tables, one module per noun."""
 
 from relay.models.ai import AiAnswer, AiStep, AiUse
 from relay.models.alert import Alert

@@ -1,4 +1,4 @@
-"""What somebody should know, in one sentence, until it is over or somebody has seen to it."""
+"""Alerts: one sentence about a problem, open until the problem is over."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ OPEN = text("resolved_at IS NULL")
 
 
 class Alert(Base):
-    """One fact of one ``kind`` (``ledger.books``) about one ``subject``; at most one is open at a time.
+    """One problem of a ``kind`` (``ledger.books``) with a ``subject``; at most one is open at a
+    time.
 
     ``sentence`` says what is wrong, ``advice`` what to do, ``path`` is the page that shows it.
-    It is open until ``resolved_at``: Relay resolves it by itself when the cause is gone.
-    ``acknowledged_by`` is who has seen it, with a ``note``; then it asks for nobody any more.
+    It is open until ``resolved_at``, which Relay sets when the cause no longer exists.
+    ``acknowledged_by`` is who has seen it, with a ``note``; then it needs no more attention.
     """
 
     __tablename__ = "alert"

@@ -1,4 +1,4 @@
-"""Who did what, when and from where.  Rows are only ever added; values are never written here."""
+"""Who did what, when and from where.  Rows are only added, and never hold secrets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from relay.models.base import Base, BigId, Json, UtcDateTime, db_now
 
 
 class AuditEntry(Base):
-    """``actor`` is an e-mail address, ``command line``, ``relay`` or ``site``; ``action`` is ``noun.verb``."""
+    """One action.
+
+    ``actor`` is an e-mail address, ``command line``, ``relay`` or ``site``; ``action`` is
+    ``noun.verb``.
+    """
 
     __tablename__ = "audit_entry"
 

@@ -1,4 +1,8 @@
-"""One event for one subscription is a delivery; one call an attempt; a failed one a dead letter."""
+"""Deliveries, attempts and dead letters.
+
+A delivery is one event for one subscription, an attempt is one call, a dead letter is a failed
+delivery that Relay does not retry.
+"""
 
 from __future__ import annotations
 
@@ -19,18 +23,21 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from relay.models.base import Base, BigId, Json, UtcDateTime, db_now
+from relay.models.base import Base, BigId, Json, UtcDateTime, db_now, enum_column, one_of
 from relay.models.destination import Destination, Subscription
 from relay.models.event import Event
+from relay.rules.lifecycle import State
+from relay.rules.states import AttemptOutcome, DeadLetterState, Resolution
 
 
 class Delivery(Base):
-    """``key`` names it to the outside, the same on every attempt and replay.  See ``lifecycle``.
+    """One event for one subscription; its life is in ``relay.rules.lifecycle``.
 
-    ``priority`` 0 is live, 1 a replay, which steps back.  ``version`` is the destination's version
-    of the last attempt and ``mapping_version`` that of the subscription's mapping; ``pinned_version``
-    and ``pinned_mapping`` are those that a person chose for a replay.  ``replay_id`` is the last
-    replay that took it, ``revived_from`` its state before that.
+    ``key`` identifies it to the destination, the same on every attempt and replay.  ``priority``
+    is 0 for live deliveries and 1 for replays, which are sent after them.  ``version`` is the
+    destination's version at the last attempt and ``mapping_version`` that of the subscription's
+    mapping; ``pinned_version`` and ``pinned_mapping`` were chosen for a replay.  ``replay_id`` is
+    the last replay that included it, ``revived_from`` its state before that.
     """
 
     __tablename__ = "delivery"
@@ -40,7 +47,9 @@ class Delivery(Base):
     event_pk: Mapped[int] = mapped_column(ForeignKey("event.id"))
     subscription_id: Mapped[int] = mapped_column(ForeignKey("subscription.id"), index=True)
     destination_id: Mapped[int] = mapped_column(ForeignKey("destination.id"))
-    state: Mapped[str] = mapped_column(String(16), default="pending", server_default="pending")
+    state: Mapped[State] = mapped_column(
+        enum_column(State), default=State.PENDING, server_default="pending"
+    )
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     lease_token: Mapped[str | None] = mapped_column(String(32))
@@ -57,7 +66,7 @@ class Delivery(Base):
     mapping_version: Mapped[int | None] = mapped_column(Integer)
     pinned_mapping: Mapped[int | None] = mapped_column(Integer)
     replay_id: Mapped[int | None] = mapped_column(ForeignKey("replay.id"))
-    revived_from: Mapped[str | None] = mapped_column(String(16))
+    revived_from: Mapped[State | None] = mapped_column(enum_column(State))
     last_status: Mapped[int | None] = mapped_column(Integer)
     last_error: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
@@ -70,9 +79,7 @@ class Delivery(Base):
 
     __table_args__ = (
         UniqueConstraint("event_pk", "subscription_id"),
-        CheckConstraint(
-            "state IN ('pending', 'in_flight', 'delivered', 'dead', 'discarded')", name="state"
-        ),
+        one_of("state", State),
         CheckConstraint("state <> 'pending' OR due_at IS NOT NULL", name="due"),
         CheckConstraint(
             "state <> 'in_flight' OR (lease_until IS NOT NULL AND lease_token IS NOT NULL)",
@@ -111,9 +118,9 @@ class Delivery(Base):
 
 
 class Attempt(Base):
-    """One call: what was sent (secrets masked) and what came back (cut at 16 KiB).
+    """One call: the request with secrets masked, and the reply, cut at 16 KiB.
 
-    ``ai`` tells what came of the subscription's AI step before it, None where it has none.
+    ``ai`` is the result of the subscription's AI step before the call, None without such a step.
     """
 
     __tablename__ = "attempt"
@@ -122,7 +129,7 @@ class Attempt(Base):
     key: Mapped[str] = mapped_column(String(40), unique=True)
     delivery_id: Mapped[int] = mapped_column(ForeignKey("delivery.id"), index=True)
     number: Mapped[int] = mapped_column(Integer)
-    outcome: Mapped[str] = mapped_column(String(16))
+    outcome: Mapped[AttemptOutcome] = mapped_column(enum_column(AttemptOutcome))
     code: Mapped[str] = mapped_column(String(40), default="", server_default="")
     sentence: Mapped[str] = mapped_column(Text, default="", server_default="")
     status: Mapped[int | None] = mapped_column(Integer)
@@ -132,18 +139,15 @@ class Attempt(Base):
     response: Mapped[dict[str, Any]] = mapped_column(Json)
     ai: Mapped[dict[str, Any] | None] = mapped_column(Json)
 
-    __table_args__ = (
-        CheckConstraint(
-            "outcome IN ('accepted', 'failed', 'refused', 'held', 'lost')", name="outcome"
-        ),
-    )
+    __table_args__ = (one_of("outcome", AttemptOutcome),)
 
 
 class DeadLetter(Base):
-    """A delivery that will never succeed by itself, until a person replays or discards it.
+    """A delivery that Relay does not retry, until a person replays or discards it.
 
-    Its cause is the destination, the ``code`` and the ``field`` that the destination named, if any.
-    ``owner`` is the e-mail address of who looks after it.  ``resolution`` says how it ended.
+    Its cause is the destination, the ``code``, and the ``field`` that the destination named, if
+    any. ``owner`` is the e-mail address of the person responsible.  ``resolution`` says how it
+    ended.
     """
 
     __tablename__ = "dead_letter"
@@ -154,10 +158,12 @@ class DeadLetter(Base):
     code: Mapped[str] = mapped_column(String(40))
     field: Mapped[str] = mapped_column(String(120), default="", server_default="")
     sentence: Mapped[str] = mapped_column(Text)
-    state: Mapped[str] = mapped_column(String(16), default="open", server_default="open")
+    state: Mapped[DeadLetterState] = mapped_column(
+        enum_column(DeadLetterState), default=DeadLetterState.OPEN, server_default="open"
+    )
     owner: Mapped[str | None] = mapped_column(String(254))
     note: Mapped[str] = mapped_column(Text, default="", server_default="")
-    resolution: Mapped[str | None] = mapped_column(String(16))
+    resolution: Mapped[Resolution | None] = mapped_column(enum_column(Resolution))
     reason: Mapped[str] = mapped_column(Text, default="", server_default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
     resolved_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -166,7 +172,7 @@ class DeadLetter(Base):
     destination: Mapped[Destination] = relationship()
 
     __table_args__ = (
-        CheckConstraint("state IN ('open', 'acknowledged', 'resolved')", name="state"),
+        one_of("state", DeadLetterState),
         CheckConstraint(
             "(state = 'resolved') = (resolution IS NOT NULL) "
             "AND (resolution IS NULL OR resolution IN ('replayed', 'discarded'))",

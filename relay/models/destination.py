@@ -1,4 +1,4 @@
-"""A destination is where deliveries go; its subscriptions say which events it wants, filled how."""
+"""Destinations, their subscriptions, and the versions of both."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ from typing import Any
 from sqlalchemy import CheckConstraint, Float, ForeignKey, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from relay.models.base import Base, BigId, Json, UtcDateTime, db_now
+from relay.models.base import Base, BigId, Json, UtcDateTime, db_now, enum_column, one_of
 from relay.models.source import Source
+from relay.rules.circuit import CircuitState
+from relay.rules.states import DestinationState, SubscriptionState
 
 
 class Destination(Base):
-    """``config`` holds the open settings, ``sealed_secrets`` the others.
+    """Where deliveries go.
 
-    ``rate_count`` calls per ``rate_unit`` is its pace (none: as fast as it answers), ``paced_until``
-    the earliest instant of its next call.  ``retry_waits`` are the seconds between attempts (none:
-    the default schedule).  ``held_until`` is the destination's own wish to be left alone.
-    ``circuit`` and what follows it are a ``relay.rules.circuit.Circuit``.  ``drain_token`` and
-    ``drain_until`` name the one drain that works for it: so its limits hold over all workers.
-    ``version`` is the number of its newest DestinationVersion, ``fixed_at`` when somebody last
-    changed its settings or resumed it.  ``account`` is what was last read of the account there (its
-    live fields, its time zone), ``account_read_at`` when that was last tried, ``account_trouble`` why
-    it could not be read.
+    ``config`` holds the open settings, ``sealed_secrets`` the secret ones. ``rate_count`` calls
+    per ``rate_unit`` is its rate limit (None: no limit); ``paced_until`` is the earliest time of
+    its next call.  ``retry_waits`` are the seconds between attempts (None: the default schedule).
+    ``held_until`` is set when the destination asked for a pause.  ``circuit`` and the columns
+    after it are a ``relay.rules.circuit.Circuit``.  ``drain_token`` and ``drain_until`` name the
+    one drain that serves it, so its limits hold across all workers.  ``version`` is the number of
+    its newest DestinationVersion; ``fixed_at`` is when its settings were last changed or it was
+    resumed. ``account`` is the last state read from the account there (its live fields, its time
+    zone), ``account_read_at`` the time of the last try, ``account_trouble`` why it failed.
+    ``removed_at`` and ``removed_by`` are set when it is removed; its ``state`` is then ``closed``.
     """
 
     __tablename__ = "destination"
@@ -33,14 +36,18 @@ class Destination(Base):
     kind: Mapped[str] = mapped_column(String(32))
     config: Mapped[dict[str, Any]] = mapped_column(Json)
     sealed_secrets: Mapped[str] = mapped_column(Text, default="", server_default="")
-    state: Mapped[str] = mapped_column(String(16), default="active", server_default="active")
+    state: Mapped[DestinationState] = mapped_column(
+        enum_column(DestinationState), default=DestinationState.ACTIVE, server_default="active"
+    )
     paused_reason: Mapped[str] = mapped_column(Text, default="", server_default="")
     concurrency: Mapped[int] = mapped_column(Integer, default=4, server_default="4")
     rate_count: Mapped[int | None] = mapped_column(Integer)
     rate_unit: Mapped[str | None] = mapped_column(String(8))
     paced_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     retry_waits: Mapped[list[float] | None] = mapped_column(Json)
-    circuit: Mapped[str] = mapped_column(String(8), default="closed", server_default="closed")
+    circuit: Mapped[CircuitState] = mapped_column(
+        enum_column(CircuitState, 8), default=CircuitState.CLOSED, server_default="closed"
+    )
     circuit_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     circuit_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     circuit_reason: Mapped[str] = mapped_column(Text, default="", server_default="")
@@ -56,6 +63,8 @@ class Destination(Base):
     drain_token: Mapped[str | None] = mapped_column(String(32))
     drain_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
+    removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    removed_by: Mapped[str | None] = mapped_column(String(254))
 
     subscriptions: Mapped[list[Subscription]] = relationship(
         back_populates="destination",
@@ -64,9 +73,9 @@ class Destination(Base):
     )
 
     __table_args__ = (
-        CheckConstraint("state IN ('active', 'paused', 'closed')", name="state"),
+        one_of("state", DestinationState),
         CheckConstraint("concurrency BETWEEN 1 AND 64", name="concurrency"),
-        CheckConstraint("circuit IN ('closed', 'open', 'probing')", name="circuit"),
+        one_of("circuit", CircuitState),
         CheckConstraint(
             "(rate_count IS NULL AND rate_unit IS NULL) OR "
             "(rate_count > 0 AND rate_unit IN ('second', 'minute', 'hour'))",
@@ -76,9 +85,9 @@ class Destination(Base):
 
 
 class Quota(Base):
-    """How much of one allowance of a destination's account is left, as the service said last.
+    """What is left of one quota of a destination's account, as the service reported it.
 
-    ``per_s`` is how fast it has been used up lately.
+    ``per_s`` is how fast it was used lately.
     """
 
     __tablename__ = "gauge"
@@ -97,7 +106,7 @@ class Quota(Base):
 
 
 class DestinationVersion(Base):
-    """The open settings as they once were: what a delivery was made with can be seen, and used again."""
+    """The open settings at one time, so that a delivery made with them can be shown and repeated."""
 
     __tablename__ = "destination_version"
 
@@ -112,7 +121,7 @@ class DestinationVersion(Base):
 
 
 class SubscriptionSource(Base):
-    """A source that a subscription listens to; one without any listens to all."""
+    """A source that a subscription listens to; without any, it listens to all."""
 
     __tablename__ = "subscription_source"
 
@@ -121,10 +130,11 @@ class SubscriptionSource(Base):
 
 
 class Subscription(Base):
-    """Which events a destination wants: of which sources, by type patterns as ``order.*``, and with
-    what in their fields (``conditions``, see ``relay.mapping.conditions``; none: all of them).
+    """Which events a destination gets.
 
-    ``version`` is the number of its MappingVersion in use.  While it is paused its deliveries wait.
+    ``event_types`` are patterns such as ``order.*``; ``conditions`` test the event's fields (see
+    ``relay.mapping.conditions``; empty: all events match).  ``version`` is the number of the
+    MappingVersion in use.  While a subscription is paused, its deliveries wait.
     """
 
     __tablename__ = "subscription"
@@ -134,7 +144,9 @@ class Subscription(Base):
     event_types: Mapped[list[str]] = mapped_column(Json)
     conditions: Mapped[dict[str, Any]] = mapped_column(Json, default=dict, server_default="{}")
     version: Mapped[int] = mapped_column(Integer, default=1, server_default="1")
-    state: Mapped[str] = mapped_column(String(16), default="active", server_default="active")
+    state: Mapped[SubscriptionState] = mapped_column(
+        enum_column(SubscriptionState), default=SubscriptionState.ACTIVE, server_default="active"
+    )
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
 
     destination: Mapped[Destination] = relationship(back_populates="subscriptions")
@@ -143,14 +155,14 @@ class Subscription(Base):
     )
     versions: Mapped[list[MappingVersion]] = relationship(order_by="MappingVersion.number.desc()")
 
-    __table_args__ = (CheckConstraint("state IN ('active', 'paused', 'closed')", name="state"),)
+    __table_args__ = (one_of("state", SubscriptionState),)
 
 
 class MappingVersion(Base):
-    """What a subscription's deliveries were or are filled with.
+    """One version of a subscription's mapping.
 
-    ``rules`` holds for each event type that a person made a mapping for the rule of each target
-    (see ``relay.destinations.base.Rule``); for all others it is the kind's ready-made one.
+    ``rules`` holds the rule of each target (see ``relay.destinations.base.Rule``) by event type,
+    for the types that a person mapped; all others use the kind's default mapping.
     """
 
     __tablename__ = "mapping_version"

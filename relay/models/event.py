@@ -1,4 +1,4 @@
-"""An event is what a source sent, kept exactly as it came."""
+"""Events, stored exactly as the source sent them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SEARCHED = 4000
 
 
 def search_text_of(data: Any) -> str:
-    """The texts and numbers of an event's ``data`` in lower case, so far as they are searched."""
+    """The texts and numbers of an event's ``data`` in lower case, up to the searched length."""
     return " ".join(leaves(data))[:SEARCHED].lower()
 
 
@@ -48,9 +48,9 @@ def leaves(value: Any) -> Iterator[str]:
 class Event(Base):
     """One accepted event.
 
-    ``payload`` is the body byte for byte (UTF-8 decoded), ``body_sha256`` its digest, ``search_text``
-    its values in lower case.  ``routed_at`` and ``delivery_count``, the number of its deliveries, are empty
-    until those were written.
+    ``payload`` is the body byte for byte (UTF-8 decoded), ``body_sha256`` its digest,
+    ``search_text`` its values in lower case.  ``routed_at`` and ``delivery_count``, the number of
+    its deliveries, are None until the event is routed.
     """
 
     __tablename__ = "event"

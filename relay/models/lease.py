@@ -1,4 +1,4 @@
-"""Who may do a piece of periodic work at the moment."""
+"""Leases: which process may do a piece of periodic work."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from relay.models.base import Base, UtcDateTime
 
 
 class Lease(Base):
-    """``holder`` has ``name`` until ``until``; then anybody may take it."""
+    """``holder`` has ``name`` until ``until``; then any process may take it."""
 
     __tablename__ = "lease"
 

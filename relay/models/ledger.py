@@ -1,8 +1,8 @@
-"""The ledger: what was counted at the door, and what rows came to that are no longer there.
+"""The ledger: counts taken at ingest, and archived counts of rows that were deleted.
 
-A day is the UTC day on which an event was received.  The rows of events and deliveries are the
-books of what is kept; whoever deletes such rows books them here in the same transaction, so that
-both together are the whole at every moment.
+A day is the UTC day on which an event was received.  Whoever deletes events or deliveries adds them
+to the archived counts in the same transaction, so that stored rows and archived counts together are
+complete at every moment.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ BIG: dict[str, Any] = {"default": 0, "server_default": "0"}
 
 
 class Intake(Base):
-    """The door's own count, written with the events in one commit.
+    """The count at ingest, written in the same commit as the events.
 
-    ``lane`` spreads the web processes, so that they do not wait for each other's row.
+    ``lane`` spreads the web processes over several rows, so that they rarely wait for each other.
     """
 
     __tablename__ = "intake"
@@ -38,7 +38,10 @@ class Intake(Base):
 
 
 class ArchivedEvents(Base):
-    """Deleted events.  ``wanted`` is the number of deliveries they had, ``unwanted`` were routed to nobody."""
+    """Deleted events.
+
+    ``wanted`` is the number of their deliveries; ``unwanted`` events had none.
+    """
 
     __tablename__ = "booked_events"
 
@@ -53,7 +56,7 @@ class ArchivedEvents(Base):
 
 
 class ArchivedDeliveries(Base):
-    """Deleted deliveries, all of them settled, by destination and how they ended."""
+    """Deleted deliveries, all of them settled, by destination and final state."""
 
     __tablename__ = "booked_deliveries"
 
@@ -81,7 +84,7 @@ class ArchivedRejections(Base):
 
 
 class LedgerCheck(Base):
-    """When a day was last checked, and how many of its sums did not add up."""
+    """When a day was last checked, and how many of its totals differed."""
 
     __tablename__ = "ledger_check"
 
@@ -91,11 +94,11 @@ class LedgerCheck(Base):
 
 
 class SiteReport(Base):
-    """What a site counted by itself on one of its UTC days, as it told us at ``until``.
+    """What a site counted on one of its UTC days, as it reported at ``until``.
 
-    ``counts`` holds by event type: fired, sent, waiting, dropped, and ``later``: how many of that
-    type we had received between the day's end and the report.  ``event_pk`` is the event that
-    brought it, which is deleted before the report is.
+    ``counts`` holds by event type: fired, sent, waiting, dropped, and ``later``, the number of
+    events of that type that we received between the end of the day and the report.  ``event_pk``
+    is the event that contained the report; it is deleted before the report is.
     """
 
     __tablename__ = "site_report"

@@ -1,21 +1,23 @@
-"""A person sends many deliveries again: one replay, however many they are."""
+"""Replays: deliveries that a person sends again, as one unit."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Index, Integer, String, Text, text
+from sqlalchemy import Index, Integer, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from relay.models.base import Base, BigId, UtcDateTime, db_now
+from relay.models.base import Base, BigId, UtcDateTime, db_now, enum_column, one_of
+from relay.rules.states import ReplayMapping, ReplayState
 
 
 class Replay(Base):
-    """``token`` is that of the form it was started from: pressed twice, it is one replay.
+    """Any number of deliveries, sent again together.
 
-    ``title`` says what was chosen.  ``mapping`` is ``current``, or ``original`` for the texts of the settings
-    and the mapping that each delivery was last tried with.  ``total`` deliveries were taken.  When it is over,
-    ``delivered``, ``failed`` (dead again) and ``withdrawn`` (cancelled before they were sent) are final.
+    ``token`` is that of the submitted form: submitted twice, it is still one replay.  ``title``
+    says what was selected.  ``mapping`` is ``current``, or ``original`` for the settings and the
+    mapping of each delivery's last attempt.  ``total`` deliveries were included.  When it is over,
+    ``delivered``, ``failed`` and ``withdrawn`` (cancelled before they were sent) are final.
     """
 
     __tablename__ = "replay"
@@ -24,8 +26,12 @@ class Replay(Base):
     token: Mapped[str] = mapped_column(String(40), unique=True)
     title: Mapped[str] = mapped_column(Text)
     requested_by: Mapped[str] = mapped_column(String(254))
-    mapping: Mapped[str] = mapped_column(String(8), default="current", server_default="current")
-    state: Mapped[str] = mapped_column(String(16), default="running", server_default="running")
+    mapping: Mapped[ReplayMapping] = mapped_column(
+        enum_column(ReplayMapping, 8), default=ReplayMapping.CURRENT, server_default="current"
+    )
+    state: Mapped[ReplayState] = mapped_column(
+        enum_column(ReplayState), default=ReplayState.RUNNING, server_default="running"
+    )
     total: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     delivered: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     failed: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
@@ -34,8 +40,8 @@ class Replay(Base):
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     __table_args__ = (
-        CheckConstraint("state IN ('running', 'paused', 'cancelled', 'done')", name="state"),
-        CheckConstraint("mapping IN ('current', 'original')", name="mapping"),
+        one_of("state", ReplayState),
+        one_of("mapping", ReplayMapping),
         Index(
             "ix_replay_open",
             "id",

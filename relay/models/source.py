@@ -1,4 +1,4 @@
-"""A source is a WordPress site with its signing keys and the networks it may send from."""
+"""Sources (sites), their signing keys, allowed networks and rejected requests."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from relay.models.base import Base, BigId, UtcDateTime, db_now
+from relay.models.base import Base, BigId, UtcDateTime, db_now, enum_column, one_of
+from relay.rules.states import KeyState, SourceState
 
 
 class Source(Base):
-    """A site.  ``slug`` is its part of the endpoint; ``per_minute`` limits it (0: no limit)."""
+    """A site.
+
+    ``slug`` is its part of the endpoint; ``per_minute`` is its rate limit (0: no limit).
+    ``removed_at`` and ``removed_by`` are set when it is removed; its ``state`` is then ``closed``.
+    """
 
     __tablename__ = "source"
 
@@ -19,9 +24,13 @@ class Source(Base):
     slug: Mapped[str] = mapped_column(String(64), unique=True)
     name: Mapped[str] = mapped_column(String(120))
     url: Mapped[str] = mapped_column(String(500))
-    state: Mapped[str] = mapped_column(String(16), default="active", server_default="active")
+    state: Mapped[SourceState] = mapped_column(
+        enum_column(SourceState), default=SourceState.ACTIVE, server_default="active"
+    )
     per_minute: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
+    removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    removed_by: Mapped[str | None] = mapped_column(String(254))
 
     keys: Mapped[list[SigningKey]] = relationship(
         back_populates="source", order_by="SigningKey.id.desc()"
@@ -30,11 +39,11 @@ class Source(Base):
         back_populates="source", order_by="AllowedNetwork.id"
     )
 
-    __table_args__ = (CheckConstraint("state IN ('active', 'closed')", name="state"),)
+    __table_args__ = (one_of("state", SourceState),)
 
 
 class SigningKey(Base):
-    """An inbound key.  It verifies from ``not_before`` until ``not_after``, unless revoked."""
+    """A key that verifies requests from ``not_before`` until ``not_after``, unless it is revoked."""
 
     __tablename__ = "signing_key"
 
@@ -43,7 +52,9 @@ class SigningKey(Base):
     source_id: Mapped[int] = mapped_column(ForeignKey("source.id"), index=True)
     sealed_secret: Mapped[str] = mapped_column(Text)
     fingerprint: Mapped[str] = mapped_column(String(8))
-    state: Mapped[str] = mapped_column(String(16), default="active", server_default="active")
+    state: Mapped[KeyState] = mapped_column(
+        enum_column(KeyState), default=KeyState.ACTIVE, server_default="active"
+    )
     not_before: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
     not_after: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
@@ -52,13 +63,13 @@ class SigningKey(Base):
     source: Mapped[Source] = relationship(back_populates="keys")
 
     __table_args__ = (
-        CheckConstraint("state IN ('active', 'retiring', 'revoked')", name="state"),
+        one_of("state", KeyState),
         CheckConstraint("state <> 'retiring' OR not_after IS NOT NULL", name="window"),
     )
 
 
 class AllowedNetwork(Base):
-    """A network a source may send from.  A source without any may send from everywhere."""
+    """A network that a source may send from.  A source without any may send from everywhere."""
 
     __tablename__ = "allowed_network"
 
@@ -73,7 +84,10 @@ class AllowedNetwork(Base):
 
 
 class Rejection(Base):
-    """A refused request with its true reason, without its body.  Alike ones in a row are counted."""
+    """A rejected request with its true reason, without its body.
+
+    Equal rejections within a minute are one row with a ``count``.
+    """
 
     __tablename__ = "rejection"
 
@@ -95,7 +109,7 @@ class Rejection(Base):
 
 
 class Revision(Base):
-    """One row a subject, counted up with every change, so that processes see it is time to reload."""
+    """A number per subject, raised with every change, so that processes know when to reload."""
 
     __tablename__ = "revision"
 

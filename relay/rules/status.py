@@ -13,14 +13,7 @@ from typing import Any
 
 from relay.rules.circuit import RAMP_S, Circuit, CircuitState
 from relay.rules.lifecycle import Held
-
-
-class StoredState(StrEnum):
-    """The column ``state`` of a destination and of a subscription."""
-
-    ACTIVE = "active"
-    PAUSED = "paused"
-    CLOSED = "closed"  # removed; the row stays because deliveries refer to it
+from relay.rules.states import SubscriptionState
 
 
 class Status(StrEnum):
@@ -79,9 +72,9 @@ def destination_status(
     The first rule that applies wins: what a person decided comes before what the destination asked
     for, and that before what its failures mean.
     """
-    if row.state == StoredState.CLOSED:
+    if row.state == SubscriptionState.CLOSED:
         return DestinationStatus(Status.REMOVED, "The destination was removed.")
-    if row.state == StoredState.PAUSED:
+    if row.state == SubscriptionState.PAUSED:
         return DestinationStatus(Status.PAUSED, row.paused_reason)
     if row.held_until is not None and row.held_until > now:
         return DestinationStatus(Status.HELD, row.held_reason, row.held_until)
@@ -101,8 +94,8 @@ def destination_status(
 
 def may_send(status: DestinationStatus, subscription_state: str) -> SendPermission:
     """Whether a delivery of a subscription in this state may be sent to this destination."""
-    if subscription_state == StoredState.CLOSED:
+    if subscription_state == SubscriptionState.CLOSED:
         return SendPermission.NEVER
-    if subscription_state == StoredState.PAUSED and status.may_send is SendPermission.NOW:
+    if subscription_state == SubscriptionState.PAUSED and status.may_send is SendPermission.NOW:
         return SendPermission.LATER
     return status.may_send

@@ -1,1 +1,3 @@
-"""What a click, a command or a periodic job means: each in one transaction, audited."""
+"""Use cases: what a click, a command or a periodic job does, in one transaction, with an audit
+entry.
+"""

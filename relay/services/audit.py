@@ -1,4 +1,4 @@
-"""The trail of who did what.  ``record`` joins the caller's transaction: no change without its line."""
+"""The audit trail.  ``record`` joins the caller's transaction, so no change lacks its entry."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ RELAY = By("relay")
 
 
 def record(by: By, action: str, label: str, **detail: Any) -> None:
-    """Add one line to the running transaction.  ``detail`` never holds a secret's value."""
+    """Add one entry to the running transaction.  ``detail`` never holds a secret's value."""
     db.session.add(
         AuditEntry(
             actor=by.actor,

@@ -1,4 +1,4 @@
-"""Deliveries: what goes where, and how far it came."""
+"""Deliveries: lists, counts and single ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from relay.services.paging import Page, page_of
 
 
 def named(id_or_name: int | str) -> ColumnElement[bool]:
-    """A destination by its number, as an int; text may be a number or a name, the name first."""
+    """A destination by its number; text may be a name or a number, and the name wins."""
     text = str(id_or_name)
     number = Destination.id == (
         int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
@@ -66,21 +66,21 @@ def count_open(destination_ids: list[int]) -> dict[int, dict[str, int]]:
         select(Delivery.destination_id, Delivery.state, func.count())
         .where(
             Delivery.destination_id.in_(destination_ids),
-            Delivery.state.in_(("pending", "in_flight", "dead")),
+            Delivery.state.in_((State.PENDING, State.IN_FLIGHT, State.DEAD)),
         )
         .group_by(Delivery.destination_id, Delivery.state)
     ).all()
     counts = {one: {"waiting": 0, "dead": 0} for one in destination_ids}
     for destination_id, state, count in rows:
-        counts[destination_id]["dead" if state == "dead" else "waiting"] += count
+        counts[destination_id]["dead" if state == State.DEAD else "waiting"] += count
     return counts
 
 
 def last_delivered(destination_ids: list[int]) -> dict[int, datetime | None]:
-    """When each destination last took something, None where it never did."""
+    """When each destination last accepted a delivery, None if it never did."""
     newest = (
         select(Delivery.settled_at)
-        .where(Delivery.destination_id == Destination.id, Delivery.state == "delivered")
+        .where(Delivery.destination_id == Destination.id, Delivery.state == State.DELIVERED)
         .order_by(Delivery.id.desc())
         .limit(1)
         .scalar_subquery()
@@ -92,7 +92,7 @@ def last_delivered(destination_ids: list[int]) -> dict[int, datetime | None]:
 
 
 def kept_messages(destination_id: int, limit: int = 10) -> list[Attempt]:
-    """The newest calls to a destination with what was sent, for the inbox."""
+    """The newest attempts at a destination with their requests, for the inbox."""
     return list(
         db.session.scalars(
             select(Attempt)

@@ -1,4 +1,4 @@
-"""Events: the log, one event's story, and a signed test event through the front door."""
+"""Events: the list, one event in detail, and a signed test event through Relay's own endpoint."""
 
 from __future__ import annotations
 
@@ -16,50 +16,53 @@ from flask import current_app
 from sqlalchemy import ColumnElement, and_, case, exists, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
-from relay import secrets
+from relay import database, secrets
 from relay.errors import Invalid, NotFound, Refusal
 from relay.event_types import INTERNAL_TYPES, SAMPLES, TEST
 from relay.models import DeadLetter, Delivery, Event, Source, db
+from relay.rules.lifecycle import OPEN, State
+from relay.rules.states import DeadLetterState
 from relay.services.audit import By, record
 from relay.services.paging import Page, page_of
 from relay.services.sources import keys
 from relay.services.sources.settings import find_source
 
-# What an event as a whole is, by its deliveries; the first that fits counts.
+# The state of an event as a whole, by its deliveries; the first that matches counts.
 STATES = ("received", "dead", "pending", "delivered", "discarded", "unmatched")
 
 
-def _has(*states: str) -> ColumnElement[bool]:
+def _has(*states: State) -> ColumnElement[bool]:
     return exists().where(Delivery.event_pk == Event.id, Delivery.state.in_(states))
 
 
 STATE = case(
     (Event.routed_at.is_(None), "received"),
-    (_has("dead"), "dead"),
-    (_has("pending", "in_flight"), "pending"),
-    (_has("delivered"), "delivered"),
-    (_has("discarded"), "discarded"),
+    (_has(State.DEAD), "dead"),
+    (_has(*OPEN), "pending"),
+    (_has(State.DELIVERED), "delivered"),
+    (_has(State.DISCARDED), "discarded"),
     else_="unmatched",
 )
 
 
 def state_of(event: Event) -> str:
-    """The same rule as STATE, for an event whose deliveries are loaded."""
+    """The rule of STATE for an event with its deliveries loaded."""
     if event.routed_at is None:
         return "received"
     states = {delivery.state for delivery in event.deliveries}
-    if "dead" in states:
+    if State.DEAD in states:
         return "dead"
-    if states & {"pending", "in_flight"}:
+    if states & set(OPEN):
         return "pending"
-    return next((s for s in ("delivered", "discarded") if s in states), "unmatched")
+    return next((s for s in (State.DELIVERED, State.DISCARDED) if s in states), "unmatched")
 
 
 @dataclass(frozen=True)
 class EventFilter:
-    """``state`` is one of STATES; ``text`` is looked for in ids and values; instants are aware.
+    """Which events to list.
 
-    What sites say to Relay itself is shown only to who asks for that very type.
+    ``state`` is one of STATES; ``text`` is searched in ids and values; the datetimes are aware.
+    Internal events, which sites send to Relay itself, are listed only if ``event_type`` names them.
     """
 
     event_type: str = ""
@@ -115,7 +118,8 @@ def list_events(
 
 
 def find_event(id_or_event_id: int | str) -> Event:
-    """By its row number, as an int, or also by the site's event id (the newest, if two share it).
+    """By its row number, as an int; text may also be the site's event id (the newest, if two share
+    it).
 
     Loads source, signing key, deliveries with destination and attempts.  Raises NotFound.
     """
@@ -143,7 +147,7 @@ def find_event(id_or_event_id: int | str) -> Event:
 
 
 def known_types() -> list[str]:
-    """Every event type that can be delivered: those that ship, and those that came besides."""
+    """Every event type that can be delivered: those that Relay ships and those that sites sent."""
     seen = db.session.scalars(select(Event.event_type).distinct().limit(100)).all()
     return sorted({*SAMPLES, *seen} - INTERNAL_TYPES)
 
@@ -167,7 +171,7 @@ def send_test_event(slug: str, by: By, event_type: str = TEST, base_url: str = "
     source = find_source(slug)
     if event_type not in SAMPLES:
         raise Invalid({"type": [f"There are samples for {', '.join(sorted(SAMPLES))}."]})
-    now = keys.database_now()
+    now = database.now(db.session)
     key = next((k for k in source.keys if keys.shown_state(k, now) == "active"), None)
     if key is None:
         raise Refusal(f"{source.name} has no active signing key. Rotate its key to make one.")
@@ -217,7 +221,7 @@ def open_letters(event: Event) -> dict[int, int]:
     rows = db.session.execute(
         select(DeadLetter.delivery_id, DeadLetter.id).where(
             DeadLetter.delivery_id.in_([delivery.id for delivery in event.deliveries]),
-            DeadLetter.state != "resolved",
+            DeadLetter.state != DeadLetterState.RESOLVED,
         )
     )
     return {row.delivery_id: row.id for row in rows}

@@ -1,8 +1,8 @@
-"""Changing many rows at once without waiting for others in a circle.
+"""Changing many rows at once without a deadlock.
 
-A plain UPDATE of many rows locks them in whatever order it finds them, and even rows that somebody
-else has just changed so that they fit no more.  Two of those can wait for each other, and the
-database ends one: if that is a drain, it forgets what a destination answered.
+A plain UPDATE of many rows locks them in any order, including rows that another transaction has
+just changed so that they no longer match.  Two such updates can wait for each other until the
+database cancels one of them; if that is a drain, it loses the result of a call.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 
 def free(key: InstrumentedAttribute[int], wanted: ColumnElement[bool]) -> ColumnElement[bool]:
-    """The same rows by their ``key``, without those that somebody else changes right now."""
+    """The matching rows by their ``key``, without those that another transaction has locked."""
     return key.in_(_of(key, wanted).with_for_update(skip_locked=True))
 
 
 def in_order(key: InstrumentedAttribute[int], wanted: ColumnElement[bool]) -> ColumnElement[bool]:
-    """The same rows, all of them: waits for others, lowest ``key`` first."""
+    """All matching rows: waits for other transactions, lowest ``key`` first."""
     return key.in_(_of(key, wanted).order_by(key).with_for_update())
 
 

@@ -1,4 +1,4 @@
-"""Lists in pages: newest first, each page begins where the last one ended."""
+"""Lists in pages, newest first."""
 
 from __future__ import annotations
 

@@ -69,6 +69,6 @@ def test_check_exits_with_1_if_the_numbers_do_not_agree(
         {
             "day": yesterday,
             "source": "shop",
-            "gap": "4 events came in at the door, and 3 are missing in the books.",
+            "gap": "4 events were received, and 3 are missing.",
         }
     ]

@@ -11,10 +11,10 @@ from cryptography.fernet import Fernet
 from flask import Flask
 from sqlalchemy import func, select, update
 
+from relay import database
 from relay.launcher.valkey import Valkey
 from relay.models import Event, Rejection, SigningKey, db
 from relay.secrets import SecretBox
-from relay.services.sources import keys
 from tests.cli.conftest import Run
 from tests.support import world
 from tests.support.env import ENCRYPTION_KEY
@@ -102,7 +102,7 @@ def test_prune_deletes_only_old_completed_events(run: Run, app: Flask, sink: Sin
     world.move(app, made.inbox, made.hook)
     unrouted = world.put(app, made.slug, comment())
     with app.app_context():
-        old = keys.database_now() - timedelta(days=31)
+        old = database.now(db.session) - timedelta(days=31)
         db.session.execute(update(Event).where(Event.id != fresh).values(received_at=old))
         db.session.add(Rejection(reason="x", sentence="", status=401, address="", last_at=old))
         db.session.commit()

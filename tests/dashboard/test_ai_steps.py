@@ -86,7 +86,7 @@ def test_an_ai_service_is_added_and_receives_no_events(
     page = admin.get(created.location).text
     assert "An AI service receives no events" in page and "Recent deliveries" not in page
     refused = admin.get(f"{here}/subscriptions/new")
-    assert refused.status_code == 409 and "takes no events by itself" in refused.text
+    assert refused.status_code == 409 and "takes no events" in refused.text
     assert admin.get(f"{here}/edit").status_code == 200
     again = admin.post(f"{here}/edit", values | {"name": "Our AI"})
     assert again.status_code == 303
@@ -144,9 +144,9 @@ def test_a_step_has_defaults_and_is_saved_and_changed(
         ({"model": "99 small-1"}, "Choose one of the models."),
         ({"model": "nonsense"}, "Choose one of the models."),
         ({"instructions": ""}, "Say in 1 to 4000 signs"),
-        ({"instructions": "Read {{ data.content }}"}, "do not belong into the instructions"),
-        ({"shown": []}, "Tick at least one field."),
-        ({"shown": ["nonsense", "[1]", "{}"]}, "Tick at least one field."),
+        ({"instructions": "Read {{ data.content }}"}, "do not belong in the instructions"),
+        ({"shown": []}, "Select at least one field."),
+        ({"shown": ["nonsense", "[1]", "{}"]}, "Select at least one field."),
         ({"text": "{% if %}"}, "has a mistake"),
         ({"field_name-0": ""}, "Name 1 to 20 fields"),
         ({"field_name-1": "topic of IT"}, "Two fields have the same name."),
@@ -155,7 +155,7 @@ def test_a_step_has_defaults_and_is_saved_and_changed(
         ({"wait_s": "60"}, "from 1 to 20"),
         ({"max_output_tokens": "lots"}, "Enter a number"),
         ({"day_cap": "-1"}, "Enter a number"),
-        ({"max_input_tokens": "210"}, "alone take nearly all of it"),
+        ({"max_input_tokens": "210"}, "alone use nearly all of it"),
         ({"fallback": "panic"}, "Choose one of the two."),
     ],
 )

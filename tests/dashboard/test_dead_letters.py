@@ -109,7 +109,7 @@ def test_a_discarded_delivery_is_shown_as_discarded_at_once(
         admin.get(f"/events/{world.event}").text
     )
     again = admin.post(f"/dead-letters/{world.letter}/replay", headers=FRAGMENT)
-    assert again.status_code == 409 and "took care of this already" in again.text
+    assert again.status_code == 409 and "is already resolved" in again.text
 
 
 @pytest.mark.parametrize(

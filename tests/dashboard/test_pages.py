@@ -378,7 +378,7 @@ def test_a_second_click_on_resend_sends_nothing(
     first = support.post(f"/dead-letters/{world.letter}/replay", headers=fragment)
     assert first.status_code == 200 and "hx-trigger" in first.text
     second = support.post(f"/dead-letters/{world.letter}/replay", headers=fragment)
-    assert second.status_code == 409 and "took care of this already" in second.text
+    assert second.status_code == 409 and "is already resolved" in second.text
     move(app, world.hook)
     assert len(sink.requests) == 1
     settled = support.get(f"/dead-letters/{world.letter}", headers=fragment).text

@@ -55,8 +55,8 @@ def test_htmx_gets_the_conditions_only(app: Flask, world: World, admin: Visitor)
 def test_an_invalid_form_keeps_the_entered_values(app: Flask, world: World, admin: Visitor) -> None:
     here = f"/destinations/{world.hook}/subscriptions/2"
     for form, sentence in (
-        ({"c0-path": TOTAL, "c0-op": "at_least", "c0-value": ""}, "Enter what to compare with"),
-        ({"c0-path": "", "c0-value": "typed-value"}, "Choose the field of each condition"),
+        ({"c0-path": TOTAL, "c0-op": "at_least", "c0-value": ""}, "Enter a value to compare with"),
+        ({"c0-path": "", "c0-value": "typed-value"}, "Choose a field for each condition"),
         (
             {"event_types": [], "c0-path": TOTAL, "c0-value": "typed-value"},
             "at least one event type",

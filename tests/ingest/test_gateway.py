@@ -7,6 +7,7 @@ import time
 import pytest
 from sqlalchemy import update
 
+from relay import database
 from relay.models import SigningKey, db
 from relay.services.audit import COMMAND_LINE
 from relay.services.sources import keys, revisions
@@ -92,7 +93,7 @@ def test_a_key_that_is_not_valid_yet_and_an_unreadable_key_have_different_reason
         db.session.execute(
             update(SigningKey)
             .where(SigningKey.key_id == later.key_id)
-            .values(not_before=keys.database_now() + keys.parse_window("1h"))
+            .values(not_before=database.now(db.session) + keys.parse_window("1h"))
         )
         db.session.execute(
             update(SigningKey).where(SigningKey.key_id == other_id).values(sealed_secret="nonsense")

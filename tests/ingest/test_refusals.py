@@ -16,6 +16,7 @@ from sqlalchemy import delete, update
 from werkzeug.test import TestResponse
 
 import relay.ingest
+from relay import database
 from relay.ingest.refusals import RefusalCode
 from relay.models import SigningKey, db
 from relay.services.audit import COMMAND_LINE
@@ -87,7 +88,7 @@ def key_expired(sender: Sender) -> TestResponse:
 def key_not_valid_yet(sender: Sender) -> TestResponse:
     key_id, secret = rotate(sender, "1h")
     with sender.app.app_context():
-        later = keys.database_now() + keys.parse_window("1h")
+        later = database.now(db.session) + keys.parse_window("1h")
     change_key(sender, key_id, not_before=later)
     return sender.send(secret=secret)
 

@@ -42,3 +42,20 @@ def test_a_revocation_and_the_end_of_a_window_take_effect_in_every_process_withi
     done = time.monotonic()
     web.wait_for(lambda: statuses(web, rotated) == {401}, 10, "the revocation")
     assert time.monotonic() - done < 5
+
+
+def test_a_removed_site_is_refused_in_every_process_within_5_s(start_web: StartWeb) -> None:
+    web = start_web(WEB_CONCURRENCY="2")
+    source = web.make_source()
+    web.wait_for(lambda: statuses(web, source.secret) == {202}, 5, "the first key in each process")
+    web.flask("sources", "remove", source.slug, "--yes", "--json")
+    removed = time.monotonic()
+    web.wait_for(lambda: statuses(web, source.secret) == {401}, 10, "the removal")
+    assert time.monotonic() - removed < 5
+    answer = web.send(comment(), source.secret, source=source.slug)
+    unknown = web.send(comment(), source.secret, source="never-was")
+    assert (answer.status_code, answer.json()) == (unknown.status_code, unknown.json())
+    again = web.make_source()  # the same slug, with a key of its own
+    assert again.slug == source.slug
+    web.wait_for(lambda: statuses(web, again.secret) == {202}, 5, "the new key in each process")
+    assert statuses(web, source.secret) == {401}

@@ -1,4 +1,4 @@
-"""When an allowance runs out, as the readings tell."""
+"""When a quota runs out, by its readings."""
 
 from __future__ import annotations
 
@@ -74,11 +74,11 @@ def test_a_backlog_takes_one_interval_per_delivery() -> None:
         (
             datetime(2026, 11, 27, 16, 40, tzinfo=UTC),
             None,
-            "At this pace HubSpot stops at 16:40 UTC",
+            "At this rate, HubSpot accepts no more calls from 16:40 UTC",
         ),
         (datetime(2026, 11, 28, 3, 5, tzinfo=UTC), None, "HubSpot stops at 28 Nov, 03:05 UTC"),
         (NOON, None, "HubSpot takes no more calls for now"),
-        (None, after(30), "all that waits is sent by 12:30 UTC."),
+        (None, after(30), "everything that waits is sent by 12:30 UTC."),
         (None, after(0.5), ""),
         (None, None, ""),
     ],

@@ -1,4 +1,4 @@
-"""The ledger as tests look at it: days moved into the past, lines, alerts."""
+"""Helpers for ledger tests: days moved into the past, lines, alerts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import select, update
 
+from relay import database
 from relay.models import (
     Alert,
     ArchivedDeliveries,
@@ -20,11 +21,10 @@ from relay.models import (
 )
 from relay.services.ledger.model import Books, LedgerLine, Period
 from relay.services.ledger.reading import read, snapshot
-from relay.services.sources import keys
 
 
 def today() -> date:
-    found = keys.database_now().date()
+    found = database.now(db.session).date()
     db.session.rollback()
     return found
 

@@ -16,19 +16,20 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
+from relay import database
 from relay.delivery import gate
 from relay.delivery.capacity import Capacity
-from relay.delivery.claim import DatabaseClock
 from relay.destinations.ai import MILLION, SpendingCaps, TokenUsage
 from relay.destinations.base import Kind
 from relay.models import AiAnswer, AiUse, Destination
 from relay.rules.circuit import CircuitState, circuit_columns, circuit_of
 from relay.rules.lifecycle import Signal
+from relay.rules.states import AiAnswerState, AiUseState
 from relay.rules.status import Status, destination_status
 
 SPARE_S = 15.0  # a claim lasts this much longer than its call
 PAUSED_S = 300.0  # how often a waiting delivery checks whether the AI is available again
-COUNTED = ("reserved", "settled")
+COUNTED = (AiUseState.RESERVED, AiUseState.SETTLED)
 
 
 @dataclass(frozen=True)
@@ -93,25 +94,25 @@ def begin(
 ) -> Reservation | CachedAnswer | AnswerPending | OverBudget:
     """Reuse an answer, or reserve a call and claim its question.  The caller commits."""
     row = _lock(connection, request.destination_id)
-    now = DatabaseClock(connection).read
+    now = database.now(connection)
     found = connection.execute(
         select(AiAnswer.__table__).where(AiAnswer.key == request.key)
     ).one_or_none()
-    if found is not None and found.state == "ready":
+    if found is not None and found.state == AiAnswerState.READY:
         connection.execute(update(AiAnswer).where(AiAnswer.id == found.id).values(used_at=now))
-        _use(connection, request, now, "hit")
+        _use(connection, request, now, AiUseState.HIT)
         return CachedAnswer(found.answer)
     if found is not None and found.claimed_until > now:
         return AnswerPending()
     capacity = Capacity.of(row, Kind(), now)
     refusal = _over_budget(connection, row, request, capacity, now)
     if refusal is not None:
-        _use(connection, request, now, "skipped", refusal.code)
+        _use(connection, request, now, AiUseState.SKIPPED, refusal.code)
         return refusal
     _start(connection, row, capacity, now)
     token, wait_s = uuid.uuid4().hex, capacity.rate(now).wait_s(now)
     claim = {
-        "state": "claimed",
+        "state": AiAnswerState.CLAIMED,
         "token": token,
         "claimed_until": now + timedelta(seconds=request.max_s + SPARE_S),
     }
@@ -120,7 +121,7 @@ def begin(
     else:  # the worker that claimed it died
         connection.execute(update(AiAnswer).where(AiAnswer.id == found.id).values(claim))
     return Reservation(
-        _use(connection, request, now, "reserved", cost=request.max_cost), token, wait_s
+        _use(connection, request, now, AiUseState.RESERVED, cost=request.max_cost), token, wait_s
     )
 
 
@@ -135,12 +136,12 @@ def settle(
 ) -> None:
     """Record the result of a call; ``cost`` None: nothing was charged.  The caller commits."""
     row = _lock(connection, request.destination_id)
-    now = DatabaseClock(connection).read
+    now = database.now(connection)
     connection.execute(
         update(AiUse)
         .where(AiUse.id == reservation.use_id)
         .values(
-            state="failed" if cost is None else "settled",
+            state=AiUseState.FAILED if cost is None else AiUseState.SETTLED,
             code=getattr(signal, "code", "")[:40],
             cost=cost or 0,
             tokens_in=usage.tokens_in,
@@ -149,10 +150,12 @@ def settle(
     )
     mine = (AiAnswer.key == request.key, AiAnswer.token == reservation.token)
     if answer is None:
-        connection.execute(delete(AiAnswer).where(*mine, AiAnswer.state == "claimed"))
+        connection.execute(delete(AiAnswer).where(*mine, AiAnswer.state == AiAnswerState.CLAIMED))
     else:
         connection.execute(
-            update(AiAnswer).where(*mine).values(state="ready", answer=answer, used_at=now)
+            update(AiAnswer)
+            .where(*mine)
+            .values(state=AiAnswerState.READY, answer=answer, used_at=now)
         )
     before = circuit_of(row)
     after = before.record_outcome(signal, now, gate.jitter())
@@ -163,7 +166,7 @@ def settle(
 
 def note(connection: Connection, request: AiRequest, cost: int, usage: TokenUsage) -> None:
     """Record what a person's test cost.  No cap applies to it.  The caller commits."""
-    use_id = _use(connection, request, DatabaseClock(connection).read, "settled", "test", cost)
+    use_id = _use(connection, request, database.now(connection), AiUseState.SETTLED, "test", cost)
     connection.execute(
         update(AiUse)
         .where(AiUse.id == use_id)

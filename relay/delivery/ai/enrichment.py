@@ -19,12 +19,12 @@ from typing import Any
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from relay import database
 from relay.database import READ_ONLY
 from relay.delivery import gate
 from relay.delivery.ai import budget
 from relay.delivery.ai.budget import AiRequest, CachedAnswer, OverBudget, Reservation
 from relay.delivery.ai.steps import NO_CAPS, ActiveAiStep
-from relay.delivery.claim import DatabaseClock
 from relay.delivery.quotas import record_quotas
 from relay.destinations.ai import MILLION, AiKind, AiModel, AiQuestion, AiReply, TokenUsage
 from relay.destinations.base import Message
@@ -34,6 +34,7 @@ from relay.mapping.pii import Masker
 from relay.models import AiAnswer, Destination, Subscription
 from relay.observability import metrics
 from relay.rules.lifecycle import Failed, Held, Refused, Signal
+from relay.rules.states import AiAnswerState, AiFallback
 from relay.transport.client import Transport
 from relay.transport.request import Reply
 
@@ -162,7 +163,7 @@ class Enricher:
         while time.monotonic() < until:
             time.sleep(POLL_S)
             with self.engine.connect().execution_options(**READ_ONLY) as connection:
-                if connection.scalar(mine) != "claimed":
+                if connection.scalar(mine) != AiAnswerState.CLAIMED:
                     return True
         return False
 
@@ -195,7 +196,7 @@ class Enricher:
         with self.engine.begin() as connection:
             budget.settle(connection, request, reservation, signal, cost, usage, answer)
             quotas = step.kind.quotas(step.config, reply)
-            record_quotas(connection, step.destination_id, quotas, DatabaseClock(connection).read)
+            record_quotas(connection, step.destination_id, quotas, database.now(connection))
         metrics.ai_tokens.inc(usage.tokens_in + usage.tokens_out)
         metrics.ai_cost.inc((cost or 0) / MILLION)
         record |= {
@@ -254,7 +255,7 @@ def without(
 ) -> Enriched:
     """There is no answer: the delivery goes on without one, or it waits, as a person chose."""
     record |= {"outcome": "without", "code": signal.code}
-    if step.fallback == "go_on":
+    if step.fallback == AiFallback.GO_ON:
         record["sentence"] = f"Without AI: {reason(signal.sentence)}"
         return Enriched({}, record)
     record |= {"outcome": "waits", "sentence": f"Waits for AI: {reason(signal.sentence)}"}

@@ -14,6 +14,7 @@ from relay.errors import RelayError
 from relay.mapping import ai_answers
 from relay.mapping.ai_answers import AnswerField
 from relay.models import AiStep, Destination, Subscription
+from relay.rules.states import AiFallback, AiStepState
 
 NO_CAPS = SpendingCaps()
 
@@ -37,7 +38,7 @@ class ActiveAiStep:
     max_output_tokens: int = 1000
     wait_s: int = 15
     caps: SpendingCaps = NO_CAPS
-    fallback: str = "go_on"
+    fallback: str = AiFallback.GO_ON
     trouble: str = ""
 
 
@@ -49,7 +50,7 @@ def load_rows(connection: Connection, destination_id: int) -> list[tuple[Any, An
     wanted = (
         select(AiStep.__table__)
         .join(Subscription, Subscription.id == AiStep.subscription_id)
-        .where(Subscription.destination_id == destination_id, AiStep.state == "active")
+        .where(Subscription.destination_id == destination_id, AiStep.state == AiStepState.ACTIVE)
     )
     rows = connection.execute(wanted).all()
     if not rows:

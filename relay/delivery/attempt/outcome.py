@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from relay.database import insert_once
+from relay import database
 from relay.delivery import gate
 from relay.delivery.attempt.run import AttemptResult
 from relay.delivery.claim import Claim
@@ -35,16 +35,16 @@ from relay.rules.lifecycle import (
     Transition,
     transition,
 )
-from relay.rules.status import StoredState
+from relay.rules.states import AttemptOutcome, DestinationState, SubscriptionState
 
 MAX_PENDING = 25  # results that are written together
 GATHER_S = 0.03  # results that arrive within this time after a write are written together
 OUTCOMES = {
-    Accepted: "accepted",
-    Failed: "failed",
-    Refused: "refused",
-    Held: "held",
-    LeaseExpired: "lost",
+    Accepted: AttemptOutcome.ACCEPTED,
+    Failed: AttemptOutcome.FAILED,
+    Refused: AttemptOutcome.REFUSED,
+    Held: AttemptOutcome.HELD,
+    LeaseExpired: AttemptOutcome.LOST,
 }
 SUCCESSFUL = (OUTCOMES[Accepted], OUTCOMES[Held])  # a trace shows the others as errors
 
@@ -290,7 +290,7 @@ def write_results(connection: Connection, results: Sequence[DeliveryResult], now
     updates = [(_update(rows[0]), rows) for rows in by_columns.values()]
     if attempts:
         # A commit may have lost its confirmation with the connection and be repeated: insert once.
-        connection.execute(insert_once(connection, Attempt), attempts)
+        connection.execute(database.upsert(connection, Attempt).on_conflict_do_nothing(), attempts)
     written = sum(connection.execute(statement, rows).rowcount for statement, rows in updates)
     return written + sum(_write_dead_letter(connection, result, row) for result, row in dead)
 
@@ -313,7 +313,11 @@ def _discard_removed(
         .order_by(Subscription.id)
         .with_for_update(read=True, of=Subscription)
     )
-    removed = {row[0] for row in rows if StoredState.CLOSED in row[1:]}
+    removed = {
+        subscription_id
+        for subscription_id, subscription, destination in rows
+        if subscription == SubscriptionState.CLOSED or destination == DestinationState.CLOSED
+    }
     return [
         replace(result, outcome=transition(result.outcome.life, Discarded(), now))
         if result.subscription_id in removed

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from relay import database
 from relay.errors import Unavailable
 from relay.ingest import responses
 from relay.ingest.gateway import Gateway
@@ -21,8 +22,9 @@ from relay.ingest.request import RequestHead
 from relay.ingest.responses import IngestResponse
 from relay.ingest.signature import VerifyingKey
 from relay.ingest.snapshots import SourceSnapshot
-from relay.models import AuditEntry, SigningKey, db_now
+from relay.models import AuditEntry, SigningKey
 from relay.observability.logging import log
+from relay.rules.states import KeyState
 from relay.secrets import SecretBox
 
 WANTS = ("state", "key")
@@ -68,18 +70,18 @@ def read_key_status(
     """
     try:
         with engine.begin() as connection:
-            now = connection.scalar(select(db_now()))
+            now = database.now(connection)
             signer = connection.execute(select(TABLE).where(TABLE.c.id == signed_by.row_id)).one()
-            if signer.state == "active":
+            if signer.state == KeyState.ACTIVE:
                 return {"status": "current"}
             # the snapshot that authenticated the request may be seconds old
-            if signer.state != "retiring" or now is None or signer.not_after <= now:
+            if signer.state != KeyState.RETIRING or signer.not_after <= now:
                 raise RefusalCode.KEY_ENDED(key_id=signer.key_id, source_id=source.id)
             newest = connection.execute(
                 select(TABLE)
                 .where(
                     TABLE.c.source_id == source.id,
-                    TABLE.c.state == "active",
+                    TABLE.c.state == KeyState.ACTIVE,
                     TABLE.c.not_before <= now,
                 )
                 .order_by(TABLE.c.id.desc())

@@ -1,4 +1,4 @@
-"""What the AI steps cost: by day, by subscription and model, against the caps."""
+"""What AI steps cost: by day, by subscription and model, and compared to the caps."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from datetime import UTC, date, timedelta
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import joinedload
 
+from relay import database
 from relay.delivery.ai import budget
 from relay.destinations import KINDS
 from relay.destinations.ai import AiKind
 from relay.models import AiStep, AiUse, Destination, Subscription, db
+from relay.rules.states import AiUseState
 from relay.services.ai import steps as ai_steps
-from relay.services.sources import keys
 
 DAYS = 30
 
 
 @dataclass(frozen=True)
 class SpendLine:
-    """Sums over some uses; ``cost`` in millionths.  ``hits`` reused an answer, ``skips`` went without."""
+    """Sums over some uses; ``cost`` in millionths.  ``hits`` reused a stored answer, ``skips`` went without AI."""
 
     calls: int = 0
     hits: int = 0
@@ -32,14 +33,14 @@ class SpendLine:
 
     @property
     def hit_rate(self) -> int:
-        """How many of a hundred answers cost nothing."""
+        """The percentage of answers that cost nothing."""
         answered = self.calls + self.hits
         return round(100 * self.hits / answered) if answered else 0
 
 
 @dataclass(frozen=True)
 class Part:
-    """The sums of one subscription and model; no subscription: tests by people."""
+    """The totals of one subscription and model; without a subscription: tests by people."""
 
     subscription: Subscription | None
     asked: Destination
@@ -74,9 +75,9 @@ class Used:
 
 SUMS = (
     func.sum(case((AiUse.state.in_(budget.COUNTED), 1), else_=0)),
-    func.sum(case((AiUse.state == "hit", 1), else_=0)),
-    func.sum(case((AiUse.state == "skipped", 1), else_=0)),
-    func.sum(case((AiUse.state == "failed", 1), else_=0)),
+    func.sum(case((AiUse.state == AiUseState.HIT, 1), else_=0)),
+    func.sum(case((AiUse.state == AiUseState.SKIPPED, 1), else_=0)),
+    func.sum(case((AiUse.state == AiUseState.FAILED, 1), else_=0)),
     func.sum(AiUse.tokens_in),
     func.sum(AiUse.tokens_out),
     func.sum(AiUse.cost),
@@ -84,11 +85,11 @@ SUMS = (
 
 
 def today() -> date:
-    return keys.database_now().astimezone(UTC).date()
+    return database.now(db.session).astimezone(UTC).date()
 
 
 def by_day(days: int = DAYS) -> dict[str, list[tuple[date, SpendLine]]]:
-    """Each currency's days up to today, oldest first, those without a use too."""
+    """Each currency's days up to today, oldest first, including days without a use."""
     last = today()
     dates = [last - timedelta(days=n) for n in reversed(range(days))]
     found: dict[str, dict[date, SpendLine]] = {}
@@ -106,7 +107,7 @@ def by_day(days: int = DAYS) -> dict[str, list[tuple[date, SpendLine]]]:
 
 
 def by_part(days: int = DAYS) -> list[Part]:
-    """The dearest first."""
+    """The most expensive first."""
     rows = db.session.execute(
         select(AiUse.subscription_id, AiUse.destination_id, AiUse.model, AiUse.currency, *SUMS)
         .where(AiUse.day > today() - timedelta(days=days))
@@ -134,7 +135,7 @@ def by_part(days: int = DAYS) -> list[Part]:
 
 
 def caps() -> list[Used]:
-    """Every cap with what is used of it today: those of the AI destinations, then of the steps."""
+    """Every cap and today's use of it: first those of the AI destinations, then those of the steps."""
     day, connection = today(), db.session.connection()
     found, askers = [], ai_steps.askers()
     for asker in askers:

@@ -1,4 +1,4 @@
-"""The AI steps of subscriptions: looked at, changed, tried out on a real event."""
+"""AI steps of subscriptions: read, saved, and tested on a stored event."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
+from relay import database
 from relay.delivery.ai.enrichment import Enriched, Enricher
 from relay.delivery.ai.steps import step_of
 from relay.delivery.message import message_of, parse_payload, shared_transport
@@ -24,7 +25,8 @@ from relay.mapping import ai_answers, event_fields
 from relay.mapping.ai_answers import AnswerField
 from relay.mapping.conditions import group_of, matches_type
 from relay.mapping.event_fields import EventField
-from relay.models import AiStep, Attempt, Delivery, Destination, Event, Subscription, db, db_now
+from relay.models import AiStep, Attempt, Delivery, Destination, Event, Subscription, db
+from relay.rules.states import AiFallback, DestinationState
 from relay.services.ai import validation as ai_validation
 from relay.services.ai.validation import Draft
 from relay.services.audit import By, record
@@ -55,13 +57,13 @@ def steps_of(destination_id: int) -> dict[int, AiStep]:
 
 
 def fields_of(subscription: Subscription) -> tuple[AnswerField, ...]:
-    """What a mapping can use of the AI's answer: each with its ``path`` and type; none without a step."""
+    """The fields of the AI's answer that a mapping can use, each with its ``path`` and type."""
     step = find_step(subscription.id)
     return tuple(map(ai_answers.field_of, step.fields)) if step else ()
 
 
 def last_answer(delivery_id: int) -> dict[str, Any]:
-    """What the AI last said about a delivery, to look ahead without asking again; empty for nothing."""
+    """The AI's last answer for a delivery, for a preview without a new call; empty without one."""
     told = db.session.scalars(
         select(Attempt.ai).where(Attempt.delivery_id == delivery_id).order_by(Attempt.id.desc())
     )
@@ -69,7 +71,7 @@ def last_answer(delivery_id: int) -> dict[str, Any]:
 
 
 def answers_about(subscription: Subscription, event_ids: Sequence[int]) -> dict[int, Any]:
-    """What the AI last said about events for this subscription, by the event's number."""
+    """The AI's last answers about events for this subscription, by the event's number."""
     told = db.session.execute(
         select(Delivery.event_pk, Attempt.ai)
         .join(Attempt, Attempt.delivery_id == Delivery.id)
@@ -93,7 +95,7 @@ def askers() -> list[Asker]:
     kinds = {slug: kind for slug, kind in KINDS.items() if isinstance(kind, AiKind)}
     found = db.session.scalars(
         select(Destination)
-        .where(Destination.kind.in_(kinds), Destination.state != "closed")
+        .where(Destination.kind.in_(kinds), Destination.state != DestinationState.CLOSED)
         .order_by(Destination.name)
     )
     return [
@@ -112,7 +114,7 @@ def recent_events(subscription: Subscription) -> list[Event]:
 
 
 def event_fields_of(subscription: Subscription, events: Sequence[Event]) -> list[EventField]:
-    """The fields of its events; those of the samples that ship come after the real ones."""
+    """The fields of its events; those of Relay's samples come after the stored ones."""
     real = [parse_payload(one.payload) for one in events]
     shipped = [
         {"data": data}
@@ -124,7 +126,7 @@ def event_fields_of(subscription: Subscription, events: Sequence[Event]) -> list
 
 
 def first_draft(fields: Sequence[EventField]) -> Draft:
-    """Where nobody made a step: a task that suits most, on the fields that people write into."""
+    """The draft for a subscription without a step: a common task, on the fields that people write."""
     written = [
         field.path
         for field in fields
@@ -138,7 +140,7 @@ def first_draft(fields: Sequence[EventField]) -> Draft:
 
 
 def save(subscription: Subscription, draft: Draft, by: By) -> AiStep:
-    """Make or change the AI step.  Raises Invalid with the reasons per field."""
+    """Create or change the AI step.  Raises Invalid with the reasons per field."""
     checked = ai_validation.check(draft, askers())
     step = find_step(subscription.id)
     if step is None:
@@ -153,7 +155,7 @@ def save(subscription: Subscription, draft: Draft, by: By) -> AiStep:
 
 
 def remove(subscription: Subscription, by: By) -> None:
-    """Events go without AI from now on; what was spent stays in the books.  Raises NotFound."""
+    """Events go without AI from now on; past costs stay on record.  Raises NotFound."""
     step = find_step(subscription.id)
     if step is None:
         raise NotFound("This subscription has no AI step.")
@@ -164,7 +166,7 @@ def remove(subscription: Subscription, by: By) -> None:
 
 @dataclass(frozen=True)
 class Tried:
-    """What a draft came to on one event."""
+    """The result of a draft on one event."""
 
     event: Event | None
     enriched: Enriched
@@ -180,7 +182,7 @@ class Tried:
 
 
 def try_out(subscription: Subscription, draft: Draft, event_id: int | None, by: By) -> Tried:
-    """Ask once with a draft, as a delivery would: within the same caps, counted, answers kept.
+    """Ask once with a draft, as a delivery would: within the same caps, counted, answers stored.
 
     Raises Invalid.
     """
@@ -189,16 +191,18 @@ def try_out(subscription: Subscription, draft: Draft, event_id: int | None, by: 
     label = f"{subscription.destination.name} asks {checked.asker.destination.name}"
     record(by, "ai_step.try", label, model=draft.model)
     db.session.commit()
-    row = AiStep(subscription_id=subscription.id, **checked.columns | {"fallback": "go_on"})
+    row = AiStep(
+        subscription_id=subscription.id, **checked.columns | {"fallback": AiFallback.GO_ON}
+    )
     step = step_of(row, checked.asker.destination)
     message = message_of(
         parse_payload(event.payload) if event else _sample(subscription),
-        event.received_at if event else db.session.execute(select(db_now())).scalar_one(),
+        event.received_at if event else database.now(db.session),
         event.source.name if event else "Sample site",
         event.source.url if event else "https://shop.example.com",
         key="",
     )
-    db.session.rollback()  # nothing is held while the AI thinks
+    db.session.rollback()  # no transaction stays open during the call
     began = time.perf_counter()
     transport = shared_transport(current_app._get_current_object())  # type: ignore[attr-defined]
     enriched = Enricher(db.engine, transport).enrich(step, message)

@@ -1,4 +1,4 @@
-"""An AI step as a person fills it in, and what is checked before it is kept."""
+"""An AI step as a person enters it, and the checks before it is saved."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from relay.errors import Invalid
 from relay.mapping import ai_answers, prompts
 from relay.mapping.ai_answers import TYPES, AnswerField
 from relay.mapping.templates import check_template
+from relay.rules.states import AiFallback
 
 if TYPE_CHECKING:
     from relay.services.ai.steps import Asker
@@ -28,12 +29,12 @@ LIMITS = {
 
 @dataclass(frozen=True)
 class Draft:
-    """``day_cap`` is in the currency's unit; None: no limit but the destination's own."""
+    """``day_cap`` is in the currency's unit; None: only the destination's own caps."""
 
     destination_id: int = 0
     model: str = ""
     instructions: str = (
-        "Read what this person wrote. Say what it is about and whether somebody should answer today, "
+        "Read what this person wrote. Say what it is about and whether someone should answer today, "
         "and sum it up in one sentence."
     )
     shown: tuple[tuple[str, ...], ...] = ()
@@ -45,7 +46,7 @@ class Draft:
             "What it is about",
             ("question", "order", "complaint", "praise", "other"),
         ),
-        AnswerField("urgent", "yes_no", "Whether somebody should answer today"),
+        AnswerField("urgent", "yes_no", "Whether someone should answer today"),
         AnswerField("summary", "text", "One sentence, in the language of the text"),
     )
     masking: bool = True
@@ -54,19 +55,19 @@ class Draft:
     wait_s: int = 15
     day_cap: Decimal | None = None
     day_calls: int | None = None
-    fallback: str = "go_on"
+    fallback: str = AiFallback.GO_ON
 
 
 @dataclass(frozen=True)
 class ValidatedStep:
-    """The columns of an ``AiStep``, and whom it asks."""
+    """The columns of an ``AiStep``, and the destination that it asks."""
 
     columns: dict[str, Any]
     asker: Asker
 
 
 def draft_of(step: Any) -> Draft:
-    """A saved step, to be changed."""
+    """A saved step as a draft."""
     return Draft(
         destination_id=step.destination_id,
         model=step.model,
@@ -85,17 +86,17 @@ def draft_of(step: Any) -> Draft:
 
 
 def check(draft: Draft, askers: Sequence[Asker]) -> ValidatedStep:
-    """What can be kept.  Raises Invalid with the reasons per field."""
+    """The step if it can be saved.  Raises Invalid with the reasons per field."""
     reasons: dict[str, list[str]] = {}
     asker = next((a for a in askers if a.destination.id == draft.destination_id), None)
     if asker is None or all(one.name != draft.model for one in asker.models):
         reasons["model"] = ["Choose one of the models."]
     for name, why in (
         ("instructions", _task(draft)),
-        ("shown", "" if draft.shown or draft.text else "Tick at least one field."),
+        ("shown", "" if draft.shown or draft.text else "Select at least one field."),
         ("text", check_template(draft.text) or ""),
         ("fields", _fields(draft.fields)),
-        ("fallback", "" if draft.fallback in ("go_on", "wait") else "Choose one of the two."),
+        ("fallback", "" if draft.fallback in tuple(AiFallback) else "Choose one of the two."),
     ):
         if why:
             reasons[name] = [why]
@@ -104,7 +105,7 @@ def check(draft: Draft, askers: Sequence[Asker]) -> ValidatedStep:
             reasons[name] = [f"Enter a whole number from {low} to {high}."]
     if not reasons and _room(draft) < ROOM:
         reasons["max_input_tokens"] = [
-            "The instructions and fields alone take nearly all of it. Enter more, or write less."
+            "The instructions and fields alone use nearly all of it. Raise the limit, or shorten them."
         ]
     if reasons or asker is None:
         raise Invalid(reasons)
@@ -131,10 +132,10 @@ def check(draft: Draft, askers: Sequence[Asker]) -> ValidatedStep:
 def _task(draft: Draft) -> str:
     task = draft.instructions.strip()
     if not 1 <= len(task) <= LONGEST_TASK:
-        return f"Say in 1 to {LONGEST_TASK} signs what the AI should do."
+        return f"Describe in 1 to {LONGEST_TASK} characters what the AI should do."
     if "{{" in task or "{%" in task:
         return (
-            "Fields of the event do not belong into the instructions: tick them below. So nothing that "
+            "Fields of the event do not belong in the instructions: select them below. This way, nothing that "
             "a visitor writes can ever become an instruction."
         )
     return ""
@@ -150,10 +151,10 @@ def _fields(fields: Sequence[AnswerField]) -> str:
         if not re.fullmatch(r"[a-z0-9_]{1,40}", one.name) or one.type not in TYPES:
             return "Each field needs a name of letters and digits, and one of the types."
         if len(one.description) > 300:
-            return f"Describe “{one.name}” in at most 300 signs."
+            return f"Describe “{one.name}” in at most 300 characters."
         few = 2 <= len(one.choices) <= MOST_CHOICES
         if one.type == "choice" and not (few and all(len(c) <= 80 for c in one.choices)):
-            return f"Enter 2 to {MOST_CHOICES} short words to choose from for “{one.name}”, with commas between them."
+            return f"Enter 2 to {MOST_CHOICES} short choices for “{one.name}”, separated by commas."
     return ""
 
 

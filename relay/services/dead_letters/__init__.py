@@ -1,1 +1,1 @@
-"""Dead letters: what a person or a command can do with them, their causes, and which ones are selected."""
+"""Dead letters: actions on one or many, their causes, and how they are selected."""

@@ -1,4 +1,4 @@
-"""Dead letters: deliveries that wait for a person, who replays or discards them."""
+"""Dead letters: failed deliveries, until a person replays or discards them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
-from relay import broker
+from relay import broker, database
 from relay.delivery.attempt.outcome import apply_transition, life_of
 from relay.delivery.capacity import LIVE
 from relay.errors import IllegalTransition, NotFound, Refusal
 from relay.models import DeadLetter, Delivery, Destination, Event, Replay, Source, db
 from relay.rules.lifecycle import Discarded, Replayed, Signal, transition
+from relay.rules.states import DeadLetterState, DestinationState, Resolution, SubscriptionState
 from relay.services.audit import By, record
 from relay.services.dead_letters.selection import Selection, unresolved
 from relay.services.paging import Page, page_of
-from relay.services.sources import keys
 
 LOADED = (
     joinedload(DeadLetter.delivery).joinedload(Delivery.event).joinedload(Event.source),
@@ -32,7 +32,7 @@ def count_open() -> int:
 
 
 def count(selection: Selection) -> int:
-    """How many of the chosen wait for somebody."""
+    """How many of the selected dead letters are unresolved."""
     wanted = select(func.count()).select_from(selection.statement().subquery())
     return db.session.scalar(wanted) or 0
 
@@ -46,7 +46,7 @@ def list_letters(
 
 
 def oldest(destination_id: int) -> datetime | None:
-    """When the first of a destination's deliveries that are dead now came."""
+    """When the first of a destination's failed deliveries was created."""
     return db.session.scalar(
         select(func.min(Delivery.created_at))
         .join(DeadLetter, DeadLetter.delivery_id == Delivery.id)
@@ -55,18 +55,18 @@ def oldest(destination_id: int) -> datetime | None:
 
 
 def codes() -> list[str]:
-    """The codes of what waits for somebody."""
+    """The codes of unresolved dead letters."""
     return sorted(db.session.scalars(select(DeadLetter.code).where(unresolved()).distinct()))
 
 
 def fields() -> list[str]:
-    """The fields that destinations complained about."""
+    """The fields that destinations named in unresolved dead letters."""
     named = select(DeadLetter.field).where(unresolved(), DeadLetter.field != "").distinct()
     return sorted(db.session.scalars(named))
 
 
 def table(selection: Selection) -> Iterator[tuple[Any, ...]]:
-    """All that fit, newest first, for a spreadsheet: as the columns of the export say."""
+    """All matching rows, newest first, with the columns of the export."""
     chosen = selection.listing().with_only_columns(DeadLetter.id)
     rows = db.session.execute(
         select(
@@ -96,17 +96,17 @@ def find_dead_letter(dead_letter_id: int) -> DeadLetter:
 
 
 def find_open(dead_letter_id: int) -> DeadLetter:
-    """Raises NotFound, Refusal where it is resolved."""
+    """Raises NotFound, and Refusal if it is resolved."""
     letter = find_dead_letter(dead_letter_id)
-    if letter.state == "resolved":
-        raise Refusal(f"Dead letter {letter.id} is resolved already. Nothing was done.")
+    if letter.state == DeadLetterState.RESOLVED:
+        raise Refusal(f"Dead letter {letter.id} is already resolved. Nothing was changed.")
     return letter
 
 
 def replay(dead_letter_id: int, by: By) -> Delivery:
-    """Send a dead delivery again with a fresh budget of attempts; pressed twice, it goes out once.
+    """Send a failed delivery again, with all attempts of its retry schedule.
 
-    Raises NotFound, Refusal.
+    Pressed twice, it is sent once.  Raises NotFound, Refusal.
     """
     delivery = _settle(dead_letter_id, by, Replayed(), "dead_letter.replay")
     broker.nudge("drain_destination", delivery.destination_id)
@@ -114,12 +114,27 @@ def replay(dead_letter_id: int, by: By) -> Delivery:
 
 
 def discard(dead_letter_id: int, by: By, reason: str = "") -> Delivery:
-    """It need not arrive.  ``reason`` is kept in the audit trail.  Raises NotFound, Refusal."""
+    """Discard it.  ``reason`` is stored in the audit trail.  Raises NotFound, Refusal."""
     return _settle(dead_letter_id, by, Discarded(), "dead_letter.discard", reason)
 
 
+def check_can_be_sent(delivery: Delivery) -> None:
+    """Raises Refusal if its destination or its subscription was removed."""
+    if delivery.destination.state == DestinationState.CLOSED:
+        noun = "destination"
+    elif delivery.subscription.state == SubscriptionState.CLOSED:
+        noun = "subscription"
+    else:
+        return
+    db.session.rollback()
+    raise Refusal(f"The {noun} of this delivery was removed, so it cannot be sent again.")
+
+
 def on_its_own(delivery: Delivery) -> None:
-    """It is part of no replay any more, whose pause or end would hold it; within the caller's transaction."""
+    """Take it out of its replay, so that pausing or cancelling that does not hold it.
+
+    Joins the caller's transaction.
+    """
     if delivery.replay_id is not None:
         replay = db.session.get(Replay, delivery.replay_id, with_for_update=True)
         if replay is not None and replay.ended_at is None:
@@ -138,20 +153,24 @@ def _settle(dead_letter_id: int, by: By, signal: Signal, action: str, reason: st
     )
     assert delivery is not None
     db.session.refresh(letter)
-    if letter.state == "resolved":
+    if letter.state == DeadLetterState.RESOLVED:
         db.session.rollback()
-        raise Refusal("Somebody took care of this already. Nothing was sent again.")
-    now = keys.database_now()
+        raise Refusal("This failed delivery is already resolved. Nothing was sent again.")
+    if isinstance(signal, Replayed):
+        check_can_be_sent(delivery)
+    now = database.now(db.session)
     try:
         outcome = transition(life_of(delivery), signal, now)
     except IllegalTransition as exc:
         db.session.rollback()
-        raise Refusal("This delivery is on its way again. Nothing was sent again.") from exc
+        raise Refusal("This delivery is already being sent again. Nothing was changed.") from exc
     apply_transition(delivery, outcome, now)
     if isinstance(signal, Replayed):
         on_its_own(delivery)
-    letter.state, letter.resolved_at, letter.reason = "resolved", now, reason
-    letter.resolution = "replayed" if isinstance(signal, Replayed) else "discarded"
+    letter.state, letter.resolved_at, letter.reason = DeadLetterState.RESOLVED, now, reason
+    letter.resolution = (
+        Resolution.REPLAYED if isinstance(signal, Replayed) else Resolution.DISCARDED
+    )
     detail = {"reason": reason[:500]} if reason else {}
     record(by, action, f"delivery {delivery.id}", dead_letter=letter.id, **detail)
     db.session.commit()

@@ -1,6 +1,6 @@
-"""What a person decides about many dead letters at once: one transaction, however many they are.
+"""Actions on many dead letters at once, in one transaction.
 
-What somebody else took care of meanwhile is left alone.
+Dead letters that another person resolved in the meantime are not changed.
 """
 
 from __future__ import annotations
@@ -9,46 +9,68 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, select, update
 
-from relay.delivery.attempt.outcome import columns_of
+from relay import database
 from relay.models import DeadLetter, Delivery, db
-from relay.rules.lifecycle import Discarded, Life, State, transition
+from relay.rules.lifecycle import Discarded, State
+from relay.rules.states import DeadLetterState, Resolution
 from relay.services.audit import By, record
 from relay.services.dead_letters.selection import Selection
-from relay.services.locking import free, in_order
-from relay.services.sources import keys
+from relay.services.locking import in_order
+from relay.services.transitions import transition_many
 
 LONGEST_NOTE = 2000
 
 
 def discard(selection: Selection, by: By, reason: str = "") -> int:
-    """None of the chosen need arrive.  -> how many"""
-    now, chosen = keys.database_now(), selection.bounded()
-    columns = columns_of(transition(Life(State.DEAD), Discarded(), now).life, now)
-    del columns["attempts"], columns["attempts_since_replay"], columns["revived_from"]
+    """Discard the selected dead letters and their deliveries.  -> how many"""
+    chosen = selection.bounded()
+    title = chosen.title()
+    count = discard_in_transaction(chosen, reason)
+    if count:
+        record(by, "dead_letter.discard", title, count=count, reason=reason[:500])
+    db.session.commit()
+    return count
+
+
+def discard_in_transaction(chosen: Selection, reason: str) -> int:
+    """The same within the caller's transaction, without an audit entry.  -> how many"""
+    now = database.now(db.session)
     deliveries = select(DeadLetter.delivery_id).where(DeadLetter.id.in_(chosen.statement()))
     dead = and_(Delivery.id.in_(deliveries), Delivery.state == State.DEAD.value)
-    # first the deliveries, then their letters: the order in which everybody locks them
-    _change(update(Delivery).where(free(Delivery.id, dead)).values(columns))
-    gone = select(Delivery.id).where(Delivery.state == State.DISCARDED.value)
-    ended = {"state": "resolved", "resolution": "discarded", "reason": reason, "resolved_at": now}
-    told = {"reason": reason[:500]}
-    return _mark(chosen, by, "dead_letter.discard", ended, told, DeadLetter.delivery_id.in_(gone))
+    # deliveries are locked before their dead letters everywhere, so that nothing deadlocks
+    transition_many(db.session, dead, Discarded(), now)
+    settled = select(Delivery.id).where(Delivery.state == State.DISCARDED.value)
+    wanted = and_(DeadLetter.id.in_(chosen.statement()), DeadLetter.delivery_id.in_(settled))
+    return _change(
+        update(DeadLetter)
+        .where(in_order(DeadLetter.id, wanted))
+        .values(
+            state=DeadLetterState.RESOLVED,
+            resolution=Resolution.DISCARDED,
+            reason=reason,
+            resolved_at=now,
+        )
+    )
 
 
 def acknowledge(selection: Selection, by: By) -> int:
-    """Somebody has seen the chosen ones.  -> how many nobody had seen before"""
-    fresh = DeadLetter.state == "open"
-    return _mark(selection, by, "dead_letter.acknowledge", {"state": "acknowledged"}, {}, fresh)
+    """Mark the selected ones as seen.  -> how many were not seen before"""
+    fresh = DeadLetter.state == DeadLetterState.OPEN
+    return _mark(
+        selection, by, "dead_letter.acknowledge", {"state": DeadLetterState.ACKNOWLEDGED}, {}, fresh
+    )
 
 
 def assign(selection: Selection, owner: str, by: By) -> int:
-    """``owner`` looks after the chosen ones, or nobody any more (empty).  -> how many"""
-    changes = {"owner": owner[:254], "state": "acknowledged"} if owner else {"owner": None}
+    """Make ``owner`` responsible, or no one (empty).  -> how many"""
+    changes = (
+        {"owner": owner[:254], "state": DeadLetterState.ACKNOWLEDGED} if owner else {"owner": None}
+    )
     return _mark(selection, by, "dead_letter.assign", changes, {"owner": owner})
 
 
 def note(selection: Selection, text: str, by: By) -> int:
-    """What the next person should know; earlier notes stay in the audit trail.  -> how many"""
+    """Set the note; earlier notes stay in the audit trail.  -> how many"""
     text = text.strip()[:LONGEST_NOTE]
     return _mark(selection, by, "dead_letter.note", {"note": text}, {"note": text})
 
@@ -61,7 +83,7 @@ def _mark(
     told: dict[str, Any],
     *more: ColumnElement[bool],
 ) -> int:
-    """Write ``changes`` onto the chosen ones for which ``more`` holds, with one line in the trail."""
+    """Set ``changes`` on the selected ones that meet ``more``, with one audit entry."""
     chosen = selection.bounded()
     title = chosen.title()
     wanted = and_(DeadLetter.id.in_(chosen.statement()), *more)

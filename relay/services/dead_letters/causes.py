@@ -1,4 +1,4 @@
-"""Dead letters by their cause: the same destination, code and field are one thing to put right."""
+"""Dead letters by cause: the same destination, code and field need the same fix."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from sqlalchemy import case, func, select
 
 from relay.destinations.outcomes.advice import Advice, advice_for, removed
 from relay.models import DeadLetter, Destination, db
+from relay.rules.states import DeadLetterState, DestinationState
 from relay.services.dead_letters.actions import LOADED
 from relay.services.dead_letters.selection import NO_FIELD, Selection
 
-MOST = 200  # cards on one page
+MOST = 200  # causes on one page
 
 
 @dataclass(frozen=True)
 class Cause:
-    """``fresh`` of the ``count`` nobody has seen yet; ``newest`` is the sample, with its event loaded.
+    """``fresh`` of ``count`` are not acknowledged; ``newest`` is the sample, with its event loaded.
 
     ``owners`` are e-mail addresses; ``note`` is the newest one.  ``before_fix`` of them died before the
     destination was last changed or resumed.
@@ -45,13 +46,13 @@ class Cause:
     @property
     def advice(self) -> Advice:
         newest = self.newest
-        if self.destination.state == "closed":
+        if self.destination.state == DestinationState.CLOSED:
             return removed(self.destination.name)
         return advice_for(newest.code, newest.field, newest.sentence, self.destination.name)
 
     @property
     def selection(self) -> Selection:
-        """Exactly those that were counted."""
+        """Exactly those counted."""
         return Selection(
             destination=self.newest.destination_id,
             code=self.newest.code,
@@ -61,14 +62,14 @@ class Cause:
 
 
 def list_causes(selection: Selection | None = None) -> list[Cause]:
-    """Those that nobody has seen first, then the largest."""
+    """Unacknowledged ones first, then the largest."""
     chosen = (selection or Selection()).statement()
     owners = func.count(func.distinct(DeadLetter.owner))
     rows = db.session.execute(
         select(
             func.max(DeadLetter.id).label("newest"),
             func.count().label("many"),
-            func.sum(case((DeadLetter.state == "open", 1), else_=0)).label("fresh"),
+            func.sum(case((DeadLetter.state == DeadLetterState.OPEN, 1), else_=0)).label("fresh"),
             func.sum(case((DeadLetter.created_at < Destination.fixed_at, 1), else_=0)).label(
                 "before_fix"
             ),
@@ -108,10 +109,10 @@ def _load(ids: Iterable[int]) -> dict[int, DeadLetter]:
 
 
 def before_fix(destination: Destination) -> Selection:
-    """What died at a destination before somebody last put it right."""
+    """What failed at a destination before it was last fixed."""
     return Selection(destination=destination.id, until=destination.fixed_at)
 
 
 def offered(destination: Destination) -> list[Cause]:
-    """What may be sent again now that it was put right, by cause; nothing where it never was."""
+    """What can be sent again since the fix, by cause; empty without a fix."""
     return list_causes(before_fix(destination)) if destination.fixed_at else []

@@ -1,4 +1,4 @@
-"""Which dead letters are meant: one way to say it for lists, cards, replays, discards and exports."""
+"""Which dead letters are meant, in one form for lists, cards, replays, discards and exports."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, or_, select
 
 from relay.models import DeadLetter, Delivery, Destination, Event, db
+from relay.rules.states import DeadLetterState
 from relay.services.deliveries import named
 from relay.services.events import EventFilter
 
-NO_FIELD = "-"  # as a field: those that name none
-STATES = ("open", "acknowledged", "resolved")
+NO_FIELD = "-"  # as a field: those without one
+STATES = tuple(state.value for state in DeadLetterState)
 
 
 def unresolved() -> ColumnElement[bool]:
-    return DeadLetter.state != "resolved"
+    return DeadLetter.state != DeadLetterState.RESOLVED
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The dead letters that fit all that is said here; nothing said means every unresolved one.
+    """The dead letters that match every condition given here; without any, all unresolved ones.
 
-    ``ids`` are chosen by hand.  ``destination`` is a number, or text as in ``deliveries.named``.
-    ``field`` may be NO_FIELD.  ``text`` is looked for in the event and in the reason.  ``since`` and
-    ``until`` (before) bound when they died.  ``upto`` leaves out whatever came after that letter, so
-    that a button does what its number said.
+    ``ids`` are single ones.  ``destination`` is a number, or text as in ``deliveries.named``.
+    ``field`` may be NO_FIELD.  ``text`` is searched in the event and in the reason.  ``since`` and
+    ``until`` (exclusive) limit when they failed.  ``upto`` excludes later ones, so that a button
+    acts on exactly as many as it showed.
     """
 
     ids: tuple[int, ...] = ()
@@ -43,11 +44,11 @@ class Selection:
     upto: int | None = None
 
     def statement(self) -> Select[Any]:
-        """Of ``DeadLetter.id``: those that somebody can still act on."""
+        """Of ``DeadLetter.id``: the unresolved ones."""
         return select(DeadLetter.id).where(unresolved(), *self.conditions())
 
     def listing(self) -> Select[Any]:
-        """Of ``DeadLetter``: resolved ones too, where the state asks for them."""
+        """Of ``DeadLetter``: also resolved ones, if ``state`` asks for them."""
         shown = () if self.state in STATES else (unresolved(),)
         return select(DeadLetter).where(*shown, *self.conditions())
 
@@ -82,7 +83,7 @@ class Selection:
         return wanted
 
     def title(self) -> str:
-        """In words, for whoever reads it later."""
+        """The selection in words."""
         if self.ids:
             many = len(self.ids)
             return f"{many} dead {'letter' if many == 1 else 'letters'} chosen by hand"
@@ -101,7 +102,7 @@ class Selection:
         return db.session.scalar(wanted.limit(1)) or str(self.destination)
 
     def bounded(self) -> Selection:
-        """The same, without whatever comes from now on."""
+        """The same selection without dead letters that are created later."""
         newest = select(DeadLetter.id).order_by(DeadLetter.id.desc()).limit(1)
         return self if self.upto else replace(self, upto=db.session.scalar(newest))
 

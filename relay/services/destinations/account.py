@@ -1,6 +1,6 @@
-"""What is known of the accounts behind destinations: their live fields, read now and then.
+"""The accounts behind destinations: their live fields, read at intervals.
 
-A mapping offers these fields, and a kind makes its calls by them.
+A mapping offers these fields, and a kind needs them for its calls.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from datetime import timedelta
 from flask import current_app
 from sqlalchemy import or_, select
 
-from relay import broker
+from relay import broker, database
 from relay.delivery.attempt.run import Sender
 from relay.delivery.message import kind_and_config, shared_transport
 from relay.destinations import KINDS
 from relay.errors import NotFound, Refusal, RelayError
 from relay.models import Destination, db
+from relay.rules.states import DestinationState
 from relay.services.audit import By, record
 from relay.services.destinations.settings import find_destination
-from relay.services.sources import keys
 
 STALE = timedelta(days=1)
 READS = tuple(kind.slug for kind in KINDS.values() if kind.has_account)
@@ -28,7 +28,7 @@ def refresh(id_or_name: int | str, by: By) -> Destination:
     """Read the account now, because a person asked.  Raises NotFound, Refusal with the reason."""
     destination = find_destination(id_or_name)
     if destination.kind not in READS:
-        raise Refusal(f"{destination.name} has no account whose fields could be read.")
+        raise Refusal(f"{destination.name} has no account with fields to read.")
     record(by, "destination.read_account", destination.name)
     read(destination.id)
     destination = find_destination(destination.id)
@@ -38,13 +38,13 @@ def refresh(id_or_name: int | str, by: By) -> Destination:
 
 
 def read(destination_id: int) -> None:
-    """Read one account and keep it; where that fails, what was known stays, with the reason."""
+    """Read one account and store it; if that fails, keep the old state and store the reason."""
     destination = db.session.get(Destination, destination_id)
     if destination is None or destination.kind not in READS:
         return
     try:
         kind, config = kind_and_config(destination)
-        db.session.commit()  # no transaction stays open while somebody else answers
+        db.session.commit()  # no transaction stays open during the call
         app = current_app._get_current_object()  # type: ignore[attr-defined]
         account = kind.read_account(config, Sender(kind, config, shared_transport(app)))
         trouble = ""
@@ -54,18 +54,18 @@ def read(destination_id: int) -> None:
         Destination, destination_id, with_for_update=True, populate_existing=True
     )
     if found is None:
-        raise NotFound("The destination is gone.")
+        raise NotFound("The destination no longer exists.")
     found.account = account or found.account
-    found.account_trouble, found.account_read_at = trouble, keys.database_now()
+    found.account_trouble, found.account_read_at = trouble, database.now(db.session)
     db.session.commit()
 
 
 def wake_stale() -> int:
-    """Have accounts read that never were, or not for a day.  -> how many"""
-    before = keys.database_now() - STALE
+    """Wake a worker for accounts that were not read for a day, or never.  -> how many"""
+    before = database.now(db.session) - STALE
     stale = db.session.scalars(
         select(Destination.id).where(
-            Destination.state == "active",
+            Destination.state == DestinationState.ACTIVE,
             Destination.kind.in_(READS),
             or_(Destination.account_read_at.is_(None), Destination.account_read_at < before),
         )

@@ -1,4 +1,4 @@
-"""The weather of allowances: what services said is left, and when it will be used up at this pace."""
+"""Quotas of destinations: what is left, and when it runs out at the current rate."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from relay import database
 from relay.delivery.quotas import reading_of
 from relay.models import Destination, Quota, db
 from relay.rules.quota import QuotaReading, clears_at
 from relay.rules.rate import interval_of
-from relay.services.sources import keys
 
-CLEARS_SOON_S = 60.0  # what is sent within a minute is nobody's worry
+CLEARS_SOON_S = 60.0  # a backlog shorter than a minute needs no sentence
 
 
 @dataclass(frozen=True)
 class QuotaStatus:
-    """One allowance as it is shown; ``stale`` where its window has passed since."""
+    """One quota for display; ``stale`` if its window has ended since."""
 
     label: str
     reading: QuotaReading
@@ -31,8 +31,8 @@ class QuotaStatus:
 
 
 def quotas_of(destination: Destination) -> list[QuotaStatus]:
-    """What the service said last of each allowance, the longest first."""
-    now = keys.database_now()
+    """The last reported value of each quota, the longest window first."""
+    now = database.now(db.session)
     rows = db.session.scalars(
         select(Quota).where(Quota.destination_id == destination.id).order_by(Quota.name)
     )
@@ -45,8 +45,8 @@ def quotas_of(destination: Destination) -> list[QuotaStatus]:
 
 
 def warning_of(destination: Destination, waiting: int = 0) -> str:
-    """A sentence where an allowance runs out, or where ``waiting`` ones take long; else nothing."""
-    now = keys.database_now()
+    """A sentence if a quota runs out or if ``waiting`` deliveries take long; else empty."""
+    now = database.now(db.session)
     ends = [one.empties_at for one in quotas_of(destination) if one.empties_at is not None]
     interval = interval_of(destination.rate_count, destination.rate_unit)
     return forecast(
@@ -57,19 +57,19 @@ def warning_of(destination: Destination, waiting: int = 0) -> str:
 def forecast(
     name: str, empties_at: datetime | None, clears_at: datetime | None, now: datetime
 ) -> str:
-    """``At this pace HubSpot stops at 16:40 UTC.``"""
+    """``At this rate, HubSpot accepts no more calls from 16:40 UTC.``"""
     if empties_at is not None:
         if empties_at <= now:
-            return f"{name} takes no more calls for now: the allowance is used up."
+            return f"{name} accepts no more calls for now: the quota is used up."
         return (
-            f"At this pace {name} stops at {moment(empties_at, now)}: its allowance is used up then. "
-            "What comes after that waits, and nothing is lost."
+            f"At this rate, {name} accepts no more calls from {moment(empties_at, now)}: its quota is used up "
+            "then. Later deliveries wait, and nothing is lost."
         )
     if clears_at is not None and (clears_at - now).total_seconds() > CLEARS_SOON_S:
-        return f"At this destination's pace all that waits is sent by {moment(clears_at, now)}."
+        return f"At this destination's rate limit, everything that waits is sent by {moment(clears_at, now)}."
     return ""
 
 
 def moment(instant: datetime, now: datetime) -> str:
-    """``16:40 UTC``, or with its day where that is not today."""
+    """``16:40 UTC``, with the day if it is not today."""
     return instant.strftime("%H:%M UTC" if instant.date() == now.date() else "%d %b, %H:%M UTC")

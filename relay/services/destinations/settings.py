@@ -1,4 +1,4 @@
-"""Destinations: made, changed, paused, tried out."""
+"""Destinations: create, change, pause, resume and test."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from config import Config, Network
-from relay import broker, secrets
+from relay import broker, database, secrets
 from relay.delivery.test_send import TestSendResult, send_sample
 from relay.destinations import KINDS, load_config
 from relay.destinations.base import Kind
@@ -18,10 +18,10 @@ from relay.errors import Invalid, NotFound, Refusal
 from relay.mapping.templates import check_template
 from relay.models import Destination, DestinationVersion, Subscription, db
 from relay.rules.circuit import Circuit, CircuitState, circuit_columns
+from relay.rules.states import DestinationState
 from relay.services.audit import By, record
 from relay.services.deliveries import named
 from relay.services.paging import Page, page_of
-from relay.services.sources import keys
 from relay.services.subscriptions import settings as subscription_settings
 
 
@@ -35,7 +35,7 @@ def kind_of(slug: str) -> Kind:
 def _check_name(name: str, besides: int | None = None) -> str:
     name = " ".join(name.split())
     if not 1 <= len(name) <= 120:
-        raise Invalid({"name": ["Give the destination a name of 1 to 120 signs."]})
+        raise Invalid({"name": ["Give the destination a name of 1 to 120 characters."]})
     taken = db.session.scalar(select(Destination.id).where(Destination.name == name))
     if taken is not None and taken != besides:
         raise Invalid({"name": [f"A destination called {name} exists already."]})
@@ -45,7 +45,10 @@ def _check_name(name: str, besides: int | None = None) -> str:
 def _load(
     kind: Kind, values: Mapping[str, Any], kept: Mapping[str, str]
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Settings by the kind's schema, their templates tried.  -> (open ones, secrets).  Raises Invalid."""
+    """Check settings with the kind's schema and compile their templates.  -> (open ones, secrets)
+
+    Raises Invalid.
+    """
     config, hidden = load_config(kind, values, kept, _opened())
     for name, field in kind.schema.fields.items():
         why = check_template(config.get(name, "")) if field.metadata.get("template") else None
@@ -55,7 +58,7 @@ def _load(
 
 
 def _opened() -> tuple[Network, ...]:
-    """The private networks that the operator opened."""
+    """The private networks that the operator allows."""
     config: Config = current_app.extensions["relay_config"]
     return config.allowed_private_networks
 
@@ -68,8 +71,9 @@ def create_destination(
     event_types: Sequence[str] = ("*",),
     sources: Sequence[str] = (),
 ) -> Destination:
-    """A new destination with one subscription, if its kind takes events.  ``values`` holds open and secret settings together.
+    """A new destination with one subscription, if its kind takes events.
 
+    ``values`` holds open and secret settings together.
     Raises NotFound for the kind, Invalid with the reasons per field.
     """
     reasons: dict[str, list[str]] = {}
@@ -123,7 +127,7 @@ def update_destination(
 
     Raises NotFound, Invalid.
     """
-    destination = find_destination(destination_id)
+    destination = find_destination(destination_id, lock=True)
     name = _check_name(name, besides=destination.id)
     kept = secrets.open_sealed(destination.sealed_secrets)
     config, hidden = _load(kind_of(destination.kind), values, kept)
@@ -141,13 +145,13 @@ def update_destination(
 
 
 def read_account_soon(destination: Destination) -> None:
-    """Its access is new or changed: have a worker look at the account there."""
+    """Its access is new or changed: let a worker read the account there."""
     if kind_of(destination.kind).has_account:
         broker.nudge("read_account", destination.id)
 
 
 def _keep_version(destination: Destination, by: By) -> None:
-    """What deliveries are made with from now on, kept for those who look back."""
+    """Store the settings as a version, so that older deliveries can still show theirs."""
     db.session.flush()
     db.session.add(
         DestinationVersion(
@@ -160,37 +164,51 @@ def _keep_version(destination: Destination, by: By) -> None:
 
 
 def mend(destination: Destination) -> None:
-    """Somebody put it right, within the caller's transaction: what died before may succeed now."""
-    destination.fixed_at = keys.database_now()
+    """Record that it was fixed, within the caller's transaction: failed deliveries may succeed now."""
+    destination.fixed_at = database.now(db.session)
     if destination.circuit != CircuitState.CLOSED:
         recover(destination)
 
 
 def recover(destination: Destination) -> None:
-    """Begin anew, gently, within the caller's transaction: somebody changed what stood in the way."""
-    for name, value in circuit_columns(Circuit(since=keys.database_now())).items():
+    """Close the circuit and drop the hold, within the caller's transaction; calls restart slowly."""
+    for name, value in circuit_columns(Circuit(since=database.now(db.session))).items():
         setattr(destination, name, value)
     destination.held_until, destination.held_reason = None, ""
 
 
-def find_destination(id_or_name: int | str) -> Destination:
-    """By number, as an int, or also by name.  Raises NotFound."""
-    wanted = named(id_or_name)
-    destination = db.session.scalar(
+def find_destination(
+    id_or_name: int | str, *, removed_too: bool = False, lock: bool = False
+) -> Destination:
+    """By its number, as an int; text may be a number or a name.  Raises NotFound.
+
+    ``lock`` keeps others from changing or removing it until the transaction ends.
+    """
+    wanted = (
         select(Destination)
-        .where(wanted, Destination.state != "closed")
+        .where(named(id_or_name))
         .order_by((Destination.name == str(id_or_name)).desc(), Destination.id)
         .limit(1)
         .options(selectinload(Destination.subscriptions).selectinload(Subscription.sources))
     )
+    if not removed_too:
+        wanted = wanted.where(Destination.state != DestinationState.CLOSED)
+    if lock:
+        # without blocking the rows that refer to it: ingest and the router keep inserting
+        wanted = wanted.with_for_update(key_share=True).execution_options(populate_existing=True)
+    destination = db.session.scalar(wanted)
     if destination is None:
         raise NotFound(f"There is no destination {id_or_name}.")
     return destination
 
 
-def list_destinations(limit: int = 100, after: int | None = None) -> Page[Destination]:
+def list_destinations(
+    limit: int = 100, after: int | None = None, *, removed: bool = False
+) -> Page[Destination]:
+    """Those in use, or those that were ``removed``."""
+    is_removed = Destination.state == DestinationState.CLOSED
     return page_of(
-        select(Destination).where(Destination.state != "closed"),
+        select(Destination).where(is_removed if removed else ~is_removed),
         Destination.id,
         limit,
         after,
@@ -205,10 +223,10 @@ def shown_secrets(destination: Destination) -> dict[str, str]:
 
 def pause(id_or_name: int | str, by: By, reason: str = "") -> Destination:
     """Deliveries wait, and nothing is lost.  Raises NotFound, Refusal."""
-    destination = find_destination(id_or_name)
-    if destination.state == "paused":
-        raise Refusal(f"{destination.name} is paused already.")
-    destination.state = "paused"
+    destination = find_destination(id_or_name, lock=True)
+    if destination.state == DestinationState.PAUSED:
+        raise Refusal(f"{destination.name} is already paused.")
+    destination.state = DestinationState.PAUSED
     destination.paused_reason = reason or f"Paused by {by.actor}."
     record(by, "destination.pause", destination.name, reason=reason)
     db.session.commit()
@@ -216,11 +234,11 @@ def pause(id_or_name: int | str, by: By, reason: str = "") -> Destination:
 
 
 def resume(id_or_name: int | str, by: By) -> Destination:
-    """What waited goes out.  Raises NotFound, Refusal."""
-    destination = find_destination(id_or_name)
-    if destination.state != "paused":
+    """Send what waited.  Raises NotFound, Refusal."""
+    destination = find_destination(id_or_name, lock=True)
+    if destination.state != DestinationState.PAUSED:
         raise Refusal(f"{destination.name} is not paused.")
-    destination.state, destination.paused_reason = "active", ""
+    destination.state, destination.paused_reason = DestinationState.ACTIVE, ""
     mend(destination)
     recover(destination)
     record(by, "destination.resume", destination.name)

@@ -1,4 +1,4 @@
-"""How a destination is treated: how fast, how many calls at once, and how patiently."""
+"""Throttling: rate limit, concurrency and retry schedule of a destination."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from dataclasses import dataclass
 
 from pytimeparse2 import parse
 
-from relay import broker
+from relay import broker, database
 from relay.delivery import gate
 from relay.errors import Invalid, Refusal
 from relay.models import Destination, db
+from relay.rules.circuit import CircuitState
 from relay.rules.lifecycle import DEFAULT_POLICY
 from relay.rules.rate import MAX_CONCURRENCY, UNITS
+from relay.rules.states import DestinationState
 from relay.services.audit import By, record
 from relay.services.destinations.settings import find_destination
-from relay.services.sources import keys
 
 MIN, HOUR, DAY = 60.0, 3600.0, 86400.0
 MOST_CALLS, MOST_WAITS, LONGEST_S = 100_000, 30, 30 * DAY
@@ -65,7 +66,7 @@ def parse_rate(text: str) -> tuple[int | None, str | None]:
     count, _, unit = text.partition("/")
     unit = unit.strip().lower().removeprefix("per ").removesuffix("s")
     if not (count.strip().isascii() and count.strip().isdigit() and len(count) < 8):
-        raise Invalid({"rate": ["Write the pace as 10/second, 60/minute or 1000/hour."]})
+        raise Invalid({"rate": ["Write the rate limit as 10/second, 60/minute or 1000/hour."]})
     return int(count), unit
 
 
@@ -83,7 +84,7 @@ def parse_schedule(text: str) -> tuple[float, ...] | None:
     for part in filter(None, (part.strip() for part in text.replace(";", ",").split(","))):
         seconds = parse(f"{part} s" if part.isdigit() else part)
         if not isinstance(seconds, int | float) or seconds < 1:
-            sentence = f"“{part}” is no time. Write times such as 30 s, 5 min, 2 h or 1 day."
+            sentence = f"“{part}” is not a time. Write times such as 30 s, 5 min, 2 h or 1 day."
             raise Invalid({"schedule": [sentence]})
         waits.append(float(seconds))
     if not 1 <= len(waits) <= MOST_WAITS:
@@ -100,7 +101,7 @@ def check(pacing: Throttling) -> None:
         if not 1 <= pacing.rate_count <= MOST_CALLS:
             reasons["rate"] = [f"Enter a number from 1 to {MOST_CALLS}, or nothing for no limit."]
         elif pacing.rate_unit not in UNITS:
-            reasons["rate"] = ["A pace is per second, per minute or per hour."]
+            reasons["rate"] = ["A rate limit is per second, per minute or per hour."]
     if not 1 <= pacing.concurrency <= MAX_CONCURRENCY:
         reasons["concurrency"] = [f"Enter a number from 1 to {MAX_CONCURRENCY}."]
     if reasons:
@@ -108,14 +109,14 @@ def check(pacing: Throttling) -> None:
 
 
 def set_throttling(id_or_name: int | str, pacing: Throttling, by: By) -> Destination:
-    """It holds for the next call, in every worker.  Raises NotFound, Invalid."""
+    """Applies from the next call, in every worker.  Raises NotFound, Invalid."""
     destination = find_destination(id_or_name)
     check(pacing)
     destination.rate_count = pacing.rate_count
     destination.rate_unit = pacing.rate_unit if pacing.rate_count else None
     destination.concurrency = pacing.concurrency
     destination.retry_waits = list(pacing.waits) if pacing.waits else None
-    destination.paced_until = None  # a slot far ahead belonged to the old pace
+    destination.paced_until = None  # a slot far ahead was computed from the old limit
     record(
         by,
         "destination.pace",
@@ -130,15 +131,16 @@ def set_throttling(id_or_name: int | str, pacing: Throttling, by: By) -> Destina
 
 
 def try_now(id_or_name: int | str, by: By) -> Destination:
-    """Do not wait for the circuit or the destination's own wish: the next delivery is sent at once.
+    """Send the next delivery at once, although the circuit is open or the destination asked for a
+    pause.
 
     Raises NotFound, Refusal.
     """
     destination = find_destination(id_or_name)
-    if destination.state == "paused":
+    if destination.state == DestinationState.PAUSED:
         raise Refusal(f"{destination.name} is paused. Resume it instead.")
-    now = keys.database_now()
-    if destination.circuit == "open":
+    now = database.now(db.session)
+    if destination.circuit == CircuitState.OPEN:
         destination.circuit_until = now
     destination.held_until, destination.held_reason = None, ""
     record(by, "destination.try_now", destination.name)

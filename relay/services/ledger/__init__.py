@@ -1,1 +1,1 @@
-"""The ledger: what every event came to, by site and UTC day, and the nightly check."""
+"""The ledger: the outcome of every event, by site and UTC day, and the nightly check."""

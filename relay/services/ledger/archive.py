@@ -1,7 +1,8 @@
-"""Rows that are deleted are booked first: the ledger's numbers outlive the events.
+"""Archived counts: rows are added to them before they are deleted, so the numbers outlive the
+events.
 
-Both functions join the running transaction, in which the caller deletes the rows: so no number is
-ever missing or counted twice, whatever is killed in between.
+Both functions join the transaction in which the caller deletes the rows, so no number is ever
+missing or counted twice, even if a process is killed in between.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import case, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from relay import database
 from relay.models import (
     ArchivedDeliveries,
     ArchivedEvents,
@@ -22,6 +23,7 @@ from relay.models import (
     db,
     utc_day,
 )
+from relay.rules.lifecycle import SETTLED
 
 EVENT_KEY = (Event.source_id, utc_day(Event.received_at), Event.event_type)
 
@@ -32,15 +34,14 @@ def _number(condition: Any) -> Any:
 
 def _add(model: Any, rows: Any) -> None:
     """Add counts to ``model``: the columns of its key first, then the numbers, in the table's order."""
-    insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
     names = [column.name for column in model.__table__.columns]
     key = [column.name for column in model.__table__.primary_key.columns]
     found = [dict(zip(names, row, strict=True)) for row in db.session.execute(rows)]
     if not found:
         return
-    new = insert(model)
+    new = database.upsert(db.session, model)
     changed = {n: getattr(model, n) + new.excluded[n] for n in names if n not in key}
-    # values, not a SELECT: SQLite cannot tell its ON from ON CONFLICT
+    # values, not a SELECT: SQLite would read its ON as that of a join
     db.session.execute(
         new.values(sorted(found, key=lambda row: [row[n] for n in key])).on_conflict_do_update(
             index_elements=key, set_=changed
@@ -49,7 +50,7 @@ def _add(model: Any, rows: Any) -> None:
 
 
 def book_events(ids: Sequence[int]) -> None:
-    """Book events that are about to be deleted, with their deliveries, which must be settled."""
+    """Archive events that are about to be deleted, with their deliveries, which must be settled."""
     wanted = func.coalesce(Event.delivery_count, 0)
     _add(
         ArchivedEvents,
@@ -60,7 +61,7 @@ def book_events(ids: Sequence[int]) -> None:
     key = (*EVENT_KEY, Delivery.destination_id)
     _add(
         ArchivedDeliveries,
-        select(*key, *(_number(Delivery.state == s) for s in ("delivered", "dead", "discarded")))
+        select(*key, *(_number(Delivery.state == s) for s in SETTLED))
         .join(Event, Event.id == Delivery.event_pk)
         .where(Event.id.in_(ids))
         .group_by(*key),
@@ -68,7 +69,7 @@ def book_events(ids: Sequence[int]) -> None:
 
 
 def book_rejections(ids: Sequence[int]) -> None:
-    """Book refused requests that are about to be deleted; those of no known source are nobody's."""
+    """Archive rejections that are about to be deleted; those without a source are not counted."""
     key = (Rejection.source_id, utc_day(Rejection.last_at))
     _add(
         ArchivedRejections,

@@ -1,4 +1,6 @@
-"""Proves the ledger: counts each closed day in the second way, and opens an alert where it differs."""
+"""The ledger's nightly check: counts each closed day in a second way, and opens alerts for
+differences.
+"""
 
 from __future__ import annotations
 
@@ -8,31 +10,31 @@ from datetime import date, datetime, time, timedelta
 
 from flask import current_app
 from sqlalchemy import Connection, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from relay import database
 from relay.errors import Invalid
 from relay.models import Alert, Intake, LedgerCheck, db, db_now
 from relay.observability.logging import log
 from relay.services import alerts
 from relay.services.ledger.labels import counted, day_words
 from relay.services.ledger.model import DAY, Books, LedgerLine, Period
-from relay.services.ledger.reading import names_in, now_in, read, snapshot
+from relay.services.ledger.reading import names_in, read, snapshot
 
 KIND = "ledger.books"
-AT = time(2)  # UTC: long after midnight, so that all of the day before has settled down
-MOST_DAYS = 62  # a longer RELAY_RETENTION_DAYS is checked so far back
+AT = time(2)  # UTC: long enough after midnight for the deliveries of the day before to settle
+MOST_DAYS = 62  # the check goes back no further, whatever RELAY_RETENTION_DAYS is
 ADVICE = (
-    "Relay deletes no event without booking it. Ask whether the database was restored from a backup "
-    "or changed by hand, then write down here what it was."
+    "Relay never deletes an event without archiving its counts. Find out whether the database was restored from a backup "
+    "or changed by hand, then write the cause in the note."
 )
 UNROUTED_ADVICE = (
-    "A worker routes them within seconds. Run flask doctor to see whether one is alive."
+    "A worker routes events within seconds. Run flask doctor to check that one is running."
 )
 
 
 @dataclass(frozen=True)
 class Gap:
-    """A source and day that does not add up, and how, in a sentence."""
+    """A source and day with a difference, and a sentence that describes it."""
 
     source_id: int
     day: date
@@ -42,7 +44,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What a check of a day found."""
+    """The result of checking a day."""
 
     day: date
     lines: int
@@ -50,7 +52,7 @@ class CheckResult:
 
 
 def gaps_in(books: Books, until: date | None = None) -> list[Gap]:
-    """What does not add up.  Events of days before ``until`` must have been routed by now."""
+    """The differences.  Events of days before ``until`` must have been routed by now."""
     merged: dict[tuple[int, date], list[LedgerLine]] = {}
     for (source_id, day, _), line in books.by_type.items():
         merged.setdefault((source_id, day), []).append(line)
@@ -68,26 +70,26 @@ def _sentences(lines: list[LedgerLine], closed: bool) -> Iterator[str]:
     lost = sum(max(0, line.received - line.events) for line in lines)
     strange = sum(max(0, line.events - line.received) for line in lines)
     if lost:
-        received = counted(sum(line.received for line in lines), "event")
-        yield f"{received} came in at the door, and {counted(lost, 'is', 'are')} missing in the books."
+        received = counted(sum(line.received for line in lines), "event was", "events were")
+        yield f"{received} received, and {counted(lost, 'is', 'are')} missing."
     if strange:
-        yield f"{counted(strange, 'event')} in the books never came in at the door."
+        yield f"{counted(strange, 'event is', 'events are')} stored that ingest did not count."
     gone = sum(max(0, line.wanted - line.total.wanted) for line in lines)
     extra = sum(max(0, line.total.wanted - line.wanted) for line in lines)
     if gone:
-        wanted = counted(sum(line.wanted for line in lines), "delivery", "deliveries")
-        yield f"{wanted} were to be made, and {counted(gone, 'is', 'are')} missing in the books."
+        wanted = counted(sum(line.wanted for line in lines), "delivery was", "deliveries were")
+        yield f"{wanted} created, and {counted(gone, 'is', 'are')} missing."
     if extra:
-        yield f"{counted(extra, 'delivery', 'deliveries')} in the books were never asked for."
+        yield f"{counted(extra, 'delivery is', 'deliveries are')} stored that the router did not create."
     unrouted = sum(line.unrouted for line in lines)
     if closed and unrouted:
         yield f"{counted(unrouted, 'event was', 'events were')} accepted and never routed."
 
 
 def check_day(day: date) -> CheckResult:
-    """Count a closed day again; open, renew or resolve its alerts.  Raises Invalid for an open day."""
+    """Check a closed day; open, update or resolve its alerts.  Raises Invalid for an open day."""
     with snapshot() as connection:
-        today = now_in(connection).date()
+        today = database.now(connection).date()
         if day >= today:
             raise Invalid(
                 {"day": [f"{day} is not over yet. A day is checked when it is over (UTC)."]}
@@ -97,6 +99,8 @@ def check_day(day: date) -> CheckResult:
     gaps = gaps_in(books, today)
     for gap in gaps:
         site = sites[gap.source_id]
+        if site.is_removed:
+            continue  # no one can act on it any more
         alerts.raise_alert(
             KIND,
             subject_of(site.slug, day),
@@ -118,8 +122,7 @@ def subject_of(slug: str, day: date) -> str:
 
 
 def _note(day: date, gaps: int) -> None:
-    insert = postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert
-    row = insert(LedgerCheck).values(day=day, gaps=gaps, checked_at=db_now())
+    row = database.upsert(db.session, LedgerCheck).values(day=day, gaps=gaps, checked_at=db_now())
     db.session.execute(
         row.on_conflict_do_update(
             index_elements=["day"], set_={"gaps": gaps, "checked_at": db_now()}
@@ -128,8 +131,8 @@ def _note(day: date, gaps: int) -> None:
 
 
 def days_to_check(connection: Connection) -> list[date]:
-    """Closed days that have rows, and those with an open alert; the newest first."""
-    today = now_in(connection).date()
+    """Closed days with rows or with an open alert; the newest first."""
+    today = database.now(connection).date()
     kept = timedelta(days=min(current_app.extensions["relay_config"].retention_days, MOST_DAYS))
     first = connection.scalar(select(func.min(Intake.day)))
     first = max(first, today - kept - DAY) if first is not None else today
@@ -142,12 +145,12 @@ def days_to_check(connection: Connection) -> list[date]:
 
 
 def check_next(at: time = AT) -> date | None:
-    """Check one day that was not checked yet tonight, since ``at``.  -> the day, or None.
+    """Check one day that was not checked since ``at`` tonight.  -> the day, or None
 
     One at a time, so that the scheduler's other work never waits for long.
     """
     with snapshot() as connection:
-        now = now_in(connection)
+        now = database.now(connection)
         since = datetime.combine(now.date(), at, now.tzinfo)
         if now < since:
             return None
@@ -162,12 +165,12 @@ def check_next(at: time = AT) -> date | None:
 
 
 def check_all() -> list[CheckResult]:
-    """Check every day that ``check_next`` would come to."""
+    """Check every day that ``check_next`` would check."""
     with snapshot() as connection:
         days = days_to_check(connection)
     return [check_day(day) for day in days]
 
 
 def last_check(connection: Connection) -> datetime | None:
-    """When a day was checked last."""
+    """When a day was last checked."""
     return connection.scalar(select(func.max(LedgerCheck.checked_at)))

@@ -1,4 +1,4 @@
-"""How the ledger says things: days, counts with their nouns.  For pages, alerts and the command line."""
+"""How the ledger writes days and counts, for pages, alerts and the command line."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""The ledger: what became of every event, by source and UTC day of its receiving.
+"""The ledger's numbers: the outcome of every event, by source and UTC day of receipt.
 
-Three hands write it: the door counts what it takes in, the router notes at each event how many
-deliveries it got, and the deliveries say themselves how they stand.  Rows that were deleted are
-booked.  So every number can be counted in a second way, which is what the check does.
+They come from three places: ingest counts what it accepts, the router stores the number of
+deliveries with each event, and the deliveries have their states.  Deleted rows are in the archived
+counts.  So every number can be counted in a second way, which is what the check does.
 
-Here are the numbers; ``ledger_reading`` reads them, ``ledger_check`` proves them.
+``ledger.reading`` reads the numbers, ``ledger.check`` checks them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Period:
 
 @dataclass
 class LedgerDestination:
-    """What became of the deliveries to one destination."""
+    """The states of the deliveries to one destination."""
 
     delivered: int = 0
     waiting: int = 0
@@ -57,9 +57,10 @@ PLACES = ("delivered", "waiting", "dead", "discarded")
 class LedgerLine:
     """The numbers of a source and day, of one event type or of all.
 
-    ``received`` is the door's count, ``events`` what is in the books; ``wanted`` the deliveries that
-    the router wrote, ``places`` what became of them.  ``unwanted`` events were routed to nobody,
-    ``unrouted`` ones not yet to anybody.  ``refused`` counts requests, so it has no type.
+    ``received`` is the count at ingest, ``events`` the number of stored and archived events;
+    ``wanted`` is the number of deliveries that the router wrote, ``places`` their states.
+    ``unwanted`` events have no delivery, ``unrouted`` ones are not routed yet.  ``refused`` counts
+    requests, so it has no type.
     """
 
     source_id: int
@@ -100,9 +101,9 @@ Key = tuple[int, date, str]  # source, day, event type
 
 
 class Books:
-    """All lines of a period, by source, day and event type, as of one moment.
+    """All lines of a period, by source, day and event type, read at one moment.
 
-    ``strangers`` are refused requests of no known source, as long as they are kept.
+    ``strangers`` are stored rejections from unknown senders.
     """
 
     def __init__(self) -> None:

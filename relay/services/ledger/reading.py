@@ -1,16 +1,15 @@
-"""Reads the ledger: the rows that are kept and the bookings of those that are not, as of one moment."""
+"""Reads the ledger: stored rows and archived counts, at one moment."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, case, func, select
 
-from relay.database import READ_ONLY
+from relay import database
 from relay.event_types import INTERNAL_TYPES
 from relay.models import (
     ArchivedDeliveries,
@@ -23,33 +22,22 @@ from relay.models import (
     Rejection,
     Source,
     db,
-    db_now,
     utc_day,
 )
+from relay.rules.lifecycle import OPEN
+from relay.rules.states import SourceState
 from relay.services.ledger.model import DAY, Books, LedgerDestination, LedgerLine, Period
 
 EVENT_KEY = (Event.source_id, utc_day(Event.received_at), Event.event_type)
-WAITING = ("pending", "in_flight")
 
 
-@contextmanager
-def snapshot() -> Iterator[Connection]:
-    """A reader to whom nothing moves while it looks."""
-    options: dict[str, Any] = dict(READ_ONLY)
-    if db.engine.dialect.name == "postgresql":
-        options["isolation_level"] = "REPEATABLE READ"
-    with db.engine.connect().execution_options(**options) as connection:
-        yield connection
-
-
-def now_in(connection: Connection) -> datetime:
-    now: datetime | None = connection.scalar(select(db_now()))
-    assert now is not None
-    return now
+def snapshot() -> AbstractContextManager[Connection]:
+    """A reader with statements that all see the database at the same moment."""
+    return database.snapshot(db.engine)
 
 
 def read(connection: Connection, period: Period, source_id: int | None = None) -> Books:
-    """The lines of a period.  What sites say to Relay itself is in no line."""
+    """The lines of a period.  Internal events are in no line."""
     reader = _Reader(connection, period, source_id)
     for step in (reader.door, reader.events, reader.deliveries, reader.booked, reader.refusals):
         step()
@@ -59,7 +47,7 @@ def read(connection: Connection, period: Period, source_id: int | None = None) -
 def two_days(source_id: int) -> dict[str, LedgerLine]:
     """A source's lines of today and yesterday."""
     with snapshot() as connection:
-        today = now_in(connection).date()
+        today = database.now(connection).date()
         lines = read(connection, Period(today - DAY, today), source_id).lines()
     found = {line.day: line for line in lines}
     days = {"Today": today, "Yesterday": today - DAY}
@@ -68,25 +56,26 @@ def two_days(source_id: int) -> dict[str, LedgerLine]:
 
 @dataclass(frozen=True)
 class Site:
-    """A source as the ledger calls it."""
+    """A source in the ledger."""
 
     slug: str
     name: str
+    is_removed: bool = False
 
 
 @dataclass(frozen=True)
 class Names:
-    """Of all sources and destinations that ever were, by their numbers."""
+    """The names of all sources and destinations, including removed ones, by their numbers."""
 
     sites: dict[int, Site]
     places: dict[int, str]
 
 
 def names_in(connection: Connection) -> Names:
-    sites = connection.execute(select(Source.id, Source.slug, Source.name))
+    sites = connection.execute(select(Source.id, Source.slug, Source.name, Source.state))
     places = connection.execute(select(Destination.id, Destination.name))
     return Names(
-        {row.id: Site(row.slug, row.name) for row in sites},
+        {row.id: Site(row.slug, row.name, row.state == SourceState.CLOSED) for row in sites},
         {row.id: row.name for row in places},
     )
 
@@ -101,7 +90,7 @@ class _Reader:
         self.books = Books()
 
     def _rows(self, statement: Any, table: Any, at: Any = None) -> Iterator[Any]:
-        """Those of the period, by the instant ``at`` or by the table's day."""
+        """The rows of the period, by the time ``at`` or by the table's day."""
         if self.source_id is not None:
             statement = statement.where(table.source_id == self.source_id)
         if hasattr(table, "event_type"):
@@ -140,7 +129,7 @@ class _Reader:
         for source, day, kind, to, state, count in self._rows(
             counts.group_by(*key), Event, Event.received_at
         ):
-            name = "waiting" if state in WAITING else state
+            name = "waiting" if state in OPEN else state
             self.books.line(source, day, kind).place(to).add(LedgerDestination(**{name: count}))
 
     def booked(self) -> None:

@@ -1,15 +1,15 @@
-"""The sites' own counts, taken from their daily reports and held against ours.
+"""The sites' own counts, from their daily reports, compared with ours.
 
-A report says of one UTC day and event type how many events were *fired* (noted down on the site),
+A report states for one UTC day and event type how many events were *fired* (recorded on the site),
 *sent* and *dropped* (withdrawn or deleted there) on that day, and how many *wait* there at the
-moment of the report.  It is made some minutes after midnight, while events go on, and a day's last
-events reach us after midnight.  So a single day need not be equal on both sides; over the days
-without a hole in them, two bounds hold of what was fired and is nowhere now:
+time of the report.  It is made some minutes after midnight, while new events occur, and a day's
+last events reach us after midnight.  So the numbers of a single day need not be equal on both
+sides.  Over several days without a gap, two bounds hold for the number of events that are missing:
 
 - at least: all fired, less dropped, less received until the report, less waiting there;
 - at most: all fired, less dropped, less received until the day's end.
 
-``missing`` goes up only by the first and down only by the second.
+``missing`` rises only by the first and falls only by the second.
 """
 
 from __future__ import annotations
@@ -26,18 +26,19 @@ from relay.database import READ_ONLY
 from relay.event_types import REPORT
 from relay.models import Event, Intake, SiteReport, Source, db
 from relay.observability.logging import log
+from relay.rules.states import SourceState
 from relay.services import alerts
 from relay.services.ledger.labels import day_words, of_type
 from relay.services.ledger.model import DAY, Period
 
 KIND = "ledger.site"
 BATCH = 100
-CLOCKS_APART = timedelta(minutes=5)  # the site's clock may be so far off
-LONGEST_RUN = 60  # days; the site keeps its own numbers as long
+CLOCKS_APART = timedelta(minutes=5)  # tolerated difference of the site's clock
+LONGEST_RUN = 60  # days; the site stores its own counts for as long
 ADVICE = (
-    "Look at the list of events in the plugin's settings on the site, and ask whether its database was "
-    "restored or cleaned. What is missing can be entered by hand where it belongs; then write down "
-    "here what it was."
+    "Check the list of events in the plugin's settings on the site, and find out whether its database "
+    "was restored or cleaned. Enter what is missing by hand where it belongs, then write the cause in "
+    "the note."
 )
 
 
@@ -62,7 +63,7 @@ class MissingEvents:
 
 
 def take() -> int:
-    """Take new reports into the ledger and judge their sites.  -> how many.  Twice changes nothing."""
+    """Store new reports and check their sites.  -> how many.  Running it twice changes nothing."""
     unread = (
         select(Event.id, Event.source_id, Event.payload, Event.received_at)
         .where(
@@ -186,7 +187,7 @@ def missing_of(standings: Iterable[MissingEvents]) -> dict[tuple[str, date], int
 
 
 def _take_back(found: dict[tuple[str, date], int], event_type: str, count: int) -> None:
-    """So many have turned up after all: those that went missing last."""
+    """Remove as many as were received later, the newest first."""
     for key in sorted((key for key in found if key[0] == event_type), reverse=True):
         less = min(found[key], count)
         found[key], count = found[key] - less, count - less
@@ -195,8 +196,10 @@ def _take_back(found: dict[tuple[str, date], int], event_type: str, count: int) 
 
 
 def judge(source_id: int) -> None:
-    """Open, renew or resolve the alerts of a site, by event type.  Joins the running transaction."""
+    """Open, update or resolve the alerts of a site, by event type.  Joins the running transaction."""
     source = db.session.get_one(Source, source_id)
+    if source.state == SourceState.CLOSED:
+        return  # no one can act on it any more
     run = standings(source_id, newest(source_id))
     missing = missing_of(run)
     for event_type in sorted({one.event_type for one in run}):
@@ -218,7 +221,7 @@ def judge(source_id: int) -> None:
 
 
 def missing_now(source_id: int) -> dict[tuple[str, date], int]:
-    """What is missing of a source as far as it has told, by event type and day."""
+    """What is missing from a source according to its reports, by event type and day."""
     return missing_of(standings(source_id, newest(source_id)))
 
 

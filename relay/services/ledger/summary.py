@@ -1,4 +1,4 @@
-"""What the ledger lets us say as a fact: so many of so many orders of a day reached HubSpot."""
+"""The ledger as sentences: how many of a day's orders reached a destination."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Facts = dict[tuple[int, date], list[str]]  # by source and day
 
 @dataclass(frozen=True)
 class Fact:
-    """One event type of one source and day.  ``counts`` are the site's own, if it told us."""
+    """One event type of one source and day.  ``counts`` are the site's own, if it reported."""
 
     event_type: str
     line: LedgerLine
@@ -37,8 +37,8 @@ class Fact:
             yield "; ".join([told, *more]) + "."
         elif self.line.received:
             yield (
-                f"{of_type(self.event_type, self.line.received)} of {day_words(self.line.day)} came "
-                f"in; no destination wanted {'it' if self.line.received == 1 else 'them'}."
+                f"{of_type(self.event_type, self.line.received)} received on {day_words(self.line.day)}; "
+                f"no destination takes {'it' if self.line.received == 1 else 'them'}."
             )
         if self.counts is not None:
             yield from self._site(self.counts)
@@ -69,7 +69,7 @@ class Fact:
 
 
 def facts(books: Books, period: Period, names: Names, source_id: int | None = None) -> Facts:
-    """By source and day, a text for each type that has come or that a site has told of."""
+    """By source and day, a text for each type that was received or reported."""
     sources = {source_id} if source_id is not None else site_reports.reporting(period)
     told = site_reports.latest(sources, period)
     missing = {one: site_reports.missing_now(one) for one in sources}

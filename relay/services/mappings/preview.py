@@ -1,4 +1,4 @@
-"""A mapping on the workbench: looked at on real events, before anything is saved or sent."""
+"""The preview of a mapping on stored events, before anything is saved or sent."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ABOUT = (("site_name",), ("site_url",), ("event",), ("event_id",), ("received_at
 
 @dataclass(frozen=True)
 class SampleEvent:
-    """An event to try a mapping on; ``event`` is None for one of ours."""
+    """An event to try a mapping on; ``event`` is None for one of Relay's samples."""
 
     message: Message
     event: Event | None = None
@@ -46,7 +46,7 @@ class SampleEvent:
 
 @dataclass(frozen=True)
 class MappingPreview:
-    """All that a mapping for one event type is made with.  ``samples`` are the newest events, at least one."""
+    """Everything for editing the mapping of one event type; ``samples`` are the newest events, at least one."""
 
     subscription: Subscription
     event_type: str
@@ -60,12 +60,12 @@ class MappingPreview:
 
     @property
     def sends_all(self) -> bool:
-        """Whether the whole event is sent where nobody made a mapping."""
+        """Whether the whole event is sent if no one made a mapping."""
         return self.kind.open_fields and not self.default_mapping
 
     @property
     def is_real(self) -> bool:
-        """Whether the samples are what sites sent."""
+        """Whether the samples are real events."""
         return self.samples[0].event is not None
 
     def sample(self, event_id: int | None) -> SampleEvent:
@@ -81,7 +81,7 @@ def types_of(subscription: Subscription) -> list[str]:
 
 
 def rules_in_use(subscription: Subscription) -> dict[str, Rules]:
-    """The mappings that persons made, by event type."""
+    """The mappings made by people, by event type."""
     return mapping_rules(db.session.connection(), subscription.id, subscription.version)
 
 
@@ -116,15 +116,15 @@ def _about(message: Message) -> list[EventField]:
 
 
 def _of_ai(declared: Sequence[AnswerField], message: Message) -> list[EventField]:
-    """What the AI step before it fills in."""
+    """The fields that the AI step before it fills in."""
     return [EventField(one.path, example_of(message.ai[one.name])) for one in declared]
 
 
 def _samples(
     subscription: Subscription, event_type: str, kind: Kind, declared: Sequence[AnswerField]
 ) -> list[SampleEvent]:
-    """The newest events that it takes, else such that it would not, else one of ours; each with what
-    the AI said about it, or could say.
+    """The newest events that it takes, else others of that type, else one of Relay's samples; each
+    with the AI's answer about it, or a possible one.
     """
     found = recent_events([event_type], slugs_of(subscription), DRY_RUN * 5)
     conditions = group_of(subscription.conditions)
@@ -164,7 +164,7 @@ def _site_keys(kind: Kind, source_ids: Iterable[int]) -> dict[int, SiteKey | Non
 
 @dataclass(frozen=True)
 class PreviewResult:
-    """What a mapping makes of one event: the calls, secrets masked, or why there is none."""
+    """The result of a mapping for one event: the calls, secrets masked, or why there is none."""
 
     requests: list[dict[str, Any]]
     error: str
@@ -172,7 +172,7 @@ class PreviewResult:
 
 
 def preview_event(bench: MappingPreview, rules: Rules, sample: SampleEvent) -> PreviewResult:
-    """Nothing is sent and nothing is saved."""
+    """Sends nothing and saves nothing."""
     filled = _fill(bench, rules, sample)
     warnings = [
         *filled.problems,
@@ -194,7 +194,7 @@ def _fill(bench: MappingPreview, rules: Rules, sample: SampleEvent) -> FilledMap
 
 @dataclass(frozen=True)
 class DryRun:
-    """Of ``total`` recent events ``fine`` can be sent; the others by what is wrong with them."""
+    """Of ``total`` recent events, ``fine`` can be sent; ``wrong`` counts the others by problem."""
 
     fine: int
     total: int
@@ -202,7 +202,7 @@ class DryRun:
 
 
 def dry_run(bench: MappingPreview, rules: Rules) -> DryRun:
-    """What a mapping makes of the newest events."""
+    """The result of a mapping for the newest events."""
     wrong: dict[str, int] = {}
     fine = 0
     for sample in bench.samples:
@@ -219,9 +219,9 @@ def _why_wrong(bench: MappingPreview, rules: Rules, sample: SampleEvent) -> str:
     for problem in (*filled.problems, *checks.missing(rules, filled, bench.targets)):
         label = {one.name: one.label for one in bench.targets}.get(problem.target, problem.target)
         if problem.code == "missing_field":
-            return f"have nothing for {label}"
+            return f"have no value for {label}"
         if problem.code == "bad_value":
-            return f"have something in {label} that does not fit"
+            return f"have a value in {label} that does not fit"
         return problem.sentence
     try:
         requests_of(bench.kind, bench.config, sample.message, rules)

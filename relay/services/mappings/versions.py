@@ -1,4 +1,4 @@
-"""What is sent: a subscription's mapping, saved in versions and tried out."""
+"""Mappings of subscriptions: saved in versions, and tested."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ MOST_RULES, LONGEST_NAME = 200, 120
 
 
 def check(bench: MappingPreview, rules: Rules) -> None:
-    """Raises Invalid with the reasons per target where a mapping could never work."""
+    """Raises Invalid with the reasons per target if the mapping can never work."""
     reasons = checks.invalid_templates(rules)
     for name in rules:
         if not name or len(name) > LONGEST_NAME or "" in name.split("."):
             reasons[name] = [
-                f"A name has 1 to {LONGEST_NAME} signs, and none is empty between dots."
+                f"A name has 1 to {LONGEST_NAME} characters, and no part between dots is empty."
             ]
     if len(rules) > MOST_RULES:
-        reasons["rules"] = [f"These are more than {MOST_RULES} fields."]
+        reasons["rules"] = [f"A mapping has at most {MOST_RULES} fields."]
     if reasons:
         raise Invalid(reasons)
 
 
 def save(bench: MappingPreview, rules: Rules | None, by: By) -> MappingVersion:
-    """From now on events of this type are filled so; None, or the ready-made rules: ready-made.
+    """Use these rules for events of this type from now on; None, or the default rules, mean the default.
 
     Raises Invalid.
     """
@@ -48,12 +48,12 @@ def save(bench: MappingPreview, rules: Rules | None, by: By) -> MappingVersion:
     found.pop(bench.event_type, None)
     if chosen is not None:
         found[bench.event_type] = chosen
-    note = f"{bench.event_type}: {'own mapping' if chosen is not None else 'ready-made again'}"
+    note = f"{bench.event_type}: {'own mapping' if chosen is not None else 'default again'}"
     return _keep(current, found, note, by)
 
 
 def go_back(subscription: Subscription, number: int, by: By) -> MappingVersion:
-    """An earlier version holds again, as a new one.  Raises NotFound."""
+    """Save an earlier version again, as a new one.  Raises NotFound."""
     current = _locked(subscription)
     old = _version(current, number)
     return _keep(current, old.rules, f"as version {number}", by)
@@ -76,7 +76,7 @@ def _keep(subscription: Subscription, rules: dict[str, Any], note: str, by: By) 
 
 
 def _locked(subscription: Subscription) -> Subscription:
-    """Two who save at once take turns."""
+    """Two people who save at the same time wait for each other."""
     return db.session.get_one(
         Subscription, subscription.id, with_for_update=True, populate_existing=True
     )
@@ -94,7 +94,7 @@ def _version(subscription: Subscription, number: int) -> MappingVersion:
 
 
 def made_by_hand(destination: Destination) -> dict[int, list[str]]:
-    """The event types that persons made a mapping for, by subscription of a destination."""
+    """The event types with a mapping made by a person, by subscription of a destination."""
     rows = db.session.execute(
         select(Subscription.id, MappingVersion.rules)
         .join(
@@ -122,7 +122,7 @@ def versions(subscription: Subscription, limit: int = 20) -> list[MappingVersion
 
 
 def send_test(bench: MappingPreview, rules: Rules, sample: SampleEvent, by: By) -> TestSendResult:
-    """Send one event, filled so and marked as a test, now.  Raises Invalid."""
+    """Send one event with these rules now, marked as a test.  Raises Invalid."""
     check(bench, rules)
     record(
         by,

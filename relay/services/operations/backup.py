@@ -1,8 +1,8 @@
-"""All of Relay in one file, and back again, between databases of either kind.
+"""Backup and restore: all of Relay in one file, between databases of either kind.
 
-The file is gzipped JSON, a line a row: first what it is, then every table in the order of its foreign
-keys, last how many rows there were, so that a file that was cut off is noticed.  Secrets stay sealed:
-without the encryption key, which is no part of it, nobody can use them.
+The file is gzipped JSON lines: a header, then every table in the order of its foreign keys, then
+the number of rows, so that a truncated file is noticed.  Secrets stay sealed: without the
+encryption key, which is not in the file, no one can use them.
 """
 
 from __future__ import annotations
@@ -32,17 +32,18 @@ from sqlalchemy import (
     update,
 )
 
-from relay.database import READ_ONLY
+from relay import database
 from relay.errors import Refusal
-from relay.models import AuditEntry, Destination, Lease, Revision, db, db_now
+from relay.models import AuditEntry, Destination, Lease, Revision, db
 from relay.models.base import UtcDateTime
+from relay.rules.states import DestinationState
 from relay.services.audit import By
 from relay.services.operations import encryption
 
 FORMAT = "relay-backup-1"
 BATCH = 500
-LEFT_OUT = {Lease.__tablename__, Revision.__tablename__}  # what processes tell each other just now
-NOT_OURS = (ValueError, KeyError, TypeError, AttributeError)  # what reading other JSON raises
+LEFT_OUT = {Lease.__tablename__, Revision.__tablename__}  # short-lived data of running processes
+NOT_OURS = (ValueError, KeyError, TypeError, AttributeError)  # raised for JSON that is not a backup
 PAUSED = (
     "Restored from a backup: what waits here may have arrived since it was made. "
     "Look at it, discard what did, and resume."
@@ -51,7 +52,7 @@ PAUSED = (
 
 @dataclass(frozen=True)
 class Done:
-    """How many rows of each table went over; ``made_at`` is when the backup was made."""
+    """The number of rows per table; ``made_at`` is when the backup was made."""
 
     rows: dict[str, int]
     made_at: datetime
@@ -88,17 +89,14 @@ def _typed(column: Column[Any], value: Any) -> Any:
 
 
 def save(path: Path) -> Done:
-    """Write one moment of the database to ``path``, for its owner's eyes only.
+    """Write the database at one moment to ``path``, readable only by its owner.
 
-    An older file there is replaced when the new one is whole.  Raises Refusal.
+    An older file there is replaced when the new one is complete.  Raises Refusal.
     """
     part = path.with_name(path.name + ".part")
-    options = READ_ONLY | (
-        {"isolation_level": "REPEATABLE READ"} if db.engine.dialect.name == "postgresql" else {}
-    )
     try:
         with (
-            db.engine.connect().execution_options(**options) as connection,
+            database.snapshot(db.engine) as connection,
             os.fdopen(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as raw,
             gzip.open(raw, "wt", encoding="utf-8") as file,
         ):
@@ -113,7 +111,7 @@ def save(path: Path) -> Done:
 
 
 def _write(connection: Connection, file: IO[str]) -> Done:
-    made_at: datetime = connection.scalar(select(db_now()))  # type: ignore[assignment]
+    made_at = database.now(connection)
     head = {"format": FORMAT, "revision": _revision(connection), "made_at": made_at.isoformat()}
     file.write(json.dumps(head) + "\n")
     counts = {}
@@ -190,11 +188,11 @@ def _read(connection: Connection, lines: Iterator[dict[str, Any]], by: By) -> Do
             "was changed. Set the keys that were in use when it was made."
         )
     made_at = datetime.fromisoformat(head["made_at"])
-    _count_on(connection)
+    database.reset_sequences(connection, _tables())
     connection.execute(
         update(Destination)
-        .where(Destination.state == "active")
-        .values(state="paused", paused_reason=PAUSED)
+        .where(Destination.state == DestinationState.ACTIVE)
+        .values(state=DestinationState.PAUSED, paused_reason=PAUSED)
     )
     connection.execute(update(Revision).values(number=Revision.number + 1))
     connection.execute(
@@ -212,18 +210,3 @@ def _read(connection: Connection, lines: Iterator[dict[str, Any]], by: By) -> Do
 def _insert(connection: Connection, table: Table | None, rows: list[dict[str, Any]]) -> None:
     if table is not None and rows:
         connection.execute(insert(table), rows)
-
-
-def _count_on(connection: Connection) -> None:
-    """PostgreSQL's counters do not notice rows that bring their own numbers."""
-    if connection.dialect.name != "postgresql":
-        return
-    for table in _tables():
-        if "id" in table.columns:
-            connection.execute(
-                text(
-                    f"SELECT setval(pg_get_serial_sequence('{table.name}', 'id'), "  # noqa: S608
-                    f'(SELECT max(id) FROM "{table.name}")) '
-                    f'WHERE EXISTS (SELECT 1 FROM "{table.name}")'
-                )
-            )

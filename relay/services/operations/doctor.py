@@ -1,4 +1,4 @@
-"""Is Relay well?  ``doctor`` looks at everything, ``/readyz`` at what a request needs."""
+"""Health checks: ``doctor`` checks everything, ``/readyz`` what a request needs."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from config import Config
+from relay import database
 from relay.database import READ_ONLY
-from relay.models import DeadLetter, Delivery, Destination, Subscription, db, db_now
+from relay.models import DeadLetter, Delivery, Destination, Subscription, db
 from relay.observability import health
 from relay.observability.health import Finding, Level, fail, ok, warn
 from relay.rules.lifecycle import State
-from relay.rules.status import Status, StoredState, destination_status
+from relay.rules.states import DeadLetterState, DestinationState, SubscriptionState
+from relay.rules.status import Status, destination_status
 from relay.services.operations import encryption
 
-PATIENCE_MS = 3_000
+ANSWER_WITHIN_MS = 3_000
 LATE_S, CLOCKS_APART_S = 60.0, 2.0
 CIRCUIT_GAUGE = {Status.PAUSED: 2, Status.HELD: 1, Status.CIRCUIT_OPEN: 1}
 MIGRATIONS = Path(__file__).resolve().parents[3] / "migrations"
@@ -32,21 +34,20 @@ MIGRATIONS = Path(__file__).resolve().parents[3] / "migrations"
 
 @contextmanager
 def reading() -> Iterator[Connection]:
-    """A connection that waits for no writer, and for no answer longer than a few seconds."""
+    """A connection that waits neither for a writer nor longer than a few seconds for an answer."""
     with db.engine.connect().execution_options(**READ_ONLY) as connection:
-        if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql(f"SET LOCAL statement_timeout = {PATIENCE_MS}")
+        database.limit_statements(connection, ANSWER_WITHIN_MS)
         yield connection
 
 
 @lru_cache(maxsize=1)
 def newest_revisions() -> frozenset[str]:
-    """The migrations' heads, as this code has them."""
+    """The heads of the migrations in this version of the code."""
     return frozenset(ScriptDirectory(str(MIGRATIONS)).get_heads())
 
 
 def diagnose() -> list[Finding]:
-    """Every check, each with a sentence.  Never raises."""
+    """Every check with a sentence.  Never raises."""
     config: Config = current_app.extensions["relay_config"]
     return [
         _settings(config),
@@ -59,7 +60,7 @@ def diagnose() -> list[Finding]:
 
 
 def reasons_not_ready() -> list[str]:
-    """Nothing when database, migrations, broker policy and encryption key are right."""
+    """Empty if database, migrations, broker policy and encryption key are right."""
     findings = [*_database(full=False), *health.check_broker(_client())]
     return [f"{one.check}: {one.sentence}" for one in findings if one.level is Level.FAIL]
 
@@ -97,7 +98,7 @@ def _database(full: bool) -> list[Finding]:
         return [
             fail(
                 "database",
-                "The database (DATABASE_URL) does not answer. Sites get 503 and send again by "
+                "The database (DATABASE_URL) does not answer. Sites get 503 and retry by "
                 "themselves; start it, and see that its address and password are right.",
             )
         ]
@@ -130,7 +131,7 @@ def _encryption(connection: Connection) -> Finding:
 
 def _clock(connection: Connection) -> Finding:
     before = datetime.now(UTC)
-    theirs: datetime = connection.execute(select(db_now())).scalar_one()
+    theirs = database.now(connection)
     ours = before + (datetime.now(UTC) - before) / 2
     apart = abs((theirs - ours).total_seconds())
     if apart > CLOCKS_APART_S:
@@ -143,16 +144,16 @@ def _clock(connection: Connection) -> Finding:
 
 
 def oldest_due_s(connection: Connection) -> float:
-    """How late the oldest due delivery is that may go out, in seconds; 0 when none is due."""
-    now: datetime = connection.execute(select(db_now())).scalar_one()
+    """How late the oldest due delivery is that can be sent, in seconds; 0 when none is due."""
+    now = database.now(connection)
     due = connection.scalar(
         select(func.min(Delivery.due_at))
         .join(Destination, Delivery.destination_id == Destination.id)
         .join(Subscription, Delivery.subscription_id == Subscription.id)
         .where(
             Delivery.state == State.PENDING.value,
-            Destination.state == StoredState.ACTIVE.value,
-            Subscription.state == StoredState.ACTIVE.value,
+            Destination.state == DestinationState.ACTIVE,
+            Subscription.state == SubscriptionState.ACTIVE,
         )
     )
     return max(0.0, (now - due).total_seconds()) if due else 0.0
@@ -181,13 +182,15 @@ def gauges() -> tuple[dict[str, int], float, int, dict[str, int]]:
         ):
             counts[state] = number
         letters = connection.scalar(
-            select(func.count()).select_from(DeadLetter).where(DeadLetter.state != "resolved")
+            select(func.count())
+            .select_from(DeadLetter)
+            .where(DeadLetter.state != DeadLetterState.RESOLVED)
         )
-        now: datetime = connection.execute(select(db_now())).scalar_one()
+        now = database.now(connection)
         circuits = {
             row.name: CIRCUIT_GAUGE.get(destination_status(row, now).status, 0)
             for row in connection.execute(
-                select(Destination.__table__).where(Destination.state != "closed")
+                select(Destination.__table__).where(Destination.state != DestinationState.CLOSED)
             )
         }
         return counts, oldest_due_s(connection), letters or 0, circuits

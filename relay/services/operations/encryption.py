@@ -1,4 +1,4 @@
-"""Every sealed secret, taken together: can we open them, and seal them anew?"""
+"""Every sealed secret together: can it be opened, and sealing all with a new key."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from relay.models import Destination, SigningKey, db
 from relay.services.audit import By, record
 from relay.services.sources import revisions
 
-# where secrets are kept: the column, and how one is called for a person
+# where secrets are stored: the column, its label, and the noun
 SEALED: tuple[tuple[InstrumentedAttribute[str], InstrumentedAttribute[str], str], ...] = (
     (SigningKey.sealed_secret, SigningKey.key_id, "signing key"),
     (Destination.sealed_secrets, Destination.name, "destination"),
@@ -19,7 +19,7 @@ SEALED: tuple[tuple[InstrumentedAttribute[str], InstrumentedAttribute[str], str]
 
 
 def unreadable(connection: Connection) -> list[str]:
-    """What none of our encryption keys opens, such as ``destination Sales``."""
+    """The secrets that none of the encryption keys opens, such as ``destination Sales``."""
     found = []
     for column, label, noun in SEALED:
         for sealed, name in connection.execute(select(column, label).where(column != "")):
@@ -31,9 +31,9 @@ def unreadable(connection: Connection) -> list[str]:
 
 
 def reseal_all(by: By) -> int:
-    """Seal everything with the newest key, all or nothing.  -> how many.
+    """Seal every secret with the newest key, all or nothing.  -> how many
 
-    Raises SecretUnreadable, naming the first that does not open.
+    Raises SecretUnreadable for the first that cannot be opened.
     """
     count = 0
     for column, label, noun in SEALED:

@@ -1,4 +1,4 @@
-"""A person is erased from what Relay holds: events, attempts, dead letters.  Ids and outcomes stay."""
+"""Erasing a person from events, attempts and dead letters.  Ids and outcomes stay."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Text, and_, cast, delete, func, or_, select
 
+from relay import database
 from relay.delivery.attempt import outcome as lives
 from relay.errors import Invalid
 from relay.event_types import ERASE
@@ -20,11 +21,11 @@ from relay.models import AiAnswer, Attempt, DeadLetter, Delivery, Event, db
 from relay.models.event import SEARCHED, search_text_of
 from relay.observability.logging import log
 from relay.rules.lifecycle import Discarded, State, transition
+from relay.rules.states import DeadLetterState, Resolution
 from relay.services.audit import By, record
-from relay.services.sources import keys
 
 BATCH = 100
-PATIENCE = timedelta(hours=1)  # how long a request waits for calls that are under way
+PATIENCE = timedelta(hours=1)  # how long a request waits for calls in progress
 
 
 @dataclass
@@ -61,7 +62,7 @@ def erase_person(
         last = ids[-1]
     _erase_mentions(email, source_id, receipt)
     counts = {name: count for name, count in vars(receipt).items() if count}
-    # the address itself is not written here: its digest is enough to prove that it was done
+    # not the address itself: its digest proves that it was erased
     digest = hashlib.sha256(email.lower().encode()).hexdigest()[:12]
     record(by, "person.erase", f"person {digest}", **counts)
     db.session.commit()
@@ -69,9 +70,9 @@ def erase_person(
 
 
 def take_requests() -> int:
-    """Do what sites have asked for with ``relay.erase``, each for its own events.  -> how many are done.
+    """Carry out ``relay.erase`` requests of sites, each for its own events.  -> how many
 
-    A request whose calls are still under way waits for them, an hour at most.
+    A request with calls still in progress waits for them, an hour at most.
     """
     done = 0
     waiting = select(Event).where(Event.event_type == ERASE, Event.search_text != person.MARKER)
@@ -85,7 +86,7 @@ def take_requests() -> int:
         except Invalid as exc:
             log("erasure.refused", correlation_id=correlation_id, reason=str(exc))
             receipt = Receipt()
-        if receipt.in_flight and keys.database_now() - received_at < PATIENCE:
+        if receipt.in_flight and database.now(db.session) - received_at < PATIENCE:
             db.session.rollback()
             continue
         for one in _locked([request_id]):
@@ -152,12 +153,13 @@ def _erase_delivery(delivery: Delivery, found: person.ErasedData, receipt: Recei
     letters = db.session.scalars(
         select(DeadLetter).where(DeadLetter.delivery_id == delivery.id)
     ).all()
-    now = keys.database_now()
+    now = database.now(db.session)
     for letter in letters:
         for name in ("sentence", "note", "reason"):
             setattr(letter, name, person.scrub(getattr(letter, name), found.values))
-        if found.is_about and letter.state != "resolved":
-            letter.state, letter.resolved_at, letter.resolution = "resolved", now, "discarded"
+        if found.is_about and letter.state != DeadLetterState.RESOLVED:
+            letter.state, letter.resolved_at = DeadLetterState.RESOLVED, now
+            letter.resolution = Resolution.DISCARDED
         receipt.dead_letters += 1
     state = State(delivery.state)
     receipt.in_flight += state is State.IN_FLIGHT
@@ -202,7 +204,7 @@ def _erase_mentions(email: str, source_id: int | None, receipt: Receipt) -> None
         DeadLetter, ("sentence", "note", "reason"), DeadLetter.delivery_id.in_(own), only
     )
     _scrub_rows(Delivery, ("last_error",), Delivery.id.in_(own), only)
-    # an answer that is kept for equal questions: asked again, it is made anew
+    # a stored answer for equal requests: the next request makes a new one
     answer = func.lower(cast(AiAnswer.answer, Text))
     db.session.execute(delete(AiAnswer).where(answer.contains(email.lower(), autoescape=True)))
 

@@ -1,4 +1,4 @@
-"""What is kept for how long."""
+"""Retention: what is deleted, and when."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from datetime import datetime, timedelta
 from flask import current_app
 from sqlalchemy import ColumnElement, Select, and_, delete, or_, select
 
+from relay import database
 from relay.models import AiAnswer, AiUse, Attempt, DeadLetter, Delivery, Event, Rejection, db
+from relay.rules.lifecycle import State
+from relay.rules.states import DeadLetterState
 from relay.services.audit import By, record
 from relay.services.ledger import archive as ledger_archive
-from relay.services.sources import keys
 
 BATCH = 500
-BOOKS = timedelta(days=62)  # what AI steps cost: this month and the one before
+BOOKS = timedelta(days=62)  # costs of AI steps: this month and the one before
 
 
 @dataclass(frozen=True)
@@ -27,13 +29,16 @@ class Pruned:
 
 
 def _is_over() -> ColumnElement[bool]:
-    """Whether an event was routed, and its deliveries are all settled and wait for nobody."""
+    """Whether an event is routed and all its deliveries are settled and resolved."""
     waiting = (
         select(Delivery.id)
         .outerjoin(DeadLetter, DeadLetter.delivery_id == Delivery.id)
         .where(
             Delivery.event_pk == Event.id,
-            or_(Delivery.state.not_in(("delivered", "discarded")), DeadLetter.state != "resolved"),
+            or_(
+                Delivery.state.not_in((State.DELIVERED, State.DISCARDED)),
+                DeadLetter.state != DeadLetterState.RESOLVED,
+            ),
         )
         .exists()
     )
@@ -50,7 +55,7 @@ def _expired(before: datetime, after_id: int) -> Select[int]:
 
 
 def _still_over(ids: Sequence[int]) -> Sequence[int]:
-    """Those of ``ids`` that nobody is sending again just now; none can begin to until the commit."""
+    """Those of ``ids`` that no one is sending again; none can start until the commit."""
     db.session.execute(select(Delivery.id).where(Delivery.event_pk.in_(ids)).with_for_update())
     return db.session.scalars(select(Event.id).where(Event.id.in_(ids), _is_over())).all()
 
@@ -58,10 +63,10 @@ def _still_over(ids: Sequence[int]) -> Sequence[int]:
 def prune(by: By) -> Pruned:
     """Delete settled events and refused requests past RELAY_RETENTION_DAYS, in short transactions.
 
-    An event with an open delivery or an unresolved dead letter stays.  What goes is booked in the
-    ledger by the same transaction.
+    An event with an open delivery or an unresolved dead letter stays.  Deleted rows are added to the
+    ledger's archived counts in the same transaction.
     """
-    before = keys.database_now() - timedelta(
+    before = database.now(db.session) - timedelta(
         days=current_app.extensions["relay_config"].retention_days
     )
     events = rejections = last = 0
@@ -89,10 +94,10 @@ def prune(by: By) -> Pruned:
 
 
 def _prune_ai(before: datetime) -> None:
-    """Kept answers that nobody used since then, and the books of AI steps, which stay longer."""
+    """Stored answers not used since then, and the uses of AI steps, which are kept longer."""
     for table, old in (
         (AiAnswer, AiAnswer.used_at < before),
-        (AiUse, AiUse.day < min(before, keys.database_now() - BOOKS).date()),
+        (AiUse, AiUse.day < min(before, database.now(db.session) - BOOKS).date()),
     ):
         found = select(table.id).where(old).limit(BATCH)
         while ids := db.session.scalars(found).all():

@@ -1,7 +1,7 @@
-"""A person sends many deliveries again: chosen, looked at, then one replay, however many they are.
+"""Replays: a person sends many deliveries again, as one unit.
 
-A replay is no process that could die: its deliveries simply wait again, behind whatever happens now,
-and the drains take them at their destination's pace.  Pausing and cancelling is a word on its row.
+A replay is not a process: its deliveries become pending with a lower priority, and the drains send
+them within the destination's limits.  Pausing and cancelling changes only the replay's row.
 """
 
 from __future__ import annotations
@@ -12,20 +12,28 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from relay import broker
+from relay import broker, database
 from relay.database import READ_ONLY
-from relay.delivery.attempt.outcome import apply_transition, columns_of, life_of
+from relay.delivery.attempt.outcome import apply_transition, life_of
 from relay.delivery.capacity import LIVE, REPLAYED
 from relay.errors import NotFound, Refusal
-from relay.models import DeadLetter, Delivery, Destination, Replay, db
-from relay.rules.lifecycle import Life, Replayed, State, Withdrawn, transition
+from relay.models import DeadLetter, Delivery, Destination, Replay, Subscription, db
+from relay.rules.lifecycle import OPEN, Replayed, State, Withdrawn, transition
+from relay.rules.states import (
+    DeadLetterState,
+    DestinationState,
+    ReplayMapping,
+    ReplayState,
+    Resolution,
+    SubscriptionState,
+)
 from relay.services.audit import By, record
-from relay.services.dead_letters.actions import on_its_own
+from relay.services.dead_letters.actions import check_can_be_sent, on_its_own
 from relay.services.dead_letters.selection import unresolved
-from relay.services.locking import free, in_order
+from relay.services.locking import in_order
 from relay.services.paging import Page, page_of
 from relay.services.replays.progress import states_of
-from relay.services.sources import keys
+from relay.services.transitions import transition_many
 
 CHUNK = 500
 FINAL = (State.DEAD, State.DELIVERED)  # what can be sent again
@@ -33,61 +41,62 @@ FINAL = (State.DEAD, State.DELIVERED)  # what can be sent again
 
 @dataclass(frozen=True)
 class ReplaySelection:
-    """``deliveries`` selects ``Delivery.id``; ``title`` says in words what was chosen."""
+    """``deliveries`` selects ``Delivery.id``; ``title`` describes the selection."""
 
     deliveries: Select[Any]
     title: str
 
     def takes(self) -> ColumnElement[bool]:
-        """Those of the chosen that can be sent again now."""
-        alive = select(Destination.id).where(Destination.state != "closed")
+        """The selected deliveries that can be sent again now."""
+        in_use = select(Destination.id).where(Destination.state != DestinationState.CLOSED)
+        listening = select(Subscription.id).where(Subscription.state != SubscriptionState.CLOSED)
         return and_(
             Delivery.id.in_(self.deliveries),
-            Delivery.state.in_([state.value for state in FINAL]),
-            Delivery.destination_id.in_(alive),
+            Delivery.state.in_(FINAL),
+            Delivery.destination_id.in_(in_use),
+            Delivery.subscription_id.in_(listening),
         )
 
 
-def start(wish: ReplaySelection, by: By, token: str, mapping: str = "current") -> Replay:
-    """Let all that were chosen wait for their turn again, in one transaction.
+def start(
+    wish: ReplaySelection, by: By, token: str, mapping: str = ReplayMapping.CURRENT
+) -> Replay:
+    """Send all selected deliveries again, in one transaction.
 
-    The same ``token`` again gives the same replay.  Raises Refusal where nothing is left to send.
+    The same ``token`` again returns the same replay.  Raises Refusal if nothing can be sent.
     """
     known = db.session.scalar(select(Replay).where(Replay.token == token))
     if known is not None:
         return known
-    now = keys.database_now()
+    now = database.now(db.session)
     replay = Replay(token=token, title=wish.title, requested_by=by.actor, mapping=mapping)
     db.session.add(replay)
     try:
         db.session.flush()
-    except IntegrityError:  # the same form, sent twice at once
+    except IntegrityError:  # the same form, submitted twice at once
         db.session.rollback()
         return db.session.scalars(select(Replay).where(Replay.token == token)).one()
-    columns = columns_of(transition(Life(State.DEAD), Replayed(), now).life, now)
-    del columns["attempts"]
-    replay.total = _count(
-        update(Delivery)
-        .where(free(Delivery.id, wish.takes()))
-        .values(
-            **columns
-            | {
-                "revived_from": Delivery.state,
-                "priority": REPLAYED,
-                "replay_id": replay.id,
-                "pinned_version": Delivery.version if mapping == "original" else None,
-                "pinned_mapping": Delivery.mapping_version if mapping == "original" else None,
-            }
-        )
+    taken = transition_many(
+        db.session,
+        wish.takes(),
+        Replayed(),
+        now,
+        priority=REPLAYED,
+        replay_id=replay.id,
+        pinned_version=Delivery.version if mapping == ReplayMapping.ORIGINAL else None,
+        pinned_mapping=Delivery.mapping_version if mapping == ReplayMapping.ORIGINAL else None,
     )
+    replay.total = len(taken)
     if not replay.total:
         db.session.rollback()
-        raise Refusal("Nothing is left to send: all of it is on its way or settled already.")
+        raise Refusal(
+            "Nothing is left to send: every selected delivery is in progress or settled already."
+        )
     ours = select(Delivery.id).where(Delivery.replay_id == replay.id)
     db.session.execute(
         update(DeadLetter)
         .where(in_order(DeadLetter.id, and_(DeadLetter.delivery_id.in_(ours), unresolved())))
-        .values(state="resolved", resolution="replayed", resolved_at=now)
+        .values(state=DeadLetterState.RESOLVED, resolution=Resolution.REPLAYED, resolved_at=now)
         .execution_options(synchronize_session=False)
     )
     record(by, "replay.start", wish.title, replay=replay.id, count=replay.total, mapping=mapping)
@@ -97,7 +106,7 @@ def start(wish: ReplaySelection, by: By, token: str, mapping: str = "current") -
 
 
 def retry_now(delivery_id: int, by: By) -> Delivery:
-    """A waiting delivery is tried now instead of at its time, with a fresh budget of attempts.
+    """Send a waiting delivery now, with all attempts of its retry schedule.
 
     Raises NotFound, Refusal.
     """
@@ -106,8 +115,9 @@ def retry_now(delivery_id: int, by: By) -> Delivery:
         raise NotFound(f"There is no delivery {delivery_id}.")
     if delivery.state != State.PENDING.value:
         db.session.rollback()
-        raise Refusal("It does not wait any more. Nothing was sent again.")
-    now = keys.database_now()
+        raise Refusal("This delivery is no longer waiting. Nothing was sent again.")
+    check_can_be_sent(delivery)
+    now = database.now(db.session)
     apply_transition(delivery, transition(life_of(delivery), Replayed(), now), now)
     on_its_own(delivery)
     record(by, "delivery.hurry", f"delivery {delivery.id}")
@@ -122,7 +132,7 @@ def _count(statement: Any) -> int:
 
 
 def wake(replay: Replay) -> None:
-    """Nudge the destinations that this replay waits for."""
+    """Wake the destinations that this replay waits for."""
     wanted = select(Delivery.destination_id).where(Delivery.replay_id == replay.id).distinct()
     with db.engine.connect().execution_options(**READ_ONLY) as connection:
         ids = connection.scalars(wanted).all()
@@ -131,7 +141,7 @@ def wake(replay: Replay) -> None:
 
 
 def find_replay(replay_id: int) -> Replay:
-    """As it is now, whoever changed it.  Raises NotFound."""
+    """As it is in the database now.  Raises NotFound."""
     found = db.session.get(Replay, replay_id, populate_existing=True)
     if found is None:
         raise NotFound(f"There is no replay {replay_id}.")
@@ -149,18 +159,18 @@ def count_open() -> int:
 
 
 def pause(replay_id: int, by: By) -> Replay:
-    """What is under way finishes, the rest waits.  Raises NotFound, Refusal."""
-    return _turn(replay_id, by, "running", "paused")
+    """Calls in progress finish, the rest waits.  Raises NotFound, Refusal."""
+    return _turn(replay_id, by, ReplayState.RUNNING, ReplayState.PAUSED)
 
 
 def resume(replay_id: int, by: By) -> Replay:
     """Raises NotFound, Refusal."""
-    replay = _turn(replay_id, by, "paused", "running")
+    replay = _turn(replay_id, by, ReplayState.PAUSED, ReplayState.RUNNING)
     wake(replay)
     return replay
 
 
-def _turn(replay_id: int, by: By, before: str, after: str) -> Replay:
+def _turn(replay_id: int, by: By, before: ReplayState, after: ReplayState) -> Replay:
     turned = _count(
         update(Replay)
         .where(Replay.id == replay_id, Replay.state == before, Replay.ended_at.is_(None))
@@ -176,11 +186,11 @@ def _turn(replay_id: int, by: By, before: str, after: str) -> Replay:
 
 
 def cancel(replay_id: int, by: By) -> Replay:
-    """What was not sent yet is again what it was before.  Raises NotFound, Refusal."""
+    """Deliveries that were not sent yet return to their former state.  Raises NotFound, Refusal."""
     replay = find_replay(replay_id)
-    if replay.ended_at is not None or replay.state == "cancelled":
-        raise Refusal("This replay is over already.")
-    replay.state = "cancelled"
+    if replay.ended_at is not None or replay.state == ReplayState.CANCELLED:
+        raise Refusal("This replay is already over. Nothing was changed.")
+    replay.state = ReplayState.CANCELLED
     record(by, "replay.cancelled", replay.title, replay=replay.id)
     _withdraw(replay)
     db.session.commit()
@@ -189,35 +199,23 @@ def cancel(replay_id: int, by: By) -> Replay:
 
 
 def _withdraw(replay: Replay) -> None:
-    """Take back what waits and no drain has in hand, within the caller's transaction."""
-    now = keys.database_now()
+    """Return what waits to its former state, within the caller's transaction; claimed ones stay."""
+    now = database.now(db.session)
     for before in FINAL:
-        life = transition(Life(State.PENDING, revived_from=before), Withdrawn(), now).life
-        columns = columns_of(life, now)
-        del columns["attempts"], columns["attempts_since_replay"]
-        waits = and_(
-            Delivery.replay_id == replay.id,
-            Delivery.state == State.PENDING.value,
-            Delivery.revived_from == before.value,
+        ours = and_(Delivery.replay_id == replay.id, Delivery.revived_from == before.value)
+        ids = transition_many(
+            db.session,
+            ours,
+            Withdrawn(),
+            now,
+            priority=LIVE,
+            replay_id=None,
+            pinned_version=None,
+            pinned_mapping=None,
         )
-        ids = db.session.scalars(
-            update(Delivery)
-            .where(free(Delivery.id, waits))
-            .values(
-                **columns
-                | {
-                    "replay_id": None,
-                    "priority": LIVE,
-                    "pinned_version": None,
-                    "pinned_mapping": None,
-                }
-            )
-            .returning(Delivery.id)
-            .execution_options(synchronize_session=False)
-        ).all()
         replay.withdrawn += len(ids)
         if before is State.DEAD:
-            _reopen(list(ids))
+            _reopen(ids)
 
 
 def _reopen(delivery_ids: list[int]) -> None:
@@ -230,26 +228,31 @@ def _reopen(delivery_ids: list[int]) -> None:
         db.session.execute(
             update(DeadLetter)
             .where(DeadLetter.id.in_(newest))
-            .values(state="open", resolution=None, resolved_at=None)
+            .values(state=DeadLetterState.OPEN, resolution=None, resolved_at=None)
             .execution_options(synchronize_session=False)
         )
 
 
 def settle() -> int:
-    """End the replays that have nothing under way any more.  -> how many.  The scheduler's work."""
+    """End the replays with nothing in progress.  -> how many.  The scheduler runs this."""
     with db.engine.connect().execution_options(**READ_ONLY) as connection:
         open_ones = connection.scalars(select(Replay.id).where(Replay.ended_at.is_(None))).all()
     ended = 0
     for replay_id in open_ones:
         replay = db.session.get(Replay, replay_id, with_for_update=True, populate_existing=True)
         assert replay is not None
-        if replay.state == "cancelled":
-            _withdraw(replay)  # what was under way and failed since
+        if replay.state == ReplayState.CANCELLED:
+            _withdraw(replay)  # calls in progress at the cancellation that failed since
         counts = states_of(replay.id)
-        if not (counts.get("pending") or counts.get("in_flight")):
-            replay.delivered, replay.failed = counts.get("delivered", 0), counts.get("dead", 0)
-            replay.ended_at = replay.ended_at or keys.database_now()
-            replay.state = "cancelled" if replay.state == "cancelled" else "done"
+        if not any(counts.get(state) for state in OPEN):
+            replay.delivered, replay.failed = (
+                counts.get(State.DELIVERED, 0),
+                counts.get(State.DEAD, 0),
+            )
+            replay.ended_at = replay.ended_at or database.now(db.session)
+            replay.state = (
+                ReplayState.CANCELLED if replay.state == ReplayState.CANCELLED else ReplayState.DONE
+            )
             ended += 1
         db.session.commit()
     return ended

@@ -1,9 +1,10 @@
-"""What can be chosen to be sent again, and what would come of it."""
+"""What can be selected for a replay, and what the replay would do."""
 
 from __future__ import annotations
 
 import difflib
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -26,19 +27,21 @@ from relay.destinations import KINDS
 from relay.destinations.redaction import mask_request
 from relay.errors import RelayError
 from relay.models import Attempt, DeadLetter, Delivery, Destination, Event, Subscription, db
+from relay.rules.lifecycle import State
 from relay.rules.rate import interval_of
+from relay.rules.states import AttemptOutcome, DestinationState, ReplayMapping, SubscriptionState
 from relay.services.ai import steps as ai_steps
 from relay.services.dead_letters.selection import Selection
 from relay.services.deliveries import find_delivery
 from relay.services.destinations.settings import find_destination
 from relay.services.replays.actions import FINAL, ReplaySelection
 
-CHECKED = 200  # so many are built to see whether they can be
-UNCLEAR = ("timeout", "connection_lost", "no_answer")  # it may have arrived, nobody knows
+CHECKED = 200  # how many are built as a check
+UNCLEAR = ("timeout", "connection_lost", "no_answer")  # it is unknown whether it arrived
 
 
 def select_dead_letters(selection: Selection) -> ReplaySelection:
-    """The deliveries of the chosen dead letters."""
+    """The deliveries of the selected dead letters."""
     chosen = select(DeadLetter.delivery_id).where(DeadLetter.id.in_(selection.statement()))
     return ReplaySelection(chosen, selection.title())
 
@@ -46,9 +49,9 @@ def select_dead_letters(selection: Selection) -> ReplaySelection:
 def select_since(
     destination: int | str, begin: datetime, delivered_too: bool = False
 ) -> ReplaySelection:
-    """What came for a destination since then and is dead, or has arrived as well.  Raises NotFound."""
+    """A destination's deliveries since then that failed, or also delivered ones.  Raises NotFound."""
     to = find_destination(destination)
-    states = [s.value for s in FINAL] if delivered_too else ["dead"]
+    states = FINAL if delivered_too else (State.DEAD,)
     chosen = select(Delivery.id).where(
         Delivery.destination_id == to.id, Delivery.created_at >= begin, Delivery.state.in_(states)
     )
@@ -67,16 +70,16 @@ def select_delivery(delivery_id: int) -> ReplaySelection:
 
 @dataclass(frozen=True)
 class ReplayPreview:
-    """What would come of a wish, per destination."""
+    """What a replay would do at one destination."""
 
     destination: Destination
     new: int  # never arrived
-    unclear: int  # may have arrived: the destination did not say
+    unclear: int  # may have arrived: no answer
     again: int  # arrived before
     skipped: dict[str, int]  # why -> how many
-    broken: dict[str, int]  # of those looked at: why it cannot be built -> how many
+    broken: dict[str, int]  # of those checked: why it cannot be built -> how many
     looked_at: int
-    seconds: float | None  # at the destination's pace
+    seconds: float | None  # within the destination's rate limit
 
     @property
     def total(self) -> int:
@@ -84,7 +87,7 @@ class ReplayPreview:
 
     @property
     def sentence(self) -> str:
-        """In one line, for the command line."""
+        """One line, for the command line."""
         counts = {
             "would arrive for the first time": self.new,
             "may have arrived already": self.unclear,
@@ -97,50 +100,58 @@ class ReplayPreview:
 
     @property
     def repeats(self) -> str:
-        """What its kind makes of something that comes twice."""
+        """What its kind does with a duplicate."""
         return KINDS[self.destination.kind].duplicate_note if self.destination.kind in KINDS else ""
 
 
 SKIPS = {
-    "pending": "on its way already",
-    "in_flight": "on its way already",
-    "discarded": "discarded",
+    State.PENDING: "on its way already",
+    State.IN_FLIGHT: "on its way already",
+    State.DISCARDED: "discarded",
 }
 
 
-def preview(wish: ReplaySelection, mapping: str = "current") -> list[ReplayPreview]:
-    """The dry run: nothing is changed and nothing is sent."""
+def preview(wish: ReplaySelection, mapping: str = ReplayMapping.CURRENT) -> list[ReplayPreview]:
+    """The dry run: changes nothing and sends nothing."""
     unsure = (
         select(Attempt.id)
         .where(
             Attempt.delivery_id == Delivery.id,
-            (Attempt.outcome == "lost") | Attempt.code.in_(UNCLEAR),
+            (Attempt.outcome == AttemptOutcome.LOST) | Attempt.code.in_(UNCLEAR),
         )
         .exists()
     )
     rows = db.session.execute(
         select(
             Delivery.destination_id,
+            Subscription.state.label("subscription"),
             Delivery.state,
             func.count(),
             func.sum(case((unsure, 1), else_=0)),
         )
+        .join(Subscription, Subscription.id == Delivery.subscription_id)
         .where(Delivery.id.in_(wish.deliveries))
-        .group_by(Delivery.destination_id, Delivery.state)
+        .group_by(Delivery.destination_id, Subscription.state, Delivery.state)
     ).all()
     found = []
     for destination_id in sorted({row[0] for row in rows}):
         to = db.session.get_one(Destination, destination_id)
-        counts = {state: (count, unclear) for of, state, count, unclear in rows if of == to.id}
-        dead, unclear = counts.pop("dead", (0, 0))
-        again, _ = counts.pop("delivered", (0, 0))
-        skipped: dict[str, int] = {}
-        for state, (count, _) in counts.items():
-            skipped[SKIPS[state]] = skipped.get(SKIPS[state], 0) + count
-        if to.state == "closed":
-            skipped["its destination was removed"] = dead + again
-            dead = unclear = again = 0
-        broken, looked_at = _try_building(wish, to, mapping)
+        dead = unclear = again = 0
+        skipped: Counter[str] = Counter()
+        for of, subscription, state, count, unsure_count in rows:
+            if of != to.id:
+                continue
+            if state in SKIPS:
+                skipped[SKIPS[state]] += count
+            elif to.state == DestinationState.CLOSED:
+                skipped["its destination was removed"] += count
+            elif subscription == SubscriptionState.CLOSED:
+                skipped["its subscription was removed"] += count
+            elif state == State.DEAD:
+                dead, unclear = dead + count, unclear + unsure_count
+            else:
+                again += count
+        broken, looked_at = _try_building(wish, to, mapping) if dead + again else ({}, 0)
         pace = interval_of(to.rate_count, to.rate_unit)
         found.append(
             ReplayPreview(
@@ -192,7 +203,7 @@ def _requests(delivery: Delivery, mapping: str) -> list[dict[str, Any]]:
     """The calls that would be made, secrets masked.  Raises RelayError."""
     kind, config = kind_and_config(delivery.destination)
     connection, number = db.session.connection(), delivery.subscription.version
-    if mapping == "original":
+    if mapping == ReplayMapping.ORIGINAL:
         if delivery.version is not None:
             old = version_config(connection, delivery.destination_id, delivery.version)
             config = with_texts(kind, config, old)

@@ -1,4 +1,4 @@
-"""How far a replay is, counted from its deliveries."""
+"""The progress of a replay, counted from its deliveries."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
 
+from relay import database
 from relay.models import Delivery, Destination, Replay, db
 from relay.rules.lifecycle import State
-from relay.services.sources import keys
 
 SETTLES_IN_S = 10.0
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a replay is; ``per_minute`` is what came to a result in the last minute.
+    """The progress; ``per_minute`` is the number of results in the last minute.
 
-    ``began`` is False in its first seconds, when nothing can be said of its pace.
+    ``began`` is False in its first seconds, when its speed is unknown.
     """
 
     total: int
@@ -38,18 +38,18 @@ class Progress:
 
 
 def progress_of(replay: Replay) -> Progress:
-    """Counted from the deliveries; of a replay that is over, as it ended."""
-    now = keys.database_now()
+    """Counted from the deliveries; the final numbers of a replay that is over."""
+    now = database.now(db.session)
     counts = states_of(replay.id)
-    waiting, sending = counts.get("pending", 0), counts.get("in_flight", 0)
+    waiting, sending = counts.get(State.PENDING, 0), counts.get(State.IN_FLIGHT, 0)
     over = replay.ended_at is not None
     per_minute = 0 if over else _lately(replay.id, now)
     return Progress(
         total=replay.total,
         waiting=0 if over else waiting,
         sending=0 if over else sending,
-        delivered=replay.delivered if over else counts.get("delivered", 0),
-        failed=replay.failed if over else counts.get("dead", 0),
+        delivered=replay.delivered if over else counts.get(State.DELIVERED, 0),
+        failed=replay.failed if over else counts.get(State.DEAD, 0),
         withdrawn=replay.withdrawn,
         per_minute=per_minute,
         ends_in_s=(waiting + sending) / per_minute * 60 if per_minute else None,
@@ -67,7 +67,7 @@ def states_of(replay_id: int) -> dict[str, int]:
 
 
 def waits_at(replay: Replay) -> list[tuple[Destination, int]]:
-    """Where what is not sent yet goes, and how many."""
+    """The destinations of the deliveries that are not sent yet, with their number."""
     rows = db.session.execute(
         select(Destination, func.count())
         .join(Delivery, Delivery.destination_id == Destination.id)

@@ -1,4 +1,4 @@
-"""Signing keys: made, rotated with a window in which both verify, revoked at once."""
+"""Signing keys: created, rotated with a window in which both verify, revoked at once."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import selectinload
 
 from config import COPY_SAFE, check_secret
-from relay import secrets
+from relay import database, secrets
 from relay.errors import Invalid, NotFound, Refusal, SettingsError
-from relay.models import Event, SigningKey, Source, db, db_now
+from relay.models import Event, SigningKey, Source, db
+from relay.rules.states import KeyState
 from relay.services.audit import By, record
 from relay.services.sources import revisions
 
@@ -23,19 +24,13 @@ LONGEST_WINDOW = timedelta(days=30)
 
 
 def new_secret() -> str:
-    """32 random bytes as text that survives copying: letters, digits, - and _ only."""
+    """32 random bytes as text that is safe to copy: letters, digits, - and _ only."""
     return random.token_urlsafe(32)
 
 
 def fingerprint(secret: str) -> str:
-    """The first 8 hex digits of its SHA-256: the site's page shows the same, so people can compare."""
+    """The first 8 hex digits of its SHA-256; the site's page shows the same, so people can compare."""
     return hashlib.sha256(secret.encode()).hexdigest()[:8]
-
-
-def database_now() -> datetime:
-    now: datetime | None = db.session.scalar(select(db_now()))
-    assert now is not None
-    return now
 
 
 def add_key(source: Source, secret: str | None = None) -> tuple[SigningKey, str]:
@@ -47,10 +42,10 @@ def add_key(source: Source, secret: str | None = None) -> tuple[SigningKey, str]
     except SettingsError as exc:
         raise Invalid({"secret": [str(exc)]}) from exc
     if not COPY_SAFE.fullmatch(secret):
-        raise Invalid({"secret": ["Use letters, digits and signs of plain ASCII without blanks."]})
+        raise Invalid({"secret": ["Use ASCII letters, digits and punctuation without spaces."]})
     mark = fingerprint(secret)
     for other in source.keys:
-        if other.fingerprint == mark and other.state != "revoked":
+        if other.fingerprint == mark and other.state != KeyState.REVOKED:
             raise Invalid({"secret": ["This source has a key with this secret already."]})
     key = SigningKey(
         key_id=f"key_{random.token_hex(6)}",
@@ -64,7 +59,7 @@ def add_key(source: Source, secret: str | None = None) -> tuple[SigningKey, str]
 
 
 def parse_window(text: str) -> timedelta:
-    """``24h``, ``90m``, ``7d``, ``0``: from nothing to 30 days.  Raises Invalid."""
+    """``24h``, ``90m``, ``7d``, ``0``: from zero to 30 days.  Raises Invalid."""
     found = re.fullmatch(r"([0-9]{1,6})\s*([smhd]?)", text.strip().lower())
     if not found:
         raise Invalid({"window": ["Enter a time such as 24h, 90m or 7d."]})
@@ -79,11 +74,11 @@ def rotate_key(
     source: Source, by: By, window: timedelta = DEFAULT_WINDOW, secret: str | None = None
 ) -> tuple[SigningKey, str]:
     """A new active key; every older one verifies until the window ends.  -> (key, secret, shown once)."""
-    now = database_now()
-    old = [key for key in source.keys if key.state == "active"]
+    now = database.now(db.session)
+    old = [key for key in source.keys if key.state == KeyState.ACTIVE]
     key, secret = add_key(source, secret)
     for one in old:
-        one.state, one.not_after = "retiring", now + window
+        one.state, one.not_after = KeyState.RETIRING, now + window
     record(by, "key.rotate", source.slug, key=key.key_id, window_s=window.total_seconds())
     revisions.touch(revisions.SOURCES)
     db.session.commit()
@@ -105,9 +100,9 @@ def find_key(key_id: str) -> SigningKey:
 def revoke_key(key_id: str, by: By) -> SigningKey:
     """The key stops verifying in every process within 5 s.  Raises NotFound, Refusal."""
     key = find_key(key_id)
-    if key.state == "revoked":
-        raise Refusal(f"{key_id} is revoked already.")
-    key.state, key.revoked_at = "revoked", database_now()
+    if key.state == KeyState.REVOKED:
+        raise Refusal(f"{key_id} is already revoked.")
+    key.state, key.revoked_at = KeyState.REVOKED, database.now(db.session)
     record(by, "key.revoke", key.source.slug, key=key_id)
     revisions.touch(revisions.SOURCES)
     db.session.commit()
@@ -116,7 +111,7 @@ def revoke_key(key_id: str, by: By) -> SigningKey:
 
 @dataclass(frozen=True)
 class KeyUse:
-    """``last_used_at`` and ``sites`` look back as far as events are kept; ``share_today`` is 0 to 1."""
+    """``last_used_at`` and ``sites`` cover the stored events; ``share_today`` is 0 to 1."""
 
     last_used_at: datetime | None
     share_today: float
@@ -125,7 +120,7 @@ class KeyUse:
 
 def key_use(source: Source) -> dict[int, KeyUse]:
     """How each key of a source is used, by its row id."""
-    now = database_now()
+    now = database.now(db.session)
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     today = dict(
         db.session.execute(
@@ -153,6 +148,6 @@ def key_use(source: Source) -> dict[int, KeyUse]:
 
 def shown_state(key: SigningKey, now: datetime) -> str:
     """``active``, ``retiring``, ``expired`` or ``revoked``, as of ``now``."""
-    if key.state == "retiring" and key.not_after is not None and key.not_after <= now:
+    if key.state == KeyState.RETIRING and key.not_after is not None and key.not_after <= now:
         return "expired"
     return key.state

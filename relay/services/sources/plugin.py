@@ -1,4 +1,4 @@
-"""The plugin as the zip that a site's admin uploads."""
+"""The plugin as the zip file that a site's admin uploads."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ TRANSLATIONS = re.compile(
 
 @lru_cache(maxsize=2)
 def make_zip(for_directory: bool = False) -> bytes:
-    """``relay-connector.zip``: all files of the plugin, below one folder, byte for byte reproducible.
+    """``relay-connector.zip``: all files of the plugin in one folder, reproducible byte for byte.
 
-    Translations are compiled on the way.  ``for_directory`` leaves out what the directory refuses: the
-    header line that keeps a plugin of the same name there from being offered as an update, and the
-    loading of translations, which come from the directory itself there.
+    Translations are compiled first.  ``for_directory`` leaves out what the WordPress directory
+    refuses: the header that keeps a plugin of the same name there from being offered as an update,
+    and the loading of translations, which the directory provides itself.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:

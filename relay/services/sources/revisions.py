@@ -1,4 +1,4 @@
-"""Counts up with every change of what other processes keep in memory, so that they reload."""
+"""Revisions: raised with every change of what other processes cache, so that they reload."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SOURCES = "sources"
 
 
 def touch(subject: str) -> None:
-    """Count ``subject`` up within the running transaction.  Its row was made by the migration."""
+    """Raise the revision of ``subject`` in the running transaction.  A migration created its row."""
     db.session.execute(
         update(Revision).where(Revision.subject == subject).values(number=Revision.number + 1)
     )

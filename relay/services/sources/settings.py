@@ -1,4 +1,4 @@
-"""Sources: the sites that send, and the networks they may send from."""
+"""Sources: the sites that send events, and the networks they may send from."""
 
 from __future__ import annotations
 
@@ -8,18 +8,21 @@ from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from flask import current_app
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import selectinload
 
 from config import Config
+from relay import database
 from relay.database import READ_ONLY
 from relay.errors import Invalid, NotFound
 from relay.models import AllowedNetwork, Event, Rejection, SigningKey, Source, db
+from relay.rules.states import SourceState
 from relay.services.audit import By, record
 from relay.services.paging import Page, page_of
 from relay.services.sources import keys, revisions
 
 DEFAULT = "default"
+REMOVED = "-removed-"  # between the former slug and the number of a removed source
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 
 
@@ -39,7 +42,7 @@ def _check_name(name: str) -> str:
     """Raises Invalid."""
     name = " ".join(name.split())
     if not 1 <= len(name) <= 120:
-        raise Invalid({"name": ["Give the site a name of 1 to 120 signs."]})
+        raise Invalid({"name": ["Give the site a name of 1 to 120 characters."]})
     return name
 
 
@@ -77,7 +80,7 @@ def create_source(
     if slug is None:
         slug = _free_slug(slug_from(name))
     elif not SLUG.fullmatch(slug):
-        reasons["slug"] = ["A slug is made of a-z, 0-9 and -, at most 64 signs."]
+        reasons["slug"] = ["A slug has at most 64 characters: a-z, 0-9 and -."]
     elif db.session.scalar(select(Source.id).where(Source.slug == slug)):
         reasons["slug"] = [f"A source with the slug {slug} exists already."]
     if reasons:
@@ -93,36 +96,50 @@ def create_source(
 
 
 def ensure_default(by: By) -> bool:
-    """Make the source ``default`` with RELAY_SHARED_SECRET as its first key.  -> whether it was made now.
+    """Create the source ``default`` with RELAY_SHARED_SECRET as its first key.  -> whether it was
+    created
 
-    Later changes of the setting change nothing: its keys are then rotated as those of any source.
+    Later changes of that setting have no effect: its keys are rotated like those of any source.
     """
     config: Config = current_app.extensions["relay_config"]
     if config.shared_secret is None:
         return False
     with db.engine.connect().execution_options(**READ_ONLY) as connection:
-        if connection.scalar(select(Source.id).where(Source.slug == DEFAULT)) is not None:
+        # a removed one is not created again
+        made = or_(Source.slug == DEFAULT, Source.slug.startswith(f"{DEFAULT}{REMOVED}"))
+        if connection.scalar(select(Source.id).where(made).limit(1)) is not None:
             return False
     url = config.public_url or f"http://127.0.0.1:{config.port}"
     create_source(DEFAULT, url, by, slug=DEFAULT, secret=config.shared_secret)
     return True
 
 
-def find_source(slug: str) -> Source:
-    """Raises NotFound."""
-    source = db.session.scalar(
+def find_source(slug: str, *, removed_too: bool = False, lock: bool = False) -> Source:
+    """Raises NotFound.  ``lock`` keeps others from changing it until the transaction ends."""
+    wanted = (
         select(Source)
-        .where(Source.slug == slug, Source.state == "active")
+        .where(Source.slug == slug)
         .options(selectinload(Source.keys), selectinload(Source.networks))
     )
+    if not removed_too:
+        wanted = wanted.where(Source.state == SourceState.ACTIVE)
+    if lock:
+        # without blocking the rows that refer to it: ingest and the router keep inserting
+        wanted = wanted.with_for_update(key_share=True).execution_options(populate_existing=True)
+    source = db.session.scalar(wanted)
     if source is None:
         raise NotFound(f"There is no source called {slug}.")
     return source
 
 
-def list_sources(limit: int = 100, after: int | None = None) -> Page[Source]:
+def list_sources(
+    limit: int = 100, after: int | None = None, *, removed: bool = False
+) -> Page[Source]:
+    """Those in use, or those that were ``removed``."""
     return page_of(
-        select(Source).where(Source.state == "active"),
+        select(Source).where(
+            Source.state == (SourceState.CLOSED if removed else SourceState.ACTIVE)
+        ),
         Source.id,
         limit,
         after,
@@ -133,7 +150,7 @@ def list_sources(limit: int = 100, after: int | None = None) -> Page[Source]:
 
 def update_source(slug: str, name: str, url: str, per_minute: int, by: By) -> Source:
     """Raises NotFound, Invalid."""
-    source = find_source(slug)
+    source = find_source(slug, lock=True)
     name = _check_name(name)
     if not 0 <= per_minute <= 1_000_000:
         raise Invalid({"per_minute": ["Enter a number from 0 (no limit) to 1,000,000."]})
@@ -145,7 +162,7 @@ def update_source(slug: str, name: str, url: str, per_minute: int, by: By) -> So
 
 
 def normal_cidr(text: str) -> str:
-    """One network in its plain form; IPv4 inside IPv6 is unwrapped.  Raises Invalid."""
+    """One network in its plain form; IPv4 mapped into IPv6 becomes IPv4.  Raises Invalid."""
     try:
         network = ipaddress.ip_network(text.strip(), strict=False)
     except ValueError as exc:
@@ -159,10 +176,10 @@ def normal_cidr(text: str) -> str:
 
 
 def allow_network(slug: str, cidr: str, by: By) -> AllowedNetwork:
-    """From now on the source may send only from its listed networks.  Raises NotFound, Invalid."""
+    """From now on, the source can send only from its listed networks.  Raises NotFound, Invalid."""
     source, cidr = find_source(slug), normal_cidr(cidr)
     if any(network.cidr == cidr for network in source.networks):
-        raise Invalid({"cidr": [f"{cidr} is listed already."]})
+        raise Invalid({"cidr": [f"{cidr} is already listed."]})
     network = AllowedNetwork(source_id=source.id, cidr=cidr)
     db.session.add(network)
     record(by, "source.allow", slug, cidr=cidr)
@@ -172,7 +189,7 @@ def allow_network(slug: str, cidr: str, by: By) -> AllowedNetwork:
 
 
 def disallow_network(slug: str, cidr: str, by: By) -> None:
-    """Take a network off the list; with the last one the list is off.  Raises NotFound, Invalid."""
+    """Remove a network; without any, all addresses are allowed.  Raises NotFound, Invalid."""
     source, cidr = find_source(slug), normal_cidr(cidr)
     network = next((n for n in source.networks if n.cidr == cidr), None)
     if network is None:
@@ -186,7 +203,7 @@ def disallow_network(slug: str, cidr: str, by: By) -> None:
 def list_rejections(
     source_id: int | None = None, limit: int = 20, after: int | None = None
 ) -> Page[Rejection]:
-    """Refused requests of one source, or of all."""
+    """Rejected requests of one source, or of all."""
     wanted = select(Rejection)
     if source_id is not None:
         wanted = wanted.where(Rejection.source_id == source_id)
@@ -200,7 +217,7 @@ def endpoint_of(slug: str, config: Config, base: str = "") -> str:
 
 
 def last_events(source_ids: list[int]) -> dict[int, datetime]:
-    """When each source's newest kept event came, by its row id."""
+    """When each source's newest stored event was received, by its row id."""
     rows = db.session.execute(
         select(Event.source_id, func.max(Event.received_at).label("last_at"))
         .where(Event.source_id.in_(source_ids))
@@ -210,12 +227,12 @@ def last_events(source_ids: list[int]) -> dict[int, datetime]:
 
 
 def unlisted_addresses(source: Source) -> list[str]:
-    """Up to 5 addresses that its events of the last 7 days came from and that no network covers."""
+    """Up to 5 addresses that sent events in the last 7 days and that no network covers."""
     rows = db.session.execute(
         select(Event.address, func.max(Event.received_at).label("last_at"))
         .where(
             Event.source_id == source.id,
-            Event.received_at >= keys.database_now() - timedelta(days=7),
+            Event.received_at >= database.now(db.session) - timedelta(days=7),
         )
         .group_by(Event.address)
         .order_by(func.max(Event.received_at).desc())

@@ -1,4 +1,4 @@
-"""Events and subscriptions held against each other: what one wants, and why it did not want another."""
+"""Matching: which events a subscription takes, and why it did not take one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def slugs_of(subscription: Subscription) -> list[str]:
 def fields_by_type(
     event_types: Sequence[str], sources: Sequence[str] = ()
 ) -> dict[str, list[EventField]]:
-    """The fields of real events by type, with examples; of types that never came, the samples'."""
+    """The fields of stored events by type, with examples; of types without any, the sample's."""
     bodies: dict[str, list[Any]] = {}
     for event in recent_events(event_types, sources, LOOKED_AT):
         bodies.setdefault(event.event_type, []).append(parse_payload(event.payload))
@@ -56,14 +56,14 @@ def fields_by_type(
 
 @dataclass(frozen=True)
 class MatchCount:
-    """Of the newest ``total`` events of the wanted types and sites, ``taken`` meet the conditions."""
+    """Of the newest ``total`` events of these types and sites, ``taken`` meet the conditions."""
 
     taken: int
     total: int
 
 
 def count_matches(wanted: SubscriptionSettings) -> MatchCount:
-    """What would have been taken of late."""
+    """How many of the newest events the subscription would take."""
     found = recent_events(wanted.event_types, wanted.sources)
     met = [one for one in found if wanted.conditions.holds(parse_payload(one.payload))]
     return MatchCount(len(met), len(found))
@@ -71,7 +71,10 @@ def count_matches(wanted: SubscriptionSettings) -> MatchCount:
 
 @dataclass(frozen=True)
 class UnmatchedSubscription:
-    """A subscription without a delivery of an event.  ``by_conditions``: it wants such events, not this."""
+    """A subscription that did not take an event.
+
+    ``by_conditions`` is set if only its conditions excluded the event.
+    """
 
     subscription: Subscription
     why: str
@@ -79,7 +82,9 @@ class UnmatchedSubscription:
 
 
 def unmatched_subscriptions(event: Event) -> list[UnmatchedSubscription]:
-    """Which subscriptions did not take an event and why, by what they want today; the nearest first."""
+    """The subscriptions that did not take an event, with reasons by their current settings; the
+    closest first.
+    """
     got = {delivery.subscription_id for delivery in event.deliveries}
     others = db.session.scalars(
         select(Subscription)
@@ -96,17 +101,17 @@ def _why_not(subscription: Subscription, event: Event) -> UnmatchedSubscription:
     conditions: ConditionGroup = group_of(subscription.conditions)
     names = [source.name for source in subscription.sources]
     if not matches_type(subscription.event_types, event.event_type):
-        return UnmatchedSubscription(subscription, "It wants other kinds of events.")
+        return UnmatchedSubscription(subscription, "It takes other event types.")
     if names and event.source_id not in {source.id for source in subscription.sources}:
         return UnmatchedSubscription(
-            subscription, f"It only takes what comes from {' or '.join(names)}."
+            subscription, f"It only takes events from {' or '.join(names)}."
         )
     if why := conditions.why_not(parse_payload(event.payload)):
         return UnmatchedSubscription(
             subscription, f"{why[0].upper()}{why[1:]}.", by_conditions=True
         )
     if event.routed_at is not None and subscription.created_at > event.routed_at:
-        return UnmatchedSubscription(subscription, "It was added after this event had come.")
+        return UnmatchedSubscription(subscription, "It was created after this event was received.")
     return UnmatchedSubscription(
-        subscription, "It was changed since, and would take such an event today."
+        subscription, "It was changed since, and would take this event now."
     )

@@ -1,4 +1,4 @@
-"""Subscriptions: which events a destination gets, read back as a sentence."""
+"""Subscriptions: which events a destination gets, and the same as a sentence."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
-from relay import broker
-from relay.delivery.attempt.outcome import columns_of
+from relay import broker, database
 from relay.destinations import KINDS
 from relay.errors import Invalid, NotFound, Refusal
 from relay.mapping import phrasing
 from relay.mapping.conditions import Condition, ConditionGroup, group_of, matches_type
 from relay.mapping.operators import OPERATORS, split
 from relay.models import Delivery, Destination, MappingVersion, Source, Subscription, db
-from relay.rules.lifecycle import Discarded, Life, State, transition
+from relay.rules.lifecycle import Discarded, State
+from relay.rules.states import DestinationState, SourceState, SubscriptionState
 from relay.services.audit import By, record
-from relay.services.sources import keys
+from relay.services.transitions import transition_many
 
 PATTERN = re.compile(r"\*|[a-z0-9_]+(\.[a-z0-9_-]+)*(\.\*)?")
 MOST_CONDITIONS, LONGEST_VALUE = 30, 500
@@ -28,7 +28,7 @@ MOST_CONDITIONS, LONGEST_VALUE = 30, 500
 
 @dataclass(frozen=True)
 class SubscriptionSettings:
-    """``event_types`` are patterns, ``sources`` slugs; nothing means all."""
+    """``event_types`` are patterns, ``sources`` slugs; empty means all."""
 
     event_types: Sequence[str] = ("*",)
     sources: Sequence[str] = ()
@@ -36,7 +36,7 @@ class SubscriptionSettings:
 
 
 def check_patterns(patterns: Sequence[str]) -> list[str]:
-    """Event types and patterns such as ``order.*``; nothing means all.  Raises Invalid."""
+    """Event types and patterns such as ``order.*``; empty means all.  Raises Invalid."""
     wanted = [p.strip() for p in patterns if p.strip()] or ["*"]
     for pattern in wanted:
         if len(pattern) > 64 or not PATTERN.fullmatch(pattern):
@@ -46,10 +46,10 @@ def check_patterns(patterns: Sequence[str]) -> list[str]:
 
 
 def check_conditions(group: ConditionGroup) -> dict[str, Any]:
-    """Conditions as they are stored.  Raises Invalid."""
+    """The conditions as they are stored.  Raises Invalid."""
     conditions = list(group.conditions())
     if len(conditions) > MOST_CONDITIONS:
-        raise Invalid({"conditions": [f"These are more than {MOST_CONDITIONS} conditions."]})
+        raise Invalid({"conditions": [f"A subscription has at most {MOST_CONDITIONS} conditions."]})
     for one in conditions:
         if why := _what_is_wrong(one):
             raise Invalid({"conditions": [why]})
@@ -58,22 +58,21 @@ def check_conditions(group: ConditionGroup) -> dict[str, Any]:
 
 def _what_is_wrong(one: Condition) -> str:
     if not one.path:
-        return "Choose the field of each condition, or take the condition away."
+        return "Choose a field for each condition, or remove the condition."
     if one.op not in OPERATORS:
-        return f"{one.op} is not a way to compare."
+        return f"{one.op} is not an operator."
     if len(one.value) > LONGEST_VALUE:
-        return f"A value has at most {LONGEST_VALUE} signs."
+        return f"A value has at most {LONGEST_VALUE} characters."
     how_many = OPERATORS[one.op].values
     if how_many != "none" and not (split(one.value) if how_many == "many" else one.value):
-        return "Enter what to compare with; for nothing at all, choose “is empty”."
+        return "Enter a value to compare with. To match an empty field, choose “is empty”."
     return ""
 
 
-def _sources(slugs: Sequence[str]) -> list[Source]:
-    """Raises Invalid."""
-    found = db.session.scalars(
-        select(Source).where(Source.slug.in_(slugs), Source.state == "active")
-    ).all()
+def _sources(slugs: Sequence[str], chosen: Sequence[Source] = ()) -> list[Source]:
+    """The sources with these slugs; removed ones only if already ``chosen``.  Raises Invalid."""
+    known = or_(Source.state == SourceState.ACTIVE, Source.id.in_([source.id for source in chosen]))
+    found = db.session.scalars(select(Source).where(Source.slug.in_(slugs), known)).all()
     for slug in slugs:
         if slug not in {one.slug for one in found}:
             raise Invalid({"source": [f"There is no source called {slug}."]})
@@ -81,7 +80,7 @@ def _sources(slugs: Sequence[str]) -> list[Source]:
 
 
 def fresh(wanted: SubscriptionSettings, by: By) -> Subscription:
-    """A subscription that is not stored yet, filled in the ready-made way.  Raises Invalid."""
+    """A subscription that is not stored yet, with the default mapping.  Raises Invalid."""
     return Subscription(
         event_types=check_patterns(wanted.event_types),
         sources=_sources(wanted.sources),
@@ -91,14 +90,14 @@ def fresh(wanted: SubscriptionSettings, by: By) -> Subscription:
 
 
 def check_takes_events(destination: Destination) -> None:
-    """Raises Refusal where a destination has no subscriptions of its own."""
+    """Raises Refusal if the destination has no subscriptions of its own."""
     kind = KINDS.get(destination.kind)
     if kind is not None and not kind.takes_events:
-        raise Refusal(f"{destination.name} takes no events by itself: AI steps ask it.")
+        raise Refusal(f"{destination.name} takes no events: AI steps ask it.")
 
 
 def create(destination: Destination, wanted: SubscriptionSettings, by: By) -> Subscription:
-    """One more subscription of a destination.  Raises Invalid, Refusal."""
+    """Add a subscription to a destination.  Raises Invalid, Refusal."""
     check_takes_events(destination)
     made = fresh(wanted, by)
     made.destination_id = destination.id
@@ -110,8 +109,9 @@ def create(destination: Destination, wanted: SubscriptionSettings, by: By) -> Su
 
 
 def change(subscription: Subscription, wanted: SubscriptionSettings, by: By) -> Subscription:
-    """Events that come from now on are taken so.  Raises Invalid."""
-    patterns, sources = check_patterns(wanted.event_types), _sources(wanted.sources)
+    """Applies to events that are routed from now on.  Raises Invalid."""
+    patterns = check_patterns(wanted.event_types)
+    sources = _sources(wanted.sources, subscription.sources)
     subscription.conditions = check_conditions(wanted.conditions)
     subscription.event_types, subscription.sources = patterns, sources
     label = subscription.destination.name
@@ -127,47 +127,42 @@ def find(destination_id: int, subscription_id: int) -> Subscription:
         .where(Subscription.id == subscription_id, Subscription.destination_id == destination_id)
         .options(joinedload(Subscription.destination), selectinload(Subscription.sources))
     )
-    if found is None or "closed" in (found.state, found.destination.state):
-        raise NotFound("This subscription was removed, or never was.")
+    if (
+        found is None
+        or found.state == SubscriptionState.CLOSED
+        or found.destination.state == DestinationState.CLOSED
+    ):
+        raise NotFound("There is no such subscription, or it was removed.")
     return found
 
 
 def pause(subscription: Subscription, by: By) -> None:
-    """What it wants is still taken and waits.  Raises Refusal."""
-    if subscription.state != "active":
-        raise Refusal("This subscription is paused already.")
-    subscription.state = "paused"
+    """Matching events still get deliveries, which wait.  Raises Refusal."""
+    if subscription.state != SubscriptionState.ACTIVE:
+        raise Refusal("This subscription is already paused.")
+    subscription.state = SubscriptionState.PAUSED
     record(by, "subscription.pause", subscription.destination.name, subscription=subscription.id)
     db.session.commit()
 
 
 def resume(subscription: Subscription, by: By) -> None:
-    """What waited goes out.  Raises Refusal."""
-    if subscription.state != "paused":
+    """Send what waited.  Raises Refusal."""
+    if subscription.state != SubscriptionState.PAUSED:
         raise Refusal("This subscription is not paused.")
-    subscription.state = "active"
+    subscription.state = SubscriptionState.ACTIVE
     record(by, "subscription.resume", subscription.destination.name, subscription=subscription.id)
     db.session.commit()
     broker.nudge("drain_destination", subscription.destination_id)
 
 
 def remove(subscription: Subscription, by: By) -> int:
-    """Take no more, and discard what still waits; what was delivered stays on record.  -> how many."""
+    """Take no more events and discard what waits; delivered ones stay on record.  -> how many"""
     # Stored before the deliveries are discarded: a router or a drain that writes one at this moment
     # waits for this transaction, or this one waits for it.
-    subscription.state = "closed"
-    now = keys.database_now()
-    columns = columns_of(transition(Life(State.PENDING, due_at=now), Discarded(), now).life, now)
-    for name in ("attempts", "attempts_since_replay", "claims", "revived_from"):
-        del columns[name]
+    subscription.state = SubscriptionState.CLOSED
     db.session.flush()
-    done = db.session.execute(
-        update(Delivery)
-        .where(Delivery.subscription_id == subscription.id, Delivery.state == State.PENDING.value)
-        .values(**columns)
-        .execution_options(synchronize_session=False)
-    )
-    count = int(done.rowcount)  # type: ignore[attr-defined]
+    waits = and_(Delivery.subscription_id == subscription.id, Delivery.state == State.PENDING.value)
+    count = len(transition_many(db.session, waits, Discarded(), database.now(db.session)))
     label = subscription.destination.name
     record(by, "subscription.remove", label, sentence=sentence_of(subscription), discarded=count)
     db.session.commit()
@@ -195,7 +190,7 @@ def sentence_of(subscription: Subscription) -> str:
 
 
 def read_back(destination: Destination, wanted: SubscriptionSettings) -> str:
-    """What is wanted as a sentence; ``sources`` are names here."""
+    """The settings as a sentence; ``sources`` are names here."""
     kind = KINDS.get(destination.kind)
     actions = (
         {kind.action(destination.config, one) for one in wanted.event_types} if kind else set()
@@ -210,7 +205,7 @@ def read_back(destination: Destination, wanted: SubscriptionSettings) -> str:
 
 
 def overlapping(destination: Destination) -> bool:
-    """Whether two of its subscriptions may both take one event: it then gets there twice."""
+    """Whether two of its subscriptions can take the same event, which is then sent twice."""
     rest = list(destination.subscriptions)
     return any(
         _meet(one.event_types, two.event_types)

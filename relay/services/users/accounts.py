@@ -1,4 +1,4 @@
-"""People: who may sign in, and how the first of them gets in."""
+"""Users: who can sign in, and how the first admin gets an account."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sqlalchemy import func, select, update
 
 from relay.errors import Invalid, NotFound
 from relay.models import ROLES, OneTimeLink, User, db, db_now
+from relay.rules.states import LinkPurpose, Role
 from relay.services.audit import By, record
 from relay.services.users import passwords
 
@@ -35,13 +36,13 @@ def list_users() -> list[User]:
 
 
 def create_user(email: str, password: str, role: str, by: By) -> User:
-    """A new person.  Raises Invalid with the reasons per field."""
+    """A new user.  Raises Invalid with the reasons per field."""
     email = email.strip().lower()
     reasons: dict[str, list[str]] = {}
     if not EMAIL.fullmatch(email):
         reasons["email"] = ["This is not an e-mail address."]
     elif db.session.scalar(select(User.id).where(User.email == email)):
-        reasons["email"] = ["Somebody with this address exists already."]
+        reasons["email"] = ["A user with this address already exists."]
     if role not in ROLES:
         reasons["role"] = [f"A role is one of {', '.join(ROLES)}."]
     if why := passwords.why_refused(password, email):
@@ -61,10 +62,12 @@ def create_user(email: str, password: str, role: str, by: By) -> User:
 
 
 def check_login(email: str, password: str, by_address: str) -> User | None:
-    """The person, if the password is theirs and they are active; audited either way."""
+    """The user, if the password is right and the user is active; audited either way."""
     email = email.strip().lower()
     user = db.session.scalar(select(User).where(User.email == email))
-    nobody = _hash_of_nobody()  # made for known ones too: the first one would tell otherwise
+    nobody = (
+        _hash_of_nobody()
+    )  # computed for known addresses too, or the first request would take longer
     try:
         HASHER.verify(user.password_hash if user else nobody, password)
         good = user is not None and user.is_active
@@ -105,7 +108,7 @@ def _digest(token: str) -> str:
 
 
 def make_first_run_token() -> str | None:
-    """The secret of a fresh first-run link; None when somebody can already sign in.
+    """The secret of a fresh first-run link; None if a user exists.
 
     Older first-run links stop working.
     """
@@ -114,10 +117,10 @@ def make_first_run_token() -> str | None:
     token = secrets.token_urlsafe(24)
     db.session.execute(
         update(OneTimeLink)
-        .where(OneTimeLink.purpose == "first_run", OneTimeLink.used_at.is_(None))
+        .where(OneTimeLink.purpose == LinkPurpose.FIRST_RUN, OneTimeLink.used_at.is_(None))
         .values(used_at=db_now())
     )
-    db.session.add(OneTimeLink(purpose="first_run", token_sha256=_digest(token)))
+    db.session.add(OneTimeLink(purpose=LinkPurpose.FIRST_RUN, token_sha256=_digest(token)))
     db.session.commit()
     return token
 
@@ -126,15 +129,15 @@ def find_first_run(token: str) -> OneTimeLink:
     """The unused first-run link of this secret.  Raises NotFound."""
     link = db.session.scalar(
         select(OneTimeLink).where(
-            OneTimeLink.purpose == "first_run",
+            OneTimeLink.purpose == LinkPurpose.FIRST_RUN,
             OneTimeLink.token_sha256 == _digest(token),
             OneTimeLink.used_at.is_(None),
         )
     )
     if link is None or count_users():
         raise NotFound(
-            "This link was used already or is not the newest one. "
-            "Sign in, or start Relay again to get a new link."
+            "This link was already used, or a newer one exists. "
+            "Sign in, or restart Relay to get a new link."
         )
     return link
 
@@ -149,9 +152,11 @@ def create_first_admin(token: str, email: str, password: str, by_address: str) -
     )
     if not used.rowcount:  # type: ignore[attr-defined]
         db.session.rollback()
-        raise NotFound("This link was used a moment ago. Sign in with the account that was made.")
+        raise NotFound(
+            "This link was used a moment ago. Sign in with the account that was created."
+        )
     try:
-        return create_user(email, password, "admin", By(email.strip().lower()[:254], by_address))
+        return create_user(email, password, Role.ADMIN, By(email.strip().lower()[:254], by_address))
     except Invalid:
-        db.session.rollback()  # the link stays good for another try
+        db.session.rollback()  # the link stays valid for another try
         raise

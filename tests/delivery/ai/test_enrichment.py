@@ -14,6 +14,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select, update
 
+from relay import database
 from relay.delivery.ai import budget, enrichment, steps
 from relay.delivery.ai.budget import AiRequest, AnswerPending, CachedAnswer, OverBudget, Reservation
 from relay.delivery.ai.enrichment import Enricher
@@ -41,7 +42,6 @@ from relay.services.dead_letters import actions as dead_letter_actions
 from relay.services.destinations import settings as destination_settings
 from relay.services.replays import actions as replay_actions
 from relay.services.replays import preview as replay_preview
-from relay.services.sources import keys
 from relay.services.sources import settings as source_settings
 from relay.services.subscriptions import settings as subscription_settings
 from tests.support import fake_openai
@@ -130,7 +130,7 @@ class Shop:
             db.session.execute(
                 update(Delivery)
                 .where(Delivery.state == "pending")
-                .values(due_at=keys.database_now() - timedelta(seconds=1))
+                .values(due_at=database.now(db.session) - timedelta(seconds=1))
             )
             db.session.commit()
 
@@ -254,7 +254,7 @@ def test_with_the_choice_to_wait_ten_deliveries_wait_until_the_next_day(
     assert len(shop.fake.requests) == 10
     assert shop.states() == {"delivered": 10, "pending": 10}
     with shop.app.app_context():
-        now = keys.database_now()
+        now = database.now(db.session)
         midnight = datetime.combine(now.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
         for waiting in db.session.scalars(select(Delivery).where(Delivery.state == "pending")):
             assert (
@@ -294,7 +294,7 @@ def test_many_workers_together_stay_within_the_daily_cap(shop: Shop) -> None:
         transport = shared_transport(shop.app)
         workers = [Enricher(db.engine, transport) for _ in range(8)]
         message = message_of(
-            comment(), keys.database_now(), "Shop", "https://shop.example.com", "key"
+            comment(), database.now(db.session), "Shop", "https://shop.example.com", "key"
         )
     cap = 10 * COST  # each call reserves about five times what it costs
     step = replace(step, caps=SpendingCaps(money=cap), wait_s=20)
@@ -540,7 +540,7 @@ def test_a_worker_that_stops_stores_the_answer_and_the_next_one_delivers(shop: S
         stopping = threading.Event()
         stopping.set()
         enricher = Enricher(db.engine, shared_transport(shop.app), stopping)
-        message = message_of(comment(), keys.database_now(), "Shop", "https://s", "key")
+        message = message_of(comment(), database.now(db.session), "Shop", "https://s", "key")
     left = enricher.enrich(step, message)
     assert isinstance(left.signal, Held)
     stopping.clear()

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from flask import Flask
 from sqlalchemy import select, update
 
+from relay import database
 from relay.models import AuditEntry, Event, SigningKey, db
 from relay.services.audit import COMMAND_LINE
 from relay.services.sources import keys
@@ -137,7 +138,7 @@ def test_a_key_that_just_ended_gets_401_before_the_snapshot_is_reloaded(
 ) -> None:
     rotate(app, sender)
     with app.app_context():
-        now = keys.database_now()
+        now = database.now(db.session)
         ended = {"state": "revoked"} if end == "revoked" else {"not_after": now}
         db.session.execute(
             update(SigningKey).where(SigningKey.key_id == sender.key_id).values(**ended)

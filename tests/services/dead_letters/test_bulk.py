@@ -1,4 +1,4 @@
-"""Dead letters by cause, chosen by filter, and what a person decides about many of them at once."""
+"""Dead letters by cause, selections, and bulk actions."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select, update
 
+from relay import database
 from relay.destinations.outcomes.advice import FixLocation
 from relay.models import AuditEntry, DeadLetter, Delivery, Destination, db
 from relay.services.audit import COMMAND_LINE, By
@@ -21,7 +22,6 @@ from relay.services.dead_letters.selection import NO_FIELD, Selection
 from relay.services.destinations import settings as destination_settings
 from relay.services.replays import actions as replay_actions
 from relay.services.replays import preview as replay_preview
-from relay.services.sources import keys
 from tests.support.events import comment
 from tests.support.sink import Sink
 from tests.support.world import World, make, move, put
@@ -66,7 +66,7 @@ def trail(action: str) -> list[AuditEntry]:
     return list(db.session.scalars(wanted))
 
 
-def test_letters_of_one_destination_code_and_field_are_one_cause(world: World) -> None:
+def test_dead_letters_with_one_destination_code_and_field_are_one_cause(world: World) -> None:
     found = {(c.newest.code, c.newest.field): c for c in causes.list_causes()}
     assert {key: (c.count, c.fresh) for key, c in found.items()} == {
         ("http_400", ""): (3, 3),
@@ -85,8 +85,8 @@ def test_letters_of_one_destination_code_and_field_are_one_cause(world: World) -
 
 
 @SQLITE
-def test_a_filter_chooses_by_all_that_it_says(world: World) -> None:
-    hook, now = world.hook, keys.database_now()
+def test_a_filter_applies_every_condition(world: World) -> None:
+    hook, now = world.hook, database.now(db.session)
     hour = timedelta(hours=1)
     for selection, count in (
         (Selection(), 6),
@@ -116,7 +116,7 @@ def test_a_filter_chooses_by_all_that_it_says(world: World) -> None:
         assert dead_letter_actions.count(selection) == count, selection
 
 
-def test_what_comes_after_the_count_was_said_is_left_alone(
+def test_dead_letters_after_the_shown_count_are_not_discarded(
     app: Flask, sink: Sink, world: World
 ) -> None:
     (shown,) = [c for c in causes.list_causes() if c.newest.code == "http_400"]
@@ -125,7 +125,7 @@ def test_what_comes_after_the_count_was_said_is_left_alone(
     assert dead_letter_actions.count(replace(shown.selection, upto=None)) == 1
 
 
-def test_a_discard_of_many_settles_them_once_with_its_reason(world: World, sink: Sink) -> None:
+def test_a_bulk_discard_settles_each_once_with_its_reason(world: World, sink: Sink) -> None:
     before = len(sink.requests)
     assert bulk.discard(Selection(code="http_400"), JANE, "entered by hand") == 3
     assert bulk.discard(Selection(code="http_400"), JANE, "entered by hand") == 0
@@ -142,7 +142,7 @@ def test_a_discard_of_many_settles_them_once_with_its_reason(world: World, sink:
     assert len(sink.requests) == before
 
 
-def test_seen_taken_and_noted_are_told_by_the_card_and_by_the_trail(world: World) -> None:
+def test_acknowledging_assigning_and_notes_show_in_causes_and_audit(world: World) -> None:
     chosen = Selection(code="http_400")
     assert bulk.acknowledge(chosen, JANE) == 3
     assert bulk.acknowledge(chosen, MAX) == 0
@@ -166,7 +166,7 @@ def test_seen_taken_and_noted_are_told_by_the_card_and_by_the_trail(world: World
 
 
 @SQLITE
-def test_a_letter_that_comes_after_somebody_looked_is_fresh(
+def test_a_dead_letter_after_an_acknowledgement_is_fresh(
     app: Flask, world: World, sink: Sink
 ) -> None:
     chosen = Selection(code="http_400")
@@ -176,7 +176,7 @@ def test_a_letter_that_comes_after_somebody_looked_is_fresh(
     assert (cause.count, cause.fresh, cause.owners) == (4, 1, (JANE.actor,))
 
 
-def test_what_died_before_a_destination_was_mended_is_offered_and_nothing_else(
+def test_only_failures_before_a_fix_are_offered_for_replay(
     app: Flask, world: World, sink: Sink
 ) -> None:
     hook = destination_settings.find_destination(world.hook)
@@ -203,14 +203,14 @@ def test_what_died_before_a_destination_was_mended_is_offered_and_nothing_else(
 
 
 @SQLITE
-def test_a_changed_secret_mends_too(world: World, sink: Sink) -> None:
+def test_a_changed_secret_counts_as_a_fix(world: World, sink: Sink) -> None:
     same = {"url": f"{sink.url}/hook", "auth": "bearer", "token": "another-token-12345"}
     hook = destination_settings.update_destination(world.hook, "Hook", same, COMMAND_LINE)
     assert sum(cause.count for cause in causes.offered(hook)) == 6
 
 
 @SQLITE
-def test_letters_of_a_removed_destination_can_only_be_discarded(world: World) -> None:
+def test_dead_letters_of_a_removed_destination_can_only_be_discarded(world: World) -> None:
     db.session.execute(
         update(Destination).where(Destination.id == world.hook).values(state="closed")
     )
@@ -220,7 +220,7 @@ def test_letters_of_a_removed_destination_can_only_be_discarded(world: World) ->
 
 
 @SQLITE
-def test_a_title_tells_what_was_chosen_by_the_destinations_name(world: World) -> None:
+def test_a_title_names_the_destination(world: World) -> None:
     assert Selection().title() == "All dead letters"
     assert Selection(destination=world.hook).title() == "Dead letters of Hook"
     assert Selection(ids=(1, 2)).title() == "2 dead letters chosen by hand"
@@ -229,7 +229,7 @@ def test_a_title_tells_what_was_chosen_by_the_destinations_name(world: World) ->
 
 
 @POSTGRES
-def test_two_persons_at_once_settle_each_letter_once(app: Flask, world: World) -> None:
+def test_two_people_at_once_settle_each_dead_letter_once(app: Flask, world: World) -> None:
     for _ in range(60):
         put(app, world.slug, comment())
     send_one_more(app, world)

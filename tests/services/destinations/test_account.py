@@ -1,4 +1,4 @@
-"""What is known of the account behind a destination, and of its allowances."""
+"""The account behind a destination, and its quotas."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 
+from relay import database
 from relay.delivery.quotas import record_quotas
 from relay.destinations.base import ReportedQuota
 from relay.errors import Refusal
@@ -15,7 +16,6 @@ from relay.services.audit import COMMAND_LINE
 from relay.services.destinations import account as destination_account
 from relay.services.destinations import quotas as weather
 from relay.services.destinations import settings as destination_settings
-from relay.services.sources import keys
 from tests.support.fake_hubspot import TOKEN, FakeHubSpot, prop
 
 
@@ -30,7 +30,7 @@ def fields(destination_id: int) -> set[str]:
     return {target.name for target in kind.targets(one.config, one.account or {})}
 
 
-def test_the_live_fields_are_kept_and_read_again_on_wish(app: Flask, hubspot: FakeHubSpot) -> None:
+def test_live_fields_are_stored_and_refreshed_on_request(app: Flask, hubspot: FakeHubSpot) -> None:
     with app.app_context():
         number = connect(hubspot)
         assert "contact.industry" not in fields(number)
@@ -41,7 +41,7 @@ def test_the_live_fields_are_kept_and_read_again_on_wish(app: Flask, hubspot: Fa
         assert "contact.shoe_size" in fields(number)
 
 
-def test_where_the_account_does_not_answer_what_was_known_stays_with_the_reason(
+def test_a_failed_read_keeps_the_old_fields_and_the_reason(
     app: Flask, hubspot: FakeHubSpot
 ) -> None:
     with app.app_context():
@@ -56,9 +56,7 @@ def test_where_the_account_does_not_answer_what_was_known_stays_with_the_reason(
         assert "contact.industry" in fields(number)
 
 
-def test_only_accounts_that_were_not_read_for_a_day_are_read_again(
-    app: Flask, hubspot: FakeHubSpot
-) -> None:
+def test_accounts_are_read_again_after_a_day(app: Flask, hubspot: FakeHubSpot) -> None:
     with app.app_context():
         number = connect(hubspot)
         app.extensions["relay_broker"].broker.client.flushall()
@@ -67,7 +65,7 @@ def test_only_accounts_that_were_not_read_for_a_day_are_read_again(
         app.extensions["relay_broker"].broker.client.flushall()
         assert destination_account.wake_stale() == 0
         one = destination_settings.find_destination(number)
-        one.account_read_at = keys.database_now() - timedelta(days=2)
+        one.account_read_at = database.now(db.session) - timedelta(days=2)
         db.session.commit()
         assert destination_account.wake_stale() == 1
 
@@ -79,16 +77,18 @@ def test_a_kind_without_an_account_says_so(app: Flask) -> None:
             destination_account.refresh(number, COMMAND_LINE)
 
 
-def test_a_new_destination_starts_at_its_services_pace(app: Flask, hubspot: FakeHubSpot) -> None:
+def test_a_new_destination_starts_with_the_rate_limit_of_its_kind(
+    app: Flask, hubspot: FakeHubSpot
+) -> None:
     with app.app_context():
         one = destination_settings.find_destination(connect(hubspot))
         assert (one.rate_count, one.rate_unit) == (9, "second")
 
 
-def test_readings_are_kept_once_each_and_tell_the_pace(app: Flask, hubspot: FakeHubSpot) -> None:
+def test_quotas_are_stored_once_with_their_rate(app: Flask, hubspot: FakeHubSpot) -> None:
     with app.app_context():
         number = connect(hubspot)
-        now = keys.database_now()
+        now = database.now(db.session)
         db.session.rollback()
         ends = now + timedelta(hours=8)
         for minute in range(31):
@@ -106,10 +106,12 @@ def test_readings_are_kept_once_each_and_tell_the_pace(app: Flask, hubspot: Fake
         assert (day.percent, day.stale) == (40, False) and day.empties_at is not None
         assert timedelta(minutes=17) < day.empties_at - now < timedelta(minutes=24)
         assert interval.reading.limit == 100
-        assert weather.warning_of(one).startswith("At this pace HubSpot stops at ")
+        assert weather.warning_of(one).startswith(
+            "At this rate, HubSpot accepts no more calls from "
+        )
 
 
-def test_no_reading_is_no_weather(app: Flask, hubspot: FakeHubSpot) -> None:
+def test_without_readings_there_are_no_quotas(app: Flask, hubspot: FakeHubSpot) -> None:
     with app.app_context():
         one = destination_settings.find_destination(connect(hubspot))
         assert weather.quotas_of(one) == [] and weather.warning_of(one) == ""

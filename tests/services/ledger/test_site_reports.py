@@ -1,4 +1,4 @@
-"""The sites' own counts: taken once, held against ours, never an alarm for what is only on its way."""
+"""Site reports: stored once, compared with our counts, no alert for events in transit."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_a_report_of_another_shape_is_refused(
     assert field in answer.get_json()["detail"], answer.get_json()
 
 
-def test_a_report_is_taken_once_however_often_it_comes(site: Site) -> None:
+def test_a_report_is_stored_once(site: Site) -> None:
     event = site.report(today() - timedelta(days=1))
     assert site.sender.send(event).status_code == 200
     db.session.rollback()
@@ -127,7 +127,7 @@ def test_a_report_is_taken_once_however_often_it_comes(site: Site) -> None:
     assert db.session.scalar(select(func.count()).select_from(SiteReport)) == 1
 
 
-def test_all_that_the_site_counted_arrived_is_said_as_a_fact(site: Site) -> None:
+def test_a_complete_day_is_a_sentence(site: Site) -> None:
     site.comments(3)
     pass_days(1)
     yesterday = today() - timedelta(days=1)
@@ -139,7 +139,7 @@ def test_all_that_the_site_counted_arrived_is_said_as_a_fact(site: Site) -> None
     assert open_alerts() == []
 
 
-def test_what_only_waits_on_the_site_is_no_alarm(site: Site) -> None:
+def test_events_that_wait_on_the_site_open_no_alert(site: Site) -> None:
     site.comments(1)
     pass_days(1)
     yesterday = today() - timedelta(days=1)
@@ -148,7 +148,7 @@ def test_what_only_waits_on_the_site_is_no_alarm(site: Site) -> None:
     assert open_alerts() == []
 
 
-def test_what_was_counted_and_is_nowhere_is_an_alarm_until_it_turns_up(site: Site) -> None:
+def test_missing_events_are_an_alert_until_they_arrive(site: Site) -> None:
     site.comments(2)
     pass_days(1)
     yesterday = today() - timedelta(days=1)
@@ -170,7 +170,7 @@ def test_what_was_counted_and_is_nowhere_is_an_alarm_until_it_turns_up(site: Sit
     assert open_alerts() == []
 
 
-def test_a_later_report_of_the_same_day_counts_instead(site: Site) -> None:
+def test_a_later_report_of_a_day_replaces_the_first(site: Site) -> None:
     yesterday = today() - timedelta(days=1)
     site.report(yesterday, fired=1)
     assert len(open_alerts()) == 1
@@ -192,7 +192,7 @@ def test_reports_outlive_their_events(site: Site) -> None:
     assert db.session.scalar(select(func.count()).select_from(SiteReport)) == 1
 
 
-def test_a_hole_in_the_reports_begins_the_sums_anew(site: Site) -> None:
+def test_a_gap_in_the_reports_restarts_the_totals(site: Site) -> None:
     """What the site counted on days that it never told of is unknown: nothing follows from it."""
     day = today()
     site.report(day - timedelta(days=5), fired=4)
@@ -211,7 +211,7 @@ Fate = st.sampled_from(["sent", "sent", "sent", "dropped", "lost", "waiting"])
     st.lists(st.tuples(Moment, st.integers(1, DAY_S - 1), Fate), max_size=12),
     st.lists(st.integers(600, 3540), min_size=6, max_size=6),
 )
-def test_never_more_is_called_missing_than_is_and_at_rest_exactly_that(
+def test_the_missing_count_is_never_too_high_and_exact_in_the_end(
     events: list[tuple[int, int, str]], minutes: list[int]
 ) -> None:
     """A site that fires, sends, drops and loses events at any moment, and reports each night."""

@@ -1,4 +1,4 @@
-"""Mappings: looked at on real events, kept in versions, used by the deliveries that remember them."""
+"""Mappings: previewed on stored events, saved in versions, used by deliveries."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, update
 
+from relay import database
 from relay.delivery import drain, router
 from relay.destinations import KINDS
 from relay.destinations.base import TargetField
@@ -33,7 +34,6 @@ from relay.services.mappings.preview import (
 )
 from relay.services.replays import actions as replay_actions
 from relay.services.replays import preview as replay_preview
-from relay.services.sources import keys
 from relay.services.sources import settings as source_settings
 from relay.services.subscriptions import settings as subscription_settings
 from relay.services.subscriptions.settings import SubscriptionSettings
@@ -104,7 +104,7 @@ def test_without_a_mapping_the_whole_event_is_sent(app: Flask, hook: int, sink: 
     assert delivery().mapping_version == 1
 
 
-def test_a_mapping_makes_an_object_of_ones_own(app: Flask, hook: int, sink: Sink) -> None:
+def test_a_mapping_can_build_any_object(app: Flask, hook: int, sink: Sink) -> None:
     assert save(hook, RULES) == 2
     come(app, hook, order(number="7"))
     assert sink.requests[0].json() == {
@@ -116,9 +116,7 @@ def test_a_mapping_makes_an_object_of_ones_own(app: Flask, hook: int, sink: Sink
     assert delivery().mapping_version == 2
 
 
-def test_a_mapping_of_one_type_leaves_the_others_as_they_were(
-    app: Flask, hook: int, sink: Sink
-) -> None:
+def test_a_mapping_of_one_type_does_not_change_others(app: Flask, hook: int, sink: Sink) -> None:
     save(hook, RULES)
     other = order() | {"event": "order.status_changed"}
     come(app, hook, other)
@@ -126,7 +124,7 @@ def test_a_mapping_of_one_type_leaves_the_others_as_they_were(
     assert types_of(bench(hook).subscription) == ["order.created", "order.status_changed"]
 
 
-def test_saving_twice_the_same_makes_one_version_and_all_are_kept(hook: int) -> None:
+def test_saving_the_same_rules_twice_makes_one_version(hook: int) -> None:
     assert save(hook, RULES) == save(hook, RULES) == 2
     changed = RULES | {"title": {"text": "Another"}}
     assert save(hook, changed) == 3
@@ -143,7 +141,7 @@ def test_saving_twice_the_same_makes_one_version_and_all_are_kept(hook: int) -> 
     assert actions.count("mapping.save") == 3
 
 
-def test_an_earlier_version_holds_again_with_one_click(app: Flask, hook: int, sink: Sink) -> None:
+def test_an_earlier_version_can_be_restored(app: Flask, hook: int, sink: Sink) -> None:
     save(hook, RULES)
     save(hook, None)
     assert mapping_versions.go_back(bench(hook).subscription, 2, JANE).number == 4
@@ -154,7 +152,7 @@ def test_an_earlier_version_holds_again_with_one_click(app: Flask, hook: int, si
 
 
 @pytest.mark.parametrize(("mapping", "title"), [("original", "first"), ("current", "second")])
-def test_a_replay_uses_the_mapping_that_a_person_chose(
+def test_a_replay_uses_the_selected_mapping(
     app: Flask, hook: int, sink: Sink, mapping: str, title: str
 ) -> None:
     save(hook, {"title": {"text": "first"}})
@@ -174,7 +172,7 @@ def test_a_replay_uses_the_mapping_that_a_person_chose(
     assert delivery().mapping_version == (2 if mapping == "original" else 3)
 
 
-def test_a_cancelled_replay_forgets_the_pinned_mapping(app: Flask, hook: int, sink: Sink) -> None:
+def test_a_cancelled_replay_unpins_the_mapping(app: Flask, hook: int, sink: Sink) -> None:
     sink.answer(400, b"no", path="/hook")
     come(app, hook, order())
     replay = replay_actions.start(
@@ -197,9 +195,7 @@ def test_a_value_that_does_not_fit_is_a_dead_letter_that_names_the_field(
     assert letter.sentence == "total gets “odd”, which is not a number."
 
 
-def test_what_died_of_a_mapping_is_offered_again_once_it_is_mended(
-    app: Flask, hook: int, sink: Sink
-) -> None:
+def test_failures_of_a_mapping_are_offered_after_its_fix(app: Flask, hook: int, sink: Sink) -> None:
     save(hook, {"total": {"path": ["data", "status"], "as": "number"}})
     come(app, hook, order(status="odd"))
     db.session.rollback()
@@ -209,7 +205,7 @@ def test_what_died_of_a_mapping_is_offered_again_once_it_is_mended(
     assert (cause.newest.code, cause.newest.field, cause.count) == ("bad_value", "total", 1)
 
 
-def test_a_broken_text_is_not_saved_and_a_doubtful_one_is(hook: int) -> None:
+def test_an_invalid_template_is_not_saved_and_a_warned_one_is(hook: int) -> None:
     with pytest.raises(Invalid) as refused:
         save(hook, {"title": {"text": "{% if %}"}})
     assert list(refused.value.reasons) == ["title"]
@@ -222,7 +218,7 @@ def test_a_broken_text_is_not_saved_and_a_doubtful_one_is(hook: int) -> None:
     assert warning.sentence == "title uses auther, which no recent event has."
 
 
-def test_the_workbench_shows_real_events_and_else_an_example(app: Flask, hook: int) -> None:
+def test_the_preview_shows_real_events_or_a_sample(app: Flask, hook: int) -> None:
     table = bench(hook)
     assert not table.is_real and len(table.samples) == 1
     come(app, hook, order(total="1"), order(total="2", extra={"deep": "value"}))
@@ -276,21 +272,19 @@ def crm(hook: int, monkeypatch: pytest.MonkeyPatch) -> int:
     return hook
 
 
-def test_a_dry_run_counts_what_would_be_fine_and_what_is_wrong(app: Flask, crm: int) -> None:
+def test_a_dry_run_counts_sendable_events_and_problems(app: Flask, crm: int) -> None:
     customers: list[dict[str, Any]] = [{"email": "a@example.com"}] * 4 + [{}, {}, {"email": "no"}]
     come(app, crm, *[order(customer=one) for one in customers])
     table = bench(crm)
     found = dry_run(table, table.default_mapping)
     assert (found.fine, found.total) == (4, 7)
     assert found.wrong == {
-        "have nothing for E-mail": 2,
-        "have something in E-mail that does not fit": 1,
+        "have no value for E-mail": 2,
+        "have a value in E-mail that does not fit": 1,
     }
 
 
-def test_warnings_tell_what_is_needed_what_does_not_fit_and_what_is_unknown(
-    app: Flask, crm: int
-) -> None:
+def test_warnings_name_missing_invalid_and_unknown_fields(app: Flask, crm: int) -> None:
     come(app, crm, order(status="processing"))
     table = bench(crm)
     rules: Rules = {
@@ -306,12 +300,12 @@ def test_warnings_tell_what_is_needed_what_does_not_fit_and_what_is_unknown(
     ]
 
 
-def test_the_ready_made_mapping_saved_unchanged_stays_the_ready_made_one(crm: int) -> None:
+def test_the_default_mapping_saved_unchanged_stays_the_default(crm: int) -> None:
     table = bench(crm)
     assert mapping_versions.save(table, dict(table.default_mapping), JANE).number == 1
 
 
-def test_a_test_send_goes_out_marked_with_the_mapping_in_hand(
+def test_a_test_send_uses_the_unsaved_mapping_and_is_marked(
     app: Flask, hook: int, sink: Sink
 ) -> None:
     come(app, hook, order(number="11"))
@@ -337,14 +331,12 @@ def test_a_subscription_with_conditions_is_tried_on_events_that_it_takes(
     assert [one.message.data["total"] for one in bench(hook).samples] == ["900"]
 
 
-def test_what_was_mapped_before_there_were_versions_still_goes(
-    app: Flask, hook: int, sink: Sink
-) -> None:
+def test_mappings_older_than_versions_still_work(app: Flask, hook: int, sink: Sink) -> None:
     sink.answer(400, b"no", path="/hook")
     come(app, hook, order())
     db.session.execute(update(Delivery).values(mapping_version=None))
     db.session.commit()
-    wish = replay_preview.select_since(hook, keys.database_now() - timedelta(hours=1))
+    wish = replay_preview.select_since(hook, database.now(db.session) - timedelta(hours=1))
     replay_actions.start(wish, JANE, "t", "original")
     sink.answer(200, b"ok", path="/hook")
     db.session.rollback()

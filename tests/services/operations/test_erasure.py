@@ -1,4 +1,4 @@
-"""A person is erased: nothing of them is left in any table, and what happened can still be told."""
+"""Erasing a person: nothing of them is left in any table, and the history stays."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
+from relay import database
 from relay.errors import Invalid
 from relay.mapping.person import MARKER
 from relay.models import AiAnswer, Attempt, AuditEntry, DeadLetter, Delivery, Event, db
 from relay.services.audit import COMMAND_LINE
 from relay.services.operations import erasure
-from relay.services.sources import keys
 from relay.services.sources import settings as source_settings
 from tests.cli.conftest import run  # noqa: F401 - a fixture
 from tests.ingest.conftest import Sender, refresh, sender  # noqa: F401 - a fixture
@@ -43,9 +43,7 @@ def everything(app: Flask) -> str:
         )
 
 
-def test_nothing_of_the_person_is_left_and_what_happened_can_still_be_told(
-    app: Flask, sink: Sink
-) -> None:
+def test_nothing_of_the_person_is_left_and_the_history_stays(app: Flask, sink: Sink) -> None:
     found = world.make(app, sink)
     sink.answer(400, b'{"message":"Jane Doe <jane.doe@example.org> is not known"}', path="/hook")
     row = world.put(app, found.slug, about_jane(content="Call Jane Doe at 0221 12345"))
@@ -82,9 +80,7 @@ def test_nothing_of_the_person_is_left_and_what_happened_can_still_be_told(
     assert EMAIL not in after and "0221 12345" not in after
 
 
-def test_what_an_ai_was_asked_and_answered_about_the_person_goes_too(
-    app: Flask, sink: Sink
-) -> None:
+def test_ai_requests_and_answers_about_the_person_are_erased(app: Flask, sink: Sink) -> None:
     found = world.make(app, sink)
     row = world.put(app, found.slug, about_jane())
     world.move(app, found.inbox)
@@ -100,7 +96,7 @@ def test_what_an_ai_was_asked_and_answered_about_the_person_goes_too(
                     key=key,
                     state="ready",
                     token="t",
-                    claimed_until=keys.database_now(),
+                    claimed_until=database.now(db.session),
                     answer={"who": who},
                 )
             )
@@ -121,7 +117,7 @@ def test_a_second_time_there_is_nothing_to_erase(app: Flask, sink: Sink) -> None
 
 
 @SQLITE
-def test_an_address_in_escapes_beyond_what_is_searched_is_found(app: Flask, sink: Sink) -> None:
+def test_an_escaped_address_beyond_the_search_text_is_found(app: Flask, sink: Sink) -> None:
     found = world.make(app, sink)
     event = about_jane(author_email=None, content="x" * 5000, note="JANE.DOE@example.org")
     row = world.put(app, found.slug, event)
@@ -149,7 +145,7 @@ def test_more_events_than_one_batch_holds_are_all_erased(
 
 @SQLITE
 @pytest.mark.parametrize("email", ["", "jane", "@", "a b@c", "a@" + "b" * 260])
-def test_what_is_no_address_is_refused(app: Flask, email: str) -> None:
+def test_an_invalid_address_is_refused(app: Flask, email: str) -> None:
     with app.app_context(), pytest.raises(Invalid):
         erasure.erase_person(email, COMMAND_LINE)
 
@@ -158,7 +154,7 @@ def request(email: str = EMAIL) -> dict[str, Any]:
     return comment(event="relay.erase", data={"email": email})
 
 
-def test_a_site_asks_and_is_done_for_its_own_events_only(
+def test_a_site_can_erase_only_from_its_own_events(
     app: Flask,
     sender: Sender,  # noqa: F811
     sink: Sink,
@@ -184,7 +180,7 @@ def test_a_site_asks_and_is_done_for_its_own_events_only(
 
 
 @SQLITE
-def test_a_request_goes_to_no_destination_whatever_it_wants(
+def test_an_erasure_request_gets_no_delivery(
     app: Flask,
     sender: Sender,  # noqa: F811
     sink: Sink,
@@ -200,7 +196,7 @@ def test_a_request_goes_to_no_destination_whatever_it_wants(
 
 
 @SQLITE
-def test_a_request_waits_for_calls_that_are_under_way(
+def test_an_erasure_request_waits_for_calls_in_progress(
     app: Flask,
     sender: Sender,  # noqa: F811
     sink: Sink,
@@ -222,7 +218,7 @@ def test_a_request_waits_for_calls_that_are_under_way(
 
 
 @SQLITE
-def test_a_request_without_an_address_is_refused_at_the_door(
+def test_a_request_without_an_address_is_refused_at_ingest(
     app: Flask,
     sender: Sender,  # noqa: F811
 ) -> None:
@@ -232,7 +228,7 @@ def test_a_request_without_an_address_is_refused_at_the_door(
 
 
 @SQLITE
-def test_the_command_says_what_was_erased(app: Flask, sink: Sink, run: Any) -> None:  # noqa: F811
+def test_the_command_prints_what_was_erased(app: Flask, sink: Sink, run: Any) -> None:  # noqa: F811
     found = world.make(app, sink)
     world.put(app, found.slug, about_jane())
     assert run("erase-person", EMAIL, "--json") == {

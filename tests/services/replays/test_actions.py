@@ -1,4 +1,4 @@
-"""Replays: many deliveries sent again as one, once each, halted and taken back at will."""
+"""Replays: many deliveries sent again, once each, paused and cancelled."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, insert, select, update
 
+from relay import database
 from relay.delivery import drain
 from relay.errors import Refusal
 from relay.models import AuditEntry, DeadLetter, Delivery, Destination, Replay, Subscription, db
@@ -19,7 +20,6 @@ from relay.services.destinations import settings as destination_settings
 from relay.services.replays import actions as replay_actions
 from relay.services.replays import preview as replay_preview
 from relay.services.replays.progress import progress_of
-from relay.services.sources import keys
 from tests.support.events import comment
 from tests.support.sink import Sink
 from tests.support.world import World, make, move, put
@@ -66,9 +66,7 @@ def mend(sink: Sink) -> None:
     sink.answer(200, b"ok", path="/hook")
 
 
-def test_all_dead_letters_go_out_once_however_often_the_button_is_pressed(
-    world: World, sink: Sink
-) -> None:
+def test_a_replay_sends_each_delivery_once_for_repeated_clicks(world: World, sink: Sink) -> None:
     mend(sink)
     sink.forget()
     first = replay_actions.start(replay_preview.select_dead_letters(ALL), JANE, "token-1")
@@ -90,9 +88,7 @@ def test_all_dead_letters_go_out_once_however_often_the_button_is_pressed(
     assert (entry.actor, entry.detail["count"]) == ("jane@example.com", 5)
 
 
-def test_what_fails_again_is_a_dead_letter_again_and_the_replay_says_so(
-    world: World, sink: Sink
-) -> None:
+def test_a_replayed_delivery_that_fails_is_counted_as_failed(world: World, sink: Sink) -> None:
     replay = replay_actions.start(replay_preview.select_dead_letters(ALL), JANE, "t")
     work(world.hook)
     replay_actions.settle()
@@ -101,7 +97,7 @@ def test_what_fails_again_is_a_dead_letter_again_and_the_replay_says_so(
     assert letters() == {"resolved": 5, "open": 5}
 
 
-def test_a_paused_replay_sends_nothing_until_it_goes_on(world: World, sink: Sink) -> None:
+def test_a_paused_replay_sends_nothing_until_it_is_resumed(world: World, sink: Sink) -> None:
     mend(sink)
     replay = replay_actions.start(replay_preview.select_dead_letters(ALL), JANE, "t")
     replay_actions.pause(replay.id, JANE)
@@ -114,14 +110,14 @@ def test_a_paused_replay_sends_nothing_until_it_goes_on(world: World, sink: Sink
     assert states(world.hook) == {"delivered": 5}
 
 
-def test_a_cancelled_replay_leaves_the_rest_as_it_was(world: World, sink: Sink) -> None:
+def test_a_cancelled_replay_restores_the_rest(world: World, sink: Sink) -> None:
     mend(sink)
     replay = replay_actions.start(replay_preview.select_dead_letters(ALL), JANE, "t")
     two = select(Delivery.id).where(Delivery.replay_id == replay.id).limit(2)
     db.session.execute(
         update(Delivery)
         .where(Delivery.id.in_(db.session.scalars(two).all()))
-        .values(due_at=keys.database_now() - timedelta(hours=1))
+        .values(due_at=database.now(db.session) - timedelta(hours=1))
     )
     db.session.commit()
     with db.engine.begin() as connection:  # two are under way when somebody cancels
@@ -136,7 +132,9 @@ def test_a_cancelled_replay_leaves_the_rest_as_it_was(world: World, sink: Sink) 
     db.session.execute(  # those two fail and would be tried again
         update(Delivery)
         .where(Delivery.state == "in_flight")
-        .values(state="pending", due_at=keys.database_now(), lease_token=None, lease_until=None)
+        .values(
+            state="pending", due_at=database.now(db.session), lease_token=None, lease_until=None
+        )
     )
     db.session.commit()
     sink.forget()
@@ -149,7 +147,7 @@ def test_a_cancelled_replay_leaves_the_rest_as_it_was(world: World, sink: Sink) 
         replay_actions.cancel(replay.id, JANE)
 
 
-def test_a_letter_of_a_cancelled_replay_can_be_sent_alone(world: World, sink: Sink) -> None:
+def test_a_dead_letter_of_a_cancelled_replay_can_be_replayed(world: World, sink: Sink) -> None:
     replay = replay_actions.start(replay_preview.select_dead_letters(ALL), JANE, "t")
     work(world.hook)  # all of it fails again
     replay_actions.cancel(replay.id, JANE)
@@ -162,9 +160,7 @@ def test_a_letter_of_a_cancelled_replay_can_be_sent_alone(world: World, sink: Si
     assert states(world.hook) == {"delivered": 1, "dead": 4}
 
 
-def test_what_is_hurried_leaves_its_halted_replay_and_the_counts_stay_true(
-    world: World, sink: Sink
-) -> None:
+def test_a_delivery_retried_now_leaves_its_paused_replay(world: World, sink: Sink) -> None:
     replay = replay_actions.start(replay_preview.select_dead_letters(ALL), JANE, "t")
     replay_actions.pause(replay.id, JANE)
     mend(sink)
@@ -182,10 +178,10 @@ def test_what_is_hurried_leaves_its_halted_replay_and_the_counts_stay_true(
     assert len(sink.requests) == 5
 
 
-def test_what_had_arrived_goes_once_more_and_taken_back_it_counts_as_arrived(
+def test_a_delivered_one_is_delivered_again_after_a_cancelled_replay(
     world: World,
 ) -> None:
-    begin = keys.database_now() - timedelta(hours=1)
+    begin = database.now(db.session) - timedelta(hours=1)
     wish = replay_preview.select_since(world.inbox, begin, delivered_too=True)
     (outlook,) = replay_preview.preview(wish)
     assert (outlook.new, outlook.again) == (0, 5)
@@ -194,7 +190,7 @@ def test_what_had_arrived_goes_once_more_and_taken_back_it_counts_as_arrived(
     assert states(world.inbox) == {"delivered": 5}
 
 
-def test_live_deliveries_overtake_a_replay(app: Flask, world: World, sink: Sink) -> None:
+def test_live_deliveries_are_sent_before_a_replay(app: Flask, world: World, sink: Sink) -> None:
     mend(sink)
     replay_actions.start(replay_preview.select_dead_letters(ALL), JANE, "t")
     fresh = comment()
@@ -205,7 +201,7 @@ def test_live_deliveries_overtake_a_replay(app: Flask, world: World, sink: Sink)
     assert len(sink.requests) == 6
 
 
-def test_the_dry_run_tells_what_would_happen_and_changes_nothing(world: World, sink: Sink) -> None:
+def test_the_preview_counts_and_changes_nothing(world: World, sink: Sink) -> None:
     before = len(sink.requests)
     (outlook,) = replay_preview.preview(replay_preview.select_dead_letters(ALL))
     assert (outlook.new, outlook.unclear, outlook.again, outlook.total) == (5, 0, 0, 5)
@@ -224,7 +220,7 @@ def test_the_dry_run_tells_what_would_happen_and_changes_nothing(world: World, s
     assert len(sink.requests) == before
 
 
-def test_a_waiting_delivery_can_be_hurried_once(app: Flask, world: World, sink: Sink) -> None:
+def test_a_waiting_delivery_can_be_retried_now_once(app: Flask, world: World, sink: Sink) -> None:
     sink.answer(503, b"busy", path="/hook")
     put(app, world.slug, comment())
     move(app, world.hook)
@@ -241,7 +237,7 @@ def test_a_waiting_delivery_can_be_hurried_once(app: Flask, world: World, sink: 
         replay_actions.retry_now(waiting.id, JANE)
 
 
-def test_the_original_mapping_can_be_chosen_and_is_shown_beside_todays(
+def test_the_original_mapping_can_be_used_and_compared(
     app: Flask, world: World, sink: Sink
 ) -> None:
     made = destination_settings.create_destination(
@@ -263,13 +259,13 @@ def test_the_original_mapping_can_be_chosen_and_is_shown_beside_todays(
     db.session.execute(
         update(Delivery)
         .where(Delivery.destination_id == made.id)
-        .values(state="dead", due_at=None, version=1, settled_at=keys.database_now())
+        .values(state="dead", due_at=None, version=1, settled_at=database.now(db.session))
     )
     db.session.commit()
     destination_settings.update_destination(
         made.id, "Team", {"text": "new {{ event }}"}, COMMAND_LINE
     )
-    wish = replay_preview.select_since(made.id, keys.database_now() - timedelta(hours=1))
+    wish = replay_preview.select_since(made.id, database.now(db.session) - timedelta(hours=1))
     assert replay_preview.mappings_differ(wish)
     (delivery,) = replay_preview.samples(wish)
     old, new = (

@@ -1,4 +1,4 @@
-"""The plugin's zip: what is in it, and the same bytes each time."""
+"""The plugin's zip: its content, and the same bytes each time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_the_same_files_give_the_same_bytes() -> None:
     assert plugin.make_zip() == first
 
 
-def test_it_holds_the_plugin_with_compiled_translations_and_nothing_else() -> None:
+def test_it_contains_only_the_plugin_with_compiled_translations() -> None:
     found = files()
     assert all(name.startswith("relay-connector/") for name in found)
     assert found["relay-connector/relay-connector.php"].startswith(b"<?php")
@@ -33,7 +33,7 @@ def test_it_holds_the_plugin_with_compiled_translations_and_nothing_else() -> No
     ]
 
 
-def test_the_directorys_zip_leaves_out_what_the_directory_refuses_and_nothing_else(
+def test_the_directory_zip_leaves_out_only_what_the_directory_refuses(
     tmp_path: Path,
 ) -> None:
     ours, theirs = files(), files(True)

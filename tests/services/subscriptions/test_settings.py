@@ -1,4 +1,4 @@
-"""Several subscriptions of a destination: sites, conditions, pauses, and why an event was not wanted."""
+"""Subscriptions: sites, conditions, pauses, and why an event was not taken."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def routed(app: Flask, slug: str, event: dict[str, Any]) -> list[str]:
     return sorted(one.destination.name for one in found)
 
 
-def test_events_go_where_sites_types_and_conditions_fit(relay: Flask) -> None:
+def test_events_are_routed_by_site_type_and_conditions(relay: Flask) -> None:
     inbox("Everything", SubscriptionSettings())
     inbox("A and B", SubscriptionSettings(["order.*"], ["shop-a", "shop-b"]))
     inbox("Dear from B", SubscriptionSettings(["order.created"], ["shop-b"], DEAR))
@@ -87,7 +87,7 @@ def test_events_go_where_sites_types_and_conditions_fit(relay: Flask) -> None:
     assert routed(relay, "shop-b", order(total="120")) == ["A and B", "Everything"]
 
 
-def test_two_subscriptions_of_one_destination_may_both_take_an_event(relay: Flask) -> None:
+def test_two_subscriptions_of_one_destination_can_take_one_event(relay: Flask) -> None:
     box = inbox(
         "Box", SubscriptionSettings(["order.*"]), SubscriptionSettings(["order.created"], (), DEAR)
     )
@@ -116,13 +116,13 @@ def test_two_subscriptions_of_one_destination_may_both_take_an_event(relay: Flas
     ],
 )
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_it_is_known_which_ones_overlap(
+def test_overlapping_subscriptions_are_found(
     relay: Flask, one: SubscriptionSettings, two: SubscriptionSettings, overlap: bool
 ) -> None:
     assert subscription_settings.overlapping(inbox("Box", one, two)) is overlap
 
 
-def test_bodies_are_only_read_where_conditions_ask_for_them(relay: Flask) -> None:
+def test_bodies_are_read_only_for_conditions(relay: Flask) -> None:
     statements: list[str] = []
 
     @sqlalchemy_event.listens_for(db.engine, "before_cursor_execute")
@@ -138,7 +138,7 @@ def test_bodies_are_only_read_where_conditions_ask_for_them(relay: Flask) -> Non
         sqlalchemy_event.remove(db.engine, "before_cursor_execute", note)
 
 
-def test_a_paused_subscription_waits_and_loses_nothing(relay: Flask) -> None:
+def test_deliveries_of_a_paused_subscription_wait(relay: Flask) -> None:
     box = inbox(
         "Box", SubscriptionSettings(["order.*"]), SubscriptionSettings(["order.created"], (), DEAR)
     )
@@ -161,7 +161,7 @@ def test_a_paused_subscription_waits_and_loses_nothing(relay: Flask) -> None:
     assert {"subscription.create", "subscription.pause", "subscription.resume"} <= set(actions)
 
 
-def test_a_removed_subscription_takes_no_more_and_its_history_stays(relay: Flask) -> None:
+def test_a_removed_subscription_takes_no_events_and_keeps_its_history(relay: Flask) -> None:
     box = inbox("Box", SubscriptionSettings(["order.*"]))
     put(relay, "shop-a", order())
     move(relay, box.id)
@@ -211,7 +211,7 @@ def test_a_removed_subscription_takes_no_more_and_its_history_stays(relay: Flask
     ],
 )
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_what_makes_no_sense_is_refused_and_changes_nothing(
+def test_invalid_settings_are_refused_and_change_nothing(
     relay: Flask, wanted: SubscriptionSettings, field: str
 ) -> None:
     box = inbox("Box", SubscriptionSettings(["order.*"]))
@@ -222,7 +222,7 @@ def test_what_makes_no_sense_is_refused_and_changes_nothing(
     assert db.session.scalar(select(Subscription.event_types)) == ["order.*"]
 
 
-def test_it_is_told_which_subscriptions_did_not_want_an_event_and_why(relay: Flask) -> None:
+def test_subscriptions_that_did_not_take_an_event_have_a_reason(relay: Flask) -> None:
     inbox("Comments", SubscriptionSettings(["comment.*"]))
     inbox("From B", SubscriptionSettings(["order.*"], ["shop-b"]))
     inbox("Dear", SubscriptionSettings(["order.*"], (), DEAR))
@@ -236,14 +236,14 @@ def test_it_is_told_which_subscriptions_did_not_want_an_event_and_why(relay: Fla
     }
     assert found == {
         "Dear": "Total 120 is not at least 500.",
-        "Comments": "It wants other kinds of events.",
-        "From B": "It only takes what comes from Shop B.",
-        "Later": "It was added after this event had come.",
+        "Comments": "It takes other event types.",
+        "From B": "It only takes events from Shop B.",
+        "Later": "It was created after this event was received.",
     }
     assert next(iter(found)) == "Dear"
 
 
-def test_a_subscription_is_read_back_in_words(relay: Flask) -> None:
+def test_a_subscription_has_a_sentence(relay: Flask) -> None:
     status = Condition(("data", "status"), "is", "completed")
     wanted = SubscriptionSettings(
         ["order.status_changed"], ["shop-b"], ConditionGroup("all", (status, *DEAR.items))
@@ -255,7 +255,7 @@ def test_a_subscription_is_read_back_in_words(relay: Flask) -> None:
     )
 
 
-def test_what_would_have_been_taken_is_counted_on_real_events(relay: Flask) -> None:
+def test_matches_are_counted_on_stored_events(relay: Flask) -> None:
     for total in ("100", "600", "700"):
         put(relay, "shop-a", order(total=total))
     put(relay, "shop-b", order(total="900"))

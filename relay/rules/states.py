@@ -1,0 +1,110 @@
+"""The states of everything but deliveries (see ``lifecycle``) and circuits (see ``circuit``).
+
+The values are what the database stores and what the command line and the API print.
+"""
+
+from enum import StrEnum
+
+
+class DestinationState(StrEnum):
+    ACTIVE = "active"
+    PAUSED = "paused"  # deliveries wait
+    CLOSED = "closed"  # removed; nothing is sent to it any more
+
+
+class SubscriptionState(StrEnum):
+    ACTIVE = "active"
+    PAUSED = "paused"  # deliveries are made and wait
+    CLOSED = "closed"  # removed
+
+
+class SourceState(StrEnum):
+    ACTIVE = "active"
+    CLOSED = "closed"  # removed; its requests are refused like those of an unknown source
+
+
+class KeyState(StrEnum):
+    """The states of a signing key."""
+
+    ACTIVE = "active"
+    RETIRING = "retiring"  # verifies until not_after
+    REVOKED = "revoked"
+
+
+class ReplayState(StrEnum):
+    RUNNING = "running"
+    PAUSED = "paused"
+    CANCELLED = "cancelled"
+    DONE = "done"
+
+
+class ReplayMapping(StrEnum):
+    """Which settings and mapping a replay uses."""
+
+    CURRENT = "current"
+    ORIGINAL = "original"  # those of each delivery's last attempt
+
+
+class DeadLetterState(StrEnum):
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"  # has a resolution
+
+
+class Resolution(StrEnum):
+    """How a dead letter was resolved."""
+
+    REPLAYED = "replayed"
+    DISCARDED = "discarded"
+
+
+class AttemptOutcome(StrEnum):
+    ACCEPTED = "accepted"
+    FAILED = "failed"
+    REFUSED = "refused"
+    HELD = "held"
+    LOST = "lost"  # the worker stopped before the answer
+
+
+class AiStepState(StrEnum):
+    ACTIVE = "active"
+    OFF = "off"
+
+
+class AiFallback(StrEnum):
+    """What happens to a delivery when the AI gives no answer."""
+
+    GO_ON = "go_on"  # it is sent without one
+    WAIT = "wait"  # it is retried later
+
+
+class AiAnswerState(StrEnum):
+    CLAIMED = "claimed"  # a call for it is under way
+    READY = "ready"
+
+
+class AiUseState(StrEnum):
+    RESERVED = "reserved"  # the call is under way; counts with its highest cost
+    SETTLED = "settled"
+    FAILED = "failed"  # cost nothing
+    HIT = "hit"  # reused a stored answer
+    SKIPPED = "skipped"  # went without AI
+
+
+class UserState(StrEnum):
+    ACTIVE = "active"
+    DISABLED = "disabled"
+
+
+class Role(StrEnum):
+    """In ascending order: each role includes those before it."""
+
+    VIEWER = "viewer"
+    SUPPORT = "support"
+    ADMIN = "admin"
+
+
+class LinkPurpose(StrEnum):
+    """What a single-use link is for."""
+
+    FIRST_RUN = "first_run"

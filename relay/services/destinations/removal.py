@@ -1,0 +1,187 @@
+"""Removing a destination: a preview, and the removal.
+
+The row stays with state ``closed``, so that events, deliveries and the ledger keep the name of
+where they went.  Its secrets are erased, its name is free for reuse, and open deliveries are
+discarded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy.orm import joinedload, selectinload
+
+from relay import database
+from relay.database import READ_ONLY
+from relay.errors import Refusal
+from relay.models import AiStep, DeadLetter, Delivery, Destination, Quota, Subscription, db
+from relay.rules.lifecycle import Discarded, State
+from relay.rules.states import DestinationState, SubscriptionState
+from relay.services.audit import By, record
+from relay.services.dead_letters import bulk
+from relay.services.dead_letters.selection import Selection, unresolved
+from relay.services.destinations.settings import find_destination
+from relay.services.subscriptions.settings import sentence_of
+from relay.services.transitions import transition_many
+
+LONGEST_NAME = 120
+REASON = "The destination was removed."
+
+
+@dataclass(frozen=True)
+class DestinationRemoval:
+    """What the removal changes.
+
+    ``waiting`` and ``failed`` deliveries are discarded.  ``in_flight`` deliveries have been
+    claimed; a call that has already started finishes.  ``asked_by`` are the subscriptions with an
+    AI step that asks this destination, as sentences; while there are any, it cannot be removed.
+    ``kept`` deliveries stay on record.
+    """
+
+    destination: Destination
+    waiting: int
+    in_flight: int
+    failed: int
+    subscriptions: int
+    asked_by: tuple[str, ...]
+    kept: int
+
+
+def preview(id_or_name: int | str) -> DestinationRemoval:
+    """What ``remove`` would do now; changes nothing.  Raises NotFound."""
+    return _look(find_destination(id_or_name))
+
+
+def _look(destination: Destination) -> DestinationRemoval:
+    counts = {
+        row.state: row[1]
+        for row in db.session.execute(
+            select(Delivery.state, func.count())
+            .where(Delivery.destination_id == destination.id)
+            .group_by(Delivery.state)
+        )
+    }
+    return DestinationRemoval(
+        destination=destination,
+        waiting=counts.get(State.PENDING, 0),
+        in_flight=counts.get(State.IN_FLIGHT, 0),
+        failed=counts.get(State.DEAD, 0),
+        subscriptions=len(destination.subscriptions),
+        asked_by=tuple(sentence_of(one) for one in asking(destination.id)),
+        kept=sum(counts.values()),
+    )
+
+
+def asking(destination_id: int) -> list[Subscription]:
+    """The subscriptions with an AI step that asks this destination."""
+    return list(
+        db.session.scalars(
+            select(Subscription)
+            .join(AiStep, AiStep.subscription_id == Subscription.id)
+            .join(Destination, Destination.id == Subscription.destination_id)
+            .where(
+                AiStep.destination_id == destination_id,
+                Subscription.state != SubscriptionState.CLOSED,
+                Destination.state != DestinationState.CLOSED,
+            )
+            .order_by(Subscription.id)
+            .options(joinedload(Subscription.destination), selectinload(Subscription.sources))
+        )
+    )
+
+
+def remove(id_or_name: int | str, by: By) -> DestinationRemoval:
+    """Remove it in one transaction.  -> what was there before.
+
+    Raises NotFound, and Refusal while AI steps ask it.
+    """
+    # Routers and drains lock a subscription before they touch its destination; so does this.
+    ours = Subscription.destination_id == find_destination(id_or_name).id
+    db.session.execute(
+        select(Subscription.id).where(ours).order_by(Subscription.id).with_for_update()
+    )
+    destination = find_destination(id_or_name, lock=True)
+    done = _look(destination)
+    if done.asked_by:
+        db.session.rollback()
+        raise Refusal(
+            f"{destination.name} was not removed, because AI steps ask it. Change or remove the AI "
+            f"step of each of these subscriptions first: {' '.join(done.asked_by)}"
+        )
+    name = destination.name
+    destination.state = DestinationState.CLOSED
+    destination.name = _free_name(name)
+    destination.sealed_secrets, destination.account = "", None
+    destination.paused_reason = destination.held_reason = ""
+    destination.held_until = None
+    destination.removed_at, destination.removed_by = database.now(db.session), by.actor
+    db.session.flush()
+    db.session.execute(
+        delete(AiStep).where(AiStep.subscription_id.in_(select(Subscription.id).where(ours)))
+    )
+    db.session.execute(delete(Quota).where(Quota.destination_id == destination.id))
+    db.session.execute(
+        update(Subscription)
+        .where(ours)
+        .values(state=SubscriptionState.CLOSED)
+        .execution_options(synchronize_session=False)
+    )
+    waiting, failed = _discard(destination.id)
+    record(
+        by,
+        "destination.remove",
+        name,
+        destination=destination.id,
+        discarded=waiting,
+        failed_discarded=failed,
+        in_flight=done.in_flight,
+        subscriptions=done.subscriptions,
+    )
+    db.session.commit()
+    return done
+
+
+def _free_name(name: str) -> str:
+    """``Team channel (removed)``, or with a number where that is taken."""
+    taken = set(db.session.scalars(select(Destination.name)))
+    number = 1
+    while True:
+        suffix = " (removed)" if number == 1 else f" (removed {number})"
+        wanted = name[: LONGEST_NAME - len(suffix)] + suffix
+        if wanted not in taken:
+            return wanted
+        number += 1
+
+
+def _discard(destination_id: int) -> tuple[int, int]:
+    """Discard what waits and what failed, within the caller's transaction.  -> how many of each"""
+    waits = and_(Delivery.destination_id == destination_id, Delivery.state == State.PENDING.value)
+    waiting = transition_many(db.session, waits, Discarded(), database.now(db.session))
+    failed = bulk.discard_in_transaction(Selection(destination=destination_id), REASON)
+    return len(waiting), failed
+
+
+def discard_leftovers() -> int:
+    """Discard what appeared after a removal.  -> how many deliveries
+
+    A call that was in progress during the removal can fail later, and an event that was being
+    routed then can get a delivery.  The scheduler runs this.
+    """
+    destinations = select(Destination.id).where(Destination.state == DestinationState.CLOSED)
+    subscriptions = select(Subscription.id).where(Subscription.state == SubscriptionState.CLOSED)
+    removed = or_(
+        Delivery.destination_id.in_(destinations), Delivery.subscription_id.in_(subscriptions)
+    )
+    waits = and_(Delivery.state == State.PENDING.value, removed)
+    failed = and_(unresolved(), DeadLetter.destination_id.in_(destinations))
+    with db.engine.connect().execution_options(**READ_ONLY) as connection:
+        is_waiting = connection.scalar(select(select(Delivery.id).where(waits).exists()))
+        ids = connection.scalars(select(DeadLetter.destination_id).where(failed).distinct()).all()
+    count = 0
+    if is_waiting:
+        count += len(transition_many(db.session, waits, Discarded(), database.now(db.session)))
+    for destination_id in sorted(ids):
+        count += sum(_discard(destination_id))
+    db.session.commit()
+    return count
