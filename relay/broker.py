@@ -20,6 +20,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from relay.observability.logging import log
+
 QUEUE = "relay"
 NUDGE_TTL_MS = 5_000
 REST_S = 2.0  # seconds without another try after the broker failed
@@ -80,9 +82,10 @@ class Nudger:
                     )
                 )
             return bool(fresh)
-        except (RedisError, dramatiq.BrokerError, OSError):
+        except (RedisError, dramatiq.BrokerError, OSError) as exc:
             # the rows are in the database, and the scheduler finds them at its next turn
             self.resting_until = time.monotonic() + REST_S
+            log("broker.away", level="warning", reason=type(exc).__name__)
             return False
 
 

@@ -82,7 +82,12 @@ def do(work: Callable[[], object]) -> None:
     except SQLAlchemyError:
         raise
     except Exception as exc:
-        log("scheduler.failed", work=getattr(work, "__qualname__", repr(work)), reason=repr(exc))
+        log(
+            "scheduler.failed",
+            level="error",
+            work=getattr(work, "__qualname__", repr(work)),
+            reason=repr(exc),
+        )
         db.session.remove()
 
 
@@ -104,14 +109,14 @@ def run(app: Flask, stop: threading.Event) -> None:
                         due[work] = now + every
                         do(work)
             except SQLAlchemyError as exc:
-                log("scheduler.waits", reason=type(exc).__name__)
+                log("scheduler.waits", level="warning", reason=type(exc).__name__)
                 db.session.remove()
                 renew_at = 0.0
                 stop.wait(1.0)
         try:
             resign()
         except SQLAlchemyError as exc:
-            log("scheduler.waits", reason=type(exc).__name__)
+            log("scheduler.waits", level="warning", reason=type(exc).__name__)
 
 
 def main() -> None:

@@ -60,7 +60,8 @@ def show_metrics() -> Response:
     try:
         text += generate_latest(current_gauges())
     except SQLAlchemyError:
-        log("metrics.no_gauges", reason="the database does not answer")  # the counters still help
+        # the counters still help
+        log("metrics.no_gauges", level="warning", reason="The database does not answer.")
     return Response(text, content_type=CONTENT_TYPE_LATEST)
 
 

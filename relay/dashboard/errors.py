@@ -5,7 +5,6 @@ Ingest and the API make their own machine-readable errors under ``/webhooks`` an
 
 from __future__ import annotations
 
-import structlog
 from flask import Flask, Response, g, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -15,8 +14,8 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 from relay.dashboard import guard, htmx
 from relay.errors import Invalid, NotFound, Refusal, RelayError, Unavailable
 from relay.extensions import db
+from relay.observability.logging import log
 
-log = structlog.get_logger(__name__)
 MACHINES = ("/webhooks", "/api/")
 NO_DATABASE = (500, 503)
 
@@ -98,14 +97,14 @@ def on_refusal(exc: Refusal) -> Response:
 
 def on_relay_error(exc: RelayError) -> Response:
     """An error with a sentence for people, such as a secret that cannot be decrypted."""
-    log.warning("dashboard.refused", error=type(exc).__name__, sentence=str(exc))
+    log("dashboard.refused", level="warning", error=type(exc).__name__, sentence=str(exc))
     return answer(409, str(exc))
 
 
 def on_no_database(exc: Exception) -> Response:
     if isinstance(exc, SQLAlchemyError) and not _is_unavailable(exc):
         raise exc
-    log.error("dashboard.database_unavailable", error=type(exc).__name__)
+    log("dashboard.database_unavailable", level="error", error=type(exc).__name__)
     response = answer(503)
     response.headers["Retry-After"] = "5"
     return response

@@ -42,6 +42,7 @@ from relay.destinations.base import Kind
 from relay.errors import RelayError
 from relay.models import Delivery, Destination, Subscription, db
 from relay.observability.logging import log
+from relay.rules.circuit import Circuit
 from relay.rules.lifecycle import Accepted, Held
 from relay.rules.rate import MAX_CONCURRENCY
 from relay.rules.status import SendPermission, destination_status, may_send
@@ -301,7 +302,7 @@ class Drain:
     def collect(self, call: FinishedCall, now: datetime) -> None:
         """Take over the results of a call, and what they say about the destination."""
         if call.error is not None:  # the leases of its deliveries end by themselves
-            log("drain.lost_calls", destination=self.row.id, reason=repr(call.error))
+            log("drain.lost_calls", level="error", destination=self.row.id, reason=repr(call.error))
             return
         policy, jitter = gate.policy_of(self.row), gate.jitter()
         made = [result for result in call.results if result.was_made]
@@ -312,7 +313,9 @@ class Drain:
             # One success is enough: the destination works, whatever is wrong with other deliveries.
             success = next((one.signal for one in made if isinstance(one.signal, Accepted)), None)
             signal = success or first.signal
+            before = self.capacity.circuit
             self.capacity = self.capacity.record_outcome(signal, now, jitter)
+            log_circuit(self.row.id, before, self.capacity.circuit)
             if success is None:
                 status = destination_status(self.row, now, self.capacity.circuit)
                 self.hold = self.hold or status.hold(now)
@@ -343,7 +346,12 @@ class Drain:
                 self.stored = None
                 if time.monotonic() > until:
                     raise
-                log("drain.waits", destination=self.row.id, results=len(self.pending.results))
+                log(
+                    "drain.waits",
+                    level="warning",
+                    destination=self.row.id,
+                    results=len(self.pending.results),
+                )
                 time.sleep(POLL_S)
                 now = self.clock.now()
 
@@ -366,3 +374,11 @@ class Drain:
         self.renewed_at = time.monotonic()
         with suppress(*AWAY), db.engine.begin() as connection:
             gate.acquire(connection, self.row.id, self.token, now)
+
+
+def log_circuit(destination_id: int, before: Circuit, after: Circuit) -> None:
+    """One line when the circuit breaker opens, and one when the destination responds again."""
+    if after.openings > before.openings:
+        log("circuit.opened", level="warning", destination=destination_id, reason=after.reason)
+    elif after.openings < before.openings:
+        log("circuit.closed", destination=destination_id)

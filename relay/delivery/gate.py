@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, update
 
 from relay.delivery.capacity import SOON_S
 from relay.models import AuditEntry, Destination, Subscription, db_now
+from relay.observability.logging import log
 from relay.rules.circuit import CircuitState
 from relay.rules.lifecycle import DEFAULT_POLICY, Failed, Held, Policy, Refused, Signal
 from relay.rules.states import DestinationState, SubscriptionState
@@ -131,6 +132,7 @@ def pause(connection: Connection, destination_id: int, reason: str) -> Held:
         .values(state=DestinationState.PAUSED.value, paused_reason=reason)
     )
     if paused.rowcount:
+        log("destination.paused", level="warning", destination=destination_id, reason=reason)
         connection.execute(
             AuditEntry.__table__.insert().values(  # type: ignore[attr-defined]
                 actor="relay",

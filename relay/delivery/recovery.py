@@ -29,7 +29,13 @@ def expire_leases() -> int:
             .with_for_update(skip_locked=True, of=Delivery)
         ).all()
         for row in rows:
-            log("lease.expired", correlation_id=row.event_id, delivery=row.key, claims=row.claims)
+            log(
+                "lease.expired",
+                level="warning",
+                correlation_id=row.event_id,
+                delivery=row.key,
+                claims=row.claims,
+            )
         write_results(connection, [lost(row, now) for row in rows], now)
     return len(rows)
 

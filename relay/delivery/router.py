@@ -148,6 +148,7 @@ def conditions_hold(subscription: SubscriptionFilter, event: Any, body: dict[str
     except Exception as exc:  # a fault in Relay over one event must not stop all others
         log(
             "condition.failed",
+            level="error",
             correlation_id=event.event_id,
             subscription=subscription.subscription_id,
             reason=repr(exc),

@@ -97,7 +97,12 @@ class Rejections:
                 with self.engine.begin() as connection:
                     write(connection, unwritten)
         except SQLAlchemyError as exc:
-            log("rejections.wait", count=len(unwritten), reason=type(exc).__name__)
+            log(
+                "rejections.wait",
+                level="warning",
+                count=len(unwritten),
+                reason=type(exc).__name__,
+            )
             with self.lock:
                 newer, self.counts = self.counts, unwritten
                 for added in newer.values():

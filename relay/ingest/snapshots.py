@@ -110,7 +110,7 @@ class Snapshots:
                 try:
                     self._refresh()
                 except Unavailable:
-                    log("snapshots.wait", reason="The database cannot be read.")
+                    log("snapshots.wait", level="warning", reason="The database cannot be read.")
 
     def reload(self) -> None:
         """Reload now instead of within a second.  Raises Unavailable."""
@@ -177,7 +177,7 @@ class Snapshots:
                 self.secrets[sealed] = self.box.open_sealed(row.sealed_secret)
             except SecretUnreadable as exc:
                 self.secrets[sealed] = None
-                log("key.unreadable", key=row.key_id, reason=str(exc))
+                log("key.unreadable", level="error", key=row.key_id, reason=str(exc))
         secret = self.secrets[sealed]
         if secret is None:
             return None

@@ -73,7 +73,7 @@ def respond(
     except Unavailable:
         return refuse(gateway, environ, slug, head, RefusalCode.UNAVAILABLE())
     except Exception as exc:  # an error in Relay: with a 503 the site sends the event again
-        log("ingest.failed", reason=repr(exc), trace=traceback.format_exc())
+        log("ingest.failed", level="error", reason=repr(exc), trace=traceback.format_exc())
         return refuse(gateway, environ, slug, head, RefusalCode.UNAVAILABLE())
     finally:
         metrics.ingest_seconds.observe(time.perf_counter() - began)
@@ -112,9 +112,10 @@ def refuse(
     """Record the true reason for the site's owner; the response has only what the contract allows."""
     metrics.events_rejected.labels(refusal.reason).inc()
     address = head.address if head else source_address(environ)
+    source_id = refusal.source_id or gateway.source_id_of(slug)
     gateway.rejections.add(
         RejectionRecord(
-            source_id=refusal.source_id or gateway.source_id_of(slug),
+            source_id=source_id,
             reason=refusal.reason,
             sentence=refusal.sentence[:1000],
             status=refusal.status,
@@ -122,5 +123,12 @@ def refuse(
             event_id=head.event_id if head else None,
         )
     )
-    log("event.refused", reason=refusal.reason, status=refusal.status, address=address)
+    # A known site loses time.  What scanners send to no site is normal.
+    log(
+        "event.refused",
+        level="warning" if source_id is not None or refusal.status >= 500 else "info",
+        reason=refusal.reason,
+        status=refusal.status,
+        address=address,
+    )
     return responses.for_refusal(refusal)

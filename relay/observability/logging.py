@@ -1,12 +1,19 @@
-"""Logs: one JSON line per step on standard error, with the event's id as ``correlation_id``."""
+"""One JSON line per step on standard error, with its level and ``correlation_id`` (the event's id).
+
+``docs/operate.md`` lists every event name with its level and what to do.
+"""
 
 from __future__ import annotations
 
 import logging
 import sys
-from typing import Any
+from typing import Any, Literal
 
 import structlog
+
+# error: a fault of Relay's, or data at risk.  warning: degraded, or needs attention soon.
+Level = Literal["info", "warning", "error"]
+_logger: Any = structlog.get_logger()
 
 
 def init_logging(level: int = logging.INFO) -> None:
@@ -22,6 +29,8 @@ def init_logging(level: int = logging.INFO) -> None:
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+    global _logger  # bound once: binding costs as much as writing the line
+    _logger = structlog.get_logger().bind()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -37,6 +46,9 @@ def init_logging(level: int = logging.INFO) -> None:
     root.setLevel(logging.WARNING)
 
 
-def log(name: str, **fields: Any) -> None:
-    """One line: ``event`` is the step's name, the rest are its facts.  Never a secret."""
-    structlog.get_logger().info(name, **fields)
+def log(name: str, /, *, level: Level = "info", **fields: Any) -> None:
+    """Write one line: ``event`` is ``name``, the rest are its fields.  Never pass a secret.
+
+    ``name`` and ``level`` are literals at the call, so that the table in the docs can be checked.
+    """
+    getattr(_logger, level)(name, **fields)

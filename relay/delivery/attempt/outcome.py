@@ -217,6 +217,7 @@ def log_attempt(claim: Claim, result: DeliveryResult, kind: str, now: datetime) 
         metrics.event_to_delivery.observe(max(0.0, waited_s))
     log(
         "attempt",
+        level="warning" if result.outcome.life.state is State.DEAD else "info",
         correlation_id=claim.event_id,
         request_id=row["key"],
         delivery=claim.key,

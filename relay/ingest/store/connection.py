@@ -38,4 +38,4 @@ class DedicatedConnection:
             connection.close()
             driver.close()  # it is detached: no pool closes it
         except Exception as exc:  # each driver has its own errors for a lost connection
-            log("connection.drop", reason=type(exc).__name__)
+            log("connection.drop", level="warning", reason=type(exc).__name__)

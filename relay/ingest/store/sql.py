@@ -109,6 +109,6 @@ class EventInserter:
                 transaction.connection.exec_driver_sql(add_sql("duplicates", day, mark), rows)
         except SQLAlchemyError as exc:
             connection.drop()
-            log("duplicates.wait", count=len(rows), reason=type(exc).__name__)
+            log("duplicates.wait", level="warning", count=len(rows), reason=type(exc).__name__)
         else:
             self.duplicates.clear()

@@ -132,7 +132,7 @@ class EventWriter:
             try:
                 self._store_group(group)
             except Exception as exc:  # whatever the error, no request may wait until its timeout
-                log("writer.failed", reason=type(exc).__name__)
+                log("writer.failed", level="error", reason=type(exc).__name__)
                 for event in group:
                     event.error = Unavailable("The event could not be stored.")
             self.inserter.count_duplicates(self.connection, group)

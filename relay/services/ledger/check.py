@@ -160,7 +160,12 @@ def check_next(at: time = AT) -> date | None:
     if not left:
         return None
     checked = check_day(left[0])
-    log("ledger.checked", day=str(checked.day), gaps=len(checked.gaps))
+    log(
+        "ledger.checked",
+        level="warning" if checked.gaps else "info",
+        day=str(checked.day),
+        gaps=len(checked.gaps),
+    )
     return checked.day
 
 

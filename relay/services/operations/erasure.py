@@ -84,7 +84,7 @@ def take_requests() -> int:
         try:
             receipt = erase_person(email, by, source_id, but_not=request_id)
         except Invalid as exc:
-            log("erasure.refused", correlation_id=correlation_id, reason=str(exc))
+            log("erasure.refused", level="warning", correlation_id=correlation_id, reason=str(exc))
             receipt = Receipt()
         if receipt.in_flight and database.now(db.session) - received_at < PATIENCE:
             db.session.rollback()

@@ -1,0 +1,205 @@
+"""Each log line has the level of its outcome, and the manual lists every event name."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from relay.delivery import recovery, router
+from relay.errors import Unavailable
+from relay.ingest.store.writer import EventWriter
+from relay.launcher.valkey import Valkey
+from relay.models import Destination, db
+from relay.observability.logging import init_logging, log
+from relay.scheduler import do
+from tests.dashboard.world import World, make, move, put
+from tests.support.sink import Sink
+from tests.support.stack import comment
+
+ROOT = Path(__file__).resolve().parents[2]
+SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+ROW = re.compile(r"^\| `([a-z_.]+)` \| ([a-z, ]+) \|", re.M)
+
+
+def values_of(node: ast.expr) -> list[str]:
+    """The texts that an argument of ``log`` may have.  Raises ValueError for anything computed."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return [text]
+        case ast.IfExp(body=body, orelse=orelse):
+            return [*values_of(body), *values_of(orelse)]
+    raise ValueError(f"Line {node.lineno}: write the name and the level of a log line as literals.")
+
+
+def events_in(source: str) -> Iterator[tuple[str, str]]:
+    """-> (event name, level) of every call of ``log`` in a module."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "log":
+            level = next((kw.value for kw in node.keywords if kw.arg == "level"), None)
+            for name in values_of(node.args[0]):
+                for value in values_of(level) if level is not None else ["info"]:
+                    yield name, value
+
+
+def test_the_manual_lists_every_event_with_its_levels() -> None:
+    used: dict[str, set[str]] = {}
+    for path in (ROOT / "relay").rglob("*.py"):
+        for name, level in events_in(path.read_text(encoding="utf-8")):
+            used.setdefault(name, set()).add(level)
+    section = (ROOT / "docs/operate.md").read_text(encoding="utf-8")
+    section = section.partition("## Log events to alert on")[2].partition("\n## ")[0]
+    listed = {name: set(levels.split(", ")) for name, levels in ROW.findall(section)}
+    assert listed == used
+
+
+def test_every_line_of_relay_is_written_by_log() -> None:
+    for path in (ROOT / "relay").rglob("*.py"):
+        if path.name != "logging.py":
+            assert "structlog" not in path.read_text(encoding="utf-8"), path
+
+
+def test_a_computed_name_is_found() -> None:
+    with pytest.raises(ValueError, match="literals"):
+        list(events_in("log(name)"))
+    assert list(events_in("log('a' if x else 'b', level='error')")) == [
+        ("a", "error"),
+        ("b", "error"),
+    ]
+
+
+class Lines:
+    """The log lines that were written to standard error."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]):
+        self.capsys = capsys
+        init_logging()
+
+    def levels(self, name: str) -> list[str]:
+        """The levels of the lines of one event since the last call."""
+        found = [json.loads(line) for line in self.capsys.readouterr().err.splitlines()]
+        return [line["level"] for line in found if line["event"] == name]
+
+
+@pytest.fixture
+def lines(app: Flask, capsys: pytest.CaptureFixture[str]) -> Lines:
+    return Lines(capsys)
+
+
+@pytest.fixture
+def world(app: Flask, sink: Sink) -> Iterator[World]:
+    yield make(app, sink)
+    app.extensions["relay_ingest"].close()
+
+
+def test_a_line_is_info_unless_it_says_otherwise(lines: Lines) -> None:
+    log("event.accepted")
+    log("event.accepted", level="error")
+    assert lines.levels("event.accepted") == ["info", "error"]
+
+
+@SQLITE
+def test_an_attempt_is_a_warning_when_the_delivery_failed_for_good(
+    app: Flask, world: World, sink: Sink, lines: Lines
+) -> None:
+    put(app, world.slug, comment())
+    move(app, world.inbox, world.hook)
+    assert sorted(lines.levels("attempt")) == ["info", "warning"]
+    sink.answer(503, path="/hook")
+    put(app, world.slug, comment())
+    move(app, world.hook)
+    assert lines.levels("attempt") == ["info"]  # it is tried again
+
+
+@SQLITE
+def test_an_opened_circuit_is_a_warning_and_a_closed_one_is_not(
+    app: Flask, world: World, sink: Sink, lines: Lines
+) -> None:
+    sink.answer(503, path="/hook")
+    for _ in range(12):
+        put(app, world.slug, comment())
+    move(app, world.hook)
+    assert lines.levels("circuit.opened") == ["warning"]
+    sink.answer(200, path="/hook")
+    with app.app_context():
+        to = db.session.get_one(Destination, world.hook)
+        to.circuit_until = to.created_at
+        db.session.commit()
+    put(app, world.slug, comment())
+    move(app, world.hook)
+    assert lines.levels("circuit.closed") == ["info"]
+
+
+@SQLITE
+def test_a_refused_request_is_a_warning_for_a_known_site_only(
+    app: Flask, world: World, lines: Lines
+) -> None:
+    client = app.test_client()
+    client.post("/webhooks/wp/shop", data=b"{}")
+    assert lines.levels("event.refused") == ["warning"]
+    client.post("/webhooks/wp/nowhere", data=b"{}")
+    assert lines.levels("event.refused") == ["info"]
+
+
+@SQLITE
+def test_a_fault_of_the_writer_is_an_error(app: Flask, lines: Lines) -> None:
+    with app.app_context():
+        writer = EventWriter(db.engine, committed=lambda: None)
+    with pytest.raises(Unavailable):
+        writer.store({"source_id": 1, "event_id": "a row without its other columns"})
+    writer.close()
+    assert lines.levels("writer.failed") == ["error"]
+
+
+@SQLITE
+def test_a_failed_periodic_task_is_an_error(app: Flask, lines: Lines) -> None:
+    def task() -> None:
+        raise ValueError("No.")
+
+    with app.app_context():
+        do(task)
+    assert lines.levels("scheduler.failed") == ["error"]
+
+
+@SQLITE
+def test_a_broken_condition_is_an_error(app: Flask, world: World, lines: Lines) -> None:
+    with app.app_context():
+        broken = {"match": "all", "items": [{"path": ["data"], "op": "no-such", "value": "x"}]}
+        db.session.execute(
+            text("UPDATE subscription SET conditions = :broken"), {"broken": json.dumps(broken)}
+        )
+        db.session.commit()
+    put(app, world.slug, comment())
+    with app.app_context():
+        router.route_batch()
+    assert set(lines.levels("condition.failed")) == {"error"}
+
+
+@SQLITE
+def test_an_expired_lease_is_a_warning(app: Flask, world: World, lines: Lines) -> None:
+    put(app, world.slug, comment())
+    move(app)
+    with app.app_context():
+        db.session.execute(
+            text(
+                "UPDATE delivery SET state = 'in_flight', lease_token = 'gone', "
+                "lease_until = '2026-01-01' WHERE state = 'pending'"
+            )
+        )
+        db.session.commit()
+        assert recovery.expire_leases() == 2
+    assert lines.levels("lease.expired") == ["warning", "warning"]
+
+
+@SQLITE
+def test_a_broker_that_is_away_is_a_warning(app: Flask, valkey: Valkey, lines: Lines) -> None:
+    valkey.stop()
+    with app.app_context():
+        assert not app.extensions["relay_broker"].nudge("route_events")
+    assert lines.levels("broker.away") == ["warning"]
