@@ -24,7 +24,8 @@ def group() -> None:
 def list_(source: str, limit: int, after: int | None, as_json: bool) -> None:
     """List the signing keys of a site, newest first."""
     found = source_settings.find_source(source)
-    use, now = keys.key_use(found), database.now(db.session)
+    now = database.now(db.session)
+    use = keys.key_use(found, now)
     shown, more = page_in_memory(found.keys, lambda key: key.id, limit, after)
     items = [
         {

@@ -21,6 +21,7 @@ from relay.dashboard import (
     htmx,
     ledger,
     mapping,
+    navigation,
     overview,
     removal,
     replays,
@@ -48,7 +49,17 @@ PAGES = (
 
 def init_app(app: Flask) -> None:
     """Register the pages, their filters and the error handlers."""
-    for part in (guard, htmx, filters, throttling, destination_account, events, ai_steps, errors):
+    for part in (
+        guard,
+        htmx,
+        filters,
+        navigation,
+        throttling,
+        destination_account,
+        events,
+        ai_steps,
+        errors,
+    ):
         part.init_app(app)
     for page in PAGES:
         app.register_blueprint(page.blueprint)

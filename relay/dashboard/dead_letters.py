@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
 
-from relay.dashboard import dead_letter_filter, dead_letters_bulk, forms, guard, htmx
+from relay.dashboard import dead_letter_filter, dead_letters_bulk, forms, guard, htmx, navigation
 from relay.dashboard.exports import csv_response
 from relay.rules.lifecycle import OPEN
 from relay.services import deliveries, events
@@ -41,7 +41,7 @@ def list_page() -> Any:
         waiting=deliveries.count_open([cause.destination.id for cause in found]),
         chosen=chosen,
         address=dead_letter_filter.address,
-        destinations=destination_settings.list_destinations(500).items,
+        destinations=[] if htmx.wants_fragment() else destination_settings.destination_choices(),
     )
 
 
@@ -62,14 +62,21 @@ def table_page() -> Any:
         address=dead_letter_filter.address,
         kept=dead_letter_filter.address(chosen),
         url=url_for("dead_letters.table_page", **dead_letter_filter.address(chosen)),
-        destinations=destination_settings.list_destinations(500).items,
-        sources=source_settings.list_sources(500).items,
-        types=events.known_types(),
-        codes=dead_letter_actions.codes(),
-        fields=dead_letter_actions.fields(),
         no_field=NO_FIELD,
         open_states=OPEN,
+        **({} if htmx.wants_fragment() else _filter_choices()),
     )
+
+
+def _filter_choices() -> dict[str, Any]:
+    """The values that the filter offers."""
+    return {
+        "destinations": destination_settings.destination_choices(),
+        "sources": source_settings.source_choices(),
+        "types": events.known_types(),
+        "codes": dead_letter_actions.codes(),
+        "fields": dead_letter_actions.fields(),
+    }
 
 
 @blueprint.get("/list.csv")
@@ -86,7 +93,7 @@ def count() -> Any:
     """The count in the navigation, which polls."""
     if not htmx.wants_fragment():
         return htmx.redirect(url_for("dead_letters.list_page"))
-    return render_template("dead_letters/_count.html")
+    return render_template("dead_letters/_count.html", failed_count=navigation.failed_count())
 
 
 @blueprint.get("/updates")

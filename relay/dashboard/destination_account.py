@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Flask, render_template, url_for
 
+from relay import database
 from relay.dashboard import guard, htmx
 from relay.errors import Refusal
-from relay.models import Destination
+from relay.models import Destination, db
 from relay.services import deliveries
 from relay.services.destinations import account as destination_account
 from relay.services.destinations import quotas
 from relay.services.destinations import settings as destination_settings
+from relay.services.destinations.quotas import QuotaStatus
 
 blueprint = Blueprint(
     "destination_account", __name__, url_prefix="/destinations/<int:destination_id>"
@@ -38,8 +41,22 @@ def show_quotas(destination_id: int) -> Any:
     destination = destination_settings.find_destination(destination_id)
     if not htmx.wants_fragment():
         return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
-    count = deliveries.count_open([destination.id])[destination.id]
-    return render_template("destinations/_quotas.html", destination=destination, count=count)
+    now, count = database.now(db.session), deliveries.count_open([destination.id])[destination.id]
+    quotas_shown, warning = quotas_and_warning(destination, count["waiting"], now)
+    return render_template(
+        "destinations/_quotas.html",
+        destination=destination,
+        quotas=quotas_shown,
+        warning=warning,
+    )
+
+
+def quotas_and_warning(
+    destination: Destination, waiting: int, now: datetime
+) -> tuple[list[QuotaStatus], str]:
+    """What is left of a destination's quotas, and a sentence where one runs out."""
+    found = quotas.quotas_of([destination.id], now)[destination.id]
+    return found, quotas.warning_of(destination, found, now, waiting)
 
 
 def field_count(destination: Destination) -> int:
@@ -49,5 +66,4 @@ def field_count(destination: Destination) -> int:
 
 
 def init_app(app: Flask) -> None:
-    for word in (field_count, quotas.quotas_of, quotas.warning_of, quotas.moment):
-        app.add_template_filter(word)
+    app.add_template_filter(field_count)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, abort, render_template, request, url_for
 
 from relay import database
 from relay.dashboard import dead_letter_filter, forms, guard, htmx, removal, subscriptions
+from relay.dashboard.destination_account import quotas_and_warning
 from relay.dashboard.filters import number
 from relay.destinations import KINDS
 from relay.destinations.base import Kind
@@ -42,8 +43,9 @@ def list_page() -> Any:
         "destinations/_table.html",
         page=page,
         kinds=KINDS,
-        counts=deliveries.count_open([destination.id for destination in page.items]),
-        last=deliveries.last_delivered([destination.id for destination in page.items]),
+        activity=deliveries.activity_of([destination.id for destination in page.items]),
+        subscription_words=subscriptions.subscription_words,
+        now=database.now(db.session),
         url=url_for("destinations.list_page"),
     )
 
@@ -69,7 +71,7 @@ def _form(
         values=_values(kind, destination),
         errors=(errors or {}) | _lost_secrets(kind, errors or {}),
         types=events.known_types(),
-        sources=source_settings.list_sources(500).items,
+        sources=source_settings.source_choices(),
     )
 
 
@@ -177,27 +179,38 @@ def _detail(destination: Destination, test_result: Any = None) -> Response:
         "destinations/detail.html",
         "destinations/_recent.html",
         destination=destination,
-        kind=kind,
-        fields=forms.fields_of(kind.schema),
-        shown=destination.config | destination_settings.shown_secrets(destination),
-        recent=deliveries.list_deliveries(destination=destination.id, limit=15).items,
+        recent=deliveries.newest_deliveries(destination.id, 15),
         messages=deliveries.kept_messages(destination.id) if kind.stores_locally else None,
-        now=database.now(db.session),
-        day=timedelta(days=1),
-        count=deliveries.count_open([destination.id])[destination.id],
-        ai_steps=ai_steps.steps_of(destination.id),
-        samples=sorted(events.SAMPLES),
-        before_fix=causes.before_fix(destination),
-        offered=causes.offered(destination),
-        address=dead_letter_filter.address,
-        oldest=dead_letter_actions.oldest(destination.id),
-        sentence_of=subscription_settings.sentence_of,
-        overlapping=subscription_settings.overlapping(destination),
-        waits=subscription_settings.waiting(destination.id),
-        own_mappings=mapping_versions.made_by_hand(destination),
+        now=(now := database.now(db.session)),
+        **({} if htmx.wants_fragment() else _page_context(destination, kind, now)),
         test_result=test_result,
         test_type=forms.text("type"),
     )
+
+
+def _page_context(destination: Destination, kind: Kind, now: datetime) -> dict[str, Any]:
+    """What the page shows around the part that htmx polls."""
+    count = deliveries.count_open([destination.id])[destination.id]
+    quotas, warning = quotas_and_warning(destination, count["waiting"], now)
+    return {
+        "kind": kind,
+        "fields": forms.fields_of(kind.schema),
+        "shown": destination.config | destination_settings.shown_secrets(destination),
+        "day": timedelta(days=1),
+        "count": count,
+        "quotas": quotas,
+        "warning": warning,
+        "ai_steps": ai_steps.steps_of(destination.id),
+        "samples": sorted(events.SAMPLES),
+        "before_fix": causes.before_fix(destination),
+        "offered": causes.offered(destination),
+        "address": dead_letter_filter.address,
+        "oldest": dead_letter_actions.oldest(destination.id),
+        "sentence_of": subscription_settings.sentence_of,
+        "overlapping": subscription_settings.overlapping(destination),
+        "waits": subscription_settings.waiting(destination.id),
+        "own_mappings": mapping_versions.made_by_hand(destination),
+    }
 
 
 @blueprint.post("/<int:destination_id>/test")

@@ -77,12 +77,19 @@ def list_page() -> Any:
         url=url_for("events.list_page", **kept),
         kept=kept,
         state_of=events.state_of,
-        types=events.known_types(),
-        sources=source_settings.list_sources(500).items,
-        states=STATE_WORDS,
-        spans=SPANS,
         first_page=forms.page_after() is None,
+        **({} if htmx.wants_fragment() else _filter_choices()),
     )
+
+
+def _filter_choices() -> dict[str, Any]:
+    """The values that the filter offers."""
+    return {
+        "types": events.known_types(),
+        "sources": source_settings.source_choices(),
+        "states": STATE_WORDS,
+        "spans": SPANS,
+    }
 
 
 @blueprint.get("/<event_id>")

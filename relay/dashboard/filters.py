@@ -6,14 +6,9 @@ import json
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from flask import Flask, g
+from flask import Flask
 
 from relay.event_types import FAMILIES, INTERNAL_TYPES, event_type_of, family_of
-from relay.mapping.conditions import group_of
-from relay.mapping.operators import join_words
-from relay.models import Subscription
-from relay.rules.states import SubscriptionState
-from relay.services.dead_letters import actions as dead_letter_actions
 
 STEPS = ((86_400, "day"), (3600, "h"), (60, "min"), (1, "s"))
 
@@ -86,16 +81,6 @@ def patterns_words(patterns: list[str]) -> str:
     )
 
 
-def subscription_words(subscription: Subscription) -> str:
-    """A subscription in a few words for a list: ``New order from Shop, 2 conditions``."""
-    sites = join_words([source.name for source in subscription.sources], "or")
-    count = len(list(group_of(subscription.conditions).conditions()))
-    conditions = f", {count} {'condition' if count == 1 else 'conditions'}" if count else ""
-    paused = " (paused)" if subscription.state == SubscriptionState.PAUSED else ""
-    from_sites = f" from {sites}" if sites else ""
-    return f"{patterns_words(subscription.event_types)}{from_sites}{conditions}{paused}"
-
-
 def choice(choices: list[tuple[str, str]], value: str) -> str:
     """The label of ``value`` among (value, label) pairs; the value itself if it is not among them."""
     return next((label for key, label in choices if key == value), value)
@@ -109,13 +94,6 @@ def pretty(text: str) -> str:
         return text
 
 
-def open_dead_letters() -> int:
-    """The number of failed deliveries in the navigation, read once per request."""
-    if "open_dead_letters" not in g:
-        g.open_dead_letters = dead_letter_actions.count_open()
-    return g.open_dead_letters  # type: ignore[no-any-return]
-
-
 def init_app(app: Flask) -> None:
     filters = (duration, relative, utc, number, host, web_link)
     for word in (
@@ -126,8 +104,6 @@ def init_app(app: Flask) -> None:
         patterns_words,
         choice,
         pretty,
-        subscription_words,
     ):
         app.add_template_filter(word)
-    app.add_template_global(open_dead_letters)
     app.add_template_test(INTERNAL_TYPES.__contains__, "internal")

@@ -8,9 +8,9 @@ from typing import Any
 from flask import Blueprint
 
 from relay import database
-from relay.dashboard import dead_letter_filter, guard, htmx
+from relay.dashboard import dead_letter_filter, guard, htmx, navigation, throttling
 from relay.models import Source, db
-from relay.rules.states import DestinationState
+from relay.rules.status import Status
 from relay.services import alerts, events, overview
 from relay.services.dead_letters import causes
 from relay.services.destinations import quotas
@@ -19,43 +19,44 @@ from relay.services.sources import settings as source_settings
 
 blueprint = Blueprint("overview", __name__)
 SILENT = timedelta(days=7)
+NOT_RESPONDING = (Status.CIRCUIT_OPEN, Status.PROBING)
 
 
 @blueprint.get("/")
 @guard.requires("viewer")
 def page() -> Any:
-    figures = overview.figures()
-    destinations = destination_settings.list_destinations().items
-    sites = source_settings.list_sources().items
+    now = database.now(db.session)
+    figures = overview.load_figures(now)
+    navigation.remember_failed_count(figures.dead)
+    destinations = destination_settings.destinations_in_use()
+    allowances = quotas.quotas_of([one.id for one in destinations], now)
+    warnings = [
+        (destination, quotas.warning_of(destination, allowances[destination.id], now))
+        for destination in destinations
+    ]
+    status = {one.id: throttling.status_of(one, now) for one in destinations}
+    sites = source_settings.sources_with_last_event()
     return htmx.respond(
         "overview/page.html",
         "overview/_live.html",
         figures=figures,
         busiest=max((count for _, count in figures.per_hour), default=0),
-        newest=events.list_events(limit=8).items,
+        newest=events.newest_events(8),
         state_of=events.state_of,
-        paused=[
-            destination
-            for destination in destinations
-            if destination.state == DestinationState.PAUSED
-        ],
+        paused=[one for one in destinations if status[one.id] == Status.PAUSED],
+        failing=[one for one in destinations if status[one.id] in NOT_RESPONDING],
         causes=causes.list_causes()[:3],
         address=dead_letter_filter.address,
         alerts=alerts.open_alerts(unseen=True),
-        quota_warnings=[
-            (destination, warning)
-            for destination in destinations
-            if (warning := quotas.warning_of(destination))
-        ],
-        silent=silent_sites(sites),
+        quota_warnings=[(one, sentence) for one, sentence in warnings if sentence],
+        silent=silent_sites(sites, now),
         has_source=bool(sites),
         has_destination=bool(destinations),
     )
 
 
-def silent_sites(sites: list[Source]) -> list[tuple[Source, datetime | None]]:
+def silent_sites(
+    sites: list[tuple[Source, datetime | None]], now: datetime
+) -> list[tuple[Source, datetime | None]]:
     """Up to three sites that sent no event for a week, or none at all, with the time of their last event."""
-    last = source_settings.last_events([site.id for site in sites])
-    since = database.now(db.session) - SILENT
-    pairs = [(site, last.get(site.id)) for site in sites]
-    return [(site, at) for site, at in pairs if at is None or at < since][:3]
+    return [(site, at) for site, at in sites if at is None or at < now - SILENT][:3]

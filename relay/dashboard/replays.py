@@ -63,7 +63,7 @@ def list_page() -> Any:
         "replays/page.html",
         "replays/_table.html",
         page=page,
-        progress=progress.progress_of,
+        progress=progress.progress_by_id(page.items),
         running=any(replay.ended_at is None for replay in page.items),
         url=url_for("replays.list_page"),
     )
@@ -145,6 +145,7 @@ def _detail(replay: Replay) -> Any:
         replay=replay,
         progress=progress.progress_of(replay),
         waits_at=[] if replay.ended_at else progress.waits_at(replay),
+        now=database.now(db.session),
     )
 
 

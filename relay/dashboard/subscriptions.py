@@ -8,12 +8,13 @@ from flask import Blueprint, request, url_for
 
 from relay.dashboard import conditions_form, forms, guard, htmx
 from relay.dashboard.conditions_form import ConditionBox, box_of
+from relay.dashboard.filters import patterns_words
 from relay.errors import Invalid
 from relay.mapping.conditions import group_of
-from relay.mapping.operators import OPERATORS
+from relay.mapping.operators import OPERATORS, join_words
 from relay.mapping.paths import as_text, readable_path
 from relay.models import Destination, Subscription
-from relay.rules.states import SourceState
+from relay.rules.states import SourceState, SubscriptionState
 from relay.services import events
 from relay.services.destinations import settings as destination_settings
 from relay.services.sources import settings as source_settings
@@ -26,6 +27,16 @@ blueprint = Blueprint(
     __name__,
     url_prefix="/destinations/<int:destination_id>/subscriptions",
 )
+
+
+def subscription_words(subscription: Subscription) -> str:
+    """A subscription in a few words for a list: ``New order from Shop, 2 conditions``."""
+    sites = join_words([source.name for source in subscription.sources], "or")
+    count = len(list(group_of(subscription.conditions).conditions()))
+    conditions = f", {count} {'condition' if count == 1 else 'conditions'}" if count else ""
+    paused = " (paused)" if subscription.state == SubscriptionState.PAUSED else ""
+    from_sites = f" from {sites}" if sites else ""
+    return f"{patterns_words(subscription.event_types)}{from_sites}{conditions}{paused}"
 
 
 def chosen_types() -> list[str]:
@@ -61,7 +72,7 @@ def _page(
     pressed: str = "",
 ) -> Any:
     """``pressed`` is the button that was used, which decides where the keyboard focus goes."""
-    sources = source_settings.list_sources(500).items
+    sources: list[Any] = [*source_settings.source_choices()]
     if subscription is not None:  # a removed site that is still selected stays visible
         sources += [source for source in subscription.sources if source.state == SourceState.CLOSED]
     names = [source.name for source in sources if source.slug in sites]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Flask, render_template, request, url_for
@@ -93,9 +94,9 @@ def rate_words(destination: Destination) -> str:
     return f"At most {destination.rate_count} per {destination.rate_unit}, spread evenly"
 
 
-def status_of(destination: Destination) -> str:
+def status_of(destination: Destination, now: datetime) -> str:
     """The status of a destination: a value of ``relay.rules.status.Status``."""
-    return destination_status(destination, database.now(db.session)).status.value
+    return destination_status(destination, now).status.value
 
 
 @blueprint.get("/status")
@@ -105,8 +106,12 @@ def show_status(destination_id: int) -> Any:
     destination = destination_settings.find_destination(destination_id)
     if not htmx.wants_fragment():
         return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
-    count = deliveries.count_open([destination.id])[destination.id]
-    return render_template("destinations/_status.html", destination=destination, count=count)
+    return render_template(
+        "destinations/_status.html",
+        destination=destination,
+        count=deliveries.count_open([destination.id])[destination.id],
+        now=database.now(db.session),
+    )
 
 
 @blueprint.get("/pace")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, case, func, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from relay.errors import Invalid, NotFound
 from relay.models import Attempt, Delivery, Destination, Event, db
 from relay.rules.lifecycle import State
 from relay.services.paging import Page, page_of
+
+UNFINISHED = (State.PENDING, State.IN_FLIGHT, State.DEAD)
 
 
 def named(id_or_name: int | str) -> ColumnElement[bool]:
@@ -44,6 +47,19 @@ def list_deliveries(
     )
 
 
+def newest_deliveries(destination_id: int, limit: int) -> list[Delivery]:
+    """The newest deliveries to a destination, with their event."""
+    return list(
+        db.session.scalars(
+            select(Delivery)
+            .where(Delivery.destination_id == destination_id)
+            .order_by(Delivery.id.desc())
+            .limit(limit)
+            .options(joinedload(Delivery.event))
+        )
+    )
+
+
 def find_delivery(delivery_id: int) -> Delivery:
     """With its event, destination and attempts.  Raises NotFound."""
     delivery = db.session.scalar(
@@ -66,7 +82,7 @@ def count_open(destination_ids: list[int]) -> dict[int, dict[str, int]]:
         select(Delivery.destination_id, Delivery.state, func.count())
         .where(
             Delivery.destination_id.in_(destination_ids),
-            Delivery.state.in_((State.PENDING, State.IN_FLIGHT, State.DEAD)),
+            Delivery.state.in_(UNFINISHED),
         )
         .group_by(Delivery.destination_id, Delivery.state)
     ).all()
@@ -76,8 +92,28 @@ def count_open(destination_ids: list[int]) -> dict[int, dict[str, int]]:
     return counts
 
 
-def last_delivered(destination_ids: list[int]) -> dict[int, datetime | None]:
-    """When each destination last accepted a delivery, None if it never did."""
+@dataclass(frozen=True)
+class Activity:
+    """The deliveries of one destination; ``last_delivered_at`` is None where none ever succeeded."""
+
+    waiting: int
+    dead: int
+    last_delivered_at: datetime | None
+
+
+def activity_of(destination_ids: list[int]) -> dict[int, Activity]:
+    """The activity of each destination, in one statement."""
+    is_dead = Delivery.state == State.DEAD
+    counts = (
+        select(
+            Delivery.destination_id,
+            func.sum(case((is_dead, 0), else_=1)).label("waiting"),
+            func.sum(case((is_dead, 1), else_=0)).label("dead"),
+        )
+        .where(Delivery.destination_id.in_(destination_ids), Delivery.state.in_(UNFINISHED))
+        .group_by(Delivery.destination_id)
+        .subquery()
+    )
     newest = (
         select(Delivery.settled_at)
         .where(Delivery.destination_id == Destination.id, Delivery.state == State.DELIVERED)
@@ -86,9 +122,16 @@ def last_delivered(destination_ids: list[int]) -> dict[int, datetime | None]:
         .scalar_subquery()
     )
     rows = db.session.execute(
-        select(Destination.id, newest).where(Destination.id.in_(destination_ids))
+        select(
+            Destination.id,
+            func.coalesce(counts.c.waiting, 0),
+            func.coalesce(counts.c.dead, 0),
+            newest,
+        )
+        .outerjoin(counts, counts.c.destination_id == Destination.id)
+        .where(Destination.id.in_(destination_ids))
     )
-    return {row[0]: row[1] for row in rows}
+    return {row[0]: Activity(row[1], row[2], row[3]) for row in rows}
 
 
 def kept_messages(destination_id: int, limit: int = 10) -> list[Attempt]:

@@ -117,6 +117,19 @@ def list_events(
     )
 
 
+def newest_events(limit: int) -> list[Event]:
+    """The newest events of sites, with source and the states of their deliveries."""
+    return list(
+        db.session.scalars(
+            select(Event)
+            .where(*EventFilter().conditions())
+            .order_by(Event.id.desc())
+            .limit(limit)
+            .options(joinedload(Event.source), selectinload(Event.deliveries))
+        )
+    )
+
+
 def find_event(id_or_event_id: int | str) -> Event:
     """By its row number, as an int; text may also be the site's event id (the newest, if two share
     it).

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Select, func, select
 
@@ -30,20 +31,12 @@ class Figures:
     per_hour: list[tuple[datetime, int]]
 
 
-def _count(*where: object) -> int:
-    return db.session.scalar(select(func.count()).where(*where)) or 0  # type: ignore[arg-type]
+def _number(what: Any, *where: Any) -> Any:
+    return select(what).where(*where).scalar_subquery()
 
 
-def oldest_due_s(now: datetime) -> float:
-    """How late the oldest due delivery is, in seconds; 0 when nothing is due."""
-    due = db.session.scalar(
-        select(func.min(Delivery.due_at)).where(Delivery.state == State.PENDING)
-    )
-    return max(0.0, (now - due).total_seconds()) if due else 0.0
-
-
-def figures() -> Figures:
-    now = database.now(db.session)
+def load_figures(now: datetime) -> Figures:
+    """Read in two statements."""
     day = now - timedelta(hours=24)
     first = (now - timedelta(hours=23)).replace(minute=0, second=0, microsecond=0)
     hours = [first + timedelta(hours=n) for n in range(24)]
@@ -51,18 +44,19 @@ def figures() -> Figures:
     for hour, number in db.session.execute(_per_hour(first)):
         if hour in counts:
             counts[hour] = number
-    return Figures(
-        received=_count(Event.received_at >= day, Event.event_type.not_in(INTERNAL_TYPES)),
-        delivered=_count(Delivery.state == State.DELIVERED, Delivery.settled_at >= day),
-        refused=db.session.scalar(
-            select(func.coalesce(func.sum(Rejection.count), 0)).where(Rejection.last_at >= day)
+    ours = Event.event_type.not_in(INTERNAL_TYPES)
+    received, delivered, refused, waiting, dead, due_at = db.session.execute(
+        select(
+            _number(func.count(), Event.received_at >= day, ours),
+            _number(func.count(), Delivery.state == State.DELIVERED, Delivery.settled_at >= day),
+            _number(func.coalesce(func.sum(Rejection.count), 0), Rejection.last_at >= day),
+            _number(func.count(), Delivery.state.in_((State.PENDING, State.IN_FLIGHT))),
+            _number(func.count(), DeadLetter.state != DeadLetterState.RESOLVED),
+            _number(func.min(Delivery.due_at), Delivery.state == State.PENDING),
         )
-        or 0,
-        waiting=_count(Delivery.state.in_((State.PENDING, State.IN_FLIGHT))),
-        dead=_count(DeadLetter.state != DeadLetterState.RESOLVED),
-        oldest_due_s=oldest_due_s(now),
-        per_hour=list(counts.items()),
-    )
+    ).one()
+    late_s = max(0.0, (now - due_at).total_seconds()) if due_at else 0.0
+    return Figures(received, delivered, int(refused), waiting, dead, late_s, list(counts.items()))
 
 
 def _per_hour(first: datetime) -> Select[datetime, int]:

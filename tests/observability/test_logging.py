@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import re
 from collections.abc import Iterator
+from contextlib import redirect_stderr
 from pathlib import Path
 
 import pytest
 from flask import Flask
 from sqlalchemy import text
+from tests.dashboard.world import World, make, move, put
 
 from relay.delivery import recovery, router
 from relay.errors import Unavailable
@@ -19,7 +22,6 @@ from relay.launcher.valkey import Valkey
 from relay.models import Destination, db
 from relay.observability.logging import init_logging, log
 from relay.scheduler import do
-from tests.dashboard.world import World, make, move, put
 from tests.support.sink import Sink
 from tests.support.stack import comment
 
@@ -75,21 +77,25 @@ def test_a_computed_name_is_found() -> None:
 
 
 class Lines:
-    """The log lines that were written to standard error."""
+    """The log lines that Relay writes from now on."""
 
-    def __init__(self, capsys: pytest.CaptureFixture[str]):
-        self.capsys = capsys
-        init_logging()
+    def __init__(self) -> None:
+        self.written = io.StringIO()
+        with redirect_stderr(self.written):
+            init_logging()
 
     def levels(self, name: str) -> list[str]:
         """The levels of the lines of one event since the last call."""
-        found = [json.loads(line) for line in self.capsys.readouterr().err.splitlines()]
+        found = [json.loads(line) for line in self.written.getvalue().splitlines()]
+        self.written.seek(0)
+        self.written.truncate()
         return [line["level"] for line in found if line["event"] == name]
 
 
 @pytest.fixture
-def lines(app: Flask, capsys: pytest.CaptureFixture[str]) -> Lines:
-    return Lines(capsys)
+def lines(app: Flask) -> Iterator[Lines]:
+    yield Lines()
+    init_logging()
 
 
 @pytest.fixture
@@ -98,6 +104,7 @@ def world(app: Flask, sink: Sink) -> Iterator[World]:
     app.extensions["relay_ingest"].close()
 
 
+@SQLITE
 def test_a_line_is_info_unless_it_says_otherwise(lines: Lines) -> None:
     log("event.accepted")
     log("event.accepted", level="error")

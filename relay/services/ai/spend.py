@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, timedelta
+from typing import Any
 
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import joinedload
@@ -113,6 +114,12 @@ def by_part(days: int = DAYS) -> list[Part]:
         .where(AiUse.day > today() - timedelta(days=days))
         .group_by(AiUse.subscription_id, AiUse.destination_id, AiUse.model, AiUse.currency)
     ).all()
+    asked = {
+        one.id: one
+        for one in db.session.scalars(
+            select(Destination).where(Destination.id.in_({row[1] for row in rows}))
+        )
+    }
     subscriptions = {
         one.id: one
         for one in db.session.scalars(
@@ -124,7 +131,7 @@ def by_part(days: int = DAYS) -> list[Part]:
     parts = [
         Part(
             subscriptions.get(subscription_id),
-            db.session.get_one(Destination, destination_id),
+            asked[destination_id],
             model,
             currency,
             SpendLine(*map(int, sums)),
@@ -136,13 +143,15 @@ def by_part(days: int = DAYS) -> list[Part]:
 
 def caps() -> list[Used]:
     """Every cap and today's use of it: first those of the AI destinations, then those of the steps."""
-    day, connection = today(), db.session.connection()
+    day = today()
+    by_asker = _used_today(AiUse.destination_id, day)
+    by_step = _used_today(AiUse.subscription_id, day)
     found, askers = [], ai_steps.askers()
     for asker in askers:
         to, kind = asker.destination, KINDS[asker.destination.kind]
         assert isinstance(kind, AiKind)
         limits = kind.caps(to.config)
-        spent, calls = budget.used(connection, AiUse.destination_id == to.id, day)
+        spent, calls = by_asker.get(to.id, (0, 0))
         found.append(
             Used(
                 to.name,
@@ -163,8 +172,7 @@ def caps() -> list[Used]:
         )
     )
     for step in steps:
-        mine = AiUse.subscription_id == step.subscription_id
-        spent, calls = budget.used(connection, mine, day)
+        spent, calls = by_step.get(step.subscription_id, (0, 0))
         to = step.subscription.destination
         found.append(
             Used(
@@ -179,3 +187,13 @@ def caps() -> list[Used]:
             )
         )
     return found
+
+
+def _used_today(column: Any, day: date) -> dict[int, tuple[int, int]]:
+    """``budget.used`` for each value of ``column``: what was spent on a day, and by how many calls."""
+    rows = db.session.execute(
+        select(column, func.sum(AiUse.cost), func.count())
+        .where(AiUse.day == day, AiUse.state.in_(budget.COUNTED), column.is_not(None))
+        .group_by(column)
+    )
+    return {row[0]: (int(row[1]), row[2]) for row in rows}

@@ -62,12 +62,14 @@ def fields_of(subscription: Subscription) -> tuple[AnswerField, ...]:
     return tuple(map(ai_answers.field_of, step.fields)) if step else ()
 
 
-def last_answer(delivery_id: int) -> dict[str, Any]:
-    """The AI's last answer for a delivery, for a preview without a new call; empty without one."""
-    told = db.session.scalars(
-        select(Attempt.ai).where(Attempt.delivery_id == delivery_id).order_by(Attempt.id.desc())
+def last_answers(delivery_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """What the AI last answered about deliveries, by delivery: previews do not ask again."""
+    rows = db.session.execute(
+        select(Attempt.delivery_id, Attempt.ai)
+        .where(Attempt.delivery_id.in_(delivery_ids))
+        .order_by(Attempt.id)
     )
-    return next((one["answer"] for one in told if one and "answer" in one), {})
+    return {delivery_id: ai["answer"] for delivery_id, ai in rows if ai and "answer" in ai}
 
 
 def answers_about(subscription: Subscription, event_ids: Sequence[int]) -> dict[int, Any]:

@@ -88,8 +88,8 @@ def table(selection: Selection) -> Iterator[tuple[Any, ...]]:
 
 
 def find_dead_letter(dead_letter_id: int) -> DeadLetter:
-    """Raises NotFound."""
-    letter = db.session.get(DeadLetter, dead_letter_id)
+    """With its delivery, event, source and destination.  Raises NotFound."""
+    letter = db.session.get(DeadLetter, dead_letter_id, options=LOADED)
     if letter is None:
         raise NotFound(f"There is no dead letter {dead_letter_id}.")
     return letter

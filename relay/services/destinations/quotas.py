@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
 
-from relay import database
 from relay.delivery.quotas import reading_of
 from relay.models import Destination, Quota, db
 from relay.rules.quota import QuotaReading, clears_at
@@ -30,24 +30,28 @@ class QuotaStatus:
         return round(self.reading.share * 100)
 
 
-def quotas_of(destination: Destination) -> list[QuotaStatus]:
-    """The last reported value of each quota, the longest window first."""
-    now = database.now(db.session)
+def quotas_of(destination_ids: Sequence[int], now: datetime) -> dict[int, list[QuotaStatus]]:
+    """The quotas of each destination as the service last reported them, the largest first."""
     rows = db.session.scalars(
-        select(Quota).where(Quota.destination_id == destination.id).order_by(Quota.name)
+        select(Quota).where(Quota.destination_id.in_(destination_ids)).order_by(Quota.name)
     )
-    shown = [
-        QuotaStatus(row.label, one, one.empties_at(now), one.is_over(now))
-        for row in rows
-        for one in [reading_of(row)]
-    ]
-    return sorted(shown, key=lambda one: -one.reading.limit)
+    found: dict[int, list[QuotaStatus]] = {number: [] for number in destination_ids}
+    for row in rows:
+        reading = reading_of(row)
+        found[row.destination_id].append(
+            QuotaStatus(row.label, reading, reading.empties_at(now), reading.is_over(now))
+        )
+    return {
+        number: sorted(quotas, key=lambda quota: -quota.reading.limit)
+        for number, quotas in found.items()
+    }
 
 
-def warning_of(destination: Destination, waiting: int = 0) -> str:
-    """A sentence if a quota runs out or if ``waiting`` deliveries take long; else empty."""
-    now = database.now(db.session)
-    ends = [one.empties_at for one in quotas_of(destination) if one.empties_at is not None]
+def warning_of(
+    destination: Destination, quotas: Sequence[QuotaStatus], now: datetime, waiting: int = 0
+) -> str:
+    """A sentence where a quota runs out, or where ``waiting`` deliveries take long; else nothing."""
+    ends = [quota.empties_at for quota in quotas if quota.empties_at is not None]
     interval = interval_of(destination.rate_count, destination.rate_unit)
     return forecast(
         destination.name, min(ends, default=None), clears_at(waiting, interval, now), now

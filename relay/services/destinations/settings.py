@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import select
-from sqlalchemy.orm import selectinload
+from sqlalchemy import Row, select
+from sqlalchemy.orm import defer, selectinload
 
 from config import Config, Network
 from relay import broker, database, secrets
@@ -21,7 +21,7 @@ from relay.rules.circuit import Circuit, CircuitState, circuit_columns
 from relay.rules.states import DestinationState
 from relay.services.audit import By, record
 from relay.services.deliveries import named
-from relay.services.paging import Page, page_of
+from relay.services.paging import MAX_LIMIT, Page, page_of
 from relay.services.subscriptions import settings as subscription_settings
 
 
@@ -213,6 +213,29 @@ def list_destinations(
         limit,
         after,
         selectinload(Destination.subscriptions).selectinload(Subscription.sources),
+    )
+
+
+def destination_choices() -> Sequence[Row[int, str]]:
+    """``id`` and ``name`` of every destination, for a choice in a form."""
+    wanted = select(Destination.id, Destination.name).where(
+        Destination.state != DestinationState.CLOSED
+    )
+    return db.session.execute(wanted.order_by(Destination.id.desc()).limit(MAX_LIMIT)).all()
+
+
+def destinations_in_use() -> list[Destination]:
+    """Every destination without its subscriptions, secrets and account; the newest first."""
+    return list(
+        db.session.scalars(
+            select(Destination)
+            .where(Destination.state != DestinationState.CLOSED)
+            .order_by(Destination.id.desc())
+            .options(
+                defer(Destination.sealed_secrets, raiseload=True),
+                defer(Destination.account, raiseload=True),
+            )
+        )
     )
 
 

@@ -15,7 +15,8 @@ sides.  Over several days without a gap, two bounds hold for the number of event
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -113,14 +114,32 @@ def _received_after(report: SiteReport, came_at: datetime) -> dict[str, int]:
     return {row.event_type: row[1] for row in rows}
 
 
-def newest(source_id: int) -> list[SiteReport]:
-    """The reports of the last days without a hole, oldest first: of each day the one made last."""
-    rows = db.session.scalars(
-        select(SiteReport)
-        .where(SiteReport.source_id == source_id)
-        .order_by(SiteReport.day.desc(), SiteReport.until.desc())
-        .limit(4 * LONGEST_RUN)
+def newest(source_ids: Iterable[int]) -> dict[int, list[SiteReport]]:
+    """By source: the reports of the last days without a hole, oldest first, the latest of each day."""
+    order = (SiteReport.day.desc(), SiteReport.until.desc())
+    numbered = (
+        select(
+            SiteReport.id,
+            func.row_number()
+            .over(partition_by=SiteReport.source_id, order_by=order)
+            .label("number"),
+        )
+        .where(SiteReport.source_id.in_(source_ids))
+        .subquery()
     )
+    latest_first: dict[int, list[SiteReport]] = {}
+    for report in db.session.scalars(
+        select(SiteReport)
+        .join(numbered, numbered.c.id == SiteReport.id)
+        .where(numbered.c.number <= 4 * LONGEST_RUN)
+        .order_by(*order)
+    ):
+        latest_first.setdefault(report.source_id, []).append(report)
+    return {source_id: _run_of(reports) for source_id, reports in latest_first.items()}
+
+
+def _run_of(rows: Iterable[SiteReport]) -> list[SiteReport]:
+    """Of reports, the latest first: those without a hole, oldest first."""
     run: list[SiteReport] = []
     for report in rows:
         if run and report.day == run[-1].day:
@@ -131,11 +150,22 @@ def newest(source_id: int) -> list[SiteReport]:
     return run[::-1]
 
 
-def standings(source_id: int, run: Sequence[SiteReport]) -> list[MissingEvents]:
-    """What is missing after each day of a run of reports, by event type."""
-    if not run:
-        return []
-    received = _received_a_day(source_id, Period(run[0].day, run[-1].day))
+def standings(source_ids: Iterable[int]) -> dict[int, list[MissingEvents]]:
+    """By source: what is missing after each day of its run of reports, by event type."""
+    runs = newest(source_ids)
+    if not runs:
+        return {}
+    first, last = (
+        min(run[0].day for run in runs.values()),
+        max(run[-1].day for run in runs.values()),
+    )
+    received = _received_a_day(runs, Period(first, last))
+    return {source_id: _standings(run, received[source_id]) for source_id, run in runs.items()}
+
+
+def _standings(
+    run: Sequence[SiteReport], received: Mapping[tuple[str, date], int]
+) -> list[MissingEvents]:
     found = []
     for event_type in sorted({one for report in run for one in report.counts}):
         days = []
@@ -162,14 +192,20 @@ def missing_after(days: Iterable[ReportDay]) -> list[int]:
     return found
 
 
-def _received_a_day(source_id: int, period: Period) -> dict[tuple[str, date], int]:
-    key = (Intake.event_type, Intake.day)
+def _received_a_day(
+    source_ids: Iterable[int], period: Period
+) -> dict[int, dict[tuple[str, date], int]]:
+    """By source: how many events of each type and day were received."""
+    key = (Intake.source_id, Intake.event_type, Intake.day)
     rows = db.session.execute(
         select(*key, func.sum(Intake.received))
-        .where(Intake.source_id == source_id, Intake.day.between(period.first, period.last))
+        .where(Intake.source_id.in_(source_ids), Intake.day.between(period.first, period.last))
         .group_by(*key)
     )
-    return {(event_type, day): int(count) for event_type, day, count in rows}
+    found: dict[int, dict[tuple[str, date], int]] = defaultdict(dict)
+    for source_id, event_type, day, count in rows:
+        found[source_id][event_type, day] = int(count)
+    return found
 
 
 def missing_of(standings: Iterable[MissingEvents]) -> dict[tuple[str, date], int]:
@@ -200,7 +236,7 @@ def judge(source_id: int) -> None:
     source = db.session.get_one(Source, source_id)
     if source.state == SourceState.CLOSED:
         return  # no one can act on it any more
-    run = standings(source_id, newest(source_id))
+    run = standings([source_id]).get(source_id, [])
     missing = missing_of(run)
     for event_type in sorted({one.event_type for one in run}):
         days = sorted(day for kind, day in missing if kind == event_type)
@@ -220,9 +256,11 @@ def judge(source_id: int) -> None:
         )
 
 
-def missing_now(source_id: int) -> dict[tuple[str, date], int]:
-    """What is missing from a source according to its reports, by event type and day."""
-    return missing_of(standings(source_id, newest(source_id)))
+def missing_now(source_ids: Iterable[int]) -> dict[int, dict[tuple[str, date], int]]:
+    """By source: what is missing as far as it has reported, by event type and day."""
+    return {
+        source_id: missing_of(found) for source_id, found in standings(list(source_ids)).items()
+    }
 
 
 def reporting(period: Period) -> set[int]:

@@ -72,7 +72,7 @@ def facts(books: Books, period: Period, names: Names, source_id: int | None = No
     """By source and day, a text for each type that was received or reported."""
     sources = {source_id} if source_id is not None else site_reports.reporting(period)
     told = site_reports.latest(sources, period)
-    missing = {one: site_reports.missing_now(one) for one in sources}
+    missing = site_reports.missing_now(sources)
     keys = set(books.by_type) | {
         (source, day, kind) for (source, day), counts in told.items() for kind in counts
     }

@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import case, func, select
@@ -191,24 +192,37 @@ def _try_building(
 ) -> tuple[dict[str, int], int]:
     broken: dict[str, int] = {}
     chosen = samples(wish, to.id)
+    parts = _PreviewParts(chosen, mapping)
     for delivery in chosen:
         try:
-            _requests(delivery, mapping)
+            _requests(delivery, parts)
         except RelayError as exc:
             broken[str(exc)] = broken.get(str(exc), 0) + 1
     return broken, len(chosen)
 
 
-def _requests(delivery: Delivery, mapping: str) -> list[dict[str, Any]]:
+class _PreviewParts:
+    """What several deliveries are built from, each part read once."""
+
+    def __init__(self, deliveries: Sequence[Delivery], mapping: str):
+        self.mapping, connection = mapping, db.session.connection()
+        self.answers = ai_steps.last_answers([delivery.id for delivery in deliveries])
+        self.version_config = cache(partial(version_config, connection))
+        self.mapping_rules = cache(partial(mapping_rules, connection))
+        self.site_key = cache(partial(load_site_key, connection))
+        self.kind_and_config = cache(kind_and_config)
+
+
+def _requests(delivery: Delivery, parts: _PreviewParts) -> list[dict[str, Any]]:
     """The calls that would be made, secrets masked.  Raises RelayError."""
-    kind, config = kind_and_config(delivery.destination)
-    connection, number = db.session.connection(), delivery.subscription.version
-    if mapping == ReplayMapping.ORIGINAL:
+    kind, config = parts.kind_and_config(delivery.destination)
+    number = delivery.subscription.version
+    if parts.mapping == "original":
         if delivery.version is not None:
-            old = version_config(connection, delivery.destination_id, delivery.version)
+            old = parts.version_config(delivery.destination_id, delivery.version)
             config = with_texts(kind, config, old)
         number = delivery.mapping_version or number
-    rules = mapping_rules(connection, delivery.subscription_id, number)
+    rules = parts.mapping_rules(delivery.subscription_id, number)
     event = delivery.event
     message = message_of(
         parse_payload(event.payload),
@@ -216,11 +230,9 @@ def _requests(delivery: Delivery, mapping: str) -> list[dict[str, Any]]:
         event.source.name,
         event.source.url,
         delivery.key,
-        site_key=load_site_key(db.session.connection(), event.source_id)
-        if kind.signs_for_site
-        else None,
+        site_key=parts.site_key(event.source_id) if kind.signs_for_site else None,
     )
-    message = replace(message, ai=ai_steps.last_answer(delivery.id))
+    message = replace(message, ai=parts.answers.get(delivery.id, {}))
     chosen = rules.get(event.event_type)
     return [
         mask_request(select_delivery)
@@ -231,7 +243,7 @@ def _requests(delivery: Delivery, mapping: str) -> list[dict[str, Any]]:
 def body_of(delivery: Delivery, mapping: str) -> list[str]:
     """The lines of all that would go out, or the sentence why nothing would."""
     try:
-        calls = _requests(delivery, mapping)
+        calls = _requests(delivery, _PreviewParts([delivery], mapping))
     except RelayError as exc:
         return [str(exc)]
     lines: list[str] = []

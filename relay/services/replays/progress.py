@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 
 from relay import database
 from relay.models import Delivery, Destination, Replay, db
 from relay.rules.lifecycle import State
 
 SETTLES_IN_S = 10.0
+RATE_WINDOW_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,40 @@ class Progress:
 
 def progress_of(replay: Replay) -> Progress:
     """Counted from the deliveries; the final numbers of a replay that is over."""
+    return progress_by_id([replay])[replay.id]
+
+
+def progress_by_id(replays: Sequence[Replay]) -> dict[int, Progress]:
+    """The same for a list of replays, by id."""
     now = database.now(db.session)
-    counts = states_of(replay.id)
+    since = now - timedelta(seconds=RATE_WINDOW_S)
+    rows = db.session.execute(
+        select(
+            Delivery.replay_id,
+            Delivery.state,
+            func.count(),
+            func.sum(case((Delivery.settled_at >= since, 1), else_=0)),
+        )
+        .where(Delivery.replay_id.in_([replay.id for replay in replays]))
+        .group_by(Delivery.replay_id, Delivery.state)
+    )
+    counts: dict[int | None, dict[str, int]] = {}
+    settled: dict[int | None, int] = {}
+    for replay_id, state, count, recent in rows:
+        counts.setdefault(replay_id, {})[state] = count
+        settled[replay_id] = settled.get(replay_id, 0) + recent
+    return {
+        replay.id: _progress(replay, counts.get(replay.id, {}), settled.get(replay.id, 0), now)
+        for replay in replays
+    }
+
+
+def _progress(replay: Replay, counts: dict[str, int], settled: int, now: datetime) -> Progress:
+    """``settled`` is how many deliveries ended within RATE_WINDOW_S."""
     waiting, sending = counts.get(State.PENDING, 0), counts.get(State.IN_FLIGHT, 0)
     over = replay.ended_at is not None
-    per_minute = 0 if over else _lately(replay.id, now)
+    span = min(RATE_WINDOW_S, max(1.0, (now - replay.created_at).total_seconds()))
+    per_minute = 0 if over else round(settled * 60 / span)
     return Progress(
         total=replay.total,
         waiting=0 if over else waiting,
@@ -76,15 +107,3 @@ def waits_at(replay: Replay) -> list[tuple[Destination, int]]:
         .order_by(Destination.id)
     )
     return [(row[0], row[1]) for row in rows]
-
-
-def _lately(replay_id: int, now: datetime) -> int:
-    """Results a minute: of the last minute, or of the time since it began if that is shorter."""
-    began = db.session.scalar(select(Replay.created_at).where(Replay.id == replay_id)) or now
-    span = min(60.0, max(1.0, (now - began).total_seconds()))
-    done = db.session.scalar(
-        select(func.count()).where(
-            Delivery.replay_id == replay_id, Delivery.settled_at >= now - timedelta(seconds=span)
-        )
-    )
-    return round((done or 0) * 60 / span)

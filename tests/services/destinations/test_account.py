@@ -94,19 +94,20 @@ def test_quotas_are_stored_once_with_their_rate(app: Flask, hubspot: FakeHubSpot
         for minute in range(31):
             at = now - timedelta(minutes=30 - minute)
             left = 10_000 - 200 * minute
-            quotas = [
+            reported = [
                 ReportedQuota("day", "calls a day", 10_000, left, ends),
                 ReportedQuota("interval", "calls in 10 s", 100, 99, at + timedelta(seconds=10)),
             ]
             with db.engine.begin() as connection:
-                record_quotas(connection, number, quotas, at)
+                record_quotas(connection, number, reported, at)
         assert db.session.query(Quota).count() == 2
         one = destination_settings.find_destination(number)
-        day, interval = weather.quotas_of(one)
+        quotas = weather.quotas_of([one.id], now)[one.id]
+        day, interval = quotas
         assert (day.percent, day.stale) == (40, False) and day.empties_at is not None
         assert timedelta(minutes=17) < day.empties_at - now < timedelta(minutes=24)
         assert interval.reading.limit == 100
-        assert weather.warning_of(one).startswith(
+        assert weather.warning_of(one, quotas, now).startswith(
             "At this rate, HubSpot accepts no more calls from "
         )
 
@@ -114,5 +115,7 @@ def test_quotas_are_stored_once_with_their_rate(app: Flask, hubspot: FakeHubSpot
 def test_without_readings_there_are_no_quotas(app: Flask, hubspot: FakeHubSpot) -> None:
     with app.app_context():
         one = destination_settings.find_destination(connect(hubspot))
-        assert weather.quotas_of(one) == [] and weather.warning_of(one) == ""
-        assert "sent by" in weather.warning_of(one, waiting=9 * 600)
+        now = database.now(db.session)
+        quotas = weather.quotas_of([one.id], now)[one.id]
+        assert quotas == [] and weather.warning_of(one, quotas, now) == ""
+        assert "sent by" in weather.warning_of(one, quotas, now, waiting=9 * 600)
