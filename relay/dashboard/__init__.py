@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Flask
 
 from relay.dashboard import (
@@ -18,6 +20,7 @@ from relay.dashboard import (
     events,
     filters,
     guard,
+    headers,
     htmx,
     ledger,
     mapping,
@@ -51,6 +54,7 @@ def init_app(app: Flask) -> None:
     """Register the pages, their filters and the error handlers."""
     for part in (
         guard,
+        headers,
         htmx,
         filters,
         navigation,
@@ -63,3 +67,21 @@ def init_app(app: Flask) -> None:
         part.init_app(app)
     for page in PAGES:
         app.register_blueprint(page.blueprint)
+    keep_hooks_to_pages(app)
+
+
+def keep_hooks_to_pages(app: Flask) -> None:
+    """Run the extensions' hooks for the dashboard only: form tokens, sign-in limits, cookies.
+
+    The extensions register them for every request, so also for each event that a site sends.
+    """
+    hooks: tuple[dict[Any, list[Any]], ...] = (
+        app.before_request_funcs,
+        app.after_request_funcs,
+        app.teardown_request_funcs,
+    )
+    for by_blueprint in hooks:
+        for_all = by_blueprint.pop(None, [])
+        for page in PAGES:
+            own = by_blueprint.get(page.blueprint.name, [])
+            by_blueprint[page.blueprint.name] = [*for_all, *own]

@@ -1,4 +1,4 @@
-"""Access control of the dashboard, and the headers of every response.
+"""Access control of the dashboard.
 
 Each view has ``@guard.requires(role)``, or ``@guard.public`` for the pages before sign-in.  The guard
 checks the session (30 minutes idle, 12 hours at most), the role, and for unsafe methods that the
@@ -32,22 +32,6 @@ ABSOLUTE_S = 12 * 3600
 SAFE = ("GET", "HEAD", "OPTIONS")
 LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
 View = Callable[..., Any]
-
-CONTENT_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
-    "object-src 'none'; frame-ancestors 'none'"
-)
-HEADERS = {
-    "Content-Security-Policy": CONTENT_POLICY,
-    "X-Content-Type-Options": "nosniff",
-    # with no-referrer, browsers would send no Origin with our own forms
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "X-Frame-Options": "DENY",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-}
 
 
 @dataclass(frozen=True)
@@ -190,22 +174,6 @@ def current_by() -> By:
     return By(person.email if person else "nobody", request.remote_addr or "")
 
 
-def add_headers(response: Response) -> Response:
-    """Security and cache headers for browsers; responses to sites that send events get none."""
-    if request.path.startswith("/webhooks"):
-        return response
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
-    if request.is_secure:
-        response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
-    if request.endpoint == "static" and "/gen/" in request.path and response.status_code == 200:
-        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
-    elif request.endpoint != "static":
-        response.headers["Cache-Control"] = "no-store"
-    return response
-
-
 def init_app(app: Flask) -> None:
     login.user_loader(user_accounts.user_of_session)
-    app.after_request(add_headers)
     app.context_processor(lambda: {"person": g.get("person")})
