@@ -148,9 +148,10 @@ def test_a_refused_request_is_a_warning_for_a_known_site_only(
     app: Flask, world: World, lines: Lines
 ) -> None:
     client = app.test_client()
-    client.post("/webhooks/wp/shop", data=b"{}")
+    signed = {"X-WP-Timestamp": "1", "X-Event-Id": "e", "X-WP-Signature": "d3Jvbmc="}
+    client.post("/webhooks/wp/shop", data=b"{}", headers=signed)
     assert lines.levels("event.refused") == ["warning"]
-    client.post("/webhooks/wp/nowhere", data=b"{}")
+    client.post("/webhooks/wp/nowhere", data=b"{}", headers=signed)
     assert lines.levels("event.refused") == ["info"]
 
 
