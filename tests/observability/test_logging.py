@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from sqlalchemy import text
-from tests.dashboard.world import World, make, move, put
 
 from relay.delivery import recovery, router
 from relay.errors import Unavailable
@@ -24,6 +23,7 @@ from relay.observability.logging import init_logging, log
 from relay.scheduler import do
 from tests.support.sink import Sink
 from tests.support.stack import comment
+from tests.support.world import World, make, move, put
 
 ROOT = Path(__file__).resolve().parents[2]
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -5,29 +5,37 @@ from __future__ import annotations
 import difflib
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, partial
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, func, select, tuple_
 from sqlalchemy.orm import joinedload
 
 from relay.delivery.message import (
     kind_and_config,
     load_site_key,
-    mapping_rules,
     message_of,
     parse_payload,
     requests_of,
-    version_config,
     with_texts,
 )
 from relay.destinations import KINDS
 from relay.destinations.redaction import mask_request
 from relay.errors import RelayError
-from relay.models import Attempt, DeadLetter, Delivery, Destination, Event, Subscription, db
+from relay.models import (
+    Attempt,
+    DeadLetter,
+    Delivery,
+    Destination,
+    DestinationVersion,
+    Event,
+    MappingVersion,
+    Subscription,
+    db,
+)
 from relay.rules.lifecycle import State
 from relay.rules.rate import interval_of
 from relay.rules.states import AttemptOutcome, DestinationState, ReplayMapping, SubscriptionState
@@ -134,9 +142,15 @@ def preview(wish: ReplaySelection, mapping: str = ReplayMapping.CURRENT) -> list
         .where(Delivery.id.in_(wish.deliveries))
         .group_by(Delivery.destination_id, Subscription.state, Delivery.state)
     ).all()
+    destinations = db.session.scalars(
+        select(Destination)
+        .where(Destination.id.in_({row[0] for row in rows}))
+        .order_by(Destination.id)
+    ).all()
+    deliveries = _newest_by_destination(wish)
+    parts = _PreviewParts([one for chosen in deliveries.values() for one in chosen], mapping)
     found = []
-    for destination_id in sorted({row[0] for row in rows}):
-        to = db.session.get_one(Destination, destination_id)
+    for to in destinations:
         dead = unclear = again = 0
         skipped: Counter[str] = Counter()
         for of, subscription, state, count, unsure_count in rows:
@@ -152,7 +166,8 @@ def preview(wish: ReplaySelection, mapping: str = ReplayMapping.CURRENT) -> list
                 dead, unclear = dead + count, unclear + unsure_count
             else:
                 again += count
-        broken, looked_at = _try_building(wish, to, mapping) if dead + again else ({}, 0)
+        chosen = deliveries.get(to.id, []) if dead + again else []
+        broken, looked_at = _why_broken(chosen, parts), len(chosen)
         pace = interval_of(to.rate_count, to.rate_unit)
         found.append(
             ReplayPreview(
@@ -169,60 +184,98 @@ def preview(wish: ReplaySelection, mapping: str = ReplayMapping.CURRENT) -> list
     return found
 
 
-def samples(
-    wish: ReplaySelection, destination_id: int | None = None, limit: int = CHECKED
-) -> list[Delivery]:
+LOADED = (
+    joinedload(Delivery.event).joinedload(Event.source),
+    joinedload(Delivery.destination),
+    joinedload(Delivery.subscription),
+)
+
+
+def samples(wish: ReplaySelection, limit: int = CHECKED) -> list[Delivery]:
     """The newest of what would be sent, with event, source and destination."""
-    wanted = select(Delivery).where(wish.takes()).order_by(Delivery.id.desc()).limit(limit)
-    if destination_id is not None:
-        wanted = wanted.where(Delivery.destination_id == destination_id)
-    return list(
-        db.session.scalars(
-            wanted.options(
-                joinedload(Delivery.event).joinedload(Event.source),
-                joinedload(Delivery.destination),
-                joinedload(Delivery.subscription),
-            )
-        )
+    chosen = select(Delivery).where(wish.takes()).order_by(Delivery.id.desc()).limit(limit)
+    return list(db.session.scalars(chosen.options(*LOADED)))
+
+
+def _newest_by_destination(wish: ReplaySelection) -> dict[int, list[Delivery]]:
+    """The newest CHECKED deliveries to each destination, in one statement."""
+    order = func.row_number().over(
+        partition_by=Delivery.destination_id, order_by=Delivery.id.desc()
     )
+    numbered = select(Delivery.id, order.label("number")).where(wish.takes()).subquery()
+    found: dict[int, list[Delivery]] = {}
+    for delivery in db.session.scalars(
+        select(Delivery)
+        .join(numbered, numbered.c.id == Delivery.id)
+        .where(numbered.c.number <= CHECKED)
+        .order_by(Delivery.id.desc())
+        .options(*LOADED)
+    ):
+        found.setdefault(delivery.destination_id, []).append(delivery)
+    return found
 
 
-def _try_building(
-    wish: ReplaySelection, to: Destination, mapping: str
-) -> tuple[dict[str, int], int]:
+def _why_broken(deliveries: Sequence[Delivery], parts: _PreviewParts) -> dict[str, int]:
+    """How many of the deliveries cannot be built, by the reason."""
     broken: dict[str, int] = {}
-    chosen = samples(wish, to.id)
-    parts = _PreviewParts(chosen, mapping)
-    for delivery in chosen:
+    for delivery in deliveries:
         try:
             _requests(delivery, parts)
         except RelayError as exc:
             broken[str(exc)] = broken.get(str(exc), 0) + 1
-    return broken, len(chosen)
+    return broken
 
 
 class _PreviewParts:
-    """What several deliveries are built from, each part read once."""
+    """What deliveries are built from, read for all of them at once."""
 
     def __init__(self, deliveries: Sequence[Delivery], mapping: str):
-        self.mapping, connection = mapping, db.session.connection()
+        self.is_original = mapping == ReplayMapping.ORIGINAL
         self.answers = ai_steps.last_answers([delivery.id for delivery in deliveries])
-        self.version_config = cache(partial(version_config, connection))
-        self.mapping_rules = cache(partial(mapping_rules, connection))
-        self.site_key = cache(partial(load_site_key, connection))
+        self.rules = _rules_of({self.rules_key(delivery) for delivery in deliveries})
+        self.configs = (
+            _configs_of({(delivery.destination_id, delivery.version) for delivery in deliveries})
+            if self.is_original
+            else {}
+        )
+        self.site_key = cache(partial(load_site_key, db.session.connection()))
         self.kind_and_config = cache(kind_and_config)
+
+    def rules_key(self, delivery: Delivery) -> tuple[int, int]:
+        """-> (subscription, version of its mapping)"""
+        current = delivery.subscription.version
+        number = delivery.mapping_version if self.is_original else None
+        return delivery.subscription_id, number or current
+
+
+def _rules_of(keys: Set[tuple[int, int]]) -> dict[tuple[int, int], dict[str, Any]]:
+    """The mappings of (subscription, version)."""
+    version = MappingVersion
+    rows = db.session.execute(
+        select(version.subscription_id, version.number, version.rules).where(
+            tuple_(version.subscription_id, version.number).in_(keys)
+        )
+    )
+    return {(subscription_id, number): rules for subscription_id, number, rules in rows}
+
+
+def _configs_of(keys: Set[tuple[int, int | None]]) -> dict[tuple[int, int], dict[str, Any]]:
+    """The settings of (destination, version)."""
+    version = DestinationVersion
+    rows = db.session.execute(
+        select(version.destination_id, version.number, version.config).where(
+            tuple_(version.destination_id, version.number).in_(keys)
+        )
+    )
+    return {(destination_id, number): config for destination_id, number, config in rows}
 
 
 def _requests(delivery: Delivery, parts: _PreviewParts) -> list[dict[str, Any]]:
     """The calls that would be made, secrets masked.  Raises RelayError."""
     kind, config = parts.kind_and_config(delivery.destination)
-    number = delivery.subscription.version
-    if parts.mapping == "original":
-        if delivery.version is not None:
-            old = parts.version_config(delivery.destination_id, delivery.version)
-            config = with_texts(kind, config, old)
-        number = delivery.mapping_version or number
-    rules = parts.mapping_rules(delivery.subscription_id, number)
+    if parts.is_original and delivery.version is not None:
+        old = parts.configs.get((delivery.destination_id, delivery.version), {})
+        config = with_texts(kind, config, old)
     event = delivery.event
     message = message_of(
         parse_payload(event.payload),
@@ -233,11 +286,9 @@ def _requests(delivery: Delivery, parts: _PreviewParts) -> list[dict[str, Any]]:
         site_key=parts.site_key(event.source_id) if kind.signs_for_site else None,
     )
     message = replace(message, ai=parts.answers.get(delivery.id, {}))
-    chosen = rules.get(event.event_type)
-    return [
-        mask_request(select_delivery)
-        for select_delivery in requests_of(kind, config, message, chosen)
-    ]
+    rules = parts.rules.get(parts.rules_key(delivery), {})
+    calls = requests_of(kind, config, message, rules.get(event.event_type))
+    return [mask_request(call) for call in calls]
 
 
 def body_of(delivery: Delivery, mapping: str) -> list[str]:
