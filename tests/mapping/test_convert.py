@@ -62,8 +62,8 @@ def test_a_value_is_converted(value: Any, wanted: str, expected: Any) -> None:
         ("friend", "choice", "not one of its options (Lead, Customer)"),
         ("lead, friend", "choices", "not one of its options (Lead, Customer)"),
         ("9999-12-31T23:59:59-10:00", "date", "is not a date"),
-        ({"a": 1}, "text", "holds several fields"),
-        ([{"a": 1}], "email", "holds several fields"),
+        ({"a": 1}, "text", "has several fields"),
+        ([{"a": 1}], "email", "has several fields"),
     ],
 )
 def test_a_value_that_does_not_fit_has_a_reason(value: Any, wanted: str, why: str) -> None:

@@ -93,4 +93,4 @@ def test_the_paths_of_a_template_are_found() -> None:
 
 def test_an_error_is_found_before_saving() -> None:
     assert check_template("Hello {{ data.author }}") is None
-    assert "mistake" in (check_template("{% if data %}") or "")
+    assert "error" in (check_template("{% if data %}") or "")
