@@ -65,7 +65,7 @@ LISTS: dict[str, tuple[str, Callable[[int], int]]] = {
     "events.list_page": (r"comment \d\d", lambda n: n),
     "events.detail": (r'id="delivery-\d+"', lambda n: n + 3),
     "dead_letters.list_page": (r"cause_\d\d", lambda n: n),
-    "dead_letters.letters": (r'id="letter-\d+"', lambda n: n),
+    "dead_letters.table_page": (r'id="dead-letter-\d+"', lambda n: n),
     "dead_letters.export": (r"cause_\d\d", lambda n: n),
     "replays.list_page": (r"Replay \d\d", lambda n: n),
     "replays.preview": (r"sample=\d+", lambda n: min(n, 5) if n > 1 else 0),
@@ -79,15 +79,18 @@ LISTS: dict[str, tuple[str, Callable[[int], int]]] = {
 }
 NO_LIST = {
     *("auth.sign_in_page", "auth.first_run_page", "sources.new_page", "sources.plugin_zip"),
-    *("sources.waiting", "destinations.new_page", "destinations.edit_page", "pacing.page"),
-    *("pacing.show_standing", "accounts.show_weather", "dead_letters.count"),
-    *("dead_letters.news", "dead_letters.row"),
+    *("sources.waiting", "destinations.new_page", "destinations.edit_page", "throttling.page"),
+    *("throttling.old_page", "throttling.show_status", "destination_account.show_quotas"),
+    *("dead_letters.count", "dead_letters.updates", "dead_letters.row"),
+    *("removal.confirm_destination", "removal.confirm_source"),
 }
 # more addresses of the same page, and those that need a query
 QUERIES: dict[str, list[dict[str, Any]]] = {
+    "sources.list_page": [{}, {"state": "removed"}],
+    "destinations.list_page": [{}, {"state": "removed"}],
     "destinations.new_page": [{}, {"kind": "inbox"}],
     "events.list_page": [{}, {"source": "site-00", "type": "comment.created", "text": "comment"}],
-    "dead_letters.letters": [{}, {"destination": "Destination 00", "text": "cause"}],
+    "dead_letters.table_page": [{}, {"destination": "Destination 00", "text": "cause"}],
     "replays.preview": [{}, {"recover": "Destination 00", "which": "all"}],
 }
 MOST = 26  # statements of any page
@@ -133,6 +136,8 @@ class Everything:
         replay = Replay(token=name, title=f"Replay {name}", requested_by="me", total=2)
         self.keep(
             *(extra, event, replay),
+            Source(slug=f"removed-{name}", name=f"Removed {name}", url="", state="closed"),
+            Destination(name=f"Removed {name}", kind="inbox", config={}, state="closed"),
             SigningKey(
                 key_id=f"key_{name}",
                 source_id=self.source_id,
@@ -315,7 +320,7 @@ class Everything:
             "destination_id": self.destination_id,
             "subscription_id": self.subscription_id,
             "event_id": self.event_pk,
-            "letter_id": self.first(DeadLetter),
+            "dead_letter_id": self.first(DeadLetter),
             "replay_id": self.replay_id,
             "token": "none",
         }

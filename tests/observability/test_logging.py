@@ -21,8 +21,8 @@ from relay.launcher.valkey import Valkey
 from relay.models import Destination, db
 from relay.observability.logging import init_logging, log
 from relay.scheduler import do
+from tests.support.events import comment
 from tests.support.sink import Sink
-from tests.support.stack import comment
 from tests.support.world import World, make, move, put
 
 ROOT = Path(__file__).resolve().parents[2]
