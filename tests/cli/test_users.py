@@ -17,5 +17,5 @@ def test_a_created_account_is_listed_without_its_password(run: Run) -> None:
     listed = run("users", "list", "--json")
     assert (listed["total"], listed["items"]) == (1, [made])
     assert "horse" not in run("users", "list")
-    assert "exists already" in run(*words, input="correct horse battery staple\n", code=1)
+    assert "already exists" in run(*words, input="correct horse battery staple\n", code=1)
     assert "easy" in run(*words, input="password1234\n", code=1)
