@@ -39,7 +39,7 @@ class SecretBox:
         except InvalidToken as exc:
             raise SecretUnreadable(
                 "A stored secret cannot be opened with the keys in RELAY_ENCRYPTION_KEYS. "
-                "Put back the key it was sealed with, or enter the secret again."
+                "Restore the key that encrypted it, or enter the secret again."
             ) from exc
 
     def rotate(self, sealed: str) -> str:

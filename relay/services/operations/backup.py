@@ -133,8 +133,8 @@ def _write(connection: Connection, file: IO[str]) -> Done:
 def load(path: Path, by: By) -> Done:
     """Fill an empty, migrated database from a backup, all or nothing; every destination is paused.
 
-    Raises Refusal if the file is not a complete backup, where it is of another version, where the database
-    is not empty, or where our encryption keys do not open its secrets.
+    Raises Refusal if the file is not a complete backup or is from another version, if the database
+    is not empty, or if our encryption keys cannot decrypt its secrets.
     """
     try:
         with gzip.open(path, "rt", encoding="utf-8") as file, db.engine.begin() as connection:
