@@ -38,7 +38,7 @@ class SecretBox:
             return self.fernet.decrypt(sealed.encode()).decode()
         except InvalidToken as exc:
             raise SecretUnreadable(
-                "A stored secret cannot be opened with the keys in RELAY_ENCRYPTION_KEYS. "
+                "A stored secret cannot be decrypted with the keys in RELAY_ENCRYPTION_KEYS. "
                 "Restore the key that encrypted it, or enter the secret again."
             ) from exc
 
