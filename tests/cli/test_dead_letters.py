@@ -23,7 +23,7 @@ def test_a_replay_needs_a_selection_and_happens_once(run: Run, app: Flask, sink:
     assert run("dead-letters", "list", "--json")["total"] == 1
     assert run("dead-letters", "replay", "--destination", "Hook", "--json")["replayed"] == 1
     assert run("dead-letters", "list", "--json") == {"items": [], "total": 0}
-    assert "resolved already" in run("dead-letters", "replay", "--id", letter, code=1)
+    assert "already resolved" in run("dead-letters", "replay", "--id", letter, code=1)
     assert run("deliveries", "list", "--destination", "Hook", "--json")["items"][0]["state"] == (
         "pending"
     )

@@ -38,7 +38,7 @@ def test_a_secret_from_standard_input_is_never_shown(run: Run, sink: Sink) -> No
 def test_pausing_or_resuming_twice_is_an_error(run: Run) -> None:
     run("destinations", "create", "inbox", "Inbox")
     assert run("destinations", "pause", "Inbox", "--json")["state"] == "paused"
-    assert "paused already" in run("destinations", "pause", "Inbox", code=1)
+    assert "already paused" in run("destinations", "pause", "Inbox", code=1)
     assert run("destinations", "resume", "1", "--json")["state"] == "active"
     assert "not paused" in run("destinations", "resume", "Inbox", code=1)
 

@@ -52,7 +52,7 @@ def test_a_field_says_when_it_is_used_and_what_it_is_without_a_value(run: Run) -
     fields = {field["name"]: field for field in run("kinds", "webhook", "--json")["fields"]}
     assert fields["url"]["required"] and fields["url"]["type"] == "url"
     assert fields["auth"]["default"] == "signature" and not fields["auth"]["required"]
-    assert {"value": "none", "label": "Nothing"} in fields["auth"]["choices"]
+    assert {"value": "none", "label": "None"} in fields["auth"]["choices"]
     assert fields["token"]["secret"] and fields["token"]["used_if"] == {"auth": "bearer"}
 
 

@@ -150,7 +150,7 @@ def shop(app: Flask, sink: Sink, openai: FakeOpenAI) -> Iterator[Shop]:
 
 
 def settings_of(shop: Shop, **values: str) -> None:
-    base = {"base_url": shop.fake.base_url, "models": "small-1 0.25 2.00", "currency": "EUR"}
+    base = {"base_url": shop.openai.base_url, "models": "small-1 0.25 2.00", "currency": "EUR"}
     with shop.app.app_context():
         destination_settings.update_destination(
             shop.ai, "Support AI", {**base, **values}, COMMAND_LINE
@@ -159,7 +159,7 @@ def settings_of(shop: Shop, **values: str) -> None:
 
 def test_the_answer_is_sent_with_the_event_and_its_cost_is_recorded(shop: Shop) -> None:
     shop.step()
-    shop.fake.says(topic="sales", urgent=False, summary="Wants a teapot.")
+    shop.openai.says(topic="sales", urgent=False, summary="Wants a teapot.")
     shop.send("Do you have teapots?")
     (body,) = shop.bodies()
     assert body["ai"] == {"topic": "sales", "urgent": False, "summary": "Wants a teapot."}
@@ -177,16 +177,16 @@ def test_the_answer_is_sent_with_the_event_and_its_cost_is_recorded(shop: Shop) 
 
 def test_without_a_step_nothing_is_asked(shop: Shop) -> None:
     shop.send("Hello")
-    assert not shop.fake.requests and shop.records() == [None]
+    assert not shop.openai.requests and shop.records() == [None]
     assert "ai" not in shop.bodies()[0]
 
 
 def test_personal_data_is_masked_in_the_question_and_restored_in_the_answer(shop: Shop) -> None:
     shop.step()
-    shop.fake.says(topic="sales", urgent=True, summary="[NAME_1] wants a call at [PHONE_1].")
+    shop.openai.says(topic="sales", urgent=True, summary="[NAME_1] wants a call at [PHONE_1].")
     words = "I am Jane Doe, jane@example.com, call 0171 1234567, DE89 3704 0044 0532 0130 00"
     shop.send(words, author="Jane Doe", author_email="jane@example.com")
-    sent = shop.fake.requests[0].body.decode()
+    sent = shop.openai.requests[0].body.decode()
     for secret in ("Jane", "Doe", "example.com", "1234567", "3704"):
         assert secret not in sent, secret
     assert shop.bodies()[0]["ai"]["summary"] == "Jane Doe wants a call at 0171 1234567."
@@ -199,10 +199,10 @@ def test_equal_questions_make_one_call_and_each_answer_has_its_own_name(
     shop: Shop,
 ) -> None:
     shop.step()
-    shop.fake.says(topic="sales", urgent=False, summary="[NAME_1] says thanks.")
+    shop.openai.says(topic="sales", urgent=False, summary="[NAME_1] says thanks.")
     shop.send("Thank you!", author="Jane Doe")
     shop.send("Thank you!", author="Max Miller")
-    assert len(shop.fake.requests) == 1
+    assert len(shop.openai.requests) == 1
     said = [body["ai"]["summary"] for body in shop.bodies()]
     assert said == ["Jane Doe says thanks.", "Max Miller says thanks."]
     assert shop.uses() == {"settled": 1, "hit": 1} and shop.spent() == COST
@@ -211,9 +211,9 @@ def test_equal_questions_make_one_call_and_each_answer_has_its_own_name(
 
 def test_equal_questions_at_the_same_time_make_one_call(shop: Shop) -> None:
     shop.step()
-    shop.fake.delay_s = 0.5
+    shop.openai.delay_s = 0.5
     shop.send(*["The same"] * 6)
-    assert len(shop.fake.requests) == 1
+    assert len(shop.openai.requests) == 1
     assert [body["ai"]["topic"] for body in shop.bodies()] == ["sales"] * 6
     assert shop.uses() == {"settled": 1, "hit": 5}
 
@@ -231,13 +231,13 @@ def test_a_different_question_is_asked_again(shop: Shop, change: str) -> None:
     }
     shop.step(**{change: changed[change]})
     shop.send("The same")
-    assert len(shop.fake.requests) == 2
+    assert len(shop.openai.requests) == 2
 
 
 def test_with_a_cap_of_ten_calls_twenty_events_make_ten_calls_and_all_arrive(shop: Shop) -> None:
     shop.step(day_calls=10)
     shop.send(*[f"Question {n}" for n in range(20)])
-    assert len(shop.fake.requests) == 10
+    assert len(shop.openai.requests) == 10
     assert shop.states() == {"delivered": 20}
     assert sum("ai" in body for body in shop.bodies()) == 10
     sentences = [record["sentence"] for record in shop.records()]
@@ -251,7 +251,7 @@ def test_with_the_choice_to_wait_ten_deliveries_wait_until_the_next_day(
 ) -> None:
     shop.step(day_calls=10, fallback="wait")
     shop.send(*[f"Question {n}" for n in range(20)])
-    assert len(shop.fake.requests) == 10
+    assert len(shop.openai.requests) == 10
     assert shop.states() == {"delivered": 10, "pending": 10}
     with shop.app.app_context():
         now = database.now(db.session)
@@ -284,7 +284,7 @@ def test_a_cap_holds_over_retries_and_replays(shop: Shop) -> None:
         replay_actions.start(replay_preview.select_delivery(delivery), COMMAND_LINE, "token")
     shop.drain()
     assert [body["ai"]["topic"] for body in shop.bodies()] == ["sales"] * 4
-    assert len(shop.fake.requests) == 1
+    assert len(shop.openai.requests) == 1
 
 
 def test_many_workers_together_stay_within_the_daily_cap(shop: Shop) -> None:
@@ -298,7 +298,7 @@ def test_many_workers_together_stay_within_the_daily_cap(shop: Shop) -> None:
         )
     cap = 10 * COST  # each call reserves about five times what it costs
     step = replace(step, caps=SpendingCaps(money=cap), wait_s=20)
-    shop.fake.delay_s = 0.05
+    shop.openai.delay_s = 0.05
 
     def ask(number: int) -> bool:
         data = {**message.data, "content": f"Question {number}"}
@@ -307,7 +307,7 @@ def test_many_workers_together_stay_within_the_daily_cap(shop: Shop) -> None:
 
     with ThreadPoolExecutor(8) as threads:
         answered = list(threads.map(ask, range(40)))
-    assert 1 <= sum(answered) == len(shop.fake.requests) < 40
+    assert 1 <= sum(answered) == len(shop.openai.requests) < 40
     assert shop.spent() == COST * sum(answered) <= cap
 
 
@@ -315,7 +315,7 @@ def test_the_cap_of_the_ai_destination_applies_to_all_that_ask_it(shop: Shop) ->
     settings_of(shop, day_calls="3")
     shop.step()
     shop.send(*[f"Question {n}" for n in range(5)])
-    assert len(shop.fake.requests) == 3
+    assert len(shop.openai.requests) == 3
     sentences = [record["sentence"] for record in shop.records()]
     reached = "Without AI: the day's cap of 3 calls for Support AI was reached."
     assert sentences.count(reached) == 2
@@ -325,7 +325,7 @@ def test_a_cap_of_money_is_shown_in_its_currency(shop: Shop) -> None:
     settings_of(shop, day_cap="0")
     shop.step()
     shop.send("Hello")
-    assert not shop.fake.requests
+    assert not shop.openai.requests
     assert shop.records()[0]["sentence"] == (
         "Without AI: the day's cap of 0.00 EUR for Support AI was reached."
     )
@@ -333,7 +333,7 @@ def test_a_cap_of_money_is_shown_in_its_currency(shop: Shop) -> None:
 
 def test_an_empty_balance_pauses_the_ai_and_stops_no_delivery(shop: Shop) -> None:
     shop.step()
-    shop.fake.script([fake_openai.error(429, "insufficient_quota", "insufficient_quota")])
+    shop.openai.script([fake_openai.error(429, "insufficient_quota", "insufficient_quota")])
     shop.send("First", "Second", "Third")
     shop.send("Fourth")
     assert shop.states() == {"delivered": 4}
@@ -344,9 +344,9 @@ def test_an_empty_balance_pauses_the_ai_and_stops_no_delivery(shop: Shop) -> Non
             select(func.count()).where(AuditEntry.action == "destination.pause")
         )
         assert destination_settings.find_destination(shop.hook).state == "active"
-    asked = len(shop.fake.requests)
+    asked = len(shop.openai.requests)
     shop.send("Fifth")
-    assert len(shop.fake.requests) == asked, "it was asked though it is paused"
+    assert len(shop.openai.requests) == asked, "it was asked though it is paused"
     assert any(
         record["sentence"].startswith("Without AI: the AI account has no credit left.")
         for record in shop.records()
@@ -374,7 +374,7 @@ def test_after_any_error_the_event_is_delivered_and_the_attempt_says_why(
     shop: Shop, trouble: Answer, code: str, cost: int
 ) -> None:
     shop.step()
-    shop.fake.script([trouble])
+    shop.openai.script([trouble])
     shop.send("Hello")
     assert shop.states() == {"delivered": 1} and "ai" not in shop.bodies()[0]
     (record,) = shop.records()
@@ -386,7 +386,7 @@ def test_after_any_error_the_event_is_delivered_and_the_attempt_says_why(
 
 def test_a_slow_ai_times_out_and_counts_as_charged(shop: Shop) -> None:
     shop.step(wait_s=1)
-    shop.fake.delay_s = 10
+    shop.openai.delay_s = 10
     shop.send("Hello")
     assert shop.states() == {"delivered": 1}
     assert shop.records()[0]["code"] == "timeout"
@@ -408,19 +408,19 @@ def test_an_outage_costs_nothing_and_opens_the_circuit(shop: Shop) -> None:
 
 def test_an_ai_that_asked_to_wait_is_not_asked_meanwhile(shop: Shop) -> None:
     shop.step()
-    shop.fake.script([fake_openai.error(429, "requests", "", Retry_After="120")])
+    shop.openai.script([fake_openai.error(429, "requests", "", Retry_After="120")])
     with shop.app.app_context():
         db.session.execute(update(Destination).values(concurrency=1))
         db.session.commit()
     shop.send("First", "Second", "Third")
-    assert len(shop.fake.requests) == 1 and shop.states() == {"delivered": 3}
+    assert len(shop.openai.requests) == 1 and shop.states() == {"delivered": 3}
 
 
 def test_with_the_choice_to_wait_an_outage_is_retried_and_does_not_delay_other_deliveries(
     shop: Shop,
 ) -> None:
     shop.step(fallback="wait")
-    shop.fake.script([fake_openai.error(500, "", "server_error")])
+    shop.openai.script([fake_openai.error(500, "", "server_error")])
     shop.send("Hello")
     assert shop.states() == {"pending": 1} and not shop.sink.requests
     with shop.app.app_context():
@@ -432,7 +432,7 @@ def test_with_the_choice_to_wait_an_outage_is_retried_and_does_not_delay_other_d
 
 def test_with_the_choice_to_wait_a_refused_question_is_a_dead_letter(shop: Shop) -> None:
     shop.step(fallback="wait")
-    shop.fake.script([fake_openai.refusal()])
+    shop.openai.script([fake_openai.refusal()])
     shop.send("Hello")
     with shop.app.app_context():
         letter = db.session.scalars(select(DeadLetter)).one()
@@ -446,7 +446,7 @@ def test_with_the_choice_to_wait_an_empty_balance_holds_everything_until_a_perso
     shop: Shop,
 ) -> None:
     shop.step(fallback="wait")
-    shop.fake.script([fake_openai.error(429, "insufficient_quota", "")])
+    shop.openai.script([fake_openai.error(429, "insufficient_quota", "")])
     with shop.app.app_context():
         db.session.execute(update(Destination).values(concurrency=1))
         db.session.commit()
@@ -468,7 +468,7 @@ INJECTION = (
 
 def test_a_prompt_injection_can_only_fill_the_declared_fields(shop: Shop) -> None:
     shop.step(text="{{ data.content }}")
-    shop.fake.says(
+    shop.openai.says(
         topic="sales",
         urgent=True,
         summary="done\x00\ud800\x1b[2J" + "x" * 9000,
@@ -481,7 +481,7 @@ def test_a_prompt_injection_can_only_fill_the_declared_fields(shop: Shop) -> Non
     assert set(body["ai"]) == {"topic", "urgent", "summary"}
     assert len(body["ai"]["summary"]) <= 2000 and body["ai"]["summary"].startswith("done[2J")
     assert body["event"] == "comment.created"
-    asked = shop.fake.requests[0].json()
+    asked = shop.openai.requests[0].json()
     assert "previous instructions" not in asked["instructions"]
     data = json.loads(asked["input"][0]["content"])
     assert set(data) == {"content", "author", "text"}, "the text broke out of its field"
@@ -490,7 +490,7 @@ def test_a_prompt_injection_can_only_fill_the_declared_fields(shop: Shop) -> Non
 
 def test_an_answer_with_another_schema_is_not_used(shop: Shop) -> None:
     shop.step()
-    shop.fake.says(topic={"$ne": None}, urgent=["yes"], summary={"a": "b"})
+    shop.openai.says(topic={"$ne": None}, urgent=["yes"], summary={"a": "b"})
     shop.send("Hello")
     assert "ai" not in shop.bodies()[0]
 
@@ -498,7 +498,7 @@ def test_an_answer_with_another_schema_is_not_used(shop: Shop) -> None:
 def test_a_long_text_is_cut_at_the_input_limit(shop: Shop) -> None:
     shop.step(max_input_tokens=600)
     shop.send("ä😀" * 8000)
-    assert len(shop.fake.requests[0].body) < 600 * 3 + 500
+    assert len(shop.openai.requests[0].body) < 600 * 3 + 500
     assert shop.states() == {"delivered": 1}
 
 
@@ -506,7 +506,7 @@ def test_a_model_that_was_removed_from_the_settings_is_reported(shop: Shop) -> N
     shop.step()
     settings_of(shop, models="other-1 1 2")
     shop.send("Hello")
-    assert shop.states() == {"delivered": 1} and not shop.fake.requests
+    assert shop.states() == {"delivered": 1} and not shop.openai.requests
     assert "small-1 is not among the models" in shop.records()[0]["sentence"]
 
 
@@ -530,7 +530,7 @@ def test_the_rate_limit_of_the_ai_holds_and_a_delivery_that_would_wait_too_long_
         db.session.commit()
     shop.step(wait_s=2)
     shop.send("First", "Second", "Third")
-    assert len(shop.fake.requests) == 1 and shop.states() == {"delivered": 3}
+    assert len(shop.openai.requests) == 1 and shop.states() == {"delivered": 3}
 
 
 def test_a_worker_that_stops_stores_the_answer_and_the_next_one_delivers(shop: Shop) -> None:
@@ -545,15 +545,15 @@ def test_a_worker_that_stops_stores_the_answer_and_the_next_one_delivers(shop: S
     assert isinstance(left.signal, Held)
     stopping.clear()
     assert enricher.enrich(step, message).fields["topic"] == "sales"
-    assert len(shop.fake.requests) == 1
+    assert len(shop.openai.requests) == 1
 
 
 def test_an_answer_that_arrives_after_the_removal_is_not_sent(shop: Shop) -> None:
     shop.step(wait_s=20)
-    shop.fake.delay_s = 1.0
+    shop.openai.delay_s = 1.0
     with ThreadPoolExecutor(1) as thread:
         sending = thread.submit(shop.send, "A question")
-        shop.fake.wait(1)
+        shop.openai.wait(1)
         with shop.app.app_context():
             hook = destination_settings.find_destination(shop.hook)
             subscription_settings.remove(hook.subscriptions[0], COMMAND_LINE)
@@ -569,7 +569,7 @@ def test_the_preview_of_a_replay_shows_the_stored_answer(shop: Shop) -> None:
         delivery = db.session.scalars(select(Delivery)).one()
         lines = replay_preview.body_of(delivery, "current")
     assert any('"topic": "sales"' in line for line in lines)
-    assert len(shop.fake.requests) == 1
+    assert len(shop.openai.requests) == 1
 
 
 ORDER = AiRequest(
