@@ -47,7 +47,9 @@ class SecretBox:
         try:
             return self.fernet.rotate(sealed.encode()).decode()
         except InvalidToken as exc:
-            raise SecretUnreadable("A stored secret cannot be decrypted, so it was not rotated.") from exc
+            raise SecretUnreadable(
+                "A stored secret cannot be decrypted, so it was not rotated."
+            ) from exc
 
     def resolve(self, value: str) -> str:
         """The secret itself, or the value that a reference points to.  Raises SecretUnreadable."""
