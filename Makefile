@@ -46,6 +46,7 @@ check: .venv/.dev relay/static/gen/manifest.json ## check style, types, layers, 
 	$(BIN)/python scripts/check_versions.py
 	$(BIN)/python scripts/check_migrations.py
 	$(BIN)/python scripts/check_docs.py
+	$(BIN)/python scripts/check_words.py
 
 faults: .venv/.dev relay/static/gen/manifest.json ## run the fault tests at full size and print the results
 	@scripts/install-test-deps.sh

@@ -28,7 +28,7 @@ class Heartbeat(threading.Thread):
             self.stopped.wait(EVERY_S)
 
     def beat(self) -> None:
-        """One sign of life; a broker that is away is no trouble here."""
+        """Write the heartbeat; an unavailable broker is ignored, because the next beat tries again."""
         try:
             self.client.set(self.key, 1, ex=TTL_S)
         except (RedisError, OSError):

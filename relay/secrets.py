@@ -38,8 +38,8 @@ class SecretBox:
             return self.fernet.decrypt(sealed.encode()).decode()
         except InvalidToken as exc:
             raise SecretUnreadable(
-                "A stored secret cannot be opened with the keys in RELAY_ENCRYPTION_KEYS. "
-                "Put back the key it was sealed with, or enter the secret again."
+                "A stored secret cannot be decrypted with the keys in RELAY_ENCRYPTION_KEYS. "
+                "Restore the key that encrypted it, or enter the secret again."
             ) from exc
 
     def rotate(self, sealed: str) -> str:
@@ -47,7 +47,9 @@ class SecretBox:
         try:
             return self.fernet.rotate(sealed.encode()).decode()
         except InvalidToken as exc:
-            raise SecretUnreadable("A stored secret cannot be opened, so not rotated.") from exc
+            raise SecretUnreadable(
+                "A stored secret cannot be decrypted, so it was not rotated."
+            ) from exc
 
     def resolve(self, value: str) -> str:
         """The secret itself, or the value that a reference points to.  Raises SecretUnreadable."""

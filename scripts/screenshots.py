@@ -6,6 +6,7 @@ desktop and phone, in the light and the dark theme.
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import tempfile
@@ -205,8 +206,10 @@ def take(
 
 
 def main() -> None:
-    every = len(sys.argv) > 1
-    target = Path(sys.argv[1]) if every else ROOT / "docs" / "images"
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("folder", nargs="?", type=Path, help="where to write pictures of all pages")
+    folder: Path | None = parser.parse_args().folder
+    target = folder or ROOT / "docs" / "images"
     target.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="relay-") as name,
@@ -214,7 +217,7 @@ def main() -> None:
         sync_playwright() as playwright,
     ):
         browser = launch(playwright)
-        if every:
+        if folder:
             take(browser, stack, target, (), VARIANTS)
         else:
             take(browser, stack, target, ("overview", "event"), VARIANTS[:1])

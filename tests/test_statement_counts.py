@@ -70,7 +70,7 @@ LISTS: dict[str, tuple[str, Callable[[int], int]]] = {
     "replays.list_page": (r"Replay \d\d", lambda n: n),
     "replays.preview": (r"sample=\d+", lambda n: min(n, 5) if n > 1 else 0),
     "replays.detail": (r"Destination \d\d", lambda n: n),
-    "ai.page": (r"asks Asker \d\d", lambda n: n),
+    "ai.page": (r"uses Asker \d\d", lambda n: n),
     "ai_steps.page": (r"Asker \d\d", lambda n: n),
     "ledger.page": (r"Alert \d\d", lambda n: n),
     "ledger.export": (r"Site \d\d", lambda n: n),

@@ -1,8 +1,8 @@
 """The ledger: counts taken at ingest, and archived counts of rows that were deleted.
 
-A day is the UTC day on which an event was received.  Whoever deletes events or deliveries adds them
-to the archived counts in the same transaction, so that stored rows and archived counts together are
-complete at every moment.
+A day is the UTC day on which an event was received.  Code that deletes events or deliveries adds
+them to the archived counts in the same transaction, so that stored rows and archived counts together
+are always complete.
 """
 
 from __future__ import annotations

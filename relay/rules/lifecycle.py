@@ -1,7 +1,7 @@
 """The delivery state machine: states, signals, transitions and the retry schedule.
 
 Pure: standard library only; the time and the jitter are arguments.  No other module decides whether
-a delivery is retried, when it is retried, or whether it has failed for good.
+a delivery is retried, when it is retried, or whether it has failed permanently.
 """
 
 from __future__ import annotations

@@ -187,7 +187,7 @@ def send_test_event(slug: str, by: By, event_type: str = TEST, base_url: str = "
     now = database.now(db.session)
     key = next((k for k in source.keys if keys.shown_state(k, now) == "active"), None)
     if key is None:
-        raise Refusal(f"{source.name} has no active signing key. Rotate its key to make one.")
+        raise Refusal(f"{source.name} has no active signing key. Rotate its key to create one.")
     event_id = f"test_{random.token_hex(8)}"
     body = json.dumps(
         {
@@ -224,7 +224,7 @@ def send_test_event(slug: str, by: By, event_type: str = TEST, base_url: str = "
             answer = reply.json()
     except (requests.RequestException, ValueError) as exc:
         raise Refusal(
-            f"Relay's own endpoint at {base} did not answer. Is the web process running there?"
+            f"Relay's own endpoint at {base} did not respond. Check that the web process is running."
         ) from exc
     return SentTest(event_id, reply.status_code, answer, (time.perf_counter() - began) * 1000)
 

@@ -35,3 +35,23 @@ def test_allowed_networks_are_listed_and_removed(run: Run) -> None:
     run("sources", "disallow", "shop", "203.0.113.0/24", "--json")
     assert run("sources", "show", "shop", "--json")["networks"] == []
     assert "not on the list" in run("sources", "disallow", "shop", "10.0.0.1", code=1)
+
+
+def test_a_site_is_removed_only_with_yes(run: Run) -> None:
+    run("sources", "create", "Shop", "--url", "https://shop.example.com", "--json")
+    assert "Shop was not removed" in run("sources", "remove", "shop", code=1)
+    removed = run("sources", "remove", "shop", "--yes", "--json")
+    assert (removed["slug"], removed["keys"], removed["removed"]) == ("shop", 1, True)
+    assert run("sources", "list", "--json")["items"] == []
+    again = run("sources", "create", "Shop", "--url", "https://shop.example.com", "--json")
+    assert again["slug"] == "shop"
+
+
+@SQLITE
+def test_an_update_of_a_site_changes_only_what_is_named(run: Run) -> None:
+    made = run("sources", "create", "Shop", "--url", "https://shop.example.com", "--json")
+    changed = run("sources", "update", "shop", "--url", "https://b.example.com", "--json")
+    assert (changed["name"], changed["url"]) == (made["name"], "https://b.example.com")
+    changed = run("sources", "update", "shop", "--name", "Store", "--per-minute", "60", "--json")
+    assert (changed["name"], changed["url"]) == ("Store", "https://b.example.com")
+    assert "from 0" in run("sources", "update", "shop", "--per-minute", "-1", code=1)

@@ -50,7 +50,7 @@ def test_the_page_says_that_the_numbers_match_and_links_to_them(
     page = viewer.get("/ledger").text
     assert "All numbers match." in page
     assert "1 event received, 1 of 2 deliveries completed, 1 failed." in text_of(page)
-    assert f"1 of 1 comments of {day.day} {day:%B %Y} reached Inbox; 0 of 1 reached Hook." in page
+    assert f"1 of 1 comment from {day.day} {day:%B %Y} reached Inbox; 0 of 1 reached Hook." in page
     there = f"source={world.slug}&amp;since={day}&amp;until={day}"
     for path in (f"/events?{there}", f"/events?{there}&amp;state=dead", "/destinations/1"):
         assert path in page, path

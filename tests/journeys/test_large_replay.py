@@ -110,7 +110,7 @@ def test_a_replay_of_ten_thousand_survives_a_crash_and_sends_each_once(
     stack.start()
     assert len(sink.requests) == paused_at
     page.goto(f"{stack.url}/replays")
-    page.get_by_role("link", name=re.compile("Dead letters of CRM")).click()
+    page.get_by_role("link", name=re.compile("Failed deliveries to CRM")).click()
     expect(page.locator("#replay")).to_contain_text(re.compile(r"\d+ of 10.000 delivered"))
     page.get_by_role("button", name="Resume").click()
     expect(page.locator("#replay")).to_contain_text(

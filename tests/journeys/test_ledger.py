@@ -76,8 +76,8 @@ def test_the_ledger_confirms_that_site_and_relay_counted_the_same(
     line = page.locator(f"#line-blue-teapot-shop-{day}")
     expect(line).to_contain_text("HubSpot 3 of 3")
     notes = page.locator(f"#line-blue-teapot-shop-{day} + tr")
-    expect(notes).to_contain_text(f"3 of 3 comments of {words(day)} reached HubSpot.")
-    expect(notes).to_contain_text("The site counted the same.")
+    expect(notes).to_contain_text(f"3 of 3 comments from {words(day)} reached HubSpot.")
+    expect(notes).to_contain_text("The site's count matches.")
     assert len(sink.requests) == 3, "a report is never sent to a destination"
     [shown] = stack.flask("ledger", "show", "--day", str(day), "--json")["items"]
     assert (shown["received"], shown["delivered"], shown["adds_up"]) == (3, 3, True)
@@ -104,11 +104,11 @@ def test_an_event_lost_on_the_site_opens_an_alert_that_support_acknowledges(
     assert late.json()["data"]["content"] == "Late"
     stack.wait_for(lambda: stack.rows("SELECT 1 FROM site_report"), 30, "the report")
 
-    sentence = "1 comment was counted on the site and never arrived here."
+    sentence = "1 comment was counted on the site but never arrived here."
     sign_in(stack, page, path="/")
     alert = page.locator("#live .attention")
     expect(alert).to_contain_text(
-        f"1 comment was counted on Blue Teapot Shop up to {words(yesterday())} and never arrived here."
+        f"1 comment was counted on Blue Teapot Shop up to {words(yesterday())} but never arrived here."
     )
     alert.get_by_role("link", name="1 comment was counted").click()
     expect(page.locator("#ledger")).to_contain_text(sentence)

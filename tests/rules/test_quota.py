@@ -78,7 +78,7 @@ def test_a_backlog_takes_one_interval_per_delivery() -> None:
         ),
         (datetime(2026, 11, 28, 3, 5, tzinfo=UTC), None, "HubSpot stops at 28 Nov, 03:05 UTC"),
         (NOON, None, "HubSpot takes no more calls for now"),
-        (None, after(30), "everything that waits is sent by 12:30 UTC."),
+        (None, after(30), "all pending deliveries are sent by 12:30 UTC."),
         (None, after(0.5), ""),
         (None, None, ""),
     ],

@@ -155,7 +155,7 @@ def caps() -> list[Used]:
         found.append(
             Used(
                 to.name,
-                "all together",
+                "all AI steps and tests",
                 (to.id, None),
                 asker.currency,
                 spent,
@@ -177,7 +177,7 @@ def caps() -> list[Used]:
         found.append(
             Used(
                 f"AI step of {to.name}",
-                f"asks {step.destination.name}, {step.model}",
+                f"uses {step.destination.name}, {step.model}",
                 (to.id, step.subscription_id),
                 currencies.get(step.destination_id, ""),
                 spent,

@@ -150,7 +150,7 @@ def save(subscription: Subscription, draft: Draft, by: By) -> AiStep:
         db.session.add(step)
     for name, value in checked.columns.items():
         setattr(step, name, value)
-    label = f"{subscription.destination.name} asks {checked.asker.destination.name}"
+    label = f"{subscription.destination.name} uses {checked.asker.destination.name}"
     record(by, "ai_step.save", label, model=draft.model, fields=[f.name for f in draft.fields])
     db.session.commit()
     return step
@@ -190,7 +190,7 @@ def try_out(subscription: Subscription, draft: Draft, event_id: int | None, by: 
     """
     checked = ai_validation.check(draft, askers())
     event = next((e for e in recent_events(subscription) if event_id in (None, e.id)), None)
-    label = f"{subscription.destination.name} asks {checked.asker.destination.name}"
+    label = f"{subscription.destination.name} uses {checked.asker.destination.name}"
     record(by, "ai_step.try", label, model=draft.model)
     db.session.commit()
     row = AiStep(

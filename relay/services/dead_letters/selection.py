@@ -86,15 +86,17 @@ class Selection:
         """The selection in words."""
         if self.ids:
             many = len(self.ids)
-            return f"{many} dead {'letter' if many == 1 else 'letters'} chosen by hand"
-        words = f"Dead letters of {self._name()}" if self.destination else "Dead letters"
+            return f"{many} selected failed {'delivery' if many == 1 else 'deliveries'}"
+        words = f"Failed deliveries to {self._name()}" if self.destination else "Failed deliveries"
         more = [self.code, "" if self.field == NO_FIELD else self.field, self.event_type]
         more += [f"from {self.source}" if self.source else ""]
-        more += [f"with “{self.text}”" if self.text else ""]
+        more += [f"containing “{self.text}”" if self.text else ""]
         more += [f"since {self.since:%Y-%m-%d %H:%M} UTC" if self.since else ""]
         more += [f"before {self.until:%Y-%m-%d %H:%M} UTC" if self.until else ""]
         said = ", ".join(one for one in more if one)
-        return f"{words}: {said}" if said else words if self.destination else "All dead letters"
+        return (
+            f"{words}: {said}" if said else words if self.destination else "All failed deliveries"
+        )
 
     def _name(self) -> str:
         """The destination by its name, even if it was removed."""

@@ -28,7 +28,7 @@ def refresh(id_or_name: int | str, by: By) -> Destination:
     """Read the account now, because a person asked.  Raises NotFound, Refusal with the reason."""
     destination = find_destination(id_or_name)
     if destination.kind not in READS:
-        raise Refusal(f"{destination.name} has no account with fields to read.")
+        raise Refusal(f"{destination.name} has no account fields to load.")
     record(by, "destination.read_account", destination.name)
     read(destination.id)
     destination = find_destination(destination.id)

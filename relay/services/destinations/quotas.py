@@ -70,7 +70,7 @@ def forecast(
             "then. Later deliveries wait, and nothing is lost."
         )
     if clears_at is not None and (clears_at - now).total_seconds() > CLEARS_SOON_S:
-        return f"At this destination's rate limit, everything that waits is sent by {moment(clears_at, now)}."
+        return f"At this destination's rate limit, all pending deliveries are sent by {moment(clears_at, now)}."
     return ""
 
 

@@ -106,7 +106,7 @@ def remove(id_or_name: int | str, by: By) -> DestinationRemoval:
     if done.asked_by:
         db.session.rollback()
         raise Refusal(
-            f"{destination.name} was not removed, because AI steps ask it. Change or remove the AI "
+            f"{destination.name} was not removed, because AI steps use it. Change or remove the AI "
             f"step of each of these subscriptions first: {' '.join(done.asked_by)}"
         )
     name = destination.name

@@ -38,7 +38,7 @@ def _check_name(name: str, besides: int | None = None) -> str:
         raise Invalid({"name": ["Give the destination a name of 1 to 120 characters."]})
     taken = db.session.scalar(select(Destination.id).where(Destination.name == name))
     if taken is not None and taken != besides:
-        raise Invalid({"name": [f"A destination called {name} exists already."]})
+        raise Invalid({"name": [f"A destination called {name} already exists."]})
     return name
 
 

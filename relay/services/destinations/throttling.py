@@ -88,9 +88,9 @@ def parse_schedule(text: str) -> tuple[float, ...] | None:
             raise Invalid({"schedule": [sentence]})
         waits.append(float(seconds))
     if not 1 <= len(waits) <= MOST_WAITS:
-        raise Invalid({"schedule": [f"Give 1 to {MOST_WAITS} times, with commas between them."]})
+        raise Invalid({"schedule": [f"Enter 1 to {MOST_WAITS} times, separated by commas."]})
     if sum(waits) > LONGEST_S:
-        raise Invalid({"schedule": ["Together the times may be at most 30 days."]})
+        raise Invalid({"schedule": ["The times must not add up to more than 30 days."]})
     return tuple(waits)
 
 
@@ -99,7 +99,9 @@ def check(pacing: Throttling) -> None:
     reasons: dict[str, list[str]] = {}
     if pacing.rate_count is not None:
         if not 1 <= pacing.rate_count <= MOST_CALLS:
-            reasons["rate"] = [f"Enter a number from 1 to {MOST_CALLS}, or nothing for no limit."]
+            reasons["rate"] = [
+                f"Enter a number from 1 to {MOST_CALLS}, or leave it empty for no limit."
+            ]
         elif pacing.rate_unit not in UNITS:
             reasons["rate"] = ["A rate limit is per second, per minute or per hour."]
     if not 1 <= pacing.concurrency <= MAX_CONCURRENCY:

@@ -83,7 +83,7 @@ def _sentences(lines: list[LedgerLine], closed: bool) -> Iterator[str]:
         yield f"{counted(extra, 'delivery is', 'deliveries are')} stored that the router did not create."
     unrouted = sum(line.unrouted for line in lines)
     if closed and unrouted:
-        yield f"{counted(unrouted, 'event was', 'events were')} accepted and never routed."
+        yield f"{counted(unrouted, 'event was', 'events were')} accepted but never routed."
 
 
 def check_day(day: date) -> CheckResult:

@@ -37,9 +37,8 @@ BATCH = 100
 CLOCKS_APART = timedelta(minutes=5)  # tolerated difference of the site's clock
 LONGEST_RUN = 60  # days; the site stores its own counts for as long
 ADVICE = (
-    "Check the list of events in the plugin's settings on the site, and find out whether its database "
-    "was restored or cleaned. Enter what is missing by hand where it belongs, then write the cause in "
-    "the note."
+    "Check the Events tab of the plugin on the site. Find out whether the site's database was restored "
+    "or cleaned up. Add the missing data to your services by hand, then write the cause in the note."
 )
 
 
@@ -250,7 +249,7 @@ def judge(source_id: int) -> None:
             KIND,
             subject,
             f"{of_type(event_type, count)} {were} counted on {source.name} up to "
-            f"{day_words(days[-1])} and never arrived here.",
+            f"{day_words(days[-1])} but never arrived here.",
             ADVICE,
             f"/ledger?source={source.slug}&since={days[0]}&until={days[-1]}",
         )

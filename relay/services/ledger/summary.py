@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from relay.event_types import event_type_of
 from relay.services.ledger import site_reports
 from relay.services.ledger.labels import day_words, figure, of_type
 from relay.services.ledger.model import Books, LedgerLine, Period
@@ -29,42 +28,53 @@ class Fact:
     def sentences(self) -> Iterator[str]:
         """Whole sentences, the one about the destinations first."""
         if self.line.places:
-            arrived = [self._reached(to) for to in sorted(self.line.places)]
-            first, *more = arrived
-            kind = event_type_of(self.event_type).plural
-            count, _, rest = first.partition(" reached ")
-            told = f"{count} {kind} of {day_words(self.line.day)} reached {rest}"
-            yield "; ".join([told, *more]) + "."
+            first, *others = sorted(self.line.places)
+            delivered, expected = self._counts(first)
+            yield (
+                "; ".join(
+                    [
+                        f"{figure(delivered)} of {of_type(self.event_type, expected)} from "
+                        f"{day_words(self.line.day)} reached {self.places[first]}",
+                        *(self._reached(to) for to in others),
+                    ]
+                )
+                + "."
+            )
         elif self.line.received:
             yield (
                 f"{of_type(self.event_type, self.line.received)} received on {day_words(self.line.day)}; "
-                f"no destination takes {'it' if self.line.received == 1 else 'them'}."
+                f"no subscription matches {'it' if self.line.received == 1 else 'them'}."
             )
         if self.counts is not None:
             yield from self._site(self.counts)
 
-    def _reached(self, destination_id: int) -> str:
+    def _counts(self, destination_id: int) -> tuple[int, int]:
+        """-> (delivered, expected)"""
         place = self.line.places[destination_id]
-        # what never arrived here would have been wanted too, where all of its type is
-        total = place.wanted + (self.missing if place.wanted == self.line.events else 0)
+        # a destination that gets all events of a type would have got the missing ones too
+        expected = place.wanted + (self.missing if place.wanted == self.line.events else 0)
+        return place.delivered, expected
+
+    def _reached(self, destination_id: int) -> str:
+        delivered, expected = self._counts(destination_id)
         name = self.places[destination_id]
-        return f"{figure(place.delivered)} of {figure(total)} reached {name}"
+        return f"{figure(delivered)} of {figure(expected)} reached {name}"
 
     def _site(self, counts: Mapping[str, Any]) -> Iterator[str]:
         waiting = counts["waiting"]
         still = f"the site still has {figure(waiting)} waiting" if waiting else ""
         if self.missing:
             were = "was" if self.missing == 1 else "were"
-            lost = f"{of_type(self.event_type, self.missing)} {were} counted on the site and never arrived here"
+            lost = f"{of_type(self.event_type, self.missing)} {were} counted on the site but never arrived here"
             yield f"{lost}; {still}." if still else f"{lost}."
         elif still:
             yield f"T{still[1:]}."
         elif counts["fired"] - counts["dropped"] == self.line.received:
-            yield "The site counted the same."
+            yield "The site's count matches."
         else:
             yield (
                 f"The site counted {figure(counts['fired'])} on that day and withdrew "
-                f"{figure(counts['dropped'])}; what was sent around midnight counts here on the day it came."
+                f"{figure(counts['dropped'])}. Events sent around midnight count here on the day they arrive."
             )
 
 

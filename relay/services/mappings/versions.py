@@ -48,7 +48,7 @@ def save(bench: MappingPreview, rules: Rules | None, by: By) -> MappingVersion:
     found.pop(bench.event_type, None)
     if chosen is not None:
         found[bench.event_type] = chosen
-    note = f"{bench.event_type}: {'own mapping' if chosen is not None else 'default again'}"
+    note = f"{bench.event_type}: {'custom mapping' if chosen is not None else 'default mapping'}"
     return _keep(current, found, note, by)
 
 
@@ -56,7 +56,7 @@ def go_back(subscription: Subscription, number: int, by: By) -> MappingVersion:
     """Save an earlier version again, as a new one.  Raises NotFound."""
     current = _locked(subscription)
     old = _version(current, number)
-    return _keep(current, old.rules, f"as version {number}", by)
+    return _keep(current, old.rules, f"restored version {number}", by)
 
 
 def _keep(subscription: Subscription, rules: dict[str, Any], note: str, by: By) -> MappingVersion:

@@ -45,8 +45,8 @@ BATCH = 500
 LEFT_OUT = {Lease.__tablename__, Revision.__tablename__}  # short-lived data of running processes
 NOT_OURS = (ValueError, KeyError, TypeError, AttributeError)  # raised for JSON that is not a backup
 PAUSED = (
-    "Restored from a backup: what waits here may have arrived since it was made. "
-    "Look at it, discard what did, and resume."
+    "Restored from a backup. Deliveries that are pending here may have arrived after the backup was "
+    "made. Check them, discard those that arrived, then resume."
 )
 
 
@@ -133,34 +133,34 @@ def _write(connection: Connection, file: IO[str]) -> Done:
 def load(path: Path, by: By) -> Done:
     """Fill an empty, migrated database from a backup, all or nothing; every destination is paused.
 
-    Raises Refusal where the file is no whole backup, where it is of another version, where the database
-    is not empty, or where our encryption keys do not open its secrets.
+    Raises Refusal if the file is not a complete backup or is from another version, if the database
+    is not empty, or if our encryption keys cannot decrypt its secrets.
     """
     try:
         with gzip.open(path, "rt", encoding="utf-8") as file, db.engine.begin() as connection:
             return _read(connection, (json.loads(line) for line in file), by)
     except (OSError, EOFError, zlib.error, *NOT_OURS) as exc:
         raise Refusal(
-            f"{path} is no whole backup of Relay, so nothing was changed: {exc}."
+            f"{path} is not a complete backup of Relay, so nothing was changed: {exc}."
         ) from exc
 
 
 def _read(connection: Connection, lines: Iterator[dict[str, Any]], by: By) -> Done:
     head = next(lines, {})
     if head.get("format") != FORMAT:
-        raise ValueError("it does not begin as one")
+        raise ValueError("its first line is not the header of a backup")
     ours = _revision(connection)
     if head["revision"] != ours:
         raise Refusal(
-            f"The backup is of another version of Relay (tables {head['revision']}, here {ours}). "
-            "Restore it with the Relay that made it, then upgrade."
+            f"The backup was made by another version of Relay (tables {head['revision']}, here {ours}). "
+            "Restore it with that version, then upgrade."
         )
     tables = {one.name: one for one in _tables()}
     for table in tables.values():
         if connection.scalar(select(func.count()).select_from(table)):
             raise Refusal(
                 f"This database is not empty ({table.name} has rows), so nothing was changed. "
-                "Restore into a new one: set DATABASE_URL and run flask db upgrade first."
+                "Restore into a new database: set DATABASE_URL and run flask db upgrade first."
             )
     counts = dict.fromkeys(tables, 0)
     waiting: list[dict[str, Any]] = []
@@ -181,10 +181,10 @@ def _read(connection: Connection, lines: Iterator[dict[str, Any]], by: By) -> Do
         waiting.append(row)
         counts[last] += 1
     else:
-        raise ValueError("its end is missing")
+        raise ValueError("the end is missing")
     if unreadable := encryption.unreadable(connection):
         raise Refusal(
-            f"RELAY_ENCRYPTION_KEYS does not open the backup's secrets ({unreadable[0]}), so nothing "
+            f"RELAY_ENCRYPTION_KEYS cannot decrypt the backup's secrets ({unreadable[0]}), so nothing "
             "was changed. Set the keys that were in use when it was made."
         )
     made_at = datetime.fromisoformat(head["made_at"])

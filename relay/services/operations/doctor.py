@@ -77,14 +77,16 @@ def _settings(config: Config) -> Finding:
             "Set it to the address that sites reach.",
         )
     if config.public_url.startswith("http://"):
-        return warn("settings", "RELAY_PUBLIC_URL is plain http. Put https in front of Relay.")
-    return ok("settings", "All are known and well formed.")
+        return warn(
+            "settings", "RELAY_PUBLIC_URL uses plain HTTP. Put an HTTPS proxy in front of Relay."
+        )
+    return ok("settings", "All settings are valid.")
 
 
 def _database(full: bool) -> list[Finding]:
     try:
         with reading() as connection:
-            found = [ok("database", f"{connection.dialect.name} answers.")]
+            found = [ok("database", f"{connection.dialect.name} responds.")]
             schema = _schema(connection)
             found.append(schema)
             if full:
@@ -98,8 +100,8 @@ def _database(full: bool) -> list[Finding]:
         return [
             fail(
                 "database",
-                "The database (DATABASE_URL) does not answer. Sites get 503 and retry by "
-                "themselves; start it, and see that its address and password are right.",
+                "The database (DATABASE_URL) does not respond. Sites get 503 and retry automatically. "
+                "Start the database, and check its address and password.",
             )
         ]
 
@@ -112,7 +114,7 @@ def _schema(connection: Connection) -> Finding:
         return fail("migrations", "The database has no tables yet. Run: flask db upgrade")
     return fail(
         "migrations",
-        f"The tables are at version {', '.join(sorted(found))}, this Relay needs "
+        f"The tables are at version {', '.join(sorted(found))}, this version of Relay needs "
         f"{', '.join(sorted(newest_revisions()))}. Run: flask db upgrade",
     )
 
@@ -120,12 +122,12 @@ def _schema(connection: Connection) -> Finding:
 def _encryption(connection: Connection) -> Finding:
     closed = encryption.unreadable(connection)
     if not closed:
-        return ok("encryption key", "It opens every stored secret.")
+        return ok("encryption key", "Every stored secret can be decrypted.")
     return fail(
         "encryption key",
-        f"RELAY_ENCRYPTION_KEYS does not open the secret of {', '.join(closed[:3])}"
+        f"RELAY_ENCRYPTION_KEYS cannot decrypt the secret of {', '.join(closed[:3])}"
         + (f" and {len(closed) - 3} more" if len(closed) > 3 else "")
-        + ". Put back the key it was sealed with, or enter the secret again.",
+        + ". Restore the key that encrypted it, or enter the secret again.",
     )
 
 
@@ -138,7 +140,7 @@ def _clock(connection: Connection) -> Finding:
         return warn(
             "clock",
             f"This machine's clock and the database's are {apart:.1f} s apart. Signatures are "
-            "checked by this clock: turn on time synchronisation (NTP) on both.",
+            "checked by this clock: turn on time synchronization (NTP) on both.",
         )
     return ok("clock", f"It agrees with the database's ({apart * 1000:.0f} ms apart).")
 
@@ -164,10 +166,10 @@ def _due(connection: Connection) -> Finding:
     if late > LATE_S:
         return warn(
             "deliveries",
-            f"The oldest due delivery waits for {timedelta(seconds=round(late))}. See that the "
+            f"The oldest due delivery is {timedelta(seconds=round(late))} late. Check that the "
             "worker and the scheduler run, and whether its destination is slow.",
         )
-    return ok("deliveries", "None is late.")
+    return ok("deliveries", "No delivery is late.")
 
 
 def gauges() -> tuple[dict[str, int], float, int, dict[str, int]]:

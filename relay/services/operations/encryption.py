@@ -47,8 +47,8 @@ def reseal_all(by: By) -> int:
             except SecretUnreadable as exc:
                 db.session.rollback()
                 raise SecretUnreadable(
-                    f"The secret of {noun} {name} cannot be opened with RELAY_ENCRYPTION_KEYS, so "
-                    "nothing was changed. Put back the key it was sealed with and try again."
+                    f"The secret of {noun} {name} cannot be decrypted with RELAY_ENCRYPTION_KEYS, so "
+                    "nothing was changed. Restore the key that encrypted it and try again."
                 ) from exc
             db.session.execute(update(table).where(table.id == row_id).values({column.key: anew}))
         count += len(rows)

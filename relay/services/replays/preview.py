@@ -64,8 +64,8 @@ def select_since(
     chosen = select(Delivery.id).where(
         Delivery.destination_id == to.id, Delivery.created_at >= begin, Delivery.state.in_(states)
     )
-    what = "Everything" if delivered_too else "All dead letters"
-    return ReplaySelection(chosen, f"{what} for {to.name} since {begin:%Y-%m-%d %H:%M} UTC")
+    what = "All deliveries" if delivered_too else "All failed deliveries"
+    return ReplaySelection(chosen, f"{what} to {to.name} since {begin:%Y-%m-%d %H:%M} UTC")
 
 
 def select_delivery(delivery_id: int) -> ReplaySelection:
@@ -100,7 +100,7 @@ class ReplayPreview:
         counts = {
             "would arrive for the first time": self.new,
             "may have arrived already": self.unclear,
-            "arrived before and would go once more": self.again,
+            "arrived before and would be sent again": self.again,
             **{f"would be skipped ({why})": count for why, count in self.skipped.items()},
             **{f"cannot be built: {why}": count for why, count in self.broken.items()},
         }
@@ -114,8 +114,8 @@ class ReplayPreview:
 
 
 SKIPS = {
-    State.PENDING: "on its way already",
-    State.IN_FLIGHT: "on its way already",
+    State.PENDING: "already in progress",
+    State.IN_FLIGHT: "already in progress",
     State.DISCARDED: "discarded",
 }
 

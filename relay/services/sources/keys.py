@@ -47,7 +47,7 @@ def add_key(source: Source, secret: str | None = None) -> tuple[SigningKey, str]
     mark = fingerprint(secret)
     for other in source.keys:
         if other.fingerprint == mark and other.state != KeyState.REVOKED:
-            raise Invalid({"secret": ["This source has a key with this secret already."]})
+            raise Invalid({"secret": ["This site already has a key with this secret."]})
     key = SigningKey(
         key_id=f"key_{random.token_hex(6)}",
         source=source,

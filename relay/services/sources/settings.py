@@ -84,7 +84,7 @@ def create_source(
     elif not SLUG.fullmatch(slug):
         reasons["slug"] = ["A slug has at most 64 characters: a-z, 0-9 and -."]
     elif db.session.scalar(select(Source.id).where(Source.slug == slug)):
-        reasons["slug"] = [f"A source with the slug {slug} exists already."]
+        reasons["slug"] = [f"A source with the slug {slug} already exists."]
     if reasons:
         raise Invalid(reasons)
     source = Source(slug=slug, name=name, url=url)

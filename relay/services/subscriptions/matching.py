@@ -113,5 +113,5 @@ def _why_not(subscription: Subscription, event: Event) -> UnmatchedSubscription:
     if event.routed_at is not None and subscription.created_at > event.routed_at:
         return UnmatchedSubscription(subscription, "It was created after this event was received.")
     return UnmatchedSubscription(
-        subscription, "It was changed since, and would take this event now."
+        subscription, "It was changed later and would take this event now."
     )

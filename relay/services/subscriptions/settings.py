@@ -93,7 +93,7 @@ def check_takes_events(destination: Destination) -> None:
     """Raises Refusal if the destination has no subscriptions of its own."""
     kind = KINDS.get(destination.kind)
     if kind is not None and not kind.takes_events:
-        raise Refusal(f"{destination.name} takes no events: AI steps ask it.")
+        raise Refusal(f"{destination.name} takes no events: AI steps use it.")
 
 
 def create(destination: Destination, wanted: SubscriptionSettings, by: By) -> Subscription:

@@ -221,11 +221,11 @@ def test_dead_letters_of_a_removed_destination_can_only_be_discarded(world: Worl
 
 @SQLITE
 def test_a_title_names_the_destination(world: World) -> None:
-    assert Selection().title() == "All dead letters"
-    assert Selection(destination=world.hook).title() == "Dead letters of Hook"
-    assert Selection(ids=(1, 2)).title() == "2 dead letters chosen by hand"
+    assert Selection().title() == "All failed deliveries"
+    assert Selection(destination=world.hook).title() == "Failed deliveries to Hook"
+    assert Selection(ids=(1, 2)).title() == "2 selected failed deliveries"
     said = Selection(destination="Hook", code="x", field="company", text="tea", source="shop")
-    assert said.title() == "Dead letters of Hook: x, company, from shop, with “tea”"
+    assert said.title() == "Failed deliveries to Hook: x, company, from shop, containing “tea”"
 
 
 @POSTGRES

@@ -260,7 +260,7 @@ def test_an_event_of_a_closed_day_that_was_never_routed_is_an_alert(sender: Send
     sender.send()
     pass_days(1)
     [gap] = ledger_check.check_day(today() - timedelta(days=1)).gaps
-    assert gap.sentence == "1 event was accepted and never routed."
+    assert gap.sentence == "1 event was accepted but never routed."
     assert "flask doctor" in gap.advice
 
 

@@ -133,8 +133,8 @@ def test_a_complete_day_is_a_sentence(site: Site) -> None:
     yesterday = today() - timedelta(days=1)
     site.report(yesterday, fired=3, sent=3)
     assert site.facts(yesterday) == [
-        f"3 of 3 comments of {words(yesterday)} reached Inbox; 3 of 3 reached Hook. "
-        "The site counted the same.",
+        f"3 of 3 comments from {words(yesterday)} reached Inbox; 3 of 3 reached Hook. "
+        "The site's count matches.",
     ]
     assert open_alerts() == []
 
@@ -154,10 +154,10 @@ def test_missing_events_are_an_alert_until_they_arrive(site: Site) -> None:
     yesterday = today() - timedelta(days=1)
     site.report(yesterday, fired=7, sent=2, waiting=2)
     assert site.facts(yesterday) == [
-        f"2 of 5 comments of {words(yesterday)} reached Inbox; 2 of 5 reached Hook. "
-        "3 comments were counted on the site and never arrived here; the site still has 2 waiting.",
+        f"2 of 5 comments from {words(yesterday)} reached Inbox; 2 of 5 reached Hook. "
+        "3 comments were counted on the site but never arrived here; the site still has 2 waiting.",
     ]
-    gone = f"3 comments were counted on Shop up to {words(yesterday)} and never arrived here."
+    gone = f"3 comments were counted on Shop up to {words(yesterday)} but never arrived here."
     assert open_alerts() == [gone]
     # the next day the two arrive, and one that had been lost
     site.comments(3)

@@ -116,7 +116,7 @@ final class Cli {
 			return;
 		}
 		if ( ! $this->settings->is_configured() ) {
-			\WP_CLI::error( __( 'Relay is not set up. Set the gateway address and the secret under Settings > Relay or in wp-config.php.', 'relay-connector' ) );
+			\WP_CLI::error( __( 'Relay is not set up. Set the gateway address and the secret under Settings → Relay or in wp-config.php.', 'relay-connector' ) );
 			return;
 		}
 		\WP_CLI::success( __( 'No problems: no events are late.', 'relay-connector' ) );
@@ -235,7 +235,7 @@ final class Cli {
 	 * : IDs of waiting or failed events from "wp relay list". They will not be sent.
 	 *
 	 * [--finished]
-	 * : Every finished event whose day has been counted, before the retention time is over.
+	 * : Every finished event of a day that has been counted, before the retention time is over.
 	 *
 	 * ## EXAMPLES
 	 *
@@ -264,7 +264,7 @@ final class Cli {
 	 */
 	public function send() {
 		if ( ! $this->settings->is_configured() ) {
-			\WP_CLI::error( __( 'Nothing was sent: the gateway address or the secret is missing. Set both under Settings > Relay or in wp-config.php.', 'relay-connector' ) );
+			\WP_CLI::error( __( 'Nothing was sent: the gateway address or the secret is missing. Set both under Settings → Relay or in wp-config.php.', 'relay-connector' ) );
 			return;
 		}
 		Triggers::note_run();
@@ -326,7 +326,7 @@ final class Cli {
 	 */
 	private function send_reports() {
 		if ( ! $this->settings->is_configured() ) {
-			\WP_CLI::error( __( 'No report was sent: the gateway address or the secret is missing. Set both under Settings > Relay or in wp-config.php.', 'relay-connector' ) );
+			\WP_CLI::error( __( 'No report was sent: the gateway address or the secret is missing. Set both under Settings → Relay or in wp-config.php.', 'relay-connector' ) );
 			return;
 		}
 		$outcome = $this->runner->run_reports();

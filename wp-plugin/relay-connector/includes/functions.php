@@ -11,7 +11,7 @@ defined( 'ABSPATH' ) || exit;
  * Sends a custom event to the gateway. The call only records it, which takes about as long as saving an option. The
  * event is sent after the response to the visitor, or by WP-Cron.
  *
- *     relay_connector_send_event( 'x.booking_made', array( 'room' => 12, 'guest' => 'Jane' ), array( 'key' => 'booking-77' ) );
+ *     relay_connector_send_event( 'x.booking_made', array( 'table' => 12, 'guest' => 'Jane' ), array( 'key' => 'booking-77' ) );
  *
  * Where the plugin may be inactive, do_action( 'relay_connector_send_event', $type, $data, $args ) does the same.
  *

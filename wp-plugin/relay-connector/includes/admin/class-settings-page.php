@@ -400,7 +400,7 @@ final class Settings_Page {
 				<?php
 				echo esc_html(
 					'' === $reason
-					? __( 'After you choose "Rotate" in Relay, this gets the new key, encrypted with the old one, tests it, and uses it from then on. You do not have to copy anything while the old key is still valid.', 'relay-connector' )
+					? __( 'After you choose "Rotate key" in Relay, this gets the new key, encrypted with the old one, tests it, and uses it from then on. You do not have to copy anything while the old key is still valid.', 'relay-connector' )
 					: $reason
 				);
 				?>

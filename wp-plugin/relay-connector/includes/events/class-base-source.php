@@ -117,7 +117,7 @@ abstract class Base_Source implements Event_Source {
 	 */
 	public function check( $row ) {
 		if ( ! $this->choices->is_enabled( $this->slug() ) ) {
-			throw new Event_Withdrawn( esc_html__( 'Not sent, because events of this type were turned off under Settings > Relay.', 'relay-connector' ) );
+			throw new Event_Withdrawn( esc_html__( 'Not sent, because events of this type were turned off under Settings → Relay.', 'relay-connector' ) );
 		}
 	}
 

@@ -134,7 +134,7 @@ final class Event_Choices {
 	}
 
 	/**
-	 * Merges the checkboxes of the settings page into the stored choices. Sources and forms whose plugin is inactive are
+	 * Merges the checkboxes of the settings page into the stored choices. Sources and forms of inactive plugins are
 	 * not on the page and keep their choices.
 	 *
 	 * @param mixed $value The submitted value, or what an earlier call returned: WordPress sanitizes a new option twice.

@@ -163,7 +163,7 @@ final class Leads extends Base_Source {
 		parent::check( $row );
 		list( $plugin, $form_id ) = self::form_of( $row );
 		if ( ! $this->choices->sends_form( $plugin . ':' . $form_id ) ) {
-			throw new Event_Withdrawn( esc_html__( 'Not sent, because entries of this form were turned off under Settings > Relay.', 'relay-connector' ) );
+			throw new Event_Withdrawn( esc_html__( 'Not sent, because entries of this form were turned off under Settings → Relay.', 'relay-connector' ) );
 		}
 	}
 

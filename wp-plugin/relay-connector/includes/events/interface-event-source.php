@@ -38,7 +38,7 @@ interface Event_Source {
 	public function check( $row );
 
 	/**
-	 * The fields of an event whose body is not built yet.
+	 * The fields of an event before its body is built.
 	 *
 	 * @param object $row The row.
 	 * @return array

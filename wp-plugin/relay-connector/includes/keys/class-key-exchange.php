@@ -103,7 +103,7 @@ final class Key_Exchange {
 			return self::result( false, $this->explain_refusal( $response ) );
 		}
 		if ( self::CURRENT === $response->json['status'] ) {
-			return self::result( true, __( 'This site already uses the newest key, so there is nothing to fetch. Create a new key in Relay with "Rotate" first.', 'relay-connector' ) );
+			return self::result( true, __( 'This site already uses the newest key, so there is nothing to fetch. Create a new key in Relay with "Rotate key" first.', 'relay-connector' ) );
 		}
 		if ( self::NEWER !== $response->json['status'] ) {
 			return self::result( false, __( 'The current key is being retired, but Relay has no newer one for this site. Create one on your site\'s page in Relay.', 'relay-connector' ) );
@@ -178,7 +178,7 @@ final class Key_Exchange {
 	 */
 	private function explain_refusal( Gateway_Response $response ) {
 		if ( 401 === $response->status && ! $response->is_html ) {
-			return __( 'The gateway no longer accepts the current key (401): it has expired or was revoked. Create a new key in Relay with "Rotate" and copy it to this page manually.', 'relay-connector' );
+			return __( 'The gateway no longer accepts the current key (401): it has expired or was revoked. Create a new key in Relay with "Rotate key" and copy it to this page manually.', 'relay-connector' );
 		}
 		if ( in_array( $response->status, array( 404, 405 ), true ) ) {
 			return __( 'This gateway cannot provide keys. It is probably an older version. Copy the new key from Relay manually, or update the gateway.', 'relay-connector' );

@@ -153,7 +153,7 @@ final class Privacy_Tools {
 			$retained   = ! $this->requests->add( $email );
 			$messages[] = $retained
 				? __( 'The request to the Relay gateway could not be recorded. Erase the person\'s data in Relay manually.', 'relay-connector' )
-				: __( 'The Relay gateway is asked to erase its data about this person. The list of events under Settings > Relay shows when it has accepted the request. Data that Relay has delivered to other services, such as a CRM, must be erased there.', 'relay-connector' );
+				: __( 'The Relay gateway is asked to erase its data about this person. The list of events under Settings → Relay shows when it has accepted the request. Data that Relay has delivered to other services, such as a CRM, must be erased there.', 'relay-connector' );
 		}
 		return array(
 			'items_removed'  => $removed > 0,

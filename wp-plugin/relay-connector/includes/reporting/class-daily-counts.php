@@ -13,7 +13,7 @@ defined( 'ABSPATH' ) || exit;
  * Four numbers per day and event type, by this site's clock:
  *
  *   fired    events recorded on that day
- *   sent     events whose acceptance (202, or 200 for a duplicate) was stored on that day
+ *   sent     events that were stored as accepted (202, or 200 for a duplicate) on that day
  *   dropped  events that ended otherwise on that day: withdrawn, deleted by a person, or an id conflict (409)
  *   waiting  events that are unfinished now, including parked ones, whenever they were recorded
  *

@@ -167,7 +167,7 @@ final class Response_Classifier {
 			return __( 'The gateway is behind a login page (401, with a web page). Something between this site and Relay asks for a password. Allow requests to the gateway address without a password; Relay verifies the signature itself.', 'relay-connector' );
 		}
 		if ( null !== $response->clock_ahead_s && abs( $response->clock_ahead_s ) >= self::CLOCK_LIMIT_S ) {
-			return $this->explain_clock( $response ) . ' ' . __( 'The gateway rejects events whose timestamp differs by more than 5 minutes (401). Ask your host to synchronize the clock (NTP), then send a test event. The key may be correct.', 'relay-connector' );
+			return $this->explain_clock( $response ) . ' ' . __( 'The gateway rejects events with a timestamp that differs by more than 5 minutes (401). Ask your host to synchronize the clock (NTP), then send a test event. The key may be correct.', 'relay-connector' );
 		}
 		return sprintf(
 			/* translators: 1: what is said about the key id, 2: fingerprint of the secret. */

@@ -117,7 +117,7 @@ final class Send_Decision {
 	}
 
 	/**
-	 * A row whose object must not be sent any more.
+	 * A row with an object that must not be sent any more.
 	 *
 	 * @param string $sentence The reason.
 	 * @return self
@@ -130,7 +130,7 @@ final class Send_Decision {
 	}
 
 	/**
-	 * The wait after an attempt: doubles each time up to one hour, with 20 % jitter, so that many sites do not retry in
+	 * The wait after an attempt: twice as long each time, up to one hour, with 20 % jitter, so that many sites do not retry in
 	 * the same second.
 	 *
 	 * @param int   $attempts The number of attempts.

@@ -168,7 +168,7 @@ final class Connection_Steps {
 			return self::step( self::WARNED, $label, sprintf( __( 'There is a newer key, and the current one expires in %s. Choose "Fetch the new key" on this page.', 'relay-connector' ), $left ) );
 		}
 		if ( Key_Exchange::NONE_NEWER === $status ) {
-			return self::step( self::WARNED, $label, __( 'The current key is being retired, and Relay has no newer one. Create one in Relay with "Rotate".', 'relay-connector' ) );
+			return self::step( self::WARNED, $label, __( 'The current key is being retired, and Relay has no newer one. Create one in Relay with "Rotate key".', 'relay-connector' ) );
 		}
 		return self::step( self::SKIPPED, $label, null === $key ? '' : __( 'This gateway cannot answer that. It is probably an older version.', 'relay-connector' ) );
 	}

@@ -186,7 +186,7 @@ final class Site_Health {
 				: $this->result( 'gateway', 'critical', __( 'The Relay gateway cannot be reached or does not accept this site', 'relay-connector' ), $classifier->explain( $response ) );
 		}
 		if ( Key_Exchange::CURRENT !== $status ) {
-			return $this->result( 'gateway', 'recommended', __( 'The key of this site is being retired', 'relay-connector' ), __( 'Choose "Fetch the new key" under Settings > Relay before the old key expires. If there is no new key, create one in Relay with "Rotate" first.', 'relay-connector' ) );
+			return $this->result( 'gateway', 'recommended', __( 'The key of this site is being retired', 'relay-connector' ), __( 'Choose "Fetch the new key" under Settings → Relay before the old key expires. If there is no new key, create one in Relay with "Rotate key" first.', 'relay-connector' ) );
 		}
 		if ( null !== $response->clock_ahead_s && abs( $response->clock_ahead_s ) > Response_Classifier::CLOCK_WARN_S ) {
 			return $this->result( 'gateway', 'recommended', __( 'The clock of this server is wrong', 'relay-connector' ), $classifier->explain_clock( $response ) . ' ' . __( 'This is still accepted, but have the clock synchronized before the difference grows.', 'relay-connector' ) );

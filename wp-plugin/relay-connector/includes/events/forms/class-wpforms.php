@@ -18,7 +18,7 @@ defined( 'ABSPATH' ) || exit;
 final class Wpforms extends Form_Plugin {
 
 	/**
-	 * Types whose values are separated by line breaks.
+	 * Types with values that are separated by line breaks.
 	 */
 	const LISTS = array( 'checkbox', 'payment-checkbox', 'select', 'likert_scale' );
 
