@@ -319,7 +319,7 @@ def test_an_acknowledged_alert_needs_attention_again_only_when_it_changes(
     alerts.resolve("test.kind", "a subject")
     db.session.commit()
     db.session.expire_all()
-    with pytest.raises(Refusal, match="over already"):
+    with pytest.raises(Refusal, match="already resolved"):
         alerts.acknowledge(alert.id, "Late.", JANE)
     open_one("One is missing.")
     assert db.session.scalar(select(func.count()).select_from(Alert)) == 2
