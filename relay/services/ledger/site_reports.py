@@ -186,7 +186,10 @@ def missing_after(days: Iterable[ReportDay]) -> list[int]:
     found = []
     for day in days:
         expected += day.fired - day.dropped - day.received
-        missing = max(0, min(max(missing, expected - day.later - day.waiting), expected))
+        # An event that the site dropped between midnight and its report was counted as missing then.
+        # It is among the drops of this day, so no more than these are taken back.
+        missing = max(missing - day.dropped, expected - day.later - day.waiting)
+        missing = max(0, min(missing, expected))
         found.append(missing)
     return found
 
