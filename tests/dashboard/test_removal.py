@@ -91,7 +91,7 @@ def test_the_page_of_a_removed_destination_has_its_history_and_no_actions(
     assert "<form" not in main and "<button" not in main
     polled = admin.get(here, headers={"HX-Request": "true"})  # by a page that is still open
     assert (polled.status_code, polled.headers["HX-Redirect"]) == (204, here)
-    for path in ("edit", "remove", "pace"):
+    for path in ("edit", "remove", "throttling"):
         assert admin.get(f"{here}/{path}").status_code == 404, path
     assert admin.post(f"{here}/resume").status_code == 404
     assert admin.get(f"/events/{world.event}").status_code == 200
