@@ -26,7 +26,7 @@ def test_the_list_shows_event_destination_and_error_and_no_actions_to_viewers(
 ) -> None:
     viewer, support = visit("viewer"), visit("support")
     page = viewer.get("/dead-letters/list").text
-    assert "New comment" in page and ">Hook</a>" in page and "answered 400" in page
+    assert "New comment" in page and ">Hook</a>" in page and "responded 400" in page
     assert "Resend" not in page and '/replay"' not in page and "/discard" not in page
     assert 'type="checkbox"' not in page
     page = support.get("/dead-letters/list").text

@@ -37,7 +37,7 @@ def hooks_of(app: Flask, path: str) -> list[str]:
 
 def test_requests_of_sites_run_no_hook_and_probes_only_their_own(app: Flask) -> None:
     for path in MACHINE_PATHS:
-        own = [] if path.startswith("/webhooks") else ["never_kept"]
+        own = [] if path.startswith("/webhooks") else ["forbid_caching"]
         assert hooks_of(app, path) == own, path
 
 

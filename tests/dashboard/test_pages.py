@@ -310,7 +310,7 @@ def test_an_invalid_message_template_is_refused(app: Flask, admin: Visitor) -> N
     }
     answer = admin.post("/destinations/new?kind=slack", form)
     assert answer.status_code == 422
-    assert "has a mistake" in answer.text
+    assert "has an error" in answer.text
 
 
 @ONCE

@@ -81,6 +81,21 @@ class Enricher:
 
     def enrich(self, step: ActiveAiStep, message: Message) -> Enriched:
         """Ask for one message.  Never raises: without an answer the record says why."""
+        enriched = self._ask(step, message)
+        if enriched.signal is not None:
+            return enriched
+        # The drain checked before it started; the question may have taken many seconds since, also
+        # when it got no answer.
+        try:
+            is_removed = self._is_removed(step)
+        except SQLAlchemyError:
+            why = "Relay's database did not answer."
+            return Enriched({}, enriched.record, Held("database_busy", why, 5.0))
+        if is_removed:
+            return Enriched({}, enriched.record, Held("removed", "The subscription was removed."))
+        return enriched
+
+    def _ask(self, step: ActiveAiStep, message: Message) -> Enriched:
         began = time.monotonic()
         record: dict[str, Any] = {"name": step.name, "model": step.model, "masked": step.masking}
         try:
@@ -98,9 +113,6 @@ class Enricher:
         record["answer"] = fields
         if self.stopping.is_set():
             return Enriched({}, record, Held("later", "The worker stops. The AI's answer is kept."))
-        if self._is_removed(step):
-            # The drain checked before it started; the question may have taken many seconds since.
-            return Enriched({}, record, Held("removed", "The subscription was removed."))
         return Enriched(fields, record)
 
     def _is_removed(self, step: ActiveAiStep) -> bool:

@@ -81,6 +81,10 @@ def create_source(
         reasons |= exc.reasons
     if slug is None:
         slug = _free_slug(slug_from(name))
+    elif re.search(f"{REMOVED}[0-9]+$", slug):  # would collide with the slug of a removed site
+        reasons["slug"] = [
+            f"Slugs that end in {REMOVED} and a number are reserved. Choose another."
+        ]
     elif not SLUG.fullmatch(slug):
         reasons["slug"] = ["A slug has at most 64 characters: a-z, 0-9 and -."]
     elif db.session.scalar(select(Source.id).where(Source.slug == slug)):

@@ -136,8 +136,21 @@ def find(destination_id: int, subscription_id: int) -> Subscription:
     return found
 
 
+def _lock(subscription: Subscription) -> None:
+    """Read the state again and keep others from changing it.  Raises NotFound if it was removed.
+
+    Without the lock, a pause that began before a removal would overwrite it, and a resume would then
+    send again.
+    """
+    db.session.refresh(subscription, ["state"], with_for_update={"key_share": True})
+    if subscription.state == SubscriptionState.CLOSED:
+        db.session.rollback()
+        raise NotFound("There is no such subscription, or it was removed.")
+
+
 def pause(subscription: Subscription, by: By) -> None:
-    """Matching events still get deliveries, which wait.  Raises Refusal."""
+    """Matching events still get deliveries, which wait.  Raises NotFound, Refusal."""
+    _lock(subscription)
     if subscription.state != SubscriptionState.ACTIVE:
         raise Refusal("This subscription is already paused.")
     subscription.state = SubscriptionState.PAUSED
@@ -146,7 +159,8 @@ def pause(subscription: Subscription, by: By) -> None:
 
 
 def resume(subscription: Subscription, by: By) -> None:
-    """Send what waited.  Raises Refusal."""
+    """Send what waited.  Raises NotFound, Refusal."""
+    _lock(subscription)
     if subscription.state != SubscriptionState.PAUSED:
         raise Refusal("This subscription is not paused.")
     subscription.state = SubscriptionState.ACTIVE
@@ -156,7 +170,11 @@ def resume(subscription: Subscription, by: By) -> None:
 
 
 def remove(subscription: Subscription, by: By) -> int:
-    """Take no more events and discard what waits; delivered ones stay on record.  -> how many"""
+    """Take no more events and discard what waits; delivered ones stay on record.  -> how many
+
+    Raises NotFound if it was removed before.
+    """
+    _lock(subscription)
     # Stored before the deliveries are discarded: a router or a drain that writes one at this moment
     # waits for this transaction, or this one waits for it.
     subscription.state = SubscriptionState.CLOSED
