@@ -548,9 +548,15 @@ def test_a_worker_that_stops_stores_the_answer_and_the_next_one_delivers(shop: S
     assert len(shop.openai.requests) == 1
 
 
-def test_an_answer_that_arrives_after_the_removal_is_not_sent(shop: Shop) -> None:
+@pytest.mark.parametrize("has_answer", [True, False])
+def test_a_delivery_is_not_sent_if_its_subscription_was_removed_during_the_question(
+    shop: Shop, has_answer: bool
+) -> None:
     shop.step(wait_s=20)
     shop.openai.delay_s = 1.0
+    if not has_answer:
+        late = replace(fake_openai.error(400, "invalid_prompt", ""), delay_s=1.0)
+        shop.openai.script([late])
     with ThreadPoolExecutor(1) as thread:
         sending = thread.submit(shop.send, "A question")
         shop.openai.wait(1)

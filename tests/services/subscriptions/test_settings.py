@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from sqlalchemy import select
 from relay.errors import Invalid, NotFound, Refusal
 from relay.mapping.conditions import Condition, ConditionGroup
 from relay.models import AuditEntry, Delivery, Subscription, db
+from relay.rules.states import SubscriptionState
 from relay.services import events
 from relay.services.audit import COMMAND_LINE, By
 from relay.services.destinations import settings as destination_settings
@@ -159,6 +161,27 @@ def test_deliveries_of_a_paused_subscription_wait(relay: Flask) -> None:
     assert {d.state for d in db.session.scalars(select(Delivery))} == {"delivered"}
     actions = db.session.scalars(select(AuditEntry.action)).all()
     assert {"subscription.create", "subscription.pause", "subscription.resume"} <= set(actions)
+
+
+@pytest.mark.parametrize("change", [subscription_settings.pause, subscription_settings.remove])
+def test_a_change_that_began_before_a_removal_does_not_undo_it(
+    relay: Flask, change: Callable[..., object]
+) -> None:
+    box = inbox("Box", SubscriptionSettings(["order.*"]))
+    stale = subscription_settings.find(box.id, box.subscriptions[0].id)
+    db.session.commit()  # the change has read the subscription and has not written yet
+
+    def remove() -> None:
+        with relay.app_context():
+            subscription_settings.remove(subscription_settings.find(box.id, stale.id), JANE)
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(remove).result(timeout=60)
+    assert stale.state == SubscriptionState.ACTIVE, "the change still believes that it is active"
+    with pytest.raises(NotFound):
+        change(stale, JANE)
+    state = select(Subscription.state).where(Subscription.id == stale.id)
+    assert db.session.scalar(state) == SubscriptionState.CLOSED
 
 
 def test_a_removed_subscription_takes_no_events_and_keeps_its_history(relay: Flask) -> None:
