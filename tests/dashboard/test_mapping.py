@@ -60,7 +60,7 @@ def test_an_invalid_text_is_shown_at_its_field_and_nothing_is_saved(
     here = f"/destinations/{world.hook}/subscriptions/2/mapping"
     answer = admin.post(here, {**rows(("title", "text", "{% if %}")), "do": "save"})
     assert answer.status_code == 422
-    assert "The text has a mistake" in answer.text and "{% if %}" in answer.text
+    assert "The text has an error" in answer.text and "{% if %}" in answer.text
     for form, sentence in (
         (rows(("", TOTAL, "")), "Enter a name for each field"),
         (rows(("a", TOTAL, ""), ("a", STATUS, "")), "Two fields are called a"),
