@@ -50,10 +50,10 @@ class DestinationRemoval:
 
 def preview(id_or_name: int | str) -> DestinationRemoval:
     """What ``remove`` would do now; changes nothing.  Raises NotFound."""
-    return _look(find_destination(id_or_name))
+    return _summarize(find_destination(id_or_name))
 
 
-def _look(destination: Destination) -> DestinationRemoval:
+def _summarize(destination: Destination) -> DestinationRemoval:
     counts = {
         row.state: row[1]
         for row in db.session.execute(
@@ -102,7 +102,7 @@ def remove(id_or_name: int | str, by: By) -> DestinationRemoval:
         select(Subscription.id).where(ours).order_by(Subscription.id).with_for_update()
     )
     destination = find_destination(id_or_name, lock=True)
-    done = _look(destination)
+    done = _summarize(destination)
     if done.asked_by:
         db.session.rollback()
         raise Refusal(

@@ -59,7 +59,7 @@ class ReplaySelection:
 
 
 def start(
-    wish: ReplaySelection, by: By, token: str, mapping: str = ReplayMapping.CURRENT
+    selected: ReplaySelection, by: By, token: str, mapping: str = ReplayMapping.CURRENT
 ) -> Replay:
     """Send all selected deliveries again, in one transaction.
 
@@ -69,7 +69,7 @@ def start(
     if known is not None:
         return known
     now = database.now(db.session)
-    replay = Replay(token=token, title=wish.title, requested_by=by.actor, mapping=mapping)
+    replay = Replay(token=token, title=selected.title, requested_by=by.actor, mapping=mapping)
     db.session.add(replay)
     try:
         db.session.flush()
@@ -78,7 +78,7 @@ def start(
         return db.session.scalars(select(Replay).where(Replay.token == token)).one()
     taken = transition_many(
         db.session,
-        wish.takes(),
+        selected.takes(),
         Replayed(),
         now,
         priority=REPLAYED,
@@ -99,7 +99,9 @@ def start(
         .values(state=DeadLetterState.RESOLVED, resolution=Resolution.REPLAYED, resolved_at=now)
         .execution_options(synchronize_session=False)
     )
-    record(by, "replay.start", wish.title, replay=replay.id, count=replay.total, mapping=mapping)
+    record(
+        by, "replay.start", selected.title, replay=replay.id, count=replay.total, mapping=mapping
+    )
     db.session.commit()
     wake(replay)
     return replay

@@ -120,7 +120,7 @@ SKIPS = {
 }
 
 
-def preview(wish: ReplaySelection, mapping: str = ReplayMapping.CURRENT) -> list[ReplayPreview]:
+def preview(selected: ReplaySelection, mapping: str = ReplayMapping.CURRENT) -> list[ReplayPreview]:
     """The dry run: changes nothing and sends nothing."""
     unsure = (
         select(Attempt.id)
@@ -139,7 +139,7 @@ def preview(wish: ReplaySelection, mapping: str = ReplayMapping.CURRENT) -> list
             func.sum(case((unsure, 1), else_=0)),
         )
         .join(Subscription, Subscription.id == Delivery.subscription_id)
-        .where(Delivery.id.in_(wish.deliveries))
+        .where(Delivery.id.in_(selected.deliveries))
         .group_by(Delivery.destination_id, Subscription.state, Delivery.state)
     ).all()
     destinations = db.session.scalars(
@@ -147,7 +147,7 @@ def preview(wish: ReplaySelection, mapping: str = ReplayMapping.CURRENT) -> list
         .where(Destination.id.in_({row[0] for row in rows}))
         .order_by(Destination.id)
     ).all()
-    deliveries = _newest_by_destination(wish)
+    deliveries = _newest_by_destination(selected)
     parts = _PreviewParts([one for chosen in deliveries.values() for one in chosen], mapping)
     found = []
     for to in destinations:
@@ -191,18 +191,18 @@ LOADED = (
 )
 
 
-def samples(wish: ReplaySelection, limit: int = CHECKED) -> list[Delivery]:
+def samples(selected: ReplaySelection, limit: int = CHECKED) -> list[Delivery]:
     """The newest of what would be sent, with event, source and destination."""
-    chosen = select(Delivery).where(wish.takes()).order_by(Delivery.id.desc()).limit(limit)
+    chosen = select(Delivery).where(selected.takes()).order_by(Delivery.id.desc()).limit(limit)
     return list(db.session.scalars(chosen.options(*LOADED)))
 
 
-def _newest_by_destination(wish: ReplaySelection) -> dict[int, list[Delivery]]:
+def _newest_by_destination(selected: ReplaySelection) -> dict[int, list[Delivery]]:
     """The newest CHECKED deliveries to each destination, in one statement."""
     order = func.row_number().over(
         partition_by=Delivery.destination_id, order_by=Delivery.id.desc()
     )
-    numbered = select(Delivery.id, order.label("number")).where(wish.takes()).subquery()
+    numbered = select(Delivery.id, order.label("number")).where(selected.takes()).subquery()
     found: dict[int, list[Delivery]] = {}
     for delivery in db.session.scalars(
         select(Delivery)
@@ -329,7 +329,7 @@ def compare(left: list[str], right: list[str]) -> Iterator[DiffLine]:
             yield DiffLine(old, new, tag == "equal")
 
 
-def mappings_differ(wish: ReplaySelection) -> bool:
+def mappings_differ(selected: ReplaySelection) -> bool:
     """Whether any of them was last tried with other settings or another mapping than today's."""
     return bool(
         db.session.scalar(
@@ -337,7 +337,7 @@ def mappings_differ(wish: ReplaySelection) -> bool:
             .join(Destination, Destination.id == Delivery.destination_id)
             .join(Subscription, Subscription.id == Delivery.subscription_id)
             .where(
-                wish.takes(),
+                selected.takes(),
                 (Delivery.version != Destination.version)
                 | (Delivery.mapping_version != Subscription.version),
             )

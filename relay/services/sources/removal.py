@@ -59,10 +59,10 @@ class SourceRemoval:
 
 def preview(slug: str) -> SourceRemoval:
     """What ``remove`` would do now; changes nothing.  Raises NotFound."""
-    return _look(find_source(slug))
+    return _summarize(find_source(slug))
 
 
-def _look(source: Source) -> SourceRemoval:
+def _summarize(source: Source) -> SourceRemoval:
     ours = select(Event.id).where(Event.source_id == source.id)
     waits = and_(Delivery.state == State.PENDING.value, Delivery.event_pk.in_(ours))
     back = and_(waits, Delivery.destination_id.in_(_answering()))
@@ -113,7 +113,7 @@ def remove(slug: str, by: By, discard_waiting: bool = False) -> SourceRemoval:
     What waits is still delivered, unless ``discard_waiting``.  Raises NotFound.
     """
     source = find_source(slug, lock=True)
-    done = _look(source)
+    done = _summarize(source)
     now = database.now(db.session)
     for key in source.keys:
         if key.state != KeyState.REVOKED:

@@ -190,8 +190,8 @@ def test_only_failures_before_a_fix_are_offered_for_replay(
     assert {cause.before_fix for cause in causes.list_causes()} == {3, 2, 1}
 
     sink.answer(400, path="/new")  # it did not help: what dies now is not offered
-    wish = replay_preview.select_dead_letters(causes.before_fix(hook))
-    assert replay_actions.start(wish, JANE, "t").total == 6
+    selected = replay_preview.select_dead_letters(causes.before_fix(hook))
+    assert replay_actions.start(selected, JANE, "t").total == 6
     db.session.rollback()
     move(app, world.hook)
     db.session.expire_all()

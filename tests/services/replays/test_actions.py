@@ -182,10 +182,10 @@ def test_a_delivered_one_is_delivered_again_after_a_cancelled_replay(
     world: World,
 ) -> None:
     begin = database.now(db.session) - timedelta(hours=1)
-    wish = replay_preview.select_since(world.inbox, begin, delivered_too=True)
-    (outlook,) = replay_preview.preview(wish)
+    selected = replay_preview.select_since(world.inbox, begin, delivered_too=True)
+    (outlook,) = replay_preview.preview(selected)
     assert (outlook.new, outlook.again) == (0, 5)
-    replay = replay_actions.start(wish, JANE, "t")
+    replay = replay_actions.start(selected, JANE, "t")
     replay_actions.cancel(replay.id, JANE)
     assert states(world.inbox) == {"delivered": 5}
 
@@ -265,9 +265,9 @@ def test_the_original_mapping_can_be_used_and_compared(
     destination_settings.update_destination(
         made.id, "Team", {"text": "new {{ event }}"}, COMMAND_LINE
     )
-    wish = replay_preview.select_since(made.id, database.now(db.session) - timedelta(hours=1))
-    assert replay_preview.mappings_differ(wish)
-    (delivery,) = replay_preview.samples(wish)
+    selected = replay_preview.select_since(made.id, database.now(db.session) - timedelta(hours=1))
+    assert replay_preview.mappings_differ(selected)
+    (delivery,) = replay_preview.samples(selected)
     old, new = (
         replay_preview.body_of(delivery, "original"),
         replay_preview.body_of(delivery, "current"),
@@ -277,7 +277,7 @@ def test_the_original_mapping_can_be_used_and_compared(
     assert "very-secret" not in "".join(old + new)
     changed = [line for line in replay_preview.compare(old, new) if not line.same]
     assert changed and all("old" in line.left and "new" in line.right for line in changed)
-    replay_actions.start(wish, JANE, "t", "original")
+    replay_actions.start(selected, JANE, "t", "original")
     db.session.refresh(delivery)
     assert (delivery.pinned_version, delivery.pinned_mapping) == (1, delivery.mapping_version)
 
