@@ -47,8 +47,8 @@ def test_a_large_replay_keeps_the_rate_limit_and_does_not_delay_new_events(
     meanwhile = latency(stack, sink, secret, size(20, 100), "new")
     (replay,) = stack.rows("SELECT id FROM replay WHERE ended_at IS NULL")
     stack.python(
-        "from relay.services import replays; from relay.services.audit import COMMAND_LINE as by\n"
-        f"replays.cancel({replay['id']}, by)"
+        "from relay.services.replays import actions; from relay.services.audit import COMMAND_LINE as by\n"
+        f"actions.cancel({replay['id']}, by)"
     )
     cancelled = time.monotonic()
     at_cancel = states()
