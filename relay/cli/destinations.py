@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from relay.cli.output import command, from_stdin, paged, refuse, show, show_list
+from relay.cli.output import command, from_stdin, paged, refuse, show, show_list, show_removal
 from relay.models import Destination, Subscription
 from relay.services.audit import COMMAND_LINE
 from relay.services.destinations import removal, throttling
@@ -161,21 +161,21 @@ def remove(destination: str, yes: bool, as_json: bool) -> None:
         "id": found.destination.id,
         "name": name,
         "removed": yes,
-        "waiting": found.waiting,
+        "waiting": found.pending,
         "in_flight": found.in_flight,
         "failed": found.failed,
         "subscriptions": found.subscriptions,
         "asked_by": list(found.asked_by),
         "kept": found.kept,
     }
-    text = (
-        f"{found.waiting} waiting and {found.failed} failed deliveries are discarded, "
-        f"{found.subscriptions} subscriptions are removed. {found.in_flight} calls under way finish. "
-        f"{found.kept} deliveries stay on record."
-    )
-    show(counts, as_json, f"{name} is removed. {text}" if yes else text)
-    if not yes:
-        refuse(f"{name} was not removed. To remove it, repeat the command with --yes.")
+    rows = {
+        "pending deliveries, discarded": found.pending,
+        "failed deliveries, discarded": found.failed,
+        "deliveries in progress; calls that have started finish": found.in_flight,
+        "subscriptions, removed": found.subscriptions,
+        "deliveries in all, which stay on record": found.kept,
+    }
+    show_removal(name, rows, counts, yes, as_json)
 
 
 @command(group, "list")

@@ -84,6 +84,20 @@ def show(value: Any, as_json: bool, text: str) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2) if as_json else text)
 
 
+def show_removal(
+    name: str, counts: dict[str, int], value: dict[str, Any], is_done: bool, as_json: bool
+) -> None:
+    """Print what a removal did, or what it would do.  Exits with 1 if it was not done.
+
+    ``counts`` are the numbers of the text, by what they count; zeros are left out.
+    """
+    heading = f"{name} is removed:" if is_done else f"Removing {name} would affect:"
+    rows = [f"  {count:>7,}  {what}" for what, count in counts.items() if count]
+    show(value, as_json, "\n".join([heading, *(rows or ["  nothing else"])]))
+    if not is_done:
+        refuse(f"{name} was not removed. To remove it, repeat the command with --yes.")
+
+
 def show_list(
     items: Sequence[dict[str, Any]],
     total: int,

@@ -8,7 +8,7 @@ import click
 from flask import current_app
 
 from relay import database
-from relay.cli.output import command, from_stdin, iso, paged, refuse, show, show_list
+from relay.cli.output import command, from_stdin, iso, paged, show, show_list, show_removal
 from relay.models import Source, db
 from relay.services.audit import COMMAND_LINE
 from relay.services.sources import keys, removal
@@ -128,19 +128,22 @@ def remove(slug: str, yes: bool, discard_waiting: bool, as_json: bool) -> None:
         "removed": yes,
         "keys": found.keys,
         "waiting": found.undelivered,
+        "failed": found.failed,
+        "in_flight": found.in_flight,
         "discard_waiting": discard_waiting,
         "only_here": list(found.only_here),
         "events": found.events,
     }
-    fate = "are discarded" if discard_waiting else "are still delivered"
-    text = (
-        f"{found.keys} keys are revoked within 5 seconds. {found.undelivered} waiting deliveries "
-        f"{fate}. {found.events} events stay on record. {len(found.only_here)} subscriptions take "
-        "events from no other site and get none any more."
-    )
-    show(counts, as_json, f"{name} is removed. {text}" if yes else text)
-    if not yes:
-        refuse(f"{name} was not removed. To remove it, repeat the command with --yes.")
+    rows = {
+        "signing keys, which stop within 5 seconds": found.keys,
+        f"pending deliveries, {'discarded' if discard_waiting else 'still delivered'}": found.undelivered,
+        f"failed deliveries, {'discarded' if discard_waiting else 'can still be resent'}": found.failed,
+        "deliveries back to the site, discarded": found.answers,
+        "deliveries in progress; calls that have started finish": found.in_flight,
+        "subscriptions that take events from no other site": len(found.only_here),
+        "events, which stay on record": found.events,
+    }
+    show_removal(name, rows, counts, yes, as_json)
 
 
 @command(group, "allow")

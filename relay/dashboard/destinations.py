@@ -208,7 +208,7 @@ def _page_context(destination: Destination, kind: Kind, now: datetime) -> dict[s
         "oldest": dead_letter_actions.oldest(destination.id),
         "sentence_of": subscription_settings.sentence_of,
         "overlapping": subscription_settings.overlapping(destination),
-        "waits": subscription_settings.waiting(destination.id),
+        "unsent": subscription_settings.unsent(destination.id),
         "own_mappings": mapping_versions.made_by_hand(destination),
     }
 

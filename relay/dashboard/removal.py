@@ -46,7 +46,7 @@ def remove_destination(destination_id: int) -> Any:
     if errors := check_name(name):
         return _confirm_destination(destination_id, errors), 422
     done = destination_removal.remove(destination_id, guard.current_by())
-    discarded = done.waiting + done.failed
+    discarded = done.pending + done.failed
     more = {0: "", 1: " 1 delivery was discarded."}.get(
         discarded, f" {discarded:,} deliveries were discarded."
     )

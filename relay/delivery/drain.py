@@ -40,7 +40,7 @@ from relay.delivery.pool import FinishedCall, Pool
 from relay.destinations import KINDS
 from relay.destinations.base import Kind
 from relay.errors import RelayError
-from relay.models import Delivery, Destination, Subscription, db
+from relay.models import Delivery, Destination, Source, Subscription, db
 from relay.observability.logging import log
 from relay.rules.circuit import Circuit
 from relay.rules.lifecycle import Accepted, Held
@@ -255,7 +255,11 @@ class Drain:
         for group in plan.start:
             first = group[0]
             step = None if is_digest else self.ai_steps.get(first.subscription_id)
-            enrich = None if step is None else partial(self.enricher.enrich, step)
+            enrich = (
+                None
+                if step is None
+                else partial(self.enricher.enrich, step, source_id=first.source_id)
+            )
             config = self.config if first.pinned_version is None else self.config_of(first)
             arguments = (self.kind, config, group, self.enricher.transport, enrich)
             self.pool.submit(group, run_attempt, *arguments)
@@ -279,11 +283,23 @@ class Drain:
                 .where(Subscription.id.in_(ids))
             ).all()
             self.read(rows[0], now)
+            sources = {one.source_id for one in self.batch.claims}
+            from_removed = select(Source.id).join(Destination, Destination.id == self.row.id)
+            removed = set(
+                connection.scalars(
+                    from_removed.where(Source.id.in_(sources), gate.is_from_removed_site())
+                )
+            )
             status = destination_status(self.row, now, self.capacity.circuit)
-            self.stopped = frozenset(
+            stopped = {
                 row.subscription_id
                 for row in rows
                 if may_send(status, row.subscription_state) is not SendPermission.NOW
+            }
+            self.stopped = frozenset(
+                one.delivery_id
+                for one in self.batch.claims
+                if one.subscription_id in stopped or one.source_id in removed
             )
 
     def config_of(self, claim: Claim) -> Mapping[str, Any]:

@@ -13,11 +13,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, or_, update
 
 from relay.delivery.capacity import SOON_S
-from relay.models import AuditEntry, Destination, Subscription, db_now
+from relay.destinations import KINDS
+from relay.models import AuditEntry, Destination, Source, Subscription, db_now
 from relay.observability.logging import log
 from relay.rules.circuit import CircuitState
 from relay.rules.lifecycle import DEFAULT_POLICY, Failed, Held, Policy, Refused, Signal
-from relay.rules.states import DestinationState, SubscriptionState
+from relay.rules.states import DestinationState, SourceState, SubscriptionState
 
 DRAIN_LEASE_S = 20.0
 LONGEST_HOLD_S = 93_600.0  # a day, plus the difference of a time zone that changes its clock
@@ -53,6 +54,24 @@ def is_removed() -> ColumnElement[bool]:
         Destination.state == DestinationState.CLOSED,
         Subscription.state == SubscriptionState.CLOSED,
     )
+
+
+def is_from_removed_site() -> ColumnElement[bool]:
+    """Whether a delivery must not be sent because its site was removed.
+
+    For a source joined with a destination.  An answer back to the site has nowhere to go; anything
+    else is still delivered, unless the person who removed the site chose to discard it.
+    """
+    answers = [slug for slug in KINDS if answers_site(slug)]
+    return and_(
+        Source.state == SourceState.CLOSED.value,
+        or_(Source.discard_waiting, Destination.kind.in_(answers)),
+    )
+
+
+def answers_site(kind: str) -> bool:
+    """Whether a destination of this kind calls back the site that sent the event."""
+    return kind in KINDS and KINDS[kind].signs_for_site
 
 
 def jitter() -> float:

@@ -47,13 +47,13 @@ def make_plan(
     """Plan the next step.
 
     ``running`` are the groups with a call under way, ``hold`` is why nothing may start, ``stopped``
-    the ids of subscriptions that are paused or removed.
+    the ids of deliveries whose subscription is paused or whose subscription or site is removed.
     """
     start: list[Group] = []
     postponed: list[Claim] = []
     waiting: list[Claim] = []
     for claim in batch.claims:
-        may_start = hold is None and claim.subscription_id not in stopped and has_time(claim, now)
+        may_start = hold is None and claim.delivery_id not in stopped and has_time(claim, now)
         (waiting if may_start else postponed).append(claim)
     alone = has_suspect(running)
     slots = capacity.slots(now, len(running))

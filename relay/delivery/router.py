@@ -18,6 +18,7 @@ from relay.models import (
     Delivery,
     Destination,
     Event,
+    Source,
     Subscription,
     SubscriptionSource,
     db,
@@ -25,19 +26,24 @@ from relay.models import (
 )
 from relay.observability.logging import log
 from relay.rules.lifecycle import State
+from relay.rules.states import SourceState
 
 BATCH = 200
 
 
 @dataclass(frozen=True)
 class SubscriptionFilter:
-    """Which events one subscription takes; no sources means all of them."""
+    """Which events one subscription takes; no sources means all of them.
+
+    ``answers_site``: its destination calls back the site that sent the event.
+    """
 
     subscription_id: int
     destination_id: int
     source_ids: frozenset[int]
     event_types: tuple[str, ...]
     conditions: ConditionGroup
+    answers_site: bool = False
 
     def takes(self, event: Any) -> bool:
         """Whether the event's source and type match."""
@@ -55,6 +61,7 @@ def active_subscriptions(connection: Connection) -> list[SubscriptionFilter]:
             Subscription.destination_id,
             Subscription.event_types,
             Subscription.conditions,
+            Destination.kind,
         )
         .join(Destination)
         .where(~gate.is_removed())
@@ -73,8 +80,31 @@ def active_subscriptions(connection: Connection) -> list[SubscriptionFilter]:
             frozenset(sources.get(row.id, ())),
             tuple(row.event_types),
             group_of(row.conditions),
+            gate.answers_site(row.kind),
         )
         for row in rows
+    ]
+
+
+def without_removed_sites(
+    connection: Connection,
+    pairs: Sequence[tuple[Any, SubscriptionFilter]],
+) -> list[tuple[Any, SubscriptionFilter]]:
+    """The pairs of an event and a subscription that are still sent; see ``gate.is_from_removed_site``."""
+    # The shared lock makes a removal wait until the deliveries of this batch are committed, so that
+    # it can discard them too.
+    sources = connection.execute(
+        select(Source.id, Source.state, Source.discard_waiting)
+        .where(Source.id.in_({event.source_id for event, _ in pairs}))
+        .order_by(Source.id)
+        .with_for_update(read=True)
+    )
+    removed = {row.id: row.discard_waiting for row in sources if row.state == SourceState.CLOSED}
+    return [
+        (event, subscription)
+        for event, subscription in pairs
+        if event.source_id not in removed
+        or not (removed[event.source_id] or subscription.answers_site)
     ]
 
 
@@ -95,6 +125,7 @@ def route_batch(limit: int = BATCH) -> int:
         if not events:
             return 0
         pairs = matches(connection, events, active_subscriptions(connection))
+        pairs = without_removed_sites(connection, pairs)
         now = database.now(connection)
         rows = [delivery_row(event, subscription, now) for event, subscription in pairs]
         if rows:

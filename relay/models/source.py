@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from relay.models.base import Base, BigId, UtcDateTime, db_now, enum_column, one_of
@@ -16,6 +16,7 @@ class Source(Base):
 
     ``slug`` is its part of the endpoint; ``per_minute`` is its rate limit (0: no limit).
     ``removed_at`` and ``removed_by`` are set when it is removed; its ``state`` is then ``closed``.
+    ``discard_waiting``: whoever removed it chose to discard what was not delivered yet.
     """
 
     __tablename__ = "source"
@@ -31,6 +32,7 @@ class Source(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
     removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     removed_by: Mapped[str | None] = mapped_column(String(254))
+    discard_waiting: Mapped[bool] = mapped_column(default=False, server_default=false())
 
     keys: Mapped[list[SigningKey]] = relationship(
         back_populates="source", order_by="SigningKey.id.desc()"

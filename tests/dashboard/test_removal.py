@@ -61,7 +61,7 @@ def test_a_destination_is_removed_after_its_name_was_typed(
     here = f"/destinations/{world.hook}"
     assert f'href="{here}/remove"' in admin.get(here).text
     text = plain(admin.get(f"{here}/remove").text)
-    assert "2 waiting deliveries are discarded." in text
+    assert "2 pending deliveries are discarded." in text
     assert "1 failed delivery is discarded." in text
     assert "1 subscription is removed." in text
     assert "3 deliveries and the ledger" in text
@@ -144,7 +144,7 @@ def test_a_site_is_removed_and_its_waiting_events_are_delivered_or_discarded(
     assert f'href="{here}/remove"' in admin.get(here).text
     text = plain(admin.get(f"{here}/remove").text)
     assert "1 signing key is revoked and stops working within 5 seconds." in text
-    assert "4 deliveries of its events are waiting" in text
+    assert "Of its events, 4 deliveries are pending and 1 failed" in text
     wrong = admin.post(f"{here}/remove", {"name": "", "waiting": choice})
     assert wrong.status_code == 422
     assert re.search(rf'value="{choice}"\s+checked', wrong.text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -88,10 +87,6 @@ class Shop:
         waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
         with self.app.app_context(), db.engine.connect() as connection:
             wait_for(lambda: connection.scalar(waiting), 10, "a transaction that waits")
-
-    def states(self) -> dict[str, int]:
-        with self.app.app_context():
-            return dict(Counter(db.session.scalars(select(Delivery.state))))
 
     def rows(self, model: Any) -> list[Any]:
         with self.app.app_context():

@@ -15,6 +15,7 @@ from tests.delivery.shop import Shop, open_shop, remove
 from tests.support.events import comment
 from tests.support.sink import Answer, Sink
 from tests.support.stack import Stack
+from tests.support.world import delivery_states
 
 POSTGRES = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 REMOVED = pytest.mark.parametrize("removed", ["subscription", "destination"])
@@ -141,7 +142,7 @@ def test_only_one_drain_opens_and_it_releases_the_destination_at_the_end(
         assert Drain.open(shop.hook) is None
         assert first.run() == 2
         assert token(shop) is None
-        assert shop.states() == {"delivered": 2}
+        assert delivery_states(shop.app) == {"delivered": 2}
 
 
 def test_a_destination_that_does_not_exist_has_no_drain(app: Flask) -> None:
@@ -156,7 +157,7 @@ def test_a_paused_or_removed_destination_is_not_called(app: Flask, sink: Sink, s
     shop.put(2)
     shop.change(state=state)
     assert shop.drain() == 0
-    assert (shop.states(), sink.requests, token(shop)) == ({"pending": 2}, [], None)
+    assert (delivery_states(shop.app), sink.requests, token(shop)) == ({"pending": 2}, [], None)
 
 
 def test_a_secret_that_cannot_be_opened_pauses_the_destination_and_nothing_is_lost(
@@ -169,7 +170,7 @@ def test_a_secret_that_cannot_be_opened_pauses_the_destination_and_nothing_is_lo
     (row,) = shop.rows(Destination)
     assert (row.state, row.drain_token) == ("paused", None)
     assert "opened" in row.paused_reason or "secret" in row.paused_reason.lower()
-    assert (shop.states(), shop.rows(Attempt)) == ({"pending": 2}, [])
+    assert (delivery_states(shop.app), shop.rows(Attempt)) == ({"pending": 2}, [])
     assert [delivery.claims for delivery in shop.rows(Delivery)] == [0, 0]
 
 
@@ -180,7 +181,7 @@ def test_a_pause_stops_what_is_claimed_and_has_not_started(app: Flask, sink: Sin
     with shop.draining():
         sink.wait(1)
         shop.change(state="paused")
-    assert shop.states() == {"delivered": 1, "pending": 2}
+    assert delivery_states(shop.app) == {"delivered": 1, "pending": 2}
     assert len(sink.requests) == 1
     assert token(shop) is None
 
@@ -196,7 +197,7 @@ def test_a_worker_that_stops_gives_back_what_has_not_started(app: Flask, sink: S
             stopping.set()
     finally:
         stopping.clear()
-    assert shop.states() == {"delivered": 1, "pending": 2}
+    assert delivery_states(shop.app) == {"delivered": 1, "pending": 2}
     assert shop.drain() == 2
 
 
@@ -210,7 +211,7 @@ def test_a_suspect_is_sent_before_the_others_and_alone(app: Flask, sink: Sink) -
     first, second, *_ = sink.requests
     assert first.headers["idempotency-key"] == keys[2]
     assert second.at - first.at >= 0.3
-    assert shop.states() == {"delivered": 4}
+    assert delivery_states(shop.app) == {"delivered": 4}
 
 
 @REMOVED
@@ -222,9 +223,9 @@ def test_a_claimed_delivery_that_has_not_started_is_discarded_after_the_removal(
     shop.put(3)
     with shop.draining():
         sink.wait(1)
-        assert shop.states() == {"in_flight": 3}
+        assert delivery_states(shop.app) == {"in_flight": 3}
         remove(shop, removed)
-    assert shop.states() == {"delivered": 1, "discarded": 2}
+    assert delivery_states(shop.app) == {"delivered": 1, "discarded": 2}
     assert len(sink.requests) == 1
     assert shop.outcomes() == ["accepted"]
 
@@ -249,7 +250,7 @@ def test_a_call_under_way_is_recorded_and_never_repeated(
     with shop.draining():
         sink.wait(1)
         remove(shop, removed)
-    assert shop.states() == {state: 1}
+    assert delivery_states(shop.app) == {state: 1}
     (attempt,), (delivery,) = shop.rows(Attempt), shop.rows(Delivery)
     assert (attempt.outcome, attempt.status) == (outcome, status)
     assert (delivery.attempts, delivery.settled_at is not None) == (1, True)

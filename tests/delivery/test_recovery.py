@@ -10,6 +10,7 @@ from relay.delivery.claim import DatabaseClock, claim, claim_suspect
 from relay.models import DeadLetter, Delivery, db
 from tests.delivery.shop import Shop, open_shop, remove
 from tests.support.sink import Sink
+from tests.support.world import delivery_states
 
 
 def claim_and_die(shop: Shop, count: int) -> None:
@@ -30,7 +31,7 @@ def test_an_expired_lease_makes_the_delivery_due_again_as_a_suspect(app: Flask, 
     shop.put(2)
     claim_and_die(shop, 2)
     assert expire(shop) == 2
-    assert shop.states() == {"pending": 2}
+    assert delivery_states(shop.app) == {"pending": 2}
     assert [row.claims for row in shop.rows(Delivery)] == [1, 1]
     assert shop.outcomes() == ["lost", "lost"]
     assert expire(shop) == 0
@@ -42,7 +43,7 @@ def test_a_lease_that_lasts_is_left_alone(app: Flask, sink: Sink) -> None:
     with app.app_context(), db.engine.begin() as connection:
         claim(connection, shop.hook, 1, DatabaseClock(connection).read)
     assert expire(shop) == 0
-    assert shop.states() == {"in_flight": 1}
+    assert delivery_states(shop.app) == {"in_flight": 1}
 
 
 def test_a_delivery_that_kills_its_worker_each_time_is_dead_in_the_end(
@@ -56,7 +57,7 @@ def test_a_delivery_that_kills_its_worker_each_time_is_dead_in_the_end(
         assert claim_suspect(connection, shop.hook, DatabaseClock(connection).read)
     shop.end_leases()
     assert expire(shop) == 1
-    assert shop.states() == {"dead": 1}
+    assert delivery_states(shop.app) == {"dead": 1}
     assert [row.code for row in shop.rows(DeadLetter)] == ["worker_died"]
 
 
@@ -70,7 +71,7 @@ def test_a_delivery_whose_worker_died_is_discarded_when_its_lease_ends(
     remove(shop, removed)
     assert expire(shop) == 2
     shop.drain()
-    assert shop.states() == {"discarded": 2}
+    assert delivery_states(shop.app) == {"discarded": 2}
     assert sink.requests == []
     assert shop.outcomes() == ["lost", "lost"]
     assert shop.rows(DeadLetter) == []

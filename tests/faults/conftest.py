@@ -52,12 +52,7 @@ def add(stack: Stack, sink: Sink, name: str, path: str, *more: str) -> None:
 @pytest.fixture
 def states(stack: Stack) -> States:
     """How many deliveries are in each state."""
-
-    def count() -> dict[str, int]:
-        rows = stack.rows("SELECT state, count(*) AS n FROM delivery GROUP BY state")
-        return {row["state"]: row["n"] for row in rows}
-
-    return count
+    return stack.states
 
 
 def end_leases(stack: Stack) -> None:

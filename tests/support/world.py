@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask
+from sqlalchemy import func, select
 
+from relay.database import READ_ONLY
 from relay.delivery import drain, router
-from relay.models import DeadLetter, Event, db
+from relay.models import DeadLetter, Delivery, Event, db
 from relay.services.audit import COMMAND_LINE
 from relay.services.destinations import settings as destination_settings
 from relay.services.sources import settings as source_settings
@@ -32,7 +34,7 @@ class World:
 def put(app: Flask, slug: str, event: dict[str, Any]) -> int:
     """Store an event as ingest does.  -> its row id"""
     with app.app_context():
-        source = source_settings.find_source(slug)
+        source = source_settings.find_source(slug, removed_too=True)
         row = Event(
             source_id=source.id,
             signing_key_id=source.keys[0].id,
@@ -56,6 +58,15 @@ def move(app: Flask, *destination_ids: int) -> None:
             pass
         for one in destination_ids:
             drain.run(one)
+
+
+def delivery_states(app: Flask, destination_id: int | None = None) -> dict[str, int]:
+    """How many deliveries are in each state, to one destination or to all."""
+    wanted = select(Delivery.state, func.count()).group_by(Delivery.state)
+    if destination_id is not None:
+        wanted = wanted.where(Delivery.destination_id == destination_id)
+    with app.app_context(), db.engine.connect().execution_options(**READ_ONLY) as connection:
+        return {state.value: count for state, count in connection.execute(wanted)}
 
 
 def make(app: Flask, sink: Sink) -> World:

@@ -44,7 +44,7 @@ def steps(page: str) -> list[tuple[str, str]]:
     return [(state, text_of(markup)) for state, markup in found]
 
 
-def states(page: str) -> str:
+def step_states(page: str) -> str:
     """The first letters of the states: p(assed), f(ailed), w(arned), s(kipped)."""
     return "".join(state[0] for state, _ in steps(page))
 
@@ -52,7 +52,7 @@ def states(page: str) -> str:
 def test_a_working_connection_passes_each_step(site, gateway, connected, admin):
     site.run_cron()
     page = connected.click(admin, "relay_connector_test")
-    assert states(page) == "pppppppppp", steps(page)
+    assert step_states(page) == "pppppppppp", steps(page)
     assert "The key and the signature are accepted fingerprint" in steps(page)[6][1]
 
 
@@ -72,22 +72,22 @@ def test_the_failed_step_is_marked_and_later_steps_are_not_reached(
     gateway, connected, admin, answer, expected
 ):
     gateway.reply(answer)
-    assert states(connected.click(admin, "relay_connector_test"))[:8] == expected
+    assert step_states(connected.click(admin, "relay_connector_test"))[:8] == expected
 
 
 def test_steps_that_fail_before_any_response(site, gateway, connector, admin):
-    assert states(connector.click(admin, "relay_connector_test"))[:8] == "fsssssss"
+    assert step_states(connector.click(admin, "relay_connector_test"))[:8] == "fsssssss"
     for endpoint, expected in {
         "http://127.0.0.1:1/webhooks/wp": "pfssssss",
         "https://10.0.0.7/webhooks/wp": "pfssssss",
         "https://gateway.invalid/webhooks/wp": "ppfsssss",
     }.items():
         connector.connect(gateway, endpoint=endpoint)
-        assert states(connector.click(admin, "relay_connector_test"))[:8] == expected, endpoint
+        assert step_states(connector.click(admin, "relay_connector_test"))[:8] == expected, endpoint
     port = free_port()
     site.set_constants({"RELAY_CONNECTOR_ALLOW_HOST": f"127.0.0.1:{port}"})
     connector.connect(gateway, endpoint=f"http://127.0.0.1:{port}/webhooks/wp")
-    assert states(connector.click(admin, "relay_connector_test"))[:8] == "pppfssss"
+    assert step_states(connector.click(admin, "relay_connector_test"))[:8] == "pppfssss"
 
 
 def test_a_newer_key_is_reported(gateway, connected, admin):

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay import database
@@ -31,7 +31,7 @@ from relay.destinations.base import Message
 from relay.errors import RelayError, Undeliverable
 from relay.mapping import ai_answers, prompts
 from relay.mapping.pii import Masker
-from relay.models import AiAnswer, Destination, Subscription
+from relay.models import AiAnswer, Destination, Source, Subscription
 from relay.observability import metrics
 from relay.rules.lifecycle import Failed, Held, Refused, Signal
 from relay.rules.states import AiAnswerState, AiFallback
@@ -79,20 +79,27 @@ class Enricher:
     def __init__(self, engine: Engine, transport: Transport, stopping: Event | None = None):
         self.engine, self.transport, self.stopping = engine, transport, stopping or Event()
 
-    def enrich(self, step: ActiveAiStep, message: Message) -> Enriched:
-        """Ask for one message.  Never raises: without an answer the record says why."""
+    def enrich(
+        self, step: ActiveAiStep, message: Message, source_id: int | None = None
+    ) -> Enriched:
+        """Ask for one message.  Never raises: without an answer the record says why.
+
+        ``source_id`` is the site of a real event; a sample has none.
+        """
         enriched = self._ask(step, message)
         if enriched.signal is not None:
             return enriched
         # The drain checked before it started; the question may have taken many seconds since, also
         # when it got no answer.
         try:
-            is_removed = self._is_removed(step)
+            is_removed = self._is_removed(step, source_id)
         except SQLAlchemyError:
             why = "Relay's database did not answer."
             return Enriched({}, enriched.record, Held("database_busy", why, 5.0))
         if is_removed:
-            return Enriched({}, enriched.record, Held("removed", "The subscription was removed."))
+            return Enriched(
+                {}, enriched.record, Held("removed", "Its subscription or site was removed.")
+            )
         return enriched
 
     def _ask(self, step: ActiveAiStep, message: Message) -> Enriched:
@@ -115,11 +122,18 @@ class Enricher:
             return Enriched({}, record, Held("later", "The worker stops. The AI's answer is kept."))
         return Enriched(fields, record)
 
-    def _is_removed(self, step: ActiveAiStep) -> bool:
-        wanted = select(Subscription.id).join(Destination).where(gate.is_removed())
+    def _is_removed(self, step: ActiveAiStep, source_id: int | None) -> bool:
+        wanted = (
+            select(Subscription.id)
+            .join(Destination)
+            .outerjoin(Source, Source.id == source_id)
+            .where(
+                Subscription.id == step.subscription_id,
+                or_(gate.is_removed(), gate.is_from_removed_site()),
+            )
+        )
         with self.engine.connect().execution_options(**READ_ONLY) as connection:
-            found = connection.scalar(wanted.where(Subscription.id == step.subscription_id))
-        return found is not None
+            return connection.scalar(wanted) is not None
 
     def _fields(
         self, step: ActiveAiStep, message: Message, began: float, record: dict[str, Any]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
 from relay import database
 from relay.delivery import gate
@@ -17,7 +17,7 @@ from relay.delivery.attempt.run import AttemptResult
 from relay.delivery.claim import Claim
 from relay.delivery.quotas import record_quotas
 from relay.destinations.base import ReportedQuota
-from relay.models import Attempt, DeadLetter, Delivery, Destination, Subscription
+from relay.models import Attempt, DeadLetter, Delivery, Destination, Event, Source, Subscription
 from relay.observability import metrics, tracing
 from relay.observability.logging import log
 from relay.rules.lifecycle import (
@@ -35,7 +35,7 @@ from relay.rules.lifecycle import (
     Transition,
     transition,
 )
-from relay.rules.states import AttemptOutcome, DestinationState, SubscriptionState
+from relay.rules.states import AttemptOutcome
 
 MAX_PENDING = 25  # results that are written together
 GATHER_S = 0.03  # results that arrive within this time after a write are written together
@@ -277,7 +277,7 @@ def write_results(connection: Connection, results: Sequence[DeliveryResult], now
     """Write results together, each only if its lease has not been taken away.  -> how many were.
 
     After a lost lease the result adds its attempt to the history and changes nothing else.  What
-    belongs to a removed subscription or destination is discarded.  The caller commits.
+    belongs to a removed subscription, destination or site is discarded.  The caller commits.
     """
     attempts = [result.attempt for result in results if result.attempt is not None]
     by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = {}
@@ -299,30 +299,32 @@ def write_results(connection: Connection, results: Sequence[DeliveryResult], now
 def _discard_removed(
     connection: Connection, results: Sequence[DeliveryResult], now: datetime
 ) -> Sequence[DeliveryResult]:
-    """The results; instead of being sent again or dead, a delivery of a removed subscription or
-    destination is discarded.
+    """The results; instead of being sent again or dead, a delivery of a removed subscription,
+    destination or site is discarded.
     """
-    unsettled = [r for r in results if r.outcome.life.state in (State.PENDING, State.DEAD)]
+    unsettled = {
+        result.delivery_id
+        for result in results
+        if result.outcome.life.state in (State.PENDING, State.DEAD)
+    }
     if not unsettled:
         return results
-    # The shared lock makes a removal wait for this commit, or this wait for the removal's commit.
+    # The shared locks make a removal wait for this commit, or this wait for the removal's commit.
     # So no delivery becomes pending behind the back of a removal that discards what is pending.
     rows = connection.execute(
-        select(Subscription.id, Subscription.state, Destination.state)
-        .join(Destination)
-        .where(Subscription.id.in_({result.subscription_id for result in unsettled}))
-        .order_by(Subscription.id)
-        .with_for_update(read=True, of=Subscription)
+        select(Delivery.id, or_(gate.is_removed(), gate.is_from_removed_site()))
+        .join(Subscription, Subscription.id == Delivery.subscription_id)
+        .join(Destination, Destination.id == Subscription.destination_id)
+        .join(Event, Event.id == Delivery.event_pk)
+        .join(Source, Source.id == Event.source_id)
+        .where(Delivery.id.in_(unsettled))
+        .order_by(Subscription.id, Source.id)
+        .with_for_update(read=True, of=(Subscription, Source))
     )
-    removed = {
-        subscription_id
-        for subscription_id, subscription, destination in rows
-        if subscription == SubscriptionState.CLOSED or destination == DestinationState.CLOSED
-    }
+    removed = {delivery_id for delivery_id, is_removed in rows if is_removed}
     return [
         replace(result, outcome=transition(result.outcome.life, Discarded(), now))
-        if result.subscription_id in removed
-        and result.outcome.life.state in (State.PENDING, State.DEAD)
+        if result.delivery_id in removed
         else result
         for result in results
     ]

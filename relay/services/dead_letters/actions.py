@@ -10,12 +10,19 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
 from relay import broker, database
+from relay.delivery import gate
 from relay.delivery.attempt.outcome import apply_transition, life_of
 from relay.delivery.capacity import LIVE
 from relay.errors import IllegalTransition, NotFound, Refusal
 from relay.models import DeadLetter, Delivery, Destination, Event, Replay, Source, db
 from relay.rules.lifecycle import Discarded, Replayed, Signal, transition
-from relay.rules.states import DeadLetterState, DestinationState, Resolution, SubscriptionState
+from relay.rules.states import (
+    DeadLetterState,
+    DestinationState,
+    Resolution,
+    SourceState,
+    SubscriptionState,
+)
 from relay.services.audit import By, record
 from relay.services.dead_letters.selection import Selection, unresolved
 from relay.services.paging import Page, page_of
@@ -119,15 +126,25 @@ def discard(dead_letter_id: int, by: By, reason: str = "") -> Delivery:
 
 
 def check_can_be_sent(delivery: Delivery) -> None:
-    """Raises Refusal if its destination or its subscription was removed."""
+    """Raises Refusal if its destination, its subscription or its site was removed."""
+    noun = removed_noun(delivery)
+    if noun:
+        db.session.rollback()
+        raise Refusal(f"The {noun} of this delivery was removed, so it cannot be sent again.")
+
+
+def removed_noun(delivery: Delivery) -> str:
+    """What was removed, so that the delivery can never be sent again; empty if it can be."""
     if delivery.destination.state == DestinationState.CLOSED:
-        noun = "destination"
-    elif delivery.subscription.state == SubscriptionState.CLOSED:
-        noun = "subscription"
-    else:
-        return
-    db.session.rollback()
-    raise Refusal(f"The {noun} of this delivery was removed, so it cannot be sent again.")
+        return "destination"
+    if delivery.subscription.state == SubscriptionState.CLOSED:
+        return "subscription"
+    source = delivery.event.source
+    if source.state == SourceState.CLOSED and (
+        source.discard_waiting or gate.answers_site(delivery.destination.kind)
+    ):
+        return "site"
+    return ""
 
 
 def on_its_own(delivery: Delivery) -> None:

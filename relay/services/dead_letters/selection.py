@@ -33,6 +33,7 @@ class Selection:
 
     ids: tuple[int, ...] = ()
     destination: int | str = ""
+    subscription: int = 0
     code: str = ""
     field: str = ""
     event_type: str = ""
@@ -59,6 +60,9 @@ class Selection:
         if self.destination:
             chosen = select(Destination.id).where(named(self.destination))
             wanted.append(DeadLetter.destination_id.in_(chosen))
+        if self.subscription:
+            ours = select(Delivery.id).where(Delivery.subscription_id == self.subscription)
+            wanted.append(DeadLetter.delivery_id.in_(ours))
         if self.code:
             wanted.append(DeadLetter.code == self.code)
         if self.field:

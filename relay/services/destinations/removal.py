@@ -33,14 +33,14 @@ REASON = "The destination was removed."
 class DestinationRemoval:
     """What the removal changes.
 
-    ``waiting`` and ``failed`` deliveries are discarded.  ``in_flight`` deliveries have been
+    ``pending`` and ``failed`` deliveries are discarded.  ``in_flight`` deliveries have been
     claimed; a call that has already started finishes.  ``asked_by`` are the subscriptions with an
     AI step that asks this destination, as sentences; while there are any, it cannot be removed.
     ``kept`` deliveries stay on record.
     """
 
     destination: Destination
-    waiting: int
+    pending: int
     in_flight: int
     failed: int
     subscriptions: int
@@ -64,7 +64,7 @@ def _summarize(destination: Destination) -> DestinationRemoval:
     }
     return DestinationRemoval(
         destination=destination,
-        waiting=counts.get(State.PENDING, 0),
+        pending=counts.get(State.PENDING, 0),
         in_flight=counts.get(State.IN_FLIGHT, 0),
         failed=counts.get(State.DEAD, 0),
         subscriptions=len(destination.subscriptions),
@@ -174,14 +174,20 @@ def discard_leftovers() -> int:
         Delivery.destination_id.in_(destinations), Delivery.subscription_id.in_(subscriptions)
     )
     waits = and_(Delivery.state == State.PENDING.value, removed)
-    failed = and_(unresolved(), DeadLetter.destination_id.in_(destinations))
+    failed = (
+        select(Delivery.subscription_id)
+        .join(DeadLetter, DeadLetter.delivery_id == Delivery.id)
+        .where(unresolved(), removed)
+        .distinct()
+    )
     with db.engine.connect().execution_options(**READ_ONLY) as connection:
         is_waiting = connection.scalar(select(select(Delivery.id).where(waits).exists()))
-        ids = connection.scalars(select(DeadLetter.destination_id).where(failed).distinct()).all()
+        ids = connection.scalars(failed).all()
     count = 0
     if is_waiting:
         count += len(transition_many(db.session, waits, Discarded(), database.now(db.session)))
-    for destination_id in sorted(ids):
-        count += sum(_discard(destination_id))
+    for subscription_id in sorted(ids):
+        chosen = Selection(subscription=subscription_id)
+        count += bulk.discard_in_transaction(chosen, "Its subscription or destination was removed.")
     db.session.commit()
     return count

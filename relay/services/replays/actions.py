@@ -14,10 +14,11 @@ from sqlalchemy.exc import IntegrityError
 
 from relay import broker, database
 from relay.database import READ_ONLY
+from relay.delivery import gate
 from relay.delivery.attempt.outcome import apply_transition, life_of
 from relay.delivery.capacity import LIVE, REPLAYED
 from relay.errors import NotFound, Refusal
-from relay.models import DeadLetter, Delivery, Destination, Replay, Subscription, db
+from relay.models import DeadLetter, Delivery, Destination, Event, Replay, Source, Subscription, db
 from relay.rules.lifecycle import OPEN, Replayed, State, Withdrawn, transition
 from relay.rules.states import (
     DeadLetterState,
@@ -50,11 +51,19 @@ class ReplaySelection:
         """The selected deliveries that can be sent again now."""
         in_use = select(Destination.id).where(Destination.state != DestinationState.CLOSED)
         listening = select(Subscription.id).where(Subscription.state != SubscriptionState.CLOSED)
+        from_removed_site = (
+            select(Event.id)
+            .join(Source)
+            .join(Destination, Destination.id == Delivery.destination_id)
+            .where(Event.id == Delivery.event_pk, gate.is_from_removed_site())
+            .correlate(Delivery)
+        )
         return and_(
             Delivery.id.in_(self.deliveries),
             Delivery.state.in_(FINAL),
             Delivery.destination_id.in_(in_use),
             Delivery.subscription_id.in_(listening),
+            ~from_removed_site.exists(),
         )
 
 

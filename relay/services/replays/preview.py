@@ -11,9 +11,10 @@ from datetime import datetime
 from functools import cache, partial
 from typing import Any
 
-from sqlalchemy import case, func, select, tuple_
+from sqlalchemy import case, func, select, text, tuple_
 from sqlalchemy.orm import joinedload
 
+from relay.delivery import gate
 from relay.delivery.message import (
     kind_and_config,
     load_site_key,
@@ -33,6 +34,7 @@ from relay.models import (
     DestinationVersion,
     Event,
     MappingVersion,
+    Source,
     Subscription,
     db,
 )
@@ -134,13 +136,19 @@ def preview(selected: ReplaySelection, mapping: str = ReplayMapping.CURRENT) -> 
         select(
             Delivery.destination_id,
             Subscription.state.label("subscription"),
+            gate.is_from_removed_site().label("from_removed_site"),
             Delivery.state,
             func.count(),
             func.sum(case((unsure, 1), else_=0)),
         )
         .join(Subscription, Subscription.id == Delivery.subscription_id)
+        .join(Destination, Destination.id == Delivery.destination_id)
+        .join(Event, Event.id == Delivery.event_pk)
+        .join(Source, Source.id == Event.source_id)
         .where(Delivery.id.in_(selected.deliveries))
-        .group_by(Delivery.destination_id, Subscription.state, Delivery.state)
+        .group_by(
+            Delivery.destination_id, Subscription.state, text("from_removed_site"), Delivery.state
+        )
     ).all()
     destinations = db.session.scalars(
         select(Destination)
@@ -153,7 +161,7 @@ def preview(selected: ReplaySelection, mapping: str = ReplayMapping.CURRENT) -> 
     for to in destinations:
         dead = unclear = again = 0
         skipped: Counter[str] = Counter()
-        for of, subscription, state, count, unsure_count in rows:
+        for of, subscription, from_removed_site, state, count, unsure_count in rows:
             if of != to.id:
                 continue
             if state in SKIPS:
@@ -162,6 +170,8 @@ def preview(selected: ReplaySelection, mapping: str = ReplayMapping.CURRENT) -> 
                 skipped["its destination was removed"] += count
             elif subscription == SubscriptionState.CLOSED:
                 skipped["its subscription was removed"] += count
+            elif from_removed_site:
+                skipped["its site was removed"] += count
             elif state == State.DEAD:
                 dead, unclear = dead + count, unclear + unsure_count
             else:

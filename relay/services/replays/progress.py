@@ -20,6 +20,9 @@ RATE_WINDOW_S = 60.0
 class Progress:
     """The progress; ``per_minute`` is the number of results in the last minute.
 
+    ``withdrawn`` deliveries left the replay before they were sent.  ``discarded`` ones were not sent,
+    because a person discarded them or removed their subscription, destination or site.
+
     ``began`` is False in its first seconds, when its speed is unknown.
     """
 
@@ -37,6 +40,11 @@ class Progress:
     def percent(self) -> int:
         over = self.total - self.waiting - self.sending
         return 100 * over // self.total if self.total else 100
+
+    @property
+    def discarded(self) -> int:
+        settled = self.delivered + self.failed + self.withdrawn
+        return max(0, self.total - self.waiting - self.sending - settled)
 
 
 def progress_of(replay: Replay) -> Progress:

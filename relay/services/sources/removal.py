@@ -7,11 +7,12 @@ again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sqlalchemy import and_, func, select, update
+from sqlalchemy import and_, func, or_, select, update
 
 from relay import database
+from relay.delivery import gate
 from relay.destinations import KINDS
 from relay.models import (
     Delivery,
@@ -26,6 +27,8 @@ from relay.rules.lifecycle import Discarded, State
 from relay.rules.states import DestinationState, KeyState, SourceState, SubscriptionState
 from relay.services import alerts
 from relay.services.audit import By, record
+from relay.services.dead_letters import bulk
+from relay.services.dead_letters.selection import Selection
 from relay.services.locking import free
 from relay.services.sources import revisions
 from relay.services.sources.settings import REMOVED, find_source
@@ -33,28 +36,33 @@ from relay.services.subscriptions.settings import sentence_of
 from relay.services.transitions import transition_many
 
 LONGEST_SLUG, LONGEST_NAME = 64, 120
+REASON = "The site was removed."
 
 
 @dataclass(frozen=True)
 class SourceRemoval:
     """What the removal changes.
 
-    ``waiting`` deliveries and ``unrouted`` events are still delivered unless the person discards
-    them; ``answers`` are waiting deliveries back to the site itself, which are always discarded.
+    ``pending`` deliveries and ``unrouted`` events are still delivered, and ``failed`` deliveries can
+    be sent again, unless the person discards all of them.  ``answers`` are pending and failed
+    deliveries back to the site itself, which are always discarded.
+    ``in_flight`` deliveries have been claimed; a call that has already started finishes.
     ``only_here`` are the subscriptions, as sentences, that take events from no other site.
     """
 
     source: Source
-    waiting: int
+    pending: int
     unrouted: int
+    failed: int
     answers: int
+    in_flight: int
     keys: int
     only_here: tuple[str, ...]
     events: int
 
     @property
     def undelivered(self) -> int:
-        return self.waiting + self.unrouted
+        return self.pending + self.unrouted
 
 
 def preview(slug: str) -> SourceRemoval:
@@ -64,18 +72,20 @@ def preview(slug: str) -> SourceRemoval:
 
 def _summarize(source: Source) -> SourceRemoval:
     ours = select(Event.id).where(Event.source_id == source.id)
-    waits = and_(Delivery.state == State.PENDING.value, Delivery.event_pk.in_(ours))
-    back = and_(waits, Delivery.destination_id.in_(_answering()))
+    is_pending = and_(Delivery.state == State.PENDING.value, Delivery.event_pk.in_(ours))
+    has_failed = and_(Delivery.state == State.DEAD.value, Delivery.event_pk.in_(ours))
+    back = Delivery.destination_id.in_(_answering())
 
     def count(*conditions: object) -> int:
         return db.session.scalar(select(func.count()).where(*conditions)) or 0  # type: ignore[arg-type]
 
-    answers = count(back)
     return SourceRemoval(
         source=source,
-        waiting=count(waits) - answers,
+        pending=count(is_pending, ~back),
         unrouted=count(Event.source_id == source.id, Event.routed_at.is_(None)),
-        answers=answers,
+        failed=count(has_failed, ~back),
+        answers=count(or_(is_pending, has_failed), back),
+        in_flight=count(Delivery.state == State.IN_FLIGHT.value, Delivery.event_pk.in_(ours)),
         keys=sum(key.state != KeyState.REVOKED for key in source.keys),
         only_here=tuple(sentence_of(one) for one in _only_here(source)),
         events=count(Event.source_id == source.id),
@@ -84,7 +94,7 @@ def _summarize(source: Source) -> SourceRemoval:
 
 def _answering():  # type: ignore[no-untyped-def]
     """The destinations that call back the site that sent the event."""
-    kinds = [slug for slug, kind in KINDS.items() if kind.signs_for_site]
+    kinds = [slug for slug in KINDS if gate.answers_site(slug)]
     return select(Destination.id).where(Destination.kind.in_(kinds))
 
 
@@ -110,7 +120,9 @@ def _only_here(source: Source) -> list[Subscription]:
 def remove(slug: str, by: By, discard_waiting: bool = False) -> SourceRemoval:
     """Remove it in one transaction; its keys stop in every web process within 5 s.  -> what was done
 
-    What waits is still delivered, unless ``discard_waiting``.  Raises NotFound.
+    What is not delivered yet can still be, unless ``discard_waiting``.  The router and the drains check the
+    same choice, so it also applies to events that the site sends until its keys stop, and to
+    deliveries that a drain has claimed.  Raises NotFound.
     """
     source = find_source(slug, lock=True)
     done = _summarize(source)
@@ -123,6 +135,7 @@ def remove(slug: str, by: By, discard_waiting: bool = False) -> SourceRemoval:
     source.slug = _removed_slug(source)
     source.name = f"{name[: LONGEST_NAME - len(' (removed)')]} (removed)"
     source.removed_at, source.removed_by = now, by.actor
+    source.discard_waiting = discard_waiting
     db.session.flush()
     discarded = _discard(source, discard_waiting)
     alerts.resolve_family("ledger.", f"{slug} ")
@@ -134,6 +147,7 @@ def remove(slug: str, by: By, discard_waiting: bool = False) -> SourceRemoval:
         keys=done.keys,
         discarded=discarded,
         still_delivered=0 if discard_waiting else done.undelivered,
+        in_flight=done.in_flight,
     )
     revisions.touch(revisions.SOURCES)
     db.session.commit()
@@ -147,13 +161,20 @@ def _removed_slug(source: Source) -> str:
 
 
 def _discard(source: Source, everything: bool) -> int:
-    """Discard the site's waiting deliveries, or only those back to it.  -> how many"""
+    """Discard the site's pending and failed deliveries, or only those back to it.  -> how many"""
     ours = select(Event.id).where(Event.source_id == source.id)
     waits = [Delivery.event_pk.in_(ours), Delivery.state == State.PENDING.value]
     if not everything:
         waits.append(Delivery.destination_id.in_(_answering()))
     now = database.now(db.session)
-    discarded = transition_many(db.session, and_(*waits), Discarded(), now)
+    count = len(transition_many(db.session, and_(*waits), Discarded(), now))
+    of_site = Selection(source=source.slug)
+    selections = (
+        [of_site]
+        if everything
+        else [replace(of_site, destination=number) for number in db.session.scalars(_answering())]
+    )
+    count += sum(bulk.discard_in_transaction(one, REASON) for one in selections)
     if everything:
         unrouted = and_(Event.source_id == source.id, Event.routed_at.is_(None))
         db.session.execute(
@@ -162,4 +183,4 @@ def _discard(source: Source, everything: bool) -> int:
             .values(routed_at=now, delivery_count=0)
             .execution_options(synchronize_session=False)
         )
-    return len(discarded)
+    return count

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, case, func, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from relay import broker, database
@@ -20,10 +21,13 @@ from relay.models import Delivery, Destination, MappingVersion, Source, Subscrip
 from relay.rules.lifecycle import Discarded, State
 from relay.rules.states import DestinationState, SourceState, SubscriptionState
 from relay.services.audit import By, record
+from relay.services.dead_letters import bulk
+from relay.services.dead_letters.selection import Selection
 from relay.services.transitions import transition_many
 
 PATTERN = re.compile(r"\*|[a-z0-9_]+(\.[a-z0-9_-]+)*(\.\*)?")
 MOST_CONDITIONS, LONGEST_VALUE = 30, 500
+REMOVED = "The subscription was removed."
 
 
 @dataclass(frozen=True)
@@ -170,9 +174,9 @@ def resume(subscription: Subscription, by: By) -> None:
 
 
 def remove(subscription: Subscription, by: By) -> int:
-    """Take no more events and discard what waits; delivered ones stay on record.  -> how many
+    """Take no more events, and discard what is pending or failed; the rest stays on record.
 
-    Raises NotFound if it was removed before.
+    -> how many were discarded.  Raises NotFound if it was removed before.
     """
     _lock(subscription)
     # Stored before the deliveries are discarded: a router or a drain that writes one at this moment
@@ -180,21 +184,44 @@ def remove(subscription: Subscription, by: By) -> int:
     subscription.state = SubscriptionState.CLOSED
     db.session.flush()
     waits = and_(Delivery.subscription_id == subscription.id, Delivery.state == State.PENDING.value)
-    count = len(transition_many(db.session, waits, Discarded(), database.now(db.session)))
-    label = subscription.destination.name
-    record(by, "subscription.remove", label, sentence=sentence_of(subscription), discarded=count)
+    pending = len(transition_many(db.session, waits, Discarded(), database.now(db.session)))
+    failed = bulk.discard_in_transaction(Selection(subscription=subscription.id), REMOVED)
+    record(
+        by,
+        "subscription.remove",
+        subscription.destination.name,
+        sentence=sentence_of(subscription),
+        discarded=pending,
+        failed_discarded=failed,
+    )
     db.session.commit()
-    return count
+    return pending + failed
 
 
-def waiting(destination_id: int) -> dict[int, int]:
-    """How many deliveries wait for each subscription of a destination."""
+@dataclass(frozen=True)
+class UnsentCounts:
+    """The deliveries of one subscription that were not delivered."""
+
+    pending: int = 0
+    failed: int = 0
+
+
+def unsent(destination_id: int) -> Mapping[int, UnsentCounts]:
+    """What was not delivered, for each subscription of a destination."""
     rows = db.session.execute(
-        select(Delivery.subscription_id, func.count())
-        .where(Delivery.destination_id == destination_id, Delivery.state == State.PENDING.value)
+        select(
+            Delivery.subscription_id,
+            func.sum(case((Delivery.state == State.PENDING.value, 1), else_=0)),
+            func.sum(case((Delivery.state == State.DEAD.value, 1), else_=0)),
+        )
+        .where(
+            Delivery.destination_id == destination_id,
+            Delivery.state.in_((State.PENDING.value, State.DEAD.value)),
+        )
         .group_by(Delivery.subscription_id)
     )
-    return {row.subscription_id: row[1] for row in rows}
+    found = {subscription_id: UnsentCounts(*counts) for subscription_id, *counts in rows}
+    return defaultdict(UnsentCounts, found)
 
 
 def sentence_of(subscription: Subscription) -> str:

@@ -49,7 +49,7 @@ from tests.support.events import comment
 from tests.support.fake_openai import TOKENS_IN, TOKENS_OUT, FakeOpenAI
 from tests.support.network import free_port
 from tests.support.sink import Answer, Sink
-from tests.support.world import move, put
+from tests.support.world import delivery_states, move, put
 
 SHOWN = (("data", "content"), ("data", "author"))
 FIELDS = (
@@ -118,11 +118,6 @@ class Shop:
     def spent(self) -> int:
         with self.app.app_context():
             return db.session.scalar(select(func.coalesce(func.sum(AiUse.cost), 0))) or 0
-
-    def states(self) -> dict[str, int]:
-        with self.app.app_context():
-            rows = db.session.execute(select(Delivery.state, func.count()).group_by(Delivery.state))
-            return {row.state: row[1] for row in rows}
 
     def due(self) -> None:
         """What waits is due now, as it will be in time."""
@@ -238,7 +233,7 @@ def test_with_a_cap_of_ten_calls_twenty_events_make_ten_calls_and_all_arrive(sho
     shop.step(day_calls=10)
     shop.send(*[f"Question {n}" for n in range(20)])
     assert len(shop.openai.requests) == 10
-    assert shop.states() == {"delivered": 20}
+    assert delivery_states(shop.app) == {"delivered": 20}
     assert sum("ai" in body for body in shop.bodies()) == 10
     sentences = [record["sentence"] for record in shop.records()]
     reached = "Without AI: the day's cap of 10 calls for this AI step was reached."
@@ -252,7 +247,7 @@ def test_with_the_choice_to_wait_ten_deliveries_wait_until_the_next_day(
     shop.step(day_calls=10, fallback="wait")
     shop.send(*[f"Question {n}" for n in range(20)])
     assert len(shop.openai.requests) == 10
-    assert shop.states() == {"delivered": 10, "pending": 10}
+    assert delivery_states(shop.app) == {"delivered": 10, "pending": 10}
     with shop.app.app_context():
         now = database.now(db.session)
         midnight = datetime.combine(now.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
@@ -278,7 +273,7 @@ def test_a_cap_holds_over_retries_and_replays(shop: Shop) -> None:
     for _ in range(2):
         shop.due()
         shop.drain()
-    assert shop.states() == {"delivered": 1}
+    assert delivery_states(shop.app) == {"delivered": 1}
     with shop.app.app_context():
         delivery = db.session.scalars(select(Delivery.id)).one()
         replay_actions.start(replay_preview.select_delivery(delivery), COMMAND_LINE, "token")
@@ -336,7 +331,7 @@ def test_an_empty_balance_pauses_the_ai_and_stops_no_delivery(shop: Shop) -> Non
     shop.openai.script([fake_openai.error(429, "insufficient_quota", "insufficient_quota")])
     shop.send("First", "Second", "Third")
     shop.send("Fourth")
-    assert shop.states() == {"delivered": 4}
+    assert delivery_states(shop.app) == {"delivered": 4}
     with shop.app.app_context():
         ai = destination_settings.find_destination(shop.ai)
         assert ai.state == "paused" and "no credit" in ai.paused_reason
@@ -376,7 +371,7 @@ def test_after_any_error_the_event_is_delivered_and_the_attempt_says_why(
     shop.step()
     shop.openai.script([trouble])
     shop.send("Hello")
-    assert shop.states() == {"delivered": 1} and "ai" not in shop.bodies()[0]
+    assert delivery_states(shop.app) == {"delivered": 1} and "ai" not in shop.bodies()[0]
     (record,) = shop.records()
     assert record["code"] == code and record["sentence"].startswith("Without AI: ")
     assert shop.spent() == cost, "a failure was booked wrongly"
@@ -388,7 +383,7 @@ def test_a_slow_ai_times_out_and_counts_as_charged(shop: Shop) -> None:
     shop.step(wait_s=1)
     shop.openai.delay_s = 10
     shop.send("Hello")
-    assert shop.states() == {"delivered": 1}
+    assert delivery_states(shop.app) == {"delivered": 1}
     assert shop.records()[0]["code"] == "timeout"
     assert shop.uses() == {"settled": 1}
     assert shop.spent() > COST, "nobody knows what it cost, so the reservation stays"
@@ -398,7 +393,7 @@ def test_an_outage_costs_nothing_and_opens_the_circuit(shop: Shop) -> None:
     settings_of(shop, base_url=f"http://127.0.0.1:{free_port()}/v1")
     shop.step()
     shop.send(*[f"Question {n}" for n in range(16)])
-    assert shop.states() == {"delivered": 16} and shop.spent() == 0
+    assert delivery_states(shop.app) == {"delivered": 16} and shop.spent() == 0
     assert shop.uses()["failed"] >= 10 and shop.uses()["skipped"] >= 1
     with shop.app.app_context():
         assert destination_settings.find_destination(shop.ai).circuit == "open"
@@ -413,7 +408,7 @@ def test_an_ai_that_asked_to_wait_is_not_asked_meanwhile(shop: Shop) -> None:
         db.session.execute(update(Destination).values(concurrency=1))
         db.session.commit()
     shop.send("First", "Second", "Third")
-    assert len(shop.openai.requests) == 1 and shop.states() == {"delivered": 3}
+    assert len(shop.openai.requests) == 1 and delivery_states(shop.app) == {"delivered": 3}
 
 
 def test_with_the_choice_to_wait_an_outage_is_retried_and_does_not_delay_other_deliveries(
@@ -422,7 +417,7 @@ def test_with_the_choice_to_wait_an_outage_is_retried_and_does_not_delay_other_d
     shop.step(fallback="wait")
     shop.openai.script([fake_openai.error(500, "", "server_error")])
     shop.send("Hello")
-    assert shop.states() == {"pending": 1} and not shop.sink.requests
+    assert delivery_states(shop.app) == {"pending": 1} and not shop.sink.requests
     with shop.app.app_context():
         assert destination_settings.find_destination(shop.hook).failures == 0
     shop.due()
@@ -439,7 +434,7 @@ def test_with_the_choice_to_wait_a_refused_question_is_a_dead_letter(shop: Shop)
         assert letter.sentence.startswith("Waits for AI: ") and letter.code == "refusal"
         dead_letter_actions.replay(letter.id, COMMAND_LINE)
     shop.drain()
-    assert shop.states() == {"delivered": 1}
+    assert delivery_states(shop.app) == {"delivered": 1}
 
 
 def test_with_the_choice_to_wait_an_empty_balance_holds_everything_until_a_person_resumes(
@@ -451,12 +446,12 @@ def test_with_the_choice_to_wait_an_empty_balance_holds_everything_until_a_perso
         db.session.execute(update(Destination).values(concurrency=1))
         db.session.commit()
     shop.send("First", "Second")
-    assert shop.states() == {"pending": 2}
+    assert delivery_states(shop.app) == {"pending": 2}
     with shop.app.app_context():
         destination_settings.resume(shop.ai, COMMAND_LINE)
     shop.due()
     shop.drain()
-    assert shop.states() == {"delivered": 2}
+    assert delivery_states(shop.app) == {"delivered": 2}
 
 
 INJECTION = (
@@ -499,14 +494,14 @@ def test_a_long_text_is_cut_at_the_input_limit(shop: Shop) -> None:
     shop.step(max_input_tokens=600)
     shop.send("ä😀" * 8000)
     assert len(shop.openai.requests[0].body) < 600 * 3 + 500
-    assert shop.states() == {"delivered": 1}
+    assert delivery_states(shop.app) == {"delivered": 1}
 
 
 def test_a_model_that_was_removed_from_the_settings_is_reported(shop: Shop) -> None:
     shop.step()
     settings_of(shop, models="other-1 1 2")
     shop.send("Hello")
-    assert shop.states() == {"delivered": 1} and not shop.openai.requests
+    assert delivery_states(shop.app) == {"delivered": 1} and not shop.openai.requests
     assert "small-1 is not among the models" in shop.records()[0]["sentence"]
 
 
@@ -514,7 +509,7 @@ def test_a_key_that_cannot_be_opened_stops_nothing(shop: Shop) -> None:
     settings_of(shop, api_key="env:NO_SUCH_VARIABLE")
     shop.step()
     shop.send("Hello")
-    assert shop.states() == {"delivered": 1}
+    assert delivery_states(shop.app) == {"delivered": 1}
     assert "NO_SUCH_VARIABLE" in shop.records()[0]["sentence"]
 
 
@@ -530,7 +525,7 @@ def test_the_rate_limit_of_the_ai_holds_and_a_delivery_that_would_wait_too_long_
         db.session.commit()
     shop.step(wait_s=2)
     shop.send("First", "Second", "Third")
-    assert len(shop.openai.requests) == 1 and shop.states() == {"delivered": 3}
+    assert len(shop.openai.requests) == 1 and delivery_states(shop.app) == {"delivered": 3}
 
 
 def test_a_worker_that_stops_stores_the_answer_and_the_next_one_delivers(shop: Shop) -> None:
@@ -564,7 +559,7 @@ def test_a_delivery_is_not_sent_if_its_subscription_was_removed_during_the_quest
             hook = destination_settings.find_destination(shop.hook)
             subscription_settings.remove(hook.subscriptions[0], COMMAND_LINE)
         sending.result(timeout=60)
-    assert shop.states() == {"discarded": 1}
+    assert delivery_states(shop.app) == {"discarded": 1}
     assert shop.bodies() == []
 
 

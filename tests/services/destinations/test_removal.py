@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from flask import Flask
-from sqlalchemy import func, select, update
+from flask import Flask, current_app
+from sqlalchemy import select, update
 
 from relay import database
 from relay.delivery import drain, recovery
@@ -26,7 +26,7 @@ from relay.services.replays import actions as replay_actions
 from relay.services.replays import preview as replay_preview
 from tests.support.events import comment
 from tests.support.sink import Sink
-from tests.support.world import World, make, move, put
+from tests.support.world import World, delivery_states, make, move, put
 
 JANE = By("jane@example.com")
 POSTGRES = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
@@ -43,17 +43,6 @@ def world(app: Flask, sink: Sink) -> Iterator[World]:
         yield world
         db.session.remove()
     app.extensions["relay_ingest"].close()
-
-
-def states(destination_id: int) -> dict[str, int]:
-    rows = db.session.execute(
-        select(Delivery.state, func.count())
-        .where(Delivery.destination_id == destination_id)
-        .group_by(Delivery.state)
-    )
-    found = {row.state.value: row[1] for row in rows}
-    db.session.rollback()
-    return found
 
 
 def ai_destination() -> Destination:
@@ -85,17 +74,17 @@ def ask(subscription_id: int, destination_id: int) -> None:
 
 def test_the_preview_counts_and_changes_nothing(world: World) -> None:
     found = removal.preview(world.hook)
-    assert (found.waiting, found.in_flight, found.failed) == (3, 0, 1)
+    assert (found.pending, found.in_flight, found.failed) == (3, 0, 1)
     assert (found.subscriptions, found.asked_by, found.kept) == (1, (), 4)
     db.session.rollback()
-    assert states(world.hook) == {"dead": 1, "pending": 3}
+    assert delivery_states(current_app, world.hook) == {"dead": 1, "pending": 3}
     assert destination_settings.find_destination(world.hook).state == DestinationState.ACTIVE
 
 
 def test_a_removal_discards_what_is_open_and_keeps_the_history(world: World, sink: Sink) -> None:
     called = len(sink.requests)
     removal.remove("Hook", JANE)
-    assert states(world.hook) == {"discarded": 4}
+    assert delivery_states(current_app, world.hook) == {"discarded": 4}
     letter = db.session.scalars(select(DeadLetter)).one()
     assert (letter.state, letter.resolution) == (DeadLetterState.RESOLVED, Resolution.DISCARDED)
     assert letter.reason == "The destination was removed."
@@ -202,7 +191,7 @@ def test_nothing_is_sent_after_the_removal_of_what_a_drain_has_claimed(
         assert len(claim(connection, world.hook, 2, database.now(connection))) == 2
     assert removal.preview(world.hook).in_flight == 2
     removal.remove(world.hook, JANE)
-    assert states(world.hook) == {"in_flight": 2, "discarded": 2}
+    assert delivery_states(current_app, world.hook) == {"in_flight": 2, "discarded": 2}
     past = database.now(db.session).replace(year=2020)
     db.session.execute(
         update(Delivery).where(Delivery.state == "in_flight").values(lease_until=past)
@@ -211,7 +200,7 @@ def test_nothing_is_sent_after_the_removal_of_what_a_drain_has_claimed(
     assert recovery.expire_leases() == 2
     drain.run(world.hook)
     removal.discard_leftovers()
-    assert states(world.hook) == {"discarded": 4}
+    assert delivery_states(current_app, world.hook) == {"discarded": 4}
     assert len(sink.requests) == called
 
 
@@ -229,7 +218,7 @@ def test_what_appears_after_a_removal_is_discarded(world: World) -> None:
     )
     db.session.commit()
     assert removal.discard_leftovers() == 2
-    assert states(world.hook) == {"discarded": 4}
+    assert delivery_states(current_app, world.hook) == {"discarded": 4}
     assert removal.discard_leftovers() == 0
 
 

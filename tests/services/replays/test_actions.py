@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from flask import Flask
+from flask import Flask, current_app
 from sqlalchemy import func, insert, select, update
 
 from relay import database
@@ -22,7 +22,7 @@ from relay.services.replays import preview as replay_preview
 from relay.services.replays.progress import progress_of
 from tests.support.events import comment
 from tests.support.sink import Sink
-from tests.support.world import World, make, move, put
+from tests.support.world import World, delivery_states, make, move, put
 
 JANE = By("jane@example.com")
 ALL = Selection()
@@ -39,16 +39,6 @@ def world(app: Flask, sink: Sink) -> Iterator[World]:
         yield world
         db.session.remove()
     app.extensions["relay_ingest"].close()
-
-
-def states(destination_id: int) -> dict[str, int]:
-    db.session.rollback()
-    rows = db.session.execute(
-        select(Delivery.state, func.count())
-        .where(Delivery.destination_id == destination_id)
-        .group_by(Delivery.state)
-    )
-    return {row.state: row[1] for row in rows}
 
 
 def letters() -> dict[str, int]:
@@ -76,7 +66,7 @@ def test_a_replay_sends_each_delivery_once_for_repeated_clicks(world: World, sin
         replay_actions.start(replay_preview.select_dead_letters(ALL), JANE, "token-2")
     work(world.hook)
     work(world.hook)
-    assert states(world.hook) == {"delivered": 5}
+    assert delivery_states(current_app, world.hook) == {"delivered": 5}
     assert len(sink.requests) == 5
     assert letters() == {"resolved": 5}
     assert db.session.scalar(select(func.count()).select_from(Replay)) == 1
@@ -107,7 +97,7 @@ def test_a_paused_replay_sends_nothing_until_it_is_resumed(world: World, sink: S
         replay_actions.pause(replay.id, JANE)
     replay_actions.resume(replay.id, JANE)
     work(world.hook)
-    assert states(world.hook) == {"delivered": 5}
+    assert delivery_states(current_app, world.hook) == {"delivered": 5}
 
 
 def test_a_cancelled_replay_restores_the_rest(world: World, sink: Sink) -> None:
@@ -126,7 +116,7 @@ def test_a_cancelled_replay_restores_the_rest(world: World, sink: Sink) -> None:
         taken = claim(connection, world.hook, 2, DatabaseClock(connection).read, priority=REPLAYED)
     assert len(taken) == 2
     replay_actions.cancel(replay.id, JANE)
-    assert states(world.hook) == {"dead": 3, "in_flight": 2}
+    assert delivery_states(current_app, world.hook) == {"dead": 3, "in_flight": 2}
     assert letters() == {"resolved": 2, "open": 3}
     assert replay_actions.find_replay(replay.id).ended_at is None
     db.session.execute(  # those two fail and would be tried again
@@ -140,7 +130,7 @@ def test_a_cancelled_replay_restores_the_rest(world: World, sink: Sink) -> None:
     sink.forget()
     assert work(world.hook) == 0
     replay_actions.settle()
-    assert states(world.hook) == {"dead": 5}
+    assert delivery_states(current_app, world.hook) == {"dead": 5}
     over = replay_actions.find_replay(replay.id)
     assert (over.state, over.withdrawn) == ("cancelled", 5)
     with pytest.raises(Refusal):
@@ -157,7 +147,7 @@ def test_a_dead_letter_of_a_cancelled_replay_can_be_replayed(world: World, sink:
     dead_letter_actions.replay(letter.id, JANE)
     work(world.hook)
     assert len(sink.requests) == 1
-    assert states(world.hook) == {"delivered": 1, "dead": 4}
+    assert delivery_states(current_app, world.hook) == {"delivered": 1, "dead": 4}
 
 
 def test_a_delivery_retried_now_leaves_its_paused_replay(world: World, sink: Sink) -> None:
@@ -169,7 +159,7 @@ def test_a_delivery_retried_now_leaves_its_paused_replay(world: World, sink: Sin
     assert waiting is not None
     replay_actions.retry_now(waiting, JANE)
     work(world.hook)
-    assert states(world.hook) == {"delivered": 1, "pending": 4}
+    assert delivery_states(current_app, world.hook) == {"delivered": 1, "pending": 4}
     replay_actions.resume(replay.id, JANE)
     work(world.hook)
     replay_actions.settle()
@@ -187,7 +177,7 @@ def test_a_delivered_one_is_delivered_again_after_a_cancelled_replay(
     assert (outlook.new, outlook.again) == (0, 5)
     replay = replay_actions.start(selected, JANE, "t")
     replay_actions.cancel(replay.id, JANE)
-    assert states(world.inbox) == {"delivered": 5}
+    assert delivery_states(current_app, world.inbox) == {"delivered": 5}
 
 
 def test_live_deliveries_are_sent_before_a_replay(app: Flask, world: World, sink: Sink) -> None:
@@ -318,4 +308,4 @@ def test_ten_thousand_dead_letters_are_one_replay(app: Flask, world: World) -> N
     assert letters() == {"resolved": 10_005}
     replay_actions.cancel(replay.id, JANE)
     assert letters() == {"open": 10_005}
-    assert states(world.hook) == {"dead": 10_005}
+    assert delivery_states(current_app, world.hook) == {"dead": 10_005}

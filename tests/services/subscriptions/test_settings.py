@@ -23,7 +23,7 @@ from relay.services.operations import doctor
 from relay.services.sources import settings as source_settings
 from relay.services.subscriptions import matching
 from relay.services.subscriptions import settings as subscription_settings
-from relay.services.subscriptions.settings import SubscriptionSettings
+from relay.services.subscriptions.settings import SubscriptionSettings, UnsentCounts
 from tests.support import world
 from tests.support.events import order
 from tests.support.sink import Sink
@@ -152,7 +152,7 @@ def test_deliveries_of_a_paused_subscription_wait(relay: Flask) -> None:
     move(relay, box.id)
     states = {d.subscription_id: d.state for d in db.session.scalars(select(Delivery))}
     assert states == {box.subscriptions[0].id: "delivered", second.id: "pending"}
-    assert subscription_settings.waiting(box.id) == {second.id: 1}
+    assert subscription_settings.unsent(box.id) == {second.id: UnsentCounts(pending=1)}
     db.session.rollback()
     with db.engine.connect() as connection:
         assert doctor.oldest_due_s(connection) == 0  # it is nobody's fault
