@@ -47,7 +47,7 @@ def make_plan(
     """Plan the next step.
 
     ``running`` are the groups with a call under way, ``hold`` is why nothing may start, ``stopped``
-    the ids of deliveries whose subscription is paused or whose subscription or site is removed.
+    the ids of deliveries with a paused subscription, or with a removed subscription or site.
     """
     start: list[Group] = []
     postponed: list[Claim] = []

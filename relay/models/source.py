@@ -16,7 +16,7 @@ class Source(Base):
 
     ``slug`` is its part of the endpoint; ``per_minute`` is its rate limit (0: no limit).
     ``removed_at`` and ``removed_by`` are set when it is removed; its ``state`` is then ``closed``.
-    ``discard_waiting``: whoever removed it chose to discard what was not delivered yet.
+    ``discard_waiting``: the person who removed it chose to discard what was not delivered yet.
     """
 
     __tablename__ = "source"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, case, func, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from relay.errors import Invalid, NotFound
-from relay.models import Attempt, Delivery, Destination, Event, db
+from relay.models import Attempt, Delivery, Destination, Event, Subscription, db
 from relay.rules.lifecycle import State
+from relay.rules.states import DestinationState, SubscriptionState
 from relay.services.paging import Page, page_of
 
 UNFINISHED = (State.PENDING, State.IN_FLIGHT, State.DEAD)
@@ -74,6 +75,20 @@ def find_delivery(delivery_id: int) -> Delivery:
     if delivery is None:
         raise NotFound(f"There is no delivery {delivery_id}.")
     return delivery
+
+
+def oldest_due() -> Select[datetime | None]:
+    """When the oldest pending delivery that can be sent now was due."""
+    return (
+        select(func.min(Delivery.due_at))
+        .join(Destination, Destination.id == Delivery.destination_id)
+        .join(Subscription, Subscription.id == Delivery.subscription_id)
+        .where(
+            Delivery.state == State.PENDING.value,
+            Destination.state == DestinationState.ACTIVE,
+            Subscription.state == SubscriptionState.ACTIVE,
+        )
+    )
 
 
 def count_open(destination_ids: list[int]) -> dict[int, dict[str, int]]:

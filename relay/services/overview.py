@@ -13,6 +13,7 @@ from relay.event_types import INTERNAL_TYPES
 from relay.models import DeadLetter, Delivery, Event, Rejection, db
 from relay.rules.lifecycle import State
 from relay.rules.states import DeadLetterState
+from relay.services.deliveries import oldest_due
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def load_figures(now: datetime) -> Figures:
             _number(func.coalesce(func.sum(Rejection.count), 0), Rejection.last_at >= day),
             _number(func.count(), Delivery.state.in_((State.PENDING, State.IN_FLIGHT))),
             _number(func.count(), DeadLetter.state != DeadLetterState.RESOLVED),
-            _number(func.min(Delivery.due_at), Delivery.state == State.PENDING),
+            oldest_due().scalar_subquery(),
         )
     ).one()
     late_s = max(0.0, (now - due_at).total_seconds()) if due_at else 0.0

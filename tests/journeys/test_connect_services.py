@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.browser import Console
-from tests.support.events import comment
+from tests.support.events import SMALL_ORDER, comment
 from tests.support.fake_hubspot import FORM, PORTAL, TOKEN, Answer, FakeHubSpot, too_many
 from tests.support.fake_slack import CHANNEL, FakeSlack, refusal
 from tests.support.fake_slack import TOKEN as BOT_TOKEN
@@ -17,16 +17,6 @@ from tests.support.people import sign_in
 from tests.support.stack import Stack
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
-ORDER = {
-    "id": 1042,
-    "number": "1042",
-    "status": "processing",
-    "currency": "EUR",
-    "total": "129.90",
-    "customer": {"name": "Jane Example", "email": "jane@example.com"},
-    "items": [],
-    "created_at": "2026-03-01T12:00:00+00:00",
-}
 
 
 def choose(stack: Stack, page: Page, kind: str) -> None:
@@ -101,7 +91,7 @@ def test_hubspot_is_connected_and_receives_an_order_and_a_lead(
     page.get_by_role("button", name="Reload fields").click()
     expect(page.get_by_text(f"HubSpot account {PORTAL}")).to_be_visible()
 
-    order = comment(event="order.created", data=ORDER)
+    order = comment(event="order.created", data=SMALL_ORDER)
     lead = {
         "form": {"plugin": "contact-form-7", "id": 7, "title": "Contact"},
         "fields": {"E-mail": "lead@example.com", "Name": "Leo Lead"},
@@ -121,7 +111,7 @@ def test_hubspot_is_connected_and_receives_an_order_and_a_lead(
     assert TOKEN not in page.content()
 
     hubspot.next("upsert", too_many("DAILY"))
-    stack.send(comment(event="order.created", data=ORDER | {"id": 1043}), secret)
+    stack.send(comment(event="order.created", data=SMALL_ORDER | {"id": 1043}), secret)
     (destination,) = stack.rows("SELECT id FROM destination")
     page.goto(f"{stack.url}/destinations/{destination['id']}")
     expect(

@@ -13,29 +13,7 @@ from relay import event_types
 from relay.mapping import conditions, operators, paths, phrasing
 from relay.mapping.conditions import Condition, ConditionGroup, group_of, matches_type
 from tests.mapping.conftest import country, group, total
-
-ORDER: dict[str, Any] = {
-    "event": "order.created",
-    "data": {
-        "total": "129.90",
-        "count": 3,
-        "number": "007",
-        "status": "Processing",
-        "note": "  ",
-        "nothing": None,
-        "zero": 0,
-        "consent": True,
-        "refused": False,
-        "created_at": "2026-03-01T23:30:00+00:00",
-        "local_at": "2026-03-02T01:30:00+02:00",
-        "day": "2026-03-01",
-        "customer": {"country": "DE", "email": "Jane@Example.com", "phone": "0049 30 123"},
-        "tags": ["VIP", "newsletter"],
-        "items": [{"sku": "TEA-BLUE", "quantity": 2}, {"sku": "TEA-100", "quantity": 1}],
-        "empty_list": [],
-    },
-}
-
+from tests.support.events import VARIED_ORDER
 
 FIRST, LAST = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-10:00"  # out of UTC's calendar
 
@@ -54,7 +32,7 @@ FIRST, LAST = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-10:00"  # out of
     ],
 )
 def test_groups_of_all_and_any_can_be_nested(wanted: ConditionGroup, expected: bool) -> None:
-    assert wanted.holds(ORDER) is expected
+    assert wanted.holds(VARIED_ORDER) is expected
     assert group_of(wanted.as_json()) == wanted
 
 
@@ -92,7 +70,7 @@ def test_no_conditions_match_every_event() -> None:
     ],
 )
 def test_the_reason_why_an_event_does_not_match(wanted: ConditionGroup, why: str) -> None:
-    assert wanted.why_not(ORDER) == why
+    assert wanted.why_not(VARIED_ORDER) == why
 
 
 @pytest.mark.parametrize("module", [event_types, conditions, operators, paths, phrasing])

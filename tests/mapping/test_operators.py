@@ -3,38 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 import pytest
 
 from relay.mapping.conditions import Condition
 from relay.mapping.operators import OPERATORS
-
-ORDER: dict[str, Any] = {
-    "event": "order.created",
-    "data": {
-        "total": "129.90",
-        "count": 3,
-        "number": "007",
-        "status": "Processing",
-        "note": "  ",
-        "nothing": None,
-        "zero": 0,
-        "consent": True,
-        "refused": False,
-        "created_at": "2026-03-01T23:30:00+00:00",
-        "local_at": "2026-03-02T01:30:00+02:00",
-        "day": "2026-03-01",
-        "customer": {"country": "DE", "email": "Jane@Example.com", "phone": "0049 30 123"},
-        "tags": ["VIP", "newsletter"],
-        "items": [{"sku": "TEA-BLUE", "quantity": 2}, {"sku": "TEA-100", "quantity": 1}],
-        "empty_list": [],
-    },
-}
+from tests.support.events import VARIED_ORDER
 
 
 def holds(path: str, op: str, value: str = "") -> bool:
-    return Condition(("data", *path.split(".")), op, value).holds(ORDER)
+    return Condition(("data", *path.split(".")), op, value).holds(VARIED_ORDER)
 
 
 @pytest.mark.parametrize(

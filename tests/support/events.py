@@ -7,6 +7,41 @@ from typing import Any
 
 from relay.event_types import SAMPLE_ORDER
 
+# The data of a small order.
+SMALL_ORDER: dict[str, Any] = {
+    "id": 1042,
+    "number": "1042",
+    "status": "processing",
+    "currency": "EUR",
+    "total": "129.90",
+    "customer": {"name": "Jane Example", "email": "jane@example.com"},
+    "items": [],
+    "created_at": "2026-03-01T12:00:00+00:00",
+}
+
+# An event with values of every type, for conditions and operators.
+VARIED_ORDER: dict[str, Any] = {
+    "event": "order.created",
+    "data": {
+        "total": "129.90",
+        "count": 3,
+        "number": "007",
+        "status": "Processing",
+        "note": "  ",
+        "nothing": None,
+        "zero": 0,
+        "consent": True,
+        "refused": False,
+        "created_at": "2026-03-01T23:30:00+00:00",
+        "local_at": "2026-03-02T01:30:00+02:00",
+        "day": "2026-03-01",
+        "customer": {"country": "DE", "email": "Jane@Example.com", "phone": "0049 30 123"},
+        "tags": ["VIP", "newsletter"],
+        "items": [{"sku": "TEA-BLUE", "quantity": 2}, {"sku": "TEA-100", "quantity": 1}],
+        "empty_list": [],
+    },
+}
+
 
 def comment(**changes: Any) -> dict[str, Any]:
     """A ``comment.created`` as a site sends it, with an event id of its own."""

@@ -18,12 +18,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from config import Config
 from relay import database
 from relay.database import READ_ONLY
-from relay.models import DeadLetter, Delivery, Destination, Subscription, db
+from relay.models import DeadLetter, Delivery, Destination, db
 from relay.observability import health
 from relay.observability.health import Finding, Level, fail, ok, warn
 from relay.rules.lifecycle import State
-from relay.rules.states import DeadLetterState, DestinationState, SubscriptionState
+from relay.rules.states import DeadLetterState, DestinationState
 from relay.rules.status import Status, destination_status
+from relay.services.deliveries import oldest_due
 from relay.services.operations import encryption
 
 ANSWER_WITHIN_MS = 3_000
@@ -148,16 +149,7 @@ def _clock(connection: Connection) -> Finding:
 def oldest_due_s(connection: Connection) -> float:
     """How late the oldest due delivery is that can be sent, in seconds; 0 when none is due."""
     now = database.now(connection)
-    due = connection.scalar(
-        select(func.min(Delivery.due_at))
-        .join(Destination, Delivery.destination_id == Destination.id)
-        .join(Subscription, Delivery.subscription_id == Subscription.id)
-        .where(
-            Delivery.state == State.PENDING.value,
-            Destination.state == DestinationState.ACTIVE,
-            Subscription.state == SubscriptionState.ACTIVE,
-        )
-    )
+    due = connection.scalar(oldest_due())
     return max(0.0, (now - due).total_seconds()) if due else 0.0
 
 

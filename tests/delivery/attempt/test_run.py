@@ -11,26 +11,16 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.support.events import comment, lead
+from tests.support.events import SMALL_ORDER, comment, lead
 from tests.support.fake_hubspot import TOKEN, FakeHubSpot, too_many
 from tests.support.fake_slack import FakeSlack
 from tests.support.stack import Stack
 
 POSTGRES = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
-ORDER = {
-    "id": 1042,
-    "number": "1042",
-    "status": "processing",
-    "currency": "EUR",
-    "total": "129.90",
-    "customer": {"name": "Jane Example", "email": "jane@example.com"},
-    "items": [],
-    "created_at": "2026-03-01T12:00:00+00:00",
-}
 
 
 def order(**changes: Any) -> dict[str, Any]:
-    return comment(event="order.created", data=ORDER | changes)
+    return comment(event="order.created", data=SMALL_ORDER | changes)
 
 
 def connect_hubspot(stack: Stack, hubspot: FakeHubSpot, *more: str) -> str:
