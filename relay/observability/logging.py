@@ -20,6 +20,7 @@ def init_logging(level: int = logging.INFO) -> None:
     """Log Relay's lines and those of the libraries as JSON.  Calling it again changes nothing."""
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
+        critical_as_error,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
@@ -44,6 +45,13 @@ def init_logging(level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
+
+
+def critical_as_error(_logger: Any, _method: str, line: dict[str, Any]) -> dict[str, Any]:
+    """Libraries also use the level ``critical``; for an operator's rules it is an error."""
+    if line.get("level") == "critical":
+        line["level"] = "error"
+    return line
 
 
 def log(name: str, /, *, level: Level = "info", **fields: Any) -> None:

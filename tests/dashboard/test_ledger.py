@@ -48,7 +48,7 @@ def test_the_page_says_that_the_numbers_match_and_links_to_them(
 ) -> None:
     viewer, day = visit("viewer"), day_of(app)
     page = viewer.get("/ledger").text
-    assert "All numbers match." in page
+    assert "Every event is accounted for." in page
     assert "1 event received, 1 of 2 deliveries completed, 1 failed." in text_of(page)
     assert f"1 of 1 comment from {day.day} {day:%B %Y} reached Inbox; 0 of 1 reached Hook." in page
     there = f"source={world.slug}&amp;since={day}&amp;until={day}"
@@ -78,7 +78,7 @@ def test_a_gap_is_marked_at_its_day_and_at_the_top(
         db.session.commit()
     page = admin.get("/ledger").text
     assert "Some numbers do not match." in page and "Does not match</span>" in page
-    assert "All numbers match." not in page
+    assert "Every event is accounted for." not in page
 
 
 def test_the_filter_takes_a_site_and_a_period_and_defaults_to_the_last_week(
@@ -115,7 +115,7 @@ def test_rejected_requests_from_unknown_senders_are_counted(
 
 def test_an_empty_ledger_explains_itself(app: Flask, admin: Visitor) -> None:
     page = admin.get("/ledger").text
-    assert "No events in this period" in page and "All numbers match" not in page
+    assert "No events in this period" in page and "Every event is accounted for" not in page
     app.extensions["relay_ingest"].close()
 
 

@@ -72,7 +72,7 @@ def test_the_ledger_confirms_that_site_and_relay_counted_the_same(
     stack.wait_for(lambda: stack.rows("SELECT 1 FROM site_report"), 30, "the report")
     day = yesterday()
     sign_in(stack, page, path="/ledger")
-    expect(page.get_by_text("All numbers match.")).to_be_visible()
+    expect(page.get_by_text("Every event is accounted for.")).to_be_visible()
     line = page.locator(f"#line-blue-teapot-shop-{day}")
     expect(line).to_contain_text("HubSpot 3 of 3")
     notes = page.locator(f"#line-blue-teapot-shop-{day} + tr")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import io
 import json
+import logging
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from flask import Flask
 from sqlalchemy import text
 
 from relay.delivery import recovery, router
+from relay.delivery.drain import Drain
+from relay.delivery.pool import FinishedCall
 from relay.errors import Unavailable
 from relay.ingest.store.writer import EventWriter
 from relay.launcher.valkey import Valkey
@@ -22,6 +26,7 @@ from relay.models import Destination, db
 from relay.observability.logging import init_logging, log
 from relay.scheduler import do
 from tests.support.events import comment
+from tests.support.network import wait_for
 from tests.support.sink import Sink
 from tests.support.world import World, make, move, put
 
@@ -211,3 +216,70 @@ def test_a_broker_that_is_away_is_a_warning(app: Flask, valkey: Valkey, lines: L
     with app.app_context():
         assert not app.extensions["relay_broker"].nudge("route_events")
     assert lines.levels("broker.away") == ["warning"]
+
+
+@SQLITE
+def test_a_critical_line_of_a_library_is_an_error(lines: Lines) -> None:
+    logging.getLogger("dramatiq.test").critical("The broker is gone.")
+    assert lines.levels("The broker is gone.") == ["error"]
+
+
+@SQLITE
+def test_a_fault_of_ingest_is_an_error(app: Flask, lines: Lines) -> None:
+    app.extensions["relay_ingest"].config = None
+    answer = app.test_client().post("/webhooks/wp", data=b"{}")
+    assert answer.status_code == 503
+    assert lines.levels("ingest.failed") == ["error"]
+
+
+@SQLITE
+def test_a_pause_by_relay_is_a_warning(app: Flask, world: World, sink: Sink, lines: Lines) -> None:
+    sink.answer(401, path="/hook")
+    put(app, world.slug, comment())
+    move(app, world.hook)
+    assert lines.levels("destination.paused") == ["warning"]
+
+
+def rename(table: str, name: str) -> None:
+    with db.engine.begin() as connection:
+        connection.execute(text(f"ALTER TABLE {table} RENAME TO {name}"))
+
+
+def write_in_context(app: Flask, drain: Drain) -> None:
+    with app.app_context():
+        drain.write(drain.clock.now())
+
+
+@SQLITE
+def test_results_that_wait_for_the_database_are_a_warning(
+    app: Flask, world: World, lines: Lines
+) -> None:
+    put(app, world.slug, comment())
+    move(app)
+    with app.app_context():
+        drain = Drain.open(world.inbox)
+        assert drain is not None
+        drain.start(drain.clock.now())
+        (call,) = drain.pool.wait(10)
+        drain.collect(call, drain.clock.now())
+        rename("attempt", "attempt_gone")
+        with ThreadPoolExecutor(1) as thread:
+            written = thread.submit(write_in_context, app, drain)
+            wait_for(lambda: "drain.waits" in lines.written.getvalue(), 10, "the line")
+            rename("attempt_gone", "attempt")
+            written.result(timeout=30)
+        drain.close()
+    assert set(lines.levels("drain.waits")) == {"warning"}
+
+
+@SQLITE
+def test_a_call_that_is_lost_is_an_error(app: Flask, world: World, lines: Lines) -> None:
+    put(app, world.slug, comment())
+    move(app)
+    with app.app_context():
+        drain = Drain.open(world.inbox)
+        assert drain is not None
+        lost = FinishedCall(drain.batch.claims, (), MemoryError("no memory"))
+        drain.collect(lost, drain.clock.now())
+        drain.close()
+    assert lines.levels("drain.lost_calls") == ["error"]
