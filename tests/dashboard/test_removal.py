@@ -10,14 +10,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from relay.models import AiStep, Delivery, Destination, Source, db
-from relay.services.audit import COMMAND_LINE
+from relay.models import Delivery, Destination, Source, db
 from relay.services.destinations import settings as destination_settings
 from relay.services.sources import settings as source_settings
 from tests.dashboard.conftest import Visitor
 from tests.support.events import comment
 from tests.support.sink import Sink
-from tests.support.world import World, make, move, put
+from tests.support.world import World, add_ai_step, ai_destination, make, move, put
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
@@ -103,28 +102,9 @@ def test_an_ai_destination_in_use_names_the_subscriptions_and_has_no_form(
     app: Flask, world: World, admin: Visitor
 ) -> None:
     with app.app_context():
-        ai = destination_settings.create_destination(
-            "openai",
-            "Classifier",
-            {"api_key": "sk-test-0123456789", "models": "small-1 0.25 2.00", "currency": "EUR"},
-            COMMAND_LINE,
-        )
+        ai = ai_destination()
         hook = destination_settings.find_destination(world.hook)
-        db.session.add(
-            AiStep(
-                subscription_id=hook.subscriptions[0].id,
-                destination_id=ai.id,
-                model="small",
-                instructions="Classify it.",
-                shown=[],
-                fields=[],
-                masking=True,
-                max_input_tokens=1000,
-                max_output_tokens=100,
-                wait_s=5,
-            )
-        )
-        db.session.commit()
+        add_ai_step(hook.subscriptions[0].id, ai.id)
         here = f"/destinations/{ai.id}/remove"
     page = admin.get(here).text
     assert "send it to Hook" in plain(page) and 'name="name"' not in page

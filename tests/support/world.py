@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from relay.database import READ_ONLY
 from relay.delivery import drain, router
-from relay.models import DeadLetter, Delivery, Event, db
+from relay.models import AiStep, DeadLetter, Delivery, Destination, Event, db
 from relay.services.audit import COMMAND_LINE
 from relay.services.destinations import settings as destination_settings
 from relay.services.sources import settings as source_settings
@@ -89,3 +89,32 @@ def make(app: Flask, sink: Sink) -> World:
     with app.app_context():
         letter = db.session.query(DeadLetter.id).scalar()
     return World(slug, secret, key_id, *ids, event, letter)
+
+
+def ai_destination() -> Destination:
+    """An AI service with one model."""
+    return destination_settings.create_destination(
+        "openai",
+        "Classifier",
+        {"api_key": "sk-test-0123456789", "models": "small-1 0.25 2.00", "currency": "EUR"},
+        COMMAND_LINE,
+    )
+
+
+def add_ai_step(subscription_id: int, destination_id: int) -> None:
+    """Let a subscription ask an AI service first."""
+    db.session.add(
+        AiStep(
+            subscription_id=subscription_id,
+            destination_id=destination_id,
+            model="small",
+            instructions="Classify it.",
+            shown=[],
+            fields=[],
+            masking=True,
+            max_input_tokens=1000,
+            max_output_tokens=100,
+            wait_s=5,
+        )
+    )
+    db.session.commit()

@@ -26,7 +26,7 @@ from relay.services.replays import actions as replay_actions
 from relay.services.replays import preview as replay_preview
 from tests.support.events import comment
 from tests.support.sink import Sink
-from tests.support.world import World, delivery_states, make, move, put
+from tests.support.world import World, add_ai_step, ai_destination, delivery_states, make, move, put
 
 JANE = By("jane@example.com")
 POSTGRES = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
@@ -43,33 +43,6 @@ def world(app: Flask, sink: Sink) -> Iterator[World]:
         yield world
         db.session.remove()
     app.extensions["relay_ingest"].close()
-
-
-def ai_destination() -> Destination:
-    return destination_settings.create_destination(
-        "openai",
-        "Classifier",
-        {"api_key": "sk-test-0123456789", "models": "small-1 0.25 2.00", "currency": "EUR"},
-        COMMAND_LINE,
-    )
-
-
-def ask(subscription_id: int, destination_id: int) -> None:
-    db.session.add(
-        AiStep(
-            subscription_id=subscription_id,
-            destination_id=destination_id,
-            model="small",
-            instructions="Classify it.",
-            shown=[],
-            fields=[],
-            masking=True,
-            max_input_tokens=1000,
-            max_output_tokens=100,
-            wait_s=5,
-        )
-    )
-    db.session.commit()
 
 
 def test_the_preview_counts_and_changes_nothing(world: World) -> None:
@@ -170,7 +143,7 @@ def test_a_replay_of_a_removed_subscription_is_refused_and_previewed_as_skipped(
 def test_an_ai_destination_is_not_removed_while_steps_ask_it(world: World) -> None:
     ai = ai_destination()
     hook = destination_settings.find_destination(world.hook)
-    ask(hook.subscriptions[0].id, ai.id)
+    add_ai_step(hook.subscriptions[0].id, ai.id)
     (sentence,) = removal.preview(ai.id).asked_by
     assert "Hook" in sentence
     with pytest.raises(Refusal) as refused:
