@@ -17,4 +17,6 @@ blueprint = Blueprint("audit", __name__, url_prefix="/audit")
 def list_page() -> Any:
     page = audit.list_entries(50, forms.page_after())
     url = url_for("audit.list_page")
-    return htmx.respond("audit/page.html", "audit/_table.html", page=page, url=url)
+    return htmx.respond(
+        "audit/page.html", "audit/_table.html", page=page, url=url, actions=audit.ACTIONS
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask
@@ -38,6 +39,16 @@ def utc(instant: datetime) -> str:
 def number(value: float) -> str:
     """A whole number with a narrow no-break space between thousands: ``1 234``."""
     return f"{value:,.0f}".replace(",", "\u202f")
+
+
+def facts(detail: dict[str, Any]) -> str:
+    """The detail of an audit entry as text: ``window: 24, url: https://shop.example.com``."""
+    shown = {
+        name.replace("_", " "): ", ".join(map(str, value)) if isinstance(value, list) else value
+        for name, value in detail.items()
+        if value not in (None, "", [], {})
+    }
+    return "; ".join(f"{name}: {value}" for name, value in shown.items())
 
 
 def host(url: str) -> str:
@@ -95,7 +106,7 @@ def pretty(text: str) -> str:
 
 
 def init_app(app: Flask) -> None:
-    filters = (duration, relative, utc, number, host, web_link)
+    filters = (duration, relative, utc, number, facts, host, web_link)
     for word in (
         *filters,
         families,

@@ -22,6 +22,57 @@ class By:
 COMMAND_LINE = By("command line")
 RELAY = By("relay")
 
+# What a person reads for each action.  Codes are stored, so they never change.
+ACTIONS = {
+    "ai_step.remove": "Removed the AI step",
+    "ai_step.save": "Saved the AI step",
+    "ai_step.try": "Tested the AI step",
+    "alert.acknowledge": "Acknowledged an alert",
+    "backup.restore": "Restored a backup",
+    "dead_letter.acknowledge": "Acknowledged failed deliveries",
+    "dead_letter.assign": "Assigned failed deliveries",
+    "dead_letter.discard": "Discarded failed deliveries",
+    "dead_letter.note": "Added a note to failed deliveries",
+    "dead_letter.replay": "Resent a failed delivery",
+    "delivery.hurry": "Retried a delivery at once",
+    "destination.create": "Created a destination",
+    "destination.pace": "Changed the rate limit or retry schedule",
+    "destination.pause": "Paused a destination",
+    "destination.read_account": "Read the fields of an account",
+    "destination.remove": "Removed a destination",
+    "destination.resume": "Resumed a destination",
+    "destination.test": "Sent a test to a destination",
+    "destination.try_now": "Retried a destination at once",
+    "destination.update": "Changed a destination",
+    "encryption.rotate": "Encrypted all secrets with a new key",
+    "key.hand_over": "Sent a new signing key to the site",
+    "key.revoke": "Revoked a signing key",
+    "key.rotate": "Rotated a signing key",
+    "mapping.save": "Saved a mapping",
+    "mapping.test": "Sent a test with a mapping",
+    "person.erase": "Erased a person",
+    "replay.cancelled": "Cancelled a replay",
+    "replay.paused": "Paused a replay",
+    "replay.running": "Resumed a replay",
+    "replay.start": "Started a replay",
+    "retention.prune": "Deleted old events",
+    "source.allow": "Added an allowed network",
+    "source.create": "Connected a site",
+    "source.disallow": "Removed an allowed network",
+    "source.remove": "Removed a site",
+    "source.send_test": "Sent a test event",
+    "source.update": "Changed a site",
+    "subscription.create": "Created a subscription",
+    "subscription.pause": "Paused a subscription",
+    "subscription.remove": "Removed a subscription",
+    "subscription.resume": "Resumed a subscription",
+    "subscription.update": "Changed a subscription",
+    "user.create": "Created a user",
+    "user.sign_in": "Signed in",
+    "user.sign_in_refused": "Was refused at sign-in",
+    "user.sign_out": "Signed out",
+}
+
 
 def record(by: By, action: str, label: str, **detail: Any) -> None:
     """Add one entry to the running transaction.  ``detail`` never holds a secret's value."""
