@@ -171,6 +171,8 @@ def pages(stack: Stack) -> dict[str, str]:
         "ledger": "/ledger",
         "one-by-one": "/dead-letters/list",
         "send-again": "/replays/new",
+        "remove-site": "/sources/blue-teapot-shop/remove",
+        "remove-destination": "/destinations/2/remove",
         "audit": "/audit",
         "missing": "/no-such-page",
     }
