@@ -13,12 +13,7 @@ from relay.api import openapi
 from relay.extensions import limiter
 from relay.observability import metrics
 from relay.observability.logging import log
-from relay.observability.metrics import (
-    CONTENT_TYPE_LATEST,
-    CollectorRegistry,
-    Gauge,
-    generate_latest,
-)
+from relay.observability.metrics import Metric
 from relay.services.operations import doctor
 
 blueprint = Blueprint("api", __name__)
@@ -56,13 +51,17 @@ def show_metrics() -> Response:
         response = jsonify(error="forbidden", detail=sentence)
         response.status_code = 403
         return response
-    text = generate_latest(metrics.collected())
+    version = metrics.gauge(
+        "relay_build_info", "1, with the version of Relay.", {openapi.VERSION: 1}, "version"
+    )
+    gauges = []
     try:
-        text += generate_latest(current_gauges())
+        gauges = current_gauges()
     except SQLAlchemyError:
         # the counters still help
         log("metrics.no_gauges", level="warning", reason="The database does not answer.")
-    return Response(text, content_type=CONTENT_TYPE_LATEST)
+    text = metrics.exposition([version, *gauges])
+    return Response(text, content_type=metrics.CONTENT_TYPE_LATEST)
 
 
 @blueprint.get("/api/openapi.json")
@@ -98,23 +97,16 @@ def is_loopback(address: str) -> bool:
     return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback
 
 
-def current_gauges() -> CollectorRegistry:
+def current_gauges() -> list[Metric]:
     """The gauges that are read from the database.  Raises SQLAlchemyError."""
     counts, late_s, dead_letters, circuits = doctor.gauges()
-    registry = CollectorRegistry()
-    deliveries = Gauge("relay_deliveries", "Deliveries by state.", ["state"], registry=registry)
-    for state, number in counts.items():
-        deliveries.labels(state).set(number)
-    Gauge(
-        "relay_oldest_due_seconds", "How late the oldest due delivery is.", registry=registry
-    ).set(late_s)
-    Gauge("relay_dead_letters_open", "Open dead letters.", registry=registry).set(dead_letters)
-    circuit = Gauge(
-        "relay_circuit_state",
-        "0 closed, 1 open or held, 2 paused.",
-        ["destination"],
-        registry=registry,
-    )
-    for name, position in circuits.items():
-        circuit.labels(name).set(position)
-    return registry
+    return [
+        metrics.gauge("relay_deliveries", "Deliveries by state.", counts, "state"),
+        metrics.gauge(
+            "relay_oldest_due_seconds", "How late the oldest due delivery is.", {"": late_s}
+        ),
+        metrics.gauge("relay_dead_letters_open", "Open dead letters.", {"": dead_letters}),
+        metrics.gauge(
+            "relay_circuit_state", "0 closed, 1 open or held, 2 paused.", circuits, "destination"
+        ),
+    ]

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 # The library reads this variable once, at import.  So only this module imports it.
@@ -24,14 +26,14 @@ except OSError as exc:  # at import, so nothing could catch a SettingsError
 from prometheus_client import (  # noqa: E402
     CollectorRegistry,
     Counter,
-    Gauge,
     Histogram,
     generate_latest,
     multiprocess,
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST  # noqa: E402
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric  # noqa: E402
 
-__all__ = ["CONTENT_TYPE_LATEST", "CollectorRegistry", "Gauge", "generate_latest"]
+__all__ = ["CONTENT_TYPE_LATEST", "Metric", "exposition", "gauge"]
 
 FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 SLOW = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
@@ -49,8 +51,31 @@ ai_tokens = Counter("relay_ai_tokens_total", "Tokens of AI steps.")
 ai_cost = Counter("relay_ai_cost_total", "Cost of AI steps, in the currency of their service.")
 
 
-def collected() -> CollectorRegistry:
-    """A registry with the sums of all processes of this host."""
+def gauge(name: str, text: str, values: Mapping[str, float], label: str = "") -> Metric:
+    """A gauge that was just read, with one value for each value of ``label``.
+
+    Not a ``Gauge`` of the library: that would write a file, in which the value of each process stays
+    after the process has ended.
+    """
+    family = GaugeMetricFamily(name, text, labels=[label] if label else [])
+    for of, value in values.items():
+        family.add_metric([of] if label else [], value)
+    return family
+
+
+@dataclass(frozen=True, eq=False)
+class _JustRead:
+    """Gauges as a collector of the library."""
+
+    families: Sequence[Metric]
+
+    def collect(self) -> Iterable[Metric]:
+        return self.families
+
+
+def exposition(gauges: Sequence[Metric] = ()) -> bytes:
+    """Prometheus text: the sums of all processes of this host, and these gauges."""
     registry = CollectorRegistry()
     multiprocess.MultiProcessCollector(registry)
-    return registry
+    registry.register(_JustRead(gauges))
+    return generate_latest(registry)

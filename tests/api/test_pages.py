@@ -16,6 +16,7 @@ from sqlalchemy import text
 
 from config import Config
 from relay import create_app
+from relay.api import openapi
 from relay.extensions import db
 from relay.launcher.valkey import Valkey
 from relay.secrets import SecretBox
@@ -122,7 +123,11 @@ def test_the_metrics_have_the_names_of_the_contract(app: Flask, sink: Sink) -> N
         )
         db.session.commit()
     assert 'relay_circuit_state{destination="Inbox"} 1.0' in app.test_client().get("/metrics").text
-    named = set(re.findall(r"^# TYPE (relay_\w+)", shown, re.M))
+    assert f'relay_build_info{{version="{openapi.VERSION}"}} 1.0' in shown
+    listed = re.findall(r"^# TYPE (relay_\w+)", shown, re.M)
+    named = set(listed)
+    assert len(named) == len(listed), "a parser rejects a family that is described twice"
+    assert "pid=" not in shown, "the value of a process that ended would stay"
     assert {
         "relay_events_accepted_total",
         "relay_events_duplicate_total",
