@@ -57,16 +57,6 @@ final class Circuit_Breaker {
 	}
 
 	/**
-	 * Until when the gateway asked for no requests; 0 if it did not.
-	 *
-	 * @return int Unix seconds.
-	 */
-	public function held_until() {
-		$state = $this->read();
-		return $state && 'held' === $state['kind'] && $state['until'] > time() ? $state['until'] : 0;
-	}
-
-	/**
 	 * When the next row may be sent.
 	 *
 	 * @return int Unix seconds, 0 for now.
