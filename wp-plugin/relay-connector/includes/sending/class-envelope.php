@@ -18,22 +18,36 @@ final class Envelope {
 	 * The JSON text of one event. Non-ASCII characters are escaped, so that the bytes survive any table character set
 	 * and any proxy. A changed byte would break the signature.
 	 *
-	 * @param string $type     The event type.
-	 * @param string $event_id The event id.
-	 * @param array  $data     The event's own fields.
+	 * @param string $type        The event type.
+	 * @param string $event_id    The event id.
+	 * @param array  $data        The event's own fields.
+	 * @param int    $occurred_at When it happened, in Unix seconds; 0 for now.
 	 * @return string '' if the fields cannot be encoded.
 	 */
-	public static function encode( $type, $event_id, array $data ) {
+	public static function encode( $type, $event_id, array $data, $occurred_at = 0 ) {
 		$event = array(
-			'event'    => $type,
-			'event_id' => $event_id,
-			'site'     => home_url(),
-			'data'     => (object) $data,
+			'event'       => $type,
+			'event_id'    => $event_id,
+			'site'        => home_url(),
+			'occurred_at' => wp_date( 'Y-m-d\TH:i:sP', $occurred_at ? $occurred_at : time() ),
+			'locale'      => self::locale(),
+			'timezone'    => wp_timezone_string(),
+			'data'        => (object) $data,
 		);
 		if ( is_multisite() ) {
 			$event['blog_id'] = get_current_blog_id();
 		}
 		$body = wp_json_encode( $event, JSON_UNESCAPED_SLASHES );
 		return is_string( $body ) && 'null' !== $body ? $body : '';
+	}
+
+	/**
+	 * The locale in which people write here, without WordPress's variants such as "formal".
+	 *
+	 * @return string Such as de_DE, or fi.
+	 */
+	private static function locale() {
+		$found = array();
+		return 1 === preg_match( '/^[a-z]{2,3}(?:_[A-Z]{2})?/', get_locale(), $found ) ? $found[0] : 'en_US';
 	}
 }

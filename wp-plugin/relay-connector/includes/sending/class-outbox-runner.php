@@ -332,7 +332,7 @@ final class Outbox_Runner {
 			 * @param int    $object_id The object that the event is about.
 			 */
 			$data      = (array) apply_filters( 'relay_connector_event_data', $source->data( $row ), $row->event_type, (int) $row->object_id );
-			$row->body = Envelope::encode( $row->event_type, $row->event_id, $data );
+			$row->body = Envelope::encode( $row->event_type, $row->event_id, $data, (int) $row->created_at );
 		} catch ( Event_Withdrawn $reason ) {
 			return Send_Decision::withdrawn( $reason->getMessage() );
 		} catch ( \Throwable $error ) {
