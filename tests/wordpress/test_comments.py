@@ -1,6 +1,7 @@
 """Which comments are sent, when, and with which fields."""
 
 import re
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -20,9 +21,12 @@ def test_an_approved_comment_is_sent_once_with_a_valid_signature(site, gateway, 
     assert request.headers["x-wp-key-id"] == "key_lab.1"
     assert request.headers["content-type"] == "application/json"
     assert re.fullmatch(r"[A-Za-z0-9._:-]{1,128}", request.event_id)
-    data = request.json.pop("data")
-    assert request.json == {
-        "event": "comment.created", "event_id": request.event_id, "site": site.url, "data": data,
+    data = request.json["data"]
+    event = dict(request.json)
+    assert datetime.fromisoformat(event.pop("occurred_at")).utcoffset() == timedelta(0)
+    assert event == {
+        "event": "comment.created", "event_id": request.event_id, "site": site.url, "data": data, "locale": "en_US",
+        "timezone": "+00:00",
     }  # fmt: skip
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", data.pop("created_at"))
     assert data == {
@@ -61,6 +65,33 @@ def test_unicode_survives_byte_for_byte(site, gateway, connected):
     assert "Größe 日本語 😀" in request.json["data"]["content"]
     assert "back\\slash" in request.json["data"]["content"]
     assert request.body.isascii()
+
+
+def test_a_comment_arrives_as_a_person_reads_it_with_its_links_whole(site, gateway, connected):
+    text = "Tom & Jerry \u2026 see https://example.com/?a=1&b=2 R&D <b>bold</b>"
+    site.post_comment("Søren & Zoë", "a&b@example.org", text, url="https://zoe.example/?a=1&b=2")
+    site.run_cron()
+    [request] = gateway.received
+    data = request.json["data"]
+    assert data["content"] == "Tom & Jerry … see https://example.com/?a=1&b=2 R&D bold"
+    assert "?a=1&amp;b=2 R&amp;D <b>bold</b>" in data["content_html"]
+    assert data["author_url"] == "https://zoe.example/?a=1&b=2"
+    assert data["author_email"] == "a&b@example.org"
+
+
+def test_the_time_has_the_offset_of_the_sites_zone(site, gateway, connected):
+    site.set_option("timezone_string", "Asia/Kolkata")
+    try:
+        site.post_comment("Jane", "jane@example.org", "From far away")
+        site.run_cron()
+    finally:
+        site.set_option("timezone_string", "")
+    [request] = gateway.received
+    assert request.json["timezone"] == "Asia/Kolkata"
+    occurred_at = datetime.fromisoformat(request.json["occurred_at"])
+    assert occurred_at.utcoffset() == timedelta(hours=5, minutes=30)
+    created_at = datetime.fromisoformat(request.json["data"]["created_at"])
+    assert abs(occurred_at - created_at) < timedelta(minutes=1)
 
 
 def test_a_held_comment_is_sent_only_after_approval(site, gateway, connected):

@@ -70,6 +70,41 @@ final class CommentsTest extends RelayTestCase {
 		$this->assertSame( 'Hello there', $this->sent( 'comment.created' )['content'] );
 	}
 
+	/** Comments as WordPress stores them, their text, and their HTML if it differs. */
+	public function texts() {
+		return array(
+			array( 'Tom &amp; Jerry, see https://example.com/?a=1&amp;b=2', 'Tom & Jerry, see https://example.com/?a=1&b=2', null ),
+			array( "<p>one &lt;b&gt;</p>\n<p>two</p>", "one <b>\n\ntwo", "<p>one &lt;b&gt;</p>\n<p>two</p>" ),
+			array( 'bold <b onclick="x()">word</b><script>y()</script>', 'bold word', 'bold <b>word</b>y()' ),
+			array( 'Cable 3&lt;5V&gt;1 😀', 'Cable 3<5V>1 😀', null ),
+		);
+	}
+
+	/** @dataProvider texts */
+	public function test_a_comment_is_sent_as_a_person_reads_it( $stored, $text, $html ) {
+		$this->comment( array( 'comment_content' => $stored ) );
+		$data = $this->sent( 'comment.created' );
+		$this->assertSame( array( $text, $html ), array( $data['content'], isset( $data['content_html'] ) ? $data['content_html'] : null ) );
+	}
+
+	public function test_author_and_post_title_are_decoded_once() {
+		global $wpdb;
+		$post = wp_insert_post( array( 'post_title' => 'x', 'post_status' => 'publish', 'post_content' => 'x' ) );
+		// As an administrator writes it, without the filters for other people.
+		$wpdb->update( $wpdb->posts, array( 'post_title' => 'Hoodie &#8211; blue &amp; <em>warm</em>, 3<5V>1' ), array( 'ID' => $post ) );
+		clean_post_cache( $post );
+		$this->comment( array( 'comment_post_ID' => $post, 'comment_author' => 'Zo&euml; &amp; Co' ) );
+		$data = $this->sent( 'comment.created' );
+		$this->assertSame( array( 'Zoë & Co', 'Hoodie – blue & warm, 3<5V>1' ), array( $data['author'], $data['post_title'] ) );
+	}
+
+	public function test_a_large_comment_stays_below_the_gateways_limit() {
+		$this->comment( array( 'comment_content' => str_repeat( '<b>日本</b> ', 4000 ) ) );
+		$data = $this->sent( 'comment.created' );
+		$this->assertArrayNotHasKey( 'content_html', $data );
+		$this->assertLessThan( 262144, strlen( $this->requests[0]['body'] ) );
+	}
+
 	public function test_fields_can_be_excluded_and_the_source_switched_off() {
 		$this->choose( array( 'fields' => array( 'comments.author_email' => 0 ) ) );
 		$this->comment();

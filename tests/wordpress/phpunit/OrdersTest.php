@@ -52,7 +52,49 @@ final class OrdersTest extends RelayTestCase {
 			$data['items'][0]
 		);
 		$this->assertSame( array( 7, '40.00' ), array( $data['items'][1]['variation_id'], $data['items'][1]['total'] ) );
-		$this->assertSame( array( 'pending', 'processing' ), array( $events[1]['data']['previous_status'], $events[1]['data']['status'] ) );
+		$this->assertSame( array( 'pending', 'processing', 'processing' ), array( $events[1]['data']['previous_status'], $events[1]['data']['status'], $events[1]['data']['current_status'] ) );
+	}
+
+	public function test_an_order_links_to_itself() {
+		$id   = standin_wc_admin_order();
+		$data = $this->sent( 'order.created' );
+		$this->assertSame( array( admin_url( "admin.php?page=wc-orders&action=edit&id=$id" ), home_url( "/my-account/view-order/$id/" ) ), array( $data['edit_url'], $data['view_url'] ) );
+		$this->assertArrayNotHasKey( 'total_refunded', $data );
+	}
+
+	public function test_names_and_addresses_are_sent_as_given() {
+		$order = wc_create_order();
+		standin_wc_fill( $order );
+		$order->set_billing_first_name( 'Anna Maria' );
+		$order->set_billing_last_name( 'von der Heide' );
+		$order->set_billing_company( 'Heide & Söhne &amp;' );
+		$order->set_shipping_first_name( 'Otto' );
+		$order->set_shipping_city( 'Bonn' );
+		$order->save();
+		$customer = $this->sent( 'order.created' )['customer'];
+		$this->assertSame( array( 'Anna Maria', 'von der Heide', 'Heide & Söhne &amp;' ), array( $customer['first_name'], $customer['last_name'], $customer['company'] ) );
+		$this->assertSame( array( 'first_name' => 'Otto', 'city' => 'Bonn' ), $customer['shipping'] );
+	}
+
+	/** Names of products, and how they are sent. */
+	public function names() {
+		return array( array( 'Cable 3<5V>1', 'Cable 3<5V>1' ), array( 'Hoodie &#8211; blue', 'Hoodie – blue' ), array( 'Caf&eacute; 5&nbsp;kg', "Café 5\u{a0}kg" ) );
+	}
+
+	/** @dataProvider names */
+	public function test_names_of_products_are_text( $stored, $sent ) {
+		$order = wc_create_order();
+		$order->set_lines( array( array( 'name' => $stored, 'product_id' => 1, 'quantity' => 1, 'total' => '1' ) ) );
+		$order->save();
+		$this->assertSame( $sent, $this->sent( 'order.created' )['items'][0]['name'] );
+	}
+
+	public function test_a_note_that_the_database_encoded_is_text() {
+		$order = wc_create_order();
+		standin_wc_fill( $order );
+		$order->set_customer_note( "Ring &amp; wait\n3 &lt; 5" );
+		$order->save();
+		$this->assertSame( "Ring & wait\n3 < 5", $this->sent( 'order.created' )['customer_note'] );
 	}
 
 	public function test_a_change_keeps_its_two_statuses_however_late_it_is_sent() {
@@ -157,6 +199,10 @@ final class OrdersTest extends RelayTestCase {
 		$this->assertSame( array( $refund->get_id(), $id, '29.90', '129.90', '29.90', false ), array( $data['id'], $data['order_id'], $data['amount'], $data['order_total'], $data['total_refunded'], $data['is_full'] ) );
 		$this->assertSame( array( 1, '29.90' ), array( $data['items'][0]['quantity'], $data['items'][0]['total'] ) );
 		$this->assertSame( 'Lid broken', $data['reason'] );
+		$this->assertSame( array( wc_get_order( $id )->get_order_number(), 'EUR', '100.00' ), array( $data['order_number'], $data['currency'], $data['remaining_total'] ) );
+		$this->assertMatchesRegularExpression( '/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/', $data['order_created_at'] );
+		$this->assertStringContainsString( "id=$id", $data['edit_url'] );
+		$this->assertStringContainsString( "/$id/", $data['view_url'] );
 	}
 
 	public function test_a_full_refund_changes_the_status_too() {
@@ -167,6 +213,7 @@ final class OrdersTest extends RelayTestCase {
 		$this->assertSame( array( 'order.status_changed', 'x.order.refunded' ), wp_list_pluck( $events, 'event' ) );
 		$this->assertSame( 'refunded', $events[0]['data']['status'] );
 		$this->assertTrue( $events[1]['data']['is_full'] );
+		$this->assertSame( array( '0.00', '129.90', '0.00' ), array( $events[1]['data']['remaining_total'], $events[0]['data']['total_refunded'], $events[0]['data']['remaining_total'] ) );
 	}
 
 	public function test_a_refund_is_not_an_order() {

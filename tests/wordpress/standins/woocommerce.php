@@ -167,6 +167,10 @@ namespace {
 			return admin_url( 'admin.php?page=wc-orders&action=edit&id=' . $this->id );
 		}
 
+		public function get_view_order_url() {
+			return home_url( '/my-account/view-order/' . $this->id . '/' );
+		}
+
 		public function get_total_refunded() {
 			$sum = 0.0;
 			foreach ( get_option( 'standin_wc_orders', array() ) as $one ) {

@@ -23,6 +23,12 @@ final class Comments extends Base_Source {
 	const META_KEY = '_relay_connector_sent';
 
 	/**
+	 * In bytes. Its text is sent too, and escaped characters need up to three times as many.
+	 */
+	const LONGEST_HTML = 20000;
+	const LONGEST_URL  = 2000;
+
+	/**
 	 * After the spam filters, which use the same hooks.
 	 */
 	const PRIORITY = 1000;
@@ -151,21 +157,23 @@ final class Comments extends Base_Source {
 	public function data( $row ) {
 		$comment = get_comment( (int) $row->object_id );
 		$post    = get_post( (int) $comment->comment_post_ID );
-		$author  = Text::clean( wp_specialchars_decode( $comment->comment_author, ENT_QUOTES ) );
+		$author  = Plain_Text::from_title( $comment->comment_author );
+		$content = Plain_Text::from_html( $comment->comment_content );
 		$fields  = array(
 			'id'           => (int) $comment->comment_ID,
 			'post_id'      => (int) $comment->comment_post_ID,
 			'author'       => '' === $author ? __( 'Anonymous', 'relay-connector' ) : $author,
-			'content'      => Text::clean( $comment->comment_content ),
+			'content'      => $content,
+			'content_html' => $this->html( $comment->comment_content, $content ),
 			'created_at'   => $this->timestamp( $comment ),
 			'status'       => '1' === (string) $comment->comment_approved ? 'approved' : 'hold',
-			'author_email' => $comment->comment_author_email,
-			'author_url'   => $comment->comment_author_url,
-			'post_title'   => $post ? wp_specialchars_decode( wp_strip_all_tags( $post->post_title ), ENT_QUOTES ) : '',
+			'author_email' => Plain_Text::from_title( $comment->comment_author_email ),
+			'author_url'   => Plain_Text::from_title( $comment->comment_author_url, self::LONGEST_URL ),
+			'post_title'   => $post ? Plain_Text::from_title( $post->post_title ) : '',
 			'parent'       => (int) $comment->comment_parent,
 		);
 		// Leave out what the visitor left empty.
-		foreach ( array( 'author_email', 'author_url', 'post_title', 'parent' ) as $optional ) {
+		foreach ( array( 'content_html', 'author_email', 'author_url', 'post_title', 'parent' ) as $optional ) {
 			if ( ! $fields[ $optional ] || ! $this->choices->sends_field( $this->slug(), $optional ) ) {
 				unset( $fields[ $optional ] );
 			}
@@ -193,7 +201,7 @@ final class Comments extends Base_Source {
 	 */
 	public function email( $row ) {
 		$comment = get_comment( (int) $row->object_id );
-		return $comment ? (string) $comment->comment_author_email : '';
+		return $comment ? Plain_Text::from_title( $comment->comment_author_email ) : '';
 	}
 
 	/**
@@ -212,10 +220,10 @@ final class Comments extends Base_Source {
 				'url'   => '',
 			);
 		}
-		$first = mb_substr( wp_specialchars_decode( $comment->comment_author, ENT_QUOTES ), 0, 1 );
+		$first = mb_substr( Plain_Text::from_title( $comment->comment_author ), 0, 1 );
 		return array(
 			/* translators: 1: number of a comment, 2: first letter of a name, 3: title of a post. */
-			'label' => sprintf( __( 'Comment %1$d by %2$s••• on “%3$s”', 'relay-connector' ), $object_id, $first, wp_strip_all_tags( get_the_title( (int) $comment->comment_post_ID ) ) ),
+			'label' => sprintf( __( 'Comment %1$d by %2$s••• on “%3$s”', 'relay-connector' ), $object_id, $first, Plain_Text::from_title( get_the_title( (int) $comment->comment_post_ID ) ) ),
 			'url'   => admin_url( 'comment.php?action=editcomment&c=' . $object_id ),
 		);
 	}
@@ -258,6 +266,19 @@ final class Comments extends Base_Source {
 	 */
 	private function sends_status( $approved ) {
 		return '1' === (string) $approved || ( '0' === (string) $approved && $this->settings->sends_held() );
+	}
+
+	/**
+	 * The comment as HTML, for receivers that can show it. WordPress filters what visitors write, but not what other
+	 * plugins insert.
+	 *
+	 * @param string $stored The comment as WordPress stores it.
+	 * @param string $text   The same as text.
+	 * @return string '' if it has no markup, or if it would make the event too large.
+	 */
+	private function html( $stored, $text ) {
+		$html = wp_kses_post( (string) $stored );
+		return false === strpos( $html, '<' ) || $text === $html || strlen( $html ) > self::LONGEST_HTML ? '' : $html;
 	}
 
 	/**

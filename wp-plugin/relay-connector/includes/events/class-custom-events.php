@@ -179,7 +179,7 @@ final class Custom_Events extends Base_Source {
 		return (array) map_deep(
 			$plain,
 			static function ( $value ) {
-				return is_string( $value ) ? Text::clean( $value ) : $value;
+				return is_string( $value ) ? Plain_Text::clean( $value ) : $value;
 			}
 		);
 	}

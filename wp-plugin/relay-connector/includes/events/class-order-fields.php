@@ -16,6 +16,7 @@ final class Order_Fields {
 
 	const MOST_ITEMS   = 200;
 	const LONGEST_NOTE = 2000;
+	const NAMES        = array( 'first_name', 'last_name' );
 	const ADDRESS      = array( 'company', 'address_1', 'address_2', 'city', 'state', 'postcode', 'country' );
 
 	/**
@@ -65,24 +66,25 @@ final class Order_Fields {
 			'number'         => (string) $order->get_order_number(),
 			'status'         => (string) $order->get_status(),
 			'currency'       => (string) $order->get_currency(),
-			'total'          => self::decimal( $order->get_total() ),
-			'total_tax'      => self::decimal( $order->get_total_tax() ),
-			'shipping_total' => self::decimal( $order->get_shipping_total() ),
-			'discount_total' => self::decimal( $order->get_discount_total() ),
+			'total'          => Amount::text( $order->get_total() ),
+			'total_tax'      => Amount::text( $order->get_total_tax() ),
+			'shipping_total' => Amount::text( $order->get_shipping_total() ),
+			'discount_total' => Amount::text( $order->get_discount_total() ),
 			'customer'       => (object) $this->customer(),
 			'items'          => $items,
 			'created_at'     => self::timestamp( $order->get_date_created() ),
-			'payment_method' => Text::line( $order->get_payment_method_title() ),
+			'payment_method' => Plain_Text::from_title( $order->get_payment_method_title() ),
 			'created_via'    => (string) $order->get_created_via(),
-			'customer_note'  => $this->sends( 'note' ) ? Text::cut( Text::clean( (string) $order->get_customer_note() ), self::LONGEST_NOTE ) : '',
+			'customer_note'  => $this->sends( 'note' ) ? Text::cut( Plain_Text::from_html( $order->get_customer_note() ), self::LONGEST_NOTE ) : '',
 			'items_left_out' => $this->sends( 'items' ) ? count( $order->get_items() ) - count( $items ) : 0,
+			'edit_url'       => self::url( $order->get_edit_order_url() ),
+			'view_url'       => self::url( $order->get_view_order_url() ),
 		);
-		foreach ( array( 'payment_method', 'created_via', 'customer_note', 'items_left_out' ) as $optional ) {
-			if ( ! $fields[ $optional ] ) {
-				unset( $fields[ $optional ] );
-			}
+		if ( ! Amount::is_zero( $order->get_total_refunded() ) ) {
+			$fields['total_refunded']  = Amount::text( $order->get_total_refunded() );
+			$fields['remaining_total'] = Amount::difference( $order->get_total(), $order->get_total_refunded() );
 		}
-		return $fields;
+		return self::without_empty( $fields, array( 'payment_method', 'created_via', 'customer_note', 'items_left_out', 'edit_url', 'view_url' ) );
 	}
 
 	/**
@@ -92,26 +94,28 @@ final class Order_Fields {
 	 * @return array
 	 */
 	public function refund( $refund ) {
-		$order  = $this->order;
-		$fields = array(
-			'id'             => (int) $refund->get_id(),
-			'order_id'       => (int) $order->get_id(),
-			'order_number'   => (string) $order->get_order_number(),
-			'order_status'   => (string) $order->get_status(),
-			'currency'       => (string) $order->get_currency(),
-			'amount'         => self::decimal( $refund->get_amount() ),
-			'order_total'    => self::decimal( $order->get_total() ),
-			'total_refunded' => self::decimal( $order->get_total_refunded() ),
-			'is_full'        => (float) $order->get_total_refunded() >= (float) $order->get_total() - 0.000001,
-			'reason'         => Text::line( $refund->get_reason(), self::LONGEST_NOTE ),
-			'customer'       => (object) $this->customer(),
-			'items'          => $this->items( $refund ),
-			'created_at'     => self::timestamp( $refund->get_date_created() ),
+		$order     = $this->order;
+		$remaining = Amount::difference( $order->get_total(), $order->get_total_refunded() );
+		$fields    = array(
+			'id'               => (int) $refund->get_id(),
+			'order_id'         => (int) $order->get_id(),
+			'order_number'     => (string) $order->get_order_number(),
+			'order_status'     => (string) $order->get_status(),
+			'currency'         => (string) $order->get_currency(),
+			'amount'           => Amount::text( $refund->get_amount() ),
+			'order_total'      => Amount::text( $order->get_total() ),
+			'total_refunded'   => Amount::text( $order->get_total_refunded() ),
+			'remaining_total'  => $remaining,
+			'is_full'          => Amount::is_zero( $remaining ) || '-' === $remaining[0],
+			'order_created_at' => self::timestamp( $order->get_date_created() ),
+			'edit_url'         => self::url( $order->get_edit_order_url() ),
+			'view_url'         => self::url( $order->get_view_order_url() ),
+			'reason'           => Plain_Text::from_title( $refund->get_reason(), self::LONGEST_NOTE ),
+			'customer'         => (object) $this->customer(),
+			'items'            => $this->items( $refund ),
+			'created_at'       => self::timestamp( $refund->get_date_created() ),
 		);
-		if ( '' === $fields['reason'] ) {
-			unset( $fields['reason'] );
-		}
-		return $fields;
+		return self::without_empty( $fields, array( 'reason', 'edit_url', 'view_url' ) );
 	}
 
 	/**
@@ -123,16 +127,16 @@ final class Order_Fields {
 		$order    = $this->order;
 		$customer = array( 'id' => (int) $order->get_customer_id() );
 		if ( $this->sends( 'name' ) ) {
-			$customer['first_name'] = Text::line( $order->get_billing_first_name() );
-			$customer['last_name']  = Text::line( $order->get_billing_last_name() );
+			$customer['first_name'] = Plain_Text::sanitized_line( $order->get_billing_first_name() );
+			$customer['last_name']  = Plain_Text::sanitized_line( $order->get_billing_last_name() );
 			$customer['name']       = trim( $customer['first_name'] . ' ' . $customer['last_name'] );
-			$customer['company']    = Text::line( $order->get_billing_company() );
+			$customer['company']    = Plain_Text::sanitized_line( $order->get_billing_company() );
 		}
 		if ( $this->sends( 'email' ) ) {
-			$customer['email'] = Text::line( $order->get_billing_email() );
+			$customer['email'] = Plain_Text::sanitized_line( $order->get_billing_email() );
 		}
 		if ( $this->sends( 'phone' ) ) {
-			$customer['phone'] = Text::line( $order->get_billing_phone() );
+			$customer['phone'] = Plain_Text::sanitized_line( $order->get_billing_phone() );
 		}
 		if ( $this->sends( 'addresses' ) ) {
 			$customer['billing']  = $this->address( 'billing' );
@@ -142,15 +146,16 @@ final class Order_Fields {
 	}
 
 	/**
-	 * An address; empty parts are left out.
+	 * An address; empty parts are left out. The names in the billing address are those of the customer.
 	 *
 	 * @param string $which Either billing or shipping.
 	 * @return string[]
 	 */
 	private function address( $which ) {
 		$address = array();
-		foreach ( self::ADDRESS as $part ) {
-			$address[ $part ] = Text::line( $this->order->{ 'get_' . $which . '_' . $part }() );
+		$names   = 'shipping' === $which && $this->sends( 'name' ) ? self::NAMES : array();
+		foreach ( array_merge( $names, self::ADDRESS ) as $part ) {
+			$address[ $part ] = Plain_Text::sanitized_line( $this->order->{ 'get_' . $which . '_' . $part }() );
 		}
 		return array_filter( $address, 'strlen' );
 	}
@@ -169,13 +174,13 @@ final class Order_Fields {
 			}
 			$product = $item->get_product();
 			$fields  = array(
-				'name'         => Text::line( $item->get_name() ),
-				'sku'          => $product ? Text::line( $product->get_sku() ) : '',
+				'name'         => Plain_Text::from_title( $item->get_name() ),
+				'sku'          => $product ? Plain_Text::from_title( $product->get_sku() ) : '',
 				'product_id'   => (int) $item->get_product_id(),
 				'variation_id' => (int) $item->get_variation_id(),
 				// Quantities can be fractions, such as half a metre; those of refunds are negative.
 				'quantity' => abs( $item->get_quantity() + 0 ),
-				'total'    => ltrim( self::decimal( $item->get_total() ), '-' ),
+				'total'    => Amount::absolute( $item->get_total() ),
 			);
 			if ( ! $fields['variation_id'] ) {
 				unset( $fields['variation_id'] );
@@ -186,6 +191,32 @@ final class Order_Fields {
 	}
 
 	/**
+	 * The fields without those of the given ones that are empty.
+	 *
+	 * @param array    $fields   The fields.
+	 * @param string[] $optional The names of those that can be left out.
+	 * @return array
+	 */
+	private static function without_empty( array $fields, array $optional ) {
+		foreach ( $optional as $name ) {
+			if ( ! $fields[ $name ] ) {
+				unset( $fields[ $name ] );
+			}
+		}
+		return $fields;
+	}
+
+	/**
+	 * A URL, which another plugin may have changed.
+	 *
+	 * @param mixed $url The URL.
+	 * @return string '' if it is none.
+	 */
+	private static function url( $url ) {
+		return is_string( $url ) ? esc_url_raw( $url, array( 'http', 'https' ) ) : '';
+	}
+
+	/**
 	 * Whether a field is sent.
 	 *
 	 * @param string $field Its short name.
@@ -193,20 +224,6 @@ final class Order_Fields {
 	 */
 	private function sends( $field ) {
 		return $this->choices->sends_field( $this->source, $field );
-	}
-
-	/**
-	 * An amount as decimal text, with the shop's number of decimals, or more if the amount has more.
-	 *
-	 * @param mixed $amount A number, or a number as text.
-	 * @return string
-	 */
-	private static function decimal( $amount ) {
-		$usual = function_exists( '\wc_get_price_decimals' ) ? (int) wc_get_price_decimals() : 2;
-		// Floating-point sums end in noise such as 0.30000000000000004.
-		$text  = rtrim( number_format( (float) $amount, 6, '.', '' ), '0' );
-		$point = strpos( $text, '.' );
-		return number_format( (float) $amount, max( 0, min( 6, max( $usual, strlen( $text ) - $point - 1 ) ) ), '.', '' );
 	}
 
 	/**

@@ -259,6 +259,7 @@ final class Orders extends Base_Source {
 					array(
 						'status'          => $to,
 						'previous_status' => $from,
+						'current_status'  => (string) $this->order_of( $row )->get_status(),
 					)
 				);
 		}

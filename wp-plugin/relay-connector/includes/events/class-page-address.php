@@ -54,7 +54,7 @@ final class Page_Address {
 		$utm = array();
 		foreach ( self::UTM_PARAMETERS as $name ) {
 			if ( isset( $query[ 'utm_' . $name ] ) && is_string( $query[ 'utm_' . $name ] ) && '' !== $query[ 'utm_' . $name ] ) {
-				$utm[ $name ] = Text::line( $query[ 'utm_' . $name ] );
+				$utm[ $name ] = Plain_Text::from_title( $query[ 'utm_' . $name ] );
 			}
 		}
 		return $utm;

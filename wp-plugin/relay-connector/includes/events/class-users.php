@@ -113,20 +113,20 @@ final class Users extends Base_Source {
 		$is_address = is_email( $user->user_login );
 		$fields     = array(
 			'id'         => (int) $user->ID,
-			'login'      => Text::line( $user->user_login ),
+			'login'      => Plain_Text::from_title( $user->user_login ),
 			'roles'      => array_values( $user->roles ),
 			'created_at' => str_replace( ' ', 'T', $user->user_registered ) . 'Z',
 		);
 		if ( $this->choices->sends_field( $this->slug(), 'email' ) ) {
-			$fields['email'] = (string) $user->user_email;
+			$fields['email'] = Plain_Text::from_title( $user->user_email );
 		} elseif ( $is_address ) {
 			// Many people use their e-mail address as their login.
 			unset( $fields['login'] );
 		}
 		if ( $this->choices->sends_field( $this->slug(), 'name' ) ) {
-			$fields['name']       = Text::line( $user->display_name );
-			$fields['first_name'] = Text::line( $user->first_name );
-			$fields['last_name']  = Text::line( $user->last_name );
+			$fields['name']       = Plain_Text::from_title( $user->display_name );
+			$fields['first_name'] = Plain_Text::from_title( $user->first_name );
+			$fields['last_name']  = Plain_Text::from_title( $user->last_name );
 		}
 		return $fields;
 	}
@@ -139,7 +139,7 @@ final class Users extends Base_Source {
 	 */
 	public function email( $row ) {
 		$user = get_userdata( (int) $row->object_id );
-		return $user ? (string) $user->user_email : '';
+		return $user ? Plain_Text::from_title( $user->user_email ) : '';
 	}
 
 	/**

@@ -8,6 +8,7 @@
 namespace Relay_Connector\Status;
 
 use Relay_Connector\Admin\Settings_Page;
+use Relay_Connector\Events\Plain_Text;
 use Relay_Connector\Stored_State;
 
 defined( 'ABSPATH' ) || exit;
@@ -92,7 +93,7 @@ final class Email_Alert {
 		 */
 		$to = (string) apply_filters( 'relay_connector_alarm_recipient', get_option( 'admin_email' ) );
 		/* translators: %s: name of a site. */
-		$subject = sprintf( __( '[%s] Events are not reaching Relay', 'relay-connector' ), wp_specialchars_decode( get_option( 'blogname' ), ENT_QUOTES ) );
+		$subject = sprintf( __( '[%s] Events are not reaching Relay', 'relay-connector' ), Plain_Text::from_title( get_option( 'blogname' ) ) );
 		wp_mail( $to, $subject, implode( "\n\n", $lines ) );
 	}
 }
