@@ -61,6 +61,11 @@ FORBIDDEN = {
     # Newer than the oldest PHP or WordPress version that the plugin supports.
     "str_contains", "str_starts_with", "str_ends_with", "array_is_list", "wp_admin_notice",
 }  # fmt: skip
+DECODING = {
+    "strip_tags", "wp_strip_all_tags", "html_entity_decode", "htmlspecialchars_decode", "wp_specialchars_decode",
+    "wp_kses_decode_entities", "wp_html_excerpt", "wp_trim_words", "convert_invalid_entities",
+}  # fmt: skip
+DECODER = "class-plain-text.php"
 # The SQLite drop-in fails at the first for a table with two unique keys, and always returns the last value of the second.
 UNPORTABLE = re.compile(r"ON DUPLICATE KEY|\bIF ?\(")
 NEWER_KEYWORDS = {"T_MATCH", "T_ENUM", "T_READONLY", "T_ATTRIBUTE", "T_NULLSAFE_OBJECT_OPERATOR"}
@@ -429,6 +434,16 @@ def habits(source: Source) -> Iterator[str]:
             yield source.fault(line, f"the function {name}() does not start with relay_connector_")
 
 
+def decoding(source: Source) -> Iterator[str]:
+    """Only one class removes tags and decodes entities: what is decoded twice is wrong too."""
+    for _, token, method in source.calls():
+        called = token.text.lstrip("\\") in DECODING and not method
+        if called and source.path.name != DECODER and not source.excused(token.line):
+            yield source.fault(
+                token.line, f"{token.text}() decodes on its own: use a method of Plain_Text"
+            )
+
+
 def versions() -> Iterator[str]:
     """Header, constant and readme agree, and the readme meets the rules of the plugin directory."""
     main = (PLUGIN / "relay-connector.php").read_text(encoding="utf-8")
@@ -537,7 +552,17 @@ def main() -> int:
         if not faults:
             faults += style()
             for source in sources(files):
-                for check in (documented, output, input_, actions, forms, queries, texts, habits):
+                for check in (
+                    documented,
+                    output,
+                    input_,
+                    actions,
+                    forms,
+                    queries,
+                    texts,
+                    habits,
+                    decoding,
+                ):
                     faults += check(source)
             faults += versions()
             write = "--write-template" in sys.argv

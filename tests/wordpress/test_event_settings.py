@@ -6,6 +6,7 @@ import pytest
 
 from tests.wordpress.connector import PAGE, text_of
 from tests.wordpress.shop import FORM_PAGE, LEADS, arrived
+from tests.wordpress.site import php_literal
 
 ON_BOTH = True
 
@@ -123,6 +124,28 @@ def test_form_fields_are_chosen_on_their_own_page_without_secret_fields(
     shop.run_cron()
     [event] = arrived(gateway)
     assert event["data"]["fields"] == {"your-name": "Jane"}
+
+
+def test_a_field_for_files_sends_a_link_and_keeps_its_choice_while_links_are_excluded(
+    shop, connected, admin
+):
+    fields = {"name": ["text", "Name"], "cv": ["upload", "CV"]}
+    shop.php(f"standin_elementor_page( '7e10123', 'Landing', {php_literal(fields)} );")
+    path = FORM_PAGE + "elementor-pro%3A7e10123"
+    assert "CV upload – only a link is sent" in text_of(connected.page(admin, path))
+    save(connected, admin, {"relay_connector_events[fields][leads.files]": "0"})
+    page = connected.page(admin, path)
+    assert "CV upload – not sent: links to files are excluded" in text_of(page)
+    boxes = re.findall(r'name="send\[\]" value="(\w+)" *([a-z=\' ]*)>', page)
+    assert ["disabled" in state for _, state in boxes] == [False, True]
+    nonce = re.search(r'name="_wpnonce" value="(\w+)"', page)[1]
+    answer = admin.post(
+        f"{shop.url}/wp-admin/admin-post.php", timeout=60,
+        data={"action": "relay_connector_save_form", "form": "elementor-pro:7e10123", "_wpnonce": nonce,
+              "send[]": [boxes[0][0]]},
+    )  # fmt: skip
+    assert "Saved." in connected.result(answer.text)
+    assert "excluded)" not in answer.text
 
 
 @pytest.mark.parametrize("path", [FORM_PAGE + "contact-form-7%3A999", FORM_PAGE + "nothing", FORM_PAGE + "%3Cb%3E"])  # fmt: skip

@@ -23,6 +23,7 @@ def test_an_entry_of_each_form_plugin_arrives_once(shop, gateway, connected, plu
     assert event["event"] == "lead.created"
     assert event["data"]["form"]["plugin"] == plugin
     assert "Jane" in event["data"]["fields"].values()
+    assert event["data"]["types"].keys() == event["data"]["fields"].keys()
     row = connected.row()
     assert row["state"] == "sent" and row["body"] is None
 

@@ -5,7 +5,7 @@ import pytest
 from scripts import php_checks
 
 HEAD = "<?php\ndefined( 'ABSPATH' ) || exit;\n"
-CHECKS = ("output", "input_", "actions", "forms", "queries", "texts", "habits")
+CHECKS = ("output", "input_", "actions", "forms", "queries", "texts", "habits", "decoding")
 
 BAD = {
     "echo $name;": "escape it here",
@@ -34,6 +34,8 @@ BAD = {
     "$a = str_contains( $b, 'c' );": "str_contains() is not allowed",
     "$a = $b?->c;": "newer than 7.4",
     "$a = match ( $b ) { 1 => 2 };": "newer than 7.4",
+    "$a = wp_strip_all_tags( $b );": "wp_strip_all_tags() decodes on its own",
+    "$a = html_entity_decode( $b );": "html_entity_decode() decodes on its own",
     "$a = <<<X\nb\nX;\n": "no heredoc",
     "$a = 'http://localhost/x';": "local address",
     "class A { function add_hooks() { add_action( 'admin_post_a', array( $this, 'go' ) ); }"

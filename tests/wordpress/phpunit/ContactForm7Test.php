@@ -10,6 +10,10 @@ final class ContactForm7Test extends RelayTestCase {
 		'your-message' => 'Größe \\"L\\"?',
 		'terms'        => '1',
 		'your-file'    => 'hash-of-a-file',
+		'tel-123'      => '+49 221 1',
+		'firm'         => 'R&D <Ltd> &amp; 3<5V>1',
+		'size'         => array( 'Large' ),
+		'colours'      => array( 'red' ),
 		'g-recaptcha'  => 'a-stranger',
 		'send'         => 'Send',
 	);
@@ -27,6 +31,10 @@ final class ContactForm7Test extends RelayTestCase {
 						array( 'checkbox', 'topics' ),
 						array( 'textarea', 'your-message' ),
 						array( 'file', 'your-file' ),
+						array( 'tel', 'tel-123' ),
+						array( 'text', 'firm', array( 'autocomplete:section-a|organization' ) ),
+						array( 'select', 'size' ),
+						array( 'select', 'colours', array( 'multiple' ) ),
 						array( 'acceptance', 'terms', $terms_options, 'I agree' ),
 						array( 'submit' ),
 					),
@@ -40,7 +48,8 @@ final class ContactForm7Test extends RelayTestCase {
 		standin_cf7_submit( 5, self::POST, 'mail_sent', 'http://127.0.0.1/contact/?utm_source=ad' );
 		$data = $this->sent( 'lead.created' );
 		$this->assertSame( array( 'plugin' => 'contact-form-7', 'id' => 5, 'title' => 'Contact us' ), $data['form'] );
-		$this->assertSame( array( 'your-name' => "Jane O'Neill", 'your-email' => 'jane@example.org', 'topics' => 'Tea, Pots', 'your-message' => 'Größe "L"?', 'terms' => 'yes' ), $data['fields'] );
+		$this->assertSame( array( 'your-name' => "Jane O'Neill", 'your-email' => 'jane@example.org', 'topics' => array( 'Tea', 'Pots' ), 'your-message' => 'Größe "L"?', 'tel-123' => '+49 221 1', 'firm' => 'R&D <Ltd> &amp; 3<5V>1', 'size' => 'Large', 'colours' => array( 'red' ), 'terms' => 'yes' ), $data['fields'] );
+		$this->assertSame( array( 'your-name' => 'name', 'your-email' => 'email', 'topics' => 'choices', 'your-message' => 'textarea', 'tel-123' => 'tel', 'firm' => 'company', 'size' => 'choice', 'colours' => 'choices', 'terms' => 'consent' ), $data['types'] );
 		$this->assertSame( array( true, array( 'source' => 'ad' ), 'http://127.0.0.1/contact/?utm_source=ad' ), array( $data['consent'], $data['utm'], $data['page_url'] ) );
 		$this->assertArrayNotHasKey( 'entry_id', $data );
 	}

@@ -1,6 +1,8 @@
 <?php
 
 use Relay_Connector\Events\Field_Types;
+use Relay_Connector\Schema;
+use Relay_Connector\Settings;
 use Relay_Connector\Status\Lost_Events;
 
 /** Tests for every form plugin; OtherFormsTest and ContactForm7Test cover what is special about each. */
@@ -10,13 +12,95 @@ final class LeadsTest extends RelayTestCase {
 		standin_elementor_submit( '7e10123', 'Contact', $fields, $meta );
 	}
 
+	/** Types from the form plugins and their add-ons, and what the gateway is told. */
+	public function kinds() {
+		$kinds = array(
+			'email'      => array( 'email', 'email*', 'input_email' ),
+			'tel'        => array( 'tel', 'tel*', 'phone', 'phonetext' ),
+			'name'       => array( 'name', 'input_name' ),
+			'first_name' => array( 'firstname' ),
+			'last_name'  => array( 'lastname' ),
+			'text'       => array( 'text*', 'textbox', 'input_text', 'hidden', 'address', 'city', 'total' ),
+			'textarea'   => array( 'textarea*', 'richtext', 'rte', 'rich_text_input', 'post_content' ),
+			'choice'     => array( 'select', 'radio', 'listselect', 'listradio', 'input_radio', 'select_country', 'payment-select' ),
+			'choices'    => array( 'checkbox*', 'listcheckbox', 'listmultiselect', 'multiselect', 'input_checkbox', 'multi_choice' ),
+			'number'     => array( 'number*', 'input_number', 'number-slider', 'range', 'starrating' ),
+			'date'       => array( 'date*', 'input_date', 'date-time' ),
+			'consent'    => array( 'acceptance', 'gdpr-checkbox', 'consent', 'gdpr_agreement', 'terms_and_condition', 'gdpr' ),
+			'url'        => array( 'url*', 'input_url', 'website' ),
+			'file'       => array( 'file*', 'mfile', 'file-upload', 'fileupload', 'file_upload', 'upload', 'input_file', 'input_image', 'post_image', 'featured_image' ),
+		);
+		foreach ( $kinds as $kind => $types ) {
+			foreach ( $types as $type ) {
+				yield $type => array( $type, $kind );
+			}
+		}
+	}
+
+	/** @dataProvider kinds */
+	public function test_each_type_has_a_kind( $type, $kind ) {
+		$this->assertSame( $kind, Field_Types::kind( $type ) );
+	}
+
+	public function test_an_id_that_people_choose_says_what_a_text_is() {
+		$this->submit( array( 'name' => array( 'text', 'Wie heißen Sie?', 'Jane' ), 'company_2' => array( 'text', 'Firma', 'Söhne' ), 'your-phone' => array( 'number', 'Telefon', '0221' ), 'field_1' => array( 'text', 'Name', 'no' ) ) );
+		$this->assertSame( array( 'Wie heißen Sie?' => 'name', 'Firma' => 'company', 'Telefon' => 'number', 'Name' => 'text' ), $this->sent( 'lead.created' )['types'] );
+	}
+
+	/** Values of file fields as form plugins store them, and what is sent. */
+	public function files() {
+		return array(
+			'one address'       => array( 'https://x.example/cv.pdf?a=1&b=2', 'https://x.example/cv.pdf?a=1&b=2' ),
+			'lines'             => array( "https://x.example/1.pdf\nhttps://x.example/2.pdf", array( 'https://x.example/1.pdf', 'https://x.example/2.pdf' ) ),
+			'commas'            => array( 'https://x.example/1.pdf , https://x.example/2,b.pdf', array( 'https://x.example/1.pdf', 'https://x.example/2,b.pdf' ) ),
+			'JSON'              => array( '["https://x.example/1.pdf","https:\/\/x.example/2.pdf"]', array( 'https://x.example/1.pdf', 'https://x.example/2.pdf' ) ),
+			'image with title'  => array( 'https://x.example/1.png|:|s3cret title|:||:|', 'https://x.example/1.png' ),
+			'a path'            => array( '/var/www/uploads/s3cret.pdf', null ),
+			'the content'       => array( 's3cret', null ),
+			'another protocol'  => array( 'file:///s3cret javascript:s3cret', null ),
+		);
+	}
+
+	/** @dataProvider files */
+	public function test_of_a_file_only_its_addresses_are_sent( $stored, $sent ) {
+		$this->submit( array( 'a' => array( 'text', 'Name', 'Jane' ), 'b' => array( 'upload', 'CV', $stored ) ) );
+		$data = $this->sent( 'lead.created' );
+		$this->assertSame( array( $sent, null === $sent ? null : 'file' ), array( isset( $data['fields']['CV'] ) ? $data['fields']['CV'] : null, isset( $data['types']['CV'] ) ? $data['types']['CV'] : null ) );
+		$this->assertStringNotContainsString( 's3cret', $this->requests[0]['body'] );
+	}
+
+	public function test_addresses_of_files_can_be_excluded() {
+		$this->choose( array( 'fields' => array( 'leads.files' => 0 ) ) );
+		$this->submit( array( 'a' => array( 'text', 'Name', 'Jane' ), 'b' => array( 'upload', 'CV', 'https://x.example/cv.pdf' ) ) );
+		$this->assertSame( array( 'Name' => 'Jane' ), $this->sent( 'lead.created' )['fields'] );
+	}
+
+	public function test_a_site_that_was_promised_no_files_sends_none_after_an_update() {
+		update_option( Settings::CONNECTED_AT, time() );
+		update_option( Schema::OPTION, 4 );
+		Schema::install();
+		$this->submit( array( 'a' => array( 'text', 'Name', 'Jane' ), 'b' => array( 'upload', 'CV', 'https://x.example/cv.pdf' ) ) );
+		$this->assertSame( array( 'Name' => 'Jane' ), $this->sent( 'lead.created' )['fields'] );
+	}
+
+	public function test_a_long_list_loses_its_last_choices() {
+		$this->submit( array( 'a' => array( 'checkbox', 'Topics', array_fill( 0, 30, str_repeat( 'ß', 999 ) ) ) ) );
+		$data = $this->sent( 'lead.created' );
+		$this->assertSame( array( 10, array( 'Topics' ) ), array( count( $data['fields']['Topics'] ), $data['shortened'] ) );
+	}
+
+	public function test_a_list_without_a_choice_is_an_empty_list() {
+		$this->submit( array( 'a' => array( 'checkbox', 'Topics', array() ) ) );
+		$this->assertSame( array( 'Topics' => array() ), $this->sent( 'lead.created' )['fields'] );
+	}
+
 	/** Types from the form plugins and their add-ons. */
 	public function secret_types() {
 		return array_map(
 			static function ( $type ) {
 				return array( $type );
 			},
-			array( 'password', 'passwordconfirm', 'input_password', 'confirm_password', 'creditcard', 'credit-card', 'stripe-credit-card', 'stripe_creditcard', 'creditcardcvc', 'square', 'payment_method', 'file', 'file*', 'mfile', 'file-upload', 'fileupload', 'file_upload', 'upload', 'input_file', 'input_image', 'post_image', 'featured_image', 'signature', 'captcha', 'recaptcha', 'iban' )
+			array( 'password', 'passwordconfirm', 'input_password', 'confirm_password', 'creditcard', 'credit-card', 'stripe-credit-card', 'stripe_creditcard', 'creditcardcvc', 'square', 'payment_method', 'signature', 'captcha', 'recaptcha', 'iban' )
 		);
 	}
 
@@ -38,7 +122,7 @@ final class LeadsTest extends RelayTestCase {
 		}
 	}
 
-	public function test_duplicate_labels_are_numbered_and_lists_joined() {
+	public function test_duplicate_labels_are_numbered() {
 		$this->submit(
 			array(
 				'a' => array( 'text', ' <b>Name</b> &amp; title ', 'Jane' ),
@@ -48,13 +132,13 @@ final class LeadsTest extends RelayTestCase {
 				'e' => array( 'textarea', '2', "two\r\nlines\x00" ),
 			)
 		);
-		$this->assertSame( array( 'Name & title' => 'Jane', 'Name & title (2)' => 'Dr', 'Topics' => 'Tea, Pots', 'd' => 'no label', 2 => "two\nlines" ), $this->sent( 'lead.created' )['fields'] );
+		$this->assertSame( array( 'Name & title' => 'Jane', 'Name & title (2)' => 'Dr', 'Topics' => array( 'Tea', 'Pots' ), 'd' => 'no label', 2 => "two\nlines" ), $this->sent( 'lead.created' )['fields'] );
 	}
 
 	public function test_labels_that_are_numbers_stay_a_map() {
 		$this->submit( array( 'a' => array( 'text', '0', 'x' ), 'b' => array( 'text', '1', 'y' ) ) );
 		$this->sent( 'lead.created' );
-		$this->assertStringContainsString( '"fields":{"0":"x","1":"y"}', $this->requests[0]['body'] );
+		$this->assertStringContainsString( '"fields":{"0":"x","1":"y"},"types":{"0":"text","1":"text"}', $this->requests[0]['body'] );
 	}
 
 	public function test_the_page_and_its_utm_parameters() {

@@ -16,20 +16,24 @@ final class OtherFormsTest extends RelayTestCase {
 				4 => array( 'password', 'Password' ),
 				5 => array( 'file-upload', 'CV' ),
 				6 => array( 'gdpr-checkbox', 'Privacy' ),
+				7 => array( 'select', 'Size' ),
+				8 => array( 'select', 'Colours', 'multiple' ),
+				9 => array( 'textarea', 'Cable 3<5V>1 &ndash; why?' ),
 			)
 		);
 	}
 
 	public function test_an_entry_of_wpforms_lite_which_stores_none() {
 		$form   = $this->wpform();
-		$values = array( 1 => 'Jane Doe', 2 => 'jane@example.org', 3 => "Tea\nPots", 4 => 's3cret', 5 => 'https://x/cv.pdf', 6 => 'I consent' );
+		$values = array( 1 => array( 'first' => 'Anna Maria', 'last' => 'von der Heide' ), 2 => 'jane@example.org', 3 => array( 'Tea', 'R&D, pots' ), 4 => 's3cret', 5 => 'https://x/cv.pdf', 6 => 'I consent', 7 => 'Large', 8 => array( 'red' ), 9 => "R&D\n3 < 5 & more" );
 		standin_wpforms_submit( $form, $values );
 		standin_wpforms_submit( $form, $values );
 		$events = $this->send_all();
 		$this->assertCount( 2, $events, 'an entry without an id is never treated as another one' );
 		$data = $events[0]['data'];
 		$this->assertSame( array( 'plugin' => 'wpforms', 'id' => $form, 'title' => 'Ask us' ), $data['form'] );
-		$this->assertSame( array( 'Name' => 'Jane Doe', 'E-mail' => 'jane@example.org', 'Topics' => 'Tea, Pots', 'Privacy' => 'yes' ), $data['fields'] );
+		$this->assertSame( array( 'Name' => 'Anna Maria von der Heide', 'Name (First name)' => 'Anna Maria', 'Name (Last name)' => 'von der Heide', 'E-mail' => 'jane@example.org', 'Topics' => array( 'Tea', 'R&D, pots' ), 'CV' => 'https://x/cv.pdf', 'Privacy' => 'yes', 'Size' => 'Large', 'Colours' => array( 'red' ), 'Cable 3<5V>1 – why?' => "R&D\n3 < 5 & more" ), $data['fields'] );
+		$this->assertSame( array( 'Name' => 'name', 'Name (First name)' => 'first_name', 'Name (Last name)' => 'last_name', 'E-mail' => 'email', 'Topics' => 'choices', 'CV' => 'file', 'Privacy' => 'consent', 'Size' => 'choice', 'Colours' => 'choices', 'Cable 3<5V>1 – why?' => 'textarea' ), $data['types'] );
 		$this->assertTrue( $data['consent'] );
 	}
 
@@ -103,7 +107,8 @@ final class OtherFormsTest extends RelayTestCase {
 		standin_gf_submit( 3, $this->gravity(), 44 );
 		$data = $this->sent( 'lead.created' );
 		$this->assertSame( array( 'plugin' => 'gravityforms', 'id' => 3, 'title' => 'Quote' ), $data['form'] );
-		$this->assertSame( array( 'Name' => 'Jane Doe', 'E-mail' => 'jane@example.org', 'Topics' => 'Tea, Pots', 'Consent' => 'yes', 'Colours' => 'red, blue', 'Guests' => 'Ann, Bob', 'Serialized' => 'O:8:"stdClass":0:{}' ), $data['fields'] );
+		$this->assertSame( array( 'Name' => 'Jane Doe', 'Name (First)' => 'Jane', 'Name (Last)' => 'Doe', 'E-mail' => 'jane@example.org', 'Topics' => array( 'Tea', 'Pots' ), 'Plan' => 'https://x/plan.pdf', 'Consent' => 'yes', 'Colours' => array( 'red', 'blue' ), 'Guests' => 'Ann, Bob', 'Serialized' => 'O:8:"stdClass":0:{}' ), $data['fields'] );
+		$this->assertSame( array( 'Name' => 'name', 'Name (First)' => 'first_name', 'Name (Last)' => 'last_name', 'E-mail' => 'email', 'Topics' => 'choices', 'Plan' => 'file', 'Consent' => 'consent', 'Colours' => 'choices', 'Guests' => 'text', 'Serialized' => 'text' ), $data['types'] );
 		$this->assertSame( array( true, 44, array( 'source' => 'letter', 'campaign' => 'spring' ) ), array( $data['consent'], $data['entry_id'], $data['utm'] ) );
 	}
 
@@ -127,11 +132,15 @@ final class OtherFormsTest extends RelayTestCase {
 						13 => array( 'password', 'Password', 'password' ),
 						14 => array( 'submit', 'Send', 'submit' ),
 						15 => array( 'textbox', '', 'city' ),
+						16 => array( 'lastname', 'Surname', 'lastname_1' ),
+						17 => array( 'checkbox', 'Call me', 'checkbox_1' ),
+						18 => array( 'phone', 'Number', 'phone_1' ),
+						19 => array( 'file_upload', 'CV', 'file_1' ),
 					),
 				),
 			)
 		);
-		return array( 11 => 'Jane', 12 => array( 'Tea', 'Pots' ), 13 => 's3cret', 15 => 'Köln' );
+		return array( 11 => 'Jane <3 &amp;', 12 => array( 'Tea', 'Pots' ), 13 => 's3cret', 15 => 'Köln', 16 => 'Doe', 17 => 1, 18 => '0221', 19 => array( '7' => 'https://x/cv.pdf' ) );
 	}
 
 	/** Both places of a field's settings. */
@@ -144,7 +153,8 @@ final class OtherFormsTest extends RelayTestCase {
 		standin_nf_submit( 2, $this->ninja(), 77, false, $nested );
 		$data = $this->sent( 'lead.created' );
 		$this->assertSame( array( 'plugin' => 'ninja-forms', 'id' => 2, 'title' => 'Callback' ), $data['form'] );
-		$this->assertSame( array( 'Name' => 'Jane', 'Topics' => 'Tea, Pots', 'city' => 'Köln' ), $data['fields'] );
+		$this->assertSame( array( 'Name' => 'Jane <3 &amp;', 'Topics' => array( 'Tea', 'Pots' ), 'city' => 'Köln', 'Surname' => 'Doe', 'Call me' => '1', 'Number' => '0221', 'CV' => 'https://x/cv.pdf' ), $data['fields'] );
+		$this->assertSame( array( 'Name' => 'name', 'Topics' => 'choices', 'city' => 'text', 'Surname' => 'last_name', 'Call me' => 'choice', 'Number' => 'tel', 'CV' => 'file' ), $data['types'] );
 		$this->assertSame( 77, $data['entry_id'] );
 	}
 
@@ -159,7 +169,7 @@ final class OtherFormsTest extends RelayTestCase {
 		return standin_fluent_make(
 			'Kontakt',
 			array(
-				array( 'element' => 'input_name', 'attributes' => array( 'name' => 'names' ), 'settings' => array( 'label' => '', 'admin_field_label' => 'Name' ), 'fields' => array( 'first_name' => array( 'element' => 'input_text', 'attributes' => array( 'name' => 'first_name' ) ) ) ),
+				array( 'element' => 'input_name', 'attributes' => array( 'name' => 'names' ), 'settings' => array( 'label' => '', 'admin_field_label' => 'Name' ), 'fields' => array( 'first_name' => array( 'element' => 'input_text', 'attributes' => array( 'name' => 'first_name' ), 'settings' => array( 'label' => 'Vorname' ) ) ) ),
 				array( 'element' => 'container', 'columns' => array( array( 'fields' => array( array( 'element' => 'input_email', 'attributes' => array( 'name' => 'email', 'type' => 'email' ), 'settings' => array( 'label' => 'E-mail' ) ) ) ), array( 'fields' => array( array( 'element' => 'input_text', 'attributes' => array( 'name' => 'pin', 'type' => 'password' ), 'settings' => array( 'label' => 'PIN' ) ) ) ) ) ),
 				array( 'element' => 'input_file', 'attributes' => array( 'name' => 'cv', 'type' => 'file' ), 'settings' => array( 'label' => 'CV' ) ),
 				array( 'element' => 'input_checkbox', 'attributes' => array( 'name' => 'topics' ), 'settings' => array( 'label' => 'Topics' ) ),
@@ -184,7 +194,8 @@ final class OtherFormsTest extends RelayTestCase {
 		$id   = standin_fluent_submit( $form, self::FLUENT );
 		$data = $this->sent( 'lead.created' );
 		$this->assertSame( array( 'plugin' => 'fluentform', 'id' => $form, 'title' => 'Kontakt' ), $data['form'] );
-		$this->assertSame( array( 'Name' => 'Jane Doe', 'E-mail' => 'jane@example.org', 'Topics' => 'Tea, Pots', 'GDPR' => 'yes' ), $data['fields'] );
+		$this->assertSame( array( 'Name' => 'Jane Doe', 'Name (Vorname)' => 'Jane', 'Name (Last name)' => 'Doe', 'E-mail' => 'jane@example.org', 'CV' => 'https://x/cv.pdf', 'Topics' => array( 'Tea', 'Pots' ), 'GDPR' => 'yes' ), $data['fields'] );
+		$this->assertSame( array( 'Name' => 'name', 'Name (Vorname)' => 'first_name', 'Name (Last name)' => 'last_name', 'E-mail' => 'email', 'CV' => 'file', 'Topics' => 'choices', 'GDPR' => 'consent' ), $data['types'] );
 		$this->assertSame( array( true, $id, array( 'source' => 'ad', 'medium' => 'cpc' ) ), array( $data['consent'], $data['entry_id'], $data['utm'] ) );
 		$this->assertStringEndsWith( '/kontakt/?utm_source=ad&utm_medium=cpc', $data['page_url'] );
 		$this->assertStringStartsWith( 'http://127.0.0.1:', $data['page_url'] );
@@ -219,21 +230,24 @@ final class OtherFormsTest extends RelayTestCase {
 						26 => array( 'divider', 'Guests' ),
 						27 => array( 'gdpr', 'Privacy' ),
 						28 => array( 'text', 'Empty' ),
+						29 => array( 'textarea', 'Message' ),
 					),
 				),
 			)
 		);
-		return array( 21 => array( 'first' => 'Jane', 'last' => 'Doe' ), 22 => 'jane@example.org', 23 => array( 'Mon', 'Tue' ), 24 => 's3cret', 25 => '17', 26 => array( 601, 602 ), 27 => '1' );
+		return array( 21 => array( 'first' => 'Jane', 'last' => 'Doe' ), 22 => 'jane@example.org', 23 => array( 'Mon', 'Tue' ), 24 => 's3cret', 25 => '17', 26 => array( 601, 602 ), 27 => '1', 29 => 'R&D <b>now</b>, 3 < 5 and a<5' );
 	}
 
 	public function test_an_entry_of_formidable_without_the_rows_of_its_repeater() {
-		$metas = $this->formidable();
+		$metas     = $this->formidable();
+		$metas[25] = (string) wp_insert_attachment( array( 'post_mime_type' => 'image/jpeg' ), 'photo.jpg' );
 		standin_frm_create( 9, array( 21 => 'Guest' ), 0, true );
 		standin_frm_create( 9, array( 21 => 'Guest' ), 0, false, 501 );
 		$id   = standin_frm_create( 9, $metas );
 		$data = $this->sent( 'lead.created' );
 		$this->assertSame( array( 'plugin' => 'formidable', 'id' => 9, 'title' => 'Booking' ), $data['form'] );
-		$this->assertSame( array( 'Name' => 'Jane Doe', 'E-mail' => 'jane@example.org', 'Days' => 'Mon, Tue', 'Privacy' => 'yes', 'Empty' => '' ), $data['fields'] );
+		$this->assertSame( array( 'Name' => 'Jane Doe', 'Name (First name)' => 'Jane', 'Name (Last name)' => 'Doe', 'E-mail' => 'jane@example.org', 'Days' => array( 'Mon', 'Tue' ), 'Photo' => home_url( '/wp-content/uploads/photo.jpg' ), 'Privacy' => 'yes', 'Empty' => '', 'Message' => 'R&D now, 3 < 5 and a<5' ), $data['fields'] );
+		$this->assertSame( array( 'Name' => 'name', 'Name (First name)' => 'first_name', 'Name (Last name)' => 'last_name', 'E-mail' => 'email', 'Days' => 'choices', 'Photo' => 'file', 'Privacy' => 'consent', 'Empty' => 'text', 'Message' => 'textarea' ), $data['types'] );
 		$this->assertSame( array( true, $id ), array( $data['consent'], $data['entry_id'] ) );
 	}
 
@@ -248,10 +262,12 @@ final class OtherFormsTest extends RelayTestCase {
 	// -- Elementor Pro
 
 	public function test_an_entry_of_elementor_pro() {
-		standin_elementor_submit( '7e10123', 'Landing page', array( 'name' => array( 'text', 'Name', 'Jane' ), 'topics' => array( 'checkbox', 'Topics', array( 'Tea', 'Pots' ) ), 'cv' => array( 'upload', 'CV', 'https://x/cv.pdf' ), 'ok' => array( 'acceptance', 'Privacy', 'on' ) ) );
+		standin_elementor_submit( '7e10123', 'Landing page', array( 'name' => array( 'text', 'Name', 'Jane' ), 'topics' => array( 'checkbox', 'Topics', array( 'Tea', 'Pots' ) ), 'cv' => array( 'upload', 'CV', 'https://x/cv.pdf' ), 'ok' => array( 'acceptance', 'Privacy', 'on' ), 'message' => array( 'textarea', 'Message', "R&D\n3 < 5 & more" ) ) );
 		$data = $this->sent( 'lead.created' );
 		$this->assertSame( array( 'plugin' => 'elementor-pro', 'id' => '7e10123', 'title' => 'Landing page' ), $data['form'] );
-		$this->assertSame( array( 'Name' => 'Jane', 'Topics' => 'Tea, Pots', 'Privacy' => 'yes' ), $data['fields'] );
+		$this->assertSame( array( 'Name' => 'Jane', 'Topics' => array( 'Tea', 'Pots' ), 'CV' => 'https://x/cv.pdf', 'Privacy' => 'yes', 'Message' => "R&D\n3 < 5 & more" ), $data['fields'] );
+		$this->assertSame( array( 'Name' => 'name', 'Topics' => 'choices', 'CV' => 'file', 'Privacy' => 'consent', 'Message' => 'textarea' ), $data['types'] );
+		$this->assertStringNotContainsString( 's3cret', $this->requests[0]['body'] );
 		$this->assertTrue( $data['consent'] );
 	}
 

@@ -81,17 +81,20 @@ namespace {
 	}
 
 	/**
-	 * Sends a form in; fields as id => type, title, value.
+	 * Sends a form in; fields as id => type, title, value. As Form_Record::set_fields() and the field types do in
+	 * modules/forms/classes/form-record.php (3.21): "raw_value" is as posted, or the path of a file on the server; "value"
+	 * is joined and sanitized.
 	 */
 	function standin_elementor_submit( $form_id, $name, array $fields, array $meta = array() ) {
 		$record = array();
 		foreach ( $fields as $id => $field ) {
+			$value         = is_array( $field[2] ) ? implode( ', ', $field[2] ) : $field[2];
 			$record[ $id ] = array(
 				'id'        => $id,
 				'type'      => $field[0],
 				'title'     => $field[1],
-				'value'     => is_array( $field[2] ) ? implode( ', ', $field[2] ) : $field[2],
-				'raw_value' => $field[2],
+				'value'     => in_array( $field[0], array( 'textarea', 'upload' ), true ) ? sanitize_textarea_field( $value ) : sanitize_text_field( $value ),
+				'raw_value' => 'upload' === $field[0] ? array( '/var/www/uploads/elementor/forms/s3cret.pdf' ) : $field[2],
 				'required'  => false,
 			);
 		}

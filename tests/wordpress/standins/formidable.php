@@ -50,6 +50,17 @@ class FrmEntry {
 }
 
 /**
+ * What FrmAppHelper::sanitize_with_html() in classes/helpers/FrmAppHelper.php (6.34) makes of a visitor's text.
+ */
+function standin_frm_sanitize( $value ) {
+	if ( ! is_string( $value ) ) {
+		return is_array( $value ) ? array_map( 'standin_frm_sanitize', $value ) : $value;
+	}
+	$allowed = array_fill_keys( array( 'b', 'br', 'strong', 'p', 'i', 'ul', 'ol', 'li' ), array() );
+	return strtr( wp_kses( $value, $allowed ), array( '&quot;' => '"', '&lt; ' => '< ', '&gt;' => '>', '&amp;' => '&' ) );
+}
+
+/**
  * Makes an entry, a draft of one, or a row of a repeater. Empty values are not kept.
  */
 function standin_frm_create( $form_id, array $metas, $is_draft = 0, $is_child = false, $parent = 0 ) {
@@ -61,7 +72,7 @@ function standin_frm_create( $form_id, array $metas, $is_draft = 0, $is_child = 
 		'form_name'      => get_option( 'standin_frm' )[ $form_id ]['name'],
 		'is_draft'       => (string) $is_draft,
 		'parent_item_id' => (string) $parent,
-		'metas'          => array_filter( $metas ),
+		'metas'          => array_filter( array_map( 'standin_frm_sanitize', $metas ) ),
 	);
 	update_option( 'standin_frm_entries', $entries );
 	do_action( 'frm_after_create_entry', $id, $form_id, compact( 'is_child' ) );

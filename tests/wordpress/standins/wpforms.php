@@ -17,7 +17,7 @@ function wpforms() {
 }
 
 /**
- * Makes a form; fields as id => type, label.
+ * Makes a form; fields as id => type, label, and whether several choices can be made.
  */
 function standin_wpforms_make( $title, array $fields ) {
 	$json = array(
@@ -29,15 +29,37 @@ function standin_wpforms_make( $title, array $fields ) {
 			'id'    => (string) $id,
 			'type'  => $field[0],
 			'label' => $field[1],
-		);
+		) + ( isset( $field[2] ) ? array( 'multiple' => '1' ) : array() );
 	}
-	return wp_insert_post(
+	// Forms are made by administrators, whose HTML is not filtered.
+	kses_remove_filters();
+	$id = wp_insert_post(
 		array(
 			'post_type'    => 'wpforms',
 			'post_status'  => 'publish',
 			'post_title'   => $title,
 			'post_content' => wp_slash( wp_json_encode( $json ) ),
 		)
+	);
+	kses_init();
+	return $id;
+}
+
+/**
+ * What the real plugin makes of a value (format() in includes/fields/class-name.php, class-text.php, class-textarea.php,
+ * class-checkbox.php and class-select.php, 2.0.0): sanitized, several choices in lines, a name with its parts.
+ */
+function standin_wpforms_format( array $field, $value ) {
+	$lines = array_map( 'sanitize_text_field', (array) $value );
+	$parts = array();
+	if ( 'name' === $field['type'] ) {
+		foreach ( array( 'first', 'middle', 'last' ) as $part ) {
+			$parts[ $part ] = is_array( $value ) && isset( $value[ $part ] ) ? sanitize_text_field( $value[ $part ] ) : '';
+		}
+		$lines = is_array( $value ) ? array( implode( ' ', array_filter( $parts ) ) ) : $lines;
+	}
+	return $parts + array(
+		'value' => 'textarea' === $field['type'] ? sanitize_textarea_field( $value ) : implode( "\n", $lines ),
 	);
 }
 
@@ -50,11 +72,10 @@ function standin_wpforms_submit( $form_id, array $values, $entry_id = 0, $is_spa
 	$fields          = array();
 	foreach ( $form_data['fields'] as $id => $field ) {
 		$fields[ $id ] = array(
-			'name'  => $field['label'],
-			'value' => isset( $values[ $id ] ) ? $values[ $id ] : '',
-			'id'    => (int) $id,
-			'type'  => $field['type'],
-		);
+			'name' => sanitize_text_field( $field['label'] ),
+			'id'   => (int) $id,
+			'type' => $field['type'],
+		) + standin_wpforms_format( $field, isset( $values[ $id ] ) ? $values[ $id ] : '' );
 	}
 	$entry = array(
 		'id'     => (string) $form_id,

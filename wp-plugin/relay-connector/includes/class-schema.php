@@ -8,6 +8,7 @@
 namespace Relay_Connector;
 
 use Relay_Connector\Events\Event_Choices;
+use Relay_Connector\Events\Leads;
 use Relay_Connector\Reporting\Daily_Counts;
 use Relay_Connector\Results\Delivery_Claim;
 
@@ -19,7 +20,7 @@ defined( 'ABSPATH' ) || exit;
  */
 final class Schema {
 
-	const VERSION = 4;
+	const VERSION = 5;
 	const OPTION  = 'relay_connector_schema';
 
 	/**
@@ -111,7 +112,12 @@ final class Schema {
 ) {$wpdb->get_charset_collate()};"
 		);
 		$old = (int) get_option( self::OPTION, 0 );
-		Event_Choices::initialize( $old > 0 && $old < 4 && ( new Settings() )->collects_events() );
+		$is_connected = ( new Settings() )->collects_events();
+		Event_Choices::initialize( $old > 0 && $old < 4 && $is_connected );
+		if ( $old > 0 && $old < 5 && $is_connected ) {
+			// The settings of older versions said that files are never sent.
+			( new Event_Choices() )->exclude_field( Leads::SLUG, Leads::FILES );
+		}
 		update_option( self::OPTION, self::VERSION );
 	}
 

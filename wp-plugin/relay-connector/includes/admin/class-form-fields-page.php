@@ -142,7 +142,9 @@ final class Form_Fields_Page {
 		if ( $plugin ) {
 			$left_out = array();
 			foreach ( $this->fields_of( $plugin, $form ) as $field ) {
-				if ( Field_Types::is_sendable( $field->type ) && ! in_array( md5( $field->key ), $selected, true ) ) {
+				// A disabled checkbox is not submitted; its choice stays.
+				$is_selected = $this->is_disabled( $field ) ? $this->choices->sends_form_field( $form, $field->key ) : in_array( md5( $field->key ), $selected, true );
+				if ( Field_Types::is_sendable( $field->type ) && ! $is_selected ) {
 					$left_out[] = $field->key;
 				}
 			}
@@ -192,24 +194,39 @@ final class Form_Fields_Page {
 	 * @param Form_Field $field The field.
 	 */
 	private function render_field( $form, Form_Field $field ) {
-		$is_secret = Field_Types::is_secret( $field->type );
-		if ( ! $is_secret && ! Field_Types::is_sendable( $field->type ) ) {
+		$is_never_sent = $field->is_never_sent();
+		$is_disabled   = $this->is_disabled( $field );
+		if ( ! $is_never_sent && ! Field_Types::is_sendable( $field->type ) ) {
 			return;
 		}
 		?>
 		<label class="relay-connector-checkbox">
-			<input type="checkbox" name="send[]" value="<?php echo esc_attr( md5( $field->key ) ); ?>" <?php checked( ! $is_secret && $this->choices->sends_form_field( $form, $field->key ) ); ?> <?php disabled( $is_secret ); ?>>
+			<input type="checkbox" name="send[]" value="<?php echo esc_attr( md5( $field->key ) ); ?>" <?php checked( ! $is_disabled && $this->choices->sends_form_field( $form, $field->key ) ); ?> <?php disabled( $is_disabled ); ?>>
 			<?php echo esc_html( $field->label ); ?>
 			<span class="relay-connector-small">
 				<?php
 				echo esc_html( rtrim( $field->type, '*' ) );
-				if ( $is_secret ) {
+				if ( $is_never_sent ) {
 					echo esc_html( ' – ' . __( 'never sent', 'relay-connector' ) );
+				} elseif ( $is_disabled ) {
+					echo esc_html( ' – ' . __( 'not sent: links to files are excluded in the Relay settings', 'relay-connector' ) );
+				} elseif ( Field_Types::FILE === $field->kind ) {
+					echo esc_html( ' – ' . __( 'only a link is sent', 'relay-connector' ) );
 				}
 				?>
 			</span>
 		</label>
 		<?php
+	}
+
+	/**
+	 * Whether a field cannot be selected.
+	 *
+	 * @param Form_Field $field The field.
+	 * @return bool
+	 */
+	private function is_disabled( Form_Field $field ) {
+		return $field->is_never_sent() || ( Field_Types::FILE === $field->kind && ! $this->choices->sends_field( Leads::SLUG, Leads::FILES ) );
 	}
 
 	/**

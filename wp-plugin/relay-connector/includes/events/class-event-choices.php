@@ -13,7 +13,7 @@ defined( 'ABSPATH' ) || exit;
 
 /**
  * One option holds all choices. What it does not mention is sent, as the checkboxes of a new site show. Field types for
- * passwords, payment cards and files cannot be chosen; see Field_Types.
+ * passwords and payment cards cannot be chosen; see Field_Types.
  */
 final class Event_Choices {
 
@@ -78,6 +78,18 @@ final class Event_Choices {
 	 */
 	public function sends_field( $source, $field ) {
 		return (bool) $this->get( 'fields', $source . '.' . $field, 1 );
+	}
+
+	/**
+	 * Stores that a field of a source is not sent.
+	 *
+	 * @param string $source The source's short name.
+	 * @param string $field  The field's short name.
+	 */
+	public function exclude_field( $source, $field ) {
+		$all                                       = $this->all();
+		$all['fields'][ $source . '.' . $field ] = 0;
+		update_option( self::OPTION, $all );
 	}
 
 	/**

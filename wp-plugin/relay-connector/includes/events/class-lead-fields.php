@@ -18,11 +18,18 @@ final class Lead_Fields {
 	const MOST_BYTES    = 120000;
 
 	/**
-	 * Texts by label.
+	 * Texts, or lists of texts, by label.
+	 *
+	 * @var array
+	 */
+	public $values = array();
+
+	/**
+	 * What each value is, by label: the kinds of Field_Types.
 	 *
 	 * @var string[]
 	 */
-	public $values = array();
+	public $types = array();
 
 	/**
 	 * The labels of values that were cut.
@@ -46,7 +53,7 @@ final class Lead_Fields {
 	public $consent = null;
 
 	/**
-	 * The size of the values as JSON, in bytes.
+	 * The size of the values and types as JSON, in bytes.
 	 *
 	 * @var int
 	 */
@@ -61,14 +68,22 @@ final class Lead_Fields {
 	 */
 	public function __construct( array $fields, Event_Choices $choices, $form ) {
 		foreach ( $fields as $field ) {
-			if ( ! Field_Types::is_sendable( $field->type ) ) {
+			if ( ! Field_Types::is_sendable( $field->type ) || $field->is_never_sent() ) {
 				continue;
 			}
 			if ( Field_Types::is_consent( $field->type ) ) {
 				$this->consent = false !== $this->consent && $field->is_checked();
 			}
-			if ( $choices->sends_form_field( $form, $field->key ) ) {
-				$this->add( $this->unused( $field->label ), $field->text() );
+			if ( ! $choices->sends_form_field( $form, $field->key ) ) {
+				continue;
+			}
+			$value = $field->sent_value();
+			if ( Field_Types::FILE === $field->kind && ( ! $value || ! $choices->sends_field( Leads::SLUG, Leads::FILES ) ) ) {
+				continue;
+			}
+			$this->add( $field->label, $field->sent_kind(), $value );
+			foreach ( $field->parts as $part ) {
+				$this->add( $part['label'], $part['kind'], $part['value'] );
 			}
 		}
 	}
@@ -76,24 +91,59 @@ final class Lead_Fields {
 	/**
 	 * Adds a value, cut to the remaining size.
 	 *
-	 * @param string $label The label.
-	 * @param string $text  The value.
+	 * @param string          $label The label.
+	 * @param string          $kind  The kind.
+	 * @param string|string[] $value The value.
 	 */
-	private function add( $label, $text ) {
-		$room = self::MOST_BYTES - $this->bytes - self::size( $label );
-		if ( $room < 100 ) {
+	private function add( $label, $kind, $value ) {
+		$label = $this->unused( $label );
+		// The label is sent twice: with the value and with the type.
+		$space = self::MOST_BYTES - $this->bytes - 2 * self::size( $label ) - self::size( $kind );
+		if ( $space < 100 ) {
 			++$this->left_out;
 			return;
 		}
-		$short = Text::cut( $text, self::LONGEST_VALUE );
-		while ( self::size( $short ) > $room ) {
-			$short = Text::cut( $short, (int) ( mb_strlen( $short, 'UTF-8' ) / 2 ) );
-		}
-		if ( $short !== $text ) {
+		$short = is_array( $value ) ? self::shorten_list( $value, $space ) : self::shorten( $value, $space );
+		if ( $short !== $value ) {
 			$this->shortened[] = $label;
 		}
 		$this->values[ $label ] = $short;
-		$this->bytes           += self::size( $label ) + self::size( $short );
+		$this->types[ $label ]  = $kind;
+		$this->bytes           += 2 * self::size( $label ) + self::size( $kind ) + self::size( $short );
+	}
+
+	/**
+	 * A text that fits.
+	 *
+	 * @param string $text  The text.
+	 * @param int    $space In bytes.
+	 * @return string
+	 */
+	private static function shorten( $text, $space ) {
+		$short = Text::cut( $text, self::LONGEST_VALUE );
+		while ( self::size( $short ) > $space ) {
+			$short = Text::cut( $short, (int) ( mb_strlen( $short, 'UTF-8' ) / 2 ) );
+		}
+		return $short;
+	}
+
+	/**
+	 * A list that fits, without its last texts if it is too long.
+	 *
+	 * @param string[] $list  The list.
+	 * @param int      $space In bytes.
+	 * @return string[]
+	 */
+	private static function shorten_list( array $list, $space ) {
+		$short = array();
+		foreach ( $list as $text ) {
+			$longer = array_merge( $short, array( Text::cut( $text, self::LONGEST_VALUE ) ) );
+			if ( mb_strlen( implode( '', $longer ), 'UTF-8' ) > self::LONGEST_VALUE || self::size( $longer ) > $space ) {
+				break;
+			}
+			$short = $longer;
+		}
+		return $short;
 	}
 
 	/**
@@ -113,12 +163,12 @@ final class Lead_Fields {
 	}
 
 	/**
-	 * The size of a text as JSON, in bytes.
+	 * The size of a text or a list as JSON, in bytes.
 	 *
-	 * @param string $text The text.
+	 * @param string|int|string[] $value The text or the list.
 	 * @return int
 	 */
-	private static function size( $text ) {
-		return strlen( (string) wp_json_encode( (string) $text ) );
+	private static function size( $value ) {
+		return strlen( (string) wp_json_encode( is_array( $value ) ? $value : (string) $value ) );
 	}
 }

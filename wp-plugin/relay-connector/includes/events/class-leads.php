@@ -25,7 +25,9 @@ defined( 'ABSPATH' ) || exit;
  */
 final class Leads extends Base_Source {
 
-	const TYPE = 'lead.created';
+	const TYPE  = 'lead.created';
+	const SLUG  = 'leads';
+	const FILES = 'files';
 
 	/**
 	 * The supported form plugins. Add a new one here.
@@ -53,7 +55,7 @@ final class Leads extends Base_Source {
 	 * @return string
 	 */
 	public function slug() {
-		return 'leads';
+		return self::SLUG;
 	}
 
 	/**
@@ -71,7 +73,16 @@ final class Leads extends Base_Source {
 	 * @return string
 	 */
 	public function help() {
-		return __( 'An entry is sent once, when the form is accepted, even if the form\'s own e-mail fails. Spam, drafts and previews are never sent, nor are passwords, payment cards and files.', 'relay-connector' );
+		return __( 'An entry is sent once, when the form is accepted, even if the form\'s own e-mail fails. Spam, drafts and previews are never sent, nor are passwords and payment cards. Of an uploaded file, only a link is sent.', 'relay-connector' );
+	}
+
+	/**
+	 * What can be switched off for all forms. Each form has a page with its own fields.
+	 *
+	 * @return string[]
+	 */
+	public function optional_fields() {
+		return array( self::FILES => __( 'Links to uploaded files', 'relay-connector' ) );
 	}
 
 	/**
@@ -217,9 +228,10 @@ final class Leads extends Base_Source {
 			'form'       => array(
 				'plugin' => $plugin->slug(),
 				'id'     => $entry->form_id,
-				'title'  => Text::line( $entry->title ),
+				'title'  => Plain_Text::from_title( $entry->title ),
 			),
 			'fields'     => $fields->values,
+			'types'      => $fields->types,
 			'entry_id'   => $entry->entry_id,
 			'page_url'   => $page->url,
 			'utm'        => $page->utm(),
@@ -228,7 +240,7 @@ final class Leads extends Base_Source {
 			'left_out'   => $fields->left_out,
 			'created_at' => Text::timestamp( time() ),
 		);
-		foreach ( array( 'entry_id', 'page_url', 'utm', 'shortened', 'left_out' ) as $optional ) {
+		foreach ( array( 'types', 'entry_id', 'page_url', 'utm', 'shortened', 'left_out' ) as $optional ) {
 			if ( ! $data[ $optional ] ) {
 				unset( $data[ $optional ] );
 			}
@@ -240,6 +252,9 @@ final class Leads extends Base_Source {
 		$data = (array) apply_filters( 'relay_connector_event_data', $data, self::TYPE, $entry->entry_id );
 		// An empty map, or one with numeric labels, would otherwise become a JSON list.
 		$data['fields'] = isset( $data['fields'] ) ? (object) $data['fields'] : new \stdClass();
+		if ( isset( $data['types'] ) ) {
+			$data['types'] = (object) $data['types'];
+		}
 		$event_id       = 'wp-' . wp_generate_uuid4();
 		$body           = Envelope::encode( self::TYPE, $event_id, $data );
 		if ( '' === $body ) {

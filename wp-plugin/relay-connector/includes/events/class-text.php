@@ -1,6 +1,6 @@
 <?php
 /**
- * Texts in the form that the gateway accepts.
+ * Lengths and times in the form that the gateway accepts.
  *
  * @package Relay_Connector
  */
@@ -10,19 +10,9 @@ namespace Relay_Connector\Events;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Cleans and shortens texts from people and plugins.
+ * Shortens texts and writes times. Plain_Text decodes.
  */
 final class Text {
-
-	/**
-	 * The text without control characters, except line breaks and tabs.
-	 *
-	 * @param string $text The text.
-	 * @return string
-	 */
-	public static function clean( $text ) {
-		return (string) preg_replace( '/[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/', '', str_replace( array( "\r\n", "\r" ), "\n", $text ) );
-	}
 
 	/**
 	 * The text, cut to a number of characters.
@@ -33,18 +23,6 @@ final class Text {
 	 */
 	public static function cut( $text, $longest ) {
 		return mb_strlen( $text, 'UTF-8' ) > $longest ? mb_substr( $text, 0, $longest, 'UTF-8' ) : $text;
-	}
-
-	/**
-	 * The text as one line without markup and entities, for names and titles.
-	 *
-	 * @param string $text    The text.
-	 * @param int    $longest The number of characters.
-	 * @return string
-	 */
-	public static function line( $text, $longest = 200 ) {
-		$plain = wp_specialchars_decode( wp_strip_all_tags( self::clean( (string) $text ), true ), ENT_QUOTES );
-		return self::cut( trim( $plain ), $longest );
 	}
 
 	/**

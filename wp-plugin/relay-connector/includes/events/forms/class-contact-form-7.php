@@ -73,9 +73,10 @@ final class Contact_Form_7 extends Form_Plugin {
 				$entry           = new Form_Entry( $form->id(), $form->title() );
 				$entry->page_url = (string) $submission->get_meta( 'url' );
 				$posted          = (array) $submission->get_posted_data();
-				foreach ( $form->scan_form_tags() as $tag ) {
-					if ( '' !== (string) $tag->name && array_key_exists( $tag->name, $posted ) ) {
-						$entry->fields[] = new Form_Field( $tag->name, $tag->name, $tag->type, $this->value( $tag, $posted[ $tag->name ] ) );
+				foreach ( $this->fields_of( $form ) as $name => $field ) {
+					if ( array_key_exists( $name, $posted ) ) {
+						$field->value    = $posted[ $name ];
+						$entry->fields[] = $field;
 					}
 				}
 				return $entry;
@@ -109,24 +110,54 @@ final class Contact_Form_7 extends Form_Plugin {
 	 * @return Form_Field[]
 	 */
 	public function fields( $form_id ) {
-		$form   = \WPCF7_ContactForm::get_instance( $form_id );
+		$form = \WPCF7_ContactForm::get_instance( $form_id );
+		return $form ? array_values( $this->fields_of( $form ) ) : array();
+	}
+
+	/**
+	 * The fields of a form by name. Values are as typed (WPCF7_Submission::setup_posted_data() in includes/submission.php).
+	 * Of several form-tags with the same name, the plugin reads the first one.
+	 *
+	 * @param \WPCF7_ContactForm $form The form.
+	 * @return Form_Field[]
+	 */
+	private function fields_of( $form ) {
 		$fields = array();
-		foreach ( $form ? $form->scan_form_tags() : array() as $tag ) {
-			if ( '' !== (string) $tag->name ) {
-				$fields[] = new Form_Field( $tag->name, $tag->name, $tag->type );
+		foreach ( $form->scan_form_tags() as $tag ) {
+			$name = (string) $tag->name;
+			if ( '' !== $name && ! isset( $fields[ $name ] ) ) {
+				$fields[ $name ]              = new Form_Field( $name, $name, $tag->type );
+				$fields[ $name ]->kind        = $this->kind( $tag );
+				// Its files are deleted after its e-mail (WPCF7_Submission::remove_uploaded_files() in includes/submission.php).
+				$fields[ $name ]->has_address = 'file' !== rtrim( $tag->type, '*' );
+				$fields[ $name ]->is_inverted = Field_Types::is_consent( $tag->type ) && $tag->has_option( 'invert' );
 			}
 		}
 		return $fields;
 	}
 
 	/**
-	 * The value. An inverted acceptance checkbox means yes when it is not checked.
+	 * The kind of a field. The author of a form can say what a text is for, as in [text your-name autocomplete:name]
+	 * (WPCF7_FormTag::get_autocomplete_option() in includes/form-tag.php).
 	 *
-	 * @param \WPCF7_FormTag $tag   The form-tag.
-	 * @param mixed          $value The posted value.
-	 * @return mixed
+	 * @param \WPCF7_FormTag $tag The form-tag.
+	 * @return string
 	 */
-	private function value( $tag, $value ) {
-		return Field_Types::is_consent( $tag->type ) && $tag->has_option( 'invert' ) ? empty( $value ) : $value;
+	private function kind( $tag ) {
+		$kind = Field_Types::kind( $tag->type, $tag->name );
+		if ( Field_Types::CHOICE === $kind && $tag->has_option( 'multiple' ) ) {
+			return Field_Types::CHOICES;
+		}
+		if ( Field_Types::CHOICES === $kind && $tag->has_option( 'exclusive' ) ) {
+			return Field_Types::CHOICE;
+		}
+		if ( 'text' === rtrim( $tag->type, '*' ) ) {
+			foreach ( preg_grep( '/^autocomplete:/i', (array) $tag->options ) as $option ) {
+				foreach ( explode( '|', strtolower( substr( $option, strlen( 'autocomplete:' ) ) ) ) as $token ) {
+					$kind = isset( Field_Types::AUTOCOMPLETE[ $token ] ) ? Field_Types::AUTOCOMPLETE[ $token ] : $kind;
+				}
+			}
+		}
+		return $kind;
 	}
 }

@@ -7,8 +7,10 @@
 
 namespace Relay_Connector\Events\Forms;
 
+use Relay_Connector\Events\Field_Types;
 use Relay_Connector\Events\Form_Entry;
 use Relay_Connector\Events\Form_Field;
+use Relay_Connector\Events\Plain_Text;
 
 defined( 'ABSPATH' ) || exit;
 
@@ -68,11 +70,33 @@ final class Elementor_Pro extends Form_Plugin {
 					$entry->page_url = (string) $meta['page_url']['value'];
 				}
 				foreach ( (array) $record->get( 'fields' ) as $id => $field ) {
-					$entry->fields[] = new Form_Field( isset( $field['id'] ) ? $field['id'] : $id, isset( $field['title'] ) ? $field['title'] : '', isset( $field['type'] ) ? $field['type'] : '', isset( $field['value'] ) ? $field['value'] : '' );
+					$entry->fields[] = $this->read( $id, (array) $field );
 				}
 				return $entry;
 			}
 		);
+	}
+
+	/**
+	 * A field with its value. "value" is sanitized, with several choices joined; "raw_value" is as posted, so that it is
+	 * used only for lists, never for files, where it has paths on the server (Form_Record in
+	 * modules/forms/classes/form-record.php).
+	 *
+	 * @param int|string $id    The field's id.
+	 * @param array      $field The field.
+	 * @return Form_Field
+	 */
+	private function read( $id, array $field ) {
+		$key          = isset( $field['id'] ) ? (string) $field['id'] : (string) $id;
+		$read         = new Form_Field( $key, isset( $field['title'] ) ? $field['title'] : '', isset( $field['type'] ) ? $field['type'] : '', isset( $field['value'] ) ? $field['value'] : '' );
+		$read->kind   = Field_Types::kind( $read->type, $key );
+		$read->format = Plain_Text::SANITIZED;
+		if ( isset( $field['raw_value'] ) && is_array( $field['raw_value'] ) && in_array( $read->kind, array( Field_Types::CHOICE, Field_Types::CHOICES ), true ) ) {
+			$read->value  = $field['raw_value'];
+			$read->format = Plain_Text::TYPED;
+			$read->kind   = Field_Types::CHOICES;
+		}
+		return $read;
 	}
 
 	/**

@@ -10,6 +10,7 @@ namespace Relay_Connector\Events\Forms;
 use Relay_Connector\Events\Field_Types;
 use Relay_Connector\Events\Form_Entry;
 use Relay_Connector\Events\Form_Field;
+use Relay_Connector\Events\Plain_Text;
 
 defined( 'ABSPATH' ) || exit;
 
@@ -18,6 +19,22 @@ defined( 'ABSPATH' ) || exit;
  * its row. The values also contain hidden page fields that no field of the form has.
  */
 final class Fluent_Forms extends Form_Plugin {
+
+	/**
+	 * The parts of a name with their labels and kinds (app/Services/FormBuilder/DefaultElements.php).
+	 */
+	const NAME_PARTS = array(
+		'first_name'  => array( 'First name', Field_Types::FIRST_NAME ),
+		'middle_name' => array( 'Middle name', Field_Types::TEXT ),
+		'last_name'   => array( 'Last name', Field_Types::LAST_NAME ),
+	);
+
+	/**
+	 * The labels that the author of a form gave to the parts of a name, by the name of the field.
+	 *
+	 * @var array[]
+	 */
+	private $part_labels = array();
 
 	/**
 	 * The short name.
@@ -70,7 +87,10 @@ final class Fluent_Forms extends Form_Plugin {
 				$entry->page_url = isset( $values['_wp_http_referer'] ) ? (string) $values['_wp_http_referer'] : '';
 				foreach ( $this->named_fields( $form->form_fields ) as $name => $field ) {
 					if ( array_key_exists( $name, $values ) ) {
-						$field->value    = 'input_name' === $field->type && is_array( $values[ $name ] ) ? implode( ' ', array_filter( array_map( 'strval', $values[ $name ] ), 'strlen' ) ) : $values[ $name ];
+						$field->value = $values[ $name ];
+						if ( 'input_name' === $field->type && is_array( $field->value ) ) {
+							$field->set_parts( $this->name_parts( $field->value, isset( $this->part_labels[ $name ] ) ? $this->part_labels[ $name ] : array() ) );
+						}
 						$entry->fields[] = $field;
 					} elseif ( Field_Types::is_consent( $field->type ) ) {
 						// An unchecked box is not among the values.
@@ -144,6 +164,7 @@ final class Fluent_Forms extends Form_Plugin {
 				$label          = ! empty( $settings['admin_field_label'] ) ? $settings['admin_field_label'] : ( isset( $settings['label'] ) ? $settings['label'] : '' );
 				$label          = '' === (string) $label ? $name : $label;
 				$found[ $name ] = new Form_Field( $name, $label, $this->type_of( $field ) );
+				$this->complete( $found[ $name ], $field );
 			} elseif ( isset( $field['columns'] ) ) {
 				$inner = array();
 				foreach ( (array) $field['columns'] as $column ) {
@@ -153,6 +174,47 @@ final class Fluent_Forms extends Form_Plugin {
 			}
 		}
 		return $found;
+	}
+
+	/**
+	 * Adds to a field what its settings say. Its values are sanitized by fluentFormSanitizer() in boot/globals.php.
+	 *
+	 * @param Form_Field $field    The field.
+	 * @param array      $settings Its settings.
+	 */
+	private function complete( Form_Field $field, array $settings ) {
+		$field->kind   = Field_Types::kind( $field->type, $field->key );
+		$field->format = Plain_Text::SANITIZED;
+		if ( in_array( $field->type, array( 'rich_text_input', 'post_content' ), true ) ) {
+			$field->format = Plain_Text::HTML;
+		} elseif ( in_array( $field->kind, array( Field_Types::CHOICE, Field_Types::CHOICES ), true ) ) {
+			$field->format = Plain_Text::TITLE;
+		}
+		if ( 'select' === $field->type && ! empty( $settings['attributes']['multiple'] ) ) {
+			$field->kind = Field_Types::CHOICES;
+		}
+		foreach ( isset( $settings['fields'] ) ? (array) $settings['fields'] : array() as $part => $inner ) {
+			$this->part_labels[ $field->key ][ $part ] = isset( $inner['settings']['label'] ) ? (string) $inner['settings']['label'] : '';
+		}
+	}
+
+	/**
+	 * The parts of a name, in the order in which they are read.
+	 *
+	 * @param array    $values By part.
+	 * @param string[] $labels By part.
+	 * @return array[]
+	 */
+	private function name_parts( array $values, array $labels ) {
+		$parts = array();
+		foreach ( array_intersect_key( self::NAME_PARTS, $values ) as $part => $about ) {
+			$parts[] = array(
+				'label' => empty( $labels[ $part ] ) ? $about[0] : $labels[ $part ],
+				'kind'  => $about[1],
+				'value' => $values[ $part ],
+			);
+		}
+		return $parts;
 	}
 
 	/**

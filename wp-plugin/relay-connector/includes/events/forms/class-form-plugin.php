@@ -9,6 +9,7 @@ namespace Relay_Connector\Events\Forms;
 
 use Relay_Connector\Events\Form_Field;
 use Relay_Connector\Events\Leads;
+use Relay_Connector\Events\Plain_Text;
 
 defined( 'ABSPATH' ) || exit;
 
@@ -96,7 +97,7 @@ abstract class Form_Plugin {
 	public function safe_forms() {
 		if ( null === $this->forms ) {
 			try {
-				$this->forms = $this->is_active() ? array_map( 'strval', $this->forms() ) : array();
+				$this->forms = $this->is_active() ? array_map( array( Plain_Text::class, 'from_title' ), $this->forms() ) : array();
 			} catch ( \Throwable $error ) {
 				$this->forms = array();
 			}

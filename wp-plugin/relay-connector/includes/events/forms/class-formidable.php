@@ -7,8 +7,10 @@
 
 namespace Relay_Connector\Events\Forms;
 
+use Relay_Connector\Events\Field_Types;
 use Relay_Connector\Events\Form_Entry;
 use Relay_Connector\Events\Form_Field;
+use Relay_Connector\Events\Plain_Text;
 
 defined( 'ABSPATH' ) || exit;
 
@@ -22,6 +24,15 @@ final class Formidable extends Form_Plugin {
 	 * After its own actions, which run at 20 and may change the entry.
 	 */
 	const PRIORITY = 30;
+
+	/**
+	 * The parts of a name with their labels and kinds.
+	 */
+	const NAME_PARTS = array(
+		'first'  => array( 'First name', Field_Types::FIRST_NAME ),
+		'middle' => array( 'Middle name', Field_Types::TEXT ),
+		'last'   => array( 'Last name', Field_Types::LAST_NAME ),
+	);
 
 	/**
 	 * The short name.
@@ -77,8 +88,13 @@ final class Formidable extends Form_Plugin {
 				$entry = new Form_Entry( $form_id, isset( $kept->form_name ) ? $kept->form_name : '', (int) $entry_id );
 				foreach ( $this->fields( $form_id ) as $field ) {
 					// Empty values are not stored, but an unchecked consent box must still be reported.
-					$value           = isset( $kept->metas[ $field->key ] ) ? $kept->metas[ $field->key ] : '';
-					$field->value    = 'name' === $field->type && is_array( $value ) ? implode( ' ', array_filter( array_map( 'strval', $value ), 'strlen' ) ) : $value;
+					$value        = isset( $kept->metas[ $field->key ] ) ? $kept->metas[ $field->key ] : '';
+					$field->value = $value;
+					if ( Field_Types::NAME === $field->kind && is_array( $value ) ) {
+						$field->set_parts( $this->name_parts( $value ) );
+					} elseif ( Field_Types::FILE === $field->kind ) {
+						$field->value = array_filter( array_map( array( $this, 'file_url' ), (array) $value ) );
+					}
 					$entry->fields[] = $field;
 				}
 				return $entry;
@@ -104,9 +120,50 @@ final class Formidable extends Form_Plugin {
 	public function fields( $form_id ) {
 		$fields = array();
 		foreach ( (array) \FrmField::get_all_for_form( $form_id, '', 'exclude', 'exclude' ) as $field ) {
-			$fields[] = new Form_Field( $field->id, $field->name, $field->type );
+			$read         = new Form_Field( $field->id, $field->name, $field->type );
+			$read->format = self::format_of( $read );
+			$fields[]     = $read;
 		}
 		return $fields;
+	}
+
+	/**
+	 * How the values of a field are stored: as HTML with a few tags, in which "&" is decoded already
+	 * (FrmAppHelper::sanitize_with_html() in classes/helpers/FrmAppHelper.php). Some types use sanitize_text_field().
+	 *
+	 * @param Form_Field $field The field.
+	 * @return string
+	 */
+	private static function format_of( Form_Field $field ) {
+		return in_array( $field->type, array( 'name', 'phone', 'number', 'address' ), true ) ? Plain_Text::SANITIZED : Plain_Text::HTML;
+	}
+
+	/**
+	 * The parts of a name (FrmFieldName in classes/models/fields/FrmFieldName.php).
+	 *
+	 * @param array $values With first, middle, last.
+	 * @return array[]
+	 */
+	private function name_parts( array $values ) {
+		$parts = array();
+		foreach ( array_intersect_key( self::NAME_PARTS, $values ) as $part => $about ) {
+			$parts[] = array(
+				'label' => $about[0],
+				'kind'  => $about[1],
+				'value' => $values[ $part ],
+			);
+		}
+		return $parts;
+	}
+
+	/**
+	 * The address of an uploaded file, which is stored as an attachment.
+	 *
+	 * @param mixed $id The attachment's id.
+	 * @return string '' if there is none.
+	 */
+	private function file_url( $id ) {
+		return is_numeric( $id ) ? (string) wp_get_attachment_url( (int) $id ) : ( is_string( $id ) ? $id : '' );
 	}
 
 	/**

@@ -10,6 +10,7 @@ namespace Relay_Connector\Events\Forms;
 use Relay_Connector\Events\Field_Types;
 use Relay_Connector\Events\Form_Entry;
 use Relay_Connector\Events\Form_Field;
+use Relay_Connector\Events\Plain_Text;
 
 defined( 'ABSPATH' ) || exit;
 
@@ -17,6 +18,17 @@ defined( 'ABSPATH' ) || exit;
  * It fires for spam too. A field with several inputs, such as a name, has one value for each: 1.3, 1.6.
  */
 final class Gravity_Forms extends Form_Plugin {
+
+	/**
+	 * The kinds of the inputs of a name (includes/fields/class-gf-field-name.php): prefix, first, middle, last, suffix.
+	 */
+	const NAME_INPUTS = array(
+		'2' => Field_Types::TEXT,
+		'3' => Field_Types::FIRST_NAME,
+		'4' => Field_Types::TEXT,
+		'6' => Field_Types::LAST_NAME,
+		'8' => Field_Types::TEXT,
+	);
 
 	/**
 	 * The short name.
@@ -113,8 +125,13 @@ final class Gravity_Forms extends Form_Plugin {
 	private function read( array $form, array $values ) {
 		$fields = array();
 		foreach ( isset( $form['fields'] ) ? $form['fields'] : array() as $field ) {
-			$label    = '' !== (string) $this->property( $field, 'label' ) ? $this->property( $field, 'label' ) : $this->property( $field, 'adminLabel' );
-			$fields[] = new Form_Field( $this->property( $field, 'id' ), $label, $this->type_of( $field ), $this->value( $field, $values ) );
+			$label        = '' !== (string) $this->property( $field, 'label' ) ? $this->property( $field, 'label' ) : $this->property( $field, 'adminLabel' );
+			$read         = new Form_Field( $this->property( $field, 'id' ), $label, $this->type_of( $field ), $this->value( $field, $values ) );
+			$read->format = $this->format_of( $field, $read->kind );
+			if ( Field_Types::NAME === $read->kind && ! isset( $values[ $read->key ] ) ) {
+				$read->set_parts( $this->name_parts( $field, $values ) );
+			}
+			$fields[] = $read;
 		}
 		return $fields;
 	}
@@ -154,7 +171,7 @@ final class Gravity_Forms extends Form_Plugin {
 					$parts[] = $part;
 				}
 			}
-			return 'name' === $type ? implode( ' ', $parts ) : $parts;
+			return $parts;
 		}
 		$value = isset( $values[ $id ] ) ? $values[ $id ] : '';
 		if ( 'multiselect' === $type && is_string( $value ) && is_array( json_decode( $value, true ) ) ) {
@@ -165,6 +182,45 @@ final class Gravity_Forms extends Form_Plugin {
 			return $field->get_value_export( $values, $id, true );
 		}
 		return $value;
+	}
+
+	/**
+	 * The parts of a name.
+	 *
+	 * @param object|array $field  The field.
+	 * @param array        $values The entry.
+	 * @return array[]
+	 */
+	private function name_parts( $field, array $values ) {
+		$parts = array();
+		foreach ( (array) $this->property( $field, 'inputs' ) as $input ) {
+			$id   = isset( $input['id'] ) ? (string) $input['id'] : '';
+			$last = substr( $id, (int) strrpos( $id, '.' ) + 1 );
+			if ( isset( $values[ $id ], self::NAME_INPUTS[ $last ] ) ) {
+				$label   = empty( $input['customLabel'] ) ? ( isset( $input['label'] ) ? $input['label'] : '' ) : $input['customLabel'];
+				$parts[] = array(
+					'label' => '' === (string) $label ? $last : $label,
+					'kind'  => self::NAME_INPUTS[ $last ],
+					'value' => $values[ $id ],
+				);
+			}
+		}
+		return $parts;
+	}
+
+	/**
+	 * How the values of a field are stored. Visitors' text is stripped of tags, not encoded
+	 * (GF_Field::sanitize_entry_value() in includes/fields/class-gf-field.php).
+	 *
+	 * @param object|array $field The field.
+	 * @param string       $kind  Its kind.
+	 * @return string
+	 */
+	private function format_of( $field, $kind ) {
+		if ( $this->property( $field, 'useRichTextEditor' ) ) {
+			return Plain_Text::HTML;
+		}
+		return in_array( $kind, array( Field_Types::CHOICE, Field_Types::CHOICES ), true ) ? Plain_Text::TITLE : Plain_Text::SANITIZED;
 	}
 
 	/**

@@ -7,8 +7,10 @@
 
 namespace Relay_Connector\Events\Forms;
 
+use Relay_Connector\Events\Field_Types;
 use Relay_Connector\Events\Form_Entry;
 use Relay_Connector\Events\Form_Field;
+use Relay_Connector\Events\Plain_Text;
 
 defined( 'ABSPATH' ) || exit;
 
@@ -68,12 +70,31 @@ final class Ninja_Forms extends Form_Plugin {
 				foreach ( isset( $data['fields'] ) ? (array) $data['fields'] : array() as $id => $field ) {
 					// The version decides which of the two places holds a field's settings.
 					$field          += isset( $field['settings'] ) ? (array) $field['settings'] : array();
-					$label           = ! empty( $field['label'] ) ? $field['label'] : ( isset( $field['key'] ) ? $field['key'] : '' );
-					$entry->fields[] = new Form_Field( isset( $field['id'] ) ? $field['id'] : $id, $label, isset( $field['type'] ) ? $field['type'] : '', isset( $field['value'] ) ? $field['value'] : '' );
+					$entry->fields[] = $this->read( $id, $field );
 				}
 				return $entry;
 			}
 		);
+	}
+
+	/**
+	 * A field with its value, which is as typed (NF_AJAX_Controllers_Submission::process() in
+	 * includes/AJAX/Controllers/Submission.php).
+	 *
+	 * @param int|string $id    The field's id.
+	 * @param array      $field The field with its settings.
+	 * @return Form_Field
+	 */
+	private function read( $id, array $field ) {
+		$key   = isset( $field['key'] ) ? (string) $field['key'] : '';
+		$label = ! empty( $field['label'] ) ? $field['label'] : $key;
+		$read  = new Form_Field( isset( $field['id'] ) ? $field['id'] : $id, $label, isset( $field['type'] ) ? $field['type'] : '', isset( $field['value'] ) ? $field['value'] : '' );
+		// Its "checkbox" is a single one; "listcheckbox" has several.
+		$read->kind = 'checkbox' === $read->type ? Field_Types::CHOICE : Field_Types::kind( $read->type, $key );
+		if ( ! empty( $field['textarea_rte'] ) ) {
+			$read->format = Plain_Text::HTML;
+		}
+		return $read;
 	}
 
 	/**

@@ -7,8 +7,10 @@
 
 namespace Relay_Connector\Events\Forms;
 
+use Relay_Connector\Events\Field_Types;
 use Relay_Connector\Events\Form_Entry;
 use Relay_Connector\Events\Form_Field;
+use Relay_Connector\Events\Plain_Text;
 
 defined( 'ABSPATH' ) || exit;
 
@@ -21,6 +23,15 @@ final class Wpforms extends Form_Plugin {
 	 * Types with values that are separated by line breaks.
 	 */
 	const LISTS = array( 'checkbox', 'payment-checkbox', 'select', 'likert_scale' );
+
+	/**
+	 * The parts of a name with their labels and kinds (WPForms_Field_Name::format() in includes/fields/class-name.php).
+	 */
+	const NAME_PARTS = array(
+		'first'  => array( 'First name', Field_Types::FIRST_NAME ),
+		'middle' => array( 'Middle name', Field_Types::TEXT ),
+		'last'   => array( 'Last name', Field_Types::LAST_NAME ),
+	);
 
 	/**
 	 * The short name.
@@ -72,17 +83,64 @@ final class Wpforms extends Form_Plugin {
 				}
 				$title = isset( $form['settings']['form_title'] ) ? $form['settings']['form_title'] : '';
 				$entry = new Form_Entry( $form['id'], $title, (int) $entry_id );
+				$known = isset( $form['fields'] ) ? (array) $form['fields'] : array();
 				foreach ( $values as $id => $field ) {
-					$type  = isset( $field['type'] ) ? $field['type'] : '';
-					$value = isset( $field['value'] ) ? $field['value'] : '';
-					if ( is_string( $value ) && in_array( $type, self::LISTS, true ) ) {
-						$value = explode( "\n", $value );
+					// A choice without an answer can be a plain text instead of a field (WPForms_Field_Select::format()).
+					if ( is_array( $field ) ) {
+						$entry->fields[] = $this->read( $id, $field, isset( $known[ $id ] ) ? (array) $known[ $id ] : array() );
 					}
-					$entry->fields[] = new Form_Field( isset( $field['id'] ) ? $field['id'] : $id, isset( $field['name'] ) ? $field['name'] : '', $type, $value );
 				}
 				return $entry;
 			}
 		);
+	}
+
+	/**
+	 * A field with its value.
+	 *
+	 * @param int|string $id       The field's id.
+	 * @param array      $field    The field of the entry.
+	 * @param array      $settings The field of the form, if it is known.
+	 * @return Form_Field
+	 */
+	private function read( $id, array $field, array $settings ) {
+		$type         = isset( $field['type'] ) ? (string) $field['type'] : '';
+		$value        = isset( $field['value'] ) ? $field['value'] : '';
+		// The label in the entry went through sanitize_text_field(), which removes "<5V>".
+		$label        = ! empty( $settings['label'] ) ? $settings['label'] : ( isset( $field['name'] ) ? $field['name'] : '' );
+		$read         = new Form_Field( isset( $field['id'] ) ? $field['id'] : $id, $label, $type, $value );
+		$read->format = self::format_of( $type, $read->kind );
+		if ( is_string( $value ) && in_array( $type, self::LISTS, true ) ) {
+			$read->value = explode( "\n", $value );
+			$read->kind  = empty( $settings['multiple'] ) ? $read->kind : Field_Types::CHOICES;
+		}
+		if ( Field_Types::NAME === $read->kind && isset( $field['first'], $field['last'] ) && '' !== $field['first'] . $field['last'] ) {
+			$parts = array();
+			foreach ( self::NAME_PARTS as $part => $about ) {
+				$parts[] = array(
+					'label' => $about[0],
+					'kind'  => $about[1],
+					'value' => isset( $field[ $part ] ) ? $field[ $part ] : '',
+				);
+			}
+			$read->set_parts( $parts );
+		}
+		return $read;
+	}
+
+	/**
+	 * How the values of a type are stored. Choices and prices are those of the form, with entities such as &#36;.
+	 *
+	 * @param string $type The type.
+	 * @param string $kind The kind.
+	 * @return string
+	 */
+	private static function format_of( $type, $kind ) {
+		if ( 'richtext' === $type ) {
+			return Plain_Text::HTML;
+		}
+		$is_from_form = in_array( $kind, array( Field_Types::CHOICE, Field_Types::CHOICES ), true ) || 0 === strpos( $type, 'payment-' );
+		return $is_from_form ? Plain_Text::TITLE : Plain_Text::SANITIZED;
 	}
 
 	/**
