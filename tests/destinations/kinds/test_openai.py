@@ -67,6 +67,7 @@ def ask(settings: dict[str, Any], **changes: Any) -> AiReply:
 
 @pytest.mark.parametrize("api", ["responses", "chat", "compatible"])
 def test_an_answer_has_its_tokens_and_request_id(openai: FakeOpenAI, api: str) -> None:
+    openai.service = "other" if api == "compatible" else "openai"
     said = ask(config(openai, api=api))
     assert isinstance(said.signal, Accepted)
     assert said.answer == {"topic": "sales"}
