@@ -110,7 +110,7 @@ EVENT_TYPES = {
             },
             headline="New comment by {{ data.author }}"
             "{% if data.post_title %} on “{{ data.post_title }}”{% endif %}",
-            summary="{{ data.content | truncate: 500 }}",
+            summary="> {{ data.content }}",
             body="{{ data.author }} wrote"
             "{% if data.post_title %} on “{{ data.post_title }}”{% endif %}:\n\n{{ data.content }}",
         ),
@@ -162,8 +162,7 @@ EVENT_TYPES = {
                 "created_at": SAMPLE_TIME,
             },
             headline="New lead from {{ data.form.title }}",
-            summary="{% for field in data.fields %}"
-            "{{ field[0] }}: {{ field[1] | truncate: 300 }}\n{% endfor %}",
+            summary="{% for field in data.fields %}{{ field[0] }}: {{ field[1] }}\n{% endfor %}",
             body="{% for field in data.fields %}{{ field[0] }}: {{ field[1] }}\n{% endfor %}"
             "{% if data.page_url %}\nPage: {{ data.page_url }}{% endif %}",
         ),

@@ -34,7 +34,13 @@ from relay.delivery.attempt.outcome import (
 from relay.delivery.attempt.run import run as run_attempt
 from relay.delivery.capacity import Capacity
 from relay.delivery.claim import MAX_CLAIMS, Batch, Claim, DatabaseClock, claim_batch, is_due
-from relay.delivery.message import kind_and_config, shared_transport, version_config, with_texts
+from relay.delivery.message import (
+    kind_and_config,
+    relay_url,
+    shared_transport,
+    version_config,
+    with_texts,
+)
 from relay.delivery.plan import POLL_S, RENEW_AFTER_S, Group, has_suspect, make_plan
 from relay.delivery.pool import FinishedCall, Pool
 from relay.destinations import KINDS
@@ -88,6 +94,7 @@ class Drain:
         self.row, self.token, self.clock, self.ai_rows = row, token, clock, ai_rows
         self.stopping: Event = current_app.extensions["relay_stopping"]
         transport = shared_transport(current_app._get_current_object())  # type: ignore[attr-defined]
+        self.public_url = relay_url()
         self.enricher = Enricher(db.engine, transport, self.stopping)
         # As large as any setting: a person may raise the concurrency while the drain runs.
         self.pool = Pool(MAX_CONCURRENCY, self.stopping)
@@ -262,7 +269,7 @@ class Drain:
             )
             config = self.config if first.pinned_version is None else self.config_of(first)
             arguments = (self.kind, config, group, self.enricher.transport, enrich)
-            self.pool.submit(group, run_attempt, *arguments)
+            self.pool.submit(group, run_attempt, *arguments, self.public_url)
             self.digest_group = group if is_digest else self.digest_group
         self.wait_s = min(plan.wait_s, GATHER_S) if self.pending.results else plan.wait_s
 

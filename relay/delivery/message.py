@@ -9,12 +9,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from flask import Flask
+from flask import Flask, current_app
 from sqlalchemy import Connection, or_, select
 
 from relay import secrets
 from relay.destinations import KINDS
 from relay.destinations.base import Kind, Message, Rule, SiteKey
+from relay.destinations.links import event_page
 from relay.errors import Undeliverable
 from relay.mapping.rules import fill
 from relay.models import Destination, DestinationVersion, MappingVersion, SigningKey, db_now
@@ -114,8 +115,12 @@ def message_of(
     key: str,
     is_test: bool = False,
     site_key: SiteKey | None = None,
+    public_url: str = "",
 ) -> Message:
-    """A message with a new attempt key.  ``payload`` is the body as the site sent it."""
+    """A message with a new attempt key.
+
+    ``payload`` is the body as the site sent it, ``public_url`` Relay's own URL for links.
+    """
     attempt_key = uuid.uuid4().hex
     return Message(
         event_id=str(payload["event_id"]),
@@ -130,7 +135,13 @@ def message_of(
         traceparent=traceparent(str(payload["event_id"]), attempt_key),
         is_test=is_test,
         site_key=site_key,
+        relay_url=event_page(public_url, str(payload["event_id"])),
     )
+
+
+def relay_url() -> str:
+    """Relay's own URL (RELAY_PUBLIC_URL); empty if it is not set."""
+    return str(current_app.extensions["relay_config"].public_url)
 
 
 def requests_of(

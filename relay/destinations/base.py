@@ -44,6 +44,7 @@ class Message:
     ``ai`` has the answer of the subscription's AI step, by field; empty without one.
     ``mapped`` has the values of the mapping, by the name of the target.  For a kind with
     ``open_fields`` it is the body; if it is empty, the whole event is sent.
+    ``relay_url`` is the event's page in Relay; empty if Relay's own URL is not set.
     """
 
     event_id: str
@@ -60,6 +61,7 @@ class Message:
     ai: Mapping[str, Any] = field(default_factory=dict)
     mapped: Mapping[str, Any] = field(default_factory=dict)
     site_key: SiteKey | None = None
+    relay_url: str = ""
 
 
 @dataclass(frozen=True)

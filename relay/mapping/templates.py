@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from liquid import BoundTemplate
 from liquid.exceptions import LiquidError
 from liquid.extra.filters import JSON
+from markupsafe import Markup
 
 from relay.errors import Undeliverable
 from relay.mapping import liquid_limits
@@ -19,11 +21,32 @@ ESCAPING, PLAIN = (BoundedEnvironment(autoescape=autoescape) for autoescape in (
 for environment in (ESCAPING, PLAIN):
     environment.add_filter("json", JSON())
 del ESCAPING.filters["safe"]  # no template can turn the escaping off
+NEWLINE = re.compile(r"\r\n|[\r\n]")
+QUOTED_LINE = re.compile(r"^>.*\{\{.*$", re.MULTILINE)
+END_OF_OUTPUT = re.compile(r"(-?\}\})")
+
+
+def quote_lines(value: Any) -> Any:
+    """``> `` before each further line of a text, as chats and e-mails write a quote."""
+    return NEWLINE.sub("\n> ", value) if isinstance(value, str) else value
+
+
+def quote_lines_escaped(value: Any) -> Any:
+    return Markup(quote_lines(str(Markup.escape(value)))) if isinstance(value, str) else value  # noqa: S704
+
+
+PLAIN.add_filter("quote_lines", quote_lines)
+ESCAPING.add_filter("quote_lines", quote_lines_escaped)
+
+
+def with_quotes(text: str) -> str:
+    """A template in which every value in a line that begins with ``>`` is quoted line by line."""
+    return QUOTED_LINE.sub(lambda line: END_OF_OUTPUT.sub(r" | quote_lines \1", line[0]), text)
 
 
 @lru_cache(maxsize=500)
-def parse(text: str, escape: bool = True) -> BoundTemplate:
-    return (ESCAPING if escape else PLAIN).from_string(text)
+def parse(text: str, escaping: bool = True) -> BoundTemplate:
+    return (ESCAPING if escaping else PLAIN).from_string(with_quotes(text))
 
 
 def check_template(text: str) -> str | None:

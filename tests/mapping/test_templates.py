@@ -94,3 +94,23 @@ def test_the_paths_of_a_template_are_found() -> None:
 def test_an_error_is_found_before_saving() -> None:
     assert check_template("Hello {{ data.author }}") is None
     assert "error" in (check_template("{% if data %}") or "")
+
+
+@pytest.mark.parametrize("escape", [True, False])
+def test_a_value_in_a_quoted_line_is_quoted_line_by_line(escape: bool) -> None:
+    text = "Hi\n> {{ data.text }}\n> by {{ data.name | upcase }}\n{{ data.text }}"
+    rendered = render(text, {"data": {"text": "one\ntwo\n\nfour", "name": "a"}}, escape)
+    assert rendered == "Hi\n> one\n> two\n> \n> four\n> by A\none\ntwo\n\nfour"
+
+
+def test_a_quoted_value_is_escaped_and_its_quote_is_not() -> None:
+    assert render("> {{ data.text }}", {"data": {"text": "a <b>\n> c & 'd'"}}) == (
+        "> a &lt;b&gt;\n> &gt; c &amp; 'd'"
+    )
+
+
+def test_a_quoted_value_that_is_no_text_is_printed_as_elsewhere() -> None:
+    scope = {"data": {"n": 5, "on": True}}
+    assert render("> {{ data.n }} {{ data.on }} {{ data.none }}", scope) == "> " + render(
+        "{{ data.n }} {{ data.on }} {{ data.none }}", scope
+    )

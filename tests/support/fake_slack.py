@@ -27,12 +27,11 @@ CHANNEL = "C0123456789"
 WORKFLOW_PATH = "/triggers/T00000000/3141592653589/c6e6c0d868b3054ca0f4611a5dbadaf"
 MATTERMOST_PATH = "/chat/hooks/xk5yfh3ob3bbzj3mjxyq8zjz6o"
 ROCKET_CHAT_PATH = "/hooks/64f0a9c1b2d3e4f5a6b7c8d9/Zk3Fq8Wm2Lr7Tn5Vx1Yb9Hc4"
-DISCORD_PATH = "/api/webhooks/1234567890/AbCdEf-0123456789_ghIJkl/slack"
 
 MAX_TEXT = 40_000
 MAX_BLOCKS = 50
 MAX_BLOCK_TEXTS = 13_200
-MAX_MATTERMOST, MAX_DISCORD = 16_383, 2_000
+MAX_MATTERMOST, MAX_ROCKET_CHAT = 16_383, 5_000
 WORKFLOW_VARIABLES = frozenset(("text", "event", "site", "link"))
 MESSAGE_KEYS = frozenset(
     "text blocks attachments thread_ts mrkdwn unfurl_links unfurl_media metadata".split()
@@ -51,7 +50,7 @@ class Refused(Exception):
 class FakeSlack(Sink):
     """``slack.webhook_url`` and ``slack.api_url`` are its two ways; ``messages`` is what was written.
 
-    ``workflow_url``, ``mattermost_url``, ``rocket_chat_url`` and ``discord_url`` take what those take.
+    ``workflow_url``, ``mattermost_url`` and ``rocket_chat_url`` take what those take.
     ``every_s`` is the time that has to pass between two messages of one channel.
     """
 
@@ -66,7 +65,6 @@ class FakeSlack(Sink):
         self.workflow_url = self.url + WORKFLOW_PATH
         self.mattermost_url = self.url + MATTERMOST_PATH
         self.rocket_chat_url = self.url + ROCKET_CHAT_PATH
-        self.discord_url = self.url + DISCORD_PATH
 
     def next(self, *answers: Answer) -> None:
         """Answer the next calls so, before anything is written."""
@@ -93,7 +91,6 @@ class FakeSlack(Sink):
                 WORKFLOW_PATH: self._workflow,
                 MATTERMOST_PATH: self._mattermost,
                 ROCKET_CHAT_PATH: self._rocket_chat,
-                DISCORD_PATH: self._discord,
             }.get(seen.path)
             return answer(seen) if answer else Answer(404, b"no_service")
 
@@ -158,23 +155,12 @@ class FakeSlack(Sink):
     def _rocket_chat(self, seen: Seen) -> Answer:
         """Source: https://docs.rocket.chat/docs/integrations (incoming webhook: ``success``)"""
         body = parse(seen)
-        if set(body) != {"text"} or not body.get("text"):
+        text = body.get("text")
+        if set(body) != {"text"} or not text or len(text) > MAX_ROCKET_CHAT:
             said = b'{"success":false,"error":"Empty body"}'
             return Answer(400, said, {"Content-Type": "application/json"})
         answer = Answer(200, b'{"success":true}', {"Content-Type": "application/json"})
         return self._write(ROCKET_CHAT_PATH, body, answer)
-
-    def _discord(self, seen: Seen) -> Answer:
-        """Takes Slack's text, at most 2,000 characters.
-
-        Source: https://discord.com/developers/docs/resources/webhook#execute-slackcompatible-webhook
-        """
-        body = parse(seen)
-        text = body.get("text")
-        if set(body) != {"text"} or not text or len(text) > MAX_DISCORD:
-            said = b'{"message":"Invalid Form Body","code":50035}'
-            return Answer(400, said, {"Content-Type": "application/json"})
-        return self._write(DISCORD_PATH, body, Answer())
 
     def _too_soon(self, channel: str) -> Answer | None:
         """One message per second and channel; more are answered 429 with ``Retry-After``.

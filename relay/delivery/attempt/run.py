@@ -77,8 +77,11 @@ def run(
     claims: Sequence[Claim],
     transport: Transport,
     enrich: Callable[[Message], Enriched] | None = None,
+    public_url: str = "",
 ) -> list[AttemptResult]:
     """Enrich, map, build, send, classify.  -> one result per delivery.
+
+    ``public_url`` is Relay's own URL, for links in messages.
 
     Never raises: a delivery that cannot be built is Refused and says why.
     """
@@ -91,6 +94,7 @@ def run(
                 claim.site_url,
                 claim.key,
                 site_key=claim.site_key,
+                public_url=public_url,
             ),
             claim.rules.get(claim.event_type),
         )

@@ -14,6 +14,7 @@ from relay.delivery.message import (
     mapping_rules,
     message_of,
     parse_payload,
+    relay_url,
     requests_of,
     scope_of,
 )
@@ -151,7 +152,7 @@ def _samples(
 
 def _message(event: Event, body: Mapping[str, Any]) -> Message:
     source, key = event.source, uuid.uuid4().hex
-    return message_of(body, event.received_at, source.name, source.url, key)
+    return message_of(body, event.received_at, source.name, source.url, key, public_url=relay_url())
 
 
 def _site_keys(kind: Kind, source_ids: Iterable[int]) -> dict[int, SiteKey | None]:

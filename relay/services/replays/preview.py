@@ -20,6 +20,7 @@ from relay.delivery.message import (
     load_site_key,
     message_of,
     parse_payload,
+    relay_url,
     requests_of,
     with_texts,
 )
@@ -294,6 +295,7 @@ def _requests(delivery: Delivery, parts: _PreviewParts) -> list[dict[str, Any]]:
         event.source.url,
         delivery.key,
         site_key=parts.site_key(event.source_id) if kind.signs_for_site else None,
+        public_url=relay_url(),
     )
     message = replace(message, ai=parts.answers.get(delivery.id, {}))
     rules = parts.rules.get(parts.rules_key(delivery), {})

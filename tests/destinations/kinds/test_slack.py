@@ -21,7 +21,17 @@ from relay.mapping.rules import fill
 from relay.rules.lifecycle import Accepted, Failed, Held, Refused, Signal
 from relay.transport.client import Transport
 from relay.transport.request import Reply
-from tests.support.fake_slack import CHANNEL, PATH, TOKEN, FakeSlack, refusal
+from tests.support.fake_slack import (
+    CHANNEL,
+    PATH,
+    TOKEN,
+    FakeSlack,
+    check_message,
+    mentions_in,
+    refusal,
+    texts_in,
+)
+from tests.support.fake_slack import Refused as RefusedBySlack
 from tests.support.kind_contract import message
 from tests.support.sink import Answer
 
@@ -212,20 +222,302 @@ def test_event_data_cannot_mention_the_channel() -> None:
     assert "&lt;!channel&gt; &amp; &lt;@U1&gt; {{ site_url }}" in text
 
 
-def test_a_long_comment_stays_within_slacks_limits() -> None:
-    text = "x" * 50_000
-    one = message(mapped={"text": text})
-    body = json.loads(KIND.build({"webhook_url": "https://hooks.slack.com" + PATH}, one).body)
-    assert len(body["blocks"][0]["text"]["text"]) <= 3000
+# ---- long texts, quotes and links --------------------------------------------------------------
+
+
+def body_of(one: Message, **config: Any) -> Any:
+    """The message as it would be posted; it keeps Slack's rules."""
+    settings = {"webhook_url": "https://hooks.slack.com" + PATH, **config}
+    body = json.loads(KIND.build(settings, one).body)
+    check_message(body, frozenset(body))
+    return body
+
+
+def sections_of(body: Any) -> list[str]:
+    return [block["text"]["text"] for block in body["blocks"] if block["type"] == "section"]
+
+
+def test_a_message_of_a_contact_form_is_whole(slack: FakeSlack) -> None:
+    words = " ".join(f"word{n}" for n in range(150))
+    assert len(words) > 1000
+    data = SAMPLES["lead.created"] | {"fields": {"Name": "Anna", "Message": words}}
+    deliver(slack, [filled("lead.created", data)])
+    assert words in slack.shown[0]
+
+
+def test_every_line_of_a_comment_is_quoted(slack: FakeSlack) -> None:
+    data = SAMPLES["comment.created"] | {"content": "one\r\n\r\nthree <b>"}
+    deliver(slack, [filled(data=data)], links="no")
+    text = slack.messages[0]["blocks"][0]["text"]["text"]
+    assert text.endswith("\n> one\n> \n> three &lt;b&gt;")
+
+
+@pytest.mark.parametrize("text", ["x" * 11_990, "line\n" * 2390, "two words " * 1190])
+def test_a_long_text_is_in_several_sections_and_whole(text: str) -> None:
+    found = sections_of(body_of(message(mapped={"text": text})))
+    assert len(found) == 4
+    assert "".join(found).replace("\n", "").replace(" ", "") == text.replace("\n", "").replace(
+        " ", ""
+    )
+
+
+def test_a_longer_text_ends_with_a_link_to_the_rest() -> None:
+    one = message(mapped={"text": "x" * 50_000}, relay_url="https://relay.example.com/events/evt-1")
+    found = sections_of(body_of(one))
+    assert len(found) == 4 and sum(map(len, found)) > 11_900
+    link = "<https://relay.example.com/events/evt-1|Read the rest in Relay>"
+    assert found[-1].endswith(f"x…\n{link}")
+
+
+def test_a_longer_text_says_that_there_is_more_if_relay_has_no_url() -> None:
+    found = sections_of(body_of(message(mapped={"text": "x" * 50_000})))
+    assert found[-1].endswith("x…\nThe rest of the text is in Relay.")
 
 
 @pytest.mark.parametrize("ahead", range(2990, 3001))
-def test_a_cut_never_splits_an_escaped_character(ahead: int) -> None:
-    one = message(mapped={"text": "x" * ahead + "&amp;" * 10})
-    body = json.loads(KIND.build({"webhook_url": "https://hooks.slack.com" + PATH}, one).body)
-    text = body["blocks"][0]["text"]["text"]
-    assert len(text) <= 3000
-    assert set(text.removesuffix("…").lstrip("x").split("&amp;")) <= {""}
+@pytest.mark.parametrize("piece", ["&amp;", "<https://example.com/a?b=1&amp;c=2|words here>"])
+def test_a_split_is_never_within_an_escaped_character_or_a_link(ahead: int, piece: str) -> None:
+    body = body_of(message(mapped={"text": "x" * ahead + piece * 10}))
+    first, second = sections_of(body)
+    assert not first.lstrip("x").replace(piece, "")
+    assert first.count(piece) + second.count(piece) == 10
+
+
+def test_a_quoted_line_that_is_split_is_quoted_in_both_sections() -> None:
+    body = body_of(message(mapped={"text": "*Comment*\n> " + "word " * 800}))
+    first, second = sections_of(body)
+    assert first.startswith("*Comment*\n> word") and second.startswith("> word")
+
+
+ORDER = SAMPLES["order.created"] | {
+    "edit_url": "https://shop.example.com/wp-admin/post.php?post=1042&action=edit"
+}
+RELAY = "https://relay.example.com/events/evt-1"
+
+
+def test_a_message_links_to_the_order_the_site_and_the_event(slack: FakeSlack) -> None:
+    deliver(slack, [filled("order.created", ORDER, relay_url=RELAY)])
+    context = slack.messages[0]["blocks"][-1]
+    assert context["type"] == "context"
+    assert context["elements"][0]["text"] == (
+        "<https://shop.example.com/wp-admin/post.php?post=1042&amp;action=edit|Open the order> · "
+        "<https://shop.example.com|Shop> · <https://relay.example.com/events/evt-1|Event in Relay>"
+    )
+    assert slack.shown[0].endswith("\nOpen the order · Shop · Event in Relay")
+
+
+def test_a_text_of_ones_own_has_the_links_too_unless_they_are_turned_off() -> None:
+    one = message(mapped={"text": "Hello"}, relay_url=RELAY)
+    assert "Event in Relay" in texts_in(body_of(one))[-1]
+    assert texts_in(body_of(one, links="no")) == ["Hello"]
+
+
+def test_a_sample_has_no_link_to_an_event() -> None:
+    one = message(mapped={"text": "Hello"}, relay_url=RELAY, is_test=True)
+    assert texts_in(body_of(one))[-1] == "<https://shop.example.com|Shop>"
+
+
+def test_links_that_do_not_fit_are_left_out() -> None:
+    data = ORDER | {"page_url": "https://shop.example.com/" + "x" * 1500}
+    one = message(event_type="order.created", data=data, mapped={"text": "x" * 50_000})
+    assert "Page" not in texts_in(body_of(one))[-1]
+
+
+def test_the_text_of_a_person_can_have_plain_signs_links_and_mentions() -> None:
+    text = "R&D: 3 < 5 > 2 <!here> <https://example.com|more> <b> <@U123> &amp;"
+    body = body_of(message(mapped={"text": text}), links="no")
+    assert body["text"] == (
+        "R&amp;D: 3 &lt; 5 &gt; 2 <!here> <https://example.com|more> &lt;b&gt; <@U123> &amp;"
+    )
+    assert mentions_in(body["text"]) == ["!here", "@U123"]
+
+
+def test_a_visitors_signs_are_shown_as_they_were_written(slack: FakeSlack) -> None:
+    words = "Tom & Jerry <b>3 < 5</b> https://example.com/?a=1&b=2 &amp; <!channel>"
+    deliver(slack, [filled(data=SAMPLES["comment.created"] | {"content": words})])
+    assert f"> {words}" in slack.shown[0]
+    assert mentions_in("\n".join(texts_in(slack.messages[0]))) == []
+
+
+def test_previews_of_links_are_off_unless_they_are_chosen() -> None:
+    url = {"webhook_url": "https://hooks.slack.com" + PATH}
+    for chosen, unfurl in (({}, False), ({"unfurl_links": "true", "unfurl_media": "true"}, True)):
+        settings, secrets = load_config(KIND, url | chosen, {})
+        body = body_of(message(mapped={"text": "Hi"}), **settings, **secrets)
+        assert (body["unfurl_links"], body["unfurl_media"]) == (unfurl, unfurl)
+    # settings that were saved before there was a choice keep what Slack does by itself
+    assert "unfurl_links" not in body_of(message(mapped={"text": "Hi"}))
+
+
+# ---- other webhook URLs ------------------------------------------------------------------------
+
+
+def by_url(slack: FakeSlack, url: str, one: Message | None = None) -> Signal:
+    return deliver(slack, [one or filled(relay_url=RELAY)], webhook_url=url)[0].signal
+
+
+def test_a_workflow_gets_flat_variables(slack: FakeSlack) -> None:
+    data = SAMPLES["comment.created"] | {"content": "R&D <b>"}
+    assert isinstance(
+        by_url(slack, slack.workflow_url, filled(data=data, relay_url=RELAY)), Accepted
+    )
+    assert slack.messages == [
+        {
+            "text": "New comment by Jane Example on “Our new teapots”\n> R&D <b>",
+            "event": "comment.created",
+            "site": "Shop",
+            "link": RELAY,
+        }
+    ]
+
+
+def test_mattermost_gets_one_text_with_the_links(slack: FakeSlack) -> None:
+    data = SAMPLES["comment.created"] | {"content": "Hello @channel, mail a@example.com"}
+    one = filled(data=data, relay_url=RELAY)
+    assert isinstance(by_url(slack, slack.mattermost_url, one), Accepted)
+    (body,) = slack.messages
+    assert body["text"].startswith(
+        "**New comment by Jane Example on “Our new teapots”**\n> Hello @"
+    )
+    assert "@channel" not in body["text"] and "a@example.com" in body["text"]
+    assert body["text"].endswith(f"· <{RELAY}|Event in Relay>")
+
+
+def test_rocket_chat_gets_one_text(slack: FakeSlack) -> None:
+    assert isinstance(by_url(slack, slack.rocket_chat_url), Accepted)
+    assert slack.messages[0]["text"].startswith("*New comment by Jane Example")
+
+
+@pytest.mark.parametrize("service", ["mattermost_url", "rocket_chat_url", "workflow_url"])
+def test_a_long_text_and_a_digest_fit_everywhere(slack: FakeSlack, service: str) -> None:
+    long = message(mapped={"text": "x" * 60_000}, relay_url=RELAY)
+    url = getattr(slack, service)
+    assert isinstance(by_url(slack, url, long), Accepted)
+    done = deliver(slack, crowd(400), webhook_url=url)
+    assert all(isinstance(one.signal, Accepted) for one in done)
+
+
+@pytest.mark.parametrize(
+    ("service", "answer", "kind", "code"),
+    [
+        ("workflow_url", refusal("invalid_workflow_input", 400), Refused, "workflow_variables"),
+        ("workflow_url", refusal("trigger_not_found", 404), Refused, "workflow_gone"),
+        ("workflow_url", Answer(200, b"<html>"), Refused, "not_slack"),
+        ("workflow_url", Answer(429, b"", {"Retry-After": "5"}), Held, "rate_limited"),
+        ("workflow_url", Answer(503, b""), Failed, "http_503"),
+        (
+            "mattermost_url",
+            Answer(400, b'{"id":"web.incoming_webhook.invalid.app_error"}'),
+            Refused,
+            "chat_webhook_gone",
+        ),
+        ("mattermost_url", Answer(200, b"<html>"), Refused, "not_chat"),
+        ("rocket_chat_url", Answer(404, b""), Refused, "chat_webhook_gone"),
+        ("rocket_chat_url", Answer(500, b""), Failed, "http_500"),
+    ],
+)
+def test_an_error_of_another_service_has_its_outcome(
+    slack: FakeSlack, service: str, answer: Answer, kind: type, code: str
+) -> None:
+    slack.next(answer)
+    signal = by_url(slack, getattr(slack, service))
+    assert isinstance(signal, kind) and signal.code == code
+    assert signal.sentence.endswith(".")
+    assert getattr(signal, "pause", False) is (kind is Refused)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://hooks.slack.com/services/T0/B0/key",
+        "https://hooks.slack-gov.com/services/T0/B0/key",
+        "https://hooks.slack.com/triggers/T0/1/key",
+        "https://hooks.slack.com/workflows/T0/A0/1/key",
+        "https://chat.example.com/hooks/xk5yfh3ob3bbzj3mjxyq8zjz6o",
+        "https://example.com/chat/hooks/xk5yfh3ob3bbzj3mjxyq8zjz6o",
+        "https://example.com/hooks/64f0a9c1/Zk3Fq8Wm2L",
+    ],
+)
+def test_the_webhook_urls_of_slack_and_of_services_that_copy_it_are_taken(url: str) -> None:
+    assert load_config(KIND, {"webhook_url": url}, {})[1] == {"webhook_url": url}
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("https://discord.com/api/webhooks/1/abc", "webhook URL of Discord.*kind Webhook"),
+        ("https://example.webhook.office.com/webhookb2/x", "Microsoft Teams.*kind Webhook"),
+        ("https://chat.googleapis.com/v1/spaces/x/messages?key=1", "Google Chat"),
+        ("https://example.com/anything", "not a webhook URL of Slack"),
+        ("https://hooks.slack.com/hooks/abc", "not a webhook URL of Slack"),
+        ("https://hooks.slack.com/services/", "not a webhook URL of Slack"),
+    ],
+)
+def test_another_url_is_refused_and_says_what_to_use(url: str, words: str) -> None:
+    with pytest.raises(Invalid, match=words):
+        load_config(KIND, {"webhook_url": url}, {})
+
+
+# ---- the double ---------------------------------------------------------------------------------
+
+
+def section(text: str) -> dict[str, Any]:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+
+
+@pytest.mark.parametrize(
+    ("body", "word"),
+    [
+        ({}, "no_text"),
+        ({"text": " "}, "no_text"),
+        ({"text": "x" * 40_001}, "msg_too_long"),
+        ({"text": "a & b"}, "invalid_payload"),
+        ({"text": "a < b"}, "invalid_payload"),
+        ({"text": "a > b"}, "invalid_payload"),
+        ({"text": "x", "unfurl_links": "no"}, "invalid_arguments"),
+        ({"text": "x", "as_user": True}, "invalid_arguments"),
+        ({"text": "x", "blocks": "y"}, "invalid_blocks_format"),
+        ({"text": "x", "blocks": [section("y")] * 51}, "invalid_blocks"),
+        ({"text": "x", "blocks": [section("y" * 3001)]}, "invalid_blocks"),
+        ({"text": "x", "blocks": [section("")]}, "invalid_blocks"),
+        ({"text": "x", "blocks": [section("y" * 2999)] * 5}, "msg_blocks_too_long"),
+        ({"text": "x", "blocks": [{"type": "section", "fields": [{}] * 11}]}, "invalid_blocks"),
+        (
+            {
+                "text": "x",
+                "blocks": [
+                    {"type": "section", "fields": [{"type": "mrkdwn", "text": "y" * 2001}]},
+                ],
+            },
+            "invalid_blocks",
+        ),
+        (
+            {
+                "text": "x",
+                "blocks": [{"type": "header", "text": {"type": "plain_text", "text": "y" * 151}}],
+            },
+            "invalid_blocks",
+        ),
+        (
+            {"text": "x", "blocks": [{"type": "header", "text": {"type": "mrkdwn", "text": "y"}}]},
+            "invalid_blocks",
+        ),
+        ({"text": "x", "blocks": [{"type": "context", "elements": []}]}, "invalid_blocks"),
+        ({"text": "x", "blocks": [{"type": "picture"}]}, "invalid_blocks"),
+    ],
+)
+def test_the_double_refuses_what_slack_refuses(body: dict[str, Any], word: str) -> None:
+    keys = frozenset(("text", "blocks", "unfurl_links"))
+    with pytest.raises(RefusedBySlack, match=f"^{word}$"):
+        check_message(body, keys)
+
+
+def test_the_double_takes_one_message_per_second_and_channel(slack: FakeSlack) -> None:
+    assert isinstance(by_webhook(slack), Accepted)
+    assert by_webhook(slack) == Held(
+        "rate_limited", "Slack accepts one message per second in a channel. Relay waits.", 1.0
+    )
+    assert isinstance(by_bot(slack), Accepted)  # another channel
 
 
 def test_the_webhook_url_is_a_secret() -> None:

@@ -2,7 +2,8 @@
 
 Sources: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks (the URL itself is
 the secret) and https://docs.slack.dev/reference/methods/chat.postMessage.  Slack allows one message
-per second and channel.
+per second and channel.  Webhook URLs of Slack's workflows, of Mattermost and of Rocket.Chat work, too
+(``urls``).
 """
 
 from __future__ import annotations
@@ -25,8 +26,21 @@ from relay.destinations.base import (
 )
 from relay.destinations.envelope import headers_of
 from relay.destinations.kinds.slack import texts
-from relay.destinations.kinds.slack.errors import bot_signal, webhook_signal
-from relay.destinations.kinds.slack.settings import BOT, DIGEST_ABOVE, SlackSchema
+from relay.destinations.kinds.slack.errors import (
+    bot_signal,
+    compatible_signal,
+    webhook_signal,
+    workflow_signal,
+)
+from relay.destinations.kinds.slack.settings import (
+    BOT,
+    DIGEST_ABOVE,
+    LINKS,
+    PREVIEWS,
+    SlackSchema,
+)
+from relay.destinations.kinds.slack.urls import MAX_PLAIN, WebhookService, service_of
+from relay.destinations.links import Link, links_of, relay_page
 from relay.errors import Undeliverable
 from relay.rules.lifecycle import Failed, Refused, Signal
 from relay.transport.request import OutboundRequest, Reply
@@ -55,10 +69,11 @@ class Slack(Kind):
         return {"text": {"text": text}}
 
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:
-        text = text_of(message)
+        text = texts.escaped(text_of(message))
         if message.is_test:
             text = f"*TEST* {text}"
-        return post(config, message, [texts.cut(text, texts.MAX_SECTION)])
+        links = links_of(message) if config.get("links", LINKS) == LINKS else ()
+        return post(config, message, text, links)
 
     def deliver(
         self, config: Mapping[str, Any], messages: Sequence[Message], send: Send
@@ -83,8 +98,25 @@ class Slack(Kind):
         return f"Slack channel {config['channel']}" if config.get("channel") else "A Slack channel"
 
 
+def service_in(config: Mapping[str, Any]) -> WebhookService | None:
+    """The service of the webhook; None for a bot.  Raises Undeliverable for a URL of none."""
+    if config.get("way") == BOT:
+        return None
+    try:
+        return service_of(str(config["webhook_url"]))
+    except ValueError as exc:
+        raise Undeliverable("bad_webhook_url", str(exc)) from exc
+
+
 def signal_of(config: Mapping[str, Any], reply: Reply) -> Signal:
-    return bot_signal(reply) if config.get("way") == BOT else webhook_signal(reply)
+    service = service_in(config)
+    if service is None:
+        return bot_signal(reply)
+    if service is WebhookService.SLACK:
+        return webhook_signal(reply)
+    return (
+        workflow_signal(reply) if service is WebhookService.WORKFLOW else compatible_signal(reply)
+    )
 
 
 def text_of(message: Message) -> str:
@@ -95,14 +127,24 @@ def text_of(message: Message) -> str:
     return text
 
 
-def post(config: Mapping[str, Any], message: Message, sections: Sequence[str]) -> OutboundRequest:
-    """The request that posts these sections as one message.  The first one is its notification text."""
-    body: dict[str, Any] = {
-        "text": sections[0],
-        "blocks": [
-            {"type": "section", "text": {"type": "mrkdwn", "text": text}} for text in sections
-        ],
-    }
+def post(
+    config: Mapping[str, Any],
+    message: Message,
+    text: str,
+    links: Sequence[Link] = (),
+    sections: Sequence[str] = (),
+) -> OutboundRequest:
+    """The request that posts a text with links below.  ``sections`` are the text, already split."""
+    service = service_in(config)
+    if service is WebhookService.WORKFLOW:
+        body = variables(message, text)
+    elif service in MAX_PLAIN:
+        body = {"text": plain_text(service, message, text, links)}
+    else:
+        body = with_blocks(
+            sections or texts.sections(text, relay_page(message)), texts.links_line(links)
+        )
+        body |= {name: config[name] for name in PREVIEWS if name in config}
     headers = (("Content-Type", "application/json; charset=utf-8"), *headers_of(message))
     secrets: tuple[str, ...]
     if config.get("way") == BOT:
@@ -120,6 +162,40 @@ def post(config: Mapping[str, Any], message: Message, sections: Sequence[str]) -
     )
 
 
+def with_blocks(sections: Sequence[str], links: str) -> dict[str, Any]:
+    """A message of sections, with the links in small letters below.  The first section is also the
+    text of its notification.
+    """
+    blocks: list[dict[str, Any]] = [
+        {"type": "section", "text": {"type": "mrkdwn", "text": text}} for text in sections
+    ]
+    if links:
+        blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": links}]})
+    return {"text": sections[0], "blocks": blocks}
+
+
+def plain_text(service: WebhookService, message: Message, text: str, links: Sequence[Link]) -> str:
+    """The text for a service without blocks."""
+    line = texts.links_line(links)
+    text = texts.without_mentions(text)
+    if service is WebhookService.MATTERMOST:
+        text = texts.in_markdown(text)
+    room = MAX_PLAIN[service] - len(line) - 2
+    return "\n\n".join([*texts.sections(text, relay_page(message), room, 1), *filter(None, [line])])
+
+
+def variables(message: Message, text: str) -> dict[str, str]:
+    """The variables of a workflow: always the same four texts."""
+    links = links_of(message)
+    shown, rest = texts.split(texts.unmarked(text), texts.MAX_SECTION)
+    return {
+        "text": f"{shown}…" if rest else shown,
+        "event": message.event_type,
+        "site": message.site_name,
+        "link": relay_page(message) or (links[0].url if links else ""),
+    }
+
+
 def digest(
     config: Mapping[str, Any], messages: Sequence[Message], send: Send
 ) -> list[MessageResult]:
@@ -133,7 +209,8 @@ def digest(
         )
         lines[message.key] = message.event_type, text
     if lines:
-        request = post(config, messages[0], texts.digest(list(lines.values())))
+        sections = texts.digest(list(lines.values()))
+        request = post(config, messages[0], "\n".join(sections), sections=sections)
         reply = send(request)
         signal = signal_of(config, reply)
         if isinstance(signal, Refused) and not signal.pause:

@@ -21,6 +21,19 @@ REPORT = "The problem is on Relay's side: please report it."
 INTERNAL = "Slack has an internal error. Relay retries."
 INVALID = "Slack does not accept the format of the message. Change its text."
 EMPTY = "The message is empty. Change its text."
+TOO_LONG = "The message is too long for Slack. Shorten its text."
+VARIABLES = (
+    "The workflow in Slack does not accept the variables. Give its webhook four variables of the type "
+    "Text, named text, event, site and link, publish it, then resume."
+)
+WORKFLOW_GONE = (
+    "The workflow in Slack was removed or is not published. Publish it, or enter the URL of another "
+    "one in the settings, then resume."
+)
+CHAT_GONE = (
+    "The chat server does not accept this webhook. Create a new one there, enter its URL in the "
+    "settings, then resume."
+)
 MIGRATION_S = 600.0
 
 WEBHOOK_ERRORS: dict[str, KnownError] = {
@@ -33,6 +46,10 @@ WEBHOOK_ERRORS: dict[str, KnownError] = {
             f"The Slack user of this webhook does not exist. {RECONNECT}",
         ),
         ("no_text", FIX, EMPTY),
+        ("invalid_blocks", FIX, INVALID),
+        ("invalid_blocks_format", FIX, INVALID),
+        ("msg_too_long", FIX, TOO_LONG),
+        ("msg_blocks_too_long", FIX, TOO_LONG),
         ("too_many_attachments", FIX, "The message has too many attachments. Change its text."),
         (
             "action_prohibited",
@@ -87,7 +104,7 @@ BOT_ERRORS: dict[str, KnownError] = {
         ),
         (
             FIX,
-            "The message is too long for Slack. Shorten its text.",
+            TOO_LONG,
             "msg_too_long msg_blocks_too_long",
         ),
         (FIX, EMPTY, "no_text"),
@@ -179,6 +196,43 @@ def bot_signal(reply: Reply) -> Signal:
                 pause=True,
             )
         return Refused("slack_refused", f"Slack rejected the message with the error {code[:60]}.")
+    return classify(reply)
+
+
+def workflow_signal(reply: Reply) -> Signal:
+    """The outcome of a workflow's reply: JSON with ``ok``.
+
+    Source: https://docs.slack.dev/tools/node-slack-sdk/reference/webhook/classes/WebhookTrigger
+    """
+    if reply.status == 429:
+        return _too_many(reply)
+    if reply.status == 200 and _object(reply).get("ok") is True:
+        return Accepted()
+    if reply.status == 200:
+        return Refused("not_slack", f"The response is not from Slack. {WORKFLOW_GONE}", pause=True)
+    if reply.status == 400:
+        return Refused("workflow_variables", VARIABLES, pause=True)
+    if reply.status in (401, 403, 404, 410):
+        return Refused("workflow_gone", WORKFLOW_GONE, pause=True)
+    return classify(reply)
+
+
+def compatible_signal(reply: Reply) -> Signal:
+    """The outcome of the reply of Mattermost (``ok``) or Rocket.Chat (``success``).
+
+    Sources: https://docs.mattermost.com/developers/integrate/webhooks/incoming,
+    https://docs.rocket.chat/docs/integrations.
+    """
+    body = _object(reply)
+    if reply.status == 200 and (reply.text.strip() == "ok" or body.get("success") is True):
+        return Accepted()
+    if reply.status == 200:
+        return Refused(
+            "not_chat", f"The response is not from a chat server. {CHAT_GONE}", pause=True
+        )
+    is_gone = "incoming_webhook.invalid" in str(body.get("id", ""))
+    if is_gone or reply.status in (401, 403, 404, 410):
+        return Refused("chat_webhook_gone", CHAT_GONE, pause=True)
     return classify(reply)
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from marshmallow import ValidationError, fields, validate, validates, validates_schema
 
 from relay.destinations.base import ConfigSchema, is_reference
+from relay.destinations.kinds.slack.urls import service_of
 
 WEBHOOK, BOT = "webhook", "bot"
+LINKS, NO_LINKS = "yes", "no"
+PREVIEWS = ("unfurl_links", "unfurl_media")
 DIGEST_ABOVE = 20
 REQUIRED = {
     WEBHOOK: {"webhook_url": "Enter the webhook URL from Slack."},
@@ -42,7 +44,9 @@ class SlackSchema(ConfigSchema):
             "secret": True,
             "placeholder": "https://hooks.slack.com/services/…",
             "help": "In Slack: your app → Incoming Webhooks → Add New Webhook to Workspace → choose the "
-            "channel → copy the URL. Anyone with this URL can post there, so Relay encrypts it.",
+            "channel → copy the URL. Anyone with this URL can post there, so Relay encrypts it. Webhook "
+            "URLs of Mattermost, Rocket.Chat and Slack's workflows work, too. A workflow needs four text "
+            "variables: text, event, site and link.",
             "shown_if": {"way": WEBHOOK},
         },
     )
@@ -72,8 +76,38 @@ class SlackSchema(ConfigSchema):
             "template": True,
             "placeholder": "Leave empty for Relay's default message for each event.",
             "help": "Your own text. Relay replaces {{ data.author }} with the event's field author. "
-            "*Asterisks* make bold text.",
+            "*Asterisks* make bold text, and a line that begins with > is a quote.",
         }
+    )
+    links = fields.String(
+        load_default=LINKS,
+        validate=validate.OneOf([LINKS, NO_LINKS]),
+        metadata={
+            "label": "Links below the message",
+            "widget": "select",
+            "choices": [
+                (LINKS, "To the order or comment, the site and the event in Relay"),
+                (NO_LINKS, "None"),
+            ],
+            "advanced": True,
+            "help": "The link to Relay needs RELAY_PUBLIC_URL. The link to the order or comment needs a "
+            "site that sends it.",
+        },
+    )
+    unfurl_links = fields.Boolean(
+        load_default=False,
+        metadata={
+            "label": "Show previews of linked pages",
+            "advanced": True,
+        },
+    )
+    unfurl_media = fields.Boolean(
+        load_default=False,
+        metadata={
+            "label": "Show linked pictures and videos",
+            "advanced": True,
+            "help": "Both apply to links that a visitor writes, too.",
+        },
     )
     digest_above = fields.Integer(
         load_default=DIGEST_ABOVE,
@@ -100,10 +134,10 @@ class SlackSchema(ConfigSchema):
     def check_url(self, value: str, **_: Any) -> None:
         if is_reference(value):
             return
-        if not urlsplit(value).path.startswith("/services/"):
-            raise ValidationError(
-                "A Slack webhook URL looks like https://hooks.slack.com/services/T…/B…/…"
-            )
+        try:
+            service_of(value)
+        except ValueError as exc:
+            raise ValidationError(str(exc)) from exc
 
     @validates("bot_token")
     def check_token(self, value: str, **_: Any) -> None:
