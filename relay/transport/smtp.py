@@ -6,9 +6,12 @@
 from __future__ import annotations
 
 import io
+import re
+import select
 import smtplib
 import socket
 import ssl
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,8 +24,19 @@ from relay.transport.errors import CallFailed, explain, tls_error
 from relay.transport.request import OutboundRequest, Reply
 
 STARTTLS, TLS, PLAIN = "starttls", "tls", "none"
-NOT_OFFERED = "not_offered"
+NOT_OFFERED, LOGIN_METHOD, WRONG_ENCRYPTION = "not_offered", "login_method", "wrong_encryption"
+LOGIN_METHODS = frozenset({"CRAM-MD5", "PLAIN", "LOGIN"})  # those of ``smtplib``
+GREETING_S = 10.0  # without a greeting for this long, the server may expect TLS from the start
+PROBE_S = 5.0
+# OpenSSL's reasons when the other side speaks plain text.
+PLAIN_TEXT = re.compile(
+    r"WRONG_VERSION_NUMBER|PACKET_LENGTH|RECORD_LAYER|UNKNOWN_PROTOCOL|HTTP_REQUEST"
+)
 PORTS = frozenset({25, 465, 587})
+
+
+class NoLoginMethod(Exception):
+    """The server offers no login method that is supported."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +52,16 @@ class MailRequest(OutboundRequest):
     recipients: tuple[str, ...] = ()
 
 
+class Utf8Text(str):
+    """A text that is encoded as UTF-8 where ``smtplib`` asks for ASCII.
+
+    Logins are UTF-8.  Source: RFC 4616 section 2, RFC 4954 section 4.
+    """
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        return super().encode("utf-8", errors)
+
+
 class GuardedSMTP(smtplib.SMTP):
     """An SMTP session over a connection of the dialer, with one deadline for the whole session."""
 
@@ -51,9 +75,64 @@ class GuardedSMTP(smtplib.SMTP):
         super().__init__(request.host, request.port, domain, request.timeout_s)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        if self.implicit_tls:
+        if not self.implicit_tls:
+            sock = self.dialer.connect(self.origin, self.deadline.until)
+            self._await_greeting(sock, timeout)
+            return sock
+        try:
             return self.dialer.dial(self.origin, self.deadline.until, self.dialer.tls_context())
-        return self.dialer.connect(self.origin, self.deadline.until)
+        except CallFailed as exc:
+            cause = exc.__cause__
+            if isinstance(cause, ssl.SSLError) and PLAIN_TEXT.search(str(cause)):
+                raise self._wrong_encryption("does not start with TLS. Choose STARTTLS") from exc
+            raise
+
+    def _await_greeting(self, sock: socket.socket, timeout_s: float) -> None:
+        """Wait for the first byte.  Raises Undeliverable if the server waits for TLS instead.
+
+        A server that expects TLS from the start says nothing, and so does a client that expects a
+        greeting: both would wait until the deadline.
+        """
+        if select.select([sock], [], [], min(GREETING_S, timeout_s / 3))[0]:
+            return
+        try:
+            if not self._speaks_tls():
+                return
+        except BaseException:
+            sock.close()
+            raise
+        sock.close()
+        raise self._wrong_encryption("expects TLS from the start. Choose that encryption")
+
+    def _speaks_tls(self) -> bool:
+        origin = addresses.Origin(True, self.origin.host, self.origin.port)
+        until = min(self.deadline.until, time.monotonic() + PROBE_S)
+        try:
+            self.dialer.dial(origin, until, self.dialer.tls_context()).close()
+        except CallFailed as exc:
+            return isinstance(exc.__cause__, ssl.SSLCertVerificationError)
+        return True
+
+    def _wrong_encryption(self, what: str) -> Undeliverable:
+        where = f"Port {self.origin.port} of {self.origin.name}"
+        return Undeliverable(
+            WRONG_ENCRYPTION,
+            f"{where} {what} under Encryption in the settings, or another port, then resume.",
+        )
+
+    def login_with(self, user: str, password: str) -> None:
+        """Log in, in UTF-8.  Raises NoLoginMethod, and what ``smtplib`` raises."""
+        offered = set(self.esmtp_features.get("auth", "").upper().split())
+        if offered and not offered & LOGIN_METHODS:
+            raise NoLoginMethod
+        self.login(Utf8Text(user), Utf8Text(password))
+
+    def auth(self, mechanism: str, authobject: Any, *, initial_response_ok: bool = True) -> Any:
+        def in_utf8(challenge: bytes | None = None) -> str | None:
+            said = authobject() if challenge is None else authobject(challenge)
+            return None if said is None else Utf8Text(said)
+
+        return super().auth(mechanism, in_utf8, initial_response_ok=initial_response_ok)
 
     def send(self, s: Any) -> None:
         if self.sock:
@@ -80,6 +159,8 @@ def send(request: MailRequest, transport: Transport) -> Reply:
         return Reply(
             error=exc.code, sentence=str(exc), permanent=True, elapsed_ms=deadline.elapsed_ms()
         )
+    except NoLoginMethod:
+        return Reply(error=LOGIN_METHOD, permanent=True, elapsed_ms=deadline.elapsed_ms())
     except smtplib.SMTPNotSupportedError:
         return Reply(error=NOT_OFFERED, permanent=True, elapsed_ms=deadline.elapsed_ms())
     except smtplib.SMTPResponseException as exc:
@@ -118,7 +199,7 @@ def exchange(request: MailRequest, dialer: Dialer, deadline: Deadline) -> tuple[
             session.starttls(context=dialer.tls_context())
             session.ehlo_or_helo_if_needed()
         if request.user:
-            session.login(request.user, request.password)
+            session.login_with(request.user, request.password)
         rejected = session.sendmail(request.sender, request.recipients, request.body)
     finally:
         session.close()
@@ -151,4 +232,10 @@ def explain_smtp(exc: Exception, deadline: Deadline) -> CallFailed:
         except TimeoutError as late:
             return explain(late, timeout_s)
         return explain(ConnectionError(str(exc)), timeout_s)
+    if isinstance(exc, ValueError | smtplib.SMTPException):
+        return CallFailed(
+            "bad_answer",
+            "The mail server's reply is not valid SMTP. The problem is on the mail server's side; Relay "
+            "retries.",
+        )
     return explain(exc, timeout_s)

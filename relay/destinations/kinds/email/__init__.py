@@ -1,17 +1,28 @@
-"""E-mail: a plain-text message over SMTP."""
+"""E-mail: a message over SMTP, as plain text and HTML."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from email import policy
+from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Any
 
 from relay.destinations.base import Kind, Message, Rule, TargetField
 from relay.destinations.envelope import headers_of
+from relay.destinations.kinds.email import html
+from relay.destinations.kinds.email.addresses import parse_address, parse_addresses
 from relay.destinations.kinds.email.errors import signal_of
-from relay.destinations.kinds.email.settings import EmailSchema, bare_address, split_addresses
+from relay.destinations.kinds.email.settings import (
+    FIXED,
+    HTML,
+    LINKS,
+    PERSON,
+    EmailSchema,
+)
+from relay.destinations.links import Link, links_of
+from relay.destinations.people import contacts_of
 from relay.errors import Undeliverable
 from relay.event_types import event_type_of
 from relay.rules.lifecycle import Signal
@@ -53,22 +64,25 @@ class Email(Kind):
         }
 
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:
-        text = str(message.mapped.get("text", "")).strip()
+        text = "\n".join(str(message.mapped.get("text", "")).splitlines()).strip()
         if not text:
             raise Undeliverable("no_text", "The message is empty. Change its text.")
-        subject = (
-            " ".join(str(message.mapped.get("subject", "")).split())[:200] or message.event_type
-        )
+        try:
+            sender, recipients = parse_address(config["sender"]), recipients_of(config, message)
+        except ValueError as exc:
+            raise Undeliverable("bad_address", f"{exc} Change it in the settings.") from exc
         mail = EmailMessage()
-        sender, recipients = bare_address(config["sender"]), split_addresses(config["to"])
-        mail["From"], mail["To"] = config["sender"], ", ".join(recipients)
-        mail["Subject"] = f"[TEST] {subject}" if message.is_test else subject
+        mail["From"], mail["To"] = sender, recipients
+        if reply_to := reply_to_of(config, message):
+            mail["Reply-To"] = reply_to
+        subject = subject_of(message)
+        mail["Subject"] = subject
         mail["Date"] = format_datetime(message.received_at)
-        mail["Message-ID"] = f"<{message.key}@{sender.rpartition('@')[2]}>"
+        mail["Message-ID"] = f"<{message.key}@{sender.domain}>"
         mail["Auto-Submitted"] = "auto-generated"
         for name, value in headers_of(message):
             mail[name] = value
-        mail.set_content(text, cte="quoted-printable")
+        add_content(mail, config, subject, text, shown_links(config, message))
         password = str(config.get("password") or "")
         return smtp.MailRequest(
             "MAIL",
@@ -81,8 +95,8 @@ class Email(Kind):
             security=config.get("security", smtp.STARTTLS),
             user=str(config.get("user") or ""),
             password=password,
-            sender=sender,
-            recipients=tuple(map(bare_address, recipients)),
+            sender=sender.addr_spec,
+            recipients=tuple(one.addr_spec for one in recipients),
         )
 
     def send(self, request: OutboundRequest, transport: Transport) -> Reply:
@@ -96,7 +110,86 @@ class Email(Kind):
         return "send a mail with {name}"
 
     def summary(self, config: Mapping[str, Any]) -> str:
+        if config.get("recipient") == PERSON:
+            return "Mail to the person of the event"
         return f"Mail to {config.get('to', '')}"
+
+
+def subject_of(message: Message) -> str:
+    """The subject in one line."""
+    subject = " ".join(str(message.mapped.get("subject", "")).split())[:200] or message.event_type
+    return f"[TEST] {subject}" if message.is_test else subject
+
+
+def person_of(message: Message) -> Address | None:
+    """The address of the person that the event is from; None without a valid one.
+
+    The event is not trusted, so it names one recipient at most, and a domain with a dot: no mail goes
+    to a local user of the mail server.
+    """
+    for name, text in contacts_of(message):
+        try:
+            found = parse_address(text)
+            if "." in found.domain:
+                return Address(found.display_name or _name(name), found.username, found.domain)
+        except ValueError:
+            continue
+    return None
+
+
+def _name(text: str) -> str:
+    """A person's name for a header: printable, in one line, not too long."""
+    printable = "".join(c if c.isprintable() else " " for c in text[:500])
+    return " ".join(printable.replace('"', "").split())[:100]
+
+
+def recipients_of(config: Mapping[str, Any], message: Message) -> tuple[Address, ...]:
+    """The addresses of the settings, or that of the person.  Raises Undeliverable, ValueError.
+
+    A test goes to the sender instead of the person: the sample's address is not one of a customer.
+    """
+    if config.get("recipient", FIXED) != PERSON:
+        return parse_addresses(config["to"])
+    if message.is_test:
+        return (parse_address(config["sender"]),)
+    person = person_of(message)
+    if person is None:
+        raise Undeliverable(
+            "no_recipient",
+            "This event has no valid e-mail address of a person, so there is no one to send it to. "
+            "Exclude such events with a condition, or choose fixed addresses in the settings.",
+        )
+    return (person,)
+
+
+def reply_to_of(config: Mapping[str, Any], message: Message) -> Address | None:
+    """Where an answer goes: to the person, unless the mail itself does."""
+    to_person = config.get("recipient", FIXED) == PERSON
+    if to_person or config.get("reply_to", PERSON) != PERSON:
+        return None
+    return person_of(message)
+
+
+def shown_links(config: Mapping[str, Any], message: Message) -> tuple[Link, ...]:
+    """The links below the text.  A customer gets only the one to the site."""
+    if config.get("links", LINKS) != LINKS:
+        return ()
+    links = links_of(message)
+    if config.get("recipient") == PERSON:
+        return tuple(link for link in links if link.url == message.site_url)
+    return links
+
+
+def add_content(
+    mail: EmailMessage, config: Mapping[str, Any], subject: str, text: str, links: Sequence[Link]
+) -> None:
+    """The plain text, and beside it the same as HTML.  Source: RFC 2046 section 5.1.4."""
+    below = "\n".join(f"{link.label}: {link.url}" for link in links)
+    mail.set_content(f"{text}\n\n{below}" if below else text, cte="quoted-printable")
+    if config.get("format", HTML) == HTML:
+        page = html.page(subject, text, links)
+        mail.add_alternative(page, subtype="html", cte="quoted-printable")
+        mail.set_boundary(f"=_{mail['Idempotency-Key']}")  # the same on every attempt
 
 
 KIND = Email()

@@ -1,19 +1,77 @@
-"""Every documented reply code of a mail server, with what Relay does and a sentence for a person.
+"""Every documented reply of a mail server, with what Relay does and a sentence for a person.
 
-Sources: RFC 5321 (section 4.2.3), RFC 4954 (authentication), RFC 7504 (521 and 556).
+The enhanced status code says more than the three digits, so it counts first.
+
+Sources: RFC 5321 (section 4.2.3), RFC 4954 (authentication), RFC 7504 (521 and 556), RFC 3463 and
+https://www.iana.org/assignments/smtp-enhanced-status-codes (enhanced codes),
+https://support.google.com/a/answer/3726730 (Gmail's use of them),
+https://learn.microsoft.com/en-us/exchange/mail-flow-best-practices/non-delivery-reports-in-exchange-online/non-delivery-reports-in-exchange-online
+(Microsoft's own codes).
 """
 
 from __future__ import annotations
 
+import re
+
 from relay.destinations.outcomes.http import classify
 from relay.destinations.outcomes.known_errors import ErrorAction, KnownError
-from relay.rules.lifecycle import Accepted, Signal
+from relay.rules.lifecycle import Accepted, Refused, Signal
 from relay.transport import smtp
 from relay.transport.request import Reply
 
-RETRY, PAUSE, FIX = ErrorAction.RETRY, ErrorAction.PAUSE, ErrorAction.FIX
+RETRY, WAIT, PAUSE, FIX = ErrorAction.RETRY, ErrorAction.WAIT, ErrorAction.PAUSE, ErrorAction.FIX
+LIMIT_WAIT_S = 3600.0  # such limits are per hour or day, and an attempt before then may extend them
 INTERNAL = "The mail server has an internal error. Relay retries."
 ADDRESS = "The mail server does not accept this address. Check the sender and the recipient."
+MAILBOX_FULL = KnownError(
+    FIX, "mailbox_full", "The recipient's mailbox is full. Resend the mail when it has space again."
+)
+TOO_LARGE = KnownError(
+    FIX, "too_large", "The message is too large for the mail server. Shorten its text."
+)
+NO_MAILBOX = KnownError(
+    FIX, "no_mailbox", "The recipient's address does not exist. Check it for a typing error."
+)
+SENDING_LIMIT = KnownError(
+    WAIT,
+    "sending_limit",
+    "The mail account has reached its sending limit. Relay waits and tries again every hour.",
+)
+TOO_MANY = KnownError(
+    WAIT, "too_many_mails", "The mail server gets too many mails from this account. Relay waits."
+)
+BAD_LOGIN = KnownError(
+    PAUSE,
+    "bad_login",
+    "The mail server does not accept the user and password. Enter them again, then resume.",
+)
+BAD_SENDER = KnownError(
+    PAUSE,
+    "sender_refused",
+    "The mail server does not let this account send from the From address. Enter an address of the "
+    "account in the settings, then resume.",
+)
+BLOCKED_ACCOUNT = KnownError(
+    PAUSE,
+    "account_blocked",
+    "The mail provider has blocked this account for sending. Ask the provider, then resume.",
+)
+NOT_AUTHENTICATED = KnownError(
+    FIX,
+    "sender_not_authenticated",
+    "The recipient's mail server cannot verify the sender's domain. Set up SPF and DKIM for it, as "
+    "your mail provider describes, then resend.",
+)
+BLOCKED = KnownError(
+    FIX,
+    "mail_blocked",
+    "The mail server does not accept this mail because of its rules. Its reply below has the reason.",
+)
+ENCRYPTION_NEEDED = KnownError(
+    PAUSE,
+    "encryption_needed",
+    "The mail server requires encryption. Choose it in the settings, then resume.",
+)
 
 ERRORS: dict[int, KnownError] = {
     421: KnownError(
@@ -50,16 +108,8 @@ ERRORS: dict[int, KnownError] = {
         "login_too_weak",
         "The mail server requires another login method. Ask its operator, then resume.",
     ),
-    535: KnownError(
-        PAUSE,
-        "bad_login",
-        "The mail server does not accept the user and password. Enter them again, then resume.",
-    ),
-    538: KnownError(
-        PAUSE,
-        "encryption_needed",
-        "The mail server requires encryption. Choose it in the settings, then resume.",
-    ),
+    535: BAD_LOGIN,
+    538: ENCRYPTION_NEEDED,
     541: KnownError(
         FIX,
         "taken_for_spam",
@@ -73,9 +123,7 @@ ERRORS: dict[int, KnownError] = {
     551: KnownError(
         FIX, "no_mailbox", "The mailbox is not on this mail server. Check the recipient's address."
     ),
-    552: KnownError(
-        FIX, "too_large", "The message is too large for the mailbox. Shorten its text."
-    ),
+    552: MAILBOX_FULL,
     553: KnownError(FIX, "bad_address", ADDRESS),
     554: KnownError(
         FIX, "mail_refused", "The mail server rejects the message. Its reply below has the reason."
@@ -86,6 +134,130 @@ ERRORS: dict[int, KnownError] = {
     ),
 }
 
+# Of permanent replies (5.x.y), by x.y.
+PERMANENT: dict[str, KnownError] = {
+    "1.0": KnownError(FIX, "bad_address", ADDRESS),
+    "1.1": NO_MAILBOX,
+    "1.2": KnownError(
+        FIX,
+        "no_mailbox",
+        "The domain of the recipient's address does not exist. Check the address.",
+    ),
+    "1.3": KnownError(FIX, "bad_address", ADDRESS),
+    "1.6": KnownError(
+        FIX, "no_mailbox", "The recipient's mailbox has moved. Ask for the new address."
+    ),
+    "1.7": BAD_SENDER,
+    "1.8": BAD_SENDER,
+    "1.10": KnownError(
+        FIX, "no_mailbox", "The recipient's domain does not accept mail. Check the address."
+    ),
+    "1.90": SENDING_LIMIT,
+    "2.0": KnownError(FIX, "mailbox_disabled", "The recipient's mailbox does not accept mail."),
+    "2.1": KnownError(FIX, "mailbox_disabled", "The recipient's mailbox is disabled."),
+    "2.2": MAILBOX_FULL,
+    "2.3": TOO_LARGE,
+    "2.252": BAD_SENDER,
+    "3.1": KnownError(RETRY, "mail_trouble", "The mail server's storage is full. Relay retries."),
+    "3.2": KnownError(RETRY, "mail_away", "The mail server is shutting down. Relay retries."),
+    "3.4": TOO_LARGE,
+    "4.1": KnownError(
+        RETRY, "mail_away", "The recipient's mail server does not answer. Relay retries."
+    ),
+    "4.4": KnownError(
+        FIX,
+        "no_mailbox",
+        "The domain of the recipient's address has no mail server. Check the address.",
+    ),
+    "4.5": SENDING_LIMIT,
+    "4.6": KnownError(
+        FIX,
+        "mail_loop",
+        "The mail would be forwarded in a circle. Check the recipient's forwarding.",
+    ),
+    "5.3": KnownError(
+        FIX, "too_many_recipients", "The mail has too many recipients. Enter fewer in the settings."
+    ),
+    "6.0": KnownError(
+        FIX, "bad_mail", "The mail server does not accept the mail's format. Please report this."
+    ),
+    "6.7": KnownError(FIX, "bad_address", ADDRESS),
+    "7.0": BLOCKED,
+    "7.1": BLOCKED,
+    "7.3": KnownError(FIX, "mail_blocked", BLOCKED.sentence),
+    "7.8": BAD_LOGIN,
+    "7.9": KnownError(
+        PAUSE,
+        "app_password",
+        "The mail provider requires an app password or another login method. Create an app password "
+        "there, enter it in the settings, then resume.",
+    ),
+    "7.10": ENCRYPTION_NEEDED,
+    "7.11": ENCRYPTION_NEEDED,
+    "7.12": KnownError(
+        PAUSE,
+        "password_change",
+        "The mail server requires a new password. Change it there, enter it in the settings and resume.",
+    ),
+    "7.13": KnownError(
+        PAUSE, "account_disabled", "The mail account is disabled. Enable it there, then resume."
+    ),
+    "7.14": KnownError(
+        PAUSE,
+        "web_login_needed",
+        "The mail provider asks for a sign-in in a web browser first. Sign in there, then resume.",
+    ),
+    "7.20": NOT_AUTHENTICATED,
+    "7.21": NOT_AUTHENTICATED,
+    "7.22": NOT_AUTHENTICATED,
+    "7.23": NOT_AUTHENTICATED,
+    "7.24": NOT_AUTHENTICATED,
+    "7.25": NOT_AUTHENTICATED,
+    "7.26": NOT_AUTHENTICATED,
+    "7.27": BAD_SENDER,
+    "7.28": TOO_MANY,
+    "7.57": KnownError(
+        PAUSE,
+        "login_needed",
+        "The mail server requires a login. Enter the user and password, then resume.",
+    ),
+    "7.60": BAD_SENDER,
+    "7.139": KnownError(
+        PAUSE,
+        "login_disabled",
+        "The mail provider has turned off logins with a password (SMTP AUTH). Turn it on for this "
+        "mailbox there, then resume.",
+    ),
+    "7.501": BLOCKED_ACCOUNT,
+    "7.502": BLOCKED_ACCOUNT,
+    "7.508": TOO_MANY,
+    "7.705": BLOCKED_ACCOUNT,
+}
+# Of temporary replies (4.x.y), by x.y.  All others follow their three digits: they are retried.
+TEMPORARY: dict[str, KnownError] = {
+    "2.1": KnownError(
+        RETRY, "mailbox_busy", "The recipient's mailbox gets too many mails. Relay retries."
+    ),
+    "2.2": KnownError(RETRY, "mailbox_full", "The recipient's mailbox is full. Relay retries."),
+    "3.2": KnownError(RETRY, "mail_away", "The mail server is busy. Relay retries."),
+    "4.5": KnownError(RETRY, "mail_away", "The mail server is busy. Relay retries."),
+    "7.28": TOO_MANY,
+}
+ENHANCED = re.compile(r"(?<![\d.])([45])\.(\d{1,3})\.(\d{1,3})(?![\d.]*\d)")
+LOGIN_STATUSES = frozenset({432, 454, 530, 534, 535, 538})
+LIMIT_WORDS = re.compile(
+    r"(sending|daily|hourly|outgoing|relay|per (hour|day))\b.{0,60}\b(limit|quota|exceeded|max)"
+    r"|(limit|quota|exceeded|max)\b.{0,60}\b(sending|daily|hourly|outgoing|per (hour|day))",
+    re.IGNORECASE | re.DOTALL,
+)
+SIZE_WORDS = re.compile(r"\b(size|large|big|too much mail data)\b", re.IGNORECASE)
+
+WRONG_LOGIN_METHOD = KnownError(
+    PAUSE,
+    smtp.LOGIN_METHOD,
+    "The mail server offers no login with a password that Relay supports. Ask its operator for one, or "
+    "use another mail server, then resume.",
+)
 NOT_OFFERED = KnownError(
     PAUSE,
     smtp.NOT_OFFERED,
@@ -98,11 +270,15 @@ def signal_of(reply: Reply) -> Signal:
     """The outcome of a reply.  A code that is not in the table follows SMTP: 4xx is retried, 5xx not."""
     if reply.error == smtp.NOT_OFFERED:
         return NOT_OFFERED.signal()
+    if reply.error == smtp.LOGIN_METHOD:
+        return WRONG_LOGIN_METHOD.signal()
+    if reply.error == smtp.WRONG_ENCRYPTION:
+        return Refused(smtp.WRONG_ENCRYPTION, reply.sentence, pause=True)
     if reply.error is not None or reply.status is None:
         return classify(reply)
     if 200 <= reply.status < 300:
         return Accepted()
-    known = ERRORS.get(reply.status)
+    known = enhanced_error(reply) or ERRORS.get(reply.status)
     if known is None and reply.status >= 500:
         known = KnownError(
             FIX,
@@ -115,4 +291,25 @@ def signal_of(reply: Reply) -> Signal:
             f"smtp_{reply.status}",
             f"The mail server rejects the message for now, with status {reply.status}. Relay retries.",
         )
-    return known.signal()
+    return known.signal(LIMIT_WAIT_S if known.action is WAIT else None)
+
+
+def enhanced_error(reply: Reply) -> KnownError | None:
+    """The error by the enhanced status code, else by words that servers without such codes use.
+
+    A refused login is only explained by codes that are about logins.
+    """
+    status = reply.status or 0
+    table = PERMANENT if status >= 500 else TEMPORARY
+    for level, subject, detail in ENHANCED.findall(reply.text):
+        if level != str(status)[0]:
+            continue
+        known = table.get(f"{int(subject)}.{int(detail)}")
+        if known is not None and (status not in LOGIN_STATUSES or known.action is PAUSE):
+            return known
+        break
+    if status in LOGIN_STATUSES:
+        return None
+    if status >= 500 and LIMIT_WORDS.search(reply.text) and "mailbox" not in reply.text.lower():
+        return SENDING_LIMIT
+    return TOO_LARGE if status == 552 and SIZE_WORDS.search(reply.text) else None

@@ -2,55 +2,42 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from typing import Any
 
-import idna
-from marshmallow import ValidationError, fields, validate, validates
+from marshmallow import ValidationError, fields, pre_load, validate, validates, validates_schema
 
 from relay.destinations.base import ConfigSchema
+from relay.destinations.kinds.email.addresses import parse_addresses
 from relay.transport import smtp
 
-ADDRESS = re.compile(r"[^@\s,;<>\"]{1,64}@[^@\s,;<>\"]{1,253}")
-NAMED_ADDRESS = re.compile(r'(?:[^<>"\r\n]{0,100}<([^<>]+)>|([^<>\s]+))')
-
-
-def bare_address(text: str) -> str:
-    """The address of ``Name <a@b>`` or ``a@b``.  Raises ValueError with a sentence."""
-    found = NAMED_ADDRESS.fullmatch(text.strip())
-    address = (found[1] or found[2]).strip() if found else ""
-    if not ADDRESS.fullmatch(address):
-        raise ValueError(f"{text} is not an e-mail address such as team@example.com.")
-    if not address.isascii():
-        raise ValueError(
-            f"{text} has characters that mail servers do not accept. {_ascii_advice(address)}"
-        )
-    return address
-
-
-def _ascii_advice(address: str) -> str:
-    local, _, domain = address.rpartition("@")
-    try:
-        ascii_domain = idna.encode(domain, uts46=True).decode()
-    except idna.IDNAError:
-        ascii_domain = ""
-    if not ascii_domain or not local.isascii():
-        return "Use another address."
-    return f"Enter it as {local}@{ascii_domain}, which is the same."
-
-
-def split_addresses(text: str) -> list[str]:
-    return [part.strip() for part in re.split(r"[,;\n]", text) if part.strip()]
+FIXED, PERSON, SENDER = "fixed", "person", "sender"
+HTML, TEXT = "html", "text"
+LINKS, NO_LINKS = "yes", "no"
+NO_RECIPIENT = "Enter the recipient's address."
+# What servers expect on these ports.  Source: RFC 8314 section 7.3, RFC 6409.
+TLS_PORTS, STARTTLS_PORTS = frozenset({465}), frozenset({25, 587, 2525})
 
 
 class EmailSchema(ConfigSchema):
+    recipient = fields.String(
+        load_default=FIXED,
+        validate=validate.OneOf([FIXED, PERSON]),
+        metadata={
+            "label": "Send to",
+            "widget": "select",
+            "choices": [
+                (FIXED, "The addresses below"),
+                (PERSON, "The person who wrote, ordered or registered"),
+            ],
+        },
+    )
     to = fields.String(
-        required=True,
-        error_messages={"required": "Enter the recipient's address."},
         metadata={
             "label": "To",
             "placeholder": "team@example.com",
             "help": "Separate several addresses with commas.",
+            "shown_if": {"recipient": FIXED},
         },
     )
     sender = fields.String(
@@ -60,6 +47,19 @@ class EmailSchema(ConfigSchema):
             "label": "From",
             "placeholder": "Shop <shop@example.com>",
             "help": "An address that your mail server is allowed to send from.",
+        },
+    )
+    reply_to = fields.String(
+        load_default=PERSON,
+        validate=validate.OneOf([PERSON, SENDER]),
+        metadata={
+            "label": "Replies go to",
+            "widget": "select",
+            "choices": [
+                (PERSON, "The person who wrote, ordered or registered"),
+                (SENDER, "The From address"),
+            ],
+            "shown_if": {"recipient": FIXED},
         },
     )
     host = fields.String(
@@ -114,18 +114,66 @@ class EmailSchema(ConfigSchema):
         }
     )
 
+    format = fields.String(
+        load_default=HTML,
+        validate=validate.OneOf([HTML, TEXT]),
+        metadata={
+            "label": "Format",
+            "widget": "select",
+            "choices": [(HTML, "HTML and plain text"), (TEXT, "Plain text only")],
+            "advanced": True,
+        },
+    )
+    links = fields.String(
+        load_default=LINKS,
+        validate=validate.OneOf([LINKS, NO_LINKS]),
+        metadata={
+            "label": "Links below the text",
+            "widget": "select",
+            "choices": [
+                (LINKS, "To the order or comment, the site and the event in Relay"),
+                (NO_LINKS, "None"),
+            ],
+            "advanced": True,
+            "help": "A mail to the person of the event has only the link to the site.",
+        },
+    )
+
+    @pre_load
+    def default_port(self, data: Mapping[str, Any], **_: Any) -> dict[str, Any]:
+        """465 for TLS from the start, if no port was given."""
+        is_tls = data.get("security") == smtp.TLS
+        return {"port": 465, **data} if is_tls else dict(data)
+
     @validates("to")
     def check_to(self, value: str, **_: Any) -> None:
-        for address in split_addresses(value):
-            _check_address(address)
+        try:
+            found = parse_addresses(value)
+        except ValueError as exc:
+            raise ValidationError(str(exc)) from exc
+        if not found:
+            raise ValidationError(NO_RECIPIENT)
 
     @validates("sender")
     def check_sender(self, value: str, **_: Any) -> None:
-        _check_address(value)
+        try:
+            found = parse_addresses(value)
+        except ValueError as exc:
+            raise ValidationError(str(exc)) from exc
+        if len(found) != 1:
+            raise ValidationError("Enter one address. A mail has one sender.")
 
-
-def _check_address(text: str) -> None:
-    try:
-        bare_address(text)
-    except ValueError as exc:
-        raise ValidationError(str(exc)) from exc
+    @validates_schema
+    def check_together(self, data: Mapping[str, Any], **_: Any) -> None:
+        if data.get("recipient", FIXED) == FIXED and not data.get("to"):
+            raise ValidationError(NO_RECIPIENT, "to")
+        port, security = data.get("port"), data.get("security")
+        if port in TLS_PORTS and security != smtp.TLS:
+            raise ValidationError(
+                f"Port {port} expects TLS from the start. Choose that encryption, or port 587.",
+                "security",
+            )
+        if port in STARTTLS_PORTS and security == smtp.TLS:
+            raise ValidationError(
+                f"Port {port} does not start with TLS. Choose STARTTLS, or port 465.", "security"
+            )
