@@ -104,7 +104,8 @@ def fill(stack: Stack, sink: Sink, ai: FakeOpenAI) -> None:
         "--set",
         "auth=none",
     )
-    models = ("--set", f"base_url={ai.base_url}", "--set", "models=small-1 0.25 2.00")
+    url = ("--set", "service=openai", "--set", f"base_url={ai.base_url}")
+    models = (*url, "--set", "models=small-1 0.25 2.00")
     stack.flask("destinations", "create", "openai", "Our AI", *models)
     for kind in ("order.created", "lead.created", "comment.created", "order.status_changed"):
         stack.flask("events", "send-test", shop.slug, "--type", kind)

@@ -93,15 +93,18 @@ def create(
 
     `flask kinds` lists the KINDs, and `flask kinds KIND` the settings of one.
     """
+    given = parse_pairs(values, "--set") | secrets_of(secret_values)
     created = destination_settings.create_destination(
         kind,
         name,
-        parse_pairs(values, "--set") | secrets_of(secret_values),
+        given,
         COMMAND_LINE,
         ["*"] if events == "all" else events.split(","),
         [] if source == "all" else source.split(","),
     )
-    show(as_dict(created), as_json, f"Created {created.name} (id {created.id}).")
+    corrections = destination_settings.kind_of(kind).corrections(given, created.config)
+    said = " ".join([f"Created {created.name} (id {created.id}).", *corrections])
+    show(as_dict(created), as_json, said)
 
 
 def secrets_of(hidden: tuple[str, ...]) -> dict[str, str]:

@@ -120,7 +120,9 @@ def create() -> Any:
         )
     except Invalid as exc:
         return _form(kind, None, exc.reasons), 422
-    htmx.toast(f"{destination.name} added. Send a test, or edit the mapping of its subscription.")
+    corrections = kind.corrections(_entered(kind), destination.config)
+    added = f"{destination.name} added. Send a test, or edit the mapping of its subscription."
+    htmx.toast(" ".join([added, *corrections]))
     return htmx.redirect(url_for("destinations.detail", destination_id=destination.id))
 
 
@@ -145,8 +147,9 @@ def update(destination_id: int) -> Any:
         )
     except Invalid as exc:
         return _form(kind, destination, exc.reasons), 422
-    paused = " It is still paused." if destination.state == DestinationState.PAUSED else ""
-    _toast_with_offer(f"Saved.{paused}", destination)
+    paused = ["It is still paused."] if destination.state == DestinationState.PAUSED else []
+    corrections = kind.corrections(_entered(kind), destination.config)
+    _toast_with_offer(" ".join(["Saved.", *corrections, *paused]), destination)
     return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
 
 

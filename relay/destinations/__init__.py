@@ -54,7 +54,7 @@ def load_config(
     except ValidationError as exc:
         reasons = {name: _sentences(why) for name, why in exc.normalized_messages().items()}
     for name, field in kind.schema.fields.items():
-        address = given.get(name)
+        address = loaded.get(name) or given.get(name)
         if field.metadata.get("widget") != "url" or name in reasons or not address:
             continue
         try:

@@ -240,6 +240,10 @@ class Kind:
         """The outcome of a reply: Accepted, Failed, Held or Refused."""
         return classify(reply)
 
+    def corrections(self, values: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
+        """What was corrected when ``values`` were saved as ``config``, each as a sentence."""
+        return []
+
     def action(self, config: Mapping[str, Any], event_type: str) -> str:
         """What it does with an event, such as "create a deal in {name}" (the destination's name)."""
         return "send it to {name}"

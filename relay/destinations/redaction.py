@@ -12,7 +12,9 @@ from urllib.parse import quote, quote_plus
 from relay.transport.request import OutboundRequest
 
 MAX_BODY = 64 * 1024  # characters of a request's body that are stored
-SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
+SECRET_HEADERS = frozenset(
+    {"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key"}
+)
 
 
 def mask(secret: str) -> str:

@@ -27,6 +27,7 @@ FRAGMENT = {"HX-Request": "true"}
 
 def service(app: Flask, openai: FakeOpenAI) -> int:
     values = {
+        "service": "openai",
         "base_url": openai.base_url,
         "models": "small-1 0.25 2.00\nlarge-1 1 4",
         "api_key": "sk-very-secret-key-1",
@@ -79,7 +80,8 @@ def test_an_ai_service_is_added_and_receives_no_events(
     app: Flask, openai: FakeOpenAI, admin: Visitor
 ) -> None:
     assert "All event types" not in admin.get("/destinations/new?kind=openai").text
-    values = {"name": "My AI", "base_url": openai.base_url, "models": "small-1 0.25 2"}
+    base = {"service": "openai", "base_url": openai.base_url}
+    values = {"name": "My AI", "models": "small-1 0.25 2"} | base
     created = admin.post("/destinations/new?kind=openai", values)
     assert created.status_code == 303, created.text
     here = created.location.partition("?")[0]

@@ -31,7 +31,8 @@ def connect(stack: Stack, sink: Sink, openai: FakeOpenAI) -> str:
     source = stack.make_source()
     hook = ("webhook", "CRM", "--set", f"url={sink.url}/crm", "--set", "auth=none")
     stack.flask("destinations", "create", *hook)
-    ai = ("--set", f"base_url={openai.base_url}", "--set", "models=small-1 0.25 2.00")
+    url = ("--set", "service=openai", "--set", f"base_url={openai.base_url}")
+    ai = (*url, "--set", "models=small-1 0.25 2.00")
     stack.flask("destinations", "create", "openai", "Support AI", *ai)
     done = subprocess.run(
         [sys.executable, "-c", STEP], cwd=ROOT, env=stack.env, capture_output=True, text=True

@@ -137,7 +137,8 @@ def shop(app: Flask, sink: Sink, openai: FakeOpenAI) -> Iterator[Shop]:
         hook = destination_settings.create_destination(
             "webhook", "CRM", {"url": f"{sink.url}/crm", "auth": "none"}, COMMAND_LINE
         )
-        settings = {"base_url": openai.base_url, "models": "small-1 0.25 2.00", "currency": "EUR"}
+        url = {"service": "openai", "base_url": openai.base_url}
+        settings = url | {"models": "small-1 0.25 2.00", "currency": "EUR"}
         ai = destination_settings.create_destination("openai", "Support AI", settings, COMMAND_LINE)
         ids = hook.id, ai.id
     yield Shop(app, openai, sink, *ids)
@@ -145,7 +146,8 @@ def shop(app: Flask, sink: Sink, openai: FakeOpenAI) -> Iterator[Shop]:
 
 
 def settings_of(shop: Shop, **values: str) -> None:
-    base = {"base_url": shop.openai.base_url, "models": "small-1 0.25 2.00", "currency": "EUR"}
+    url = {"service": "openai", "base_url": shop.openai.base_url}
+    base = url | {"models": "small-1 0.25 2.00", "currency": "EUR"}
     with shop.app.app_context():
         destination_settings.update_destination(
             shop.ai, "Support AI", {**base, **values}, COMMAND_LINE

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import requests
 
 from relay.destinations import KINDS, load_config
 from relay.destinations.ai import AiKind, AiQuestion, AiReply, SpendingCaps, TokenUsage
@@ -21,7 +24,15 @@ from relay.rules.lifecycle import Accepted, Failed, Refused
 from relay.transport.client import Transport
 from relay.transport.request import Reply
 from tests.support import fake_openai
-from tests.support.fake_openai import FakeOpenAI, completion, response
+from tests.support.fake_openai import (
+    FakeOpenAI,
+    completion,
+    in_fence,
+    in_parts,
+    in_prose,
+    response,
+    thinking,
+)
 from tests.support.kind_contract import message
 from tests.support.network import free_port
 from tests.support.sink import Answer
@@ -30,11 +41,13 @@ KIND = KINDS["openai"]
 assert isinstance(KIND, AiKind)
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 SCHEMA = schema_of([AnswerField("topic", "choice", "What it is about", ("sales", "support"))])
-GOOD = {"models": "small-1 0.25 2.00\nlocal 0 0"}
+KEY = "sk-very-secret-key-1"
+GOOD = {"models": "small-1 0.25 2.00\nlocal 0 0", "api_key": KEY}
 
 
 def config(openai: FakeOpenAI | None = None, **values: str) -> dict[str, Any]:
     base = {
+        "service": openai.service if openai else "openai",
         "base_url": openai.base_url if openai else "https://ai.example.com/v1",
         **GOOD,
         **values,
@@ -89,6 +102,14 @@ def test_event_data_is_never_in_the_instructions(openai: FakeOpenAI, api: str, r
     assert "HACKED" in data[0]["content"]
 
 
+def test_in_json_mode_the_schema_is_a_message_of_the_developer(openai: FakeOpenAI) -> None:
+    said = ask(config(openai, structure="json", api="responses"))
+    assert isinstance(said.signal, Refused) and said.signal.code == "no_answer_fields"
+    schema, data = openai.requests[0].json()["input"]
+    assert schema["role"] == "developer" and "JSON schema" in schema["content"]
+    assert data["role"] == "user" and "HACKED" in data["content"]
+
+
 @pytest.mark.parametrize(
     ("structure", "api", "shape"),
     [
@@ -134,7 +155,8 @@ def test_every_documented_error_has_its_outcome(openai: FakeOpenAI, name: str) -
     for status, kind, code in ((429, "", name), (400, name, ""), (500, "", name)):
         openai.script([fake_openai.error(status, kind, code)])
         said = ask(config(openai))
-        assert said.signal.code == name and said.signal.sentence == known.sentence
+        assert said.signal.code == name
+        assert said.signal.sentence == f"{known.sentence} The service said: “Something”."
         assert said.answer is None and said.usage is None
         if known.action is ErrorAction.RETRY:
             assert isinstance(said.signal, Failed)
@@ -213,6 +235,32 @@ TROUBLE: list[tuple[Answer, type, str]] = [
     (response("{}", status="in_progress"), Failed, "not_finished"),
     (response("{}", status="cancelled"), Failed, "not_finished"),
     (response("I think it is sales."), Refused, "no_answer_fields"),
+    (response('<think>{"topic": "sales"}</think>'), Refused, "no_answer_fields"),
+    (response('<think>It is {"topic": "sales"}'), Refused, "no_answer_fields"),
+    (completion([{"type": "refusal", "refusal": "No."}]), Refused, "refusal"),
+    (completion([{"type": "image"}, 5, None]), Refused, "no_answer_fields"),
+    (fake_openai.choice_error(502), Failed, "http_502"),
+    (fake_openai.choice_error("503"), Failed, "http_503"),
+    (fake_openai.choice_error(429), Failed, "rate_limit_exceeded"),
+    (fake_openai.choice_error(402), Refused, "insufficient_quota"),
+    (fake_openai.choice_error(None), Failed, "http_500"),
+    (completion("", "error"), Failed, "http_500"),
+    (Answer(200, b"[]"), Failed, "http_500"),
+    (Answer(400, b'{"detail": "Unknown model"}'), Refused, "bad_question"),
+    (Answer(401, b'{"detail": "Unauthorized"}'), Refused, "invalid_api_key"),
+    (
+        Answer(404, b'{"error": "model \\"x\\" not found, try pulling it"}'),
+        Refused,
+        "model_not_found",
+    ),
+    (
+        fake_openai.error_list(429, "Quota exceeded", "RESOURCE_EXHAUSTED"),
+        Failed,
+        "rate_limit_exceeded",
+    ),
+    (fake_openai.error_list(503, "Overloaded", "UNAVAILABLE"), Failed, "server_is_overloaded"),
+    (fake_openai.error_list(403, "No", "PERMISSION_DENIED"), Refused, "permission_error"),
+    (fake_openai.error_list(404, "models/x is not found", "NOT_FOUND"), Refused, "model_not_found"),
     (response('{"topic": '), Refused, "no_answer_fields"),
     (response("[]"), Refused, "no_answer_fields"),
     (response("", output=[]), Refused, "no_answer_fields"),
@@ -269,10 +317,265 @@ def test_an_unavailable_server_is_a_failure_without_cost() -> None:
     assert isinstance(signal, Failed) and signal.code == "connection_refused"
 
 
-@pytest.mark.parametrize("text", ['```json\n{"topic": "sales"}\n```', ' {"topic":"sales"} '])
-def test_an_answer_in_a_code_fence_is_accepted(openai: FakeOpenAI, text: str) -> None:
-    openai.script([response(text)])
+ANSWER = '{"topic": "sales"}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f" {ANSWER} ",
+        f"```json\n{ANSWER}\n```",
+        f"```\n{ANSWER}```",
+        thinking(ANSWER),
+        thinking(ANSWER, "reasoning"),
+        thinking(ANSWER).removeprefix("<think>"),  # some servers leave out the opening tag
+        in_prose(ANSWER),
+        in_fence(ANSWER),
+        thinking(in_fence(ANSWER)),
+        thinking(in_prose(ANSWER)),
+        f'An example is {{"topic": "support"}}. The answer is {ANSWER}',
+        f'{{"not": json}} and then {ANSWER}',
+        f"[{ANSWER}]",
+    ],
+)
+@pytest.mark.parametrize("make", [response, completion])
+def test_the_answer_is_found_in_what_a_model_says(
+    openai: FakeOpenAI, text: str, make: Callable[[str], Answer]
+) -> None:
+    openai.script([make(text)])
     assert ask(config(openai)).answer == {"topic": "sales"}
+
+
+def test_content_can_be_a_list_of_parts(openai: FakeOpenAI) -> None:
+    openai.service = "mistral"
+    openai.script([completion(in_parts(ANSWER))])
+    assert ask(config(openai)).answer == {"topic": "sales"}
+
+
+@pytest.mark.parametrize(
+    "text", ["{" * 60_000, '{"a":' * 12_000, "<think>" * 9_000, "```" * 20_000]
+)
+def test_a_text_made_to_be_slow_is_read_in_time(openai: FakeOpenAI, text: str) -> None:
+    openai.script([response(text)])
+    began = time.monotonic()
+    assert ask(config(openai)).answer is None
+    assert time.monotonic() - began < 3
+
+
+# ---- the services ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("service", fake_openai.SERVICES)
+def test_every_service_answers_with_its_own_defaults(service: str) -> None:
+    fake = FakeOpenAI(service, KEY)
+    try:
+        said = ask(config(fake, models="small-1 1 1", api_key=KEY))
+        assert said.answer == {"topic": "sales"}, said
+    finally:
+        fake.close()
+
+
+@pytest.mark.parametrize("service", [one for one in fake_openai.SERVICES if one != "ollama"])
+def test_every_service_pauses_with_a_wrong_key(service: str) -> None:
+    fake = FakeOpenAI(service, KEY)
+    try:
+        signal = ask(config(fake, api_key="sk-another-key")).signal
+    finally:
+        fake.close()
+    assert isinstance(signal, Refused) and signal.pause, signal
+    assert signal.code == "invalid_api_key" and "The service said: “" in signal.sentence
+
+
+def test_a_server_of_ones_own_needs_no_key() -> None:
+    fake = FakeOpenAI("ollama")
+    try:
+        settings = config(fake, models="qwen3:8b", api_key="")
+        assert ask(settings).answer == {"topic": "sales"}
+        assert "authorization" not in fake.requests[0].headers
+        model = KIND.model(settings, "qwen3:8b")
+        assert model is not None and model.cost(TokenUsage(1000, 1000)) == 0
+    finally:
+        fake.close()
+
+
+def test_geminis_own_words_are_in_the_sentence(openai: FakeOpenAI) -> None:
+    said = "API key not valid. Please pass a valid API key."
+    openai.script([fake_openai.error_list(400, said, "INVALID_ARGUMENT", "API_KEY_INVALID")])
+    signal = ask(config(openai)).signal
+    assert isinstance(signal, Refused) and signal.pause and signal.code == "invalid_api_key"
+    assert signal.sentence.endswith(
+        "The service said: “API key not valid. Please pass a valid API key”."
+    )
+
+
+def test_geminis_wait_counts(openai: FakeOpenAI) -> None:
+    answer = fake_openai.error_list(429, "Slow", "RESOURCE_EXHAUSTED", retryDelay="34s")
+    openai.script([answer])
+    signal = ask(config(openai)).signal
+    assert isinstance(signal, Failed) and signal.retry_after_s == 34
+
+
+def test_a_parameter_that_mistral_forbids_is_named(openai: FakeOpenAI) -> None:
+    openai.service = "mistral"
+    signal = ask(config(openai, api="chat")).signal
+    assert isinstance(signal, Refused) and signal.code == "unsupported_parameter"
+    assert "“Extra inputs are not permitted (max_completion_tokens)”" in signal.sentence
+
+
+AZURE = "https://shop.openai.azure.com"
+VERSION = "api-version=2024-10-21"
+
+
+@pytest.mark.parametrize(
+    ("url", "called"),
+    [
+        (
+            f"{AZURE}/openai/deployments/gpt/chat/completions?{VERSION}",
+            f"{AZURE}/openai/deployments/gpt/chat/completions?{VERSION}",
+        ),
+        (
+            f"{AZURE}/openai/deployments/gpt?{VERSION}",
+            f"{AZURE}/openai/deployments/gpt/chat/completions?{VERSION}",
+        ),
+        (f"{AZURE}/?{VERSION}", f"{AZURE}/openai/deployments/small-1/chat/completions?{VERSION}"),
+        (AZURE, f"{AZURE}/openai/v1/responses"),
+        (f"{AZURE}/openai/v1/", f"{AZURE}/openai/v1/responses"),
+        (f"{AZURE}/openai/v1/chat/completions", f"{AZURE}/openai/v1/chat/completions"),
+    ],
+)
+def test_azures_path_comes_before_its_query(url: str, called: str) -> None:
+    request = KIND.ask(config(base_url=url, service=""), question())
+    assert request.url == called
+    assert ("api-key", KEY) in request.headers and "Authorization" not in dict(request.headers)
+    shown = json.dumps(mask_request(request))
+    assert KEY not in shown and (VERSION in shown) is (VERSION in called)
+
+
+@pytest.mark.parametrize(
+    ("url", "kept", "path"),
+    [
+        (
+            "https://ai.example.com/v1/chat/completions",
+            "https://ai.example.com/v1",
+            "/chat/completions",
+        ),
+        (
+            "https://ai.example.com/v1/chat/completions/",
+            "https://ai.example.com/v1",
+            "/chat/completions",
+        ),
+        ("https://ai.example.com/v1/responses", "https://ai.example.com/v1", "/responses"),
+        ("https://ai.example.com/v1/models", "https://ai.example.com/v1", "/responses"),
+        ("https://ai.example.com/v1/", "https://ai.example.com/v1", "/responses"),
+    ],
+)
+def test_a_url_with_what_relay_adds_is_corrected_and_said_so(
+    url: str, kept: str, path: str
+) -> None:
+    settings = config(base_url=url)
+    assert settings["base_url"] == kept
+    assert KIND.ask(settings, question()).url == kept + path
+    corrections = KIND.corrections({"base_url": url}, settings)
+    assert corrections == (
+        []
+        if url.rstrip("/") == kept
+        else [f"The URL was saved as {kept}: Relay adds the rest itself."]
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "service"),
+    [
+        ("", "openai"),
+        ("https://api.openai.com/v1", "openai"),
+        ("https://shop.openai.azure.com/", "azure"),
+        ("https://generativelanguage.googleapis.com/v1beta/openai/", "gemini"),
+        ("https://openrouter.ai/api/v1", "openrouter"),
+        ("https://api.mistral.ai/v1", "mistral"),
+        ("http://127.0.0.1:11434/v1", "ollama"),
+        ("https://ai.example.com/v1", "other"),
+        ("https://api.openai.com.example.com/v1", "other"),
+    ],
+)
+def test_the_service_is_found_by_its_url(url: str, service: str) -> None:
+    settings, _ = load_config(KIND, GOOD | {"base_url": url}, {}, LOOPBACK)
+    assert settings["service"] == service and settings["base_url"]
+
+
+def test_settings_from_before_there_were_services_still_work(openai: FakeOpenAI) -> None:
+    old = {"api": "responses", "structure": "strict", "models": "small-1 1 1", "currency": "USD"}
+    assert ask(old | {"base_url": openai.base_url}).answer == {"topic": "sales"}
+
+
+# ---- the double ---------------------------------------------------------------------------------
+
+STRICT_SCHEMA = {
+    "type": "object",
+    "properties": {"a": {"type": "string"}},
+    "required": ["a"],
+    "additionalProperties": False,
+}
+
+
+def test_the_double_takes_relays_schema() -> None:
+    assert fake_openai.wrong_schema(SCHEMA) == ""
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"type": "array"},
+        {"required": []},
+        {"additionalProperties": True},
+        {"properties": {"a": {"type": "string", "default": "x"}}},
+        {"properties": {"a": {"type": "string", "maxLength": 5}}},
+        {"properties": {"a": {"type": "object", "properties": {}}}},
+        {"properties": {"a": {"type": "string", "enum": []}}},
+        {"properties": {"a": {"type": "string", "enum": list(map(str, range(1001)))}}},
+    ],
+)
+def test_the_double_refuses_a_schema_outside_strict_mode(changes: dict[str, Any]) -> None:
+    assert fake_openai.wrong_schema(STRICT_SCHEMA | changes)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "code"),
+    [
+        ("/v1/responses", {"temprature": 1}, "unknown_parameter"),
+        ("/v1/responses", {"max_output_tokens": 5}, "integer_below_min_value"),
+        ("/v1/responses", {"model": "missing-model"}, "model_not_found"),
+        ("/v1/responses", {"model": "reasoning-1", "temperature": 1}, "unsupported_parameter"),
+        ("/v1/responses", {"input": [{"role": "user", "content": "x" * 400_000}]}, "context_length_exceeded"),
+        ("/v1/responses", {"text": {"format": {"type": "json_object"}}}, None),
+        ("/v1/responses", {"text": {"format": {"type": "json_schema", "name": "a b"}}}, None),
+        ("/v1/v1/responses", {}, None),
+        ("/v1/responses?api-version=1", {}, None),
+    ],
+)  # fmt: skip
+def test_the_double_refuses_what_openai_refuses(
+    openai: FakeOpenAI, path: str, body: dict[str, Any], code: str | None
+) -> None:
+    good = {"model": "small-1", "input": [{"role": "user", "content": "Hi"}]}
+    assert requests.post(f"{openai.base_url}/responses", json=good, timeout=5).status_code == 200
+    answer = requests.post(openai.url + path, json=good | body, timeout=5)
+    assert answer.status_code in (400, 404) and answer.json()["error"]["code"] == code
+
+
+def test_azure_refuses_a_bearer_token_and_a_missing_version() -> None:
+    fake = FakeOpenAI("azure", KEY)
+    body = {"model": "x", "messages": [{"role": "user", "content": "Hi"}]}
+    path = f"{fake.url}/openai/deployments/{fake_openai.DEPLOYMENT}/chat/completions"
+    try:
+        for headers, query, status in (
+            ({"api-key": KEY}, f"?{VERSION}", 200),
+            ({"Authorization": f"Bearer {KEY}"}, f"?{VERSION}", 401),
+            ({"api-key": KEY, "Authorization": f"Bearer {KEY}"}, f"?{VERSION}", 401),
+            ({"api-key": KEY}, "", 404),
+        ):
+            answer = requests.post(path + query, json=body, headers=headers, timeout=5)
+            assert answer.status_code == status
+    finally:
+        fake.close()
 
 
 @pytest.mark.parametrize(
@@ -295,13 +598,19 @@ def test_tokens_can_be_whole_floats(openai: FakeOpenAI) -> None:
     assert ask(config(openai)).usage == TokenUsage(5, 2)
 
 
-def test_the_api_key_is_a_secret_and_optional() -> None:
-    open_ones, secrets = load_config(KIND, {**GOOD, "api_key": "sk-very-secret-key-1"}, {})
+def test_the_api_key_is_a_secret() -> None:
+    open_ones, secrets = load_config(KIND, GOOD, {})
     assert "api_key" not in open_ones
     request = KIND.ask(open_ones | secrets, question())
-    assert ("Authorization", "Bearer sk-very-secret-key-1") in request.headers
-    assert "sk-very-secret-key-1" not in json.dumps(mask_request(request))
-    assert "Authorization" not in dict(KIND.ask(config(), question()).headers)
+    assert ("Authorization", f"Bearer {KEY}") in request.headers
+    assert KEY not in json.dumps(mask_request(request))
+
+
+def test_a_service_that_repeats_the_key_does_not_show_it(openai: FakeOpenAI) -> None:
+    body = {"error": {"message": f"Incorrect API key provided: {KEY}.", "code": "invalid_api_key"}}
+    openai.script([Answer(401, json.dumps(body).encode())])
+    said = ask(config(openai))
+    assert "Incorrect API key provided" in said.signal.sentence and KEY not in said.signal.sentence
 
 
 def test_prices_and_caps_are_in_millionths() -> None:
@@ -330,6 +639,16 @@ def test_prices_and_caps_are_in_millionths() -> None:
         ({"currency": "euro"}, "currency"),
         ({"base_url": "http://127.0.0.1:1234/v1"}, "base_url"),
         ({"api": "magic"}, "api"),
+        ({"service": "magic"}, "service"),
+        ({"api_key": ""}, "api_key"),
+        ({"service": "azure"}, "base_url"),
+        ({"service": "other"}, "base_url"),
+        ({"service": "openai", "base_url": "https://api.mistral.ai/v1"}, "base_url"),
+        ({"service": "ollama"}, "base_url"),  # this computer is not an allowed network here
+        (
+            {"base_url": "https://shop.openai.azure.com/openai/deployments/gpt/chat/completions"},
+            "base_url",
+        ),
     ],
 )
 def test_a_wrong_setting_is_reported_with_its_field(values: dict[str, str], field: str) -> None:

@@ -1,4 +1,4 @@
-"""OpenAI, and servers with a compatible API: answers the questions of AI steps.
+"""OpenAI, and services with a compatible API: answers the questions of AI steps.
 
 It receives no events itself, because an answer without a mapping would only cost money.  Its test
 asks one short question.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,15 +25,22 @@ from relay.destinations.base import Message, ReportedQuota
 from relay.destinations.envelope import headers_of
 from relay.destinations.kinds.openai import replies
 from relay.destinations.kinds.openai.limits import quotas_of
-from relay.destinations.kinds.openai.settings import (
+from relay.destinations.kinds.openai.services import (
+    AZURE,
     COMPATIBLE,
     JSON,
     RESPONSES,
     STRICT,
     WORDS,
-    OpenAISchema,
-    models_of,
+    has_open_query,
+    interface_in,
+    service_in,
+    structure_in,
+    url_of_call,
 )
+from relay.destinations.kinds.openai.settings import OpenAISchema, models_of
+from relay.destinations.redaction import mask_text
+from relay.transport.client import Transport
 from relay.transport.request import OutboundRequest, Reply
 
 SHAPE = "Answer with one JSON object and nothing else. Its fields follow this JSON schema: "
@@ -48,7 +56,7 @@ class OpenAI(AiKind):
     slug = "openai"
     name = "AI service"
     tagline = (
-        "OpenAI, or a server with a compatible API. An AI step reads an event before another "
+        "OpenAI, Azure, Gemini, Mistral, OpenRouter, Ollama and others. An AI step reads an event before another "
         "destination gets it and adds fields, such as a topic or a summary."
     )
     icon = "sparkles"
@@ -82,28 +90,32 @@ class OpenAI(AiKind):
         )
 
     def ask(self, config: Mapping[str, Any], question: AiQuestion) -> OutboundRequest:
-        structure, instructions = config["structure"], question.instructions
-        if structure in (JSON, WORDS):
-            schema = json.dumps(question.schema, ensure_ascii=False)
-            instructions = f"{instructions}\n\n{SHAPE}{schema}"
-        if config["api"] == RESPONSES:
-            path, body = "/responses", _responses(question, instructions, structure)
+        api, structure = interface_in(config), structure_in(config)
+        if api == RESPONSES:
+            path, body = "/responses", _responses(question, structure)
         else:
-            path = "/chat/completions"
-            body = _chat(question, instructions, structure, config["api"] == COMPATIBLE)
+            path, body = "/chat/completions", _chat(question, structure, api == COMPATIBLE)
         key = config.get("api_key", "")
         return OutboundRequest(
             "POST",
-            config["base_url"].rstrip("/") + path,
+            url_of_call(config, path, question.model),
             (
                 ("Content-Type", "application/json"),
                 *headers_of(question.message),
-                *((("Authorization", f"Bearer {key}"),) if key else ()),
+                *_credentials(config, key),
             ),
             json.dumps(body, ensure_ascii=False).encode(),
             timeout_s=question.timeout_s,
             secrets=(key,) if key else (),
+            open_query=has_open_query(config),
         )
+
+    def send(self, request: OutboundRequest, transport: Transport) -> Reply:
+        """The reply, without the key: some services repeat it in their errors, which are shown."""
+        reply: Reply = transport.send(request)
+        if not any(secret.encode() in reply.body for secret in request.secrets):
+            return reply
+        return replace(reply, body=mask_text(reply.text, request.secrets).encode())
 
     def read(self, reply: Reply) -> AiReply:
         return replies.read(reply)
@@ -111,15 +123,46 @@ class OpenAI(AiKind):
     def quotas(self, config: Mapping[str, Any], reply: Reply) -> tuple[ReportedQuota, ...]:
         return quotas_of(reply)
 
+    def corrections(self, values: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
+        given, kept = str(values.get("base_url") or "").strip(), str(config["base_url"])
+        if not given or given.rstrip("/") == kept.rstrip("/"):
+            return []
+        return [f"The URL was saved as {kept}: Relay adds the rest itself."]
+
     def summary(self, config: Mapping[str, Any]) -> str:
         return urlsplit(config.get("base_url", "")).netloc or self.name
 
 
-def _responses(question: AiQuestion, instructions: str, structure: str) -> dict[str, Any]:
+def _credentials(config: Mapping[str, Any], key: str) -> tuple[tuple[str, str], ...]:
+    """Azure takes a key in a header of its own; a Bearer token is something else there.
+
+    Source: https://learn.microsoft.com/en-us/azure/ai-services/openai/reference#authentication
+    """
+    if not key:
+        return ()
+    if service_in(config).slug == AZURE:
+        return (("api-key", key),)
+    return (("Authorization", f"Bearer {key}"),)
+
+
+def _shape(question: AiQuestion) -> str:
+    return SHAPE + json.dumps(question.schema, ensure_ascii=False)
+
+
+def _responses(question: AiQuestion, structure: str) -> dict[str, Any]:
+    """In JSON mode the schema is a message: the word "JSON" in the instructions does not count.
+
+    Source: https://platform.openai.com/docs/guides/structured-outputs#json-mode
+    """
+    instructions, messages = question.instructions, [{"role": "user", "content": question.data}]
+    if structure == WORDS:
+        instructions = f"{instructions}\n\n{_shape(question)}"
+    elif structure == JSON:
+        messages = [{"role": "developer", "content": _shape(question)}, *messages]
     body: dict[str, Any] = {
         "model": question.model,
         "instructions": instructions,
-        "input": [{"role": "user", "content": question.data}],
+        "input": messages,
         "max_output_tokens": question.max_output_tokens,
         "store": False,
     }
@@ -130,9 +173,10 @@ def _responses(question: AiQuestion, instructions: str, structure: str) -> dict[
     return body
 
 
-def _chat(
-    question: AiQuestion, instructions: str, structure: str, compatible: bool
-) -> dict[str, Any]:
+def _chat(question: AiQuestion, structure: str, compatible: bool) -> dict[str, Any]:
+    instructions = question.instructions
+    if structure in (JSON, WORDS):
+        instructions = f"{instructions}\n\n{_shape(question)}"
     body: dict[str, Any] = {
         "model": question.model,
         "messages": [

@@ -1,14 +1,34 @@
 """Every error that the service documents, with what Relay does and a sentence for a person.
 
 Sources: OpenAI's guide to error codes, its reference of the Responses object (``error.code``,
-``incomplete_details``), and what its own client retries.
+``incomplete_details``), and what its own client retries.  The names of other services are from
+https://ai.google.dev/gemini-api/docs/troubleshooting (Gemini),
+https://learn.microsoft.com/en-us/azure/ai-services/openai/reference (Azure) and
+https://docs.mistral.ai/api (Mistral).
 """
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass, replace
+
 from relay.destinations.outcomes.known_errors import ErrorAction, KnownError
-from relay.rules.lifecycle import Failed, Refused, Signal
+from relay.rules.lifecycle import Accepted, Failed, Refused, Signal
 from relay.transport.request import Reply
+
+
+@dataclass(frozen=True)
+class ServiceError:
+    """An error as a service words it.  ``names`` are its codes and types, the most exact first.
+
+    ``status`` is the HTTP status that the error names itself, ``wait_s`` the wait that it asks for.
+    """
+
+    names: tuple[str, ...] = ()
+    words: str = ""
+    status: int | None = None
+    wait_s: float | None = None
+
 
 RETRY, PAUSE, FIX = ErrorAction.RETRY, ErrorAction.PAUSE, ErrorAction.FIX
 BALANCE = "Add credit there or raise its limit, then resume this destination."
@@ -141,27 +161,60 @@ STATUSES: dict[int, KnownError] = {
 }
 
 
-def signal_of(status: int, kind: str, code: str, wait_s: float | None) -> Signal:
-    """The outcome of an error: by its code, else its type (``kind``), else the HTTP status.
+# What other services call the same.
+ALIASES = {
+    "API_KEY_INVALID": "invalid_api_key",  # Gemini
+    "API_KEY_SERVICE_BLOCKED": "permission_error",
+    "UNAUTHENTICATED": "invalid_api_key",
+    "PERMISSION_DENIED": "permission_error",
+    "BILLING_DISABLED": "billing_not_active",
+    "RESOURCE_EXHAUSTED": "rate_limit_exceeded",
+    "UNAVAILABLE": "server_is_overloaded",
+    "DEADLINE_EXCEEDED": "server_error",
+    "INTERNAL": "server_error",
+    "DeploymentNotFound": "model_not_found",  # Azure
+    "RateLimitReached": "rate_limit_exceeded",
+    "OperationNotSupported": "unsupported_value",
+    "extra_forbidden": "unsupported_parameter",  # Mistral, vLLM
+    "unknown_parameter": "unsupported_parameter",
+    "invalid_model": "model_not_found",
+}
+NO_MODEL = re.compile(
+    r"\bmodels?\b.{0,120}\b(not found|does not exist|no longer available)", re.IGNORECASE
+)
 
-    If either the code or the type means a pause, such as "no credit", that one counts.
+
+def signal_of(status: int, error: ServiceError, wait_s: float | None) -> Signal:
+    """The outcome of an error: by its code, else its type, else the HTTP status.
+
+    If one of its names means a pause, such as "no credit", that one counts.  The sentence ends with
+    the service's own words.
     """
-    known = [ERRORS[name] for name in (code, kind) if name in ERRORS]
+    signal = _known_error(status, error).signal(wait_s)
+    if isinstance(signal, Accepted) or not error.words:
+        return signal
+    said = f"{signal.sentence} The service said: “{error.words.rstrip('.')}”."
+    return replace(signal, sentence=said)
+
+
+def _known_error(status: int, error: ServiceError) -> KnownError:
+    names = [ALIASES.get(name, name) for name in error.names]
+    known = [ERRORS[name] for name in names if name in ERRORS]
     known.sort(key=lambda error: error.action is not PAUSE)
     if known:
-        error = known[0]
-    elif status in STATUSES:
-        error = STATUSES[status]
-    elif status >= 500:
-        error = KnownError(RETRY, f"http_{status}", ERRORS["server_error"].sentence)
-    else:
-        error = KnownError(
-            FIX,
-            f"http_{status}",
-            f"The AI service responded {status}, which Relay does not know. Check the URL and the "
-            "interface.",
-        )
-    return error.signal(wait_s)
+        return known[0]
+    if status in (400, 404) and NO_MODEL.search(error.words):
+        return ERRORS["model_not_found"]
+    if status in STATUSES:
+        return STATUSES[status]
+    if status >= 500:
+        return KnownError(RETRY, f"http_{status}", ERRORS["server_error"].sentence)
+    return KnownError(
+        FIX,
+        f"http_{status}",
+        f"The AI service responded {status}, which Relay does not know. Check the URL and the "
+        "interface.",
+    )
 
 
 def no_reply(reply: Reply) -> Signal:

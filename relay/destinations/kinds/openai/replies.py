@@ -11,14 +11,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from relay.destinations.ai import AiReply, TokenUsage
-from relay.destinations.kinds.openai.errors import ERRORS, no_reply, signal_of
+from relay.destinations.kinds.openai.answers import answer_in, text_of
+from relay.destinations.kinds.openai.errors import ERRORS, ServiceError, no_reply, signal_of
 from relay.rules.lifecycle import Accepted, Failed, Refused, Signal
 from relay.transport.request import Reply, retry_after_s
 
 MAX_WAIT_S = 3600.0
 DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-FENCE = re.compile(r"\A\s*```[a-z]*\s*(.*?)\s*```\s*\Z", re.DOTALL)
+MAX_WORDS = 300  # characters of a service's own words
 
 
 def read(reply: Reply) -> AiReply:
@@ -26,29 +27,63 @@ def read(reply: Reply) -> AiReply:
     request_id = _one_line(reply.header("x-request-id") or "", 100)
     if reply.error is not None or reply.status is None:
         return AiReply(no_reply(reply), request_id=request_id)
-    body = _object(reply.text)
-    error = body.get("error")
-    if (
-        reply.status >= 300
-        or reply.status < 200
-        or (error and not isinstance(body.get("output"), list))
-    ):
-        error = error if isinstance(error, Mapping) else {}
-        status = reply.status if reply.status >= 300 else _status_in(error.get("code"))
-        kind, code = str(error.get("type") or ""), str(error.get("code") or "")
-        return AiReply(signal_of(status, kind, code, wait_s(reply)), request_id=request_id)
+    found = _json(reply.text)
+    body = found if isinstance(found, dict) else {}
+    is_answer = 200 <= reply.status < 300 and not isinstance(found, list)
+    if not is_answer or (body.get("error") and not isinstance(body.get("output"), list)):
+        error = error_in(found)
+        status = reply.status if reply.status >= 300 else error.status or 500
+        wait = wait_s(reply) if error.wait_s is None else error.wait_s
+        return AiReply(signal_of(status, error, wait), request_id=request_id)
     usage = _usage(body.get("usage"))
     if isinstance(body.get("output"), list):
         signal, text = _response(body)
     elif isinstance(body.get("choices"), list):
-        signal, text = _chat(body)
+        signal, text = _chat(body, reply)
     else:
         signal, text = _not_an_answer(), ""
     if not isinstance(signal, Accepted):
         return AiReply(signal, None, usage, request_id)
-    fenced = FENCE.match(text)
-    answer = _object(fenced[1] if fenced else text)
+    answer = answer_in(text)
     return AiReply(signal if answer else _no_fields(), answer or None, usage, request_id)
+
+
+def error_in(found: Any) -> ServiceError:
+    """The error in a reply's JSON, in the form of any service.
+
+    OpenAI: ``{"error": {"message", "type", "code"}}``.  Gemini: the same in a list, with a status word
+    and details.  Mistral: ``{"detail": [{"type", "msg", "loc"}]}``, also within ``message``.  Ollama:
+    ``{"error": "words"}``.
+    """
+    if isinstance(found, list):
+        found = next((one for one in found if isinstance(one, Mapping)), {})
+    if not isinstance(found, Mapping):
+        return ServiceError()
+    error = found.get("error", found)
+    if not isinstance(error, Mapping):
+        return ServiceError(words=_one_line(error or "", MAX_WORDS))
+    message, details = error.get("message"), error.get("details")
+    detail = message.get("detail") if isinstance(message, Mapping) else error.get("detail")
+    lines = [
+        one for one in (detail if isinstance(detail, list) else []) if isinstance(one, Mapping)
+    ]
+    parts = [
+        one for one in (details if isinstance(details, list) else []) if isinstance(one, Mapping)
+    ]
+    names = [*(one.get("reason") for one in parts), error.get("code"), error.get("type")]
+    names += [error.get("status"), *(one.get("type") for one in lines)]
+    words = message if isinstance(message, str) else detail if isinstance(detail, str) else ""
+    if lines:
+        place = lines[0].get("loc")
+        where = place[-1] if isinstance(place, list) and place else ""
+        words = f"{lines[0].get('msg', '')} ({where})" if where else str(lines[0].get("msg", ""))
+    waits = [duration_s(str(one.get("retryDelay", ""))) for one in parts]
+    return ServiceError(
+        tuple(name for name in names if isinstance(name, str)),
+        _one_line(words, MAX_WORDS),
+        _status_in(error.get("code")),
+        next((min(wait, MAX_WAIT_S) for wait in waits if wait is not None), None),
+    )
 
 
 def wait_s(reply: Reply) -> float | None:
@@ -78,17 +113,18 @@ def duration_s(text: str) -> float | None:
     return sum(float(number) * SECONDS[unit] for number, unit in parts)
 
 
-def _object(text: str) -> dict[str, Any]:
+def _json(text: str) -> Any:
     try:
-        found = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        return None
 
 
-def _status_in(value: Any) -> int:
-    """The HTTP status in an error's code, where some servers put it; else 500."""
-    return value if isinstance(value, int) and 400 <= value < 600 else 500
+def _status_in(value: Any) -> int | None:
+    """The HTTP status in an error's code, where some services put it."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) == 3:
+        value = int(value)
+    return value if isinstance(value, int) and 400 <= value < 600 else None
 
 
 def _count(usage: Mapping[str, Any], *names: str) -> int | None:
@@ -120,9 +156,7 @@ def _response(body: Mapping[str, Any]) -> tuple[Signal, str]:
     """The text of the Responses interface.  ``output`` can have other items than the message."""
     status = body.get("status", "completed")
     if status == "failed":
-        error = body.get("error")
-        code = str(error.get("code") or "") if isinstance(error, Mapping) else ""
-        return signal_of(500, "", code, None), ""
+        return signal_of(500, error_in({"error": body.get("error")}), None), ""
     if status == "incomplete":
         details = body.get("incomplete_details")
         reason = details.get("reason") if isinstance(details, Mapping) else ""
@@ -144,9 +178,18 @@ def _response(body: Mapping[str, Any]) -> tuple[Signal, str]:
     return Accepted(), "".join(text for text in texts if isinstance(text, str))
 
 
-def _chat(body: Mapping[str, Any]) -> tuple[Signal, str]:
-    """The text of the Chat Completions interface: that of the first choice."""
+def _chat(body: Mapping[str, Any], reply: Reply) -> tuple[Signal, str]:
+    """The text of the Chat Completions interface: that of the first choice.
+
+    OpenRouter reports an error of the model's provider in the choice, with HTTP 200.
+    Source: https://openrouter.ai/docs/api/reference/errors-and-debugging
+    """
     choice = body["choices"][0] if body["choices"] else None
+    if isinstance(choice, Mapping) and (
+        choice.get("error") or choice.get("finish_reason") == "error"
+    ):
+        error = error_in({"error": choice.get("error")})
+        return signal_of(error.status or 500, error, wait_s(reply)), ""
     message = choice.get("message") if isinstance(choice, Mapping) else None
     if not isinstance(choice, Mapping) or not isinstance(message, Mapping):
         return _not_an_answer(), ""
@@ -157,8 +200,13 @@ def _chat(body: Mapping[str, Any]) -> tuple[Signal, str]:
         return _too_long(), ""
     if reason == "content_filter":
         return _filtered(), ""
-    text = message.get("content")
-    return Accepted(), text if isinstance(text, str) else ""
+    content = message.get("content")
+    refusals = [
+        part.get("refusal")
+        for part in (content if isinstance(content, list) else [])
+        if isinstance(part, Mapping) and part.get("type") == "refusal"
+    ]
+    return (_refusal(refusals[0]), "") if refusals else (Accepted(), text_of(content))
 
 
 def _refusal(reason: Any) -> Signal:

@@ -3,15 +3,35 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import ValidationError, fields, validate, validates
+from marshmallow import (
+    ValidationError,
+    fields,
+    pre_load,
+    validate,
+    validates,
+    validates_schema,
+)
 
 from relay.destinations.ai import AiModel, amount
-from relay.destinations.base import ConfigSchema
-
-RESPONSES, CHAT, COMPATIBLE = "responses", "chat", "compatible"
-STRICT, LOOSE, JSON, WORDS = "strict", "schema", "json", "words"
+from relay.destinations.base import ConfigSchema, is_reference
+from relay.destinations.kinds.openai.services import (
+    AUTO,
+    CHAT,
+    COMPATIBLE,
+    JSON,
+    LOOSE,
+    OPENAI,
+    RESPONSES,
+    SERVICES,
+    STRICT,
+    WORDS,
+    corrected,
+    service_of_url,
+    wrong_url,
+)
 
 
 def models_of(text: str) -> tuple[AiModel, ...]:
@@ -27,15 +47,20 @@ def models_of(text: str) -> tuple[AiModel, ...]:
     return tuple(found)
 
 
+def with_prices(text: str) -> str:
+    """Lines of models, each with its prices; 0 for a line with only a name."""
+    lines = (line.strip() for line in text.splitlines())
+    return "\n".join(f"{line} 0 0" if len(line.split()) == 1 else line for line in lines if line)
+
+
 class OpenAISchema(ConfigSchema):
-    base_url = fields.String(
-        load_default="https://api.openai.com/v1",
+    service = fields.String(
+        load_default=OPENAI,
+        validate=validate.OneOf(list(SERVICES)),
         metadata={
-            "label": "URL of the API",
-            "widget": "url",
-            "help": "The URL of OpenAI or of a compatible server, such as OpenRouter, Ollama, LM Studio "
-            "or vLLM. It usually ends in /v1. The operator of Relay must allow a server in your own "
-            "network (RELAY_ALLOWED_PRIVATE_NETWORKS).",
+            "label": "Service",
+            "widget": "select",
+            "choices": [(service.slug, service.label) for service in SERVICES.values()],
         },
     )
     api_key = fields.String(
@@ -43,8 +68,18 @@ class OpenAISchema(ConfigSchema):
             "label": "API key",
             "secret": True,
             "placeholder": "sk-…",
-            "help": "Create one on the service's page for API keys. Your own server may not need one.",
+            "help": "Create one on the service's page for API keys. A server of your own may need none.",
         }
+    )
+    base_url = fields.String(
+        metadata={
+            "label": "URL of the API",
+            "widget": "url",
+            "placeholder": "Leave empty for the service's own URL",
+            "help": "Azure: copy the target URI of your deployment. Another service: its URL usually ends "
+            "in /v1. The operator of Relay must allow a server in your own network "
+            "(RELAY_ALLOWED_PRIVATE_NETWORKS).",
+        },
     )
     models = fields.String(
         required=True,
@@ -77,35 +112,77 @@ class OpenAISchema(ConfigSchema):
         }
     )
     api = fields.String(
-        load_default=RESPONSES,
-        validate=validate.OneOf([RESPONSES, CHAT, COMPATIBLE]),
+        load_default=AUTO,
+        validate=validate.OneOf([AUTO, RESPONSES, CHAT, COMPATIBLE]),
         metadata={
             "label": "Interface",
             "widget": "select",
             "choices": [
-                (RESPONSES, "Responses (OpenAI, recommended)"),
+                (AUTO, "As the service needs it (recommended)"),
+                (RESPONSES, "Responses (OpenAI)"),
                 (CHAT, "Chat Completions (OpenAI)"),
                 (COMPATIBLE, "Chat Completions (compatible servers)"),
             ],
-            "help": "Most compatible servers support only Chat Completions.",
+            "advanced": True,
         },
     )
     structure = fields.String(
-        load_default=STRICT,
-        validate=validate.OneOf([STRICT, LOOSE, JSON, WORDS]),
+        load_default=AUTO,
+        validate=validate.OneOf([AUTO, STRICT, LOOSE, JSON, WORDS]),
         metadata={
             "label": "Answer format",
             "widget": "select",
             "choices": [
-                (STRICT, "Strict JSON schema (recommended)"),
+                (AUTO, "As the service needs it (recommended)"),
+                (STRICT, "Strict JSON schema"),
                 (LOOSE, "JSON schema, not strict"),
                 (JSON, "JSON mode, schema in the prompt"),
                 (WORDS, "Schema in the prompt only"),
             ],
-            "help": "If the service does not support a format, choose one further down. Relay checks "
+            "advanced": True,
+            "help": "If the model does not support a format, choose one further down. Relay checks "
             "every answer in any case.",
         },
     )
+
+    @pre_load
+    def find_service(self, data: Mapping[str, Any], **_: Any) -> dict[str, Any]:
+        """Without a service, that of the URL; without a URL, that of the service.
+
+        The URL is stored without what Relay adds itself.  A model of Ollama needs no prices.
+        """
+        loaded, url = dict(data), str(data.get("base_url") or "").strip()
+        service = SERVICES.get(str(data.get("service") or ""))
+        if service is None and "service" in data:
+            return loaded
+        service = service or (service_of_url(url) if url else SERVICES[OPENAI])
+        loaded["service"] = service.slug
+        if url and not is_reference(url):
+            try:
+                url, named = corrected(url, service)
+            except ValueError:
+                return loaded
+            loaded["base_url"] = url
+            if named and data.get("api", AUTO) == AUTO and service.api in (RESPONSES, CHAT):
+                loaded["api"] = named
+        elif service.base_url and not url:
+            loaded["base_url"] = service.base_url
+        if not service.needs_key and isinstance(data.get("models"), str):
+            loaded["models"] = with_prices(data["models"])
+        return loaded
+
+    @validates_schema
+    def check_service(self, data: Mapping[str, Any], **_: Any) -> None:
+        service, url = SERVICES[data.get("service", OPENAI)], data.get("base_url", "")
+        if not url:
+            raise ValidationError(
+                f"Enter the URL of the API. {service.label} has no common one.", "base_url"
+            )
+        if why := wrong_url(url, service):
+            raise ValidationError(why, "base_url")
+        is_own = service_of_url(url) is service
+        if service.needs_key and is_own and not data.get("api_key"):
+            raise ValidationError(f"Enter the API key of {service.label}.", "api_key")
 
     @validates("models")
     def check_models(self, value: str, **_: Any) -> None:
