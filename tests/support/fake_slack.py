@@ -153,10 +153,14 @@ class FakeSlack(Sink):
         return self._write(MATTERMOST_PATH, body, Answer())
 
     def _rocket_chat(self, seen: Seen) -> Answer:
-        """Source: https://docs.rocket.chat/docs/integrations (incoming webhook: ``success``)"""
+        """Shows & < > as they are; an escaped one would be shown escaped, so it is refused here.
+
+        Source: https://docs.rocket.chat/docs/integrations (incoming webhook: ``success``)
+        """
         body = parse(seen)
         text = body.get("text")
-        if set(body) != {"text"} or not text or len(text) > MAX_ROCKET_CHAT:
+        is_fit = text and len(text) <= MAX_ROCKET_CHAT and not ENTITY.search(text)
+        if set(body) != {"text"} or not is_fit:
             said = b'{"success":false,"error":"Empty body"}'
             return Answer(400, said, {"Content-Type": "application/json"})
         answer = Answer(200, b'{"success":true}', {"Content-Type": "application/json"})

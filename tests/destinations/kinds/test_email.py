@@ -603,7 +603,8 @@ def test_settings_from_before_these_choices_still_work() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["x" * 5000, "é" * 3000, "a\rb\x0bc\x0cd\x85e\u2028f", "\n.\n..\n", "​"]
+    "text",
+    ["x" * 5000, "é" * 3000, "a\rb\x0bc\x0cd\x85e\u2028f", "\x07\x1b\u200e\u202e", "\n.\n..\n", "​"],
 )
 def test_unusual_texts_keep_the_rules_of_mail(serve: Make, text: str) -> None:
     server = serve()

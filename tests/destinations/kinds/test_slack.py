@@ -384,8 +384,11 @@ def test_mattermost_gets_one_text_with_the_links(slack: FakeSlack) -> None:
 
 
 def test_rocket_chat_gets_one_text(slack: FakeSlack) -> None:
-    assert isinstance(by_url(slack, slack.rocket_chat_url), Accepted)
-    assert slack.messages[0]["text"].startswith("*New comment by Jane Example")
+    one = filled(data=SAMPLES["comment.created"] | {"content": "R&D <b> @all"})
+    assert isinstance(by_url(slack, slack.rocket_chat_url, one), Accepted)
+    text = slack.messages[0]["text"]
+    assert text.startswith("*New comment by Jane Example")
+    assert "> R&D <b> @\u200ball" in text
 
 
 @pytest.mark.parametrize("service", ["mattermost_url", "rocket_chat_url", "workflow_url"])

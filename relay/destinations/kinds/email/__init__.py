@@ -116,8 +116,8 @@ class Email(Kind):
 
 
 def subject_of(message: Message) -> str:
-    """The subject in one line."""
-    subject = " ".join(str(message.mapped.get("subject", "")).split())[:200] or message.event_type
+    """The subject in one line of printable characters."""
+    subject = _printable(str(message.mapped.get("subject", "")))[:200] or message.event_type
     return f"[TEST] {subject}" if message.is_test else subject
 
 
@@ -138,9 +138,13 @@ def person_of(message: Message) -> Address | None:
 
 
 def _name(text: str) -> str:
-    """A person's name for a header: printable, in one line, not too long."""
-    printable = "".join(c if c.isprintable() else " " for c in text[:500])
-    return " ".join(printable.replace('"', "").split())[:100]
+    """A person's name for a header."""
+    return _printable(text.replace('"', ""))[:100]
+
+
+def _printable(text: str) -> str:
+    """A text as one line of printable characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text[:1000]).split())
 
 
 def recipients_of(config: Mapping[str, Any], message: Message) -> tuple[Address, ...]:

@@ -30,6 +30,8 @@ class EmailSchema(ConfigSchema):
                 (FIXED, "The addresses below"),
                 (PERSON, "The person who wrote, ordered or registered"),
             ],
+            "help": "Anyone can enter any address in a form. In mails to such a person, do not repeat "
+            "what visitors write.",
         },
     )
     to = fields.String(

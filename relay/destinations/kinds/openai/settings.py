@@ -163,7 +163,8 @@ class OpenAISchema(ConfigSchema):
             except ValueError:
                 return loaded
             loaded["base_url"] = url
-            if named and data.get("api", AUTO) == AUTO and service.api in (RESPONSES, CHAT):
+            is_for_it = named == RESPONSES or service.api != COMPATIBLE
+            if named and is_for_it and data.get("api", AUTO) == AUTO:
                 loaded["api"] = named
         elif service.base_url and not url:
             loaded["base_url"] = service.base_url

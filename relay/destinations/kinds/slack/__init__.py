@@ -180,6 +180,8 @@ def plain_text(service: WebhookService, message: Message, text: str, links: Sequ
     text = texts.without_mentions(text)
     if service is WebhookService.MATTERMOST:
         text = texts.in_markdown(text)
+    else:
+        text, line = texts.unescaped(text), texts.unescaped(line)
     room = MAX_PLAIN[service] - len(line) - 2
     return "\n\n".join([*texts.sections(text, relay_page(message), room, 1), *filter(None, [line])])
 

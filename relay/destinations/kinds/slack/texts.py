@@ -104,8 +104,12 @@ def links_line(links: Iterable[Link]) -> str:
 def unmarked(text: str) -> str:
     """A text without Slack's markup, for a variable of a workflow."""
     shown = LINK.sub(lambda found: f"{found[2]} ({found[1]})" if found[2] else found[1], text)
-    shown = BOLD_LINE.sub(r"\1", shown)
-    return shown.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+    return unescaped(BOLD_LINE.sub(r"\1", shown))
+
+
+def unescaped(text: str) -> str:
+    """A text for a service that shows & < > as they are, such as Rocket.Chat."""
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def without_mentions(text: str) -> str:
