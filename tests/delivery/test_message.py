@@ -1,10 +1,11 @@
-"""Calls to a site are signed with the signing keys of that site, and only with valid ones."""
+"""What a message is made of: the signing keys of its site, and the URL of its event in Relay."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import hmac
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,6 +17,7 @@ from relay.services.destinations import settings as destination_settings
 from relay.services.sources import keys
 from relay.services.sources import settings as source_settings
 from tests.support.events import comment
+from tests.support.fake_slack import FakeSlack, texts_in
 from tests.support.sink import Seen, Sink
 from tests.support.world import move, put
 
@@ -93,3 +95,20 @@ def test_a_persons_test_goes_to_a_real_site(app: Flask, sink: Sink) -> None:
         assert secret not in str(result.request)
     (seen,) = sink.requests
     assert signed_with(seen, secret) and seen.json()["test"] is True
+
+
+def test_a_message_links_to_its_event_in_relay(app: Flask, slack: FakeSlack) -> None:
+    config = app.extensions["relay_config"]
+    app.extensions["relay_config"] = replace(config, public_url="https://relay.example.com")
+    with app.app_context():
+        source, _, _ = source_settings.create_source(
+            "Shop", "https://shop.example.com", COMMAND_LINE
+        )
+        slug = source.slug
+        settings = {"webhook_url": slack.webhook_url}
+        number = destination_settings.create_destination("slack", "Team", settings, COMMAND_LINE).id
+    event = comment()
+    put(app, slug, event)
+    move(app, number)
+    page = f"https://relay.example.com/events/{event['event_id']}"
+    assert f"<{page}|Event in Relay>" in texts_in(slack.messages[0])[-1]

@@ -320,7 +320,7 @@ def test_every_temporary_enhanced_code_has_its_outcome(code: str) -> None:
     [
         ("550 5.4.5 Daily user sending limit exceeded. - gsmtp", Held, "sending_limit"),
         ("550-5.4.5 Daily SMTP relay limit exceeded\n5.4.5 for user", Held, "sending_limit"),
-        ("554 5.7.1 Hourly quota exceeded, try later", Refused, "mail_blocked"),
+        ("554 5.7.1 Hourly quota exceeded, try later", Held, "sending_limit"),
         ("550 Domain example.com has exceeded the max emails per hour (100)", Held, "sending_limit"),
         ("552 5.2.2 Mailbox full", Refused, "mailbox_full"),
         ("452 4.2.2 The recipient's inbox is out of storage space", Failed, "mailbox_full"),
@@ -610,6 +610,7 @@ def test_unusual_texts_keep_the_rules_of_mail(serve: Make, text: str) -> None:
     server = serve()
     one = replace(event(), mapped={"subject": text, "text": f"a{text}"})
     assert isinstance(send(server, one).signal, Accepted)
+    assert str(server.letter()["Subject"]).isprintable()
 
 
 # ---- the double ---------------------------------------------------------------------------------

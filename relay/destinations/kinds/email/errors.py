@@ -294,22 +294,28 @@ def signal_of(reply: Reply) -> Signal:
     return known.signal(LIMIT_WAIT_S if known.action is WAIT else None)
 
 
+def _names_limit(text: str) -> bool:
+    """Whether the words are about a limit of sending, and not about a full mailbox."""
+    return LIMIT_WORDS.search(text) is not None and "mailbox" not in text.lower()
+
+
 def enhanced_error(reply: Reply) -> KnownError | None:
     """The error by the enhanced status code, else by words that servers without such codes use.
 
     A refused login is only explained by codes that are about logins.
     """
     status = reply.status or 0
+    is_limit = status >= 500 and status not in LOGIN_STATUSES and _names_limit(reply.text)
     table = PERMANENT if status >= 500 else TEMPORARY
     for level, subject, detail in ENHANCED.findall(reply.text):
         if level != str(status)[0]:
             continue
         known = table.get(f"{int(subject)}.{int(detail)}")
+        if known is BLOCKED and is_limit:  # 5.7.1 only says that a rule forbids it
+            break
         if known is not None and (status not in LOGIN_STATUSES or known.action is PAUSE):
             return known
         break
-    if status in LOGIN_STATUSES:
-        return None
-    if status >= 500 and LIMIT_WORDS.search(reply.text) and "mailbox" not in reply.text.lower():
+    if is_limit:
         return SENDING_LIMIT
     return TOO_LARGE if status == 552 and SIZE_WORDS.search(reply.text) else None
