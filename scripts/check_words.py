@@ -229,6 +229,7 @@ def readable(name: str, text: str) -> str:
     else:
         return MARKDOWN_CODE.sub(blank, text)
     text = re.sub(r"``?[^`\n]*``?", blank, text)  # code in a docstring or a comment
+    text = re.sub(r"https?://[^\s)\"']+", blank, text)
     return PLACEHOLDER.sub(lambda match: "\0" * len(match[0]), text)
 
 

@@ -69,6 +69,12 @@ def test_only_texts_of_a_python_file_are_read() -> None:
     ]
 
 
+def test_a_url_is_not_read() -> None:
+    assert words("a.py", '"""Source: https://learn.example.com/lessons (the lesson)."""') == [
+        "lesson"
+    ]
+
+
 def test_only_shown_texts_of_a_template_are_read() -> None:
     template = (
         '<p class="doubles" title="sent anew">{{ told }} {% if whose %}Somebody{% endif %}</p>'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,8 @@ UPDATE event SET routed_at = {NOW}, received_at = {NOW};
 INSERT INTO event (id, source_id, signing_key_id, event_id, event_type, site, address, payload,
   body_sha256, search_text, received_at) VALUES (2, 1, 1, 'f', 'relay.test', 's', 'a', '{{}}', '', '', {NOW});
 INSERT INTO destination (id, name, kind, config) VALUES (1, 'Inbox', 'inbox', '{{"a": "b"}}');
+INSERT INTO destination (id, name, kind, config)
+  VALUES (2, 'AI', 'openai', '{{"base_url": "https://shop.openai.azure.com"}}');
 INSERT INTO subscription (id, destination_id, event_types, source_id)
   VALUES (1, 1, '["*"]', 1), (2, 1, '["*"]', NULL);
 INSERT INTO delivery (id, key, event_pk, subscription_id, destination_id, state, attempts, due_at)
@@ -74,14 +77,20 @@ def test_rows_of_the_first_version_survive_every_upgrade(
             (1, 1, 0),
             (2, None, 0),
         ]
+        config = rows("SELECT config FROM destination WHERE id = 2")[0][0]
+        config = json.loads(config) if isinstance(config, str) else config
+        assert config == {"base_url": "https://shop.openai.azure.com", "service": "azure"}
         assert rows("SELECT id, resolution FROM dead_letter ORDER BY id") == [
             (1, "replayed"),
             (2, "discarded"),
             (3, None),
         ]
         assert rows("SELECT count(*) FROM attempt") == [(1,)]
-        assert rows("SELECT destination_id, number FROM destination_version") == [(1, 1)]
-        assert rows("SELECT circuit FROM destination") == [("closed",)]
+        assert rows("SELECT destination_id, number FROM destination_version ORDER BY 1") == [
+            (1, 1),
+            (2, 1),
+        ]
+        assert rows("SELECT circuit FROM destination") == [("closed",)] * 2
         assert rows("SELECT id, wanted FROM event ORDER BY id") == [(1, 2), (2, None)]
         counted = "SELECT event_type, received, duplicates, CAST(day AS text) FROM intake"
         assert rows(counted) == [("relay.test", 2, 0, "2026-03-01")]

@@ -1,7 +1,7 @@
 """The person that an event is from: who wrote, ordered or registered.  Pure.
 
 Forms are the hard case: the site says which field is an e-mail address (``data.types``); without that,
-the first field whose whole value is one address counts, one that is called so before others.
+the first field that holds nothing but an address counts, one that is called so before others.
 """
 
 from __future__ import annotations

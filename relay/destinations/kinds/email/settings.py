@@ -30,8 +30,8 @@ class EmailSchema(ConfigSchema):
                 (FIXED, "The addresses below"),
                 (PERSON, "The person who wrote, ordered or registered"),
             ],
-            "help": "Anyone can enter any address in a form. In mails to such a person, do not repeat "
-            "what visitors write.",
+            "help": "A mail to the person goes to one valid address of the event. Anyone can enter any "
+            "address in a form, so do not repeat in such a mail what visitors write.",
         },
     )
     to = fields.String(

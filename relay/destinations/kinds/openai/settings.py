@@ -75,10 +75,10 @@ class OpenAISchema(ConfigSchema):
         metadata={
             "label": "URL of the API",
             "widget": "url",
-            "placeholder": "Leave empty for the service's own URL",
-            "help": "Azure: copy the target URI of your deployment. Another service: its URL usually ends "
-            "in /v1. The operator of Relay must allow a server in your own network "
-            "(RELAY_ALLOWED_PRIVATE_NETWORKS).",
+            "placeholder": "The service's own URL",
+            "help": "Leave it empty for the service's own URL. Azure: the target URI of your deployment. "
+            "Another service: its URL, which usually ends in /v1. The operator of Relay must allow a "
+            "server in your own network (RELAY_ALLOWED_PRIVATE_NETWORKS).",
         },
     )
     models = fields.String(
@@ -89,7 +89,8 @@ class OpenAISchema(ConfigSchema):
             "widget": "textarea",
             "placeholder": "name-of-the-model 0.25 2.00",
             "help": "One model per line: its name, its price per million input tokens, its price per "
-            "million output tokens. Both are on the service's pricing page. For your own server: 0 0.",
+            "million output tokens. Both are on the service's pricing page. Azure: the "
+            "name of the deployment. A server of your own: the name is enough.",
         },
     )
     currency = fields.String(
@@ -118,7 +119,7 @@ class OpenAISchema(ConfigSchema):
             "label": "Interface",
             "widget": "select",
             "choices": [
-                (AUTO, "As the service needs it (recommended)"),
+                (AUTO, "As the service needs it"),
                 (RESPONSES, "Responses (OpenAI)"),
                 (CHAT, "Chat Completions (OpenAI)"),
                 (COMPATIBLE, "Chat Completions (compatible servers)"),
@@ -133,7 +134,7 @@ class OpenAISchema(ConfigSchema):
             "label": "Answer format",
             "widget": "select",
             "choices": [
-                (AUTO, "As the service needs it (recommended)"),
+                (AUTO, "As the service needs it"),
                 (STRICT, "Strict JSON schema"),
                 (LOOSE, "JSON schema, not strict"),
                 (JSON, "JSON mode, schema in the prompt"),

@@ -44,9 +44,9 @@ class SlackSchema(ConfigSchema):
             "secret": True,
             "placeholder": "https://hooks.slack.com/services/…",
             "help": "In Slack: your app → Incoming Webhooks → Add New Webhook to Workspace → choose the "
-            "channel → copy the URL. Anyone with this URL can post there, so Relay encrypts it. Webhook "
-            "URLs of Mattermost, Rocket.Chat and Slack's workflows work, too. A workflow needs four text "
-            "variables: text, event, site and link.",
+            "channel → copy the URL. Anyone with this URL can post there, so Relay encrypts it. URLs of "
+            "Mattermost, Rocket.Chat and Slack's workflows work, too; a workflow needs the variables text, "
+            "event, site and link.",
             "shown_if": {"way": WEBHOOK},
         },
     )
@@ -90,8 +90,8 @@ class SlackSchema(ConfigSchema):
                 (NO_LINKS, "None"),
             ],
             "advanced": True,
-            "help": "The link to Relay needs RELAY_PUBLIC_URL. The link to the order or comment needs a "
-            "site that sends it.",
+            "help": "The link to Relay appears if Relay's own URL is set (RELAY_PUBLIC_URL), the one to "
+            "the order or comment if the site sends it.",
         },
     )
     unfurl_links = fields.Boolean(

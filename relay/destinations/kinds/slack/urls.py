@@ -37,7 +37,7 @@ PATTERNS = (
 )
 # Characters of one message.  Mattermost: its column; Rocket.Chat: Message_MaxAllowedSize.
 MAX_PLAIN = {WebhookService.MATTERMOST: 16_000, WebhookService.ROCKET_CHAT: 5_000}
-# Hosts whose webhooks take another format, and what to use for them.
+# Hosts with webhooks that take another format.
 OTHERS = {
     "discord.com": "Discord",
     "discordapp.com": "Discord",
