@@ -49,7 +49,7 @@ from relay.errors import RelayError
 from relay.models import Delivery, Destination, Source, Subscription, db
 from relay.observability.logging import log
 from relay.rules.circuit import Circuit
-from relay.rules.lifecycle import Accepted, Held
+from relay.rules.lifecycle import Accepted, Held, Refused
 from relay.rules.rate import MAX_CONCURRENCY
 from relay.rules.status import SendPermission, destination_status, may_send
 
@@ -339,6 +339,10 @@ class Drain:
             before = self.capacity.circuit
             self.capacity = self.capacity.record_outcome(signal, now, jitter)
             log_circuit(self.row.id, before, self.capacity.circuit)
+            pauses = (one.signal for one in made if isinstance(one.signal, Refused))
+            if reason := next((one.sentence for one in pauses if one.pause), None):
+                # The row is paused when the result is written; until then nothing more may start.
+                self.hold = self.hold or Held("paused", reason)
             if success is None:
                 status = destination_status(self.row, now, self.capacity.circuit)
                 self.hold = self.hold or status.hold(now)

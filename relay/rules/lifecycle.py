@@ -73,7 +73,11 @@ class Failed:
 
 @dataclass(frozen=True)
 class Refused:
-    """The attempt failed and a retry cannot succeed.  ``pause``: pause the whole destination."""
+    """The attempt failed and a retry cannot succeed.
+
+    ``pause``: the cause is not this delivery but the whole destination, which is paused until a person
+    has fixed it.  The delivery waits with the others and is sent after that.
+    """
 
     code: str
     sentence: str
@@ -244,6 +248,10 @@ def _retry_or_give_up(
 def _refuse(
     life: Life, signal: Refused, policy: Policy, now: datetime, jitter: float
 ) -> Transition:
+    if signal.pause:
+        # The call is part of the history, but the retry schedule goes on where it was.
+        waiting = _without_lease(life, state=State.PENDING, attempts=life.attempts + 1, claims=0)
+        return Transition(replace(waiting, due_at=now))
     tried = replace(
         life, attempts=life.attempts + 1, attempts_since_replay=life.attempts_since_replay + 1
     )

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from relay import database
 from relay.delivery import drain
 from relay.delivery.drain import Drain
 from relay.models import Attempt, DeadLetter, Delivery, Destination, db
+from relay.services.audit import COMMAND_LINE
+from relay.services.dead_letters import actions as dead_letter_actions
+from relay.services.destinations import settings as destination_settings
 from tests.delivery.shop import Shop, open_shop, remove
 from tests.support.events import comment
 from tests.support.sink import Answer, Sink
@@ -107,7 +112,9 @@ def test_the_circuit_opens_and_no_waiting_delivery_loses_an_attempt(
     assert len(set(keys)) == len(keys) == 60
 
 
-def test_refused_credentials_pause_the_destination(stack: Stack, sink: Sink) -> None:
+def test_refused_credentials_pause_the_destination_and_every_delivery_waits_for_the_resume(
+    stack: Stack, sink: Sink
+) -> None:
     secret = connect(stack, sink, "--concurrency", "1")
     sink.answers([Answer(401), Answer()])
     send(stack, secret, 12)
@@ -117,9 +124,12 @@ def test_refused_credentials_pause_the_destination(stack: Stack, sink: Sink) -> 
     stack.wait_for(
         lambda: "in_flight" not in stack.states(), 20, "the waiting deliveries to be given back"
     )
-    assert stack.states() == {"dead": 1, "pending": 11}
+    assert stack.states() == {"pending": 12}
+    assert len(sink.requests) == 1
+    refused = sink.requests[0].headers["idempotency-key"]
     stack.flask("destinations", "resume", "Sink")
-    stack.wait_for(lambda: stack.states().get("delivered") == 11, 30, "the rest to be delivered")
+    stack.wait_for(lambda: stack.states() == {"delivered": 12}, 30, "all to be delivered")
+    assert [seen.headers["idempotency-key"] for seen in sink.requests].count(refused) == 2
 
 
 # ---- in this process -----------------------------------------------------------------------------
@@ -273,3 +283,70 @@ def test_a_destination_that_was_removed_before_the_drain_is_released_without_a_c
         assert opened.hold.code == "removed"
         opened.close()
     assert (sink.requests, token(shop)) == ([], None)
+
+
+def resume(shop: Shop) -> None:
+    with shop.app.app_context():
+        destination_settings.resume(shop.hook, COMMAND_LINE)
+
+
+def test_the_delivery_that_meets_a_pause_is_not_a_failed_delivery(app: Flask, sink: Sink) -> None:
+    shop = open_shop(app, sink, concurrency=1)
+    sink.answers([Answer(401), Answer()])
+    shop.put(3)
+    shop.drain()
+    (first, *_) = shop.rows(Delivery)
+    assert (shop.states(), shop.outcomes()) == ({"pending": 3}, ["refused"])
+    assert (first.attempts, first.attempts_since_replay, first.claims) == (1, 0, 0)
+    assert first.last_error.startswith("The destination responded 401 Unauthorized.")
+    assert shop.rows(DeadLetter) == []
+    assert shop.drain() == 0 and len(sink.requests) == 1, "it was sent although it is paused"
+    resume(shop)
+    shop.drain()
+    assert shop.states() == {"delivered": 3}
+    assert [row.number for row in shop.rows(Attempt) if row.delivery_id == first.id] == [1, 2]
+
+
+def test_no_call_starts_after_one_that_pauses_the_destination(app: Flask, sink: Sink) -> None:
+    shop = open_shop(app, sink, concurrency=2)
+    sink.answer(401)
+    shop.put(8)
+    shop.drain()
+    assert shop.states() == {"pending": 8}
+    assert len(sink.requests) <= 2
+
+
+def test_a_probe_that_meets_a_pause_waits_and_is_sent_after_the_resume(
+    app: Flask, sink: Sink
+) -> None:
+    shop = open_shop(app, sink)
+    shop.put(2)
+    with app.app_context():
+        past = database.now(db.session) - timedelta(seconds=1)
+    shop.change(circuit="open", circuit_since=past, circuit_until=past, failures=10, openings=1)
+    sink.answers([Answer(401), Answer()])
+    shop.drain()
+    (row,) = shop.rows(Destination)
+    assert (row.state, row.circuit, row.failures) == ("paused", "closed", 0)
+    assert (shop.states(), len(sink.requests)) == ({"pending": 2}, 1)
+    resume(shop)
+    while shop.states() != {"delivered": 2}:  # one call after the other, as after an outage
+        shop.drain()
+
+
+def test_a_replayed_delivery_that_meets_a_pause_waits_and_keeps_its_replay(
+    app: Flask, sink: Sink
+) -> None:
+    shop = open_shop(app, sink)
+    sink.answers([Answer(400), Answer(401), Answer()])
+    shop.put()
+    shop.drain()
+    with app.app_context():
+        dead_letter_actions.replay(shop.rows(DeadLetter)[0].id, COMMAND_LINE)
+    shop.drain()
+    (delivery,) = shop.rows(Delivery)
+    assert (delivery.state, delivery.revived_from) == ("pending", "dead")
+    assert [row.state for row in shop.rows(DeadLetter)] == ["resolved"]
+    resume(shop)
+    shop.drain()
+    assert shop.states() == {"delivered": 1}

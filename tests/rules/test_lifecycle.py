@@ -99,6 +99,19 @@ def test_a_refusal_is_dead_after_one_attempt() -> None:
     assert outcome.dead_letter == FailureReason("http_403", "No.")
 
 
+def test_what_pauses_the_destination_leaves_the_delivery_due_without_costing_an_attempt() -> None:
+    outcome = transition(IN_FLIGHT, Refused("http_401", "Wrong password.", pause=True), NOW)
+    assert outcome.dead_letter is None
+    assert outcome.life == Life(State.PENDING, due_at=NOW, attempts=3, attempts_since_replay=2)
+
+
+def test_a_replayed_delivery_that_meets_a_pause_can_still_be_withdrawn() -> None:
+    replayed = transition(LIVES[State.DEAD], Replayed(), NOW).life
+    claimed = transition(replayed, Claimed("t", 75), NOW).life
+    waiting = transition(claimed, Refused("http_401", "Wrong password.", pause=True), NOW).life
+    assert transition(waiting, Withdrawn(), NOW).life.state is State.DEAD
+
+
 def test_the_rejected_field_is_part_of_the_cause() -> None:
     outcome = transition(IN_FLIGHT, Refused("http_400", "No.", field="company_size"), NOW)
     assert outcome.dead_letter == FailureReason("http_400", "No.", "company_size")

@@ -47,7 +47,7 @@ ADVICE: dict[str, Advice] = {
     "http_400": Advice("{name} does not accept these messages.", f"{COMPARE} {REPLAY}"),
     "http_401": Advice(
         "{name} does not accept Relay's credentials.",
-        f"Enter them again in its settings and resume the destination. {REPLAY}",
+        f"Enter them again in its settings. {REPLAY}",
     ),
     "http_403": Advice(
         "{name} denies Relay the permission to do this.",
@@ -66,7 +66,7 @@ ADVICE: dict[str, Advice] = {
     ),
     "http_410": Advice(
         "The URL of {name} was permanently closed.",
-        f"Enter a new URL in the settings and resume the destination. {REPLAY}",
+        f"Enter a new URL in the settings. {REPLAY}",
     ),
     "bad_value": Advice(
         "A value does not fit its field in {name}.",
