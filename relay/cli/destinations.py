@@ -39,6 +39,7 @@ def as_dict(destination: Destination) -> dict[str, Any]:
         else None,
         "concurrency": destination.concurrency,
         "retry_after_s": list(throttling.waits_of(destination)),
+        "on_status": destination.on_status or {},
         "circuit": destination.circuit,
     }
 
@@ -240,10 +241,22 @@ def resume(destination: str, as_json: bool) -> None:
 @click.option(
     "--retry", help="Retry schedule: patient, long, quick, or waits such as '5 s, 5 min, 2 h'."
 )
+@click.option(
+    "--on-status",
+    "on_status",
+    multiple=True,
+    metavar="STATUS=ACTION",
+    help="After a status such as 404 or 5xx: retry, first_hour, fail, pause or default.",
+)
 def pace(
-    destination: str, rate: str | None, concurrency: int | None, retry: str | None, as_json: bool
+    destination: str,
+    rate: str | None,
+    concurrency: int | None,
+    retry: str | None,
+    on_status: tuple[str, ...],
+    as_json: bool,
 ) -> None:
-    """Set the rate limit, the concurrency and the retry schedule.
+    """Set the rate limit, the concurrency, the retry schedule and what to do after an HTTP status.
 
     Settings without an option do not change.
     """
@@ -255,5 +268,8 @@ def pace(
         settings = replace(settings, concurrency=concurrency)
     if retry is not None:
         settings = replace(settings, waits=throttling.parse_schedule(retry))
+    if on_status:
+        chosen = throttling.parse_on_status(on_status, settings.on_status)
+        settings = replace(settings, on_status=chosen)
     found = throttling.set_throttling(destination, settings, COMMAND_LINE)
     show(as_dict(found), as_json, f"The new limits of {found.name} apply now.")

@@ -1,9 +1,9 @@
-"""Rate limit, concurrency and retry schedule of a destination, and its status."""
+"""Rate limit, concurrency, retry schedule and retry settings of a destination, and its status."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,15 +13,19 @@ from flask import Blueprint, Flask, render_template, request, url_for
 from relay import database
 from relay.dashboard import forms, guard, htmx
 from relay.dashboard.filters import duration
+from relay.destinations.base import Kind
 from relay.errors import Invalid
 from relay.mapping.operators import join_words
 from relay.models import Destination, db
+from relay.rules.lifecycle import Failed, Refused
+from relay.rules.on_status import StatusAction, action_for
 from relay.rules.rate import MAX_CONCURRENCY, UNITS
 from relay.rules.status import destination_status
 from relay.services import deliveries
 from relay.services.destinations import settings as destination_settings
 from relay.services.destinations import throttling
-from relay.services.destinations.throttling import SCHEDULES, Throttling
+from relay.services.destinations.throttling import DEFAULT, SCHEDULES, Throttling
+from relay.transport.request import Reply
 
 blueprint = Blueprint("throttling", __name__, url_prefix="/destinations/<int:destination_id>")
 NAMES = {
@@ -39,8 +43,81 @@ CONCURRENCY = forms.Field(
     low=1,
     high=MAX_CONCURRENCY,
 )
+STATUSES = (  # what a person can choose for; the rest follows its class
+    ("3xx", "3xx", "moved to another URL"),
+    ("400", "400", "bad request"),
+    ("401", "401", "wrong credentials"),
+    ("403", "403", "access denied, or a firewall"),
+    ("404", "404", "not found"),
+    ("405", "405", "method not allowed"),
+    ("408", "408", "timed out there"),
+    ("409", "409", "conflict with other data"),
+    ("410", "410", "permanently closed"),
+    ("413", "413", "too large"),
+    ("422", "422", "content rejected"),
+    ("423", "423", "locked"),
+    ("425", "425", "too early"),
+    ("429", "429", "too many requests"),
+    ("5xx", "5xx", "error of the server"),
+)
+ACTIONS = {
+    StatusAction.RETRY: "Retry, with the whole schedule",
+    StatusAction.FIRST_HOUR: "Retry for the first hour",
+    StatusAction.FAIL: "Failed delivery, no retry",
+    StatusAction.PAUSE: "Pause the destination",
+}
+SHORT = {
+    StatusAction.RETRY: "retry",
+    StatusAction.FIRST_HOUR: "retry for the first hour",
+    StatusAction.FAIL: "failed delivery",
+    StatusAction.PAUSE: "pause",
+}
 WIDTH = 320
 MARKS = ((60, "1 min"), (3600, "1 h"), (86400, "1 day"))
+
+
+@dataclass(frozen=True)
+class StatusChoice:
+    """One row of the form: ``chosen`` is an action or ``default``, ``by_default`` says what that is."""
+
+    name: str
+    code: str
+    words: str
+    chosen: str
+    by_default: str
+
+
+def status_choices(kind: Kind, chosen: Mapping[str, str]) -> list[StatusChoice]:
+    """The rows for a destination of that kind, with those for other statuses that were chosen."""
+    if not (kind.answers_http and kind.takes_events):
+        return []
+    listed = {key for key, _, _ in STATUSES}
+    rows = [*STATUSES, *((key, key, "") for key in sorted(chosen) if key not in listed)]
+    return [
+        StatusChoice(f"on-{key}", code, words, chosen.get(key, DEFAULT), default_words(kind, key))
+        for key, code, words in rows
+    ]
+
+
+def default_words(kind: Kind, key: str) -> str:
+    """What a kind does after that status.  Some kinds decide by what the reply says."""
+    status = int(key.replace("xx", "01" if key == "3xx" else "00"))
+    action = action_for(status, kind.on_status)
+    if action is None and type(kind).classify is not Kind.classify:
+        return "as the reply says"
+    if action is None:
+        signal = kind.classify(Reply(status=status))
+        pauses = isinstance(signal, Refused) and signal.pause
+        action = StatusAction.PAUSE if pauses else StatusAction.FAIL
+        action = StatusAction.RETRY if isinstance(signal, Failed) else action
+    return SHORT[action]
+
+
+def posted_on_status(current: Mapping[str, str]) -> dict[str, str]:
+    """The choices of the form; those for statuses that it does not have stay."""
+    fields = {key for key in request.form if key.startswith("on-")}
+    texts = (f"{key.removeprefix('on-')}={forms.text(key)}" for key in sorted(fields))
+    return throttling.parse_on_status(texts, current)
 
 
 @dataclass(frozen=True)
@@ -129,6 +206,10 @@ def page(destination_id: int) -> Any:
 
 def _page(destination: Destination, errors: dict[str, list[str]] | None = None) -> str:
     waits = throttling.waits_of(destination)
+    kind = destination_settings.kind_of(destination.kind)
+    chosen = destination.on_status or {}
+    if request.method == "POST":
+        chosen = posted_on_status(chosen)
     values = {
         "rate_count": destination.rate_count,
         "rate_unit": destination.rate_unit or "second",
@@ -139,7 +220,9 @@ def _page(destination: Destination, errors: dict[str, list[str]] | None = None) 
     return render_template(
         "destinations/throttling.html",
         destination=destination,
-        kind=destination_settings.kind_of(destination.kind),
+        kind=kind,
+        status_choices=status_choices(kind, chosen),
+        actions=ACTIONS,
         values=values | (forms.posted() if request.method == "POST" else {}),
         errors=errors or {},
         schedules=SCHEDULES,
@@ -160,6 +243,7 @@ def update(destination_id: int) -> Any:
             forms.text("rate_unit"),
             forms.whole_number("concurrency"),
             throttling.parse_schedule(forms.text("own") or "?" if chosen == "own" else chosen),
+            posted_on_status(destination.on_status or {}),
         )
         throttling.set_throttling(destination_id, settings, guard.current_by())
     except Invalid as exc:

@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from contextlib import closing, suppress
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from threading import Event
@@ -31,6 +32,7 @@ from relay.delivery.attempt.outcome import (
     result_of,
     write_results,
 )
+from relay.delivery.attempt.run import AttemptResult
 from relay.delivery.attempt.run import run as run_attempt
 from relay.delivery.capacity import Capacity
 from relay.delivery.claim import MAX_CLAIMS, Batch, Claim, DatabaseClock, claim_batch, is_due
@@ -48,6 +50,7 @@ from relay.destinations.base import Kind
 from relay.errors import RelayError
 from relay.models import Delivery, Destination, Source, Subscription, db
 from relay.observability.logging import log
+from relay.rules import on_status
 from relay.rules.circuit import Circuit
 from relay.rules.lifecycle import Accepted, Held, Refused
 from relay.rules.rate import MAX_CONCURRENCY
@@ -328,7 +331,8 @@ class Drain:
             log("drain.lost_calls", level="error", destination=self.row.id, reason=repr(call.error))
             return
         policy, jitter = gate.policy_of(self.row), gate.jitter()
-        made = [result for result in call.results if result.was_made]
+        results = [self.by_settings(result) for result in call.results]
+        made = [result for result in results if result.was_made]
         if made:
             first = made[0]
             if first.calls > 1:  # the first one was counted when it started
@@ -351,11 +355,19 @@ class Drain:
             if digest and isinstance(first.signal, Accepted):
                 reason = f"{len(call.group)} messages were sent in one digest; newer ones wait."
                 self.pending.holds.append(Held("digest", reason, digest.every_s))
-        for one, attempt in zip(call.group, call.results, strict=True):
+        for one, attempt in zip(call.group, results, strict=True):
             result = result_of(one, attempt, policy, self.row.id, self.version, now)
             self.pending.results.append(result)
             log_attempt(one, result, self.kind.slug, now)
-        self.count += len(call.results)
+        self.count += len(results)
+
+    def by_settings(self, result: AttemptResult) -> AttemptResult:
+        """The result as the retry settings of the destination see the status of the reply."""
+        if not (result.was_made and result.by_status):
+            return result
+        choices = (self.row.on_status, self.kind.on_status)
+        signal = on_status.apply(result.signal, result.status, result.retry_after_s, *choices)
+        return result if signal is result.signal else replace(result, signal=signal)
 
     def write(self, now: datetime) -> None:
         """Write the results.  While the database is down they are kept and tried again: these calls

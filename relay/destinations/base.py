@@ -16,6 +16,7 @@ from marshmallow import RAISE, Schema
 
 from relay.destinations.outcomes.http import classify
 from relay.rules import lifecycle
+from relay.rules.on_status import Choices
 from relay.transport.request import OutboundRequest, Reply
 
 
@@ -97,10 +98,15 @@ class Call:
 
 @dataclass(frozen=True)
 class MessageResult:
-    """The outcome of one message, and its calls in the order they were made."""
+    """The outcome of one message, and its calls in the order they were made.
+
+    ``by_status``: the last call was the one that delivers the message, so the destination's retry
+    settings for its status apply.
+    """
 
     signal: lifecycle.Signal
     calls: tuple[Call, ...] = ()
+    by_status: bool = True
 
 
 @dataclass(frozen=True)
@@ -173,6 +179,8 @@ class Kind:
     has_account: ClassVar[bool] = False  # whether ``read_account`` returns anything
     default_event_types: ClassVar[tuple[str, ...]] = ("*",)  # selected for a new destination
     default_rate: ClassVar[tuple[int, str] | None] = None  # of a new destination: calls per unit
+    answers_http: ClassVar[bool] = True  # whether its replies have an HTTP status
+    on_status: ClassVar[Choices] = {}  # what it does after an HTTP status, unless a person chose
     unmapped_types: ClassVar[Mapping[str, str]] = {}  # without a default mapping, and why
     # Settings that pass the schema, for tests and docs.  None of these secrets is real.
     example_config: ClassVar[Mapping[str, Any]] = {}

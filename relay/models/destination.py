@@ -20,6 +20,7 @@ class Destination(Base):
     ``config`` holds the open settings, ``sealed_secrets`` the secret ones. ``rate_count`` calls
     per ``rate_unit`` is its rate limit (None: no limit); ``paced_until`` is the earliest time of
     its next call.  ``retry_waits`` are the seconds between attempts (None: the default schedule).
+    ``on_status`` is what a person chose to do after an HTTP status (see ``relay.rules.on_status``).
     ``held_until`` is set when the destination asked for a pause.  ``circuit`` and the columns
     after it are a ``relay.rules.circuit.Circuit``.  ``drain_token`` and ``drain_until`` name the
     one drain that serves it, so its limits hold across all workers.  ``version`` is the number of
@@ -45,6 +46,7 @@ class Destination(Base):
     rate_unit: Mapped[str | None] = mapped_column(String(8))
     paced_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     retry_waits: Mapped[list[float] | None] = mapped_column(Json)
+    on_status: Mapped[dict[str, str] | None] = mapped_column(Json)
     circuit: Mapped[CircuitState] = mapped_column(
         enum_column(CircuitState, 8), default=CircuitState.CLOSED, server_default="closed"
     )

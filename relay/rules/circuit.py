@@ -73,8 +73,9 @@ class Circuit:
         # A destination that asks to wait (Retry-After, quota) works: that is neither success nor failure.
         if isinstance(signal, Held) or getattr(signal, "retry_after_s", None) is not None:
             return self
-        # A refusal counts as success: the service is up and answers.
-        if not isinstance(signal, Failed):
+        # A refusal counts as success: the service is up and answers.  So does the same answer if the
+        # retry settings of the destination say to retry it.
+        if not isinstance(signal, Failed) or signal.is_up:
             fresh = Circuit(since=self.since if self.stage is CircuitState.CLOSED else now)
             return self if fresh == self else fresh
         failed = replace(self, failures=self.failures + 1)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from itertools import accumulate
 
 from relay.errors import IllegalTransition
 
@@ -62,13 +63,17 @@ class Failed:
     """The attempt failed and a retry may succeed.
 
     ``retry_after_s`` is the destination's Retry-After in seconds.  ``field`` is the part of the
-    message that the destination rejects, if it names one.
+    message that the destination rejects, if it names one.  ``within_s`` ends the retries that long
+    after the first attempt; None: the whole retry schedule.  ``is_up``: the destination answered as
+    it does when it works, so the failure says nothing about an outage.
     """
 
     code: str
     sentence: str
     retry_after_s: float | None = None
     field: str = ""
+    within_s: float | None = None
+    is_up: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,6 +139,16 @@ class Policy:
     @property
     def max_attempts(self) -> int:
         return len(self.delays_s) + 1
+
+    def attempts_within(self, seconds: float | None) -> int:
+        """The attempts that start within that time after the first one, always one retry at least.
+
+        None: all of them.  Jitter is not counted.
+        """
+        if seconds is None:
+            return self.max_attempts
+        retries = sum(at <= seconds for at in accumulate(self.delays_s))
+        return min(self.max_attempts, 1 + max(retries, 1))
 
     def wait_s(self, attempts: int, jitter: float, retry_after_s: float | None) -> float:
         """Seconds until the next attempt after ``attempts`` failed ones; ``jitter`` is in [-1, 1]."""
@@ -237,7 +252,7 @@ def _retry_or_give_up(
         attempts_since_replay=life.attempts_since_replay + 1,
         claims=0,
     )
-    if tried.attempts_since_replay >= policy.max_attempts:
+    if tried.attempts_since_replay >= policy.attempts_within(signal.within_s):
         return _give_up(tried, FailureReason(signal.code, signal.sentence, signal.field))
     wait = policy.wait_s(tried.attempts_since_replay, jitter, signal.retry_after_s)
     return Transition(

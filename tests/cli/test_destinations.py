@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from flask import Flask
+from sqlalchemy import select
 
+from relay.models import AuditEntry, db
 from tests.cli.conftest import Run
 from tests.support.sink import Sink
 
@@ -32,6 +35,45 @@ def test_a_secret_from_standard_input_is_never_shown(run: Run, sink: Sink) -> No
     assert "very-secret" not in str(report)
     sink.answer(403, b"no")
     run("destinations", "test", "Hook", "--json", code=1)
+
+
+@SQLITE
+def test_what_to_do_after_a_status_is_chosen_audited_and_taken_back(app: Flask, run: Run) -> None:
+    make_hook(run)
+    assert run("destinations", "show", "Hook", "--json")["on_status"] == {}
+    chosen = ("--on-status", "404=retry", "--on-status", "5xx=pause")
+    made = run("destinations", "pace", "Hook", *chosen, "--rate", "5/second", "--json")
+    assert (made["on_status"], made["rate"]) == ({"404": "retry", "5xx": "pause"}, "5/second")
+    kept = run("destinations", "pace", "Hook", "--on-status", "5xx=default", "--json")
+    assert (kept["on_status"], kept["rate"]) == ({"404": "retry"}, "5/second")
+    with app.app_context(), db.engine.connect() as connection:
+        details = connection.scalars(
+            select(AuditEntry.detail).where(AuditEntry.action == "destination.pace")
+        ).all()
+    assert details[-1]["on_status"] == {"404": "retry"}
+    assert details[-1]["on_status_before"] == {"404": "retry", "5xx": "pause"}
+
+
+@SQLITE
+@pytest.mark.parametrize(
+    ("choice", "sentence"),
+    [
+        ("404=later", "“later” is not possible. Choose one of retry, first_hour, fail, pause"),
+        ("200=retry", "“200” is not a status such as 404"),
+        ("6xx=retry", "“6xx” is not a status"),
+    ],
+)
+def test_an_unknown_status_or_action_is_refused(run: Run, choice: str, sentence: str) -> None:
+    make_hook(run)
+    assert sentence in run("destinations", "pace", "Hook", "--on-status", choice, code=1)
+    assert run("destinations", "show", "Hook", "--json")["on_status"] == {}
+
+
+@SQLITE
+def test_a_kind_without_http_has_nothing_to_choose_after_a_status(run: Run) -> None:
+    run("destinations", "create", "inbox", "Inbox")
+    said = run("destinations", "pace", "Inbox", "--on-status", "404=retry", code=1)
+    assert "Inbox has no HTTP status" in said
 
 
 @SQLITE

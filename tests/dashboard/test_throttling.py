@@ -44,3 +44,39 @@ def test_the_old_url_of_the_page_redirects(world: World, admin: Visitor) -> None
     answer = admin.get(f"/destinations/{world.hook}/pace")
     assert answer.location == f"/destinations/{world.hook}/throttling"
     assert "Retry schedule" in admin.get(answer.location).text
+
+
+def test_what_to_do_after_a_status_is_chosen_on_the_page(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    here = f"/destinations/{world.hook}/throttling"
+    page = admin.get(here).text
+    assert "What to do after an error" in page
+    words = text_of(page)
+    assert "404 not found Default: retry for the first hour" in words
+    assert "410 permanently closed Default: pause" in words
+    assert "422 content rejected Default: failed delivery" in words
+    assert "5xx error of the server Default: retry" in words
+    chosen = {"on-404": "fail", "on-401": "pause", "on-5xx": "default"}
+    assert admin.post(here, {**FORM, **chosen}).status_code == 303
+    with app.app_context():
+        destination = destination_settings.find_destination(world.hook)
+        assert destination.on_status == {"404": "fail", "401": "pause"}
+    page = admin.get(here).text
+    assert '<option value="fail" selected>' in page
+    assert admin.post(here, {**FORM, "on-404": "default"}).status_code == 303
+    with app.app_context():
+        assert destination_settings.find_destination(world.hook).on_status == {"401": "pause"}
+
+
+def test_an_unknown_action_is_refused_with_a_sentence(world: World, admin: Visitor) -> None:
+    answer = admin.post(f"/destinations/{world.hook}/throttling", {**FORM, "on-404": "explode"})
+    assert answer.status_code == 422
+    assert "After 404, “explode” is not possible." in text_of(answer.text)
+
+
+def test_a_destination_without_http_has_no_choice_for_a_status(
+    world: World, admin: Visitor
+) -> None:
+    page = admin.get(f"/destinations/{world.inbox}/throttling").text
+    assert "What to do after an error" not in page and "Retry schedule" in page

@@ -350,3 +350,107 @@ def test_a_replayed_delivery_that_meets_a_pause_waits_and_keeps_its_replay(
     resume(shop)
     shop.drain()
     assert shop.states() == {"delivered": 1}
+
+
+# ---- what to do after a status -------------------------------------------------------------------
+
+
+def retry_all(shop: Shop, times: int = 10) -> None:
+    """Drain until nothing is pending, each retry at once."""
+    for _ in range(times):
+        if shop.drain() == 0:
+            return
+        shop.make_due()
+
+
+@pytest.mark.parametrize("status", [403, 404, 405, 409, 423])
+def test_a_webhook_is_retried_for_an_hour_after_what_a_deploy_or_a_firewall_answers(
+    app: Flask, sink: Sink, status: int
+) -> None:
+    shop = open_shop(app, sink)
+    sink.answer(status)
+    shop.put()
+    retry_all(shop)
+    assert shop.states() == {"dead": 1}
+    assert shop.outcomes() == ["failed"] * 4
+    assert [row.code for row in shop.rows(DeadLetter)] == [f"http_{status}"]
+
+
+def test_a_receiver_that_is_back_within_the_hour_gets_the_delivery(app: Flask, sink: Sink) -> None:
+    shop = open_shop(app, sink)
+    sink.answers([Answer(404), Answer(403), Answer()])
+    shop.put()
+    retry_all(shop)
+    assert (shop.states(), shop.outcomes()) == ({"delivered": 1}, ["failed", "failed", "accepted"])
+
+
+@pytest.mark.parametrize("status", [301, 400, 402, 413, 422])
+def test_other_errors_of_a_webhook_are_not_retried(app: Flask, sink: Sink, status: int) -> None:
+    shop = open_shop(app, sink)
+    sink.answer(status)
+    shop.put()
+    retry_all(shop)
+    assert (shop.states(), len(sink.requests)) == ({"dead": 1}, 1)
+
+
+def test_a_webhook_that_is_closed_for_good_pauses_as_standard_webhooks_says(
+    app: Flask, sink: Sink
+) -> None:
+    shop = open_shop(app, sink)
+    sink.answer(410)
+    shop.put()
+    shop.drain()
+    assert shop.states() == {"pending": 1}
+    assert shop.rows(Destination)[0].state == "paused"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "status", "state", "attempts", "destination"),
+    [
+        ({"404": "fail"}, 404, "dead", 1, "active"),
+        ({"4xx": "fail"}, 404, "dead", 1, "active"),
+        ({"422": "retry"}, 422, "dead", 8, "active"),
+        ({"3xx": "first_hour"}, 302, "dead", 4, "active"),
+        ({"5xx": "fail"}, 502, "dead", 1, "active"),
+        ({"401": "fail"}, 401, "dead", 1, "active"),
+        ({"403": "pause"}, 403, "pending", 1, "paused"),
+        ({"503": "pause", "5xx": "fail"}, 503, "pending", 1, "paused"),
+    ],
+)
+def test_a_persons_choice_for_a_status_applies(
+    app: Flask,
+    sink: Sink,
+    chosen: dict[str, str],
+    status: int,
+    state: str,
+    attempts: int,
+    destination: str,
+) -> None:
+    shop = open_shop(app, sink, on_status=chosen)
+    sink.answer(status)
+    shop.put()
+    retry_all(shop)
+    assert (shop.states(), len(shop.outcomes())) == ({state: 1}, attempts)
+    assert shop.rows(Destination)[0].state == destination
+
+
+def test_answers_that_are_retried_do_not_open_the_circuit(app: Flask, sink: Sink) -> None:
+    shop = open_shop(app, sink)
+    sink.answer(404)
+    shop.put(12)
+    shop.drain()
+    assert len(sink.requests) == 12
+    (row,) = shop.rows(Destination)
+    assert (row.circuit, row.failures) == ("closed", 0)
+
+
+def test_a_choice_that_is_made_while_a_drain_runs_applies_from_its_next_claim(
+    app: Flask, sink: Sink
+) -> None:
+    shop = open_shop(app, sink, concurrency=1)
+    sink.answer(404, delay_s=0.3)
+    shop.put(2)
+    with shop.draining():
+        sink.wait(1)
+        shop.change(on_status={"404": "fail"})
+    assert shop.states() == {"dead": 1, "pending": 1} or shop.states() == {"dead": 2}

@@ -111,7 +111,7 @@ def test_retry_after_is_observed_and_a_final_error_is_not_retried(
     refused = connect(stack, sink, "Refused", "/never")
     wish = size(10, 60)
     sink.answers([Answer(429, headers={"Retry-After": str(wish)}), Answer()], "/later")
-    sink.answer(403, b"no", path="/never")
+    sink.answer(400, b"no", path="/never")
     stack.send(comment(), patient)
     stack.send(comment(), refused)
     first, second = sink.wait(2, timeout_s=wish + 60, path="/later")

@@ -31,7 +31,9 @@ def test_it_opens_after_ten_failures_in_a_row_and_says_why() -> None:
     assert broken.until == NOW + seconds(5)
 
 
-@pytest.mark.parametrize("answer", [Accepted(), Refused("http_400", "No.")])
+@pytest.mark.parametrize(
+    "answer", [Accepted(), Refused("http_400", "No."), Failed("http_404", "No.", is_up=True)]
+)
 def test_any_answer_ends_a_row_of_failures(answer: Signal) -> None:
     assert failed(OPENS_AFTER - 1).record_outcome(answer, NOW).failures == 0
 

@@ -187,6 +187,27 @@ def test_a_waiting_delivery_that_is_sent_now_is_not_one_that_can_be_withdrawn() 
         transition(retried_now, Withdrawn(), NOW)
 
 
+@pytest.mark.parametrize(
+    ("delays_s", "attempts"),
+    [
+        (DEFAULT_POLICY.delays_s, 4),  # 5 s, 5 min and 35 min after the first
+        ((5, 30, 60, 300, 600, 900, 1800), 7),
+        ((3600, 1), 2),
+        ((7200, 7200), 2),  # one retry, although it is late
+        ((10,), 2),
+    ],
+)
+def test_retries_can_be_limited_to_the_first_hour(
+    delays_s: tuple[float, ...], attempts: int
+) -> None:
+    policy, life, made = Policy(delays_s), PENDING, 0
+    while life.state is not State.DEAD:
+        life = transition(life, Claimed("t", 75), NOW).life
+        life = transition(life, Failed("http_404", "No.", within_s=3600), NOW, 0, policy).life
+        made += 1
+    assert made == attempts == policy.attempts_within(3600)
+
+
 def test_a_policy_sets_the_delays_and_the_number_of_attempts() -> None:
     policy = Policy(delays_s=(10, 20))
     once = transition(

@@ -15,7 +15,7 @@ from relay.destinations.redaction import mask_request, mask_text
 from relay.errors import RelayError, Undeliverable
 from relay.rules.lifecycle import Refused, Signal
 from relay.transport.client import Transport
-from relay.transport.request import OutboundRequest, Reply
+from relay.transport.request import OutboundRequest, Reply, retry_after_s
 
 STORED_BODY = 16 * 1024  # characters of a reply's body that are stored
 Job = tuple[Message, Mapping[str, Rule] | None]  # a message and its mapping, None: the default one
@@ -28,7 +28,9 @@ class AttemptResult:
     They are those of the last call; earlier ones are in ``request["earlier"]``.  ``calls`` counts
     the calls: the first of several deliveries that share calls counts all of them.  ``quotas`` are
     those the replies reported.  ``ai`` describes the AI step.  ``was_made`` is False if the
-    destination was not called because the delivery waits for its AI step.
+    destination was not called because the delivery waits for its AI step.  ``by_status`` and
+    ``retry_after_s``: whether the signal follows from the status of the last reply, and what that
+    reply asks for.
     """
 
     signal: Signal
@@ -41,6 +43,8 @@ class AttemptResult:
     quotas: tuple[ReportedQuota, ...] = ()
     ai: dict[str, Any] | None = None
     was_made: bool = True
+    by_status: bool = True
+    retry_after_s: float | None = None
 
 
 class Sender:
@@ -148,6 +152,8 @@ def deliver(
             response=stored_response(results[n].calls),
             calls=0 if n else len(send.calls),
             quotas=() if n else tuple(send.quotas.values()),
+            by_status=results[n].by_status,
+            retry_after_s=retry_after_s(results[n].calls[-1].reply) if results[n].calls else None,
         )
         for n, (message, _) in enumerate(jobs)
     ]

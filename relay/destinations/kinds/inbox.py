@@ -16,6 +16,7 @@ class Inbox(Kind):
     tagline = "Stores every message in Relay, so you can see what Relay would send."
     icon = "inbox"
     stores_locally = True
+    answers_http = False
     open_fields = True
     duplicate_note = "A message that arrived before is stored again."
     schema = ConfigSchema()

@@ -14,7 +14,7 @@ import hmac
 import re
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
 from marshmallow import ValidationError, fields, validate, validates_schema
@@ -22,6 +22,7 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 from relay.destinations.base import ConfigSchema, Kind, Message, is_reference
 from relay.destinations.envelope import body_of, headers_of
 from relay.errors import Undeliverable
+from relay.rules.on_status import Choices, StatusAction
 from relay.transport.request import OutboundRequest
 
 SIGNED, BEARER, BASIC, HEADERS, NONE = "signature", "bearer", "basic", "headers", "none"
@@ -143,6 +144,10 @@ class Webhook(Kind):
     tagline = "Sends each event as JSON to a URL of your choice."
     icon = "webhook"
     open_fields = True
+    # A deploy or a firewall answers like this for a while; after an hour it is a mistake.
+    on_status: ClassVar[Choices] = dict.fromkeys(
+        ("403", "404", "405", "409", "423"), StatusAction.FIRST_HOUR
+    )
     schema = WebhookSchema()
     example_config = {"url": "https://example.com/hooks/relay?key=example-query", "auth": BEARER}
     example_secrets = {"token": "example-bearer-token"}

@@ -40,6 +40,7 @@ SENTENCES = {
     409: "This message conflicts with data that it already has.",
     413: "The message is too large for it.",
     422: "It does not accept the content of the message. Compare the request with what it expects.",
+    423: "What the message would change is locked there.",
 }
 
 

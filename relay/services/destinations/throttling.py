@@ -1,24 +1,27 @@
-"""Throttling: rate limit, concurrency and retry schedule of a destination."""
+"""Throttling: rate limit, concurrency, retry schedule and what to do after an HTTP status."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from pytimeparse2 import parse
 
 from relay import broker, database
 from relay.delivery import gate
+from relay.destinations.base import Kind
 from relay.errors import Invalid, Refusal
 from relay.models import Destination, db
 from relay.rules.circuit import CircuitState
 from relay.rules.lifecycle import DEFAULT_POLICY
+from relay.rules.on_status import STATUS, StatusAction
 from relay.rules.rate import MAX_CONCURRENCY, UNITS
 from relay.rules.states import DestinationState
 from relay.services.audit import By, record
-from relay.services.destinations.settings import find_destination
+from relay.services.destinations.settings import find_destination, kind_of
 
 MIN, HOUR, DAY = 60.0, 3600.0, 86400.0
+DEFAULT = "default"  # on the command line and in the form: what the kind does
 MOST_CALLS, MOST_WAITS, LONGEST_S = 100_000, 30, 30 * DAY
 # name: waits in seconds after each failed attempt
 SCHEDULES: Mapping[str, tuple[float, ...]] = {
@@ -31,13 +34,15 @@ SCHEDULES: Mapping[str, tuple[float, ...]] = {
 @dataclass(frozen=True)
 class Throttling:
     """``rate_count`` calls per ``rate_unit`` (None: no limit), ``concurrency`` calls at once,
-    ``waits`` seconds between attempts (None: the default schedule).
+    ``waits`` seconds between attempts (None: the default schedule), ``on_status`` what a person chose
+    to do after an HTTP status (see ``relay.rules.on_status``).
     """
 
     rate_count: int | None = None
     rate_unit: str | None = None
     concurrency: int = 4
     waits: tuple[float, ...] | None = None
+    on_status: Mapping[str, str] = field(default_factory=dict)
 
 
 def throttling_of(destination: Destination) -> Throttling:
@@ -46,6 +51,7 @@ def throttling_of(destination: Destination) -> Throttling:
         destination.rate_unit,
         destination.concurrency,
         tuple(destination.retry_waits) if destination.retry_waits else None,
+        destination.on_status or {},
     )
 
 
@@ -94,6 +100,33 @@ def parse_schedule(text: str) -> tuple[float, ...] | None:
     return tuple(waits)
 
 
+def parse_on_status(texts: Iterable[str], current: Mapping[str, str]) -> dict[str, str]:
+    """``current`` with choices such as ``404=retry``; ``404=default`` removes one.  Raises Invalid."""
+    found = dict(current)
+    for text in texts:
+        status, _, action = (part.strip().lower() for part in text.partition("="))
+        if action == DEFAULT:
+            found.pop(status, None)
+        else:
+            found[status] = action
+    return found
+
+
+def check_on_status(kind: Kind, choices: Mapping[str, str]) -> None:
+    """Raises Invalid."""
+    reasons = []
+    if choices and not (kind.answers_http and kind.takes_events):
+        reasons.append(f"{kind.name} has no HTTP status, so there is nothing to choose.")
+    for status, action in choices.items():
+        if not STATUS.fullmatch(status):
+            reasons.append(f"“{status}” is not a status such as 404, or a class such as 5xx.")
+        elif action not in list(StatusAction):
+            actions = ", ".join([*StatusAction, DEFAULT])
+            reasons.append(f"After {status}, “{action}” is not possible. Choose one of {actions}.")
+    if reasons:
+        raise Invalid({"on_status": reasons})
+
+
 def check(pacing: Throttling) -> None:
     """Raises Invalid with the reasons per field."""
     reasons: dict[str, list[str]] = {}
@@ -114,10 +147,13 @@ def set_throttling(id_or_name: int | str, pacing: Throttling, by: By) -> Destina
     """Applies from the next call, in every worker.  Raises NotFound, Invalid."""
     destination = find_destination(id_or_name)
     check(pacing)
+    check_on_status(kind_of(destination.kind), pacing.on_status)
+    before, choices = throttling_of(destination).on_status, dict(pacing.on_status)
     destination.rate_count = pacing.rate_count
     destination.rate_unit = pacing.rate_unit if pacing.rate_count else None
     destination.concurrency = pacing.concurrency
     destination.retry_waits = list(pacing.waits) if pacing.waits else None
+    destination.on_status = choices or None
     destination.paced_until = None  # a slot far ahead was computed from the old limit
     record(
         by,
@@ -126,6 +162,7 @@ def set_throttling(id_or_name: int | str, pacing: Throttling, by: By) -> Destina
         rate=f"{pacing.rate_count}/{pacing.rate_unit}" if pacing.rate_count else "none",
         concurrency=pacing.concurrency,
         retry_after_s=pacing.waits,
+        **({"on_status": choices, "on_status_before": before} if choices != before else {}),
     )
     db.session.commit()
     broker.nudge("drain_destination", destination.id)

@@ -36,6 +36,7 @@ class Email(Kind):
     name = "E-mail"
     tagline = "Sends an e-mail through your own mail server."
     icon = "mail"
+    answers_http = False
     duplicate_note = (
         "The mail has the same Message-ID as before, but most mail programs still show it twice."
     )
