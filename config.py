@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -24,10 +25,18 @@ MIN_SECRET_BYTES = 32
 KNOWN = frozenset(
     """RELAY_ENCRYPTION_KEYS RELAY_DATA_DIR RELAY_PUBLIC_URL RELAY_TRUSTED_PROXIES
     RELAY_ALLOWED_PRIVATE_NETWORKS RELAY_MAX_BODY_BYTES RELAY_SIGNATURE_WINDOW_S
-    RELAY_RETENTION_DAYS RELAY_METRICS_TOKEN RELAY_SHARED_SECRET""".split()
+    RELAY_RETENTION_DAYS RELAY_METRICS_TOKEN RELAY_SHARED_SECRET RELAY_CA_FILE
+    RELAY_OUTBOUND_PROXY""".split()
 )
 COPY_SAFE = re.compile(r"[\x21-\x7e]+")
-WITH_FILE = ("RELAY_ENCRYPTION_KEYS", "RELAY_METRICS_TOKEN", "RELAY_SHARED_SECRET")
+WITH_FILE = (
+    *(
+        "RELAY_ENCRYPTION_KEYS",
+        "RELAY_METRICS_TOKEN",
+        "RELAY_SHARED_SECRET",
+        "RELAY_OUTBOUND_PROXY",
+    ),
+)
 
 
 def check_secret(name: str, value: str) -> str:
@@ -107,6 +116,39 @@ def env_url(env: Mapping[str, str], name: str, example: str) -> str:
     return text.rstrip("/")
 
 
+def env_ca_file(env: Mapping[str, str], name: str) -> str | None:
+    """The path of a file with certificates as PEM.  Raises SettingsError."""
+    path = env_text(env, name)
+    if not path:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(path)
+    except (OSError, ValueError) as exc:  # ssl.SSLError is an OSError
+        raise SettingsError(
+            f"{name} is {path}, which is not a readable file with certificates as PEM: {exc}."
+        ) from exc
+    return path
+
+
+def env_proxy(env: Mapping[str, str], name: str) -> str:
+    """The URL of an HTTP proxy with its port, or an empty string.  Raises SettingsError.
+
+    The message has no password: it may be printed.
+    """
+    text = env_secret(env, name) or ""
+    try:
+        parts = urlsplit(text)
+        is_proxy = parts.scheme == "http" and bool(parts.hostname and parts.port)
+    except ValueError:
+        is_proxy = False
+    if text and (not is_proxy or parts.path not in ("", "/") or parts.query or parts.fragment):
+        raise SettingsError(f"{name} must be a URL with a port, such as http://proxy.example:3128.")
+    if text and not text.isascii():
+        raise SettingsError(f"{name} must be ASCII. Percent-encode its user and password.")
+    return text
+
+
 def database_url(text: str, data_dir: Path) -> str:
     """The database URL for SQLAlchemy; by default a SQLite file in the data directory."""
     if not text:
@@ -137,10 +179,12 @@ class Config:
     metrics_token: str | None = None
     otel_endpoint: str | None = None
     shared_secret: str | None = None
+    ca_file: str | None = None
+    outbound_proxy: str = ""
 
     def __repr__(self) -> str:
         hidden = {"secret_key", "encryption_keys", "metrics_token", "shared_secret"}
-        hidden |= {"database_url", "redis_url"}  # they can contain a password
+        hidden |= {"database_url", "redis_url", "outbound_proxy"}  # they can contain a password
         shown = (
             f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if f.name not in hidden
         )
@@ -192,6 +236,8 @@ class Config:
             otel_endpoint=env_url(env, "OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
             or None,
             shared_secret=check_secret("RELAY_SHARED_SECRET", shared) if shared else None,
+            ca_file=env_ca_file(env, "RELAY_CA_FILE"),
+            outbound_proxy=env_proxy(env, "RELAY_OUTBOUND_PROXY"),
         )
 
 

@@ -22,6 +22,7 @@ from relay.models import Destination, DestinationVersion, MappingVersion, Signin
 from relay.observability.tracing import traceparent
 from relay.rules.states import KeyState
 from relay.transport.client import Transport
+from relay.transport.proxy import Proxy
 from relay.transport.request import OutboundRequest
 
 MAX_SITE_KEYS = 4  # the plugin checks eight signatures at most
@@ -32,7 +33,11 @@ def shared_transport(app: Flask) -> Transport:
     found: Transport | None = app.extensions.get("relay_transport")
     if found is None:
         config = app.extensions["relay_config"]
-        found = Transport(allowed_networks=config.allowed_private_networks)
+        found = Transport(
+            allowed_networks=config.allowed_private_networks,
+            ca_file=config.ca_file,
+            proxy=Proxy.of(config.outbound_proxy),
+        )
         app.extensions["relay_transport"] = found
     return found
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
 import idna
@@ -130,11 +130,16 @@ def ascii_host(host: str) -> str:
 
 @dataclass(frozen=True)
 class Origin:
-    """The server of a connection.  Calls to the same origin can share connections."""
+    """The server of a connection.  Calls to the same origin can share connections.
+
+    ``ca_pem`` are authorities that this origin may be certified by in addition to the usual ones: a
+    connection that was made with them is not used by calls without them.
+    """
 
     secure: bool
     host: str  # as DNS takes it: ASCII
     port: int
+    ca_pem: str = field(default="", repr=False)
 
     @property
     def name(self) -> str:
@@ -142,6 +147,7 @@ class Origin:
         return self.host.rstrip(".")
 
 
-def origin_of(parts: SplitResult) -> Origin:
+def origin_of(parts: SplitResult, ca_pem: str = "") -> Origin:
     secure = parts.scheme == "https"
-    return Origin(secure, ascii_host(parts.hostname or ""), parts.port or (443 if secure else 80))
+    port = parts.port or (443 if secure else 80)
+    return Origin(secure, ascii_host(parts.hostname or ""), port, ca_pem)

@@ -13,17 +13,23 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any
 
 import certifi
 
+from relay.errors import Undeliverable
 from relay.transport import addresses
 from relay.transport.addresses import Origin
-from relay.transport.errors import connection_error, dns_error
+from relay.transport.errors import CallFailed, connection_error, dns_error
+from relay.transport.proxy import Proxy
 
 CONNECT_S = 5.0
 MAX_ADDRESSES = 4
+MAX_CONTEXTS = 50  # kept TLS settings, one for each set of own authorities
+BAD_CA = (
+    "The certificate authority in the destination's settings cannot be read. Paste its certificate again, "
+    "from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----."
+)
 Resolver = Callable[..., list[Any]]
 
 
@@ -34,13 +40,26 @@ class Dialer:
         self, allowed: tuple[addresses.Network, ...], ca_file: str | None, resolver: Resolver
     ):
         self.allowed, self.ca_file, self.resolver = allowed, ca_file, resolver
+        self.contexts: dict[str, ssl.SSLContext] = {}
 
-    @cached_property
-    def tls(self) -> ssl.SSLContext:
-        """The TLS settings for HTTP."""
-        context = self.tls_context()
-        context.set_alpn_protocols(["http/1.1"])
-        return context
+    def tls_for_http(self, ca_pem: str) -> ssl.SSLContext:
+        """The TLS settings for HTTP, which also trust the authorities in ``ca_pem``.
+
+        Loading the public authorities takes long, so the settings are kept.  Raises Undeliverable.
+        """
+        found = self.contexts.get(ca_pem)
+        if found is None:
+            found = self.tls_context()
+            found.set_alpn_protocols(["http/1.1"])
+            try:
+                if ca_pem:
+                    found.load_verify_locations(cadata=ca_pem)
+            except (ssl.SSLError, ValueError) as exc:
+                raise Undeliverable("bad_ca", BAD_CA) from exc
+            if len(self.contexts) >= MAX_CONTEXTS:
+                self.contexts.clear()
+            self.contexts[ca_pem] = found
+        return found
 
     def tls_context(self) -> ssl.SSLContext:
         """Trusts the public authorities and those of ``ca_file``; TLS 1.2 or newer; always verifies."""
@@ -51,7 +70,11 @@ class Dialer:
         return context
 
     def dial(
-        self, origin: Origin, until: float, tls: ssl.SSLContext | None = None
+        self,
+        origin: Origin,
+        until: float,
+        tls: ssl.SSLContext | None = None,
+        proxy: Proxy | None = None,
     ) -> socket.socket:
         """A connected socket, with TLS if the origin is secure.  ``tls`` replaces the HTTP settings.
 
@@ -59,11 +82,13 @@ class Dialer:
         resolves to any blocked address.
         """
         until = min(until, time.monotonic() + CONNECT_S)
-        sock = self.connect(origin, until)
-        if not origin.secure:
+        if origin.secure and tls is None:
+            tls = self.tls_for_http(origin.ca_pem)
+        sock = self.connect(origin, until, proxy)
+        if tls is None or not origin.secure:
             return sock
         try:
-            return self.wrap(sock, origin, until, tls or self.tls)
+            return self.wrap(sock, origin, until, tls)
         except OSError as exc:
             sock.close()
             raise connection_error(exc, f"{origin.name}:{origin.port}", CONNECT_S) from exc
@@ -71,13 +96,19 @@ class Dialer:
             sock.close()
             raise
 
-    def connect(self, origin: Origin, until: float) -> socket.socket:
-        """A TCP connection to an allowed address of the origin.  Raises like ``dial``."""
+    def connect(self, origin: Origin, until: float, proxy: Proxy | None = None) -> socket.socket:
+        """A TCP connection to an allowed address of the origin.  Raises like ``dial``.
+
+        A proxy is asked for the checked address, not for the name, so that it does not resolve the name
+        again to another address.
+        """
         where = f"{origin.name}:{origin.port}"
         try:
             found = self.resolve(origin, until)
             for target in found:
                 self.check(str(target[4][0]), origin.secure)
+            if proxy is not None:
+                return self.connect_through(proxy, found[:MAX_ADDRESSES], until)
             sock = connect_to_first(found[:MAX_ADDRESSES], until)
         except OSError as exc:
             raise connection_error(exc, where, CONNECT_S) from exc
@@ -92,6 +123,32 @@ class Dialer:
             sock.close()
             raise
 
+    def connect_through(self, proxy: Proxy, found: list[Any], until: float) -> socket.socket:
+        """A connection to the first of these addresses that the proxy reaches.  Raises CallFailed.
+
+        The proxy's own address is the operator's choice and is not checked.
+        """
+        failed = proxy.unreachable()
+        for number, target in enumerate(found):
+            until_now = time.monotonic() + left_s(until) / (len(found) - number)
+            try:
+                at = self.resolve(Origin(False, proxy.host, proxy.port), until, socket.getaddrinfo)
+                sock = connect_to_first(at[:MAX_ADDRESSES], until_now)
+            except (OSError, CallFailed) as exc:
+                raise proxy.unreachable() from exc
+            try:
+                proxy.open_tunnel(sock, str(target[4][0]), int(target[4][1]), until_now)
+                return sock
+            except CallFailed as exc:
+                sock.close()
+                if exc.code != proxy.NO_CONNECTION:
+                    raise
+                failed = exc
+            except BaseException:
+                sock.close()
+                raise
+        raise failed
+
     def check(self, address: str, secure: bool) -> None:
         """Raises Undeliverable for a blocked address, and without TLS for any outside ``allowed``."""
         addresses.check_address(address, self.allowed)
@@ -101,15 +158,16 @@ class Dialer:
                 "The URL must start with https://, so that the data is encrypted."
             )
 
-    def resolve(self, origin: Origin, until: float) -> list[Any]:
+    def resolve(self, origin: Origin, until: float, resolver: Resolver | None = None) -> list[Any]:
         """The addresses of the origin's host.  Raises CallFailed if there are none in time."""
+        resolver = resolver or self.resolver
         if is_number(origin.host):
-            return list(self.resolver(origin.host, origin.port, type=socket.SOCK_STREAM))
+            return list(resolver(origin.host, origin.port, type=socket.SOCK_STREAM))
         answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
         def ask() -> None:
             try:
-                answers.put(self.resolver(origin.host, origin.port, type=socket.SOCK_STREAM))
+                answers.put(resolver(origin.host, origin.port, type=socket.SOCK_STREAM))
             except (OSError, UnicodeError) as exc:
                 answers.put(exc)
 

@@ -15,6 +15,8 @@ class OutboundRequest:
 
     ``secrets`` are the values to mask when the request is shown.  ``max_reply_bytes`` is how much of
     the response's body is kept.  ``open_query``: the query of the URL has no secrets and is shown.
+    ``ca_pem`` are authorities to trust for this call in addition to the usual ones, as PEM.
+    ``secret_reply``: the body of a success is a secret and is not stored.
     """
 
     method: str
@@ -25,6 +27,8 @@ class OutboundRequest:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     max_reply_bytes: int = 64 * 1024
     open_query: bool = False
+    ca_pem: str = field(default="", repr=False)
+    secret_reply: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Sequence
@@ -88,17 +89,22 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class Sink:
-    """``sink.url`` takes everything.  Without other orders it answers 200 ``ok``."""
+    """``sink.url`` takes everything.  Without other orders it answers 200 ``ok``.
 
-    def __init__(self) -> None:
+    With ``tls`` it is an HTTPS server.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.requests: list[Seen] = []
         self.closing = threading.Event()
         self._lock = threading.Lock()
         self._plans: dict[str | None, list[Answer]] = {None: [Answer()]}
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.sink = self
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self.port = self._server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.05,), daemon=True
         )

@@ -9,11 +9,14 @@ import ssl
 import threading
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from relay.transport.client import Transport
+from relay.transport.request import OutboundRequest
+from tests.support.authority import Authority
 from tests.support.sink import Sink
 from tests.transport.conftest import LOOPBACK, certificate, post
 
@@ -138,3 +141,35 @@ def test_certificates_are_always_verified(
     else:
         assert not heard
         assert "certificate" in reply.sentence
+
+
+def test_an_authority_of_one_call_is_trusted_by_that_call_only(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    sink = Sink(authority.server("127.0.0.1"))
+    made = Transport(LOOPBACK)
+    asked = OutboundRequest("POST", f"{sink.url}/", (), b"{}", 5)
+    trusting = replace(asked, ca_pem=authority.pem)
+    assert made.send(asked).error == "tls_unknown_issuer"
+    assert made.send(trusting).status == 200
+    assert made.send(asked).error == "tls_unknown_issuer", "it used the other call's connection"
+    assert made.send(trusting).status == 200
+    assert len({seen.at for seen in sink.requests}) == 2
+    made.close()
+    sink.close()
+
+
+def test_an_authority_of_another_call_does_not_help(tmp_path: Path) -> None:
+    right, wrong = Authority(tmp_path), Authority(tmp_path, "Another authority")
+    sink = Sink(right.server("127.0.0.1"))
+    made = Transport(LOOPBACK)
+    asked = OutboundRequest("POST", f"{sink.url}/", (), b"{}", 5, ca_pem=wrong.pem)
+    assert made.send(asked).error == "tls_unknown_issuer"
+    assert made.send(replace(asked, ca_pem=wrong.pem + right.pem)).status == 200
+    made.close()
+    sink.close()
+
+
+def test_an_authority_that_cannot_be_read_is_not_ignored(sink: Sink) -> None:
+    asked = OutboundRequest("POST", "https://127.0.0.1:4443/", (), b"{}", 5, ca_pem="nonsense")
+    reply = Transport(LOOPBACK).send(asked)
+    assert (reply.error, reply.permanent) == ("bad_ca", True)

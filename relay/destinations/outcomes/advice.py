@@ -36,6 +36,10 @@ TEST_FIRST = f"Send a test to check whether it works again. {REPLAY}"
 UNCLEAR = "Some of these may have arrived. Relay shows how many before it sends anything."
 COMPARE = "Open one of them and compare its request with what the destination expects."
 OPERATOR = "The problem is on Relay's side. Ask the operator of this Relay to check its log."
+PROXY = (
+    "The problem is on Relay's side. Ask the operator of this Relay to check RELAY_OUTBOUND_PROXY and the "
+    f"rules of the proxy. {REPLAY}"
+)
 CERTIFICATE = f"Nothing was sent. The destination's operator must fix the certificate. {REPLAY}"
 
 ADVICE: dict[str, Advice] = {
@@ -160,6 +164,21 @@ ADVICE: dict[str, Advice] = {
     "blocked_address": Advice(
         "The address of {name} is blocked: Relay does not call private networks.",
         f"Enter a public address, or ask the operator of this Relay to allow that network. {REPLAY}",
+    ),
+    "proxy_unreachable": Advice(
+        "The outbound proxy of this Relay could not be reached.", PROXY, FixLocation.RELAY
+    ),
+    "proxy_refused": Advice(
+        "The outbound proxy of this Relay does not let it call {name}.", PROXY, FixLocation.RELAY
+    ),
+    "proxy_no_connection": Advice(
+        "The outbound proxy of this Relay could not connect to {name}.",
+        TEST_FIRST,
+        FixLocation.DESTINATION,
+    ),
+    "bad_ca": Advice(
+        "The certificate authority in the settings of {name} cannot be read.",
+        f"Paste its certificate again in the settings. {REPLAY}",
     ),
     "bad_header": Advice(
         "A header for {name} contains characters that HTTP headers do not allow.",
