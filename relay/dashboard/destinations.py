@@ -68,6 +68,7 @@ def _form(
         destination=destination,
         name_field=NAME,
         fields=forms.fields_of(kind.schema),
+        groups_of=forms.groups_of,
         values=_values(kind, destination),
         errors=(errors or {}) | _lost_secrets(kind, errors or {}),
         types=events.known_types(),

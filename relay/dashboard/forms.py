@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from flask import request
@@ -38,6 +39,7 @@ class Field:
     low: int | None = None
     high: int | None = None
     advanced: bool = False
+    group: str = ""
 
     def is_of_use(self, values: Mapping[str, Any]) -> bool:
         """Whether the field applies with these values of the other fields."""
@@ -58,9 +60,16 @@ def fields_of(schema: Schema) -> list[Field]:
             choices=setting.choices,
             shown_if=setting.shown_if,
             advanced=setting.advanced,
+            group=setting.group,
+            rows=setting.rows,
         )
         for setting in setting_fields(schema)
     ]
+
+
+def groups_of(fields: Iterable[Field]) -> list[tuple[str, list[Field]]]:
+    """The fields under their headings; fields without one have an empty heading."""
+    return [(title, list(members)) for title, members in groupby(fields, lambda f: f.group)]
 
 
 def text(name: str) -> str:

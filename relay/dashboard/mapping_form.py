@@ -10,7 +10,7 @@ from typing import Any
 from relay.destinations.base import Rule, TargetField
 from relay.errors import Invalid
 from relay.mapping.event_fields import EventField
-from relay.mapping.paths import as_text, from_text, readable_path
+from relay.mapping.paths import EACH, as_text, from_text, readable_path
 
 KEY = re.compile(r"r(\d{1,3})-name")
 TEXT, FIXED = "text", "fixed:"
@@ -121,7 +121,7 @@ def free_rows(fields: Iterable[EventField]) -> list[MappingRow]:
     return [
         MappingRow(".".join(field.path[1:]), as_text(field.path))
         for field in fields
-        if field.path[0] == "data"
+        if field.path[0] == "data" and EACH not in field.path
     ][:MAX_ROWS]
 
 

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from flask import Flask, current_app
 from sqlalchemy import Connection, or_, select
 
-from relay import secrets
+from relay import exact_json, secrets
 from relay.destinations import KINDS
-from relay.destinations.base import Kind, Message, Rule, SiteKey
+from relay.destinations.base import Kind, Message, Rule, SettingText, SiteKey, TextStyle
 from relay.destinations.links import event_page
 from relay.errors import Undeliverable
+from relay.mapping import escaped_templates, templates
 from relay.mapping.rules import fill
 from relay.models import Destination, DestinationVersion, MappingVersion, SigningKey, db_now
 from relay.observability.tracing import traceparent
@@ -25,6 +26,11 @@ from relay.transport.client import Transport
 from relay.transport.proxy import Proxy
 from relay.transport.request import OutboundRequest
 
+FILL: Mapping[TextStyle, Callable[[str, Mapping[str, Any]], str]] = {
+    TextStyle.PLAIN: partial(templates.render, escape=False),
+    TextStyle.PATH: escaped_templates.render_path,
+    TextStyle.JSON: escaped_templates.render_json,
+}
 MAX_SITE_KEYS = 4  # the plugin checks eight signatures at most
 
 
@@ -166,6 +172,9 @@ def apply_mapping(
     rules: Mapping[str, Rule] | None = None,
 ) -> Message:
     """The message with the fields of the kind filled in.  Raises Undeliverable."""
+    texts = {one.setting: fill_text(one, scope_of(message)) for one in kind.setting_texts(config)}
+    if texts:
+        message = replace(message, texts=texts)
     if rules is None:
         rules = kind.default_mapping(config, message.event_type)
     if not rules:
@@ -178,6 +187,11 @@ def apply_mapping(
         kind.open_fields,
     )
     return replace(message, mapped=values)
+
+
+def fill_text(text: SettingText, scope: Mapping[str, Any]) -> tuple[str, ...]:
+    """The lines of a text of the settings, each filled from an event.  Raises Undeliverable."""
+    return tuple(FILL[text.style](line, scope) for line in text.lines)
 
 
 def scope_of(message: Message) -> dict[str, Any]:
@@ -196,6 +210,6 @@ def account_in(config: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def parse_payload(payload: str) -> dict[str, Any]:
-    """The body of an event; it was validated when it was received."""
-    body: dict[str, Any] = json.loads(payload)
+    """The body of an event; it was validated when it was received.  Its decimals keep their digits."""
+    body: dict[str, Any] = exact_json.loads(payload)
     return body

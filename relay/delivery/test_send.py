@@ -23,7 +23,7 @@ from relay.delivery.message import (
 )
 from relay.destinations import KINDS
 from relay.destinations.ai import AiKind
-from relay.destinations.base import Kind, Message, MessageResult, Rule
+from relay.destinations.base import Kind, Message, MessageResult, Rule, SiteKey
 from relay.errors import Invalid, RelayError
 from relay.event_types import SAMPLES, TEST
 from relay.models import Destination, Source, db
@@ -68,20 +68,27 @@ def sample_of(destination: Destination, kind: Kind, event_type: str) -> Message:
     for kinds that sign for the site: they need a real one.
     """
     site = real_site(destination) if kind.signs_for_site else None
-    url = site.url if site else "https://shop.example.com"
+    if site is None:
+        return sample_message(event_type)
+    key = load_site_key(db.session.connection(), site.id)
+    return sample_message(event_type, site.name, site.url, key)
+
+
+def sample_message(
+    event_type: str,
+    site_name: str = "Sample site",
+    site_url: str = "https://shop.example.com",
+    site_key: SiteKey | None = None,
+) -> Message:
+    """A sample of the event type from this site, or of ``relay.test`` if there is none."""
     payload = {
         "event": event_type,
         "event_id": f"test-{uuid.uuid4().hex[:12]}",
-        "site": url,
+        "site": site_url,
         "data": SAMPLES.get(event_type, SAMPLES[TEST]),
     }
     return message_of(
-        payload,
-        datetime.now(UTC),
-        site.name if site else "Sample site",
-        url,
-        uuid.uuid4().hex,
-        site_key=load_site_key(db.session.connection(), site.id) if site else None,
+        payload, datetime.now(UTC), site_name, site_url, uuid.uuid4().hex, site_key=site_key
     )
 
 

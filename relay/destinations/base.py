@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, ClassVar
 
 from marshmallow import RAISE, Schema
@@ -46,6 +47,7 @@ class Message:
     ``mapped`` has the values of the mapping, by the name of the target.  For a kind with
     ``open_fields`` it is the body; if it is empty, the whole event is sent.
     ``relay_url`` is the event's page in Relay; empty if Relay's own URL is not set.
+    ``texts`` has the texts of the settings (``Kind.setting_texts``) filled from the event, by setting.
     """
 
     event_id: str
@@ -63,6 +65,24 @@ class Message:
     mapped: Mapping[str, Any] = field(default_factory=dict)
     site_key: SiteKey | None = None
     relay_url: str = ""
+    texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+class TextStyle(StrEnum):
+    """What a text of the settings becomes, and so how its values are escaped."""
+
+    PLAIN = "plain"
+    JSON = "json"  # values are escaped for JSON, and the result must be valid JSON
+    PATH = "path"  # values are escaped for a URL's path and must not be empty
+
+
+@dataclass(frozen=True)
+class SettingText:
+    """Liquid texts in a setting that are filled from each event, whatever the mapping is."""
+
+    setting: str
+    lines: tuple[str, ...]
+    style: TextStyle = TextStyle.PLAIN
 
 
 @dataclass(frozen=True)
@@ -156,7 +176,8 @@ class ConfigSchema(Schema):
     A field's ``metadata`` is for the form: ``label``, ``help``, ``placeholder``, ``secret``
     (encrypted at rest, write-only), ``widget`` (``text``, ``url``, ``textarea``, ``select``,
     ``headers``, ``number``), ``template`` (a Liquid template, checked on saving), ``choices`` as
-    ``[(value, label)]``, ``shown_if`` as ``{field: value}``, ``advanced`` for rarely used settings.
+    ``[(value, label)]``, ``shown_if`` as ``{field: value}``, ``advanced`` for rarely used settings,
+    ``group`` for a heading above the first setting of a group, ``rows`` for the height of a textarea.
     """
 
     class Meta:
@@ -198,6 +219,10 @@ class Kind:
     def default_mapping(self, config: Mapping[str, Any], event_type: str) -> dict[str, Rule]:
         """The mapping of a subscription without its own: a rule for each target it fills."""
         return {}
+
+    def setting_texts(self, config: Mapping[str, Any]) -> tuple[SettingText, ...]:
+        """The settings that are filled from each event, for ``message.texts``."""
+        return ()
 
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:
         """The request for one message.  Raises Undeliverable if it cannot be built."""

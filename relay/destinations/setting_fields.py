@@ -16,7 +16,8 @@ class SettingField:
     ``widget`` is the form's input (see ``dashboard.forms.Field``).  ``type`` is ``text``,
     ``long_text``, ``url``, ``email``, ``number``, ``yes_no`` or ``choice`` (one of ``choices``, as
     ``(value, label)``).  ``default`` is None for a setting without one.  ``shown_if`` names another
-    setting and the value with which this one is used.
+    setting and the value with which this one is used.  ``group`` is the heading of a form that it
+    belongs under, ``rows`` the height of a long text.
     """
 
     name: str
@@ -31,6 +32,8 @@ class SettingField:
     placeholder: str
     shown_if: Mapping[str, str]
     advanced: bool
+    group: str = ""
+    rows: int = 4
 
 
 WIDGET_TYPES = {
@@ -77,4 +80,6 @@ def _setting(name: str, field: fields.Field) -> SettingField:  # type: ignore[ty
         placeholder=str(metadata.get("placeholder", "")),
         shown_if=dict(metadata.get("shown_if") or {}),
         advanced=bool(metadata.get("advanced", False)),
+        group=str(metadata.get("group", "")),
+        rows=int(metadata.get("rows", 4)),
     )

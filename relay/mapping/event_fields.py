@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from relay.mapping.paths import EACH
+
 MAX_DEPTH = 4
 MAX_EXAMPLE = 80
 
@@ -25,20 +27,32 @@ class EventField:
 def label_of(path: Iterable[str]) -> str:
     """The label of a field: ``data.customer.name`` is ``customer.name``."""
     first, *rest = path
-    return ".".join(rest if first == "data" and rest else [first, *rest])
+    keys = rest if first == "data" and rest else [first, *rest]
+    return ".".join(keys).replace(f".{EACH}", EACH)
 
 
-def fields_of(events: Iterable[Mapping[str, Any]]) -> list[EventField]:
+def fields_of(events: Iterable[Mapping[str, Any]], *, of_items: bool = False) -> list[EventField]:
     """The fields in the ``data`` of these events, each once, with its first value that is not empty.
 
-    The members of an object are fields of their own; a list is one field.
+    The members of an object are fields of their own; a list is one field.  With ``of_items`` the
+    members of the objects in a list are fields too, such as ``items[].name``.
     """
     found: dict[tuple[str, ...], str] = {}
     for event in events:
         for path, value in _leaves(("data",), event.get("data"), MAX_DEPTH):
             if not found.get(path):
                 found[path] = example_of(value)
+            for inner in _members(value) if of_items else ():
+                if not found.get(each := (*path, EACH, inner)):
+                    found[each] = example_of([item.get(inner) for item in value])
     return [EventField(path, example) for path, example in found.items()]
+
+
+def _members(value: Any) -> list[str]:
+    """The members of the objects in a list; none if it has anything else."""
+    if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
+        return []
+    return list(dict.fromkeys(str(key) for item in value for key in item))
 
 
 def _leaves(path: tuple[str, ...], value: Any, depth: int) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -11,9 +11,19 @@ PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 MAX_KEYS = 12
 
 
+EACH = "[]"  # in a path: each item of a list
+
+
 def value_at(scope: Any, path: Iterable[str]) -> Any:
-    """The value at a path such as ``["data", "fields", "E-mail"]``; None if there is none."""
-    for key in path:
+    """The value at a path such as ``["data", "fields", "E-mail"]``; None if there is none.
+
+    ``["data", "items", "[]", "name"]`` is the list of the names.
+    """
+    keys = list(path)
+    for number, key in enumerate(keys):
+        if key == EACH:
+            rest = keys[number + 1 :]
+            return [value_at(item, rest) for item in scope] if isinstance(scope, list) else None
         if isinstance(scope, Mapping):
             scope = scope.get(key)
         elif isinstance(scope, list) and key.isascii() and key.isdigit() and int(key) < len(scope):
@@ -25,6 +35,8 @@ def value_at(scope: Any, path: Iterable[str]) -> Any:
 
 def in_liquid(path: Sequence[str]) -> str:
     """The path as Liquid, such as ``{{ data.fields["Your name"] }}``."""
+    if EACH in path:  # a text has no path into each item: it needs a loop
+        path = path[: list(path).index(EACH)]
     first, *rest = path
     parts = [f".{key}" if PLAIN_KEY.fullmatch(key) else f"[{_quoted(key)}]" for key in rest]
     return f"{{{{ {first}{''.join(parts)} }}}}"
@@ -38,7 +50,7 @@ def _quoted(key: str) -> str:
 
 def readable_path(path: Sequence[str]) -> str:
     """The path as words for a sentence, such as ``customer email`` or ``E-mail``."""
-    keys = list(path) or [""]
+    keys = [key for key in path if key != EACH] or [""]
     if keys[0] == "data" and len(keys) > 1:
         keys = keys[1:]
     if keys[0] == "fields" and len(keys) > 1:

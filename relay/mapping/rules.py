@@ -87,7 +87,7 @@ def fill_with_problems(
             continue
         if not is_empty(value):
             try:
-                value = _converted(value, rule, target)
+                value = _converted(value, rule, target, in_list="[]" in name)
                 if escape and "text" not in rule and isinstance(value, str):
                     value = escape_html(value)  # ``render`` has escaped the values of a text
             except ValueError as exc:
@@ -109,7 +109,11 @@ def _value(rule: Mapping[str, Any], scope: Mapping[str, Any], escape: bool) -> A
     return rule.get("default") if is_empty(value) else value
 
 
-def _converted(value: Any, rule: Mapping[str, Any], target: FieldSpec | None) -> Any:
+def _converted(
+    value: Any, rule: Mapping[str, Any], target: FieldSpec | None, in_list: bool = False
+) -> Any:
+    if in_list and isinstance(value, list):
+        return [None if is_empty(one) else _converted(one, rule, target, True) for one in value]
     if "as" in rule:
         return convert(value, rule["as"])
     return convert(value, target.type, target.choices) if target is not None else value

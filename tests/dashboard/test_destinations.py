@@ -10,7 +10,7 @@ from flask import Flask
 
 from relay.services.audit import COMMAND_LINE
 from relay.services.destinations import settings as destination_settings
-from tests.dashboard.conftest import Visitor
+from tests.dashboard.conftest import Visitor, text_of
 from tests.support.events import comment
 from tests.support.sink import Sink
 from tests.support.world import World, move, put
@@ -126,3 +126,33 @@ def test_a_name_that_looks_like_an_id_is_not_confused_with_it(
     with app.app_context():
         assert destination_settings.find_destination(world.hook).state == "paused"
         assert destination_settings.find_destination(other.id).state == "active"
+
+
+def test_the_form_of_a_webhook_has_headings_and_names_a_wrong_json_text(
+    world: World, admin: Visitor
+) -> None:
+    page = admin.get("/destinations/new?kind=webhook").text
+    assert page.index("<legend>Request</legend>") < page.index("<legend>Authentication</legend>")
+    assert page.index("More settings") < page.index("Own certificate authority")
+    form = {
+        "name": "CRM",
+        "url": "https://crm.example.com/in",
+        "method": "PUT",
+        "content": "json_text",
+        "json_text": '{"total": {{ data.total }}}',
+        "auth": "none",
+        "which": "some",
+        "event_types": ["order.created", "lead.created"],
+    }
+    wrong = admin.post("/destinations/new?kind=webhook", form)
+    assert wrong.status_code == 422
+    assert "With a sample of lead.created: The JSON text in the settings" in text_of(wrong.text)
+    assert "{&#34;total&#34;: {{ data.total }}}" in wrong.text, "the text is lost"
+    assert (
+        admin.post(
+            "/destinations/new?kind=webhook", {**form, "event_types": ["order.created"]}
+        ).status_code
+        == 303
+    )
+    listed = text_of(admin.get("/destinations").text)
+    assert "PUT crm.example.com" in listed

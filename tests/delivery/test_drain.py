@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -20,6 +21,7 @@ from tests.delivery.shop import Shop, open_shop, remove
 from tests.support.events import comment
 from tests.support.sink import Answer, Sink
 from tests.support.stack import Stack
+from tests.support.token_endpoint import TokenEndpoint
 from tests.support.world import delivery_states
 
 POSTGRES = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
@@ -454,3 +456,35 @@ def test_a_choice_that_is_made_while_a_drain_runs_applies_from_its_next_claim(
         sink.wait(1)
         shop.change(on_status={"404": "fail"})
     assert shop.states() == {"dead": 1, "pending": 1} or shop.states() == {"dead": 2}
+
+
+def test_a_token_url_that_refuses_pauses_and_the_delivery_goes_out_after_the_fix(
+    app: Flask, sink: Sink
+) -> None:
+    server = TokenEndpoint()
+    shop = open_shop(app, sink, on_status={"401": "fail"})
+    settings = {
+        "url": server.api_url,
+        "auth": "oauth2",
+        "token_url": server.token_url,
+        "client_id": server.rules.client_id,
+    }
+    change = destination_settings.update_destination
+    with app.app_context():
+        change(shop.hook, "Hook", settings | {"client_secret": "an-expired-secret"}, COMMAND_LINE)
+    shop.put(2)
+    shop.drain()
+    (row,) = shop.rows(Destination)
+    assert (shop.states(), row.state) == ({"pending": 2}, "paused")
+    assert "invalid_client: “The client secret is wrong or has expired”" in row.paused_reason
+    assert server.api_calls() == []
+    with app.app_context():
+        right = {"client_secret": server.rules.client_secret}
+        change(shop.hook, "Hook", settings | right, COMMAND_LINE)
+    resume(shop)
+    while shop.states() != {"delivered": 2}:  # slowly at first
+        shop.drain()
+    assert (len(server.api_calls()), len(server.issued)) == (2, 1)
+    stored = json.dumps([row._asdict() for row in shop.rows(Attempt)], default=str)
+    assert server.issued[0] not in stored and server.rules.client_secret not in stored
+    server.close()

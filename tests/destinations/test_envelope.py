@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from relay.destinations.envelope import nested
+from relay.destinations.envelope import form_pairs, nested
+from relay.exact_json import loads
 from relay.mapping.rules import fill
 
 EVENT: dict[str, Any] = {
@@ -43,3 +44,54 @@ def test_a_mapped_body_keeps_its_structure_and_types() -> None:
 )
 def test_colliding_names_still_make_an_object(names: list[str], body: dict[str, Any]) -> None:
     assert nested({name: number for number, name in enumerate(names, 1)}) == body
+
+
+ITEMS = ["data", "items", "[]", "name"]
+
+
+@pytest.mark.parametrize(
+    ("rules", "body"),
+    [
+        (
+            {"lines[].title": {"path": ITEMS}},
+            {"lines": [{"title": "Blue teapot"}, {"title": "Green tea"}]},
+        ),
+        (
+            {"shop": {"text": "1"}, "lines[].shop.id": {"text": "A"}, "lines[].t": {"path": ITEMS}},
+            {
+                "shop": "1",
+                "lines": [
+                    {"t": "Blue teapot", "shop": {"id": "A"}},
+                    {"t": "Green tea", "shop": {"id": "A"}},
+                ],
+            },
+        ),
+        ({"tags[]": {"text": "new"}}, {"tags": ["new"]}),
+        ({"tags[]": {"path": ITEMS}}, {"tags": ["Blue teapot", "Green tea"]}),
+        (
+            {"a.b[].c[]": {"path": ITEMS}},
+            {"a": {"b": [{"c": ["Blue teapot"]}, {"c": ["Green tea"]}]}},
+        ),
+        ({"tags[]": {"path": ["data", "none"]}}, {"tags": []}),
+        ({"lines[].title": {"path": ["data", "none", "[]", "name"]}}, {"lines": []}),
+        (
+            {"lines[].qty": {"path": ["data", "items", "[]", "qty"], "as": "number"}},
+            {"lines": [{"qty": 2}, {"qty": None}]},
+        ),
+    ],
+)
+def test_names_with_brackets_make_lists(rules: dict[str, Any], body: dict[str, Any]) -> None:
+    items = [{"name": "Blue teapot", "qty": "2"}, {"name": "Green tea"}]
+    event = {"data": EVENT["data"] | {"items": items}}
+    assert nested(fill(rules, event, False, keep_empty=True)) == body
+
+
+def test_an_object_becomes_form_fields_with_brackets() -> None:
+    body = loads('{"a":{"b":1,"c":{"d":19.90}},"l":[true,{"x":null}],"t":"a&b=c"}')
+    assert list(form_pairs(body)) == [
+        ("a[b]", "1"),
+        ("a[c][d]", "19.90"),
+        ("l[0]", "true"),
+        ("l[1][x]", ""),
+        ("t", "a&b=c"),
+    ]

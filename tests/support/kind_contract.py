@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from relay.dashboard.forms import fields_of
+from relay.delivery.message import fill_text
 from relay.destinations import load_config
 from relay.destinations.base import Kind, Message, SiteKey
 from relay.destinations.redaction import mask_request
@@ -65,7 +66,10 @@ def mapped_message(kind: Kind, event_type: str = "lead.created", **changes: Any)
     scope = {"event": event_type, "data": data, "site_name": "Shop"}
     rules = kind.default_mapping(example_settings(kind), event_type)
     mapped = fill(rules, scope, kind.escapes_html)
-    return message(event_type=event_type, data=data, mapped=mapped, site_key=SITE_KEY, **changes)
+    wanted = kind.setting_texts(example_settings(kind))
+    texts = {text.setting: fill_text(text, scope) for text in wanted}
+    filled = {"mapped": mapped, "texts": texts, "site_key": SITE_KEY}
+    return message(event_type=event_type, data=data, **filled, **changes)
 
 
 def request_of(kind: Kind, **changes: Any) -> OutboundRequest:

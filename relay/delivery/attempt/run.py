@@ -17,6 +17,7 @@ from relay.rules.lifecycle import Refused, Signal
 from relay.transport.client import Transport
 from relay.transport.request import OutboundRequest, Reply, retry_after_s
 
+HIDDEN = "(not stored: it has a secret)"
 STORED_BODY = 16 * 1024  # characters of a reply's body that are stored
 Job = tuple[Message, Mapping[str, Rule] | None]  # a message and its mapping, None: the default one
 
@@ -195,6 +196,8 @@ def stored_response(calls: Sequence[Call]) -> dict[str, Any]:
         return {}
     reply, secrets = calls[-1].reply, calls[-1].request.secrets
     text = mask_text(reply.text, secrets)
+    if calls[-1].request.secret_reply and reply.status is not None and reply.status < 300:
+        text = HIDDEN
     return {
         "status": reply.status,
         "headers": [

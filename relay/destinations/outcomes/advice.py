@@ -187,6 +187,31 @@ ADVICE: dict[str, Advice] = {
     "bad_credentials": Advice(
         "The secret for {name} is not valid.", f"Enter it again in the settings. {REPLAY}"
     ),
+    "bad_json": Advice(
+        "The JSON text for {name} gives no valid JSON for these events.",
+        "Open one of them: its error names the place. Change the JSON text in the settings; for a value "
+        f"that may be missing, use the filter json. {REPLAY}",
+    ),
+    "bad_path": Advice(
+        "The path after the URL of {name} does not work with these events.",
+        f"Change the path in the settings. {REPLAY}",
+    ),
+    "token_refused": Advice(
+        "{name} gets no access token (OAuth 2.0).",
+        f"Open one of them: its error has the service's own words. Correct the settings. {REPLAY}",
+    ),
+    "token_unreachable": Advice(
+        "The token URL of {name} could not be reached.", TEST_FIRST, FixLocation.DESTINATION
+    ),
+    "token_unavailable": Advice(
+        "The token URL of {name} still had an error at the last attempt.",
+        TEST_FIRST,
+        FixLocation.DESTINATION,
+    ),
+    "token_invalid": Advice(
+        "The token URL of {name} responds without an access token.",
+        f"Check it in the settings. {REPLAY}",
+    ),
     "bad_template": Advice(
         "The template for {name} does not work with these events.",
         f"Change the template in the settings. {REPLAY}",

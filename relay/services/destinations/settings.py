@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from flask import current_app
@@ -21,6 +21,7 @@ from relay.rules.circuit import Circuit, CircuitState, circuit_columns
 from relay.rules.states import DestinationState
 from relay.services.audit import By, record
 from relay.services.deliveries import named
+from relay.services.destinations import texts
 from relay.services.paging import MAX_LIMIT, Page, page_of
 from relay.services.subscriptions import settings as subscription_settings
 
@@ -43,9 +44,13 @@ def _check_name(name: str, besides: int | None = None) -> str:
 
 
 def _load(
-    kind: Kind, values: Mapping[str, Any], kept: Mapping[str, str]
+    kind: Kind,
+    values: Mapping[str, Any],
+    kept: Mapping[str, str],
+    event_types: Iterable[str],
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Check settings with the kind's schema and compile their templates.  -> (open ones, secrets)
+    """Check settings with the kind's schema, and fill their texts from a sample of each event type that
+    the destination takes.  -> (open ones, secrets)
 
     Raises Invalid.
     """
@@ -54,6 +59,7 @@ def _load(
         why = check_template(config.get(name, "")) if field.metadata.get("template") else None
         if why:
             raise Invalid({name: [why]})
+    texts.check(kind, config, event_types)
     return config, hidden
 
 
@@ -86,7 +92,7 @@ def create_destination(
     except Invalid as exc:
         reasons |= exc.reasons
     try:
-        config, hidden = _load(the_kind, values, {})
+        config, hidden = _load(the_kind, values, {}, event_types)
     except Invalid as exc:
         reasons |= exc.reasons
     try:
@@ -130,7 +136,8 @@ def update_destination(
     destination = find_destination(destination_id, lock=True)
     name = _check_name(name, besides=destination.id)
     kept = secrets.open_sealed(destination.sealed_secrets)
-    config, hidden = _load(kind_of(destination.kind), values, kept)
+    taken = [name for one in destination.subscriptions for name in one.event_types]
+    config, hidden = _load(kind_of(destination.kind), values, kept, taken)
     changed = sorted(k for k in hidden.keys() | kept.keys() if hidden.get(k) != kept.get(k))
     if changed or config != destination.config:
         mend(destination)

@@ -94,7 +94,7 @@ def load_preview(subscription: Subscription, event_type: str) -> MappingPreview:
     declared = ai_steps.fields_of(subscription)
     samples = _samples(subscription, event_type, kind, declared)
     fields = [
-        *fields_of(one.message.payload for one in samples),
+        *fields_of((one.message.payload for one in samples), of_items=kind.open_fields),
         *_of_ai(declared, samples[0].message),
         *_about(samples[0].message),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -16,15 +17,18 @@ from relay.services.destinations.settings import mend
 from relay.services.mappings.preview import MappingPreview, Rules, SampleEvent, rules_in_use
 
 MOST_RULES, LONGEST_NAME = 200, 120
+# A part of a target's name between dots; [] at its end makes a list.
+PART = re.compile(r"(?!\[\])(?:(?!\[\]).)+(?:\[\])?", re.DOTALL)
 
 
 def check(bench: MappingPreview, rules: Rules) -> None:
     """Raises Invalid with the reasons per target if the mapping can never work."""
     reasons = checks.invalid_templates(rules)
     for name in rules:
-        if not name or len(name) > LONGEST_NAME or "" in name.split("."):
+        if len(name) > LONGEST_NAME or not all(map(PART.fullmatch, name.split("."))):
             reasons[name] = [
-                f"A name has 1 to {LONGEST_NAME} characters, and no part between dots is empty."
+                f"A name has 1 to {LONGEST_NAME} characters, and no part between dots is empty. For a list, "
+                "write [] at the end of a part, such as items[].name."
             ]
     if len(rules) > MOST_RULES:
         reasons["rules"] = [f"A mapping has at most {MOST_RULES} fields."]

@@ -1,147 +1,62 @@
-"""Webhook: sends the event as JSON to any HTTPS URL.
+"""Webhook: sends the event to any HTTPS URL, as JSON, as form fields or as a JSON text of one's own.
 
 The request is signed as in Standard Webhooks 1.0.0
 (https://github.com/standard-webhooks/standard-webhooks), or has a bearer token, a user and password,
-or custom headers.
+a token from OAuth 2.0 client credentials, or custom headers.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
-import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from marshmallow import ValidationError, fields, validate, validates_schema
-
-from relay.destinations.base import ConfigSchema, Kind, Message, is_reference
-from relay.destinations.envelope import body_of, headers_of
+from relay import exact_json
+from relay.destinations.base import (
+    Call,
+    Kind,
+    Message,
+    MessageResult,
+    Send,
+    SettingText,
+    TextStyle,
+)
+from relay.destinations.client_credentials import AccessToken, ClientCredentials, TokenCache
+from relay.destinations.envelope import content_of, form_pairs, headers_of
+from relay.destinations.kinds.webhook.settings import (
+    BASIC,
+    BEARER,
+    EMPTY,
+    FORM,
+    HEADERS,
+    JSON,
+    JSON_TEXT,
+    NONE,
+    OAUTH,
+    SECRET_FIELDS,
+    SIGNED,
+    WebhookSchema,
+    own_headers,
+    query_pairs,
+    signing_keys,
+)
 from relay.errors import Undeliverable
 from relay.rules.on_status import Choices, StatusAction
 from relay.transport.request import OutboundRequest
 
-SIGNED, BEARER, BASIC, HEADERS, NONE = "signature", "bearer", "basic", "headers", "none"
-SECRET_FIELDS = {
-    SIGNED: "signing_secret",
-    BEARER: "token",
-    BASIC: "password",
-    HEADERS: "own_headers",
-}
-
-
-def signing_keys(text: str) -> list[bytes]:
-    """The raw keys of ``whsec_`` secrets, newest first.  Raises ValueError."""
-    keys = []
-    for part in text.split():
-        try:
-            key = base64.b64decode(part.removeprefix("whsec_"), validate=True)
-        except binascii.Error as exc:
-            raise ValueError("not base64") from exc
-        if not 24 <= len(key) <= 64:
-            raise ValueError("24 to 64 bytes")
-        keys.append(key)
-    return keys
-
-
-def own_headers(text: str) -> list[tuple[str, str]]:
-    """Parse lines of ``Name: value``.  Raises ValueError."""
-    pairs = []
-    for line in filter(None, (line.strip() for line in text.splitlines())):
-        name, colon, value = line.partition(":")
-        if not colon or not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name.strip()):
-            raise ValueError(line)
-        pairs.append((name.strip(), value.strip()))
-    return pairs
-
-
-class WebhookSchema(ConfigSchema):
-    url = fields.String(
-        required=True,
-        error_messages={"required": "Enter the URL that receives the messages."},
-        metadata={
-            "label": "URL",
-            "widget": "url",
-            "placeholder": "https://example.com/hooks/relay",
-            "help": "Relay sends each event to this URL, as an HTTPS POST with a JSON body.",
-        },
-    )
-    auth = fields.String(
-        load_default=SIGNED,
-        validate=validate.OneOf([SIGNED, BEARER, BASIC, HEADERS, NONE]),
-        metadata={
-            "label": "Authentication",
-            "widget": "select",
-            "choices": [
-                (SIGNED, "Signature (Standard Webhooks, recommended)"),
-                (BEARER, "Bearer token"),
-                (BASIC, "User and password"),
-                (HEADERS, "Custom headers"),
-                (NONE, "None"),
-            ],
-            "help": "Ask the operator of the receiving system which of these it checks.",
-        },
-    )
-    signing_secret = fields.String(
-        metadata={
-            "label": "Signing secret",
-            "secret": True,
-            "placeholder": "whsec_…",
-            "help": "From the receiving system; it starts with whsec_. While you rotate it there, "
-            "enter the new and the old secret, separated by a space.",
-            "shown_if": {"auth": SIGNED},
-        }
-    )
-    token = fields.String(metadata={"label": "Token", "secret": True, "shown_if": {"auth": BEARER}})
-    user = fields.String(metadata={"label": "User", "shown_if": {"auth": BASIC}})
-    password = fields.String(
-        metadata={"label": "Password", "secret": True, "shown_if": {"auth": BASIC}}
-    )
-    own_headers = fields.String(
-        metadata={
-            "label": "Headers",
-            "secret": True,
-            "widget": "textarea",
-            "placeholder": "X-Api-Key: …",
-            "help": "One per line, as Name: value.",
-            "shown_if": {"auth": HEADERS},
-        }
-    )
-
-    @validates_schema
-    def check_secret(self, data: dict[str, Any], **_: Any) -> None:
-        """The chosen authentication needs a valid secret.  A reference is resolved only on sending."""
-        name = SECRET_FIELDS.get(data.get("auth", SIGNED))
-        if name is None:
-            return
-        value = data.get(name, "")
-        if not value:
-            raise ValidationError("The authentication that you chose above requires this.", name)
-        if is_reference(value):
-            return
-        checks: dict[str, tuple[Callable[[str], Any], str]] = {
-            "signing_secret": (
-                signing_keys,
-                "A signing secret is whsec_ followed by 32 to 88 characters of base64.",
-            ),
-            "own_headers": (own_headers, "Enter one header per line, as Name: value."),
-        }
-        if name in checks:
-            check, sentence = checks[name]
-            try:
-                check(value)
-            except ValueError as exc:
-                raise ValidationError(sentence, name) from exc
+NO_TOKEN_YET = "(access token)"  # noqa: S105 - what a preview shows
+TOKENS = TokenCache()
 
 
 class Webhook(Kind):
     slug = "webhook"
     name = "Webhook"
-    tagline = "Sends each event as JSON to a URL of your choice."
+    tagline = "Sends each event to a URL of your choice."
     icon = "webhook"
     open_fields = True
     # A deploy or a firewall answers like this for a while; after an hour it is a mistake.
@@ -149,20 +64,52 @@ class Webhook(Kind):
         ("403", "404", "405", "409", "423"), StatusAction.FIRST_HOUR
     )
     schema = WebhookSchema()
-    example_config = {"url": "https://example.com/hooks/relay?key=example-query", "auth": BEARER}
+    example_config = {
+        "url": "https://example.com/hooks/relay",
+        "method": "POST",
+        "content": JSON,
+        "auth": BEARER,
+        "query": "source=relay",
+    }
     example_secrets = {"token": "example-bearer-token"}
 
+    def setting_texts(self, config: Mapping[str, Any]) -> tuple[SettingText, ...]:
+        found = []
+        if config.get("content") == JSON_TEXT:
+            found.append(SettingText("json_text", (config["json_text"],), TextStyle.JSON))
+        if path := config.get("path"):
+            found.append(SettingText("path", (path,), TextStyle.PATH))
+        for name, pairs in (("query", query_pairs), ("extra_headers", own_headers)):
+            if lines := pairs(config.get(name) or ""):
+                found.append(SettingText(name, tuple(value for _, value in lines)))
+        return tuple(found)
+
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:
-        body = body_of(message)
+        content_type, body = self.body(config, message)
         extra, secrets = self.credentials(config, message, body)
         query = [value for _, value in parse_qsl(urlsplit(config["url"]).query)]
+        headers = [("Content-Type", content_type)] if content_type else []
         return OutboundRequest(
-            "POST",
-            config["url"],
-            (("Content-Type", "application/json"), *headers_of(message), *extra),
+            config.get("method", "POST"),
+            url_of(config, message),
+            (*headers, *headers_of(message), *extra_headers(config, message), *extra),
             body,
             secrets=(*secrets, *(value for value in query if len(value) >= 8)),
+            ca_pem=config.get("ca_pem") or "",
         )
+
+    def body(self, config: Mapping[str, Any], message: Message) -> tuple[str, bytes]:
+        """-> its content type and its bytes, both empty for a request without content"""
+        content = config.get("content", JSON)
+        if content == EMPTY:
+            return "", b""
+        if content == JSON_TEXT:
+            (text,) = message.texts["json_text"]
+            return "application/json", text.encode()
+        if content == FORM:
+            pairs = urlencode(list(form_pairs(content_of(message))))
+            return "application/x-www-form-urlencoded", pairs.encode()
+        return "application/json", exact_json.dumps(content_of(message)).encode()
 
     def credentials(
         self, config: Mapping[str, Any], message: Message, body: bytes
@@ -172,6 +119,8 @@ class Webhook(Kind):
         secret = config.get(SECRET_FIELDS.get(auth, ""), "")
         if auth == NONE:
             return [], []
+        if auth == OAUTH:
+            return [("Authorization", f"Bearer {NO_TOKEN_YET}")], [secret]
         if auth == BEARER:
             return [("Authorization", f"Bearer {secret}")], [secret]
         if auth == BASIC:
@@ -191,8 +140,96 @@ class Webhook(Kind):
                 "The destination's secret is not valid. Enter it again in the settings.",
             ) from exc
 
+    def deliver(
+        self, config: Mapping[str, Any], messages: Sequence[Message], send: Send
+    ) -> list[MessageResult]:
+        if config.get("auth") != OAUTH:
+            return super().deliver(config, messages, send)
+        return [self.deliver_with_token(config, message, send) for message in messages]
+
+    def deliver_with_token(
+        self, config: Mapping[str, Any], message: Message, send: Send
+    ) -> MessageResult:
+        """Send a message with an access token.  After a 401 the token is renewed once.
+
+        A 401 means that the message was not taken, so it is safe to send it again at once.
+        """
+        credentials, request = client_of(config), self.build(config, message)
+        calls: list[Call] = []
+        refused = ""
+        while True:
+            token = TOKENS.token(credentials, send, calls, refused)
+            if not isinstance(token, AccessToken):
+                return MessageResult(token, tuple(calls), by_status=False)
+            authorized = with_token(request, token)
+            reply = send(authorized)
+            calls.append(Call(authorized, reply))
+            if reply.status != 401 or refused:
+                return MessageResult(self.classify(reply), tuple(calls))
+            refused = token.value
+
     def summary(self, config: Mapping[str, Any]) -> str:
-        return urlsplit(config.get("url", "")).netloc or self.name
+        where = urlsplit(config.get("url", "")).netloc or self.name
+        method = config.get("method", "POST")
+        return where if method == "POST" else f"{method} {where}"
+
+
+def client_of(config: Mapping[str, Any]) -> ClientCredentials:
+    return ClientCredentials(
+        config["token_url"],
+        config["client_id"],
+        config.get("client_secret", ""),
+        " ".join((config.get("scope") or "").split()),
+        config.get("audience") or "",
+        config.get("client_login") == "body",
+        config.get("ca_pem") or "",
+    )
+
+
+def with_token(request: OutboundRequest, token: AccessToken) -> OutboundRequest:
+    headers = [(name, value) for name, value in request.headers if name != "Authorization"]
+    return replace(
+        request,
+        headers=(*headers, ("Authorization", f"Bearer {token.value}")),
+        secrets=(*request.secrets, token.value),
+    )
+
+
+def url_of(config: Mapping[str, Any], message: Message) -> str:
+    """The URL with the path and the query parameters of the settings.  Raises Undeliverable."""
+    url = str(config["url"])
+    if config.get("path"):
+        (path,) = message.texts["path"]
+        path = quote(path, safe="/%:@!$&'()*+,;=~-._")
+        if any(part in (".", "..") for part in path.split("/")):
+            raise Undeliverable(
+                "bad_path",
+                "The path after the URL would lead to another place: a value in it is . or .. only. "
+                "Change the path in the settings.",
+            )
+        url = f"{url.rstrip('/')}/{path.lstrip('/')}"
+    names = [name for name, _ in query_pairs(config.get("query") or "")]
+    if names:
+        pairs = urlencode(list(zip(names, message.texts["query"], strict=True)))
+        url += f"{'&' if urlsplit(url).query else '?'}{pairs}"
+    return url
+
+
+def extra_headers(config: Mapping[str, Any], message: Message) -> list[tuple[str, str]]:
+    """The headers of the settings.
+
+    A header is one line of ASCII (RFC 9110, section 5.5): line breaks become spaces, and other
+    characters are percent-encoded, so that a visitor's text never makes a delivery fail.
+    """
+    names = [name for name, _ in own_headers(config.get("extra_headers") or "")]
+    values = message.texts["extra_headers"] if names else ()
+    return [
+        (name, quote(" ".join(value.split()), safe=PRINTABLE))
+        for name, value in zip(names, values, strict=True)
+    ]
+
+
+PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 
 
 def sign(keys: list[bytes], message_id: str, now: int, body: bytes) -> list[tuple[str, str]]:
