@@ -1,4 +1,4 @@
-"""Liquid texts in which every value is escaped for the place where it stands: JSON, or a URL's path.
+"""Liquid texts in which every value is escaped for its place: JSON, or the path of a URL.
 
 A value is escaped after all its filters, so a visitor's text stays a value: it can neither end a JSON
 string nor add a member, and it cannot lead to another path.

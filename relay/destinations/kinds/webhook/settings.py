@@ -288,7 +288,7 @@ class WebhookSchema(ConfigSchema):
             "advanced": True,
             "rows": 6,
             "placeholder": "-----BEGIN CERTIFICATE-----",
-            "help": "Only for a server whose certificate is from your own CA: paste the CA's "
+            "help": "Only if the server has a certificate from your own CA: paste the CA's "
             "certificate, or several. Relay trusts it for this destination only.",
         }
     )
