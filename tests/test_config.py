@@ -12,6 +12,7 @@ import pytest
 from config import Config
 from relay.errors import SettingsError
 from relay.launcher.processes import ROOT
+from tests.support.authority import Authority
 from tests.support.env import ENCRYPTION_KEY, SECRET_KEY, foreign
 
 GOOD = {"SECRET_KEY": SECRET_KEY, "RELAY_ENCRYPTION_KEYS": ENCRYPTION_KEY}
@@ -109,6 +110,23 @@ def test_the_urls_of_database_and_broker_can_be_read_from_files(tmp_path: Path) 
     config = read(tmp_path, **files)
     assert config.database_url == "postgresql+psycopg://u:p@h/db"
     assert config.redis_url == "redis://:p@h/0"
+
+
+def test_the_outbound_proxy_can_be_read_from_a_file_and_its_password_is_not_shown(
+    tmp_path: Path,
+) -> None:
+    url = "http://relay:hidden-word@proxy.example:3128"
+    (tmp_path / "proxy").write_text(f"{url}\n")
+    config = read(tmp_path, RELAY_OUTBOUND_PROXY_FILE=str(tmp_path / "proxy"))
+    assert config.outbound_proxy == url and "hidden-word" not in repr(config)
+    with pytest.raises(SettingsError) as caught:
+        read(tmp_path, RELAY_OUTBOUND_PROXY=url.replace("http:", "https:"))
+    assert "hidden-word" not in str(caught.value)
+
+
+def test_a_file_with_authorities_is_accepted(tmp_path: Path) -> None:
+    path = str(Authority(tmp_path).path)
+    assert read(tmp_path, RELAY_CA_FILE=path).ca_file == path
 
 
 def test_settings_have_the_documented_defaults(tmp_path: Path) -> None:

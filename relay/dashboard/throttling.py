@@ -14,6 +14,7 @@ from relay import database
 from relay.dashboard import forms, guard, htmx
 from relay.dashboard.filters import duration
 from relay.destinations.base import Kind
+from relay.destinations.outcomes.http import status_phrase
 from relay.errors import Invalid
 from relay.mapping.operators import join_words
 from relay.models import Destination, db
@@ -92,11 +93,16 @@ def status_choices(kind: Kind, chosen: Mapping[str, str]) -> list[StatusChoice]:
     if not (kind.answers_http and kind.takes_events):
         return []
     listed = {key for key, _, _ in STATUSES}
-    rows = [*STATUSES, *((key, key, "") for key in sorted(chosen) if key not in listed)]
+    rows = [*STATUSES, *((key, key, words_of(key)) for key in sorted(chosen) if key not in listed)]
     return [
         StatusChoice(f"on-{key}", code, words, chosen.get(key, DEFAULT), default_words(kind, key))
         for key, code, words in rows
     ]
+
+
+def words_of(key: str) -> str:
+    """The name of a status; empty for a class and for a status without one."""
+    return status_phrase(int(key)).partition(" ")[2].lower() if key.isdigit() else ""
 
 
 def default_words(kind: Kind, key: str) -> str:
@@ -163,6 +169,12 @@ def schedule_marks(waits: Sequence[float]) -> list[Dot]:
     """The marks of 1 minute, 1 hour and 1 day that lie within the schedule."""
     total = sum(waits)
     return [Dot(_x(seconds, total), label) for seconds, label in MARKS if seconds < total * 0.9]
+
+
+def on_status_words(destination: Destination) -> str:
+    """What a person chose to do after an HTTP status; empty if all defaults apply."""
+    chosen = sorted((destination.on_status or {}).items())
+    return "; ".join(f"{key}: {SHORT[StatusAction(action)]}" for key, action in chosen)
 
 
 def rate_words(destination: Destination) -> str:
@@ -261,6 +273,7 @@ def try_now(destination_id: int) -> Any:
 
 
 def init_app(app: Flask) -> None:
-    for word in (schedule_words, schedule_dots, schedule_marks, rate_words, status_of, spoken):
+    words = (schedule_words, schedule_dots, schedule_marks, rate_words, status_of, spoken)
+    for word in (*words, on_status_words):
         app.add_template_filter(word)
     app.add_template_filter(throttling.waits_of)

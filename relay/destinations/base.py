@@ -175,7 +175,7 @@ class ConfigSchema(Schema):
 
     A field's ``metadata`` is for the form: ``label``, ``help``, ``placeholder``, ``secret``
     (encrypted at rest, write-only), ``widget`` (``text``, ``url``, ``textarea``, ``select``,
-    ``headers``, ``number``), ``template`` (a Liquid template, checked on saving), ``choices`` as
+    ``headers`` (a textarea for code), ``number``), ``template`` (a Liquid template, checked on saving), ``choices`` as
     ``[(value, label)]``, ``shown_if`` as ``{field: value}``, ``advanced`` for rarely used settings,
     ``group`` for a heading above the first setting of a group, ``rows`` for the height of a textarea.
     """
@@ -215,6 +215,10 @@ class Kind:
     ) -> tuple[TargetField, ...]:
         """The fields that a mapping can fill.  ``account`` is the last result of ``read_account``."""
         return ()
+
+    def unused_mapping(self, config: Mapping[str, Any]) -> str:
+        """Why a mapping changes nothing with these settings, as a sentence; empty if it is used."""
+        return ""
 
     def default_mapping(self, config: Mapping[str, Any], event_type: str) -> dict[str, Rule]:
         """The mapping of a subscription without its own: a rule for each target it fills."""

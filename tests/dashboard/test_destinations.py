@@ -132,7 +132,7 @@ def test_the_form_of_a_webhook_has_headings_and_names_a_wrong_json_text(
     world: World, admin: Visitor
 ) -> None:
     page = admin.get("/destinations/new?kind=webhook").text
-    assert page.index("<legend>Request</legend>") < page.index("<legend>Authentication</legend>")
+    assert page.index("<legend>Request</legend>") < page.index("<legend>Access</legend>")
     assert page.index("More settings") < page.index("Own certificate authority")
     form = {
         "name": "CRM",

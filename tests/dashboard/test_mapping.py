@@ -9,7 +9,7 @@ from flask import Flask
 
 from relay.services.audit import COMMAND_LINE
 from relay.services.destinations import settings as destination_settings
-from tests.dashboard.conftest import Visitor
+from tests.dashboard.conftest import Visitor, text_of
 from tests.support.events import order
 from tests.support.sink import Sink
 from tests.support.world import World, move, put
@@ -121,3 +121,22 @@ def test_slack_starts_with_the_default_message(app: Flask, world: World, admin: 
     assert ">Mine</textarea>" in admin.get(here).text
     back = admin.post(here, {**form, "do": "default"}).text
     assert "*New order #{{ data.number }}:" in back
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("none", "sends requests without content, so it uses no mapping."),
+        ("json_text", "sends the JSON text in its settings, so it uses no mapping."),
+    ],
+)
+def test_a_page_whose_mapping_is_not_used_says_so(
+    app: Flask, world: World, admin: Visitor, content: str, sentence: str
+) -> None:
+    with app.app_context():
+        hook = destination_settings.find_destination(world.hook)
+        values = hook.config | {"content": content, "json_text": "{}"}
+        destination_settings.update_destination(hook.id, hook.name, values, COMMAND_LINE)
+        (subscription, *_) = destination_settings.find_destination(world.hook).subscriptions
+        here = f"/destinations/{world.hook}/subscriptions/{subscription.id}/mapping"
+    assert sentence in text_of(admin.get(here).text)

@@ -62,6 +62,9 @@ def test_what_to_do_after_a_status_is_chosen_on_the_page(
     with app.app_context():
         destination = destination_settings.find_destination(world.hook)
         assert destination.on_status == {"404": "fail", "401": "pause"}
+    assert "502 bad gateway" not in words
+    detail = text_of(admin.get(f"/destinations/{world.hook}").text)
+    assert "After an error 401: pause; 404: failed delivery" in detail
     page = admin.get(here).text
     assert '<option value="fail" selected>' in page
     assert admin.post(here, {**FORM, "on-404": "default"}).status_code == 303

@@ -1,4 +1,4 @@
-"""What a message is made of: the signing keys of its site, and the URL of its event in Relay."""
+"""How messages are built and sent: signing keys, links, and the operator's settings."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import hashlib
 import hmac
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -16,10 +17,13 @@ from relay.services.audit import COMMAND_LINE
 from relay.services.destinations import settings as destination_settings
 from relay.services.sources import keys
 from relay.services.sources import settings as source_settings
+from tests.delivery.shop import open_shop
+from tests.support.authority import Authority
+from tests.support.connect_proxy import ConnectProxy
 from tests.support.events import comment
 from tests.support.fake_slack import FakeSlack, texts_in
 from tests.support.sink import Seen, Sink
-from tests.support.world import move, put
+from tests.support.world import delivery_states, move, put
 
 
 def connect(app: Flask, sink: Sink) -> tuple[str, str, int]:
@@ -112,3 +116,21 @@ def test_a_message_links_to_its_event_in_relay(app: Flask, slack: FakeSlack) -> 
     move(app, number)
     page = f"https://relay.example.com/events/{event['event_id']}"
     assert f"<{page}|Event in Relay>" in texts_in(slack.messages[0])[-1]
+
+
+def test_deliveries_use_the_proxy_and_the_authorities_of_the_operator(
+    app: Flask, tmp_path: Path
+) -> None:
+    authority, proxy = Authority(tmp_path), ConnectProxy(login="relay:secret")
+    server = Sink(authority.server("127.0.0.1"))
+    app.extensions["relay_config"] = replace(
+        app.extensions["relay_config"], ca_file=str(authority.path), outbound_proxy=proxy.url
+    )
+    app.extensions.pop("relay_transport", None)
+    shop = open_shop(app, server)
+    shop.put()
+    shop.drain()
+    assert delivery_states(shop.app) == {"delivered": 1}
+    assert proxy.asked == [f"127.0.0.1:{server.port}"] and proxy.faults == []
+    server.close()
+    proxy.close()

@@ -27,7 +27,7 @@ from tests.support.sink import Answer, Sink
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 SITE_KEY = SiteKey("key-1", "example-site-secret")
 BROKEN = (Answer(delay_s=5), Answer(hang_up=True), Answer(502))
-WIDGETS = {"text", "url", "textarea", "select", "password", "number", "checkbox"}
+WIDGETS = {"text", "url", "textarea", "headers", "select", "password", "number", "checkbox"}
 
 
 def example_settings(kind: Kind) -> dict[str, Any]:

@@ -51,6 +51,10 @@ from relay.transport.request import OutboundRequest
 
 NO_TOKEN_YET = "(access token)"  # noqa: S105 - what a preview shows
 TOKENS = TokenCache()
+UNUSED_MAPPING = {
+    JSON_TEXT: "This destination sends the JSON text in its settings, so it uses no mapping.",
+    EMPTY: "This destination sends requests without content, so it uses no mapping.",
+}
 
 
 class Webhook(Kind):
@@ -73,10 +77,13 @@ class Webhook(Kind):
     }
     example_secrets = {"token": "example-bearer-token"}
 
+    def unused_mapping(self, config: Mapping[str, Any]) -> str:
+        return UNUSED_MAPPING.get(config.get("content", JSON), "")
+
     def setting_texts(self, config: Mapping[str, Any]) -> tuple[SettingText, ...]:
         found = []
         if config.get("content") == JSON_TEXT:
-            found.append(SettingText("json_text", (config["json_text"],), TextStyle.JSON))
+            found.append(SettingText("json_text", (config.get("json_text", ""),), TextStyle.JSON))
         if path := config.get("path"):
             found.append(SettingText("path", (path,), TextStyle.PATH))
         for name, pairs in (("query", query_pairs), ("extra_headers", own_headers)):

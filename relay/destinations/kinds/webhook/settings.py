@@ -35,7 +35,7 @@ OWN_HEADERS = RESERVED_HEADERS | {
     *("webhook-id", "webhook-timestamp", "webhook-signature"),
 }
 MOST_LINES, MAX_PEM = 50, 64_000
-REQUEST, LOGIN = "Request", "Authentication"
+REQUEST, LOGIN = "Request", "Access"
 
 
 def signing_keys(text: str) -> list[bytes]:
@@ -141,7 +141,7 @@ class WebhookSchema(ConfigSchema):
     json_text = fields.String(
         metadata={
             "label": "JSON text",
-            "widget": "textarea",
+            "widget": "headers",
             "group": REQUEST,
             "rows": 12,
             "template": True,
@@ -230,7 +230,7 @@ class WebhookSchema(ConfigSchema):
     )
     audience = fields.String(
         metadata={
-            "label": "Audience (OAuth)",
+            "label": "Audience",
             "advanced": True,
             "help": "Only if the service asks for one, as Auth0 does.",
             "shown_if": {"auth": OAUTH},
@@ -240,7 +240,7 @@ class WebhookSchema(ConfigSchema):
         load_default="basic",
         validate=validate.OneOf(["basic", "body"]),
         metadata={
-            "label": "Client ID and secret are sent (OAuth)",
+            "label": "How the client ID and secret are sent",
             "widget": "select",
             "advanced": True,
             "choices": [
@@ -263,28 +263,28 @@ class WebhookSchema(ConfigSchema):
     query = fields.String(
         metadata={
             "label": "Query parameters",
-            "widget": "textarea",
+            "widget": "headers",
             "advanced": True,
             "template": True,
             "placeholder": "source=relay\norder={{ data.number }}",
-            "help": "One per line, as name=value. A value can have {{ data.… }}.",
+            "help": "One per line, as name=value. A value can contain {{ data.… }}.",
         }
     )
     extra_headers = fields.String(
         metadata={
             "label": "More headers",
-            "widget": "textarea",
+            "widget": "headers",
             "advanced": True,
             "template": True,
             "placeholder": "X-Event-Type: {{ event }}",
-            "help": "One per line, as Name: value. A value can have {{ data.… }}. These are not secret: "
+            "help": "One per line, as Name: value. A value can contain {{ data.… }}. These are not secret: "
             "enter keys and tokens under Authentication.",
         }
     )
     ca_pem = fields.String(
         metadata={
             "label": "Own certificate authority (CA)",
-            "widget": "textarea",
+            "widget": "headers",
             "advanced": True,
             "rows": 6,
             "placeholder": "-----BEGIN CERTIFICATE-----",
