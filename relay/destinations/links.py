@@ -8,7 +8,7 @@ the event's own site: a visitor can influence them.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 from relay.destinations.base import Message
 from relay.event_types import family_of
 
-MAX_URL = 2000
+MAX_URL, MAX_SITES = 2000, 5
 URL = re.compile(r"https?://[^\s<>\"|\\^`{}\x00-\x1f\x7f]+")
 WORDS = {
     "order": "Open the order",
@@ -55,6 +55,14 @@ def links_of(message: Message) -> tuple[Link, ...]:
     ]
     urls = [link.url for link in found]
     return tuple(link for n, link in enumerate(found) if link.url and link.url not in urls[:n])
+
+
+def links_of_all(messages: Sequence[Message]) -> tuple[Link, ...]:
+    """The links of several messages together: their sites, and the list of events in Relay."""
+    sites = {message.site_url: message.site_name for message in messages}
+    found = [Link(name or "Site", _safe(url)) for url, name in list(sites.items())[:MAX_SITES]]
+    found.append(Link("Events in Relay", relay_page(messages[0]).rpartition("/")[0]))
+    return tuple(link for link in found if link.url)
 
 
 def relay_page(message: Message) -> str:

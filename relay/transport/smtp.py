@@ -132,7 +132,7 @@ class GuardedSMTP(smtplib.SMTP):
             said = authobject() if challenge is None else authobject(challenge)
             return None if said is None else Utf8Text(said)
 
-        return super().auth(mechanism, in_utf8, initial_response_ok=initial_response_ok)
+        return super().auth(mechanism, in_utf8, initial_response_ok=initial_response_ok)  # type: ignore[arg-type]
 
     def send(self, s: Any) -> None:
         if self.sock:

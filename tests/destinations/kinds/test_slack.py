@@ -174,12 +174,22 @@ def test_a_digest_counts_and_lists_the_messages(slack: FakeSlack) -> None:
     assert json.loads(call.request.body) == {"digest": 30, "text": "*New order 3* over 10 EUR"}
 
 
+def test_a_digest_links_to_the_sites_and_to_the_events_in_relay(slack: FakeSlack) -> None:
+    messages = [replace(one, relay_url=RELAY) for one in crowd(3)]
+    messages[1] = replace(messages[1], site_name="Blog", site_url="https://blog.example.com")
+    deliver(slack, messages)
+    assert texts_in(slack.messages[0])[-1] == (
+        "<https://shop.example.com|Shop> · <https://blog.example.com|Blog> · "
+        "<https://relay.example.com/events|Events in Relay>"
+    )
+
+
 def test_a_large_digest_stays_within_slacks_limits_and_counts_the_rest(
     slack: FakeSlack,
 ) -> None:
     deliver(slack, crowd(1000, "&lt;{n}&gt; " + "&amp;" * 200))
     (written,) = slack.messages
-    sections = [block["text"]["text"] for block in written["blocks"]]
+    sections = sections_of(written)
     assert all(len(text) <= 3000 for text in sections) and sum(map(len, sections)) <= 13_000
     shown = sum(text.count("•") for text in sections)
     assert f"and {1000 - shown} more" in sections[-1]

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass, replace
 
 from relay.destinations.outcomes.known_errors import ErrorAction, KnownError
-from relay.rules.lifecycle import Accepted, Failed, Refused, Signal
+from relay.rules.lifecycle import Failed, Refused, Signal
 from relay.transport.request import Reply
 
 
@@ -190,11 +190,11 @@ def signal_of(status: int, error: ServiceError, wait_s: float | None) -> Signal:
     If one of its names means a pause, such as "no credit", that one counts.  The sentence ends with
     the service's own words.
     """
-    signal = _known_error(status, error).signal(wait_s)
-    if isinstance(signal, Accepted) or not error.words:
-        return signal
-    said = f"{signal.sentence} The service said: “{error.words.rstrip('.')}”."
-    return replace(signal, sentence=said)
+    known = _known_error(status, error)
+    if error.words:
+        said = f"{known.sentence} The service said: “{error.words.rstrip('.')}”."
+        known = replace(known, sentence=said)
+    return known.signal(wait_s)
 
 
 def _known_error(status: int, error: ServiceError) -> KnownError:

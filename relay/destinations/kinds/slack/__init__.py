@@ -40,7 +40,7 @@ from relay.destinations.kinds.slack.settings import (
     SlackSchema,
 )
 from relay.destinations.kinds.slack.urls import MAX_PLAIN, WebhookService, service_of
-from relay.destinations.links import Link, links_of, relay_page
+from relay.destinations.links import Link, links_of, links_of_all, relay_page
 from relay.errors import Undeliverable
 from relay.rules.lifecycle import Failed, Refused, Signal
 from relay.transport.request import OutboundRequest, Reply
@@ -212,7 +212,8 @@ def digest(
         lines[message.key] = message.event_type, text
     if lines:
         sections = texts.digest(list(lines.values()))
-        request = post(config, messages[0], "\n".join(sections), sections=sections)
+        links = links_of_all(messages) if config.get("links", LINKS) == LINKS else ()
+        request = post(config, messages[0], "\n".join(sections), links, sections)
         reply = send(request)
         signal = signal_of(config, reply)
         if isinstance(signal, Refused) and not signal.pause:
