@@ -70,9 +70,25 @@ final class PlainTextTest extends RelayTestCase {
 		$this->assertSame( "<b>x</b> &amp; 3<5V>1\nGr??e", Plain_Text::of( "<b>x</b> &amp; 3<5V>1\r\nGr\xfc\xdfe", Plain_Text::TYPED ) );
 	}
 
+	/** Markup that makes careless patterns slow. */
+	public function traps() {
+		return array( array( '<a href="x">' ), array( '<script>' ), array( '<b title="' ), array( '<!--' ), array( '<p' ), array( '<li>' ), array( '<b><i>' ), array( '&lt;' ), array( "\n <div" ) );
+	}
+
+	/** @dataProvider traps */
+	public function test_no_text_takes_long( $piece ) {
+		$text  = substr( str_repeat( $piece, 60000 ), 0, 65000 );
+		$start = microtime( true );
+		Plain_Text::from_html( $text );
+		Plain_Text::from_title( $text );
+		Plain_Text::from_sanitized( $text );
+		$this->assertLessThan( 1, microtime( true ) - $start );
+	}
+
 	public function test_a_large_and_broken_text_is_kept() {
 		$text = str_repeat( '<b title="', 20000 ) . 'end';
 		$this->assertStringEndsWith( 'end', Plain_Text::from_html( $text ) );
+		$this->assertStringEndsWith( 'end', Plain_Text::from_html( str_repeat( '<a href="https://x.example">', 20000 ) . 'end' ) );
 		$this->assertStringEndsWith( 'end', Plain_Text::from_html( str_repeat( '<div>a &amp; b</div> ', 20000 ) . 'end' ) );
 		$this->assertStringStartsWith( '<b>', Plain_Text::from_title( str_repeat( '<b>', 20000 ), 30 ) );
 	}

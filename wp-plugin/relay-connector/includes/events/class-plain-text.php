@@ -58,7 +58,17 @@ final class Plain_Text {
 	/**
 	 * Elements with content that is not text.
 	 */
-	const HIDDEN = '~<(script|style|template|noscript|iframe|object)\b[^>]*+>.*?</\1\s*>~is';
+	const HIDDEN = '~<(script|style|template|noscript|iframe|object)\b[^>]*+>(?:(?!<\1\b).)*?</\1\s*>~is';
+
+	/**
+	 * A link that is closed before the next one begins.
+	 */
+	const LINK = '~<a\b[^>]*?\shref\s*=\s*(?:"([^"]*+)"|\'([^\']*+)\')[^>]*+>((?:(?!<a\b).)*?)</a\s*>~is';
+
+	/**
+	 * Tags in titles are removed from the inside to the outside, this many times.
+	 */
+	const DEEPEST = 10;
 
 	/**
 	 * The text of a source.
@@ -141,12 +151,10 @@ final class Plain_Text {
 	public static function from_title( $text, $longest = 200 ) {
 		$text = self::valid( $text );
 		if ( false !== strpos( $text, '<' ) ) {
-			$text = (string) preg_replace( '~<!--.*?-->|<br\s*/?>~is', ' ', $text );
-			do {
-				$before = $text;
-				$text   = (string) preg_replace( '~<(' . self::INLINE . ')(?:\s[^<>]*+)?>((?:(?!<\1[\s>]).)*?)</\1\s*>~is', '$2', $before );
-			} while ( $text !== $before && '' !== $text );
-			$text = '' === $text ? $before : $text;
+			$text = self::replace( '~<!--.*?-->|<br\s*/?>~is', ' ', $text );
+			for ( $i = 0; $i < self::DEEPEST; $i++ ) {
+				$text = self::replace( '~<(' . self::INLINE . ')(?:\s[^<>]*+)?>((?:(?!<\1[\s>]).)*?)</\1\s*>~is', '$2', $text );
+			}
 		}
 		return self::one_line( self::clean( self::decode( $text ) ), $longest );
 	}
@@ -162,7 +170,8 @@ final class Plain_Text {
 		$html = self::valid( $html );
 		if ( false !== strpos( $html, '<' ) ) {
 			$html = self::replace( self::HIDDEN, '', $html );
-			$html = (string) preg_replace_callback( '~<a\b[^>]*?\shref\s*=\s*(?:"([^"]*+)"|\'([^\']*+)\')[^>]*+>(.*?)</a\s*>~is', array( __CLASS__, 'link' ), $html );
+			$done = preg_replace_callback( self::LINK, array( __CLASS__, 'link' ), $html );
+			$html = is_string( $done ) ? $done : $html;
 			$html = self::replace( '~[ \t]*<br\b[^>]*+>\n?~i', "\n", $html );
 			$html = self::replace( '~\s*</p\s*>\s*~i', "\n\n", $html );
 			$html = self::replace( '~\s*<p\b[^>]*+>\s*~i', "\n\n", $html );

@@ -26,14 +26,17 @@ final class Envelope {
 	 */
 	public static function encode( $type, $event_id, array $data, $occurred_at = 0 ) {
 		$event = array(
-			'event'       => $type,
-			'event_id'    => $event_id,
-			'site'        => home_url(),
-			'occurred_at' => wp_date( 'Y-m-d\TH:i:sP', $occurred_at ? $occurred_at : time() ),
-			'locale'      => self::locale(),
-			'timezone'    => wp_timezone_string(),
-			'data'        => (object) $data,
+			'event'    => $type,
+			'event_id' => $event_id,
+			'site'     => home_url(),
 		);
+		// Reports, requests and tests of the plugin itself are not about something that people wrote.
+		if ( 0 !== strpos( $type, 'relay.' ) ) {
+			$event['occurred_at'] = wp_date( 'Y-m-d\TH:i:sP', $occurred_at ? $occurred_at : time() );
+			$event['locale']      = self::locale();
+			$event['timezone']    = wp_timezone_string();
+		}
+		$event['data'] = (object) $data;
 		if ( is_multisite() ) {
 			$event['blog_id'] = get_current_blog_id();
 		}
