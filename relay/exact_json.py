@@ -32,11 +32,14 @@ class ExactFloat(float):
 
 def loads(text: str) -> Any:
     """Parse JSON; numbers with a decimal point keep their text.  Raises ValueError, RecursionError."""
-    return json.loads(text, parse_float=ExactFloat, parse_constant=_refuse)
+    return DECODER.decode(text)
 
 
 def _refuse(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+DECODER = json.JSONDecoder(parse_float=ExactFloat, parse_constant=_refuse)
 
 
 def dumps(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""A shop owner connects Slack and HubSpot in the browser."""
+"""A shop owner connects Slack, HubSpot and a CRM of their own in the browser."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tests.support.fake_slack import CHANNEL, FakeSlack, refusal
 from tests.support.fake_slack import TOKEN as BOT_TOKEN
 from tests.support.people import sign_in
 from tests.support.stack import Stack
+from tests.support.token_endpoint import TokenEndpoint
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 
@@ -60,6 +61,7 @@ def test_slack_is_connected_as_a_webhook_and_then_as_a_bot(
     page.get_by_label("URL of Slack's API").fill(slack.api_url)
     page.get_by_role("button", name="Save").click()
     page.get_by_role("button", name="Resume").click()
+    stack.wait_for(lambda: settled(stack) == {"delivered": 1}, 30, "the comment that waited")
     slack.next(refusal("not_in_channel"))
     page.get_by_role("button", name="Send a test").click()
     expect(page.get_by_text("Type /invite and the app's name there").first).to_be_visible()
@@ -118,3 +120,55 @@ def test_hubspot_is_connected_and_receives_an_order_and_a_lead(
         page.get_by_text("Relay continues after midnight in the time zone of your HubSpot account.")
     ).to_be_visible(timeout=20_000)
     assert len(hubspot.deals) == 1
+
+
+def test_a_crm_with_oauth_gets_json_as_written_and_waits_while_its_secret_is_wrong(
+    stack: Stack, page: Page, console: Console
+) -> None:
+    console.allow("422")
+    crm = TokenEndpoint()
+    secret = stack.make_source().secret
+    sign_in(stack, page, "admin")
+    choose(stack, page, "Webhook")
+    page.get_by_label("Name").fill("CRM")
+    page.get_by_label("URL", exact=True).fill(crm.api_url)
+    page.get_by_label("Method").select_option("PUT")
+    expect(page.get_by_label("JSON text")).to_be_hidden()
+    page.get_by_label("Content").select_option("json_text")
+    page.get_by_label("JSON text").fill(
+        '{"who": "{{ data.customer.name }}", "sum": {{ data.total }}}'
+    )
+    page.get_by_label("Authentication").select_option("oauth2")
+    page.get_by_label("Token URL").fill(crm.token_url)
+    page.get_by_label("Client ID", exact=True).fill(crm.rules.client_id)
+    page.get_by_label("Client secret", exact=True).fill("an-old-secret")
+    page.get_by_role("button", name="Add destination").click()
+    expect(page.get_by_text("With a sample of comment.created:")).to_be_visible()
+
+    page.get_by_label("Only these event types").check()
+    page.locator('input[name="event_types"][value="order.created"]').check()
+    page.get_by_label("Client secret", exact=True).fill("an-old-secret")
+    page.get_by_role("button", name="Add destination").click()
+    expect(page.get_by_text("it uses no mapping.")).to_be_visible()
+    event = {
+        "event": "order.created",
+        "event_id": "evt-order-1",
+        "site": "https://shop.example.com",
+    }
+    stack.send({**event, "data": ORDER}, secret)
+    status = page.locator("#status")
+    expect(status).to_contain_text(
+        "invalid_client: “The client secret is wrong or has expired”", timeout=20_000
+    )
+    expect(status).to_contain_text("1 delivery is pending. Nothing is lost. Relay sends it when")
+
+    page.get_by_role("link", name="Edit settings").first.click()
+    page.get_by_label("Client secret", exact=True).fill(crm.rules.client_secret)
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Resume").click()
+    stack.wait_for(lambda: settled(stack) == {"delivered": 1}, 30, "the order")
+    (call,) = crm.api_calls()
+    assert (call.method, call.body) == ("PUT", b'{"who": "Jane Example", "sum": 129.90}')
+    page.goto(f"{stack.url}/events/1")
+    assert crm.rules.client_secret not in page.content() and crm.issued[0] not in page.content()
+    crm.close()
