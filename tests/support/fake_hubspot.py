@@ -1,22 +1,26 @@
 """A local server that responds as documented by HubSpot: contacts, deals, properties, associations, forms.
 
-It keeps everything in memory.  ``hubspot.next(...)`` makes it answer the next calls of a kind in
-another way; ``hubspot.multi_status = False`` lets one bad record refuse a whole call, as older
-accounts do.
+It keeps everything in memory and refuses what HubSpot documents as refused; ``hubspot_rules`` has the
+rules for values.  ``hubspot.next(...)`` makes it answer the next calls of a kind in another way.
+Modes, all off by default: ``multi_status`` answers a batch with 207 and a result for each record,
+``echoes_trace_ids`` repeats ``objectWriteTraceId`` in the results.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tests.support import hubspot_rules
+from tests.support.hubspot_rules import Problem, problem
 from tests.support.sink import Answer, Seen, Sink
 
 TOKEN = "pat-eu1-0123456789abcdef-token"
-EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+BURST, INTERVAL_S = 100, 10.0
 VERSION = r"(?:v[34]|20\d\d-\d\d)"
 PORTAL, FORM = "12345678", "78c2891f-ebdd-44c0-bd94-15c012bbbfbf"
 
@@ -41,6 +45,7 @@ def options(*values: str) -> list[dict[str, Any]]:
     return [{"value": value, "label": value.title(), "hidden": False} for value in values]
 
 
+STAGES_OF_A_CONTACT = ("subscriber", "lead", "opportunity", "customer")
 READ_ONLY: dict[str, Any] = {"modificationMetadata": {"readOnlyValue": True}}
 CONTACTS = [
     prop("email", "Email"),
@@ -53,7 +58,24 @@ CONTACTS = [
     prop("numemployees", "Employees", "number"),
     prop("newsletter", "Newsletter", "bool", "booleancheckbox", options=options("true", "false")),
     prop("birthday", "Birthday", "date", "date"),
+    prop("followup_at", "Follow up at", "datetime", "date"),
     prop("industry", "Industry", "enumeration", "select", options=options("tea", "coffee")),
+    prop("team_size", "Team size", "enumeration", "select", options=options("1-10", "11-50")),
+    prop(
+        "colors", "Colors", "enumeration", "checkbox", options=options("red", "blue", "sea_green")
+    ),
+    prop(
+        "lifecyclestage",
+        "Lifecycle stage",
+        "enumeration",
+        "radio",
+        options=options(*STAGES_OF_A_CONTACT),
+    ),
+    prop("member_number", "Member number", hasUniqueValue=True),
+    prop("address", "Street Address"),
+    prop("city", "City"),
+    prop("zip", "Postal Code"),
+    prop("country", "Country/Region"),
     prop("hs_object_id", "Record ID", **READ_ONLY),
     prop("hs_calculated_form_submissions", "Submissions", calculated=True),
     prop("hs_secret", "Hidden", hidden=True),
@@ -86,7 +108,11 @@ class FakeHubSpot(Sink):
         self.submissions: list[dict[str, Any]] = []
         self.forms = {FORM: {"email", "firstname", "lastname", "phone", "company", "message"}}
         self.daily, self.used = 250_000, 0
-        self.multi_status = True
+        self.company_currency = "EUR"
+        self.additional_currencies: list[str] = []
+        self.multi_status = False
+        self.echoes_trace_ids = False
+        self.recent: deque[float] = deque()
         self.planned: list[tuple[str, Answer]] = []
         self.lagging: list[tuple[str, float]] = []
         super().__init__()
@@ -121,6 +147,8 @@ class FakeHubSpot(Sink):
                 if planned[0] in seen.path:
                     self.planned.remove(planned)
                     return self._with_limits(planned[1])
+            if over := self._over_a_limit(seen.at):
+                return self._with_limits(over)
             answer = self._with_limits(self._answer(seen))
             for lagging in self.lagging:
                 if lagging[0] in seen.path:
@@ -128,19 +156,33 @@ class FakeHubSpot(Sink):
                     return replace(answer, delay_s=lagging[1])
             return answer
 
+    def _over_a_limit(self, now: float) -> Answer | None:
+        """A private app makes at most 100 calls in ten seconds, and so many in a day.
+
+        Source: https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines
+        """
+        while self.recent and now - self.recent[0] >= INTERVAL_S:
+            self.recent.popleft()
+        self.recent.append(now)
+        if self.used > self.daily:
+            return too_many("DAILY")
+        return too_many("TEN_SECONDLY_ROLLING") if len(self.recent) > BURST else None
+
     def _with_limits(self, answer: Answer) -> Answer:
         limits = {
             "X-HubSpot-RateLimit-Daily": str(self.daily),
             "X-HubSpot-RateLimit-Daily-Remaining": str(max(0, self.daily - self.used)),
             "X-HubSpot-RateLimit-Interval-Milliseconds": "10000",
             "X-HubSpot-RateLimit-Max": "100",
-            "X-HubSpot-RateLimit-Remaining": "99",
+            "X-HubSpot-RateLimit-Remaining": str(max(0, BURST - len(self.recent))),
         }
         return replace(answer, headers=limits | dict(answer.headers))
 
     def _answer(self, seen: Seen) -> Answer:
         if seen.headers.get("authorization") != f"Bearer {TOKEN}":
             return error(401, "INVALID_AUTHENTICATION", "Authentication credentials not found.")
+        if seen.body and not seen.headers.get("content-type", "").startswith("application/json"):
+            return error(415, "", "Unsupported Media Type")
         body = json.loads(seen.body) if seen.body else {}
         for pattern, answer in (
             (rf"/account-info/{VERSION}/details", self._details),
@@ -157,24 +199,53 @@ class FakeHubSpot(Sink):
                 return answer(body, *found.groups())
         return error(404, "", "resource not found")
 
+    @property
+    def currencies(self) -> list[str]:
+        return [self.company_currency, *self.additional_currencies]
+
+    def _known(self, object_type: str) -> dict[str, dict[str, Any]]:
+        """The properties of the account, by name.
+
+        A deal has a currency only in an account with several, and only one of them.  Sources:
+        https://developers.hubspot.com/docs/api/settings/currencies,
+        https://knowledge.hubspot.com/account-management/add-and-edit-your-account-currencies
+        """
+        known = {one["name"]: one for one in self.properties[object_type]}
+        if object_type == "deals" and self.additional_currencies:
+            code = "deal_currency_code"
+            found = [{"value": one, "label": one, "hidden": False} for one in self.currencies]
+            known[code] = prop(code, "Currency", "enumeration", "select", options=found)
+        if object_type == "deals":
+            stages = options(*(stage[0] for stage in STAGES))
+            known["dealstage"] = known["dealstage"] | {"options": stages}
+            known["pipeline"] = known["pipeline"] | {"options": options("shop")}
+        return known
+
     def _details(self, body: Any) -> Answer:
+        """Source: https://developers.hubspot.com/docs/api-reference/latest/account/account-information/get-account-details"""
         return ok(
             {
                 "portalId": int(PORTAL),
                 "accountType": "STANDARD",
                 "timeZone": "Europe/Berlin",
-                "companyCurrency": "EUR",
-                "additionalCurrencies": [],
+                "companyCurrency": self.company_currency,
+                "additionalCurrencies": self.additional_currencies,
                 "utcOffset": "+01:00",
                 "utcOffsetMilliseconds": 3_600_000,
             }
         )
 
     def _properties(self, body: Any, object_type: str) -> Answer:
+        """Source: https://developers.hubspot.com/docs/api-reference/latest/crm/properties/guide"""
         if not body:
-            return ok({"results": self.properties[object_type]})
+            known = self._known(object_type)
+            listed = {one["name"] for one in self.properties[object_type]}
+            added = [one for name, one in known.items() if name not in listed]
+            return ok({"results": [*self.properties[object_type], *added]})
         if any(one["name"] == body["name"] for one in self.properties[object_type]):
             return error(409, "OBJECT_ALREADY_EXISTS", f"A property named '{body['name']}' exists.")
+        if missing := {"groupName", "name", "label", "type", "fieldType"} - set(body):
+            return error(400, "VALIDATION_ERROR", f"Some required fields were not set: {missing}")
         self.properties[object_type].append(prop(**_made(body)))
         return Answer(201, json.dumps(body).encode())
 
@@ -186,81 +257,119 @@ class FakeHubSpot(Sink):
         return ok({"results": [{"id": "shop", "label": "Shop", "stages": stages}]})
 
     def _upsert(self, body: Any, object_type: str) -> Answer:
+        """Create or update up to 100 records, each once, by a property with unique values.
+
+        One bad record refuses the whole call with a 400; only in the mode ``multi_status`` is it a
+        207, which HubSpot documents for batches that have an ``objectWriteTraceId``.  Sources:
+        https://developers.hubspot.com/docs/api-reference/latest/crm/objects/contacts/batch/upsert-contacts,
+        https://developers.hubspot.com/docs/api-reference/latest/error-handling
+        """
         inputs = body["inputs"]
+        if not inputs:
+            return error(400, "VALIDATION_ERROR", "Some required fields were not set: [inputs]")
         if len(inputs) > 100:
             return error(400, "VALIDATION_ERROR", "No more than 100 inputs")
         ids = [one["id"].lower() for one in inputs]
         if len(set(ids)) < len(ids):
             return error(400, "VALIDATION_ERROR", "Duplicate IDs found in batch input")
         unique = inputs[0]["idProperty"]
-        known = {one["name"]: one for one in self.properties[object_type]}
+        known = self._known(object_type)
         if unique != "email" and not (known.get(unique) or {}).get("hasUniqueValue"):
             if unique not in known:
-                return invalid(*wrong("PROPERTY_DOESNT_EXIST", unique))
+                return invalid(hubspot_rules.unknown(unique))
             return error(
                 400, "VALIDATION_ERROR", f"Unable to perform update/upsert by non-unique {unique}"
             )
-        results, errors = [], []
-        checked = [(one, self._wrong(one["properties"], known)) for one in inputs]
-        if not self.multi_status:
-            bad = [why for _, why in checked if why]
-            if bad:
-                return invalid(*bad[0])
-        for one, why in checked:
-            if why:
-                errors.append(
-                    {
-                        **json.loads(invalid(*why).body),
-                        "context": {"objectWriteTraceId": [one["objectWriteTraceId"]]},
-                    }
-                )
-            else:
-                results.append(self._write(object_type, one))
-        answer = {"status": "COMPLETE", "results": results}
-        if errors:
-            return Answer(
-                207, json.dumps(answer | {"numErrors": len(errors), "errors": errors}).encode()
-            )
-        return ok(answer)
+        checked = [(one, self._problems(object_type, one, known)) for one in inputs]
+        bad = [problems for _, problems in checked if problems]
+        if bad and not self.multi_status:
+            return invalid(*bad[0])
+        results = [self._write(object_type, one) for one, why in checked if not why]
+        answer: dict[str, Any] = {"status": "COMPLETE", "results": results}
+        if not bad:
+            return ok(answer)
+        errors = [
+            json.loads(invalid(*why).body)
+            | {"context": {"objectWriteTraceId": [one["objectWriteTraceId"]]}}
+            for one, why in checked
+            if why
+        ]
+        answer |= {"numErrors": len(errors), "errors": errors}
+        return Answer(207, json.dumps(answer).encode())
 
-    def _wrong(self, properties: Mapping[str, str], known: Mapping[str, Any]) -> list[Any]:
-        found = []
-        for name, value in properties.items():
-            one = known.get(name)
-            if one is None:
-                found += wrong("PROPERTY_DOESNT_EXIST", name)
-            elif one["modificationMetadata"]["readOnlyValue"]:
-                found += wrong("READ_ONLY_VALUE", name)
-            elif name == "email" and not EMAIL.fullmatch(value):
-                found += wrong("INVALID_EMAIL", name)
-            elif name == "dealstage" and value not in [stage[0] for stage in STAGES]:
-                found += wrong("INVALID_OPTION", name)
-            elif one["type"] == "number" and not re.fullmatch(r"-?\d+(\.\d+)?", value):
-                found += wrong("INVALID_LONG", name)
-            elif one["options"] and value not in [o["value"] for o in one["options"]]:
-                found += wrong("INVALID_OPTION", name)
-        return found
+    def _problems(
+        self, object_type: str, one: Mapping[str, Any], known: Mapping[str, Any]
+    ) -> list[Problem]:
+        """What is wrong with one record: its values, its identity, or what a new deal lacks."""
+        id_property = one["idProperty"]
+        values = {id_property: one["id"], **one["properties"]}
+        found = [
+            hubspot_rules.problem_of(known[name], value)
+            if name in known
+            else hubspot_rules.unknown(name)
+            for name, value in values.items()
+        ]
+        found += [self._taken(object_type, one, known, name) for name in one["properties"]]
+        if object_type == "deals" and self._find(object_type, one) is None:
+            found += [_missing(name, values) for name in ("dealname", "dealstage")]
+        return [each for each in found if each]
 
-    def _write(self, object_type: str, one: Mapping[str, Any]) -> dict[str, Any]:
+    def _taken(
+        self, object_type: str, one: Mapping[str, Any], known: Mapping[str, Any], name: str
+    ) -> Problem | None:
+        """A property with unique values has each value once.
+
+        Source: https://developers.hubspot.com/docs/api-reference/latest/crm/properties/guide
+        """
+        value, own = one["properties"][name], self._find(object_type, one)
+        if not (known.get(name) or {}).get("hasUniqueValue") or not value:
+            return None
+        others = (other for other in self.objects[object_type] if other is not own)
+        if any(other.properties.get(name) == value for other in others):
+            return problem(name, "CONFLICTING_UNIQUE_VALUE", f"{value} is already used.")
+        return None
+
+    def _find(self, object_type: str, one: Mapping[str, Any]) -> Object | None:
         unique, value = one["idProperty"], one["id"].lower()
         objects = self.objects[object_type]
-        found = next((o for o in objects if o.properties.get(unique, "").lower() == value), None)
+        return next((o for o in objects if o.properties.get(unique, "").lower() == value), None)
+
+    def _write(self, object_type: str, one: Mapping[str, Any]) -> dict[str, Any]:
+        found = self._find(object_type, one)
         new = found is None
         if found is None:
             found = Object(str(1000 + sum(map(len, self.objects.values()))))
-            objects.append(found)
-        found.properties |= {unique: one["id"], **one["properties"]}
-        return {
-            "id": found.id,
-            "new": new,
-            "properties": dict(found.properties),
-            "objectWriteTraceId": one.get("objectWriteTraceId"),
-        }
+            self.objects[object_type].append(found)
+        written = {one["idProperty"]: one["id"], **one["properties"]}
+        if _is_backwards(found.properties.get("lifecyclestage"), written.get("lifecyclestage")):
+            del written["lifecyclestage"]
+        found.properties |= written
+        result = {"id": found.id, "new": new, "properties": dict(found.properties)}
+        if self.echoes_trace_ids:
+            result["objectWriteTraceId"] = one.get("objectWriteTraceId")
+        return result
 
     def _associate(self, body: Any) -> Answer:
+        """Associate records that exist; the others are errors of a 207.
+
+        Source: https://developers.hubspot.com/docs/api-reference/latest/crm/associations/associate-records/guide
+        """
+        known = {kind: {one.id for one in found} for kind, found in self.objects.items()}
+        done, errors = [], []
         for one in body["inputs"]:
-            self.joined.add((one["from"]["id"], one["to"]["id"]))
-        return ok({"status": "COMPLETE", "results": body["inputs"]})
+            deal, contact = one["from"]["id"], one["to"]["id"]
+            if deal not in known["deals"]:
+                errors.append(_not_found("fromObjectId", deal))
+            elif contact not in known["contacts"]:
+                errors.append(_not_found("toObjectId", contact))
+            else:
+                self.joined.add((deal, contact))
+                done.append(one)
+        answer: dict[str, Any] = {"status": "COMPLETE", "results": done}
+        if not errors:
+            return ok(answer)
+        answer |= {"numErrors": len(errors), "errors": errors}
+        return Answer(207, json.dumps(answer).encode())
 
     def _submit(self, body: Any, portal: str, form: str) -> Answer:
         if form not in self.forms:
@@ -268,8 +377,12 @@ class FakeHubSpot(Sink):
         for one in body["fields"]:
             if one["name"] not in self.forms[form]:
                 return form_error("FIELD_NOT_IN_FORM_DEFINITION", one["name"])
-            if one["name"] == "email" and not EMAIL.fullmatch(one["value"]):
+            if one["objectTypeId"] != "0-1":
+                return form_error("FIELD_NOT_IN_FORM_DEFINITION", one["name"])
+            if one["name"] == "email" and hubspot_rules.email("email", one["value"]):
                 return form_error("INVALID_EMAIL", "email")
+        if not any(one["name"] == "email" for one in body["fields"]):
+            return form_error("REQUIRED_FIELD", "email")
         self.submissions.append(body)
         return ok({"inlineMessage": "Thanks for submitting the form."})
 
@@ -301,14 +414,39 @@ def error(status: int, category: str, message: str, headers: Any = None, **more:
     return Answer(status, json.dumps(kept).encode(), headers or {})
 
 
-def wrong(word: str, name: str) -> list[Any]:
-    message = f'Property "{name}" does not exist' if word == "PROPERTY_DOESNT_EXIST" else word
-    return [{"isValid": False, "message": message, "error": word, "name": name}]
-
-
-def invalid(*named: Any) -> Answer:
+def invalid(*problems: Problem) -> Answer:
     """The refusal of values, with each field and what is wrong with it inside the message."""
-    return error(400, "VALIDATION_ERROR", f"Property values were not valid: {json.dumps(named)}")
+    return error(400, "VALIDATION_ERROR", f"Property values were not valid: {json.dumps(problems)}")
+
+
+def _missing(name: str, values: Mapping[str, str]) -> Problem | None:
+    """A new deal needs a name and a stage.
+
+    Source: https://developers.hubspot.com/docs/api-reference/latest/crm/objects/deals/guide
+    """
+    return (
+        None
+        if values.get(name)
+        else problem(name, "REQUIRED_PROPERTY_MISSING", f"{name} is missing")
+    )
+
+
+def _is_backwards(before: str | None, after: str | None) -> bool:
+    """A lifecycle stage only moves forward; HubSpot ignores an earlier one, unless it is cleared first.
+
+    Source: https://developers.hubspot.com/docs/api-reference/latest/crm/objects/contacts/guide
+    """
+    stages = STAGES_OF_A_CONTACT
+    return bool(before and after) and stages.index(after or "") < stages.index(before or "")
+
+
+def _not_found(side: str, id_: str) -> dict[str, Any]:
+    return {
+        "status": "error",
+        "category": "OBJECT_NOT_FOUND",
+        "message": f"No record with the id {id_} exists.",
+        "context": {side: [id_]},
+    }
 
 
 def form_error(word: str, name: str) -> Answer:
@@ -317,7 +455,9 @@ def form_error(word: str, name: str) -> Answer:
 
 
 def too_many(policy: str, headers: Any = None) -> Answer:
-    """The 429 of a day (DAILY) or of a short window."""
-    return error(
-        429, "RATE_LIMITS", f"You have reached your {policy} limit.", headers, policyName=policy
-    )
+    """The 429 of a day (DAILY) or of a short window (TEN_SECONDLY_ROLLING, SECONDLY).
+
+    Source: https://developers.hubspot.com/docs/developer-tooling/platform/usage-guidelines
+    """
+    message, more = f"You have reached your {policy} limit.", {"errorType": "RATE_LIMIT"}
+    return error(429, "", message, headers, policyName=policy, **more)

@@ -31,8 +31,8 @@ from tests.support.fake_hubspot import (
     form_error,
     invalid,
     too_many,
-    wrong,
 )
+from tests.support.hubspot_rules import problem, unknown
 from tests.support.kind_contract import message
 
 KIND = KINDS["hubspot"]
@@ -333,7 +333,7 @@ def test_a_record_without_a_result_is_a_failure(hubspot: FakeHubSpot) -> None:
 
 def test_a_new_property_that_hubspot_does_not_use_yet_is_retried(hubspot: FakeHubSpot) -> None:
     settings = with_account(hubspot)
-    missing = invalid(wrong("PROPERTY_DOESNT_EXIST", "relay_order_key")[0])
+    missing = invalid(unknown("relay_order_key"))
     hubspot.next("deals/batch/upsert", missing, missing)
     (done,) = deliver(settings, event(settings, "order.created"))
     assert isinstance(done.signal, Failed) and done.signal.code == "new_property"
@@ -381,7 +381,7 @@ def test_every_status_has_its_outcome(hubspot: FakeHubSpot, status: int) -> None
 @pytest.mark.parametrize("word", known_errors.FIELD_ERRORS)
 def test_every_field_error_names_its_field(hubspot: FakeHubSpot, word: str) -> None:
     settings = config(hubspot)
-    hubspot.next("upsert", invalid(*wrong(word, "company_size")))
+    hubspot.next("upsert", invalid(problem("company_size", word, word)))
     (done,) = deliver(settings, event(settings, "lead.created"))
     signal = done.signal
     assert isinstance(signal, Refused)
@@ -559,7 +559,7 @@ def test_the_headers_have_the_quotas(hubspot: FakeHubSpot) -> None:
     day, interval = KIND.quotas(settings, done.calls[0].reply)
     assert (day.limit, day.remaining) == (hubspot.daily, hubspot.daily - hubspot.used)
     assert day.resets_at is not None and day.resets_at > datetime.now(UTC)
-    assert (interval.limit, interval.remaining) == (100, 99)
+    assert (interval.limit, interval.remaining) == (100, 100 - len(hubspot.recent))
 
 
 # ---- settings ----------------------------------------------------------------------------------
