@@ -1,69 +1,61 @@
-"""JSON with numbers exactly as they were written: ``19.90`` stays ``19.90``.
+"""JSON with numbers that keep all their digits: ``0.10`` stays ``0.10``, and nothing becomes ``1e-05``.
 
-A float cannot hold every decimal, and it does not keep the zeros at the end.  Standard library only.
+Python reads a number with a decimal point as a binary fraction, which has about 16 digits and drops
+zeros at the end.  An amount of money must not pass through one.  Standard library only.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections.abc import Mapping
 from decimal import Decimal
-from json.encoder import encode_basestring
 from typing import Any
 
-NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+MARKED = re.compile(r'"\\u0000(-?[0-9.]+)\\u0000"')
 
 
-class ExactFloat(float):
-    """A number that also keeps its text.  It computes as a float, and is printed as it was written."""
-
-    text: str
-
-    def __new__(cls, text: str) -> ExactFloat:
-        made = super().__new__(cls, text)
-        made.text = text if NUMBER.fullmatch(text) else f"{Decimal(text):f}"
-        return made
+class PlainDecimal(Decimal):
+    """A decimal that is always written in digits, never with an exponent."""
 
     def __str__(self) -> str:
-        return self.text
+        return format(self, "f")
+
+    def __format__(self, spec: str, /, *context: Any) -> str:
+        return super().__format__(spec or "f", *context)
 
 
 def loads(text: str) -> Any:
-    """Parse JSON; numbers with a decimal point keep their text.  Raises ValueError, RecursionError."""
-    return DECODER.decode(text)
+    """Like ``json.loads``, with a PlainDecimal for each number that has a point or an exponent.
+
+    Raises ValueError, also for NaN and Infinity, and RecursionError.
+    """
+    return json.loads(text, parse_float=PlainDecimal, parse_constant=_refuse)
 
 
 def _refuse(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-DECODER = json.JSONDecoder(parse_float=ExactFloat, parse_constant=_refuse)
+def dumps(value: Any, *, indent: int | None = None) -> str:
+    """JSON with each number in its own digits, compact unless ``indent`` is given.
+
+    Raises ValueError for NaN, TypeError for what JSON does not have.
+    """
+    text = json.dumps(
+        value,
+        ensure_ascii=False,
+        allow_nan=False,
+        indent=indent,
+        separators=(",", ": " if indent else ":"),
+        default=_marked,
+    )
+    return MARKED.sub(r"\1", text)
 
 
-def dumps(value: Any) -> str:
-    """Compact JSON.  Raises ValueError for NaN, TypeError for what JSON does not have."""
-    if isinstance(value, str):
-        return encode_basestring(value)
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, Mapping):
-        inner = (f"{encode_basestring(str(key))}:{dumps(one)}" for key, one in value.items())
-        return f"{{{','.join(inner)}}}"
-    if isinstance(value, list | tuple):
-        return f"[{','.join(map(dumps, value))}]"
-    return number(value)
-
-
-def number(value: Any) -> str:
-    """A number as JSON.  Raises ValueError for NaN, TypeError for what is no number."""
-    if isinstance(value, ExactFloat):
-        return value.text
-    if isinstance(value, int):
-        return int.__repr__(value)
-    if isinstance(value, float | Decimal) and math.isfinite(value):
-        return str(value)
-    if isinstance(value, float | Decimal):
+def _marked(value: Any) -> str:
+    """A decimal as a text that ``dumps`` finds again: no stored text contains the character NUL."""
+    if not isinstance(value, Decimal):
+        raise TypeError(f"{type(value).__name__} is not JSON")
+    if not value.is_finite():
         raise ValueError("NaN and Infinity are not JSON")
-    raise TypeError(f"{type(value).__name__} is not JSON")
+    return f"\x00{value:f}\x00"

@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, request, url_for
 
-from relay import database
+from relay import database, exact_json
 from relay.dashboard import forms, guard, htmx
 from relay.models import Event, db
 from relay.rules.lifecycle import OPEN
@@ -105,8 +105,8 @@ def detail(event_id: str) -> Response:
         state=state,
         every=poll_interval(event, now),
         now=now,
-        payload=json.loads(event.payload),
-        pretty=json.dumps(json.loads(event.payload), ensure_ascii=False, indent=2),
+        payload=exact_json.loads(event.payload),
+        pretty=exact_json.dumps(exact_json.loads(event.payload), indent=2),
         dead_letters=events.open_letters(event),
         unmatched=matching.unmatched_subscriptions(event) if event.routed_at else [],
     )

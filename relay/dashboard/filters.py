@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask
 
+from relay import exact_json
 from relay.event_types import FAMILIES, INTERNAL_TYPES, event_type_of, family_of
 
 STEPS = ((86_400, "day"), (3600, "h"), (60, "min"), (1, "s"))
@@ -100,7 +100,7 @@ def choice(choices: list[tuple[str, str]], value: str) -> str:
 def pretty(text: str) -> str:
     """JSON with indentation; other text as it is."""
     try:
-        return json.dumps(json.loads(text), ensure_ascii=False, indent=2)
+        return exact_json.dumps(exact_json.loads(text), indent=2)
     except ValueError:
         return text
 

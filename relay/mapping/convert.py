@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from relay.exact_json import ExactFloat
+from relay.exact_json import PlainDecimal
 from relay.mapping.operators import NO, YES, as_time
 
 NUMBER = re.compile(r"[+-]?(\d{1,30}(\.\d{0,30})?|\.\d{1,30})")
@@ -40,15 +40,15 @@ def convert(value: Any, type_: str, choices: Sequence[tuple[str, str]] = ()) -> 
     return text
 
 
-def _number(value: Any) -> int | float:
-    """The digits stay as they were written, see ``ExactFloat``."""
+def _number(value: Any) -> int | float | PlainDecimal:
+    """The digits stay as they were written."""
     if isinstance(value, bool):
         return int(value)
-    if isinstance(value, int | float):
+    if isinstance(value, int | float | PlainDecimal):
         return value
     if not isinstance(value, str) or not NUMBER.fullmatch(value):
         raise ValueError("is not a number")
-    return ExactFloat(value) if "." in value else int(value)
+    return PlainDecimal(value) if "." in value else int(value)
 
 
 def _yes_no(value: Any) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
 
@@ -19,7 +20,7 @@ from liquid.exceptions import LiquidError
 
 from relay import exact_json
 from relay.errors import Undeliverable
-from relay.mapping import liquid_limits, templates
+from relay.mapping import liquid_limits, liquid_numbers, templates
 from relay.mapping.liquid_limits import BoundedEnvironment
 
 # These tags write values in ways of their own, or read other templates.
@@ -38,7 +39,7 @@ def in_json(value: Any) -> str:
         return value
     if value is None or isinstance(value, Undefined):
         return ""
-    if isinstance(value, bool | int | float | list | tuple | Mapping):
+    if isinstance(value, bool | int | float | Decimal | list | tuple | Mapping):
         return exact_json.dumps(value)
     return exact_json.dumps(str(value))[1:-1]
 
@@ -89,6 +90,7 @@ class PathEnvironment(BoundedEnvironment):
 
 JSON, PATH = JsonEnvironment(), PathEnvironment()
 for environment in (JSON, PATH):
+    environment.filters |= liquid_numbers.FILTERS
     for tag in (EscapedOutput, EscapedEcho, EscapedCapture):
         environment.add_tag(tag)
     for name in UNESCAPED_TAGS:

@@ -37,7 +37,9 @@ def as_number(value: Any) -> Decimal | None:
     """A number, or text that is a number, such as ``129.90`` but not ``007``; else None."""
     if isinstance(value, bool):
         return None
-    text = str(value).strip() if isinstance(value, str | int | float) else ""
+    if isinstance(value, float | Decimal):
+        value = f"{Decimal(str(value)):f}"  # never with an exponent
+    text = str(value).strip() if isinstance(value, str | int) else ""
     return Decimal(text) if NUMBER.fullmatch(text) else None
 
 

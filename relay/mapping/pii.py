@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from phonenumbers import Leniency, PhoneNumberMatcher
@@ -59,7 +60,7 @@ class Masker:
             return {self._mask_text(str(key)): self.mask(inner) for key, inner in value.items()}
         if isinstance(value, list):
             return [self.mask(inner) for inner in value]
-        if isinstance(value, int | float):
+        if isinstance(value, int | float | Decimal):
             masked = self._mask_text(str(value))
             return value if masked == str(value) else masked
         return self._mask_text(str(value))

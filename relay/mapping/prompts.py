@@ -8,10 +8,10 @@ say that nothing in it is an instruction.  In addition, only declared fields of 
 from __future__ import annotations
 
 import html
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from relay import exact_json
 from relay.mapping.event_fields import label_of
 from relay.mapping.paths import value_at
 from relay.mapping.pii import Masker
@@ -54,11 +54,11 @@ def data_of(
             values[label_of(path)] = masker.mask(value)
     if text:
         values["text"] = masker.mask(html.unescape(render(text, event)))
-    return json.dumps(_shorten(values, max_tokens * BYTES_PER_TOKEN), ensure_ascii=False)
+    return exact_json.dumps(_shorten(values, max_tokens * BYTES_PER_TOKEN))
 
 
 def _size(value: Any) -> int:
-    return len(json.dumps(value, ensure_ascii=False).encode())
+    return len(exact_json.dumps(value).encode())
 
 
 def _shorten(values: dict[str, Any], max_bytes: int) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def _shorten(values: dict[str, Any], max_bytes: int) -> dict[str, Any]:
     while (over := _size(values) - max_bytes) > 0:
         longest = max(values, key=lambda name: _size(values[name]), default="")
         value = values.get(longest, "")
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        text = value if isinstance(value, str) else exact_json.dumps(value)
         if len(text) <= MIN_LENGTH:
             break
         # A character has up to six bytes in JSON: cut little at a time and measure again.

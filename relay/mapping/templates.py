@@ -9,17 +9,27 @@ from typing import Any
 
 from liquid import BoundTemplate
 from liquid.exceptions import LiquidError
-from liquid.extra.filters import JSON
+from liquid.filter import int_arg, liquid_filter
 from markupsafe import Markup
 
+from relay import exact_json
 from relay.errors import Undeliverable
-from relay.mapping import liquid_limits
+from relay.mapping import liquid_limits, liquid_numbers
 from relay.mapping.liquid_limits import BoundedEnvironment
 
 MAX_LENGTH = 20_000
+
+
+@liquid_filter
+def as_json(value: object, indent: object = None) -> str:
+    """The filter ``json``: a number keeps all its digits."""
+    return exact_json.dumps(value, indent=int_arg(indent) if indent else None)
+
+
 ESCAPING, PLAIN = (BoundedEnvironment(autoescape=autoescape) for autoescape in (True, False))
 for environment in (ESCAPING, PLAIN):
-    environment.add_filter("json", JSON())
+    environment.add_filter("json", as_json)
+    environment.filters |= liquid_numbers.FILTERS
 del ESCAPING.filters["safe"]  # no template can turn the escaping off
 NEWLINE = re.compile(r"\r\n|[\r\n]")
 QUOTED_LINE = re.compile(r"^>.*\{\{.*$", re.MULTILINE)

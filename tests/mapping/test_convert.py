@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from relay.exact_json import ExactFloat
+from relay.exact_json import PlainDecimal
 from relay.mapping.convert import convert
 
 CHOICES = (("lead", "Lead"), ("customer", "Customer"))
@@ -15,7 +15,7 @@ CHOICES = (("lead", "Lead"), ("customer", "Customer"))
 @pytest.mark.parametrize(
     ("value", "wanted", "expected"),
     [
-        ("129.90", "number", ExactFloat("129.90")),
+        ("129.90", "number", PlainDecimal("129.90")),
         (" 7 ", "number", 7),
         (3, "number", 3),
         (True, "number", 1),

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from relay import exact_json
 from relay.destinations.base import ConfigSchema, Kind, Message, Rule, TargetField
 from relay.destinations.envelope import headers_of
 from relay.destinations.outcomes.http import classify
@@ -141,7 +142,7 @@ class WordPress(Kind):
         }
         if message.is_test:
             content["test"] = True
-        body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+        body = exact_json.dumps(content).encode()
         timestamp, secrets = str(int(time.time())), (key.secret, *key.retiring)
         return OutboundRequest(
             "POST",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from typing import Any
 from sqlalchemy import case, func, select, text, tuple_
 from sqlalchemy.orm import joinedload
 
+from relay import exact_json
 from relay.delivery import gate
 from relay.delivery.message import (
     kind_and_config,
@@ -313,7 +313,7 @@ def body_of(delivery: Delivery, mapping: str) -> list[str]:
     for call in calls:
         body = str(call.get("body", ""))
         try:
-            body = json.dumps(json.loads(body), ensure_ascii=False, indent=2)
+            body = exact_json.dumps(exact_json.loads(body), indent=2)
         except ValueError:
             pass
         lines += [f"{call['method']} {call['url']}"] if len(calls) > 1 else []
