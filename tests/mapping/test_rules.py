@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from relay.errors import Undeliverable
+from relay.exact_json import PlainDecimal
 from relay.mapping.rules import fill, fill_with_problems
 
 EVENT: dict[str, Any] = {
@@ -56,14 +57,49 @@ def test_values_are_converted_to_the_types_of_the_targets() -> None:
         "email": {"text": " {{ data.fields.E-mail }} "},
         "amount": {"text": "{{ 3 | times: 1.5 }}"},
     }
-    assert fill(rules, EVENT, targets=TARGETS) == {"email": "jane@example.com", "amount": 4.5}
+    assert fill(rules, EVENT, targets=TARGETS) == {
+        "email": "jane@example.com",
+        "amount": PlainDecimal("4.5"),
+    }
 
 
-def test_a_value_that_does_not_fit_names_its_field() -> None:
+def test_a_required_value_that_does_not_fit_names_its_field() -> None:
+    required = (Field("amount", "Amount", "number", required=True),)
     with pytest.raises(Undeliverable) as refused:
-        fill({"amount": {"path": ["data", "fields", "Your name"]}}, EVENT, targets=TARGETS)
+        fill({"amount": {"path": ["data", "fields", "Your name"]}}, EVENT, targets=required)
     assert (refused.value.code, refused.value.field) == ("bad_value", "amount")
     assert str(refused.value) == "Amount gets “Jane”, which is not a number."
+
+
+def test_an_optional_value_that_does_not_fit_is_left_out_with_a_note() -> None:
+    rules = {"amount": {"path": ["data", "fields", "Your name"]}, "email": {"path": ["event"]}}
+    filled = fill_with_problems(rules, EVENT, targets=(Field("amount", "Amount", "number"),))
+    assert filled.values == {"email": "lead.created"} and not filled.errors
+    assert [note.sentence for note in filled.notes] == [
+        "Sent without: Amount — “Jane” is not a number"
+    ]
+
+
+def test_a_text_that_does_not_work_leaves_out_an_optional_field_only() -> None:
+    rules = {"amount": {"text": "{% if %}"}, "own": {"text": "{% if %}"}}
+    filled = fill_with_problems(rules, EVENT, targets=TARGETS)
+    assert [one.target for one in filled.errors] == ["own"]
+    assert [note.field for note in filled.notes] == ["amount"]
+
+
+def test_a_named_field_that_does_not_fit_is_empty_in_the_message() -> None:
+    rules = {"amount": {"path": ["data", "fields", "Your name"], "as": "number"}}
+    filled = fill_with_problems(rules, EVENT, keep_empty=True)
+    assert filled.values == {"amount": None} and filled.notes
+
+
+def test_a_number_in_a_form_is_read_with_the_locale_of_the_site() -> None:
+    scope = {"data": {"fields": {"Price": "1.234"}, "price": "1.234"}, "locale": "de_DE"}
+    rules = {
+        "typed": {"path": ["data", "fields", "Price"], "as": "number"},
+        "given": {"path": ["data", "price"], "as": "number"},
+    }
+    assert fill(rules, scope) == {"typed": 1234, "given": PlainDecimal("1.234")}
 
 
 def test_all_problems_are_reported_together() -> None:
