@@ -42,6 +42,7 @@ def show_(delivery_id: int, as_json: bool) -> None:
             "status": attempt.status,
             "code": attempt.code,
             "detail": attempt.sentence,
+            "notes": [note["sentence"] for note in attempt.notes or ()],
             "at": iso(attempt.started_at),
             "ms": attempt.elapsed_ms,
         }
@@ -53,9 +54,8 @@ def show_(delivery_id: int, as_json: bool) -> None:
         "history": history,
     }
     lines = [f"Delivery {delivery.id} to {delivery.destination.name}: {delivery.state}"]
-    lines += [
-        f"{attempt['number']}. {attempt['outcome']} {attempt['status'] or ''} "
-        f"{attempt['detail']}".rstrip()
-        for attempt in history
-    ]
+    for attempt in delivery.history:
+        told = [attempt.sentence, *(note["sentence"] for note in attempt.notes or ())]
+        line = f"{attempt.number}. {attempt.outcome} {attempt.status or ''} {' '.join(told)}"
+        lines.append(line.rstrip())
     show(found, as_json, "\n".join(lines))

@@ -20,6 +20,7 @@ from relay.services import deliveries, events
 from relay.services.ai import steps as ai_steps
 from relay.services.dead_letters import actions as dead_letter_actions
 from relay.services.dead_letters import causes
+from relay.services.destinations import left_out
 from relay.services.destinations import settings as destination_settings
 from relay.services.mappings import versions as mapping_versions
 from relay.services.sources import settings as source_settings
@@ -209,6 +210,7 @@ def _page_context(destination: Destination, kind: Kind, now: datetime) -> dict[s
         "before_fix": causes.before_fix(destination),
         "offered": causes.offered(destination),
         "address": dead_letter_filter.address,
+        "left_out": left_out.left_out(destination.id, now),
         "oldest": dead_letter_actions.oldest(destination.id),
         "sentence_of": subscription_settings.sentence_of,
         "overlapping": subscription_settings.overlapping(destination),

@@ -23,6 +23,7 @@ TYPES = {
     "email": "e-mail address",
     "number": "number",
     "date": "date",
+    "day": "date",
     "yes_no": "yes or no",
     "choice": "one of a list",
     "choices": "several of a list",

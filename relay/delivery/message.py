@@ -18,7 +18,7 @@ from relay.destinations.base import Kind, Message, Rule, SettingText, SiteKey, T
 from relay.destinations.links import event_page
 from relay.errors import Undeliverable
 from relay.mapping import escaped_templates, templates
-from relay.mapping.rules import fill
+from relay.mapping.rules import FilledMapping, fill_with_problems
 from relay.models import Destination, DestinationVersion, MappingVersion, SigningKey, db_now
 from relay.observability.tracing import traceparent
 from relay.rules.states import KeyState
@@ -179,14 +179,33 @@ def apply_mapping(
         rules = kind.default_mapping(config, message.event_type)
     if not rules:
         return message
-    values = fill(
-        rules,
-        scope_of(message),
-        kind.escapes_html,
-        kind.targets(config, account_in(config)),
-        kind.open_fields,
+    filled = fill_for(kind, config, message, rules)
+    if filled.errors:
+        first = filled.errors[0]
+        raise Undeliverable(first.code, first.sentence, first.target)
+    return replace(message, mapped=filled.values, has_mapping=True, notes=filled.notes)
+
+
+def fill_for(
+    kind: Kind, config: Mapping[str, Any], message: Message, rules: Mapping[str, Rule]
+) -> FilledMapping:
+    """The fields of the kind for one message, and what does not fit.
+
+    A required field that the kind can omit here becomes a note, as an optional one does.
+    """
+    targets = kind.targets(config, account_in(config))
+    scope = scope_of(message)
+    filled = fill_with_problems(rules, scope, kind.escapes_html, targets, kind.open_fields)
+    if not filled.problems:
+        return filled
+    labels = {target.name: target.label for target in targets}
+    problems = tuple(
+        problem.as_note(labels.get(problem.target, problem.target))
+        if not problem.note and kind.can_omit(problem.target, filled.values)
+        else problem
+        for problem in filled.problems
     )
-    return replace(message, mapped=values)
+    return replace(filled, problems=problems)
 
 
 def fill_text(text: SettingText, scope: Mapping[str, Any]) -> tuple[str, ...]:

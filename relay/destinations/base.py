@@ -17,6 +17,7 @@ from marshmallow import RAISE, Schema
 
 from relay.destinations.outcomes.http import classify
 from relay.rules import lifecycle
+from relay.rules.notes import Note
 from relay.rules.on_status import Choices
 from relay.transport.request import OutboundRequest, Reply
 
@@ -45,7 +46,8 @@ class Message:
     ``is_test`` marks a test that a person sent.
     ``ai`` has the answer of the subscription's AI step, by field; empty without one.
     ``mapped`` has the values of the mapping, by the name of the target.  For a kind with
-    ``open_fields`` it is the body; if it is empty, the whole event is sent.
+    ``open_fields`` it is the body; if it is empty, the whole event is sent.  ``has_mapping`` is false
+    for an event type without rules.  ``notes`` say which values do not fit and are left out.
     ``relay_url`` is the event's page in Relay; empty if Relay's own URL is not set.
     ``texts`` has the texts of the settings (``Kind.setting_texts``) filled from the event, by setting.
     """
@@ -63,6 +65,8 @@ class Message:
     is_test: bool = False
     ai: Mapping[str, Any] = field(default_factory=dict)
     mapped: Mapping[str, Any] = field(default_factory=dict)
+    has_mapping: bool = False
+    notes: tuple[Note, ...] = ()
     site_key: SiteKey | None = None
     relay_url: str = ""
     texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -89,9 +93,9 @@ class SettingText:
 class TargetField:
     """A field of a destination that a mapping can fill.
 
-    ``type`` is ``text``, ``long_text``, ``email``, ``number``, ``date``, ``yes_no``, ``choice`` or
-    ``choices`` (one or several of ``choices``, as ``(value, label)``).  ``group`` is the object that
-    the field belongs to, such as "Contact".
+    ``type`` is ``text``, ``long_text``, ``email``, ``number``, ``date``, ``day`` (a date without a
+    time), ``yes_no``, ``choice`` or ``choices`` (one or several of ``choices``, as
+    ``(value, label)``).  ``group`` is the object that the field belongs to, such as "Contact".
     """
 
     name: str
@@ -122,11 +126,13 @@ class MessageResult:
 
     ``by_status``: the last call was the one that delivers the message, so the destination's retry
     settings for its status apply.
+    ``notes`` say what the kind or the service left out, in addition to those of the message.
     """
 
     signal: lifecycle.Signal
     calls: tuple[Call, ...] = ()
     by_status: bool = True
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -226,6 +232,16 @@ class Kind:
 
     def setting_texts(self, config: Mapping[str, Any]) -> tuple[SettingText, ...]:
         """The settings that are filled from each event, for ``message.texts``."""
+        return ()
+
+    def can_omit(self, target: str, values: Mapping[str, Any]) -> bool:
+        """Whether a message can be sent without this required target, because ``values``, the other
+        targets, are enough.
+        """
+        return False
+
+    def notes_of(self, config: Mapping[str, Any], message: Message) -> tuple[Note, ...]:
+        """What ``deliver`` will leave out for reasons of its own, for a preview."""
         return ()
 
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:

@@ -14,6 +14,7 @@ __all__ = [
     "Base",
     "BigId",
     "Json",
+    "JsonOrNull",
     "UtcDateTime",
     "db",
     "db_now",
@@ -24,6 +25,7 @@ __all__ = [
 
 # SQLite generates ids only for a key that is declared as plain INTEGER.
 BigId = BigInteger().with_variant(Integer(), "sqlite")
+JsonOrNull = JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
 Json = JSON().with_variant(postgresql.JSONB(), "postgresql")
 
 

@@ -23,7 +23,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from relay.models.base import Base, BigId, Json, UtcDateTime, db_now, enum_column, one_of
+from relay.models.base import (
+    Base,
+    BigId,
+    Json,
+    JsonOrNull,
+    UtcDateTime,
+    db_now,
+    enum_column,
+    one_of,
+)
 from relay.models.destination import Destination, Subscription
 from relay.models.event import Event
 from relay.rules.lifecycle import State
@@ -121,6 +130,8 @@ class Attempt(Base):
     """One call: the request with secrets masked, and the reply, cut at 16 KiB.
 
     ``ai`` is the result of the subscription's AI step before the call, None without such a step.
+    ``notes`` say what a successful call left out, as ``relay.rules.notes.Note.as_json``; None if it
+    left out nothing.
     """
 
     __tablename__ = "attempt"
@@ -138,8 +149,17 @@ class Attempt(Base):
     request: Mapped[dict[str, Any]] = mapped_column(Json)
     response: Mapped[dict[str, Any]] = mapped_column(Json)
     ai: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    notes: Mapped[list[dict[str, str]] | None] = mapped_column(JsonOrNull)
 
-    __table_args__ = (one_of("outcome", AttemptOutcome),)
+    __table_args__ = (
+        one_of("outcome", AttemptOutcome),
+        Index(
+            "ix_attempt_started_at_with_notes",
+            "started_at",
+            postgresql_where=text("notes IS NOT NULL"),
+            sqlite_where=text("notes IS NOT NULL"),
+        ),
+    )
 
 
 class DeadLetter(Base):

@@ -47,6 +47,9 @@ attempt_seconds = Histogram("relay_attempt_seconds", "One outbound call.", ["kin
 event_to_delivery = Histogram(
     "relay_event_to_delivery_seconds", "From stored event to completed delivery.", buckets=SLOW
 )
+fields_left_out = Counter(
+    "relay_fields_left_out_total", "Fields that deliveries were sent without.", ["kind"]
+)
 ai_tokens = Counter("relay_ai_tokens_total", "Tokens of AI steps.")
 ai_cost = Counter("relay_ai_cost_total", "Cost of AI steps, in the currency of their service.")
 

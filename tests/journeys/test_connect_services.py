@@ -155,7 +155,7 @@ def test_a_crm_with_oauth_gets_json_as_written_and_waits_while_its_secret_is_wro
         "event_id": "evt-order-1",
         "site": "https://shop.example.com",
     }
-    stack.send({**event, "data": ORDER}, secret)
+    stack.send({**event, "data": SMALL_ORDER}, secret)
     status = page.locator("#status")
     expect(status).to_contain_text(
         "invalid_client: “The client secret is wrong or has expired”", timeout=20_000

@@ -35,6 +35,7 @@ from relay.rules.lifecycle import (
     Transition,
     transition,
 )
+from relay.rules.notes import NOTHING_SENT
 from relay.rules.states import AttemptOutcome
 
 MAX_PENDING = 25  # results that are written together
@@ -157,11 +158,19 @@ def result_of(
             "request": attempt.request,
             "response": attempt.response,
             "ai": attempt.ai,
+            "notes": stored_notes(attempt),
         },
         version=claim.pinned_version or version,
         was_made=attempt.was_made,
         mapping_version=claim.mapping_version,
     )
+
+
+def stored_notes(attempt: AttemptResult) -> list[dict[str, str]] | None:
+    """What a successful attempt left out; None if it left out nothing."""
+    if not isinstance(attempt.signal, Accepted) or not attempt.notes:
+        return None
+    return [note.as_json() for note in attempt.notes]
 
 
 def postponed(claim: Claim, destination_id: int, now: datetime) -> DeliveryResult:
@@ -201,17 +210,21 @@ def lost(row: Any, now: datetime) -> DeliveryResult:
             "request": {},
             "response": {},
             "ai": None,
+            "notes": None,
         },
     )
 
 
 def log_attempt(claim: Claim, result: DeliveryResult, kind: str, now: datetime) -> None:
-    """Report an attempt: one log line, three metrics and a span."""
+    """Report an attempt: one log line, its metrics and a span."""
     row, next_at = result.attempt, result.outcome.life.due_at
     assert row is not None
     outcome, elapsed_ms = row["outcome"], row["elapsed_ms"]
     metrics.attempts.labels(kind, outcome).inc()
     metrics.attempt_seconds.labels(kind).observe(elapsed_ms / 1000)
+    left_out = [note["field"] for note in row["notes"] or () if note["code"] != NOTHING_SENT]
+    if left_out:
+        metrics.fields_left_out.labels(kind).inc(len(left_out))
     if isinstance(result.signal, Accepted):
         waited_s = (now - claim.received_at).total_seconds()
         metrics.event_to_delivery.observe(max(0.0, waited_s))
@@ -228,6 +241,7 @@ def log_attempt(claim: Claim, result: DeliveryResult, kind: str, now: datetime) 
         status=row["status"],
         code=row["code"] or None,
         ai=(row["ai"] or {}).get("outcome"),
+        left_out=left_out or None,
         ms=elapsed_ms,
         next_at=next_at.isoformat() if next_at else None,
     )

@@ -14,6 +14,7 @@ from relay.destinations.base import Call, Kind, Message, MessageResult, Reported
 from relay.destinations.redaction import mask_request, mask_text
 from relay.errors import RelayError, Undeliverable
 from relay.rules.lifecycle import Refused, Signal
+from relay.rules.notes import Note, once
 from relay.transport.client import Transport
 from relay.transport.request import OutboundRequest, Reply, retry_after_s
 
@@ -31,7 +32,7 @@ class AttemptResult:
     those the replies reported.  ``ai`` describes the AI step.  ``was_made`` is False if the
     destination was not called because the delivery waits for its AI step.  ``by_status`` and
     ``retry_after_s``: whether the signal follows from the status of the last reply, and what that
-    reply asks for.
+    reply asks for.  ``notes`` say what was left out.
     """
 
     signal: Signal
@@ -46,6 +47,7 @@ class AttemptResult:
     was_made: bool = True
     by_status: bool = True
     retry_after_s: float | None = None
+    notes: tuple[Note, ...] = ()
 
 
 class Sender:
@@ -155,6 +157,7 @@ def deliver(
             quotas=() if n else tuple(send.quotas.values()),
             by_status=results[n].by_status,
             retry_after_s=retry_after_s(results[n].calls[-1].reply) if results[n].calls else None,
+            notes=once((*(ready[n].notes if n in ready else ()), *results[n].notes)),
         )
         for n, (message, _) in enumerate(jobs)
     ]

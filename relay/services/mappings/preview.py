@@ -9,6 +9,8 @@ from typing import Any
 
 from relay.delivery.message import (
     account_in,
+    apply_mapping,
+    fill_for,
     kind_and_config,
     load_site_key,
     mapping_rules,
@@ -26,7 +28,7 @@ from relay.mapping import ai_answers, checks
 from relay.mapping.ai_answers import AnswerField
 from relay.mapping.conditions import group_of, matches_type
 from relay.mapping.event_fields import EventField, example_of, fields_of
-from relay.mapping.rules import FieldProblem, FilledMapping, fill_with_problems
+from relay.mapping.rules import FieldProblem, FilledMapping
 from relay.models import Event, Subscription, db
 from relay.services import events
 from relay.services.ai import steps as ai_steps
@@ -177,20 +179,30 @@ def preview_event(bench: MappingPreview, rules: Rules, sample: SampleEvent) -> P
     filled = _fill(bench, rules, sample)
     warnings = [
         *filled.problems,
-        *checks.missing(rules, filled, bench.targets),
+        *_missing(bench, rules, filled),
         *checks.unknown(rules, bench.targets, [f.path for f in bench.fields], bench.kind.name),
     ]
     try:
         calls = requests_of(bench.kind, bench.config, sample.message, rules)
+        mapped = apply_mapping(bench.kind, bench.config, sample.message, rules)
+        notes = bench.kind.notes_of(bench.config, mapped)
     except RelayError as exc:
         return PreviewResult([], str(exc), warnings)
+    warnings += [FieldProblem(note.field, "note", note.sentence, note) for note in notes]
     return PreviewResult([mask_request(one) for one in calls], "", warnings)
 
 
 def _fill(bench: MappingPreview, rules: Rules, sample: SampleEvent) -> FilledMapping:
-    scope = scope_of(sample.message)
-    kind = bench.kind
-    return fill_with_problems(rules, scope, kind.escapes_html, bench.targets, kind.open_fields)
+    return fill_for(bench.kind, bench.config, sample.message, rules)
+
+
+def _missing(bench: MappingPreview, rules: Rules, filled: FilledMapping) -> list[FieldProblem]:
+    """The required targets without a value that the kind cannot do without."""
+    return [
+        problem
+        for problem in checks.missing(rules, filled, bench.targets)
+        if not bench.kind.can_omit(problem.target, filled.values)
+    ]
 
 
 @dataclass(frozen=True)
@@ -217,7 +229,7 @@ def dry_run(bench: MappingPreview, rules: Rules) -> DryRun:
 
 def _why_wrong(bench: MappingPreview, rules: Rules, sample: SampleEvent) -> str:
     filled = _fill(bench, rules, sample)
-    for problem in (*filled.problems, *checks.missing(rules, filled, bench.targets)):
+    for problem in (*filled.errors, *_missing(bench, rules, filled)):
         label = {one.name: one.label for one in bench.targets}.get(problem.target, problem.target)
         if problem.code == "missing_field":
             return f"have no value for {label}"

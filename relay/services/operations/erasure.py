@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Text, and_, cast, delete, func, or_, select
 
-from relay import database
+from relay import database, exact_json
 from relay.delivery.attempt import outcome as lives
 from relay.errors import Invalid
 from relay.event_types import ERASE
@@ -125,13 +125,13 @@ def _locked(ids: Sequence[int]) -> Sequence[Event]:
 
 def _empty(event: Event, data: Any) -> None:
     """``body_sha256`` stays: the same event, sent again, is still known as a duplicate."""
-    body = json.loads(event.payload) | {"data": data}
-    event.payload = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    body = exact_json.loads(event.payload) | {"data": data}
+    event.payload = exact_json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     event.search_text = search_text_of(data)
 
 
 def _erase_event(event: Event, email: str, receipt: Receipt) -> None:
-    found = person.erase(json.loads(event.payload).get("data"), email)
+    found = person.erase(exact_json.loads(event.payload).get("data"), email)
     if found is None:
         return
     _empty(event, found.data)
@@ -177,6 +177,10 @@ def _empty_attempt(attempt: Attempt, found: person.ErasedData) -> None:
     if told and found.is_about:
         told = {name: one for name, one in told.items() if name not in ("asked", "answer")}
     attempt.ai = told
+    notes = person.scrub(attempt.notes, found.values)
+    if notes and found.is_about:  # a sentence quotes a part of a value, which is not found in it
+        notes = [note | {"sentence": f"{note['label']}: {person.MARKER}"} for note in notes]
+    attempt.notes = notes
     attempt.sentence = person.scrub(attempt.sentence, found.values)
 
 
@@ -198,7 +202,10 @@ def _erase_mentions(email: str, source_id: int | None, receipt: Receipt) -> None
     if source_id is not None:
         own = own.join(Event).where(Event.source_id == source_id)
     receipt.attempts += _scrub_rows(
-        Attempt, ("request", "response", "ai", "sentence"), Attempt.delivery_id.in_(own), only
+        Attempt,
+        ("request", "response", "ai", "notes", "sentence"),
+        Attempt.delivery_id.in_(own),
+        only,
     )
     receipt.dead_letters += _scrub_rows(
         DeadLetter, ("sentence", "note", "reason"), DeadLetter.delivery_id.in_(own), only

@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import requests
 
 from tests.support.events import SMALL_ORDER, comment, lead
 from tests.support.fake_hubspot import TOKEN, FakeHubSpot, too_many
@@ -67,16 +68,16 @@ def test_a_backlog_for_hubspot_is_sent_in_few_calls_with_an_attempt_for_each_del
     rows = stack.rows("SELECT delivery_id, outcome, request FROM attempt")
     assert len({row["delivery_id"] for row in rows}) == len(rows) == 150
     assert {row["outcome"] for row in rows} == {"accepted"}
-    requests = [shown(row["request"]) for row in rows]
-    assert max(request.get("together", 1) for request in requests) >= 50
-    assert all(request["body"].count("@example.com") <= 2 for request in requests), (
+    sent = [shown(row["request"]) for row in rows]
+    assert max(request.get("together", 1) for request in sent) >= 50
+    assert all(request["body"].count("@example.com") <= 2 for request in sent), (
         "an attempt shows the data of another delivery"
     )
 
 
 @pytest.mark.parametrize("multi_status", [True, False])
 @POSTGRES
-def test_one_bad_lead_among_many_is_dead_alone(
+def test_a_field_that_hubspot_lacks_is_left_out_of_one_lead_among_many(
     stack: Stack, hubspot: FakeHubSpot, multi_status: bool
 ) -> None:
     hubspot.multi_status = multi_status
@@ -87,11 +88,29 @@ def test_one_bad_lead_among_many_is_dead_alone(
     leads = [lead(n) for n in range(40)]
     leads[17]["data"]["fields"]["Company"] = "Tea & Co"
     send_all(stack, secret, leads)
+    stack.wait_for(lambda: stack.states() == {"delivered": 40}, 60, "all to be delivered")
+    assert len(hubspot.contacts) == 40
+    (attempt,) = stack.rows("SELECT notes FROM attempt WHERE notes IS NOT NULL")
+    (note,) = shown(attempt["notes"])
+    assert note["field"] == "contact.company"
+    assert (
+        'relay_fields_left_out_total{kind="hubspot"} 1.0'
+        in requests.get(f"{stack.url}/metrics").text
+    )
+
+
+@POSTGRES
+def test_one_lead_without_a_usable_address_among_many_is_dead_alone(
+    stack: Stack, hubspot: FakeHubSpot
+) -> None:
+    secret = connect_hubspot(stack, hubspot)
+    leads = [lead(n) for n in range(40)]
+    leads[17]["data"]["fields"]["E-mail"] = "person17@shop.invalid"  # only HubSpot knows domains
+    send_all(stack, secret, leads)
     stack.wait_for(lambda: stack.states() == {"delivered": 39, "dead": 1}, 60, "all to settle")
     assert len(hubspot.contacts) == 39
-    (dead_letter,) = stack.rows("SELECT code, field, sentence FROM dead_letter")
-    assert (dead_letter["code"], dead_letter["field"]) == ("unknown_property", "company")
-    assert dead_letter["sentence"].startswith("HubSpot does not accept the field company")
+    (dead_letter,) = stack.rows("SELECT code, field FROM dead_letter")
+    assert (dead_letter["code"], dead_letter["field"]) == ("bad_value", "email")
 
 
 @POSTGRES
@@ -177,8 +196,8 @@ def test_a_backlog_for_slack_is_one_digest_and_the_next_message_waits(
     stack.wait_for(lambda: stack.states() == {"delivered": 60}, 30, "all to be delivered")
     (text,) = slack.texts
     assert text.startswith("*60 messages in one: 60 leads*")
-    requests = [shown(row["request"]) for row in stack.rows("SELECT request FROM attempt")]
-    assert [one["together"] for one in requests] == [60] * 60
+    sent = [shown(row["request"]) for row in stack.rows("SELECT request FROM attempt")]
+    assert [one["together"] for one in sent] == [60] * 60
     (row,) = stack.rows("SELECT held_reason FROM destination")
     assert "digest" in row["held_reason"]
     stack.send(comment(), secret)

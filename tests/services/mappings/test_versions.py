@@ -183,26 +183,17 @@ def test_a_cancelled_replay_unpins_the_mapping(app: Flask, hook: int, sink: Sink
     assert delivery().pinned_mapping is None
 
 
-def test_a_value_that_does_not_fit_is_a_dead_letter_that_names_the_field(
+def test_an_optional_value_that_does_not_fit_is_left_out_and_the_rest_is_sent(
     app: Flask, hook: int, sink: Sink
 ) -> None:
-    save(hook, {"total": {"path": ["data", "status"], "as": "number"}})
-    come(app, hook, order(status="odd"))
-    assert not sink.requests
-    db.session.rollback()
-    letter = db.session.scalars(select(DeadLetter)).one()
-    assert (letter.code, letter.field) == ("bad_value", "total")
-    assert letter.sentence == "total gets “odd”, which is not a number."
-
-
-def test_failures_of_a_mapping_are_offered_after_its_fix(app: Flask, hook: int, sink: Sink) -> None:
-    save(hook, {"total": {"path": ["data", "status"], "as": "number"}})
-    come(app, hook, order(status="odd"))
-    db.session.rollback()
-    assert causes.offered(destination_settings.find_destination(hook)) == []
-    save(hook, {"total": {"path": ["data", "total"], "as": "number"}})
-    (cause,) = causes.offered(destination_settings.find_destination(hook))
-    assert (cause.newest.code, cause.newest.field, cause.count) == ("bad_value", "total", 1)
+    save(hook, RULES | {"total": {"path": ["data", "status"], "as": "number"}})
+    come(app, hook, order(status="odd", number="7"))
+    body = sink.requests[0].json()
+    assert (body["total"], body["title"]) == (None, "Order 7 & more")
+    sent = delivery()
+    assert sent.state == "delivered"
+    (note,) = sent.history[0].notes or ()
+    assert note["sentence"] == "Sent without: total — “odd” is not a number"
 
 
 def test_an_invalid_template_is_not_saved_and_a_warned_one_is(hook: int) -> None:
@@ -284,6 +275,36 @@ def test_a_dry_run_counts_sendable_events_and_problems(app: Flask, crm: int) -> 
     }
 
 
+def test_a_required_value_that_does_not_fit_is_a_dead_letter_that_names_the_field(
+    app: Flask, crm: int, sink: Sink
+) -> None:
+    come(app, crm, order(customer={"email": "nobody"}))
+    assert not sink.requests
+    db.session.rollback()
+    letter = db.session.scalars(select(DeadLetter)).one()
+    assert (letter.code, letter.field) == ("bad_value", "email")
+    assert letter.sentence == "E-mail gets “nobody”, which is not an e-mail address."
+
+
+def test_failures_of_a_mapping_are_offered_after_its_fix(app: Flask, crm: int) -> None:
+    save(crm, {"email": {"path": ["data", "status"]}})
+    come(app, crm, order(status="odd"))
+    db.session.rollback()
+    assert causes.offered(destination_settings.find_destination(crm)) == []
+    save(crm, {"email": {"path": ["data", "customer", "email"]}})
+    (cause,) = causes.offered(destination_settings.find_destination(crm))
+    assert (cause.newest.code, cause.newest.field, cause.count) == ("bad_value", "email", 1)
+
+
+def test_a_dry_run_counts_an_event_with_an_unfit_optional_value_as_sendable(
+    app: Flask, crm: int
+) -> None:
+    come(app, crm, order(status="odd"))
+    table = bench(crm)
+    rules = table.default_mapping | {"stage": {"path": ["data", "status"]}}
+    assert (dry_run(table, rules).fine, dry_run(table, rules).wrong) == (1, {})
+
+
 def test_warnings_name_missing_invalid_and_unknown_fields(app: Flask, crm: int) -> None:
     come(app, crm, order(status="processing"))
     table = bench(crm)
@@ -293,7 +314,7 @@ def test_warnings_name_missing_invalid_and_unknown_fields(app: Flask, crm: int) 
     }
     told = [one.sentence for one in preview_event(table, rules, table.samples[0]).warnings]
     assert told == [
-        "Stage gets “processing”, which is not one of its options (New, Won).",
+        "Sent without: Stage — “processing” is not one of its options (New, Won)",
         "E-mail is required, but nothing is mapped to it.",
         "Crm does not have the field gone.",
         "gone uses nowhere, which no recent event has.",
