@@ -10,14 +10,13 @@ from typing import Any
 
 import pytest
 
-from relay.destinations import KINDS, load_config
-from relay.destinations.base import Message, MessageResult
+from relay.destinations import load_config
+from relay.destinations.base import MessageResult
 from relay.destinations.kinds.hubspot import errors, known_errors, limits
 from relay.destinations.outcomes.known_errors import ErrorAction, KnownError
 from relay.destinations.redaction import mask_request
 from relay.errors import Invalid, Undeliverable
 from relay.event_types import SAMPLES
-from relay.mapping.rules import fill
 from relay.rules.lifecycle import Accepted, Failed, Held, Refused
 from relay.transport.client import Transport
 from relay.transport.request import Reply
@@ -32,54 +31,8 @@ from tests.support.fake_hubspot import (
     invalid,
     too_many,
 )
+from tests.support.hubspot_calls import KIND, config, deliver, event, lead, with_account
 from tests.support.hubspot_rules import problem, unknown
-from tests.support.kind_contract import message
-
-KIND = KINDS["hubspot"]
-
-
-def config(hubspot: FakeHubSpot | None = None, **values: Any) -> dict[str, Any]:
-    base = {"base_url": hubspot.url, "forms_url": hubspot.url} if hubspot else {}
-    opened = (ipaddress.ip_network("127.0.0.0/8"),)
-    plain, secrets = load_config(KIND, {"token": TOKEN, **base, **values}, {}, opened)
-    return plain | secrets
-
-
-def event(
-    settings: dict[str, Any], event_type: str, n: int = 1, data: Any = None, **changes: Any
-) -> Message:
-    """A message with the default mapping.  ``n`` distinguishes deliveries."""
-    one = message(
-        event_type=event_type,
-        event_id=f"evt-{n}",
-        key=f"{n:032d}",
-        data=data or SAMPLES[event_type],
-        **changes,
-    )
-    scope = {"event": event_type, "data": one.data, "site_name": one.site_name}
-    rules = KIND.default_mapping(settings, event_type)
-    return replace(one, mapped=fill(rules, scope, KIND.escapes_html)) if rules else one
-
-
-def deliver(settings: dict[str, Any], *messages: Message) -> list[MessageResult]:
-    transport = Transport((ipaddress.ip_network("127.0.0.0/8"),))
-    try:
-        return KIND.deliver(settings, messages, lambda request: KIND.send(request, transport))
-    finally:
-        transport.close()
-
-
-def lead(n: int, email: str = "", **more: Any) -> dict[str, Any]:
-    email = email or f"person{n}@example.com"
-    return {"form": {"title": "Contact"}, "fields": {"E-mail": email, "Name": f"P {n}", **more}}
-
-
-def with_account(hubspot: FakeHubSpot, **values: Any) -> dict[str, Any]:
-    settings = config(hubspot, **values)
-    transport = Transport((ipaddress.ip_network("127.0.0.0/8"),))
-    account = KIND.read_account(settings, lambda request: KIND.send(request, transport))
-    transport.close()
-    return settings | {"account": json.loads(json.dumps(account))}
 
 
 def test_an_order_becomes_a_deal_associated_with_the_contact_of_its_customer(
@@ -226,12 +179,11 @@ def test_a_test_is_marked_and_is_not_a_real_order(hubspot: FakeHubSpot) -> None:
 @pytest.mark.parametrize(
     ("event_type", "data", "code"),
     [
-        ("x.own", {"a": 1}, "nothing_to_write"),
         ("lead.created", {"form": {}, "fields": {"Name": "Jane"}}, "no_email"),
         ("comment.created", {"author": "Jane", "content": "x"}, "no_email"),
     ],
 )
-def test_an_event_without_an_e_mail_address_or_mapping_is_refused(
+def test_an_event_for_a_contact_without_an_e_mail_address_is_refused(
     event_type: str, data: Any, code: str
 ) -> None:
     settings = config()
@@ -274,7 +226,7 @@ def test_one_invalid_record_does_not_stop_the_others(
 
 
 @pytest.mark.parametrize("multi_status", [True, False])
-def test_an_unknown_property_fails_each_record_that_has_it(
+def test_a_property_that_the_account_does_not_have_is_left_out_of_each_record(
     hubspot: FakeHubSpot, multi_status: bool
 ) -> None:
     hubspot.multi_status = multi_status
@@ -284,13 +236,13 @@ def test_an_unknown_property_fails_each_record_that_has_it(
     for n in range(0, 40, 2):
         leads[n] = replace(leads[n], mapped={**leads[n].mapped, "contact.company_size": "5"})
     done = deliver(settings, *leads)
-    assert len(hubspot.contacts) == 20
-    assert len(hubspot.requests) <= 2
-    signal = done[0].signal
-    assert isinstance(signal, Refused)
-    assert (signal.code, signal.field) == ("unknown_property", "company_size")
-    assert signal.sentence.startswith(
-        "HubSpot does not accept the field company_size: it does not exist in your account."
+    assert all(isinstance(one.signal, Accepted) for one in done)
+    assert len(hubspot.contacts) == 40 and len(hubspot.requests) == 2
+    (note,) = done[0].notes
+    assert (note.field, done[1].notes) == ("contact.company_size", ())
+    assert note.sentence == (
+        "Sent without: company_size — HubSpot does not accept this field: it does not exist in your "
+        "account"
     )
 
 
@@ -490,7 +442,7 @@ def test_the_properties_of_the_account_are_the_targets(hubspot: FakeHubSpot) -> 
     assert account["time_zone"] == "Europe/Berlin" and account["portal_id"] == PORTAL
     kinds = {name: one.type for name, one in targets.items()}
     assert kinds["contact.email"] == "email" and kinds["contact.message"] == "long_text"
-    assert kinds["contact.newsletter"] == "yes_no" and kinds["contact.birthday"] == "date"
+    assert kinds["contact.newsletter"] == "yes_no" and kinds["contact.birthday"] == "day"
     assert kinds["deal.amount"] == "number"
     assert targets["contact.industry"].choices == (("tea", "Tea"), ("coffee", "Coffee"))
     assert targets["deal.dealstage"].choices[1] == ("paid", "Paid")

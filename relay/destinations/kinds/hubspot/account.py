@@ -61,10 +61,7 @@ def read(api: Api) -> dict[str, Any]:
         "portal_id": str(details.get("portalId", "")),
         "time_zone": str(details.get("timeZone") or ""),
         "utc_offset_ms": details.get("utcOffsetMilliseconds"),
-        "currencies": sorted(
-            {str(details.get("companyCurrency") or "")}
-            | set(texts(details.get("additionalCurrencies")))
-        ),
+        "currencies": currencies_in(details),
         "properties": {},
     }
     for object_type in OBJECTS:
@@ -77,6 +74,15 @@ def read(api: Api) -> dict[str, Any]:
         for pipeline in objects(_get(api, "pipelines", "deals").get("results"))
     ]
     return account
+
+
+def currencies_in(details: Mapping[str, Any]) -> list[str]:
+    """The account's own currency and then the additional ones.
+
+    Source: https://developers.hubspot.com/docs/api-reference/latest/account/account-information/get-account-details
+    """
+    own = texts(details.get("companyCurrency"))
+    return list(dict.fromkeys([*own, *sorted(texts(details.get("additionalCurrencies")))]))
 
 
 def _get(api: Api, what: str, *names: str) -> dict[str, Any]:
@@ -164,16 +170,25 @@ def targets(account: Mapping[str, Any]) -> tuple[TargetField, ...]:
             TargetField(
                 name=f"{prefix}.{field['name']}",
                 label=field["label"],
-                type="choice" if (choices := _choices(field, account)) else field["type"],
+                type=_target_type(field, account),
                 required=f"{prefix}.{field['name']}" in REQUIRED,
                 help=field.get("help", ""),
-                choices=choices,
+                choices=_choices(field, account),
                 group=group,
             )
             for field in fields
         ]
         found += sorted(of_object, key=lambda target: not target.required)
     return tuple(found)
+
+
+def _target_type(field: Mapping[str, Any], account: Mapping[str, Any]) -> str:
+    """The type of a target: that of the field, with its options if it has any."""
+    if field.get("day"):
+        return "day"
+    if field["type"] != "choices" and _choices(field, account):
+        return "choice"
+    return str(field["type"])
 
 
 def _choices(field: Mapping[str, Any], account: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
@@ -195,6 +210,15 @@ def _choices(field: Mapping[str, Any], account: Mapping[str, Any]) -> tuple[tupl
 
 def type_of(account: Mapping[str, Any], object_type: str, name: str) -> str:
     """The type of a field, ``text`` if it is unknown; ``day`` is a date without a time."""
-    fields = (account.get("properties") or {}).get(object_type) or STANDARD[object_type]
-    found = next((field for field in fields if field["name"] == name), {})
+    found = _field(account, object_type, name)
     return "day" if found.get("day") else str(found.get("type", "text"))
+
+
+def label_of(account: Mapping[str, Any], object_type: str, name: str) -> str:
+    """The label of a field, or its name if it is unknown."""
+    return str(_field(account, object_type, name).get("label") or name)
+
+
+def _field(account: Mapping[str, Any], object_type: str, name: str) -> Mapping[str, Any]:
+    fields = (account.get("properties") or {}).get(object_type) or STANDARD[object_type]
+    return next((field for field in fields if field["name"] == name), {})

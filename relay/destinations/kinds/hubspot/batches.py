@@ -1,21 +1,25 @@
 """Writes many records in few calls and returns a result for each record.
 
 HubSpot responds 200 (all written), 207 (some written) or 400 (none written, because of some).
-Records are upserted by a unique value, so writing one again changes nothing.
+Records are upserted by a unique value, so writing one again changes nothing.  A property that HubSpot
+refuses is left out and the rest is sent again, unless the record cannot do without it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from relay.destinations.base import Call, Message
 from relay.destinations.kinds.hubspot import errors
+from relay.destinations.kinds.hubspot.account import OBJECTS, label_of
 from relay.destinations.kinds.hubspot.api import Api, part_of, url
 from relay.destinations.kinds.hubspot.parsing import body_of, object_at, objects, texts
 from relay.rules.lifecycle import Failed, Held, Refused, Signal
+from relay.rules.notes import Note
 
+NoteOf = Callable[[str, str], Note]  # the note for a property's name and a reason
 MAX_CALLS = 24  # to find the invalid records of one batch
 NO_RESULT = Failed(
     "no_result",
@@ -30,11 +34,31 @@ NOT_WRITTEN = Held(
 
 @dataclass(frozen=True)
 class Record:
-    """A record to write for one delivery.  ``unique`` is the value that identifies it in HubSpot."""
+    """A record to write for one delivery.
+
+    ``unique`` is the value that identifies it in HubSpot.  It is not written without the properties
+    in ``required``.  ``notes`` say what was left out of it.
+    """
 
     message: Message
     unique: str
     properties: Mapping[str, str]
+    required: frozenset[str] = frozenset()
+    notes: tuple[Note, ...] = ()
+
+    def without(self, named: Sequence[errors.FieldError], note_of: NoteOf) -> Record | None:
+        """The record without the properties that HubSpot named; None if it must have one of them,
+        or if it has none of them.
+        """
+        refused = {error.name: error for error in named if error.name in self.properties}
+        if not refused or any(error.name in self.required for error in named):
+            return None
+        kept = {name: text for name, text in self.properties.items() if name not in refused}
+        notes = (
+            note_of(name, error.reason_for(self.properties[name]))
+            for name, error in refused.items()
+        )
+        return replace(self, properties=kept, notes=(*self.notes, *notes))
 
     def as_input(self, id_property: str) -> dict[str, Any]:
         return {
@@ -47,11 +71,19 @@ class Record:
 
 @dataclass(frozen=True)
 class Written:
-    """The result of one record: HubSpot's ``id`` for it, or the ``signal`` of the error."""
+    """The result of one record: HubSpot's ``id`` for it, or the ``signal`` of the error.
+
+    ``notes`` say what was left out of it.
+    """
 
     calls: tuple[Call, ...]
     id: str = ""
     signal: Signal | None = None
+    notes: tuple[Note, ...] = ()
+
+    def after(self, earlier: tuple[Call, ...]) -> Written:
+        """The same result with the calls before it."""
+        return replace(self, calls=earlier + self.calls)
 
 
 class BatchWriter:
@@ -85,26 +117,52 @@ class BatchWriter:
             n: Written((part_of(call, inputs[n], None, len(records)),), signal=signal)
             for n in records
         }
-        if len(records) == 1 or not isinstance(signal, Refused) or signal.pause:
+        if not isinstance(signal, Refused) or signal.pause:
             return rejected
+        named = errors.field_errors(body_of(call.reply))
+        sent = {name for record in records.values() for name in record.properties}
+        account_wide = [error for error in named if error.is_of_the_account and error.name in sent]
+        if account_wide or len(records) == 1:
+            return self._again_without(records, account_wide or named, rejected)
         results: dict[int, Written] = {}
-        invalid = invalid_records(records, errors.field_errors(body_of(call.reply)))
-        for n, reason in invalid.items():
-            results[n] = Written(rejected[n].calls, signal=reason)
-        left = [n for n in records if n not in invalid]
-        # If HubSpot names no field, split the batch in two to find the invalid records.
-        for batch in [left] if invalid else split_in_two(left):
-            if batch:
-                for n, written in self._write({n: records[n] for n in batch}).items():
-                    calls = rejected[n].calls + written.calls
-                    results[n] = Written(calls, written.id, written.signal)
+        for batch in parted(records, named):
+            for n, written in self._write(batch).items():
+                results[n] = written.after(rejected[n].calls)
         return results
+
+    def _again_without(
+        self,
+        records: Mapping[int, Record],
+        named: Sequence[errors.FieldError],
+        rejected: Mapping[int, Written],
+    ) -> dict[int, Written]:
+        """Send the records again without the properties in ``named``, together with the others.
+
+        A record that cannot do without one of them is refused, with that reason.
+        """
+        results, again = {}, {}
+        for n, record in records.items():
+            has_one = [error for error in named if error.name in record.properties]
+            changed = record.without(has_one, self.note_of) if has_one else record
+            if changed is None or (not has_one and len(records) == 1):
+                signal = has_one[0].signal() if has_one else rejected[n].signal
+                results[n] = Written(rejected[n].calls, signal=signal)
+            else:
+                again[n] = changed
+        if again:
+            for n, written in self._write(again).items():
+                results[n] = written.after(rejected[n].calls)
+        return results
+
+    def note_of(self, name: str, reason: str) -> Note:
+        label = label_of(self.api.account, self.type, name)
+        return Note(f"{OBJECTS[self.type][0]}.{name}", label, reason)
 
     def _results_of(
         self, records: Mapping[int, Record], inputs: Mapping[int, Any], call: Call
     ) -> dict[int, Written]:
         """The result of each record, found by its trace id or else by its unique value."""
-        body, results = body_of(call.reply), {}
+        body, results, again = body_of(call.reply), {}, {}
         by_trace, by_value = {}, {}
         for result in objects(body.get("results")):
             by_trace[str(result.get("objectWriteTraceId"))] = result
@@ -117,10 +175,15 @@ class BatchWriter:
             calls = (part_of(call, inputs[n], error or written, len(records)),)
             if error is not None:
                 results[n] = Written(calls, signal=errors.record_signal(error, call.reply))
+                if changed := record.without(errors.field_errors(error), self.note_of):
+                    again[n] = changed
             elif written and written.get("id"):
-                results[n] = Written(calls, str(written["id"]))
+                results[n] = Written(calls, str(written["id"]), notes=record.notes)
             else:
                 results[n] = Written(calls, signal=NO_RESULT)
+        if again and self.calls_left:
+            for n, later in self._write(again).items():
+                results[n] = later.after(results[n].calls)
         return results
 
 
@@ -140,22 +203,24 @@ def batches_without_duplicates(records: Sequence[Record]) -> list[list[int]]:
     return batches
 
 
-def invalid_records(
+def parted(
     records: Mapping[int, Record], named: Sequence[errors.FieldError]
-) -> dict[int, Refused]:
-    """The records with a property that HubSpot never accepts, each with the error."""
-    never = [error for error in named if error.code in ("unknown_property", "read_only_property")]
-    return {
-        n: error.signal()
-        for error in never
+) -> list[dict[int, Record]]:
+    """The records in two batches, to find those that HubSpot refuses.
+
+    Those with a value that its message quotes are one of them, else each has half of the records.
+    """
+    suspects = {
+        n: record
         for n, record in records.items()
-        if error.name in record.properties
+        if any(error.quotes(record.properties.get(error.name, "")) for error in named)
     }
-
-
-def split_in_two(positions: list[int]) -> list[list[int]]:
-    middle = len(positions) // 2
-    return [positions[:middle], positions[middle:]]
+    others = {n: record for n, record in records.items() if n not in suspects}
+    if suspects and others:
+        return [others, suspects]
+    numbers = list(records)
+    middle = len(numbers) // 2
+    return [{n: records[n] for n in half} for half in (numbers[:middle], numbers[middle:])]
 
 
 def ids_of(error: Mapping[str, Any]) -> list[str]:
@@ -186,11 +251,12 @@ def associate(api: Api, pairs: Sequence[tuple[Message, str, str]]) -> list[Writt
     }
     results = []
     for _, deal, contact in pairs:
-        calls = (part_of(call, inputs[deal, contact], by_id.get(deal), len(pairs)),)
+        error = by_id.get(deal) or by_id.get(contact)
+        calls = (part_of(call, inputs[deal, contact], error, len(pairs)),)
         if call.reply.status not in (200, 201, 207):
             results.append(Written(calls, signal=errors.signal_of(call.reply, api.account)))
-        elif call.reply.status == 207 and deal in by_id:
-            results.append(Written(calls, signal=errors.record_signal(by_id[deal], call.reply)))
+        elif call.reply.status == 207 and error is not None:
+            results.append(Written(calls, signal=errors.record_signal(error, call.reply)))
         else:
             results.append(Written(calls, deal))
     return results

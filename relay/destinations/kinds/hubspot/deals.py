@@ -51,6 +51,7 @@ def write_deals(api: Api, records: Sequence[Record]) -> list[Written]:
             before.calls + created.calls + after.calls,
             after.id,
             NEW_PROPERTY if lacks_property(after) else after.signal,
+            after.notes,
         )
         for before, after in zip(first, second, strict=True)
     ]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from relay.destinations.base import Rule
+from relay.destinations.kinds.hubspot.money import REFUNDED
 from relay.event_types import TEST
 
 WON, LOST = ("processing", "completed"), ("cancelled", "refunded", "failed")
@@ -95,6 +96,19 @@ def order(account: Mapping[str, Any]) -> dict[str, Rule]:
     return rules
 
 
+def refund(account: Mapping[str, Any]) -> dict[str, Rule]:
+    """A refund changes the deal of its order.  ``money`` takes what was refunded off the total."""
+    pipeline, stages = stages_of(account)
+    stage = stage_text(*stages).replace("data.status", "data.order_status")
+    rules: dict[str, Rule] = {
+        **person("data.customer", "email", "name"),
+        "deal.dealname": {"text": "Order {{ data.order_number }} from {{ site_name }}"},
+        "deal.amount": {"path": ["data", "order_total"]},
+        "deal.dealstage": {"text": stage},
+    }
+    return rules | ({"deal.pipeline": {"text": pipeline}} if pipeline else {})
+
+
 def stages_of(account: Mapping[str, Any]) -> tuple[str, tuple[str, str, str]]:
     """The first pipeline, and its stages for open, won and lost; else those of a new account."""
     pipelines = account.get("pipelines") or ()
@@ -139,6 +153,7 @@ MAPPINGS: dict[str, Callable[[Mapping[str, Any]], dict[str, Rule]]] = {
     "comment.created": lambda account: comment(),
     "order.created": order,
     "order.status_changed": order,
+    REFUNDED: refund,
     "lead.created": lambda account: lead(),
     "user.registered": lambda account: user(),
 }

@@ -29,10 +29,31 @@ UNKNOWN_PROPERTY = re.compile(r'Property \\?"([A-Za-z0-9_]{1,100})\\?" does not 
 
 @dataclass(frozen=True)
 class FieldError:
-    """An error of one field; ``reason`` is HubSpot's code for it, or empty."""
+    """An error of one field; ``reason`` is HubSpot's code for it, or empty.  ``message`` is its text."""
 
     name: str
     reason: str
+    message: str = ""
+
+    @property
+    def is_of_the_account(self) -> bool:
+        """Whether the account never takes this field, so that it concerns every record."""
+        return self.code in ("unknown_property", "read_only_property")
+
+    def quotes(self, value: str) -> bool:
+        """Whether HubSpot's text contains this value."""
+        return bool(value) and value in self.message
+
+    def reason_for(self, value: str) -> str:
+        """Why a note says that this value was left out."""
+        _, why = FIELD_ERRORS.get(self.reason, ("", f"it reports {self.reason or 'no reason'}."))
+        short = why.partition(". ")[0].rstrip(".")
+        what = (
+            "this field"
+            if self.is_of_the_account
+            else f"“{value if len(value) <= 60 else value[:59] + '…'}”"
+        )
+        return f"HubSpot does not accept {what}: {short}"
 
     @property
     def code(self) -> str:
@@ -64,13 +85,18 @@ def _field_errors(error: Mapping[str, Any]) -> Iterator[FieldError]:
             listed = []
         for field in objects(listed):
             if field.get("name"):
-                yield FieldError(str(field["name"])[:100], str(field.get("error", ""))[:60])
+                yield FieldError(
+                    str(field["name"])[:100],
+                    str(field.get("error", ""))[:60],
+                    str(field.get("message", ""))[:2000],
+                )
     elif found := UNKNOWN_PROPERTY.search(message):
         yield FieldError(found[1], "PROPERTY_DOESNT_EXIST")
     for inner in objects(error.get("errors")):
         named = texts(object_at(inner, "context").get("propertyName"))
         if named and not UNKNOWN_PROPERTY.search(str(inner.get("message"))):
-            yield FieldError(named[0][:100], str(inner.get("code", ""))[:60])
+            text = str(inner.get("message", ""))[:2000]
+            yield FieldError(named[0][:100], str(inner.get("code", ""))[:60], text)
         else:
             yield from _field_errors(inner)
 

@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from relay.destinations.base import Message
-from relay.destinations.kinds.hubspot import api
+from relay.destinations.base import Call, Message, MessageResult
+from relay.destinations.kinds.hubspot import api, errors
+from relay.destinations.kinds.hubspot.account import label_of
 from relay.destinations.kinds.hubspot.settings import CONSENT, FORM
+from relay.rules.lifecycle import Refused
+from relay.rules.notes import Note
 from relay.transport.request import OutboundRequest
 
 CONTACT_TYPE = "0-1"
+MAX_SUBMISSIONS = 6  # the form names one field at a time
 
 
 def is_used(config: Mapping[str, Any], event_type: str) -> bool:
@@ -43,3 +47,25 @@ def request(
         f"{config.get('portal_id')}/{config.get('form_guid')}"
     )
     return api.request(config, "POST", address, body, message)
+
+
+def submit(
+    client: api.Api, message: Message, contact: Mapping[str, str], notes: tuple[Note, ...] = ()
+) -> MessageResult:
+    """Submit the form.  A field that the form refuses is left out, and the rest is sent again."""
+    fields = dict(contact)
+    calls: tuple[Call, ...] = ()
+    for _ in range(MAX_SUBMISSIONS):
+        sent = request(client.config, message, fields)
+        reply = client.send(sent)
+        calls = (*calls, Call(sent, reply))
+        signal = errors.form_signal(reply, client.account)
+        name = signal.field if isinstance(signal, Refused) and not signal.pause else ""
+        if name not in fields or name == "email":
+            break
+        reason = f"the form in HubSpot does not accept “{fields.pop(name)[:60]}”"
+        if getattr(signal, "code", "") == "not_in_form":
+            reason = "the form in HubSpot does not have this field"
+        label = label_of(client.account, "contacts", name)
+        notes = (*notes, Note(f"contact.{name}", label, reason))
+    return MessageResult(signal, calls, notes)

@@ -2,58 +2,141 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
+from relay import exact_json
 from relay.destinations.base import Message
-from relay.destinations.kinds.hubspot.account import ORDER_KEY, type_of
+from relay.destinations.kinds.hubspot import money
+from relay.destinations.kinds.hubspot.account import ORDER_KEY, label_of, type_of
 from relay.destinations.kinds.hubspot.batches import Record
 from relay.errors import Undeliverable
+from relay.rules.notes import NOTHING_SENT, SHORTENED, Note
 
+CONTACT = "the customer's contact"
 TEST_EMAIL = "relay-test@example.com"
-MAX_VALUE = 65_000  # characters of a value; HubSpot's limit is 65,536
+MAX_VALUE = 65_536  # https://knowledge.hubspot.com/properties/property-field-types-in-hubspot
+LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+DOMAIN = re.compile(r"([^\s@.,;<>]+\.)+([^\W\d_]{2,63}|xn--[A-Za-z0-9-]+)")
 
 
 @dataclass(frozen=True)
 class RecordPair:
-    """The records of one message.  At least one of them is set."""
+    """The records of one message, and what was left out of them.
+
+    Without any record, the event type is not for HubSpot and ``notes`` say so.
+    """
 
     contact: Record | None
     deal: Record | None
+    notes: tuple[Note, ...] = ()
 
 
-def records_of(message: Message, account: Mapping[str, Any]) -> RecordPair:
-    """The records of a message.  Raises Undeliverable if there is nothing to write."""
-    contact = properties(message, account, "contact", "contacts")
-    deal = properties(message, account, "deal", "deals")
+def records_of(
+    message: Message, account: Mapping[str, Any], other_currency: str = money.HOLD
+) -> RecordPair:
+    """The records of a message.  ``other_currency`` is that setting of the destination.
+
+    Raises Undeliverable if a value is missing or does not fit that HubSpot needs.
+    """
+    contact, contact_notes = properties(message, account, "contact", "contacts")
+    deal, deal_notes = properties(message, account, "deal", "deals")
     if not contact and not deal:
+        return RecordPair(None, None, (not_mapped(message),))
+    email = contact.get("email", "").strip()
+    if not deal:
+        check_email(message, email)
+    if message.is_test:
+        mark_as_test(contact, "firstname")
+        mark_as_test(deal, "dealname")
+        if email:  # a test must not change a real contact
+            email = contact["email"] = TEST_EMAIL
+    notes = (*contact_notes, *deal_notes)
+    if deal and contact and not is_accepted(email):
+        notes = (*deal_notes, *without_contact(message, email))
+        email = ""
+    return RecordPair(
+        Record(message, email, contact, frozenset({"email"})) if email else None,
+        deal_record(message, account, deal, other_currency) if deal else None,
+        notes,
+    )
+
+
+def not_mapped(message: Message) -> Note:
+    """The note of an event of a type that has no mapping.
+
+    Raises Undeliverable if the type has one and it yields nothing: then something is wrong.
+    """
+    if message.has_mapping:
         raise Undeliverable(
             "nothing_to_write",
-            f"No field of {message.event_type} is mapped to HubSpot. Map at least the e-mail address, "
-            "or remove this event type from the subscription.",
+            f"No field that is mapped for {message.event_type} has a value, so there is nothing to "
+            "write. Map at least the e-mail address, or remove this event type from the subscription.",
         )
-    email = contact.get("email", "").strip()
-    if not email and not deal:
+    return Note(
+        "",
+        message.event_type,
+        f"no field of {message.event_type} is mapped to HubSpot. To write it, map its fields; else "
+        "remove this event type from the subscription.",
+        NOTHING_SENT,
+    )
+
+
+def check_email(message: Message, email: str) -> None:
+    """Raises Undeliverable if a contact alone has no address that HubSpot accepts."""
+    if not email:
         raise Undeliverable(
             "no_email",
             "This event has no e-mail address, which HubSpot needs for a contact. Map another field to "
             "the e-mail address, or add a condition that only lets events with an address pass.",
             "email",
         )
-    if message.is_test:
-        mark_as_test(contact, "firstname")
-        mark_as_test(deal, "dealname")
-        if email:  # a test must not change a real contact
-            email = contact["email"] = TEST_EMAIL
-    if deal:
-        deal[ORDER_KEY] = order_key(message)
-    return RecordPair(
-        Record(message, email, contact) if email else None,
-        Record(message, deal[ORDER_KEY], deal) if deal else None,
+    if not is_accepted(email):
+        raise Undeliverable(
+            "bad_value",
+            f"HubSpot does not accept the e-mail address “{email}”. Check its spelling, or map another "
+            "field to it.",
+            "email",
+        )
+
+
+def is_accepted(email: str) -> bool:
+    """Whether HubSpot accepts an address as far as Relay can tell: it also checks the domain's end.
+
+    Source: https://legacydocs.hubspot.com/docs/faq/how-does-hubspot-validate-email-addresses
+    """
+    local, _, domain = email.rpartition("@")
+    return bool(LOCAL_PART.fullmatch(local) and DOMAIN.fullmatch(domain))
+
+
+def without_contact(message: Message, email: str) -> tuple[Note, ...]:
+    """The note that an order has no contact; none if the order has no e-mail address at all."""
+    reason = f"HubSpot does not accept the e-mail address “{email}”"
+    if not email:
+        if not any(note.field == "contact.email" for note in message.notes):
+            return ()
+        reason = "HubSpot identifies a contact by its e-mail address"
+    return (Note("contact", CONTACT, reason),)
+
+
+def deal_record(
+    message: Message, account: Mapping[str, Any], deal: dict[str, str], other_currency: str
+) -> Record:
+    """The deal of a message, without an amount in another currency.  Raises Undeliverable."""
+    key = order_key(message)
+    amount = money.amount_of(message, account, deal, other_currency)
+    kept = {name: value for name, value in deal.items() if name not in money.FIELDS}
+    return Record(
+        message,
+        key,
+        {**kept, **amount.properties, ORDER_KEY: key},
+        frozenset({ORDER_KEY, "dealname", "dealstage", *amount.required}),
+        amount.notes,
     )
 
 
@@ -67,34 +150,52 @@ def order_key(message: Message) -> str:
     """The unique value of a deal: the site and its order, or the site and the event."""
     url = urlsplit(message.site_url)
     site = (url.netloc + url.path.rstrip("/")).lower()
-    order_id = message.data.get("id")
-    if message.event_type.startswith("order.") and order_id is not None and not message.is_test:
+    refund_of = message.data.get("order_id") if message.event_type == money.REFUNDED else None
+    order_id = message.data.get("id") if message.event_type.startswith("order.") else refund_of
+    if order_id is not None and not message.is_test:
         return f"{site}:{order_id}"
     return f"{site}:event:{message.event_id}"
 
 
 def properties(
     message: Message, account: Mapping[str, Any], prefix: str, object_type: str
-) -> dict[str, str]:
-    """The mapped fields of one object.  HubSpot takes all values as text."""
-    found = {}
+) -> tuple[dict[str, str], list[Note]]:
+    """The mapped fields of one object, as HubSpot takes them: all values as text."""
+    found, notes = {}, []
     for target, value in message.mapped.items():
         group, _, name = target.partition(".")
-        if group == prefix and name:
-            text = as_text(value, type_of(account, object_type, name))
-            if text:
-                found[name] = text
-    return found
+        if group != prefix or not name:
+            continue
+        text = as_text(value, type_of(account, object_type, name))
+        if text:
+            found[name] = shortened(text)
+        if found.get(name, text) != text:
+            reason = f"HubSpot takes at most {MAX_VALUE:,} characters"
+            label = label_of(account, object_type, name)
+            notes.append(Note(target, label, reason, SHORTENED))
+    return found, notes
+
+
+def shortened(text: str) -> str:
+    """The text up to HubSpot's limit, counted as Java counts: an emoji is two characters."""
+    if len(text) <= MAX_VALUE // 2:
+        return text
+    return text.encode("utf-16-le")[: MAX_VALUE * 2].decode("utf-16-le", "ignore")
 
 
 def as_text(value: Any, type_: str) -> str:
+    """A value as HubSpot takes it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | tuple):
-        return ";".join(as_text(item, type_) for item in value)[:MAX_VALUE]
+        return ";".join(_texts(value, type_))
     if isinstance(value, Mapping):
-        return json.dumps(value, ensure_ascii=False)[:MAX_VALUE]
-    text = str(value).strip()[:MAX_VALUE]
+        return exact_json.dumps(value, ensure_ascii=False)
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, float):
+        return f"{Decimal(repr(value)):f}"
+    text = str(value).strip()
     if type_ == "yes_no":
         return {"yes": "true", "1": "true", "on": "true", "no": "false", "0": "false"}.get(
             text.lower(), text.lower()
@@ -102,10 +203,16 @@ def as_text(value: Any, type_: str) -> str:
     return as_date(text, type_) if type_ in ("date", "day") else text
 
 
+def _texts(values: list[Any] | tuple[Any, ...], type_: str) -> Iterator[str]:
+    return (as_text(item, type_) for item in values)
+
+
 def as_date(text: str, type_: str) -> str:
-    """An ISO 8601 timestamp; only its day for a property of type date."""
+    """A day, or an ISO 8601 timestamp with an offset; for a property of type date only the day."""
     try:
+        if type_ == "day" or len(text) == len("2026-03-01"):
+            return date.fromisoformat(text[:10]).isoformat()
         moment = datetime.fromisoformat(text)
     except ValueError:
         return text
-    return moment.date().isoformat() if type_ == "day" else moment.isoformat()
+    return moment.isoformat(timespec="seconds") if moment.tzinfo else f"{moment.isoformat()}+00:00"

@@ -9,6 +9,7 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate, validates, validates_schema
 
 from relay.destinations.base import ConfigSchema, is_reference
+from relay.destinations.kinds.hubspot.money import HOLD, WITHOUT_AMOUNT
 
 CONTACT, FORM = "contact", "form"
 MAX_RECORDS = 100  # in one call
@@ -66,6 +67,19 @@ class HubSpotSchema(ConfigSchema):
             "help": "The text next to the checkbox on your site. HubSpot stores it with each lead that "
             "has checked the box.",
             "shown_if": {"leads": FORM},
+        },
+    )
+    other_currency = fields.String(
+        load_default=HOLD,
+        validate=validate.OneOf([HOLD, WITHOUT_AMOUNT]),
+        metadata={
+            "label": "If HubSpot does not use the currency of an order",
+            "widget": "select",
+            "choices": [
+                (HOLD, "Do not write the order: list it under Failed deliveries"),
+                (WITHOUT_AMOUNT, "Write the deal without its amount"),
+            ],
+            "help": "HubSpot would read the amount in another currency. Relay never changes a currency.",
         },
     )
     batch_size = fields.Integer(
