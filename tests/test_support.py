@@ -12,7 +12,9 @@ from sqlalchemy import create_engine, text
 
 from config import database_url as sqlalchemy_url
 from relay.launcher.valkey import Valkey
+from tests.support import fake_hubspot, hubspot_rules
 from tests.support.browser import Console
+from tests.support.fake_hubspot import FakeHubSpot
 from tests.support.network import OutsideNetwork
 from tests.support.postgres import PostgresServer
 from tests.support.sink import Answer, Sink
@@ -74,3 +76,143 @@ def test_the_page_reports_a_script_error(page: Page, console: Console, sink: Sin
     page.goto(sink.url)
     assert any("nothing is not defined" in problem for problem in console.unexpected())
     console.allow("nothing is not defined|favicon")
+
+
+# ---- the fake HubSpot refuses what HubSpot documents as refused ------------------------------------
+
+FIELDS = {one["name"]: one for one in (*fake_hubspot.CONTACTS, *fake_hubspot.DEALS)}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "word"),
+    [
+        ("birthday", "1990-12-31", None),
+        ("birthday", "662601600000", None),
+        ("birthday", "662601600001", "INVALID_DATE"),
+        ("birthday", "1990-12-31T00:00:00Z", "INVALID_LONG"),
+        ("birthday", "1990-13-31", "INVALID_LONG"),
+        ("birthday", "31.12.1990", "INVALID_LONG"),
+        ("followup_at", "2026-03-01T00:30:00+02:00", None),
+        ("followup_at", "1767225600123", None),
+        ("followup_at", "2026-03-01T00:30:00", "INVALID_LONG"),
+        ("followup_at", "2026-03-01 00:30:00Z", "INVALID_LONG"),
+        ("industry", "tea", None),
+        ("industry", "Tea", "INVALID_OPTION"),
+        ("industry", "tea;coffee", "INVALID_OPTION"),
+        ("colors", "red;sea_green", None),
+        ("colors", "red;purple", "INVALID_OPTION"),
+        ("colors", "red, blue", "INVALID_OPTION"),
+        ("newsletter", "true", None),
+        ("newsletter", "yes", "INVALID_OPTION"),
+        ("numemployees", "-12.50", None),
+        ("numemployees", "1e-05", "INVALID_NUMBER"),
+        ("numemployees", "1,200", "INVALID_NUMBER"),
+        ("numemployees", " 5", "LEADING_TRAILING_WHITESPACE"),
+        ("numemployees", 5, "INVALID_STRING"),
+        ("numemployees", "", None),
+        ("email", "anna@example.com", None),
+        ("email", "a..b@c.de", "INVALID_EMAIL"),
+        ("email", "anna@localhost", "INVALID_EMAIL"),
+        ("email", "anna@shop.invalid", "INVALID_EMAIL"),
+        ("email", '"anna m"@example.com', "INVALID_EMAIL"),
+        ("message", "x" * 65_536, None),
+        ("message", "x" * 65_537, "PROPERTY_VALUE_TOO_LONG"),
+        ("message", "😀" * 32_769, "PROPERTY_VALUE_TOO_LONG"),
+        ("hs_object_id", "7", "READ_ONLY_VALUE"),
+    ],
+)
+def test_the_fake_hubspot_checks_values(name: str, value: object, word: str | None) -> None:
+    found = hubspot_rules.problem_of(FIELDS[name], value)
+    assert (found or {}).get("error") == word
+
+
+def call(hubspot: FakeHubSpot, path: str, body: object) -> requests.Response:
+    headers = {"Authorization": f"Bearer {fake_hubspot.TOKEN}"}
+    return requests.post(hubspot.url + path, json=body, headers=headers, timeout=5)
+
+
+def upsert(
+    hubspot: FakeHubSpot, kind: str, unique: str, *records: dict[str, str]
+) -> requests.Response:
+    inputs = [
+        {"idProperty": unique, "id": one[unique], "properties": one, "objectWriteTraceId": str(n)}
+        for n, one in enumerate(records)
+    ]
+    return call(hubspot, f"/crm/objects/2026-03/{kind}/batch/upsert", {"inputs": inputs})
+
+
+GOOD, BAD = {"email": "a@example.com"}, {"email": "b@example.com", "industry": "Other"}
+
+
+def test_one_bad_value_refuses_the_whole_batch_of_the_fake_hubspot(hubspot: FakeHubSpot) -> None:
+    answer = upsert(hubspot, "contacts", "email", GOOD, BAD)
+    assert (answer.status_code, answer.json()["category"]) == (400, "VALIDATION_ERROR")
+    assert answer.json()["message"].startswith("Property values were not valid: [{")
+    assert not hubspot.contacts
+    hubspot.multi_status = True
+    answer = upsert(hubspot, "contacts", "email", GOOD, BAD)
+    assert (answer.status_code, answer.json()["numErrors"]) == (207, 1)
+    assert hubspot.contacts == [GOOD]
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [GOOD, {"email": "A@example.com"}],
+        [{"email": f"p{n}@example.com"} for n in range(101)],
+        [],
+        [GOOD | {"unknown": "x"}],
+    ],
+)
+def test_the_fake_hubspot_refuses_batches(
+    hubspot: FakeHubSpot, records: list[dict[str, str]]
+) -> None:
+    if not records:
+        answer = call(hubspot, "/crm/objects/2026-03/contacts/batch/upsert", {"inputs": []})
+    else:
+        answer = upsert(hubspot, "contacts", "email", *records)
+    assert answer.status_code == 400 and not hubspot.contacts
+
+
+def test_the_fake_hubspot_associates_only_records_that_exist(hubspot: FakeHubSpot) -> None:
+    made = upsert(hubspot, "contacts", "email", GOOD).json()["results"][0]["id"]
+    pair = {"from": {"id": "1"}, "to": {"id": made}}
+    path = "/crm/associations/2026-03/deals/contacts/batch/associate/default"
+    answer = call(hubspot, path, {"inputs": [pair]})
+    assert (answer.status_code, answer.json()["numErrors"]) == (207, 1)
+    assert not hubspot.joined
+
+
+def test_the_fake_hubspot_ignores_an_earlier_lifecycle_stage(hubspot: FakeHubSpot) -> None:
+    for stage in ("customer", "lead"):
+        assert upsert(hubspot, "contacts", "email", GOOD | {"lifecyclestage": stage}).ok
+    assert hubspot.contacts[0]["lifecyclestage"] == "customer"
+
+
+def test_the_fake_hubspot_knows_the_currency_of_a_deal_only_in_accounts_with_several(
+    hubspot: FakeHubSpot,
+) -> None:
+    hubspot.properties["deals"].append(fake_hubspot.prop("key", "Key", hasUniqueValue=True))
+    deal = {"key": "1", "dealname": "x", "dealstage": "new", "deal_currency_code": "USD"}
+    assert upsert(hubspot, "deals", "key", deal).status_code == 400
+    hubspot.additional_currencies = ["CHF"]
+    assert upsert(hubspot, "deals", "key", deal).status_code == 400
+    hubspot.additional_currencies = ["CHF", "USD"]
+    assert upsert(hubspot, "deals", "key", deal).status_code == 200
+
+
+def test_the_fake_hubspot_creates_no_deal_without_name_and_stage(hubspot: FakeHubSpot) -> None:
+    hubspot.properties["deals"].append(fake_hubspot.prop("key", "Key", hasUniqueValue=True))
+    answer = upsert(hubspot, "deals", "key", {"key": "1", "amount": "5"})
+    assert answer.status_code == 400 and "REQUIRED_PROPERTY_MISSING" in answer.text
+
+
+def test_the_fake_hubspot_limits_the_calls_of_ten_seconds_and_of_a_day(
+    hubspot: FakeHubSpot,
+) -> None:
+    codes = [upsert(hubspot, "contacts", "email", GOOD).status_code for _ in range(101)]
+    assert codes == [200] * 100 + [429]
+    hubspot.recent.clear()
+    hubspot.daily = hubspot.used
+    answer = upsert(hubspot, "contacts", "email", GOOD)
+    assert (answer.status_code, answer.json()["policyName"]) == (429, "DAILY")

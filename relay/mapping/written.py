@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from functools import lru_cache
 from typing import Any
 
 from relay.exact_json import PlainDecimal
@@ -296,6 +297,7 @@ def folded(text: str) -> str:
     return "".join(one for one in plain if not unicodedata.combining(one)).strip()
 
 
+@lru_cache(maxsize=20_000)
 def same_choice(text: str) -> str:
     """A choice for comparisons: without case, with single spaces and plain hyphens.
 

@@ -37,13 +37,14 @@ class Record:
     """A record to write for one delivery.
 
     ``unique`` is the value that identifies it in HubSpot.  It is not written without the properties
-    in ``required``.  ``notes`` say what was left out of it.
+    in ``required``; those in ``together`` are left out together.  ``notes`` say what was left out.
     """
 
     message: Message
     unique: str
     properties: Mapping[str, str]
     required: frozenset[str] = frozenset()
+    together: frozenset[str] = frozenset()
     notes: tuple[Note, ...] = ()
 
     def without(self, named: Sequence[errors.FieldError], note_of: NoteOf) -> Record | None:
@@ -53,11 +54,11 @@ class Record:
         refused = {error.name: error for error in named if error.name in self.properties}
         if not refused or any(error.name in self.required for error in named):
             return None
-        kept = {name: text for name, text in self.properties.items() if name not in refused}
-        notes = (
-            note_of(name, error.reason_for(self.properties[name]))
-            for name, error in refused.items()
-        )
+        reasons = {name: error.reason_for(self.properties[name]) for name, error in refused.items()}
+        if tied := self.together & reasons.keys():
+            reasons |= dict.fromkeys(self.together & self.properties.keys(), reasons[min(tied)])
+        kept = {name: text for name, text in self.properties.items() if name not in reasons}
+        notes = (note_of(name, reason) for name, reason in reasons.items())
         return replace(self, properties=kept, notes=(*self.notes, *notes))
 
     def as_input(self, id_property: str) -> dict[str, Any]:

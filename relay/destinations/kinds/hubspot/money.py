@@ -56,8 +56,8 @@ def amount_of(
         return _in_other_currency(currency, known, amount, other_currency)
     if len(known) == 1:  # HubSpot then has no field for it
         return DealAmount({AMOUNT: amount})
-    # An amount without its currency would be read in the account's own.
-    return DealAmount({AMOUNT: amount, CODE: currency}, frozenset({CODE}))
+    required = frozenset({CODE}) if other_currency == HOLD else frozenset()
+    return DealAmount({AMOUNT: amount, CODE: currency}, required)
 
 
 def _in_other_currency(
@@ -74,7 +74,6 @@ def _in_other_currency(
         f"The order is in {currency}, but your HubSpot account uses only {used}, so the amount would be "
         f"wrong. Add {currency} in HubSpot and choose “Reload fields” on this destination, or let "
         "Relay write such deals without an amount in its settings. Then replay the delivery.",
-        CODE,
     )
 
 

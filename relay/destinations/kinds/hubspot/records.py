@@ -136,7 +136,8 @@ def deal_record(
         key,
         {**kept, **amount.properties, ORDER_KEY: key},
         frozenset({ORDER_KEY, "dealname", "dealstage", *amount.required}),
-        amount.notes,
+        together=frozenset(money.FIELDS),
+        notes=amount.notes,
     )
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from relay.destinations.kinds.hubspot.money import WITHOUT_AMOUNT, net_amount
 from relay.event_types import SAMPLES
 from relay.rules.lifecycle import Accepted, Failed, Refused
 from tests.support.fake_hubspot import Answer, FakeHubSpot
-from tests.support.hubspot_calls import config, deliver, event, with_account
+from tests.support.hubspot_calls import KIND, config, deliver, event, with_account
 from tests.support.kind_contract import message
 
 ORDER = SAMPLES["order.created"]
@@ -47,7 +50,7 @@ def test_an_order_in_a_currency_that_the_account_lacks_is_held_with_a_sentence(
     settings = with_account(hubspot)
     (done,) = deliver(settings, event(settings, "order.created"))
     assert isinstance(done.signal, Refused) and not done.signal.pause
-    assert (done.signal.code, done.signal.field) == ("currency_not_used", "deal_currency_code")
+    assert (done.signal.code, done.signal.field) == ("currency_not_used", "")
     assert done.signal.sentence.startswith(
         "The order is in EUR, but your HubSpot account uses only USD, so the amount would be wrong."
     )
@@ -89,6 +92,27 @@ def test_a_currency_that_the_account_no_longer_has_does_not_become_another(
     (done,) = deliver(settings, event(settings, "order.created"))
     assert isinstance(done.signal, Refused) and done.signal.field == "deal_currency_code"
     assert not hubspot.deals
+
+
+def test_an_amount_is_left_out_with_a_currency_that_hubspot_refuses(
+    hubspot: FakeHubSpot,
+) -> None:
+    hubspot.company_currency, hubspot.additional_currencies = "USD", ["EUR", "CHF"]
+    settings = with_account(hubspot, other_currency=WITHOUT_AMOUNT)
+    hubspot.additional_currencies = ["CHF"]
+    (done,) = deliver(settings, event(settings, "order.created"))
+    assert isinstance(done.signal, Accepted)
+    assert not {"amount", "deal_currency_code"} & set(hubspot.deals[0])
+    assert {note.field for note in done.notes} == {"deal.amount", "deal.deal_currency_code"}
+
+
+def test_the_preview_says_what_happens_to_an_order_in_another_currency(
+    hubspot: FakeHubSpot,
+) -> None:
+    hubspot.company_currency = "USD"
+    settings = with_account(hubspot, other_currency=WITHOUT_AMOUNT)
+    (note,) = KIND.notes_of(settings, event(settings, "order.created"))
+    assert note.sentence.startswith("Sent without: Amount — 129.90 EUR would be read as USD")
 
 
 def test_the_currencies_are_read_before_the_first_deal_if_they_are_unknown(
@@ -148,3 +172,12 @@ def test_only_the_total_is_reduced_by_refunds(
 ) -> None:
     one = message(event_type="order.status_changed", data=data)
     assert net_amount(one, amount) == expected
+
+
+AMOUNTS = st.decimals(min_value=-(10**15), max_value=10**15, places=8)
+
+
+@given(AMOUNTS, AMOUNTS)
+def test_any_amount_is_reduced_exactly(total: Decimal, refunded: Decimal) -> None:
+    one = message(data={"total": f"{total:f}", "total_refunded": f"{refunded:f}"})
+    assert Decimal(net_amount(one, f"{total:f}")) == total - refunded

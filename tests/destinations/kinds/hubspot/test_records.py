@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from relay.destinations.kinds.hubspot.records import MAX_VALUE, as_date, as_text, is_accepted
 from relay.errors import Undeliverable
@@ -51,10 +53,10 @@ def lead_with(label: str, value: Any, **more: Any) -> dict[str, Any]:
 def test_a_value_arrives_in_hubspots_format(
     hubspot: FakeHubSpot, name: str, value: Any, expected: str
 ) -> None:
-    settings = with_account(hubspot)
+    config = with_account(hubspot)
     rules = EMAIL | {f"contact.{name}": {"path": ["data", "fields", "Answer"]}}
     data = lead_with("Answer", value)
-    (done,) = deliver(settings, event(settings, "lead.created", data=data, rules=rules))
+    (done,) = deliver(config, event(config, "lead.created", data=data, rules=rules))
     assert isinstance(done.signal, Accepted)
     assert hubspot.contacts == [{"email": "anna@example.com", name: expected}]
 
@@ -81,21 +83,21 @@ def test_a_value_arrives_in_hubspots_format(
 def test_an_optional_value_that_does_not_fit_is_left_out_with_a_note(
     hubspot: FakeHubSpot, name: str, value: str, sentence: str
 ) -> None:
-    settings = with_account(hubspot)
+    config = with_account(hubspot)
     rules = EMAIL | {f"contact.{name}": {"path": ["data", "fields", "Answer"]}}
-    one = event(settings, "lead.created", data=lead_with("Answer", value), rules=rules)
-    (done,) = deliver(settings, one)
+    one = event(config, "lead.created", data=lead_with("Answer", value), rules=rules)
+    (done,) = deliver(config, one)
     assert isinstance(done.signal, Accepted)
     assert hubspot.contacts == [{"email": "anna@example.com"}]
     assert [note.sentence for note in one.notes] == [sentence]
 
 
 def test_the_choices_that_fit_are_sent_and_the_others_noted(hubspot: FakeHubSpot) -> None:
-    settings = with_account(hubspot)
+    config = with_account(hubspot)
     rules = EMAIL | {"contact.colors": {"path": ["data", "fields", "Colors"]}}
     data = lead_with("Colors", "Red; Purple")
-    one = event(settings, "lead.created", data=data, rules=rules)
-    deliver(settings, one)
+    one = event(config, "lead.created", data=data, rules=rules)
+    deliver(config, one)
     assert hubspot.contacts[0]["colors"] == "red"
     assert [note.sentence for note in one.notes] == [
         "Sent without: Colors — “Purple” is not one of its options (Red, Blue, Sea_Green)"
@@ -106,10 +108,10 @@ def test_the_choices_that_fit_are_sent_and_the_others_noted(hubspot: FakeHubSpot
 def test_the_sites_locale_decides_how_a_date_is_read(
     hubspot: FakeHubSpot, locale: str, birthday: str
 ) -> None:
-    settings = with_account(hubspot)
+    config = with_account(hubspot)
     rules = EMAIL | {"contact.birthday": {"path": ["data", "fields", "Born"]}}
     data = lead_with("Born", "03/04/1990", locale=locale)
-    deliver(settings, event(settings, "lead.created", data=data, rules=rules))
+    deliver(config, event(config, "lead.created", data=data, rules=rules))
     assert hubspot.contacts[0]["birthday"] == birthday
 
 
@@ -117,11 +119,11 @@ def test_the_sites_locale_decides_how_a_date_is_read(
 def test_a_lead_without_a_usable_e_mail_address_is_refused(
     hubspot: FakeHubSpot, email: str
 ) -> None:
-    settings = with_account(hubspot)
+    config = with_account(hubspot)
     data = {"form": {}, "fields": {"E-mail": email, "Name": "Anna"}}
     rules = EMAIL | {"contact.firstname": {"path": ["data", "fields", "Name"]}}
     try:
-        (done,) = deliver(settings, event(settings, "lead.created", data=data, rules=rules))
+        (done,) = deliver(config, event(config, "lead.created", data=data, rules=rules))
     except Undeliverable as exc:
         assert (exc.code, exc.field) == ("bad_value", "contact.email")
     else:
@@ -135,10 +137,10 @@ def test_a_lead_without_a_usable_e_mail_address_is_refused(
 def test_an_order_with_an_e_mail_address_that_hubspot_refuses_is_a_deal_without_contact(
     hubspot: FakeHubSpot, email: str
 ) -> None:
-    settings = with_account(hubspot)
+    config = with_account(hubspot)
     data = SAMPLES["order.created"] | {"customer": {"name": "Anna M", "email": email}}
-    one = event(settings, "order.created", data=data)
-    (done,) = deliver(settings, one)
+    one = event(config, "order.created", data=data)
+    (done,) = deliver(config, one)
     assert isinstance(done.signal, Accepted)
     assert (len(hubspot.deals), hubspot.contacts) == (1, [])
     notes = [note.sentence for note in (*one.notes, *done.notes)]
@@ -151,13 +153,13 @@ def test_an_order_with_an_e_mail_address_that_hubspot_refuses_is_a_deal_without_
 def test_an_order_whose_e_mail_domain_only_hubspot_knows_is_a_deal_without_contact(
     hubspot: FakeHubSpot,
 ) -> None:
-    settings = with_account(hubspot)
+    config = with_account(hubspot)
     data = SAMPLES["order.created"] | {"customer": {"email": "anna@shop.invalid"}}
     other = SAMPLES["order.created"] | {"id": 7, "customer": {"email": "jane@example.com"}}
     done = deliver(
-        settings,
-        event(settings, "order.created", 1, data),
-        event(settings, "order.created", 2, other),
+        config,
+        event(config, "order.created", 1, data),
+        event(config, "order.created", 2, other),
     )
     assert all(isinstance(one.signal, Accepted) for one in done)
     assert len(hubspot.deals) == 2
@@ -170,36 +172,66 @@ def test_an_order_whose_e_mail_domain_only_hubspot_knows_is_a_deal_without_conta
 
 
 def test_an_order_without_any_e_mail_address_has_no_note(hubspot: FakeHubSpot) -> None:
-    settings = with_account(hubspot)
+    config = with_account(hubspot)
     data = SAMPLES["order.created"] | {"customer": {"name": "Jane"}}
-    (done,) = deliver(settings, event(settings, "order.created", data=data))
+    (done,) = deliver(config, event(config, "order.created", data=data))
     assert isinstance(done.signal, Accepted) and not done.notes
 
 
 def test_an_event_type_without_a_mapping_writes_nothing_and_says_so(hubspot: FakeHubSpot) -> None:
-    settings = with_account(hubspot)
+    config = with_account(hubspot)
     hubspot.forget()
-    (done,) = deliver(settings, event(settings, "x.own", data={"a": 1}))
+    (done,) = deliver(config, event(config, "x.own", data={"a": 1}))
     assert isinstance(done.signal, Accepted) and not hubspot.requests
     (note,) = done.notes
     assert note.sentence.startswith("Nothing was sent: no field of x.own is mapped to HubSpot.")
 
 
 def test_a_mapping_that_yields_nothing_is_an_error(hubspot: FakeHubSpot) -> None:
-    settings = with_account(hubspot)
+    config = with_account(hubspot)
     rules = {"contact.firstname": {"path": ["data", "nowhere"]}}
-    (done,) = deliver(settings, event(settings, "x.own", data={"a": 1}, rules=rules))
+    (done,) = deliver(config, event(config, "x.own", data={"a": 1}, rules=rules))
     assert isinstance(done.signal, Refused) and done.signal.code == "nothing_to_write"
+
+
+ANYTHING = st.one_of(
+    st.text(max_size=40),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.booleans(),
+    st.lists(st.text(max_size=10), max_size=4),
+    st.sampled_from(["Red, Blue", "31.12.1990", "1.234,56 €", "Ja", "11-50", "0.00001000"]),
+)
+OPTIONAL = (
+    "firstname phone numemployees newsletter birthday followup_at industry team_size colors message "
+    "lifecyclestage zip"
+).split()
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@given(values=st.fixed_dictionaries(dict.fromkeys(OPTIONAL, ANYTHING)))
+def test_no_value_of_optional_fields_makes_a_dead_letter(
+    hubspot: FakeHubSpot, values: dict[str, Any]
+) -> None:
+    hubspot.recent.clear()  # the limit of calls in ten seconds
+    config = with_account(hubspot)
+    before = len(hubspot.requests)
+    rules = EMAIL | {f"contact.{name}": {"path": ["data", "fields", name]} for name in OPTIONAL}
+    data = {"form": {}, "fields": {"E-mail": "anna@example.com"} | values}
+    one = event(config, "lead.created", data=data, rules=rules)
+    (done,) = deliver(config, one)
+    assert isinstance(done.signal, Accepted)
+    assert len(hubspot.requests) == before + 1, "HubSpot refused a value that Relay sent"
 
 
 @pytest.mark.parametrize("sign", ["x", "😀"])
 def test_a_text_beyond_hubspots_limit_is_shortened_with_a_note(
     hubspot: FakeHubSpot, sign: str
 ) -> None:
-    settings = with_account(hubspot)
+    config = with_account(hubspot)
     rules = EMAIL | {"contact.message": {"path": ["data", "fields", "Message"]}}
     data = lead_with("Message", sign * (MAX_VALUE + 1))
-    (done,) = deliver(settings, event(settings, "lead.created", data=data, rules=rules))
+    (done,) = deliver(config, event(config, "lead.created", data=data, rules=rules))
     assert isinstance(done.signal, Accepted)
     assert len(hubspot.contacts[0]["message"].encode("utf-16-le")) == MAX_VALUE * 2
     assert [note.sentence for note in done.notes] == [
