@@ -131,8 +131,8 @@ class MessageResult:
 
     signal: lifecycle.Signal
     calls: tuple[Call, ...] = ()
-    by_status: bool = True
     notes: tuple[Note, ...] = ()
+    by_status: bool = True
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,7 @@ def _locked(ids: Sequence[int]) -> Sequence[Event]:
 def _empty(event: Event, data: Any) -> None:
     """``body_sha256`` stays: the same event, sent again, is still known as a duplicate."""
     body = exact_json.loads(event.payload) | {"data": data}
-    event.payload = exact_json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    event.payload = exact_json.dumps(body)
     event.search_text = search_text_of(data)
 
 

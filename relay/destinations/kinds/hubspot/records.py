@@ -191,7 +191,7 @@ def as_text(value: Any, type_: str) -> str:
     if isinstance(value, list | tuple):
         return ";".join(_texts(value, type_))
     if isinstance(value, Mapping):
-        return exact_json.dumps(value, ensure_ascii=False)
+        return exact_json.dumps(value)
     if isinstance(value, Decimal):
         return f"{value:f}"
     if isinstance(value, float):
