@@ -20,7 +20,7 @@ from liquid.exceptions import LiquidError
 
 from relay import exact_json
 from relay.errors import Undeliverable
-from relay.mapping import liquid_limits, liquid_numbers, templates
+from relay.mapping import liquid_filters, liquid_limits, templates
 from relay.mapping.liquid_limits import BoundedEnvironment
 
 # These tags write values in ways of their own, or read other templates.
@@ -48,7 +48,7 @@ def in_path(value: Any) -> str:
     """A value as a part of a URL's path.  Raises LiquidError if it is empty: that is another URL."""
     if isinstance(value, Escaped):
         return value
-    text = "" if value is None or isinstance(value, Undefined) else str(value)
+    text = "" if isinstance(value, Undefined) else liquid_filters.printed_text(value)
     if not text.strip():
         raise LiquidError("a value in the path is empty", token=None)
     return quote(text, safe="")
@@ -90,7 +90,7 @@ class PathEnvironment(BoundedEnvironment):
 
 JSON, PATH = JsonEnvironment(), PathEnvironment()
 for environment in (JSON, PATH):
-    environment.filters |= liquid_numbers.FILTERS
+    liquid_filters.install(environment)
     for tag in (EscapedOutput, EscapedEcho, EscapedCapture):
         environment.add_tag(tag)
     for name in UNESCAPED_TAGS:

@@ -8,16 +8,23 @@ from functools import lru_cache
 from typing import Any
 
 from liquid import BoundTemplate
-from liquid.exceptions import LiquidError
+from liquid.exceptions import (
+    FilterArgumentError,
+    FilterError,
+    FilterValueError,
+    LiquidError,
+    LiquidTypeError,
+)
 from liquid.filter import int_arg, liquid_filter
 from markupsafe import Markup
 
 from relay import exact_json
 from relay.errors import Undeliverable
-from relay.mapping import liquid_limits, liquid_numbers
+from relay.mapping import liquid_checks, liquid_filters, liquid_limits
 from relay.mapping.liquid_limits import BoundedEnvironment
 
 MAX_LENGTH = 20_000
+TOO_DEEP = "The text is nested too deeply in its {{ }} or {% %} parts."
 
 
 @liquid_filter
@@ -29,7 +36,7 @@ def as_json(value: object, indent: object = None) -> str:
 ESCAPING, PLAIN = (BoundedEnvironment(autoescape=autoescape) for autoescape in (True, False))
 for environment in (ESCAPING, PLAIN):
     environment.add_filter("json", as_json)
-    environment.filters |= liquid_numbers.FILTERS
+    liquid_filters.install(environment)
 del ESCAPING.filters["safe"]  # no template can turn the escaping off
 NEWLINE = re.compile(r"\r\n|[\r\n]")
 QUOTED_LINE = re.compile(r"^>.*\{\{.*$", re.MULTILINE)
@@ -60,15 +67,32 @@ def parse(text: str, escaping: bool = True) -> BoundTemplate:
 
 
 def check_template(text: str) -> str | None:
-    """The error of a template as a sentence, or None."""
+    """Why a text cannot work for any event, as a sentence, or None.
+
+    It finds what filling finds too: a text that does not parse, an unknown tag or filter, and values
+    that a filter cannot take.
+    """
+    if why := _parse_error(text):
+        return why
+    try:
+        found = liquid_checks.fault_of(parse(text), text)
+    except RecursionError:
+        return TOO_DEEP
+    return f"The text has an error in its {{{{ }}}} or {{% %}} parts. {found}" if found else None
+
+
+def _parse_error(text: str) -> str | None:
+    """Why a text cannot be parsed, as a sentence, or None."""
     if len(text) > MAX_LENGTH:
         return f"The text is longer than {MAX_LENGTH:,} characters."
     try:
         parse(text)
     except LiquidError as exc:
+        if tag := liquid_checks.unknown_tag(exc, ESCAPING):
+            return f"The text has an error in its {{{{ }}}} or {{% %}} parts. {tag}"
         return f"The text has an error in its {{{{ }}}} or {{% %}} parts: {reason(exc)}."
     except RecursionError:
-        return "The text is nested too deeply in its {{ }} or {% %} parts."
+        return TOO_DEEP
     return None
 
 
@@ -77,6 +101,10 @@ def reason(exc: Exception) -> str:
     token = getattr(exc, "token", None)
     other = "it is nested too deeply" if isinstance(exc, RecursionError) else "a value does not fit"
     message = str(getattr(exc, "message", None) or other)
+    if isinstance(exc, FilterArgumentError | FilterError | FilterValueError | LiquidTypeError):
+        message = (
+            "a filter does not work with this value"  # the library's words are for programmers
+        )
     if token is None or token.start_index < 0:
         return message
     line = token.source.count("\n", 0, token.start_index)
@@ -90,7 +118,7 @@ def render(text: str, scope: Mapping[str, Any], escape: bool = True) -> str:
     With ``escape``, & < > become ``&amp;`` ``&lt;`` ``&gt;`` as in HTML and Slack, but only in values
     and after all filters.  So a visitor's text stays text, and no filter cuts an escaped character.
     """
-    if why := check_template(text):
+    if why := _parse_error(text):
         raise Undeliverable(
             "bad_template", f"{why} Change the text in the mapping or the settings."
         )
@@ -118,7 +146,7 @@ def unescape_quotes(text: str) -> str:
 
 def paths_in(text: str) -> list[tuple[str, ...]]:
     """The paths that a template uses; none if it cannot be parsed."""
-    if check_template(text):
+    if _parse_error(text):
         return []
     found = []
     for segments in parse(text).global_variable_segments():
