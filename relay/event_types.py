@@ -157,6 +157,7 @@ EVENT_TYPES = {
                     "E-mail": "jane@example.com",
                     "Message": "Please call me about a bulk order.",
                 },
+                "types": {"Name": "name", "E-mail": "email", "Message": "textarea"},
                 "page_url": "https://shop.example.com/contact",
                 "consent": True,
                 "created_at": SAMPLE_TIME,

@@ -9,6 +9,7 @@ from apispec import APISpec
 
 from relay.event_types import EVENT_TYPES
 from relay.ingest.refusals import RefusalCode
+from relay.mapping.lead_fields import FIELD_TYPES
 from relay.web.framing import FRAMING_ERRORS
 
 VERSION = "1.2.0"
@@ -91,8 +92,29 @@ def event_schema() -> dict[str, Any]:
             },
             "event_id": {"type": "string", "description": "The same as in X-Event-Id."},
             "site": {"type": "string", "format": "uri"},
-            "data": {"type": "object", "additionalProperties": True},
+            "time_zone": {
+                "type": "string",
+                "description": "The site's time zone, for dates in texts. Optional.",
+                "examples": ["Europe/Berlin", "+02:00"],
+            },
+            "data": {
+                "type": "object",
+                "additionalProperties": True,
+                "properties": {"types": field_types_schema()},
+            },
         },
+    }
+
+
+def field_types_schema() -> dict[str, Any]:
+    """The types of a lead's fields.  Any other value is kept and ignored."""
+    lines = [f"- `{name}`: {words}" for name, words in FIELD_TYPES.items()]
+    return {
+        "type": "object",
+        "additionalProperties": {"type": "string", "examples": list(FIELD_TYPES)},
+        "description": "\n".join(
+            ["Of a lead, optional: the type of each field, by its label.", "", *lines]
+        ),
     }
 
 

@@ -111,6 +111,7 @@ class FormData(EventData):
 class LeadData(EventData):
     form = fields.Nested(FormData, required=True)
     fields_ = fields.Dict(required=True, data_key="fields")
+    types = fields.Raw(allow_none=True)  # relay.mapping.lead_fields ignores what it does not know
     page_url = text(False)
     utm = fields.Dict(allow_none=True)
     consent = fields.Raw(allow_none=True)

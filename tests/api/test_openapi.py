@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from flask import Flask
 
 from relay.api import openapi
 from relay.ingest.refusals import RefusalCode
+from relay.mapping.lead_fields import FIELD_TYPES
 from relay.web.framing import FRAMING_ERRORS
 
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -49,3 +52,12 @@ def test_the_document_lists_exactly_the_refusals_of_the_table(
     for row in rows:
         assert row.when in responses[str(row.status)]["description"]
         assert (row.retry_after_s is not None) == ("headers" in responses[str(row.status)])
+
+
+def test_the_types_of_a_leads_fields_are_documented() -> None:
+    schema = openapi.document()["components"]["schemas"]["Event"]
+    described = schema["properties"]["data"]["properties"]["types"]["description"]
+    page = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+    for name, words in FIELD_TYPES.items():
+        assert f"- `{name}`: {words}" in described
+        assert f"| `{name}` | {words} |" in page
