@@ -11,11 +11,12 @@ from relay.dashboard.events import subject
 from relay.dashboard.mapping_form import MappingRow
 from relay.errors import Invalid
 from relay.event_types import TEST
-from relay.mapping.paths import as_text, in_liquid, readable_path
+from relay.mapping.computed import fits
+from relay.mapping.paths import as_text, readable_path
 from relay.models import Subscription
 from relay.services.mappings import preview as mapping_preview
 from relay.services.mappings import versions as mapping_versions
-from relay.services.mappings.preview import MappingPreview, Rules
+from relay.services.mappings.preview import ComputedExample, MappingPreview, Rules
 from relay.services.subscriptions import settings as subscription_settings
 
 blueprint = Blueprint(
@@ -84,10 +85,22 @@ def _respond(
         words=mapping_form.TYPES,
         free_types=mapping_form.FREE_TYPES,
         as_text=as_text,
-        in_liquid=in_liquid,
+        suggested=lambda row: _suggested(editor, row),
         readable_path=readable_path,
         here=_here(editor),
     )
+
+
+def _suggested(editor: MappingPreview, row: MappingRow) -> list[ComputedExample]:
+    """The computed fields that fit a row, and the one that it has."""
+    target, chosen = row.target, row.computed
+    type_ = target.type if target else "text"
+    is_free = target is None or not target.choices
+    return [
+        one
+        for one in editor.computed
+        if fits(one.field, type_, is_free) or one.field.name == chosen
+    ]
 
 
 def _here(editor: MappingPreview) -> dict[str, Any]:
@@ -118,6 +131,8 @@ def update(destination_id: int, subscription_id: int) -> Any:
     custom = "custom" in request.form
     do = forms.text("do")
     try:
+        if do in ("save", "test", ""):
+            mapping_form.check_texts(rows)
         if do in ("save", ""):
             return _save(editor, rows, custom)
         if do == "test":
@@ -144,7 +159,8 @@ def _pressed(
         return mapping_form.rows_of(editor.default_mapping, editor.targets), False
     if do == "custom":
         return mapping_form.free_rows(editor.fields), True
-    return mapping_form.changed(rows, do, forms.text("new_field"), editor.targets), custom
+    new_field = forms.text("new_field")
+    return mapping_form.changed(rows, do, new_field, editor.targets, editor.standard), custom
 
 
 def _save(editor: MappingPreview, rows: list[MappingRow], custom: bool) -> Any:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from relay.destinations.base import Rule, TargetField
 from relay.errors import Invalid
+from relay.mapping.checks import in_use
+from relay.mapping.computed import COMPUTED, sentence
 from relay.mapping.event_fields import EventField
 from relay.mapping.paths import EACH, as_text, from_text, readable_path
 
 KEY = re.compile(r"r(\d{1,3})-name")
-TEXT, FIXED = "text", "fixed:"
+TEXT, FIXED, WORKED_OUT = "text", "fixed:", "computed:"
 MAX_SHOWN_TARGETS = 12
 MAX_ROWS = 200
+MAX_VALUE = 200
 YES_NO = (("yes", "Yes"), ("no", "No"))
 TYPES = {
     "text": "text",
@@ -41,7 +44,8 @@ FREE_TYPES = (
 class MappingRow:
     """One destination field.
 
-    ``origin`` is empty, ``text``, ``fixed:`` and a choice, or an event field as ``paths.as_text`` writes it.
+    ``origin`` is empty, ``text``, ``fixed:`` and a choice, ``computed:`` and a computed field, or an
+    event field as ``paths.as_text`` writes it.  ``values`` are those that a computed field needs.
     """
 
     name: str
@@ -50,6 +54,7 @@ class MappingRow:
     default: str = ""
     as_type: str = ""
     target: TargetField | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -60,6 +65,11 @@ class MappingRow:
         if self.target is None:
             return ()
         return YES_NO if self.target.type == "yes_no" else self.target.choices
+
+    @property
+    def is_choice(self) -> bool:
+        """Whether the value is not a field of the event, so that it is always in the list."""
+        return self.origin in ("", TEXT) or self.origin.startswith((FIXED, WORKED_OUT))
 
     @property
     def words(self) -> str:
@@ -74,6 +84,8 @@ class MappingRow:
             rule = {"text": self.text}
         elif self.origin.startswith(FIXED):
             rule = {"text": self.origin.removeprefix(FIXED)}
+        elif self.origin.startswith(WORKED_OUT):
+            rule = self._computed_rule()
         elif path := from_text(self.origin):
             rule = {"path": path}
         elif self.default:
@@ -86,33 +98,64 @@ class MappingRow:
             rule["as"] = self.as_type
         return rule
 
+    def _computed_rule(self) -> dict[str, Any]:
+        """The rule of a computed field, with the values that it needs."""
+        rule: dict[str, Any] = {"computed": self.computed}
+        found = COMPUTED.get(self.computed)
+        needed = [one.name for one in found.parameters] if found else []
+        if chosen := {name: self.values[name] for name in needed if self.values.get(name)}:
+            rule["with"] = chosen
+        return rule
+
+    @property
+    def computed(self) -> str:
+        """The name of the computed field; empty if there is none."""
+        is_computed = self.origin.startswith(WORKED_OUT)
+        return self.origin.removeprefix(WORKED_OUT) if is_computed else ""
+
+    def values_of(self, computed: str) -> str:
+        """The values for a computed field as words, such as ``Paid → Closed won, otherwise → New``."""
+        rule = {"computed": computed, "with": self.values}
+        _, _, words = sentence(rule, dict(self.choices)).partition(": ")
+        return words[:1].upper() + words[1:] or "Choose the values"
+
 
 def row_of(name: str, rule: Rule, target: TargetField | None = None) -> MappingRow:
     """The row of a stored rule."""
     text = str(rule.get("text", ""))
     row = MappingRow(
         name,
-        TEXT if "text" in rule else as_text(rule["path"]),
+        _origin_of(rule),
         text,
         str(rule.get("default", "")),
         str(rule.get("as", "")),
         target,
+        dict(rule.get("with") or {}),
     )
     if "text" in rule and text in {value for value, _ in row.choices}:
         return replace(row, origin=FIXED + text, text="")
     return replace(row, origin="") if rule.get("text") == "" else row
 
 
+def _origin_of(rule: Rule) -> str:
+    if "computed" in rule:
+        return f"{WORKED_OUT}{rule['computed']}"
+    return TEXT if "text" in rule else as_text(rule["path"])
+
+
 def rows_of(rules: Mapping[str, Rule], targets: Sequence[TargetField]) -> list[MappingRow]:
-    """The rows shown at first: mapped and required fields, and all fields if there are few."""
+    """The rows shown at first: mapped fields, those that a mapped object requires, and all fields if
+    there are few.
+    """
     known = {target.name: target for target in targets}
+    needed = {target.name for target in in_use(rules, targets) if target.required}
     few = len(targets) <= MAX_SHOWN_TARGETS
     rows = [
         row_of(target.name, rules[target.name], target)
         if target.name in rules
         else MappingRow(target.name, target=target)
         for target in targets
-        if target.name in rules or target.required or few
+        if target.name in rules or target.name in needed or few
     ]
     return rows + [row_of(name, rule) for name, rule in rules.items() if name not in known]
 
@@ -138,10 +181,27 @@ def posted(form: Mapping[str, str], targets: Sequence[TargetField]) -> list[Mapp
         )
         text = form.get(f"r{number}-text", "").replace("\x00", "").replace("\r\n", "\n")
         known_type = as_type in {value for value, _ in FREE_TYPES}
-        rows.append(
-            MappingRow(name, origin, text, default, as_type if known_type else "", known.get(name))
+        row = MappingRow(
+            name, origin, text, default, as_type if known_type else "", known.get(name)
         )
+        rows.append(replace(row, values=_posted_values(form, f"r{number}-with-")))
     return rows
+
+
+def _posted_values(form: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """The values for a computed field, by the names of its parameters."""
+    return {
+        key.removeprefix(prefix): value.replace("\x00", "").strip()[:MAX_VALUE]
+        for key, value in form.items()
+        if key.startswith(prefix)
+    }
+
+
+def check_texts(rows: Iterable[MappingRow]) -> None:
+    """Raises Invalid for a custom text that nobody has written yet."""
+    empty = [row for row in rows if row.origin == TEXT and not row.text.strip()]
+    if empty:
+        raise Invalid({row.name: ["Write the text, or choose another value."] for row in empty})
 
 
 def rules_of(rows: Iterable[MappingRow]) -> dict[str, Rule]:
@@ -160,11 +220,23 @@ def rules_of(rows: Iterable[MappingRow]) -> dict[str, Rule]:
 
 
 def changed(
-    rows: list[MappingRow], do: str, new_field: str, targets: Sequence[TargetField]
+    rows: list[MappingRow],
+    do: str,
+    new_field: str,
+    targets: Sequence[TargetField],
+    standard: Mapping[str, Rule] | None = None,
 ) -> list[MappingRow]:
-    """The rows after a button: ``add`` (the field called ``new_field``), ``drop:2``.  Raises Invalid."""
+    """The rows after a button: ``add`` (the field called ``new_field``), ``drop:2``, or ``standard:2``,
+    which fills in the standard text for a person to change.  Raises Invalid.
+    """
     verb, _, place = do.partition(":")
-    if verb == "drop" and place.isascii() and place.isdigit():
+    is_place = place.isascii() and place.isdigit()
+    if verb == "standard" and is_place:
+        return [
+            replace(row, text=_standard_text(row, standard)) if number == int(place[:4]) else row
+            for number, row in enumerate(rows)
+        ]
+    if verb == "drop" and is_place:
         return [row for number, row in enumerate(rows) if number != int(place[:4])]
     if verb != "add":
         return rows
@@ -186,6 +258,10 @@ def changed(
     if found.name in {row.name for row in rows}:
         raise Invalid({"new_field": [f"{found.label} is already mapped."]})
     return [*rows, MappingRow(found.name, target=found)]
+
+
+def _standard_text(row: MappingRow, standard: Mapping[str, Rule] | None) -> str:
+    return str((standard or {}).get(row.name, {}).get("template", row.text))
 
 
 def _shown(target: TargetField) -> str:

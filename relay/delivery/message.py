@@ -18,6 +18,7 @@ from relay.destinations.base import Kind, Message, Rule, SettingText, SiteKey, T
 from relay.destinations.links import event_page
 from relay.errors import Undeliverable
 from relay.mapping import escaped_templates, templates
+from relay.mapping.computed import STANDARD
 from relay.mapping.rules import FilledMapping, fill_with_problems
 from relay.models import Destination, DestinationVersion, MappingVersion, SigningKey, db_now
 from relay.observability.tracing import traceparent
@@ -195,6 +196,7 @@ def fill_for(
     """
     targets = kind.targets(config, account_in(config))
     scope = scope_of(message)
+    rules = with_standard_texts(kind, config, message.event_type, rules)
     filled = fill_with_problems(rules, scope, kind.escapes_html, targets, kind.open_fields)
     if not filled.problems:
         return filled
@@ -211,6 +213,26 @@ def fill_for(
 def fill_text(text: SettingText, scope: Mapping[str, Any]) -> tuple[str, ...]:
     """The lines of a text of the settings, each filled from an event.  Raises Undeliverable."""
     return tuple(FILL[text.style](line, scope) for line in text.lines)
+
+
+def standard_rules(kind: Kind, config: Mapping[str, Any], event_type: str) -> dict[str, Rule]:
+    """The kind's default mapping, without the texts that a person wrote in the settings."""
+    return kind.default_mapping(with_texts(kind, config, {}), event_type)
+
+
+def with_standard_texts(
+    kind: Kind, config: Mapping[str, Any], event_type: str, rules: Mapping[str, Rule]
+) -> Mapping[str, Rule]:
+    """Rules in which the kind's standard texts are filled in: only their choice is stored."""
+    chosen = [
+        name
+        for name, rule in rules.items()
+        if rule.get("computed") == STANDARD and "template" not in rule
+    ]
+    if not chosen:
+        return rules
+    standard = standard_rules(kind, config, event_type)
+    return dict(rules) | {name: {**standard.get(name, {}), **rules[name]} for name in chosen}
 
 
 def scope_of(message: Message) -> dict[str, Any]:

@@ -166,9 +166,18 @@ class Digest:
 Send = Callable[[OutboundRequest], Reply]
 
 # How a target is filled, as stored: {"path": ["data", "author"]} is a field of the event,
-# {"text": "Hello {{ data.author }}"} a Liquid template.  "default" is used if the result is empty,
-# "as" is the type of a target that the person named.
+# {"computed": "lead.email"} a computed field (relay.mapping.computed), with values of the destination
+# in "with" where it needs some, {"text": "Hello {{ data.author }}"} a fixed text or a Liquid template.
+# "default" is used if the result is empty, "as" is the type of a target that the person named.
 Rule = Mapping[str, Any]
+
+
+def standard_text(template: str) -> Rule:
+    """The rule of a kind's own text for an event type.
+
+    Only the choice is stored, without ``template``: a delivery uses the kind's newest text.
+    """
+    return {"computed": "message.standard", "template": template}
 
 
 def is_reference(value: str) -> bool:

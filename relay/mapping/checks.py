@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
+from relay.mapping.computed import rule_fault
 from relay.mapping.paths import readable_path
 from relay.mapping.rules import FieldProblem, FieldSpec, FilledMapping, Rules
 from relay.mapping.templates import check_template, paths_in
 
+T = TypeVar("T", bound=FieldSpec)
 ALWAYS = ("event", "event_id", "site", "site_name", "site_url", "received_at")
 
 
 def missing(
     rules: Rules, filled: FilledMapping, targets: Iterable[FieldSpec]
 ) -> list[FieldProblem]:
-    """The required targets without a value from an event."""
+    """The required targets without a value from an event, except those of an object not in use."""
     with_problem = {problem.target for problem in filled.problems}
     found = []
-    for target in targets:
+    for target in in_use(rules, targets):
         if not target.required or target.name in filled.values or target.name in with_problem:
             continue
         why = (
@@ -28,6 +30,16 @@ def missing(
         )
         found.append(FieldProblem(target.name, "missing_field", why))
     return found
+
+
+def in_use(rules: Rules, targets: Iterable[T]) -> list[T]:
+    """The targets of the objects (``group``) that rules fill; all targets if there are no such rules.
+
+    A lead that fills only a contact needs no fields of a deal.
+    """
+    listed = list(targets)
+    groups = {target.group for target in listed if target.name in rules}
+    return [target for target in listed if not groups or target.group in groups]
 
 
 def unknown(
@@ -53,6 +65,9 @@ def unknown(
 
 
 def _paths_of(rule: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """The paths that a person chose; a computed field finds its own."""
+    if "computed" in rule:
+        return []
     return paths_in(rule["text"]) if "text" in rule else [tuple(rule["path"])]
 
 
@@ -63,7 +78,13 @@ def _is_known(path: tuple[str, ...], known: Iterable[tuple[str, ...]]) -> bool:
     return any(field[: len(path)] == path or path[: len(field)] == field for field in known)
 
 
-def invalid_templates(rules: Rules) -> dict[str, list[str]]:
-    """The errors of templates that cannot be parsed, by target.  Such a mapping is not saved."""
-    checked = {name: check_template(rule["text"]) for name, rule in rules.items() if "text" in rule}
+def invalid_rules(rules: Rules, event_type: str) -> dict[str, list[str]]:
+    """Texts and computed fields that can never work, by target.  Such a mapping is not saved."""
+    checked = {name: _fault_of(rule, event_type) for name, rule in rules.items()}
     return {name: [why] for name, why in checked.items() if why}
+
+
+def _fault_of(rule: Mapping[str, Any], event_type: str) -> str | None:
+    if "computed" in rule:
+        return rule_fault(rule, event_type)
+    return check_template(rule["text"]) if "text" in rule else None

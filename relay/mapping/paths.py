@@ -1,13 +1,11 @@
-"""Paths of values in an event: their value, their Liquid form, their label.  Standard library only."""
+"""Paths of values in an event: their value and their label.  Standard library only."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 MAX_KEYS = 12
 
 
@@ -31,21 +29,6 @@ def value_at(scope: Any, path: Iterable[str]) -> Any:
         else:
             return None
     return scope
-
-
-def in_liquid(path: Sequence[str]) -> str:
-    """The path as Liquid, such as ``{{ data.fields["Your name"] }}``."""
-    if EACH in path:  # a text has no path into each item: it needs a loop
-        path = path[: list(path).index(EACH)]
-    first, *rest = path
-    parts = [f".{key}" if PLAIN_KEY.fullmatch(key) else f"[{_quoted(key)}]" for key in rest]
-    return f"{{{{ {first}{''.join(parts)} }}}}"
-
-
-def _quoted(key: str) -> str:
-    if key.isascii() and key.isdigit():
-        return key
-    return f"'{key}'" if '"' in key else f'"{key}"'
 
 
 def readable_path(path: Sequence[str]) -> str:

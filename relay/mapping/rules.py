@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from relay import exact_json
 from relay.errors import Undeliverable
+from relay.mapping.computed import compute
 from relay.mapping.convert import PartlyFits, convert
 from relay.mapping.operators import is_empty
 from relay.mapping.paths import value_at
@@ -31,6 +32,8 @@ class FieldSpec(Protocol):
     def required(self) -> bool: ...
     @property
     def choices(self) -> Sequence[tuple[str, str]]: ...
+    @property
+    def group(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,7 @@ def _filled(
         raise _Unfit(problem.as_note(_label(name, target)), exc.value) from exc
     except ValueError as exc:
         raise _Unfit(_value_problem(name, value, exc, target)) from exc
-    if escape and "text" not in rule and isinstance(value, str):
+    if escape and template_of(rule) is None and isinstance(value, str):
         return escape_html(value)  # ``render`` has escaped the values of a text
     return value
 
@@ -167,9 +170,18 @@ def _template_problem(name: str, exc: Undeliverable, target: FieldSpec | None) -
     return problem if target is None or target.required else problem.as_note(label)
 
 
+def template_of(rule: Mapping[str, Any]) -> str | None:
+    """The Liquid text of a rule: a person's, or the standard text of a kind; None for other rules."""
+    found: str | None = rule.get("text", rule.get("template"))
+    return found
+
+
 def _value(rule: Mapping[str, Any], scope: Mapping[str, Any], escape: bool) -> Any:
-    if "text" in rule:
-        value: Any = render(rule["text"], scope, escape)
+    template = template_of(rule)
+    if template is not None:
+        value: Any = render(template, scope, escape)
+    elif "computed" in rule:
+        value = compute(rule, scope)
     else:
         value = value_at(scope, rule["path"])
     return rule.get("default") if is_empty(value) else value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 
 import pytest
 from flask import Flask
@@ -114,13 +115,18 @@ def test_slack_starts_with_the_default_message(app: Flask, world: World, admin: 
         )
         here = f"/destinations/{made.id}/subscriptions/{made.subscriptions[0].id}/mapping"
     page = admin.get(here).text
-    assert "This is the default mapping." in page and "*New order #{{ data.number }}:" in page
-    assert "path-secret-three" not in page
-    form = {"type": "order.created", "r0-name": "text", "r0-from": "text", "r0-text": "Mine"}
-    assert admin.post(here, {**form, "do": "save"}).status_code == 303
+    assert "This is the default mapping." in page
+    assert chosen_in(page, "r0-from") == "computed:message.standard"
+    assert "{{" not in page and "{%" not in page and "path-secret-three" not in page
+    form = {"type": "order.created", "r0-name": "text", "r0-from": "text", "r0-text": ""}
+    empty = admin.post(here, {**form, "do": "save"})
+    assert empty.status_code == 422 and "Write the text, or choose another value." in empty.text
+    begun = admin.post(here, {**form, "do": "standard:0"}).text
+    assert "*New order #{{ data.number }}:" in begun and "How to write a text" in begun
+    assert admin.post(here, {**form, "r0-text": "Mine", "do": "save"}).status_code == 303
     assert ">Mine</textarea>" in admin.get(here).text
     back = admin.post(here, {**form, "do": "default"}).text
-    assert "*New order #{{ data.number }}:" in back
+    assert chosen_in(back, "r0-from") == "computed:message.standard"
 
 
 @pytest.mark.parametrize(
@@ -140,3 +146,93 @@ def test_a_page_whose_mapping_is_not_used_says_so(
         (subscription, *_) = destination_settings.find_destination(world.hook).subscriptions
         here = f"/destinations/{world.hook}/subscriptions/{subscription.id}/mapping"
     assert sentence in text_of(admin.get(here).text)
+
+
+def chosen_in(page: str, name: str) -> str:
+    """The value of a select on a page."""
+    select = page.split(f'name="{name}"', 1)[1].split("</select>", 1)[0]
+    (option,) = re.findall(r'<option value="([^"]*)"\s+selected', select)
+    return html.unescape(option)
+
+
+def hubspot_mapping(app: Flask, event_type: str) -> str:
+    """The address of the mapping page of a new HubSpot destination."""
+    with app.app_context():
+        made = destination_settings.create_destination(
+            "hubspot", "CRM", {"token": "pat-1"}, COMMAND_LINE, [event_type]
+        )
+        return f"/destinations/{made.id}/subscriptions/{made.subscriptions[0].id}/mapping"
+
+
+@pytest.mark.parametrize("event_type", ["lead.created", "order.created", "comment.created"])
+def test_hubspots_default_mapping_is_shown_as_sentences_without_code(
+    app: Flask, world: World, admin: Visitor, event_type: str
+) -> None:
+    page = admin.get(hubspot_mapping(app, event_type)).text
+    assert "{{" not in page and "{%" not in page
+    assert "How to write a text" not in page and "data-liquid" not in page
+    assert chosen_in(page, "r0-from").startswith("computed:")
+
+
+def test_a_lead_that_fills_only_a_contact_needs_no_deal(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    page = admin.get(hubspot_mapping(app, "lead.created")).text
+    assert "Deal name is required" not in page and 'value="deal.dealname"' not in page
+    assert "The sample event has no problems." in page
+
+
+def test_a_computed_field_is_offered_with_its_value_in_a_recent_event(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    page = html.unescape(admin.get(hubspot_mapping(app, "lead.created")).text)
+    assert "Email address of the lead (jane@example.com)" in page
+    assert "First name of the lead (Jane)" in page
+    email, rest = page.split('name="r1-from"', 1)
+    assert "Phone number of the lead" not in email.split('name="r0-from"', 1)[1]
+    assert "Phone number of the lead" in rest
+
+
+def test_the_stage_of_a_deal_is_chosen_by_order_status_without_code(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    here = hubspot_mapping(app, "order.created")
+    page = html.unescape(admin.get(here).text)
+    words = "Paid → closedwon, cancelled → closedlost, otherwise → appointmentscheduled"
+    assert words in page and chosen_in(page, "r10-from") == "computed:order.stage"
+    form = {
+        "type": "order.created",
+        "r0-name": "deal.dealstage",
+        "r0-from": "computed:order.stage",
+        "r0-with-paid": "won-1",
+        "r0-with-other": "new-1",
+        "r0-with-code": "ignored",
+    }
+    assert admin.post(here, {**form, "do": "save"}).status_code == 303
+    saved = html.unescape(admin.get(here).text)
+    assert "Paid → won-1, otherwise → new-1" in saved
+    nothing = admin.post(here, {**form, "r0-with-paid": "", "r0-with-other": "", "do": "save"})
+    assert nothing.status_code == 422 and "Choose at least one value" in nothing.text
+
+
+def test_a_computed_field_of_another_event_type_is_refused(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    here = hubspot_mapping(app, "lead.created")
+    for chosen, sentence in (
+        ("order.total", "“Order total” does not exist for events of the type lead.created."),
+        ("lead.emial", "Relay has no computed field lead.emial. Do you mean lead.email?"),
+    ):
+        form = {"r0-name": "contact.email", "r0-from": f"computed:{chosen}", "do": "save"}
+        answer = admin.post(here, {"type": "lead.created", **form})
+        assert answer.status_code == 422 and sentence in answer.text
+
+
+def test_a_text_with_an_unknown_filter_is_refused_with_a_suggestion(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    here = hubspot_mapping(app, "lead.created")
+    form = {"r0-name": "contact.email", "r0-from": "text", "r0-text": "{{ data.a | lower }}"}
+    answer = admin.post(here, {"type": "lead.created", **form, "do": "save"})
+    assert answer.status_code == 422
+    assert "There is no filter “lower”. Do you mean “downcase”?" in answer.text

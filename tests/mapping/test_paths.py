@@ -32,7 +32,6 @@ FIRST, LAST = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-10:00"  # out of
 def test_a_path_has_a_liquid_form_and_a_label(path: list[str], liquid: str, words: str) -> None:
     from relay.mapping.templates import render
 
-    assert paths.in_liquid(path) == liquid
     assert paths.readable_path(path) == words
     assert paths.from_text(paths.as_text(path)) == path
     scope: Any = "found"

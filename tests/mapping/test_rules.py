@@ -47,6 +47,7 @@ class Field:
     type: str = "text"
     required: bool = False
     choices: tuple[tuple[str, str], ...] = ()
+    group: str = ""
 
 
 TARGETS = (Field("email", "E-mail", "email"), Field("amount", "Amount", "number"))

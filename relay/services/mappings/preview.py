@@ -19,6 +19,7 @@ from relay.delivery.message import (
     relay_url,
     requests_of,
     scope_of,
+    standard_rules,
 )
 from relay.delivery.test_send import sample_of
 from relay.destinations.base import Kind, Message, Rule, SiteKey, TargetField
@@ -26,6 +27,7 @@ from relay.destinations.redaction import mask_request
 from relay.errors import NotFound, RelayError
 from relay.mapping import ai_answers, checks
 from relay.mapping.ai_answers import AnswerField
+from relay.mapping.computed import STANDARD, ComputedField, fields_for
 from relay.mapping.conditions import group_of, matches_type
 from relay.mapping.event_fields import EventField, example_of, fields_of
 from relay.mapping.rules import FieldProblem, FilledMapping
@@ -48,8 +50,20 @@ class SampleEvent:
 
 
 @dataclass(frozen=True)
+class ComputedExample:
+    """A computed field, and what it is for the newest event that has a value for it."""
+
+    field: ComputedField
+    example: str
+
+
+@dataclass(frozen=True)
 class MappingPreview:
-    """Everything for editing the mapping of one event type; ``samples`` are the newest events, at least one."""
+    """Everything for editing the mapping of one event type.
+
+    ``computed`` are the computed fields of the type.  ``standard`` has the targets for which the kind
+    has a text of its own.  ``samples`` are the newest events, at least one.
+    """
 
     subscription: Subscription
     event_type: str
@@ -59,6 +73,8 @@ class MappingPreview:
     default_mapping: Rules
     in_use: Rules | None
     fields: list[EventField]
+    computed: list[ComputedExample]
+    standard: Rules
     samples: list[SampleEvent]
 
     @property
@@ -109,8 +125,27 @@ def load_preview(subscription: Subscription, event_type: str) -> MappingPreview:
         kind.default_mapping(config, event_type),
         rules_in_use(subscription).get(event_type),
         fields,
+        [ComputedExample(one, _example(one, samples)) for one in fields_for(event_type)],
+        {
+            name: rule
+            for name, rule in standard_rules(kind, config, event_type).items()
+            if rule.get("computed") == STANDARD
+        },
         samples,
     )
+
+
+def _example(field: ComputedField, samples: Sequence[SampleEvent]) -> str:
+    """The first value that is not empty, as a short line."""
+    if field.parameters:
+        return ""
+    for one in samples:
+        try:
+            if found := example_of(field.value(scope_of(one.message), {})):
+                return found
+        except RelayError:
+            continue  # a headline that does not work for this event
+    return ""
 
 
 def _about(message: Message) -> list[EventField]:

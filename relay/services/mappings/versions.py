@@ -11,6 +11,7 @@ from sqlalchemy import and_, select
 from relay.delivery.test_send import TestSendResult, send
 from relay.errors import Invalid, NotFound
 from relay.mapping import checks
+from relay.mapping.computed import stored
 from relay.models import Destination, MappingVersion, Subscription, db
 from relay.services.audit import By, record
 from relay.services.destinations.settings import mend
@@ -23,7 +24,7 @@ PART = re.compile(r"(?!\[\])(?:(?!\[\]).)+(?:\[\])?", re.DOTALL)
 
 def check(bench: MappingPreview, rules: Rules) -> None:
     """Raises Invalid with the reasons per target if the mapping can never work."""
-    reasons = checks.invalid_templates(rules)
+    reasons = checks.invalid_rules(rules, bench.event_type)
     for name in rules:
         if len(name) > LONGEST_NAME or not all(map(PART.fullmatch, name.split("."))):
             reasons[name] = [
@@ -42,8 +43,9 @@ def save(bench: MappingPreview, rules: Rules | None, by: By) -> MappingVersion:
     Raises Invalid.
     """
     if rules is not None:
+        rules = dict(stored(rules))
         check(bench, rules)
-    chosen = None if rules == bench.default_mapping else rules
+    chosen = None if rules == stored(bench.default_mapping) else rules
     current = _locked(bench.subscription)
     found = dict(rules_in_use(current))
     if found.get(bench.event_type) == chosen:

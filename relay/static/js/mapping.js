@@ -26,13 +26,24 @@
     control.dispatchEvent(new Event("change", { bubbles: true }));
   }
 
+  // A path such as ["data", "fields", "Your name"] as Liquid writes it.
+  function inLiquid(path) {
+    const [first, ...rest] = path;
+    const parts = rest.map((key) => {
+      if (/^[A-Za-z_][A-Za-z0-9_-]*$/.test(key)) return `.${key}`;
+      if (/^[0-9]+$/.test(key)) return `[${key}]`;
+      return key.includes('"') ? `['${key}']` : `["${key}"]`;
+    });
+    return `{{ ${first}${parts.join("")} }}`;
+  }
+
   function connect(button) {
     if (!current?.isConnected) choose(document.querySelector(".target"));
     if (!current) return;
     const control = controlOf(current);
     if (control.matches("textarea")) {
       const start = control.selectionStart ?? control.value.length;
-      control.setRangeText(button.dataset.liquid, start, control.selectionEnd ?? start, "end");
+      control.setRangeText(inLiquid(JSON.parse(button.dataset.path)), start, control.selectionEnd ?? start, "end");
     } else {
       control.value = button.dataset.path;
     }

@@ -9,7 +9,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Any
 
-from relay.destinations.base import Kind, Message, Rule, TargetField
+from relay.destinations.base import Kind, Message, Rule, TargetField, standard_text
 from relay.destinations.envelope import headers_of
 from relay.destinations.kinds.email import html
 from relay.destinations.kinds.email.addresses import parse_address, parse_addresses
@@ -59,9 +59,10 @@ class Email(Kind):
 
     def default_mapping(self, config: Mapping[str, Any], event_type: str) -> dict[str, Rule]:
         found = event_type_of(event_type)
+        subject, text = config.get("subject"), config.get("text")
         return {
-            "subject": {"text": config.get("subject") or found.headline},
-            "text": {"text": config.get("text") or found.body},
+            "subject": {"text": subject} if subject else standard_text(found.headline),
+            "text": {"text": text} if text else standard_text(found.body),
         }
 
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:

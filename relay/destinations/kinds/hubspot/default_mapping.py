@@ -10,103 +10,86 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from relay.destinations.base import Rule
+from relay.destinations.kinds.hubspot.account import STANDARD
 from relay.destinations.kinds.hubspot.money import REFUNDED
 from relay.event_types import TEST
 
-WON, LOST = ("processing", "completed"), ("cancelled", "refunded", "failed")
+LEAD = {
+    "email": "lead.email",
+    "firstname": "lead.first_name",
+    "lastname": "lead.last_name",
+    "phone": "lead.phone",
+    "company": "lead.company",
+    "message": "lead.message",
+}
+CUSTOMER = {
+    "email": "order.customer_email",
+    "firstname": "order.customer_first_name",
+    "lastname": "order.customer_last_name",
+    "phone": "order.customer_phone",
+    "company": "order.customer_company",
+    "address": "order.billing_street",
+    "zip": "order.billing_postcode",
+    "city": "order.billing_city",
+    "state": "order.billing_state",
+    "country": "order.billing_country",
+}
+AUTHOR = {
+    "email": "comment.author_email",
+    "firstname": "comment.author_first_name",
+    "lastname": "comment.author_last_name",
+}
+USER = {"email": "user.email", "firstname": "user.first_name", "lastname": "user.last_name"}
+DEAL = {
+    "dealname": "order.deal_name",
+    "amount": "order.total",
+    "closedate": "order.date",
+}
 
 
-def labelled(*words: str) -> str:
-    """A template for the first form field that has one of these words in its label."""
-    test = " or ".join(f'label contains "{word}"' for word in words)
-    return (
-        "{% for f in data.fields %}{% assign label = f[0] | downcase %}"
-        f"{{% if {test} %}}{{{{ f[1] }}}}{{% break %}}{{% endif %}}{{% endfor %}}"
+def rules_of(group: str, fields: Mapping[str, str]) -> dict[str, Rule]:
+    """A rule for each property of an object, ``contact`` or ``deal``, with a computed field."""
+    return {f"{group}.{name}": {"computed": computed} for name, computed in fields.items()}
+
+
+def contact(account: Mapping[str, Any], fields: Mapping[str, str]) -> dict[str, Rule]:
+    """The rules for the properties that the account's contacts have."""
+    listed = (account.get("properties") or {}).get("contacts") or STANDARD["contacts"]
+    known = {one["name"]: one for one in listed}
+    return rules_of(
+        "contact", {name: value for name, value in fields.items() if takes_text(known.get(name))}
     )
 
 
-EMAIL = (  # a form may call it anything, so the first value that looks like one
-    "{% for f in data.fields %}"
-    '{% assign parts = f[1] | strip | split: "@" %}'
-    '{% if parts.size == 2 and parts[1] contains "." %}{% unless f[1] contains " " %}'
-    "{{ f[1] | strip }}{% break %}{% endunless %}{% endif %}{% endfor %}"
-)
-NAME = (
-    "{% for f in data.fields %}{% assign label = f[0] | downcase %}"
-    '{% if label contains "name" %}{% unless label contains "company" or label contains "user" '
-    'or label contains "first" or label contains "last" or label contains "vorname" '
-    'or label contains "nachname" or label contains "firm" %}'
-    "{% assign words = f[1] | strip | split: ' ' %}WHICH{% break %}{% endunless %}{% endif %}{% endfor %}"
-)
-FIRST = "{{ words | first }}"
-REST = '{{ words | slice: 1, 20 | join: " " }}'
+def takes_text(property_: Mapping[str, Any] | None) -> bool:
+    """Whether a property exists and is no list of choices, such as a country in some accounts."""
+    return property_ is not None and property_.get("type") not in ("choice", "choices")
 
 
-def first_of(path: str) -> str:
-    return f"{{{{ {path} | strip | split: ' ' | first }}}}"
-
-
-def rest_of(path: str) -> str:
-    return f"{{% assign words = {path} | strip | split: ' ' %}}{REST}"
-
-
-def lead() -> dict[str, Rule]:
-    return {
-        "contact.email": {"text": EMAIL},
-        "contact.firstname": {
-            "text": f"{{% capture own %}}{labelled('first', 'vorname')}{{% endcapture %}}"
-            f'{{% if own != "" %}}{{{{ own }}}}{{% else %}}{NAME.replace("WHICH", FIRST)}{{% endif %}}'
-        },
-        "contact.lastname": {
-            "text": f"{{% capture own %}}{labelled('last', 'nachname', 'surname')}{{% endcapture %}}"
-            f'{{% if own != "" %}}{{{{ own }}}}{{% else %}}{NAME.replace("WHICH", REST)}{{% endif %}}'
-        },
-        "contact.phone": {"text": labelled("phone", "telefon", "mobile")},
-        "contact.company": {"text": labelled("company", "firma", "organi")},
-        "contact.message": {"text": labelled("message", "nachricht", "comment", "question")},
-    }
-
-
-def person(path: str, email: str, name: str) -> dict[str, Rule]:
-    return {
-        "contact.email": {"path": [*path.split("."), email]},
-        "contact.firstname": {"text": first_of(f"{path}.{name}")},
-        "contact.lastname": {"text": rest_of(f"{path}.{name}")},
-    }
+def lead(account: Mapping[str, Any]) -> dict[str, Rule]:
+    return contact(account, LEAD)
 
 
 def order(account: Mapping[str, Any]) -> dict[str, Rule]:
-    pipeline, stages = stages_of(account)
-    rules: dict[str, Rule] = {
-        **person("data.customer", "email", "name"),
-        "contact.phone": {"path": ["data", "customer", "phone"]},
-        "deal.dealname": {"text": "Order {{ data.number }} from {{ site_name }}"},
-        "deal.amount": {"path": ["data", "total"]},
-        "deal.dealstage": {"text": stage_text(*stages)},
-        "deal.closedate": {"path": ["data", "created_at"]},
+    pipeline, (first, won, lost) = stages_of(account)
+    rules = contact(account, CUSTOMER) | rules_of("deal", DEAL)
+    rules["deal.dealstage"] = {
+        "computed": "order.stage",
+        "with": {"paid": won, "cancelled": lost, "other": first},
     }
     if pipeline:
         rules["deal.pipeline"] = {"text": pipeline}
-    several = [code for code in account.get("currencies") or () if code]
-    if len(several) > 1:  # HubSpot refuses the field where only one currency is in use
-        known = " or ".join(f'data.currency == "{code}"' for code in several)
-        rules["deal.deal_currency_code"] = {
-            "text": f"{{% if {known} %}}{{{{ data.currency }}}}{{% endif %}}"
-        }
+    if len([code for code in account.get("currencies") or () if code]) > 1:
+        # HubSpot refuses the field where only one currency is in use.
+        rules["deal.deal_currency_code"] = {"computed": "order.currency"}
     return rules
 
 
 def refund(account: Mapping[str, Any]) -> dict[str, Rule]:
-    """A refund changes the deal of its order.  ``money`` takes what was refunded off the total."""
-    pipeline, stages = stages_of(account)
-    stage = stage_text(*stages).replace("data.status", "data.order_status")
-    rules: dict[str, Rule] = {
-        **person("data.customer", "email", "name"),
-        "deal.dealname": {"text": "Order {{ data.order_number }} from {{ site_name }}"},
-        "deal.amount": {"path": ["data", "order_total"]},
-        "deal.dealstage": {"text": stage},
-    }
-    return rules | ({"deal.pipeline": {"text": pipeline}} if pipeline else {})
+    """A refund changes the amount and the stage of its order's deal, not the date of its close."""
+    rules = order(account) | {"deal.amount": {"computed": "order.total_after_refunds"}}
+    del rules["deal.closedate"]
+    return rules
 
 
 def stages_of(account: Mapping[str, Any]) -> tuple[str, tuple[str, str, str]]:
@@ -124,38 +107,21 @@ def stages_of(account: Mapping[str, Any]) -> tuple[str, tuple[str, str, str]]:
     return chosen["id"], (first["id"], won["id"], lost["id"])
 
 
-def stage_text(first: str, won: str, lost: str) -> str:
-    """A paid order is won, a cancelled one lost, any other open."""
-
-    def any_of(words: tuple[str, ...]) -> str:
-        return ", ".join(f'"{word}"' for word in words)
-
-    return (
-        f"{{% case data.status %}}{{% when {any_of(WON)} %}}{won}"
-        f"{{% when {any_of(LOST)} %}}{lost}{{% else %}}{first}{{% endcase %}}"
-    )
+def comment(account: Mapping[str, Any]) -> dict[str, Rule]:
+    return contact(account, AUTHOR) | {"contact.website": {"path": ["data", "author_url"]}}
 
 
-def comment() -> dict[str, Rule]:
-    return {
-        "contact.email": {"path": ["data", "author_email"]},
-        "contact.firstname": {"text": first_of("data.author")},
-        "contact.lastname": {"text": rest_of("data.author")},
-        "contact.website": {"path": ["data", "author_url"]},
-    }
-
-
-def user() -> dict[str, Rule]:
-    return {"contact.email": {"path": ["data", "email"]}}
+def user(account: Mapping[str, Any]) -> dict[str, Rule]:
+    return contact(account, USER)
 
 
 MAPPINGS: dict[str, Callable[[Mapping[str, Any]], dict[str, Rule]]] = {
-    "comment.created": lambda account: comment(),
+    "comment.created": comment,
     "order.created": order,
     "order.status_changed": order,
     REFUNDED: refund,
-    "lead.created": lambda account: lead(),
-    "user.registered": lambda account: user(),
+    "lead.created": lead,
+    "user.registered": user,
 }
 UNMAPPED = {TEST: "A test event writes nothing: it checks that the account answers."}
 

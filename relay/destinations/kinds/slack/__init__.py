@@ -23,6 +23,7 @@ from relay.destinations.base import (
     Rule,
     Send,
     TargetField,
+    standard_text,
 )
 from relay.destinations.envelope import headers_of
 from relay.destinations.kinds.slack import texts
@@ -65,8 +66,8 @@ class Slack(Kind):
         return (TargetField("text", "Message", "long_text", required=True),)
 
     def default_mapping(self, config: Mapping[str, Any], event_type: str) -> dict[str, Rule]:
-        text = config.get("text") or texts.template(event_type)
-        return {"text": {"text": text}}
+        text = config.get("text")
+        return {"text": {"text": text} if text else standard_text(texts.template(event_type))}
 
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:
         text = texts.escaped(text_of(message))
