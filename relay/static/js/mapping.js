@@ -28,7 +28,8 @@
 
   // A path such as ["data", "fields", "Your name"] as Liquid writes it.
   function inLiquid(path) {
-    const [first, ...rest] = path;
+    const items = path.indexOf("[]");  // a text has no path into each item of a list
+    const [first, ...rest] = items < 0 ? path : path.slice(0, items);
     const parts = rest.map((key) => {
       if (/^[A-Za-z_][A-Za-z0-9_-]*$/.test(key)) return `.${key}`;
       if (/^[0-9]+$/.test(key)) return `[${key}]`;
