@@ -170,6 +170,24 @@ def test_the_log_has_no_line_about_the_plugin(site, gateway, connected, admin):
     assert not _complaints(site.debug_log())
 
 
+def test_no_text_is_translated_before_init_even_if_another_plugin_asks_for_the_cron_intervals(
+    site, connected
+):
+    early = site.add_mu_plugin(
+        "early.php",
+        "<?php add_action( 'plugins_loaded', function () { $record = function ( $text, $original, $domain ) {"
+        " if ( 'relay-connector' === $domain ) { $GLOBALS['lab_early'][] = $original; } return $text; };"
+        " add_filter( 'gettext', $record, 10, 3 ); $GLOBALS['lab_intervals'] = wp_get_schedules();"
+        " remove_filter( 'gettext', $record ); }, 99 );",
+    )
+    try:
+        intervals = site.php_json("array_keys( $GLOBALS['lab_intervals'] )")
+        assert any("relay_connector" in name for name in intervals), intervals
+        assert site.php_json("$GLOBALS['lab_early'] ?? array()") == []
+    finally:
+        early.unlink()
+
+
 def test_versions_agree():
     header = (PLUGIN / "relay-connector.php").read_text()
     readme = (PLUGIN / "readme.txt").read_text()

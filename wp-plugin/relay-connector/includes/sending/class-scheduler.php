@@ -159,7 +159,7 @@ final class Scheduler {
 	}
 
 	/**
-	 * Adds the interval.
+	 * Adds the interval. WooCommerce asks for the intervals before translations may be loaded.
 	 *
 	 * @param array $intervals The intervals of WP-Cron.
 	 * @return array
@@ -167,7 +167,7 @@ final class Scheduler {
 	public function add_interval( $intervals ) {
 		$intervals[ self::INTERVAL ] = array(
 			'interval' => self::REGULAR_S,
-			'display'  => __( 'Every 15 minutes (Relay Connector)', 'relay-connector' ),
+			'display'  => did_action( 'init' ) ? __( 'Every 15 minutes (Relay Connector)', 'relay-connector' ) : 'Every 15 minutes (Relay Connector)',
 		);
 		return $intervals;
 	}
