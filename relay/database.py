@@ -47,7 +47,10 @@ def engine_options(url: str) -> dict[str, Any]:
             "keepalives_idle": 5,
             "keepalives_interval": 2,
             "keepalives_count": 3,
-            "options": "-c timezone=UTC",
+            # A pooler may run each transaction in another session of the server, so nothing may
+            # depend on a session: no prepared statements, no startup options, no SET.
+            # https://www.psycopg.org/psycopg3/docs/advanced/prepare.html
+            "prepare_threshold": None,
         },
     }
 
@@ -150,6 +153,35 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
         options["isolation_level"] = "REPEATABLE READ"
     with engine.connect().execution_options(**options) as connection:
         yield connection
+
+
+def pool_mode(engine: Engine) -> str | None:
+    """``session`` or ``transaction`` if a pooler such as PgBouncer is in between, else None.
+
+    A pooler tells its clients a process id that is not the server's.  In transaction mode it gives a
+    second client the server connection of the first, which is still connected but idle.  (In statement
+    mode no transaction begins: the first statement fails.)  Raises SQLAlchemyError.
+
+    Source: https://www.pgbouncer.org/features.html
+    """
+    if engine.dialect.name != "postgresql":
+        return None
+    process_id = text("SELECT pg_backend_pid()")
+    with engine.connect() as first, engine.connect() as second:
+        first.execution_options(isolation_level="AUTOCOMMIT")
+        driver: Any = first.connection.driver_connection
+        seen = {first.scalar(process_id)}
+        if seen == {driver.info.backend_pid}:
+            return None
+        for _ in range(3):
+            seen.add(first.scalar(process_id))
+            if second.scalar(process_id) in seen:
+                return "transaction"
+            seen.add(first.scalar(process_id))
+            if len(seen) > 1:
+                return "transaction"
+            second.rollback()
+    return "session"
 
 
 def limit_statements(connection: Connection, timeout_ms: int) -> None:

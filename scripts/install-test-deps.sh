@@ -25,6 +25,7 @@ if [ "$what" = all ]; then
   need 'command -v nginx || test -x /usr/sbin/nginx' nginx-light
   need 'ls /usr/sbin/php-fpm*' php-fpm
   need 'command -v phpunit' phpunit
+  need 'test -x /usr/sbin/pgbouncer || command -v pgbouncer' pgbouncer
   for extension in mysqli:php-mysql curl:php-curl dom:php-xml mbstring:php-mbstring pdo_sqlite:php-sqlite3 zip:php-zip gd:php-gd intl:php-intl; do
     need "php -m | grep -qi '^${extension%%:*}\$'" "${extension##*:}"
   done
