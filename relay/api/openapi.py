@@ -43,10 +43,24 @@ SOURCE = {
     "description": "The short name of the site in Relay.",
     "schema": TEXT,
 }
+SENTENCES = {"type": "array", "items": TEXT}
+READY = {
+    "type": "object",
+    "required": ["status", "warnings"],
+    "properties": {
+        "status": {"const": "ready"},
+        "warnings": SENTENCES
+        | {"description": "Problems of the broker, the workers and the scheduler."},
+    },
+}
 UNAVAILABLE = {
     "type": "object",
-    "required": ["status", "reasons"],
-    "properties": {"status": {"const": "unavailable"}, "reasons": {"type": "array", "items": TEXT}},
+    "required": ["status", "reasons", "warnings"],
+    "properties": {
+        "status": {"const": "unavailable"},
+        "reasons": SENTENCES | {"description": "Why no event can be committed now."},
+        "warnings": SENTENCES,
+    },
 }
 KEY_REQUEST = {
     "type": "object",
@@ -143,6 +157,7 @@ def document() -> dict[str, Any]:
         ("Stored", STORED),
         ("Error", ERROR),
         ("KeyStatus", KEY_STATUS),
+        ("Ready", READY),
         ("Unavailable", UNAVAILABLE),
     ):
         spec.components.schema(name, schema)
@@ -165,7 +180,9 @@ def document() -> dict[str, Any]:
     spec.path(
         "/readyz",
         operations=_page(
-            "Check that Relay can accept events.", _json("It is ready.", OBJECT), True
+            "Check that an event could be committed now.",
+            _json("An event could be committed.", _ref("Ready")),
+            True,
         ),
     )
     metrics = _page(

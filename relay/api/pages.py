@@ -35,9 +35,11 @@ def healthz() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
-    """200 if Relay can accept events, else 503 with the reasons."""
-    reasons = doctor.reasons_not_ready()
-    return unavailable(reasons) if reasons else jsonify(status="ready")
+    """200 if an event could be committed, else 503 with the reasons.  Other problems are warnings."""
+    reasons, warnings = doctor.readiness()
+    if reasons:
+        return unavailable(reasons, warnings)
+    return jsonify(status="ready", warnings=warnings)
 
 
 @blueprint.get("/metrics")
@@ -70,8 +72,8 @@ def openapi_page() -> Response:
     return jsonify(openapi.document())
 
 
-def unavailable(reasons: list[str]) -> Response:
-    response = jsonify(status="unavailable", reasons=reasons)
+def unavailable(reasons: list[str], warnings: list[str]) -> Response:
+    response = jsonify(status="unavailable", reasons=reasons, warnings=warnings)
     response.status_code = 503
     response.headers["Retry-After"] = "5"
     return response

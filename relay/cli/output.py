@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -12,30 +11,20 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import click
 from flask.cli import with_appcontext
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
+from relay.database_errors import explain
 from relay.errors import RelayError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
-NO_TABLES = re.compile(r"no such (table|column)|Undefined(Table|Column)")
 
 
 def refuse(sentence: str) -> NoReturn:
     """Print one line on standard error and exit with 1."""
     click.echo(" ".join(sentence.split()), err=True)
     sys.exit(1)
-
-
-def explain(exc: SQLAlchemyError) -> str:
-    """A database error as a sentence, without the statement and the database's URL."""
-    if isinstance(exc, DBAPIError) and NO_TABLES.search(f"{type(exc.orig).__name__} {exc.orig}"):
-        return "The database has no tables, or those of an older version. Run: flask db upgrade"
-    return (
-        "The database cannot be reached or cannot commit. Check DATABASE_URL, and that the database "
-        "is running."
-    )
 
 
 def command(group: click.Group, name: str) -> Callable[[Callable[P, R]], click.Command]:

@@ -21,5 +21,6 @@ def init_app(app: Flask) -> None:
             app.extensions["relay_broker"],
         )
     app.extensions["relay_ingest"] = gateway
+    app.extensions["relay_commit_check"] = gateway.commit_check
     app.register_blueprint(blueprint)
     atexit.register(gateway.close)

@@ -18,6 +18,7 @@ from relay.ingest.request import RequestHead, check_content_type
 from relay.ingest.schemas import InboundEvent
 from relay.ingest.signature import VerifyingKey, check_freshness, clock_difference, verify
 from relay.ingest.snapshots import Snapshot, Snapshots, SourceSnapshot
+from relay.ingest.store.commit_check import CommitCheck
 from relay.ingest.store.wakeups import RouterWakeup
 from relay.ingest.store.writer import EventWriter, PendingEvent, UnstorableEvent
 from relay.secrets import SecretBox
@@ -41,6 +42,7 @@ class Gateway:
         self.snapshots = Snapshots(engine, box)
         self.wakeups = RouterWakeup(lambda: nudger.nudge("route_events"))
         self.writer = EventWriter(engine, self.wakeups.call)
+        self.commit_check = CommitCheck(engine, self.writer.state, self.writer.wait_s)
         self.rejections = Rejections(engine)
         self.limits = Limits()
 

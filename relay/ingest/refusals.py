@@ -276,9 +276,10 @@ class RefusalCode(Enum):
         status=400,
         error="invalid_body",
         reason="unstorable",
-        when="The database rejects this event.",
-        sentence="The event passed all checks, but Relay's database rejects it. The site does not "
-        "need to change: report it to the operators of Relay, with the event id.",
+        when="The database accepts other events and rejects this one for its content.",
+        sentence="The event passed all checks, but Relay's database rejects its content, and accepts "
+        "other events. The site does not need to change: report it to the operators of Relay, with "
+        "the event id.",
         detail="The database cannot keep this event.",
         endpoint="events",
     )
@@ -295,7 +296,7 @@ class RefusalCode(Enum):
         error="unavailable",
         when="Relay cannot store the event now. Send it again.",
         sentence="Relay could not process the request and asked the site to send it again. This is "
-        "on Relay's side: run flask doctor, and check that the database accepts writes.",
+        "on Relay's side: run flask doctor, which says why no event can be stored.",
         retry_after_s=5,
     )
 

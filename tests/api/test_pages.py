@@ -54,23 +54,44 @@ def without_database(app: Flask, data_dir: Path) -> Iterator[Flask]:
 def test_a_healthy_relay_is_up_and_ready(app: Flask) -> None:
     client = app.test_client()
     assert client.get("/healthz").json == {"status": "ok"}
-    assert (client.get("/readyz").status_code, client.get("/readyz").json) == (
-        200,
-        {"status": "ready"},
-    )
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json["status"]) == (200, "ready")
 
 
 @SQLITE
-def test_without_the_broker_the_process_is_up_but_not_ready(app: Flask, valkey: Valkey) -> None:
+def test_problems_of_broker_worker_and_scheduler_are_warnings_of_a_ready_relay(
+    app: Flask, valkey: Valkey
+) -> None:
+    answer = app.test_client().get("/readyz")
+    assert [one.partition(":")[0] for one in answer.json["warnings"]] == ["worker", "scheduler"]
     valkey.stop()
-    assert "broker" in reasons(app)
-    assert app.test_client().get("/healthz").status_code == 200
+    answer = app.test_client().get("/readyz")
+    assert (answer.status_code, answer.json["status"]) == (200, "ready")
+    assert answer.json["warnings"][0].startswith("broker: ")
 
 
 def test_not_ready_before_the_newest_migration(app: Flask) -> None:
     with app.app_context(), db.engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))
     assert "flask db upgrade" in reasons(app)
+
+
+def test_tables_of_a_newer_version_are_a_warning(app: Flask) -> None:
+    with app.app_context(), db.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    answer = app.test_client().get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json["warnings"][0].startswith("migrations: The tables are at version 9999")
+
+
+@SQLITE
+def test_a_destination_secret_that_cannot_be_decrypted_is_a_warning(app: Flask, sink: Sink) -> None:
+    world.make(app, sink)
+    with app.app_context(), db.engine.begin() as connection:
+        connection.execute(text("UPDATE destination SET sealed_secrets = 'x' WHERE name = 'Hook'"))
+    answer = app.test_client().get("/readyz")
+    assert answer.status_code == 200
+    assert "RELAY_ENCRYPTION_KEYS cannot decrypt the secret of destination Hook" in str(answer.json)
 
 
 @SQLITE

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import sqlite3
 import string
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import update
 from werkzeug.test import TestResponse
 
 import relay.ingest
@@ -127,12 +128,13 @@ def event_id_conflict(sender: Sender) -> TestResponse:
 
 
 def unstorable(sender: Sender) -> TestResponse:
-    """The key is deleted from the database while the snapshot still has it: a foreign key fails."""
-    sender.send(secret="w" * 40)  # loads the snapshot
-    with sender.app.app_context():
-        db.session.execute(delete(SigningKey))
-        db.session.commit()
-    return sender.send()
+    """The database refuses texts of more than 2,000 bytes, and accepts shorter ones."""
+    sender.send()  # opens the writer's connection
+    writer = sender.app.extensions["relay_ingest"].writer
+    writer.connection.driver.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 2000)
+    event = comment()
+    event["data"]["content"] = "x" * 2000
+    return sender.send(event)
 
 
 def unavailable(sender: Sender) -> TestResponse:

@@ -18,9 +18,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Engine, select, tuple_
-from sqlalchemy import exc as sa
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from relay.database_errors import explain, is_caused_by_content
 from relay.errors import Unavailable
+from relay.ingest.store.commit_check import UNEXPECTED, WriterState, store_and_take_back
 from relay.ingest.store.connection import DedicatedConnection
 from relay.ingest.store.sql import EventInserter
 from relay.models import Event
@@ -33,7 +35,11 @@ EventKey = tuple[int, str]  # source id, event id
 
 
 class UnstorableEvent(Exception):
-    """The database rejected this row; others can be stored."""
+    """The database rejected this row for its content; others can be stored."""
+
+
+class RejectedRows(Exception):
+    """The database rejected a group, and one of its rows may be at fault.  The cause is the error."""
 
 
 def _closed_lock() -> Any:
@@ -66,10 +72,10 @@ class EventWriter:
         is_postgres = engine.dialect.name == "postgresql"
         # there each statement is its own transaction: one round trip instead of three
         options = {"isolation_level": "AUTOCOMMIT"} if is_postgres else {}
-        self.connection = DedicatedConnection(engine, **options)
+        self.engine, self.connection = engine, DedicatedConnection(engine, **options)
         self.inserter = EventInserter(engine.dialect.name)
         self.queue: queue.SimpleQueue[PendingEvent | None] = queue.SimpleQueue()
-        self.busy_since: float | None = None
+        self.state = WriterState()
         self.lock = threading.Lock()
         self.thread: threading.Thread | None = None
 
@@ -77,12 +83,11 @@ class EventWriter:
         """Commit one event, in a group with others.  Returns after the commit.
 
         Raises Unavailable if the database cannot commit (after ``wait_s`` seconds at most),
-        UnstorableEvent if the database rejects this row.
+        UnstorableEvent if the database rejects this row for its content.
         """
         if self.thread is None:
             self._start()
-        stuck_since = self.busy_since
-        if stuck_since is not None and time.monotonic() - stuck_since > self.wait_s:
+        if self.state.is_stuck(self.wait_s):
             raise Unavailable("The database does not answer.")
         event = PendingEvent(row, (row["source_id"], row["event_id"]))
         self.queue.put(event)
@@ -127,16 +132,17 @@ class EventWriter:
 
     def _run(self) -> None:
         while (group := self._gather()) is not None:
-            self.busy_since = time.monotonic()
+            self.state.busy_since = time.monotonic()
             group = [event for event in group if not event.timed_out]
             try:
                 self._store_group(group)
             except Exception as exc:  # whatever the error, no request may wait until its timeout
                 log("writer.failed", level="error", reason=type(exc).__name__)
+                self.state.failed(UNEXPECTED)
                 for event in group:
                     event.error = Unavailable("The event could not be stored.")
             self.inserter.count_duplicates(self.connection, group)
-            self.busy_since = None
+            self.state.busy_since = None
             for event in group:
                 event.done.release()
             if any(event.new for event in group):
@@ -145,40 +151,56 @@ class EventWriter:
         self.connection.drop()
 
     def _store_group(self, group: list[PendingEvent]) -> None:
-        """Store the group; if the database rejects it, store each event alone, so that only bad ones fail."""
+        """Store the group; if a row of it may be at fault, store each alone, so that only bad ones fail."""
         try:
             self._commit_or_reconnect(group)
         except Unavailable as exc:
             for event in group:
                 event.error = exc
-        except UnstorableEvent as exc:
+        except RejectedRows as exc:
             if len(group) == 1:
-                group[0].error = exc
+                group[0].error = self._judge(exc.__cause__)
                 return
             for event in group:
                 self._store_group([event])
 
     def _commit_or_reconnect(self, group: list[PendingEvent]) -> None:
-        """Commit; if the connection was lost, once more on a new one.  Raises Unavailable, UnstorableEvent."""
+        """Commit; after any error that no row caused, once more on a new connection.
+
+        Such an error can be a lost connection, or one on which a pooler or a migration invalidated
+        prepared statements.  Raises Unavailable, RejectedRows.
+        """
         for is_last in (False, True):
             was_open = self.connection.connection is not None
             try:
-                return self._commit(group)
-            except (
-                sa.OperationalError,
-                sa.InternalError,
-                sa.InterfaceError,
-                sa.TimeoutError,
-            ) as exc:
+                self._commit(group)
+            except (SQLAlchemyError, ValueError, OverflowError) as exc:
+                # a row alone may violate a constraint too: its signing key can be deleted by now
+                if isinstance(exc, IntegrityError) or is_caused_by_content(exc):
+                    raise RejectedRows from exc
                 self.connection.drop()
                 if is_last or not was_open:
-                    raise Unavailable("The database cannot commit right now.") from exc
-            except (sa.SQLAlchemyError, ValueError) as exc:
-                self.connection.drop()
-                if getattr(exc, "connection_invalidated", False) and not is_last:
-                    continue
-                raise UnstorableEvent("The database rejects this event.") from exc
-        return None
+                    assert isinstance(exc, SQLAlchemyError)
+                    sentence = explain(exc)
+                    self.state.failed(sentence)
+                    log("writer.waits", level="warning", reason=reason_of(exc), detail=sentence)
+                    raise Unavailable(sentence) from exc
+            else:
+                self.state.committed()
+                return
+
+    def _judge(self, cause: BaseException | None) -> Exception:
+        """The result of a row that was rejected alone: the sender's fault only if others can be stored."""
+        if isinstance(cause, SQLAlchemyError):
+            if isinstance(cause, IntegrityError):
+                return Unavailable("The database has a constraint that this event does not meet.")
+            try:
+                store_and_take_back(self.engine)
+            except SQLAlchemyError as exc:
+                sentence = explain(exc)
+                self.state.failed(sentence)
+                return Unavailable(sentence)
+        return UnstorableEvent("The database rejects this event for its content.")
 
     def _commit(self, group: list[PendingEvent]) -> None:
         firsts: dict[EventKey, PendingEvent] = {}
@@ -224,3 +246,8 @@ class EventWriter:
             )
         )
         return {(source, event): (row_id, bytes(digest)) for row_id, source, event, digest in rows}
+
+
+def reason_of(exc: SQLAlchemyError) -> str:
+    """The name of the driver's error, such as ``UndefinedColumn``, for the log."""
+    return type(getattr(exc, "orig", None) or exc).__name__

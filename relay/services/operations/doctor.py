@@ -1,4 +1,4 @@
-"""Health checks: ``doctor`` checks everything, ``/readyz`` what a request needs."""
+"""Health checks: ``doctor`` checks everything, ``/readyz`` whether an event could be committed."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from config import Config
 from relay import database
 from relay.database import READ_ONLY
+from relay.database_errors import explain
 from relay.models import DeadLetter, Delivery, Destination, db
 from relay.observability import health
 from relay.observability.health import Finding, Level, fail, ok, warn
@@ -30,6 +31,13 @@ from relay.services.operations import encryption
 ANSWER_WITHIN_MS = 3_000
 LATE_S, CLOCKS_APART_S = 60.0, 2.0
 CIRCUIT_GAUGE = {Status.PAUSED: 2, Status.HELD: 1, Status.CIRCUIT_OPEN: 1}
+NEEDED = ("database", "migrations", "encryption key", "events")  # by /readyz
+POOL_MODES = {
+    None: "Relay connects to PostgreSQL directly, or to SQLite.",
+    "session": "A connection pooler is in session mode. Each connection of Relay occupies one of the "
+    "server, so transaction mode needs fewer.",
+    "transaction": "A connection pooler is in transaction mode, which Relay supports.",
+}
 MIGRATIONS = Path(__file__).resolve().parents[3] / "migrations"
 
 
@@ -53,6 +61,8 @@ def diagnose() -> list[Finding]:
     return [
         _settings(config),
         *_database(full=True),
+        *_pooler(),
+        *_events(),
         *health.check_broker(_client()),
         *health.check_heartbeats(_client()),
         health.check_data_dir(config.data_dir),
@@ -60,10 +70,16 @@ def diagnose() -> list[Finding]:
     ]
 
 
-def reasons_not_ready() -> list[str]:
-    """Empty if database, migrations, broker policy and encryption key are right."""
-    findings = [*_database(full=False), *health.check_broker(_client())]
-    return [f"{one.check}: {one.sentence}" for one in findings if one.level is Level.FAIL]
+def readiness() -> tuple[list[str], list[str]]:
+    """-> why an event could not be committed now (empty if it could), and other problems."""
+    findings = [*_database(full=False), *_events()]
+    reasons = [one for one in findings if one.level is Level.FAIL and one.check in NEEDED]
+    findings += [*health.check_broker(_client()), *health.check_heartbeats(_client())]
+    warnings = [one for one in findings if one.level is not Level.OK and one not in reasons]
+    return (
+        [f"{one.check}: {one.sentence}" for one in reasons],
+        [f"{one.check}: {one.sentence}" for one in warnings],
+    )
 
 
 def _client() -> Any:
@@ -93,18 +109,25 @@ def _database(full: bool) -> list[Finding]:
             if full:
                 found.append(_clock(connection))
             if schema.level is not Level.FAIL:
-                found.append(_encryption(connection))
+                found += _encryption(connection)
                 if full:
                     found.append(_due(connection))
             return found
+    except SQLAlchemyError as exc:
+        return [fail("database", explain(exc))]
+
+
+def _pooler() -> list[Finding]:
+    try:
+        return [ok("connection pooler", POOL_MODES[database.pool_mode(db.engine)])]
     except SQLAlchemyError:
-        return [
-            fail(
-                "database",
-                "The database (DATABASE_URL) does not respond. Sites get 503 and retry automatically. "
-                "Start the database, and check its address and password.",
-            )
-        ]
+        return []  # the database's finding says why
+
+
+def _events() -> list[Finding]:
+    """Whether an event could be committed now."""
+    reason = current_app.extensions["relay_commit_check"].reason()
+    return [fail("events", reason) if reason else ok("events", "An event can be committed.")]
 
 
 def _schema(connection: Connection) -> Finding:
@@ -113,6 +136,12 @@ def _schema(connection: Connection) -> Finding:
         return ok("migrations", f"The tables are at the newest version ({', '.join(found)}).")
     if not found:
         return fail("migrations", "The database has no tables yet. Run: flask db upgrade")
+    if all(one.isdigit() for one in found) and max(found) > max(newest_revisions()):
+        return warn(
+            "migrations",
+            f"The tables are at version {max(found)}, newer than this process. It continues to work "
+            "during an upgrade. Restart it with the new version of Relay.",
+        )
     return fail(
         "migrations",
         f"The tables are at version {', '.join(sorted(found))}, this version of Relay needs "
@@ -120,12 +149,22 @@ def _schema(connection: Connection) -> Finding:
     )
 
 
-def _encryption(connection: Connection) -> Finding:
-    closed = encryption.unreadable(connection)
+def _encryption(connection: Connection) -> list[Finding]:
+    """One finding for the keys of the sites, which ingest needs, and one for the destinations."""
+    return [
+        _secrets(check, encryption.unreadable(connection, noun))
+        for check, noun in (
+            ("encryption key", encryption.SIGNING_KEY),
+            ("destination secrets", encryption.DESTINATION),
+        )
+    ]
+
+
+def _secrets(check: str, closed: list[str]) -> Finding:
     if not closed:
-        return ok("encryption key", "Every stored secret can be decrypted.")
+        return ok(check, "Every stored secret can be decrypted.")
     return fail(
-        "encryption key",
+        check,
         f"RELAY_ENCRYPTION_KEYS cannot decrypt the secret of {', '.join(closed[:3])}"
         + (f" and {len(closed) - 3} more" if len(closed) > 3 else "")
         + ". Restore the key that encrypted it, or enter the secret again.",

@@ -11,17 +11,23 @@ from relay.models import Destination, SigningKey, db
 from relay.services.audit import By, record
 from relay.services.sources import revisions
 
+SIGNING_KEY, DESTINATION = "signing key", "destination"
 # where secrets are stored: the column, its label, and the noun
 SEALED: tuple[tuple[InstrumentedAttribute[str], InstrumentedAttribute[str], str], ...] = (
-    (SigningKey.sealed_secret, SigningKey.key_id, "signing key"),
-    (Destination.sealed_secrets, Destination.name, "destination"),
+    (SigningKey.sealed_secret, SigningKey.key_id, SIGNING_KEY),
+    (Destination.sealed_secrets, Destination.name, DESTINATION),
 )
 
 
-def unreadable(connection: Connection) -> list[str]:
-    """The secrets that none of the encryption keys opens, such as ``destination Sales``."""
+def unreadable(connection: Connection, *nouns: str) -> list[str]:
+    """The secrets that none of the encryption keys opens, such as ``destination Sales``.
+
+    ``nouns`` are SIGNING_KEY, DESTINATION or, without any, both.
+    """
     found = []
     for column, label, noun in SEALED:
+        if nouns and noun not in nouns:
+            continue
         for sealed, name in connection.execute(select(column, label).where(column != "")):
             try:
                 secrets.box().open_sealed(sealed)
