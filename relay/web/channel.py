@@ -16,6 +16,7 @@ from waitress.channel import HTTPChannel
 from waitress.task import ErrorTask
 
 from relay.web.framing import FRAMING_ERRORS
+from relay.web.parser import AmbiguousRequest, RequestParser
 
 WHOLE_REQUEST_S = 20.0  # from the first byte of a request to its last; a slow client gets no more
 LINGER_S = 5.0
@@ -25,11 +26,12 @@ class ErrorResponse(ErrorTask):
     """The response to an invalid request, and to a request in which the application crashed."""
 
     def execute(self) -> None:
-        code = self.request.error.code
-        code = code if code in FRAMING_ERRORS else 400  # for example an unknown transfer coding
+        error = self.request.error
+        code = error.code if error.code in FRAMING_ERRORS else 400  # an unknown transfer coding
         row = FRAMING_ERRORS[code]
-        body = json.dumps({"error": row.error, "detail": row.detail}).encode()
-        self.status = f"{code} {self.request.error.reason if code != 400 else 'Bad Request'}"
+        detail = error.body if isinstance(error, AmbiguousRequest) else row.detail
+        body = json.dumps({"error": row.error, "detail": detail}).encode()
+        self.status = f"{code} {error.reason if code != 400 else 'Bad Request'}"
         self.response_headers.append(("Content-Type", "application/json"))
         self.channel.refused = True
         self.set_close_on_finish()
@@ -40,6 +42,7 @@ class ErrorResponse(ErrorTask):
 class ClientChannel(HTTPChannel):
     """Waitress's channel.  Everything except ``service`` runs in the server's main thread."""
 
+    parser_class = RequestParser
     error_task_class = ErrorResponse
     refused = False
     lingers_until = 0.0

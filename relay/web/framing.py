@@ -24,7 +24,8 @@ FRAMING_ERRORS: Mapping[int, FramingError] = MappingProxyType(
         400: FramingError(
             "invalid_request",
             "The request is not valid HTTP.",
-            "The request is not valid HTTP, for example with two different lengths.",
+            "The request is not valid HTTP, or ambiguous: Content-Length with Transfer-Encoding, a missing "
+            "or second Host, a header folded over two lines. The connection closes.",
         ),
         413: FramingError(
             "too_large",
@@ -34,7 +35,7 @@ FRAMING_ERRORS: Mapping[int, FramingError] = MappingProxyType(
         431: FramingError(
             "headers_too_large",
             "The headers are too large.",
-            "The request has too many headers, or they are too large.",
+            "The request has more than 100 headers, or more than 32 KiB of them. The connection closes.",
         ),
         500: FramingError(
             "internal", "This is on Relay's side.", "Relay failed. Send the request again."

@@ -24,6 +24,7 @@ from relay import create_app
 from relay.errors import SettingsError
 from relay.extensions import db
 from relay.web.channel import ClientChannel
+from relay.web.parser import MAX_HEADER_BYTES
 
 THREADS = 32  # many: each can wait for the commit of a group of events
 CONNECTIONS = 2000
@@ -86,6 +87,7 @@ def serve(config: Config, listening: socket.socket, stop: StopSignal, parent: in
         channel_timeout=30,
         cleanup_interval=10,
         asyncore_use_poll=True,
+        max_request_header_size=MAX_HEADER_BYTES,
         max_request_body_size=config.max_body_bytes * BODY_MARGIN,
         inbuf_overflow=131_072,
         ident=None,

@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -26,17 +25,6 @@ from tests.support.stack import Stack
 
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 POSTGRES = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
-
-
-@pytest.fixture
-def web(database_url: str, tmp_path: Path) -> Iterator[Stack]:
-    """The web process alone; no broker is there, and none is needed."""
-    stack = Stack(tmp_path / "web", database_url, f"unix://{tmp_path}/none.sock")
-    try:
-        stack.start("web")
-        yield stack
-    finally:
-        stack.close()
 
 
 def dial(web: Stack) -> socket.socket:
