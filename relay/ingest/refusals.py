@@ -21,7 +21,7 @@ class RefusalRow:
     ``reason`` labels the metric and the rejection; it is ``error`` where none is given.  ``when``
     explains the row in the documentation.  ``retry_after_s`` is the longest time that
     ``Retry-After`` can ask for; None for no such header.  ``endpoint`` is ``events`` or ``keys`` if
-    only one of the two endpoints uses the row.
+    only one of the two endpoints uses the row, ``none`` for other paths.
     """
 
     status: int
@@ -31,7 +31,7 @@ class RefusalRow:
     sentence: str
     detail: str | Mapping[str, list[str]] | None = None
     retry_after_s: int | None = None
-    endpoint: Literal["events", "keys", "both"] = "both"
+    endpoint: Literal["events", "keys", "both", "none"] = "both"
 
 
 class IngestRefusal(Exception):
@@ -56,6 +56,16 @@ class IngestRefusal(Exception):
 class RefusalCode(Enum):
     """Every refusal, in the order of the checks.  A member is called to make its exception."""
 
+    UNKNOWN_PATH = RefusalRow(
+        status=404,
+        error="not_found",
+        reason="unknown_path",
+        when="No endpoint has this path.",
+        sentence="The request was sent to a path that Relay does not have. Copy the endpoint URL from "
+        "the site's page into the plugin's settings. The path: {path!a}",
+        detail="Events go to /webhooks/wp or /webhooks/wp/<site>.",
+        endpoint="none",
+    )
     CONTENT_ENCODING = RefusalRow(
         status=415,
         error="unsupported_encoding",

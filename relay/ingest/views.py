@@ -12,7 +12,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, request
 from flask.blueprints import BlueprintSetupState
-from werkzeug.routing import Rule
+from werkzeug.routing import PathConverter, Rule
 
 from relay.errors import Unavailable
 from relay.extensions import csrf, limiter
@@ -31,16 +31,35 @@ csrf.exempt(blueprint)
 limiter.exempt(blueprint)
 EVENT_PATHS = ("/webhooks/wp", "/webhooks/wp/<source>")
 KEY_PATHS = ("/webhooks/key", "/webhooks/wp/<source>/key")
+OTHER_PATHS = ("/webhooks", "/webhooks/<anything:rest>")
 Accept = Callable[[Gateway, RequestHead, bytes, str | None], IngestResponse]
+
+
+class AnythingConverter(PathConverter):
+    """The rest of a path, which may be empty or begin with a slash."""
+
+    regex = ".*?"
+    part_isolating = False
 
 
 @blueprint.record
 def add_paths(state: BlueprintSetupState) -> None:
-    """Route every method to the views, so that a wrong method gets the contract's 405 too."""
-    for paths, view in ((EVENT_PATHS, post_event), (KEY_PATHS, post_key_request)):
+    """Route every method to the views, so that a wrong method gets the contract's 405 too.
+
+    A slash at the end changes nothing, and no path is redirected: a client may repeat a redirected
+    POST as a GET.
+    """
+    state.app.url_map.converters["anything"] = AnythingConverter
+    for paths, view in (
+        (EVENT_PATHS, post_event),
+        (KEY_PATHS, post_key_request),
+        (OTHER_PATHS, refuse_path),
+    ):
         endpoint = f"ingest.{view.__name__}"
         for path in paths:
-            state.app.url_map.add(Rule(path, endpoint=endpoint, methods=None))
+            for end in ("", "/") if view is not refuse_path else ("",):
+                rule = Rule(path + end, endpoint=endpoint, methods=None, merge_slashes=False)
+                state.app.url_map.add(rule)
         state.app.view_functions[endpoint] = view
 
 
@@ -52,6 +71,15 @@ def post_event(source: str | None = None) -> Response:
 def post_key_request(source: str | None = None) -> Response:
     gateway: Gateway = current_app.extensions["relay_ingest"]
     return respond(gateway, request.environ, source, accept_key_request).to_flask()
+
+
+def refuse_path(rest: str = "") -> Response:
+    """404 in JSON for a path that has no endpoint, on the page of the site that it names."""
+    gateway: Gateway = current_app.extensions["relay_ingest"]
+    parts = [part for part in rest.split("/") if part]
+    slug = parts[1] if parts[:1] == ["wp"] and len(parts) > 1 else None
+    refusal = RefusalCode.UNKNOWN_PATH(path=request.path[:200])
+    return refuse(gateway, request.environ, slug, None, refusal).to_flask()
 
 
 def receive_event(gateway: Gateway, environ: dict[str, Any], slug: str | None) -> IngestResponse:

@@ -46,7 +46,9 @@ def test_the_document_lists_exactly_the_refusals_of_the_table(
             "error"
         ]["enum"]
     }
-    rows = [code.value for code in RefusalCode if code.value.endpoint != other_endpoint]
+    rows = [
+        code.value for code in RefusalCode if code.value.endpoint not in (other_endpoint, "none")
+    ]
     framing = {(status, row.error) for status, row in FRAMING_ERRORS.items() if status < 500}
     assert listed == {(row.status, row.error) for row in rows} | framing
     for row in rows:

@@ -147,6 +147,7 @@ def unavailable(sender: Sender) -> TestResponse:
 
 
 SCENARIOS: dict[RefusalCode, Scenario] = {
+    RefusalCode.UNKNOWN_PATH: lambda sender: sender.send(path="/webhooks/wp/a/b"),
     RefusalCode.CONTENT_ENCODING: with_headers(Content_Encoding="gzip"),
     RefusalCode.INCOMPLETE_BODY: lambda sender: sender.send(environ={"CONTENT_LENGTH": "1e3"}),
     RefusalCode.TOO_LARGE: lambda sender: sender.send(raw=b"x" * 262_145),

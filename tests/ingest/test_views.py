@@ -135,3 +135,46 @@ def test_a_rejection_belongs_to_the_source_in_the_path_even_without_a_signature(
         assert db.session.scalar(select(Rejection.source_id)) == db.session.scalar(
             select(Source.id)
         )
+
+
+@SQLITE
+@pytest.mark.parametrize("path", ["/webhooks/wp/", "/webhooks/wp/{slug}/"])
+def test_a_slash_at_the_end_of_the_path_changes_nothing(sender: Sender, path: str) -> None:
+    assert sender.send(path=path.format(slug=sender.slug)).status_code == 202
+
+
+@SQLITE
+@pytest.mark.parametrize("path", ["/webhooks/key/", "/webhooks/wp/{slug}/key/"])
+def test_a_slash_at_the_end_of_a_key_path_changes_nothing(sender: Sender, path: str) -> None:
+    answer = sender.send(raw=b'{"want": "state"}', path=path.format(slug=sender.slug))
+    assert (answer.status_code, answer.json) == (200, {"status": "current"})
+
+
+@SQLITE
+@pytest.mark.parametrize("method", ["POST", "GET", "OPTIONS"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/webhooks", "/webhooks/", "/webhooks/other", "/webhooks//wp", "/webhooks/wp//"),
+        *("/webhooks/wp/{slug}/events", "/webhooks/wp/{slug}//", "/webhooks/wp/a/b/c"),
+    ],
+)
+def test_another_path_is_404_in_json_and_never_a_redirect(
+    sender: Sender, path: str, method: str
+) -> None:
+    answer = sender.send(path=path.format(slug=sender.slug), method=method)
+    assert (answer.status_code, answer.content_type) == (404, "application/json")
+    assert answer.json["error"] == "not_found"
+
+
+@SQLITE
+def test_a_wrong_path_is_on_the_page_of_the_site_that_it_names(sender: Sender) -> None:
+    sender.send()
+    sender.send(path=f"/webhooks/wp/{sender.slug}/events")
+    ((reason, sentence),) = sender.reasons()
+    assert reason == "unknown_path"
+    assert sentence.endswith(f"The path: '/webhooks/wp/{sender.slug}/events'")
+    with sender.app.app_context():
+        assert db.session.scalar(select(Rejection.source_id)) == db.session.scalar(
+            select(Source.id)
+        )
