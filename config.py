@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from relay.connection_urls import read_database_url, read_redis_url
 from relay.errors import SettingsError
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -84,12 +85,17 @@ def env_secret(env: Mapping[str, str], name: str) -> str | None:
     if not path:
         return direct or None
     try:
-        value = Path(path).read_text(encoding="utf-8").strip()
+        value = Path(path).read_text(encoding="utf-8-sig").strip()  # editors may write a mark
     except (OSError, UnicodeDecodeError) as exc:
         raise SettingsError(f"{name}_FILE is {path}, which cannot be read: {exc}.") from exc
     if not value:
         raise SettingsError(f"{name}_FILE is {path}, which is empty.")
     return value
+
+
+def set_by(env: Mapping[str, str], name: str) -> str:
+    """``NAME``, or ``NAME_FILE`` if the value is read from a file: what a message names."""
+    return f"{name}_FILE" if env_text(env, f"{name}_FILE") else name
 
 
 def env_networks(env: Mapping[str, str], name: str) -> tuple[Network, ...]:
@@ -149,15 +155,12 @@ def env_proxy(env: Mapping[str, str], name: str) -> str:
     return text
 
 
-def database_url(text: str, data_dir: Path) -> str:
-    """The database URL for SQLAlchemy; by default a SQLite file in the data directory."""
-    if not text:
-        return f"sqlite:///{data_dir / 'relay.db'}"
-    if text.startswith(("postgres://", "postgresql://")):
-        return "postgresql+psycopg://" + text.split("://", 1)[1]
-    if text.startswith(("postgresql+psycopg://", "sqlite:///")):
-        return text
-    raise SettingsError("DATABASE_URL must start with postgresql:// or sqlite:///.")
+def database_url(text: str, data_dir: Path, name: str = "DATABASE_URL") -> str:
+    """The database URL for SQLAlchemy; by default a SQLite file in the data directory.
+
+    Raises SettingsError, which begins with ``name``.
+    """
+    return read_database_url(text, name) if text else f"sqlite:///{data_dir / 'relay.db'}"
 
 
 @dataclass(frozen=True)
@@ -200,9 +203,7 @@ class Config:
                 raise SettingsError(f"{name} is not a Relay setting. See docs/install.md.")
         data_dir = Path(env_text(env, "RELAY_DATA_DIR", "instance")).absolute()
         stored = read_stored_secrets(data_dir)
-        redis_url = env_secret(env, "REDIS_URL") or f"unix://{data_dir / 'valkey.sock'}"
-        if not redis_url.startswith(("redis://", "rediss://", "unix://")):
-            raise SettingsError("REDIS_URL must start with redis://, rediss:// or unix://.")
+        broker = env_secret(env, "REDIS_URL")
         secret_key = env_secret(env, "SECRET_KEY") or stored.get("SECRET_KEY")
         encryption_keys = env_secret(env, "RELAY_ENCRYPTION_KEYS") or stored.get(
             "RELAY_ENCRYPTION_KEYS"
@@ -221,8 +222,12 @@ class Config:
             )
         return cls(
             data_dir=data_dir,
-            database_url=database_url(env_secret(env, "DATABASE_URL") or "", data_dir),
-            redis_url=redis_url,
+            database_url=database_url(
+                env_secret(env, "DATABASE_URL") or "", data_dir, set_by(env, "DATABASE_URL")
+            ),
+            redis_url=read_redis_url(broker, set_by(env, "REDIS_URL"))
+            if broker
+            else f"unix://{data_dir / 'valkey.sock'}",
             secret_key=check_secret("SECRET_KEY", secret_key or ""),
             encryption_keys=split_encryption_keys(encryption_keys or ""),
             port=env_int(env, "PORT", 8000, 1, 65535),
