@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Engine
@@ -12,6 +13,7 @@ from relay.broker import Nudger
 from relay.errors import Unavailable
 from relay.ingest import schemas, strict_json
 from relay.ingest.limits import Limits
+from relay.ingest.mistakes import describe_shape, find_mistake, time_unit
 from relay.ingest.refusals import IngestRefusal, RefusalCode
 from relay.ingest.rejections import Rejections
 from relay.ingest.request import RequestHead, check_content_type
@@ -78,6 +80,8 @@ class Gateway:
             key = self._find_key(sources, head, raw)
         except IngestRefusal as refusal:
             self._count_failure(head, refusal)
+            if refusal.code is RefusalCode.BAD_SIGNATURE and self.limits.may_explain(head.address):
+                refusal.explain = partial(explain_signature, sources, head, raw, refusal)
             raise
         if self.snapshots.is_stale:  # the key may have been revoked since
             raise Unavailable("The database cannot be read.")
@@ -107,6 +111,8 @@ class Gateway:
             return
         ahead_s = clock_difference(head.timestamp, now)
         if ahead_s is None:
+            if unit := time_unit(head.timestamp):
+                raise RefusalCode.TIME_UNIT(unit=unit, source_id=source_id)
             raise RefusalCode.MALFORMED_TIME(source_id=source_id)
         raise RefusalCode.CLOCK_OFF(
             seconds=abs(ahead_s),
@@ -187,6 +193,26 @@ class Gateway:
 def only_id(sources: list[SourceSnapshot]) -> int | None:
     """The id of the source if there is just one; with several, the sender is unknown."""
     return sources[0].id if len(sources) == 1 else None
+
+
+def explain_signature(
+    sources: list[SourceSnapshot], head: RequestHead, raw: bytes, refusal: IngestRefusal
+) -> IngestRefusal:
+    """What is wrong with a signature that was refused, if that can be found; else ``refusal``."""
+    keys = [key for source in sources for key in source.keys]
+    keys.sort(key=lambda key: key.key_id != head.key_id)  # the one that the request names first
+    found = find_mistake(keys, head.timestamp, raw, head.signature, head.event_id)
+    if found is None:
+        shape = describe_shape(head.signature)
+        if shape is None:
+            return refusal
+        return RefusalCode.SIGNATURE_SHAPE(shape=shape, source_id=refusal.source_id)
+    corrections = list(found.corrections)
+    if head.key_id not in (None, found.key.key_id):
+        corrections.append(f"send the id of this key in X-WP-Key-Id, not {head.key_id[:60]!a}")
+    return RefusalCode.SIGNATURE_FORM(
+        key_id=found.key.key_id, corrections="; ".join(corrections), source_id=found.key.source_id
+    )
 
 
 def find_sources(snapshot: Snapshot, head: RequestHead, slug: str | None) -> list[SourceSnapshot]:

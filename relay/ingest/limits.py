@@ -12,6 +12,7 @@ from limits.strategies import FixedWindowRateLimiter
 
 FAILURES = RateLimitItemPerMinute(300)
 KEY_REQUESTS = RateLimitItemPerMinute(20)
+EXPLANATIONS, ALL_EXPLANATIONS = RateLimitItemPerMinute(10), RateLimitItemPerMinute(60)
 
 
 class Limits:
@@ -35,12 +36,23 @@ class Limits:
 
         IPv6 addresses count together by their /64 network, which is what one customer usually has.
         """
-        if ":" in address:
-            address = str(ipaddress.IPv6Network((address, 64), strict=False))
-        return self._hit(FAILURES, f"address:{address}")
+        return self._hit(FAILURES, f"address:{network_of(address)}")
+
+    def may_explain(self, address: str) -> bool:
+        """Whether the mistake in a signature from ``address`` may be looked for: 10 a minute, 60 in all."""
+        name = f"explain:{network_of(address)}"
+        is_over = self._hit(EXPLANATIONS, name) or self._hit(ALL_EXPLANATIONS, "explain")
+        return is_over is None
 
     def _hit(self, item: RateLimitItemPerMinute, name: str) -> int | None:
         if self.limiter.hit(item, name):
             return None
         reset = self.limiter.get_window_stats(item, name).reset_time
         return max(1, math.ceil(reset - time.time()))
+
+
+def network_of(address: str) -> str:
+    """The IPv4 address, or the /64 network of an IPv6 address."""
+    if ":" in address:
+        return str(ipaddress.IPv6Network((address, 64), strict=False))
+    return address

@@ -6,7 +6,7 @@ the table in ``docs/api.md`` are built from it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Literal
@@ -50,6 +50,8 @@ class IngestRefusal(Exception):
         self.reason = row.reason or row.error
         self.sentence, self.detail = sentence, detail
         self.retry_after_s, self.source_id = retry_after_s, source_id
+        # finds a more exact refusal for the owner's page, after the sender got this one
+        self.explain: Callable[[], IngestRefusal] | None = None
         super().__init__(sentence)
 
 
@@ -164,6 +166,14 @@ class RefusalCode(Enum):
         sentence="The X-WP-Timestamp header was not a time in Unix seconds. Relay's plugin always "
         "sends one: correct the program that sent the request.",
     )
+    TIME_UNIT = RefusalRow(
+        status=401,
+        error="unauthorized",
+        reason="time_unit",
+        when="`X-WP-Timestamp` is in milliseconds, has a fraction or is a date.",
+        sentence="The X-WP-Timestamp header was in {unit}, and Relay expects whole Unix seconds, such "
+        "as 1772366400. Correct the program that sent the request.",
+    )
     CLOCK_OFF = RefusalRow(
         status=401,
         error="unauthorized",
@@ -205,6 +215,24 @@ class RefusalCode(Enum):
         sentence="The signature matches no signing key: the site has another secret than Relay, or "
         "the body was changed after signing. Compare the key's fingerprint in the plugin with the "
         "one on this page. If they are equal, look for a proxy that changes requests.",
+    )
+    SIGNATURE_FORM = RefusalRow(
+        status=401,
+        error="unauthorized",
+        reason="signature_form",
+        when="A key of the site made the signature, but in another form: in hex, with a prefix, over "
+        "the body alone, or with a line break in the secret.",
+        sentence="The request was signed with the right secret, of the key {key_id}, but not in the "
+        "way that Relay expects. Correct the program that sent it: {corrections}.",
+    )
+    SIGNATURE_SHAPE = RefusalRow(
+        status=401,
+        error="unauthorized",
+        reason="signature_shape",
+        when="`X-WP-Signature` is not base64 of 32 bytes.",
+        sentence="The X-WP-Signature header {shape}, and Relay expects base64 of the 32 bytes of "
+        "HMAC-SHA256. No signing key made it in any other form either. Correct the program that sent "
+        "the request, and compare the key's fingerprint there with the one on this page.",
     )
     FAILURES_RATE_LIMITED = RefusalRow(
         status=429,

@@ -2,12 +2,13 @@
 
 Rejections of the same source, reason and address are counted in memory, and a thread writes the
 counts.  While the database is unavailable the counts stay in memory.  A flood from many addresses
-becomes one row per source and reason.
+becomes one row per source and reason.  The thread also finds out the exact mistake in a signature.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -20,6 +21,7 @@ from relay.models import Rejection
 from relay.observability.logging import log
 
 GATHER_S = 0.5
+MAX_UNEXPLAINED = 20  # in memory, with their bodies
 MAX_GROUPS = 200  # in memory; beyond that, new groups leave out the address
 GROUP_FOR = timedelta(minutes=1)
 Group = tuple[int | None, str, str]  # source, reason, address
@@ -37,6 +39,9 @@ class RejectionRecord:
     event_id: str | None
 
 
+Explain = Callable[[], RejectionRecord]
+
+
 @dataclass
 class RejectionCount:
     newest: RejectionRecord
@@ -49,15 +54,19 @@ class Rejections:
     def __init__(self, engine: Engine):
         self.engine = engine
         self.counts: dict[Group, RejectionCount] = {}
+        self.unexplained: list[tuple[RejectionRecord, Explain]] = []
         self.lock = threading.Lock()
         self.has_counts = threading.Event()
         self.stopping = threading.Event()
         self.thread: threading.Thread | None = None
 
-    def add(self, rejection: RejectionRecord) -> None:
-        """Does not wait for the database and never raises."""
+    def add(self, rejection: RejectionRecord, explain: Explain | None = None) -> None:
+        """Does not wait for the database and never raises.  ``explain`` makes the record exact, later."""
         with self.lock:
-            self._count(rejection, 1)
+            if explain is not None and len(self.unexplained) < MAX_UNEXPLAINED:
+                self.unexplained.append((rejection, explain))
+            else:
+                self._count(rejection, 1)
             if self.thread is None:
                 self.stopping.clear()
                 self.thread = threading.Thread(target=self._run, name="rejections", daemon=True)
@@ -88,8 +97,21 @@ class Rejections:
             if not self._flush():
                 self.has_counts.set()  # try again after the next pause
 
+    def _explain(self) -> None:
+        """Count the rejections that are still to be explained."""
+        with self.lock:
+            unexplained, self.unexplained = self.unexplained, []
+        for rejection, explain in unexplained:
+            try:
+                rejection = explain()
+            except Exception as exc:  # the rejection must be recorded, exact or not
+                log("rejection.unexplained", level="error", reason=type(exc).__name__)
+            with self.lock:
+                self._count(rejection, 1)
+
     def _flush(self) -> bool:
         """Write all counts.  -> False if the database failed; the counts are kept then."""
+        self._explain()
         with self.lock:
             unwritten, self.counts = self.counts, {}
         try:

@@ -22,6 +22,7 @@ class VerifyingKey:
     key_id: str
     source_id: int
     mac: Any = field(repr=False)
+    secret: str = field(repr=False)
     not_before: datetime
     not_after: datetime | None
     revoked: bool
@@ -38,7 +39,7 @@ class VerifyingKey:
         revoked: bool,
     ) -> VerifyingKey:
         mac = hmac.new(secret.encode(), digestmod=hashlib.sha256)
-        return cls(row_id, key_id, source_id, mac, not_before, not_after, revoked)
+        return cls(row_id, key_id, source_id, mac, secret, not_before, not_after, revoked)
 
     def is_live(self, now: datetime) -> bool:
         return self.state(now) == "live"
@@ -51,14 +52,21 @@ class VerifyingKey:
             return "expired"
         return "live" if self.not_before <= now else "not_valid_yet"
 
+    def mac_of(self, text: bytes, before: str = "", after: str = "") -> bytes:
+        """HMAC-SHA256 of ``text``; ``before`` and ``after`` are put around the secret."""
+        if before or after:
+            return hmac.digest(f"{before}{self.secret}{after}".encode(), text, "sha256")
+        mac = self.mac.copy()
+        mac.update(text)
+        return mac.digest()  # type: ignore[no-any-return]
+
     def signs(self, timestamp: str, raw: bytes, signature: bytes) -> bool:
         """Whether ``signature`` is base64 of HMAC-SHA256(secret, timestamp + "." + body).
 
         ``signature`` is compared with our own encoding and never decoded, so it has only one form.
         """
-        mac = self.mac.copy()
-        mac.update(timestamp.encode("latin-1", "replace") + b"." + raw)
-        return hmac.compare_digest(base64.b64encode(mac.digest()), signature)
+        mac = self.mac_of(timestamp.encode("latin-1", "replace") + b"." + raw)
+        return hmac.compare_digest(base64.b64encode(mac), signature)
 
 
 def clock_difference(timestamp: str, now: float) -> float | None:

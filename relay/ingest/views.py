@@ -141,16 +141,19 @@ def refuse(
     metrics.events_rejected.labels(refusal.reason).inc()
     address = head.address if head else source_address(environ)
     source_id = refusal.source_id or gateway.source_id_of(slug)
-    gateway.rejections.add(
-        RejectionRecord(
-            source_id=source_id,
-            reason=refusal.reason,
-            sentence=refusal.sentence[:1000],
-            status=refusal.status,
+
+    def record(exact: IngestRefusal) -> RejectionRecord:
+        return RejectionRecord(
+            source_id=exact.source_id or source_id,
+            reason=exact.reason,
+            sentence=exact.sentence[:1000],
+            status=exact.status,
             address=address,
             event_id=head.event_id if head else None,
         )
-    )
+
+    explain = refusal.explain
+    gateway.rejections.add(record(refusal), (lambda: record(explain())) if explain else None)
     # A known site loses time.  What scanners send to no site is normal.
     log(
         "event.refused",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hmac
+import threading
 import time
+from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from relay import database
-from relay.models import SigningKey, db
+from relay.models import Rejection, SigningKey, db
 from relay.services.audit import COMMAND_LINE
 from relay.services.sources import keys, revisions
 from relay.services.sources import settings as source_settings
@@ -29,17 +32,22 @@ def test_every_401_is_identical(sender: Sender) -> None:
         sender.send(headers={"X-WP-Key-Id": "key_unknown"}),
         sender.send(path="/webhooks/wp/unknown"),
         sender.send(headers={"X-WP-Signature": "ü"}),
+        sender.send(headers={"X-WP-Signature": "sha256=" + "0" * 64}),
+        sender.send(secret=f"{sender.secret}\n"),
         sender.send(secret="w" * 40, raw=b"not json", headers={"Content-Type": "text/html"}),
     ]
     assert {(a.status_code, a.data) for a in answers} == {(401, b'{"error": "unauthorized"}')}
     assert len({str(a.headers) for a in answers}) == 1
-    assert [reason for reason, _ in sender.reasons()] == [
+    assert {reason for reason, _ in sender.reasons()} == {
         "bad_signature",
         "clock_off",
         "malformed_time",
+        "signature_form",
+        "signature_shape",
+        "time_unit",
         "unknown_key",
         "unknown_source",
-    ]
+    }
 
 
 def test_the_true_reason_is_recorded_for_the_sites_owner(sender: Sender) -> None:
@@ -182,7 +190,7 @@ def test_invalid_json_is_400_and_a_schema_error_is_422(sender: Sender) -> None:
     assert answer.status_code == 422
     assert answer.json == {
         "error": "invalid_event",
-        "detail": {"data.author": ["Missing data for required field."]},
+        "detail": {"data.author": ["This field is missing."]},
     }
 
 
@@ -191,3 +199,78 @@ def test_invalid_json_is_400_and_a_schema_error_is_422(sender: Sender) -> None:
 def test_json_that_is_not_an_object_is_400(sender: Sender, raw: bytes) -> None:
     answer = sender.send(raw=raw)
     assert (answer.status_code, answer.json["error"]) == (400, "invalid_json")
+
+
+@SQLITE
+def test_the_mistake_in_a_signature_is_on_the_page_of_the_site_whose_key_signed(
+    sender: Sender,
+) -> None:
+    body = b"{}"
+    moment = str(int(time.time()))
+    in_hex = hmac.new(sender.secret.encode(), body, "sha256").hexdigest()
+    answer = sender.send(raw=body, timestamp=moment, headers={"X-WP-Signature": f"sha256={in_hex}"})
+    assert (answer.status_code, answer.data) == (401, b'{"error": "unauthorized"}')
+    ((reason, sentence),) = sender.reasons()
+    assert reason == "signature_form"
+    assert sentence.endswith(
+        "remove the prefix sha256=; write the signature in base64, not in hex; "
+        "sign the time, a dot and the body, not the body alone."
+    )
+    with sender.app.app_context():
+        assert db.session.scalar(select(Rejection.source_id)) is not None
+
+
+@SQLITE
+def test_a_request_signed_with_another_key_than_it_names_is_explained(sender: Sender) -> None:
+    with sender.app.app_context():
+        source = source_settings.find_source(sender.slug)
+        other, _ = keys.rotate_key(source, COMMAND_LINE, keys.parse_window("1h"))
+        other_id = other.key_id
+    assert sender.send(headers={"X-WP-Key-Id": other_id}).status_code == 401
+    ((reason, sentence),) = sender.reasons()
+    assert reason == "signature_form"
+    assert f"of the key {sender.key_id}" in sentence
+    assert f"X-WP-Key-Id, not '{other_id}'" in sentence
+
+
+@SQLITE
+def test_only_a_few_mistakes_per_minute_are_looked_for(sender: Sender) -> None:
+    for _ in range(14):
+        sender.send(secret=f"{sender.secret}\n")
+    sender.reasons()
+    with sender.app.app_context():
+        rows = db.session.execute(select(Rejection.reason, Rejection.count)).all()
+    assert {tuple(row) for row in rows} == {("bad_signature", 4), ("signature_form", 10)}
+
+
+@SQLITE
+def test_an_address_over_the_limit_gets_no_explanation(sender: Sender) -> None:
+    limits = sender.app.extensions["relay_ingest"].limits
+    for _ in range(300):
+        limits.count_failure("127.0.0.1")
+    assert sender.send(secret=f"{sender.secret}\n").status_code == 429
+    ((reason, sentence),) = sender.reasons()
+    assert (reason, "right secret" in sentence) == ("rate_limited", False)
+
+
+@SQLITE
+def test_the_response_does_not_wait_for_the_explanation(sender: Sender) -> None:
+    """The sender gets its 401 while the thread that explains cannot go on."""
+    rejections = sender.app.extensions["relay_ingest"].rejections
+    asked, go = threading.Event(), threading.Event()
+    add = rejections.add
+
+    def wait_first(record: Any, explain: Any = None) -> None:
+        def slow() -> Any:
+            asked.set()
+            go.wait(10)
+            return explain()
+
+        add(record, slow if explain else None)
+
+    rejections.add = wait_first
+    assert sender.send(secret=f"{sender.secret}\n").status_code == 401
+    assert asked.wait(5)
+    assert sender.send(secret=f"{sender.secret}\n").status_code == 401
+    go.set()
+    assert {reason for reason, _ in sender.reasons()} == {"signature_form"}

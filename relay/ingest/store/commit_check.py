@@ -140,4 +140,4 @@ def _insert(connection: Connection, key_id: int, source_id: int) -> None:
         "body_sha256": bytes(32),
         "search_text": TEXT,
     }
-    EventInserter(connection.dialect.name).insert(connection, [row])
+    EventInserter.of(connection).insert(connection, [row])

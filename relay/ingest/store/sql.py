@@ -75,6 +75,10 @@ class EventInserter:
         self.lane = random.randrange(LANES)  # noqa: S311 - no secret
         self.duplicates: Counter[tuple[int, str]] = Counter()
 
+    @classmethod
+    def of(cls, connection: Connection) -> EventInserter:
+        return cls(connection.dialect.name)
+
     def insert(self, connection: Connection, rows: list[dict[str, Any]]) -> Stored:
         """Insert events and count the new ones, in the running transaction.  -> the new ones"""
         values = tuple(row[name] for row in rows for name in COLUMNS)
