@@ -227,6 +227,19 @@ EVENT_TYPES = {
 
 INTERNAL_TYPES = frozenset(name for name, found in EVENT_TYPES.items() if found.internal)
 
+# Where a family's ``data`` has objects.  PHP writes an empty array as [], an object or not.
+OBJECTS = {
+    "order": (
+        ("customer",),
+        ("customer", "billing"),
+        ("customer", "shipping"),
+        ("billing",),
+        ("shipping",),
+    ),
+    "lead": (("form",), ("fields",), ("utm",), ("types",)),
+    "relay": (("counts",),),
+}
+
 # The data of one event of each type that can be delivered.
 SAMPLES: dict[str, dict[str, Any]] = {
     name: found.sample for name, found in EVENT_TYPES.items() if not found.internal
@@ -251,3 +264,20 @@ def event_type_of(name: str) -> EventType:
         headline="{{ event }} from {{ site_name }}",
         body="{{ data | json }}",
     )
+
+
+def read_empty_objects(body: dict[str, Any]) -> dict[str, Any]:
+    """A parsed body, changed: [] where an object is expected becomes {}."""
+    _read_empty(body, ("data",))
+    for path in OBJECTS.get(family_of(str(body.get("event"))), ()):
+        _read_empty(body, ("data", *path))
+    return body
+
+
+def _read_empty(body: dict[str, Any], path: tuple[str, ...]) -> None:
+    *parents, name = path
+    found: Any = body
+    for parent in parents:
+        found = found.get(parent) if isinstance(found, dict) else None
+    if isinstance(found, dict) and found.get(name) == []:
+        found[name] = {}

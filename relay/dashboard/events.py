@@ -10,6 +10,7 @@ from flask import Blueprint, Flask, Response, request, url_for
 
 from relay import database, exact_json
 from relay.dashboard import forms, guard, htmx
+from relay.event_types import read_empty_objects
 from relay.models import Event, db
 from relay.rules.lifecycle import OPEN
 from relay.rules.states import DestinationState
@@ -127,7 +128,7 @@ def poll_interval(event: Event, now: datetime) -> str:
 
 def subject(event: Event) -> str:
     """An event in a few words.  The data of custom types can have any shape."""
-    data = json.loads(event.payload)["data"]
+    data = read_empty_objects(json.loads(event.payload))["data"]
     family = event.event_type.partition(".")[0]
     if family == "comment":
         return short(f"{data.get('author') or 'Someone'}: {data.get('content', '')}")

@@ -17,6 +17,7 @@ from relay.destinations import KINDS
 from relay.destinations.base import Kind, Message, Rule, SettingText, SiteKey, TextStyle
 from relay.destinations.links import event_page
 from relay.errors import Undeliverable
+from relay.event_types import read_empty_objects
 from relay.mapping import escaped_templates, templates
 from relay.mapping.computed import STANDARD
 from relay.mapping.rules import FilledMapping, fill_with_problems
@@ -252,5 +253,4 @@ def account_in(config: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def parse_payload(payload: str) -> dict[str, Any]:
     """The body of an event; it was validated when it was received.  Its decimals keep their digits."""
-    body: dict[str, Any] = exact_json.loads(payload)
-    return body
+    return read_empty_objects(exact_json.loads(payload))

@@ -10,7 +10,8 @@ from typing import Any
 
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
 
-from relay.event_types import ERASE, REPORT, TEST
+from relay.event_types import ERASE, REPORT, TEST, read_empty_objects
+from relay.ingest.sentences import EventSchema
 from relay.ingest.strict_json import NotStrict
 from relay.models.event import search_text_of
 
@@ -67,7 +68,7 @@ def count_field() -> fields.Integer:
     return fields.Integer(required=True, strict=True, validate=[validate.Range(0, 2**53)])
 
 
-class EventData(Schema):
+class EventData(EventSchema):
     """Base of all ``data`` schemas.  Unknown fields are kept."""
 
     class Meta:
@@ -92,7 +93,14 @@ class OrderData(EventData):
     number = OrderNumberField(required=True)
     status = text()
     previous_status = text(False)
-    currency = fields.String(required=True, validate=[validate.Regexp(r"[A-Z][A-Z0-9]{1,9}\Z")])
+    currency = fields.String(
+        required=True,
+        validate=[
+            validate.Regexp(
+                r"[A-Z][A-Z0-9]{1,9}\Z", error="Must be a currency code in capitals, as EUR."
+            )
+        ],
+    )
     total = fields.String(
         required=True,
         validate=[validate.Regexp(DECIMAL, error="Must be a decimal number as text, as 129.90.")],
@@ -181,7 +189,7 @@ class EraseData(EventData):
     )
 
 
-class EnvelopeSchema(Schema):
+class EnvelopeSchema(EventSchema):
     class Meta:
         unknown = INCLUDE
 
@@ -246,6 +254,7 @@ def load_event(body: Any, raw: bytes, event_id: str) -> InboundEvent:
     body_event_id = body.get("event_id")
     if isinstance(body_event_id, str) and body_event_id != event_id:
         raise EventIdMismatch
+    read_empty_objects(body)
     reasons = flatten(ENVELOPE.validate(body))
     if "event" not in reasons:
         kind = body["event"]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from relay.delivery.message import parse_payload
 from relay.event_types import SAMPLES
 from relay.ingest import strict_json
 from relay.ingest.schemas import EventIdMismatch, InvalidEvent, load_event
@@ -82,7 +83,7 @@ def test_a_missing_field_is_named(event_type: str, name: str) -> None:
         ("order.created", {"items": {}}, "data.items"),
         ("order.created", {"items": [1]}, "data.items.0"),
         ("lead.created", {"form": {"plugin": "cf7", "id": 1}}, "data.form.title"),
-        ("lead.created", {"fields": []}, "data.fields"),
+        ("lead.created", {"fields": [1]}, "data.fields"),
     ],
 )
 def test_a_wrong_field_is_named(event_type: str, change: dict[str, Any], path: str) -> None:
@@ -143,3 +144,56 @@ def test_a_very_long_site_is_refused_quickly() -> None:
     with pytest.raises(InvalidEvent):
         load(body)
     assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("event_type", "path"),
+    [
+        ("order.created", ("customer",)),
+        ("order.status_changed", ("customer",)),
+        ("order.created", ("customer", "billing")),
+        ("order.created", ("customer", "shipping")),
+        ("order.created", ("billing",)),
+        ("lead.created", ("fields",)),
+        ("lead.created", ("utm",)),
+        ("user.registered", ()),
+        ("x.own", ()),
+        ("relay.test", ()),
+    ],
+)
+def test_an_empty_list_of_php_is_an_empty_object_where_one_is_expected(
+    event_type: str, path: tuple[str, ...]
+) -> None:
+    body = envelope(event_type, copy.deepcopy(SAMPLES.get(event_type, {})))
+    *parents, last = ("data", *path)
+    found = body
+    for name in parents:
+        found = found[name]
+    found[last] = []
+    read = parse_payload(load(body).payload)
+    for name in ("data", *path):
+        read = read[name]
+    assert read == {}
+
+
+def test_the_payload_keeps_the_empty_list_as_it_was_sent() -> None:
+    raw = b'{"event":"x.own","event_id":"e1","site":"https://a.example","data":[]}'
+    assert load_event(strict_json.loads(raw), raw, "e1").payload == raw.decode()
+
+
+@pytest.mark.parametrize(
+    ("event_type", "change", "path"),
+    [
+        ("order.created", {"items": []}, ("items",)),
+        ("x.own", {"fields": []}, ("fields",)),
+        ("lead.created", {"fields": {"Colors": []}}, ("fields", "Colors")),
+    ],
+)
+def test_an_empty_list_stays_a_list_elsewhere(
+    event_type: str, change: dict[str, Any], path: tuple[str, ...]
+) -> None:
+    loaded = load(envelope(event_type, SAMPLES.get(event_type, {}) | change))
+    read = parse_payload(loaded.payload)["data"]
+    for name in path:
+        read = read[name]
+    assert read == []

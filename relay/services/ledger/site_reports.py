@@ -24,7 +24,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from relay.database import READ_ONLY
-from relay.event_types import REPORT
+from relay.event_types import REPORT, read_empty_objects
 from relay.models import Event, Intake, SiteReport, Source, db
 from relay.observability.logging import log
 from relay.rules.states import SourceState
@@ -76,7 +76,7 @@ def take() -> int:
     with db.engine.connect().execution_options(**READ_ONLY) as connection:
         found = connection.execute(unread).all()
     for row in found:
-        data = json.loads(row.payload)["data"]
+        data = read_empty_objects(json.loads(row.payload))["data"]
         report = SiteReport(
             event_pk=row.id,
             source_id=row.source_id,
