@@ -105,8 +105,8 @@ def test_the_doctor_reports_a_broker_that_evicts_and_messages_are_small(
     client.config_set("maxmemory-policy", "allkeys-lru")
     try:
         answer = stack.http.get(f"{stack.url}/readyz", timeout=20)
-        assert answer.status_code == 503
-        assert "noeviction" in answer.text
+        assert answer.status_code == 200  # events are accepted all the same
+        assert any("noeviction" in warning for warning in answer.json()["warnings"])
     finally:
         client.config_set("maxmemory-policy", "noeviction")
     stack.stop("worker")
