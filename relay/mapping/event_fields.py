@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from relay.mapping.paths import EACH
+from relay.mapping.printing import plain_text
 
 MAX_DEPTH = 4
 MAX_EXAMPLE = 80
@@ -71,5 +72,5 @@ def example_of(value: Any) -> str:
         value = ", ".join(filter(None, map(example_of, value)))
     elif isinstance(value, Mapping):
         value = ", ".join(filter(None, map(example_of, value.values())))
-    line = " ".join(str("" if value is None else value).split())
+    line = " ".join(plain_text(value).split())
     return line if len(line) <= MAX_EXAMPLE else f"{line[: MAX_EXAMPLE - 1]}…"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from relay.mapping.lead_words import fit, is_about_another_person
+from relay.mapping.lead_words import MAX_LABEL, fit, is_about_another_person
 from relay.mapping.people import PHONE_DIGITS, email_in, email_within, name_in, phone_in, split_name
 from relay.mapping.printing import plain_text
 
@@ -70,7 +70,8 @@ def candidates(data: Mapping[str, Any], role: str) -> list[tuple[int, str, Any]]
     allowed = (*PLAIN_TYPES, *MORE_TYPES.get(role, ()))
     for label, value in answers(data):
         type_ = _type_of(data, label)
-        strength = fit(label, role) if type_ in allowed else 0
+        # cut, so that no event fills the memory of the cache
+        strength = fit(label[:MAX_LABEL], role) if type_ in allowed else 0
         if type_ and type_ == TYPE_OF[role]:
             strength += TYPED
         if strength:
@@ -85,7 +86,7 @@ def _first(data: Mapping[str, Any], role: str, read: Callable[[Any], str]) -> st
 
 
 def _is_own(label: str) -> bool:
-    return not is_about_another_person(label)
+    return not is_about_another_person(label[:MAX_LABEL])
 
 
 def email(data: Mapping[str, Any]) -> str:

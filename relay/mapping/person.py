@@ -15,7 +15,7 @@ IMPERSONAL = frozenset(
     "total subtotal tax discount price post_title created_at updated_at plugin type entry_id order_id "
     "order_number order_status order_total amount total_refunded payment_method roles".split()
 )
-IMPERSONAL_OBJECTS = frozenset(("items", "form"))
+IMPERSONAL_OBJECTS = frozenset(("items", "form", "types"))
 
 
 @dataclass(frozen=True)

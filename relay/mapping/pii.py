@@ -29,7 +29,7 @@ NAME_KEYS = frozenset(
 )
 PHONE_KEYS = frozenset("phone tel telephone telefon mobile handy fax phonenumber whatsapp".split())
 STREET_KEYS = frozenset("address address1 address2 street strasse straße addressline1".split())
-NOT_PEOPLE = frozenset("items products form utm".split())  # objects with names of things
+NOT_PEOPLE = frozenset("items products form types utm".split())  # objects with names of things
 MAX_NAME = 100
 MAX_TEXT = 20_000  # of one value; the input limit of an AI step is far lower
 

@@ -7,7 +7,11 @@ import re
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
+from relay.destinations import KINDS
+from relay.errors import Invalid
+from relay.models import MappingVersion, db
 from relay.services.audit import COMMAND_LINE
 from relay.services.destinations import settings as destination_settings
 from tests.dashboard.conftest import Visitor, text_of
@@ -213,6 +217,45 @@ def test_the_stage_of_a_deal_is_chosen_by_order_status_without_code(
     assert "Paid → won-1, otherwise → new-1" in saved
     nothing = admin.post(here, {**form, "r0-with-paid": "", "r0-with-other": "", "do": "save"})
     assert nothing.status_code == 422 and "Choose at least one value" in nothing.text
+
+
+def test_the_standard_message_stays_beside_a_custom_subject(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    with app.app_context():
+        values = KINDS["email"].example_config | KINDS["email"].example_secrets
+        made = destination_settings.create_destination(
+            "email", "Mail", values, COMMAND_LINE, ["order.created"]
+        )
+        here = f"/destinations/{made.id}/subscriptions/{made.subscriptions[0].id}/mapping"
+    form = {
+        "type": "order.created",
+        "r0-name": "subject",
+        "r0-from": "text",
+        "r0-text": "Number {{ data.number }}",
+        "r1-name": "text",
+        "r1-from": "computed:message.standard",
+    }
+    assert admin.post(here, {**form, "do": "save"}).status_code == 303
+    page = html.unescape(admin.get(here).text)
+    assert "Subject: Number 1042" in page and "Total: 129.90 EUR" in page
+    assert chosen_in(page, "r1-from") == "computed:message.standard"
+    with app.app_context():
+        (saved,) = db.session.scalars(
+            select(MappingVersion.rules).where(MappingVersion.number == 2)
+        )
+    assert saved["order.created"]["text"] == {"computed": "message.standard"}
+
+
+def test_a_message_in_the_settings_is_checked_as_strictly_as_in_a_mapping(
+    app: Flask, world: World
+) -> None:
+    url = "https://hooks.slack.com/services/T0/B0/path-secret-three"
+    with app.app_context(), pytest.raises(Invalid) as refused:
+        destination_settings.create_destination(
+            "slack", "Team", {"webhook_url": url, "text": "{{ data.a | trim }}"}, COMMAND_LINE
+        )
+    assert "There is no filter “trim”. Do you mean “strip”?" in refused.value.reasons["text"][0]
 
 
 def test_a_computed_field_of_another_event_type_is_refused(

@@ -53,6 +53,13 @@ def test_all_answers_of_a_form_are_erased_and_the_form_stays() -> None:
     }  # fmt: skip
 
 
+def test_the_types_of_a_forms_fields_stay_and_their_words_are_not_erased_elsewhere() -> None:
+    types = {"Your name": "name", "E-mail": "email"}
+    found = erase(LEAD | {"types": types}, EMAIL)
+    assert found is not None and found.data["types"] == types
+    assert not {"name", "email"} & found.values
+
+
 def test_an_event_of_another_person_loses_only_the_mentioned_address() -> None:
     data = COMMENT | {
         "author": "Bob",

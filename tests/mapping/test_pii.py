@@ -89,6 +89,11 @@ def test_texts_that_differ_only_in_personal_data_are_masked_the_same() -> None:
     assert one == two
 
 
+def test_the_types_of_a_forms_fields_are_no_names() -> None:
+    masker = Masker({"data": {"fields": {"Name": "Jane Doe"}, "types": {"Name": "name"}}})
+    assert masker.mask("my name is Jane Doe") == "my name is [NAME_1]"
+
+
 def test_an_inactive_masker_changes_nothing() -> None:
     masker = Masker({"data": {"author": "Jane"}}, active=False)
     assert masker.mask({"a": "Jane, a@example.com"}) == {"a": "Jane, a@example.com"}

@@ -18,6 +18,8 @@ from relay.destinations import load_config
 from relay.destinations.base import Kind, Message, SiteKey
 from relay.destinations.redaction import mask_request
 from relay.event_types import SAMPLES
+from relay.mapping.checks import invalid_rules
+from relay.mapping.computed import stored
 from relay.mapping.rules import fill
 from relay.rules.lifecycle import Accepted, Failed, Held, Refused
 from relay.transport.client import Transport
@@ -104,6 +106,14 @@ def check_default_mapping_fills_known_targets(kind: Kind) -> None:
             assert set(kind.default_mapping(config, event_type)) <= set(targets), event_type
 
 
+def check_default_mapping_can_be_saved_and_has_no_code(kind: Kind) -> None:
+    """A shop owner sees names of values, never Liquid, and every rule passes the checks of a save."""
+    for event_type in (*SAMPLES, "x.order.refunded", "x.custom"):
+        rules = stored(kind.default_mapping({}, event_type))
+        assert invalid_rules(rules, event_type) == {}
+        assert "{{" not in str(rules) and "{%" not in str(rules), event_type
+
+
 def check_request_carries_the_common_headers(kind: Kind) -> None:
     headers = {name.lower(): value for name, value in request_of(kind).headers}
     assert headers["x-request-id"] == "a" * 32
@@ -145,6 +155,7 @@ CHECKS: tuple[Callable[[Kind], None], ...] = (
     check_examples_are_sorted_into_open_and_secret,
     check_action_reads_as_part_of_a_sentence,
     check_default_mapping_fills_known_targets,
+    check_default_mapping_can_be_saved_and_has_no_code,
     check_request_carries_the_common_headers,
     check_idempotency_key_is_the_same_on_every_attempt,
     check_stored_request_shows_no_secret,
