@@ -194,7 +194,8 @@ def test_the_fake_hubspot_knows_the_currency_of_a_deal_only_in_accounts_with_sev
 ) -> None:
     hubspot.properties["deals"].append(fake_hubspot.prop("key", "Key", hasUniqueValue=True))
     deal = {"key": "1", "dealname": "x", "dealstage": "new", "deal_currency_code": "USD"}
-    assert upsert(hubspot, "deals", "key", deal).status_code == 400
+    own = deal | {"deal_currency_code": hubspot.company_currency}
+    assert upsert(hubspot, "deals", "key", own).status_code == 400
     hubspot.additional_currencies = ["CHF"]
     assert upsert(hubspot, "deals", "key", deal).status_code == 400
     hubspot.additional_currencies = ["CHF", "USD"]

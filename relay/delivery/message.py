@@ -242,8 +242,13 @@ def scope_of(message: Message) -> dict[str, Any]:
         "site_name": message.site_name,
         "site_url": message.site_url,
         "received_at": message.received_at.isoformat(),
-        "ai": message.ai,
+        "ai": {name: _without_exponent(value) for name, value in message.ai.items()},
     }
+
+
+def _without_exponent(value: Any) -> Any:
+    """A number of an AI's answer as a decimal, which is never printed as ``1e-05``."""
+    return exact_json.PlainDecimal(repr(value)) if isinstance(value, float) else value
 
 
 def account_in(config: Mapping[str, Any]) -> Mapping[str, Any]:

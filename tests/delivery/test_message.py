@@ -6,12 +6,14 @@ import base64
 import hashlib
 import hmac
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
+from relay.delivery.message import message_of, parse_payload, scope_of
+from relay.mapping.templates import render
 from relay.models import DeadLetter, Source, db
 from relay.services.audit import COMMAND_LINE
 from relay.services.destinations import settings as destination_settings
@@ -134,3 +136,11 @@ def test_deliveries_use_the_proxy_and_the_authorities_of_the_operator(
     assert proxy.asked == [f"127.0.0.1:{server.port}"] and proxy.faults == []
     server.close()
     proxy.close()
+
+
+def test_a_number_of_an_event_or_an_ai_answer_reaches_a_mapping_with_its_digits() -> None:
+    body = '{"event": "x.a", "event_id": "e", "data": {"price": 0.10, "big": 999999999999999.99}}'
+    one = message_of(parse_payload(body), datetime.now(UTC), "Shop", "https://a.example", "k" * 32)
+    scope = scope_of(replace(one, ai={"score": 1e-05, "label": "tea"}))
+    text = "{{ data.price }} {{ data.big }} {{ ai.score }} {{ ai.label }}"
+    assert render(text, scope) == "0.10 999999999999999.99 0.00001 tea"
