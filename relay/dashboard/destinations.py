@@ -123,7 +123,8 @@ def create() -> Any:
     except Invalid as exc:
         return _form(kind, None, exc.reasons), 422
     corrections = kind.corrections(_entered(kind), destination.config)
-    added = f"{destination.name} added. Send a test, or edit the mapping of its subscription."
+    then = ", or edit the mapping of its subscription" if kind.takes_events else ""
+    added = f"{destination.name} added. Send a test{then}."
     htmx.toast(" ".join([added, *corrections]))
     return htmx.redirect(url_for("destinations.detail", destination_id=destination.id))
 

@@ -540,7 +540,7 @@ def test_a_mail_to_the_customer_has_one_recipient_and_no_internal_links(serve: M
 
 def test_an_event_without_a_valid_address_is_a_failed_delivery_that_says_so() -> None:
     one = event("order.created", data=SAMPLES["order.created"] | {"customer": {"email": "x"}})
-    with pytest.raises(Undeliverable, match="no valid e-mail address of a person") as refused:
+    with pytest.raises(Undeliverable, match="no valid e-mail address of a customer") as refused:
         KIND.build(config(recipient="person"), one)
     assert refused.value.code == "no_recipient"
 

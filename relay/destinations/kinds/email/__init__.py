@@ -113,7 +113,7 @@ class Email(Kind):
 
     def summary(self, config: Mapping[str, Any]) -> str:
         if config.get("recipient") == PERSON:
-            return "Mail to the person of the event"
+            return "Mail to the customer or visitor"
         return f"Mail to {config.get('to', '')}"
 
 
@@ -162,7 +162,8 @@ def recipients_of(config: Mapping[str, Any], message: Message) -> tuple[Address,
     if person is None:
         raise Undeliverable(
             "no_recipient",
-            "This event has no valid e-mail address of a person, so there is no one to send it to. "
+            "This event has no valid e-mail address of a customer or visitor, so there is no one to send "
+            "it to. "
             "Exclude such events with a condition, or choose fixed addresses in the settings.",
         )
     return (person,)

@@ -1,6 +1,7 @@
 """The HTML version of a mail: the same text and links, in one narrow column.
 
-Mail programs read inline styles and tables reliably, and little else.
+Mail programs read inline styles and tables reliably, and little else.  Those that have a dark theme
+read its colors.
 Source: https://www.caniemail.com
 """
 
@@ -26,13 +27,23 @@ PAGE = """<!DOCTYPE html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>{subject}</title>
+<style>
+@media (prefers-color-scheme: dark) {{
+.page {{ background-color: #0f172a !important }}
+.card {{ background-color: #1e293b !important; border-color: #334155 !important }}
+.text {{ color: #e2e8f0 !important }}
+.links {{ color: #94a3b8 !important; border-color: #334155 !important }}
+a {{ color: #93c5fd !important }}
+}}
+</style>
 </head>
-<body style="margin:0;padding:0;background-color:#f1f5f9">
-<table role="presentation" width="100%" cellpadding="0" cellspacing="0" style="background-color:#f1f5f9">
+<body class="page" style="margin:0;padding:0;background-color:#f1f5f9">
+<table class="page" role="presentation" width="100%" cellpadding="0" cellspacing="0" \
+style="background-color:#f1f5f9">
 <tr><td align="center" style="padding:24px 12px">
-<table role="presentation" width="100%" cellpadding="0" cellspacing="0" \
+<table class="card" role="presentation" width="100%" cellpadding="0" cellspacing="0" \
 style="max-width:600px;background-color:#ffffff;border:1px solid #e2e8f0;border-radius:8px">
-<tr><td style="padding:24px;{font};color:#1e293b;text-align:left;overflow-wrap:anywhere">
+<tr><td class="text" style="padding:24px;{font};color:#1e293b;text-align:left;overflow-wrap:anywhere">
 <h1 style="margin:0 0 16px;font-size:20px;line-height:28px;font-weight:600">{subject}</h1>
 {text}
 {links}</td></tr>
@@ -48,7 +59,7 @@ def page(subject: str, text: str, links: Sequence[Link]) -> str:
     """The whole document.  Nothing of the text is read as HTML; its URLs become links."""
     shown = " &nbsp;·&nbsp; ".join(_link(link.url, link.label) for link in links)
     below = (
-        f'<p style="margin:24px 0 0;padding:16px 0 0;border-top:1px solid #e2e8f0;font-size:14px;'
+        f'<p class="links" style="margin:24px 0 0;padding:16px 0 0;border-top:1px solid #e2e8f0;font-size:14px;'
         f'line-height:20px;color:#475569">{shown}</p>\n'
     )
     return PAGE.format(

@@ -28,10 +28,10 @@ class EmailSchema(ConfigSchema):
             "widget": "select",
             "choices": [
                 (FIXED, "The addresses below"),
-                (PERSON, "The person who wrote, ordered or registered"),
+                (PERSON, "The customer or visitor"),
             ],
-            "help": "A mail to the person goes to one valid address of the event. Anyone can enter any "
-            "address in a form, so do not repeat in such a mail what visitors write.",
+            "help": "A mail to the customer or visitor goes to one valid address of the event. Anyone can "
+            "enter any address in a form, so do not repeat in such a mail what visitors write.",
         },
     )
     to = fields.String(
@@ -58,7 +58,7 @@ class EmailSchema(ConfigSchema):
             "label": "Replies go to",
             "widget": "select",
             "choices": [
-                (PERSON, "The person who wrote, ordered or registered"),
+                (PERSON, "The customer or visitor"),
                 (SENDER, "The From address"),
             ],
             "shown_if": {"recipient": FIXED},
@@ -130,14 +130,11 @@ class EmailSchema(ConfigSchema):
         load_default=LINKS,
         validate=validate.OneOf([LINKS, NO_LINKS]),
         metadata={
-            "label": "Links below the text",
+            "label": "Links to the order, the site and Relay",
             "widget": "select",
-            "choices": [
-                (LINKS, "To the order or comment, the site and the event in Relay"),
-                (NO_LINKS, "None"),
-            ],
+            "choices": [(LINKS, "Below the text"), (NO_LINKS, "None")],
             "advanced": True,
-            "help": "A mail to the person of the event has only the link to the site.",
+            "help": "A mail to the customer or visitor has only the link to the site.",
         },
     )
 

@@ -83,12 +83,9 @@ class SlackSchema(ConfigSchema):
         load_default=LINKS,
         validate=validate.OneOf([LINKS, NO_LINKS]),
         metadata={
-            "label": "Links below the message",
+            "label": "Links to the order, the site and Relay",
             "widget": "select",
-            "choices": [
-                (LINKS, "To the order or comment, the site and the event in Relay"),
-                (NO_LINKS, "None"),
-            ],
+            "choices": [(LINKS, "Below the message"), (NO_LINKS, "None")],
             "advanced": True,
             "help": "The link to Relay appears if Relay's own URL is set (RELAY_PUBLIC_URL), the one to "
             "the order or comment if the site sends it.",
