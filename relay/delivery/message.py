@@ -21,6 +21,7 @@ from relay.event_types import read_empty_objects
 from relay.mapping import escaped_templates, templates
 from relay.mapping.computed import STANDARD
 from relay.mapping.rules import FilledMapping, fill_with_problems
+from relay.mapping.writer import writer_of
 from relay.models import Destination, DestinationVersion, MappingVersion, SigningKey, db_now
 from relay.observability.tracing import traceparent
 from relay.rules.states import KeyState
@@ -177,6 +178,8 @@ def apply_mapping(
     texts = {one.setting: fill_text(one, scope_of(message)) for one in kind.setting_texts(config)}
     if texts:
         message = replace(message, texts=texts)
+    if kind.writes_to_person:
+        message = replace(message, person=writer_of(message.event_type, message.data))
     if rules is None:
         rules = kind.default_mapping(config, message.event_type)
     if not rules:

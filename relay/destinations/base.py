@@ -48,6 +48,8 @@ class Message:
     ``mapped`` has the values of the mapping, by the name of the target.  For a kind with
     ``open_fields`` it is the body; if it is empty, the whole event is sent.  ``has_mapping`` is false
     for an event type without rules.  ``notes`` say which values do not fit and are left out.
+    ``person`` is the name and the e-mail address of who wrote, ordered or registered, as the event has
+    them, and not validated; only kinds with ``writes_to_person`` get it.
     ``relay_url`` is the event's page in Relay; empty if Relay's own URL is not set.
     ``texts`` has the texts of the settings (``Kind.setting_texts``) filled from the event, by setting.
     """
@@ -69,6 +71,7 @@ class Message:
     notes: tuple[Note, ...] = ()
     site_key: SiteKey | None = None
     relay_url: str = ""
+    person: tuple[str, str] = ("", "")
     texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -212,6 +215,7 @@ class Kind:
     escapes_html: ClassVar[bool] = False  # whether & < > of event data become &amp; &lt; &gt;
     open_fields: ClassVar[bool] = False  # a mapping can name its own targets; dots make objects
     signs_for_site: ClassVar[bool] = False  # whether it needs ``message.site_key``
+    writes_to_person: ClassVar[bool] = False  # whether it needs ``message.person``
     has_account: ClassVar[bool] = False  # whether ``read_account`` returns anything
     default_event_types: ClassVar[tuple[str, ...]] = ("*",)  # selected for a new destination
     default_rate: ClassVar[tuple[int, str] | None] = None  # of a new destination: calls per unit

@@ -46,15 +46,27 @@ def links_of(message: Message) -> tuple[Link, ...]:
     page that it belongs to).
     """
     data = message.data if isinstance(message.data, Mapping) else {}
-    family = family_of(message.event_type)
+    family = family_of(message.event_type.removeprefix("x."))  # x.order.refunded is about an order
     found = [
         Link(WORDS.get(family, "Open in WordPress"), _on_site(data.get("edit_url"), message)),
         Link("Page", _on_site(data.get("page_url"), message)),
         Link(message.site_name or "Site", _safe(message.site_url)),
         Link("Event in Relay", relay_page(message)),
     ]
-    urls = [link.url for link in found]
-    return tuple(link for n, link in enumerate(found) if link.url and link.url not in urls[:n])
+    return _distinct(found)
+
+
+def links_for_customer(message: Message) -> tuple[Link, ...]:
+    """The links for the person that the event is from: the order in their account, and the site."""
+    data = message.data if isinstance(message.data, Mapping) else {}
+    own = Link("View the order", _on_site(data.get("view_url"), message))
+    return _distinct([own, Link(message.site_name or "Site", _safe(message.site_url))])
+
+
+def _distinct(links: Sequence[Link]) -> tuple[Link, ...]:
+    """The links that have a URL, each URL once."""
+    urls = [link.url for link in links]
+    return tuple(link for n, link in enumerate(links) if link.url and link.url not in urls[:n])
 
 
 def links_of_all(messages: Sequence[Message]) -> tuple[Link, ...]:
@@ -62,7 +74,7 @@ def links_of_all(messages: Sequence[Message]) -> tuple[Link, ...]:
     sites = {message.site_url: message.site_name for message in messages}
     found = [Link(name or "Site", _safe(url)) for url, name in list(sites.items())[:MAX_SITES]]
     found.append(Link("Events in Relay", relay_page(messages[0]).rpartition("/")[0]))
-    return tuple(link for link in found if link.url)
+    return _distinct(found)
 
 
 def relay_page(message: Message) -> str:

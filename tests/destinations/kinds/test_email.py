@@ -23,6 +23,7 @@ from relay.destinations.redaction import mask_request
 from relay.errors import Invalid, Undeliverable
 from relay.event_types import SAMPLES
 from relay.mapping.rules import fill
+from relay.mapping.writer import writer_of
 from relay.rules.lifecycle import Accepted, Failed, Held, Refused, Signal
 from relay.transport.client import Transport
 from relay.transport.request import Reply
@@ -58,7 +59,8 @@ def event(event_type: str = "comment.created", data: Any = None, **changes: Any)
     data = data or SAMPLES[event_type]
     one = message(event_type=event_type, data=data, **changes)
     scope = {"event": event_type, "data": one.data, "site_name": one.site_name}
-    return replace(one, mapped=fill(KIND.default_mapping({}, event_type), scope, KIND.escapes_html))
+    filled = fill(KIND.default_mapping({}, event_type), scope, KIND.escapes_html)
+    return replace(one, mapped=filled, person=writer_of(event_type, one.data))
 
 
 def send(
@@ -500,7 +502,7 @@ FORM = {"form": {"title": "Contact"}, "created_at": "2026-01-15T10:30:00Z"}
         ("order.created", {"customer": {"email": "a@example.com, b@example.com"}}, None),
         ("order.created", {"customer": {"email": "a@example.com\r\nBcc: all@example.com"}}, None),
         ("order.created", {"customer": {"email": "jörg@example.com"}}, None),
-        ("order.created", {"customer": {"email": ["a@example.com"]}}, None),
+        ("order.created", {"customer": {"email": ["a@example.com", "b@example.com"]}}, None),
         ("order.created", {"customer": {"name": "A\r\nBcc: x@example.com", "email": "a@example.com"}}, '"A Bcc: x@example.com" <a@example.com>'),
     ],
 )  # fmt: skip
@@ -527,14 +529,15 @@ RELAY = "https://relay.example.com/events/evt-1"
 
 def test_a_mail_to_the_customer_has_one_recipient_and_no_internal_links(serve: Make) -> None:
     server = serve()
-    data = SAMPLES["order.created"] | {"edit_url": ORDER_EDIT}
+    view = "https://shop.example.com/my-account/view-order/1042/"
+    data = SAMPLES["order.created"] | {"edit_url": ORDER_EDIT, "view_url": view}
     one = event("order.created", data=data, relay_url=RELAY)
     assert isinstance(send(server, one, recipient="person").signal, Accepted)
     assert server.mails[0].rcpt_tos == ["jane@example.com"]
     letter = server.letter()
     assert letter["To"] == "Jane Example <jane@example.com>" and letter["Reply-To"] is None
     for text in (server.plain(), server.html()):
-        assert "https://shop.example.com" in text
+        assert "https://shop.example.com" in text and view in text
         assert "wp-admin" not in text and "relay.example.com" not in text
 
 

@@ -21,8 +21,7 @@ from relay.destinations.kinds.email.settings import (
     PERSON,
     EmailSchema,
 )
-from relay.destinations.links import Link, links_of
-from relay.destinations.people import contacts_of
+from relay.destinations.links import Link, links_for_customer, links_of
 from relay.errors import Undeliverable
 from relay.event_types import event_type_of
 from relay.rules.lifecycle import Signal
@@ -36,6 +35,7 @@ class Email(Kind):
     name = "E-mail"
     tagline = "Sends an e-mail through your own mail server."
     icon = "mail"
+    writes_to_person = True
     answers_http = False
     duplicate_note = (
         "The mail has the same Message-ID as before, but most mail programs still show it twice."
@@ -129,14 +129,14 @@ def person_of(message: Message) -> Address | None:
     The event is not trusted, so it names one recipient at most, and a domain with a dot: no mail goes
     to a local user of the mail server.
     """
-    for name, text in contacts_of(message):
-        try:
-            found = parse_address(text)
-            if "." in found.domain:
-                return Address(found.display_name or _name(name), found.username, found.domain)
-        except ValueError:
-            continue
-    return None
+    name, text = message.person
+    try:
+        found = parse_address(text)
+    except ValueError:
+        return None
+    if "." not in found.domain:
+        return None
+    return Address(found.display_name or _name(name), found.username, found.domain)
 
 
 def _name(text: str) -> str:
@@ -178,13 +178,11 @@ def reply_to_of(config: Mapping[str, Any], message: Message) -> Address | None:
 
 
 def shown_links(config: Mapping[str, Any], message: Message) -> tuple[Link, ...]:
-    """The links below the text.  A customer gets only the one to the site."""
+    """The links below the text.  A customer gets none to WordPress or Relay."""
     if config.get("links", LINKS) != LINKS:
         return ()
-    links = links_of(message)
-    if config.get("recipient") == PERSON:
-        return tuple(link for link in links if link.url == message.site_url)
-    return links
+    to_person = config.get("recipient") == PERSON
+    return links_for_customer(message) if to_person else links_of(message)
 
 
 def add_content(

@@ -134,7 +134,7 @@ class EmailSchema(ConfigSchema):
             "widget": "select",
             "choices": [(LINKS, "Below the text"), (NO_LINKS, "None")],
             "advanced": True,
-            "help": "A mail to the customer or visitor has only the link to the site.",
+            "help": "A mail to the customer or visitor has links to the site and their order only.",
         },
     )
 
