@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
@@ -15,7 +15,9 @@ from relay.event_types import SAMPLES
 from relay.mapping.conditions import ConditionGroup, group_of, matches_type
 from relay.mapping.event_fields import EventField, fields_of
 from relay.models import Destination, Event, Source, Subscription, db
-from relay.services.subscriptions.settings import SubscriptionSettings
+
+if TYPE_CHECKING:  # the settings use this module to try texts on events
+    from relay.services.subscriptions.settings import SubscriptionSettings
 
 LOOKED_AT = 200
 

@@ -23,6 +23,7 @@ from relay.rules.states import DestinationState, SourceState, SubscriptionState
 from relay.services.audit import By, record
 from relay.services.dead_letters import bulk
 from relay.services.dead_letters.selection import Selection
+from relay.services.destinations import texts
 from relay.services.transitions import transition_many
 
 PATTERN = re.compile(r"\*|[a-z0-9_]+(\.[a-z0-9_-]+)*(\.\*)?")
@@ -100,9 +101,23 @@ def check_takes_events(destination: Destination) -> None:
         raise Refusal(f"{destination.name} takes no events: AI steps use it.")
 
 
+def check_texts(destination: Destination, patterns: Sequence[str]) -> None:
+    """Raises Invalid if a text in the destination's settings does not work with one of these types."""
+    kind = KINDS.get(destination.kind)
+    try:
+        if kind is not None:
+            texts.check(kind, destination.config, patterns)
+    except Invalid as exc:
+        why = " ".join(sentence for reasons in exc.reasons.values() for sentence in reasons)
+        raise Invalid(
+            {"event_types": [f"{destination.name} cannot send these events. {why}"]}
+        ) from exc
+
+
 def create(destination: Destination, wanted: SubscriptionSettings, by: By) -> Subscription:
     """Add a subscription to a destination.  Raises Invalid, Refusal."""
     check_takes_events(destination)
+    check_texts(destination, check_patterns(wanted.event_types))
     made = fresh(wanted, by)
     made.destination_id = destination.id
     made.destination = destination
@@ -115,6 +130,7 @@ def create(destination: Destination, wanted: SubscriptionSettings, by: By) -> Su
 def change(subscription: Subscription, wanted: SubscriptionSettings, by: By) -> Subscription:
     """Applies to events that are routed from now on.  Raises Invalid."""
     patterns = check_patterns(wanted.event_types)
+    check_texts(subscription.destination, patterns)
     sources = _sources(wanted.sources, subscription.sources)
     subscription.conditions = check_conditions(wanted.conditions)
     subscription.event_types, subscription.sources = patterns, sources

@@ -10,6 +10,8 @@ from relay.models import Destination
 from relay.services.audit import COMMAND_LINE
 from relay.services.destinations import settings as destination_settings
 from relay.services.sources import settings as source_settings
+from relay.services.subscriptions import settings as subscription_settings
+from relay.services.subscriptions.settings import SubscriptionSettings
 from tests.support.world import put
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -47,6 +49,20 @@ def test_a_change_is_checked_with_the_types_of_its_subscriptions(app: Flask) -> 
         with pytest.raises(Invalid) as refused:
             destination_settings.update_destination(hook.id, "Hook", values, COMMAND_LINE)
         assert list(refused.value.reasons) == ["json_text"]
+
+
+def test_a_subscription_for_events_that_the_text_cannot_take_is_refused(app: Flask) -> None:
+    with app.app_context():
+        hook = make(["order.*"], content="json_text", json_text='{"total": {{ data.total }}}')
+        with pytest.raises(Invalid) as refused:
+            subscription_settings.create(hook, SubscriptionSettings(["lead.created"]), COMMAND_LINE)
+        (sentence,) = refused.value.reasons["event_types"]
+        assert sentence.startswith("Hook cannot send these events. With a sample of lead.created:")
+        with pytest.raises(Invalid):
+            subscription_settings.change(
+                hook.subscriptions[0], SubscriptionSettings(["*"]), COMMAND_LINE
+            )
+        subscription_settings.create(hook, SubscriptionSettings(["order.created"]), COMMAND_LINE)
 
 
 def test_a_custom_type_is_checked_with_its_newest_event(app: Flask) -> None:
