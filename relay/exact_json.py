@@ -36,8 +36,8 @@ def _refuse(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
 
 
-def dumps(value: Any, *, indent: int | None = None) -> str:
-    """JSON with each number in its own digits, compact unless ``indent`` is given.
+def dumps(value: Any, *, indent: int | None = None, spaced: bool = False) -> str:
+    """JSON with each number in its own digits, compact unless ``indent`` or ``spaced`` is given.
 
     Raises ValueError for NaN, TypeError for what JSON does not have.
     """
@@ -46,7 +46,7 @@ def dumps(value: Any, *, indent: int | None = None) -> str:
         ensure_ascii=False,
         allow_nan=False,
         indent=indent,
-        separators=(",", ": " if indent else ":"),
+        separators=(", " if spaced and not indent else ",", ": " if indent or spaced else ":"),
         default=_marked,
     )
     return MARKED.sub(r"\1", text)

@@ -30,7 +30,7 @@ TOO_DEEP = "The text is nested too deeply in its {{ }} or {% %} parts."
 @liquid_filter
 def as_json(value: object, indent: object = None) -> str:
     """The filter ``json``: a number keeps all its digits."""
-    return exact_json.dumps(value, indent=int_arg(indent) if indent else None)
+    return exact_json.dumps(value, indent=int_arg(indent) if indent else None, spaced=True)
 
 
 ESCAPING, PLAIN = (BoundedEnvironment(autoescape=autoescape) for autoescape in (True, False))

@@ -43,7 +43,7 @@ def test_a_list_that_is_too_long_is_cut_as_a_text() -> None:
     event = {"data": {"items": [{"name": f"Teapot {n}"} for n in range(500)], "note": "Hi"}}
     text = prompts.data_of([["data", "items"], ["data", "note"]], "", event, Masker(event), 200)
     assert prompts.tokens(text) <= 200 and json.loads(text)["note"] == "Hi"
-    assert json.loads(text)["items"].startswith('[{"name": "Teapot 0"}')
+    assert json.loads(text)["items"].startswith('[{"name":"Teapot 0"}')
 
 
 def test_the_rules_follow_the_task() -> None:

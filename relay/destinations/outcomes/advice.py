@@ -72,6 +72,11 @@ ADVICE: dict[str, Advice] = {
         "The URL of {name} was permanently closed.",
         f"Enter a new URL in the settings. {REPLAY}",
     ),
+    "bad_mapping": Advice(
+        "The mapping for {name} uses a computed field that this version of Relay does not have.",
+        f"Choose another value for the field in the mapping. {REPLAY}",
+        FixLocation.MAPPING,
+    ),
     "bad_value": Advice(
         "A value does not fit its field in {name}.",
         f"Open one of them to see which field, and change the mapping of that field. {REPLAY}",

@@ -247,7 +247,7 @@ def test_a_text_beyond_hubspots_limit_is_shortened_with_a_note(
         (1e-05, "0.00001"),
         (7, "7"),
         (True, "true"),
-        ({"a": Decimal("0.10")}, '{"a": 0.10}'),
+        ({"a": Decimal("0.10")}, '{"a":0.10}'),
     ],
 )
 def test_a_number_is_written_without_an_exponent(value: Any, text: str) -> None:
