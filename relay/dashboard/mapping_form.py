@@ -193,7 +193,7 @@ def _posted_values(form: Mapping[str, str], prefix: str) -> dict[str, str]:
     return {
         key.removeprefix(prefix): value.replace("\x00", "").strip()[:MAX_VALUE]
         for key, value in form.items()
-        if key.startswith(prefix)
+        if key.startswith(prefix) and value.strip()
     }
 
 

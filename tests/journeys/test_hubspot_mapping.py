@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.support.browser import Console
 from tests.support.events import comment, order
 from tests.support.fake_hubspot import TOKEN, FakeHubSpot
 from tests.support.people import sign_in
@@ -105,8 +106,9 @@ def test_leads_and_orders_are_mapped_to_hubspot_by_choices_alone(
 
 
 def test_code_appears_only_when_custom_text_is_chosen(
-    stack: Stack, page: Page, hubspot: FakeHubSpot
+    stack: Stack, page: Page, hubspot: FakeHubSpot, console: Console
 ) -> None:
+    console.allow("422")
     connect(stack, hubspot)
     sign_in(stack, page, "admin", "/destinations/1/subscriptions/1/mapping?type=order.created")
     help_text = page.get_by_text("How to write a text")
