@@ -167,28 +167,26 @@ def targets(account: Mapping[str, Any]) -> tuple[TargetField, ...]:
     for object_type, (prefix, group) in OBJECTS.items():
         fields = (account.get("properties") or {}).get(object_type) or STANDARD[object_type]
         of_object = [
-            TargetField(
-                name=f"{prefix}.{field['name']}",
-                label=field["label"],
-                type=_target_type(field, account),
-                required=f"{prefix}.{field['name']}" in REQUIRED,
-                help=field.get("help", ""),
-                choices=_choices(field, account),
-                group=group,
-            )
-            for field in fields
+            _target(field, f"{prefix}.{field['name']}", group, account) for field in fields
         ]
         found += sorted(of_object, key=lambda target: not target.required)
     return tuple(found)
 
 
-def _target_type(field: Mapping[str, Any], account: Mapping[str, Any]) -> str:
-    """The type of a target: that of the field, with its options if it has any."""
-    if field.get("day"):
-        return "day"
-    if field["type"] != "choices" and _choices(field, account):
-        return "choice"
-    return str(field["type"])
+def _target(
+    field: Mapping[str, Any], name: str, group: str, account: Mapping[str, Any]
+) -> TargetField:
+    choices = _choices(field, account)
+    type_ = "choice" if choices and field["type"] != "choices" else str(field["type"])
+    return TargetField(
+        name=name,
+        label=field["label"],
+        type="day" if field.get("day") else type_,
+        required=name in REQUIRED,
+        help=field.get("help", ""),
+        choices=choices,
+        group=group,
+    )
 
 
 def _choices(field: Mapping[str, Any], account: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
