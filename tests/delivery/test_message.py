@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from relay.delivery.message import message_of, parse_payload, scope_of
+from relay.delivery.message import apply_mapping, message_of, parse_payload, scope_of
+from relay.destinations import KINDS
 from relay.mapping.templates import render
 from relay.models import DeadLetter, Source, db
 from relay.services.audit import COMMAND_LINE
@@ -22,7 +23,7 @@ from relay.services.sources import settings as source_settings
 from tests.delivery.shop import open_shop
 from tests.support.authority import Authority
 from tests.support.connect_proxy import ConnectProxy
-from tests.support.events import comment
+from tests.support.events import comment, order
 from tests.support.fake_slack import FakeSlack, texts_in
 from tests.support.sink import Seen, Sink
 from tests.support.world import delivery_states, move, put
@@ -144,3 +145,11 @@ def test_a_number_of_an_event_or_an_ai_answer_reaches_a_mapping_with_its_digits(
     scope = scope_of(replace(one, ai={"score": 1e-05, "label": "tea"}))
     text = "{{ data.price }} {{ data.big }} {{ ai.score }} {{ ai.label }}"
     assert render(text, scope) == "0.10 999999999999999.99 0.00001 tea"
+
+
+def test_a_mail_gets_the_person_of_its_event_and_other_kinds_do_not() -> None:
+    received = datetime(2026, 3, 1, tzinfo=UTC)
+    one = message_of(order(), received, "Shop", "https://shop.example.com", "key")
+    person = ("Jane Example", "jane@example.com")
+    assert apply_mapping(KINDS["email"], {}, one).person == person
+    assert apply_mapping(KINDS["slack"], {}, one).person == ("", "")
