@@ -88,4 +88,4 @@ def set_sentence(validator: Any, is_container: bool) -> None:
     elif isinstance(validator, validate.Regexp) and validator.error == validator.default_message:
         validator.error = "Does not have the expected form."
     elif isinstance(validator, validate.OneOf) and validator.error == validator.default_message:
-        validator.error = "Must be one of: {choices}."
+        validator.error = "Allowed values: {choices}."

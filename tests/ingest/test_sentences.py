@@ -22,6 +22,18 @@ def classes(module: Any, base: type) -> Iterator[type]:
             yield found
 
 
+def with_operators(message: str) -> set[str]:
+    """A message of ``Range`` for each kind of end; every other message as it is."""
+    range_of = validate.Range
+    found = {message}
+    for name, words in (
+        ("{min_op}", (range_of.message_gte, range_of.message_gt)),
+        ("{max_op}", (range_of.message_lte, range_of.message_lt)),
+    ):
+        found = {one.replace(name, word) for one in found for word in words}
+    return found
+
+
 def default_messages() -> set[str]:
     """Every message of marshmallow, as a template."""
     found = set(Schema._default_error_messages.values())
@@ -30,7 +42,7 @@ def default_messages() -> set[str]:
     for validator_class in classes(validate, validate.Validator):
         for name, value in vars(validator_class).items():
             if isinstance(value, str) and name.startswith(("message_", "default_message")):
-                found.add(value)
+                found |= with_operators(value)
     return {message for message in found if " " in message.strip()}
 
 
