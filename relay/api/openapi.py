@@ -106,7 +106,7 @@ def event_schema() -> dict[str, Any]:
             },
             "event_id": {"type": "string", "description": "The same as in X-Event-Id."},
             "site": {"type": "string", "format": "uri"},
-            "time_zone": {
+            "timezone": {
                 "type": "string",
                 "description": "The site's time zone, for dates in texts. Optional.",
                 "examples": ["Europe/Berlin", "+02:00"],

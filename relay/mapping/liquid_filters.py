@@ -141,7 +141,7 @@ class PrintedCycle(CycleTag):
 def date_filter(left: Any, pattern: Any, zone: Any = None, *, context: RenderContext) -> Any:
     """A date in the format of ``strftime``.
 
-    A time keeps the offset that it has in the event.  With ``zone``, or a ``time_zone`` of the event
+    A time keeps the offset that it has in the event.  With ``zone``, or a ``timezone`` of the event
     such as ``Europe/Berlin`` or ``+02:00``, it is converted.  A date without a time stays the same day.
     Raises ValueError for an unknown zone.
     """
@@ -165,7 +165,7 @@ def _chosen_zone(zone: Any, context: RenderContext) -> tzinfo | None:
     """The zone of the filter, else that of the event or an ``assign``; None if there is none."""
     if zone is not None and not is_undefined(zone):
         return zone_of(str(zone))
-    site = context.resolve("time_zone", default=None)
+    site = context.resolve("timezone", default=None)
     if not isinstance(site, str):
         return None
     try:

@@ -74,7 +74,7 @@ def test_a_value_behind_a_filter_prints_as_people_write_it(text: str, filled: st
         ("{{ day | date: '%d.%m.%Y', 'America/New_York' }}", "01.03.2026"),
         ("{{ '20260301' | date: '%d.%m.%Y' }}", "01.03.2026"),
         ("{{ 1772366400 | date: '%Y-%m-%d %H:%M' }}", "2026-03-01 12:00"),
-        ("{% assign time_zone = 'Asia/Tokyo' %}{{ utc | date: '%H:%M' }}", "21:00"),
+        ("{% assign timezone = 'Asia/Tokyo' %}{{ utc | date: '%H:%M' }}", "21:00"),
         ("{{ 'March 5, 2026' | date: '%d.%m.%Y' }}", "05.03.2026"),
         ("{{ 'no date' | date: '%Y' }}", "no date"),
         ("{{ missing | date: '%Y' }}", ""),
@@ -87,13 +87,13 @@ def test_a_date_keeps_the_offset_of_the_event_unless_a_zone_is_chosen(
     assert render(text, EVENT, escape=False) == filled
 
 
-def test_a_date_is_shown_in_the_time_zone_that_the_site_names() -> None:
+def test_a_date_is_shown_in_the_timezone_that_the_site_names() -> None:
     text = "{{ utc | date: '%H:%M' }}"
-    assert render(text, EVENT | {"time_zone": "Europe/Berlin"}) == "13:00"
-    assert render(text, EVENT | {"time_zone": "Nowhere/Town"}) == "12:00"
-    assert render(text, EVENT | {"time_zone": ["Europe/Berlin"]}) == "12:00"
+    assert render(text, EVENT | {"timezone": "Europe/Berlin"}) == "13:00"
+    assert render(text, EVENT | {"timezone": "Nowhere/Town"}) == "12:00"
+    assert render(text, EVENT | {"timezone": ["Europe/Berlin"]}) == "12:00"
 
 
-def test_an_unknown_time_zone_in_a_text_is_an_error() -> None:
+def test_an_unknown_timezone_in_a_text_is_an_error() -> None:
     with pytest.raises(Undeliverable):
         render("{{ at | date: '%H', zone }}", EVENT | {"zone": "Nowhere/Town"})
