@@ -72,7 +72,7 @@ def _form(
         groups_of=forms.groups_of,
         values=_values(kind, destination),
         errors=(errors or {}) | _lost_secrets(kind, errors or {}),
-        types=events.known_types(),
+        types=events.known_types(*kind.default_event_types),
         sources=source_settings.source_choices(),
     )
 

@@ -85,7 +85,7 @@ def _page(
         subscription=subscription,
         values=forms.posted() | {"event_types": types, "sites": sites},
         errors=errors or {},
-        types=events.known_types(),
+        types=events.known_types(*types),
         sources=sources,
         box=box,
         fields=matching.fields_by_type(types, sites),

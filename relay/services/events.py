@@ -159,10 +159,14 @@ def find_event(id_or_event_id: int | str) -> Event:
     return event
 
 
-def known_types() -> list[str]:
-    """Every event type that can be delivered: those that Relay ships and those that sites sent."""
+def known_types(*patterns: str) -> list[str]:
+    """Every event type that can be delivered: those that Relay ships and those that sites sent.
+
+    ``patterns`` are further types, such as the default ones of a kind; groups of types are left out.
+    """
     seen = db.session.scalars(select(Event.event_type).distinct().limit(100)).all()
-    return sorted({*SAMPLES, *seen} - INTERNAL_TYPES)
+    more = {pattern for pattern in patterns if "*" not in pattern}
+    return sorted({*SAMPLES, *seen, *more} - INTERNAL_TYPES)
 
 
 @dataclass(frozen=True)

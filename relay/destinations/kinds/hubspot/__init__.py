@@ -42,7 +42,7 @@ class HubSpot(Kind):
     icon = "affiliate"
     has_account = True
     unmapped_types = UNMAPPED
-    default_event_types = ("order.*", "lead.created")
+    default_event_types = ("order.*", "lead.created", money.REFUNDED)
     default_rate = (9, "second")
     duplicate_note = (
         "HubSpot identifies a contact by its e-mail address and a deal by its order, so a duplicate "
