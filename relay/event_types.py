@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 TEST, REPORT, ERASE = "relay.test", "relay.report", "relay.erase"
+REFUNDED = "x.order.refunded"  # a custom type that the plugin sends
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ FAMILIES = {
         Family("order", "orders", ("an order", "is placed or changes")),
         Family("lead", "leads", ("a lead", "arrives")),
         Family("user", "users", ("a user", "registers")),
+        Family("x", "custom events", ("a custom event", "arrives")),
         Family("relay", "test events", ("a test event", "arrives")),
     )
 }
@@ -142,6 +144,38 @@ EVENT_TYPES = {
             "{% if data.customer.name %} from {{ data.customer.name }}{% endif %}"
             " ({{ data.total }} {{ data.currency }}) is now {{ data.status }}."
             "{% if data.previous_status %} It was {{ data.previous_status }} before.{% endif %}",
+        ),
+        EventType(
+            REFUNDED,
+            label="Refund",
+            singular="refund",
+            plural="refunds",
+            happens=("an order", "is refunded"),
+            icon="receipt-refund",
+            sample={
+                "id": 1077,
+                "order_id": SAMPLE_ORDER["id"],
+                "order_number": SAMPLE_ORDER["number"],
+                "order_status": "processing",
+                "currency": SAMPLE_ORDER["currency"],
+                "amount": "29.90",
+                "order_total": SAMPLE_ORDER["total"],
+                "total_refunded": "29.90",
+                "remaining_total": "100.00",
+                "is_full": False,
+                "reason": "One cup was broken.",
+                "customer": SAMPLE_ORDER["customer"],
+                "items": [],
+                "created_at": SAMPLE_TIME,
+            },
+            headline="Refund of {{ data.amount }} {{ data.currency }} for order "
+            "#{{ data.order_number }}",
+            summary="{% if data.reason %}Reason: {{ data.reason }}{% endif %}",
+            body="{{ data.amount }} {{ data.currency }} of order #{{ data.order_number }}"
+            "{% if data.customer.name %} from {{ data.customer.name }}{% endif %} was refunded."
+            "{% if data.reason %}\nReason: {{ data.reason }}{% endif %}"
+            "{% if data.remaining_total %}\n\nRemaining total: {{ data.remaining_total }} "
+            "{{ data.currency }}{% endif %}",
         ),
         EventType(
             "lead.created",

@@ -10,7 +10,7 @@ from typing import Any
 
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
 
-from relay.event_types import ERASE, REPORT, TEST, read_empty_objects
+from relay.event_types import ERASE, REFUNDED, REPORT, TEST, read_empty_objects
 from relay.ingest.sentences import EventSchema
 from relay.ingest.strict_json import NotStrict
 from relay.models.event import search_text_of
@@ -212,6 +212,7 @@ TYPES: dict[str, Schema] = {
     "order.created": OrderData(),
     "order.status_changed": OrderData(),
     "lead.created": LeadData(),
+    REFUNDED: EventData(),
     "user.registered": EventData(),
     TEST: EventData(),
     REPORT: ReportData(),

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from relay.errors import Undeliverable
-from relay.event_types import event_type_of
+from relay.event_types import REFUNDED, event_type_of
 from relay.mapping import lead_fields, order_fields
 from relay.mapping.conditions import matches_type
 from relay.mapping.order_fields import text
@@ -24,9 +24,8 @@ Data = Mapping[str, Any]
 Scope = Mapping[str, Any]
 Value = Callable[[Scope, Mapping[str, Any]], Any]
 STANDARD = "message.standard"
-REFUND = "x.order.refunded"
 ORDERS, LEADS, COMMENTS, USERS = ("order.*",), ("lead.*",), ("comment.*",), ("user.*",)
-ORDERS_AND_REFUNDS, REFUNDS, ALL = (*ORDERS, REFUND), (REFUND,), ("*",)
+ORDERS_AND_REFUNDS, REFUNDS, ALL = (*ORDERS, REFUNDED), (REFUNDED,), ("*",)
 LINKS = ("edit_url", "order_url", "url", "link", "permalink", "page_url")
 
 

@@ -15,12 +15,12 @@ from typing import Any
 
 from relay.destinations.base import Message
 from relay.errors import Undeliverable
+from relay.event_types import REFUNDED
 from relay.rules.notes import Note
 
 AMOUNT, CODE = "amount", "deal_currency_code"
 FIELDS = (AMOUNT, CODE)
 HOLD, WITHOUT_AMOUNT = "hold", "without_amount"  # what to do with an order in another currency
-REFUNDED = "x.order.refunded"
 
 
 @dataclass(frozen=True)
