@@ -7,10 +7,12 @@ zeros at the end.  An amount of money must not pass through one.  Standard libra
 from __future__ import annotations
 
 import json
+import math
 import re
 from decimal import Decimal
 from typing import Any
 
+MAX_EXPONENT_DIGITS, MAX_DIGITS = 4, 2000  # of a number, with the sign of its exponent
 MARKED = re.compile(r'"\\u0000(-?[0-9.]+)\\u0000"')
 
 
@@ -29,7 +31,22 @@ def loads(text: str) -> Any:
 
     Raises ValueError, also for NaN and Infinity, and RecursionError.
     """
-    return json.loads(text, parse_float=PlainDecimal, parse_constant=_refuse)
+    return json.loads(text, parse_float=_decimal, parse_constant=_refuse)
+
+
+def _decimal(text: str) -> PlainDecimal:
+    """A number with all its digits, or without those that a float does not have either.
+
+    Without its exponent, a number such as 1e-99999999 would be very long; it is as good as 0.  Raises
+    ValueError for a number that is too large.
+    """
+    exponent = text.lower().partition("e")[2]
+    if len(exponent) <= MAX_EXPONENT_DIGITS and len(text) <= MAX_DIGITS:
+        return PlainDecimal(text)
+    short = float(text)
+    if not math.isfinite(short):
+        raise ValueError("a number in it is too large")
+    return PlainDecimal(repr(short))
 
 
 def _refuse(name: str) -> Any:

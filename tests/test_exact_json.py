@@ -33,6 +33,12 @@ def test_no_number_has_an_exponent() -> None:
     assert dumps(loads("[1e-05, 1E-7, 2.5e3]")) == "[0.00001,0.0000001,2500]"
 
 
+def test_an_extreme_exponent_makes_no_long_text() -> None:
+    assert dumps(loads("[1e-9999999999999999999, 0e99999999, 1e-50000000]")) == "[0.0,0.0,0.0]"
+    with pytest.raises(ValueError, match="too large"):
+        loads("[1e99999999]")
+
+
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=8))
 def test_any_decimal_survives_a_round_trip(value: Decimal) -> None:
     assert loads(dumps([value]))[0] == value

@@ -10,6 +10,7 @@ from typing import Any
 
 MAX_DEPTH = 64
 MIN_INT, MAX_INT = -(2**63), 2**63 - 1
+MAX_DIGITS, MAX_EXPONENT = 400, 400
 # Matches a string, closed or not, as a whole and without backtracking, so that its brackets do not count.
 TOKENS = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|([\[{])|([\]}])', re.DOTALL)
 FORBIDDEN_ESCAPE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
@@ -81,6 +82,10 @@ def _float(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
         raise NotStrict("A number is too large.")
+    exponent = text.lower().partition("e")[2]
+    # Written without an exponent, as people read it, a number must stay short.
+    if len(text) > MAX_DIGITS or len(exponent) > 5 or abs(int(exponent or 0)) > MAX_EXPONENT:
+        raise NotStrict("A number has too many digits, or an exponent that is too large.")
     return value
 
 

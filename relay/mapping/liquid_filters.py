@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from functools import wraps
@@ -155,7 +156,9 @@ def date_filter(left: Any, pattern: Any, zone: Any = None, *, context: RenderCon
         return printed(left)
     if isinstance(moment, datetime):
         if chosen is not None:
-            moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(chosen)
+            zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            with suppress(OverflowError):  # at the end of the calendar the time stays as it is
+                moment = zoned.astimezone(chosen)
     else:
         moment = datetime.combine(moment, time.min)
     return moment.strftime(str(pattern))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from liquid import BoundTemplate
@@ -14,6 +15,7 @@ from liquid.exceptions import (
     FilterValueError,
     LiquidError,
     LiquidTypeError,
+    OutputStreamLimitError,
 )
 from liquid.filter import int_arg, liquid_filter
 from markupsafe import Markup
@@ -24,13 +26,16 @@ from relay.mapping import liquid_checks, liquid_filters, liquid_limits
 from relay.mapping.liquid_limits import BoundedEnvironment
 
 MAX_LENGTH = 20_000
+MAX_INDENT = 8
+LONGEST_TEXT, LONGEST_LIST = 4_000, 100  # of a value in a text that became too long
 TOO_DEEP = "The text is nested too deeply in its {{ }} or {% %} parts."
 
 
 @liquid_filter
 def as_json(value: object, indent: object = None) -> str:
     """The filter ``json``: a number keeps all its digits."""
-    return exact_json.dumps(value, indent=int_arg(indent) if indent else None, spaced=True)
+    wanted = min(max(int_arg(indent), 0), MAX_INDENT) if indent else None
+    return exact_json.dumps(value, indent=wanted, spaced=True)
 
 
 ESCAPING, PLAIN = (BoundedEnvironment(autoescape=autoescape) for autoescape in (True, False))
@@ -122,9 +127,8 @@ def render(text: str, scope: Mapping[str, Any], escape: bool = True) -> str:
         raise Undeliverable(
             "bad_template", f"{why} Change the text in the mapping or the settings."
         )
-    liquid_limits.start()
     try:
-        rendered = parse(text, escape).render(scope)
+        rendered = _rendered(text, scope, escape)
     except Exception as exc:  # the library's filters raise all kinds of errors for unusual values
         raise Undeliverable(
             "bad_template",
@@ -132,6 +136,27 @@ def render(text: str, scope: Mapping[str, Any], escape: bool = True) -> str:
             "the settings.",
         ) from exc
     return unescape_quotes(rendered) if escape else rendered
+
+
+def _rendered(text: str, scope: Mapping[str, Any], escape: bool) -> str:
+    """If the result would be too long, each long value is cut, so that the rest still arrives."""
+    liquid_limits.start()
+    try:
+        return parse(text, escape).render(scope)
+    except OutputStreamLimitError:
+        liquid_limits.start()
+        return parse(text, escape).render(_cut(scope))
+
+
+def _cut(value: Any) -> Any:
+    """A value with long texts, lists and objects cut; an ellipsis says so."""
+    if isinstance(value, str):
+        return value if len(value) <= LONGEST_TEXT else value[: LONGEST_TEXT - 1] + "…"
+    if isinstance(value, Mapping):
+        return {name: _cut(inner) for name, inner in islice(value.items(), LONGEST_LIST)}
+    if isinstance(value, list | tuple):
+        return [_cut(inner) for inner in value[:LONGEST_LIST]]
+    return value
 
 
 def escape_html(text: str) -> str:

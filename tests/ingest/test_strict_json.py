@@ -73,3 +73,12 @@ def test_the_repeated_key_among_many_is_found_quickly() -> None:
     with pytest.raises(strict_json.NotStrict, match="'k99999' appears twice"):
         strict_json.loads(("{" + ",".join([*names, names[-1]]) + "}").encode())
     assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize(
+    "number", ["1e-9999999999999999999", "0e99999999", "1e-401", "0." + "1" * 500]
+)
+def test_a_number_that_would_be_very_long_is_refused(number: str) -> None:
+    with pytest.raises(strict_json.NotStrict, match="too many digits"):
+        strict_json.loads(f'{{"amount": {number}}}'.encode())
+    assert strict_json.loads(b'{"amount": 1e-300}') == {"amount": 1e-300}

@@ -149,3 +149,8 @@ def test_the_parts_of_a_name_are_the_whole_name(first: str, last: str) -> None:
 @given(st.from_regex(r"\+[1-9][0-9]{1,2}[ -]?\(?[0-9]{2,4}\)?[ -]?[0-9]{3,7}", fullmatch=True))
 def test_a_phone_number_is_kept_as_written(number: str) -> None:
     assert phone_in(number) == number.strip()
+
+
+def test_a_very_long_text_is_searched_only_at_its_beginning() -> None:
+    assert email_within("Write to jane@example.com " + "a" * 200_000) == "jane@example.com"
+    assert email_within("a" * 200_000) == ""

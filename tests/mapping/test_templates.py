@@ -114,3 +114,9 @@ def test_a_quoted_value_that_is_no_text_is_printed_as_elsewhere() -> None:
     assert render("> {{ data.n }} {{ data.on }} {{ data.none }}", scope) == "> " + render(
         "{{ data.n }} {{ data.on }} {{ data.none }}", scope
     )
+
+
+def test_a_result_that_is_too_long_arrives_with_its_values_cut() -> None:
+    scope = {"data": {"author": "Jane", "content": "long " * 40_000, "rows": ["x"] * 100_000}}
+    made = render("{{ data.author }}: {{ data.content }} {{ data.rows }}", scope)
+    assert made.startswith("Jane: long long") and "…" in made and len(made) < 10_000

@@ -99,6 +99,8 @@ class CommitCheck:
             result = None
         except SQLAlchemyError as exc:
             result = explain(exc)
+        except Exception as exc:  # else the check would never end
+            result = f"Relay cannot check whether events can be stored ({type(exc).__name__})."
         with self.lock:
             running, self.running = self.running, None
             self.result, self.ended_at = result, time.monotonic()
