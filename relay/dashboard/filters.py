@@ -10,6 +10,7 @@ from flask import Flask
 
 from relay import exact_json
 from relay.event_types import FAMILIES, INTERNAL_TYPES, event_type_of, family_of
+from relay.mapping.printing import plain_text
 
 STEPS = ((86_400, "day"), (3600, "h"), (60, "min"), (1, "s"))
 
@@ -106,7 +107,7 @@ def pretty(text: str) -> str:
 
 
 def init_app(app: Flask) -> None:
-    filters = (duration, relative, utc, number, facts, host, web_link)
+    filters = (plain_text, duration, relative, utc, number, facts, host, web_link)
     for word in (
         *filters,
         families,

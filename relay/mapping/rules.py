@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from relay import exact_json
 from relay.errors import Undeliverable
 from relay.mapping.computed import compute
 from relay.mapping.convert import PartlyFits, convert
 from relay.mapping.operators import is_empty
 from relay.mapping.paths import value_at
+from relay.mapping.printing import plain_text
 from relay.mapping.templates import escape_html, render
 from relay.mapping.written import InputFormat, format_of
 from relay.rules.notes import Note
@@ -212,6 +212,5 @@ def _label(name: str, target: FieldSpec | None) -> str:
 
 def quoted(value: Any) -> str:
     """A value for a sentence, in quotes and cut if it is long."""
-    text = value if isinstance(value, str) else exact_json.dumps(value)
-    line = " ".join(text.split())
+    line = " ".join(plain_text(value).split())
     return f"“{line if len(line) <= 60 else line[:59] + '…'}”"

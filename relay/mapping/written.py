@@ -283,9 +283,18 @@ YES_WORDS = frozenset({*YES, *"y ja oui si sim tak yep j evet ano kylla checked 
 NO_WORDS = frozenset({*NO, *"n nein non nao nee nie nej ne hayir ei unchecked".split()})
 
 
+ANSWER = re.compile(r"([^\W\d_]+)(,|\s)")
+BEFORE_SPACE = frozenset("yes ja oui sim tak no nein nao nee nej nie".split())
+
+
 def yes_no_of(text: str) -> bool:
-    """Yes or no in a dozen languages.  Raises ValueError."""
+    """Yes or no in a dozen languages, also as the beginning of an answer such as "Ja, gerne".
+
+    Raises ValueError.
+    """
     word = folded(text)
+    if (answer := ANSWER.match(word)) and (answer[2] == "," or answer[1] in BEFORE_SPACE):
+        word = answer[1]
     if word not in YES_WORDS | NO_WORDS:
         raise ValueError("is neither yes nor no")
     return word in YES_WORDS

@@ -87,7 +87,7 @@ def test_a_subscription_and_its_mapping_are_added_with_the_mouse(
     page.locator(".field-pick:visible").first.click()
     expect(text).to_have_value("Order {{ data.number }} for {{ data.customer.name }}")
     expect(preview).to_contain_text('"headline": "Order 1042 for Jane Example"')
-    expect(preview).to_contain_text("The 2 most recent events have no problems.")
+    expect(preview).to_contain_text("The 2 most recent events can be sent.")
 
     text.fill("{{ data.numbr }}")
     expect(preview).to_contain_text("headline uses numbr, which no recent event has.")

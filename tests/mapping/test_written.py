@@ -224,7 +224,23 @@ def test_yes_and_no_are_read_in_ten_languages(words: str, expected: bool) -> Non
     assert {yes_no_of(word) for word in words.split()} == {expected}
 
 
-@pytest.mark.parametrize("text", ["perhaps", "", "2", "yes please"])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("yes please", True),
+        ("Ja, ich möchte den Newsletter", True),
+        ("Sí, quiero", True),
+        ("Nein danke", False),
+        ("No, thanks", False),
+    ],
+)
+def test_an_answer_may_say_more_than_yes_or_no(text: str, expected: bool) -> None:
+    assert yes_no_of(text) is expected
+
+
+@pytest.mark.parametrize(
+    "text", ["perhaps", "", "2", "not yet", "on request", "si le problème", "yesterday"]
+)
 def test_other_words_are_neither_yes_nor_no(text: str) -> None:
     with pytest.raises(ValueError, match="neither yes nor no"):
         yes_no_of(text)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from html import unescape
 from typing import Any
 
 from relay.delivery.message import (
@@ -30,6 +31,7 @@ from relay.mapping.ai_answers import AnswerField
 from relay.mapping.computed import STANDARD, ComputedField, fields_for
 from relay.mapping.conditions import group_of, matches_type
 from relay.mapping.event_fields import EventField, example_of, fields_of
+from relay.mapping.printing import plain_text
 from relay.mapping.rules import FieldProblem, FilledMapping
 from relay.models import Event, Subscription, db
 from relay.services import events
@@ -202,11 +204,16 @@ def _site_keys(kind: Kind, source_ids: Iterable[int]) -> dict[int, SiteKey | Non
 
 @dataclass(frozen=True)
 class PreviewResult:
-    """The result of a mapping for one event: the calls, secrets masked, or why there is none."""
+    """The result of a mapping for one event: the calls, secrets masked, or why there is none.
+
+    ``values`` are the filled fields of the destination as text, by label; empty for a kind without
+    fields of its own.
+    """
 
     requests: list[dict[str, Any]]
     error: str
     warnings: list[FieldProblem]
+    values: dict[str, str] = field(default_factory=dict)
 
 
 def preview_event(bench: MappingPreview, rules: Rules, sample: SampleEvent) -> PreviewResult:
@@ -222,9 +229,23 @@ def preview_event(bench: MappingPreview, rules: Rules, sample: SampleEvent) -> P
         mapped = apply_mapping(bench.kind, bench.config, sample.message, rules)
         notes = bench.kind.notes_of(bench.config, mapped)
     except RelayError as exc:
-        return PreviewResult([], str(exc), warnings)
+        return PreviewResult([], str(exc), warnings, _values(bench, filled))
     warnings += [FieldProblem(note.field, "note", note.sentence, note) for note in notes]
-    return PreviewResult([mask_request(one) for one in calls], "", warnings)
+    requests = [mask_request(one) for one in calls]
+    return PreviewResult(requests, "", warnings, _values(bench, filled))
+
+
+def _values(bench: MappingPreview, filled: FilledMapping) -> dict[str, str]:
+    texts = {
+        f"{target.group}: {target.label}" if target.group else target.label: plain_text(
+            filled.values[target.name]
+        )
+        for target in bench.targets
+        if target.name in filled.values
+    }
+    return {
+        label: unescape(text) if bench.kind.escapes_html else text for label, text in texts.items()
+    }
 
 
 def _fill(bench: MappingPreview, rules: Rules, sample: SampleEvent) -> FilledMapping:

@@ -251,6 +251,7 @@ LIMIT_WORDS = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 SIZE_WORDS = re.compile(r"\b(size|large|big|too much mail data)\b", re.IGNORECASE)
+FULL_WORDS = re.compile(r"mailbox (?:is )?full|over quota|quota (?:is )?exceeded", re.IGNORECASE)
 
 WRONG_LOGIN_METHOD = KnownError(
     PAUSE,
@@ -318,4 +319,6 @@ def enhanced_error(reply: Reply) -> KnownError | None:
         break
     if is_limit:
         return SENDING_LIMIT
+    if status in (550, 552) and FULL_WORDS.search(reply.text):
+        return MAILBOX_FULL
     return TOO_LARGE if status == 552 and SIZE_WORDS.search(reply.text) else None

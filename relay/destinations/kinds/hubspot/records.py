@@ -57,6 +57,10 @@ def records_of(
         if email:  # a test must not change a real contact
             email = contact["email"] = TEST_EMAIL
     notes = (*contact_notes, *deal_notes)
+    if contact and not is_about_order(message) and (missing := missing_in(deal)):
+        notes = (*contact_notes, *without_deal(message, missing))
+        deal = {}
+        check_email(message, email)
     if deal and contact and not is_accepted(email):
         notes = (*deal_notes, *without_contact(message, email))
         email = ""
@@ -114,13 +118,31 @@ def is_accepted(email: str) -> bool:
     return bool(LOCAL_PART.fullmatch(local) and DOMAIN.fullmatch(domain))
 
 
+def is_about_order(message: Message) -> bool:
+    return message.event_type.startswith("order.") or message.event_type == money.REFUNDED
+
+
+def missing_in(deal: Mapping[str, str]) -> list[str]:
+    """The labels of what a deal needs and does not have; none without a deal."""
+    needed = {"dealname": "Deal name", "dealstage": "Deal stage"}
+    return [label for name, label in needed.items() if deal and name not in deal]
+
+
+def without_deal(message: Message, missing: list[str]) -> tuple[Note, ...]:
+    """The note that a contact was written without the deal, which lacks a field."""
+    reason = (
+        f"HubSpot needs {' and '.join(missing)} for a deal. Map them, or remove the deal's fields"
+    )
+    return (Note("deal", "the deal", reason),)
+
+
 def without_contact(message: Message, email: str) -> tuple[Note, ...]:
-    """The note that an order has no contact; none if the order has no e-mail address at all."""
+    """The note that an order has no contact."""
     reason = f"HubSpot does not accept the e-mail address “{email}”"
     if not email:
-        if not any(note.field == "contact.email" for note in message.notes):
-            return ()
-        reason = "HubSpot identifies a contact by its e-mail address"
+        reason = "the order has no e-mail address, which identifies a contact in HubSpot"
+        if any(note.field == "contact.email" for note in message.notes):
+            reason = "HubSpot identifies a contact by its e-mail address"
     return (Note("contact", CONTACT, reason),)
 
 

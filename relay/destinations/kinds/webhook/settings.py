@@ -134,7 +134,7 @@ class WebhookSchema(ConfigSchema):
                 (JSON_TEXT, "JSON that you write yourself"),
                 (EMPTY, "No content (usual for GET and DELETE)"),
             ],
-            "help": "Choose the fields in the subscription's mapping. Names with dots make objects: "
+            "help": "Choose the fields in the mapping of the subscription, unless you write JSON yourself. Names with dots make objects: "
             "customer.email. Names with [] make lists: items[].name.",
         },
     )

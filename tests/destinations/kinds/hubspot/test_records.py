@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -171,11 +172,27 @@ def test_an_order_whose_e_mail_domain_only_hubspot_knows_is_a_deal_without_conta
     assert not done[1].notes
 
 
-def test_an_order_without_any_e_mail_address_has_no_note(hubspot: FakeHubSpot) -> None:
+def test_an_order_without_an_e_mail_address_says_that_it_has_no_contact(
+    hubspot: FakeHubSpot,
+) -> None:
     config = with_account(hubspot)
     data = SAMPLES["order.created"] | {"customer": {"name": "Jane"}}
     (done,) = deliver(config, event(config, "order.created", data=data))
-    assert isinstance(done.signal, Accepted) and not done.notes
+    assert isinstance(done.signal, Accepted)
+    (note,) = done.notes
+    assert note.sentence.startswith(
+        "Sent without: the customer's contact — the order has no e-mail"
+    )
+
+
+def test_a_lead_with_half_a_deal_becomes_a_contact_and_a_note(hubspot: FakeHubSpot) -> None:
+    config = with_account(hubspot)
+    lead = event(config, "lead.created")
+    half = replace(lead, mapped={**lead.mapped, "deal.amount": "100"})
+    (done,) = deliver(config, half)
+    assert isinstance(done.signal, Accepted)
+    assert [note.field for note in done.notes] == ["deal"]
+    assert "HubSpot needs Deal name and Deal stage for a deal" in done.notes[0].sentence
 
 
 def test_an_event_type_without_a_mapping_writes_nothing_and_says_so(hubspot: FakeHubSpot) -> None:
