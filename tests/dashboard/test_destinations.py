@@ -42,7 +42,7 @@ def test_the_form_keeps_families_and_custom_patterns(app: Flask, admin: Visitor)
     made = admin.post("/destinations/new?kind=inbox", form)
     assert made.status_code == 303, made.text
     assert "When an order is placed or changes" in admin.get(made.location).text
-    assert "All orders, x.*, x.y" in admin.get("/destinations").text
+    assert "All orders, All custom events, x.y" in admin.get("/destinations").text
     edit = admin.get(f"{made.location}/subscriptions/1").text
     assert re.search(r'value="order\.\*" checked', edit)
     assert 'name="more_types"' in edit and 'value="x.*, x.y"' in edit

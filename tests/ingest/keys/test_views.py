@@ -159,9 +159,9 @@ def test_a_key_request_is_checked_like_an_event(app: Flask, sender: Sender) -> N
         source_settings.allow_network(sender.slug, "192.0.2.0/24", COMMAND_LINE)
     refresh(app)
     assert request_key(sender).status_code == 403
-    assert [reason for reason, _ in sender.reasons()] == [
-        "bad_signature", "clock_off", "method", "invalid_question", "address_not_allowed",
-    ]  # fmt: skip
+    reasons = {"bad_signature", "clock_off", "method", "invalid_question", "address_not_allowed"}
+    # A wrong signature is explained after the answer, so its place among the others varies.
+    assert {reason for reason, _ in sender.reasons()} == reasons
 
 
 @SQLITE

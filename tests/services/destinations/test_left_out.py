@@ -25,15 +25,15 @@ from tests.support.world import put
 
 @pytest.fixture
 def destination(app: Flask, hubspot: FakeHubSpot) -> Iterator[int]:
-    """A HubSpot account without the property ``company``, which the mapping fills."""
-    contacts = hubspot.properties["contacts"]
-    hubspot.properties["contacts"] = [one for one in contacts if one["name"] != "company"]
+    """A HubSpot account that lost the property ``company`` after Relay had read its fields."""
     with app.app_context():
         source_settings.create_source("Shop", "https://shop.example.com", COMMAND_LINE)
         values = {"token": TOKEN, "base_url": hubspot.url}
         made = destination_settings.create_destination("hubspot", "HubSpot", values, COMMAND_LINE)
         destination_account.refresh(made.id, COMMAND_LINE)
         number = made.id
+    contacts = hubspot.properties["contacts"]
+    hubspot.properties["contacts"] = [one for one in contacts if one["name"] != "company"]
     yield number
     app.extensions["relay_ingest"].close()
 
@@ -60,9 +60,9 @@ def test_a_delivery_without_a_field_is_delivered_and_counted(app: Flask, destina
         told = found(destination)
         assert (told.deliveries, told.is_cut) == (2, False)
         (field,) = told.fields
-        assert (field.label, field.count, field.event_type) == ("company", 2, "lead.created")
+        assert (field.label, field.count, field.event_type) == ("Company Name", 2, "lead.created")
         assert field.example == (
-            "Sent without: company — HubSpot does not accept this field: it does not exist in your "
+            "Sent without: Company Name — HubSpot does not accept this field: it does not exist in your "
             "account"
         )
         assert field.subscription_id is not None

@@ -101,7 +101,7 @@ def words(day: date) -> str:
         ({"until": "0001-01-01T00:00:00+23:59"}, "data.until"),
         ({"until": "2026-03-02T00:20:00"}, "data.until"),
         ({"until": "0000-00-00 00:00:00"}, "data.until"),
-        ({"counts": []}, "data.counts"),
+        ({"counts": [1]}, "data.counts"),
         ({"counts": {"comment.created": {"fired": 1}}}, "data.counts.comment.created.value.sent"),
         ({"counts": {"a": {"fired": -1, "sent": 0, "waiting": 0, "dropped": 0}}}, "data.counts.a.value.fired"),
         ({"counts": {"a": {"fired": 1.5, "sent": 0, "waiting": 0, "dropped": 0}}}, "data.counts.a.value.fired"),
