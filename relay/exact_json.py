@@ -12,7 +12,7 @@ import re
 from decimal import Decimal
 from typing import Any
 
-MAX_EXPONENT_DIGITS, MAX_DIGITS = 4, 2000  # of a number, with the sign of its exponent
+MAX_EXPONENT_DIGITS, MAX_DIGITS = 4, 2000  # of a number, including the minus of its exponent
 MARKED = re.compile(r'"\\u0000(-?[0-9.]+)\\u0000"')
 
 
