@@ -54,6 +54,7 @@ from relay.rules import on_status
 from relay.rules.circuit import Circuit
 from relay.rules.lifecycle import Accepted, Held, Refused
 from relay.rules.rate import MAX_CONCURRENCY
+from relay.rules.states import SourceState
 from relay.rules.status import SendPermission, destination_status, may_send
 
 BUDGET_S = 10.0  # after this a drain ends, so that other destinations get its worker thread
@@ -282,24 +283,26 @@ class Drain:
             return
         self.checked_at = time.monotonic()
         ids = {one.subscription_id for one in self.batch.claims}
+        sources = {one.source_id for one in self.batch.claims}
+        closed = select(Source.id).where(
+            Source.id.in_(sources), Source.state == SourceState.CLOSED.value
+        )
         with suppress(*AWAY), db.engine.connect().execution_options(**READ_ONLY) as connection:
             rows = connection.execute(
                 select(
                     *Destination.__table__.c,
                     Subscription.id.label("subscription_id"),
                     Subscription.state.label("subscription_state"),
+                    closed.exists().label("has_closed_source"),
                 )
                 .join(Subscription)
                 .where(Subscription.id.in_(ids))
             ).all()
             self.read(rows[0], now)
-            sources = {one.source_id for one in self.batch.claims}
-            from_removed = select(Source.id).join(Destination, Destination.id == self.row.id)
-            removed = set(
-                connection.scalars(
-                    from_removed.where(Source.id.in_(sources), gate.is_from_removed_site())
-                )
-            )
+            removed: set[int] = set()
+            if rows[0].has_closed_source:
+                of_removed = closed.join(Destination, Destination.id == self.row.id)
+                removed = set(connection.scalars(of_removed.where(gate.is_from_removed_site())))
             status = destination_status(self.row, now, self.capacity.circuit)
             stopped = {
                 row.subscription_id
