@@ -179,6 +179,10 @@ class FakeHubSpot(Sink):
         return replace(answer, headers=limits | dict(answer.headers))
 
     def _answer(self, seen: Seen) -> Answer:
+        """A wrong token is a 401, an unknown path a 404, a body that is not JSON a 415.
+
+        Source: https://developers.hubspot.com/docs/api-reference/error-handling
+        """
         if seen.headers.get("authorization") != f"Bearer {TOKEN}":
             return error(401, "INVALID_AUTHENTICATION", "Authentication credentials not found.")
         if seen.body and not seen.headers.get("content-type", "").startswith("application/json"):
@@ -372,6 +376,11 @@ class FakeHubSpot(Sink):
         return Answer(207, json.dumps(answer).encode())
 
     def _submit(self, body: Any, portal: str, form: str) -> Answer:
+        """A form takes only its own fields, needs its required ones, and checks the e-mail address.
+
+        Sources: https://developers.hubspot.com/changelog/validation-change-to-the-forms-api-submission-endpoints,
+        https://developers.hubspot.com/docs/api-reference/legacy/marketing/forms/v3-legacy/submit-data-authenticated
+        """
         if form not in self.forms:
             return error(404, "", "No form found", errorType="FORM_NOT_FOUND")
         for one in body["fields"]:
@@ -450,6 +459,10 @@ def _not_found(side: str, id_: str) -> dict[str, Any]:
 
 
 def form_error(word: str, name: str) -> Answer:
+    """The 400 of a form.
+
+    Source: https://developers.hubspot.com/docs/api-reference/legacy/marketing/forms/v3-legacy/submit-data-authenticated
+    """
     listed = [{"message": f"Error in 'fields.{name}'. {word}", "errorType": word}]
     return error(400, "", "The request is not valid", errors=listed)
 
