@@ -22,6 +22,7 @@ from relay.mapping.written import InputFormat, Number
 Choices = Sequence[tuple[str, str]]
 PLAIN_TYPES = (str, int, float, Decimal)
 SEPARATOR = re.compile(r"([;,|\n])")
+LONGEST_LIST = 10_000  # characters of a text with several choices
 
 
 class PartlyFits(ValueError):
@@ -105,7 +106,7 @@ def _choices(value: Any, choices: Choices) -> list[str]:
 def _split(text: str, choices: Choices) -> list[str]:
     """The items of a text with commas, semicolons or lines.  A label may contain a comma itself."""
     known = {written.same_choice(each) for choice in choices for each in choice}
-    parts = SEPARATOR.split(text)
+    parts = SEPARATOR.split(text[:LONGEST_LIST])
     found, at = [], 0
     while at < len(parts):
         ends = range(min(len(parts), at + 9), at, -2)  # a label has at most four commas

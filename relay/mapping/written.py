@@ -306,12 +306,19 @@ def folded(text: str) -> str:
     return "".join(one for one in plain if not unicodedata.combining(one)).strip()
 
 
-@lru_cache(maxsize=20_000)
 def same_choice(text: str) -> str:
     """A choice for comparisons: without case, with single spaces and plain hyphens.
 
-    ``11 – 50`` is ``11-50``.
+    ``11 – 50`` is ``11-50``.  No choice is longer than ``LONGEST_CHOICE``.
     """
+    return _same_choice(text[: LONGEST_CHOICE + 1])
+
+
+LONGEST_CHOICE = 1_000  # characters; a visitor's text may be much longer, and must not fill the cache
+
+
+@lru_cache(maxsize=5_000)
+def _same_choice(text: str) -> str:
     plain = unicodedata.normalize("NFKC", text).casefold()
     plain = "".join(one for one in plain if unicodedata.category(one) != "Cf")
     return re.sub(r"\s*[-‐‑‒–—−]\s*", "-", " ".join(plain.split()))
