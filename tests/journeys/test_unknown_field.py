@@ -38,7 +38,14 @@ def test_leads_arrive_without_a_field_that_hubspot_does_not_have_and_a_person_is
     secret = stack.make_source().secret
     made = ("hubspot", "HubSpot", "--secret", "token=-", "--events", "lead.created")
     there = ("--set", f"base_url={hubspot.url}", "--set", f"forms_url={hubspot.url}")
+    message = prop("message", "Message", widget="textarea")
+    hubspot.properties["contacts"].append(message)
     stack.flask("destinations", "create", *made, *there, input=TOKEN)
+    read = (
+        "SELECT id FROM destination WHERE account IS NOT NULL AND CAST(account AS text) <> 'null'"
+    )
+    stack.wait_for(lambda: stack.rows(read), 30, "the fields of the account")
+    hubspot.properties["contacts"].remove(message)  # after Relay has read the fields
     for number in range(WITH + WITHOUT):
         stack.send(asks(number, "Do you ship to Norway?" if number < WITH else ""), secret)
     stack.wait_for(lambda: stack.states() == {"delivered": WITH + WITHOUT}, 60, "all leads")
@@ -49,11 +56,11 @@ def test_leads_arrive_without_a_field_that_hubspot_does_not_have_and_a_person_is
     sign_in(stack, page, "admin", f"/destinations/{destination['id']}")
     card = page.locator("#left-out")
     expect(card).to_contain_text(f"something was left out of {WITH} deliveries")
-    expect(card).to_contain_text(f"message: {WITH}")
+    expect(card).to_contain_text(f"Message: {WITH}")
     (event,) = stack.rows("SELECT min(id) AS id FROM event")
     page.goto(f"{stack.url}/events/{event['id']}")
     expect(page.locator("#story")).to_contain_text(
-        "Sent without: message — HubSpot does not accept this field: it does not exist in your account"
+        "Sent without: Message — HubSpot does not accept this field: it does not exist in your account"
     )
     page.get_by_role("link", name="Fix mapping").click()
     expect(page).to_have_url(
@@ -61,7 +68,7 @@ def test_leads_arrive_without_a_field_that_hubspot_does_not_have_and_a_person_is
     )
 
     # the user adds the field in HubSpot: the next lead has it
-    hubspot.properties["contacts"].append(prop("message", "Message", widget="textarea"))
+    hubspot.properties["contacts"].append(message)
     stack.send(asks(99, "And to Iceland?"), secret)
     stack.wait_for(lambda: len(hubspot.contacts) == WITH + WITHOUT + 1, 30, "the next lead")
     assert hubspot.contacts[-1]["message"] == "And to Iceland?"
