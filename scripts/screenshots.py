@@ -91,7 +91,7 @@ def fill(stack: Stack, sink: Sink, ai: FakeOpenAI) -> None:
         "webhook_url=-",
         input=f"{sink.url}/services/T000/B000/abcdefghijkl",
     )
-    sink.answers([Answer(404, b"no such list")], "/newsletter")
+    sink.answers([Answer(422, b"no such list")], "/newsletter")
     stack.flask(
         "destinations",
         "create",
