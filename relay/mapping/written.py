@@ -314,7 +314,9 @@ def same_choice(text: str) -> str:
     return _same_choice(text[: LONGEST_CHOICE + 1])
 
 
-LONGEST_CHOICE = 1_000  # characters; a visitor's text may be much longer, and must not fill the cache
+LONGEST_CHOICE = (
+    1_000  # characters; a visitor's text may be much longer, and must not fill the cache
+)
 
 
 @lru_cache(maxsize=5_000)
