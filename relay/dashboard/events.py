@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +9,7 @@ from flask import Blueprint, Flask, Response, request, url_for
 
 from relay import database, exact_json
 from relay.dashboard import forms, guard, htmx
-from relay.event_types import read_empty_objects
+from relay.delivery.message import parse_payload
 from relay.models import Event, db
 from relay.rules.lifecycle import OPEN
 from relay.rules.states import DestinationState
@@ -106,7 +105,7 @@ def detail(event_id: str) -> Response:
         state=state,
         every=poll_interval(event, now),
         now=now,
-        payload=exact_json.loads(event.payload),
+        payload=parse_payload(event.payload),
         pretty=exact_json.dumps(exact_json.loads(event.payload), indent=2),
         dead_letters=events.open_letters(event),
         unmatched=matching.unmatched_subscriptions(event) if event.routed_at else [],
@@ -128,7 +127,7 @@ def poll_interval(event: Event, now: datetime) -> str:
 
 def subject(event: Event) -> str:
     """An event in a few words.  The data of custom types can have any shape."""
-    data = read_empty_objects(json.loads(event.payload))["data"]
+    data = parse_payload(event.payload)["data"]
     family = event.event_type.partition(".")[0]
     if family == "comment":
         return short(f"{data.get('author') or 'Someone'}: {data.get('content', '')}")

@@ -164,3 +164,10 @@ def test_event_data_is_shown_as_inert_text(
         ):
             assert tag not in page, (path, tag)
     assert "Resend" not in viewer.get(f"/events/{number}").text
+
+
+def test_an_event_whose_data_php_left_empty_has_a_page(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    event = put(app, world.slug, comment(event="x.empty", data=[]))
+    assert admin.get(f"/events/{event}").status_code == 200
