@@ -62,11 +62,15 @@ def is_from_removed_site() -> ColumnElement[bool]:
     For a source joined with a destination.  An answer back to the site has nowhere to go; anything
     else is still delivered, unless the person who removed the site chose to discard it.
     """
-    answers = [slug for slug in KINDS if answers_site(slug)]
     return and_(
         Source.state == SourceState.CLOSED.value,
-        or_(Source.discard_waiting, Destination.kind.in_(answers)),
+        or_(Source.discard_waiting, Destination.kind.in_(answering_kinds())),
     )
+
+
+def answering_kinds() -> list[str]:
+    """The kinds that call back the site that sent the event."""
+    return [slug for slug in KINDS if answers_site(slug)]
 
 
 def answers_site(kind: str) -> bool:

@@ -13,7 +13,6 @@ from sqlalchemy import and_, func, or_, select, update
 
 from relay import database
 from relay.delivery import gate
-from relay.destinations import KINDS
 from relay.models import (
     Delivery,
     Destination,
@@ -94,8 +93,7 @@ def _summarize(source: Source) -> SourceRemoval:
 
 def _answering():  # type: ignore[no-untyped-def]
     """The destinations that call back the site that sent the event."""
-    kinds = [slug for slug in KINDS if gate.answers_site(slug)]
-    return select(Destination.id).where(Destination.kind.in_(kinds))
+    return select(Destination.id).where(Destination.kind.in_(gate.answering_kinds()))
 
 
 def _only_here(source: Source) -> list[Subscription]:
