@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 from threading import Event
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, bindparam, exists, select
 
 from relay import broker
 from relay.database import AWAY, READ_ONLY
@@ -58,9 +58,9 @@ from relay.rules.states import SourceState
 from relay.rules.status import SendPermission, destination_status, may_send
 
 BUDGET_S = 10.0  # after this a drain ends, so that other destinations get its worker thread
-# Before a call starts, a pause or a removal older than this is noticed.  Shorter would cost a query
-# per call, longer would send more after a removal.
-RECHECK_S = 0.03
+# Before a call starts, a pause or a removal older than this is noticed.  Each write of results looks
+# too, so a busy drain seldom needs a query of its own for it.
+RECHECK_S = 0.1
 WRITE_FOR_S = 20.0  # how long results wait for a database that is down: well within their leases
 
 
@@ -84,6 +84,28 @@ def has_work(connection: Connection, destination_id: int, now: datetime) -> bool
         .where(Delivery.destination_id == destination_id, is_due(), gate.is_open(now))
     )
     return connection.scalar(due.limit(1)) is not None
+
+
+@lru_cache(maxsize=1)
+def current_states() -> Select[Any]:
+    """The destination with each of ``:subscriptions``, and whether one of ``:sources`` was removed.
+
+    Built once: it is executed many times a second.
+    """
+    closed = exists().where(
+        Source.id.in_(bindparam("sources", expanding=True)),
+        Source.state == SourceState.CLOSED.value,
+    )
+    return (
+        select(
+            *Destination.__table__.c,
+            Subscription.id.label("subscription_id"),
+            Subscription.state.label("subscription_state"),
+            closed.label("has_closed_source"),
+        )
+        .join(Subscription)
+        .where(Subscription.id.in_(bindparam("subscriptions", expanding=True)))
+    )
 
 
 class Drain:
@@ -282,38 +304,38 @@ class Drain:
         if not self.batch.claims or time.monotonic() - self.checked_at < RECHECK_S:
             return
         self.checked_at = time.monotonic()
+        with suppress(*AWAY), db.engine.connect().execution_options(**READ_ONLY) as connection:
+            self.find_stopped(connection, now)
+
+    def find_stopped(self, connection: Connection, now: datetime) -> None:
+        """Read the destination again, and which claimed deliveries must not start."""
         ids = {one.subscription_id for one in self.batch.claims}
         sources = {one.source_id for one in self.batch.claims}
-        closed = select(Source.id).where(
-            Source.id.in_(sources), Source.state == SourceState.CLOSED.value
-        )
-        with suppress(*AWAY), db.engine.connect().execution_options(**READ_ONLY) as connection:
-            rows = connection.execute(
-                select(
-                    *Destination.__table__.c,
-                    Subscription.id.label("subscription_id"),
-                    Subscription.state.label("subscription_state"),
-                    closed.exists().label("has_closed_source"),
+        rows = connection.execute(
+            current_states(), {"subscriptions": ids, "sources": sources}
+        ).all()
+        self.checked_at = time.monotonic()
+        self.read(rows[0], now)
+        removed: set[int] = set()
+        if rows[0].has_closed_source:
+            removed = set(
+                connection.scalars(
+                    select(Source.id)
+                    .join(Destination, Destination.id == self.row.id)
+                    .where(Source.id.in_(sources), gate.is_from_removed_site())
                 )
-                .join(Subscription)
-                .where(Subscription.id.in_(ids))
-            ).all()
-            self.read(rows[0], now)
-            removed: set[int] = set()
-            if rows[0].has_closed_source:
-                of_removed = closed.join(Destination, Destination.id == self.row.id)
-                removed = set(connection.scalars(of_removed.where(gate.is_from_removed_site())))
-            status = destination_status(self.row, now, self.capacity.circuit)
-            stopped = {
-                row.subscription_id
-                for row in rows
-                if may_send(status, row.subscription_state) is not SendPermission.NOW
-            }
-            self.stopped = frozenset(
-                one.delivery_id
-                for one in self.batch.claims
-                if one.subscription_id in stopped or one.source_id in removed
             )
+        status = destination_status(self.row, now, self.capacity.circuit)
+        stopped = {
+            row.subscription_id
+            for row in rows
+            if may_send(status, row.subscription_state) is not SendPermission.NOW
+        }
+        self.stopped = frozenset(
+            one.delivery_id
+            for one in self.batch.claims
+            if one.subscription_id in stopped or one.source_id in removed
+        )
 
     def config_of(self, claim: Claim) -> Mapping[str, Any]:
         """The settings now, or with the texts of the version that a person chose for this replay."""
@@ -382,6 +404,8 @@ class Drain:
                 with db.engine.begin() as connection:
                     hold = self.pending.write(connection, self.row.id, now)
                     self.save(connection, now)
+                    if self.batch.claims:
+                        self.find_stopped(connection, now)
                 self.pending = PendingResults()
                 self.hold = self.hold or hold
             except AWAY:
