@@ -170,7 +170,7 @@ class Everything:
                 per_s=0.1,
             ),
             AuditEntry(actor="me", action="test.add", object_label=f"Changed {name}", detail={}),
-            Alert(kind="ledger.site", subject=name, sentence=f"Alert {name}", advice="Look."),
+            Alert(rule="ledger.site", subject=name, sentence=f"Alert {name}", advice="Look."),
             Intake(
                 source_id=source.id,
                 day=now.date(),

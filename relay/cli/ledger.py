@@ -11,7 +11,7 @@ import click
 from relay import database
 from relay.cli.output import command, show, show_list
 from relay.models import Alert
-from relay.services import alerts
+from relay.services.alerts import state as alerts
 from relay.services.ledger import check as ledger_check
 from relay.services.ledger import summary as ledger_summary
 from relay.services.ledger.model import LedgerLine, Period
@@ -63,7 +63,7 @@ def as_dict(line: LedgerLine, names: Names, facts: list[str], adds_up: bool) -> 
 
 
 def alert_of(alert: Alert) -> dict[str, Any]:
-    return {"kind": alert.kind, "sentence": alert.sentence, "seen_by": alert.acknowledged_by}
+    return {"kind": alert.rule, "sentence": alert.sentence, "seen_by": alert.acknowledged_by}
 
 
 @command(group, "show")

@@ -8,7 +8,7 @@ from flask import Blueprint, request, url_for
 
 from relay.dashboard import forms, guard, htmx
 from relay.errors import Invalid
-from relay.services import alerts
+from relay.services.alerts import actions as alerts
 
 blueprint = Blueprint("alerts", __name__, url_prefix="/alerts")
 

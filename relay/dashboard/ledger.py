@@ -12,7 +12,7 @@ from relay import database
 from relay.dashboard import exports, guard, htmx
 from relay.dashboard.events import day
 from relay.errors import NotFound
-from relay.services import alerts
+from relay.services.alerts import state as alerts
 from relay.services.ledger import check as ledger_check
 from relay.services.ledger import summary as ledger_summary
 from relay.services.ledger.model import DAY, Books, LedgerDestination, LedgerLine, Period

@@ -11,7 +11,8 @@ from relay import database
 from relay.dashboard import dead_letter_filter, guard, htmx, navigation, throttling
 from relay.models import Source, db
 from relay.rules.status import Status
-from relay.services import alerts, events, overview
+from relay.services import events, overview
+from relay.services.alerts import state as alerts
 from relay.services.dead_letters import causes
 from relay.services.destinations import quotas
 from relay.services.destinations import settings as destination_settings

@@ -1,7 +1,15 @@
 """The tables, one module per noun."""
 
+from relay.models.activity import CanaryRun, DeliveryMinute, EventHour, Milestone
 from relay.models.ai import AiAnswer, AiStep, AiUse
-from relay.models.alert import Alert
+from relay.models.alert import (
+    Alert,
+    AlertChannel,
+    AlertEntry,
+    AlertEvaluation,
+    AlertMessage,
+    AlertRuleSetting,
+)
 from relay.models.audit import AuditEntry
 from relay.models.base import db, db_now, utc_day
 from relay.models.delivery import Attempt, DeadLetter, Delivery
@@ -33,22 +41,31 @@ __all__ = [
     "AiStep",
     "AiUse",
     "Alert",
+    "AlertChannel",
+    "AlertEntry",
+    "AlertEvaluation",
+    "AlertMessage",
+    "AlertRuleSetting",
     "AllowedNetwork",
     "Attempt",
     "AuditEntry",
     "ArchivedDeliveries",
     "ArchivedEvents",
     "ArchivedRejections",
+    "CanaryRun",
     "DeadLetter",
     "Delivery",
+    "DeliveryMinute",
     "Destination",
     "DestinationVersion",
     "Event",
+    "EventHour",
     "Quota",
     "Intake",
     "Lease",
     "LedgerCheck",
     "MappingVersion",
+    "Milestone",
     "OneTimeLink",
     "Rejection",
     "Replay",

@@ -108,3 +108,35 @@ class LinkPurpose(StrEnum):
     """What a single-use link is for."""
 
     FIRST_RUN = "first_run"
+
+
+class Severity(StrEnum):
+    """In ascending order.
+
+    A ``notice`` is a single failure; a ``warning`` needs a person today; ``critical`` means that
+    deliveries or events are held up now.
+    """
+
+    NOTICE = "notice"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+    @property
+    def rank(self) -> int:
+        return list(Severity).index(self)
+
+
+class AlertChange(StrEnum):
+    """What a message says about an alert."""
+
+    OPENED = "opened"
+    REMINDER = "reminder"
+    RESOLVED = "resolved"
+    TEST = "test"
+
+
+class AlertMessageState(StrEnum):
+    PENDING = "pending"
+    SENT = "sent"
+    FAILED = "failed"  # given up; the next channel took over, if there is one
+    SKIPPED = "skipped"  # no longer worth sending, such as a reminder after the alert was resolved

@@ -12,7 +12,7 @@ from flask import Flask
 from sqlalchemy import delete
 
 from relay.models import Event, Intake, Source, db
-from relay.services import alerts
+from relay.services.alerts import state as alerts
 from relay.services.ledger import check as ledger_check
 from tests.dashboard.conftest import Visitor, text_of
 from tests.ingest.conftest import Sender

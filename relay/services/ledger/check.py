@@ -15,7 +15,7 @@ from relay import database
 from relay.errors import Invalid
 from relay.models import Alert, Intake, LedgerCheck, db, db_now
 from relay.observability.logging import log
-from relay.services import alerts
+from relay.services.alerts import state as alerts
 from relay.services.ledger.labels import counted, day_words
 from relay.services.ledger.model import DAY, Books, LedgerLine, Period
 from relay.services.ledger.reading import names_in, read, snapshot
@@ -138,7 +138,7 @@ def days_to_check(connection: Connection) -> list[date]:
     first = max(first, today - kept - DAY) if first is not None else today
     days = {today - DAY * n for n in range(1, (today - first).days + 1)}
     for subject in connection.scalars(
-        select(Alert.subject).where(Alert.kind == KIND, Alert.resolved_at.is_(None))
+        select(Alert.subject).where(Alert.rule == KIND, Alert.resolved_at.is_(None))
     ):
         days.add(date.fromisoformat(subject.rpartition(" ")[2]))
     return sorted(days, reverse=True)

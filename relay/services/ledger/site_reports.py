@@ -28,7 +28,7 @@ from relay.event_types import REPORT, read_empty_objects
 from relay.models import Event, Intake, SiteReport, Source, db
 from relay.observability.logging import log
 from relay.rules.states import SourceState
-from relay.services import alerts
+from relay.services.alerts import state as alerts
 from relay.services.ledger.labels import day_words, of_type
 from relay.services.ledger.model import DAY, Period
 

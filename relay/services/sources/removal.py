@@ -24,7 +24,7 @@ from relay.models import (
 )
 from relay.rules.lifecycle import Discarded, State
 from relay.rules.states import DestinationState, KeyState, SourceState, SubscriptionState
-from relay.services import alerts
+from relay.services.alerts import state as alerts
 from relay.services.audit import By, record
 from relay.services.dead_letters import bulk
 from relay.services.dead_letters.selection import Selection

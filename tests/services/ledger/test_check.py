@@ -27,7 +27,8 @@ from relay.models import (
     Subscription,
     db,
 )
-from relay.services import alerts
+from relay.services.alerts import actions
+from relay.services.alerts import state as alerts
 from relay.services.audit import COMMAND_LINE, By
 from relay.services.dead_letters import actions as dead_letter_actions
 from relay.services.dead_letters.selection import Selection
@@ -307,8 +308,8 @@ def test_an_acknowledged_alert_needs_attention_again_only_when_it_changes(
     open_one("One is missing.")
     [alert] = alerts.open_alerts("test.")
     with pytest.raises(Invalid, match="few words"):
-        alerts.acknowledge(alert.id, "", JANE)
-    alerts.acknowledge(alert.id, "Restored a backup.", JANE)
+        actions.acknowledge(alert.id, "", JANE)
+    actions.acknowledge(alert.id, "Restored a backup.", JANE)
     open_one("One is missing.")
     assert alerts.open_alerts(unseen=True) == []
     assert db.session.scalars(select(AuditEntry.action)).all()[-1] == "alert.acknowledge"
@@ -320,7 +321,7 @@ def test_an_acknowledged_alert_needs_attention_again_only_when_it_changes(
     db.session.commit()
     db.session.expire_all()
     with pytest.raises(Refusal, match="already resolved"):
-        alerts.acknowledge(alert.id, "Late.", JANE)
+        actions.acknowledge(alert.id, "Late.", JANE)
     open_one("One is missing.")
     assert db.session.scalar(select(func.count()).select_from(Alert)) == 2
 

@@ -16,7 +16,7 @@ from relay.delivery.claim import claim
 from relay.errors import NotFound, Refusal
 from relay.models import Alert, AuditEntry, Delivery, Event, Revision, Source, db
 from relay.rules.states import KeyState, SourceState
-from relay.services import alerts
+from relay.services.alerts import state as alerts
 from relay.services.audit import COMMAND_LINE, RELAY, By
 from relay.services.dead_letters import actions as dead_letter_actions
 from relay.services.destinations import settings as destination_settings
