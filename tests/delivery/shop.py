@@ -90,7 +90,11 @@ class Shop:
 
     def rows(self, model: Any) -> list[Any]:
         with self.app.app_context():
-            return list(db.session.execute(select(model.__table__).order_by(model.id)).all())
+            return list(
+                db.session.execute(
+                    select(model.__table__).order_by(*model.__table__.primary_key)
+                ).all()
+            )
 
     def outcomes(self) -> list[str]:
         """What came of the attempts, oldest first."""

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
 from relay import database
 from relay.delivery import gate
+from relay.delivery.attempt.counts import Finished, column_of, count_finished
 from relay.delivery.attempt.run import AttemptResult
 from relay.delivery.claim import Claim
 from relay.delivery.quotas import record_quotas
@@ -294,20 +295,31 @@ def write_results(connection: Connection, results: Sequence[DeliveryResult], now
     belongs to a removed subscription, destination or site is discarded.  The caller commits.
     """
     attempts = [result.attempt for result in results if result.attempt is not None]
-    by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    # Rows with the same key share one statement, and are finished in the same way.
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     dead = []
     for result in _discard_removed(connection, results, now):
         row = _row(result, now)
         if result.outcome.dead_letter is None:
-            by_columns.setdefault(tuple(row), []).append(row)
+            column = column_of(result.outcome.life)
+            groups.setdefault((result.destination_id, column, *row), []).append(row)
         else:
             dead.append((result, row))
-    updates = [(_update(rows[0]), rows) for rows in by_columns.values()]
     if attempts:
         # A commit may have lost its confirmation with the connection and be repeated: insert once.
         connection.execute(database.upsert(connection, Attempt).on_conflict_do_nothing(), attempts)
-    written = sum(connection.execute(statement, rows).rowcount for statement, rows in updates)
-    return written + sum(_write_dead_letter(connection, result, row) for result, row in dead)
+    written, finished = 0, Finished()
+    for (destination_id, column, *_), rows in groups.items():
+        count = connection.execute(_update(rows[0]), rows).rowcount
+        written += count
+        if column is not None:
+            finished[destination_id, column] += count
+    for result, row in dead:
+        count = _write_dead_letter(connection, result, row)
+        written += count
+        finished[result.destination_id, column_of(result.outcome.life) or ""] += count
+    count_finished(connection, finished, now)
+    return written
 
 
 def _discard_removed(
