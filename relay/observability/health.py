@@ -129,17 +129,21 @@ def check_data_dir(path: Path) -> Finding:
     return ok("data directory", f"{path} is writable and its secrets are private.")
 
 
+def size(count: int) -> str:
+    """Bytes as ``1.5 GiB`` or ``300 MiB``."""
+    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"
+
+
 def check_disk(path: Path) -> Finding:
     free = shutil.disk_usage(path).free
-    size = f"{free / 2**30:.1f} GiB" if free >= 2**30 else f"{free / 2**20:.0f} MiB"
     if free < DISK_FAIL_BYTES:
         return fail(
             "disk",
-            f"Only {size} are free at {path}. Free disk space now, for example with flask prune.",
+            f"Only {size(free)} are free at {path}. Free disk space now, for example with flask prune.",
         )
     if free < DISK_WARN_BYTES:
         return warn(
             "disk",
-            f"Only {size} are free at {path}. Free disk space soon, for example with flask prune.",
+            f"Only {size(free)} are free at {path}. Free disk space soon, for example with flask prune.",
         )
-    return ok("disk", f"{size} are free at {path}.")
+    return ok("disk", f"{size(free)} are free at {path}.")

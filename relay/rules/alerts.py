@@ -42,6 +42,7 @@ class AlertRule:
     ``threshold`` is the default, in ``unit`` (empty: the rule has none), within ``low`` and ``high``.
     ``fire_after_s`` and ``clear_after_s`` are how long it must be met, or clear, without interruption.
     ``covered_by`` are the rules that already report the same problem if they have an open alert.
+    ``remind_every_s`` is how often an open alert is repeated while no one has acknowledged it.
     """
 
     name: str
@@ -56,6 +57,7 @@ class AlertRule:
     fire_after_s: float = FIRE_AFTER_S
     clear_after_s: float = CLEAR_AFTER_S
     covered_by: tuple[str, ...] = ()
+    remind_every_s: float = REMIND_EVERY_S
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ class Reading:
 
     ``value`` is in the unit of the rule.  ``since`` is when the problem began, None if the reading
     cannot tell: then it began when the rule was first met.  ``severity`` replaces that of the rule.
+    ``newest`` is when the newest of the counted failures happened: an open alert is then repeated only
+    if that is later than its last message.
     """
 
     rule: str
@@ -76,6 +80,7 @@ class Reading:
     count: int = 1
     since: datetime | None = None
     severity: Severity | None = None
+    newest: datetime | None = None
 
 
 _DESTINATION_DOWN = ("destination_paused", "circuit_open")
@@ -143,6 +148,7 @@ RULES: Mapping[str, AlertRule] = {
             high=10_080.0,
             clear_after_s=0.0,
             covered_by=("failure_rate", *_DESTINATION_DOWN),
+            remind_every_s=3600.0,
         ),
         AlertRule(
             "late_delivery",
@@ -311,7 +317,7 @@ RULES: Mapping[str, AlertRule] = {
         AlertRule(
             "ai_budget",
             "AI budget",
-            "The AI steps have used this share of their monthly budget; critical at 100 %.",
+            "The calls of AI steps have used this share of a cap of the day; critical at 100 %.",
             Scope.DESTINATION,
             Severity.WARNING,
             threshold=80.0,

@@ -18,6 +18,7 @@ from relay.errors import Refusal
 from relay.models import AiStep, DeadLetter, Delivery, Destination, Quota, Subscription, db
 from relay.rules.lifecycle import Discarded, State
 from relay.rules.states import DestinationState, SubscriptionState
+from relay.services.alerts import state as alerts
 from relay.services.audit import By, record
 from relay.services.dead_letters import bulk
 from relay.services.dead_letters.selection import Selection, unresolved
@@ -128,6 +129,7 @@ def remove(id_or_name: int | str, by: By) -> DestinationRemoval:
         .execution_options(synchronize_session=False)
     )
     waiting, failed = _discard(destination.id)
+    alerts.forget_subject(f"destination:{destination.id}", REASON)
     record(
         by,
         "destination.remove",

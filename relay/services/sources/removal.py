@@ -137,6 +137,7 @@ def remove(slug: str, by: By, discard_waiting: bool = False) -> SourceRemoval:
     db.session.flush()
     discarded = _discard(source, discard_waiting)
     alerts.resolve_family("ledger.", f"{slug} ")
+    alerts.forget_subject(f"site:{slug}", "The site was removed.")
     record(
         by,
         "source.remove",

@@ -26,3 +26,16 @@ class Context:
     broker: Any
     config: Config
     is_set: frozenset[str] = frozenset()
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """``1 delivery``, ``1,200 deliveries``."""
+    return f"{count:,} {one if count == 1 else many}"
+
+
+def duration(seconds: float) -> str:
+    """``40 seconds``, ``7 minutes``, ``5 hours``, ``3 days``."""
+    for size, unit in ((86_400, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= (2 * size if size > 60 else size):
+            return counted(int(seconds // size), unit, f"{unit}s")
+    return counted(max(0, int(seconds)), "second", "seconds")

@@ -1,0 +1,180 @@
+"""What the alert rules about destinations see: paused, not responding, late, and the parts in
+``failures`` and ``limits``.
+
+The number of statements does not depend on the number of destinations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+
+from relay.delivery import gate
+from relay.models import AuditEntry, Delivery, Destination, Subscription
+from relay.rules.alerts import Reading, ReadingLevel
+from relay.rules.circuit import CircuitState
+from relay.rules.lifecycle import State
+from relay.rules.states import DestinationState, SubscriptionState
+from relay.services.alerts.readings import Context, counted, duration, failures, limits
+
+READ_RULES = (
+    "destination_paused",
+    "circuit_open",
+    "late_delivery",
+    *failures.READ_RULES,
+    *limits.READ_RULES,
+)
+LIVE = 0  # the priority of deliveries that are not part of a replay
+
+
+def read(context: Context) -> Iterator[Reading]:
+    """The readings of every destination that was not removed."""
+    found = context.connection.execute(
+        select(
+            Destination.id,
+            Destination.name,
+            Destination.kind,
+            Destination.config,
+            Destination.state,
+            Destination.paused_reason,
+            Destination.circuit,
+            Destination.circuit_since,
+            Destination.circuit_reason,
+            Destination.held_until,
+            Destination.fixed_at,
+        ).where(Destination.state != DestinationState.CLOSED)
+    ).all()
+    yield from _paused(context, found)
+    yield from _circuits(context, found)
+    yield from _late(context, {row.id: row for row in found})
+    yield from failures.read(context, found)
+    yield from limits.read(context, found)
+
+
+def _paused(context: Context, found: Sequence[Any]) -> Iterator[Reading]:
+    """Pauses by Relay; a pause by a person is no problem."""
+    paused = [row for row in found if row.state == DestinationState.PAUSED]
+    if not paused:
+        return
+    by_relay = _pauses_by_relay(context, [row.id for row in paused])
+    waiting = _count_pending(context, [row.id for row in paused])
+    for row in paused:
+        since, reason = by_relay.get(row.id, (None, None))
+        if since is None or reason != row.paused_reason:
+            continue
+        waits = waiting.get(row.id, 0)
+        yield Reading(
+            "destination_paused",
+            f"destination:{row.id}",
+            ReadingLevel.FIRING,
+            1.0,
+            f"Relay paused {row.name}, so nothing is sent to it: {row.paused_reason}",
+            "Nothing is lost: deliveries wait. Fix the stated cause at the service or in the settings "
+            "of the destination, send a test, then resume the destination. "
+            f"{counted(waits, 'delivery waits', 'deliveries wait')} now.",
+            f"/destinations/{row.id}",
+            waits,
+            since,
+        )
+
+
+def _pauses_by_relay(context: Context, ids: list[int]) -> dict[int, tuple[datetime, str]]:
+    """When and why Relay last paused each destination.
+
+    It is the present pause if its reason is the one that the destination shows.
+    """
+    labels = {f"destination {one}": one for one in ids}
+    newest = (
+        select(func.max(AuditEntry.id))
+        .where(
+            AuditEntry.actor == "relay",
+            AuditEntry.action == "destination.pause",
+            AuditEntry.object_label.in_(labels),
+        )
+        .group_by(AuditEntry.object_label)
+    )
+    rows = context.connection.execute(
+        select(AuditEntry.object_label, AuditEntry.at, AuditEntry.detail).where(
+            AuditEntry.id.in_(newest)
+        )
+    )
+    return {labels[label]: (at, detail.get("reason", "")) for label, at, detail in rows}
+
+
+def _circuits(context: Context, found: Sequence[Any]) -> Iterator[Reading]:
+    """A paused destination is not called, so its circuit says nothing."""
+    broken = [
+        row
+        for row in found
+        if row.circuit != CircuitState.CLOSED and row.state == DestinationState.ACTIVE
+    ]
+    waiting = _count_pending(context, [row.id for row in broken]) if broken else {}
+    for row in broken:
+        waits = waiting.get(row.id, 0)
+        yield Reading(
+            "circuit_open",
+            f"destination:{row.id}",
+            ReadingLevel.FIRING,
+            1.0,
+            f"{row.name} does not respond. The last error: {row.circuit_reason or 'unknown.'}",
+            "The cause is at the service or on the network to it: check the service's status page and "
+            "the URL in the settings. Nothing is lost: Relay tests the service at least twice per "
+            "minute while something waits, and continues when it responds. "
+            f"{counted(waits, 'delivery waits', 'deliveries wait')} now.",
+            f"/destinations/{row.id}",
+            waits,
+            # circuit_since moves with every test call, so the problem began when it was first seen
+        )
+
+
+def _count_pending(context: Context, ids: list[int]) -> dict[int, int]:
+    rows = context.connection.execute(
+        select(Delivery.destination_id, func.count())
+        .where(Delivery.destination_id.in_(ids), Delivery.state == State.PENDING.value)
+        .group_by(Delivery.destination_id)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def _late(context: Context, destinations: dict[int, Any]) -> Iterator[Reading]:
+    """Deliveries that are due and may be sent.  Replays are slow on purpose and do not count."""
+    threshold_s = context.thresholds["late_delivery"] * 60
+    rows = context.connection.execute(
+        select(Delivery.destination_id, func.min(Delivery.due_at), func.count())
+        .join(Destination, Destination.id == Delivery.destination_id)
+        .join(Subscription, Subscription.id == Delivery.subscription_id)
+        .where(
+            Delivery.state == State.PENDING.value,
+            Delivery.priority == LIVE,
+            Delivery.due_at <= context.now - timedelta(seconds=threshold_s / 2),
+            Subscription.state == SubscriptionState.ACTIVE,
+            gate.may_send_now(context.now),
+        )
+        .group_by(Delivery.destination_id)
+    )
+    for destination_id, due_at, count in rows:
+        row = destinations.get(destination_id)
+        if row is None:
+            continue
+        # They could not be sent before the last pause, hold or outage ended.
+        since = max(filter(None, (due_at, row.fixed_at, row.circuit_since, row.held_until)))
+        late_s = (context.now - since).total_seconds()
+        if late_s < threshold_s / 2:
+            continue
+        yield Reading(
+            "late_delivery",
+            f"destination:{destination_id}",
+            ReadingLevel.FIRING if late_s >= threshold_s else ReadingLevel.BETWEEN,
+            late_s / 60,
+            f"{counted(count, 'delivery', 'deliveries')} to {row.name} should have been sent already; "
+            f"the oldest has been due for {duration(late_s)}.",
+            "The cause is in Relay: either the workers have too much to send, or the rate limit of the "
+            "destination is lower than what arrives. Nothing is lost. Check its rate limit and "
+            "concurrency, and start more workers if several destinations are late.",
+            f"/destinations/{destination_id}",
+            count,
+            since,
+        )

@@ -1,0 +1,68 @@
+"""What the alert rules about the whole installation see: the disk and the last backup."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+from sqlalchemy import select
+
+from relay.models import Milestone
+from relay.observability import health
+from relay.rules.alerts import Reading, ReadingLevel
+from relay.rules.states import Severity
+from relay.services.alerts.readings import Context, duration
+
+READ_RULES = ("disk_space", "backup_age")
+BACKUP = "backup"  # the name of the milestone
+SPARE = 1.1  # clear above this multiple of the threshold
+
+
+def read(context: Context) -> Iterator[Reading]:
+    yield _disk(context)
+    yield from _backup(context)
+
+
+def _disk(context: Context) -> Reading:
+    path, limit = context.config.data_dir, context.thresholds["disk_space"]
+    free_bytes = shutil.disk_usage(path).free
+    free = free_bytes / 2**20
+    if free < limit:
+        level = ReadingLevel.FIRING
+    else:
+        level = ReadingLevel.CLEAR if free > limit * SPARE else ReadingLevel.BETWEEN
+    return Reading(
+        "disk_space",
+        "",
+        level,
+        round(free),
+        f"Only {health.size(free_bytes)} are free at {path} on Relay's server. When the disk is full, "
+        "Relay cannot store events.",
+        "Free disk space on the server now: delete old backups and logs, or old events with flask prune.",
+        severity=Severity.CRITICAL if free_bytes < health.DISK_FAIL_BYTES else None,
+    )
+
+
+def _backup(context: Context) -> Iterator[Reading]:
+    made_at = context.connection.scalar(select(Milestone.at).where(Milestone.name == BACKUP))
+    if made_at is None and "backup_age" not in context.is_set:
+        return  # backups may be made without flask backup
+    limit = context.thresholds["backup_age"]
+    advice = (
+        "Run flask backup on the server and check the job that should run it. Without a backup, a "
+        "failed disk loses every event and setting."
+    )
+    if made_at is None:
+        sentence = "There is no backup: flask backup has never completed."
+        yield Reading("backup_age", "", ReadingLevel.FIRING, limit, sentence, advice)
+        return
+    age_s = (context.now - made_at).total_seconds()
+    yield Reading(
+        "backup_age",
+        "",
+        ReadingLevel.FIRING if age_s > limit * 3600 else ReadingLevel.CLEAR,
+        age_s / 3600,
+        f"The last backup is {duration(age_s)} old; at most {limit:g} hours are allowed.",
+        advice,
+        since=made_at,
+    )
