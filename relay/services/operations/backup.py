@@ -34,9 +34,9 @@ from sqlalchemy import (
 
 from relay import database
 from relay.errors import Refusal
-from relay.models import AuditEntry, Destination, Lease, Revision, db
+from relay.models import AlertMessage, AuditEntry, Destination, Lease, Revision, db
 from relay.models.base import UtcDateTime
-from relay.rules.states import DestinationState
+from relay.rules.states import AlertMessageState, DestinationState
 from relay.services.audit import By
 from relay.services.operations import encryption
 
@@ -48,6 +48,8 @@ PAUSED = (
     "Restored from a backup. Deliveries that are pending here may have arrived after the backup was "
     "made. Check them, discard those that arrived, then resume."
 )
+
+NOT_SENT = "It was pending in a backup that was restored."
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,8 @@ def _write(connection: Connection, file: IO[str]) -> Done:
 
 
 def load(path: Path, by: By) -> Done:
-    """Fill an empty, migrated database from a backup, all or nothing; every destination is paused.
+    """Fill an empty, migrated database from a backup, all or nothing; every destination is paused,
+    and messages about alerts that were pending then are not sent.
 
     Raises Refusal if the file is not a complete backup or is from another version, if the database
     is not empty, or if our encryption keys cannot decrypt its secrets.
@@ -193,6 +196,11 @@ def _read(connection: Connection, lines: Iterator[dict[str, Any]], by: By) -> Do
         update(Destination)
         .where(Destination.state == DestinationState.ACTIVE)
         .values(state=DestinationState.PAUSED, paused_reason=PAUSED)
+    )
+    connection.execute(
+        update(AlertMessage)
+        .where(AlertMessage.state == AlertMessageState.PENDING)
+        .values(state=AlertMessageState.SKIPPED, error=NOT_SENT, claimed_until=None)
     )
     connection.execute(update(Revision).values(number=Revision.number + 1))
     connection.execute(

@@ -156,6 +156,7 @@ def _encryption(connection: Connection) -> list[Finding]:
         for check, noun in (
             ("encryption key", encryption.SIGNING_KEY),
             ("destination secrets", encryption.DESTINATION),
+            ("alert channel secrets", encryption.CHANNEL),
         )
     ]
 

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Connection, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from relay import secrets
 from relay.errors import SecretUnreadable
-from relay.models import Destination, SigningKey, db
+from relay.models import AlertChannel, Destination, SigningKey, db
 from relay.services.audit import By, record
 from relay.services.sources import revisions
 
-SIGNING_KEY, DESTINATION = "signing key", "destination"
+SIGNING_KEY, DESTINATION, CHANNEL = "signing key", "destination", "alert channel"
 # where secrets are stored: the column, its label, and the noun
-SEALED: tuple[tuple[InstrumentedAttribute[str], InstrumentedAttribute[str], str], ...] = (
+SEALED: tuple[tuple[InstrumentedAttribute[Any], InstrumentedAttribute[str], str], ...] = (
     (SigningKey.sealed_secret, SigningKey.key_id, SIGNING_KEY),
     (Destination.sealed_secrets, Destination.name, DESTINATION),
+    (AlertChannel.sealed_secrets, AlertChannel.name, CHANNEL),
 )
 
 
 def unreadable(connection: Connection, *nouns: str) -> list[str]:
     """The secrets that none of the encryption keys opens, such as ``destination Sales``.
 
-    ``nouns`` are SIGNING_KEY, DESTINATION or, without any, both.
+    ``nouns`` are some of SIGNING_KEY, DESTINATION and CHANNEL; without any, all.
     """
     found = []
     for column, label, noun in SEALED:
