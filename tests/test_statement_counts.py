@@ -33,6 +33,8 @@ from relay.models import (
     AiStep,
     AiUse,
     Alert,
+    AlertEntry,
+    AlertEvaluation,
     AllowedNetwork,
     Attempt,
     AuditEntry,
@@ -80,6 +82,9 @@ LISTS: dict[str, tuple[str, Callable[[int], int]]] = {
     "ai.page": (r"uses Asker \d\d", lambda n: n),
     "ai_steps.page": (r"Asker \d\d", lambda n: n),
     "ledger.page": (r"Alert \d\d", lambda n: n),
+    "alerts.list_page": (r"Alert \d\d", lambda n: n),
+    "alerts.detail": (r"Entry \d\d", lambda n: n),
+    "alert_rules.page": (r">Destination \d\d<", lambda n: min(n, 3)),
     "ledger.export": (r"Site \d\d", lambda n: n),
     # one audit entry in four is ours, and a page has fifty
     "audit.list_page": (r"Changed \d\d", lambda n: min(n, 13)),
@@ -88,7 +93,7 @@ NO_LIST = {
     *("auth.sign_in_page", "auth.first_run_page", "sources.new_page", "sources.plugin_zip"),
     *("sources.waiting", "destinations.new_page", "destinations.edit_page", "throttling.page"),
     *("throttling.old_page", "throttling.show_status", "destination_account.show_quotas"),
-    *("dead_letters.count", "dead_letters.updates", "dead_letters.row"),
+    *("dead_letters.count", "dead_letters.updates", "dead_letters.row", "alerts.count"),
     *("removal.confirm_destination", "removal.confirm_source"),
 }
 # more addresses of the same page, and those that need a query
@@ -97,6 +102,8 @@ QUERIES: dict[str, list[dict[str, Any]]] = {
     "destinations.list_page": [{}, {"state": "removed"}],
     "destinations.new_page": [{}, {"kind": "inbox"}],
     "events.list_page": [{}, {"source": "site-00", "type": "comment.created", "text": "comment"}],
+    "alert_rules.page": [{}, {"rule": "failure_rate"}],
+    "alerts.list_page": [{}, {"subject": "destination:1", "rule": "failure_rate"}],
     "dead_letters.table_page": [{}, {"destination": "Destination 00", "text": "cause"}],
     "replays.preview": [{}, {"recover": "Destination 00", "which": "all"}],
 }
@@ -171,6 +178,19 @@ class Everything:
             ),
             AuditEntry(actor="me", action="test.add", object_label=f"Changed {name}", detail={}),
             Alert(rule="ledger.site", subject=name, sentence=f"Alert {name}", advice="Look."),
+            Alert(
+                rule="failure_rate",
+                subject=f"destination:{to.id}",
+                sentence=f"Past {name}",
+                advice="Look.",
+                resolved_at=now,
+            ),
+            AlertEvaluation(
+                rule="failure_rate",
+                subject=f"destination:{to.id}",
+                value=number,
+                samples=[[number, 1], [number + 60, 2]],
+            ),
             Intake(
                 source_id=source.id,
                 day=now.date(),
@@ -200,6 +220,8 @@ class Everything:
             )
         if number == 0:
             self.event_pk, self.replay_id = event.id, replay.id
+            self.alert_id = db.session.scalars(select(Alert.id).order_by(Alert.id)).first()
+        self.keep(AlertEntry(alert_id=self.alert_id, action="note", text=f"Entry {name}"))
         if number:
             version = MappingVersion(
                 subscription_id=self.subscription_id, number=number + 1, note="", made_by="me"
@@ -329,6 +351,7 @@ class Everything:
             "event_id": self.event_pk,
             "dead_letter_id": self.first(DeadLetter),
             "replay_id": self.replay_id,
+            "alert_id": self.alert_id,
             "token": "none",
         }
         return {name: known[name] for name in rule.arguments}

@@ -9,6 +9,7 @@ from cryptography.fernet import Fernet
 from flask import Flask
 
 from relay.cli import (
+    alerts,
     dead_letters,
     deliveries,
     destinations,
@@ -22,7 +23,7 @@ from relay.cli import (
 )
 from relay.errors import SettingsError
 
-NOUNS = (users, sources, keys, destinations, events, deliveries, dead_letters, ledger)
+NOUNS = (users, sources, keys, destinations, events, deliveries, dead_letters, ledger, alerts)
 
 
 def init_app(app: Flask) -> None:

@@ -9,6 +9,7 @@ from flask import Flask
 from relay.dashboard import (
     ai,
     ai_steps,
+    alert_rules,
     alerts,
     audit,
     auth,
@@ -46,7 +47,7 @@ PAGES = (
         removal,
         events,
     ),
-    *(dead_letters, dead_letters_bulk, replays, ai, ai_steps, ledger, alerts, audit),
+    *(dead_letters, dead_letters_bulk, replays, ai, ai_steps, ledger, alerts, alert_rules, audit),
 )
 
 
@@ -62,6 +63,8 @@ def init_app(app: Flask) -> None:
         destination_account,
         events,
         ai_steps,
+        alerts,
+        alert_rules,
         errors,
     ):
         part.init_app(app)

@@ -1,4 +1,4 @@
-"""What the navigation shows on every page: how many failed deliveries need a person."""
+"""What the navigation shows on every page: how many failed deliveries and alerts need attention."""
 
 from __future__ import annotations
 
@@ -7,26 +7,35 @@ from typing import Any
 from flask import Flask, g
 
 from relay.dashboard import htmx
-from relay.services.dead_letters import actions as dead_letter_actions
+from relay.services import overview
 
 
 def failed_count() -> int:
     """Unresolved failed deliveries, counted once per request."""
-    if "failed_count" not in g:
-        g.failed_count = dead_letter_actions.count_open()
-    return g.failed_count  # type: ignore[no-any-return]
+    return _counts()[0]
 
 
-def remember_failed_count(count: int) -> None:
-    """Reuse a count that a view has read already."""
-    g.failed_count = count
+def alert_count() -> int:
+    """Open alerts that need attention, counted once per request."""
+    return _counts()[1]
+
+
+def _counts() -> tuple[int, int]:
+    if "navigation_counts" not in g:
+        g.navigation_counts = overview.load_counts()
+    return g.navigation_counts  # type: ignore[no-any-return]
+
+
+def remember_counts(failed: int, alerts: int) -> None:
+    """Reuse counts that a view has read already."""
+    g.navigation_counts = failed, alerts
 
 
 def context() -> dict[str, Any]:
     """For whole pages of a signed-in person: a fragment has no navigation."""
     if g.get("person") is None or htmx.wants_fragment():
         return {}
-    return {"failed_count": failed_count()}
+    return {"failed_count": failed_count(), "alert_count": alert_count()}
 
 
 def init_app(app: Flask) -> None:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Blueprint
 
 from relay import database
-from relay.dashboard import dead_letter_filter, guard, htmx, navigation, throttling
-from relay.models import Source, db
-from relay.rules.status import Status
+from relay.dashboard import guard, htmx, navigation
+from relay.dashboard.attention import attention_list, slugs_of
+from relay.models import db
 from relay.services import events, overview
-from relay.services.alerts import state as alerts
+from relay.services.alerts import listing, rule_status
 from relay.services.dead_letters import causes
-from relay.services.destinations import quotas
 from relay.services.destinations import settings as destination_settings
 from relay.services.sources import settings as source_settings
 
 blueprint = Blueprint("overview", __name__)
-SILENT = timedelta(days=7)
-NOT_RESPONDING = (Status.CIRCUIT_OPEN, Status.PROBING)
 
 
 @blueprint.get("/")
@@ -28,15 +24,13 @@ NOT_RESPONDING = (Status.CIRCUIT_OPEN, Status.PROBING)
 def page() -> Any:
     now = database.now(db.session)
     figures = overview.load_figures(now)
-    navigation.remember_failed_count(figures.dead)
+    alerts = listing.open_now()
+    fresh = sum(listing.needs_attention(one, now) for one in alerts)
+    navigation.remember_counts(figures.dead, fresh)
     destinations = destination_settings.destinations_in_use()
-    allowances = quotas.quotas_of([one.id for one in destinations], now)
-    warnings = [
-        (destination, quotas.warning_of(destination, allowances[destination.id], now))
-        for destination in destinations
-    ]
-    status = {one.id: throttling.status_of(one, now) for one in destinations}
     sites = source_settings.sources_with_last_event()
+    shown_causes = causes.list_causes()[:3]
+    watched = slugs_of(rule_status.subjects_of("silent_site"))
     return htmx.respond(
         "overview/page.html",
         "overview/_live.html",
@@ -44,20 +38,8 @@ def page() -> Any:
         busiest=max((count for _, count in figures.per_hour), default=0),
         newest=events.newest_events(8),
         state_of=events.state_of,
-        paused=[one for one in destinations if status[one.id] == Status.PAUSED],
-        failing=[one for one in destinations if status[one.id] in NOT_RESPONDING],
-        causes=causes.list_causes()[:3],
-        address=dead_letter_filter.address,
-        alerts=alerts.open_alerts(unseen=True),
-        quota_warnings=[(one, sentence) for one, sentence in warnings if sentence],
-        silent=silent_sites(sites, now),
+        attention=attention_list(alerts, destinations, shown_causes, sites, watched, now),
+        other_failed=figures.dead > sum(cause.count for cause in shown_causes),
         has_source=bool(sites),
         has_destination=bool(destinations),
     )
-
-
-def silent_sites(
-    sites: list[tuple[Source, datetime | None]], now: datetime
-) -> list[tuple[Source, datetime | None]]:
-    """Up to three sites that sent no event for a week, or none at all, with the time of their last event."""
-    return [(site, at) for site, at in sites if at is None or at < now - SILENT][:3]

@@ -1,4 +1,4 @@
-"""The figures of the first page."""
+"""The figures of the first page, and the counts in the navigation."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from relay.event_types import INTERNAL_TYPES
 from relay.models import DeadLetter, Delivery, Event, Rejection, db
 from relay.rules.lifecycle import State
 from relay.rules.states import DeadLetterState
+from relay.services.alerts.listing import count_needing_attention
 from relay.services.deliveries import oldest_due
 
 
@@ -30,6 +31,13 @@ class Figures:
     dead: int
     oldest_due_s: float
     per_hour: list[tuple[datetime, int]]
+
+
+def load_counts() -> tuple[int, int]:
+    """Read in one statement.  -> unresolved failed deliveries, alerts that need attention"""
+    failed = _number(func.count(), DeadLetter.state != DeadLetterState.RESOLVED)
+    row = db.session.execute(select(failed, count_needing_attention())).one()
+    return row[0], row[1]
 
 
 def _number(what: Any, *where: Any) -> Any:

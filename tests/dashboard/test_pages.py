@@ -12,7 +12,7 @@ from flask import Flask
 
 from relay.dashboard.headers import CONTENT_POLICY
 from relay.destinations import KINDS
-from relay.models import AuditEntry, db
+from relay.models import Alert, AuditEntry, db
 from relay.services import events
 from relay.services.audit import COMMAND_LINE
 from relay.services.destinations import settings as destination_settings
@@ -60,6 +60,12 @@ GETS = {
     "/replays": "viewer",
     "/replays/new?destination={hook}": "support",
     "/ledger": "viewer",
+    "/alerts": "viewer",
+    "/alerts?rule=failure_rate&severity=critical&subject=site:shop": "viewer",
+    "/alerts?rule=x&severity=x&subject=x&after=x": "viewer",
+    "/alerts/1": "viewer",
+    "/alerts/rules": "viewer",
+    "/alerts/rules?rule=failure_rate": "viewer",
     "/destinations/{hook}/throttling": "admin",
     "/audit": "admin",
 }
@@ -93,8 +99,27 @@ POSTS = {
     "/destinations/{hook}/throttling": "admin",
     "/destinations/{hook}/try-now": "support",
     "/replays": "support",
+    "/alerts/1/acknowledge": "support",
+    "/alerts/1/snooze": "support",
+    "/alerts/1/end-snooze": "support",
+    "/alerts/1/assign": "support",
+    "/alerts/1/note": "support",
+    "/alerts/rules/failure_rate/threshold": "admin",
+    "/alerts/rules/failure_rate/mute": "admin",
+    "/alerts/rules/failure_rate/unmute": "admin",
     "/sign-out": "viewer",
 }
+
+
+@pytest.fixture
+def world(app: Flask, world: World) -> World:
+    """With an alert, which has the id 1."""
+    with app.app_context():
+        about = {"rule": "failed_delivery", "subject": f"destination:{world.hook}"}
+        words = {"sentence": "A delivery to Hook failed.", "advice": "Read <why> it failed."}
+        db.session.add(Alert(**about, **words, path="/dead-letters"))
+        db.session.commit()
+    return world
 
 
 def test_every_route_declares_a_role(app: Flask) -> None:
@@ -187,6 +212,9 @@ def test_htmx_gets_fragments_and_a_history_restore_gets_the_page(
         (f"/events/{world.event}", "story"),
         ("/dead-letters", "dead-letters"),
         ("/dead-letters/list", "dead-letter-table"),
+        ("/alerts", "open-alerts"),
+        ("/alerts/1", "alert"),
+        ("/alerts/rules", "rules"),
         (f"/dead-letters/{world.letter}", f"dead-letter-{world.letter}"),
         ("/audit", "audit"),
         ("/sources/shop/waiting", "waiting"),

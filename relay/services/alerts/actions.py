@@ -24,8 +24,8 @@ def acknowledge(alert_id: int, note: str, by: By) -> Alert:
     """Record that a person has seen it, with a note.  Raises NotFound, Invalid, Refusal."""
     note = _text(note, "Write in a few words what the cause was.")
     alert = _find_open(alert_id)
-    alert.note, alert.acknowledged_by = note, by.actor
-    alert.acknowledged_at = database.now(db.session)
+    now = database.now(db.session)
+    alert.note, alert.acknowledged_by, alert.acknowledged_at = note, by.actor, now
     return _finish(alert, by, "acknowledged", note, note=note)
 
 

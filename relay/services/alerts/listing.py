@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flask import current_app
-from sqlalchemy import ColumnElement, case, func, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, case, func, or_, select
 from sqlalchemy.orm import selectinload
 
 from config import Config
@@ -97,15 +97,18 @@ def needs_attention(alert: Alert, now: datetime) -> bool:
     return alert.resolved_at is None and not seen and not alert.covered_by
 
 
-def count_needing_attention() -> int:
+def count_needing_attention() -> ScalarSelect[int]:
     """How many open alerts need attention; the same rule as ``needs_attention``."""
-    wanted = select(func.count()).where(
-        Alert.resolved_at.is_(None),
-        Alert.acknowledged_by.is_(None),
-        Alert.covered_by == "",
-        or_(Alert.snoozed_until.is_(None), Alert.snoozed_until <= db_now()),
+    return (
+        select(func.count())
+        .where(
+            Alert.resolved_at.is_(None),
+            Alert.acknowledged_by.is_(None),
+            Alert.covered_by == "",
+            or_(Alert.snoozed_until.is_(None), Alert.snoozed_until <= db_now()),
+        )
+        .scalar_subquery()
     )
-    return db.session.scalar(wanted) or 0
 
 
 def page_url(alert: Alert) -> str:

@@ -59,6 +59,13 @@ def statuses(only: str = "", most: int = 3) -> list[RuleStatus]:
     ]
 
 
+def subjects_of(rule: str) -> set[str]:
+    """The subjects that a rule evaluates."""
+    return set(
+        db.session.scalars(select(AlertEvaluation.subject).where(AlertEvaluation.rule == rule))
+    )
+
+
 def _worst(only: str, most: int) -> tuple[dict[str, list[AlertEvaluation]], dict[str, int]]:
     """-> the worst evaluations of each rule, and how many it has"""
     table = AlertEvaluation

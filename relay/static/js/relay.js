@@ -49,6 +49,14 @@
     const own = event.detail.xhr.getResponseHeader("HX-Retarget");
     if (event.detail.xhr.status >= 400 && own) event.detail.shouldSwap = true;
   });
+  // a list that polls keeps what a person has opened or is filling in
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const list = event.detail.target;
+    if (!event.detail.requestConfig.headers["Relay-Poll"] || !list.matches("[data-keep-open]")) return;
+    if (list.querySelector("details.confirm[open], input:focus, select:focus, textarea:focus")) {
+      event.detail.shouldSwap = false;
+    }
+  });
   document.addEventListener("htmx:responseError", (event) => {
     const xhr = event.detail.xhr;
     if (xhr.getResponseHeader("HX-Retarget") || xhr.getResponseHeader("HX-Redirect")) return;
