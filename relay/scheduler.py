@@ -22,6 +22,7 @@ from relay.errors import SettingsError
 from relay.heartbeat import Heartbeat
 from relay.models import Lease, db, db_now
 from relay.observability.logging import log
+from relay.services.alerts import event_hours
 from relay.services.audit import RELAY
 from relay.services.destinations import account as destination_account
 from relay.services.destinations import removal as destination_removal
@@ -40,6 +41,7 @@ WORK: tuple[tuple[float, Callable[[], object]], ...] = (
     (10.0, ledger_check.check_next),
     (5.0, erasure.take_requests),
     (60.0, destination_account.wake_stale),
+    (60.0, event_hours.count_hours),
     (60.0, partial(source_settings.ensure_default, RELAY)),
     (3600.0, partial(retention.prune, RELAY)),
 )

@@ -13,6 +13,7 @@ from relay import database
 from relay.models import AiAnswer, AiUse, Attempt, DeadLetter, Delivery, Event, Rejection, db
 from relay.rules.lifecycle import State
 from relay.rules.states import DeadLetterState
+from relay.services.alerts import pruning
 from relay.services.audit import By, record
 from relay.services.ledger import archive as ledger_archive
 
@@ -81,6 +82,7 @@ def prune(by: By) -> Pruned:
         db.session.commit()
         events += len(ids)
     _prune_ai(before)
+    pruning.prune()
     old = select(Rejection.id).where(Rejection.last_at < before).limit(BATCH)
     while ids := db.session.scalars(old).all():
         ledger_archive.book_rejections(ids)
