@@ -27,7 +27,7 @@ KNOWN = frozenset(
     """RELAY_ENCRYPTION_KEYS RELAY_DATA_DIR RELAY_PUBLIC_URL RELAY_TRUSTED_PROXIES
     RELAY_ALLOWED_PRIVATE_NETWORKS RELAY_MAX_BODY_BYTES RELAY_SIGNATURE_WINDOW_S
     RELAY_RETENTION_DAYS RELAY_METRICS_TOKEN RELAY_SHARED_SECRET RELAY_CA_FILE
-    RELAY_OUTBOUND_PROXY""".split()
+    RELAY_OUTBOUND_PROXY RELAY_CANARY_MINUTES RELAY_CANARY_URL""".split()
 )
 COPY_SAFE = re.compile(r"[\x21-\x7e]+")
 WITH_FILE = (
@@ -184,6 +184,8 @@ class Config:
     shared_secret: str | None = None
     ca_file: str | None = None
     outbound_proxy: str = ""
+    canary_minutes: int = 0
+    canary_url: str = ""
 
     def __repr__(self) -> str:
         hidden = {"secret_key", "encryption_keys", "metrics_token", "shared_secret"}
@@ -216,6 +218,8 @@ class Config:
                     f"and stores it in {data_dir / 'secrets.env'}."
                 )
         shared = env_secret(env, "RELAY_SHARED_SECRET")
+        port = env_int(env, "PORT", 8000, 1, 65535)
+        public_url = env_url(env, "RELAY_PUBLIC_URL", "https://relay.example.com")
         if shared and not COPY_SAFE.fullmatch(shared):
             raise SettingsError(
                 "RELAY_SHARED_SECRET must contain only printable ASCII characters and no spaces."
@@ -230,8 +234,8 @@ class Config:
             else f"unix://{data_dir / 'valkey.sock'}",
             secret_key=check_secret("SECRET_KEY", secret_key or ""),
             encryption_keys=split_encryption_keys(encryption_keys or ""),
-            port=env_int(env, "PORT", 8000, 1, 65535),
-            public_url=env_url(env, "RELAY_PUBLIC_URL", "https://relay.example.com"),
+            port=port,
+            public_url=public_url,
             trusted_proxies=env_int(env, "RELAY_TRUSTED_PROXIES", 0, 0, 20),
             allowed_private_networks=env_networks(env, "RELAY_ALLOWED_PRIVATE_NETWORKS"),
             max_body_bytes=env_int(env, "RELAY_MAX_BODY_BYTES", 262_144, 1024, 16_777_216),
@@ -243,6 +247,10 @@ class Config:
             shared_secret=check_secret("RELAY_SHARED_SECRET", shared) if shared else None,
             ca_file=env_ca_file(env, "RELAY_CA_FILE"),
             outbound_proxy=env_proxy(env, "RELAY_OUTBOUND_PROXY"),
+            canary_minutes=env_int(env, "RELAY_CANARY_MINUTES", 10 if public_url else 0, 0, 1440),
+            canary_url=env_url(env, "RELAY_CANARY_URL", "https://relay.example.com")
+            or public_url
+            or f"http://127.0.0.1:{port}",
         )
 
 

@@ -6,6 +6,7 @@ import dramatiq
 
 from relay import broker
 from relay.delivery import drain, router
+from relay.services.alerts import canary
 from relay.services.destinations import account as destination_account
 
 
@@ -26,3 +27,9 @@ def drain_destination(destination_id: int) -> None:
 def read_account(destination_id: int) -> None:
     """Read the account behind a destination: its live fields."""
     destination_account.read(destination_id)
+
+
+@dramatiq.actor(queue_name=broker.QUEUE, max_retries=0)
+def receive_canaries(_key: object = "") -> None:
+    """Record that routed canaries arrived at a worker."""
+    canary.receive()

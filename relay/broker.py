@@ -25,6 +25,7 @@ from relay.observability.logging import log
 QUEUE = "relay"
 NUDGE_TTL_MS = 5_000
 REST_S = 2.0  # seconds without another try after the broker failed
+SEEN_LONGEST_S = 10**9  # 31 years: what is left of it says how long ago a role was seen
 
 
 class WakeupMiddleware(Middleware):
@@ -60,6 +61,16 @@ class StoppingMiddleware(Middleware):
 
 def mark(name: str, key: object) -> str:
     return f"relay:nudge:{name}:{key}"
+
+
+def heartbeat_key(role: str, process: str) -> str:
+    """The key that a process of a role (``worker``, ``scheduler``) writes while it runs."""
+    return f"relay:heartbeat:{role}:{process}"
+
+
+def seen_key(role: str) -> str:
+    """The key that says by its remaining time when any process of the role last wrote its heartbeat."""
+    return f"relay:seen:{role}"
 
 
 class Nudger:

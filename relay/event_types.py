@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-TEST, REPORT, ERASE = "relay.test", "relay.report", "relay.erase"
+TEST, REPORT, ERASE, CANARY = "relay.test", "relay.report", "relay.erase", "relay.canary"
 REFUNDED = "x.order.refunded"  # a custom type that the plugin sends
 
 
@@ -254,6 +254,16 @@ EVENT_TYPES = {
             happens=("a site", "asks Relay to erase a person"),
             icon="eraser",
             sample={"email": "jane@example.com"},
+            internal=True,
+        ),
+        EventType(
+            CANARY,
+            label="Canary",
+            singular="canary",
+            plural="canaries",
+            happens=("Relay", "tests its own way from the endpoint to a worker"),
+            icon="activity",
+            sample={},
             internal=True,
         ),
     )

@@ -9,6 +9,8 @@ import threading
 from flask import Flask
 from redis.exceptions import RedisError
 
+from relay.broker import SEEN_LONGEST_S, heartbeat_key, seen_key
+
 EVERY_S = 5.0
 TTL_S = 15
 
@@ -19,7 +21,8 @@ class Heartbeat(threading.Thread):
     def __init__(self, app: Flask, role: str):
         super().__init__(name="heartbeat", daemon=True)
         self.client = app.extensions["relay_broker"].broker.client
-        self.key = f"relay:heartbeat:{role}:{socket.gethostname()}:{os.getpid()}"
+        self.key = heartbeat_key(role, f"{socket.gethostname()}:{os.getpid()}")
+        self.seen_key = seen_key(role)
         self.stopped = threading.Event()
 
     def run(self) -> None:
@@ -31,5 +34,6 @@ class Heartbeat(threading.Thread):
         """Write the heartbeat; an unavailable broker is ignored, because the next beat tries again."""
         try:
             self.client.set(self.key, 1, ex=TTL_S)
+            self.client.set(self.seen_key, "yes", ex=SEEN_LONGEST_S)
         except (RedisError, OSError):
             return

@@ -31,6 +31,7 @@ from relay.services.ledger import site_reports
 from relay.services.operations import erasure, retention
 from relay.services.replays import actions as replay_actions
 from relay.services.sources import settings as source_settings
+from relay.watch import Watcher
 
 WORK: tuple[tuple[float, Callable[[], object]], ...] = (
     (1.0, recovery.wake_due),
@@ -130,7 +131,10 @@ def main() -> None:
     except SettingsError as exc:
         sys.exit(str(exc))
     Heartbeat(app, "scheduler").start()
+    watcher = Watcher(app, "scheduler")
+    watcher.start()
     run(app, stop)
+    watcher.stop(wait_s=1.0)
 
 
 if __name__ == "__main__":

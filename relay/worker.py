@@ -8,6 +8,7 @@ import sys
 from relay import create_app
 from relay.errors import SettingsError
 from relay.heartbeat import Heartbeat
+from relay.watch import Watcher
 
 try:
     app = create_app()
@@ -16,3 +17,5 @@ except SettingsError as exc:
 importlib.import_module("relay.actors")  # they bind to the broker that create_app has just set
 heartbeat = Heartbeat(app, "worker")
 heartbeat.start()
+watcher = Watcher(app, "worker", app.extensions["relay_stopping"])
+watcher.start()

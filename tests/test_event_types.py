@@ -152,7 +152,7 @@ def test_an_email_has_a_subject_and_a_text(event_type: EventType) -> None:
 
 
 def test_internal_types_match_no_subscription() -> None:
-    assert {"relay.report", "relay.erase"} == INTERNAL_TYPES
+    assert {"relay.report", "relay.erase", "relay.canary"} == INTERNAL_TYPES
     for name in INTERNAL_TYPES:
         assert not matches_type(["*", name, "relay.*"], name)
 

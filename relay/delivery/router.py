@@ -13,6 +13,7 @@ from sqlalchemy import Connection, insert, select, update
 from relay import broker, database
 from relay.delivery import gate
 from relay.delivery.message import parse_payload
+from relay.event_types import CANARY
 from relay.mapping.conditions import ConditionGroup, group_of, matches_type
 from relay.models import (
     Delivery,
@@ -136,6 +137,8 @@ def route_batch(limit: int = BATCH) -> int:
         log("event.routed", correlation_id=event.event_id, deliveries=counts[event.id])
     for destination_id in sorted({row["destination_id"] for row in rows}):
         broker.nudge("drain_destination", destination_id)
+    if any(event.event_type == CANARY for event in events):
+        broker.nudge("receive_canaries")
     return len(events)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
 
-from relay.event_types import ERASE, REFUNDED, REPORT, TEST, read_empty_objects
+from relay.event_types import CANARY, ERASE, REFUNDED, REPORT, TEST, read_empty_objects
 from relay.ingest.sentences import EventSchema
 from relay.ingest.strict_json import NotStrict
 from relay.models.event import search_text_of
@@ -217,6 +217,7 @@ TYPES: dict[str, Schema] = {
     TEST: EventData(),
     REPORT: ReportData(),
     ERASE: EraseData(),
+    CANARY: EventData(),
 }
 
 

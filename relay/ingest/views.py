@@ -15,6 +15,7 @@ from flask.blueprints import BlueprintSetupState
 from werkzeug.routing import PathConverter, Rule
 
 from relay.errors import Unavailable
+from relay.event_types import CANARY
 from relay.extensions import csrf, limiter
 from relay.ingest import responses
 from relay.ingest.gateway import Gateway
@@ -115,7 +116,8 @@ def accept_event(
     source, key = gateway.authenticate(head, raw, slug)
     event = gateway.parse_event(head, raw, source.id)
     stored = gateway.store(event, source, key, head.address)
-    (metrics.events_accepted if stored.new else metrics.events_duplicate).inc()
+    if event.event_type != CANARY:  # no event of a site
+        (metrics.events_accepted if stored.new else metrics.events_duplicate).inc()
     log(
         "event.accepted" if stored.new else "event.duplicate",
         correlation_id=event.event_id,

@@ -23,6 +23,7 @@ from config import Config, env_int
 from relay import create_app
 from relay.errors import SettingsError
 from relay.extensions import db
+from relay.watch import Watcher
 from relay.web.channel import ClientChannel
 from relay.web.parser import MAX_HEADER_BYTES
 
@@ -95,6 +96,8 @@ def serve(config: Config, listening: socket.socket, stop: StopSignal, parent: in
     )
     server.channel_class = ClientChannel
     stop.callbacks.append(server.pull_trigger)
+    watcher = Watcher(app, "web")
+    watcher.start()
     tick_at = 0.0
     while not stop.received and (not parent or os.getppid() == parent):
         poll_connections(server, TICK_S)
@@ -102,6 +105,7 @@ def serve(config: Config, listening: socket.socket, stop: StopSignal, parent: in
             tick_at = now + TICK_S
             for connection in list(server.active_channels.values()):
                 connection.tick(now)
+    watcher.stop()
     drain(server)
     app.extensions["relay_ingest"].close()
 

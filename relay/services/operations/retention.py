@@ -13,7 +13,7 @@ from relay import database
 from relay.models import AiAnswer, AiUse, Attempt, DeadLetter, Delivery, Event, Rejection, db
 from relay.rules.lifecycle import State
 from relay.rules.states import DeadLetterState
-from relay.services.alerts import pruning
+from relay.services.alerts import canary, pruning
 from relay.services.audit import By, record
 from relay.services.ledger import archive as ledger_archive
 
@@ -67,9 +67,9 @@ def prune(by: By) -> Pruned:
     An event with an open delivery or an unresolved dead letter stays.  Deleted rows are added to the
     ledger's archived counts in the same transaction.
     """
-    before = database.now(db.session) - timedelta(
-        days=current_app.extensions["relay_config"].retention_days
-    )
+    now = database.now(db.session)
+    before = now - timedelta(days=current_app.extensions["relay_config"].retention_days)
+    canary.prune(now)
     events = rejections = last = 0
     while found := db.session.scalars(_expired(before, last)).all():
         ids, last = _still_over(found), found[-1]

@@ -14,6 +14,7 @@ from sqlalchemy.orm import selectinload
 from config import COPY_SAFE, check_secret
 from relay import database, secrets
 from relay.errors import Invalid, NotFound, Refusal, SettingsError
+from relay.event_types import CANARY
 from relay.models import Event, SigningKey, Source, db
 from relay.rules.states import KeyState
 from relay.services.audit import By, record
@@ -125,12 +126,18 @@ def key_use(source: Source, now: datetime) -> dict[int, KeyUse]:
     today = dict(
         db.session.execute(
             select(Event.signing_key_id, func.count())
-            .where(Event.source_id == source.id, Event.received_at >= midnight)
+            .where(
+                Event.source_id == source.id,
+                Event.received_at >= midnight,
+                Event.event_type != CANARY,
+            )
             .group_by(Event.signing_key_id)
         ).all()
     )
     every = sum(today.values()) or 1
-    newest = select(func.max(Event.received_at)).where(Event.signing_key_id == SigningKey.id)
+    newest = select(func.max(Event.received_at)).where(
+        Event.signing_key_id == SigningKey.id, Event.event_type != CANARY
+    )
     last = dict(
         db.session.execute(
             select(SigningKey.id, newest.correlate(SigningKey).scalar_subquery()).where(
@@ -149,7 +156,11 @@ def _sites_by_key(source_id: int, since: datetime) -> dict[int, list[str]]:
     """Up to MAX_SITES addresses per key that events of this source came from."""
     pairs = (
         select(Event.signing_key_id, Event.site)
-        .where(Event.source_id == source_id, Event.received_at >= since)
+        .where(
+            Event.source_id == source_id,
+            Event.received_at >= since,
+            Event.event_type != CANARY,
+        )
         .distinct()
         .subquery()
     )

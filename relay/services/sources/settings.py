@@ -17,6 +17,7 @@ from config import Config
 from relay import database
 from relay.database import READ_ONLY
 from relay.errors import Invalid, NotFound
+from relay.event_types import CANARY
 from relay.models import AllowedNetwork, Event, Rejection, SigningKey, Source, db
 from relay.rules.states import SourceState
 from relay.services.audit import By, record
@@ -238,7 +239,9 @@ def last_events(source_ids: list[int]) -> dict[int, datetime]:
 
 def last_event_at() -> Any:
     """The newest kept event of each ``Source`` in a statement: one step in an index per source."""
-    newest = select(func.max(Event.received_at)).where(Event.source_id == Source.id)
+    newest = select(func.max(Event.received_at)).where(
+        Event.source_id == Source.id, Event.event_type != CANARY
+    )
     return newest.correlate(Source).scalar_subquery()
 
 
@@ -259,6 +262,7 @@ def unlisted_addresses(source: Source) -> list[str]:
         .where(
             Event.source_id == source.id,
             Event.received_at >= database.now(db.session) - timedelta(days=7),
+            Event.event_type != CANARY,
         )
         .group_by(Event.address)
         .order_by(func.max(Event.received_at).desc())

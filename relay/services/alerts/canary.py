@@ -1,0 +1,271 @@
+"""The canary: a signed synthetic event per site that goes through all of Relay, as a site's own would.
+
+It is posted to Relay's endpoint, stored and routed.  Then the broker wakes a worker, which records its
+arrival and deletes it.  ``CanaryRun`` keeps the times.  It matches no subscription and is in no
+list and no count.
+
+A site with a list of allowed addresses gets none: Relay's own address is not on that list, and the
+list is not weakened for a test.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import ipaddress
+import json
+import math
+import secrets as random
+import time
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import current_app
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
+
+from config import Config
+from relay import broker, database, secrets
+from relay.database import READ_ONLY
+from relay.errors import SecretUnreadable
+from relay.event_types import CANARY
+from relay.models import AllowedNetwork, CanaryRun, Event, SigningKey, Source, db, db_now
+from relay.observability.logging import log
+from relay.rules.states import KeyState, SourceState
+from relay.transport.client import Transport
+from relay.transport.proxy import Proxy
+from relay.transport.request import OutboundRequest, Reply
+
+EVERY_S = 5.0  # how often ``send_due`` is called
+KEPT = timedelta(days=2)
+BATCH = 500
+TIMEOUT_S = 10.0
+REPEAT_AFTER = timedelta(seconds=5)  # a wake-up that the broker lost is sent again
+LATEST = 100
+SPREAD = 0.618033988749895  # multiples of it, modulo 1, are spread evenly
+# The URL is a setting of the operator, so it may lead to any network.
+ANYWHERE = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
+NOT_TESTABLE = (403, 429)  # the site's own limits: they say nothing about Relay
+
+
+def base_url(config: Config) -> str:
+    """Where canaries are sent: RELAY_CANARY_URL, by default RELAY_PUBLIC_URL or this host's port."""
+    return config.canary_url or config.public_url or f"http://127.0.0.1:{config.port}"
+
+
+def is_due(site_id: int, last: datetime, now: datetime, interval_s: float) -> bool:
+    """Whether the site's next turn began after ``last``.  The turns of the sites are spread evenly."""
+    offset = interval_s * (site_id * SPREAD % 1)
+
+    def turn(at: datetime) -> float:
+        return (at.timestamp() - offset) // interval_s
+
+    return turn(now) > turn(last)
+
+
+def is_testable() -> Any:
+    """Whether a ``Source`` can get a canary: active, with a valid key and without allowed networks."""
+    has_key = select(SigningKey.id).where(SigningKey.source_id == Source.id, *_is_active())
+    is_limited = select(AllowedNetwork.id).where(AllowedNetwork.source_id == Source.id)
+    return (Source.state == SourceState.ACTIVE, has_key.exists(), ~is_limited.exists())
+
+
+def _is_active() -> tuple[Any, ...]:
+    return (
+        SigningKey.state == KeyState.ACTIVE,
+        SigningKey.not_before <= db_now(),
+        or_(SigningKey.not_after.is_(None), SigningKey.not_after > db_now()),
+    )
+
+
+def send_due() -> int:
+    """Send the canaries that are due, and wake the workers for those that wait.  -> how many were sent
+
+    Raises SQLAlchemyError.
+    """
+    config: Config = current_app.extensions["relay_config"]
+    if not config.canary_minutes:
+        return 0
+    interval_s = config.canary_minutes * 60.0
+    newest = select(func.max(CanaryRun.sent_at)).where(CanaryRun.source_id == Source.id)
+    last = func.coalesce(newest.correlate(Source).scalar_subquery(), Source.created_at)
+    with db.engine.connect().execution_options(**READ_ONLY) as connection:
+        now = database.now(connection)
+        sites = connection.execute(
+            select(Source.id, last.label("last_at")).where(*is_testable()).order_by(last)
+        ).all()
+        waits = connection.scalar(
+            select(CanaryRun.id)
+            .where(
+                CanaryRun.accepted_at < now - REPEAT_AFTER,
+                CanaryRun.accepted_at > now - KEPT,
+                CanaryRun.arrived_at.is_(None),
+            )
+            .limit(1)
+        )
+    if waits is not None:
+        broker.nudge("receive_canaries")
+    due = [site.id for site in sites if is_due(site.id, site.last_at, now, interval_s)]
+    most = math.ceil(2 * len(sites) * EVERY_S / interval_s)  # after a break, not all at once
+    for source_id in due[:most]:
+        send(source_id)
+    return len(due[:most])
+
+
+def send(source_id: int) -> str | None:
+    """Send one canary for a site now.  -> its event id, None if the site has no valid key
+
+    Raises SQLAlchemyError.
+    """
+    config: Config = current_app.extensions["relay_config"]
+    event_id = f"canary-{random.token_hex(12)}"
+    with db.engine.begin() as connection:
+        key = connection.execute(
+            select(SigningKey.key_id, SigningKey.sealed_secret, Source.slug, Source.url)
+            .join(Source)
+            .where(SigningKey.source_id == source_id, *_is_active())
+            .order_by(SigningKey.id.desc())
+            .limit(1)
+        ).one_or_none()
+        if key is None:
+            return None
+        connection.execute(insert(CanaryRun).values(source_id=source_id, event_id=event_id))
+    try:
+        request = _request(f"{base_url(config)}/webhooks/wp/{key.slug}", event_id, key)
+    except SecretUnreadable:
+        error = (
+            f"RELAY_ENCRYPTION_KEYS cannot decrypt the secret of its signing key {key.key_id}, so "
+            "the site's own events are refused too"
+        )
+        _record(event_id, error=error)
+        return event_id
+    reply = _transport().send(request)
+    if reply.status in (200, 202):
+        _record(event_id, accepted_at=db_now())
+    elif reply.status not in NOT_TESTABLE:
+        _record(event_id, error=_error_of(reply, request.url))
+    return event_id
+
+
+def _record(event_id: str, **values: Any) -> None:
+    with db.engine.begin() as connection:
+        connection.execute(update(CanaryRun).where(CanaryRun.event_id == event_id).values(**values))
+
+
+def _error_of(reply: Reply, url: str) -> str:
+    if reply.status is None:
+        return f"{url} did not respond: {reply.sentence.rstrip('.')}"
+    return f"{url} responded with status {reply.status}"
+
+
+def _request(url: str, event_id: str, key: Any) -> OutboundRequest:
+    """Raises SecretUnreadable."""
+    secret = secrets.box().open_sealed(key.sealed_secret)
+    event = {"event": CANARY, "event_id": event_id, "site": key.url, "data": {}}
+    body, stamp = json.dumps(event, ensure_ascii=False).encode(), str(int(time.time()))
+    mac = hmac.new(secret.encode(), f"{stamp}.".encode() + body, hashlib.sha256).digest()
+    headers = (
+        ("Content-Type", "application/json"),
+        ("X-WP-Timestamp", stamp),
+        ("X-Event-Id", event_id),
+        ("X-WP-Signature", base64.b64encode(mac).decode()),
+        ("X-WP-Key-Id", key.key_id),
+    )
+    return OutboundRequest("POST", url, headers, body, timeout_s=TIMEOUT_S, secrets=(secret,))
+
+
+def _transport() -> Transport:
+    """The guarded client, which may call any address, and this host without the outbound proxy."""
+    app = current_app
+    found: Transport | None = app.extensions.get("relay_canary_transport")
+    if found is None:
+        config: Config = app.extensions["relay_config"]
+        host = urlsplit(base_url(config)).hostname or ""
+        proxy = None if _is_here(host) else Proxy.of(config.outbound_proxy)
+        found = Transport(ANYWHERE, config.ca_file, pool_size=1, proxy=proxy)
+        app.extensions["relay_canary_transport"] = found
+    return found
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def receive() -> int:
+    """Record that the routed canaries arrived, and delete their events.  -> how many
+
+    Called by a worker.  Raises SQLAlchemyError.
+    """
+    with db.engine.begin() as connection:
+        events = connection.execute(
+            select(Event.id, Event.event_id, Event.source_id)
+            .where(Event.event_type == CANARY, Event.routed_at.is_not(None))
+            .order_by(Event.id)
+            .limit(BATCH)
+            .with_for_update(skip_locked=True)
+        ).all()
+        if not events:
+            return 0
+        for event in events:
+            connection.execute(
+                update(CanaryRun)
+                .where(
+                    CanaryRun.event_id == event.event_id,
+                    CanaryRun.source_id == event.source_id,
+                    CanaryRun.arrived_at.is_(None),
+                )
+                .values(arrived_at=db_now())
+            )
+        connection.execute(delete(Event).where(Event.id.in_([event.id for event in events])))
+    for event in events:
+        log("canary.arrived", correlation_id=event.event_id)
+    return len(events)
+
+
+def prune(now: datetime) -> int:
+    """Delete runs older than two days, and the events of canaries that never arrived.  -> how many runs
+
+    Commits the session's transaction.  Raises SQLAlchemyError.
+    """
+    before = now - KEPT
+    events = select(Event.id).where(
+        Event.event_type == CANARY, Event.received_at < before, Event.routed_at.is_not(None)
+    )
+    while ids := db.session.scalars(events.limit(BATCH)).all():
+        db.session.execute(delete(Event).where(Event.id.in_(ids)))
+        db.session.commit()
+    count = 0
+    runs = select(CanaryRun.id).where(CanaryRun.sent_at < before)
+    while ids := db.session.scalars(runs.limit(BATCH)).all():
+        db.session.execute(delete(CanaryRun).where(CanaryRun.id.in_(ids)))
+        db.session.commit()
+        count += len(ids)
+    return count
+
+
+def latest(connection: Connection) -> dict[str, float]:
+    """The time of the newest canary of each active site by its slug, in seconds, slowest first.
+
+    At most LATEST sites.  A canary that has not arrived counts with the time since it was sent.
+    Raises SQLAlchemyError.
+    """
+    now = database.now(connection)
+    newest = (
+        select(func.max(CanaryRun.id).label("id"))
+        .where(CanaryRun.sent_at > now - KEPT)
+        .group_by(CanaryRun.source_id)
+        .subquery()
+    )
+    rows = connection.execute(
+        select(Source.slug, CanaryRun.sent_at, CanaryRun.arrived_at)
+        .join(newest, newest.c.id == CanaryRun.id)
+        .join(Source, Source.id == CanaryRun.source_id)
+        .where(Source.state == SourceState.ACTIVE)
+    )
+    seconds = {row.slug: ((row.arrived_at or now) - row.sent_at).total_seconds() for row in rows}
+    slowest = sorted(seconds.items(), key=lambda pair: -pair[1])
+    return {slug: max(0.0, number) for slug, number in slowest[:LATEST]}

@@ -1,0 +1,276 @@
+"""The canary: through real processes, and what becomes of one that does not come through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select, update
+
+from relay.database import READ_ONLY
+from relay.event_types import CANARY
+from relay.launcher.valkey import Valkey
+from relay.models import CanaryRun, Event, SigningKey, Source, db
+from relay.rules.states import KeyState
+from relay.services.alerts import canary
+from relay.services.audit import COMMAND_LINE, RELAY
+from relay.services.operations import retention
+from relay.services.sources import keys
+from relay.services.sources import settings as source_settings
+from tests.support.network import free_port
+from tests.support.sink import Sink
+from tests.support.stack import Stack
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+SEND = "from relay.services.alerts import canary; print(canary.send({}))"
+
+
+def set_url(app: Flask, url: str, minutes: int = 10) -> None:
+    config = app.extensions["relay_config"]
+    app.extensions["relay_config"] = replace(config, canary_url=url, canary_minutes=minutes)
+
+
+def make_site(name: str = "Shop") -> int:
+    return source_settings.create_source(name, "https://shop.example.com", COMMAND_LINE)[0].id
+
+
+@pytest.fixture
+def site(app: Flask) -> Iterator[int]:
+    """A site, in the context of the application."""
+    with app.app_context():
+        yield make_site()
+        db.session.remove()
+
+
+def only_run() -> CanaryRun:
+    db.session.expire_all()
+    return db.session.execute(select(CanaryRun)).scalar_one()
+
+
+def test_a_canary_goes_through_all_processes_and_leaves_no_trace(
+    database_url: str, valkey: Valkey, tmp_path: Path
+) -> None:
+    stack = Stack(tmp_path / "stack", database_url, valkey.url, RELAY_CANARY_MINUTES="1440")
+    try:
+        stack.start()
+        source = stack.make_source()
+        stack.flask("destinations", "create", "inbox", "Inbox", "--events", "*", "--json")
+        [site] = stack.rows("SELECT id FROM source WHERE slug = :slug", slug=source.slug)
+        event_id = stack.python(SEND.format(site["id"])).strip()
+        run = stack.wait_for(
+            lambda: stack.rows(
+                "SELECT * FROM canary_run WHERE arrived_at IS NOT NULL AND accepted_at IS NOT NULL"
+            ),
+            20,
+            "the canary at a worker",
+        )
+        assert [(row["event_id"], row["error"]) for row in run] == [(event_id, "")]
+        assert stack.rows("SELECT id FROM event") == []
+        assert stack.rows("SELECT id FROM delivery") == []
+        assert stack.flask("events", "list", "--json")["items"] == []
+        shown = stack.flask("sources", "list", "--json")
+        assert [one.get("last_event_at") for one in shown["items"]] == [None]
+        metrics = stack.http.get(f"{stack.url}/metrics", timeout=10).text
+        assert "relay_events_accepted_total 1.0" not in metrics
+    finally:
+        stack.close()
+
+
+def test_it_is_signed_with_the_newest_active_key(app: Flask, sink: Sink, site: int) -> None:
+    source = db.session.get_one(Source, site)
+    keys.rotate_key(source, COMMAND_LINE)
+    newest = max(source.keys, key=lambda key: key.id)
+    set_url(app, sink.url)
+    sink.answer(202)
+    event_id = canary.send(site)
+    [seen] = sink.wait(1)
+    assert seen.path == f"/webhooks/wp/{source.slug}"
+    assert seen.headers["x-wp-key-id"] == newest.key_id
+    assert seen.json() == {"event": CANARY, "event_id": event_id, "site": source.url, "data": {}}
+    assert only_run().accepted_at is not None
+
+
+@SQLITE
+def test_what_was_not_accepted_is_recorded_with_the_answer(
+    app: Flask, sink: Sink, site: int
+) -> None:
+    set_url(app, sink.url)
+    sink.answer(503)
+    canary.send(site)
+    run = only_run()
+    assert run.accepted_at is None
+    assert run.error == f"{sink.url}/webhooks/wp/shop responded with status 503"
+
+
+@SQLITE
+def test_an_endpoint_that_does_not_respond_is_recorded(app: Flask, site: int) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    set_url(app, url)
+    canary.send(site)
+    assert only_run().error.startswith(f"{url}/webhooks/wp/shop did not respond: ")
+
+
+@SQLITE
+@pytest.mark.parametrize("status", [403, 429])
+def test_a_limit_of_the_site_is_no_failure(app: Flask, sink: Sink, site: int, status: int) -> None:
+    set_url(app, sink.url)
+    sink.answer(status)
+    canary.send(site)
+    run = only_run()
+    assert (run.accepted_at, run.error) == (None, "")
+
+
+@SQLITE
+def test_its_own_address_is_called_even_if_private_networks_are_not_allowed(
+    app: Flask, sink: Sink, site: int
+) -> None:
+    set_url(app, sink.url)
+    config = app.extensions["relay_config"]
+    app.extensions["relay_config"] = replace(
+        config, allowed_private_networks=(), outbound_proxy="http://127.0.0.1:1"
+    )
+    sink.answer(202)
+    canary.send(site)
+    assert len(sink.requests) == 1
+
+
+@SQLITE
+def test_sites_that_cannot_be_tested_get_none(app: Flask, sink: Sink, site: int) -> None:
+    set_url(app, sink.url, minutes=1)
+    long_ago = update(Source).values(created_at=datetime(2026, 1, 1, tzinfo=UTC))
+    sink.answer(202)
+    db.session.execute(long_ago)
+    db.session.commit()
+    source = db.session.get_one(Source, site)
+    source_settings.allow_network(source.slug, "203.0.113.0/24", COMMAND_LINE)
+    assert canary.send_due() == 0
+    db.session.expire_all()
+    source_settings.disallow_network(source.slug, "203.0.113.0/24", COMMAND_LINE)
+    key = db.session.execute(select(SigningKey)).scalar_one()
+    key.state, key.revoked_at = KeyState.REVOKED, NOW
+    db.session.commit()
+    assert canary.send_due() == 0
+    assert canary.send(site) is None
+    key.state = KeyState.ACTIVE
+    db.session.commit()
+    assert canary.send_due() == 1
+    db.session.commit()
+    assert canary.send_due() == 0, "its next turn is a minute later"
+    assert len(sink.requests) == 1
+
+
+@SQLITE
+def test_it_is_off_by_default(app: Flask, sink: Sink, site: int) -> None:
+    set_url(app, sink.url, minutes=0)
+    db.session.execute(update(Source).values(created_at=datetime(2026, 1, 1, tzinfo=UTC)))
+    db.session.commit()
+    assert canary.send_due() == 0
+    assert sink.requests == []
+
+
+@SQLITE
+def test_many_sites_are_not_tested_at_once(app: Flask, sink: Sink, site: int) -> None:
+    set_url(app, sink.url)
+    sink.answer(202)
+    for number in range(29):
+        make_site(f"Shop {number}")
+    db.session.execute(update(Source).values(created_at=datetime(2026, 1, 1, tzinfo=UTC)))
+    db.session.commit()
+    assert canary.send_due() == 1
+
+
+@pytest.mark.parametrize("minutes", [1, 10, 1440])
+def test_each_site_has_one_turn_per_interval_and_turns_are_spread(minutes: int) -> None:
+    seconds = minutes * 60
+    first_turns = []
+    for site_id in range(1, 101):
+        last, turns = NOW, []
+        for part in range(300):
+            at = NOW + timedelta(seconds=seconds * part / 100)
+            if canary.is_due(site_id, last, at, seconds):
+                turns.append(part)
+                last = at
+        assert len(turns) in (2, 3)
+        assert turns[1] - turns[0] in (99, 100, 101)
+        first_turns.append(turns[0] % 100)
+    per_tenth = [sum(part // 10 == tenth for part in first_turns) for tenth in range(10)]
+    assert max(per_tenth) <= 13
+
+
+def put_event(site: int, event_id: str, at: datetime, is_routed: bool = True) -> None:
+    key = db.session.execute(select(SigningKey)).scalar_one()
+    db.session.add(
+        Event(
+            source_id=site,
+            signing_key_id=key.id,
+            event_id=event_id,
+            event_type=CANARY,
+            site="https://shop.example.com",
+            address="127.0.0.1",
+            payload="{}",
+            body_sha256=bytes(32),
+            search_text="",
+            received_at=at,
+            routed_at=at if is_routed else None,
+        )
+    )
+    db.session.commit()
+
+
+def count_of(table: type) -> int:
+    return db.session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def test_arrivals_are_recorded_once_and_only_when_routed(app: Flask, site: int) -> None:
+    now = datetime.now(UTC)
+    db.session.add(CanaryRun(source_id=site, event_id="canary-1"))
+    put_event(site, "canary-1", now, is_routed=False)
+    put_event(site, "canary-of-someone-else", now)
+    assert canary.receive() == 1
+    assert only_run().arrived_at is None
+    db.session.execute(update(Event).values(routed_at=now))
+    db.session.commit()
+    assert canary.receive() == 1
+    arrived = only_run().arrived_at
+    assert arrived is not None
+    put_event(site, "canary-1", now)
+    assert canary.receive() == 1
+    assert only_run().arrived_at == arrived
+    assert count_of(Event) == 0
+
+
+def test_retention_deletes_runs_and_lost_events_after_two_days(app: Flask, site: int) -> None:
+    now = datetime.now(UTC)
+    for age in (47, 49):
+        at = now - timedelta(hours=age)
+        db.session.add(CanaryRun(source_id=site, event_id=f"canary-{age}", sent_at=at))
+        put_event(site, f"canary-{age}", at)
+    retention.prune(RELAY)
+    assert only_run().event_id == "canary-47"
+    assert db.session.scalars(select(Event.event_id)).all() == ["canary-47"]
+
+
+def test_the_latest_times_are_by_site_and_slowest_first(app: Flask, site: int) -> None:
+    other, now = make_site("Other"), datetime.now(UTC)
+    for run in (
+        CanaryRun(source_id=site, event_id="1", sent_at=now - timedelta(seconds=900)),
+        CanaryRun(
+            source_id=site,
+            event_id="2",
+            sent_at=now - timedelta(seconds=600),
+            arrived_at=now - timedelta(seconds=598),
+        ),
+        CanaryRun(source_id=other, event_id="3", sent_at=now - timedelta(seconds=300)),
+    ):
+        db.session.add(run)
+        db.session.commit()
+    with db.engine.connect().execution_options(**READ_ONLY) as connection:
+        found = canary.latest(connection)
+    assert list(found) == ["other", "shop"]
+    assert found["shop"] == pytest.approx(2.0)
+    assert 300 <= found["other"] < 360
