@@ -9,7 +9,6 @@ import argparse
 import http.client
 import json
 import multiprocessing
-import os
 import statistics
 import sys
 import tempfile
@@ -20,7 +19,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="relay-counters-"))
 
 from relay.launcher.valkey import Valkey  # noqa: E402
 from tests.support import postgres  # noqa: E402

@@ -15,6 +15,7 @@ from relay.broker import init_broker
 from relay.database import engine_options, prepare_engine
 from relay.extensions import assets, csrf, db, limiter, login, migrate
 from relay.observability.logging import init_logging
+from relay.observability.metrics import init_metrics
 from relay.observability.tracing import init_tracing
 from relay.secrets import SecretBox
 from relay.web.assets import register_bundles
@@ -27,6 +28,7 @@ def create_app(config: Config | None = None) -> Flask:
     config = config or Config.from_env()
     config.data_dir.mkdir(parents=True, exist_ok=True)
     init_logging()
+    init_metrics(config.data_dir)
     init_tracing(config.otel_endpoint)
     app = Flask(__name__)
     app.config.from_mapping(flask_settings(config))

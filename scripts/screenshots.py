@@ -7,7 +7,6 @@ desktop and phone, in the light and the dark theme.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,7 +15,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="relay-counters-"))
 
 from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 

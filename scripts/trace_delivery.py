@@ -39,7 +39,6 @@ from types import FrameType
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="relay-counters-"))
 
 import dramatiq  # noqa: E402
 from flask import Flask  # noqa: E402

@@ -27,14 +27,12 @@ if TYPE_CHECKING:
     from tests.support.sink import Sink
     from tests.support.stack import Stack
 
-# Before anything of Relay is imported: none of the caller's settings, and counters kept apart.
+# Before anything of Relay is imported: none of the caller's settings.
 _SETTINGS = {
     name: value for name, value in os.environ.items() if name not in foreign(dict(os.environ))
 }
 for _name in _SETTINGS:
     del os.environ[_name]
-_COUNTERS = tempfile.TemporaryDirectory(prefix="relay-counters-")
-os.environ["PROMETHEUS_MULTIPROC_DIR"] = _COUNTERS.name
 
 import relay  # noqa: E402, F401 - settled before any test imports a part of it
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
-import shutil
 import signal
 import socket
 import sys
@@ -107,7 +106,6 @@ def prepare(stop: threading.Event) -> tuple[Config, Valkey | None, int]:
     for log in logs.glob("*.log"):
         if log.stat().st_size > MAX_LOG_BYTES:
             log.write_bytes(b"")
-    shutil.rmtree(data_dir / "metrics", ignore_errors=True)
     valkey = None
     if not (os.environ.get("REDIS_URL") or os.environ.get("REDIS_URL_FILE")):
         valkey = Valkey(data_dir / "valkey", socket_path(data_dir), logs / "valkey.log")

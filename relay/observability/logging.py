@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal, TextIO
 
 import structlog
+
+from relay.observability.metrics import log_lines_dropped
 
 # error: a fault of Relay's, or data at risk.  warning: degraded, or needs attention soon.
 Level = Literal["info", "warning", "error"]
@@ -27,12 +30,12 @@ def init_logging(level: int = logging.INFO) -> None:
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=LineWriter.factory(sys.stderr),
         cache_logger_on_first_use=False,
     )
     global _logger  # bound once: binding costs as much as writing the line
     _logger = structlog.get_logger().bind()
-    handler = logging.StreamHandler(sys.stderr)
+    handler = LibraryHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -45,6 +48,36 @@ def init_logging(level: int = logging.INFO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
+
+
+class LineWriter:
+    """Writes lines to a stream.  A line that cannot be written is dropped and counted.
+
+    A request must not fail for its log line.
+    """
+
+    def __init__(self, stream: TextIO):
+        self.stream = stream
+
+    @classmethod
+    def factory(cls, stream: TextIO) -> Callable[..., LineWriter]:
+        return lambda *_: cls(stream)
+
+    def info(self, line: str) -> None:
+        try:
+            self.stream.write(line + "\n")
+            self.stream.flush()
+        except (OSError, ValueError):  # ValueError: the stream is closed
+            log_lines_dropped.inc()
+
+    warning = error = critical = msg = info
+
+
+class LibraryHandler(logging.StreamHandler[TextIO]):
+    """The same for the lines of the libraries."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
+        log_lines_dropped.inc()
 
 
 def critical_as_error(_logger: Any, _method: str, line: dict[str, Any]) -> dict[str, Any]:

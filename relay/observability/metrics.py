@@ -1,64 +1,172 @@
-"""The counters and histograms.  They are in files, so that the processes of a host share them.
+"""The counters and histograms of this host, and their text for Prometheus.
 
-The gauges (deliveries by state, oldest due, …) are read from the database when the metrics are read.
+They are in files, so that the processes of a host share them (see ``counts``).  The gauges (deliveries by
+state, oldest due, …) are read from the database when the metrics are read.
 """
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
-# The library reads this variable once, at import.  So only this module imports it.
-_FOLDER = Path(
-    os.environ.setdefault(
-        "PROMETHEUS_MULTIPROC_DIR",
-        str(Path(os.environ.get("RELAY_DATA_DIR") or "instance").absolute() / "metrics"),
-    )
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
 )
-try:
-    _FOLDER.mkdir(parents=True, exist_ok=True)
-except OSError as exc:  # at import, so nothing could catch a SettingsError
-    sys.exit(f"RELAY_DATA_DIR cannot be used: Relay cannot create {_FOLDER} ({exc.strerror}).")
 
-from prometheus_client import (  # noqa: E402
-    CollectorRegistry,
-    Counter,
-    Histogram,
-    generate_latest,
-    multiprocess,
-)
-from prometheus_client.exposition import CONTENT_TYPE_LATEST  # noqa: E402
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric  # noqa: E402
+from relay.observability.counts import Counts, Numbers, Series, add_up, fold, read_all
 
 __all__ = ["CONTENT_TYPE_LATEST", "Metric", "exposition", "gauge"]
 
-FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
-SLOW = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600)
+MAX_SERIES = 200  # of one metric, on one host; further label values are counted as OTHER
+OTHER = "other"
+_counts = Counts()
+
+
+def init_metrics(data_dir: Path) -> None:
+    """Keep the counters in the data directory.  A process that counts nothing writes nothing."""
+    _counts.keep_in(data_dir / "metrics")
+
+
+class Counted:
+    """What counters and histograms share: a series for each set of label values."""
+
+    def __init__(self, name: str, text: str, labels: Sequence[str], size: int, more: object = None):
+        self.name, self.text, self.label_names, self.size = name, text, tuple(labels), size
+        self.more = more
+        self.children: dict[tuple[str, ...], Series] = {}
+        METRICS.append(self)
+
+    def series_of(self, values: tuple[str, ...]) -> Series:
+        series = self.children.get(values)
+        if series is None:
+            if len(self.children) >= MAX_SERIES:
+                values = (OTHER,) * len(values)
+            series = _counts.new_series(self.key_of(values), self.size)
+            self.children[values] = series
+        return series
+
+    def key_of(self, values: Sequence[str]) -> str:
+        return json.dumps([self.name, [value[:100] for value in values], self.more])
+
+    def family(self, numbers: Numbers) -> Metric:
+        """The metric with the numbers of all processes."""
+        raise NotImplementedError
+
+    def values_in(self, numbers: Numbers) -> Iterator[tuple[list[str], Sequence[float]]]:
+        """-> (label values, numbers) of each series.  A metric without labels has one at once."""
+        if not self.label_names:
+            yield [], numbers.get(self.key_of(()), [0.0] * self.size)
+            return
+        for key, found in sorted(numbers.items()):
+            name, values, more = json.loads(key)
+            if (name, len(values), more) == (self.name, len(self.label_names), self.more):
+                yield values, found
+
+
+METRICS: list[Counted] = []
+
+
+@dataclass(frozen=True)
+class CounterChild:
+    series: Series
+
+    def inc(self, amount: float = 1) -> None:
+        _counts.add(self.series, (0, amount))
+
+
+class Counter(Counted):
+    """Counts up.  Its name ends with ``_total``."""
+
+    def __init__(self, name: str, text: str, labels: Sequence[str] = ()):
+        super().__init__(name, text, labels, 1)
+
+    def labels(self, *values: str) -> CounterChild:
+        return CounterChild(self.series_of(values))
+
+    def inc(self, amount: float = 1) -> None:
+        _counts.add(self.series_of(()), (0, amount))
+
+    def family(self, numbers: Numbers) -> Metric:
+        family = CounterMetricFamily(self.name, self.text, labels=self.label_names)
+        for values, (number,) in self.values_in(numbers):
+            family.add_metric(values, number)
+        return family
+
+
+@dataclass(frozen=True)
+class HistogramChild:
+    series: Series
+    bounds: tuple[float, ...]
+
+    def observe(self, value: float) -> None:
+        _counts.add(self.series, (bisect_left(self.bounds, value), 1.0), (-1, value))
+
+
+class Histogram(Counted):
+    """Counts values by size.  Its numbers: one for each bucket, one for larger values, the sum."""
+
+    def __init__(
+        self, name: str, text: str, labels: Sequence[str] = (), *, buckets: Sequence[float]
+    ):
+        self.bounds = tuple(float(bound) for bound in buckets)
+        super().__init__(name, text, labels, len(self.bounds) + 2, list(self.bounds))
+
+    def labels(self, *values: str) -> HistogramChild:
+        return HistogramChild(self.series_of(values), self.bounds)
+
+    def observe(self, value: float) -> None:
+        _counts.add(self.series_of(()), (bisect_left(self.bounds, value), 1.0), (-1, value))
+
+    def family(self, numbers: Numbers) -> Metric:
+        family = HistogramMetricFamily(self.name, self.text, labels=self.label_names)
+        names = [*(repr(bound) for bound in self.bounds), "+Inf"]
+        for values, found in self.values_in(numbers):
+            buckets = list(zip(names, accumulate(found[:-1]), strict=True))
+            family.add_metric(values, buckets, found[-1])
+        return family
+
+
+INGEST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+CALL = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
+# a delivery that waits for its last retry takes more than a day
+DELIVERY = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 43_200, 172_800)
 
 events_accepted = Counter("relay_events_accepted_total", "Events that were stored (202).")
 events_duplicate = Counter("relay_events_duplicate_total", "Events that were received before.")
 events_rejected = Counter("relay_events_rejected_total", "Rejected requests.", ["reason"])
-ingest_seconds = Histogram("relay_ingest_seconds", "From request to response.", buckets=FAST)
+ingest_seconds = Histogram("relay_ingest_seconds", "From request to response.", buckets=INGEST)
 attempts = Counter("relay_attempts_total", "Outbound calls.", ["kind", "outcome"])
-attempt_seconds = Histogram("relay_attempt_seconds", "One outbound call.", ["kind"], buckets=SLOW)
+attempt_seconds = Histogram("relay_attempt_seconds", "One outbound call.", ["kind"], buckets=CALL)
 event_to_delivery = Histogram(
-    "relay_event_to_delivery_seconds", "From stored event to completed delivery.", buckets=SLOW
+    "relay_event_to_delivery_seconds", "From stored event to completed delivery.", buckets=DELIVERY
 )
 fields_left_out = Counter(
     "relay_fields_left_out_total", "Fields that deliveries were sent without.", ["kind"]
 )
 ai_tokens = Counter("relay_ai_tokens_total", "Tokens of AI steps.")
 ai_cost = Counter("relay_ai_cost_total", "Cost of AI steps, in the currency of their service.")
+alert_messages = Counter(
+    "relay_alert_messages_total", "Messages to alert channels.", ["kind", "outcome"]
+)
+log_lines_dropped = Counter(
+    "relay_log_lines_dropped_total", "Log lines that could not be written, such as on a full disk."
+)
 
 
 def gauge(name: str, text: str, values: Mapping[str, float], label: str = "") -> Metric:
     """A gauge that was just read, with one value for each value of ``label``.
 
-    Not a ``Gauge`` of the library: that would write a file, in which the value of each process stays
-    after the process has ended.
+    Without values it has no series.
     """
     family = GaugeMetricFamily(name, text, labels=[label] if label else [])
     for of, value in values.items():
@@ -66,9 +174,21 @@ def gauge(name: str, text: str, values: Mapping[str, float], label: str = "") ->
     return family
 
 
+def bounded(
+    values: Mapping[str, float], rest: Callable[[Iterable[float]], float] = sum
+) -> dict[str, float]:
+    """The MAX_SERIES largest; the others are one value: ``rest`` of them, as OTHER."""
+    if len(values) <= MAX_SERIES:
+        return dict(values)
+    largest = sorted(values.items(), key=lambda item: (-item[1], item[0]))
+    kept = dict(largest[: MAX_SERIES - 1])
+    kept[OTHER] = rest([kept.get(OTHER, 0), *(value for _, value in largest[MAX_SERIES - 1 :])])
+    return kept
+
+
 @dataclass(frozen=True, eq=False)
 class _JustRead:
-    """Gauges as a collector of the library."""
+    """Metrics as a collector of the library."""
 
     families: Sequence[Metric]
 
@@ -76,9 +196,20 @@ class _JustRead:
         return self.families
 
 
+def sums() -> Numbers:
+    """The numbers of all processes of this host, also of those that ended."""
+    folder, own, numbers = _counts.snapshot()
+    if folder is not None and folder.exists():
+        with suppress(OSError):  # a full disk: the files are added up all the same
+            fold(folder)
+        with suppress(OSError):
+            add_up(numbers, read_all(folder, without=own))
+    return numbers
+
+
 def exposition(gauges: Sequence[Metric] = ()) -> bytes:
     """Prometheus text: the sums of all processes of this host, and these gauges."""
+    numbers = sums()
     registry = CollectorRegistry()
-    multiprocess.MultiProcessCollector(registry)
-    registry.register(_JustRead(gauges))
+    registry.register(_JustRead([*(metric.family(numbers) for metric in METRICS), *gauges]))
     return generate_latest(registry)
