@@ -81,7 +81,7 @@ class CounterChild:
     series: Series
 
     def inc(self, amount: float = 1) -> None:
-        _counts.add(self.series, (0, amount))
+        _counts.add(self.series, 0, amount)
 
 
 class Counter(Counted):
@@ -94,7 +94,7 @@ class Counter(Counted):
         return CounterChild(self.series_of(values))
 
     def inc(self, amount: float = 1) -> None:
-        _counts.add(self.series_of(()), (0, amount))
+        _counts.add(self.series_of(()), 0, amount)
 
     def family(self, numbers: Numbers) -> Metric:
         family = CounterMetricFamily(self.name, self.text, labels=self.label_names)
@@ -109,7 +109,7 @@ class HistogramChild:
     bounds: tuple[float, ...]
 
     def observe(self, value: float) -> None:
-        _counts.add(self.series, (bisect_left(self.bounds, value), 1.0), (-1, value))
+        _counts.add(self.series, bisect_left(self.bounds, value), 1.0, value)
 
 
 class Histogram(Counted):
@@ -125,7 +125,7 @@ class Histogram(Counted):
         return HistogramChild(self.series_of(values), self.bounds)
 
     def observe(self, value: float) -> None:
-        _counts.add(self.series_of(()), (bisect_left(self.bounds, value), 1.0), (-1, value))
+        _counts.add(self.series_of(()), bisect_left(self.bounds, value), 1.0, value)
 
     def family(self, numbers: Numbers) -> Metric:
         family = HistogramMetricFamily(self.name, self.text, labels=self.label_names)
