@@ -27,7 +27,7 @@ KNOWN = frozenset(
     """RELAY_ENCRYPTION_KEYS RELAY_DATA_DIR RELAY_PUBLIC_URL RELAY_TRUSTED_PROXIES
     RELAY_ALLOWED_PRIVATE_NETWORKS RELAY_MAX_BODY_BYTES RELAY_SIGNATURE_WINDOW_S
     RELAY_RETENTION_DAYS RELAY_METRICS_TOKEN RELAY_SHARED_SECRET RELAY_CA_FILE
-    RELAY_OUTBOUND_PROXY RELAY_CANARY_MINUTES RELAY_CANARY_URL""".split()
+    RELAY_OUTBOUND_PROXY RELAY_CANARY_MINUTES RELAY_CANARY_URL RELAY_CLOCK_URL""".split()
 )
 COPY_SAFE = re.compile(r"[\x21-\x7e]+")
 WITH_FILE = (
@@ -186,6 +186,7 @@ class Config:
     outbound_proxy: str = ""
     canary_minutes: int = 0
     canary_url: str = ""
+    clock_url: str = ""
 
     def __repr__(self) -> str:
         hidden = {"secret_key", "encryption_keys", "metrics_token", "shared_secret"}
@@ -251,6 +252,7 @@ class Config:
             canary_url=env_url(env, "RELAY_CANARY_URL", "https://relay.example.com")
             or public_url
             or f"http://127.0.0.1:{port}",
+            clock_url=env_url(env, "RELAY_CLOCK_URL", "https://example.com"),
         )
 
 

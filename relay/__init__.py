@@ -26,7 +26,7 @@ __version__ = "1.2.0"
 def create_app(config: Config | None = None) -> Flask:
     """Build the Flask application.  Raises SettingsError if a setting is missing or wrong."""
     config = config or Config.from_env()
-    config.data_dir.mkdir(parents=True, exist_ok=True)
+    config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     init_logging()
     init_metrics(config.data_dir)
     init_tracing(config.otel_endpoint)

@@ -8,9 +8,10 @@ for a writer nor blocks one.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -212,6 +213,14 @@ def prepare_engine(engine: Engine) -> None:
     """Set up SQLite's pragmas and BEGIN; PostgreSQL needs nothing.  Call it once per engine."""
     if engine.dialect.name != "sqlite":
         return
+
+    @event.listens_for(engine, "do_connect")
+    def _create_private(_dialect: object, _record: object, cargs: Any, _cparams: object) -> None:
+        # SQLite would create the file readable by everyone; its journals get the same permissions.
+        # Only a new file: to open and close one that is in use would release SQLite's locks on it.
+        if cargs and cargs[0] != ":memory:" and not cargs[0].startswith("file:"):
+            with suppress(OSError):  # it exists, or SQLite says why it cannot be opened
+                os.close(os.open(cargs[0], os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
     @event.listens_for(engine, "connect")
     def _connected(connection: sqlite3.Connection, _record: object) -> None:

@@ -11,7 +11,13 @@ import re
 import sqlite3
 from typing import Any
 
-from sqlalchemy.exc import DataError, DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    OperationalError,
+    SQLAlchemyError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 OLD_TABLES = (
@@ -135,6 +141,18 @@ def explain(exc: SQLAlchemyError) -> str:
         f"The database rejects Relay's statements ({kind}). Run flask db upgrade and restart all "
         "processes; if it continues, report it with the log of the database."
     )
+
+
+def driver_reason(exc: SQLAlchemyError) -> str:
+    """The driver's own words, on one line of at most 200 characters; "" if they may have values.
+
+    They can name hosts, users and tables: show them to operators only.
+    """
+    original: Any = getattr(exc, "orig", None)
+    if isinstance(exc, DataError | IntegrityError) or original is None:
+        return ""
+    text = getattr(getattr(original, "diag", None), "message_primary", None) or str(original)
+    return " ".join(text.split()).rstrip(".")[:200]
 
 
 def is_caused_by_content(exc: Exception) -> bool:

@@ -8,6 +8,7 @@
     │   └── Invalid            the input is wrong; has the reasons per field
     ├── IllegalTransition      a state machine has no such transition: a bug
     ├── SecretUnreadable       a stored or referenced secret cannot be read
+    │   └── VaultUnavailable   the vault does not answer: try again
     ├── Undeliverable          a delivery cannot be built or sent: a retry does not help
     └── CallFailed             an outbound call got no response (``relay.transport.errors``)
 
@@ -52,6 +53,10 @@ class IllegalTransition(RelayError):
 
 class SecretUnreadable(RelayError):
     """A secret cannot be read: the encryption key changed, or a reference names nothing."""
+
+
+class VaultUnavailable(SecretUnreadable):
+    """The vault does not answer, or is sealed: none of its secrets can be read."""
 
 
 class Undeliverable(RelayError):

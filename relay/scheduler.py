@@ -28,7 +28,7 @@ from relay.services.destinations import account as destination_account
 from relay.services.destinations import removal as destination_removal
 from relay.services.ledger import check as ledger_check
 from relay.services.ledger import site_reports
-from relay.services.operations import erasure, retention
+from relay.services.operations import erasure, milestones, retention
 from relay.services.replays import actions as replay_actions
 from relay.services.sources import settings as source_settings
 from relay.watch import Watcher
@@ -45,6 +45,7 @@ WORK: tuple[tuple[float, Callable[[], object]], ...] = (
     (60.0, event_hours.count_hours),
     (60.0, partial(source_settings.ensure_default, RELAY)),
     (3600.0, partial(retention.prune, RELAY)),
+    (10.0, milestones.mark_scheduler),  # last: it means that the others came back
 )
 LEADER_S = 10.0
 ME = f"{socket.gethostname()}:{os.getpid()}"

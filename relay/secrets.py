@@ -16,10 +16,11 @@ import requests
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from flask import current_app
 
-from relay.errors import SecretUnreadable
+from relay.errors import SecretUnreadable, VaultUnavailable
 
 OWN_SETTINGS = re.compile(r"(RELAY_.*|SECRET_KEY|DATABASE_URL|REDIS_URL|VAULT_.*)(_FILE)?")
 FORBIDDEN_FOLDERS = ("/proc", "/sys", "/dev")
+VAULT_REASONS = {403: "refuses VAULT_TOKEN for", 404: "has no secret at"}
 
 
 class SecretBox:
@@ -90,7 +91,8 @@ class SecretBox:
 def read_vault(reference: str) -> str:
     """``mount/path#field`` of a HashiCorp Vault, key-value version 2 (its HTTP API, ``/v1/mount/data/path``).
 
-    VAULT_ADDR and VAULT_TOKEN are read from the environment.  Raises SecretUnreadable.
+    VAULT_ADDR and VAULT_TOKEN are read from the environment.  Raises SecretUnreadable, and
+    VaultUnavailable if none of its secrets can be read.
     """
     where, _, name = reference.partition("#")
     mount, _, path = where.partition("/")
@@ -99,6 +101,7 @@ def read_vault(reference: str) -> str:
         raise SecretUnreadable(
             "A vault reference needs VAULT_ADDR and VAULT_TOKEN, and the form vault:mount/path#field."
         )
+    shown = f"The vault at {without_login(address)}"
     try:
         answer = requests.get(
             f"{address.rstrip('/')}/v1/{mount}/data/{path}",
@@ -106,12 +109,25 @@ def read_vault(reference: str) -> str:
             timeout=5,
             allow_redirects=False,
         )
-        answer.raise_for_status()
+    except (requests.RequestException, ValueError) as exc:
+        kind = "timeout" if isinstance(exc, requests.Timeout) else type(exc).__name__
+        raise VaultUnavailable(f"{shown} does not answer ({kind}).") from exc
+    if answer.status_code >= 500:
+        is_sealed = " It is sealed, or starts." if answer.status_code == 503 else ""
+        raise VaultUnavailable(f"{shown} answers {answer.status_code}.{is_sealed}")
+    if answer.status_code != 200:
+        reason = VAULT_REASONS.get(answer.status_code, f"answers {answer.status_code} for")
+        raise SecretUnreadable(f"{shown} {reason} {where}. Check VAULT_TOKEN and the path.")
+    try:
         return str(answer.json()["data"]["data"][name])
-    except (requests.RequestException, ValueError, KeyError, TypeError) as exc:
-        raise SecretUnreadable(
-            f"The vault did not return {where}#{name}. Check VAULT_TOKEN and the path."
-        ) from exc
+    except (ValueError, KeyError, TypeError) as exc:
+        raise SecretUnreadable(f"{shown} has no field {name} at {where}. Check the name.") from exc
+
+
+def without_login(url: str) -> str:
+    """``url`` without a user and password."""
+    scheme, _, rest = url.rstrip("/").rpartition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}" if scheme else rest.rpartition("@")[2]
 
 
 def box() -> SecretBox:

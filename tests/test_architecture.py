@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TWO_DIALECTS = {
     "relay/database.py": "holds every difference between them",
     "relay/models/base.py": "declares column types for both",
-    "relay/services/operations/doctor.py": "prints the name of the database",
+    "relay/services/operations/checks/database.py": "prints the name of the database",
     "relay/ingest/store/sql.py": "writes the hot path's statements by hand, one for each database",
     "relay/ingest/store/writer.py": "selects one of them",
 }

@@ -15,6 +15,7 @@ from relay.observability import metrics
 from relay.observability.logging import log
 from relay.observability.metrics import Metric
 from relay.services.operations import doctor
+from relay.services.operations.checks import network
 
 blueprint = Blueprint("api", __name__)
 limiter.exempt(blueprint)
@@ -29,8 +30,15 @@ def forbid_caching(response: Response) -> Response:
 
 @blueprint.get("/healthz")
 def healthz() -> Response:
-    """200 while the process runs."""
-    return jsonify(status="ok")
+    """200 while the process runs.  ``flask doctor`` asks for a proof that this is its Relay."""
+    response = jsonify(status="ok")
+    if nonce := request.headers.get(network.HEADER):
+        config: Config = current_app.extensions["relay_config"]
+        proxies = sum(
+            1 for one in request.headers.get("X-Forwarded-For", "").split(",") if one.strip()
+        )
+        response.headers[network.HEADER] = network.proof(config, nonce, proxies)
+    return response
 
 
 @blueprint.get("/readyz")

@@ -21,13 +21,24 @@ top_level = AppGroup("relay")  # ``command`` needs a group; the commands are add
 
 
 @command(top_level, "doctor")
-def doctor(as_json: bool) -> None:
-    """Check everything that Relay depends on.  Exits with 1 if something fails."""
-    findings = diagnose()
-    items = [{"check": f.check, "level": f.level.value, "detail": f.sentence} for f in findings]
-    lines = [f"{f.level.upper():5}{f.check}: {f.sentence}" for f in findings]
-    failed = any(f.level is Level.FAIL for f in findings)
-    show({"ok": not failed, "items": items, "total": len(items)}, as_json, "\n".join(lines))
+@click.option(
+    "--offline", is_flag=True, help="Make no calls: skip the public URL and other clocks."
+)
+@click.option(
+    "--clock-url", default="", help="Compare the clock with the Date header of this server."
+)
+def doctor(offline: bool, clock_url: str, as_json: bool) -> None:
+    """Check everything that Relay depends on, problems first.  Exits with 1 if something fails."""
+    findings = diagnose(offline, clock_url)
+    shown = [
+        {"level": f.level, "check": f.check, "what": f.explained, "do": f.do} for f in findings
+    ]
+    lines = [
+        f"{f.level.upper():8} {f.check}: {' '.join(f'{f.explained} {f.do}'.split())}"
+        for f in findings
+    ]
+    failed = any(f.level is Level.ERROR for f in findings)
+    show({"ok": not failed, "findings": shown}, as_json, "\n".join(lines))
     if failed:
         sys.exit(1)
 

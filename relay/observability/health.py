@@ -1,50 +1,74 @@
-"""Health checks of the broker, the processes and the data directory, for ``flask doctor``."""
+"""What a health check finds, and the checks of the broker and of the processes."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import stat
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 ROLES = ("worker", "scheduler")
-DISK_FAIL_BYTES, DISK_WARN_BYTES = 100 * 2**20, 1024 * 2**20
+NEARLY_FULL = 0.9  # of the broker's maxmemory
+DISK_ERROR_BYTES, DISK_WARNING_BYTES = 100 * 2**20, 1024 * 2**20
 
 
 class Level(StrEnum):
-    """``warn`` works now but needs attention; ``fail`` does not work."""
+    """A ``warning`` works now but needs attention; an ``error`` does not work."""
 
     OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+SEVEREST_FIRST = (Level.ERROR, Level.WARNING, Level.OK)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of one check.  ``sentence`` says what was found and what to do."""
+    """The result of one check.
+
+    ``what`` is one sentence: what was found.  ``do`` says what to do now; it is empty for ``ok``.
+    ``group`` is the heading under which the dashboard shows it.  ``reason`` is what a driver said, for
+    operators only: ``/readyz`` is open to everyone.
+    """
 
     check: str
     level: Level
-    sentence: str
+    what: str
+    do: str = ""
+    group: str = ""
+    reason: str = ""
+
+    @property
+    def explained(self) -> str:
+        """``what``, with the reason."""
+        return f"{self.what.rstrip('.')} ({self.reason})." if self.reason else self.what
+
+    @property
+    def sentence(self) -> str:
+        """``what`` and ``do``, on one line."""
+        return f"{self.what} {self.do}".strip()
 
 
-def ok(check: str, sentence: str) -> Finding:
-    return Finding(check, Level.OK, sentence)
+def ok(check: str, what: str) -> Finding:
+    return Finding(check, Level.OK, what)
 
 
-def warn(check: str, sentence: str) -> Finding:
-    return Finding(check, Level.WARN, sentence)
+def warning(check: str, what: str, do: str) -> Finding:
+    return Finding(check, Level.WARNING, what, do)
 
 
-def fail(check: str, sentence: str) -> Finding:
-    return Finding(check, Level.FAIL, sentence)
+def error(check: str, what: str, do: str) -> Finding:
+    return Finding(check, Level.ERROR, what, do)
+
+
+def split_advice(text: str) -> tuple[str, str]:
+    """-> the first sentence of ``text``, and the rest: what happened, and what to do."""
+    what, dot, do = text.partition(". ")
+    return what + dot.strip(), do
 
 
 def _query(client: Any, command: Callable[[Any], Any]) -> Any:
@@ -56,32 +80,88 @@ def _query(client: Any, command: Callable[[Any], Any]) -> Any:
 
 
 def check_broker(client: Any) -> list[Finding]:
-    """Whether the broker answers and never evicts a message when its memory is full.
+    """Whether the broker answers, takes writes, and never evicts a message when its memory is full.
 
     Source: https://redis.io/docs/latest/develop/reference/eviction/
     """
-    memory = _query(client, lambda c: c.info("memory"))
-    if memory is None:
+    try:
+        memory = client.info("memory")
+    except ResponseError as exc:  # it answers: a wrong password, or a command that is not allowed
         return [
-            fail(
+            error(
                 "broker",
-                "The broker (REDIS_URL) does not answer. Relay still accepts and stores events. "
+                f"The broker (REDIS_URL) refuses Relay: {_line(exc)}.",
+                "Correct the user, the password and the permissions in REDIS_URL. Events are stored "
+                "and wait.",
+            )
+        ]
+    except (RedisError, OSError) as exc:
+        return [
+            error(
+                "broker",
+                f"The broker (REDIS_URL) does not answer ({type(exc).__name__}), so nothing is "
+                "delivered; events are still accepted and stored.",
                 "Start the broker: the waiting deliveries are sent within seconds.",
             )
         ]
     return [
         ok("broker", "The broker answers."),
+        check_writes(client, memory),
         check_policy(memory.get("maxmemory_policy")),
         check_persistence(client),
     ]
 
 
+def check_writes(client: Any, memory: dict[str, Any]) -> Finding:
+    """Whether the broker takes a write, without writing: SET … XX changes only a key that exists."""
+    used, most = int(memory.get("used_memory", 0)), int(memory.get("maxmemory", 0))
+    try:
+        client.set("relay:doctor", "", xx=True)
+    except ResponseError as exc:
+        if str(exc).startswith("OOM"):
+            return error(
+                "broker memory",
+                f"The broker's memory is full ({_mebibytes(used)} of maxmemory {_mebibytes(most)}), so "
+                "it refuses every message and nothing is delivered.",
+                "Raise maxmemory with CONFIG SET maxmemory and in its configuration file, or delete what "
+                "other applications store there. Workers need no restart.",
+            )
+        return error(
+            "broker memory",
+            f"The broker refuses writes: {_line(exc)}.",
+            "Point REDIS_URL to the primary, or fix what the message of the broker names.",
+        )
+    except (RedisError, OSError) as exc:
+        return error(
+            "broker memory",
+            f"The broker does not answer a write ({type(exc).__name__}).",
+            "Check the load and the log of the broker.",
+        )
+    if most and used >= most * NEARLY_FULL:
+        return warning(
+            "broker memory",
+            f"The broker uses {_mebibytes(used)} of maxmemory {_mebibytes(most)}; when it is full, "
+            "nothing is delivered.",
+            "Raise maxmemory of the broker, or delete what other applications store there.",
+        )
+    limit = f"of maxmemory {_mebibytes(most)}" if most else "and has no limit"
+    return ok("broker memory", f"The broker takes writes; it uses {_mebibytes(used)} {limit}.")
+
+
+def _line(exc: Exception) -> str:
+    return " ".join(str(exc).split()).rstrip(".")[:200]
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / 2**20:.0f} MiB"
+
+
 def check_policy(policy: str | None) -> Finding:
     if policy == "noeviction":
         return ok("broker policy", "maxmemory-policy is noeviction.")
-    return fail(
+    return error(
         "broker policy",
-        f"maxmemory-policy is {policy or 'unknown'}: the broker may drop messages when its memory is full. "
+        f"maxmemory-policy is {policy or 'unknown'}: the broker may drop messages when its memory is full.",
         "Set it to noeviction with CONFIG SET maxmemory-policy noeviction, and in its configuration file.",
     )
 
@@ -92,58 +172,45 @@ def check_persistence(client: Any) -> Finding:
         return ok("broker persistence", "appendonly is on.")
     return ok(
         "broker persistence",
-        "appendonly is off. Relay does not need it: the database has all work, and the scheduler sends "
-        "the wake-ups again after the broker restarts. Turn it on if other applications use the broker.",
+        "appendonly is off, and Relay does not need it: the database has all work, and the scheduler "
+        "sends the wake-ups again after the broker restarts.",
     )
 
 
-def check_heartbeats(client: Any) -> list[Finding]:
-    """Whether workers and schedulers sent a heartbeat within the last 15 s, on any host."""
+def heartbeats(client: Any) -> dict[str, int] | None:
+    """How many processes of each role sent a heartbeat within the last 15 s, on any host.
+
+    None if the broker does not answer.
+    """
     keys = _query(client, lambda c: list(c.scan_iter(match="relay:heartbeat:*", count=1000)))
     if keys is None:
-        return [
-            warn(role, "Unknown while the broker does not answer. Start the broker first.")
-            for role in ROLES
-        ]
+        return None
     parts = [(key.decode() if isinstance(key, bytes) else str(key)).split(":") for key in keys]
     alive = Counter(part[2] for part in parts if len(part) > 3)
-    return [
-        ok(role, f"{alive[role]} running.")
-        if alive[role]
-        else warn(role, f"No {role} sent a heartbeat in the last 15 s. Start one: see Procfile.")
-        for role in ROLES
-    ]
+    return {role: alive[role] for role in ROLES}
 
 
-def check_data_dir(path: Path) -> Finding:
-    """Whether Relay can write to it and only its owner can read the secrets."""
-    if not os.access(path, os.W_OK | os.X_OK):
-        return fail(
-            "data directory", f"Relay cannot write to {path}. Make Relay's user its owner: chown."
-        )
-    secrets = path / "secrets.env"
-    if secrets.exists() and stat.S_IMODE(secrets.stat().st_mode) & 0o077:
-        return fail("data directory", f"Other users can read {secrets}. Run: chmod 600 {secrets}")
-    if path.stat().st_mode & stat.S_IWOTH:
-        return fail("data directory", f"Every user can write to {path}. Run: chmod o-w {path}")
-    return ok("data directory", f"{path} is writable and its secrets are private.")
+def check_heartbeats(client: Any) -> list[Finding]:
+    """Whether workers and schedulers run; nothing if the broker does not answer, which has its finding."""
+    alive = heartbeats(client)
+    return [] if alive is None else [heartbeat(role, alive[role]) for role in ROLES]
+
+
+def heartbeat(role: str, count: int) -> Finding:
+    """The finding about ``count`` running processes of a role."""
+    if count:
+        return ok(role, f"{count} running.")
+    effect = {
+        "worker": "so nothing is delivered",
+        "scheduler": "so retries and other due work do not start",
+    }[role]
+    return warning(
+        role,
+        f"No {role} sent a heartbeat in the last 15 s, {effect}.",
+        f"Start a {role}: see Procfile. If one runs, restart it and read its log.",
+    )
 
 
 def size(count: int) -> str:
     """Bytes as ``1.5 GiB`` or ``300 MiB``."""
     return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"
-
-
-def check_disk(path: Path) -> Finding:
-    free = shutil.disk_usage(path).free
-    if free < DISK_FAIL_BYTES:
-        return fail(
-            "disk",
-            f"Only {size(free)} are free at {path}. Free disk space now, for example with flask prune.",
-        )
-    if free < DISK_WARN_BYTES:
-        return warn(
-            "disk",
-            f"Only {size(free)} are free at {path}. Free disk space soon, for example with flask prune.",
-        )
-    return ok("disk", f"{size(free)} are free at {path}.")

@@ -40,14 +40,18 @@ def levels(run: Run, code: int = 0) -> dict[str, str]:
     words = ("doctor", "--json")
     found = run(*words, code=code) if code == 0 else json.loads(run(*words, code=code))
     assert found["ok"] is (code == 0)
-    return {item["check"]: item["level"] for item in found["items"]}
+    return {item["check"]: item["level"] for item in found["findings"]}
 
 
 def test_the_doctor_finds_no_failure_in_a_new_relay(run: Run) -> None:
     found = levels(run)
-    assert "fail" not in found.values()
+    assert "error" not in found.values()
     assert {"database", "migrations", "clock", "encryption key", "deliveries"} <= found.keys()
-    assert (found["broker policy"], found["worker"], found["scheduler"]) == ("ok", "warn", "warn")
+    assert (found["broker policy"], found["worker"], found["scheduler"]) == (
+        "ok",
+        "warning",
+        "warning",
+    )
 
 
 @SQLITE
@@ -64,7 +68,7 @@ def test_the_doctor_reports_a_broker_that_can_drop_messages(run: Run, app: Flask
     client = app.extensions["relay_broker"].broker.client
     client.config_set("maxmemory-policy", "allkeys-lru")
     try:
-        assert levels(run, code=1)["broker policy"] == "fail"
+        assert levels(run, code=1)["broker policy"] == "error"
     finally:
         client.config_set("maxmemory-policy", "noeviction")
 
@@ -72,13 +76,13 @@ def test_the_doctor_reports_a_broker_that_can_drop_messages(run: Run, app: Flask
 @SQLITE
 def test_the_doctor_reports_an_unavailable_broker(run: Run, valkey: Valkey) -> None:
     valkey.stop()
-    assert levels(run, code=1)["broker"] == "fail"
+    assert levels(run, code=1)["broker"] == "error"
 
 
 @SQLITE
 def test_the_doctor_reports_secrets_that_other_users_can_read(run: Run, data_dir: Path) -> None:
     (data_dir / "secrets.env").touch(mode=0o644)
-    assert levels(run, code=1)["data directory"] == "fail"
+    assert levels(run, code=1)["permissions"] == "error"
 
 
 @SQLITE
@@ -87,7 +91,7 @@ def test_the_doctor_reports_an_encryption_key_that_does_not_fit(
 ) -> None:
     run("sources", "create", "Shop", "--url", "https://shop.example.com")
     app.extensions["relay_secrets"] = SecretBox((Fernet.generate_key().decode(),), data_dir)
-    assert levels(run, code=1)["encryption key"] == "fail"
+    assert levels(run, code=1)["encryption key"] == "error"
     assert "nothing was changed" in run("rotate-encryption-keys", code=1)
 
 

@@ -47,7 +47,7 @@ class Databases:
             connection.close()
             self.templates.add("sqlite")
         path = self.folder / f"relay_{next(self.numbers)}.db"
-        shutil.copyfile(template, path)
+        shutil.copy(template, path)  # with its permissions
         return f"sqlite:///{path}"
 
     def new_postgres(self, server: PostgresServer) -> str:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from relay.database import upsert
-from relay.database_errors import explain
+from relay.database_errors import driver_reason, explain
 from relay.event_types import TEST
 from relay.ingest.store.sql import EventInserter
 from relay.models import Revision, SigningKey
@@ -68,6 +68,7 @@ class CommitCheck:
         self.began_at = 0.0
         self.ended_at = -FRESH_S
         self.result: str | None = None
+        self.driver_reason = ""  # of the last check; for operators only
 
     def reason(self) -> str | None:
         """None if an event could be committed, else why not and what to do.  Takes a few seconds at most."""
@@ -94,16 +95,18 @@ class CommitCheck:
         return NO_COMMIT if time.monotonic() - self.began_at > self.wait_s else self.result
 
     def _run(self) -> None:
+        driver = ""
         try:
             store_and_take_back(self.engine)
             result = None
         except SQLAlchemyError as exc:
-            result = explain(exc)
+            result, driver = explain(exc), driver_reason(exc)
         except Exception as exc:  # else the check would never end
             result = f"Relay cannot check whether events can be stored ({type(exc).__name__})."
         with self.lock:
             running, self.running = self.running, None
-            self.result, self.ended_at = result, time.monotonic()
+            self.result, self.driver_reason = result, driver
+            self.ended_at = time.monotonic()
         assert running is not None
         running.set()
 

@@ -31,6 +31,7 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.exc import SQLAlchemyError
 
 from relay import database
 from relay.errors import Refusal
@@ -38,7 +39,7 @@ from relay.models import AlertMessage, AuditEntry, Destination, Lease, Revision,
 from relay.models.base import UtcDateTime
 from relay.rules.states import AlertMessageState, DestinationState
 from relay.services.audit import By
-from relay.services.operations import encryption
+from relay.services.operations import encryption, milestones
 
 FORMAT = "relay-backup-1"
 BATCH = 500
@@ -104,12 +105,21 @@ def save(path: Path) -> Done:
         ):
             done = _write(connection, file)
         os.replace(part, path)
+        _note_backup()
     except OSError as exc:
         raise Refusal(f"The backup could not be written to {path}: {exc.strerror}.") from exc
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
     return done
+
+
+def _note_backup() -> None:
+    """Note when a backup was made; a database that takes no writes can be saved too."""
+    try:
+        milestones.mark(milestones.BACKUP)
+    except SQLAlchemyError:
+        db.session.rollback()
 
 
 def _write(connection: Connection, file: IO[str]) -> Done:

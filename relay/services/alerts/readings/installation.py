@@ -39,7 +39,7 @@ def _disk(context: Context) -> Reading:
         f"Only {health.size(free_bytes)} are free at {path} on Relay's server. When the disk is full, "
         "Relay cannot store events.",
         "Free disk space on the server now: delete old backups and logs, or old events with flask prune.",
-        severity=Severity.CRITICAL if free_bytes < health.DISK_FAIL_BYTES else None,
+        severity=Severity.CRITICAL if free_bytes < health.DISK_ERROR_BYTES else None,
     )
 
 

@@ -1,0 +1,76 @@
+"""Whether anyone is notified of problems, and whether there is a recent backup."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from relay import database
+from relay.models import AlertChannel, Milestone
+from relay.observability.health import Finding, ok, warning
+from relay.services.alerts.rules import effective
+from relay.services.operations.checks.database import reading
+from relay.services.operations.milestones import BACKUP
+
+UNIT_S = {"minutes": 60.0, "hours": 3600.0, "days": 86_400.0}
+
+
+def check() -> Iterator[Finding]:
+    with reading() as connection:
+        now = database.now(connection)
+        yield check_backup(connection, now)
+        yield from check_channels(connection)
+
+
+def last_backup() -> datetime | None:
+    """When ``flask backup`` last wrote a file."""
+    with reading() as connection:
+        return connection.scalar(select(Milestone.at).where(Milestone.name == BACKUP))
+
+
+def check_backup(connection: Connection, now: datetime) -> Finding:
+    made_at = connection.scalar(select(Milestone.at).where(Milestone.name == BACKUP))
+    rule = effective(connection, now)["backup_age"]
+    limit_s = (rule.threshold or 0.0) * UNIT_S[rule.rule.unit]
+    if made_at is None:
+        what = "No backup was made with flask backup."
+        if rule.is_set:
+            return warning(BACKUP, what, "Make one: flask backup FILE")
+        return ok(BACKUP, f"{what[:-1]}; other backups of the database are not known to Relay.")
+    age = now - made_at
+    sentence = f"The last backup was made {made_at:%Y-%m-%d %H:%M} UTC"
+    if limit_s and age.total_seconds() > limit_s:
+        return warning(
+            BACKUP,
+            f"{sentence}, more than {rule.threshold:g} {rule.rule.unit} ago.",
+            "Make one: flask backup FILE, and check the job that should do so.",
+        )
+    return ok(BACKUP, f"{sentence}.")
+
+
+def check_channels(connection: Connection) -> Iterator[Finding]:
+    rows = connection.execute(
+        select(AlertChannel.name, AlertChannel.failed_at, AlertChannel.last_error)
+        .where(AlertChannel.enabled)
+        .order_by(AlertChannel.position, AlertChannel.id)
+    ).all()
+    if not rows:
+        yield warning(
+            "alert channels",
+            "No alert channel is configured, so nobody is notified of problems.",
+            "Add one: flask alerts channels create email NAME --set to=ADDRESS",
+        )
+        return
+    failed = [row for row in rows if row.failed_at is not None]
+    for row in failed:
+        reason = " ".join(row.last_error.split()).rstrip(".")
+        yield warning(
+            "alert channels",
+            f"The last message to the alert channel {row.name} failed"
+            + (f": {reason}." if reason else "."),
+            f'Fix its settings, then test it: flask alerts channels test "{row.name}"',
+        )
+    if not failed:
+        yield ok("alert channels", f"{len(rows)} {'works' if len(rows) == 1 else 'work'}.")

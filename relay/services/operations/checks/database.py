@@ -1,0 +1,158 @@
+"""The database: does it answer, do its tables fit, can an event be committed, can secrets be read?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import lru_cache, partial
+from pathlib import Path
+
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import current_app
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from relay import database
+from relay.database import READ_ONLY
+from relay.models import db
+from relay.observability.health import Finding, Level, error, ok, split_advice, warning
+from relay.services.operations import encryption
+from relay.services.operations.checks.runner import database_error, isolated
+
+ANSWER_WITHIN_MS = 3_000
+CLOCKS_APART_S, CLOCKS_FAR_APART_S = 2.0, 60.0
+POOL_MODES = {
+    None: "Relay connects to PostgreSQL directly, or to SQLite.",
+    "session": "A connection pooler is in session mode: each connection of Relay occupies one of the "
+    "server, so transaction mode needs fewer.",
+    "transaction": "A connection pooler is in transaction mode, which Relay supports.",
+}
+MIGRATIONS = Path(__file__).resolve().parents[4] / "migrations"
+
+
+@contextmanager
+def reading() -> Iterator[Connection]:
+    """A connection that waits neither for a writer nor longer than a few seconds for an answer."""
+    with db.engine.connect().execution_options(**READ_ONLY) as connection:
+        database.limit_statements(connection, ANSWER_WITHIN_MS)
+        yield connection
+
+
+@lru_cache(maxsize=1)
+def newest_revisions() -> frozenset[str]:
+    """The heads of the migrations in this version of the code."""
+    return frozenset(ScriptDirectory(str(MIGRATIONS)).get_heads())
+
+
+def check(usable: Future[bool]) -> Iterator[Finding]:
+    """``usable`` becomes whether the other groups can read the tables: this group says why not."""
+    try:
+        basics = check_tables()
+        yield from basics
+        is_usable = all(one.level is not Level.ERROR for one in basics)
+        usable.set_result(is_usable)
+    finally:
+        if not usable.done():
+            usable.set_result(False)
+    if is_usable:
+        yield from isolated("encryption key", check_secrets)
+        yield from check_events()
+    if basics[0].level is not Level.ERROR:
+        yield from isolated("clock", check_clock)
+        yield from check_pooler()
+
+
+def check_tables() -> list[Finding]:
+    """Whether the database answers and its tables are those of this version.  Never raises."""
+    try:
+        with reading() as connection:
+            answered = ok("database", f"{connection.dialect.name} responds.")
+            return [answered, check_schema(connection)]
+    except SQLAlchemyError as exc:
+        return [database_error("database", exc)]
+
+
+def check_schema(connection: Connection) -> Finding:
+    found = set(MigrationContext.configure(connection).get_current_heads())
+    if found == newest_revisions():
+        return ok("migrations", f"The tables are at the newest version ({', '.join(found)}).")
+    if not found:
+        return error("migrations", "The database has no tables yet.", "Run: flask db upgrade")
+    if all(one.isdigit() for one in found) and max(found) > max(newest_revisions()):
+        return warning(
+            "migrations",
+            f"The tables are at version {max(found)}, newer than this process. It continues to work "
+            "during an upgrade.",
+            "Restart it with the new version of Relay.",
+        )
+    return error(
+        "migrations",
+        f"The tables are at version {', '.join(sorted(found))}, this version of Relay needs "
+        f"{', '.join(sorted(newest_revisions()))}.",
+        "Run: flask db upgrade",
+    )
+
+
+def check_secrets() -> Iterator[Finding]:
+    """The keys of the sites, which ingest needs, and then each other noun with stored secrets."""
+    with reading() as connection:
+        yield _secrets("encryption key", encryption.unreadable(connection, encryption.SIGNING_KEY))
+        for noun in dict.fromkeys(noun for *_, noun in encryption.SEALED):
+            if noun != encryption.SIGNING_KEY:
+                yield _secrets(f"{noun} secrets", encryption.unreadable(connection, noun))
+
+
+def _secrets(check: str, closed: list[str]) -> Finding:
+    if not closed:
+        return ok(check, "Every stored secret can be decrypted.")
+    more = f" and {len(closed) - 3} more" if len(closed) > 3 else ""
+    return error(
+        check,
+        f"RELAY_ENCRYPTION_KEYS cannot decrypt the secret of {', '.join(closed[:3])}{more}.",
+        "Restore the key that encrypted it, or enter the secret again.",
+    )
+
+
+def check_events() -> list[Finding]:
+    """Whether an event could be committed now."""
+    commits = current_app.extensions["relay_commit_check"]
+    reason = commits.reason()
+    if reason is None:
+        return [ok("events", "An event can be committed.")]
+    finding = error("events", *split_advice(reason))
+    is_from_check = reason == commits.result
+    return [replace(finding, reason=commits.driver_reason if is_from_check else "")]
+
+
+def check_clock() -> list[Finding]:
+    with reading() as connection:
+        before = datetime.now(UTC)
+        theirs = database.now(connection)
+        ours = before + (datetime.now(UTC) - before) / 2
+    return [compare_clocks("clock", (ours - theirs).total_seconds(), "the database's")]
+
+
+def compare_clocks(check: str, ahead_s: float, other: str) -> Finding:
+    """``ahead_s`` is how far this machine's clock is ahead of the ``other``."""
+    apart_s = abs(ahead_s)
+    if apart_s <= CLOCKS_APART_S:
+        return ok(
+            check, f"This machine's clock agrees with {other} ({apart_s * 1000:.0f} ms apart)."
+        )
+    level = partial(error if apart_s > CLOCKS_FAR_APART_S else warning, check)
+    return level(
+        f"This machine's clock is {apart_s:.1f} s {'ahead of' if ahead_s > 0 else 'behind'} {other}; "
+        "the requests of the sites are checked by it.",
+        "Turn on time synchronization (NTP) on both machines.",
+    )
+
+
+def check_pooler() -> list[Finding]:
+    try:
+        return [ok("connection pooler", POOL_MODES[database.pool_mode(db.engine)])]
+    except SQLAlchemyError:
+        return []  # the database's finding says why

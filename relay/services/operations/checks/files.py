@@ -1,0 +1,160 @@
+"""Files and folders: free space, who can read them, and what Relay needs to find or write."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import stat
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from flask import current_app
+from sqlalchemy import make_url
+
+from config import WITH_FILE, Config
+from relay.observability import health
+from relay.observability.health import Finding, error, ok, warning
+from relay.services.operations.checks.runner import isolated
+
+SECRET_FILES = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", *WITH_FILE)
+KEYS = "secrets.env"
+
+
+def check(config: Config) -> Iterator[Finding]:
+    file = sqlite_file(config)
+    yield from isolated("data directory", lambda: [check_data_dir(config.data_dir)])
+    yield from isolated("permissions", lambda: check_permissions(config.data_dir, file))
+    yield from isolated("disk", lambda: check_disks(config.data_dir, file))
+    yield from isolated("metrics", lambda: check_metrics(config.data_dir / "metrics"))
+    yield from isolated("assets", check_assets)
+
+
+def sqlite_file(config: Config) -> Path | None:
+    url = make_url(config.database_url)
+    is_file = url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:")
+    return Path(str(url.database)) if is_file else None
+
+
+def check_data_dir(path: Path) -> Finding:
+    """Whether Relay can write to it, and only its owner can enter it."""
+    word = shlex.quote(str(path))
+    if not path.is_dir():
+        return error(
+            "data directory", f"{path} is not a folder.", f"Create it: mkdir -m 700 {word}"
+        )
+    if not os.access(path, os.W_OK | os.X_OK):
+        return error(
+            "data directory",
+            f"Relay cannot write to {path}.",
+            f"Make Relay's user its owner: chown USER {word}",
+        )
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & stat.S_IWOTH:
+        return error("data directory", f"Every user can write to {path}.", f"Run: chmod 700 {word}")
+    if mode & 0o077:
+        return warning("data directory", f"Other users can enter {path}.", f"Run: chmod 700 {word}")
+    return ok("data directory", f"{path} is writable, and only by Relay's user.")
+
+
+def check_permissions(data_dir: Path, file: Path | None) -> Iterator[Finding]:
+    """Keys, database and backups must be readable by their owner only."""
+    found = [finding for path in private_files(data_dir, file) if (finding := _is_open(path))]
+    for name in SECRET_FILES:
+        text = os.environ.get(f"{name}_FILE", "").strip()
+        if text and (mode := _mode(Path(text))) is not None and mode & 0o077:
+            found.append(
+                warning(
+                    "permissions",
+                    f"Other users can read {text}, the file of {name}_FILE (mode {mode:04o}).",
+                    f"Run: chmod 600 {shlex.quote(text)}, or set this mode where the platform mounts it.",
+                )
+            )
+    yield from found
+    if not found:
+        yield ok("permissions", "Keys, database and backups are readable by their owner only.")
+
+
+def private_files(data_dir: Path, file: Path | None) -> list[Path]:
+    """The files in the data directory, such as keys and backups, and those of a SQLite database."""
+    found: Iterable[Path] = (one for one in data_dir.iterdir() if one.is_file())
+    database = (
+        [] if file is None else [file.with_name(file.name + end) for end in ("", "-wal", "-shm")]
+    )
+    return sorted({*found, *database})
+
+
+def _mode(path: Path) -> int | None:
+    """The permission bits; None if there is no such file any more."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return None
+
+
+def _is_open(path: Path) -> Finding | None:
+    mode = _mode(path)
+    if mode is None or not mode & 0o077:
+        return None
+    level = error if path.name == KEYS else warning
+    return level(
+        "permissions",
+        f"Other users can {'read' if mode & 0o044 else 'change'} {path} (mode {mode:04o}).",
+        f"Run: chmod 600 {shlex.quote(str(path))}",
+    )
+
+
+def check_disks(data_dir: Path, file: Path | None) -> Iterator[Finding]:
+    """The disk of the data directory, and that of the SQLite file if it is another one."""
+    yield check_disk("disk", data_dir)
+    if file is not None and file.parent.stat().st_dev != data_dir.stat().st_dev:
+        yield check_disk("database disk", file.parent)
+
+
+def check_disk(check: str, path: Path) -> Finding:
+    free = shutil.disk_usage(path).free
+    size = health.size(free)
+    if free < health.DISK_ERROR_BYTES:
+        return error(
+            check, f"Only {size} are free at {path}.", "Free disk space now, or enlarge the disk."
+        )
+    if free < health.DISK_WARNING_BYTES:
+        return warning(
+            check, f"Only {size} are free at {path}.", "Free disk space soon, or enlarge the disk."
+        )
+    return ok(check, f"{size} are free at {path}.")
+
+
+def check_metrics(folder: Path) -> Iterator[Finding]:
+    """Whether the processes of this host can write their counters; Relay makes the folder."""
+    if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
+        yield warning(
+            "metrics",
+            f"Relay cannot write to {folder}, so /metrics has no counters.",
+            f"Make Relay's user its owner: chown USER {shlex.quote(str(folder))}",
+        )
+    else:
+        yield ok("metrics", "The counters of /metrics can be written.")
+
+
+def check_assets() -> Iterator[Finding]:
+    """Whether the files of the pages were built, and are those that the manifest names."""
+    folder = Path(str(current_app.static_folder))
+    build = "Run: python scripts/build_assets.py, then restart the web processes."
+    try:
+        named = json.loads((folder / "gen" / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        yield error("assets", "The styles and scripts of the dashboard are not built.", build)
+        return
+    missing = [
+        output
+        for output, version in named.items()
+        if not (folder / output.replace("%(version)s", str(version))).is_file()
+    ]
+    if missing:
+        yield error(
+            "assets", f"Of the dashboard's files, {len(missing)} are missing from {folder}.", build
+        )
+    else:
+        yield ok("assets", "The styles and scripts of the dashboard are built.")

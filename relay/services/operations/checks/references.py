@@ -1,0 +1,86 @@
+"""Secrets that are stored as references: each is resolved as a delivery would, its value is dropped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import select
+
+from relay import secrets
+from relay.errors import SecretUnreadable, VaultUnavailable
+from relay.models import AlertChannel, Destination
+from relay.observability.health import Finding, error, ok, warning
+from relay.rules.states import DestinationState
+from relay.services.operations.checks.database import reading
+
+CHECK = "secret references"
+LIMIT_S = 5.0
+SCHEMES = ("env:", "file:", "vault:")  # a vault last: it may be slow
+DO = "Provide it to every process of Relay, or enter the secret again."
+
+
+def check() -> Iterator[Finding]:
+    found = references()
+    until, unreachable, failed = time.monotonic() + LIMIT_S, "", 0
+    for number, (reference, users) in enumerate(sorted(found.items(), key=_vaults_last)):
+        if time.monotonic() > until:
+            yield warning(
+                CHECK,
+                f"Only {number} of {len(found)} references were resolved within {LIMIT_S:g} s.",
+                "Find out why reading a secret takes so long.",
+            )
+            return
+        if unreachable and reference.startswith("vault:"):
+            continue
+        try:
+            secrets.box().resolve(reference)
+        except VaultUnavailable as exc:
+            unreachable = str(exc)
+            yield error(
+                "vault",
+                unreachable,
+                "Deliveries that need a secret from it cannot be sent. Start or unseal it, and check "
+                "VAULT_ADDR.",
+            )
+        except SecretUnreadable as exc:
+            failed += 1
+            yield error(CHECK, f"{users[0]} cannot use {reference}. {exc}", DO)
+    if not failed and not unreachable:
+        count = len(found)
+        yield ok(CHECK, f"{count} resolved." if count else "No secret is stored as a reference.")
+
+
+def _vaults_last(item: tuple[str, Any]) -> tuple[bool, str]:
+    return item[0].startswith("vault:"), item[0]
+
+
+def references() -> dict[str, list[str]]:
+    """-> who uses each reference.  What cannot be decrypted is left out: its own check names it."""
+    found: dict[str, list[str]] = {}
+    with reading() as connection:
+        sealed = [
+            *connection.execute(
+                select(Destination.name, Destination.sealed_secrets).where(
+                    Destination.sealed_secrets != "", Destination.state != DestinationState.CLOSED
+                )
+            ),
+            *(
+                (f"Alert channel {name}", text)
+                for name, text in connection.execute(
+                    select(AlertChannel.name, AlertChannel.sealed_secrets).where(
+                        AlertChannel.sealed_secrets != "", AlertChannel.enabled
+                    )
+                )
+            ),
+        ]
+    for name, text in sealed:
+        try:
+            values = secrets.open_sealed(text)
+        except SecretUnreadable:
+            continue
+        for value in values.values():
+            if isinstance(value, str) and value.startswith(SCHEMES):
+                found.setdefault(value, []).append(name)
+    return found
