@@ -33,6 +33,7 @@ def create_app(config: Config | None = None) -> Flask:
     app = Flask(__name__)
     app.config.from_mapping(flask_settings(config))
     app.extensions["relay_config"] = config
+    app.extensions["relay_version"] = __version__
     app.extensions["relay_secrets"] = SecretBox(config.encryption_keys, config.data_dir)
     init_broker(app, config.redis_url)
     db.init_app(app)

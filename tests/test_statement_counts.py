@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -93,6 +94,7 @@ NO_LIST = {
     *("auth.sign_in_page", "auth.first_run_page", "sources.new_page", "sources.plugin_zip"),
     *("sources.waiting", "destinations.new_page", "destinations.edit_page", "throttling.page"),
     *("throttling.old_page", "throttling.show_status", "destination_account.show_quotas"),
+    "health.page",
     *("dead_letters.count", "dead_letters.updates", "dead_letters.row", "alerts.count"),
     *("removal.confirm_destination", "removal.confirm_source"),
 }
@@ -108,7 +110,12 @@ QUERIES: dict[str, list[dict[str, Any]]] = {
     "replays.preview": [{}, {"recover": "Destination 00", "which": "all"}],
 }
 MOST = 21  # statements of any page
-LIMITS = {"overview.page": 15, "destinations.list_page": 8, "sources.list_page": 8}
+LIMITS = {
+    "health.page": 30,
+    "overview.page": 15,
+    "destinations.list_page": 8,
+    "sources.list_page": 8,
+}
 
 
 @dataclass
@@ -373,7 +380,8 @@ def counting(app: Flask) -> Iterator[list[str]]:
         engine = db.engine
 
     def on_statement(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if not statement.startswith("BEGIN"):
+        is_commit_check = threading.current_thread().name == "commit-check"  # once in two seconds
+        if not statement.startswith("BEGIN") and not is_commit_check:
             assert not rendering, f"{rendering[-1]} sends {statement}"
             found.append(statement)
 

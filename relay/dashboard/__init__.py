@@ -22,6 +22,7 @@ from relay.dashboard import (
     filters,
     guard,
     headers,
+    health,
     htmx,
     ledger,
     mapping,
@@ -47,7 +48,8 @@ PAGES = (
         removal,
         events,
     ),
-    *(dead_letters, dead_letters_bulk, replays, ai, ai_steps, ledger, alerts, alert_rules, audit),
+    *(dead_letters, dead_letters_bulk, replays, ai, ai_steps, ledger, alerts, alert_rules, health),
+    audit,
 )
 
 
