@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from relay import database
+from relay.cli.alert_channels import channels
 from relay.cli.output import command, iso, paged, show, show_list
 from relay.errors import Refusal
 from relay.models import Alert, AlertEntry, db
@@ -25,7 +26,10 @@ ALERT_ID = click.IntRange(1, 2**63 - 1)
 
 @click.group("alerts")
 def group() -> None:
-    """List alerts, act on them, and change their rules."""
+    """List alerts, act on them, and change their rules and channels."""
+
+
+group.add_command(channels)
 
 
 def as_dict(alert: Alert) -> dict[str, Any]:

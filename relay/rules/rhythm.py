@@ -224,7 +224,9 @@ def _longest(hours: Sequence[int], counts: Mapping[int, int], rates: Sequence[fl
 
     Within an hour of n events, the part before the first and after the last is 1/(n+1) of it.
     """
-    before = list(accumulate((rates[_slot(h)] for h in range(hours[0], hours[-1] + 1)), initial=0.0))
+    before = list(
+        accumulate((rates[_slot(h)] for h in range(hours[0], hours[-1] + 1)), initial=0.0)
+    )
     longest = 0.0
     for one, later in pairwise(hours):
         between = before[later - hours[0]] - before[one + 1 - hours[0]]

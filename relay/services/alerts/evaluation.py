@@ -21,7 +21,7 @@ from relay.rules.alert_state import AlertStep, Waits
 from relay.rules.alerts import RULES, Reading, ReadingLevel, Scope
 from relay.rules.states import Severity
 from relay.services.alerts import rules, state
-from relay.services.alerts.readings import Context, destinations, installation
+from relay.services.alerts.readings import Context, canary, destinations, installation, processes
 from relay.services.alerts.rules import EffectiveRule
 
 Subject = tuple[str, str]  # rule and subject
@@ -32,6 +32,8 @@ Reader = Callable[[Context], Iterable[Reading]]
 READERS: tuple[tuple[Reader, tuple[str, ...]], ...] = (
     (destinations.read, destinations.READ_RULES),
     (installation.read, installation.READ_RULES),
+    (processes.read, processes.READ_RULES),
+    (canary.read, canary.READ_RULES),
 )
 
 SAMPLE_EVERY_S = 300

@@ -23,22 +23,20 @@ import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from flask import current_app
 from redis.exceptions import RedisError
 from sqlalchemy import select
 
 from relay import database
-from relay.delivery.message import shared_transport
 from relay.models import Alert, AlertChannel, AlertEntry, AlertMessage, AlertRuleSetting, db
 from relay.observability.logging import log
 from relay.rules.alerts import REMIND_EVERY_S, RULES
 from relay.rules.states import AlertChange, AlertMessageState, Severity
 from relay.services.alerts import messages
-from relay.transport.request import OutboundRequest
+from relay.services.alerts.channel_call import ChannelAddress, call
 
 RULE = RULES["database_unavailable"]
 RECORD_KEY, FAILING_KEY = "relay:alerts:database", "relay:alerts:database:failing"
@@ -235,7 +233,7 @@ class DatabaseOutage:
             self.quiet_until = now + timedelta(seconds=QUIET_S)
 
     def _redis(self, command: Callable[[Any], Any]) -> Any:
-        """The broker's answer, None if it is away or refuses to write (or has nothing to say)."""
+        """The broker's answer, None if it is down or refuses to write (or has nothing to say)."""
         try:
             answer = command(self.broker)
         except (RedisError, OSError):
@@ -291,21 +289,10 @@ def _iso(instant: datetime) -> str:
 
 
 def send_directly(channel: AlertChannel, body: dict[str, Any]) -> str:
-    """Send through a webhook channel without a signature, until the channels can send by themselves.
-
-    -> why it failed, "" if it was sent
-    """
-    reply = shared_transport(current_app._get_current_object()).send(  # type: ignore[attr-defined]
-        OutboundRequest(
-            "POST",
-            str(channel.config.get("url", "")),
-            (("Content-Type", "application/json"),),
-            json.dumps(body).encode(),
-        )
-    )
-    if reply.status is None:
-        return reply.sentence
-    return "" if reply.status < 300 else f"It responded with status {reply.status}."
+    """Send through a channel without the database.  -> why it failed, "" if it was sent"""
+    address = ChannelAddress.of(channel)
+    result = call(address, f"outage-{body['since']}", body, datetime.now(UTC))
+    return result.sentence or ("" if result.ok else "The channel did not accept the message.")
 
 
 def store(record: OutageRecord) -> bool:
