@@ -74,14 +74,10 @@ class MessageFacts:
     newest: datetime | None = None
     remind_every_s: float = REMIND_EVERY_S
 
-    def is_silent(self, now: datetime) -> bool:
-        """Whether nothing may be sent about it now, not even that it was resolved."""
-        is_snoozed = self.snoozed_until is not None and self.snoozed_until > now
-        return self.is_muted or is_snoozed
-
     def due_change(self, now: datetime) -> AlertChange | None:
         """The change to report now, None if there is none."""
-        if self.is_silent(now) or self.is_covered or self.is_acknowledged:
+        is_snoozed = self.snoozed_until is not None and self.snoozed_until > now
+        if is_snoozed or self.is_muted or self.is_covered or self.is_acknowledged:
             return None
         if not self.is_reported:
             return AlertChange.OPENED

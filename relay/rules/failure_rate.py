@@ -21,6 +21,8 @@ MIN_FAILED = 3
 MIN_EVENTS = 2
 SHORT_MINUTES = 5
 LOW_VOLUME_MINUTES = 15
+WIDE_MINUTES = LOW_VOLUME_MINUTES + SHORT_MINUTES
+WIDE_FINISHED = MIN_FINISHED * WIDE_MINUTES // SHORT_MINUTES
 LONG_MINUTES = 60
 
 
@@ -43,10 +45,14 @@ class FailureCount:
 
 @dataclass(frozen=True)
 class FailureWindows:
-    """``events`` is the number of events that the failed deliveries of ``low_volume`` belong to."""
+    """The counts of SHORT_MINUTES, LOW_VOLUME_MINUTES, WIDE_MINUTES and LONG_MINUTES.
+
+    ``events`` is the number of events that the failed deliveries of ``low_volume`` belong to.
+    """
 
     short: FailureCount
     low_volume: FailureCount
+    wide: FailureCount
     long: FailureCount
     events: int = 0
 

@@ -172,7 +172,7 @@ class _Evaluation:
         """Open, change, repeat or resolve its alert.  -> whether that is a change to report"""
         muted = self._is_muted(one.key[0])
         if one.step is AlertStep.RESOLVE and one.alert is not None:
-            state.close(one.alert, muted, self.now)
+            state.close(one.alert, self.now)
             return True
         covered_by = self._covered_by(one.key, problems)
         is_worse, was_open = False, one.alert is not None

@@ -176,13 +176,12 @@ def report(
     return change
 
 
-def close(alert: Alert, is_muted: bool, now: datetime, text: str = FIXED) -> None:
+def close(alert: Alert, now: datetime, text: str = FIXED) -> None:
     """Resolve it.  That is reported if its opening was."""
     alert.resolved_at = now
     add_entry(alert, "resolved", now, text)
     log("alert.resolved", rule=alert.rule, subject=alert.subject or None)
-    facts = MessageFacts(is_muted=is_muted, snoozed_until=alert.snoozed_until)
-    if alert.notified_at is not None and not facts.is_silent(now):
+    if alert.notified_at is not None:
         _enqueue(alert, AlertChange.RESOLVED, now)
 
 
@@ -197,11 +196,11 @@ def covered_sentence(rule: str) -> str:
 
 
 def _enqueue(alert: Alert, change: AlertChange, now: datetime) -> None:
-    # The number is part of what makes a message unique, so it changes before the message is queued.
-    alert.changes += 1
+    before = alert.changes
     db.session.flush()
     if messages.enqueue(alert, change, now):
         alert.notified_at = now
+    alert.changes = max(alert.changes, before + 1)  # reported, even if no channel wants it
 
 
 def _find_open(rule: str, subject: str) -> Alert | None:
@@ -222,9 +221,8 @@ def _close_all(which: list[ColumnElement[bool]], text: str) -> None:
     if not found:
         return
     now = database.now(db.session)
-    known = rules.effective(db.session.connection(), now)
     for alert in found:
-        close(alert, alert.rule in known and known[alert.rule].is_muted, now, text)
+        close(alert, now, text)
 
 
 def _is_muted(rule: str, now: datetime) -> bool:

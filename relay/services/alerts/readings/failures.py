@@ -15,6 +15,7 @@ from relay.rules.failure_rate import (
     LONG_MINUTES,
     LOW_VOLUME_MINUTES,
     SHORT_MINUTES,
+    WIDE_MINUTES,
     FailureCount,
     FailureWindows,
 )
@@ -34,10 +35,11 @@ class _Sums:
 
     short: FailureCount
     low_volume: FailureCount
+    wide: FailureCount
     long: FailureCount
 
     def with_events(self, events: int = 0) -> FailureWindows:
-        return FailureWindows(self.short, self.low_volume, self.long, events)
+        return FailureWindows(self.short, self.low_volume, self.wide, self.long, events)
 
 
 def read(context: Context, destinations: Sequence[Any]) -> Iterator[Reading]:
@@ -73,7 +75,7 @@ def _sums(context: Context) -> dict[int, _Sums]:
     """By destination, from whole minutes: the present one and those before it."""
     minute = context.now.replace(second=0, microsecond=0)
     columns = []
-    for minutes in (SHORT_MINUTES, LOW_VOLUME_MINUTES, LONG_MINUTES):
+    for minutes in (SHORT_MINUTES, LOW_VOLUME_MINUTES, WIDE_MINUTES, LONG_MINUTES):
         is_within = DeliveryMinute.minute > minute - timedelta(minutes=minutes)
         finished = DeliveryMinute.delivered + DeliveryMinute.failed
         columns += [
@@ -100,6 +102,7 @@ def _total(all_sums: Iterable[_Sums]) -> _Sums:
     return _Sums(
         add([one.short for one in found]),
         add([one.low_volume for one in found]),
+        add([one.wide for one in found]),
         add([one.long for one in found]),
     )
 
