@@ -39,3 +39,19 @@ def duration(seconds: float) -> str:
         if seconds >= (2 * size if size > 60 else size):
             return counted(int(seconds // size), unit, f"{unit}s")
     return counted(max(0, int(seconds)), "second", "seconds")
+
+
+@dataclass(frozen=True)
+class ObservedSite:
+    """A site in use, as the readings about sites name it."""
+
+    slug: str
+    name: str
+
+    @property
+    def subject(self) -> str:
+        return f"site:{self.slug}"
+
+    @property
+    def path(self) -> str:
+        return f"/sources/{self.slug}"
