@@ -100,12 +100,14 @@ def known_at(times: Sequence[float], last: float) -> Rhythm | SimpleRhythm | Non
 def false_alarms(times: Sequence[float], rate: Rate) -> list[tuple[datetime, Silence]]:
     """The gaps that are reported.
 
-    Only gaps that could be are judged: with four events to be expected, or longer than two days.
+    Only gaps that could be are judged: with an empty hour and four events to be expected,
+    or longer than two days.
     """
     before = list(accumulate((rate(hour) for hour in range(int(times[-1]) + 2)), initial=0.0))
     found = []
     for last, following in pairwise(times):
-        if following - last < 48 and before[int(following) + 1] - before[int(last)] < 4:
+        empty = before[int(following)] - before[int(last)]  # up to an hour too much
+        if int(following) - int(last) < 2 or (following - last < 48 and empty < 4):
             continue
         rhythm = known_at(times, last)
         if rhythm is not None:

@@ -116,8 +116,13 @@ def test_messages_ninety_days_after_they_were_sent(app: Flask) -> None:
             AlertMessageState.PENDING,
         )
         for number, (state, created_at, sent_at) in enumerate(
-            [(sent, old, old), (sent, old, new), (failed, old, None), (failed, new, None)]
-            + [(pending, old, None)]
+            [
+                (sent, old, old),
+                (sent, old, new),
+                (failed, old, None),
+                (failed, new, None),
+                (pending, old, None),
+            ]
         ):
             db.session.add(
                 AlertMessage(
