@@ -34,6 +34,7 @@ from relay.models import (
     AiStep,
     AiUse,
     Alert,
+    AlertChannel,
     AlertEntry,
     AlertEvaluation,
     AllowedNetwork,
@@ -82,6 +83,7 @@ LISTS: dict[str, tuple[str, Callable[[int], int]]] = {
     "replays.detail": (r"Destination \d\d", lambda n: n),
     "ai.page": (r"uses Asker \d\d", lambda n: n),
     "ai_steps.page": (r"Asker \d\d", lambda n: n),
+    "alert_channels.list_page": (r'id="channel-\d+"', lambda n: n),
     "ledger.page": (r"Alert \d\d", lambda n: n),
     "alerts.list_page": (r"Alert \d\d", lambda n: n),
     "alerts.detail": (r"Entry \d\d", lambda n: n),
@@ -97,11 +99,13 @@ NO_LIST = {
     "health.page",
     *("dead_letters.count", "dead_letters.updates", "dead_letters.row", "alerts.count"),
     *("removal.confirm_destination", "removal.confirm_source"),
+    *("alert_channels.new_page", "alert_channels.edit_page"),
 }
 # more addresses of the same page, and those that need a query
 QUERIES: dict[str, list[dict[str, Any]]] = {
     "sources.list_page": [{}, {"state": "removed"}],
     "destinations.list_page": [{}, {"state": "removed"}],
+    "alert_channels.new_page": [{}, {"kind": "email"}],
     "destinations.new_page": [{}, {"kind": "inbox"}],
     "events.list_page": [{}, {"source": "site-00", "type": "comment.created", "text": "comment"}],
     "alert_rules.page": [{}, {"rule": "failure_rate"}],
@@ -198,6 +202,7 @@ class Everything:
                 value=number,
                 samples=[[number, 1], [number + 60, 2]],
             ),
+            AlertChannel(kind="ntfy", name=f"Channel {name}", config={"topic": name}),
             Intake(
                 source_id=source.id,
                 day=now.date(),
@@ -359,6 +364,7 @@ class Everything:
             "dead_letter_id": self.first(DeadLetter),
             "replay_id": self.replay_id,
             "alert_id": self.alert_id,
+            "channel_id": self.first(AlertChannel),
             "token": "none",
         }
         return {name: known[name] for name in rule.arguments}

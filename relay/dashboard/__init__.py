@@ -9,6 +9,7 @@ from flask import Flask
 from relay.dashboard import (
     ai,
     ai_steps,
+    alert_channels,
     alert_rules,
     alerts,
     audit,
@@ -48,8 +49,8 @@ PAGES = (
         removal,
         events,
     ),
-    *(dead_letters, dead_letters_bulk, replays, ai, ai_steps, ledger, alerts, alert_rules, health),
-    audit,
+    *(dead_letters, dead_letters_bulk, replays, ai, ai_steps, ledger, alerts, alert_rules),
+    *(alert_channels, health, audit),
 )
 
 

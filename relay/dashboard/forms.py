@@ -18,7 +18,7 @@ MAX_LENGTH = 100_000
 
 @dataclass(frozen=True)
 class Field:
-    """One input.  ``widget``: text, email, url, number, password, textarea, headers, select, checkbox.
+    """One input.  ``widget``: text, email, url, number, time, password, textarea, headers, select, checkbox.
 
     ``secret`` is write-only: the form gets the masked old value as a placeholder, never the value.
     ``shown_if`` maps another field to the value with which this one applies; ``advanced`` fields are

@@ -12,6 +12,7 @@ from flask import Flask
 
 from relay.dashboard.headers import CONTENT_POLICY
 from relay.destinations import KINDS
+from relay.destinations.channel_kinds import CHANNEL_KINDS
 from relay.models import Alert, AuditEntry, db
 from relay.services import events
 from relay.services.audit import COMMAND_LINE
@@ -67,6 +68,10 @@ GETS = {
     "/alerts/rules": "viewer",
     "/alerts/rules?rule=failure_rate": "viewer",
     "/destinations/{hook}/throttling": "admin",
+    "/alerts/channels": "viewer",
+    "/alerts/channels/new": "admin",
+    **{f"/alerts/channels/new?kind={kind}": "admin" for kind in CHANNEL_KINDS},
+    "/alerts/channels/1/edit": "admin",
     "/audit": "admin",
 }
 POSTS = {
@@ -107,6 +112,13 @@ POSTS = {
     "/alerts/rules/failure_rate/threshold": "admin",
     "/alerts/rules/failure_rate/mute": "admin",
     "/alerts/rules/failure_rate/unmute": "admin",
+    "/alerts/channels/new?kind=ntfy": "admin",
+    "/alerts/channels/1/edit": "admin",
+    "/alerts/channels/1/enable": "admin",
+    "/alerts/channels/1/disable": "admin",
+    "/alerts/channels/1/move": "admin",
+    "/alerts/channels/1/remove": "admin",
+    "/alerts/channels/1/test": "support",
     "/sign-out": "viewer",
 }
 
@@ -217,6 +229,7 @@ def test_htmx_gets_fragments_and_a_history_restore_gets_the_page(
         ("/alerts/rules", "rules"),
         (f"/dead-letters/{world.letter}", f"dead-letter-{world.letter}"),
         ("/audit", "audit"),
+        ("/alerts/channels", "alert-channels"),
         ("/sources/shop/waiting", "waiting"),
         (f"/destinations/{world.hook}", "recent"),
     ):

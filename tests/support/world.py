@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from relay.database import READ_ONLY
 from relay.delivery import drain, router
 from relay.models import AiStep, DeadLetter, Delivery, Destination, Event, db
+from relay.services.alerts import channels
 from relay.services.audit import COMMAND_LINE
 from relay.services.destinations import settings as destination_settings
 from relay.services.sources import settings as source_settings
@@ -70,7 +71,9 @@ def delivery_states(app: Flask, destination_id: int | None = None) -> dict[str, 
 
 
 def make(app: Flask, sink: Sink) -> World:
-    """A site, an inbox, and a hook that refuses: one event delivered to one, dead at the other."""
+    """A site, an inbox, and a hook that refuses: one event delivered to one, dead at the other; and an
+    alert channel.
+    """
     sink.answer(400, b"no <script>alert(1)</script>", path="/hook")
     with app.app_context():
         source, key, secret = source_settings.create_source(
@@ -81,6 +84,13 @@ def make(app: Flask, sink: Sink) -> World:
             "webhook",
             "Hook",
             {"url": f"{sink.url}/hook", "auth": "bearer", "token": "very-secret-token-1"},
+            COMMAND_LINE,
+        )
+        channels.create_channel(
+            "ntfy",
+            "Phone",
+            {"topic": "shop-1", "access_token": "very-secret-token-1"},
+            channels.ChannelChoice(),
             COMMAND_LINE,
         )
         slug, ids, key_id = source.slug, (inbox.id, hook.id), key.key_id
