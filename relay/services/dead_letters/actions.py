@@ -33,11 +33,6 @@ LOADED = (
 )
 
 
-def count_open() -> int:
-    wanted = select(func.count()).select_from(DeadLetter).where(unresolved())
-    return db.session.scalar(wanted) or 0
-
-
 def count(selection: Selection) -> int:
     """How many of the selected dead letters are unresolved."""
     wanted = select(func.count()).select_from(selection.statement().subquery())

@@ -196,7 +196,7 @@ def test_only_failures_before_a_fix_are_offered_for_replay(
     move(app, world.hook)
     db.session.expire_all()
     assert causes.offered(hook) == []
-    assert dead_letter_actions.count_open() == 6
+    assert dead_letter_actions.count(Selection()) == 6
     destination_settings.pause(hook.id, JANE)
     destination_settings.resume(hook.id, JANE)
     assert sum(cause.count for cause in causes.offered(hook)) == 6
@@ -263,7 +263,7 @@ def test_two_people_at_once_settle_each_dead_letter_once(app: Flask, world: Worl
     states = {row[0]: row[1] for row in rows}
     assert states.get("discarded", 0) == done.get("discard", 0)
     assert states.get("pending", 0) == done.get("replay", 0)
-    assert dead_letter_actions.count_open() == 0
+    assert dead_letter_actions.count(Selection()) == 0
 
 
 def _quietly(act: Any, name: str) -> None:
