@@ -86,7 +86,7 @@ def test_a_resolved_alert_takes_notes_only(alert_id: int) -> None:
         lambda: actions.end_snooze(alert_id, ADA),
         lambda: actions.assign(alert_id, None, ADA),
     ):
-        with pytest.raises(Refusal, match="already resolved. Nothing was changed"):
+        with pytest.raises(Refusal, match="already resolved"):
             refused()
         db.session.rollback()
     actions.add_note(alert_id, "It was the firewall.", ADA)
@@ -102,7 +102,7 @@ def test_wrong_values_are_refused(alert_id: int) -> None:
         actions.acknowledge(alert_id, "  ", ADA)
     with pytest.raises(Invalid, match="Write a note"):
         actions.add_note(alert_id, "", ADA)
-    with pytest.raises(Invalid, match="No active user has the e-mail address eve@example.com"):
+    with pytest.raises(Invalid, match=r"No active user has the e-mail address eve@example\.com"):
         actions.assign(alert_id, "eve@example.com", ADA)
     with pytest.raises(Refusal, match="not snoozed"):
         actions.end_snooze(alert_id, ADA)

@@ -48,7 +48,7 @@ def test_a_threshold_applies_until_the_default_is_chosen_again() -> None:
 
 @pytest.mark.parametrize("value", [0.0, 100.1, math.nan, math.inf, -1.0])
 def test_a_threshold_stays_within_the_limits_of_its_rule(value: float) -> None:
-    with pytest.raises(Invalid, match="Enter a number from 0.1 to 100 %"):
+    with pytest.raises(Invalid, match=r"Enter a number from 0\.1 to 100 %"):
         rules.set_threshold("failure_rate", value, ADA)
 
 
