@@ -35,15 +35,26 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from relay import database
 from relay.errors import Refusal
-from relay.models import AlertMessage, AuditEntry, Destination, Lease, Revision, db
+from relay.models import (
+    AlertEvaluation,
+    AlertMessage,
+    AuditEntry,
+    Destination,
+    Lease,
+    Milestone,
+    Revision,
+    db,
+)
 from relay.models.base import UtcDateTime
+from relay.observability.logging import log
 from relay.rules.states import AlertMessageState, DestinationState
 from relay.services.audit import By
 from relay.services.operations import encryption, milestones
 
 FORMAT = "relay-backup-1"
 BATCH = 500
-LEFT_OUT = {Lease.__tablename__, Revision.__tablename__}  # short-lived data of running processes
+# short-lived data of running processes
+LEFT_OUT = {Lease.__tablename__, Revision.__tablename__, AlertEvaluation.__tablename__}
 NOT_OURS = (ValueError, KeyError, TypeError, AttributeError)  # raised for JSON that is not a backup
 PAUSED = (
     "Restored from a backup. Deliveries that are pending here may have arrived after the backup was "
@@ -105,7 +116,7 @@ def save(path: Path) -> Done:
         ):
             done = _write(connection, file)
         os.replace(part, path)
-        _note_backup()
+        _remember(done)
     except OSError as exc:
         raise Refusal(f"The backup could not be written to {path}: {exc.strerror}.") from exc
     finally:
@@ -114,12 +125,25 @@ def save(path: Path) -> Done:
     return done
 
 
-def _note_backup() -> None:
-    """Note when a backup was made; a database that takes no writes can be saved too."""
+def _remember(done: Done) -> None:
+    """Store when the backup was made, for the alert about its age.
+
+    A database that cannot be written to, such as a replica, can be backed up too.
+    """
     try:
-        milestones.mark(milestones.BACKUP)
-    except SQLAlchemyError:
-        db.session.rollback()
+        with db.engine.begin() as connection:
+            _set_milestone(connection, done)
+    except SQLAlchemyError as exc:
+        log("backup.not_recorded", level="warning", reason=type(exc).__name__)
+
+
+def _set_milestone(connection: Connection, done: Done) -> None:
+    values = {"at": done.made_at, "detail": {"rows": done.total}}
+    connection.execute(
+        database.upsert(connection, Milestone)
+        .values(name=milestones.BACKUP, **values)
+        .on_conflict_do_update(index_elements=[Milestone.name], set_=values)
+    )
 
 
 def _write(connection: Connection, file: IO[str]) -> Done:
@@ -222,7 +246,9 @@ def _read(connection: Connection, lines: Iterator[dict[str, Any]], by: By) -> Do
             detail={"made_at": made_at.isoformat(), "rows": sum(counts.values())},
         )
     )
-    return Done(counts, made_at)
+    done = Done(counts, made_at)
+    _set_milestone(connection, done)
+    return done
 
 
 def _insert(connection: Connection, table: Table | None, rows: list[dict[str, Any]]) -> None:

@@ -342,9 +342,9 @@ def test_a_paused_destination_covers_what_follows_from_it(shop: Shop) -> None:
         gate.pause(connection, shop.ids[0], "The access token was refused.")
     shop.wait(2 * MINUTE)
     assert reported() == {"destination_paused": 1}
-    assert {alert.covered_by for alert in alerts() if alert.covered_by} == {"destination_paused"} | {
-        "failure_rate"
-    }
+    assert {alert.covered_by for alert in alerts() if alert.covered_by} == {
+        "destination_paused"
+    } | {"failure_rate"}
 
 
 # ---- life of an alert ----------------------------------------------------------------------------
