@@ -261,9 +261,9 @@ EVENT_TYPES = {
             label="Canary",
             singular="canary",
             plural="canaries",
-            happens=("Relay", "tests its own way from the endpoint to a worker"),
+            happens=("a test event of Relay itself", "arrives"),
             icon="activity",
-            sample={},
+            sample={"sent_by": "relay"},
             internal=True,
         ),
     )

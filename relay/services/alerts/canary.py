@@ -29,7 +29,7 @@ from config import Config
 from relay import broker, database, secrets
 from relay.database import READ_ONLY
 from relay.errors import SecretUnreadable
-from relay.event_types import CANARY
+from relay.event_types import CANARY, EVENT_TYPES
 from relay.models import AllowedNetwork, CanaryRun, Event, SigningKey, Source, db, db_now
 from relay.observability.logging import log
 from relay.rules.states import KeyState, SourceState
@@ -40,6 +40,7 @@ from relay.transport.request import OutboundRequest, Reply
 EVERY_S = 5.0  # how often ``send_due`` is called
 KEPT = timedelta(days=2)
 BATCH = 500
+DATA = EVENT_TYPES[CANARY].sample
 TIMEOUT_S = 10.0
 REPEAT_AFTER = timedelta(seconds=5)  # a wake-up that the broker lost is sent again
 LATEST = 100
@@ -162,7 +163,7 @@ def _error_of(reply: Reply, url: str) -> str:
 def _request(url: str, event_id: str, key: Any) -> OutboundRequest:
     """Raises SecretUnreadable."""
     secret = secrets.box().open_sealed(key.sealed_secret)
-    event = {"event": CANARY, "event_id": event_id, "site": key.url, "data": {}}
+    event = {"event": CANARY, "event_id": event_id, "site": key.url, "data": DATA}
     body, stamp = json.dumps(event, ensure_ascii=False).encode(), str(int(time.time()))
     mac = hmac.new(secret.encode(), f"{stamp}.".encode() + body, hashlib.sha256).digest()
     headers = (

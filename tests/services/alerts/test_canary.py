@@ -12,7 +12,7 @@ from flask import Flask
 from sqlalchemy import func, select, update
 
 from relay.database import READ_ONLY
-from relay.event_types import CANARY
+from relay.event_types import CANARY, EVENT_TYPES
 from relay.launcher.valkey import Valkey
 from relay.models import CanaryRun, Event, SigningKey, Source, db
 from relay.rules.states import KeyState
@@ -91,7 +91,9 @@ def test_it_is_signed_with_the_newest_active_key(app: Flask, sink: Sink, site: i
     [seen] = sink.wait(1)
     assert seen.path == f"/webhooks/wp/{source.slug}"
     assert seen.headers["x-wp-key-id"] == newest.key_id
-    assert seen.json() == {"event": CANARY, "event_id": event_id, "site": source.url, "data": {}}
+    body = seen.json()
+    assert body.pop("data") == EVENT_TYPES[CANARY].sample
+    assert body == {"event": CANARY, "event_id": event_id, "site": source.url}
     assert only_run().accepted_at is not None
 
 

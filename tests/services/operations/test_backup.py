@@ -50,7 +50,9 @@ def empty(databases: Databases, tmp_path: Path) -> Iterator[Flask]:
 
 def milestone() -> Milestone:
     db.session.expire_all()
-    return db.session.execute(select(Milestone)).scalar_one()
+    found = db.session.execute(select(Milestone)).scalar_one()
+    db.session.commit()  # on SQLite, no other transaction writes before
+    return found
 
 
 def test_each_backup_records_when_it_was_made(context: Flask, tmp_path: Path) -> None:
