@@ -27,7 +27,8 @@ KNOWN = frozenset(
     """RELAY_ENCRYPTION_KEYS RELAY_DATA_DIR RELAY_PUBLIC_URL RELAY_TRUSTED_PROXIES
     RELAY_ALLOWED_PRIVATE_NETWORKS RELAY_MAX_BODY_BYTES RELAY_SIGNATURE_WINDOW_S
     RELAY_RETENTION_DAYS RELAY_METRICS_TOKEN RELAY_SHARED_SECRET RELAY_CA_FILE
-    RELAY_OUTBOUND_PROXY RELAY_CANARY_MINUTES RELAY_CANARY_URL RELAY_CLOCK_URL""".split()
+    RELAY_OUTBOUND_PROXY RELAY_CANARY_MINUTES RELAY_CANARY_URL RELAY_CLOCK_URL
+    RELAY_METRICS_PORT""".split()
 )
 COPY_SAFE = re.compile(r"[\x21-\x7e]+")
 WITH_FILE = (
@@ -180,6 +181,7 @@ class Config:
     signature_window_s: int = 300
     retention_days: int = 30
     metrics_token: str | None = None
+    metrics_port: int = 0
     otel_endpoint: str | None = None
     shared_secret: str | None = None
     ca_file: str | None = None
@@ -225,6 +227,12 @@ class Config:
             raise SettingsError(
                 "RELAY_SHARED_SECRET must contain only printable ASCII characters and no spaces."
             )
+        port = env_int(env, "PORT", 8000, 1, 65535)
+        metrics_port = env_int(env, "RELAY_METRICS_PORT", 0, 1, 65535)
+        if metrics_port == port:
+            raise SettingsError(
+                f"RELAY_METRICS_PORT is {port}, like PORT, which web listens on. Set another one."
+            )
         return cls(
             data_dir=data_dir,
             database_url=database_url(
@@ -243,6 +251,7 @@ class Config:
             signature_window_s=env_int(env, "RELAY_SIGNATURE_WINDOW_S", 300, 1, 86_400),
             retention_days=env_int(env, "RELAY_RETENTION_DAYS", 30, 1, 3650),
             metrics_token=env_secret(env, "RELAY_METRICS_TOKEN"),
+            metrics_port=metrics_port,
             otel_endpoint=env_url(env, "OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")
             or None,
             shared_secret=check_secret("RELAY_SHARED_SECRET", shared) if shared else None,

@@ -16,12 +16,13 @@ from flask import Flask
 from sqlalchemy import or_, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from relay import create_app, database
+from relay import __version__, create_app, database
 from relay.delivery import recovery
 from relay.errors import SettingsError
 from relay.heartbeat import Heartbeat
 from relay.models import Lease, db, db_now
 from relay.observability.logging import log
+from relay.observability.metrics_server import serve_metrics
 from relay.services.alerts import event_hours
 from relay.services.audit import RELAY
 from relay.services.destinations import account as destination_account
@@ -134,6 +135,7 @@ def main() -> None:
     Heartbeat(app, "scheduler").start()
     watcher = Watcher(app, "scheduler")
     watcher.start()
+    serve_metrics(app.extensions["relay_config"], __version__)
     run(app, stop)
     watcher.stop(wait_s=1.0)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import importlib
 import sys
 
-from relay import create_app
+from relay import __version__, create_app
 from relay.errors import SettingsError
 from relay.heartbeat import Heartbeat
+from relay.observability.metrics_server import serve_metrics
 from relay.watch import Watcher
 
 try:
@@ -19,3 +20,4 @@ heartbeat = Heartbeat(app, "worker")
 heartbeat.start()
 watcher = Watcher(app, "worker", app.extensions["relay_stopping"])
 watcher.start()
+serve_metrics(app.extensions["relay_config"], __version__)

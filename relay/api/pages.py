@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import hmac
-import ipaddress
-
 from flask import Blueprint, Response, current_app, jsonify, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from config import Config
 from relay.api import openapi
+from relay.database_errors import explain
 from relay.extensions import limiter
-from relay.observability import metrics
+from relay.observability import metrics, metrics_server
 from relay.observability.logging import log
-from relay.observability.metrics import Metric
-from relay.services.operations import doctor
+from relay.services.operations import doctor, gauges
 from relay.services.operations.checks import network
 
 blueprint = Blueprint("api", __name__)
 limiter.exempt(blueprint)
-FORWARDING_HEADERS = ("X-Forwarded-For", "Forwarded", "X-Real-Ip")
 
 
 @blueprint.after_request
@@ -54,23 +50,15 @@ def readyz() -> Response:
 def show_metrics() -> Response:
     """Prometheus text: counters of the processes on this host, gauges from the database."""
     if not may_read_metrics():
-        sentence = (
-            "Metrics are open to requests from the same host. From elsewhere, send "
-            "Authorization: Bearer with the value of RELAY_METRICS_TOKEN."
-        )
-        response = jsonify(error="forbidden", detail=sentence)
+        response = jsonify(error="forbidden", detail=metrics_server.FORBIDDEN)
         response.status_code = 403
         return response
-    version = metrics.gauge(
-        "relay_build_info", "1, with the version of Relay.", {openapi.VERSION: 1}, "version"
-    )
-    gauges = []
+    shown = [metrics.build_info(openapi.VERSION)]
     try:
-        gauges = current_gauges()
-    except SQLAlchemyError:
-        # the counters still help
-        log("metrics.no_gauges", level="warning", reason="The database does not answer.")
-    text = metrics.exposition([version, *gauges])
+        shown.extend(gauges.read())
+    except SQLAlchemyError as exc:  # the counters, and the gauges that were read before, still help
+        log("metrics.no_gauges", level="warning", reason=explain(exc))
+    text = metrics.exposition(shown)
     return Response(text, content_type=metrics.CONTENT_TYPE_LATEST)
 
 
@@ -90,33 +78,9 @@ def unavailable(reasons: list[str], warnings: list[str]) -> Response:
 def may_read_metrics() -> bool:
     """Whether the request has the token or comes from this host, and not through a proxy."""
     config: Config = current_app.extensions["relay_config"]
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if config.metrics_token and scheme.lower() == "bearer":
-        return hmac.compare_digest(token.strip().encode(), config.metrics_token.encode())
-    is_forwarded = any(name in request.headers for name in FORWARDING_HEADERS)
-    if is_forwarded and not config.trusted_proxies:
-        return False
-    return is_loopback(request.remote_addr or "")
-
-
-def is_loopback(address: str) -> bool:
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback
-
-
-def current_gauges() -> list[Metric]:
-    """The gauges that are read from the database.  Raises SQLAlchemyError."""
-    counts, late_s, dead_letters, circuits = doctor.gauges()
-    return [
-        metrics.gauge("relay_deliveries", "Deliveries by state.", counts, "state"),
-        metrics.gauge(
-            "relay_oldest_due_seconds", "How late the oldest due delivery is.", {"": late_s}
-        ),
-        metrics.gauge("relay_dead_letters_open", "Open dead letters.", {"": dead_letters}),
-        metrics.gauge(
-            "relay_circuit_state", "0 closed, 1 open or held, 2 paused.", circuits, "destination"
-        ),
-    ]
+    return metrics_server.may_read(
+        request.headers.get,
+        request.remote_addr or "",
+        config.metrics_token,
+        behind_proxy=bool(config.trusted_proxies),
+    )

@@ -174,6 +174,10 @@ def gauge(name: str, text: str, values: Mapping[str, float], label: str = "") ->
     return family
 
 
+def build_info(version: str) -> Metric:
+    return gauge("relay_build_info", "1, with the version of Relay.", {version: 1}, "version")
+
+
 def bounded(
     values: Mapping[str, float], rest: Callable[[Iterable[float]], float] = sum
 ) -> dict[str, float]:

@@ -8,17 +8,10 @@ from functools import partial
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import Connection, func, select
 
 from config import Config
-from relay import database
-from relay.models import DeadLetter, Delivery, Destination
 from relay.observability import health
 from relay.observability.health import Finding, Level
-from relay.rules.lifecycle import State
-from relay.rules.states import DeadLetterState, DestinationState
-from relay.rules.status import Status, destination_status
-from relay.services.deliveries import oldest_due
 from relay.services.operations.checks import (
     alerting,
     destinations,
@@ -28,11 +21,9 @@ from relay.services.operations.checks import (
     references,
 )
 from relay.services.operations.checks import database as stored
-from relay.services.operations.checks.database import reading
 from relay.services.operations.checks.runner import isolated, run_groups
 
 BUDGET_S = 8.0
-CIRCUIT_GAUGE = {Status.PAUSED: 2, Status.HELD: 1, Status.CIRCUIT_OPEN: 1}
 NEEDED = ("database", "migrations", "encryption key", "events")  # by /readyz
 
 
@@ -81,36 +72,3 @@ def readiness() -> tuple[list[str], list[str]]:
 
 def _client() -> Any:
     return current_app.extensions["relay_broker"].broker.client
-
-
-def oldest_due_s(connection: Connection) -> float:
-    """How late the oldest due delivery is that can be sent, in seconds; 0 when none is due."""
-    now = database.now(connection)
-    due = connection.scalar(oldest_due())
-    return max(0.0, (now - due).total_seconds()) if due else 0.0
-
-
-def gauges() -> tuple[dict[str, int], float, int, dict[str, int]]:
-    """Deliveries by state, oldest due in seconds, open dead letters, circuit by destination.
-
-    A circuit is 0 closed, 1 open or held, 2 paused.  Raises SQLAlchemyError.
-    """
-    with reading() as connection:
-        counts = dict.fromkeys((state.value for state in State), 0)
-        for state, number in connection.execute(
-            select(Delivery.state, func.count()).group_by(Delivery.state)
-        ):
-            counts[state] = number
-        letters = connection.scalar(
-            select(func.count())
-            .select_from(DeadLetter)
-            .where(DeadLetter.state != DeadLetterState.RESOLVED)
-        )
-        now = database.now(connection)
-        circuits = {
-            row.name: CIRCUIT_GAUGE.get(destination_status(row, now).status, 0)
-            for row in connection.execute(
-                select(Destination.__table__).where(Destination.state != DestinationState.CLOSED)
-            )
-        }
-        return counts, oldest_due_s(connection), letters or 0, circuits

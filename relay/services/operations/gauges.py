@@ -1,0 +1,174 @@
+"""The gauges of ``/metrics`` that are read from the database: a constant number of statements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, and_, func, select
+
+from relay import database
+from relay.models import (
+    Alert,
+    CanaryRun,
+    DeadLetter,
+    Delivery,
+    DeliveryMinute,
+    Destination,
+    Subscription,
+)
+from relay.observability.metrics import Metric, bounded, gauge
+from relay.rules.alerts import RULES
+from relay.rules.lifecycle import State
+from relay.rules.states import DeadLetterState, DestinationState, SubscriptionState
+from relay.rules.status import Status, destination_status
+from relay.services.operations.checks.database import reading
+
+CIRCUIT_GAUGE = {Status.PAUSED: 2, Status.HELD: 1, Status.CIRCUIT_OPEN: 1}
+RECENT = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Queue:
+    """The pending deliveries of one destination.
+
+    ``late_s`` is how late the oldest of those is that may be sent.
+    """
+
+    pending: int = 0
+    late_s: float = 0.0
+
+
+def read() -> Iterator[Metric]:
+    """The gauges, those of large tables last.
+
+    Raises SQLAlchemyError; the gauges that were read before stay valid.
+    """
+    with reading() as connection:
+        now = database.now(connection)
+        destinations = {
+            row.id: row
+            for row in connection.execute(
+                select(Destination.__table__).where(Destination.state != DestinationState.CLOSED)
+            )
+        }
+        names = {number: row.name for number, row in destinations.items()}
+        yield gauge(
+            "relay_circuit_state",
+            "0 closed, 1 open or held, 2 paused.",
+            bounded(
+                {
+                    row.name: CIRCUIT_GAUGE.get(destination_status(row, now).status, 0)
+                    for row in destinations.values()
+                },
+                max,
+            ),
+            "destination",
+        )
+        yield gauge("relay_alerts_open", "Open alerts.", open_alerts(connection), "rule")
+        yield gauge(
+            "relay_canary_seconds",
+            "How long the newest test event took from the site's side to the internal inbox.",
+            canary(connection),
+        )
+        yield gauge("relay_dead_letters_open", "Open dead letters.", {"": dead_letters(connection)})
+        yield from finished(connection, names, now)
+        yield from queues(connection, names, now)
+        yield gauge("relay_deliveries", "Deliveries by state.", by_state(connection), "state")
+
+
+def open_alerts(connection: Connection) -> dict[str, float]:
+    """-> how many alerts of each rule are open, 0 for the others"""
+    rows = connection.execute(
+        select(Alert.rule, func.count()).where(Alert.resolved_at.is_(None)).group_by(Alert.rule)
+    )
+    return bounded(dict.fromkeys(RULES, 0) | dict(rows.all()))
+
+
+def canary(connection: Connection) -> dict[str, float]:
+    """-> the newest round trip in seconds, empty if there is none"""
+    row = connection.execute(
+        select(CanaryRun.sent_at, CanaryRun.arrived_at)
+        .where(CanaryRun.arrived_at.is_not(None))
+        .order_by(CanaryRun.id.desc())
+        .limit(1)
+    ).first()
+    return {"": max(0.0, (row.arrived_at - row.sent_at).total_seconds())} if row else {}
+
+
+def dead_letters(connection: Connection) -> int:
+    unresolved = DeadLetter.state != DeadLetterState.RESOLVED
+    return connection.scalar(select(func.count()).select_from(DeadLetter).where(unresolved)) or 0
+
+
+def finished(connection: Connection, names: Mapping[int, str], now: datetime) -> Iterator[Metric]:
+    """The results of the last five minutes by destination, without replays."""
+    delivered, failed = dict.fromkeys(names.values(), 0.0), dict.fromkeys(names.values(), 0.0)
+    for number, good, bad in connection.execute(
+        select(
+            DeliveryMinute.destination_id,
+            func.sum(DeliveryMinute.delivered),
+            func.sum(DeliveryMinute.failed),
+        )
+        .where(DeliveryMinute.minute > now - RECENT)
+        .group_by(DeliveryMinute.destination_id)
+    ):
+        if number in names:
+            delivered[names[number]], failed[names[number]] = good, bad
+    yield gauge(
+        "relay_destination_delivered_recently",
+        "Deliveries that succeeded in the last 5 minutes.",
+        bounded(delivered),
+        "destination",
+    )
+    yield gauge(
+        "relay_destination_failed_recently",
+        "Deliveries that became a failed delivery in the last 5 minutes.",
+        bounded(failed),
+        "destination",
+    )
+
+
+def queues(connection: Connection, names: Mapping[int, str], now: datetime) -> Iterator[Metric]:
+    """How many deliveries wait for each destination, and for how long."""
+    found = {number: Queue() for number in names}
+    may_be_sent = and_(
+        Destination.state == DestinationState.ACTIVE,
+        Subscription.state == SubscriptionState.ACTIVE,
+    )
+    for number, pending, due_at in connection.execute(
+        select(
+            Delivery.destination_id,
+            func.count(),
+            func.min(Delivery.due_at).filter(may_be_sent),
+        )
+        .join(Destination, Destination.id == Delivery.destination_id)
+        .join(Subscription, Subscription.id == Delivery.subscription_id)
+        .where(Delivery.state == State.PENDING.value)
+        .group_by(Delivery.destination_id)
+    ):
+        late_s = max(0.0, (now - due_at).total_seconds()) if due_at else 0.0
+        found[number] = Queue(pending, late_s)
+    yield gauge(
+        "relay_oldest_due_seconds",
+        "How late the oldest due delivery is.",
+        {"": max((queue.late_s for queue in found.values()), default=0.0)},
+    )
+    yield gauge(
+        "relay_destination_pending",
+        "Pending deliveries.",
+        bounded({name: found[number].pending for number, name in names.items()}),
+        "destination",
+    )
+    yield gauge(
+        "relay_destination_oldest_due_seconds",
+        "How late the oldest due delivery of a destination is.",
+        bounded({name: found[number].late_s for number, name in names.items()}, max),
+        "destination",
+    )
+
+
+def by_state(connection: Connection) -> Mapping[str, float]:
+    rows = connection.execute(select(Delivery.state, func.count()).group_by(Delivery.state))
+    return dict.fromkeys((state.value for state in State), 0) | dict(rows.all())
