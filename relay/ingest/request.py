@@ -25,7 +25,10 @@ USUAL_TYPES = frozenset(("application/json", "application/json; charset=utf-8", 
 
 @dataclass(frozen=True, slots=True)
 class RequestHead:
-    """A request's headers.  ``timestamp`` and ``signature`` are as received, not validated."""
+    """A request's headers.
+
+    ``timestamp``, ``signature`` and ``traceparent`` are as received, not validated.
+    """
 
     timestamp: str
     event_id: str
@@ -33,6 +36,8 @@ class RequestHead:
     key_id: str | None
     content_type: str
     address: str
+    scheme: str = "http"
+    traceparent: str = ""
 
 
 @functools.lru_cache(1024)
@@ -129,6 +134,8 @@ def read_head(environ: dict[str, Any]) -> RequestHead:
         key_id=environ.get("HTTP_X_WP_KEY_ID", "").strip() or None,
         content_type=environ.get("CONTENT_TYPE") or "",
         address=source_address(environ),
+        scheme=environ.get("wsgi.url_scheme", "http"),
+        traceparent=environ.get("HTTP_TRACEPARENT", ""),
     )
 
 

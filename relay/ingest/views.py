@@ -126,9 +126,10 @@ def accept_event(
         type=event.event_type,
         key=key.key_id,
     )
-    if stored.new:
-        facts = {"relay.source": source.slug, "relay.event_type": event.event_type}
-        tracing.received(event.event_id, began_ns, facts)
+    if stored.new and tracing.is_on():
+        facts = tracing.request_facts("POST", head.scheme, EVENT_PATHS[slug is not None], slug, 202)
+        facts |= {"relay.source": source.slug, "relay.event_type": event.event_type}
+        tracing.received(event.event_id, began_ns, facts, head.traceparent)
     return responses.for_event(stored.row_id, event.event_id, stored.new)
 
 

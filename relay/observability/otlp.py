@@ -47,6 +47,7 @@ class OtlpCollector:
             self._parent_of(span),
             trace.SpanKind.CLIENT if span.is_outbound else trace.SpanKind.SERVER,
             dict(span.facts),
+            links=[trace.Link(_remote(*span.link))] if span.link else [],
             start_time=span.began_ns,
         )
         if span.is_error:
@@ -56,8 +57,7 @@ class OtlpCollector:
     def _parent_of(self, span: Span) -> trace.Context | None:
         if not span.parent_id:
             return None
-        flags = trace.TraceFlags(trace.TraceFlags.SAMPLED)
-        parent = trace.SpanContext(span.trace_id, span.parent_id, True, flags)
+        parent = _remote(span.trace_id, span.parent_id)
         return trace.set_span_in_context(trace.NonRecordingSpan(parent))
 
     def _tracer(self) -> trace.Tracer:
@@ -73,3 +73,8 @@ class OtlpCollector:
                 )
                 self.tracer = provider.get_tracer("relay")
             return self.tracer
+
+
+def _remote(trace_id: int, span_id: int) -> trace.SpanContext:
+    flags = trace.TraceFlags(trace.TraceFlags.SAMPLED)
+    return trace.SpanContext(trace_id, span_id, is_remote=True, trace_flags=flags)

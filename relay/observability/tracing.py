@@ -2,16 +2,22 @@
 
 Everything that happens to an event is one trace with an id made from the event's id.  The request of
 the site and each attempt are spans.  A destination gets the attempt's span id in ``traceparent``.
-Source: https://www.w3.org/TR/trace-context/#traceparent-header
+
+A ``traceparent`` that a site sends becomes a link of the event's first span, not its parent: an event
+that arrives again, or is retried a day later, must stay one trace, whatever the site sends.
+Sources: https://www.w3.org/TR/trace-context/#traceparent-header,
+https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,12 @@ class Span:
     is_outbound: bool
     is_error: bool
     facts: Mapping[str, str | int]
+    link: tuple[int, int] | None = None  # ids of the trace and the span that caused it elsewhere
+
+
+Facts = dict[str, str | int]
+TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
+PORTS = {"http": 80, "https": 443}
 
 
 class Collector(Protocol):
@@ -51,11 +63,66 @@ def traceparent(correlation_id: str, attempt_key: str) -> str:
     return f"00-{trace_id:032x}-{_span_of(attempt_key):016x}-01"
 
 
-def received(correlation_id: str, began_ns: int, facts: Mapping[str, str | int]) -> None:
-    """Report a stored event.  ``began_ns`` is when its request was complete."""
+def is_on() -> bool:
+    """Whether there is a collector; without one, there is no need to collect facts."""
+    return bool(_collectors)
+
+
+def parse_traceparent(text: str) -> tuple[int, int] | None:
+    """-> the ids of trace and span; None for a header that is missing or malformed"""
+    found = TRACEPARENT.fullmatch(text)
+    if not found or (found[1] == "00" and found[4]):
+        return None
+    trace_id, span_id = int(found[2], 16), int(found[3], 16)
+    return (trace_id, span_id) if trace_id and span_id else None
+
+
+def request_facts(method: str, scheme: str, route: str, slug: str | None, status: int) -> Facts:
+    """The attributes of a request to Relay; ``slug`` fills the ``<source>`` of the route."""
+    return {
+        "http.request.method": method,
+        "http.route": route,
+        "url.path": route.replace("<source>", slug or ""),
+        "url.scheme": scheme,
+        "http.response.status_code": status,
+    }
+
+
+def call_facts(request: Mapping[str, Any], status: int | None, error: str | bool) -> Facts:
+    """The attributes of a call; ``request`` as in ``Attempt.request``, empty if none was made.
+
+    Never the whole URL, because its path can be a secret.  ``error`` is the code of an error.
+    """
+    facts: Facts = {}
+    try:
+        url = urlsplit(request.get("url", ""))
+        port = url.port or PORTS.get(url.scheme)
+    except ValueError:
+        url, port = urlsplit(""), None
+    if url.hostname:
+        facts |= {"server.address": url.hostname, "url.scheme": url.scheme}
+        if port:
+            facts["server.port"] = port
+    if url.scheme in PORTS:
+        facts["http.request.method"] = request["method"]
+    if status:
+        facts["http.response.status_code"] = status
+    if error:
+        facts["error.type"] = str(status if status and status >= 400 else error)  # noqa: PLR2004
+    return facts
+
+
+def received(
+    correlation_id: str, began_ns: int, facts: Mapping[str, str | int], caused_by: str = ""
+) -> None:
+    """Report a stored event.  ``began_ns`` is when its request was complete.
+
+    ``caused_by`` is the ``traceparent`` of the request.
+    """
     for collector in _collectors:
         trace_id, span_id = _ids_of(correlation_id)
-        span = Span("receive event", trace_id, span_id, 0, began_ns, False, False, facts)
+        link = parse_traceparent(caused_by)
+        span = Span("receive event", trace_id, span_id, 0, began_ns, False, False, facts, link)
         collector.send(span)
 
 

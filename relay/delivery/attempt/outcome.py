@@ -246,10 +246,13 @@ def log_attempt(claim: Claim, result: DeliveryResult, kind: str, now: datetime) 
         ms=elapsed_ms,
         next_at=next_at.isoformat() if next_at else None,
     )
-    facts = {"relay.kind": kind, "relay.outcome": outcome, "relay.delivery": claim.key}
-    if row["status"]:
-        facts["http.response.status_code"] = row["status"]
-    tracing.attempted(claim.event_id, row["key"], elapsed_ms, outcome not in SUCCESSFUL, facts)
+    if tracing.is_on():
+        is_error = outcome not in SUCCESSFUL
+        facts = tracing.call_facts(row["request"], row["status"], is_error and row["code"])
+        if row["number"] > 1:
+            facts["http.request.resend_count"] = row["number"] - 1
+        facts |= {"relay.kind": kind, "relay.outcome": outcome, "relay.delivery": claim.key}
+        tracing.attempted(claim.event_id, row["key"], elapsed_ms, is_error, facts)
 
 
 # ---- writing results -----------------------------------------------------------------------------
