@@ -199,7 +199,7 @@ def check_heartbeats(client: Any) -> list[Finding]:
 def heartbeat(role: str, count: int) -> Finding:
     """The finding about ``count`` running processes of a role."""
     if count:
-        return ok(role, f"{count} running.")
+        return ok(role, f"{count} {role if count == 1 else role + 's'} running.")
     effect = {
         "worker": "so nothing is delivered",
         "scheduler": "so retries and other due work do not start",
