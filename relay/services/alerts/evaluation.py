@@ -21,7 +21,14 @@ from relay.rules.alert_state import AlertStep, Waits
 from relay.rules.alerts import RULES, Reading, ReadingLevel, Scope
 from relay.rules.states import Severity
 from relay.services.alerts import rules, state
-from relay.services.alerts.readings import Context, canary, destinations, installation, processes
+from relay.services.alerts.readings import (
+    Context,
+    canary,
+    destinations,
+    installation,
+    processes,
+    sites,
+)
 from relay.services.alerts.rules import EffectiveRule
 
 Subject = tuple[str, str]  # rule and subject
@@ -31,6 +38,7 @@ Reader = Callable[[Context], Iterable[Reading]]
 # failed: then nothing is known about it.
 READERS: tuple[tuple[Reader, tuple[str, ...]], ...] = (
     (destinations.read, destinations.READ_RULES),
+    (sites.read, sites.READ_RULES),
     (installation.read, installation.READ_RULES),
     (processes.read, processes.READ_RULES),
     (canary.read, canary.READ_RULES),

@@ -18,6 +18,7 @@ from relay.models import AuditEntry, Delivery, Subscription, db
 from relay.rules.states import SubscriptionState
 from relay.services import events
 from relay.services.audit import COMMAND_LINE, By
+from relay.services.deliveries import oldest_due
 from relay.services.destinations import settings as destination_settings
 from relay.services.sources import settings as source_settings
 from relay.services.subscriptions import matching

@@ -20,6 +20,8 @@ from relay.services.alerts.readings import (
     waiting_events,
 )
 
+READ_RULES = ("silent_site", "rejected_requests", "old_key", "site_clock", "plugin_outbox")
+
 
 def read(context: Context) -> Iterator[Reading]:
     """Every site in use; a removed one gives no reading.
