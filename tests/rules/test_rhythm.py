@@ -149,20 +149,23 @@ SHOPS: dict[str, tuple[Rate, int]] = {
     "shrinking 5 % a week": (shop(100, growth=0.95), 1),
     "shrinking 10 % a week": (shop(200, growth=0.9), 1),
 }
+# these have few independent gaps, so they take more runs and less time
+FEW_GAPS = ("3 a day", "1 a day", "3 a week", "1 a week", "20 a day in bursts of 20")
 
 
 @pytest.mark.parametrize("name", SHOPS)
 def test_sixty_weeks_of_normal_operation_raise_less_than_one_false_alarm(name: str) -> None:
     rate, burst = SHOPS[name]
-    found = [false_alarms(arrivals(seed, 60, rate, burst), rate) for seed in SEEDS]
-    assert sum(map(len, found)) < len(SEEDS), found
+    seeds = SEEDS if name in FEW_GAPS else SEEDS[:4]
+    found = [false_alarms(arrivals(seed, 60, rate, burst), rate) for seed in seeds]
+    assert sum(map(len, found)) < len(seeds), found
 
 
 @pytest.mark.parametrize(
     ("name", "hours"),
     [
         ("20 a day, 8-22 h", 12),
-        ("20 a day, never at night", 12),
+        ("20 a day, never at night", 24),
         ("24 h, 200 a day", 3),
         ("24 h, 20 a day", 24),
         ("20 a day in bursts of 5", 96),
