@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 
 from relay import database
 from relay.models import Alert, AlertEvaluation, db
@@ -188,7 +188,7 @@ class _Evaluation:
             since = one.waits.firing_since
             one.alert = state.open_alert(one.reading, self.now, since, covered_by)
         elif one.alert is not None:
-            self._cover(one.alert, covered_by)
+            self._cover(one.alert, covered_by, one.reading)
             if one.reading.level is ReadingLevel.FIRING:
                 state.write_text(one.alert, one.reading)
                 is_worse = self._raise_severity(one.alert, one.reading.severity)
@@ -211,17 +211,32 @@ class _Evaluation:
                 return other
         return ""
 
-    def _cover(self, alert: Alert, covered_by: str) -> None:
+    def _cover(self, alert: Alert, covered_by: str, reading: Reading) -> None:
         if alert.covered_by == covered_by:
             return
         if covered_by:
             text = state.covered_sentence(covered_by)
+        elif alert.notified_at is None and reading.newest and self._has_reported(alert):
+            # People know of these failures.  Only later ones are news, and age is no reason to warn.
+            text = "No longer covered by another alert, which has reported these failures."
+            alert.changes, alert.notified_at = max(1, alert.changes), self.now
+            alert.severity = Severity.WARNING
         else:
             text = "No longer covered by another alert."
             if alert.notified_at is None:
                 alert.changes = 0  # its opening is due now
         alert.covered_by = covered_by
         state.add_entry(alert, "changed", self.now, text)
+
+    def _has_reported(self, alert: Alert) -> bool:
+        """Whether messages were sent about the alert that covered this one."""
+        covering = (
+            Alert.rule == alert.covered_by,
+            Alert.subject.in_((alert.subject, "")),
+            Alert.notified_at.is_not(None),
+            or_(Alert.resolved_at.is_(None), Alert.resolved_at >= alert.opened_at),
+        )
+        return db.session.scalar(select(Alert.id).where(*covering).limit(1)) is not None
 
     def _raise_severity(self, alert: Alert, severity: Severity | None) -> bool:
         """An open alert becomes more severe, never less.  -> whether it did"""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 
 from relay.delivery.message import relay_url
 from relay.models import Alert, AlertChannel, AlertMessage, db
 from relay.rules import quiet
+from relay.rules.alerts import REMIND_EVERY_S, RULES
 from relay.rules.states import AlertChange, AlertMessageState, Severity
 from relay.services.alerts import rules
 
@@ -41,14 +42,16 @@ def enqueue(alert: Alert, change: AlertChange, now: datetime) -> int:
     else:
         chosen = [one for one in channels if wants(one, alert)]
     if change is AlertChange.REMINDER:
-        waiting = _waiting(alert)
-        chosen = [one for one in chosen if one.id not in waiting]
+        recent = _recent(alert, now)
+        chosen = [one for one in chosen if one.id not in recent]
     if not chosen:
         return 0
     alert.changes, alert.notified_at = alert.changes + 1, now
-    body = body_of(alert, change)
+    known = _known(alert)
     for channel in chosen:
-        add_message(channel, alert, alert.changes, change, body, now)
+        is_first = change is AlertChange.REMINDER and channel.id not in known
+        said = AlertChange.OPENED if is_first else change
+        add_message(channel, alert, alert.changes, said, body_of(alert, said), now)
     db.session.flush()
     return len(chosen)
 
@@ -187,14 +190,31 @@ def _reached(alert: Alert) -> set[int]:
     return set(heard)
 
 
-def _waiting(alert: Alert) -> set[int]:
-    """The channels that still have a message about the alert to send: they need no reminder."""
+def _known(alert: Alert) -> set[int]:
+    """The channels that have a message about the alert, whatever became of it."""
+    return set(
+        db.session.scalars(select(AlertMessage.channel_id).where(AlertMessage.alert_id == alert.id))
+    )
+
+
+def _recent(alert: Alert, now: datetime) -> set[int]:
+    """The channels that need no reminder: they still have a message about the alert to send, or got
+    one within the time between two reminders.  That a problem became critical is always sent.
+    """
+    is_recent: ColumnElement[bool] = AlertMessage.state == AlertMessageState.PENDING
+    if Severity(alert.severity) is not Severity.CRITICAL:
+        rule = RULES.get(alert.rule)
+        every = timedelta(seconds=rule.remind_every_s if rule else REMIND_EVERY_S)
+        is_recent = or_(
+            is_recent,
+            and_(
+                AlertMessage.state == AlertMessageState.SENT,
+                AlertMessage.created_at > now - every,
+            ),
+        )
     return set(
         db.session.scalars(
-            select(AlertMessage.channel_id).where(
-                AlertMessage.alert_id == alert.id,
-                AlertMessage.state == AlertMessageState.PENDING,
-            )
+            select(AlertMessage.channel_id).where(AlertMessage.alert_id == alert.id, is_recent)
         )
     )
 
