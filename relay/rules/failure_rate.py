@@ -67,11 +67,10 @@ class FailureWindows:
         return self.has_few and self.low_volume.failed >= MIN_FAILED
 
     def is_low_volume_failure(self, threshold: float) -> bool:
-        # The share counts here too: when much traffic with few failures ends, the failures of the
-        # last 15 minutes remain in the counts and are still a small share.
-        return (
-            self.needs_events and self.events >= MIN_EVENTS and self.low_volume.is_over(threshold)
-        )
+        # When much traffic with few failures ends, those failures remain in the counts of the last 15
+        # minutes.  The minutes before them show that they were a small share.
+        is_small = self.wide.finished >= WIDE_FINISHED and not self.wide.is_over(threshold)
+        return self.needs_events and self.events >= MIN_EVENTS and not is_small
 
     def level(self, threshold: float) -> ReadingLevel:
         """``threshold`` in percent; clear below half of it."""

@@ -171,8 +171,9 @@ def report(
     ).due_change(now)
     if change is not None:
         _enqueue(alert, change, now)
-        if change is AlertChange.REMINDER:
-            add_entry(alert, "reminder", now, alert.sentence)
+    if change is AlertChange.REMINDER:
+        alert.notified_at = now  # also if no channel is left, or it is not tried again and again
+        add_entry(alert, "reminder", now, alert.sentence)
     return change
 
 

@@ -122,7 +122,7 @@ def test_a_burst_within_much_traffic_opens_nothing(shop: Shop) -> None:
     shop.fail(5)
     shop.count(30, 0)
     shop.wait(20 * MINUTE)
-    assert alerts("failure_rate", is_open=False) == []
+    assert [alert.sentence for alert in alerts("failure_rate", is_open=False)] == []
 
 
 def test_a_rate_that_goes_up_and_down_opens_one_alert_and_resolves_none(shop: Shop) -> None:
@@ -141,7 +141,7 @@ def test_it_resolves_after_ten_minutes_below_half_of_the_threshold(shop: Shop) -
     pretend_sent(shop.now)
     resolve_failed()
     failed_until = shop.now
-    while alerts("failure_rate"):
+    while alerts("failure_rate") and shop.now < failed_until + timedelta(hours=1):
         shop.count(100, 0)
         shop.wait(MINUTE)
     waited = (shop.now - failed_until).total_seconds()
@@ -248,7 +248,7 @@ def test_an_acknowledged_notice_does_not_become_a_warning(shop: Shop) -> None:
     shop.wait(MINUTE)
     [alert] = alerts()
     actions.acknowledge(alert.id, "A test address.", JANE)
-    shop.wait(HOUR, every=60)
+    shop.wait(HOUR, every=300)
     assert [one.severity for one in alerts()] == [Severity.NOTICE]
     assert reported() == {"failed_delivery": 1}
 
@@ -257,7 +257,7 @@ def test_failed_deliveries_that_were_acknowledged_stay_a_notice(shop: Shop) -> N
     shop.fail(1)
     db.session.execute(update(DeadLetter).values(state=DeadLetterState.ACKNOWLEDGED))
     db.session.commit()
-    shop.wait(HOUR, every=60)
+    shop.wait(HOUR, every=300)
     assert [one.severity for one in alerts()] == [Severity.NOTICE]
 
 
@@ -265,7 +265,7 @@ def test_failed_deliveries_are_repeated_hourly_and_only_with_new_ones(shop: Shop
     shop.fail(1)
     shop.wait(16 * MINUTE)
     pretend_sent(shop.now)
-    shop.wait(8 * HOUR, every=60)
+    shop.wait(8 * HOUR, every=600)
     assert reported() == {"failed_delivery": 1}
     shop.fail(1)
     shop.wait(MINUTE)
@@ -372,7 +372,7 @@ def test_a_reader_that_fails_stops_no_other_and_resolves_nothing(
     shop.wait(MINUTE)
     fault.is_broken = True
     shop.fail(10)
-    shop.wait(HOUR / 2)
+    shop.wait(10 * MINUTE)
     assert names() == ["canary", "failed_delivery", "failure_rate", "failure_rate_overall"]
 
 
@@ -380,7 +380,7 @@ def test_an_open_alert_is_repeated_every_four_hours_until_it_is_acknowledged(sho
     change_destination(shop, circuit=CircuitState.OPEN)
     shop.wait(MINUTE)
     pretend_sent(shop.now)
-    shop.wait(4 * HOUR, every=60)
+    shop.wait(4 * HOUR, every=240)
     assert reported() == {"circuit_open": 1}
     shop.wait(2 * MINUTE, every=60)
     [alert] = alerts()
@@ -442,9 +442,9 @@ def test_what_a_check_found_is_repeated_as_well(shop: Shop) -> None:
 
 
 def test_samples_are_taken_every_five_minutes_and_six_hours_are_kept(shop: Shop) -> None:
-    for minute in range(8 * 60):
-        shop.count(100, minute % 3)
-        shop.wait(MINUTE, every=30)
+    for minute in range(0, 8 * 60, 2):
+        shop.count(100, minute % 5)
+        shop.wait(2 * MINUTE, every=120)
     row = seen("failure_rate", shop.subject())
     assert row is not None
     gaps = {int(b[0] - a[0]) for a, b in zip(row.samples, row.samples[1:], strict=False)}
