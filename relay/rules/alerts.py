@@ -213,7 +213,8 @@ RULES: Mapping[str, AlertRule] = {
         AlertRule(
             "site_clock",
             "Site clock wrong",
-            "The clock of a site differs by this time from Relay's, so requests are rejected soon.",
+            "The clock of a site differs by this time from Relay's, so its requests are rejected, or will "
+            "be soon.",
             Scope.SITE,
             Severity.WARNING,
             threshold=120.0,
@@ -224,7 +225,8 @@ RULES: Mapping[str, AlertRule] = {
         AlertRule(
             "plugin_outbox",
             "Events waiting on a site",
-            "A site reports events that wait in the plugin's outbox, or that it gave up.",
+            "A site reports events that wait in the plugin's outbox and that did not arrive within 90 "
+            "minutes.",
             Scope.SITE,
             Severity.WARNING,
             threshold=1.0,

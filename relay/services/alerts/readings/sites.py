@@ -20,7 +20,13 @@ from relay.services.alerts.readings import (
     waiting_events,
 )
 
-READ_RULES = ("silent_site", "rejected_requests", "old_key", "site_clock", "plugin_outbox")
+READ_RULES = (
+    silent_sites.RULE,
+    rejected_requests.RULE,
+    site_keys.RULE,
+    site_clocks.RULE,
+    waiting_events.RULE,
+)
 
 
 def read(context: Context) -> Iterator[Reading]:
