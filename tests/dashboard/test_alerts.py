@@ -131,7 +131,7 @@ def test_support_acts_and_the_timeline_shows_it(
     answer = support.post(f"{here}/acknowledge", {"note": "It <i>moved</i>.", "next": "/alerts"})
     assert (answer.status_code, answer.location) == (303, "/alerts")
     listed = text_of(support.get("/alerts").text)
-    assert "Acknowledged by support@example.com just now: “It <i>moved</i>.”" in listed
+    assert "Acknowledged by support@example.com just now : “It <i>moved</i>.”" in listed
     assert support.post(f"{here}/snooze", {"for": "4h"}).location == here
     support.post(f"{here}/assign", {"owner": "support@example.com"})
     support.post(f"{here}/note", {"note": "Asked the agency."})

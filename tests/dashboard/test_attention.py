@@ -113,7 +113,7 @@ def test_a_silent_site_has_a_line_unless_the_rule_watches_it(
         for event in db.session.query(Event):
             event.received_at -= timedelta(days=8)
         db.session.commit()
-    assert "Shop has stopped sending. The last event arrived 8 days ago." in listed()
+    assert "Shop has stopped sending. The last event arrived 8 days ago" in listed()
     with app.app_context():
         db.session.add(AlertEvaluation(rule="silent_site", subject="site:shop:comment.created"))
         db.session.commit()

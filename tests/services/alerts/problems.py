@@ -17,6 +17,7 @@ from relay.models import (
     Delivery,
     DeliveryMinute,
     Event,
+    Lease,
     Subscription,
     db,
 )
@@ -43,7 +44,9 @@ class Shop:
             for name in names or ("Hook",)
         ]
         self.now = database.now(db.session).replace(second=0, microsecond=0)
-        db.session.rollback()
+        # a scheduler runs all the time
+        db.session.add(Lease(name="scheduler", holder="test", until=self.now + timedelta(days=365)))
+        db.session.commit()
 
     def subject(self, number: int = 0) -> str:
         return f"destination:{self.ids[number]}"

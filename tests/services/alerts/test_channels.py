@@ -260,7 +260,7 @@ def test_secrets_are_encrypted_again_with_a_new_key_and_unreadable_ones_are_repo
         assert encryption.unreadable(connection) == ["alert channel One"]
     db.session.rollback()
     finding = next(one for one in doctor.diagnose() if one.check == "alert channel secrets")
-    assert finding.level.value == "fail" and "alert channel One" in finding.sentence
+    assert finding.level.value == "error" and "alert channel One" in finding.what
     assert "cannot be decrypted" in channels.test_channel(channel.id, ADA).sentence
 
 
