@@ -35,8 +35,8 @@ test: .venv/.dev relay/static/gen/manifest.json tests/wordpress/node_modules/.re
 	@scripts/install-test-deps.sh
 	@$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile $(TESTS)
 
-check: .venv/.dev relay/static/gen/manifest.json ## check style, types, layers, templates, PHP, migrations and docs
-	@scripts/install-test-deps.sh php
+check: .venv/.dev relay/static/gen/manifest.json ## check style, types, layers, templates, PHP, migrations, metrics and docs
+	@scripts/install-test-deps.sh check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -46,6 +46,7 @@ check: .venv/.dev relay/static/gen/manifest.json ## check style, types, layers, 
 	$(BIN)/python scripts/check_versions.py
 	$(BIN)/python scripts/check_migrations.py
 	$(BIN)/python scripts/check_docs.py
+	$(BIN)/python scripts/check_metrics.py
 	$(BIN)/python scripts/check_words.py
 
 faults: .venv/.dev relay/static/gen/manifest.json ## run the fault tests at full size and print the results

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install the system packages that the tests need.  Argument: php or browser; without one, all.
+# Install the system packages that the tests need.  Argument: check or browser; without one, all.
 # If that is not possible, print the packages to install and fail.
 set -euo pipefail
 what=${1:-all}
@@ -7,9 +7,10 @@ packages=()
 need() { # need <command that succeeds if it is installed> <package>…
   if ! eval "$1" >/dev/null 2>&1; then packages+=("${@:2}"); fi
 }
-if [ "$what" = all ] || [ "$what" = php ]; then
+if [ "$what" = all ] || [ "$what" = check ]; then
   need 'command -v php' php-cli
   need 'command -v xgettext' gettext
+  need 'command -v promtool' prometheus
 fi
 if [ "$what" = all ] || [ "$what" = browser ]; then
   need 'command -v chromium || command -v chromium-browser' chromium
@@ -36,6 +37,13 @@ if [ "$(id -u)" != 0 ]; then as_root=(sudo -n); fi
 if command -v apt-get >/dev/null && { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; then
   echo "Installing packages for the tests: ${packages[*]}"
   export DEBIAN_FRONTEND=noninteractive
+  # The tests start what they need themselves, so no service of these packages starts now.
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e $policy ]; then
+    printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee $policy >/dev/null
+    "${as_root[@]}" chmod 755 $policy
+    trap '"${as_root[@]}" rm -f $policy' EXIT
+  fi
   "${as_root[@]}" apt-get update -qq
   "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
 else
