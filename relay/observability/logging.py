@@ -1,6 +1,6 @@
 """One JSON line per step on standard error, with its level and ``correlation_id`` (the event's id).
 
-``docs/operate.md`` lists every event name with its level and what to do.
+``docs/observability.md`` lists every event name with its level, fields and what to do.
 """
 
 from __future__ import annotations

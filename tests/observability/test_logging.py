@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from relay.delivery import recovery, router
 from relay.delivery.drain import Drain
@@ -22,17 +22,19 @@ from relay.delivery.pool import FinishedCall
 from relay.errors import Unavailable
 from relay.ingest.store.writer import EventWriter
 from relay.launcher.valkey import Valkey
-from relay.models import Destination, db
+from relay.models import Destination, Event, db
+from relay.observability import metrics
 from relay.observability.logging import init_logging, log
 from relay.scheduler import do
 from tests.support.events import comment
 from tests.support.network import wait_for
 from tests.support.sink import Sink
+from tests.support.stack import Stack
 from tests.support.world import World, make, move, put
 
 ROOT = Path(__file__).resolve().parents[2]
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-ROW = re.compile(r"^\| `([a-z_.]+)` \| ([a-z, ]+) \|", re.M)
+ROW = re.compile(r"^\| `([a-z_.]+)` \| ([a-z, ]+) \| ([^|]+) \|", re.M)
 
 
 def values_of(node: ast.expr) -> list[str]:
@@ -45,25 +47,29 @@ def values_of(node: ast.expr) -> list[str]:
     raise ValueError(f"Line {node.lineno}: write the name and the level of a log line as literals.")
 
 
-def events_in(source: str) -> Iterator[tuple[str, str]]:
-    """-> (event name, level) of every call of ``log`` in a module."""
+def events_in(source: str) -> Iterator[tuple[str, str, list[str]]]:
+    """-> (event name, level, fields) of every call of ``log`` in a module."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "log":
             level = next((kw.value for kw in node.keywords if kw.arg == "level"), None)
+            fields = [kw.arg or "**" for kw in node.keywords if kw.arg != "level"]
             for name in values_of(node.args[0]):
                 for value in values_of(level) if level is not None else ["info"]:
-                    yield name, value
+                    yield name, value, fields
 
 
-def test_the_manual_lists_every_event_with_its_levels() -> None:
-    used: dict[str, set[str]] = {}
+def test_the_manual_lists_every_event_with_its_levels_and_fields() -> None:
+    levels: dict[str, set[str]] = {}
+    fields: dict[str, set[str]] = {}
     for path in (ROOT / "relay").rglob("*.py"):
-        for name, level in events_in(path.read_text(encoding="utf-8")):
-            used.setdefault(name, set()).add(level)
-    section = (ROOT / "docs/operate.md").read_text(encoding="utf-8")
-    section = section.partition("## Log events to alert on")[2].partition("\n## ")[0]
-    listed = {name: set(levels.split(", ")) for name, levels in ROW.findall(section)}
-    assert listed == used
+        for name, level, found in events_in(path.read_text(encoding="utf-8")):
+            levels.setdefault(name, set()).add(level)
+            fields.setdefault(name, set()).update(found)
+    section = (ROOT / "docs/observability.md").read_text(encoding="utf-8")
+    section = section.partition("### Log events")[2].partition("\n## ")[0]
+    rows = ROW.findall(section)
+    assert {name: set(level.split(", ")) for name, level, _ in rows} == levels
+    assert {name: set(re.findall(r"`(\w+)`", listed)) for name, _, listed in rows} == fields
 
 
 def test_every_line_of_relay_is_written_by_log() -> None:
@@ -75,9 +81,9 @@ def test_every_line_of_relay_is_written_by_log() -> None:
 def test_a_computed_name_is_found() -> None:
     with pytest.raises(ValueError, match="literals"):
         list(events_in("log(name)"))
-    assert list(events_in("log('a' if x else 'b', level='error')")) == [
-        ("a", "error"),
-        ("b", "error"),
+    assert list(events_in("log('a' if x else 'b', level='error', c=1)")) == [
+        ("a", "error", ["c"]),
+        ("b", "error", ["c"]),
     ]
 
 
@@ -283,3 +289,36 @@ def test_a_call_that_is_lost_is_an_error(app: Flask, world: World, lines: Lines)
         drain.collect(lost, drain.clock.now())
         drain.close()
     assert lines.levels("drain.lost_calls") == ["error"]
+
+
+def test_a_request_succeeds_though_no_log_line_can_be_written(app: Flask, world: World) -> None:
+    dropped = metrics.log_lines_dropped.series_of(()).numbers[0]
+    with Path("/dev/full").open("w", encoding="utf-8") as full, redirect_stderr(full):
+        init_logging()
+        event = comment()
+        put(app, world.slug, event)
+        logging.getLogger("waitress").error("A library says something.")
+        assert app.test_client().post("/webhooks/wp", data=b"{}").status_code == 400
+    init_logging()
+    assert metrics.log_lines_dropped.series_of(()).numbers[0] >= dropped + 2
+    with app.app_context():
+        stored = db.session.scalar(select(Event).where(Event.event_id == event["event_id"]))
+        assert stored is not None
+
+
+@SQLITE
+def test_a_web_process_answers_with_standard_error_on_a_full_disk(
+    database_url: str, valkey: Valkey, tmp_path: Path
+) -> None:
+    stack = Stack(tmp_path, database_url, valkey.url)
+    Path(stack.processes["web"].log).symlink_to("/dev/full")
+    try:
+        stack.start("web")
+        secret = stack.make_source().secret
+        assert stack.send(comment(), secret).status_code == 202
+        assert stack.send(comment(), "wrong" * 10).status_code == 401
+        shown = stack.http.get(f"{stack.url}/metrics").text
+        assert "relay_events_accepted_total 1.0" in shown
+        assert "relay_log_lines_dropped_total 0.0" not in shown
+    finally:
+        stack.close()
