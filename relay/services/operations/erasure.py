@@ -92,7 +92,15 @@ def take_requests() -> int:
         for one in _locked([request_id]):
             _empty(one, {"email": person.MARKER})
         db.session.commit()
-        log("erasure.done", correlation_id=correlation_id, **vars(receipt))
+        log(
+            "erasure.done",
+            correlation_id=correlation_id,
+            events=receipt.events,
+            attempts=receipt.attempts,
+            dead_letters=receipt.dead_letters,
+            discarded=receipt.discarded,
+            in_flight=receipt.in_flight,
+        )
         done += 1
     db.session.rollback()
     return done
