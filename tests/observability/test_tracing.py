@@ -17,7 +17,7 @@ from tests.support.network import free_port
 from tests.support.sink import Answer, Sink
 from tests.support.stack import Stack
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
@@ -63,6 +63,7 @@ def documented() -> dict[str, set[str]]:
     return {name: set(re.findall(r"`([a-z_.]+)`", listed)) for name, listed in rows}
 
 
+@SQLITE
 def test_an_event_is_one_trace_with_a_span_for_each_attempt(
     start: Callable[[str], tuple[Stack, str]], sink: Sink
 ) -> None:
@@ -120,6 +121,7 @@ def test_an_event_is_one_trace_with_a_span_for_each_attempt(
     assert "/hook" not in str(spans(sink)), "the path of a webhook may be a secret"
 
 
+@SQLITE
 def test_events_are_delivered_while_the_collector_is_down(
     start: Callable[[str], tuple[Stack, str]], sink: Sink
 ) -> None:
