@@ -55,7 +55,8 @@ def store(claimed: ClaimedMessage, result: ChannelResult, now: datetime | None =
     at = now or database.now(db.session)
     db.session.rollback()
     log(
-        "alert_message",
+        "alert.message",
+        level="info" if result.ok else "warning",
         channel=claimed.address.name,
         kind=claimed.address.kind,
         change=claimed.change.value,

@@ -112,7 +112,7 @@ def _send(
                 elif not result.ok:
                     return
     except SQLAlchemyError as exc:  # the claim ends, and the message is sent then
-        log("alert_message_not_recorded", level="warning", error=type(exc).__name__)
+        log("alert.message_not_recorded", level="warning", error=type(exc).__name__)
     finally:
         busy.free(channel_id)
 
