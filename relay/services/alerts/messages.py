@@ -191,7 +191,7 @@ def _reached(alert: Alert) -> set[int]:
 
 
 def _known(alert: Alert) -> set[int]:
-    """The channels that have a message about the alert, whatever became of it."""
+    """The channels that have a message about the alert, whatever happened to it."""
     return set(
         db.session.scalars(select(AlertMessage.channel_id).where(AlertMessage.alert_id == alert.id))
     )
