@@ -121,7 +121,8 @@ def hours_until_reported(times: Sequence[float], stop: float) -> float | None:
     """How long after ``stop``, when all events end, the site is reported; in steps of 15 minutes."""
     sent = [time for time in times if time < stop]
     rhythm = known_at(sent, sent[-1])
-    assert rhythm is not None
+    if rhythm is None:
+        return None
     for quarter in range(16 * WEEK * 4):
         if rhythm.judge(at(sent[-1]), at(stop + quarter / 4), THRESHOLD).is_silent:
             return quarter / 4
