@@ -48,7 +48,11 @@ TIMEZONE = forms.Field(
     placeholder="Europe/Vienna",
     help="For the quiet times and for the times in messages.",
 )
-SHORT = {Severity.NOTICE: "All alerts", Severity.WARNING: "Warnings and critical alerts"}
+SHORT = {
+    Severity.NOTICE: "All alerts",
+    Severity.WARNING: "Warnings and critical alerts",
+    Severity.CRITICAL: "Critical alerts",
+}
 
 
 @blueprint.get("")
@@ -71,7 +75,7 @@ def _list(tested: int = 0, result: ChannelResult | None = None) -> Any:
 
 
 def severity_words(channel: AlertChannel) -> str:
-    return SHORT.get(Severity(channel.severity), "Critical alerts only")
+    return SHORT[Severity(channel.severity)]
 
 
 @blueprint.get("/new")

@@ -63,18 +63,23 @@ def test_a_channel_is_added_tested_changed_and_removed(
     made = admin.post(f"{LIST}/new?kind=webhook", form(sink, **times, **rules))
     assert (made.status_code, made.location) == (303, LIST)
     said = text_of(admin.get(LIST).text)
-    assert "Warnings and critical alerts, only: Disk nearly full, Backup too old" in said
+    assert "Warnings and critical alerts, only about: Disk nearly full, Backup too old" in said
     assert "22:00 to 07:00 (Europe/Vienna)" in said
     tried = admin.post(f"{LIST}/1/test")
     assert "The test was sent." in tried.text and "<html" in tried.text
     assert sink.requests[0].headers["authorization"] == "Bearer very-secret-token-1"
     sink.answer(404, b"no")
     part = admin.post(f"{LIST}/1/test", headers=FRAGMENT).text
-    assert "The test failed." in part and "404 Not Found" in part and "<html" not in part
+    assert (
+        "The test failed." in part
+        and "404 Not Found" in part
+        and "destination" not in part
+        and "<html" not in part
+    )
     changed = form(sink, name="New", token="", severity="critical", rules=[])
     assert admin.post(f"{LIST}/1/edit", changed).status_code == 303
     said = text_of(admin.get(LIST).text)
-    assert "New" in said and "Critical alerts only" in said and "22:00" not in said
+    assert "New" in said and "Gets Critical alerts" in said and "22:00" not in said
     sink.answer(200)
     admin.post(f"{LIST}/1/test")
     assert sink.requests[-1].headers["authorization"] == "Bearer very-secret-token-1"

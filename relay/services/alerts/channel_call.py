@@ -25,6 +25,16 @@ from relay.services.alerts import texts
 
 NO_LINKS = {"links": "no"}  # the kinds' own links are about an event
 
+# The kinds write for destinations, which a person resumes and which Relay retries for a day.
+IN_OTHER_WORDS = (
+    ("the destination's settings, then resume it", "the channel's settings"),
+    ("the settings and resume the destination", "the channel's settings"),
+    ("the destination's settings", "the channel's settings"),
+    ("The destination ", "The service "),
+    ("; Relay retries.", "."),
+    (" Relay retries.", ""),
+)
+
 
 @dataclass(frozen=True)
 class ChannelAddress:
@@ -107,5 +117,12 @@ def call(
     except Exception as exc:  # whatever it is, the other channels go on and a person reads about it
         signal = refused(exc)
     # a service may repeat a secret in its answer
-    sentence = mask_text(str(getattr(signal, "sentence", "")), known)
+    sentence = mask_text(in_other_words(str(getattr(signal, "sentence", ""))), known)
     return ChannelResult(signal, sentence, (time.perf_counter() - began) * 1000)
+
+
+def in_other_words(sentence: str) -> str:
+    """The sentence of a kind about an error, for a channel."""
+    for destination, channel in IN_OTHER_WORDS:
+        sentence = sentence.replace(destination, channel)
+    return sentence
