@@ -41,6 +41,7 @@ PAGE_WORDS = {
     "ledger": "View ledger",
     "events": "View events",
     "ai": "View AI steps",
+    "alerts": "View channels",
 }
 
 

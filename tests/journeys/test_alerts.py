@@ -12,7 +12,7 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 ADD = """
 from relay.models import Alert, db
 for name in ("First", "Second"):
-    db.session.add(Alert(rule="canary", subject=f"site:{name}", sentence=f"{name} problem.", advice="Look."))
+    db.session.add(Alert(rule="ledger.site", subject=f"site:{name}", sentence=f"{name} problem.", advice="Look."))
 db.session.commit()
 """
 CHANGE = """

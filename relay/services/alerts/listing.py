@@ -37,7 +37,7 @@ class AlertFilter:
             lowest = Severity(self.severity)
             found.append(Alert.severity.in_([one for one in Severity if one.rank >= lowest.rank]))
         if self.subject == "installation":
-            found.append(Alert.subject == "")
+            found.append(or_(Alert.subject == "", Alert.subject.startswith("channel:")))
         elif self.subject:
             found.append(or_(*self._subject()))
         return found

@@ -9,15 +9,20 @@ from datetime import date, datetime
 from sqlalchemy import String, cast, literal, select, union_all
 
 from relay.event_types import event_type_of
-from relay.models import Destination, Source, db
+from relay.models import AlertChannel, Destination, Source, db
 from relay.services.ledger.labels import day_words
 
 INSTALLATION = "This installation"
+TABLES = {  # the name of a subject with a deleted row
+    "destination": "Destination {}",
+    "channel": "Alert channel {}",
+    "site": "{}",
+}
 
 
 @dataclass(frozen=True)
 class AlertSubject:
-    """A subject in its parts: ``table`` is ``destination``, ``site`` or empty for the installation.
+    """A subject in its parts: ``table`` is one of ``TABLES``, or empty for the installation.
 
     ``key`` is an id or a slug; ``part`` is an event type or a day of a site.
     """
@@ -28,11 +33,11 @@ class AlertSubject:
 
 
 def parts_of(subject: str) -> AlertSubject:
-    """``destination:3``, ``site:shop``, ``site:shop:order.created``, or empty."""
+    """``destination:3``, ``site:shop``, ``site:shop:order.created``, ``channel:2``, or empty."""
     if not subject:
         return AlertSubject("")
     table, colon, rest = subject.partition(":")
-    if colon and table in ("destination", "site"):
+    if colon and table in TABLES:
         key, _, part = rest.partition(":")
         return AlertSubject(table, key, part)
     key, _, part = subject.partition(" ")  # alerts that the ledger opened before the rules existed
@@ -45,28 +50,36 @@ def subject_names(subjects: Iterable[str]) -> Mapping[str, str]:
     A subject that was deleted keeps its id or slug.
     """
     parts = {subject: parts_of(subject) for subject in set(subjects)}
-    ids = {int(one.key) for one in parts.values() if _is_id(one)}
+    ids = _ids(parts.values(), "destination")
+    channel_ids = _ids(parts.values(), "channel")
     slugs = {one.key for one in parts.values() if one.table == "site"}
     names: dict[tuple[str, str], str] = {}
-    if ids or slugs:
-        destinations = select(
-            literal("destination"), cast(Destination.id, String), Destination.name
-        ).where(Destination.id.in_(ids))
-        sites = select(literal("site"), Source.slug, Source.name).where(Source.slug.in_(slugs))
-        for table, key, name in db.session.execute(union_all(destinations, sites)):
-            names[table, key] = name
+    if ids or channel_ids or slugs:
+        rows = union_all(
+            select(literal("destination"), cast(Destination.id, String), Destination.name).where(
+                Destination.id.in_(ids)
+            ),
+            select(literal("channel"), cast(AlertChannel.id, String), AlertChannel.name).where(
+                AlertChannel.id.in_(channel_ids)
+            ),
+            select(literal("site"), Source.slug, Source.name).where(Source.slug.in_(slugs)),
+        )
+        names = {(table, key): name for table, key, name in db.session.execute(rows)}
     return {subject: _words(one, names) for subject, one in parts.items()}
 
 
-def _is_id(one: AlertSubject) -> bool:
-    return one.table == "destination" and one.key.isascii() and one.key.isdigit()
+def _ids(parts: Iterable[AlertSubject], table: str) -> set[int]:
+    return {
+        int(one.key)
+        for one in parts
+        if one.table == table and one.key.isascii() and one.key.isdigit()
+    }
 
 
 def _words(one: AlertSubject, names: Mapping[tuple[str, str], str]) -> str:
     if not one.table:
         return INSTALLATION
-    unknown = f"Destination {one.key}" if one.table == "destination" else one.key
-    name = names.get((one.table, one.key), unknown)
+    name = names.get((one.table, one.key), TABLES[one.table].format(one.key))
     return f"{name}: {_part_words(one.part)}" if one.part else name
 
 

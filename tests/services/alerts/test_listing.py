@@ -55,16 +55,17 @@ def test_the_filter_selects_by_rule_severity_and_subject(now: datetime) -> None:
     add("books", "ledger.books", "shop 2026-11-25")
     add("other", "silent_site", "site:shop-2")
     add("disk", "disk_space", "")
+    add("channel", "channel_failed", "channel:1")
 
     def found(**wanted: str) -> set[str]:
         return set(sentences(listing.open_now(AlertFilter(**wanted))))
 
     assert found(subject="destination:1") == {"one"}
     assert found(subject="site:shop") == {"silent", "books"}
-    assert found(subject="installation") == {"disk"}
+    assert found(subject="installation") == {"disk", "channel"}
     assert found(rule="silent_site") == {"silent", "other"}
     assert found(severity="critical") == {"one"}
-    assert "eleven" not in found(severity="warning") and len(found(severity="warning")) == 5
+    assert "eleven" not in found(severity="warning") and len(found(severity="warning")) == 6
     assert found(rule="disk_space", subject="destination:1") == set()
     assert found(severity="nonsense") == found()
 

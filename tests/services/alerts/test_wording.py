@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from flask import Flask
 
+from relay.models import AlertChannel, db
 from relay.services.alerts.wording import (
     AlertSubject,
     instant_words,
@@ -27,6 +28,7 @@ from tests.test_statement_counts import counting
         ("destination:3", AlertSubject("destination", "3")),
         ("site:shop", AlertSubject("site", "shop")),
         ("site:shop:order.created", AlertSubject("site", "shop", "order.created")),
+        ("channel:2", AlertSubject("channel", "2")),
         ("shop 2026-11-25", AlertSubject("site", "shop", "2026-11-25")),
     ],
 )
@@ -39,24 +41,29 @@ def test_subjects_are_named_in_one_statement(app: Flask) -> None:
         there = destination_settings.create_destination("inbox", "Slack sales", {}, COMMAND_LINE)
         url = "https://shop.example.com"
         source_settings.create_source("Blue Teapot Shop", url, COMMAND_LINE, slug="shop")
-        to = f"destination:{there.id}"
+        phone = AlertChannel(kind="ntfy", name="Phone", config={})
+        db.session.add(phone)
+        db.session.commit()
+        to, channel = f"destination:{there.id}", f"channel:{phone.id}"
         with counting(app) as statements:
             names = subject_names(
-                [to, "", "site:shop", "site:shop:order.created", "site:shop:2026-11-25"]
+                [to, channel, "", "site:shop", "site:shop:order.created", "site:shop:2026-11-25"]
             )
             assert len(statements) == 1
         assert names == {
             to: "Slack sales",
+            channel: "Phone",
             "": "This installation",
             "site:shop": "Blue Teapot Shop",
             "site:shop:order.created": "Blue Teapot Shop: New order",
             "site:shop:2026-11-25": "Blue Teapot Shop: 25 November 2026",
         }
-        gone = ["destination:999", "site:gone", "destination:x"]
+        gone = ["destination:999", "site:gone", "destination:x", "channel:9"]
         assert subject_names(gone) == {
             "destination:999": "Destination 999",
             "site:gone": "gone",
             "destination:x": "Destination x",
+            "channel:9": "Alert channel 9",
         }
 
 
