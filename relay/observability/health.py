@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
 ROLES = ("worker", "scheduler")
 NEARLY_FULL = 0.9  # of the broker's maxmemory
@@ -117,15 +117,15 @@ def check_writes(client: Any, memory: dict[str, Any]) -> Finding:
     used, most = int(memory.get("used_memory", 0)), int(memory.get("maxmemory", 0))
     try:
         client.set("relay:doctor", "", xx=True)
+    except OutOfMemoryError:
+        return error(
+            "broker memory",
+            f"The broker's memory is full ({_mebibytes(used)} of maxmemory {_mebibytes(most)}), so "
+            "it refuses every message and nothing is delivered.",
+            "Raise maxmemory with CONFIG SET maxmemory and in its configuration file, or delete what "
+            "other applications store there. Workers need no restart.",
+        )
     except ResponseError as exc:
-        if str(exc).startswith("OOM"):
-            return error(
-                "broker memory",
-                f"The broker's memory is full ({_mebibytes(used)} of maxmemory {_mebibytes(most)}), so "
-                "it refuses every message and nothing is delivered.",
-                "Raise maxmemory with CONFIG SET maxmemory and in its configuration file, or delete what "
-                "other applications store there. Workers need no restart.",
-            )
         return error(
             "broker memory",
             f"The broker refuses writes: {_line(exc)}.",

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -138,6 +139,13 @@ def small_disk(folder: Path, size: str, owner: int | None) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+def fill(folder: Path) -> None:
+    """Leave no space on this disk."""
+    with (folder / "filler").open("wb", buffering=0) as filler, pytest.raises(OSError):
+        while True:
+            filler.write(bytes(1024))
+
+
 @POSTGRES
 def test_the_disk_of_the_database_is_full(
     quiet: Stack, postgres_server: PostgresServer, work_dir: Path
@@ -149,12 +157,8 @@ def test_the_disk_of_the_database_is_full(
         postgres_server.run(f"CREATE TABLESPACE small LOCATION '{folder}'")
         try:
             postgres_server.run(f'ALTER DATABASE "{name}" SET TABLESPACE small')
-            (folder / "filler").write_bytes(b"")
-            with (folder / "filler").open("wb") as filler, pytest.raises(OSError):
-                while True:
-                    filler.write(bytes(4096))
-                    filler.flush()
-            # rows of the pages that are there until the table must grow
+            fill(folder)
+            # the pages that are there take some rows, then the table must grow
             with pytest.raises(Exception, match="No space left"):
                 quiet.change(
                     "INSERT INTO event (source_id, signing_key_id, event_id, event_type, site, address,"
@@ -283,10 +287,7 @@ def test_the_disk_is_full(database_url: str, valkey: Valkey, tmp_path: Path) -> 
         try:
             (folder / "data").chmod(0o700)
             doctor(stack)  # what it needs is there
-            with (folder / "filler").open("wb") as filler, pytest.raises(OSError):
-                while True:
-                    filler.write(bytes(1024))
-                    filler.flush()
+            fill(folder)
             doctor(stack).named("disk", "error", "0 MiB are free", "Free disk space")
         finally:
             stack.close()
@@ -310,7 +311,7 @@ def test_the_clock_is_compared_with_another_server_if_one_is_named(
     fine = doctor(stack, "--clock-url", url)
     assert {one["check"]: one["level"] for one in fine.findings}[check] == "ok"
     ahead = ("faketime", "--exclude-monotonic", "-f", "+300s")
-    doctor(stack, before=ahead, RELAY_CLOCK_URL=url).named(check, "error", "300", "NTP")
+    doctor(stack, before=ahead, RELAY_CLOCK_URL=url).named(check, "error", "s ahead of", "NTP")
     assert check not in doctor(stack, "--offline", RELAY_CLOCK_URL=url).problems()
 
 
@@ -372,8 +373,6 @@ def test_everything_is_unreachable(
 ) -> None:
     """A server that accepts connections and never answers is the slowest to find out about."""
     valkey.stop()
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         report = doctor(

@@ -7,7 +7,7 @@ import os
 import shlex
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from flask import current_app
@@ -60,10 +60,14 @@ def check_data_dir(path: Path) -> Finding:
 
 def check_permissions(data_dir: Path, file: Path | None) -> Iterator[Finding]:
     """Keys, database and backups must be readable by their owner only."""
-    found = [finding for path in private_files(data_dir, file) if (finding := _is_open(path))]
+    database = (
+        [] if file is None else [file.with_name(file.name + end) for end in ("", "-wal", "-shm")]
+    )
+    alone = sorted({one for one in data_dir.iterdir() if one.is_file()} - set(database))
+    found = [_open_to_others(*paths) for paths in (database, *([one] for one in alone))]
     for name in SECRET_FILES:
         text = os.environ.get(f"{name}_FILE", "").strip()
-        if text and (mode := _mode(Path(text))) is not None and mode & 0o077:
+        if text and (mode := _mode(Path(text))) & 0o077:
             found.append(
                 warning(
                     "permissions",
@@ -71,37 +75,31 @@ def check_permissions(data_dir: Path, file: Path | None) -> Iterator[Finding]:
                     f"Run: chmod 600 {shlex.quote(text)}, or set this mode where the platform mounts it.",
                 )
             )
-    yield from found
-    if not found:
+    findings = [one for one in found if one is not None]
+    yield from findings
+    if not findings:
         yield ok("permissions", "Keys, database and backups are readable by their owner only.")
 
 
-def private_files(data_dir: Path, file: Path | None) -> list[Path]:
-    """The files in the data directory, such as keys and backups, and those of a SQLite database."""
-    found: Iterable[Path] = (one for one in data_dir.iterdir() if one.is_file())
-    database = (
-        [] if file is None else [file.with_name(file.name + end) for end in ("", "-wal", "-shm")]
-    )
-    return sorted({*found, *database})
-
-
-def _mode(path: Path) -> int | None:
-    """The permission bits; None if there is no such file any more."""
+def _mode(path: Path) -> int:
+    """The permission bits; 0 if there is no such file."""
     try:
         return stat.S_IMODE(path.stat().st_mode)
     except OSError:
-        return None
+        return 0
 
 
-def _is_open(path: Path) -> Finding | None:
-    mode = _mode(path)
-    if mode is None or not mode & 0o077:
+def _open_to_others(*paths: Path) -> Finding | None:
+    """A finding for those of ``paths`` that other users can use; the files of a database are one."""
+    found = [path for path in paths if _mode(path) & 0o077]
+    if not found:
         return None
-    level = error if path.name == KEYS else warning
+    mode = _mode(found[0])
+    level = error if found[0].name == KEYS else warning
     return level(
         "permissions",
-        f"Other users can {'read' if mode & 0o044 else 'change'} {path} (mode {mode:04o}).",
-        f"Run: chmod 600 {shlex.quote(str(path))}",
+        f"Other users can {'read' if mode & 0o044 else 'change'} {found[0]} (mode {mode:04o}).",
+        f"Run: chmod 600 {shlex.join(map(str, found))}",
     )
 
 
