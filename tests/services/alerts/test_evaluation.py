@@ -14,7 +14,9 @@ from sqlalchemy.event import listen, remove
 from relay.delivery import gate
 from relay.models import (
     Alert,
+    AlertChannel,
     AlertEvaluation,
+    AlertMessage,
     AlertRuleSetting,
     AuditEntry,
     DeadLetter,
@@ -68,6 +70,18 @@ def resolve_failed() -> None:
 def mute(rule: str) -> None:
     db.session.merge(AlertRuleSetting(rule=rule, muted=True))
     db.session.commit()
+
+
+def messages() -> list[str]:
+    """The rule, the change and the channel of each message, in the order of the queue."""
+    db.session.rollback()
+    rows = db.session.execute(
+        select(Alert.rule, AlertMessage.change, AlertChannel.name)
+        .join(AlertMessage, AlertMessage.alert_id == Alert.id)
+        .join(AlertChannel, AlertChannel.id == AlertMessage.channel_id)
+        .order_by(AlertMessage.id)
+    )
+    return [f"{rule} {change} {name}" for rule, change, name in rows]
 
 
 # ---- the failure rate ----------------------------------------------------------------------------
@@ -194,6 +208,39 @@ def test_a_storm_makes_one_message(shop: Shop) -> None:
         "failed_delivery": "failure_rate",
         "failure_rate_overall": "failure_rate",
     }
+
+
+def test_channels_get_one_message_per_change(shop: Shop) -> None:
+    """One channel takes notices too, one takes warnings: the storm, its end, and what remains."""
+    for name, severity in (("All", Severity.NOTICE), ("Warnings", Severity.WARNING)):
+        db.session.add(AlertChannel(kind="email", name=name, config={}, severity=severity))
+    db.session.commit()
+    for _ in range(4):
+        shop.fail(125)
+        shop.wait(15)
+    shop.wait(MINUTE)
+    assert messages() == ["failure_rate opened All", "failure_rate opened Warnings"]
+    shop.wait(40 * MINUTE, every=30)
+    assert messages()[2:] == [
+        "failure_rate resolved All",
+        "failure_rate resolved Warnings",
+        "failed_delivery opened All",
+        "failed_delivery opened Warnings",
+    ]
+    resolve_failed()
+    shop.wait(MINUTE)
+    assert messages()[6:] == ["failed_delivery resolved All", "failed_delivery resolved Warnings"]
+
+
+def test_a_notice_goes_to_the_channels_that_ask_for_notices(shop: Shop) -> None:
+    for name, severity in (("All", Severity.NOTICE), ("Warnings", Severity.WARNING)):
+        db.session.add(AlertChannel(kind="email", name=name, config={}, severity=severity))
+    db.session.commit()
+    shop.fail(1)
+    shop.wait(MINUTE)
+    assert messages() == ["failed_delivery opened All"]
+    shop.wait(20 * MINUTE, every=30)
+    assert "failed_delivery reminder Warnings" in messages()
 
 
 def test_a_covered_alert_is_sent_when_the_covering_one_is_resolved(shop: Shop) -> None:
@@ -372,7 +419,7 @@ def test_a_reader_that_fails_stops_no_other_and_resolves_nothing(
     shop.wait(MINUTE)
     fault.is_broken = True
     shop.fail(10)
-    shop.wait(10 * MINUTE)
+    shop.wait(12 * MINUTE)
     assert names() == ["canary", "failed_delivery", "failure_rate", "failure_rate_overall"]
 
 
