@@ -230,6 +230,19 @@ def test_the_expected_number_is_that_of_the_simulation() -> None:
         )
 
 
+def test_a_weekday_without_events_expects_none_and_few_weeks_leave_no_gaps() -> None:
+    rate = shop(8, 9, 17, weekend=0, at_night=0)
+    for seed in SEEDS:
+        times = arrivals(seed, 2, rate)
+        rhythm = known_at([0.0, *times, 14 * 24 + 9.5], 14 * 24 + 9.5)
+        assert isinstance(rhythm, Rhythm)
+        saturday = at(3 * WEEK + 5 * 24)
+        assert rhythm.expected(saturday, saturday + timedelta(hours=47)) < 0.5
+        for day in range(5):
+            hours = [at(3 * WEEK + 24 * day + hour) for hour in range(9, 17)]
+            assert all(rhythm.expected(one, one + timedelta(hours=1)) > 0.05 for one in hours)
+
+
 def test_a_batch_at_the_start_of_each_hour_is_not_silence() -> None:
     """A site that sends by cron: 100 events at once, two minutes late at most."""
     source = random.Random(1)
