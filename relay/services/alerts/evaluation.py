@@ -294,7 +294,7 @@ class _Evaluation:
     def _changed_row(self, one: _Subject) -> dict[str, Any] | None:
         """The row to write; None if nothing worth a write changed.
 
-        The value of a clear rule is written with its samples only, so that a quiet installation
+        The value of a rule that is not met is written with its samples only, so that a quiet installation
         writes next to nothing.
         """
         value, row = one.reading.value, one.row
@@ -305,7 +305,7 @@ class _Evaluation:
             and Waits(row.firing_since, row.clear_since) == one.waits
             and row.threshold == threshold
             and row.samples == samples
-            and (row.value == value or one.reading.level is ReadingLevel.CLEAR)
+            and (row.value == value or one.reading.level is not ReadingLevel.FIRING)
         )
         if is_same:
             return None
