@@ -72,8 +72,8 @@ def _paused(context: Context, found: Sequence[Any]) -> Iterator[Reading]:
             ReadingLevel.FIRING,
             1.0,
             f"Relay paused {row.name}, so nothing is sent to it: {row.paused_reason}",
-            "Nothing is lost: deliveries wait. Fix the stated cause at the service or in the settings "
-            "of the destination, send a test, then resume the destination. "
+            "Its deliveries wait until you resume it. Correct the cause at the service or in the "
+            "settings of the destination, send a test, then resume it. "
             f"{counted(waits, 'delivery waits', 'deliveries wait')} now.",
             f"/destinations/{row.id}",
             waits,
