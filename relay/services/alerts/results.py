@@ -103,6 +103,15 @@ def _locked(claimed: ClaimedMessage) -> AlertMessage | None:
     )
 
 
+def _locked_channel(channel_id: int) -> AlertChannel | None:
+    """Locked against other changes, but not against new messages for it: otherwise two channels that
+    fail at the same moment and take over from each other wait for each other without end.
+    """
+    return db.session.get(
+        AlertChannel, channel_id, with_for_update={"key_share": True}, populate_existing=True
+    )
+
+
 def _is_ours(message: AlertMessage | None, claimed: ClaimedMessage) -> bool:
     return (
         message is not None
@@ -179,7 +188,7 @@ def _mark_failed(claimed: ClaimedMessage, result: ChannelResult, at: datetime) -
     other without end.
     """
     address = claimed.address
-    channel = db.session.get(AlertChannel, address.id, with_for_update=True, populate_existing=True)
+    channel = _locked_channel(address.id)
     if channel is not None:
         channel.failed_at, channel.last_error = at, result.sentence
         if claimed.rule != CHANNEL_FAILED:
@@ -196,7 +205,7 @@ def _mark_failed(claimed: ClaimedMessage, result: ChannelResult, at: datetime) -
 
 def mark_good(channel_id: int, at: datetime) -> None:
     """The channel works: note when, and resolve the alert about it.  Commits."""
-    channel = db.session.get(AlertChannel, channel_id, with_for_update=True, populate_existing=True)
+    channel = _locked_channel(channel_id)
     if channel is not None:
         was_failing = channel.failed_at is not None
         channel.last_sent_at, channel.failed_at, channel.last_error = at, None, ""

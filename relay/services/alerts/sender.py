@@ -21,7 +21,7 @@ from relay.database import READ_ONLY
 from relay.models import Alert, AlertChannel, AlertMessage, db
 from relay.observability.logging import log
 from relay.rules.states import AlertChange, AlertMessageState, Severity
-from relay.services.alerts import channel_call, results
+from relay.services.alerts import channel_call, results, rules
 from relay.services.alerts.channel_call import ChannelAddress
 from relay.services.alerts.messages import due_at, iso
 from relay.services.alerts.results import ClaimedMessage
@@ -31,6 +31,8 @@ MOST_CHANNELS = 16  # threads at the same time
 TURNED_OFF = "The channel was turned off before this was sent."
 MOST_STARTS = 6  # a message that stops the process each time is not started again
 STOPPED = "Relay stopped each time while it sent this."
+MUTED = "The rule was muted before this was sent."
+MUTED_AGAIN = timedelta(minutes=1)  # until a message of a muted rule is due again
 OUT_OF_DATE = "Nothing was to be reminded of any more."
 
 
@@ -125,7 +127,7 @@ def claim(channel_id: int, now: datetime | None = None) -> ClaimedMessage | None
     channel = db.session.scalar(
         select(AlertChannel)
         .where(AlertChannel.id == channel_id)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, key_share=True)
         .execution_options(populate_existing=True)
     )
     found = None
@@ -164,9 +166,10 @@ def _claim_next(channel: AlertChannel, at: datetime) -> ClaimedMessage | None:
         alert = db.session.get(Alert, message.alert_id) if message.alert_id else None
         if alert is not None:
             db.session.refresh(alert)
-        if reason := _needless(message, channel, alert, at):
+        muted_until = _muted_until(alert, at)
+        if reason := _needless(message, channel, alert, at, is_muted=muted_until is not None):
             message.state, message.error = AlertMessageState.SKIPPED, reason
-        elif (later := _not_before(message, channel, alert, at)) > at:
+        elif (later := _not_before(channel, alert, at, muted_until)) > at:
             message.due_at = later
         else:
             assert alert is not None
@@ -175,8 +178,20 @@ def _claim_next(channel: AlertChannel, at: datetime) -> ClaimedMessage | None:
     return None
 
 
+def _muted_until(alert: Alert | None, at: datetime) -> datetime | None:
+    """Until when nothing may be sent because the rule is muted; None if it is not."""
+    rule = rules.effective(db.session.connection(), at).get(alert.rule) if alert else None
+    if rule is None or not rule.is_muted:
+        return None
+    return rule.muted_until or at + MUTED_AGAIN
+
+
 def _needless(
-    message: AlertMessage, channel: AlertChannel, alert: Alert | None, at: datetime
+    message: AlertMessage,
+    channel: AlertChannel,
+    alert: Alert | None,
+    at: datetime,
+    is_muted: bool,
 ) -> str:
     """Why the message need not be sent any more; empty if it must."""
     if not channel.enabled:
@@ -185,6 +200,8 @@ def _needless(
         return OUT_OF_DATE
     if message.attempts >= MOST_STARTS:
         return STOPPED
+    if is_muted and message.change == AlertChange.RESOLVED:
+        return MUTED
     if message.change == AlertChange.REMINDER and (
         alert.resolved_at is not None or alert.acknowledged_at is not None or _is_snoozed(alert, at)
     ):
@@ -197,14 +214,14 @@ def _is_snoozed(alert: Alert, at: datetime) -> bool:
 
 
 def _not_before(
-    message: AlertMessage, channel: AlertChannel, alert: Alert | None, at: datetime
+    channel: AlertChannel, alert: Alert | None, at: datetime, muted_until: datetime | None
 ) -> datetime:
-    """When the message may be sent: not in quiet hours, and not while the alert is snoozed."""
+    """When it may be sent: not in quiet hours, and not while the alert is snoozed or its rule muted."""
     assert alert is not None
     until = due_at(channel, Severity(alert.severity), at)
     if _is_snoozed(alert, at) and alert.resolved_at is None and alert.snoozed_until is not None:
         until = max(until, alert.snoozed_until)
-    return until
+    return max(until, muted_until) if muted_until is not None else until
 
 
 def _claimed(

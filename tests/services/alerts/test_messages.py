@@ -107,6 +107,55 @@ def test_nothing_is_sent_about_a_muted_rule_or_a_snoozed_alert(sink: Sink) -> No
     assert change(muted, REMINDER, after(61)) == 1
 
 
+@SQLITE
+def test_what_waits_while_its_rule_is_muted_is_sent_when_the_mute_ends(sink: Sink) -> None:
+    hook_channel(sink)
+    alert = open_alert()
+    setting = AlertRuleSetting(rule=alert.rule, muted=True)
+    db.session.add(setting)
+    db.session.commit()
+    assert (send(), send(after(3600)), sink.requests) == (0, 0, [])
+    setting.muted_until = after(7200)
+    db.session.commit()
+    assert (send(after(7199)), sink.requests) == (0, [])
+    assert send(after(7200)) == 1
+
+
+@SQLITE
+@pytest.mark.parametrize("waits", [OPENED, RESOLVED])
+def test_what_waits_while_its_rule_is_muted_and_is_over_is_not_sent(
+    sink: Sink, waits: AlertChange
+) -> None:
+    hook_channel(sink)
+    alert = open_alert()
+    if waits is RESOLVED:
+        send()
+        change(alert, RESOLVED, after(60))
+    setting = AlertRuleSetting(rule=alert.rule, muted=True, muted_until=after(7200))
+    db.session.add(setting)
+    db.session.commit()
+    sink.forget()
+    send(after(61))
+    if waits is OPENED:
+        change(alert, RESOLVED, after(120))
+    send(after(7200))
+    assert sink.requests == []
+    assert states(alert)[-1] == ("Hook", waits.value, "skipped")
+
+
+def test_channels_that_fail_at_the_same_moment_send_each_message_once(sink: Sink) -> None:
+    for n in range(4):
+        hook_channel(sink, f"hook-{n}")
+    alerts = [open_alert(subject=f"destination:{n}") for n in range(6)]
+    sink.answers([Answer(404)])
+    for n in range(4):
+        send(after(61 * n))
+    for alert in alerts:
+        assert {state for _, _, state in states(alert)} == {"failed"}
+    tries = db.session.query(AlertMessage.attempts).filter(AlertMessage.state == "failed")
+    assert {one.attempts for one in tries} == {1}
+
+
 def test_a_failure_is_retried_after_10_and_30_seconds_then_the_next_channel_takes_over(
     eager_slack: FakeSlack, mail: MailServer
 ) -> None:
@@ -400,12 +449,13 @@ def test_a_reminder_that_is_not_needed_any_more_is_skipped(sink: Sink, reason: s
     hook_channel(sink)
     alert = open_alert()
     send()
-    assert change(alert, REMINDER) == 1
-    setattr(alert, reason, after(3600))
+    later = after(4 * 3600)
+    assert change(alert, REMINDER, later) == 1
+    setattr(alert, reason, after(5 * 3600))
     if reason == "acknowledged_at":
         alert.acknowledged_by = "ada@example.com"
     db.session.commit()
-    send()
+    send(later)
     assert states(alert)[1:] == [("Hook", "reminder", "skipped")]
     assert len(sink.requests) == 1
 
