@@ -189,13 +189,10 @@ def test(channel: str, as_json: bool) -> None:
 
 @command(channels, "remove")
 @click.argument("channel")
-@click.option("--yes", is_flag=True, help="Remove it; without this, nothing happens.")
+@click.option("--yes", is_flag=True, help="Has no effect; other commands need it.")
 def remove(channel: str, yes: bool, as_json: bool) -> None:
     """Remove a channel with its secrets and what waits for it."""
-    found = service.find_channel(channel)
-    if not yes:
-        refuse(f"{found.name} was not removed. To remove it, repeat the command with --yes.")
-    number = found.id
+    number = service.find_channel(channel).id
     name = service.remove_channel(number, COMMAND_LINE)
     show({"id": number, "name": name, "removed": True}, as_json, f"{name} is removed.")
 

@@ -21,6 +21,7 @@ from relay.services.alerts.wording import value_words
 from relay.services.audit import COMMAND_LINE
 from relay.services.sources import keys
 
+FOREVER = "until --unmute"
 ALERT_ID = click.IntRange(1, 2**63 - 1)
 
 
@@ -168,21 +169,32 @@ def rules_(as_json: bool) -> None:
 @command(group, "set-rule")
 @click.argument("rule")
 @click.option("--threshold", help="A number in the unit of the rule, or default.")
-@click.option("--mute", is_flag=True, help="Send nothing about its alerts.")
-@click.option("--for", "span", help="With --mute: how long, such as 4h; otherwise until --unmute.")
+@click.option(
+    "--mute",
+    is_flag=False,
+    flag_value=FOREVER,
+    metavar="[SPAN]",
+    help="Send nothing about its alerts for this time, such as 4h; without SPAN, until --unmute.",
+)
+@click.option("--for", "span", help="With --mute: the same as --mute SPAN.")
 @click.option("--unmute", is_flag=True, help="Send messages about its alerts again.")
 def set_rule(
-    rule: str, threshold: str | None, mute: bool, span: str | None, unmute: bool, as_json: bool
+    rule: str,
+    threshold: str | None,
+    mute: str | None,
+    span: str | None,
+    unmute: bool,
+    as_json: bool,
 ) -> None:
     """Change the threshold of a rule, or mute it."""
-    if (threshold is not None) + mute + unmute != 1:
+    if (threshold is not None) + (mute is not None) + unmute != 1:
         raise click.UsageError("Give exactly one of --threshold, --mute and --unmute.")
-    if span and not mute:
-        raise click.UsageError("--for needs --mute.")
+    if span is not None and mute != FOREVER:
+        raise click.UsageError("--for needs --mute without a time of its own.")
     if threshold is not None:
         rules.set_threshold(rule, _number(threshold), COMMAND_LINE)
-    elif mute:
-        rules.mute(rule, _until(span), COMMAND_LINE)
+    elif mute is not None:
+        rules.mute(rule, _until(span if mute == FOREVER else mute), COMMAND_LINE)
     else:
         rules.unmute(rule, COMMAND_LINE)
     [status] = rule_status.statuses(rule, rule_status.MOST_OF_ONE_RULE)
@@ -203,7 +215,7 @@ def _until(span: str | None) -> datetime | None:
         return None
     wait = keys.parse_window(span)
     if not wait:
-        raise Refusal("--for needs a time above zero. The rule was not changed.")
+        raise Refusal("A mute needs a time above zero. The rule was not changed.")
     return database.now(db.session) + wait
 
 

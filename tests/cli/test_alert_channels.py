@@ -82,13 +82,12 @@ def test_a_test_says_what_happened(call: Run, sink: Sink) -> None:
     assert "404 Not Found" in call("test", "Local", code=1)
 
 
-def test_channels_are_turned_off_and_on_and_removed_with_yes(call: Run) -> None:
+def test_channels_are_turned_off_and_on_and_removed(call: Run) -> None:
     make(call)
     assert call("disable", "Hook", "--json")["enabled"] is False
     assert "already turned off" in call("disable", "Hook", code=1)
     assert call("enable", "Hook", "--json")["enabled"] is True
-    assert "repeat the command with --yes" in call("remove", "Hook", code=1)
-    assert call("remove", "Hook", "--yes", "--json")["removed"] is True
+    assert call("remove", "Hook", "--json")["removed"] is True
     assert call("list", "--json") == {"items": [], "total": 0}
 
 

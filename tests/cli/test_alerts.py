@@ -92,6 +92,7 @@ def test_the_actions_print_the_alert(run: Run) -> None:
         (("set-rule", "nonsense", "--unmute"), "no alert rule nonsense"),
         (("set-rule", "failure_rate", "--threshold", "0"), "from 0.1 to 100"),
         (("set-rule", "failure_rate", "--mute", "--for", "0"), "above zero"),
+        (("set-rule", "failure_rate", "--mute", "soon"), "such as 24h"),
         (("set-rule", "circuit_open", "--threshold", "1"), "has no threshold"),
     ],
 )
@@ -123,8 +124,15 @@ def test_rules_are_listed_and_set(run: Run) -> None:
     )
     assert run("alerts", "set-rule", "failure_rate", "--threshold", "default", "--json") == rule()
     assert run("alerts", "set-rule", "failure_rate", "--mute", "--json") == rule(muted=True)
-    muted = run("alerts", "set-rule", "failure_rate", "--mute", "--for", "4h", "--json")
-    assert TIMESTAMP.fullmatch(muted["muted_until"])
+    for words in (("--mute", "4h"), ("--mute", "--for", "4h")):
+        muted = run("alerts", "set-rule", "failure_rate", *words, "--json")
+        assert TIMESTAMP.fullmatch(muted["muted_until"])
     assert "not muted" in run("alerts", "set-rule", "failure_rate", "--unmute")
-    for words in ((), ("--mute", "--unmute"), ("--threshold", "x"), ("--unmute", "--for", "4h")):
+    for words in (
+        (),
+        ("--mute", "--unmute"),
+        ("--threshold", "x"),
+        ("--unmute", "--for", "4h"),
+        ("--mute", "4h", "--for", "4h"),
+    ):
         run("alerts", "set-rule", "failure_rate", *words, code=2)
