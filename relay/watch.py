@@ -9,6 +9,7 @@ for itself, because a process without it cannot ask for a lease.
 from __future__ import annotations
 
 import os
+import secrets as random
 import socket
 import threading
 import time
@@ -47,7 +48,8 @@ class Watcher:
     def __init__(self, app: Flask, role: str, stopped: threading.Event | None = None):
         self.app, self.role = app, role
         self.stopped = stopped or threading.Event()
-        self.holder = f"{role}:{os.getpid()}:{socket.gethostname()}"[:64]
+        # containers that share the network of their host have one name and the same process ids
+        self.holder = f"{role}:{os.getpid()}:{random.token_hex(4)}:{socket.gethostname()}"[:64]
         self.held_until = 0.0
         self.read_at = time.monotonic()
         self.channels_at = -CHANNELS_EVERY_S

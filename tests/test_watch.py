@@ -62,6 +62,12 @@ def test_the_scheduler_takes_a_free_lease_at_once_and_others_wait(context: Flask
     assert not web.take() and not scheduler.take()
 
 
+@SQLITE
+def test_two_schedulers_with_one_name_and_process_id_are_two_holders(context: Flask) -> None:
+    one, other = Watcher(context, "scheduler"), Watcher(context, "scheduler")
+    assert one.take() and not other.take()
+
+
 def test_a_lease_that_was_given_back_is_free_at_once(context: Flask) -> None:
     one, other = watcher(context, "scheduler", "one"), watcher(context, "scheduler", "other")
     one.evaluate()

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from relay import database
 from relay.models import Alert, AlertChannel, AlertEntry, AlertMessage, db
 from relay.observability.logging import log
+from relay.observability.metrics import alert_messages
 from relay.rules.lifecycle import Failed, Held
 from relay.rules.states import AlertChange, AlertMessageState
 from relay.services.alerts import state
@@ -64,11 +65,13 @@ def store(claimed: ClaimedMessage, result: ChannelResult, now: datetime | None =
         ok=result.ok,
         attempt=claimed.attempts,
     )
+    wait_s = None if result.ok else _wait(claimed, result, at)
+    outcome = "sent" if result.ok else "failed" if wait_s is None else "retried"
+    alert_messages.labels(claimed.address.kind, outcome).inc()
     if result.ok:
         _store_sent(claimed, at)
         mark_good(claimed.address.id, at)
         return True
-    wait_s = _wait(claimed, result, at)
     if wait_s is not None:
         _store_retry(claimed, result, at + timedelta(seconds=wait_s))
         return False

@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 
 from relay.models import AlertChannel, AlertEntry, AlertMessage, AlertRuleSetting, db
+from relay.observability import metrics
 from relay.rules.states import AlertChange, AlertMessageState, Severity
 from relay.services.alerts import channels, messages, sender
 from relay.services.audit import COMMAND_LINE
@@ -141,6 +142,21 @@ def test_what_waits_while_its_rule_is_muted_and_is_over_is_not_sent(
     send(after(7200))
     assert sink.requests == []
     assert states(alert)[-1] == ("Hook", waits.value, "skipped")
+
+
+@SQLITE
+def test_each_try_is_counted_by_kind_and_outcome(sink: Sink) -> None:
+    hook_channel(sink)
+    open_alert()
+    sink.answers([DOWN, Answer(), Answer(404)])
+    send()
+    send(after(10))
+    open_alert(subject="destination:2")
+    send(after(10))
+    text = metrics.exposition().decode()
+    for outcome in ("retried", "sent", "failed"):
+        name = f'relay_alert_messages_total{{kind="webhook",outcome="{outcome}"}}'
+        assert f"{name} 1.0" in text
 
 
 def test_channels_that_fail_at_the_same_moment_send_each_message_once(sink: Sink) -> None:
