@@ -25,12 +25,20 @@ def duration(seconds: float) -> str:
     return "0 s"
 
 
+def duration_left(seconds: float) -> str:
+    """Rounded, so that what was set to 4 hours a moment ago is not ``3 h``."""
+    for size, _ in STEPS:
+        if seconds >= 0.95 * size:
+            return duration(round(seconds / size) * size)
+    return "1 s"
+
+
 def relative(instant: datetime, now: datetime | None = None) -> str:
     """``just now``, ``3 min ago`` or ``in 5 min``."""
     seconds = ((now or datetime.now(UTC)) - instant).total_seconds()
     if -1 < seconds < 5:
         return "just now"
-    return f"{duration(seconds)} ago" if seconds > 0 else f"in {duration(seconds)}"
+    return f"{duration(seconds)} ago" if seconds > 0 else f"in {duration_left(-seconds)}"
 
 
 def utc(instant: datetime) -> str:

@@ -86,7 +86,7 @@ def test_an_admin_changes_a_threshold(app: Flask, admin: Visitor) -> None:
 def test_an_admin_mutes_a_rule_and_ends_it(app: Flask, admin: Visitor) -> None:
     admin.post("/alerts/rules/late_delivery/mute", {"for": "1d"})
     assert setting(app, "late_delivery").muted_until is not None
-    assert "Muted, ends in 23 h" in text_of(admin.get("/alerts/rules").text)
+    assert "Muted, ends in 1 day" in text_of(admin.get("/alerts/rules").text)
     admin.post("/alerts/rules/late_delivery/mute", {"for": ""})
     found = setting(app, "late_delivery")
     assert found.is_muted and found.muted_until is None

@@ -72,7 +72,7 @@ def test_the_list_has_the_open_alerts_in_words(
     add("The disk was full.", "disk_space", resolved=True)
     page = visit("viewer").get("/alerts").text
     text = text_of(page)
-    assert "Critical <b>Slack</b> is down. Wait. Slack <sales> since 1 h ago 12 affected" in text
+    assert "Critical <b>Slack</b> is down. Wait. Slack <sales> started 1 h ago 12 affected" in text
     assert "<b>Slack" not in page
     assert text.index("is down.") < text.index("Same cause as") < text.index("A delivery failed.")
     assert text.index("A delivery failed.") < text.index("Past alerts")

@@ -92,8 +92,9 @@ def _part_words(part: str) -> str:
 
 
 def value_words(value: float, unit: str) -> str:
-    """``2.5 %``, ``1 hour``, ``1,024 MiB``: at most two decimals."""
-    text = f"{value:,.2f}".rstrip("0").rstrip(".")
+    """``2.5 %``, ``1 hour``, ``1,024 MiB``: at most two decimals, one for minutes."""
+    digits = 1 if unit == "minutes" else 2
+    text = f"{value:,.{digits}f}".rstrip("0").rstrip(".")
     if not unit:
         return text
     one = unit.removesuffix("s") if value == 1 else unit

@@ -81,10 +81,18 @@
     return "0 s";
   }
 
+  // Rounded, so that what was set to 4 hours a moment ago is not "3 h".
+  function durationLeft(seconds) {
+    for (const [size] of UNITS) {
+      if (seconds >= 0.95 * size) return duration(Math.round(seconds / size) * size);
+    }
+    return "1 s";
+  }
+
   function updateTimes() {
     for (const time of document.querySelectorAll("time[data-ago]")) {
       const seconds = (Date.now() - Date.parse(time.dateTime)) / 1000;
-      const text = seconds > -1 && seconds < 5 ? "just now" : seconds > 0 ? `${duration(seconds)} ago` : `in ${duration(seconds)}`;
+      const text = seconds > -1 && seconds < 5 ? "just now" : seconds > 0 ? `${duration(seconds)} ago` : `in ${durationLeft(-seconds)}`;
       if (time.textContent !== text) time.textContent = text;
     }
   }

@@ -70,6 +70,7 @@ def test_subjects_are_named_in_one_statement(app: Flask) -> None:
 def test_values_are_short() -> None:
     assert value_words(2.5, "%") == "2.5 %"
     assert value_words(1, "hours") == "1 hour"
+    assert value_words(0.0123, "minutes") == "0 minutes"
     assert value_words(0.3333, "hours") == "0.33 hours"
     assert value_words(1024, "MiB") == "1,024 MiB"
     assert value_words(100.0, "") == "100"
