@@ -30,7 +30,7 @@ SEVERITY = forms.Field(
     widget="select",
     choices=(
         (Severity.WARNING, "Warnings and critical alerts (recommended)"),
-        (Severity.CRITICAL, "Critical alerts only: nothing is delivered"),
+        (Severity.CRITICAL, "Critical alerts only"),
         (Severity.NOTICE, "Everything, also single failed deliveries"),
     ),
 )

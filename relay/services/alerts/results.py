@@ -28,7 +28,7 @@ WAITS_S = (10.0, 30.0)  # after the first and the second try; the third is the l
 LONGEST_WAIT_S = 60.0  # a service that asks for more counts as failed
 LONGEST_HOLD = timedelta(minutes=10)  # for which a service may ask to wait without using up a try
 PATH = "/alerts/channels"
-WORDS = {AlertChange.OPENED: "the alert", AlertChange.REMINDER: "a reminder"}
+WORDS = {AlertChange.REMINDER: ", a reminder", AlertChange.RESOLVED: ", that it is resolved"}
 
 
 @dataclass(frozen=True)
@@ -128,8 +128,8 @@ def _store_sent(claimed: ClaimedMessage, at: datetime) -> None:
     if message is not None and message.state != AlertMessageState.SENT:
         message.state, message.sent_at = AlertMessageState.SENT, at
         message.claimed_until, message.error = None, ""
-        what = WORDS.get(claimed.change, "that it is resolved")
-        add_entry(claimed.alert_id, "sent", f"Sent to {claimed.address.name}: {what}.", at)
+        what = WORDS.get(claimed.change, "")
+        add_entry(claimed.alert_id, "sent", f"To {claimed.address.name}{what}.", at)
     db.session.commit()
 
 

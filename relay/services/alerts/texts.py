@@ -37,11 +37,11 @@ def fields_of(kind: str, body: Mapping[str, Any], timezone: str) -> dict[str, An
         return {"text": slack_text(body, timezone)}
     text = "\n\n".join(filter(None, [*lines_of(body, timezone), link_of(body)]))
     if kind == "email":
-        subject = f"[Relay] {label_of(body)}: {body['sentence']}"
+        subject = f"[Relay] {headline(body, body['sentence'])}"
         return {"subject": subject, "text": f"{body['sentence']}\n\n{text}"}
     severity, is_over = Severity(body["severity"]), bool(body["resolved_at"])
     return {
-        "title": f"Relay: {label_of(body)}",
+        "title": "Relay" if change_of(body) is AlertChange.TEST else f"Relay: {label_of(body)}",
         "text": f"{body['sentence']}\n{text}",
         "priority": PRIORITIES[Severity.NOTICE if is_over else severity],
         "tags": ["white_check_mark" if is_over else TAGS[severity]],
@@ -63,6 +63,13 @@ def label_of(body: Mapping[str, Any]) -> str:
     return f"Still open ({severity.lower()})" if change is AlertChange.REMINDER else severity
 
 
+def headline(body: Mapping[str, Any], sentence: str, bold: str = "") -> str:
+    """The sentence after its label.  The kinds of channels mark a test themselves."""
+    if change_of(body) is AlertChange.TEST:
+        return sentence
+    return f"{bold}{label_of(body)}{bold}: {sentence}"
+
+
 def lines_of(body: Mapping[str, Any], timezone: str) -> list[str]:
     """What a person wants to know below the sentence: since when, how many, what to do."""
     if change_of(body) is AlertChange.TEST:
@@ -76,7 +83,7 @@ def lines_of(body: Mapping[str, Any], timezone: str) -> list[str]:
             f"{moment(ended, timezone)}."
         )
     if body["count"] > 1:
-        facts += f" Count: {body['count']:,}."
+        facts += f" Affected: {body['count']:,}."
     return [facts] if body["resolved_at"] else [facts, f"What to do: {body['advice']}"]
 
 
@@ -97,7 +104,7 @@ def slack_text(body: Mapping[str, Any], timezone: str) -> str:
     """
     shown = {**body, **{name: in_slack(str(body[name])) for name in ("sentence", "advice")}}
     link = f"<{escape(body['url'], quote=False)}|Open in Relay>"
-    lines = [f"*{label_of(shown)}*: {shown['sentence']}", *lines_of(shown, timezone)]
+    lines = [headline(shown, shown["sentence"], "*"), *lines_of(shown, timezone)]
     return "\n".join([*lines, link if is_absolute(body["url"]) else in_slack(link_of(body))])
 
 

@@ -63,12 +63,10 @@ def test_a_test_arrives_through_every_kind(
         db.session.refresh(channel)
         assert channel.last_sent_at is not None
     (post,), (push,) = eager_slack.shown, ntfy.messages
-    assert post.startswith("*TEST* *Test*: This is a test of the alert channel Team.")
-    assert mail.letter()["Subject"] == (
-        "[TEST] [Relay] Test: This is a test of the alert channel Owner."
-    )
+    assert post.startswith("*TEST* This is a test of the alert channel Team.")
+    assert mail.letter()["Subject"] == ("[TEST] [Relay] This is a test of the alert channel Owner.")
     assert "alerts reach you here" in mail.plain() and "alerts reach you here" in mail.html()
-    assert push["title"] == "[TEST] Relay: Test" and "click" not in push
+    assert push["title"] == "[TEST] Relay" and "click" not in push
     said = sink.requests[0].json()
     assert (said["type"], said["test"], said["resolved_at"]) == ("alert.test", True, None)
 

@@ -32,7 +32,7 @@ def test_slack_gets_escaped_text_that_notifies_no_one() -> None:
     assert mentions_in(text) == [] and "@channel" not in text
     assert text.replace("\u200b", "").splitlines() == [
         "*Warning*: Tea &lt;b&gt; &amp; Co @channel &lt;!channel&gt; sent no orders.",
-        "Since 27 Nov 2026, 18:05 (Europe/Vienna). Count: 12,345.",
+        "Since 27 Nov 2026, 18:05 (Europe/Vienna). Affected: 12,345.",
         "What to do: Open the site's page &amp; check &lt;it&gt;.",
         "<https://relay.example.com/alerts/7|Open in Relay>",
     ]
@@ -43,7 +43,7 @@ def test_a_mail_has_the_sentence_in_its_subject_and_plain_text_below() -> None:
     assert fields["subject"] == f"[Relay] Warning: {BODY['sentence']}"
     assert fields["text"].split("\n\n") == [
         BODY["sentence"],
-        "Since 27 Nov 2026, 17:05 (UTC). Count: 12,345.",
+        "Since 27 Nov 2026, 17:05 (UTC). Affected: 12,345.",
         f"What to do: {BODY['advice']}",
         "Open in Relay: https://relay.example.com/alerts/7",
     ]
@@ -58,11 +58,17 @@ def test_a_mail_has_the_sentence_in_its_subject_and_plain_text_below() -> None:
         ({"type": "alert.reminder"}, "Still open (warning)"),
         (OVER, "Resolved"),
         (OVER | {"type": "alert.opened"}, "Resolved"),
-        ({"type": "alert.test"}, "Test"),
     ],
 )
 def test_the_first_word_says_what_it_is(change: dict[str, str], label: str) -> None:
     assert fields_of("email", BODY | change, "UTC")["subject"].startswith(f"[Relay] {label}: ")
+
+
+def test_a_test_has_no_label_of_its_own_because_each_kind_marks_it() -> None:
+    test = BODY | {"type": "alert.test", "sentence": "This is a test."}
+    assert fields_of("email", test, "UTC")["subject"] == "[Relay] This is a test."
+    assert fields_of("slack", test, "UTC")["text"].startswith("This is a test.\n")
+    assert fields_of("ntfy", test, "UTC")["title"] == "Relay"
 
 
 def test_the_end_says_how_long_it_lasted_and_gives_no_advice() -> None:

@@ -113,8 +113,8 @@ class Email(Kind):
 
     def summary(self, config: Mapping[str, Any]) -> str:
         if config.get("recipient") == PERSON:
-            return "Mail to the customer or visitor"
-        return f"Mail to {config.get('to', '')}"
+            return "E-mail to the customer or visitor"
+        return f"E-mail to {config.get('to', '')}"
 
 
 def subject_of(message: Message) -> str:

@@ -24,7 +24,7 @@ from relay.services.alerts.readings import Context, counted, duration
 
 READ_RULES = ("failure_rate", "failure_rate_overall", "failed_delivery")
 ADVICE = (
-    "Open the failed deliveries: each cause there says what to do, and at which side. Fix the "
+    "Open the failed deliveries: each cause there says whose side it is on and what to do. Fix the "
     "cause, then send the failed deliveries again."
 )
 
