@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import click
@@ -10,7 +10,7 @@ import click
 from relay import database
 from relay.cli.alert_channels import channels
 from relay.cli.output import command, iso, paged, show, show_list
-from relay.errors import Refusal
+from relay.errors import Invalid, Refusal
 from relay.models import Alert, AlertEntry, db
 from relay.rules.alerts import RULES
 from relay.rules.states import Severity
@@ -131,7 +131,7 @@ def acknowledge(alert_id: int, note: str, as_json: bool) -> None:
 @click.option("--for", "span", required=True, help="How long, such as 4h; 0 ends the snooze.")
 def snooze(alert_id: int, span: str, as_json: bool) -> None:
     """Send nothing about an alert for some time."""
-    wait = keys.parse_window(span)
+    wait = _wait(span)
     if not wait:
         alert = actions.end_snooze(alert_id, COMMAND_LINE)
         show(as_dict(alert), as_json, f"Alert {alert_id} is no longer snoozed.")
@@ -210,10 +210,18 @@ def _number(text: str) -> float | None:
         raise click.UsageError("--threshold needs a number, or default.") from None
 
 
+def _wait(span: str) -> timedelta:
+    """The time of ``--for``; its errors name the option."""
+    try:
+        return keys.parse_window(span)
+    except Invalid as exc:
+        raise Refusal(f"--for: {' '.join(exc.reasons['window'])}") from None
+
+
 def _until(span: str | None) -> datetime | None:
     if span is None:
         return None
-    wait = keys.parse_window(span)
+    wait = _wait(span)
     if not wait:
         raise Refusal("A mute needs a time above zero. The rule was not changed.")
     return database.now(db.session) + wait

@@ -68,7 +68,7 @@ def parse_window(text: str) -> timedelta:
     unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "": "hours"}[found[2]]
     window = timedelta(**{unit: int(found[1])})
     if window > LONGEST_WINDOW:
-        raise Invalid({"window": ["The window may be at most 30 days."]})
+        raise Invalid({"window": ["The time may be at most 30 days."]})
     return window
 
 

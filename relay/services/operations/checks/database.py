@@ -70,7 +70,7 @@ def check_tables() -> list[Finding]:
     """Whether the database answers and its tables are those of this version.  Never raises."""
     try:
         with reading() as connection:
-            answered = ok("database", f"{connection.dialect.name} responds.")
+            answered = ok("database", f"The database ({connection.dialect.name}) responds.")
             return [answered, check_schema(connection)]
     except SQLAlchemyError as exc:
         return [database_error("database", exc)]

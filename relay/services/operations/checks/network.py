@@ -105,7 +105,10 @@ def check_public_url(config: Config) -> Iterator[Finding]:
 def _proxies(found: int, trusted: int) -> Finding:
     passes = "no proxy that sets" if not found else f"{found} that set{'s' if found == 1 else ''}"
     if found == trusted:
-        return ok("proxies", f"RELAY_TRUSTED_PROXIES is {trusted}, as many as requests pass.")
+        return ok(
+            "proxies",
+            f"RELAY_TRUSTED_PROXIES is {trusted}, which matches the proxies that requests pass.",
+        )
     effect = (
         "the address of a proxy is taken for the site's"
         if found > trusted
