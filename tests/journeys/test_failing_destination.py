@@ -150,6 +150,10 @@ def test_three_percent_notify_slack_and_mail_once_and_once_when_it_is_over(
     stack.wait_for(
         lambda: len(slack.messages) == 2 and len(mail.mails) == 2, WITHIN_S, "the end of it"
     )
+    # What was sent is noted after the answer of the service.
+    stack.wait_for(
+        lambda: {one["state"] for one in messages(stack)} == {"sent"}, 20, "the last result"
+    )
     assert [(one["name"], one["change"], one["state"]) for one in messages(stack)] == [
         ("Team", "opened", "sent"),
         ("Owner", "opened", "sent"),
