@@ -64,7 +64,10 @@ class FailureWindows:
     @property
     def needs_events(self) -> bool:
         """Whether the result depends on ``events``, which is expensive to count."""
-        return self.has_few and self.low_volume.failed >= MIN_FAILED
+        # With enough deliveries in 15 minutes the alert follows the present, as with many: it ends
+        # when nothing has failed lately, not when the last failure is 15 minutes old.
+        is_present = self.short.failed > 0 or self.low_volume.finished < MIN_FINISHED
+        return self.has_few and self.low_volume.failed >= MIN_FAILED and is_present
 
     def is_low_volume_failure(self, threshold: float) -> bool:
         # When much traffic with few failures ends, those failures remain in the counts of the last 15

@@ -66,6 +66,10 @@ def windows(
         # few deliveries: failures of the last 15 minutes count
         (windows((0, 0), quarter=(3, 4)), FIRING),
         (windows((0, 0), quarter=(2, 4)), CLEAR),
+        # enough deliveries in 15 minutes: it is over when nothing has failed for 5 minutes
+        (windows((0, 0), quarter=(5, 65)), CLEAR),
+        (windows((0, 20), quarter=(5, 65)), CLEAR),
+        (windows((1, 20), quarter=(5, 65)), FIRING),
     ],
 )
 def test_levels_at_two_percent(seen: FailureWindows, level: ReadingLevel) -> None:

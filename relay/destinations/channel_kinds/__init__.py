@@ -19,6 +19,7 @@ from relay.destinations.kinds.webhook.settings import WebhookSchema
 class EmailChannel(Email):
     tagline = "Sends an e-mail through your own mail server."
     schema = EmailSchema(exclude=("recipient", "reply_to", "subject", "text", "links"))
+    schema.fields["to"].required = True  # a destination may write to the customer instead
 
 
 class SlackChannel(Slack):

@@ -65,7 +65,8 @@ def store(claimed: ClaimedMessage, result: ChannelResult, now: datetime | None =
         ok=result.ok,
         attempt=claimed.attempts,
     )
-    wait_s = None if result.ok else _wait(claimed, result, at)
+    is_last = result.ok or _is_known_to_fail(claimed.address.id)
+    wait_s = None if is_last else _wait(claimed, result, at)
     outcome = "sent" if result.ok else "failed" if wait_s is None else "retried"
     alert_messages.labels(claimed.address.kind, outcome).inc()
     if result.ok:
@@ -79,6 +80,19 @@ def store(claimed: ClaimedMessage, result: ChannelResult, now: datetime | None =
     _mark_failed(claimed, result, at)
     _store_failed(claimed, result, at)
     return True
+
+
+def _is_known_to_fail(channel_id: int) -> bool:
+    """Whether the channel failed before and another one can take over: then one try is enough, so
+    that the message is not late.
+    """
+    failed_at = db.session.scalar(
+        select(AlertChannel.failed_at).where(AlertChannel.id == channel_id)
+    )
+    others = select(AlertChannel.id).where(AlertChannel.enabled, AlertChannel.id != channel_id)
+    found = failed_at is not None and db.session.scalar(others.limit(1)) is not None
+    db.session.rollback()
+    return found
 
 
 def _wait(claimed: ClaimedMessage, result: ChannelResult, at: datetime) -> float | None:

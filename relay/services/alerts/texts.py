@@ -38,11 +38,11 @@ def fields_of(kind: str, body: Mapping[str, Any], timezone: str) -> dict[str, An
     text = "\n\n".join(filter(None, [*lines_of(body, timezone), link_of(body)]))
     if kind == "email":
         subject = f"[Relay] {headline(body, body['sentence'])}"
-        return {"subject": subject, "text": f"{body['sentence']}\n\n{text}"}
+        return {"subject": subject, "text": f"{opening_of(body)}\n\n{text}"}
     severity, is_over = Severity(body["severity"]), bool(body["resolved_at"])
     return {
         "title": "Relay" if change_of(body) is AlertChange.TEST else f"Relay: {label_of(body)}",
-        "text": f"{body['sentence']}\n{text}",
+        "text": f"{opening_of(body)}\n{text}",
         "priority": PRIORITIES[Severity.NOTICE if is_over else severity],
         "tags": ["white_check_mark" if is_over else TAGS[severity]],
         "click": body["url"] if is_absolute(body["url"]) else "",
@@ -70,6 +70,11 @@ def headline(body: Mapping[str, Any], sentence: str, bold: str = "") -> str:
     return f"{bold}{label_of(body)}{bold}: {sentence}"
 
 
+def opening_of(body: Mapping[str, Any]) -> str:
+    """The sentence; what is over says so before it describes the problem."""
+    return headline(body, body["sentence"]) if body["resolved_at"] else str(body["sentence"])
+
+
 def lines_of(body: Mapping[str, Any], timezone: str) -> list[str]:
     """What a person wants to know below the sentence: since when, how many, what to do."""
     if change_of(body) is AlertChange.TEST:
@@ -79,7 +84,7 @@ def lines_of(body: Mapping[str, Any], timezone: str) -> list[str]:
     if body["resolved_at"]:
         ended = read(body["resolved_at"])
         facts = (
-            f"It lasted {duration(since, ended)}: from {moment(since, timezone)} to "
+            f"This is over. It lasted {duration(since, ended)}: from {moment(since, timezone)} to "
             f"{moment(ended, timezone)}."
         )
     if body["count"] > 1:

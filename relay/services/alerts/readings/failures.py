@@ -140,8 +140,7 @@ def _rate(
         count, value = windows.low_volume, windows.low_volume.percent
         sentence = (
             f"{count.failed} of {counted(count.finished, 'delivery', 'deliveries')} {where} failed "
-            f"in the last {LOW_VOLUME_MINUTES} minutes, of {windows.events} events. With so few "
-            "deliveries, the number of failures counts and not their share."
+            f"in the last {LOW_VOLUME_MINUTES} minutes. They belong to {windows.events} events."
         )
     else:
         count, value = windows.short, windows.short.percent
