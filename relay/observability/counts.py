@@ -236,7 +236,7 @@ def fold(folder: Path) -> None:
         if not is_mine:
             return  # another process does it now
         for old in folder.glob("*.db"):
-            old.unlink(missing_ok=True)  # of Relay before 1.3
+            old.unlink(missing_ok=True)  # of Relay before 1.2
         handles: dict[Path, int] = {}
         try:
             present = sorted(folder.glob("*.counts"))

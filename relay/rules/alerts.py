@@ -253,6 +253,7 @@ RULES: Mapping[str, AlertRule] = {
             unit="seconds",
             low=1.0,
             high=3600.0,
+            fire_after_s=120.0,  # after no_worker, which explains it
             covered_by=("no_worker", "broker_unavailable"),
         ),
         # ---- the installation --------------------------------------------------------------------

@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from relay.observability.health import Finding, Level, ok, warning
 from relay.services.operations.checks.runner import isolated, run_groups
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 def fine() -> list[Finding]:
@@ -41,6 +41,7 @@ def test_an_error_of_the_database_has_the_words_of_its_driver() -> None:
     assert "SELECT" not in finding.explained
 
 
+@SQLITE
 def test_the_severest_come_first_with_the_heading_of_their_group(app: Flask) -> None:
     found = run_groups(app, {"Good": fine, "Bad": breaks_off}, budget_s=10)
     assert [(one.level, one.group) for one in found] == [
@@ -50,6 +51,7 @@ def test_the_severest_come_first_with_the_heading_of_their_group(app: Flask) -> 
     ]
 
 
+@SQLITE
 def test_a_group_that_hangs_is_named_and_keeps_what_it_found(app: Flask) -> None:
     end = threading.Event()
 
