@@ -188,7 +188,7 @@ def test_all_destinations_together_without_a_single_one(shop: Shop) -> None:
     [overall] = alerts("failure_rate_overall")
     assert (overall.subject, overall.covered_by, overall.changes) == ("", "", 1)
     assert overall.sentence.startswith(
-        "3 of 3 deliveries to all destinations failed in the last 15 minutes, of 3 events."
+        "3 of 3 deliveries to all destinations failed in the last 15 minutes. They belong to 3 events."
     )
 
 
@@ -419,7 +419,7 @@ def test_a_reader_that_fails_stops_no_other_and_resolves_nothing(
     fault.is_broken = False
     others = [one for one in evaluation.READERS if "canary" not in one[1]]
     monkeypatch.setattr(evaluation, "READERS", ((fault, ("canary",)), *others))
-    shop.wait(MINUTE)
+    shop.wait(3 * MINUTE)
     fault.is_broken = True
     shop.fail(10)
     shop.wait(12 * MINUTE)
