@@ -199,19 +199,16 @@ def _known(alert: Alert) -> set[int]:
 
 def _recent(alert: Alert, now: datetime) -> set[int]:
     """The channels that need no reminder: they still have a message about the alert to send, or got
-    one within the time between two reminders.  That a problem became critical is always sent.
+    one lately and the rule limits how often it reports.
     """
     is_recent: ColumnElement[bool] = AlertMessage.state == AlertMessageState.PENDING
-    if Severity(alert.severity) is not Severity.CRITICAL:
-        rule = RULES.get(alert.rule)
-        every = timedelta(seconds=rule.remind_every_s if rule else REMIND_EVERY_S)
-        is_recent = or_(
-            is_recent,
-            and_(
-                AlertMessage.state == AlertMessageState.SENT,
-                AlertMessage.created_at > now - every,
-            ),
+    rule = RULES.get(alert.rule)
+    if rule is not None and rule.remind_every_s < REMIND_EVERY_S:
+        since = now - timedelta(seconds=rule.remind_every_s)
+        is_sent = and_(
+            AlertMessage.state == AlertMessageState.SENT, AlertMessage.created_at > since
         )
+        is_recent = or_(is_recent, is_sent)
     return set(
         db.session.scalars(
             select(AlertMessage.channel_id).where(AlertMessage.alert_id == alert.id, is_recent)
