@@ -10,7 +10,7 @@ from relay.rules.states import ReplayState
 from relay.services.audit import ACTIONS
 
 RELAY = Path(__file__).resolve().parents[2] / "relay"
-RECORDING = {"record": 1, "_settle": 3, "_mark": 2}  # the position of the action
+RECORDING = {"record": 1, "_settle": 3, "_mark": 2, "_save": 2}  # the position of the action
 
 
 def actions_in(tree: ast.AST) -> Iterator[str]:
@@ -37,4 +37,7 @@ def test_every_recorded_action_has_a_label_and_every_label_an_action() -> None:
     assert "replay." in found, "its second part is the new state of the replay"
     states = (ReplayState.PAUSED, ReplayState.RUNNING)
     found = (found - {"replay."}) | {f"replay.{state}" for state in states}
+    assert "alert." in found, "its second part is what a person did with the alert"
+    done = ("acknowledge", "assign", "note", "snooze")
+    found = (found - {"alert."}) | {f"alert.{action}" for action in done}
     assert found == set(ACTIONS)
