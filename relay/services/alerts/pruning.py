@@ -12,19 +12,18 @@ from relay.models import (
     Alert,
     AlertEntry,
     AlertMessage,
-    CanaryRun,
     DeliveryMinute,
     EventHour,
     db,
 )
 from relay.rules.states import AlertMessageState
+from relay.services.alerts import canary
 
 BATCH = 500
 DAY = timedelta(days=1)
 COUNTS: tuple[tuple[Any, Any, timedelta], ...] = (
     (EventHour, EventHour.hour, timedelta(weeks=9)),
     (DeliveryMinute, DeliveryMinute.minute, timedelta(days=8)),
-    (CanaryRun, CanaryRun.sent_at, timedelta(days=2)),
 )
 ALERTS_KEPT = timedelta(days=365)  # after they are resolved
 MESSAGES_KEPT = timedelta(days=90)  # after they are sent, given up or skipped
@@ -34,7 +33,8 @@ def prune() -> int:
     """Delete what is older than it is kept.  -> how many rows of counts, alerts and messages"""
     now = database.now(db.session)
     db.session.commit()
-    counts = sum(_prune_counts(table, at, now - kept) for table, at, kept in COUNTS)
+    counts = canary.prune(now)
+    counts += sum(_prune_counts(table, at, now - kept) for table, at, kept in COUNTS)
     return counts + _prune_messages(now - MESSAGES_KEPT) + _prune_alerts(now - ALERTS_KEPT)
 
 

@@ -13,7 +13,7 @@ from relay import database
 from relay.models import AiAnswer, AiUse, Attempt, DeadLetter, Delivery, Event, Rejection, db
 from relay.rules.lifecycle import State
 from relay.rules.states import DeadLetterState
-from relay.services.alerts import canary, pruning
+from relay.services.alerts import pruning
 from relay.services.audit import By, record
 from relay.services.ledger import archive as ledger_archive
 
@@ -69,7 +69,8 @@ def prune(by: By) -> Pruned:
     """
     now = database.now(db.session)
     before = now - timedelta(days=current_app.extensions["relay_config"].retention_days)
-    canary.prune(now)
+    # Before the events: a canary's event is deleted without a count in the ledger.
+    pruning.prune()
     events = rejections = last = 0
     while found := db.session.scalars(_expired(before, last)).all():
         ids, last = _still_over(found), found[-1]
@@ -82,7 +83,6 @@ def prune(by: By) -> Pruned:
         db.session.commit()
         events += len(ids)
     _prune_ai(before)
-    pruning.prune()
     old = select(Rejection.id).where(Rejection.last_at < before).limit(BATCH)
     while ids := db.session.scalars(old).all():
         ledger_archive.book_rejections(ids)
