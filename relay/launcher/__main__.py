@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 
 from config import Config
 from relay import create_app
+from relay.broker import heartbeat_key
 from relay.errors import SettingsError
 from relay.launcher import demo
 from relay.launcher.processes import Child, end, kill, read_procfile
@@ -147,7 +148,7 @@ def wait_for_worker(app: Flask, stop: threading.Event) -> None:
     until = time.monotonic() + START_LIMIT_S
     while not stop.wait(0.05) and time.monotonic() < until:
         try:
-            if next(client.scan_iter("relay:heartbeat:worker:*"), None):
+            if next(client.scan_iter(heartbeat_key("worker", "*")), None):
                 return
         except RedisError:
             continue

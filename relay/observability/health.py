@@ -10,6 +10,8 @@ from typing import Any
 
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
+from relay.broker import heartbeat_key
+
 ROLES = ("worker", "scheduler")
 NEARLY_FULL = 0.9  # of the broker's maxmemory
 DISK_ERROR_BYTES, DISK_WARNING_BYTES = 100 * 2**20, 1024 * 2**20
@@ -182,7 +184,7 @@ def heartbeats(client: Any) -> dict[str, int] | None:
 
     None if the broker does not answer.
     """
-    keys = _query(client, lambda c: list(c.scan_iter(match="relay:heartbeat:*", count=1000)))
+    keys = _query(client, lambda c: list(c.scan_iter(match=heartbeat_key("*", "*"), count=1000)))
     if keys is None:
         return None
     parts = [(key.decode() if isinstance(key, bytes) else str(key)).split(":") for key in keys]
