@@ -238,7 +238,7 @@ def _check(
     values: Mapping[str, Any],
     kept: Mapping[str, str],
     choice: ChannelChoice,
-    besides: int | None,
+    own_id: int | None,
 ) -> tuple[str, dict[str, Any], dict[str, str]]:
     """-> the name, the open settings, the secrets.  Raises Invalid with the reasons of all fields."""
     reasons = _wrong_choice(choice)
@@ -246,7 +246,7 @@ def _check(
     taken = db.session.scalar(select(AlertChannel.id).where(AlertChannel.name == name))
     if not 1 <= len(name) <= MAX_NAME:
         reasons["name"] = [f"Give the channel a name of 1 to {MAX_NAME} characters."]
-    elif taken is not None and taken != besides:
+    elif taken is not None and taken != own_id:
         reasons["name"] = [f"An alert channel called {name} already exists."]
     config: dict[str, Any] = {}
     hidden: dict[str, str] = {}

@@ -33,12 +33,12 @@ def kind_of(slug: str) -> Kind:
     return KINDS[slug]
 
 
-def _check_name(name: str, besides: int | None = None) -> str:
+def _check_name(name: str, own_id: int | None = None) -> str:
     name = " ".join(name.split())
     if not 1 <= len(name) <= 120:
         raise Invalid({"name": ["Give the destination a name of 1 to 120 characters."]})
     taken = db.session.scalar(select(Destination.id).where(Destination.name == name))
-    if taken is not None and taken != besides:
+    if taken is not None and taken != own_id:
         raise Invalid({"name": [f"A destination called {name} already exists."]})
     return name
 
@@ -134,7 +134,7 @@ def update_destination(
     Raises NotFound, Invalid.
     """
     destination = find_destination(destination_id, lock=True)
-    name = _check_name(name, besides=destination.id)
+    name = _check_name(name, own_id=destination.id)
     kept = secrets.open_sealed(destination.sealed_secrets)
     taken = [name for one in destination.subscriptions for name in one.event_types]
     config, hidden = _load(kind_of(destination.kind), values, kept, taken)
