@@ -27,7 +27,7 @@ from relay.database import READ_ONLY
 from relay.models import Lease, db, db_now
 from relay.observability.logging import log
 from relay.rules.alerts import EVALUATE_EVERY_S
-from relay.services.alerts import canary, evaluation, messages, outage
+from relay.services.alerts import canary, evaluation, outage, sender
 from relay.services.alerts.outage import DatabaseOutage
 
 NAME = "alerts"
@@ -180,7 +180,7 @@ class Watcher:
     def send_messages(self) -> None:
         """Send the messages that are due, if this process has the lease."""
         if self.is_holder:
-            messages.send_due()
+            sender.send_due()
 
     def send_canaries(self) -> None:
         """Send the canaries that are due, if this process has the lease."""

@@ -1,4 +1,4 @@
-"""The messages about alerts: which channels get one, and the queue they are sent from."""
+"""The messages about alerts: which channels get one, and the queue that ``sender`` sends from."""
 
 from __future__ import annotations
 
@@ -146,8 +146,7 @@ def one_line(text: str, most: int) -> str:
 def _is_silent(alert: Alert, now: datetime) -> bool:
     if alert.snoozed_until is not None and alert.snoozed_until > now:
         return True
-    rule = rules.effective(db.session.connection(), now).get(alert.rule)
-    return rule is not None and rule.is_muted
+    return rules.is_muted(db.session.connection(), alert.rule, now)
 
 
 def _withdraw(alert: Alert, now: datetime) -> None:
@@ -214,16 +213,3 @@ def _recent(alert: Alert, now: datetime) -> set[int]:
             select(AlertMessage.channel_id).where(AlertMessage.alert_id == alert.id, is_recent)
         )
     )
-
-
-def send_due(limit: int = 20, wait_s: float = 3.0, now: datetime | None = None) -> int:
-    """Send what is due, each channel in a thread of its own.  -> how many messages were sent or given up
-
-    At most ``limit`` messages per channel.  Returns when all are done, or after ``wait_s`` seconds: a
-    slow channel then goes on in its thread, and the next call does not touch it.  ``now`` replaces the
-    database's clock.
-    """
-    # The sender reports failed channels as alerts, and the alerts import this module.
-    from relay.services.alerts import sender
-
-    return sender.send_due(limit, wait_s, now)

@@ -31,11 +31,11 @@ from redis.exceptions import RedisError
 from sqlalchemy import select
 
 from relay import database
-from relay.models import Alert, AlertChannel, AlertEntry, AlertMessage, AlertRuleSetting, db
+from relay.models import Alert, AlertChannel, AlertEntry, AlertMessage, db
 from relay.observability.logging import log
 from relay.rules.alerts import REMIND_EVERY_S, RULES
 from relay.rules.states import AlertChange, AlertMessageState, Severity
-from relay.services.alerts import messages
+from relay.services.alerts import messages, rules
 from relay.services.alerts.channel_call import ChannelAddress, call
 
 RULE = RULES["database_unavailable"]
@@ -73,19 +73,13 @@ def snapshot_channels() -> list[AlertChannel]:
     Their secrets stay sealed.  Empty while the rule is muted.  Raises SQLAlchemyError.
     """
     with db.engine.connect().execution_options(**database.READ_ONLY) as connection:
-        now = database.now(connection)
-        muted = connection.execute(
-            select(AlertRuleSetting.muted, AlertRuleSetting.muted_until).where(
-                AlertRuleSetting.rule == RULE.name
-            )
-        ).one_or_none()
+        if rules.is_muted(connection, RULE.name, database.now(connection)):
+            return []
         rows = connection.execute(
             select(AlertChannel.__table__)
             .where(AlertChannel.enabled)
             .order_by(AlertChannel.position, AlertChannel.id)
         ).mappings()
-        if muted and muted.muted and (muted.muted_until is None or muted.muted_until > now):
-            return []
         return sorted((AlertChannel(**row) for row in rows), key=lambda one: not wants(one))
 
 
@@ -275,17 +269,13 @@ def body_of(
         "sentence": sentence,
         "advice": ADVICE,
         "url": f"{public_url}/alerts",
-        "since": _iso(since),
+        "since": messages.iso(since),
         "count": 1,
         "severity": Severity.CRITICAL.value,
         "id": None,
-        "opened_at": _iso(now),
+        "opened_at": messages.iso(now),
         "resolved_at": None,
     }
-
-
-def _iso(instant: datetime) -> str:
-    return instant.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def send_directly(channel: AlertChannel, body: dict[str, Any]) -> str:

@@ -52,6 +52,12 @@ def effective(connection: Connection, now: datetime) -> Mapping[str, EffectiveRu
     return found
 
 
+def is_muted(connection: Connection, rule: str, now: datetime) -> bool:
+    """Whether nothing is sent about a rule now; False for a rule that does not exist."""
+    found = effective(connection, now).get(rule)
+    return found is not None and found.is_muted
+
+
 def set_threshold(rule: str, value: float | None, by: By) -> None:
     """Set the threshold of a rule; None: the default applies again.
 

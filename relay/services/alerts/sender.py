@@ -55,8 +55,13 @@ class BusyChannels:
             self.ids.discard(channel_id)
 
 
-def send_due(limit: int, wait_s: float, now: datetime | None) -> int:
-    """See ``messages.send_due``.  The caller must have no open transaction."""
+def send_due(limit: int = 20, wait_s: float = 3.0, now: datetime | None = None) -> int:
+    """Send what is due, each channel in a thread of its own.  -> how many messages were sent or given up
+
+    At most ``limit`` messages per channel.  Returns when all are done, or after ``wait_s`` seconds: a
+    slow channel then goes on in its thread, and the next call does not touch it.  ``now`` replaces the
+    database's clock.  The caller must have no open transaction.
+    """
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     busy: BusyChannels = app.extensions.setdefault("relay_busy_channels", BusyChannels())
     done: list[int] = []

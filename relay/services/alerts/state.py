@@ -227,4 +227,4 @@ def _close_all(which: list[ColumnElement[bool]], text: str) -> None:
 
 
 def _is_muted(rule: str, now: datetime) -> bool:
-    return rule in RULES and rules.effective(db.session.connection(), now)[rule].is_muted
+    return rules.is_muted(db.session.connection(), rule, now)

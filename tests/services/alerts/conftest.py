@@ -11,7 +11,7 @@ from flask import Flask
 
 from relay.models import Alert, AlertChannel, AlertMessage, db
 from relay.rules.states import AlertChange, Severity
-from relay.services.alerts import channels, messages
+from relay.services.alerts import channels, messages, sender
 from relay.services.alerts.channels import ChannelChoice
 from relay.services.audit import COMMAND_LINE
 from tests.support.fake_ntfy import FakeNtfy
@@ -112,7 +112,7 @@ def change(alert: Alert, what: AlertChange, at: datetime = NOON) -> int:
 def send(now: datetime = NOON, limit: int = 20) -> int:
     """Send what is due at ``now``, and wait for every channel."""
     db.session.rollback()
-    return messages.send_due(limit, wait_s=PATIENT_S, now=now)
+    return sender.send_due(limit, wait_s=PATIENT_S, now=now)
 
 
 def after(seconds: float, at: datetime = NOON) -> datetime:

@@ -341,12 +341,12 @@ def test_a_slow_channel_does_not_delay_the_others(sink: Sink) -> None:
     sink.answer(200, delay_s=30)
     open_alert()
     db.session.rollback()
-    messages.send_due(wait_s=0.2, now=NOON)
+    sender.send_due(wait_s=0.2, now=NOON)
     other.wait(1)
     for n in range(2, 6):
         open_alert(subject=f"destination:{n}")
         db.session.rollback()
-        messages.send_due(wait_s=0.2, now=NOON)
+        sender.send_due(wait_s=0.2, now=NOON)
         other.wait(n)
     assert len(sink.requests) == 1
     sink.closing.set()
@@ -356,7 +356,7 @@ def test_a_slow_channel_does_not_delay_the_others(sink: Sink) -> None:
 
 def _pending(name: str) -> int:
     db.session.rollback()
-    messages.send_due(wait_s=0.1, now=NOON)
+    sender.send_due(wait_s=0.1, now=NOON)
     waits = AlertMessage.state == AlertMessageState.PENDING
     return (
         db.session.query(AlertMessage)
