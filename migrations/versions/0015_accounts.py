@@ -1,0 +1,14 @@
+"""accounts"""
+
+revision = "0015"
+down_revision = "0014"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Filled by the changes that follow."""
+
+
+def downgrade() -> None:
+    """Nothing to undo yet."""
