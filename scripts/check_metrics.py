@@ -84,12 +84,12 @@ def check_expressions(where: str, expressions: Iterable[str], names: set[str]) -
 
 def check_dashboard(names: set[str]) -> None:
     sys.path.insert(0, str(OPS / "grafana"))
-    import build
+    import write_dashboard
 
     stored = (OPS / "grafana/relay.json").read_text(encoding="utf-8")
-    if stored != build.as_text():
+    if stored != write_dashboard.as_text():
         sys.exit(
-            "ops/grafana/relay.json is not what its script writes: python ops/grafana/build.py"
+            "ops/grafana/relay.json is not what its script writes: python ops/grafana/write_dashboard.py"
         )
     board: dict[str, Any] = json.loads(stored)
     assert isinstance(board["schemaVersion"], int)

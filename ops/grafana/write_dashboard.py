@@ -1,4 +1,4 @@
-"""Write ``relay.json``, the Grafana dashboard: ``python ops/grafana/build.py``.
+"""Write ``relay.json``, the Grafana dashboard: ``python ops/grafana/write_dashboard.py``.
 
 Counters are added up over the hosts; gauges from the database are the same on every web host, so max
 takes one of them.
