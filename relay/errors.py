@@ -5,6 +5,7 @@
     ├── Unavailable            the database does not answer: try again
     ├── Refusal                a person or a command asked for something that cannot be done
     │   ├── NotFound           the named object does not exist
+    │   ├── TooBusy            too much of this kind at once, or too often: try again later
     │   └── Invalid            the input is wrong; has the reasons per field
     ├── IllegalTransition      a state machine has no such transition: a bug
     ├── SecretUnreadable       a stored or referenced secret cannot be read
@@ -34,6 +35,14 @@ class Refusal(RelayError):
 
 class NotFound(Refusal):
     """The named object does not exist."""
+
+
+class TooBusy(Refusal):
+    """Too many attempts, or too many at once.  ``retry_after`` is in seconds."""
+
+    def __init__(self, sentence: str, retry_after: int = 1):
+        self.retry_after = retry_after
+        super().__init__(sentence)
 
 
 class Invalid(Refusal):

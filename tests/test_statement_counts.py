@@ -93,7 +93,13 @@ LISTS: dict[str, tuple[str, Callable[[int], int]]] = {
     "audit.list_page": (r"Changed \d\d", lambda n: min(n, 13)),
 }
 NO_LIST = {
-    *("auth.sign_in_page", "auth.first_run_page", "sources.new_page", "sources.plugin_zip"),
+    *(
+        "auth.proof_page",
+        "auth.sign_in_page",
+        "auth.first_run_page",
+        "sources.new_page",
+        "sources.plugin_zip",
+    ),
     *("sources.waiting", "destinations.new_page", "destinations.edit_page", "throttling.page"),
     *("throttling.old_page", "throttling.show_status", "destination_account.show_quotas"),
     "health.page",

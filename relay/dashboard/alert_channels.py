@@ -88,7 +88,7 @@ def new_page() -> Any:
 
 
 @blueprint.post("/new")
-@guard.requires("admin")
+@guard.requires("admin", proof=True)
 def create() -> Any:
     kind = CHANNEL_KINDS.get(request.args.get("kind", "")) or abort(404)
     try:
@@ -113,7 +113,7 @@ def edit_page(channel_id: int) -> Any:
 
 
 @blueprint.post("/<int:channel_id>/edit")
-@guard.requires("admin")
+@guard.requires("admin", proof=True)
 def update(channel_id: int) -> Any:
     channel = service.find_channel(channel_id)
     kind = service.channel_kind(channel.kind)
@@ -160,7 +160,7 @@ def move(channel_id: int) -> Any:
 
 
 @blueprint.post("/<int:channel_id>/remove")
-@guard.requires("admin")
+@guard.requires("admin", proof=True)
 def remove(channel_id: int) -> Any:
     name = service.remove_channel(channel_id, guard.current_by())
     htmx.toast(f"{name} is removed. It gets no alerts any more.")

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, Response, render_template, request, url_for
-from flask_limiter.util import get_remote_address
 
-from relay.dashboard import forms, guard, htmx
-from relay.errors import Invalid
+from relay.dashboard import forms, guard, htmx, known_browsers
+from relay.errors import Invalid, TooBusy
 from relay.extensions import limiter
+from relay.models import User
+from relay.rules.states import SignInMethod
 from relay.services.users import accounts as user_accounts
+from relay.services.users import proof, sessions
+from relay.services.users import sign_in as sign_in_service
 from relay.services.users.passwords import SHORTEST
 
 blueprint = Blueprint("auth", __name__)
@@ -29,14 +32,6 @@ NEW_PASSWORD = forms.Field(
 )
 
 
-def account() -> str:
-    """The key that counts sign-in attempts per account, from all addresses.
-
-    Its limit is three times that of one address: guessing from one place does not lock the owner out.
-    """
-    return f"account:{forms.text('email').lower()[:254]}"
-
-
 @blueprint.get("/sign-in")
 @guard.public
 def sign_in_page() -> Any:
@@ -49,16 +44,31 @@ def sign_in_page() -> Any:
 
 @blueprint.post("/sign-in")
 @guard.public
-@limiter.limit("10/minute", key_func=get_remote_address)
-@limiter.limit("30/minute", key_func=account)
 def sign_in() -> Any:
-    user = user_accounts.check_login(
-        forms.text("email"), request.form.get("password", "")[:1000], request.remote_addr or ""
-    )
+    try:
+        user = sign_in_service.check_password(
+            forms.text("email"),
+            request.form.get("password", "")[:1000],
+            request.remote_addr or "",
+            known_browsers.read(),
+        )
+    except TooBusy as exc:
+        return _too_many(exc)
     if user is None:
         return _sign_in_form({"password": [WRONG]}), 422
-    guard.sign_in(user)
-    return htmx.redirect(guard.local_path(request.form.get("next", "/")))
+    return complete_sign_in(user_accounts.user_by_id(user.id), SignInMethod.PASSWORD)
+
+
+def complete_sign_in(user: User, method: SignInMethod, target: str = "") -> Response:
+    """Sign the person in and continue with the page that was asked for."""
+    guard.sign_in(user, method)
+    target = target or guard.local_path(request.form.get("next", "/"))
+    return known_browsers.remember(htmx.redirect(target), user.id)
+
+
+def _too_many(exc: TooBusy) -> tuple[str, int, dict[str, str]]:
+    page = _sign_in_form({"password": [str(exc)]})
+    return page, 429, {"Retry-After": str(exc.retry_after)}
 
 
 def _sign_in_form(errors: dict[str, list[str]] | None = None) -> str:
@@ -72,15 +82,48 @@ def _sign_in_form(errors: dict[str, list[str]] | None = None) -> str:
 
 
 @blueprint.post("/sign-out")
-@guard.requires("viewer")
+@guard.requires("viewer", limited=True)
 def sign_out() -> Response:
-    """End all sessions of this user, on all devices."""
+    """End the session of this browser."""
     person = guard.find_person()
-    user = user_accounts.user_by_id(person.id) if person else None
-    if user is not None:
-        user_accounts.end_sessions(user, guard.current_by())
+    if person is not None:
+        sessions.end(person.id, person.session_id, guard.current_by())
     guard.forget()
     return htmx.redirect(url_for("auth.sign_in_page"))
+
+
+@blueprint.get("/proof")
+@guard.requires("viewer", limited=True)
+def proof_page() -> str:
+    return _proof_form()
+
+
+@blueprint.post("/proof")
+@guard.requires("viewer", limited=True)
+def prove() -> Any:
+    """Check the password or second factor, then lead back to the page that needs it."""
+    person = guard.find_person()
+    assert person is not None
+    try:
+        why = guard.check_proof(person)
+    except TooBusy as exc:
+        return _proof_form(str(exc)), 429, {"Retry-After": str(exc.retry_after)}
+    if why is not None:
+        return _proof_form(why), 422
+    return htmx.redirect(guard.local_path(request.form.get("next", "/")))
+
+
+def _proof_form(why: str = "") -> str:
+    person = guard.find_person()
+    assert person is not None
+    kept = [("next", guard.local_path(request.values.get("next", "/")))]
+    return render_template(
+        "auth/proof.html",
+        action=url_for("auth.prove"),
+        kept=kept,
+        why=why,
+        factors=proof.factors_of(person.id),
+    )
 
 
 @blueprint.get("/first-run/<token>")
@@ -104,8 +147,7 @@ def first_run(token: str) -> Any:
         )
     except Invalid as exc:
         return _first_run_form(token, exc.reasons), 422
-    guard.sign_in(user)
-    return htmx.redirect(url_for("sources.new_page"))
+    return complete_sign_in(user, SignInMethod.LINK, url_for("sources.new_page"))
 
 
 def _first_run_form(token: str, errors: dict[str, list[str]] | None = None) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from relay.dashboard import guard, htmx
-from relay.errors import Invalid, NotFound, Refusal, RelayError, Unavailable
+from relay.errors import Invalid, NotFound, Refusal, RelayError, TooBusy, Unavailable
 from relay.extensions import db
 from relay.observability.logging import log
 
@@ -92,6 +92,10 @@ def on_refusal(exc: Refusal) -> Response:
     """A refusal that the view did not handle."""
     if isinstance(exc, Invalid):
         return answer(422, " ".join(why for reasons in exc.reasons.values() for why in reasons))
+    if isinstance(exc, TooBusy):
+        response = answer(429, str(exc))
+        response.headers["Retry-After"] = str(exc.retry_after)
+        return response
     return answer(404 if isinstance(exc, NotFound) else 409, str(exc))
 
 

@@ -3,32 +3,36 @@
 Each view has ``@guard.requires(role)``, or ``@guard.public`` for the pages before sign-in.  The guard
 checks the session (30 minutes idle, 12 hours at most), the role, and for unsafe methods that the
 request comes from our own pages.  Flask-WTF checks the CSRF token of those before any view runs.
+
+A view with ``proof=True`` asks for the password or second factor again if the last proof is older than
+10 minutes.  A person who is limited to some sites reaches only views with ``limited=True``, which
+promise that everything they read and change belongs to the sites in ``Person.sites``.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from flask import Flask, Response, g, request, session, url_for
+from flask import Flask, Response, g, make_response, render_template, request, session, url_for
 from flask_login import current_user, login_user, logout_user
 from flask_wtf.csrf import generate_csrf
 from werkzeug.exceptions import Forbidden
 
 from relay.dashboard import htmx
 from relay.database import READ_ONLY
+from relay.errors import TooBusy
 from relay.extensions import db, login
-from relay.models import ROLES, User
+from relay.models import ROLES, User, UserSession
+from relay.rules.states import SignInMethod
 from relay.services.audit import By
-from relay.services.users import accounts as user_accounts
+from relay.services.users import devices, proof, sessions
+from relay.services.users.sessions import Browser
 
-IDLE_S = 30 * 60
-ABSOLUTE_S = 12 * 3600
 SAFE = ("GET", "HEAD", "OPTIONS")
 LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
 View = Callable[..., Any]
@@ -36,19 +40,31 @@ View = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Person:
-    """The signed-in user, for templates and views; not a database row."""
+    """The signed-in user, for templates and views; not a database row.
+
+    ``sites`` are the ids of the sites that this person sees; None for all.
+    """
 
     id: int
     email: str
     role: str
+    name: str = ""
+    time_zone: str = ""
+    sites: frozenset[int] | None = None
+    session_id: int = 0
+    has_fresh_proof: bool = False
 
     def may(self, role: str) -> bool:
         """Whether this person's role includes ``role``."""
         return ROLES.index(self.role) >= ROLES.index(role)
 
+    @property
+    def sees_all_sites(self) -> bool:
+        return self.sites is None
 
-def requires(role: str) -> Callable[[View], View]:
-    """Allow users who are signed in with ``role`` or a higher one."""
+
+def requires(role: str, *, proof: bool = False, limited: bool = False) -> Callable[[View], View]:
+    """Allow users who are signed in with ``role`` or a higher one; see the module for the rest."""
     if role not in ROLES:
         raise ValueError(f"{role} is not a role.")
 
@@ -63,9 +79,18 @@ def requires(role: str) -> Callable[[View], View]:
                 raise Forbidden(
                     f"This needs the role {role}, and yours is {person.role}. Ask an admin for access."
                 )
+            if not (limited or person.sees_all_sites):
+                raise Forbidden(
+                    "Your account is limited to some sites, and this page is about all of them. "
+                    "Ask an admin for access."
+                )
+            if proof and (asked := ask_for_proof(person)) is not None:
+                return asked
             return view(*args, **kwargs)
 
         guarded.relay_role = role  # type: ignore[attr-defined]
+        guarded.relay_proof = proof  # type: ignore[attr-defined]
+        guarded.relay_limited = limited  # type: ignore[attr-defined]
         return guarded
 
     return wrap
@@ -111,32 +136,50 @@ def find_person() -> Person | None:
     if "person" not in g:
         g.person = None
         if "_user_id" in session:
-            now = int(time.time())
-            fresh = now - session.get("seen_at", 0) < IDLE_S
-            if fresh and now - session.get("signed_in_at", 0) < ABSOLUTE_S:
-                _load_person(now)
-            if g.person is None:
+            if current_user.is_authenticated:
+                _load_person(current_user)
+            else:
                 session.clear()
     return g.person  # type: ignore[no-any-return]
 
 
-def _load_person(now: int) -> None:
-    if not current_user.is_authenticated:
-        return
-    g.person = Person(current_user.id, current_user.email, current_user.role)
+def _load_person(found: UserSession) -> None:
+    g.person = person_of(found)
     # polling does not keep a session alive
-    if now - session["seen_at"] >= 60 and "Relay-Poll" not in request.headers:
-        session["seen_at"] = now
+    if "Relay-Poll" not in request.headers and sessions.needs_touch(found):
+        sessions.touch(found.id)
 
 
-def sign_in(user: User) -> None:
-    """Start a new session; nothing of the previous one remains."""
+def person_of(found: UserSession) -> Person:
+    user = found.user
+    return Person(
+        id=user.id,
+        email=user.email,
+        role=user.role,
+        name=user.name,
+        time_zone=user.time_zone,
+        sites=user.site_ids,
+        session_id=found.id,
+        has_fresh_proof=sessions.has_fresh_proof(found),
+    )
+
+
+def browser() -> Browser:
+    """The browser of this request."""
+    return Browser(
+        request.remote_addr or "", devices.device_of(request.headers.get("User-Agent", ""))
+    )
+
+
+def sign_in(user: User, method: SignInMethod) -> None:
+    """Start a new session; nothing of the previous one remains.  Commits."""
     session.clear()
-    login_user(user)
-    session["signed_in_at"] = session["seen_at"] = int(time.time())
+    started = sessions.start(user, method, browser())
+    db.session.commit()
+    login_user(started)
     g.pop("csrf_token", None)
     generate_csrf()
-    g.person = Person(user.id, user.email, user.role)
+    g.person = person_of(db.session.get_one(UserSession, started.id, populate_existing=True))
 
 
 def forget() -> None:
@@ -144,6 +187,62 @@ def forget() -> None:
     logout_user()
     session.clear()
     g.person = None
+
+
+def ask_for_proof(person: Person) -> Response | None:
+    """None if the last proof is fresh, or if this request brings one; else the page that asks for it.
+
+    A posted form is kept in hidden fields, so that nothing that was typed is lost.
+    """
+    if person.has_fresh_proof:
+        return None
+    if request.method == "POST" and not htmx.is_htmx() and has_proof():
+        try:
+            why = check_proof(person)
+        except TooBusy as exc:
+            why = str(exc)
+        return None if why is None else _proof_page(person, why)
+    if request.method == "POST" and not htmx.is_htmx():
+        return _proof_page(person)
+    return _proof_elsewhere()
+
+
+def has_proof() -> bool:
+    """Whether the form holds the fields of the page that asks for a proof."""
+    return any(name.startswith("proof_") for name in request.form)
+
+
+def check_proof(person: Person) -> str | None:
+    """None if the posted proof is right, else a sentence.  Raises TooBusy."""
+    return proof.check(
+        person.id,
+        person.session_id,
+        request.form.get("proof_password", "")[:1000],
+        request.form.get("proof_code", "")[:64],
+        current_by(),
+    )
+
+
+def _proof_page(person: Person, why: str = "") -> Response:
+    kept = [
+        (name, value)
+        for name, value in request.form.items(multi=True)
+        if name != "csrf_token" and not name.startswith("proof_")
+    ]
+    page = render_template(
+        "auth/proof.html", action=request.full_path.rstrip("?"), kept=kept, why=why,
+        factors=proof.factors_of(person.id),
+    )  # fmt: skip
+    return make_response(page, 422 if why else 403)
+
+
+def _proof_elsewhere() -> Response:
+    """Ask on a page of its own, which leads back to the current page."""
+    here = request.full_path.rstrip("?")
+    if htmx.is_htmx():
+        current = urlsplit(request.headers.get("HX-Current-URL", ""))
+        here = current.path + (f"?{current.query}" if current.query else "")
+    return htmx.redirect(url_for("auth.proof_page", next=local_path(here)))
 
 
 def sign_in_first() -> Response:
@@ -175,5 +274,5 @@ def current_by() -> By:
 
 
 def init_app(app: Flask) -> None:
-    login.user_loader(user_accounts.user_of_session)
+    login.user_loader(sessions.find)
     app.context_processor(lambda: {"person": g.get("person")})

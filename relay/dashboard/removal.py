@@ -40,7 +40,7 @@ def _confirm_destination(destination_id: int, errors: dict[str, list[str]] | Non
 
 
 @blueprint.post("/destinations/<int:destination_id>/remove")
-@guard.requires("admin")
+@guard.requires("admin", proof=True)
 def remove_destination(destination_id: int) -> Any:
     name = destination_settings.find_destination(destination_id).name
     if errors := check_name(name):
@@ -70,7 +70,7 @@ def _confirm_source(slug: str, errors: dict[str, list[str]] | None = None) -> st
 
 
 @blueprint.post("/sources/<slug>/remove")
-@guard.requires("admin")
+@guard.requires("admin", proof=True)
 def remove_source(slug: str) -> Any:
     name = source_settings.find_source(slug).name
     if errors := check_name(name):

@@ -33,7 +33,16 @@ from relay.models.ledger import (
 )
 from relay.models.replay import Replay
 from relay.models.source import AllowedNetwork, Rejection, Revision, SigningKey, Source
-from relay.models.user import ROLES, OneTimeLink, User
+from relay.models.user import (
+    ROLES,
+    OneTimeLink,
+    Passkey,
+    RecoveryCode,
+    SignInPolicy,
+    User,
+    UserSession,
+    UserSite,
+)
 
 __all__ = [
     "ROLES",
@@ -67,15 +76,20 @@ __all__ = [
     "MappingVersion",
     "Milestone",
     "OneTimeLink",
+    "Passkey",
+    "RecoveryCode",
     "Rejection",
     "Replay",
     "Revision",
+    "SignInPolicy",
     "SigningKey",
     "SiteReport",
     "Source",
     "Subscription",
     "SubscriptionSource",
     "User",
+    "UserSession",
+    "UserSite",
     "db",
     "db_now",
     "utc_day",

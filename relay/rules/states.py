@@ -92,8 +92,18 @@ class AiUseState(StrEnum):
 
 
 class UserState(StrEnum):
+    INVITED = "invited"  # has a link and no password yet
     ACTIVE = "active"
-    DISABLED = "disabled"
+    DISABLED = "disabled"  # cannot sign in
+
+
+class SignInMethod(StrEnum):
+    """How a session began."""
+
+    PASSWORD = "password"  # noqa: S105
+    PASSKEY = "passkey"
+    OIDC = "oidc"
+    LINK = "link"  # a first-run link, an invitation or a link for a new password
 
 
 class Role(StrEnum):
@@ -108,6 +118,8 @@ class LinkPurpose(StrEnum):
     """What a single-use link is for."""
 
     FIRST_RUN = "first_run"
+    INVITE = "invite"
+    NEW_PASSWORD = "new_password"  # noqa: S105
 
 
 class Severity(StrEnum):

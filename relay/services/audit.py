@@ -81,7 +81,9 @@ ACTIONS = {
     "subscription.resume": "Resumed a subscription",
     "subscription.update": "Changed a subscription",
     "user.create": "Created a user",
+    "user.proof_refused": "Gave a wrong password when Relay asked again",
     "user.sign_in": "Signed in",
+    "user.sign_in_limited": "Was stopped at sign-in after too many attempts",
     "user.sign_in_refused": "Was refused at sign-in",
     "user.sign_out": "Signed out",
 }

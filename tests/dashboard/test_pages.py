@@ -266,19 +266,6 @@ def test_the_first_run_link_creates_the_first_admin_once(app: Flask) -> None:
 
 
 @ONCE
-def test_signing_out_ends_all_sessions_of_the_user(
-    app: Flask, visit: Callable[..., Visitor]
-) -> None:
-    person = visit("viewer")
-    other = Visitor(app)
-    assert other.sign_in("viewer@example.com").status_code == 303
-    assert other.get("/").status_code == 200
-    person.post("/sign-out")
-    assert person.get("/").status_code == 303
-    assert other.get("/").status_code == 303
-
-
-@ONCE
 def test_wrong_passwords_are_limited_and_do_not_reveal_which_accounts_exist(
     app: Flask, visit: Callable[..., Visitor]
 ) -> None:

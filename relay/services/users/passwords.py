@@ -1,11 +1,24 @@
-"""Which passwords are good enough."""
+"""Passwords: which are good enough, and hashing that cannot exhaust memory."""
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from threading import BoundedSemaphore
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
 from zxcvbn import zxcvbn
+
+from relay.errors import Invalid, TooBusy
 
 SHORTEST = 12
 LONGEST = 128
+AT_ONCE = 2  # each hash takes 64 MiB and a core for 50 ms
+_HASHER = PasswordHasher()
+_slots = BoundedSemaphore(AT_ONCE)
 
 
 def why_refused(password: str, email: str) -> str | None:
@@ -17,3 +30,46 @@ def why_refused(password: str, email: str) -> str | None:
     if zxcvbn(password[:72], user_inputs=[email, *email.split("@"), "relay"])["score"] < 3:
         return "This password is easy to guess. Three or four unrelated words make a good one."
     return None
+
+
+def check_new(password: str, email: str) -> None:
+    """Raises Invalid."""
+    if why := why_refused(password, email):
+        raise Invalid({"password": [why]})
+
+
+def hash_of(password: str) -> str:
+    """The argon2id hash.  Never call it inside a transaction.  Raises TooBusy."""
+    with _slot():
+        return _HASHER.hash(password)
+
+
+def is_right(password_hash: str, password: str) -> bool:
+    """Whether ``password`` belongs to the hash; an empty hash takes as long and matches nothing.
+
+    Never call it inside a transaction.  Raises TooBusy.
+    """
+    with _slot():
+        try:
+            return _HASHER.verify(password_hash or _hash_of_nobody(), password) and bool(
+                password_hash
+            )
+        except (VerificationError, InvalidHashError):
+            return False
+
+
+@contextmanager
+def _slot() -> Iterator[None]:
+    # refuse at once: threads that wait here would be missing elsewhere
+    if not _slots.acquire(blocking=False):
+        raise TooBusy("Relay is checking other passwords at the moment. Try again in a second.")
+    try:
+        yield
+    finally:
+        _slots.release()
+
+
+@cache
+def _hash_of_nobody() -> str:
+    """Verified for unknown addresses, so that they take as long as known ones."""
+    return _HASHER.hash(secrets.token_urlsafe(16))

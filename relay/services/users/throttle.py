@@ -1,0 +1,114 @@
+"""Limits on guessing passwords and codes, shared by all processes through the broker.
+
+Failed attempts count; successful ones do not.  An address that guesses is stopped, an account that is
+guessed at is not locked: a browser that signed in before and an address without a failure can still
+sign in.  IPv6 addresses count by their /64, which one customer usually has.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import time
+
+from limits import RateLimitItem, RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+
+from relay.errors import TooBusy
+from relay.extensions import limiter
+
+PER_ADDRESS = RateLimitItemPerMinute(10, 1, "sign-in-address")
+PER_BROWSER = RateLimitItemPerMinute(10, 10, "sign-in-browser")
+PER_ACCOUNT = RateLimitItemPerMinute(30, 15, "sign-in-account")
+FAILED_BEFORE = RateLimitItemPerMinute(1, 15, "sign-in-failed")
+PER_SESSION = RateLimitItemPerMinute(5, 5, "proof")
+REPORTED = RateLimitItemPerMinute(1, 1, "sign-in-reported")
+SENTENCE = (
+    "There were too many failed attempts. Relay limits them to protect accounts. "
+    "Wait {wait} and try again."
+)
+_in_memory = FixedWindowRateLimiter(MemoryStorage())
+
+
+class AttemptCounter:
+    """One limit for one key, such as an address."""
+
+    def __init__(self, item: RateLimitItem, *key: str | int):
+        self.item, self.key = item, tuple(str(part) for part in key)
+
+    def add(self) -> bool:
+        """Count one; whether it was still within the limit."""
+        return _call("hit", self)
+
+    def is_full(self) -> bool:
+        return not _call("test", self)
+
+    def wait_s(self) -> int:
+        """Seconds until the counter is empty again."""
+        stats = _call("get_window_stats", self)
+        return max(1, math.ceil(stats.reset_time - time.time()))
+
+    def check(self) -> None:
+        """Raises TooBusy if it is full."""
+        if self.is_full():
+            raise too_many(self.wait_s())
+
+
+def _call(method: str, counter: AttemptCounter):  # type: ignore[no-untyped-def]
+    try:
+        shared = FixedWindowRateLimiter(limiter.storage)
+        return getattr(shared, method)(counter.item, *counter.key)
+    except Exception:  # the broker is down: each process counts by itself
+        return getattr(_in_memory, method)(counter.item, *counter.key)
+
+
+def too_many(wait_s: int) -> TooBusy:
+    minutes = math.ceil(wait_s / 60)
+    wait = f"{wait_s} seconds" if wait_s <= 60 else f"{minutes} minutes"
+    return TooBusy(SENTENCE.format(wait=wait), wait_s)
+
+
+def network_of(address: str) -> str:
+    """The address, or the /64 of an IPv6 address; an IPv4 address inside IPv6 is that address."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return str(parsed)
+    if parsed.ipv4_mapped:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, 64), strict=False))
+
+
+class SignInThrottle:
+    """The limits of one attempt: ``account`` is the address that was typed.
+
+    ``browser`` identifies a browser that signed in to this account before; empty for any other.
+    """
+
+    def __init__(self, account: str, address: str, browser: str = ""):
+        network = network_of(address)
+        self.browser = AttemptCounter(PER_BROWSER, browser) if browser else None
+        self.address = AttemptCounter(PER_ADDRESS, network)
+        self.failed_before = AttemptCounter(FAILED_BEFORE, network, account)
+        self.account = AttemptCounter(PER_ACCOUNT, account)
+        self.reported = AttemptCounter(REPORTED, network, account)
+
+    def check(self) -> None:
+        """Raises TooBusy if this attempt is one too many."""
+        if self.browser:
+            return self.browser.check()
+        self.address.check()
+        if self.failed_before.is_full() and self.account.is_full():
+            raise too_many(self.failed_before.wait_s())
+        return None
+
+    def count_failure(self) -> None:
+        if self.browser:
+            self.browser.add()
+            return
+        self.address.add()
+        self.failed_before.add()
+        self.account.add()
