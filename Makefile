@@ -9,18 +9,18 @@ AT_ONCE ?= 3
 .venv/.run: requirements.txt
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || scripts/make-venv.sh $(PYTHON)
 	@echo "Installing Relay's dependencies (only once) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 
 .venv/.dev: .venv/.run requirements-dev.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
 relay/static/gen/manifest.json: .venv/.run package-lock.json relay/web/assets.py scripts/build_assets.py $(wildcard relay/static/js/*.js relay/static/css/*.css)
 	@$(BIN)/python scripts/build_assets.py
 	@touch $@
 
-.PHONY: run test check faults soak bench screenshots plugin assets help
+.PHONY: run test check faults soak bench mutants screenshots plugin assets lock sbom help
 
 run: relay/static/gen/manifest.json ## start Relay on http://127.0.0.1:8000 (or another PORT=…)
 	@exec $(BIN)/python -m relay.launcher
@@ -40,6 +40,7 @@ check: .venv/.dev relay/static/gen/manifest.json ## check style, types, layers, 
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/bandit --quiet --recursive --severity-level medium --configfile pyproject.toml relay config.py wsgi.py scripts
 	$(BIN)/lint-imports
 	$(BIN)/djlint relay/templates --lint --quiet
 	$(BIN)/python scripts/php_checks.py
@@ -66,6 +67,14 @@ screenshots: .venv/.dev relay/static/gen/manifest.json ## take the screenshots f
 
 plugin: .venv/.run ## build the WordPress plugin as a zip in dist/
 	@$(BIN)/python scripts/build_plugin.py
+
+LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-find-links --no-emit-index-url
+lock: .venv/.dev ## pin every package with its version and hashes
+	@CUSTOM_COMPILE_COMMAND="make lock" $(LOCK) --output-file requirements.txt requirements.in
+	@CUSTOM_COMPILE_COMMAND="make lock" $(LOCK) --output-file requirements-dev.txt requirements-dev.in
+
+sbom: .venv/.dev ## write a software bill of materials (CycloneDX) to dist/
+	@$(BIN)/python scripts/write_sbom.py
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
