@@ -133,6 +133,8 @@ def test_the_metrics_have_the_names_of_the_contract(app: Flask, sink: Sink) -> N
         "relay_oldest_due_seconds 0.0",
         "relay_dead_letters_open 1.0",
         'relay_circuit_state{destination="Inbox"} 0.0',
+        'relay_attempts_total{kind="inbox",outcome="accepted"} ',
+        'relay_attempts_total{kind="webhook",outcome="refused"} ',
     ):
         assert line in shown
     with app.app_context():

@@ -25,8 +25,9 @@ def failed(times: int, circuit: Circuit | None = None) -> Circuit:
 
 
 def test_it_opens_after_ten_failures_in_a_row_and_says_why() -> None:
-    assert failed(OPENS_AFTER - 1).stage is CircuitState.CLOSED
-    broken = failed(OPENS_AFTER)
+    assert OPENS_AFTER == 10
+    assert failed(9).stage is CircuitState.CLOSED
+    broken = failed(10)
     assert (broken.stage, broken.reason) == (CircuitState.OPEN, "It has an error.")
     assert broken.until == NOW + seconds(5)
 
