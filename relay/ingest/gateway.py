@@ -10,10 +10,12 @@ from sqlalchemy import Engine
 
 from config import Config
 from relay.broker import Nudger
+from relay.email_digests import EmailDigests
 from relay.errors import Unavailable
 from relay.ingest import schemas, strict_json
 from relay.ingest.limits import Limits
 from relay.ingest.mistakes import describe_shape, find_mistake, time_unit
+from relay.ingest.redaction import redact
 from relay.ingest.refusals import IngestRefusal, RefusalCode
 from relay.ingest.rejections import Rejections
 from relay.ingest.request import RequestHead, check_content_type
@@ -47,6 +49,7 @@ class Gateway:
         self.commit_check = CommitCheck(engine, self.writer.state, self.writer.wait_s)
         self.rejections = Rejections(engine)
         self.limits = Limits()
+        self.digests = EmailDigests(config.encryption_keys)
 
     def close(self) -> None:
         """Commit the waiting events, write the counted rejections, end the threads."""
@@ -166,7 +169,13 @@ class Gateway:
     def store(
         self, event: InboundEvent, source: SourceSnapshot, key: VerifyingKey, address: str
     ) -> PendingEvent:
-        """Commit the event.  Raises IngestRefusal (400, 409, 503)."""
+        """Commit the event, changed by the site's privacy settings if it has any.
+
+        Raises IngestRefusal (400, 409, 503).
+        """
+        mark = None
+        if source.redactor is not None:
+            event, mark = redact(event, source.redactor, self.digests)
         try:
             stored = self.writer.store(
                 {
@@ -179,7 +188,8 @@ class Gateway:
                     "payload": event.payload,
                     "body_sha256": event.body_sha256,
                     "search_text": event.search_text,
-                }
+                },
+                mark,
             )
         except Unavailable as exc:
             raise RefusalCode.UNAVAILABLE(source_id=source.id) from exc

@@ -22,6 +22,7 @@ from relay.database import READ_ONLY
 from relay.errors import SecretUnreadable, Unavailable
 from relay.ingest.signature import VerifyingKey
 from relay.ingest.store.connection import DedicatedConnection
+from relay.mapping.redaction_rules import Redactor, read_rules
 from relay.models import AllowedNetwork, Revision, SigningKey, Source, db_now
 from relay.observability.logging import log
 from relay.rules.states import KeyState, SourceState
@@ -34,13 +35,17 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True)
 class SourceSnapshot:
-    """A source with its keys (newest first) and allowed networks.  ``per_minute`` 0 means no limit."""
+    """A source with its keys (newest first) and allowed networks.  ``per_minute`` 0 means no limit.
+
+    ``redactor`` is None without privacy settings.
+    """
 
     id: int
     slug: str
     per_minute: int
     keys: tuple[VerifyingKey, ...]
     networks: tuple[Network, ...]
+    redactor: Redactor | None = None
 
     def allows(self, address: str) -> bool:
         """Whether requests from this address are allowed; without a list, all are."""
@@ -153,10 +158,15 @@ class Snapshots:
             networks[source_id].append(ipaddress.ip_network(cidr))
         sources = [
             SourceSnapshot(
-                row.id, row.slug, row.per_minute, tuple(keys[row.id]), tuple(networks[row.id])
+                row.id,
+                row.slug,
+                row.per_minute,
+                tuple(keys[row.id]),
+                tuple(networks[row.id]),
+                Redactor(read_rules(row.redaction)) if row.redaction else None,
             )
             for row in connection.execute(
-                select(Source.id, Source.slug, Source.per_minute)
+                select(Source.id, Source.slug, Source.per_minute, Source.redaction)
                 .where(Source.state == SourceState.ACTIVE)
                 .order_by(Source.id)
             )

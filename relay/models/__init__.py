@@ -31,6 +31,7 @@ from relay.models.ledger import (
     LedgerCheck,
     SiteReport,
 )
+from relay.models.privacy import EmailDigest, ErasureReceipt, RedactedEvent
 from relay.models.replay import Replay
 from relay.models.source import AllowedNetwork, Rejection, Revision, SigningKey, Source
 from relay.models.user import (
@@ -67,6 +68,8 @@ __all__ = [
     "DeliveryMinute",
     "Destination",
     "DestinationVersion",
+    "EmailDigest",
+    "ErasureReceipt",
     "Event",
     "EventHour",
     "Quota",
@@ -78,6 +81,7 @@ __all__ = [
     "OneTimeLink",
     "Passkey",
     "RecoveryCode",
+    "RedactedEvent",
     "Rejection",
     "Replay",
     "Revision",

@@ -50,7 +50,8 @@ class Event(Base):
 
     ``payload`` is the body byte for byte (UTF-8 decoded), ``body_sha256`` its digest,
     ``search_text`` its values in lower case.  ``routed_at`` and ``delivery_count``, the number of
-    its deliveries, are None until the event is routed.
+    its deliveries, are None until the event is routed.  ``emptied_at`` is set when its data was deleted
+    because it was kept for too long with an unresolved delivery; it cannot be sent any more.
     """
 
     __tablename__ = "event"
@@ -68,6 +69,7 @@ class Event(Base):
     received_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
     routed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     delivery_count: Mapped[int | None] = mapped_column("wanted", SmallInteger, key="delivery_count")
+    emptied_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     source: Mapped[Source] = relationship()
     signing_key: Mapped[SigningKey] = relationship()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from relay.models.base import Base, BigId, UtcDateTime, db_now, enum_column, one_of
+from relay.models.base import Base, BigId, JsonOrNull, UtcDateTime, db_now, enum_column, one_of
 from relay.rules.states import KeyState, SourceState
 
 
@@ -17,6 +18,8 @@ class Source(Base):
     ``slug`` is its part of the endpoint; ``per_minute`` is its rate limit (0: no limit).
     ``removed_at`` and ``removed_by`` are set when it is removed; its ``state`` is then ``closed``.
     ``discard_waiting``: the person who removed it chose to discard what was not delivered yet.
+    ``redaction`` are the rules of ``relay.mapping.redaction_rules`` as JSON, None without any;
+    ``retention_days`` is None for RELAY_RETENTION_DAYS.
     """
 
     __tablename__ = "source"
@@ -33,6 +36,8 @@ class Source(Base):
     removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     removed_by: Mapped[str | None] = mapped_column(String(254))
     discard_waiting: Mapped[bool] = mapped_column(default=False, server_default=false())
+    redaction: Mapped[list[dict[str, Any]] | None] = mapped_column(JsonOrNull)
+    retention_days: Mapped[int | None] = mapped_column(Integer)
 
     keys: Mapped[list[SigningKey]] = relationship(
         back_populates="source", order_by="SigningKey.id.desc()"

@@ -14,8 +14,9 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, select, tuple_
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -24,9 +25,13 @@ from relay.database_errors import explain, is_caused_by_content
 from relay.errors import Unavailable
 from relay.ingest.store.commit_check import UNEXPECTED, WriterState, store_and_take_back
 from relay.ingest.store.connection import DedicatedConnection
+from relay.ingest.store.marks import insert_marks, one_transaction
 from relay.ingest.store.sql import EventInserter
 from relay.models import Event
 from relay.observability.logging import log
+
+if TYPE_CHECKING:
+    from relay.ingest.redaction import RedactionMark
 
 MAX_GROUP = 200
 WAIT_S = 10.0
@@ -51,11 +56,13 @@ def _closed_lock() -> Any:
 @dataclass(slots=True)
 class PendingEvent:
     """One request's row and its result.  ``done`` is a lock that is released when there is a result;
-    it costs a third of a ``threading.Event``.
+    it costs a third of a ``threading.Event``.  ``mark`` is stored beside a new event that its site's
+    privacy settings changed.
     """
 
     row: dict[str, Any]
     key: EventKey
+    mark: RedactionMark | None = None
     done: Any = field(default_factory=_closed_lock)
     row_id: int = 0
     new: bool = False
@@ -79,7 +86,7 @@ class EventWriter:
         self.lock = threading.Lock()
         self.thread: threading.Thread | None = None
 
-    def store(self, row: dict[str, Any]) -> PendingEvent:
+    def store(self, row: dict[str, Any], mark: RedactionMark | None = None) -> PendingEvent:
         """Commit one event, in a group with others.  Returns after the commit.
 
         Raises Unavailable if the database cannot commit (after ``wait_s`` seconds at most),
@@ -89,7 +96,7 @@ class EventWriter:
             self._start()
         if self.state.is_stuck(self.wait_s):
             raise Unavailable("The database does not answer.")
-        event = PendingEvent(row, (row["source_id"], row["event_id"]))
+        event = PendingEvent(row, (row["source_id"], row["event_id"]), mark)
         self.queue.put(event)
         if not event.done.acquire(timeout=self.wait_s):
             event.timed_out = True
@@ -221,15 +228,24 @@ class EventWriter:
     ) -> tuple[dict[EventKey, int], dict[EventKey, tuple[int, bytes]]]:
         """-> the row ids of the new events, and (row id, digest) of those that were stored before."""
         connection = self.connection.open()
-        with connection.begin():
-            ids = self._insert_rows(connection, [event.row for event in firsts.values()])
-            if len(ids) == len(firsts):
-                return ids, {}
-            known = [key for key in firsts if key not in ids]
-            older = self._find_stored(known)
-            deleted = [firsts[key].row for key in known if key not in older]
-            if deleted:  # by the retention, between the two statements
-                ids |= self._insert_rows(connection, deleted)
+        marked = [event for event in firsts.values() if event.mark is not None]
+        with connection.begin(), one_transaction(connection) if marked else nullcontext():
+            ids, older = self._insert_all(connection, firsts)
+            if marked:
+                insert_marks(connection, ids, marked)
+        return ids, older
+
+    def _insert_all(
+        self, connection: Connection, firsts: dict[EventKey, PendingEvent]
+    ) -> tuple[dict[EventKey, int], dict[EventKey, tuple[int, bytes]]]:
+        ids = self._insert_rows(connection, [event.row for event in firsts.values()])
+        if len(ids) == len(firsts):
+            return ids, {}
+        known = [key for key in firsts if key not in ids]
+        older = self._find_stored(known)
+        deleted = [firsts[key].row for key in known if key not in older]
+        if deleted:  # by the retention, between the two statements
+            ids |= self._insert_rows(connection, deleted)
         return ids, older
 
     def _insert_rows(
