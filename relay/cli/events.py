@@ -58,7 +58,7 @@ def list_(
     as_json: bool,
 ) -> None:
     """List events, newest first."""
-    event_filter = events.EventFilter(event_type, source, state or "", text)
+    event_filter = events.EventFilter(event_type, source, state or "", text, anywhere=True)
     page = events.list_events(event_filter, limit, after)
     items = [as_dict(event) for event in page.items]
     columns = ("id", "event_id", "type", "source", "state", "received_at")

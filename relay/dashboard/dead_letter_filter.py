@@ -7,6 +7,7 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
+from relay.dashboard import privacy
 from relay.services.dead_letters.selection import STATES, Selection
 
 NAMES = ("code", "field", "source", "text", "state")  # the same in a URL and in a Selection
@@ -28,6 +29,7 @@ def selection(args: MultiDict[str, str]) -> Selection:
         since=instant(args.get("since", "")),
         until=instant(args.get("until", ""), last=True),
         upto=int(args["upto"]) if is_number(args.get("upto", ""), 18) else None,
+        anywhere=not privacy.is_masked(),
     )
 
 

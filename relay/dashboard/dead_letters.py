@@ -6,8 +6,18 @@ from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
 
-from relay.dashboard import dead_letter_filter, dead_letters_bulk, forms, guard, htmx, navigation
+from relay.dashboard import (
+    dead_letter_filter,
+    dead_letters_bulk,
+    forms,
+    guard,
+    htmx,
+    navigation,
+    privacy,
+)
 from relay.dashboard.exports import csv_response
+from relay.delivery.message import parse_payload
+from relay.mapping.masking import EventMask
 from relay.rules.lifecycle import OPEN
 from relay.services import deliveries, events
 from relay.services.dead_letters import actions as dead_letter_actions
@@ -84,7 +94,20 @@ def _filter_choices() -> dict[str, Any]:
 def export() -> Any:
     """All dead letters that match the filter, from all pages."""
     chosen = dead_letter_filter.selection(request.args)
-    return csv_response("dead-letters.csv", COLUMNS, dead_letter_actions.table(chosen))
+    rows = dead_letter_actions.table(chosen, with_payload=privacy.is_masked())
+    return csv_response("dead-letters.csv", COLUMNS, map(_shown_row, rows))
+
+
+def _shown_row(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A row of the export as this person may see it."""
+    if not privacy.is_masked():
+        return row
+    *cells, payload = row
+    mask = EventMask(parse_payload(payload))
+    for name in ("error", "note", "reason"):
+        at = COLUMNS.index(name)
+        cells[at] = mask.text(cells[at])
+    return tuple(cells)
 
 
 @blueprint.get("/count")
@@ -126,6 +149,15 @@ def row(dead_letter_id: int) -> Any:
         selectable="selectable" in request.args,
         open_states=OPEN,
     )
+
+
+@blueprint.post("/<int:dead_letter_id>/reveal")
+@guard.requires("support")
+def reveal(dead_letter_id: int) -> Any:
+    """The failed delivery with the personal data in its error, for this one response."""
+    event = dead_letter_actions.find_dead_letter(dead_letter_id).delivery.event
+    privacy.reveal(event, "failed delivery")
+    return row.__wrapped__(dead_letter_id)  # type: ignore[attr-defined]
 
 
 @blueprint.post("/<int:dead_letter_id>/replay")

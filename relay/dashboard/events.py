@@ -8,8 +8,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, request, url_for
 
 from relay import database, exact_json
-from relay.dashboard import forms, guard, htmx
-from relay.delivery.message import parse_payload
+from relay.dashboard import forms, guard, htmx, privacy
 from relay.models import Event, db
 from relay.rules.lifecycle import OPEN
 from relay.rules.states import DestinationState
@@ -57,6 +56,7 @@ def requested_filter() -> events.EventFilter:
         source=args.get("source", "")[:64],
         state=args.get("state", "") if args.get("state") in events.STATES else "",
         text=args.get("text", "")[:200],
+        anywhere=not privacy.is_masked(),
         since=since,
         until=until + timedelta(days=1) if until else None,
     )
@@ -95,18 +95,39 @@ def _filter_choices() -> dict[str, Any]:
 @blueprint.get("/<event_id>")
 @guard.requires("viewer")
 def detail(event_id: str) -> Response:
+    return _detail(_find(event_id))
+
+
+@blueprint.post("/<event_id>/reveal")
+@guard.requires("support")
+def reveal(event_id: str) -> Response:
+    """The same page with the personal data, for this one response."""
+    event = _find(event_id)
+    privacy.reveal(event, "event")
+    return _detail(_find(event_id))
+
+
+def _find(event_id: str) -> Event:
     number = event_id.isascii() and event_id.isdigit() and len(event_id) < 19
-    event = events.find_event(int(event_id) if number else event_id)
+    return events.find_event(int(event_id) if number else event_id)
+
+
+def _detail(event: Event) -> Response:
     state, now = events.state_of(event), database.now(db.session)
+    body, masked = privacy.body_of(event), privacy.is_masked(event)
+    # the next poll would hide again what was revealed
+    polls = masked or not privacy.may_reveal()
     return htmx.respond(
         "events/detail.html",
         "events/_story.html",
         event=event,
         state=state,
-        every=poll_interval(event, now),
+        every=poll_interval(event, now) if polls else "",
         now=now,
-        payload=parse_payload(event.payload),
-        pretty=exact_json.dumps(exact_json.loads(event.payload), indent=2),
+        payload=body,
+        pretty=exact_json.dumps(body if masked else exact_json.loads(event.payload), indent=2),
+        masked=masked,
+        redacted=events.redacted_fields(event),
         dead_letters=events.open_letters(event),
         unmatched=matching.unmatched_subscriptions(event) if event.routed_at else [],
     )
@@ -126,8 +147,8 @@ def poll_interval(event: Event, now: datetime) -> str:
 
 
 def subject(event: Event) -> str:
-    """An event in a few words.  The data of custom types can have any shape."""
-    data = parse_payload(event.payload)["data"]
+    """An event in a few words, as this person may see it.  The data of custom types can have any shape."""
+    data = privacy.body_of(event)["data"]
     family = event.event_type.partition(".")[0]
     if family == "comment":
         return short(f"{data.get('author') or 'Someone'}: {data.get('content', '')}")

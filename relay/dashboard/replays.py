@@ -10,9 +10,9 @@ from flask import Blueprint, abort, request, url_for
 from werkzeug.datastructures import MultiDict
 
 from relay import database
-from relay.dashboard import dead_letter_filter, forms, guard, htmx
+from relay.dashboard import dead_letter_filter, forms, guard, htmx, privacy
 from relay.errors import Invalid
-from relay.models import Replay, db
+from relay.models import Delivery, Replay, db
 from relay.rules.states import ReplayMapping
 from relay.services.replays import actions as replay_actions
 from relay.services.replays import preview as replay_preview
@@ -91,18 +91,26 @@ def preview() -> Any:
         differ=replay_preview.mappings_differ(selection),
         examples=examples,
         example=example,
-        lines=list(
-            replay_preview.compare(
-                replay_preview.body_of(example, "original"),
-                replay_preview.body_of(example, "current"),
-            )
-        )
-        if example
-        else [],
+        lines=_compare(example) if example else [],
         kept=list(request.args.items(multi=True)),
         sample_url=_sample_url,
         token=secrets.token_hex(16),
     )
+
+
+def _compare(example: Delivery) -> list[replay_preview.DiffLine]:
+    """The request of the last attempt beside the new one, as this person may see them."""
+    event = example.event
+    old, new = (
+        replay_preview.body_of(
+            example,
+            mapping,
+            lambda call: privacy.shown_call(call, event) or {},
+            lambda sentence: privacy.shown(sentence, event),
+        )
+        for mapping in ("original", "current")
+    )
+    return list(replay_preview.compare(old, new))
 
 
 def _sample_url(number: int) -> str:

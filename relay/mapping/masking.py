@@ -194,7 +194,7 @@ class EventMask:
         if tree is None or isinstance(tree, bool) or tree == "":
             return tree
         text = str(tree)
-        if text in self._plain and text.lower() not in self._shown:
+        if text in self._plain and self.text(text) == text:
             return tree
         if is_number(tree):
             known = text.lower() in self._shown

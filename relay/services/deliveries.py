@@ -149,14 +149,14 @@ def activity_of(destination_ids: list[int]) -> dict[int, Activity]:
     return {row[0]: Activity(row[1], row[2], row[3]) for row in rows}
 
 
-def kept_messages(destination_id: int, limit: int = 10) -> list[Attempt]:
-    """The newest attempts at a destination with their requests, for the inbox."""
-    return list(
-        db.session.scalars(
-            select(Attempt)
-            .join(Delivery, Delivery.id == Attempt.delivery_id)
-            .where(Delivery.destination_id == destination_id)
-            .order_by(Attempt.id.desc())
-            .limit(limit)
-        )
+def kept_messages(destination_id: int, limit: int = 10) -> list[tuple[Attempt, Event]]:
+    """The newest attempts at a destination with their requests and events, for the inbox."""
+    rows = db.session.execute(
+        select(Attempt, Event)
+        .join(Delivery, Delivery.id == Attempt.delivery_id)
+        .join(Event, Event.id == Delivery.event_pk)
+        .where(Delivery.destination_id == destination_id)
+        .order_by(Attempt.id.desc())
+        .limit(limit)
     )
+    return [(attempt, event) for attempt, event in rows]

@@ -13,13 +13,15 @@ from datetime import datetime
 
 import requests
 from flask import current_app
-from sqlalchemy import ColumnElement, and_, case, exists, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, exists, literal, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from relay import database, secrets
+from relay.email_digests import EmailDigests
 from relay.errors import Invalid, NotFound, Refusal
 from relay.event_types import INTERNAL_TYPES, SAMPLES, TEST
-from relay.models import DeadLetter, Delivery, Event, Source, db
+from relay.mapping.people import email_in
+from relay.models import DeadLetter, Delivery, EmailDigest, Event, RedactedEvent, Source, db
 from relay.rules.lifecycle import OPEN, State
 from relay.rules.states import DeadLetterState
 from relay.services.audit import By, record
@@ -61,7 +63,9 @@ def state_of(event: Event) -> str:
 class EventFilter:
     """Which events to list.
 
-    ``state`` is one of STATES; ``text`` is searched in ids and values; the datetimes are aware.
+    ``state`` is one of STATES; the datetimes are aware.  ``text`` is an id or an e-mail address, in
+    full.  With ``anywhere`` it may be a part of any value, so it is only for people who may see the
+    values: others could guess them with it.
     Internal events, which sites send to Relay itself, are listed only if ``event_type`` names them.
     """
 
@@ -71,6 +75,7 @@ class EventFilter:
     text: str = ""
     since: datetime | None = None
     until: datetime | None = None
+    anywhere: bool = False
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """Raises Invalid for an unknown state."""
@@ -90,17 +95,37 @@ class EventFilter:
             wanted.append(self.state == STATE)  # type: ignore[arg-type]
         if self.text:
             text = self.text.strip().replace("\x00", "")[:200]
-            wanted.append(
-                or_(
-                    Event.event_id == text,
-                    Event.search_text.contains(text.lower(), autoescape=True),
-                )
-            )
+            found = Event.event_id == text
+            if self.anywhere:
+                found |= Event.search_text.contains(text.lower(), autoescape=True)
+            if email_in(text) == text:
+                found |= _has_address(text.lower())
+            wanted.append(found)
         if self.since:
             wanted.append(Event.received_at >= self.since)
         if self.until:
             wanted.append(Event.received_at < self.until)
         return wanted
+
+
+def _has_address(email: str) -> ColumnElement[bool]:
+    """The address as a word of its own, or by the hash of one that was removed at intake."""
+    words = literal(" ").concat(Event.search_text).concat(" ")
+    return or_(
+        words.contains(f" {email} ", autoescape=True), Event.id.in_(with_removed_address(email))
+    )
+
+
+def with_removed_address(email: str) -> Select[tuple[int]]:
+    """The rows of events that had this address before their site's privacy settings removed it."""
+    digests = EmailDigests(current_app.extensions["relay_config"].encryption_keys)
+    return select(EmailDigest.event_pk).where(EmailDigest.digest.in_(digests.all_digests(email)))
+
+
+def redacted_fields(event: Event) -> list[dict[str, str]]:
+    """What the site's privacy settings changed before the event was stored, as ``RedactedEvent.fields``."""
+    found = db.session.get(RedactedEvent, event.id)
+    return found.fields if found else []
 
 
 def list_events(

@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from relay.database import READ_ONLY
 from relay.delivery import drain, router
 from relay.models import AiStep, DeadLetter, Delivery, Destination, Event, db
+from relay.models.event import search_text_of
 from relay.services.alerts import channels
 from relay.services.audit import COMMAND_LINE
 from relay.services.destinations import settings as destination_settings
@@ -45,7 +46,7 @@ def put(app: Flask, slug: str, event: dict[str, Any]) -> int:
             address="203.0.113.7",
             payload=json.dumps(event),
             body_sha256=hashlib.sha256(event["event_id"].encode()).digest(),
-            search_text=json.dumps(event["data"], ensure_ascii=False).lower(),
+            search_text=search_text_of(event["data"]),
         )
         db.session.add(row)
         db.session.commit()

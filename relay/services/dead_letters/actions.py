@@ -67,8 +67,11 @@ def fields() -> list[str]:
     return sorted(db.session.scalars(named))
 
 
-def table(selection: Selection) -> Iterator[tuple[Any, ...]]:
-    """All matching rows, newest first, with the columns of the export."""
+def table(selection: Selection, with_payload: bool = False) -> Iterator[tuple[Any, ...]]:
+    """All matching rows, newest first, with the columns of the export.
+
+    ``with_payload`` adds the event's body as the last column.
+    """
     chosen = selection.listing().with_only_columns(DeadLetter.id)
     rows = db.session.execute(
         select(
@@ -76,6 +79,7 @@ def table(selection: Selection) -> Iterator[tuple[Any, ...]]:
             *(Destination.name, DeadLetter.code, DeadLetter.field, DeadLetter.sentence),
             *(Delivery.attempts, DeadLetter.state, DeadLetter.owner, DeadLetter.note),
             *(DeadLetter.resolution, DeadLetter.reason),
+            *((Event.payload,) if with_payload else ()),
         )
         .join(Delivery, Delivery.id == DeadLetter.delivery_id)
         .join(Event, Event.id == Delivery.event_pk)

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, select, update
 
 from relay import database
+from relay.mapping.personal import mask_patterns
 from relay.models import DeadLetter, Delivery, db
 from relay.rules.lifecycle import Discarded, State
 from relay.rules.states import DeadLetterState, Resolution
@@ -27,7 +28,7 @@ def discard(selection: Selection, by: By, reason: str = "") -> int:
     title = chosen.title()
     count = discard_in_transaction(chosen, reason)
     if count:
-        record(by, "dead_letter.discard", title, count=count, reason=reason[:500])
+        record(by, "dead_letter.discard", title, count=count, reason=mask_patterns(reason[:500]))
     db.session.commit()
     return count
 
@@ -72,7 +73,7 @@ def assign(selection: Selection, owner: str, by: By) -> int:
 def note(selection: Selection, text: str, by: By) -> int:
     """Set the note; earlier notes stay in the audit trail.  -> how many"""
     text = text.strip()[:LONGEST_NOTE]
-    return _mark(selection, by, "dead_letter.note", {"note": text}, {"note": text})
+    return _mark(selection, by, "dead_letter.note", {"note": text}, {"note": mask_patterns(text)})
 
 
 def _mark(

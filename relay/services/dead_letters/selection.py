@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy import ColumnElement, Select, select
 
+from relay.mapping.personal import mask_patterns
 from relay.models import DeadLetter, Delivery, Destination, Event, db
 from relay.rules.states import DeadLetterState
 from relay.services.deliveries import named
@@ -26,7 +27,8 @@ class Selection:
     """The dead letters that match every condition given here; without any, all unresolved ones.
 
     ``ids`` are single ones.  ``destination`` is a number, or text as in ``deliveries.named``.
-    ``field`` may be NO_FIELD.  ``text`` is searched in the event and in the reason.  ``since`` and
+    ``field`` may be NO_FIELD.  ``text`` is an id or an e-mail address of the event; with ``anywhere`` it
+    is searched in all of the event and in the reason.  ``since`` and
     ``until`` (exclusive) limit when they failed.  ``upto`` excludes later ones, so that a button
     acts on exactly as many as it showed.
     """
@@ -43,6 +45,7 @@ class Selection:
     since: datetime | None = None
     until: datetime | None = None
     upto: int | None = None
+    anywhere: bool = False
 
     def statement(self) -> Select[Any]:
         """Of ``DeadLetter.id``: the unresolved ones."""
@@ -78,23 +81,22 @@ class Selection:
         if about := EventFilter(self.event_type, self.source).conditions():
             wanted.append(_of_events(*about))
         if self.text.strip():
-            wanted.append(
-                or_(
-                    _of_events(*EventFilter(text=self.text).conditions()),
-                    DeadLetter.sentence.icontains(self.text.strip(), autoescape=True),
-                )
-            )
+            about_it = EventFilter(text=self.text, anywhere=self.anywhere).conditions()
+            found = _of_events(*about_it)
+            if self.anywhere:
+                found |= DeadLetter.sentence.icontains(self.text.strip(), autoescape=True)
+            wanted.append(found)
         return wanted
 
     def title(self) -> str:
-        """The selection in words."""
+        """The selection in words, for lists and the audit log: without e-mail addresses."""
         if self.ids:
             many = len(self.ids)
             return f"{many} selected failed {'delivery' if many == 1 else 'deliveries'}"
         words = f"Failed deliveries to {self._name()}" if self.destination else "Failed deliveries"
         more = [self.code, "" if self.field == NO_FIELD else self.field, self.event_type]
         more += [f"from {self.source}" if self.source else ""]
-        more += [f"containing “{self.text}”" if self.text else ""]
+        more += [f"containing “{mask_patterns(self.text)}”" if self.text else ""]
         more += [f"since {self.since:%Y-%m-%d %H:%M} UTC" if self.since else ""]
         more += [f"before {self.until:%Y-%m-%d %H:%M} UTC" if self.until else ""]
         said = ", ".join(one for one in more if one)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, partial
@@ -303,14 +303,22 @@ def _requests(delivery: Delivery, parts: _PreviewParts) -> list[dict[str, Any]]:
     return [mask_request(call) for call in calls]
 
 
-def body_of(delivery: Delivery, mapping: str) -> list[str]:
-    """The lines of all that would go out, or the sentence why nothing would."""
+def body_of(
+    delivery: Delivery,
+    mapping: str,
+    show: Callable[[dict[str, Any]], Mapping[str, Any]] = lambda call: call,
+    tell: Callable[[str], str] = lambda sentence: sentence,
+) -> list[str]:
+    """The lines of all that would go out, or the sentence why nothing would.
+
+    ``show`` and ``tell`` change a call and a sentence for a person who may not see personal data.
+    """
     try:
         calls = _requests(delivery, _PreviewParts([delivery], mapping))
     except RelayError as exc:
-        return [str(exc)]
+        return [tell(str(exc))]
     lines: list[str] = []
-    for call in calls:
+    for call in map(show, calls):
         body = str(call.get("body", ""))
         try:
             body = exact_json.dumps(exact_json.loads(body), indent=2)
