@@ -1,6 +1,6 @@
 """Everything that differs between PostgreSQL and SQLite, and the database's clock.
 
-SQLite runs with a write-ahead log, foreign keys and a synchronous commit.  Its transactions start
+SQLite runs with a write-ahead log, foreign keys, a synchronous commit, and overwrites deleted values.  Its transactions start
 with ``BEGIN IMMEDIATE``: one that reads first and writes later would fail at once when another
 transaction wrote in between.  ``READ_ONLY`` as execution options opens a reader that neither waits
 for a writer nor blocks one.
@@ -209,6 +209,26 @@ def reset_sequences(connection: Connection, tables: Iterable[Table]) -> None:
             )
 
 
+def forget_deleted(engine: Engine) -> bool:
+    """Remove deleted values from SQLite's write-ahead log, which keeps old pages until it is cut.
+
+    -> False if readers prevented it for the whole time; the next call does it.  PostgreSQL has no file
+    of its own for this: see the documentation.  The caller has no transaction open.  Raises
+    SQLAlchemyError.
+    """
+    if engine.dialect.name != "sqlite":
+        return True
+    connection = engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+        # https://www.sqlite.org/pragma.html#pragma_wal_checkpoint
+        is_busy = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        cursor.close()
+    finally:
+        connection.close()
+    return not is_busy
+
+
 def prepare_engine(engine: Engine) -> None:
     """Set up SQLite's pragmas and BEGIN; PostgreSQL needs nothing.  Call it once per engine."""
     if engine.dialect.name != "sqlite":
@@ -230,6 +250,8 @@ def prepare_engine(engine: Engine) -> None:
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
+        # https://www.sqlite.org/pragma.html#pragma_secure_delete
+        cursor.execute("PRAGMA secure_delete = ON")
         cursor.close()
 
     @event.listens_for(engine, "begin")

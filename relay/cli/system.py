@@ -85,7 +85,8 @@ def erase_person(email: str, as_json: bool) -> None:
     )
     if receipt.in_flight:
         text += f" {receipt.in_flight} deliveries are in flight: run this again in a minute."
-    show(vars(receipt), as_json, text)
+    text += f" Receipt {receipt.number}."
+    show(receipt.counts | {"receipt": receipt.number}, as_json, text)
 
 
 @command(top_level, "openapi")

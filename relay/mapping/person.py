@@ -47,6 +47,12 @@ def erase(data: Any, email: str) -> ErasedData | None:
     return ErasedData(_without(data, "", False, erased), True, frozenset(erased))
 
 
+def erase_all(data: Any) -> ErasedData:
+    """``data`` without anything that may be personal."""
+    erased: set[str] = set()
+    return ErasedData(_without(data, "", False, erased), True, frozenset(erased))
+
+
 def scrub(tree: Any, values: set[str] | frozenset[str]) -> Any:
     """``tree`` with ``values`` replaced in all its texts, in any case.  Short values are ignored."""
     longest_first = sorted((v for v in values if len(v) >= MIN_LENGTH), key=len, reverse=True)

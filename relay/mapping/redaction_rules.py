@@ -80,6 +80,21 @@ def check_path(path: Sequence[str]) -> tuple[str, ...]:
     return keys
 
 
+def path_from_label(text: str) -> tuple[str, ...]:
+    """The path of ``customer.email``, ``items[].name`` or ``fields.Your e-mail``.  Raises Invalid.
+
+    What follows ``fields.`` is the label of a form's field, which may have dots of its own.
+    """
+    text = text.strip().removeprefix("data.")
+    head, dot, label = text.partition(".")
+    if head == "fields" and dot:
+        return check_path(("data", "fields", label.strip()))
+    keys = text.replace(EACH, f".{EACH}").split(".")
+    if not all(keys):
+        raise Invalid({"field": ["Name a field such as customer.email or fields.Phone."]})
+    return check_path(("data", *keys))
+
+
 class Redactor:
     """The rules of one site, ready to use.  Not changed after it is made, so threads share it."""
 

@@ -116,7 +116,7 @@ def _has_address(email: str) -> ColumnElement[bool]:
     )
 
 
-def with_removed_address(email: str) -> Select[tuple[int]]:
+def with_removed_address(email: str) -> Select[int]:
     """The rows of events that had this address before their site's privacy settings removed it."""
     digests = EmailDigests(current_app.extensions["relay_config"].encryption_keys)
     return select(EmailDigest.event_pk).where(EmailDigest.digest.in_(digests.all_digests(email)))

@@ -125,11 +125,17 @@ def discard(dead_letter_id: int, by: By, reason: str = "") -> Delivery:
 
 
 def check_can_be_sent(delivery: Delivery) -> None:
-    """Raises Refusal if its destination, its subscription or its site was removed."""
+    """Raises Refusal if its destination, subscription or site was removed, or its event's data."""
     noun = removed_noun(delivery)
     if noun:
         db.session.rollback()
         raise Refusal(f"The {noun} of this delivery was removed, so it cannot be sent again.")
+    if delivery.event.emptied_at is not None:
+        db.session.rollback()
+        raise Refusal(
+            "Relay deleted the personal data of this event, so it cannot be sent again. Discard the "
+            "failed delivery."
+        )
 
 
 def removed_noun(delivery: Delivery) -> str:

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
+import secrets as random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from flask import current_app
 from sqlalchemy import ColumnElement, Text, and_, cast, delete, func, or_, select
 
 from relay import database, exact_json
 from relay.delivery.attempt import outcome as lives
+from relay.email_digests import EmailDigests
 from relay.errors import Invalid
 from relay.event_types import ERASE
 from relay.mapping import person
-from relay.models import AiAnswer, Attempt, DeadLetter, Delivery, Event, db
+from relay.models import (
+    AiAnswer,
+    Alert,
+    AlertEntry,
+    AlertMessage,
+    Attempt,
+    DeadLetter,
+    Delivery,
+    Destination,
+    EmailDigest,
+    ErasureReceipt,
+    Event,
+    Replay,
+    db,
+)
 from relay.models.event import SEARCHED, search_text_of
 from relay.observability.logging import log
 from relay.rules.lifecycle import Discarded, State, transition
@@ -25,6 +41,14 @@ from relay.rules.states import DeadLetterState, Resolution
 from relay.services.audit import By, record
 
 BATCH = 100
+# Where a person of the team, or an alert, may have written an address.
+NOTES: tuple[tuple[Any, tuple[str, ...]], ...] = (
+    (Alert, ("sentence", "advice", "note")),
+    (AlertEntry, ("text",)),
+    (AlertMessage, ("body", "error")),
+    (Replay, ("title",)),
+    (Destination, ("circuit_reason", "held_reason", "paused_reason")),
+)
 PATIENCE = timedelta(hours=1)  # how long a request waits for calls in progress
 
 
@@ -39,6 +63,11 @@ class Receipt:
     dead_letters: int = 0
     discarded: int = 0
     in_flight: int = 0
+    number: str = ""  # of the stored receipt
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return {name: count for name, count in vars(self).items() if name != "number"}
 
 
 def erase_person(
@@ -49,24 +78,44 @@ def erase_person(
     ``source_id`` keeps to the events of one source; ``but_not`` is the row of a request that is still
     needed.  What was sent to destinations is there and not within reach.  Raises Invalid.
     """
-    email = email.strip()
-    if len(email) > 254 or not re.fullmatch(r"[^@\s\x00]+@[^@\s\x00]+", email):
-        raise Invalid({"email": ["Enter an e-mail address such as jane@example.com."]})
+    email = check_address(email)
     receipt = Receipt()
     last = 0
-    while ids := db.session.scalars(_events(email, source_id, last)).all():
-        for event in _locked(ids):
+    while ids := db.session.scalars(candidates(email, source_id, last)).all():
+        for event in locked(ids):
             if event.id != but_not:
                 _erase_event(event, email, receipt)
         db.session.commit()
         last = ids[-1]
     _erase_mentions(email, source_id, receipt)
-    counts = {name: count for name, count in vars(receipt).items() if count}
-    # not the address itself: its digest proves that it was erased
-    digest = hashlib.sha256(email.lower().encode()).hexdigest()[:12]
-    record(by, "person.erase", f"person {digest}", **counts)
+    _store_receipt(email, by, receipt)
     db.session.commit()
+    database.forget_deleted(db.engine)
     return receipt
+
+
+def check_address(email: str) -> str:
+    """The address without spaces around it.  Raises Invalid."""
+    email = email.strip()
+    if len(email) > 254 or not re.fullmatch(r"[^@\s\x00]+@[^@\s\x00]+", email):
+        raise Invalid({"email": ["Enter an e-mail address such as jane@example.com."]})
+    return email
+
+
+def _store_receipt(email: str, by: By, receipt: Receipt) -> None:
+    """Proof for later, and the audit entry.  Both have a keyed hash instead of the address."""
+    digest = digests().digest(email)
+    receipt.number = f"er_{random.token_hex(8)}"
+    db.session.add(
+        ErasureReceipt(number=receipt.number, digest=digest, actor=by.actor, counts=receipt.counts)
+    )
+    counts = {name: count for name, count in receipt.counts.items() if count}
+    record(by, "person.erase", f"person {digest.hex()[:12]}", receipt=receipt.number, **counts)
+
+
+def digests() -> EmailDigests:
+    """The keyed hashes of addresses in this process."""
+    return EmailDigests(current_app.extensions["relay_config"].encryption_keys)
 
 
 def take_requests() -> int:
@@ -89,8 +138,8 @@ def take_requests() -> int:
         if receipt.in_flight and database.now(db.session) - received_at < PATIENCE:
             db.session.rollback()
             continue
-        for one in _locked([request_id]):
-            _empty(one, {"email": person.MARKER})
+        for one in locked([request_id]):
+            empty(one, {"email": person.MARKER})
         db.session.commit()
         log(
             "erasure.done",
@@ -106,13 +155,17 @@ def take_requests() -> int:
     return done
 
 
-def _events(email: str, source_id: int | None, after_id: int) -> Any:
+def candidates(email: str, source_id: int | None, after_id: int) -> Any:
     """Where the address may occur: in the texts, or written in JSON's escapes beyond what is searched."""
     needle = email.lower()
     escaped = and_(
         Event.payload.contains("\\u", autoescape=True), func.length(Event.payload) > SEARCHED
     )
+    hashed = select(EmailDigest.event_pk).where(
+        EmailDigest.digest.in_(digests().all_digests(email))
+    )
     found = or_(
+        Event.id.in_(hashed),
         func.lower(Event.payload).contains(needle, autoescape=True),
         Event.search_text.contains(needle, autoescape=True),
         escaped,
@@ -121,7 +174,8 @@ def _events(email: str, source_id: int | None, after_id: int) -> Any:
     return wanted if source_id is None else wanted.where(Event.source_id == source_id)
 
 
-def _locked(ids: Sequence[int]) -> Sequence[Event]:
+def locked(ids: Sequence[int]) -> Sequence[Event]:
+    """These events, locked until the transaction ends, in a fixed order."""
     return db.session.scalars(
         select(Event)
         .where(Event.id.in_(ids))
@@ -131,19 +185,30 @@ def _locked(ids: Sequence[int]) -> Sequence[Event]:
     ).all()
 
 
-def _empty(event: Event, data: Any) -> None:
-    """``body_sha256`` stays: the same event, sent again, is still known as a duplicate."""
+def empty(event: Event, data: Any, emptied_at: datetime | None = None) -> None:
+    """Replace its data.  With ``emptied_at`` it is not sent any more.
+
+    ``body_sha256`` stays: the same event, sent again, is still known as a duplicate.
+    """
+    event.emptied_at = emptied_at or event.emptied_at
     body = exact_json.loads(event.payload) | {"data": data}
     event.payload = exact_json.dumps(body)
     event.search_text = search_text_of(data)
 
 
 def _erase_event(event: Event, email: str, receipt: Receipt) -> None:
-    found = person.erase(exact_json.loads(event.payload).get("data"), email)
+    data = exact_json.loads(event.payload).get("data")
+    found = person.erase(data, email)
+    if _forget_digests(event, email) and (found is None or not found.is_about):
+        # the address was removed at intake: the event was about this person as far as anyone can tell
+        found = person.erase_all(data)
     if found is None:
         return
-    _empty(event, found.data)
+    now = database.now(db.session)
+    empty(event, found.data, now if found.is_about else None)
     receipt.events += 1
+    if found.is_about and event.routed_at is None:  # it is sent to no one
+        event.routed_at, event.delivery_count = now, 0
     deliveries = db.session.scalars(
         select(Delivery).where(Delivery.event_pk == event.id).with_for_update()
     ).all()
@@ -151,11 +216,24 @@ def _erase_event(event: Event, email: str, receipt: Receipt) -> None:
         _erase_delivery(delivery, found, receipt)
 
 
+def _forget_digests(event: Event, email: str) -> bool:
+    """Delete the hashes of this address at an event.  -> whether there were any"""
+    gone = db.session.scalars(
+        delete(EmailDigest)
+        .where(
+            EmailDigest.event_pk == event.id,
+            EmailDigest.digest.in_(digests().all_digests(email)),
+        )
+        .returning(EmailDigest.id)
+    )
+    return bool(gone.all())
+
+
 def _erase_delivery(delivery: Delivery, found: person.ErasedData, receipt: Receipt) -> None:
     """Its history loses the person; what was not sent yet is not sent any more."""
     history = select(Attempt).where(Attempt.delivery_id == delivery.id)
     for attempt in db.session.scalars(history):
-        _empty_attempt(attempt, found)
+        empty_attempt(attempt, found)
         receipt.attempts += 1
     delivery.last_error = person.scrub(delivery.last_error, found.values)
     letters = db.session.scalars(
@@ -176,7 +254,7 @@ def _erase_delivery(delivery: Delivery, found: person.ErasedData, receipt: Recei
         receipt.discarded += 1
 
 
-def _empty_attempt(attempt: Attempt, found: person.ErasedData) -> None:
+def empty_attempt(attempt: Attempt, found: person.ErasedData) -> None:
     """A body made of a person's event goes whole; elsewhere only what was found."""
     for name in ("request", "response"):
         kept = person.scrub(getattr(attempt, name), found.values)
@@ -219,6 +297,9 @@ def _erase_mentions(email: str, source_id: int | None, receipt: Receipt) -> None
         DeadLetter, ("sentence", "note", "reason"), DeadLetter.delivery_id.in_(own), only
     )
     _scrub_rows(Delivery, ("last_error",), Delivery.id.in_(own), only)
+    if source_id is None:  # what belongs to no site
+        for table, names in NOTES:
+            _scrub_rows(table, names, table.id > 0, only)
     # a stored answer for equal requests: the next request makes a new one
     answer = func.lower(cast(AiAnswer.answer, Text))
     db.session.execute(delete(AiAnswer).where(answer.contains(email.lower(), autoescape=True)))

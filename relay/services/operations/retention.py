@@ -1,8 +1,12 @@
-"""Retention: what is deleted, and when."""
+"""Retention: what is deleted, and when.
+
+A site may have its own number of days.  Events that an unresolved delivery keeps lose their data after
+a hard limit.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,12 +14,23 @@ from flask import current_app
 from sqlalchemy import ColumnElement, Select, and_, delete, or_, select
 
 from relay import database
-from relay.models import AiAnswer, AiUse, Attempt, DeadLetter, Delivery, Event, Rejection, db
+from relay.models import (
+    AiAnswer,
+    AiUse,
+    Attempt,
+    DeadLetter,
+    Delivery,
+    Event,
+    Rejection,
+    Source,
+    db,
+)
 from relay.rules.lifecycle import State
 from relay.rules.states import DeadLetterState
 from relay.services.alerts import pruning
 from relay.services.audit import By, record
 from relay.services.ledger import archive as ledger_archive
+from relay.services.operations import unresolved
 
 BATCH = 500
 BOOKS = timedelta(days=62)  # costs of AI steps: this month and the one before
@@ -23,10 +38,11 @@ BOOKS = timedelta(days=62)  # costs of AI steps: this month and the one before
 
 @dataclass(frozen=True)
 class Pruned:
-    """How many rows of each were deleted."""
+    """How many rows of each were deleted, and how many unresolved events lost their data."""
 
     events: int
     rejections: int
+    emptied: int = 0
 
 
 def _is_over() -> ColumnElement[bool]:
@@ -46,12 +62,31 @@ def _is_over() -> ColumnElement[bool]:
     return and_(Event.routed_at.is_not(None), ~waiting)
 
 
-def _expired(before: datetime, after_id: int) -> Select[int]:
+def _received_before(cutoffs: Mapping[int | None, datetime]) -> ColumnElement[bool]:
+    """``cutoffs`` are times by source; None is for all other sources."""
+    own = {source: at for source, at in cutoffs.items() if source is not None}
+    others = Event.received_at < cutoffs[None]
+    if not own:
+        return others
+    return or_(
+        and_(Event.source_id.not_in(own), others),
+        *(and_(Event.source_id == one, Event.received_at < at) for one, at in own.items()),
+    )
+
+
+def cutoffs_of(now: datetime) -> dict[int | None, datetime]:
+    """Finished events received before these times are deleted; None is for sites without own days."""
+    rows = db.session.execute(
+        select(Source.id, Source.retention_days).where(Source.retention_days.is_not(None))
+    )
+    days: dict[int | None, int] = {row.id: row.retention_days for row in rows}
+    days[None] = current_app.extensions["relay_config"].retention_days
+    return {source: now - timedelta(days=count) for source, count in days.items()}
+
+
+def _expired(old: ColumnElement[bool], after_id: int) -> Select[int]:
     return (
-        select(Event.id)
-        .where(Event.id > after_id, Event.received_at < before, _is_over())
-        .order_by(Event.id)
-        .limit(BATCH)
+        select(Event.id).where(Event.id > after_id, old, _is_over()).order_by(Event.id).limit(BATCH)
     )
 
 
@@ -62,17 +97,19 @@ def _still_over(ids: Sequence[int]) -> Sequence[int]:
 
 
 def prune(by: By) -> Pruned:
-    """Delete settled events and refused requests past RELAY_RETENTION_DAYS, in short transactions.
+    """Delete settled events past the days of their site, and refused requests, in short transactions.
 
-    An event with an open delivery or an unresolved dead letter stays.  Deleted rows are added to the
-    ledger's archived counts in the same transaction.
+    An event with an open delivery or an unresolved dead letter stays, without its data after
+    RELAY_UNRESOLVED_RETENTION_DAYS.  Deleted rows are added to the ledger's archived counts in the
+    same transaction.
     """
     now = database.now(db.session)
-    before = now - timedelta(days=current_app.extensions["relay_config"].retention_days)
+    cutoffs = cutoffs_of(now)
+    old = _received_before(cutoffs)
     # Before the events: a canary's event is deleted without a count in the ledger.
     pruning.prune()
     events = rejections = last = 0
-    while found := db.session.scalars(_expired(before, last)).all():
+    while found := db.session.scalars(_expired(old, last)).all():
         ids, last = _still_over(found), found[-1]
         ledger_archive.book_events(ids)
         gone = select(Delivery.id).where(Delivery.event_pk.in_(ids))
@@ -82,17 +119,21 @@ def prune(by: By) -> Pruned:
         db.session.execute(delete(Event).where(Event.id.in_(ids)))
         db.session.commit()
         events += len(ids)
-    _prune_ai(before)
-    old = select(Rejection.id).where(Rejection.last_at < before).limit(BATCH)
-    while ids := db.session.scalars(old).all():
+    emptied = unresolved.empty(now, cutoffs)
+    # An answer does not say which site it was made for, so the shortest retention applies.
+    _prune_ai(max(cutoffs.values()))
+    refused = select(Rejection.id).where(Rejection.last_at < cutoffs[None]).limit(BATCH)
+    while ids := db.session.scalars(refused).all():
         ledger_archive.book_rejections(ids)
         db.session.execute(delete(Rejection).where(Rejection.id.in_(ids)))
         db.session.commit()
         rejections += len(ids)
-    if events or rejections:
-        record(by, "retention.prune", "events", events=events, rejections=rejections)
+    if events or rejections or emptied:
+        more = {"emptied": emptied} if emptied else {}
+        record(by, "retention.prune", "events", events=events, rejections=rejections, **more)
     db.session.commit()
-    return Pruned(events, rejections)
+    database.forget_deleted(db.engine)
+    return Pruned(events, rejections, emptied)
 
 
 def _prune_ai(before: datetime) -> None:

@@ -58,12 +58,18 @@ class ReplaySelection:
             .where(Event.id == Delivery.event_pk, gate.is_from_removed_site())
             .correlate(Delivery)
         )
+        emptied = (
+            select(Event.id)
+            .where(Event.id == Delivery.event_pk, Event.emptied_at.is_not(None))
+            .correlate(Delivery)
+        )
         return and_(
             Delivery.id.in_(self.deliveries),
             Delivery.state.in_(FINAL),
             Delivery.destination_id.in_(in_use),
             Delivery.subscription_id.in_(listening),
             ~from_removed_site.exists(),
+            ~emptied.exists(),
         )
 
 

@@ -138,6 +138,7 @@ def preview(selected: ReplaySelection, mapping: str = ReplayMapping.CURRENT) -> 
             Delivery.destination_id,
             Subscription.state.label("subscription"),
             gate.is_from_removed_site().label("from_removed_site"),
+            Event.emptied_at.is_not(None).label("emptied"),
             Delivery.state,
             func.count(),
             func.sum(case((unsure, 1), else_=0)),
@@ -148,7 +149,11 @@ def preview(selected: ReplaySelection, mapping: str = ReplayMapping.CURRENT) -> 
         .join(Source, Source.id == Event.source_id)
         .where(Delivery.id.in_(selected.deliveries))
         .group_by(
-            Delivery.destination_id, Subscription.state, text("from_removed_site"), Delivery.state
+            Delivery.destination_id,
+            Subscription.state,
+            text("from_removed_site"),
+            text("emptied"),
+            Delivery.state,
         )
     ).all()
     destinations = db.session.scalars(
@@ -162,7 +167,7 @@ def preview(selected: ReplaySelection, mapping: str = ReplayMapping.CURRENT) -> 
     for to in destinations:
         dead = unclear = again = 0
         skipped: Counter[str] = Counter()
-        for of, subscription, from_removed_site, state, count, unsure_count in rows:
+        for of, subscription, from_removed_site, emptied, state, count, unsure_count in rows:
             if of != to.id:
                 continue
             if state in SKIPS:
@@ -173,6 +178,8 @@ def preview(selected: ReplaySelection, mapping: str = ReplayMapping.CURRENT) -> 
                 skipped["its subscription was removed"] += count
             elif from_removed_site:
                 skipped["its site was removed"] += count
+            elif emptied:
+                skipped["the personal data of its event was deleted"] += count
             elif state == State.DEAD:
                 dead, unclear = dead + count, unclear + unsure_count
             else:
