@@ -17,19 +17,24 @@ from relay.cli import (
     keys,
     kinds,
     ledger,
+    people,
     sources,
     system,
     users,
 )
 from relay.errors import SettingsError
 
-NOUNS = (users, sources, keys, destinations, events, deliveries, dead_letters, ledger, alerts)
+NOUNS = (
+    *(users, sources, keys, destinations, events, deliveries, dead_letters, ledger, alerts),
+    people,
+)
 
 
 def init_app(app: Flask) -> None:
     """Add the commands of every noun, and the commands for the whole system."""
     for noun in NOUNS:
         app.cli.add_command(noun.group)
+    sources.group.add_command(people.privacy_group)
     for command in (*system.COMMANDS, kinds.kinds):
         app.cli.add_command(command)
 

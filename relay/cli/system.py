@@ -61,12 +61,13 @@ def rotate_encryption_keys(new_key: bool, as_json: bool) -> None:
 
 @command(top_level, "prune")
 def prune(as_json: bool) -> None:
-    """Delete completed events older than RELAY_RETENTION_DAYS."""
+    """Delete finished events that are older than their site keeps them."""
     pruned = retention.prune(COMMAND_LINE)
     show(
-        {"deleted": pruned.events, "rejections": pruned.rejections},
+        {"deleted": pruned.events, "rejections": pruned.rejections, "emptied": pruned.emptied},
         as_json,
-        f"Deleted {pruned.events} events and {pruned.rejections} rejections.",
+        f"Deleted {pruned.events} events and {pruned.rejections} rejections. Deleted the personal data "
+        f"of {pruned.emptied} unresolved events.",
     )
 
 

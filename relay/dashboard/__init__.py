@@ -29,9 +29,11 @@ from relay.dashboard import (
     mapping,
     navigation,
     overview,
+    people,
     privacy,
     removal,
     replays,
+    source_privacy,
     sources,
     subscriptions,
     throttling,
@@ -51,7 +53,7 @@ PAGES = (
         events,
     ),
     *(dead_letters, dead_letters_bulk, replays, ai, ai_steps, ledger, alerts, alert_rules),
-    *(alert_channels, health, audit),
+    *(alert_channels, health, audit, people, source_privacy),
 )
 
 
