@@ -43,6 +43,7 @@ from relay.models import (
     DeadLetter,
     Delivery,
     Destination,
+    ErasureReceipt,
     Event,
     Intake,
     MappingVersion,
@@ -89,6 +90,7 @@ LISTS: dict[str, tuple[str, Callable[[int], int]]] = {
     "alerts.detail": (r"Entry \d\d", lambda n: n),
     "alert_rules.page": (r">Destination \d\d<", lambda n: min(n, 3)),
     "ledger.export": (r"Site \d\d", lambda n: n),
+    "people.receipt_list": (r"er_\d\d", lambda n: n),
     # one audit entry in four is ours, and a page has fifty
     "audit.list_page": (r"Changed \d\d", lambda n: min(n, 13)),
 }
@@ -106,6 +108,7 @@ NO_LIST = {
     *("dead_letters.count", "dead_letters.updates", "dead_letters.row", "alerts.count"),
     *("removal.confirm_destination", "removal.confirm_source"),
     *("alert_channels.new_page", "alert_channels.edit_page"),
+    *("people.page", "people.receipt", "source_privacy.page"),
 }
 # more addresses of the same page, and those that need a query
 QUERIES: dict[str, list[dict[str, Any]]] = {
@@ -194,6 +197,18 @@ class Everything:
                 per_s=0.1,
             ),
             AuditEntry(actor="me", action="test.add", object_label=f"Changed {name}", detail={}),
+            ErasureReceipt(
+                number=f"er_{name}",
+                digest=b"",
+                actor="me",
+                counts={
+                    "events": 1,
+                    "attempts": 0,
+                    "dead_letters": 0,
+                    "discarded": 0,
+                    "in_flight": 0,
+                },
+            ),
             Alert(rule="ledger.site", subject=name, sentence=f"Alert {name}", advice="Look."),
             Alert(
                 rule="failure_rate",
@@ -364,6 +379,7 @@ class Everything:
         """The values of a route's variables.  A new variable needs its value here."""
         known = {
             "slug": "site-00",
+            "number": "er_00",
             "destination_id": self.destination_id,
             "subscription_id": self.subscription_id,
             "event_id": self.event_pk,

@@ -38,11 +38,13 @@ def erase(data: Any, email: str) -> ErasedData | None:
     data is erased.  If it is only part of a text, just the address is erased.
     """
     address = email.strip().lower()
-    texts = [text for text in strings(data) if address in text.lower()]
+    # not within a longer address, which is another person's
+    whole = re.compile(rf"(?<![\w.+%'-]){re.escape(address)}(?![\w-]|\.\w)", re.IGNORECASE)
+    texts = [text for text in strings(data) if whole.search(text)]
     if not texts:
         return None
     if not any(text.strip().lower() == address for text in texts):
-        return ErasedData(scrub(data, {email}), False, frozenset({email}))
+        return ErasedData(_scrubbed(data, whole), False, frozenset({email}))
     erased: set[str] = {email}
     return ErasedData(_without(data, "", False, erased), True, frozenset(erased))
 

@@ -122,7 +122,7 @@ def test_prune_deletes_only_old_completed_events(run: Run, app: Flask, sink: Sin
         db.session.execute(update(Event).where(Event.id != fresh).values(received_at=old))
         db.session.add(Rejection(reason="x", sentence="", status=401, address="", last_at=old))
         db.session.commit()
-    assert run("prune", "--json") == {"deleted": 1, "rejections": 1}
+    assert run("prune", "--json") == {"deleted": 1, "rejections": 1, "emptied": 0}
     with app.app_context():
         left = set(db.session.scalars(select(Event.id)))
         assert db.session.scalar(select(func.count()).select_from(Rejection)) == 0

@@ -13,7 +13,7 @@ from flask import Flask
 from relay.dashboard.headers import CONTENT_POLICY
 from relay.destinations import KINDS
 from relay.destinations.channel_kinds import CHANNEL_KINDS
-from relay.models import Alert, AuditEntry, db
+from relay.models import Alert, AuditEntry, ErasureReceipt, db
 from relay.services import events
 from relay.services.audit import COMMAND_LINE
 from relay.services.destinations import settings as destination_settings
@@ -73,6 +73,10 @@ GETS = {
     **{f"/alerts/channels/new?kind={kind}": "admin" for kind in CHANNEL_KINDS},
     "/alerts/channels/1/edit": "admin",
     "/audit": "admin",
+    "/people": "support",
+    "/people/receipts": "admin",
+    "/people/receipts/er_1": "admin",
+    "/sources/shop/privacy": "admin",
 }
 POSTS = {
     "/sources/new": "admin",
@@ -119,6 +123,14 @@ POSTS = {
     "/alerts/channels/1/move": "admin",
     "/alerts/channels/1/remove": "admin",
     "/alerts/channels/1/test": "support",
+    "/events/{event}/reveal": "support",
+    "/dead-letters/{letter}/reveal": "support",
+    "/people": "support",
+    "/people/export": "admin",
+    "/people/erase": "admin",
+    "/people/receipts/er_1": "admin",
+    "/sources/shop/privacy": "admin",
+    "/sources/shop/retention": "admin",
     "/sign-out": "viewer",
 }
 
@@ -130,6 +142,8 @@ def world(app: Flask, world: World) -> World:
         about = {"rule": "failed_delivery", "subject": f"destination:{world.hook}"}
         words = {"sentence": "A delivery to Hook failed.", "advice": "Read <why> it failed."}
         db.session.add(Alert(**about, **words, path="/dead-letters"))
+        counts = {"events": 1, "attempts": 2, "dead_letters": 0, "discarded": 0, "in_flight": 0}
+        db.session.add(ErasureReceipt(number="er_1", digest=b"", actor="me", counts=counts))
         db.session.commit()
     return world
 

@@ -18,7 +18,7 @@ def one_transaction(connection: Connection) -> AbstractContextManager[Any]:
     """Makes the writer's statements one transaction, where each is one by itself (PostgreSQL)."""
     if connection.dialect.name != "postgresql":
         return nullcontext()
-    driver: Any = connection.connection.driver_connection
+    driver: Any = connection.connection.dbapi_connection
     transaction: AbstractContextManager[Any] = driver.transaction()
     return transaction
 

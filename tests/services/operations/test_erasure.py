@@ -12,9 +12,19 @@ from sqlalchemy import text
 from relay import database
 from relay.errors import Invalid
 from relay.mapping.person import MARKER
-from relay.models import AiAnswer, Attempt, AuditEntry, DeadLetter, Delivery, Event, db
+from relay.models import (
+    AiAnswer,
+    Attempt,
+    AuditEntry,
+    DeadLetter,
+    Delivery,
+    ErasureReceipt,
+    Event,
+    db,
+)
 from relay.services.audit import COMMAND_LINE
 from relay.services.operations import erasure
+from relay.services.people import receipts
 from relay.services.sources import settings as source_settings
 from tests.cli.conftest import run  # noqa: F401 - a fixture
 from tests.ingest.conftest import Sender, refresh, sender  # noqa: F401 - a fixture
@@ -75,7 +85,12 @@ def test_nothing_of_the_person_is_left_and_the_history_stays(app: Flask, sink: S
         untouched = db.session.get(Event, other)
         assert untouched is not None and "Jane Doe" in untouched.payload
         [entry] = db.session.query(AuditEntry).filter_by(action="person.erase")
-        assert entry.detail == {"events": 1, "attempts": 3, "dead_letters": 1, "discarded": 1}
+        assert entry.detail == {
+            "receipt": receipt.number, "events": 1, "attempts": 3, "dead_letters": 1, "discarded": 1,
+        }  # fmt: skip
+        stored = db.session.query(ErasureReceipt).one()
+        assert (stored.number, stored.counts) == (receipt.number, receipt.counts)
+        assert receipts.is_for(stored, EMAIL) and not receipts.is_for(stored, "x@example.org")
     after = everything(app).lower()
     assert EMAIL not in after and "0221 12345" not in after
 
@@ -231,7 +246,9 @@ def test_a_request_without_an_address_is_refused_at_ingest(
 def test_the_command_prints_what_was_erased(app: Flask, sink: Sink, run: Any) -> None:  # noqa: F811
     found = world.make(app, sink)
     world.put(app, found.slug, about_jane())
-    assert run("erase-person", EMAIL, "--json") == {
+    printed = run("erase-person", EMAIL, "--json")
+    assert printed.pop("receipt").startswith("er_")
+    assert printed == {
         "events": 1, "attempts": 0, "dead_letters": 0, "discarded": 0, "in_flight": 0,
     }  # fmt: skip
     assert run("erase-person", EMAIL).startswith("Erased from 0 events")
