@@ -28,7 +28,7 @@ KNOWN = frozenset(
     RELAY_ALLOWED_PRIVATE_NETWORKS RELAY_MAX_BODY_BYTES RELAY_SIGNATURE_WINDOW_S
     RELAY_RETENTION_DAYS RELAY_UNRESOLVED_RETENTION_DAYS RELAY_METRICS_TOKEN RELAY_SHARED_SECRET RELAY_CA_FILE
     RELAY_OUTBOUND_PROXY RELAY_CANARY_MINUTES RELAY_CANARY_URL RELAY_CLOCK_URL
-    RELAY_METRICS_PORT""".split()
+    RELAY_METRICS_PORT RELAY_CONNECTIONS_PER_ADDRESS RELAY_AUDIT_SYSLOG""".split()
 )
 COPY_SAFE = re.compile(r"[\x21-\x7e]+")
 WITH_FILE = (
@@ -156,6 +156,25 @@ def env_proxy(env: Mapping[str, str], name: str) -> str:
     return text
 
 
+def env_syslog(env: Mapping[str, str], name: str) -> str:
+    """``udp://host:port``, ``tcp://host:port``, ``unix:///path`` or an empty string.
+
+    Raises SettingsError.
+    """
+    text = env_text(env, name)
+    try:
+        parts = urlsplit(text)
+        is_server = parts.scheme in ("udp", "tcp") and bool(parts.hostname and parts.port)
+    except ValueError:
+        parts, is_server = urlsplit(""), False
+    is_socket = parts.scheme == "unix" and not parts.netloc and parts.path.startswith("/")
+    if text and not ((is_server and parts.path in ("", "/")) or is_socket):
+        raise SettingsError(
+            f"{name} must be udp://host:port, tcp://host:port or unix:///path, not {text!r}."
+        )
+    return text
+
+
 def database_url(text: str, data_dir: Path, name: str = "DATABASE_URL") -> str:
     """The database URL for SQLAlchemy; by default a SQLite file in the data directory.
 
@@ -190,6 +209,8 @@ class Config:
     canary_minutes: int = 0
     canary_url: str = ""
     clock_url: str = ""
+    connections_per_address: int = 256
+    audit_syslog: str = ""
 
     def __repr__(self) -> str:
         hidden = {"secret_key", "encryption_keys", "metrics_token", "shared_secret"}
@@ -234,6 +255,7 @@ class Config:
             raise SettingsError(
                 f"RELAY_METRICS_PORT is {port}, like PORT, which web listens on. Set another one."
             )
+        trusted_proxies = env_int(env, "RELAY_TRUSTED_PROXIES", 0, 0, 20)
         return cls(
             data_dir=data_dir,
             database_url=database_url(
@@ -246,7 +268,7 @@ class Config:
             encryption_keys=split_encryption_keys(encryption_keys or ""),
             port=port,
             public_url=public_url,
-            trusted_proxies=env_int(env, "RELAY_TRUSTED_PROXIES", 0, 0, 20),
+            trusted_proxies=trusted_proxies,
             allowed_private_networks=env_networks(env, "RELAY_ALLOWED_PRIVATE_NETWORKS"),
             max_body_bytes=env_int(env, "RELAY_MAX_BODY_BYTES", 262_144, 1024, 16_777_216),
             signature_window_s=env_int(env, "RELAY_SIGNATURE_WINDOW_S", 300, 1, 86_400),
@@ -264,6 +286,11 @@ class Config:
             or public_url
             or f"http://127.0.0.1:{port}",
             clock_url=env_url(env, "RELAY_CLOCK_URL", "https://example.com"),
+            # behind a proxy, all connections come from its address
+            connections_per_address=env_int(
+                env, "RELAY_CONNECTIONS_PER_ADDRESS", 0 if trusted_proxies else 256, 0, 100_000
+            ),
+            audit_syslog=env_syslog(env, "RELAY_AUDIT_SYSLOG"),
         )
 
 

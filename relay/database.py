@@ -28,6 +28,9 @@ READ_ONLY = {"relay_read_only": True}
 BUSY_TIMEOUT_MS = 15_000
 CONNECT_TIMEOUT_S = 3
 UNACKNOWLEDGED_MS = 10_000  # after this, a server that no longer acknowledges data counts as down
+# Up to 40 connections: two for each thread of the dashboard and of the watcher leave some for events,
+# so the dashboard never takes all of them.
+POOL = {"pool_size": 10, "max_overflow": 30, "pool_timeout": 5}
 # raised when the database is unreachable, read-only, or has no connection left
 AWAY = (OperationalError, InterfaceError, InternalError, TimeoutError)
 AnySession = Session | scoped_session[Any]
@@ -36,12 +39,11 @@ AnySession = Session | scoped_session[Any]
 def engine_options(url: str) -> dict[str, Any]:
     """Keyword arguments of ``create_engine`` for this address."""
     if url.startswith("sqlite"):
-        return {"connect_args": {"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000}}
+        connect = {"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000}
+        return {**POOL, "connect_args": connect}
     return {
         "pool_pre_ping": True,
-        "pool_size": 10,
-        "max_overflow": 30,
-        "pool_timeout": 5,
+        **POOL,
         "connect_args": {
             "connect_timeout": CONNECT_TIMEOUT_S,
             "tcp_user_timeout": UNACKNOWLEDGED_MS,

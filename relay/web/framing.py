@@ -27,6 +27,12 @@ FRAMING_ERRORS: Mapping[int, FramingError] = MappingProxyType(
             "The request is not valid HTTP, or ambiguous: Content-Length with Transfer-Encoding, a missing "
             "or second Host, a header folded over two lines. The connection closes.",
         ),
+        408: FramingError(
+            "timeout",
+            "The request did not arrive in time.",
+            "The headers took longer than 10 seconds, or the whole request longer than 20 seconds. The "
+            "connection closes.",
+        ),
         413: FramingError(
             "too_large",
             "The body is too large.",

@@ -17,13 +17,20 @@ from waitress.parser import HTTPRequestParser
 from waitress.utilities import BadRequest, RequestHeaderFieldsTooLarge
 
 MAX_HEADERS = 100
+TOKEN_BYTES = frozenset(
+    b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+)
+REQUEST_LINE = re.compile(
+    rb"[!#$%&'*+.^_`|~0-9A-Z-]+ (?:/[!-~]*|\*|https?://([^/?#\x00-\x20\x7f-\xff]+)(?:[/?][!-~]*)?) "
+    rb"HTTP/1\.([01])\r\n"
+)
 MAX_HEADER_BYTES = 32 * 1024  # with the request line
 TRANSFER_ENCODING = re.compile(rb"\r\ntransfer-encoding:[ \t]*([^\r]*)", re.IGNORECASE)
 CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:", re.IGNORECASE)
 HOST_LINE = re.compile(rb"\r\nhost:[ \t]*([^\r]*)", re.IGNORECASE)
 HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?[ \t]*")
 FOLDED = re.compile(rb"\r\n[ \t]")
-OLD_VERSION = re.compile(rb"[^\r]* HTTP/1\.0[ \t]*\r\n")
+WITH_BODY = (b"POST", b"PUT", b"PATCH")
 
 TWO_LENGTHS = "The request has both Content-Length and Transfer-Encoding."
 UNKNOWN_CODING = "Transfer-Encoding can only be chunked, once, and with HTTP/1.1."
@@ -31,17 +38,37 @@ FOLDED_HEADER = "A header continues on a second line."
 NO_HOST = "The request has no Host header."
 MANY_HOSTS = "The request has more than one Host header."
 INVALID_HOST = "The Host header is not a host name with an optional port."
+OTHER_HOST = "The request line and the Host header name two hosts."
+NOT_HTTP = "The request does not begin with an HTTP request line."
+INVALID_LINE = "The request line is not a method, a target and HTTP/1.1 or HTTP/1.0."
+BARE_NEWLINE = "A line of the headers does not end with CR LF, or has a NUL."
+INVALID_VALUE = "A header has a value that cannot be read."
+INCOMPLETE = "The connection ended before the request was complete."
 
 
 class AmbiguousRequest(BadRequest):
     """Its ``body`` is a sentence of this module, which the client may read."""
 
 
+class RequestTimeout(BadRequest):
+    code, reason = 408, "Request Timeout"
+
+
 class RequestParser(HTTPRequestParser):
     """Checks the headers before waitress parses them."""
 
     def received(self, data: bytes) -> int:
-        consumed: int = super().received(data)
+        if self.body_rcv is None and not self.completed:
+            head = self.header_plus + data
+            end = head.find(b"\r\n\r\n")
+            if sentence := malformed(head if end < 0 else head[: end + 2]):
+                self.refuse(AmbiguousRequest(sentence))
+                return len(data)
+        try:
+            consumed: int = super().received(data)
+        except ValueError:  # a number with thousands of digits
+            self.refuse(AmbiguousRequest(INVALID_VALUE))
+            return len(data)
         if self.error:
             self.expect_continue = False  # no "100 Continue" for a refused request
         return consumed
@@ -49,22 +76,43 @@ class RequestParser(HTTPRequestParser):
     def parse_header(self, header_plus: bytes) -> None:
         """``header_plus`` is the request line with the headers.  An error is left in ``self.error``."""
         if header_plus.count(b"\r\n") > MAX_HEADERS + 2:  # and the request line and an empty line
-            self._refuse(RequestHeaderFieldsTooLarge("too many headers"))
+            self.refuse(RequestHeaderFieldsTooLarge("too many headers"))
         elif sentence := problem(header_plus):
-            self._refuse(AmbiguousRequest(sentence))
+            self.refuse(AmbiguousRequest(sentence))
         else:
             super().parse_header(header_plus)
+            if header_plus.startswith(WITH_BODY) and not (
+                self.chunked or "CONTENT_LENGTH" in self.headers
+            ):
+                # What follows may be a body without a length, so it is never read as a request.
+                self.headers["CONNECTION"] = "close"
 
-    def _refuse(self, error: Any) -> None:
+    def refuse(self, error: Any) -> None:
+        """Complete the request with an error, which is sent to the client."""
         self.error, self.completed, self.connection_close = error, True, True
+        self.expect_continue = False
+
+
+def malformed(head: bytes) -> str | None:
+    """Why the first bytes of a request cannot become a valid one, or None."""
+    lines = head.count(b"\n")
+    if lines != head.count(b"\r\n") or lines != head.count(b"\r") - head.endswith(b"\r"):
+        return BARE_NEWLINE
+    start = head.lstrip(b"\r\n")
+    if start and start[0] not in TOKEN_BYTES:
+        return NOT_HTTP
+    return BARE_NEWLINE if b"\0" in head else None
 
 
 def problem(head: bytes) -> str | None:
     """Why the headers are ambiguous, or None.  ``head`` is the request line with the headers."""
     if FOLDED.search(head):
         return FOLDED_HEADER
+    line = REQUEST_LINE.match(head)
+    if line is None or b"#" in line[0]:
+        return INVALID_LINE
     codings = TRANSFER_ENCODING.findall(head)
-    is_old = OLD_VERSION.match(head) is not None
+    is_old = line[2] == b"0"
     if codings:
         if CONTENT_LENGTH.search(head):
             return TWO_LENGTHS
@@ -75,4 +123,8 @@ def problem(head: bytes) -> str | None:
         return MANY_HOSTS
     if not hosts:
         return None if is_old else NO_HOST
-    return None if HOST.fullmatch(hosts[0]) else INVALID_HOST
+    if not HOST.fullmatch(hosts[0]):
+        return INVALID_HOST
+    if line[1] and line[1].lower() != hosts[0].strip(b" \t").lower():
+        return OTHER_HOST
+    return None

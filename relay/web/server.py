@@ -1,6 +1,7 @@
 """The web server: ``python -m relay.web.server``.
 
 Waitress reads a whole request before it passes it to a thread, so slow clients do not block threads.
+Events and probes have threads of their own, beside those of the dashboard.
 WEB_CONCURRENCY processes share one listening socket.  A parent process owns it and restarts
 processes that die.  On SIGTERM, Relay accepts no new connections and completes running requests.
 """
@@ -17,18 +18,17 @@ import sys
 import time
 from collections.abc import Callable
 
-from waitress.server import create_server
-
 from config import Config, env_int
 from relay import create_app
 from relay.errors import SettingsError
 from relay.extensions import db
 from relay.watch import Watcher
-from relay.web.channel import ClientChannel
+from relay.web.connections import TwoQueues, WebServer
 from relay.web.parser import MAX_HEADER_BYTES
 
-THREADS = 32  # many: each can wait for the commit of a group of events
-CONNECTIONS = 2000
+EVENT_THREADS = 32  # many: each can wait for the commit of a group of events
+# Each uses at most two connections of the pool, so they never take all of them: see engine_options.
+DASHBOARD_THREADS = 12
 FILES = 8192
 DRAIN_S = 7.0  # for running requests after a signal to stop
 # Up to this many times the limit, the application itself responds 413 and records the rejection.
@@ -80,11 +80,11 @@ def serve(config: Config, listening: socket.socket, stop: StopSignal, parent: in
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # short queues are normal
     with app.app_context():
         db.engine.dispose()
-    server = create_server(
+    server = WebServer(
         app,
-        sockets=[listening],
-        threads=THREADS,
-        connection_limit=CONNECTIONS,
+        listening,
+        TwoQueues(EVENT_THREADS, DASHBOARD_THREADS),
+        config.connections_per_address,
         channel_timeout=30,
         cleanup_interval=10,
         asyncore_use_poll=True,
@@ -94,7 +94,6 @@ def serve(config: Config, listening: socket.socket, stop: StopSignal, parent: in
         ident=None,
         clear_untrusted_proxy_headers=False,
     )
-    server.channel_class = ClientChannel
     stop.callbacks.append(server.pull_trigger)
     watcher = Watcher(app, "web")
     watcher.start()
@@ -110,12 +109,12 @@ def serve(config: Config, listening: socket.socket, stop: StopSignal, parent: in
     app.extensions["relay_ingest"].close()
 
 
-def poll_connections(server: object, wait_s: float) -> None:
+def poll_connections(server: WebServer, wait_s: float) -> None:
     """Wait up to ``wait_s`` for sockets that are ready, then read and write once on each."""
-    server.asyncore.loop(timeout=wait_s, use_poll=True, map=server._map, count=1)  # type: ignore[attr-defined]
+    server.asyncore.loop(timeout=wait_s, use_poll=True, map=server._map, count=1)
 
 
-def drain(server) -> None:  # type: ignore[no-untyped-def]
+def drain(server: WebServer) -> None:
     """Accept no new connections, complete the running requests and close."""
     server.del_channel()
     server.socket.close()
