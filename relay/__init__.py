@@ -14,6 +14,7 @@ from relay.api import pages
 from relay.broker import init_broker
 from relay.database import engine_options, prepare_engine
 from relay.extensions import assets, csrf, db, limiter, login, migrate
+from relay.models.audit_chain import AuditChain
 from relay.observability.logging import init_logging
 from relay.observability.metrics import init_metrics
 from relay.observability.tracing import init_tracing
@@ -39,6 +40,7 @@ def create_app(config: Config | None = None) -> Flask:
     db.init_app(app)
     with app.app_context():
         prepare_engine(db.engine)
+        app.extensions["relay_audit"] = AuditChain(db.engine, app.extensions["relay_secrets"])
     migrate.init_app(app, db, directory=str(Path(app.root_path).parent / "migrations"))
     for extension in (login, csrf, limiter, assets):
         extension.init_app(app)

@@ -14,7 +14,8 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, update
 
 from relay.delivery.capacity import SOON_S
 from relay.destinations import KINDS
-from relay.models import AuditEntry, Destination, Source, Subscription, db_now
+from relay.models import Destination, Source, Subscription, db_now
+from relay.models.audit_chain import add_entry
 from relay.observability.logging import log
 from relay.rules.circuit import CircuitState
 from relay.rules.lifecycle import DEFAULT_POLICY, Failed, Held, Policy, Refused, Signal
@@ -156,12 +157,6 @@ def pause(connection: Connection, destination_id: int, reason: str) -> Held:
     )
     if paused.rowcount:
         log("destination.paused", level="warning", destination=destination_id, reason=reason)
-        connection.execute(
-            AuditEntry.__table__.insert().values(  # type: ignore[attr-defined]
-                actor="relay",
-                action="destination.pause",
-                object_label=f"destination {destination_id}",
-                detail={"reason": reason},
-            )
-        )
+        label = f"destination {destination_id}"
+        add_entry(connection, "relay", "destination.pause", label, {"reason": reason})
     return Held("paused", reason)

@@ -10,7 +10,7 @@ from relay.models.alert import (
     AlertMessage,
     AlertRuleSetting,
 )
-from relay.models.audit import AuditEntry
+from relay.models.audit import AuditEntry, AuditHead
 from relay.models.base import db, db_now, utc_day
 from relay.models.delivery import Attempt, DeadLetter, Delivery
 from relay.models.destination import (
@@ -59,6 +59,7 @@ __all__ = [
     "AllowedNetwork",
     "Attempt",
     "AuditEntry",
+    "AuditHead",
     "ArchivedDeliveries",
     "ArchivedEvents",
     "ArchivedRejections",

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from relay.models import AuditEntry, db
+from relay.models.audit_chain import add_entry
 from relay.services.paging import Page, page_of
 
 
@@ -95,15 +96,7 @@ ACTIONS = {
 
 def record(by: By, action: str, label: str, **detail: Any) -> None:
     """Add one entry to the running transaction.  ``detail`` never holds a secret's value."""
-    db.session.add(
-        AuditEntry(
-            actor=by.actor,
-            address=by.address,
-            action=action,
-            object_label=label[:254],
-            detail=detail,
-        )
-    )
+    add_entry(db.session.connection(), by.actor, action, label, detail, by.address)
 
 
 def list_entries(limit: int = 50, after: int | None = None) -> Page[AuditEntry]:

@@ -10,7 +10,13 @@ from relay.rules.states import ReplayState
 from relay.services.audit import ACTIONS
 
 RELAY = Path(__file__).resolve().parents[2] / "relay"
-RECORDING = {"record": 1, "_settle": 3, "_mark": 2, "_save": 2}  # the position of the action
+RECORDING = {
+    "record": 1,
+    "add_entry": 2,
+    "_settle": 3,
+    "_mark": 2,
+    "_save": 2,
+}  # the position of the action
 
 
 def actions_in(tree: ast.AST) -> Iterator[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay import database
@@ -22,7 +22,8 @@ from relay.ingest.request import RequestHead
 from relay.ingest.responses import IngestResponse
 from relay.ingest.signature import VerifyingKey
 from relay.ingest.snapshots import SourceSnapshot
-from relay.models import AuditEntry, SigningKey
+from relay.models import SigningKey
+from relay.models.audit_chain import add_entry
 from relay.observability.logging import log
 from relay.rules.states import KeyState
 from relay.secrets import SecretBox
@@ -102,12 +103,5 @@ def read_key_status(
 def _record_handover(
     connection: Connection, source: SourceSnapshot, head: RequestHead, old_id: str, new_id: str
 ) -> None:
-    connection.execute(
-        insert(AuditEntry).values(
-            actor="site",
-            address=head.address,
-            action="key.hand_over",
-            object_label=source.slug,
-            detail={"key": new_id, "signed_by": old_id},
-        )
-    )
+    detail = {"key": new_id, "signed_by": old_id}
+    add_entry(connection, "site", "key.hand_over", source.slug, detail, head.address)

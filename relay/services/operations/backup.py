@@ -38,13 +38,13 @@ from relay.errors import Refusal
 from relay.models import (
     AlertEvaluation,
     AlertMessage,
-    AuditEntry,
     Destination,
     Lease,
     Milestone,
     Revision,
     db,
 )
+from relay.models.audit_chain import add_entry
 from relay.models.base import UtcDateTime
 from relay.observability.logging import log
 from relay.rules.states import AlertMessageState, DestinationState
@@ -237,15 +237,8 @@ def _read(connection: Connection, lines: Iterator[dict[str, Any]], by: By) -> Do
         .values(state=AlertMessageState.SKIPPED, error=NOT_SENT, claimed_until=None)
     )
     connection.execute(update(Revision).values(number=Revision.number + 1))
-    connection.execute(
-        insert(AuditEntry).values(
-            actor=by.actor,
-            address=by.address,
-            action="backup.restore",
-            object_label="all of Relay",
-            detail={"made_at": made_at.isoformat(), "rows": sum(counts.values())},
-        )
-    )
+    detail = {"made_at": made_at.isoformat(), "rows": sum(counts.values())}
+    add_entry(connection, by.actor, "backup.restore", "all of Relay", detail, by.address)
     done = Done(counts, made_at)
     _set_milestone(connection, done)
     return done

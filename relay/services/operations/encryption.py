@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, String, cast, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from relay import secrets
 from relay.errors import SecretUnreadable
-from relay.models import AlertChannel, Destination, SigningKey, db
+from relay.models import AlertChannel, AuditHead, Destination, SigningKey, db
 from relay.services.audit import By, record
 from relay.services.sources import revisions
 
 SIGNING_KEY, DESTINATION, CHANNEL = "signing key", "destination", "alert channel"
+AUDIT = "audit log"
 # where secrets are stored: the column, its label, and the noun
-SEALED: tuple[tuple[InstrumentedAttribute[Any], InstrumentedAttribute[str], str], ...] = (
+SEALED: tuple[tuple[InstrumentedAttribute[Any], Any, str], ...] = (
     (SigningKey.sealed_secret, SigningKey.key_id, SIGNING_KEY),
     (Destination.sealed_secrets, Destination.name, DESTINATION),
     (AlertChannel.sealed_secrets, AlertChannel.name, CHANNEL),
+    (AuditHead.sealed_key, cast(AuditHead.id, String), AUDIT),  # last: see models.audit_chain
 )
 
 
@@ -45,6 +47,7 @@ def reseal_all(by: By) -> int:
     Raises SecretUnreadable for the first that cannot be opened.
     """
     count = 0
+    revisions.touch(revisions.SOURCES)
     for column, label, noun in SEALED:
         table = column.class_
         rows = db.session.execute(
@@ -62,6 +65,5 @@ def reseal_all(by: By) -> int:
             db.session.execute(update(table).where(table.id == row_id).values({column.key: anew}))
         count += len(rows)
     record(by, "encryption.rotate", "all secrets", count=count)
-    revisions.touch(revisions.SOURCES)
     db.session.commit()
     return count

@@ -1,0 +1,166 @@
+"""Whether the chain of the audit log is whole; if not, the first entry that is wrong and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import Connection, select
+
+from relay import database
+from relay.errors import SecretUnreadable
+from relay.models import Milestone, db
+from relay.models.audit_chain import (
+    ENTRY,
+    HEAD,
+    AuditChain,
+    entry_hash,
+    head_mac,
+    newest_seq,
+    older_entries,
+)
+
+SENT = "audit_syslog"  # the milestone with the number of the newest entry that was forwarded
+BATCH = 500
+
+
+class Tampering(StrEnum):
+    """What was done to the first entry that is wrong."""
+
+    CHANGED = "changed"
+    DELETED = "deleted"
+    INSERTED = "inserted"
+    TRUNCATED = "truncated"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True)
+class BrokenEntry:
+    """The first entry that is wrong.  ``seq`` and ``at`` are None where there is no such entry."""
+
+    problem: Tampering
+    sentence: str
+    seq: int | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class AuditCheck:
+    """``entries`` were checked before ``broken``; ``older`` are from before the chain."""
+
+    entries: int
+    older: int
+    broken: BrokenEntry | None = None
+
+
+def verify() -> AuditCheck:
+    """Read the whole audit log at one moment and check every hash.  Changes nothing."""
+    with database.snapshot(db.engine) as connection:
+        return check(connection)
+
+
+def check(connection: Connection) -> AuditCheck:
+    head = connection.execute(select(HEAD)).mappings().one_or_none()
+    if head is None:
+        return _without_head(connection)
+    chain: AuditChain = current_app.extensions["relay_audit"]
+    try:
+        key = chain.key(head["sealed_key"])
+    except SecretUnreadable:
+        sentence = (
+            "The key of the audit log cannot be decrypted with RELAY_ENCRYPTION_KEYS, so nothing can be "
+            "checked. Restore the key that encrypted it."
+        )
+        return AuditCheck(0, 0, BrokenEntry(Tampering.UNREADABLE, sentence))
+    count, digest = older_entries(connection, key)
+    if head["first_seq"] == 0 and (count, digest) != (head["older"], head["first_hash"]):
+        return AuditCheck(0, count, _older_broken(count, head["older"]))
+    entries, broken = _check_entries(connection, head, key)
+    return AuditCheck(entries, count, broken or _check_head(connection, head, key))
+
+
+def _without_head(connection: Connection) -> AuditCheck:
+    """A database in which nothing was recorded since the upgrade, unless the head was deleted."""
+    if not newest_seq(connection):
+        return AuditCheck(0, 0)
+    sentence = "The head of the audit log was deleted, so its entries cannot be checked."
+    return AuditCheck(0, 0, BrokenEntry(Tampering.DELETED, sentence))
+
+
+def _older_broken(count: int, wanted: int) -> BrokenEntry:
+    if count == wanted:
+        sentence = "An entry that is older than the chain was changed."
+        return BrokenEntry(Tampering.CHANGED, sentence)
+    problem = Tampering.INSERTED if count > wanted else Tampering.DELETED
+    return BrokenEntry(
+        problem, f"There are {count} entries outside of the chain; there were {wanted}."
+    )
+
+
+def _check_entries(
+    connection: Connection, head: Mapping[str, Any], key: bytes
+) -> tuple[int, BrokenEntry | None]:
+    """-> how many entries are right, and the first one that is not"""
+    chained = select(ENTRY).where(ENTRY.c.seq > head["first_seq"]).order_by(ENTRY.c.seq)
+    seq, previous, entries = head["first_seq"], head["first_hash"], 0
+    for row in connection.execute(chained.execution_options(yield_per=BATCH)).mappings():
+        if broken := _entry_broken(row, seq, previous, head["seq"], key):
+            return entries, broken
+        seq, previous, entries = row["seq"], row["hash"], entries + 1
+    if seq < head["seq"]:
+        missing = f"{seq + 1} to {head['seq']} are" if head["seq"] > seq + 1 else f"{seq + 1} is"
+        sentence = f"The end of the audit log was deleted: entry {missing} missing."
+        return entries, BrokenEntry(Tampering.TRUNCATED, sentence, seq + 1)
+    if previous != head["hash"]:
+        return entries - 1, BrokenEntry(
+            Tampering.CHANGED, f"Entry {seq} is not the one that was written last.", seq
+        )
+    return entries, None
+
+
+def _entry_broken(
+    row: Mapping[str, Any], seq: int, previous: str, newest: int, key: bytes
+) -> BrokenEntry | None:
+    """Whether ``row`` does not follow the entry ``seq`` with the hash ``previous``."""
+    number, at = row["seq"], row["at"]
+    if number > newest:
+        return BrokenEntry(
+            Tampering.INSERTED, f"Entry {number} was inserted after the newest one.", number, at
+        )
+    if number != seq + 1:
+        missing = f"{seq + 1} to {number - 1} are" if number > seq + 2 else f"{seq + 1} is"
+        return BrokenEntry(
+            Tampering.DELETED, f"Entry {missing} missing before entry {number}.", seq + 1
+        )
+    is_genuine = row["hash"] == entry_hash(key, row)
+    if row["prev_hash"] != previous:
+        if is_genuine:
+            sentence = f"Entry {number} does not follow the entry before it, which was replaced."
+            return BrokenEntry(Tampering.CHANGED, sentence, number - 1)
+        return BrokenEntry(Tampering.INSERTED, f"Entry {number} was inserted.", number, at)
+    if not is_genuine:
+        return BrokenEntry(Tampering.CHANGED, f"Entry {number} was changed.", number, at)
+    return None
+
+
+def _check_head(connection: Connection, head: Mapping[str, Any], key: bytes) -> BrokenEntry | None:
+    """Whether the head is genuine, and not older than what was forwarded."""
+    sent = connection.scalar(select(Milestone.detail).where(Milestone.name == SENT))
+    sent_seq = int((sent or {}).get("seq", 0))
+    if sent_seq > head["seq"]:
+        sentence = (
+            f"The end of the audit log was deleted: entry {sent_seq} was forwarded, but the newest one "
+            f"is {head['seq']}."
+        )
+        return BrokenEntry(Tampering.TRUNCATED, sentence, head["seq"] + 1)
+    if head["mac"] != head_mac(key, head):
+        sentence = (
+            "The head of the audit log was changed, so entries can be missing at its end: the newest one "
+            f"is {head['seq']}."
+        )
+        return BrokenEntry(Tampering.TRUNCATED, sentence)
+    return None
