@@ -23,6 +23,8 @@ from relay.heartbeat import Heartbeat
 from relay.models import Lease, db, db_now
 from relay.observability.logging import log
 from relay.observability.metrics_server import serve_metrics
+from relay.private_files import restrict_new_files, restrict_old_files
+from relay.services import audit_nightly
 from relay.services.alerts import event_hours
 from relay.services.audit import RELAY
 from relay.services.destinations import account as destination_account
@@ -44,6 +46,7 @@ WORK: tuple[tuple[float, Callable[[], object]], ...] = (
     (5.0, erasure.take_requests),
     (60.0, destination_account.wake_stale),
     (60.0, event_hours.count_hours),
+    (60.0, audit_nightly.verify_nightly),
     (60.0, partial(source_settings.ensure_default, RELAY)),
     (3600.0, partial(retention.prune, RELAY)),
     (10.0, milestones.mark_scheduler),  # last: it means that the others came back
@@ -125,6 +128,7 @@ def run(app: Flask, stop: threading.Event) -> None:
 
 
 def main() -> None:
+    restrict_new_files()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -132,6 +136,7 @@ def main() -> None:
         app = create_app()
     except SettingsError as exc:
         sys.exit(str(exc))
+    restrict_old_files(app.extensions["relay_config"].data_dir)
     Heartbeat(app, "scheduler").start()
     watcher = Watcher(app, "scheduler")
     watcher.start()

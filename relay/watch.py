@@ -27,6 +27,7 @@ from relay.database import READ_ONLY
 from relay.models import Lease, db, db_now
 from relay.observability.logging import log
 from relay.rules.alerts import EVALUATE_EVERY_S
+from relay.services import audit_syslog
 from relay.services.alerts import canary, evaluation, outage, sender
 from relay.services.alerts.outage import DatabaseOutage
 
@@ -36,6 +37,7 @@ OTHERS_WAIT_S = 30.0
 SEND_EVERY_S = 2.0
 CHECK_EVERY_S, CHECK_FAILING_EVERY_S = 15.0, 5.0
 CHANNELS_EVERY_S = 60.0
+FORWARD_EVERY_S = 2.0
 SLOW_S = 10.0  # an evaluation that takes longer is logged
 
 
@@ -67,6 +69,7 @@ class Watcher:
                 ("alerts", self.evaluate, lambda: EVALUATE_EVERY_S, self.resign),
                 ("alert-messages", self.send_messages, lambda: SEND_EVERY_S),
                 ("canary", self.send_canaries, lambda: canary.EVERY_S),
+                ("audit-syslog", self.forward_audit, lambda: FORWARD_EVERY_S),
                 ("database-check", self.check_database, self._check_every_s),
             )
         ]
@@ -186,6 +189,11 @@ class Watcher:
         """Send the canaries that are due, if this process has the lease."""
         if self.is_holder:
             canary.send_due()
+
+    def forward_audit(self) -> None:
+        """Forward the audit log, if this process has the lease."""
+        if self.is_holder and self.app.extensions["relay_config"].audit_syslog:
+            audit_syslog.forward()
 
     def check_database(self) -> None:
         """Check whether an event can be stored, in the process with the lease and in one that fails.

@@ -10,6 +10,7 @@ from flask import Flask
 
 from relay.cli import (
     alerts,
+    audit,
     dead_letters,
     deliveries,
     destinations,
@@ -25,7 +26,16 @@ from relay.cli import (
 from relay.errors import SettingsError
 
 NOUNS = (
-    *(users, sources, keys, destinations, events, deliveries, dead_letters, ledger, alerts),
+    users,
+    sources,
+    keys,
+    destinations,
+    events,
+    deliveries,
+    dead_letters,
+    ledger,
+    alerts,
+    audit,
     people,
 )
 

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, update
 from relay.delivery.capacity import SOON_S
 from relay.destinations import KINDS
 from relay.models import Destination, Source, Subscription, db_now
-from relay.models.audit_chain import add_entry
+from relay.models.audit_chain import add_audit_entry
 from relay.observability.logging import log
 from relay.rules.circuit import CircuitState
 from relay.rules.lifecycle import DEFAULT_POLICY, Failed, Held, Policy, Refused, Signal
@@ -158,5 +158,5 @@ def pause(connection: Connection, destination_id: int, reason: str) -> Held:
     if paused.rowcount:
         log("destination.paused", level="warning", destination=destination_id, reason=reason)
         label = f"destination {destination_id}"
-        add_entry(connection, "relay", "destination.pause", label, {"reason": reason})
+        add_audit_entry(connection, "relay", "destination.pause", label, {"reason": reason})
     return Held("paused", reason)

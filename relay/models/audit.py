@@ -12,7 +12,7 @@ from relay.models.base import Base, BigId, Json, UtcDateTime, db_now
 
 
 class AuditEntry(Base):
-    """One action.  ``audit_chain.add_entry`` writes it.
+    """One action.  ``audit_chain.add_audit_entry`` writes it.
 
     ``actor`` is an e-mail address, ``command line``, ``relay`` or ``site``; ``action`` is
     ``noun.verb``.  ``seq`` counts from 1 without gaps; ``hash`` is the HMAC of the entry, which

@@ -33,7 +33,7 @@ HASHED = ("seq", "prev_hash", "actor", "address", "action", "object_label")
 SIGNED = ("seq", "hash", "first_seq", "first_hash", "older")
 
 
-def add_entry(
+def add_audit_entry(
     connection: Connection,
     actor: str,
     action: str,

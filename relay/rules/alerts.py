@@ -318,6 +318,16 @@ RULES: Mapping[str, AlertRule] = {
             clear_after_s=0.0,
         ),
         AlertRule(
+            "audit_log",
+            "Audit log changed",
+            "The nightly check found an entry of the audit log that was changed, deleted or inserted in "
+            "the database.",
+            Scope.INSTALLATION,
+            Severity.CRITICAL,
+            fire_after_s=0.0,
+            clear_after_s=0.0,
+        ),
+        AlertRule(
             "ai_budget",
             "AI budget",
             "The calls of AI steps have used this share of a cap of the day; critical at 100 %.",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Text, and_, cast, func, or_, select
 
 from relay.models import AuditEntry, db
-from relay.models.audit_chain import add_entry
+from relay.models.audit_chain import add_audit_entry
 from relay.services.paging import Page, page_of
 
 
@@ -20,6 +22,8 @@ class By:
     address: str = ""
 
 
+MAX_EXPORT = 50_000
+MAX_ACTORS = 500
 COMMAND_LINE = By("command line")
 RELAY = By("relay")
 
@@ -42,6 +46,7 @@ ACTIONS = {
     "alert_rule.mute": "Muted an alert rule",
     "alert_rule.threshold": "Changed the threshold of an alert rule",
     "alert_rule.unmute": "Ended the mute of an alert rule",
+    "audit.export": "Exported the audit log",
     "backup.restore": "Restored a backup",
     "dead_letter.acknowledge": "Acknowledged failed deliveries",
     "dead_letter.assign": "Assigned failed deliveries",
@@ -96,8 +101,73 @@ ACTIONS = {
 
 def record(by: By, action: str, label: str, **detail: Any) -> None:
     """Add one entry to the running transaction.  ``detail`` never holds a secret's value."""
-    add_entry(db.session.connection(), by.actor, action, label, detail, by.address)
+    add_audit_entry(db.session.connection(), by.actor, action, label, detail, by.address)
 
 
-def list_entries(limit: int = 50, after: int | None = None) -> Page[AuditEntry]:
-    return page_of(select(AuditEntry), AuditEntry.id, limit, after)
+@dataclass(frozen=True)
+class AuditFilter:
+    """Which entries to list.
+
+    ``action`` is ``noun.verb`` or a noun alone; ``subject`` is part of the object's name; ``text`` is
+    searched in every column and in the words of the actions.  The datetimes are aware.
+    """
+
+    actor: str = ""
+    action: str = ""
+    subject: str = ""
+    text: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        wanted: list[ColumnElement[bool]] = []
+        if self.actor:
+            wanted.append(func.lower(AuditEntry.actor) == self.actor.lower())
+        if self.action:
+            is_family = AuditEntry.action.startswith(f"{self.action}.", autoescape=True)
+            wanted.append(or_(AuditEntry.action == self.action, is_family))
+        if self.subject:
+            wanted.append(_contains(AuditEntry.object_label, self.subject))
+        if self.text:
+            said = [name for name, words in ACTIONS.items() if self.text.lower() in words.lower()]
+            columns = (AuditEntry.actor, AuditEntry.object_label, AuditEntry.address)
+            matches = [_contains(column, self.text) for column in columns]
+            matches.append(_contains(cast(AuditEntry.detail, Text), self.text))
+            wanted.append(or_(AuditEntry.action.in_(said), *matches))
+        if self.since:
+            wanted.append(AuditEntry.at >= self.since)
+        if self.until:
+            wanted.append(AuditEntry.at < self.until)
+        return wanted
+
+
+def _contains(column: Any, text: str) -> ColumnElement[bool]:
+    return func.lower(column).contains(text.lower(), autoescape=True)  # type: ignore[no-any-return]
+
+
+def list_entries(
+    wanted: AuditFilter | None = None, limit: int = 50, after: int | None = None
+) -> Page[AuditEntry]:
+    """Newest first."""
+    conditions = (wanted or AuditFilter()).conditions()
+    return page_of(select(AuditEntry).where(and_(True, *conditions)), AuditEntry.id, limit, after)
+
+
+def export_entries(wanted: AuditFilter, by: By, form: str) -> Sequence[AuditEntry]:
+    """The newest MAX_EXPORT entries.  The export itself is recorded, and commits."""
+    found = db.session.scalars(
+        select(AuditEntry)
+        .where(and_(True, *wanted.conditions()))
+        .order_by(AuditEntry.id.desc())
+        .limit(MAX_EXPORT)
+    ).all()
+    record(by, "audit.export", f"{len(found)} entries", format=form)
+    db.session.commit()
+    return found
+
+
+def known_actors() -> Sequence[str]:
+    """Everyone who did something, for the filter."""
+    return db.session.scalars(
+        select(AuditEntry.actor).distinct().order_by(AuditEntry.actor).limit(MAX_ACTORS)
+    ).all()

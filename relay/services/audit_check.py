@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -26,6 +25,7 @@ from relay.models.audit_chain import (
 
 SENT = "audit_syslog"  # the milestone with the number of the newest entry that was forwarded
 BATCH = 500
+Row = dict[str, Any]
 
 
 class Tampering(StrEnum):
@@ -64,7 +64,8 @@ def verify() -> AuditCheck:
 
 
 def check(connection: Connection) -> AuditCheck:
-    head = connection.execute(select(HEAD)).mappings().one_or_none()
+    found = connection.execute(select(HEAD)).mappings().one_or_none()
+    head: Row | None = dict(found) if found is not None else None
     if head is None:
         return _without_head(connection)
     chain: AuditChain = current_app.extensions["relay_audit"]
@@ -101,14 +102,12 @@ def _older_broken(count: int, wanted: int) -> BrokenEntry:
     )
 
 
-def _check_entries(
-    connection: Connection, head: Mapping[str, Any], key: bytes
-) -> tuple[int, BrokenEntry | None]:
+def _check_entries(connection: Connection, head: Row, key: bytes) -> tuple[int, BrokenEntry | None]:
     """-> how many entries are right, and the first one that is not"""
     chained = select(ENTRY).where(ENTRY.c.seq > head["first_seq"]).order_by(ENTRY.c.seq)
     seq, previous, entries = head["first_seq"], head["first_hash"], 0
     for row in connection.execute(chained.execution_options(yield_per=BATCH)).mappings():
-        if broken := _entry_broken(row, seq, previous, head["seq"], key):
+        if broken := _entry_broken(dict(row), seq, previous, head["seq"], key):
             return entries, broken
         seq, previous, entries = row["seq"], row["hash"], entries + 1
     if seq < head["seq"]:
@@ -122,9 +121,7 @@ def _check_entries(
     return entries, None
 
 
-def _entry_broken(
-    row: Mapping[str, Any], seq: int, previous: str, newest: int, key: bytes
-) -> BrokenEntry | None:
+def _entry_broken(row: Row, seq: int, previous: str, newest: int, key: bytes) -> BrokenEntry | None:
     """Whether ``row`` does not follow the entry ``seq`` with the hash ``previous``."""
     number, at = row["seq"], row["at"]
     if number > newest:
@@ -147,7 +144,7 @@ def _entry_broken(
     return None
 
 
-def _check_head(connection: Connection, head: Mapping[str, Any], key: bytes) -> BrokenEntry | None:
+def _check_head(connection: Connection, head: Row, key: bytes) -> BrokenEntry | None:
     """Whether the head is genuine, and not older than what was forwarded."""
     sent = connection.scalar(select(Milestone.detail).where(Milestone.name == SENT))
     sent_seq = int((sent or {}).get("seq", 0))

@@ -10,7 +10,7 @@ from flask import Flask
 from sqlalchemy import insert, select, text, update
 
 from relay.models import AuditEntry, Destination, db
-from relay.models.audit_chain import add_entry, canonical
+from relay.models.audit_chain import add_audit_entry, canonical
 from relay.services import audit_check
 from relay.services.audit import COMMAND_LINE, record
 from relay.services.destinations import settings as destination_settings
@@ -24,7 +24,7 @@ def change(app: Flask, number: int, destination_id: int) -> None:
         lock = update(Destination).where(Destination.id == destination_id)
         if number % 2:
             with db.engine.begin() as connection:
-                add_entry(connection, "relay", "test.core", f"change {number}", {"n": number})
+                add_audit_entry(connection, "relay", "test.core", f"change {number}", {"n": number})
                 connection.execute(lock.values(held_reason=str(number)))
         else:
             record(COMMAND_LINE, "test.orm", f"change {number}", n=number, share=number / 2)
@@ -57,7 +57,7 @@ def test_an_entry_is_rolled_back_with_its_transaction(app: Flask) -> None:
         record(COMMAND_LINE, "test.kept", "x")
         db.session.commit()
         with db.engine.connect() as connection:
-            add_entry(connection, "relay", "test.lost", "x", {})
+            add_audit_entry(connection, "relay", "test.lost", "x", {})
         record(COMMAND_LINE, "test.kept", "y")
         db.session.commit()
         assert db.session.scalars(select(AuditEntry.action)).all() == ["test.kept"] * 2

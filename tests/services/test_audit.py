@@ -12,7 +12,7 @@ from relay.services.audit import ACTIONS
 RELAY = Path(__file__).resolve().parents[2] / "relay"
 RECORDING = {
     "record": 1,
-    "add_entry": 2,
+    "add_audit_entry": 2,
     "_settle": 3,
     "_mark": 2,
     "_save": 2,

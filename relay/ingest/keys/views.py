@@ -23,7 +23,7 @@ from relay.ingest.responses import IngestResponse
 from relay.ingest.signature import VerifyingKey
 from relay.ingest.snapshots import SourceSnapshot
 from relay.models import SigningKey
-from relay.models.audit_chain import add_entry
+from relay.models.audit_chain import add_audit_entry
 from relay.observability.logging import log
 from relay.rules.states import KeyState
 from relay.secrets import SecretBox
@@ -104,4 +104,4 @@ def _record_handover(
     connection: Connection, source: SourceSnapshot, head: RequestHead, old_id: str, new_id: str
 ) -> None:
     detail = {"key": new_id, "signed_by": old_id}
-    add_entry(connection, "site", "key.hand_over", source.slug, detail, head.address)
+    add_audit_entry(connection, "site", "key.hand_over", source.slug, detail, head.address)

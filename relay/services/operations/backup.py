@@ -44,7 +44,7 @@ from relay.models import (
     Revision,
     db,
 )
-from relay.models.audit_chain import add_entry
+from relay.models.audit_chain import add_audit_entry
 from relay.models.base import UtcDateTime
 from relay.observability.logging import log
 from relay.rules.states import AlertMessageState, DestinationState
@@ -238,7 +238,7 @@ def _read(connection: Connection, lines: Iterator[dict[str, Any]], by: By) -> Do
     )
     connection.execute(update(Revision).values(number=Revision.number + 1))
     detail = {"made_at": made_at.isoformat(), "rows": sum(counts.values())}
-    add_entry(connection, by.actor, "backup.restore", "all of Relay", detail, by.address)
+    add_audit_entry(connection, by.actor, "backup.restore", "all of Relay", detail, by.address)
     done = Done(counts, made_at)
     _set_milestone(connection, done)
     return done

@@ -8,8 +8,9 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from relay import database
-from relay.models import AlertChannel, Milestone
-from relay.observability.health import Finding, ok, warning
+from relay.models import AlertChannel, Milestone, db
+from relay.observability.health import Finding, error, ok, warning
+from relay.services import audit_check
 from relay.services.alerts.rules import effective
 from relay.services.operations.checks.database import reading
 from relay.services.operations.milestones import BACKUP
@@ -22,6 +23,20 @@ def check() -> Iterator[Finding]:
         now = database.now(connection)
         yield check_backup(connection, now)
         yield from check_channels(connection)
+    with database.snapshot(db.engine) as connection:
+        yield check_audit_log(connection)
+
+
+def check_audit_log(connection: Connection) -> Finding:
+    """Whether an entry of the audit log was changed, deleted or inserted."""
+    found = audit_check.check(connection)
+    if found.broken is None:
+        return ok("audit log", f"The audit log is whole ({found.entries} entries).")
+    return error(
+        "audit log",
+        f"The audit log is broken. {found.broken.sentence}",
+        "Find out who can write to the database, and compare with a backup.",
+    )
 
 
 def last_backup() -> datetime | None:

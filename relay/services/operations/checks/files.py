@@ -16,6 +16,7 @@ from sqlalchemy import make_url
 from config import WITH_FILE, Config
 from relay.observability import health
 from relay.observability.health import Finding, error, ok, warning
+from relay.private_files import OTHERS, mode_of, open_to_others
 from relay.services.operations.checks.runner import isolated
 
 SECRET_FILES = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", *WITH_FILE)
@@ -63,11 +64,13 @@ def check_permissions(data_dir: Path, file: Path | None) -> Iterator[Finding]:
     database = (
         [] if file is None else [file.with_name(file.name + end) for end in ("", "-wal", "-shm")]
     )
-    alone = sorted({one for one in data_dir.iterdir() if one.is_file()} - set(database))
-    found = [_open_to_others(*paths) for paths in (database, *([one] for one in alone))]
+    others = {one for one in open_to_others(data_dir) if not one.is_dir()} - set(database)
+    alone = sorted(one for one in others if one.parent == data_dir)
+    in_folders = sorted(others - set(alone))
+    found = [_finding(*paths) for paths in (database, *([one] for one in alone), in_folders)]
     for name in SECRET_FILES:
         text = os.environ.get(f"{name}_FILE", "").strip()
-        if text and (mode := _mode(Path(text))) & 0o077:
+        if text and (mode := mode_of(Path(text))) & OTHERS:
             found.append(
                 warning(
                     "permissions",
@@ -81,20 +84,12 @@ def check_permissions(data_dir: Path, file: Path | None) -> Iterator[Finding]:
         yield ok("permissions", "Keys, database and backups are readable by their owner only.")
 
 
-def _mode(path: Path) -> int:
-    """The permission bits; 0 if there is no such file."""
-    try:
-        return stat.S_IMODE(path.stat().st_mode)
-    except OSError:
-        return 0
-
-
-def _open_to_others(*paths: Path) -> Finding | None:
+def _finding(*paths: Path) -> Finding | None:
     """A finding for those of ``paths`` that other users can use; the files of a database are one."""
-    found = [path for path in paths if _mode(path) & 0o077]
+    found = [path for path in paths if mode_of(path) & OTHERS]
     if not found:
         return None
-    mode = _mode(found[0])
+    mode = mode_of(found[0])
     level = error if found[0].name == KEYS else warning
     return level(
         "permissions",
