@@ -24,10 +24,12 @@ from relay.dashboard import (
     guard,
     headers,
     health,
+    hosts,
     htmx,
     ledger,
     mapping,
     navigation,
+    numbers,
     overview,
     people,
     privacy,
@@ -60,6 +62,8 @@ PAGES = (
 def init_app(app: Flask) -> None:
     """Register the pages, their filters and the error handlers."""
     for part in (
+        numbers,
+        hosts,
         guard,
         headers,
         htmx,

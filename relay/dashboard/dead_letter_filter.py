@@ -8,6 +8,8 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from relay.dashboard import privacy
+from relay.dashboard.numbers import row_number
+from relay.errors import Invalid
 from relay.services.dead_letters.selection import STATES, Selection
 
 NAMES = ("code", "field", "source", "text", "state")  # the same in a URL and in a Selection
@@ -15,7 +17,7 @@ NAMES = ("code", "field", "source", "text", "state")  # the same in a URL and in
 
 def selection(args: MultiDict[str, str]) -> Selection:
     """The selection that the arguments describe; invalid values do not restrict it."""
-    ids = [] if args.get("which") == "all" else args.getlist("dead_letter", type=int)
+    ids = [] if args.get("which") == "all" else args.getlist("dead_letter", type=row_number)
     destination = args.get("destination", "")[:120]
     return Selection(
         ids=tuple(ids),
@@ -41,10 +43,14 @@ def instant(text: str, last: bool = False) -> datetime | None:
     """A time in ISO 8601, or a day in UTC: its start, or its end if it is the ``last`` day."""
     try:
         found = datetime.fromisoformat(text[:40])
+    except ValueError:
+        return None
+    try:
         found = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
         return found + timedelta(days=1) if last and len(text) == 10 else found
-    except (ValueError, OverflowError):
-        return None
+    except OverflowError as exc:
+        sentence = f"{text[:40]} is not a time that Relay can use. Use a date from 0001-01-02 to 9999-12-30."
+        raise Invalid({"until" if last else "since": [sentence]}) from exc
 
 
 def address(chosen: Selection, **more: Any) -> dict[str, Any]:

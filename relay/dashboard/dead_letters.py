@@ -18,6 +18,7 @@ from relay.dashboard import (
 from relay.dashboard.exports import csv_response
 from relay.delivery.message import parse_payload
 from relay.mapping.masking import EventMask
+from relay.dashboard.numbers import row_number
 from relay.rules.lifecycle import OPEN
 from relay.services import deliveries, events
 from relay.services.dead_letters import actions as dead_letter_actions
@@ -126,7 +127,7 @@ def updates() -> Any:
     if not htmx.wants_fragment():
         return htmx.redirect(url_for("dead_letters.list_page"))
     chosen = dead_letter_filter.selection(request.args)
-    seen = request.args.get("seen", 0, type=int)
+    seen = request.args.get("seen", 0, type=row_number)
     now = dead_letter_actions.count(chosen)
     return render_template(
         "dead_letters/_updates.html",

@@ -44,6 +44,14 @@ def day(name: str) -> datetime | None:
         return None
 
 
+def day_after(instant: datetime) -> datetime | None:
+    """The next day; None after the last day that Python knows: such a filter has no end."""
+    try:
+        return instant + timedelta(days=1)
+    except OverflowError:
+        return None
+
+
 def requested_filter() -> events.EventFilter:
     """The filter in the URL; with both a span and a first day, the later start applies."""
     args = request.args
@@ -58,7 +66,7 @@ def requested_filter() -> events.EventFilter:
         text=args.get("text", "")[:200],
         anywhere=not privacy.is_masked(),
         since=since,
-        until=until + timedelta(days=1) if until else None,
+        until=day_after(until) if until else None,
     )
 
 

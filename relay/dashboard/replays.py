@@ -11,7 +11,8 @@ from werkzeug.datastructures import MultiDict
 
 from relay import database
 from relay.dashboard import dead_letter_filter, forms, guard, htmx, privacy
-from relay.errors import Invalid
+from relay.dashboard.numbers import row_number
+from relay.errors import Invalid, NotFound
 from relay.models import Delivery, Replay, db
 from relay.rules.states import ReplayMapping
 from relay.services.replays import actions as replay_actions
@@ -28,11 +29,14 @@ def requested_selection(args: MultiDict[str, str]) -> ReplaySelection:
 
     Raises Invalid, NotFound.
     """
-    if number := args.get("delivery", type=int):
+    if args.get("delivery"):
+        number = args.get("delivery", type=row_number)
+        if number is None:
+            raise NotFound("There is no delivery with this number.")
         return replay_preview.select_delivery(number)
     if args.get("recover"):
         return replay_preview.select_since(
-            args.get("recover", type=int) or args["recover"],
+            args.get("recover", type=row_number) or args["recover"],
             start_time(args.get("since", "")),
             args.get("which") == "all",
         )
@@ -45,9 +49,9 @@ def start_time(text: str) -> datetime:
         return database.now(db.session) - timedelta(days=1)
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise Invalid({"since": ["Enter a date and time, such as 2026-03-01 14:30."]}) from None
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def chosen_mapping(args: MultiDict[str, str]) -> str:
@@ -76,7 +80,7 @@ def preview() -> Any:
     selection, mapping = requested_selection(request.args), chosen_mapping(request.args)
     previews = replay_preview.preview(selection, mapping)
     examples = replay_preview.samples(selection, limit=5)
-    number = request.args.get("sample", type=int)
+    number = request.args.get("sample", type=row_number)
     example = next(
         (delivery for delivery in examples if delivery.id == number),
         examples[0] if examples else None,
