@@ -5,7 +5,9 @@ import sys
 from relay import create_app
 from relay.cli import refuse_start
 from relay.errors import SettingsError
+from relay.private_files import restrict_new_files
 
+restrict_new_files()
 try:
     app = create_app()
 except SettingsError as exc:

@@ -9,12 +9,15 @@ from relay import __version__, create_app
 from relay.errors import SettingsError
 from relay.heartbeat import Heartbeat
 from relay.observability.metrics_server import serve_metrics
+from relay.private_files import restrict_new_files, restrict_old_files
 from relay.watch import Watcher
 
+restrict_new_files()
 try:
     app = create_app()
 except SettingsError as exc:
     sys.exit(str(exc))
+restrict_old_files(app.extensions["relay_config"].data_dir)
 importlib.import_module("relay.actors")  # they bind to the broker that create_app has just set
 heartbeat = Heartbeat(app, "worker")
 heartbeat.start()

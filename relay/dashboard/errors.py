@@ -16,7 +16,8 @@ from relay.errors import Invalid, NotFound, Refusal, RelayError, TooBusy, Unavai
 from relay.extensions import db
 from relay.observability.logging import log
 
-MACHINES = ("/webhooks", "/api/")
+# without the layout, which names the signed-in person
+PLAIN = ("/webhooks", "/api/", "/static/")
 NO_DATABASE = (500, 503)
 
 TITLES = {
@@ -72,7 +73,7 @@ def _person() -> None:
 
 
 def on_http(exc: HTTPException) -> Response | HTTPException:
-    if request.path.startswith(MACHINES) or exc.code is None or exc.code < 400:
+    if request.path.startswith(PLAIN) or exc.code is None or exc.code < 400:
         return exc
     if isinstance(exc, InternalServerError):
         return answer(500)

@@ -64,6 +64,8 @@ class SecurityHeaders:
         """Pages are never cached; bundles for a year, since their names change with their content."""
         if not path.startswith(self.static_path):
             return {"Cache-Control": "no-store"}
+        if not status.startswith(("200", "304")):
+            return {"Cache-Control": "no-store"}
         if path.startswith(f"{self.static_path}gen/") and status.startswith("200"):
             return {"Cache-Control": "public, max-age=31536000, immutable"}
         return {}

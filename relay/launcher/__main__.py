@@ -28,6 +28,7 @@ from relay.launcher import demo
 from relay.launcher.processes import Child, end, kill, read_procfile
 from relay.launcher.valkey import Valkey, socket_path
 from relay.models import db
+from relay.private_files import restrict_new_files, restrict_old_files
 
 MAX_LOG_BYTES = 10 * 1024 * 1024
 START_LIMIT_S = 30.0
@@ -97,6 +98,7 @@ def prepare(stop: threading.Event) -> tuple[Config, Valkey | None, int]:
     try:
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         logs.mkdir(exist_ok=True)
+        restrict_old_files(data_dir)
         lock_handle = lock(data_dir, stop)
         generate_secrets(data_dir)
     except OSError as exc:
@@ -207,6 +209,7 @@ def finish(children: list[Child], valkey: Valkey | None) -> None:
 
 
 def main() -> None:
+    restrict_new_files()
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -8,6 +8,7 @@ processes that die.  On SIGTERM, Relay accepts no new connections and completes 
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import os
 import resource
@@ -22,6 +23,7 @@ from config import Config, env_int
 from relay import create_app
 from relay.errors import SettingsError
 from relay.extensions import db
+from relay.private_files import restrict_new_files, restrict_old_files
 from relay.watch import Watcher
 from relay.web.connections import TwoQueues, WebServer
 from relay.web.parser import MAX_HEADER_BYTES
@@ -168,7 +170,29 @@ def ended(children: set[int]) -> set[int]:
     return {child for child in children if os.waitpid(child, os.WNOHANG)[0]}
 
 
+def check_public_url(config: Config) -> None:
+    """Raises SettingsError if other hosts can connect and RELAY_PUBLIC_URL is not set.
+
+    Without it, cookies are sent over plain HTTP too, and links and endpoints have any name that a
+    visitor chooses.
+    """
+    host = os.environ.get("HOST") or "127.0.0.1"
+    if not config.public_url and not is_loopback(host):
+        raise SettingsError(
+            f"HOST is {host}, so other hosts can connect, but RELAY_PUBLIC_URL is not set. Set it to the "
+            "URL that people and sites use, such as https://relay.example.com."
+        )
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def main() -> None:
+    restrict_new_files()
     stop = StopSignal()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     limit = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
@@ -176,10 +200,12 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
     try:
         config = Config.from_env()
+        check_public_url(config)
         count = process_count(config)
         listening = listen(config)
     except SettingsError as exc:
         sys.exit(str(exc))
+    restrict_old_files(config.data_dir)
     if count == 1:
         serve(config, listening, stop, 0)
     else:

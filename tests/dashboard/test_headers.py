@@ -95,5 +95,20 @@ def test_a_page_that_fails_has_the_headers(app: Flask, visit: Callable[..., Visi
 def test_https_adds_strict_transport_security(app: Flask) -> None:
     client = app.test_client()
     assert "Strict-Transport-Security" not in client.get("/sign-in").headers
-    answer = client.get("/sign-in", base_url="https://relay.example.com")
-    assert "max-age=31536000" in answer.headers["Strict-Transport-Security"]
+    for path in ("/sign-in", "/", "/nowhere", "/static/relay.svg", "/api/openapi.json"):
+        with client.get(path, base_url="https://relay.example.com") as answer:
+            policy = answer.headers["Strict-Transport-Security"]
+            assert policy == "max-age=31536000; includeSubDomains", path
+
+
+def test_a_missing_file_shows_nothing_of_the_session_and_is_not_cached(
+    visit: Callable[..., Visitor],
+) -> None:
+    person = visit("admin")
+    for path in ("/static/gen/app.00000000.css", "/static/none.js", "/static/"):
+        answer = person.get(path)
+        assert (answer.status_code, answer.headers["Cache-Control"]) == (404, "no-store")
+        assert person.email not in answer.text and "csrf" not in answer.text
+    with person.get("/static/relay.svg") as answer:
+        assert answer.status_code == 200
+        assert answer.headers.get("Cache-Control") != "no-store"

@@ -274,3 +274,18 @@ def test_the_response_does_not_wait_for_the_explanation(sender: Sender) -> None:
     assert sender.send(secret=f"{sender.secret}\n").status_code == 401
     go.set()
     assert {reason for reason, _ in sender.reasons()} == {"signature_form"}
+
+
+@SQLITE
+def test_the_list_of_the_site_that_signed_counts_even_if_another_site_has_none(
+    sender: Sender,
+) -> None:
+    """Without a key id, the key is known only after every site was tried."""
+    with sender.app.app_context():
+        source_settings.create_source("Open", "https://open.example.com", COMMAND_LINE)
+        source_settings.allow_network(sender.slug, "203.0.113.0/24", COMMAND_LINE)
+        db.session.remove()
+    refresh(sender.app)
+    answer = sender.send(environ={"REMOTE_ADDR": "198.51.100.1"})
+    assert (answer.status_code, answer.json) == (403, {"error": "address_not_allowed"})
+    assert sender.send(environ={"REMOTE_ADDR": "203.0.113.9"}).status_code == 202

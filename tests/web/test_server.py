@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from relay.launcher.processes import ROOT, end, spawn
+from relay.web.server import is_loopback
 from tests.support.env import relay_env
 from tests.support.events import comment
 from tests.support.network import free_port, wait_for
@@ -209,6 +210,25 @@ def test_a_port_in_use_is_one_error_line(database_url: str, tmp_path: Path) -> N
         )
     assert done.returncode == 1
     assert re.fullmatch(rf"Relay cannot listen on port {port} of 127\.0\.0\.1 .*\n", done.stderr)
+
+
+def test_which_hosts_are_inside() -> None:
+    assert all(map(is_loopback, ("127.0.0.1", "127.0.0.2", "::1", "[::1]", "localhost")))
+    assert not any(map(is_loopback, ("0.0.0.0", "::", "192.0.2.1", "relay")))  # noqa: S104
+
+
+@SQLITE
+def test_other_hosts_can_connect_only_with_a_public_url(database_url: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "relay.web.server"],
+        cwd=ROOT,
+        env=relay_env(tmp_path, DATABASE_URL=database_url, PORT=str(free_port()), HOST="0.0.0.0"),  # noqa: S104
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 1
+    assert re.fullmatch(r"HOST is 0\.0\.0\.0, .* RELAY_PUBLIC_URL is not set\. .*\n", done.stderr)
 
 
 @SQLITE
