@@ -16,9 +16,9 @@ from relay.dashboard import (
     privacy,
 )
 from relay.dashboard.exports import csv_response
+from relay.dashboard.numbers import row_number
 from relay.delivery.message import parse_payload
 from relay.mapping.masking import EventMask
-from relay.dashboard.numbers import row_number
 from relay.rules.lifecycle import OPEN
 from relay.services import deliveries, events
 from relay.services.dead_letters import actions as dead_letter_actions
