@@ -89,8 +89,8 @@ class PersonData:
 def find_person(email: str) -> PersonData:
     """Raises Invalid if ``email`` is no e-mail address."""
     email = erasure.check_address(email).lower()
-    removed = set(db.session.scalars(with_removed_address(email)))
-    ids = list(_events(email, removed))
+    is_removed = dict(_events(email))
+    ids = list(is_removed)
     newest = sorted(ids, reverse=True)[:MOST]
     events = db.session.scalars(
         select(Event)
@@ -113,7 +113,7 @@ def find_person(email: str) -> PersonData:
         email,
         events,
         len(ids) - len(events),
-        frozenset(removed),
+        frozenset(one for one in newest if is_removed[one]),
         letters,
         [one for one in _mentions(email) if one.delivery_id not in own],
         [one for one in _rows(AiAnswer, ("answer",), email) if email in emails_in([one.answer])],
@@ -121,13 +121,16 @@ def find_person(email: str) -> PersonData:
     )
 
 
-def _events(email: str, removed: set[int]) -> Iterator[int]:
+def _events(email: str) -> Iterator[tuple[int, bool]]:
+    """-> the row of each event, and whether the address was removed from it at intake"""
+    hashed = set(db.session.scalars(with_removed_address(email)))
     last = 0
     while ids := db.session.scalars(erasure.candidates(email, None, last)).all():
         rows = db.session.execute(select(Event.id, Event.payload).where(Event.id.in_(ids)))
         for row in rows.all():
-            if row.id in removed or email in emails_in(exact_json.loads(row.payload).get("data")):
-                yield row.id
+            is_in_it = email in emails_in(exact_json.loads(row.payload).get("data"))
+            if is_in_it or row.id in hashed:
+                yield row.id, not is_in_it
         last = ids[-1]
 
 

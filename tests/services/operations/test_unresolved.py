@@ -16,7 +16,7 @@ from relay.services.audit import COMMAND_LINE
 from relay.services.dead_letters import actions
 from relay.services.dead_letters.selection import Selection
 from relay.services.ledger.reading import two_days
-from relay.services.operations import retention
+from relay.services.operations import retention, unresolved
 from relay.services.replays import actions as replay_actions
 from relay.services.replays import preview
 from relay.services.sources import privacy
@@ -67,9 +67,7 @@ def test_an_unresolved_event_loses_its_data_after_the_limit(app: Flask, sink: Si
     with app.app_context():
         source = source_settings.find_source(made.slug)
         before = repr(two_days(source.id))
-        assert retention.prune(COMMAND_LINE) == retention.Pruned(1, 0, 2), (
-            "the one that waited goes"
-        )
+        assert retention.prune(COMMAND_LINE) == retention.Pruned(0, 0, 2)
         event = db.session.get(Event, made.event)
         assert event is not None and event.emptied_at is not None
         assert "Jane Doe" not in event.payload and "Jane" not in event.search_text
@@ -89,7 +87,9 @@ def test_an_unresolved_event_loses_its_data_after_the_limit(app: Flask, sink: Si
         }
         with pytest.raises(Refusal):
             replay_actions.start(chosen, COMMAND_LINE, "token")
-        assert not db.session.query(Delivery).filter_by(event_pk=waiting).count()
-        assert retention.prune(COMMAND_LINE).emptied == 0
+        states = {(one.state, one.last_error) for one in
+                  db.session.query(Delivery).filter_by(event_pk=waiting)}  # fmt: skip
+        assert states == {("discarded", unresolved.NOT_SENT.format(90))}
+        assert retention.prune(COMMAND_LINE) == retention.Pruned(1, 0, 0), "the one that waited"
         actions.discard(made.letter, COMMAND_LINE)
         assert retention.prune(COMMAND_LINE).events == 1
