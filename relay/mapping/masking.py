@@ -28,7 +28,7 @@ from relay.mapping.personal import (
 )
 
 MIN_WORD = 3  # a shorter part of a name is not searched for by itself
-MOST_VALUES = 500
+MOST_VALUES, MAX_SEARCHED = 500, 500  # values, and characters of one, that are looked for in texts
 QUOTED = re.compile(r"“[^”]*”|\"[^\"]*\"|'[^']*'(?!\w)|«[^»]*»|`[^`]*`")
 # Members of a reply that say what is wrong, never who.  Their values are shown if they look like a code.
 SAID_BY_SERVICES = frozenset(
@@ -43,6 +43,7 @@ class EventMask:
     def __init__(self, body: Mapping[str, Any]):
         self._personal: dict[str, str] = {}  # value -> what is shown instead
         self._plain: set[str] = set()
+        self._texts: list[str] = []  # the values in lower case
         data = body.get("data")
         types = data.get("types") if isinstance(data, Mapping) else None
         self._types = types if isinstance(types, Mapping) else {}
@@ -133,14 +134,16 @@ class EventMask:
         if DOTS in value or len(self._personal) > MOST_VALUES:
             return
         value = value.strip()
-        parts = {value: shown}
+        self._texts.append(value.lower())
+        parts = {value: shown} if len(value) <= MAX_SEARCHED else {}
         if role == "name":
-            parts |= {word: f"{word[:1]}{DOTS}" for word in re.split(r"[\s,]+", value)
-                      if len(word) >= MIN_WORD}  # fmt: skip
+            words = re.split(r"[\s,]+", value)[:10]
+            parts |= {word: f"{word[:1]}{DOTS}" for word in words if len(word) >= MIN_WORD}
         if "@" in value:
             local = value.partition("@")[0]
-            parts |= {local: DOTS} if len(local) >= MIN_WORD else {}
-        parts |= {line.strip(): DOTS for line in value.splitlines() if len(line.strip()) >= 4}
+            parts |= {local: DOTS} if MIN_WORD <= len(local) <= MAX_SEARCHED else {}
+        lines = [line.strip()[:MAX_SEARCHED] for line in value.splitlines()[:20]]
+        parts |= {line: DOTS for line in lines if len(line) >= 4 and line not in parts}
         for part, mask in parts.items():
             if part:
                 self._personal.setdefault(part, mask)
@@ -168,7 +171,7 @@ class EventMask:
     def _quoted(self, found: re.Match[str]) -> str:
         """A quoted part of a person's value is masked too: a destination cuts what it quotes."""
         inner = found[0][1:-1].strip().rstrip("….").lower()
-        if len(inner) >= 2 and any(inner in value for value in self._shown):
+        if len(inner) >= 2 and any(inner in value for value in (*self._shown, *self._texts)):
             return f"{found[0][0]}{DOTS}{found[0][-1]}"
         return found[0]
 
