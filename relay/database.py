@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -156,6 +156,18 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
         options["isolation_level"] = "REPEATABLE READ"
     with engine.connect().execution_options(**options) as connection:
         yield connection
+
+
+def one_transaction(connection: Connection) -> AbstractContextManager[Any]:
+    """Makes statements on a connection with AUTOCOMMIT (PostgreSQL) one transaction.
+
+    On SQLite the caller's own transaction is one already.
+    """
+    if connection.dialect.name != "postgresql":
+        return nullcontext()
+    driver: Any = connection.connection.dbapi_connection
+    transaction: AbstractContextManager[Any] = driver.transaction()
+    return transaction
 
 
 def pool_mode(engine: Engine) -> str | None:

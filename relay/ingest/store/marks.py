@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, insert
 
@@ -12,15 +11,6 @@ from relay.models import EmailDigest, RedactedEvent
 
 if TYPE_CHECKING:
     from relay.ingest.store.writer import EventKey, PendingEvent
-
-
-def one_transaction(connection: Connection) -> AbstractContextManager[Any]:
-    """Makes the writer's statements one transaction, where each is one by itself (PostgreSQL)."""
-    if connection.dialect.name != "postgresql":
-        return nullcontext()
-    driver: Any = connection.connection.dbapi_connection
-    transaction: AbstractContextManager[Any] = driver.transaction()
-    return transaction
 
 
 def insert_marks(

@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Engine, select, tuple_
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from relay.database import one_transaction
 from relay.database_errors import explain, is_caused_by_content
 from relay.errors import Unavailable
 from relay.ingest.store.commit_check import UNEXPECTED, WriterState, store_and_take_back
 from relay.ingest.store.connection import DedicatedConnection
-from relay.ingest.store.marks import insert_marks, one_transaction
+from relay.ingest.store.marks import insert_marks
 from relay.ingest.store.sql import EventInserter
 from relay.models import Event
 from relay.observability.logging import log
