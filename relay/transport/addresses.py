@@ -27,6 +27,8 @@ BLOCKED: tuple[Network, ...] = tuple(
     ::/128 ::1/128 ::/96 100::/64 64:ff9b::/96 64:ff9b:1::/48 2001::/23 2001:db8::/32 2002::/16
     3fff::/20 5f00::/16 fc00::/7 fe80::/10 fec0::/10 ff00::/8""".split()
 )
+# An address in these IPv6 networks ends in an IPv4 address: mapped, compatible (obsolete) and NAT64.
+WITH_IPV4 = tuple(map(ipaddress.IPv6Network, ("::ffff:0:0/96", "::/96", "64:ff9b::/96")))
 SERVICE_PORTS = frozenset(
     {1433, 1521, 2049, 2375, 2376, 2379, 2380, 3306, 3389, 4369, 5432, 5672, 5900, 5984, 6379, 6443}
     | {7001, 8500, 9042, 9092, 9200, 9300, 10250, 11211, 15672, 27017, 27018, 50070}
@@ -40,19 +42,35 @@ def blocked(sentence: str) -> Undeliverable:
 
 
 def unwrap(address: Address) -> Address:
-    """The IPv4 address of an IPv4-mapped IPv6 address; any other address unchanged."""
-    mapped = getattr(address, "ipv4_mapped", None)
-    return mapped if mapped is not None else address
+    """The IPv4 address within an IPv6 address (mapped, compatible or NAT64); any other unchanged.
+
+    ``::`` and ``::1`` are addresses of their own.
+    """
+    if int(address) > 1 and is_in(address, WITH_IPV4):
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address
+
+
+def is_in(address: Address, networks: Iterable[Network]) -> bool:
+    return any(address.version == network.version and address in network for network in networks)
 
 
 def is_allowed(address: Address, allowed: Iterable[Network]) -> bool:
-    """Whether the address is in a network of RELAY_ALLOWED_PRIVATE_NETWORKS."""
-    plain = unwrap(address)
-    return any(plain.version == network.version and plain in network for network in allowed)
+    """Whether the address is in a network of RELAY_ALLOWED_PRIVATE_NETWORKS.
+
+    For an IPv6 address with an IPv4 address in it, that one counts: the network that such an address
+    is in says nothing about where a call to it ends.
+    """
+    return is_in(unwrap(address), allowed)
 
 
 def check_address(text: str, allowed: Iterable[Network] = ()) -> None:
-    """Raises Undeliverable unless the address is public or in an allowed network."""
+    """Raises Undeliverable unless the address is public or in an allowed network.
+
+    An IPv6 address with an IPv4 address in it is never public: a public service has a plain one.  An
+    operator behind NAT64 allows its network; the IPv4 address must then be public or allowed, too.
+    """
+    allowed = tuple(allowed)
     try:
         address = ipaddress.ip_address(text.split("%", 1)[0])
     except ValueError as exc:
@@ -60,12 +78,17 @@ def check_address(text: str, allowed: Iterable[Network] = ()) -> None:
     if is_allowed(address, allowed):
         return
     plain = unwrap(address)
-    on_list = any(plain.version == network.version and plain in network for network in BLOCKED)
-    if on_list or not plain.is_global:
+    if plain is not address and is_in(address, allowed):
+        check_address(str(plain), allowed)
+        return
+    if plain is not address or is_in(address, BLOCKED) or not address.is_global:
         raise blocked(
             f"{plain} is a blocked address in a private or reserved network, so Relay does not call "
             "it. Use a public address, or ask the operator to add the network to "
             "RELAY_ALLOWED_PRIVATE_NETWORKS."
+            if plain is address
+            else f"{address} is an IPv4 address in the form of an IPv6 address, so Relay does not "
+            f"call it. Use {plain}, or a name with that address."
         )
 
 

@@ -89,6 +89,24 @@ def test_an_embedded_private_address_is_blocked_too(number: int) -> None:
                 check_address(str(wrapped))
 
 
+@pytest.mark.parametrize("prefix", ["::ffff:", "64:ff9b::", "::"])
+def test_an_ipv4_address_inside_an_ipv6_address_is_called_only_if_it_is_allowed(
+    prefix: str,
+) -> None:
+    with pytest.raises(Undeliverable, match=r"Use 93\.184\.216\.34"):
+        check_address(f"{prefix}93.184.216.34")
+    with pytest.raises(Undeliverable):
+        check_address(f"{prefix}127.0.0.1", [ipaddress.ip_network("93.184.216.0/24")])
+    check_address(f"{prefix}127.0.0.1", LOOPBACK)
+
+
+def test_behind_nat64_an_allowed_network_leads_to_public_addresses_only() -> None:
+    nat64 = [ipaddress.ip_network("64:ff9b::/96")]
+    check_address("64:ff9b::93.184.216.34", nat64)
+    with pytest.raises(Undeliverable):
+        check_address("64:ff9b::10.0.0.1", nat64)
+
+
 @given(st.text(max_size=40))
 def test_any_text_is_either_a_url_or_rejected_with_a_sentence(text: str) -> None:
     for url in (text, "https://" + text, "https://example.com/" + text):
