@@ -26,9 +26,11 @@ MIN_SECRET_BYTES = 32
 KNOWN = frozenset(
     """RELAY_ENCRYPTION_KEYS RELAY_DATA_DIR RELAY_PUBLIC_URL RELAY_TRUSTED_PROXIES
     RELAY_ALLOWED_PRIVATE_NETWORKS RELAY_MAX_BODY_BYTES RELAY_SIGNATURE_WINDOW_S
-    RELAY_RETENTION_DAYS RELAY_UNRESOLVED_RETENTION_DAYS RELAY_METRICS_TOKEN RELAY_SHARED_SECRET RELAY_CA_FILE
+    RELAY_RETENTION_DAYS RELAY_UNRESOLVED_RETENTION_DAYS RELAY_METRICS_TOKEN
+    RELAY_SHARED_SECRET RELAY_CA_FILE
     RELAY_OUTBOUND_PROXY RELAY_CANARY_MINUTES RELAY_CANARY_URL RELAY_CLOCK_URL
-    RELAY_METRICS_PORT RELAY_CONNECTIONS_PER_ADDRESS RELAY_AUDIT_SYSLOG""".split()
+    RELAY_METRICS_PORT RELAY_CONNECTIONS_PER_ADDRESS RELAY_AUDIT_SYSLOG RELAY_SECRET_FILES_DIR
+    RELAY_SECRET_ENV_PREFIX""".split()
 )
 COPY_SAFE = re.compile(r"[\x21-\x7e]+")
 WITH_FILE = (
@@ -138,6 +140,31 @@ def env_ca_file(env: Mapping[str, str], name: str) -> str | None:
     return path
 
 
+def env_directory(env: Mapping[str, str], name: str) -> Path | None:
+    """The absolute path of a directory other than the root, or None.  Raises SettingsError."""
+    text = env_text(env, name)
+    if not text:
+        return None
+    path = Path(text)
+    if not path.is_absolute() or path.resolve() == Path("/"):
+        raise SettingsError(
+            f"{name} must be the path of a directory with nothing else in it, such as /run/secrets."
+        )
+    return path
+
+
+def env_prefix(env: Mapping[str, str], name: str) -> str:
+    """The beginning of the names of environment variables, or an empty text.  Raises SettingsError."""
+    text = env_text(env, name)
+    is_name = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{2,63}", text)
+    if text and (not is_name or text.startswith(("RELAY_", "VAULT_"))):
+        raise SettingsError(
+            f"{name} must be the beginning of a name, at least 3 characters long, such as "
+            "DESTINATION_. RELAY_ and VAULT_ are settings of their own."
+        )
+    return text
+
+
 def env_proxy(env: Mapping[str, str], name: str) -> str:
     """The URL of an HTTP proxy with its port, or an empty string.  Raises SettingsError.
 
@@ -211,6 +238,8 @@ class Config:
     clock_url: str = ""
     connections_per_address: int = 256
     audit_syslog: str = ""
+    secret_files_dir: Path | None = None
+    secret_env_prefix: str = ""
 
     def __repr__(self) -> str:
         hidden = {"secret_key", "encryption_keys", "metrics_token", "shared_secret"}
@@ -291,6 +320,8 @@ class Config:
                 env, "RELAY_CONNECTIONS_PER_ADDRESS", 0 if trusted_proxies else 256, 0, 100_000
             ),
             audit_syslog=env_syslog(env, "RELAY_AUDIT_SYSLOG"),
+            secret_files_dir=env_directory(env, "RELAY_SECRET_FILES_DIR"),
+            secret_env_prefix=env_prefix(env, "RELAY_SECRET_ENV_PREFIX"),
         )
 
 

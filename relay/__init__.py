@@ -19,6 +19,7 @@ from relay.observability.logging import init_logging
 from relay.observability.metrics import init_metrics
 from relay.observability.tracing import init_tracing
 from relay.secrets import SecretBox
+from relay.secrets.references import AllowList
 from relay.web.assets import register_bundles
 
 __version__ = "1.2.0"
@@ -35,7 +36,11 @@ def create_app(config: Config | None = None) -> Flask:
     app.config.from_mapping(flask_settings(config))
     app.extensions["relay_config"] = config
     app.extensions["relay_version"] = __version__
-    app.extensions["relay_secrets"] = SecretBox(config.encryption_keys, config.data_dir)
+    app.extensions["relay_secrets"] = SecretBox(
+        config.encryption_keys,
+        AllowList(config.data_dir, config.secret_files_dir, config.secret_env_prefix),
+        config.ca_file,
+    )
     init_broker(app, config.redis_url)
     db.init_app(app)
     with app.app_context():

@@ -65,7 +65,10 @@ class SecretUnreadable(RelayError):
 
 
 class VaultUnavailable(SecretUnreadable):
-    """The vault does not answer, or is sealed: none of its secrets can be read."""
+    """The vault does not answer, is sealed or refuses Relay's token: none of its secrets can be read.
+
+    That ends without a change of any destination, so what needs a secret waits.
+    """
 
 
 class Undeliverable(RelayError):

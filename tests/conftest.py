@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tests.support.fake_hubspot import FakeHubSpot
     from tests.support.fake_openai import FakeOpenAI
     from tests.support.fake_slack import FakeSlack
+    from tests.support.openbao import OpenBao
     from tests.support.postgres import PostgresServer
     from tests.support.sink import Sink
     from tests.support.stack import Stack
@@ -118,6 +119,26 @@ def valkey(valkey_server: Valkey) -> Valkey:
     valkey_server.start()
     valkey_server.flush()
     return valkey_server
+
+
+@pytest.fixture(scope="session")
+def openbao_server(work_dir: Path) -> Iterator[OpenBao]:
+    """A vault of our own, with engines of both versions."""
+    from tests.support.openbao import OpenBao
+
+    server = OpenBao(work_dir / "openbao")
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def openbao(openbao_server: OpenBao) -> OpenBao:
+    """The vault, running and unsealed; a test may seal, kill and start it."""
+    if openbao_server.health() != 200:
+        openbao_server.kill()
+        openbao_server.start()
+    return openbao_server
 
 
 @pytest.fixture

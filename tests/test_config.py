@@ -51,6 +51,11 @@ WRONG = [
     ("RELAY_SHARED_SECRET", "a secret with blanks in it that is long enough"),
     ("RELAY_CA_FILE", "/no/such/file"),
     ("RELAY_CA_FILE", __file__),
+    ("RELAY_SECRET_FILES_DIR", "secrets"),
+    ("RELAY_SECRET_FILES_DIR", "/run/.."),
+    ("RELAY_SECRET_ENV_PREFIX", "A"),
+    ("RELAY_SECRET_ENV_PREFIX", "A-B-"),
+    ("RELAY_SECRET_ENV_PREFIX", "VAULT_"),
     ("RELAY_OUTBOUND_PROXY", "proxy.example:3128"),
     ("RELAY_OUTBOUND_PROXY", "https://proxy.example:3128"),
     ("RELAY_OUTBOUND_PROXY", "socks5://proxy.example:1080"),
@@ -168,3 +173,10 @@ def test_a_process_without_secrets_exits_with_an_error_line(tmp_path: Path, proc
     assert done.returncode == 1
     assert "SECRET_KEY is not set" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_references_to_secrets_are_off_until_the_operator_allows_them(tmp_path: Path) -> None:
+    config = read(tmp_path)
+    assert (config.secret_files_dir, config.secret_env_prefix) == (None, "")
+    config = read(tmp_path, RELAY_SECRET_FILES_DIR="/run/secrets", RELAY_SECRET_ENV_PREFIX="DEST_")
+    assert (config.secret_files_dir, config.secret_env_prefix) == (Path("/run/secrets"), "DEST_")

@@ -47,7 +47,7 @@ from relay.delivery.plan import POLL_S, RENEW_AFTER_S, Group, has_suspect, make_
 from relay.delivery.pool import FinishedCall, Pool
 from relay.destinations import KINDS
 from relay.destinations.base import Kind
-from relay.errors import RelayError
+from relay.errors import RelayError, VaultUnavailable
 from relay.models import Delivery, Destination, Source, Subscription, db
 from relay.observability.logging import log
 from relay.rules import on_status
@@ -61,6 +61,7 @@ BUDGET_S = 10.0  # after this a drain ends, so that other destinations get its w
 # Before a call starts, a pause or a removal older than this is noticed.  Each write of results looks
 # too, so a busy drain seldom needs a query of its own for it.
 RECHECK_S = 0.1
+VAULT_RETRY_S = 15.0  # how long a destination waits when the vault with its secrets does not answer
 WRITE_FOR_S = 20.0  # how long results wait for a database that is down: well within their leases
 
 
@@ -144,7 +145,8 @@ class Drain:
     def open(cls, destination_id: int) -> Drain | None:
         """Become the one drain of a destination and claim its first deliveries.
 
-        -> None if another drain works for it, or if its secrets cannot be opened: then it is paused.
+        -> None if another drain works for it, or if its secrets cannot be opened: then it is paused, or
+        held if only the vault does not answer.
         """
         token = uuid.uuid4().hex
         with db.engine.begin() as connection:
@@ -156,6 +158,9 @@ class Drain:
             drain.claim(connection, clock.read)
         try:
             drain.open_secrets()
+        except VaultUnavailable as exc:
+            drain.give_back(Held("vault_unavailable", f"{exc} Relay retries.", VAULT_RETRY_S))
+            return None
         except RelayError as exc:
             drain.pause(str(exc))
             return None
@@ -202,12 +207,24 @@ class Drain:
 
     def pause(self, reason: str) -> None:
         """Nothing can be built for this destination: pause it and give back what was claimed."""
+        self.give_back(Refused("cannot_open_secret", reason, pause=True))
+
+    def give_back(self, signal: Refused | Held) -> None:
+        """Give back what was claimed, without an attempt, and pause or hold the destination."""
         with db.engine.begin() as connection:
             now = self.clock.now()
             given_back = [postponed(one, self.row.id, now) for one in self.batch.claims]
             write_results(connection, given_back, now)
-            gate.pause(connection, self.row.id, reason)
+            gate.apply_hold(connection, self.row.id, signal, now)
             gate.release(connection, self.row.id, self.token)
+        if isinstance(signal, Held):
+            log(
+                "drain.held",
+                level="warning",
+                destination=self.row.id,
+                code=signal.code,
+                reason=signal.sentence,
+            )
 
     def hold_now(self) -> Held | None:
         """Why nothing more may start, if so."""

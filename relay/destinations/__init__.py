@@ -10,8 +10,9 @@ from typing import Any
 from marshmallow import ValidationError, fields
 
 from relay.destinations import kinds
-from relay.destinations.base import Kind, is_reference
+from relay.destinations.base import Kind
 from relay.errors import Invalid, Undeliverable
+from relay.secrets.references import is_reference
 from relay.transport.addresses import Network, check_url
 
 

@@ -183,11 +183,6 @@ def standard_text(template: str) -> Rule:
     return {"computed": "message.standard", "template": template}
 
 
-def is_reference(value: str) -> bool:
-    """Whether a secret is a reference that is resolved when a message is sent (``relay.secrets``)."""
-    return value.startswith(("env:", "file:", "vault:"))
-
-
 class ConfigSchema(Schema):
     """Base of every kind's settings.
 
@@ -195,7 +190,8 @@ class ConfigSchema(Schema):
     (encrypted at rest, write-only), ``widget`` (``text``, ``url``, ``textarea``, ``select``,
     ``headers`` (a textarea for code), ``number``), ``template`` (a Liquid template, checked on saving), ``choices`` as
     ``[(value, label)]``, ``shown_if`` as ``{field: value}``, ``advanced`` for rarely used settings,
-    ``group`` for a heading above the first setting of a group, ``rows`` for the height of a textarea.
+    ``group`` for a heading above the first setting of a group, ``rows`` for the height of a textarea,
+    ``server`` if the setting says, as a URL does, which server gets the secrets.
     """
 
     class Meta:

@@ -10,15 +10,17 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from relay import database
+from relay import database, secrets
 from relay.delivery import drain
 from relay.delivery.drain import Drain
 from relay.models import Attempt, DeadLetter, Delivery, Destination, db
+from relay.secrets.vault import Vault
 from relay.services.audit import COMMAND_LINE
 from relay.services.dead_letters import actions as dead_letter_actions
 from relay.services.destinations import settings as destination_settings
 from tests.delivery.shop import Shop, open_shop, remove
 from tests.support.events import comment
+from tests.support.openbao import OpenBao
 from tests.support.sink import Answer, Sink
 from tests.support.stack import Stack
 from tests.support.token_endpoint import TokenEndpoint
@@ -170,6 +172,41 @@ def test_a_paused_or_removed_destination_is_not_called(app: Flask, sink: Sink, s
     shop.change(state=state)
     assert shop.drain() == 0
     assert (delivery_states(shop.app), sink.requests, token(shop)) == ({"pending": 2}, [], None)
+
+
+@pytest.mark.parametrize("end", ["killed", "sealed", "revoked"])
+def test_a_vault_that_does_not_answer_holds_the_destination_and_costs_no_attempt(
+    app: Flask, sink: Sink, openbao: OpenBao, end: str
+) -> None:
+    openbao.store("kv", "shop", token="a-very-secret-value")
+    openbao.policy("shop", "kv/data/shop")
+    env = openbao.env(VAULT_TOKEN=openbao.new_token("shop"))
+    shop = open_shop(app, sink)
+    with app.app_context():
+        secrets.box().vault = Vault(env=env, keep_value_s=0, keep_failure_s=0)
+        values = {"url": f"{sink.url}/in", "auth": "bearer", "token": "vault:kv/shop#token"}
+        destination_settings.update_destination(shop.hook, "Hook", values, COMMAND_LINE)
+    shop.put(3)
+    {
+        "killed": openbao.kill,
+        "sealed": openbao.seal,
+        "revoked": lambda: openbao.revoke(env["VAULT_TOKEN"]),
+    }[end]()
+    for _ in range(2):
+        assert shop.drain() == 0
+        [row] = shop.rows(Destination)
+        assert (row.state, row.drain_token, row.paused_reason) == ("active", None, "")
+        assert "Relay retries." in row.held_reason and openbao.url in row.held_reason
+        shop.change(held_until=row.created_at)  # the hold is over
+    assert shop.outcomes() == [] and {row.attempts for row in shop.rows(Delivery)} == {0}
+    if end == "killed":
+        openbao.start()
+    elif end == "sealed":
+        openbao.unseal()
+    else:
+        env["VAULT_TOKEN"] = openbao.new_token("shop")
+    assert shop.drain() == 3
+    assert {one.headers["authorization"] for one in sink.requests} == {"Bearer a-very-secret-value"}
 
 
 def test_a_secret_that_cannot_be_opened_pauses_the_destination_and_nothing_is_lost(

@@ -22,10 +22,10 @@ from redis import Redis
 from relay.launcher.processes import ROOT
 from relay.launcher.valkey import Valkey
 from tests.support.network import free_port, wait_for
+from tests.support.openbao import OpenBao
 from tests.support.postgres import PostgresServer
 from tests.support.sink import Sink
 from tests.support.stack import Stack
-from tests.support.vault import FakeVault
 
 POSTGRES = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
 LIMIT_S = 10.0  # of the whole command's checks; the rest is the start of Python
@@ -239,25 +239,28 @@ def test_the_encryption_key_is_wrong(quiet: Stack) -> None:
     assert "key_" in line  # which one
 
 
-def test_the_vault_is_stopped_sealed_or_has_no_such_secret(quiet: Stack, sink: Sink) -> None:
-    vault = FakeVault()
-    vault.secrets["kv/relay"] = {"token": "a-very-secret-value"}
+def test_the_vault_is_stopped_sealed_or_has_no_such_secret(
+    quiet: Stack, sink: Sink, openbao: OpenBao
+) -> None:
+    openbao.store("kv", "relay", token="a-very-secret-value")
     for name in ("Sales", "Support"):
         quiet.flask(
             *("destinations", "create", "webhook", name, "--set", f"url={sink.url}/in"),
             *("--set", "auth=bearer", "--secret", "token=vault:kv/relay#token"),
         )
     check = "secret references"
-    report = doctor(quiet, **vault.env())
+    report = doctor(quiet, **openbao.env())
     assert (check in report.problems(), "vault" in report.problems()) == (False, False)
-    doctor(quiet, **vault.env() | {"VAULT_TOKEN": "old"}).named(
-        check, "error", "refuses VAULT_TOKEN", "Sales"
+    doctor(quiet, **openbao.env(VAULT_TOKEN="old")).named(
+        "vault", "error", "does not accept the token of VAULT_TOKEN"
     )
-    vault.is_sealed = True
-    doctor(quiet, **vault.env()).named("vault", "error", "503", "unseal")
-    vault.close()
-    report = doctor(quiet, **vault.env())
-    report.named("vault", "error", "does not answer", vault.url, "VAULT_ADDR")
+    openbao.call("DELETE", "kv/metadata/relay")
+    doctor(quiet, **openbao.env()).named(check, "error", "no secret at kv/relay", "Sales")
+    openbao.seal()
+    doctor(quiet, **openbao.env()).named("vault", "error", "is sealed", "unseal")
+    openbao.kill()
+    report = doctor(quiet, **openbao.env())
+    report.named("vault", "error", "does not answer", openbao.url, "VAULT_ADDR")
     assert check not in report.problems()
     assert "a-very-secret-value" not in json.dumps(report.findings)
 
@@ -272,13 +275,21 @@ def test_secrets_from_the_environment_and_from_files_are_read(
             *("destinations", "create", "webhook", name, "--set", f"url={sink.url}/in"),
             *("--set", "auth=bearer", "--secret", f"token={reference}"),
         )
-    fine = doctor(quiet, SALES_TOKEN="another-secret-value")
+    allowed = {"RELAY_SECRET_FILES_DIR": str(tmp_path), "RELAY_SECRET_ENV_PREFIX": "SALES_"}
+    fine = doctor(quiet, SALES_TOKEN="another-secret-value", **allowed)
     assert "secret references" not in fine.problems()
     assert "secret-value" not in json.dumps(fine.findings)
-    line = doctor(quiet).named("secret references", "error", "Sales", "SALES_TOKEN", "not set")
+    line = doctor(quiet, **allowed).named(
+        "secret references", "error", "Sales", "SALES_TOKEN", "not set"
+    )
     assert "Support" not in line
     file.unlink()
-    doctor(quiet, SALES_TOKEN="x").named("secret references", "error", "Support", str(file))
+    doctor(quiet, SALES_TOKEN="x", **allowed).named(
+        "secret references", "error", "Support", str(file)
+    )
+    off = doctor(quiet, SALES_TOKEN="x")
+    off.named("secret references", "error", "Sales", "RELAY_SECRET_ENV_PREFIX")
+    off.named("secret references", "error", "Support", "RELAY_SECRET_FILES_DIR")
 
 
 def test_the_disk_is_full(database_url: str, valkey: Valkey, tmp_path: Path) -> None:

@@ -17,10 +17,10 @@ from relay.delivery.message import shared_transport
 from relay.destinations.base import Message
 from relay.destinations.channel_kinds import CHANNEL_KINDS
 from relay.destinations.redaction import mask_text
-from relay.errors import Undeliverable
+from relay.errors import Undeliverable, VaultUnavailable
 from relay.models import AlertChannel
 from relay.observability.tracing import traceparent
-from relay.rules.lifecycle import Accepted, Signal
+from relay.rules.lifecycle import Accepted, Failed, Signal
 from relay.services.alerts import texts
 
 NO_LINKS = {"links": "no"}  # the kinds' own links are about an event
@@ -114,6 +114,8 @@ def call(
         app = current_app._get_current_object()  # type: ignore[attr-defined]
         (result,) = kind.deliver(config, [message], Sender(kind, config, shared_transport(app)))
         signal = result.signal
+    except VaultUnavailable as exc:  # that passes, so the message is sent again
+        signal = Failed("cannot_open_secret", str(exc))
     except Exception as exc:  # whatever it is, the other channels go on and a person reads about it
         signal = refused(exc)
     # a service may repeat a secret in its answer

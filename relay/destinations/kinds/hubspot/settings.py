@@ -8,8 +8,9 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate, validates, validates_schema
 
-from relay.destinations.base import ConfigSchema, is_reference
+from relay.destinations.base import ConfigSchema
 from relay.destinations.kinds.hubspot.money import HOLD, WITHOUT_AMOUNT
+from relay.secrets.references import is_reference
 
 CONTACT, FORM = "contact", "form"
 MAX_RECORDS = 100  # in one call

@@ -16,7 +16,7 @@ from marshmallow import (
 )
 
 from relay.destinations.ai import AiModel, amount
-from relay.destinations.base import ConfigSchema, is_reference
+from relay.destinations.base import ConfigSchema
 from relay.destinations.kinds.openai.services import (
     AUTO,
     CHAT,
@@ -158,7 +158,7 @@ class OpenAISchema(ConfigSchema):
             return loaded
         service = service or (service_of_url(url) if url else SERVICES[OPENAI])
         loaded["service"] = service.slug
-        if url and not is_reference(url):
+        if url:
             try:
                 url, named = corrected(url, service)
             except ValueError:

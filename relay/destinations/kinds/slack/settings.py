@@ -8,8 +8,9 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate, validates, validates_schema
 
-from relay.destinations.base import ConfigSchema, is_reference
+from relay.destinations.base import ConfigSchema
 from relay.destinations.kinds.slack.urls import service_of
+from relay.secrets.references import is_reference
 
 WEBHOOK, BOT = "webhook", "bot"
 LINKS, NO_LINKS = "yes", "no"

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
-from relay.destinations.base import ConfigSchema, is_reference
+from relay.destinations.base import ConfigSchema
+from relay.secrets.references import is_reference
 from relay.transport.client import HEADER_NAME, RESERVED_HEADERS
 
 SIGNED, BEARER, BASIC, HEADERS, OAUTH, NONE = (

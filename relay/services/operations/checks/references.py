@@ -13,11 +13,11 @@ from relay.errors import SecretUnreadable, VaultUnavailable
 from relay.models import AlertChannel, Destination
 from relay.observability.health import Finding, error, ok, warning
 from relay.rules.states import DestinationState
+from relay.secrets.references import is_reference
 from relay.services.operations.checks.database import reading
 
 CHECK = "secret references"
 LIMIT_S = 5.0
-SCHEMES = ("env:", "file:", "vault:")  # a vault last: it may be slow
 DO = "Provide it to every process of Relay, or enter the secret again."
 
 
@@ -41,8 +41,8 @@ def check() -> Iterator[Finding]:
             yield error(
                 "vault",
                 unreachable,
-                "Deliveries that need a secret from it cannot be sent. Start or unseal it, and check "
-                "VAULT_ADDR.",
+                "Deliveries that need a secret from it wait. Start or unseal it, or correct the setting "
+                "(VAULT_ADDR, VAULT_TOKEN_FILE).",
             )
         except SecretUnreadable as exc:
             failed += 1
@@ -53,6 +53,7 @@ def check() -> Iterator[Finding]:
 
 
 def _vaults_last(item: tuple[str, Any]) -> tuple[bool, str]:
+    """A vault may be slow."""
     return item[0].startswith("vault:"), item[0]
 
 
@@ -81,6 +82,6 @@ def references() -> dict[str, list[str]]:
         except SecretUnreadable:
             continue
         for value in values.values():
-            if isinstance(value, str) and value.startswith(SCHEMES):
+            if is_reference(value):
                 found.setdefault(value, []).append(name)
     return found
