@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 from sqlalchemy import create_engine, text
 
 from config import database_url as sqlalchemy_url
 from relay.launcher.processes import ROOT
 from tests.support.databases import Databases
-from tests.support.env import relay_env
+from tests.support.env import ENCRYPTION_KEY, relay_env
 from tests.support.postgres import PostgresServer
 
 NOW = "'2026-03-01 12:00:00.000000'"
@@ -28,6 +29,8 @@ INSERT INTO event (id, source_id, signing_key_id, event_id, event_type, site, ad
 INSERT INTO destination (id, name, kind, config) VALUES (1, 'Inbox', 'inbox', '{{"a": "b"}}');
 INSERT INTO destination (id, name, kind, config)
   VALUES (2, 'AI', 'openai', '{{"base_url": "https://shop.openai.azure.com"}}');
+INSERT INTO destination (id, name, kind, config) VALUES (3, 'Hook', 'webhook',
+  '{{"url": "https://example.com/in?key=0123456789abcdef", "path": "/a?b=c"}}');
 INSERT INTO subscription (id, destination_id, event_types, source_id)
   VALUES (1, 1, '["*"]', 1), (2, 1, '["*"]', NULL);
 INSERT INTO delivery (id, key, event_pk, subscription_id, destination_id, state, attempts, due_at)
@@ -89,8 +92,16 @@ def test_rows_of_the_first_version_survive_every_upgrade(
         assert rows("SELECT destination_id, number FROM destination_version ORDER BY 1") == [
             (1, 1),
             (2, 1),
+            (3, 1),
         ]
-        assert rows("SELECT circuit FROM destination") == [("closed",)] * 2
+        assert rows("SELECT circuit FROM destination") == [("closed",)] * 3
+        for table in ("destination WHERE id = 3", "destination_version WHERE destination_id = 3"):
+            config = rows(f"SELECT config FROM {table}")[0][0]
+            config = json.loads(config) if isinstance(config, str) else config
+            assert config == {"url": "https://example.com/in?key=••••cdef", "path": "/a?b=c"}
+        [(sealed,)] = rows("SELECT sealed_secrets FROM destination WHERE id = 3")
+        opened = Fernet(ENCRYPTION_KEY).decrypt(str(sealed).encode())
+        assert json.loads(opened) == {"url": "https://example.com/in?key=0123456789abcdef"}
         assert rows("SELECT id, wanted FROM event ORDER BY id") == [(1, 2), (2, None)]
         counted = "SELECT event_type, received, duplicates, CAST(day AS text) FROM intake"
         assert rows(counted) == [("relay.test", 2, 0, "2026-03-01")]

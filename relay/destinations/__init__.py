@@ -11,6 +11,16 @@ from marshmallow import ValidationError, fields
 
 from relay.destinations import kinds
 from relay.destinations.base import Kind
+from relay.destinations.endpoints import (
+    AGAIN,
+    QUERY_AGAIN,
+    hide_queries,
+    is_elsewhere,
+    secrets_in_use,
+    url_fields,
+    with_query,
+)
+from relay.destinations.redaction import MASK
 from relay.errors import Invalid, Undeliverable
 from relay.secrets.references import is_reference
 from relay.transport.addresses import Network, check_url
@@ -24,7 +34,10 @@ def find_kinds() -> dict[str, Kind]:
 
 
 KINDS: dict[str, Kind] = find_kinds()
-MASK = "••••"
+BY_COMMAND_LINE = (
+    "This looks like a reference to a secret. Only the command line takes one, on Relay's server: flask "
+    "destinations update or flask alerts channels update. Enter the secret itself here."
+)
 
 
 def load_config(
@@ -32,10 +45,15 @@ def load_config(
     values: Mapping[str, Any],
     stored_secrets: Mapping[str, str],
     allowed_networks: Iterable[Network] = (),
+    stored: Mapping[str, Any] | None = None,
+    may_refer: bool = True,
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Check the settings from a form or the command line.  -> (settings, secrets)
 
-    An empty or masked secret keeps the stored one.  Raises Invalid with the reasons per field.
+    An empty or masked secret keeps the stored one, unless the settings before, ``stored``, name another
+    server or way of signing in: then it must be entered again.  A URL with a query is also one of the
+    secrets, and its values are masked in the settings.  Without ``may_refer`` a secret cannot be entered
+    as a reference.  Raises Invalid with the reasons per field.
     """
     secret_names = {name for name, field in kind.schema.fields.items() if is_secret(field)}
     given = {
@@ -43,30 +61,47 @@ def load_config(
         for name, value in values.items()
         if value not in (None, "")
     }
+    reasons: dict[str, list[str]] = {}
+    kept = set()
     for name in secret_names:
         if str(given.get(name, MASK)).startswith(MASK):
             given.pop(name, None)
             if name in stored_secrets:
                 given[name] = stored_secrets[name]
-    reasons: dict[str, list[str]] = {}
+                kept.add(name)
+        elif not may_refer and is_reference(str(given[name])):
+            reasons[name] = [BY_COMMAND_LINE]
+    for name in {one.name for one in url_fields(kind)} & given.keys():
+        try:
+            given[name] = with_query(str(given[name]), stored_secrets.get(name, ""))
+        except ValueError:
+            reasons[name] = [QUERY_AGAIN]
     loaded: dict[str, Any] = {}
     try:
         loaded = kind.schema.load(given)
     except ValidationError as exc:
-        reasons = {name: _sentences(why) for name, why in exc.normalized_messages().items()}
+        found = {name: _sentences(why) for name, why in exc.normalized_messages().items()}
+        reasons = found | reasons
     for name, field in kind.schema.fields.items():
         address = loaded.get(name) or given.get(name)
         if field.metadata.get("widget") != "url" or name in reasons or not address:
             continue
         try:
-            if not is_reference(address):
+            if name not in secret_names or not is_reference(address):
                 check_url(address, allowed_networks)
         except Undeliverable as exc:
             reasons[name] = [str(exc)]
+    if not reasons and stored is not None and is_elsewhere(kind, stored, loaded):
+        in_use = set(secrets_in_use(kind, loaded))
+        reasons = {name: [AGAIN] for name in kept & in_use}
+        loaded = {name: value for name, value in loaded.items() if name not in kept - in_use}
     if reasons:
         raise Invalid(reasons)
     secrets = {name: str(loaded.pop(name)) for name in secret_names if loaded.get(name)}
-    return {name: value for name, value in loaded.items() if name not in secret_names}, secrets
+    shown, urls = hide_queries(kind, loaded)
+    return {
+        name: value for name, value in shown.items() if name not in secret_names
+    }, secrets | urls
 
 
 def is_secret(field: fields.Field) -> bool:  # type: ignore[type-arg]

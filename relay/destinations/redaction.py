@@ -11,6 +11,7 @@ from urllib.parse import quote, quote_plus
 
 from relay.transport.request import OutboundRequest
 
+MASK = "••••"
 MAX_BODY = 64 * 1024  # characters of a request's body that are stored
 SECRET_HEADERS = frozenset(
     {"authorization", "proxy-authorization", "cookie", "x-api-key", "api-key"}
@@ -19,7 +20,7 @@ SECRET_HEADERS = frozenset(
 
 def mask(secret: str) -> str:
     """Dots instead of a secret; the last four characters of a long one stay."""
-    return "••••" + (secret[-4:] if len(secret) >= 12 else "")
+    return MASK + (secret[-4:] if len(secret) >= 12 else "")
 
 
 def encoded_forms(secret: str) -> set[str]:

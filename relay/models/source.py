@@ -50,7 +50,11 @@ class Source(Base):
 
 
 class SigningKey(Base):
-    """A key that verifies requests from ``not_before`` until ``not_after``, unless it is revoked."""
+    """A key that verifies requests from ``not_before`` until ``not_after``, unless it is revoked.
+
+    ``handed_over_at`` is when the newer key was sent to a request that this one signed, which happens
+    once, and ``handed_over_to`` the address of that request.
+    """
 
     __tablename__ = "signing_key"
 
@@ -66,6 +70,8 @@ class SigningKey(Base):
     not_after: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    handed_over_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    handed_over_to: Mapped[str] = mapped_column(String(45), default="", server_default="")
 
     source: Mapped[Source] = relationship(back_populates="keys")
 

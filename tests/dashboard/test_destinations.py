@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 
+from relay.models import db
 from relay.services.audit import COMMAND_LINE
 from relay.services.destinations import settings as destination_settings
 from tests.dashboard.conftest import Visitor, text_of
@@ -156,3 +157,42 @@ def test_the_form_of_a_webhook_has_headings_and_names_a_wrong_json_text(
     )
     listed = text_of(admin.get("/destinations").text)
     assert "PUT crm.example.com" in listed
+
+
+@pytest.mark.parametrize("reference", ["env:SECRET_KEY", "file:/etc/passwd", "vault:kv/a#b"])
+def test_a_reference_cannot_be_entered_here(app: Flask, admin: Visitor, reference: str) -> None:
+    form = {"name": "Hook", "url": "https://example.com/", "auth": "bearer", "token": reference}
+    answer = admin.post("/destinations/new?kind=webhook", {**form, "which": "all"})
+    assert answer.status_code == 422
+    assert "Only the command line takes one" in answer.text and reference not in answer.text
+
+
+def test_a_stored_secret_does_not_follow_to_another_server(
+    app: Flask, world: World, admin: Visitor, sink: Sink
+) -> None:
+    form = {"name": "Hook", "url": "https://evil.example/hook", "auth": "bearer", "token": ""}
+    answer = admin.post(f"/destinations/{world.hook}/edit", form)
+    assert answer.status_code == 422 and "Enter this again." in answer.text
+    form["token"] = "another-token-1"
+    assert admin.post(f"/destinations/{world.hook}/edit", form).status_code == 303
+    audit = text_of(admin.get("/audit").text)
+    assert f"old address: {sink.url}/hook; new address: https://evil.example/hook" in audit
+    assert "another-token-1" not in audit
+
+
+def test_a_token_in_a_urls_query_is_nowhere_in_clear_and_still_sent(
+    app: Flask, admin: Visitor, visit: Callable[..., Visitor], sink: Sink
+) -> None:
+    token = "qt-0123456789abcdefwxyz"
+    form = {"name": "Hook", "url": f"{sink.url}/in?key={token}", "auth": "none", "which": "all"}
+    page = admin.post("/destinations/new?kind=webhook", form).location
+    masked = f"{sink.url}/in?key=••••wxyz"
+    for found in (admin.get(f"{page}/edit").text, visit("viewer").get(page).text):
+        assert token not in found and masked in found
+    same = form | {"url": masked, "name": "Renamed"}
+    assert admin.post(f"{page}/edit", same).status_code == 303
+    tested = admin.post(f"{page}/test")
+    assert sink.requests[0].path == f"/in?key={token}" and token not in tested.text
+    with app.app_context():
+        for table in db.metadata.sorted_tables:
+            assert token not in repr(db.session.execute(table.select()).all()), table.name

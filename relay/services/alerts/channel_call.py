@@ -16,6 +16,7 @@ from relay.delivery.attempt.run import Sender, refused
 from relay.delivery.message import shared_transport
 from relay.destinations.base import Message
 from relay.destinations.channel_kinds import CHANNEL_KINDS
+from relay.destinations.endpoints import secret_values
 from relay.destinations.redaction import mask_text
 from relay.errors import Undeliverable, VaultUnavailable
 from relay.models import AlertChannel
@@ -93,7 +94,7 @@ def call(
                 "unknown_kind", f"This Relay does not know the kind {address.kind}. Update it."
             )
         hidden = secrets.resolve_all(secrets.open_sealed(address.sealed_secrets))
-        known += hidden.values()
+        known += secret_values(hidden)
         config = {**address.config, **hidden, **NO_LINKS}
         message = Message(
             event_id=f"alert-{body['id']}",

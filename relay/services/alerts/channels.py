@@ -20,6 +20,7 @@ from relay.delivery.message import relay_url
 from relay.destinations import load_config
 from relay.destinations.base import Kind
 from relay.destinations.channel_kinds import CHANNEL_KINDS
+from relay.destinations.endpoints import changed_address
 from relay.destinations.kinds.webhook.settings import SIGNED
 from relay.errors import Invalid, NotFound, Refusal
 from relay.models import AlertChannel, AlertMessage, db
@@ -30,7 +31,7 @@ from relay.services.alerts import channel_call, state
 from relay.services.alerts.channel_call import ChannelAddress, ChannelResult
 from relay.services.alerts.messages import CHANNEL_FAILED, iso, subject_of
 from relay.services.alerts.results import PATH, mark_good
-from relay.services.audit import By, record
+from relay.services.audit import COMMAND_LINE, By, record
 
 MAX_NAME = 120
 
@@ -101,9 +102,14 @@ def choice_of(channel: AlertChannel) -> ChannelChoice:
 
 
 def shown_secrets(channel: AlertChannel) -> dict[str, str]:
-    """The secrets as they may be shown: masked.  Raises SecretUnreadable."""
+    """The secrets as they may be shown: masked.  Raises SecretUnreadable.
+
+    A URL with a masked query is in the settings.
+    """
     opened = secrets.open_sealed(channel.sealed_secrets or "")
-    return {name: secrets.mask(value) for name, value in opened.items()}
+    return {
+        name: secrets.mask(value) for name, value in opened.items() if name not in channel.config
+    }
 
 
 def create_channel(
@@ -118,7 +124,7 @@ def create_channel(
     if _needs_secret(kind, values):
         made = new_signing_secret()
         values = {**values, "signing_secret": made}
-    name, config, hidden = _check(the_kind, name, values, {}, choice, None)
+    name, config, hidden = _check(the_kind, name, values, {}, choice, by)
     last = db.session.scalar(
         select(AlertChannel.position).order_by(AlertChannel.position.desc()).limit(1)
     )
@@ -139,18 +145,23 @@ def create_channel(
 def update_channel(
     id_or_name: int | str, name: str, values: Mapping[str, Any], choice: ChannelChoice, by: By
 ) -> AlertChannel:
-    """Change settings and what it gets; an empty secret keeps the old one.
+    """Change settings and what it gets; an empty secret keeps the old one, unless it would go to another
+    server.
 
     Raises NotFound, Invalid, SecretUnreadable.
     """
     channel = find_channel(id_or_name, lock=True)
     kept = secrets.open_sealed(channel.sealed_secrets or "")
     kind = channel_kind(channel.kind)
-    name, config, hidden = _check(kind, name, values, kept, choice, channel.id)
+    old = channel.config
+    name, config, hidden = _check(kind, name, values, kept, choice, by, channel)
     changed = sorted(k for k in hidden.keys() | kept.keys() if hidden.get(k) != kept.get(k))
     channel.name, channel.config, channel.sealed_secrets = name, config, secrets.seal(hidden)
     _choose(channel, choice)
-    record(by, "alert_channel.update", name, secrets_changed=changed, **_audited(choice))
+    addresses = changed_address(kind, (old, kept), (config, hidden))
+    record(
+        by, "alert_channel.update", name, secrets_changed=changed, **addresses, **_audited(choice)
+    )
     db.session.commit()
     return channel
 
@@ -238,7 +249,8 @@ def _check(
     values: Mapping[str, Any],
     kept: Mapping[str, str],
     choice: ChannelChoice,
-    own_id: int | None,
+    by: By,
+    channel: AlertChannel | None = None,
 ) -> tuple[str, dict[str, Any], dict[str, str]]:
     """-> the name, the open settings, the secrets.  Raises Invalid with the reasons of all fields."""
     reasons = _wrong_choice(choice)
@@ -246,13 +258,20 @@ def _check(
     taken = db.session.scalar(select(AlertChannel.id).where(AlertChannel.name == name))
     if not 1 <= len(name) <= MAX_NAME:
         reasons["name"] = [f"Give the channel a name of 1 to {MAX_NAME} characters."]
-    elif taken is not None and taken != own_id:
+    elif taken is not None and (channel is None or taken != channel.id):
         reasons["name"] = [f"An alert channel called {name} already exists."]
     config: dict[str, Any] = {}
     hidden: dict[str, str] = {}
     settings: Config = current_app.extensions["relay_config"]
     try:
-        config, hidden = load_config(kind, values, kept, settings.allowed_private_networks)
+        config, hidden = load_config(
+            kind,
+            values,
+            kept,
+            settings.allowed_private_networks,
+            channel.config if channel else None,
+            may_refer=by == COMMAND_LINE,
+        )
     except Invalid as exc:
         reasons |= exc.reasons
     if reasons:

@@ -14,12 +14,13 @@ from relay import broker, database, secrets
 from relay.delivery.test_send import TestSendResult, send_sample
 from relay.destinations import KINDS, load_config
 from relay.destinations.base import Kind
+from relay.destinations.endpoints import changed_address
 from relay.errors import Invalid, NotFound, Refusal
 from relay.mapping.templates import check_template
 from relay.models import Destination, DestinationVersion, Subscription, db
 from relay.rules.circuit import Circuit, CircuitState, circuit_columns
 from relay.rules.states import DestinationState
-from relay.services.audit import By, record
+from relay.services.audit import COMMAND_LINE, By, record
 from relay.services.deliveries import named
 from relay.services.destinations import texts
 from relay.services.paging import MAX_LIMIT, Page, page_of
@@ -48,13 +49,17 @@ def _load(
     values: Mapping[str, Any],
     kept: Mapping[str, str],
     event_types: Iterable[str],
+    by: By,
+    stored: Mapping[str, Any] | None = None,
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Check settings with the kind's schema, and fill their texts from a sample of each event type that
     the destination takes.  -> (open ones, secrets)
 
     Raises Invalid.
     """
-    config, hidden = load_config(kind, values, kept, _opened())
+    config, hidden = load_config(
+        kind, values, kept, _opened(), stored, may_refer=by == COMMAND_LINE
+    )
     for name, field in kind.schema.fields.items():
         why = check_template(config.get(name, "")) if field.metadata.get("template") else None
         if why:
@@ -92,7 +97,7 @@ def create_destination(
     except Invalid as exc:
         reasons |= exc.reasons
     try:
-        config, hidden = _load(the_kind, values, {}, event_types)
+        config, hidden = _load(the_kind, values, {}, event_types, by)
     except Invalid as exc:
         reasons |= exc.reasons
     try:
@@ -129,7 +134,7 @@ def update_destination(
     values: Mapping[str, Any],
     by: By,
 ) -> Destination:
-    """Change settings; an empty secret keeps the old one.
+    """Change settings; an empty secret keeps the old one, unless it would go to another server.
 
     Raises NotFound, Invalid.
     """
@@ -137,7 +142,8 @@ def update_destination(
     name = _check_name(name, own_id=destination.id)
     kept = secrets.open_sealed(destination.sealed_secrets)
     taken = [name for one in destination.subscriptions for name in one.event_types]
-    config, hidden = _load(kind_of(destination.kind), values, kept, taken)
+    kind, old = kind_of(destination.kind), destination.config
+    config, hidden = _load(kind, values, kept, taken, by, old)
     changed = sorted(k for k in hidden.keys() | kept.keys() if hidden.get(k) != kept.get(k))
     if changed or config != destination.config:
         mend(destination)
@@ -145,7 +151,8 @@ def update_destination(
         destination.config, destination.version = config, destination.version + 1
         _keep_version(destination, by)
     destination.name, destination.sealed_secrets = name, secrets.seal(hidden)
-    record(by, "destination.update", name, secrets_changed=changed)
+    addresses = changed_address(kind, (old, kept), (config, hidden))
+    record(by, "destination.update", name, secrets_changed=changed, **addresses)
     db.session.commit()
     read_account_soon(destination)
     return destination
@@ -247,8 +254,9 @@ def destinations_in_use() -> list[Destination]:
 
 
 def shown_secrets(destination: Destination) -> dict[str, str]:
-    """The secrets as they may be shown: masked."""
-    return {k: secrets.mask(v) for k, v in secrets.open_sealed(destination.sealed_secrets).items()}
+    """The secrets as they may be shown: masked.  A URL with a masked query is in the settings."""
+    opened = secrets.open_sealed(destination.sealed_secrets)
+    return {k: secrets.mask(v) for k, v in opened.items() if k not in destination.config}
 
 
 def pause(id_or_name: int | str, by: By, reason: str = "") -> Destination:

@@ -19,6 +19,7 @@ from relay.errors import Invalid, NotFound, Refusal
 from relay.models import AlertChannel, AlertMessage, AuditEntry, db
 from relay.rules.states import AlertChange, AlertMessageState
 from relay.secrets import SecretBox
+from relay.secrets.references import AllowList
 from relay.services.alerts import channels
 from relay.services.alerts.channels import ChannelChoice
 from relay.services.audit import ACTIONS, COMMAND_LINE, By
@@ -232,7 +233,14 @@ def test_a_secret_can_be_a_reference(
     sink: Sink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     values = {"url": f"{sink.url}/in", "auth": "bearer", "token": "env:ALERT_TOKEN"}
-    channel = create("webhook", values).channel
+    with pytest.raises(Invalid, match="Only the command line takes one"):
+        create("webhook", values)
+    channel = channels.create_channel(
+        "webhook", "One", values, ChannelChoice(), COMMAND_LINE
+    ).channel
+    off = channels.test_channel(channel.id, ADA)
+    assert not off.ok and "RELAY_SECRET_ENV_PREFIX" in off.sentence
+    secrets.box().allowed = AllowList(tmp_path, None, "ALERT_")
     missing = channels.test_channel(channel.id, ADA)
     assert not missing.ok and "ALERT_TOKEN, which is not set" in missing.sentence
     monkeypatch.setenv("ALERT_TOKEN", "from-the-environment")

@@ -70,7 +70,7 @@ class EmailSchema(ConfigSchema):
             r"[A-Za-z0-9.:_-]{1,253}\Z", error="Enter a name such as smtp.example.com."
         ),
         error_messages={"required": "Enter the name of your mail server."},
-        metadata={"label": "Mail server", "placeholder": "smtp.example.com"},
+        metadata={"label": "Mail server", "placeholder": "smtp.example.com", "server": True},
     )
     security = fields.String(
         load_default=smtp.STARTTLS,
@@ -78,6 +78,7 @@ class EmailSchema(ConfigSchema):
         metadata={
             "label": "Encryption",
             "widget": "select",
+            "server": True,
             "choices": [
                 (smtp.STARTTLS, "STARTTLS (usual with port 587)"),
                 (smtp.TLS, "TLS from the start (usual with port 465)"),
@@ -89,7 +90,7 @@ class EmailSchema(ConfigSchema):
         load_default=587,
         validate=validate.Range(1, 65535),
         error_messages={"invalid": "Enter a number such as 587."},
-        metadata={"label": "Port", "widget": "number"},
+        metadata={"label": "Port", "widget": "number", "server": True},
     )
     user = fields.String(metadata={"label": "User", "placeholder": "shop@example.com"})
     password = fields.String(
