@@ -12,6 +12,11 @@ from relay.services.audit import COMMAND_LINE
 from relay.services.sources import keys
 from relay.services.sources import settings as source_settings
 
+REVOKED = (
+    "The old keys are revoked. Relay rejects the site's events until you enter the new key there; they "
+    "wait on the site."
+)
+
 
 @click.group("keys")
 def group() -> None:
@@ -48,15 +53,25 @@ def list_(source: str, limit: int, after: int | None, as_json: bool) -> None:
 @click.option(
     "--window", default="24h", show_default=True, help="How long the old key stays valid."
 )
+@click.option(
+    "--leaked",
+    is_flag=True,
+    help="The old key may have leaked: revoke it now. Enter the new key on the site by hand.",
+)
 @click.option("--secret-stdin", is_flag=True, help="Read the new secret from standard input.")
-def rotate(source: str, window: str, secret_stdin: bool, as_json: bool) -> None:
+def rotate(source: str, window: str, leaked: bool, secret_stdin: bool, as_json: bool) -> None:
     """Create a new signing key.  The old key stays valid until the rotation window ends."""
     found = source_settings.find_source(source)
     key, secret = keys.rotate_key(
-        found, COMMAND_LINE, keys.parse_window(window), secret_from(secret_stdin)
+        found,
+        COMMAND_LINE,
+        keys.parse_window(window),
+        secret_from(secret_stdin),
+        leaked=leaked,
     )
     shown = as_dict(source_settings.find_source(source), secret=secret, key_id=key.key_id)
     text = f"Key id: {key.key_id}\nSecret: {secret}\n{COPY_NOW}"
+    text += f"\n{REVOKED}" if leaked else ""
     show(shown, as_json, text)
 
 
@@ -64,5 +79,7 @@ def rotate(source: str, window: str, secret_stdin: bool, as_json: bool) -> None:
 @click.argument("key_id")
 def revoke(key_id: str, as_json: bool) -> None:
     """Revoke a signing key.  It is invalid within 5 seconds."""
+    warning = keys.without(keys.find_key(key_id), database.now(db.session))
     key = keys.revoke_key(key_id, COMMAND_LINE)
-    show({"id": key.key_id, "state": key.state}, as_json, f"Revoked {key_id}.")
+    shown = {"id": key.key_id, "state": key.state, "warning": warning}
+    show(shown, as_json, f"Revoked {key_id}. {warning}".strip())

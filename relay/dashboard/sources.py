@@ -9,7 +9,7 @@ from flask import Blueprint, Response, current_app, render_template, request, se
 
 from relay import database
 from relay.dashboard import forms, guard, htmx, removal
-from relay.errors import Invalid
+from relay.errors import Invalid, Refusal
 from relay.event_types import TEST
 from relay.models import Source, db
 from relay.rules.states import SourceState
@@ -135,10 +135,12 @@ def detail(slug: str) -> Any:
 def _detail(
     source: Source,
     errors: dict[str, list[str]] | None = None,
-    new_key: tuple[str, str] | None = None,
+    new_key: tuple[str, str, bool] | None = None,
     status: int = 200,
 ) -> Response:
-    """``new_key``: the id and secret of a new key; only this response shows them."""
+    """``new_key``: the id and secret of a new key, and whether it must be copied by hand; only this
+    response shows them.
+    """
     return htmx.respond(
         "sources/detail.html",
         "sources/detail.html",
@@ -148,6 +150,7 @@ def _detail(
         use=keys.key_use(source, now := database.now(db.session)),
         now=now,
         shown_state=keys.shown_state,
+        without=keys.without,
         windows=WINDOWS,
         types=sorted(events.SAMPLES),
         rejections=source_settings.list_rejections(source.id).items,
@@ -180,11 +183,24 @@ def update(slug: str) -> Any:
 @blueprint.post("/<slug>/rotate")
 @guard.requires("admin")
 def rotate(slug: str) -> Any:
-    """Rotate the key.  Only this response contains the new secret."""
+    """Rotate the key.  Only this response contains the new secret.
+
+    ``newest`` is the key that the page showed as the newest: loading the response again changes nothing.
+    """
     source = source_settings.find_source(slug)
     window = keys.parse_window(forms.text("window") or "24h")
-    key, secret = keys.rotate_key(source, guard.current_by(), window)
-    return _detail(source_settings.find_source(slug), new_key=(key.key_id, secret))
+    leaked = forms.text("reason") == "leaked"
+    try:
+        key, secret = keys.rotate_key(
+            source, guard.current_by(), window, leaked=leaked, newest=forms.text("newest")
+        )
+    except Refusal as exc:
+        db.session.rollback()
+        htmx.toast(str(exc), "danger")
+        return htmx.redirect(url_for("sources.detail", slug=slug))
+    return _detail(
+        source_settings.find_source(slug), new_key=(key.key_id, secret, leaked or not window)
+    )
 
 
 @blueprint.post("/<slug>/revoke")

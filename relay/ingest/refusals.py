@@ -310,6 +310,30 @@ class RefusalCode(Enum):
         "Enter the newest key in the plugin's settings.",
         endpoint="keys",
     )
+    KEY_HANDED_OVER = RefusalRow(
+        status=409,
+        error="key_not_handed_over",
+        reason="key_handed_over",
+        when="The newer key was sent before to a request that the same key signed. That happens once.",
+        sentence="A request signed with the key {key_id} asked for the newer key, which Relay sent before "
+        "and sends only once. If the site has the newer key, someone else has the old one: rotate the "
+        "key with the reason that it may have leaked. Else copy the newer key into the plugin's settings, "
+        "after another rotation.",
+        detail="The newer key was sent before. Copy it by hand.",
+        endpoint="keys",
+    )
+    KEY_TO_UNKNOWN_ADDRESS = RefusalRow(
+        status=409,
+        error="key_not_handed_over",
+        reason="key_to_unknown_address",
+        when="No accepted event came from the sender's address before the key was rotated.",
+        sentence="A request signed with the key {key_id} asked for the newer key, and no accepted event "
+        "came from its address before the rotation. If the site has a new address, rotate the key again "
+        "and copy it by hand. Else someone has the key: rotate it with the reason that it may have "
+        "leaked. The address: {address}",
+        detail="The newer key is sent only to an address that the site sent events from. Copy it by hand.",
+        endpoint="keys",
+    )
     UNSTORABLE = RefusalRow(
         status=400,
         error="invalid_body",

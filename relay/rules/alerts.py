@@ -211,6 +211,26 @@ RULES: Mapping[str, AlertRule] = {
             clear_after_s=0.0,
         ),
         AlertRule(
+            "key_fetched",
+            "Signing key fetched",
+            "A site fetched its new signing key after a rotation. Relay sends it once, to an address that "
+            "the site sent events from.",
+            Scope.SITE,
+            Severity.NOTICE,
+            fire_after_s=0.0,
+            clear_after_s=0.0,
+        ),
+        AlertRule(
+            "key_refused",
+            "Signing key not sent",
+            "A request with a valid signature asked for the new signing key a second time, or from an "
+            "unknown address.",
+            Scope.SITE,
+            Severity.WARNING,
+            fire_after_s=0.0,
+            clear_after_s=0.0,
+        ),
+        AlertRule(
             "site_clock",
             "Site clock wrong",
             "The clock of a site differs by this time from Relay's, so its requests are rejected, or will "

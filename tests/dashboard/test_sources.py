@@ -77,3 +77,28 @@ def test_the_newest_key_is_first_in_the_list(world: World, admin: Visitor) -> No
     page = admin.post(f"/sources/{world.slug}/rotate", {"window": "24h"}).text
     table = page[page.index('id="keys"') :]
     assert table.index("Active") < table.index("Expiring")
+
+
+def test_a_rotation_that_is_sent_again_by_a_reload_changes_nothing(
+    world: World, admin: Visitor
+) -> None:
+    form = {"window": "24h", "newest": world.key_id}
+    first = admin.post(f"/sources/{world.slug}/rotate", form)
+    assert "You won't see the secret again." in first.text
+    again = admin.post(f"/sources/{world.slug}/rotate", form)
+    assert again.status_code == 303
+    page = admin.get(again.location).text
+    assert "was rotated already" in page and page.count('class="mono">key_') == 2
+
+
+def test_a_key_that_may_have_leaked_is_revoked_and_the_page_says_so_before(
+    world: World, admin: Visitor
+) -> None:
+    before = admin.get(f"/sources/{world.slug}").text
+    assert "All keys of the site stop working now" in before
+    assert "This is the last key of the site that works" in before
+    form = {"reason": "leaked", "newest": world.key_id}
+    page = admin.post(f"/sources/{world.slug}/rotate", form).text
+    assert "the site cannot fetch the new one" in page and "Fetch the new key" not in page
+    table = page[page.index('id="keys"') :]
+    assert table.index("Active") < table.index("Revoked")

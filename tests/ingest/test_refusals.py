@@ -100,6 +100,18 @@ def key_ended(sender: Sender) -> TestResponse:
     return request_key(sender, "key")
 
 
+def key_handed_over(sender: Sender) -> TestResponse:
+    sender.send()
+    rotate(sender, "1h")
+    request_key(sender, "key")
+    return request_key(sender, "key")
+
+
+def key_to_unknown_address(sender: Sender) -> TestResponse:
+    rotate(sender, "1h")
+    return request_key(sender, "key")
+
+
 def failures_rate_limited(sender: Sender) -> TestResponse:
     for _ in range(300):
         sender.app.extensions["relay_ingest"].limits.count_failure("127.0.0.1")
@@ -177,6 +189,8 @@ SCENARIOS: dict[RefusalCode, Scenario] = {
     RefusalCode.INVALID_EVENT: lambda sender: sender.send(comment(data={})),
     RefusalCode.INVALID_KEY_REQUEST: lambda sender: request_key(sender, "secret"),
     RefusalCode.KEY_ENDED: key_ended,
+    RefusalCode.KEY_HANDED_OVER: key_handed_over,
+    RefusalCode.KEY_TO_UNKNOWN_ADDRESS: key_to_unknown_address,
     RefusalCode.UNSTORABLE: unstorable,
     RefusalCode.EVENT_ID_CONFLICT: event_id_conflict,
     RefusalCode.UNAVAILABLE: unavailable,

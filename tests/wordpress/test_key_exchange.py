@@ -49,6 +49,8 @@ def test_a_rotated_key_is_fetched_with_one_click_and_the_old_one_can_be_revoked(
     endpoint = f"{stack.url}/webhooks/wp/{made.slug}"
     connected.save(admin, endpoint=endpoint, key_id=made.key_id, secret=made.secret)
     assert connected.press(admin, FETCH).startswith("Done. This site already uses the newest")
+    site.post_comment("Jane", "jane@example.org", "From the address of the site")
+    site.run_cron()
     rotated = stack.flask("keys", "rotate", made.slug, "--json")
     stack.wait_for(
         lambda: "There is a newer key" in text_of(connected.click(admin, "relay_connector_test")),
@@ -63,9 +65,9 @@ def test_a_rotated_key_is_fetched_with_one_click_and_the_old_one_can_be_revoked(
     site.post_comment("Jane", "jane@example.org", "Under the new key")
     site.run_cron()
     assert connected.row()["state"] == "sent"
-    [used] = stack.rows(
+    *_, used = stack.rows(
         "SELECT k.key_id FROM event e JOIN signing_key k ON k.id = e.signing_key_id"
-        " WHERE e.event_type = 'comment.created'"
+        " WHERE e.event_type = 'comment.created' ORDER BY e.id"
     )
     assert used["key_id"] == site.option("relay_connector_key_id")
     assert [row["actor"] for row in stack.rows("SELECT actor FROM audit_entry WHERE action = 'key.hand_over'")] == ["site"]  # fmt: skip
@@ -76,6 +78,7 @@ def test_a_rotated_key_is_fetched_with_one_click_and_the_old_one_can_be_revoked(
     [
         (Reply(401, '{"error":"unauthorized"}'), "copy it to this page manually"),
         (Reply(404, '{"error":"not_found"}'), "cannot provide keys"),
+        (Reply(409, '{"error":"key_not_handed_over"}'), "Copy the new key from Relay to this page"),
         (Reply(429, '{"error":"rate_limited"}'), "received too many requests"),
         (Reply(200, '{"status":"no_newer_key"}'), "has no newer one"),
         (Reply(200, '{"status":"newer","salt":"AAAA","nonce":"AAAA","sealed":"AAAA"}'), "could not be decrypted"),

@@ -73,18 +73,72 @@ def parse_window(text: str) -> timedelta:
 
 
 def rotate_key(
-    source: Source, by: By, window: timedelta = DEFAULT_WINDOW, secret: str | None = None
+    source: Source,
+    by: By,
+    window: timedelta = DEFAULT_WINDOW,
+    secret: str | None = None,
+    *,
+    leaked: bool = False,
+    newest: str = "",
 ) -> tuple[SigningKey, str]:
-    """A new active key; every older one verifies until the window ends.  -> (key, secret, shown once)."""
+    """A new active key; every older one verifies until the window ends.  -> (key, secret, shown once)
+
+    ``leaked``: the older keys may be known to others.  They are revoked at once, so no request that one
+    of them signed gets the new key, and a person enters it on the site.
+    ``newest`` is the id of the newest key that the person saw.  Raises Refusal if there is a newer one:
+    the page was loaded again, or another person was faster.  Raises Invalid for a weak secret.
+    """
+    db.session.execute(select(Source.id).where(Source.id == source.id).with_for_update())
+    db.session.expire(source, ["keys"])
+    if newest and source.keys and source.keys[0].key_id != newest:
+        raise Refusal(
+            f"The signing key of {source.name} was rotated already, and its secret is shown once. If you "
+            "did not copy it, rotate the key again."
+        )
     now = database.now(db.session)
-    old = [key for key in source.keys if key.state == KeyState.ACTIVE]
+    older = usable_keys(source, now)
     key, secret = add_key(source, secret)
-    for one in old:
-        one.state, one.not_after = KeyState.RETIRING, now + window
-    record(by, "key.rotate", source.slug, key=key.key_id, window_s=window.total_seconds())
+    if leaked:
+        window = timedelta(0)
+        for one in older:
+            _revoke(one, by, now)
+    for one in older:
+        if one.state == KeyState.ACTIVE:
+            one.state, one.not_after = KeyState.RETIRING, now + window
+    record(
+        by,
+        "key.rotate",
+        source.slug,
+        key=key.key_id,
+        window_s=window.total_seconds(),
+        reason="may have leaked" if leaked else "routine",
+    )
     revisions.touch(revisions.SOURCES)
     db.session.commit()
     return key, secret
+
+
+def usable_keys(source: Source, now: datetime) -> list[SigningKey]:
+    """The keys that verify requests now, newest first."""
+    return [key for key in source.keys if shown_state(key, now) in ("active", "retiring")]
+
+
+def without(key: SigningKey, now: datetime) -> str:
+    """What the site loses with this key, as a sentence; empty if another active key is left."""
+    others = [one for one in usable_keys(key.source, now) if one.id != key.id]
+    if not others:
+        return (
+            "This is the last key of the site that works: Relay rejects all its events until you create "
+            "a new key and enter it there. They wait on the site."
+        )
+    if any(one.state == KeyState.ACTIVE for one in others):
+        return ""
+    ends = max(one.not_after for one in others if one.not_after is not None)
+    return (
+        "The other keys of the site expire: the last one at "
+        f"{ends:%H:%M} UTC on {ends.day} {ends:%B}. Then Relay rejects all its events until you create a "
+        "new key and enter it there."
+    )
 
 
 def find_key(key_id: str) -> SigningKey:
@@ -104,11 +158,15 @@ def revoke_key(key_id: str, by: By) -> SigningKey:
     key = find_key(key_id)
     if key.state == KeyState.REVOKED:
         raise Refusal(f"{key_id} is already revoked.")
-    key.state, key.revoked_at = KeyState.REVOKED, database.now(db.session)
-    record(by, "key.revoke", key.source.slug, key=key_id)
+    _revoke(key, by, database.now(db.session))
     revisions.touch(revisions.SOURCES)
     db.session.commit()
     return key
+
+
+def _revoke(key: SigningKey, by: By, now: datetime) -> None:
+    key.state, key.revoked_at = KeyState.REVOKED, now
+    record(by, "key.revoke", key.source.slug, key=key.key_id)
 
 
 @dataclass(frozen=True)

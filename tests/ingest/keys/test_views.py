@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -12,9 +13,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from flask import Flask
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from relay import database
+from relay.ingest.keys.views import network_of
 from relay.models import AuditEntry, Event, SigningKey, db
 from relay.services.audit import COMMAND_LINE
 from relay.services.sources import keys
@@ -44,6 +46,8 @@ def request_key(sender: Sender, want: object = "key", request_id: str = "wp-key-
 
 
 def rotate(app: Flask, sender: Sender, window: timedelta = timedelta(hours=24)) -> tuple[str, str]:
+    """After an event of the site: Relay sends a key only to an address that it knows."""
+    assert sender.send().status_code == 202
     with app.app_context():
         key, secret = keys.rotate_key(
             source_settings.find_source(sender.slug), COMMAND_LINE, window
@@ -74,11 +78,14 @@ def test_a_retiring_key_gets_the_newer_one_and_the_audit_trail_records_it(
     assert (entry.actor, entry.object_label) == ("site", sender.slug)
     assert entry.detail == {"key": key_id, "signed_by": sender.key_id}
     with app.app_context():
-        assert db.session.scalars(select(Event)).all() == [], "a key request is not an event"
+        assert db.session.scalar(select(func.count(Event.id))) == 1, "a key request is not an event"
+        [old] = db.session.scalars(select(SigningKey).where(SigningKey.key_id == sender.key_id))
+        assert (old.handed_over_to, old.handed_over_at is not None) == ("127.0.0.1", True)
 
 
 @SQLITE
 def test_the_new_key_is_accepted_as_soon_as_it_was_sent(app: Flask, sender: Sender) -> None:
+    assert sender.send().status_code == 202
     with app.app_context():
         keys.rotate_key(source_settings.find_source(sender.slug), COMMAND_LINE)
     new = unseal(sender.secret, "wp-key-1", request_key(sender).get_json())
@@ -95,9 +102,65 @@ def test_the_sealed_key_opens_only_with_the_old_secret_and_its_own_request_id(
     for wrong_secret, wrong_id in ((secret, "wp-key-1"), (sender.secret, "wp-key-2")):
         with pytest.raises(InvalidTag):
             unseal(wrong_secret, wrong_id, sealed)
-    assert request_key(sender).get_json()["sealed"] != sealed["sealed"], (
-        "each response has its own salt and nonce"
-    )
+
+
+def test_the_newer_key_is_sent_once(app: Flask, sender: Sender) -> None:
+    rotate(app, sender)
+    assert request_key(sender, "state").get_json()["status"] == "newer"
+    assert request_key(sender).status_code == 200
+    again = request_key(sender, request_id="wp-key-2")
+    assert (again.status_code, again.get_json()["error"]) == (409, "key_not_handed_over")
+    assert request_key(sender, "state").get_json()["status"] == "newer"
+    assert len(handover_entries(app)) == 1
+    assert [reason for reason, _ in sender.reasons()] == ["key_handed_over"]
+
+
+@SQLITE
+def test_two_requests_at_once_get_the_newer_key_once(app: Flask, sender: Sender) -> None:
+    rotate(app, sender)
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(lambda n: request_key(sender, request_id=f"k-{n}"), range(4)))
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409]
+
+
+@SQLITE
+def test_the_newer_key_goes_to_an_address_that_sent_events_before_the_rotation(
+    app: Flask, sender: Sender
+) -> None:
+    thief = {"REMOTE_ADDR": "203.0.113.9"}
+    rotate(app, sender)
+    assert sender.send(environ=thief).status_code == 202, "the old key is still valid"
+    refused = request_key(sender, environ=thief)
+    assert (refused.status_code, refused.get_json()["error"]) == (409, "key_not_handed_over")
+    assert handover_entries(app) == []
+    assert request_key(sender).status_code == 200
+    assert [reason for reason, _ in sender.reasons()] == ["key_to_unknown_address"]
+
+
+@pytest.mark.parametrize(
+    ("sent_from", "asks", "is_known"),
+    [
+        ("2001:db8:1:2::5", "2001:db8:1:2:aaaa::7", True),
+        ("2001:db8:1:2::5", "2001:db8:1:3::5", False),
+        ("203.0.113.7", "::ffff:203.0.113.7", True),
+        ("203.0.113.7", "203.0.113.8", False),
+        ("", "", False),
+    ],
+)
+def test_an_ipv6_address_counts_with_its_network(sent_from: str, asks: str, is_known: bool) -> None:
+    here, there = network_of(sent_from), network_of(asks)
+    assert (here is not None and here == there) is is_known
+
+
+@SQLITE
+def test_a_key_that_may_have_leaked_gets_nothing_any_more(app: Flask, sender: Sender) -> None:
+    assert sender.send().status_code == 202
+    with app.app_context():
+        source = source_settings.find_source(sender.slug)
+        keys.rotate_key(source, COMMAND_LINE, timedelta(hours=24), leaked=True)
+    refresh(app)
+    assert (request_key(sender).status_code, sender.send().status_code) == (401, 401)
+    assert handover_entries(app) == []
 
 
 @SQLITE

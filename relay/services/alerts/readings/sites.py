@@ -13,6 +13,7 @@ from relay.rules.states import SourceState
 from relay.services.alerts.readings import (
     Context,
     ObservedSite,
+    key_handovers,
     rejected_requests,
     silent_sites,
     site_clocks,
@@ -24,6 +25,7 @@ READ_RULES = (
     silent_sites.RULE,
     rejected_requests.RULE,
     site_keys.RULE,
+    *key_handovers.RULES,
     site_clocks.RULE,
     waiting_events.RULE,
 )
@@ -40,6 +42,7 @@ def read(context: Context) -> Iterator[Reading]:
     yield from silent_sites.read(context, sites)
     yield from rejected_requests.read(context, sites)
     yield from site_keys.read(context, sites)
+    yield from key_handovers.read(context, sites)
     reports = _newest_reports(context)
     yield from site_clocks.read(context, sites, reports)
     yield from waiting_events.read(context, sites, reports)

@@ -209,6 +209,29 @@ def test_a_key_that_still_signs_is_reported_before_it_ends(app: Flask) -> None:
     assert subject in firing(app, soon), "one of two installations did not"
 
 
+# ---- key_fetched, key_refused --------------------------------------------------------------------
+
+
+def test_a_fetched_key_and_a_second_request_are_reported_for_a_day(app: Flask) -> None:
+    source, old = site()
+    old_id, now = old.key_id, database.now(db.session)
+    fetched, refused = ("key_fetched", "site:shop"), ("key_refused", "site:shop")
+    assert not {fetched, refused} & firing(app, now).keys()
+    old.handed_over_at, old.handed_over_to = now, "203.0.113.7"
+    db.session.commit()
+    found = firing(app, now + HOUR)
+    assert refused not in found
+    assert found[fetched].sentence == (
+        "Shop fetched its new signing key from 203.0.113.7, with a request that the old key "
+        f"{old_id} signed."
+    )
+    reject(source, RefusalCode.KEY_HANDED_OVER, now, 2, key_id=old_id)
+    found = firing(app, now + HOUR)
+    assert "There were 2 such requests." in found[refused].sentence
+    assert "it may have leaked" in found[refused].advice
+    assert not {fetched, refused} & firing(app, now + 25 * HOUR).keys()
+
+
 # ---- site_clock ----------------------------------------------------------------------------------
 
 

@@ -24,6 +24,7 @@ final class Key_Exchange {
 	const NEWER      = 'newer';
 	const CURRENT    = 'current';
 	const NONE_NEWER = 'no_newer_key';
+	const NOT_SENT   = 'key_not_handed_over';
 
 	const TIMEOUT_S = 10;
 	const CIPHER    = 'aes-256-gcm';
@@ -182,6 +183,9 @@ final class Key_Exchange {
 		}
 		if ( in_array( $response->status, array( 404, 405 ), true ) ) {
 			return __( 'This gateway cannot provide keys. It is probably an older version. Copy the new key from Relay manually, or update the gateway.', 'relay-connector' );
+		}
+		if ( 409 === $response->status && isset( $response->json['error'] ) && self::NOT_SENT === $response->json['error'] ) {
+			return __( 'The gateway does not send the new key to this site (409): it sent the key before, or it does not know the address of this server. Copy the new key from Relay to this page manually. If nobody fetched the key here, tell the administrator of Relay.', 'relay-connector' );
 		}
 		if ( 429 === $response->status ) {
 			return __( 'The gateway received too many requests (429). Try again in a minute.', 'relay-connector' );
