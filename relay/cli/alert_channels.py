@@ -77,8 +77,9 @@ def chosen(
     "--secret",
     "hidden",
     multiple=True,
-    metavar="FIELD=-|env:NAME|file:/PATH",
-    help="Set a secret: - reads it from standard input; env: and file: refer to it.",
+    metavar="FIELD=-|REFERENCE",
+    help="Set a secret: - reads it from standard input; env:NAME, file:/PATH and "
+    "vault:MOUNT/PATH#FIELD refer to it.",
 )
 @click.option(
     "--severity", type=SEVERITIES, default="warning", show_default=True, help="The lowest it gets."
@@ -140,7 +141,7 @@ def show_(channel: str, as_json: bool) -> None:
 @click.argument("channel")
 @click.option("--name", help="A new name.")
 @click.option("--set", "values", multiple=True, metavar="FIELD=VALUE", help="Set a setting.")
-@click.option("--secret", "hidden", multiple=True, metavar="FIELD=-|env:NAME|file:/PATH")
+@click.option("--secret", "hidden", multiple=True, metavar="FIELD=-|REFERENCE")
 @click.option("--severity", type=SEVERITIES, help="The lowest it gets.")
 @click.option("--rule", "rules", multiple=True, metavar="RULE", help=RULE)
 @click.option("--quiet", metavar="HH:MM-HH:MM", help=QUIET)

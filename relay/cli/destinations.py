@@ -74,8 +74,9 @@ def parse_pairs(texts: tuple[str, ...], option: str) -> dict[str, str]:
     "--secret",
     "secret_values",
     multiple=True,
-    metavar="FIELD=-|env:NAME|file:/PATH",
-    help="Set a secret: - reads it from standard input; env: and file: refer to it.",
+    metavar="FIELD=-|REFERENCE",
+    help="Set a secret: - reads it from standard input; env:NAME, file:/PATH and "
+    "vault:MOUNT/PATH#FIELD refer to it.",
 )
 @click.option(
     "--events", default="*", help="Event types, such as order.*, separated by commas; default: all."
@@ -135,7 +136,7 @@ def show_(destination: str, as_json: bool) -> None:
 @click.argument("destination")
 @click.option("--name", help="A new name.")
 @click.option("--set", "values", multiple=True, metavar="FIELD=VALUE")
-@click.option("--secret", "hidden", multiple=True, metavar="FIELD=-|env:NAME|file:/PATH")
+@click.option("--secret", "hidden", multiple=True, metavar="FIELD=-|REFERENCE")
 def update(
     destination: str,
     name: str | None,
