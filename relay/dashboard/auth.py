@@ -119,7 +119,7 @@ def _proof_form(why: str = "") -> str:
     kept = [("next", guard.local_path(request.values.get("next", "/")))]
     return render_template(
         "auth/proof.html",
-        action=url_for("auth.prove"),
+        post_to=url_for("auth.prove"),
         kept=kept,
         why=why,
         factors=proof.factors_of(person.id),

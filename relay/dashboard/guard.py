@@ -230,7 +230,7 @@ def _proof_page(person: Person, why: str = "") -> Response:
         if name != "csrf_token" and not name.startswith("proof_")
     ]
     page = render_template(
-        "auth/proof.html", action=request.full_path.rstrip("?"), kept=kept, why=why,
+        "auth/proof.html", post_to=request.full_path.rstrip("?"), kept=kept, why=why,
         factors=proof.factors_of(person.id),
     )  # fmt: skip
     return make_response(page, 422 if why else 403)

@@ -9,17 +9,18 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from relay import secrets
 from relay.errors import SecretUnreadable
-from relay.models import AlertChannel, AuditHead, Destination, SigningKey, db
+from relay.models import AlertChannel, AuditHead, Destination, SigningKey, User, db
 from relay.services.audit import By, record
 from relay.services.sources import revisions
 
 SIGNING_KEY, DESTINATION, CHANNEL = "signing key", "destination", "alert channel"
-AUDIT = "audit log"
+USER, AUDIT = "authenticator app of", "audit log"
 # where secrets are stored: the column, its label, and the noun
 SEALED: tuple[tuple[InstrumentedAttribute[Any], Any, str], ...] = (
     (SigningKey.sealed_secret, SigningKey.key_id, SIGNING_KEY),
     (Destination.sealed_secrets, Destination.name, DESTINATION),
     (AlertChannel.sealed_secrets, AlertChannel.name, CHANNEL),
+    (User.totp_sealed, User.email, USER),
     (AuditHead.sealed_key, cast(AuditHead.id, String), AUDIT),  # last: see models.audit_chain
 )
 
@@ -27,7 +28,7 @@ SEALED: tuple[tuple[InstrumentedAttribute[Any], Any, str], ...] = (
 def unreadable(connection: Connection, *nouns: str) -> list[str]:
     """The secrets that none of the encryption keys opens, such as ``destination Sales``.
 
-    ``nouns`` are some of SIGNING_KEY, DESTINATION and CHANNEL; without any, all.
+    ``nouns`` are some of SIGNING_KEY, DESTINATION, CHANNEL and USER; without any, all.
     """
     found = []
     for column, label, noun in SEALED:
