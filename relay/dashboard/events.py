@@ -155,9 +155,13 @@ def poll_interval(event: Event, now: datetime) -> str:
 
 
 def subject(event: Event) -> str:
-    """An event in a few words, as this person may see it.  The data of custom types can have any shape."""
-    data = privacy.body_of(event)["data"]
-    family = event.event_type.partition(".")[0]
+    """An event in a few words, as this person may see it."""
+    return subject_of(event.event_type, privacy.body_of(event)["data"])
+
+
+def subject_of(event_type: str, data: dict[str, Any]) -> str:
+    """In a few words.  The data of custom types can have any shape."""
+    family = event_type.partition(".")[0]
     if family == "comment":
         return short(f"{data.get('author') or 'Someone'}: {data.get('content', '')}")
     if family == "order":

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 
 from relay.dashboard import events as pages
-from relay.models import Delivery, Event, db
+from relay.models import Delivery, db
 from relay.services.audit import COMMAND_LINE
 from relay.services.destinations import settings as destination_settings
 from tests.dashboard.conftest import Visitor, text_of
@@ -44,10 +44,7 @@ def custom_event(kind: str, data: dict[str, Any]) -> dict[str, Any]:
 def test_the_subject_describes_an_event_in_a_few_words(
     app: Flask, kind: str, data: dict[str, Any], words: str
 ) -> None:
-    import json
-
-    event = Event(event_type=kind, payload=json.dumps({"data": data}))
-    assert pages.subject(event) == words
+    assert pages.subject_of(kind, data) == words
     assert len(pages.short("y " * 300)) <= 120
 
 
