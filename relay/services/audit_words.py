@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,12 +11,15 @@ from typing import Any
 from sqlalchemy import select
 
 from relay.event_types import event_type_of
-from relay.models import AuditEntry, Delivery, Destination, Event, Subscription, db
+from relay.models import AuditEntry, Delivery, Destination, Event, Source, Subscription, db
 from relay.services.audit import ACTIONS
 
 NUMBERED = re.compile(r"(delivery|destination) ([0-9]{1,18})")
 # the numbers of rows that the object already names
 NUMBERS = frozenset(("dead_letter", "replay"))
+# the actions with the slug of a site as their object
+ABOUT_SITES = ("source.", "key.")
+ABBREVIATIONS = re.compile(r"\b(?:url|id|ai|cidr)\b", re.IGNORECASE)
 SECONDS = re.compile(r"(?:_s|_seconds)$")
 
 
@@ -45,7 +48,9 @@ def lines(entries: Sequence[AuditEntry]) -> list[AuditLine]:
     names = _names(entries)
     found = []
     for entry in entries:
-        subject, path = names.get(entry.object_label, (entry.object_label, ""))
+        label = entry.object_label
+        key = f"site {label}" if entry.action.startswith(ABOUT_SITES) else label
+        subject, path = names.get(key, (label, ""))
         found.append(
             AuditLine(
                 *(entry.id, entry.seq, entry.at, entry.actor, entry.address, entry.action),
@@ -58,7 +63,7 @@ def lines(entries: Sequence[AuditEntry]) -> list[AuditLine]:
     return found
 
 
-def _names(entries: Iterable[AuditEntry]) -> dict[str, tuple[str, str]]:
+def _names(entries: Sequence[AuditEntry]) -> dict[str, tuple[str, str]]:
     """-> for labels such as ``delivery 12``, and numbers such as ``subscription 3``: name and path"""
     wanted: dict[str, set[int]] = {"delivery": set(), "destination": set(), "subscription": set()}
     for entry in entries:
@@ -66,29 +71,32 @@ def _names(entries: Iterable[AuditEntry]) -> dict[str, tuple[str, str]]:
             wanted[match[1]].add(int(match[2]))
         if isinstance(number := entry.detail.get("subscription"), int):
             wanted["subscription"].add(number)
+    slugs = {one.object_label for one in entries if one.action.startswith(ABOUT_SITES)}
     found: dict[str, tuple[str, str]] = {}
-    if ids := wanted["delivery"]:
-        rows = db.session.execute(
-            select(Delivery.id, Event.event_type, Event.id, Destination.name)
-            .join(Event, Event.id == Delivery.event_pk)
-            .join(Destination, Destination.id == Delivery.destination_id)
-            .where(Delivery.id.in_(ids))
-        )
-        for number, kind, event_id, to in rows:
-            name = f"{event_type_of(kind).label} to {to}"
-            found[f"delivery {number}"] = (name, f"/events/{event_id}")
-    if ids := wanted["destination"]:
-        for number, name in db.session.execute(
-            select(Destination.id, Destination.name).where(Destination.id.in_(ids))
-        ):
-            found[f"destination {number}"] = (name, f"/destinations/{number}")
-    if ids := wanted["subscription"]:
-        for number, name in db.session.execute(
-            select(Subscription.id, Destination.name)
-            .join(Destination, Destination.id == Subscription.destination_id)
-            .where(Subscription.id.in_(ids))
-        ):
-            found[f"subscription {number}"] = (f"of {name}", "")
+    sites = select(Source.slug, Source.name).where(Source.slug.in_(slugs))
+    for slug, name in db.session.execute(sites):
+        found[f"site {slug}"] = (name, f"/sources/{slug}")
+    deliveries = (
+        select(Delivery.id, Event.event_type, Event.id, Destination.name)
+        .join(Event, Event.id == Delivery.event_pk)
+        .join(Destination, Destination.id == Delivery.destination_id)
+        .where(Delivery.id.in_(wanted["delivery"]))
+    )
+    for number, kind, event_id, to in db.session.execute(deliveries):
+        name = f"{event_type_of(kind).label} to {to}"
+        found[f"delivery {number}"] = (name, f"/events/{event_id}")
+    destinations = select(Destination.id, Destination.name)
+    for number, name in db.session.execute(
+        destinations.where(Destination.id.in_(wanted["destination"]))
+    ):
+        found[f"destination {number}"] = (name, f"/destinations/{number}")
+    subscriptions = select(Subscription.id, Destination.name).join(
+        Destination, Destination.id == Subscription.destination_id
+    )
+    for number, name in db.session.execute(
+        subscriptions.where(Subscription.id.in_(wanted["subscription"]))
+    ):
+        found[f"subscription {number}"] = (f"of {name}", "")
     return found
 
 
@@ -102,8 +110,11 @@ def detail_words(detail: Mapping[str, Any], names: Mapping[str, tuple[str, str]]
             said.append(f"{name.capitalize()} {names[f'{name} {value}'][0]}")
         elif name in ("sentence", "reason"):
             said.append(str(value).rstrip("."))
+        elif name == "event_type":
+            said.append(f"Event type: {event_type_of(str(value)).label}")
         else:
             title = SECONDS.sub("", name).replace("_", " ").capitalize()
+            title = ABBREVIATIONS.sub(lambda match: match[0].upper(), title)
             is_time = SECONDS.search(name) and isinstance(value, int | float)
             said.append(f"{title}: {time_words(value) if is_time else value_words(value)}")
     return ". ".join(said)

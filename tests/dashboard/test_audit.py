@@ -59,11 +59,15 @@ def test_objects_have_names_and_links(app: Flask, admin: Visitor, world: World) 
         record(EVE, "delivery.hurry", f"delivery {found[0]}")
         record(EVE, "destination.pause", f"destination {found[2]}")
         record(EVE, "delivery.hurry", "delivery 99999")
+        slug, name = db.session.execute(db.text("SELECT slug, name FROM source")).first()
+        record(EVE, "source.send_test", slug, event_id="e-1", event_type="comment.created")
         db.session.commit()
     page = admin.get("/audit?actor=eve@example.com").text
     assert f"New comment to {found[1]}" in text_of(page)
     assert f'href="/destinations/{found[2]}">{found[1]}</a>' in page
     assert "delivery 99999" in page
+    assert f'href="/sources/{slug}">{name}</a>' in page
+    assert "Event ID: e-1. Event type: New comment" in text_of(page)
 
 
 @SQLITE

@@ -131,6 +131,8 @@ POSTS = {
     "/people/receipts/er_1": "admin",
     "/sources/shop/privacy": "admin",
     "/sources/shop/retention": "admin",
+    "/audit/export": "admin",
+    "/audit/verify": "admin",
     "/sign-out": "viewer",
 }
 
