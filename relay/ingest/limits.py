@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import time
 
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
+
+from relay.networks import network_of
 
 FAILURES = RateLimitItemPerMinute(300)
 KEY_REQUESTS = RateLimitItemPerMinute(20)
@@ -49,10 +50,3 @@ class Limits:
             return None
         reset = self.limiter.get_window_stats(item, name).reset_time
         return max(1, math.ceil(reset - time.time()))
-
-
-def network_of(address: str) -> str:
-    """The IPv4 address, or the /64 network of an IPv6 address."""
-    if ":" in address:
-        return str(ipaddress.IPv6Network((address, 64), strict=False))
-    return address

@@ -10,8 +10,8 @@ from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
 from relay.dashboard.headers import PROBES
-from relay.ingest.limits import network_of
 from relay.ingest.request import plain_address
+from relay.networks import network_of
 from relay.web.channel import ClientChannel
 
 if TYPE_CHECKING:

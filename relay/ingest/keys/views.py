@@ -9,14 +9,12 @@ audit trail records it.
 
 from __future__ import annotations
 
-import ipaddress
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from config import Network
 from relay import database
 from relay.errors import Unavailable
 from relay.event_types import CANARY
@@ -30,6 +28,7 @@ from relay.ingest.signature import VerifyingKey
 from relay.ingest.snapshots import SourceSnapshot
 from relay.models import Event, SigningKey
 from relay.models.audit_chain import add_audit_entry
+from relay.networks import network_of
 from relay.observability.logging import log
 from relay.rules.states import KeyState
 from relay.secrets import SecretBox
@@ -143,17 +142,7 @@ def has_sent_events(connection: Connection, source_id: int, address: str, until:
     )
     place = network_of(address)
     found = connection.scalars(select(newest.c.address).distinct())
-    return place is not None and any(network_of(one) == place for one in found)
-
-
-def network_of(address: str) -> Network | None:
-    """An IPv4 address, or the /64 of an IPv6 address; None for any other text."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return None
-    mapped = getattr(found, "ipv4_mapped", None) or found
-    return ipaddress.ip_network((mapped, 32 if mapped.version == 4 else 64), strict=False)
+    return bool(place) and any(network_of(one) == place for one in found)
 
 
 def _record_handover(

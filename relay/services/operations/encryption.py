@@ -21,7 +21,11 @@ SEALED: tuple[tuple[InstrumentedAttribute[Any], Any, str], ...] = (
     (Destination.sealed_secrets, Destination.name, DESTINATION),
     (AlertChannel.sealed_secrets, AlertChannel.name, CHANNEL),
     (User.totp_sealed, User.email, USER),
-    (AuditHead.sealed_key, cast(AuditHead.id, String).label("label"), AUDIT),  # last: see models.audit_chain
+    (
+        AuditHead.sealed_key,
+        cast(AuditHead.id, String).label("label"),
+        AUDIT,
+    ),  # last: see models.audit_chain
 )
 
 

@@ -7,7 +7,6 @@ sign in.  IPv6 addresses count by their /64, which one customer usually has.
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import time
 
@@ -17,6 +16,7 @@ from limits.strategies import FixedWindowRateLimiter
 
 from relay.errors import TooBusy
 from relay.extensions import limiter
+from relay.networks import network_of
 
 PER_ADDRESS = RateLimitItemPerMinute(10, 1, "sign-in-address")
 PER_BROWSER = RateLimitItemPerMinute(10, 10, "sign-in-browser")
@@ -67,19 +67,6 @@ def too_many(wait_s: int) -> TooBusy:
     minutes = math.ceil(wait_s / 60)
     wait = f"{wait_s} seconds" if wait_s <= 60 else f"{minutes} minutes"
     return TooBusy(SENTENCE.format(wait=wait), wait_s)
-
-
-def network_of(address: str) -> str:
-    """The address, or the /64 of an IPv6 address; an IPv4 address inside IPv6 is that address."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv4Address):
-        return str(parsed)
-    if parsed.ipv4_mapped:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.ip_network((parsed, 64), strict=False))
 
 
 class SignInThrottle:

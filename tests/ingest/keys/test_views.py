@@ -16,7 +16,6 @@ from flask import Flask
 from sqlalchemy import func, select, update
 
 from relay import database
-from relay.ingest.keys.views import network_of
 from relay.models import AuditEntry, Event, SigningKey, db
 from relay.services.audit import COMMAND_LINE
 from relay.services.sources import keys
@@ -135,21 +134,6 @@ def test_the_newer_key_goes_to_an_address_that_sent_events_before_the_rotation(
     assert handover_entries(app) == []
     assert request_key(sender).status_code == 200
     assert [reason for reason, _ in sender.reasons()] == ["key_to_unknown_address"]
-
-
-@pytest.mark.parametrize(
-    ("sent_from", "asks", "is_known"),
-    [
-        ("2001:db8:1:2::5", "2001:db8:1:2:aaaa::7", True),
-        ("2001:db8:1:2::5", "2001:db8:1:3::5", False),
-        ("203.0.113.7", "::ffff:203.0.113.7", True),
-        ("203.0.113.7", "203.0.113.8", False),
-        ("", "", False),
-    ],
-)
-def test_an_ipv6_address_counts_with_its_network(sent_from: str, asks: str, is_known: bool) -> None:
-    here, there = network_of(sent_from), network_of(asks)
-    assert (here is not None and here == there) is is_known
 
 
 @SQLITE
