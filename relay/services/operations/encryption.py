@@ -14,13 +14,13 @@ from relay.services.audit import By, record
 from relay.services.sources import revisions
 
 SIGNING_KEY, DESTINATION, CHANNEL = "signing key", "destination", "alert channel"
-USER, AUDIT = "authenticator app of", "audit log"
+AUTHENTICATOR, AUDIT = "authenticator app", "audit log"
 # where secrets are stored: the column, its label, and the noun
 SEALED: tuple[tuple[InstrumentedAttribute[Any], Any, str], ...] = (
     (SigningKey.sealed_secret, SigningKey.key_id, SIGNING_KEY),
     (Destination.sealed_secrets, Destination.name, DESTINATION),
     (AlertChannel.sealed_secrets, AlertChannel.name, CHANNEL),
-    (User.totp_sealed, User.email, USER),
+    (User.totp_sealed, User.email, AUTHENTICATOR),
     (
         AuditHead.sealed_key,
         cast(AuditHead.id, String).label("label"),
@@ -32,7 +32,7 @@ SEALED: tuple[tuple[InstrumentedAttribute[Any], Any, str], ...] = (
 def unreadable(connection: Connection, *nouns: str) -> list[str]:
     """The secrets that none of the encryption keys opens, such as ``destination Sales``.
 
-    ``nouns`` are some of SIGNING_KEY, DESTINATION, CHANNEL and USER; without any, all.
+    ``nouns`` are some of SIGNING_KEY, DESTINATION, CHANNEL and AUTHENTICATOR; without any, all.
     """
     found = []
     for column, label, noun in SEALED:

@@ -23,6 +23,7 @@ PER_BROWSER = RateLimitItemPerMinute(10, 10, "sign-in-browser")
 PER_ACCOUNT = RateLimitItemPerMinute(30, 15, "sign-in-account")
 FAILED_BEFORE = RateLimitItemPerMinute(1, 15, "sign-in-failed")
 PER_SESSION = RateLimitItemPerMinute(5, 5, "proof")
+PER_FACTOR = RateLimitItemPerMinute(10, 15, "second-factor")
 REPORTED = RateLimitItemPerMinute(1, 1, "sign-in-reported")
 SENTENCE = (
     "There were too many failed attempts. Relay limits them to protect accounts. "
@@ -48,6 +49,10 @@ class AttemptCounter:
         """Seconds until the counter is empty again."""
         stats = _call("get_window_stats", self)
         return max(1, math.ceil(stats.reset_time - time.time()))
+
+    def clear(self) -> None:
+        """Start again from zero."""
+        _call("clear", self)
 
     def check(self) -> None:
         """Raises TooBusy if it is full."""
