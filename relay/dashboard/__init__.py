@@ -36,6 +36,9 @@ from relay.dashboard import (
     removal,
     replays,
     source_privacy,
+    second_factor,
+    second_step,
+    sign_in_policy,
     sources,
     subscriptions,
     throttling,
@@ -56,6 +59,7 @@ PAGES = (
     ),
     *(dead_letters, dead_letters_bulk, replays, ai, ai_steps, ledger, alerts, alert_rules),
     *(alert_channels, health, audit, people, source_privacy),
+    *(second_step, second_factor, sign_in_policy),
 )
 
 

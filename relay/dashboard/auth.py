@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, render_template, request, url_for
 
-from relay.dashboard import forms, guard, htmx, known_browsers
+from relay.dashboard import forms, guard, htmx, known_browsers, passkey_forms, second_step
 from relay.errors import Invalid, TooBusy
 from relay.extensions import limiter
 from relay.models import User
@@ -60,10 +60,11 @@ def sign_in() -> Any:
 
 
 def complete_sign_in(user: User, method: SignInMethod, target: str = "") -> Response:
-    """Sign the person in and continue with the page that was asked for."""
-    guard.sign_in(user, method)
+    """Continue with the page that was asked for; before, with the second step if there is one."""
     target = target or guard.local_path(request.form.get("next", "/"))
-    return known_browsers.remember(htmx.redirect(target), user.id)
+    if method != SignInMethod.PASSKEY and user.has_second_factor:
+        return second_step.begin(user, method, target)
+    return second_step.finish(user, method, target)
 
 
 def _too_many(exc: TooBusy) -> tuple[str, int, dict[str, str]]:
@@ -78,11 +79,12 @@ def _sign_in_form(errors: dict[str, list[str]] | None = None) -> str:
         values=forms.posted(),
         errors=errors or {},
         next=guard.local_path(request.values.get("next", "/")),
+        with_passkeys=passkey_forms.party() is not None,
     )
 
 
 @blueprint.post("/sign-out")
-@guard.requires("viewer", limited=True)
+@guard.requires("viewer", limited=True, before_factor=True)
 def sign_out() -> Response:
     """End the session of this browser."""
     person = guard.find_person()
@@ -93,13 +95,13 @@ def sign_out() -> Response:
 
 
 @blueprint.get("/proof")
-@guard.requires("viewer", limited=True)
+@guard.requires("viewer", limited=True, before_factor=True)
 def proof_page() -> str:
     return _proof_form()
 
 
 @blueprint.post("/proof")
-@guard.requires("viewer", limited=True)
+@guard.requires("viewer", limited=True, before_factor=True)
 def prove() -> Any:
     """Check the password or second factor, then lead back to the page that needs it."""
     person = guard.find_person()

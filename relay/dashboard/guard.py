@@ -6,7 +6,8 @@ request comes from our own pages.  Flask-WTF checks the CSRF token of those befo
 
 A view with ``proof=True`` asks for the password or second factor again if the last proof is older than
 10 minutes.  A person who is limited to some sites reaches only views with ``limited=True``, which
-promise that everything they read and change belongs to the sites in ``Person.sites``.
+promise that everything they read and change belongs to the sites in ``Person.sites``.  A person with a
+role that needs a second factor is led to set one up before any page without ``before_factor=True``.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from flask_login import current_user, login_user, logout_user
 from flask_wtf.csrf import generate_csrf
 from werkzeug.exceptions import Forbidden
 
-from relay.dashboard import htmx
+from relay.dashboard import htmx, passkey_forms
 from relay.database import READ_ONLY
 from relay.errors import TooBusy
 from relay.extensions import db, login
@@ -31,11 +32,13 @@ from relay.models import ROLES, User, UserSession
 from relay.rules.states import SignInMethod
 from relay.services.audit import By
 from relay.services.users import devices, proof, sessions
+from relay.services.users.second_factor.check import Shown
 from relay.services.users.sessions import Browser
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
 View = Callable[..., Any]
+PROVIDER_CHECKED = "provider-checked"  # in the session: the provider asked for a second factor
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Person:
     sites: frozenset[int] | None = None
     session_id: int = 0
     has_fresh_proof: bool = False
+    needs_factor: bool = False
 
     def may(self, role: str) -> bool:
         """Whether this person's role includes ``role``."""
@@ -63,7 +67,9 @@ class Person:
         return self.sites is None
 
 
-def requires(role: str, *, proof: bool = False, limited: bool = False) -> Callable[[View], View]:
+def requires(
+    role: str, *, proof: bool = False, limited: bool = False, before_factor: bool = False
+) -> Callable[[View], View]:
     """Allow users who are signed in with ``role`` or a higher one; see the module for the rest."""
     if role not in ROLES:
         raise ValueError(f"{role} is not a role.")
@@ -75,6 +81,8 @@ def requires(role: str, *, proof: bool = False, limited: bool = False) -> Callab
             person = find_person()
             if person is None:
                 return sign_in_first()
+            if person.needs_factor and not before_factor:
+                return htmx.redirect(url_for("second_factor.page"))
             if not person.may(role):
                 raise Forbidden(
                     f"This needs the role {role}, and yours is {person.role}. Ask an admin for access."
@@ -161,6 +169,7 @@ def person_of(found: UserSession) -> Person:
         sites=user.site_ids,
         session_id=found.id,
         has_fresh_proof=sessions.has_fresh_proof(found),
+        needs_factor=found.needs_factor and not session.get(PROVIDER_CHECKED),
     )
 
 
@@ -218,7 +227,10 @@ def check_proof(person: Person) -> str | None:
         person.id,
         person.session_id,
         request.form.get("proof_password", "")[:1000],
-        request.form.get("proof_code", "")[:64],
+        Shown(
+            code=request.form.get("proof_code", "")[:64].strip(),
+            passkey=passkey_forms.answer("proof_passkey"),
+        ),
         current_by(),
     )
 

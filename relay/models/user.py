@@ -104,6 +104,7 @@ class UserSession(Base, UserMixin):
     # known only while a request with this token runs
     token: str = ""
     read_at: datetime | None = None
+    needs_factor: bool = False  # the role needs a second factor, and the person has none
 
     __table_args__ = (one_of("method", SignInMethod),)
 

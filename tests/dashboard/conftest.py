@@ -40,7 +40,7 @@ class Visitor:
     def token(self) -> str:
         page = self.client.get("/sign-in").text
         if "csrf_token" not in page:
-            page = self.client.get("/").text
+            page = self.client.get("/proof").text
         found = re.search(r'name="csrf_token" value="([^"]+)"', page)
         assert found, page
         return found[1]

@@ -8,16 +8,25 @@ from relay.database import READ_ONLY
 from relay.models import User, db
 from relay.services.audit import By, record
 from relay.services.users import passwords, sessions
+from relay.services.users.second_factor import check as second_factor
+from relay.services.users.second_factor.check import Shown
 from relay.services.users.throttle import PER_SESSION, AttemptCounter
+
+WRONG_PASSWORD = "This password is not right. Try again."  # noqa: S105
 
 
 @dataclass(frozen=True)
 class Factors:
-    """What a person can show."""
+    """What a person can show.  ``provider``: sign in again at the single sign-on provider."""
 
     password: bool
     code: bool
     passkey: bool
+    provider: bool = False
+
+    @property
+    def are_none(self) -> bool:
+        return not (self.password or self.code or self.passkey or self.provider)
 
 
 def factors_of(user_id: int) -> Factors:
@@ -26,24 +35,33 @@ def factors_of(user_id: int) -> Factors:
         password=bool(user.password_hash),
         code=user.totp_sealed is not None,
         passkey=bool(user.passkeys),
+        provider=bool(user.oidc_subject),
     )
 
 
-def check(user_id: int, session_id: int, password: str, code: str, by: By) -> str | None:
-    """None if the proof is right, which is then remembered; else a sentence.  Raises TooBusy."""
+def check(user_id: int, session_id: int, password: str, shown: Shown, by: By) -> str | None:
+    """None if one of them is right, which is then remembered; else a sentence.  Raises TooBusy.
+
+    Recovery codes are for signing in only.
+    """
     attempts = AttemptCounter(PER_SESSION, session_id)
     attempts.check()
-    if not _is_right(user_id, password, code):
+    is_factor = bool(shown.code) or shown.passkey is not None
+    if is_factor:
+        right = second_factor.is_right(user_id, shown, by)
+    else:
+        right = _is_password(user_id, password)
+    if not right:
         attempts.add()
         record(by, "user.proof_refused", by.actor)
         db.session.commit()
-        return "This password is not right. Try again."
+        return shown.why_refused if is_factor else WRONG_PASSWORD
     sessions.prove(session_id)
     db.session.commit()
     return None
 
 
-def _is_right(user_id: int, password: str, code: str) -> bool:
+def _is_password(user_id: int, password: str) -> bool:
     db.session.rollback()  # hash outside the transaction
     db.session.connection(execution_options=READ_ONLY)
     password_hash = db.session.get_one(User, user_id).password_hash

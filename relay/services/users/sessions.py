@@ -7,12 +7,12 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay import database
 from relay.errors import NotFound
-from relay.models import User, UserSession, db, db_now
+from relay.models import Passkey, SignInPolicy, User, UserSession, db, db_now
 from relay.observability.logging import log
 from relay.rules.states import SignInMethod, UserState
 from relay.services.audit import By, record
@@ -51,13 +51,20 @@ def start(user: User, method: SignInMethod, browser: Browser) -> UserSession:
 
 def find(token: str) -> UserSession | None:
     """The session of this token, if it is within both time limits and its person may sign in."""
+    policy = select(SignInPolicy.second_factor_roles).limit(1).scalar_subquery()
+    has_passkey = exists().where(Passkey.user_id == UserSession.user_id)
     found = db.session.execute(
-        select(UserSession, db_now()).where(UserSession.token_sha256 == digest(token))
+        select(UserSession, db_now(), policy, has_passkey).where(
+            UserSession.token_sha256 == digest(token)
+        )
     ).one_or_none()
     if found is None:
         return None
-    session, now = found
+    session, now, roles, with_passkey = found
     session.token, session.read_at = token, now
+    session.needs_factor = (
+        session.user.role in (roles or ()) and session.user.totp_sealed is None and not with_passkey
+    )
     return session if _is_valid(session, now) else None
 
 

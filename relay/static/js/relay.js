@@ -123,7 +123,7 @@
       icon.className = "ti ti-copy";
       icon.setAttribute("aria-hidden", "true");
       button.append(icon, document.createTextNode("Copy"));
-      button.addEventListener("click", () => copy(button, group.querySelector("input")));
+      button.addEventListener("click", () => copy(button, group.querySelector("input, textarea")));
       group.append(button);
     }
   }

@@ -1,0 +1,210 @@
+"""The person's own second factors: authenticator app, passkeys and recovery codes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import segno
+from flask import Blueprint, Response, jsonify, render_template, session, url_for
+from markupsafe import Markup
+
+from relay import secrets
+from relay.dashboard import forms, guard, htmx, passkey_forms
+from relay.dashboard.guard import Person
+from relay.errors import Invalid, Refusal, SecretUnreadable
+from relay.services.users import proof
+from relay.services.users.second_factor import passkeys, policy, recovery, totp
+
+blueprint = Blueprint("second_factor", __name__, url_prefix="/account/second-factor")
+NEW_APP = "new-authenticator"  # in the session: the sealed secret of an app that is being set up
+NAME = forms.Field(
+    "name",
+    "Name",
+    required=True,
+    placeholder="Laptop",
+    help="To tell your passkeys from each other.",
+)
+
+
+def _person() -> Person:
+    person = guard.find_person()
+    assert person is not None
+    return person
+
+
+def own_page(*, proof: bool = False) -> Any:
+    """For everyone, also before the second factor that a role needs is set up."""
+    return guard.requires("viewer", proof=proof, limited=True, before_factor=True)
+
+
+@blueprint.get("")
+@own_page()
+def page() -> str:
+    person = _person()
+    return render_template(
+        "account/second_factor.html",
+        factors=proof.factors_of(person.id),
+        passkeys=passkeys.list_passkeys(person.id),
+        left=recovery.left(person.id),
+        few=recovery.FEW,
+        with_passkeys=passkey_forms.party() is not None,
+        is_required=person.role in policy.required_roles(),
+    )
+
+
+@blueprint.get("/app")
+@own_page(proof=True)
+def app_page() -> Any:
+    return _app_page()
+
+
+@blueprint.post("/app")
+@own_page(proof=True)
+def confirm_app() -> Any:
+    """Save the app if its code is right; then show recovery codes if there are none."""
+    person, secret = _person(), _new_secret()
+    try:
+        totp.confirm(
+            person.id, person.session_id, secret, forms.text("code")[:64], guard.current_by()
+        )
+    except Invalid as exc:
+        return _app_page(exc.reasons), 422
+    session.pop(NEW_APP, None)
+    return _done("The authenticator app is set up.")
+
+
+@blueprint.post("/app/remove")
+@own_page(proof=True)
+def remove_app() -> Any:
+    person = _person()
+    return _try(
+        lambda: totp.remove(person.id, person.session_id, guard.current_by()),
+        "The authenticator app was removed. Your other browsers were signed out.",
+    )
+
+
+def _app_page(errors: dict[str, list[str]] | None = None) -> str:
+    secret = _new_secret()
+    code = segno.make(totp.setup_uri(secret, _person().email), micro=False)
+    return render_template(
+        "account/app.html",
+        picture=Markup(code.svg_inline(scale=5, border=3, light="#fff")),  # noqa: S704 - made here
+        secret=" ".join(secret[at : at + 4] for at in range(0, len(secret), 4)),
+        errors=errors or {},
+    )
+
+
+def _new_secret() -> str:
+    """The secret of the app that is being set up: the same until it is confirmed."""
+    kept = session.get(NEW_APP)
+    try:
+        return secrets.box().open_sealed(kept) if kept else _make_secret()
+    except SecretUnreadable:
+        return _make_secret()
+
+
+def _make_secret() -> str:
+    secret = totp.new_secret()
+    session[NEW_APP] = secrets.box().seal(secret)
+    return secret
+
+
+@blueprint.get("/passkeys/new")
+@own_page(proof=True)
+def passkey_page() -> Any:
+    return _passkey_page()
+
+
+def _passkey_page(errors: dict[str, list[str]] | None = None) -> Any:
+    party = passkey_forms.party()
+    if party is None:
+        return htmx.redirect(url_for("second_factor.page", _anchor="passkeys"))
+    return render_template(
+        "account/passkey.html",
+        party=party,
+        name_field=NAME,
+        values=forms.posted(),
+        errors=errors or {},
+    )
+
+
+@blueprint.post("/passkeys/options")
+@own_page(proof=True)
+def passkey_options() -> Any:
+    """What the browser needs to make a passkey."""
+    party = passkey_forms.party()
+    if party is None:
+        return jsonify(sentence="Passkeys can't be made at this address."), 409
+    options = passkeys.creation_options(_person().id, party)
+    return jsonify(passkey_forms.keep_challenge(options))
+
+
+@blueprint.post("/passkeys")
+@own_page(proof=True)
+def add_passkey() -> Any:
+    """Register the passkey that the browser made; then show recovery codes if there are none."""
+    person, answer = _person(), passkey_forms.answer("passkey")
+    if answer is None:
+        missing = "The browser sent no passkey. Passkeys need JavaScript."
+        return _passkey_page({"passkey": [missing]}), 422
+    try:
+        made = passkeys.add(
+            person.id, person.session_id, forms.text("name"), answer, guard.current_by()
+        )
+    except Invalid as exc:
+        return _passkey_page(exc.reasons), 422
+    except Refusal as exc:
+        return _passkey_page({"passkey": [str(exc)]}), 422
+    return _done(f"The passkey {made.name} was added.")
+
+
+@blueprint.post("/passkeys/<int:passkey_id>/rename")
+@own_page()
+def rename_passkey(passkey_id: int) -> Any:
+    return _try(
+        lambda: passkeys.rename(_person().id, passkey_id, forms.text("name"), guard.current_by()),
+        "The passkey was renamed.",
+    )
+
+
+@blueprint.post("/passkeys/<int:passkey_id>/remove")
+@own_page(proof=True)
+def remove_passkey(passkey_id: int) -> Any:
+    person = _person()
+    return _try(
+        lambda: passkeys.remove(person.id, person.session_id, passkey_id, guard.current_by()),
+        "The passkey was removed. Your other browsers were signed out.",
+    )
+
+
+@blueprint.post("/recovery-codes")
+@own_page(proof=True)
+def make_codes() -> Any:
+    """Show a new set of recovery codes, once."""
+    factors = proof.factors_of(_person().id)
+    if not (factors.code or factors.passkey):
+        htmx.toast("Set up a second factor first.", "danger")
+        return htmx.redirect(url_for("second_factor.page"))
+    return _codes_page()
+
+
+def _done(sentence: str) -> Any:
+    htmx.toast(sentence)
+    if recovery.left(_person().id):
+        return htmx.redirect(url_for("second_factor.page"))
+    return _codes_page()
+
+
+def _codes_page() -> str:
+    codes = recovery.make(_person().id, guard.current_by())
+    return render_template("account/recovery_codes.html", codes=codes)
+
+
+def _try(action: Any, sentence: str) -> Response:
+    """Do it and go back to the page, with a toast either way."""
+    try:
+        action()
+        htmx.toast(sentence)
+    except Invalid as exc:
+        htmx.toast(" ".join(why for reasons in exc.reasons.values() for why in reasons), "danger")
+    return htmx.redirect(url_for("second_factor.page"))
