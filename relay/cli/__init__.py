@@ -19,6 +19,7 @@ from relay.cli import (
     kinds,
     ledger,
     people,
+    second_factor,  # noqa: F401 - adds its commands to ``users``
     sources,
     system,
     users,

@@ -13,6 +13,7 @@ from config import Config
 from relay.observability import health
 from relay.observability.health import Finding, Level
 from relay.services.operations.checks import (
+    accounts,
     alerting,
     destinations,
     files,
@@ -47,6 +48,7 @@ def diagnose(
         "Broker and processes": partial(processes.check, _client(), usable),
         "Destinations": partial(if_usable, destinations.check),
         "Secrets": partial(if_usable, references.check),
+        "Accounts": partial(if_usable, accounts.check),
         "Alerts and backups": partial(if_usable, alerting.check),
         "Files and disk": partial(files.check, config),
         "Network": partial(network.check, config, is_offline, clock_url or config.clock_url),

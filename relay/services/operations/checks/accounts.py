@@ -1,0 +1,26 @@
+"""Accounts: which admins sign in with a password only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from relay.observability.health import Finding, ok, warning
+from relay.rules.states import Role
+from relay.services.users.second_factor import policy
+
+CHECK = "second factor"
+NAMED = 5
+
+
+def check() -> Iterator[Finding]:
+    found = policy.without_second_factor(Role.ADMIN)
+    if not found:
+        yield ok(CHECK, "Each admin with a password has a second factor.")
+        return
+    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+    yield warning(
+        CHECK,
+        f"These admins sign in with a password only: {', '.join(found[:NAMED])}{more}.",
+        "They set up a second factor under /account/second-factor. To require it, run: "
+        "flask users require-second-factor --role admin",
+    )
