@@ -96,7 +96,10 @@ def show() -> Any:
         return _form(pending, str(exc)), 429, {"Retry-After": str(exc.retry_after)}
     if why is not None:
         return _form(pending, why), 422
-    response = finish(_find_user(pending) or user, pending.method, pending.target)
+    user = _find_user(pending)  # as it is now, after the code was checked
+    if user is None:
+        return _start_again()
+    response = finish(user, pending.method, pending.target)
     if shown.recovery_code:
         left = recovery.left(user.id)
         htmx.toast(
@@ -157,7 +160,8 @@ def sign_in() -> Any:
     if user is None or not user.is_active:
         db.session.rollback()
         attempts.add()
-        record(By(user.email if user else "unknown", address), "user.sign_in_refused", "passkey")
+        who = user.email if user else "unknown"
+        record(By(who, address), "user.sign_in_refused", who, method=SignInMethod.PASSKEY.value)
         db.session.commit()
         htmx.toast(UNKNOWN, "danger")
         return htmx.redirect(url_for("auth.sign_in_page", next=target if target != "/" else None))

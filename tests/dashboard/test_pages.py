@@ -77,6 +77,10 @@ GETS = {
     "/people/receipts": "admin",
     "/people/receipts/er_1": "admin",
     "/sources/shop/privacy": "admin",
+    "/account/second-factor": "viewer",
+    "/account/second-factor/app": "viewer",
+    "/account/second-factor/passkeys/new": "viewer",
+    "/team/sign-in": "admin",
 }
 POSTS = {
     "/sources/new": "admin",
@@ -133,6 +137,14 @@ POSTS = {
     "/sources/shop/retention": "admin",
     "/audit/export": "admin",
     "/audit/verify": "admin",
+    "/account/second-factor/app": "viewer",
+    "/account/second-factor/app/remove": "viewer",
+    "/account/second-factor/passkeys": "viewer",
+    "/account/second-factor/passkeys/options": "viewer",
+    "/account/second-factor/passkeys/1/rename": "viewer",
+    "/account/second-factor/passkeys/1/remove": "viewer",
+    "/account/second-factor/recovery-codes": "viewer",
+    "/team/sign-in": "admin",
     "/sign-out": "viewer",
 }
 

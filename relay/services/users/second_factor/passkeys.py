@@ -26,6 +26,7 @@ from relay.services.users.throttle import AttemptCounter
 CHALLENGE_MINUTES = 5
 MOST = 20  # of one person
 CREDENTIAL_ID = re.compile(r"[A-Za-z0-9_-]{1,512}")
+TRANSPORT = re.compile(r"[a-z-]{1,20}")
 USED = RateLimitItemPerMinute(1, CHALLENGE_MINUTES, "passkey-challenge")
 
 
@@ -144,7 +145,7 @@ def add(user_id: int, session_id: int, name: str, answer: PasskeyAnswer, by: By)
         credential_id=credential_id,
         public_key=verified.credential_public_key,
         sign_count=verified.sign_count,
-        transports=[str(one)[:20] for one in transports[:8]],
+        transports=[one for one in transports[:8] if TRANSPORT.fullmatch(str(one))],
     )
     db.session.add(passkey)
     record(by, "user.passkey_add", user.email, name=name)
