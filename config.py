@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from relay.connection_urls import read_database_url, read_redis_url
 from relay.errors import SettingsError
+from relay.oidc_settings import OidcSettings, read_oidc
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -30,7 +31,8 @@ KNOWN = frozenset(
     RELAY_SHARED_SECRET RELAY_CA_FILE
     RELAY_OUTBOUND_PROXY RELAY_CANARY_MINUTES RELAY_CANARY_URL RELAY_CLOCK_URL
     RELAY_METRICS_PORT RELAY_CONNECTIONS_PER_ADDRESS RELAY_AUDIT_SYSLOG RELAY_SECRET_FILES_DIR
-    RELAY_SECRET_ENV_PREFIX""".split()
+    RELAY_SECRET_ENV_PREFIX RELAY_OIDC_ISSUER RELAY_OIDC_CLIENT_ID RELAY_OIDC_CLIENT_SECRET
+    RELAY_OIDC_ROLE_CLAIM RELAY_OIDC_ROLES RELAY_OIDC_LABEL""".split()
 )
 COPY_SAFE = re.compile(r"[\x21-\x7e]+")
 WITH_FILE = (
@@ -39,6 +41,7 @@ WITH_FILE = (
         "RELAY_METRICS_TOKEN",
         "RELAY_SHARED_SECRET",
         "RELAY_OUTBOUND_PROXY",
+        "RELAY_OIDC_CLIENT_SECRET",
     ),
 )
 
@@ -240,10 +243,16 @@ class Config:
     audit_syslog: str = ""
     secret_files_dir: Path | None = None
     secret_env_prefix: str = ""
+    oidc: OidcSettings | None = None
 
     def __repr__(self) -> str:
         hidden = {"secret_key", "encryption_keys", "metrics_token", "shared_secret"}
-        hidden |= {"database_url", "redis_url", "outbound_proxy"}  # they can contain a password
+        hidden |= {
+            "database_url",
+            "redis_url",
+            "outbound_proxy",
+            "oidc",
+        }  # they can contain a password
         shown = (
             f"{f.name}={getattr(self, f.name)!r}" for f in fields(self) if f.name not in hidden
         )
@@ -322,6 +331,14 @@ class Config:
             audit_syslog=env_syslog(env, "RELAY_AUDIT_SYSLOG"),
             secret_files_dir=env_directory(env, "RELAY_SECRET_FILES_DIR"),
             secret_env_prefix=env_prefix(env, "RELAY_SECRET_ENV_PREFIX"),
+            oidc=read_oidc(
+                env_url(env, "RELAY_OIDC_ISSUER", "https://login.example.com"),
+                env_text(env, "RELAY_OIDC_CLIENT_ID"),
+                env_secret(env, "RELAY_OIDC_CLIENT_SECRET") or "",
+                env_text(env, "RELAY_OIDC_ROLE_CLAIM"),
+                env_text(env, "RELAY_OIDC_ROLES"),
+                env_text(env, "RELAY_OIDC_LABEL"),
+            ),
         )
 
 

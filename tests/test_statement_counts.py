@@ -100,9 +100,13 @@ NO_LIST = {
         "auth.sign_in_page",
         "auth.first_run_page",
         "second_step.page",
+        "second_factor.page",  # at most 20 passkeys
         "second_factor.app_page",
         "second_factor.passkey_page",
         "sign_in_policy.page",
+        "single_sign_on.start",
+        "single_sign_on.start_proof",
+        "single_sign_on.callback",
         "sources.new_page",
         "sources.plugin_zip",
     ),

@@ -39,6 +39,7 @@ from relay.dashboard import (
     second_factor,
     second_step,
     sign_in_policy,
+    single_sign_on,
     sources,
     subscriptions,
     throttling,
@@ -59,7 +60,7 @@ PAGES = (
     ),
     *(dead_letters, dead_letters_bulk, replays, ai, ai_steps, ledger, alerts, alert_rules),
     *(alert_channels, health, audit, people, source_privacy),
-    *(second_step, second_factor, sign_in_policy),
+    *(second_step, second_factor, sign_in_policy, single_sign_on),
 )
 
 

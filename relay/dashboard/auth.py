@@ -12,7 +12,7 @@ from relay.extensions import limiter
 from relay.models import User
 from relay.rules.states import SignInMethod
 from relay.services.users import accounts as user_accounts
-from relay.services.users import proof, sessions
+from relay.services.users import oidc, sessions
 from relay.services.users import sign_in as sign_in_service
 from relay.services.users.passwords import SHORTEST
 
@@ -80,6 +80,7 @@ def _sign_in_form(errors: dict[str, list[str]] | None = None) -> str:
         errors=errors or {},
         next=guard.local_path(request.values.get("next", "/")),
         with_passkeys=passkey_forms.party() is not None,
+        provider=oidc.find_provider(),
     )
 
 
@@ -124,7 +125,8 @@ def _proof_form(why: str = "") -> str:
         post_to=url_for("auth.prove"),
         kept=kept,
         why=why,
-        factors=proof.factors_of(person.id),
+        factors=guard.factors_of(person),
+        next=kept[0][1],
     )
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -31,12 +31,13 @@ from relay.extensions import db, login
 from relay.models import ROLES, User, UserSession
 from relay.rules.states import SignInMethod
 from relay.services.audit import By
-from relay.services.users import devices, proof, sessions
+from relay.services.users import devices, oidc, proof, sessions
 from relay.services.users.second_factor.check import Shown
 from relay.services.users.sessions import Browser
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 LOCAL_PATH = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")
+LONGEST_PATH = 1500
 View = Callable[..., Any]
 PROVIDER_CHECKED = "provider-checked"  # in the session: the provider asked for a second factor
 
@@ -243,9 +244,15 @@ def _proof_page(person: Person, why: str = "") -> Response:
     ]
     page = render_template(
         "auth/proof.html", post_to=request.full_path.rstrip("?"), kept=kept, why=why,
-        factors=proof.factors_of(person.id),
+        factors=factors_of(person), next=local_path(urlsplit(request.referrer or "").path),
     )  # fmt: skip
     return make_response(page, 422 if why else 403)
+
+
+def factors_of(person: Person) -> proof.Factors:
+    """What the person can show on the page that asks for a proof."""
+    found = proof.factors_of(person.id)
+    return replace(found, provider=found.provider and oidc.find_provider() is not None)
 
 
 def _proof_elsewhere() -> Response:
@@ -273,7 +280,9 @@ def sign_in_first() -> Response:
 
 
 def local_path(text: str) -> str:
-    """``text`` if it is a path on this site, else the home page."""
+    """``text`` if it is a path on this site that fits into the session's cookie, else the home page."""
+    if len(text) > LONGEST_PATH:
+        return "/"
     plain = unquote(text)
     fine = LOCAL_PATH.fullmatch(text) and LOCAL_PATH.fullmatch(plain.replace(" ", "+"))
     return text if fine and not urlsplit(text).netloc else "/"

@@ -212,6 +212,7 @@ def last_seen(app: Flask) -> datetime:
         ("javascript:alert(1)", "/"),
         (" /events", "/"),
         ("/events\n", "/"),
+        ("/" + "a" * 1500, "/"),
     ],
 )
 def test_only_local_paths_are_followed(text: str, path: str) -> None:

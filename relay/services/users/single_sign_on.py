@@ -1,0 +1,119 @@
+"""The account of a person after single sign-on, and its role."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+
+from relay.errors import Refusal
+from relay.models import User, db
+from relay.oidc_settings import OidcSettings
+from relay.rules.states import LinkPurpose, Role, UserState
+from relay.services.audit import By, record
+from relay.services.users import links
+from relay.services.users.accounts import EMAIL
+from relay.services.users.oidc import Identity
+
+LONGEST_SUBJECT = 512
+
+
+def role_of(settings: OidcSettings, claims: Mapping[str, Any]) -> Role | None:
+    """The highest role that the claim gives; None if it gives none."""
+    found: Any = claims.get(settings.role_claim)
+    if found is None:
+        found = claims
+        for part in settings.role_claim.split("."):
+            found = found.get(part) if isinstance(found, Mapping) else None
+    values = [found] if isinstance(found, str) else found if isinstance(found, list) else []
+    given = {role for value, role in settings.roles if value in values}
+    return max(given, key=list(Role).index, default=None)
+
+
+def find_user(settings: OidcSettings, identity: Identity, address: str) -> User:
+    """The account of this identity, with the role that the provider gives it now.
+
+    An account with the same e-mail address is linked only if the provider verified the address; else
+    a new one is made.  Raises Refusal.
+    """
+    by = By(identity.email[:254] or identity.subject[:254], address)
+    try:
+        user = _find_or_make(settings, identity, by)
+    except IntegrityError as exc:  # another request made the same account
+        db.session.rollback()
+        raise Refusal("Two sign-ins ran at the same time. Sign in again.") from exc
+    except Refusal as exc:
+        db.session.rollback()
+        record(by, "user.single_sign_on_refused", by.actor, reason=str(exc))
+        db.session.commit()
+        raise
+    db.session.commit()
+    return user
+
+
+def _find_or_make(settings: OidcSettings, identity: Identity, by: By) -> User:
+    role = role_of(settings, identity.claims)
+    if role is None:
+        raise Refusal(
+            f"{settings.label} gives your account no role in Relay, so Relay did not sign you in. "
+            "Ask the administrator for access."
+        )
+    if len(identity.subject) > LONGEST_SUBJECT:
+        raise Refusal(f"{settings.label} sent an identity that is too long for Relay.")
+    own = select(User).where(User.oidc_subject == identity.subject).with_for_update()
+    user = db.session.scalar(own) or _link(settings, identity, by)
+    if user is None:
+        return _make(settings, identity, role, by)
+    if user.state == UserState.DISABLED:
+        raise Refusal("Your account is disabled. Ask an admin.")
+    if user.state == UserState.INVITED:
+        user.state = UserState.ACTIVE
+        links.revoke(LinkPurpose.INVITE, user)
+    if role != user.role and not _is_last_admin(user):
+        record(by, "user.single_sign_on", user.email, role=role.value, old_role=user.role.value)
+        user.role = role
+    return user
+
+
+def _link(settings: OidcSettings, identity: Identity, by: By) -> User | None:
+    """The account with this e-mail address, from now on with this identity; None if there is none."""
+    same = select(User).where(User.email == identity.email).with_for_update()
+    user = db.session.scalar(same) if identity.email else None
+    if user is None:
+        return None
+    if user.oidc_subject is not None:
+        raise Refusal(
+            f"The account {user.email} belongs to another identity at {settings.label}. Ask an admin."
+        )
+    if not identity.email_verified:
+        raise Refusal(
+            f"There is an account {user.email}, but {settings.label} did not verify that this "
+            "address is yours. Sign in with your password, or ask your administrator."
+        )
+    user.oidc_subject = identity.subject
+    record(by, "user.single_sign_on", user.email, linked=True)
+    return user
+
+
+def _make(settings: OidcSettings, identity: Identity, role: Role, by: By) -> User:
+    if not EMAIL.fullmatch(identity.email):
+        raise Refusal(
+            f"{settings.label} sent no e-mail address for you. Ask your administrator to include it."
+        )
+    user = User(email=identity.email, name=identity.name, role=role, oidc_subject=identity.subject)
+    db.session.add(user)
+    db.session.flush()
+    record(by, "user.create", user.email, role=role.value, method="oidc")
+    return user
+
+
+def _is_last_admin(user: User) -> bool:
+    """Whether no one else could manage Relay: then the role stays."""
+    if user.role != Role.ADMIN:
+        return False
+    others = select(func.count()).where(
+        User.role == Role.ADMIN, User.state == UserState.ACTIVE, User.id != user.id
+    )
+    return not db.session.scalar(others)
