@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from relay.errors import SecretUnreadable, VaultUnavailable
 from relay.secrets.references import one_line
-from relay.secrets.vault_access import TokenRefused, VaultLogin, VaultSettings, call
+from relay.secrets.vault_access import VaultLogin, VaultSettings, VaultTokenRefused, call
 
 KEEP_VALUE_S = 30.0  # a drain reads its secrets each time it starts, which may be every second
 KEEP_MOUNT_S = 300.0
@@ -108,7 +108,7 @@ class Vault:
             token = self.login.get(settings)
             try:
                 return self._read_field(settings, path, token)
-            except TokenRefused as exc:
+            except VaultTokenRefused as exc:
                 self.login.drop(token)  # AppRole gets a new one
                 if is_last:
                     raise VaultUnavailable(
@@ -172,7 +172,7 @@ class Vault:
     def _forbidden(self, settings: VaultSettings, path: VaultPath, token: str) -> Exception:
         """What a 403 means: the vault gives the same answer for three causes."""
         if call(settings, "GET", "auth/token/lookup-self", token).status != 200:
-            return TokenRefused()
+            return VaultTokenRefused()
         visible = call(settings, "GET", "sys/internal/ui/mounts", token).data.get("secret")
         mounts = visible if isinstance(visible, dict) else {}
         if any(f"{path.shown}/".startswith(mount) for mount in mounts):

@@ -22,7 +22,7 @@ RENEW_AFTER = 2 / 3  # of a token's time
 PRINTABLE = re.compile(r"[\x21-\x7e]+")
 
 
-class TokenRefused(Exception):
+class VaultTokenRefused(Exception):
     """The vault does not know the token: it is wrong, has expired or was revoked."""
 
 
