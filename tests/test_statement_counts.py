@@ -132,7 +132,7 @@ QUERIES: dict[str, list[dict[str, Any]]] = {
 }
 MOST = 21  # statements of any page
 LIMITS = {
-    "health.page": 32,
+    "health.page": 36,
     "overview.page": 15,
     "destinations.list_page": 8,
     "sources.list_page": 8,

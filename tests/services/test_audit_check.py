@@ -74,6 +74,22 @@ def test_each_change_behind_relays_back_is_named(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_only_the_newest_entries_can_be_checked(app: Flask) -> None:
+    with app.app_context():
+        for number in range(5):
+            record(COMMAND_LINE, "test.add", f"object {number}")
+        db.session.commit()
+        with db.engine.connect() as connection:
+            assert audit_check.check(connection, newest=2) == audit_check.AuditCheck(2, 0)
+            connection.exec_driver_sql("UPDATE audit_entry SET actor = 'you' WHERE seq = 2")
+            assert audit_check.check(connection, newest=2).broken is None
+            connection.exec_driver_sql("UPDATE audit_entry SET actor = 'you' WHERE seq = 4")
+            broken = audit_check.check(connection, newest=2).broken
+            assert broken and (broken.problem, broken.seq) == ("changed", 4)
+            connection.rollback()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_an_end_that_was_forwarded_cannot_be_restored_from_an_older_copy(app: Flask) -> None:
     with app.app_context():
         record(COMMAND_LINE, "test.add", "x")

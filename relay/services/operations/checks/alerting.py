@@ -15,6 +15,7 @@ from relay.services.alerts.rules import effective
 from relay.services.operations.checks.database import reading
 from relay.services.operations.milestones import BACKUP
 
+AUDIT_ENTRIES = 1000
 UNIT_S = {"minutes": 60.0, "hours": 3600.0, "days": 86_400.0}
 
 
@@ -28,10 +29,10 @@ def check() -> Iterator[Finding]:
 
 
 def check_audit_log(connection: Connection) -> Finding:
-    """Whether an entry of the audit log was changed, deleted or inserted."""
-    found = audit_check.check(connection)
+    """Whether one of the newest entries was changed, deleted or inserted; the nightly check reads all."""
+    found = audit_check.check(connection, newest=AUDIT_ENTRIES)
     if found.broken is None:
-        return ok("audit log", f"The audit log is whole ({found.entries} entries).")
+        return ok("audit log", f"The newest entries of the audit log are whole ({found.entries}).")
     return error(
         "audit log",
         f"The audit log is broken. {found.broken.sentence}",
