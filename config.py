@@ -14,7 +14,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from relay.connection_urls import read_database_url, read_redis_url
+from relay.connection_urls import (
+    MailAccount,
+    read_database_url,
+    read_mail_url,
+    read_redis_url,
+)
 from relay.errors import SettingsError
 from relay.oidc_settings import OidcSettings, read_oidc
 
@@ -32,7 +37,8 @@ KNOWN = frozenset(
     RELAY_OUTBOUND_PROXY RELAY_CANARY_MINUTES RELAY_CANARY_URL RELAY_CLOCK_URL
     RELAY_METRICS_PORT RELAY_CONNECTIONS_PER_ADDRESS RELAY_AUDIT_SYSLOG RELAY_SECRET_FILES_DIR
     RELAY_SECRET_ENV_PREFIX RELAY_OIDC_ISSUER RELAY_OIDC_CLIENT_ID RELAY_OIDC_CLIENT_SECRET
-    RELAY_OIDC_ROLE_CLAIM RELAY_OIDC_ROLES RELAY_OIDC_LABEL""".split()
+    RELAY_OIDC_ROLE_CLAIM RELAY_OIDC_ROLES RELAY_OIDC_LABEL RELAY_MAIL_URL
+    RELAY_MAIL_FROM""".split()
 )
 COPY_SAFE = re.compile(r"[\x21-\x7e]+")
 WITH_FILE = (
@@ -42,6 +48,7 @@ WITH_FILE = (
         "RELAY_SHARED_SECRET",
         "RELAY_OUTBOUND_PROXY",
         "RELAY_OIDC_CLIENT_SECRET",
+        "RELAY_MAIL_URL",
     ),
 )
 
@@ -203,6 +210,15 @@ def env_syslog(env: Mapping[str, str], name: str) -> str:
             f"{name} must be udp://host:port, tcp://host:port or unix:///path, not {text!r}."
         )
     return text
+def env_mail(env: Mapping[str, str]) -> MailAccount | None:
+    """The mail server for Relay's own mails, None without RELAY_MAIL_URL.  Raises SettingsError."""
+    text = env_secret(env, "RELAY_MAIL_URL")
+    sender = env_text(env, "RELAY_MAIL_FROM")
+    if text is None:
+        if sender:
+            raise SettingsError("RELAY_MAIL_FROM is set without RELAY_MAIL_URL. Set both or none.")
+        return None
+    return read_mail_url(text, sender, set_by(env, "RELAY_MAIL_URL"))
 
 
 def database_url(text: str, data_dir: Path, name: str = "DATABASE_URL") -> str:
@@ -244,6 +260,7 @@ class Config:
     secret_files_dir: Path | None = None
     secret_env_prefix: str = ""
     oidc: OidcSettings | None = None
+    mail: MailAccount | None = None
 
     def __repr__(self) -> str:
         hidden = {"secret_key", "encryption_keys", "metrics_token", "shared_secret"}
@@ -339,6 +356,7 @@ class Config:
                 env_text(env, "RELAY_OIDC_ROLES"),
                 env_text(env, "RELAY_OIDC_LABEL"),
             ),
+            mail=env_mail(env),
         )
 
 

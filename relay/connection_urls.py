@@ -1,4 +1,4 @@
-"""Reads ``DATABASE_URL`` and ``REDIS_URL`` as people write them, and says in one line what is wrong.
+"""Reads ``DATABASE_URL``, ``REDIS_URL`` and ``RELAY_MAIL_URL`` as people write them, and says in one line what is wrong.
 
 A password may contain ``# / ? : @`` as they are.  Several PostgreSQL hosts are allowed, as in libpq.
 No message contains a part of the URL that could be the password.
@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from email.utils import parseaddr
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
@@ -30,6 +31,12 @@ PARTS = re.compile(
     re.DOTALL,
 )
 HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.%]+\]|[^:\[\]\s]*)(?::(?P<port>.*))?", re.DOTALL)
+# the user of a mail server is often an e-mail address
+MAIL = re.compile(
+    r"(?P<scheme>smtps?)://(?:(?P<user>[^:]*?)(?::(?P<password>.*))?@)?"
+    r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^:@/?#\[\]\s]+)(?::(?P<port>[0-9]{1,5}))?/?(?:\?(?P<query>[\w=&]*))?",
+    re.DOTALL,
+)
 POSTGRES = re.compile(r"(?:postgres|postgresql)(?:\+[a-z0-9_]+)?://", re.IGNORECASE)
 REDIS_SCHEMES = {"redis": "redis", "rediss": "rediss", "valkey": "redis", "valkeys": "rediss"}
 ENCODE = "If the password contains one of / ? # @ : write it percent-encoded, for example %23 instead of #."
@@ -221,3 +228,52 @@ def _check_redis_parameters(
             raise SettingsError(f"{name} has the parameter {key}, which Relay does not know.")
     if str(parameters.get("protocol", "2")) not in ("2", "3"):
         raise SettingsError(f"{name} has a protocol other than 2 or 3.")
+
+
+@dataclass(frozen=True)
+class MailAccount:
+    """The mail server for Relay's own mails.
+
+    ``security`` is ``starttls``, ``tls`` or ``none``; with an empty ``user``, no login is sent.
+    ``sender`` is an address, as ``relay@example.com`` or ``Relay <relay@example.com>``.
+    """
+
+    host: str
+    port: int
+    security: str
+    user: str
+    password: str = field(repr=False)
+    sender: str
+
+
+def read_mail_url(
+    text: str, sender: str, name: str = "RELAY_MAIL_URL", sender_name: str = "RELAY_MAIL_FROM"
+) -> MailAccount:
+    """Raises SettingsError, which begins with the name of the setting."""
+    found = MAIL.fullmatch(text)
+    if found is None:
+        raise SettingsError(
+            f"{name} must be a URL such as smtp://user:password@mail.example.com:587, or smtps://… "
+            f"for TLS from the start. {ENCODE}"
+        )
+    query = dict(parse_qsl(found["query"] or "", keep_blank_values=True))
+    is_plain = query.pop("encryption", "") == "none"
+    port = int(found["port"] or (465 if found["scheme"] == "smtps" else 587))
+    if query or (found["query"] and not is_plain) or (is_plain and found["scheme"] == "smtps"):
+        raise SettingsError(f"{name} has an unknown parameter. Only smtp:// has encryption=none.")
+    if not 0 < port < 65536:
+        raise SettingsError(f"{name} must have a port from 1 to 65535.")
+    address = parseaddr(sender)[1]
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", address) or not sender.isprintable():
+        raise SettingsError(
+            f"{sender_name} must be an address such as Relay <relay@example.com> when {name} is set."
+        )
+    security = "none" if is_plain else "tls" if found["scheme"] == "smtps" else "starttls"
+    return MailAccount(
+        found["host"].strip("[]"),
+        port,
+        security,
+        unquote(found["user"] or ""),
+        unquote(found["password"] or ""),
+        sender,
+    )

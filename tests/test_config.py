@@ -56,6 +56,8 @@ WRONG = [
     ("RELAY_SECRET_ENV_PREFIX", "A"),
     ("RELAY_SECRET_ENV_PREFIX", "A-B-"),
     ("RELAY_SECRET_ENV_PREFIX", "VAULT_"),
+    ("RELAY_MAIL_URL", "mail.example.com"),
+    ("RELAY_MAIL_FROM", "relay@example.com"),  # without RELAY_MAIL_URL
     ("RELAY_OUTBOUND_PROXY", "proxy.example:3128"),
     ("RELAY_OUTBOUND_PROXY", "https://proxy.example:3128"),
     ("RELAY_OUTBOUND_PROXY", "socks5://proxy.example:1080"),

@@ -13,7 +13,7 @@ from redis.connection import parse_url
 from sqlalchemy import create_engine, make_url, text
 
 from config import Config
-from relay.connection_urls import read_database_url, read_redis_url
+from relay.connection_urls import MailAccount, read_database_url, read_mail_url, read_redis_url
 from relay.errors import SettingsError
 from relay.launcher.valkey import Valkey
 from tests.support.env import ENCRYPTION_KEY, SECRET_KEY
@@ -183,3 +183,50 @@ def test_a_password_with_reserved_characters_opens_a_real_broker(valkey: Valkey)
         admin.execute_command("AUTH", "p#a/s?s@w:d")
         admin.config_set("requirepass", "")
         admin.close()
+
+
+FROM = "Relay <relay@example.com>"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("smtp://mail.example.com", ("mail.example.com", 587, "starttls", "", "")),
+        ("smtps://u:p@h", ("h", 465, "tls", "u", "p")),
+        ("smtp://u:p@h:2525/", ("h", 2525, "starttls", "u", "p")),
+        ("smtp://shop@example.com:p@h", ("h", 587, "starttls", "shop@example.com", "p")),
+        ("smtp://shop@example.com@h", ("h", 587, "starttls", "shop@example.com", "")),
+        ("smtp://u:a/b?c#d:e@f@h:25", ("h", 25, "starttls", "u", "a/b?c#d:e@f")),
+        ("smtp://u%40x:p%2F@[::1]:25", ("::1", 25, "starttls", "u@x", "p/")),
+        ("smtp://localhost:25?encryption=none", ("localhost", 25, "none", "", "")),
+    ],
+)
+def test_a_mail_server_is_read_as_people_write_it(
+    written: str, read: tuple[str, int, str, str, str]
+) -> None:
+    assert read_mail_url(written, FROM) == MailAccount(*read, FROM)
+    assert not read[4] or f"'{read[4]}'" not in repr(read_mail_url(written, FROM))
+
+
+@pytest.mark.parametrize(
+    ("written", "sender", "named"),
+    [
+        ("mail.example.com:587", FROM, "RELAY_MAIL_URL"),
+        ("http://h", FROM, "RELAY_MAIL_URL"),
+        ("smtp://", FROM, "RELAY_MAIL_URL"),
+        ("smtp://u:secret-1@h:99999", FROM, "RELAY_MAIL_URL"),
+        ("smtp://u:secret-1@h:0", FROM, "RELAY_MAIL_URL"),
+        ("smtp://u:secret-1@h?encryption=tls", FROM, "RELAY_MAIL_URL"),
+        ("smtps://u:secret-1@h?encryption=none", FROM, "RELAY_MAIL_URL"),
+        ("smtp://u:secret-1@h?timeout=3", FROM, "RELAY_MAIL_URL"),
+        ("smtp://u:secret-1@h", "", "RELAY_MAIL_FROM"),
+        ("smtp://u:secret-1@h", "Relay", "RELAY_MAIL_FROM"),
+        ("smtp://u:secret-1@h", "a@b\r\nBcc: c@d", "RELAY_MAIL_FROM"),
+    ],
+)
+def test_a_wrong_mail_server_stops_the_start_without_its_password(
+    written: str, sender: str, named: str
+) -> None:
+    with pytest.raises(SettingsError, match=f"^{named}") as caught:
+        read_mail_url(written, sender)
+    assert "secret-1" not in str(caught.value)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -24,7 +24,9 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword
+from flask import Flask
 
+from relay.connection_urls import MailAccount
 from tests.support.network import free_port
 
 USER, PASSWORD = "shop@example.com", "very-secret-mail-password"
@@ -186,3 +188,11 @@ def wrong_with(content: bytes, utf8: bool) -> str:
     if broken or not all(part.get("Content-Type") for part in mail.walk()):
         return "550 5.6.0 The parts of the mail are broken"
     return ""
+
+
+def use_mail(app: Flask, server: MailServer | None) -> None:
+    """Relay's own mails go to this server, without encryption; None: no mail server is set up."""
+    account = None
+    if server is not None:
+        account = MailAccount("127.0.0.1", server.port, "none", "", "", "Relay <relay@example.com>")
+    app.extensions["relay_config"] = replace(app.extensions["relay_config"], mail=account)
