@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Callable
 from typing import Any, Literal, TextIO
@@ -16,6 +17,7 @@ from relay.observability.metrics import log_lines_dropped
 
 # error: a fault of Relay's, or data at risk.  warning: degraded, or needs attention soon.
 Level = Literal["info", "warning", "error"]
+ONE_TIME_LINK = re.compile(r"/(first-run|invite|new-password)/[^/\s\"'?]+")
 _logger: Any = structlog.get_logger()
 
 
@@ -36,6 +38,7 @@ def init_logging(level: int = logging.INFO) -> None:
     global _logger  # bound once: binding costs as much as writing the line
     _logger = structlog.get_logger().bind()
     handler = LibraryHandler(sys.stderr)
+    handler.addFilter(hide_links)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -78,6 +81,14 @@ class LibraryHandler(logging.StreamHandler[TextIO]):
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the library's name
         log_lines_dropped.inc()
+
+
+def hide_links(record: logging.LogRecord) -> bool:
+    """Keep the secrets of one-time links out: Flask logs the path of a request that failed."""
+    message = record.getMessage()
+    if ONE_TIME_LINK.search(message):
+        record.msg, record.args = ONE_TIME_LINK.sub(r"/\1/…", message), ()
+    return True
 
 
 def critical_as_error(_logger: Any, _method: str, line: dict[str, Any]) -> dict[str, Any]:
