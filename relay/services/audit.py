@@ -90,6 +90,8 @@ ACTIONS = {
     "subscription.remove": "Removed a subscription",
     "subscription.resume": "Resumed a subscription",
     "subscription.update": "Changed a subscription",
+    "user.accept_invite": "Accepted an invitation",
+    "user.change_password": "Changed their password",
     "user.create": "Created a user",
     "user.passkey_add": "Added a passkey",
     "user.passkey_remove": "Removed a passkey",
@@ -101,6 +103,14 @@ ACTIONS = {
     "user.second_factor_policy": "Changed which roles need a second factor",
     "user.second_factor_refused": "Was refused at the second step of sign-in",
     "user.second_factor_reset": "Removed the second factors of a user",
+    "user.delete": "Deleted a user",
+    "user.disable": "Disabled a user",
+    "user.enable": "Enabled a user",
+    "user.forgot_password": "Was sent a link for a new password",
+    "user.invite": "Invited a user",
+    "user.new_password": "Set a new password with a link",
+    "user.reset_password": "Reset the password of a user",
+    "user.role": "Changed the role of a user",
     "user.sign_in": "Signed in",
     "user.sign_in_limited": "Was stopped at sign-in after too many attempts",
     "user.sign_in_refused": "Was refused at sign-in",
@@ -109,6 +119,8 @@ ACTIONS = {
     "user.single_sign_on_refused": "Was refused at single sign-on",
     "user.totp_add": "Set up an authenticator app",
     "user.totp_remove": "Removed an authenticator app",
+    "user.sites": "Changed the sites of a user",
+    "user.update": "Changed their name or time zone",
 }
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
+from flask import current_app
 from sqlalchemy import or_, select, update
 
 from relay import database
@@ -22,6 +24,37 @@ GONE = {
     LinkPurpose.NEW_PASSWORD: "This link was already used, has expired or was replaced by a newer "
     "one. Ask for a new link on the sign-in page.",
 }
+PATHS = {
+    LinkPurpose.FIRST_RUN: "first-run",
+    LinkPurpose.INVITE: "invite",
+    LinkPurpose.NEW_PASSWORD: "new-password",
+}
+
+
+@dataclass(frozen=True)
+class MadeLink:
+    """A link that was just made.  Its URL can never be read again."""
+
+    user_id: int
+    email: str
+    role: str
+    purpose: LinkPurpose
+    expires_at: datetime
+    url: str = field(repr=False)
+
+
+def make_link(purpose: LinkPurpose, user: User) -> MadeLink:
+    """A link for a person, in the running transaction.  Older links of this kind stop working."""
+    db.session.flush()
+    url = f"{base_url()}/{PATHS[purpose]}/{make(purpose, user)}"
+    expires_at = database.now(db.session) + LIFETIME[purpose]
+    return MadeLink(user.id, user.email, user.role.value, purpose, expires_at, url)
+
+
+def base_url() -> str:
+    """Relay's own URL: RELAY_PUBLIC_URL, else this machine.  Never what a request says it is."""
+    config = current_app.extensions["relay_config"]
+    return str(config.public_url or f"http://127.0.0.1:{config.port}")
 
 
 def make(purpose: LinkPurpose, user: User | None = None) -> str:
@@ -83,3 +116,21 @@ def use(purpose: LinkPurpose, token: str) -> OneTimeLink:
         db.session.rollback()
         raise NotFound(GONE[purpose])
     return link
+
+
+def user_of(purpose: LinkPurpose, token: str) -> User:
+    """The person of this link, which is not used up.  Raises NotFound."""
+    user = db.session.get(User, find(purpose, token).user_id or 0)
+    if user is None:
+        raise NotFound(GONE[purpose])
+    return user
+
+
+def open_until(purpose: LinkPurpose) -> dict[int, datetime]:
+    """When the unused links of this kind expire, or expired, by user."""
+    rows = db.session.execute(
+        select(OneTimeLink.user_id, OneTimeLink.expires_at).where(
+            OneTimeLink.purpose == purpose, OneTimeLink.used_at.is_(None)
+        )
+    )
+    return {user_id: expires_at for user_id, expires_at in rows if user_id and expires_at}

@@ -69,9 +69,12 @@ def _call(method: str, counter: AttemptCounter):  # type: ignore[no-untyped-def]
 
 
 def too_many(wait_s: int) -> TooBusy:
-    minutes = math.ceil(wait_s / 60)
-    wait = f"{wait_s} seconds" if wait_s <= 60 else f"{minutes} minutes"
-    return TooBusy(SENTENCE.format(wait=wait), wait_s)
+    return TooBusy(SENTENCE.format(wait=wait_words(wait_s)), wait_s)
+
+
+def wait_words(wait_s: int) -> str:
+    """``40 seconds``, ``3 minutes``."""
+    return f"{wait_s} seconds" if wait_s <= 60 else f"{math.ceil(wait_s / 60)} minutes"
 
 
 class SignInThrottle:
