@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from flask import Flask
+from flask import Flask, g, has_app_context
 
 from relay import exact_json
 from relay.event_types import FAMILIES, INTERNAL_TYPES, event_type_of, family_of
@@ -41,8 +42,17 @@ def relative(instant: datetime, now: datetime | None = None) -> str:
     return f"{duration(seconds)} ago" if seconds > 0 else f"in {duration_left(-seconds)}"
 
 
-def utc(instant: datetime) -> str:
-    return instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+def exact(instant: datetime) -> str:
+    """``2026-11-27 22:00:00 CET``, in the time zone of the signed-in person, or in UTC."""
+    return instant.astimezone(_time_zone()).strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def _time_zone() -> ZoneInfo:
+    person = g.get("person") if has_app_context() else None
+    try:
+        return ZoneInfo(person.time_zone if person and person.time_zone else "UTC")
+    except (ZoneInfoNotFoundError, ValueError):  # this machine does not know it any more
+        return ZoneInfo("UTC")
 
 
 def number(value: float) -> str:
@@ -115,7 +125,7 @@ def pretty(text: str) -> str:
 
 
 def init_app(app: Flask) -> None:
-    filters = (plain_text, duration, relative, utc, number, facts, host, web_link)
+    filters = (plain_text, duration, relative, exact, number, facts, host, web_link)
     for word in (
         *filters,
         families,
