@@ -54,6 +54,9 @@ from relay.models import (
     SiteReport,
     Source,
     Subscription,
+    User,
+    UserSession,
+    UserSite,
     db,
 )
 from relay.services.audit import COMMAND_LINE
@@ -91,10 +94,17 @@ LISTS: dict[str, tuple[str, Callable[[int], int]]] = {
     "alert_rules.page": (r">Destination \d\d<", lambda n: min(n, 3)),
     "ledger.export": (r"Site \d\d", lambda n: n),
     "people.receipt_list": (r"er_\d\d", lambda n: n),
+    # with the admin, who looks at it
+    "team.list_page": (r">Person \d\d<", lambda n: n),
+    "team.detail": (r"Browser \d\d", lambda n: n),
+    "team.invite_page": (r">Site \d\d<", lambda n: n),
+    "account.page": (r"Browser \d\d", lambda n: n),
     # one audit entry in four is ours, and a page has fifty
     "audit.list_page": (r"Changed \d\d", lambda n: min(n, 13)),
 }
+NEED_A_LINK = {"auth.first_run_page", "passwords.invite_page", "passwords.new_password_page"}
 NO_LIST = {
+    *("passwords.invite_page", "passwords.new_password_page", "passwords.forgotten_page"),
     *(
         "auth.proof_page",
         "auth.sign_in_page",
@@ -240,6 +250,7 @@ class Everything:
                 received=number,
             ),
         )
+        self.people(number, name, source.id)
         for days in (1, 2):
             self.keep(
                 SiteReport(
@@ -320,6 +331,26 @@ class Everything:
         self.delivery(event.id, other, "pending", replay_id=self.replay_id)
         db.session.commit()
 
+    def people(self, number: int, name: str, source_id: int) -> None:
+        """A person who sees one site, and sessions of the admin and of the first of these people."""
+        made = User(
+            email=f"{name}@example.com", name=f"Person {name}", role="viewer", state="active"
+        )
+        made.sites_limited, made.sites = True, [UserSite(source_id=source_id)]
+        self.keep(made)
+        if number == 0:
+            self.user_id = made.id
+            self.admin_id = db.session.scalars(select(User.id).order_by(User.id)).first()
+        for user_id in {self.user_id, self.admin_id}:
+            self.keep(
+                UserSession(
+                    user_id=user_id,
+                    token_sha256=f"{name}-{user_id}",
+                    method="password",
+                    device=f"Browser {name}",
+                )
+            )
+
     def keep(self, *rows: Any) -> None:
         for row in rows:
             db.session.add(row)
@@ -396,6 +427,7 @@ class Everything:
             "alert_id": self.alert_id,
             "channel_id": self.first(AlertChannel),
             "token": "none",
+            "user_id": self.user_id,
         }
         return {name: known[name] for name in rule.arguments}
 
@@ -469,7 +501,7 @@ def measure(
             with counting(app) as statements:
                 answer = person.get(address, headers=FRAGMENT if is_fragment else {})
             assert answer.status_code in (200, 204, 303, 404), (address, answer.status_code)
-            assert (answer.status_code == 404) == (endpoint == "auth.first_run_page"), address
+            assert (answer.status_code == 404) == (endpoint in NEED_A_LINK), address
             found[endpoint, address, is_fragment] = statements
             is_first = (endpoint, is_fragment) not in {key[::2] for key in list(found)[:-1]}
             if endpoint in LISTS and not is_fragment and is_first:

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Flask
 
 from relay.dashboard import (
+    account,
     ai,
     ai_steps,
     alert_channels,
@@ -33,6 +34,7 @@ from relay.dashboard import (
     overview,
     people,
     privacy,
+    passwords,
     removal,
     replays,
     second_factor,
@@ -42,6 +44,7 @@ from relay.dashboard import (
     source_privacy,
     sources,
     subscriptions,
+    team,
     throttling,
 )
 
@@ -61,6 +64,7 @@ PAGES = (
     *(dead_letters, dead_letters_bulk, replays, ai, ai_steps, ledger, alerts, alert_rules),
     *(alert_channels, health, audit, people, source_privacy),
     *(second_step, second_factor, sign_in_policy, single_sign_on),
+    *(team, account, passwords),
 )
 
 

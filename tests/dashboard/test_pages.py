@@ -81,7 +81,14 @@ GETS = {
     "/account/second-factor/app": "viewer",
     "/account/second-factor/passkeys/new": "viewer",
     "/team/sign-in": "admin",
+    "/team": "admin",
+    "/team/invite": "admin",
+    "/team/1": "admin",
+    "/account": "viewer",
 }
+TEAM_ACTIONS = (
+    *("invite", "role", "sites", "disable", "enable", "reset-password", "sign-out", "delete"),
+)
 POSTS = {
     "/sources/new": "admin",
     "/sources/shop": "admin",
@@ -145,6 +152,12 @@ POSTS = {
     "/account/second-factor/passkeys/1/remove": "viewer",
     "/account/second-factor/recovery-codes": "viewer",
     "/team/sign-in": "admin",
+    "/team/invite": "admin",
+    **{f"/team/1/{action}": "admin" for action in TEAM_ACTIONS},
+    "/account": "viewer",
+    "/account/password": "viewer",
+    "/account/sessions/99/end": "viewer",
+    "/account/sessions/end-others": "viewer",
     "/sign-out": "viewer",
 }
 

@@ -1,0 +1,106 @@
+"""My account: name, time zone, password and sessions of the person who is signed in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, render_template, request, url_for
+
+from relay.dashboard import forms, guard, htmx
+from relay.errors import Invalid
+from relay.services.users import accounts, profile, sessions
+from relay.services.users.passwords import SHORTEST
+
+blueprint = Blueprint("account", __name__, url_prefix="/account")
+NAME = forms.Field("name", "Name", autocomplete="name")
+OLD = forms.Field(
+    "old_password",
+    "Present password",
+    "password",
+    required=True,
+    autocomplete="current-password",
+)
+NEW = forms.Field(
+    "password",
+    "New password",
+    "password",
+    required=True,
+    autocomplete="new-password",
+    help=f"At least {SHORTEST} characters. Three or four unrelated words are easy to remember.",
+)
+
+
+@blueprint.get("")
+@guard.requires("viewer", limited=True)
+def page() -> str:
+    return _page()
+
+
+def _page(errors: dict[str, list[str]] | None = None, values: dict[str, Any] | None = None) -> str:
+    person = _person()
+    user = accounts.user_by_id(person.id)
+    return render_template(
+        "account/page.html",
+        user=user,
+        name_field=NAME,
+        password_fields=(OLD, NEW),
+        values=values or {"name": user.name, "time_zone": user.time_zone},
+        errors=errors or {},
+        time_zones=profile.time_zones(),
+        sessions=sessions.list_sessions(person.id),
+    )
+
+
+def _person() -> guard.Person:
+    person = guard.find_person()
+    assert person is not None
+    return person
+
+
+@blueprint.post("")
+@guard.requires("viewer", limited=True)
+def update() -> Any:
+    name, time_zone = forms.text("name"), forms.text("time_zone")
+    try:
+        profile.update(_person().id, name, time_zone, guard.current_by())
+    except Invalid as exc:
+        return _page(exc.reasons, {"name": name, "time_zone": time_zone}), 422
+    return _done("Saved.")
+
+
+@blueprint.post("/password")
+@guard.requires("viewer", limited=True)
+def change_password() -> Any:
+    person = _person()
+    old, new = (request.form.get(field.name, "")[:1000] for field in (OLD, NEW))
+    try:
+        count = profile.change_password(person.id, person.session_id, old, new, guard.current_by())
+    except Invalid as exc:
+        return _page(exc.reasons), 422
+    others = {0: "", 1: " 1 other session ended."}.get(count, f" {count} other sessions ended.")
+    return _done(f"Your password is changed.{others}")
+
+
+@blueprint.post("/sessions/<int:session_id>/end")
+@guard.requires("viewer", limited=True)
+def end_session(session_id: int) -> Any:
+    person = _person()
+    sessions.end(person.id, session_id, guard.current_by())
+    if session_id == person.session_id:
+        guard.forget()
+        return htmx.redirect(url_for("auth.sign_in_page"))
+    return _done("The session is ended.")
+
+
+@blueprint.post("/sessions/end-others")
+@guard.requires("viewer", limited=True)
+def end_others() -> Any:
+    person = _person()
+    count = profile.end_other_sessions(person.id, person.session_id, guard.current_by())
+    words = {0: "There is no other session.", 1: "1 other session ended."}
+    return _done(words.get(count, f"{count} other sessions ended."))
+
+
+def _done(words: str) -> Any:
+    htmx.toast(words)
+    return htmx.redirect(url_for("account.page"))
