@@ -321,3 +321,16 @@ def test_a_web_process_answers_with_standard_error_on_a_full_disk(
         assert "relay_log_lines_dropped_total 0.0" not in shown
     finally:
         stack.close()
+
+
+def test_the_secret_of_a_one_time_link_is_not_logged() -> None:
+    written = io.StringIO()
+    with redirect_stderr(written):
+        init_logging()
+    try:
+        for path in ("/invite/abc-123", "/new-password/abc-123", "/first-run/abc-123?x"):
+            logging.getLogger("relay").error("Exception on %s [%s]", path, "POST")
+    finally:
+        init_logging()
+    assert "abc-123" not in written.getvalue()
+    assert written.getvalue().count("Exception on /") == 3
