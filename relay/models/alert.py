@@ -29,8 +29,8 @@ OPEN = text("resolved_at IS NULL")
 class Alert(Base):
     """One problem that a ``rule`` found with a ``subject``; at most one is open at a time.
 
-    ``subject`` is ``destination:<id>``, ``site:<slug>``, ``site:<slug>:<type or day>`` or empty for
-    the whole installation.  ``sentence`` says what is wrong, ``advice`` what to do, ``path`` is the
+    ``subject`` is ``destination:<id>``, ``site:<slug>``, ``site:<slug>:<type or day>``, ``user:<id>``
+    or empty for the whole installation.  ``sentence`` says what is wrong, ``advice`` what to do, ``path`` is the
     page that shows it.  ``since`` is when the problem began, ``opened_at`` when the alert was opened,
     ``count`` how many deliveries, requests or the like are affected.  It is open until
     ``resolved_at``, which Relay sets when the cause no longer exists.

@@ -361,6 +361,18 @@ RULES: Mapping[str, AlertRule] = {
             clear_after_s=0.0,
         ),
         AlertRule(
+            "failed_sign_ins",
+            "Many failed sign-ins",
+            "This many attempts to sign in as one person failed in 15 minutes.",
+            Scope.INSTALLATION,
+            Severity.WARNING,
+            threshold=10.0,
+            unit="attempts",
+            low=1.0,
+            high=1000.0,
+            fire_after_s=0.0,
+        ),
+        AlertRule(
             "backup_age",
             "Backup too old",
             "The last backup by flask backup is older than this. Without any such backup, the rule "

@@ -27,6 +27,7 @@ from relay.services.alerts.readings import (
     destinations,
     installation,
     processes,
+    sign_ins,
     sites,
 )
 from relay.services.alerts.rules import EffectiveRule
@@ -42,6 +43,7 @@ READERS: tuple[tuple[Reader, tuple[str, ...]], ...] = (
     (installation.read, installation.READ_RULES),
     (processes.read, processes.READ_RULES),
     (canary.read, canary.READ_RULES),
+    (sign_ins.read, sign_ins.READ_RULES),
 )
 
 SAMPLE_EVERY_S = 300

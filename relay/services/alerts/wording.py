@@ -9,7 +9,7 @@ from datetime import date, datetime
 from sqlalchemy import String, cast, literal, select, union_all
 
 from relay.event_types import event_type_of
-from relay.models import AlertChannel, Destination, Source, db
+from relay.models import AlertChannel, Destination, Source, User, db
 from relay.services.ledger.labels import day_words
 
 INSTALLATION = "This installation"
@@ -17,6 +17,7 @@ TABLES = {  # the name of a subject with a deleted row
     "destination": "Destination {}",
     "channel": "Alert channel {}",
     "site": "{}",
+    "user": "User {}",
 }
 
 
@@ -33,7 +34,7 @@ class AlertSubject:
 
 
 def parts_of(subject: str) -> AlertSubject:
-    """``destination:3``, ``site:shop``, ``site:shop:order.created``, ``channel:2``, or empty."""
+    """``destination:3``, ``site:shop``, ``site:shop:order.created``, ``channel:2``, ``user:5``, or empty."""
     if not subject:
         return AlertSubject("")
     table, colon, rest = subject.partition(":")
@@ -52,9 +53,10 @@ def subject_names(subjects: Iterable[str]) -> Mapping[str, str]:
     parts = {subject: parts_of(subject) for subject in set(subjects)}
     ids = _ids(parts.values(), "destination")
     channel_ids = _ids(parts.values(), "channel")
+    user_ids = _ids(parts.values(), "user")
     slugs = {one.key for one in parts.values() if one.table == "site"}
     names: dict[tuple[str, str], str] = {}
-    if ids or channel_ids or slugs:
+    if ids or channel_ids or user_ids or slugs:
         rows = union_all(
             select(literal("destination"), cast(Destination.id, String), Destination.name).where(
                 Destination.id.in_(ids)
@@ -62,6 +64,7 @@ def subject_names(subjects: Iterable[str]) -> Mapping[str, str]:
             select(literal("channel"), cast(AlertChannel.id, String), AlertChannel.name).where(
                 AlertChannel.id.in_(channel_ids)
             ),
+            select(literal("user"), cast(User.id, String), User.email).where(User.id.in_(user_ids)),
             select(literal("site"), Source.slug, Source.name).where(Source.slug.in_(slugs)),
         )
         names = {(table, key): name for table, key, name in db.session.execute(rows)}
