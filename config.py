@@ -210,6 +210,8 @@ def env_syslog(env: Mapping[str, str], name: str) -> str:
             f"{name} must be udp://host:port, tcp://host:port or unix:///path, not {text!r}."
         )
     return text
+
+
 def env_mail(env: Mapping[str, str]) -> MailAccount | None:
     """The mail server for Relay's own mails, None without RELAY_MAIL_URL.  Raises SettingsError."""
     text = env_secret(env, "RELAY_MAIL_URL")

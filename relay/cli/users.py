@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 import click
@@ -188,7 +189,7 @@ def sign_out(email: str, as_json: bool) -> None:
 def delete(email: str, yes: bool, as_json: bool) -> None:
     """Delete an account permanently.  A terminal is asked first."""
     user = user_accounts.find_user(email)
-    asks = not (yes or as_json) and click.get_text_stream("stdin").isatty()
+    asks = not (yes or as_json) and sys.stdin.isatty()
     if asks and not click.confirm(f"Delete the account of {user.email} permanently?"):
         refuse(f"{user.email} was not deleted.")
     team.delete_user(user.id, COMMAND_LINE)

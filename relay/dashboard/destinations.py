@@ -107,7 +107,7 @@ def _entered(kind: Kind) -> dict[str, str]:
 
 
 @blueprint.post("/new")
-@guard.requires("admin")
+@guard.requires("admin", proof=True)
 def create() -> Any:
     kind = KINDS.get(request.args.get("kind", "")) or abort(404)
     try:
@@ -137,7 +137,7 @@ def edit_page(destination_id: int) -> Any:
 
 
 @blueprint.post("/<int:destination_id>/edit")
-@guard.requires("admin")
+@guard.requires("admin", proof=True)
 def update(destination_id: int) -> Any:
     destination = destination_settings.find_destination(destination_id)
     kind = destination_settings.kind_of(destination.kind)

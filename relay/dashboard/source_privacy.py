@@ -48,7 +48,7 @@ def _page(source: Source, errors: dict[str, list[str]] | None = None) -> str:
 
 
 @blueprint.post("/<slug>/privacy")
-@guard.requires("admin")
+@guard.requires("admin", proof=True)
 def save(slug: str) -> Any:
     """The chosen action of each field, and of one more that is not in the list."""
     try:
@@ -71,7 +71,7 @@ def save(slug: str) -> Any:
 
 
 @blueprint.post("/<slug>/retention")
-@guard.requires("admin")
+@guard.requires("admin", proof=True)
 def retention(slug: str) -> Any:
     try:
         days = forms.whole_number("retention_days") if forms.text("retention_days") else None

@@ -76,7 +76,7 @@ def _new_form(errors: dict[str, list[str]] | None = None) -> str:
 
 
 @blueprint.post("/new")
-@guard.requires("admin")
+@guard.requires("admin", proof=True)
 def create() -> Any:
     """Create a site.  Only this response contains the secret."""
     try:
@@ -164,7 +164,7 @@ def _detail(
 
 
 @blueprint.post("/<slug>")
-@guard.requires("admin")
+@guard.requires("admin", proof=True)
 def update(slug: str) -> Any:
     try:
         source_settings.update_source(
@@ -181,7 +181,7 @@ def update(slug: str) -> Any:
 
 
 @blueprint.post("/<slug>/rotate")
-@guard.requires("admin")
+@guard.requires("admin", proof=True)
 def rotate(slug: str) -> Any:
     """Rotate the key.  Only this response contains the new secret.
 
@@ -204,7 +204,7 @@ def rotate(slug: str) -> Any:
 
 
 @blueprint.post("/<slug>/revoke")
-@guard.requires("admin")
+@guard.requires("admin", proof=True)
 def revoke(slug: str) -> Any:
     keys.revoke_key(forms.text("key_id"), guard.current_by())
     htmx.toast("Key revoked. It stops working within 5 seconds.")
@@ -212,7 +212,7 @@ def revoke(slug: str) -> Any:
 
 
 @blueprint.post("/<slug>/allow")
-@guard.requires("admin")
+@guard.requires("admin", proof=True)
 def allow(slug: str) -> Any:
     try:
         network = source_settings.allow_network(slug, forms.text("cidr"), guard.current_by())
@@ -225,7 +225,7 @@ def allow(slug: str) -> Any:
 
 
 @blueprint.post("/<slug>/disallow")
-@guard.requires("admin")
+@guard.requires("admin", proof=True)
 def disallow(slug: str) -> Any:
     source_settings.disallow_network(slug, forms.text("cidr"), guard.current_by())
     htmx.toast("Address removed.")
