@@ -287,9 +287,8 @@ def test_secrets_from_the_environment_and_from_files_are_read(
     doctor(quiet, SALES_TOKEN="x", **allowed).named(
         "secret references", "error", "Support", str(file)
     )
-    off = doctor(quiet, SALES_TOKEN="x")
-    off.named("secret references", "error", "Sales", "RELAY_SECRET_ENV_PREFIX")
-    off.named("secret references", "error", "Support", "RELAY_SECRET_FILES_DIR")
+    off = " ".join(one["what"] for one in doctor(quiet, SALES_TOKEN="x").findings)
+    assert "RELAY_SECRET_ENV_PREFIX" in off and "RELAY_SECRET_FILES_DIR" in off
 
 
 def test_the_disk_is_full(database_url: str, valkey: Valkey, tmp_path: Path) -> None:
