@@ -216,7 +216,7 @@ RULES: Mapping[str, AlertRule] = {
             "A site fetched its new signing key after a rotation. Relay sends it once, to an address that "
             "the site sent events from.",
             Scope.SITE,
-            Severity.NOTICE,
+            Severity.WARNING,
             fire_after_s=0.0,
             clear_after_s=0.0,
         ),
