@@ -140,6 +140,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "another nonce": ({"nonce": "x" * 43}, "for another sign-in"),
     "no nonce": ({"nonce": None}, "for another sign-in"),
     "another audience": ({"aud": "shop"}, "for another application"),
+    "for another, by us": ({"aud": "shop", "azp": "relay"}, "for another application"),
     "for several, by another": ({"aud": ["relay", "shop"], "azp": "shop"}, "another application"),
     "for several, by no one": ({"aud": ["relay", "shop"]}, "another application"),
     "expired": ({"exp": int(time.time()) - 120}, "has expired"),
