@@ -45,7 +45,9 @@ def create_app(config: Config | None = None) -> Flask:
     db.init_app(app)
     with app.app_context():
         prepare_engine(db.engine)
-        app.extensions["relay_audit"] = AuditChain(db.engine, app.extensions["relay_secrets"])
+        app.extensions["relay_audit"] = AuditChain(
+            db.engine, lambda: app.extensions["relay_secrets"]
+        )
     migrate.init_app(app, db, directory=str(Path(app.root_path).parent / "migrations"))
     for extension in (login, csrf, limiter, assets):
         extension.init_app(app)

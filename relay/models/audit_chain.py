@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import json
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -57,7 +57,7 @@ def add_audit_entry(
 class AuditChain:
     """Writes the entries of each transaction of ``engine`` before it commits.  One per application."""
 
-    def __init__(self, engine: Engine, box: SecretBox):
+    def __init__(self, engine: Engine, box: Callable[[], SecretBox]):
         self.engine, self.box = engine, box
         self.opened: dict[str, bytes] = {}
         event.listen(engine, "commit", self._write_pending)
@@ -66,7 +66,7 @@ class AuditChain:
     def key(self, sealed: str) -> bytes:
         """Raises SecretUnreadable."""
         if sealed not in self.opened:
-            self.opened = {sealed: bytes.fromhex(self.box.open_sealed(sealed))}
+            self.opened = {sealed: bytes.fromhex(self.box().open_sealed(sealed))}
         return self.opened[sealed]
 
     def _forget_pending(self, connection: Connection) -> None:
@@ -111,7 +111,7 @@ class AuditChain:
         connection.execute(
             database.upsert(connection, AuditHead)
             .values(
-                id=HEAD_ID, **head, mac=head_mac(key, head), sealed_key=self.box.seal(key.hex())
+                id=HEAD_ID, **head, mac=head_mac(key, head), sealed_key=self.box().seal(key.hex())
             )
             .on_conflict_do_nothing()
         )

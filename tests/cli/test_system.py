@@ -107,6 +107,7 @@ def test_rotation_encrypts_every_secret_with_the_newest_key(
     with app.app_context():
         sealed = db.session.scalar(select(SigningKey.sealed_secret))
     assert SecretBox((newest,), data_dir).open_sealed(str(sealed)) == secret
+    assert run("audit", "verify", "--json")["ok"]
 
 
 def test_prune_deletes_only_old_completed_events(run: Run, app: Flask, sink: Sink) -> None:
