@@ -26,7 +26,9 @@ WITHOUT_MODULE = {
     "tests/test_statement_counts.py": "the number of statements per page and request",
     "tests/test_support.py": "the fake services of the tests",
     "tests/cli/test_contract.py": "exit codes and output of every command",
-    "tests/dashboard/test_pages.py": "roles, headers and CSRF on every page",
+    "tests/dashboard/test_limited_people.py": "people who are limited to some sites, on every page",
+    "tests/dashboard/test_pages.py": "headers, secrets and fragments on every page",
+    "tests/dashboard/test_route_matrix.py": "every route for every kind of person, and CSRF",
     "tests/destinations/test_contract.py": "what every kind of destination must do",
 }
 OWN_FOLDERS = ("tests/journeys/", "tests/faults/", "tests/wordpress/", "tests/browser/")

@@ -35,7 +35,7 @@ COLUMNS = (
 
 
 @blueprint.get("")
-@guard.requires("viewer")
+@guard.requires("viewer", limited=True)
 def list_page() -> Any:
     """One card per cause."""
     chosen = dead_letter_filter.selection(request.args)
@@ -57,7 +57,7 @@ def list_page() -> Any:
 
 
 @blueprint.get("/list")
-@guard.requires("viewer")
+@guard.requires("viewer", limited=True)
 def table_page() -> Any:
     """A table with filters, and actions on the selected rows."""
     chosen = dead_letter_filter.selection(request.args)
@@ -91,7 +91,7 @@ def _filter_choices() -> dict[str, Any]:
 
 
 @blueprint.get("/list.csv")
-@guard.requires("viewer")
+@guard.requires("viewer", limited=True)
 def export() -> Any:
     """All dead letters that match the filter, from all pages."""
     chosen = dead_letter_filter.selection(request.args)
@@ -112,7 +112,7 @@ def _shown_row(row: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 @blueprint.get("/count")
-@guard.requires("viewer")
+@guard.requires("viewer", limited=True)
 def count() -> Any:
     """The count in the navigation, which polls."""
     if not htmx.wants_fragment():
@@ -121,7 +121,7 @@ def count() -> Any:
 
 
 @blueprint.get("/updates")
-@guard.requires("viewer")
+@guard.requires("viewer", limited=True)
 def updates() -> Any:
     """Whether the number of dead letters has changed.  The cards change only when a person refreshes."""
     if not htmx.wants_fragment():
@@ -139,7 +139,7 @@ def updates() -> Any:
 
 
 @blueprint.get("/<int:dead_letter_id>")
-@guard.requires("viewer")
+@guard.requires("viewer", limited=True)
 def row(dead_letter_id: int) -> Any:
     """One row, which polls while its delivery is in progress."""
     dead_letter = dead_letter_actions.find_dead_letter(dead_letter_id)
@@ -162,14 +162,14 @@ def reveal(dead_letter_id: int) -> Any:
 
 
 @blueprint.post("/<int:dead_letter_id>/replay")
-@guard.requires("support")
+@guard.requires("support", limited=True)
 def replay(dead_letter_id: int) -> Any:
     dead_letter_actions.replay(dead_letter_id, guard.current_by())
     return _settled(dead_letter_id, "Resending.")
 
 
 @blueprint.post("/<int:dead_letter_id>/discard")
-@guard.requires("support")
+@guard.requires("support", limited=True)
 def discard(dead_letter_id: int) -> Any:
     dead_letter_actions.discard(dead_letter_id, guard.current_by(), forms.text("reason")[:500])
     return _settled(dead_letter_id, "Discarded. Relay stops sending this delivery.")

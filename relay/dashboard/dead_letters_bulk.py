@@ -49,7 +49,7 @@ ACTIONS: dict[str, tuple[Action, str, str]] = {
 
 
 @blueprint.post("/bulk")
-@guard.requires("support")
+@guard.requires("support", limited=True)
 def apply() -> Any:
     """Apply the action of the button to the dead letters of a card or to the selected rows."""
     chosen, verb = dead_letter_filter.selection(request.form), forms.text("do")

@@ -71,7 +71,7 @@ def requested_filter() -> events.EventFilter:
 
 
 @blueprint.get("")
-@guard.requires("viewer")
+@guard.requires("viewer", limited=True)
 def list_page() -> Any:
     kept: dict[str, Any] = {
         name: value
@@ -101,7 +101,7 @@ def _filter_choices() -> dict[str, Any]:
 
 
 @blueprint.get("/<event_id>")
-@guard.requires("viewer")
+@guard.requires("viewer", limited=True)
 def detail(event_id: str) -> Response:
     return _detail(_find(event_id))
 

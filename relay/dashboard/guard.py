@@ -19,10 +19,21 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from flask import Flask, Response, g, make_response, render_template, request, session, url_for
+from flask import (
+    Flask,
+    Response,
+    current_app,
+    g,
+    make_response,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from flask.globals import request_ctx
 from flask_login import current_user, login_user, logout_user
 from flask_wtf.csrf import generate_csrf
-from werkzeug.exceptions import Forbidden
+from werkzeug.exceptions import Forbidden, HTTPException
 
 from relay.dashboard import htmx, passkey_forms
 from relay.database import READ_ONLY
@@ -31,7 +42,7 @@ from relay.extensions import db, login
 from relay.models import ROLES, User, UserSession
 from relay.rules.states import SignInMethod
 from relay.services.audit import By
-from relay.services.users import devices, oidc, proof, sessions
+from relay.services.users import devices, oidc, proof, sessions, site_limit
 from relay.services.users.second_factor.check import Shown
 from relay.services.users.sessions import Browser
 
@@ -60,7 +71,12 @@ class Person:
     needs_factor: bool = False
 
     def may(self, role: str) -> bool:
-        """Whether this person's role includes ``role``."""
+        """Whether this person's role includes ``role``.
+
+        A person who is limited to some sites is never an admin: settings are about all of them.
+        """
+        if role == "admin" and not self.sees_all_sites:
+            return False
         return ROLES.index(self.role) >= ROLES.index(role)
 
     @property
@@ -84,14 +100,14 @@ def requires(
                 return sign_in_first()
             if person.needs_factor and not before_factor:
                 return htmx.redirect(url_for("second_factor.page"))
-            if not person.may(role):
-                raise Forbidden(
-                    f"This needs the role {role}, and yours is {person.role}. Ask an admin for access."
-                )
             if not (limited or person.sees_all_sites):
                 raise Forbidden(
                     "Your account is limited to some sites, and this page is about all of them. "
                     "Ask an admin for access."
+                )
+            if not person.may(role):
+                raise Forbidden(
+                    f"This needs the role {role}, and yours is {person.role}. Ask an admin for access."
                 )
             if proof and (asked := ask_for_proof(person)) is not None:
                 return asked
@@ -153,10 +169,17 @@ def find_person() -> Person | None:
 
 
 def _load_person(found: UserSession) -> None:
-    g.person = person_of(found)
+    _know(person_of(found))
     # polling does not keep a session alive
     if "Relay-Poll" not in request.headers and sessions.needs_touch(found):
         sessions.touch(found.id)
+
+
+def _know(person: Person) -> None:
+    """From now on the request is this person's, and reads and changes only what they see."""
+    g.person = person
+    if person.sites is not None:
+        site_limit.apply(person.sites, person.email)
 
 
 def person_of(found: UserSession) -> Person:
@@ -189,7 +212,7 @@ def sign_in(user: User, method: SignInMethod) -> None:
     login_user(started)
     g.pop("csrf_token", None)
     generate_csrf()
-    g.person = person_of(db.session.get_one(UserSession, started.id, populate_existing=True))
+    _know(person_of(db.session.get_one(UserSession, started.id, populate_existing=True)))
 
 
 def forget() -> None:
@@ -294,6 +317,22 @@ def current_by() -> By:
     return By(person.email if person else "nobody", request.remote_addr or "")
 
 
+def may_open(url: str, method: str = "GET") -> bool:
+    """Whether the person of this request may open a path of Relay, for links and buttons."""
+    person, adapter = g.get("person"), request_ctx.url_adapter
+    if person is None or adapter is None:
+        return False
+    try:
+        endpoint, _ = adapter.match(urlsplit(url).path.removeprefix(request.script_root), method)
+    except HTTPException:
+        return False
+    view = current_app.view_functions[endpoint]
+    role, limited = getattr(view, "relay_role", ""), getattr(view, "relay_limited", False)
+    return role in ROLES and person.may(role) and (limited or person.sees_all_sites)
+
+
 def init_app(app: Flask) -> None:
     login.user_loader(sessions.find)
+    site_limit.init_app(app)
+    app.add_template_global(may_open)
     app.context_processor(lambda: {"person": g.get("person")})

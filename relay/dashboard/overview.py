@@ -20,7 +20,7 @@ blueprint = Blueprint("overview", __name__)
 
 
 @blueprint.get("/")
-@guard.requires("viewer")
+@guard.requires("viewer", limited=True)
 def page() -> Any:
     now = database.now(db.session)
     figures = overview.load_figures(now)

@@ -60,7 +60,7 @@ def chosen_mapping(args: MultiDict[str, str]) -> str:
 
 
 @blueprint.get("")
-@guard.requires("viewer")
+@guard.requires("viewer", limited=True)
 def list_page() -> Any:
     page = replay_actions.list_replays(50, forms.page_after())
     return htmx.respond(
@@ -74,7 +74,7 @@ def list_page() -> Any:
 
 
 @blueprint.get("/new")
-@guard.requires("support")
+@guard.requires("support", limited=True)
 def preview() -> Any:
     """What a replay would send and what the result would be, with an example request."""
     selection, mapping = requested_selection(request.args), chosen_mapping(request.args)
@@ -124,7 +124,7 @@ def _sample_url(number: int) -> str:
 
 
 @blueprint.post("")
-@guard.requires("support")
+@guard.requires("support", limited=True)
 def start() -> Any:
     replay = replay_actions.start(
         requested_selection(request.form),
@@ -136,7 +136,7 @@ def start() -> Any:
 
 
 @blueprint.post("/now/<int:delivery_id>")
-@guard.requires("support")
+@guard.requires("support", limited=True)
 def retry_now(delivery_id: int) -> Any:
     """Try a pending delivery now instead of at its next retry."""
     delivery = replay_actions.retry_now(delivery_id, guard.current_by())
@@ -145,7 +145,7 @@ def retry_now(delivery_id: int) -> Any:
 
 
 @blueprint.get("/<int:replay_id>")
-@guard.requires("viewer")
+@guard.requires("viewer", limited=True)
 def detail(replay_id: int) -> Any:
     return _detail(replay_actions.find_replay(replay_id))
 
@@ -162,7 +162,7 @@ def _detail(replay: Replay) -> Any:
 
 
 @blueprint.post("/<int:replay_id>/<verb>")
-@guard.requires("support")
+@guard.requires("support", limited=True)
 def change_state(replay_id: int, verb: str) -> Any:
     """Pause, resume or cancel a replay."""
     verbs = {

@@ -49,7 +49,7 @@ def endpoint(slug: str) -> str:
 
 
 @blueprint.get("")
-@guard.requires("viewer")
+@guard.requires("viewer", limited=True)
 def list_page() -> Any:
     if request.args.get("state") == "removed":
         return removal.sources_page()
@@ -97,7 +97,7 @@ def create() -> Any:
 
 
 @blueprint.get("/plugin.zip")
-@guard.requires("viewer")
+@guard.requires("viewer", limited=True)
 def plugin_zip() -> Response:
     return send_file(
         io.BytesIO(plugin.make_zip()),
@@ -108,7 +108,7 @@ def plugin_zip() -> Response:
 
 
 @blueprint.get("/<slug>/waiting")
-@guard.requires("viewer")
+@guard.requires("viewer", limited=True)
 def waiting(slug: str) -> Any:
     """The third step: polls until the first event arrives."""
     source = source_settings.find_source(slug)
@@ -124,7 +124,7 @@ def waiting(slug: str) -> Any:
 
 
 @blueprint.get("/<slug>")
-@guard.requires("viewer")
+@guard.requires("viewer", limited=True)
 def detail(slug: str) -> Any:
     found = source_settings.find_source(slug, removed_too=True)
     if found.state == SourceState.CLOSED:
