@@ -164,6 +164,8 @@ def test_every_route_answers_each_person_as_its_view_declares(app: Flask, sites:
     for rule, method in sorted(routes(app), key=lambda one: (one[0].endpoint in last, str(one))):
         view, address = app.view_functions[rule.endpoint], address_of(app, rule, sites)
         for case, person in people.items():
+            if view.relay_role == "public" and case.role:
+                continue  # it asks no one who they are
             answer = person.open(address, method)
             expected, found = case.expects(view), kind_of(answer)
             is_right = found == expected or rule.endpoint in last  # it leads to that page, too

@@ -9,6 +9,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 from flask import Flask
@@ -36,11 +37,11 @@ from relay.models import (
     db,
 )
 from relay.models.base import Base
-from relay.rules.states import DestinationState
+from relay.rules.states import DestinationState, Role
 from relay.services.audit import COMMAND_LINE
 from relay.services.destinations import settings as destination_settings
 from relay.services.sources import settings as source_settings
-from relay.services.users import accounts
+from relay.services.users import passwords
 
 SHARED_CODE = "http_400"  # of failed deliveries of both sites to the shared destination
 CONTENT = "searchable"  # in every event
@@ -92,7 +93,13 @@ def limit(app: Flask, email: str, *source_ids: int) -> None:
 
 def create_person(app: Flask, email: str, password: str, role: str) -> None:
     with app.app_context():
-        accounts.create_user(email, password, role, COMMAND_LINE)
+        db.session.add(User(email=email, password_hash=_hash_of(password), role=Role(role)))
+        db.session.commit()
+
+
+@cache
+def _hash_of(password: str) -> str:
+    return passwords.hash_of(password)
 
 
 def rows_of_all_tables(app: Flask) -> dict[str, list[Any]]:
