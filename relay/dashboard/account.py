@@ -15,7 +15,7 @@ blueprint = Blueprint("account", __name__, url_prefix="/account")
 NAME = forms.Field("name", "Name", autocomplete="name")
 OLD = forms.Field(
     "old_password",
-    "Present password",
+    "Current password",
     "password",
     required=True,
     autocomplete="current-password",

@@ -6,8 +6,8 @@ from typing import Any
 
 from flask import Blueprint, Response, render_template, request, url_for
 
-from relay.dashboard import auth, forms, guard, htmx
-from relay.errors import Invalid, TooBusy
+from relay.dashboard import auth, errors, forms, guard, htmx
+from relay.errors import Invalid, NotFound, TooBusy
 from relay.extensions import limiter
 from relay.models import User
 from relay.rules.states import SignInMethod
@@ -23,6 +23,11 @@ def keep_link_private(response: Response) -> Response:
     """The URL is a secret.  ``strict-origin`` keeps the Origin header, which our forms need."""
     response.headers["Referrer-Policy"] = "strict-origin"
     return response
+
+
+@blueprint.errorhandler(NotFound)
+def on_gone(exc: NotFound) -> Response:
+    return errors.answer(404, str(exc), "This link no longer works")
 
 
 @blueprint.get("/invite/<token>")

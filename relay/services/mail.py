@@ -77,7 +77,8 @@ def send(mail: TextMail) -> str:
     signal = signal_of(reply)
     if isinstance(signal, Accepted):
         return ""
-    said = f" It replied: {reply.text[:300]}" if reply.status and reply.text else ""
+    words = " ".join(reply.text[:300].split()).rstrip(".") if reply.status else ""
+    said = f" The mail server replied: {words}." if words else ""
     sentence = in_other_words(str(getattr(signal, "sentence", "")) + said)
     sentence = mask_text(sentence, [account.password] if account.password else [])
     log("mail.failed", level="warning", subject=mail.subject, reason=sentence)

@@ -34,7 +34,7 @@ def test_a_new_password_needs_the_old_one(visit: Callable[..., Visitor]) -> None
     viewer, other = visit("viewer"), visit()
     other.sign_in(viewer.email)
     wrong = viewer.post("/account/password", {"old_password": "wrong", "password": NEW})
-    assert wrong.status_code == 422 and "not your present password" in wrong.text
+    assert wrong.status_code == 422 and "not your current password" in wrong.text
     assert NEW not in wrong.text
     done = viewer.post("/account/password", {"old_password": PASSWORD, "password": NEW})
     assert done.status_code == 303

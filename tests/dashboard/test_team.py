@@ -63,6 +63,7 @@ def test_an_invitation_is_shown_once_mailed_and_leads_to_an_account(
     assert new.get("/team").status_code == 403
     gone = visit().get(link)
     assert gone.status_code == 404 and "already used" in gone.text
+    assert "This link no longer works" in gone.text
     assert gone.headers["Referrer-Policy"] == "strict-origin"
     assert "Nina N." in admin.get("/team").text
 

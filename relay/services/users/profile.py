@@ -14,7 +14,7 @@ from relay.services.audit import By, record
 from relay.services.users import links, mails, passwords, sessions
 from relay.services.users.throttle import PER_SESSION, AttemptCounter
 
-OLD_WRONG = "This is not your present password."
+OLD_WRONG = "This is not your current password."
 
 
 def clean_name(name: str) -> str:
@@ -63,7 +63,7 @@ def change_password(user_id: int, session_id: int, old: str, new: str, by: By) -
     if why := passwords.why_refused(new, by.actor):
         raise Invalid({"password": [why]})
     if new == old:
-        raise Invalid({"password": ["This is your present password. Choose another one."]})
+        raise Invalid({"password": ["This is your current password. Choose another one."]})
     new_hash = passwords.hash_of(new)
     user = db.session.get_one(User, user_id, with_for_update=True, populate_existing=True)
     if user.password_hash != old_hash:
