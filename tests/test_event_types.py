@@ -28,7 +28,6 @@ from relay.event_types import (
 from relay.ingest import schemas
 from relay.mapping import phrasing
 from relay.mapping.conditions import ConditionGroup, matches_type
-from relay.models import Event
 from relay.services.ledger import labels
 from relay.web.assets import PACKAGES
 from tests.support.kind_contract import mapped_message
@@ -94,8 +93,7 @@ def test_the_dashboard_names_it(event_type: EventType) -> None:
     assert filters.type_words(event_type.name) == event_type.label
     assert filters.type_icon(event_type.name) == event_type.icon
     assert filters.type_words(f"{event_type.family}.*").startswith("All ")
-    payload = json.dumps(body_of(event_type))
-    about = events.subject(Event(event_type=event_type.name, payload=payload))
+    about = events.subject_of(event_type.name, body_of(event_type)["data"])
     assert about and "Somebody" not in about
     families = filters.families([event_type.name])
     assert list(families.values()) == [[f"{event_type.family}.*", event_type.name]]
