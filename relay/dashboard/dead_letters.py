@@ -153,7 +153,7 @@ def row(dead_letter_id: int) -> Any:
 
 
 @blueprint.post("/<int:dead_letter_id>/reveal")
-@guard.requires("support")
+@guard.requires("support", limited=True)
 def reveal(dead_letter_id: int) -> Any:
     """The failed delivery with the personal data in its error, for this one response."""
     event = dead_letter_actions.find_dead_letter(dead_letter_id).delivery.event

@@ -5,17 +5,18 @@ from __future__ import annotations
 from functools import partial
 
 from limits import RateLimitItemPerHour, RateLimitItemPerMinute
-from sqlalchemy import delete, select
+from sqlalchemy import select
 
 from relay import database
 from relay.errors import NotFound, TooBusy
-from relay.models import RecoveryCode, User, db
+from relay.models import User, db
 from relay.rules.states import LinkPurpose, UserState
 from relay.services import mail
 from relay.services.audit import By, record
 from relay.services.users import links, mails, passwords, sessions
 from relay.services.users.links import GONE, MadeLink
 from relay.services.users.protection import check_not_own, locked, refused
+from relay.services.users.second_factor import policy
 from relay.services.users.team import revoke_links
 from relay.services.users.throttle import AttemptCounter, network_of, wait_words
 
@@ -66,9 +67,7 @@ def _replace(user: User, password_hash: str, by: By, remove_second_factors: bool
     revoke_links(user)
     sessions.end_all(user, by)
     if remove_second_factors:
-        user.totp_sealed = user.totp_used_step = None
-        user.passkeys.clear()
-        db.session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user.id))
+        policy.clear(user, by)
     factors = "removed" if remove_second_factors else "kept"
     record(by, "user.reset_password", user.email, second_factors=factors)
 

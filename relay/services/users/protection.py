@@ -40,11 +40,20 @@ def locked(user_id: int) -> tuple[User, list[User]]:
 
 def check_not_last(user: User, admins: Iterable[User]) -> None:
     """Raises Refusal if without this person there is no active admin who sees all sites."""
-    if {admin.id for admin in admins} == {user.id}:
+    if _is_only(user, admins):
         raise refused(
             f"{user.email} is the last active admin with access to all sites. "
             "Make another person an admin first."
         )
+
+
+def is_last(user: User) -> bool:
+    """Whether without this person there is no active admin who sees all sites.  Locks the admins."""
+    return _is_only(*locked(user.id))
+
+
+def _is_only(user: User, admins: Iterable[User]) -> bool:
+    return {admin.id for admin in admins} == {user.id}
 
 
 def check_not_own(user: User, by: By, sentence: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from relay.errors import Refusal
@@ -13,7 +13,7 @@ from relay.models import User, db
 from relay.oidc_settings import OidcSettings
 from relay.rules.states import LinkPurpose, Role, UserState
 from relay.services.audit import By, record
-from relay.services.users import links
+from relay.services.users import links, protection
 from relay.services.users.accounts import EMAIL
 from relay.services.users.oidc import Identity
 
@@ -71,7 +71,7 @@ def _find_or_make(settings: OidcSettings, identity: Identity, by: By) -> User:
     if user.state == UserState.INVITED:
         user.state = UserState.ACTIVE
         links.revoke(LinkPurpose.INVITE, user)
-    if role != user.role and not _is_last_admin(user):
+    if role != user.role and not protection.is_last(user):
         record(by, "user.single_sign_on", user.email, role=role.value, old_role=user.role.value)
         user.role = role
     return user
@@ -107,13 +107,3 @@ def _make(settings: OidcSettings, identity: Identity, role: Role, by: By) -> Use
     db.session.flush()
     record(by, "user.create", user.email, role=role.value, method="oidc")
     return user
-
-
-def _is_last_admin(user: User) -> bool:
-    """Whether no one else could manage Relay: then the role stays."""
-    if user.role != Role.ADMIN:
-        return False
-    others = select(func.count()).where(
-        User.role == Role.ADMIN, User.state == UserState.ACTIVE, User.id != user.id
-    )
-    return not db.session.scalar(others)

@@ -155,6 +155,8 @@ CONDITIONS: dict[type[Base], Condition] = {
     models.Destination: lambda row, limit: _by_destination(row.id, limit),
     models.DestinationVersion: lambda row, limit: _by_destination(row.destination_id, limit),
     models.Replay: _by_requester,
+    models.RedactedEvent: _by_event,
+    models.EmailDigest: _by_event,
     models.Alert: _by_subject,
     models.AlertEvaluation: _by_subject,
 }
@@ -164,7 +166,7 @@ OPEN = frozenset(
     for table in (
         *(models.User, models.UserSite, models.UserSession, models.Passkey, models.RecoveryCode),
         *(models.OneTimeLink, models.SignInPolicy, models.SubscriptionSource),
-        *(models.AuditEntry, models.Revision),
+        *(models.AuditEntry, models.AuditHead, models.Revision),
     )
 )
 NEW_ROWS = frozenset({models.Replay.__tablename__})  # a limited person creates them
@@ -245,7 +247,9 @@ def _own(row: Any, condition: Condition, limit: SiteLimit) -> Any:
 
 def _any_column(row: Any) -> Any:
     """A column that shows under which name a statement uses the table."""
-    return next(getattr(row, name) for name in ("id", "source_id", "rule") if hasattr(row, name))
+    return next(
+        getattr(row, name) for name in ("id", "event_pk", "source_id", "rule") if hasattr(row, name)
+    )
 
 
 @cache

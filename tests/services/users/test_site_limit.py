@@ -36,6 +36,7 @@ PLAIN: Any = Delivery.__table__
 CLOSED = {  # read and changed only by views about all sites
     *("ai_answer", "ai_step", "ai_use", "alert_channel", "alert_entry", "alert_message"),
     *("alert_rule", "delivery_minute", "gauge", "lease", "ledger_check", "milestone"),
+    "erasure_receipt",
 }
 
 

@@ -56,10 +56,15 @@ def remove_second_factors(user: User, by: By) -> None:
     For a person who lost them; afterwards the password is enough to sign in.
     """
     user = db.session.get_one(User, user.id, with_for_update=True)
+    clear(user, by)
+    sessions.end_all(user, by)
+    db.session.commit()
+
+
+def clear(user: User, by: By) -> None:
+    """Remove app, passkeys and recovery codes of a person, in the running transaction."""
     detail = {"app": user.totp_sealed is not None, "passkeys": len(user.passkeys)}
     user.totp_sealed = user.totp_used_step = None
     user.passkeys.clear()
     db.session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user.id))
     record(by, "user.second_factor_reset", user.email, **detail)
-    sessions.end_all(user, by)
-    db.session.commit()
