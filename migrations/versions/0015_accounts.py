@@ -24,8 +24,11 @@ def of_user(table: str) -> sa.ForeignKeyConstraint:
     )
 
 
+NEW_IDS = {"sqlite_autoincrement": True}  # the id of a deleted person or session is not used again
+
+
 def upgrade() -> None:
-    with op.batch_alter_table("user_account") as table:
+    with op.batch_alter_table("user_account", table_kwargs=NEW_IDS) as table:
         table.add_column(
             sa.Column("name", sa.String(length=120), server_default="", nullable=False)
         )
@@ -73,6 +76,7 @@ def upgrade() -> None:
         of_user("user_session"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_user_session")),
         sa.UniqueConstraint("token_sha256", name=op.f("uq_user_session_token_sha256")),
+        **NEW_IDS,
     )
     op.create_index(op.f("ix_user_session_user_id"), "user_session", ["user_id"])
     op.create_table(

@@ -134,13 +134,13 @@ def edit_page(destination_id: int, subscription_id: int) -> Any:
 
 
 @blueprint.post("/new")
-@guard.requires("admin")
+@guard.requires("admin", proof=True)
 def create(destination_id: int) -> Any:
     return _posted(destination_settings.find_destination(destination_id), None)
 
 
 @blueprint.post("/<int:subscription_id>")
-@guard.requires("admin")
+@guard.requires("admin", proof=True)
 def update(destination_id: int, subscription_id: int) -> Any:
     found = subscription_settings.find(destination_id, subscription_id)
     return _posted(found.destination, found)
@@ -183,7 +183,7 @@ def change_state(destination_id: int, subscription_id: int, verb: str) -> Any:
 
 
 @blueprint.post("/<int:subscription_id>/remove")
-@guard.requires("admin")
+@guard.requires("admin", proof=True)
 def remove(destination_id: int, subscription_id: int) -> Any:
     subscription_settings.remove(
         subscription_settings.find(destination_id, subscription_id), guard.current_by()

@@ -28,6 +28,13 @@ from relay.mapping.personal import (
 )
 
 MIN_WORD = 3  # a shorter part of a name is not searched for by itself
+# Any other header can hold what the service was sent, in a form that nobody can search for.
+PLAIN_HEADERS = frozenset(
+    """accept accept-encoding allow cache-control connection content-encoding content-length content-type
+    date host idempotency-key retry-after server traceparent transfer-encoding user-agent vary webhook-id
+    webhook-timestamp x-correlation-id x-request-id x-ratelimit-limit x-ratelimit-remaining
+    x-ratelimit-reset""".split()
+)
 MOST_VALUES, MAX_SEARCHED = 500, 500  # values, and characters of one, that are looked for in texts
 QUOTED = re.compile(r"“[^”]*”|\"[^\"]*\"|'[^']*'(?!\w)|«[^»]*»|`[^`]*`")
 # Members of a reply that say what is wrong, never who.  Their values are shown if they look like a code.
@@ -72,7 +79,10 @@ class EventMask:
         if "url" in shown:
             shown["url"] = self.text(shown["url"])
         if "headers" in shown:
-            shown["headers"] = [[name, self.text(value)] for name, value in shown["headers"]]
+            shown["headers"] = [
+                [name, self.text(value) if name.lower() in PLAIN_HEADERS else DOTS]
+                for name, value in shown["headers"]
+            ]
         if shown.get("body"):
             shown["body"] = self.message(str(shown["body"]))
         if "earlier" in shown:

@@ -51,6 +51,7 @@ class User(Base):
     __table_args__ = (
         one_of("role", Role),
         one_of("state", UserState),
+        {"sqlite_autoincrement": True},  # limits and cookies name people and sessions by id
     )
 
     @property
@@ -106,7 +107,7 @@ class UserSession(Base, UserMixin):
     read_at: datetime | None = None
     needs_factor: bool = False  # the role needs a second factor, and the person has none
 
-    __table_args__ = (one_of("method", SignInMethod),)
+    __table_args__ = (one_of("method", SignInMethod), {"sqlite_autoincrement": True})
 
     @property
     def is_active(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -22,6 +22,7 @@ from relay.models.audit_chain import (
     newest_seq,
     older_entries,
 )
+from relay.services import audit_anchor
 
 SENT = "audit_syslog"  # the milestone with the number of the newest entry that was forwarded
 BATCH = 500
@@ -58,9 +59,38 @@ class AuditCheck:
 
 
 def verify() -> AuditCheck:
-    """Read the whole audit log at one moment and check every hash.  Changes nothing."""
+    """Read the whole audit log at one moment, check every hash, and compare with the last check.
+
+    Changes nothing in the database.
+    """
     with database.snapshot(db.engine) as connection:
-        return check(connection)
+        found = check(connection)
+        if found.broken is None:
+            found = replace(found, broken=_check_anchor(connection))
+        if found.broken is None:
+            _write_anchor(connection)
+    return found
+
+
+def _check_anchor(connection: Connection) -> BrokenEntry | None:
+    """Whether the newest entry of the last check on this host is still there."""
+    seen = audit_anchor.read()
+    if seen is None:
+        return None
+    there = connection.scalar(select(ENTRY.c.hash).where(ENTRY.c.seq == seen.seq))
+    if there == seen.hash:
+        return None
+    if there is None:
+        sentence = f"Entry {seen.seq}, which this host saw at its last check, was deleted."
+        return BrokenEntry(Tampering.DELETED, sentence, seen.seq)
+    sentence = f"Entry {seen.seq} is not the one that this host saw at its last check: the log was replaced."
+    return BrokenEntry(Tampering.CHANGED, sentence, seen.seq)
+
+
+def _write_anchor(connection: Connection) -> None:
+    head = connection.execute(select(HEAD.c.seq, HEAD.c.hash)).one_or_none()
+    if head is not None and head.seq:
+        audit_anchor.write(audit_anchor.Anchor(head.seq, head.hash))
 
 
 def check(connection: Connection, newest: int | None = None) -> AuditCheck:
@@ -82,6 +112,8 @@ def check(connection: Connection, newest: int | None = None) -> AuditCheck:
         entries, broken = _check_entries(connection, _from_entry(connection, head, newest), key)
         return AuditCheck(entries, 0, broken or _check_head(connection, head, key))
     count, digest = older_entries(connection, key)
+    if broken := _outside_broken(connection):
+        return AuditCheck(0, count, broken)
     if head["first_seq"] == 0 and (count, digest) != (head["older"], head["first_hash"]):
         return AuditCheck(0, count, _older_broken(count, head["older"]))
     entries, broken = _check_entries(connection, head, key)
@@ -97,10 +129,21 @@ def _from_entry(connection: Connection, head: Row, newest: int) -> Row:
 
 def _without_head(connection: Connection) -> AuditCheck:
     """A database in which nothing was recorded since the upgrade, unless the head was deleted."""
-    if not newest_seq(connection):
+    hashed = connection.scalar(select(ENTRY.c.id).where(ENTRY.c.hash.is_not(None)).limit(1))
+    if not newest_seq(connection) and hashed is None:
         return AuditCheck(0, 0)
     sentence = "The head of the audit log was deleted, so its entries cannot be checked."
     return AuditCheck(0, 0, BrokenEntry(Tampering.DELETED, sentence))
+
+
+def _outside_broken(connection: Connection) -> BrokenEntry | None:
+    """An entry that has a hash belongs to a chain, so it has a number."""
+    taken = select(ENTRY.c.at).where(ENTRY.c.seq.is_(None), ENTRY.c.hash.is_not(None)).limit(1)
+    at = connection.scalar(taken)
+    if at is None:
+        return None
+    sentence = "An entry with a hash is outside of the chain: it was taken out, or inserted."
+    return BrokenEntry(Tampering.INSERTED, sentence, None, at)
 
 
 def _older_broken(count: int, wanted: int) -> BrokenEntry:

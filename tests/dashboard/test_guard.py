@@ -123,6 +123,17 @@ def test_guessing_the_proof_is_limited(app: Flask, admin: Visitor) -> None:
 
 
 @SQLITE
+def test_guesses_of_one_session_do_not_count_for_the_next(app: Flask, admin: Visitor) -> None:
+    """SQLite would use the id of the deleted session again."""
+    for _ in range(5):
+        admin.post("/proof", {"proof_password": "wrong"})
+    assert admin.post("/proof", {"proof_password": PASSWORD}).status_code == 429
+    admin.post("/sign-out")
+    admin.sign_in()
+    assert admin.post("/proof", {"proof_password": PASSWORD}).status_code == 303
+
+
+@SQLITE
 def test_disabling_a_user_ends_the_session_at_once(app: Flask, admin: Visitor) -> None:
     with app.app_context():
         db.session.query(User).update({"state": "disabled"})

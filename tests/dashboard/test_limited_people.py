@@ -65,6 +65,7 @@ def queries(sites: TwoSites) -> list[dict[str, Any]]:
         {},
         {"text": CONTENT},
         {"text": "mark"},
+        {"text": "someone@example.com"},
         {"source": other.slug},
         {"destination": other.destination},
         {"destination": sites.shared, "code": SHARED_CODE},

@@ -125,6 +125,37 @@ def test_an_account_is_linked_only_by_a_verified_address(
     assert "is disabled" in refusal(thief, sign_in(thief))
 
 
+def test_a_limited_admin_is_no_reason_to_demote_the_last_admin(
+    app: Flask, provider: OidcDouble, visit: Callable[..., Visitor]
+) -> None:
+    sign_in(visit())
+    with app.app_context():
+        db.session.add(
+            User(email="client@example.com", role=Role.ADMIN, sites_limited=True, password_hash="x")
+        )
+        db.session.commit()
+    provider.person["groups"] = ["relay-support"]
+    assert sign_in(visit()).location == "/"
+    with app.app_context():
+        role = db.session.scalar(select(User.role).where(User.oidc_subject.is_not(None)))
+    assert role == Role.ADMIN
+
+
+@pytest.mark.parametrize("verified", [False, "false", None])
+def test_an_account_is_not_made_for_an_address_that_is_not_verified(
+    app: Flask, provider: OidcDouble, visit: Callable[..., Visitor], verified: Any
+) -> None:
+    """A provider that says nothing, such as Entra, can only make new accounts."""
+    provider.person |= {"email": "new@example.com", "email_verified": verified, "name": "N\x00ew"}
+    visitor = visit()
+    answer = sign_in(visitor)
+    if verified is None:
+        assert answer.location == "/"
+        assert (user(app).email, user(app).name) == ("new@example.com", "New")
+    else:
+        assert "is not verified" in refusal(visitor, answer)
+
+
 def hs256_with_the_public_key(double: OidcDouble) -> Callable[[dict[str, Any]], str]:
     public = double.key.as_pem(private=False)
     return lambda claims: signed_with_hmac(claims, public)

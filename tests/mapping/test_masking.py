@@ -87,3 +87,12 @@ def test_without_the_event_what_is_quoted_is_masked() -> None:
 )  # fmt: skip
 def test_values(made: object, shown: object) -> None:
     assert made == shown
+
+
+def test_a_header_that_can_hold_anything_is_hidden() -> None:
+    headers = [["Content-Type", "application/json"], ["X-Who", "Jane Doex"], ["Retry-After", "5"]]
+    assert MASK.call({"headers": headers})["headers"] == [
+        ["Content-Type", "application/json"],
+        ["X-Who", "•••"],
+        ["Retry-After", "5"],
+    ]

@@ -103,3 +103,37 @@ def test_an_end_that_was_forwarded_cannot_be_restored_from_an_older_copy(app: Fl
         db.session.commit()
         broken = audit_check.verify().broken
         assert broken and broken.problem == "truncated"
+
+
+RESETS = {
+    "everything deleted": "DELETE FROM audit_entry; DELETE FROM audit_head",
+    "every entry forged and taken out of the chain": (
+        "UPDATE audit_entry SET seq = NULL, hash = NULL, actor = 'you'; DELETE FROM audit_head"
+    ),
+}
+
+
+@pytest.mark.parametrize("reset", RESETS.values(), ids=RESETS.keys())
+@pytest.mark.parametrize("begins_again", [False, True])
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_log_that_was_replaced_is_found_by_what_this_host_saw(
+    app: Flask, reset: str, begins_again: bool
+) -> None:
+    with app.app_context():
+        for number in range(3):
+            record(COMMAND_LINE, "source.update", f"shop {number}")
+            db.session.commit()
+        assert audit_check.verify().broken is None
+        for statement in reset.split(";"):
+            db.session.execute(text(statement))
+        db.session.commit()
+        for number in range(4 if begins_again else 0):
+            record(COMMAND_LINE, "source.update", f"other {number}")
+            db.session.commit()
+        broken = audit_check.verify().broken
+        assert broken is not None
+        assert broken.problem is (
+            audit_check.Tampering.CHANGED if begins_again else audit_check.Tampering.DELETED
+        )
+        assert "this host saw at its last check" in broken.sentence
+        assert audit_check.verify().broken is not None, "a broken log is not remembered as right"

@@ -48,6 +48,7 @@ from relay.models.audit_chain import add_audit_entry
 from relay.models.base import UtcDateTime
 from relay.observability.logging import log
 from relay.rules.states import AlertMessageState, DestinationState
+from relay.services import audit_anchor
 from relay.services.audit import By
 from relay.services.operations import encryption, milestones
 
@@ -241,6 +242,7 @@ def _read(connection: Connection, lines: Iterator[dict[str, Any]], by: By) -> Do
     add_audit_entry(connection, by.actor, "backup.restore", "all of Relay", detail, by.address)
     done = Done(counts, made_at)
     _set_milestone(connection, done)
+    audit_anchor.forget()
     return done
 
 

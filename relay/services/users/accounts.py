@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
-
 from sqlalchemy import func, select
 
+from relay.destinations.kinds.email.addresses import parse_address
 from relay.errors import Invalid, NotFound
 from relay.models import ROLES, User, db, db_now
 from relay.rules.states import LinkPurpose, Role
 from relay.services.audit import By, record
 from relay.services.users import links, passwords
 
-EMAIL = re.compile(r"[^@\s,;<>]{1,64}@[^@\s,;<>]{1,189}")
+LONGEST_EMAIL = 254
 
 
 def count_users() -> int:
@@ -49,10 +48,18 @@ def create_user(email: str, password: str, role: str, by: By) -> User:
     return user
 
 
+def is_email(email: str) -> bool:
+    """Whether a mail server accepts the address, which then has no invisible characters either."""
+    try:
+        return parse_address(email).addr_spec == email and len(email) <= LONGEST_EMAIL
+    except ValueError:
+        return False
+
+
 def check_new_user(email: str, role: str) -> dict[str, list[str]]:
     """The reasons per field why there can be no such new user."""
     reasons: dict[str, list[str]] = {}
-    if not EMAIL.fullmatch(email):
+    if not is_email(email):
         reasons["email"] = ["This is not an e-mail address."]
     elif db.session.scalar(select(User.id).where(User.email == email)):
         reasons["email"] = ["A user with this address already exists."]

@@ -69,7 +69,7 @@ class Identity:
 
     subject: str
     email: str
-    email_verified: bool
+    email_verified: bool | None  # None if the provider does not say
     name: str
     claims: Mapping[str, Any]
     auth_time: float | None
@@ -115,7 +115,7 @@ class OidcProvider:
         return Identity(
             subject=f"{claims['iss']} {claims['sub']}",
             email=_text(claims.get("email")).strip().lower(),
-            email_verified=claims.get("email_verified") in (True, "true"),
+            email_verified=_yes_or_no(claims.get("email_verified")),
             name=_text(claims.get("name"))[:120],
             claims=claims,
             auth_time=float(auth_time) if isinstance(auth_time, int | float) else None,
@@ -255,6 +255,11 @@ class OidcProvider:
             f"The sign-in with {self.settings.label} was not accepted: {why}. Try again. If it happens "
             "again, ask your administrator."
         )
+
+
+def _yes_or_no(claim: Any) -> bool | None:
+    """Some providers send the words; None for anything else."""
+    return claim if isinstance(claim, bool) else {"true": True, "false": False}.get(_text(claim))
 
 
 def _text(value: Any) -> str:

@@ -14,8 +14,9 @@ from relay.oidc_settings import OidcSettings
 from relay.rules.states import LinkPurpose, Role, UserState
 from relay.services.audit import By, record
 from relay.services.users import links, protection
-from relay.services.users.accounts import EMAIL
+from relay.services.users.accounts import is_email
 from relay.services.users.oidc import Identity
+from relay.services.users.profile import clean_name
 
 LONGEST_SUBJECT = 512
 
@@ -98,11 +99,17 @@ def _link(settings: OidcSettings, identity: Identity, by: By) -> User | None:
 
 
 def _make(settings: OidcSettings, identity: Identity, role: Role, by: By) -> User:
-    if not EMAIL.fullmatch(identity.email):
+    if not is_email(identity.email):
         raise Refusal(
             f"{settings.label} sent no e-mail address for you. Ask your administrator to include it."
         )
-    user = User(email=identity.email, name=identity.name, role=role, oidc_subject=identity.subject)
+    if identity.email_verified is False:
+        raise Refusal(
+            f"{settings.label} says that your e-mail address is not verified. Verify it there, then sign "
+            "in again."
+        )
+    name = clean_name(identity.name)
+    user = User(email=identity.email, name=name, role=role, oidc_subject=identity.subject)
     db.session.add(user)
     db.session.flush()
     record(by, "user.create", user.email, role=role.value, method="oidc")
