@@ -20,7 +20,7 @@ relay/static/gen/manifest.json: .venv/.run package-lock.json relay/web/assets.py
 	@$(BIN)/python scripts/build_assets.py
 	@touch $@
 
-.PHONY: run test check faults soak bench mutants screenshots plugin assets lock sbom help
+.PHONY: run test check faults soak bench screenshots plugin assets lock sbom help
 
 run: relay/static/gen/manifest.json ## start Relay on http://127.0.0.1:8000 (or another PORT=…)
 	@exec $(BIN)/python -m relay.launcher

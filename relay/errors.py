@@ -9,7 +9,8 @@
     │   └── Invalid            the input is wrong; has the reasons per field
     ├── IllegalTransition      a state machine has no such transition: a bug
     ├── SecretUnreadable       a stored or referenced secret cannot be read
-    │   └── VaultUnavailable   the vault does not answer: try again
+    │   ├── VaultUnavailable   the vault does not answer: try again
+    │   └── VaultSecretMissing the vault does not give this secret: it may be stored or permitted later
     ├── Undeliverable          a delivery cannot be built or sent: a retry does not help
     └── CallFailed             an outbound call got no response (``relay.transport.errors``)
 
@@ -69,6 +70,10 @@ class VaultUnavailable(SecretUnreadable):
 
     That ends without a change of any destination, so what needs a secret waits.
     """
+
+
+class VaultSecretMissing(SecretUnreadable):
+    """The vault answers, but it has no such secret, or does not permit Relay to read it."""
 
 
 class Undeliverable(RelayError):

@@ -47,7 +47,7 @@ from relay.delivery.plan import POLL_S, RENEW_AFTER_S, Group, has_suspect, make_
 from relay.delivery.pool import FinishedCall, Pool
 from relay.destinations import KINDS
 from relay.destinations.base import Kind
-from relay.errors import RelayError, VaultUnavailable
+from relay.errors import RelayError, VaultSecretMissing, VaultUnavailable
 from relay.models import Delivery, Destination, Source, Subscription, db
 from relay.observability.logging import log
 from relay.rules import on_status
@@ -55,7 +55,7 @@ from relay.rules.circuit import Circuit
 from relay.rules.lifecycle import Accepted, Held, Refused
 from relay.rules.rate import MAX_CONCURRENCY
 from relay.rules.states import SourceState
-from relay.rules.status import SendPermission, destination_status, may_send
+from relay.rules.status import WAITS_FOR_SECRET, SendPermission, destination_status, may_send
 
 BUDGET_S = 10.0  # after this a drain ends, so that other destinations get its worker thread
 # Before a call starts, a pause or a removal older than this is noticed.  Each write of results looks
@@ -158,8 +158,10 @@ class Drain:
             drain.claim(connection, clock.read)
         try:
             drain.open_secrets()
-        except VaultUnavailable as exc:
-            drain.give_back(Held("vault_unavailable", f"{exc} Relay retries.", VAULT_RETRY_S))
+        except (VaultUnavailable, VaultSecretMissing) as exc:
+            # A person may have to correct it, but nobody has to resume the destination afterwards.
+            reason = f"{WAITS_FOR_SECRET}{exc} Relay retries."
+            drain.give_back(Held("vault_unavailable", reason, VAULT_RETRY_S))
             return None
         except RelayError as exc:
             drain.pause(str(exc))

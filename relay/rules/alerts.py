@@ -110,6 +110,17 @@ RULES: Mapping[str, AlertRule] = {
             covered_by=("destination_paused",),
         ),
         AlertRule(
+            "secret_unavailable",
+            "Secret cannot be read",
+            "Deliveries wait because a vault does not answer, or does not give the secret of their "
+            "destination.",
+            Scope.DESTINATION,
+            Severity.CRITICAL,
+            fire_after_s=120.0,
+            clear_after_s=60.0,
+            covered_by=("destination_paused",),
+        ),
+        AlertRule(
             "failure_rate",
             "Failure rate of a destination",
             "Share of the finished deliveries of the last 5 minutes and of the last hour that failed. "

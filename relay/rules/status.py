@@ -15,6 +15,9 @@ from relay.rules.circuit import RAMP_S, Circuit, CircuitState
 from relay.rules.lifecycle import Held
 from relay.rules.states import SubscriptionState
 
+# Begins the reason of a hold because a vault does not answer or does not give a secret.
+WAITS_FOR_SECRET = "Waiting for a secret: "  # noqa: S105
+
 
 class Status(StrEnum):
     """What a destination does now."""

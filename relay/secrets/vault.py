@@ -1,7 +1,7 @@
 """Reads ``mount/path#field`` of a vault: the key-value engines of version 1 and 2.
 
 What concerns the vault as a whole, or the token, raises VaultUnavailable: it ends without a change of
-any destination.  What concerns one reference raises SecretUnreadable.
+any destination.  What concerns one reference raises VaultSecretMissing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from relay.errors import SecretUnreadable, VaultUnavailable
+from relay.errors import SecretUnreadable, VaultSecretMissing, VaultUnavailable
 from relay.secrets.references import one_line
 from relay.secrets.vault_access import VaultLogin, VaultSettings, VaultTokenRefused, call
 
@@ -128,19 +128,19 @@ class Vault:
             raise self._forbidden(settings, path, token)
         if answer.status == 404:
             is_deleted = bool(answer.data.get("metadata"))
-            raise SecretUnreadable(
+            raise VaultSecretMissing(
                 f"{settings.shown} has no secret at {path.shown}"
                 + (", because it was deleted there." if is_deleted else ".")
                 + " Check the path, or store the secret there."
             )
         if answer.status != 200:
-            raise SecretUnreadable(
+            raise VaultSecretMissing(
                 f"{settings.shown} answers {answer.status} for {path.shown}. {answer.error}".strip()
             )
         fields: Any = answer.data.get("data") if is_v2 else answer.data
         value = fields.get(path.field) if isinstance(fields, dict) else None
         if not isinstance(value, str | int | float) or isinstance(value, bool):
-            raise SecretUnreadable(
+            raise VaultSecretMissing(
                 f"{settings.shown} has no field {path.field} with a text at {path.shown}. Check the name."
             )
         return one_line(str(value), f"the field {path.field} of {path.shown} in the vault")
@@ -155,12 +155,12 @@ class Vault:
             raise self._forbidden(settings, path, token)
         prefix = "/".join(quote(part, safe="") for part in str(answer.data.get("path")).split("/"))
         if answer.status != 200 or not path.where.startswith(prefix):
-            raise SecretUnreadable(
+            raise VaultSecretMissing(
                 f"{settings.shown} answers {answer.status} for the mount of {path.shown}. "
                 f"{answer.error}".strip()
             )
         if answer.data.get("type") not in ("kv", "generic"):
-            raise SecretUnreadable(
+            raise VaultSecretMissing(
                 f"{path.shown} is not in a key-value engine of the vault, and Relay reads no other."
             )
         options = answer.data.get("options")
@@ -176,11 +176,11 @@ class Vault:
         visible = call(settings, "GET", "sys/internal/ui/mounts", token).data.get("secret")
         mounts = visible if isinstance(visible, dict) else {}
         if any(f"{path.shown}/".startswith(mount) for mount in mounts):
-            return SecretUnreadable(
+            return VaultSecretMissing(
                 f"{settings.shown} does not permit Relay to read {path.shown}. Add read to the policy of "
                 f"the token ({settings.credentials})."
             )
-        return SecretUnreadable(
+        return VaultSecretMissing(
             f"{settings.shown} has no mount for {path.shown} that the token may see. Check the path, and "
             "the policy of the token."
         )

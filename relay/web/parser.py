@@ -11,6 +11,7 @@ Sources: https://www.rfc-editor.org/rfc/rfc9112#section-3.2 (Host), #section-5.2
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from waitress.parser import HTTPRequestParser
@@ -93,6 +94,21 @@ class RequestParser(HTTPRequestParser):
         self.expect_continue = False
 
 
+@lru_cache(maxsize=256)
+def is_host(value: bytes) -> bool:
+    """Whether it is a name that can be resolved, with an optional port: no empty and no long label."""
+    if not HOST.fullmatch(value):
+        return False
+    name = value.strip(b" \t").decode("ascii")
+    if name.startswith("["):
+        return True
+    try:
+        name.partition(":")[0].encode("idna").decode("idna")
+    except UnicodeError:
+        return False
+    return True
+
+
 def malformed(head: bytes) -> str | None:
     """Why the first bytes of a request cannot become a valid one, or None."""
     lines = head.count(b"\n")
@@ -123,7 +139,7 @@ def problem(head: bytes) -> str | None:
         return MANY_HOSTS
     if not hosts:
         return None if is_old else NO_HOST
-    if not HOST.fullmatch(hosts[0]):
+    if not is_host(hosts[0]):
         return INVALID_HOST
     if line[1] and line[1].lower() != hosts[0].strip(b" \t").lower():
         return OTHER_HOST

@@ -99,3 +99,18 @@ def test_sign_in_starts_a_new_session(
     thief.client.set_cookie("relay", planted.value)
     assert thief.get("/sources").status_code == 303
     assert visitor.client.post("/sign-out", data={"csrf_token": before}).status_code == 403
+
+
+def test_an_unknown_address_is_not_stored(
+    app: Flask, visit: Callable[..., Visitor], admin: Visitor
+) -> None:
+    """It can be the address of a customer, or a password in the wrong field."""
+    for _ in range(12):
+        visit().sign_in("typed@victim.example", "wrong")
+    with app.app_context():
+        entries = list(db.session.scalars(select(AuditEntry)))
+    assert {entry.action for entry in entries} >= {"user.sign_in_refused", "user.sign_in_limited"}
+    assert {entry.object_label for entry in entries if "sign_in_" in entry.action} == {
+        "unknown address"
+    }
+    assert "typed@victim" not in repr([(entry.actor, entry.detail) for entry in entries])

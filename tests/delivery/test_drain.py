@@ -14,6 +14,7 @@ from relay import database, secrets
 from relay.delivery import drain
 from relay.delivery.drain import Drain
 from relay.models import Attempt, DeadLetter, Delivery, Destination, db
+from relay.rules.status import WAITS_FOR_SECRET
 from relay.secrets.vault import Vault
 from relay.services.audit import COMMAND_LINE
 from relay.services.dead_letters import actions as dead_letter_actions
@@ -174,7 +175,7 @@ def test_a_paused_or_removed_destination_is_not_called(app: Flask, sink: Sink, s
     assert (delivery_states(shop.app), sink.requests, token(shop)) == ({"pending": 2}, [], None)
 
 
-@pytest.mark.parametrize("end", ["killed", "sealed", "revoked"])
+@pytest.mark.parametrize("end", ["killed", "sealed", "revoked", "deleted"])
 def test_a_vault_that_does_not_answer_holds_the_destination_and_costs_no_attempt(
     app: Flask, sink: Sink, openbao: OpenBao, end: str
 ) -> None:
@@ -191,18 +192,22 @@ def test_a_vault_that_does_not_answer_holds_the_destination_and_costs_no_attempt
         "killed": openbao.kill,
         "sealed": openbao.seal,
         "revoked": lambda: openbao.revoke(env["VAULT_TOKEN"]),
+        "deleted": lambda: openbao.store("kv", "shop", other="field"),
     }[end]()
     for _ in range(2):
         assert shop.drain() == 0
         [row] = shop.rows(Destination)
         assert (row.state, row.drain_token, row.paused_reason) == ("active", None, "")
         assert "Relay retries." in row.held_reason and openbao.url in row.held_reason
+        assert row.held_reason.startswith(WAITS_FOR_SECRET)
         shop.change(held_until=row.created_at)  # the hold is over
     assert shop.outcomes() == [] and {row.attempts for row in shop.rows(Delivery)} == {0}
     if end == "killed":
         openbao.start()
     elif end == "sealed":
         openbao.unseal()
+    elif end == "deleted":
+        openbao.store("kv", "shop", token="a-very-secret-value")
     else:
         env["VAULT_TOKEN"] = openbao.new_token("shop")
     assert shop.drain() == 3

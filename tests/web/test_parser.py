@@ -87,6 +87,10 @@ AMBIGUOUS = {
     "the same host twice": (START + HOST + HOST + b"\r\n", parser.MANY_HOSTS),
     "an empty host": (START + b"Host:\r\n\r\n", parser.INVALID_HOST),
     "a list of hosts": (START + b"Host: relay, other\r\n\r\n", parser.INVALID_HOST),
+    "a host with an empty label": (START + b"Host: a..b\r\n\r\n", parser.INVALID_HOST),
+    "a host that is a dot": (START + b"Host: .\r\n\r\n", parser.INVALID_HOST),
+    "a host with a long label": (START + b"Host: " + b"a" * 64 + b"\r\n\r\n", parser.INVALID_HOST),
+    "a host that is no IDNA name": (START + b"Host: xn--a\r\n\r\n", parser.INVALID_HOST),
     "a host with a path": (START + b"Host: relay/x\r\n\r\n", parser.INVALID_HOST),
     "a folded header": (START + HOST + b"X-A: one\r\n two\r\n\r\n", parser.FOLDED_HEADER),
     "a folded header with a tab": (

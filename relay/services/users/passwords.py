@@ -16,9 +16,11 @@ from relay.errors import Invalid, TooBusy
 
 SHORTEST = 12
 LONGEST = 128
-AT_ONCE = 2  # each hash takes 64 MiB and a core for 50 ms
+# Each hash takes 64 MiB and a core for 50 ms, so a process computes two at once: one for anyone, and
+# one for people whom Relay knows, whom a flood from unknown senders must not keep out.
+KNOWN_WAITS_S = 5.0
 _HASHER = PasswordHasher()
-_slots = BoundedSemaphore(AT_ONCE)
+_for_anyone, _for_known = BoundedSemaphore(1), BoundedSemaphore(1)
 
 
 def why_refused(password: str, email: str) -> str | None:
@@ -39,17 +41,21 @@ def check_new(password: str, email: str) -> None:
 
 
 def hash_of(password: str) -> str:
-    """The argon2id hash.  Never call it inside a transaction.  Raises TooBusy."""
-    with _slot():
+    """The argon2id hash, for a person who is signed in or has a link.  Raises TooBusy.
+
+    Never call it inside a transaction.
+    """
+    with _slot(is_known=True):
         return _HASHER.hash(password)
 
 
-def is_right(password_hash: str, password: str) -> bool:
+def is_right(password_hash: str, password: str, is_known: bool = True) -> bool:
     """Whether ``password`` belongs to the hash; an empty hash takes as long and matches nothing.
 
-    Never call it inside a transaction.  Raises TooBusy.
+    ``is_known``: the request comes from a session or from a browser that signed in before.  Never call
+    it inside a transaction.  Raises TooBusy.
     """
-    with _slot():
+    with _slot(is_known):
         try:
             return _HASHER.verify(password_hash or _hash_of_nobody(), password) and bool(
                 password_hash
@@ -59,14 +65,16 @@ def is_right(password_hash: str, password: str) -> bool:
 
 
 @contextmanager
-def _slot() -> Iterator[None]:
-    # refuse at once: threads that wait here would be missing elsewhere
-    if not _slots.acquire(blocking=False):
+def _slot(is_known: bool) -> Iterator[None]:
+    slots = _for_known if is_known else _for_anyone
+    # an unknown sender is refused at once: threads that wait would be missing elsewhere
+    waits = {"timeout": KNOWN_WAITS_S} if is_known else {"blocking": False}
+    if not slots.acquire(**waits):  # type: ignore[arg-type]
         raise TooBusy("Relay is checking other passwords at the moment. Try again in a second.")
     try:
         yield
     finally:
-        _slots.release()
+        slots.release()
 
 
 @cache

@@ -26,19 +26,21 @@ def check_password(
     user = _read_user(email)
     browser = (known or {}).get(user.id, "") if user else ""
     throttle = SignInThrottle(email, address, browser)
-    by = By(email or "unknown", address)
+    # an unknown address is not stored: it can be anyone's address, or a password
+    label = user.email if user else "unknown address"
+    by = By(label, address)
     try:
         throttle.check()
     except TooBusy:
         if throttle.reported.add():  # a flood does not fill the audit log
-            record(by, "user.sign_in_limited", email or "unknown")
+            record(by, "user.sign_in_limited", label)
             db.session.commit()
         raise
-    right = passwords.is_right(user.password_hash if user else "", password)
+    right = passwords.is_right(user.password_hash if user else "", password, bool(browser))
     if right and user is not None and user.is_active:
         return user
     throttle.count_failure()
-    record(by, "user.sign_in_refused", email or "unknown")
+    record(by, "user.sign_in_refused", label)
     db.session.commit()
     return None
 

@@ -7,6 +7,7 @@ sign in.  IPv6 addresses count by their /64, which one customer usually has.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 
@@ -36,7 +37,9 @@ class AttemptCounter:
     """One limit for one key, such as an address."""
 
     def __init__(self, item: RateLimitItem, *key: str | int):
-        self.item, self.key = item, tuple(str(part) for part in key)
+        # hashed: the broker's files must not hold an address that someone typed
+        name = "\x00".join(str(part) for part in key)
+        self.item, self.key = item, hashlib.sha256(name.encode()).hexdigest()[:32]
 
     def add(self) -> bool:
         """Count one; whether it was still within the limit."""
@@ -63,9 +66,9 @@ class AttemptCounter:
 def _call(method: str, counter: AttemptCounter):  # type: ignore[no-untyped-def]
     try:
         shared = FixedWindowRateLimiter(limiter.storage)
-        return getattr(shared, method)(counter.item, *counter.key)
+        return getattr(shared, method)(counter.item, counter.key)
     except Exception:  # the broker is down: each process counts by itself
-        return getattr(_in_memory, method)(counter.item, *counter.key)
+        return getattr(_in_memory, method)(counter.item, counter.key)
 
 
 def too_many(wait_s: int) -> TooBusy:

@@ -18,11 +18,13 @@ from relay.rules.alerts import Reading, ReadingLevel
 from relay.rules.circuit import CircuitState
 from relay.rules.lifecycle import State
 from relay.rules.states import DestinationState, SubscriptionState
+from relay.rules.status import WAITS_FOR_SECRET
 from relay.services.alerts.readings import Context, counted, duration, failures, limits
 
 READ_RULES = (
     "destination_paused",
     "circuit_open",
+    "secret_unavailable",
     "late_delivery",
     *failures.READ_RULES,
     *limits.READ_RULES,
@@ -44,11 +46,13 @@ def read(context: Context) -> Iterator[Reading]:
             Destination.circuit_since,
             Destination.circuit_reason,
             Destination.held_until,
+            Destination.held_reason,
             Destination.fixed_at,
         ).where(Destination.state != DestinationState.CLOSED)
     ).all()
     yield from _paused(context, found)
     yield from _circuits(context, found)
+    yield from _secrets(context, found)
     yield from _late(context, {row.id: row for row in found})
     yield from failures.read(context, found)
     yield from limits.read(context, found)
@@ -137,6 +141,29 @@ def _count_pending(context: Context, ids: list[int]) -> dict[int, int]:
         .group_by(Delivery.destination_id)
     )
     return {row[0]: row[1] for row in rows}
+
+
+def _secrets(context: Context, found: Sequence[Any]) -> Iterator[Reading]:
+    """Destinations that wait for a vault.  Each hold is short, so the last one ended not long ago."""
+    for row in found:
+        waits = (
+            row.state == DestinationState.ACTIVE
+            and row.held_reason.startswith(WAITS_FOR_SECRET)
+            and row.held_until is not None
+            and row.held_until > context.now - timedelta(seconds=60)
+        )
+        if waits:
+            yield Reading(
+                "secret_unavailable",
+                f"destination:{row.id}",
+                ReadingLevel.FIRING,
+                1.0,
+                f"Deliveries to {row.name} wait for a secret. "
+                + row.held_reason.removeprefix(WAITS_FOR_SECRET),
+                "Nothing is lost, and no attempt is counted. Start or unseal the vault, or store the "
+                "secret there; Relay continues by itself.",
+                f"/destinations/{row.id}",
+            )
 
 
 def _late(context: Context, destinations: dict[int, Any]) -> Iterator[Reading]:

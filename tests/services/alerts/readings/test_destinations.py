@@ -12,6 +12,7 @@ from relay.models import Destination, Subscription, db
 from relay.rules.alerts import ReadingLevel
 from relay.rules.lifecycle import State
 from relay.rules.states import DestinationState, SubscriptionState
+from relay.rules.status import WAITS_FOR_SECRET
 from relay.services.alerts.readings import destinations
 from tests.services.alerts.problems import Shop
 from tests.services.alerts.readings.conftest import Read
@@ -67,3 +68,20 @@ def test_time_in_which_nothing_could_be_sent_does_not_count(shop: Shop, read: Re
     assert "late_delivery" not in read(destinations.read)
     change(shop, fixed_at=None, held_until=shop.now - timedelta(minutes=6))
     assert read(destinations.read)["late_delivery"].since == shop.now - timedelta(minutes=6)
+
+
+def test_a_destination_that_waits_for_its_secret_is_reported(shop: Shop, read: Read) -> None:
+    reason = f"{WAITS_FOR_SECRET}The vault at http://v does not answer. Relay retries."
+    change(shop, held_until=shop.now - timedelta(seconds=50), held_reason=reason)
+    found = read(destinations.read)["secret_unavailable"]
+    assert (found.level, found.subject) == (ReadingLevel.FIRING, shop.subject())
+    assert found.sentence == (
+        "Deliveries to Hook wait for a secret. The vault at http://v does not answer. Relay retries."
+    )
+    for columns in (
+        {"held_until": shop.now - timedelta(seconds=70)},
+        {"held_until": shop.now, "held_reason": "The service asked for a pause."},
+        {"held_reason": reason, "state": DestinationState.PAUSED},
+    ):
+        change(shop, **columns)
+        assert "secret_unavailable" not in read(destinations.read), columns
