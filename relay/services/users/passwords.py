@@ -64,6 +64,15 @@ def is_right(password_hash: str, password: str, is_known: bool = True) -> bool:
             return False
 
 
+def check_free() -> None:
+    """Raises TooBusy if a check for an unknown sender would be refused now.
+
+    A flood is refused here, before it costs a query.
+    """
+    with _slot(is_known=False):
+        pass
+
+
 @contextmanager
 def _slot(is_known: bool) -> Iterator[None]:
     slots = _for_known if is_known else _for_anyone

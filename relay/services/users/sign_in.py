@@ -22,6 +22,8 @@ def check_password(
     ``known`` are the users who signed in from this browser before, each with the browser's id.  No
     transaction is open while the password is hashed.  Raises TooBusy.
     """
+    if not known:
+        passwords.check_free()
     email = email.strip().lower()[:254]
     user = _read_user(email)
     browser = (known or {}).get(user.id, "") if user else ""
