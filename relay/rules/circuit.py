@@ -39,8 +39,8 @@ RAMP_DOUBLES_S = 3.0
 
 @dataclass(frozen=True)
 class Circuit:
-    """``since`` is when this state began (None: it never changed), ``until`` when an open circuit
-    may be probed.
+    """``since`` is when it opened or closed (None: it never changed): probes that fail do not change
+    it.  ``until`` is when an open circuit may be probed.
 
     ``failures`` counts failed calls in a row, ``openings`` how often it opened without a success in
     between.
@@ -56,7 +56,7 @@ class Circuit:
     def ready(self, now: datetime) -> Circuit:
         """The circuit for the next call: an open one that has waited long enough is probed."""
         if self.stage is CircuitState.OPEN and (self.until is None or self.until <= now):
-            return replace(self, stage=CircuitState.PROBING, since=now, until=None)
+            return replace(self, stage=CircuitState.PROBING, until=None)
         return self
 
     def interval_s(self, now: datetime) -> float:

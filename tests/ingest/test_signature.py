@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -109,3 +110,28 @@ def test_the_gateway_and_the_plugin_compute_the_same_signature(vector: dict[str,
     )
     assert verify([key], vector["timestamp"], raw, vector["signature"].encode()) is not None
     assert verify([key], vector["timestamp"], raw + b" ", vector["signature"].encode()) is None
+
+
+def test_a_key_says_why_it_is_not_live() -> None:
+    hour = timedelta(hours=1)
+    assert make_key(revoked=True).state(NOW) == "revoked"
+    assert make_key(not_after=NOW).state(NOW) == "expired"
+    assert make_key(not_before=NOW + hour).state(NOW) == "not_valid_yet"
+    assert make_key(not_after=NOW + hour).state(NOW) == "live"
+
+
+def test_a_prepared_key_keeps_what_it_was_made_of() -> None:
+    key = make_key(row_id=7, key_id="key_7", source_id=3)
+    assert (key.row_id, key.key_id, key.source_id, key.secret) == (7, "key_7", 3, "s" * 40)
+
+
+def test_text_around_a_secret_makes_another_mac() -> None:
+    """What the search for a mistake in a signature tries, such as a space after a pasted secret."""
+    key = make_key("abc")
+    assert key.mac_of(b"text") == hmac.digest(b"abc", b"text", "sha256")
+    assert key.mac_of(b"text", " ") == hmac.digest(b" abc", b"text", "sha256")
+    assert key.mac_of(b"text", "", "\n") == hmac.digest(b"abc\n", b"text", "sha256")
+
+
+def test_a_timestamp_outside_latin_1_is_no_signature() -> None:
+    assert not make_key().signs("١", b"{}", b"x")

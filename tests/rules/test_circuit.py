@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
-from relay.rules.circuit import OPENS_AFTER, RAMP_S, Circuit, CircuitState
+from relay.rules.circuit import (
+    OPENS_AFTER,
+    RAMP_S,
+    Circuit,
+    CircuitState,
+    circuit_columns,
+    circuit_of,
+)
 from relay.rules.lifecycle import Accepted, Failed, Held, Refused, Signal
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -81,3 +89,35 @@ def test_a_good_probe_closes_it_and_the_rate_grows() -> None:
 def test_more_good_answers_do_not_restart_the_ramp() -> None:
     well = failed(OPENS_AFTER).ready(NOW + seconds(6)).record_outcome(Accepted(), NOW)
     assert well.record_outcome(Accepted(), NOW + seconds(5)) == well
+
+
+def test_it_is_open_since_the_outage_began_whatever_the_probes_said() -> None:
+    circuit = failed(10)
+    for n in range(1, 4):
+        later = NOW + seconds(60 * n)
+        circuit = circuit.ready(later)
+        assert (circuit.stage, circuit.since) == (CircuitState.PROBING, NOW)
+        circuit = circuit.record_outcome(FAILED, later)
+        assert (circuit.stage, circuit.since, circuit.openings) == (CircuitState.OPEN, NOW, n + 1)
+    over = NOW + seconds(300)
+    circuit = circuit.ready(over).record_outcome(Accepted(), over)
+    assert (circuit.stage, circuit.since) == (CircuitState.CLOSED, over)
+    for _ in range(10):
+        circuit = circuit.record_outcome(FAILED, over + seconds(60))
+    assert (circuit.stage, circuit.since) == (CircuitState.OPEN, over + seconds(60))
+
+
+@pytest.mark.parametrize(("jitter", "wait"), [(-1.0, 4.0), (0.0, 5.0), (1.0, 6.0)])
+def test_jitter_varies_the_wait_by_a_fifth(jitter: float, wait: float) -> None:
+    opened = failed(9).record_outcome(FAILED, NOW, jitter)
+    assert opened.until == NOW + seconds(wait)
+
+
+def test_a_circuit_is_stored_in_columns_and_read_back() -> None:
+    circuit = Circuit(CircuitState.OPEN, NOW, NOW + seconds(5), "It has an error.", 10, 2)
+    columns = circuit_columns(circuit)
+    assert columns == {
+        "circuit": "open", "circuit_since": NOW, "circuit_until": NOW + seconds(5),
+        "circuit_reason": "It has an error.", "failures": 10, "openings": 2,
+    }  # fmt: skip
+    assert circuit_of(SimpleNamespace(**columns)) == circuit
