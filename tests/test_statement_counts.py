@@ -112,6 +112,7 @@ NO_LIST = {
         "second_step.page",
         "second_factor.page",  # at most 20 passkeys
         "second_factor.app_page",
+        "second_factor.codes_page",
         "second_factor.passkey_page",
         "sign_in_policy.page",
         "single_sign_on.start",

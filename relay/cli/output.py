@@ -129,8 +129,14 @@ def page_in_memory(
 
 
 def from_stdin(what: str) -> str:
-    """A secret from standard input, without its line end.  Exits with 2 if it is empty."""
-    value = sys.stdin.read().rstrip("\r\n")
+    """A secret from standard input, without its line end.  Exits with 2 if it is empty.
+
+    At a terminal it is asked for, and not shown.
+    """
+    if sys.stdin.isatty():
+        value = str(click.prompt(what, hide_input=True, default="", show_default=False))
+    else:
+        value = sys.stdin.read().rstrip("\r\n")
     if not value:
         raise click.UsageError(f"{what} is read from standard input, which is empty.")
     return value

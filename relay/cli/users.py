@@ -126,7 +126,7 @@ def set_role(email: str, role: str, as_json: bool) -> None:
 @click.option("--site", "sites", multiple=True, help="A site that the person sees; repeatable.")
 @click.option("--all", "all_sites", is_flag=True, help="The person sees all sites, also new ones.")
 def set_sites(email: str, sites: tuple[str, ...], all_sites: bool, as_json: bool) -> None:
-    """Limit a person to some sites, or to none of them with --all."""
+    """Limit a person to some sites, or end the limit with --all."""
     if bool(sites) == all_sites:
         raise click.UsageError("Pass --site SLUG for each site, or --all.")
     user = team.set_sites(user_accounts.find_user(email).id, sites or None, COMMAND_LINE)

@@ -42,6 +42,7 @@ def _page(errors: dict[str, list[str]] | None = None, values: dict[str, Any] | N
     return render_template(
         "account/page.html",
         user=user,
+        passkey_count=len(user.passkeys),
         name_field=NAME,
         password_fields=(OLD, NEW),
         values=values or {"name": user.name, "time_zone": user.time_zone},

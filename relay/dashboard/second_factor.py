@@ -9,7 +9,7 @@ from flask import Blueprint, Response, jsonify, render_template, session, url_fo
 from markupsafe import Markup
 
 from relay import secrets
-from relay.dashboard import forms, guard, htmx, passkey_forms
+from relay.dashboard import forms, guard, htmx, passkey_forms, shown_once
 from relay.dashboard.guard import Person
 from relay.errors import Invalid, Refusal, SecretUnreadable
 from relay.services.users import proof
@@ -17,6 +17,7 @@ from relay.services.users.second_factor import passkeys, policy, recovery, totp
 
 blueprint = Blueprint("second_factor", __name__, url_prefix="/account/second-factor")
 NEW_APP = "new-authenticator"  # in the session: the sealed secret of an app that is being set up
+CODES = "recovery-codes"  # see shown_once
 NAME = forms.Field(
     "name",
     "Name",
@@ -195,9 +196,20 @@ def _done(sentence: str) -> Any:
     return _codes_page()
 
 
-def _codes_page() -> str:
+def _codes_page() -> Any:
     codes = recovery.make(_person().id, guard.current_by())
-    return render_template("account/recovery_codes.html", codes=codes)
+    shown_once.keep(CODES, {"codes": " ".join(codes)})
+    return htmx.redirect(url_for("second_factor.codes_page"))
+
+
+@blueprint.get("/recovery-codes")
+@own_page()
+def codes_page() -> Any:
+    """The codes that were just made; a reload leads back and changes nothing."""
+    made = shown_once.take(CODES)
+    if made is None:
+        return htmx.redirect(url_for("second_factor.page"))
+    return render_template("account/recovery_codes.html", codes=made["codes"].split())
 
 
 def _try(action: Any, sentence: str) -> Response:

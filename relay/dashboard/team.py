@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, render_template, request, session, url_for
+from flask import Blueprint, render_template, request, url_for
 
-from relay import database, secrets
-from relay.dashboard import forms, guard, htmx
-from relay.errors import Invalid, NotFound, Refusal, SecretUnreadable
+from relay import database
+from relay.dashboard import forms, guard, htmx, shown_once
+from relay.errors import Invalid, NotFound, Refusal
 from relay.models import User, db
 from relay.rules.states import LinkPurpose, UserState
 from relay.services import mail
@@ -19,7 +19,7 @@ from relay.services.users.links import MadeLink
 from relay.services.users.mails import ROLE_WORDS
 
 blueprint = Blueprint("team", __name__, url_prefix="/team")
-SHOWN_ONCE = "one-time-link"  # in the session cookie, sealed, until the next page
+LINK = "link"  # see shown_once
 EMAIL = forms.Field("email", "E-mail address", "email", required=True)
 NAME = forms.Field("name", "Name", help="Optional. The person can change it.")
 ROLE_CHOICES = (
@@ -78,7 +78,7 @@ def invite() -> Any:
 @blueprint.get("/<int:user_id>")
 @guard.requires("admin")
 def detail(user_id: int) -> Any:
-    return _detail(accounts.user_by_id(user_id), made=_take_shown())
+    return _detail(accounts.user_by_id(user_id), made=shown_once.take(LINK))
 
 
 def _detail(
@@ -96,7 +96,7 @@ def _detail(
         is_invited=user.state == UserState.INVITED,
         role_field=ROLE,
         role_words=ROLE_WORDS,
-        values=forms.posted() if posted else {"role": user.role},
+        values={"role": user.role} | forms.posted(),
         errors=errors or {},
         sites=team.list_sites(),
         chosen=request.form.getlist("sites") if posted else team.slugs_of(user) or (),
@@ -239,13 +239,5 @@ def _show_once(made: MadeLink, letter: mail.TextMail) -> Any:
         "sent": sent,
         "why": why[:500],
     }
-    session[SHOWN_ONCE] = secrets.seal(shown)
+    shown_once.keep(LINK, shown)
     return htmx.redirect(url_for("team.detail", user_id=made.user_id))
-
-
-def _take_shown() -> dict[str, str] | None:
-    sealed = session.pop(SHOWN_ONCE, None)
-    try:
-        return secrets.open_sealed(sealed) if sealed else None
-    except SecretUnreadable:
-        return None

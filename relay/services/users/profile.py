@@ -29,9 +29,16 @@ def time_zones() -> tuple[str, ...]:
     return ("UTC", *sorted(n for n in names if "/" in n and not n.startswith(("Etc/", "SystemV/"))))
 
 
+def _full_name(text: str) -> str:
+    """The time zone of a city, such as Europe/Berlin for "Berlin"; other texts stay as they are."""
+    wanted = text.replace(" ", "_").lower()
+    cities = [zone for zone in time_zones() if zone.lower().rpartition("/")[2] == wanted]
+    return cities[0] if wanted and len(cities) == 1 else text
+
+
 def update(user_id: int, name: str, time_zone: str, by: By) -> User:
     """``time_zone`` is one of ``time_zones``; empty for UTC.  Raises Invalid."""
-    name, time_zone = clean_name(name), time_zone.strip()
+    name, time_zone = clean_name(name), _full_name(time_zone.strip())
     if time_zone and time_zone not in time_zones():
         raise Invalid(
             {"time_zone": ["Enter a time zone such as Europe/Vienna, or leave it empty."]}

@@ -263,7 +263,7 @@ def test_secrets_are_encrypted_again_with_a_new_key_and_unreadable_ones_are_repo
     app.extensions["relay_secrets"] = SecretBox((ENCRYPTION_KEY,), data_dir)
     db.session.rollback()
     with db.engine.connect() as connection:
-        assert encryption.unreadable(connection) == ["alert channel One"]
+        assert encryption.unreadable(connection, encryption.CHANNEL) == ["alert channel One"]
     db.session.rollback()
     finding = next(one for one in doctor.diagnose() if one.check == "alert channel secrets")
     assert finding.level.value == "error" and "alert channel One" in finding.what
