@@ -64,7 +64,7 @@ def test_a_rotated_key_is_fetched_with_one_click_and_the_old_one_can_be_revoked(
     stack.flask("keys", "revoke", made.key_id)
     site.post_comment("Jane", "jane@example.org", "Under the new key")
     site.run_cron()
-    assert connected.row()["state"] == "sent"
+    assert [row["state"] for row in connected.rows()] == ["sent", "sent"]
     *_, used = stack.rows(
         "SELECT k.key_id FROM event e JOIN signing_key k ON k.id = e.signing_key_id"
         " WHERE e.event_type = 'comment.created' ORDER BY e.id"
