@@ -102,7 +102,7 @@ def requires(
                 return htmx.redirect(url_for("second_factor.page"))
             if not (limited or person.sees_all_sites):
                 raise Forbidden(
-                    "Your account is limited to some sites, and this page is about all of them. "
+                    "Your account is limited to some sites, and this page is for people who see all sites. "
                     "Ask an admin for access."
                 )
             if not person.may(role):
