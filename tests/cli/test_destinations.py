@@ -113,9 +113,12 @@ def test_a_destination_is_shown_with_masked_secrets(run: Run) -> None:
 def test_an_update_changes_only_what_is_named(run: Run) -> None:
     make_hook(run)
     before = run("destinations", "show", "Hook", "--json")
-    changed = run("destinations", "update", "Hook", "--set", "url=https://b.example/in", "--json")
-    assert changed["config"] == before["config"] | {"url": "https://b.example/in"}
+    other = f"{URL}/other"
+    changed = run("destinations", "update", "Hook", "--set", f"url={other}", "--json")
+    assert changed["config"] == before["config"] | {"url": other}
     assert changed["secrets"] == before["secrets"]
+    moved = ("destinations", "update", "Hook", "--set", "url=https://b.example/in")
+    assert "Enter this again" in run(*moved, code=1), "the secret stays with its server"
     run(
         *("destinations", "update", "Hook", "--secret", "token=-", "--name", "New"),
         input="another-secret-42\n",

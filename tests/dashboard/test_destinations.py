@@ -176,7 +176,7 @@ def test_a_stored_secret_does_not_follow_to_another_server(
     form["token"] = "another-token-1"
     assert admin.post(f"/destinations/{world.hook}/edit", form).status_code == 303
     audit = text_of(admin.get("/audit").text)
-    assert f"old address: {sink.url}/hook; new address: https://evil.example/hook" in audit
+    assert f"{sink.url}/hook" in audit and "https://evil.example/hook" in audit
     assert "another-token-1" not in audit
 
 
