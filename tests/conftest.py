@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from argon2 import PasswordHasher
 
 from tests.support.env import ENCRYPTION_KEY, SECRET_KEY, foreign
 from tests.support.network import guard
@@ -36,6 +37,11 @@ for _name in _SETTINGS:
     del os.environ[_name]
 
 import relay  # noqa: E402, F401 - settled before any test imports a part of it
+from relay.services.users import passwords  # noqa: E402
+
+# Each hash takes 0.17 s of CPU, and nearly every test of the dashboard makes three.  The processes that
+# tests start hash as in production.
+passwords._HASHER = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
 
 @pytest.fixture(scope="session", autouse=True)
