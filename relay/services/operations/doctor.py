@@ -61,7 +61,8 @@ def readiness() -> tuple[list[str], list[str]]:
     """-> why an event could not be committed now (empty if it could), and other problems."""
     findings = stored.check_tables()
     if all(one.level is not Level.ERROR for one in findings):
-        findings += isolated("encryption key", stored.check_secrets)
+        findings += isolated("encryption key", stored.check_signing_keys)
+        findings += isolated("stored secrets", stored.check_secrets)
     findings += stored.check_events()
     reasons = [one for one in findings if one.level is Level.ERROR and one.check in NEEDED]
     findings += [*health.check_broker(_client()), *health.check_heartbeats(_client())]

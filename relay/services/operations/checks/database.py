@@ -59,7 +59,8 @@ def check(usable: Future[bool]) -> Iterator[Finding]:
         if not usable.done():
             usable.set_result(False)
     if is_usable:
-        yield from isolated("encryption key", check_secrets)
+        yield from isolated("encryption key", check_signing_keys)
+        yield from isolated("stored secrets", check_secrets)
         yield from check_events()
     if basics[0].level is not Level.ERROR:
         yield from isolated("clock", check_clock)
@@ -97,10 +98,15 @@ def check_schema(connection: Connection) -> Finding:
     )
 
 
-def check_secrets() -> Iterator[Finding]:
-    """The keys of the sites, which ingest needs, and then each other noun with stored secrets."""
+def check_signing_keys() -> Iterator[Finding]:
+    """The keys of the sites: ingest needs nothing else that is encrypted."""
     with reading() as connection:
         yield _secrets("encryption key", encryption.unreadable(connection, encryption.SIGNING_KEY))
+
+
+def check_secrets() -> Iterator[Finding]:
+    """Each other noun with stored secrets."""
+    with reading() as connection:
         for noun in dict.fromkeys(noun for *_, noun in encryption.SEALED):
             if noun != encryption.SIGNING_KEY:
                 yield _secrets(f"{noun} secrets", encryption.unreadable(connection, noun))
