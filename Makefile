@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE  # otherwise each process compiles all modules when it starts
 TESTS ?= tests
-AT_ONCE ?= 3
+AT_ONCE ?= 4
 
 .venv/.run: requirements.txt
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || scripts/make-venv.sh $(PYTHON)
@@ -33,7 +33,7 @@ tests/wordpress/node_modules/.relay-lock: .venv/.run tests/wordpress/package-loc
 
 test: .venv/.dev relay/static/gen/manifest.json tests/wordpress/node_modules/.relay-lock ## run all tests, with real databases, a browser and WordPress
 	@scripts/install-test-deps.sh
-	@$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile $(TESTS)
+	@$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 check: .venv/.dev relay/static/gen/manifest.json ## check style, types, layers, templates, PHP, migrations, metrics and docs
 	@scripts/install-test-deps.sh check
