@@ -66,7 +66,8 @@ class EventMask:
         """A sentence about the event, with the person's values masked."""
         if not text:
             return ""
-        found = QUOTED.sub(self._quoted, str(text))
+        # addresses first: without the names in them, what is left would not look like an address
+        found = mask_patterns(QUOTED.sub(self._quoted, str(text)))
         if self._known is not None:
             found = self._known.sub(lambda one: self._shown.get(one[0].lower(), DOTS), found)
         return mask_patterns(found)

@@ -96,3 +96,10 @@ def test_a_header_that_can_hold_anything_is_hidden() -> None:
         ["X-Who", "•••"],
         ["Retry-After", "5"],
     ]
+
+
+def test_an_address_that_contains_a_name_is_hidden_with_its_domain() -> None:
+    """The lead has it only within another text, so the name in it is known and the address is not."""
+    data = {"fields": {"Name": "Jane Doe", "Mail": "Jane <jane.doe@private.example>"}}
+    mask = EventMask({"event": "lead.created", "data": data})
+    assert "private" not in mask.text("Not delivered to jane.doe@private.example.")
