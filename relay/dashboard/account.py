@@ -37,7 +37,7 @@ def page() -> str:
 
 
 def _page(errors: dict[str, list[str]] | None = None, values: dict[str, Any] | None = None) -> str:
-    person = _person()
+    person = guard.signed_in()
     user = accounts.user_by_id(person.id)
     return render_template(
         "account/page.html",
@@ -52,18 +52,12 @@ def _page(errors: dict[str, list[str]] | None = None, values: dict[str, Any] | N
     )
 
 
-def _person() -> guard.Person:
-    person = guard.find_person()
-    assert person is not None
-    return person
-
-
 @blueprint.post("")
 @guard.requires("viewer", limited=True)
 def update() -> Any:
     name, time_zone = forms.text("name"), forms.text("time_zone")
     try:
-        profile.update(_person().id, name, time_zone, guard.current_by())
+        profile.update(guard.signed_in().id, name, time_zone, guard.current_by())
     except Invalid as exc:
         return _page(exc.reasons, {"name": name, "time_zone": time_zone}), 422
     return _done("Saved.")
@@ -72,7 +66,7 @@ def update() -> Any:
 @blueprint.post("/password")
 @guard.requires("viewer", limited=True)
 def change_password() -> Any:
-    person = _person()
+    person = guard.signed_in()
     old, new = (request.form.get(field.name, "")[:1000] for field in (OLD, NEW))
     try:
         count = profile.change_password(person.id, person.session_id, old, new, guard.current_by())
@@ -85,7 +79,7 @@ def change_password() -> Any:
 @blueprint.post("/sessions/<int:session_id>/end")
 @guard.requires("viewer", limited=True)
 def end_session(session_id: int) -> Any:
-    person = _person()
+    person = guard.signed_in()
     sessions.end(person.id, session_id, guard.current_by())
     if session_id == person.session_id:
         guard.forget()
@@ -96,7 +90,7 @@ def end_session(session_id: int) -> Any:
 @blueprint.post("/sessions/end-others")
 @guard.requires("viewer", limited=True)
 def end_others() -> Any:
-    person = _person()
+    person = guard.signed_in()
     count = profile.end_other_sessions(person.id, person.session_id, guard.current_by())
     words = {0: "There is no other session.", 1: "1 other session ended."}
     return _done(words.get(count, f"{count} other sessions ended."))

@@ -88,9 +88,8 @@ def _sign_in_form(errors: dict[str, list[str]] | None = None) -> str:
 @guard.requires("viewer", limited=True, before_factor=True)
 def sign_out() -> Response:
     """End the session of this browser."""
-    person = guard.find_person()
-    if person is not None:
-        sessions.end(person.id, person.session_id, guard.current_by())
+    person = guard.signed_in()
+    sessions.end(person.id, person.session_id, guard.current_by())
     guard.forget()
     return htmx.redirect(url_for("auth.sign_in_page"))
 
@@ -105,10 +104,8 @@ def proof_page() -> str:
 @guard.requires("viewer", limited=True, before_factor=True)
 def prove() -> Any:
     """Check the password or second factor, then lead back to the page that needs it."""
-    person = guard.find_person()
-    assert person is not None
     try:
-        why = guard.check_proof(person)
+        why = guard.check_proof(guard.signed_in())
     except TooBusy as exc:
         return _proof_form(str(exc)), 429, {"Retry-After": str(exc.retry_after)}
     if why is not None:
@@ -117,17 +114,8 @@ def prove() -> Any:
 
 
 def _proof_form(why: str = "") -> str:
-    person = guard.find_person()
-    assert person is not None
-    kept = [("next", guard.local_path(request.values.get("next", "/")))]
-    return render_template(
-        "auth/proof.html",
-        post_to=url_for("auth.prove"),
-        kept=kept,
-        why=why,
-        factors=guard.factors_of(person),
-        next=kept[0][1],
-    )
+    back = guard.local_path(request.values.get("next", "/"))
+    return guard.proof_form(guard.signed_in(), url_for("auth.prove"), [("next", back)], back, why)
 
 
 @blueprint.get("/first-run/<token>")

@@ -168,6 +168,13 @@ def find_person() -> Person | None:
     return g.person  # type: ignore[no-any-return]
 
 
+def signed_in() -> Person:
+    """The person of a view with ``@requires``, which answers no one else."""
+    person = find_person()
+    assert person is not None
+    return person
+
+
 def _load_person(found: UserSession) -> None:
     _know(person_of(found))
     # polling does not keep a session alive
@@ -265,35 +272,42 @@ def _proof_page(person: Person, why: str = "") -> Response:
         for name, value in request.form.items(multi=True)
         if name != "csrf_token" and not name.startswith("proof_")
     ]
-    page = render_template(
-        "auth/proof.html", post_to=request.full_path.rstrip("?"), kept=kept, why=why,
-        factors=factors_of(person), next=local_path(urlsplit(request.referrer or "").path),
-    )  # fmt: skip
+    back = local_path(urlsplit(request.referrer or "").path)
+    page = proof_form(person, request.full_path.rstrip("?"), kept, back, why)
     return make_response(page, 422 if why else 403)
 
 
-def factors_of(person: Person) -> proof.Factors:
-    """What the person can show on the page that asks for a proof."""
+def proof_form(
+    person: Person, post_to: str, kept: list[tuple[str, str]], back: str, why: str = ""
+) -> str:
+    """The page that asks for a proof.
+
+    It posts to ``post_to`` with the fields ``kept``.  A provider leads to ``back`` instead.
+    """
     found = proof.factors_of(person.id)
-    return replace(found, provider=found.provider and oidc.find_provider() is not None)
+    factors = replace(found, provider=found.provider and oidc.find_provider() is not None)
+    return render_template(
+        "auth/proof.html", post_to=post_to, kept=kept, why=why, factors=factors, next=back
+    )
 
 
 def _proof_elsewhere() -> Response:
     """Ask on a page of its own, which leads back to the current page."""
-    here = request.full_path.rstrip("?")
-    if htmx.is_htmx():
-        current = urlsplit(request.headers.get("HX-Current-URL", ""))
-        here = current.path + (f"?{current.query}" if current.query else "")
-    return htmx.redirect(url_for("auth.proof_page", next=local_path(here)))
+    return htmx.redirect(url_for("auth.proof_page", next=local_path(_current_page())))
+
+
+def _current_page() -> str:
+    """The path and query of the page that the browser shows, which htmx names."""
+    if not htmx.is_htmx():
+        return request.full_path.rstrip("?")
+    current = urlsplit(request.headers.get("HX-Current-URL", ""))
+    return current.path + (f"?{current.query}" if current.query else "")
 
 
 def sign_in_first() -> Response:
     """Redirect to the sign-in page, which leads back to the current page."""
-    here = request.full_path.rstrip("?") if request.method == "GET" else ""
-    if htmx.is_htmx():
-        current = urlsplit(request.headers.get("HX-Current-URL", ""))
-        here = current.path + (f"?{current.query}" if current.query else "")
-    path = local_path(here)
+    is_page = request.method == "GET" or htmx.is_htmx()
+    path = local_path(_current_page() if is_page else "")
     response = htmx.redirect(
         url_for("auth.sign_in_page", next=path) if path != "/" else url_for("auth.sign_in_page")
     )

@@ -10,7 +10,6 @@ from markupsafe import Markup
 
 from relay import secrets
 from relay.dashboard import forms, guard, htmx, passkey_forms, shown_once
-from relay.dashboard.guard import Person
 from relay.errors import Invalid, Refusal, SecretUnreadable
 from relay.services.users import proof
 from relay.services.users.second_factor import passkeys, policy, recovery, totp
@@ -27,12 +26,6 @@ NAME = forms.Field(
 )
 
 
-def _person() -> Person:
-    person = guard.find_person()
-    assert person is not None
-    return person
-
-
 def own_page(*, proof: bool = False) -> Any:
     """For everyone, also before the second factor that a role needs is set up."""
     return guard.requires("viewer", proof=proof, limited=True, before_factor=True)
@@ -41,7 +34,7 @@ def own_page(*, proof: bool = False) -> Any:
 @blueprint.get("")
 @own_page()
 def page() -> str:
-    person = _person()
+    person = guard.signed_in()
     return render_template(
         "account/second_factor.html",
         factors=proof.factors_of(person.id),
@@ -63,7 +56,7 @@ def app_page() -> Any:
 @own_page(proof=True)
 def confirm_app() -> Any:
     """Save the app if its code is right; then show recovery codes if there are none."""
-    person, secret = _person(), _new_secret()
+    person, secret = guard.signed_in(), _new_secret()
     try:
         totp.confirm(
             person.id, person.session_id, secret, forms.text("code")[:64], guard.current_by()
@@ -77,7 +70,7 @@ def confirm_app() -> Any:
 @blueprint.post("/app/remove")
 @own_page(proof=True)
 def remove_app() -> Any:
-    person = _person()
+    person = guard.signed_in()
     return _try(
         lambda: totp.remove(person.id, person.session_id, guard.current_by()),
         "The authenticator app was removed. Your other browsers were signed out.",
@@ -86,7 +79,7 @@ def remove_app() -> Any:
 
 def _app_page(errors: dict[str, list[str]] | None = None) -> str:
     secret = _new_secret()
-    code = segno.make(totp.setup_uri(secret, _person().email), micro=False)
+    code = segno.make(totp.setup_uri(secret, guard.signed_in().email), micro=False)
     return render_template(
         "account/app.html",
         picture=Markup(code.svg_inline(scale=5, border=3, light="#fff")),  # noqa: S704 - made here
@@ -136,7 +129,7 @@ def passkey_options() -> Any:
     party = passkey_forms.party()
     if party is None:
         return jsonify(sentence="Passkeys can't be made at this address."), 409
-    options = passkeys.creation_options(_person().id, party)
+    options = passkeys.creation_options(guard.signed_in().id, party)
     return jsonify(passkey_forms.keep_challenge(options))
 
 
@@ -144,7 +137,7 @@ def passkey_options() -> Any:
 @own_page(proof=True)
 def add_passkey() -> Any:
     """Register the passkey that the browser made; then show recovery codes if there are none."""
-    person, answer = _person(), passkey_forms.answer("passkey")
+    person, answer = guard.signed_in(), passkey_forms.answer("passkey")
     if answer is None:
         missing = "The browser sent no passkey. Passkeys need JavaScript."
         return _passkey_page({"passkey": [missing]}), 422
@@ -163,7 +156,9 @@ def add_passkey() -> Any:
 @own_page()
 def rename_passkey(passkey_id: int) -> Any:
     return _try(
-        lambda: passkeys.rename(_person().id, passkey_id, forms.text("name"), guard.current_by()),
+        lambda: passkeys.rename(
+            guard.signed_in().id, passkey_id, forms.text("name"), guard.current_by()
+        ),
         "The passkey was renamed.",
     )
 
@@ -171,7 +166,7 @@ def rename_passkey(passkey_id: int) -> Any:
 @blueprint.post("/passkeys/<int:passkey_id>/remove")
 @own_page(proof=True)
 def remove_passkey(passkey_id: int) -> Any:
-    person = _person()
+    person = guard.signed_in()
     return _try(
         lambda: passkeys.remove(person.id, person.session_id, passkey_id, guard.current_by()),
         "The passkey was removed. Your other browsers were signed out.",
@@ -182,7 +177,7 @@ def remove_passkey(passkey_id: int) -> Any:
 @own_page(proof=True)
 def make_codes() -> Any:
     """Show a new set of recovery codes, once."""
-    factors = proof.factors_of(_person().id)
+    factors = proof.factors_of(guard.signed_in().id)
     if not (factors.code or factors.passkey):
         htmx.toast("Set up a second factor first.", "danger")
         return htmx.redirect(url_for("second_factor.page"))
@@ -191,13 +186,13 @@ def make_codes() -> Any:
 
 def _done(sentence: str) -> Any:
     htmx.toast(sentence)
-    if recovery.left(_person().id):
+    if recovery.left(guard.signed_in().id):
         return htmx.redirect(url_for("second_factor.page"))
     return _codes_page()
 
 
 def _codes_page() -> Any:
-    codes = recovery.make(_person().id, guard.current_by())
+    codes = recovery.make(guard.signed_in().id, guard.current_by())
     shown_once.keep(CODES, {"codes": " ".join(codes)})
     return htmx.redirect(url_for("second_factor.codes_page"))
 

@@ -84,14 +84,12 @@ def detail(user_id: int) -> Any:
 def _detail(
     user: User, errors: dict[str, list[str]] | None = None, made: dict[str, str] | None = None
 ) -> Any:
-    person = guard.find_person()
-    assert person is not None
     posted = request.method == "POST"
     return render_template(
         "team/detail.html",
         user=user,
         made=made,
-        is_own=user.id == person.id,
+        is_own=user.id == guard.signed_in().id,
         has_second_factor=user.has_second_factor,
         is_invited=user.state == UserState.INVITED,
         role_field=ROLE,
