@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
 
 from relay.dashboard import forms, guard, htmx
+from relay.dashboard.auth import NEW_PASSWORD
 from relay.errors import Invalid
 from relay.services.users import accounts, profile, sessions
-from relay.services.users.passwords import SHORTEST
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")
 NAME = forms.Field("name", "Name", autocomplete="name")
@@ -20,14 +21,7 @@ OLD = forms.Field(
     required=True,
     autocomplete="current-password",
 )
-NEW = forms.Field(
-    "password",
-    "New password",
-    "password",
-    required=True,
-    autocomplete="new-password",
-    help=f"At least {SHORTEST} characters. Three or four unrelated words are easy to remember.",
-)
+NEW = replace(NEW_PASSWORD, label="New password")
 
 
 @blueprint.get("")

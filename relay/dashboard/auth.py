@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, render_template, request, url_for
 
-from relay.dashboard import forms, guard, htmx, known_browsers, passkey_forms, second_step
+from relay.dashboard import errors, forms, guard, htmx, known_browsers, passkey_forms, second_step
 from relay.errors import Invalid, TooBusy
 from relay.extensions import limiter
 from relay.models import User
@@ -53,7 +53,7 @@ def sign_in() -> Any:
             known_browsers.read(),
         )
     except TooBusy as exc:
-        return _too_many(exc)
+        return errors.too_busy(_sign_in_form({"password": [str(exc)]}), exc)
     if user is None:
         return _sign_in_form({"password": [WRONG]}), 422
     return complete_sign_in(user_accounts.user_by_id(user.id), SignInMethod.PASSWORD)
@@ -65,11 +65,6 @@ def complete_sign_in(user: User, method: SignInMethod, target: str = "") -> Resp
     if method != SignInMethod.PASSKEY and user.has_second_factor:
         return second_step.begin(user, method, target)
     return second_step.finish(user, method, target)
-
-
-def _too_many(exc: TooBusy) -> tuple[str, int, dict[str, str]]:
-    page = _sign_in_form({"password": [str(exc)]})
-    return page, 429, {"Retry-After": str(exc.retry_after)}
 
 
 def _sign_in_form(errors: dict[str, list[str]] | None = None) -> str:
@@ -107,7 +102,7 @@ def prove() -> Any:
     try:
         why = guard.check_proof(guard.signed_in())
     except TooBusy as exc:
-        return _proof_form(str(exc)), 429, {"Retry-After": str(exc.retry_after)}
+        return errors.too_busy(_proof_form(str(exc)), exc)
     if why is not None:
         return _proof_form(why), 422
     return htmx.redirect(guard.local_path(request.form.get("next", "/")))

@@ -94,10 +94,15 @@ def on_refusal(exc: Refusal) -> Response:
     if isinstance(exc, Invalid):
         return answer(422, " ".join(why for reasons in exc.reasons.values() for why in reasons))
     if isinstance(exc, TooBusy):
-        response = answer(429, str(exc))
-        response.headers["Retry-After"] = str(exc.retry_after)
-        return response
+        return too_busy(answer(429, str(exc)), exc)
     return answer(404 if isinstance(exc, NotFound) else 409, str(exc))
+
+
+def too_busy(page: str | Response, exc: TooBusy) -> Response:
+    """The page with the sentence of ``exc``, as the answer to too many attempts."""
+    response = make_response(page, 429)
+    response.headers["Retry-After"] = str(exc.retry_after)
+    return response
 
 
 def on_relay_error(exc: RelayError) -> Response:

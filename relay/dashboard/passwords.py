@@ -49,10 +49,8 @@ def accept_invite(token: str) -> Any:
         invited = invitations.find_invited(token)
         return _invite_form(token, invited, forms.posted(), exc.reasons), 422
     except TooBusy as exc:
-        return _too_busy(
-            exc,
-            _invite_form(token, invitations.find_invited(token), forms.posted(), _reasons(exc)),
-        )
+        invited = invitations.find_invited(token)
+        return errors.too_busy(_invite_form(token, invited, forms.posted(), _reasons(exc)), exc)
     return auth.complete_sign_in(user, SignInMethod.LINK, url_for("overview.page"))
 
 
@@ -88,7 +86,7 @@ def set_new_password(token: str) -> Any:
         return _new_password_form(token, new_passwords.find_person(token), exc.reasons), 422
     except TooBusy as exc:
         person = new_passwords.find_person(token)
-        return _too_busy(exc, _new_password_form(token, person, _reasons(exc)))
+        return errors.too_busy(_new_password_form(token, person, _reasons(exc)), exc)
     if user.has_second_factor:
         htmx.toast("Your new password is set. Sign in with it.")
         return htmx.redirect(url_for("auth.sign_in_page"))
@@ -126,7 +124,7 @@ def forgotten() -> Any:
     try:
         new_passwords.ask_for_link(email, request.remote_addr or "")
     except TooBusy as exc:
-        return _too_busy(exc, _forgotten_form({"email": [str(exc)]}))
+        return errors.too_busy(_forgotten_form({"email": [str(exc)]}), exc)
     return render_template("auth/forgotten_sent.html", email=email)
 
 
@@ -146,7 +144,3 @@ def _password() -> str:
 
 def _reasons(exc: TooBusy) -> dict[str, list[str]]:
     return {"password": [str(exc)]}
-
-
-def _too_busy(exc: TooBusy, page: str) -> tuple[str, int, dict[str, str]]:
-    return page, 429, {"Retry-After": str(exc.retry_after)}

@@ -12,7 +12,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template, request, session, url_for
 
-from relay.dashboard import forms, guard, htmx, known_browsers, passkey_forms
+from relay.dashboard import errors, forms, guard, htmx, known_browsers, passkey_forms
 from relay.errors import NotFound, TooBusy
 from relay.models import User, db
 from relay.rules.states import SignInMethod
@@ -93,7 +93,7 @@ def show() -> Any:
     try:
         why = check.check(user.id, shown, By(user.email, request.remote_addr or ""))
     except TooBusy as exc:
-        return _form(pending, str(exc)), 429, {"Retry-After": str(exc.retry_after)}
+        return errors.too_busy(_form(pending, str(exc)), exc)
     if why is not None:
         return _form(pending, why), 422
     user = _find_user(pending)  # as it is now, after the code was checked
