@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import func, select
 
+from relay.database import READ_ONLY
 from relay.destinations.kinds.email.addresses import parse_address
 from relay.errors import Invalid, NotFound
 from relay.models import ROLES, User, db, db_now
@@ -36,6 +37,15 @@ def user_by_id(user_id: int) -> User:
     if user is None:
         raise NotFound("There is no such user. The account may have been deleted.")
     return user
+
+
+def read_password_hash(user_id: int) -> str:
+    """The stored hash.  No transaction is open afterwards, so the caller may hash."""
+    db.session.rollback()
+    db.session.connection(execution_options=READ_ONLY)
+    password_hash = db.session.get_one(User, user_id).password_hash
+    db.session.rollback()
+    return password_hash
 
 
 def create_user(email: str, password: str, role: str, by: By) -> User:

@@ -6,12 +6,12 @@ import zoneinfo
 from functools import cache
 
 from relay import database
-from relay.database import READ_ONLY
 from relay.errors import Invalid, Refusal
 from relay.models import User, db
 from relay.rules.states import LinkPurpose
 from relay.services.audit import By, record
 from relay.services.users import links, mails, passwords, sessions
+from relay.services.users.accounts import read_password_hash
 from relay.services.users.throttle import PER_SESSION, AttemptCounter
 
 OLD_WRONG = "This is not your current password."
@@ -61,7 +61,7 @@ def change_password(user_id: int, session_id: int, old: str, new: str, by: By) -
     """
     attempts = AttemptCounter(PER_SESSION, session_id)
     attempts.check()
-    old_hash = _read_hash(user_id)
+    old_hash = read_password_hash(user_id)
     if not passwords.is_right(old_hash, old):
         attempts.add()
         record(by, "user.proof_refused", by.actor)
@@ -84,15 +84,6 @@ def change_password(user_id: int, session_id: int, old: str, new: str, by: By) -
     db.session.commit()
     mails.report_password(user, by)
     return count
-
-
-def _read_hash(user_id: int) -> str:
-    """The hash of the password; no transaction is open afterwards."""
-    db.session.rollback()
-    db.session.connection(execution_options=READ_ONLY)
-    password_hash = db.session.get_one(User, user_id).password_hash
-    db.session.rollback()
-    return password_hash
 
 
 def end_other_sessions(user_id: int, session_id: int, by: By) -> int:

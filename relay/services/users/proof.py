@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from relay.database import READ_ONLY
 from relay.models import User, db
 from relay.services.audit import By, record
 from relay.services.users import passwords, sessions
+from relay.services.users.accounts import read_password_hash
 from relay.services.users.second_factor import check as second_factor
 from relay.services.users.second_factor.check import Shown
 from relay.services.users.throttle import PER_SESSION, AttemptCounter
@@ -50,7 +50,7 @@ def check(user_id: int, session_id: int, password: str, shown: Shown, by: By) ->
     if is_factor:
         right = second_factor.is_right(user_id, shown, by)
     else:
-        right = _is_password(user_id, password)
+        right = passwords.is_right(read_password_hash(user_id), password)
     if not right:
         attempts.add()
         record(by, "user.proof_refused", by.actor)
@@ -59,11 +59,3 @@ def check(user_id: int, session_id: int, password: str, shown: Shown, by: By) ->
     sessions.prove(session_id)
     db.session.commit()
     return None
-
-
-def _is_password(user_id: int, password: str) -> bool:
-    db.session.rollback()  # hash outside the transaction
-    db.session.connection(execution_options=READ_ONLY)
-    password_hash = db.session.get_one(User, user_id).password_hash
-    db.session.rollback()
-    return passwords.is_right(password_hash, password)
