@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import sys
 from datetime import UTC, datetime, timedelta
@@ -12,7 +10,7 @@ from typing import Any
 import click
 
 from relay.cli.output import command, iso, paged, show, show_list
-from relay.rules.csv_cells import safe_cell
+from relay.rules.csv_cells import csv_text
 from relay.services import audit, audit_check, audit_words
 
 DAYS = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"])
@@ -107,8 +105,4 @@ def export(form: str, as_json: bool, **values: Any) -> None:
     if form == "json":
         click.echo(json.dumps({"items": items, "total": len(items)}, ensure_ascii=False, indent=2))
         return
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(COLUMNS)
-    writer.writerows([safe_cell(item[name]) for name in COLUMNS] for item in items)
-    click.echo(out.getvalue(), nl=False)
+    click.echo(csv_text(COLUMNS, ([item[name] for name in COLUMNS] for item in items)), nl=False)

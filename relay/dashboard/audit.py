@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from flask import Blueprint, Response, request, url_for
@@ -62,10 +61,7 @@ def export() -> Response:
     if form == "csv":
         return exports.csv_response("relay-audit-log.csv", HEADER, [_cells(one) for one in found])
     items = [one.as_dict() for one in found]
-    text = json.dumps({"items": items, "total": len(items)}, ensure_ascii=False, indent=2)
-    response = Response(text, mimetype="application/json")
-    response.headers.set("Content-Disposition", "attachment", filename="relay-audit-log.json")
-    return response
+    return exports.json_response("relay-audit-log.json", {"items": items, "total": len(items)})
 
 
 def _cells(line: AuditLine) -> list[Any]:

@@ -1,23 +1,27 @@
-"""CSV files that a spreadsheet opens without running formulas from the data."""
+"""Files that a person downloads."""
 
 from __future__ import annotations
 
-import csv
-import io
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flask import Response
 
-from relay.rules.csv_cells import safe_cell
+from relay.rules.csv_cells import csv_text
 
 
 def csv_response(name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Response:
     """A download called ``name``, in UTF-8 with the byte order mark that spreadsheets expect."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    for row in (header, *rows):
-        writer.writerow([safe_cell(cell) for cell in row])
-    response = Response(f"\ufeff{out.getvalue()}", mimetype="text/csv")
+    return _download(name, f"\ufeff{csv_text(header, rows)}", "text/csv")
+
+
+def json_response(name: str, value: Any) -> Response:
+    """``value`` as a download called ``name``."""
+    return _download(name, json.dumps(value, ensure_ascii=False, indent=2), "application/json")
+
+
+def _download(name: str, text: str, mimetype: str) -> Response:
+    response = Response(text, mimetype=mimetype)
     response.headers.set("Content-Disposition", "attachment", filename=name)
     return response

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from flask import Blueprint, Response, render_template, request, url_for
 
 from relay.dashboard import forms, guard, htmx
+from relay.dashboard.exports import json_response
 from relay.errors import Invalid
 from relay.services.operations import erasure
 from relay.services.people import finding, receipts
@@ -51,15 +51,7 @@ def search() -> Any:
 def export() -> Response:
     """A JSON file with everything about the address."""
     found = finding.export(forms.text("email"), guard.current_by())
-    return download("person.json", found)
-
-
-def download(name: str, value: Any) -> Response:
-    """``value`` as a JSON file."""
-    text = json.dumps(value, ensure_ascii=False, indent=2)
-    response = Response(text, mimetype="application/json")
-    response.headers.set("Content-Disposition", "attachment", filename=name)
-    return response
+    return json_response("person.json", found)
 
 
 @blueprint.post("/erase")
@@ -93,7 +85,7 @@ def receipt_list() -> Any:
 def receipt(number: str) -> Any:
     found = receipts.find_receipt(number)
     if request.args.get("download"):
-        return download(f"{found.number}.json", receipts.as_json(found))
+        return json_response(f"{found.number}.json", receipts.as_json(found))
     return _receipt(number)
 
 

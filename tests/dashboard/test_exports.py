@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 
-from relay.dashboard.exports import csv_response, safe_cell
+from relay.dashboard.exports import csv_response
+from relay.rules.csv_cells import safe_cell
 
 
 @pytest.mark.parametrize("start", "=+-@\t\r")
