@@ -19,12 +19,12 @@ from urllib.parse import urlsplit
 from flask import current_app
 from sqlalchemy import select
 
-from relay import database
 from relay.database import READ_ONLY
-from relay.models import Milestone, db, db_now
+from relay.models import Milestone, db
 from relay.models.audit_chain import ENTRY
 from relay.observability.logging import log
 from relay.services.audit_check import SENT
+from relay.services.operations import milestones
 
 PRIORITY = 13 * 8 + 5  # facility "log audit", severity "notice"
 BATCH = 100
@@ -46,7 +46,8 @@ def forward() -> int:
         except OSError as exc:
             log("audit.not_forwarded", level="warning", target=target, reason=str(exc))
             return count
-        _store_position(entries[-1]["seq"])
+        with db.engine.begin() as connection:
+            milestones.store(connection, SENT, detail={"seq": entries[-1]["seq"]})
         count += len(entries)
     return count
 
@@ -57,16 +58,6 @@ def _unsent() -> list[dict[str, Any]]:
         sent = int((detail or {}).get("seq", 0))
         wanted = select(ENTRY).where(ENTRY.c.seq > sent).order_by(ENTRY.c.seq).limit(BATCH)
         return [dict(row) for row in connection.execute(wanted).mappings()]
-
-
-def _store_position(seq: int) -> None:
-    values = {"at": db_now(), "detail": {"seq": seq}}
-    with db.engine.begin() as connection:
-        connection.execute(
-            database.upsert(connection, Milestone)
-            .values(name=SENT, **values)
-            .on_conflict_do_update(index_elements=[Milestone.name], set_=values)
-        )
 
 
 def message(entry: Mapping[str, Any]) -> bytes:

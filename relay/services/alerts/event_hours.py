@@ -15,6 +15,7 @@ from relay import database
 from relay.database import READ_ONLY
 from relay.event_types import INTERNAL_TYPES
 from relay.models import Event, EventHour, Milestone, db
+from relay.services.operations import milestones
 
 MILESTONE = "event_hours"
 HOUR = timedelta(hours=1)
@@ -73,10 +74,7 @@ def _count_next() -> bool:
                     set_={"events": new.excluded.events},
                 )
             )
-        mark = database.upsert(connection, Milestone).values(name=MILESTONE, at=done)
-        connection.execute(
-            mark.on_conflict_do_update(index_elements=["name"], set_={"at": mark.excluded.at})
-        )
+        milestones.store(connection, MILESTONE, done)
     return True
 
 

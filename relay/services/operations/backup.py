@@ -40,7 +40,6 @@ from relay.models import (
     AlertMessage,
     Destination,
     Lease,
-    Milestone,
     Revision,
     db,
 )
@@ -139,12 +138,7 @@ def _remember(done: Done) -> None:
 
 
 def _set_milestone(connection: Connection, done: Done) -> None:
-    values = {"at": done.made_at, "detail": {"rows": done.total}}
-    connection.execute(
-        database.upsert(connection, Milestone)
-        .values(name=milestones.BACKUP, **values)
-        .on_conflict_do_update(index_elements=[Milestone.name], set_=values)
-    )
+    milestones.store(connection, milestones.BACKUP, done.made_at, {"rows": done.total})
 
 
 def _write(connection: Connection, file: IO[str]) -> Done:

@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
 from relay import database
+from relay.database import AnySession
 from relay.models import Milestone, db, db_now
 
 SCHEDULER = "scheduler"  # a round of its periodic work ended
 BACKUP = "backup"
 
 
+def store(
+    connection: Connection | AnySession,
+    name: str,
+    at: datetime | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    """Note in the running transaction that ``name`` happened, by default now.
+
+    Without ``detail``, the one that was stored before stays.
+    """
+    values: dict[str, Any] = {"at": db_now() if at is None else at}
+    if detail is not None:
+        values["detail"] = dict(detail)
+    connection.execute(
+        database.upsert(connection, Milestone)
+        .values(name=name, **values)
+        .on_conflict_do_update(index_elements=[Milestone.name], set_=values)
+    )
+
+
 def mark(name: str) -> None:
     """Note that ``name`` happened now, and commit."""
-    statement = database.upsert(db.session, Milestone).values(name=name, at=db_now())
-    db.session.execute(
-        statement.on_conflict_do_update(index_elements=[Milestone.name], set_={"at": db_now()})
-    )
+    store(db.session, name)
     db.session.commit()
 
 
