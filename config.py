@@ -264,6 +264,11 @@ class Config:
     oidc: OidcSettings | None = None
     mail: MailAccount | None = None
 
+    @property
+    def base_url(self) -> str:
+        """RELAY_PUBLIC_URL, else this host's port."""
+        return self.public_url or f"http://127.0.0.1:{self.port}"
+
     def __repr__(self) -> str:
         hidden = {"secret_key", "encryption_keys", "metrics_token", "shared_secret"}
         hidden |= {

@@ -159,7 +159,7 @@ def wait_for_worker(app: Flask, stop: threading.Event) -> None:
 def run(stop: threading.Event) -> None:
     """Start all processes and restart those that die, until ``stop``.  Raises SettingsError."""
     config, valkey, lock_handle = prepare(stop)
-    base = config.public_url or f"http://127.0.0.1:{config.port}"
+    base = config.base_url
     children: list[Child] = []
     try:
         if valkey is not None:

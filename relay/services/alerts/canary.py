@@ -52,7 +52,7 @@ NOT_TESTABLE = (403, 429)  # the site's own limits: they say nothing about Relay
 
 def base_url(config: Config) -> str:
     """Where canaries are sent: RELAY_CANARY_URL, by default RELAY_PUBLIC_URL or this host's port."""
-    return config.canary_url or config.public_url or f"http://127.0.0.1:{config.port}"
+    return config.canary_url or config.base_url
 
 
 def is_due(site_id: int, last: datetime, now: datetime, interval_s: float) -> bool:

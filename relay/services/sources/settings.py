@@ -116,8 +116,7 @@ def ensure_default(by: By) -> bool:
         made = or_(Source.slug == DEFAULT, Source.slug.startswith(f"{DEFAULT}{REMOVED}"))
         if connection.scalar(select(Source.id).where(made).limit(1)) is not None:
             return False
-    url = config.public_url or f"http://127.0.0.1:{config.port}"
-    create_source(DEFAULT, url, by, slug=DEFAULT, secret=config.shared_secret)
+    create_source(DEFAULT, config.base_url, by, slug=DEFAULT, secret=config.shared_secret)
     return True
 
 
@@ -225,8 +224,8 @@ def list_rejections(
 
 def endpoint_of(slug: str, config: Config, base: str = "") -> str:
     """Where a site sends its events: below the public address, ``base``, or this host's port."""
-    base = config.public_url or base.rstrip("/") or f"http://127.0.0.1:{config.port}"
-    return f"{base}/webhooks/wp/{slug}"
+    shown = config.public_url or base.rstrip("/") or config.base_url
+    return f"{shown}/webhooks/wp/{slug}"
 
 
 def last_events(source_ids: list[int]) -> dict[int, datetime]:

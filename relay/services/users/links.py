@@ -46,28 +46,26 @@ class MadeLink:
 def make_link(purpose: LinkPurpose, user: User) -> MadeLink:
     """A link for a person, in the running transaction.  Older links of this kind stop working."""
     db.session.flush()
-    url = f"{base_url()}/{PATHS[purpose]}/{make(purpose, user)}"
     expires_at = database.now(db.session) + LIFETIME[purpose]
+    url = f"{base_url()}/{PATHS[purpose]}/{make(purpose, user, expires_at)}"
     return MadeLink(user.id, user.email, user.role.value, purpose, expires_at, url)
 
 
 def base_url() -> str:
     """Relay's own URL: RELAY_PUBLIC_URL, else this machine.  Never what a request says it is."""
-    config = current_app.extensions["relay_config"]
-    return str(config.public_url or f"http://127.0.0.1:{config.port}")
+    return str(current_app.extensions["relay_config"].base_url)
 
 
-def make(purpose: LinkPurpose, user: User | None = None) -> str:
+def make(purpose: LinkPurpose, user: User | None = None, expires_at: datetime | None = None) -> str:
     """A new link's secret, in the running transaction.  Older links of this kind stop working."""
     revoke(purpose, user)
     token = secrets.token_urlsafe(24)
-    lifetime = LIFETIME.get(purpose)
     db.session.add(
         OneTimeLink(
             purpose=purpose,
             token_sha256=digest(token),
             user_id=user.id if user else None,
-            expires_at=database.now(db.session) + lifetime if lifetime else None,
+            expires_at=expires_at,
         )
     )
     return token
