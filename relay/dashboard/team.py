@@ -178,18 +178,17 @@ def sign_out(user_id: int) -> Any:
 @blueprint.post("/<int:user_id>/delete")
 @guard.requires("admin", proof=True)
 def delete(user_id: int) -> Any:
-    try:
-        email = team.delete_user(user_id, guard.current_by())
-    except NotFound:
-        raise
-    except Refusal as exc:
-        return _refused(user_id, exc)
-    htmx.toast(f"{email} is deleted.")
-    return htmx.redirect(url_for("team.list_page"))
+    def act() -> str:
+        return f"{team.delete_user(user_id, guard.current_by())} is deleted."
+
+    return _answer(user_id, act, url_for("team.list_page"))
 
 
-def _answer(user_id: int, act: Callable[[], str]) -> Any:
-    """Do it and go back to the person, with a toast either way.  Raises NotFound."""
+def _answer(user_id: int, act: Callable[[], str], then: str = "") -> Any:
+    """Do it and go to ``then``, by default back to the person, with a toast either way.
+
+    Raises NotFound.
+    """
     try:
         htmx.toast(act())
     except NotFound:
@@ -198,7 +197,7 @@ def _answer(user_id: int, act: Callable[[], str]) -> Any:
         return _detail(accounts.user_by_id(user_id), exc.reasons), 422
     except Refusal as exc:
         return _refused(user_id, exc)
-    return htmx.redirect(url_for("team.detail", user_id=user_id))
+    return htmx.redirect(then or url_for("team.detail", user_id=user_id))
 
 
 def _link(
