@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from relay import broker, database
@@ -51,16 +51,15 @@ class ReplaySelection:
         """The selected deliveries that can be sent again now."""
         in_use = select(Destination.id).where(Destination.state != DestinationState.CLOSED)
         listening = select(Subscription.id).where(Subscription.state != SubscriptionState.CLOSED)
-        from_removed_site = (
+        # the event was emptied, or its site was removed with what waited
+        of_lost_event = (
             select(Event.id)
             .join(Source)
             .join(Destination, Destination.id == Delivery.destination_id)
-            .where(Event.id == Delivery.event_pk, gate.is_from_removed_site())
-            .correlate(Delivery)
-        )
-        emptied = (
-            select(Event.id)
-            .where(Event.id == Delivery.event_pk, Event.emptied_at.is_not(None))
+            .where(
+                Event.id == Delivery.event_pk,
+                or_(gate.is_from_removed_site(), Event.emptied_at.is_not(None)),
+            )
             .correlate(Delivery)
         )
         return and_(
@@ -68,8 +67,7 @@ class ReplaySelection:
             Delivery.state.in_(FINAL),
             Delivery.destination_id.in_(in_use),
             Delivery.subscription_id.in_(listening),
-            ~from_removed_site.exists(),
-            ~emptied.exists(),
+            ~of_lost_event.exists(),
         )
 
 
