@@ -240,8 +240,10 @@ def console() -> Console:
 @pytest.fixture
 def page(browser: Browser, console: Console) -> Iterator[Page]:
     """A fresh browser page.  Script errors and policy violations fail the test."""
+    from tests.support.browser import ACTION_MS
+
     context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(ACTION_MS)
     console.watch(context)
     yield context.new_page()
     context.close()

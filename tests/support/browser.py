@@ -6,7 +6,19 @@ import re
 import shutil
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Playwright, Route
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Playwright,
+    Route,
+    expect,
+)
+
+# Upper limits, not expectations of speed: the scripts of a first page wait for the disk of a busy machine.
+EXPECT_MS = 20_000
+ACTION_MS = 30_000
+expect.set_options(timeout=EXPECT_MS)
 
 FLAGS = [
     "--no-sandbox",

@@ -90,7 +90,7 @@ class OpenBao:
             f"{self.url}/v1/{path}",
             headers={"X-Vault-Token": self.token},
             json=body,
-            timeout=10,
+            timeout=60,  # its storage waits for the disk, which a busy machine shares
         )
         assert answer.ok, answer.text
         return answer.json() if answer.content else {}
