@@ -197,4 +197,4 @@ def test_a_long_path_gets_a_short_socket(tmp_path: Path) -> None:
 
 def test_the_procfile_has_the_documented_processes() -> None:
     words = subprocess.run(["cat", "Procfile"], cwd=ROOT, capture_output=True, text=True).stdout
-    assert re.findall(r"^(\w+):", words, re.M) == ["web", "worker", "scheduler"]
+    assert re.findall(r"^(\w+):", words, re.M) == ["web", "worker", "scheduler", "ingest"]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from flask import Response
 
 from relay.ingest.refusals import IngestRefusal
 
+STATUS_LINES = {status.value: f"{status.value} {status.phrase.upper()}" for status in HTTPStatus}
 HEADERS = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
 
 
@@ -20,6 +22,14 @@ class IngestResponse:
     status: int
     body: bytes
     extra_headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def status_line(self) -> str:
+        """Such as ``202 ACCEPTED``."""
+        return STATUS_LINES[self.status]
+
+    def headers(self) -> list[tuple[str, str]]:
+        return [*HEADERS, ("Content-Length", str(len(self.body))), *self.extra_headers]
 
     def to_flask(self) -> Response:
         return Response(self.body, self.status, [*HEADERS, *self.extra_headers])

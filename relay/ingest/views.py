@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import traceback
 from collections.abc import Callable
@@ -31,6 +32,7 @@ blueprint = Blueprint("ingest", __name__)
 csrf.exempt(blueprint)
 limiter.exempt(blueprint)
 EVENT_PATHS = ("/webhooks/wp", "/webhooks/wp/<source>")
+EVENT_PATH = re.compile(r"/webhooks/wp(?:/([^/]+))?/?")  # the same paths
 KEY_PATHS = ("/webhooks/key", "/webhooks/wp/<source>/key")
 OTHER_PATHS = ("/webhooks", "/webhooks/<anything:rest>")
 Accept = Callable[[Gateway, RequestHead, bytes, str | None], IngestResponse]

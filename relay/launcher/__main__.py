@@ -25,7 +25,7 @@ from relay import create_app
 from relay.broker import heartbeat_key
 from relay.errors import SettingsError
 from relay.launcher import demo
-from relay.launcher.processes import Child, end, kill, read_procfile
+from relay.launcher.processes import Child, end, kill, standard_processes
 from relay.launcher.valkey import Valkey, socket_path
 from relay.models import db
 from relay.private_files import restrict_new_files, restrict_old_files
@@ -174,7 +174,7 @@ def run(stop: threading.Event) -> None:
         env = {**os.environ, "WORKER_SHUTDOWN_MS": str(STOP_LIMIT_S * 800)}
         children += [
             Child(name, command, logs / f"{name}.log", env, (lock_handle,))
-            for name, command in read_procfile().items()
+            for name, command in standard_processes().items()
         ]
         children[0].start()  # the web process first: a person waits for it
         wait_for_web(f"http://127.0.0.1:{config.port}", children[0], stop)

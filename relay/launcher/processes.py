@@ -15,6 +15,8 @@ from typing import IO
 
 ROOT = Path(__file__).resolve().parents[2]
 PR_SET_PDEATHSIG = 1
+# The process types that make up a whole Relay; the Procfile has optional ones beside them.
+STANDARD = ("web", "worker", "scheduler")
 FIRST_DELAY_S, MAX_DELAY_S, HEALTHY_S = 0.5, 30.0, 60.0
 
 
@@ -23,6 +25,12 @@ def read_procfile(path: Path = ROOT / "Procfile") -> dict[str, str]:
     lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
     pairs = (line.split(":", 1) for line in lines if line and not line.startswith("#"))
     return {name.strip(): command.strip() for name, command in pairs}
+
+
+def standard_processes() -> dict[str, str]:
+    """-> the commands of the processes that every installation has, by name"""
+    commands = read_procfile()
+    return {name: commands[name] for name in STANDARD}
 
 
 def child_env(env: Mapping[str, str]) -> dict[str, str]:

@@ -1,51 +1,28 @@
-"""The listening side of the web server: who may connect, and which threads handle a request."""
+"""All connections of one process: who may connect, and which application handles a request."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import socket
-from typing import TYPE_CHECKING, Any
+import time
+from collections.abc import Callable
+from typing import Any
 
-from waitress.adjustments import Adjustments
-from waitress.server import TcpWSGIServer
-from waitress.task import ThreadedTaskDispatcher
-
-from relay.dashboard.headers import PROBES
 from relay.ingest.request import plain_address
 from relay.networks import network_of
-from relay.web.channel import ClientChannel
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+from relay.web.connection import Connection
+from relay.web.request import HttpRequest
 
 CONNECTIONS = 2000
 ACCEPT_AT_ONCE = 32
-# With fewer connections, one is accepted per round, so that the processes of one socket share them.
-FEW_CONNECTIONS = 100
-EVENT_PATHS = "/webhooks"
+# Up to this many times the limit, the application itself responds 413 and records the rejection.
+BODY_MARGIN = 4
+TICK_S = 1.0
+Handler = Callable[[Connection, HttpRequest], None]
 
 
-class TwoQueues:
-    """Events and probes have threads of their own, so they never wait for the dashboard."""
-
-    def __init__(self, event_threads: int, dashboard_threads: int):
-        self.events, self.dashboard = ThreadedTaskDispatcher(), ThreadedTaskDispatcher()
-        self.events.set_thread_count(event_threads)
-        self.dashboard.set_thread_count(dashboard_threads)
-
-    def add_task(self, channel: ClientChannel) -> None:
-        """Queue the first request of ``channel``.  Errors of the server itself count as events."""
-        request = channel.requests[0]
-        is_event = request.error or request.path.startswith(EVENT_PATHS) or request.path in PROBES
-        (self.events if is_event else self.dashboard).add_task(channel)
-
-    def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
-        stopped = [
-            queue.shutdown(cancel_pending, timeout) for queue in (self.events, self.dashboard)
-        ]
-        return all(stopped)
-
-
-class WebServer(TcpWSGIServer):
+class Connections:
     """Accepts connections up to a limit per address and in total.
 
     At a limit, the connection that has been idle or incomplete for the longest time is closed.  So
@@ -53,77 +30,102 @@ class WebServer(TcpWSGIServer):
     network.  ``per_address`` 0 means no limit.
     """
 
-    channel_class = ClientChannel
+    def __init__(self, handler: Handler, per_address: int, max_body_bytes: int):
+        self.handler, self.per_address, self.total = handler, per_address, 0
+        self.max_body_bytes = max_body_bytes * BODY_MARGIN
+        # The application refuses a body of this size without reading it.
+        self.kept_body_bytes = max_body_bytes + 1
+        self.groups: dict[str, dict[Connection, None]] = {}
+        self.opening: set[asyncio.Task[Any]] = set()
 
-    def __init__(
-        self,
-        application: WSGIApplication,
-        listening: socket.socket,
-        queues: TwoQueues,
-        per_address: int,
-        **settings: Any,
-    ):
-        self.per_address, self.total = per_address, 0
-        self.groups: dict[str, dict[ClientChannel, None]] = {}
-        super().__init__(
-            application,
-            {},
-            True,
-            listening,
-            dispatcher=queues,
-            # waitress would accept nothing more at its own limit, which is above this one
-            adj=Adjustments(connection_limit=CONNECTIONS * 2, **settings),
-            sockinfo=(listening.family, listening.type, listening.proto, listening.getsockname()),
-            bind_socket=False,
-        )
+    def handle(self, connection: Connection, request: HttpRequest) -> None:
+        """Answer a complete request."""
+        self.handler(connection, request)
 
-    def handle_accept(self) -> None:
-        for _ in range(1 if self.total < FEW_CONNECTIONS else ACCEPT_AT_ONCE):
+    def listen(self, listening: socket.socket) -> None:
+        """Accept the connections of a listening socket from now on."""
+        listening.setblocking(False)
+        asyncio.get_running_loop().add_reader(listening, self.accept, listening)
+
+    def accept(self, listening: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        for _ in range(ACCEPT_AT_ONCE):
             try:
-                accepted = self.accept()
-                if accepted is None:
-                    return
-                self.set_socket_options(accepted[0])
-            except OSError:  # the client has gone already, or no descriptor is left
+                client, address = listening.accept()
+            except OSError:  # all are accepted, or no descriptor is left
                 return
-            self.admit(*accepted)
+            with contextlib.suppress(OSError):
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            client.setblocking(False)
+            connection = self.admit(str(address[0]))
+            if connection is None:
+                client.close()
+                continue
+            task = loop.create_task(self.open(connection, client))
+            self.opening.add(task)
+            task.add_done_callback(self.opening.discard)
 
-    def admit(self, client: socket.socket, address: Any) -> None:
-        """Serve a new connection, or close it if a limit is reached and all are in use."""
-        group = group_of(str(address[0]))
+    async def open(self, connection: Connection, client: socket.socket) -> None:
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, client)
+        except OSError:  # the client has gone already
+            self.forget(connection)
+            client.close()
+
+    def admit(self, address: str) -> Connection | None:
+        """A new connection; None if a limit is reached and all are in use."""
+        group = group_of(address)
         members = self.groups.setdefault(group, {})
         if self.per_address and len(members) >= self.per_address and not self.evict(members):
-            client.close()
-            return
+            return None
         if self.total >= CONNECTIONS:
             everyone = {one: None for group in self.groups.values() for one in group}
             if not self.evict(everyone):
-                client.close()
-                return
-        channel = ClientChannel(self, client, address, self.adj, map=self._map)
-        channel.group = group
-        members[channel] = None
+                return None
+        connection = Connection(self, group)
+        members[connection] = None
         self.groups[group] = members
         self.total += 1
+        return connection
 
-    def evict(self, channels: dict[ClientChannel, None]) -> bool:
-        """Let the one of ``channels`` go that has been idle the longest.  False if all are in use."""
-        idle = [one for one in channels if not one.requests and not one.total_outbufs_len]
+    def evict(self, connections: dict[Connection, None]) -> bool:
+        """Close the one that has been idle the longest.  False if all are in use."""
+        idle = [one for one in connections if one.is_idle() and one.is_open()]
         if not idle:
             return False
-        oldest = min(idle, key=lambda one: one.last_activity)
+        oldest = min(idle, key=lambda one: one.changed_at)
         self.forget(oldest)
-        oldest.end_soon()
+        oldest.transport.abort()
         return True
 
-    def forget(self, channel: ClientChannel) -> None:
-        """Count ``channel`` no longer."""
-        members = self.groups.get(channel.group, {})
-        if channel in members:
-            del members[channel]
+    def forget(self, connection: Connection) -> None:
+        """Count ``connection`` no longer."""
+        members = self.groups.get(connection.group, {})
+        if connection in members:
+            del members[connection]
             self.total -= 1
             if not members:
-                del self.groups[channel.group]
+                del self.groups[connection.group]
+
+    def all(self) -> list[Connection]:
+        return [one for group in self.groups.values() for one in group if one.is_open()]
+
+    def tick(self) -> None:
+        """Called about once a second."""
+        now = time.monotonic()
+        for connection in self.all():
+            connection.tick(now)
+
+    async def drain(self, timeout_s: float) -> None:
+        """Let the running requests end, then close all connections."""
+        until = time.monotonic() + timeout_s
+        while time.monotonic() < until:
+            connections = self.all()
+            for connection in connections:
+                connection.close_when_done()
+            if not any(connection.is_busy() for connection in connections):
+                return
+            await asyncio.sleep(0.02)
 
 
 def group_of(address: str) -> str:

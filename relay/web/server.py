@@ -1,15 +1,17 @@
-"""The web server: ``python -m relay.web.server``.
+"""The web server: ``python -m relay.web.server``, or with ``ingest`` for events and probes only.
 
-Waitress reads a whole request before it passes it to a thread, so slow clients do not block threads.
-Events and probes have threads of their own, beside those of the dashboard.
-WEB_CONCURRENCY processes share one listening socket.  A parent process owns it and restarts
-processes that die.  On SIGTERM, Relay accepts no new connections and completes running requests.
+One event loop per process reads whole requests before anything handles them, so slow clients cost
+memory and no threads.  Events are handled in the loop's thread, pages and probes in threads.
+WEB_CONCURRENCY processes share the port.  A parent process owns their sockets and restarts processes
+that die.  On SIGTERM, Relay accepts no new connections and completes running requests.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import gc
 import ipaddress
-import logging
 import os
 import resource
 import select
@@ -18,24 +20,31 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import uvloop
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config import Config, env_int
 from relay import create_app
 from relay.errors import SettingsError
 from relay.extensions import db
+from relay.ingest import create_ingest_app
 from relay.private_files import restrict_new_files, restrict_old_files
 from relay.watch import Watcher
-from relay.web.connections import TwoQueues, WebServer
-from relay.web.parser import MAX_HEADER_BYTES
+from relay.web.connections import TICK_S, Connections
+from relay.web.dispatch import Dispatcher
 
-EVENT_THREADS = 32  # many: each can wait for the commit of a group of events
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+    from flask import Flask
+
+PROBE_THREADS = 4  # for probes and for requests about signing keys
 # Each uses at most two connections of the pool, so they never take all of them: see engine_options.
 DASHBOARD_THREADS = 12
+INGEST_ONLY = "ingest"  # the argument of a process without the dashboard
 FILES = 8192
 DRAIN_S = 7.0  # for running requests after a signal to stop
-# Up to this many times the limit, the application itself responds 413 and records the rejection.
-BODY_MARGIN = 4
-TICK_S = 1.0
 
 
 class StopSignal:
@@ -53,21 +62,42 @@ class StopSignal:
             callback()
 
 
-def listen(config: Config) -> socket.socket:
-    """The listening socket that all processes share.  Raises SettingsError if the port is in use."""
+def listen(config: Config, count: int) -> list[socket.socket]:
+    """A listening socket for each of ``count`` processes.  Raises SettingsError if the port is in use.
+
+    The kernel spreads new connections over the sockets.  One socket for all processes would give most
+    of them to the process that is awake.
+    """
     host = os.environ.get("HOST") or "127.0.0.1"
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((host, config.port))
+        first = bind(host, config.port, shared=False)
+        if count == 1:
+            listening = [first]
+        else:  # the first one shows that no other program has the port: sockets that share it would not
+            first.close()
+            listening = [bind(host, config.port, shared=True) for _ in range(count)]
     except OSError as exc:
         raise SettingsError(
             f"Relay cannot listen on port {config.port} of {host} ({exc.strerror}). "
             "Set PORT to another port, or stop the program that uses it."
         ) from exc
-    listening.listen(1024)
+    for one in listening:
+        one.listen(1024)
     return listening
+
+
+def bind(host: str, port: int, shared: bool) -> socket.socket:
+    """Raises OSError."""
+    one = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        one.bind((host, port))
+    except OSError:
+        one.close()
+        raise
+    return one
 
 
 def process_count(config: Config) -> int:
@@ -76,66 +106,54 @@ def process_count(config: Config) -> int:
     return env_int(os.environ, "WEB_CONCURRENCY", default, 1, 64)
 
 
-def serve(config: Config, listening: socket.socket, stop: StopSignal, parent: int) -> None:
+def serve(app: Flask, listening: socket.socket, stop: StopSignal, parent: int) -> None:
     """Serve requests until a stop signal arrives or the process ``parent`` ends (0: no parent)."""
-    app = create_app(config)
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # short queues are normal
     with app.app_context():
-        db.engine.dispose()
-    server = WebServer(
-        app,
-        listening,
-        TwoQueues(EVENT_THREADS, DASHBOARD_THREADS),
-        config.connections_per_address,
-        channel_timeout=30,
-        cleanup_interval=10,
-        asyncore_use_poll=True,
-        max_request_header_size=MAX_HEADER_BYTES,
-        max_request_body_size=config.max_body_bytes * BODY_MARGIN,
-        inbuf_overflow=131_072,
-        ident=None,
-        clear_untrusted_proxy_headers=False,
-    )
-    stop.callbacks.append(server.pull_trigger)
+        db.engine.dispose(close=False)  # a connection of the parent process, if any, is not ours
     watcher = Watcher(app, "web")
     watcher.start()
-    tick_at = 0.0
-    while not stop.received and (not parent or os.getppid() == parent):
-        poll_connections(server, TICK_S)
-        if (now := time.monotonic()) >= tick_at:
-            tick_at = now + TICK_S
-            for connection in list(server.active_channels.values()):
-                connection.tick(now)
+    uvloop.run(run(app, listening, stop, parent))
     watcher.stop()
-    drain(server)
     app.extensions["relay_ingest"].close()
 
 
-def poll_connections(server: WebServer, wait_s: float) -> None:
-    """Wait up to ``wait_s`` for sockets that are ready, then read and write once on each."""
-    server.asyncore.loop(timeout=wait_s, use_poll=True, map=server._map, count=1)
+async def run(app: Flask, listening: socket.socket, stop: StopSignal, parent: int) -> None:
+    """The event loop of ``serve``."""
+    loop = asyncio.get_running_loop()
+    config: Config = app.extensions["relay_config"]
+    gateway = app.extensions["relay_ingest"]
+    ingest: WSGIApplication = create_ingest_app(app).wsgi_app
+    if n := config.trusted_proxies:
+        ingest = ProxyFix(ingest, x_for=n, x_proto=n, x_host=n)
+    dispatcher = Dispatcher(
+        ingest,
+        app.wsgi_app,
+        gateway.is_ready,
+        PROBE_THREADS,
+        0 if sys.argv[1:] == [INGEST_ONLY] else DASHBOARD_THREADS,
+    )
+    connections = Connections(
+        dispatcher.handle, config.connections_per_address, config.max_body_bytes
+    )
+    connections.listen(listening)
+    stopped = asyncio.Event()
+    stop.callbacks.append(lambda: loop.call_soon_threadsafe(stopped.set))
+    while not stop.received and (not parent or os.getppid() == parent):
+        connections.tick()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopped.wait(), TICK_S)
+    loop.remove_reader(listening)
+    listening.close()
+    await connections.drain(DRAIN_S)
+    dispatcher.close()
 
 
-def drain(server: WebServer) -> None:
-    """Accept no new connections, complete the running requests and close."""
-    server.del_channel()
-    server.socket.close()
-    until = time.monotonic() + DRAIN_S
-    while time.monotonic() < until:
-        connections = list(server.active_channels.values())
-        for connection in connections:
-            if not connection.busy():
-                connection.handle_close()
-        if not any(connection.busy() for connection in connections):
-            break
-        poll_connections(server, 0.05)
-    server.task_dispatcher.shutdown(timeout=1)
-    server.asyncore.close_all(server._map)
+def supervise(app: Flask, listening: list[socket.socket], stop: StopSignal) -> None:
+    """Keep a serving process running for each socket until a stop signal arrives, then stop them.
 
-
-def supervise(config: Config, listening: socket.socket, count: int, stop: StopSignal) -> None:
-    """Keep ``count`` serving processes running until a stop signal arrives, then stop them."""
-    parent, children, started_at = os.getpid(), set[int](), 0.0
+    The sockets stay open here, so connections wait for the successor of a process that died.
+    """
+    parent, children, started_at = os.getpid(), dict[int, socket.socket](), 0.0
     wake_reader, wake_writer = os.pipe()
     os.set_blocking(wake_writer, False)
     stop.callbacks.append(lambda: os.write(wake_writer, b"."))
@@ -143,31 +161,38 @@ def supervise(config: Config, listening: socket.socket, count: int, stop: StopSi
         if children and time.monotonic() - started_at < TICK_S:
             # Wait before the next start: a process that dies at once must not be started in a loop.
             select.select([wake_reader], [], [], TICK_S)
-        while len(children) < count and not stop.received:
+        for own in [one for one in listening if one not in children.values()]:
+            if stop.received:
+                break
             started_at = time.monotonic()
             if not (child := os.fork()):
                 os.close(wake_writer)
                 os.close(wake_reader)
-                serve(config, listening, StopSignal(), parent)
+                for other in listening:
+                    if other is not own:
+                        other.close()
+                serve(app, own, StopSignal(), parent)
                 os._exit(0)
-            children.add(child)
+            children[child] = own
         if not stop.received:
             select.select([wake_reader], [], [], TICK_S)
-        children -= ended(children)
-    listening.close()
+        forget_ended(children)
+    for one in listening:
+        one.close()
     for child in children:
         os.kill(child, signal.SIGTERM)
     until = time.monotonic() + DRAIN_S + 2
     while children and time.monotonic() < until:
         time.sleep(0.02)
-        children -= ended(children)
+        forget_ended(children)
     for child in children:
         os.kill(child, signal.SIGKILL)
 
 
-def ended(children: set[int]) -> set[int]:
-    """The child processes that have ended."""
-    return {child for child in children if os.waitpid(child, os.WNOHANG)[0]}
+def forget_ended(children: dict[int, socket.socket]) -> None:
+    for child in list(children):
+        if os.waitpid(child, os.WNOHANG)[0]:
+            del children[child]
 
 
 def check_public_url(config: Config) -> None:
@@ -192,6 +217,9 @@ def is_loopback(host: str) -> bool:
 
 
 def main() -> None:
+    if sys.argv[1:] not in ([], [INGEST_ONLY]):
+        sys.stderr.write(f"usage: python -m relay.web.server [{INGEST_ONLY}]\n")
+        sys.exit(2)
     restrict_new_files()
     stop = StopSignal()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -201,15 +229,19 @@ def main() -> None:
     try:
         config = Config.from_env()
         check_public_url(config)
-        count = process_count(config)
-        listening = listen(config)
+        listening = listen(config, process_count(config))
+        app = create_app(config)
     except SettingsError as exc:
         sys.exit(str(exc))
     restrict_old_files(config.data_dir)
-    if count == 1:
-        serve(config, listening, stop, 0)
+    # What exists now is never collected.  So the collector does not write to its memory, which the
+    # processes share.
+    gc.collect()
+    gc.freeze()
+    if len(listening) == 1:
+        serve(app, listening[0], stop, 0)
     else:
-        supervise(config, listening, count, stop)
+        supervise(app, listening, stop)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import requests
 from sqlalchemy import create_engine, text
 
 from config import database_url as sqlalchemy_url
-from relay.launcher.processes import ROOT, Child, end, kill, read_procfile
+from relay.launcher.processes import ROOT, Child, end, kill, standard_processes
 from tests.support.env import relay_env
 from tests.support.network import free_port, wait_for
 
@@ -58,7 +58,7 @@ class Stack:
         )
         self.processes = {
             name: Child(name, command, self.logs_dir / f"{name}.log", self.env)
-            for name, command in read_procfile().items()
+            for name, command in standard_processes().items()
         }
         self.engine = create_engine(sqlalchemy_url(database_url, data_dir), pool_pre_ping=True)
         self.http = requests.Session()

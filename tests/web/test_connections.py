@@ -112,9 +112,9 @@ def test_unfinished_headers_take_no_memory_and_end_after_ten_seconds(one_process
             )
             with contextlib.suppress(OSError):
                 client.sendall(start + b"y" * 250_000)
-        assert client.recv(100).startswith(b"HTTP/1.0 431")
+        assert client.recv(100).startswith(b"HTTP/1.1 431")
         assert memory_mb(child.pid) - before < 40
-        assert first.recv(100).startswith(b"HTTP/1.0 408")
+        assert first.recv(100).startswith(b"HTTP/1.1 408")
         assert 9 < time.monotonic() - began < 13
 
 

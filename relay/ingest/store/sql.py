@@ -72,8 +72,12 @@ class EventInserter:
 
     def __init__(self, dialect: str):
         self.is_postgres = dialect == "postgresql"
-        self.lane = random.randrange(LANES)  # noqa: S311 - no secret
         self.duplicates: Counter[tuple[int, str]] = Counter()
+
+    @functools.cached_property
+    def lane(self) -> int:
+        """Chosen with the first group: a web process is forked after its writer is made."""
+        return random.randrange(LANES)  # noqa: S311 - no secret
 
     @classmethod
     def of(cls, connection: Connection) -> EventInserter:

@@ -28,6 +28,7 @@ from relay.ingest.store.commit_check import UNEXPECTED, WriterState, store_and_t
 from relay.ingest.store.connection import DedicatedConnection
 from relay.ingest.store.marks import insert_marks
 from relay.ingest.store.sql import EventInserter
+from relay.ingest.waiting import Wait, new_wait, release
 from relay.models import Event
 from relay.observability.logging import log
 
@@ -48,23 +49,16 @@ class RejectedRows(Exception):
     """The database rejected a group, and one of its rows may be at fault.  The cause is the error."""
 
 
-def _closed_lock() -> Any:
-    lock = threading.Lock()
-    lock.acquire()
-    return lock
-
-
 @dataclass(slots=True)
 class PendingEvent:
-    """One request's row and its result.  ``done`` is a lock that is released when there is a result;
-    it costs a third of a ``threading.Event``.  ``mark`` is stored beside a new event that its site's
-    privacy settings changed.
+    """One request's row and its result; ``done`` is released when there is a result.  ``mark`` is
+    stored beside a new event that its site's privacy settings changed.
     """
 
     row: dict[str, Any]
     key: EventKey
     mark: RedactionMark | None = None
-    done: Any = field(default_factory=_closed_lock)
+    done: Wait = field(default_factory=new_wait)
     row_id: int = 0
     new: bool = False
     same_body: bool = True
@@ -99,7 +93,7 @@ class EventWriter:
             raise Unavailable("The database does not answer.")
         event = PendingEvent(row, (row["source_id"], row["event_id"]), mark)
         self.queue.put(event)
-        if not event.done.acquire(timeout=self.wait_s):
+        if not event.done.wait(self.wait_s):
             event.timed_out = True
             raise Unavailable("The database did not commit in time.")
         if event.error is not None:
@@ -151,8 +145,7 @@ class EventWriter:
                     event.error = Unavailable("The event could not be stored.")
             self.inserter.count_duplicates(self.connection, group)
             self.state.busy_since = None
-            for event in group:
-                event.done.release()
+            release(event.done for event in group)
             if any(event.new for event in group):
                 self.committed()
         self.inserter.count_duplicates(self.connection, [])

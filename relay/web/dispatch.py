@@ -1,0 +1,193 @@
+"""Runs the applications: events in the event loop's own thread, everything else in threads.
+
+An event needs a moment of CPU and then waits for a commit, so it runs as a greenlet: while it waits, the
+loop goes on, and no thread is involved.  Pages and probes may wait for the database in any
+place, so they run in threads; each kind has its own, so they do not wait for each other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from relay.dashboard.headers import PROBES
+from relay.ingest.waiting import RequestGreenlet
+from relay.observability.logging import log
+from relay.web.connection import Connection
+from relay.web.framing import FRAMING_ERRORS
+from relay.web.request import HttpRequest, environ_of
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
+INGEST = "/webhooks"
+EVENTS = "/webhooks/wp"
+BLOCK = 64 * 1024  # of a long response, sent at once
+WRITE_S = 60.0  # how long a client may take to read a block
+JSON = [("Content-Type", "application/json")]
+NO_PAGES = (
+    b'{"error": "not_found", "detail": "This process receives events only. The dashboard is on another '
+    b'process: see the web process of the Procfile."}'
+)
+
+
+class Dispatcher:
+    """``ingest`` answers what begins with /webhooks, ``pages`` everything else; both are WSGI.
+
+    ``is_ready``: whether events can be handled without waiting for anything except their commit.
+    Without ``page_threads`` the process has the ingest endpoint and the probes only.
+    """
+
+    def __init__(
+        self,
+        ingest: WSGIApplication,
+        pages: WSGIApplication,
+        is_ready: Callable[[], bool],
+        probe_threads: int,
+        page_threads: int,
+    ):
+        self.ingest, self.pages, self.is_ready = ingest, pages, is_ready
+        self.probe_threads = ThreadPoolExecutor(probe_threads, "probe")
+        self.page_threads = ThreadPoolExecutor(page_threads, "page") if page_threads else None
+        self.loop = asyncio.get_running_loop()
+
+    def handle(self, connection: Connection, request: HttpRequest) -> None:
+        """Answer a request.  Returns at once."""
+        path = request.path
+        environ = environ_of(request, path)
+        if path.startswith(EVENTS) and not path.endswith("/key") and self.is_ready():
+            RequestGreenlet(self.loop, self.answer_event).switch(connection, request, environ)
+        elif path.startswith(INGEST):
+            self.probe_threads.submit(self.answer, self.ingest, connection, request, environ)
+        elif path in PROBES:
+            self.probe_threads.submit(self.answer, self.pages, connection, request, environ)
+        elif self.page_threads is not None:
+            self.page_threads.submit(self.answer, self.pages, connection, request, environ)
+        else:
+            connection.respond(request, "404 NOT FOUND", JSON, NO_PAGES)
+
+    def answer_event(
+        self, connection: Connection, request: HttpRequest, environ: dict[str, Any]
+    ) -> None:
+        """In the loop's thread."""
+        try:
+            response = WsgiResponse(self.ingest, environ)
+            body = b"".join(response.body)
+            response.close()
+        except Exception as exc:
+            respond_error(connection, request, exc)
+        else:
+            connection.respond(request, response.status, response.headers, body)
+
+    def answer(
+        self,
+        application: WSGIApplication,
+        connection: Connection,
+        request: HttpRequest,
+        environ: dict[str, Any],
+    ) -> None:
+        """In a thread."""
+        call = self.loop.call_soon_threadsafe
+        try:
+            response = WsgiResponse(application, environ)
+        except Exception as exc:
+            call(respond_error, connection, request, exc)
+            return
+        try:
+            blocks = in_blocks(response.body)
+            first = next(blocks, b"")
+            second = next(blocks, None)
+            if second is None:
+                call(connection.respond, request, response.status, response.headers, first)
+            else:
+                self.stream(connection, request, response, [first, second], blocks)
+        except (
+            Exception
+        ) as exc:  # the status has been sent, so the client must see a broken response
+            log_failure(exc)
+            call(connection.abort)
+        finally:
+            response.close()
+
+    def stream(
+        self,
+        connection: Connection,
+        request: HttpRequest,
+        response: WsgiResponse,
+        first: Iterable[bytes],
+        rest: Iterable[bytes],
+    ) -> None:
+        """Send a response that is longer than a block.  Waits for a client that reads slowly."""
+
+        async def start() -> bool:
+            return connection.start_response(request, response.status, response.headers)
+
+        is_chunked = self.run(start())
+        for blocks in (first, rest):
+            for block in blocks:
+                if not self.run(connection.write(request, block, is_chunked)):
+                    return
+        self.loop.call_soon_threadsafe(connection.finish_stream, request, is_chunked)
+
+    def run(self, coroutine: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(WRITE_S)
+
+    def close(self) -> None:
+        """End the threads."""
+        for threads in filter(None, (self.probe_threads, self.page_threads)):
+            threads.shutdown(wait=False, cancel_futures=True)
+
+
+class WsgiResponse:
+    """Calls a WSGI application.  ``status`` and ``headers`` are known when it has been made."""
+
+    def __init__(self, application: WSGIApplication, environ: dict[str, Any]):
+        self.status, self.headers = "", list[tuple[str, str]]()
+        self.body: Iterable[bytes] = application(environ, self._start)
+
+    def _start(
+        self, status: str, headers: list[tuple[str, str]], *_: Any
+    ) -> Callable[[bytes], object]:
+        self.status, self.headers = status, headers
+        return self._write
+
+    @staticmethod
+    def _write(_: bytes) -> object:
+        raise NotImplementedError("write() of PEP 3333 is not supported.")
+
+    def close(self) -> None:
+        close = getattr(self.body, "close", None)
+        if close is not None:
+            close()
+
+
+def in_blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The pieces, joined until they are as long as a block."""
+    block: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        block.append(piece)
+        size += len(piece)
+        if size >= BLOCK:
+            yield b"".join(block)
+            block, size = [], 0
+    if block:
+        yield b"".join(block)
+
+
+def respond_error(connection: Connection, request: HttpRequest, exc: BaseException) -> None:
+    """500: the application failed before it had an answer."""
+    log_failure(exc)
+    row = FRAMING_ERRORS[500]
+    body = json.dumps({"error": row.error, "detail": row.detail}).encode()
+    request.keep_alive = False
+    connection.respond(request, "500 INTERNAL SERVER ERROR", JSON, body)
+
+
+def log_failure(exc: BaseException) -> None:
+    trace = "".join(traceback.format_exception(exc))
+    log("web.failed", level="error", reason=repr(exc), trace=trace)
