@@ -12,7 +12,10 @@ from contextlib import suppress
 from typing import Any
 
 import dramatiq
-from dramatiq.brokers.redis import RedisBroker
+import redis
+from dramatiq.brokers.redis import RedisBroker, _RedisConsumer
+from dramatiq.common import dq_name
+from dramatiq.errors import ConnectionClosed
 from dramatiq.middleware import CurrentMessage, Middleware, Retries
 from flask import Flask, current_app
 from redis import Redis
@@ -22,10 +25,52 @@ from redis.retry import Retry
 
 from relay.observability.logging import log
 
-QUEUE = "relay"
+QUEUE, NAMESPACE = "relay", "relay"
+BLOCK_S = 1.0  # how long a consumer waits for a message; below the client's socket timeout
+FULL_S = 0.02  # between two looks at how many prefetched messages are left
 NUDGE_TTL_MS = 5_000
 REST_S = 2.0  # seconds without another try after the broker failed
 SEEN_LONGEST_S = 10**9  # 31 years: what is left of it says how long ago a role was seen
+
+
+class BlockingConsumer(_RedisConsumer):
+    """Waits in Redis for the next message, where Dramatiq's consumer polls and sleeps in between."""
+
+    def __init__(self, broker: RedisBroker, queue_name: str, prefetch: int, timeout: int):
+        super().__init__(broker, queue_name, prefetch, timeout=0)  # the base class never sleeps
+        self.list_name = f"{NAMESPACE}:{queue_name}"
+        self.is_for_delays = queue_name == dq_name(queue_name)
+
+    def __next__(self) -> Any:
+        if not self.message_cache and not self.wait():
+            return None
+        try:
+            return super().__next__()
+        except redis.TimeoutError as exc:
+            raise ConnectionClosed(exc) from None
+
+    def wait(self) -> bool:
+        """Wait until the queue has a message, for BLOCK_S at most.  -> whether to look at the queue"""
+        if self.is_for_delays:  # Relay delays no message: due times are in the database
+            time.sleep(BLOCK_S)
+            return False
+        if self.outstanding_message_count >= self.prefetch:
+            time.sleep(FULL_S)
+            return False
+        try:
+            # Moved to where it was: so it waits for a message and takes none.
+            self.broker.client.blmove(self.list_name, self.list_name, BLOCK_S, "LEFT", "LEFT")
+        except (redis.ConnectionError, redis.TimeoutError) as exc:
+            raise ConnectionClosed(exc) from None
+        return True  # also after BLOCK_S: to look is the heartbeat of this consumer
+
+
+class BlockingBroker(RedisBroker):
+    """Dramatiq's broker for Redis, with consumers that wait without polling."""
+
+    @property
+    def consumer_class(self) -> type[BlockingConsumer]:
+        return BlockingConsumer
 
 
 class WakeupMiddleware(Middleware):
@@ -107,11 +152,11 @@ def init_broker(app: Flask, url: str) -> Nudger:
     client = Redis.from_url(
         url, socket_connect_timeout=0.5, socket_timeout=2.0, retry=Retry(NoBackoff(), 0)
     )
-    broker = RedisBroker(
+    broker = BlockingBroker(
         client=client,
         middleware=[CurrentMessage(), Retries(max_retries=0), stopping, WakeupMiddleware(app)],
         maintenance_chance=1_000_000,
-        namespace="relay",
+        namespace=NAMESPACE,
     )
     broker.declare_queue(QUEUE)
     dramatiq.set_broker(broker)
