@@ -6,15 +6,26 @@ import dramatiq
 
 from relay import broker
 from relay.delivery import drain, router
+from relay.delivery.local_drains import LocalDrains
 from relay.services.alerts import canary
 from relay.services.destinations import account as destination_account
 
 
 @dramatiq.actor(queue_name=broker.QUEUE, max_retries=0)
 def route_events(_key: object = "") -> None:
-    """Write deliveries for unrouted events; wake itself where more may wait."""
-    if router.route_batch() == router.BATCH:
+    """Write deliveries for unrouted events; wake itself where more may wait.
+
+    The deliveries of one destination are sent here, without another way through the broker.
+    """
+    destinations: list[int] = []
+    if router.route_batch(wake=destinations.extend) == router.BATCH:
         broker.nudge("route_events")
+    notify = LocalDrains.current().notify
+    mine = [number for number in destinations if not notify(number)]
+    for number in mine[1:]:
+        broker.nudge("drain_destination", number)
+    if mine:
+        drain.run(mine[0])
 
 
 @dramatiq.actor(queue_name=broker.QUEUE, max_retries=0)

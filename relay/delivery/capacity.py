@@ -87,6 +87,13 @@ class Capacity:
         """While the circuit is not closed, every call is a probe and takes one delivery."""
         return self.circuit.stage is not CircuitState.CLOSED
 
+    def is_unpaced(self, now: datetime) -> bool:
+        """Whether only the concurrency limits the calls, and each takes one delivery."""
+        if self.is_probing or self.digest or self.max_batch > 1:
+            return False
+        rate = self.rate(now)
+        return not rate.interval_s and not rate.wait_s(now)
+
     def rate(self, now: datetime) -> RateLimit:
         """The rate limit for the next call: the destination's own, or a slower one after a recovery."""
         interval_s = self.interval_s

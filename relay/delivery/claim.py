@@ -20,7 +20,8 @@ from relay.models import Delivery, Event, MappingVersion, Replay, Source, Subscr
 from relay.rules.lifecycle import Claimed, Life, State, transition
 from relay.rules.states import ReplayState, SubscriptionState
 
-MAX_CLAIMS = 50
+MAX_CLAIMS = 50  # at once, and while a destination is fast up to
+MOST_CLAIMS = 200
 CALL_S = 30.0  # the longest call
 LEASE_S = 65.0  # claim, wait for a free place, call, record
 assert LEASE_S >= CALL_S + 30, "a lease may not end while its call can still be under way"  # noqa: S101
@@ -156,7 +157,7 @@ def claim_batch(
         # A digest asks no AI: its leases need no extra time.
         claims = claim(connection, destination_id, digest.most, now)
         return Batch(with_site_keys(connection, claims, kind), is_digest=True)
-    limit = min(slots.claimable * slots.batch, max(MAX_CLAIMS, slots.batch))
+    limit = min(slots.claimable * slots.batch, max(MAX_CLAIMS, slots.claimable, slots.batch))
     if due.live and not claims:
         claims = claim(connection, destination_id, limit, now, LIVE, ai_wait_s)
     limit = min(limit, slots.free[REPLAYED] * slots.batch)

@@ -35,7 +35,16 @@ from relay.delivery.attempt.outcome import (
 from relay.delivery.attempt.run import AttemptResult
 from relay.delivery.attempt.run import run as run_attempt
 from relay.delivery.capacity import Capacity
-from relay.delivery.claim import MAX_CLAIMS, Batch, Claim, DatabaseClock, claim_batch, is_due
+from relay.delivery.claim import (
+    MAX_CLAIMS,
+    MOST_CLAIMS,
+    Batch,
+    Claim,
+    DatabaseClock,
+    claim_batch,
+    is_due,
+)
+from relay.delivery.local_drains import LocalDrains
 from relay.delivery.message import (
     kind_and_config,
     relay_url,
@@ -43,8 +52,8 @@ from relay.delivery.message import (
     version_config,
     with_texts,
 )
-from relay.delivery.plan import POLL_S, RENEW_AFTER_S, Group, has_suspect, make_plan
-from relay.delivery.pool import FinishedCall, Pool
+from relay.delivery.plan import POLL_S, RENEW_AFTER_S, Group, Plan, has_suspect, make_plan
+from relay.delivery.pool import Call, FinishedCall, Pool
 from relay.destinations import KINDS
 from relay.destinations.base import Kind
 from relay.errors import RelayError, VaultSecretMissing, VaultUnavailable
@@ -53,7 +62,6 @@ from relay.observability.logging import log
 from relay.rules import on_status
 from relay.rules.circuit import Circuit
 from relay.rules.lifecycle import Accepted, Held, Refused
-from relay.rules.rate import MAX_CONCURRENCY
 from relay.rules.states import SourceState
 from relay.rules.status import WAITS_FOR_SECRET, SendPermission, destination_status, may_send
 
@@ -62,19 +70,27 @@ BUDGET_S = 10.0  # after this a drain ends, so that other destinations get its w
 # too, so a busy drain seldom needs a query of its own for it.
 RECHECK_S = 0.1
 VAULT_RETRY_S = 15.0  # how long a destination waits when the vault with its secrets does not answer
+FAST_S = 0.5  # a destination that takes a whole claim in this time gets a larger one
 WRITE_FOR_S = 20.0  # how long results wait for a database that is down: well within their leases
 
 
 def run(destination_id: int) -> int:
     """Drain one destination until nothing is due or the time is up.  -> deliveries with a result."""
-    drain = Drain.open(destination_id)
-    if drain is None:
-        return 0
-    try:
-        return drain.run()
-    finally:
-        if not drain.is_released:
-            drain.close()
+    count, again = 0, True
+    while again:
+        drain = Drain.open(destination_id)
+        if drain is None:
+            break
+        try:
+            with LocalDrains.current().listening(destination_id, drain.notify):
+                count += drain.run()
+        finally:
+            if not drain.is_released:
+                drain.close()
+            again = drain.is_notified and drain.hold is None
+            if drain.is_notified and not again:
+                broker.nudge("drain_destination", destination_id)
+    return count
 
 
 def has_work(connection: Connection, destination_id: int, now: datetime) -> bool:
@@ -123,8 +139,7 @@ class Drain:
         transport = shared_transport(current_app._get_current_object())  # type: ignore[attr-defined]
         self.public_url = relay_url()
         self.enricher = Enricher(db.engine, transport, self.stopping)
-        # As large as any setting: a person may raise the concurrency while the drain runs.
-        self.pool = Pool(MAX_CONCURRENCY, self.stopping)
+        self.pool = Pool(self.stopping)
         self.kind, self.version = KINDS.get(row.kind, Kind()), row.version
         self.config: Mapping[str, Any] = {}
         self.pinned: dict[int, Mapping[str, Any]] = {}
@@ -137,6 +152,10 @@ class Drain:
         self.stopped: frozenset[int] = frozenset()
         self.pending = PendingResults()
         self.count, self.is_released, self.wait_s = 0, False, 0.0
+        # ``claim_limit`` is how many deliveries are claimed at once, ``is_backlog`` whether the last
+        # claim took as many.  ``is_ahead``: the pool has calls that it may start by itself.
+        self.claim_limit, self.claimed_at, self.is_backlog = MAX_CLAIMS, 0.0, False
+        self.is_ahead = self.is_notified = False
         # These three are on the monotonic clock.
         self.renewed_at = self.checked_at = time.monotonic()
         self.until = self.renewed_at + BUDGET_S
@@ -155,7 +174,7 @@ class Drain:
             if row is None:
                 return None
             drain = cls(row, token, clock, load_rows(connection, destination_id))
-            drain.claim(connection, clock.read)
+            drain.batch = drain.claim(connection, clock.read)
         try:
             drain.open_secrets()
         except (VaultUnavailable, VaultSecretMissing) as exc:
@@ -173,17 +192,24 @@ class Drain:
         with closing(self.pool):
             while self.batch.claims or self.pool.running:
                 self.start(self.clock.now())
-                calls = self.pool.wait(self.wait_s)
+                progress = self.pool.wait(self.wait_s)
                 now = self.clock.now()
-                for call in calls:
+                self.leave_out(progress.started)
+                for call in progress.calls:
                     self.collect(call, now)
-                if not self.pool.running or self.pending.are_ripe:
+                is_over = not (self.batch.claims or self.pool.running)
+                if self.pending.results and (is_over or self.pending.are_ripe):
                     self.write(now)
+                elif self.may_claim():
+                    self.look_for_more(bool(progress.calls), now)
                 if time.monotonic() - self.renewed_at > RENEW_AFTER_S:
                     self.renew(now)
-                if not self.batch.claims and self.hold_now() is None:
-                    self.look_for_more(bool(calls), now)
         return self.count
+
+    def notify(self) -> None:
+        """More is due.  Called by another thread."""
+        self.is_notified = True
+        self.pool.notify()
 
     def close(self) -> None:
         """Let the next drain work, and wake one if something is due."""
@@ -234,89 +260,144 @@ class Drain:
             self.hold = Held("later", "It waits for its turn.")
         return self.hold
 
+    def may_claim(self) -> bool:
+        """Whether more deliveries are needed."""
+        return len(self.batch.claims) <= self.low() and self.hold_now() is None
+
+    def low(self) -> int:
+        """With that few claimed deliveries left, more are claimed while the others are sent."""
+        return self.claim_limit // 4 if self.is_ahead and self.is_backlog else 0
+
     def look_for_more(self, is_likely: bool, now: datetime) -> None:
         """Claim more if more is due.  A database that is down ends this, not the calls under way."""
         try:
-            if not is_likely:  # ask with a cheap query before a transaction that writes
+            if not (is_likely or self.is_notified):
+                # ask with a cheap query before a transaction that writes
                 with db.engine.connect().execution_options(**READ_ONLY) as connection:
                     is_likely = has_work(connection, self.row.id, now)
-            if is_likely:
-                self.refill(now)
+            if is_likely or self.is_notified:
+                with db.engine.begin() as connection:
+                    claimed = self.refill(connection, now)
+                self.batch = claimed
         except AWAY:
             # Nobody knows whether the claim was committed: it is not ours, its leases end.
-            self.batch, self.stored, self.is_released = Batch(), None, False
+            self.stored, self.is_released = None, False
             self.hold = Held("database_away", "The database did not answer.")
 
-    def refill(self, now: datetime) -> None:
-        """Read the destination again and claim deliveries.  With nothing left, release it."""
-        with db.engine.begin() as connection:
-            row = gate.acquire(connection, self.row.id, self.token, now)
-            if row is None:  # another drain took over; this one finishes its calls
-                self.hold = Held("later", "Another drain works for this destination.")
-                return
-            self.read(row, now)
-            self.renewed_at = time.monotonic()
-            self.claim(connection, now)
-            if self.hold is None and not self.batch.claims and not self.pool.running:
-                # In the same transaction, as in ``close``: what becomes due now wakes a drain that
-                # waits for the row.
-                gate.release(connection, self.row.id, self.token)
-                self.is_released = True
+    def refill(self, connection: Connection, now: datetime) -> Batch:
+        """Read the destination again and claim deliveries.  With nothing left, release it.
+
+        -> what waits after the commit
+        """
+        self.is_notified = False  # before the look: what becomes due from now on is notified again
+        row = gate.acquire(connection, self.row.id, self.token, now)
+        if row is None:  # another drain took over; this one finishes its calls
+            self.hold = Held("later", "Another drain works for this destination.")
+            return self.batch
+        self.renewed_at = time.monotonic()
+        self.read(row, now)
+        if self.batch.claims:
+            self.find_stopped(connection, now)
+        claimed = self.claim(connection, now)
+        if self.hold is None and not claimed.claims and not self.pool.running:
+            # In the same transaction, as in ``close``: what becomes due now wakes a drain that
+            # waits for the row.
+            self.save(connection, now, claimed)
+            gate.release(connection, self.row.id, self.token)
+            self.is_released = True
+        return claimed
 
     def read(self, row: Any, now: datetime) -> None:
         """Take over the destination's settings and what holds it."""
         self.row, self.capacity = row, self.capacity.with_settings(row)
         self.hold = self.hold or destination_status(row, now, self.capacity.circuit).hold(now)
 
-    def claim(self, connection: Connection, now: datetime) -> None:
-        """Claim what may start soon, and reserve its calls in the destination's row."""
-        running = self.pool.running.values()
-        if self.hold_now() is not None or (running and has_suspect(running)):
-            return
-        self.batch = claim_batch(
+    def claim(self, connection: Connection, now: datetime) -> Batch:
+        """Claim what may start soon, and reserve its calls in the destination's row.
+
+        -> what waits after the commit
+        """
+        running, waiting = self.pool.running, self.batch.claims
+        if self.hold_now() is not None or has_suspect([*running, waiting]):
+            return self.batch
+        batch = claim_batch(
             connection,
             self.row.id,
             self.kind,
-            self.capacity.slots(now, len(running), MAX_CLAIMS),
-            len(running),
+            self.capacity.slots(now, len(running), self.claim_limit),
+            len(running) + len(waiting),
             now,
             {row.subscription_id: float(row.wait_s) for row, _ in self.ai_rows},
             # A digest does not ask the AI, so it must not replace deliveries that wait for an answer.
-            may_digest=all(row.fallback != "wait" for row, _ in self.ai_rows),
+            may_digest=not waiting and all(row.fallback != "wait" for row, _ in self.ai_rows),
         )
-        self.checked_at, self.stopped = time.monotonic(), frozenset()
-        if self.batch.claims:
-            self.save(connection, now)
+        claimed_at = time.monotonic()
+        self.is_backlog = len(batch.claims) >= self.claim_limit
+        if self.is_backlog and claimed_at - self.claimed_at < FAST_S:
+            self.claim_limit = min(2 * self.claim_limit, MOST_CLAIMS)
+        self.claimed_at = claimed_at
+        if not waiting:
+            self.checked_at, self.stopped = claimed_at, frozenset()
+        batch = replace(batch, claims=waiting + batch.claims)
+        if batch.claims:
+            self.save(connection, now, batch)
+        return batch
 
     # ---- start -----------------------------------------------------------------------------------
 
     def start(self, now: datetime) -> None:
         """Start what may start now, and give back what may not."""
         self.recheck(now)
-        is_digest = self.batch.is_digest
-        plan = make_plan(
-            self.batch,
-            self.pool.running.values(),
-            self.capacity,
-            self.hold_now(),
-            now,
-            self.stopped,
-        )
-        self.batch, self.capacity, self.hold = plan.rest, plan.capacity, plan.hold
-        self.pending.results += [postponed(one, self.row.id, now) for one in plan.postponed]
-        for group in plan.start:
-            first = group[0]
-            step = None if is_digest else self.ai_steps.get(first.subscription_id)
-            enrich = (
-                None
-                if step is None
-                else partial(self.enricher.enrich, step, source_id=first.source_id)
-            )
-            config = self.config if first.pinned_version is None else self.config_of(first)
-            arguments = (self.kind, config, group, self.enricher.transport, enrich)
-            self.pool.submit(group, run_attempt, *arguments, self.public_url)
-            self.digest_group = group if is_digest else self.digest_group
+        plan = self.plan(now)
+        if self.is_ahead and not plan.ahead:  # nothing may start by itself any more
+            self.leave_out(self.pool.offer((), 0, 0.0))
+            plan = self.plan(now)
+        self.is_ahead = bool(plan.ahead)
+        self.capacity, self.hold, started = plan.capacity, plan.hold, set[int]()
+        if plan.ahead:
+            jobs = [(group, self.call_of(group)) for group in plan.ahead]
+            until = self.checked_at + RECHECK_S
+            started = self.pool.offer(jobs, plan.places, until, self.low())
+            self.batch = Batch(tuple(claim for group in plan.ahead for claim in group))
+            self.leave_out(started)
+        else:
+            is_digest, self.batch = self.batch.is_digest, plan.rest
+            for group in plan.start:
+                self.pool.start(group, self.call_of(group, is_digest))
+                self.digest_group = group if is_digest else self.digest_group
+        self.pending.results += [
+            postponed(one, self.row.id, now)
+            for one in plan.postponed
+            if one.delivery_id not in started
+        ]
         self.wait_s = min(plan.wait_s, GATHER_S) if self.pending.results else plan.wait_s
+
+    def plan(self, now: datetime) -> Plan:
+        hold = self.hold_now()
+        return make_plan(self.batch, self.pool.running, self.capacity, hold, now, self.stopped)
+
+    def leave_out(self, started: set[int]) -> None:
+        """These deliveries do not wait any more."""
+        if started:
+            left = (one for one in self.batch.claims if one.delivery_id not in started)
+            self.batch = Batch(tuple(left))
+
+    def call_of(self, group: Group, is_digest: bool = False) -> Call:
+        """What makes the call for a group, in a sending thread."""
+        first = group[0]
+        step = None if is_digest else self.ai_steps.get(first.subscription_id)
+        enrich = (
+            None if step is None else partial(self.enricher.enrich, step, source_id=first.source_id)
+        )
+        config = self.config if first.pinned_version is None else self.config_of(first)
+        return partial(
+            run_attempt,
+            self.kind,
+            config,
+            transport=self.enricher.transport,
+            enrich=enrich,
+            public_url=self.public_url,
+        )
 
     def recheck(self, now: datetime) -> None:
         """Before claimed deliveries start: were they paused or removed since they were claimed?"""
@@ -414,21 +495,27 @@ class Drain:
         return result if signal is result.signal else replace(result, signal=signal)
 
     def write(self, now: datetime) -> None:
-        """Write the results.  While the database is down they are kept and tried again: these calls
-        were answered, so they must not be made again.
+        """Write the results, and claim more in the same transaction if more are needed.
+
+        While the database is down the results are kept and tried again: these calls were answered, so
+        they must not be made again.
         """
-        until = time.monotonic() + WRITE_FOR_S
+        until, may_claim = time.monotonic() + WRITE_FOR_S, True
         while self.pending.results:
             try:
                 with db.engine.begin() as connection:
                     hold = self.pending.write(connection, self.row.id, now)
-                    self.save(connection, now)
-                    if self.batch.claims:
+                    self.hold = self.hold or hold
+                    batch = self.batch
+                    if may_claim and self.may_claim():
+                        batch = self.refill(connection, now)
+                    elif batch.claims:
                         self.find_stopped(connection, now)
-                self.pending = PendingResults()
-                self.hold = self.hold or hold
+                    self.save(connection, now, batch)
+                self.pending, self.batch = PendingResults(), batch
             except AWAY:
-                self.stored = None
+                # Nobody knows whether a claim was committed: it is not ours, its leases end.
+                self.stored, self.is_released, may_claim = None, False, False
                 if time.monotonic() > until:
                     raise
                 log(
@@ -440,15 +527,15 @@ class Drain:
                 time.sleep(POLL_S)
                 now = self.clock.now()
 
-    def save(self, connection: Connection, now: datetime) -> None:
+    def save(self, connection: Connection, now: datetime, batch: Batch) -> None:
         """Store the circuit and the earliest next call, if they changed.
 
-        Calls that are claimed and have not started count as made: if this process dies, its successor
-        must not make their calls at once.
+        Calls of ``batch``, which are claimed and have not started, count as made: if this process dies,
+        its successor must not make their calls at once.
         """
         reserved = self.capacity
-        if self.batch.claims:
-            deliveries = 1 if self.batch.is_digest else len(self.batch.claims)
+        if batch.claims:
+            deliveries = 1 if batch.is_digest else len(batch.claims)
             reserved = self.capacity.reserved(now, deliveries)
         if reserved != self.stored:
             gate.save(connection, self.row.id, self.token, reserved.columns())

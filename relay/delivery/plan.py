@@ -24,6 +24,9 @@ Group = Sequence[Claim]  # the deliveries of one call
 class Plan:
     """``start`` are the groups of the calls that start now, ``postponed`` the deliveries to give back.
 
+    ``ahead`` are groups out of ``start`` and ``rest``: as long as all calls succeed, the next of them
+    may start when one has finished, without another plan.  ``places`` is how many calls may run at
+    the same time.
     ``rest`` waits, and ``capacity`` and ``hold`` are what applies after the start.  The drain waits
     ``wait_s`` seconds at most for a call to finish before it plans again.
     """
@@ -34,6 +37,8 @@ class Plan:
     capacity: Capacity
     hold: Held | None
     wait_s: float
+    ahead: tuple[Group, ...] = ()
+    places: int = 0
 
 
 def make_plan(
@@ -76,7 +81,11 @@ def make_plan(
     else:
         wait_s = capacity.rate(now).wait_s(now) if waiting else POLL_S
     rest = Batch(tuple(waiting), batch.is_digest and bool(waiting))
-    return Plan(tuple(start), tuple(postponed), rest, capacity, hold, wait_s)
+    ahead: tuple[Group, ...] = ()
+    if hold is None and not alone and capacity.is_unpaced(now) and not has_suspect([waiting]):
+        ahead = (*start, *([claim] for claim in waiting))
+    places = len(running) + slots.free[waiting[0].priority if waiting else LIVE]
+    return Plan(tuple(start), tuple(postponed), rest, capacity, hold, wait_s, ahead, places)
 
 
 def has_suspect(groups: Collection[Group]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,8 +109,16 @@ def without_removed_sites(
     ]
 
 
-def route_batch(limit: int = BATCH) -> int:
+def wake_drains(destination_ids: Sequence[int]) -> None:
+    """Wake a worker for each destination."""
+    for destination_id in destination_ids:
+        broker.nudge("drain_destination", destination_id)
+
+
+def route_batch(limit: int = BATCH, wake: Callable[[Sequence[int]], object] = wake_drains) -> int:
     """Route up to ``limit`` of the oldest unrouted events in one transaction.  -> how many.
+
+    ``wake`` gets the destinations with new deliveries, after the commit.
 
     Two routers never take the same event (SKIP LOCKED; one writer at a time on SQLite), and a
     delivery is unique per event and subscription, so a repeat changes nothing.
@@ -135,8 +143,7 @@ def route_batch(limit: int = BATCH) -> int:
         mark_routed(connection, {event.id: counts[event.id] for event in events})
     for event in events:
         log("event.routed", correlation_id=event.event_id, deliveries=counts[event.id])
-    for destination_id in sorted({row["destination_id"] for row in rows}):
-        broker.nudge("drain_destination", destination_id)
+    wake(sorted({row["destination_id"] for row in rows}))
     if any(event.event_type == CANARY for event in events):
         broker.nudge("receive_canaries")
     return len(events)

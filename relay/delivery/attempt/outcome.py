@@ -39,7 +39,7 @@ from relay.rules.lifecycle import (
 from relay.rules.notes import NOTHING_SENT
 from relay.rules.states import AttemptOutcome
 
-MAX_PENDING = 25  # results that are written together
+MAX_PENDING = 50  # results that are written together
 GATHER_S = 0.03  # results that arrive within this time after a write are written together
 OUTCOMES = {
     Accepted: AttemptOutcome.ACCEPTED,
