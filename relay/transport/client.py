@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 import weakref
+from functools import lru_cache, partial
 from http.client import HTTPException
 from urllib.parse import SplitResult, quote
 
@@ -30,6 +31,7 @@ __all__ = ["BODY_CAP", "CONNECT_S", "Transport"]
 # Common servers close an idle connection after 2 s at the earliest.  A shorter limit here avoids
 # most races between a new call and the server's close.
 MAX_IDLE_S = 1.5
+MAX_TARGETS = 256  # checked URLs that are kept
 MAX_AGE_S = 60.0  # a new connection then resolves the name again
 RESERVED_HEADERS = frozenset({"host", "content-length", "transfer-encoding", "connection"})
 METHOD = re.compile(r"[A-Z]{1,20}")
@@ -59,14 +61,14 @@ class Transport:
         self.pool_size, self.proxy = pool_size, proxy
         self.idle: list[Connection] = []
         self.lock = threading.Lock()
+        self.target_of = lru_cache(MAX_TARGETS)(partial(target_of, self.allowed))
         weakref.finalize(self, close_all, self.idle)
 
     def send(self, request: OutboundRequest) -> Reply:
         """Make one call.  A failure is not raised but returned in ``Reply.error``."""
         deadline = Deadline(request.timeout_s)
         try:
-            parts = addresses.check_url(request.url, self.allowed)
-            origin = addresses.origin_of(parts, request.ca_pem)
+            parts, origin = self.target_of(request.url, request.ca_pem)
             response = self._exchange(origin, request, encode(request, parts, origin), deadline)
         except Undeliverable as exc:
             return Reply(
@@ -140,6 +142,14 @@ class Transport:
         """Close the idle connections."""
         with self.lock:
             close_all(self.idle)
+
+
+def target_of(
+    allowed: tuple[addresses.Network, ...], url: str, ca_pem: str
+) -> tuple[SplitResult, Origin]:
+    """The parts of a checked URL and its server.  Raises Undeliverable."""
+    parts = addresses.check_url(url, allowed)
+    return parts, addresses.origin_of(parts, ca_pem)
 
 
 def close_all(connections: list[Connection]) -> None:

@@ -1,7 +1,7 @@
 """One HTTP/1.1 connection.  It makes one call at a time, each with a deadline and size limits.
 
-``http.client`` parses the responses; this module limits how much it reads and for how long.
-Source: RFC 9112.
+A short response that arrives in one piece, as most do, is parsed here; ``http.client`` parses all
+others, and this module limits how much it reads and for how long.  Source: RFC 9112.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ BODY_CAP = 64 * 1024
 HEAD_CAP = 64 * 1024
 WIRE_CAP = 1024 * 1024  # received bytes of a body, including the chunk headers
 BUFFER = 8 * 1024
+PLAIN_STATUS = re.compile(rb"HTTP/1\.1 ([2-5][0-9]{2})(?: [\t\x20-\x7e]*)?")
+PLAIN_HEADER = re.compile(rb"([A-Za-z0-9!#$%&'*+.^_`|~-]+):[ \t]*([\t\x20-\x7e]*)")
+PLAIN_LINES = 60  # more are left to http.client
 CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -60,11 +63,24 @@ class BoundedSocket(io.RawIOBase):
     def __init__(self, sock: socket.socket, deadline: Deadline):
         self.sock, self.deadline = sock, deadline
         self.allowance = HEAD_CAP + BUFFER
+        self.first = b""  # what was read and is read again
+
+    def read_first(self) -> bytes:
+        """What arrives first.  The stream then begins with it."""
+        self.sock.settimeout(self.deadline.left_s())
+        self.first = self.sock.recv(BUFFER)
+        self.allowance -= len(self.first)
+        return self.first
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
+        if self.first:
+            count = min(len(buffer), len(self.first))
+            buffer[:count] = self.first[:count]
+            self.first = self.first[count:]
+            return count
         self.sock.settimeout(self.deadline.left_s())
         count = self.sock.recv_into(buffer)
         self.allowance -= count
@@ -106,6 +122,11 @@ class Connection:
         self.reusable = False
         sent_all = self.send(request, deadline)
         wire = BoundedSocket(self.sock, deadline)
+        plain = plain_response(wire.read_first(), cap) if method != "HEAD" else None
+        if plain is not None:
+            found, closes = plain
+            self.reusable = sent_all and not closes
+            return found
         response = FinalResponse(wire, method=method)  # type: ignore[arg-type]
         try:
             response.begin()
@@ -145,6 +166,41 @@ class Connection:
 
     def close(self) -> None:
         self.sock.close()
+
+
+def plain_response(data: bytes, cap: int) -> tuple[HttpResponse, bool] | None:
+    """A complete response of a length that it declares once, and whether the server closes after it.
+
+    None for anything else, such as another transfer coding, an interim response, a part of a response
+    or more than one, and a status that has no body.
+    """
+    head, found, body = data.partition(b"\r\n\r\n")
+    if not found or len(body) > cap:
+        return None
+    first, *lines = head.split(b"\r\n")
+    status = PLAIN_STATUS.fullmatch(first)
+    if status is None or status[1] in (b"204", b"205", b"304") or len(lines) > PLAIN_LINES:
+        return None
+    length, closes = None, False
+    headers = []
+    for line in lines:
+        parts = PLAIN_HEADER.fullmatch(line)
+        if parts is None:
+            return None
+        name, value = parts[1].decode("ascii"), parts[2].decode("ascii")
+        headers.append((name, value))
+        lower = name.lower()
+        if lower == "content-length":
+            if length is not None or value != str(len(body)):
+                return None
+            length = len(body)
+        elif lower == "transfer-encoding":
+            return None
+        elif lower == "connection":
+            closes = closes or "keep-alive" not in value.lower()
+    if length is None:
+        return None
+    return HttpResponse(int(status[1]), tuple(headers), body), closes
 
 
 def clean(text: str) -> str:

@@ -71,6 +71,8 @@ def retry_after_s(reply: Reply, now: datetime | None = None) -> float | None:
     Source: RFC 9110, section 10.2.3.
     """
     text = (reply.header("Retry-After") or "").strip()
+    if not text:
+        return None
     if text.isascii() and text.isdigit() and len(text) < 10:
         return min(float(text), LONGEST_RETRY_AFTER_S)
     until = _date(text)

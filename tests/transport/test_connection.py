@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from relay.transport.client import BODY_CAP, Transport
-from relay.transport.connection import Connection, Deadline
+from relay.transport.connection import Connection, Deadline, FinalResponse, plain_response
 from tests.transport.conftest import drip, post, raw_server
 
 
@@ -119,3 +119,64 @@ def test_the_whole_call_ends_at_its_deadline(
         spent = time.monotonic() - began
     assert reply.error == "timeout"
     assert spent < 1.5
+
+
+def head(*lines: str) -> bytes:
+    return "\r\n".join(["HTTP/1.1 200 OK", *lines, "", ""]).encode("latin-1")
+
+
+@pytest.mark.parametrize(
+    ("data", "closes"),
+    [
+        (head("Content-Length: 2", "X-A:  b ") + b"ok", False),
+        (head("content-length: 0", "Connection: close"), True),
+        (head("Content-Length: 0", "Connection: keep-alive"), False),
+        (b"HTTP/1.1 503\r\nContent-Length: 0\r\n\r\n", False),
+    ],
+)
+def test_a_short_response_in_one_piece_is_parsed_as_http_client_parses_it(
+    data: bytes, closes: bool
+) -> None:
+    ours, theirs = socket.socketpair()
+    theirs.sendall(data)
+    theirs.shutdown(socket.SHUT_WR)
+    slow = FinalResponse(ours, method="POST")
+    slow.begin()
+    found = plain_response(data, BODY_CAP)
+    assert found is not None
+    response, is_closed = found
+    assert is_closed is closes is slow.will_close
+    assert (response.status, response.body) == (slow.status, slow.read())
+    assert list(response.headers) == list(slow.headers.items())
+    ours.close()
+    theirs.close()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        head("Content-Length: 2"),
+        head("Content-Length: 2") + b"o",
+        head("Content-Length: 2") + b"okHTTP/1.1 200 OK",
+        head("Content-Length: 2", "Content-Length: 2") + b"ok",
+        head("Content-Length: +2") + b"ok",
+        head("Content-Length: 02") + b"ok",
+        head("Content-Length: 2", "Transfer-Encoding: chunked") + b"ok",
+        head() + b"ok",
+        head("Content-Length: 2", " folded") + b"ok",
+        head("Content-Length : 2") + b"ok",
+        head("Content-Length: 2", "X-A: a\x00b") + b"ok",
+        head("Content-Length: 2", "X-A: a\nb") + b"ok",
+        head("Content-Length: 2", "X-A: \xff") + b"ok",
+        head("Content-Length: 2", *["X-A: b"] * 60) + b"ok",
+        head(f"Content-Length: {BODY_CAP + 1}") + b"x" * (BODY_CAP + 1),
+        b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 103 Early Hints\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 2000 OK\r\nContent-Length: 0\r\n\r\n",
+        b"ICY 200 OK\r\nContent-Length: 0\r\n\r\n",
+    ],
+)
+def test_anything_else_is_left_to_http_client(data: bytes) -> None:
+    assert plain_response(data, BODY_CAP) is None

@@ -19,6 +19,7 @@ from relay.transport.client import Transport
 from relay.transport.request import OutboundRequest, Reply, retry_after_s
 
 HIDDEN = "(not stored: it has a secret)"
+NO_MATTER_S = 0.5  # a first call may end that much later than the deadline of all calls
 STORED_BODY = 16 * 1024  # characters of a reply's body that are stored
 Job = tuple[Message, Mapping[str, Rule] | None]  # a message and its mapping, None: the default one
 
@@ -65,7 +66,10 @@ class Sender:
     def __call__(self, request: OutboundRequest) -> Reply:
         left_s = self.until - time.monotonic()
         if left_s > 0.1:
-            timed = replace(request, timeout_s=min(request.timeout_s, left_s))
+            if left_s < request.timeout_s - NO_MATTER_S:
+                timed = replace(request, timeout_s=left_s)
+            else:
+                timed = request
             reply = self.kind.send(timed, self.transport)
         else:
             reply = Reply(
