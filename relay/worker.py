@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
 
@@ -24,3 +25,7 @@ heartbeat.start()
 watcher = Watcher(app, "worker", app.extensions["relay_stopping"])
 watcher.start()
 serve_metrics(app.extensions["relay_config"], __version__)
+# What was loaded until here lives as long as the process: without it, a full collection takes a
+# hundredth of the time.
+gc.collect()
+gc.freeze()
