@@ -7,9 +7,20 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from relay import database
 from relay.delivery.capacity import LIVE, REPLAYED, Slots
@@ -109,15 +120,19 @@ class DueWork:
 
 def due_work(connection: Connection, destination_id: int) -> DueWork:
     """What can be claimed now."""
-    due = select(Delivery.id).where(Delivery.destination_id == destination_id, is_due())
-    found = connection.execute(
-        select(
-            due.where(Delivery.claims > 0).exists(),
-            due.where(Delivery.priority == LIVE, Delivery.claims == 0).exists(),
-            due.where(Delivery.priority == REPLAYED, Delivery.claims == 0).exists(),
-        )
-    ).one()
+    found = connection.execute(_due_work(), {"destination": destination_id}).one()
     return DueWork(*map(bool, found))
+
+
+@lru_cache(maxsize=1)
+def _due_work() -> Any:
+    """Built once: it is executed many times a second."""
+    due = select(Delivery.id).where(Delivery.destination_id == bindparam("destination"), is_due())
+    return select(
+        due.where(Delivery.claims > 0).exists(),
+        due.where(Delivery.priority == LIVE, Delivery.claims == 0).exists(),
+        due.where(Delivery.priority == REPLAYED, Delivery.claims == 0).exists(),
+    )
 
 
 def has_backlog(connection: Connection, destination_id: int, above: int) -> bool:
@@ -179,8 +194,7 @@ def claim(
     Suspects are not among them: see ``claim_suspect``.  ``ai_wait_s`` is the longest time of an AI
     step, by subscription.
     """
-    wanted = and_(Delivery.priority == priority, Delivery.claims == 0)
-    return _claim(connection, destination_id, limit, now, wanted, ai_wait_s)
+    return _claim(connection, destination_id, limit, now, priority, ai_wait_s)
 
 
 def claim_suspect(
@@ -190,7 +204,38 @@ def claim_suspect(
     ai_wait_s: Mapping[int, float] = NO_AI_STEPS,
 ) -> list[Claim]:
     """Claim at most one delivery over which a worker died.  The caller commits."""
-    return _claim(connection, destination_id, 1, now, Delivery.claims > 0, ai_wait_s)
+    return _claim(connection, destination_id, 1, now, None, ai_wait_s)
+
+
+@lru_cache(maxsize=4)
+def _take(priority: int | None) -> ReturningUpdate[Any]:
+    """Claim due deliveries with this priority; None: suspects.  Built once for each."""
+    wanted = and_(Delivery.priority == priority, Delivery.claims == 0)
+    due = (
+        select(Delivery.id)
+        .where(
+            Delivery.destination_id == bindparam("destination"),
+            Delivery.claims > 0 if priority is None else wanted,
+            is_due(),
+        )
+        .order_by(Delivery.due_at, Delivery.id)
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True)
+        .cte("due")  # PostgreSQL may run a subquery once per row, and so take more than the limit
+    )
+    table: Any = Delivery.__table__
+    return (
+        update(table)
+        .where(table.c.id.in_(select(due.c.id)), table.c.state == State.PENDING.value)
+        .values(
+            state=State.IN_FLIGHT,
+            due_at=None,
+            lease_token=bindparam("token"),
+            lease_until=bindparam("until"),
+            claims=table.c.claims + 1,
+        )
+        .returning(table.c.id)
+    )
 
 
 def _claim(
@@ -198,34 +243,19 @@ def _claim(
     destination_id: int,
     limit: int,
     now: datetime,
-    wanted: ColumnElement[bool],
+    priority: int | None,
     ai_wait_s: Mapping[int, float],
 ) -> list[Claim]:
-    due = (
-        select(Delivery.id)
-        .where(Delivery.destination_id == destination_id, wanted, is_due())
-        .order_by(Delivery.due_at, Delivery.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("due")  # PostgreSQL may run a subquery once per row, and so take more than the limit
-    )
     token = uuid.uuid4().hex
     lease_s = LEASE_S + max(ai_wait_s.values(), default=0.0)
     lease = transition(Life(due_at=now), Claimed(token, lease_s), now).life
-    ids = list(
-        connection.execute(
-            update(Delivery)
-            .where(Delivery.id.in_(select(due.c.id)), Delivery.state == State.PENDING.value)
-            .values(
-                state=lease.state.value,
-                due_at=None,
-                lease_token=token,
-                lease_until=lease.lease_until,
-                claims=Delivery.claims + 1,
-            )
-            .returning(Delivery.id)
-        ).scalars()
-    )
+    values = {
+        "destination": destination_id,
+        "most": limit,
+        "token": token,
+        "until": lease.lease_until,
+    }
+    ids = list(connection.execute(_take(priority), values).scalars())
     if not ids:
         return []
     return [_claim_of(row, ai_wait_s) for row in connection.execute(_CLAIMED, {"ids": ids})]

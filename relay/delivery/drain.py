@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from threading import Event
 from typing import Any
@@ -20,7 +20,7 @@ from flask import current_app
 from sqlalchemy import Connection, Select, bindparam, exists, select
 
 from relay import broker
-from relay.database import AWAY, READ_ONLY
+from relay.database import AWAY, READ_ONLY, UtcDateTime
 from relay.delivery import gate
 from relay.delivery.ai.enrichment import Enricher
 from relay.delivery.ai.steps import ActiveAiStep, load_rows, step_of
@@ -34,7 +34,7 @@ from relay.delivery.attempt.outcome import (
 )
 from relay.delivery.attempt.run import AttemptResult
 from relay.delivery.attempt.run import run as run_attempt
-from relay.delivery.capacity import Capacity
+from relay.delivery.capacity import SOON_S, Capacity
 from relay.delivery.claim import (
     MAX_CLAIMS,
     MOST_CLAIMS,
@@ -95,12 +95,17 @@ def run(destination_id: int) -> int:
 
 def has_work(connection: Connection, destination_id: int, now: datetime) -> bool:
     """Whether this destination may be called and a delivery is due for it."""
-    due = (
-        select(Delivery.id)
-        .join(Destination)
-        .where(Delivery.destination_id == destination_id, is_due(), gate.is_open(now))
-    )
-    return connection.scalar(due.limit(1)) is not None
+    values = {"destination": destination_id, "now": now, "soon": now + timedelta(seconds=SOON_S)}
+    return connection.scalar(_work(), values) is not None
+
+
+@lru_cache(maxsize=1)
+def _work() -> Select[Any]:
+    now = bindparam("now", type_=UtcDateTime())
+    soon = bindparam("soon", type_=UtcDateTime())
+    is_here = Delivery.destination_id == bindparam("destination")
+    due = select(Delivery.id).join(Destination).where(is_here, is_due(), gate.is_open(now, soon))
+    return due.limit(1)
 
 
 @lru_cache(maxsize=1)

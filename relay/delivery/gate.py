@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import random
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, update
+from sqlalchemy import ColumnElement, Connection, Update, and_, bindparam, or_, update
 
 from relay.delivery.capacity import SOON_S
 from relay.destinations import KINDS
@@ -25,7 +26,10 @@ DRAIN_LEASE_S = 20.0
 LONGEST_HOLD_S = 93_600.0  # a day, plus the difference of a time zone that changes its clock
 
 
-def may_send_now(now: datetime) -> ColumnElement[bool]:
+Instant = datetime | ColumnElement[datetime]
+
+
+def may_send_now(now: Instant) -> ColumnElement[bool]:
     """``destination_status(row, now).may_send is NOW`` as SQL."""
     return and_(
         Destination.state == DestinationState.ACTIVE.value,
@@ -38,14 +42,16 @@ def may_send_now(now: datetime) -> ColumnElement[bool]:
     )
 
 
-def is_open(now: datetime) -> ColumnElement[bool]:
-    """Whether a drain could send now: nothing holds the destination, and its next call is near."""
+def is_open(now: Instant, soon: Instant | None = None) -> ColumnElement[bool]:
+    """Whether a drain could send now: nothing holds the destination, and its next call is near.
+
+    ``soon`` is SOON_S after ``now``, which it follows from if ``now`` is a datetime.
+    """
+    if soon is None:
+        soon = now + timedelta(seconds=SOON_S)
     return and_(
         may_send_now(now),
-        or_(
-            Destination.paced_until.is_(None),
-            Destination.paced_until <= now + timedelta(seconds=SOON_S),
-        ),
+        or_(Destination.paced_until.is_(None), Destination.paced_until <= soon),
     )
 
 
@@ -84,33 +90,48 @@ def jitter() -> float:
     return random.uniform(-1, 1)  # noqa: S311 - spreads retries, guards nothing
 
 
+DESTINATION: Any = Destination.__table__
+# Built once: they are executed many times a second.
+_ACQUIRE = (
+    update(DESTINATION)
+    .where(
+        DESTINATION.c.id == bindparam("b_id"),
+        or_(
+            DESTINATION.c.drain_token.is_(None),
+            DESTINATION.c.drain_token == bindparam("b_token"),
+            DESTINATION.c.drain_until < db_now(),
+        ),
+    )
+    .values(drain_token=bindparam("b_token"), drain_until=bindparam("b_until"))
+    .returning(*DESTINATION.c)
+)
+
+
 def acquire(connection: Connection, destination_id: int, token: str, now: datetime) -> Any:
     """Become the one drain of a destination, or stay it.
 
     -> the destination's row; None if another drain works or the row does not exist.
     """
-    return connection.execute(
-        update(Destination)
+    until = now + timedelta(seconds=DRAIN_LEASE_S)
+    values = {"b_id": destination_id, "b_token": token, "b_until": until}
+    return connection.execute(_ACQUIRE, values).one_or_none()
+
+
+@lru_cache(maxsize=8)
+def _save(names: tuple[str, ...]) -> Update:
+    return (
+        update(DESTINATION)
         .where(
-            Destination.id == destination_id,
-            or_(
-                Destination.drain_token.is_(None),
-                Destination.drain_token == token,
-                Destination.drain_until < db_now(),
-            ),
+            DESTINATION.c.id == bindparam("b_id"), DESTINATION.c.drain_token == bindparam("b_token")
         )
-        .values(drain_token=token, drain_until=now + timedelta(seconds=DRAIN_LEASE_S))
-        .returning(*Destination.__table__.c)
-    ).one_or_none()
+        .values({name: bindparam(f"n_{name}") for name in names})
+    )
 
 
 def save(connection: Connection, destination_id: int, token: str, columns: dict[str, Any]) -> None:
     """Store what a drain keeps in the row, if it is still the destination's one drain."""
-    connection.execute(
-        update(Destination)
-        .where(Destination.id == destination_id, Destination.drain_token == token)
-        .values(columns)
-    )
+    values = {f"n_{name}": value for name, value in columns.items()}
+    connection.execute(_save(tuple(columns)), values | {"b_id": destination_id, "b_token": token})
 
 
 def release(connection: Connection, destination_id: int, token: str) -> None:

@@ -6,11 +6,12 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Select, Update, bindparam, insert, select, update
 
-from relay import broker, database
+from relay import broker
 from relay.delivery import gate
 from relay.delivery.message import parse_payload
 from relay.event_types import CANARY
@@ -30,6 +31,7 @@ from relay.rules.lifecycle import State
 from relay.rules.states import SourceState
 
 BATCH = 200
+INSERT = insert(Delivery.__table__)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -52,28 +54,70 @@ class SubscriptionFilter:
         return ours and matches_type(self.event_types, event.event_type)
 
 
-def active_subscriptions(connection: Connection) -> list[SubscriptionFilter]:
-    """The filters of all subscriptions that exist.  A paused one gets deliveries too; they wait."""
-    # The shared lock makes a removal wait until the deliveries of this batch are committed, so that
-    # it discards them too.
-    rows = connection.execute(
+@lru_cache(maxsize=1)
+def _subscriptions() -> Select[Any]:
+    """Built once, like the other statements here: they are executed many times a second.
+
+    The shared lock makes a removal wait until the deliveries of this batch are committed, so that it
+    discards them too.
+    """
+    return (
         select(
             Subscription.id,
             Subscription.destination_id,
             Subscription.event_types,
             Subscription.conditions,
             Destination.kind,
+            SubscriptionSource.source_id,
         )
         .join(Destination)
+        .outerjoin(SubscriptionSource, SubscriptionSource.subscription_id == Subscription.id)
         .where(~gate.is_removed())
         .order_by(Subscription.id)
         .with_for_update(read=True, of=Subscription)
-    ).all()
+    )
+
+
+@lru_cache(maxsize=1)
+def _sources() -> Any:
+    """With the same lock, for the same reason."""
+    return (
+        select(Source.id, Source.state, Source.discard_waiting)
+        .where(Source.id.in_(bindparam("ids", expanding=True)))
+        .order_by(Source.id)
+        .with_for_update(read=True)
+    )
+
+
+@lru_cache(maxsize=1)
+def _unrouted() -> Any:
+    return (
+        select(Event.id, Event.event_id, Event.event_type, Event.source_id, db_now().label("now"))
+        .where(Event.routed_at.is_(None))
+        .order_by(Event.id)
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True, of=Event)
+    )
+
+
+@lru_cache(maxsize=1)
+def _mark_routed() -> Update:
+    table: Any = Event.__table__
+    return (
+        update(table)
+        .where(table.c.id.in_(bindparam("ids", expanding=True)))
+        .values(routed_at=db_now(), delivery_count=bindparam("number"))
+    )
+
+
+def active_subscriptions(connection: Connection) -> list[SubscriptionFilter]:
+    """The filters of all subscriptions that exist.  A paused one gets deliveries too; they wait."""
+    found = connection.execute(_subscriptions()).all()
     sources: dict[int, set[int]] = {}
-    for link in connection.execute(
-        select(SubscriptionSource.subscription_id, SubscriptionSource.source_id)
-    ):
-        sources.setdefault(link.subscription_id, set()).add(link.source_id)
+    for row in found:
+        if row.source_id is not None:
+            sources.setdefault(row.id, set()).add(row.source_id)
+    rows = {row.id: row for row in found}.values()
     return [
         SubscriptionFilter(
             row.id,
@@ -92,14 +136,7 @@ def without_removed_sites(
     pairs: Sequence[tuple[Any, SubscriptionFilter]],
 ) -> list[tuple[Any, SubscriptionFilter]]:
     """The pairs of an event and a subscription that are still sent; see ``gate.is_from_removed_site``."""
-    # The shared lock makes a removal wait until the deliveries of this batch are committed, so that
-    # it can discard them too.
-    sources = connection.execute(
-        select(Source.id, Source.state, Source.discard_waiting)
-        .where(Source.id.in_({event.source_id for event, _ in pairs}))
-        .order_by(Source.id)
-        .with_for_update(read=True)
-    )
+    sources = connection.execute(_sources(), {"ids": {event.source_id for event, _ in pairs}})
     removed = {row.id: row.discard_waiting for row in sources if row.state == SourceState.CLOSED}
     return [
         (event, subscription)
@@ -124,21 +161,15 @@ def route_batch(limit: int = BATCH, wake: Callable[[Sequence[int]], object] = wa
     delivery is unique per event and subscription, so a repeat changes nothing.
     """
     with db.engine.begin() as connection:
-        events = connection.execute(
-            select(Event.id, Event.event_id, Event.event_type, Event.source_id)
-            .where(Event.routed_at.is_(None))
-            .order_by(Event.id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        ).all()
+        events = connection.execute(_unrouted(), {"most": limit}).all()
         if not events:
             return 0
         pairs = matches(connection, events, active_subscriptions(connection))
         pairs = without_removed_sites(connection, pairs)
-        now = database.now(connection)
+        now = events[0].now
         rows = [delivery_row(event, subscription, now) for event, subscription in pairs]
         if rows:
-            connection.execute(insert(Delivery), rows)
+            connection.execute(INSERT, rows)
         counts = Counter(row["event_pk"] for row in rows)
         mark_routed(connection, {event.id: counts[event.id] for event in events})
     for event in events:
@@ -155,9 +186,7 @@ def mark_routed(connection: Connection, delivery_counts: dict[int, int]) -> None
     for event_pk, number in delivery_counts.items():
         by_number.setdefault(number, []).append(event_pk)
     for number, ids in by_number.items():
-        connection.execute(
-            update(Event).where(Event.id.in_(ids)).values(routed_at=db_now(), delivery_count=number)
-        )
+        connection.execute(_mark_routed(), {"ids": ids, "number": number})
 
 
 def matches(

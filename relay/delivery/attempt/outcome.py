@@ -7,9 +7,10 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, or_, select, update
+from sqlalchemy import Connection, Update, bindparam, insert, or_, select, update
 
 from relay import database
 from relay.delivery import gate
@@ -40,6 +41,14 @@ from relay.rules.notes import NOTHING_SENT
 from relay.rules.states import AttemptOutcome
 
 MAX_PENDING = 50  # results that are written together
+DELIVERY: Any = Delivery.__table__
+INSERT_ATTEMPTS = database.RowInsert(
+    Attempt.__table__,
+    (
+        *("key", "delivery_id", "number", "outcome", "code", "sentence", "status", "started_at"),
+        *("elapsed_ms", "request", "response", "ai", "notes"),
+    ),
+)
 GATHER_S = 0.03  # results that arrive within this time after a write are written together
 OUTCOMES = {
     Accepted: AttemptOutcome.ACCEPTED,
@@ -298,25 +307,24 @@ def write_results(connection: Connection, results: Sequence[DeliveryResult], now
     belongs to a removed subscription, destination or site is discarded.  The caller commits.
     """
     attempts = [result.attempt for result in results if result.attempt is not None]
-    # Rows with the same key share one statement, and are finished in the same way.
-    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    # Deliveries that get the same columns share one statement: most were accepted at the first attempt.
+    groups: dict[tuple[Any, ...], tuple[DeliveryResult, dict[str, Any], list[int]]] = {}
     dead = []
     for result in _discard_removed(connection, results, now):
         row = _row(result, now)
         if result.outcome.dead_letter is None:
-            column = column_of(result.outcome.life)
-            groups.setdefault((result.destination_id, column, *row), []).append(row)
+            same = (result.destination_id, *row.items())
+            groups.setdefault(same, (result, row, []))[2].append(result.delivery_id)
         else:
             dead.append((result, row))
-    if attempts:
-        # A commit may have lost its confirmation with the connection and be repeated: insert once.
-        connection.execute(database.upsert(connection, Attempt).on_conflict_do_nothing(), attempts)
+    # A commit may have lost its confirmation with the connection and be repeated: insert once.
+    INSERT_ATTEMPTS.execute(connection, attempts)
     written, finished = 0, Finished()
-    for (destination_id, column, *_), rows in groups.items():
-        count = connection.execute(_update(rows[0]), rows).rowcount
+    for result, row, ids in groups.values():
+        count = _write_equal(connection, row, ids)
         written += count
-        if column is not None:
-            finished[destination_id, column] += count
+        if column := column_of(result.outcome.life):
+            finished[result.destination_id, column] += count
     for result, row in dead:
         count = _write_dead_letter(connection, result, row)
         written += count
@@ -360,10 +368,7 @@ def _discard_removed(
 
 
 def _row(result: DeliveryResult, now: datetime) -> dict[str, Any]:
-    row = columns_of(result.outcome.life, now) | {
-        "b_id": result.delivery_id,
-        "b_token": result.token,
-    }
+    row = columns_of(result.outcome.life, now) | {"b_token": result.token}
     if not isinstance(result.signal, Held):  # a postponed delivery keeps its last error
         row |= {"last_status": result.status, "last_error": sentence_of(result.signal)}
     if result.version is not None:
@@ -371,23 +376,31 @@ def _row(result: DeliveryResult, now: datetime) -> dict[str, Any]:
     return row
 
 
-def _update(row: dict[str, Any]) -> Any:
-    changed: dict[str, Any] = {name: bindparam(name) for name in row if not name.startswith("b_")}
+def _write_equal(connection: Connection, row: dict[str, Any], ids: Sequence[int]) -> int:
+    """Write the same columns to several deliveries.  -> how many still had their lease"""
+    columns = {name: value for name, value in row.items() if not name.startswith("b_")}
+    values = {f"n_{name}": value for name, value in columns.items()}
+    values |= {"b_ids": ids, "b_token": row["b_token"]}
+    return connection.execute(_update(tuple(columns)), values).rowcount
+
+
+@lru_cache(maxsize=16)
+def _update(names: tuple[str, ...]) -> Update:
     return (
-        update(Delivery.__table__)  # type: ignore[arg-type]
+        update(DELIVERY)
         .where(
-            Delivery.id == bindparam("b_id"),
-            Delivery.state == State.IN_FLIGHT.value,
-            Delivery.lease_token == bindparam("b_token"),
+            DELIVERY.c.id.in_(bindparam("b_ids", expanding=True)),
+            DELIVERY.c.state == State.IN_FLIGHT.value,
+            DELIVERY.c.lease_token == bindparam("b_token"),
         )
-        .values(changed)
+        .values({name: bindparam(f"n_{name}") for name in names})
     )
 
 
 def _write_dead_letter(connection: Connection, result: DeliveryResult, row: dict[str, Any]) -> int:
     cause = result.outcome.dead_letter
     assert cause is not None
-    if not connection.execute(_update(row), row).rowcount:
+    if not _write_equal(connection, row, [result.delivery_id]):
         return 0
     connection.execute(
         insert(DeadLetter).values(
