@@ -228,3 +228,34 @@ def test_each_start_counts_for_the_rate_limit() -> None:
     assert made.capacity.next_at == NOW + seconds(0.5)
     idle = plan([], Capacity(4, interval_s=0.5))
     assert idle.capacity.next_at is None
+
+
+@pytest.mark.parametrize(
+    ("capacity", "waiting", "hold", "ahead"),
+    [
+        (Capacity(2), claims(4), None, [[1], [2], [3], [4]]),
+        (Capacity(2, next_at=NOW - seconds(1)), claims(3), None, [[1], [2], [3]]),
+        (Capacity(4), claims(3, priority=REPLAYED), None, [[1], [2], [3]]),
+        # every call is decided by a plan of its own
+        (Capacity(2), claims(4), PAUSED, []),
+        (Capacity(2, interval_s=0.5), claims(4), None, []),
+        (Capacity(2, next_at=NOW + seconds(1)), claims(4), None, []),
+        (Capacity(2, circuit=PROBING), claims(4), None, []),
+        (Capacity(2, circuit=Circuit(since=NOW)), claims(4), None, []),
+        (Capacity(2, digest=Digest(10)), claims(4), None, []),
+        (BATCHING, claims(4), None, []),
+        (Capacity(2), [claim(1, is_suspect=True), claim(2)], None, []),
+        (Capacity(2), [claim(1), claim(2), claim(3, is_suspect=True)], None, []),
+    ],
+)
+def test_calls_start_without_another_plan_only_if_nothing_but_the_concurrency_limits_them(
+    capacity: Capacity, waiting: Sequence[Claim], hold: Held | None, ahead: list[list[int]]
+) -> None:
+    made = plan(waiting, capacity, hold=hold)
+    assert [ids(group) for group in made.ahead] == ahead
+
+
+@pytest.mark.parametrize(("priority", "places"), [(LIVE, 4), (REPLAYED, 3)])
+def test_calls_that_start_ahead_leave_the_same_places(priority: int, places: int) -> None:
+    busy = [claims(1, 90), claims(1, 91)]
+    assert plan(claims(6, priority=priority), Capacity(4), busy).places == places
