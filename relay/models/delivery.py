@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from relay.models.base import (
+    SQLITE_ONLY,
     Base,
     BigId,
     Json,
@@ -53,7 +54,7 @@ class Delivery(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     key: Mapped[str] = mapped_column(String(40), unique=True)
-    event_pk: Mapped[int] = mapped_column(ForeignKey("event.id"))
+    event_pk: Mapped[int] = mapped_column(ForeignKey("event.id", info=SQLITE_ONLY))
     subscription_id: Mapped[int] = mapped_column(ForeignKey("subscription.id"), index=True)
     destination_id: Mapped[int] = mapped_column(ForeignKey("destination.id"))
     state: Mapped[State] = mapped_column(
@@ -137,8 +138,8 @@ class Attempt(Base):
     __tablename__ = "attempt"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    key: Mapped[str] = mapped_column(String(40), unique=True)
-    delivery_id: Mapped[int] = mapped_column(ForeignKey("delivery.id"), index=True)
+    key: Mapped[str] = mapped_column(String(40))
+    delivery_id: Mapped[int] = mapped_column(ForeignKey("delivery.id", info=SQLITE_ONLY), index=True)
     number: Mapped[int] = mapped_column(Integer)
     outcome: Mapped[AttemptOutcome] = mapped_column(enum_column(AttemptOutcome))
     code: Mapped[str] = mapped_column(String(40), default="", server_default="")
@@ -152,6 +153,7 @@ class Attempt(Base):
     notes: Mapped[list[dict[str, str]] | None] = mapped_column(JsonOrNull)
 
     __table_args__ = (
+        UniqueConstraint("key", info=SQLITE_ONLY),  # on PostgreSQL unique in its partition
         one_of("outcome", AttemptOutcome),
         Index(
             "ix_attempt_started_at_with_notes",
@@ -173,7 +175,7 @@ class DeadLetter(Base):
     __tablename__ = "dead_letter"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    delivery_id: Mapped[int] = mapped_column(ForeignKey("delivery.id"))
+    delivery_id: Mapped[int] = mapped_column(ForeignKey("delivery.id", info=SQLITE_ONLY))
     destination_id: Mapped[int] = mapped_column(ForeignKey("destination.id"))
     code: Mapped[str] = mapped_column(String(40))
     field: Mapped[str] = mapped_column(String(120), default="", server_default="")

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from relay.models.base import Base, BigId, UtcDateTime, db_now
+from relay.models.base import SQLITE_ONLY, Base, BigId, UtcDateTime, db_now
 from relay.models.source import SigningKey, Source
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Event(Base):
     )
 
     __table_args__ = (
-        UniqueConstraint("source_id", "event_id"),
+        UniqueConstraint("source_id", "event_id", info=SQLITE_ONLY),
         Index(
             "ix_event_unrouted",
             "id",

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from relay.models.base import Base, BigId, Json, UtcDateTime, db_now
+from relay.models.base import SQLITE_ONLY, Base, BigId, Json, UtcDateTime, db_now
 
 
 class RedactedEvent(Base):
@@ -20,7 +20,7 @@ class RedactedEvent(Base):
     __tablename__ = "redacted_event"
 
     event_pk: Mapped[int] = mapped_column(
-        ForeignKey("event.id", ondelete="CASCADE"), primary_key=True
+        ForeignKey("event.id", ondelete="CASCADE", info=SQLITE_ONLY), primary_key=True
     )
     fields: Mapped[list[dict[str, str]]] = mapped_column(Json)
 
@@ -34,7 +34,7 @@ class EmailDigest(Base):
     __tablename__ = "email_digest"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    event_pk: Mapped[int] = mapped_column(ForeignKey("event.id", ondelete="CASCADE"), index=True)
+    event_pk: Mapped[int] = mapped_column(ForeignKey("event.id", ondelete="CASCADE", info=SQLITE_ONLY), index=True)
     digest: Mapped[bytes] = mapped_column(LargeBinary(32), index=True)
 
 

@@ -38,7 +38,7 @@ def insert_sql(rows: int, mark: str) -> str:
     row = f"({', '.join([mark] * len(COLUMNS))})"
     return (
         f"INSERT INTO event ({', '.join(COLUMNS)}) VALUES {', '.join([row] * rows)} "  # noqa: S608
-        "ON CONFLICT (source_id, event_id) DO NOTHING "
+        "ON CONFLICT DO NOTHING "
         "RETURNING id, source_id, event_id, event_type, received_at"
     )
 
