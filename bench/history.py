@@ -2,7 +2,6 @@
 
 history.py fill URL [--events 1000000] [--days 30] [--sites 4] [--open 100]
 history.py prune URL          delete what is past its days, and say how late due deliveries were meanwhile
-history.py hot URL            the time of the statements that every event needs, and their share of HOT updates
 
 URL is a DATABASE_URL.  ``fill`` brings the database to the newest version first.  Events are delivered, with
 one attempt each; ``--open`` of them are failed deliveries that nobody resolved.  ``--days`` are the days before
@@ -18,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +25,17 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from flask import Flask  # noqa: E402
-from sqlalchemy import Connection, func, select, text  # noqa: E402
+from sqlalchemy import Connection, select, text, update  # noqa: E402
 
 from relay import create_app, database  # noqa: E402
 from relay.delivery import claim  # noqa: E402
-from relay.models import Delivery, Destination, Event, Source, Subscription, db  # noqa: E402
+from relay.ingest.store.sql import EventInserter  # noqa: E402
+from relay.models import Delivery, Destination, Source, Subscription, db  # noqa: E402
 from relay.models.event import search_text_of  # noqa: E402
+from relay.rules.lifecycle import State  # noqa: E402
 from relay.services.audit import COMMAND_LINE  # noqa: E402
 from relay.services.destinations import settings as destination_settings  # noqa: E402
-from relay.services.operations import retention  # noqa: E402
+from relay.services.operations import partitions, retention  # noqa: E402
 from relay.services.sources import settings as source_settings  # noqa: E402
 from tests.support.databases import migrate  # noqa: E402
 from tests.support.env import relay_env  # noqa: E402
@@ -93,10 +95,17 @@ def fill(url: str, events: int, days: float, age: float, sites: int, unresolved:
             values = _settings(sites)
             values |= {"every": max(1, events // unresolved) if unresolved else events * 10**6}
             started = time.monotonic()
+            with db.engine.connect() as connection:
+                is_parted = database.has_partitions(connection)
+            parts = max(1, int(timedelta(days=days) / partitions.length(30)))
+            begun = 0
             for first in range(0, events, BATCH):
                 last = min(first + BATCH, events) - 1
                 with db.engine.begin() as connection:
                     _insert(connection, values, first, last, events, days, age)
+                if is_parted and (last + 1) * parts // events > begun:
+                    begun = (last + 1) * parts // events
+                    partitions.begin()
                 print(f"{last + 1} events, {time.monotonic() - started:.0f} s", flush=True)
             with db.engine.connect() as connection:
                 if connection.dialect.name == "postgresql":
@@ -122,6 +131,7 @@ def _settings(sites: int) -> dict[str, Any]:
     call = {"method": "POST", "url": "inbox:", "headers": {}, "body": json.dumps(event["data"])}
     found = {
         "key": source.keys[0].id,
+        "source": source.id,
         "sites": sites,
         "run": f"h{int(time.time())}-",
         "payload": json.dumps(event),
@@ -136,7 +146,13 @@ def _settings(sites: int) -> dict[str, Any]:
 
 
 def _insert(
-    connection: Connection, values: dict[str, Any], first: int, last: int, events: int, days: float, age: float
+    connection: Connection,
+    values: dict[str, Any],
+    first: int,
+    last: int,
+    events: int,
+    days: float,
+    age: float,
 ) -> None:
     postgres = connection.dialect.name == "postgresql"
     seconds = f"(({age} * 86400.0) + ({events} - n.i) * {days * 86400.0 / events})"
@@ -163,15 +179,85 @@ def _insert(
         for name in ("event", "delivery")
     }
     for statement, table in (
-        (EVENTS, ""), (DELIVERIES, "event"), (ATTEMPTS, "delivery"), (DEAD_LETTERS, "delivery"), (INTAKE, "event")
+        (EVENTS, ""),
+        (DELIVERIES, "event"),
+        (ATTEMPTS, "delivery"),
+        (DEAD_LETTERS, "delivery"),
+        (INTAKE, "event"),
     ):
         more = {"first": first, "last": last, "after": before.get(table, 0)}
         connection.execute(text(statement.format(**words)), values | more)
 
 
+class Probe(threading.Thread):
+    """Stores an event and claims a due delivery ten times a second, as a site and a worker would."""
+
+    def __init__(self, app: Flask, values: dict[str, Any]) -> None:
+        super().__init__(daemon=True)
+        self.app, self.values, self.stopping = app, values, threading.Event()
+        self.stored_s: list[float] = []
+        self.late_s: list[float] = []
+
+    def run(self) -> None:
+        with self.app.app_context(), db.engine.connect() as connection:
+            inserter = EventInserter.of(connection)
+            row_id = connection.scalar(
+                text("SELECT max(id) FROM delivery WHERE state = 'delivered'")
+            )
+            connection.rollback()
+            while not self.stopping.wait(0.1):
+                with connection.begin():
+                    started = time.monotonic()
+                    inserter.insert(connection, [self._event()])
+                self.stored_s.append(time.monotonic() - started)
+                with connection.begin():
+                    pending = {"state": State.PENDING.value, "due_at": database.now(connection)}
+                    connection.execute(
+                        update(Delivery).where(Delivery.id == row_id).values(claims=0, **pending)
+                    )
+                due = time.monotonic()
+                with connection.begin():
+                    now = database.now(connection)
+                    assert claim.claim(connection, self.values["destination"], 50, now)
+                self.late_s.append(time.monotonic() - due)
+
+    def _event(self) -> dict[str, Any]:
+        key = self.values["key"]
+        return {
+            "source_id": self.values["source"],
+            "signing_key_id": key,
+            "event_id": f"probe-{time.time_ns()}",
+            "event_type": "comment.created",
+            "site": "https://shop.example.com",
+            "address": "203.0.113.7",
+            "payload": self.values["payload"],
+            "body_sha256": bytes(32),
+            "search_text": "",
+        }
+
+
+def prune(url: str) -> None:
+    """Prune, and print the rate and the longest waits of a probe meanwhile."""
+    with tempfile.TemporaryDirectory() as name:
+        app = application(url, Path(name))
+        with app.app_context():
+            probe = Probe(app, _settings(1))
+            probe.start()
+            started = time.monotonic()
+            done = retention.prune(COMMAND_LINE)
+            seconds = time.monotonic() - started
+            probe.stopping.set()
+            probe.join()
+    print(
+        f"{done.events} events in {seconds:.1f} s ({done.events / seconds:.0f} a second); meanwhile a due "
+        f"delivery was claimed after {max(probe.late_s) * 1000:.0f} ms at most, and an event stored after "
+        f"{max(probe.stored_s) * 1000:.0f} ms at most ({len(probe.late_s)} of each)"
+    )
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["fill"])
+    parser.add_argument("what", choices=["fill", "prune"])
     parser.add_argument("url")
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--days", type=float, default=30)
@@ -179,4 +265,7 @@ if __name__ == "__main__":
     parser.add_argument("--sites", type=int, default=4)
     parser.add_argument("--open", type=int, default=100)
     given = parser.parse_args()
-    fill(given.url, given.events, given.days, given.age, given.sites, given.open)
+    if given.what == "prune":
+        prune(given.url)
+    else:
+        fill(given.url, given.events, given.days, given.age, given.sites, given.open)

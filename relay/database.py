@@ -241,6 +241,17 @@ def limit_statements(connection: Connection, timeout_ms: int) -> None:
         connection.exec_driver_sql(f"SET LOCAL statement_timeout = {timeout_ms}")
 
 
+def limit_lock_wait(connection: Connection, timeout_ms: int) -> None:
+    """Let statements of this transaction fail that wait for a lock for longer.  Not on SQLite."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {timeout_ms}")
+
+
+def has_partitions(connection: Connection) -> bool:
+    """Whether the tables of events and attempts are in partitions."""
+    return connection.dialect.name == "postgresql"
+
+
 def reset_sequences(connection: Connection, tables: Iterable[Table]) -> None:
     """Continue the ids of ``tables`` after rows were inserted with their own ids.
 
@@ -279,6 +290,26 @@ def forget_deleted(engine: Engine) -> bool:
     return not is_busy
 
 
+def give_back_space(engine: Engine, pages: int = 1000) -> None:
+    """Give the space of deleted rows back to the disk, some pages at a time, so that writers wait little.
+
+    Only SQLite files of this version and later can do it without being copied; PostgreSQL does it by itself.
+    Raises SQLAlchemyError.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    connection = engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+        is_incremental = cursor.execute("PRAGMA auto_vacuum").fetchone()[0] == 2
+        while is_incremental and cursor.execute("PRAGMA freelist_count").fetchone()[0]:
+            # https://www.sqlite.org/pragma.html#pragma_incremental_vacuum
+            cursor.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+        cursor.close()
+    finally:
+        connection.close()
+
+
 def prepare_engine(engine: Engine) -> None:
     """Set up SQLite's pragmas and BEGIN; PostgreSQL needs nothing.  Call it once per engine."""
     if engine.dialect.name != "sqlite":
@@ -297,6 +328,8 @@ def prepare_engine(engine: Engine) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        # takes effect in a new file only; https://www.sqlite.org/pragma.html#pragma_auto_vacuum
+        cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")

@@ -14,7 +14,13 @@ TABLES = ("event", "attempt")
 DROPPED_KEYS = (
     ("delivery", "fk_delivery_event_pk", "event_pk", "event", ""),
     ("email_digest", "fk_email_digest_event_pk_event", "event_pk", "event", "ON DELETE CASCADE"),
-    ("redacted_event", "fk_redacted_event_event_pk_event", "event_pk", "event", "ON DELETE CASCADE"),
+    (
+        "redacted_event",
+        "fk_redacted_event_event_pk_event",
+        "event_pk",
+        "event",
+        "ON DELETE CASCADE",
+    ),
     ("attempt", "fk_attempt_delivery_id", "delivery_id", "delivery", ""),
     ("dead_letter", "fk_dead_letter_delivery_id", "delivery_id", "delivery", ""),
 )
@@ -63,6 +69,7 @@ def upgrade() -> None:
         return
     for table, name, *_ in DROPPED_KEYS:
         run(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+    run("ALTER TABLE event DROP CONSTRAINT uq_event_source_id_event_id")  # event_key has it
     for table in TABLES:
         _partition(table)
     run("CREATE TABLE event_key AS SELECT source_id, event_id FROM event")
@@ -70,15 +77,13 @@ def upgrade() -> None:
     run("ALTER TABLE event_key ADD CONSTRAINT pk_event_key PRIMARY KEY (event_id, source_id)")
     run(FUNCTIONS)
     run("ANALYZE event_key")
-    # A claim and a result change a row twice: space on its page lets most changes skip the indexes.
-    run("ALTER TABLE delivery SET (fillfactor = 75)")
 
 
 def _partition(table: str) -> None:
     first = f"{table}_p1"
     run(f"ALTER TABLE {table} RENAME TO {first}")
     indexes = rows(
-        "SELECT c.relname, pg_get_indexdef(c.oid), i.indisunique, i.indisprimary FROM pg_index i "
+        "SELECT c.relname, pg_get_indexdef(c.oid), i.indisunique FROM pg_index i "
         f"JOIN pg_class c ON c.oid = i.indexrelid WHERE i.indrelid = '{first}'::regclass"
     )
     keys = rows(
@@ -89,13 +94,15 @@ def _partition(table: str) -> None:
         "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger "
         f"WHERE NOT tgisinternal AND tgrelid = '{first}'::regclass"
     )
-    for name, *_ in indexes:
+    for name, _, _ in indexes:
         run(f"ALTER INDEX {name} RENAME TO {name[:60]}_p1")
     for name, _ in triggers:
         run(f"DROP TRIGGER {name} ON {first}")
-    run(f"CREATE TABLE {table} (LIKE {first} INCLUDING ALL EXCLUDING INDEXES) PARTITION BY RANGE (id)")
+    run(
+        f"CREATE TABLE {table} (LIKE {first} INCLUDING ALL EXCLUDING INDEXES) PARTITION BY RANGE (id)"
+    )
     run(f"ALTER TABLE {table} ADD CONSTRAINT pk_{table} PRIMARY KEY (id)")
-    for name, definition, is_unique, _ in indexes:
+    for _, definition, is_unique in indexes:
         if not is_unique:  # a unique index of all partitions would need the id
             run(definition.replace(f" ON public.{first} ", f" ON {table} ", 1))
     for name, definition in keys:
@@ -107,10 +114,10 @@ def _partition(table: str) -> None:
     bound = (last // SPAN + 1) * SPAN
     for name in (f"{table}_p2", f"{table}_kept"):
         run(f"CREATE TABLE {name} (LIKE {first} INCLUDING ALL)")
-        for constraint, definition in keys:
-            run(f"ALTER TABLE {name} ADD CONSTRAINT {constraint} {definition}")
     run(f"ALTER TABLE {table} ATTACH PARTITION {first} FOR VALUES FROM (MINVALUE) TO ({bound})")
-    run(f"ALTER TABLE {table} ATTACH PARTITION {table}_p2 FOR VALUES FROM ({bound}) TO ({bound + SPAN})")
+    run(
+        f"ALTER TABLE {table} ATTACH PARTITION {table}_p2 FOR VALUES FROM ({bound}) TO ({bound + SPAN})"
+    )
     run(f"ALTER TABLE {table} ATTACH PARTITION {table}_kept DEFAULT")
 
 
@@ -132,7 +139,6 @@ def downgrade() -> None:
             f"ALTER TABLE {table} ADD CONSTRAINT {name} FOREIGN KEY ({column}) "
             f"REFERENCES {target} (id) {more}"
         )
-    run("ALTER TABLE delivery RESET (fillfactor)")
 
 
 def _join(table: str) -> None:

@@ -139,7 +139,9 @@ class Attempt(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     key: Mapped[str] = mapped_column(String(40))
-    delivery_id: Mapped[int] = mapped_column(ForeignKey("delivery.id", info=SQLITE_ONLY), index=True)
+    delivery_id: Mapped[int] = mapped_column(
+        ForeignKey("delivery.id", info=SQLITE_ONLY), index=True
+    )
     number: Mapped[int] = mapped_column(Integer)
     outcome: Mapped[AttemptOutcome] = mapped_column(enum_column(AttemptOutcome))
     code: Mapped[str] = mapped_column(String(40), default="", server_default="")

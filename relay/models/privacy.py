@@ -34,7 +34,9 @@ class EmailDigest(Base):
     __tablename__ = "email_digest"
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    event_pk: Mapped[int] = mapped_column(ForeignKey("event.id", ondelete="CASCADE", info=SQLITE_ONLY), index=True)
+    event_pk: Mapped[int] = mapped_column(
+        ForeignKey("event.id", ondelete="CASCADE", info=SQLITE_ONLY), index=True
+    )
     digest: Mapped[bytes] = mapped_column(LargeBinary(32), index=True)
 
 

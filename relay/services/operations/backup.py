@@ -49,7 +49,7 @@ from relay.observability.logging import log
 from relay.rules.states import AlertMessageState, DestinationState
 from relay.services import audit_anchor
 from relay.services.audit import By
-from relay.services.operations import encryption, milestones
+from relay.services.operations import encryption, milestones, partitions
 
 FORMAT = "relay-backup-1"
 BATCH = 500
@@ -114,6 +114,7 @@ def save(path: Path) -> Done:
             os.fdopen(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as raw,
             gzip.open(raw, "wt", encoding="utf-8") as file,
         ):
+            partitions.hold(connection)
             done = _write(connection, file)
         os.replace(part, path)
         _remember(done)
@@ -242,4 +243,5 @@ def _read(connection: Connection, lines: Iterator[dict[str, Any]], by: By) -> Do
 
 def _insert(connection: Connection, table: Table | None, rows: list[dict[str, Any]]) -> None:
     if table is not None and rows:
+        partitions.cover(connection, table.name, rows)
         connection.execute(insert(table), rows)

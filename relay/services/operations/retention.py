@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from flask import current_app
-from sqlalchemy import ColumnElement, Select, and_, delete, or_, select
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select
 
 from relay import database
 from relay.models import (
@@ -30,7 +30,7 @@ from relay.rules.states import DeadLetterState
 from relay.services.alerts import pruning
 from relay.services.audit import By, record
 from relay.services.ledger import archive as ledger_archive
-from relay.services.operations import unresolved
+from relay.services.operations import dropping, unresolved
 
 BATCH = 500
 BOOKS = timedelta(days=62)  # costs of AI steps: this month and the one before
@@ -84,16 +84,47 @@ def cutoffs_of(now: datetime) -> dict[int | None, datetime]:
     return {source: now - timedelta(days=count) for source, count in days.items()}
 
 
-def _expired(old: ColumnElement[bool], after_id: int) -> Select[int]:
-    return (
-        select(Event.id).where(Event.id > after_id, old, _is_over()).order_by(Event.id).limit(BATCH)
-    )
+def _delete_expired(cutoffs: Mapping[int | None, datetime]) -> int:
+    """Delete events past ``cutoffs`` that are over, row by row, in short transactions.  -> how many"""
+    old = and_(_received_before(cutoffs), *_elsewhere(cutoffs))
+    # counted too, so that PostgreSQL takes the index on the time and not the one on the id
+    first, last, _ = db.session.execute(
+        select(func.min(Event.id), func.max(Event.id), func.count()).where(old)
+    ).one()
+    db.session.commit()
+    if first is None:
+        return 0
+    count, after = 0, first - 1
+    wanted = select(Event.id).where(old, Event.id <= last).order_by(Event.id).limit(BATCH)
+    while found := db.session.scalars(wanted.where(Event.id > after)).all():
+        ids, after = _still_over(found), found[-1]
+        if ids:
+            _delete_events(ids)
+        db.session.commit()
+        count += len(ids)
+    return count
+
+
+def _elsewhere(cutoffs: Mapping[int | None, datetime]) -> list[ColumnElement[bool]]:
+    """Leaves out the partitions that will soon be dropped as a whole."""
+    waiting = dropping.wait_for_their_end(cutoffs[None])
+    return [~Event.id.between(one.first, one.end - 1) for one in waiting]
 
 
 def _still_over(ids: Sequence[int]) -> Sequence[int]:
-    """Those of ``ids`` that no one is sending again; none can start until the commit."""
+    """Those of ``ids`` that are over and that no one is sending again; none can start until the commit."""
     db.session.execute(select(Delivery.id).where(Delivery.event_pk.in_(ids)).with_for_update())
     return db.session.scalars(select(Event.id).where(Event.id.in_(ids), _is_over())).all()
+
+
+def _delete_events(ids: Sequence[int]) -> None:
+    ledger_archive.book_events(ids)
+    # as a list: PostgreSQL would read all attempts to join them
+    gone = db.session.scalars(select(Delivery.id).where(Delivery.event_pk.in_(ids))).all()
+    for table in (Attempt, DeadLetter):
+        db.session.execute(delete(table).where(table.delivery_id.in_(gone)))
+    db.session.execute(delete(Delivery).where(Delivery.event_pk.in_(ids)))
+    db.session.execute(delete(Event).where(Event.id.in_(ids)))
 
 
 def prune(by: By) -> Pruned:
@@ -105,20 +136,11 @@ def prune(by: By) -> Pruned:
     """
     now = database.now(db.session)
     cutoffs = cutoffs_of(now)
-    old = _received_before(cutoffs)
+    db.session.commit()
     # Before the events: a canary's event is deleted without a count in the ledger.
     pruning.prune()
-    events = rejections = last = 0
-    while found := db.session.scalars(_expired(old, last)).all():
-        ids, last = _still_over(found), found[-1]
-        ledger_archive.book_events(ids)
-        gone = select(Delivery.id).where(Delivery.event_pk.in_(ids))
-        for table in (Attempt, DeadLetter):
-            db.session.execute(delete(table).where(table.delivery_id.in_(gone)))
-        db.session.execute(delete(Delivery).where(Delivery.event_pk.in_(ids)))
-        db.session.execute(delete(Event).where(Event.id.in_(ids)))
-        db.session.commit()
-        events += len(ids)
+    events = dropping.drop_expired(cutoffs) + _delete_expired(cutoffs)
+    rejections = 0
     emptied = unresolved.empty(now, cutoffs)
     # An answer does not say which site it was made for, so the shortest retention applies.
     _prune_ai(max(cutoffs.values()))
@@ -132,6 +154,7 @@ def prune(by: By) -> Pruned:
         more = {"emptied": emptied} if emptied else {}
         record(by, "retention.prune", "events", events=events, rejections=rejections, **more)
     db.session.commit()
+    database.give_back_space(db.engine)
     database.forget_deleted(db.engine)
     return Pruned(events, rejections, emptied)
 

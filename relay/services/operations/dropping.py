@@ -1,0 +1,266 @@
+"""Drops partitions of events and attempts that are past the retention.  PostgreSQL only.
+
+What is still open in a partition is copied to ``event_kept`` and ``attempt_kept`` before, so an event with
+an unresolved delivery keeps its row and its history, and does not keep the rest of its partition.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import Connection, bindparam, text
+from sqlalchemy.exc import OperationalError
+
+from relay import database
+from relay.models import db
+from relay.observability.logging import log
+from relay.services.ledger import archive
+from relay.services.operations.partitions import LOCK_TIMEOUT_MS, Partition, length, list_partitions
+
+STEP = 20_000  # ids in one transaction
+LARGE = 100_000  # events in a partition
+MOST_KEPT = 0.2  # with a larger share that stays, deleting the others costs less
+
+# The events of a window that stay: not past their days, not routed, or with something open.
+STAY = """
+SELECT e.id FROM {partition} e WHERE e.id BETWEEN :first AND :last AND (
+  e.routed_at IS NULL OR e.received_at >= {cutoff}
+  OR e.id IN (SELECT event_pk FROM delivery
+    WHERE event_pk BETWEEN :first AND :last AND state NOT IN ('delivered', 'discarded'))
+  OR e.id IN (SELECT d.event_pk FROM dead_letter l JOIN delivery d ON d.id = l.delivery_id
+    WHERE l.state <> 'resolved' AND d.event_pk BETWEEN :first AND :last))
+"""
+# One pass over the events and one over their deliveries.  A delivery that is sent again since STAY was read
+# is not settled, so it is not deleted, and its event is found again before the partition is dropped.
+CLEAR = """
+WITH gone AS MATERIALIZED (
+  SELECT id, source_id, event_id, event_type, CAST(received_at AT TIME ZONE 'UTC' AS date) AS day,
+    coalesce(wanted, 0) AS wanted
+  FROM {partition} WHERE id BETWEEN :first AND :last AND id <> ALL(CAST(:stay AS bigint[]))
+), settled AS (
+  DELETE FROM delivery d USING gone WHERE d.event_pk = gone.id AND d.event_pk BETWEEN :first AND :last
+    AND d.state IN ('delivered', 'discarded')
+  RETURNING d.id, d.destination_id, d.state, gone.source_id, gone.day, gone.event_type
+), letters AS (DELETE FROM dead_letter USING settled WHERE delivery_id = settled.id
+), keys AS (DELETE FROM event_key k USING gone WHERE k.event_id = gone.event_id AND k.source_id = gone.source_id
+), digests AS (DELETE FROM email_digest USING gone WHERE event_pk = gone.id
+), redacted AS (DELETE FROM redacted_event USING gone WHERE event_pk = gone.id
+), archived AS (
+  INSERT INTO booked_deliveries AS b (source_id, day, event_type, destination_id, delivered, dead, discarded)
+  SELECT source_id, day, event_type, destination_id, count(*) FILTER (WHERE state = 'delivered'), 0,
+    count(*) FILTER (WHERE state = 'discarded')
+  FROM settled GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+  ON CONFLICT (source_id, day, event_type, destination_id) DO UPDATE
+  SET delivered = b.delivered + excluded.delivered, discarded = b.discarded + excluded.discarded
+)
+SELECT source_id, day, event_type, count(*), count(*) FILTER (WHERE wanted = 0), sum(wanted)
+FROM gone GROUP BY 1, 2, 3
+"""
+
+
+@dataclass
+class Cleared:
+    """A partition of events without what could be deleted.  ``counts`` are what the ledger archives."""
+
+    stay: set[int] = field(default_factory=set)
+    events: Counter[tuple[Any, ...]] = field(default_factory=Counter)
+    unwanted: Counter[tuple[Any, ...]] = field(default_factory=Counter)
+    wanted: Counter[tuple[Any, ...]] = field(default_factory=Counter)
+    last: int = 0
+
+    def add(self, rows: Any) -> None:
+        for *key, events, unwanted, wanted in rows:
+            one = tuple(key)
+            self.events[one] += events
+            self.unwanted[one] += unwanted
+            self.wanted[one] += int(wanted)
+
+    @property
+    def rows(self) -> list[tuple[Any, ...]]:
+        return [
+            (*key, count, self.unwanted[key], self.wanted[key])
+            for key, count in self.events.items()
+        ]
+
+
+def drop_expired(cutoffs: Mapping[int | None, datetime]) -> int:
+    """Drop the partitions that are past ``cutoffs``, the times by source.  -> how many events were deleted
+
+    In short transactions.  A partition that is in use by a long query stays until the next call.
+    """
+    with db.engine.connect() as connection:
+        events, attempts = (list_partitions(connection, table) for table in ("event", "attempt"))
+    count = 0
+    for partition in events[:-2]:  # the last two are in use and ready
+        count += _drop_events(partition, cutoffs)
+    for partition in attempts[:-2]:
+        _drop_attempts(partition, cutoffs)
+    return count
+
+
+def wait_for_their_end(cutoff: datetime) -> list[Partition]:
+    """Large partitions of which some events are past ``cutoff``.  They are dropped when all events are, which
+    is at most one ``partitions.length`` later: deleting their rows one by one costs much more.
+    """
+    found = []
+    with db.engine.connect() as connection:
+        most = 2 * length(current_app.extensions["relay_config"].retention_days)
+        for one in list_partitions(connection, "event")[:-2]:
+            oldest, newest, rows = connection.execute(
+                text(
+                    f"SELECT min(received_at), max(received_at), max(id) - min(id) FROM {one.name}"  # noqa: S608
+                )
+            ).one()
+            if rows is not None and rows >= LARGE and oldest < cutoff <= newest < oldest + most:
+                found.append(one)
+    return found
+
+
+def _drop_events(partition: Partition, cutoffs: Mapping[int | None, datetime]) -> int:
+    with db.engine.connect() as connection:
+        if not _is_past(connection, partition, "received_at", cutoffs):
+            return 0
+        share = _share_that_stays(connection, partition, cutoffs)
+    if share > MOST_KEPT:
+        return 0
+    cleared = _clear(partition, cutoffs)
+    if _are_left(partition, cleared) or not _drop(partition, cleared.stay, cleared):
+        return 0
+    return sum(cleared.events.values())
+
+
+def _is_past(
+    connection: Connection,
+    partition: Partition,
+    column: str,
+    cutoffs: Mapping[int | None, datetime],
+) -> bool:
+    newest = connection.scalar(text(f"SELECT max({column}) FROM {partition.name}"))  # noqa: S608
+    return newest is None or newest < cutoffs[None]
+
+
+def _share_that_stays(
+    connection: Connection, partition: Partition, cutoffs: Mapping[int | None, datetime]
+) -> float:
+    """The share of events of sites that keep them for longer than the others."""
+    later = [source for source, at in cutoffs.items() if source is not None and at < cutoffs[None]]
+    if not later:
+        return 0.0
+    stay, rows = connection.execute(
+        text(
+            "SELECT count(*) FILTER (WHERE source_id = ANY(:later)), count(*) "  # noqa: S608
+            f"FROM {partition.name}"
+        ),
+        {"later": later},
+    ).one()
+    return stay / max(1, rows)
+
+
+def _cutoff_sql(cutoffs: Mapping[int | None, datetime]) -> tuple[str, dict[str, Any]]:
+    """The time before which an event is past its days, as an expression of its source."""
+    values: dict[str, Any] = {"cutoff": cutoffs[None]}
+    whens = ""
+    for number, (source, at) in enumerate(cutoffs.items()):
+        if source is not None:
+            whens += f" WHEN :source_{number} THEN :cutoff_{number}"
+            values |= {f"source_{number}": source, f"cutoff_{number}": at}
+    return (f"CASE e.source_id{whens} ELSE :cutoff END" if whens else ":cutoff"), values
+
+
+def _clear(partition: Partition, cutoffs: Mapping[int | None, datetime]) -> Cleared:
+    """Delete what belongs to the expired events of a partition, a window of ids at a time."""
+    expression, values = _cutoff_sql(cutoffs)
+    stay = text(STAY.format(partition=partition.name, cutoff=expression))
+    clear = text(CLEAR.format(partition=partition.name)).bindparams(bindparam("stay"))
+    following = text(
+        f"SELECT max(id) FROM (SELECT id FROM {partition.name} WHERE id > :last ORDER BY id LIMIT {STEP}) w"  # noqa: S608
+    )
+    cleared = Cleared(last=-1)
+    while True:
+        with db.engine.begin() as connection:
+            last = connection.scalar(following, {"last": cleared.last})
+            if last is None:
+                return cleared
+            window = {"first": cleared.last + 1, "last": last}
+            ids = list(connection.scalars(stay, window | values))
+            cleared.add(connection.execute(clear, window | {"stay": ids}).all())
+            cleared.stay.update(ids)
+            cleared.last = last
+
+
+def _are_left(partition: Partition, cleared: Cleared) -> bool:
+    """Whether an event that was to be dropped is being sent again, or came later."""
+    with db.engine.connect() as connection:
+        left = connection.scalars(
+            text("SELECT DISTINCT event_pk FROM delivery WHERE event_pk BETWEEN :first AND :last"),
+            {"first": partition.first, "last": cleared.last},
+        )
+        newest = connection.scalar(text(f"SELECT max(id) FROM {partition.name}"))  # noqa: S608
+        return not cleared.stay.issuperset(left) or (newest or -1) > cleared.last
+
+
+def _drop_attempts(partition: Partition, cutoffs: Mapping[int | None, datetime]) -> None:
+    """Drop a partition of attempts; the attempts of deliveries that are still there are kept."""
+    name = partition.name
+    with db.engine.connect() as connection:
+        if not _is_past(connection, partition, "started_at", cutoffs):
+            return
+        first, last, rows = connection.execute(
+            text(
+                "SELECT min(delivery_id), max(delivery_id), "  # noqa: S608
+                f"(SELECT reltuples FROM pg_class WHERE relname = '{name}') FROM {name}"
+            )
+        ).one()
+        most = int(max(rows, 1000) * MOST_KEPT)
+        deliveries = connection.scalars(
+            text(
+                "SELECT id FROM delivery WHERE id BETWEEN :first AND :last ORDER BY id LIMIT :most"
+            ),
+            {"first": first, "last": last, "most": most + 1},
+        ).all()
+        if len(deliveries) > most:
+            return  # their events were not deleted yet
+        stay = connection.scalars(
+            text(f"SELECT id FROM {name} WHERE delivery_id = ANY(:ids)"),  # noqa: S608
+            {"ids": list(deliveries)},
+        ).all()
+    _drop(partition, set(stay))
+
+
+def _drop(partition: Partition, stay: set[int], cleared: Cleared | None = None) -> bool:
+    """Drop a partition and keep the rows ``stay``, in one short transaction.  -> whether it was dropped
+
+    A query that reads the partition delays it; events wait behind the lock, for LOCK_TIMEOUT_MS at most.
+    """
+    table, name, ids = partition.table, partition.name, {"ids": sorted(stay)}
+    connection = db.session.connection()
+    try:
+        database.limit_lock_wait(connection, LOCK_TIMEOUT_MS)
+        connection.execute(text(f"ALTER TABLE {table} DETACH PARTITION {name}"))
+        if cleared is not None:
+            # the trigger adds the key again with the copied row
+            connection.execute(
+                text(
+                    f"DELETE FROM event_key k USING {name} e WHERE e.id = ANY(:ids) "  # noqa: S608
+                    "AND k.event_id = e.event_id AND k.source_id = e.source_id"
+                ),
+                ids,
+            )
+            archive.add_events(cleared.rows)
+        connection.execute(
+            text(f"INSERT INTO {table}_kept SELECT * FROM {name} WHERE id = ANY(:ids)"),  # noqa: S608
+            ids,
+        )
+        connection.execute(text(f"DROP TABLE {name}"))
+        db.session.commit()
+    except OperationalError as exc:
+        db.session.rollback()
+        log("partitions.wait", level="warning", partition=name, reason=type(exc.orig).__name__)
+        return False
+    log("partitions.dropped", partition=name, kept=len(stay))
+    return True
