@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
 from relay import database
@@ -26,30 +26,34 @@ STEP = 20_000  # ids in one transaction
 LARGE = 100_000  # events in a partition
 MOST_KEPT = 0.2  # with a larger share that stays, deleting the others costs less
 
-# The events of a window that stay: not past their days, not routed, or with something open.
-STAY = """
-SELECT e.id FROM {partition} e WHERE e.id BETWEEN :first AND :last AND (
-  e.routed_at IS NULL OR e.received_at >= {cutoff}
-  OR e.id IN (SELECT event_pk FROM delivery
-    WHERE event_pk BETWEEN :first AND :last AND state NOT IN ('delivered', 'discarded'))
-  OR e.id IN (SELECT d.event_pk FROM dead_letter l JOIN delivery d ON d.id = l.delivery_id
-    WHERE l.state <> 'resolved' AND d.event_pk BETWEEN :first AND :last))
-"""
-# One pass over the events and one over their deliveries.  A delivery that is sent again since STAY was read
-# is not settled, so it is not deleted, and its event is found again before the partition is dropped.
+# One pass over a window of events and one over their deliveries.  An event stays if it is not past its days,
+# not routed, or has something open.  A delivery that is sent again meanwhile is not settled, so it is not
+# deleted, and its event is found again before the partition is dropped.
 CLEAR = """
-WITH gone AS MATERIALIZED (
-  SELECT id, source_id, event_id, event_type, CAST(received_at AT TIME ZONE 'UTC' AS date) AS day,
-    coalesce(wanted, 0) AS wanted
-  FROM {partition} WHERE id BETWEEN :first AND :last AND id <> ALL(CAST(:stay AS bigint[]))
+WITH open_events AS MATERIALIZED (
+  SELECT event_pk FROM delivery
+  WHERE event_pk BETWEEN :first AND :last AND state NOT IN ('delivered', 'discarded')
+  UNION
+  SELECT d.event_pk FROM dead_letter l JOIN delivery d ON d.id = l.delivery_id
+  WHERE l.state <> 'resolved' AND d.event_pk BETWEEN :first AND :last
+), seen AS MATERIALIZED (
+  SELECT e.id, e.source_id, e.event_id, e.event_type, CAST(e.received_at AT TIME ZONE 'UTC' AS date) AS day,
+    coalesce(e.wanted, 0) AS wanted, e.routed_at IS NULL OR e.received_at >= {cutoff}
+      OR e.id IN (SELECT event_pk FROM open_events) AS stays
+  FROM {partition} e WHERE e.id BETWEEN :first AND :last
 ), settled AS (
-  DELETE FROM delivery d USING gone WHERE d.event_pk = gone.id AND d.event_pk BETWEEN :first AND :last
+  DELETE FROM delivery d USING seen
+  WHERE d.event_pk = seen.id AND NOT seen.stays AND d.event_pk BETWEEN :first AND :last
     AND d.state IN ('delivered', 'discarded')
-  RETURNING d.id, d.destination_id, d.state, gone.source_id, gone.day, gone.event_type
+  RETURNING d.id, d.destination_id, d.state, seen.source_id, seen.day, seen.event_type
 ), letters AS (DELETE FROM dead_letter USING settled WHERE delivery_id = settled.id
-), keys AS (DELETE FROM event_key k USING gone WHERE k.event_id = gone.event_id AND k.source_id = gone.source_id
-), digests AS (DELETE FROM email_digest USING gone WHERE event_pk = gone.id
-), redacted AS (DELETE FROM redacted_event USING gone WHERE event_pk = gone.id
+), keys AS (
+  DELETE FROM event_key WHERE ctid = ANY(ARRAY(
+    SELECT k.ctid FROM seen CROSS JOIN LATERAL (
+      SELECT ctid FROM event_key k WHERE k.event_id = seen.event_id AND k.source_id = seen.source_id LIMIT 1
+    ) k WHERE NOT seen.stays))
+), digests AS (DELETE FROM email_digest USING seen WHERE event_pk = seen.id AND NOT seen.stays
+), redacted AS (DELETE FROM redacted_event USING seen WHERE event_pk = seen.id AND NOT seen.stays
 ), archived AS (
   INSERT INTO booked_deliveries AS b (source_id, day, event_type, destination_id, delivered, dead, discarded)
   SELECT source_id, day, event_type, destination_id, count(*) FILTER (WHERE state = 'delivered'), 0,
@@ -58,8 +62,9 @@ WITH gone AS MATERIALIZED (
   ON CONFLICT (source_id, day, event_type, destination_id) DO UPDATE
   SET delivered = b.delivered + excluded.delivered, discarded = b.discarded + excluded.discarded
 )
-SELECT source_id, day, event_type, count(*), count(*) FILTER (WHERE wanted = 0), sum(wanted)
-FROM gone GROUP BY 1, 2, 3
+SELECT array_agg(id) FILTER (WHERE stays), source_id, day, event_type, count(*) FILTER (WHERE NOT stays),
+  count(*) FILTER (WHERE NOT stays AND wanted = 0), coalesce(sum(wanted) FILTER (WHERE NOT stays), 0)
+FROM seen GROUP BY 2, 3, 4
 """
 
 
@@ -74,8 +79,9 @@ class Cleared:
     last: int = 0
 
     def add(self, rows: Any) -> None:
-        for *key, events, unwanted, wanted in rows:
+        for stay, *key, events, unwanted, wanted in rows:
             one = tuple(key)
+            self.stay.update(stay or ())
             self.events[one] += events
             self.unwanted[one] += unwanted
             self.wanted[one] += int(wanted)
@@ -175,8 +181,7 @@ def _cutoff_sql(cutoffs: Mapping[int | None, datetime]) -> tuple[str, dict[str, 
 def _clear(partition: Partition, cutoffs: Mapping[int | None, datetime]) -> Cleared:
     """Delete what belongs to the expired events of a partition, a window of ids at a time."""
     expression, values = _cutoff_sql(cutoffs)
-    stay = text(STAY.format(partition=partition.name, cutoff=expression))
-    clear = text(CLEAR.format(partition=partition.name)).bindparams(bindparam("stay"))
+    clear = text(CLEAR.format(partition=partition.name, cutoff=expression))
     following = text(
         f"SELECT max(id) FROM (SELECT id FROM {partition.name} WHERE id > :last ORDER BY id LIMIT {STEP}) w"  # noqa: S608
     )
@@ -187,9 +192,7 @@ def _clear(partition: Partition, cutoffs: Mapping[int | None, datetime]) -> Clea
             if last is None:
                 return cleared
             window = {"first": cleared.last + 1, "last": last}
-            ids = list(connection.scalars(stay, window | values))
-            cleared.add(connection.execute(clear, window | {"stay": ids}).all())
-            cleared.stay.update(ids)
+            cleared.add(connection.execute(clear, window | values).all())
             cleared.last = last
 
 
