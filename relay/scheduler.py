@@ -31,7 +31,7 @@ from relay.services.destinations import account as destination_account
 from relay.services.destinations import removal as destination_removal
 from relay.services.ledger import check as ledger_check
 from relay.services.ledger import site_reports
-from relay.services.operations import erasure, milestones, retention
+from relay.services.operations import erasure, milestones, partitions, retention
 from relay.services.replays import actions as replay_actions
 from relay.services.sources import settings as source_settings
 from relay.watch import Watcher
@@ -48,10 +48,15 @@ WORK: tuple[tuple[float, Callable[[], object]], ...] = (
     (60.0, event_hours.count_hours),
     (60.0, audit_nightly.verify_nightly),
     (60.0, partial(source_settings.ensure_default, RELAY)),
-    (3600.0, partial(retention.prune, RELAY)),
     (10.0, milestones.mark_scheduler),  # last: it means that the others came back
 )
+# In a thread of their own, so that what is due does not wait for them.
+LONG_WORK: tuple[tuple[float, Callable[[], object]], ...] = (
+    (60.0, partitions.extend),
+    (3600.0, partial(retention.prune, RELAY)),
+)
 LEADER_S = 10.0
+RETRY_S = 10.0  # until work that the database refused is tried again
 ME = f"{socket.gethostname()}:{os.getpid()}"
 
 
@@ -103,14 +108,19 @@ def run(app: Flask, stop: threading.Event) -> None:
     """Run the periodic work until ``stop``.  While the database is down, wait for it."""
     due = {work: 0.0 for _, work in WORK}
     renew_at = 0.0
+    leads = threading.Event()
+    args = (app, stop, leads)
+    threading.Thread(target=run_long, args=args, name="long-work", daemon=True).start()
     with app.app_context():
         while not stop.wait(0.2):
             now = time.monotonic()
             try:
                 if now >= renew_at:
                     if not lead():
+                        leads.clear()
                         stop.wait(1.0)
                         continue
+                    leads.set()
                     renew_at = now + LEADER_S / 2
                 for every, work in WORK:
                     if now >= due[work]:
@@ -120,11 +130,28 @@ def run(app: Flask, stop: threading.Event) -> None:
                 log("scheduler.waits", level="warning", reason=type(exc).__name__)
                 db.session.remove()
                 renew_at = 0.0
+                leads.clear()
                 stop.wait(1.0)
         try:
             resign()
         except SQLAlchemyError as exc:
             log("scheduler.waits", level="warning", reason=type(exc).__name__)
+
+
+def run_long(app: Flask, stop: threading.Event, leads: threading.Event) -> None:
+    """Run the work that may take minutes while this process leads.  A piece that began is finished."""
+    due = {work: 0.0 for _, work in LONG_WORK}
+    with app.app_context():
+        while not stop.wait(1.0):
+            for every, work in LONG_WORK:
+                if leads.is_set() and time.monotonic() >= due[work]:
+                    due[work] = time.monotonic() + every
+                    try:
+                        do(work)
+                    except SQLAlchemyError as exc:
+                        log("scheduler.waits", level="warning", reason=type(exc).__name__)
+                        due[work] = time.monotonic() + RETRY_S
+                    db.session.remove()
 
 
 def main() -> None:

@@ -97,21 +97,25 @@ class Cleared:
 def drop_expired(cutoffs: Mapping[int | None, datetime]) -> int:
     """Drop the partitions that are past ``cutoffs``, the times by source.  -> how many events were deleted
 
-    In short transactions.  A partition that is in use by a long query stays until the next call.
+    In short transactions.  While a long query reads the partitions, they stay until the next call.
     """
     with db.engine.connect() as connection:
         events, attempts = (list_partitions(connection, table) for table in ("event", "attempt"))
     count = 0
-    for partition in events[:-2]:  # the last two are in use and ready
-        count += _drop_events(partition, cutoffs)
-    for partition in attempts[:-2]:
-        _drop_attempts(partition, cutoffs)
+    try:
+        for partition in events[:-2]:  # the last two are in use and ready
+            count += _drop_events(partition, cutoffs)
+        for partition in attempts[:-2]:
+            _drop_attempts(partition, cutoffs)
+    except OperationalError as exc:
+        db.session.rollback()
+        log("partitions.wait", level="warning", reason=type(exc.orig).__name__)
     return count
 
 
-def wait_for_their_end(cutoff: datetime) -> list[Partition]:
-    """Large partitions of which some events are past ``cutoff``.  They are dropped when all events are, which
-    is at most one ``partitions.length`` later: deleting their rows one by one costs much more.
+def dropped_whole(cutoffs: Mapping[int | None, datetime]) -> list[Partition]:
+    """Large partitions with events past ``cutoffs``.  They are dropped when all their events are, which is
+    at most one ``partitions.length`` later: deleting their rows one by one costs much more.
     """
     found = []
     with db.engine.connect() as connection:
@@ -122,21 +126,31 @@ def wait_for_their_end(cutoff: datetime) -> list[Partition]:
                     f"SELECT min(received_at), max(received_at), max(id) - min(id) FROM {one.name}"  # noqa: S608
                 )
             ).one()
-            if rows is not None and rows >= LARGE and oldest < cutoff <= newest < oldest + most:
+            if (
+                rows is not None
+                and rows >= LARGE
+                and oldest < cutoffs[None]
+                and newest < oldest + most
+                and _share_that_stays(connection, one, cutoffs) <= MOST_KEPT
+            ):
                 found.append(one)
     return found
 
 
 def _drop_events(partition: Partition, cutoffs: Mapping[int | None, datetime]) -> int:
+    """-> how many events were deleted.  Raises OperationalError if a long query reads the partition."""
     with db.engine.connect() as connection:
         if not _is_past(connection, partition, "received_at", cutoffs):
             return 0
-        share = _share_that_stays(connection, partition, cutoffs)
-    if share > MOST_KEPT:
-        return 0
+        if _share_that_stays(connection, partition, cutoffs) > MOST_KEPT:
+            return 0
+    with db.engine.connect() as connection:  # before anything is deleted
+        database.limit_lock_wait(connection, LOCK_TIMEOUT_MS)
+        connection.execute(text(f"LOCK TABLE {partition.name} IN ACCESS EXCLUSIVE MODE"))
     cleared = _clear(partition, cutoffs)
-    if _are_left(partition, cleared) or not _drop(partition, cleared.stay, cleared):
+    if _are_left(partition, cleared):
         return 0
+    _drop(partition, cleared.stay, cleared)
     return sum(cleared.events.values())
 
 
@@ -235,35 +249,29 @@ def _drop_attempts(partition: Partition, cutoffs: Mapping[int | None, datetime])
     _drop(partition, set(stay))
 
 
-def _drop(partition: Partition, stay: set[int], cleared: Cleared | None = None) -> bool:
-    """Drop a partition and keep the rows ``stay``, in one short transaction.  -> whether it was dropped
+def _drop(partition: Partition, stay: set[int], cleared: Cleared | None = None) -> None:
+    """Drop a partition and keep the rows ``stay``, in one short transaction.  Raises OperationalError.
 
-    A query that reads the partition delays it; events wait behind the lock, for LOCK_TIMEOUT_MS at most.
+    A query that reads the table delays it; events wait behind the lock, for LOCK_TIMEOUT_MS at most.
     """
     table, name, ids = partition.table, partition.name, {"ids": sorted(stay)}
     connection = db.session.connection()
-    try:
-        database.limit_lock_wait(connection, LOCK_TIMEOUT_MS)
-        connection.execute(text(f"ALTER TABLE {table} DETACH PARTITION {name}"))
-        if cleared is not None:
-            # the trigger adds the key again with the copied row
-            connection.execute(
-                text(
-                    f"DELETE FROM event_key k USING {name} e WHERE e.id = ANY(:ids) "  # noqa: S608
-                    "AND k.event_id = e.event_id AND k.source_id = e.source_id"
-                ),
-                ids,
-            )
-            archive.add_events(cleared.rows)
+    database.limit_lock_wait(connection, LOCK_TIMEOUT_MS)
+    connection.execute(text(f"ALTER TABLE {table} DETACH PARTITION {name}"))
+    if cleared is not None:
+        # the trigger adds the key again with the copied row
         connection.execute(
-            text(f"INSERT INTO {table}_kept SELECT * FROM {name} WHERE id = ANY(:ids)"),  # noqa: S608
+            text(
+                f"DELETE FROM event_key k USING {name} e WHERE e.id = ANY(:ids) "  # noqa: S608
+                "AND k.event_id = e.event_id AND k.source_id = e.source_id"
+            ),
             ids,
         )
-        connection.execute(text(f"DROP TABLE {name}"))
-        db.session.commit()
-    except OperationalError as exc:
-        db.session.rollback()
-        log("partitions.wait", level="warning", partition=name, reason=type(exc.orig).__name__)
-        return False
+        archive.add_events(cleared.rows)
+    connection.execute(
+        text(f"INSERT INTO {table}_kept SELECT * FROM {name} WHERE id = ANY(:ids)"),  # noqa: S608
+        ids,
+    )
+    connection.execute(text(f"DROP TABLE {name}"))
+    db.session.commit()
     log("partitions.dropped", partition=name, kept=len(stay))
-    return True

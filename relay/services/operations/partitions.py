@@ -116,12 +116,10 @@ def _make_ready(table: str) -> int:
         last = parts[-1]
         if at < last.first:
             return last.first
-        # the ids are in the last range, or past it
-        end = max(last.end, (at // SPAN + 1) * SPAN)
-        if end > last.end:
-            _add(connection, table, last.end, end)
-        _add(connection, table, end, end + next_span(at - last.first))
-        return end
+        # Past the last range, events are in event_kept, so that no partition can begin before them.
+        first = last.end if at < last.end else (at // SPAN + 2) * SPAN
+        _add(connection, table, first, first + next_span(at - last.first))
+        return first
 
 
 def _add(connection: Connection, table: str, first: int, end: int) -> None:
@@ -134,9 +132,12 @@ def _add(connection: Connection, table: str, first: int, end: int) -> None:
 
 
 def _is_time(connection: Connection) -> bool:
-    """Whether the present partition of events is old enough and large enough."""
+    """Whether the present partition of events is old enough and large enough, or full."""
     at = connection.scalar(text("SELECT last_value FROM event_id_seq"))
-    present = next(one for one in list_partitions(connection, "event") if at < one.end)
+    parts = list_partitions(connection, "event")
+    present = next((one for one in parts if one.first <= at < one.end), None)
+    if present is None:
+        return True
     oldest = connection.execute(
         text(f"SELECT id, received_at FROM {present.name} ORDER BY id LIMIT 1")  # noqa: S608
     ).one_or_none()

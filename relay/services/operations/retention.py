@@ -106,9 +106,9 @@ def _delete_expired(cutoffs: Mapping[int | None, datetime]) -> int:
 
 
 def _elsewhere(cutoffs: Mapping[int | None, datetime]) -> list[ColumnElement[bool]]:
-    """Leaves out the partitions that will soon be dropped as a whole."""
-    waiting = dropping.wait_for_their_end(cutoffs[None])
-    return [~Event.id.between(one.first, one.end - 1) for one in waiting]
+    """Leaves out the partitions that are dropped as a whole."""
+    parts = dropping.dropped_whole(cutoffs)
+    return [~Event.id.between(one.first, one.end - 1) for one in parts]
 
 
 def _still_over(ids: Sequence[int]) -> Sequence[int]:
