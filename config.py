@@ -32,7 +32,7 @@ MIN_SECRET_BYTES = 32
 KNOWN = frozenset(
     """RELAY_ENCRYPTION_KEYS RELAY_DATA_DIR RELAY_PUBLIC_URL RELAY_TRUSTED_PROXIES
     RELAY_ALLOWED_PRIVATE_NETWORKS RELAY_MAX_BODY_BYTES RELAY_SIGNATURE_WINDOW_S
-    RELAY_RETENTION_DAYS RELAY_UNRESOLVED_RETENTION_DAYS RELAY_METRICS_TOKEN
+    RELAY_RETENTION_DAYS RELAY_UNRESOLVED_RETENTION_DAYS RELAY_ATTEMPT_BODY_DAYS RELAY_METRICS_TOKEN
     RELAY_SHARED_SECRET RELAY_CA_FILE
     RELAY_OUTBOUND_PROXY RELAY_CANARY_MINUTES RELAY_CANARY_URL RELAY_CLOCK_URL
     RELAY_METRICS_PORT RELAY_CONNECTIONS_PER_ADDRESS RELAY_AUDIT_SYSLOG RELAY_SECRET_FILES_DIR
@@ -248,6 +248,7 @@ class Config:
     signature_window_s: int = 300
     retention_days: int = 30
     unresolved_retention_days: int = 90
+    attempt_body_days: int = 0  # 0: as long as the event
     metrics_token: str | None = None
     metrics_port: int = 0
     otel_endpoint: str | None = None
@@ -336,6 +337,7 @@ class Config:
             signature_window_s=env_int(env, "RELAY_SIGNATURE_WINDOW_S", 300, 1, 86_400),
             retention_days=env_int(env, "RELAY_RETENTION_DAYS", 30, 1, 3650),
             unresolved_retention_days=env_int(env, "RELAY_UNRESOLVED_RETENTION_DAYS", 90, 1, 3650),
+            attempt_body_days=env_int(env, "RELAY_ATTEMPT_BODY_DAYS", 0, 0, 3650),
             metrics_token=env_secret(env, "RELAY_METRICS_TOKEN"),
             metrics_port=metrics_port,
             otel_endpoint=env_url(env, "OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4318")

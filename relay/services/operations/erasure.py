@@ -258,7 +258,7 @@ def empty_attempt(attempt: Attempt, found: person.ErasedData) -> None:
     """A body made of a person's event goes whole; elsewhere only what was found."""
     for name in ("request", "response"):
         kept = person.scrub(getattr(attempt, name), found.values)
-        setattr(attempt, name, _without_bodies(kept) if found.is_about else kept)
+        setattr(attempt, name, without_bodies(kept) if found.is_about else kept)
     told = person.scrub(attempt.ai, found.values)
     if told and found.is_about:
         told = {name: one for name, one in told.items() if name not in ("asked", "answer")}
@@ -270,12 +270,13 @@ def empty_attempt(attempt: Attempt, found: person.ErasedData) -> None:
     attempt.sentence = person.scrub(attempt.sentence, found.values)
 
 
-def _without_bodies(call: dict[str, Any]) -> dict[str, Any]:
-    """A kept call, and the earlier ones of the same attempt, emptied."""
-    emptied = call | {"body": person.MARKER} if call.get("body") else call
+def without_bodies(call: dict[str, Any], marker: str = person.MARKER) -> dict[str, Any]:
+    """A kept call, and the earlier ones of the same attempt, with ``marker`` in place of their bodies."""
+    emptied = call | {"body": marker} if call.get("body") else call
     if "earlier" in call:
         earlier = [
-            {name: _without_bodies(part) for name, part in one.items()} for one in call["earlier"]
+            {name: without_bodies(part, marker) for name, part in one.items()}
+            for one in call["earlier"]
         ]
         emptied = emptied | {"earlier": earlier}
     return emptied

@@ -30,7 +30,7 @@ from relay.rules.states import DeadLetterState
 from relay.services.alerts import pruning
 from relay.services.audit import By, record
 from relay.services.ledger import archive as ledger_archive
-from relay.services.operations import dropping, unresolved
+from relay.services.operations import bodies, dropping, unresolved
 
 BATCH = 500
 BOOKS = timedelta(days=62)  # costs of AI steps: this month and the one before
@@ -142,6 +142,7 @@ def prune(by: By) -> Pruned:
     events = dropping.drop_expired(cutoffs) + _delete_expired(cutoffs)
     rejections = 0
     emptied = unresolved.empty(now, cutoffs)
+    bodies.delete_old(now)
     # An answer does not say which site it was made for, so the shortest retention applies.
     _prune_ai(max(cutoffs.values()))
     refused = select(Rejection.id).where(Rejection.last_at < cutoffs[None]).limit(BATCH)
