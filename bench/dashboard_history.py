@@ -44,9 +44,7 @@ ATTEMPT = (
     "id, key, delivery_id, number, outcome, code, sentence, status, started_at, elapsed_ms, request, "
     "response"
 )
-LETTER = (
-    "id, delivery_id, destination_id, code, field, sentence, state, resolution, created_at, resolved_at"
-)
+LETTER = "id, delivery_id, destination_id, code, field, sentence, state, resolution, created_at, resolved_at"
 REPLY = json.dumps({"status": 200, "headers": [["content-type", "application/json"]], "body": "{}"})
 Row = tuple[Any, ...]
 
@@ -88,7 +86,15 @@ class History:
             self.intake[source, at.date(), kind] += 1
             self.hours[source, kind, at.replace(minute=0, second=0, microsecond=0)] += 1
             yield (
-                *(n, source, self.keys[source - 1], f"evt-{n:08d}", kind, body["site"], "192.0.2.7"),
+                *(
+                    n,
+                    source,
+                    self.keys[source - 1],
+                    f"evt-{n:08d}",
+                    kind,
+                    body["site"],
+                    "192.0.2.7",
+                ),
                 *(json.dumps(body | {"data": data}), n.to_bytes(32, "big")),
                 *(f"{n} {n} {person} jane {said}", at, at, int(self.destination(n) > 0)),
             )
@@ -112,7 +118,12 @@ class History:
         return {"delivered": 200, "dead": 422}.get(state)
 
     def attempts(self) -> Iterator[Row]:
-        call = {"method": "POST", "url": "http://127.0.0.1:8099/in", "headers": [], "body": "x" * 300}
+        call = {
+            "method": "POST",
+            "url": "http://127.0.0.1:8099/in",
+            "headers": [],
+            "body": "x" * 300,
+        }
         request = json.dumps(call)
         for n in range(1, self.count + 1):
             state = self.state(n)

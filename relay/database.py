@@ -15,7 +15,18 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Date, DateTime, Engine, Table, event, select, text
+from sqlalchemy import (
+    Connection,
+    Date,
+    DateTime,
+    Engine,
+    FromClause,
+    Table,
+    event,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import InterfaceError, InternalError, OperationalError, TimeoutError
@@ -233,6 +244,31 @@ def pool_mode(engine: Engine) -> str | None:
                 return "transaction"
             second.rollback()
     return "session"
+
+
+EXACT_ROWS = 100_000
+
+
+def row_count(connection: Connection, table: FromClause) -> int:
+    """The rows of ``table``: above EXACT_ROWS on PostgreSQL an estimate, which VACUUM keeps up to date.
+
+    SQLite counts them in the smallest index.
+    """
+    counted = select(func.count()).select_from(table)
+    if connection.dialect.name != "postgresql":
+        return connection.scalar(counted) or 0
+    # a partitioned table has no rows of its own
+    estimate = connection.scalar(
+        text(
+            "SELECT CAST(sum(greatest(reltuples, 0)) AS bigint) FROM pg_class "
+            "WHERE oid = to_regclass(:name) OR oid IN "
+            "(SELECT relid FROM pg_partition_tree(to_regclass(:name)) WHERE isleaf)"
+        ),
+        {"name": str(table)},
+    )
+    if estimate is not None and estimate > EXACT_ROWS:
+        return int(estimate)
+    return connection.scalar(counted) or 0
 
 
 def limit_statements(connection: Connection, timeout_ms: int) -> None:

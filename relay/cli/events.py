@@ -9,7 +9,7 @@ import click
 
 from relay.cli.output import command, iso, paged, refuse, show, show_list
 from relay.models import Delivery, Event
-from relay.services import events
+from relay.services import event_list, events
 from relay.services.audit import COMMAND_LINE
 
 
@@ -43,7 +43,7 @@ def as_dict(event: Event) -> dict[str, Any]:
 
 
 @command(group, "list")
-@click.option("--status", "state", type=click.Choice(events.STATES), help="Only this status.")
+@click.option("--status", "state", type=click.Choice(list(events.STATES)), help="Only this status.")
 @click.option("--type", "event_type", default="", help="Only this event type.")
 @click.option("--source", default="", help="Only events of this site (slug).")
 @click.option("--text", default="", help="Only events with this text in an id or a value.")
@@ -59,7 +59,7 @@ def list_(
 ) -> None:
     """List events, newest first."""
     event_filter = events.EventFilter(event_type, source, state or "", text, anywhere=True)
-    page = events.list_events(event_filter, limit, after)
+    page = event_list.list_events(event_filter, limit, after)
     items = [as_dict(event) for event in page.items]
     columns = ("id", "event_id", "type", "source", "state", "received_at")
     show_list(items, page.total, as_json, *columns, next_after=page.next_after)

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from relay.database_errors import explain
 from relay.errors import RelayError
+from relay.rules.counted import COUNTED
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -89,21 +90,23 @@ def show_removal(
 
 def show_list(
     items: Sequence[dict[str, Any]],
-    total: int,
+    total: int | None,
     as_json: bool,
     *columns: str,
     next_after: int | None = None,
 ) -> None:
     """Print a page of a list, as a table of ``columns`` or as ``{"items": […], "total": n}``.
 
-    The JSON has ``next_after`` if there are more items.
+    ``total`` is None if it is unknown, or above COUNTED if there are more than that; the JSON then
+    has null.  It has ``next_after`` if there are more items.
     """
+    is_known = total is not None and total <= COUNTED
     if as_json:
-        found: dict[str, Any] = {"items": list(items), "total": total}
+        found: dict[str, Any] = {"items": list(items), "total": total if is_known else None}
         show(found | ({"next_after": next_after} if next_after else {}), True, "")
         return
     if not items:
-        click.echo("None.")
+        click.echo(f"None so far. Go on: --after {next_after}" if next_after else "None.")
         return
     rows = [[_cell(item.get(name)) for name in columns] for item in items]
     headings = [name.replace("_", " ").upper() for name in columns]
@@ -112,10 +115,9 @@ def show_list(
         click.echo(
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         )
-    if total > len(items):
-        click.echo(
-            f"{len(items)} of {total}." + (f" More: --after {next_after}" if next_after else "")
-        )
+    if next_after or (total or 0) > len(items):
+        of = f" of {total}" if is_known else f" of more than {COUNTED}" if total else ""
+        click.echo(f"{len(items)}{of}." + (f" More: --after {next_after}" if next_after else ""))
 
 
 def page_in_memory(

@@ -45,7 +45,7 @@ def list_page() -> Any:
         "dead_letters/page.html",
         "dead_letters/_causes.html",
         causes=found,
-        total=dead_letter_actions.count(chosen)
+        total=dead_letter_actions.count_shown(chosen)
         if there_are_more
         else sum(cause.count for cause in found),
         there_are_more=there_are_more,
@@ -69,7 +69,7 @@ def table_page() -> Any:
         page=page,
         chosen=chosen,
         filter=bounded,
-        matching=dead_letter_actions.count(bounded),
+        matching=dead_letter_actions.count_shown(bounded),
         address=dead_letter_filter.address,
         kept=dead_letter_filter.address(chosen),
         url=url_for("dead_letters.table_page", **dead_letter_filter.address(chosen)),
@@ -128,7 +128,7 @@ def updates() -> Any:
         return htmx.redirect(url_for("dead_letters.list_page"))
     chosen = dead_letter_filter.selection(request.args)
     seen = request.args.get("seen", 0, type=row_number)
-    now = dead_letter_actions.count(chosen)
+    now = dead_letter_actions.count_shown(chosen)
     return render_template(
         "dead_letters/_updates.html",
         chosen=chosen,

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, abort, render_template, request, url_for
 from relay import database
 from relay.dashboard import dead_letter_filter, forms, guard, htmx, removal, subscriptions
 from relay.dashboard.destination_account import quotas_and_warning
-from relay.dashboard.filters import number
+from relay.dashboard.filters import counted
 from relay.destinations import KINDS
 from relay.destinations.base import Kind
 from relay.errors import Invalid
@@ -158,11 +158,15 @@ def update(destination_id: int) -> Any:
 
 def _toast_with_offer(sentence: str, destination: Destination) -> None:
     """Show ``sentence``, and offer to resend what failed before the destination was fixed."""
-    count = dead_letter_actions.count(causes.before_fix(destination)) if destination.fixed_at else 0
+    count = (
+        dead_letter_actions.count_shown(causes.before_fix(destination))
+        if destination.fixed_at
+        else 0
+    )
     if not count or destination.state != DestinationState.ACTIVE:
         return htmx.toast(sentence)
     address = dead_letter_filter.address(causes.before_fix(destination))
-    deliveries = "1 failed delivery" if count == 1 else f"{number(count)} failed deliveries"
+    deliveries = "1 failed delivery" if count == 1 else f"{counted(count)} failed deliveries"
     return htmx.toast(
         f"{sentence} {deliveries} can be resent.",
         href=url_for("replays.preview", **address),

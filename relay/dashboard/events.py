@@ -12,7 +12,7 @@ from relay.dashboard import forms, guard, htmx, privacy
 from relay.models import Event, db
 from relay.rules.lifecycle import OPEN
 from relay.rules.states import DestinationState
-from relay.services import events
+from relay.services import event_list, events
 from relay.services.sources import settings as source_settings
 from relay.services.subscriptions import matching
 
@@ -25,6 +25,7 @@ SPANS = (
     ("30d", "Last 30 days"),
 )
 HOURS = {"1h": 1, "24h": 24, "7d": 168, "30d": 720}
+KEPT = ("type", "source", "state", "text", "span", "since", "until", "everywhere")
 SOON = timedelta(minutes=1)
 STATE_WORDS = {
     "received": "Queued",
@@ -74,18 +75,20 @@ def requested_filter() -> events.EventFilter:
 @guard.requires("viewer", limited=True)
 def list_page() -> Any:
     kept: dict[str, Any] = {
-        name: value
-        for name, value in request.args.items()
-        if value and name in ("type", "source", "state", "text", "span", "since", "until")
+        name: value for name, value in request.args.items() if value and name in KEPT
     }
+    chosen, after = requested_filter(), forms.page_after()
+    everywhere = bool(request.args.get("everywhere"))
     return htmx.respond(
         "events/page.html",
         "events/_table.html",
-        page=events.list_events(requested_filter(), 50, forms.page_after()),
+        page=event_list.list_events(chosen, 50, after, everywhere=everywhere),
         url=url_for("events.list_page", **kept),
         kept=kept,
+        everywhere=url_for("events.list_page", **kept | {"everywhere": "1"}),
+        is_search=bool(chosen.words),
         state_of=events.state_of,
-        first_page=forms.page_after() is None,
+        first_page=after is None,
         **({} if htmx.wants_fragment() else _filter_choices()),
     )
 

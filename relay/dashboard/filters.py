@@ -12,6 +12,7 @@ from flask import Flask, g, has_app_context
 from relay import exact_json
 from relay.event_types import FAMILIES, INTERNAL_TYPES, event_type_of, family_of
 from relay.mapping.printing import plain_text
+from relay.rules.counted import COUNTED
 
 STEPS = ((86_400, "day"), (3600, "h"), (60, "min"), (1, "s"))
 
@@ -58,6 +59,11 @@ def _time_zone() -> ZoneInfo:
 def number(value: float) -> str:
     """A whole number with a narrow no-break space between thousands: ``1 234``."""
     return f"{value:,.0f}".replace(",", "\u202f")
+
+
+def counted(value: int) -> str:
+    """A number that was counted up to COUNTED: ``10 000+`` for more."""
+    return number(value) if value <= COUNTED else f"{number(COUNTED)}+"
 
 
 def facts(detail: dict[str, Any]) -> str:
@@ -125,7 +131,7 @@ def pretty(text: str) -> str:
 
 
 def init_app(app: Flask) -> None:
-    filters = (plain_text, duration, relative, exact, number, facts, host, web_link)
+    filters = (plain_text, duration, relative, exact, number, counted, facts, host, web_link)
     for word in (
         *filters,
         families,

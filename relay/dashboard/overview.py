@@ -23,7 +23,7 @@ blueprint = Blueprint("overview", __name__)
 @guard.requires("viewer", limited=True)
 def page() -> Any:
     now = database.now(db.session)
-    figures = overview.load_figures(now)
+    figures = overview.load_figures(now, limited=not guard.signed_in().sees_all_sites)
     alerts = listing.open_now()
     fresh = sum(listing.needs_attention(one, now) for one in alerts)
     navigation.remember_counts(figures.dead, fresh)

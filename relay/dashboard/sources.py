@@ -13,7 +13,7 @@ from relay.errors import Invalid, Refusal
 from relay.event_types import TEST
 from relay.models import Source, db
 from relay.rules.states import SourceState
-from relay.services import events
+from relay.services import event_list, events
 from relay.services.ledger.reading import two_days
 from relay.services.sources import keys, plugin
 from relay.services.sources import settings as source_settings
@@ -112,7 +112,7 @@ def plugin_zip() -> Response:
 def waiting(slug: str) -> Any:
     """The third step: polls until the first event arrives."""
     source = source_settings.find_source(slug)
-    found = events.list_events(events.EventFilter(source=slug), limit=1).items
+    found = event_list.list_events(events.EventFilter(source=slug), limit=1).items
     rejections = source_settings.list_rejections(source.id, limit=1).items
     return htmx.respond(
         "sources/waiting.html",

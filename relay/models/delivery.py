@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
+    ColumnElement,
     Float,
     ForeignKey,
     Index,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    literal_column,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -115,7 +117,13 @@ class Delivery(Base):
             postgresql_where=text("state = 'in_flight'"),
             sqlite_where=text("state = 'in_flight'"),
         ),
-        Index("ix_delivery_state_id", "state", "id"),
+        Index(
+            "ix_delivery_unfinished",
+            "state",
+            "event_pk",
+            postgresql_where=text("state <> 'delivered'"),
+            sqlite_where=text("state <> 'delivered'"),
+        ),
         Index(
             "ix_delivery_replay_id_state",
             "replay_id",
@@ -125,6 +133,16 @@ class Delivery(Base):
         ),
         Index("ix_delivery_destination_id_id", "destination_id", "id"),
     )
+
+
+def is_pending() -> ColumnElement[bool]:
+    """The condition of ``ix_delivery_due``, which SQLite knows only as literal text."""
+    return Delivery.state == literal_column("'pending'")
+
+
+def is_unfinished() -> ColumnElement[bool]:
+    """Not delivered: the condition of ``ix_delivery_unfinished``, which SQLite knows only as literal text."""
+    return Delivery.state != literal_column("'delivered'")
 
 
 class Attempt(Base):

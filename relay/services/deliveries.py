@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, case, func, literal, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
+from relay.delivery.capacity import LIVE, REPLAYED
 from relay.errors import Invalid, NotFound
-from relay.models import Attempt, Delivery, Destination, Event, Subscription, db
+from relay.models import Attempt, DeadLetter, Delivery, Destination, Event, Subscription, db
+from relay.models.delivery import is_pending, is_unfinished
+from relay.rules.counted import COUNTED
 from relay.rules.lifecycle import State
-from relay.rules.states import DestinationState, SubscriptionState
+from relay.rules.states import DeadLetterState, DestinationState, SubscriptionState
 from relay.services.paging import Page, page_of
 
-UNFINISHED = (State.PENDING, State.IN_FLIGHT, State.DEAD)
+UNRESOLVED = (DeadLetterState.OPEN, DeadLetterState.ACKNOWLEDGED)
 
 
 def named(id_or_name: int | str) -> ColumnElement[bool]:
@@ -77,58 +81,96 @@ def find_delivery(delivery_id: int) -> Delivery:
     return delivery
 
 
-def oldest_due() -> Select[datetime | None]:
+def oldest_due() -> ScalarSelect[datetime | None]:
     """When the oldest pending delivery that can be sent now was due."""
     return (
-        select(func.min(Delivery.due_at))
-        .join(Destination, Destination.id == Delivery.destination_id)
-        .join(Subscription, Subscription.id == Delivery.subscription_id)
-        .where(
-            Delivery.state == State.PENDING.value,
-            Destination.state == DestinationState.ACTIVE,
-            Subscription.state == SubscriptionState.ACTIVE,
-        )
+        select(func.min(first_due()))
+        .where(Destination.state == DestinationState.ACTIVE)
+        .scalar_subquery()
     )
 
 
-def count_open(destination_ids: list[int]) -> dict[int, dict[str, int]]:
-    """Waiting and dead deliveries of each destination: ``{id: {"waiting": n, "dead": n}}``."""
-    rows = db.session.execute(
-        select(Delivery.destination_id, Delivery.state, func.count())
+def first_due() -> ColumnElement[datetime | None]:
+    """Of each ``Destination`` in a statement: when its oldest pending delivery was due.
+
+    Deliveries of paused subscriptions are left out.  ``ix_delivery_due`` has those of one priority in
+    order, so only the first is read.
+    """
+    listening = select(Subscription.id).where(Subscription.state == SubscriptionState.ACTIVE)
+    first = [
+        select(Delivery.due_at)
         .where(
-            Delivery.destination_id.in_(destination_ids),
-            Delivery.state.in_(UNFINISHED),
+            Delivery.destination_id == Destination.id,
+            is_pending(),
+            Delivery.priority == priority,
+            Delivery.subscription_id.in_(listening),
         )
-        .group_by(Delivery.destination_id, Delivery.state)
-    ).all()
-    counts = {one: {"waiting": 0, "dead": 0} for one in destination_ids}
-    for destination_id, state, count in rows:
-        counts[destination_id]["dead" if state == State.DEAD else "waiting"] += count
-    return counts
+        .order_by(Delivery.due_at)
+        .limit(1)
+        .correlate(Destination)
+        .scalar_subquery()
+        for priority in (LIVE, REPLAYED)
+    ]
+    return func.coalesce(case((first[1] < first[0], first[1]), else_=first[0]), first[1])
+
+
+def pending_count(most: int) -> ScalarSelect[int]:
+    """Of each ``Destination`` in a statement: its pending deliveries, ``most`` + 1 if there are more."""
+    some = (
+        select(literal(1))
+        .where(Delivery.destination_id == Destination.id, is_pending())
+        .limit(most + 1)
+        .correlate(Destination)
+        .subquery()
+    )
+    return select(func.count()).select_from(some).scalar_subquery()
 
 
 @dataclass(frozen=True)
 class Activity:
-    """The deliveries of one destination; ``last_delivered_at`` is None where none ever succeeded."""
+    """The deliveries of one destination; ``last_delivered_at`` is None where none ever succeeded.
+
+    The counts go to COUNTED + 1, which stands for more than COUNTED.
+    """
 
     waiting: int
     dead: int
     last_delivered_at: datetime | None
 
 
+def count_open(destination_ids: list[int]) -> dict[int, dict[str, int]]:
+    """Waiting and dead deliveries of each destination: ``{id: {"waiting": n, "dead": n}}``, as in
+    ``Activity``.
+    """
+    rows = db.session.execute(
+        select(Destination.id, *_open_counts()).where(Destination.id.in_(destination_ids))
+    )
+    return {row[0]: {"waiting": row[1] + row[2], "dead": row[3]} for row in rows}
+
+
+def _open_counts() -> list[Any]:
+    """Of each ``Destination``: pending, in flight, failed."""
+    in_flight = select(literal(1)).where(
+        Delivery.destination_id == Destination.id,
+        Delivery.state == State.IN_FLIGHT.value,
+        is_unfinished(),
+    )
+    dead = select(literal(1)).where(
+        DeadLetter.destination_id == Destination.id, DeadLetter.state.in_(UNRESOLVED)
+    )
+    return [
+        pending_count(COUNTED),
+        *(
+            select(func.count())
+            .select_from(some.limit(COUNTED + 1).correlate(Destination).subquery())
+            .scalar_subquery()
+            for some in (in_flight, dead)
+        ),
+    ]
+
+
 def activity_of(destination_ids: list[int]) -> dict[int, Activity]:
     """The activity of each destination, in one statement."""
-    is_dead = Delivery.state == State.DEAD
-    counts = (
-        select(
-            Delivery.destination_id,
-            func.sum(case((is_dead, 0), else_=1)).label("waiting"),
-            func.sum(case((is_dead, 1), else_=0)).label("dead"),
-        )
-        .where(Delivery.destination_id.in_(destination_ids), Delivery.state.in_(UNFINISHED))
-        .group_by(Delivery.destination_id)
-        .subquery()
-    )
     newest = (
         select(Delivery.settled_at)
         .where(Delivery.destination_id == Destination.id, Delivery.state == State.DELIVERED)
@@ -137,16 +179,9 @@ def activity_of(destination_ids: list[int]) -> dict[int, Activity]:
         .scalar_subquery()
     )
     rows = db.session.execute(
-        select(
-            Destination.id,
-            func.coalesce(counts.c.waiting, 0),
-            func.coalesce(counts.c.dead, 0),
-            newest,
-        )
-        .outerjoin(counts, counts.c.destination_id == Destination.id)
-        .where(Destination.id.in_(destination_ids))
+        select(Destination.id, *_open_counts(), newest).where(Destination.id.in_(destination_ids))
     )
-    return {row[0]: Activity(row[1], row[2], row[3]) for row in rows}
+    return {row[0]: Activity(row[1] + row[2], row[3], row[4]) for row in rows}
 
 
 def kept_messages(destination_id: int, limit: int = 10) -> list[tuple[Attempt, Event]]:

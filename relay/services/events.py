@@ -9,11 +9,11 @@ import json
 import secrets as random
 import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import requests
 from flask import current_app
-from sqlalchemy import ColumnElement, Select, and_, case, exists, literal, or_, select
+from sqlalchemy import ColumnElement, Select, exists, literal, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from relay import database, secrets
@@ -21,34 +21,41 @@ from relay.email_digests import EmailDigests
 from relay.errors import Invalid, NotFound, Refusal
 from relay.event_types import INTERNAL_TYPES, SAMPLES, TEST
 from relay.mapping.people import email_in
-from relay.models import DeadLetter, Delivery, EmailDigest, Event, RedactedEvent, Source, db
+from relay.models import DeadLetter, Delivery, EmailDigest, Event, Intake, RedactedEvent, Source, db
 from relay.rules.lifecycle import OPEN, State
 from relay.rules.states import DeadLetterState
 from relay.services.audit import By, record
-from relay.services.paging import Page, page_of
 from relay.services.sources import keys
 from relay.services.sources.settings import find_source
 
-# The state of an event as a whole, by its deliveries; the first that matches counts.
-STATES = ("received", "dead", "pending", "delivered", "discarded", "unmatched")
+SEEN_DAYS = 90  # a type that no site sent for longer is not offered
 
 
 def _has(*states: State) -> ColumnElement[bool]:
-    return exists().where(Delivery.event_pk == Event.id, Delivery.state.in_(states))
+    found = exists().where(Delivery.event_pk == Event.id)
+    return found.where(Delivery.state.in_(states)) if states else found
 
 
-STATE = case(
-    (Event.routed_at.is_(None), "received"),
-    (_has(State.DEAD), "dead"),
-    (_has(*OPEN), "pending"),
-    (_has(State.DELIVERED), "delivered"),
-    (_has(State.DISCARDED), "discarded"),
-    else_="unmatched",
-)
+def _states() -> dict[str, list[ColumnElement[bool]]]:
+    is_routed = Event.routed_at.is_not(None)
+    dead, waits = _has(State.DEAD), _has(*OPEN)
+    delivered = _has(State.DELIVERED)
+    return {
+        "received": [Event.routed_at.is_(None)],
+        "dead": [is_routed, dead],
+        "pending": [is_routed, ~dead, waits],
+        "delivered": [is_routed, ~dead, ~waits, delivered],
+        "discarded": [is_routed, ~dead, ~waits, ~delivered, _has(State.DISCARDED)],
+        "unmatched": [is_routed, ~_has()],
+    }
+
+
+# The state of an event as a whole, by its deliveries; the first that matches counts.
+STATES = _states()
 
 
 def state_of(event: Event) -> str:
-    """The rule of STATE for an event with its deliveries loaded."""
+    """The rule of STATES for an event with its deliveries loaded."""
     if event.routed_at is None:
         return "received"
     states = {delivery.state for delivery in event.deliveries}
@@ -78,34 +85,49 @@ class EventFilter:
     anywhere: bool = False
 
     def conditions(self) -> list[ColumnElement[bool]]:
-        """Raises Invalid for an unknown state."""
-        wanted: list[ColumnElement[bool]] = []
-        if self.event_type:
-            if self.event_type.endswith(".*"):
-                wanted.append(Event.event_type.startswith(self.event_type[:-1], autoescape=True))
-            else:
-                wanted.append(Event.event_type == self.event_type)
-        if self.event_type not in INTERNAL_TYPES:
-            wanted.append(Event.event_type.not_in(INTERNAL_TYPES))
+        """Of ``Event``: all of them.  Raises Invalid for an unknown state."""
+        wanted = [*self.drive(), *self.is_listed(), *self.has_type(), *self.has_state()]
         if self.source:
             wanted.append(Event.source_id.in_(select(Source.id).where(Source.slug == self.source)))
-        if self.state:
-            if self.state not in STATES:
-                raise Invalid({"state": [f"A state is one of {', '.join(STATES)}."]})
-            wanted.append(self.state == STATE)  # type: ignore[arg-type]
-        if self.text:
-            text = self.text.strip().replace("\x00", "")[:200]
-            found = Event.event_id == text
-            if self.anywhere:
-                found |= Event.search_text.contains(text.lower(), autoescape=True)
-            if email_in(text) == text:
-                found |= _has_address(text.lower())
-            wanted.append(found)
-        if self.since:
-            wanted.append(Event.received_at >= self.since)
-        if self.until:
-            wanted.append(Event.received_at < self.until)
+        if self.words:
+            wanted.append(or_(Event.event_id == self.words, *self.has_text()))
         return wanted
+
+    @property
+    def words(self) -> str:
+        """The searched text."""
+        return self.text.strip().replace("\x00", "")[:200]
+
+    def drive(self) -> list[ColumnElement[bool]]:
+        """The time range."""
+        return [
+            *([Event.received_at >= self.since] if self.since else []),
+            *([Event.received_at < self.until] if self.until else []),
+        ]
+
+    def is_listed(self) -> list[ColumnElement[bool]]:
+        return (
+            [] if self.event_type in INTERNAL_TYPES else [Event.event_type.not_in(INTERNAL_TYPES)]
+        )
+
+    def has_type(self) -> list[ColumnElement[bool]]:
+        if self.event_type.endswith(".*"):
+            return [Event.event_type.startswith(self.event_type[:-1], autoescape=True)]
+        return [Event.event_type == self.event_type] if self.event_type else []
+
+    def has_state(self) -> list[ColumnElement[bool]]:
+        if not self.state:
+            return []
+        if self.state not in STATES:
+            raise Invalid({"state": [f"A state is one of {', '.join(STATES)}."]})
+        return STATES[self.state]
+
+    def has_text(self) -> list[ColumnElement[bool]]:
+        """Alternatives without the id: none if the person may not search in the values."""
+        return [
+            *([Event.search_text.contains(self.words.lower(), autoescape=True)] * self.anywhere),
+            *([_has_address(self.words.lower())] if email_in(self.words) == self.words else []),
+        ]
 
 
 def _has_address(email: str) -> ColumnElement[bool]:
@@ -126,20 +148,6 @@ def redacted_fields(event: Event) -> list[dict[str, str]]:
     """What the site's privacy settings changed before the event was stored, as ``RedactedEvent.fields``."""
     found = db.session.get(RedactedEvent, event.id)
     return found.fields if found else []
-
-
-def list_events(
-    wanted: EventFilter | None = None, limit: int = 50, after: int | None = None
-) -> Page[Event]:
-    """Newest first, with source and deliveries loaded.  Raises Invalid."""
-    return page_of(
-        select(Event).where(and_(True, *(wanted or EventFilter()).conditions())),
-        Event.id,
-        limit,
-        after,
-        joinedload(Event.source),
-        selectinload(Event.deliveries).joinedload(Delivery.destination),
-    )
 
 
 def newest_events(limit: int) -> list[Event]:
@@ -185,11 +193,14 @@ def find_event(id_or_event_id: int | str) -> Event:
 
 
 def known_types(*patterns: str) -> list[str]:
-    """Every event type that can be delivered: those that Relay ships and those that sites sent.
+    """Every event type that can be delivered: those that Relay ships and those that sites sent lately.
 
     ``patterns`` are further types, such as the default ones of a kind; groups of types are left out.
     """
-    seen = db.session.scalars(select(Event.event_type).distinct().limit(100)).all()
+    lately = database.now(db.session).date() - timedelta(days=SEEN_DAYS)
+    seen = db.session.scalars(
+        select(Intake.event_type).where(Intake.day >= lately).distinct().limit(100)
+    ).all()
     more = {pattern for pattern in patterns if "*" not in pattern}
     return sorted({*SAMPLES, *seen, *more} - INTERNAL_TYPES)
 

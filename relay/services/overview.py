@@ -6,20 +6,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, literal, select
 
 from relay import database
 from relay.event_types import INTERNAL_TYPES
-from relay.models import DeadLetter, Delivery, Event, Rejection, db
+from relay.models import DeadLetter, Delivery, DeliveryMinute, Event, EventHour, Rejection, db
+from relay.models.delivery import is_pending, is_unfinished
+from relay.rules.counted import COUNTED
 from relay.rules.lifecycle import State
-from relay.rules.states import DeadLetterState
+from relay.services.alerts import event_hours
 from relay.services.alerts.listing import count_needing_attention
-from relay.services.deliveries import oldest_due
+from relay.services.deliveries import UNRESOLVED, oldest_due
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Counts over the last 24 hours; ``waiting`` and ``dead`` are current counts.
+    """Counts over the last 24 hours; ``waiting`` and ``dead`` are current counts, up to COUNTED + 1.
 
     ``per_hour`` has 24 pairs (start of the hour, events), oldest first.
     """
@@ -35,8 +37,7 @@ class Figures:
 
 def load_counts() -> tuple[int, int]:
     """Read in one statement.  -> unresolved failed deliveries, alerts that need attention"""
-    failed = _number(func.count(), DeadLetter.state != DeadLetterState.RESOLVED)
-    row = db.session.execute(select(failed, count_needing_attention())).one()
+    row = db.session.execute(select(_unresolved(), count_needing_attention())).one()
     return row[0], row[1]
 
 
@@ -44,31 +45,80 @@ def _number(what: Any, *where: Any) -> Any:
     return select(what).where(*where).scalar_subquery()
 
 
-def load_figures(now: datetime) -> Figures:
-    """Read in two statements."""
+def _some(*where: Any) -> Any:
+    """The number of matching rows, up to COUNTED + 1."""
+    some = select(literal(1)).where(*where).limit(COUNTED + 1).subquery()
+    return select(func.count()).select_from(some).scalar_subquery()
+
+
+def _unresolved() -> Any:
+    return _some(DeadLetter.state.in_(UNRESOLVED))
+
+
+def load_figures(now: datetime, *, limited: bool = False) -> Figures:
+    """Read in four statements.  ``limited`` is for a person who sees some sites only."""
     day = now - timedelta(hours=24)
-    first = (now - timedelta(hours=23)).replace(minute=0, second=0, microsecond=0)
-    hours = [first + timedelta(hours=n) for n in range(24)]
-    counts = dict.fromkeys(hours, 0)
-    for hour, number in db.session.execute(_per_hour(first)):
-        if hour in counts:
-            counts[hour] = number
-    ours = Event.event_type.not_in(INTERNAL_TYPES)
-    received, delivered, refused, waiting, dead, due_at = db.session.execute(
+    per_hour = _per_hour(now)
+    first_part = select(func.count()).where(
+        Event.received_at >= day,
+        Event.received_at < min(per_hour),
+        Event.event_type.not_in(INTERNAL_TYPES),
+    )
+    received, delivered, refused, pending, in_flight, dead, due_at = db.session.execute(
         select(
-            _number(func.count(), Event.received_at >= day, ours),
-            _number(func.count(), Delivery.state == State.DELIVERED, Delivery.settled_at >= day),
+            first_part.scalar_subquery(),
+            _delivered_to_limited(day) if limited else _delivered(day),
             _number(func.coalesce(func.sum(Rejection.count), 0), Rejection.last_at >= day),
-            _number(func.count(), Delivery.state.in_((State.PENDING, State.IN_FLIGHT))),
-            _number(func.count(), DeadLetter.state != DeadLetterState.RESOLVED),
-            oldest_due().scalar_subquery(),
+            _some(is_pending()),
+            _some(Delivery.state == State.IN_FLIGHT.value, is_unfinished()),
+            _unresolved(),
+            oldest_due(),
         )
     ).one()
     late_s = max(0.0, (now - due_at).total_seconds()) if due_at else 0.0
-    return Figures(received, delivered, int(refused), waiting, dead, late_s, list(counts.items()))
+    received += sum(per_hour.values())
+    waiting = pending + in_flight
+    return Figures(
+        received, int(delivered), int(refused), waiting, dead, late_s, list(per_hour.items())
+    )
 
 
-def _per_hour(first: datetime) -> Select[datetime, int]:
+def _delivered(since: datetime) -> Any:
+    """From the counts by destination and minute, so it does not depend on the size of the history."""
+    of = DeliveryMinute
+    return _number(
+        func.coalesce(func.sum(of.delivered + of.replays_delivered), 0), of.minute >= since
+    )
+
+
+def _delivered_to_limited(since: datetime) -> Any:
+    """Those counts have no site: the deliveries of the events that were received since then."""
+    return (
+        select(func.count())
+        .select_from(Delivery)
+        .join(Event, Event.id == Delivery.event_pk)
+        .where(Event.received_at >= since, Delivery.state == State.DELIVERED)
+        .scalar_subquery()
+    )
+
+
+def _per_hour(now: datetime) -> dict[datetime, int]:
+    """The events of the last 24 hours by hour: the counted hours, and the events since the last one."""
+    first = event_hours.hour_start(now - timedelta(hours=23))
+    counts = {first + timedelta(hours=n): 0 for n in range(24)}
+    counted = db.session.execute(
+        select(EventHour.hour, func.sum(EventHour.events))
+        .where(EventHour.hour >= first)
+        .group_by(EventHour.hour)
+    ).all()
+    begin = max((row.hour + event_hours.HOUR for row in counted), default=first)
     hour = database.utc_hour(Event.received_at)
-    ours = Event.event_type.not_in(INTERNAL_TYPES)
-    return select(hour, func.count()).where(Event.received_at >= first, ours).group_by(hour)
+    rest = db.session.execute(
+        select(hour, func.count())
+        .where(Event.received_at >= begin, Event.event_type.not_in(INTERNAL_TYPES))
+        .group_by(hour)
+    )
+    for start, number in (*counted, *rest):
+        if start in counts:
+            counts[start] = int(number)
+    return counts

@@ -14,7 +14,7 @@ from relay.dashboard.headers import CONTENT_POLICY
 from relay.destinations import KINDS
 from relay.destinations.channel_kinds import CHANNEL_KINDS
 from relay.models import Alert, AuditEntry, ErasureReceipt, db
-from relay.services import events
+from relay.services import event_list, events
 from relay.services.audit import COMMAND_LINE
 from relay.services.destinations import settings as destination_settings
 from relay.services.sources import settings as source_settings
@@ -404,8 +404,9 @@ def test_the_state_of_an_event_is_the_same_in_sql_and_in_python(app: Flask, worl
     put(app, world.slug, comment())
     with app.app_context():
         for state in events.STATES:
-            for event in events.list_events(events.EventFilter(state=state)).items:
+            for event in event_list.list_events(events.EventFilter(state=state)).items:
                 assert events.state_of(event) == state
         assert (
-            sum(events.list_events(events.EventFilter(state=s)).total for s in events.STATES) == 2
+            sum(event_list.list_events(events.EventFilter(state=s)).total for s in events.STATES)
+            == 2
         )

@@ -19,7 +19,8 @@ from relay.launcher.valkey import Valkey
 from relay.mapping.redaction_rules import RedactionAction, RedactionRule, Redactor, path_from_label
 from relay.models import EmailDigest, Event, RedactedEvent, db
 from relay.services.audit import COMMAND_LINE
-from relay.services.events import EventFilter, list_events
+from relay.services.event_list import list_events
+from relay.services.events import EventFilter
 from relay.services.sources import privacy
 from tests.ingest.conftest import Sender, refresh
 

@@ -25,7 +25,7 @@ from relay.rules.states import (
 )
 from relay.services.audit import By, record
 from relay.services.dead_letters.selection import Selection, unresolved
-from relay.services.paging import Page, page_of
+from relay.services.paging import Page, count_some, page_of
 
 LOADED = (
     joinedload(DeadLetter.delivery).joinedload(Delivery.event).joinedload(Event.source),
@@ -37,6 +37,11 @@ def count(selection: Selection) -> int:
     """How many of the selected dead letters are unresolved."""
     wanted = select(func.count()).select_from(selection.statement().subquery())
     return db.session.scalar(wanted) or 0
+
+
+def count_shown(selection: Selection) -> int:
+    """The same for a page: COUNTED + 1 if there are more than COUNTED."""
+    return count_some(selection.statement())
 
 
 def list_letters(

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, select
 from relay.mapping.personal import mask_patterns
 from relay.models import DeadLetter, Delivery, Destination, Event, db
 from relay.rules.states import DeadLetterState
-from relay.services.deliveries import named
+from relay.services.deliveries import UNRESOLVED, named
 from relay.services.events import EventFilter
 
 NO_FIELD = "-"  # as a field: those without one
@@ -19,7 +19,7 @@ STATES = tuple(state.value for state in DeadLetterState)
 
 
 def unresolved() -> ColumnElement[bool]:
-    return DeadLetter.state != DeadLetterState.RESOLVED
+    return DeadLetter.state.in_(UNRESOLVED)
 
 
 @dataclass(frozen=True)

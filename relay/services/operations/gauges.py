@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from relay import database
 from relay.models import (
@@ -16,17 +17,19 @@ from relay.models import (
     Delivery,
     DeliveryMinute,
     Destination,
-    Subscription,
 )
+from relay.models.delivery import is_unfinished
 from relay.observability.metrics import Metric, bounded, gauge
 from relay.rules.alerts import RULES
 from relay.rules.lifecycle import State
-from relay.rules.states import DeadLetterState, DestinationState, SubscriptionState
+from relay.rules.states import DestinationState
 from relay.rules.status import Status, destination_status
+from relay.services.deliveries import UNRESOLVED, first_due, pending_count
 from relay.services.operations.checks.database import reading
 
 CIRCUIT_GAUGE = {Status.PAUSED: 2, Status.HELD: 1, Status.CIRCUIT_OPEN: 1}
 RECENT = timedelta(minutes=5)
+MOST = 100_000  # deliveries that are counted for one number; more would cost more than a scrape may
 
 
 @dataclass(frozen=True)
@@ -98,8 +101,7 @@ def canary(connection: Connection) -> dict[str, float]:
 
 
 def dead_letters(connection: Connection) -> int:
-    unresolved = DeadLetter.state != DeadLetterState.RESOLVED
-    return connection.scalar(select(func.count()).select_from(DeadLetter).where(unresolved)) or 0
+    return count_up_to(connection, select(DeadLetter.id).where(DeadLetter.state.in_(UNRESOLVED)))
 
 
 def finished(connection: Connection, names: Mapping[int, str], now: datetime) -> Iterator[Metric]:
@@ -133,23 +135,16 @@ def finished(connection: Connection, names: Mapping[int, str], now: datetime) ->
 def queues(connection: Connection, names: Mapping[int, str], now: datetime) -> Iterator[Metric]:
     """How many deliveries wait for each destination, and for how long."""
     found = {number: Queue() for number in names}
-    may_be_sent = and_(
-        Destination.state == DestinationState.ACTIVE,
-        Subscription.state == SubscriptionState.ACTIVE,
-    )
-    for number, pending, due_at in connection.execute(
+    for number, is_active, pending, due_at in connection.execute(
         select(
-            Delivery.destination_id,
-            func.count(),
-            func.min(Delivery.due_at).filter(may_be_sent),
-        )
-        .join(Destination, Destination.id == Delivery.destination_id)
-        .join(Subscription, Subscription.id == Delivery.subscription_id)
-        .where(Delivery.state == State.PENDING.value)
-        .group_by(Delivery.destination_id)
+            Destination.id,
+            Destination.state == DestinationState.ACTIVE,
+            pending_count(MOST),
+            first_due(),
+        ).where(Destination.id.in_(names))
     ):
-        late_s = max(0.0, (now - due_at).total_seconds()) if due_at else 0.0
-        found[number] = Queue(pending, late_s)
+        late_s = (now - due_at).total_seconds() if is_active and due_at else 0.0
+        found[number] = Queue(min(pending, MOST), max(0.0, late_s))
     yield gauge(
         "relay_oldest_due_seconds",
         "How late the oldest due delivery is.",
@@ -170,5 +165,22 @@ def queues(connection: Connection, names: Mapping[int, str], now: datetime) -> I
 
 
 def by_state(connection: Connection) -> Mapping[str, float]:
-    rows = connection.execute(select(Delivery.state, func.count()).group_by(Delivery.state))
-    return dict.fromkeys((state.value for state in State), 0) | dict(rows.all())
+    """Those that are not delivered are counted up to MOST; the rest of the table is delivered."""
+    rest = [state for state in State if state is not State.DELIVERED]
+    counts = {
+        state.value: float(
+            count_up_to(
+                connection,
+                select(Delivery.id).where(Delivery.state == state.value, is_unfinished()),
+            )
+        )
+        for state in rest
+    }
+    delivered = database.row_count(connection, Delivery.__table__) - sum(counts.values())
+    return counts | {State.DELIVERED.value: max(0.0, delivered)}
+
+
+def count_up_to(connection: Connection, wanted: Select[Any]) -> int:
+    """How many rows ``wanted`` has, at most MOST."""
+    some = wanted.limit(MOST).subquery()
+    return connection.scalar(select(func.count()).select_from(some)) or 0

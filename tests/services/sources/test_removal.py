@@ -20,7 +20,8 @@ from relay.services.alerts import state as alerts
 from relay.services.audit import COMMAND_LINE, RELAY, By
 from relay.services.dead_letters import actions as dead_letter_actions
 from relay.services.destinations import settings as destination_settings
-from relay.services.events import EventFilter, find_event, list_events
+from relay.services.event_list import list_events
+from relay.services.events import EventFilter, find_event
 from relay.services.ledger import check
 from relay.services.replays import actions as replay_actions
 from relay.services.replays import preview as replay_preview

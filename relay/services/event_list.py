@@ -1,0 +1,127 @@
+"""The list of events: which index leads to them, an exact id first, and one page at a time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import joinedload, selectinload
+
+from relay.models import Delivery, Event, Source, db
+from relay.rules.lifecycle import OPEN, State
+from relay.services import event_search as search
+from relay.services.event_search import Candidates, Found
+from relay.services.events import EventFilter
+from relay.services.paging import MAX_LIMIT, Page, count_some
+
+CANDIDATES: dict[str, Candidates] = {
+    "received": search.not_routed,
+    "dead": search.with_delivery_in(State.DEAD),
+    "pending": search.with_delivery_in(*OPEN),
+    "discarded": search.with_delivery_in(State.DISCARDED),
+}
+LOADED = (
+    joinedload(Event.source),
+    selectinload(Event.deliveries).joinedload(Delivery.destination),
+)
+MOST_EXACT = 50
+
+
+def list_events(
+    wanted: EventFilter | None = None,
+    limit: int = 50,
+    after: int | None = None,
+    *,
+    everywhere: bool = False,
+) -> Page[Event]:
+    """Newest first, with source and deliveries loaded.  Raises Invalid.
+
+    If the text is the id of an event or the key of a delivery, the list has only that, unless the
+    search goes on ``everywhere``.  The event with that row number comes first.
+    """
+    chosen, limit = wanted or EventFilter(), max(1, min(limit, MAX_LIMIT))
+    exact, is_id = exact_matches(chosen) if after is None else ([], False)
+    if is_id and not everywhere:
+        return Page(_load(exact), len(exact), None, exact=len(exact))
+    found = _find(chosen, limit, after, without=exact)
+    position = found.position
+    return Page(
+        _load([*exact, *found.ids]),
+        _total(chosen, found, after, len(exact)),
+        position.id if position else None,
+        position.at if position and found.is_cut else None,
+        exact=len(exact),
+    )
+
+
+def exact_matches(wanted: EventFilter) -> tuple[list[int], bool]:
+    """The events that have the searched text as id, row number or delivery key, read from three indexes.
+
+    -> their row numbers, and whether the text can be nothing else.  A row number can also be the number of
+    an order.
+    """
+    text, rest = wanted.words, [*replace(wanted, text="").conditions()]
+    if not text or " " in text:
+        return [], False
+    by_key = select(Delivery.event_pk).where(Delivery.key == text)
+    for ids in (select(Event.id).where(Event.event_id == text), by_key):
+        numbers = db.session.scalars(ids.limit(MOST_EXACT)).all()
+        if found := _matching(list(numbers), rest):
+            return found, True
+    is_number = text.isascii() and text.isdigit() and len(text) < 19
+    return (_matching([int(text)], rest) if is_number else []), False
+
+
+def _matching(ids: list[int], conditions: list[ColumnElement[bool]]) -> list[int]:
+    if not ids:
+        return []
+    rows = select(Event.id).where(Event.id.in_(ids), *conditions).order_by(Event.id.desc())
+    return list(db.session.scalars(rows))
+
+
+def _find(wanted: EventFilter, limit: int, after: int | None, without: list[int]) -> Found:
+    drive, tested = wanted.drive(), [*wanted.is_listed(), *wanted.has_state()]
+    if wanted.words:
+        has_text = wanted.has_text()
+        if not has_text:  # an id, and there is none
+            return Found()
+        tested.append(or_(*has_text))
+        if without:
+            tested.append(Event.id.not_in(without))
+    source = _source(wanted.source)
+    if wanted.source and source is None:
+        return Found()
+    of_source = [Event.source_id == source] if source is not None else []
+    if wanted.state in CANDIDATES:
+        tested += [*drive, *wanted.has_type(), *of_source]
+        return search.by_candidates(CANDIDATES[wanted.state], tested, after, limit)
+    if of_source or wanted.event_type.endswith(".*"):
+        drive, tested = [*drive, *of_source], [*tested, *wanted.has_type()]
+    else:
+        drive += wanted.has_type()
+    # that an event is listed is nearly always true, so it needs no window
+    needs_window = len(tested) > len(wanted.is_listed())
+    if not needs_window:
+        drive, tested = [*drive, *tested], []
+    return search.by_time(drive, tested, after, limit)
+
+
+def _source(slug: str) -> int | None:
+    return db.session.scalar(select(Source.id).where(Source.slug == slug)) if slug else None
+
+
+def _total(wanted: EventFilter, found: Found, after: int | None, exact: int) -> int | None:
+    """Known if this page is all, or if an index alone can count."""
+    if after is None and found.position is None:
+        return len(found.ids) + exact
+    if wanted.words or wanted.state or (wanted.source and wanted.event_type):
+        return None
+    return count_some(select(Event.id).where(*wanted.conditions()))
+
+
+def _load(ids: list[int]) -> list[Event]:
+    """In the order of ``ids``."""
+    rows: Any = db.session.scalars(select(Event).where(Event.id.in_(ids)).options(*LOADED))
+    by_id = {event.id: event for event in rows}
+    return [by_id[one] for one in ids if one in by_id]
