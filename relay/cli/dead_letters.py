@@ -124,7 +124,7 @@ def replay(id_: int | None, destination: str, every: bool, dry_run: bool, as_jso
     result: dict[str, Any] = {"selected": count, "replayed": 0, "skipped": 0, "dry_run": dry_run}
     chosen = replay_preview.select_dead_letters(selection)
     if dry_run:
-        previews = replay_preview.preview(chosen)
+        previews = replay_preview.dry_run(chosen, most=None).places
         result["outlook"] = [
             {
                 "destination": preview.destination.name,

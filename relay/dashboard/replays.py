@@ -78,8 +78,8 @@ def list_page() -> Any:
 def preview() -> Any:
     """What a replay would send and what the result would be, with an example request."""
     selection, mapping = requested_selection(request.args), chosen_mapping(request.args)
-    previews = replay_preview.preview(selection, mapping)
-    examples = replay_preview.samples(selection, limit=5)
+    found = replay_preview.dry_run(selection, mapping)
+    examples = replay_preview.samples(found.ids, limit=5)
     number = request.args.get("sample", type=row_number)
     example = next(
         (delivery for delivery in examples if delivery.id == number),
@@ -89,10 +89,12 @@ def preview() -> Any:
         "replays/new.html",
         "replays/_preview.html",
         selection=selection,
-        previews=previews,
-        total=sum(preview.total for preview in previews),
+        previews=found.places,
+        total=found.total,
+        is_cut=found.is_cut,
+        examined=len(found.ids),
         mapping=mapping,
-        differ=replay_preview.mappings_differ(selection),
+        differ=replay_preview.mappings_differ(found.ids),
         examples=examples,
         example=example,
         lines=_compare(example) if example else [],

@@ -112,7 +112,7 @@ def plugin_zip() -> Response:
 def waiting(slug: str) -> Any:
     """The third step: polls until the first event arrives."""
     source = source_settings.find_source(slug)
-    found = event_list.list_events(events.EventFilter(source=slug), limit=1).items
+    found = event_list.newest(events.EventFilter(source=slug), 1)
     rejections = source_settings.list_rejections(source.id, limit=1).items
     return htmx.respond(
         "sources/waiting.html",

@@ -11,13 +11,24 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from relay.delivery.capacity import LIVE, REPLAYED
 from relay.errors import Invalid, NotFound
-from relay.models import Attempt, DeadLetter, Delivery, Destination, Event, Subscription, db
+from relay.models import (
+    Attempt,
+    DeadLetter,
+    Delivery,
+    DeliveryMinute,
+    Destination,
+    Event,
+    Subscription,
+    db,
+)
+from relay.models.base import UtcDateTime
 from relay.models.delivery import is_pending, is_unfinished
 from relay.rules.counted import COUNTED
 from relay.rules.lifecycle import State
 from relay.rules.states import DeadLetterState, DestinationState, SubscriptionState
 from relay.services.paging import Page, page_of
 
+NEWEST = 1_000  # deliveries in which the last one that succeeded is searched
 UNRESOLVED = (DeadLetterState.OPEN, DeadLetterState.ACKNOWLEDGED)
 
 
@@ -169,17 +180,37 @@ def _open_counts() -> list[Any]:
     ]
 
 
+def _last_delivered() -> ColumnElement[datetime | None]:
+    """Of each ``Destination``: exactly if it is among its newest deliveries, else by the minute."""
+    newest = (
+        select(Delivery.state, Delivery.settled_at, Delivery.id)
+        .where(Delivery.destination_id == Destination.id)
+        .order_by(Delivery.id.desc())
+        .limit(NEWEST)
+        .correlate(Destination)
+        .subquery()
+    )
+    exact = (
+        select(newest.c.settled_at)
+        .where(newest.c.state == State.DELIVERED)
+        .order_by(newest.c.id.desc())
+        .limit(1)
+    )
+    of = DeliveryMinute
+    minute = select(func.max(of.minute)).where(
+        of.destination_id == Destination.id, of.delivered + of.replays_delivered > 0
+    )
+    return func.coalesce(
+        exact.scalar_subquery(), minute.correlate(Destination).scalar_subquery(), type_=UtcDateTime
+    )
+
+
 def activity_of(destination_ids: list[int]) -> dict[int, Activity]:
     """The activity of each destination, in one statement."""
-    newest = (
-        select(Delivery.settled_at)
-        .where(Delivery.destination_id == Destination.id, Delivery.state == State.DELIVERED)
-        .order_by(Delivery.id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
     rows = db.session.execute(
-        select(Destination.id, *_open_counts(), newest).where(Destination.id.in_(destination_ids))
+        select(Destination.id, *_open_counts(), _last_delivered()).where(
+            Destination.id.in_(destination_ids)
+        )
     )
     return {row[0]: Activity(row[1] + row[2], row[3], row[4]) for row in rows}
 

@@ -55,6 +55,11 @@ def list_events(
     )
 
 
+def newest(wanted: EventFilter, limit: int) -> list[Event]:
+    """The first events of the list, without counting them."""
+    return _load(_find(wanted, limit, None, without=[]).ids)
+
+
 def exact_matches(wanted: EventFilter) -> tuple[list[int], bool]:
     """The events that have the searched text as id, row number or delivery key, read from three indexes.
 

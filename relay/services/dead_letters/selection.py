@@ -64,8 +64,7 @@ class Selection:
             chosen = select(Destination.id).where(named(self.destination))
             wanted.append(DeadLetter.destination_id.in_(chosen))
         if self.subscription:
-            ours = select(Delivery.id).where(Delivery.subscription_id == self.subscription)
-            wanted.append(DeadLetter.delivery_id.in_(ours))
+            wanted.append(_of_events(Delivery.subscription_id == self.subscription))
         if self.code:
             wanted.append(DeadLetter.code == self.code)
         if self.field:
@@ -78,8 +77,8 @@ class Selection:
             wanted.append(DeadLetter.created_at < self.until)
         if self.upto:
             wanted.append(DeadLetter.id <= self.upto)
-        if about := EventFilter(self.event_type, self.source).conditions():
-            wanted.append(_of_events(*about))
+        if self.event_type or self.source:  # an internal event has no delivery
+            wanted.append(_of_events(*EventFilter(self.event_type, self.source).conditions()))
         if self.text.strip():
             about_it = EventFilter(text=self.text, anywhere=self.anywhere).conditions()
             found = _of_events(*about_it)
@@ -116,6 +115,12 @@ class Selection:
 
 
 def _of_events(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-    return DeadLetter.delivery_id.in_(
-        select(Delivery.id).join(Event, Event.id == Delivery.event_pk).where(*conditions)
+    """Tested for each dead letter: there are few of them, and millions of events."""
+    return (
+        select(Delivery.id)
+        .join(Event, Event.id == Delivery.event_pk)
+        .where(Delivery.id == DeadLetter.delivery_id, *conditions)
+        .offset(0)  # otherwise PostgreSQL may turn it round and search all events first
+        .correlate(DeadLetter)
+        .exists()
     )

@@ -9,20 +9,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy import and_, delete, literal, or_, select, update
 from sqlalchemy.orm import joinedload, selectinload
 
 from relay import database
 from relay.database import READ_ONLY
 from relay.errors import Refusal
 from relay.models import AiStep, DeadLetter, Delivery, Destination, Quota, Subscription, db
+from relay.models.delivery import is_unfinished
 from relay.rules.lifecycle import Discarded, State
 from relay.rules.states import DestinationState, SubscriptionState
 from relay.services.alerts import state as alerts
 from relay.services.audit import By, record
 from relay.services.dead_letters import bulk
 from relay.services.dead_letters.selection import Selection, unresolved
+from relay.services.deliveries import count_open
 from relay.services.destinations.settings import find_destination
+from relay.services.paging import count_some
 from relay.services.subscriptions.settings import sentence_of
 from relay.services.transitions import transition_many
 
@@ -32,7 +35,7 @@ REASON = "The destination was removed."
 
 @dataclass(frozen=True)
 class DestinationRemoval:
-    """What the removal changes.
+    """What the removal changes; each number goes to COUNTED + 1, which stands for more.
 
     ``pending`` and ``failed`` deliveries are discarded.  ``in_flight`` deliveries have been
     claimed; a call that has already started finishes.  ``asked_by`` are the subscriptions with an
@@ -55,22 +58,18 @@ def preview(id_or_name: int | str) -> DestinationRemoval:
 
 
 def _summarize(destination: Destination) -> DestinationRemoval:
-    counts = {
-        row.state: row[1]
-        for row in db.session.execute(
-            select(Delivery.state, func.count())
-            .where(Delivery.destination_id == destination.id)
-            .group_by(Delivery.state)
-        )
-    }
+    counts = count_open([destination.id])[destination.id]
+    of_it = Delivery.destination_id == destination.id
+    in_flight = and_(of_it, is_unfinished(), Delivery.state == State.IN_FLIGHT.value)
+    calls = count_some(select(literal(1)).where(in_flight))
     return DestinationRemoval(
         destination=destination,
-        pending=counts.get(State.PENDING, 0),
-        in_flight=counts.get(State.IN_FLIGHT, 0),
-        failed=counts.get(State.DEAD, 0),
+        pending=counts["waiting"] - calls,
+        in_flight=calls,
+        failed=counts["dead"],
         subscriptions=len(destination.subscriptions),
         asked_by=tuple(sentence_of(one) for one in asking(destination.id)),
-        kept=sum(counts.values()),
+        kept=count_some(select(literal(1)).where(of_it)),
     )
 
 

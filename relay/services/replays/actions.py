@@ -6,7 +6,9 @@ them within the destination's limits.  Pausing and cancelling changes only the r
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
@@ -42,13 +44,23 @@ FINAL = (State.DEAD, State.DELIVERED)  # what can be sent again
 
 @dataclass(frozen=True)
 class ReplaySelection:
-    """``deliveries`` selects ``Delivery.id``; ``title`` describes the selection."""
+    """``deliveries`` selects ids of deliveries; ``title`` describes the selection."""
 
     deliveries: Select[Any]
     title: str
 
-    def takes(self) -> ColumnElement[bool]:
-        """The selected deliveries that can be sent again now."""
+    def newest(self, limit: int | None = None) -> list[int]:
+        """The selected ids, the newest first, in one statement that changes nothing.
+
+        What follows reads deliveries by these ids: without table statistics, PostgreSQL would
+        search all deliveries for those of a condition.
+        """
+        (number,) = self.deliveries.selected_columns
+        return list(db.session.scalars(self.deliveries.order_by(number.desc()).limit(limit)))
+
+    @staticmethod
+    def takes(ids: Sequence[int]) -> ColumnElement[bool]:
+        """Those of ``ids`` that can be sent again now."""
         in_use = select(Destination.id).where(Destination.state != DestinationState.CLOSED)
         listening = select(Subscription.id).where(Subscription.state != SubscriptionState.CLOSED)
         # the event was emptied, or its site was removed with what waited
@@ -63,7 +75,7 @@ class ReplaySelection:
             .correlate(Delivery)
         )
         return and_(
-            Delivery.id.in_(self.deliveries),
+            database.one_of_ids(db.session, Delivery.id, ids),
             Delivery.state.in_(FINAL),
             Delivery.destination_id.in_(in_use),
             Delivery.subscription_id.in_(listening),
@@ -89,35 +101,52 @@ def start(
     except IntegrityError:  # the same form, submitted twice at once
         db.session.rollback()
         return db.session.scalars(select(Replay).where(Replay.token == token)).one()
-    taken = transition_many(
-        db.session,
-        selected.takes(),
-        Replayed(),
-        now,
-        priority=REPLAYED,
-        replay_id=replay.id,
-        pinned_version=Delivery.version if mapping == ReplayMapping.ORIGINAL else None,
-        pinned_mapping=Delivery.mapping_version if mapping == ReplayMapping.ORIGINAL else None,
-    )
+    taken: list[int] = []
+    for ids in batched(sorted(selected.newest()), CHUNK):
+        taken += transition_many(
+            db.session,
+            selected.takes(ids),
+            Replayed(),
+            now,
+            priority=REPLAYED,
+            replay_id=replay.id,
+            pinned_version=Delivery.version if mapping == ReplayMapping.ORIGINAL else None,
+            pinned_mapping=Delivery.mapping_version if mapping == ReplayMapping.ORIGINAL else None,
+        )
     replay.total = len(taken)
     if not replay.total:
         db.session.rollback()
         raise Refusal(
             "Nothing is left to send: every selected delivery is in progress or settled already."
         )
-    ours = select(Delivery.id).where(Delivery.replay_id == replay.id)
-    db.session.execute(
-        update(DeadLetter)
-        .where(in_order(DeadLetter.id, and_(DeadLetter.delivery_id.in_(ours), unresolved())))
-        .values(state=DeadLetterState.RESOLVED, resolution=Resolution.REPLAYED, resolved_at=now)
-        .execution_options(synchronize_session=False)
-    )
+    _resolve(taken, now)
     record(
         by, "replay.start", selected.title, replay=replay.id, count=replay.total, mapping=mapping
     )
     db.session.commit()
     wake(replay)
     return replay
+
+
+def _resolve(delivery_ids: Sequence[int], now: datetime) -> None:
+    """Their dead letters, in the order of the ids as everywhere else, so that no one waits in a circle."""
+    letters: list[int] = []
+    for ids in batched(delivery_ids, CHUNK):
+        of_ids = database.one_of_ids(db.session, DeadLetter.delivery_id, ids)
+        letters += db.session.scalars(select(DeadLetter.id).where(of_ids, unresolved()))
+    for ids in batched(sorted(letters), CHUNK):
+        chosen = and_(database.one_of_ids(db.session, DeadLetter.id, ids), unresolved())
+        db.session.execute(
+            update(DeadLetter)
+            .where(in_order(DeadLetter.id, chosen))
+            .values(state=DeadLetterState.RESOLVED, resolution=Resolution.REPLAYED, resolved_at=now)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def batched(ids: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    for begin in range(0, len(ids), size):
+        yield ids[begin : begin + size]
 
 
 def retry_now(delivery_id: int, by: By) -> Delivery:
@@ -234,10 +263,10 @@ def _withdraw(replay: Replay) -> None:
 
 
 def _reopen(delivery_ids: list[int]) -> None:
-    for begin in range(0, len(delivery_ids), CHUNK):
+    for ids in batched(delivery_ids, CHUNK):
         newest = (
             select(func.max(DeadLetter.id))
-            .where(DeadLetter.delivery_id.in_(delivery_ids[begin : begin + CHUNK]))
+            .where(DeadLetter.delivery_id.in_(ids))
             .group_by(DeadLetter.delivery_id)
         )
         db.session.execute(

@@ -6,14 +6,14 @@ import difflib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache, partial
 from typing import Any
 
-from sqlalchemy import case, func, select, text, tuple_
+from sqlalchemy import BigInteger, ScalarSelect, and_, case, func, literal, select, text, tuple_
 from sqlalchemy.orm import joinedload
 
-from relay import exact_json
+from relay import database, exact_json
 from relay.delivery import gate
 from relay.delivery.message import (
     kind_and_config,
@@ -48,7 +48,9 @@ from relay.services.deliveries import find_delivery
 from relay.services.destinations.settings import find_destination
 from relay.services.replays.actions import FINAL, ReplaySelection
 
-CHECKED = 200  # how many are built as a check
+PREVIEWED = 2_000  # of a larger selection, the newest are examined
+CHECKED = 50  # how many are built as a check
+CLOSE_BY = timedelta(minutes=1)
 UNCLEAR = ("timeout", "connection_lost", "no_answer")  # it is unknown whether it arrived
 
 
@@ -65,10 +67,40 @@ def select_since(
     to = find_destination(destination)
     states = FINAL if delivered_too else (State.DEAD,)
     chosen = select(Delivery.id).where(
-        Delivery.destination_id == to.id, Delivery.created_at >= begin, Delivery.state.in_(states)
+        Delivery.destination_id == to.id,
+        Delivery.id >= first_since(begin),
+        Delivery.created_at >= begin,
+        Delivery.state.in_(states),
     )
     what = "All deliveries" if delivered_too else "All failed deliveries"
     return ReplaySelection(chosen, f"{what} to {to.name} since {begin:%Y-%m-%d %H:%M} UTC")
+
+
+def first_since(begin: datetime) -> ScalarSelect[int]:
+    """An id with no delivery since ``begin`` below it, found by halving: no index has their times.
+
+    Ids are assigned in the order of time, except for deliveries that are written at the same moment.
+    """
+    newest = select(func.coalesce(func.max(Delivery.id), 0)).scalar_subquery()
+    half = select(literal(0, BigInteger).label("low"), newest.label("high")).cte(
+        "half", recursive=True
+    )
+    middle = (half.c.low + half.c.high + 1) // 2
+    created_at = (
+        select(Delivery.created_at)
+        .where(Delivery.id <= middle)
+        .order_by(Delivery.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    is_before = created_at < begin - CLOSE_BY
+    half = half.union_all(
+        select(
+            case((is_before, middle), else_=half.c.low),
+            case((is_before, half.c.high), else_=middle - 1),
+        ).where(half.c.low < half.c.high)
+    )
+    return select(half.c.low).where(half.c.low >= half.c.high).limit(1).scalar_subquery()
 
 
 def select_delivery(delivery_id: int) -> ReplaySelection:
@@ -123,8 +155,31 @@ SKIPS = {
 }
 
 
-def preview(selected: ReplaySelection, mapping: str = ReplayMapping.CURRENT) -> list[ReplayPreview]:
-    """The dry run: changes nothing and sends nothing."""
+@dataclass(frozen=True)
+class DryRun:
+    """What a replay would do.  ``is_cut``: there are more deliveries than the examined ``ids``."""
+
+    places: list[ReplayPreview]
+    ids: list[int]
+    is_cut: bool
+
+    @property
+    def total(self) -> int:
+        return sum(place.total for place in self.places)
+
+
+def dry_run(
+    selected: ReplaySelection,
+    mapping: str = ReplayMapping.CURRENT,
+    most: int | None = PREVIEWED,
+) -> DryRun:
+    """Changes nothing and sends nothing.  ``most`` None examines all, whatever it costs."""
+    found = selected.newest(None if most is None else most + 1)
+    ids = found[:most]
+    return DryRun(_places(ids, mapping), ids, len(found) > len(ids))
+
+
+def _places(ids: Sequence[int], mapping: str) -> list[ReplayPreview]:
     unsure = (
         select(Attempt.id)
         .where(
@@ -141,13 +196,13 @@ def preview(selected: ReplaySelection, mapping: str = ReplayMapping.CURRENT) -> 
             Event.emptied_at.is_not(None).label("emptied"),
             Delivery.state,
             func.count(),
-            func.sum(case((unsure, 1), else_=0)),
+            func.sum(case((and_(Delivery.state == State.DEAD, unsure), 1), else_=0)),
         )
         .join(Subscription, Subscription.id == Delivery.subscription_id)
         .join(Destination, Destination.id == Delivery.destination_id)
         .join(Event, Event.id == Delivery.event_pk)
         .join(Source, Source.id == Event.source_id)
-        .where(Delivery.id.in_(selected.deliveries))
+        .where(database.one_of_ids(db.session, Delivery.id, ids))
         .group_by(
             Delivery.destination_id,
             Subscription.state,
@@ -161,7 +216,7 @@ def preview(selected: ReplaySelection, mapping: str = ReplayMapping.CURRENT) -> 
         .where(Destination.id.in_({row[0] for row in rows}))
         .order_by(Destination.id)
     ).all()
-    deliveries = _newest_by_destination(selected)
+    deliveries = _newest_by_destination(ids)
     parts = _PreviewParts([one for chosen in deliveries.values() for one in chosen], mapping)
     found = []
     for to in destinations:
@@ -209,18 +264,21 @@ LOADED = (
 )
 
 
-def samples(selected: ReplaySelection, limit: int = CHECKED) -> list[Delivery]:
-    """The newest of what would be sent, with event, source and destination."""
-    chosen = select(Delivery).where(selected.takes()).order_by(Delivery.id.desc()).limit(limit)
+def samples(ids: Sequence[int], limit: int = CHECKED) -> list[Delivery]:
+    """The newest of ``ids`` that would be sent, with event, source and destination."""
+    takes = ReplaySelection.takes(ids)
+    chosen = select(Delivery).where(takes).order_by(Delivery.id.desc()).limit(limit)
     return list(db.session.scalars(chosen.options(*LOADED)))
 
 
-def _newest_by_destination(selected: ReplaySelection) -> dict[int, list[Delivery]]:
+def _newest_by_destination(ids: Sequence[int]) -> dict[int, list[Delivery]]:
     """The newest CHECKED deliveries to each destination, in one statement."""
     order = func.row_number().over(
         partition_by=Delivery.destination_id, order_by=Delivery.id.desc()
     )
-    numbered = select(Delivery.id, order.label("number")).where(selected.takes()).subquery()
+    numbered = (
+        select(Delivery.id, order.label("number")).where(ReplaySelection.takes(ids)).subquery()
+    )
     found: dict[int, list[Delivery]] = {}
     for delivery in db.session.scalars(
         select(Delivery)
@@ -356,7 +414,7 @@ def compare(left: list[str], right: list[str]) -> Iterator[DiffLine]:
             yield DiffLine(old, new, tag == "equal")
 
 
-def mappings_differ(selected: ReplaySelection) -> bool:
+def mappings_differ(ids: Sequence[int]) -> bool:
     """Whether any of them was last tried with other settings or another mapping than today's."""
     return bool(
         db.session.scalar(
@@ -364,7 +422,7 @@ def mappings_differ(selected: ReplaySelection) -> bool:
             .join(Destination, Destination.id == Delivery.destination_id)
             .join(Subscription, Subscription.id == Delivery.subscription_id)
             .where(
-                selected.takes(),
+                ReplaySelection.takes(ids),
                 (Delivery.version != Destination.version)
                 | (Delivery.mapping_version != Subscription.version),
             )

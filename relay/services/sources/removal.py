@@ -8,8 +8,9 @@ again.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, literal, select, update
 
 from relay import database
 from relay.delivery import gate
@@ -22,6 +23,7 @@ from relay.models import (
     SubscriptionSource,
     db,
 )
+from relay.models.delivery import is_unfinished
 from relay.rules.lifecycle import Discarded, State
 from relay.rules.states import DestinationState, KeyState, SourceState, SubscriptionState
 from relay.services.alerts import state as alerts
@@ -29,6 +31,7 @@ from relay.services.audit import By, record
 from relay.services.dead_letters import bulk
 from relay.services.dead_letters.selection import Selection
 from relay.services.locking import free
+from relay.services.paging import count_some
 from relay.services.sources import revisions
 from relay.services.sources.settings import REMOVED, find_source
 from relay.services.subscriptions.settings import sentence_of
@@ -40,7 +43,7 @@ REASON = "The site was removed."
 
 @dataclass(frozen=True)
 class SourceRemoval:
-    """What the removal changes.
+    """What the removal changes; each number goes to COUNTED + 1, which stands for more.
 
     ``pending`` deliveries and ``unrouted`` events are still delivered, and ``failed`` deliveries can
     be sent again, unless the person discards all of them.  ``answers`` are pending and failed
@@ -70,25 +73,31 @@ def preview(slug: str) -> SourceRemoval:
 
 
 def _summarize(source: Source) -> SourceRemoval:
-    ours = select(Event.id).where(Event.source_id == source.id)
-    is_pending = and_(Delivery.state == State.PENDING.value, Delivery.event_pk.in_(ours))
-    has_failed = and_(Delivery.state == State.DEAD.value, Delivery.event_pk.in_(ours))
+    ours = _is_of(source)
+    is_pending = and_(is_unfinished(), Delivery.state == State.PENDING.value, ours)
+    has_failed = and_(is_unfinished(), Delivery.state == State.DEAD.value, ours)
     back = Delivery.destination_id.in_(_answering())
 
-    def count(*conditions: object) -> int:
-        return db.session.scalar(select(func.count()).where(*conditions)) or 0  # type: ignore[arg-type]
+    def count(*conditions: Any) -> int:
+        return count_some(select(literal(1)).where(*conditions))
 
     return SourceRemoval(
         source=source,
         pending=count(is_pending, ~back),
         unrouted=count(Event.source_id == source.id, Event.routed_at.is_(None)),
         failed=count(has_failed, ~back),
-        answers=count(or_(is_pending, has_failed), back),
-        in_flight=count(Delivery.state == State.IN_FLIGHT.value, Delivery.event_pk.in_(ours)),
+        answers=count(is_pending, back) + count(has_failed, back),
+        in_flight=count(is_unfinished(), Delivery.state == State.IN_FLIGHT.value, ours),
         keys=sum(key.state != KeyState.REVOKED for key in source.keys),
         only_here=tuple(sentence_of(one) for one in _only_here(source)),
         events=count(Event.source_id == source.id),
     )
+
+
+def _is_of(source: Source) -> ColumnElement[bool]:
+    """Tested for each unfinished delivery: a site can have millions of events."""
+    its_event = select(Event.id).where(Event.id == Delivery.event_pk, Event.source_id == source.id)
+    return its_event.offset(0).correlate(Delivery).exists()
 
 
 def _answering():  # type: ignore[no-untyped-def]
@@ -161,8 +170,7 @@ def _removed_slug(source: Source) -> str:
 
 def _discard(source: Source, everything: bool) -> int:
     """Discard the site's pending and failed deliveries, or only those back to it.  -> how many"""
-    ours = select(Event.id).where(Event.source_id == source.id)
-    waits = [Delivery.event_pk.in_(ours), Delivery.state == State.PENDING.value]
+    waits = [_is_of(source), is_unfinished(), Delivery.state == State.PENDING.value]
     if not everything:
         waits.append(Delivery.destination_id.in_(_answering()))
     now = database.now(db.session)

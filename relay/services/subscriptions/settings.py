@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy import and_, func, literal, or_, select, union_all
 from sqlalchemy.orm import joinedload, selectinload
 
 from relay import broker, database
@@ -17,12 +17,23 @@ from relay.errors import Invalid, NotFound, Refusal
 from relay.mapping import phrasing
 from relay.mapping.conditions import Condition, ConditionGroup, group_of, matches_type
 from relay.mapping.operators import OPERATORS, split
-from relay.models import Delivery, Destination, MappingVersion, Source, Subscription, db
+from relay.models import (
+    DeadLetter,
+    Delivery,
+    Destination,
+    MappingVersion,
+    Source,
+    Subscription,
+    db,
+)
+from relay.models.delivery import is_pending
+from relay.rules.counted import COUNTED
 from relay.rules.lifecycle import Discarded, State
 from relay.rules.states import DestinationState, SourceState, SubscriptionState
 from relay.services.audit import By, record
 from relay.services.dead_letters import bulk
 from relay.services.dead_letters.selection import Selection
+from relay.services.deliveries import UNRESOLVED
 from relay.services.destinations import texts
 from relay.services.transitions import transition_many
 
@@ -223,20 +234,25 @@ class UnsentCounts:
 
 
 def unsent(destination_id: int) -> Mapping[int, UnsentCounts]:
-    """What was not delivered, for each subscription of a destination."""
-    rows = db.session.execute(
-        select(
-            Delivery.subscription_id,
-            func.sum(case((Delivery.state == State.PENDING.value, 1), else_=0)),
-            func.sum(case((Delivery.state == State.DEAD.value, 1), else_=0)),
-        )
-        .where(
-            Delivery.destination_id == destination_id,
-            Delivery.state.in_((State.PENDING.value, State.DEAD.value)),
-        )
-        .group_by(Delivery.subscription_id)
+    """What was not delivered, for each subscription of a destination; reads COUNTED + 1 of each at most."""
+    pending = select(Delivery.subscription_id, literal(1).label("pending")).where(
+        Delivery.destination_id == destination_id, is_pending()
     )
-    found = {subscription_id: UnsentCounts(*counts) for subscription_id, *counts in rows}
+    failed = (
+        select(Delivery.subscription_id, literal(0).label("pending"))
+        .join(DeadLetter, DeadLetter.delivery_id == Delivery.id)
+        .where(DeadLetter.destination_id == destination_id, DeadLetter.state.in_(UNRESOLVED))
+    )
+    some = union_all(*(select(one.limit(COUNTED + 1).subquery()) for one in (pending, failed)))
+    rows = some.subquery()
+    counts = db.session.execute(
+        select(
+            rows.c.subscription_id,
+            func.sum(rows.c.pending),
+            func.sum(1 - rows.c.pending),
+        ).group_by(rows.c.subscription_id)
+    )
+    found = {number: UnsentCounts(waits, dead) for number, waits, dead in counts}
     return defaultdict(UnsentCounts, found)
 
 

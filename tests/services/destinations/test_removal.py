@@ -132,7 +132,7 @@ def test_a_replay_of_a_removed_subscription_is_refused_and_previewed_as_skipped(
     )
     db.session.commit()
     chosen = replay_preview.select_dead_letters(replay_preview.Selection())
-    (found,) = replay_preview.preview(chosen)
+    (found,) = replay_preview.dry_run(chosen).places
     assert found.skipped == {"its subscription was removed": 1}
     with pytest.raises(Refusal, match="Nothing is left"):
         replay_actions.start(chosen, JANE, "token")

@@ -173,7 +173,7 @@ def test_a_delivered_one_is_delivered_again_after_a_cancelled_replay(
 ) -> None:
     begin = database.now(db.session) - timedelta(hours=1)
     selected = replay_preview.select_since(world.inbox, begin, delivered_too=True)
-    (outlook,) = replay_preview.preview(selected)
+    (outlook,) = replay_preview.dry_run(selected).places
     assert (outlook.new, outlook.again) == (0, 5)
     replay = replay_actions.start(selected, JANE, "t")
     replay_actions.cancel(replay.id, JANE)
@@ -193,7 +193,7 @@ def test_live_deliveries_are_sent_before_a_replay(app: Flask, world: World, sink
 
 def test_the_preview_counts_and_changes_nothing(world: World, sink: Sink) -> None:
     before = len(sink.requests)
-    (outlook,) = replay_preview.preview(replay_preview.select_dead_letters(ALL))
+    (outlook,) = replay_preview.dry_run(replay_preview.select_dead_letters(ALL)).places
     assert (outlook.new, outlook.unclear, outlook.again, outlook.total) == (5, 0, 0, 5)
     assert (outlook.looked_at, outlook.broken) == (5, {})
     destination_settings.update_destination(
@@ -204,7 +204,7 @@ def test_the_preview_counts_and_changes_nothing(world: World, sink: Sink) -> Non
     )
     db.session.execute(update(Destination).where(Destination.name == "Hook").values(state="closed"))
     db.session.commit()
-    (outlook,) = replay_preview.preview(replay_preview.select_dead_letters(ALL))
+    (outlook,) = replay_preview.dry_run(replay_preview.select_dead_letters(ALL)).places
     assert outlook.total == 0
     assert outlook.skipped == {"its destination was removed": 5}
     assert len(sink.requests) == before
@@ -256,8 +256,8 @@ def test_the_original_mapping_can_be_used_and_compared(
         made.id, "Team", {"text": "new {{ event }}"}, COMMAND_LINE
     )
     selected = replay_preview.select_since(made.id, database.now(db.session) - timedelta(hours=1))
-    assert replay_preview.mappings_differ(selected)
-    (delivery,) = replay_preview.samples(selected)
+    assert replay_preview.mappings_differ(selected.newest())
+    (delivery,) = replay_preview.samples(selected.newest())
     old, new = (
         replay_preview.body_of(delivery, "original"),
         replay_preview.body_of(delivery, "current"),

@@ -138,7 +138,7 @@ def test_what_is_discarded_with_a_site_cannot_be_replayed(app: Flask, world: Wor
     everything = replay_preview.select_since(
         world.inbox, database.now(db.session) - timedelta(days=1), delivered_too=True
     )
-    (preview,) = replay_preview.preview(everything)
+    (preview,) = replay_preview.dry_run(everything).places
     assert (preview.total, preview.skipped) == (0, {"its site was removed": 4})
     with pytest.raises(Refusal, match="Nothing is left to send"):
         replay_actions.start(everything, JANE, "token")
