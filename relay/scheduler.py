@@ -30,6 +30,7 @@ from relay.services.audit import RELAY
 from relay.services.destinations import account as destination_account
 from relay.services.destinations import removal as destination_removal
 from relay.services.ledger import check as ledger_check
+from relay.services.ledger import parts as ledger_parts
 from relay.services.ledger import site_reports
 from relay.services.operations import erasure, milestones, partitions, retention
 from relay.services.replays import actions as replay_actions
@@ -46,6 +47,7 @@ WORK: tuple[tuple[float, Callable[[], object]], ...] = (
     (5.0, erasure.take_requests),
     (60.0, destination_account.wake_stale),
     (60.0, event_hours.count_hours),
+    (60.0, ledger_parts.count_parts),
     (60.0, audit_nightly.verify_nightly),
     (60.0, partial(source_settings.ensure_default, RELAY)),
     (10.0, milestones.mark_scheduler),  # last: it means that the others came back

@@ -16,7 +16,7 @@ from relay.services.alerts import state as alerts
 from relay.services.ledger import check as ledger_check
 from relay.services.ledger import summary as ledger_summary
 from relay.services.ledger.model import DAY, Books, LedgerDestination, LedgerLine, Period
-from relay.services.ledger.reading import Names, names_in, read, snapshot
+from relay.services.ledger.reading import Names, names_in, read_parts, snapshot
 
 blueprint = Blueprint("ledger", __name__, url_prefix="/ledger")
 SHOWN_DAYS, MAX_DAYS = 7, 62
@@ -63,7 +63,7 @@ def requested_view() -> LedgerView:
     with snapshot() as connection:
         now, names = database.now(connection), names_in(connection)
         period, source_id = requested_period(now.date()), requested_site(names)
-        books = read(connection, period, source_id)
+        books = read_parts(connection, period, source_id)
         gaps = ledger_check.gaps_in(books, now.date())
         checked_at = ledger_check.last_check(connection)
         return LedgerView(now, period, source_id, books, names, gaps, checked_at)

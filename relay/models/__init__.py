@@ -29,6 +29,7 @@ from relay.models.ledger import (
     ArchivedRejections,
     Intake,
     LedgerCheck,
+    LedgerPart,
     SiteReport,
 )
 from relay.models.privacy import EmailDigest, ErasureReceipt, RedactedEvent
@@ -77,6 +78,7 @@ __all__ = [
     "Intake",
     "Lease",
     "LedgerCheck",
+    "LedgerPart",
     "MappingVersion",
     "Milestone",
     "OneTimeLink",

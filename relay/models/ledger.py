@@ -83,6 +83,24 @@ class ArchivedRejections(Base):
     __table_args__ = (Index("ix_booked_refusals_day", "day"),)
 
 
+class LedgerPart(Base):
+    """What a source's events of one hour or one day amount to, counted once all of them were routed.
+
+    ``lines`` holds what then never changes, by event type: the number of events, of those without a delivery,
+    of the deliveries that the router wrote, and of the stored deliveries by destination.  Every
+    source has a row for each counted hour or day, so a missing one means: not counted.
+    """
+
+    __tablename__ = "ledger_part"
+
+    source_id: Mapped[int] = mapped_column(ForeignKey("source.id"), primary_key=True)
+    begin: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
+    until: Mapped[datetime] = mapped_column(UtcDateTime)
+    lines: Mapped[dict[str, Any]] = mapped_column(Json)
+
+    __table_args__ = (Index("ix_ledger_part_begin", "begin"),)
+
+
 class LedgerCheck(Base):
     """When a day was last checked, and how many of its totals differed."""
 

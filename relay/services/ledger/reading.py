@@ -24,9 +24,11 @@ from relay.models import (
     db,
     utc_day,
 )
+from relay.models.delivery import is_unfinished
 from relay.rules.lifecycle import OPEN
 from relay.rules.states import SourceState
 from relay.services.ledger.model import DAY, Books, LedgerDestination, LedgerLine, Period
+from relay.services.ledger.parts import any_of, ranges_of
 
 EVENT_KEY = (Event.source_id, utc_day(Event.received_at), Event.event_type)
 
@@ -37,8 +39,16 @@ def snapshot() -> AbstractContextManager[Connection]:
 
 
 def read(connection: Connection, period: Period, source_id: int | None = None) -> Books:
-    """The lines of a period.  Internal events are in no line."""
-    reader = _Reader(connection, period, source_id)
+    """The lines of a period, counted from every row.  Internal events are in no line."""
+    return _read(_Reader(connection, period, source_id))
+
+
+def read_parts(connection: Connection, period: Period, source_id: int | None = None) -> Books:
+    """The same for a page: what was counted already is not counted again (see ``parts``)."""
+    return _read(_PartsReader(connection, period, source_id))
+
+
+def _read(reader: _Reader) -> Books:
     for step in (reader.door, reader.events, reader.deliveries, reader.booked, reader.refusals):
         step()
     return reader.books
@@ -48,7 +58,7 @@ def two_days(source_id: int) -> dict[str, LedgerLine]:
     """A source's lines of today and yesterday."""
     with snapshot() as connection:
         today = database.now(connection).date()
-        lines = read(connection, Period(today - DAY, today), source_id).lines()
+        lines = read_parts(connection, Period(today - DAY, today), source_id).lines()
     found = {line.day: line for line in lines}
     days = {"Today": today, "Yesterday": today - DAY}
     return {word: found.get(day, LedgerLine(source_id, day)) for word, day in days.items()}
@@ -101,6 +111,10 @@ class _Reader:
             statement = statement.where(table.day.between(self.period.first, self.period.last))
         yield from self.connection.execute(statement)
 
+    def _counted_here(self) -> list[Any]:
+        """Which events are counted row by row: all of the period."""
+        return []
+
     def door(self) -> None:
         key = (Intake.source_id, Intake.day, Intake.event_type)
         counts = select(*key, func.sum(Intake.received), func.sum(Intake.duplicates))
@@ -115,7 +129,8 @@ class _Reader:
             _number(Event.routed_at.is_(None)),
             _number(Event.delivery_count == 0),
             func.coalesce(func.sum(Event.delivery_count), 0),
-        ).group_by(*EVENT_KEY)
+        )
+        counts = counts.where(*self._counted_here()).group_by(*EVENT_KEY)
         for source, day, kind, events, unrouted, unwanted, wanted in self._rows(
             counts, Event, Event.received_at
         ):
@@ -126,9 +141,8 @@ class _Reader:
     def deliveries(self) -> None:
         key = (*EVENT_KEY, Delivery.destination_id, Delivery.state)
         counts = select(*key, func.count()).join(Event, Event.id == Delivery.event_pk)
-        for source, day, kind, to, state, count in self._rows(
-            counts.group_by(*key), Event, Event.received_at
-        ):
+        counts = counts.where(*self._counted_here()).group_by(*key)
+        for source, day, kind, to, state, count in self._rows(counts, Event, Event.received_at):
             name = "waiting" if state in OPEN else state
             self.books.line(source, day, kind).place(to).add(LedgerDestination(**{name: count}))
 
@@ -159,3 +173,41 @@ class _Reader:
             unknown = select(func.sum(Rejection.count)).where(Rejection.source_id.is_(None))
             [(strangers,)] = self._rows(unknown, Rejection, Rejection.last_at)
             self.books.strangers = int(strangers or 0)
+
+
+class _PartsReader(_Reader):
+    """Reads counted parts; of their deliveries only those that are not delivered are rows to count."""
+
+    def __init__(self, connection: Connection, period: Period, source_id: int | None):
+        super().__init__(connection, period, source_id)
+        self.ranges = ranges_of(connection, period, source_id)
+
+    def _counted_here(self) -> list[Any]:
+        return [any_of(self.ranges.raw)]
+
+    def events(self) -> None:
+        super().events()
+        for source, begin, lines in self.ranges.parts:
+            for kind, (events, unwanted, wanted, places) in lines.items():
+                more = LedgerLine(source, begin.date(), events=events, unwanted=unwanted)
+                more.wanted = wanted
+                line = self.books.line(source, begin.date(), kind)
+                line.add(more)
+                for to, count in places.items():
+                    line.place(int(to)).add(LedgerDestination(delivered=count))
+
+    def deliveries(self) -> None:
+        super().deliveries()
+        if not self.ranges.parts:
+            return
+        key = (*EVENT_KEY, Delivery.destination_id, Delivery.state)
+        counts = (
+            select(*key, func.count())
+            .join(Event, Event.id == Delivery.event_pk)
+            .where(is_unfinished(), any_of(self.ranges.counted))
+            .group_by(*key)
+        )
+        for source, day, kind, to, state, count in self._rows(counts, Event, Event.received_at):
+            name = "waiting" if state in OPEN else state
+            less = LedgerDestination(**{name: count, "delivered": -count})
+            self.books.line(source, day, kind).place(to).add(less)

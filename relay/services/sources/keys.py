@@ -7,6 +7,7 @@ import re
 import secrets as random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import selectinload
@@ -22,6 +23,7 @@ from relay.services.sources import revisions
 
 DEFAULT_WINDOW = timedelta(hours=24)
 LONGEST_WINDOW = timedelta(days=30)
+NEWEST = 2_000  # events that are read to show how keys and addresses are used
 MAX_SITES = 6  # shown per key
 
 
@@ -179,17 +181,17 @@ class KeyUse:
 
 
 def key_use(source: Source, now: datetime) -> dict[int, KeyUse]:
-    """How each key of a source is used, by its row id, in three statements."""
+    """How each key of a source is used, by its row id, in three statements.
+
+    The share and the sites are those of its newest events.
+    """
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    today = dict(
+    recent = newest_of(source.id, now - timedelta(days=7))
+    today: dict[int, int] = dict(
         db.session.execute(
-            select(Event.signing_key_id, func.count())
-            .where(
-                Event.source_id == source.id,
-                Event.received_at >= midnight,
-                Event.event_type != CANARY,
-            )
-            .group_by(Event.signing_key_id)
+            select(recent.c.signing_key_id, func.count())
+            .where(recent.c.received_at >= midnight)
+            .group_by(recent.c.signing_key_id)
         ).all()
     )
     every = sum(today.values()) or 1
@@ -203,25 +205,31 @@ def key_use(source: Source, now: datetime) -> dict[int, KeyUse]:
             )
         ).all()
     )
-    sites = _sites_by_key(source.id, now - timedelta(days=7))
+    sites = _sites_by_key(recent)
     return {
         key.id: KeyUse(last.get(key.id), today.get(key.id, 0) / every, tuple(sites.get(key.id, ())))
         for key in source.keys
     }
 
 
-def _sites_by_key(source_id: int, since: datetime) -> dict[int, list[str]]:
-    """Up to MAX_SITES addresses per key that events of this source came from."""
-    pairs = (
-        select(Event.signing_key_id, Event.site)
+def newest_of(source_id: int, since: datetime) -> Any:
+    """The newest events of a source, NEWEST at most, as a subquery: enough to show what sends them."""
+    return (
+        select(Event.signing_key_id, Event.site, Event.address, Event.received_at)
         .where(
             Event.source_id == source_id,
             Event.received_at >= since,
             Event.event_type != CANARY,
         )
-        .distinct()
+        .order_by(Event.received_at.desc())
+        .limit(NEWEST)
         .subquery()
     )
+
+
+def _sites_by_key(recent: Any) -> dict[int, list[str]]:
+    """Up to MAX_SITES addresses per key that events of this source came from."""
+    pairs = select(recent.c.signing_key_id, recent.c.site).distinct().subquery()
     order = func.row_number().over(partition_by=pairs.c.signing_key_id, order_by=pairs.c.site)
     numbered = select(pairs, order.label("number")).subquery()
     found: dict[int, list[str]] = {}

@@ -255,17 +255,11 @@ def sources_with_last_event() -> list[tuple[Source, datetime | None]]:
 
 
 def unlisted_addresses(source: Source) -> list[str]:
-    """Up to 5 addresses that sent events in the last 7 days and that no network covers."""
+    """Up to 5 addresses that sent the newest events of the last 7 days and that no network covers."""
+    recent = keys.newest_of(source.id, database.now(db.session) - timedelta(days=7))
+    last_at = func.max(recent.c.received_at)
     rows = db.session.execute(
-        select(Event.address, func.max(Event.received_at).label("last_at"))
-        .where(
-            Event.source_id == source.id,
-            Event.received_at >= database.now(db.session) - timedelta(days=7),
-            Event.event_type != CANARY,
-        )
-        .group_by(Event.address)
-        .order_by(func.max(Event.received_at).desc())
-        .limit(20)
+        select(recent.c.address).group_by(recent.c.address).order_by(last_at.desc()).limit(20)
     )
     networks = [ipaddress.ip_network(one.cidr) for one in source.networks]
     seen = [row.address for row in rows]

@@ -143,7 +143,13 @@ CONDITIONS: dict[type[Base], Condition] = {
         (
             *(models.Event, models.SigningKey, models.AllowedNetwork, models.Rejection),
             *(models.Intake, models.ArchivedEvents, models.ArchivedDeliveries),
-            *(models.ArchivedRejections, models.SiteReport, models.EventHour, models.CanaryRun),
+            *(
+                models.ArchivedRejections,
+                models.LedgerPart,
+                models.SiteReport,
+                models.EventHour,
+                models.CanaryRun,
+            ),
         ),
         _by_source,
     ),
