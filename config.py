@@ -231,6 +231,17 @@ def database_url(text: str, data_dir: Path, name: str = "DATABASE_URL") -> str:
     return read_database_url(text, name) if text else f"sqlite:///{data_dir / 'relay.db'}"
 
 
+def env_replica(env: Mapping[str, str], name: str, primary: str) -> str:
+    """The URL of a read-only replica for SQLAlchemy, or an empty text.  Raises SettingsError."""
+    text = env_secret(env, name)
+    if not text:
+        return ""
+    url = read_database_url(text, set_by(env, name))
+    if url.startswith("sqlite") or not (env_secret(env, primary) or "").startswith("postgres"):
+        raise SettingsError(f"{name} needs PostgreSQL there and in {primary}.")
+    return url
+
+
 @dataclass(frozen=True)
 class Config:
     """All settings of a process.  Times are in seconds, sizes in bytes."""
@@ -262,6 +273,7 @@ class Config:
     audit_syslog: str = ""
     secret_files_dir: Path | None = None
     secret_env_prefix: str = ""
+    read_database_url: str = ""
     oidc: OidcSettings | None = None
     mail: MailAccount | None = None
 
@@ -274,6 +286,7 @@ class Config:
         hidden = {"secret_key", "encryption_keys", "metrics_token", "shared_secret"}
         hidden |= {
             "database_url",
+            "read_database_url",
             "redis_url",
             "outbound_proxy",
             "oidc",
@@ -324,6 +337,7 @@ class Config:
             database_url=database_url(
                 env_secret(env, "DATABASE_URL") or "", data_dir, set_by(env, "DATABASE_URL")
             ),
+            read_database_url=env_replica(env, "DATABASE_READ_URL", "DATABASE_URL"),
             redis_url=read_redis_url(broker, set_by(env, "REDIS_URL"))
             if broker
             else f"unix://{data_dir / 'valkey.sock'}",

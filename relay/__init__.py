@@ -13,7 +13,7 @@ from relay import cli, dashboard, ingest, models  # noqa: F401
 from relay.api import pages
 from relay.broker import init_broker
 from relay.database import engine_options, prepare_engine
-from relay.extensions import assets, csrf, db, limiter, login, migrate
+from relay.extensions import READ_BIND, assets, csrf, db, limiter, login, migrate
 from relay.models.audit_chain import AuditChain
 from relay.observability.logging import init_logging
 from relay.observability.metrics import init_metrics
@@ -70,6 +70,7 @@ def flask_settings(config: Config) -> dict[str, object]:
         "SECRET_KEY": config.secret_key,
         "SQLALCHEMY_DATABASE_URI": config.database_url,
         "SQLALCHEMY_ENGINE_OPTIONS": engine_options(config.database_url),
+        "SQLALCHEMY_BINDS": binds(config),
         "SESSION_COOKIE_NAME": "__Host-relay" if https else "relay",
         "SESSION_COOKIE_SECURE": https,
         "SESSION_COOKIE_HTTPONLY": True,
@@ -84,6 +85,12 @@ def flask_settings(config: Config) -> dict[str, object]:
         "ASSETS_DEBUG": False,
         "ASSETS_AUTO_BUILD": False,
     }
+
+
+def binds(config: Config) -> dict[str, object]:
+    """The engine of the read-only replica, if there is one."""
+    url = config.read_database_url
+    return {READ_BIND: {"url": url, **engine_options(url)}} if url else {}
 
 
 def limiter_storage(redis_url: str) -> str:

@@ -287,6 +287,24 @@ def row_count(connection: Connection, table: FromClause) -> int:
     return connection.scalar(counted) or 0
 
 
+def replica_lag_s(connection: Connection) -> float | None:
+    """How far a replica is behind its primary in seconds; None if it receives nothing from it.
+
+    A database that is no replica is not behind.  Source:
+    https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-RECOVERY-CONTROL
+    """
+    found = connection.scalar(
+        text(
+            "SELECT CASE WHEN NOT pg_is_in_recovery() THEN 0 "
+            "WHEN pg_last_wal_receive_lsn() IS NOT NULL "
+            "AND NOT EXISTS (SELECT 1 FROM pg_stat_wal_receiver) THEN NULL "
+            "WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0 "
+            "ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) END"
+        )
+    )
+    return None if found is None else float(found)
+
+
 def limit_statements(connection: Connection, timeout_ms: int) -> None:
     """Cancel each statement of this transaction after ``timeout_ms``.  SQLite has no such limit."""
     if connection.dialect.name == "postgresql":

@@ -1,11 +1,15 @@
 """The Flask extensions.  ``create_app`` binds them; this module has no logic."""
 
+from typing import Any
+
+from flask import g, has_app_context
 from flask_assets import Environment
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import LoginManager
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session
 from flask_wtf import CSRFProtect
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
@@ -23,9 +27,23 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMES)
 
 
+READ_BIND = "read"  # the engine of DATABASE_READ_URL
+
+
+class ReadingSession(Session):
+    """Uses the engine that a request chose for its reads, as ``g.read_engine``."""
+
+    def get_bind(self, mapper: Any = None, clause: Any = None, bind: Any = None, **kw: Any) -> Any:
+        if bind is None and has_app_context() and "read_engine" in g:
+            return g.read_engine
+        return super().get_bind(mapper=mapper, clause=clause, bind=bind, **kw)
+
+
 # Loaded objects stay usable after a commit.  On SQLite, reloading them would take the write lock.
 db = SQLAlchemy(
-    model_class=Base, disable_autonaming=True, session_options={"expire_on_commit": False}
+    model_class=Base,
+    disable_autonaming=True,
+    session_options={"expire_on_commit": False, "class_": ReadingSession},
 )
 migrate = Migrate()
 login = LoginManager()

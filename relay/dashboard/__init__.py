@@ -74,6 +74,7 @@ def init_app(app: Flask) -> None:
         numbers,
         hosts,
         guard,
+        replica,
         headers,
         htmx,
         filters,

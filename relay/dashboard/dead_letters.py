@@ -35,7 +35,7 @@ COLUMNS = (
 
 
 @blueprint.get("")
-@guard.requires("viewer", limited=True)
+@guard.requires("viewer", limited=True, replica=True)
 def list_page() -> Any:
     """One card per cause."""
     chosen = dead_letter_filter.selection(request.args)
@@ -57,7 +57,7 @@ def list_page() -> Any:
 
 
 @blueprint.get("/list")
-@guard.requires("viewer", limited=True)
+@guard.requires("viewer", limited=True, replica=True)
 def table_page() -> Any:
     """A table with filters, and actions on the selected rows."""
     chosen = dead_letter_filter.selection(request.args)
@@ -91,7 +91,7 @@ def _filter_choices() -> dict[str, Any]:
 
 
 @blueprint.get("/list.csv")
-@guard.requires("viewer", limited=True)
+@guard.requires("viewer", limited=True, replica=True)
 def export() -> Any:
     """All dead letters that match the filter, from all pages."""
     chosen = dead_letter_filter.selection(request.args)

@@ -72,7 +72,7 @@ def requested_filter() -> events.EventFilter:
 
 
 @blueprint.get("")
-@guard.requires("viewer", limited=True)
+@guard.requires("viewer", limited=True, replica=True)
 def list_page() -> Any:
     kept: dict[str, Any] = {
         name: value for name, value in request.args.items() if value and name in KEPT
@@ -104,7 +104,7 @@ def _filter_choices() -> dict[str, Any]:
 
 
 @blueprint.get("/<event_id>")
-@guard.requires("viewer", limited=True)
+@guard.requires("viewer", limited=True, replica=True)
 def detail(event_id: str) -> Response:
     return _detail(_find(event_id))
 

@@ -6,7 +6,8 @@ request comes from our own pages.  Flask-WTF checks the CSRF token of those befo
 
 A view with ``proof=True`` asks for the password or second factor again if the last proof is older than
 10 minutes.  A person who is limited to some sites reaches only views with ``limited=True``, which
-promise that everything they read and change belongs to the sites in ``Person.sites``.  A person with a
+promise that everything they read and change belongs to the sites in ``Person.sites``.  A view with
+``replica=True`` only reads (see ``replica``).  A person with a
 role that needs a second factor is led to set one up before any page without ``before_factor=True``.
 """
 
@@ -36,6 +37,7 @@ from flask_wtf.csrf import generate_csrf
 from werkzeug.exceptions import Forbidden, HTTPException
 
 from relay.dashboard import htmx, passkey_forms
+from relay.dashboard.replica import read_from_replica
 from relay.database import READ_ONLY
 from relay.errors import TooBusy
 from relay.extensions import db, login
@@ -85,7 +87,12 @@ class Person:
 
 
 def requires(
-    role: str, *, proof: bool = False, limited: bool = False, before_factor: bool = False
+    role: str,
+    *,
+    proof: bool = False,
+    limited: bool = False,
+    before_factor: bool = False,
+    replica: bool = False,
 ) -> Callable[[View], View]:
     """Allow users who are signed in with ``role`` or a higher one; see the module for the rest."""
     if role not in ROLES:
@@ -111,6 +118,8 @@ def requires(
                 )
             if proof and (asked := ask_for_proof(person)) is not None:
                 return asked
+            if replica:
+                read_from_replica()
             return view(*args, **kwargs)
 
         guarded.relay_role = role  # type: ignore[attr-defined]

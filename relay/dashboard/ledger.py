@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from flask import Blueprint, Response, request, url_for
+from flask import Blueprint, Response, g, request, url_for
 
 from relay import database
 from relay.dashboard import exports, guard, htmx
@@ -60,7 +60,7 @@ class LedgerView:
 
 def requested_view() -> LedgerView:
     """The ledger that the URL asks for.  Raises NotFound for an unknown site."""
-    with snapshot() as connection:
+    with snapshot(g.get("read_engine")) as connection:
         now, names = database.now(connection), names_in(connection)
         period, source_id = requested_period(now.date()), requested_site(names)
         books = read_parts(connection, period, source_id)
@@ -96,7 +96,7 @@ def sum_of(lines: list[LedgerLine]) -> LedgerLine | None:
 
 
 @blueprint.get("")
-@guard.requires("viewer")
+@guard.requires("viewer", replica=True)
 def page() -> Response:
     view = requested_view()
     facts = ledger_summary.facts(view.books, view.period, view.names, view.source_id)
@@ -114,7 +114,7 @@ def page() -> Response:
 
 
 @blueprint.get("/ledger.csv")
-@guard.requires("viewer")
+@guard.requires("viewer", replica=True)
 def export() -> Response:
     """The shown days as CSV, with two columns for each destination that got deliveries."""
     view = requested_view()

@@ -20,7 +20,7 @@ blueprint = Blueprint("overview", __name__)
 
 
 @blueprint.get("/")
-@guard.requires("viewer", limited=True)
+@guard.requires("viewer", limited=True, replica=True)
 def page() -> Any:
     now = database.now(db.session)
     figures = overview.load_figures(now, limited=not guard.signed_in().sees_all_sites)

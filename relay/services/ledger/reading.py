@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, case, func, select
+from sqlalchemy import Connection, Engine, case, func, select
 
 from relay import database
 from relay.event_types import INTERNAL_TYPES
@@ -25,17 +25,19 @@ from relay.models import (
     utc_day,
 )
 from relay.models.delivery import is_unfinished
-from relay.rules.lifecycle import OPEN
+from relay.rules.lifecycle import OPEN, State
 from relay.rules.states import SourceState
 from relay.services.ledger.model import DAY, Books, LedgerDestination, LedgerLine, Period
 from relay.services.ledger.parts import any_of, ranges_of
 
+AT_ONCE = 10_000  # more events than can be stored at the same moment, so not in the order of time
+NOT_DELIVERED = tuple(state for state in State if state is not State.DELIVERED)
 EVENT_KEY = (Event.source_id, utc_day(Event.received_at), Event.event_type)
 
 
-def snapshot() -> AbstractContextManager[Connection]:
-    """A reader with statements that all see the database at the same moment."""
-    return database.snapshot(db.engine)
+def snapshot(engine: Engine | None = None) -> AbstractContextManager[Connection]:
+    """A reader with statements that all see the database at the same moment, by default the primary."""
+    return database.snapshot(engine or db.engine)
 
 
 def read(connection: Connection, period: Period, source_id: int | None = None) -> Books:
@@ -204,10 +206,25 @@ class _PartsReader(_Reader):
         counts = (
             select(*key, func.count())
             .join(Event, Event.id == Delivery.event_pk)
-            .where(is_unfinished(), any_of(self.ranges.counted))
+            .where(
+                is_unfinished(),
+                Delivery.state.in_(NOT_DELIVERED),
+                Delivery.event_pk >= self._first_id(),
+                any_of(self.ranges.counted),
+            )
             .group_by(*key)
         )
         for source, day, kind, to, state, count in self._rows(counts, Event, Event.received_at):
             name = "waiting" if state in OPEN else state
             less = LedgerDestination(**{name: count, "delivered": -count})
             self.books.line(source, day, kind).place(to).add(less)
+
+    def _first_id(self) -> int:
+        """No event of the period has a lower id, so older failures are not read."""
+        first = (
+            select(Event.id)
+            .where(Event.received_at >= self.period.begin)
+            .order_by(Event.received_at)
+            .limit(1)
+        )
+        return (self.connection.scalar(first) or 0) - AT_ONCE

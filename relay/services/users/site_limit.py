@@ -283,7 +283,8 @@ def _check(
 def init_app(app: Flask) -> None:
     """Limit the further connections of a request, too."""
     with app.app_context():
-        event.listen(db.engine, "engine_connect", _connected)
+        for engine in db.engines.values():
+            event.listen(engine, "engine_connect", _connected)
 
 
 def _connected(connection: Connection) -> None:
