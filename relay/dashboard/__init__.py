@@ -37,6 +37,7 @@ from relay.dashboard import (
     privacy,
     removal,
     replays,
+    replica,
     second_factor,
     second_step,
     sign_in_policy,
