@@ -20,7 +20,7 @@ relay/static/gen/manifest.json: .venv/.run package-lock.json relay/web/assets.py
 	@$(BIN)/python scripts/build_assets.py
 	@touch $@
 
-.PHONY: run test check faults soak bench screenshots plugin assets lock sbom help
+.PHONY: run test check mutants faults soak bench screenshots plugin assets lock sbom help
 
 run: relay/static/gen/manifest.json ## start Relay on http://127.0.0.1:8000 (or another PORT=…)
 	@exec $(BIN)/python -m relay.launcher
@@ -49,6 +49,10 @@ check: .venv/.dev relay/static/gen/manifest.json ## check style, types, layers, 
 	$(BIN)/python scripts/check_docs.py
 	$(BIN)/python scripts/check_metrics.py
 	$(BIN)/python scripts/check_words.py
+
+mutants: .venv/.dev relay/static/gen/manifest.json ## mutation tests of the code that decides about safety; takes hours
+	@scripts/install-test-deps.sh
+	@nice $(BIN)/python scripts/mutants.py $(GROUPS)
 
 faults: .venv/.dev relay/static/gen/manifest.json ## run the fault tests at full size and print the results
 	@scripts/install-test-deps.sh
