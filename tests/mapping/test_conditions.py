@@ -73,6 +73,41 @@ def test_the_reason_why_an_event_does_not_match(wanted: ConditionGroup, why: str
     assert wanted.why_not(VARIED_ORDER) == why
 
 
+@pytest.mark.parametrize(
+    ("wanted", "words", "why_not"),
+    [
+        (
+            Condition(("data", "total"), "at_least", "500"),
+            "total is at least 500",
+            "total 129.90 is not at least 500",
+        ),
+        (
+            Condition(("data", "total"), "is_empty"),
+            "total is empty",
+            "total is 129.90 and not empty",
+        ),
+        (
+            Condition(("data", "tags"), "one_of", "a, b"),
+            "tags is one of “a” or “b”",
+            "tags “VIP, newsletter” is none of “a” or “b”",
+        ),
+        (
+            Condition(("data", "tags"), "is", "a, b"),
+            "tags is “a, b”",
+            "tags “VIP, newsletter” is not “a, b”",
+        ),
+        (Condition(("data", "vat"), "is_filled"), "vat is filled", "it has no vat"),
+    ],
+)
+def test_a_condition_in_words(wanted: Condition, words: str, why_not: str) -> None:
+    assert wanted.words() == words and wanted.why_not(VARIED_ORDER) == why_not
+
+
+def test_a_stored_condition_without_a_value_compares_with_nothing() -> None:
+    stored = {"match": "any", "items": [{"path": ["data", "x"], "op": "is_empty"}]}
+    assert group_of(stored) == ConditionGroup("any", (Condition(("data", "x"), "is_empty", ""),))
+
+
 @pytest.mark.parametrize("module", [event_types, conditions, operators, paths, phrasing])
 def test_conditions_need_only_the_standard_library(module: Any) -> None:
     tree = ast.parse(Path(module.__file__).read_text())

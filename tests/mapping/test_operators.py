@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import itertools
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from relay.mapping.conditions import Condition
-from relay.mapping.operators import OPERATORS
+from relay.mapping.operators import (
+    OPERATORS,
+    as_number,
+    as_time,
+    compare,
+    join_words,
+    leaves,
+    quoted_value,
+)
 from tests.support.events import VARIED_ORDER
 
 
@@ -127,3 +138,80 @@ def test_no_value_makes_an_operator_raise(op: str) -> None:
         one, scope = Condition(("data", "v"), op, other), {"data": {"v": value}}
         assert one.holds(scope) in (True, False)
         assert one.words() and one.why_not(scope)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (True, "yes"),
+        (False, "no"),
+        ("129.90", "129.90"),
+        ("2026-03-01", "2026-03-01"),
+        ([1, None, {"a": "x"}], "“1, x”"),
+        (" two\n lines ", "“two lines”"),
+        ("x" * 60, f"“{'x' * 60}”"),
+        ("x" * 61, f"“{'x' * 59}…”"),
+    ],
+)
+def test_a_value_in_a_sentence(value: Any, words: str) -> None:
+    assert quoted_value(value) == words
+
+
+@pytest.mark.parametrize(
+    ("words", "joined"),
+    [([], ""), (["a"], "a"), (["a", "b"], "a or b"), (["a", "b", "c"], "a, b or c")],
+)
+def test_words_are_joined(words: list[str], joined: str) -> None:
+    assert join_words(words, "or") == joined
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        (1.5, Decimal("1.5")),
+        (Decimal("1E+2"), Decimal(100)),
+        (7, Decimal(7)),
+        (" 7 ", Decimal(7)),
+        (True, None),
+        ([7], None),
+        (b"7", None),
+        (None, None),
+    ],
+)
+def test_what_is_a_number(value: Any, number: Decimal | None) -> None:
+    assert as_number(value) == number
+
+
+def test_a_time_without_an_offset_is_in_utc() -> None:
+    assert as_time("2026-03-01T12:00:00") == datetime(2026, 3, 1, 12, tzinfo=UTC)
+    found = as_time("2026-03-01T12:00:00+02:00")
+    assert isinstance(found, datetime) and found.utcoffset() == timedelta(0) and found.hour == 10
+    assert as_time("2026-03-01") == date(2026, 3, 1) and as_time(20260301) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "other", "result"),
+    [
+        ("2026-03-01", "2026-03-01T23:59:59Z", 0),  # a day and a time: the days are compared
+        ("2026-03-01T23:59:59Z", "2026-03-01", 0),
+        ("2026-03-02", "2026-03-01T23:59:59Z", 1),
+        ("2026-03-01T10:00:00Z", "2026-03-01T12:00:00+01:00", -1),
+        ("2026-03-01", "5", None),
+        ("5", "2026-03-01", None),
+    ],
+)
+def test_days_and_times_are_compared(value: str, other: str, result: int | None) -> None:
+    assert compare(value, other) == result
+
+
+def test_values_are_found_six_levels_deep() -> None:
+    nested: Any = "found"
+    for _ in range(6):
+        nested = [nested]
+    assert list(leaves(nested)) == ["found"] and list(leaves([nested])) == []
+
+
+@pytest.mark.parametrize(("word", "expected"), [("yes", True), ("no", False), ("YES", True)])
+def test_yes_and_no_within_a_list_are_words(word: str, expected: bool) -> None:
+    assert Condition(("v",), "contains", word).holds({"v": [True]}) is expected
+    assert Condition(("v",), "contains", word).holds({"v": [False]}) is not expected

@@ -27,6 +27,9 @@ FIRST, LAST = "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-10:00"  # out of
         (["data", "customer_note"], "{{ data.customer_note }}", "customer note"),
         (["site_name"], "{{ site_name }}", "site name"),
         (["ai", "intent"], "{{ ai.intent }}", "AI intent"),
+        (["data"], "{{ data }}", "data"),
+        (["fields"], "{{ fields }}", "fields"),
+        (["data", "Straße"], "{{ data.Straße }}", "Straße"),
     ],
 )
 def test_a_path_has_a_liquid_form_and_a_label(path: list[str], liquid: str, words: str) -> None:
@@ -67,7 +70,21 @@ EVENT: dict[str, Any] = {
         (["data", "total"], 0),
         (["data", "fields", "E-mail", "__class__"], None),
         (["nothing", "here"], None),
+        (["data", "items", "[]", "name"], ["Blue teapot", "Green tea"]),
+        (["data", "items", "[]"], EVENT["data"]["items"]),
+        (["data", "fields", "[]", "name"], None),
+        (["data", "items", "0", "[]"], None),
     ],
 )
 def test_a_path_finds_its_value_or_none(path: list[str], found: Any) -> None:
     assert value_at(EVENT, path) == found
+
+
+def test_a_path_as_text_is_short_and_readable() -> None:
+    assert paths.as_text(["data", "Straße"]) == '["data","Straße"]'
+    assert paths.readable_path([]) == ""
+
+
+def test_a_path_has_at_most_12_keys() -> None:
+    assert paths.from_text(paths.as_text(["a"] * 12)) == ["a"] * 12
+    assert paths.from_text(paths.as_text(["a"] * 13)) == []
