@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from relay.cli.output import command, show
-from relay.cli.users import group
+from relay.cli.users import finish_mails, group
 from relay.models import ROLES
 from relay.services.audit import COMMAND_LINE
 from relay.services.users import accounts as user_accounts
@@ -31,5 +31,6 @@ def reset(email: str, as_json: bool) -> None:
     """Remove the app, passkeys and recovery codes of a person, and end all their sessions."""
     user = user_accounts.find_user(email)
     policy.remove_second_factors(user, COMMAND_LINE)
+    finish_mails()
     sentence = f"{user.email} has no second factor any more and signs in with the password."
     show({"email": user.email}, as_json, sentence)

@@ -17,6 +17,7 @@ from relay.services.audit import By
 from relay.services.users import accounts, invitations, links, mails, new_passwords, sessions, team
 from relay.services.users.links import MadeLink
 from relay.services.users.mails import ROLE_WORDS
+from relay.services.users.second_factor import policy
 
 blueprint = Blueprint("team", __name__, url_prefix="/team")
 LINK = "link"  # see shown_once
@@ -171,6 +172,26 @@ def sign_out(user_id: int) -> Any:
         count = team.sign_out(user_id, guard.current_by())
         words = {0: "There was no session to end.", 1: "1 session ended."}
         return words.get(count, f"{count} sessions ended.")
+
+    return _answer(user_id, act)
+
+
+@blueprint.post("/<int:user_id>/app/remove")
+@guard.requires("admin", proof=True)
+def remove_app(user_id: int) -> Any:
+    def act() -> str:
+        policy.remove_app_of(user_id, guard.current_by())
+        return "The authenticator app is removed, and all sessions ended."
+
+    return _answer(user_id, act)
+
+
+@blueprint.post("/<int:user_id>/passkeys/<int:passkey_id>/remove")
+@guard.requires("admin", proof=True)
+def remove_passkey(user_id: int, passkey_id: int) -> Any:
+    def act() -> str:
+        policy.remove_passkey_of(user_id, passkey_id, guard.current_by())
+        return "The passkey is removed, and all sessions ended."
 
     return _answer(user_id, act)
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from flask import Flask
+from sqlalchemy import select
 
-from relay.models import db
+from relay.models import AuditEntry, Passkey, db
 from relay.services.audit import COMMAND_LINE
 from relay.services.sources.settings import create_source
 from relay.services.users import accounts
@@ -159,3 +160,35 @@ def test_every_change_asks_for_the_password_again(
         assert [user.role for user in accounts.list_users()] == ["admin", "viewer"]
     again = admin.post(f"{here}/role", {"role": "support", "proof_password": PASSWORD})
     assert again.status_code == 303
+
+
+def test_an_admin_removes_one_second_factor_of_another_person(
+    app: Flask, admin: Visitor, visit: Callable[..., Visitor]
+) -> None:
+    viewer = visit("viewer")
+    with app.app_context():
+        user = accounts.find_user("viewer@example.com")
+        user.totp_sealed = "sealed"
+        user.passkeys = [
+            Passkey(name=name, credential_id=name, public_key=b"k") for name in ("Laptop", "Phone")
+        ]
+        db.session.commit()
+        laptop, phone = (passkey.id for passkey in user.passkeys)
+        path = f"/team/{user.id}"
+    page = text_of(admin.get(path).text)
+    assert "Authenticator app" in page and "“Laptop”" in page and "“Phone”" in page
+    assert admin.post(f"{path}/passkeys/{laptop}/remove").location == path
+    assert not is_signed_in(viewer)
+    page = text_of(admin.get(path).text)
+    assert "Authenticator app" in page and "“Laptop”" not in page and "“Phone”" in page
+    admin.post(f"{path}/app/remove")
+    page = text_of(admin.get(path).text)
+    assert "“Phone”" in page
+    with app.app_context():
+        user = accounts.find_user("viewer@example.com")
+        assert user.totp_sealed is None and [one.id for one in user.passkeys] == [phone]
+        assert not {"user.totp_remove", "user.passkey_remove"} - {
+            one.action for one in db.session.scalars(select(AuditEntry))
+        }
+    own = f"/team/{user_id(app, admin.email)}/app/remove"
+    assert "your own second factors" in text_of(admin.get(admin.post(own).location).text)

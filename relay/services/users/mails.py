@@ -91,6 +91,26 @@ If you did not expect this, ask an admin to reset your password and end your ses
     )
 
 
+def report_factor(user: User, what: str, by: By) -> None:
+    """Mail the person a change of the second factor, such as ``The passkey “Laptop” was added``."""
+    if not mail.is_set_up() or user.state != UserState.ACTIVE:
+        return
+    who = "" if by.actor == user.email else f" by {_who(by, first=False)}"
+    where = f", from the IP address {by.address}" if by.address else ""
+    mail.send_later(
+        TextMail(
+            user.email,
+            f"The second factor of your account for Relay at {_host()}",
+            f"""{what}{who}
+on {moment(database.now(db.session), user.time_zone)}{where}.
+This is about your account for Relay at {base_url()}.
+
+If you did not expect this, change your password, end your other sessions and tell an admin.
+""",
+        )
+    )
+
+
 def report_role(user: User, before: str, by: By) -> None:
     """Mail the person that the role is another one."""
     if user.state != UserState.ACTIVE:

@@ -36,6 +36,8 @@ def reset_password(user_id: int, by: By, remove_second_factors: bool = False) ->
     _replace(user, "", by, remove_second_factors)
     made = links.make_link(LinkPurpose.NEW_PASSWORD, user)
     db.session.commit()
+    if remove_second_factors:
+        mails.report_factor(user, policy.ALL_REMOVED, by)
     return made
 
 
@@ -52,6 +54,8 @@ def set_password(user_id: int, password: str, by: By, remove_second_factors: boo
     _replace(user, password_hash, by, remove_second_factors)
     db.session.commit()
     mails.report_password(user, by)
+    if remove_second_factors:
+        mails.report_factor(user, policy.ALL_REMOVED, by)
     return user
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from relay.models import db
+from relay.models import User, db
 from relay.services.audit import By, record
+from relay.services.users import mails
 from relay.services.users.second_factor import passkeys, recovery, totp
 from relay.services.users.second_factor.passkeys import PasskeyAnswer
 from relay.services.users.throttle import PER_FACTOR, REPORTED, AttemptCounter, too_many
@@ -60,4 +61,6 @@ def check(user_id: int, shown: Shown, by: By) -> str | None:
     if not right:
         record(by, "user.second_factor_refused", by.actor)
     db.session.commit()
+    if right and shown.recovery_code:
+        mails.report_factor(db.session.get_one(User, user_id), "A recovery code was used", by)
     return None if right else shown.why_refused

@@ -19,7 +19,7 @@ from sqlalchemy import select, update
 from relay.errors import Invalid, NotFound, Refusal
 from relay.models import Passkey, User, db, db_now
 from relay.services.audit import By, record
-from relay.services.users import sessions
+from relay.services.users import mails, sessions
 from relay.services.users.second_factor import recovery
 from relay.services.users.throttle import AttemptCounter
 
@@ -152,6 +152,7 @@ def add(user_id: int, session_id: int, name: str, answer: PasskeyAnswer, by: By)
     if is_first:
         sessions.end_all(user, by, but=session_id)
     db.session.commit()
+    mails.report_factor(user, f"The passkey “{name}” was added", by)
     return passkey
 
 
@@ -205,16 +206,18 @@ def rename(user_id: int, passkey_id: int, name: str, by: By) -> None:
     db.session.commit()
 
 
-def remove(user_id: int, session_id: int, passkey_id: int, by: By) -> None:
-    """Remove a passkey, and end the person's other sessions.  Raises NotFound."""
+def remove(user_id: int, session_id: int | None, passkey_id: int, by: By) -> None:
+    """Remove a passkey, and end all sessions of the person but ``session_id``.  Raises NotFound."""
     user = db.session.get_one(User, user_id, with_for_update=True)
     passkey = _own(user_id, passkey_id)
+    name = passkey.name
     user.passkeys.remove(passkey)
-    record(by, "user.passkey_remove", user.email, name=passkey.name)
+    record(by, "user.passkey_remove", user.email, name=name)
     db.session.flush()
     recovery.drop_unneeded(user)
     sessions.end_all(user, by, but=session_id)
     db.session.commit()
+    mails.report_factor(user, f"The passkey “{name}” was removed", by)
 
 
 def _own(user_id: int, passkey_id: int) -> Passkey:

@@ -10,9 +10,12 @@ from relay.errors import Invalid
 from relay.models import ROLES, Passkey, RecoveryCode, SignInPolicy, User, db
 from relay.rules.states import Role, UserState
 from relay.services.audit import By, record
-from relay.services.users import sessions
+from relay.services.users import mails, protection, sessions
+from relay.services.users.second_factor import passkeys, totp
 
 THE_ROW = 1
+OWN = "These are your own second factors. Remove them under My account."
+ALL_REMOVED = "All second factors were removed"
 
 
 def required_roles() -> list[str]:
@@ -59,6 +62,21 @@ def remove_second_factors(user: User, by: By) -> None:
     clear(user, by)
     sessions.end_all(user, by)
     db.session.commit()
+    mails.report_factor(user, ALL_REMOVED, by)
+
+
+def remove_app_of(user_id: int, by: By) -> None:
+    """Remove the authenticator app of another person.  Raises NotFound, Refusal."""
+    user, _ = protection.locked(user_id)
+    protection.check_not_own(user, by, OWN)
+    totp.remove(user_id, None, by)
+
+
+def remove_passkey_of(user_id: int, passkey_id: int, by: By) -> None:
+    """Remove one passkey of another person.  Raises NotFound, Refusal."""
+    user, _ = protection.locked(user_id)
+    protection.check_not_own(user, by, OWN)
+    passkeys.remove(user_id, None, passkey_id, by)
 
 
 def clear(user: User, by: By) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import delete, func, select, update
 
 from relay.models import RecoveryCode, User, db, db_now
 from relay.services.audit import By, record
+from relay.services.users import mails
 from relay.services.users.sessions import digest
 
 COUNT = 10
@@ -24,6 +25,7 @@ def make(user_id: int, by: By) -> list[str]:
     db.session.add_all(RecoveryCode(user_id=user.id, code_hash=digest(_plain(c))) for c in codes)
     record(by, "user.recovery_codes", user.email, count=COUNT)
     db.session.commit()
+    mails.report_factor(user, "New recovery codes replaced the earlier ones", by)
     return codes
 
 

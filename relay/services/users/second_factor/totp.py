@@ -12,7 +12,7 @@ from relay import database, secrets
 from relay.errors import Invalid, Refusal
 from relay.models import User, db
 from relay.services.audit import By, record
-from relay.services.users import sessions
+from relay.services.users import mails, sessions
 from relay.services.users.second_factor import recovery
 
 PERIOD_S = 30
@@ -64,6 +64,7 @@ def confirm(user_id: int, session_id: int, secret: str, code: str, by: By) -> No
     if is_first:
         sessions.end_all(user, by, but=session_id)
     db.session.commit()
+    mails.report_factor(user, "An authenticator app was set up", by)
 
 
 def use(user_id: int, code: str) -> bool:
@@ -88,8 +89,8 @@ def use(user_id: int, code: str) -> bool:
     return bool(used.rowcount)  # type: ignore[attr-defined]
 
 
-def remove(user_id: int, session_id: int, by: By) -> None:
-    """Remove the app, and end the person's other sessions.  Raises Refusal."""
+def remove(user_id: int, session_id: int | None, by: By) -> None:
+    """Remove the app, and end all sessions of the person but ``session_id``.  Raises Refusal."""
     user = db.session.get_one(User, user_id, with_for_update=True)
     if user.totp_sealed is None:
         db.session.rollback()
@@ -99,3 +100,4 @@ def remove(user_id: int, session_id: int, by: By) -> None:
     recovery.drop_unneeded(user)
     sessions.end_all(user, by, but=session_id)
     db.session.commit()
+    mails.report_factor(user, "The authenticator app was removed", by)
