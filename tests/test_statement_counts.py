@@ -102,9 +102,13 @@ LISTS: dict[str, tuple[str, Callable[[int], int]]] = {
     # one audit entry in four is ours, and a page has fifty
     "audit.list_page": (r"Changed \d\d", lambda n: min(n, 13)),
 }
-NEED_A_LINK = {"auth.first_run_page", "passwords.invite_page", "passwords.new_password_page"}
+NEED_A_LINK = {
+    *("auth.first_run_page", "passwords.invite_page", "passwords.new_password_page"),
+    "passwords.new_address_page",
+}
 NO_LIST = {
     *("passwords.invite_page", "passwords.new_password_page", "passwords.forgotten_page"),
+    "passwords.new_address_page",
     *(
         "auth.proof_page",
         "auth.sign_in_page",

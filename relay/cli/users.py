@@ -21,7 +21,7 @@ from relay.models import ROLES, User
 from relay.services import mail
 from relay.services.audit import COMMAND_LINE, By
 from relay.services.users import accounts as user_accounts
-from relay.services.users import invitations, mails, new_passwords, sessions, team
+from relay.services.users import addresses, invitations, mails, new_passwords, sessions, team
 from relay.services.users.links import MadeLink
 
 role_option = click.option(
@@ -131,6 +131,16 @@ def set_sites(email: str, sites: tuple[str, ...], all_sites: bool, as_json: bool
         raise click.UsageError("Pass --site SLUG for each site, or --all.")
     user = team.set_sites(user_accounts.find_user(email).id, sites or None, COMMAND_LINE)
     show(in_full(user), as_json, f"{user.email} sees: {team.sites_words(user)}.")
+
+
+@command(group, "set-email")
+@click.argument("email")
+@click.argument("new_email")
+def set_email(email: str, new_email: str, as_json: bool) -> None:
+    """Change the e-mail address of an account at once.  The old address is told by mail."""
+    user = addresses.set_email(user_accounts.find_user(email).id, new_email, COMMAND_LINE)
+    finish_mails()
+    show(in_full(user), as_json, f"The e-mail address is now {user.email}.")
 
 
 @command(group, "disable")

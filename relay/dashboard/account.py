@@ -1,4 +1,4 @@
-"""My account: name, time zone, password and sessions of the person who is signed in."""
+"""My account: name, time zone, e-mail address, password and sessions of the person who is signed in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from flask import Blueprint, render_template, request, url_for
 from relay.dashboard import forms, guard, htmx
 from relay.dashboard.auth import NEW_PASSWORD
 from relay.errors import Invalid
-from relay.services.users import accounts, profile, sessions
+from relay.services import mail
+from relay.services.users import accounts, addresses, profile, sessions
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")
 NAME = forms.Field("name", "Name", autocomplete="name")
@@ -20,6 +21,13 @@ OLD = forms.Field(
     "password",
     required=True,
     autocomplete="current-password",
+)
+NEW_EMAIL = forms.Field(
+    "new_email",
+    "New e-mail address",
+    "email",
+    required=True,
+    help="Relay mails a link to this address. It changes when you open the link, within 24 hours.",
 )
 NEW = replace(NEW_PASSWORD, label="New password")
 
@@ -38,6 +46,8 @@ def _page(errors: dict[str, list[str]] | None = None, values: dict[str, Any] | N
         user=user,
         passkey_count=len(user.passkeys),
         name_field=NAME,
+        email_field=NEW_EMAIL,
+        sends_mail=mail.is_set_up(),
         password_fields=(OLD, NEW),
         values=values or {"name": user.name, "time_zone": user.time_zone},
         errors=errors or {},
@@ -55,6 +65,20 @@ def update() -> Any:
     except Invalid as exc:
         return _page(exc.reasons, {"name": name, "time_zone": time_zone}), 422
     return _done("Saved.")
+
+
+@blueprint.post("/email")
+@guard.requires("viewer", proof=True, limited=True)
+def change_email() -> Any:
+    """Mail a link to the new address, which then replaces the old one."""
+    email = forms.text("new_email")
+    try:
+        why = addresses.ask(guard.signed_in().id, email, guard.current_by())
+    except Invalid as exc:
+        return _page(exc.reasons), 422
+    if why:
+        return _page({"new_email": [f"The mail could not be sent: {why}"]}), 422
+    return _done(f"Open the link in the mail to {email}. Until then, nothing changes.")
 
 
 @blueprint.post("/password")

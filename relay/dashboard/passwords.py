@@ -1,4 +1,4 @@
-"""Invitations and new passwords: the pages that one-time links open, before signing in."""
+"""Invitations, new passwords and new addresses: the pages that one-time links open, before signing in."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from relay.extensions import limiter
 from relay.models import User
 from relay.rules.states import SignInMethod
 from relay.services import mail
-from relay.services.users import invitations, new_passwords
+from relay.services.users import addresses, invitations, new_passwords
 
 blueprint = Blueprint("passwords", __name__)
 NAME = forms.Field("name", "Your name", required=True, autocomplete="name")
@@ -104,6 +104,22 @@ def _new_password_form(token: str, user: User, errors: dict[str, list[str]] | No
         errors=errors or {},
         button="Set password and sign in",
     )
+
+
+@blueprint.get("/new-address/<token>")
+@guard.public
+def new_address_page(token: str) -> str:
+    user, email = addresses.find(token)
+    return render_template("auth/new_address.html", user=user, email=email, token=token)
+
+
+@blueprint.post("/new-address/<token>")
+@guard.public
+@limiter.limit("20/minute")
+def confirm_address(token: str) -> Response:
+    user = addresses.confirm(token, request.remote_addr or "")
+    htmx.toast(f"Your e-mail address is now {user.email}.")
+    return htmx.redirect(url_for("account.page"))
 
 
 @blueprint.get("/forgotten-password")

@@ -14,7 +14,16 @@ from relay.models import User, db
 from relay.rules.states import LinkPurpose, UserState
 from relay.services import mail
 from relay.services.audit import By
-from relay.services.users import accounts, invitations, links, mails, new_passwords, sessions, team
+from relay.services.users import (
+    accounts,
+    addresses,
+    invitations,
+    links,
+    mails,
+    new_passwords,
+    sessions,
+    team,
+)
 from relay.services.users.links import MadeLink
 from relay.services.users.mails import ROLE_WORDS
 from relay.services.users.second_factor import policy
@@ -28,6 +37,7 @@ ROLE_CHOICES = (
     ("support", "Support: also takes care of failed deliveries and alerts"),
     ("admin", "Admin: changes everything"),
 )
+NEW_EMAIL = forms.Field("new_email", "New e-mail address", "email", required=True)
 ROLE = forms.Field("role", "Role", "select", required=True, choices=ROLE_CHOICES)
 
 
@@ -94,6 +104,7 @@ def _detail(
         has_second_factor=user.has_second_factor,
         is_invited=user.state == UserState.INVITED,
         role_field=ROLE,
+        email_field=NEW_EMAIL,
         role_words=ROLE_WORDS,
         values={"role": user.role} | forms.posted(),
         errors=errors or {},
@@ -139,6 +150,16 @@ def sites(user_id: int) -> Any:
     def act() -> str:
         user = team.set_sites(user_id, _chosen_sites(), guard.current_by())
         return f"{user.email} sees {'only the selected' if user.sites_limited else 'all'} sites."
+
+    return _answer(user_id, act)
+
+
+@blueprint.post("/<int:user_id>/email")
+@guard.requires("admin", proof=True)
+def email(user_id: int) -> Any:
+    def act() -> str:
+        user = addresses.set_email(user_id, forms.text("new_email"), guard.current_by())
+        return f"The e-mail address is now {user.email}."
 
     return _answer(user_id, act)
 

@@ -19,7 +19,7 @@ from relay.observability.metrics import log_lines_dropped
 
 # error: a fault of Relay's, or data at risk.  warning: degraded, or needs attention soon.
 Level = Literal["info", "warning", "error"]
-ONE_TIME_LINK = re.compile(r"/(first-run|invite|new-password)/[^/\s\"'?]+")
+ONE_TIME_LINK = re.compile(r"/(first-run|invite|new-password|new-address)/[^/\s\"'?]+")
 _logger: Any = structlog.get_logger()
 
 

@@ -120,6 +120,7 @@ class LinkPurpose(StrEnum):
     FIRST_RUN = "first_run"
     INVITE = "invite"
     NEW_PASSWORD = "new_password"  # noqa: S105
+    NEW_ADDRESS = "new_address"
 
 
 class Severity(StrEnum):

@@ -83,6 +83,12 @@ def test_people_are_changed_and_the_last_admin_is_not(run: Run) -> None:
     assert "Sessions ended: 0." in run("users", "sign-out", "vic@example.com")
     link = run("users", "reset-password", "vic@example.com", "--json")["link"]
     assert link.startswith("http://127.0.0.1:8000/new-password/")
+    assert "already exists" in run(
+        "users", "set-email", "vic@example.com", "ann@example.com", code=1
+    )
+    moved = run("users", "set-email", "vic@example.com", "new@example.com", "--json")
+    assert moved["email"] == "new@example.com"
+    run("users", "set-email", "new@example.com", "vic@example.com")
     words = ("users", "reset-password", "ann@example.com", "--password-stdin")
     assert "new password" in run(*words, input=f"{NEW}\n")
     assert "easy" in run(*words, input="password1234\n", code=1)

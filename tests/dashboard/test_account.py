@@ -8,11 +8,13 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 
+from relay.services import mail
 from relay.services.audit import COMMAND_LINE
 from relay.services.sources.settings import create_source
 from relay.services.users import accounts, team
 from tests.dashboard.conftest import PASSWORD, Visitor, text_of
-from tests.dashboard.test_guard import is_signed_in
+from tests.dashboard.test_guard import age, is_signed_in
+from tests.support.mail import MailServer, use_mail
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 NEW = "seven purple umbrellas dancing"
@@ -75,3 +77,34 @@ def test_a_person_with_some_sites_has_the_page_too(
         create_source("Shop", "https://shop.example.com", COMMAND_LINE, slug="shop")
         team.set_sites(accounts.find_user(viewer.email).id, ["shop"], COMMAND_LINE)
     assert viewer.get("/account").status_code == 200
+
+
+def test_the_address_changes_with_the_mailed_link_in_any_browser(
+    app: Flask, visit: Callable[..., Visitor]
+) -> None:
+    viewer = visit("viewer")
+    assert "No mail server is set up" in viewer.get("/account").text
+    server = MailServer(login=False)
+    use_mail(app, server)
+    try:
+        age(app, proved_at=11)
+        asked = viewer.post("/account/email", {"new_email": "new@example.com"})
+        assert asked.status_code == 403 and not server.mails
+        proof = {"new_email": "viewer@example.com", "proof_password": PASSWORD}
+        wrong = viewer.post("/account/email", proof)
+        assert wrong.status_code == 422 and "This is the current address." in wrong.text
+        assert viewer.post("/account/email", {"new_email": "new@example.com"}).status_code == 303
+        link = re.search(r"http://127\.0\.0\.1:8000(/new-address/\S+)", server.plain())
+        assert link
+        other = visit()
+        page = other.get(link[1])
+        assert "new@example.com" in page.text and page.headers["Referrer-Policy"] == "strict-origin"
+        assert other.post(link[1]).status_code == 303
+        assert "new@example.com" in viewer.get("/account").text  # still signed in
+        gone = other.get(link[1])
+        assert gone.status_code == 404 and "This link no longer works" in gone.text
+        with app.app_context():
+            mail.outbox().join()
+        assert server.mails[-1].rcpt_tos == ["viewer@example.com"]
+    finally:
+        server.close()

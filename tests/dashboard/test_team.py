@@ -192,3 +192,14 @@ def test_an_admin_removes_one_second_factor_of_another_person(
         }
     own = f"/team/{user_id(app, admin.email)}/app/remove"
     assert "your own second factors" in text_of(admin.get(admin.post(own).location).text)
+
+
+def test_an_admin_changes_the_address_of_another_person(
+    app: Flask, admin: Visitor, visit: Callable[..., Visitor]
+) -> None:
+    visit("viewer")
+    path = f"/team/{user_id(app, 'viewer@example.com')}"
+    wrong = admin.post(f"{path}/email", {"new_email": admin.email})
+    assert wrong.status_code == 422 and "already exists" in wrong.text
+    assert admin.post(f"{path}/email", {"new_email": "new@example.com"}).location == path
+    assert "new@example.com" in admin.get(path).text

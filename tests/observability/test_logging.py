@@ -328,9 +328,10 @@ def test_the_secret_of_a_one_time_link_is_not_logged() -> None:
     with redirect_stderr(written):
         init_logging()
     try:
-        for path in ("/invite/abc-123", "/new-password/abc-123", "/first-run/abc-123?x"):
+        for name in ("invite", "new-password", "new-address", "first-run"):
+            path = f"/{name}/abc-123?x"
             logging.getLogger("relay").error("Exception on %s [%s]", path, "POST")
     finally:
         init_logging()
     assert "abc-123" not in written.getvalue()
-    assert written.getvalue().count("Exception on /") == 3
+    assert written.getvalue().count("Exception on /") == 4

@@ -15,7 +15,11 @@ from relay.models import OneTimeLink, User, db, db_now
 from relay.rules.states import LinkPurpose
 from relay.services.users.sessions import digest
 
-LIFETIME = {LinkPurpose.INVITE: timedelta(days=7), LinkPurpose.NEW_PASSWORD: timedelta(hours=24)}
+LIFETIME = {
+    LinkPurpose.INVITE: timedelta(days=7),
+    LinkPurpose.NEW_PASSWORD: timedelta(hours=24),
+    LinkPurpose.NEW_ADDRESS: timedelta(hours=24),
+}
 GONE = {
     LinkPurpose.FIRST_RUN: "This link was already used, or a newer one exists. "
     "Sign in, or restart Relay to get a new link.",
@@ -23,11 +27,14 @@ GONE = {
     "one. Ask the person who invited you for a new link.",
     LinkPurpose.NEW_PASSWORD: "This link was already used, has expired or was replaced by a newer "
     "one. Ask for a new link on the sign-in page.",
+    LinkPurpose.NEW_ADDRESS: "This link was already used, has expired or was replaced by a newer "
+    "one. Enter the new address under My account again.",
 }
 PATHS = {
     LinkPurpose.FIRST_RUN: "first-run",
     LinkPurpose.INVITE: "invite",
     LinkPurpose.NEW_PASSWORD: "new-password",
+    LinkPurpose.NEW_ADDRESS: "new-address",
 }
 
 
@@ -43,11 +50,14 @@ class MadeLink:
     url: str = field(repr=False)
 
 
-def make_link(purpose: LinkPurpose, user: User) -> MadeLink:
-    """A link for a person, in the running transaction.  Older links of this kind stop working."""
+def make_link(purpose: LinkPurpose, user: User, token: str = "") -> MadeLink:
+    """A link for a person, in the running transaction.  Older links of this kind stop working.
+
+    ``token`` replaces the random secret of the link.
+    """
     db.session.flush()
     expires_at = database.now(db.session) + LIFETIME[purpose]
-    url = f"{base_url()}/{PATHS[purpose]}/{make(purpose, user, expires_at)}"
+    url = f"{base_url()}/{PATHS[purpose]}/{make(purpose, user, expires_at, token)}"
     return MadeLink(user.id, user.email, user.role.value, purpose, expires_at, url)
 
 
@@ -56,10 +66,15 @@ def base_url() -> str:
     return str(current_app.extensions["relay_config"].base_url)
 
 
-def make(purpose: LinkPurpose, user: User | None = None, expires_at: datetime | None = None) -> str:
+def make(
+    purpose: LinkPurpose,
+    user: User | None = None,
+    expires_at: datetime | None = None,
+    token: str = "",
+) -> str:
     """A new link's secret, in the running transaction.  Older links of this kind stop working."""
     revoke(purpose, user)
-    token = secrets.token_urlsafe(24)
+    token = token or secrets.token_urlsafe(24)
     db.session.add(
         OneTimeLink(
             purpose=purpose,

@@ -72,6 +72,43 @@ If it was not you, ignore this mail. Your password has not changed.
     )
 
 
+def new_address(made: MadeLink, email: str, by: By) -> TextMail:
+    return TextMail(
+        email,
+        f"Confirm your e-mail address for Relay at {_host()}",
+        f"""{made.email} asked to use this address for an account at {base_url()},
+from the IP address {by.address or "unknown"}.
+
+Open this link to confirm it:
+
+{made.url}
+
+The link works once and expires on {moment(made.expires_at)}.
+If you did not expect this mail, ignore it. Nothing has changed.
+""",
+    )
+
+
+def report_address(user: User, old: str, by: By) -> None:
+    """Mail the old address that the account has another one."""
+    if not mail.is_set_up():
+        return
+    who = "" if by.actor in (old, user.email) else f" by {_who(by, first=False)}"
+    where = f", from the IP address {by.address}" if by.address else ""
+    mail.send_later(
+        TextMail(
+            old,
+            f"Your e-mail address for Relay at {_host()} was changed",
+            f"""The e-mail address of your account for Relay at {base_url()}
+was changed from {old} to {user.email}{who}
+on {moment(database.now(db.session), user.time_zone)}{where}.
+
+Sign in with the new address. If you did not expect this, tell an admin at once.
+""",
+        )
+    )
+
+
 def report_password(user: User, by: By) -> None:
     """Mail the person that the password is new."""
     if user.state != UserState.ACTIVE:

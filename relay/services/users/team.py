@@ -141,7 +141,7 @@ def delete_user(user_id: int, by: By) -> str:
 
 def revoke_links(user: User) -> None:
     """All links of a person stop working, in the running transaction."""
-    for purpose in (LinkPurpose.INVITE, LinkPurpose.NEW_PASSWORD):
+    for purpose in (LinkPurpose.INVITE, LinkPurpose.NEW_PASSWORD, LinkPurpose.NEW_ADDRESS):
         links.revoke(purpose, user)
 
 
