@@ -81,7 +81,6 @@ LISTS: dict[str, tuple[str, Callable[[int], int]]] = {
     "events.detail": (r'id="delivery-\d+"', lambda n: n + 3),
     "dead_letters.list_page": (r"cause_\d\d", lambda n: n),
     "dead_letters.table_page": (r'id="dead-letter-\d+"', lambda n: n),
-    "dead_letters.export": (r"cause_\d\d", lambda n: n),
     "replays.list_page": (r"Replay \d\d", lambda n: n),
     "replays.preview": (r"sample=\d+", lambda n: min(n, 5) if n > 1 else 0),
     "replays.detail": (r"Destination \d\d", lambda n: n),

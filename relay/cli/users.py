@@ -137,7 +137,7 @@ def set_sites(email: str, sites: tuple[str, ...], all_sites: bool, as_json: bool
 @click.argument("email")
 @click.argument("new_email")
 def set_email(email: str, new_email: str, as_json: bool) -> None:
-    """Change the e-mail address of an account at once.  The old address is told by mail."""
+    """Change the e-mail address of an account at once.  Relay mails the old address."""
     user = addresses.set_email(user_accounts.find_user(email).id, new_email, COMMAND_LINE)
     finish_mails()
     show(in_full(user), as_json, f"The e-mail address is now {user.email}.")

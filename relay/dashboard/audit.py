@@ -51,7 +51,7 @@ def list_page() -> Any:
 
 
 @blueprint.post("/export")
-@guard.requires("admin", proof=True)
+@guard.requires("admin", proof=True, download=True)
 def export() -> Response:
     """The chosen entries as a file.  A POST, because the export itself is recorded."""
     _, chosen = requested(request.form)

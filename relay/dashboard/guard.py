@@ -93,6 +93,7 @@ def requires(
     limited: bool = False,
     before_factor: bool = False,
     replica: bool = False,
+    download: bool = False,
 ) -> Callable[[View], View]:
     """Allow users who are signed in with ``role`` or a higher one; see the module for the rest."""
     if role not in ROLES:
@@ -116,7 +117,7 @@ def requires(
                 raise Forbidden(
                     f"This needs the role {role}, and yours is {person.role}. Ask an admin for access."
                 )
-            if proof and (asked := ask_for_proof(person)) is not None:
+            if proof and (asked := ask_for_proof(person, download)) is not None:
                 return asked
             if replica:
                 read_from_replica()
@@ -238,10 +239,11 @@ def forget() -> None:
     g.person = None
 
 
-def ask_for_proof(person: Person) -> Response | None:
+def ask_for_proof(person: Person, download: bool = False) -> Response | None:
     """None if the last proof is fresh, or if this request brings one; else the page that asks for it.
 
-    A posted form is kept in hidden fields, so that nothing that was typed is lost.
+    A posted form is kept in hidden fields, so that nothing that was typed is lost.  A ``download`` would
+    leave the browser on the page that asked, so a page of its own starts it.
     """
     if person.has_fresh_proof:
         return None
@@ -250,7 +252,9 @@ def ask_for_proof(person: Person) -> Response | None:
             why = check_proof(person)
         except TooBusy as exc:
             why = str(exc)
-        return None if why is None else _proof_page(person, why)
+        if why is not None:
+            return _proof_page(person, why)
+        return make_response(_download_page()) if download else None
     if request.method == "POST" and not htmx.is_htmx():
         return _proof_page(person)
     return _proof_elsewhere()
@@ -276,14 +280,23 @@ def check_proof(person: Person) -> str | None:
 
 
 def _proof_page(person: Person, why: str = "") -> Response:
-    kept = [
+    back = local_path(urlsplit(request.referrer or "").path)
+    page = proof_form(person, request.full_path.rstrip("?"), _kept_fields(), back, why)
+    return make_response(page, 422 if why else 403)
+
+
+def _kept_fields() -> list[tuple[str, str]]:
+    """The posted fields, for hidden inputs of a page in between."""
+    return [
         (name, value)
         for name, value in request.form.items(multi=True)
         if name != "csrf_token" and not name.startswith("proof_")
     ]
-    back = local_path(urlsplit(request.referrer or "").path)
-    page = proof_form(person, request.full_path.rstrip("?"), kept, back, why)
-    return make_response(page, 422 if why else 403)
+
+
+def _download_page() -> str:
+    post_to = request.full_path.rstrip("?")
+    return render_template("auth/download.html", post_to=post_to, kept=_kept_fields())
 
 
 def proof_form(

@@ -47,7 +47,7 @@ def search() -> Any:
 
 
 @blueprint.post("/export")
-@guard.requires("admin", proof=True)
+@guard.requires("admin", proof=True, download=True)
 def export() -> Response:
     """A JSON file with everything about the address."""
     found = finding.export(forms.text("email"), guard.current_by())

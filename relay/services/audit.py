@@ -51,6 +51,7 @@ ACTIONS = {
     "dead_letter.acknowledge": "Acknowledged failed deliveries",
     "dead_letter.assign": "Assigned failed deliveries",
     "dead_letter.discard": "Discarded failed deliveries",
+    "dead_letter.export": "Exported failed deliveries",
     "dead_letter.note": "Added a note to failed deliveries",
     "dead_letter.replay": "Resent a failed delivery",
     "delivery.hurry": "Retried a delivery at once",

@@ -11,8 +11,10 @@ import pytest
 from flask import Flask
 
 from relay.models import DeadLetter, Delivery, db
+from relay.services import audit
 from relay.services.dead_letters import causes
-from tests.dashboard.conftest import Visitor, text_of
+from tests.dashboard.conftest import PASSWORD, Visitor, text_of
+from tests.dashboard.test_guard import age
 from tests.support.events import comment
 from tests.support.sink import Sink
 from tests.support.world import World, move, put
@@ -246,7 +248,7 @@ def test_an_export_has_all_matching_rows_and_no_formulas(
     cause = {"destination": world.hook, "code": "http_400"}
     for do, more in (("note", {"note": "=1+1"}), ("assign", {})):
         admin.post("/dead-letters/bulk", {**cause, "which": "all", "do": do, **more})
-    answer = admin.get(f"/dead-letters/list.csv?destination={world.hook}")
+    answer = admin.post("/dead-letters/list.csv", {"destination": world.hook})
     assert answer.mimetype == "text/csv"
     assert "attachment" in answer.headers["Content-Disposition"]
     found = list(csv.DictReader(io.StringIO(answer.text.lstrip("\ufeff"))))
@@ -254,8 +256,29 @@ def test_an_export_has_all_matching_rows_and_no_formulas(
     assert {row["note"] for row in found} == {"'=1+1"}
     assert {row["destination"] for row in found} == {"Hook"}
     assert {row["owner"] for row in found} == {"admin@example.com"}
-    none = admin.get(f"/dead-letters/list.csv?destination={world.inbox}").text
+    none = admin.post("/dead-letters/list.csv", {"destination": world.inbox}).text
     assert len(none.splitlines()) == 1
+    page = admin.get(f"/dead-letters/list?destination={world.hook}").text
+    assert f'<input type="hidden" name="destination" value="{world.hook}">' in page
+
+
+def test_an_export_is_recorded_and_starts_after_a_proof(
+    app: Flask, world: World, visit: Callable[..., Visitor]
+) -> None:
+    viewer, form = visit("viewer"), {"destination": world.hook}
+    age(app, proved_at=11)
+    asked = viewer.post("/dead-letters/list.csv", form)
+    assert asked.status_code == 403 and "proof_password" in asked.text
+    page = viewer.post("/dead-letters/list.csv", form | {"proof_password": PASSWORD})
+    # the browser stays on a page that is not a file, with a form for the file
+    assert page.mimetype == "text/html" and "Your download is ready" in page.text
+    assert f'name="destination" value="{world.hook}"' in page.text and PASSWORD not in page.text
+    assert viewer.post("/dead-letters/list.csv", form).mimetype == "text/csv"
+    with app.app_context():
+        entries = audit.list_entries(audit.AuditFilter(action="dead_letter.export")).items
+        assert [(one.actor, one.object_label) for one in entries] == [
+            ("viewer@example.com", "1 failed deliveries")
+        ]
 
 
 def test_the_navigation_and_the_page_poll_for_changes(

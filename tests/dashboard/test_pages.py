@@ -56,7 +56,6 @@ GETS = (
     "&state=open&text=doe&since=2026-01-01&until=2099-01-01",
     "/dead-letters/list?dead_letter=x&upto=x&since=x&until=x&state=x&after=x",
     "/dead-letters/list?state=resolved",
-    "/dead-letters/list.csv",
     "/replays",
     "/replays/new?destination={hook}",
     "/ledger",

@@ -72,6 +72,12 @@ def fields() -> list[str]:
     return sorted(db.session.scalars(named))
 
 
+def record_export(count: int, by: By) -> None:
+    """Write to the audit log who exported how many dead letters.  Commits."""
+    record(by, "dead_letter.export", f"{count} failed deliveries")
+    db.session.commit()
+
+
 def table(selection: Selection, with_payload: bool = False) -> Iterator[tuple[Any, ...]]:
     """All matching rows, newest first, with the columns of the export.
 

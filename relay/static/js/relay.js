@@ -39,6 +39,9 @@
     if (close) close.closest(".toast").remove();
   });
 
+  // ---- forms that need no click: a download after the password was asked again ---------------
+  for (const form of document.querySelectorAll("form[data-submit]")) form.requestSubmit();
+
   // ---- htmx: show every error ---------------------------------------------------------------
   const UNREACHABLE = "Your browser can't reach Relay. Check your connection. This page keeps trying.";
 
