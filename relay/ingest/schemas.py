@@ -11,6 +11,7 @@ from typing import Any
 from marshmallow import INCLUDE, Schema, ValidationError, fields, validate
 
 from relay.event_types import CANARY, ERASE, REFUNDED, REPORT, TEST, read_empty_objects
+from relay.ingest.names import shown_name
 from relay.ingest.sentences import EventSchema
 from relay.ingest.strict_json import NotStrict
 from relay.models.event import search_text_of
@@ -285,5 +286,7 @@ def flatten(errors: Any, path: str = "") -> dict[str, list[str]]:
         return {path: [str(why) for why in errors]}
     reasons: dict[str, list[str]] = {}
     for name, why in errors.items():
-        reasons |= flatten(why, path if name == "_schema" else f"{path}.{name}".lstrip("."))
+        at = path if name == "_schema" else f"{path}.{shown_name(name)}".lstrip(".")
+        for place, sentences in flatten(why, at).items():  # two names may be shown alike
+            reasons.setdefault(place, []).extend(sentences)
     return reasons

@@ -8,6 +8,8 @@ import re
 from collections import Counter
 from typing import Any
 
+from relay.ingest.names import shown_name
+
 MAX_DEPTH = 64
 MIN_INT, MAX_INT = -(2**63), 2**63 - 1
 MAX_DIGITS, MAX_EXPONENT = 400, 400
@@ -64,7 +66,7 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) != len(pairs):
         counts = Counter(name for name, _ in pairs)
         repeated = next(name for name, count in counts.items() if count > 1)
-        raise NotStrict(f"The key {repeated[:80]!r} appears twice in one object.")
+        raise NotStrict(f"The key {shown_name(repeated)!r} appears twice in one object.")
     return value
 
 
