@@ -21,7 +21,7 @@ from relay.models import ROLES, User
 from relay.services import mail
 from relay.services.audit import COMMAND_LINE, By
 from relay.services.users import accounts as user_accounts
-from relay.services.users import addresses, invitations, mails, new_passwords, sessions, team
+from relay.services.users import addresses, invitations, links, mails, new_passwords, sessions, team
 from relay.services.users.links import MadeLink
 
 role_option = click.option(
@@ -41,16 +41,17 @@ def as_dict(user: User) -> dict[str, object]:
         "role": user.role,
         "state": user.state,
         "last_login_at": iso(user.last_login_at),
+        "name": user.name,
+        "time_zone": user.time_zone or "UTC",
+        "second_factor": user.has_second_factor,
+        "second_factors": user.factor_kinds,
+        "sites": team.slugs_of(user),  # null: all
     }
 
 
 def in_full(user: User) -> dict[str, object]:
-    """Also with what ``list`` leaves out; ``sites`` is null for a person who sees all sites."""
+    """Also with what ``list`` leaves out."""
     return as_dict(user) | {
-        "name": user.name,
-        "time_zone": user.time_zone or "UTC",
-        "sites": team.slugs_of(user),
-        "second_factor": user.has_second_factor,
         "created_at": iso(user.created_at),
         "password_changed_at": iso(user.password_changed_at),
         "sessions": [
@@ -96,10 +97,10 @@ def invite(email: str, role: str, sites: tuple[str, ...], name: str, as_json: bo
 @paged
 def list_(limit: int, after: int | None, as_json: bool) -> None:
     """List accounts."""
-    found = user_accounts.list_users()
+    found = team.list_team()
     items, more = page_in_memory(found, lambda user: user.id, limit, after)
-    columns = ("email", "role", "state", "last_login_at")
-    show_list([as_dict(u) for u in items], len(found), as_json, *columns, next_after=more)
+    columns = ("email", "role", "state", "last_login_at", "second_factor")
+    show_list([as_dict(user) for user in items], len(found), as_json, *columns, next_after=more)
 
 
 @command(group, "show")
@@ -220,12 +221,13 @@ def show_link(
         "expires_at": iso(made.expires_at),
         "mailed": mailed,
         "mail_error": why or None,
+        "warning": links.only_here() or None,
     }
     how = f"It was mailed to {made.email}." if mailed else f"Send it to {made.email}."
     if why:
         how = f"The mail could not be sent: {why} Send the link to {made.email} in another way."
     text = f"{made.url}\nOpen it {purpose}. It works once, until {mails.moment(made.expires_at)}. {how}"
-    show(facts, as_json, text)
+    show(facts, as_json, " ".join(filter(None, (text, links.only_here()))))
 
 
 def finish_mails() -> None:

@@ -277,6 +277,7 @@ def _show_once(made: MadeLink, letter: mail.TextMail) -> Any:
         "expires_at": mails.moment(made.expires_at),
         "sent": sent,
         "why": why[:500],
+        "warning": links.only_here(),
     }
     shown_once.keep(LINK, shown)
     return htmx.redirect(url_for("team.detail", user_id=made.user_id))

@@ -63,6 +63,11 @@ class User(Base):
         return self.totp_sealed is not None or bool(self.passkeys)
 
     @property
+    def factor_kinds(self) -> list[str]:
+        """Which second factors are set up: ``app`` (an authenticator app) and ``passkey``."""
+        return [*(["app"] if self.totp_sealed else []), *(["passkey"] if self.passkeys else [])]
+
+    @property
     def site_ids(self) -> frozenset[int] | None:
         """The sites that the person sees; None for all sites."""
         return frozenset(site.source_id for site in self.sites) if self.sites_limited else None

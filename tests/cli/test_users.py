@@ -39,6 +39,21 @@ def test_an_invitation_prints_a_link_and_its_time(run: Run) -> None:
     assert TIMESTAMP.fullmatch(made["expires_at"])
     shown = run("users", "show", "bo@example.com", "--json")
     assert (shown["state"], shown["sites"], shown["sessions"]) == ("invited", [site], [])
+    assert "RELAY_PUBLIC_URL is not set" in made["warning"]
+    [listed] = [one for one in run("users", "list", "--json")["items"] if one["sites"]]
+    assert listed == {
+        "id": made["id"],
+        "email": "bo@example.com",
+        "role": "viewer",
+        "state": "invited",
+        "last_login_at": None,
+        "name": "",
+        "time_zone": "UTC",
+        "sites": [site],
+        "second_factor": False,
+        "second_factors": [],
+    }
+    assert listed.items() <= shown.items()
     again = run("users", "invite", "bo@example.com", "--role", "support")
     assert again.startswith("http://127.0.0.1:8000/invite/") and made["link"] not in again
     assert run("users", "show", "bo@example.com", "--json")["sites"] is None

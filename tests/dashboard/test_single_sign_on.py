@@ -105,6 +105,24 @@ def test_the_last_admin_stays_admin(
     assert user(app).role == Role.ADMIN
 
 
+def test_a_limited_account_does_not_become_an_admin(
+    app: Flask, provider: OidcDouble, visit: Callable[..., Visitor]
+) -> None:
+    provider.person["groups"] = ["relay-support"]
+    sign_in(visit())
+    with app.app_context():
+        db.session.scalars(select(User)).one().sites_limited = True
+        db.session.commit()
+    provider.person["groups"] = ["relay-admins"]
+    visitor = visit()
+    assert "your account is limited to some sites" in refusal(visitor, sign_in(visitor))
+    assert user(app).role == Role.SUPPORT
+    with app.app_context():  # one from before keeps working
+        db.session.scalars(select(User)).one().role = Role.ADMIN
+        db.session.commit()
+    assert sign_in(visit()).location == "/"
+
+
 def test_an_account_is_linked_only_by_a_verified_address(
     app: Flask, provider: OidcDouble, visit: Callable[..., Visitor]
 ) -> None:

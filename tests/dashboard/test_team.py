@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
 
 from relay.models import AuditEntry, Passkey, db
+from relay.rules.states import Role
 from relay.services.audit import COMMAND_LINE
 from relay.services.sources.settings import create_source
 from relay.services.users import accounts
@@ -203,3 +205,34 @@ def test_an_admin_changes_the_address_of_another_person(
     assert wrong.status_code == 422 and "already exists" in wrong.text
     assert admin.post(f"{path}/email", {"new_email": "new@example.com"}).location == path
     assert "new@example.com" in admin.get(path).text
+
+
+def test_the_page_says_what_to_do_about_an_admin_who_is_limited(
+    app: Flask, admin: Visitor, visit: Callable[..., Visitor]
+) -> None:
+    visit("support")
+    with app.app_context():
+        user = accounts.find_user("support@example.com")
+        user.role, user.sites_limited = Role.ADMIN, True
+        db.session.commit()
+    assert "only support: limited to some sites" in admin.get("/team").text
+    path = f"/team/{user_id(app, 'support@example.com')}"
+    assert "This admin is limited to some sites" in admin.get(path).text
+    refused = admin.post("/team/invite", FORM | {"role": "admin", "which": "some"})
+    assert refused.status_code == 422 and "An admin sees all sites." in refused.text
+
+
+@pytest.mark.parametrize(
+    ("public_url", "warns"), [("", True), ("https://relay.example.com", False)]
+)
+def test_a_link_that_works_only_on_this_machine_is_a_warning(
+    app: Flask, admin: Visitor, public_url: str, warns: bool
+) -> None:
+    config = app.extensions["relay_config"]
+    app.extensions["relay_config"] = replace(config, public_url=public_url)
+    try:
+        answer = admin.post("/team/invite", FORM)
+        page = admin.get(answer.location, headers={"Host": "localhost"}).text
+    finally:
+        app.extensions["relay_config"] = config
+    assert ("works only on the machine where Relay runs" in page) is warns

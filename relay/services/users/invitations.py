@@ -16,7 +16,7 @@ from relay.services.users import links, passwords, team
 from relay.services.users.accounts import check_new_user
 from relay.services.users.links import GONE, MadeLink
 from relay.services.users.profile import clean_name
-from relay.services.users.protection import locked, refused
+from relay.services.users.protection import ADMIN_SEES_ALL, locked, refused
 
 
 def invite(
@@ -55,6 +55,8 @@ def _check(
         sites = team.find_sites(slugs)
     except Invalid as exc:
         reasons |= exc.reasons
+    if role == Role.ADMIN and slugs is not None:
+        reasons["sites"] = [ADMIN_SEES_ALL]
     if reasons:
         db.session.rollback()
         raise Invalid(reasons)

@@ -66,6 +66,16 @@ def base_url() -> str:
     return str(current_app.extensions["relay_config"].base_url)
 
 
+def only_here() -> str:
+    """A warning if links work on this machine only; empty if RELAY_PUBLIC_URL is set."""
+    if current_app.extensions["relay_config"].public_url:
+        return ""
+    return (
+        "This link works only on the machine where Relay runs, because RELAY_PUBLIC_URL is not set. "
+        "Set it to the address under which people open Relay, and make a new link."
+    )
+
+
 def make(
     purpose: LinkPurpose,
     user: User | None = None,

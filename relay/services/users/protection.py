@@ -11,6 +11,11 @@ from relay.models import User, db
 from relay.rules.states import Role, UserState
 from relay.services.audit import By
 
+ADMIN_SEES_ALL = (
+    "An admin sees all sites. Choose the role support or viewer for a user with selected sites, "
+    "or give access to all sites first."
+)
+
 
 def locked(user_id: int) -> tuple[User, list[User]]:
     """The person, and the active admins who see all sites, all locked in one order.

@@ -72,6 +72,11 @@ def _find_or_make(settings: OidcSettings, identity: Identity, by: By) -> User:
     if user.state == UserState.INVITED:
         user.state = UserState.ACTIVE
         links.revoke(LinkPurpose.INVITE, user)
+    if role == Role.ADMIN != user.role and user.sites_limited:
+        raise Refusal(
+            f"{settings.label} gives you the role admin, but your account is limited to some sites. Ask an "
+            "admin to give it access to all sites, or ask your administrator for another role."
+        )
     if role != user.role and not protection.is_last(user):
         record(by, "user.single_sign_on", user.email, role=role.value, old_role=user.role.value)
         user.role = role

@@ -22,6 +22,7 @@ from relay.rules.states import LinkPurpose, Role, SourceState, UserState
 from relay.services.audit import By, record
 from relay.services.users import links, mails, sessions
 from relay.services.users.protection import (
+    ADMIN_SEES_ALL,
     check_not_last,
     check_not_own,
     locked,
@@ -58,6 +59,9 @@ def set_role(user_id: int, role: str, by: By) -> User:
     if before == role:
         return unchanged(user)
     check_not_own(user, by, "You cannot change your own role. Ask another admin.")
+    if role == Role.ADMIN and user.sites_limited:
+        db.session.rollback()
+        raise Invalid({"role": [ADMIN_SEES_ALL]})
     check_not_last(user, admins)
     user.role = Role(role)
     record(by, "user.role", user.email, before=before.value, now=role)
@@ -68,7 +72,7 @@ def set_role(user_id: int, role: str, by: By) -> User:
 
 def set_sites(user_id: int, slugs: Sequence[str] | None, by: By) -> User:
     """Limit a person to these sites; None: the person sees all.  Raises NotFound, Invalid, Refusal."""
-    user, admins = locked(user_id)
+    user, _ = locked(user_id)
     try:
         sites = find_sites(slugs)
     except Invalid:
@@ -78,8 +82,9 @@ def set_sites(user_id: int, slugs: Sequence[str] | None, by: By) -> User:
     if before == now:
         return unchanged(user)
     check_not_own(user, by, "You cannot change your own sites. Ask another admin.")
-    if sites is not None:
-        check_not_last(user, admins)
+    if sites is not None and user.role == Role.ADMIN:
+        db.session.rollback()
+        raise Invalid({"sites": [ADMIN_SEES_ALL]})
     limit(user, sites)
     record(by, "user.sites", user.email, before=before, now=now)
     db.session.commit()

@@ -117,3 +117,32 @@ def test_a_deleted_account_leaves_only_audit_entries(team: Team) -> None:
     assert team.trail()[-1] == ("ann@example.com", "user.delete", VIC, {"role": "viewer"})
     assert team.by.address == ADDRESS
     assert db.session.get(User, team.vic_id) is None
+
+
+@SQLITE
+def test_an_admin_is_never_limited_to_sites(team: Team) -> None:
+    create_source("Shop", "https://shop.example.com", COMMAND_LINE)
+    before = team.trail()
+    with pytest.raises(Invalid, match="An admin sees all sites") as refused:
+        services.set_sites(team.bob_id, ["shop"], team.by)
+    assert set(refused.value.reasons) == {"sites"}
+    with pytest.raises(Invalid, match="An admin sees all sites") as refused:
+        invitations.invite("new@example.com", "admin", team.by, slugs=["shop"])
+    assert set(refused.value.reasons) == {"sites"}
+    assert team.trail() == before
+    services.set_sites(team.vic_id, ["shop"], team.by)
+    with pytest.raises(Invalid, match="An admin sees all sites") as refused:
+        services.set_role(team.vic_id, "admin", team.by)
+    assert set(refused.value.reasons) == {"role"}
+    assert services.set_role(team.vic_id, "support", team.by).sites_limited
+    services.set_sites(team.vic_id, None, team.by)
+    assert services.set_role(team.vic_id, "admin", team.by).role == "admin"
+
+
+@SQLITE
+def test_a_limited_admin_from_before_keeps_working_and_can_be_corrected(team: Team) -> None:
+    create_source("Shop", "https://shop.example.com", COMMAND_LINE)
+    team.user(team.bob_id).sites_limited = True
+    db.session.commit()
+    assert team.can_sign_in("bob@example.com")
+    assert services.set_role(team.bob_id, "support", team.by).role == "support"
