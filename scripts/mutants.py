@@ -61,7 +61,7 @@ GROUPS = {
         ),
         at_import=False,
     ),
-    "secrets": Group(("relay/secrets/*.py",), ("tests/secrets",)),
+    "secrets": Group(("relay/secrets/*.py",), ("tests/secrets", "tests/test_secrets.py")),
     "conditions": Group(
         (
             "relay/mapping/conditions.py",

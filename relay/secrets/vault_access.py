@@ -80,8 +80,8 @@ class VaultSettings:
 
 def without_login(url: str) -> str:
     """``url`` without a user and password."""
-    scheme, _, rest = url.rstrip("/").rpartition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}" if scheme else rest.rpartition("@")[2]
+    scheme, mark, rest = url.rstrip("/").partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}" if mark else scheme.rpartition("@")[2]
 
 
 @dataclass(frozen=True)

@@ -91,3 +91,21 @@ def test_events_are_counted_only_where_they_decide() -> None:
     assert windows((3, 49)).needs_events
     assert not windows((2, 49)).needs_events
     assert not windows((3, 50)).needs_events
+
+
+def test_the_share_is_of_the_window_that_decided() -> None:
+    few = windows((0, 10), quarter=(3, 20))
+    assert few.level(2) is FIRING and few.value(2) == 15.0
+    many = windows((4, 100), quarter=(9, 100))
+    assert many.value(2) == 4.0
+
+
+def test_two_events_are_enough_and_one_is_not() -> None:
+    assert windows((3, 10), events=2).is_low_volume_failure(2)
+    assert not windows((3, 10), events=1).is_low_volume_failure(2)
+
+
+def test_200_deliveries_before_show_that_the_failures_are_a_small_share() -> None:
+    assert not windows((1, 10), quarter=(3, 100), wide=(3, 200)).is_low_volume_failure(2)
+    assert windows((1, 10), quarter=(3, 100), wide=(3, 199)).is_low_volume_failure(1)
+    assert windows((1, 10), quarter=(3, 100), wide=(5, 200)).is_low_volume_failure(2)

@@ -218,3 +218,50 @@ def test_a_policy_sets_the_delays_and_the_number_of_attempts() -> None:
         replace(IN_FLIGHT, attempts_since_replay=2), Failed("http_503", "Busy."), NOW, 0, policy
     )
     assert last.life.state is State.DEAD
+
+
+LEASED = replace(IN_FLIGHT, attempts=4, attempts_since_replay=2, claims=3)
+LAST = replace(LEASED, attempts_since_replay=7)
+DIED = (
+    "The worker stopped 5 times while it handled this delivery. "
+    "That is on Relay's side: check the worker's log before you replay it."
+)
+
+
+@pytest.mark.parametrize(
+    ("life", "signal", "after", "cause"),
+    [
+        (LEASED, Held("h", "Later.", -5), Life(due_at=NOW, attempts=4, attempts_since_replay=2, claims=2), None),
+        (LEASED, Failed("f", "Busy.", 60), Life(due_at=NOW + timedelta(seconds=60), attempts=5, attempts_since_replay=3), None),
+        (LAST, Failed("f", "Busy.", field="x"), Life(State.DEAD, attempts=5, attempts_since_replay=8), FailureReason("f", "Busy.", "x")),
+        (LEASED, Refused("r", "No.", field="x"), Life(State.DEAD, attempts=5, attempts_since_replay=3), FailureReason("r", "No.", "x")),
+        (LEASED, LeaseExpired(), Life(due_at=NOW, attempts=5, attempts_since_replay=2, claims=3), None),
+        (replace(LEASED, claims=5), LeaseExpired(), Life(State.DEAD, attempts=5, attempts_since_replay=2), FailureReason("worker_died", DIED)),
+        (Life(State.DEAD, attempts=8, claims=2), Replayed(), Life(due_at=NOW, attempts=8, revived_from=State.DEAD), None),
+        (Life(attempts=8, claims=2, revived_from=State.DEAD), Withdrawn(), Life(State.DEAD, attempts=8), None),
+        (replace(LEASED, claims=0), Held("h", "Later."), Life(due_at=NOW, attempts=4, attempts_since_replay=2), None),
+    ],
+)  # fmt: skip
+def test_a_signal_changes_exactly_these_columns(
+    life: Life, signal: Signal, after: Life, cause: FailureReason | None
+) -> None:
+    outcome = transition(life, signal, NOW)
+    assert (outcome.life, outcome.dead_letter) == (after, cause)
+
+
+def test_without_a_jitter_a_retry_is_exactly_on_time() -> None:
+    life = transition(replace(IN_FLIGHT, attempts_since_replay=1), Failed("f", "Busy."), NOW).life
+    assert life.due_at == NOW + timedelta(seconds=300)
+
+
+def test_what_is_not_possible_is_a_sentence() -> None:
+    with pytest.raises(IllegalTransition, match=r"^A delivery that is dead cannot be accepted\.$"):
+        transition(LIVES[State.DEAD], Accepted(), NOW)
+    never = r"^A delivery that was not replayed cannot be withdrawn\.$"
+    with pytest.raises(IllegalTransition, match=never):
+        transition(PENDING, Withdrawn(), NOW)
+
+
+def test_a_retry_at_the_end_of_the_time_is_within_it() -> None:
+    policy = Policy(delays_s=(60, 60, 60))
+    assert [policy.attempts_within(s) for s in (119.9, 120, 180, 999)] == [2, 3, 4, 4]

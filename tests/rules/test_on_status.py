@@ -85,3 +85,29 @@ def test_a_success_and_a_hold_stay(signal: Signal) -> None:
 def test_without_a_reply_the_signal_stays() -> None:
     failed = Failed("timeout", "It did not respond. Relay retries.")
     assert apply(failed, None, None, {"5xx": "fail"}) is failed
+
+
+FIELD = Failed("http_422", "No. Relay retries.", field="email")
+NO = Refused("http_422", "No, then resume it.", field="email")
+WHY = "Its retry settings pause it after this error: resume it once the cause is fixed."
+
+
+@pytest.mark.parametrize(
+    ("signal", "status", "action", "expected"),
+    [
+        (NO, 422, RETRY, Failed("http_422", "No. Relay retries.", None, "email", None, True)),
+        (NO, 500, RETRY, Failed("http_422", "No. Relay retries.", None, "email", None, False)),
+        (NO, 499, RETRY, Failed("http_422", "No. Relay retries.", None, "email", None, True)),
+        (FIELD, 422, FAIL, Refused("http_422", "No.", field="email")),
+        (FIELD, 422, PAUSE, Refused("http_422", f"No. {WHY}", pause=True, field="email")),
+    ],
+)
+def test_code_and_field_of_the_error_stay(
+    signal: Signal, status: int, action: StatusAction, expected: Signal
+) -> None:
+    assert apply(signal, status, None, {str(status): action}) == expected
+
+
+@pytest.mark.parametrize(("status", "chosen"), [(500, "5xx"), (599, "5xx"), (300, "3xx")])
+def test_the_class_of_a_status_is_its_first_digit(status: int, chosen: str) -> None:
+    assert action_for(status, {chosen: "fail"}) is FAIL

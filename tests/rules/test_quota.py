@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -92,3 +93,59 @@ def test_the_sentence_says_what_happens_when(
 ) -> None:
     said = forecast("HubSpot", empty, clear, NOON)
     assert sentence in said and bool(said) is bool(sentence)
+
+
+def reading(remaining: int, minutes: float = 0, per_s: float = 0.0) -> QuotaReading:
+    return QuotaReading(1000, remaining, after(minutes), None, per_s)
+
+
+@pytest.mark.parametrize(
+    ("before", "later", "per_s"),
+    [
+        (reading(100, 0, 0.5), reading(90, 0), 0.5),  # no time has passed
+        (reading(100, 1, 0.5), reading(90, 0), 0.5),
+        (reading(100, 0, 0.5), reading(101, 10), 0.5),  # it was reset
+        (reading(100, 0, 1.0), reading(100, 10), pytest.approx(0.3679, abs=1e-4)),
+        (reading(1000, 0, 0.0), reading(400, 10), pytest.approx(0.6321, abs=1e-4)),
+        (reading(100, 0, 0.0), reading(99, 1 / 60), pytest.approx(0.001665, abs=1e-5)),
+    ],
+)
+def test_the_usage_is_a_moving_average(
+    before: QuotaReading, later: QuotaReading, per_s: float
+) -> None:
+    found = before.then(later)
+    assert found.per_s == per_s
+    assert (found.limit, found.remaining, found.read_at) == (1000, later.remaining, later.read_at)
+
+
+@pytest.mark.parametrize(
+    ("seen", "minutes", "empty"),
+    [
+        (reading(0, 0, 1.0), 0, 0),
+        (reading(1, 0, 1.0), 0, 1 / 60),
+        (reading(60, 0, 1.0), 0, 1),
+        (reading(60, 10, 1.0), 0, 1),  # read a moment later, by another clock
+        (reading(60, 0, 0.0), 0, None),
+        (reading(60, 0, 1.0), 10, 10 + 2.71828),
+        (reading(172_800, 0, 1.0), 0, 2880),
+        (reading(172_801, 0, 1.0), 0, None),
+        (reading(1, 0, -0.1), 0, None),
+    ],
+)
+def test_when_nothing_is_left(seen: QuotaReading, minutes: float, empty: float | None) -> None:
+    found = seen.empties_at(after(minutes))
+    if empty is None:
+        assert found is None
+    else:
+        assert found is not None and abs(found - after(empty)) < timedelta(milliseconds=100)
+
+
+def test_a_quota_that_empties_when_it_resets_never_does() -> None:
+    at_reset = QuotaReading(100, 60, NOON, after(1), 1.0)
+    assert at_reset.empties_at(NOON) is None
+    assert replace(at_reset, remaining=59).empties_at(NOON) == after(59 / 60)
+
+
+def test_a_backlog_clears_at_its_rate() -> None:
+    assert clears_at(10, 6.0, NOON) == after(1)
+    assert clears_at(0, 6.0, NOON) is None and clears_at(10, 0.0, NOON) is None

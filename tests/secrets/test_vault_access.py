@@ -1,0 +1,269 @@
+"""How Relay calls a vault: its settings, its headers, and the token of AppRole.  The server is a double.
+
+``test_vault`` shows the same against a real OpenBao; here each header and each time is looked at.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from relay.errors import VaultUnavailable
+from relay.secrets.vault_access import (
+    VaultAnswer,
+    VaultLogin,
+    VaultSettings,
+    call,
+    read_setting,
+    without_login,
+)
+
+
+class Double:
+    """Answers with ``answers`` in their order, the last one again and again; ``seen`` are the requests."""
+
+    def __init__(self) -> None:
+        self.answers: list[tuple[int, Any]] = []
+        self.seen: list[tuple[str, str, dict[str, str], Any]] = []
+        double = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                sent = json.loads(raw) if raw else None
+                double.seen.append((self.command, self.path, dict(self.headers), sent))
+                waiting = double.answers
+                status, body = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+                content = body if isinstance(body, bytes) else json.dumps(body).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            do_GET = do_POST = answer
+
+            def log_message(self, *words: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def grant(self, token: str, lasts_s: Any = 60) -> tuple[int, Any]:
+        return 200, {"auth": {"client_token": token, "lease_duration": lasts_s}}
+
+
+@pytest.fixture
+def double() -> Iterator[Double]:
+    found = Double()
+    yield found
+    found.server.shutdown()
+    found.server.server_close()
+
+
+ENV = {
+    "VAULT_ADDR": " https://vault.example.com:8200/ ",
+    "VAULT_NAMESPACE": "team",
+    "VAULT_TOKEN": "t",
+    "VAULT_TOKEN_FILE": "/t",
+    "VAULT_ROLE_ID": "r",
+    "VAULT_SECRET_ID": "s",
+    "VAULT_SECRET_ID_FILE": "/s",
+    "VAULT_CACERT": "/ca",
+}
+
+
+def test_each_setting_comes_from_its_variable() -> None:
+    assert VaultSettings.from_env(ENV, "/other") == VaultSettings(
+        "https://vault.example.com:8200", "team", "t", "/t", "r", "s", "/s", "/ca"
+    )
+    bare = {"VAULT_ADDR": "http://v"}
+    assert VaultSettings.from_env(bare, "/other") == VaultSettings("http://v", ca_file="/other")
+    assert VaultSettings.from_env(bare) == VaultSettings("http://v")
+
+
+@pytest.mark.parametrize("address", ["", "vault:8200", "https://", "ftp://vault", "https:///x"])
+def test_without_an_address_the_vault_cannot_be_used(address: str) -> None:
+    with pytest.raises(VaultUnavailable) as refused:
+        VaultSettings.from_env({"VAULT_ADDR": address})
+    assert str(refused.value) == (
+        "A vault reference needs VAULT_ADDR, such as https://vault.example.com:8200, in the "
+        "environment of every process of Relay."
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://user:pass@vault.example.com/", "https://vault.example.com"),
+        ("https://user:p@ss@vault.example.com", "https://vault.example.com"),
+        ("https://vault.example.com:8200//", "https://vault.example.com:8200"),
+        ("https://u:https://p@vault", "https://vault"),
+        ("user:pass@vault", "vault"),
+        ("vault", "vault"),
+    ],
+)
+def test_a_login_in_the_address_is_never_shown(url: str, shown: str) -> None:
+    assert without_login(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("settings", "names"),
+    [
+        (VaultSettings("a", token="t"), "VAULT_TOKEN"),
+        (VaultSettings("a", token_file="/t"), "VAULT_TOKEN_FILE"),
+        (VaultSettings("a", role_id="r", token_file="/t"), "VAULT_ROLE_ID and VAULT_SECRET_ID"),
+    ],
+)
+def test_a_sentence_names_where_the_token_comes_from(settings: VaultSettings, names: str) -> None:
+    assert settings.credentials == names
+
+
+def test_a_call_has_its_headers_and_no_others(double: Double) -> None:
+    double.answers = [(200, {"data": {"a": 1}, "errors": ["x"]})]
+    settings = VaultSettings(double.url, namespace="team")
+    answer = call(settings, "GET", "kv/data/shop", "token")
+    assert (answer.status, answer.data, answer.error) == (200, {"a": 1}, "x")
+    call(VaultSettings(double.url), "POST", "x", body={"b": 2})
+    (first, path, headers, body), (second, _, plain, sent) = double.seen
+    assert (first, path, body, second, sent) == ("GET", "/v1/kv/data/shop", None, "POST", {"b": 2})
+    vault = {name: value for name, value in headers.items() if name.startswith("X-")}
+    assert vault == {
+        "X-Vault-Request": "true",
+        "X-Vault-Token": "token",
+        "X-Vault-Namespace": "team",
+    }
+    assert {name: v for name, v in plain.items() if name.startswith("X-")} == {
+        "X-Vault-Request": "true"
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "says"),
+    [
+        (503, {"errors": ["Vault is sealed"]}, "is sealed. Unseal it."),
+        (503, {"errors": ["standby"]}, "answers 503."),
+        (500, {"errors": ["sealed"]}, "answers 500."),
+        (412, {}, "answers 412."),
+        (429, {}, "answers 429."),
+        (300, {}, "answers 300."),
+        (399, {}, "answers 399."),
+    ],
+)
+def test_a_vault_that_cannot_answer_now(double: Double, status: int, body: Any, says: str) -> None:
+    double.answers = [(status, body)]
+    with pytest.raises(VaultUnavailable) as refused:
+        call(VaultSettings(double.url), "GET", "x")
+    assert str(refused.value) == f"The vault at {double.url} {says}"
+
+
+@pytest.mark.parametrize("status", [200, 299, 400, 403, 404, 411, 413, 428, 430, 499])
+def test_any_other_status_is_an_answer(double: Double, status: int) -> None:
+    double.answers = [(status, b"no json" if status != 200 else [1])]
+    assert call(VaultSettings(double.url), "GET", "x") == VaultAnswer(status, {})
+
+
+def test_an_error_is_cut_and_data_is_an_object() -> None:
+    assert VaultAnswer(400, {"errors": ["x" * 300, "y"]}).error == "x" * 200
+    assert VaultAnswer(400, {"errors": []}).error == "" and VaultAnswer(400, {}).error == ""
+    assert VaultAnswer(200, {"data": [1]}).data == {}
+
+
+def test_approle_signs_in_once_and_renews_after_two_thirds(double: Double) -> None:
+    settings = VaultSettings(double.url, role_id="role", secret_id="secret")
+    login, before = VaultLogin(), time.monotonic()
+    double.answers = [double.grant("one", 90)]
+    assert login.get(settings) == login.get(settings) == "one"
+    (signed_in,) = double.seen
+    assert signed_in[:2] == ("POST", "/v1/auth/approle/login")
+    assert signed_in[3] == {"role_id": "role", "secret_id": "secret"}
+    assert 59.9 < login.renew_at - before < 65 and 89.9 < login.ends_at - before < 95
+    login.renew_at = before
+    double.answers = [double.grant("two")]
+    assert login.get(settings) == "two"
+    assert double.seen[1][:2] == ("POST", "/v1/auth/token/renew-self")
+    assert double.seen[1][2]["X-Vault-Token"] == "one" and double.seen[1][3] == {}
+
+
+def test_a_token_that_is_over_or_not_renewed_is_replaced(double: Double) -> None:
+    settings = VaultSettings(double.url, role_id="role")
+    login = VaultLogin("old", time.monotonic() - 2, time.monotonic() - 1)
+    double.answers = [double.grant("new")]
+    assert login.get(settings) == "new"
+    assert [seen[1] for seen in double.seen] == ["/v1/auth/approle/login"]
+    assert double.seen[0][3] == {"role_id": "role"}
+    login = VaultLogin("old", time.monotonic() - 1, time.monotonic() + 60)
+    double.answers = [(403, {}), double.grant("newer")]
+    assert login.get(settings) == "newer"
+
+
+def test_a_token_without_an_end_is_kept(double: Double) -> None:
+    for lasts_s in (0, None):
+        login = VaultLogin()
+        double.answers = [double.grant("root", lasts_s)]
+        assert login.get(VaultSettings(double.url, role_id="r")) == "root"
+        assert login.renew_at == login.ends_at == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ((400, {"errors": ["invalid role"]}), "(400). It says: invalid role"),
+        ((403, {}), "(403)."),
+        ((200, {}), "(200)."),
+        ((200, {"auth": ["x"]}), "(200)."),
+        ((200, {"auth": {"client_token": ""}}), "(200)."),
+        ((400, {"auth": {"client_token": "x"}}), "(400)."),
+    ],
+)
+def test_a_refused_sign_in_says_why(double: Double, answer: tuple[int, Any], says: str) -> None:
+    double.answers = [answer]
+    with pytest.raises(VaultUnavailable) as refused:
+        VaultLogin().get(VaultSettings(double.url, role_id="r"))
+    assert str(refused.value) == (
+        f"The vault at {double.url} does not accept VAULT_ROLE_ID and VAULT_SECRET_ID {says}"
+    )
+
+
+def test_only_the_refused_token_is_dropped() -> None:
+    login = VaultLogin("one")
+    login.drop("other")
+    assert login.token == "one"
+    login.drop("one")
+    assert login.token == ""
+
+
+def test_a_token_comes_from_its_file_or_the_setting(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(" from-file\n")
+    settings = VaultSettings("a", token="t", token_file=f"{tmp_path}/token")
+    assert VaultLogin().get(settings) == "from-file"
+    assert VaultLogin().get(VaultSettings("a", token="t")) == "t"
+    with pytest.raises(
+        VaultUnavailable, match=r"^A vault reference needs VAULT_TOKEN_FILE, VAULT_"
+    ):
+        VaultLogin().get(VaultSettings("a"))
+    for name, text in (("X", "a b"), ("Y", "a\nb"), ("Z", "ä")):
+        with pytest.raises(VaultUnavailable) as refused:
+            read_setting(text, "", name)
+        assert str(refused.value).startswith(f"{name} has spaces or line breaks in it. Copy it")
+    with pytest.raises(VaultUnavailable) as refused:
+        read_setting("", "/nonexistent", "NAME")
+    assert str(refused.value) == "NAME is /nonexistent, which cannot be read."
+
+
+def test_the_secret_of_approle_comes_from_its_file(double: Double, tmp_path: Path) -> None:
+    (tmp_path / "id").write_text("from-file\n")
+    double.answers = [double.grant("t")]
+    settings = VaultSettings(double.url, role_id="r", secret_id_file=f"{tmp_path}/id")
+    VaultLogin().get(settings)
+    assert double.seen[0][3] == {"role_id": "r", "secret_id": "from-file"}
+    wrong = VaultSettings(double.url, role_id="r", secret_id_file="/nonexistent")
+    with pytest.raises(VaultUnavailable, match="^VAULT_SECRET_ID_FILE is /nonexistent"):
+        VaultLogin().get(wrong)
