@@ -61,7 +61,15 @@ GROUPS = {
         ),
         at_import=False,
     ),
-    "secrets": Group(("relay/secrets/*.py",), ("tests/secrets", "tests/test_secrets.py")),
+    # without test_vault: a real OpenBao takes seconds to start for each change
+    "secrets": Group(
+        ("relay/secrets/*.py",),
+        (
+            "tests/secrets/test_references.py",
+            "tests/secrets/test_vault_access.py",
+            "tests/test_secrets.py",
+        ),
+    ),
     "conditions": Group(
         (
             "relay/mapping/conditions.py",

@@ -9,13 +9,15 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from relay.errors import VaultUnavailable
+from relay.errors import SecretUnreadable, VaultUnavailable
+from relay.secrets.vault import Vault
 from relay.secrets.vault_access import (
     VaultAnswer,
     VaultLogin,
@@ -27,9 +29,13 @@ from relay.secrets.vault_access import (
 
 
 class Double:
-    """Answers with ``answers`` in their order, the last one again and again; ``seen`` are the requests."""
+    """``seen`` are the requests.  A path in ``routes`` has its answer; others get the next of ``answers``.
+
+    The last one of ``answers`` is given again and again.
+    """
 
     def __init__(self) -> None:
+        self.routes: dict[str, tuple[int, Any]] = {}
         self.answers: list[tuple[int, Any]] = []
         self.seen: list[tuple[str, str, dict[str, str], Any]] = []
         double = self
@@ -40,7 +46,8 @@ class Double:
                 sent = json.loads(raw) if raw else None
                 double.seen.append((self.command, self.path, dict(self.headers), sent))
                 waiting = double.answers
-                status, body = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+                found = double.routes.get(self.path.removeprefix("/v1/"))
+                status, body = found or (waiting.pop(0) if len(waiting) > 1 else waiting[0])
                 content = body if isinstance(body, bytes) else json.dumps(body).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(content)))
@@ -265,5 +272,166 @@ def test_the_secret_of_approle_comes_from_its_file(double: Double, tmp_path: Pat
     VaultLogin().get(settings)
     assert double.seen[0][3] == {"role_id": "r", "secret_id": "from-file"}
     wrong = VaultSettings(double.url, role_id="r", secret_id_file="/nonexistent")
-    with pytest.raises(VaultUnavailable, match="^VAULT_SECRET_ID_FILE is /nonexistent"):
+    with pytest.raises(VaultUnavailable, match=r"^VAULT_SECRET_ID_FILE is /nonexistent"):
         VaultLogin().get(wrong)
+
+
+MOUNTS = "sys/internal/ui/mounts"
+V2: tuple[int, Any] = (200, {"data": {"path": "kv/", "type": "kv", "options": {"version": "2"}}})
+V1: tuple[int, Any] = (200, {"data": {"path": "old/", "type": "kv", "options": None}})
+
+
+@pytest.fixture
+def vault(double: Double) -> Vault:
+    double.answers = [(404, {})]
+    double.routes = {
+        f"{MOUNTS}/kv/shop": V2,
+        f"{MOUNTS}/old/shop": V1,
+        "kv/data/shop": (200, {"data": {"data": {"token": "two", "n": 5, "f": 1.5, "on": True}}}),
+        "old/shop": (200, {"data": {"token": "one", "lines": "a\nb", "l": ["x"]}}),
+        "auth/token/lookup-self": (200, {}),
+        MOUNTS: (200, {"data": {"secret": {"kv/": {}, "old/": {}}}}),
+    }
+    return Vault(env={"VAULT_ADDR": double.url, "VAULT_TOKEN": "t"}, keep_failure_s=0.0)
+
+
+@pytest.mark.parametrize(
+    ("reference", "value"),
+    [("kv/shop#token", "two"), ("kv/shop#n", "5"), ("kv/shop#f", "1.5"), ("old/shop#token", "one")],
+)
+def test_both_engines_are_read(vault: Vault, double: Double, reference: str, value: str) -> None:
+    assert vault.read(reference) == value
+    assert {headers["X-Vault-Token"] for _, _, headers, _ in double.seen} == {"t"}
+
+
+@pytest.mark.parametrize(
+    ("routes", "reference", "says"),
+    [
+        ({}, "kv/shop#none", "has no field none with a text at kv/shop. Check the name."),
+        ({}, "kv/shop#on", "has no field on with a text at kv/shop. Check the name."),
+        ({}, "old/shop#l", "has no field l with a text at old/shop. Check the name."),
+        ({}, "none/shop#a", "answers 404 for the mount of none/shop."),
+        (
+            {f"{MOUNTS}/kv/shop": (400, {"errors": ["no"]})},
+            "kv/shop#a",
+            "answers 400 for the mount of kv/shop. no",
+        ),
+        (
+            {f"{MOUNTS}/kv/shop": (200, {"data": {"path": "other/", "type": "kv"}})},
+            "kv/shop#a",
+            "answers 200 for the mount of kv/shop.",
+        ),
+        (
+            {"kv/data/shop": (404, {})},
+            "kv/shop#a",
+            "has no secret at kv/shop. Check the path, or store the secret there.",
+        ),
+        (
+            {"kv/data/shop": (404, {"data": {"metadata": {"version": 1}}})},
+            "kv/shop#a",
+            "has no secret at kv/shop, because it was deleted there. Check the path, or store the "
+            "secret there.",
+        ),
+        ({"kv/data/shop": (400, {"errors": ["bad"]})}, "kv/shop#a", "answers 400 for kv/shop. bad"),
+        (
+            {"kv/data/shop": (403, {})},
+            "kv/shop#a",
+            "does not permit Relay to read kv/shop. Add read to the policy of the token "
+            "(VAULT_TOKEN).",
+        ),
+        (
+            {f"{MOUNTS}/x/shop": (403, {})},
+            "x/shop#a",
+            "has no mount for x/shop that the token may see. Check the path, and the policy of the "
+            "token.",
+        ),
+        (
+            {f"{MOUNTS}/kv/shop": (403, {}), MOUNTS: (200, {"data": {"secret": None}})},
+            "kv/shop#a",
+            "has no mount for kv/shop that the token may see. Check the path, and the policy of the "
+            "token.",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_reference(
+    vault: Vault, double: Double, routes: dict[str, Any], reference: str, says: str
+) -> None:
+    double.routes |= routes
+    with pytest.raises(SecretUnreadable) as refused:
+        vault.read(reference)
+    assert str(refused.value) == f"The vault at {double.url} {says}"
+    assert not isinstance(refused.value, VaultUnavailable)
+
+
+def test_what_is_wrong_with_a_value_or_an_engine(vault: Vault, double: Double) -> None:
+    with pytest.raises(
+        SecretUnreadable, match="the field lines of old/shop in the vault, which has"
+    ):
+        vault.read("old/shop#lines")
+    double.routes[f"{MOUNTS}/kv/shop"] = (200, {"data": {"path": "kv/", "type": "database"}})
+    with pytest.raises(SecretUnreadable) as refused:
+        vault.read("kv/shop#a")
+    assert str(refused.value) == (
+        "kv/shop is not in a key-value engine of the vault, and Relay reads no other."
+    )
+    double.routes[f"{MOUNTS}/kv/shop"] = (200, {"data": {"path": "kv/", "type": "generic"}})
+    double.routes["kv/shop"] = (200, {"data": {"a": "generic"}})
+    assert vault.read("kv/shop#a") == "generic"
+    with pytest.raises(SecretUnreadable) as refused:
+        vault.read("kv#a")
+    assert str(refused.value) == (
+        "vault:kv#a is not a vault reference. Write vault:mount/path#field, without empty parts and "
+        "without . or .. in the path."
+    )
+
+
+def test_a_refused_token_is_a_matter_of_the_vault(vault: Vault, double: Double) -> None:
+    double.routes |= {"kv/data/shop": (403, {}), "auth/token/lookup-self": (403, {})}
+    with pytest.raises(VaultUnavailable) as refused:
+        vault.read("kv/shop#token")
+    assert str(refused.value) == (
+        f"The vault at {double.url} does not accept the token of VAULT_TOKEN: it is wrong, has "
+        "expired or was revoked."
+    )
+    signed_in = double.grant("new")
+    double.routes["auth/approle/login"] = signed_in
+    role = Vault(env={"VAULT_ADDR": double.url, "VAULT_ROLE_ID": "r"})
+    double.seen.clear()
+    with pytest.raises(VaultUnavailable, match="the token of VAULT_ROLE_ID"):
+        role.read("kv/shop#token")
+    assert [path for _, path, _, _ in double.seen].count("/v1/auth/approle/login") == 2
+
+
+def test_values_mounts_and_failures_are_kept_for_their_time(vault: Vault, double: Double) -> None:
+    vault.keep_failure_s = 60.0
+    assert vault.read("kv/shop#token") == vault.read("kv/shop#token") == "two"
+    assert len(double.seen) == 2
+    kept, until = vault.values["kv/shop#token"]
+    assert kept == "two" and 25 < until - time.monotonic() <= 30
+    vault.values = {"kv/shop#token": ("stale", time.monotonic() - 1)}
+    assert vault.read("kv/shop#token") == "two" and len(double.seen) == 3, "the mount is kept"
+    double.routes["kv/data/shop"] = (404, {})
+    with pytest.raises(SecretUnreadable):
+        vault.read("kv/shop#n")
+    assert vault.mounts == {}, "it may be another engine now"
+    double.routes[f"{MOUNTS}/old/shop"] = (500, {})
+    with pytest.raises(VaultUnavailable, match="answers 500"):
+        vault.read("old/shop#token")
+    seen = len(double.seen)
+    for reference in ("old/shop#token", "kv/other#x"):
+        with pytest.raises(VaultUnavailable, match="answers 500"):
+            vault.read(reference)
+    assert len(double.seen) == seen and vault.read("kv/shop#token") == "two"
+    assert 55 < vault.failed_until - time.monotonic() <= 60
+    vault.env = {"VAULT_ADDR": double.url, "VAULT_TOKEN": "other"}
+    double.routes[f"{MOUNTS}/old/shop"] = V1
+    assert vault.read("old/shop#token") == "one", "other settings start afresh"
+    assert double.seen[-1][2]["X-Vault-Token"] == "other" and set(vault.values) == {
+        "old/shop#token"
+    }
+    mount = vault.mounts["old/shop"]
+    assert mount.prefix == "old/" and mount.version == "1"
+    vault.mounts["old/shop"] = replace(mount, until=time.monotonic() - 1)
+    vault.values = {}
+    seen = len(double.seen)
+    assert vault.read("old/shop#token") == "one" and len(double.seen) == seen + 2
