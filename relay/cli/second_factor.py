@@ -28,7 +28,7 @@ def require(roles: tuple[str, ...], is_none: bool, as_json: bool) -> None:
 @command(group, "reset-second-factor")
 @click.argument("email")
 def reset(email: str, as_json: bool) -> None:
-    """Remove the app, passkeys and recovery codes of a person, and end all their sessions."""
+    """Remove the app, passkeys and recovery codes of a user, and end all their sessions."""
     user = user_accounts.find_user(email)
     policy.remove_second_factors(user, COMMAND_LINE)
     finish_mails()

@@ -25,13 +25,13 @@ from relay.services.users import addresses, invitations, links, mails, new_passw
 from relay.services.users.links import MadeLink
 
 role_option = click.option(
-    "--role", type=click.Choice(ROLES), required=True, help="What the person can do."
+    "--role", type=click.Choice(ROLES), required=True, help="What the user can do."
 )
 
 
 @click.group("users")
 def group() -> None:
-    """Manage the people who can sign in."""
+    """Manage the users who can sign in."""
 
 
 def as_dict(user: User) -> dict[str, object]:
@@ -82,12 +82,12 @@ def create(email: str, role: str, password_stdin: bool, as_json: bool) -> None:
 @command(group, "invite")
 @click.argument("email")
 @role_option
-@click.option("--site", "sites", multiple=True, help="Limit the person to this site; repeatable.")
-@click.option("--name", default="", help="The person's name.")
+@click.option("--site", "sites", multiple=True, help="Limit the user to this site; repeatable.")
+@click.option("--name", default="", help="The user's name.")
 def invite(email: str, role: str, sites: tuple[str, ...], name: str, as_json: bool) -> None:
-    """Invite a person: print a link that works once, and mail it if a mail server is set up.
+    """Invite a user: print a link that works once, and mail it if a mail server is set up.
 
-    For a person who has not accepted yet, a new link replaces the old one.
+    For a user who has not accepted yet, a new link replaces the old one.
     """
     made = invitations.invite(email, role, COMMAND_LINE, name, sites or None)
     show_link(made, mails.invitation, as_json, "to set a password")
@@ -116,7 +116,7 @@ def show_user(email: str, as_json: bool) -> None:
 @click.argument("email")
 @role_option
 def set_role(email: str, role: str, as_json: bool) -> None:
-    """Change what a person can do."""
+    """Change what a user can do."""
     user = team.set_role(user_accounts.find_user(email).id, role, COMMAND_LINE)
     finish_mails()
     show(in_full(user), as_json, f"{user.email} has the role {user.role}.")
@@ -124,10 +124,10 @@ def set_role(email: str, role: str, as_json: bool) -> None:
 
 @command(group, "set-sites")
 @click.argument("email")
-@click.option("--site", "sites", multiple=True, help="A site that the person sees; repeatable.")
-@click.option("--all", "all_sites", is_flag=True, help="The person sees all sites, also new ones.")
+@click.option("--site", "sites", multiple=True, help="A site that the user sees; repeatable.")
+@click.option("--all", "all_sites", is_flag=True, help="The user sees all sites, also new ones.")
 def set_sites(email: str, sites: tuple[str, ...], all_sites: bool, as_json: bool) -> None:
-    """Limit a person to some sites, or end the limit with --all."""
+    """Limit a user to some sites, or end the limit with --all."""
     if bool(sites) == all_sites:
         raise click.UsageError("Pass --site SLUG for each site, or --all.")
     user = team.set_sites(user_accounts.find_user(email).id, sites or None, COMMAND_LINE)
@@ -164,12 +164,12 @@ def enable(email: str, as_json: bool) -> None:
 @click.argument("email")
 @click.option("--password-stdin", is_flag=True, help="Read the new password from standard input.")
 @click.option(
-    "--remove-second-factors", is_flag=True, help="Also remove the second factors of the person."
+    "--remove-second-factors", is_flag=True, help="Also remove the second factors of the user."
 )
 def reset_password(
     email: str, password_stdin: bool, remove_second_factors: bool, as_json: bool
 ) -> None:
-    """End all sessions and print a link with which the person sets a new password.
+    """End all sessions and print a link with which the user sets a new password.
 
     With --password-stdin, the new password is set at once and no link is made.
     """
@@ -188,7 +188,7 @@ def reset_password(
 @command(group, "sign-out")
 @click.argument("email")
 def sign_out(email: str, as_json: bool) -> None:
-    """End all sessions of a person."""
+    """End all sessions of a user."""
     user = user_accounts.find_user(email)
     count = team.sign_out(user.id, COMMAND_LINE)
     show({"email": user.email, "sessions": count}, as_json, f"Sessions ended: {count}.")

@@ -1,4 +1,4 @@
-"""The people who can sign in: invite them, change what they may do, end their access."""
+"""The users who can sign in: invite them, change what they may do, end their access."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from relay.services.users.second_factor import policy
 blueprint = Blueprint("team", __name__, url_prefix="/team")
 LINK = "link"  # see shown_once
 EMAIL = forms.Field("email", "E-mail address", "email", required=True)
-NAME = forms.Field("name", "Name", help="Optional. The person can change it.")
+NAME = forms.Field("name", "Name", help="Optional. The user can change it.")
 ROLE_CHOICES = (
     ("viewer", "Viewer: reads everything"),
     ("support", "Support: also takes care of failed deliveries and alerts"),

@@ -36,7 +36,7 @@ def new_browser(browser: Browser, console: Console) -> Iterator[Callable[[], Pag
 def invite(page: Page, stack: Stack) -> str:
     """Invite Nina as an admin does.  -> the path of the link"""
     page.get_by_role("navigation").get_by_role("link", name="Team").click()
-    page.get_by_role("link", name="Invite a person").click()
+    page.get_by_role("link", name="Invite a user").click()
     page.get_by_label("E-mail address").fill(EMAIL)
     page.get_by_label("Role").select_option("support")
     page.get_by_role("button", name="Invite", exact=True).click()

@@ -17,7 +17,7 @@ from relay.services.users.links import MadeLink, base_url
 ROLE_WORDS = {
     "viewer": "You can read everything.",
     "support": "You can read everything and take care of failed deliveries and alerts.",
-    "admin": "You can change everything, including the people who can sign in.",
+    "admin": "You can change everything, including the users who can sign in.",
 }
 
 
