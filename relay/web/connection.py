@@ -49,10 +49,10 @@ class Owner(Protocol):
     max_body_bytes: int
     kept_body_bytes: int
 
-    def handle(self, connection: Connection, request: HttpRequest) -> None:
+    def handle(self, connection: ClientConnection, request: HttpRequest) -> None:
         """Answer a complete request."""
 
-    def forget(self, connection: Connection) -> None:
+    def forget(self, connection: ClientConnection) -> None:
         """The connection is closed."""
 
 
@@ -60,7 +60,7 @@ class StopParsing(Exception):
     """Raised in a callback of the parser: nothing after this byte is read as a request."""
 
 
-class Connection(asyncio.Protocol):
+class ClientConnection(asyncio.Protocol):
     """``requests`` are complete and wait for their response, the first one is being handled."""
 
     transport: asyncio.Transport

@@ -11,7 +11,7 @@ from typing import Any
 
 from relay.ingest.request import plain_address
 from relay.networks import network_of
-from relay.web.connection import Connection
+from relay.web.connection import ClientConnection
 from relay.web.request import HttpRequest
 
 CONNECTIONS = 2000
@@ -19,7 +19,7 @@ ACCEPT_AT_ONCE = 32
 # Up to this many times the limit, the application itself responds 413 and records the rejection.
 BODY_MARGIN = 4
 TICK_S = 1.0
-Handler = Callable[[Connection, HttpRequest], None]
+Handler = Callable[[ClientConnection, HttpRequest], None]
 
 
 class Connections:
@@ -35,10 +35,10 @@ class Connections:
         self.max_body_bytes = max_body_bytes * BODY_MARGIN
         # The application refuses a body of this size without reading it.
         self.kept_body_bytes = max_body_bytes + 1
-        self.groups: dict[str, dict[Connection, None]] = {}
+        self.groups: dict[str, dict[ClientConnection, None]] = {}
         self.opening: set[asyncio.Task[Any]] = set()
 
-    def handle(self, connection: Connection, request: HttpRequest) -> None:
+    def handle(self, connection: ClientConnection, request: HttpRequest) -> None:
         """Answer a complete request."""
         self.handler(connection, request)
 
@@ -65,14 +65,14 @@ class Connections:
             self.opening.add(task)
             task.add_done_callback(self.opening.discard)
 
-    async def open(self, connection: Connection, client: socket.socket) -> None:
+    async def open(self, connection: ClientConnection, client: socket.socket) -> None:
         try:
             await asyncio.get_running_loop().connect_accepted_socket(lambda: connection, client)
         except OSError:  # the client has gone already
             self.forget(connection)
             client.close()
 
-    def admit(self, address: str) -> Connection | None:
+    def admit(self, address: str) -> ClientConnection | None:
         """A new connection; None if a limit is reached and all are in use."""
         group = group_of(address)
         members = self.groups.setdefault(group, {})
@@ -82,13 +82,13 @@ class Connections:
             everyone = {one: None for group in self.groups.values() for one in group}
             if not self.evict(everyone):
                 return None
-        connection = Connection(self, group)
+        connection = ClientConnection(self, group)
         members[connection] = None
         self.groups[group] = members
         self.total += 1
         return connection
 
-    def evict(self, connections: dict[Connection, None]) -> bool:
+    def evict(self, connections: dict[ClientConnection, None]) -> bool:
         """Close the one that has been idle the longest.  False if all are in use."""
         idle = [one for one in connections if one.is_idle() and one.is_open()]
         if not idle:
@@ -98,7 +98,7 @@ class Connections:
         oldest.transport.abort()
         return True
 
-    def forget(self, connection: Connection) -> None:
+    def forget(self, connection: ClientConnection) -> None:
         """Count ``connection`` no longer."""
         members = self.groups.get(connection.group, {})
         if connection in members:
@@ -107,7 +107,7 @@ class Connections:
             if not members:
                 del self.groups[connection.group]
 
-    def all(self) -> list[Connection]:
+    def all(self) -> list[ClientConnection]:
         return [one for group in self.groups.values() for one in group if one.is_open()]
 
     def tick(self) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from relay.dashboard.headers import PROBES
 from relay.ingest.waiting import RequestGreenlet
 from relay.observability.logging import log
-from relay.web.connection import Connection
+from relay.web.connection import ClientConnection
 from relay.web.framing import FRAMING_ERRORS
 from relay.web.request import HttpRequest, environ_of
 
@@ -55,7 +55,7 @@ class Dispatcher:
         self.page_threads = ThreadPoolExecutor(page_threads, "page") if page_threads else None
         self.loop = asyncio.get_running_loop()
 
-    def handle(self, connection: Connection, request: HttpRequest) -> None:
+    def handle(self, connection: ClientConnection, request: HttpRequest) -> None:
         """Answer a request.  Returns at once."""
         path = request.path
         environ = environ_of(request, path)
@@ -71,7 +71,7 @@ class Dispatcher:
             connection.respond(request, "404 NOT FOUND", JSON, NO_PAGES)
 
     def answer_event(
-        self, connection: Connection, request: HttpRequest, environ: dict[str, Any]
+        self, connection: ClientConnection, request: HttpRequest, environ: dict[str, Any]
     ) -> None:
         """In the loop's thread."""
         try:
@@ -86,7 +86,7 @@ class Dispatcher:
     def answer(
         self,
         application: WSGIApplication,
-        connection: Connection,
+        connection: ClientConnection,
         request: HttpRequest,
         environ: dict[str, Any],
     ) -> None:
@@ -115,7 +115,7 @@ class Dispatcher:
 
     def stream(
         self,
-        connection: Connection,
+        connection: ClientConnection,
         request: HttpRequest,
         response: WsgiResponse,
         first: Iterable[bytes],
@@ -179,7 +179,7 @@ def in_blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
         yield b"".join(block)
 
 
-def respond_error(connection: Connection, request: HttpRequest, exc: BaseException) -> None:
+def respond_error(connection: ClientConnection, request: HttpRequest, exc: BaseException) -> None:
     """500: the application failed before it had an answer."""
     log_failure(exc)
     row = FRAMING_ERRORS[500]
