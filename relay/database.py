@@ -398,8 +398,10 @@ def prepare_engine(engine: Engine) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        # takes effect in a new file only; https://www.sqlite.org/pragma.html#pragma_auto_vacuum
-        cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        # Only in a new file, where it takes effect: elsewhere it waits for a writer.
+        # https://www.sqlite.org/pragma.html#pragma_auto_vacuum
+        if not cursor.execute("PRAGMA page_count").fetchone()[0]:
+            cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
