@@ -1,6 +1,6 @@
 """Measure Relay end to end with real PostgreSQL, Valkey and HTTP.  See README.md.
 
-bench.py [--events 4000] [--connections 32] [--rounds 3]
+bench.py [--events 4000] [--connections 32] [--rounds 3] [--parts 2000] [--save]
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ import argparse
 import http.client
 import json
 import multiprocessing
+import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -27,6 +29,8 @@ from tests.support.events import comment  # noqa: E402
 from tests.support.sink import Sink  # noqa: E402
 from tests.support.stack import Stack, sign  # noqa: E402
 
+START_S = 300  # how long a busy machine may take to start Relay
+BASELINE = ROOT / "bench" / "baseline.json"
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 WORDS = "The quick brown fox asks whether the order has left the warehouse yet. " * 9
 
@@ -108,13 +112,58 @@ def quantile(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
+def descendants(pid: int) -> list[int]:
+    """A process and those that it started."""
+    found = [pid]
+    for one in found:
+        for task in Path(f"/proc/{one}/task").glob("*/children"):
+            found += map(int, task.read_text().split())
+    return found
+
+
+def cpu_s(pid: int) -> float:
+    """Seconds of CPU that a process and those that it started have used."""
+    total = 0
+    for one in descendants(pid):
+        fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+def memory_mib(pid: int) -> float:
+    """PSS: memory that several processes share counts once in all."""
+    total = 0
+    for one in descendants(pid):
+        lines = Path(f"/proc/{one}/smaps_rollup").read_text().splitlines()
+        total += sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return total / 1024
+
+
+def pids(stack: Stack, server: postgres.PostgresServer, valkey: Valkey) -> dict[str, int]:
+    """The processes of a run, by name."""
+    found = {
+        name: child.process.pid for name, child in stack.processes.items() if child.process
+    }
+    assert server.process is not None and valkey.process is not None
+    return found | {"postgresql": server.process.pid, "valkey": valkey.process.pid}
+
+
 def one_round(
-    stack: Stack, sink: Sink, secret: str, args: argparse.Namespace, number: int
+    stack: Stack,
+    sink: Sink,
+    secret: str,
+    args: argparse.Namespace,
+    number: int,
+    processes: dict[str, int],
 ) -> dict[str, float]:
     sink.forget()
+    before = {name: cpu_s(pid) for name, pid in processes.items()}
     started = time.monotonic()
     seconds, latencies = load(stack, secret, args.events, args.connections, f"load-{number}")
     end_to_end_s = arrival(sink, args.events) - started
+    used = {
+        name: (cpu_s(pid) - before[name]) / args.events * 1000 for name, pid in processes.items()
+    }
     sink.forget()
     response_ms, arrival_ms = [], []
     for single in range(50):
@@ -131,6 +180,8 @@ def one_round(
         "alone: answer p50 ms": quantile(response_ms, 0.5),
         "alone: arrival p50 ms": quantile(arrival_ms, 0.5),
         "alone: arrival p99 ms": quantile(arrival_ms, 0.99),
+        **{f"CPU s per 1,000, {name}": seconds for name, seconds in used.items()},
+        "CPU s per 1,000, all": sum(used.values()),
     }
 
 
@@ -138,7 +189,57 @@ def show(rounds: list[dict[str, float]], say: Callable[[str], None] = print) -> 
     say("| figure | median | lowest | highest |\n| --- | --- | --- | --- |")
     for name in rounds[0]:
         values = [figures[name] for figures in rounds]
-        say(f"| {name} | {statistics.median(values):.1f} | {min(values):.1f} | {max(values):.1f} |")
+        say(f"| {name} | {statistics.median(values):.3g} | {min(values):.3g} | {max(values):.3g} |")
+
+
+def idle(processes: dict[str, int], seconds: float = 20.0) -> dict[str, tuple[float, float]]:
+    """-> percent of a core and MiB of each process while nothing happens"""
+    before = {name: cpu_s(pid) for name, pid in processes.items()}
+    time.sleep(seconds)
+    return {
+        name: ((cpu_s(pid) - before[name]) / seconds * 100, memory_mib(pid))
+        for name, pid in processes.items()
+    }
+
+
+def part_costs(stack: Stack, secret: str, sink: Sink, count: int) -> dict[str, float]:
+    """What each part costs, in µs of CPU per event; see parts.py."""
+    done = subprocess.run(  # noqa: S603 - our own script
+        [sys.executable, str(ROOT / "bench" / "parts.py"), str(count), secret, f"{sink.url}/in"],
+        cwd=ROOT,
+        env=stack.env,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    costs: dict[str, float] = json.loads(done.stdout)
+    return costs
+
+
+def ratios(costs: dict[str, float]) -> dict[str, float]:
+    """Relay's cost relative to the plain variant's in the same run."""
+    received = sum(
+        value for name, value in costs.items() if name.split(":")[0] in ("server", "checks", "commit")
+    )
+    names = ("route", "claim", "message", "call", "record")
+    delivered = sum(value for name, value in costs.items() if name.split(":")[0] in names)
+    return {
+        "ingest / plain": received / costs["plain: verify and commit"],
+        "delivery / plain": delivered / costs["plain: deliver"],
+    }
+
+
+def show_parts(costs: dict[str, float], save: bool, say: Callable[[str], None] = print) -> None:
+    say("\n| part | CPU µs per event |\n| --- | --- |")
+    for name, value in costs.items():
+        say(f"| {name} | {value:.1f} |")
+    now = {name: round(value, 3) for name, value in ratios(costs).items()}
+    stored = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
+    say("\n| ratio | this run | stored |\n| --- | --- | --- |")
+    for name, value in now.items():
+        say(f"| {name} | {value} | {stored.get(name, '-')} |")
+    if save:
+        BASELINE.write_text(json.dumps(now, indent=2) + "\n")
 
 
 def main() -> None:
@@ -146,6 +247,8 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=4000)
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--parts", type=int, default=2000, help="events for the costs by part")
+    parser.add_argument("--save", action="store_true", help="store the ratios as the baseline")
     args = parser.parse_args()
     postgres.SETTINGS.update(DURABLE)
     with tempfile.TemporaryDirectory(prefix="relay-", ignore_cleanup_errors=True) as name:
@@ -158,13 +261,23 @@ def main() -> None:
         sink = Sink()
         stack = Stack(folder / "data", Databases(folder / "db").new_postgres(server), valkey.url)
         try:
+            stack.start_limit_s = START_S
             stack.start()
             secret = stack.make_source().secret
             hook = ("webhook", "Sink", "--set", f"url={sink.url}/in", "--set", "auth=none")
             stack.flask("destinations", "create", *hook)
             load(stack, secret, 200, 8, "warm")
             arrival(sink, 200)
-            show([one_round(stack, sink, secret, args, n) for n in range(args.rounds)])
+            processes = pids(stack, server, valkey)
+            rounds = [
+                one_round(stack, sink, secret, args, n, processes) for n in range(args.rounds)
+            ]
+            show(rounds)
+            print("\n| idle process | % of a core | PSS MiB |\n| --- | --- | --- |")
+            for name, (percent, mib) in idle(processes).items():
+                print(f"| {name} | {percent:.2f} | {mib:.0f} |")
+            stack.stop()
+            show_parts(part_costs(stack, secret, sink, args.parts), args.save)
         finally:
             stack.stop()
             sink.close()

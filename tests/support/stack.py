@@ -56,6 +56,7 @@ class Stack:
             PORT=str(self.port),
             **settings,
         )
+        self.start_limit_s = 30.0
         self.processes = {
             name: Child(name, command, self.logs_dir / f"{name}.log", self.env)
             for name, command in standard_processes().items()
@@ -70,7 +71,7 @@ class Stack:
         for name in names or self.processes:
             self.processes[name].start()
         if not names or "web" in names:
-            wait_for(self.is_up, 30, f"the web process: {self.log('web')[-3000:]}")
+            wait_for(self.is_up, self.start_limit_s, f"the web process: {self.log('web')[-3000:]}")
 
     def is_up(self) -> bool:
         process = self.processes["web"].process
