@@ -141,9 +141,7 @@ def memory_mib(pid: int) -> float:
 
 def pids(stack: Stack, server: postgres.PostgresServer, valkey: Valkey) -> dict[str, int]:
     """The processes of a run, by name."""
-    found = {
-        name: child.process.pid for name, child in stack.processes.items() if child.process
-    }
+    found = {name: child.process.pid for name, child in stack.processes.items() if child.process}
     assert server.process is not None and valkey.process is not None
     return found | {"postgresql": server.process.pid, "valkey": valkey.process.pid}
 
@@ -219,7 +217,9 @@ def part_costs(stack: Stack, secret: str, sink: Sink, count: int) -> dict[str, f
 def ratios(costs: dict[str, float]) -> dict[str, float]:
     """Relay's cost relative to the plain variant's in the same run."""
     received = sum(
-        value for name, value in costs.items() if name.split(":")[0] in ("server", "checks", "commit")
+        value
+        for name, value in costs.items()
+        if name.split(":")[0] in ("server", "checks", "commit")
     )
     names = ("route", "claim", "message", "call", "record")
     delivered = sum(value for name, value in costs.items() if name.split(":")[0] in names)

@@ -187,7 +187,10 @@ def main() -> None:
     sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - the log lines are measured, not read
     init_logging()
     app.extensions["relay_ingest"].snapshots.current()
-    raws = [raw_request(body, headers) for body, headers in prepare(secret, count, f"p{time.time_ns():x}")]
+    raws = [
+        raw_request(body, headers)
+        for body, headers in prepare(secret, count, f"p{time.time_ns():x}")
+    ]
     timer = Timer()
     environs = read_requests(timer, raws)
     asyncio.run(accept(timer, app, environs))
@@ -195,7 +198,9 @@ def main() -> None:
         delivered = deliver(timer, app, count)
     if delivered != count:
         sys.exit(f"Invalid run: {delivered} of {count} deliveries")
-    timer.run("one log line", lambda: [log("event.accepted", correlation_id="x", id=1) for _ in raws])
+    timer.run(
+        "one log line", lambda: [log("event.accepted", correlation_id="x", id=1) for _ in raws]
+    )
     costs = {name: seconds / count * 1e6 for name, seconds in timer.seconds.items()}
     with suppress(Exception):
         app.extensions["relay_ingest"].close()

@@ -9,24 +9,25 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from config import Config
-from relay import cli, dashboard, ingest, models  # noqa: F401
-from relay.api import pages
+from relay import ingest, models  # noqa: F401
 from relay.broker import init_broker
 from relay.database import engine_options, prepare_engine
-from relay.extensions import READ_BIND, assets, csrf, db, limiter, login, migrate
+from relay.extensions import READ_BIND, db
 from relay.models.audit_chain import AuditChain
 from relay.observability.logging import init_logging
 from relay.observability.metrics import init_metrics
 from relay.observability.tracing import init_tracing
 from relay.secrets import SecretBox
 from relay.secrets.references import AllowList
-from relay.web.assets import register_bundles
 
 __version__ = "1.2.0"
 
 
-def create_app(config: Config | None = None) -> Flask:
-    """Build the Flask application.  Raises SettingsError if a setting is missing or wrong."""
+def create_app(config: Config | None = None, *, pages: bool = True) -> Flask:
+    """Build the Flask application.  Raises SettingsError if a setting is missing or wrong.
+
+    ``pages``: the dashboard, the API's pages and the commands, which workers and the scheduler lack.
+    """
     config = config or Config.from_env()
     config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     init_logging()
@@ -48,19 +49,32 @@ def create_app(config: Config | None = None) -> Flask:
         app.extensions["relay_audit"] = AuditChain(
             db.engine, lambda: app.extensions["relay_secrets"]
         )
-    migrate.init_app(app, db, directory=str(Path(app.root_path).parent / "migrations"))
-    for extension in (login, csrf, limiter, assets):
-        extension.init_app(app)
-    with app.app_context():
-        register_bundles(assets)
     if config.trusted_proxies:
         n = config.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=n, x_proto=n, x_host=n)  # type: ignore[method-assign]
     ingest.init_app(app)
-    dashboard.init_app(app)
-    app.register_blueprint(pages.blueprint)
-    cli.init_app(app)
+    if pages:
+        add_pages(app)
     return app
+
+
+def add_pages(app: Flask) -> None:
+    """The dashboard, the API's pages and the commands, with their extensions."""
+    from relay import cli, dashboard
+    from relay.api.pages import blueprint
+    from relay.page_extensions import assets, csrf, limiter, login, migrate
+    from relay.web.assets import register_bundles
+
+    migrate.init_app(app, db, directory=str(Path(app.root_path).parent / "migrations"))
+    for extension in (login, csrf, limiter, assets):
+        extension.init_app(app)
+    csrf.exempt(ingest.blueprint)
+    limiter.exempt(ingest.blueprint)
+    with app.app_context():
+        register_bundles(assets)
+    dashboard.init_app(app)
+    app.register_blueprint(blueprint)
+    cli.init_app(app)
 
 
 def flask_settings(config: Config) -> dict[str, object]:

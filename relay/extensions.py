@@ -1,16 +1,13 @@
-"""The Flask extensions.  ``create_app`` binds them; this module has no logic."""
+"""Flask-SQLAlchemy, which every process uses.  ``create_app`` binds it; this module has no logic.
+
+Extensions of pages and commands are in ``relay.page_extensions``.
+"""
 
 from typing import Any
 
 from flask import g, has_app_context
-from flask_assets import Environment
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
-from flask_login import LoginManager
-from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session
-from flask_wtf import CSRFProtect
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
 
@@ -45,8 +42,3 @@ db = SQLAlchemy(
     disable_autonaming=True,
     session_options={"expire_on_commit": False, "class_": ReadingSession},
 )
-migrate = Migrate()
-login = LoginManager()
-csrf = CSRFProtect()
-limiter = Limiter(key_func=get_remote_address)
-assets = Environment()

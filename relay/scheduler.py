@@ -162,7 +162,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
-        app = create_app()
+        app = create_app(pages=False)
     except SettingsError as exc:
         sys.exit(str(exc))
     restrict_old_files(app.extensions["relay_config"].data_dir)

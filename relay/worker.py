@@ -15,7 +15,7 @@ from relay.watch import Watcher
 
 restrict_new_files()
 try:
-    app = create_app()
+    app = create_app(pages=False)
 except SettingsError as exc:
     sys.exit(str(exc))
 restrict_old_files(app.extensions["relay_config"].data_dir)

@@ -8,9 +8,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from config import Config
 from relay.api import openapi
 from relay.database_errors import explain
-from relay.extensions import limiter
 from relay.observability import metrics, metrics_server
 from relay.observability.logging import log
+from relay.page_extensions import limiter
 from relay.services.operations import doctor, gauges
 from relay.services.operations.checks import network
 

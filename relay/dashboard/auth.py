@@ -8,8 +8,8 @@ from flask import Blueprint, Response, render_template, request, url_for
 
 from relay.dashboard import errors, forms, guard, htmx, known_browsers, passkey_forms, second_step
 from relay.errors import Invalid, TooBusy
-from relay.extensions import limiter
 from relay.models import User
+from relay.page_extensions import limiter
 from relay.rules.states import SignInMethod
 from relay.services.users import accounts as user_accounts
 from relay.services.users import oidc, sessions

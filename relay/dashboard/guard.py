@@ -40,8 +40,9 @@ from relay.dashboard import htmx, passkey_forms
 from relay.dashboard.replica import read_from_replica
 from relay.database import READ_ONLY
 from relay.errors import TooBusy
-from relay.extensions import db, login
+from relay.extensions import db
 from relay.models import ROLES, User, UserSession
+from relay.page_extensions import login
 from relay.rules.states import SignInMethod
 from relay.services.audit import By
 from relay.services.users import devices, oidc, proof, sessions, site_limit

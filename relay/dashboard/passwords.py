@@ -8,8 +8,8 @@ from flask import Blueprint, Response, render_template, request, url_for
 
 from relay.dashboard import auth, errors, forms, guard, htmx
 from relay.errors import Invalid, NotFound, TooBusy
-from relay.extensions import limiter
 from relay.models import User
+from relay.page_extensions import limiter
 from relay.rules.states import SignInMethod
 from relay.services import mail
 from relay.services.users import addresses, invitations, new_passwords

@@ -15,7 +15,7 @@ from relay.ingest.views import EVENT_PATH, blueprint, receive_event
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-__all__ = ["create_ingest_app", "init_app"]
+__all__ = ["blueprint", "create_ingest_app", "init_app"]
 
 
 def init_app(app: Flask) -> None:

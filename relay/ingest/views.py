@@ -17,7 +17,6 @@ from werkzeug.routing import PathConverter, Rule
 
 from relay.errors import Unavailable
 from relay.event_types import CANARY
-from relay.extensions import csrf, limiter
 from relay.ingest import responses
 from relay.ingest.gateway import Gateway
 from relay.ingest.keys.views import accept_key_request
@@ -29,8 +28,6 @@ from relay.observability import metrics, tracing
 from relay.observability.logging import log
 
 blueprint = Blueprint("ingest", __name__)
-csrf.exempt(blueprint)
-limiter.exempt(blueprint)
 EVENT_PATHS = ("/webhooks/wp", "/webhooks/wp/<source>")
 EVENT_PATH = re.compile(r"/webhooks/wp(?:/([^/]+))?/?")  # the same paths
 KEY_PATHS = ("/webhooks/key", "/webhooks/wp/<source>/key")

@@ -10,7 +10,6 @@ from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from zxcvbn import zxcvbn
 
 from relay.errors import Invalid, TooBusy
 
@@ -29,6 +28,8 @@ def why_refused(password: str, email: str) -> str | None:
         return f"Use at least {SHORTEST} characters. Three or four unrelated words are easy to remember."
     if len(password) > LONGEST:
         return f"Use at most {LONGEST} characters."
+    from zxcvbn import zxcvbn  # its word lists take 12 MiB: only where a password is chosen
+
     if zxcvbn(password[:72], user_inputs=[email, *email.split("@"), "relay"])["score"] < 3:
         return "This password is easy to guess. Three or four unrelated words make a good one."
     return None

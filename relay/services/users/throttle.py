@@ -16,8 +16,8 @@ from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
 from relay.errors import TooBusy
-from relay.extensions import limiter
 from relay.networks import network_of
+from relay.page_extensions import limiter
 
 PER_ADDRESS = RateLimitItemPerMinute(10, 1, "sign-in-address")
 PER_BROWSER = RateLimitItemPerMinute(10, 10, "sign-in-browser")

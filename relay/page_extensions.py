@@ -1,0 +1,17 @@
+"""The Flask extensions of pages and commands.  ``create_app`` binds them; this module has no logic.
+
+Workers and the scheduler do not load it: it and what uses it take a third of their memory.
+"""
+
+from flask_assets import Environment
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_login import LoginManager
+from flask_migrate import Migrate
+from flask_wtf import CSRFProtect
+
+migrate = Migrate()
+login = LoginManager()
+csrf = CSRFProtect()
+limiter = Limiter(key_func=get_remote_address)
+assets = Environment()
