@@ -28,7 +28,7 @@ CREATE TEMPORARY TABLE plain_event (
 
 
 def costs(app: Any, raws: Sequence[bytes], secret: str, sink_url: str) -> dict[str, float]:
-    """-> CPU µs of this process per event, for the way in and for a delivery."""
+    """-> CPU µs of this process per event, for ingest and for delivery."""
     with app.app_context():
         pooled = db.engine.raw_connection()
     try:
