@@ -43,9 +43,9 @@ INSERT INTO replay (id, requested_by, delivery_id) VALUES (1, 'jane', 1);
 """
 
 
-def upgrade(url: str, folder: Path, revision: str) -> None:
+def upgrade(url: str, folder: Path, revision: str, word: str = "upgrade") -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "flask", "db", "upgrade", revision],
+        [sys.executable, "-m", "flask", "db", word, revision],
         cwd=ROOT,
         env=relay_env(folder, DATABASE_URL=url, REDIS_URL="redis://127.0.0.1:1"),
         capture_output=True,
@@ -111,4 +111,74 @@ def test_rows_of_the_first_version_survive_every_upgrade(
             (2, 1),
         ]
         assert rows("SELECT id, mapping_version FROM delivery ORDER BY id") == [(1, 1), (2, None)]
+    engine.dispose()
+
+
+def test_partitions_take_over_a_table_with_rows_and_give_it_back(
+    tmp_path: Path, postgres_server: PostgresServer, databases: Databases
+) -> None:
+    postgres_server.start()
+    url = postgres_server.create_database(f"parts_{tmp_path.name[-8:].replace('-', '_')}")
+    upgrade(url, tmp_path, "0001")
+    engine = create_engine(sqlalchemy_url(url, tmp_path), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+
+        def rows(statement: str) -> list[tuple[object, ...]]:
+            return [tuple(row) for row in connection.execute(text(statement))]
+
+        def constraints() -> set[tuple[object, ...]]:
+            tables = (
+                "'event', 'attempt', 'delivery', 'dead_letter', 'email_digest', 'redacted_event'"
+            )
+            return set(
+                rows(
+                    "SELECT c.relname, k.conname, pg_get_constraintdef(k.oid) FROM pg_constraint k "
+                    f"JOIN pg_class c ON c.oid = k.conrelid WHERE c.relname IN ({tables})"
+                )
+            )
+
+        def indexes() -> set[tuple[object, ...]]:
+            wanted = (
+                "SELECT replace(indexdef, ' ON ONLY ', ' ON ') FROM pg_indexes WHERE tablename IN "
+            )
+            return set(rows(wanted + "('event', 'attempt')"))
+
+        for statement in OLD_ROWS.split(";\n"):
+            if statement.strip():
+                connection.exec_driver_sql(statement)
+        for table in ("event", "attempt"):  # as after years
+            connection.exec_driver_sql(f"SELECT setval('{table}_id_seq', 3200000)")
+        upgrade(url, tmp_path, "0020")
+        connection.exec_driver_sql(
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
+        )
+        connection.exec_driver_sql(
+            "CREATE TRIGGER counted AFTER INSERT ON event FOR EACH ROW EXECUTE FUNCTION f()"
+        )
+        plain, plain_indexes = constraints(), indexes()
+
+        upgrade(url, tmp_path, "0021")
+        stored = "SELECT id, CAST(tableoid AS regclass)::text FROM {} ORDER BY id"
+        assert rows(stored.format("event")) == [(1, "event_p1"), (2, "event_p1")]
+        assert rows(stored.format("attempt")) == [(1, "attempt_p1")]
+        assert rows("SELECT event_id FROM event_key ORDER BY 1") == [("e",), ("f",)]
+        copy = (
+            "INSERT INTO event (source_id, signing_key_id, event_id, event_type, site, address, payload, "
+            "body_sha256, search_text) SELECT source_id, signing_key_id, '{}', event_type, site, address, "
+            "payload, body_sha256, search_text FROM event WHERE id = 1 RETURNING id"
+        )
+        assert rows(copy.format("f")) == [], "stored before"
+        [(new,)] = rows(copy.format("g"))
+        assert isinstance(new, int) and 3_200_000 < new < 3_200_010
+        of_event = "SELECT count(*) FROM pg_trigger WHERE tgname = 'counted' AND tgrelid = 'event'::regclass"
+        assert rows(of_event) == [(1,)]
+
+        upgrade(url, tmp_path, "0020", "downgrade")
+        assert (constraints(), indexes()) == (plain, plain_indexes)
+        assert rows("SELECT event_id FROM event ORDER BY id") == [("e",), ("f",), ("g",)]
+        assert rows("SELECT relname FROM pg_class WHERE relispartition") == []
+        assert rows(of_event) == [(1,)]
+        assert rows("SELECT nextval('event_id_seq')") > [(new,)]
+        upgrade(url, tmp_path, "0021")
+        assert rows("SELECT count(*) FROM event_p1") == [(3,)]
     engine.dispose()
