@@ -1,4 +1,4 @@
-"""The SQLite file: only its owner can read it."""
+"""The SQLite file: only its owner can read it, and it gets smaller when rows are deleted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import create_engine
 
-from relay.database import prepare_engine
+from relay.database import forget_deleted, give_back_space, prepare_engine
 
 
 def modes(folder: Path) -> dict[str, str]:
@@ -36,3 +36,23 @@ def test_a_file_that_exists_is_opened_as_it_is(tmp_path: Path) -> None:
         connection.exec_driver_sql("CREATE TABLE one (id INTEGER)")
     engine.dispose()
     assert modes(tmp_path)["relay.db"] == "0640"
+
+
+def test_a_file_gets_smaller_when_rows_are_deleted(tmp_path: Path) -> None:
+    file = tmp_path / "relay.db"
+    engine = create_engine(f"sqlite:///{file}")
+    prepare_engine(engine)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE one (id INTEGER PRIMARY KEY, body BLOB)")
+        connection.exec_driver_sql(
+            "INSERT INTO one (body) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+            "WHERE i < 3000) SELECT randomblob(4000) FROM n"
+        )
+    forget_deleted(engine)
+    large = file.stat().st_size
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM one")
+    give_back_space(engine)
+    forget_deleted(engine)
+    assert file.stat().st_size < large / 10
+    engine.dispose()
