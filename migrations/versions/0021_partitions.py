@@ -1,5 +1,7 @@
 """events and attempts in partitions on PostgreSQL"""
 
+import re
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -64,12 +66,24 @@ def is_postgres() -> bool:
     return op.get_bind().dialect.name == "postgresql"
 
 
+def _moved(definition: str, old: str, new: str) -> str:
+    """The definition of an index or a trigger for another table."""
+    moved, found = re.subn(rf" ON (ONLY )?(\S+\.)?{old} ", f" ON {new} ", definition, count=1)
+    assert found, definition
+    return moved
+
+
 def upgrade() -> None:
     """No row is copied: the table with the rows becomes the first partition.  SQLite has no partitions."""
     if not is_postgres():
         return
     for table, name, *_ in DROPPED_KEYS:
         run(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+    left = rows(
+        "SELECT conrelid::regclass::text, conname FROM pg_constraint WHERE contype = 'f' "
+        "AND confrelid IN ('event'::regclass, 'attempt'::regclass)"
+    )
+    assert not left, f"These foreign keys would lead to the first partition only: {left}"
     run("ALTER TABLE event DROP CONSTRAINT uq_event_source_id_event_id")  # event_key has it
     for table in TABLES:
         _partition(table)
@@ -112,11 +126,11 @@ def _partition(table: str) -> None:
     run(f"ALTER TABLE {table} ADD CONSTRAINT pk_{table} PRIMARY KEY (id)")
     for _, definition, is_unique in indexes:
         if not is_unique:  # a unique index of all partitions would need the id
-            run(definition.replace(f" ON public.{first} ", f" ON {table} ", 1))
+            run(_moved(definition, first, table))
     for name, definition in keys:
         run(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")
     for _, definition in triggers:
-        run(definition.replace(f" ON public.{first} ", f" ON {table} ", 1))
+        run(_moved(definition, first, table))
     run(f"ALTER SEQUENCE {table}_id_seq OWNED BY {table}.id")
     last = scalar(f"SELECT greatest(max(id), (SELECT last_value FROM {table}_id_seq)) FROM {first}")
     bound = (last // SPAN + 1) * SPAN
@@ -170,8 +184,8 @@ def _join(table: str) -> None:
     run(f"DROP TABLE {whole}")
     run(f"ALTER TABLE {table} ADD CONSTRAINT pk_{table} PRIMARY KEY (id)")
     for _, definition in indexes:
-        run(definition.replace(f" ON ONLY public.{whole} ", f" ON {table} ", 1))
+        run(_moved(definition, whole, table))
     for name, definition in keys:
         run(f"ALTER TABLE {table} ADD CONSTRAINT {name} {definition}")
     for (definition,) in triggers:
-        run(definition.replace(f" ON public.{whole} ", f" ON {table} ", 1))
+        run(_moved(definition, whole, table))

@@ -9,7 +9,8 @@ SQLite has no partitions: there are none to list and nothing to do.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -25,6 +26,7 @@ TABLES = ("event", "attempt")
 SPAN = 1_000_000  # the smallest range of ids
 LEAST_ROWS = 10_000  # a partition with fewer is not worth its cost in every plan
 MOST = 10  # partitions within the retention: each query on a table plans and locks all of them
+PRUNE_LOCK = 7261540
 LOCK_TIMEOUT_MS = 500  # while a partition waits for its lock, events wait behind it
 _BOUNDS = re.compile(r"FROM \((MINVALUE|'\d+')\) TO \('(\d+)'\)")
 
@@ -154,10 +156,20 @@ def cover(connection: Connection, table: str, rows: Sequence[dict[str, int]]) ->
         return
     largest, end = max(row["id"] for row in rows), list_partitions(connection, table)[-1].end
     if largest >= end:
-        _add(connection, table, end, (largest // SPAN + 1) * SPAN)
+        room = 10 * SPAN  # so that there are few
+        _add(connection, table, end, (largest // room + 1) * room)
 
 
 def hold(connection: Connection) -> None:
     """Let no partition be dropped until the transaction ends: its snapshot would lose the rows."""
     if database.has_partitions(connection):
         connection.execute(text(f"LOCK TABLE {', '.join(TABLES)} IN ACCESS SHARE MODE"))
+
+
+@contextmanager
+def alone() -> Iterator[bool]:
+    """Whether no other process deletes events until the end.  SQLite has one writer anyway."""
+    with db.engine.connect() as connection:
+        yield not database.has_partitions(connection) or bool(
+            connection.scalar(text(f"SELECT pg_try_advisory_xact_lock({PRUNE_LOCK})"))
+        )

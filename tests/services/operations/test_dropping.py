@@ -165,3 +165,11 @@ def test_a_large_partition_waits_until_all_its_events_are_past_their_days(
     db.session.commit()
     assert retention.prune(COMMAND_LINE).events == 2
     assert "event_p1" not in tables("event")
+
+
+def test_two_processes_do_not_delete_the_same_events(app: Flask, made: world.World) -> None:
+    actions.discard(made.letter, COMMAND_LINE)
+    age(31)
+    with partitions.alone() as is_alone:
+        assert is_alone and retention.prune(COMMAND_LINE).events == 0, "the first one does it"
+    assert retention.prune(COMMAND_LINE).events == 1
