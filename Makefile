@@ -20,7 +20,7 @@ relay/static/gen/manifest.json: .venv/.run package-lock.json relay/web/assets.py
 	@$(BIN)/python scripts/build_assets.py
 	@touch $@
 
-.PHONY: run test check mutants faults soak bench screenshots plugin assets lock sbom help
+.PHONY: run test check mutants faults soak bench bench-pages screenshots plugin assets lock sbom help
 
 run: relay/static/gen/manifest.json ## start Relay on http://127.0.0.1:8000 (or another PORT=…)
 	@exec $(BIN)/python -m relay.launcher
@@ -65,6 +65,9 @@ soak: .venv/.dev relay/static/gen/manifest.json ## repeat the fault tests for SO
 bench: .venv/.dev relay/static/gen/manifest.json ## measure ingest and delivery and print a table
 	@$(BIN)/python bench/bench.py
 
+bench-pages: .venv/.dev relay/static/gen/manifest.json ## measure each page with EVENTS (1000000) events and print a table
+	@$(BIN)/python bench/pages.py --events $(or $(EVENTS),1000000) --database $(or $(DATABASE),postgres)
+
 screenshots: .venv/.dev relay/static/gen/manifest.json ## take the screenshots for the README
 	@scripts/install-test-deps.sh browser
 	@$(BIN)/python scripts/screenshots.py
@@ -81,4 +84,4 @@ sbom: .venv/.dev ## write a software bill of materials (CycloneDX) to dist/
 	@$(BIN)/python scripts/write_sbom.py
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

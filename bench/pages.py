@@ -197,6 +197,8 @@ def prepare(stack: Stack, count: int) -> None:
     stack.flask("users", "create", EMAIL, "--role", "admin", "--password-stdin", input=PASSWORD)
     stack.python(history.SETUP.format(sites=history.SITES, url="http://127.0.0.1:8099/in"))
     history.fill(stack.engine, count, lambda line: print(line, file=sys.stderr))
+    for _ in range(10):  # what the scheduler does in the first hour
+        stack.python("from relay.services.ledger import parts; parts.count_parts(20)")
 
 
 def keep_quiet(stack: Stack) -> None:

@@ -263,6 +263,7 @@ def pool_mode(engine: Engine) -> str | None:
 
 
 EXACT_ROWS = 100_000
+MOST_LAG_S = 5.0  # a replica that is further behind is not used
 
 
 def row_count(connection: Connection, table: FromClause) -> int:

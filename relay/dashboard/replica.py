@@ -4,7 +4,7 @@ A view with ``@guard.requires(…, replica=True)`` only reads, and what it shows
 person is found on the primary; then its own statements go to the replica, unless
 
 - the same person changed something in the last ``AFTER_CHANGE_S`` seconds, so that they see it;
-- the replica does not answer, or is more than ``MOST_LAG_S`` seconds behind.
+- the replica does not answer, or is more than ``database.MOST_LAG_S`` seconds behind.
 
 Then the primary answers.  Ingest, workers and changes never use the replica.
 """
@@ -24,7 +24,6 @@ from relay.extensions import READ_BIND, db
 from relay.observability.logging import log
 
 AFTER_CHANGE_S = 10
-MOST_LAG_S = 5.0
 CHECK_EVERY_S = 5.0
 SAFE = ("GET", "HEAD", "OPTIONS")
 CHANGED_AT = "changed-at"  # in the session
@@ -52,7 +51,7 @@ class Replica:
                 lag_s = database.replica_lag_s(connection)
         except SQLAlchemyError:
             return False
-        return lag_s is not None and lag_s <= MOST_LAG_S
+        return lag_s is not None and lag_s <= database.MOST_LAG_S
 
     def failed(self) -> None:
         """It broke during a request."""

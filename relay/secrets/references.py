@@ -17,7 +17,7 @@ from relay.errors import SecretUnreadable
 
 SCHEMES = ("env:", "file:", "vault:")
 OWN_SETTINGS = re.compile(
-    r"(RELAY_.*|VAULT_.*|OTEL_.*|FLASK_.*|SECRET_KEY|DATABASE_URL|REDIS_URL|PORT)(_FILE)?"
+    r"(RELAY_.*|VAULT_.*|OTEL_.*|FLASK_.*|SECRET_KEY|DATABASE_URL|DATABASE_READ_URL|REDIS_URL|PORT)(_FILE)?"
 )
 FORBIDDEN_FOLDERS = tuple(map(Path, ("/proc", "/sys", "/dev")))
 MAX_BYTES = 65_536

@@ -10,7 +10,7 @@ from flask import Flask
 from sqlalchemy import create_engine, text
 
 from config import Config, read_database_url
-from relay import create_app
+from relay import create_app, database
 from relay.dashboard import replica
 from relay.extensions import READ_BIND, db
 from tests.dashboard.conftest import Visitor
@@ -124,7 +124,7 @@ def test_pages_of_a_replica_that_is_down_come_from_the_primary(
 def test_a_replica_that_is_behind_is_not_used(
     app: Flask, person: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(replica, "MOST_LAG_S", -1.0)  # no replica is ahead
+    monkeypatch.setattr(database, "MOST_LAG_S", -1.0)  # no replica is ahead
     app.extensions["relay_replica"].checked_until = 0.0
     assert not is_from_replica(person)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 SECRET_KEY = "only-for-tests-0123456789abcdefghijklmnop"
 ENCRYPTION_KEY = "b25seS1mb3ItdGVzdHMtMDEyMzQ1Njc4OWFiY2RlZmc="
 LOOPBACK = "127.0.0.0/8,::1/128"
-OURS = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "PORT")
+OURS = ("DATABASE_URL", "DATABASE_READ_URL", "REDIS_URL", "SECRET_KEY", "PORT")
 
 
 def foreign(env: dict[str, str]) -> dict[str, str]:

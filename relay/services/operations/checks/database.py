@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from relay import database
 from relay.database import READ_ONLY
+from relay.extensions import READ_BIND
 from relay.models import db
 from relay.observability.health import Finding, Level, error, ok, split_advice, warning
 from relay.services.operations import encryption
@@ -65,6 +66,7 @@ def check(usable: Future[bool]) -> Iterator[Finding]:
     if basics[0].level is not Level.ERROR:
         yield from isolated("clock", check_clock)
         yield from check_pooler()
+        yield from check_replica()
 
 
 def check_tables() -> list[Finding]:
@@ -96,6 +98,36 @@ def check_schema(connection: Connection) -> Finding:
         f"{', '.join(sorted(newest_revisions()))}.",
         "Run: flask db upgrade",
     )
+
+
+def check_replica() -> Iterator[Finding]:
+    """Whether pages can be read from the replica of DATABASE_READ_URL; nothing without one."""
+    engine = db.engines.get(READ_BIND)
+    if engine is None:
+        return
+    effect = "so all pages are read from the primary"
+    try:
+        with engine.connect() as connection:
+            database.limit_statements(connection, ANSWER_WITHIN_MS)
+            lag_s = database.replica_lag_s(connection)
+    except SQLAlchemyError as exc:
+        yield warning(
+            "read-only replica",
+            f"The replica (DATABASE_READ_URL) does not answer ({type(exc).__name__}), {effect}.",
+            "Start it, or correct DATABASE_READ_URL.",
+        )
+        return
+    if lag_s is None or lag_s > database.MOST_LAG_S:
+        behind = (
+            "receives nothing from its primary" if lag_s is None else f"is {lag_s:.0f} s behind"
+        )
+        yield warning(
+            "read-only replica",
+            f"The replica (DATABASE_READ_URL) {behind}, {effect}.",
+            "Check its connection to the primary and its load.",
+        )
+        return
+    yield ok("read-only replica", f"Pages are read from the replica; it is {lag_s:.0f} s behind.")
 
 
 def check_signing_keys() -> Iterator[Finding]:

@@ -19,7 +19,7 @@ from relay.observability.health import Finding, error, ok, warning
 from relay.private_files import OTHERS, mode_of, open_to_others
 from relay.services.operations.checks.runner import isolated
 
-SECRET_FILES = ("SECRET_KEY", "DATABASE_URL", "REDIS_URL", *WITH_FILE)
+SECRET_FILES = ("SECRET_KEY", "DATABASE_URL", "DATABASE_READ_URL", "REDIS_URL", *WITH_FILE)
 KEYS = "secrets.env"
 
 
