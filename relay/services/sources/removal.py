@@ -76,7 +76,8 @@ def _summarize(source: Source) -> SourceRemoval:
     ours = _is_of(source)
     is_pending = and_(is_unfinished(), Delivery.state == State.PENDING.value, ours)
     has_failed = and_(is_unfinished(), Delivery.state == State.DEAD.value, ours)
-    back = Delivery.destination_id.in_(_answering())
+    answering = db.session.scalars(_answering()).all()
+    back = Delivery.destination_id.in_(answering)
 
     def count(*conditions: Any) -> int:
         return count_some(select(literal(1)).where(*conditions))
@@ -86,7 +87,7 @@ def _summarize(source: Source) -> SourceRemoval:
         pending=count(is_pending, ~back),
         unrouted=count(Event.source_id == source.id, Event.routed_at.is_(None)),
         failed=count(has_failed, ~back),
-        answers=count(is_pending, back) + count(has_failed, back),
+        answers=count(is_pending, back) + count(has_failed, back) if answering else 0,
         in_flight=count(is_unfinished(), Delivery.state == State.IN_FLIGHT.value, ours),
         keys=sum(key.state != KeyState.REVOKED for key in source.keys),
         only_here=tuple(sentence_of(one) for one in _only_here(source)),
