@@ -87,7 +87,7 @@ def _changed_lately() -> bool:
 
 def _remember_change(response: Response) -> Response:
     if request.method not in SAFE and "_user_id" in session:
-        session[CHANGED_AT] = int(time.time()) + 1
+        session[CHANGED_AT] = int(time.time())
     return response
 
 
