@@ -2,7 +2,8 @@
 
 Deliveries that were not delivered have an index of their own, which leads from a state to the newest
 events.  It replaces the index of all deliveries by state, which every delivered one was in, too.
-The ledger keeps what it counted of an hour or a day.
+The ledger keeps what it counted of an hour or a day.  An event id is looked up for each source, by the
+index that keeps it unique there, so it needs no index of its own.
 """
 
 import sqlalchemy as sa
@@ -37,9 +38,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("source_id", "begin", name="pk_ledger_part"),
     )
     op.create_index("ix_ledger_part_begin", "ledger_part", ["begin"])
+    op.drop_index("ix_event_event_id", "event")
 
 
 def downgrade() -> None:
+    op.create_index("ix_event_event_id", "event", ["event_id"])
     op.drop_table("ledger_part")
     op.create_index("ix_delivery_state_id", "delivery", ["state", "id"])
     op.drop_index("ix_delivery_unfinished", "delivery")

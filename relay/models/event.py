@@ -89,5 +89,4 @@ class Event(Base):
         Index("ix_event_source_id_received_at", "source_id", "received_at"),
         Index("ix_event_event_type_received_at", "event_type", "received_at"),
         Index("ix_event_signing_key_id_received_at", "signing_key_id", "received_at"),
-        Index("ix_event_event_id", "event_id"),
     )

@@ -12,7 +12,7 @@ from relay.models import Delivery, Event, Source, db
 from relay.rules.lifecycle import OPEN, State
 from relay.services import event_search as search
 from relay.services.event_search import Candidates, Found
-from relay.services.events import EventFilter
+from relay.services.events import EventFilter, ids_of
 from relay.services.paging import MAX_LIMIT, Page, count_some
 
 CANDIDATES: dict[str, Candidates] = {
@@ -25,7 +25,6 @@ LOADED = (
     joinedload(Event.source),
     selectinload(Event.deliveries).joinedload(Delivery.destination),
 )
-MOST_EXACT = 50
 
 
 def list_events(
@@ -70,9 +69,8 @@ def exact_matches(wanted: EventFilter) -> tuple[list[int], bool]:
     if not text or " " in text:
         return [], False
     by_key = select(Delivery.event_pk).where(Delivery.key == text)
-    for ids in (select(Event.id).where(Event.event_id == text), by_key):
-        numbers = db.session.scalars(ids.limit(MOST_EXACT)).all()
-        if found := _matching(list(numbers), rest):
+    for ids in (ids_of(text), list(db.session.scalars(by_key))):
+        if found := _matching(ids, rest):
             return found, True
     is_number = text.isascii() and text.isdigit() and len(text) < 19
     return (_matching([int(text)], rest) if is_number else []), False

@@ -163,6 +163,16 @@ def newest_events(limit: int) -> list[Event]:
     )
 
 
+def ids_of(event_id: str) -> list[int]:
+    """The rows with a site's event id, at most one of each site: one step in an index for each."""
+    sources = select(Source.id)
+    return list(
+        db.session.scalars(
+            select(Event.id).where(Event.source_id.in_(sources), Event.event_id == event_id)
+        )
+    )
+
+
 def find_event(id_or_event_id: int | str) -> Event:
     """By its row number, as an int; text may also be the site's event id (the newest, if two share
     it).
@@ -171,14 +181,11 @@ def find_event(id_or_event_id: int | str) -> Event:
     """
     text = str(id_or_event_id)
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1
-    wanted = Event.id == number
     if isinstance(id_or_event_id, str):
-        wanted = wanted | (Event.event_id == text)
+        number = max(ids_of(text), default=number)
     event = db.session.scalar(
         select(Event)
-        .where(wanted)
-        .order_by((Event.event_id == text).desc(), Event.id.desc())
-        .limit(1)
+        .where(Event.id == number)
         .options(
             joinedload(Event.source),
             joinedload(Event.signing_key),
