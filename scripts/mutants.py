@@ -23,6 +23,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.support.databases import Databases  # noqa: E402
+
 BUILD = ROOT / "build/mutants"
 LEAST_PERCENT = 90
 KILLED = (1, 3, 24, 36, 152, 255, -24)  # a failed test, or one that never ended
@@ -36,12 +40,11 @@ class Group:
     """Files that are changed (patterns), and the tests that have to notice.
 
     mutmut forks after the imports, so a change in a function that runs only at import has no effect.
-    With ``at_import``, the changes of such functions are tried in a process of their own.
+    The changes of such functions are tried in a process of their own.
     """
 
     files: tuple[str, ...]
     tests: tuple[str, ...]
-    at_import: bool = True
 
 
 GROUPS = {
@@ -54,12 +57,9 @@ GROUPS = {
         ),
         (
             "tests/dashboard/test_guard.py",
-            "tests/dashboard/test_auth.py",
-            "tests/dashboard/test_account.py",
-            "tests/dashboard/test_second_step.py",
-            "tests/services/users/test_profile.py",
+            "tests/services/users/test_proof.py",
+            "tests/services/users/test_sessions.py",
         ),
-        at_import=False,
     ),
     # without test_vault: a real OpenBao takes seconds to start for each change
     "secrets": Group(
@@ -112,6 +112,12 @@ def percent(killed: int, survived: int) -> float:
     return 100 * killed / (killed + survived) if killed else 0.0
 
 
+def environment() -> dict[str, str]:
+    """For the tests: with a migrated database, which each process would otherwise make for itself."""
+    template = Path(Databases(BUILD / "database").new_sqlite().removeprefix("sqlite:///"))
+    return dict(os.environ) | {"SQLITE_TEMPLATE": str(template)}
+
+
 def prepare(name: str, group: Group, fresh: bool) -> Path:
     """A copy of the project with mutmut's settings for this group."""
     folder = BUILD / name
@@ -140,13 +146,14 @@ def prepare(name: str, group: Group, fresh: bool) -> Path:
     return folder
 
 
-def run(folder: Path, names: list[str]) -> None:
+def run(folder: Path, names: list[str], env: dict[str, str]) -> None:
     """Its spinner writes a line ten times a second, so the output goes to a file."""
     log = folder / "mutmut.log"
     with open(log, "w", encoding="utf-8") as file:
         done = subprocess.run(
             [Path(sys.executable).with_name("mutmut"), "run", *names],
             cwd=folder,
+            env=env,
             stdout=file,
             stderr=subprocess.STDOUT,
         )
@@ -155,14 +162,14 @@ def run(folder: Path, names: list[str]) -> None:
         sys.exit(f"mutmut failed ({log.relative_to(ROOT)}):\n{text[-3000:]}")
 
 
-def try_again(folder: Path, tests: list[str]) -> None:
+def try_again(folder: Path, tests: list[str], env: dict[str, str]) -> None:
     """Run the tests once more for each survivor, in a process that imports the changed file."""
 
     def is_killed(name: str) -> bool:
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-qx", *PYTEST, *tests],
             cwd=folder / "mutants",
-            env=dict(os.environ) | {"MUTANT_UNDER_TEST": name},
+            env=env | {"MUTANT_UNDER_TEST": name},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -205,7 +212,7 @@ def main() -> None:
     chosen = parser.parse_args()
     if unknown := set(chosen.groups) - set(GROUPS):
         parser.error(f"{', '.join(unknown)}: not one of {', '.join(GROUPS)}")
-    too_few = []
+    too_few, env = [], {} if chosen.show else environment()
     print(f"{'group':<12} {'file':<44} {'changes':>7} {'killed':>7} {'%':>6}", flush=True)
     for name in chosen.groups or GROUPS:
         if chosen.show:
@@ -214,9 +221,8 @@ def main() -> None:
         folder = prepare(name, GROUPS[name], fresh=not chosen.again)
         survivors = [one for result in results(folder) for one in result.survivors]
         if survivors or not chosen.again:
-            run(folder, survivors)
-            if GROUPS[name].at_import:
-                try_again(folder, list(GROUPS[name].tests))
+            run(folder, survivors, env)
+            try_again(folder, list(GROUPS[name].tests), env)
         found = results(folder)
         for result in found:
             print(line(name, result.path, len(result.killed), len(result.survivors)), flush=True)

@@ -79,10 +79,12 @@ def remove_app() -> Any:
 
 def _app_page(errors: dict[str, list[str]] | None = None) -> str:
     secret = _new_secret()
-    code = segno.make(totp.setup_uri(secret, guard.signed_in().email), micro=False)
+    uri = totp.setup_uri(secret, guard.signed_in().email)
+    code = segno.make(uri, micro=False)
     return render_template(
         "account/app.html",
         picture=Markup(code.svg_inline(scale=5, border=3, light="#fff")),  # noqa: S704 - made here
+        uri=uri,
         secret=" ".join(secret[at : at + 4] for at in range(0, len(secret), 4)),
         errors=errors or {},
     )

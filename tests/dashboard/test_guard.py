@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, g, session
 from sqlalchemy import select
+from werkzeug.exceptions import Forbidden
 
 from relay.dashboard import guard
 from relay.models import User, UserSession, db
+from relay.rules.states import SignInMethod
+from relay.services.audit import By
+from relay.services.users.sessions import Browser
 from tests.dashboard.conftest import PASSWORD, Visitor
 
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -22,9 +27,9 @@ PROOF_NEEDED = "/alerts/channels/1/remove"  # there is none: 404 once the proof 
 def age(app: Flask, **minutes: float) -> None:
     """Make all sessions older."""
     with app.app_context():
-        for session in db.session.scalars(select(UserSession)):
+        for row in db.session.scalars(select(UserSession)):
             for name, by in minutes.items():
-                setattr(session, name, getattr(session, name) - timedelta(minutes=by))
+                setattr(row, name, getattr(row, name) - timedelta(minutes=by))
         db.session.commit()
 
 
@@ -228,3 +233,212 @@ def last_seen(app: Flask) -> datetime:
 )
 def test_only_local_paths_are_followed(text: str, path: str) -> None:
     assert guard.local_path(text) == path
+
+
+ADMIN = guard.Person(1, "ann@example.com", "admin")
+LIMITED = guard.Person(2, "lim@example.com", "support", sites=frozenset({1}))
+
+
+@pytest.mark.parametrize(
+    ("role", "sites", "may"),
+    [
+        ("viewer", None, ["viewer"]),
+        ("support", None, ["viewer", "support"]),
+        ("admin", None, ["viewer", "support", "admin"]),
+        ("admin", frozenset({1}), ["viewer", "support"]),
+        ("viewer", frozenset(), ["viewer"]),
+    ],
+)
+def test_a_role_includes_those_before_it(
+    role: str, sites: frozenset[int] | None, may: list[str]
+) -> None:
+    person = guard.Person(1, "a@example.com", role, sites=sites)
+    assert [one for one in ("viewer", "support", "admin") if person.may(one)] == may
+    assert person.sees_all_sites is (sites is None)
+
+
+def test_a_view_says_what_it_needs() -> None:
+    def view() -> str:
+        """Its text."""
+        return "done"
+
+    made: Any = guard.requires("support", proof=True, limited=True)(view)
+    assert (made.relay_role, made.relay_proof, made.relay_limited) == ("support", True, True)
+    assert (made.__name__, made.__doc__) == ("view", "Its text.")
+    plain: Any = guard.requires("viewer")(view)
+    assert (plain.relay_proof, plain.relay_limited) == (False, False)
+    public: Any = guard.public(view)
+    assert (public.relay_role, public.__name__) == ("public", "view")
+    with pytest.raises(ValueError, match=r"^boss is not a role\.$"):
+        guard.requires("boss")
+
+
+def ask(app: Flask, view: Any, person: Any, method: str = "GET", **request: Any) -> Any:
+    """What a guarded view answers to this person, without a session."""
+    with app.test_request_context("/here?a=b", method=method, **request):
+        g.person = person
+        return view(1, two=2)
+
+
+@SQLITE
+def test_what_a_guarded_view_asks_of_a_person(app: Flask) -> None:
+    def view(one: int, two: int) -> str:
+        return f"{one} {two}"
+
+    support, every = guard.requires("support"), guard.requires("viewer", limited=True)
+    assert ask(app, support(view), ADMIN) == ask(app, every(view), LIMITED) == "1 2"
+    with pytest.raises(Forbidden) as refused:
+        ask(app, support(view), replace(ADMIN, role="viewer"))
+    assert refused.value.description == (
+        "This needs the role support, and yours is viewer. Ask an admin for access."
+    )
+    with pytest.raises(Forbidden) as refused:
+        ask(app, guard.requires("viewer")(view), LIMITED)
+    assert refused.value.description == (
+        "Your account is limited to some sites, and this page is for people who see all sites. "
+        "Ask an admin for access."
+    )
+    with pytest.raises(Forbidden) as refused:
+        ask(app, guard.public(view), None, "POST", headers={"Sec-Fetch-Site": "cross-site"})
+    assert refused.value.description == (
+        "This request came from another website, so Relay did nothing. "
+        "Open the page in Relay and try again."
+    )
+    assert ask(app, guard.public(view), None) == "1 2"
+    no_factor = replace(ADMIN, needs_factor=True)
+    assert ask(app, support(view), no_factor).location == "/account/second-factor"
+    before = guard.requires("viewer", before_factor=True)
+    assert ask(app, before(view), no_factor) == "1 2"
+    assert ask(app, support(view), None).location == "/sign-in?next=/here?a%3Db"
+    assert ask(app, support(view), None, "POST").location == "/sign-in"
+    proof = guard.requires("viewer", proof=True)
+    assert ask(app, proof(view), ADMIN).location == "/proof?next=/here?a%3Db"
+    assert ask(app, proof(view), replace(ADMIN, has_fresh_proof=True)) == "1 2"
+
+
+@SQLITE
+@pytest.mark.parametrize(
+    ("path", "method", "person", "may"),
+    [
+        ("/team", "GET", ADMIN, True),
+        ("/team?a=b", "GET", ADMIN, True),
+        ("/team", "POST", ADMIN, False),
+        ("/team", "GET", replace(ADMIN, role="support"), False),
+        ("/events", "GET", LIMITED, True),
+        ("/audit", "GET", replace(LIMITED, role="admin"), False),
+        ("/destinations", "GET", LIMITED, False),
+        ("/sign-in", "GET", ADMIN, False),
+        ("/nowhere", "GET", ADMIN, False),
+        ("/team", "GET", None, False),
+    ],
+)
+def test_links_are_shown_to_those_who_may_open_them(
+    app: Flask, path: str, method: str, person: guard.Person | None, may: bool
+) -> None:
+    with app.test_request_context("/"):
+        g.person = person
+        assert guard.may_open(path, method) is may
+
+
+@SQLITE
+def test_who_acts_and_from_where(app: Flask) -> None:
+    chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/130.0 Safari/537.36"
+    where = {"REMOTE_ADDR": "192.0.2.7"}
+    with app.test_request_context("/", environ_base=where, headers={"User-Agent": chrome}):
+        g.person = ADMIN
+        assert guard.current_by() == By("ann@example.com", "192.0.2.7")
+        assert guard.browser() == Browser("192.0.2.7", "Chrome on Linux")
+        g.person = None
+        assert guard.current_by() == By("nobody", "192.0.2.7")
+    with app.test_request_context("/", environ_base={"REMOTE_ADDR": ""}):
+        g.person = ADMIN
+        assert guard.current_by().address == guard.browser().address == ""
+
+
+@SQLITE
+def test_the_posted_form_is_kept_without_its_token_and_proof(app: Flask) -> None:
+    form = {"a": ["1", "2"], "csrf_token": "t", "proof_password": "p", "proof": "kept"}
+    with app.test_request_context("/", method="POST", data=form):
+        assert guard._kept_fields() == [("a", "1"), ("a", "2"), ("proof", "kept")]
+        assert guard.has_proof()
+    with app.test_request_context("/", method="POST", data={"a": "proof_x"}):
+        assert not guard.has_proof()
+
+
+@SQLITE
+def test_the_proof_page_posts_to_where_the_form_went_and_leads_back(
+    app: Flask, admin: Visitor
+) -> None:
+    age(app, proved_at=11)
+    path = f"{PROOF_NEEDED}?a=b"
+    asked = admin.post(
+        path, {"x": "y"}, headers={"Referer": "http://localhost/alerts/channels?z=1"}
+    )
+    assert f'action="{path}"' in asked.text and asked.status_code == 403
+    wrong = admin.post(path, {"x": "y", "proof_password": "wrong"})
+    assert wrong.status_code == 422 and "This password is not right." in wrong.text
+    assert 'name="x" value="y"' in wrong.text
+    by_htmx = admin.post(path, {"proof_password": PASSWORD}, headers=HTMX)
+    assert by_htmx.headers["HX-Redirect"] == "/proof?next=/"
+    assert admin.post(path, {"proof_code": "000000"}).status_code == 422
+    assert is_signed_in(admin)
+
+
+@SQLITE
+def test_signing_in_starts_a_new_session_with_nothing_of_the_old_one(
+    app: Flask, admin: Visitor
+) -> None:
+    with app.test_request_context("/", environ_base={"REMOTE_ADDR": "192.0.2.7"}):
+        session["left"] = "over"
+        g.csrf_token = "old"
+        user = db.session.scalars(select(User)).one()
+        guard.sign_in(user, SignInMethod.LINK)
+        assert "left" not in session and session["csrf_token"]
+        person = guard.find_person()
+        assert person is not None and person == guard.signed_in()
+        assert (person.email, person.role, person.id) == (admin.email, "admin", user.id)
+        assert person.sites is None and person.has_fresh_proof and not person.needs_factor
+        row = db.session.get_one(UserSession, person.session_id)
+        assert (row.address, row.method) == ("192.0.2.7", SignInMethod.LINK)
+        guard.forget()
+        assert guard.find_person() is None and "_user_id" not in session
+
+
+@SQLITE
+def test_a_person_is_what_the_account_says(app: Flask, admin: Visitor) -> None:
+    with app.test_request_context("/"):
+        row = db.session.scalars(select(UserSession)).one()
+        row.user.name, row.user.time_zone = "Ann", "Europe/Vienna"
+        row.user.role, row.user.sites_limited = "support", True
+        row.needs_factor = True
+        found = guard.person_of(row)
+        assert found == guard.Person(
+            *(row.user.id, admin.email, "support", "Ann", "Europe/Vienna", frozenset()),
+            session_id=row.id,
+            has_fresh_proof=True,
+            needs_factor=True,
+        )
+        session[guard.PROVIDER_CHECKED] = True
+        assert not guard.person_of(row).needs_factor
+        db.session.rollback()
+
+
+@SQLITE
+@pytest.mark.parametrize(
+    ("headers", "page"),
+    [
+        ({}, "/here?a=b"),
+        ({**HTMX, "HX-Current-URL": "http://localhost/there?c=d"}, "/there?c=d"),
+        ({**HTMX, "HX-Current-URL": "http://localhost/there"}, "/there"),
+        (HTMX, ""),
+    ],
+)
+def test_the_page_that_the_browser_shows(app: Flask, headers: dict[str, str], page: str) -> None:
+    with app.test_request_context("/here?a=b", headers=headers):
+        assert guard._current_page() == page
+
+
+def test_a_path_may_have_1500_characters() -> None:
+    longest = "/" + "a" * 1499
+    assert guard.local_path(longest) == longest and guard.local_path(longest + "a") == "/"
+    assert guard.local_path("/a%20b") == "/a%20b" and guard.local_path("/a b") == "/"

@@ -38,9 +38,9 @@ class Databases:
         self.templates: set[str] = set()
 
     def new_sqlite(self) -> str:
-        """The URL of an empty, migrated SQLite database."""
-        template = self.folder / "template.db"
-        if "sqlite" not in self.templates:
+        """The URL of an empty, migrated SQLite database.  SQLITE_TEMPLATE names one that exists."""
+        template = Path(os.environ.get("SQLITE_TEMPLATE") or self.folder / "template.db")
+        if "sqlite" not in self.templates and not template.exists():
             migrate(f"sqlite:///{template}", self.folder / "migrating")
             connection = sqlite3.connect(template)
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
