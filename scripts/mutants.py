@@ -67,6 +67,8 @@ GROUPS = {
         (
             "tests/secrets/test_references.py",
             "tests/secrets/test_vault_access.py",
+            "tests/secrets/test_vault.py::test_a_path_that_could_lead_elsewhere_is_refused",
+            "tests/secrets/test_vault.py::test_a_path_is_encoded_for_the_url",
             "tests/test_secrets.py",
         ),
     ),

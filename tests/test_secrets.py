@@ -68,6 +68,8 @@ def test_references_are_followed_and_other_values_are_the_secret(
         assert box.resolve(value) == found
     monkeypatch.setenv("DEST_COLON", "a:b")
     assert box.resolve("env:DEST_COLON") == "a:b"
+    (tmp_path / "a:b").write_text("colon")
+    assert box.resolve(f"file:{tmp_path}/a:b") == "colon"
     with pytest.raises(VaultUnavailable, match="VAULT_ADDR"):
         box.resolve("vault:kv/shop#token")
     with pytest.raises(SecretUnreadable, match="never sent"):

@@ -104,3 +104,23 @@ def test_without_a_directory_no_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "token").write_text(SECRET)
     with pytest.raises(SecretUnreadable, match=r"Let the operator set RELAY_SECRET_FILES_DIR"):
         AllowList(tmp_path / "data").read_file(tmp_path / "token", {})
+
+
+def test_a_file_may_have_65536_bytes_and_its_name_is_in_the_sentence(allowed: AllowList) -> None:
+    assert allowed.files_dir is not None
+    path = allowed.files_dir / "large"
+    path.write_text("x" * 65_536)
+    assert allowed.read_file(path, {}) == "x" * 65_536
+    path.write_text("x" * 65_537)
+    with pytest.raises(SecretUnreadable) as refused:
+        allowed.read_file(path, {})
+    assert str(refused.value) == (
+        f"The secret refers to {path}, which cannot be read (ValueError)."
+    )
+    path.write_text("X \n\r\n")
+    assert allowed.read_file(path, {}) == "X ", "only line ends are cut"
+    path.write_text("a\nb")
+    with pytest.raises(SecretUnreadable, match=f"refers to {path}, which has more than one line"):
+        allowed.read_file(path, {})
+    with pytest.raises(SecretUnreadable, match="refers to DEST_LINES, which has more than one"):
+        allowed.read_env("DEST_LINES", {"DEST_LINES": "a\nb"})

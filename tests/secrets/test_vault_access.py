@@ -26,6 +26,7 @@ from relay.secrets.vault_access import (
     read_setting,
     without_login,
 )
+from tests.support.network import free_port
 
 
 class Double:
@@ -51,6 +52,8 @@ class Double:
                 content = body if isinstance(body, bytes) else json.dumps(body).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(content)))
+                if 300 <= status < 400:
+                    self.send_header("Location", "/v1/elsewhere")
                 self.end_headers()
                 self.wfile.write(content)
 
@@ -161,11 +164,14 @@ def test_a_call_has_its_headers_and_no_others(double: Double) -> None:
         (412, {}, "answers 412."),
         (429, {}, "answers 429."),
         (300, {}, "answers 300."),
+        (302, {}, "answers 302."),
+        (307, {}, "answers 307."),
         (399, {}, "answers 399."),
     ],
 )
 def test_a_vault_that_cannot_answer_now(double: Double, status: int, body: Any, says: str) -> None:
     double.answers = [(status, body)]
+    double.routes["elsewhere"] = (200, {})  # a redirect could take the token to another host
     with pytest.raises(VaultUnavailable) as refused:
         call(VaultSettings(double.url), "GET", "x")
     assert str(refused.value) == f"The vault at {double.url} {says}"
@@ -361,6 +367,7 @@ def test_what_is_wrong_with_a_reference(
         vault.read(reference)
     assert str(refused.value) == f"The vault at {double.url} {says}"
     assert not isinstance(refused.value, VaultUnavailable)
+    assert {headers["X-Vault-Token"] for _, _, headers, _ in double.seen} == {"t"}
 
 
 def test_what_is_wrong_with_a_value_or_an_engine(vault: Vault, double: Double) -> None:
@@ -377,6 +384,18 @@ def test_what_is_wrong_with_a_value_or_an_engine(vault: Vault, double: Double) -
     double.routes[f"{MOUNTS}/kv/shop"] = (200, {"data": {"path": "kv/", "type": "generic"}})
     double.routes["kv/shop"] = (200, {"data": {"a": "generic"}})
     assert vault.read("kv/shop#a") == "generic"
+    double.routes[f"{MOUNTS}/kv/shop"] = (
+        200,
+        {"data": {"path": "kv/", "type": "kv", "options": {}}},
+    )
+    vault.mounts.clear()
+    vault.values.clear()
+    assert vault.read("kv/shop#a") == "generic"
+    double.routes[f"{MOUNTS}/kv/shop"] = V2
+    double.routes["kv/data/shop"] = (200, {"data": {"data": None}})
+    vault.mounts.clear()
+    with pytest.raises(SecretUnreadable, match="has no field b with a text"):
+        vault.read("kv/shop#b")
     with pytest.raises(SecretUnreadable) as refused:
         vault.read("kv#a")
     assert str(refused.value) == (
@@ -435,3 +454,55 @@ def test_values_mounts_and_failures_are_kept_for_their_time(vault: Vault, double
     vault.values = {}
     seen = len(double.seen)
     assert vault.read("old/shop#token") == "one" and len(double.seen) == seen + 2
+
+
+def test_no_proxy_and_no_password_of_the_environment_is_used(
+    double: Double, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    double.answers = [(200, {})]
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert call(VaultSettings(double.url), "GET", "x").status == 200
+
+
+def test_a_vault_that_cannot_be_reached_says_why(tmp_path: Path) -> None:
+    nobody = f"http://127.0.0.1:{free_port()}"
+    for address, ca_file, says in (
+        (nobody, "", f"The vault at {nobody} does not answer (no connection)."),
+        (
+            "http://[::1",
+            "",
+            "The vault at http://[::1 cannot be called (InvalidURL). Check VAULT_ADDR and "
+            "VAULT_CACERT.",
+        ),
+        (
+            "https://127.0.0.1:1",
+            str(tmp_path / "none"),
+            "The vault at https://127.0.0.1:1 cannot be called (OSError). Check VAULT_ADDR and "
+            "VAULT_CACERT.",
+        ),
+    ):
+        with pytest.raises(VaultUnavailable) as refused:
+            call(VaultSettings(address, ca_file=ca_file), "GET", "x")
+        assert str(refused.value) == says
+
+
+def test_a_mount_with_a_slash_is_read(vault: Vault, double: Double) -> None:
+    mount = {"data": {"path": "team/k v/", "type": "kv", "options": None}}
+    double.routes[f"{MOUNTS}/team/k%20v/a%3Fb"] = (200, mount)
+    double.routes["team/k%20v/a%3Fb"] = (200, {"data": {"x": "found"}})
+    assert vault.read("team/k v/a?b#x") == "found"
+
+
+def test_the_certificates_of_relay_are_used_where_the_vault_names_none(double: Double) -> None:
+    vault = Vault("/nonexistent.pem", {"VAULT_ADDR": "https://127.0.0.1:1", "VAULT_TOKEN": "t"})
+    with pytest.raises(VaultUnavailable, match="cannot be called .OSError"):
+        vault.read("kv/shop#token")
+
+
+def test_a_token_is_used_until_its_time(double: Double) -> None:
+    settings = VaultSettings(double.url, role_id="r")
+    login = VaultLogin("old", time.monotonic() - 1, time.monotonic() + 60)
+    double.answers = [double.grant("renewed")]
+    assert login.get(settings) == "renewed"
+    assert [path for _, path, _, _ in double.seen] == ["/v1/auth/token/renew-self"]
