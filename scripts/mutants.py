@@ -31,7 +31,8 @@ BUILD = ROOT / "build/mutants"
 LEAST_PERCENT = 90
 KILLED = (1, 3, 24, 36, 152, 255, -24)  # a failed test, or one that never ended
 # not: which modules a file imports, because changed files import mutmut; and simulations of minutes
-PYTEST = ("-p", "no:cacheprovider", "-k", "not standard_library and not sixty_weeks")
+SLOW = "not standard_library and not sixty_weeks and not nights_and_weekends"
+PYTEST = ("-p", "no:cacheprovider", "-k", SLOW)
 COPIED = ("relay", "tests", "scripts", "migrations", "wp-plugin", "docs", "ops")
 
 

@@ -496,7 +496,7 @@ def test_a_mount_with_a_slash_is_read(vault: Vault, double: Double) -> None:
 
 def test_the_certificates_of_relay_are_used_where_the_vault_names_none(double: Double) -> None:
     vault = Vault("/nonexistent.pem", {"VAULT_ADDR": "https://127.0.0.1:1", "VAULT_TOKEN": "t"})
-    with pytest.raises(VaultUnavailable, match="cannot be called .OSError"):
+    with pytest.raises(VaultUnavailable, match=r"cannot be called .OSError"):
         vault.read("kv/shop#token")
 
 
