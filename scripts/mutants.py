@@ -18,6 +18,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,10 +183,15 @@ def try_again(folder: Path, tests: list[str], env: dict[str, str]) -> None:
         suspects = result.in_untouched_functions()
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             killed = dict(zip(suspects, pool.map(is_killed, suspects), strict=True))
-        path = folder / "mutants" / f"{result.path}.meta"
-        meta = json.loads(path.read_text(encoding="utf-8"))
-        meta["exit_code_by_key"] |= {name: 1 for name, was in killed.items() if was}
-        path.write_text(json.dumps(meta, indent=4), encoding="utf-8")
+        mark_killed(folder, result.path, [name for name, was in killed.items() if was])
+
+
+def mark_killed(folder: Path, path: str, names: Iterable[str]) -> None:
+    """Store that a test noticed these changes of a file."""
+    file = folder / "mutants" / f"{path}.meta"
+    meta = json.loads(file.read_text(encoding="utf-8"))
+    meta["exit_code_by_key"] |= dict.fromkeys(names, 1)
+    file.write_text(json.dumps(meta, indent=4), encoding="utf-8")
 
 
 def results(folder: Path) -> list[Result]:
@@ -222,9 +228,12 @@ def main() -> None:
             show(BUILD / name)
             continue
         folder = prepare(name, GROUPS[name], fresh=not chosen.again)
-        survivors = [one for result in results(folder) for one in result.survivors]
+        before = results(folder)
+        survivors = [one for result in before for one in result.survivors]
         if survivors or not chosen.again:
             run(folder, survivors, env)
+            for result in before:  # mutmut forgets them when the list of tests has changed
+                mark_killed(folder, result.path, result.killed)
             try_again(folder, list(GROUPS[name].tests), env)
         found = results(folder)
         for result in found:

@@ -427,14 +427,14 @@ def test_a_person_is_what_the_account_says(app: Flask, admin: Visitor) -> None:
 @pytest.mark.parametrize(
     ("headers", "page"),
     [
-        ({}, "/here?a=b"),
+        ({}, "/here?a=X"),
         ({**HTMX, "HX-Current-URL": "http://localhost/there?c=d"}, "/there?c=d"),
         ({**HTMX, "HX-Current-URL": "http://localhost/there"}, "/there"),
         (HTMX, ""),
     ],
 )
 def test_the_page_that_the_browser_shows(app: Flask, headers: dict[str, str], page: str) -> None:
-    with app.test_request_context("/here?a=b", headers=headers):
+    with app.test_request_context("/here?a=X", headers=headers):
         assert guard._current_page() == page
 
 
@@ -442,3 +442,25 @@ def test_a_path_may_have_1500_characters() -> None:
     longest = "/" + "a" * 1499
     assert guard.local_path(longest) == longest and guard.local_path(longest + "a") == "/"
     assert guard.local_path("/a%20b") == "/a%20b" and guard.local_path("/a b") == "/"
+
+
+@SQLITE
+def test_a_download_after_a_proof_is_a_page_that_starts_it(app: Flask, admin: Visitor) -> None:
+    age(app, proved_at=11)
+    path, proof = "/dead-letters/list.csv", {"proof_password": PASSWORD}
+    page = admin.post(path, {"type": "x", **proof})
+    assert page.mimetype == "text/html" and f'action="{path}"' in page.text
+    assert 'name="type" value="x"' in page.text and "proof_" not in page.text
+    assert admin.post(path, {"type": "x"}).mimetype == "text/csv"
+    age(app, proved_at=11)
+    assert f'action="{path}?a=X"' in admin.post(f"{path}?a=X", proof).text
+
+
+@SQLITE
+def test_a_path_without_a_query_has_no_question_mark(app: Flask, admin: Visitor) -> None:
+    with app.test_request_context("/here"):
+        assert guard._current_page() == "/here"
+    age(app, proved_at=11)
+    assert f'action="{PROOF_NEEDED}"' in admin.post(PROOF_NEEDED).text
+    with app.test_request_context("/here", method="POST"):
+        assert guard.sign_in_first().location == "/sign-in"

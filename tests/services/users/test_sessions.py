@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select, update
+from structlog.testing import capture_logs
 
 from relay import database
 from relay.errors import NotFound
@@ -160,6 +161,10 @@ def test_sessions_are_listed_with_the_last_used_first(team: Team) -> None:
     first, second = team.sign_in(team.vic_id), team.sign_in(team.vic_id)
     team.sign_in(team.bob_id)
     assert [one.id for one in sessions.list_sessions(team.vic_id)] == [second, first]
+    same = db.session.get_one(UserSession, first).seen_at
+    db.session.execute(update(UserSession).values(seen_at=same))
+    db.session.commit()
+    assert [one.id for one in sessions.list_sessions(team.vic_id)] == [second, first]
     row = db.session.get_one(UserSession, second)
     row.seen_at -= timedelta(minutes=1)
     db.session.commit()
@@ -185,6 +190,7 @@ def test_all_sessions_of_a_person_end_but_one(team: Team) -> None:
     team.sign_in(team.bob_id)
     vic = team.user(team.vic_id)
     assert sessions.end_all(vic, team.by, but=kept) == 1
+    assert list(db.session.scalars(select(UserSession.id).filter_by(user_id=vic.id))) == [kept]
     assert sessions.end_all(vic, team.by, but=kept) == 0
     assert sessions.end_all(vic, team.by) == 1
     db.session.commit()
@@ -197,3 +203,17 @@ def test_the_time_is_the_databases(team: Team) -> None:
     found = find(start(team))
     assert found is not None and isinstance(found.read_at, datetime)
     assert abs(found.read_at - database.now(db.session)) < timedelta(seconds=30)
+
+
+def test_a_use_that_cannot_be_remembered_is_a_line_in_the_log(team: Team) -> None:
+    session = find(start(team))
+    assert session is not None
+    number = session.id
+    db.session.rollback()
+    db.session.connection().exec_driver_sql("ALTER TABLE user_session RENAME TO away")
+    db.session.commit()
+    with capture_logs() as lines:
+        sessions.touch(number)
+    assert lines == [
+        {"event": "session.not_touched", "log_level": "warning", "error": "OperationalError"}
+    ]
