@@ -18,7 +18,14 @@ def seconds(n: float) -> timedelta:
 
 @pytest.mark.parametrize(
     ("count", "unit", "interval"),
-    [(10, "second", 0.1), (60, "minute", 1.0), (90, "hour", 40.0), (None, None, 0.0)],
+    [
+        (10, "second", 0.1),
+        (60, "minute", 1.0),
+        (90, "hour", 40.0),
+        (None, None, 0.0),
+        (9, None, 0.0),
+        (None, "hour", 0.0),
+    ],
 )
 def test_a_rate_is_spread_evenly(count: int | None, unit: str | None, interval: float) -> None:
     assert interval_of(count, unit) == pytest.approx(interval)
@@ -50,6 +57,7 @@ def test_reserved_calls_move_the_next_one_by_as_many_intervals() -> None:
         (RateLimit(0.1), 0.05, 1),
         (RateLimit(0.1), 0.5, 6),
         (RateLimit(0.1, NOW + seconds(1)), 0.5, 0),
+        (RateLimit(0.1, NOW + seconds(0.5)), 0.5, 1),
         (replace(RateLimit(10.0), next_at=NOW), 0.5, 1),
     ],
 )

@@ -66,6 +66,11 @@ def test_the_status_follows_from_the_row(columns: dict[str, Any], status: Status
     assert destination_status(row(**columns), NOW).status is status
 
 
+def test_a_destination_that_is_probed_says_why() -> None:
+    probed = row(circuit="probing", circuit_reason="It was down.")
+    assert destination_status(probed, NOW).reason == "It was down."
+
+
 def test_a_newer_circuit_replaces_the_one_in_the_row() -> None:
     circuit = Circuit(CircuitState.OPEN, NOW, LATER, "It is down.")
     status = destination_status(row(), NOW, circuit)
