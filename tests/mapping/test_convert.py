@@ -46,6 +46,9 @@ CHOICES = (("lead", "Lead"), ("customer", "Customer"))
         ("lead", "choices", ["lead"]),
         (7, "text", "7"),
         (True, "text", "yes"),
+        (False, "text", "no"),
+        (" spaces\n", "text", " spaces\n"),
+        (" spaces ", "any_other", "spaces"),
         (["a", 1], "text", "a, 1"),
         ("  two\nlines ", "long_text", "  two\nlines "),
         ({"a": [1]}, "any", {"a": [1]}),
@@ -131,3 +134,51 @@ def test_a_name_is_given_as_it_is(name: str) -> None:
 @given(st.text("0123456789+-()/. ext#", max_size=40))
 def test_a_phone_number_is_kept_as_it_was_written(number: str) -> None:
     assert convert(number, "text") == number
+
+
+@pytest.mark.parametrize(
+    ("count", "named"),
+    [(5, "L0, L1, L2, L3, L4"), (6, "L0, L1, L2, L3, L4, …"), (7, "L0, L1, L2, L3, L4, …")],
+)
+def test_the_reason_names_the_first_five_choices(count: int, named: str) -> None:
+    choices = tuple((f"v{n}", f"L{n}") for n in range(count))
+    with pytest.raises(ValueError, match=rf"^is not one of its options \({named}\)$"):
+        convert("none", "choice", choices)
+
+
+def test_a_list_item_is_one_choice_with_its_comma() -> None:
+    choices = (("a", "One, two"), ("b", "Two"))
+    assert convert(["One, two", "Two"], "choices", choices) == ["a", "b"]
+    assert convert("One, two, Two", "choices", choices) == ["a", "b"]
+    with pytest.raises(ValueError, match="is not one of its options"):
+        convert(["One, two; Two"], "choices", choices)
+
+
+@pytest.mark.parametrize(
+    ("value", "wanted", "why"),
+    [
+        (None, "number", "is not a number"),
+        (
+            {"a": 1},
+            "text",
+            "has several fields and is not a text; use a text with one of its fields",
+        ),
+        (
+            [{"a": 1}],
+            "text",
+            "has several fields and is not a text; use a text with one of its fields",
+        ),
+    ],
+)
+def test_a_reason_is_exactly_this(value: Any, wanted: str, why: str) -> None:
+    with pytest.raises(ValueError) as refused:
+        convert(value, wanted)
+    assert str(refused.value) == why
+
+
+def test_what_people_write_is_read_in_the_format_of_the_field() -> None:
+    german = written.InputFormat("de_DE", by_person=True)
+    american = written.InputFormat("en_US", by_person=True)
+    assert convert("1.234", "number", (), german) == 1234
+    assert convert("1.234", "number", (), american) == PlainDecimal("1.234")
+    assert convert("1/2/2026", "date", (), american) == "2026-01-02"
