@@ -18,6 +18,7 @@ from relay.rules.states import SignInMethod
 from relay.services.audit import By
 from relay.services.users.sessions import Browser
 from tests.dashboard.conftest import PASSWORD, Visitor
+from tests.services.users.second_factor.test_totp import code_of, set_up
 
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 HTMX = {"HX-Request": "true"}
@@ -124,7 +125,8 @@ def test_guessing_the_proof_is_limited(app: Flask, admin: Visitor) -> None:
     answers = [admin.post("/proof", {"proof_password": "wrong"}) for _ in range(6)]
     assert [answer.status_code for answer in answers] == [422] * 5 + [429]
     assert int(answers[-1].headers["Retry-After"]) > 0
-    assert admin.post(PROOF_NEEDED, {"proof_password": PASSWORD}).status_code == 422
+    late = admin.post(PROOF_NEEDED, {"proof_password": PASSWORD})
+    assert late.status_code == 422 and "There were too many failed attempts." in late.text
 
 
 @SQLITE
@@ -464,3 +466,13 @@ def test_a_path_without_a_query_has_no_question_mark(app: Flask, admin: Visitor)
     assert f'action="{PROOF_NEEDED}"' in admin.post(PROOF_NEEDED).text
     with app.test_request_context("/here", method="POST"):
         assert guard.sign_in_first().location == "/sign-in"
+
+
+@SQLITE
+def test_a_code_is_a_proof_and_a_wrong_passkey_says_so(app: Flask, admin: Visitor) -> None:
+    with app.app_context():
+        secret = set_up(db.session.scalars(select(User)).one())
+    age(app, proved_at=11)
+    wrong = admin.post(PROOF_NEEDED, {"proof_passkey": "{}"})
+    assert wrong.status_code == 422 and "This passkey was not accepted." in wrong.text
+    assert admin.post(PROOF_NEEDED, {"proof_code": f" {code_of(secret)} "}).status_code == 404
