@@ -316,3 +316,50 @@ def test_the_threshold_and_the_longest_gap_both_count() -> None:
 def test_hours() -> None:
     assert start_of(FIRST) == BEGIN
     assert hour_of(BEGIN + timedelta(minutes=59)) == FIRST
+
+
+EACH_HOUR = Rhythm(tuple(float(hour) for hour in range(168)), FIRST, burst=2.0, longest=4.0)
+
+
+@pytest.mark.parametrize(
+    ("begin_h", "end_h", "events"),
+    [
+        (0, 0, 0.0),
+        (1, 0, 0.0),
+        (1, 2, 1.0),
+        (1.5, 2, 0.5),
+        (1.5, 3.5, 0.5 + 2 + 1.5),
+        (0, 168, sum(range(168))),
+        (0, 2 * 168 + 3, 2 * sum(range(168)) + 0 + 1 + 2),
+        (166, 170, 166 + 167 + 0 + 1),
+        (-1, 1, 167 + 0),
+    ],
+)
+def test_the_events_between_two_instants(begin_h: float, end_h: float, events: float) -> None:
+    begin, end = (BEGIN + timedelta(hours=hours) for hours in (begin_h, end_h))
+    assert EACH_HOUR.expected(begin, end) == pytest.approx(events)
+
+
+@pytest.mark.parametrize(
+    ("end_h", "threshold", "silence"),
+    [
+        (5.5, 5, Silence(12.5, 10.0, True)),
+        (5, 5, Silence(10.0, 10.0, True)),
+        (4.9, 5, Silence(9.6, 10.0, False)),
+        (4.5, 2, Silence(8.0, 6.0, True)),  # its longest gap so far, exceeded by half
+        (3.9, 1, Silence(5.7, 6.0, False)),
+    ],
+)
+def test_a_silence_is_judged_by_bursts_and_by_the_longest_gap(
+    end_h: float, threshold: float, silence: Silence
+) -> None:
+    found = EACH_HOUR.judge(BEGIN + timedelta(hours=1), BEGIN + timedelta(hours=end_h), threshold)
+    assert found.expected == pytest.approx(silence.expected)
+    assert (found.needed, found.is_silent) == (silence.needed, silence.is_silent)
+
+
+def test_at_least_one_whole_hour_is_empty() -> None:
+    busy = Rhythm((100.0,) * 168, FIRST, burst=1.0, longest=0.0)
+    late = BEGIN + timedelta(minutes=59)
+    assert not busy.judge(late, BEGIN + timedelta(minutes=119), 1).is_silent
+    assert busy.judge(late, BEGIN + timedelta(minutes=120), 1).is_silent
