@@ -356,10 +356,3 @@ def test_a_silence_is_judged_by_bursts_and_by_the_longest_gap(
     found = EACH_HOUR.judge(BEGIN + timedelta(hours=1), BEGIN + timedelta(hours=end_h), threshold)
     assert found.expected == pytest.approx(silence.expected)
     assert (found.needed, found.is_silent) == (silence.needed, silence.is_silent)
-
-
-def test_at_least_one_whole_hour_is_empty() -> None:
-    busy = Rhythm((100.0,) * 168, FIRST, burst=1.0, longest=0.0)
-    late = BEGIN + timedelta(minutes=59)
-    assert not busy.judge(late, BEGIN + timedelta(minutes=119), 1).is_silent
-    assert busy.judge(late, BEGIN + timedelta(minutes=120), 1).is_silent
