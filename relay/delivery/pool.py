@@ -43,7 +43,7 @@ class FinishedCall:
 
 
 @dataclass
-class Progress:
+class PoolProgress:
     """What happened since the last wait: the ids of deliveries that started, and finished calls."""
 
     started: set[int] = field(default_factory=set)
@@ -100,7 +100,7 @@ class Pool:
             self._is_notified = True
             self._changed.notify()
 
-    def wait(self, timeout_s: float) -> Progress:
+    def wait(self, timeout_s: float) -> PoolProgress:
         """Wait until there are results to handle or calls are needed, at most ``timeout_s``."""
         with self._changed:
             is_idle = not (self._threads or self._done or self._ready)
@@ -120,7 +120,7 @@ class Pool:
                 else:
                     self._changed.wait(left_s)
             self._is_notified = False
-            progress = Progress(self._take_started(), self._done)
+            progress = PoolProgress(self._take_started(), self._done)
             self._done = []
         finished = {id(call.group) for call in progress.calls}
         self.running = [group for group in self.running if id(group) not in finished]
