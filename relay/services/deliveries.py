@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, case, func, literal, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from relay.delivery.capacity import LIVE, REPLAYED
@@ -92,13 +92,9 @@ def find_delivery(delivery_id: int) -> Delivery:
     return delivery
 
 
-def oldest_due() -> ScalarSelect[datetime | None]:
+def oldest_due() -> Select[Any]:
     """When the oldest pending delivery that can be sent now was due."""
-    return (
-        select(func.min(first_due()))
-        .where(Destination.state == DestinationState.ACTIVE)
-        .scalar_subquery()
-    )
+    return select(func.min(first_due())).where(Destination.state == DestinationState.ACTIVE)
 
 
 def first_due() -> ColumnElement[datetime | None]:

@@ -72,7 +72,7 @@ def load_figures(now: datetime, *, limited: bool = False) -> Figures:
             _some(is_pending()),
             _some(Delivery.state == State.IN_FLIGHT.value, is_unfinished()),
             _unresolved(),
-            oldest_due(),
+            oldest_due().scalar_subquery(),
         )
     ).one()
     late_s = max(0.0, (now - due_at).total_seconds()) if due_at else 0.0
