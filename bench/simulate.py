@@ -88,7 +88,9 @@ class Simulation:
         self.unwritten = [simpy.Store(env) for _ in range(setup.webs)]
         self.unrouted = simpy.Store(env)
         self.due = [simpy.Store(env) for _ in range(setup.destinations)]
-        self.locks = [simpy.Resource(env, 1) for _ in range(setup.workers)]  # the GIL of each worker
+        self.locks = [
+            simpy.Resource(env, 1) for _ in range(setup.workers)
+        ]  # the GIL of each worker
         self.begun: dict[int, float] = {}
         self.answers: list[float] = []
         self.arrivals: list[float] = []
@@ -265,7 +267,9 @@ def check(costs: dict[str, float], measured: dict[str, float]) -> float:
 def size(costs: dict[str, float], rate: float) -> None:
     """Print what a rate needs, with each part at most 60 % busy."""
     web_us = costs["web"] + costs["commit_each"]
-    worker_us = sum(costs[name] for name in ("route_each", "claim_each", "call_each", "record_each"))
+    worker_us = sum(
+        costs[name] for name in ("route_each", "claim_each", "call_each", "record_each")
+    )
     webs = max(2, math.ceil(rate * web_us / 1e6 / 0.6))
     workers = max(1, math.ceil(rate * worker_us / 1e6 / 0.6))
     names = ("db_commit_each", "db_route_each", "db_record_each")
