@@ -43,6 +43,7 @@ PROBE_THREADS = 4  # for probes and for requests about signing keys
 # Each uses at most two connections of the pool, so they never take all of them: see engine_options.
 DASHBOARD_THREADS = 12
 INGEST_ONLY = "ingest"  # the argument of a process without the dashboard
+SWITCH_S = 0.001
 FILES = 8192
 DRAIN_S = 7.0  # for running requests after a signal to stop
 
@@ -108,6 +109,8 @@ def process_count(config: Config) -> int:
 
 def serve(app: Flask, listening: socket.socket, stop: StopSignal, parent: int) -> None:
     """Serve requests until a stop signal arrives or the process ``parent`` ends (0: no parent)."""
+    # The writer takes its group while the loop still reads other requests, so the two overlap.
+    sys.setswitchinterval(SWITCH_S)
     with app.app_context():
         db.engine.dispose(close=False)  # a connection of the parent process, if any, is not ours
     watcher = Watcher(app, "web")
