@@ -11,8 +11,8 @@ from alembic import op
 
 from relay.models.base import BigId, Json, UtcDateTime
 
-revision = "0020"
-down_revision = "0019"
+revision = "0019"
+down_revision = "0018"
 branch_labels = None
 depends_on = None
 
