@@ -16,7 +16,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ import simpy
 
 COSTS = Path(__file__).with_name("costs.json")
 GROUP, ROUTED, CLAIMED, WRITTEN = 200, 200, 50, 25
+BUSY = 0.65
 Step = Iterator[Any]
 
 
@@ -265,30 +266,30 @@ def check(costs: dict[str, float], measured: dict[str, float]) -> float:
 
 
 def size(costs: dict[str, float], rate: float) -> None:
-    """Print what a rate needs, with each part at most 60 % busy."""
-    web_us = costs["web"] + costs["commit_each"]
-    worker_us = sum(
-        costs[name] for name in ("route_each", "claim_each", "call_each", "record_each")
-    )
-    webs = max(2, math.ceil(rate * web_us / 1e6 / 0.6))
-    workers = max(1, math.ceil(rate * worker_us / 1e6 / 0.6))
-    names = ("db_commit_each", "db_route_each", "db_record_each")
-    database = max(2, math.ceil(rate * sum(costs[name] for name in names) / 1e6 / 0.6) + 1)
+    """Print what a rate needs: the fewest of each part with which none is more than 65 % busy."""
     setup = Setup(
-        webs,
-        workers,
-        destinations=4 * workers,
+        destinations=math.ceil(rate / 150),
         one_host=False,
-        database_cores=database,
+        database_cores=2,
         sink_ms=20,
         rate=rate,
-        events=int(rate * 10),
+        events=int(rate * 6),
     )
     found = Simulation(costs, setup).run()
+    while max(found.busy.values()) > BUSY:
+        setup = replace(
+            setup,
+            webs=setup.webs + (found.busy["web"] > BUSY),
+            workers=setup.workers + (found.busy["worker"] > BUSY),
+            database_cores=setup.database_cores + (found.busy["database"] > BUSY),
+            destinations=max(setup.destinations, setup.workers + 1),
+        )
+        found = Simulation(costs, setup).run()
     busy = ", ".join(f"{name} {share:.0%}" for name, share in sorted(found.busy.items()))
     print(
-        f"| {rate:g} | {webs} | {workers} | {database} | {found.answer_ms[0]:.1f} / "
-        f"{found.answer_ms[1]:.1f} | {found.arrival_ms[0]:.0f} / {found.arrival_ms[1]:.0f} | {busy} |"
+        f"| {rate:g} | {setup.webs} | {setup.workers} | {setup.database_cores} | "
+        f"{found.answer_ms[0]:.1f} / {found.answer_ms[1]:.1f} | "
+        f"{found.arrival_ms[0]:.0f} / {found.arrival_ms[1]:.0f} | {busy} |"
     )
 
 
