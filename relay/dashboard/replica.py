@@ -58,8 +58,10 @@ class Replica:
         self._remember(False)
 
     def _remember(self, good: bool) -> None:
-        if good != self.good:
-            log("replica.used" if good else "replica.not_used", level="info" if good else "warning")
+        if good and not self.good:
+            log("replica.used")
+        elif self.good and not good:
+            log("replica.not_used", level="warning")
         self.good, self.checked_until = good, time.monotonic() + CHECK_EVERY_S
 
 

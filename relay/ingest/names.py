@@ -1,4 +1,4 @@
-"""Names of fields from a body, as the sentence of a refusal may show them.  Standard library only.
+"""Names of fields from a body, as the sentence of a refusal may show them.  Pure.
 
 A sender can use anything as a key, also an e-mail address or a token, and a refusal is stored and shown
 on the page of the site.
@@ -7,6 +7,8 @@ on the page of the site.
 from __future__ import annotations
 
 import re
+
+from relay.event_types import EVENT_TYPES
 
 LONGEST = 40
 PLAIN = re.compile(r"(?!.*[0-9]{4})[a-z]{1,20}([_-][a-z]{1,20}|[_-]?[0-9]{1,3}){0,5}")
@@ -19,6 +21,8 @@ def shown_name(name: object) -> str:
     """
     text = str(name)
     if isinstance(name, int) or (len(text) <= LONGEST and PLAIN.fullmatch(text)):
+        return text
+    if text in EVENT_TYPES:
         return text
     start = "".join(char for char in text[:2] if char.isprintable())
     return f"{start}… ({len(text)} characters)"

@@ -156,7 +156,7 @@ SKIPS = {
 
 
 @dataclass(frozen=True)
-class DryRun:
+class ReplayDryRun:
     """What a replay would do.  ``is_cut``: there are more deliveries than the examined ``ids``."""
 
     places: list[ReplayPreview]
@@ -172,11 +172,11 @@ def dry_run(
     selected: ReplaySelection,
     mapping: str = ReplayMapping.CURRENT,
     most: int | None = PREVIEWED,
-) -> DryRun:
+) -> ReplayDryRun:
     """Changes nothing and sends nothing.  ``most`` None examines all, whatever it costs."""
     found = selected.newest(None if most is None else most + 1)
     ids = found[:most]
-    return DryRun(_places(ids, mapping), ids, len(found) > len(ids))
+    return ReplayDryRun(_places(ids, mapping), ids, len(found) > len(ids))
 
 
 def _places(ids: Sequence[int], mapping: str) -> list[ReplayPreview]:
