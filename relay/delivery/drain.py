@@ -203,7 +203,8 @@ class Drain:
                 for call in progress.calls:
                     self.collect(call, now)
                 is_over = not (self.batch.claims or self.pool.running)
-                if self.pending.results and (is_over or self.pending.are_ripe):
+                is_ripe = is_over or self.pending.are_ripe or self.pool.waits_for_writes()
+                if self.pending.results and is_ripe:
                     self.write(now)
                 elif self.may_claim():
                     self.look_for_more(bool(progress.calls), now)
@@ -473,10 +474,13 @@ class Drain:
             before = self.capacity.circuit
             self.capacity = self.capacity.record_outcome(signal, now, jitter)
             log_circuit(self.row.id, before, self.capacity.circuit)
-            pauses = (one.signal for one in made if isinstance(one.signal, Refused))
+            signals = [one.signal for one in made]
+            pauses = (one for one in signals if isinstance(one, Refused))
             if reason := next((one.sentence for one in pauses if one.pause), None):
                 # The row is paused when the result is written; until then nothing more may start.
                 self.hold = self.hold or Held("paused", reason)
+            # The same for a reply that asks to wait.
+            self.hold = self.hold or next(filter(None, map(gate.hold_of, signals)), None)
             if success is None:
                 status = destination_status(self.row, now, self.capacity.circuit)
                 self.hold = self.hold or status.hold(now)
@@ -518,6 +522,7 @@ class Drain:
                         self.find_stopped(connection, now)
                     self.save(connection, now, batch)
                 self.pending, self.batch = PendingResults(), batch
+                self.pool.written()
             except AWAY:
                 # Nobody knows whether a claim was committed: it is not ours, its leases end.
                 self.stored, self.is_released, may_claim = None, False, False

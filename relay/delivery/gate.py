@@ -150,23 +150,29 @@ def apply_hold(
     """Hold or pause the destination if a result asks for it.  -> the hold, None without one."""
     if isinstance(signal, Refused) and signal.pause:
         return pause(connection, destination_id, signal.sentence)
-    if isinstance(signal, Held):
-        wait_s, reason = min(signal.wait_s, LONGEST_HOLD_S), signal.sentence
-    elif isinstance(signal, Failed) and signal.retry_after_s is not None:
-        wait_s = min(max(signal.retry_after_s, 1.0), DEFAULT_POLICY.longest_retry_after_s)
-        reason = f"The destination asked to wait {wait_s:.0f} s."
-    else:
+    hold = hold_of(signal)
+    if hold is None:
         return None
-    until = now + timedelta(seconds=wait_s)
+    until = now + timedelta(seconds=hold.wait_s)
     connection.execute(
         update(Destination)
         .where(
             Destination.id == destination_id,
             or_(Destination.held_until.is_(None), Destination.held_until < until),
         )
-        .values(held_until=until, held_reason=reason)
+        .values(held_until=until, held_reason=hold.sentence)
     )
-    return Held("held", reason, wait_s)
+    return hold
+
+
+def hold_of(signal: Signal) -> Held | None:
+    """How long the whole destination waits after a result, and why; None: it does not."""
+    if isinstance(signal, Held):
+        return Held("held", signal.sentence, min(signal.wait_s, LONGEST_HOLD_S))
+    if isinstance(signal, Failed) and signal.retry_after_s is not None:
+        wait_s = min(max(signal.retry_after_s, 1.0), DEFAULT_POLICY.longest_retry_after_s)
+        return Held("held", f"The destination asked to wait {wait_s:.0f} s.", wait_s)
+    return None
 
 
 def pause(connection: Connection, destination_id: int, reason: str) -> Held:

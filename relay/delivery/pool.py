@@ -23,6 +23,9 @@ MAX_THREADS = 4096  # all drains of a process together; threads are made when th
 THREADS = ThreadPoolExecutor(MAX_THREADS, "send")
 GROW_S = 0.003  # how often a drain with waiting calls considers another thread
 FAST_S = 0.001  # a call that takes less is not worth a thread of its own
+# While that many times the concurrency are finished and not written, no call starts by itself: after
+# a crash, these calls are made again.
+UNWRITTEN = 3
 Call = Callable[[Group], list[AttemptResult]]
 
 
@@ -68,6 +71,7 @@ class Pool:
         self._started: list[Group] = []
         self._done: list[FinishedCall] = []
         self._done_at = 0.0
+        self._unwritten = self._collected = 0  # finished calls; those that the drain has taken
         self._is_notified = False
 
     def offer(
@@ -83,6 +87,8 @@ class Pool:
             started = self._take_started()
             self._ready = deque(job for job in jobs if job[0][0].delivery_id not in started)
             self._limit, self._until, self._low = limit, until, low
+            if any(not call.is_plain for call in self._done):
+                self._ready.clear()  # the drain has not seen this result yet
             if self._ready and not self._threads:
                 self._add_thread()
         return started
@@ -113,6 +119,8 @@ class Pool:
                 left_s = until - now
                 if self._done:
                     left_s = min(left_s, self._done_at + GATHER_S - now)
+                if self._ready:
+                    left_s = min(left_s, self._until - now)
                 if left_s <= 0:
                     break
                 if self._ready and self._threads < self._limit:
@@ -121,10 +129,23 @@ class Pool:
                     self._changed.wait(left_s)
             self._is_notified = False
             progress = PoolProgress(self._take_started(), self._done)
+            self._collected += len(self._done)
             self._done = []
         finished = {id(call.group) for call in progress.calls}
         self.running = [group for group in self.running if id(group) not in finished]
         return progress
+
+    def waits_for_writes(self) -> bool:
+        """Whether results should be written now, so that calls can go on."""
+        with self._changed:
+            return self._is_enough()
+
+    def written(self) -> None:
+        """The results of all calls that ``wait`` returned have been written."""
+        with self._changed:
+            self._unwritten, self._collected = self._unwritten - self._collected, 0
+            if self._ready and not self._threads:
+                self._add_thread()
 
     def close(self) -> None:
         """Wait for the calls under way."""
@@ -144,10 +165,15 @@ class Pool:
     def _needs_drain(self) -> bool:
         if self._is_notified or not self._threads:
             return True
+        if self._ready and time.monotonic() > self._until:
+            return True
         if not self._done:
             return False
-        is_enough = len(self._done) >= MAX_PENDING or len(self._ready) <= self._low
+        is_enough = self._is_enough() or len(self._ready) <= self._low
         return is_enough or not self._done[-1].is_plain
+
+    def _is_enough(self) -> bool:
+        return self._unwritten >= min(MAX_PENDING, UNWRITTEN * self._limit // 2) > 0
 
     def _grow(self, for_s: float) -> None:
         """Wait, and add threads if calls take long: as many again, up to the limit."""
@@ -165,6 +191,8 @@ class Pool:
 
     def _next(self) -> tuple[Group, Call] | None:
         if not self._ready or self._threads > self._limit or time.monotonic() > self._until:
+            return None
+        if self._unwritten >= UNWRITTEN * self._limit:
             return None
         job = self._ready.popleft()
         self._started.append(job[0])
@@ -197,6 +225,7 @@ class Pool:
             if not self._done:
                 self._done_at = time.monotonic()
             self._done.append(finished)
+            self._unwritten += 1
             if not finished.is_plain:
                 self._ready.clear()
             job = following()

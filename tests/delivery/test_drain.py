@@ -8,10 +8,10 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from relay import database, secrets
-from relay.delivery import drain
+from relay.delivery import drain, router
 from relay.delivery.drain import Drain
 from relay.models import Attempt, DeadLetter, Delivery, Destination, db
 from relay.rules.status import WAITS_FOR_SECRET
@@ -20,6 +20,7 @@ from relay.services.audit import COMMAND_LINE
 from relay.services.dead_letters import actions as dead_letter_actions
 from relay.services.destinations import settings as destination_settings
 from tests.delivery.shop import Shop, open_shop, remove
+from tests.support import world
 from tests.support.events import comment
 from tests.support.openbao import OpenBao
 from tests.support.sink import Answer, Sink
@@ -537,3 +538,35 @@ def test_a_token_url_that_refuses_pauses_and_the_delivery_goes_out_after_the_fix
     stored = json.dumps([row._asdict() for row in shop.rows(Attempt)], default=str)
     assert server.issued[0] not in stored and server.rules.client_secret not in stored
     server.close()
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_nothing_starts_after_a_reply_that_asks_to_wait(
+    app: Flask, sink: Sink, concurrency: int
+) -> None:
+    made = world.make(app, sink)
+    sink.requests.clear()
+    wait = Answer(429, headers={"Retry-After": "30"})
+    sink._plans.clear()
+    sink._plans[None] = [*[Answer()] * 300, wait, Answer()]
+    with app.app_context():
+        db.session.execute(
+            text("UPDATE destination SET concurrency = :c WHERE id = :id"),
+            {"c": concurrency, "id": made.hook},
+        )
+        for number in range(600):
+            db.session.execute(
+                text(
+                    "INSERT INTO event (source_id, signing_key_id, event_id, event_type, site, address, payload,"
+                    " body_sha256, search_text) SELECT source_id, signing_key_id, :e, event_type, site, address,"
+                    " payload, body_sha256, search_text FROM event WHERE id = :id"
+                ),
+                {"e": f"many-{number}", "id": made.event},
+            )
+        db.session.commit()
+        db.session.remove()
+        while router.route_batch():
+            pass
+        drain.run(made.hook)
+    # only calls that were under way when the reply came
+    assert len(sink.requests) - 301 <= 4 * (concurrency - 1)

@@ -55,6 +55,7 @@ def collect(pool: Pool, count: int) -> list[FinishedCall]:
     until = time.monotonic() + 10
     while len(calls) < count and time.monotonic() < until:
         calls += pool.wait(10).calls
+        pool.written()
     return calls
 
 
