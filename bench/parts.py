@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -156,15 +157,21 @@ def deliver(timer: Timer, app: Any, count: int) -> int:
             results.append(
                 timer.run(
                     "record: settle",
-                    lambda claim=claim, result=result: result_of(
-                        claim, result, policy_of(drain.row), destination_id, drain.version, now
+                    partial(
+                        result_of,
+                        claim,
+                        result,
+                        policy_of(drain.row),
+                        destination_id,
+                        drain.version,
+                        now,
                     ),
                 )
             )
         for claim, settled in zip(claims, results, strict=True):
             timer.run(
                 "record: log and count",
-                lambda claim=claim, settled=settled: log_attempt(claim, settled, "webhook", now),
+                partial(log_attempt, claim, settled, "webhook", now),
             )
 
         def write(results: list[Any] = results, drain: Drain = drain) -> None:

@@ -11,6 +11,7 @@ import ipaddress
 import threading
 import time
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,6 +23,7 @@ from relay.database import READ_ONLY
 from relay.errors import SecretUnreadable, Unavailable
 from relay.ingest.signature import VerifyingKey
 from relay.ingest.store.connection import DedicatedConnection
+from relay.ingest.waiting import is_in_loop
 from relay.mapping.redaction_rules import Redactor, read_rules
 from relay.models import AllowedNetwork, Revision, SigningKey, Source, db_now
 from relay.observability.logging import log
@@ -78,21 +80,34 @@ class Snapshots:
         self.checked_at = 0.0
         self.clock_ahead = timedelta(0)
         self.secrets: dict[tuple[int, str], str | None] = {}  # by key row and sealed secret
-        self.lock = threading.Lock()
+        self.lock, self.starting = threading.Lock(), threading.Lock()
         self.stopped = threading.Event()
         self.thread: threading.Thread | None = None
 
     def current(self) -> Snapshot:
         """Raises Unavailable if the database was never reached."""
+        if self.newest is None and is_in_loop():  # it must not wait for the database
+            self._start_thread()
+            raise Unavailable("The database was not reached yet.")
         if self.thread is None or self.newest is None:
             with self.lock:
                 if self.newest is None:
                     self._refresh()
-                if self.thread is None and not self.stopped.is_set():
-                    self.thread = threading.Thread(target=self._run, name="snapshots", daemon=True)
-                    self.thread.start()
+                self._start_thread()
         assert self.newest is not None
         return self.newest
+
+    def start(self) -> None:
+        """Load the sources, and keep them up to date from now on.  Never raises."""
+        self._start_thread()
+        with suppress(Unavailable):
+            self.current()
+
+    def _start_thread(self) -> None:
+        with self.starting:
+            if self.thread is None and not self.stopped.is_set():
+                self.thread = threading.Thread(target=self._run, name="snapshots", daemon=True)
+                self.thread.start()
 
     @property
     def is_stale(self) -> bool:

@@ -65,6 +65,11 @@ class LoopWait:
             self.greenlet.switch()
 
 
+def is_in_loop() -> bool:
+    """Whether this code runs in an event loop's thread, for a request."""
+    return isinstance(greenlet.getcurrent(), RequestGreenlet)
+
+
 def new_wait() -> Wait:
     """For the request that runs now."""
     current = greenlet.getcurrent()

@@ -36,6 +36,9 @@ HEAD_S = 10.0
 WHOLE_REQUEST_S = 20.0  # from the first byte of a request to its last; a slow client gets no more
 IDLE_S = 30.0  # between two requests
 LINGER_S = 5.0
+STALL_S = 30.0  # how long a client may read nothing while a response waits for it
+BUFFER = 1024 * 1024  # bytes of responses that wait for a slow client, before a thread waits
+HEAD_MARGIN = 64 * 1024
 WITH_BODY = ("POST", "PUT", "PATCH")
 QUEUED_REQUESTS = 8  # of one connection; a client that sends more waits
 
@@ -76,8 +79,11 @@ class ClientConnection(asyncio.Protocol):
         self.is_last = False  # no request is read after the one that is handled
         self.lingers_until = 0.0
         self.client = self.server = ("", 0)
-        self.head_bytes = 0
+        self.head_bytes = self.request_bytes = self.trailer_bytes = 0
+        self.is_upgrade = False
         self.writable: asyncio.Event | None = None
+        self.unread, self.stalled_at = 0, time.monotonic()
+        self.is_answering = False  # whether a request is with the applications
         self.changed_at = time.monotonic()  # when the connection was last used
         self.began_at = self.changed_at  # when the request that is read began
         self.in_head = self.in_request = False
@@ -89,6 +95,7 @@ class ClientConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(high=BUFFER)
         self.opened = True
         peer = transport.get_extra_info("peername")
         here = transport.get_extra_info("sockname")
@@ -108,19 +115,41 @@ class ClientConnection(asyncio.Protocol):
             self.begin()
         if self.in_head:
             self.head_bytes += len(data)
+        self.request_bytes += len(data)
+        self.parse(data)
+        if self.in_head and self.head_bytes > MAX_HEADER_BYTES:
+            self.refuse(431)
+        elif self.in_request and self.request_bytes > 2 * self.owner.max_body_bytes + HEAD_MARGIN:
+            self.refuse(413)  # chunks of a byte each, or endless trailers
+
+    def parse(self, data: bytes) -> None:
         try:
             self.parser.feed_data(data)
         except StopParsing:
             pass
-        except httptools.HttpParserUpgrade:
-            self.is_last = True  # served as HTTP/1.1, and no other protocol follows
+        except httptools.HttpParserUpgrade as exc:
+            self.parse_without_upgrade(data[exc.args[0] :])
         except httptools.HttpParserCallbackError as exc:
             if not isinstance(exc.__context__, StopParsing):
                 raise
         except httptools.HttpParserError as exc:
             self.refuse(400, parser_sentence(exc))
-        if self.in_head and self.head_bytes > MAX_HEADER_BYTES:
-            self.refuse(431)
+
+    def parse_without_upgrade(self, rest: bytes) -> None:
+        """Read a request again that asks for another protocol: a server may ignore that.
+
+        The parser stops after such headers.  ``rest`` is what follows them.
+        Source: https://www.rfc-editor.org/rfc/rfc9110#section-7.8
+        """
+        lines = [b"%b %b HTTP/1.1" % (self.parser.get_method(), self.url)]
+        lines += [
+            b"%b: %b" % (name, value)
+            for name, value in self.headers
+            if name not in (b"upgrade", b"connection", b"http2-settings")
+        ]
+        self.parser = httptools.HttpRequestParser(self)
+        self.is_upgrade = False
+        self.parse(b"\r\n".join([*lines, b"Connection: close", b"", b""]) + rest)
 
     def eof_received(self) -> bool:
         """-> whether the connection stays open, because a response is still to be sent."""
@@ -138,25 +167,35 @@ class ClientConnection(asyncio.Protocol):
         if self.writable is not None:
             self.writable.set()
             self.writable = None
+            if self.requests and not self.is_answering:
+                self.handle_next()
 
     # ---- the parser ------------------------------------------------------------------------------
 
     def begin(self) -> None:
         self.in_request = self.in_head = True
-        self.began_at, self.head_bytes = self.changed_at, 0
+        self.began_at = self.changed_at
+        self.head_bytes = self.request_bytes = self.trailer_bytes = 0
         self.url, self.headers = b"", []
 
     def on_message_begin(self) -> None:
         if self.is_last or self.refusal is not None:
             raise StopParsing
-        if not self.in_request:  # a second request in the same piece of data
+        if not self.in_request or self.is_upgrade:  # a second request in the same piece of data
             self.begin()
+        self.in_head, self.url, self.headers = True, b"", []
 
     def on_url(self, url: bytes) -> None:
         self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name.lower(), value))
+        if self.in_head:
+            self.headers.append((name.lower(), value))
+            return
+        # A trailer: never a header.  Source: https://www.rfc-editor.org/rfc/rfc9110#section-6.5.1
+        self.trailer_bytes += len(name) + len(value) + 4
+        if self.trailer_bytes > MAX_HEADER_BYTES:
+            self.stop(431)
 
     def on_headers_complete(self) -> None:
         self.in_head = False
@@ -170,6 +209,9 @@ class ClientConnection(asyncio.Protocol):
         if sentence:
             self.stop(400, sentence)
         method = self.parser.get_method().decode("ascii")
+        if self.parser.should_upgrade():
+            self.is_upgrade = True
+            return
         request = HttpRequest(
             method,
             target,
@@ -193,7 +235,8 @@ class ClientConnection(asyncio.Protocol):
         self.reading = request
         if length is not None and length > self.owner.max_body_bytes:
             self.stop(413)
-        if request.expects_continue and (length or is_chunked):
+        waits = request.expects_continue and (length or is_chunked) and not self.requests
+        if waits and version != "1.0":
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, body: bytes) -> None:
@@ -208,14 +251,15 @@ class ClientConnection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         request, self.reading = self.reading, None
-        if request is None:
+        if request is None:  # refused, or read again without its Upgrade header
             return
         self.in_request = False
         self.is_last = not request.keep_alive
         self.requests.append(request)
         if len(self.requests) == 1:
+            self.is_answering = True
             self.owner.handle(self, request)
-        elif len(self.requests) == QUEUED_REQUESTS:
+        elif len(self.requests) >= QUEUED_REQUESTS:
             self.transport.pause_reading()
 
     def stop(self, status: int, sentence: str = "") -> None:
@@ -327,6 +371,7 @@ class ClientConnection(asyncio.Protocol):
         if not self.requests or self.requests[0] is not request:
             return  # the connection was closed meanwhile
         self.requests.popleft()
+        self.is_answering = False
         self.has_answered = True
         self.changed_at = time.monotonic()
         if self.transport.is_closing():
@@ -334,10 +379,19 @@ class ClientConnection(asyncio.Protocol):
         if not request.keep_alive and not self.requests and self.refusal is None:
             self.linger() if self.in_request else self.transport.close()
         elif self.requests:
-            self.transport.resume_reading()
-            self.owner.handle(self, self.requests[0])
+            # In a turn of its own: responses that are ready at once must not nest.
+            asyncio.get_running_loop().call_soon(self.handle_next)
         elif self.refusal is not None:
             self.end_with_refusal()
+
+    def handle_next(self) -> None:
+        """Handle the first waiting request, when the client has read most of the responses before it."""
+        if not self.requests or self.transport.is_closing() or self.writable is not None:
+            return
+        if len(self.requests) < QUEUED_REQUESTS:
+            self.transport.resume_reading()
+        self.is_answering = True
+        self.owner.handle(self, self.requests[0])
 
     def abort(self) -> None:
         """The response cannot be completed."""
@@ -347,7 +401,14 @@ class ClientConnection(asyncio.Protocol):
 
     def tick(self, now: float) -> None:
         """Called about once a second.  Close a connection that lingers, is idle or sends too slowly."""
-        if self.lingers_until:
+        unread = self.transport.get_write_buffer_size()
+        if not unread or unread != self.unread:
+            self.unread, self.stalled_at = unread, now
+        if now - self.stalled_at > (LINGER_S if self.transport.is_closing() else STALL_S):
+            self.transport.abort()
+        elif self.transport.is_closing() or (unread and not self.lingers_until):
+            return
+        elif self.lingers_until:
             if now > self.lingers_until:
                 self.transport.close()
         elif self.requests:
@@ -359,17 +420,15 @@ class ClientConnection(asyncio.Protocol):
         elif now - self.changed_at > IDLE_S:
             self.transport.close()
 
-    def is_open(self) -> bool:
-        """Whether the client can be reached."""
-        return self.opened and not self.transport.is_closing()
-
     def is_idle(self) -> bool:
         """Whether it can be closed for a newer connection: no request is being answered."""
-        return not self.requests
+        return not self.requests or self.transport.is_closing()
 
     def is_busy(self) -> bool:
         """Whether a request is in progress or partly received."""
-        return bool(self.requests or self.in_request) and not self.lingers_until
+        return bool(self.requests or self.in_request) and not (
+            self.lingers_until or self.transport.is_closing()
+        )
 
     def close_when_done(self) -> None:
         """Read no further request; close now if none is in progress."""

@@ -16,6 +16,7 @@ from relay.web.request import HttpRequest
 
 CONNECTIONS = 2000
 ACCEPT_AT_ONCE = 32
+ACCEPT_AGAIN_S = 0.5
 # Up to this many times the limit, the application itself responds 413 and records the rejection.
 BODY_MARGIN = 4
 TICK_S = 1.0
@@ -44,6 +45,8 @@ class Connections:
 
     def listen(self, listening: socket.socket) -> None:
         """Accept the connections of a listening socket from now on."""
+        if listening.fileno() < 0:  # closed meanwhile
+            return
         listening.setblocking(False)
         asyncio.get_running_loop().add_reader(listening, self.accept, listening)
 
@@ -52,7 +55,11 @@ class Connections:
         for _ in range(ACCEPT_AT_ONCE):
             try:
                 client, address = listening.accept()
-            except OSError:  # all are accepted, or no descriptor is left
+            except BlockingIOError:
+                return
+            except OSError:  # no descriptor is left, for instance: not again at once
+                loop.remove_reader(listening)
+                loop.call_later(ACCEPT_AGAIN_S, self.listen, listening)
                 return
             with contextlib.suppress(OSError):
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -90,7 +97,7 @@ class Connections:
 
     def evict(self, connections: dict[ClientConnection, None]) -> bool:
         """Close the one that has been idle the longest.  False if all are in use."""
-        idle = [one for one in connections if one.is_idle() and one.is_open()]
+        idle = [one for one in connections if one.opened and one.is_idle()]
         if not idle:
             return False
         oldest = min(idle, key=lambda one: one.changed_at)
@@ -108,7 +115,8 @@ class Connections:
                 del self.groups[connection.group]
 
     def all(self) -> list[ClientConnection]:
-        return [one for group in self.groups.values() for one in group if one.is_open()]
+        """Those with a transport; some of them are closing."""
+        return [one for group in self.groups.values() for one in group if one.opened]
 
     def tick(self) -> None:
         """Called about once a second."""

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from relay.dashboard.headers import PROBES
+from relay.ingest.views import EVENT_PATH
 from relay.ingest.waiting import RequestGreenlet
 from relay.observability.logging import log
 from relay.web.connection import ClientConnection
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
 INGEST = "/webhooks"
-EVENTS = "/webhooks/wp"
 BLOCK = 64 * 1024  # of a long response, sent at once
 WRITE_S = 60.0  # how long a client may take to read a block
 JSON = [("Content-Type", "application/json")]
@@ -38,7 +38,6 @@ NO_PAGES = (
 class Dispatcher:
     """``ingest`` answers what begins with /webhooks, ``pages`` everything else; both are WSGI.
 
-    ``is_ready``: whether events can be handled without waiting for anything except their commit.
     Without ``page_threads`` the process has the ingest endpoint and the probes only.
     """
 
@@ -46,11 +45,10 @@ class Dispatcher:
         self,
         ingest: WSGIApplication,
         pages: WSGIApplication,
-        is_ready: Callable[[], bool],
         probe_threads: int,
         page_threads: int,
     ):
-        self.ingest, self.pages, self.is_ready = ingest, pages, is_ready
+        self.ingest, self.pages = ingest, pages
         self.probe_threads = ThreadPoolExecutor(probe_threads, "probe")
         self.page_threads = ThreadPoolExecutor(page_threads, "page") if page_threads else None
         self.loop = asyncio.get_running_loop()
@@ -59,7 +57,7 @@ class Dispatcher:
         """Answer a request.  Returns at once."""
         path = request.path
         environ = environ_of(request, path)
-        if path.startswith(EVENTS) and not path.endswith("/key") and self.is_ready():
+        if EVENT_PATH.fullmatch(path):
             RequestGreenlet(self.loop, self.answer_event).switch(connection, request, environ)
         elif path.startswith(INGEST):
             self.probe_threads.submit(self.answer, self.ingest, connection, request, environ)
@@ -68,7 +66,7 @@ class Dispatcher:
         elif self.page_threads is not None:
             self.page_threads.submit(self.answer, self.pages, connection, request, environ)
         else:
-            connection.respond(request, "404 NOT FOUND", JSON, NO_PAGES)
+            respond(connection, request, "404 NOT FOUND", JSON, NO_PAGES)
 
     def answer_event(
         self, connection: ClientConnection, request: HttpRequest, environ: dict[str, Any]
@@ -81,7 +79,7 @@ class Dispatcher:
         except Exception as exc:
             respond_error(connection, request, exc)
         else:
-            connection.respond(request, response.status, response.headers, body)
+            respond(connection, request, response.status, response.headers, body)
 
     def answer(
         self,
@@ -102,7 +100,7 @@ class Dispatcher:
             first = next(blocks, b"")
             second = next(blocks, None)
             if second is None:
-                call(connection.respond, request, response.status, response.headers, first)
+                call(respond, connection, request, response.status, response.headers, first)
             else:
                 self.stream(connection, request, response, [first, second], blocks)
         except (
@@ -179,13 +177,28 @@ def in_blocks(pieces: Iterable[bytes]) -> Iterator[bytes]:
         yield b"".join(block)
 
 
+def respond(
+    connection: ClientConnection,
+    request: HttpRequest,
+    status: str,
+    headers: list[tuple[str, str]],
+    body: bytes,
+) -> None:
+    """Send a whole response; a connection on which that fails ends."""
+    try:
+        connection.respond(request, status, headers, body)
+    except Exception as exc:
+        log_failure(exc)
+        connection.abort()
+
+
 def respond_error(connection: ClientConnection, request: HttpRequest, exc: BaseException) -> None:
     """500: the application failed before it had an answer."""
     log_failure(exc)
     row = FRAMING_ERRORS[500]
     body = json.dumps({"error": row.error, "detail": row.detail}).encode()
     request.keep_alive = False
-    connection.respond(request, "500 INTERNAL SERVER ERROR", JSON, body)
+    respond(connection, request, "500 INTERNAL SERVER ERROR", JSON, body)
 
 
 def log_failure(exc: BaseException) -> None:

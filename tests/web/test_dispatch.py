@@ -34,7 +34,7 @@ class Served:
     async def run(self, ingest: Any, pages: Any, page_threads: int) -> None:
         listening = socket.create_server(("127.0.0.1", 0))
         self.loop, self.end = asyncio.get_running_loop(), asyncio.Event()
-        dispatcher = Dispatcher(ingest, pages, lambda: True, 1, page_threads)
+        dispatcher = Dispatcher(ingest, pages, 1, page_threads)
         self.connections = Connections(dispatcher.handle, 0, 1000)
         self.connections.listen(listening)
         self.port = listening.getsockname()[1]
@@ -198,3 +198,76 @@ def test_headers_reach_the_application_once_and_without_underscores(serve: Any) 
         b"GET / HTTP/1.1\r\nHost: a\r\nX-A: 1\r\nX_A: 2\r\nx-a: 3\r\nConnection: close\r\n\r\n"
     )
     assert serve(headers, headers).talk(request).endswith(b"{'HTTP_X_A': '1,3'}")
+
+
+def test_hundreds_of_requests_at_once_are_answered_one_after_the_other(serve: Any) -> None:
+    served = serve(says(b"x"), says(b"x"), page_threads=0)
+    for path in ("/webhooks/wp", "/nothing-here"):
+        request = f"GET {path} HTTP/1.1\r\nHost: a\r\n\r\n".encode() * 2000
+        assert served.talk(request + get("/last")).count(b"HTTP/1.1 ") == 2001
+    wait_for(lambda: served.connections.total == 0, 5)
+
+
+def test_a_trailer_is_no_header(serve: Any) -> None:
+    def headers(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        body = environ["wsgi.input"].read()
+        return [repr((body, {k: v for k, v in environ.items() if k[:6] == "HTTP_X"})).encode()]
+
+    request = (
+        b"POST / HTTP/1.1\r\nHost: a\r\nX-A: 1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+        b"3\r\nabc\r\n0\r\nX-A: 2\r\nX-B: 3\r\n\r\n"
+    )
+    assert serve(headers, headers).talk(request).endswith(b"(b'abc', {'HTTP_X_A': '1'})")
+    endless = request[: -len(b"\r\n")] + b"X-C: 4\r\n" * 10_000
+    assert serve(headers, headers).talk(endless).startswith(b"HTTP/1.1 431 ")
+
+
+def test_a_request_for_another_protocol_is_served_as_http_1_1(serve: Any) -> None:
+    def echo(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return [environ["wsgi.input"].read(), repr("HTTP_UPGRADE" in environ).encode()]
+
+    head = (
+        b"POST /webhooks/wp HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n"
+        b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMA\r\n\r\n"
+    )
+    served = serve(echo, echo)
+    said = served.talk(head + b"abc")
+    assert said.endswith(b"abcFalse") and b"Connection: close" in said
+    said = served.talk(head.replace(b"POST", b"GET").replace(b"Length: 3", b"Length: 0"))
+    assert said.startswith(b"HTTP/1.1 200 ") and said.endswith(b"False")
+
+
+def test_what_waits_for_the_database_never_runs_in_the_loop(serve: Any) -> None:
+    threads: dict[str, str] = {}
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        threads[environ["PATH_INFO"]] = threading.current_thread().name
+        start_response("200 OK", [])
+        return [b""]
+
+    served = serve(application, application)
+    others = ("/webhooks/key", "/webhooks/wp/a/key", "/webhooks/wp/a/key/", "/webhooks/wpa")
+    events = ("/webhooks/wp", "/webhooks/wp/", "/webhooks/wp/a", "/webhooks/wp/a/")
+    for path in (*others, *events):
+        served.talk(get(path))
+    assert all(threads[path].startswith("probe") for path in others)
+    assert {threads[path] for path in events} == {served.thread.name}
+
+
+def test_a_client_that_reads_nothing_takes_no_thread_and_its_requests_wait(serve: Any) -> None:
+    def large(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return [b"x" * 400_000] * 2
+
+    served = serve(says(b""), large, page_threads=1)
+    slow = socket.socket()
+    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    slow.connect(("127.0.0.1", served.port))
+    slow.sendall(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n" * 100)
+    assert len(served.talk(get("/other"))) > 800_000
+    (connection,) = served.connections.all()
+    assert connection.transport.get_write_buffer_size() < 4_000_000
+    assert connection.requests
+    slow.close()
