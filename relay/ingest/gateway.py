@@ -58,6 +58,10 @@ class Gateway:
         self.snapshots.close()
         self.rejections.close()
 
+    def is_ready(self) -> bool:
+        """Whether the sources are known, so that an event waits for nothing except its commit."""
+        return self.snapshots.newest is not None
+
     def source_id_of(self, slug: str | None) -> int | None:
         """The source in the path, for a request refused before its sender was authenticated."""
         newest = self.snapshots.newest

@@ -11,7 +11,6 @@ import ipaddress
 import threading
 import time
 from collections import defaultdict
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -77,7 +76,7 @@ class Snapshots:
     def __init__(self, engine: Engine, box: SecretBox):
         self.connection, self.box = DedicatedConnection(engine, **READ_ONLY), box
         self.newest: Snapshot | None = None
-        self.checked_at = 0.0
+        self.checked_at, self.failed_at = 0.0, -CHECK_EVERY_S
         self.clock_ahead = timedelta(0)
         self.secrets: dict[tuple[int, str], str | None] = {}  # by key row and sealed secret
         self.lock, self.starting = threading.Lock(), threading.Lock()
@@ -92,16 +91,20 @@ class Snapshots:
         if self.thread is None or self.newest is None:
             with self.lock:
                 if self.newest is None:
-                    self._refresh()
+                    self._load_first()
                 self._start_thread()
         assert self.newest is not None
         return self.newest
 
-    def start(self) -> None:
-        """Load the sources, and keep them up to date from now on.  Never raises."""
-        self._start_thread()
-        with suppress(Unavailable):
-            self.current()
+    def _load_first(self) -> None:
+        """Requests that waited for another one's failure do not try again at once.  Raises Unavailable."""
+        if time.monotonic() - self.failed_at < CHECK_EVERY_S:
+            raise Unavailable("The database cannot be read.")
+        try:
+            self._refresh()
+        except Unavailable:
+            self.failed_at = time.monotonic()
+            raise
 
     def _start_thread(self) -> None:
         with self.starting:

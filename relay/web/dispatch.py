@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 INGEST = "/webhooks"
 BLOCK = 64 * 1024  # of a long response, sent at once
+FIRST_EVENTS = 200  # that may wait for the database until the sources have been loaded
 WRITE_S = 60.0  # how long a client may take to read a block
 JSON = [("Content-Type", "application/json")]
 NO_PAGES = (
@@ -38,6 +39,7 @@ NO_PAGES = (
 class Dispatcher:
     """``ingest`` answers what begins with /webhooks, ``pages`` everything else; both are WSGI.
 
+    ``is_ready``: whether events can be handled without waiting for anything except their commit.
     Without ``page_threads`` the process has the ingest endpoint and the probes only.
     """
 
@@ -45,11 +47,13 @@ class Dispatcher:
         self,
         ingest: WSGIApplication,
         pages: WSGIApplication,
+        is_ready: Callable[[], bool],
         probe_threads: int,
         page_threads: int,
     ):
-        self.ingest, self.pages = ingest, pages
+        self.ingest, self.pages, self.is_ready = ingest, pages, is_ready
         self.probe_threads = ThreadPoolExecutor(probe_threads, "probe")
+        self.first_threads, self.first = ThreadPoolExecutor(8, "first"), 0
         self.page_threads = ThreadPoolExecutor(page_threads, "page") if page_threads else None
         self.loop = asyncio.get_running_loop()
 
@@ -57,8 +61,11 @@ class Dispatcher:
         """Answer a request.  Returns at once."""
         path = request.path
         environ = environ_of(request, path)
-        if EVENT_PATH.fullmatch(path):
+        if EVENT_PATH.fullmatch(path) and not self.waits_for_first():
             RequestGreenlet(self.loop, self.answer_event).switch(connection, request, environ)
+        elif EVENT_PATH.fullmatch(path):
+            self.first += 1
+            self.first_threads.submit(self.answer_first, connection, request, environ)
         elif path.startswith(INGEST):
             self.probe_threads.submit(self.answer, self.ingest, connection, request, environ)
         elif path in PROBES:
@@ -80,6 +87,22 @@ class Dispatcher:
             respond_error(connection, request, exc)
         else:
             respond(connection, request, response.status, response.headers, body)
+
+    def waits_for_first(self) -> bool:
+        """Whether an event should load the sources, in a thread; with many of them, 503 is better."""
+        return not self.is_ready() and self.first < FIRST_EVENTS
+
+    def answer_first(
+        self, connection: ClientConnection, request: HttpRequest, environ: dict[str, Any]
+    ) -> None:
+        """In a thread: one of the first events of this process."""
+        try:
+            self.answer(self.ingest, connection, request, environ)
+        finally:
+            self.loop.call_soon_threadsafe(self.first_is_answered)
+
+    def first_is_answered(self) -> None:
+        self.first -= 1
 
     def answer(
         self,
@@ -136,7 +159,7 @@ class Dispatcher:
 
     def close(self) -> None:
         """End the threads."""
-        for threads in filter(None, (self.probe_threads, self.page_threads)):
+        for threads in filter(None, (self.probe_threads, self.first_threads, self.page_threads)):
             threads.shutdown(wait=False, cancel_futures=True)
 
 

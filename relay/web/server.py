@@ -44,7 +44,6 @@ PROBE_THREADS = 4  # for probes and for requests about signing keys
 DASHBOARD_THREADS = 12
 INGEST_ONLY = "ingest"  # the argument of a process without the dashboard
 SWITCH_S = 0.001
-START_S = 2.0  # how long a new process waits for the sources before it accepts connections
 FILES = 8192
 DRAIN_S = 7.0  # for running requests after a signal to stop
 
@@ -132,15 +131,13 @@ async def run(app: Flask, listening: socket.socket, stop: StopSignal, parent: in
     dispatcher = Dispatcher(
         ingest,
         app.wsgi_app,
+        gateway.is_ready,
         PROBE_THREADS,
         0 if sys.argv[1:] == [INGEST_ONLY] else DASHBOARD_THREADS,
     )
     connections = Connections(
         dispatcher.handle, config.connections_per_address, config.max_body_bytes
     )
-    # Not much longer: without a database, pages and probes must answer.
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(asyncio.to_thread(gateway.snapshots.start), START_S)
     connections.listen(listening)
     stopped = asyncio.Event()
     stop.callbacks.append(lambda: loop.call_soon_threadsafe(stopped.set))

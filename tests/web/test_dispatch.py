@@ -22,7 +22,7 @@ class Served:
     """A server in a thread with the applications ``ingest`` and ``pages``."""
 
     def __init__(self, ingest: Any, pages: Any, page_threads: int = 2):
-        self.port = 0
+        self.port, self.is_ready = 0, True
         self.loop: asyncio.AbstractEventLoop | None = None
         self.connections: Connections | None = None
         self.thread = threading.Thread(
@@ -34,7 +34,7 @@ class Served:
     async def run(self, ingest: Any, pages: Any, page_threads: int) -> None:
         listening = socket.create_server(("127.0.0.1", 0))
         self.loop, self.end = asyncio.get_running_loop(), asyncio.Event()
-        dispatcher = Dispatcher(ingest, pages, 1, page_threads)
+        dispatcher = Dispatcher(ingest, pages, lambda: self.is_ready, 1, page_threads)
         self.connections = Connections(dispatcher.handle, 0, 1000)
         self.connections.listen(listening)
         self.port = listening.getsockname()[1]
@@ -271,3 +271,19 @@ def test_a_client_that_reads_nothing_takes_no_thread_and_its_requests_wait(serve
     assert connection.transport.get_write_buffer_size() < 4_000_000
     assert connection.requests
     slow.close()
+
+
+def test_until_the_sources_are_known_events_load_them_in_threads_of_their_own(serve: Any) -> None:
+    threads: list[str] = []
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        threads.append(threading.current_thread().name)
+        start_response("200 OK", [])
+        return [b""]
+
+    served = serve(application, says(b""))
+    served.is_ready = False
+    served.talk(get("/webhooks/wp"))
+    served.is_ready = True
+    served.talk(get("/webhooks/wp"))
+    assert threads[0].startswith("first") and threads[1] == served.thread.name
