@@ -46,13 +46,21 @@ passwords._HASHER = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
 
 # Files that mostly wait for real time.  They run first, beside tests that need the processor.
-WAITING = frozenset(("test_alert_faults", "test_failing_destination", "test_doctor"))
+WAITING = frozenset(("test_alert_faults", "test_failing_destination", "test_doctor", "test_counts"))
+# Folders with few and long tests: at the end, one of them would run alone.
+LONG = frozenset(("journeys", "faults", "wordpress"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files that wait first, then those with the most tests: the workers end at about one time."""
+    """The files that wait first, then the long ones, then by number of tests: the workers end together."""
     counts = Counter(item.path for item in items)
-    items.sort(key=lambda item: (item.path.stem not in WAITING, -counts[item.path]))
+    items.sort(
+        key=lambda item: (
+            item.path.stem not in WAITING,
+            item.path.parent.name not in LONG,
+            -counts[item.path],
+        )
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)

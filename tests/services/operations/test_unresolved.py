@@ -82,7 +82,7 @@ def test_an_unresolved_event_loses_its_data_after_the_limit(app: Flask, sink: Si
         with pytest.raises(Refusal, match="deleted the personal data"):
             actions.replay(made.letter, COMMAND_LINE)
         chosen = preview.select_dead_letters(Selection())
-        assert preview.preview(chosen)[0].skipped == {
+        assert preview.dry_run(chosen).places[0].skipped == {
             "the personal data of its event was deleted": 1
         }
         with pytest.raises(Refusal):
