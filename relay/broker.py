@@ -27,6 +27,7 @@ from relay.observability.logging import log
 
 QUEUE, NAMESPACE = "relay", "relay"
 BLOCK_S = 1.0  # how long a consumer waits for a message; below the client's socket timeout
+POLL_S = 0.05  # between two looks at a server that cannot block
 FULL_S = 0.02  # between two looks at how many prefetched messages are left
 NUDGE_TTL_MS = 5_000
 REST_S = 2.0  # seconds without another try after the broker failed
@@ -60,6 +61,8 @@ class BlockingConsumer(_RedisConsumer):
         try:
             # Moved to where it was: so it waits for a message and takes none.
             self.broker.client.blmove(self.list_name, self.list_name, BLOCK_S, "LEFT", "LEFT")
+        except redis.ResponseError:  # BLMOVE needs Redis 6.2
+            time.sleep(POLL_S)
         except (redis.ConnectionError, redis.TimeoutError) as exc:
             raise ConnectionClosed(exc) from None
         return True  # also after BLOCK_S: to look is the heartbeat of this consumer
