@@ -173,7 +173,14 @@ def test_partitions_take_over_a_table_with_rows_and_give_it_back(
         of_event = "SELECT count(*) FROM pg_trigger WHERE tgname = 'counted' AND tgrelid = 'event'::regclass"
         assert rows(of_event) == [(1,)]
 
+        # as between two steps of the retention
+        kept = rows("SELECT id, delivery_id FROM attempt")
+        connection.exec_driver_sql(
+            "INSERT INTO attempt (key, delivery_id, number, started_at, outcome, request, response) "
+            "SELECT 'orphan', 777, 1, started_at, outcome, request, response FROM attempt"
+        )
         upgrade(url, tmp_path, "0019", "downgrade")
+        assert rows("SELECT id, delivery_id FROM attempt") == kept
         assert (constraints(), indexes()) == (plain, plain_indexes)
         assert rows("SELECT event_id FROM event ORDER BY id") == [("e",), ("f",), ("g",)]
         assert rows("SELECT relname FROM pg_class WHERE relispartition") == []

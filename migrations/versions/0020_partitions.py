@@ -157,6 +157,11 @@ def downgrade() -> None:
     run("ALTER TABLE event ADD CONSTRAINT uq_event_source_id_event_id UNIQUE (source_id, event_id)")
     run("ALTER TABLE attempt ADD CONSTRAINT uq_attempt_key UNIQUE (key)")
     for table, name, column, target, more in DROPPED_KEYS:
+        # Rows that the retention had not deleted with their event yet.
+        run(
+            f"DELETE FROM {table} WHERE NOT EXISTS "
+            f"(SELECT FROM {target} WHERE {target}.id = {table}.{column})"
+        )
         run(
             f"ALTER TABLE {table} ADD CONSTRAINT {name} FOREIGN KEY ({column}) "
             f"REFERENCES {target} (id) {more}"
