@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import current_app
@@ -24,6 +24,8 @@ from relay.services.operations.partitions import LOCK_TIMEOUT_MS, Partition, len
 
 STEP = 20_000  # ids in one transaction
 LARGE = 100_000  # events in a partition
+BATCH = 5_000  # attempts in one transaction
+SOON = timedelta(days=1)  # the last attempts of a partition are a little younger than its events
 MOST_KEPT = 0.2  # with a larger share that stays, deleting the others costs less
 
 # One pass over a window of events and one over their deliveries.  An event stays if it is not past its days,
@@ -63,8 +65,15 @@ WITH open_events AS MATERIALIZED (
   SET delivered = b.delivered + excluded.delivered, discarded = b.discarded + excluded.discarded
 )
 SELECT array_agg(id) FILTER (WHERE stays), source_id, day, event_type, count(*) FILTER (WHERE NOT stays),
-  count(*) FILTER (WHERE NOT stays AND wanted = 0), coalesce(sum(wanted) FILTER (WHERE NOT stays), 0)
+  count(*) FILTER (WHERE NOT stays AND wanted = 0), coalesce(sum(wanted) FILTER (WHERE NOT stays), 0),
+  (SELECT min(id) FROM settled), (SELECT max(id) FROM settled)
 FROM seen GROUP BY 2, 3, 4
+"""
+
+# A delivery that was sent again has attempts in later partitions, which stay when its event goes.
+ORPHANS = """
+DELETE FROM {partition} a WHERE delivery_id BETWEEN :first AND :last
+AND NOT EXISTS (SELECT FROM delivery d WHERE d.id = a.delivery_id)
 """
 
 
@@ -79,7 +88,7 @@ class Cleared:
     last: int = 0
 
     def add(self, rows: Any) -> None:
-        for stay, *key, events, unwanted, wanted in rows:
+        for stay, *key, events, unwanted, wanted, _first, _last in rows:
             one = tuple(key)
             self.stay.update(stay or ())
             self.events[one] += events
@@ -104,13 +113,21 @@ def drop_expired(cutoffs: Mapping[int | None, datetime]) -> int:
     count = 0
     try:
         for partition in events[:-2]:  # the last two are in use and ready
-            count += _drop_events(partition, cutoffs)
+            count += _drop_events(partition, _not_dropped(attempts, cutoffs), cutoffs)
         for partition in attempts[:-2]:
             _drop_attempts(partition, cutoffs)
     except OperationalError as exc:
         db.session.rollback()
         log("partitions.wait", level="warning", reason=type(exc.orig).__name__)
     return count
+
+
+def _not_dropped(attempts: list[Partition], cutoffs: Mapping[int | None, datetime]) -> list[str]:
+    """The tables of attempts that are not past their days by SOON."""
+    soon: Mapping[int | None, datetime] = {None: cutoffs[None] + SOON}
+    with db.engine.connect() as connection:
+        found = [one for one in attempts[:-2] if not _is_past(connection, one, "started_at", soon)]
+    return ["attempt_kept", *(one.name for one in [*found, *attempts[-2:]])]
 
 
 def dropped_whole(cutoffs: Mapping[int | None, datetime]) -> list[Partition]:
@@ -137,8 +154,13 @@ def dropped_whole(cutoffs: Mapping[int | None, datetime]) -> list[Partition]:
     return found
 
 
-def _drop_events(partition: Partition, cutoffs: Mapping[int | None, datetime]) -> int:
-    """-> how many events were deleted.  Raises OperationalError if a long query reads the partition."""
+def _drop_events(
+    partition: Partition, attempts: list[str], cutoffs: Mapping[int | None, datetime]
+) -> int:
+    """-> how many events were deleted.  Raises OperationalError if a long query reads the partition.
+
+    ``attempts`` are the tables from which their attempts are deleted; the other ones are dropped.
+    """
     with db.engine.connect() as connection:
         if not _is_past(connection, partition, "received_at", cutoffs):
             return 0
@@ -147,7 +169,7 @@ def _drop_events(partition: Partition, cutoffs: Mapping[int | None, datetime]) -
     with db.engine.connect() as connection:  # before anything is deleted
         database.limit_lock_wait(connection, LOCK_TIMEOUT_MS)
         connection.execute(text(f"LOCK TABLE {partition.name} IN ACCESS EXCLUSIVE MODE"))
-    cleared = _clear(partition, cutoffs)
+    cleared = _clear(partition, attempts, cutoffs)
     if _are_left(partition, cleared):
         return 0
     _drop(partition, cleared.stay, cleared)
@@ -192,7 +214,9 @@ def _cutoff_sql(cutoffs: Mapping[int | None, datetime]) -> tuple[str, dict[str, 
     return (f"CASE e.source_id{whens} ELSE :cutoff END" if whens else ":cutoff"), values
 
 
-def _clear(partition: Partition, cutoffs: Mapping[int | None, datetime]) -> Cleared:
+def _clear(
+    partition: Partition, attempts: list[str], cutoffs: Mapping[int | None, datetime]
+) -> Cleared:
     """Delete what belongs to the expired events of a partition, a window of ids at a time."""
     expression, values = _cutoff_sql(cutoffs)
     clear = text(CLEAR.format(partition=partition.name, cutoff=expression))
@@ -206,7 +230,15 @@ def _clear(partition: Partition, cutoffs: Mapping[int | None, datetime]) -> Clea
             if last is None:
                 return cleared
             window = {"first": cleared.last + 1, "last": last}
-            cleared.add(connection.execute(clear, window | values).all())
+            rows = connection.execute(clear, window | values).all()
+            *_, first_delivery, last_delivery = rows[0]
+            if first_delivery is not None:
+                for table in attempts:
+                    connection.execute(
+                        text(ORPHANS.format(partition=table)),
+                        {"first": first_delivery, "last": last_delivery},
+                    )
+            cleared.add(rows)
             cleared.last = last
 
 
@@ -222,7 +254,10 @@ def _are_left(partition: Partition, cleared: Cleared) -> bool:
 
 
 def _drop_attempts(partition: Partition, cutoffs: Mapping[int | None, datetime]) -> None:
-    """Drop a partition of attempts; the attempts of deliveries that are still there are kept."""
+    """Drop a partition of attempts; the attempts of deliveries that are still there are kept.
+
+    Where many of them are, the others are deleted alone.
+    """
     name = partition.name
     with db.engine.connect() as connection:
         if not _is_past(connection, partition, "started_at", cutoffs):
@@ -240,13 +275,33 @@ def _drop_attempts(partition: Partition, cutoffs: Mapping[int | None, datetime])
             ),
             {"first": first, "last": last, "most": most + 1},
         ).all()
-        if len(deliveries) > most:
-            return  # their events were not deleted yet
+    if len(deliveries) > most:
+        _delete_orphans(name)
+        return
+    with db.engine.connect() as connection:
         stay = connection.scalars(
             text(f"SELECT id FROM {name} WHERE delivery_id = ANY(:ids)"),  # noqa: S608
             {"ids": list(deliveries)},
         ).all()
     _drop(partition, set(stay))
+
+
+def _delete_orphans(name: str) -> None:
+    """Delete the attempts of deleted deliveries from one partition, in short transactions."""
+    following = text(
+        "SELECT max(delivery_id) FROM (SELECT delivery_id FROM "  # noqa: S608
+        f"{name} WHERE delivery_id > :last ORDER BY delivery_id LIMIT {BATCH}) w"
+    )
+    first = -1
+    while True:
+        with db.engine.begin() as connection:
+            last = connection.scalar(following, {"last": first})
+            if last is None:
+                return
+            connection.execute(
+                text(ORPHANS.format(partition=name)), {"first": first + 1, "last": last}
+            )
+            first = last
 
 
 def _drop(partition: Partition, stay: set[int], cleared: Cleared | None = None) -> None:

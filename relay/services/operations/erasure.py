@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import ColumnElement, Text, and_, cast, delete, func, or_, select
+from sqlalchemy import ColumnElement, Text, and_, cast, delete, func, or_, select, true
 
 from relay import database, exact_json
 from relay.delivery.attempt import outcome as lives
@@ -285,19 +285,24 @@ def without_bodies(call: dict[str, Any], marker: str = person.MARKER) -> dict[st
 def _erase_mentions(email: str, source_id: int | None, receipt: Receipt) -> None:
     """Calls for other events may have been answered with the address."""
     only = frozenset({email})
-    own = select(Delivery.id)
-    if source_id is not None:
-        own = own.join(Event).where(Event.source_id == source_id)
+
+    def own(delivery_id: Any) -> ColumnElement[bool]:
+        if source_id is None:  # also where the delivery is deleted already
+            return true()
+        ours = select(Delivery.id).join(Event).where(Event.source_id == source_id)
+        found: ColumnElement[bool] = delivery_id.in_(ours)
+        return found
+
     receipt.attempts += _scrub_rows(
         Attempt,
         ("request", "response", "ai", "notes", "sentence"),
-        Attempt.delivery_id.in_(own),
+        own(Attempt.delivery_id),
         only,
     )
     receipt.dead_letters += _scrub_rows(
-        DeadLetter, ("sentence", "note", "reason"), DeadLetter.delivery_id.in_(own), only
+        DeadLetter, ("sentence", "note", "reason"), own(DeadLetter.delivery_id), only
     )
-    _scrub_rows(Delivery, ("last_error",), Delivery.id.in_(own), only)
+    _scrub_rows(Delivery, ("last_error",), own(Delivery.id), only)
     if source_id is None:  # what belongs to no site
         for table, names in NOTES:
             _scrub_rows(table, names, table.id > 0, only)

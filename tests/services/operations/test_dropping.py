@@ -173,3 +173,60 @@ def test_two_processes_do_not_delete_the_same_events(app: Flask, made: world.Wor
     with partitions.alone() as is_alone:
         assert is_alone and retention.prune(COMMAND_LINE).events == 0, "the first one does it"
     assert retention.prune(COMMAND_LINE).events == 1
+
+
+ORPHANS = "SELECT count(*) FROM attempt WHERE delivery_id NOT IN (SELECT id FROM delivery)"
+
+
+def later(days: int) -> None:
+    """Let so many days pass for the events and attempts so far."""
+    for table, column in (("event", "received_at"), ("attempt", "started_at")):
+        db.session.execute(text(f"UPDATE {table} SET {column} = {column} - interval '{days} days'"))
+    db.session.commit()
+    partitions.begin()
+
+
+def copies(made: world.World, number: int) -> None:
+    """Routed events of the made one, each with a delivered delivery and an attempt."""
+    for statement in (
+        "INSERT INTO event (source_id, signing_key_id, event_id, event_type, site, address, payload, "
+        "body_sha256, search_text, routed_at, wanted, received_at) SELECT source_id, signing_key_id, "
+        "'copy-' || n, event_type, site, address, payload, body_sha256, search_text, routed_at, 1, "
+        "received_at FROM event, generate_series(1, :number) n WHERE id = :event",
+        "INSERT INTO delivery (key, event_pk, subscription_id, destination_id, state, attempts) "
+        "SELECT 'copy-' || e.id, e.id, d.subscription_id, d.destination_id, 'delivered', 1 "
+        "FROM event e, delivery d WHERE e.event_id LIKE 'copy-%' AND d.event_pk = :event "
+        "AND d.destination_id = :hook",
+        "INSERT INTO attempt (key, delivery_id, number, started_at, outcome, request, "
+        "response) SELECT 'copy-' || d.id, d.id, 1, a.started_at, a.outcome, a.request, "
+        "a.response FROM delivery d, (SELECT * FROM attempt LIMIT 1) a WHERE d.key LIKE 'copy-%'",
+    ):
+        db.session.execute(
+            text(statement), {"number": number, "event": made.event, "hook": made.hook}
+        )
+    db.session.commit()
+
+
+def test_the_attempt_of_a_late_replay_goes_with_its_event(app: Flask, made: world.World) -> None:
+    later(29)
+    actions.replay(made.letter, COMMAND_LINE)
+    world.move(app, made.inbox, made.hook)
+    later(2)
+    partitions.begin()
+    assert count("SELECT count(*) FROM attempt_p2") == 1
+    retention.prune(COMMAND_LINE)
+    assert count("SELECT count(*) FROM event") == 0
+    assert count("SELECT count(*) FROM attempt") == 0
+
+
+def test_attempts_go_with_their_event_where_many_others_stay(app: Flask, made: world.World) -> None:
+    copies(made, 400)
+    db.session.execute(
+        text("UPDATE delivery SET state = 'dead' WHERE key LIKE 'copy-%' AND id % 4 > 0")
+    )
+    db.session.commit()
+    age(31)
+    assert retention.prune(COMMAND_LINE).events == 100
+    assert "attempt_p1" in tables("attempt")
+    assert count(ORPHANS) == 0
+    assert count("SELECT count(*) FROM attempt") == 302
