@@ -30,7 +30,8 @@ DROPPED_KEYS = (
 FUNCTIONS = """
 CREATE FUNCTION event_is_new() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  INSERT INTO event_key (source_id, event_id) VALUES (NEW.source_id, NEW.event_id) ON CONFLICT DO NOTHING;
+  INSERT INTO event_key (source_id, event_id, event_pk) VALUES (NEW.source_id, NEW.event_id, NEW.id)
+    ON CONFLICT DO NOTHING;
   IF FOUND THEN
     RETURN NEW;
   END IF;
@@ -39,7 +40,8 @@ END $$;
 CREATE FUNCTION event_is_deleted() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   DELETE FROM event_key USING gone
-    WHERE event_key.source_id = gone.source_id AND event_key.event_id = gone.event_id;
+    WHERE event_key.source_id = gone.source_id AND event_key.event_id = gone.event_id
+    AND event_key.event_pk = gone.id;
   DELETE FROM email_digest USING gone WHERE event_pk = gone.id;
   DELETE FROM redacted_event USING gone WHERE event_pk = gone.id;
   RETURN NULL;
@@ -87,8 +89,11 @@ def upgrade() -> None:
     run("ALTER TABLE event DROP CONSTRAINT uq_event_source_id_event_id")  # event_key has it
     for table in TABLES:
         _partition(table)
-    run("CREATE TABLE event_key AS SELECT source_id, event_id FROM event")
-    run("ALTER TABLE event_key ALTER source_id SET NOT NULL, ALTER event_id SET NOT NULL")
+    run("CREATE TABLE event_key AS SELECT source_id, event_id, id AS event_pk FROM event")
+    run(
+        "ALTER TABLE event_key ALTER source_id SET NOT NULL, ALTER event_id SET NOT NULL, "
+        "ALTER event_pk SET NOT NULL"
+    )
     run("ALTER TABLE event_key ADD CONSTRAINT pk_event_key PRIMARY KEY (event_id, source_id)")
     run(FUNCTIONS)
     run("ANALYZE event_key")

@@ -52,7 +52,8 @@ WITH open_events AS MATERIALIZED (
 ), keys AS (
   DELETE FROM event_key WHERE ctid = ANY(ARRAY(
     SELECT k.ctid FROM seen CROSS JOIN LATERAL (
-      SELECT ctid FROM event_key k WHERE k.event_id = seen.event_id AND k.source_id = seen.source_id LIMIT 1
+      SELECT ctid FROM event_key k
+      WHERE k.event_id = seen.event_id AND k.source_id = seen.source_id AND k.event_pk = seen.id LIMIT 1
     ) k WHERE NOT seen.stays))
 ), digests AS (DELETE FROM email_digest USING seen WHERE event_pk = seen.id AND NOT seen.stays
 ), redacted AS (DELETE FROM redacted_event USING seen WHERE event_pk = seen.id AND NOT seen.stays
@@ -318,7 +319,7 @@ def _drop(partition: Partition, stay: set[int], cleared: Cleared | None = None) 
         connection.execute(
             text(
                 f"DELETE FROM event_key k USING {name} e WHERE e.id = ANY(:ids) "  # noqa: S608
-                "AND k.event_id = e.event_id AND k.source_id = e.source_id"
+                "AND k.event_id = e.event_id AND k.source_id = e.source_id AND k.event_pk = e.id"
             ),
             ids,
         )

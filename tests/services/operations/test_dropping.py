@@ -146,6 +146,28 @@ def test_a_partition_that_is_being_read_is_dropped_the_next_time(
     assert count("SELECT count(*) FROM event") == 0
 
 
+def test_an_event_that_comes_again_before_the_drop_comes_once(
+    app: Flask, made: world.World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dropping, "LARGE", 0)  # its events are not deleted one by one
+    actions.discard(made.letter, COMMAND_LINE)
+    delivered(app, made, "other")
+    age(31)
+    name = db.session.scalar(select(Event.event_id).where(Event.id == made.event))
+    assert name is not None
+    parts = partitions.list_partitions(db.session.connection(), "event")
+    db.session.commit()
+    cutoffs = retention.cutoffs_of(database.now(db.session))
+    dropping._clear(parts[0], ["attempt_kept"], cutoffs)  # a long query stops the drop
+    again = world.put(app, made.slug, comment(event_id=name))
+    world.move(app, made.inbox, made.hook)
+    db.session.commit()
+    retention.prune(COMMAND_LINE)
+    assert db.session.scalars(select(Event.id)).all() == [again]
+    held = "SELECT event_pk FROM event_key"
+    assert count(held) == again, "a third one is a duplicate"
+
+
 def test_a_large_partition_waits_until_all_its_events_are_past_their_days(
     app: Flask, made: world.World
 ) -> None:
