@@ -25,19 +25,24 @@ from relay.services.operations.partitions import LOCK_TIMEOUT_MS, Partition, len
 STEP = 20_000  # ids in one transaction
 LARGE = 100_000  # events in a partition
 BATCH = 5_000  # attempts in one transaction
+MOST_STAY = 2_000  # rows that stay: they are copied while events wait
 SOON = timedelta(days=1)  # the last attempts of a partition are a little younger than its events
 MOST_KEPT = 0.2  # with a larger share that stays, deleting the others costs less
+
+OPEN_EVENTS = """
+  SELECT event_pk FROM delivery
+  WHERE event_pk BETWEEN :first AND :last AND state NOT IN ('delivered', 'discarded')
+  UNION
+  SELECT d.event_pk FROM dead_letter l JOIN delivery d ON d.id = l.delivery_id
+  WHERE l.state <> 'resolved' AND d.event_pk BETWEEN :first AND :last
+"""
 
 # One pass over a window of events and one over their deliveries.  An event stays if it is not past its days,
 # not routed, or has something open.  A delivery that is sent again meanwhile is not settled, so it is not
 # deleted, and its event is found again before the partition is dropped.
 CLEAR = """
 WITH open_events AS MATERIALIZED (
-  SELECT event_pk FROM delivery
-  WHERE event_pk BETWEEN :first AND :last AND state NOT IN ('delivered', 'discarded')
-  UNION
-  SELECT d.event_pk FROM dead_letter l JOIN delivery d ON d.id = l.delivery_id
-  WHERE l.state <> 'resolved' AND d.event_pk BETWEEN :first AND :last
+  {open_events}
 ), seen AS MATERIALIZED (
   SELECT e.id, e.source_id, e.event_id, e.event_type, CAST(e.received_at AT TIME ZONE 'UTC' AS date) AS day,
     coalesce(e.wanted, 0) AS wanted, e.routed_at IS NULL OR e.received_at >= {cutoff}
@@ -149,7 +154,7 @@ def dropped_whole(cutoffs: Mapping[int | None, datetime]) -> list[Partition]:
                 and rows >= LARGE
                 and oldest < cutoffs[None]
                 and newest < oldest + most
-                and _share_that_stays(connection, one, cutoffs) <= MOST_KEPT
+                and not _too_many_stay(connection, one, cutoffs)
             ):
                 found.append(one)
     return found
@@ -165,7 +170,7 @@ def _drop_events(
     with db.engine.connect() as connection:
         if not _is_past(connection, partition, "received_at", cutoffs):
             return 0
-        if _share_that_stays(connection, partition, cutoffs) > MOST_KEPT:
+        if _too_many_stay(connection, partition, cutoffs):
             return 0
     with db.engine.connect() as connection:  # before anything is deleted
         database.limit_lock_wait(connection, LOCK_TIMEOUT_MS)
@@ -187,21 +192,31 @@ def _is_past(
     return newest is None or newest < cutoffs[None]
 
 
-def _share_that_stays(
+def _too_many_stay(
     connection: Connection, partition: Partition, cutoffs: Mapping[int | None, datetime]
-) -> float:
-    """The share of events of sites that keep them for longer than the others."""
+) -> bool:
+    """Whether more events stay than are copied: of sites with more days than the others, open ones,
+    or unrouted ones."""
     later = [source for source, at in cutoffs.items() if source is not None and at < cutoffs[None]]
-    if not later:
-        return 0.0
-    stay, rows = connection.execute(
+    stay = 0
+    if later:
+        stay, rows = connection.execute(
+            text(
+                "SELECT count(*) FILTER (WHERE source_id = ANY(:later)), count(*) "  # noqa: S608
+                f"FROM {partition.name}"
+            ),
+            {"later": later},
+        ).one()
+        if stay > MOST_KEPT * rows:
+            return True
+    open_ones = connection.scalar(
         text(
-            "SELECT count(*) FILTER (WHERE source_id = ANY(:later)), count(*) "  # noqa: S608
-            f"FROM {partition.name}"
+            f"SELECT count(*) FROM (SELECT event_pk FROM ({OPEN_EVENTS}) o UNION ALL "  # noqa: S608
+            f"SELECT id FROM {partition.name} WHERE routed_at IS NULL LIMIT {MOST_STAY + 1}) w"
         ),
-        {"later": later},
-    ).one()
-    return stay / max(1, rows)
+        {"first": partition.first, "last": partition.end - 1},
+    )
+    return bool(stay + (open_ones or 0) > MOST_STAY)
 
 
 def _cutoff_sql(cutoffs: Mapping[int | None, datetime]) -> tuple[str, dict[str, Any]]:
@@ -220,7 +235,7 @@ def _clear(
 ) -> Cleared:
     """Delete what belongs to the expired events of a partition, a window of ids at a time."""
     expression, values = _cutoff_sql(cutoffs)
-    clear = text(CLEAR.format(partition=partition.name, cutoff=expression))
+    clear = text(CLEAR.format(partition=partition.name, cutoff=expression, open_events=OPEN_EVENTS))
     following = text(
         f"SELECT max(id) FROM (SELECT id FROM {partition.name} WHERE id > :last ORDER BY id LIMIT {STEP}) w"  # noqa: S608
     )
@@ -269,7 +284,7 @@ def _drop_attempts(partition: Partition, cutoffs: Mapping[int | None, datetime])
                 f"(SELECT reltuples FROM pg_class WHERE relname = '{name}') FROM {name}"
             )
         ).one()
-        most = int(max(rows, 1000) * MOST_KEPT)
+        most = min(int(max(rows, 1000) * MOST_KEPT), MOST_STAY)
         deliveries = connection.scalars(
             text(
                 "SELECT id FROM delivery WHERE id BETWEEN :first AND :last ORDER BY id LIMIT :most"

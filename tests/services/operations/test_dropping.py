@@ -132,6 +132,26 @@ def test_where_most_events_stay_the_others_are_deleted_alone(app: Flask, made: w
     assert db.session.scalars(select(Event.id)).all() == [long]
 
 
+def test_where_many_events_are_open_the_others_are_deleted_alone(
+    app: Flask, made: world.World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dropping, "MOST_STAY", 2)
+    monkeypatch.setattr(dropping, "LARGE", 0)
+    copies(made, 4)
+    db.session.execute(
+        text("UPDATE delivery SET state = 'dead' WHERE key LIKE 'copy-%' AND id % 2 = 0")
+    )
+    db.session.commit()
+    age(31)
+    assert retention.prune(COMMAND_LINE).events == 2, "the made one and two copies are open"
+    assert "event_p1" in tables("event")
+    assert count(ORPHANS) == 0
+    actions.discard(made.letter, COMMAND_LINE)
+    assert retention.prune(COMMAND_LINE).events == 1
+    assert "event_p1" not in tables("event"), "two are few enough"
+    assert count("SELECT count(*) FROM event_kept") == 2
+
+
 def test_a_partition_that_is_being_read_is_dropped_the_next_time(
     app: Flask, made: world.World
 ) -> None:
