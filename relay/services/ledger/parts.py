@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, or_, select, true
+from sqlalchemy import ColumnElement, Connection, and_, case, delete, func, or_, select, true, union
 
 from relay import database
 from relay.database import READ_ONLY
 from relay.event_types import INTERNAL_TYPES
-from relay.models import ArchivedEvents, Delivery, Event, LedgerPart, Source, db
+from relay.models import ArchivedDeliveries, ArchivedEvents, Delivery, Event, LedgerPart, Source, db
 from relay.services.ledger.model import DAY, Period
 
 HOUR = timedelta(hours=1)
@@ -65,22 +65,20 @@ def ranges_of(connection: Connection, period: Period, source_id: int | None) -> 
     """How to read a period.
 
     Deleted events are in the archived counts, so of a source and day with such counts only the rows
-    that are left are counted.
+    that are left are counted.  Deliveries are deleted some time before their events.
     """
     wanted = select(
         LedgerPart.source_id, LedgerPart.begin, LedgerPart.until, LedgerPart.lines
     ).where(LedgerPart.begin >= period.begin, LedgerPart.until <= period.end)
-    archived = (
-        select(ArchivedEvents.source_id, ArchivedEvents.day)
-        .where(ArchivedEvents.day.between(period.first, period.last))
-        .distinct()
-    )
+    archived = [
+        select(model.source_id, model.day).where(model.day.between(period.first, period.last))
+        for model in (ArchivedEvents, ArchivedDeliveries)
+    ]
     if source_id is not None:
         wanted = wanted.where(LedgerPart.source_id == source_id)
-        archived = archived.where(ArchivedEvents.source_id == source_id)
     rows = connection.execute(wanted.order_by(LedgerPart.begin)).all()
     gone: dict[date, set[int]] = defaultdict(set)
-    for source, day in connection.execute(archived):
+    for source, day in connection.execute(union(*archived)):
         gone[day].add(source)
     spans = sorted({(row.begin, row.until) for row in rows})
     counted = [Range(begin, end, but=frozenset(gone[begin.date()])) for begin, end in spans]

@@ -13,6 +13,8 @@ from relay import database
 from relay.models import Attempt, DeadLetter, Delivery, Event, db
 from relay.services.audit import COMMAND_LINE
 from relay.services.dead_letters import actions
+from relay.services.ledger import parts, reading
+from relay.services.ledger.model import Period
 from relay.services.ledger.reading import two_days
 from relay.services.operations import dropping, partitions, retention
 from relay.services.sources import privacy
@@ -175,10 +177,10 @@ def test_an_event_that_comes_again_before_the_drop_comes_once(
     age(31)
     name = db.session.scalar(select(Event.event_id).where(Event.id == made.event))
     assert name is not None
-    parts = partitions.list_partitions(db.session.connection(), "event")
+    events = partitions.list_partitions(db.session.connection(), "event")
     db.session.commit()
     cutoffs = retention.cutoffs_of(database.now(db.session))
-    dropping._clear(parts[0], ["attempt_kept"], cutoffs)  # a long query stops the drop
+    dropping._clear(events[0], ["attempt_kept"], cutoffs)  # a long query stops the drop
     again = world.put(app, made.slug, comment(event_id=name))
     world.move(app, made.inbox, made.hook)
     db.session.commit()
@@ -186,6 +188,31 @@ def test_an_event_that_comes_again_before_the_drop_comes_once(
     assert db.session.scalars(select(Event.id)).all() == [again]
     held = "SELECT event_pk FROM event_key"
     assert count(held) == again, "a third one is a duplicate"
+
+
+def test_the_ledger_counts_once_while_a_drop_waits(app: Flask, made: world.World) -> None:
+    actions.discard(made.letter, COMMAND_LINE)
+    delivered(app, made, "other")
+    age(31)
+    parts.count_parts(60)
+    day = (database.now(db.session) - timedelta(days=31)).date()
+    events = partitions.list_partitions(db.session.connection(), "event")
+    db.session.commit()
+    cutoffs = retention.cutoffs_of(database.now(db.session))
+    db.session.commit()
+
+    def lines() -> tuple[str, str]:
+        with reading.snapshot() as connection:
+            period = Period(day, day)
+            return (
+                repr(reading.read(connection, period).by_type),
+                repr(reading.read_parts(connection, period).by_type),
+            )
+
+    before = lines()
+    assert before[0] == before[1]
+    dropping._clear(events[0], ["attempt_kept"], cutoffs)  # a long query stops the drop
+    assert lines() == before
 
 
 def test_a_large_partition_waits_until_all_its_events_are_past_their_days(
