@@ -291,15 +291,20 @@ def row_count(connection: Connection, table: FromClause) -> int:
 def replica_lag_s(connection: Connection) -> float | None:
     """How far a replica is behind its primary in seconds; None if it receives nothing from it.
 
-    A database that is no replica is not behind.  Source:
+    A database that is no replica is not behind.  One that has replayed all it received may still be, if
+    the network or the primary is frozen: then it is as far behind as the last message is old, if its user
+    may read that.  Sources:
     https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-RECOVERY-CONTROL
+    https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-WAL-RECEIVER-VIEW
     """
     found = connection.scalar(
         text(
             "SELECT CASE WHEN NOT pg_is_in_recovery() THEN 0 "
             "WHEN pg_last_wal_receive_lsn() IS NOT NULL "
             "AND NOT EXISTS (SELECT 1 FROM pg_stat_wal_receiver) THEN NULL "
-            "WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0 "
+            "WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN greatest(0, coalesce("
+            "(SELECT extract(epoch FROM clock_timestamp() - last_msg_receipt_time) "
+            "FROM pg_stat_wal_receiver), 0)) "
             "ELSE extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp()) END"
         )
     )

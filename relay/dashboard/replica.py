@@ -23,7 +23,7 @@ from relay.database import AWAY, READ_ONLY
 from relay.extensions import READ_BIND, db
 from relay.observability.logging import log
 
-AFTER_CHANGE_S = 10
+AFTER_CHANGE_S = 15  # more than MOST_LAG_S and CHECK_EVERY_S together
 CHECK_EVERY_S = 5.0
 SAFE = ("GET", "HEAD", "OPTIONS")
 CHANGED_AT = "changed-at"  # in the session

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from flask import Flask
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import OperationalError
 
 from config import Config, read_database_url
 from relay import create_app, database
 from relay.dashboard import replica
 from relay.extensions import READ_BIND, db
+from relay.launcher.processes import end, spawn
 from tests.dashboard.conftest import Visitor
 from tests.support.databases import Databases
 from tests.support.env import ENCRYPTION_KEY, SECRET_KEY
+from tests.support.network import free_port, wait_for
 from tests.support.postgres import PostgresServer
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
@@ -127,6 +135,55 @@ def test_a_replica_that_is_behind_is_not_used(
     monkeypatch.setattr(database, "MOST_LAG_S", -1.0)  # no replica is ahead
     app.extensions["relay_replica"].checked_until = 0.0
     assert not is_from_replica(person)
+
+
+@pytest.fixture
+def standby(postgres_server: PostgresServer, tmp_path: Path) -> Iterator[Engine]:
+    """A real replica of the server."""
+    folder, port = postgres_server.folder / f"standby-{tmp_path.name[-8:]}", free_port()
+    main = ["-h", "127.0.0.1", "-p", str(postgres_server.port), "-U", "relay"]
+    words = [str(postgres_server.programs / "pg_basebackup"), *main, "-D", str(folder)]
+    subprocess.run(
+        [*words, "-R", "-X", "stream", "-c", "fast", "--no-sync"],
+        check=True,
+        user=postgres_server.user,
+        cwd=postgres_server.folder,
+    )
+    settings = ("listen_addresses=127.0.0.1", "max_connections=300", "fsync=off")
+    words = [str(postgres_server.programs / "postgres"), "-D", str(folder), "-p", str(port)]
+    words += ["-k", str(postgres_server.folder)]
+    words += [word for one in settings for word in ("-c", one)]
+    with postgres_server.log.open("ab") as log:
+        process = spawn(words, log=log, user=postgres_server.user)
+    engine = create_engine(read_database_url(f"postgresql://relay@127.0.0.1:{port}/postgres"))
+    yield engine
+    engine.dispose()
+    process.send_signal(signal.SIGINT)
+    end([process], timeout_s=10)
+    shutil.rmtree(folder)
+
+
+def lag_s(standby: Engine) -> float | None:
+    try:
+        with standby.connect() as connection:
+            return database.replica_lag_s(connection)
+    except OperationalError:  # it starts
+        return None
+
+
+def test_a_replica_is_behind_while_its_connection_is_frozen(
+    standby: Engine, postgres_server: PostgresServer, database_url: str
+) -> None:
+    assert database.MOST_LAG_S + replica.CHECK_EVERY_S < replica.AFTER_CHANGE_S
+    wait_for(lambda: lag_s(standby) is not None, 20, "the replica")
+    with psycopg.connect(postgres_server.url(), autocommit=True) as connection:
+        found = connection.execute("SELECT pid FROM pg_stat_replication").fetchall()
+    [(sender,)] = found
+    os.kill(sender, signal.SIGSTOP)
+    try:
+        wait_for(lambda: (lag_s(standby) or 0) > 1.5, 20, "a lag")
+    finally:
+        os.kill(sender, signal.SIGCONT)
 
 
 def test_only_reading_views_use_it(app: Flask, person: Visitor) -> None:
