@@ -48,6 +48,7 @@ def memory(stack: Stack) -> float:
     return sum(part.memory_full_info().pss for part in parts) / MEGABYTE
 
 
+@pytest.mark.parametrize("database_url", ["postgres", "sqlite"], indirect=True)
 def test_events_and_known_people_get_through_a_flood_of_sign_ins(
     stack: Stack, secret: str, figures: Figures
 ) -> None:
