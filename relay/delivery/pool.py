@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Condition, Event
 
-from relay.delivery.attempt.outcome import GATHER_S, MAX_PENDING
+from relay.delivery.attempt.outcome import GATHER_S
 from relay.delivery.attempt.run import AttemptResult
 from relay.delivery.plan import Group
 from relay.rules.lifecycle import Accepted
@@ -23,9 +23,9 @@ MAX_THREADS = 4096  # all drains of a process together; threads are made when th
 THREADS = ThreadPoolExecutor(MAX_THREADS, "send")
 GROW_S = 0.003  # how often a drain with waiting calls considers another thread
 FAST_S = 0.001  # a call that takes less is not worth a thread of its own
-# While that many times the concurrency are finished and not written, no call starts by itself: after
-# a crash, these calls are made again.
-UNWRITTEN = 3
+# While that many calls are finished and not written, no call starts by itself: after a crash, they are
+# made again.  One at a time means that their order matters, so there it is few.
+UNWRITTEN, UNWRITTEN_ALONE = 25, 3
 Call = Callable[[Group], list[AttemptResult]]
 
 
@@ -173,7 +173,10 @@ class Pool:
         return is_enough or not self._done[-1].is_plain
 
     def _is_enough(self) -> bool:
-        return self._unwritten >= min(MAX_PENDING, UNWRITTEN * self._limit // 2) > 0
+        return self._unwritten >= self._most_unwritten() * 2 // 3
+
+    def _most_unwritten(self) -> int:
+        return UNWRITTEN if self._limit > 1 else UNWRITTEN_ALONE
 
     def _grow(self, for_s: float) -> None:
         """Wait, and add threads if calls take long: as many again, up to the limit."""
@@ -192,7 +195,7 @@ class Pool:
     def _next(self) -> tuple[Group, Call] | None:
         if not self._ready or self._threads > self._limit or time.monotonic() > self._until:
             return None
-        if self._unwritten >= UNWRITTEN * self._limit:
+        if self._unwritten >= self._most_unwritten():
             return None
         job = self._ready.popleft()
         self._started.append(job[0])
