@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ from typing import Protocol, cast
 
 import httptools
 
-from relay.web.framing import FRAMING_ERRORS
+from relay.web.framing import error_body
 from relay.web.head import (
     INCOMPLETE,
     MAX_HEADER_BYTES,
@@ -79,8 +78,7 @@ class ClientConnection(asyncio.Protocol):
         self.is_last = False  # no request is read after the one that is handled
         self.lingers_until = 0.0
         self.client = self.server = ("", 0)
-        self.head_bytes = self.request_bytes = self.trailer_bytes = 0
-        self.is_upgrade = False
+        self.request_bytes = self.trailer_bytes = 0  # of the request that is read
         self.writable: asyncio.Event | None = None
         self.unread, self.stalled_at = 0, time.monotonic()
         self.is_answering = False  # whether a request is with the applications
@@ -113,11 +111,9 @@ class ClientConnection(asyncio.Protocol):
             return  # what follows is never read as a request
         if not self.in_request:
             self.begin()
-        if self.in_head:
-            self.head_bytes += len(data)
         self.request_bytes += len(data)
         self.parse(data)
-        if self.in_head and self.head_bytes > MAX_HEADER_BYTES:
+        if self.in_head and self.request_bytes > MAX_HEADER_BYTES:
             self.refuse(431)
         elif self.in_request and self.request_bytes > 2 * self.owner.max_body_bytes + HEAD_MARGIN:
             self.refuse(413)  # chunks of a byte each, or endless trailers
@@ -148,7 +144,7 @@ class ClientConnection(asyncio.Protocol):
             if name not in (b"upgrade", b"connection", b"http2-settings")
         ]
         self.parser = httptools.HttpRequestParser(self)
-        self.is_upgrade = False
+        self.in_head, self.url, self.headers = True, b"", []
         self.parse(b"\r\n".join([*lines, b"Connection: close", b"", b""]) + rest)
 
     def eof_received(self) -> bool:
@@ -175,15 +171,14 @@ class ClientConnection(asyncio.Protocol):
     def begin(self) -> None:
         self.in_request = self.in_head = True
         self.began_at = self.changed_at
-        self.head_bytes = self.request_bytes = self.trailer_bytes = 0
+        self.request_bytes = self.trailer_bytes = 0
         self.url, self.headers = b"", []
 
     def on_message_begin(self) -> None:
         if self.is_last or self.refusal is not None:
             raise StopParsing
-        if not self.in_request or self.is_upgrade:  # a second request in the same piece of data
+        if not self.in_request:  # a second request in the same piece of data
             self.begin()
-        self.in_head, self.url, self.headers = True, b"", []
 
     def on_url(self, url: bytes) -> None:
         self.url += url
@@ -210,8 +205,7 @@ class ClientConnection(asyncio.Protocol):
             self.stop(400, sentence)
         method = self.parser.get_method().decode("ascii")
         if self.parser.should_upgrade():
-            self.is_upgrade = True
-            return
+            return  # it is read again: see parse_without_upgrade
         request = HttpRequest(
             method,
             target,
@@ -221,21 +215,21 @@ class ClientConnection(asyncio.Protocol):
             self.server,
             self.parser.should_keep_alive(),
         )
-        length, is_chunked = None, False
+        length, is_chunked, expects_continue = None, False, False
         for name, value in headers:
             if name == b"content-length":
                 length = int(value)
             elif name == b"transfer-encoding":
                 is_chunked = True
             elif name == b"expect":
-                request.expects_continue = value.lower() == b"100-continue"
+                expects_continue = value.lower() == b"100-continue"
         if length is None and not is_chunked and method in WITH_BODY:
             # What follows may be a body without a length, so it is never read as a request.
             request.keep_alive = False
         self.reading = request
         if length is not None and length > self.owner.max_body_bytes:
             self.stop(413)
-        waits = request.expects_continue and (length or is_chunked) and not self.requests
+        waits = expects_continue and (length or is_chunked) and not self.requests
         if waits and version != "1.0":
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
@@ -307,7 +301,7 @@ class ClientConnection(asyncio.Protocol):
         self.transport.write(head if request.method == "HEAD" else head + body)
         self.finish(request)
 
-    def start_response(
+    async def start_response(
         self, request: HttpRequest, status: str, headers: Sequence[tuple[str, str]]
     ) -> bool:
         """Send the status and the headers.  -> whether the body must be sent in chunks."""
@@ -425,10 +419,10 @@ class ClientConnection(asyncio.Protocol):
         return not self.requests or self.transport.is_closing()
 
     def is_busy(self) -> bool:
-        """Whether a request is in progress or partly received."""
-        return bool(self.requests or self.in_request) and not (
-            self.lingers_until or self.transport.is_closing()
-        )
+        """Whether a request is in progress or partly received, or a response partly sent."""
+        if self.lingers_until or self.transport.is_closing():
+            return self.transport.get_write_buffer_size() > 0
+        return bool(self.requests or self.in_request)
 
     def close_when_done(self) -> None:
         """Read no further request; close now if none is in progress."""
@@ -440,8 +434,7 @@ class ClientConnection(asyncio.Protocol):
 
 def refusal_bytes(status: int, sentence: str = "") -> bytes:
     """The whole response to a request that the application does not see."""
-    row = FRAMING_ERRORS[status]
-    body = json.dumps({"error": row.error, "detail": sentence or row.detail}).encode()
+    body = error_body(status, sentence)
     head = (
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\n{date_line(int(time.time()))}\r\nConnection: close\r\n\r\n"

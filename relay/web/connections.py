@@ -20,7 +20,8 @@ ACCEPT_AGAIN_S = 0.5
 # Up to this many times the limit, the application itself responds 413 and records the rejection.
 BODY_MARGIN = 4
 TICK_S = 1.0
-Handler = Callable[[ClientConnection, HttpRequest], None]
+DRAIN_CHECK_S = 0.02
+Handle = Callable[[ClientConnection, HttpRequest], None]
 
 
 class Connections:
@@ -31,17 +32,13 @@ class Connections:
     network.  ``per_address`` 0 means no limit.
     """
 
-    def __init__(self, handler: Handler, per_address: int, max_body_bytes: int):
-        self.handler, self.per_address, self.total = handler, per_address, 0
+    def __init__(self, handle: Handle, per_address: int, max_body_bytes: int):
+        self.handle, self.per_address, self.total = handle, per_address, 0
         self.max_body_bytes = max_body_bytes * BODY_MARGIN
         # The application refuses a body of this size without reading it.
         self.kept_body_bytes = max_body_bytes + 1
         self.groups: dict[str, dict[ClientConnection, None]] = {}
         self.opening: set[asyncio.Task[Any]] = set()
-
-    def handle(self, connection: ClientConnection, request: HttpRequest) -> None:
-        """Answer a complete request."""
-        self.handler(connection, request)
 
     def listen(self, listening: socket.socket) -> None:
         """Accept the connections of a listening socket from now on."""
@@ -132,8 +129,11 @@ class Connections:
             for connection in connections:
                 connection.close_when_done()
             if not any(connection.is_busy() for connection in connections):
-                return
-            await asyncio.sleep(0.02)
+                break
+            await asyncio.sleep(DRAIN_CHECK_S)
+        for connection in self.all():
+            connection.abort()
+        await asyncio.sleep(DRAIN_CHECK_S)  # so that threads that write to them notice
 
 
 def group_of(address: str) -> str:

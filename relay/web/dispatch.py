@@ -8,10 +8,10 @@ place, so they run in threads; each kind has its own, so they do not wait for ea
 from __future__ import annotations
 
 import asyncio
-import json
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from relay.dashboard.headers import PROBES
@@ -19,7 +19,7 @@ from relay.ingest.views import EVENT_PATH
 from relay.ingest.waiting import RequestGreenlet
 from relay.observability.logging import log
 from relay.web.connection import ClientConnection
-from relay.web.framing import FRAMING_ERRORS
+from relay.web.framing import error_body
 from relay.web.request import HttpRequest, environ_of
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ NO_PAGES = (
     b'{"error": "not_found", "detail": "This process receives events only. The dashboard is on another '
     b'process: see the web process of the Procfile."}'
 )
+
+
+class LoopEnded(Exception):
+    """The event loop does not run any more."""
 
 
 class Dispatcher:
@@ -61,11 +65,8 @@ class Dispatcher:
         """Answer a request.  Returns at once."""
         path = request.path
         environ = environ_of(request, path)
-        if EVENT_PATH.fullmatch(path) and not self.waits_for_first():
-            RequestGreenlet(self.loop, self.answer_event).switch(connection, request, environ)
-        elif EVENT_PATH.fullmatch(path):
-            self.first += 1
-            self.first_threads.submit(self.answer_first, connection, request, environ)
+        if EVENT_PATH.fullmatch(path):
+            self.handle_event(connection, request, environ)
         elif path.startswith(INGEST):
             self.probe_threads.submit(self.answer, self.ingest, connection, request, environ)
         elif path in PROBES:
@@ -74,6 +75,19 @@ class Dispatcher:
             self.page_threads.submit(self.answer, self.pages, connection, request, environ)
         else:
             respond(connection, request, "404 NOT FOUND", JSON, NO_PAGES)
+
+    def handle_event(
+        self, connection: ClientConnection, request: HttpRequest, environ: dict[str, Any]
+    ) -> None:
+        """In the loop's thread, once the sources are known.
+
+        Before, the first events load them, in threads; beyond FIRST_EVENTS a 503 in the loop is better.
+        """
+        if self.is_ready() or self.first >= FIRST_EVENTS:
+            RequestGreenlet(self.loop, self.answer_event).switch(connection, request, environ)
+        else:
+            self.first += 1
+            self.first_threads.submit(self.answer_first, connection, request, environ)
 
     def answer_event(
         self, connection: ClientConnection, request: HttpRequest, environ: dict[str, Any]
@@ -88,10 +102,6 @@ class Dispatcher:
         else:
             respond(connection, request, response.status, response.headers, body)
 
-    def waits_for_first(self) -> bool:
-        """Whether an event should load the sources, in a thread; with many of them, 503 is better."""
-        return not self.is_ready() and self.first < FIRST_EVENTS
-
     def answer_first(
         self, connection: ClientConnection, request: HttpRequest, environ: dict[str, Any]
     ) -> None:
@@ -99,7 +109,7 @@ class Dispatcher:
         try:
             self.answer(self.ingest, connection, request, environ)
         finally:
-            self.loop.call_soon_threadsafe(self.first_is_answered)
+            self.call(self.first_is_answered)
 
     def first_is_answered(self) -> None:
         self.first -= 1
@@ -112,25 +122,25 @@ class Dispatcher:
         environ: dict[str, Any],
     ) -> None:
         """In a thread."""
-        call = self.loop.call_soon_threadsafe
         try:
             response = WsgiResponse(application, environ)
         except Exception as exc:
-            call(respond_error, connection, request, exc)
+            self.call(respond_error, connection, request, exc)
             return
         try:
             blocks = in_blocks(response.body)
             first = next(blocks, b"")
             second = next(blocks, None)
             if second is None:
-                call(respond, connection, request, response.status, response.headers, first)
+                self.call(respond, connection, request, response.status, response.headers, first)
             else:
-                self.stream(connection, request, response, [first, second], blocks)
-        except (
-            Exception
-        ) as exc:  # the status has been sent, so the client must see a broken response
+                self.stream(connection, request, response, chain((first, second), blocks))
+        except LoopEnded:  # the process stops, and the connection has been closed
+            return
+        except Exception as exc:
+            # The status may have been sent, so the client must see a broken response.
             log_failure(exc)
-            call(connection.abort)
+            self.call(connection.abort)
         finally:
             response.close()
 
@@ -139,23 +149,31 @@ class Dispatcher:
         connection: ClientConnection,
         request: HttpRequest,
         response: WsgiResponse,
-        first: Iterable[bytes],
-        rest: Iterable[bytes],
+        blocks: Iterable[bytes],
     ) -> None:
         """Send a response that is longer than a block.  Waits for a client that reads slowly."""
+        start = connection.start_response(request, response.status, response.headers)
+        is_chunked = self.run(start)
+        for block in blocks:
+            if not self.run(connection.write(request, block, is_chunked)):
+                return
+        self.call(connection.finish_stream, request, is_chunked)
 
-        async def start() -> bool:
-            return connection.start_response(request, response.status, response.headers)
+    def call(self, callback: Callable[..., object], *args: object) -> None:
+        """Call in the loop, for a thread.  Raises LoopEnded."""
+        try:
+            self.loop.call_soon_threadsafe(callback, *args)
+        except RuntimeError as exc:
+            raise LoopEnded from exc
 
-        is_chunked = self.run(start())
-        for blocks in (first, rest):
-            for block in blocks:
-                if not self.run(connection.write(request, block, is_chunked)):
-                    return
-        self.loop.call_soon_threadsafe(connection.finish_stream, request, is_chunked)
-
-    def run(self, coroutine: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(WRITE_S)
+    def run(self, coroutine: Coroutine[Any, Any, bool]) -> bool:
+        """Run in the loop, for a thread.  Raises LoopEnded."""
+        try:
+            future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        except RuntimeError as exc:
+            coroutine.close()
+            raise LoopEnded from exc
+        return future.result(WRITE_S)
 
     def close(self) -> None:
         """End the threads."""
@@ -218,10 +236,8 @@ def respond(
 def respond_error(connection: ClientConnection, request: HttpRequest, exc: BaseException) -> None:
     """500: the application failed before it had an answer."""
     log_failure(exc)
-    row = FRAMING_ERRORS[500]
-    body = json.dumps({"error": row.error, "detail": row.detail}).encode()
     request.keep_alive = False
-    respond(connection, request, "500 INTERNAL SERVER ERROR", JSON, body)
+    respond(connection, request, "500 INTERNAL SERVER ERROR", JSON, error_body(500))
 
 
 def log_failure(exc: BaseException) -> None:

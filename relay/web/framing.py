@@ -6,6 +6,7 @@ outside of ``channel``, so that the OpenAPI document and the docs can read it wi
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
@@ -48,3 +49,9 @@ FRAMING_ERRORS: Mapping[int, FramingError] = MappingProxyType(
         ),
     }
 )
+
+
+def error_body(status: int, detail: str = "") -> bytes:
+    """The JSON of a response; ``detail`` instead of the sentence of the table."""
+    row = FRAMING_ERRORS[status]
+    return json.dumps({"error": row.error, "detail": detail or row.detail}).encode()

@@ -24,7 +24,6 @@ class HttpRequest:
     client: tuple[str, int]
     server: tuple[str, int]
     keep_alive: bool
-    expects_continue: bool = False
     body: list[bytes] = field(default_factory=list)
     size: int = 0
 
