@@ -26,7 +26,7 @@ from relay.models.delivery import is_pending, is_unfinished
 from relay.rules.counted import COUNTED
 from relay.rules.lifecycle import State
 from relay.rules.states import DeadLetterState, DestinationState, SubscriptionState
-from relay.services.paging import Page, page_of
+from relay.services.paging import Page, counted, page_of
 
 NEWEST = 1_000  # deliveries in which the last one that succeeded is searched
 UNRESOLVED = (DeadLetterState.OPEN, DeadLetterState.ACKNOWLEDGED)
@@ -123,14 +123,8 @@ def first_due() -> ColumnElement[datetime | None]:
 
 def pending_count(most: int) -> ScalarSelect[int]:
     """Of each ``Destination`` in a statement: its pending deliveries, ``most`` + 1 if there are more."""
-    some = (
-        select(literal(1))
-        .where(Delivery.destination_id == Destination.id, is_pending())
-        .limit(most + 1)
-        .correlate(Destination)
-        .subquery()
-    )
-    return select(func.count()).select_from(some).scalar_subquery()
+    pending = select(literal(1)).where(Delivery.destination_id == Destination.id, is_pending())
+    return counted(pending.correlate(Destination), most)
 
 
 @dataclass(frozen=True)
@@ -167,12 +161,7 @@ def _open_counts() -> list[Any]:
     )
     return [
         pending_count(COUNTED),
-        *(
-            select(func.count())
-            .select_from(some.limit(COUNTED + 1).correlate(Destination).subquery())
-            .scalar_subquery()
-            for some in (in_flight, dead)
-        ),
+        *(counted(some.correlate(Destination)) for some in (in_flight, dead)),
     ]
 
 

@@ -12,11 +12,11 @@ from relay import database
 from relay.event_types import INTERNAL_TYPES
 from relay.models import DeadLetter, Delivery, DeliveryMinute, Event, EventHour, Rejection, db
 from relay.models.delivery import is_pending, is_unfinished
-from relay.rules.counted import COUNTED
 from relay.rules.lifecycle import State
 from relay.services.alerts import event_hours
 from relay.services.alerts.listing import count_needing_attention
 from relay.services.deliveries import UNRESOLVED, oldest_due
+from relay.services.paging import counted
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,7 @@ def _number(what: Any, *where: Any) -> Any:
 
 def _some(*where: Any) -> Any:
     """The number of matching rows, up to COUNTED + 1."""
-    some = select(literal(1)).where(*where).limit(COUNTED + 1).subquery()
-    return select(func.count()).select_from(some).scalar_subquery()
+    return counted(select(literal(1)).where(*where))
 
 
 def _unresolved() -> Any:

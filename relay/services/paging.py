@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from relay.models import db
@@ -32,10 +32,15 @@ class Page(Generic[T]):
     exact: int = 0
 
 
-def count_some(statement: Select[Any], most: int | None = None) -> int:
-    """How many rows ``statement`` has; reads ``most`` + 1 (by default COUNTED + 1) at most."""
+def counted(statement: Select[Any], most: int | None = None) -> ScalarSelect[int]:
+    """How many rows ``statement`` has, for a statement; reads ``most`` + 1 (by default COUNTED + 1) at most."""
     some = statement.limit((COUNTED if most is None else most) + 1).subquery()
-    return db.session.scalar(select(func.count()).select_from(some)) or 0
+    return select(func.count()).select_from(some).scalar_subquery()
+
+
+def count_some(statement: Select[Any]) -> int:
+    """How many rows ``statement`` has, at most COUNTED + 1."""
+    return db.session.scalar(select(counted(statement))) or 0
 
 
 def page_of(

@@ -21,6 +21,7 @@ from relay.rules.failure_rate import (
 )
 from relay.rules.states import DeadLetterState, DestinationState, Severity
 from relay.services.alerts.readings import Context, counted, duration
+from relay.services.deliveries import UNRESOLVED
 
 READ_RULES = ("failure_rate", "failure_rate_overall", "failed_delivery")
 ADVICE = (
@@ -171,7 +172,7 @@ def _failed(context: Context, names: dict[int, str]) -> Iterator[Reading]:
         )
         .join(Destination, Destination.id == DeadLetter.destination_id)
         .where(
-            DeadLetter.state.in_((DeadLetterState.OPEN, DeadLetterState.ACKNOWLEDGED)),
+            DeadLetter.state.in_(UNRESOLVED),
             Destination.state != DestinationState.CLOSED,
         )
         .group_by(DeadLetter.destination_id)
