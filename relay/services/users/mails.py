@@ -93,15 +93,12 @@ def report_address(user: User, old: str, by: By) -> None:
     """Mail the old address that the account has another one."""
     if not mail.is_set_up():
         return
-    who = "" if by.actor in (old, user.email) else f" by {_who(by, first=False)}"
-    where = f", from the IP address {by.address}" if by.address else ""
     mail.send_later(
         TextMail(
             old,
             f"Your e-mail address for Relay at {_host()} was changed",
             f"""The e-mail address of your account for Relay at {base_url()}
-was changed from {old} to {user.email}{who}
-on {moment(database.now(db.session), user.time_zone)}{where}.
+was changed from {old} to {user.email}{_origin(user, by, old)}
 
 Sign in with the new address. If you did not expect this, tell an admin at once.
 """,
@@ -113,14 +110,11 @@ def report_password(user: User, by: By) -> None:
     """Mail the person that the password is new."""
     if user.state != UserState.ACTIVE:
         return
-    who = "" if by.actor == user.email else f" by {_who(by, first=False)}"
-    where = f", from the IP address {by.address}" if by.address else ""
     mail.send_later(
         TextMail(
             user.email,
             f"Your password for Relay at {_host()} was changed",
-            f"""Your password for Relay at {base_url()} was changed{who}
-on {moment(database.now(db.session), user.time_zone)}{where}.
+            f"""Your password for Relay at {base_url()} was changed{_origin(user, by)}
 
 If you did not expect this, ask an admin to reset your password and end your sessions.
 """,
@@ -132,14 +126,11 @@ def report_factor(user: User, what: str, by: By) -> None:
     """Mail the person a change of the second factor, such as ``The passkey “Laptop” was added``."""
     if not mail.is_set_up() or user.state != UserState.ACTIVE:
         return
-    who = "" if by.actor == user.email else f" by {_who(by, first=False)}"
-    where = f", from the IP address {by.address}" if by.address else ""
     mail.send_later(
         TextMail(
             user.email,
             f"The second factor of your account for Relay at {_host()}",
-            f"""{what}{who}
-on {moment(database.now(db.session), user.time_zone)}{where}.
+            f"""{what}{_origin(user, by)}
 This is about your account for Relay at {base_url()}.
 
 If you did not expect this, change your password, end your other sessions and tell an admin.
@@ -167,6 +158,16 @@ def report_role(user: User, before: str, by: By) -> None:
 def moment(instant: datetime, time_zone: str = "") -> str:
     """``27 November 2026, 22:00 UTC``."""
     return instant.astimezone(ZoneInfo(time_zone or "UTC")).strftime("%d %B %Y, %H:%M %Z")
+
+
+def _origin(user: User, by: By, *earlier: str) -> str:
+    """The end of a sentence: by whom, unless the user did it, when, and from where.
+
+    ``earlier`` are addresses that the account had before.
+    """
+    who = "" if by.actor in (user.email, *earlier) else f" by {_who(by, first=False)}"
+    where = f", from the IP address {by.address}" if by.address else ""
+    return f"{who}\non {moment(database.now(db.session), user.time_zone)}{where}."
 
 
 def _who(by: By, first: bool = True) -> str:
