@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -22,23 +21,10 @@ from relay.services.replays import preview as replay_preview
 from relay.services.replays.progress import progress_of
 from tests.support.events import comment
 from tests.support.sink import Sink
-from tests.support.world import World, delivery_states, make, move, put
+from tests.support.world import World, delivery_states, move, put
 
 JANE = By("jane@example.com")
 ALL = Selection()
-
-
-@pytest.fixture
-def world(app: Flask, sink: Sink) -> Iterator[World]:
-    """Five dead deliveries at the hook, all of them delivered at the inbox."""
-    world = make(app, sink)
-    for _ in range(4):
-        put(app, world.slug, comment())
-    move(app, world.inbox, world.hook)
-    with app.app_context():
-        yield world
-        db.session.remove()
-    app.extensions["relay_ingest"].close()
 
 
 def letters() -> dict[str, int]:

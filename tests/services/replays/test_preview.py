@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from flask import Flask
 from sqlalchemy import select, update
 
 from relay import database
@@ -14,22 +12,7 @@ from relay.models import Delivery, db
 from relay.services.audit import COMMAND_LINE
 from relay.services.dead_letters.selection import Selection
 from relay.services.replays import actions, preview
-from tests.support.events import comment
-from tests.support.sink import Sink
-from tests.support.world import World, make, move, put
-
-
-@pytest.fixture
-def world(app: Flask, sink: Sink) -> Iterator[World]:
-    """Five dead deliveries at the hook."""
-    world = make(app, sink)
-    for _ in range(4):
-        put(app, world.slug, comment())
-    move(app, world.inbox, world.hook)
-    with app.app_context():
-        yield world
-        db.session.remove()
-    app.extensions["relay_ingest"].close()
+from tests.support.world import World
 
 
 def test_a_large_selection_is_examined_in_part_and_sent_as_a_whole(

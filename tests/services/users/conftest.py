@@ -10,9 +10,11 @@ from sqlalchemy import select
 
 from relay.models import AuditEntry, User, db
 from relay.rules.states import SignInMethod
+from relay.services import mail
 from relay.services.audit import By
 from relay.services.users import accounts, sessions, sign_in
 from relay.services.users.sessions import Browser
+from tests.support.mail import MailServer, use_mail
 
 PASSWORD = "correct horse battery staple"
 ADDRESS = "203.0.113.7"
@@ -61,3 +63,13 @@ def team(app: Flask) -> Iterator[Team]:
     with app.app_context():
         yield Team()
         db.session.remove()
+
+
+@pytest.fixture
+def server(app: Flask, team: Team) -> Iterator[MailServer]:
+    """The mail server of the app, with all mails that were sent to it."""
+    server = MailServer(login=False)
+    use_mail(app, server)
+    yield server
+    mail.outbox().join()
+    server.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from flask import Flask
@@ -20,15 +19,6 @@ from tests.support.mail import MailServer, use_mail
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 VIC, NEW = "vic@example.com", "victoria@example.com"
 OWN = By(VIC, ADDRESS)
-
-
-@pytest.fixture
-def server(app: Flask, team: Team) -> Iterator[MailServer]:
-    server = MailServer(login=False)
-    use_mail(app, server)
-    yield server
-    mail.outbox().join()
-    server.close()
 
 
 def link_in(server: MailServer) -> str:

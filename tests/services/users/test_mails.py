@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from flask import Flask
 
@@ -22,15 +20,6 @@ from tests.support.mail import MailServer, use_mail
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 VIC = "vic@example.com"
 OWN = By(VIC, ADDRESS)
-
-
-@pytest.fixture
-def server(app: Flask, team: Team) -> Iterator[MailServer]:
-    server = MailServer(login=False)
-    use_mail(app, server)
-    yield server
-    mail.outbox().join()
-    server.close()
 
 
 def add_passkey(user: User) -> int:

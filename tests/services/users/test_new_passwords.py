@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
-from flask import Flask
 from sqlalchemy import func, select
 
 from relay.errors import Invalid, NotFound, Refusal, TooBusy
@@ -17,20 +15,11 @@ from relay.services.users import invitations, new_passwords
 from relay.services.users import team as services
 from tests.services.users.conftest import ADDRESS, Team
 from tests.services.users.test_invitations import token_of
-from tests.support.mail import MailServer, use_mail
+from tests.support.mail import MailServer
 
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 NEW = "seven purple umbrellas dancing"
 VIC = "vic@example.com"
-
-
-@pytest.fixture
-def server(app: Flask, team: Team) -> Iterator[MailServer]:
-    server = MailServer(login=False)
-    use_mail(app, server)
-    yield server
-    mail.outbox().join()
-    server.close()
 
 
 def test_a_reset_stops_the_old_password_and_all_sessions(team: Team) -> None:

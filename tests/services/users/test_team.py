@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from flask import Flask
 from sqlalchemy import func, select
 
 from relay.errors import Invalid
@@ -17,19 +14,10 @@ from relay.services.sources.settings import create_source
 from relay.services.users import invitations, new_passwords
 from relay.services.users import team as services
 from tests.services.users.conftest import ADDRESS, Team
-from tests.support.mail import MailServer, use_mail
+from tests.support.mail import MailServer
 
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 VIC = "vic@example.com"
-
-
-@pytest.fixture
-def server(app: Flask, team: Team) -> Iterator[MailServer]:
-    server = MailServer(login=False)
-    use_mail(app, server)
-    yield server
-    mail.outbox().join()
-    server.close()
 
 
 @SQLITE
