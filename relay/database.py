@@ -18,13 +18,17 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    BindParameter,
+    Boolean,
     Connection,
     Date,
     DateTime,
     Engine,
     FromClause,
+    Select,
     Table,
-    any_,
+    Text,
+    bindparam,
     event,
     func,
     literal,
@@ -43,6 +47,8 @@ READ_ONLY = {"relay_read_only": True}
 BUSY_TIMEOUT_MS = 15_000
 CONNECT_TIMEOUT_S = 3
 UNACKNOWLEDGED_MS = 10_000  # after this, a server that no longer acknowledges data counts as down
+REPEATED = 5  # a statement that ran so often is prepared, on a connection that keeps plans
+KEEPS_PLANS = "relay_keeps_plans"  # in the ``info`` of a connection
 # Up to 40 connections: two for each thread of the dashboard and of the watcher leave some for events,
 # so the dashboard never takes all of them.
 POOL = {"pool_size": 10, "max_overflow": 30, "pool_timeout": 5}
@@ -66,8 +72,9 @@ def engine_options(url: str) -> dict[str, Any]:
             "keepalives_interval": 2,
             "keepalives_count": 3,
             # A pooler may run each transaction in another session of the server, so nothing may
-            # depend on a session: no prepared statements, no startup options, no SET.
-            # https://www.psycopg.org/psycopg3/docs/advanced/prepare.html
+            # depend on a session: no startup options, no SET, no prepared statements.  (An INSERT is
+            # prepared on a direct connection: it has one plan for all values, where a search needs a
+            # plan for its values and for the size of its table now.  See KEEPS_PLANS.)
             "prepare_threshold": None,
         },
     }
@@ -149,6 +156,86 @@ def _hour_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
     return f"strftime('%Y-%m-%d %H:00:00', {compiler.process(element.clauses, **kw)})"
 
 
+class IdList(TypeDecorator[Iterable[int]]):
+    """Ids as one parameter: an array on PostgreSQL, JSON on SQLite."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(postgresql.ARRAY(BigInteger))
+        return dialect.type_descriptor(Text())
+
+    def process_bind_param(self, value: Iterable[int] | None, dialect: Dialect) -> Any:
+        ids = list(value or ())
+        return ids if dialect.name == "postgresql" else json.dumps(ids)
+
+
+class Condition(FunctionElement[bool]):
+    """A condition that is compiled to a comparison, so SQLite does not compare it with 1 once more."""
+
+    type = Boolean()
+    inherit_cache = True
+
+    def self_group(self, against: Any = None) -> Any:
+        return self
+
+
+class is_one_of(Condition):
+    """``is_one_of(column, ids)``: whether the column is one of many ids, which are one parameter.
+
+    So the text of the statement is the same for any number of ids, and is compiled once.
+    """
+
+    inherit_cache = True
+
+    def __init__(self, column: Any, ids: Any):
+        super().__init__(column, ids)
+
+
+@compiles(is_one_of, "postgresql")
+def _one_of_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+    column, ids = (compiler.process(one, **kw) for one in element.clauses)
+    return f"{column} = ANY ({ids})"
+
+
+@compiles(is_one_of, "sqlite")
+def _one_of_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    column, ids = (compiler.process(one, **kw) for one in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({ids}))"  # noqa: S608
+
+
+class is_in_rows(Condition):
+    """``is_in_rows(column, query)``: whether the column is one of the ids that a query finds.
+
+    PostgreSQL runs the query first and then looks each id up, however it estimates their number: a table
+    that has grown since it was analyzed is not read as a whole.
+    """
+
+    inherit_cache = True
+
+    def __init__(self, column: Any, query: Select[Any]):
+        super().__init__(column, query.scalar_subquery())
+
+
+@compiles(is_in_rows, "postgresql")
+def _in_rows_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+    column, query = (compiler.process(one, **kw) for one in element.clauses)
+    return f"{column} = ANY (ARRAY{query})"
+
+
+@compiles(is_in_rows, "sqlite")
+def _in_rows_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    column, query = (compiler.process(one, **kw) for one in element.clauses)
+    return f"{column} IN {query}"
+
+
+def ids_param(name: str) -> BindParameter[Any]:
+    """A parameter of a statement that is built once, for ``is_one_of``."""
+    return bindparam(name, type_=IdList())
+
+
 def now(connection: Connection | AnySession) -> datetime:
     """Read the database's clock.  Every due time, lease and window is computed from it."""
     read: datetime | None = connection.scalar(select(db_now()))
@@ -156,11 +243,17 @@ def now(connection: Connection | AnySession) -> datetime:
     return read
 
 
-def upsert(connection: Connection | AnySession, table: Any) -> Any:
-    """An INSERT that accepts ``on_conflict_do_nothing`` and ``on_conflict_do_update``."""
-    connected = connection if isinstance(connection, Connection) else connection.connection()
-    dialect = postgresql if connected.dialect.name == "postgresql" else sqlite
-    return dialect.insert(table)
+def upsert(connection: Connection | AnySession | str, table: Any) -> Any:
+    """An INSERT that accepts ``on_conflict_do_nothing`` and ``on_conflict_do_update``.
+
+    ``connection`` may also be the name of the dialect.
+    """
+    if isinstance(connection, str):
+        name = connection
+    else:
+        connected = connection if isinstance(connection, Connection) else connection.connection()
+        name = connected.dialect.name
+    return (postgresql if name == "postgresql" else sqlite).insert(table)
 
 
 class RowInsert:
@@ -183,8 +276,17 @@ class RowInsert:
             tuple(row[name] if process is None else process(row[name]) for name, process in columns)
             for row in rows
         ]
-        if values:
+        if not values:
+            return
+        if not connection.info.get(KEEPS_PLANS):
             connection.exec_driver_sql(sql, values)
+            return
+        driver: Any = connection.connection.driver_connection
+        driver.prepare_threshold = 0
+        try:
+            connection.exec_driver_sql(sql, values)
+        finally:
+            driver.prepare_threshold = None
 
     def _prepare(self, dialect: Dialect) -> tuple[str, list[tuple[str, Any]]]:
         columns = [self.table.c[name] for name in self.names]
@@ -199,16 +301,12 @@ class RowInsert:
         return sql, list(zip(self.names, processors, strict=True))
 
 
-def one_of_ids(connection: Connection | AnySession, column: Any, ids: Iterable[int]) -> Any:
+def one_of_ids(column: Any, ids: Iterable[int]) -> is_one_of:
     """The condition that ``column`` is one of many ids, as one parameter.
 
     PostgreSQL knows how many there are without table statistics, so it reads them from the index.
     """
-    connected = connection if isinstance(connection, Connection) else connection.connection()
-    if connected.dialect.name == "postgresql":
-        return column == any_(literal(list(ids), postgresql.ARRAY(BigInteger)))
-    listed = func.json_each(json.dumps(list(ids))).table_valued("value")
-    return column.in_(select(listed.c.value))
+    return is_one_of(column, literal(list(ids), IdList()))
 
 
 @contextmanager
@@ -386,8 +484,26 @@ def give_back_space(engine: Engine, pages: int = 1000) -> None:
         connection.close()
 
 
+def may_keep_plans(driver: Any) -> bool:
+    """Whether a new PostgreSQL connection goes directly to its server, so that plans can be kept there.
+
+    A pooler may run the next transaction in another session of the server, which does not know the plan.
+    It tells its clients a process id that is not the server's.
+    https://www.psycopg.org/psycopg3/docs/advanced/prepare.html
+    """
+    (process_id,) = driver.execute("SELECT pg_backend_pid()").fetchone()
+    driver.rollback()
+    return bool(process_id == driver.info.backend_pid)
+
+
 def prepare_engine(engine: Engine) -> None:
-    """Set up SQLite's pragmas and BEGIN; PostgreSQL needs nothing.  Call it once per engine."""
+    """Set up SQLite's pragmas and BEGIN, or find out what PostgreSQL may keep.  Call it once per engine."""
+    if engine.dialect.name == "postgresql":
+
+        @event.listens_for(engine, "connect")
+        def _connected_postgresql(driver: Any, record: Any) -> None:
+            record.info[KEEPS_PLANS] = may_keep_plans(driver)
+
     if engine.dialect.name != "sqlite":
         return
 

@@ -28,6 +28,7 @@ from relay.delivery.message import load_site_key
 from relay.destinations.base import Kind, SiteKey
 from relay.errors import RelayError
 from relay.models import Delivery, Event, MappingVersion, Replay, Source, Subscription, db_now
+from relay.models.delivery import is_pending, was_claimed
 from relay.rules.lifecycle import Claimed, Life, State, transition
 from relay.rules.states import ReplayState, SubscriptionState
 
@@ -102,7 +103,7 @@ def is_due() -> ColumnElement[bool]:
     halted = select(Replay.id).where(Replay.state.in_((ReplayState.PAUSED, ReplayState.CANCELLED)))
     inactive = select(Subscription.id).where(Subscription.state != SubscriptionState.ACTIVE.value)
     return and_(
-        Delivery.state == State.PENDING.value,
+        is_pending(),
         Delivery.due_at <= db_now(),
         or_(Delivery.priority == LIVE, Delivery.replay_id.not_in(halted)),
         Delivery.subscription_id.not_in(inactive),
@@ -129,7 +130,7 @@ def _due_work() -> Any:
     """Built once: it is executed many times a second."""
     due = select(Delivery.id).where(Delivery.destination_id == bindparam("destination"), is_due())
     return select(
-        due.where(Delivery.claims > 0).exists(),
+        due.where(was_claimed()).exists(),
         due.where(Delivery.priority == LIVE, Delivery.claims == 0).exists(),
         due.where(Delivery.priority == REPLAYED, Delivery.claims == 0).exists(),
     )
@@ -215,7 +216,7 @@ def _take(priority: int | None) -> ReturningUpdate[Any]:
         select(Delivery.id)
         .where(
             Delivery.destination_id == bindparam("destination"),
-            Delivery.claims > 0 if priority is None else wanted,
+            was_claimed() if priority is None else wanted,
             is_due(),
         )
         .order_by(Delivery.due_at, Delivery.id)
@@ -226,7 +227,10 @@ def _take(priority: int | None) -> ReturningUpdate[Any]:
     table: Any = Delivery.__table__
     return (
         update(table)
-        .where(table.c.id.in_(select(due.c.id)), table.c.state == State.PENDING.value)
+        .where(
+            database.is_in_rows(table.c.id, select(due.c.id)),
+            table.c.state == State.PENDING.value,
+        )
         .values(
             state=State.IN_FLIGHT,
             due_at=None,
@@ -294,7 +298,7 @@ _CLAIMED = (
         MappingVersion,
         and_(MappingVersion.subscription_id == Subscription.id, MappingVersion.number == _MAPPING),
     )
-    .where(Delivery.id.in_(bindparam("ids", expanding=True)))
+    .where(database.is_one_of(Delivery.id, database.ids_param("ids")))
     .order_by(Delivery.id)
 )
 

@@ -102,6 +102,7 @@ class Delivery(Base):
             "destination_id",
             "priority",
             "due_at",
+            "id",
             postgresql_where=text("state = 'pending'"),
             sqlite_where=text("state = 'pending'"),
         ),
@@ -135,13 +136,22 @@ class Delivery(Base):
     )
 
 
+# The conditions of partial indexes, as literal text: only then SQLite, and PostgreSQL in a plan that it
+# keeps for all values, know that they hold.
+
+
 def is_pending() -> ColumnElement[bool]:
-    """The condition of ``ix_delivery_due``, which SQLite knows only as literal text."""
+    """The condition of ``ix_delivery_due``."""
     return Delivery.state == literal_column("'pending'")
 
 
+def was_claimed() -> ColumnElement[bool]:
+    """With ``is_pending``, the condition of ``ix_delivery_suspect``."""
+    return Delivery.claims > literal_column("0")
+
+
 def is_unfinished() -> ColumnElement[bool]:
-    """Not delivered: the condition of ``ix_delivery_unfinished``, which SQLite knows only as literal text."""
+    """Not delivered: the condition of ``ix_delivery_unfinished``."""
     return Delivery.state != literal_column("'delivered'")
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import event, select, text
 
 from relay.delivery.capacity import LIVE, REPLAYED, Capacity
 from relay.delivery.claim import (
@@ -171,3 +171,37 @@ def test_a_replay_that_does_not_run_is_not_claimed(shop: Shop, state: str) -> No
     change(shop, 0, priority=REPLAYED, replay_id=number)
     assert within(shop, due_work) == DueWork()
     assert batch_of(shop, Capacity(4)) == Batch()
+
+
+def plan_nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for child in node.get("Plans", ()):
+        yield from plan_nodes(child)
+
+
+@pytest.mark.parametrize("database_url", ["postgres"], indirect=True)
+def test_a_claim_reads_no_more_of_a_backlog_than_it_takes(shop: Shop) -> None:
+    """Also while the server has no statistics about a table that has just grown."""
+    shop.put(1)
+    backlog = text(
+        "INSERT INTO delivery (key, event_pk, subscription_id, destination_id, state, due_at) "
+        "SELECT 'key' || n, 1000 + n, subscription_id, destination_id, 'pending', due_at "
+        "FROM delivery, generate_series(1, 3000) AS n"
+    )
+    with shop.app.app_context(), db.engine.begin() as connection:
+        connection.execute(backlog)
+        now = DatabaseClock(connection).read
+        executed: list[tuple[str, Any]] = []
+        event.listen(
+            connection, "before_cursor_execute", lambda *seen: executed.append((seen[2], seen[3]))
+        )
+        assert claim(connection, shop.hook, 50, now)
+        (sql, values), *_ = executed
+        connection.exec_driver_sql("UPDATE delivery SET state = 'pending', due_at = now(), starts = 0")
+        ((found,),) = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", values)
+    nodes = list(plan_nodes(found[0]["Plan"]))
+    assert {node["Node Type"] for node in nodes if node.get("Relation Name") == "delivery"} == {
+        "ModifyTable",
+        "Index Scan",
+    }
+    assert max(node["Actual Rows"] * node["Actual Loops"] for node in nodes) == 50

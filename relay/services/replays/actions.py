@@ -75,7 +75,7 @@ class ReplaySelection:
             .correlate(Delivery)
         )
         return and_(
-            database.one_of_ids(db.session, Delivery.id, ids),
+            database.one_of_ids(Delivery.id, ids),
             Delivery.state.in_(FINAL),
             Delivery.destination_id.in_(in_use),
             Delivery.subscription_id.in_(listening),
@@ -132,10 +132,10 @@ def _resolve(delivery_ids: Sequence[int], now: datetime) -> None:
     """Their dead letters, in the order of the ids as everywhere else, so that no one waits in a circle."""
     letters: list[int] = []
     for ids in batched(delivery_ids, CHUNK):
-        of_ids = database.one_of_ids(db.session, DeadLetter.delivery_id, ids)
+        of_ids = database.one_of_ids(DeadLetter.delivery_id, ids)
         letters += db.session.scalars(select(DeadLetter.id).where(of_ids, unresolved()))
     for ids in batched(sorted(letters), CHUNK):
-        chosen = and_(database.one_of_ids(db.session, DeadLetter.id, ids), unresolved())
+        chosen = and_(database.one_of_ids(DeadLetter.id, ids), unresolved())
         db.session.execute(
             update(DeadLetter)
             .where(in_order(DeadLetter.id, chosen))

@@ -202,7 +202,7 @@ def _places(ids: Sequence[int], mapping: str) -> list[ReplayPreview]:
         .join(Destination, Destination.id == Delivery.destination_id)
         .join(Event, Event.id == Delivery.event_pk)
         .join(Source, Source.id == Event.source_id)
-        .where(database.one_of_ids(db.session, Delivery.id, ids))
+        .where(database.one_of_ids(Delivery.id, ids))
         .group_by(
             Delivery.destination_id,
             Subscription.state,
