@@ -20,7 +20,7 @@ from flask import current_app
 from sqlalchemy import Connection, Select, bindparam, exists, select
 
 from relay import broker
-from relay.database import AWAY, READ_ONLY, UtcDateTime
+from relay.database import AWAY, READ_ONLY, UtcDateTime, ids_param, is_one_of
 from relay.delivery import gate
 from relay.delivery.ai.enrichment import Enricher
 from relay.delivery.ai.steps import ActiveAiStep, load_rows, step_of
@@ -66,8 +66,8 @@ from relay.rules.states import SourceState
 from relay.rules.status import WAITS_FOR_SECRET, SendPermission, destination_status, may_send
 
 BUDGET_S = 10.0  # after this a drain ends, so that other destinations get its worker thread
-# Before a call starts, a pause or a removal older than this is noticed.  Each write of results looks
-# too, so a busy drain seldom needs a query of its own for it.
+# Before a call starts, a pause or a removal older than this is noticed.  A write of results looks too
+# if the last look is older than half of it, so a busy drain seldom needs a query of its own for it.
 RECHECK_S = 0.1
 VAULT_RETRY_S = 15.0  # how long a destination waits when the vault with its secrets does not answer
 FAST_S = 0.5  # a destination that takes a whole claim in this time gets a larger one
@@ -115,7 +115,7 @@ def current_states() -> Select[Any]:
     Built once: it is executed many times a second.
     """
     closed = exists().where(
-        Source.id.in_(bindparam("sources", expanding=True)),
+        is_one_of(Source.id, ids_param("sources")),
         Source.state == SourceState.CLOSED.value,
     )
     return (
@@ -126,7 +126,7 @@ def current_states() -> Select[Any]:
             closed.label("has_closed_source"),
         )
         .join(Subscription)
-        .where(Subscription.id.in_(bindparam("subscriptions", expanding=True)))
+        .where(is_one_of(Subscription.id, ids_param("subscriptions")))
     )
 
 
@@ -302,8 +302,7 @@ class Drain:
             return self.batch
         self.renewed_at = time.monotonic()
         self.read(row, now)
-        if self.batch.claims:
-            self.find_stopped(connection, now)
+        self.find_stopped(connection, now)
         claimed = self.claim(connection, now)
         if self.hold is None and not claimed.claims and not self.pool.running:
             # In the same transaction, as in ``close``: what becomes due now wakes a drain that
@@ -415,6 +414,8 @@ class Drain:
 
     def find_stopped(self, connection: Connection, now: datetime) -> None:
         """Read the destination again, and which claimed deliveries must not start."""
+        if not self.batch.claims:
+            return
         ids = {one.subscription_id for one in self.batch.claims}
         sources = {one.source_id for one in self.batch.claims}
         rows = connection.execute(
@@ -518,7 +519,7 @@ class Drain:
                     batch = self.batch
                     if may_claim and self.may_claim():
                         batch = self.refill(connection, now)
-                    elif batch.claims:
+                    elif time.monotonic() - self.checked_at > RECHECK_S / 2:
                         self.find_stopped(connection, now)
                     self.save(connection, now, batch)
                 self.pending, self.batch = PendingResults(), batch

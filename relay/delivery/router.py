@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, Update, bindparam, insert, select, update
+from sqlalchemy import Connection, Select, Update, bindparam, select, update
 
-from relay import broker
+from relay import broker, database
 from relay.delivery import gate
 from relay.delivery.message import parse_payload
 from relay.event_types import CANARY
@@ -31,7 +31,10 @@ from relay.rules.lifecycle import State
 from relay.rules.states import SourceState
 
 BATCH = 200
-INSERT = insert(Delivery.__table__)  # type: ignore[arg-type]
+INSERT = database.RowInsert(
+    Delivery.__table__,
+    ("key", "event_pk", "subscription_id", "destination_id", "state", "due_at"),
+)
 
 
 @dataclass(frozen=True)
@@ -83,7 +86,7 @@ def _sources() -> Any:
     """With the same lock, for the same reason."""
     return (
         select(Source.id, Source.state, Source.discard_waiting)
-        .where(Source.id.in_(bindparam("ids", expanding=True)))
+        .where(database.is_one_of(Source.id, database.ids_param("ids")))
         .order_by(Source.id)
         .with_for_update(read=True)
     )
@@ -105,7 +108,7 @@ def _mark_routed() -> Update:
     table: Any = Event.__table__
     return (
         update(table)
-        .where(table.c.id.in_(bindparam("ids", expanding=True)))
+        .where(database.is_one_of(table.c.id, database.ids_param("ids")))
         .values(routed_at=db_now(), delivery_count=bindparam("number"))
     )
 
@@ -168,8 +171,7 @@ def route_batch(limit: int = BATCH, wake: Callable[[Sequence[int]], object] = wa
         pairs = without_removed_sites(connection, pairs)
         now = events[0].now
         rows = [delivery_row(event, subscription, now) for event, subscription in pairs]
-        if rows:
-            connection.execute(INSERT, rows)
+        INSERT.execute(connection, rows)
         counts = Counter(row["event_pk"] for row in rows)
         mark_routed(connection, {event.id: counts[event.id] for event in events})
     for event in events:

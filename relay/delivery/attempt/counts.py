@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -38,13 +40,19 @@ def count_finished(connection: Connection, finished: Finished, now: datetime) ->
             rows.setdefault(destination_id, dict.fromkeys(COLUMNS.values(), 0))[column] = count
     if not rows:
         return
-    insert = database.upsert(connection, DeliveryMinute)
-    table = DeliveryMinute.__table__
     minute = now.replace(second=0, microsecond=0)
     connection.execute(
-        insert.on_conflict_do_update(
-            index_elements=["destination_id", "minute"],
-            set_={name: table.c[name] + insert.excluded[name] for name in COLUMNS.values()},
-        ),
+        _add(connection.dialect.name),
         [{"destination_id": number, "minute": minute, **counts} for number, counts in rows.items()],
+    )
+
+
+@lru_cache(maxsize=2)
+def _add(dialect: str) -> Any:
+    """Built once: it is executed many times a second."""
+    insert = database.upsert(dialect, DeliveryMinute)
+    table = DeliveryMinute.__table__
+    return insert.on_conflict_do_update(
+        index_elements=["destination_id", "minute"],
+        set_={name: table.c[name] + insert.excluded[name] for name in COLUMNS.values()},
     )

@@ -354,7 +354,7 @@ def _discard_removed(
         .join(Destination, Destination.id == Subscription.destination_id)
         .join(Event, Event.id == Delivery.event_pk)
         .join(Source, Source.id == Event.source_id)
-        .where(Delivery.id.in_(unsettled))
+        .where(database.one_of_ids(Delivery.id, unsettled))
         .order_by(Subscription.id, Source.id)
         .with_for_update(read=True, of=(Subscription, Source))
     )
@@ -389,7 +389,7 @@ def _update(names: tuple[str, ...]) -> Update:
     return (
         update(DELIVERY)
         .where(
-            DELIVERY.c.id.in_(bindparam("b_ids", expanding=True)),
+            database.is_one_of(DELIVERY.c.id, database.ids_param("b_ids")),
             DELIVERY.c.state == State.IN_FLIGHT.value,
             DELIVERY.c.lease_token == bindparam("b_token"),
         )

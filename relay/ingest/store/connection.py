@@ -6,14 +6,18 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
+from relay.database import KEEPS_PLANS, REPEATED
 from relay.observability.logging import log
 
 
 class DedicatedConnection:
-    """Opened when it is first needed, and again after ``drop``.  Not safe for several threads at once."""
+    """Opened when it is first needed, and again after ``drop``.  Not safe for several threads at once.
 
-    def __init__(self, engine: Engine, **options: Any):
-        self.engine, self.options = engine, options
+    ``keeps_plans`` (PostgreSQL): the server may keep the plans of its statements.
+    """
+
+    def __init__(self, engine: Engine, *, keeps_plans: bool = False, **options: Any):
+        self.engine, self.keeps_plans, self.options = engine, keeps_plans, options
         self.connection: Connection | None = None
         self.driver: Any = None
 
@@ -21,9 +25,12 @@ class DedicatedConnection:
         """Raises SQLAlchemyError if the database cannot be reached."""
         if self.connection is None:
             connection = self.engine.connect().execution_options(**self.options)
+            may_keep_plans = connection.info.get(KEEPS_PLANS)
             connection.detach()
             self.connection = connection
             self.driver = connection.connection.dbapi_connection
+            if self.keeps_plans and may_keep_plans:
+                self.driver.prepare_threshold = REPEATED
         return self.connection
 
     def drop(self) -> None:

@@ -74,7 +74,8 @@ class EventWriter:
         is_postgres = engine.dialect.name == "postgresql"
         # there each statement is its own transaction: one round trip instead of three
         options = {"isolation_level": "AUTOCOMMIT"} if is_postgres else {}
-        self.engine, self.connection = engine, DedicatedConnection(engine, **options)
+        self.engine = engine
+        self.connection = DedicatedConnection(engine, keeps_plans=True, **options)
         self.inserter = EventInserter(engine.dialect.name)
         self.queue: queue.SimpleQueue[PendingEvent | None] = queue.SimpleQueue()
         self.state = WriterState()
