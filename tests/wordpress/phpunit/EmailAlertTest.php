@@ -37,7 +37,7 @@ final class EmailAlertTest extends RelayTestCase {
 		// Read while there is no problem: from then on the cache says that the option does not exist.
 		get_option( Email_Alert::STATE );
 		foreach ( array( 1, 2 ) as $time ) {
-			( new Outbox() )->add( 'user.registered', $time, "user.registered:$time" );
+			$this->record_once( 'user.registered', $time );
 			$wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET created_at = %d", time() - 7200 ) );
 			$this->send_if_due();
 			$this->send_if_due();

@@ -2,14 +2,15 @@
 
 use Relay_Connector\Sending\Outbox;
 use Relay_Connector\Sending\Outbox_Query;
+use Relay_Connector\Sending\Row_Claims;
 use Relay_Connector\Status\Lost_Events;
 
 final class OutboxTest extends RelayTestCase {
 
 	public function test_a_key_is_recorded_once() {
 		$outbox = new Outbox();
-		$outbox->add( 'user.registered', 1, 'user.registered:1' );
-		$outbox->add( 'user.registered', 1, 'user.registered:1' );
+		$this->record_once( 'user.registered', 1 );
+		$this->record_once( 'user.registered', 1 );
 		$this->assertCount( 1, $this->rows() );
 		$this->assertTrue( $outbox->add_with_body( 'x.a', 'wp-1', '{}', 'x.a:1', 9 ) );
 		$this->assertFalse( $outbox->add_with_body( 'x.a', 'wp-2', '{}', 'x.a:1', 9 ) );
@@ -18,11 +19,13 @@ final class OutboxTest extends RelayTestCase {
 	}
 
 	public function test_one_row_is_claimed_by_one_run() {
-		$outbox = new Outbox();
-		$outbox->add( 'user.registered', 1, 'user.registered:1' );
-		$claimed = $outbox->claim( 'runner-1' );
+		$this->record_once( 'user.registered', 1 );
+		$claims  = new Row_Claims();
+		$claimed = $claims->oldest();
 		$this->assertSame( '1', $claimed->attempts );
-		$this->assertNull( $outbox->claim( 'runner-2' ) );
+		$this->assertNull( $claims->oldest() );
+		$this->assertNull( $claims->newest() );
+		$this->assertNull( $claims->row( $claimed->id ) );
 	}
 
 	public function test_a_failed_event_is_retried_with_the_same_bytes() {
@@ -109,7 +112,7 @@ final class OutboxTest extends RelayTestCase {
 	public function test_an_event_at_the_head_of_the_queue_can_be_sent_now() {
 		global $wpdb;
 		$outbox = new Outbox();
-		$outbox->add( 'user.registered', 1, 'user.registered:1' );
+		$this->record_once( 'user.registered', 1 );
 		$id = (int) $this->rows()[0]->id;
 		$this->assertTrue( $outbox->retry( $id ) );
 		$this->assertTrue( $outbox->retry( $id ), 'nothing changes in the row, but it waits' );

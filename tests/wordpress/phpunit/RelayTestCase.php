@@ -9,6 +9,7 @@ use Relay_Connector\Events\Base_Source;
 use Relay_Connector\Events\Event_Choices;
 use Relay_Connector\Events\Orders;
 use Relay_Connector\Sending\Circuit_Breaker;
+use Relay_Connector\Sending\New_Event;
 use Relay_Connector\Sending\Outbox;
 use Relay_Connector\Plugin;
 use Relay_Connector\Reporting\Daily_Reports;
@@ -73,14 +74,24 @@ abstract class RelayTestCase extends TestCase {
 		);
 	}
 
-	/** Ends the request for orders, as WordPress does. */
+	/** Ends the request for held events, as WordPress does. */
 	protected function end_request() {
 		global $wp_filter;
 		foreach ( $wp_filter['shutdown']->callbacks[ Orders::SHUTDOWN_PRIORITY ] as $one ) {
 			if ( is_array( $one['function'] ) && $one['function'][0] instanceof Orders ) {
 				call_user_func( $one['function'] );
+				$outbox = new ReflectionProperty( Base_Source::class, 'outbox' );
+				$outbox->setAccessible( true );
+				$outbox->getValue( $one['function'][0] )->release_held();
 			}
 		}
+	}
+
+	/** Records an event that an object has once, as a source does. */
+	protected function record_once( $type, $id ) {
+		$event             = new New_Event( $type, $id, '' );
+		$event->dedupe_key = "$type:$id";
+		( new Outbox() )->add( $event );
 	}
 
 	/**

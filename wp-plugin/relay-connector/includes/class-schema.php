@@ -20,7 +20,7 @@ defined( 'ABSPATH' ) || exit;
  */
 final class Schema {
 
-	const VERSION = 5;
+	const VERSION = 6;
 	const OPTION  = 'relay_connector_schema';
 
 	/**
@@ -76,6 +76,10 @@ final class Schema {
   dedupe_key varchar(191) NOT NULL,
   event_type varchar(64) NOT NULL,
   object_id bigint(20) unsigned NOT NULL DEFAULT 0,
+  object_key varchar(80) NOT NULL DEFAULT '',
+  detail varchar(100) NOT NULL DEFAULT '',
+  is_initial tinyint(3) unsigned NOT NULL DEFAULT 0,
+  revision bigint(20) unsigned NOT NULL DEFAULT 0,
   body longtext NULL,
   state varchar(16) NOT NULL DEFAULT 'waiting',
   attempts int(10) unsigned NOT NULL DEFAULT 0,
@@ -90,7 +94,8 @@ final class Schema {
   UNIQUE KEY event_id (event_id),
   UNIQUE KEY dedupe_key (dedupe_key),
   KEY state_due (state,due_at),
-  KEY state_finished (state,finished_at)
+  KEY state_finished (state,finished_at),
+  KEY object_state (object_key,state)
 ) {$wpdb->get_charset_collate()};"
 		);
 		dbDelta(
@@ -118,7 +123,22 @@ final class Schema {
 			// The settings of older versions said that files are never sent.
 			( new Event_Choices() )->exclude_field( Leads::SLUG, Leads::FILES );
 		}
+		if ( $old > 0 && $old < 6 ) {
+			self::add_objects();
+		}
 		update_option( self::OPTION, self::VERSION );
+	}
+
+	/**
+	 * Adds to the rows of older versions what they are about, so that they leave in order. Bodies stay as they are: an
+	 * event that may have been received keeps its bytes. Rows of refunds do not name their order.
+	 */
+	private static function add_objects() {
+		global $wpdb;
+		$wpdb->query( "UPDATE {$wpdb->relay_connector_outbox} SET detail = SUBSTRING(dedupe_key, LENGTH(CONCAT('order.status_changed:', object_id, ':')) + 1) WHERE event_type = 'order.status_changed' AND detail = '' AND dedupe_key NOT LIKE 'deleted:%'" );
+		$wpdb->query( "UPDATE {$wpdb->relay_connector_outbox} SET object_key = CONCAT('order:', object_id) WHERE event_type IN ('order.created', 'order.status_changed') AND object_key = ''" );
+		$wpdb->query( "UPDATE {$wpdb->relay_connector_outbox} SET object_key = CONCAT('comment:', object_id) WHERE event_type = 'comment.created' AND object_key = ''" );
+		$wpdb->query( "UPDATE {$wpdb->relay_connector_outbox} SET object_key = CONCAT('user:', object_id) WHERE event_type = 'user.registered' AND object_key = ''" );
 	}
 
 	/**

@@ -24,6 +24,7 @@ final class Settings {
 	const SECRET         = 'relay_connector_secret';
 	const SEND_HELD      = 'relay_connector_send_held';
 	const SEND_PINGS     = 'relay_connector_send_pings';
+	const SKIP_INITIAL   = 'relay_connector_skip_initial';
 	const KEEP_DATA      = 'relay_connector_keep_data';
 	const RETENTION_DAYS = 'relay_connector_retention_days';
 	const CONNECTED_AT   = 'relay_connector_connected_at';
@@ -60,6 +61,7 @@ final class Settings {
 			self::SECRET              => array( 'array', 'sanitize_secret' ),
 			self::SEND_HELD           => array( 'boolean', 'sanitize_checkbox' ),
 			self::SEND_PINGS          => array( 'boolean', 'sanitize_checkbox' ),
+			self::SKIP_INITIAL        => array( 'boolean', 'sanitize_checkbox' ),
 			self::KEEP_DATA           => array( 'boolean', 'sanitize_checkbox' ),
 			self::RETENTION_DAYS      => array( 'integer', 'sanitize_retention_days' ),
 			Comment_Summaries::OPTION => array( 'boolean', 'sanitize_checkbox' ),
@@ -182,6 +184,15 @@ final class Settings {
 	 */
 	public function sends_pings() {
 		return (bool) get_option( self::SEND_PINGS, false );
+	}
+
+	/**
+	 * Whether a status change that belongs to the creation of an order is left out.
+	 *
+	 * @return bool
+	 */
+	public function skips_initial() {
+		return (bool) get_option( self::SKIP_INITIAL, false );
 	}
 
 	/**

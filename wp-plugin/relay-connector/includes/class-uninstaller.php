@@ -34,6 +34,7 @@ final class Uninstaller {
 		Settings::SECRET,
 		Settings::SEND_HELD,
 		Settings::SEND_PINGS,
+		Settings::SKIP_INITIAL,
 		Settings::KEEP_DATA,
 		Settings::RETENTION_DAYS,
 		Settings::CONNECTED_AT,

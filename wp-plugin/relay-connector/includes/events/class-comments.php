@@ -242,7 +242,7 @@ final class Comments extends Base_Source {
 				}
 				$approved = null === $approved ? $comment->comment_approved : $approved;
 				if ( $this->sends_type( $comment->comment_type ) && $this->sends_status( $approved ) ) {
-					$this->outbox->add( self::TYPE, (int) $comment->comment_ID, self::TYPE . ':' . (int) $comment->comment_ID );
+					$this->queue_once( self::TYPE, 'comment', (int) $comment->comment_ID );
 				}
 			}
 		);

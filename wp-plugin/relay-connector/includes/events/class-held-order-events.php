@@ -10,12 +10,12 @@ namespace Relay_Connector\Events;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Collects, for each order, the events that are held until the end of the request.
+ * Remembers, for each order, what this request has recorded and holds until its end.
  */
 final class Held_Order_Events {
 
 	/**
-	 * Dedupe keys by site and order.
+	 * The events by site and order: each with type, object_id, detail and event_id ('' if it was recorded before).
 	 *
 	 * @var array
 	 */
@@ -24,23 +24,46 @@ final class Held_Order_Events {
 	/**
 	 * Adds an event.
 	 *
-	 * @param int    $id  The order.
-	 * @param string $key The dedupe key.
-	 * @return bool False if the request has already added it.
+	 * @param int    $order     The order.
+	 * @param string $type      The event type.
+	 * @param int    $object_id The id that the event is built from.
+	 * @param string $detail    What changed.
+	 * @param string $event_id  The event id, '' if the event was recorded before.
 	 */
-	public function add( $id, $key ) {
-		$site = get_current_blog_id();
-		if ( isset( $this->held[ $site ][ $id ][ $key ] ) ) {
-			return false;
-		}
-		$this->held[ $site ][ $id ][ $key ] = $key;
-		return true;
+	public function add( $order, $type, $object_id, $detail, $event_id ) {
+		$this->held[ get_current_blog_id() ][ $order ][] = array(
+			'type'      => $type,
+			'object_id' => $object_id,
+			'detail'    => $detail,
+			'event_id'  => $event_id,
+		);
+	}
+
+	/**
+	 * The events of a type that this request has added for an order.
+	 *
+	 * @param int    $order The order.
+	 * @param string $type  The event type.
+	 * @return array[]
+	 */
+	public function of_type( $order, $type ) {
+		return array_values( wp_list_filter( $this->of( $order ), array( 'type' => $type ) ) );
+	}
+
+	/**
+	 * Removes the events of a type from the list.
+	 *
+	 * @param int    $order The order.
+	 * @param string $type  The event type.
+	 */
+	public function forget( $order, $type ) {
+		$this->held[ get_current_blog_id() ][ $order ] = array_values( wp_list_filter( $this->of( $order ), array( 'type' => $type ), 'NOT' ) );
 	}
 
 	/**
 	 * Passes each order to the callback, on the site that it belongs to, and empties the list.
 	 *
-	 * @param callable $callback Receives the order's id and its dedupe keys.
+	 * @param callable $callback Receives the order's id and its event ids.
 	 */
 	public function flush( callable $callback ) {
 		$by_site    = $this->held;
@@ -50,12 +73,23 @@ final class Held_Order_Events {
 			if ( $is_other ) {
 				switch_to_blog( $site );
 			}
-			foreach ( $orders as $id => $keys ) {
-				$callback( $id, array_values( $keys ) );
+			foreach ( $orders as $order => $events ) {
+				$callback( $order, array_filter( wp_list_pluck( $events, 'event_id' ), 'strlen' ) );
 			}
 			if ( $is_other ) {
 				restore_current_blog();
 			}
 		}
+	}
+
+	/**
+	 * The events of an order.
+	 *
+	 * @param int $order The order.
+	 * @return array[]
+	 */
+	private function of( $order ) {
+		$site = get_current_blog_id();
+		return isset( $this->held[ $site ][ $order ] ) ? $this->held[ $site ][ $order ] : array();
 	}
 }

@@ -7,19 +7,22 @@
 
 namespace Relay_Connector\Events;
 
+use Relay_Connector\Sending\New_Event;
 use Relay_Connector\Sending\Outbox;
 use Relay_Connector\Settings;
 
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Sends an order once when it is placed, once for each change between two statuses, and once for each refund, however
- * it was made: block checkout, classic checkout, the admin, REST or code.
+ * Sends an order once when it is placed, once for each change of its status, and once for each refund, however it was made:
+ * block checkout, classic checkout, the admin, REST or code.
  *
  * During a checkout, hooks fire for orders without items, several times for the same order, and for orders that are
  * discarded. Therefore an event is recorded and held. At the end of the request the order is read again, and the event
  * is released or removed. If PHP stops before that, for example because a payment took too long, the event is sent
  * after the hold, so that no placed order is lost.
+ *
+ * A status change in the request that creates the order is marked as initial: it tells nothing that "created" does not.
  */
 final class Orders extends Base_Source {
 
@@ -32,6 +35,7 @@ final class Orders extends Base_Source {
 	 */
 	const DRAFTS = array( 'auto-draft', 'draft', 'new', 'checkout-draft' );
 	const TRASH  = 'trash';
+	const OBJECT = 'order';
 
 	/**
 	 * Longer than nearly every request, which releases the events itself.
@@ -124,6 +128,15 @@ final class Orders extends Base_Source {
 	}
 
 	/**
+	 * Further options.
+	 *
+	 * @return string[]
+	 */
+	public function own_options() {
+		return array( Settings::SKIP_INITIAL => __( 'Do not send status changes that are part of placing an order, such as from pending to processing at checkout', 'relay-connector' ) );
+	}
+
+	/**
 	 * Several hooks for the same order, because each way to create one skips some of them.
 	 */
 	public function add_hooks() {
@@ -185,7 +198,7 @@ final class Orders extends Base_Source {
 				} elseif ( self::TRASH === $from ) {
 					$this->record_restored( $id );
 				} elseif ( $from !== $to && self::TRASH !== $to ) {
-					$this->hold( $id, self::CHANGED, $id, self::CHANGED . ':' . $id . ':' . $from . ':' . $to );
+					$this->record_changed( $id, $from . ':' . $to );
 				}
 			}
 		);
@@ -200,20 +213,23 @@ final class Orders extends Base_Source {
 	public function on_refunded( $id = 0, $refund_id = 0 ) {
 		$this->run_safely(
 			function () use ( $id, $refund_id ) {
-				$this->hold( self::number( $id ), self::REFUNDED, self::number( $refund_id ), self::REFUNDED . ':' . self::number( $refund_id ) );
+				$this->record_refunded( self::number( $id ), self::number( $refund_id ) );
 			}
 		);
 	}
 
 	/**
-	 * Releases or removes the held events at the end of the request.
+	 * Removes the held events of drafts, trashed orders and anything else that is not a placed order. The outbox then
+	 * releases the rest.
 	 */
 	public function finish_request() {
 		$this->held->flush(
-			function ( $id, array $keys ) {
+			function ( $id, array $event_ids ) {
 				$this->run_safely(
-					function () use ( $id, $keys ) {
-						$this->release_or_remove( $id, $keys );
+					function () use ( $id, $event_ids ) {
+						if ( ! $this->is_placed( $this->order( $id ) ) ) {
+							array_map( array( $this->outbox, 'remove_held' ), $event_ids );
+						}
 					}
 				);
 			}
@@ -239,40 +255,47 @@ final class Orders extends Base_Source {
 		if ( Sent_Order_Events::has_other( $order, $row ) ) {
 			throw new Event_Withdrawn( esc_html__( 'Not sent, because it was already sent.', 'relay-connector' ) );
 		}
+		if ( $row->is_initial && $this->settings->skips_initial() && Outbox::SENT === $this->state_of_created( $row ) ) {
+			throw new Event_Withdrawn( esc_html__( 'Not sent, because this change is part of placing the order, which was sent.', 'relay-connector' ) );
+		}
 	}
 
 	/**
-	 * The fields of the event, from the order as it is now. Only the two statuses of a change are those of the change.
+	 * The fields of the event, from the order as it is now. Only the two statuses of a change are those of the change;
+	 * the status now is in current_status.
 	 *
 	 * @param object $row The row.
 	 * @return array
 	 */
 	public function data( $row ) {
-		$fields = new Order_Fields( $this->order_of( $row ), $this->choices, $this->slug() );
+		$order   = $this->order_of( $row );
+		$fields  = new Order_Fields( $order, $this->choices, $this->slug() );
+		$current = array( 'current_status' => (string) $order->get_status() );
 		switch ( $row->event_type ) {
 			case self::REFUNDED:
-				return $fields->refund( $this->order( (int) $row->object_id ) );
+				return array_merge( $fields->refund( $this->order( (int) $row->object_id ) ), $current );
 			case self::CHANGED:
-				list( , , $from, $to ) = explode( ':', $row->dedupe_key );
+				list( $from, $to ) = explode( ':', $row->detail );
 				return array_merge(
 					$fields->order(),
 					array(
 						'status'          => $to,
 						'previous_status' => $from,
-						'current_status'  => (string) $this->order_of( $row )->get_status(),
-					)
+						'initial'         => $row->is_initial && ! in_array( $this->state_of_created( $row ), array( '', Outbox::WITHDRAWN ), true ),
+					),
+					$current
 				);
 		}
-		return $fields->order();
+		return array_merge( $fields->order(), $current );
 	}
 
 	/**
-	 * Stores with the order what was sent.
+	 * Stores with the order what is sent only once.
 	 *
 	 * @param object $row The row.
 	 */
 	public function record_sent( $row ) {
-		$order = $this->is_available() ? $this->order_of( $row ) : null;
+		$order = $this->is_available() && self::CHANGED !== $row->event_type ? $this->order_of( $row ) : null;
 		if ( $order ) {
 			Sent_Order_Events::record( $order, $row );
 		}
@@ -306,9 +329,8 @@ final class Orders extends Base_Source {
 		}
 		/* translators: %s: number of an order. */
 		$label = sprintf( self::REFUNDED === $row->event_type ? __( 'Refund of order %s', 'relay-connector' ) : __( 'Order %s', 'relay-connector' ), $order->get_order_number() );
-		if ( self::CHANGED === $row->event_type && 3 === substr_count( $row->dedupe_key, ':' ) ) {
-			list( , , $from, $to ) = explode( ':', $row->dedupe_key );
-			$label                .= ': ' . $from . ' → ' . $to;
+		if ( self::CHANGED === $row->event_type ) {
+			$label .= ': ' . str_replace( ':', ' → ', $row->detail );
 		}
 		return array(
 			'label' => $label,
@@ -317,55 +339,89 @@ final class Orders extends Base_Source {
 	}
 
 	/**
-	 * Releases the events of a placed order; removes those of a draft, a trashed order or anything else.
-	 *
-	 * @param int      $id   The order.
-	 * @param string[] $keys Their dedupe keys.
-	 */
-	private function release_or_remove( $id, array $keys ) {
-		$is_placed = $this->is_placed( $this->order( $id ) );
-		foreach ( $keys as $key ) {
-			if ( $is_placed ) {
-				$this->outbox->release( $key );
-			} else {
-				$this->outbox->remove_held( $key );
-			}
-		}
-	}
-
-	/**
-	 * Records a new order.
+	 * Records a new order. If this request has already recorded status changes of it, as "Add order" in the admin does,
+	 * they are recorded again behind it.
 	 *
 	 * @param int $id The order.
 	 */
 	private function record_created( $id ) {
-		$this->hold( $id, self::CREATED, $id, self::CREATED . ':' . $id );
+		if ( $this->held->of_type( $id, self::CREATED ) || ! $this->hold( $id, self::CREATED, $id, '' ) ) {
+			return;
+		}
+		$changes = $this->held->of_type( $id, self::CHANGED );
+		$this->held->forget( $id, self::CHANGED );
+		foreach ( $changes as $change ) {
+			$this->outbox->remove_held( $change['event_id'] );
+			$this->hold( $id, self::CHANGED, $id, $change['detail'], true );
+		}
+	}
+
+	/**
+	 * Records a change of the status.
+	 *
+	 * @param int    $id     The order.
+	 * @param string $detail The old and the new status.
+	 */
+	private function record_changed( $id, $detail ) {
+		$created = $this->held->of_type( $id, self::CREATED );
+		$this->hold( $id, self::CHANGED, $id, $detail, $created && '' !== $created[0]['event_id'] );
+	}
+
+	/**
+	 * Records a refund.
+	 *
+	 * @param int $id        The order.
+	 * @param int $refund_id The refund.
+	 */
+	private function record_refunded( $id, $refund_id ) {
+		if ( ! wp_list_filter( $this->held->of_type( $id, self::REFUNDED ), array( 'object_id' => $refund_id ) ) ) {
+			$this->hold( $id, self::REFUNDED, $refund_id, '' );
+		}
+	}
+
+	/**
+	 * Records an order that was restored from the trash, if its events were withdrawn because of that. An order from before
+	 * the plugin was installed is not new.
+	 *
+	 * @param int $id The order.
+	 */
+	private function record_restored( $id ) {
+		$this->outbox->requeue_withdrawn( self::OBJECT . ':' . $id );
 	}
 
 	/**
 	 * Records an event and holds it until the end of the request.
 	 *
-	 * @param int    $id        The order.
-	 * @param string $type      The event type.
-	 * @param int    $object_id What the event is about.
-	 * @param string $key       The dedupe key.
+	 * @param int    $id         The order.
+	 * @param string $type       The event type.
+	 * @param int    $object_id  The id that the event is built from.
+	 * @param string $detail     What changed; '' for an event that is sent only once.
+	 * @param bool   $is_initial Whether it belongs to the creation.
+	 * @return bool Whether it was recorded now.
 	 */
-	private function hold( $id, $type, $object_id, $key ) {
-		if ( $id > 0 && $object_id > 0 && $this->held->add( $id, $key ) ) {
-			$this->outbox->add( $type, $object_id, $key, self::HOLD_S );
+	private function hold( $id, $type, $object_id, $detail, $is_initial = false ) {
+		if ( $id <= 0 || $object_id <= 0 ) {
+			return false;
 		}
+		$event             = new New_Event( $type, $object_id, self::OBJECT . ':' . $id );
+		$event->dedupe_key = '' === $detail ? $type . ':' . $object_id : '';
+		$event->detail     = $detail;
+		$event->is_initial = $is_initial;
+		$event->hold_s     = self::HOLD_S;
+		$event_id          = $this->outbox->add( $event );
+		$this->held->add( $id, $type, $object_id, $detail, $event_id );
+		return '' !== $event_id;
 	}
 
 	/**
-	 * Records an order that was restored from the trash, if it was recorded before. An order from before the plugin was
-	 * installed is not new.
+	 * The state of the event with which the order of a row was created.
 	 *
-	 * @param int $id The order.
+	 * @param object $row The row.
+	 * @return string '' if it is no longer stored.
 	 */
-	private function record_restored( $id ) {
-		if ( $this->outbox->find_by_key( self::CREATED . ':' . $id ) ) {
-			$this->record_created( $id );
-		}
+	private function state_of_created( $row ) {
+		$created = $this->outbox->find_by_key( self::CREATED . ':' . (int) $row->object_id );
+		return $created ? $created->state : '';
 	}
 
 	/**

@@ -83,7 +83,7 @@ final class Users extends Base_Source {
 			function () use ( $id ) {
 				$id = self::number( $id );
 				if ( $id > 0 ) {
-					$this->outbox->add( self::TYPE, $id, self::TYPE . ':' . $id );
+					$this->queue_once( self::TYPE, 'user', $id );
 				}
 			}
 		);

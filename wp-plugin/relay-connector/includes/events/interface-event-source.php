@@ -12,7 +12,8 @@ defined( 'ABSPATH' ) || exit;
 /**
  * A hook records as little as possible. If the object can be looked up later, only its id is recorded, and the event is
  * built from the object when it is sent. If the site does not store the object, the body is built at once. A row of the
- * outbox has event_type, event_id, object_id, dedupe_key, and a body if it was built.
+ * outbox has event_type, event_id, object_id, object_key (such as "order:12"), detail (what changed, or ''), is_initial,
+ * revision, dedupe_key, and a body if it was built.
  */
 interface Event_Source {
 

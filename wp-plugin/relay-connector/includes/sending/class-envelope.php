@@ -22,9 +22,10 @@ final class Envelope {
 	 * @param string $event_id    The event id.
 	 * @param array  $data        The event's own fields.
 	 * @param int    $occurred_at When it happened, in Unix seconds; 0 for now.
+	 * @param int    $revision    The revision of its object; 0 for a new one.
 	 * @return string '' if the fields cannot be encoded.
 	 */
-	public static function encode( $type, $event_id, array $data, $occurred_at = 0 ) {
+	public static function encode( $type, $event_id, array $data, $occurred_at = 0, $revision = 0 ) {
 		$event = array(
 			'event'    => $type,
 			'event_id' => $event_id,
@@ -33,6 +34,7 @@ final class Envelope {
 		// Reports, requests and tests of the plugin itself are not about something that people wrote.
 		if ( 0 !== strpos( $type, 'relay.' ) ) {
 			$event['occurred_at'] = wp_date( 'Y-m-d\TH:i:sP', $occurred_at ? $occurred_at : time() );
+			$event['revision']    = $revision ? $revision : Revision::next();
 			$event['locale']      = self::locale();
 			$event['timezone']    = wp_timezone_string();
 		}

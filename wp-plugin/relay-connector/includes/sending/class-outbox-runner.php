@@ -17,6 +17,9 @@ defined( 'ABSPATH' ) || exit;
 
 /**
  * A run is limited in time and rows: claim a row, build its body once, send it, store the outcome, take the next row.
+ *
+ * Events of one object are sent in order; see Row_Claims. Between objects, a run takes turns: the event that has been due
+ * longest, then the newest one. A new event therefore does not wait until a long queue has been sent.
  */
 final class Outbox_Runner {
 
@@ -68,6 +71,13 @@ final class Outbox_Runner {
 	private $reports;
 
 	/**
+	 * The claims.
+	 *
+	 * @var Row_Claims
+	 */
+	private $claims;
+
+	/**
 	 * Whether this request has had a run.
 	 *
 	 * @var bool
@@ -91,26 +101,28 @@ final class Outbox_Runner {
 		$this->client   = $client;
 		$this->sources  = $sources;
 		$this->reports  = $reports;
+		$this->claims   = new Row_Claims();
 	}
 
 	/**
 	 * Sends due rows until none is left, the time is up, the circuit breaker stops it, or the gateway fails twice in a
 	 * row. Then sends missing reports, if there was no failure.
 	 *
-	 * @param int $timeout_s Timeout of one request, in seconds.
-	 * @param int $most_rows The maximum number of rows.
+	 * @param int      $timeout_s Timeout of one request, in seconds.
+	 * @param int      $most_rows The maximum number of rows.
+	 * @param string[] $objects   Objects with events to send first.
 	 * @return int|null How many rows were processed; null if another run is in progress.
 	 */
-	public function run( $timeout_s = self::TIMEOUT_S, $most_rows = self::MOST_ROWS ) {
+	public function run( $timeout_s = self::TIMEOUT_S, $most_rows = self::MOST_ROWS, array $objects = array() ) {
 		return $this->with_lock(
-			function ( Run_Lock $lock ) use ( $timeout_s, $most_rows ) {
+			function ( Run_Lock $lock ) use ( $timeout_s, $most_rows, &$objects ) {
 				$stop_at  = microtime( true ) + self::LONGEST_RUN_S;
 				$failures = 0;
 				$done     = 0;
 				while ( $done < $most_rows && $failures < self::FAILURES_IN_ROW && $this->breaker->allows_sending() ) {
 					// A request may use its whole timeout, so the timeout is shortened to end the run in time.
 					$left = (int) floor( $stop_at - microtime( true ) );
-					$row  = $left >= 1 && $lock->renew() ? $this->outbox->claim( wp_generate_uuid4() ) : null;
+					$row  = $left >= 1 && $lock->renew() ? $this->next_row( $objects, $done ) : null;
 					if ( ! $row ) {
 						break;
 					}
@@ -127,16 +139,27 @@ final class Outbox_Runner {
 	}
 
 	/**
-	 * Sends one row now because a person asked for it, even if it is not due or sending is paused.
+	 * Sends one row now because a person asked for it, even if it is not due or sending is paused. Earlier rows of the same
+	 * object are sent before.
 	 *
 	 * @param int $id The row.
-	 * @return Send_Decision|null Null if another run is in progress or the row is not waiting.
+	 * @return Send_Decision|null The decision about the row, or about the earlier one that keeps it back. Null if another
+	 *                            run is in progress or the row is not waiting.
 	 */
 	public function run_one( $id ) {
 		return $this->with_lock(
-			function () use ( $id ) {
-				$row = $this->outbox->claim( wp_generate_uuid4(), $id );
-				return $row ? $this->send( $row, self::TIMEOUT_S ) : null;
+			function ( Run_Lock $lock ) use ( $id ) {
+				$stop_at  = microtime( true ) + self::LONGEST_RUN_S;
+				$decision = null;
+				do {
+					$left = (int) floor( $stop_at - microtime( true ) );
+					$row  = $left >= 1 && $lock->renew() ? $this->claims->row( $id ) : null;
+					if ( ! $row ) {
+						return $decision;
+					}
+					$decision = $this->send( $row, min( self::TIMEOUT_S, $left ) );
+				} while ( (int) $row->id !== (int) $id && Outbox::WAITING !== $decision->state );
+				return $decision;
 			}
 		);
 	}
@@ -241,6 +264,25 @@ final class Outbox_Runner {
 	}
 
 	/**
+	 * Claims the next row.
+	 *
+	 * @param string[] $objects Objects with events to send first; receives those that are left.
+	 * @param int      $done    How many rows were processed.
+	 * @return object|null
+	 */
+	private function next_row( array &$objects, $done ) {
+		while ( $objects ) {
+			$row = $this->claims->first_of( reset( $objects ) );
+			if ( $row ) {
+				return $row;
+			}
+			array_shift( $objects );
+		}
+		$row = 1 === $done % 2 ? $this->claims->newest() : null;
+		return $row ? $row : $this->claims->oldest();
+	}
+
+	/**
 	 * Runs code while holding the lock.
 	 *
 	 * @param callable $callback Receives the lock.
@@ -324,6 +366,12 @@ final class Outbox_Runner {
 			if ( '' !== (string) $row->body ) {
 				return null;
 			}
+			if ( Object_Rows::is_repeated( $row ) ) {
+				return Send_Decision::withdrawn( __( 'Not sent, because the same change was recorded twice.', 'relay-connector' ) );
+			}
+			if ( Object_Rows::is_superseded( $row ) ) {
+				return Send_Decision::withdrawn( __( 'Not sent, because a later event of this type has the same content.', 'relay-connector' ) );
+			}
 			/**
 			 * Filters the fields of an event before it is sent for the first time.
 			 *
@@ -331,8 +379,9 @@ final class Outbox_Runner {
 			 * @param string $type      The event type.
 			 * @param int    $object_id The object that the event is about.
 			 */
-			$data      = (array) apply_filters( 'relay_connector_event_data', $source->data( $row ), $row->event_type, (int) $row->object_id );
-			$row->body = Envelope::encode( $row->event_type, $row->event_id, $data, (int) $row->created_at );
+			$data          = (array) apply_filters( 'relay_connector_event_data', $source->data( $row ), $row->event_type, (int) $row->object_id );
+			$row->revision = Object_Rows::next_revision( $row );
+			$row->body     = Envelope::encode( $row->event_type, $row->event_id, $data, (int) $row->created_at, $row->revision );
 		} catch ( Event_Withdrawn $reason ) {
 			return Send_Decision::withdrawn( $reason->getMessage() );
 		} catch ( \Throwable $error ) {

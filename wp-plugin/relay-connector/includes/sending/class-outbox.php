@@ -28,6 +28,8 @@ final class Outbox {
 	 */
 	const CLAIM_S = 90;
 
+	const RELEASED_AT_ONCE = 10;
+
 	/**
 	 * Within this time, an entry id of a form plugin means the same entry, even if the plugin fires its hook again.
 	 */
@@ -41,50 +43,134 @@ final class Outbox {
 	private $has_new = false;
 
 	/**
+	 * The objects that this request has recorded events of: by site and object key, true.
+	 *
+	 * @var array
+	 */
+	private $objects = array();
+
+	/**
+	 * The events that this request holds: by site and event id, true.
+	 *
+	 * @var array
+	 */
+	private $held = array();
+
+	/**
 	 * Records an event. This is one statement for a new event, and all that happens while a visitor waits. The event id
 	 * is set here, so that every attempt has the same one. An event that exists stays unchanged, unless it was
 	 * withdrawn: then it is requeued.
 	 *
-	 * @param string $type       The event type.
-	 * @param int    $object_id  The object that the event is about.
-	 * @param string $dedupe_key A key is recorded only once.
-	 * @param int    $hold_s     Seconds to wait before sending, unless release() is called.
+	 * @param New_Event $event The event.
+	 * @return string The event id if the event was recorded or requeued, else ''.
 	 */
-	public function add( $type, $object_id, $dedupe_key, $hold_s = 0 ) {
+	public function add( New_Event $event ) {
 		global $wpdb;
-		$now  = time();
-		$done = $wpdb->query( $wpdb->prepare( "INSERT IGNORE INTO {$wpdb->relay_connector_outbox} (event_id, dedupe_key, event_type, object_id, state, created_at, due_at) VALUES (%s, %s, %s, %d, 'waiting', %d, %d)", 'wp-' . wp_generate_uuid4(), $dedupe_key, $type, $object_id, $now, $now + $hold_s ) );
-		if ( 0 === $done ) {
+		$now      = time();
+		$due_at   = $now + $event->hold_s;
+		$revision = Revision::next();
+		$event_id = 'wp-' . wp_generate_uuid4();
+		$key      = '' === $event->dedupe_key ? $event_id : $event->dedupe_key;
+		$done     = $wpdb->query( $wpdb->prepare( "INSERT IGNORE INTO {$wpdb->relay_connector_outbox} (event_id, dedupe_key, event_type, object_id, object_key, detail, is_initial, revision, state, created_at, due_at) VALUES (%s, %s, %s, %d, %s, %s, %d, %d, 'waiting', %d, %d)", $event_id, $key, $event->type, $event->object_id, $event->object_key, $event->detail, $event->is_initial, $revision, $now, $due_at ) );
+		$is_known = 0 === $done;
+		if ( $is_known ) {
 			// Not in the same statement: the SQLite drop-in cannot upsert into a table with two unique keys.
-			$done = $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = 'waiting', attempts = 0, created_at = %d, due_at = %d, finished_at = 0 WHERE dedupe_key = %s AND state = 'withdrawn'", $now, $now + $hold_s, $dedupe_key ) );
+			$done = $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = 'waiting', attempts = 0, revision = %d, created_at = %d, due_at = %d, finished_at = 0 WHERE dedupe_key = %s AND state = 'withdrawn'", $revision, $now, $due_at, $key ) );
 		}
 		if ( false === $done ) {
-			Lost_Events::record( $type . ' ' . $object_id . ': ' . $wpdb->last_error );
-			return;
+			Lost_Events::record( $event->type . ' ' . $event->object_id . ': ' . $wpdb->last_error );
+			return '';
 		}
-		$this->has_new = $this->has_new || 0 === $hold_s;
+		if ( ! $done ) {
+			return '';
+		}
+		$known = $is_known ? $this->find_by_key( $key ) : null;
+		return $this->note( $known ? $known->event_id : $event_id, $event->object_key, $event->hold_s > 0 );
 	}
 
 	/**
-	 * Releases a held event. One that was already tried keeps its due time.
-	 *
-	 * @param string $dedupe_key The key it was recorded with.
+	 * Releases the events that this request holds. One that was already tried keeps its due time.
 	 */
-	public function release( $dedupe_key ) {
+	public function release_held() {
 		global $wpdb;
-		if ( $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET due_at = %d WHERE dedupe_key = %s AND state = 'waiting' AND attempts = 0", time(), $dedupe_key ) ) ) {
-			$this->has_new = true;
+		$by_site    = $this->held;
+		$this->held = array();
+		foreach ( $by_site as $site => $events ) {
+			$is_other = get_current_blog_id() !== $site;
+			if ( $is_other ) {
+				switch_to_blog( $site );
+			}
+			foreach ( array_chunk( array_keys( $events ), self::RELEASED_AT_ONCE ) as $ids ) {
+				$ids = array_pad( $ids, self::RELEASED_AT_ONCE, '' );
+				$wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET due_at = %d WHERE event_id IN (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) AND state = 'waiting' AND attempts = 0", array_merge( array( time() ), $ids ) ) );
+			}
+			if ( $is_other ) {
+				restore_current_blog();
+			}
 		}
 	}
 
 	/**
-	 * Deletes a held event, because its cause was discarded.
+	 * Deletes an event that this request holds, because its cause was discarded.
 	 *
-	 * @param string $dedupe_key The key it was recorded with.
+	 * @param string $event_id What add() returned.
 	 */
-	public function remove_held( $dedupe_key ) {
+	public function remove_held( $event_id ) {
 		global $wpdb;
-		$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->relay_connector_outbox} WHERE dedupe_key = %s AND state = 'waiting' AND attempts = 0 AND body IS NULL", $dedupe_key ) );
+		$wpdb->query( $wpdb->prepare( "DELETE FROM {$wpdb->relay_connector_outbox} WHERE event_id = %s AND state = 'waiting' AND attempts = 0 AND body IS NULL", $event_id ) );
+		unset( $this->held[ get_current_blog_id() ][ $event_id ] );
+	}
+
+	/**
+	 * Requeues the withdrawn events of an object. Whether each of them should be sent is decided again when it is sent.
+	 *
+	 * @param string $object_key The object.
+	 */
+	public function requeue_withdrawn( $object_key ) {
+		global $wpdb;
+		$now = time();
+		if ( $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = 'waiting', attempts = 0, revision = %d, created_at = %d, due_at = %d, finished_at = 0 WHERE object_key = %s AND state = 'withdrawn' AND body IS NULL", Revision::next(), $now, $now, $object_key ) ) ) {
+			$this->note( '', $object_key, false );
+		}
+	}
+
+	/**
+	 * Whether this request has recorded an event.
+	 *
+	 * @return bool
+	 */
+	public function has_new() {
+		return $this->has_new;
+	}
+
+	/**
+	 * The objects of the current site that this request has recorded events of.
+	 *
+	 * @return string[]
+	 */
+	public function new_objects() {
+		$site = get_current_blog_id();
+		return isset( $this->objects[ $site ] ) ? array_map( 'strval', array_keys( $this->objects[ $site ] ) ) : array();
+	}
+
+	/**
+	 * Notes an event of this request.
+	 *
+	 * @param string $event_id   The event id.
+	 * @param string $object_key The object, '' for none.
+	 * @param bool   $is_held    Whether it is held.
+	 * @return string The event id.
+	 */
+	private function note( $event_id, $object_key, $is_held ) {
+		$this->has_new = true;
+		$site          = get_current_blog_id();
+		if ( '' !== $object_key ) {
+			$this->objects[ $site ][ $object_key ] = true;
+		}
+		if ( $is_held ) {
+			$this->held[ $site ][ $event_id ] = true;
+		}
+		return $event_id;
 	}
 
 	/**
@@ -95,14 +181,16 @@ final class Outbox {
 	 * @param string $body       The JSON text.
 	 * @param string $dedupe_key A key is recorded only once; '' to use the event id.
 	 * @param int    $object_id  The id in the other plugin, or 0.
+	 * @param string $object_key As in New_Event.
+	 * @param int    $revision   The revision in the body, if the event has an object key.
 	 * @return bool Whether it was recorded; false also if the key exists.
 	 */
-	public function add_with_body( $type, $event_id, $body, $dedupe_key = '', $object_id = 0 ) {
+	public function add_with_body( $type, $event_id, $body, $dedupe_key = '', $object_id = 0, $object_key = '', $revision = 0 ) {
 		global $wpdb;
 		$now  = time();
-		$done = $wpdb->query( $wpdb->prepare( "INSERT IGNORE INTO {$wpdb->relay_connector_outbox} (event_id, dedupe_key, event_type, object_id, body, state, created_at, due_at) VALUES (%s, %s, %s, %d, %s, 'waiting', %d, %d)", $event_id, '' === $dedupe_key ? $event_id : $dedupe_key, $type, $object_id, $body, $now, $now ) );
+		$done = $wpdb->query( $wpdb->prepare( "INSERT IGNORE INTO {$wpdb->relay_connector_outbox} (event_id, dedupe_key, event_type, object_id, object_key, revision, body, state, created_at, due_at) VALUES (%s, %s, %s, %d, %s, %d, %s, 'waiting', %d, %d)", $event_id, '' === $dedupe_key ? $event_id : $dedupe_key, $type, $object_id, $object_key, $revision, $body, $now, $now ) );
 		if ( 1 === $done ) {
-			$this->has_new = true;
+			$this->note( $event_id, $object_key, false );
 		} elseif ( false === $done ) {
 			Lost_Events::record( $type . ': ' . $wpdb->last_error );
 		}
@@ -134,37 +222,6 @@ final class Outbox {
 	}
 
 	/**
-	 * Whether this request has recorded an event.
-	 *
-	 * @return bool
-	 */
-	public function has_new() {
-		return $this->has_new;
-	}
-
-	/**
-	 * Claims the row that has been due longest. The attempt is counted before it is made, so that a row that crashes PHP
-	 * is retried at growing intervals instead of at once.
-	 *
-	 * @param string   $runner The token of the claiming run.
-	 * @param int|null $id     Claim only this row, due or not.
-	 * @return object|null
-	 */
-	public function claim( $runner, $id = null ) {
-		global $wpdb;
-		$now = time();
-		if ( null === $id ) {
-			$claimed = $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET claimed_by = %s, claimed_until = %d, attempts = attempts + 1 WHERE state = 'waiting' AND due_at <= %d AND claimed_until <= %d ORDER BY due_at, id LIMIT 1", $runner, $now + self::CLAIM_S, $now, $now ) );
-		} else {
-			$claimed = $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET claimed_by = %s, claimed_until = %d, attempts = attempts + 1 WHERE state = 'waiting' AND id = %d AND claimed_until <= %d", $runner, $now + self::CLAIM_S, $id, $now ) );
-		}
-		if ( ! $claimed ) {
-			return null;
-		}
-		return $wpdb->get_row( $wpdb->prepare( "SELECT * FROM {$wpdb->relay_connector_outbox} WHERE state = 'waiting' AND claimed_by = %s", $runner ) );
-	}
-
-	/**
 	 * Stores the body that is about to be sent, so that every attempt sends the same bytes.
 	 *
 	 * @param object $row  A claimed row.
@@ -173,7 +230,7 @@ final class Outbox {
 	 */
 	public function store_body( $row, $body ) {
 		global $wpdb;
-		return 1 === $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET body = %s WHERE id = %d AND claimed_by = %s", $body, $row->id, $row->claimed_by ) );
+		return 1 === $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET body = %s, revision = %d WHERE id = %d AND claimed_by = %s", $body, $row->revision, $row->id, $row->claimed_by ) );
 	}
 
 	/**
@@ -275,7 +332,7 @@ final class Outbox {
 	 */
 	public function unfinished( $after_id, $limit ) {
 		global $wpdb;
-		return (array) $wpdb->get_results( $wpdb->prepare( "SELECT id, event_id, dedupe_key, event_type, object_id, body, state, created_at FROM {$wpdb->relay_connector_outbox} WHERE state IN ('waiting', 'parked') AND id > %d ORDER BY id LIMIT %d", $after_id, $limit ) );
+		return (array) $wpdb->get_results( $wpdb->prepare( "SELECT id, event_id, dedupe_key, event_type, object_id, object_key, detail, is_initial, revision, body, state, created_at FROM {$wpdb->relay_connector_outbox} WHERE state IN ('waiting', 'parked') AND id > %d ORDER BY id LIMIT %d", $after_id, $limit ) );
 	}
 
 	/**
@@ -291,13 +348,13 @@ final class Outbox {
 	}
 
 	/**
-	 * When the next waiting row can be claimed.
+	 * When the next waiting row can be claimed. A row behind another one of its object does not count.
 	 *
 	 * @return int Unix seconds, possibly in the past; 0 if no row waits.
 	 */
 	public function next_due() {
 		global $wpdb;
-		return (int) $wpdb->get_var( "SELECT MIN(CASE WHEN claimed_until > due_at THEN claimed_until WHEN due_at > 0 THEN due_at ELSE 1 END) FROM {$wpdb->relay_connector_outbox} WHERE state = 'waiting'" );
+		return (int) $wpdb->get_var( "SELECT MIN(CASE WHEN o.claimed_until > o.due_at THEN o.claimed_until WHEN o.due_at > 0 THEN o.due_at ELSE 1 END) FROM {$wpdb->relay_connector_outbox} o LEFT JOIN {$wpdb->relay_connector_outbox} b ON b.object_key = o.object_key AND b.state = 'waiting' AND b.id < o.id AND o.object_key <> '' WHERE o.state = 'waiting' AND b.id IS NULL" );
 	}
 
 	/**

@@ -41,6 +41,12 @@ final class Scheduler {
 	const SHUTDOWN_ROWS      = 5;
 
 	/**
+	 * Before event sources finish what they hold, so that the visitor does not wait for it, but after WordPress has written
+	 * the response.
+	 */
+	const BEFORE_SOURCES = 999;
+
+	/**
 	 * The settings.
 	 *
 	 * @var Settings
@@ -155,6 +161,7 @@ final class Scheduler {
 		}
 		add_action( 'delete_option_' . Circuit_Breaker::OPTION, array( $this, 'on_connection_change' ) );
 		add_action( self::DAILY, array( $this, 'purge' ) );
+		add_action( 'shutdown', array( $this, 'end_response' ), self::BEFORE_SOURCES );
 		add_action( 'shutdown', array( $this, 'after_request' ), PHP_INT_MAX );
 	}
 
@@ -217,10 +224,20 @@ final class Scheduler {
 	}
 
 	/**
+	 * Sends the response to the visitor before anything else, if this request has recorded an event.
+	 */
+	public function end_response() {
+		if ( $this->outbox->has_new() && ! wp_doing_cron() && self::can_finish_response() ) {
+			self::finish_response();
+		}
+	}
+
+	/**
 	 * Runs at the end of each request: sends new events and schedules the next run.
 	 */
 	public function after_request() {
 		if ( $this->outbox->has_new() ) {
+			$this->outbox->release_held();
 			$this->send_new();
 		}
 		if ( self::$is_off ) {
@@ -237,18 +254,19 @@ final class Scheduler {
 	}
 
 	/**
-	 * Runs at the end of a request that has recorded an event: sends at once if the response can be sent first,
-	 * otherwise leaves it to WP-Cron. "Non-blocking" requests do not help, because they wait for the gateway too.
+	 * Runs at the end of a request that has recorded an event: sends at once if the response was sent first, otherwise
+	 * leaves it to WP-Cron. "Non-blocking" requests do not help, because they wait for the gateway too.
 	 */
 	private function send_new() {
-		if ( ! wp_next_scheduled( self::SOON ) ) {
-			wp_schedule_single_event( time(), self::SOON );
-		}
 		if ( wp_doing_cron() || ! self::can_finish_response() ) {
+			if ( ! wp_next_scheduled( self::SOON ) ) {
+				wp_schedule_single_event( time(), self::SOON );
+			}
 			return;
 		}
+		// If PHP is killed meanwhile, the regular run sends what is left.
 		self::finish_response();
-		$this->runner->run( self::SHUTDOWN_TIMEOUT_S, self::SHUTDOWN_ROWS );
+		$this->runner->run( self::SHUTDOWN_TIMEOUT_S, self::SHUTDOWN_ROWS, $this->outbox->new_objects() );
 		$this->email_alert->send_if_due();
 	}
 
