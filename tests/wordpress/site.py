@@ -46,6 +46,9 @@ class WordPressSite:
     It is Debian's WordPress 6.1 on MariaDB; with ``newer`` WordPress 6.5 on SQLite, from npm.
     """
 
+    # Files of a changing wp-config.php must be read again at once.
+    opcache_revalidate_s = 0
+
     def __init__(
         self,
         constants: dict | None = None,
@@ -416,7 +419,7 @@ class WordPressSite:
         (folder / "pool.conf").write_text(
             f"[global]\nerror_log = {folder}/fpm.log\ndaemonize = no\n[www]\nlisten = {listen}\nlisten.mode = 0666\n"
             f"pm = static\npm.max_children = {WORKERS}\ncatch_workers_output = yes\n"
-            f"php_admin_value[opcache.revalidate_freq] = 0\nuser = {_user()}\n"
+            f"php_admin_value[opcache.revalidate_freq] = {self.opcache_revalidate_s}\nuser = {_user()}\n"
         )
         fpm = Daemon([program, "-R", "-F", "-y", str(folder / "pool.conf")], self.root / "fpm.log")
         self._daemons.append(fpm)
@@ -432,7 +435,7 @@ class WordPressSite:
             f"http {{\naccess_log off;\n{temporary}include /etc/nginx/mime.types;\n"
             f"server {{\nlisten 127.0.0.1:{self.port};\nroot {self.document_root};\nindex index.php;\n"
             "location / { try_files $uri $uri/ /index.php?$args; }\n"
-            "location ~ \\.php$ { include /etc/nginx/fastcgi_params;"
+            "location ~ \\.php$ { include /etc/nginx/fastcgi_params; fastcgi_param HTTP_HOST $http_host;"
             f" fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name; fastcgi_pass unix:{listen}; }}\n}}\n}}\n"
         )
         self._web = Daemon(

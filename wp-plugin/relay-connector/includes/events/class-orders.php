@@ -48,6 +48,11 @@ final class Orders extends Base_Source {
 	const SHUTDOWN_PRIORITY = 1000;
 
 	/**
+	 * Before WooCommerce's own callback saves a new order again, which reports a status change.
+	 */
+	const FIRST = -1000;
+
+	/**
 	 * The events held in this request.
 	 *
 	 * @var Held_Order_Events
@@ -141,9 +146,9 @@ final class Orders extends Base_Source {
 	 */
 	public function add_hooks() {
 		add_action( 'before_woocommerce_init', array( $this, 'declare_compatibility' ) );
-		add_action( 'woocommerce_new_order', array( $this, 'on_created' ), 20, 1 );
-		add_action( 'woocommerce_checkout_order_processed', array( $this, 'on_created' ), 20, 1 );
-		add_action( 'woocommerce_store_api_checkout_order_processed', array( $this, 'on_created' ), 20, 1 );
+		add_action( 'woocommerce_new_order', array( $this, 'on_created' ), self::FIRST, 1 );
+		add_action( 'woocommerce_checkout_order_processed', array( $this, 'on_created' ), self::FIRST, 1 );
+		add_action( 'woocommerce_store_api_checkout_order_processed', array( $this, 'on_created' ), self::FIRST, 1 );
 		add_action( 'woocommerce_order_status_changed', array( $this, 'on_changed' ), 20, 3 );
 		add_action( 'woocommerce_order_refunded', array( $this, 'on_refunded' ), 20, 2 );
 		add_action( 'shutdown', array( $this, 'finish_request' ), self::SHUTDOWN_PRIORITY );
