@@ -173,7 +173,9 @@ class Visitor:
             assert answer.ok, answer.text[:500]
 
 
-def measure(visitor: Visitor, action: Callable[[requests.Session], None], pairs: int) -> list[tuple[Cost, Cost]]:
+def measure(
+    visitor: Visitor, action: Callable[[requests.Session], None], pairs: int
+) -> list[tuple[Cost, Cost]]:
     """Pairs of costs, with the plugin and without it."""
     for _ in range(WARM_UP):
         visitor.cost(action, True)
@@ -195,7 +197,9 @@ def difference(pairs: list[tuple[Cost, Cost]], name: str, scale: float = 1) -> s
 
 def main() -> None:
     """Measure and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--pairs", type=int, default=200)
     parser.add_argument("--wordpress", type=Path)
     parser.add_argument("--woocommerce", type=Path)
