@@ -178,3 +178,21 @@ def test_another_websites_page_cannot_act_for_an_admin(site, connected, mixed):
         answer = stranger.post(site.url + LOG_PAGE, data={"relay_connector_all": "1"}, timeout=60)
         assert "wp-login.php" in answer.url
     assert connected.rows() == mixed
+
+
+def test_an_event_that_waits_for_an_earlier_one_of_its_object_says_so(
+    site, gateway, connected, admin
+):
+    gateway.always(BUSY)
+    site.php(
+        "for ( $i = 1; $i < 4; $i++ ) {"
+        " $event = new \\Relay_Connector\\Sending\\New_Event( 'user.registered', 1, $i < 3 ? 'user:1' : 'user:2' ); $event->detail = (string) $i;"
+        " ( new \\Relay_Connector\\Sending\\Outbox() )->add( $event ); }"
+    )
+    text = text_of(connected.page(admin, LOG_PAGE))
+    assert text.count("after an earlier event of the same object") == 1
+    last = connected.rows()[1]["id"]
+    said = connected.press_row(admin, "send", last)
+    assert said.startswith("Not sent. An earlier event of the same object must be sent first."), (
+        said
+    )

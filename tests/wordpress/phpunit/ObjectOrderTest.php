@@ -144,7 +144,9 @@ final class ObjectOrderTest extends RelayTestCase {
 		$this->assertSame( array( 'sent', 'sent', 'waiting' ), wp_list_pluck( $this->rows(), 'state' ) );
 		$this->status = 503;
 		$this->change( $id, array( 'processing' ) );
-		$this->assertSame( 'waiting', $this->runner()->run_one( (int) $this->rows()[3]->id )->state );
+		$decision     = $this->runner()->run_one( (int) $this->rows()[3]->id );
+		$this->assertSame( 'waiting', $decision->state );
+		$this->assertStringStartsWith( 'An earlier event of the same object must be sent first. The gateway was reached', $decision->explanation );
 		$this->assertSame( array( '1', '0' ), array_slice( wp_list_pluck( $this->rows(), 'attempts' ), 2 ), 'the earlier one keeps it back' );
 	}
 
@@ -256,18 +258,30 @@ final class ObjectOrderTest extends RelayTestCase {
 	}
 
 	public function test_a_new_event_does_not_wait_behind_a_long_queue() {
-		for ( $i = 0; $i < 20; $i++ ) {
+		for ( $i = 0; $i < 30; $i++ ) {
 			relay_connector_send_event( 'x.backlog', array( 'n' => $i ) );
 		}
 		$id = wc_create_order()->get_id();
 		$this->end_request();
 		$this->change( $id, array( 'processing' ) );
-		$this->runner()->run( 5, 5, array( "order:$id" ) );
+		// At the end of the request: the order of that request, then the oldest.
+		$this->assertSame( array( 'order.created', 'order.status_changed', 0, 1, 2 ), $this->sent_by( 5, array( "order:$id" ) ) );
+		// By WP-Cron: the oldest, and from some point on the newest too.
+		$this->change( $id, array( 'completed' ) );
+		$this->assertSame( array_merge( range( 3, 23 ), array( 'order.status_changed', 24, 29 ) ), $this->sent_by( 24, array() ) );
+	}
+
+	/** What a run with a limit sends: the number of a custom event, or the type. */
+	private function sent_by( $most_rows, array $objects ) {
+		$this->requests = array();
+		$this->runner()->run( 5, $most_rows, $objects );
 		$sent = array();
 		foreach ( $this->requests as $request ) {
-			$event  = json_decode( $request['body'], true );
-			$sent[] = isset( $event['data']['n'] ) ? $event['data']['n'] : $event['event'];
+			$event = json_decode( $request['body'], true );
+			if ( 'relay.report' !== $event['event'] ) {
+				$sent[] = isset( $event['data']['n'] ) ? $event['data']['n'] : $event['event'];
+			}
 		}
-		$this->assertSame( array( 'order.created', 'order.status_changed', 0, 19, 1 ), $sent, 'the own order, then in turns' );
+		return $sent;
 	}
 }

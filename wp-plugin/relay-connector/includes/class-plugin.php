@@ -1,6 +1,6 @@
 <?php
 /**
- * Creates the plugin's objects and connects them.
+ * Connects the plugin's objects to WordPress.
  *
  * @package Relay_Connector
  */
@@ -16,33 +16,15 @@ use Relay_Connector\Admin\Events_Page;
 use Relay_Connector\Admin\Settings_Page;
 use Relay_Connector\Events\Comments;
 use Relay_Connector\Events\Custom_Events;
-use Relay_Connector\Events\Event_Choices;
 use Relay_Connector\Events\Leads;
 use Relay_Connector\Events\Orders;
 use Relay_Connector\Events\Users;
-use Relay_Connector\Keys\Key_Exchange;
-use Relay_Connector\Privacy\Erasure_Requests;
-use Relay_Connector\Privacy\Privacy_Tools;
-use Relay_Connector\Reporting\Daily_Counts;
-use Relay_Connector\Reporting\Daily_Reports;
-use Relay_Connector\Results\Comment_Summaries;
-use Relay_Connector\Results\Result_Callback;
-use Relay_Connector\Sending\Circuit_Breaker;
-use Relay_Connector\Sending\Gateway_Client;
-use Relay_Connector\Sending\Outbox;
-use Relay_Connector\Sending\Outbox_Runner;
 use Relay_Connector\Sending\Scheduler;
-use Relay_Connector\Sending\Triggers;
-use Relay_Connector\Status\Connection_Steps;
-use Relay_Connector\Status\Connection_Test;
-use Relay_Connector\Status\Email_Alert;
-use Relay_Connector\Status\Site_Health;
-use Relay_Connector\Status\Status;
 
 defined( 'ABSPATH' ) || exit;
 
 /**
- * The only class that knows all the others. It has no rules of its own.
+ * Knows which objects need which hooks. It has no rules of its own.
  */
 final class Plugin {
 
@@ -58,52 +40,51 @@ final class Plugin {
 	);
 
 	/**
+	 * Hooks of objects that few requests need: hook, name in Services, method, number of arguments. The object is created
+	 * when the hook fires.
+	 */
+	const RARE_HOOKS = array(
+		array( 'rest_api_init', 'result_callback', 'add_route', 1 ),
+		array( 'relay_connector_result', 'comment_summaries', 'store', 4 ),
+		array( 'manage_edit-comments_columns', 'comment_summaries', 'add_column', 1 ),
+		array( 'manage_comments_custom_column', 'comment_summaries', 'render', 2 ),
+		array( 'wp_privacy_personal_data_exporters', 'privacy_tools', 'add_exporter', 1 ),
+		array( 'wp_privacy_personal_data_erasers', 'privacy_tools', 'add_eraser', 1 ),
+		array( 'admin_init', 'privacy_tools', 'add_policy_text', 1 ),
+		array( 'site_status_tests', 'site_health', 'add_tests', 1 ),
+		array( 'debug_information', 'site_health', 'add_facts', 1 ),
+		array( 'rest_api_init', 'site_health', 'add_route', 1 ),
+	);
+
+	/**
 	 * Registers all hooks. Nothing else happens while the file is loaded.
 	 */
 	public function add_hooks() {
-		$settings = new Settings();
-		$outbox   = new Outbox();
-		$breaker  = new Circuit_Breaker( $settings );
-		$client   = new Gateway_Client( $settings );
-		$choices  = new Event_Choices();
-		$sources  = array();
-		foreach ( self::EVENT_SOURCES as $class ) {
-			$sources[] = new $class( $settings, $outbox, $choices );
-		}
-		$event_settings = new Event_Settings_Section( $choices, $sources );
-		$requests       = new Erasure_Requests( $outbox );
-		$sources[]      = $requests;
-		$daily_counts   = new Daily_Counts();
-		$reports        = new Daily_Reports( $settings, $daily_counts, $breaker, $client );
-		$runner         = new Outbox_Runner( $settings, $outbox, $breaker, $client, $sources, $reports );
-		$status         = new Status( $settings, $outbox, $breaker );
-		$email_alert    = new Email_Alert( $status );
-		$keys           = new Key_Exchange( $settings, $client );
-		$triggers       = new Triggers();
-
+		$services = new Services( self::EVENT_SOURCES );
 		( new Schema() )->add_hooks();
-		$settings->add_hooks();
-		$choices->add_hooks();
-		( new Scheduler( $settings, $outbox, $breaker, $runner, $daily_counts, $reports, $email_alert, $triggers ) )->add_hooks();
-		foreach ( $sources as $source ) {
+		$services->settings()->add_hooks();
+		$services->choices()->add_hooks();
+		( new Scheduler( $services ) )->add_hooks();
+		foreach ( $services->sources() as $source ) {
 			$source->add_hooks();
 		}
-		( new Result_Callback( $settings, $outbox ) )->add_hooks();
-		( new Comment_Summaries() )->add_hooks();
-		( new Privacy_Tools( $settings, $outbox, $runner, $requests ) )->add_hooks();
-		( new Site_Health( $settings, $status, $triggers, $keys ) )->add_hooks();
-		$test = new Connection_Test( $settings, $client, $breaker, $keys, new Connection_Steps( $settings, $triggers ) );
-		if ( is_admin() ) {
-			$log_page = new Events_Page( $settings, $outbox, $runner );
-			$log_page->add_hooks();
-			$event_settings->add_hooks();
-			( new Settings_Page( $settings, $status, $keys, $log_page, new Daily_Report_Section( $settings, $daily_counts, $reports ) ) )->add_hooks();
-			( new Admin_Actions( $test, $keys ) )->add_hooks();
-			( new Admin_Notices( $status ) )->add_hooks();
-			( new Dashboard_Widget( $settings, $status, $daily_counts ) )->add_hooks();
+		foreach ( self::RARE_HOOKS as $rare ) {
+			list( $hook, $name, $method, $arguments ) = $rare;
+			add_filter(
+				$hook,
+				static function ( ...$values ) use ( $services, $name, $method ) {
+					return call_user_func_array( array( $services->$name(), $method ), $values );
+				},
+				10,
+				$arguments
+			);
+		}
+		// Forms are often submitted through admin-ajax.php, which has no pages.
+		if ( is_admin() && ! wp_doing_ajax() ) {
+			$this->add_pages( $services );
 		}
 		if ( defined( 'WP_CLI' ) && WP_CLI ) {
-			$command = new Cli( $settings, $runner, $daily_counts, $outbox, $status, $test, $email_alert );
+			$command = new Cli( $services->settings(), $services->runner(), $services->daily_counts(), $services->outbox(), $services->status(), $services->connection_test(), $services->email_alert() );
 			\WP_CLI::add_command( 'relay', $command );
 			\WP_CLI::add_command( 'relay-connector', $command );
 		}
@@ -111,6 +92,23 @@ final class Plugin {
 		add_action( 'init', array( $this, 'load_translations' ) );
 		register_activation_hook( RELAY_CONNECTOR_FILE, array( Schema::class, 'install' ) );
 		register_deactivation_hook( RELAY_CONNECTOR_FILE, array( Scheduler::class, 'clear' ) );
+	}
+
+	/**
+	 * Registers the hooks of the admin pages.
+	 *
+	 * @param Services $services The plugin's objects.
+	 */
+	private function add_pages( Services $services ) {
+		$settings = $services->settings();
+		$status   = $services->status();
+		$log_page = new Events_Page( $settings, $services->outbox(), $services->runner() );
+		$log_page->add_hooks();
+		( new Event_Settings_Section( $services->choices(), $services->sources() ) )->add_hooks();
+		( new Settings_Page( $settings, $status, $services->keys(), $log_page, new Daily_Report_Section( $settings, $services->daily_counts(), $services->reports() ) ) )->add_hooks();
+		( new Admin_Actions( $services->connection_test(), $services->keys() ) )->add_hooks();
+		( new Admin_Notices( $status ) )->add_hooks();
+		( new Dashboard_Widget( $settings, $status, $services->daily_counts() ) )->add_hooks();
 	}
 
 	/**

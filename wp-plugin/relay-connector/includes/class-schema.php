@@ -9,8 +9,6 @@ namespace Relay_Connector;
 
 use Relay_Connector\Events\Event_Choices;
 use Relay_Connector\Events\Leads;
-use Relay_Connector\Reporting\Daily_Counts;
-use Relay_Connector\Results\Delivery_Claim;
 
 defined( 'ABSPATH' ) || exit;
 
@@ -28,7 +26,7 @@ final class Schema {
 	 */
 	const AFTER_THE_CORE = 900;
 
-	const TABLES  = array( 'relay_connector_outbox', Daily_Counts::TABLE, Delivery_Claim::TABLE );
+	const TABLES = array( 'relay_connector_outbox', 'relay_tally', 'relay_callback' );
 
 	/**
 	 * Registers the table names with $wpdb, so that switch_to_blog() and the deletion of a site include them.
@@ -116,6 +114,9 @@ final class Schema {
   KEY done_at (done_at)
 ) {$wpdb->get_charset_collate()};"
 		);
+		// Options that every request reads cost a query if they do not exist.
+		add_option( Settings::CONNECTED_AT, 0 );
+		add_option( Settings::ENDPOINT, '' );
 		$old = (int) get_option( self::OPTION, 0 );
 		$is_connected = ( new Settings() )->collects_events();
 		Event_Choices::initialize( $old > 0 && $old < 4 && $is_connected );

@@ -194,6 +194,8 @@ final class Events_Table extends \WP_List_Table {
 		if ( Outbox::WAITING === $row->state && (int) $row->due_at > time() ) {
 			/* translators: %s: a length of time. */
 			$html .= '<div class="relay-connector-small">' . esc_html( sprintf( __( 'next attempt in %s', 'relay-connector' ), human_time_diff( (int) $row->due_at ) ) ) . '</div>';
+		} elseif ( ! $busy && $row->waits_for ) {
+			$html .= '<div class="relay-connector-small">' . esc_html__( 'after an earlier event of the same object', 'relay-connector' ) . '</div>';
 		}
 		return $html;
 	}

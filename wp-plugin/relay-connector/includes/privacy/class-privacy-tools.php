@@ -66,15 +66,6 @@ final class Privacy_Tools {
 	}
 
 	/**
-	 * Registers with WordPress's tools.
-	 */
-	public function add_hooks() {
-		add_filter( 'wp_privacy_personal_data_exporters', array( $this, 'add_exporter' ) );
-		add_filter( 'wp_privacy_personal_data_erasers', array( $this, 'add_eraser' ) );
-		add_action( 'admin_init', array( $this, 'add_policy_text' ) );
-	}
-
-	/**
 	 * Adds the exporter.
 	 *
 	 * @param array $exporters The exporters.

@@ -20,15 +20,6 @@ final class Comment_Summaries {
 	const LONGEST  = 2000;
 
 	/**
-	 * Registers for results and for the list of comments.
-	 */
-	public function add_hooks() {
-		add_action( 'relay_connector_result', array( $this, 'store' ), 10, 4 );
-		add_filter( 'manage_edit-comments_columns', array( $this, 'add_column' ) );
-		add_action( 'manage_comments_custom_column', array( $this, 'render' ), 10, 2 );
-	}
-
-	/**
 	 * Whether summaries are stored.
 	 *
 	 * @return bool

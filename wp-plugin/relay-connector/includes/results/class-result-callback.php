@@ -58,13 +58,6 @@ final class Result_Callback {
 	}
 
 	/**
-	 * Registers the route.
-	 */
-	public function add_hooks() {
-		add_action( 'rest_api_init', array( $this, 'add_route' ) );
-	}
-
-	/**
 	 * Adds the route. Only requests signed with a key of this site are accepted.
 	 */
 	public function add_route() {

@@ -18,8 +18,8 @@ defined( 'ABSPATH' ) || exit;
 /**
  * A run is limited in time and rows: claim a row, build its body once, send it, store the outcome, take the next row.
  *
- * Events of one object are sent in order; see Row_Claims. Between objects, a run takes turns: the event that has been due
- * longest, then the newest one. A new event therefore does not wait until a long queue has been sent.
+ * Events of one object are sent in order; see Row_Claims. Between objects, the event that has been due longest is first. If
+ * the queue is long, every second event is the newest one, so that a new event does not wait until the queue is empty.
  */
 final class Outbox_Runner {
 
@@ -27,6 +27,11 @@ final class Outbox_Runner {
 	const MOST_ROWS       = 200;
 	const TIMEOUT_S       = 15;
 	const FAILURES_IN_ROW = 2;
+
+	/**
+	 * After this many events in a run, the queue is long.
+	 */
+	const LONG_QUEUE = 20;
 
 	/**
 	 * The settings.
@@ -159,6 +164,9 @@ final class Outbox_Runner {
 					}
 					$decision = $this->send( $row, min( self::TIMEOUT_S, $left ) );
 				} while ( (int) $row->id !== (int) $id && Outbox::WAITING !== $decision->state );
+				if ( (int) $row->id !== (int) $id ) {
+					$decision->explanation = __( 'An earlier event of the same object must be sent first.', 'relay-connector' ) . ' ' . $decision->explanation;
+				}
 				return $decision;
 			}
 		);
@@ -278,7 +286,7 @@ final class Outbox_Runner {
 			}
 			array_shift( $objects );
 		}
-		$row = 1 === $done % 2 ? $this->claims->newest() : null;
+		$row = $done >= self::LONG_QUEUE && 1 === $done % 2 ? $this->claims->newest() : null;
 		return $row ? $row : $this->claims->oldest();
 	}
 

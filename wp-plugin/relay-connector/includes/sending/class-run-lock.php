@@ -19,11 +19,23 @@ final class Run_Lock {
 	const LEASE_S = 90;
 
 	/**
+	 * A lease younger than this is not extended. The rest of it is longer than the longest request.
+	 */
+	const YOUNG_S = 15;
+
+	/**
 	 * The stored value while this process holds the lease; '' if it does not.
 	 *
 	 * @var string
 	 */
 	private $held = '';
+
+	/**
+	 * When the lease was taken or extended, in Unix seconds.
+	 *
+	 * @var int
+	 */
+	private $held_since = 0;
 
 	/**
 	 * Acquires the lease.
@@ -41,12 +53,16 @@ final class Run_Lock {
 	}
 
 	/**
-	 * Extends the lease.
+	 * Extends the lease, unless it is young.
 	 *
 	 * @return bool False if another process has taken it.
 	 */
 	public function renew() {
-		return '' !== $this->held && $this->swap( $this->held );
+		if ( '' === $this->held ) {
+			return false;
+		}
+		$age = time() - $this->held_since;
+		return ( $age >= 0 && $age < self::YOUNG_S ) || $this->swap( $this->held );
 	}
 
 	/**
@@ -68,8 +84,10 @@ final class Run_Lock {
 	 */
 	private function swap( $seen ) {
 		global $wpdb;
-		$next       = ( time() + self::LEASE_S ) . ' ' . wp_generate_uuid4();
-		$this->held = 1 === $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->options} SET option_value = %s WHERE option_name = %s AND option_value = %s", $next, self::OPTION, $seen ) ) ? $next : '';
+		$now              = time();
+		$next             = ( $now + self::LEASE_S ) . ' ' . wp_generate_uuid4();
+		$this->held       = 1 === $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->options} SET option_value = %s WHERE option_name = %s AND option_value = %s", $next, self::OPTION, $seen ) ) ? $next : '';
+		$this->held_since = $now;
 		return '' !== $this->held;
 	}
 }

@@ -7,11 +7,9 @@
 
 namespace Relay_Connector\Sending;
 
-use Relay_Connector\Reporting\Daily_Counts;
-use Relay_Connector\Reporting\Daily_Reports;
 use Relay_Connector\Results\Delivery_Claim;
+use Relay_Connector\Services;
 use Relay_Connector\Settings;
-use Relay_Connector\Status\Email_Alert;
 
 defined( 'ABSPATH' ) || exit;
 
@@ -47,60 +45,11 @@ final class Scheduler {
 	const BEFORE_SOURCES = 999;
 
 	/**
-	 * The settings.
+	 * The plugin's objects.
 	 *
-	 * @var Settings
+	 * @var Services
 	 */
-	private $settings;
-
-	/**
-	 * The outbox.
-	 *
-	 * @var Outbox
-	 */
-	private $outbox;
-
-	/**
-	 * The circuit breaker.
-	 *
-	 * @var Circuit_Breaker
-	 */
-	private $breaker;
-
-	/**
-	 * The runner.
-	 *
-	 * @var Outbox_Runner
-	 */
-	private $runner;
-
-	/**
-	 * The daily counts.
-	 *
-	 * @var Daily_Counts
-	 */
-	private $daily_counts;
-
-	/**
-	 * The daily reports.
-	 *
-	 * @var Daily_Reports
-	 */
-	private $reports;
-
-	/**
-	 * The alert e-mail.
-	 *
-	 * @var Email_Alert
-	 */
-	private $email_alert;
-
-	/**
-	 * The triggers.
-	 *
-	 * @var Triggers
-	 */
-	private $triggers;
+	private $services;
 
 	/**
 	 * Whether this request has had its run.
@@ -124,26 +73,12 @@ final class Scheduler {
 	private static $is_off = false;
 
 	/**
-	 * Takes what it runs.
+	 * Takes the plugin's objects. Most requests need none but the settings and the outbox.
 	 *
-	 * @param Settings        $settings     The settings.
-	 * @param Outbox          $outbox       The outbox.
-	 * @param Circuit_Breaker $breaker      The circuit breaker.
-	 * @param Outbox_Runner   $runner       The runner.
-	 * @param Daily_Counts    $daily_counts The daily counts.
-	 * @param Daily_Reports   $reports      The daily reports.
-	 * @param Email_Alert     $email_alert  The alert e-mail.
-	 * @param Triggers        $triggers     The triggers.
+	 * @param Services $services The objects.
 	 */
-	public function __construct( Settings $settings, Outbox $outbox, Circuit_Breaker $breaker, Outbox_Runner $runner, Daily_Counts $daily_counts, Daily_Reports $reports, Email_Alert $email_alert, Triggers $triggers ) {
-		$this->settings     = $settings;
-		$this->outbox       = $outbox;
-		$this->breaker      = $breaker;
-		$this->runner       = $runner;
-		$this->daily_counts = $daily_counts;
-		$this->reports      = $reports;
-		$this->email_alert  = $email_alert;
-		$this->triggers     = $triggers;
+	public function __construct( Services $services ) {
+		$this->services = $services;
 	}
 
 	/**
@@ -184,13 +119,13 @@ final class Scheduler {
 	 * cron list.
 	 */
 	public function ensure_scheduled() {
-		if ( ! $this->settings->collects_events() ) {
+		if ( ! $this->services->settings()->collects_events() ) {
 			return;
 		}
 		if ( self::INTERVAL !== wp_get_schedule( self::REGULAR ) ) {
 			wp_unschedule_hook( self::REGULAR );
 			wp_schedule_event( time(), self::INTERVAL, self::REGULAR );
-			$this->reports->start();
+			$this->services->reports()->start();
 		}
 		if ( ! wp_next_scheduled( self::DAILY ) ) {
 			wp_schedule_event( time() + HOUR_IN_SECONDS, 'daily', self::DAILY );
@@ -204,14 +139,14 @@ final class Scheduler {
 		if ( ! $this->has_run ) {
 			$this->has_run = true;
 			Triggers::note_run();
-			if ( $this->outbox->next_due() ) {
+			if ( $this->services->outbox()->next_due() ) {
 				// If PHP is killed during the run, WP-Cron returns to what it has claimed.
 				wp_schedule_single_event( time() + Outbox::CLAIM_S + self::SHORTEST_S, self::NEXT );
 			}
 			try {
-				$this->runner->run();
+				$this->services->runner()->run();
 			} finally {
-				$this->email_alert->send_if_due();
+				$this->services->email_alert()->send_if_due();
 			}
 		}
 	}
@@ -227,7 +162,7 @@ final class Scheduler {
 	 * Sends the response to the visitor before anything else, if this request has recorded an event.
 	 */
 	public function end_response() {
-		if ( $this->outbox->has_new() && ! wp_doing_cron() && self::can_finish_response() ) {
+		if ( $this->services->outbox()->has_new() && ! wp_doing_cron() && self::can_finish_response() ) {
 			self::finish_response();
 		}
 	}
@@ -236,20 +171,20 @@ final class Scheduler {
 	 * Runs at the end of each request: sends new events and schedules the next run.
 	 */
 	public function after_request() {
-		if ( $this->outbox->has_new() ) {
-			$this->outbox->release_held();
+		if ( $this->services->outbox()->has_new() ) {
+			$this->services->outbox()->release_held();
 			$this->send_new();
 		}
 		if ( self::$is_off ) {
 			return;
 		}
-		if ( $this->is_changed || $this->runner->has_run() ) {
+		if ( $this->is_changed || ( $this->services->is_made( 'runner' ) && $this->services->runner()->has_run() ) ) {
 			$this->schedule_next();
 		}
 		// Without WP-Cron, only requests can send the alert. Admin requests end here too.
-		if ( $this->settings->collects_events() && $this->triggers->claim_alert_check() ) {
+		if ( $this->services->settings()->collects_events() && $this->services->triggers()->claim_alert_check() ) {
 			self::finish_response();
-			$this->email_alert->send_if_due();
+			$this->services->email_alert()->send_if_due();
 		}
 	}
 
@@ -266,20 +201,19 @@ final class Scheduler {
 		}
 		// If PHP is killed meanwhile, the regular run sends what is left.
 		self::finish_response();
-		$this->runner->run( self::SHUTDOWN_TIMEOUT_S, self::SHUTDOWN_ROWS, $this->outbox->new_objects() );
-		$this->email_alert->send_if_due();
+		$this->services->runner()->run( self::SHUTDOWN_TIMEOUT_S, self::SHUTDOWN_ROWS, $this->services->outbox()->new_objects() );
 	}
 
 	/**
 	 * Schedules the next run for when the next row or report is due.
 	 */
 	private function schedule_next() {
-		if ( ! $this->settings->collects_events() ) {
+		if ( ! $this->services->settings()->collects_events() ) {
 			return;
 		}
-		$reports = $this->reports->state();
-		$due     = $this->settings->is_configured() ? array_filter( array( $this->outbox->next_due(), $reports ? (int) $reports['due_at'] : 0 ) ) : array();
-		$wanted  = $due ? max( time() + self::SHORTEST_S, $this->breaker->allows_sending_at(), min( $due ) ) : 0;
+		$reports = $this->services->reports()->state();
+		$due     = $this->services->settings()->is_configured() ? array_filter( array( $this->services->outbox()->next_due(), $reports ? (int) $reports['due_at'] : 0 ) ) : array();
+		$wanted  = $due ? max( time() + self::SHORTEST_S, $this->services->breaker()->allows_sending_at(), min( $due ) ) : 0;
 		$planned = (int) wp_next_scheduled( self::NEXT );
 		if ( $planned !== $wanted ) {
 			wp_unschedule_hook( self::NEXT );
@@ -309,8 +243,8 @@ final class Scheduler {
 	 * Deletes the rows of finished events after the retention time, once their day is counted.
 	 */
 	public function purge() {
-		$old = time() - DAY_IN_SECONDS * $this->settings->retention_days();
-		$this->outbox->purge( min( $this->daily_counts->close_days(), $old ) );
+		$old = time() - DAY_IN_SECONDS * $this->services->settings()->retention_days();
+		$this->services->outbox()->purge( min( $this->services->daily_counts()->close_days(), $old ) );
 		Delivery_Claim::purge( $old );
 	}
 

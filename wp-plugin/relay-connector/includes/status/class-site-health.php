@@ -69,15 +69,6 @@ final class Site_Health {
 	}
 
 	/**
-	 * Registers the tests and the debug information.
-	 */
-	public function add_hooks() {
-		add_filter( 'site_status_tests', array( $this, 'add_tests' ) );
-		add_filter( 'debug_information', array( $this, 'add_facts' ) );
-		add_action( 'rest_api_init', array( $this, 'add_route' ) );
-	}
-
-	/**
 	 * Adds the tests.
 	 *
 	 * @param array $tests The tests.
