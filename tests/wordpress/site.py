@@ -202,9 +202,11 @@ class WordPressSite:
 
     # -- inside WordPress
 
-    def php(self, code: str, host: str | None = None) -> str:
+    def php(
+        self, code: str, host: str | None = None, session: requests.Session | None = None
+    ) -> str:
         """Run PHP inside the booted WordPress, in a request of its own; returns what it printed."""
-        answer = self._http.post(
+        answer = (session or self._http).post(
             f"{self.url}/",
             data={"lab_token": self._token, "lab_php": code},
             headers={"Host": host} if host else None,
