@@ -111,10 +111,39 @@ def event_schema() -> dict[str, Any]:
                 "description": "The site's time zone, for dates in texts. Optional.",
                 "examples": ["Europe/Berlin", "+02:00"],
             },
+            "locale": {
+                "type": "string",
+                "description": "The language and country of the site or the form. Optional.",
+                "examples": ["de_DE"],
+            },
+            "occurred_at": {
+                "type": "string",
+                "format": "date-time",
+                "description": "When it happened on the site, with an offset. Optional. An invalid value "
+                "is ignored.",
+                "examples": ["2026-03-01T00:30:00+01:00"],
+            },
+            "revision": {
+                "type": "integer",
+                "minimum": 0,
+                "description": "The number of this change of the object, such as an order. It grows with "
+                "each change of the same object, whatever the event type. Optional. With it, an older "
+                "change never overwrites a newer one at HubSpot or on the site. An invalid value is "
+                "ignored.",
+            },
             "data": {
                 "type": "object",
                 "additionalProperties": True,
-                "properties": {"types": field_types_schema()},
+                "properties": {
+                    "types": field_types_schema(),
+                    "current_status": TEXT
+                    | {"description": "Of an order, optional: its status when the event was sent."},
+                    "initial": {
+                        "type": "boolean",
+                        "description": "Of `order.status_changed`, optional: the change belongs to the "
+                        "creation of the order, which has an event of its own.",
+                    },
+                },
             },
         },
     }

@@ -23,6 +23,7 @@ def delivery_of(delivery: Delivery) -> dict[str, Any]:
         "id": delivery.id,
         "destination": delivery.destination.name,
         "state": delivery.state,
+        "superseded_by": delivery.superseded_by,
         "attempts": delivery.attempts,
         "last_status": delivery.last_status,
         "last_error": delivery.last_error,

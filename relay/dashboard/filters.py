@@ -12,6 +12,7 @@ from flask import Flask, g, has_app_context
 from relay import exact_json
 from relay.event_types import FAMILIES, INTERNAL_TYPES, event_type_of, family_of
 from relay.mapping.printing import plain_text
+from relay.rules.changes import newer_sentence
 from relay.rules.counted import COUNTED
 
 STEPS = ((86_400, "day"), (3600, "h"), (60, "min"), (1, "s"))
@@ -140,6 +141,7 @@ def init_app(app: Flask) -> None:
         patterns_words,
         choice,
         pretty,
+        newer_sentence,
     ):
         app.add_template_filter(word)
     app.add_template_test(INTERNAL_TYPES.__contains__, "internal")

@@ -29,6 +29,7 @@ from relay.destinations.base import Kind, SiteKey
 from relay.errors import RelayError
 from relay.models import Delivery, Event, MappingVersion, Replay, Source, Subscription, db_now
 from relay.models.delivery import is_pending, was_claimed
+from relay.rules.changes import Change
 from relay.rules.lifecycle import Claimed, Life, State, transition
 from relay.rules.states import ReplayState, SubscriptionState
 
@@ -57,6 +58,8 @@ class Claim:
     ``rules`` is the mapping by event type, in version ``mapping_version`` of the subscription's
     mapping.  ``call_s`` is the longest time it can take, with its AI step.  ``site_key`` is set for
     kinds that sign for the site.  ``is_suspect``: a worker died while it handled this delivery.
+    ``change`` is the change of an object that the event describes, if that matters to the kind, and
+    ``body`` the parsed payload, if it was parsed for that.
     """
 
     delivery_id: int
@@ -77,6 +80,8 @@ class Claim:
     mapping_version: int = 1
     is_suspect: bool = False
     rules: Mapping[str, Any] = field(default_factory=dict)
+    change: Change | None = None
+    body: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @property
     def batch_key(self) -> tuple[Any, ...]:

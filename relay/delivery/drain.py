@@ -30,6 +30,7 @@ from relay.delivery.attempt.outcome import (
     log_attempt,
     postponed,
     result_of,
+    without_call,
     write_results,
 )
 from relay.delivery.attempt.run import AttemptResult
@@ -52,6 +53,7 @@ from relay.delivery.message import (
     version_config,
     with_texts,
 )
+from relay.delivery.order import ChangeOrder
 from relay.delivery.plan import POLL_S, RENEW_AFTER_S, Group, Plan, has_suspect, make_plan
 from relay.delivery.pool import Call, FinishedCall, Pool
 from relay.destinations import KINDS
@@ -153,6 +155,7 @@ class Drain:
         self.stored: Capacity | None = self.capacity
         self.hold = destination_status(row, clock.read).hold(clock.read)
         self.batch = Batch()
+        self.order = ChangeOrder(self.kind.older_changes(row.config or {}))
         self.digest_group: Group = ()
         self.stopped: frozenset[int] = frozenset()
         self.pending = PendingResults()
@@ -341,9 +344,10 @@ class Drain:
         if self.is_backlog and claimed_at - self.claimed_at < FAST_S:
             self.claim_limit = min(2 * self.claim_limit, MOST_CLAIMS)
         self.claimed_at = claimed_at
+        claims = self.order.admit(connection, self.row.id, batch.claims)
         if not waiting:
             self.checked_at, self.stopped = claimed_at, frozenset()
-        batch = replace(batch, claims=waiting + batch.claims)
+        batch = replace(batch, claims=waiting + claims)
         if batch.claims:
             self.save(connection, now, batch)
         return batch
@@ -363,7 +367,8 @@ class Drain:
             jobs = [(group, self.call_of(group)) for group in plan.ahead]
             until = self.checked_at + RECHECK_S
             started = self.pool.offer(jobs, plan.places, until, self.low())
-            self.batch = Batch(tuple(claim for group in plan.ahead for claim in group))
+            ready = (claim for group in plan.ahead for claim in group)
+            self.batch = Batch((*ready, *plan.blocked))
             self.leave_out(started)
         else:
             is_digest, self.batch = self.batch.is_digest, plan.rest
@@ -375,11 +380,18 @@ class Drain:
             for one in plan.postponed
             if one.delivery_id not in started
         ]
+        self.pending.results += [
+            without_call(one, signal, self.row.id, now)
+            for one, signal in plan.settled
+            if one.delivery_id not in started
+        ]
         self.wait_s = min(plan.wait_s, GATHER_S) if self.pending.results else plan.wait_s
 
     def plan(self, now: datetime) -> Plan:
         hold = self.hold_now()
-        return make_plan(self.batch, self.pool.running, self.capacity, hold, now, self.stopped)
+        order = self.order if self.order.is_active else None
+        running = self.pool.running
+        return make_plan(self.batch, running, self.capacity, hold, now, self.stopped, order)
 
     def leave_out(self, started: set[int]) -> None:
         """These deliveries do not wait any more."""
@@ -402,6 +414,15 @@ class Drain:
             transport=self.enricher.transport,
             enrich=enrich,
             public_url=self.public_url,
+            older=self.older_in(group),
+        )
+
+    def older_in(self, group: Group) -> frozenset[int]:
+        """The deliveries of a group for which a newer change was delivered before."""
+        if not self.order.is_active:
+            return frozenset()
+        return frozenset(
+            one.delivery_id for one in group if self.order.newer_revision(one) is not None
         )
 
     def recheck(self, now: datetime) -> None:
@@ -493,6 +514,7 @@ class Drain:
         for one, attempt in zip(call.group, results, strict=True):
             result = result_of(one, attempt, policy, self.row.id, self.version, now)
             self.pending.results.append(result)
+            self.order.record(one, result.signal, result.outcome.life)
             log_attempt(one, result, self.kind.slug, now)
         self.count += len(results)
 

@@ -130,6 +130,7 @@ def message_of(
     is_test: bool = False,
     site_key: SiteKey | None = None,
     public_url: str = "",
+    is_older: bool = False,
 ) -> Message:
     """A message with a new attempt key.
 
@@ -150,6 +151,7 @@ def message_of(
         is_test=is_test,
         site_key=site_key,
         relay_url=event_page(public_url, str(payload["event_id"])),
+        is_older=is_older,
     )
 
 

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 
 from relay.delivery.capacity import LIVE, Capacity
 from relay.delivery.claim import Batch, Claim
-from relay.rules.lifecycle import Held
+from relay.delivery.order import ChangeOrder, Turn
+from relay.rules.lifecycle import Held, Superseded
 
 RENEW_AFTER_S = 5.0  # how often a drain renews its lease on the destination
 POLL_S = 0.3  # how often a drain with a free place checks whether more is due
@@ -26,7 +27,8 @@ class Plan:
 
     ``ahead`` are groups out of ``start`` and ``rest``: as long as all calls succeed, the next of them
     may start when one has finished, without another plan.  ``places`` is how many calls may run at
-    the same time.
+    the same time.  ``blocked`` are those out of ``rest`` that wait for another change of their object,
+    ``settled`` the deliveries with a signal that needs no call.
     ``rest`` waits, and ``capacity`` and ``hold`` are what applies after the start.  The drain waits
     ``wait_s`` seconds at most for a call to finish before it plans again.
     """
@@ -39,6 +41,8 @@ class Plan:
     wait_s: float
     ahead: tuple[Group, ...] = ()
     places: int = 0
+    blocked: tuple[Claim, ...] = ()
+    settled: tuple[tuple[Claim, Held | Superseded], ...] = ()
 
 
 def make_plan(
@@ -48,11 +52,13 @@ def make_plan(
     hold: Held | None,
     now: datetime,
     stopped: Collection[int] = frozenset(),
+    order: ChangeOrder | None = None,
 ) -> Plan:
     """Plan the next step.
 
     ``running`` are the groups with a call under way, ``hold`` is why nothing may start, ``stopped``
     the ids of deliveries with a paused subscription, or with a removed subscription or site.
+    ``order`` is needed if events have revisions.
     """
     start: list[Group] = []
     postponed: list[Claim] = []
@@ -60,6 +66,10 @@ def make_plan(
     for claim in batch.claims:
         may_start = hold is None and claim.delivery_id not in stopped and has_time(claim, now)
         (waiting if may_start else postponed).append(claim)
+    blocked: list[Claim] = []
+    settled: list[tuple[Claim, Held | Superseded]] = []
+    if order is not None and waiting:
+        waiting, blocked, settled = in_turn(waiting, running, order, now, batch.is_digest)
     alone = has_suspect(running)
     slots = capacity.slots(now, len(running))
     while waiting and not alone and hold is None:
@@ -75,17 +85,59 @@ def make_plan(
         capacity = capacity.started(now, len(start))
     free = slots.free[waiting[0].priority if waiting else LIVE] - len(start)
     if not (waiting or start or running):
-        wait_s = 0.0
+        wait_s = 0.0  # nothing is blocked, either: a claim waits for one that runs or starts
     elif alone or free < 1:
         wait_s = RENEW_AFTER_S  # only a call that finishes changes anything
     else:
         wait_s = capacity.rate(now).wait_s(now) if waiting else POLL_S
-    rest = Batch(tuple(waiting), batch.is_digest and bool(waiting))
+    rest = Batch((*waiting, *blocked), batch.is_digest and bool(waiting))
     ahead: tuple[Group, ...] = ()
     if hold is None and not alone and capacity.is_unpaced(now) and not has_suspect([waiting]):
         ahead = (*start, *([claim] for claim in waiting))
     places = len(running) + slots.free[waiting[0].priority if waiting else LIVE]
-    return Plan(tuple(start), tuple(postponed), rest, capacity, hold, wait_s, ahead, places)
+    return Plan(
+        tuple(start),
+        tuple(postponed),
+        rest,
+        capacity,
+        hold,
+        wait_s,
+        ahead,
+        places,
+        tuple(blocked),
+        tuple(settled),
+    )
+
+
+def in_turn(
+    waiting: Sequence[Claim],
+    running: Collection[Group],
+    order: ChangeOrder,
+    now: datetime,
+    is_digest: bool,
+) -> tuple[list[Claim], list[Claim], list[tuple[Claim, Held | Superseded]]]:
+    """The claims that may start, those that wait for another change of the same object, and those that
+    need no call now.  Of each object, one change at a time is sent; a digest takes all of them.
+    """
+    own = {one.delivery_id for group in (*running, waiting) for one in group}
+    busy = {one.change.object for group in running for one in group if one.change is not None}
+    ready: list[Claim] = []
+    blocked: list[Claim] = []
+    settled: list[tuple[Claim, Held | Superseded]] = []
+    for claim in waiting:
+        turn = order.turn(claim, own, now)
+        if turn is Turn.NEVER:
+            settled.append((claim, order.skipped(claim)))
+        elif turn is Turn.LATER:
+            settled.append((claim, order.wait_of(claim, now)))
+        elif claim.change is None or is_digest:
+            ready.append(claim)
+        elif turn is Turn.AFTER_OTHERS or claim.change.object in busy:
+            blocked.append(claim)
+        else:
+            ready.append(claim)
+            busy.add(claim.change.object)
+    return ready, blocked, settled
 
 
 def has_suspect(groups: Collection[Group]) -> bool:

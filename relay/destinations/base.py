@@ -17,6 +17,7 @@ from marshmallow import RAISE, Schema
 
 from relay.destinations.outcomes.http import classify
 from relay.rules import lifecycle
+from relay.rules.changes import OlderChange
 from relay.rules.notes import Note
 from relay.rules.on_status import Choices
 from relay.transport.request import OutboundRequest, Reply
@@ -52,6 +53,8 @@ class Message:
     them, and not validated; only kinds with ``writes_to_person`` get it.
     ``relay_url`` is the event's page in Relay; empty if Relay's own URL is not set.
     ``texts`` has the texts of the settings (``Kind.setting_texts``) filled from the event, by setting.
+    ``is_older``: the destination already got a newer change of the same object, and the kind marks
+    such messages (``Kind.older_changes``).
     """
 
     event_id: str
@@ -73,6 +76,7 @@ class Message:
     relay_url: str = ""
     person: tuple[str, str] = ("", "")
     texts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    is_older: bool = False
 
 
 class TextStyle(StrEnum):
@@ -252,6 +256,12 @@ class Kind:
     def notes_of(self, config: Mapping[str, Any], message: Message) -> tuple[Note, ...]:
         """What ``deliver`` will leave out for reasons of its own, for a preview."""
         return ()
+
+    def older_changes(self, config: Mapping[str, Any]) -> OlderChange:
+        """What happens to a change of an object, such as an order, that is older than one that was
+        delivered.  Only events with a revision have such an order.
+        """
+        return OlderChange.SEND
 
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:
         """The request for one message.  Raises Undeliverable if it cannot be built."""

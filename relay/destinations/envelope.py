@@ -9,6 +9,7 @@ from relay import exact_json
 from relay.destinations.base import Message
 
 USER_AGENT = "Relay/1.0"
+OPTIONAL = ("occurred_at", "revision", "timezone", "locale")  # what a site may send beside ``data``
 
 
 def headers_of(message: Message) -> tuple[tuple[str, str], ...]:
@@ -113,6 +114,7 @@ def _event_of(message: Message) -> dict[str, Any]:
         "received_at": message.received_at.isoformat(timespec="milliseconds").replace(
             "+00:00", "Z"
         ),
-        "data": message.data,
     }
+    body |= {name: message.payload[name] for name in OPTIONAL if name in message.payload}
+    body["data"] = message.data
     return body | {"ai": message.ai} if message.ai else body

@@ -109,6 +109,8 @@ class OrderData(EventData):
     customer = fields.Dict(required=True)
     items = fields.List(fields.Dict(), required=True)
     created_at = moment()
+    current_status = fields.Raw(allow_none=True)  # this and ``initial``: see relay.rules.changes
+    initial = fields.Raw(allow_none=True)
 
 
 class FormData(EventData):
@@ -203,6 +205,9 @@ class EnvelopeSchema(EventSchema):
             validate.Regexp(SITE, error="Must be an address such as https://shop.example.com."),
         ],
     )
+    # relay.rules.changes reads these two, and ignores an invalid value
+    occurred_at = fields.Raw(allow_none=True)
+    revision = fields.Raw(allow_none=True)
     data = fields.Dict(required=True)
 
 

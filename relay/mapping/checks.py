@@ -11,7 +11,10 @@ from relay.mapping.rules import FieldProblem, FieldSpec, FilledMapping, Rules
 from relay.mapping.templates import check_template, paths_in
 
 T = TypeVar("T", bound=FieldSpec)
-ALWAYS = ("event", "event_id", "site", "site_name", "site_url", "received_at")
+ALWAYS = (
+    *("event", "event_id", "site", "site_name", "site_url", "received_at"),
+    *("occurred_at", "revision", "timezone", "locale"),
+)
 
 
 def missing(

@@ -12,7 +12,7 @@ from relay.models.alert import (
 )
 from relay.models.audit import AuditEntry, AuditHead
 from relay.models.base import db, db_now, utc_day
-from relay.models.delivery import Attempt, DeadLetter, Delivery
+from relay.models.delivery import Attempt, DeadLetter, Delivery, ObjectRevision
 from relay.models.destination import (
     Destination,
     DestinationVersion,
@@ -81,6 +81,7 @@ __all__ = [
     "LedgerPart",
     "MappingVersion",
     "Milestone",
+    "ObjectRevision",
     "OneTimeLink",
     "Passkey",
     "RecoveryCode",

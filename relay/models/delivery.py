@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     ColumnElement,
     Float,
@@ -49,7 +50,9 @@ class Delivery(Base):
     is 0 for live deliveries and 1 for replays, which are sent after them.  ``version`` is the
     destination's version at the last attempt and ``mapping_version`` that of the subscription's
     mapping; ``pinned_version`` and ``pinned_mapping`` were chosen for a replay.  ``replay_id`` is
-    the last replay that included it, ``revived_from`` its state before that.
+    the last replay that included it, ``revived_from`` its state before that.  ``superseded_by`` is
+    the revision of a newer change of the same object that the destination already had, so that this
+    one was not sent.
     """
 
     __tablename__ = "delivery"
@@ -79,10 +82,18 @@ class Delivery(Base):
     pinned_mapping: Mapped[int | None] = mapped_column(Integer)
     replay_id: Mapped[int | None] = mapped_column(ForeignKey("replay.id"))
     revived_from: Mapped[State | None] = mapped_column(enum_column(State))
+    superseded_by: Mapped[int | None] = mapped_column(BigInteger)
     last_status: Mapped[int | None] = mapped_column(Integer)
     last_error: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
     settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @property
+    def shown_state(self) -> str:
+        """The state as pages show it: ``superseded`` is a discarded delivery that was not needed."""
+        if self.state == State.DISCARDED.value and self.superseded_by is not None:
+            return "superseded"
+        return self.state
 
     event: Mapped[Event] = relationship(back_populates="deliveries")
     subscription: Mapped[Subscription] = relationship()
@@ -192,6 +203,33 @@ class Attempt(Base):
             sqlite_where=text("notes IS NOT NULL"),
         ),
     )
+
+
+class ObjectRevision(Base):
+    """The newest changes of one object at one destination that does not take older ones.
+
+    ``object_key`` is ``relay.rules.changes.Change.key``.  ``revision`` and ``occurred_s`` are those of
+    the newest change that was delivered, None before the first; ``started`` and ``started_s`` those
+    of the newest one for which a call may have been made, with ``started_id``, its delivery.
+    """
+
+    __tablename__ = "object_revision"
+
+    destination_id: Mapped[int] = mapped_column(
+        ForeignKey("destination.id"), primary_key=True, autoincrement=False
+    )
+    source_id: Mapped[int] = mapped_column(
+        ForeignKey("source.id"), primary_key=True, autoincrement=False
+    )
+    object_key: Mapped[str] = mapped_column(String(32), primary_key=True)
+    revision: Mapped[int | None] = mapped_column(BigInteger)
+    occurred_s: Mapped[int | None] = mapped_column(BigInteger)
+    started: Mapped[int | None] = mapped_column(BigInteger)
+    started_s: Mapped[int | None] = mapped_column(BigInteger)
+    started_id: Mapped[int | None] = mapped_column(BigInteger)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
+
+    __table_args__ = (Index("ix_object_revision_updated_at", "updated_at"),)
 
 
 class DeadLetter(Base):

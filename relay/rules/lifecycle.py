@@ -113,8 +113,25 @@ class Discarded:
     """The delivery is not needed any more: a person discarded it, or its subscription was removed."""
 
 
+@dataclass(frozen=True)
+class Superseded:
+    """The destination already got a newer change of the same object, ``revision``: nothing is sent."""
+
+    revision: int
+    sentence: str
+
+
 Signal = (
-    Claimed | Held | Accepted | Failed | Refused | LeaseExpired | Replayed | Withdrawn | Discarded
+    Claimed
+    | Held
+    | Accepted
+    | Failed
+    | Refused
+    | LeaseExpired
+    | Replayed
+    | Withdrawn
+    | Discarded
+    | Superseded
 )
 
 
@@ -310,6 +327,15 @@ def _discard(
     return Transition(_without_lease(life, state=State.DISCARDED, claims=0))
 
 
+def _supersede(
+    life: Life, signal: Superseded, policy: Policy, now: datetime, jitter: float
+) -> Transition:
+    # A replay of what was delivered before changes nothing about that.
+    was_delivered = life.revived_from is State.DELIVERED
+    state = State.DELIVERED if was_delivered else State.DISCARDED
+    return Transition(_without_lease(life, state=state, claims=0))
+
+
 TRANSITIONS: dict[tuple[State, type], Callable[..., Transition]] = {
     (State.PENDING, Claimed): _lease,
     (State.IN_FLIGHT, Held): _postpone,
@@ -317,6 +343,7 @@ TRANSITIONS: dict[tuple[State, type], Callable[..., Transition]] = {
     (State.IN_FLIGHT, Failed): _retry_or_give_up,
     (State.IN_FLIGHT, LeaseExpired): _expire,
     (State.IN_FLIGHT, Refused): _refuse,
+    (State.IN_FLIGHT, Superseded): _supersede,
     (State.DEAD, Replayed): _revive,
     (State.DELIVERED, Replayed): _revive,
     (State.PENDING, Replayed): _revive,

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from relay.destinations.envelope import form_pairs, nested
+from relay.destinations.envelope import content_of, form_pairs, nested
 from relay.exact_json import loads
 from relay.mapping.rules import fill
+from tests.support.kind_contract import message
 
 EVENT: dict[str, Any] = {
     "event": "lead.created",
@@ -95,3 +96,15 @@ def test_an_object_becomes_form_fields_with_brackets() -> None:
         ("l[1][x]", ""),
         ("t", "a&b=c"),
     ]
+
+
+def test_the_whole_event_has_the_optional_fields_of_the_site() -> None:
+    sent = {
+        "occurred_at": "2026-03-01T00:30:00+01:00",
+        "revision": 3,
+        "timezone": "Europe/Berlin",
+        "locale": "de_DE",
+    }
+    plain = message()
+    with_fields = message(payload={**plain.payload, **sent, "other": 1})
+    assert content_of(with_fields) == content_of(plain) | sent

@@ -17,11 +17,13 @@ from relay.delivery import gate
 from relay.delivery.attempt.counts import Finished, column_of, count_finished
 from relay.delivery.attempt.run import AttemptResult
 from relay.delivery.claim import Claim
+from relay.delivery.order import mark_delivered
 from relay.delivery.quotas import record_quotas
 from relay.destinations.base import ReportedQuota
 from relay.models import Attempt, DeadLetter, Delivery, Destination, Event, Source, Subscription
 from relay.observability import metrics, tracing
 from relay.observability.logging import log
+from relay.rules.changes import Change
 from relay.rules.lifecycle import (
     SETTLED,
     Accepted,
@@ -34,6 +36,7 @@ from relay.rules.lifecycle import (
     Refused,
     Signal,
     State,
+    Superseded,
     Transition,
     transition,
 )
@@ -67,6 +70,7 @@ class DeliveryResult:
     ``attempt`` is the row to add, None if no call was made.  ``version`` is the destination's version
     that the call was made with, ``mapping_version`` that of the subscription's mapping.
     ``was_made`` is False if the destination was not called, so the result says nothing about it.
+    ``change`` is the change of an object that the event describes, if that matters to the kind.
     """
 
     delivery_id: int
@@ -80,6 +84,7 @@ class DeliveryResult:
     version: int | None = None
     was_made: bool = True
     mapping_version: int | None = None
+    change: Change | None = None
 
 
 # ---- a delivery's columns ------------------------------------------------------------------------
@@ -173,6 +178,7 @@ def result_of(
         version=claim.pinned_version or version,
         was_made=attempt.was_made,
         mapping_version=claim.mapping_version,
+        change=claim.change,
     )
 
 
@@ -185,13 +191,18 @@ def stored_notes(attempt: AttemptResult) -> list[dict[str, str]] | None:
 
 def postponed(claim: Claim, destination_id: int, now: datetime) -> DeliveryResult:
     """A claimed delivery goes back unsent.  It is due at once: what holds it is checked again then."""
-    held = Held("later", "It waits for its turn.")
-    outcome = transition(claim.life, held, now)
+    return without_call(claim, Held("later", "It waits for its turn."), destination_id, now)
+
+
+def without_call(
+    claim: Claim, signal: Held | Superseded, destination_id: int, now: datetime
+) -> DeliveryResult:
+    """The result of a claimed delivery for which no call is made."""
     return DeliveryResult(
         claim.delivery_id,
         claim.life.lease_token,
-        held,
-        outcome,
+        signal,
+        transition(claim.life, signal, now),
         destination_id,
         claim.subscription_id,
     )
@@ -330,6 +341,15 @@ def write_results(connection: Connection, results: Sequence[DeliveryResult], now
         written += count
         finished[result.destination_id, column_of(result.outcome.life) or ""] += count
     count_finished(connection, finished, now)
+    # also after a lost lease: the destination has the change
+    mark_delivered(
+        connection,
+        (
+            (result.destination_id, result.change)
+            for result in results
+            if result.change is not None and isinstance(result.signal, Accepted)
+        ),
+    )
     return written
 
 
@@ -369,7 +389,11 @@ def _discard_removed(
 
 def _row(result: DeliveryResult, now: datetime) -> dict[str, Any]:
     row = columns_of(result.outcome.life, now) | {"b_token": result.token}
-    if not isinstance(result.signal, Held):  # a postponed delivery keeps its last error
+    if isinstance(result.signal, Superseded):
+        row["superseded_by"] = result.signal.revision
+        if result.outcome.life.state is State.DISCARDED:
+            row["last_error"] = result.signal.sentence
+    elif not isinstance(result.signal, Held):  # a postponed delivery keeps its last error
         row |= {"last_status": result.status, "last_error": sentence_of(result.signal)}
     if result.version is not None:
         row |= {"version": result.version, "mapping_version": result.mapping_version}

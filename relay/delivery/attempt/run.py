@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -89,23 +89,26 @@ def run(
     transport: Transport,
     enrich: Callable[[Message], Enriched] | None = None,
     public_url: str = "",
+    older: Collection[int] = (),
 ) -> list[AttemptResult]:
     """Enrich, map, build, send, classify.  -> one result per delivery.
 
-    ``public_url`` is Relay's own URL, for links in messages.
+    ``public_url`` is Relay's own URL, for links in messages.  ``older`` are the ids of deliveries with
+    a message that says that the destination already got a newer change.
 
     Never raises: a delivery that cannot be built is Refused and says why.
     """
     jobs = [
         (
             message_of(
-                parse_payload(claim.payload),
+                parse_payload(claim.payload) if claim.body is None else claim.body,
                 claim.received_at,
                 claim.site_name,
                 claim.site_url,
                 claim.key,
                 site_key=claim.site_key,
                 public_url=public_url,
+                is_older=claim.delivery_id in older,
             ),
             claim.rules.get(claim.event_type),
         )

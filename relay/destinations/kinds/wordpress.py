@@ -21,6 +21,7 @@ from relay.destinations.outcomes.http import classify
 from relay.destinations.outcomes.known_errors import ErrorAction, KnownError
 from relay.errors import Undeliverable
 from relay.event_types import TEST
+from relay.rules.changes import OlderChange
 from relay.rules.lifecycle import Accepted, Refused, Signal
 from relay.transport.request import OutboundRequest, Reply
 
@@ -125,6 +126,10 @@ class WordPress(Kind):
             "summary": {"path": ["ai", "summary"]},
             "note": {"text": note},
         }
+
+    def older_changes(self, config: Mapping[str, Any]) -> OlderChange:
+        """The site never gets the result of an older change after that of a newer one."""
+        return OlderChange.SKIP
 
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:
         key = message.site_key

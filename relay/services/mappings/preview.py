@@ -41,6 +41,7 @@ from relay.services.subscriptions.matching import recent_events, slugs_of
 DRY_RUN = 20
 Rules = dict[str, Rule]
 ABOUT = (("site_name",), ("site_url",), ("event",), ("event_id",), ("received_at",))
+SENT_BY_SOME = (("occurred_at",), ("revision",), ("timezone",), ("locale",))
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,8 @@ def _example(field: ComputedField, samples: Sequence[SampleEvent]) -> str:
 
 def _about(message: Message) -> list[EventField]:
     scope = scope_of(message)
-    return [EventField(path, example_of(scope.get(path[0]))) for path in ABOUT]
+    about = [*ABOUT, *(path for path in SENT_BY_SOME if path[0] in scope)]
+    return [EventField(path, example_of(scope.get(path[0]))) for path in about]
 
 
 def _of_ai(declared: Sequence[AnswerField], message: Message) -> list[EventField]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from flask import current_app
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, tuple_
 
 from relay import database
 from relay.models import (
@@ -21,6 +22,7 @@ from relay.models import (
     DeadLetter,
     Delivery,
     Event,
+    ObjectRevision,
     Rejection,
     Source,
     db,
@@ -33,6 +35,7 @@ from relay.services.ledger import archive as ledger_archive
 from relay.services.operations import bodies, dropping, partitions, unresolved
 
 BATCH = 500
+LATE = timedelta(days=14)
 BOOKS = timedelta(days=62)  # costs of AI steps: this month and the one before
 
 
@@ -145,6 +148,7 @@ def prune(by: By) -> Pruned:
             events = dropping.drop_expired(cutoffs) + _delete_expired(cutoffs)
     emptied = unresolved.empty(now, cutoffs)
     bodies.delete_old(now)
+    _prune_revisions(min(cutoffs.values()), now)
     # An answer does not say which site it was made for, so the shortest retention applies.
     _prune_ai(max(cutoffs.values()))
     refused = select(Rejection.id).where(Rejection.last_at < cutoffs[None]).limit(BATCH)
@@ -160,6 +164,27 @@ def prune(by: By) -> Pruned:
     database.give_back_space(db.engine)
     database.forget_deleted(db.engine)
     return Pruned(events, rejections, emptied)
+
+
+def _prune_revisions(oldest: datetime, now: datetime) -> None:
+    """The newest changes of objects of which no older change can be sent any more.
+
+    An older change may still be on its way from the site, which keeps what it could not send for two
+    weeks before a person has to decide.
+    """
+    days = current_app.extensions["relay_config"].unresolved_retention_days
+    before = min(oldest, now - timedelta(days=days)) - LATE
+    table: Any = ObjectRevision.__table__
+    found = select(*table.primary_key).where(table.c.updated_at < before).limit(BATCH)
+    while keys := db.session.execute(found).all():
+        # again with the time: a drain may have written it since
+        db.session.execute(
+            delete(table).where(
+                tuple_(*table.primary_key).in_([tuple(key) for key in keys]),
+                table.c.updated_at < before,
+            )
+        )
+        db.session.commit()
 
 
 def _prune_ai(before: datetime) -> None:

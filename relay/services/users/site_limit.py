@@ -149,6 +149,7 @@ CONDITIONS: dict[type[Base], Condition] = {
                 models.SiteReport,
                 models.EventHour,
                 models.CanaryRun,
+                models.ObjectRevision,
             ),
         ),
         _by_source,

@@ -20,7 +20,7 @@ from relay.event_types import SAMPLES
 from relay.mapping.rules import fill
 from relay.rules.lifecycle import Accepted, Failed, Held, Refused, Signal
 from relay.transport.client import Transport
-from relay.transport.request import Reply
+from relay.transport.request import OutboundRequest, Reply
 from tests.support.fake_slack import (
     CHANNEL,
     PATH,
@@ -559,3 +559,27 @@ def test_a_wrong_setting_is_reported_with_its_field(values: dict[str, str], fiel
 
 def test_no_response_is_a_failure() -> None:
     assert isinstance(KIND.classify(Reply(error="timeout", sentence="Slow.")), Failed)
+
+
+def test_an_earlier_change_says_so_below_the_message_and_in_a_digest() -> None:
+    earlier = replace(filled(), is_older=True)
+    config = {"webhook_url": "https://hooks.slack.com" + PATH}
+    line = "_Earlier change: a newer one of this comment was posted before._"
+    assert line in json.loads(KIND.build(config, earlier).body)["text"]
+    assert line not in json.loads(KIND.build(config, filled()).body)["text"]
+    sent: list[bytes] = []
+
+    def send(request: OutboundRequest) -> Reply:
+        sent.append(request.body)
+        return Reply(200, body=b"ok")
+
+    KIND.deliver(config, [replace(filled(), key="other"), earlier], send)
+    assert sent[0].count(line.encode()) == 2, "once in the text, once in its block"
+
+
+@pytest.mark.parametrize("older_changes", ["send", "mark", "skip"])
+def test_what_happens_to_earlier_changes_is_a_setting(older_changes: str) -> None:
+    values = {"webhook_url": "https://hooks.slack.com" + PATH, "older_changes": older_changes}
+    config, _ = load_config(KIND, values, {})
+    assert KIND.older_changes(config) == older_changes
+    assert KIND.older_changes({}) == "mark", "of a destination that was saved before"

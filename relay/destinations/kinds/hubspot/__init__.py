@@ -30,6 +30,7 @@ from relay.destinations.kinds.hubspot.parsing import body_of
 from relay.destinations.kinds.hubspot.settings import MAX_RECORDS, HubSpotSchema
 from relay.errors import Undeliverable
 from relay.event_types import TEST
+from relay.rules.changes import OlderChange
 from relay.rules.lifecycle import Accepted, Refused, Signal
 from relay.rules.notes import Note
 from relay.transport.request import OutboundRequest, Reply
@@ -58,6 +59,10 @@ class HubSpot(Kind):
 
     def default_mapping(self, config: Mapping[str, Any], event_type: str) -> dict[str, Rule]:
         return rules_for(config.get("account") or {}, event_type)
+
+    def older_changes(self, config: Mapping[str, Any]) -> OlderChange:
+        """A deal never returns to an earlier stage."""
+        return OlderChange.SKIP
 
     def can_omit(self, target: str, values: Mapping[str, Any]) -> bool:
         """An order's deal is written without its contact."""

@@ -43,6 +43,7 @@ from relay.destinations.kinds.slack.settings import (
 from relay.destinations.kinds.slack.urls import MAX_PLAIN, WebhookService, service_of
 from relay.destinations.links import Link, links_of, links_of_all, relay_page
 from relay.errors import Undeliverable
+from relay.rules.changes import OlderChange, noun_of
 from relay.rules.lifecycle import Failed, Refused, Signal
 from relay.transport.request import OutboundRequest, Reply
 
@@ -69,10 +70,15 @@ class Slack(Kind):
         text = config.get("text")
         return {"text": {"text": text} if text else standard_text(texts.template(event_type))}
 
+    def older_changes(self, config: Mapping[str, Any]) -> OlderChange:
+        return OlderChange(config.get("older_changes", OlderChange.MARK))
+
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:
         text = texts.escaped(text_of(message))
         if message.is_test:
             text = f"*TEST* {text}"
+        if message.is_older:
+            text = f"{text}\n{older_line(message)}"
         links = links_of(message) if config.get("links", LINKS) == LINKS else ()
         return post(config, message, text, links)
 
@@ -126,6 +132,11 @@ def text_of(message: Message) -> str:
     if not text:
         raise Undeliverable("no_text", "The message is empty. Change its text.")
     return text
+
+
+def older_line(message: Message) -> str:
+    """Says below a message that it is about an earlier change."""
+    return f"_Earlier change: a newer one of this {noun_of(message.event_type)} was posted before._"
 
 
 def post(
@@ -210,6 +221,8 @@ def digest(
         text = str(message.mapped.get("text", "")).strip() or texts.line_without_text(
             message.event_type, message.site_name
         )
+        if message.is_older:
+            text = f"{texts.line_of(text)} {older_line(message)}"
         lines[message.key] = message.event_type, text
     if lines:
         sections = texts.digest(list(lines.values()))

@@ -10,6 +10,7 @@ from marshmallow import ValidationError, fields, validate, validates, validates_
 
 from relay.destinations.base import ConfigSchema
 from relay.destinations.kinds.slack.urls import service_of
+from relay.rules.changes import OlderChange
 from relay.secrets.references import is_reference
 
 WEBHOOK, BOT = "webhook", "bot"
@@ -90,6 +91,22 @@ class SlackSchema(ConfigSchema):
             "advanced": True,
             "help": "The link to Relay appears if Relay's own URL is set (RELAY_PUBLIC_URL), the one to "
             "the order or comment if the site sends it.",
+        },
+    )
+    older_changes = fields.String(
+        load_default=OlderChange.MARK.value,
+        validate=validate.OneOf(list(OlderChange)),
+        metadata={
+            "label": "A change that arrives after a newer one",
+            "widget": "select",
+            "choices": [
+                (OlderChange.MARK.value, "Post it, marked as earlier"),
+                (OlderChange.SKIP.value, "Do not post it"),
+                (OlderChange.SEND.value, "Post it like any other"),
+            ],
+            "advanced": True,
+            "help": "After an outage, an earlier change of an order can arrive last. Relay recognizes it "
+            "if the site numbers its changes, as Relay's plugin does.",
         },
     )
     unfurl_links = fields.Boolean(
