@@ -69,6 +69,11 @@ FAMILIES = {
         Family("order", "orders", ("an order", "is placed or changes")),
         Family("lead", "leads", ("a lead", "arrives")),
         Family("user", "users", ("a user", "registers")),
+        Family("customer", "customers", ("a customer", "is added or changes")),
+        Family("product", "products", ("a product", "is added, changes or runs low")),
+        Family("coupon", "coupons", ("a coupon", "is added, changes or is deleted")),
+        Family("subscription", "subscriptions", ("a subscription", "starts, changes or renews")),
+        Family("post", "posts", ("a post", "is published or changes")),
         Family("x", "custom events", ("a custom event", "arrives")),
         Family("relay", "test events", ("a test event", "arrives")),
     )
@@ -88,6 +93,89 @@ SAMPLE_ORDER: dict[str, Any] = {
     ],
     "created_at": SAMPLE_TIME,
 }
+
+SAMPLE_PRODUCT: dict[str, Any] = {
+    "id": 5,
+    "name": "Blue teapot",
+    "type": "simple",
+    "status": "publish",
+    "sku": "TEA-BLUE",
+    "price": "89.90",
+    "regular_price": "89.90",
+    "currency": "EUR",
+    "stock_status": "instock",
+    "stock_quantity": 12,
+    "categories": ["Teapots"],
+    "page_url": "https://shop.example.com/product/blue-teapot",
+    "created_at": SAMPLE_TIME,
+    "updated_at": SAMPLE_TIME,
+}
+SAMPLE_CUSTOMER: dict[str, Any] = {
+    "id": 77,
+    "email": "jane@example.com",
+    "name": "Jane Example",
+    "first_name": "Jane",
+    "last_name": "Example",
+    "created_at": SAMPLE_TIME,
+    "updated_at": SAMPLE_TIME,
+}
+SAMPLE_COUPON: dict[str, Any] = {
+    "id": 210,
+    "code": "spring",
+    "status": "publish",
+    "discount_type": "percent",
+    "amount": "10.00",
+    "currency": "EUR",
+    "usage_count": 3,
+    "usage_limit": 100,
+    "expires_at": "2026-03-31T22:00:00Z",
+    "created_at": SAMPLE_TIME,
+    "updated_at": SAMPLE_TIME,
+}
+SAMPLE_SUBSCRIPTION: dict[str, Any] = {
+    "id": 1050,
+    "number": "1050",
+    "status": "active",
+    "currency": "EUR",
+    "total": "19.90",
+    "billing_period": "month",
+    "billing_interval": 1,
+    "next_payment_at": "2026-02-15T10:30:00Z",
+    "customer": {"name": "Jane Example", "email": "jane@example.com"},
+    "items": [{"name": "Tea of the month", "sku": "TEA-MONTH", "quantity": 1, "total": "19.90"}],
+    "created_at": SAMPLE_TIME,
+}
+SAMPLE_POST: dict[str, Any] = {
+    "id": 12,
+    "title": "Our new teapots",
+    "type": "post",
+    "status": "publish",
+    "author": "Alex Editor",
+    "excerpt": "Six colors, one lid.",
+    "page_url": "https://shop.example.com/our-new-teapots",
+    "created_at": SAMPLE_TIME,
+    "updated_at": SAMPLE_TIME,
+}
+PRODUCT_BODY = (
+    "{{ data.name }}{% if data.sku %} ({{ data.sku }}){% endif %}"
+    "{% if data.price %}\nPrice: {{ data.price }} {{ data.currency }}{% endif %}"
+    "{% if data.stock_quantity != nil %}\nIn stock: {{ data.stock_quantity }}{% endif %}"
+)
+STOCK_SUMMARY = (
+    "{% if data.sku %}SKU: {{ data.sku }}\n{% endif %}"
+    "{% if data.stock_quantity != nil %}In stock: {{ data.stock_quantity }}{% endif %}"
+)
+COUPON_BODY = (
+    "Coupon {{ data.code }}: {{ data.amount }}"
+    "{% if data.discount_type == 'percent' %}%{% else %} {{ data.currency }}{% endif %}"
+    "{% if data.expires_at %}\nExpires: {{ data.expires_at | slice: 0, 10 }}{% endif %}"
+)
+SUBSCRIPTION_BODY = (
+    "Subscription #{{ data.number }}"
+    "{% if data.customer.name %} from {{ data.customer.name }}{% endif %}"
+    " ({{ data.total }} {{ data.currency }})"
+)
+NEXT_PAYMENT = "{% if data.next_payment_at %}\nNext payment: {{ data.next_payment_at | slice: 0, 10 }}{% endif %}"
 
 EVENT_TYPES = {
     event_type.name: event_type
@@ -144,6 +232,58 @@ EVENT_TYPES = {
             "{% if data.customer.name %} from {{ data.customer.name }}{% endif %}"
             " ({{ data.total }} {{ data.currency }}) is now {{ data.status }}."
             "{% if data.previous_status %} It was {{ data.previous_status }} before.{% endif %}",
+        ),
+        EventType(
+            "order.updated",
+            label="Order updated",
+            singular="order update",
+            plural="order updates",
+            happens=("an order", "is updated"),
+            icon="pencil",
+            sample=SAMPLE_ORDER,
+            headline="Order #{{ data.number }} was updated",
+            summary="Status: {{ data.status }}, total: {{ data.total }} {{ data.currency }}",
+            body="Order #{{ data.number }}"
+            "{% if data.customer.name %} from {{ data.customer.name }}{% endif %} was updated."
+            "\n\nStatus: {{ data.status }}\nTotal: {{ data.total }} {{ data.currency }}",
+        ),
+        EventType(
+            "order.deleted",
+            label="Order deleted",
+            singular="deleted order",
+            plural="deleted orders",
+            happens=("an order", "is deleted"),
+            icon="trash",
+            sample={
+                "id": SAMPLE_ORDER["id"],
+                "number": SAMPLE_ORDER["number"],
+                "status": "cancelled",
+                "currency": SAMPLE_ORDER["currency"],
+                "total": SAMPLE_ORDER["total"],
+                "permanent": False,
+                "created_at": SAMPLE_TIME,
+                "deleted_at": SAMPLE_TIME,
+            },
+            headline="Order #{{ data.number }} was deleted",
+            summary="{% if data.permanent %}It was deleted permanently."
+            "{% else %}It is in the trash.{% endif %}",
+            body="Order #{{ data.number }} ({{ data.total }} {{ data.currency }}) was "
+            "{% if data.permanent %}deleted permanently{% else %}moved to the trash{% endif %}.",
+        ),
+        EventType(
+            "order.restored",
+            label="Order restored",
+            singular="restored order",
+            plural="restored orders",
+            happens=("an order", "is restored from the trash"),
+            icon="restore",
+            sample=SAMPLE_ORDER,
+            headline="Order #{{ data.number }} was restored",
+            summary="Status: {{ data.status }}",
+            body="Order #{{ data.number }}"
+            "{% if data.customer.name %} from {{ data.customer.name }}{% endif %}"
+            " ({{ data.total }} {{ data.currency }}) was restored from the trash."
+            " Its status is {{ data.status }}.",
         ),
         EventType(
             REFUNDED,
@@ -218,6 +358,192 @@ EVENT_TYPES = {
             body="{{ data.login }} ({{ data.email }}) has registered.",
         ),
         EventType(
+            "customer.created",
+            label="New customer",
+            singular="new customer",
+            plural="new customers",
+            happens=("a customer", "is added"),
+            icon="user-plus",
+            sample=SAMPLE_CUSTOMER,
+            headline="New customer on {{ site_name }}",
+            summary="{{ data.name }}",
+            body="{% if data.name %}{{ data.name }}{% else %}Customer {{ data.id }}{% endif %}"
+            "{% if data.email %} ({{ data.email }}){% endif %} is a new customer.",
+        ),
+        EventType(
+            "customer.updated",
+            label="Customer updated",
+            singular="customer update",
+            plural="customer updates",
+            happens=("a customer", "is updated"),
+            icon="user-edit",
+            sample=SAMPLE_CUSTOMER,
+            headline="Customer {{ data.id }} was updated",
+            summary="{{ data.name }}",
+            body="{% if data.name %}{{ data.name }}{% else %}Customer {{ data.id }}{% endif %}"
+            "{% if data.email %} ({{ data.email }}){% endif %} was updated.",
+        ),
+        EventType(
+            "product.created",
+            label="New product",
+            singular="new product",
+            plural="new products",
+            happens=("a product", "is added"),
+            icon="package",
+            sample=SAMPLE_PRODUCT,
+            headline="New product: {{ data.name }}",
+            summary="{% if data.price %}{{ data.price }} {{ data.currency }}{% endif %}",
+            body=PRODUCT_BODY,
+        ),
+        EventType(
+            "product.updated",
+            label="Product updated",
+            singular="product update",
+            plural="product updates",
+            happens=("a product", "is updated"),
+            icon="package",
+            sample=SAMPLE_PRODUCT,
+            headline="Product updated: {{ data.name }}",
+            summary="{% if data.price %}{{ data.price }} {{ data.currency }}{% endif %}",
+            body=PRODUCT_BODY,
+        ),
+        EventType(
+            "product.low_stock",
+            label="Low stock",
+            singular="low stock warning",
+            plural="low stock warnings",
+            happens=("a product", "runs low"),
+            icon="trending-down",
+            sample=SAMPLE_PRODUCT | {"stock_quantity": 2, "low_stock_amount": 3},
+            headline="Low stock: {{ data.name }}",
+            summary=STOCK_SUMMARY,
+            body=PRODUCT_BODY,
+        ),
+        EventType(
+            "product.out_of_stock",
+            label="Out of stock",
+            singular="out of stock warning",
+            plural="out of stock warnings",
+            happens=("a product", "is out of stock"),
+            icon="package-off",
+            sample=SAMPLE_PRODUCT | {"stock_quantity": 0, "stock_status": "outofstock"},
+            headline="Out of stock: {{ data.name }}",
+            summary=STOCK_SUMMARY,
+            body=PRODUCT_BODY,
+        ),
+        EventType(
+            "coupon.created",
+            label="New coupon",
+            singular="new coupon",
+            plural="new coupons",
+            happens=("a coupon", "is added"),
+            icon="discount-2",
+            sample=SAMPLE_COUPON,
+            headline="New coupon: {{ data.code }}",
+            body=COUPON_BODY,
+        ),
+        EventType(
+            "coupon.updated",
+            label="Coupon updated",
+            singular="coupon update",
+            plural="coupon updates",
+            happens=("a coupon", "is updated"),
+            icon="discount-2",
+            sample=SAMPLE_COUPON,
+            headline="Coupon updated: {{ data.code }}",
+            body=COUPON_BODY,
+        ),
+        EventType(
+            "coupon.deleted",
+            label="Coupon deleted",
+            singular="deleted coupon",
+            plural="deleted coupons",
+            happens=("a coupon", "is deleted"),
+            icon="discount-2-off",
+            sample=SAMPLE_COUPON | {"permanent": False, "deleted_at": SAMPLE_TIME},
+            headline="Coupon deleted: {{ data.code }}",
+            body=COUPON_BODY,
+        ),
+        EventType(
+            "subscription.created",
+            label="New subscription",
+            singular="new subscription",
+            plural="new subscriptions",
+            happens=("a subscription", "starts"),
+            icon="repeat",
+            sample=SAMPLE_SUBSCRIPTION,
+            headline="New subscription #{{ data.number }}: {{ data.total }} {{ data.currency }}",
+            summary="{% if data.customer.name %}From {{ data.customer.name }}{% endif %}",
+            body=SUBSCRIPTION_BODY + " has started." + NEXT_PAYMENT,
+        ),
+        EventType(
+            "subscription.status_changed",
+            label="Subscription status changed",
+            singular="subscription change",
+            plural="subscription changes",
+            happens=("a subscription", "changes its status"),
+            icon="repeat",
+            sample=SAMPLE_SUBSCRIPTION | {"status": "on-hold", "previous_status": "active"},
+            headline="Subscription #{{ data.number }} is now {{ data.status }}",
+            summary="{% if data.previous_status %}Before: {{ data.previous_status }}{% endif %}",
+            body=SUBSCRIPTION_BODY + " is now {{ data.status }}."
+            "{% if data.previous_status %} It was {{ data.previous_status }} before.{% endif %}",
+        ),
+        EventType(
+            "subscription.renewed",
+            label="Subscription renewed",
+            singular="renewal",
+            plural="renewals",
+            happens=("a subscription", "renews"),
+            icon="refresh",
+            sample=SAMPLE_SUBSCRIPTION | {"order_id": 1090, "order_number": "1090"},
+            headline="Subscription #{{ data.number }} was renewed",
+            summary="{% if data.order_number %}Order #{{ data.order_number }}{% endif %}",
+            body=SUBSCRIPTION_BODY + " was renewed."
+            "{% if data.order_number %}\nOrder: #{{ data.order_number }}{% endif %}" + NEXT_PAYMENT,
+        ),
+        EventType(
+            "subscription.renewal_failed",
+            label="Renewal payment failed",
+            singular="failed renewal",
+            plural="failed renewals",
+            happens=("a subscription", "cannot be renewed because a payment fails"),
+            icon="credit-card-off",
+            sample=SAMPLE_SUBSCRIPTION
+            | {"status": "on-hold", "order_id": 1090, "order_number": "1090"},
+            headline="Payment for subscription #{{ data.number }} failed",
+            summary="{% if data.order_number %}Order #{{ data.order_number }}{% endif %}",
+            body="The renewal payment failed: " + SUBSCRIPTION_BODY + " is now {{ data.status }}."
+            "{% if data.order_number %}\nOrder: #{{ data.order_number }}{% endif %}",
+        ),
+        EventType(
+            "post.published",
+            label="Post published",
+            singular="new post",
+            plural="new posts",
+            happens=("a post", "is published"),
+            icon="news",
+            sample=SAMPLE_POST,
+            headline="New on {{ site_name }}: {{ data.title }}",
+            summary="{{ data.page_url }}",
+            body="{{ data.title }}{% if data.author %}\nBy {{ data.author }}{% endif %}"
+            "{% if data.excerpt %}\n\n{{ data.excerpt }}{% endif %}"
+            "{% if data.page_url %}\n\n{{ data.page_url }}{% endif %}",
+        ),
+        EventType(
+            "post.updated",
+            label="Post updated",
+            singular="post update",
+            plural="post updates",
+            happens=("a post", "is updated"),
+            icon="news",
+            sample=SAMPLE_POST,
+            headline="Updated on {{ site_name }}: {{ data.title }}",
+            summary="{{ data.page_url }}",
+            body="{{ data.title }}{% if data.excerpt %}\n\n{{ data.excerpt }}{% endif %}"
+            "{% if data.page_url %}\n\n{{ data.page_url }}{% endif %}",
+        ),
+        EventType(
             TEST,
             label="Test event",
             singular="test event",
@@ -280,6 +606,12 @@ OBJECTS = {
         ("billing",),
         ("shipping",),
     ),
+    "subscription": (
+        ("customer",),
+        ("customer", "billing"),
+        ("customer", "shipping"),
+    ),
+    "customer": (("billing",), ("shipping",)),
     "lead": (("form",), ("fields",), ("utm",), ("types",)),
     "relay": (("counts",),),
 }

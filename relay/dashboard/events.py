@@ -164,14 +164,26 @@ def subject(event: Event) -> str:
     return subject_of(event.event_type, privacy.body_of(event)["data"])
 
 
+# What names an event of a family: the members of its data.
+SUBJECTS = {
+    "customer": ("name", "email", "id"),
+    "product": ("name", "sku", "stock_status"),
+    "coupon": ("code", "amount"),
+    "post": ("title", "author"),
+}
+
+
 def subject_of(event_type: str, data: dict[str, Any]) -> str:
     """In a few words.  The data of custom types can have any shape."""
     family = event_type.partition(".")[0]
     if family == "comment":
         return short(f"{data.get('author') or 'Someone'}: {data.get('content', '')}")
-    if family == "order":
+    if family in ("order", "subscription"):
         total = f"{data.get('total', '')} {data.get('currency', '')}"
-        return short(", ".join((f"Order {data.get('number', '')}", total, data.get("status", ""))))
+        number = f"{family.capitalize()} {data.get('number', '')}"
+        return short(", ".join((number, total, data.get("status", ""))))
+    if family in SUBJECTS:
+        data = {name: data.get(name) for name in SUBJECTS[family]}
     if family == "lead":
         values = [value for value in data.get("fields", {}).values() if isinstance(value, str)]
         return short(f"{data.get('form', {}).get('title') or 'Form'}: {', '.join(values)}")

@@ -23,6 +23,11 @@ WORDS = {
     "comment": "Open the comment",
     "lead": "Open the entry",
     "user": "Open the user",
+    "customer": "Open the customer",
+    "product": "Open the product",
+    "coupon": "Open the coupon",
+    "subscription": "Open the subscription",
+    "post": "Open the post",
 }
 
 

@@ -89,28 +89,100 @@ class CommentData(EventData):
     parent = IdField(allow_none=True)
 
 
+def currency_code(required: bool = True) -> fields.String:
+    error = "Must be a currency code in capitals, as EUR."
+    check = validate.Regexp(r"[A-Z][A-Z0-9]{1,9}\Z", error=error)
+    return fields.String(required=required, allow_none=not required, validate=[check])
+
+
+def decimal_text(required: bool = True) -> fields.String:
+    check = validate.Regexp(DECIMAL, error="Must be a decimal number as text, as 129.90.")
+    return fields.String(required=required, allow_none=not required, validate=[check])
+
+
 class OrderData(EventData):
     id = IdField(required=True)
     number = OrderNumberField(required=True)
     status = text()
     previous_status = text(False)
-    currency = fields.String(
-        required=True,
-        validate=[
-            validate.Regexp(
-                r"[A-Z][A-Z0-9]{1,9}\Z", error="Must be a currency code in capitals, as EUR."
-            )
-        ],
-    )
-    total = fields.String(
-        required=True,
-        validate=[validate.Regexp(DECIMAL, error="Must be a decimal number as text, as 129.90.")],
-    )
+    currency = currency_code()
+    total = decimal_text()
     customer = fields.Dict(required=True)
     items = fields.List(fields.Dict(), required=True)
     created_at = moment()
     current_status = fields.Raw(allow_none=True)  # this and ``initial``: see relay.rules.changes
     initial = fields.Raw(allow_none=True)
+
+
+class DeletedOrderData(EventData):
+    """An order that was deleted.  Its customer and items are not sent again."""
+
+    id = IdField(required=True)
+    number = OrderNumberField(required=True)
+    status = text(False)
+    currency = currency_code(False)
+    total = decimal_text(False)
+    permanent = fields.Raw(allow_none=True)
+    created_at = moment(False)
+    deleted_at = moment(False)
+
+
+class SubscriptionData(OrderData):
+    """A subscription, and the order of a renewal."""
+
+    billing_period = text(False)
+    billing_interval = fields.Integer(strict=True, allow_none=True)
+    next_payment_at = moment(False)
+    order_id = IdField(allow_none=True)
+    order_number = OrderNumberField(allow_none=True)
+
+
+class ProductData(EventData):
+    id = IdField(required=True)
+    name = text()
+    sku = text(False)
+    status = text(False)
+    price = decimal_text(False)
+    regular_price = decimal_text(False)
+    sale_price = decimal_text(False)
+    currency = currency_code(False)
+    stock_status = text(False)
+    created_at = moment(False)
+    updated_at = moment(False)
+
+
+class CustomerData(EventData):
+    id = IdField(required=True)
+    email = text(False)
+    name = text(False)
+    first_name = text(False)
+    last_name = text(False)
+    billing = fields.Dict(allow_none=True)
+    shipping = fields.Dict(allow_none=True)
+    created_at = moment(False)
+    updated_at = moment(False)
+
+
+class CouponData(EventData):
+    id = IdField(required=True)
+    code = text()
+    discount_type = text(False)
+    amount = decimal_text(False)
+    currency = currency_code(False)
+    expires_at = moment(False)
+    created_at = moment(False)
+    updated_at = moment(False)
+    deleted_at = moment(False)
+
+
+class PostData(EventData):
+    id = IdField(required=True)
+    title = text()
+    type = text(False)
+    status = text(False)
+    page_url = text(False)
+    created_at = moment(False)
+    updated_at = moment(False)
 
 
 class FormData(EventData):
@@ -217,9 +289,27 @@ TYPES: dict[str, Schema] = {
     "comment.created": CommentData(),
     "order.created": OrderData(),
     "order.status_changed": OrderData(),
-    "lead.created": LeadData(),
+    "order.updated": OrderData(),
+    "order.deleted": DeletedOrderData(),
+    "order.restored": OrderData(),
     REFUNDED: EventData(),
+    "lead.created": LeadData(),
     "user.registered": EventData(),
+    "customer.created": CustomerData(),
+    "customer.updated": CustomerData(),
+    "product.created": ProductData(),
+    "product.updated": ProductData(),
+    "product.low_stock": ProductData(),
+    "product.out_of_stock": ProductData(),
+    "coupon.created": CouponData(),
+    "coupon.updated": CouponData(),
+    "coupon.deleted": CouponData(),
+    "subscription.created": SubscriptionData(),
+    "subscription.status_changed": SubscriptionData(),
+    "subscription.renewed": SubscriptionData(),
+    "subscription.renewal_failed": SubscriptionData(),
+    "post.published": PostData(),
+    "post.updated": PostData(),
     TEST: EventData(),
     REPORT: ReportData(),
     ERASE: EraseData(),

@@ -24,8 +24,10 @@ Data = Mapping[str, Any]
 Scope = Mapping[str, Any]
 Value = Callable[[Scope, Mapping[str, Any]], Any]
 STANDARD = "message.standard"
-ORDERS, LEADS, COMMENTS, USERS = ("order.*",), ("lead.*",), ("comment.*",), ("user.*",)
+ORDERS, LEADS, COMMENTS = ("order.*",), ("lead.*",), ("comment.*",)
+USERS = ("user.*", "customer.*")
 ORDERS_AND_REFUNDS, REFUNDS, ALL = (*ORDERS, REFUNDED), (REFUNDED,), ("*",)
+BUYERS = (*ORDERS_AND_REFUNDS, "subscription.*")
 LINKS = ("edit_url", "order_url", "url", "link", "permalink", "page_url")
 
 
@@ -128,17 +130,17 @@ _ROWS = (
     ComputedField("lead.answers", "All answers of the form", LEADS, _of(lead_fields.all_answers),
         "Each field with its answer, one per line."),
     # ---- orders
-    ComputedField("order.customer_email", "Email address of the customer", ORDERS_AND_REFUNDS,
+    ComputedField("order.customer_email", "Email address of the customer", BUYERS,
         _of(order_fields.email), "The e-mail address of the order.", "email"),
-    ComputedField("order.customer_first_name", "First name of the customer", ORDERS_AND_REFUNDS,
+    ComputedField("order.customer_first_name", "First name of the customer", BUYERS,
         _of(order_fields.first_name), "As given; a whole name is split only if there is no other."),
-    ComputedField("order.customer_last_name", "Last name of the customer", ORDERS_AND_REFUNDS,
+    ComputedField("order.customer_last_name", "Last name of the customer", BUYERS,
         _of(order_fields.last_name), "As given; a whole name is split only if there is no other."),
-    ComputedField("order.customer_full_name", "Full name of the customer", ORDERS_AND_REFUNDS,
+    ComputedField("order.customer_full_name", "Full name of the customer", BUYERS,
         _of(order_fields.full_name), "The whole name, or first and last name together."),
-    ComputedField("order.customer_phone", "Phone number of the customer", ORDERS_AND_REFUNDS,
+    ComputedField("order.customer_phone", "Phone number of the customer", BUYERS,
         _of(order_fields.phone), "The phone number of the order."),
-    ComputedField("order.customer_company", "Company of the customer", ORDERS_AND_REFUNDS,
+    ComputedField("order.customer_company", "Company of the customer", BUYERS,
         _of(order_fields.company), "The company of the billing address."),
     ComputedField("order.deal_name", "Order number and site", ORDERS_AND_REFUNDS,
         lambda scope, _: order_fields.deal_name(data_of(scope), text(scope, "site_name")),
@@ -165,17 +167,17 @@ _ROWS = (
         _of(order_fields.item_count), "The sum of the quantities.", "number"),
     ComputedField("order.status", "Status of the order in words", ORDERS_AND_REFUNDS,
         _of(order_fields.status_words), "Such as “On hold”."),
-    ComputedField("order.billing_address", "Billing address", ORDERS_AND_REFUNDS, _address("billing"),
+    ComputedField("order.billing_address", "Billing address", BUYERS, _address("billing"),
         "The whole address, with a line for each part."),
-    ComputedField("order.billing_street", "Street of the billing address", ORDERS_AND_REFUNDS,
+    ComputedField("order.billing_street", "Street of the billing address", BUYERS,
         _street("billing"), "Both lines of the street."),
-    ComputedField("order.billing_postcode", "Postal code of the billing address", ORDERS_AND_REFUNDS,
+    ComputedField("order.billing_postcode", "Postal code of the billing address", BUYERS,
         _part("billing", "postcode"), "The postal code."),
-    ComputedField("order.billing_city", "City of the billing address", ORDERS_AND_REFUNDS,
+    ComputedField("order.billing_city", "City of the billing address", BUYERS,
         _part("billing", "city"), "The city."),
-    ComputedField("order.billing_state", "State of the billing address", ORDERS_AND_REFUNDS,
+    ComputedField("order.billing_state", "State of the billing address", BUYERS,
         _part("billing", "state"), "The state or region, as the shop writes it."),
-    ComputedField("order.billing_country", "Country of the billing address", ORDERS_AND_REFUNDS,
+    ComputedField("order.billing_country", "Country of the billing address", BUYERS,
         _part("billing", "country"), "The code of the country, such as DE."),
     ComputedField("order.shipping_address", "Shipping address", ORDERS_AND_REFUNDS,
         _address("shipping"), "The whole address, with a line for each part."),

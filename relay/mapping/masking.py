@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 from relay import exact_json
+from relay.event_types import family_of
 from relay.mapping.personal import (
     DOTS,
     is_number,
@@ -54,7 +55,7 @@ class EventMask:
         data = body.get("data")
         types = data.get("types") if isinstance(data, Mapping) else None
         self._types = types if isinstance(types, Mapping) else {}
-        masked = self._mask(data, "", "")
+        masked = self._mask(data, "", family_of(str(body.get("event"))))
         # a name may also occur where no one's data is expected, such as in the title of a post
         self.data = self._again(masked)
         self.body = {

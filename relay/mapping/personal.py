@@ -28,10 +28,18 @@ NAME_KEYS = frozenset(
 PHONE_KEYS = frozenset("phone tel telephone telefon mobile handy fax phonenumber whatsapp".split())
 # Beside those of ``person.IMPERSONAL``, which an erasure keeps too.
 PLAIN = IMPERSONAL | frozenset(
-    "is_full remaining_total sent_by timezone day until counts fired sent waiting dropped".split()
+    "is_full remaining_total sent_by timezone day until counts fired sent waiting dropped permanent "
+    "deleted_at billing_period billing_interval next_payment_at".split()
 )
-# Objects with a closed list of members that are no one's data; their other members are personal.
+STOCK = (
+    "sku regular_price sale_price stock_status stock_quantity low_stock_amount categories page_url"
+)
+# Objects, and the data of families of events, with a closed list of members that are no one's data;
+# their other members are personal.
 PLAIN_MEMBERS = {
+    "product": PLAIN | frozenset(f"name {STOCK}".split()),
+    "coupon": PLAIN | frozenset("code discount_type expires_at usage_count usage_limit".split()),
+    "post": PLAIN | frozenset("title excerpt categories page_url".split()),
     "items": PLAIN | {"name"},
     "form": frozenset({"plugin", "id", "title"}),
 }

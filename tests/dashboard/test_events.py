@@ -36,6 +36,12 @@ def custom_event(kind: str, data: dict[str, Any]) -> dict[str, Any]:
             {"number": 7, "total": "9.50", "currency": "EUR", "status": "paid"},
             "Order 7, 9.50 EUR, paid",
         ),
+        (
+            "subscription.renewed",
+            {"number": "8", "total": "5", "currency": "EUR", "status": "active"},
+            "Subscription 8, 5 EUR, active",
+        ),
+        ("product.updated", {"id": 5, "name": "Teapot", "sku": "", "price": "9"}, "Teapot"),
         ("lead.created", {"form": {}, "fields": {"A": "x", "B": [1]}}, "Form: x"),
         ("x.anything", {"a": {"b": 1}, "c": None, "d": "seen", "e": 3}, "seen, 3"),
         ("user.registered", {}, ""),

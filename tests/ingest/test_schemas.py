@@ -54,7 +54,13 @@ REQUIRED = [
             "items",
             "created_at",
         ),
+        "order.deleted": ("id", "number"),
         "lead.created": ("form", "fields"),
+        "product.low_stock": ("id", "name"),
+        "customer.updated": ("id",),
+        "coupon.deleted": ("id", "code"),
+        "subscription.renewed": ("id", "number", "status", "customer", "items", "created_at"),
+        "post.published": ("id", "title"),
     }.items()
     for name in names
 ]
@@ -84,6 +90,11 @@ def test_a_missing_field_is_named(event_type: str, name: str) -> None:
         ("order.created", {"items": [1]}, "data.items.0"),
         ("lead.created", {"form": {"plugin": "cf7", "id": 1}}, "data.form.title"),
         ("lead.created", {"fields": [1]}, "data.fields"),
+        ("order.deleted", {"deleted_at": "soon"}, "data.deleted_at"),
+        ("product.updated", {"price": 89.9}, "data.price"),
+        ("coupon.created", {"amount": "ten"}, "data.amount"),
+        ("subscription.renewal_failed", {"order_id": "A1"}, "data.order_id"),
+        ("post.updated", {"title": None}, "data.title"),
     ],
 )
 def test_a_wrong_field_is_named(event_type: str, change: dict[str, Any], path: str) -> None:
@@ -154,6 +165,8 @@ def test_a_very_long_site_is_refused_quickly() -> None:
         ("order.created", ("customer", "billing")),
         ("order.created", ("customer", "shipping")),
         ("order.created", ("billing",)),
+        ("subscription.created", ("customer",)),
+        ("customer.created", ("billing",)),
         ("lead.created", ("fields",)),
         ("lead.created", ("utm",)),
         ("user.registered", ()),

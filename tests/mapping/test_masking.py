@@ -103,3 +103,10 @@ def test_an_address_that_contains_a_name_is_hidden_with_its_domain() -> None:
     data = {"fields": {"Name": "Jane Doe", "Mail": "Jane <jane.doe@private.example>"}}
     mask = EventMask({"event": "lead.created", "data": data})
     assert "private" not in mask.text("Not delivered to jane.doe@private.example.")
+
+
+def test_the_name_of_a_product_is_no_ones_and_that_of_a_customer_is() -> None:
+    product = EventMask({"event": "product.updated", "data": {"name": "Blue teapot", "who": "Jo"}})
+    assert product.data == {"name": "Blue teapot", "who": "•••"}
+    customer = EventMask({"event": "customer.updated", "data": {"id": 7, "name": "Jane Doe"}})
+    assert customer.data == {"id": 7, "name": "J••• D•••"}

@@ -115,15 +115,43 @@ def user(account: Mapping[str, Any]) -> dict[str, Rule]:
     return contact(account, USER)
 
 
+def subscription(account: Mapping[str, Any]) -> dict[str, Rule]:
+    """The customer.  The orders of a subscription become deals."""
+    return contact(account, CUSTOMER)
+
+
 MAPPINGS: dict[str, Callable[[Mapping[str, Any]], dict[str, Rule]]] = {
     "comment.created": comment,
     "order.created": order,
     "order.status_changed": order,
     REFUNDED: refund,
+    "order.updated": order,
+    "order.restored": order,
     "lead.created": lead,
     "user.registered": user,
+    "customer.created": user,
+    "customer.updated": user,
+    "subscription.created": subscription,
+    "subscription.status_changed": subscription,
+    "subscription.renewed": subscription,
+    "subscription.renewal_failed": subscription,
 }
-UNMAPPED = {TEST: "A test event writes nothing: it checks that the account answers."}
+NO_PRODUCT = "A product becomes neither a contact nor a deal."
+NO_COUPON = "A coupon becomes neither a contact nor a deal."
+NO_POST = "A post becomes neither a contact nor a deal."
+UNMAPPED = {
+    TEST: "A test event writes nothing: it checks that the account answers.",
+    "order.deleted": "The deal of a deleted order stays as it is.",
+    "product.created": NO_PRODUCT,
+    "product.updated": NO_PRODUCT,
+    "product.low_stock": NO_PRODUCT,
+    "product.out_of_stock": NO_PRODUCT,
+    "coupon.created": NO_COUPON,
+    "coupon.updated": NO_COUPON,
+    "coupon.deleted": NO_COUPON,
+    "post.published": NO_POST,
+    "post.updated": NO_POST,
+}
 
 
 def rules_for(account: Mapping[str, Any], event_type: str) -> dict[str, Rule]:
