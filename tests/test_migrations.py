@@ -189,3 +189,43 @@ def test_partitions_take_over_a_table_with_rows_and_give_it_back(
         upgrade(url, tmp_path, "0020")
         assert rows("SELECT count(*) FROM event_p1") == [(3,)]
     engine.dispose()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_sources_and_deliveries_keep_their_rows_when_types_and_revisions_are_added_and_removed(
+    kind: str, tmp_path: Path, postgres_server: PostgresServer, databases: Databases
+) -> None:
+    postgres_server.start()
+    url = (
+        f"sqlite:///{tmp_path / 'old.db'}"
+        if kind == "sqlite"
+        else postgres_server.create_database(f"types_{tmp_path.name[-8:].replace('-', '_')}")
+    )
+    upgrade(url, tmp_path, "0001")
+    engine = create_engine(sqlalchemy_url(url, tmp_path), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+
+        def rows(statement: str) -> list[tuple[object, ...]]:
+            return [tuple(row) for row in connection.execute(text(statement))]
+
+        for statement in OLD_ROWS.split(";\n"):
+            if statement.strip():
+                connection.exec_driver_sql(statement)
+        upgrade(url, tmp_path, "0020")
+        before = rows("SELECT id, key, state, last_error FROM delivery ORDER BY id")
+        upgrade(url, tmp_path, "0022")
+        assert rows("SELECT slug, type FROM source") == [("shop", "plugin")]
+        assert rows("SELECT id, superseded_by FROM delivery ORDER BY id") == [(1, None), (2, None)]
+        connection.exec_driver_sql(
+            "INSERT INTO object_revision (destination_id, source_id, object_key, revision) "
+            "VALUES (1, 1, 'k', 9007199254740993)"
+        )
+        connection.exec_driver_sql(
+            "UPDATE delivery SET superseded_by = 9007199254740993 WHERE id = 2"
+        )
+        assert rows("SELECT superseded_by FROM delivery WHERE id = 2") == [(9007199254740993,)]
+        upgrade(url, tmp_path, "0020", "downgrade")
+        assert rows("SELECT id, key, state, last_error FROM delivery ORDER BY id") == before
+        assert rows("SELECT slug FROM source") == [("shop",)]
+        upgrade(url, tmp_path, "0022")
+    engine.dispose()

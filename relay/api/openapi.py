@@ -8,14 +8,22 @@ from typing import Any
 from apispec import APISpec
 
 from relay.event_types import EVENT_TYPES
-from relay.ingest.refusals import RefusalCode
+from relay.ingest.refusals import RefusalCode, RefusalRow
 from relay.mapping.lead_fields import FIELD_TYPES
 from relay.web.framing import FRAMING_ERRORS
 
 VERSION = "1.2.0"
 TEXT = {"type": "string"}
 OBJECT = {"type": "object"}
-JSON = "application/json"
+JSON, FORM = "application/json", "application/x-www-form-urlencoded"
+# The rows that need the headers of a signed event, and those that need JSON.
+NOT_SIGNED = (
+    *(RefusalCode.MISSING_HEADERS, RefusalCode.REPEATED_HEADERS, RefusalCode.INVALID_EVENT_ID),
+    *(RefusalCode.UNKNOWN_KEY, RefusalCode.KEY_UNREADABLE, RefusalCode.MALFORMED_TIME),
+    *(RefusalCode.TIME_UNIT, RefusalCode.CLOCK_OFF, RefusalCode.BAD_SIGNATURE),
+    *(RefusalCode.SIGNATURE_FORM, RefusalCode.SIGNATURE_SHAPE),
+)
+NOT_A_FORM = (RefusalCode.CONTENT_TYPE, RefusalCode.INVALID_JSON)
 
 STORED = {
     "type": "object",
@@ -191,6 +199,7 @@ def document() -> dict[str, Any]:
     ):
         spec.components.schema(name, schema)
     spec.components.security_scheme("metricsToken", {"type": "http", "scheme": "bearer"})
+    spec.components.security_scheme("formToken", {"type": "http", "scheme": "bearer"})
     spec.path("/webhooks/wp", operations={"post": _event_operation("receiveEvent")})
     spec.path(
         "/webhooks/wp/{source}",
@@ -202,6 +211,14 @@ def document() -> dict[str, Any]:
         "/webhooks/wp/{source}/key",
         operations={"post": _key_operation("askAboutKeysOfSource")},
         parameters=[SOURCE],
+    )
+    spec.path(
+        "/webhooks/woocommerce/{source}",
+        operations={"post": _woocommerce_operation()},
+        parameters=[SOURCE],
+    )
+    spec.path(
+        "/webhooks/form/{source}", operations={"post": _form_operation()}, parameters=[SOURCE]
     )
     spec.path(
         "/healthz", operations=_page("Check that the process runs.", _json("It runs.", OBJECT))
@@ -266,10 +283,80 @@ def _key_operation(operation: str) -> dict[str, Any]:
     return _signed_operation(operation, summary, KEY_REQUEST, responses)
 
 
+def _woocommerce_operation() -> dict[str, Any]:
+    """WooCommerce's own webhook; the ping when it is saved has neither topic nor signature."""
+    responses = {
+        "202": _json("The event is stored and will be delivered at least once.", _ref("Stored")),
+        "200": _json("A duplicate, a ping or a draft. Nothing was stored.", OBJECT),
+    }
+    return {
+        "operationId": "receiveWooCommerceWebhook",
+        "summary": "Send a webhook of WooCommerce, as WooCommerce sends it.",
+        "parameters": [
+            _header("X-WC-Webhook-Topic", "Such as `order.updated`. Not in a ping.", False),
+            _header(
+                "X-WC-Webhook-Signature",
+                "base64 of HMAC-SHA256(secret, raw body). Not in a ping.",
+                False,
+            ),
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {
+                JSON: {"schema": OBJECT | {"description": "The object, as in the REST API."}},
+                FORM: {"schema": OBJECT | {"description": "A ping: `webhook_id`."}},
+            },
+        },
+        "responses": responses | _refusals("woocommerce"),
+    }
+
+
+def _form_operation() -> dict[str, Any]:
+    responses = {
+        "202": _json("The lead is stored and will be delivered at least once.", _ref("Stored")),
+        "200": _json("The same entry was stored before.", _ref("Stored")),
+    }
+    fields = OBJECT | {"description": "The answers by name, or an object `fields` with them."}
+    return {
+        "operationId": "receiveForm",
+        "summary": "Send an entry of a form, which becomes a lead.",
+        "security": [{"formToken": []}],
+        "parameters": [
+            _header(
+                "Idempotency-Key",
+                "An id of the entry. Without it, the same body within an hour is a duplicate.",
+                False,
+                pattern="^[A-Za-z0-9._:-]{1,100}$",
+            )
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {
+                JSON: {"schema": fields},
+                FORM: {"schema": fields},
+                "multipart/form-data": {"schema": fields},
+            },
+        },
+        "responses": responses | _refusals("form"),
+    }
+
+
+def refusals_of(endpoint: str) -> list[RefusalRow]:
+    """The refusals of an ingest endpoint: ``events``, ``keys``, ``woocommerce`` or ``form``."""
+    if endpoint in ("events", "keys"):
+        return [code.value for code in RefusalCode if code.value.endpoint in ("both", endpoint)]
+    codes = [code for code in RefusalCode if code.value.endpoint in ("both", endpoint)]
+    other = NOT_SIGNED if endpoint == "woocommerce" else (*NOT_SIGNED, *NOT_A_FORM)
+    more = [RefusalCode.UNSTORABLE]
+    if endpoint == "form":
+        more.append(RefusalCode.EVENT_ID_CONFLICT)
+    return [code.value for code in (*codes, *more) if code not in other]
+
+
 def _refusals(endpoint: str) -> dict[str, Any]:
     """The error responses of one of the ingest endpoints, by status."""
     errors: dict[int, list[tuple[str, str]]] = defaultdict(list)
-    rows = [code.value for code in RefusalCode if code.value.endpoint in ("both", endpoint)]
+    rows = refusals_of(endpoint)
     for row in rows:
         errors[row.status].append((row.error, row.when))
     for status, framing in FRAMING_ERRORS.items():

@@ -6,7 +6,7 @@ import click
 
 from relay import database
 from relay.cli.output import command, iso, page_in_memory, paged, show, show_list
-from relay.cli.sources import COPY_NOW, as_dict, secret_from
+from relay.cli.sources import COPY_NOW, lines_of, new_key, secret_from
 from relay.models import db
 from relay.services.audit import COMMAND_LINE
 from relay.services.sources import keys
@@ -69,8 +69,8 @@ def rotate(source: str, window: str, leaked: bool, secret_stdin: bool, as_json: 
         secret_from(secret_stdin),
         leaked=leaked,
     )
-    shown = as_dict(source_settings.find_source(source), secret=secret, key_id=key.key_id)
-    text = f"Key id: {key.key_id}\nSecret: {secret}\n{COPY_NOW}"
+    shown = new_key(source_settings.find_source(source), key.key_id, secret)
+    text = f"{lines_of(shown)}\n{COPY_NOW}"
     text += f"\n{REVOKED}" if leaked else ""
     show(shown, as_json, text)
 

@@ -10,6 +10,7 @@ from flask import current_app
 from relay import database
 from relay.cli.output import command, from_stdin, iso, paged, show, show_list, show_removal
 from relay.models import Source, db
+from relay.rules.states import SourceType
 from relay.services.audit import COMMAND_LINE
 from relay.services.sources import keys, removal
 from relay.services.sources import settings as source_settings
@@ -30,9 +31,8 @@ def as_dict(source: Source, **more: Any) -> dict[str, Any]:
         "slug": source.slug,
         "name": source.name,
         "url": source.url,
-        "endpoint": source_settings.endpoint_of(
-            source.slug, current_app.extensions["relay_config"]
-        ),
+        "type": source.type.value,
+        "endpoint": endpoint_of(source),
         "keys": [
             {"id": key.key_id, "state": keys.shown_state(key, now), "not_after": iso(key.not_after)}
             for key in sorted(source.keys, key=lambda key: -key.id)
@@ -42,6 +42,31 @@ def as_dict(source: Source, **more: Any) -> dict[str, Any]:
     }
 
 
+def endpoint_of(source: Source) -> str:
+    return source_settings.endpoint_of(source, current_app.extensions["relay_config"])
+
+
+def new_key(source: Source, key_id: str, secret: str) -> dict[str, Any]:
+    """A site with a new key, which is shown only now; with the string that connects its plugin."""
+    more = {}
+    if source.type is SourceType.PLUGIN:
+        more["connection"] = keys.connection_string(endpoint_of(source), key_id, secret)
+    return as_dict(source, secret=secret, key_id=key_id, **more)
+
+
+def lines_of(shown: dict[str, Any]) -> str:
+    """The new key as text."""
+    words = {"plugin": "Secret", "woocommerce": "Secret", "form": "Token"}
+    lines = [
+        f"Endpoint:   {shown['endpoint']}",
+        f"Key id:     {shown['key_id']}",
+        f"{words[shown['type']] + ':':11} {shown['secret']}",
+    ]
+    if "connection" in shown:
+        lines.append(f"Connection: {shown['connection']}")
+    return "\n".join(lines)
+
+
 def secret_from(stdin: bool) -> str | None:
     return from_stdin("The secret") if stdin else None
 
@@ -49,20 +74,27 @@ def secret_from(stdin: bool) -> str | None:
 @command(group, "create")
 @click.argument("name")
 @click.option("--url", required=True, help="The URL of the site.")
+@click.option(
+    "--type",
+    "type_",
+    type=click.Choice([one.value for one in SourceType]),
+    default=SourceType.PLUGIN.value,
+    show_default=True,
+    help="plugin: signed events. woocommerce: the shop's own webhooks. form: a form's webhook.",
+)
 @click.option("--slug", help="Its part of the endpoint's URL; default: made from the name.")
 @click.option(
     "--secret-stdin", is_flag=True, help="Read the secret of its first key from standard input."
 )
-def create(name: str, url: str, slug: str | None, secret_stdin: bool, as_json: bool) -> None:
+def create(
+    name: str, url: str, type_: str, slug: str | None, secret_stdin: bool, as_json: bool
+) -> None:
     """Connect a site.  Its secret is shown only once."""
     source, key, secret = source_settings.create_source(
-        name, url, COMMAND_LINE, slug, secret_from(secret_stdin)
+        name, url, COMMAND_LINE, slug, secret_from(secret_stdin), SourceType(type_)
     )
-    shown = as_dict(source, secret=secret, key_id=key.key_id)
-    text = (
-        f"{source.name}\nEndpoint: {shown['endpoint']}\nKey id:   {key.key_id}\nSecret:   {secret}"
-    )
-    show(shown, as_json, f"{text}\n{COPY_NOW}")
+    shown = new_key(source, key.key_id, secret)
+    show(shown, as_json, f"{source.name}\n{lines_of(shown)}\n{COPY_NOW}")
 
 
 @command(group, "list")
@@ -70,7 +102,10 @@ def create(name: str, url: str, slug: str | None, secret_stdin: bool, as_json: b
 def list_(limit: int, after: int | None, as_json: bool) -> None:
     """List sites."""
     page = source_settings.list_sources(limit, after)
-    items, columns = [as_dict(source) for source in page.items], ("slug", "name", "url", "endpoint")
+    items, columns = (
+        [as_dict(source) for source in page.items],
+        ("slug", "type", "name", "endpoint"),
+    )
     show_list(items, page.total, as_json, *columns, next_after=page.next_after)
 
 
@@ -82,6 +117,7 @@ def show_(slug: str, as_json: bool) -> None:
     lines = [
         f"{source['name']} ({slug})",
         f"Site:     {source['url']}",
+        f"Type:     {source['type']}",
         f"Endpoint: {source['endpoint']}",
     ]
     lines += [

@@ -12,7 +12,7 @@ from relay.dashboard import forms, guard, htmx, removal
 from relay.errors import Invalid, Refusal
 from relay.event_types import TEST
 from relay.models import Source, db
-from relay.rules.states import SourceState
+from relay.rules.states import SourceState, SourceType
 from relay.services import event_list, events
 from relay.services.ledger.reading import two_days
 from relay.services.sources import keys, plugin
@@ -27,6 +27,33 @@ NAME = forms.Field(
     help="Shown only in Relay.",
 )
 URL = forms.Field("url", "Site URL", "url", required=True, placeholder="https://shop.example.com")
+TYPE = forms.Field(
+    "type",
+    "How it sends",
+    "select",
+    choices=(
+        (
+            SourceType.PLUGIN.value,
+            "With Relay's plugin (best: nothing is lost, everything is signed)",
+        ),
+        (SourceType.WOOCOMMERCE.value, "With WooCommerce's own webhooks, without a plugin"),
+        (SourceType.FORM.value, "With the webhook of a form plugin or another program"),
+    ),
+)
+# What the keys of a site are called, by its type.
+KEY_WORDS = {
+    SourceType.PLUGIN: ("key", "Signing keys", "The site signs each request with its key."),
+    SourceType.WOOCOMMERCE: (
+        "secret",
+        "Secrets",
+        "WooCommerce signs the body of each webhook with the secret, but neither its time nor its topic.",
+    ),
+    SourceType.FORM: (
+        "token",
+        "Tokens",
+        "The sender shows the token with each request. Nothing is signed.",
+    ),
+}
 PER_MINUTE = forms.Field(
     "per_minute",
     "Rate limit (events per minute)",
@@ -43,9 +70,16 @@ WINDOWS = (
 )
 
 
-def endpoint(slug: str) -> str:
+def endpoint(source: Source) -> str:
     config = current_app.extensions["relay_config"]
-    return source_settings.endpoint_of(slug, config, request.host_url)
+    return source_settings.endpoint_of(source, config, request.host_url)
+
+
+def connection(source: Source, key_id: str, secret: str) -> str:
+    """The connection string of a new key; empty for a site without the plugin."""
+    if source.type is not SourceType.PLUGIN:
+        return ""
+    return keys.connection_string(endpoint(source), key_id, secret)
 
 
 @blueprint.get("")
@@ -71,7 +105,7 @@ def new_page() -> str:
 
 def _new_form(errors: dict[str, list[str]] | None = None) -> str:
     return render_template(
-        "sources/new.html", fields=(NAME, URL), values=forms.posted(), errors=errors or {}
+        "sources/new.html", fields=(NAME, URL, TYPE), values=forms.posted(), errors=errors or {}
     )
 
 
@@ -81,8 +115,13 @@ def create() -> Any:
     """Create a site.  Only this response contains the secret."""
     try:
         source, key, secret = source_settings.create_source(
-            forms.text("name"), forms.text("url"), guard.current_by()
+            forms.text("name"),
+            forms.text("url"),
+            guard.current_by(),
+            type_=SourceType(forms.text("type") or SourceType.PLUGIN),
         )
+    except ValueError:
+        return _new_form({"type": ["Choose one of the list."]}), 422
     except Invalid as exc:
         return _new_form(exc.reasons), 422
     return render_template(
@@ -90,7 +129,8 @@ def create() -> Any:
         source=source,
         key=key,
         secret=secret,
-        endpoint=endpoint(source.slug),
+        connection=connection(source, key.key_id, secret),
+        endpoint=endpoint(source),
         first=None,
         rejection=None,
     )
@@ -146,7 +186,7 @@ def _detail(
         "sources/detail.html",
         status=status,
         source=source,
-        endpoint=endpoint(source.slug),
+        endpoint=endpoint(source),
         use=keys.key_use(source, now := database.now(db.session)),
         now=now,
         shown_state=keys.shown_state,
@@ -160,6 +200,8 @@ def _detail(
         values=forms.posted(),
         errors=errors or {},
         new_key=new_key,
+        connection=connection(source, *new_key[:2]) if new_key else "",
+        words=KEY_WORDS[source.type],
     )
 
 

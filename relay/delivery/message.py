@@ -22,9 +22,16 @@ from relay.mapping import escaped_templates, templates
 from relay.mapping.computed import STANDARD
 from relay.mapping.rules import FilledMapping, fill_with_problems
 from relay.mapping.writer import writer_of
-from relay.models import Destination, DestinationVersion, MappingVersion, SigningKey, db_now
+from relay.models import (
+    Destination,
+    DestinationVersion,
+    MappingVersion,
+    SigningKey,
+    Source,
+    db_now,
+)
 from relay.observability.tracing import traceparent
-from relay.rules.states import KeyState
+from relay.rules.states import KeyState, SourceType
 from relay.transport.client import Transport
 from relay.transport.proxy import Proxy
 from relay.transport.request import OutboundRequest
@@ -86,8 +93,10 @@ def load_site_key(connection: Connection, source_id: int) -> SiteKey | None:
     """
     rows = connection.execute(
         select(SigningKey.key_id, SigningKey.sealed_secret, SigningKey.state)
+        .join(Source, Source.id == SigningKey.source_id)
         .where(
             SigningKey.source_id == source_id,
+            Source.type == SourceType.PLUGIN,  # without the plugin, nothing there takes a callback
             SigningKey.state != KeyState.REVOKED,
             SigningKey.not_before <= db_now(),
             or_(SigningKey.not_after.is_(None), SigningKey.not_after > db_now()),

@@ -21,7 +21,8 @@ class RefusalRow:
     ``reason`` labels the metric and the rejection; it is ``error`` where none is given.  ``when``
     explains the row in the documentation.  ``retry_after_s`` is the longest time that
     ``Retry-After`` can ask for; None for no such header.  ``endpoint`` is ``events`` or ``keys`` if
-    only one of the two endpoints uses the row, ``none`` for other paths.
+    only one of the two signed endpoints uses the row, ``woocommerce`` or ``form`` if only that one does,
+    ``none`` for other paths.
     """
 
     status: int
@@ -31,7 +32,7 @@ class RefusalRow:
     sentence: str
     detail: str | Mapping[str, list[str]] | None = None
     retry_after_s: int | None = None
-    endpoint: Literal["events", "keys", "both", "none"] = "both"
+    endpoint: Literal["events", "keys", "both", "none", "woocommerce", "form"] = "both"
 
 
 class IngestRefusal(Exception):
@@ -333,6 +334,73 @@ class RefusalCode(Enum):
         "leaked. The address: {address}",
         detail="The newer key is sent only to an address that the site sent events from. Copy it by hand.",
         endpoint="keys",
+    )
+    WEBHOOK_HEADERS = RefusalRow(
+        status=400,
+        error="missing_headers",
+        when="`X-WC-Webhook-Topic` or `X-WC-Webhook-Signature` is missing or malformed.",
+        sentence="The request has no valid X-WC-Webhook-Topic or X-WC-Webhook-Signature header. Something "
+        "other than WooCommerce sent it, or a proxy removed the headers. If the shop's webhooks do not "
+        "arrive, let the proxy pass all X- headers.",
+        detail="Missing: X-WC-Webhook-Topic or X-WC-Webhook-Signature.",
+        endpoint="woocommerce",
+    )
+    WEBHOOK_SIGNATURE = RefusalRow(
+        status=401,
+        error="unauthorized",
+        reason="bad_signature",
+        when="No secret of the site made the signature in `X-WC-Webhook-Signature`.",
+        sentence="The webhook's signature matches no secret of this site. In WooCommerce, open the webhook "
+        "under Settings → Advanced → Webhooks, enter the secret from this page in the field Secret and save. "
+        "If you no longer have it, rotate the secret first.",
+        endpoint="woocommerce",
+    )
+    WEBHOOK_PAYLOAD = RefusalRow(
+        status=422,
+        error="invalid_event",
+        when="The webhook has no data that Relay can read. `detail` says why.",
+        sentence="The webhook {topic!a} has no data that Relay can read. In WooCommerce, set the API version "
+        "of the webhook to the newest one, and let a user save it who may see orders, products and "
+        "customers. {problems}",
+        detail="{problems}",
+        endpoint="woocommerce",
+    )
+    TOKEN_MISSING = RefusalRow(
+        status=401,
+        error="unauthorized",
+        reason="missing_token",
+        when="The request has no `Authorization: Bearer …` header.",
+        sentence="The request has no token. In the settings of the form's webhook, add the header "
+        "Authorization with the value: Bearer, a space, and the token of this site.",
+        endpoint="form",
+    )
+    BAD_TOKEN = RefusalRow(
+        status=401,
+        error="unauthorized",
+        reason="bad_token",
+        when="The site has no such token.",
+        sentence="The request has a token that this site does not have. Enter the site's token in the "
+        "settings of the form's webhook. If you no longer have it, rotate the token first.",
+        endpoint="form",
+    )
+    FORM_CONTENT_TYPE = RefusalRow(
+        status=415,
+        error="unsupported_media_type",
+        reason="content_type",
+        when="The body is neither JSON nor a form.",
+        sentence="The form's webhook declared its body as {content_type!a}. Set its format to JSON or to "
+        "form fields.",
+        endpoint="form",
+    )
+    FORM_BODY = RefusalRow(
+        status=422,
+        error="invalid_event",
+        reason="invalid_form",
+        when="The body has no fields, or is not strict JSON or a form in UTF-8. `detail` says why.",
+        sentence="The form's webhook sent a body that Relay cannot read as a form. Check in the settings of "
+        "the webhook that all fields are sent. {problem}",
+        detail="{problem}",
+        endpoint="form",
     )
     UNSTORABLE = RefusalRow(
         status=400,

@@ -55,6 +55,11 @@ def for_event(row_id: int, event_id: str, new: bool) -> IngestResponse:
     )
 
 
+def for_webhook(word: str) -> IngestResponse:
+    """200 for a webhook that is no event: ``ok`` for a ping, ``ignored`` for a draft."""
+    return IngestResponse(200, f'{{"status":"{word}"}}'.encode("ascii"))
+
+
 def for_key_status(key_status: dict[str, Any]) -> IngestResponse:
     """200 with the status of the key that signed the request."""
     return IngestResponse(200, json.dumps(key_status).encode())

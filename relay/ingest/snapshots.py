@@ -11,7 +11,7 @@ import ipaddress
 import threading
 import time
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,7 +26,7 @@ from relay.ingest.waiting import is_in_loop
 from relay.mapping.redaction_rules import Redactor, read_rules
 from relay.models import AllowedNetwork, Revision, SigningKey, Source, db_now
 from relay.observability.logging import log
-from relay.rules.states import KeyState, SourceState
+from relay.rules.states import KeyState, SourceState, SourceType
 from relay.secrets import SecretBox
 
 CHECK_EVERY_S = 1.0
@@ -38,7 +38,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 class SourceSnapshot:
     """A source with its keys (newest first) and allowed networks.  ``per_minute`` 0 means no limit.
 
-    ``redactor`` is None without privacy settings.
+    ``redactor`` is None without privacy settings.  ``name``, ``url`` and ``type`` are those of the row.
     """
 
     id: int
@@ -47,6 +47,9 @@ class SourceSnapshot:
     keys: tuple[VerifyingKey, ...]
     networks: tuple[Network, ...]
     redactor: Redactor | None = None
+    name: str = ""
+    url: str = ""
+    type: SourceType = SourceType.PLUGIN
 
     def allows(self, address: str) -> bool:
         """Whether requests from this address are allowed; without a list, all are."""
@@ -61,13 +64,17 @@ class SourceSnapshot:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All active sources.  ``unreadable`` has the ids of keys that Relay cannot decrypt."""
+    """All active sources of signed events, and in ``webhooks`` the others, by type and slug.
+
+    ``unreadable`` has the ids of keys that Relay cannot decrypt.
+    """
 
     revision: int
     by_slug: dict[str, SourceSnapshot]
     by_key: dict[str, SourceSnapshot]
     by_id: dict[int, SourceSnapshot]
     unreadable: frozenset[str]
+    webhooks: dict[tuple[SourceType, str], SourceSnapshot] = field(default_factory=dict)
 
 
 class Snapshots:
@@ -182,19 +189,31 @@ class Snapshots:
                 tuple(keys[row.id]),
                 tuple(networks[row.id]),
                 Redactor(read_rules(row.redaction)) if row.redaction else None,
+                row.name,
+                row.url,
+                row.type,
             )
             for row in connection.execute(
-                select(Source.id, Source.slug, Source.per_minute, Source.redaction)
+                select(
+                    *(Source.id, Source.slug, Source.per_minute, Source.redaction),
+                    *(Source.name, Source.url, Source.type),
+                )
                 .where(Source.state == SourceState.ACTIVE)
                 .order_by(Source.id)
             )
         ]
+        signed = [source for source in sources if source.type is SourceType.PLUGIN]
         return Snapshot(
             revision=revision,
-            by_slug={source.slug: source for source in sources},
-            by_key={key.key_id: source for source in sources for key in source.keys},
-            by_id={source.id: source for source in sources},
+            by_slug={source.slug: source for source in signed},
+            by_key={key.key_id: source for source in signed for key in source.keys},
+            by_id={source.id: source for source in signed},
             unreadable=frozenset(unreadable),
+            webhooks={
+                (source.type, source.slug): source
+                for source in sources
+                if source.type is not SourceType.PLUGIN
+            },
         )
 
     def _prepare(self, row: Any) -> VerifyingKey | None:

@@ -1,5 +1,6 @@
 """``POST /webhooks/wp`` and ``/webhooks/wp/<source>`` take events, without session or Flask-Limiter.
 
+``/webhooks/woocommerce/<source>`` and ``/webhooks/form/<source>`` take webhooks of other programs.
 ``/webhooks/key`` and ``/webhooks/wp/<source>/key`` answer a site's requests about its signing keys.
 """
 
@@ -24,12 +25,15 @@ from relay.ingest.refusals import IngestRefusal, RefusalCode
 from relay.ingest.rejections import RejectionRecord
 from relay.ingest.request import RequestHead, read_request, source_address
 from relay.ingest.responses import IngestResponse
+from relay.ingest.webhooks.receive import accept_form, accept_woocommerce
 from relay.observability import metrics, tracing
 from relay.observability.logging import log
+from relay.rules.states import SourceType
 
 blueprint = Blueprint("ingest", __name__)
 EVENT_PATHS = ("/webhooks/wp", "/webhooks/wp/<source>")
 EVENT_PATH = re.compile(r"/webhooks/wp(?:/([^/]+))?/?")  # the same paths
+WEBHOOK_PATH = "/webhooks/<any(woocommerce, form):way>/<source>"
 KEY_PATHS = ("/webhooks/key", "/webhooks/wp/<source>/key")
 OTHER_PATHS = ("/webhooks", "/webhooks/<anything:rest>")
 Accept = Callable[[Gateway, RequestHead, bytes, str | None], IngestResponse]
@@ -53,6 +57,7 @@ def add_paths(state: BlueprintSetupState) -> None:
     for paths, view in (
         (EVENT_PATHS, post_event),
         (KEY_PATHS, post_key_request),
+        ((WEBHOOK_PATH,), post_webhook),
         (OTHER_PATHS, refuse_path),
     ):
         endpoint = f"ingest.{view.__name__}"
@@ -71,6 +76,11 @@ def post_event(source: str | None = None) -> Response:
 def post_key_request(source: str | None = None) -> Response:
     gateway: Gateway = current_app.extensions["relay_ingest"]
     return respond(gateway, request.environ, source, accept_key_request).to_flask()
+
+
+def post_webhook(way: str, source: str) -> Response:
+    gateway: Gateway = current_app.extensions["relay_ingest"]
+    return receive_webhook(gateway, request.environ, SourceType(way), source).to_flask()
 
 
 def refuse_path(rest: str = "") -> Response:
@@ -96,15 +106,33 @@ def respond(
     try:
         head, raw = read_request(environ, gateway.config.max_body_bytes)
         return accept(gateway, head, raw, slug)
-    except IngestRefusal as refusal:
-        return refuse(gateway, environ, slug, head, refusal)
-    except Unavailable:
-        return refuse(gateway, environ, slug, head, RefusalCode.UNAVAILABLE())
-    except Exception as exc:  # an error in Relay: with a 503 the site sends the event again
-        log("ingest.failed", level="error", reason=repr(exc), trace=traceback.format_exc())
-        return refuse(gateway, environ, slug, head, RefusalCode.UNAVAILABLE())
+    except Exception as exc:
+        return refuse(gateway, environ, slug, head, refusal_of(exc))
     finally:
         metrics.ingest_seconds.observe(time.perf_counter() - began)
+
+
+def receive_webhook(
+    gateway: Gateway, environ: dict[str, Any], way: SourceType, slug: str
+) -> IngestResponse:
+    """Handle the webhook of another program; every error becomes a response."""
+    began = time.perf_counter()
+    accept = accept_woocommerce if way is SourceType.WOOCOMMERCE else accept_form
+    try:
+        return accept(gateway, environ, slug)
+    except Exception as exc:
+        return refuse(gateway, environ, slug, None, refusal_of(exc))
+    finally:
+        metrics.ingest_seconds.observe(time.perf_counter() - began)
+
+
+def refusal_of(exc: Exception) -> IngestRefusal:
+    """The refusal for an error.  After one in Relay, with a 503, the site sends the event again."""
+    if isinstance(exc, IngestRefusal):
+        return exc
+    if not isinstance(exc, Unavailable):
+        log("ingest.failed", level="error", reason=repr(exc), trace=traceback.format_exc())
+    return RefusalCode.UNAVAILABLE()
 
 
 def accept_event(

@@ -34,7 +34,14 @@ from relay.models.ledger import (
 )
 from relay.models.privacy import EmailDigest, ErasureReceipt, RedactedEvent
 from relay.models.replay import Replay
-from relay.models.source import AllowedNetwork, Rejection, Revision, SigningKey, Source
+from relay.models.source import (
+    AllowedNetwork,
+    ConnectGrant,
+    Rejection,
+    Revision,
+    SigningKey,
+    Source,
+)
 from relay.models.user import (
     ROLES,
     OneTimeLink,
@@ -65,6 +72,7 @@ __all__ = [
     "ArchivedEvents",
     "ArchivedRejections",
     "CanaryRun",
+    "ConnectGrant",
     "DeadLetter",
     "Delivery",
     "DeliveryMinute",

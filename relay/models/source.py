@@ -9,13 +9,14 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from relay.models.base import Base, BigId, JsonOrNull, UtcDateTime, db_now, enum_column, one_of
-from relay.rules.states import KeyState, SourceState
+from relay.rules.states import KeyState, SourceState, SourceType
 
 
 class Source(Base):
     """A site.
 
-    ``slug`` is its part of the endpoint; ``per_minute`` is its rate limit (0: no limit).
+    ``type`` is how it sends, and what its keys are: signing keys, secrets of WooCommerce's webhooks or
+    bearer tokens.  ``slug`` is its part of the endpoint; ``per_minute`` is its rate limit (0: no limit).
     ``removed_at`` and ``removed_by`` are set when it is removed; its ``state`` is then ``closed``.
     ``discard_waiting``: the person who removed it chose to discard what was not delivered yet.
     ``redaction`` are the rules of ``relay.mapping.redaction_rules`` as JSON, None without any;
@@ -28,6 +29,9 @@ class Source(Base):
     slug: Mapped[str] = mapped_column(String(64), unique=True)
     name: Mapped[str] = mapped_column(String(120))
     url: Mapped[str] = mapped_column(String(500))
+    type: Mapped[SourceType] = mapped_column(
+        enum_column(SourceType), default=SourceType.PLUGIN, server_default="plugin"
+    )
     state: Mapped[SourceState] = mapped_column(
         enum_column(SourceState), default=SourceState.ACTIVE, server_default="active"
     )
@@ -79,6 +83,28 @@ class SigningKey(Base):
         one_of("state", KeyState),
         CheckConstraint("state <> 'retiring' OR not_after IS NOT NULL", name="window"),
     )
+
+
+class ConnectGrant(Base):
+    """An admin's permission to connect a site, until the site exchanges its one-time code for a key.
+
+    ``code_hash`` and ``challenge`` are hashes of what only the site can show.  ``source_id`` is the
+    source that gets a new key; None for a new source.  ``failures`` counts exchanges that did not match.
+    """
+
+    __tablename__ = "connect_grant"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    code_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    challenge: Mapped[str] = mapped_column(String(43))
+    site: Mapped[str] = mapped_column(String(300))
+    name: Mapped[str] = mapped_column(String(120))
+    source_id: Mapped[int | None] = mapped_column(ForeignKey("source.id"))
+    allowed_by: Mapped[str] = mapped_column(String(254))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    failures: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
 
 
 class AllowedNetwork(Base):

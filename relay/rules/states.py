@@ -23,6 +23,14 @@ class SourceState(StrEnum):
     CLOSED = "closed"  # removed; its requests are refused like those of an unknown source
 
 
+class SourceType(StrEnum):
+    """How a source sends.  The values are parts of paths, except the first."""
+
+    PLUGIN = "plugin"  # signed events: Relay's plugin, or any program
+    WOOCOMMERCE = "woocommerce"  # WooCommerce's own webhooks
+    FORM = "form"  # any form's webhook, with a bearer token
+
+
 class KeyState(StrEnum):
     """The states of a signing key."""
 

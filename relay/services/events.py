@@ -23,7 +23,7 @@ from relay.event_types import INTERNAL_TYPES, SAMPLES, TEST
 from relay.mapping.people import email_in
 from relay.models import DeadLetter, Delivery, EmailDigest, Event, Intake, RedactedEvent, Source, db
 from relay.rules.lifecycle import OPEN, State
-from relay.rules.states import DeadLetterState
+from relay.rules.states import DeadLetterState, SourceType
 from relay.services.audit import By, record
 from relay.services.sources import keys
 from relay.services.sources.settings import find_source
@@ -231,6 +231,11 @@ def send_test_event(slug: str, by: By, event_type: str = TEST, base_url: str = "
     source = find_source(slug)
     if event_type not in SAMPLES:
         raise Invalid({"type": [f"There are samples for {', '.join(sorted(SAMPLES))}."]})
+    if source.type is not SourceType.PLUGIN:
+        raise Refusal(
+            f"{source.name} sends webhooks of another program, so Relay cannot send a test event as it "
+            "does. Save the webhook there, or submit the form, to send one."
+        )
     now = database.now(db.session)
     key = next((k for k in source.keys if keys.shown_state(k, now) == "active"), None)
     if key is None:

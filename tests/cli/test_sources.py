@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+
 import pytest
 
 from tests.cli.conftest import Run, create_source
@@ -15,7 +18,11 @@ def test_only_create_shows_the_secret_of_a_site(run: Run) -> None:
     assert made["keys"] == [{"id": made["key_id"], "state": "active", "not_after": None}]
     assert len(str(made["secret"]).encode()) >= 32
     shown = run("sources", "show", "shop", "--json")
-    assert shown == {name: made[name] for name in made if name not in ("secret", "key_id")}
+    once = ("secret", "key_id", "connection")
+    text = str(made["connection"]).removeprefix("relay1_")
+    values = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    assert values == {name: made[name] for name in ("endpoint", "key_id", "secret")}
+    assert shown == {name: made[name] for name in made if name not in once}
     assert str(made["secret"]) not in run("sources", "list", "--json").__repr__()
 
 
@@ -55,3 +62,15 @@ def test_an_update_of_a_site_changes_only_what_is_named(run: Run) -> None:
     changed = run("sources", "update", "shop", "--name", "Store", "--per-minute", "60", "--json")
     assert (changed["name"], changed["url"]) == ("Store", "https://b.example.com")
     assert "from 0" in run("sources", "update", "shop", "--per-minute", "-1", code=1)
+
+
+@pytest.mark.parametrize(("way", "path"), [("woocommerce", "woocommerce"), ("form", "form")])
+def test_a_source_of_webhooks_has_an_endpoint_of_its_own(run: Run, way: str, path: str) -> None:
+    made = run(
+        "sources", "create", "Shop", "--url", "https://s.example.com", "--type", way, "--json"
+    )
+    assert made["type"] == way
+    assert made["endpoint"] == f"http://127.0.0.1:8000/webhooks/{path}/shop"
+    assert "connection" not in made, "it is for the plugin only"
+    rotated = run("keys", "rotate", "shop", "--json")
+    assert rotated["endpoint"] == made["endpoint"] and rotated["secret"] != made["secret"]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import base64
+import hashlib
+import hmac
 import json
 import re
 import sqlite3
@@ -20,6 +23,7 @@ import relay.ingest
 from relay import database
 from relay.ingest.refusals import RefusalCode
 from relay.models import SigningKey, db
+from relay.rules.states import SourceType
 from relay.services.audit import COMMAND_LINE
 from relay.services.sources import keys, revisions
 from relay.services.sources import settings as source_settings
@@ -158,7 +162,41 @@ def unavailable(sender: Sender) -> TestResponse:
         return sender.send()
 
 
+def webhook(way: str, headers: dict[str, str], body: bytes = b"{}") -> Scenario:
+    """A webhook of another program, for a source of that type."""
+
+    def send(sender: Sender) -> TestResponse:
+        with sender.app.app_context():
+            source, _, secret = source_settings.create_source(
+                "Other", "https://other.example.com", COMMAND_LINE, type_=SourceType(way)
+            )
+            slug = source.slug
+        refresh(sender.app)
+        mac = hmac.new(secret.encode(), body, hashlib.sha256).digest()
+        facts = {"secret": secret, "mac": base64.b64encode(mac).decode()}
+        return sender.app.test_client().post(
+            f"/webhooks/{way}/{slug}",
+            data=body,
+            headers={name: value.format(**facts) for name, value in headers.items()},
+        )
+
+    return send
+
+
+TOPIC = {"X-WC-Webhook-Topic": "order.updated"}
+TOKEN = {"Authorization": "Bearer {secret}"}
 SCENARIOS: dict[RefusalCode, Scenario] = {
+    RefusalCode.WEBHOOK_HEADERS: webhook("woocommerce", TOPIC),
+    RefusalCode.WEBHOOK_SIGNATURE: webhook(
+        "woocommerce", TOPIC | {"X-WC-Webhook-Signature": "bm90IHRoZSBzaWduYXR1cmU="}
+    ),
+    RefusalCode.WEBHOOK_PAYLOAD: webhook(
+        "woocommerce", TOPIC | {"X-WC-Webhook-Signature": "{mac}"}, b'{"code": "x"}'
+    ),
+    RefusalCode.TOKEN_MISSING: webhook("form", {}),
+    RefusalCode.BAD_TOKEN: webhook("form", {"Authorization": "Bearer wrong"}),
+    RefusalCode.FORM_CONTENT_TYPE: webhook("form", TOKEN | {"Content-Type": "text/html"}),
+    RefusalCode.FORM_BODY: webhook("form", TOKEN | {"Content-Type": "application/json"}),
     RefusalCode.UNKNOWN_PATH: lambda sender: sender.send(path="/webhooks/wp/a/b"),
     RefusalCode.CONTENT_ENCODING: with_headers(Content_Encoding="gzip"),
     RefusalCode.INCOMPLETE_BODY: lambda sender: sender.send(environ={"CONTENT_LENGTH": "1e3"}),

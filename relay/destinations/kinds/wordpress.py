@@ -137,7 +137,7 @@ class WordPress(Kind):
             raise Undeliverable(
                 "no_site_key",
                 "This site has no active signing key that Relay can sign with. Create one on the "
-                "site's page.",
+                "site's page. A site without Relay's plugin cannot take results: discard the delivery.",
             )
         content: dict[str, Any] = {
             "event_id": message.event_id,

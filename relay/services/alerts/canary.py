@@ -32,7 +32,7 @@ from relay.errors import SecretUnreadable
 from relay.event_types import CANARY, EVENT_TYPES
 from relay.models import AllowedNetwork, CanaryRun, Event, SigningKey, Source, db, db_now
 from relay.observability.logging import log
-from relay.rules.states import KeyState, SourceState
+from relay.rules.states import KeyState, SourceState, SourceType
 from relay.transport.client import Transport
 from relay.transport.proxy import Proxy
 from relay.transport.request import OutboundRequest, Reply
@@ -66,10 +66,17 @@ def is_due(site_id: int, last: datetime, now: datetime, interval_s: float) -> bo
 
 
 def is_testable() -> Any:
-    """Whether a ``Source`` can get a canary: active, with a valid key and without allowed networks."""
+    """Whether a ``Source`` can get a canary: active, of signed events, with a valid key and without
+    allowed networks.
+    """
     has_key = select(SigningKey.id).where(SigningKey.source_id == Source.id, *_is_active())
     is_limited = select(AllowedNetwork.id).where(AllowedNetwork.source_id == Source.id)
-    return (Source.state == SourceState.ACTIVE, has_key.exists(), ~is_limited.exists())
+    return (
+        Source.state == SourceState.ACTIVE,
+        Source.type == SourceType.PLUGIN,
+        has_key.exists(),
+        ~is_limited.exists(),
+    )
 
 
 def _is_active() -> tuple[Any, ...]:

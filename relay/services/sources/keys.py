@@ -1,8 +1,10 @@
-"""Signing keys: created, rotated with a window in which both verify, revoked at once."""
+"""Signing keys, and the secrets and tokens of webhooks: created, rotated with a window in which both verify, revoked at once."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
 import re
 import secrets as random
 from dataclasses import dataclass
@@ -30,6 +32,13 @@ MAX_SITES = 6  # shown per key
 def new_secret() -> str:
     """32 random bytes as text that is safe to copy: letters, digits, - and _ only."""
     return random.token_urlsafe(32)
+
+
+def connection_string(endpoint: str, key_id: str, secret: str) -> str:
+    """Endpoint, key id and secret as one text to paste; see docs/connect.md."""
+    values = {"endpoint": endpoint, "key_id": key_id, "secret": secret}
+    text = base64.urlsafe_b64encode(json.dumps(values, separators=(",", ":")).encode())
+    return f"relay1_{text.decode().rstrip('=')}"
 
 
 def fingerprint(secret: str) -> str:
@@ -83,7 +92,24 @@ def rotate_key(
     leaked: bool = False,
     newest: str = "",
 ) -> tuple[SigningKey, str]:
+    """``replace_key``, committed."""
+    made = replace_key(source, by, window, secret, leaked=leaked, newest=newest)
+    db.session.commit()
+    return made
+
+
+def replace_key(
+    source: Source,
+    by: By,
+    window: timedelta = DEFAULT_WINDOW,
+    secret: str | None = None,
+    *,
+    leaked: bool = False,
+    newest: str = "",
+) -> tuple[SigningKey, str]:
     """A new active key; every older one verifies until the window ends.  -> (key, secret, shown once)
+
+    The caller commits.
 
     ``leaked``: the older keys may be known to others.  They are revoked at once, so no request that one
     of them signed gets the new key, and a person enters it on the site.
@@ -116,7 +142,6 @@ def rotate_key(
         reason="may have leaked" if leaked else "routine",
     )
     revisions.touch(revisions.SOURCES)
-    db.session.commit()
     return key, secret
 
 

@@ -19,12 +19,18 @@ from relay.database import READ_ONLY
 from relay.errors import Invalid, NotFound
 from relay.event_types import CANARY
 from relay.models import AllowedNetwork, Event, Rejection, SigningKey, Source, db
-from relay.rules.states import SourceState
+from relay.rules.states import SourceState, SourceType
 from relay.services.audit import By, record
 from relay.services.paging import MAX_LIMIT, Page, page_of
 from relay.services.sources import keys, revisions
 
 DEFAULT = "default"
+# The part of the endpoint's path by the source's type.
+WAYS = {
+    SourceType.PLUGIN: "wp",
+    SourceType.WOOCOMMERCE: "woocommerce",
+    SourceType.FORM: "form",
+}
 REMOVED = "-removed-"  # between the former slug and the number of a removed source
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 
@@ -65,12 +71,31 @@ def check_site_url(url: str) -> str:
 
 
 def create_source(
-    name: str, url: str, by: By, slug: str | None = None, secret: str | None = None
+    name: str,
+    url: str,
+    by: By,
+    slug: str | None = None,
+    secret: str | None = None,
+    type_: SourceType = SourceType.PLUGIN,
 ) -> tuple[Source, SigningKey, str]:
-    """A new source with its first key.  -> (source, key, the secret, shown this once).
+    """A new source with its first key.  -> (source, key, the secret, shown this once).  Commits.
 
     Raises Invalid with the reasons per field.
     """
+    made = add_source(name, url, by, slug, secret, type_)
+    db.session.commit()
+    return made
+
+
+def add_source(
+    name: str,
+    url: str,
+    by: By,
+    slug: str | None = None,
+    secret: str | None = None,
+    type_: SourceType = SourceType.PLUGIN,
+) -> tuple[Source, SigningKey, str]:
+    """The same within the caller's transaction."""
     reasons: dict[str, list[str]] = {}
     try:
         name = _check_name(name)
@@ -92,13 +117,13 @@ def create_source(
         reasons["slug"] = [f"A source with the slug {slug} already exists."]
     if reasons:
         raise Invalid(reasons)
-    source = Source(slug=slug, name=name, url=url)
+    source = Source(slug=slug, name=name, url=url, type=type_)
     db.session.add(source)
     db.session.flush()
     key, secret = keys.add_key(source, secret)
-    record(by, "source.create", source.slug, url=url, key=key.key_id)
+    more = {} if type_ is SourceType.PLUGIN else {"type": type_.value}
+    record(by, "source.create", source.slug, url=url, key=key.key_id, **more)
     revisions.touch(revisions.SOURCES)
-    db.session.commit()
     return source, key, secret
 
 
@@ -222,10 +247,10 @@ def list_rejections(
     return page_of(wanted, Rejection.id, limit, after)
 
 
-def endpoint_of(slug: str, config: Config, base: str = "") -> str:
+def endpoint_of(source: Source, config: Config, base: str = "") -> str:
     """Where a site sends its events: below the public address, ``base``, or this host's port."""
     shown = config.public_url or base.rstrip("/") or config.base_url
-    return f"{shown}/webhooks/wp/{slug}"
+    return f"{shown}/webhooks/{WAYS[source.type]}/{source.slug}"
 
 
 def last_events(source_ids: list[int]) -> dict[int, datetime]:

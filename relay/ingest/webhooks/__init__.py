@@ -1,0 +1,1 @@
+"""Ways in for shops and forms without Relay's plugin: WooCommerce's own webhooks, and form webhooks."""
