@@ -61,6 +61,7 @@ def create_app(config: Config | None = None, *, pages: bool = True) -> Flask:
 def add_pages(app: Flask) -> None:
     """The dashboard, the API's pages and the commands, with their extensions."""
     from relay import cli, dashboard
+    from relay.api.connect import blueprint as connect_blueprint
     from relay.api.pages import blueprint
     from relay.page_extensions import assets, csrf, limiter, login, migrate
     from relay.web.assets import register_bundles
@@ -74,6 +75,7 @@ def add_pages(app: Flask) -> None:
         register_bundles(assets)
     dashboard.init_app(app)
     app.register_blueprint(blueprint)
+    app.register_blueprint(connect_blueprint)
     cli.init_app(app)
 
 

@@ -15,6 +15,7 @@ from relay.dashboard import (
     alerts,
     audit,
     auth,
+    connect,
     dead_letters,
     dead_letters_bulk,
     destination_account,
@@ -53,6 +54,7 @@ PAGES = (
     *(
         auth,
         overview,
+        connect,
         sources,
         destinations,
         subscriptions,

@@ -30,6 +30,8 @@ NOT_DASHBOARD = {
     "api.openapi_page": "the same document for everyone",
     "ingest.post_event": "the signature of the site",
     "ingest.post_key_request": "a signature with a key that is valid, or a code",
+    "ingest.post_webhook": "a signature or a token of the site",
+    "connect_token.exchange": "a one-time code and what its challenge was made of",
     "ingest.refuse_path": "refuses everything",
 }
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")

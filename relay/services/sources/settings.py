@@ -47,7 +47,7 @@ def _free_slug(wanted: str) -> str:
     return next(f"{wanted}-{n}" for n in range(2, 10_000) if f"{wanted}-{n}" not in taken)
 
 
-def _check_name(name: str) -> str:
+def check_name(name: str) -> str:
     """Raises Invalid."""
     name = " ".join(name.split())
     if not 1 <= len(name) <= 120:
@@ -98,7 +98,7 @@ def add_source(
     """The same within the caller's transaction."""
     reasons: dict[str, list[str]] = {}
     try:
-        name = _check_name(name)
+        name = check_name(name)
     except Invalid as exc:
         reasons |= exc.reasons
     try:
@@ -188,7 +188,7 @@ def source_choices() -> Sequence[Row[str, str]]:
 def update_source(slug: str, name: str, url: str, per_minute: int, by: By) -> Source:
     """Raises NotFound, Invalid."""
     source = find_source(slug, lock=True)
-    name = _check_name(name)
+    name = check_name(name)
     if not 0 <= per_minute <= 1_000_000:
         raise Invalid({"per_minute": ["Enter a number from 0 (no limit) to 1,000,000."]})
     source.name, source.url, source.per_minute = name, check_site_url(url), per_minute
