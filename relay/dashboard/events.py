@@ -11,7 +11,7 @@ from relay import database, exact_json
 from relay.dashboard import forms, guard, htmx, privacy
 from relay.models import Event, db
 from relay.rules.changes import ignored_fields
-from relay.rules.lifecycle import OPEN
+from relay.rules.lifecycle import OPEN, State
 from relay.rules.states import DestinationState
 from relay.services import event_list, events
 from relay.services.sources import settings as source_settings
@@ -88,7 +88,7 @@ def list_page() -> Any:
         kept=kept,
         everywhere=url_for("events.list_page", **kept | {"everywhere": "1"}),
         is_search=bool(chosen.words),
-        state_of=events.state_of,
+        state_of=shown_state,
         first_page=after is None,
         **({} if htmx.wants_fragment() else _filter_choices()),
     )
@@ -125,7 +125,7 @@ def _find(event_id: str) -> Event:
 
 
 def _detail(event: Event) -> Response:
-    state, now = events.state_of(event), database.now(db.session)
+    state, now = shown_state(event), database.now(db.session)
     body, masked = privacy.body_of(event), privacy.is_masked(event)
     # the next poll would hide again what was revealed
     polls = masked or not privacy.may_reveal()
@@ -144,6 +144,16 @@ def _detail(event: Event) -> Response:
         dead_letters=events.open_letters(event),
         unmatched=matching.unmatched_subscriptions(event) if event.routed_at else [],
     )
+
+
+def shown_state(event: Event) -> str:
+    """The state of an event; ``superseded`` if newer changes made its deliveries unnecessary."""
+    state = events.state_of(event)
+    if state == State.DISCARDED and all(
+        one.superseded_by is not None for one in event.deliveries if one.state == State.DISCARDED
+    ):
+        return "superseded"
+    return state
 
 
 def poll_interval(event: Event, now: datetime) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, current_app, render_template, request, send_file, url_for
@@ -31,13 +32,14 @@ TYPE = forms.Field(
     "type",
     "How it sends",
     "select",
+    help="A shop or form without the plugin can send webhooks: they are sent once and less is signed.",
     choices=(
         (
             SourceType.PLUGIN.value,
-            "With Relay's plugin (best: nothing is lost, everything is signed)",
+            "Relay's plugin (recommended)",
         ),
-        (SourceType.WOOCOMMERCE.value, "With WooCommerce's own webhooks, without a plugin"),
-        (SourceType.FORM.value, "With the webhook of a form plugin or another program"),
+        (SourceType.WOOCOMMERCE.value, "WooCommerce's own webhooks"),
+        (SourceType.FORM.value, "The webhook of a form plugin"),
     ),
 )
 # What the keys of a site are called, by its type.
@@ -60,6 +62,10 @@ PER_MINUTE = forms.Field(
     "number",
     low=0,
     help="0 means no limit. Above the limit, Relay asks the site to wait and the plugin sends later.",
+)
+LOSES = replace(
+    PER_MINUTE,
+    help="0 means no limit. Webhooks above the limit are lost, because their sender does not repeat them.",
 )
 WINDOWS = (
     ("24h", "1 day"),
@@ -196,7 +202,7 @@ def _detail(
         rejections=source_settings.list_rejections(source.id).items,
         days=two_days(source.id),
         unlisted=source_settings.unlisted_addresses(source),
-        fields=(NAME, URL, PER_MINUTE),
+        fields=(NAME, URL, PER_MINUTE if source.type is SourceType.PLUGIN else LOSES),
         values=forms.posted(),
         errors=errors or {},
         new_key=new_key,

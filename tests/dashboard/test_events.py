@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 
 from relay.dashboard import events as pages
 from relay.models import Delivery, db
 from relay.services.audit import COMMAND_LINE
 from relay.services.destinations import settings as destination_settings
 from tests.dashboard.conftest import Visitor, text_of
-from tests.support.events import comment
+from tests.support.events import comment, order
 from tests.support.sink import Sink
 from tests.support.world import World, move, put
 
@@ -174,3 +175,22 @@ def test_an_event_whose_data_php_left_empty_has_a_page(
 ) -> None:
     event = put(app, world.slug, comment(event="x.empty", data=[]))
     assert admin.get(f"/events/{event}").status_code == 200
+
+
+def test_a_delivery_that_a_newer_change_made_unnecessary_says_so(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    event = order(id=7) | {"event": "order.status_changed", "revision": 4, "occurred_at": "soon"}
+    number = put(app, world.slug, event)
+    move(app)
+    with app.app_context():
+        of_event = update(Delivery).where(Delivery.event_pk == number)
+        db.session.execute(of_event.values(state="discarded", superseded_by=5, due_at=None))
+        db.session.commit()
+    page = text_of(admin.get(f"/events/{number}").text)
+    assert "Not needed" in page and "Discarded" not in page
+    assert (
+        "A newer change of this order was already delivered. The newer one has revision 5." in page
+    )
+    assert "occurred_at is ignored" in page
+    assert "Not needed" in admin.get("/events").text

@@ -102,3 +102,32 @@ def test_a_key_that_may_have_leaked_is_revoked_and_the_page_says_so_before(
     assert "the site cannot fetch the new one" in page and "Fetch the new key" not in page
     table = page[page.index('id="keys"') :]
     assert table.index("Active") < table.index("Revoked")
+
+
+@pytest.mark.parametrize(
+    ("way", "words"),
+    [
+        ("woocommerce", ("Delivery URL", "Add webhook", "turns the webhook off", "Secrets")),
+        ("form", ("Authorization", "Bearer ", "Nothing is signed", "Tokens")),
+    ],
+)
+def test_a_site_without_the_plugin_shows_its_steps_and_its_limits(
+    admin: Visitor, way: str, words: tuple[str, ...]
+) -> None:
+    made = admin.post("/sources/new", {"name": "S", "url": "https://s.example.com", "type": way})
+    assert f"http://localhost/webhooks/{way}/s" in made.text and "relay1_" not in made.text
+    page = admin.get("/sources/s").text
+    for word in words:
+        assert word in made.text + page, word
+    rotated = admin.post("/sources/s/rotate", {"window": "24h"}).text
+    assert f"New {words[-1].lower().removesuffix('s')}" in rotated
+    assert "Send a test event" not in page
+    wrong = admin.post("/sources/new", {"name": "S", "url": "https://s.example.com", "type": "x"})
+    assert wrong.status_code == 422
+
+
+def test_a_new_key_comes_with_a_connection_string(admin: Visitor) -> None:
+    made = admin.post("/sources/new", {"name": "P", "url": "https://p.example.com"}).text
+    assert 'value="relay1_' in made
+    assert 'value="relay1_' in admin.post("/sources/p/rotate", {"window": "24h"}).text
+    assert "relay1_" not in admin.get("/sources/p").text
