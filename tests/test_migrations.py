@@ -213,7 +213,7 @@ def test_sources_and_deliveries_keep_their_rows_when_types_and_revisions_are_add
                 connection.exec_driver_sql(statement)
         upgrade(url, tmp_path, "0020")
         before = rows("SELECT id, key, state, last_error FROM delivery ORDER BY id")
-        upgrade(url, tmp_path, "0022")
+        upgrade(url, tmp_path, "0023")
         assert rows("SELECT slug, type FROM source") == [("shop", "plugin")]
         assert rows("SELECT id, superseded_by FROM delivery ORDER BY id") == [(1, None), (2, None)]
         connection.exec_driver_sql(
@@ -227,5 +227,5 @@ def test_sources_and_deliveries_keep_their_rows_when_types_and_revisions_are_add
         upgrade(url, tmp_path, "0020", "downgrade")
         assert rows("SELECT id, key, state, last_error FROM delivery ORDER BY id") == before
         assert rows("SELECT slug FROM source") == [("shop",)]
-        upgrade(url, tmp_path, "0022")
+        upgrade(url, tmp_path, "0023")
     engine.dispose()
