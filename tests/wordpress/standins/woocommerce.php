@@ -3,7 +3,15 @@
  * Plugin Name: Stand-in for WooCommerce
  *
  * For tests only. Orders live in an option and can only be read by their getters: whoever looks into posts or their meta
- * finds nothing, as with orders in tables of their own. Hooks fire as seen on 11.0.1.
+ * finds nothing, as with orders in tables of their own. Hooks fire and texts are stored as seen on WooCommerce 11.0.1:
+ *
+ * - The block checkout encodes addresses and additional fields: AbstractAddressSchema::sanitize_callback() in
+ *   src/StoreApi/Schemas/V1/AbstractAddressSchema.php calls wp_kses(). The classic checkout does not: WC_Checkout::get_posted_data()
+ *   in includes/class-wc-checkout.php calls wc_clean(), and wc_sanitize_textarea() for the note.
+ * - Options of items are displayed as HTML paragraphs: WC_Order_Item::get_formatted_meta_data() in
+ *   includes/class-wc-order-item.php. Metadata that begins with "_" or is no scalar is not displayed.
+ * - Titles of shipping methods, payment methods and fees are those of the settings, with entities such as &amp;.
+ * - Amounts are text without trailing zeros, and the taxes of an order are not rounded.
  */
 
 namespace Automattic\WooCommerce\Utilities {
@@ -35,8 +43,20 @@ namespace {
 		}
 	}
 
-	class WC_Order_Item_Product {
-		private $line;
+	class WC_Meta_Data {
+		public $id;
+		public $key;
+		public $value;
+
+		public function __construct( $id, $key, $value ) {
+			$this->id    = $id;
+			$this->key   = $key;
+			$this->value = $value;
+		}
+	}
+
+	class WC_Order_Item {
+		protected $line;
 
 		public function __construct( array $line ) {
 			$this->line = $line;
@@ -46,12 +66,42 @@ namespace {
 			return $this->line['name'];
 		}
 
+		public function get_total( $context = 'view' ) {
+			return $this->line['total'];
+		}
+
+		public function get_total_tax( $context = 'view' ) {
+			return isset( $this->line['total_tax'] ) ? $this->line['total_tax'] : '0';
+		}
+
+		public function get_formatted_meta_data( $hideprefix = '_', $include_all = false ) {
+			$formatted = array();
+			foreach ( isset( $this->line['meta'] ) ? $this->line['meta'] : array() as $key => $value ) {
+				if ( '' === $value || ! is_scalar( $value ) || 0 === strpos( $key, $hideprefix ) ) {
+					continue;
+				}
+				$display = wp_kses_post( rawurldecode( (string) $value ) );
+				if ( ! $include_all && false !== stripos( $this->get_name(), $display ) ) {
+					continue;
+				}
+				$formatted[] = (object) array(
+					'key'           => $key,
+					'value'         => $value,
+					'display_key'   => ucfirst( $key ),
+					'display_value' => wpautop( make_clickable( $display ) ),
+				);
+			}
+			return $formatted;
+		}
+	}
+
+	class WC_Order_Item_Product extends WC_Order_Item {
 		public function get_quantity( $context = 'view' ) {
 			return $this->line['quantity'];
 		}
 
-		public function get_total( $context = 'view' ) {
-			return $this->line['total'];
+		public function get_subtotal( $context = 'view' ) {
+			return isset( $this->line['subtotal'] ) ? $this->line['subtotal'] : $this->line['total'];
 		}
 
 		public function get_product_id( $context = 'view' ) {
@@ -64,6 +114,47 @@ namespace {
 
 		public function get_product() {
 			return isset( $this->line['sku'] ) ? new WC_Product( $this->line['sku'] ) : false;
+		}
+	}
+
+	class WC_Order_Item_Shipping extends WC_Order_Item {
+		public function get_method_id( $context = 'view' ) {
+			return $this->line['method_id'];
+		}
+	}
+
+	class WC_Order_Item_Fee extends WC_Order_Item {
+	}
+
+	class WC_Order_Item_Coupon extends WC_Order_Item {
+		public function get_code( $context = 'view' ) {
+			return $this->line['name'];
+		}
+
+		public function get_discount( $context = 'view' ) {
+			return $this->line['discount'];
+		}
+
+		public function get_discount_tax( $context = 'view' ) {
+			return $this->line['discount_tax'];
+		}
+	}
+
+	class WC_Order_Item_Tax extends WC_Order_Item {
+		public function get_label( $context = 'view' ) {
+			return $this->line['name'];
+		}
+
+		public function get_rate_percent( $context = 'view' ) {
+			return $this->line['rate'];
+		}
+
+		public function get_tax_total( $context = 'view' ) {
+			return $this->line['tax_total'];
+		}
+
+		public function get_shipping_tax_total( $context = 'view' ) {
+			return $this->line['shipping_tax_total'];
 		}
 	}
 
@@ -112,11 +203,47 @@ namespace {
 		}
 
 		public function get_items( $types = 'line_item' ) {
-			$items = array();
-			foreach ( isset( $this->data['lines'] ) ? $this->data['lines'] : array() as $i => $line ) {
-				$items[ 900 + $i ] = new WC_Order_Item_Product( $line );
+			$classes = array(
+				'line_item' => array( 'lines', WC_Order_Item_Product::class ),
+				'shipping'  => array( 'shipping_lines', WC_Order_Item_Shipping::class ),
+				'fee'       => array( 'fee_lines', WC_Order_Item_Fee::class ),
+				'coupon'    => array( 'coupon_lines', WC_Order_Item_Coupon::class ),
+				'tax'       => array( 'tax_lines', WC_Order_Item_Tax::class ),
+			);
+			$items   = array();
+			list( $property, $class ) = $classes[ $types ];
+			foreach ( isset( $this->data[ $property ] ) ? $this->data[ $property ] : array() as $i => $line ) {
+				$items[ 900 + $i ] = new $class( $line );
 			}
 			return $items;
+		}
+
+		public function get_subtotal() {
+			$sum = 0.0;
+			foreach ( $this->get_items() as $item ) {
+				$sum += (float) $item->get_subtotal();
+			}
+			return $sum;
+		}
+
+		public function get_shipping_method() {
+			$names = array();
+			foreach ( $this->get_items( 'shipping' ) as $line ) {
+				$names[] = $line->get_name();
+			}
+			return implode( ', ', $names );
+		}
+
+		public function get_date_paid( $context = 'view' ) {
+			return isset( $this->data['paid'] ) ? new WC_DateTime( '@' . $this->data['paid'] ) : null;
+		}
+
+		public function get_meta_data() {
+			$list = array();
+			foreach ( isset( $this->data['meta'] ) ? $this->data['meta'] : array() as $key => $value ) {
+				$list[] = new WC_Meta_Data( count( $list ) + 1, $key, $value );
+			}
+			return $list;
 		}
 
 		public function get_date_created( $context = 'view' ) {
@@ -276,17 +403,25 @@ namespace {
 		return $refund;
 	}
 
-	function standin_wc_fill( WC_Order $order ) {
+	function wc_round_tax_total( $value, $precision = null ) {
+		return round( $value, 2 );
+	}
+
+	/**
+	 * Fills in what a customer enters and chooses; $how is what the checkout does with texts.
+	 */
+	function standin_wc_fill( WC_Order $order, $how = 'sanitize_text_field' ) {
 		$order->set_order_number( 'SHOP-' . $order->get_id() );
 		$order->set_total( '129.9' );
 		$order->set_total_tax( '20.74' );
-		$order->set_billing_first_name( 'Jane' );
-		$order->set_billing_last_name( "O'Neill & Söhne" );
+		$order->set_billing_first_name( $how( 'Jane' ) );
+		$order->set_billing_last_name( $how( "O'Neill & Söhne" ) );
 		$order->set_billing_email( 'jane@example.org' );
 		$order->set_billing_phone( '+49 221 1' );
-		$order->set_billing_city( 'Köln' );
+		$order->set_billing_city( $how( 'Köln' ) );
 		$order->set_billing_country( 'DE' );
 		$order->set_customer_note( "Ring twice\x07" );
+		$order->set_payment_method( 'invoice' );
 		$order->set_payment_method_title( 'Invoice' );
 		$order->set_lines(
 			array(
@@ -309,13 +444,80 @@ namespace {
 	}
 
 	/**
+	 * Makes a gift of the order: another recipient, an engraving, gift wrap and a coupon.
+	 */
+	function standin_wc_gift( WC_Order $order, $how = 'standin_wc_store_api' ) {
+		standin_wc_fill( $order, $how );
+		$order->set_created_via( 'standin_wc_store_api' === $how ? 'store-api' : 'checkout' );
+		$order->set_billing_company( $how( 'R&D <3 GmbH' ) );
+		$order->set_shipping_first_name( $how( 'Maria Anna' ) );
+		$order->set_shipping_last_name( $how( 'de Souza & Co' ) );
+		$order->set_shipping_city( 'Berlin' );
+		$order->set_shipping_phone( '+49 30 2' );
+		$order->set_payment_method( 'cod' );
+		$order->set_payment_method_title( 'Cash &amp; carry' );
+		$order->set_transaction_id( 'ch_123' );
+		$order->set_paid( 1767225600 );
+		$order->set_lines(
+			array(
+				array(
+					'name'         => 'Hoodie – "blue" & 3<5V>1 - L & XL',
+					'sku'          => 'HOOD-L',
+					'product_id'   => 23,
+					'variation_id' => 24,
+					'quantity'     => 2,
+					'subtotal'     => '39.98',
+					'total'        => '37.98',
+					'total_tax'    => '7.2162',
+					'meta'         => array(
+						'size'      => 'L & XL',
+						'engraving' => 'For "Jane" & Joe <3',
+						'_internal' => 's3cret',
+						'list'      => array( 's3cret' ),
+					),
+				),
+			)
+		);
+		$order->set_shipping_lines( array( array( 'name' => 'Post &amp; parcel', 'method_id' => 'flat_rate', 'total' => '4.9', 'total_tax' => '0.931' ) ) );
+		$order->set_fee_lines( array( array( 'name' => 'Gift wrap & "bow"', 'total' => '2.5', 'total_tax' => '0.475' ) ) );
+		$order->set_coupon_lines( array( array( 'name' => 'spring&amp;5', 'discount' => '2', 'discount_tax' => '0.38' ) ) );
+		$order->set_tax_lines( array( array( 'name' => 'VAT &amp; co', 'rate' => 19.0, 'tax_total' => '7.6912', 'shipping_tax_total' => '0.931' ) ) );
+		foreach (
+			array(
+				'_billing_address_index'                => "Jane O'Neill",
+				'_billing_vat'                          => sanitize_text_field( 'DE123 & co' ),
+				'order_floor'                           => '3rd & up',
+				'is_vat_exempt'                         => 'no',
+				'_shipping_hash'                        => 's3cret',
+				'_wc_other/lab/gift'                    => standin_wc_store_api( 'Happy B-Day & 3<5' ),
+				'_wc_billing/lab/gate'                  => 'n',
+				'_wc_order_attribution_source_type'     => 'utm',
+				'_wc_order_attribution_utm_source'      => 'google',
+				'_wc_order_attribution_utm_campaign'    => 'früh & spät',
+				'_wc_order_attribution_utm_content'     => '(none)',
+				'_wc_order_attribution_user_agent'      => 's3cret Firefox',
+				'_wc_order_attribution_session_entry'   => 'https://shop.example/?a=1&b=2',
+				'_wc_order_attribution_device_type'     => 'Desktop',
+				'_debug_log_source_pending_deletion'    => 's3cret',
+			) as $key => $value
+		) {
+			$order->update_meta_data( $key, $value );
+		}
+	}
+
+	function standin_wc_store_api( $text ) {
+		return wp_kses( $text, array() );
+	}
+
+	/**
 	 * The block checkout: a draft that is saved again and again, then placed, then paid.
 	 */
 	function standin_wc_block_checkout() {
 		$order = new WC_Order();
 		$order->set_status( 'checkout-draft' );
 		$order->save();
-		standin_wc_fill( $order );
+		$order->set_created_via( 'store-api' );
+		standin_wc_fill( $order, 'standin_wc_store_api' );
 		for ( $i = 0; $i < 5; $i++ ) {
 			$order->save();
 		}
@@ -334,6 +536,7 @@ namespace {
 	function standin_wc_classic_checkout() {
 		$order = new WC_Order();
 		do_action( 'woocommerce_checkout_create_order', $order, array() );
+		$order->set_created_via( 'checkout' );
 		standin_wc_fill( $order );
 		$order->set_status( 'pending' );
 		$order->save();
@@ -350,6 +553,7 @@ namespace {
 		$order = new WC_Order();
 		$order->set_status( 'auto-draft' );
 		$order->save();
+		$order->set_created_via( 'admin' );
 		standin_wc_fill( $order );
 		$order->set_status( 'processing' );
 		$order->save();

@@ -12,12 +12,17 @@ use Relay_Connector\Settings;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * One option holds all choices. What it does not mention is sent, as the checkboxes of a new site show. Field types for
- * passwords and payment cards cannot be chosen; see Field_Types.
+ * One option holds all choices. What it does not mention is sent, except the fields that are off by default; the checkboxes
+ * of a new site show this. Field types for passwords and payment cards cannot be chosen; see Field_Types.
  */
 final class Event_Choices {
 
 	const OPTION = 'relay_connector_events';
+
+	/**
+	 * Fields that are not sent until an admin selects them: personal data that few shops need elsewhere.
+	 */
+	const OFF_BY_DEFAULT = array( 'transaction', 'attribution', 'checkout_fields' );
 
 	/**
 	 * Registers the option.
@@ -77,7 +82,7 @@ final class Event_Choices {
 	 * @return bool
 	 */
 	public function sends_field( $source, $field ) {
-		return (bool) $this->get( 'fields', $source . '.' . $field, 1 );
+		return (bool) $this->get( 'fields', $source . '.' . $field, ! in_array( $field, self::OFF_BY_DEFAULT, true ) );
 	}
 
 	/**

@@ -122,14 +122,7 @@ final class Orders extends Base_Source {
 	 * @return string[]
 	 */
 	public function optional_fields() {
-		return array(
-			'name'      => __( 'Customer name', 'relay-connector' ),
-			'email'     => __( 'E-mail address', 'relay-connector' ),
-			'phone'     => __( 'Phone number', 'relay-connector' ),
-			'addresses' => __( 'Billing and shipping address', 'relay-connector' ),
-			'note'      => __( 'Customer note', 'relay-connector' ),
-			'items'     => __( 'Items', 'relay-connector' ),
-		);
+		return Order_Fields::optional();
 	}
 
 	/**

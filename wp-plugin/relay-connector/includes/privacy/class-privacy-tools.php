@@ -159,6 +159,7 @@ final class Privacy_Tools {
 	 */
 	public function add_policy_text() {
 		$text = '<p class="privacy-policy-tutorial">' . esc_html__( 'State who runs the Relay gateway that this site sends data to, where it is located, and which services receive the data from it.', 'relay-connector' ) . '</p>'
+			. '<p class="privacy-policy-tutorial">' . esc_html__( 'Three fields of orders are sent only if you select them under Settings → Relay: the transaction ID of the payment, how the customer found the shop, and additional checkout fields. If you select them, name them in the policy.', 'relay-connector' ) . '</p>'
 			. '<p>' . esc_html__( 'When you leave a comment, place an order, submit a form or register, the data you enter is sent, encrypted and signed, to a gateway that is operated by us or on our behalf. Passwords and payment cards are not sent; of uploaded files, only links are. The gateway passes the data on to the services that we use to process your request. On this site the data is stored until it is sent; after that, only a reference number is kept for a limited time.', 'relay-connector' ) . '</p>';
 		wp_add_privacy_policy_content( 'Relay Connector', wp_kses_post( $text ) );
 	}
