@@ -7,6 +7,8 @@
 
 namespace Relay_Connector\Admin;
 
+use Relay_Connector\Ascii;
+
 defined( 'ABSPATH' ) || exit;
 
 /**
@@ -27,14 +29,14 @@ final class Action_Result {
 	 * @param array $outcome With passed, title, text and optionally steps: each with state, label and text.
 	 */
 	public static function store( array $outcome ) {
-		set_transient( self::key(), $outcome, HOUR_IN_SECONDS );
+		set_transient( self::key(), Ascii::encode( $outcome ), HOUR_IN_SECONDS );
 	}
 
 	/**
 	 * Shows the result, if there is one.
 	 */
 	public static function render() {
-		$outcome = get_transient( self::key() );
+		$outcome = Ascii::decode( get_transient( self::key() ) );
 		if ( ! is_array( $outcome ) ) {
 			return;
 		}

@@ -7,6 +7,7 @@
 
 namespace Relay_Connector\Sending;
 
+use Relay_Connector\Ascii;
 use Relay_Connector\Settings;
 
 defined( 'ABSPATH' ) || exit;
@@ -101,6 +102,7 @@ final class Circuit_Breaker {
 		if ( ! is_array( $state ) || $state['connection'] !== $this->settings->connection_hash() ) {
 			return null;
 		}
+		$state['sentence'] = (string) Ascii::decode( $state['sentence'] );
 		return $state;
 	}
 
@@ -120,7 +122,7 @@ final class Circuit_Breaker {
 				'until'      => $until,
 				'since'      => $since,
 				'status'     => $decision->status,
-				'sentence'   => $decision->explanation,
+				'sentence'   => Ascii::encode( $decision->explanation ),
 				'connection' => $this->settings->connection_hash(),
 			)
 		);

@@ -7,6 +7,8 @@
 
 namespace Relay_Connector\Status;
 
+use Relay_Connector\Ascii;
+
 defined( 'ABSPATH' ) || exit;
 
 /**
@@ -33,7 +35,7 @@ final class Lost_Events {
 			array(
 				'count'  => ( $old ? $old['count'] : 0 ) + ( $is_lost ? 1 : 0 ),
 				'at'     => time(),
-				'detail' => mb_substr( $detail, 0, 300 ),
+				'detail' => Ascii::encode( mb_substr( $detail, 0, 300 ) ),
 			)
 		);
 	}
@@ -45,7 +47,11 @@ final class Lost_Events {
 	 */
 	public static function read() {
 		$lost_events = get_option( self::OPTION );
-		return is_array( $lost_events ) ? $lost_events : null;
+		if ( ! is_array( $lost_events ) ) {
+			return null;
+		}
+		$lost_events['detail'] = (string) Ascii::decode( $lost_events['detail'] );
+		return $lost_events;
 	}
 
 	/**
