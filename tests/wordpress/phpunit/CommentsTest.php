@@ -73,10 +73,11 @@ final class CommentsTest extends RelayTestCase {
 	/** Comments as WordPress stores them, their text, and their HTML if it differs. */
 	public function texts() {
 		return array(
-			array( 'Tom &amp; Jerry, see https://example.com/?a=1&amp;b=2', 'Tom & Jerry, see https://example.com/?a=1&b=2', null ),
+			array( 'Tom &amp; Jerry, see https://example.com/?a=1&amp;b=2', 'Tom & Jerry, see https://example.com/?a=1&b=2', 'Tom &amp; Jerry, see https://example.com/?a=1&amp;b=2' ),
+			array( 'Tom and Jerry', 'Tom and Jerry', null ),
 			array( "<p>one &lt;b&gt;</p>\n<p>two</p>", "one <b>\n\ntwo", "<p>one &lt;b&gt;</p>\n<p>two</p>" ),
 			array( 'bold <b onclick="x()">word</b><script>y()</script>', 'bold word', 'bold <b>word</b>y()' ),
-			array( 'Cable 3&lt;5V&gt;1 😀', 'Cable 3<5V>1 😀', null ),
+			array( 'Cable 3&lt;5V&gt;1 😀', 'Cable 3<5V>1 😀', 'Cable 3&lt;5V&gt;1 😀' ),
 		);
 	}
 
@@ -85,6 +86,31 @@ final class CommentsTest extends RelayTestCase {
 		$this->comment( array( 'comment_content' => $stored ) );
 		$data = $this->sent( 'comment.created' );
 		$this->assertSame( array( $text, $html ), array( $data['content'], isset( $data['content_html'] ) ? $data['content_html'] : null ) );
+	}
+
+	/** A visitor writes a comment, past nothing that WordPress does with it. */
+	private function write( array $more ) {
+		return wp_new_comment( wp_slash( $more + array( 'comment_post_ID' => 1, 'comment_author' => "O'Neil & Söhne", 'comment_author_email' => 'jane@example.org', 'comment_author_url' => '', 'comment_content' => 'Q&A: 6 & 7 > 3', 'comment_type' => 'comment', 'comment_author_IP' => '127.0.0.1' ) ), true );
+	}
+
+	public function test_what_a_visitor_writes_is_decoded_once() {
+		$this->write( array() );
+		$data = $this->sent( 'comment.created' );
+		$this->assertSame( array( 'Q&A: 6 & 7 > 3', "O'Neil & Söhne" ), array( $data['content'], $data['author'] ) );
+		$this->assertSame( 'Q&amp;A: 6 &amp; 7 &gt; 3', $data['content_html'] );
+		$this->assertArrayNotHasKey( 'type', $data );
+	}
+
+	public function test_a_review_has_its_rating_and_its_product() {
+		register_post_type( 'product', array( 'supports' => array( 'title', 'comments' ) ) );
+		$product = wp_insert_post( array( 'post_type' => 'product', 'post_status' => 'publish', 'post_title' => 'Tea & pots', 'comment_status' => 'open' ) );
+		$_POST   = array( 'comment_post_ID' => $product, 'rating' => '4' );
+		$id      = $this->write( array( 'comment_post_ID' => $product ) );
+		$_POST   = array();
+		unregister_post_type( 'product' );
+		$this->assertSame( 'review', get_comment( $id )->comment_type );
+		$data = $this->sent( 'comment.created' );
+		$this->assertSame( array( 'review', 4, $product, 'Tea & pots' ), array( $data['type'], $data['rating'], $data['product_id'], $data['product_name'] ) );
 	}
 
 	public function test_author_and_post_title_are_decoded_once() {

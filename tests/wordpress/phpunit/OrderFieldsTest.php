@@ -116,8 +116,8 @@ final class OrderFieldsTest extends RelayTestCase {
 	}
 
 	public function test_the_fields_that_are_off_by_default_can_be_chosen() {
-		foreach ( Event_Choices::OFF_BY_DEFAULT as $field ) {
-			$this->assertArrayHasKey( $field, \Relay_Connector\Events\Order_Fields::optional() );
+		foreach ( Event_Choices::FIELDS_OFF as $field ) {
+			$this->assertArrayHasKey( substr( $field, strlen( 'orders.' ) ), \Relay_Connector\Events\Order_Fields::optional() );
 		}
 	}
 }

@@ -11,6 +11,8 @@
  * - Options of items are displayed as HTML paragraphs: WC_Order_Item::get_formatted_meta_data() in
  *   includes/class-wc-order-item.php. Metadata that begins with "_" or is no scalar is not displayed.
  * - Titles of shipping methods, payment methods and fees are those of the settings, with entities such as &amp;.
+ * - A comment on a product becomes a review, and its rating is stored after the comment: WC_Comments::update_comment_type() and
+ *   add_comment_rating() in includes/class-wc-comments.php.
  * - Amounts are text without trailing zeros, and the taxes of an order are not rounded.
  */
 
@@ -580,6 +582,31 @@ namespace {
 		remove_action( 'woocommerce_new_order', $save_again, 10 );
 		return $order->get_id();
 	}
+
+	function standin_wc_is_review() {
+		return isset( $_POST['comment_post_ID'] ) && 'product' === get_post_type( absint( $_POST['comment_post_ID'] ) );
+	}
+
+	add_filter(
+		'preprocess_comment',
+		static function ( $comment ) {
+			if ( ! is_admin() && standin_wc_is_review() && in_array( $comment['comment_type'], array( '', 'comment' ), true ) ) {
+				$comment['comment_type'] = 'review';
+			}
+			return $comment;
+		},
+		1
+	);
+
+	add_action(
+		'comment_post',
+		static function ( $id ) {
+			if ( standin_wc_is_review() && ! empty( $_POST['rating'] ) ) {
+				add_comment_meta( $id, 'rating', intval( $_POST['rating'] ), true );
+			}
+		},
+		1
+	);
 
 	add_action(
 		'init',

@@ -20,6 +20,7 @@ final class Comments extends Base_Source {
 	const TYPE     = 'comment.created';
 	const KINDS    = array( '', 'comment', 'review' );
 	const PINGS    = array( 'pingback', 'trackback' );
+	const REVIEW   = 'review';
 	const META_KEY = '_relay_connector_sent';
 
 	/**
@@ -181,7 +182,7 @@ final class Comments extends Base_Source {
 		if ( in_array( $comment->comment_type, self::PINGS, true ) ) {
 			$fields['type'] = $comment->comment_type;
 		}
-		return $fields;
+		return array_merge( $fields, self::review( $comment, $post ) );
 	}
 
 	/**
@@ -249,6 +250,31 @@ final class Comments extends Base_Source {
 	}
 
 	/**
+	 * What a review of a product has beside a comment. WooCommerce gives reviews a type of their own since 3.6; older ones
+	 * have a rating (WC_Comments::add_comment_rating() in includes/class-wc-comments.php).
+	 *
+	 * @param \WP_Comment   $comment The comment.
+	 * @param \WP_Post|null $post    Its post or product.
+	 * @return array
+	 */
+	private static function review( $comment, $post ) {
+		$is_product = $post && 'product' === $post->post_type;
+		$rating     = (int) get_comment_meta( (int) $comment->comment_ID, 'rating', true );
+		if ( self::REVIEW !== $comment->comment_type && ! ( $is_product && $rating ) ) {
+			return array();
+		}
+		$fields = array( 'type' => self::REVIEW );
+		if ( $rating ) {
+			$fields['rating'] = $rating;
+		}
+		if ( $is_product ) {
+			$fields['product_id']   = (int) $post->ID;
+			$fields['product_name'] = Plain_Text::from_title( $post->post_title );
+		}
+		return $fields;
+	}
+
+	/**
 	 * Whether comments of a type are sent.
 	 *
 	 * @param string $kind The comment's type; older WordPress versions leave it empty.
@@ -269,16 +295,15 @@ final class Comments extends Base_Source {
 	}
 
 	/**
-	 * The comment as HTML, for receivers that can show it. WordPress filters what visitors write, but not what other
-	 * plugins insert.
+	 * The comment as HTML, as WordPress stores it. WordPress filters what visitors write, but not what other plugins insert.
 	 *
 	 * @param string $stored The comment as WordPress stores it.
 	 * @param string $text   The same as text.
-	 * @return string '' if it has no markup, or if it would make the event too large.
+	 * @return string '' if it is the same as the text, or if it would make the event too large.
 	 */
 	private function html( $stored, $text ) {
 		$html = wp_kses_post( (string) $stored );
-		return false === strpos( $html, '<' ) || $text === $html || strlen( $html ) > self::LONGEST_HTML ? '' : $html;
+		return $text === $html || strlen( $html ) > self::LONGEST_HTML ? '' : $html;
 	}
 
 	/**

@@ -22,7 +22,7 @@ final class Event_Choices {
 	/**
 	 * Fields that are not sent until an admin selects them: personal data that few shops need elsewhere.
 	 */
-	const OFF_BY_DEFAULT = array( 'transaction', 'attribution', 'checkout_fields' );
+	const FIELDS_OFF = array( 'orders.transaction', 'orders.attribution', 'orders.checkout_fields' );
 
 	/**
 	 * Registers the option.
@@ -82,7 +82,7 @@ final class Event_Choices {
 	 * @return bool
 	 */
 	public function sends_field( $source, $field ) {
-		return (bool) $this->get( 'fields', $source . '.' . $field, ! in_array( $field, self::OFF_BY_DEFAULT, true ) );
+		return (bool) $this->get( 'fields', $source . '.' . $field, ! in_array( $source . '.' . $field, self::FIELDS_OFF, true ) );
 	}
 
 	/**

@@ -45,7 +45,7 @@ final class Order_Fields {
 	private $source;
 
 	/**
-	 * The fields that an admin can choose. Event_Choices::OFF_BY_DEFAULT lists those that are off at first.
+	 * The fields that an admin can choose. Event_Choices::FIELDS_OFF lists those that are off at first.
 	 *
 	 * @return string[] Labels by short name.
 	 */
