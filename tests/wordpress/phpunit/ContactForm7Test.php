@@ -67,6 +67,27 @@ final class ContactForm7Test extends RelayTestCase {
 		$this->assertSame( $status, $result['status'], 'the form\'s own result is not touched' );
 	}
 
+	public function test_choices_are_text_and_what_a_visitor_typed_stays() {
+		update_option(
+			'standin_cf7',
+			array(
+				5 => array(
+					'title' => 'Contact "us" &amp; more',
+					'tags'  => array(
+						array( 'checkbox', 'drinks', array(), '', array( 'Tea', 'Coffee, black', 'R&amp;D <5V>' ) ),
+						array( 'checkbox', 'other', array( 'free_text' ), '', array( 'R&amp;D' ) ),
+						array( 'radio', 'department', array(), '', array( 'Sales &amp; co|sales@example.com' ) ),
+						array( 'text', 'typed' ),
+					),
+				),
+			)
+		);
+		standin_cf7_submit( 5, array( 'drinks' => array( 'Coffee, black', 'R&D <5V>' ), 'other' => array( 'R&D' ), '_wpcf7_free_text_other' => 'my &amp; own', 'department' => 'Sales & co', 'typed' => '&amp; <b>x</b> ' ) );
+		$data = $this->sent( 'lead.created' );
+		$this->assertSame( 'Contact "us" & more', $data['form']['title'] );
+		$this->assertSame( array( 'drinks' => array( 'Coffee, black', 'R&D <5V>' ), 'other' => array( 'R&D my &amp; own' ), 'department' => 'sales@example.com', 'typed' => '&amp; <b>x</b>' ), $data['fields'] );
+	}
+
 	public function test_do_not_store_is_honoured() {
 		$this->form( array( 'do_not_store' => true ) );
 		standin_cf7_submit( 5, self::POST );

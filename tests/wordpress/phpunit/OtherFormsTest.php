@@ -12,29 +12,45 @@ final class OtherFormsTest extends RelayTestCase {
 			array(
 				1 => array( 'name', 'Name' ),
 				2 => array( 'email', 'E-mail' ),
-				3 => array( 'checkbox', 'Topics' ),
+				3 => array( 'checkbox', 'Topics', array( 'choices' => array( 1 => array( 'label' => 'Tea' ), 2 => array( 'label' => 'R&D, pots' ), 3 => array( 'label' => 'Coffee' ) ) ) ),
 				4 => array( 'password', 'Password' ),
 				5 => array( 'file-upload', 'CV' ),
-				6 => array( 'gdpr-checkbox', 'Privacy' ),
+				6 => array( 'gdpr-checkbox', 'Privacy', array( 'choices' => array( 1 => array( 'label' => 'I consent to the <a href="/terms">terms</a>' ) ) ) ),
 				7 => array( 'select', 'Size' ),
 				8 => array( 'select', 'Colours', 'multiple' ),
 				9 => array( 'textarea', 'Cable 3<5V>1 &ndash; why?' ),
+				10 => array( 'payment-single', 'Price', array( 'price' => '5.00' ) ),
+				11 => array( 'payment-checkbox', 'Extras', array( 'choices' => array( 1 => array( 'label' => 'Small, round', 'value' => '5' ), 2 => array( 'label' => 'R&D', 'value' => '1200.5' ) ) ) ),
+				12 => array( 'address', 'Address' ),
 			)
 		);
 	}
 
 	public function test_an_entry_of_wpforms_lite_which_stores_none() {
 		$form   = $this->wpform();
-		$values = array( 1 => array( 'first' => 'Anna Maria', 'last' => 'von der Heide' ), 2 => 'jane@example.org', 3 => array( 'Tea', 'R&D, pots' ), 4 => 's3cret', 5 => 'https://x/cv.pdf', 6 => 'I consent', 7 => 'Large', 8 => array( 'red' ), 9 => "R&D\n3 < 5 & more" );
+		$values = array( 1 => array( 'first' => 'Anna Maria', 'last' => 'von der Heide' ), 2 => 'jane@example.org', 3 => array( 'Tea', 'R&D, pots', 'no choice of the form' ), 4 => 's3cret', 5 => 'https://x/cv.pdf', 6 => array( 'I consent' ), 7 => 'Large', 8 => array( 'red' ), 9 => "R&D\n3 < 5 & more", 11 => array( '1', '2' ), 12 => array( 'address1' => 'Main St 1, rear', 'city' => 'Köln', 'postal' => '50667' ) );
 		standin_wpforms_submit( $form, $values );
 		standin_wpforms_submit( $form, $values );
 		$events = $this->send_all();
 		$this->assertCount( 2, $events, 'an entry without an id is never treated as another one' );
 		$data = $events[0]['data'];
 		$this->assertSame( array( 'plugin' => 'wpforms', 'id' => $form, 'title' => 'Ask us' ), $data['form'] );
-		$this->assertSame( array( 'Name' => 'Anna Maria von der Heide', 'Name (First name)' => 'Anna Maria', 'Name (Last name)' => 'von der Heide', 'E-mail' => 'jane@example.org', 'Topics' => array( 'Tea', 'R&D, pots' ), 'CV' => 'https://x/cv.pdf', 'Privacy' => 'yes', 'Size' => 'Large', 'Colours' => array( 'red' ), 'Cable 3<5V>1 – why?' => "R&D\n3 < 5 & more" ), $data['fields'] );
-		$this->assertSame( array( 'Name' => 'name', 'Name (First name)' => 'first_name', 'Name (Last name)' => 'last_name', 'E-mail' => 'email', 'Topics' => 'choices', 'CV' => 'file', 'Privacy' => 'consent', 'Size' => 'choice', 'Colours' => 'choices', 'Cable 3<5V>1 – why?' => 'textarea' ), $data['types'] );
+		$this->assertSame( array( 'Name' => 'Anna Maria von der Heide', 'Name (First name)' => 'Anna Maria', 'Name (Last name)' => 'von der Heide', 'E-mail' => 'jane@example.org', 'Topics' => array( 'Tea', 'R&D, pots' ), 'CV' => 'https://x/cv.pdf', 'Privacy' => 'yes', 'Size' => 'Large', 'Colours' => array( 'red' ), 'Cable 3<5V>1 – why?' => "R&D\n3 < 5 & more", 'Price' => '$5.00', 'Extras' => array( 'Small, round - $5.00', 'R&D - $1,200.50' ), 'Address' => "Main St 1, rear\nKöln\n50667" ), $data['fields'] );
+		$this->assertSame( array( 'Name' => 'name', 'Name (First name)' => 'first_name', 'Name (Last name)' => 'last_name', 'E-mail' => 'email', 'Topics' => 'choices', 'CV' => 'file', 'Privacy' => 'consent', 'Size' => 'choice', 'Colours' => 'choices', 'Cable 3<5V>1 – why?' => 'textarea', 'Price' => 'text', 'Extras' => 'choices', 'Address' => 'text' ), $data['types'] );
+		$this->assertSame( array( 'Name' => array( 'first_name' => 'Anna Maria', 'last_name' => 'von der Heide' ), 'Address' => array( 'address_1' => 'Main St 1, rear', 'city' => 'Köln', 'postcode' => '50667' ) ), $data['parts'] );
 		$this->assertTrue( $data['consent'] );
+	}
+
+	/** What the browser posts for a box that is not checked: nothing, or an empty value. */
+	public function unchecked() {
+		return array( array( array() ), array( array( 6 => '' ) ), array( array( 6 => array( '' ) ) ) );
+	}
+
+	/** @dataProvider unchecked */
+	public function test_a_box_of_wpforms_counts_only_if_it_was_posted( array $posted ) {
+		standin_wpforms_submit( $this->wpform(), $posted + array( 1 => 'Jane' ) );
+		$data = $this->sent( 'lead.created' );
+		$this->assertSame( array( false, 'no' ), array( $data['consent'], $data['fields']['Privacy'] ) );
 	}
 
 	public function test_an_entry_of_wpforms_with_an_id_is_sent_once_and_spam_never() {
@@ -128,7 +144,7 @@ final class OtherFormsTest extends RelayTestCase {
 					'title'  => 'Callback',
 					'fields' => array(
 						11 => array( 'textbox', 'Name', 'name' ),
-						12 => array( 'listcheckbox', 'Topics', 'topics' ),
+						12 => array( 'listcheckbox', 'Topics', 'topics', array( 'options' => array( array( 'label' => 'Tea', 'value' => 'tea' ), array( 'label' => 'Coffee, black &amp; hot', 'value' => 'coffee-black' ) ) ) ),
 						13 => array( 'password', 'Password', 'password' ),
 						14 => array( 'submit', 'Send', 'submit' ),
 						15 => array( 'textbox', '', 'city' ),
@@ -136,11 +152,21 @@ final class OtherFormsTest extends RelayTestCase {
 						17 => array( 'checkbox', 'Call me', 'checkbox_1' ),
 						18 => array( 'phone', 'Number', 'phone_1' ),
 						19 => array( 'file_upload', 'CV', 'file_1' ),
+						20 => array( 'date', 'When', 'date_1', array( 'date_mode' => 'date_and_time' ) ),
+						21 => array( 'repeater', 'Guests', 'repeater_1', array( 'fields' => array( array( 'id' => '21.1', 'type' => 'textbox', 'label' => 'Name' ), array( 'id' => '21.2', 'type' => 'number', 'label' => 'Age' ), array( 'id' => '21.3', 'type' => 'password', 'label' => 'PIN' ) ) ) ),
+						22 => array( 'confirm', 'E-mail again', 'confirm_1' ),
 					),
 				),
 			)
 		);
-		return array( 11 => 'Jane <3 &amp;', 12 => array( 'Tea', 'Pots' ), 13 => 's3cret', 15 => 'Köln', 16 => 'Doe', 17 => 1, 18 => '0221', 19 => array( '7' => 'https://x/cv.pdf' ) );
+		$guests = array();
+		foreach ( array( '21.1_0' => 'Ann, Dr', '21.2_0' => '7', '21.3_0' => 's3cret', '21.1_1' => 'Bob', '21.2_1' => '' ) as $key => $value ) {
+			$guests[ $key ] = array(
+				'value' => $value,
+				'id'    => $key,
+			);
+		}
+		return array( 11 => 'Jane <3 &amp;', 12 => array( 'tea', 'coffee-black' ), 13 => 's3cret', 15 => 'Köln', 16 => 'Doe', 17 => 1, 18 => '0221', 19 => array( '7' => 'https://x/cv.pdf' ), 20 => array( 'date' => '2026-04-03', 'hour' => '3', 'minute' => '05', 'ampm' => 'pm' ), 21 => $guests, 22 => 'again@example.org' );
 	}
 
 	/** Both places of a field's settings. */
@@ -153,8 +179,8 @@ final class OtherFormsTest extends RelayTestCase {
 		standin_nf_submit( 2, $this->ninja(), 77, false, $nested );
 		$data = $this->sent( 'lead.created' );
 		$this->assertSame( array( 'plugin' => 'ninja-forms', 'id' => 2, 'title' => 'Callback' ), $data['form'] );
-		$this->assertSame( array( 'Name' => 'Jane <3 &amp;', 'Topics' => array( 'Tea', 'Pots' ), 'city' => 'Köln', 'Surname' => 'Doe', 'Call me' => '1', 'Number' => '0221', 'CV' => 'https://x/cv.pdf' ), $data['fields'] );
-		$this->assertSame( array( 'Name' => 'name', 'Topics' => 'choices', 'city' => 'text', 'Surname' => 'last_name', 'Call me' => 'choice', 'Number' => 'tel', 'CV' => 'file' ), $data['types'] );
+		$this->assertSame( array( 'Name' => 'Jane <3 &amp;', 'Topics' => array( 'Tea', 'Coffee, black & hot' ), 'city' => 'Köln', 'Surname' => 'Doe', 'Call me' => '1', 'Number' => '0221', 'CV' => 'https://x/cv.pdf', 'When' => '2026-04-03 03:05 pm', 'Guests' => array( 'Name: Ann, Dr, Age: 7', 'Name: Bob' ) ), $data['fields'] );
+		$this->assertSame( array( 'Name' => 'name', 'Topics' => 'choices', 'city' => 'text', 'Surname' => 'last_name', 'Call me' => 'choice', 'Number' => 'tel', 'CV' => 'file', 'When' => 'date', 'Guests' => 'choices' ), $data['types'] );
 		$this->assertSame( 77, $data['entry_id'] );
 	}
 
@@ -174,19 +200,23 @@ final class OtherFormsTest extends RelayTestCase {
 				array( 'element' => 'input_file', 'attributes' => array( 'name' => 'cv', 'type' => 'file' ), 'settings' => array( 'label' => 'CV' ) ),
 				array( 'element' => 'input_checkbox', 'attributes' => array( 'name' => 'topics' ), 'settings' => array( 'label' => 'Topics' ) ),
 				array( 'element' => 'gdpr_agreement', 'attributes' => array( 'name' => 'gdpr' ), 'settings' => array( 'label' => 'GDPR' ) ),
+				array( 'element' => 'address', 'attributes' => array( 'name' => 'address_1' ), 'settings' => array( 'label' => 'Address' ) ),
+				array( 'element' => 'tabular_grid', 'attributes' => array( 'name' => 'grid' ), 'settings' => array( 'label' => 'Days', 'grid_rows' => array( 'r1' => 'Monday' ), 'grid_columns' => array( 'c1' => 'Morning', 'c2' => 'Noon, late' ) ) ),
 				array( 'element' => 'custom_html', 'attributes' => array(), 'settings' => array() ),
 			)
 		);
 	}
 
 	const FLUENT = array(
-		'names'  => array( 'first_name' => 'Jane', 'last_name' => 'Doe' ),
-		'email'  => 'jane@example.org',
-		'pin'    => '1234',
-		'cv'     => array( 'https://x/cv.pdf' ),
-		'topics' => array( 'Tea', 'Pots' ),
-		'gdpr'   => 'on',
-		'extra'  => 'no field of the form',
+		'names'     => array( 'first_name' => 'Jane', 'last_name' => 'Doe' ),
+		'email'     => 'Jane@Example.org',
+		'pin'       => '1234',
+		'cv'        => array( 'https://x/cv.pdf' ),
+		'topics'    => array( '', 'Tea', 'Coffee, black' ),
+		'gdpr'      => 'on',
+		'address_1' => array( 'address_line_1' => 'Main St 1, rear', 'city' => 'Köln', 'zip' => '50667' ),
+		'grid'      => array( 'r1' => array( 'c1', 'c2' ) ),
+		'extra'     => 'no field of the form',
 	);
 
 	public function test_an_entry_of_fluent_forms_though_two_hooks_fire() {
@@ -194,8 +224,9 @@ final class OtherFormsTest extends RelayTestCase {
 		$id   = standin_fluent_submit( $form, self::FLUENT );
 		$data = $this->sent( 'lead.created' );
 		$this->assertSame( array( 'plugin' => 'fluentform', 'id' => $form, 'title' => 'Kontakt' ), $data['form'] );
-		$this->assertSame( array( 'Name' => 'Jane Doe', 'Name (Vorname)' => 'Jane', 'Name (Last name)' => 'Doe', 'E-mail' => 'jane@example.org', 'CV' => 'https://x/cv.pdf', 'Topics' => array( 'Tea', 'Pots' ), 'GDPR' => 'yes' ), $data['fields'] );
-		$this->assertSame( array( 'Name' => 'name', 'Name (Vorname)' => 'first_name', 'Name (Last name)' => 'last_name', 'E-mail' => 'email', 'CV' => 'file', 'Topics' => 'choices', 'GDPR' => 'consent' ), $data['types'] );
+		$this->assertSame( array( 'Name' => 'Jane Doe', 'Name (Vorname)' => 'Jane', 'Name (Last name)' => 'Doe', 'E-mail' => 'jane@example.org', 'CV' => 'https://x/cv.pdf', 'Topics' => array( 'Tea', 'Coffee, black' ), 'GDPR' => 'yes', 'Address' => 'Main St 1, rear, Köln, 50667', 'Days' => array( 'Monday: Morning, Noon, late' ) ), $data['fields'] );
+		$this->assertSame( array( 'Name' => 'name', 'Name (Vorname)' => 'first_name', 'Name (Last name)' => 'last_name', 'E-mail' => 'email', 'CV' => 'file', 'Topics' => 'choices', 'GDPR' => 'consent', 'Address' => 'text', 'Days' => 'choices' ), $data['types'] );
+		$this->assertSame( array( 'Name' => array( 'first_name' => 'Jane', 'last_name' => 'Doe' ), 'Address' => array( 'address_1' => 'Main St 1, rear', 'city' => 'Köln', 'postcode' => '50667' ) ), $data['parts'] );
 		$this->assertSame( array( true, $id, array( 'source' => 'ad', 'medium' => 'cpc' ) ), array( $data['consent'], $data['entry_id'], $data['utm'] ) );
 		$this->assertStringEndsWith( '/kontakt/?utm_source=ad&utm_medium=cpc', $data['page_url'] );
 		$this->assertStringStartsWith( 'http://127.0.0.1:', $data['page_url'] );
@@ -231,11 +262,12 @@ final class OtherFormsTest extends RelayTestCase {
 						27 => array( 'gdpr', 'Privacy' ),
 						28 => array( 'text', 'Empty' ),
 						29 => array( 'textarea', 'Message' ),
+						30 => array( 'address', 'Address' ),
 					),
 				),
 			)
 		);
-		return array( 21 => array( 'first' => 'Jane', 'last' => 'Doe' ), 22 => 'jane@example.org', 23 => array( 'Mon', 'Tue' ), 24 => 's3cret', 25 => '17', 26 => array( 601, 602 ), 27 => '1', 29 => 'R&D <b>now</b>, 3 < 5 and a<5' );
+		return array( 21 => array( 'first' => 'Jane', 'last' => 'Doe' ), 22 => 'jane@example.org', 23 => array( 'Mon', 'Tue' ), 24 => 's3cret', 25 => '17', 26 => array( 601, 602 ), 27 => '1', 29 => 'R&D <b>now</b>, 3 < 5, a<5 &amp; &eacute;', 30 => array( 'line1' => 'Main St 1, rear', 'city' => 'Köln', 'zip' => '50667' ) );
 	}
 
 	public function test_an_entry_of_formidable_without_the_rows_of_its_repeater() {
@@ -246,8 +278,9 @@ final class OtherFormsTest extends RelayTestCase {
 		$id   = standin_frm_create( 9, $metas );
 		$data = $this->sent( 'lead.created' );
 		$this->assertSame( array( 'plugin' => 'formidable', 'id' => 9, 'title' => 'Booking' ), $data['form'] );
-		$this->assertSame( array( 'Name' => 'Jane Doe', 'Name (First name)' => 'Jane', 'Name (Last name)' => 'Doe', 'E-mail' => 'jane@example.org', 'Days' => array( 'Mon', 'Tue' ), 'Photo' => home_url( '/wp-content/uploads/photo.jpg' ), 'Privacy' => 'yes', 'Empty' => '', 'Message' => 'R&D now, 3 < 5 and a<5' ), $data['fields'] );
-		$this->assertSame( array( 'Name' => 'name', 'Name (First name)' => 'first_name', 'Name (Last name)' => 'last_name', 'E-mail' => 'email', 'Days' => 'choices', 'Photo' => 'file', 'Privacy' => 'consent', 'Empty' => 'text', 'Message' => 'textarea' ), $data['types'] );
+		$this->assertSame( array( 'Name' => 'Jane Doe', 'Name (First name)' => 'Jane', 'Name (Last name)' => 'Doe', 'E-mail' => 'jane@example.org', 'Days' => array( 'Mon', 'Tue' ), 'Photo' => home_url( '/wp-content/uploads/photo.jpg' ), 'Privacy' => 'yes', 'Empty' => '', 'Message' => 'R&D <b>now</b>, 3 < 5, a<5 &amp; &eacute;', 'Address' => 'Main St 1, rear, Köln, 50667' ), $data['fields'] );
+		$this->assertSame( array( 'Name' => 'name', 'Name (First name)' => 'first_name', 'Name (Last name)' => 'last_name', 'E-mail' => 'email', 'Days' => 'choices', 'Photo' => 'file', 'Privacy' => 'consent', 'Empty' => 'text', 'Message' => 'textarea', 'Address' => 'text' ), $data['types'] );
+		$this->assertSame( array( 'Name' => array( 'first_name' => 'Jane', 'last_name' => 'Doe' ), 'Address' => array( 'address_1' => 'Main St 1, rear', 'city' => 'Köln', 'postcode' => '50667' ) ), $data['parts'] );
 		$this->assertSame( array( true, $id ), array( $data['consent'], $data['entry_id'] ) );
 	}
 

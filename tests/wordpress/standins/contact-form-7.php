@@ -3,7 +3,15 @@
  * Plugin Name: Stand-in for Contact Form 7
  *
  * For tests only. Fires what the real plugin fires after an entry, in its order and with its arguments, and has the few
- * methods of it that others read. Forms are kept in an option: id => title, tags (type, name, options, content), settings.
+ * methods of it that others read. Forms are kept in an option: id => title, tags (type, name, options, content, raw values),
+ * settings. As seen on 6.1.6:
+ *
+ * - Values are as typed, without slashes and without spaces at the ends: WPCF7_Submission::setup_posted_data() in
+ *   includes/submission.php. Boxes that are not checked are empty values.
+ * - Choices are those of the form, in the author's writing and behind a pipe, whatever the browser posted:
+ *   WPCF7_Pipes::do_pipe() in includes/pipe.php. Text typed beside a choice is joined with it: wpcf7_posted_data_checkbox() in
+ *   modules/checkbox.php.
+ * - Names that begin with "_" are not values.
  */
 
 class WPCF7_FormTag {
@@ -12,6 +20,7 @@ class WPCF7_FormTag {
 	public $name    = '';
 	public $options = array();
 	public $content = '';
+	public $raw_values = array();
 
 	public function __construct( array $tag ) {
 		$this->type     = $tag[0];
@@ -19,6 +28,17 @@ class WPCF7_FormTag {
 		$this->name     = isset( $tag[1] ) ? $tag[1] : '';
 		$this->options  = isset( $tag[2] ) ? $tag[2] : array();
 		$this->content  = isset( $tag[3] ) ? $tag[3] : '';
+		$this->raw_values = isset( $tag[4] ) ? $tag[4] : array();
+	}
+
+	public function do_pipe( $input ) {
+		foreach ( $this->raw_values as $raw ) {
+			list( $before, $after ) = false === strpos( $raw, '|' ) ? array( $raw, $raw ) : explode( '|', $raw, 2 );
+			if ( html_entity_decode( $input, ENT_QUOTES | ENT_HTML5, 'UTF-8' ) === html_entity_decode( trim( $before ), ENT_QUOTES | ENT_HTML5, 'UTF-8' ) ) {
+				return trim( $after );
+			}
+		}
+		return $input;
 	}
 
 	public function has_option( $name ) {
@@ -110,7 +130,7 @@ class WPCF7_Submission {
 			'do_not_store'      => $form->is_true( 'do_not_store' ),
 		);
 		$one->posted_data = array_filter(
-			wp_unslash( $post ),
+			map_deep( wp_unslash( $post ), 'trim' ),
 			static function ( $key ) {
 				return '_' !== substr( $key, 0, 1 );
 			},
@@ -122,7 +142,10 @@ class WPCF7_Submission {
 			}
 			$value = isset( $one->posted_data[ $tag->name ] ) ? $one->posted_data[ $tag->name ] : '';
 			if ( in_array( $tag->basetype, array( 'checkbox', 'radio', 'select' ), true ) ) {
-				$value = (array) $value;
+				$value = '' === $value ? array() : array_map( array( $tag, 'do_pipe' ), (array) $value );
+				if ( $tag->has_option( 'free_text' ) && $value ) {
+					$value[] = trim( array_pop( $value ) . ' ' . wp_unslash( isset( $post[ '_wpcf7_free_text_' . $tag->name ] ) ? $post[ '_wpcf7_free_text_' . $tag->name ] : '' ) );
+				}
 			}
 			$one->posted_data[ $tag->name ] = $value;
 			if ( $tag->has_option( 'consent_for:storage' ) && empty( $value ) ) {

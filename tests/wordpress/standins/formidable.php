@@ -2,7 +2,12 @@
 /**
  * Plugin Name: Stand-in for Formidable Forms
  *
- * For tests only. Forms and entries are kept in options; only an entry's number comes with the hook.
+ * For tests only. Forms and entries are kept in options; only an entry's number comes with the hook. As seen on 6.34:
+ *
+ * - Values are stored as they were typed, tags and entities included: FrmEntryValidate::validate_field() in
+ *   classes/models/FrmEntryValidate.php sanitizes a copy. Empty ones, and boxes that are not checked, are not stored.
+ * - FrmEntry::getOne() removes slashes from what it reads (wp_unslash() in classes/models/FrmEntry.php), also those that a
+ *   visitor typed.
  */
 
 class FrmForm {
@@ -41,23 +46,12 @@ class FrmEntry {
 		if ( ! isset( $entries[ $id ] ) ) {
 			return null;
 		}
-		$entry = (object) $entries[ $id ];
+		$entry = (object) wp_unslash( $entries[ $id ] );
 		if ( ! $meta ) {
 			unset( $entry->metas );
 		}
 		return $entry;
 	}
-}
-
-/**
- * What FrmAppHelper::sanitize_with_html() in classes/helpers/FrmAppHelper.php (6.34) makes of a visitor's text.
- */
-function standin_frm_sanitize( $value ) {
-	if ( ! is_string( $value ) ) {
-		return is_array( $value ) ? array_map( 'standin_frm_sanitize', $value ) : $value;
-	}
-	$allowed = array_fill_keys( array( 'b', 'br', 'strong', 'p', 'i', 'ul', 'ol', 'li' ), array() );
-	return strtr( wp_kses( $value, $allowed ), array( '&quot;' => '"', '&lt; ' => '< ', '&gt;' => '>', '&amp;' => '&' ) );
 }
 
 /**
@@ -72,7 +66,7 @@ function standin_frm_create( $form_id, array $metas, $is_draft = 0, $is_child = 
 		'form_name'      => get_option( 'standin_frm' )[ $form_id ]['name'],
 		'is_draft'       => (string) $is_draft,
 		'parent_item_id' => (string) $parent,
-		'metas'          => array_filter( array_map( 'standin_frm_sanitize', $metas ) ),
+		'metas'          => array_filter( $metas ),
 	);
 	update_option( 'standin_frm_entries', $entries );
 	do_action( 'frm_after_create_entry', $id, $form_id, compact( 'is_child' ) );

@@ -2,7 +2,14 @@
 /**
  * Plugin Name: Stand-in for Ninja Forms
  *
- * For tests only. Forms are kept in an option: id => title, fields (id => type, label, key).
+ * For tests only. Forms are kept in an option: id => title, fields (id => type, label, key, further settings). As seen on 3.14.3
+ * (NF_AJAX_Controllers_Submission::process() in includes/AJAX/Controllers/Submission.php):
+ *
+ * - Values are as typed. Every field of the form is in the data, with a value or without. Choices are the values that the
+ *   editor makes of their labels, such as "coffee-black".
+ * - A date with a time is an array (includes/Fields/Date.php). A repeater has a value for each field and row, by keys such as
+ *   "9.1_0" (includes/Fields/Repeater.php). The confirmation of an e-mail address is a field with the same value.
+ * - The settings of a field are beside its value, and once more under "settings".
  */
 
 class Standin_NF_Model {
@@ -42,7 +49,7 @@ class Standin_NF_Factory {
 		$fields = array();
 		$forms  = get_option( 'standin_nf', array() );
 		foreach ( isset( $forms[ $this->id ] ) ? $forms[ $this->id ]['fields'] : array() as $id => $field ) {
-			$fields[ $id ] = new Standin_NF_Model( $id, array_combine( array( 'type', 'label', 'key' ), $field ) );
+			$fields[ $id ] = new Standin_NF_Model( $id, standin_nf_settings( $field ) );
 		}
 		return $fields;
 	}
@@ -60,6 +67,10 @@ function Ninja_Forms() {
 	return $one;
 }
 
+function standin_nf_settings( array $field ) {
+	return array_combine( array( 'type', 'label', 'key' ), array_slice( $field, 0, 3 ) ) + ( isset( $field[3] ) ? $field[3] : array() );
+}
+
 /**
  * Sends a form in, or tries it out in the editor. $nested puts the fields' settings where newer versions keep them.
  */
@@ -67,7 +78,7 @@ function standin_nf_submit( $form_id, array $values, $sub_id = 0, $is_preview = 
 	$form   = get_option( 'standin_nf' )[ $form_id ];
 	$fields = array();
 	foreach ( $form['fields'] as $id => $field ) {
-		$settings      = array_combine( array( 'type', 'label', 'key' ), $field );
+		$settings      = standin_nf_settings( $field );
 		$fields[ $id ] = array(
 			'id'    => $id,
 			'value' => isset( $values[ $id ] ) ? $values[ $id ] : '',

@@ -17,7 +17,7 @@ function wpforms() {
 }
 
 /**
- * Makes a form; fields as id => type, label, and whether several choices can be made.
+ * Makes a form; fields as id => type, label, and further settings, or "multiple" if several choices can be made.
  */
 function standin_wpforms_make( $title, array $fields ) {
 	$json = array(
@@ -29,7 +29,7 @@ function standin_wpforms_make( $title, array $fields ) {
 			'id'    => (string) $id,
 			'type'  => $field[0],
 			'label' => $field[1],
-		) + ( isset( $field[2] ) ? array( 'multiple' => '1' ) : array() );
+		) + ( isset( $field[2] ) ? ( is_array( $field[2] ) ? $field[2] : array( 'multiple' => '1' ) ) : array() );
 	}
 	// Forms are made by administrators, whose HTML is not filtered.
 	kses_remove_filters();
@@ -46,21 +46,47 @@ function standin_wpforms_make( $title, array $fields ) {
 }
 
 /**
- * What the real plugin makes of a value (format() in includes/fields/class-name.php, class-text.php, class-textarea.php,
- * class-checkbox.php and class-select.php, 2.0.0): sanitized, several choices in lines, a name with its parts.
+ * What the real plugin makes of a value (format() of each class in includes/fields/ and src/Forms/Fields/, 2.0.0.2): texts go
+ * through sanitize_text_field(), which removes "<5V>"; several choices are lines; a choice that the form does not have is
+ * dropped; prices have the currency as an entity; the box for consent has its text as the value, checked or not.
  */
 function standin_wpforms_format( array $field, $value ) {
-	$lines = array_map( 'sanitize_text_field', (array) $value );
-	$parts = array();
-	if ( 'name' === $field['type'] ) {
-		foreach ( array( 'first', 'middle', 'last' ) as $part ) {
-			$parts[ $part ] = is_array( $value ) && isset( $value[ $part ] ) ? sanitize_text_field( $value[ $part ] ) : '';
-		}
-		$lines = is_array( $value ) ? array( implode( ' ', array_filter( $parts ) ) ) : $lines;
+	$list    = array_filter( (array) $value, static function ( $one ) { return is_scalar( $one ) && '' !== $one; } );
+	$choices = isset( $field['choices'] ) ? wp_list_pluck( $field['choices'], 'label' ) : null;
+	switch ( $field['type'] ) {
+		case 'name':
+			$parts = array();
+			foreach ( array( 'first', 'middle', 'last' ) as $part ) {
+				$parts[ $part ] = is_array( $value ) && isset( $value[ $part ] ) ? sanitize_text_field( $value[ $part ] ) : '';
+			}
+			return array( 'value' => is_array( $value ) ? implode( ' ', array_filter( $parts ) ) : sanitize_text_field( $value ) ) + $parts;
+		case 'textarea':
+			return array( 'value' => sanitize_textarea_field( $value ) );
+		case 'gdpr-checkbox':
+			return array( 'value' => $field['choices'][1]['label'] );
+		case 'payment-single':
+			return array(
+				'value'      => '&#36;' . number_format( (float) $field['price'], 2 ),
+				'amount'     => number_format( (float) $field['price'], 2 ),
+				'amount_raw' => $field['price'],
+				'currency'   => 'USD',
+			);
+		case 'payment-checkbox':
+			$lines = array();
+			foreach ( $list as $number ) {
+				$lines[] = sanitize_text_field( $field['choices'][ $number ]['label'] ) . ' - &#36;' . number_format( (float) $field['choices'][ $number ]['value'], 2 );
+			}
+			return array( 'value' => implode( "\r\n", $lines ) );
+		case 'checkbox':
+		case 'select':
+		case 'radio':
+			$list = null === $choices ? $list : array_intersect( $list, $choices );
+			return array( 'value' => implode( "\n", array_map( 'sanitize_text_field', $list ) ) );
+		case 'address':
+			$parts = array_map( 'sanitize_text_field', (array) $value );
+			return array( 'value' => implode( "\n", array_filter( $parts ) ) ) + $parts;
 	}
-	return $parts + array(
-		'value' => 'textarea' === $field['type'] ? sanitize_textarea_field( $value ) : implode( "\n", $lines ),
-	);
+	return array( 'value' => implode( "\n", array_map( 'sanitize_text_field', $list ) ) );
 }
 
 /**

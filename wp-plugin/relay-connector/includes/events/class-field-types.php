@@ -45,7 +45,7 @@ final class Field_Types {
 	/**
 	 * Parts of the page that are not input.
 	 */
-	const NO_INPUT = array( 'submit', 'button', 'html', 'custom_html', 'shortcode', 'section', 'section_break', 'divider', 'end_divider', 'break', 'page', 'pagebreak', 'form_step', 'step', 'hr', 'spam', 'honeypot', 'quiz', 'internal-information', 'entry-preview', 'content', 'layout', 'save', 'note', 'action_hook', 'custom_submit_button', 'recaptcha_v3', 'summary', 'form', 'count', 'response', 'reflection', 'output' );
+	const NO_INPUT = array( 'submit', 'button', 'html', 'custom_html', 'shortcode', 'section', 'section_break', 'divider', 'end_divider', 'break', 'page', 'pagebreak', 'form_step', 'step', 'hr', 'spam', 'honeypot', 'quiz', 'internal-information', 'entry-preview', 'content', 'layout', 'save', 'note', 'action_hook', 'custom_submit_button', 'recaptcha_v3', 'summary', 'form', 'count', 'response', 'reflection', 'output', 'confirm' );
 
 	/**
 	 * Types of consent checkboxes.

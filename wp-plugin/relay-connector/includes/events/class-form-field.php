@@ -15,6 +15,12 @@ defined( 'ABSPATH' ) || exit;
 final class Form_Field {
 
 	/**
+	 * The names of the parts of a name and of an address, for all form plugins. Those of an address are named as in orders.
+	 */
+	const NAME_PARTS    = array( 'prefix', 'first_name', 'middle_name', 'last_name', 'suffix' );
+	const ADDRESS_PARTS = array( 'address_1', 'address_2', 'city', 'state', 'postcode', 'country' );
+
+	/**
 	 * The field's id in its form.
 	 *
 	 * @var string
@@ -71,11 +77,18 @@ final class Form_Field {
 	public $is_inverted = false;
 
 	/**
-	 * The parts of a name that the form asks for separately: their labels, kinds and values.
+	 * The first and the last name, if the form asks for them separately: their labels, kinds and values.
 	 *
 	 * @var array[]
 	 */
 	public $parts = array();
+
+	/**
+	 * The parts of a name or an address, by the names of NAME_PARTS and ADDRESS_PARTS.
+	 *
+	 * @var string[]
+	 */
+	public $named_parts = array();
 
 	/**
 	 * Takes the field's properties.
@@ -97,28 +110,42 @@ final class Form_Field {
 	}
 
 	/**
-	 * Adds the parts of a name, each under a label of its own, and makes the whole name of them.
+	 * Adds the parts of a name, the first and the last name also under labels of their own, and makes the whole name of them.
 	 *
-	 * @param array[] $parts In the order in which they are read, each with label, kind and value.
+	 * @param array[] $parts In the order in which they are read, each with label, part (one of NAME_PARTS) and value.
 	 */
 	public function set_parts( array $parts ) {
-		$words = array();
 		foreach ( $parts as $part ) {
 			$text = $this->plain( $part['value'] );
 			if ( '' === $text ) {
 				continue;
 			}
-			$words[] = $text;
-			if ( in_array( $part['kind'], array( Field_Types::FIRST_NAME, Field_Types::LAST_NAME ), true ) ) {
+			$this->named_parts[ $part['part'] ] = $text;
+			if ( in_array( $part['part'], array( Field_Types::FIRST_NAME, Field_Types::LAST_NAME ), true ) ) {
 				$this->parts[] = array(
 					'label' => $this->label . ' (' . Plain_Text::from_title( $part['label'] ) . ')',
-					'kind'  => $part['kind'],
+					'kind'  => $part['part'],
 					'value' => $text,
 				);
 			}
 		}
-		$this->value  = implode( ' ', $words );
+		$this->value  = implode( ' ', $this->named_parts );
 		$this->format = Plain_Text::TYPED;
+	}
+
+	/**
+	 * Adds the parts of an address. The value stays the whole address.
+	 *
+	 * @param array    $values The parts, by the names of the form plugin.
+	 * @param string[] $names  For each of ADDRESS_PARTS its name there.
+	 */
+	public function set_address( array $values, array $names ) {
+		foreach ( $names as $part => $name ) {
+			$text = isset( $values[ $name ] ) ? $this->plain( $values[ $name ] ) : '';
+			if ( '' !== $text ) {
+				$this->named_parts[ $part ] = $text;
+			}
+		}
 	}
 
 	/**

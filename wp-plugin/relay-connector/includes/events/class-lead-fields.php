@@ -32,6 +32,13 @@ final class Lead_Fields {
 	public $types = array();
 
 	/**
+	 * The parts of names and addresses, by label: texts by the names of Form_Field::NAME_PARTS and ADDRESS_PARTS.
+	 *
+	 * @var array[]
+	 */
+	public $parts = array();
+
+	/**
 	 * The labels of values that were cut.
 	 *
 	 * @var string[]
@@ -81,7 +88,8 @@ final class Lead_Fields {
 			if ( Field_Types::FILE === $field->kind && ( ! $value || ! $choices->sends_field( Leads::SLUG, Leads::FILES ) ) ) {
 				continue;
 			}
-			$this->add( $field->label, $field->sent_kind(), $value );
+			$label = $this->add( $field->label, $field->sent_kind(), $value );
+			$this->add_parts( $label, $field->named_parts );
 			foreach ( $field->parts as $part ) {
 				$this->add( $part['label'], $part['kind'], $part['value'] );
 			}
@@ -94,6 +102,7 @@ final class Lead_Fields {
 	 * @param string          $label The label.
 	 * @param string          $kind  The kind.
 	 * @param string|string[] $value The value.
+	 * @return string The label under which it was added, '' if there is no space.
 	 */
 	private function add( $label, $kind, $value ) {
 		$label = $this->unused( $label );
@@ -101,7 +110,7 @@ final class Lead_Fields {
 		$space = self::MOST_BYTES - $this->bytes - 2 * self::size( $label ) - self::size( $kind );
 		if ( $space < 100 ) {
 			++$this->left_out;
-			return;
+			return '';
 		}
 		$short = is_array( $value ) ? self::shorten_list( $value, $space ) : self::shorten( $value, $space );
 		if ( $short !== $value ) {
@@ -110,6 +119,21 @@ final class Lead_Fields {
 		$this->values[ $label ] = $short;
 		$this->types[ $label ]  = $kind;
 		$this->bytes           += 2 * self::size( $label ) + self::size( $kind ) + self::size( $short );
+		return $label;
+	}
+
+	/**
+	 * Adds the parts of a value, if there is space for all of them.
+	 *
+	 * @param string   $label The label of the value.
+	 * @param string[] $parts By name.
+	 */
+	private function add_parts( $label, array $parts ) {
+		$size = self::size( $label ) + self::size( $parts );
+		if ( '' !== $label && $parts && $this->bytes + $size <= self::MOST_BYTES ) {
+			$this->parts[ $label ] = $parts;
+			$this->bytes          += $size;
+		}
 	}
 
 	/**

@@ -232,6 +232,7 @@ final class Leads extends Base_Source {
 			),
 			'fields'     => $fields->values,
 			'types'      => $fields->types,
+			'parts'      => $fields->parts,
 			'entry_id'   => $entry->entry_id,
 			'page_url'   => $page->url,
 			'utm'        => $page->utm(),
@@ -240,7 +241,7 @@ final class Leads extends Base_Source {
 			'left_out'   => $fields->left_out,
 			'created_at' => Text::timestamp( time() ),
 		);
-		foreach ( array( 'types', 'entry_id', 'page_url', 'utm', 'shortened', 'left_out' ) as $optional ) {
+		foreach ( array( 'types', 'parts', 'entry_id', 'page_url', 'utm', 'shortened', 'left_out' ) as $optional ) {
 			if ( ! $data[ $optional ] ) {
 				unset( $data[ $optional ] );
 			}
@@ -252,8 +253,10 @@ final class Leads extends Base_Source {
 		$data = (array) apply_filters( 'relay_connector_event_data', $data, self::TYPE, $entry->entry_id );
 		// An empty map, or one with numeric labels, would otherwise become a JSON list.
 		$data['fields'] = isset( $data['fields'] ) ? (object) $data['fields'] : new \stdClass();
-		if ( isset( $data['types'] ) ) {
-			$data['types'] = (object) $data['types'];
+		foreach ( array( 'types', 'parts' ) as $map ) {
+			if ( isset( $data[ $map ] ) ) {
+				$data[ $map ] = (object) $data[ $map ];
+			}
 		}
 		$event_id       = 'wp-' . wp_generate_uuid4();
 		$body           = Envelope::encode( self::TYPE, $event_id, $data );

@@ -10,6 +10,7 @@ namespace Relay_Connector\Events\Forms;
 use Relay_Connector\Events\Field_Types;
 use Relay_Connector\Events\Form_Entry;
 use Relay_Connector\Events\Form_Field;
+use Relay_Connector\Events\Plain_Text;
 
 defined( 'ABSPATH' ) || exit;
 
@@ -73,9 +74,10 @@ final class Contact_Form_7 extends Form_Plugin {
 				$entry           = new Form_Entry( $form->id(), $form->title() );
 				$entry->page_url = (string) $submission->get_meta( 'url' );
 				$posted          = (array) $submission->get_posted_data();
+				$choices         = $this->choices_of( $form );
 				foreach ( $this->fields_of( $form ) as $name => $field ) {
 					if ( array_key_exists( $name, $posted ) ) {
-						$field->value    = $posted[ $name ];
+						$field->value    = isset( $choices[ $name ] ) ? $this->with_texts( $posted[ $name ], $choices[ $name ] ) : $posted[ $name ];
 						$entry->fields[] = $field;
 					}
 				}
@@ -134,6 +136,47 @@ final class Contact_Form_7 extends Form_Plugin {
 			}
 		}
 		return $fields;
+	}
+
+	/**
+	 * The choices of a form as its author wrote them, by name. The plugin returns these, even if the browser posted the text
+	 * that they are shown as: "R&amp;D" for "R&D" (WPCF7_Pipes::do_pipe() in includes/pipe.php).
+	 *
+	 * @param \WPCF7_ContactForm $form The form.
+	 * @return array[]
+	 */
+	private function choices_of( $form ) {
+		$choices = array();
+		foreach ( $form->scan_form_tags() as $tag ) {
+			foreach ( '' === (string) $tag->name ? array() : (array) $tag->raw_values as $raw ) {
+				$pipe                    = strpos( $raw, '|' );
+				$choices[ $tag->name ][] = trim( false === $pipe ? $raw : substr( $raw, $pipe + 1 ) );
+			}
+		}
+		return $choices;
+	}
+
+	/**
+	 * The values with the texts of the form's own choices decoded. What a visitor typed stays as it is.
+	 *
+	 * @param mixed    $value   The value.
+	 * @param string[] $choices The form's choices.
+	 * @return mixed
+	 */
+	private function with_texts( $value, array $choices ) {
+		if ( is_array( $value ) ) {
+			foreach ( $value as $key => $one ) {
+				$value[ $key ] = $this->with_texts( $one, $choices );
+			}
+			return $value;
+		}
+		foreach ( $choices as $choice ) {
+			// Text that was typed beside the choice follows a space.
+			if ( '' !== $choice && 0 === strpos( $value . ' ', $choice . ' ' ) ) {
+				return Plain_Text::of( $choice, Plain_Text::TITLE ) . substr( $value, strlen( $choice ) );
+			}
+		}
+		return $value;
 	}
 
 	/**

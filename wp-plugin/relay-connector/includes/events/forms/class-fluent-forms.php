@@ -21,12 +21,24 @@ defined( 'ABSPATH' ) || exit;
 final class Fluent_Forms extends Form_Plugin {
 
 	/**
-	 * The parts of a name with their labels and kinds (app/Services/FormBuilder/DefaultElements.php).
+	 * The parts of a name with their labels and names (app/Services/FormBuilder/DefaultElements.php).
 	 */
 	const NAME_PARTS = array(
 		'first_name'  => array( 'First name', Field_Types::FIRST_NAME ),
-		'middle_name' => array( 'Middle name', Field_Types::TEXT ),
+		'middle_name' => array( 'Middle name', 'middle_name' ),
 		'last_name'   => array( 'Last name', Field_Types::LAST_NAME ),
+	);
+
+	/**
+	 * The parts of an address (app/Services/FormBuilder/DefaultElements.php).
+	 */
+	const ADDRESS = array(
+		'address_1' => 'address_line_1',
+		'address_2' => 'address_line_2',
+		'city'      => 'city',
+		'state'     => 'state',
+		'postcode'  => 'zip',
+		'country'   => 'country',
 	);
 
 	/**
@@ -35,6 +47,13 @@ final class Fluent_Forms extends Form_Plugin {
 	 * @var array[]
 	 */
 	private $part_labels = array();
+
+	/**
+	 * The settings of tables, by the name of the field.
+	 *
+	 * @var array[]
+	 */
+	private $grids = array();
 
 	/**
 	 * The short name.
@@ -90,6 +109,10 @@ final class Fluent_Forms extends Form_Plugin {
 						$field->value = $values[ $name ];
 						if ( 'input_name' === $field->type && is_array( $field->value ) ) {
 							$field->set_parts( $this->name_parts( $field->value, isset( $this->part_labels[ $name ] ) ? $this->part_labels[ $name ] : array() ) );
+						} elseif ( 'address' === $field->type && is_array( $field->value ) ) {
+							$field->set_address( $field->value, self::ADDRESS );
+						} elseif ( isset( $this->grids[ $name ] ) && is_array( $field->value ) ) {
+							$field->value = self::rows( $field->value, $this->grids[ $name ] );
 						}
 						$entry->fields[] = $field;
 					} elseif ( Field_Types::is_consent( $field->type ) ) {
@@ -193,9 +216,37 @@ final class Fluent_Forms extends Form_Plugin {
 		if ( 'select' === $field->type && ! empty( $settings['attributes']['multiple'] ) ) {
 			$field->kind = Field_Types::CHOICES;
 		}
+		if ( in_array( $field->type, array( 'tabular_grid', 'repeater_field' ), true ) ) {
+			$field->kind                 = Field_Types::CHOICES;
+			$this->grids[ $field->key ] = isset( $settings['settings'] ) ? (array) $settings['settings'] : array();
+		}
 		foreach ( isset( $settings['fields'] ) ? (array) $settings['fields'] : array() as $part => $inner ) {
 			$this->part_labels[ $field->key ][ $part ] = isset( $inner['settings']['label'] ) ? (string) $inner['settings']['label'] : '';
 		}
+	}
+
+	/**
+	 * The rows of a table as texts.
+	 *
+	 * @param array $values   A value or a list of values by row.
+	 * @param array $settings The settings of the field, with the labels of rows and columns.
+	 * @return string[] Such as "Row 1: Column 1, Column 2".
+	 */
+	private static function rows( array $values, array $settings ) {
+		$row_labels = isset( $settings['grid_rows'] ) ? (array) $settings['grid_rows'] : array();
+		$labels     = isset( $settings['grid_columns'] ) ? (array) $settings['grid_columns'] : array();
+		$rows       = array();
+		foreach ( $values as $row => $cells ) {
+			$texts = array();
+			foreach ( array_filter( (array) $cells, 'is_scalar' ) as $cell ) {
+				$texts[] = isset( $labels[ $cell ] ) ? $labels[ $cell ] : $cell;
+			}
+			$text = implode( ', ', array_filter( $texts, 'strlen' ) );
+			if ( '' !== $text ) {
+				$rows[] = ( isset( $row_labels[ $row ] ) ? $row_labels[ $row ] . ': ' : '' ) . $text;
+			}
+		}
+		return $rows;
 	}
 
 	/**
@@ -210,7 +261,7 @@ final class Fluent_Forms extends Form_Plugin {
 		foreach ( array_intersect_key( self::NAME_PARTS, $values ) as $part => $about ) {
 			$parts[] = array(
 				'label' => empty( $labels[ $part ] ) ? $about[0] : $labels[ $part ],
-				'kind'  => $about[1],
+				'part'  => $about[1],
 				'value' => $values[ $part ],
 			);
 		}

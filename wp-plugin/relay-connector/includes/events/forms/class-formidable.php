@@ -26,12 +26,24 @@ final class Formidable extends Form_Plugin {
 	const PRIORITY = 30;
 
 	/**
-	 * The parts of a name with their labels and kinds.
+	 * The parts of a name with their labels and names.
 	 */
 	const NAME_PARTS = array(
 		'first'  => array( 'First name', Field_Types::FIRST_NAME ),
-		'middle' => array( 'Middle name', Field_Types::TEXT ),
+		'middle' => array( 'Middle name', 'middle_name' ),
 		'last'   => array( 'Last name', Field_Types::LAST_NAME ),
+	);
+
+	/**
+	 * The parts of an address (classes/models/fields/FrmFieldAddress.php).
+	 */
+	const ADDRESS = array(
+		'address_1' => 'line1',
+		'address_2' => 'line2',
+		'city'      => 'city',
+		'state'     => 'state',
+		'postcode'  => 'zip',
+		'country'   => 'country',
 	);
 
 	/**
@@ -92,6 +104,8 @@ final class Formidable extends Form_Plugin {
 					$field->value = $value;
 					if ( Field_Types::NAME === $field->kind && is_array( $value ) ) {
 						$field->set_parts( $this->name_parts( $value ) );
+					} elseif ( 'address' === $field->type && is_array( $value ) ) {
+						$field->set_address( $value, self::ADDRESS );
 					} elseif ( Field_Types::FILE === $field->kind ) {
 						$field->value = array_filter( array_map( array( $this, 'file_url' ), (array) $value ) );
 					}
@@ -128,14 +142,15 @@ final class Formidable extends Form_Plugin {
 	}
 
 	/**
-	 * How the values of a field are stored: as HTML with a few tags, in which "&" is decoded already
-	 * (FrmAppHelper::sanitize_with_html() in classes/helpers/FrmAppHelper.php). Some types use sanitize_text_field().
+	 * How the values of a field are stored: as they were typed (FrmEntryValidate::validate_field() in
+	 * classes/models/FrmEntryValidate.php sanitizes only what it checks). If an add-on sanitizes them, "<" is encoded. Rich
+	 * text is HTML.
 	 *
 	 * @param Form_Field $field The field.
 	 * @return string
 	 */
 	private static function format_of( Form_Field $field ) {
-		return in_array( $field->type, array( 'name', 'phone', 'number', 'address' ), true ) ? Plain_Text::SANITIZED : Plain_Text::HTML;
+		return 'rte' === $field->type ? Plain_Text::HTML : Plain_Text::SANITIZED;
 	}
 
 	/**
@@ -149,7 +164,7 @@ final class Formidable extends Form_Plugin {
 		foreach ( array_intersect_key( self::NAME_PARTS, $values ) as $part => $about ) {
 			$parts[] = array(
 				'label' => $about[0],
-				'kind'  => $about[1],
+				'part'  => $about[1],
 				'value' => $values[ $part ],
 			);
 		}

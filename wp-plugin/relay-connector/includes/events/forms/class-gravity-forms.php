@@ -20,14 +20,26 @@ defined( 'ABSPATH' ) || exit;
 final class Gravity_Forms extends Form_Plugin {
 
 	/**
-	 * The kinds of the inputs of a name (includes/fields/class-gf-field-name.php): prefix, first, middle, last, suffix.
+	 * The inputs of a name (includes/fields/class-gf-field-name.php).
 	 */
 	const NAME_INPUTS = array(
-		'2' => Field_Types::TEXT,
+		'2' => 'prefix',
 		'3' => Field_Types::FIRST_NAME,
-		'4' => Field_Types::TEXT,
+		'4' => 'middle_name',
 		'6' => Field_Types::LAST_NAME,
-		'8' => Field_Types::TEXT,
+		'8' => 'suffix',
+	);
+
+	/**
+	 * The inputs of an address (includes/fields/class-gf-field-address.php).
+	 */
+	const ADDRESS_INPUTS = array(
+		'address_1' => '1',
+		'address_2' => '2',
+		'city'      => '3',
+		'state'     => '4',
+		'postcode'  => '5',
+		'country'   => '6',
 	);
 
 	/**
@@ -130,6 +142,12 @@ final class Gravity_Forms extends Form_Plugin {
 			$read->format = $this->format_of( $field, $read->kind );
 			if ( Field_Types::NAME === $read->kind && ! isset( $values[ $read->key ] ) ) {
 				$read->set_parts( $this->name_parts( $field, $values ) );
+			} elseif ( 'address' === $read->type ) {
+				$names = array();
+				foreach ( self::ADDRESS_INPUTS as $part => $input ) {
+					$names[ $part ] = $read->key . '.' . $input;
+				}
+				$read->set_address( $values, $names );
 			}
 			$fields[] = $read;
 		}
@@ -200,7 +218,7 @@ final class Gravity_Forms extends Form_Plugin {
 				$label   = empty( $input['customLabel'] ) ? ( isset( $input['label'] ) ? $input['label'] : '' ) : $input['customLabel'];
 				$parts[] = array(
 					'label' => '' === (string) $label ? $last : $label,
-					'kind'  => self::NAME_INPUTS[ $last ],
+					'part'  => self::NAME_INPUTS[ $last ],
 					'value' => $values[ $id ],
 				);
 			}

@@ -94,7 +94,75 @@ final class Ninja_Forms extends Form_Plugin {
 		if ( ! empty( $field['textarea_rte'] ) ) {
 			$read->format = Plain_Text::HTML;
 		}
+		if ( 'repeater' === $read->type ) {
+			$read->value = self::rows( (array) $read->value, isset( $field['fields'] ) ? (array) $field['fields'] : array() );
+			$read->kind  = Field_Types::CHOICES;
+		} elseif ( Field_Types::DATE === $read->kind && is_array( $read->value ) ) {
+			$read->value = self::date_and_time( $read->value );
+		} elseif ( in_array( $read->kind, array( Field_Types::CHOICE, Field_Types::CHOICES ), true ) && ! empty( $field['options'] ) ) {
+			$read->value = self::labels( $read->value, array_column( (array) $field['options'], 'label', 'value' ) );
+		}
 		return $read;
+	}
+
+	/**
+	 * The labels of choices: the editor makes values of them, such as "coffee-black".
+	 *
+	 * @param mixed    $value  The value, or a list of values.
+	 * @param string[] $labels By value.
+	 * @return mixed
+	 */
+	private static function labels( $value, array $labels ) {
+		if ( is_array( $value ) ) {
+			foreach ( $value as $key => $one ) {
+				$value[ $key ] = self::labels( $one, $labels );
+			}
+			return $value;
+		}
+		return is_scalar( $value ) && isset( $labels[ $value ] ) ? Plain_Text::of( $labels[ $value ], Plain_Text::TITLE ) : $value;
+	}
+
+	/**
+	 * A date with a time (NF_Fields_Date in includes/Fields/Date.php).
+	 *
+	 * @param array $value With date, hour, minute and perhaps ampm.
+	 * @return string
+	 */
+	private static function date_and_time( array $value ) {
+		$hour   = isset( $value['hour'] ) ? (string) $value['hour'] : '';
+		$minute = isset( $value['minute'] ) ? (string) $value['minute'] : '';
+		$time   = '' === $hour ? '' : str_pad( $hour, 2, '0', STR_PAD_LEFT ) . ':' . str_pad( $minute, 2, '0', STR_PAD_LEFT );
+		return trim( ( isset( $value['date'] ) ? $value['date'] : '' ) . ' ' . $time . ( '' !== $time && ! empty( $value['ampm'] ) ? ' ' . $value['ampm'] : '' ) );
+	}
+
+	/**
+	 * The rows of a repeater as texts. Its values have keys such as "9.1_0": field 9.1 in row 0 (NF_Fields_Repeater in
+	 * includes/Fields/Repeater.php).
+	 *
+	 * @param array $values By key, each with value.
+	 * @param array $fields The fields of a row, each with id, type and label.
+	 * @return string[] Such as "Name: Ann, Age: 7".
+	 */
+	private static function rows( array $values, array $fields ) {
+		$known = array();
+		foreach ( $fields as $field ) {
+			if ( isset( $field['id'], $field['type'] ) && Field_Types::is_sendable( $field['type'] ) && ! Field_Types::is_file( $field['type'] ) ) {
+				$known[ (string) $field['id'] ] = isset( $field['label'] ) ? Plain_Text::from_title( $field['label'] ) : '';
+			}
+		}
+		$rows = array();
+		foreach ( $values as $key => $value ) {
+			list( $id, $row ) = explode( '_', $key . '_', 3 );
+			$text             = isset( $value['value'] ) ? $value['value'] : '';
+			$text             = is_array( $text ) ? implode( ', ', array_filter( $text, 'is_scalar' ) ) : trim( Plain_Text::clean( $text ) );
+			if ( isset( $known[ $id ] ) && '' !== $text ) {
+				$rows[ $row ][] = ( '' === $known[ $id ] ? '' : $known[ $id ] . ': ' ) . $text;
+			}
+		}
+		foreach ( $rows as $row => $texts ) {
+			$rows[ $row ] = implode( ', ', $texts );
+		}
+		return array_values( $rows );
 	}
 
 	/**

@@ -25,12 +25,24 @@ final class Wpforms extends Form_Plugin {
 	const LISTS = array( 'checkbox', 'payment-checkbox', 'select', 'likert_scale' );
 
 	/**
-	 * The parts of a name with their labels and kinds (WPForms_Field_Name::format() in includes/fields/class-name.php).
+	 * The parts of a name with their labels and names (WPForms_Field_Name::format() in includes/fields/class-name.php).
 	 */
 	const NAME_PARTS = array(
 		'first'  => array( 'First name', Field_Types::FIRST_NAME ),
-		'middle' => array( 'Middle name', Field_Types::TEXT ),
+		'middle' => array( 'Middle name', 'middle_name' ),
 		'last'   => array( 'Last name', Field_Types::LAST_NAME ),
+	);
+
+	/**
+	 * The parts of an address (WPForms_Field_Address::format() in the paid editions).
+	 */
+	const ADDRESS = array(
+		'address_1' => 'address1',
+		'address_2' => 'address2',
+		'city'      => 'city',
+		'state'     => 'state',
+		'postcode'  => 'postal',
+		'country'   => 'country',
 	);
 
 	/**
@@ -71,13 +83,13 @@ final class Wpforms extends Form_Plugin {
 	 * A form was accepted.
 	 *
 	 * @param array[] $values   By field id, each with name, value, id, type.
-	 * @param array   $posted   The posted data.
+	 * @param array   $posted   The posted data, with fields: what the visitor entered, by field id.
 	 * @param array   $form     The form, with id and settings.
 	 * @param int     $entry_id The entry's id, or 0.
 	 */
 	public function on_complete( $values = array(), $posted = array(), $form = array(), $entry_id = 0 ) {
 		$this->record_entry(
-			function () use ( $values, $form, $entry_id ) {
+			function () use ( $values, $posted, $form, $entry_id ) {
 				if ( ! is_array( $values ) || ! isset( $form['id'] ) ) {
 					return null;
 				}
@@ -87,7 +99,13 @@ final class Wpforms extends Form_Plugin {
 				foreach ( $values as $id => $field ) {
 					// A choice without an answer can be a plain text instead of a field (WPForms_Field_Select::format()).
 					if ( is_array( $field ) ) {
-						$entry->fields[] = $this->read( $id, $field, isset( $known[ $id ] ) ? (array) $known[ $id ] : array() );
+						$read = $this->read( $id, $field, isset( $known[ $id ] ) ? (array) $known[ $id ] : array() );
+						if ( Field_Types::CONSENT === $read->kind && isset( $posted['fields'] ) && is_array( $posted['fields'] ) ) {
+							// Its value is always the text of the box, checked or not (WPForms_Field_GDPR_Checkbox::format() in
+							// includes/fields/class-gdpr-checkbox.php).
+							$read->value = isset( $posted['fields'][ $id ] ) ? $posted['fields'][ $id ] : '';
+						}
+						$entry->fields[] = $read;
 					}
 				}
 				return $entry;
@@ -119,11 +137,13 @@ final class Wpforms extends Form_Plugin {
 			foreach ( self::NAME_PARTS as $part => $about ) {
 				$parts[] = array(
 					'label' => $about[0],
-					'kind'  => $about[1],
+					'part'  => $about[1],
 					'value' => isset( $field[ $part ] ) ? $field[ $part ] : '',
 				);
 			}
 			$read->set_parts( $parts );
+		} elseif ( 'address' === $type ) {
+			$read->set_address( $field, self::ADDRESS );
 		}
 		return $read;
 	}
