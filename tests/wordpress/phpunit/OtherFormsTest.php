@@ -112,19 +112,23 @@ final class OtherFormsTest extends RelayTestCase {
 						array( 'id' => 9, 'type' => 'section', 'label' => 'A heading' ),
 						array( 'id' => 10, 'type' => 'list', 'label' => 'Guests' ),
 						array( 'id' => 11, 'type' => 'text', 'label' => 'Serialized' ),
+						array( 'id' => 12, 'type' => 'list', 'label' => 'Children', 'enableColumns' => true ),
+						array( 'id' => 13, 'type' => 'address', 'label' => 'Address', 'inputs' => array( array( 'id' => '13.1' ), array( 'id' => '13.3' ), array( 'id' => '13.5' ) ) ),
+						array( 'id' => 14, 'type' => 'textarea', 'label' => 'Message' ),
 					),
 				),
 			)
 		);
-		return array( '1.3' => 'Jane', '1.6' => 'Doe', '2' => 'jane@example.org', '4.1' => 'Tea', '4.2' => 'Pots', '5.1' => 'XXXX1111', '5.5' => 'Jane', '6' => 'https://x/plan.pdf', '7.1' => '1', '7.2' => 'I agree', '7.3' => '12', '8' => '["red","blue"]', '10' => serialize( array( 'Ann', 'Bob' ) ), '11' => 'O:8:"stdClass":0:{}' );
+		return array( '1.3' => 'Jane', '1.6' => 'Doe', '2' => 'jane@example.org', '4.1' => 'Tea', '4.2' => 'R&D &amp; pots', '5.1' => 'XXXX1111', '5.5' => 'Jane', '6' => 'https://x/plan.pdf', '7.1' => '1', '7.2' => 'I agree', '7.3' => '12', '8' => '["red","blue"]', '10' => serialize( array( 'Ann', 'Bob' ) ), '11' => 'O:8:"stdClass":0:{}', '12' => serialize( array( array( 'Name' => 'Ann, Dr', 'Age' => '7' ), array( 'Name' => 'Bob', 'Age' => '' ) ) ), '13.1' => 'Main St 1, rear', '13.3' => 'Köln', '13.5' => '50667', '14' => "3 < 5 <b>x</b> &amp;\ntwo" );
 	}
 
 	public function test_an_entry_of_gravity_forms() {
 		standin_gf_submit( 3, $this->gravity(), 44 );
 		$data = $this->sent( 'lead.created' );
 		$this->assertSame( array( 'plugin' => 'gravityforms', 'id' => 3, 'title' => 'Quote' ), $data['form'] );
-		$this->assertSame( array( 'Name' => 'Jane Doe', 'Name (First)' => 'Jane', 'Name (Last)' => 'Doe', 'E-mail' => 'jane@example.org', 'Topics' => array( 'Tea', 'Pots' ), 'Plan' => 'https://x/plan.pdf', 'Consent' => 'yes', 'Colours' => array( 'red', 'blue' ), 'Guests' => 'Ann, Bob', 'Serialized' => 'O:8:"stdClass":0:{}' ), $data['fields'] );
-		$this->assertSame( array( 'Name' => 'name', 'Name (First)' => 'first_name', 'Name (Last)' => 'last_name', 'E-mail' => 'email', 'Topics' => 'choices', 'Plan' => 'file', 'Consent' => 'consent', 'Colours' => 'choices', 'Guests' => 'text', 'Serialized' => 'text' ), $data['types'] );
+		$this->assertSame( array( 'Name' => 'Jane Doe', 'Name (First)' => 'Jane', 'Name (Last)' => 'Doe', 'E-mail' => 'jane@example.org', 'Topics' => array( 'Tea', 'R&D & pots' ), 'Plan' => 'https://x/plan.pdf', 'Consent' => 'yes', 'Colours' => array( 'red', 'blue' ), 'Guests' => array( 'Ann', 'Bob' ), 'Serialized' => 'O:8:"stdClass":0:{}', 'Children' => array( 'Name: Ann, Dr, Age: 7', 'Name: Bob' ), 'Address' => 'Main St 1, rear, Köln, 50667', 'Message' => "3 < 5 <b>x</b> &amp;\ntwo" ), $data['fields'] );
+		$this->assertSame( array( 'Name' => 'name', 'Name (First)' => 'first_name', 'Name (Last)' => 'last_name', 'E-mail' => 'email', 'Topics' => 'choices', 'Plan' => 'file', 'Consent' => 'consent', 'Colours' => 'choices', 'Guests' => 'choices', 'Serialized' => 'text', 'Children' => 'choices', 'Address' => 'text', 'Message' => 'textarea' ), $data['types'] );
+		$this->assertSame( array( 'Name' => array( 'first_name' => 'Jane', 'last_name' => 'Doe' ), 'Address' => array( 'address_1' => 'Main St 1, rear', 'city' => 'Köln', 'postcode' => '50667' ) ), $data['parts'] );
 		$this->assertSame( array( true, 44, array( 'source' => 'letter', 'campaign' => 'spring' ) ), array( $data['consent'], $data['entry_id'], $data['utm'] ) );
 	}
 

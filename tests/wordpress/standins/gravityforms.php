@@ -2,7 +2,13 @@
 /**
  * Plugin Name: Stand-in for Gravity Forms
  *
- * For tests only. Fields are objects that can also be read like arrays, as in the real plugin.
+ * For tests only. Fields are objects that can also be read like arrays, as in the real plugin. As seen on 2.10.2:
+ *
+ * - Texts are stored as they were typed: GF_Field::sanitize_entry_value() in includes/fields/class-gf-field.php. Choices may
+ *   contain HTML and lose what looks like a tag: GF_Field_Checkbox::sanitize_entry_value() and GF_Field_Radio's.
+ * - An entry has the inputs with a value: a field with several inputs by "1.3", a box that is not checked not at all.
+ * - Several choices are JSON, or one input each. Lists are serialized; for a CSV file they are arrays, otherwise text or JSON:
+ *   GF_Field_List::get_value_export() in includes/fields/class-gf-field-list.php.
  */
 
 class GF_Field implements ArrayAccess {
@@ -21,7 +27,14 @@ class GF_Field implements ArrayAccess {
 
 	public function get_value_export( $entry, $input_id = '', $use_text = false, $is_csv = false ) {
 		$value = isset( $entry[ $input_id ] ) ? $entry[ $input_id ] : '';
-		return 'list' === $this->type ? implode( ', ', (array) unserialize( $value, array( 'allowed_classes' => false ) ) ) : $value;
+		if ( 'list' !== $this->type || '' === $value ) {
+			return $value;
+		}
+		$value = unserialize( $value, array( 'allowed_classes' => false ) );
+		if ( $is_csv ) {
+			return $value;
+		}
+		return is_array( reset( $value ) ) ? json_encode( $value ) : implode( ', ', array_filter( $value ) );
 	}
 
 	#[\ReturnTypeWillChange]
@@ -68,12 +81,18 @@ class GFAPI {
 }
 
 /**
- * Sends a form in; spam is kept and told about as well. Text has lost its tags, as GF_Field::sanitize_entry_value() in
- * includes/fields/class-gf-field.php (2.4) leaves it.
+ * Sends a form in; spam is kept and told about as well.
  */
 function standin_gf_submit( $form_id, array $values, $entry_id = 1, $status = 'active' ) {
 	$form  = GFAPI::get_form( $form_id );
-	$entry = array_map( 'strip_tags', $values ) + array(
+	foreach ( $form['fields'] as $field ) {
+		foreach ( in_array( $field->type, array( 'checkbox', 'radio' ), true ) ? array_keys( $values ) : array() as $key ) {
+			if ( (int) $key === (int) $field->id ) {
+				$values[ $key ] = strip_tags( wp_kses_post( $values[ $key ] ) );
+			}
+		}
+	}
+	$entry = array_filter( $values, 'strlen' ) + array(
 		'id'             => (string) $entry_id,
 		'form_id'        => (string) $form_id,
 		'post_id'        => null,

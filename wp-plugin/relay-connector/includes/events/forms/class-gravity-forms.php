@@ -140,6 +140,7 @@ final class Gravity_Forms extends Form_Plugin {
 			$label        = '' !== (string) $this->property( $field, 'label' ) ? $this->property( $field, 'label' ) : $this->property( $field, 'adminLabel' );
 			$read         = new Form_Field( $this->property( $field, 'id' ), $label, $this->type_of( $field ), $this->value( $field, $values ) );
 			$read->format = $this->format_of( $field, $read->kind );
+			$read->kind   = 'list' === $read->type ? Field_Types::CHOICES : $read->kind;
 			if ( Field_Types::NAME === $read->kind && ! isset( $values[ $read->key ] ) ) {
 				$read->set_parts( $this->name_parts( $field, $values ) );
 			} elseif ( 'address' === $read->type ) {
@@ -196,10 +197,30 @@ final class Gravity_Forms extends Form_Plugin {
 			return json_decode( $value, true );
 		}
 		if ( 'list' === $type && is_callable( array( $field, 'get_value_export' ) ) ) {
-			// Serialized PHP, which only Gravity Forms should unserialize.
-			return $field->get_value_export( $values, $id, true );
+			// Serialized PHP, which only Gravity Forms should unserialize. For a CSV file it returns the rows.
+			return self::rows( $field->get_value_export( $values, $id, true, true ) );
 		}
 		return $value;
+	}
+
+	/**
+	 * The rows of a list as texts (GF_Field_List::get_value_export() in includes/fields/class-gf-field-list.php).
+	 *
+	 * @param mixed $list The rows: texts, or texts by the label of the column.
+	 * @return mixed
+	 */
+	private static function rows( $list ) {
+		$rows = array();
+		foreach ( is_array( $list ) ? $list : array( $list ) as $row ) {
+			$texts = array();
+			foreach ( is_array( $row ) ? $row : array() as $label => $text ) {
+				if ( is_scalar( $text ) && '' !== (string) $text ) {
+					$texts[] = $label . ': ' . $text;
+				}
+			}
+			$rows[] = is_array( $row ) ? implode( ', ', $texts ) : $row;
+		}
+		return $rows;
 	}
 
 	/**
