@@ -299,13 +299,18 @@ final class OtherFormsTest extends RelayTestCase {
 	// -- Elementor Pro
 
 	public function test_an_entry_of_elementor_pro() {
-		standin_elementor_submit( '7e10123', 'Landing page', array( 'name' => array( 'text', 'Name', 'Jane' ), 'topics' => array( 'checkbox', 'Topics', array( 'Tea', 'Pots' ) ), 'cv' => array( 'upload', 'CV', 'https://x/cv.pdf' ), 'ok' => array( 'acceptance', 'Privacy', 'on' ), 'message' => array( 'textarea', 'Message', "R&D\n3 < 5 & more" ) ) );
+		standin_elementor_submit( '7e10123', 'Landing page', array( 'name' => array( 'text', 'Name', 'Jane' ), 'topics' => array( 'checkbox', 'Topics', array( 'Tea', 'Coffee, black', 'R&D <5V>' ) ), 'attached' => array( 'upload', 'Attached', 'attached' ), 'age' => array( 'number', 'Age', '7.5' ), 'cv' => array( 'upload', 'CV', 'https://x/cv.pdf' ), 'ok' => array( 'acceptance', 'Privacy', 'on' ), 'message' => array( 'textarea', 'Message', "R&D\n3 < 5 & more" ) ) );
 		$data = $this->sent( 'lead.created' );
 		$this->assertSame( array( 'plugin' => 'elementor-pro', 'id' => '7e10123', 'title' => 'Landing page' ), $data['form'] );
-		$this->assertSame( array( 'Name' => 'Jane', 'Topics' => array( 'Tea', 'Pots' ), 'CV' => 'https://x/cv.pdf', 'Privacy' => 'yes', 'Message' => "R&D\n3 < 5 & more" ), $data['fields'] );
-		$this->assertSame( array( 'Name' => 'name', 'Topics' => 'choices', 'CV' => 'file', 'Privacy' => 'consent', 'Message' => 'textarea' ), $data['types'] );
+		$this->assertSame( array( 'Name' => 'Jane', 'Topics' => array( 'Tea', 'Coffee, black', 'R&D <5V>' ), 'Age' => '7', 'CV' => 'https://x/cv.pdf', 'Privacy' => 'yes', 'Message' => "R&D\n3 < 5 & more" ), $data['fields'] );
+		$this->assertSame( array( 'Name' => 'name', 'Topics' => 'choices', 'Age' => 'number', 'CV' => 'file', 'Privacy' => 'consent', 'Message' => 'textarea' ), $data['types'] );
 		$this->assertStringNotContainsString( 's3cret', $this->requests[0]['body'] );
 		$this->assertTrue( $data['consent'] );
+	}
+
+	public function test_a_box_of_elementor_pro_that_was_not_posted_is_no_consent() {
+		standin_elementor_submit( '7e10123', 'Landing page', array( 'name' => array( 'text', 'Name', 'Jane' ), 'ok' => array( 'acceptance', 'Privacy' ) ) );
+		$this->assertFalse( $this->sent( 'lead.created' )['consent'] );
 	}
 
 	public function test_other_data_fired_on_elementors_hook_is_not_an_entry() {

@@ -2,7 +2,13 @@
 /**
  * Plugin Name: Stand-in for Elementor Pro
  *
- * For tests only. Forms are parts of a page's _elementor_data, as in the real plugin.
+ * For tests only. Forms are parts of a page's _elementor_data, as in the real plugin. As seen on its free fork PRO Elements
+ * 3.33.1 (Form_Record in modules/forms/classes/form-record.php):
+ *
+ * - Every field of the form is in the record, those without input too. "raw_value" is as posted without slashes, or the path of
+ *   a file on the server; "value" is joined by ", " and sanitized by its type.
+ * - Numbers are whole numbers. Files that are attached to an e-mail have the value "attached".
+ * - The page is known only if the form collects it.
  */
 
 namespace ElementorPro\Modules\Forms\Classes {
@@ -80,23 +86,46 @@ namespace {
 		return $page;
 	}
 
+	function standin_elementor_sanitize( $type, $value ) {
+		switch ( $type ) {
+			case 'text':
+			case 'password':
+			case 'hidden':
+			case 'search':
+			case 'checkbox':
+			case 'radio':
+			case 'select':
+				return sanitize_text_field( $value );
+			case 'url':
+				return esc_url_raw( $value );
+			case 'textarea':
+				return sanitize_textarea_field( $value );
+			case 'email':
+				return sanitize_email( $value );
+			case 'number':
+				return intval( $value );
+		}
+		return $value;
+	}
+
 	/**
-	 * Sends a form in; fields as id => type, title, value. As Form_Record::set_fields() and the field types do in
-	 * modules/forms/classes/form-record.php (3.21): "raw_value" is as posted, or the path of a file on the server; "value"
-	 * is joined and sanitized.
+	 * Sends a form in; fields as id => type, title and, if it was posted, value.
 	 */
 	function standin_elementor_submit( $form_id, $name, array $fields, array $meta = array() ) {
 		$record = array();
 		foreach ( $fields as $id => $field ) {
-			$value         = is_array( $field[2] ) ? implode( ', ', $field[2] ) : $field[2];
+			$posted        = isset( $field[2] ) ? $field[2] : null;
 			$record[ $id ] = array(
 				'id'        => $id,
 				'type'      => $field[0],
 				'title'     => $field[1],
-				'value'     => in_array( $field[0], array( 'textarea', 'upload' ), true ) ? sanitize_textarea_field( $value ) : sanitize_text_field( $value ),
-				'raw_value' => 'upload' === $field[0] ? array( '/var/www/uploads/elementor/forms/s3cret.pdf' ) : $field[2],
+				'value'     => null === $posted ? '' : standin_elementor_sanitize( $field[0], is_array( $posted ) ? implode( ', ', $posted ) : $posted ),
+				'raw_value' => null === $posted ? '' : $posted,
 				'required'  => false,
 			);
+			if ( 'upload' === $field[0] ) {
+				$record[ $id ]['raw_value'] = '/var/www/uploads/elementor/forms/s3cret.pdf';
+			}
 		}
 		$settings = array(
 			'id'        => $form_id,
