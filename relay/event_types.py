@@ -88,7 +88,13 @@ SAMPLE_ORDER: dict[str, Any] = {
     "total": "129.90",
     "customer": {"name": "Jane Example", "email": "jane@example.com"},
     "items": [
-        {"name": "Blue teapot", "sku": "TEA-BLUE", "quantity": 1, "total": "89.90"},
+        {
+            "name": "Blue teapot",
+            "sku": "TEA-BLUE",
+            "quantity": 1,
+            "total": "89.90",
+            "options": {"Engraving": "For Jane"},
+        },
         {"name": "Green tea, 100 g", "sku": "TEA-100", "quantity": 2, "total": "40.00"},
     ],
     "created_at": SAMPLE_TIME,
@@ -612,7 +618,7 @@ OBJECTS = {
         ("customer", "shipping"),
     ),
     "customer": (("billing",), ("shipping",)),
-    "lead": (("form",), ("fields",), ("utm",), ("types",)),
+    "lead": (("form",), ("fields",), ("utm",), ("types",), ("parts",)),
     "relay": (("counts",),),
 }
 

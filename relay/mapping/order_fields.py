@@ -143,7 +143,10 @@ def address_text(data: Mapping[str, Any], which: str) -> str:
         lines = [place]
     else:
         lines = [" ".join(filter(None, (postcode, city))), state]
+    # the customer's own name is known; that of a recipient is part of the address
+    recipient = " ".join(_given(address(data, which))) if which == "shipping" else ""
     lines = [
+        recipient.strip(),
         text(address(data, which), "company"),
         *(part(data, which, name) for name in STREET),
         *lines,
@@ -164,7 +167,17 @@ def _items(data: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _item(item: Mapping[str, Any]) -> str:
     name, quantity = text(item, "name", "title", "sku") or "Item", text(item, "quantity", "qty")
+    options = ", ".join(_options(item, name))
+    name = f"{name} ({options})" if options else name
     return f"{quantity} × {name}" if quantity else name
+
+
+def _options(item: Mapping[str, Any], name: str) -> Iterator[str]:
+    """The options of an item, such as an engraving, without those that its name has."""
+    for label, value in _object(item, "options").items():
+        chosen = plain_text(value).strip()
+        if chosen and chosen.lower() not in name.lower():
+            yield f"{label}: {chosen}"
 
 
 def items_text(data: Mapping[str, Any], separator: str = "\n") -> str:

@@ -13,9 +13,15 @@ MIN_LENGTH = 4  # a shorter value is erased in its own field, but not searched f
 IMPERSONAL = frozenset(
     "id post_id product_id variation_id parent number sku quantity status previous_status currency "
     "total subtotal tax discount price post_title created_at updated_at plugin type entry_id order_id "
-    "order_number order_status order_total amount total_refunded payment_method roles".split()
+    "order_number order_status order_total amount total_refunded payment_method roles "
+    "total_tax shipping_total discount_total discount_tax rate_percent shipping_method method_id "
+    "payment_method_id paid_at created_via items_left_out rating product_name".split()
 )
-IMPERSONAL_OBJECTS = frozenset(("items", "form", "types"))
+# Lists of an order that are no one's data.
+LINES = ("tax_lines", "shipping_lines", "fee_lines", "coupon_lines")
+IMPERSONAL_OBJECTS = frozenset(("items", "form", "types", *LINES))
+# Objects with personal data in these: an engraving is an option of an item.
+PERSONAL_OBJECTS = frozenset(("options",))
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,12 @@ def _without(tree: Any, name: str, impersonal: bool, erased: set[str]) -> Any:
     """``tree`` without possibly personal values, which are added to ``erased``."""
     if isinstance(tree, dict):
         return {
-            key: _without(inner, key, impersonal or key in IMPERSONAL_OBJECTS, erased)
+            key: _without(
+                inner,
+                key,
+                key not in PERSONAL_OBJECTS and (impersonal or key in IMPERSONAL_OBJECTS),
+                erased,
+            )
             for key, inner in tree.items()
         }
     if isinstance(tree, list):

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from relay.mapping.people import email_in
-from relay.mapping.person import IMPERSONAL, MARKER
+from relay.mapping.person import IMPERSONAL, LINES, MARKER
 
 DOTS = "•••"
 MAX_SCANNED = 20_000  # characters of one text in which addresses are looked for
@@ -42,6 +42,8 @@ PLAIN_MEMBERS = {
     "post": PLAIN | frozenset("title excerpt categories page_url".split()),
     "items": PLAIN | {"name"},
     "form": frozenset({"plugin", "id", "title"}),
+    **dict.fromkeys(LINES, PLAIN | {"name", "code"}),
+    "options": frozenset(),  # of an item: a label can be any word
 }
 ROLES = {
     "email": "email",

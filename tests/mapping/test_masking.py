@@ -31,6 +31,18 @@ def test_everything_is_masked_that_is_not_known_to_be_plain() -> None:
     }
 
 
+def test_of_an_item_everything_is_shown_but_its_options() -> None:
+    data = {
+        "items": [{"name": "Mug", "total_tax": "1.90", "options": {"name": "Jane", "status": "x"}}],
+        "tax_lines": [{"name": "VAT", "rate_percent": "19", "total": "1.90"}],
+        "coupon_lines": [{"code": "SPRING", "discount": "1.00"}],
+    }
+    shown = EventMask({"event": "order.created", "data": data}).data
+    options = shown["items"][0].pop("options")
+    assert set(options) == {"name", "status"} and not {"Jane", "x"} & set(options.values())
+    assert shown == data | {"items": [{"name": "Mug", "total_tax": "1.90"}]}
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -98,6 +98,21 @@ def test_the_items_are_a_text_and_a_number() -> None:
     assert order_fields.item_count({"items": []}) is None
 
 
+def test_an_item_has_the_options_that_its_name_does_not_have() -> None:
+    options = {"Size": "L & XL", "Engraving": "For Jane", "Gift": "", "Colours": ["red", "blue"]}
+    items = [{"name": "Hoodie - L & XL", "quantity": 2, "options": options}, {"name": "Tea", "options": []}]  # fmt: skip
+    assert order_fields.items_text({"items": items}) == (
+        "2 × Hoodie - L & XL (Engraving: For Jane, Colours: red, blue)\nTea"
+    )
+
+
+def test_a_gift_is_sent_to_its_recipient() -> None:
+    shipping = {"first_name": "Maria Anna", "last_name": "de Souza", "address_1": "Gift Rd 2"}
+    data = {"customer": CUSTOMER | {"shipping": shipping}}
+    assert order_fields.address_text(data, "shipping") == "Maria Anna de Souza\nGift Rd 2"
+    assert "Anna Maria" not in order_fields.address_text(data, "billing")
+
+
 @pytest.mark.parametrize(
     ("status", "words", "stage"),
     [

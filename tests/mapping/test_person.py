@@ -44,6 +44,16 @@ def test_an_order_keeps_its_items_and_totals_without_the_customer() -> None:
     }  # fmt: skip
 
 
+def test_the_options_of_an_item_are_erased_and_the_lines_of_an_order_stay() -> None:
+    item = {"name": "Mug", "total": "9.00", "options": {"Engraving": "For Jane", "name": "Jane"}}
+    lines = {"shipping_lines": [{"name": "Post & parcel"}], "coupon_lines": [{"code": "SPRING"}]}
+    found = erase(ORDER | lines | {"items": [item], "transaction_id": "ch_1"}, EMAIL)
+    assert found is not None
+    assert found.data["items"] == [item | {"options": dict.fromkeys(("Engraving", "name"), MARKER)}]
+    assert {name: found.data[name] for name in lines} == lines
+    assert found.data["transaction_id"] == MARKER
+
+
 def test_all_answers_of_a_form_are_erased_and_the_form_stays() -> None:
     found = erase(LEAD, EMAIL)
     assert found is not None
