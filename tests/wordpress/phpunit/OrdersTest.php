@@ -198,11 +198,13 @@ final class OrdersTest extends RelayTestCase {
 				'amount'   => '29.9',
 				'reason'   => 'Lid broken',
 				'lines'    => array( array( 'name' => 'Blue teapot', 'product_id' => 5, 'quantity' => -1, 'total' => '-29.9' ) ),
+				'fee_lines' => array( array( 'name' => 'Gift wrap', 'total' => '-2.5', 'total_tax' => '-0.475' ) ),
 			)
 		);
 		$data   = $this->sent( 'x.order.refunded' );
 		$this->assertSame( array( $refund->get_id(), $id, '29.90', '129.90', '29.90', false ), array( $data['id'], $data['order_id'], $data['amount'], $data['order_total'], $data['total_refunded'], $data['is_full'] ) );
 		$this->assertSame( array( 1, '29.90' ), array( $data['items'][0]['quantity'], $data['items'][0]['total'] ) );
+		$this->assertSame( array( array( 'name' => 'Gift wrap', 'total' => '2.50', 'total_tax' => '0.475' ) ), $data['fee_lines'] );
 		$this->assertSame( 'Lid broken', $data['reason'] );
 		$this->assertSame( array( wc_get_order( $id )->get_order_number(), 'EUR', '100.00' ), array( $data['order_number'], $data['currency'], $data['remaining_total'] ) );
 		$this->assertMatchesRegularExpression( '/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/', $data['order_created_at'] );

@@ -392,6 +392,7 @@ namespace {
 		$refund->set_amount( $args['amount'] );
 		$refund->set_reason( $args['reason'] );
 		$refund->set_lines( isset( $args['lines'] ) ? $args['lines'] : array() );
+		$refund->set_fee_lines( isset( $args['fee_lines'] ) ? $args['fee_lines'] : array() );
 		$refund->save();
 		$order = wc_get_order( $args['order_id'] );
 		if ( (float) $order->get_total() - $order->get_total_refunded() > 0 ) {

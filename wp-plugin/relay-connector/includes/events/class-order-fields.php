@@ -206,7 +206,12 @@ final class Order_Fields {
 			'items'            => array(),
 			'created_at'       => self::timestamp( $refund->get_date_created() ),
 		);
-		return $this->with_items( self::without_empty( $fields, array( 'reason', 'edit_url', 'view_url' ) ), new Order_Lines( $refund ) );
+		$lines = new Order_Lines( $refund );
+		$more  = array(
+			'fee_lines'      => $this->sends( 'fees' ) ? $lines->fees() : array(),
+			'shipping_lines' => $this->sends( 'shipping' ) ? $lines->shipping() : array(),
+		);
+		return $this->with_items( array_merge( self::without_empty( $fields, array( 'reason', 'edit_url', 'view_url' ) ), array_filter( $more ) ), $lines );
 	}
 
 	/**

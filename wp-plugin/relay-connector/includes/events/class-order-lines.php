@@ -114,8 +114,8 @@ final class Order_Lines {
 		foreach ( $this->of_type( 'fee' ) as $line ) {
 			$lines[] = array(
 				'name'      => Plain_Text::from_title( $line->get_name() ),
-				'total'     => Amount::text( $line->get_total() ),
-				'total_tax' => Amount::text( $line->get_total_tax() ),
+				'total'     => $this->amount( $line->get_total() ),
+				'total_tax' => $this->amount( $line->get_total_tax() ),
 			);
 		}
 		return self::fitting( $lines, self::MOST_BYTES );
@@ -208,6 +208,16 @@ final class Order_Lines {
 			$options[ $label ] = isset( $options[ $label ] ) ? Text::cut( $options[ $label ] . ', ' . $value, self::LONGEST_OPTION ) : $value;
 		}
 		return $options;
+	}
+
+	/**
+	 * An amount. Those of refunds are negative in WooCommerce.
+	 *
+	 * @param mixed $amount The amount.
+	 * @return string
+	 */
+	private function amount( $amount ) {
+		return 'shop_order_refund' === $this->order->get_type() ? Amount::difference( '0', $amount ) : Amount::text( $amount );
 	}
 
 	/**
