@@ -1,6 +1,7 @@
 <?php
 
 use Relay_Connector\Events\Event_Choices;
+use Relay_Connector\Events\Field_Types;
 
 /** What an order contains beyond its items. */
 final class OrderFieldsTest extends RelayTestCase {
@@ -38,7 +39,7 @@ final class OrderFieldsTest extends RelayTestCase {
 				'total'        => '37.98',
 				'subtotal'     => '39.98',
 				'total_tax'    => '7.2162',
-				'options'      => array( 'Size' => 'L & XL', 'Engraving' => 'For "Jane" & Joe <3' ),
+				'options'      => array( 'Size' => 'L & XL', 'Engraving' => 'For "Jane" & Joe <3', 'Greeting card' => 'To Joe' ),
 			),
 			$data['items'][0]
 		);
@@ -84,6 +85,21 @@ final class OrderFieldsTest extends RelayTestCase {
 		foreach ( $names as $name ) {
 			$this->assertStringNotContainsString( '"' . $name . '":', $this->requests[0]['body'] );
 		}
+	}
+
+	/** Names of metadata, and whether it is sent. */
+	public function names() {
+		foreach ( array( 'password', 'billing_passcode', 'Credit card', 'card number', 'card_no', 'cvc', 'iban', '_billing_iban', 'IBAN (account)', 'Account number' ) as $name ) {
+			yield $name => array( $name, true );
+		}
+		foreach ( array( 'Greeting card', 'Business cards', 'Urban style', 'Caliban', 'Passenger', 'Note', 'accounting' ) as $name ) {
+			yield $name => array( $name, false );
+		}
+	}
+
+	/** @dataProvider names */
+	public function test_metadata_with_cards_and_accounts_is_never_sent( $name, $is_secret ) {
+		$this->assertSame( $is_secret, Field_Types::is_secret_name( $name ) );
 	}
 
 	public function test_the_phone_number_of_the_recipient_follows_the_choice_for_phone_numbers() {

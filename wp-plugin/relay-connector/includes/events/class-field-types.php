@@ -38,6 +38,11 @@ final class Field_Types {
 	const SECRETS = '/pass(word|code)|credit|debit|card|cvc|cvv|iban|bank|authorize_net|stripe|square|braintree|paypal|payment_method|signature|captcha|turnstile/';
 
 	/**
+	 * Names of metadata with passwords, payment cards or bank accounts. Metadata has no type, and "card" can be a greeting card.
+	 */
+	const SECRET_NAMES = '/pass(word|code|wd)|(credit|debit|payment)[-_ ]*card|cvc|cvv|(card|account)[-_ ]*(number|no|holder|expiry)(?![a-z])|(?<![a-z])iban(?![a-z])/i';
+
+	/**
 	 * Files, which the form plugin stores. Only their addresses are sent.
 	 */
 	const FILES = '/file|upload|input_image|post_image|featured_image|camera|video/';
@@ -115,6 +120,16 @@ final class Field_Types {
 	 */
 	public static function is_secret( $type ) {
 		return 1 === preg_match( self::SECRETS, self::normalize( $type ) );
+	}
+
+	/**
+	 * Whether metadata of this name is never sent.
+	 *
+	 * @param string $name The name.
+	 * @return bool
+	 */
+	public static function is_secret_name( $name ) {
+		return 1 === preg_match( self::SECRET_NAMES, (string) $name );
 	}
 
 	/**

@@ -113,7 +113,7 @@ final class Order_Extras {
 	 * @return string[] Its label and its value, both '' if it is no field of the checkout.
 	 */
 	private function checkout_field( $key, $value ) {
-		if ( ! is_scalar( $value ) || 1 === preg_match( self::NO_FIELDS, $key ) || Field_Types::is_secret( $key ) ) {
+		if ( ! is_scalar( $value ) || 1 === preg_match( self::NO_FIELDS, $key ) || Field_Types::is_secret_name( $key ) ) {
 			return array( '', '' );
 		}
 		foreach ( self::BLOCK_FIELDS as $group => $prefix ) {

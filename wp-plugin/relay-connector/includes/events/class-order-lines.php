@@ -202,7 +202,7 @@ final class Order_Lines {
 		foreach ( array_slice( $item->get_formatted_meta_data( '_', true ), 0, self::MOST_OPTIONS ) as $meta ) {
 			$label = Plain_Text::from_title( $meta->display_key, self::LONGEST_LABEL );
 			$value = Text::cut( Plain_Text::from_html( $meta->display_value ), self::LONGEST_OPTION );
-			if ( '' === $label || '' === $value || Field_Types::is_secret( $meta->key ) ) {
+			if ( '' === $label || '' === $value || Field_Types::is_secret_name( $meta->key ) ) {
 				continue;
 			}
 			$options[ $label ] = isset( $options[ $label ] ) ? Text::cut( $options[ $label ] . ', ' . $value, self::LONGEST_OPTION ) : $value;
