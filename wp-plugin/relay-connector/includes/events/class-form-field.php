@@ -112,24 +112,29 @@ final class Form_Field {
 	/**
 	 * Adds the parts of a name, the first and the last name also under labels of their own, and makes the whole name of them.
 	 *
-	 * @param array[] $parts In the order in which they are read, each with label, part (one of NAME_PARTS) and value.
+	 * @param array[] $parts In the order in which they are read, each with label, kind (one of NAME_PARTS; any other is only in
+	 *                       the whole name) and value.
 	 */
 	public function set_parts( array $parts ) {
+		$words = array();
 		foreach ( $parts as $part ) {
 			$text = $this->plain( $part['value'] );
 			if ( '' === $text ) {
 				continue;
 			}
-			$this->named_parts[ $part['part'] ] = $text;
-			if ( in_array( $part['part'], array( Field_Types::FIRST_NAME, Field_Types::LAST_NAME ), true ) ) {
+			$words[] = $text;
+			if ( in_array( $part['kind'], self::NAME_PARTS, true ) ) {
+				$this->named_parts[ $part['kind'] ] = $text;
+			}
+			if ( in_array( $part['kind'], array( Field_Types::FIRST_NAME, Field_Types::LAST_NAME ), true ) ) {
 				$this->parts[] = array(
 					'label' => $this->label . ' (' . Plain_Text::from_title( $part['label'] ) . ')',
-					'kind'  => $part['part'],
+					'kind'  => $part['kind'],
 					'value' => $text,
 				);
 			}
 		}
-		$this->value  = implode( ' ', $this->named_parts );
+		$this->value  = implode( ' ', $words );
 		$this->format = Plain_Text::TYPED;
 	}
 

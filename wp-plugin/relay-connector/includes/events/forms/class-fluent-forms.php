@@ -21,7 +21,7 @@ defined( 'ABSPATH' ) || exit;
 final class Fluent_Forms extends Form_Plugin {
 
 	/**
-	 * The parts of a name with their labels and names (app/Services/FormBuilder/DefaultElements.php).
+	 * The parts of a name with their labels and kinds (app/Services/FormBuilder/DefaultElements.php).
 	 */
 	const NAME_PARTS = array(
 		'first_name'  => array( 'First name', Field_Types::FIRST_NAME ),
@@ -261,7 +261,7 @@ final class Fluent_Forms extends Form_Plugin {
 		foreach ( array_intersect_key( self::NAME_PARTS, $values ) as $part => $about ) {
 			$parts[] = array(
 				'label' => empty( $labels[ $part ] ) ? $about[0] : $labels[ $part ],
-				'part'  => $about[1],
+				'kind'  => $about[1],
 				'value' => $values[ $part ],
 			);
 		}

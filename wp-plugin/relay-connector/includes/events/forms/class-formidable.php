@@ -26,7 +26,7 @@ final class Formidable extends Form_Plugin {
 	const PRIORITY = 30;
 
 	/**
-	 * The parts of a name with their labels and names.
+	 * The parts of a name with their labels and kinds.
 	 */
 	const NAME_PARTS = array(
 		'first'  => array( 'First name', Field_Types::FIRST_NAME ),
@@ -164,7 +164,7 @@ final class Formidable extends Form_Plugin {
 		foreach ( array_intersect_key( self::NAME_PARTS, $values ) as $part => $about ) {
 			$parts[] = array(
 				'label' => $about[0],
-				'part'  => $about[1],
+				'kind'  => $about[1],
 				'value' => $values[ $part ],
 			);
 		}

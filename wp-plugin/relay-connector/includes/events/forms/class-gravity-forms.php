@@ -239,7 +239,7 @@ final class Gravity_Forms extends Form_Plugin {
 				$label   = empty( $input['customLabel'] ) ? ( isset( $input['label'] ) ? $input['label'] : '' ) : $input['customLabel'];
 				$parts[] = array(
 					'label' => '' === (string) $label ? $last : $label,
-					'part'  => self::NAME_INPUTS[ $last ],
+					'kind'  => self::NAME_INPUTS[ $last ],
 					'value' => $values[ $id ],
 				);
 			}

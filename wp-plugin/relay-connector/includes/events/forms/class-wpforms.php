@@ -25,7 +25,7 @@ final class Wpforms extends Form_Plugin {
 	const LISTS = array( 'checkbox', 'payment-checkbox', 'select', 'likert_scale' );
 
 	/**
-	 * The parts of a name with their labels and names (WPForms_Field_Name::format() in includes/fields/class-name.php).
+	 * The parts of a name with their labels and kinds (WPForms_Field_Name::format() in includes/fields/class-name.php).
 	 */
 	const NAME_PARTS = array(
 		'first'  => array( 'First name', Field_Types::FIRST_NAME ),
@@ -137,7 +137,7 @@ final class Wpforms extends Form_Plugin {
 			foreach ( self::NAME_PARTS as $part => $about ) {
 				$parts[] = array(
 					'label' => $about[0],
-					'part'  => $about[1],
+					'kind'  => $about[1],
 					'value' => isset( $field[ $part ] ) ? $field[ $part ] : '',
 				);
 			}
