@@ -267,11 +267,12 @@ final class OtherFormsTest extends RelayTestCase {
 						28 => array( 'text', 'Empty' ),
 						29 => array( 'textarea', 'Message' ),
 						30 => array( 'address', 'Address' ),
+						31 => array( 'select', 'Colours', array( 'multiple' => 1 ) ),
 					),
 				),
 			)
 		);
-		return array( 21 => array( 'first' => 'Jane', 'last' => 'Doe' ), 22 => 'jane@example.org', 23 => array( 'Mon', 'Tue' ), 24 => 's3cret', 25 => '17', 26 => array( 601, 602 ), 27 => '1', 29 => 'R&D <b>now</b>, 3 < 5, a<5 &amp; &eacute;', 30 => array( 'line1' => 'Main St 1, rear', 'city' => 'Köln', 'zip' => '50667' ) );
+		return array( 21 => array( 'first' => 'Jane', 'last' => 'Doe' ), 22 => 'jane@example.org', 23 => array( 'Mon', 'Tue' ), 24 => 's3cret', 25 => '17', 26 => array( 601, 602 ), 27 => '1', 29 => 'R&D <b>now</b>, 3 < 5, a<5 &amp; &eacute;', 30 => array( 'line1' => 'Main St 1, rear', 'city' => 'Köln', 'zip' => '50667' ), 31 => array( 'red' ) );
 	}
 
 	public function test_an_entry_of_formidable_without_the_rows_of_its_repeater() {
@@ -282,8 +283,8 @@ final class OtherFormsTest extends RelayTestCase {
 		$id   = standin_frm_create( 9, $metas );
 		$data = $this->sent( 'lead.created' );
 		$this->assertSame( array( 'plugin' => 'formidable', 'id' => 9, 'title' => 'Booking' ), $data['form'] );
-		$this->assertSame( array( 'Name' => 'Jane Doe', 'Name (First name)' => 'Jane', 'Name (Last name)' => 'Doe', 'E-mail' => 'jane@example.org', 'Days' => array( 'Mon', 'Tue' ), 'Photo' => home_url( '/wp-content/uploads/photo.jpg' ), 'Privacy' => 'yes', 'Empty' => '', 'Message' => 'R&D <b>now</b>, 3 < 5, a<5 &amp; &eacute;', 'Address' => 'Main St 1, rear, Köln, 50667' ), $data['fields'] );
-		$this->assertSame( array( 'Name' => 'name', 'Name (First name)' => 'first_name', 'Name (Last name)' => 'last_name', 'E-mail' => 'email', 'Days' => 'choices', 'Photo' => 'file', 'Privacy' => 'consent', 'Empty' => 'text', 'Message' => 'textarea', 'Address' => 'text' ), $data['types'] );
+		$this->assertSame( array( 'Name' => 'Jane Doe', 'Name (First name)' => 'Jane', 'Name (Last name)' => 'Doe', 'E-mail' => 'jane@example.org', 'Days' => array( 'Mon', 'Tue' ), 'Photo' => home_url( '/wp-content/uploads/photo.jpg' ), 'Privacy' => 'yes', 'Empty' => '', 'Message' => 'R&D <b>now</b>, 3 < 5, a<5 &amp; &eacute;', 'Address' => 'Main St 1, rear, Köln, 50667', 'Colours' => array( 'red' ) ), $data['fields'] );
+		$this->assertSame( array( 'Name' => 'name', 'Name (First name)' => 'first_name', 'Name (Last name)' => 'last_name', 'E-mail' => 'email', 'Days' => 'choices', 'Photo' => 'file', 'Privacy' => 'consent', 'Empty' => 'text', 'Message' => 'textarea', 'Address' => 'text', 'Colours' => 'choices' ), $data['types'] );
 		$this->assertSame( array( 'Name' => array( 'first_name' => 'Jane', 'last_name' => 'Doe' ), 'Address' => array( 'address_1' => 'Main St 1, rear', 'city' => 'Köln', 'postcode' => '50667' ) ), $data['parts'] );
 		$this->assertSame( array( true, $id ), array( $data['consent'], $data['entry_id'] ) );
 	}

@@ -6,6 +6,7 @@
  *
  * - Values are stored as they were typed, tags and entities included: FrmEntryValidate::validate_field() in
  *   classes/models/FrmEntryValidate.php sanitizes a copy. Empty ones, and boxes that are not checked, are not stored.
+ * - Of a list with one value only the value is stored, except for checkboxes.
  * - FrmEntry::getOne() removes slashes from what it reads (wp_unslash() in classes/models/FrmEntry.php), also those that a
  *   visitor typed.
  */
@@ -34,6 +35,7 @@ class FrmField {
 				'type'      => $field[0],
 				'name'      => $field[1],
 				'form_id'   => (string) $form_id,
+				'field_options' => isset( $field[2] ) ? $field[2] : array(),
 			);
 		}
 		return $fields;
@@ -54,6 +56,15 @@ class FrmEntry {
 	}
 }
 
+function standin_frm_metas( $form_id, array $metas ) {
+	foreach ( $metas as $id => $value ) {
+		if ( is_array( $value ) && 1 === count( $value ) && isset( $value[0] ) && 'checkbox' !== get_option( 'standin_frm' )[ $form_id ]['fields'][ $id ][0] ) {
+			$metas[ $id ] = $value[0];
+		}
+	}
+	return $metas;
+}
+
 /**
  * Makes an entry, a draft of one, or a row of a repeater. Empty values are not kept.
  */
@@ -66,7 +77,7 @@ function standin_frm_create( $form_id, array $metas, $is_draft = 0, $is_child = 
 		'form_name'      => get_option( 'standin_frm' )[ $form_id ]['name'],
 		'is_draft'       => (string) $is_draft,
 		'parent_item_id' => (string) $parent,
-		'metas'          => array_filter( $metas ),
+		'metas'          => standin_frm_metas( $form_id, array_filter( $metas ) ),
 	);
 	update_option( 'standin_frm_entries', $entries );
 	do_action( 'frm_after_create_entry', $id, $form_id, compact( 'is_child' ) );

@@ -136,7 +136,9 @@ final class Formidable extends Form_Plugin {
 		foreach ( (array) \FrmField::get_all_for_form( $form_id, '', 'exclude', 'exclude' ) as $field ) {
 			$read         = new Form_Field( $field->id, $field->name, $field->type );
 			$read->format = self::format_of( $read );
-			$fields[]     = $read;
+			// One selected value of several is stored as a text (FrmEntryValidate::validate_field()).
+			$read->kind = ! empty( $field->field_options['multiple'] ) && Field_Types::CHOICE === $read->kind ? Field_Types::CHOICES : $read->kind;
+			$fields[]   = $read;
 		}
 		return $fields;
 	}
