@@ -13,12 +13,21 @@ use Relay_Connector\Admin\Daily_Report_Section;
 use Relay_Connector\Admin\Dashboard_Widget;
 use Relay_Connector\Admin\Event_Settings_Section;
 use Relay_Connector\Admin\Events_Page;
+use Relay_Connector\Admin\Other_Forms_Page;
 use Relay_Connector\Admin\Settings_Page;
 use Relay_Connector\Events\Comments;
+use Relay_Connector\Events\Coupons;
 use Relay_Connector\Events\Custom_Events;
+use Relay_Connector\Events\Customers;
 use Relay_Connector\Events\Leads;
+use Relay_Connector\Events\Order_Changes;
 use Relay_Connector\Events\Orders;
+use Relay_Connector\Events\Posts;
+use Relay_Connector\Events\Products;
+use Relay_Connector\Events\Stock;
+use Relay_Connector\Events\Subscriptions;
 use Relay_Connector\Events\Users;
+use Relay_Connector\Listening\Form_Listener;
 use Relay_Connector\Sending\Scheduler;
 
 defined( 'ABSPATH' ) || exit;
@@ -34,8 +43,15 @@ final class Plugin {
 	const EVENT_SOURCES = array(
 		Comments::class,
 		Orders::class,
+		Order_Changes::class,
+		Products::class,
+		Stock::class,
+		Customers::class,
+		Coupons::class,
+		Subscriptions::class,
 		Leads::class,
 		Users::class,
+		Posts::class,
 		Custom_Events::class,
 	);
 
@@ -79,6 +95,7 @@ final class Plugin {
 				$arguments
 			);
 		}
+		( new Form_Listener() )->add_hooks();
 		// Forms are often submitted through admin-ajax.php, which has no pages.
 		if ( is_admin() && ! wp_doing_ajax() ) {
 			$this->add_pages( $services );
@@ -105,6 +122,7 @@ final class Plugin {
 		$log_page = new Events_Page( $settings, $services->outbox(), $services->runner() );
 		$log_page->add_hooks();
 		( new Event_Settings_Section( $services->choices(), $services->sources() ) )->add_hooks();
+		( new Other_Forms_Page( $services->choices() ) )->add_hooks();
 		( new Settings_Page( $settings, $status, $services->keys(), $log_page, new Daily_Report_Section( $settings, $services->daily_counts(), $services->reports() ) ) )->add_hooks();
 		( new Admin_Actions( $services->connection_test(), $services->keys() ) )->add_hooks();
 		( new Admin_Notices( $status ) )->add_hooks();

@@ -11,6 +11,7 @@ use Relay_Connector\Admin\Events_Page;
 use Relay_Connector\Events\Comments;
 use Relay_Connector\Events\Event_Choices;
 use Relay_Connector\Events\Sent_Order_Events;
+use Relay_Connector\Listening\Form_Sources;
 use Relay_Connector\Reporting\Daily_Reports;
 use Relay_Connector\Results\Comment_Summaries;
 use Relay_Connector\Sending\Circuit_Breaker;
@@ -40,6 +41,7 @@ final class Uninstaller {
 		Settings::CONNECTED_AT,
 		Settings::OLD_KEY,
 		Event_Choices::OPTION,
+		Form_Sources::OPTION,
 		Comment_Summaries::OPTION,
 		Email_Alert::OPTION,
 		Email_Alert::STATE,

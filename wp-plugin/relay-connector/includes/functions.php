@@ -25,3 +25,21 @@ function relay_connector_send_event( $type, $data = array(), $args = array() ) {
 	$events = \Relay_Connector\Events\Custom_Events::active();
 	return $events ? $events->send( $type, $data, $args ) : new WP_Error( 'relay_connector_off', 'Relay Connector is not loaded yet.' );
 }
+
+/**
+ * Sends an entry of a form that Relay Connector does not know. The call only records it.
+ *
+ *     relay_connector_send_lead( array( 'Name' => 'Jane', 'E-mail' => 'jane@example.org' ), array( 'title' => 'Booking' ) );
+ *
+ * Where the plugin may be inactive, do_action( 'relay_connector_send_lead', $fields, $form ) does the same.
+ *
+ * @param array $fields Values by label: texts, or lists of texts.
+ * @param array $form   With title, and optionally id, types (email, tel, name, first_name, last_name, company, text,
+ *                      textarea, choice, choices, number, date, consent or url, by label), entry_id and page_url.
+ */
+function relay_connector_send_lead( $fields, $form = array() ) { // phpcs:ignore Squiz.Functions.GlobalFunction -- the public function for other plugins.
+	$forms = \Relay_Connector\Events\Forms\Other_Forms::active();
+	if ( $forms ) {
+		$forms->send( $fields, $form );
+	}
+}

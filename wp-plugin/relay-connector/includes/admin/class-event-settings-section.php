@@ -155,8 +155,12 @@ final class Event_Settings_Section {
 			?>
 			<p class="relay-connector-subhead"><?php echo esc_html( $plugin->name() ); ?></p>
 			<?php
+			if ( ! $plugin->is_on_by_default() ) {
+				/* translators: %s: name of a form plugin. */
+				$this->render_checkbox( 'plugins', $plugin->slug(), $leads->sends_plugin( $plugin ), sprintf( __( 'Send entries of %s', 'relay-connector' ), $plugin->name() ) );
+			}
 			$forms = $plugin->safe_forms();
-			if ( ! $forms ) {
+			if ( ! $forms && $plugin->is_on_by_default() ) {
 				?>
 				<p class="description"><?php esc_html_e( 'No forms yet. New forms appear here.', 'relay-connector' ); ?></p>
 				<?php
@@ -175,6 +179,9 @@ final class Event_Settings_Section {
 		<p class="relay-connector-subhead"><?php esc_html_e( 'Other forms', 'relay-connector' ); ?></p>
 		<?php
 		$this->render_checkbox( '', 'new_forms', $this->choices->sends_new_forms(), __( 'Also send entries of new forms and of forms not listed here', 'relay-connector' ) );
+		?>
+		<p><a href="<?php echo esc_url( Other_Forms_Page::url() ); ?>"><?php esc_html_e( 'My form plugin is not listed', 'relay-connector' ); ?></a></p>
+		<?php
 	}
 
 	/**

@@ -7,22 +7,28 @@
 
 namespace Relay_Connector\Events;
 
+use Relay_Connector\Listening\Form_Sources;
 use Relay_Connector\Settings;
 
 defined( 'ABSPATH' ) || exit;
 
 /**
- * One option holds all choices. What it does not mention is sent, except the fields that are off by default; the checkboxes
- * of a new site show this. Field types for passwords and payment cards cannot be chosen; see Field_Types.
+ * One option holds all choices. What it does not mention has the default that the checkboxes of a new site show: sent,
+ * except for the constants below. Field types for passwords and payment cards cannot be chosen; see Field_Types.
  */
 final class Event_Choices {
 
 	const OPTION = 'relay_connector_events';
 
 	/**
+	 * Sources that are not sent until an admin selects them.
+	 */
+	const SOURCES_OFF = array( 'order_changes', 'products', 'stock', 'customers', 'coupons', 'subscriptions', 'posts' );
+
+	/**
 	 * Fields that are not sent until an admin selects them: personal data that few shops need elsewhere.
 	 */
-	const FIELDS_OFF = array( 'orders.transaction', 'orders.attribution', 'orders.checkout_fields' );
+	const FIELDS_OFF = array( 'orders.transaction', 'orders.attribution', 'orders.checkout_fields', 'customers.phone', 'customers.addresses' );
 
 	/**
 	 * Registers the option.
@@ -47,7 +53,7 @@ final class Event_Choices {
 	}
 
 	/**
-	 * Creates the option, so that it is autoloaded and costs no query in a hook. A site that was connected when the
+	 * Creates the options, so that they are autoloaded and cost no query in a hook. A site that was connected when the
 	 * plugin only knew comments continues to send only comments until its admin saves the new settings.
 	 *
 	 * @param bool $was_connected Whether an older version was connected.
@@ -62,6 +68,7 @@ final class Event_Choices {
 			),
 		);
 		add_option( self::OPTION, $was_connected ? $only_comments : array() );
+		add_option( Form_Sources::OPTION, array() );
 	}
 
 	/**
@@ -71,7 +78,7 @@ final class Event_Choices {
 	 * @return bool
 	 */
 	public function is_enabled( $source ) {
-		return (bool) $this->get( 'sources', $source, 1 );
+		return (bool) $this->get( 'sources', $source, ! in_array( $source, self::SOURCES_OFF, true ) );
 	}
 
 	/**
@@ -98,6 +105,17 @@ final class Event_Choices {
 	}
 
 	/**
+	 * Whether entries of a form plugin are sent at all.
+	 *
+	 * @param string $plugin   The form plugin's short name.
+	 * @param bool   $fallback The default.
+	 * @return bool
+	 */
+	public function sends_plugin( $plugin, $fallback ) {
+		return (bool) $this->get( 'plugins', $plugin, $fallback );
+	}
+
+	/**
 	 * Whether entries of a form are sent.
 	 *
 	 * @param string $form The form plugin's short name, a colon, the form's id.
@@ -105,6 +123,17 @@ final class Event_Choices {
 	 */
 	public function sends_form( $form ) {
 		return (bool) $this->get( 'forms', $form, $this->sends_new_forms() );
+	}
+
+	/**
+	 * Stores that entries of a form are sent.
+	 *
+	 * @param string $form The form, as in sends_form().
+	 */
+	public function include_form( $form ) {
+		$all                   = $this->all();
+		$all['forms'][ $form ] = 1;
+		update_option( self::OPTION, $all );
 	}
 
 	/**
@@ -165,7 +194,7 @@ final class Event_Choices {
 		if ( ! isset( $value['submitted'] ) ) {
 			return $value;
 		}
-		foreach ( array( 'sources', 'fields', 'forms' ) as $group ) {
+		foreach ( array( 'sources', 'fields', 'plugins', 'forms' ) as $group ) {
 			foreach ( isset( $value[ $group ] ) ? (array) $value[ $group ] : array() as $name => $checked ) {
 				$all[ $group ][ sanitize_text_field( (string) $name ) ] = empty( $checked ) ? 0 : 1;
 			}

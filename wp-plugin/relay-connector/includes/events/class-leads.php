@@ -7,14 +7,25 @@
 
 namespace Relay_Connector\Events;
 
+use Relay_Connector\Events\Forms\Bricks;
 use Relay_Connector\Events\Forms\Contact_Form_7;
+use Relay_Connector\Events\Forms\Divi;
 use Relay_Connector\Events\Forms\Elementor_Pro;
+use Relay_Connector\Events\Forms\Everest_Forms;
 use Relay_Connector\Events\Forms\Fluent_Forms;
 use Relay_Connector\Events\Forms\Form_Plugin;
 use Relay_Connector\Events\Forms\Formidable;
+use Relay_Connector\Events\Forms\Forminator;
 use Relay_Connector\Events\Forms\Gravity_Forms;
+use Relay_Connector\Events\Forms\Jetpack_Forms;
+use Relay_Connector\Events\Forms\Kadence_Blocks;
+use Relay_Connector\Events\Forms\Mailpoet;
+use Relay_Connector\Events\Forms\Metform;
 use Relay_Connector\Events\Forms\Ninja_Forms;
+use Relay_Connector\Events\Forms\Other_Forms;
+use Relay_Connector\Events\Forms\Sureforms;
 use Relay_Connector\Events\Forms\Wpforms;
+use Relay_Connector\Events\Forms\Ws_Form;
 use Relay_Connector\Sending\Envelope;
 
 defined( 'ABSPATH' ) || exit;
@@ -40,6 +51,17 @@ final class Leads extends Base_Source {
 		Fluent_Forms::class,
 		Formidable::class,
 		Elementor_Pro::class,
+		Jetpack_Forms::class,
+		Forminator::class,
+		Sureforms::class,
+		Ws_Form::class,
+		Everest_Forms::class,
+		Metform::class,
+		Mailpoet::class,
+		Kadence_Blocks::class,
+		Divi::class,
+		Bricks::class,
+		Other_Forms::class,
 	);
 
 	/**
@@ -86,20 +108,6 @@ final class Leads extends Base_Source {
 	}
 
 	/**
-	 * Whether a form plugin is active.
-	 *
-	 * @return bool
-	 */
-	public function is_available() {
-		foreach ( $this->plugins() as $plugin ) {
-			if ( $plugin->is_active() ) {
-				return true;
-			}
-		}
-		return false;
-	}
-
-	/**
 	 * Supported form plugins that are not active.
 	 *
 	 * @return string[]
@@ -107,7 +115,7 @@ final class Leads extends Base_Source {
 	public function missing() {
 		$names = array();
 		foreach ( $this->plugins() as $plugin ) {
-			if ( ! $plugin->is_active() ) {
+			if ( ! $plugin->is_active() && $plugin->can_be_missing() ) {
 				$names[] = $plugin->name();
 			}
 		}
@@ -156,12 +164,25 @@ final class Leads extends Base_Source {
 	public function record_entry( Form_Plugin $plugin, callable $read ) {
 		$this->run_safely(
 			function () use ( $plugin, $read ) {
+				if ( ! $this->sends_plugin( $plugin ) ) {
+					return;
+				}
 				$entry = $read();
 				if ( $entry instanceof Form_Entry && $this->choices->sends_form( $plugin->slug() . ':' . $entry->form_id ) ) {
 					$this->record( $plugin, $entry );
 				}
 			}
 		);
+	}
+
+	/**
+	 * Whether entries of a form plugin are sent at all.
+	 *
+	 * @param Form_Plugin $plugin The form plugin.
+	 * @return bool
+	 */
+	public function sends_plugin( Form_Plugin $plugin ) {
+		return $this->choices->sends_plugin( $plugin->slug(), $plugin->is_on_by_default() );
 	}
 
 	/**
@@ -172,8 +193,9 @@ final class Leads extends Base_Source {
 	 */
 	public function check( $row ) {
 		parent::check( $row );
-		list( $plugin, $form_id ) = self::form_of( $row );
-		if ( ! $this->choices->sends_form( $plugin . ':' . $form_id ) ) {
+		list( $slug, $form_id ) = self::form_of( $row );
+		$plugin                 = $this->plugin( $slug );
+		if ( ! $this->choices->sends_form( $slug . ':' . $form_id ) || ( $plugin && ! $this->sends_plugin( $plugin ) ) ) {
 			throw new Event_Withdrawn( esc_html__( 'Not sent, because entries of this form were turned off under Settings → Relay.', 'relay-connector' ) );
 		}
 	}
@@ -197,19 +219,33 @@ final class Leads extends Base_Source {
 	 */
 	public function describe( $row ) {
 		list( $slug, $form_id ) = self::form_of( $row );
-		foreach ( $this->plugins() as $plugin ) {
-			if ( $plugin->slug() === $slug ) {
-				return array(
-					/* translators: 1: title of a form, 2: name of a form plugin. */
-					'label' => sprintf( __( 'Entry of “%1$s” (%2$s)', 'relay-connector' ), $plugin->title_of( $form_id ), $plugin->name() ),
-					'url'   => $plugin->is_active() && $row->object_id ? $plugin->entry_url( $form_id, (int) $row->object_id ) : '',
-				);
-			}
+		$plugin                 = $this->plugin( $slug );
+		if ( ! $plugin ) {
+			return array(
+				'label' => __( 'Form entry', 'relay-connector' ),
+				'url'   => '',
+			);
 		}
 		return array(
-			'label' => __( 'Form entry', 'relay-connector' ),
-			'url'   => '',
+			/* translators: 1: title of a form, 2: name of a form plugin. */
+			'label' => sprintf( __( 'Entry of “%1$s” (%2$s)', 'relay-connector' ), $plugin->title_of( $form_id ), $plugin->name() ),
+			'url'   => $plugin->is_active() && $row->object_id ? $plugin->entry_url( $form_id, (int) $row->object_id ) : '',
 		);
+	}
+
+	/**
+	 * The form plugin with a short name.
+	 *
+	 * @param string $slug The short name.
+	 * @return Form_Plugin|null
+	 */
+	private function plugin( $slug ) {
+		foreach ( $this->plugins() as $plugin ) {
+			if ( $plugin->slug() === $slug ) {
+				return $plugin;
+			}
+		}
+		return null;
 	}
 
 	/**

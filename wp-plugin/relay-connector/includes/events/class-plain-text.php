@@ -140,6 +140,17 @@ final class Plain_Text {
 	}
 
 	/**
+	 * A text that was escaped for HTML in addition.
+	 *
+	 * @param mixed  $text   The text.
+	 * @param string $format One of the constants above: what it was before.
+	 * @return string
+	 */
+	public static function from_escaped( $text, $format = self::SANITIZED ) {
+		return self::of( htmlspecialchars_decode( self::valid( $text ), ENT_QUOTES ), $format );
+	}
+
+	/**
 	 * A title, a name or a label as one line. Themes and plugins print them as HTML, but people write them as text:
 	 * "Cable 3<5V>1" and "Adapter <USB-C>" are no markup. Only a pair of tags of a known element and a line break are
 	 * removed.

@@ -70,6 +70,24 @@ abstract class Form_Plugin {
 	abstract public function is_active();
 
 	/**
+	 * Whether its entries are sent until an admin decides.
+	 *
+	 * @return bool
+	 */
+	public function is_on_by_default() {
+		return true;
+	}
+
+	/**
+	 * Whether it is missing from a site where it is not active.
+	 *
+	 * @return bool
+	 */
+	public function can_be_missing() {
+		return true;
+	}
+
+	/**
 	 * Registers the hook for its entries.
 	 */
 	abstract public function add_hooks();
