@@ -51,7 +51,7 @@ def standins_active(site: WordPressSite) -> Iterator[None]:
     site.php(
         f"update_option( 'active_plugins', array_merge( get_option( 'active_plugins' ), {php_literal(names)} ) );"
     )
-    site.php("standin_fluent_tables();")
+    site.php("standin_fluent_tables(); standin_wsf_table(); standin_mailpoet_table();")
     try:
         yield
     finally:

@@ -13,6 +13,9 @@ foreach ( glob( dirname( __DIR__ ) . '/standins/*.php' ) as $relay_lab_file ) {
 }
 do_action( 'before_woocommerce_init' );
 standin_fluent_tables();
+standin_wsf_table();
+standin_mailpoet_table();
+standin_wc_types();
 require_once 'PHPUnit/Autoload.php';
 require_once $argv[3] . '/RelayTestCase.php';
 exit( ( new PHPUnit\TextUI\Command() )->run( array_merge( array( 'phpunit' ), array_slice( $argv, 5 ), array( $argv[3] ) ), false ) );

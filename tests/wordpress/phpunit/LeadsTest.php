@@ -3,6 +3,7 @@
 use Relay_Connector\Events\Field_Types;
 use Relay_Connector\Schema;
 use Relay_Connector\Settings;
+use Relay_Connector\Events\Event_Choices;
 use Relay_Connector\Status\Lost_Events;
 
 /** Tests for every form plugin; OtherFormsTest and ContactForm7Test cover what is special about each. */
@@ -242,7 +243,10 @@ final class LeadsTest extends RelayTestCase {
 	}
 
 	public function test_bad_hook_arguments_do_not_break_the_form_and_errors_are_recorded() {
-		$hooks = array( 'wpcf7_submit', 'wpforms_process_complete', 'gform_after_submission', 'fluentform/submission_inserted', 'frm_after_create_entry', 'ninja_forms_after_submission', 'elementor_pro/forms/new_record', 'woocommerce_new_order', 'woocommerce_order_status_changed', 'woocommerce_order_refunded', 'user_register', 'wp_insert_comment', 'transition_comment_status' );
+		$hooks = array( 'wpcf7_submit', 'wpforms_process_complete', 'gform_after_submission', 'fluentform/submission_inserted', 'frm_after_create_entry', 'ninja_forms_after_submission', 'elementor_pro/forms/new_record', 'woocommerce_new_order', 'woocommerce_order_status_changed', 'woocommerce_order_refunded', 'user_register', 'wp_insert_comment', 'transition_comment_status',
+			'woocommerce_update_order', 'woocommerce_before_trash_order', 'woocommerce_before_delete_order', 'woocommerce_untrash_order', 'wp_trash_post', 'before_delete_post', 'untrashed_post', 'transition_post_status', 'woocommerce_update_product', 'woocommerce_low_stock', 'woocommerce_no_stock', 'woocommerce_created_customer', 'profile_update', 'woocommerce_update_coupon', 'woocommerce_new_subscription', 'woocommerce_subscription_status_updated', 'woocommerce_subscription_renewal_payment_complete', 'woocommerce_subscription_renewal_payment_failed', 'wp_after_insert_post',
+			'grunion_after_feedback_post_inserted', 'forminator_custom_form_submit_before_set_fields', 'srfm_form_submit', 'wsf_submit_post_complete', 'everest_forms_complete_entry_save', 'metform_after_store_form_data', 'mailpoet_subscription_after_subscribe', 'kadence_blocks_advanced_form_submission', 'kadence_blocks_form_submission', 'et_pb_contact_form_submit', 'bricks/form/custom_action', 'relay_connector_send_lead' );
+		$this->choose( array( 'sources' => array_fill_keys( Event_Choices::SOURCES_OFF, 1 ), 'plugins' => array_fill_keys( array( 'jetpack', 'forminator', 'sureforms', 'ws-form', 'everest-forms', 'metform', 'mailpoet', 'kadence-blocks', 'divi', 'bricks' ), 1 ) ) );
 		foreach ( $hooks as $hook ) {
 			foreach ( array( null, array(), 'text', 0, new stdClass(), array( 'id' => array() ) ) as $argument ) {
 				$this->call_ours( $hook, array( $argument, $argument, $argument, $argument ) );
@@ -266,7 +270,7 @@ final class LeadsTest extends RelayTestCase {
 				}
 			}
 		}
-		$this->assertSame( 1, $count, $hook );
+		$this->assertGreaterThan( 0, $count, $hook );
 	}
 
 	public function test_another_plugin_can_change_the_fields_but_not_break_the_form() {

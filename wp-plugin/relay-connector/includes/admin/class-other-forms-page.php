@@ -210,7 +210,7 @@ final class Other_Forms_Page {
 	 */
 	private function render_start() {
 		?>
-		<p><?php esc_html_e( 'Relay can send the entries of nearly every form plugin. It learns from one test entry where your form plugin reports them.', 'relay-connector' ); ?></p>
+		<p><?php esc_html_e( 'Relay can send the entries of nearly every form plugin. One test entry shows where your form plugin reports them.', 'relay-connector' ); ?></p>
 		<ol>
 			<li><?php esc_html_e( 'Choose “Listen”. Relay then listens to this browser only, for ten minutes.', 'relay-connector' ); ?></li>
 			<li><?php esc_html_e( 'Open the page with your form in this browser, fill in every field with test data and send it. Use a different text in each field.', 'relay-connector' ); ?></li>
@@ -455,7 +455,7 @@ final class Other_Forms_Page {
 		$fields = array();
 		foreach ( $found as $i => $field ) {
 			$label = isset( $chosen[ $i ]['label'] ) ? trim( (string) $chosen[ $i ]['label'] ) : '';
-			$kind  = isset( $chosen[ $i ]['kind'] ) ? (string) $chosen[ $i ]['kind'] : '';
+			$kind  = isset( $chosen[ $i ]['kind'] ) ? (string) $chosen[ $i ]['kind'] : (string) $field['kind'];
 			if ( ! empty( $chosen[ $i ]['send'] ) && '' !== $label ) {
 				$fields[] = array(
 					'place' => $field['place'],

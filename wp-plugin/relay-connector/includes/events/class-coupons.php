@@ -23,13 +23,6 @@ final class Coupons extends Shop_Source {
 	const VISIBLE   = 'publish';
 
 	/**
-	 * The coupons that this request has deleted: by site and id, true.
-	 *
-	 * @var bool[]
-	 */
-	private $deleted = array();
-
-	/**
 	 * The short name.
 	 *
 	 * @return string
@@ -84,7 +77,7 @@ final class Coupons extends Shop_Source {
 	 * @param \WP_Post $post The post.
 	 */
 	public function on_transition( $to = '', $from = '', $post = null ) {
-		if ( ! is_object( $post ) || self::POST_TYPE !== $post->post_type || self::VISIBLE !== $to || self::VISIBLE === $from ) {
+		if ( ! $post instanceof \WP_Post || self::POST_TYPE !== $post->post_type || self::VISIBLE !== $to || self::VISIBLE === $from ) {
 			return;
 		}
 		$this->run_safely(
@@ -204,13 +197,11 @@ final class Coupons extends Shop_Source {
 	private function record_deleted( $id, $is_permanent ) {
 		$this->run_safely(
 			function () use ( $id, $is_permanent ) {
-				$id    = self::number( $id );
-				$place = get_current_blog_id() . ':' . $id;
-				if ( isset( $this->deleted[ $place ] ) || ! $this->is_available() || ! $this->is_sendable( $id ) ) {
+				$id = self::number( $id );
+				if ( ! $this->is_available() || ! $this->is_sendable( $id ) || ! $this->is_first( 'deleted', self::OBJECT, $id ) ) {
 					return;
 				}
-				$this->deleted[ $place ] = true;
-				$times                   = array(
+				$times = array(
 					'permanent'  => $is_permanent,
 					'deleted_at' => Text::timestamp( time() ),
 				);

@@ -22,16 +22,9 @@ final class Order_Changes extends Shop_Source {
 	const OBJECT   = 'order';
 
 	/**
-	 * The source whose fields are sent.
+	 * The source that has the fields.
 	 */
 	const FIELDS_OF = 'orders';
-
-	/**
-	 * The orders that this request has deleted: by site and id, true.
-	 *
-	 * @var bool[]
-	 */
-	private $deleted = array();
 
 	/**
 	 * The short name.
@@ -217,14 +210,12 @@ final class Order_Changes extends Shop_Source {
 	private function record_deleted( $id, $is_permanent ) {
 		$this->run_safely(
 			function () use ( $id, $is_permanent ) {
-				$id    = self::number( $id );
-				$place = get_current_blog_id() . ':' . $id;
-				if ( isset( $this->deleted[ $place ] ) || ! $this->is_sendable( $id ) ) {
+				$id = self::number( $id );
+				if ( ! $this->is_sendable( $id ) || ! $this->is_first( 'deleted', self::OBJECT, $id ) ) {
 					return;
 				}
-				$this->deleted[ $place ] = true;
-				$order                   = $this->order( $id );
-				$fields                  = array(
+				$order  = $this->order( $id );
+				$fields = array(
 					'id'         => $id,
 					'number'     => (string) $order->get_order_number(),
 					'status'     => (string) $order->get_status(),

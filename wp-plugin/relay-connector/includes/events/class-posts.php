@@ -88,7 +88,7 @@ final class Posts extends Base_Source {
 	 * @param \WP_Post|null $before The post as it was, null if it did not exist.
 	 */
 	public function on_saved( $id = 0, $post = null, $exists = false, $before = null ) {
-		if ( ! is_object( $post ) || 'publish' !== $post->post_status || ! in_array( $post->post_type, self::post_types(), true ) ) {
+		if ( ! $post instanceof \WP_Post || 'publish' !== $post->post_status || ! in_array( $post->post_type, self::post_types(), true ) ) {
 			return;
 		}
 		$this->run_safely(

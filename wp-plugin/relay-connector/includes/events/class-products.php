@@ -72,7 +72,7 @@ final class Products extends Product_Source {
 	 * @param \WP_Post $post The post.
 	 */
 	public function on_transition( $to = '', $from = '', $post = null ) {
-		if ( ! is_object( $post ) || ! in_array( $post->post_type, self::POST_TYPES, true ) || in_array( $from, self::VISIBLE, true ) ) {
+		if ( ! $post instanceof \WP_Post || ! in_array( $post->post_type, self::POST_TYPES, true ) || in_array( $from, self::VISIBLE, true ) ) {
 			return;
 		}
 		$this->run_safely(

@@ -18,11 +18,12 @@ defined( 'ABSPATH' ) || exit;
 abstract class Shop_Source extends Base_Source {
 
 	/**
-	 * The objects that this request has created: by site, type and id, true.
+	 * When this request has created or deleted an object, in Unix seconds by what happened, site, type and id. It counts
+	 * for as long as updates do, because a command can run for days.
 	 *
-	 * @var bool[]
+	 * @var int[]
 	 */
-	private $created = array();
+	private $recent = array();
 
 	/**
 	 * Whether WooCommerce is active.
@@ -104,7 +105,7 @@ abstract class Shop_Source extends Base_Source {
 	 * @param int    $id          The object.
 	 */
 	protected function mark_created( $object_type, $id ) {
-		$this->created[ get_current_blog_id() . ':' . $object_type . ':' . $id ] = true;
+		$this->is_first( 'created', $object_type, $id );
 	}
 
 	/**
@@ -115,7 +116,36 @@ abstract class Shop_Source extends Base_Source {
 	 * @return bool
 	 */
 	protected function was_created( $object_type, $id ) {
-		return isset( $this->created[ get_current_blog_id() . ':' . $object_type . ':' . $id ] );
+		$key = $this->place( 'created', $object_type, $id );
+		return isset( $this->recent[ $key ] ) && time() - $this->recent[ $key ] <= self::ONE_UPDATE_S;
+	}
+
+	/**
+	 * Whether something happens to an object for the first time in this request, which is recorded.
+	 *
+	 * @param string $what        Such as deleted.
+	 * @param string $object_type Such as product.
+	 * @param int    $id          The object.
+	 * @return bool
+	 */
+	protected function is_first( $what, $object_type, $id ) {
+		$key      = $this->place( $what, $object_type, $id );
+		$is_first = ! isset( $this->recent[ $key ] ) || time() - $this->recent[ $key ] > self::ONE_UPDATE_S;
+
+		$this->recent[ $key ] = $is_first ? time() : $this->recent[ $key ];
+		return $is_first;
+	}
+
+	/**
+	 * The key of an object.
+	 *
+	 * @param string $what        Such as deleted.
+	 * @param string $object_type Such as product.
+	 * @param int    $id          The object.
+	 * @return string
+	 */
+	private function place( $what, $object_type, $id ) {
+		return $what . ':' . get_current_blog_id() . ':' . $object_type . ':' . $id;
 	}
 
 	/**

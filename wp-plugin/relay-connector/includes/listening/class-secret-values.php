@@ -17,7 +17,7 @@ defined( 'ABSPATH' ) || exit;
  */
 final class Secret_Values {
 
-	const NAMES = '/pass(wor[td]|phrase|code)?$|^pass|pwd|kennwort|passwort|secret|nonce|token|csrf|captcha|turnstile|honeypot|signature|card|kreditkarte|cvc|cvv|iban|(^|[^a-z])(bic|pin|ssn)($|[^a-z])|account.?(no|number)|kontonummer|^_wp|_wpnonce|referer/i';
+	const NAMES = '/(^|[^a-z])pass(phrase)?[0-9]*($|[^a-z])|passwor[td]|pwd|kennwort|passwort|secret|nonce|token|csrf|captcha|turnstile|honeypot|signature|card|kreditkarte|cvc|cvv|iban|(^|[^a-z])(bic|pin|ssn)($|[^a-z])|account.?(no|number)|kontonummer|^_wp|_wpnonce|referer/i';
 
 	/**
 	 * Whether a field with this name holds a secret.

@@ -67,7 +67,7 @@ final class Kadence_Blocks extends Added_Form_Plugin {
 	public function on_advanced( $args = array(), $fields = array(), $id = 0 ) {
 		$this->record_entry(
 			function () use ( $args, $fields, $id ) {
-				return is_array( $fields ) ? $this->entry( $id, get_the_title( (int) $id ), wp_unslash( $fields ), isset( $args['fields'] ) ? (array) $args['fields'] : array() ) : null;
+				return is_array( $fields ) && $fields && is_numeric( $id ) ? $this->entry( $id, get_the_title( (int) $id ), wp_unslash( $fields ), isset( $args['fields'] ) ? (array) $args['fields'] : array() ) : null;
 			}
 		);
 	}
@@ -83,7 +83,7 @@ final class Kadence_Blocks extends Added_Form_Plugin {
 	public function on_form( $args = array(), $fields = array(), $form_id = '', $post_id = 0 ) {
 		$this->record_entry(
 			function () use ( $args, $fields, $form_id, $post_id ) {
-				return is_array( $fields ) ? $this->entry( $form_id, get_the_title( (int) $post_id ), $fields, isset( $args['fields'] ) ? (array) $args['fields'] : array() ) : null;
+				return is_array( $fields ) && $fields && is_scalar( $form_id ) && '' !== (string) $form_id ? $this->entry( $form_id, get_the_title( (int) $post_id ), $fields, isset( $args['fields'] ) ? (array) $args['fields'] : array() ) : null;
 			}
 		);
 	}

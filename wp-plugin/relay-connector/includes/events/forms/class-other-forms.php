@@ -114,7 +114,7 @@ final class Other_Forms extends Form_Plugin {
 	public function send( $fields = array(), $form = array() ) {
 		$this->record_entry(
 			function () use ( $fields, $form ) {
-				if ( ! is_array( $fields ) || ! $fields ) {
+				if ( ! is_array( $fields ) || ! array_filter( $fields ) ) {
 					return null;
 				}
 				$form            = is_array( $form ) ? $form : array( 'title' => $form );
