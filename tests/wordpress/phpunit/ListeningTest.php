@@ -34,16 +34,35 @@ final class ListeningTest extends RelayTestCase {
 			static function () use ( $submitted ) {
 				do_action( 'book_validate', 'jane@example.org' );
 				apply_filters( 'book_data', $submitted );
+				do_action( 'book_before_save', $submitted );
 				do_action( 'book_saved', 77, array( 'form_id' => 12, 'values' => array_map( 'wp_slash', $submitted ) ), new stdClass() );
 				update_option( 'x', 'jane@example.org' );
-				do_action( 'book_mail', array( 'to' => 'jane@example.org' ) );
+				do_action( 'book_mail_template', $submitted );
 			}
 		);
-		$this->assertSame( array( 'book_saved', 'book_mail', 'book_validate' ), array_column( $found, 'hook' ), 'no filters and nothing of WordPress' );
+		$this->assertSame( array( 'book_saved', 'book_before_save', 'book_mail_template', 'book_validate' ), array_column( $found, 'hook' ), 'no filters and nothing of WordPress' );
 		$this->assertSame( array( 'your-name' => "Jane O'Neill", 'your-email' => 'jane@example.org', 'topics' => 'Tea, Pots', 'ok' => 'on' ), $this->samples( $found[0] ) );
 		$this->assertSame( array( array( 1, 'values', 'topics' ), 'choices' ), array( $found[0]['fields'][2]['place'], $found[0]['fields'][2]['kind'] ) );
 		$this->assertSame( array( '77', '12' ), array_column( $found[0]['marks'], 'value' ) );
 		$this->assertSame( array( 3, true ), array( $found[0]['args'], $found[0]['is_slashed'] ) );
+	}
+
+	public function test_a_form_that_is_only_shown_again_is_no_entry() {
+		$show = static function () {
+			do_action( 'book_display_field', array( 'value' => 'Jane' ) );
+		};
+		$this->assertSame( array(), $this->found( array( 'name' => 'Jane' ), $show ) );
+	}
+
+	public function test_a_value_is_found_once_and_has_the_label_beside_it() {
+		$found = $this->found(
+			array( 'f1' => 'Jane', 'f2' => 'Max', 'f3' => 'x-secret' ),
+			static function () {
+				do_action( 'saved', array( array( 'label' => 'Your <b>name</b>', 'value' => 'Jane' ), array( 'label' => 'Password', 'value' => 'x-secret' ) ), array( 'f1' => 'Jane', 'f2' => 'Max' ) );
+			}
+		);
+		$this->assertSame( array( 'Your name' => 'Jane', 'f2' => 'Max' ), $this->samples( $found[0] ) );
+		$this->assertStringNotContainsString( 'x-secret', wp_json_encode( $found ) );
 	}
 
 	public function test_values_in_objects_are_found_and_a_common_value_alone_is_not() {

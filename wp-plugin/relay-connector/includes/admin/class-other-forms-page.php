@@ -493,12 +493,15 @@ final class Other_Forms_Page {
 	}
 
 	/**
-	 * The name of a field as a person writes it: "Your email" for "your-email".
+	 * The name of a field as a person writes it: "Your email" for "your-email". A label stays as it is.
 	 *
 	 * @param string $name The name.
 	 * @return string
 	 */
 	private static function readable( $name ) {
+		if ( 1 !== preg_match( '/^[a-z0-9_.\[\]-]+$/', (string) $name ) ) {
+			return (string) $name;
+		}
 		$words = trim( (string) preg_replace( '/[^\p{L}\p{N}]+/u', ' ', (string) $name ) );
 		return mb_strtoupper( mb_substr( $words, 0, 1, 'UTF-8' ), 'UTF-8' ) . mb_substr( $words, 1, 99, 'UTF-8' );
 	}

@@ -26,6 +26,24 @@ final class Recorder {
 	const TOO_COMMON  = array( 'on', 'off', 'yes', 'no', 'true', 'false', 'submit', 'send', 'null' );
 
 	/**
+	 * Fields of a request that no one fills in.
+	 */
+	const NO_INPUT = '/^(action|submit.*|(form|post|page|queried)?[_-]?id|lang|locale)$/i';
+
+	/**
+	 * Names of actions.
+	 */
+	const LIKELY        = '/submi|entry|lead|response/i';
+	const RATHER_LIKELY = '/after|complete|save|insert|create|success|done|sent/i';
+	const SHOWING       = '/template|render|display|html|markup|enqueue|shortcode|widget/i';
+	const UNLIKELY      = '/template|render|mail|log|notice|display|html|markup|valid|before|_pre_|pre_process|error|spam|format|saniti[sz]e|process_field/i';
+
+	/**
+	 * Names of fields for long texts.
+	 */
+	const LONG = '/message|comment|question|nachricht|kommentar|frage|mitteilung|bemerkung/i';
+
+	/**
 	 * Actions of WordPress itself, which fire for everything that is stored or sent.
 	 */
 	const CORE = '/^(all|init|shutdown|query|plugins_loaded|wp_loaded|setup_theme|phpmailer_init|http_api_debug|user_register|profile_update|comment_post|transition_post_status|pre_post_update|post_updated|edit_post|metadata_lazyloader_.*|set_current_user|doing_it_wrong_run|deprecated_.*|rest_.*|relay_connector_.*|save_post.*|(publish|draft|auto-draft|private|pending|inherit)_.+|wp_(insert|after_insert|create|update|delete|trash|mail|login|authenticate|set).*|(add|added|update|updated|delete|deleted)_(option|site_option|.*meta|metadata)(_.*)?|set(ted)?_.*transient.*|parse_.*|clean_.*)$/';
@@ -132,20 +150,39 @@ final class Recorder {
 	}
 
 	/**
-	 * What was found, the most likely hooks first: those that pass the most values, and of these the last one, which
-	 * fires when the form plugin has finished.
+	 * What was found, the most likely hooks first: those that pass the most values, of these those with a name that says
+	 * so, and of these the last one, which fires when the form plugin has finished. Nothing if the form was only shown
+	 * again, with what was filled in.
 	 *
 	 * @return array[]
 	 */
 	public function found() {
 		$found = array_values( $this->found );
+		if ( ! preg_grep( self::SHOWING, array_column( $found, 'hook' ), PREG_GREP_INVERT ) ) {
+			return array();
+		}
 		usort(
 			$found,
 			static function ( $one, $other ) {
-				return count( $other['fields'] ) - count( $one['fields'] ) ? count( $other['fields'] ) - count( $one['fields'] ) : $other['order'] - $one['order'];
+				foreach ( array( count( $other['fields'] ) - count( $one['fields'] ), self::likelihood( $other['hook'] ) - self::likelihood( $one['hook'] ) ) as $difference ) {
+					if ( $difference ) {
+						return $difference;
+					}
+				}
+				return $other['order'] - $one['order'];
 			}
 		);
 		return array_slice( $found, 0, self::MOST_FOUND );
+	}
+
+	/**
+	 * How likely it is by its name that an action fires once for each accepted entry.
+	 *
+	 * @param string $hook The name.
+	 * @return int
+	 */
+	private static function likelihood( $hook ) {
+		return 2 * preg_match( self::LIKELY, $hook ) + preg_match( self::RATHER_LIKELY, $hook ) - 3 * preg_match( self::UNLIKELY, $hook );
 	}
 
 	/**
@@ -161,6 +198,7 @@ final class Recorder {
 			'args'       => count( $arguments ),
 			'fields'     => array(),
 			'marks'      => array(),
+			'seen'       => array(),
 			'is_slashed' => false,
 			'is_sure'    => false,
 			'order'      => count( $this->fired ),
@@ -168,6 +206,7 @@ final class Recorder {
 		foreach ( $arguments as $number => $argument ) {
 			$this->search( $argument, array( $number ), $result );
 		}
+		unset( $result['seen'] );
 		if ( $result['is_sure'] && ( ! isset( $this->found[ $hook ] ) || count( $result['fields'] ) >= count( $this->found[ $hook ]['fields'] ) ) ) {
 			$this->found[ $hook ] = $result;
 		}
@@ -199,18 +238,55 @@ final class Recorder {
 		if ( $this->is_list( $value ) && count( $keys ) > 1 ) {
 			$known = array_filter( array_map( array( $this, 'name_of' ), $value ), 'is_string' );
 			if ( count( $known ) === count( $value ) ) {
-				$result['fields'][] = array(
-					'place'  => $keys,
-					'name'   => (string) reset( $known ),
-					'sample' => self::sample( implode( ', ', $value ) ),
-					'kind'   => 'choices',
-				);
+				$this->add( $result, $keys, (string) reset( $known ), implode( ', ', $value ), 'choices' );
 				$result['is_sure']  = $result['is_sure'] || (bool) array_filter( array_map( array( $this, 'plain' ), $value ), array( $this, 'is_distinct' ) );
 				return;
 			}
 		}
 		foreach ( $value as $key => $inner ) {
+			$count = count( $result['fields'] );
 			$this->search( $inner, array_merge( $keys, array( $key ) ), $result );
+			if ( 'value' === $key && isset( $value['label'] ) && is_string( $value['label'] ) && '' !== trim( $value['label'] ) && count( $result['fields'] ) === $count + 1 ) {
+				$this->name_last( $result, Plain_Text::from_title( $value['label'], 100 ) );
+			}
+		}
+	}
+
+	/**
+	 * Gives the last value that was found the label that the hook passes beside it.
+	 *
+	 * @param array  $result What was found.
+	 * @param string $label  The label.
+	 */
+	private function name_last( array &$result, $label ) {
+		$last = count( $result['fields'] ) - 1;
+		if ( Secret_Values::is_secret_name( $label ) ) {
+			array_pop( $result['fields'] );
+		} else {
+			$result['fields'][ $last ]['name'] = $label;
+		}
+	}
+
+	/**
+	 * Adds a value, unless the hook passes it in an earlier place too.
+	 *
+	 * @param array  $result What was found.
+	 * @param array  $keys   The place.
+	 * @param string $name   The name of the submitted field.
+	 * @param string $text   The value.
+	 * @param string $kind   What it is, '' if that is not known.
+	 */
+	private function add( array &$result, array $keys, $name, $text, $kind ) {
+		$is_new = ! isset( $result['seen'][ $name . "\n" . $text ] );
+
+		$result['seen'][ $name . "\n" . $text ] = true;
+		if ( $is_new ) {
+			$result['fields'][] = array(
+				'place'  => $keys,
+				'name'   => $name,
+				'sample' => self::sample( $text ),
+				'kind'   => $kind,
+			);
 		}
 	}
 
@@ -225,16 +301,11 @@ final class Recorder {
 	private function compare( $value, array $keys, $name, array &$result ) {
 		$plain = $this->plain( $value );
 		$field = $this->name_of( $value );
-		if ( null !== $field && ! Secret_Values::is_secret_name( $name ) && ( $this->is_distinct( $plain ) || $field === $name ) ) {
-			$result['fields'][]   = array(
-				'place'  => $keys,
-				'name'   => $field,
-				'sample' => self::sample( $plain ),
-				'kind'   => is_email( $plain ) ? 'email' : ( false === strpos( $plain, "\n" ) ? '' : 'textarea' ),
-			);
+		if ( null !== $field && ! Secret_Values::is_secret_name( $name ) && ( $this->is_distinct( $plain ) || ( $field === $name && '0' !== $plain ) ) ) {
+			$this->add( $result, $keys, $field, $plain, is_email( $plain ) ? 'email' : ( strpos( $plain, "\n" ) || preg_match( self::LONG, $field ) ? 'textarea' : '' ) );
 			$result['is_sure']    = $result['is_sure'] || $this->is_distinct( $plain );
 			$result['is_slashed'] = $result['is_slashed'] || ( is_string( $value ) && false !== strpos( $value, '\\' ) && wp_unslash( $value ) !== $value );
-		} elseif ( count( $result['marks'] ) < 5 && 1 === preg_match( '/^[A-Za-z0-9_-]{1,40}$/', (string) $value ) && ( 1 === count( $keys ) || 1 === preg_match( '/^(form_?)?id$/i', $name ) ) ) {
+		} elseif ( count( $result['marks'] ) < 5 && 1 === preg_match( '/^[A-Za-z0-9_-]{1,40}$/', (string) $value ) && ( 1 === count( $keys ) || 1 === preg_match( '/^form_?id$/i', $name ) || ( 2 === count( $keys ) && 'id' === strtolower( $name ) ) ) ) {
 			$result['marks'][] = array(
 				'place' => $keys,
 				'name'  => 1 === count( $keys ) ? '' : $name,
@@ -259,7 +330,7 @@ final class Recorder {
 				$is_secret = Secret_Values::is_secret_name( $own ) || Secret_Values::is_secret_name( $name ) || Secret_Values::is_secret_value( $plain );
 				if ( $is_secret ) {
 					$this->secrets[ $plain ] = true;
-				} elseif ( ! isset( $this->submitted[ $plain ] ) ) {
+				} elseif ( ! isset( $this->submitted[ $plain ] ) && ! preg_match( self::NO_INPUT, $own ) ) {
 					$this->submitted[ $plain ] = $own;
 				}
 			}
