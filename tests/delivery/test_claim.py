@@ -197,7 +197,9 @@ def test_a_claim_reads_no_more_of_a_backlog_than_it_takes(shop: Shop) -> None:
         )
         assert claim(connection, shop.hook, 50, now)
         (sql, values), *_ = executed
-        connection.exec_driver_sql("UPDATE delivery SET state = 'pending', due_at = now(), starts = 0")
+        connection.exec_driver_sql(
+            "UPDATE delivery SET state = 'pending', due_at = now(), starts = 0"
+        )
         ((found,),) = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", values)
     nodes = list(plan_nodes(found[0]["Plan"]))
     assert {node["Node Type"] for node in nodes if node.get("Relation Name") == "delivery"} == {
