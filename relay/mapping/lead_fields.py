@@ -145,6 +145,8 @@ def first_name(data: Mapping[str, Any]) -> str:
     """The field for it, else the first part of a whole name."""
     if first := _part(data, "first_name"):
         return first
+    if parts := _parts_of_name(data):
+        return _a_name(parts.get("first_name"))
     whole, last = _first(data, "name", _a_name), _part(data, "last_name")
     if last:  # beside a field for the last name, a field "Name" is for the rest
         return whole.removesuffix(last).strip() if whole != last else ""
@@ -155,6 +157,8 @@ def last_name(data: Mapping[str, Any]) -> str:
     """The field for it, else the last part of a whole name."""
     if last := _part(data, "last_name"):
         return last
+    if parts := _parts_of_name(data):
+        return _a_name(parts.get("last_name"))
     whole, first = _first(data, "name", _a_name), _part(data, "first_name")
     if first:  # beside a field for the first name, a field "Name" is for the rest
         return whole.removeprefix(first).strip() if whole != first else ""
@@ -163,6 +167,16 @@ def last_name(data: Mapping[str, Any]) -> str:
 
 def _part(data: Mapping[str, Any], role: str) -> str:
     return _first(data, role, _a_name)
+
+
+def _parts_of_name(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The parts that the site sends beside a whole name (``data.parts``); else empty."""
+    parts = data.get("parts")
+    for _, label, _ in candidates(data, "name") if isinstance(parts, Mapping) else ():
+        found = parts.get(label)
+        if _is_own(label) and isinstance(found, Mapping):
+            return found
+    return {}
 
 
 def consent(data: Mapping[str, Any]) -> bool | None:

@@ -278,3 +278,20 @@ def test_any_answers_are_read_without_an_error_and_nothing_is_invented(
     for label, value in answers.items():
         if isinstance(value, str):
             lead_fields.all_answers({"fields": {label: value}})
+
+
+@pytest.mark.parametrize(
+    ("parts", "first", "last"),
+    [
+        ({"Your name": {"first_name": "Maria Anna", "last_name": "Souza"}}, "Maria Anna", "Souza"),
+        ({"Your name": {"first_name": "Maria Anna"}}, "Maria Anna", ""),
+        ({"Your name": {}}, "Maria", "Anna Souza"),
+        ({"Your name": ["x"], "Address": {"first_name": "No"}}, "Maria", "Anna Souza"),
+        ("no map", "Maria", "Anna Souza"),
+    ],
+)  # fmt: skip
+def test_parts_beside_a_whole_name_are_not_split(parts: Any, first: str, last: str) -> None:
+    data = {"fields": {"Your name": "Maria Anna Souza"}, "types": {"Your name": "name"}}
+    data |= {"parts": parts}
+    assert (lead_fields.first_name(data), lead_fields.last_name(data)) == (first, last)
+    assert lead_fields.full_name(data) == "Maria Anna Souza"
