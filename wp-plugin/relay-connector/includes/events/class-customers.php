@@ -129,16 +129,16 @@ final class Customers extends Shop_Source {
 			'updated_at' => self::timestamp( $customer->get_date_modified() ),
 		);
 		if ( $this->sends( 'email' ) ) {
-			$fields['email'] = Plain_Text::sanitized_line( $customer->get_email() );
+			$fields['email'] = Plain_Text::from_title( $customer->get_email() );
 		}
 		if ( $this->sends( 'name' ) ) {
-			$fields['first_name'] = Plain_Text::sanitized_line( $this->either( $customer, 'first_name' ) );
-			$fields['last_name']  = Plain_Text::sanitized_line( $this->either( $customer, 'last_name' ) );
+			$fields['first_name'] = Plain_Text::from_title( $this->either( $customer, 'first_name' ) );
+			$fields['last_name']  = Plain_Text::from_title( $this->either( $customer, 'last_name' ) );
 			$fields['name']       = trim( $fields['first_name'] . ' ' . $fields['last_name'] );
-			$fields['company']    = Plain_Text::sanitized_line( $customer->get_billing_company() );
+			$fields['company']    = Plain_Text::from_title( $customer->get_billing_company() );
 		}
 		if ( $this->sends( 'phone' ) ) {
-			$fields['phone'] = Plain_Text::sanitized_line( $customer->get_billing_phone() );
+			$fields['phone'] = Plain_Text::from_title( $customer->get_billing_phone() );
 		}
 		if ( $this->sends( 'addresses' ) ) {
 			$fields['billing']  = $this->address( $customer, 'billing' );
@@ -200,7 +200,7 @@ final class Customers extends Shop_Source {
 	}
 
 	/**
-	 * An address; empty parts are left out.
+	 * An address; empty parts are left out. The block checkout stores texts encoded, as in orders; see Order_Fields::line().
 	 *
 	 * @param \WC_Customer $customer The customer.
 	 * @param string       $which    Either billing or shipping.
@@ -210,7 +210,7 @@ final class Customers extends Shop_Source {
 		$address = array();
 		foreach ( self::ADDRESS as $part ) {
 			if ( 'company' === $part || $this->sends( 'name' ) || ! in_array( $part, array( 'first_name', 'last_name' ), true ) ) {
-				$address[ $part ] = Plain_Text::sanitized_line( $customer->{ 'get_' . $which . '_' . $part }() );
+				$address[ $part ] = Plain_Text::from_title( $customer->{ 'get_' . $which . '_' . $part }() );
 			}
 		}
 		return array_filter( $address, 'strlen' );
