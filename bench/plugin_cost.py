@@ -1,6 +1,6 @@
 """Measure what the WordPress plugin costs a visitor.  See docs/wordpress.md.
 
-plugin_cost.py [--pairs 200] [--wordpress FOLDER --woocommerce FOLDER] [--plugin FOLDER]
+plugin_cost.py [--pairs 200] [--only REQUEST] [--wordpress FOLDER --woocommerce FOLDER] [--plugin FOLDER]
 
 One WordPress runs on php-fpm, nginx and MariaDB.  Each request is made twice, with the plugin and without it, one
 directly after the other, in changing order.  The differences of these pairs are printed: queries and processor time of
@@ -40,6 +40,7 @@ SHOP = (
     "$p = new WC_Product_Simple(); $p->set_name( 'Tea' ); $p->set_regular_price( '9.90' ); $p->set_virtual( true );"
     "$p->set_status( 'publish' ); echo $p->save();"
 )
+REQUESTS = ("page", "comment", "checkout")
 WARM_UP = 8
 
 
@@ -96,6 +97,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--pairs", type=int, default=200)
+    parser.add_argument("--only", choices=REQUESTS)
     parser.add_argument("--wordpress", type=Path)
     parser.add_argument("--woocommerce", type=Path)
     parser.add_argument("--plugin", type=Path, default=PLUGIN)
@@ -119,7 +121,7 @@ def main() -> None:
             site.set_constants({"RELAY_CONNECTOR_ALLOW_HOST": f"127.0.0.1:{port}"})
             time.sleep(site.opcache_revalidate_s + 1)  # PHP sees the new constant
             Connector(site).connect(gateway, endpoint=f"http://127.0.0.1:{port}/webhooks/wp/lab")
-            for name in ("page", "comment", "checkout"):
+            for name in [options.only] if options.only else REQUESTS:
                 pairs = measure(visitor, getattr(visitor, name), options.pairs)
                 print(
                     f"| {name} | {state} | {difference(pairs, 'queries')} | {difference(pairs, 'response_us', 1000)}"

@@ -170,7 +170,7 @@ def test_the_log_has_no_line_about_the_plugin(site, gateway, connected, admin):
     assert not _complaints(site.debug_log())
 
 
-def test_no_text_is_translated_before_init_even_if_another_plugin_asks_for_the_cron_intervals(
+def test_no_text_is_translated_before_init_even_if_another_plugin_uses_this_one(
     site, connected
 ):
     early = site.add_mu_plugin(
@@ -178,6 +178,10 @@ def test_no_text_is_translated_before_init_even_if_another_plugin_asks_for_the_c
         "<?php add_action( 'plugins_loaded', function () { $record = function ( $text, $original, $domain ) {"
         " if ( 'relay-connector' === $domain ) { $GLOBALS['lab_early'][] = $original; } return $text; };"
         " add_filter( 'gettext', $record, 10, 3 ); $GLOBALS['lab_intervals'] = wp_get_schedules();"
+        " wp_insert_comment( array( 'comment_post_ID' => 1, 'comment_content' => 'Early', 'comment_approved' => 1 ) );"
+        " relay_connector_send_event( 'x.early', array() );"
+        " add_filter( 'option_relay_connector_events', $off = function () { return array( 'sources' => array( 'custom' => 0 ) ); } );"
+        " relay_connector_send_event( 'x.early', array() ); remove_filter( 'option_relay_connector_events', $off );"
         " remove_filter( 'gettext', $record ); }, 99 );",
     )
     try:

@@ -106,14 +106,16 @@ class Visitor:
         if not self.product:
             self.site.php("standin_wc_block_checkout();", session=session)
             return
+        run = session.headers.pop("X-Lab-Run")  # only the last request counts
         api = f"{self.site.url}/?rest_route=/wc/store/v1"
         answer = session.get(f"{api}/cart")
-        session.headers |= {name: answer.headers[name] for name in ("Nonce", "Cart-Token")}
+        session.headers.update({name: answer.headers[name] for name in ("Nonce", "Cart-Token")})
         for path, body in (
             ("cart/add-item", {"id": self.product, "quantity": 1}),
             ("checkout", {"billing_address": ADDRESS, "shipping_address": ADDRESS, "payment_method": "cod"}),
         ):  # fmt: skip
             if path == "checkout":
                 session.get(f"{api}/checkout").raise_for_status()
+                session.headers["X-Lab-Run"] = run
             answer = session.post(f"{api}/{path}", json=body)
             assert answer.ok, answer.text[:500]

@@ -257,6 +257,20 @@ final class ObjectOrderTest extends RelayTestCase {
 		$this->assertSame( array( 'withdrawn', 'sent', 'withdrawn', 'sent' ), wp_list_pluck( $this->rows(), 'state' ) );
 	}
 
+	public function test_custom_events_about_the_same_thing_leave_in_order() {
+		$this->status = 503;
+		relay_connector_send_event( 'x.booked', array( 'n' => 1 ), array( 'object' => 'booking-77' ) );
+		$this->send_all();
+		$this->status = 202;
+		relay_connector_send_event( 'x.paid', array( 'n' => 2 ), array( 'object' => 'booking-77' ) );
+		relay_connector_send_event( 'x.paid', array( 'n' => 3 ), array( 'object' => 'booking-78' ) );
+		$this->assertSame( array( 3 ), array_column( array_column( $this->send_all(), 'data' ), 'n' ) );
+		$rows = $this->rows();
+		$body = json_decode( $rows[1]->body, true );
+		$this->assertSame( $rows[1]->revision, (string) $body['revision'] );
+		$this->assertGreaterThan( json_decode( $rows[0]->body, true )['revision'], $body['revision'] );
+	}
+
 	public function test_a_new_event_does_not_wait_behind_a_long_queue() {
 		for ( $i = 0; $i < 30; $i++ ) {
 			relay_connector_send_event( 'x.backlog', array( 'n' => $i ) );

@@ -18,6 +18,7 @@ defined( 'ABSPATH' ) || exit;
  * @param string       $type The event type: "x." and a name.
  * @param array|object $data The fields.
  * @param array        $args With key, if the same event may be passed more than once: a key is sent only once per type.
+ *                           With object, if events are about the same thing: they are sent in order.
  * @return string|WP_Error The event's id, or an error with the code relay_connector_off (nothing is set up yet, or
  *                         custom events are switched off) or relay_connector_refused (the message says why).
  */

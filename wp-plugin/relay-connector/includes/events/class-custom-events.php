@@ -8,6 +8,7 @@
 namespace Relay_Connector\Events;
 
 use Relay_Connector\Sending\Envelope;
+use Relay_Connector\Sending\Revision;
 use Relay_Connector\Status\Lost_Events;
 
 defined( 'ABSPATH' ) || exit;
@@ -103,14 +104,16 @@ final class Custom_Events extends Base_Source {
 	 * @param string       $type The event type, such as x.booking_made.
 	 * @param array|object $data The fields.
 	 * @param array        $args With key, if the same event may be passed more than once: a key is sent only once per
-	 *                           type.
+	 *                           type. With object, if events are about the same thing, such as booking-77: they are sent
+	 *                           in order.
 	 * @return string|\WP_Error The event's id. Error codes: relay_connector_off if nothing is sent yet or custom events
 	 *                          are switched off, relay_connector_refused if the event cannot be sent.
 	 */
 	public function send( $type, $data, $args = array() ) {
 		try {
 			if ( ! $this->settings->collects_events() || ! $this->choices->is_enabled( $this->slug() ) ) {
-				return new \WP_Error( 'relay_connector_off', __( 'Relay Connector is not set up yet, or custom events are turned off in its settings.', 'relay-connector' ) );
+				// Another plugin may call this before translations may be loaded.
+				return new \WP_Error( 'relay_connector_off', did_action( 'init' ) ? __( 'Relay Connector is not set up yet, or custom events are turned off in its settings.', 'relay-connector' ) : '' );
 			}
 			if ( ! is_string( $type ) || ! $this->handles( $type ) ) {
 				/* translators: %s: an event type. */
@@ -122,15 +125,18 @@ final class Custom_Events extends Base_Source {
 				return $this->refused( sprintf( __( 'The fields of the event %s are not an array that can be encoded as JSON, or they are nested too deeply.', 'relay-connector' ), $type ) );
 			}
 			$key      = isset( $args['key'] ) && is_scalar( $args['key'] ) ? (string) $args['key'] : '';
+			$object   = isset( $args['object'] ) && is_scalar( $args['object'] ) ? (string) $args['object'] : '';
+			$object   = '' === $object ? '' : 'custom:' . sha1( $object );
+			$revision = Revision::next();
 			$event_id = 'wp-' . wp_generate_uuid4();
 			$dedupe   = $type . ':' . ( '' === $key ? $event_id : sha1( $key ) );
 			/** This filter is documented in includes/sending/class-outbox-runner.php */
-			$body = Envelope::encode( $type, $event_id, (array) apply_filters( 'relay_connector_event_data', $fields, $type, 0 ) );
+			$body = Envelope::encode( $type, $event_id, (array) apply_filters( 'relay_connector_event_data', $fields, $type, 0 ), time(), $revision );
 			if ( '' === $body || strlen( $body ) > self::MOST_BYTES ) {
 				/* translators: 1: an event type, 2: number of bytes. */
 				return $this->refused( sprintf( __( 'The fields of the event %1$s are larger than %2$d bytes.', 'relay-connector' ), $type, self::MOST_BYTES ) );
 			}
-			if ( ! $this->outbox->add_with_body( $type, $event_id, $body, $dedupe ) ) {
+			if ( ! $this->outbox->add_with_body( $type, $event_id, $body, $dedupe, 0, $object, $revision ) ) {
 				$known    = $this->outbox->find_by_key( $dedupe );
 				$event_id = $known ? $known->event_id : '';
 			}
