@@ -103,3 +103,19 @@ def test_a_request_makes_few_queries_before_the_visitor_has_the_response(
     assert with_.queries - without_.queries <= most
     if action != "page":
         assert with_.all_queries > with_.queries, "the rest happens after the response"
+
+
+def test_a_comment_is_sent_before_a_long_queue_even_if_wp_cron_never_runs(gateway, fpm_site):
+    fpm_site.set_constants({"RELAY_CONNECTOR_ALLOW_HOST": f"127.0.0.1:{gateway.port}"})
+    Connector(fpm_site).connect(gateway)
+    fpm_site.php(
+        "global $wpdb; $wpdb->query( 'DELETE FROM wp_relay_connector_outbox' );"
+        "for ( $i = 0; $i < 30; $i++ ) { $wpdb->insert( 'wp_relay_connector_outbox', array("
+        " 'event_id' => \"wp-$i\", 'dedupe_key' => \"wp-$i\", 'event_type' => 'x.backlog', 'body' => '{}',"
+        " 'created_at' => time(), 'due_at' => time() - 60 ) ); }"
+    )
+    gateway.reset()
+    comment = fpm_site.post_comment("Jane", "jane@example.org", "Not behind the queue")
+    first, *others = gateway.wait_for(5)
+    assert first.json["event"] == "comment.created" and first.json["data"]["id"] == comment
+    assert [one.event_id for one in others] == ["wp-0", "wp-1", "wp-2", "wp-3"]
