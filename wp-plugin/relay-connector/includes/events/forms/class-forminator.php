@@ -24,9 +24,9 @@ final class Forminator extends Added_Form_Plugin {
 	 * The parts of a name with their labels and kinds (library/fields/name.php).
 	 */
 	const NAME_PARTS = array(
-		'prefix'      => array( 'Prefix', Field_Types::TEXT ),
+		'prefix'      => array( 'Prefix', 'prefix' ),
 		'first-name'  => array( 'First name', Field_Types::FIRST_NAME ),
-		'middle-name' => array( 'Middle name', Field_Types::TEXT ),
+		'middle-name' => array( 'Middle name', 'middle_name' ),
 		'last-name'   => array( 'Last name', Field_Types::LAST_NAME ),
 	);
 
