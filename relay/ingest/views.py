@@ -33,6 +33,7 @@ from relay.rules.states import SourceType
 blueprint = Blueprint("ingest", __name__)
 EVENT_PATHS = ("/webhooks/wp", "/webhooks/wp/<source>")
 EVENT_PATH = re.compile(r"/webhooks/wp(?:/([^/]+))?/?")  # the same paths
+WEBHOOKS = re.compile(r"/webhooks/(?:woocommerce|form)/[^/]+/?")
 WEBHOOK_PATH = "/webhooks/<any(woocommerce, form):way>/<source>"
 KEY_PATHS = ("/webhooks/key", "/webhooks/wp/<source>/key")
 OTHER_PATHS = ("/webhooks", "/webhooks/<anything:rest>")

@@ -15,7 +15,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from relay.dashboard.headers import PROBES
-from relay.ingest.views import EVENT_PATH
+from relay.ingest.views import EVENT_PATH, WEBHOOKS
 from relay.ingest.waiting import RequestGreenlet
 from relay.observability.logging import log
 from relay.web.connection import ClientConnection
@@ -65,7 +65,7 @@ class Dispatcher:
         """Answer a request.  Returns at once."""
         path = request.path
         environ = environ_of(request, path)
-        if EVENT_PATH.fullmatch(path):
+        if EVENT_PATH.fullmatch(path) or WEBHOOKS.fullmatch(path):
             self.handle_event(connection, request, environ)
         elif path.startswith(INGEST):
             self.probe_threads.submit(self.answer, self.ingest, connection, request, environ)

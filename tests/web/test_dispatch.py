@@ -114,8 +114,9 @@ def test_an_event_that_waits_lets_the_next_one_run(serve: Any) -> None:
 
     served = serve(application, says(b""))
     clients = [socket.create_connection(("127.0.0.1", served.port), 10) for _ in range(3)]
-    for client, seconds in zip(clients, ("30", "30", "0.05"), strict=True):
-        client.sendall(get(f"/webhooks/wp?{seconds}"))
+    paths = ("/webhooks/wp?30", "/webhooks/woocommerce/shop?30", "/webhooks/wp/shop?0.05")
+    for client, path in zip(clients, paths, strict=True):
+        client.sendall(get(path))
     assert clients[2].recv(1000).endswith(b"False")
     wait_for(lambda: len(waits) == 3, 5)
     release(waits)

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +21,9 @@ from relay.rules.states import SourceType
 from relay.services.audit import COMMAND_LINE
 from relay.services.sources import keys
 from relay.services.sources import settings as source_settings
-from tests.ingest.conftest import refresh
+from tests.ingest.conftest import StartWeb, refresh
 from tests.ingest.webhooks.test_woocommerce import ORDER
+from tests.support.events import comment
 from tests.support.stack import sign
 
 
@@ -131,6 +133,44 @@ def test_no_way_in_accepts_what_belongs_to_another(shop: Webhooks) -> None:
     assert (
         shop.send({"a": "b"}, {"Authorization": f"Bearer {shop.secret}"}, "form").status_code == 401
     )
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_real_server_takes_many_webhooks_at_once_beside_events(start_web: StartWeb) -> None:
+    stack = start_web()
+    made = stack.flask(
+        "sources",
+        "create",
+        "W",
+        "--url",
+        "https://w.example.com",
+        "--type",
+        "woocommerce",
+        "--json",
+    )
+    signed = stack.make_source("Shop")
+
+    def webhook(number: int) -> int:
+        raw = json.dumps(ORDER | {"id": 1000 + number}).encode()
+        mac = hmac.new(made["secret"].encode(), raw, hashlib.sha256).digest()
+        headers = {
+            "X-WC-Webhook-Topic": "order.updated",
+            "X-WC-Webhook-Signature": base64.b64encode(mac).decode(),
+            "Content-Type": "application/json",
+        }
+        path = made["endpoint"].partition("/webhooks")[2]
+        return stack.http.post(f"{stack.url}/webhooks{path}", data=raw, headers=headers).status_code
+
+    with ThreadPoolExecutor(16) as threads:
+        webhooks = threads.map(webhook, range(40))
+        events = threads.map(lambda _: stack.send(comment(), signed.secret).status_code, range(40))
+        assert [*webhooks, *events] == [202] * 80
+    assert webhook(0) == 200, "a duplicate"
+    ping = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = stack.http.post(
+        f"{stack.url}/webhooks/woocommerce/w", data="webhook_id=1", headers=ping
+    )
+    assert answer.status_code == 200
 
 
 def test_a_form_entry_becomes_a_lead(form: Webhooks) -> None:
