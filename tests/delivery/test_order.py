@@ -17,12 +17,16 @@ from relay.destinations.kinds.webhook import Webhook
 from relay.models import Attempt, Delivery, Event, ObjectRevision, db
 from relay.rules.changes import OlderChange
 from relay.services.audit import COMMAND_LINE
+from relay.services.destinations import account as destination_account
+from relay.services.destinations import settings as destination_settings
 from relay.services.operations import retention
 from relay.services.replays import actions as replays
+from relay.services.sources import settings as source_settings
 from tests.delivery.shop import Shop, open_shop
 from tests.support.events import order
+from tests.support.fake_hubspot import TOKEN, FakeHubSpot
 from tests.support.sink import Answer, Sink
-from tests.support.world import put
+from tests.support.world import move, put
 
 MODE = {"mode": OlderChange.SKIP}
 
@@ -202,3 +206,30 @@ def test_which_kinds_never_take_an_older_change() -> None:
     MODE["mode"] = OlderChange.SEND  # as the webhook really is
     skipping = {name for name, kind in KINDS.items() if kind.older_changes({}) == OlderChange.SKIP}
     assert skipping == {"hubspot", "wordpress"}
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_deal_in_hubspot_never_returns_to_an_earlier_stage(
+    app: Flask, hubspot: FakeHubSpot
+) -> None:
+    with app.app_context():
+        source, *_ = source_settings.create_source("S", "https://shop.example.com", COMMAND_LINE)
+        values = {"token": TOKEN, "base_url": hubspot.url}
+        number = destination_settings.create_destination("hubspot", "H", values, COMMAND_LINE).id
+        destination_account.refresh(number, COMMAND_LINE)
+        slug = source.slug
+
+    def send(revision: int | None, status: str) -> str:
+        more = {} if revision is None else {"revision": revision}
+        event = order(id=7, status=status) | {"event": "order.status_changed"} | more
+        put(app, slug, event)
+        move(app, number)
+        (deal,) = hubspot.deals
+        return deal["dealstage"]
+
+    opened, won = send(3, "pending"), send(5, "completed")
+    assert opened != won
+    assert send(4, "on-hold") == won
+    assert send(6, "on-hold") == opened, "a newer change"
+    assert send(5, "completed") == opened
+    assert send(None, "completed") == won, "without a revision, the last one that arrives"
