@@ -583,3 +583,22 @@ def test_what_happens_to_earlier_changes_is_a_setting(older_changes: str) -> Non
     config, _ = load_config(KIND, values, {})
     assert KIND.older_changes(config) == older_changes
     assert KIND.older_changes({}) == "mark", "of a destination that was saved before"
+
+
+def test_the_first_status_of_a_new_order_is_left_out_by_choice() -> None:
+    config = {"webhook_url": "https://hooks.slack.com" + PATH, "first_status": "skip"}
+    first = replace(filled(), key="first", data={"initial": True})
+    sent: list[bytes] = []
+
+    def send(request: OutboundRequest) -> Reply:
+        sent.append(request.body)
+        return Reply(200, body=b"ok")
+
+    (alone,) = KIND.deliver(config, [first], send)
+    assert isinstance(alone.signal, Accepted) and not sent
+    assert alone.notes[0].sentence.startswith("Nothing was sent: the destination does not post")
+    _, other = KIND.deliver(config, [first, filled()], send)
+    assert len(sent) == 1 and len(other.calls) == 1
+    KIND.deliver(config | {"first_status": "post"}, [first], send)
+    KIND.deliver({"webhook_url": config["webhook_url"]}, [first], send)
+    assert len(sent) == 3, "by default it is posted"

@@ -38,13 +38,15 @@ from relay.destinations.kinds.slack.settings import (
     DIGEST_ABOVE,
     LINKS,
     PREVIEWS,
+    SKIP,
     SlackSchema,
 )
 from relay.destinations.kinds.slack.urls import MAX_PLAIN, WebhookService, service_of
 from relay.destinations.links import Link, links_of, links_of_all, relay_page
 from relay.errors import Undeliverable
 from relay.rules.changes import OlderChange, noun_of
-from relay.rules.lifecycle import Failed, Refused, Signal
+from relay.rules.lifecycle import Accepted, Failed, Refused, Signal
+from relay.rules.notes import NOTHING_SENT, Note
 from relay.transport.request import OutboundRequest, Reply
 
 
@@ -85,11 +87,20 @@ class Slack(Kind):
     def deliver(
         self, config: Mapping[str, Any], messages: Sequence[Message], send: Send
     ) -> list[MessageResult]:
-        if len(messages) > 1:
-            return digest(config, messages, send)
-        request = self.build(config, messages[0])
-        reply = send(request)
-        return [MessageResult(signal_of(config, reply), (Call(request, reply),))]
+        left = [message for message in messages if not is_skipped(config, message)]
+        if len(left) > 1:
+            results = digest(config, left, send)
+        elif left:
+            request = self.build(config, left[0])
+            reply = send(request)
+            results = [MessageResult(signal_of(config, reply), (Call(request, reply),))]
+        else:
+            results = []
+        found = {message.key: result for message, result in zip(left, results, strict=True)}
+        return [found.get(message.key, FIRST_STATUS) for message in messages]
+
+    def notes_of(self, config: Mapping[str, Any], message: Message) -> tuple[Note, ...]:
+        return FIRST_STATUS.notes if is_skipped(config, message) else ()
 
     def digest(self, config: Mapping[str, Any]) -> Digest | None:
         above = int(config.get("digest_above", DIGEST_ABOVE))
@@ -103,6 +114,25 @@ class Slack(Kind):
 
     def summary(self, config: Mapping[str, Any]) -> str:
         return f"Slack channel {config['channel']}" if config.get("channel") else "A Slack channel"
+
+
+FIRST_STATUS = MessageResult(
+    Accepted(),
+    notes=(
+        Note(
+            "",
+            "the first status of a new order",
+            "the destination does not post the first status of a new order. To post it, change this "
+            "under More settings.",
+            NOTHING_SENT,
+        ),
+    ),
+)
+
+
+def is_skipped(config: Mapping[str, Any], message: Message) -> bool:
+    """Whether the message is about the first status of an order, which has a message of its own."""
+    return config.get("first_status") == SKIP and message.data.get("initial") is True
 
 
 def service_in(config: Mapping[str, Any]) -> WebhookService | None:

@@ -15,6 +15,7 @@ from relay.secrets.references import is_reference
 
 WEBHOOK, BOT = "webhook", "bot"
 LINKS, NO_LINKS = "yes", "no"
+POST, SKIP = "post", "skip"
 PREVIEWS = ("unfurl_links", "unfurl_media")
 DIGEST_ABOVE = 20
 REQUIRED = {
@@ -107,6 +108,21 @@ class SlackSchema(ConfigSchema):
             "advanced": True,
             "help": "After an outage, an earlier change of an order can arrive last. Relay recognizes it "
             "if the site numbers its changes, as Relay's plugin does.",
+        },
+    )
+    first_status = fields.String(
+        load_default=POST,
+        validate=validate.OneOf([POST, SKIP]),
+        metadata={
+            "label": "The first status of a new order",
+            "widget": "select",
+            "choices": [
+                (POST, "Post it like any other change"),
+                (SKIP, "Do not post it: the message about the new order is enough"),
+            ],
+            "advanced": True,
+            "help": "A sale is a new order and, a moment later, its first status. Relay's plugin marks "
+            "that status.",
         },
     )
     unfurl_links = fields.Boolean(
