@@ -64,7 +64,7 @@ def add_pages(app: Flask) -> None:
     from relay.api.connect import blueprint as connect_blueprint
     from relay.api.pages import blueprint
     from relay.page_extensions import assets, csrf, limiter, login, migrate
-    from relay.web.assets import register_bundles
+    from relay.web import assets as files
 
     migrate.init_app(app, db, directory=str(Path(app.root_path).parent / "migrations"))
     for extension in (login, csrf, limiter, assets):
@@ -72,7 +72,8 @@ def add_pages(app: Flask) -> None:
     csrf.exempt(ingest.blueprint)
     limiter.exempt(ingest.blueprint)
     with app.app_context():
-        register_bundles(assets)
+        files.register_bundles(assets)
+    files.init_app(app)
     dashboard.init_app(app)
     app.register_blueprint(blueprint)
     app.register_blueprint(connect_blueprint)

@@ -4,7 +4,7 @@
 Relay's own sources.  Templates use ``{% assets "app_css" %}…{{ ASSET_URL }}…{% endassets %}``.  The
 manifest lists the names, so that no process has to read the sources.
 
-- ``app_css``: Tabler, its icons, uPlot, ``css/relay.css``
+- ``app_css``: the rules of Tabler, its icons and uPlot that Relay uses, and ``css/relay.css``
 - ``app_js``: htmx, Tabler, uPlot, ``js/relay.js``, ``js/mapping.js``, ``js/passkeys.js``; load it with ``defer``
 - ``theme_js``: ``js/theme.js``, light or dark before the first paint; load it in the head
 """
@@ -12,22 +12,24 @@ manifest lists the names, so that no process has to read the sources.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from flask import Flask
 from flask_assets import Bundle, Environment
+from flask_compress import Compress
+from whitenoise import WhiteNoise
 
 STATIC = Path(__file__).parents[1] / "static"
 PACKAGES = Path(__file__).parents[2] / "node_modules"
 MANIFEST = STATIC / "gen" / "manifest.json"
 SOURCE_MAP = re.compile(r"(/\*|//)[#@] sourceMappingURL=[^\n*]*(\*/)?")
 
-STYLES = (
-    PACKAGES / "@tabler/core/dist/css/tabler.min.css",
-    PACKAGES / "@tabler/icons-webfont/dist/tabler-icons.min.css",
-    PACKAGES / "uplot/dist/uPlot.min.css",
-    STATIC / "css/relay.css",
-)
+TABLER = PACKAGES / "@tabler/core/dist/css/tabler.min.css"
+ICONS = PACKAGES / "@tabler/icons-webfont/dist/tabler-icons.min.css"
+ICON_FONT = PACKAGES / "@tabler/icons-webfont/dist/fonts/tabler-icons.woff2"
+STYLES = (TABLER, ICONS, PACKAGES / "uplot/dist/uPlot.min.css", STATIC / "css/relay.css")
 SCRIPTS = (
     PACKAGES / "htmx.org/dist/htmx.min.js",
     PACKAGES / "@tabler/core/dist/js/tabler.min.js",
@@ -37,8 +39,14 @@ SCRIPTS = (
     STATIC / "js/passkeys.js",
 )
 THEME = (STATIC / "js/theme.js",)
-# the stylesheet loads them from its own directory
-FONTS = (PACKAGES / "@tabler/icons-webfont/dist/fonts/tabler-icons.woff2",)
+Filter = Callable[..., None]  # of a bundle: reads a file, writes what it becomes
+# Requests from other sites have no session (SameSite=Lax), so nobody else can have a page with a person's
+# data compressed and measure its length.
+COMPRESSION = {
+    "COMPRESS_ALGORITHM": ["br", "gzip"],
+    "COMPRESS_MIMETYPES": ["text/html", "application/json", "image/svg+xml"],
+    "COMPRESS_REGISTER": True,
+}
 
 
 def end_file(_in: IO[str], out: IO[str], **_kw: Any) -> None:
@@ -52,8 +60,25 @@ def end_script(_in: IO[str], out: IO[str], **_kw: Any) -> None:
     out.write("\n;\n")
 
 
-def register_bundles(environment: Environment) -> None:
-    """Register the bundles for the current application.  Nothing is read or built."""
+def init_app(app: Flask) -> None:
+    """Serve the files as they were compressed when they were built, and compress pages."""
+    app.config.from_mapping(COMPRESSION)
+    Compress(app)
+    prefix = app.static_url_path or "/static"
+    app.wsgi_app = WhiteNoise(  # type: ignore[method-assign]
+        app.wsgi_app,
+        root=str(STATIC),
+        prefix=prefix,
+        immutable_file_test=rf"^{re.escape(prefix)}/gen/",
+        allow_all_origins=False,
+    )
+
+
+def register_bundles(environment: Environment, reduce: Mapping[Path, Filter] | None = None) -> None:
+    """Register the bundles for the current application.  Nothing is read or built.
+
+    ``reduce`` has the filters that remove what is not used from a source, for the build.
+    """
     environment.manifest = f"json:{MANIFEST}"
     environment.versions = "hash"
     environment.url_expire = False
@@ -65,5 +90,9 @@ def register_bundles(environment: Environment) -> None:
     ):
         if name in environment:  # all applications of a process share one environment
             continue
-        parts = [Bundle(str(source), filters=[last]) for source in sources]
+        filters = reduce or {}
+        parts = [
+            Bundle(str(source), filters=[*filter(None, [filters.get(source)]), last])
+            for source in sources
+        ]
         environment.register(name, *parts, output=output)
