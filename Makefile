@@ -16,7 +16,10 @@ AT_ONCE ?= 4
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
-relay/static/gen/manifest.json: .venv/.run package-lock.json relay/web/assets.py scripts/build_assets.py $(wildcard relay/static/js/*.js relay/static/css/*.css)
+# The rules and icons that these files use are built.
+USE_STYLES := $(shell find relay -path relay/static/gen -prune -o \( -name '*.html' -o -name '*.py' -o -name '*.js' \) -print)
+
+relay/static/gen/manifest.json: .venv/.run package-lock.json scripts/build_assets.py scripts/used_rules.mjs relay/static/css/relay.css $(USE_STYLES)
 	@$(BIN)/python scripts/build_assets.py
 	@touch $@
 
