@@ -172,7 +172,9 @@ def _part(data: Mapping[str, Any], role: str) -> str:
 def _parts_of_name(data: Mapping[str, Any]) -> Mapping[str, Any]:
     """The parts that the site sends beside a whole name (``data.parts``); else empty."""
     parts = data.get("parts")
-    for _, label, _ in candidates(data, "name") if isinstance(parts, Mapping) else ():
+    if not isinstance(parts, Mapping):
+        return {}
+    for _, label, _ in candidates(data, "name"):
         found = parts.get(label)
         if _is_own(label) and isinstance(found, Mapping):
             return found

@@ -170,9 +170,7 @@ def test_the_log_has_no_line_about_the_plugin(site, gateway, connected, admin):
     assert not _complaints(site.debug_log())
 
 
-def test_no_text_is_translated_before_init_even_if_another_plugin_uses_this_one(
-    site, connected
-):
+def test_no_text_is_translated_before_init_even_if_another_plugin_uses_this_one(site, connected):
     early = site.add_mu_plugin(
         "early.php",
         "<?php add_action( 'plugins_loaded', function () { $record = function ( $text, $original, $domain ) {"
