@@ -315,8 +315,8 @@ class Config:
         for name, value in required.items():
             if not value:
                 raise SettingsError(
-                    f"{name} is not set. Set it in production; `make run` generates it "
-                    f"and stores it in {data_dir / 'secrets.env'}."
+                    f"{name} is not set. `flask init` generates it and writes a file with all "
+                    f"settings; `make run` stores it in {data_dir / 'secrets.env'}."
                 )
         shared = env_secret(env, "RELAY_SHARED_SECRET")
         port = env_int(env, "PORT", 8000, 1, 65535)

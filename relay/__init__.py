@@ -77,6 +77,7 @@ def add_pages(app: Flask) -> None:
     dashboard.init_app(app)
     app.register_blueprint(blueprint)
     app.register_blueprint(connect_blueprint)
+    app.extensions[cli.init.FACTORY] = create_app
     cli.init_app(app)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cryptography.fernet import Fernet
 from flask import Flask
 
+from config import Config
 from relay.cli import (
     alerts,
     audit,
@@ -15,6 +16,7 @@ from relay.cli import (
     deliveries,
     destinations,
     events,
+    init,
     keys,
     kinds,
     ledger,
@@ -46,8 +48,24 @@ def init_app(app: Flask) -> None:
     for noun in NOUNS:
         app.cli.add_command(noun.group)
     sources.group.add_command(people.privacy_group)
-    for command in (*system.COMMANDS, kinds.kinds):
+    for command in (*system.COMMANDS, kinds.kinds, init.init):
         app.cli.add_command(command)
+
+
+def needs_no_settings(words: Sequence[str]) -> bool:
+    """Whether these words of ``flask`` are the command that writes the settings."""
+    return list(words[:1]) == ["init"]
+
+
+def setup_app(factory: Callable[[Config], Flask]) -> Flask:
+    """An application that has only the command that writes the settings.
+
+    ``factory`` makes the whole application from them.
+    """
+    app = Flask("relay")
+    app.extensions[init.FACTORY] = factory
+    app.cli.add_command(init.init)
+    return app
 
 
 def refuse_start(exc: SettingsError, words: Sequence[str]) -> SystemExit:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import secrets
 import signal
 import socket
 import sys
@@ -13,12 +12,8 @@ import time
 import urllib.request
 from pathlib import Path
 
-from cryptography.fernet import Fernet
 from flask import Flask
-from flask_migrate import upgrade
 from redis.exceptions import RedisError
-from sqlalchemy import make_url
-from sqlalchemy.exc import DBAPIError
 
 from config import Config
 from relay import create_app
@@ -29,6 +24,7 @@ from relay.launcher.processes import Child, end, kill, standard_processes
 from relay.launcher.valkey import Valkey, socket_path
 from relay.models import db
 from relay.private_files import restrict_new_files, restrict_old_files
+from relay.services.operations import installation
 
 MAX_LOG_BYTES = 10 * 1024 * 1024
 START_LIMIT_S = 30.0
@@ -60,19 +56,12 @@ def lock(data_dir: Path, stop: threading.Event) -> int:
             stop.wait(0.1)
 
 
-def generate_secrets(data_dir: Path) -> None:
+def store_secrets(data_dir: Path) -> None:
     """Generate the secrets that are not set, once.  Only this user can read the file."""
-    path = data_dir / "secrets.env"
-    generated = {
-        "SECRET_KEY": secrets.token_urlsafe(48),
-        "RELAY_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
-    }
+    path, generated = data_dir / "secrets.env", installation.generate_secrets()
     are_set = all(os.environ.get(name) or os.environ.get(f"{name}_FILE") for name in generated)
-    if are_set or path.exists():
-        return
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write("".join(f"{name}={value}\n" for name, value in generated.items()))
+    if not are_set and not path.exists():
+        installation.write_env_file(path, generated)
 
 
 def check_port(port: int) -> None:
@@ -100,7 +89,7 @@ def prepare(stop: threading.Event) -> tuple[Config, Valkey | None, int]:
         logs.mkdir(exist_ok=True)
         restrict_old_files(data_dir)
         lock_handle = lock(data_dir, stop)
-        generate_secrets(data_dir)
+        store_secrets(data_dir)
     except OSError as exc:
         raise SettingsError(
             f"Relay cannot write to {data_dir} ({exc.strerror}). Set RELAY_DATA_DIR to another folder."
@@ -116,16 +105,6 @@ def prepare(stop: threading.Event) -> tuple[Config, Valkey | None, int]:
     config = Config.from_env()
     check_port(config.port)
     return config, valkey, lock_handle
-
-
-def migrate(config: Config) -> None:
-    """Upgrade the database to the newest version.  Raises SettingsError if it is unavailable."""
-    try:
-        upgrade()
-    except DBAPIError as exc:
-        url = make_url(config.database_url).render_as_string(hide_password=True)
-        reason = str(exc.orig).strip().splitlines()[0]
-        raise SettingsError(f"Relay cannot use the database at {url}: {reason}") from exc
 
 
 def wait_for_web(base: str, child: Child, stop: threading.Event) -> None:
@@ -166,8 +145,8 @@ def run(stop: threading.Event) -> None:
             valkey.start(keep=(lock_handle,))
         app = create_app(config)
         with app.app_context():
-            migrate(config)
-            link = demo.first_run_url(base, config.data_dir)
+            installation.migrate(config)
+            link = installation.first_run_url(base, config.data_dir)
             empty = demo.is_empty()
             db.session.remove()
         logs = config.data_dir / "logs"

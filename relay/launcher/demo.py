@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 
 from sqlalchemy import and_, func, select
 
@@ -17,23 +16,8 @@ from relay.services import events
 from relay.services.audit import RELAY
 from relay.services.destinations import settings as destination_settings
 from relay.services.sources import settings as source_settings
-from relay.services.users import accounts as user_accounts
 
 TIMEOUT_S = 30.0
-
-
-def first_run_url(base: str, data_dir: Path) -> str | None:
-    """A new link for the first admin, also in the file ``first-run-url``; None if an admin exists."""
-    path = data_dir / "first-run-url"
-    token = user_accounts.make_first_run_token()
-    if token is None:
-        path.unlink(missing_ok=True)
-        return None
-    url = f"{base}/first-run/{token}"
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    path.write_text(url + "\n", encoding="utf-8")
-    return url
 
 
 def is_empty() -> bool:
