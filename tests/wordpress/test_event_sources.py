@@ -118,6 +118,22 @@ def test_a_registration_and_a_custom_event_arrive(shop, gateway, connected):
     ]  # fmt: skip
 
 
+def test_a_source_that_is_switched_off_is_not_loaded_and_works_as_soon_as_it_is_on(
+    shop, gateway, connected
+):
+    user = "wp_insert_user( array( 'user_login' => 'new%s', 'user_pass' => 'x', 'user_email' => 'n%s@example.org' ) );"
+    choice = (
+        "update_option( 'relay_connector_events', array( 'sources' => array( 'users' => %s ) ) );"
+    )
+    shop.php(choice % 0)
+    loaded = shop.php_json("class_exists( 'Relay_Connector\\\\Events\\\\Users', false )")
+    shop.php(user % (1, 1))
+    assert loaded is False and connected.rows() == []
+    shop.php(choice % 1 + user % (2, 2))
+    shop.php(user % (3, 3))
+    assert [row["event_type"] for row in connected.rows()] == ["user.registered"] * 2
+
+
 def test_recording_an_order_or_an_entry_sends_nothing_in_the_visitors_request(
     shop, gateway, connected
 ):

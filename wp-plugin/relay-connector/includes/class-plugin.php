@@ -19,6 +19,7 @@ use Relay_Connector\Events\Comments;
 use Relay_Connector\Events\Coupons;
 use Relay_Connector\Events\Custom_Events;
 use Relay_Connector\Events\Customers;
+use Relay_Connector\Events\Event_Choices;
 use Relay_Connector\Events\Leads;
 use Relay_Connector\Events\Order_Changes;
 use Relay_Connector\Events\Orders;
@@ -81,9 +82,7 @@ final class Plugin {
 		$services->settings()->add_hooks();
 		$services->choices()->add_hooks();
 		( new Scheduler( $services ) )->add_hooks();
-		foreach ( $services->sources() as $source ) {
-			$source->add_hooks();
-		}
+		$this->add_sources( $services );
 		foreach ( self::RARE_HOOKS as $rare ) {
 			list( $hook, $name, $method, $arguments ) = $rare;
 			add_filter(
@@ -109,6 +108,40 @@ final class Plugin {
 		add_action( 'init', array( $this, 'load_translations' ) );
 		register_activation_hook( RELAY_CONNECTOR_FILE, array( Schema::class, 'install' ) );
 		register_deactivation_hook( RELAY_CONNECTOR_FILE, array( Scheduler::class, 'clear' ) );
+	}
+
+	/**
+	 * Registers the hooks of the event sources that are switched on, now or later in this request. The others are not even
+	 * loaded, except for orders, which tell WooCommerce what the plugin is compatible with. In a network, a request can
+	 * switch to a site with other choices.
+	 *
+	 * @param Services $services The plugin's objects.
+	 */
+	private function add_sources( Services $services ) {
+		$added = array();
+		$add   = static function () use ( $services, &$added ) {
+			foreach ( self::EVENT_SOURCES as $source ) {
+				$is_needed = Orders::class === $source || is_multisite() || $services->choices()->is_enabled( self::slug_of( $source ) );
+				if ( $is_needed && ! isset( $added[ $source ] ) ) {
+					$added[ $source ] = true;
+					$services->source( $source )->add_hooks();
+				}
+			}
+		};
+		$add();
+		add_action( 'add_option_' . Event_Choices::OPTION, $add );
+		add_action( 'update_option_' . Event_Choices::OPTION, $add );
+	}
+
+	/**
+	 * The slug of an event source by its class, so that the class is not loaded. A source with another slug always gets its
+	 * hooks.
+	 *
+	 * @param string $source The class.
+	 * @return string
+	 */
+	public static function slug_of( $source ) {
+		return strtolower( substr( $source, strlen( __NAMESPACE__ . '\\Events\\' ) ) );
 	}
 
 	/**

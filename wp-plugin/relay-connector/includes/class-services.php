@@ -106,12 +106,22 @@ final class Services {
 	 * @return Base_Source[]
 	 */
 	public function sources() {
-		foreach ( $this->source_classes as $source ) {
-			if ( ! isset( $this->made[ $source ] ) ) {
-				$this->made[ $source ] = new $source( $this->settings(), $this->outbox(), $this->choices() );
+		return array_map( array( $this, 'source' ), $this->source_classes );
+	}
+
+	/**
+	 * One event source.
+	 *
+	 * @param string $source Its class.
+	 * @return Base_Source
+	 */
+	public function source( $source ) {
+		return $this->once(
+			$source,
+			function () use ( $source ) {
+				return new $source( $this->settings(), $this->outbox(), $this->choices() );
 			}
-		}
-		return array_values( array_intersect_key( $this->made, array_flip( $this->source_classes ) ) );
+		);
 	}
 
 	/**
