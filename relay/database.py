@@ -172,7 +172,7 @@ class IdList(TypeDecorator[Iterable[int]]):
         return ids if dialect.name == "postgresql" else json.dumps(ids)
 
 
-class Condition(FunctionElement[bool]):
+class IdCondition(FunctionElement[bool]):
     """A condition that is compiled to a comparison, so SQLite does not compare it with 1 once more."""
 
     type = Boolean()
@@ -182,7 +182,7 @@ class Condition(FunctionElement[bool]):
         return self
 
 
-class is_one_of(Condition):
+class is_one_of(IdCondition):
     """``is_one_of(column, ids)``: whether the column is one of many ids, which are one parameter.
 
     So the text of the statement is the same for any number of ids, and is compiled once.
@@ -206,7 +206,7 @@ def _one_of_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
     return f"{column} IN (SELECT value FROM json_each({ids}))"  # noqa: S608
 
 
-class is_in_rows(Condition):
+class is_in_rows(IdCondition):
     """``is_in_rows(column, query)``: whether the column is one of the ids that a query finds.
 
     PostgreSQL runs the query first and then looks each id up, however it estimates their number: a table
@@ -248,12 +248,14 @@ def upsert(connection: Connection | AnySession | str, table: Any) -> Any:
 
     ``connection`` may also be the name of the dialect.
     """
-    if isinstance(connection, str):
-        name = connection
-    else:
-        connected = connection if isinstance(connection, Connection) else connection.connection()
-        name = connected.dialect.name
+    name = connection if isinstance(connection, str) else dialect_of(connection)
     return (postgresql if name == "postgresql" else sqlite).insert(table)
+
+
+def dialect_of(connection: Connection | AnySession) -> str:
+    """The name of the dialect, for statements that are built once for each."""
+    connected = connection if isinstance(connection, Connection) else connection.connection()
+    return connected.dialect.name
 
 
 class RowInsert:

@@ -208,3 +208,23 @@ def test_a_site_connected_by_an_older_version_continues_with_comments_only(
     assert [name for name, on in found.items() if on and name.startswith("sources ")] == [
         "sources comments"
     ]
+
+
+def test_a_source_that_is_off_costs_nothing_until_it_is_switched_on(
+    shop, gateway, connected, admin
+):
+    loaded = r"array_values( preg_grep( '/Events.(Products|Coupons|Forms.(Divi|Forminator))$/', get_declared_classes() ) )"
+    assert shop.php_json(loaded) == []
+    choice = {
+        "relay_connector_events[sources][products]": "1",
+        "relay_connector_events[plugins][divi]": "1",
+    }
+    assert "Settings saved." in save(connected, admin, choice)
+    names = [name.rpartition("\\")[2] for name in shop.php_json(loaded)]
+    assert sorted(names) == ["Divi", "Products"]
+    shop.php(
+        "$p = new Standin_WC_Product(); $p->set_name( 'Tea' ); $p->save();"
+        "standin_divi_submit( 2, array( 'name' => array( 'Name', 'Jane' ) ) );"
+    )
+    shop.run_cron()
+    assert [event["event"] for event in arrived(gateway)] == ["product.created", "lead.created"]

@@ -7,7 +7,18 @@
  */
 
 define( 'RELAY_LAB_EVENTS', $argv[4] );
+// Sources that are off register no hooks. Here they are on while the plugin is loaded; each test chooses what is sent.
+$GLOBALS['wp_filter']['pre_option_relay_connector_events'][10]['lab'] = array(
+	'function'      => static function () {
+		return array(
+			'sources' => array_fill_keys( array( 'order_changes', 'products', 'stock', 'customers', 'coupons', 'subscriptions', 'posts' ), 1 ),
+			'plugins' => array_fill_keys( array( 'jetpack', 'forminator', 'sureforms', 'ws-form', 'everest-forms', 'metform', 'mailpoet', 'kadence-blocks', 'divi', 'bricks' ), 1 ),
+		);
+	},
+	'accepted_args' => 1,
+);
 require __DIR__ . '/boot.php';
+remove_all_filters( 'pre_option_relay_connector_events' );
 foreach ( glob( dirname( __DIR__ ) . '/standins/*.php' ) as $relay_lab_file ) {
 	require_once $relay_lab_file;
 }

@@ -81,7 +81,7 @@ final class ListeningTest extends RelayTestCase {
 	}
 
 	public function test_secrets_are_never_recorded_wherever_a_hook_passes_them() {
-		$submitted = array( 'name' => 'Jane', 'user_pass' => 'hunter22', 'card_number' => '4111 1111 1111 1111', 'account' => 'DE89 3704 0044 0532 0130 00', 'other' => '5500000000000004', '_wpnonce' => 'abcdef0123', 'form' => array( 'cvc' => '123', 'iban' => 'x-iban' ), 'g-recaptcha-response' => 'long-token' );
+		$submitted = array( 'name' => 'Jane', 'shown_again' => 'hunter22', 'user_pass' => 'hunter22', 'card_number' => '4111 1111 1111 1111', 'account' => 'DE89 3704 0044 0532 0130 00', 'other' => '5500000000000004', '_wpnonce' => 'abcdef0123', 'form' => array( 'cvc' => '123', 'iban' => 'x-iban' ), 'g-recaptcha-response' => 'long-token' );
 		$found     = $this->found(
 			$submitted,
 			static function () use ( $submitted ) {

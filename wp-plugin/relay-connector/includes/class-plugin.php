@@ -74,6 +74,11 @@ final class Plugin {
 	);
 
 	/**
+	 * The cookie of a browser that the plugin listens to.
+	 */
+	const LISTEN_COOKIE = 'relay_connector_listen';
+
+	/**
 	 * Registers all hooks. Nothing else happens while the file is loaded.
 	 */
 	public function add_hooks() {
@@ -94,7 +99,9 @@ final class Plugin {
 				$arguments
 			);
 		}
-		( new Form_Listener() )->add_hooks();
+		if ( isset( $_COOKIE[ self::LISTEN_COOKIE ] ) ) {
+			( new Form_Listener() )->add_hooks();
+		}
 		// Forms are often submitted through admin-ajax.php, which has no pages.
 		if ( is_admin() && ! wp_doing_ajax() ) {
 			$this->add_pages( $services );

@@ -41,7 +41,7 @@ final class Leads extends Base_Source {
 	const FILES = 'files';
 
 	/**
-	 * The supported form plugins. Add a new one here.
+	 * The supported form plugins. Add a new one here; those that an admin switches on with their short names as keys.
 	 */
 	const FORM_PLUGINS = array(
 		Contact_Form_7::class,
@@ -51,21 +51,21 @@ final class Leads extends Base_Source {
 		Fluent_Forms::class,
 		Formidable::class,
 		Elementor_Pro::class,
-		Jetpack_Forms::class,
-		Forminator::class,
-		Sureforms::class,
-		Ws_Form::class,
-		Everest_Forms::class,
-		Metform::class,
-		Mailpoet::class,
-		Kadence_Blocks::class,
-		Divi::class,
-		Bricks::class,
+		'jetpack'        => Jetpack_Forms::class,
+		'forminator'     => Forminator::class,
+		'sureforms'      => Sureforms::class,
+		'ws-form'        => Ws_Form::class,
+		'everest-forms'  => Everest_Forms::class,
+		'metform'        => Metform::class,
+		'mailpoet'       => Mailpoet::class,
+		'kadence-blocks' => Kadence_Blocks::class,
+		'divi'           => Divi::class,
+		'bricks'         => Bricks::class,
 		Other_Forms::class,
 	);
 
 	/**
-	 * The form plugins, created on first use.
+	 * The form plugins by class, created on first use.
 	 *
 	 * @var Form_Plugin[]
 	 */
@@ -128,21 +128,31 @@ final class Leads extends Base_Source {
 	 * @return Form_Plugin[]
 	 */
 	public function plugins() {
-		if ( ! $this->plugins ) {
-			foreach ( self::FORM_PLUGINS as $class ) {
-				$this->plugins[] = new $class( $this );
-			}
-		}
-		return $this->plugins;
+		return array_map( array( $this, 'create' ), array_values( self::FORM_PLUGINS ) );
 	}
 
 	/**
-	 * Listens to every form plugin. Whether one is active shows when its hooks fire.
+	 * Listens to every form plugin that is not switched off. Whether one is active shows when its hooks fire.
 	 */
 	public function add_hooks() {
-		foreach ( $this->plugins() as $plugin ) {
-			$plugin->add_hooks();
+		foreach ( self::FORM_PLUGINS as $slug => $class ) {
+			if ( is_int( $slug ) || $this->choices->sends_plugin( $slug, false ) ) {
+				$this->create( $class )->add_hooks();
+			}
 		}
+	}
+
+	/**
+	 * A form plugin.
+	 *
+	 * @param string $class Its class.
+	 * @return Form_Plugin
+	 */
+	private function create( $class ) {
+		if ( ! isset( $this->plugins[ $class ] ) ) {
+			$this->plugins[ $class ] = new $class( $this );
+		}
+		return $this->plugins[ $class ];
 	}
 
 	/**

@@ -7,6 +7,8 @@
 
 namespace Relay_Connector\Listening;
 
+use Relay_Connector\Plugin;
+
 defined( 'ABSPATH' ) || exit;
 
 /**
@@ -16,7 +18,7 @@ defined( 'ABSPATH' ) || exit;
  */
 final class Form_Listener {
 
-	const COOKIE   = 'relay_connector_listen';
+	const COOKIE   = Plugin::LISTEN_COOKIE;
 	const RESULT   = 'relay_connector_heard';
 	const KEEP_S   = 1800;
 	const MOST_RAW = 262144;

@@ -64,7 +64,7 @@ final class Outbox_Runner {
 	/**
 	 * The event sources.
 	 *
-	 * @var Event_Source[]
+	 * @var iterable<Event_Source>
 	 */
 	private $sources;
 
@@ -96,10 +96,10 @@ final class Outbox_Runner {
 	 * @param Outbox          $outbox   The outbox.
 	 * @param Circuit_Breaker $breaker  The circuit breaker.
 	 * @param Gateway_Client  $client   The client.
-	 * @param Event_Source[]  $sources  The event sources.
+	 * @param iterable        $sources  The event sources.
 	 * @param Daily_Reports   $reports  The daily reports.
 	 */
-	public function __construct( Settings $settings, Outbox $outbox, Circuit_Breaker $breaker, Gateway_Client $client, array $sources, Daily_Reports $reports ) {
+	public function __construct( Settings $settings, Outbox $outbox, Circuit_Breaker $breaker, Gateway_Client $client, iterable $sources, Daily_Reports $reports ) {
 		$this->settings = $settings;
 		$this->outbox   = $outbox;
 		$this->breaker  = $breaker;
