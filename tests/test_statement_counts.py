@@ -66,7 +66,7 @@ from tests.dashboard.conftest import Visitor
 
 MANY = 30
 FRAGMENT = {"HX-Request": "true"}
-NOT_DASHBOARD = ("static", "ingest", "api")
+NOT_DASHBOARD = ("static", "ingest", "api", "connect_token")
 # what a list shows of each row, and how many rows it shows for n rows of everything
 LISTS: dict[str, tuple[str, Callable[[int], int]]] = {
     "overview.page": (r"/events/\d+", lambda n: min(n, 8)),
@@ -105,7 +105,14 @@ NEED_A_LINK = {
     *("auth.first_run_page", "passwords.invite_page", "passwords.new_password_page"),
     "passwords.new_address_page",
 }
+CONNECT = {
+    "site": "https://shop.example.com",
+    "return": "https://shop.example.com/wp-admin/",
+    "state": "s" * 22,
+    "challenge": "c" * 43,
+}
 NO_LIST = {
+    "connect.page",  # sites on one host
     *("passwords.invite_page", "passwords.new_password_page", "passwords.forgotten_page"),
     "passwords.new_address_page",
     *(
@@ -134,6 +141,7 @@ NO_LIST = {
 }
 # more addresses of the same page, and those that need a query
 QUERIES: dict[str, list[dict[str, Any]]] = {
+    "connect.page": [CONNECT],
     "sources.list_page": [{}, {"state": "removed"}],
     "destinations.list_page": [{}, {"state": "removed"}],
     "alert_channels.new_page": [{}, {"kind": "email"}],

@@ -30,11 +30,8 @@ SAMPLES_SHOWN = 10
 def _load(subscription: Subscription) -> MappingPreview:
     """The editor for the requested event type, else the first with a custom mapping, else the first."""
     types = mapping_preview.types_of(subscription) or [TEST]
-    custom = [
-        event_type
-        for event_type in types
-        if event_type in mapping_preview.rules_in_use(subscription)
-    ]
+    in_use = mapping_preview.rules_in_use(subscription)
+    custom = [event_type for event_type in types if event_type in in_use]
     requested = request.values.get("type", "")
     return mapping_preview.load_preview(subscription, requested or (custom or types)[0])
 

@@ -34,6 +34,7 @@ from tests.support.two_sites import TwoSites
 OTHER: Any = aliased(Delivery)
 PLAIN: Any = Delivery.__table__
 CLOSED = {  # read and changed only by views about all sites
+    "connect_grant",
     *("ai_answer", "ai_step", "ai_use", "alert_channel", "alert_entry", "alert_message"),
     *("alert_rule", "delivery_minute", "gauge", "lease", "ledger_check", "milestone"),
     "erasure_receipt",
