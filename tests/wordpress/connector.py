@@ -135,9 +135,11 @@ class Connector:
         return answer.text
 
     def save(self, admin: requests.Session, **fields: str) -> str:
-        """Fill in the settings form and save; returns the page that follows."""
-        page = self.page(admin)
-        data = {name: value for name, value in _fields(_form(page, "options.php")) if name}
+        """Fill in the form for the connection or the one for the other settings, and save; returns the page that follows."""
+        of_connection = not fields or fields.keys() & {"endpoint", "key_id", "secret"}
+        marker = "relay_connector_connection" if of_connection else "relay_connector"
+        form = next(one for one in _forms(self.page(admin)) if f"value='{marker}'" in one)
+        data = {name: value for name, value in _fields(form) if name}
         data |= {f"relay_connector_{name}": value for name, value in fields.items()}
         return admin.post(f"{self.site.url}/wp-admin/options.php", data=data, timeout=60).text
 

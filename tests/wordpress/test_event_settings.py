@@ -95,7 +95,7 @@ def test_unselected_events_are_not_sent_and_hidden_choices_are_kept(
 def save(connector, admin, choice: dict[str, str]) -> str:
     """Save the settings form with some choices changed."""
     page = connector.page(admin)
-    form = re.search(r'<form action="[^"]*options\.php".*?</form>', page, re.S)[0]
+    form = re.search(r"<form (?:(?!</form>).)*value='relay_connector'.*?</form>", page, re.S)[0]
     data = {}
     for tag in re.findall(r"<input[^>]*>", form):
         found = {a: b[1:-1] for a, b in re.findall(r"""([a-z-]+)=("[^"]*"|'[^']*')""", tag)}

@@ -7,10 +7,12 @@
 
 namespace Relay_Connector;
 
+use Relay_Connector\Keys\Connection_String;
 use Relay_Connector\Reporting\Daily_Counts;
 use Relay_Connector\Sending\Outbox;
 use Relay_Connector\Sending\Outbox_Query;
 use Relay_Connector\Sending\Outbox_Runner;
+use Relay_Connector\Sending\Scheduler;
 use Relay_Connector\Sending\Triggers;
 use Relay_Connector\Status\Connection_Steps;
 use Relay_Connector\Status\Connection_Test;
@@ -20,7 +22,7 @@ use Relay_Connector\Status\Status;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Status, test, send, retry, list, purge and report on the command line.
+ * Connect, status, test, send, retry, list, purge and report on the command line.
  */
 final class Cli {
 
@@ -120,6 +122,36 @@ final class Cli {
 			return;
 		}
 		\WP_CLI::success( __( 'No problems: no events are late.', 'relay-connector' ) );
+	}
+
+	/**
+	 * Connects this site with a connection string from Relay and sends a test event.
+	 *
+	 * Without an argument, the connection string is read from standard input, so that it is in no shell history.
+	 *
+	 * ## OPTIONS
+	 *
+	 * [<connection-string>]
+	 * : The connection string. It contains the secret: better leave it out.
+	 *
+	 * ## EXAMPLES
+	 *
+	 *     wp relay connect < connection.txt
+	 *     flask sources create "Tea shop" https://shop.example.com --json | jq -r .connection | wp relay connect
+	 *
+	 * @param string[] $args The connection string, or nothing.
+	 */
+	public function connect( $args ) {
+		$typed      = \WP_CLI::get_value_from_arg_or_stdin( $args, 0 );
+		$connection = Connection_String::parse( $typed );
+		$problem    = $connection ? $this->settings->connect( $connection ) : Connection_String::problem( $typed );
+		if ( '' !== $problem ) {
+			\WP_CLI::error( $problem );
+			return;
+		}
+		/* translators: %s: host name. */
+		\WP_CLI::log( sprintf( __( 'The connection to %s was saved.', 'relay-connector' ), wp_parse_url( $this->settings->endpoint(), PHP_URL_HOST ) ) );
+		$this->test();
 	}
 
 	/**
@@ -268,6 +300,7 @@ final class Cli {
 			return;
 		}
 		Triggers::note_run();
+		Scheduler::forget_sent();
 		$done = $this->runner->run();
 		$this->email_alert->send_if_due();
 		if ( null === $done ) {

@@ -9,12 +9,14 @@ namespace Relay_Connector;
 
 use Relay_Connector\Admin\Admin_Actions;
 use Relay_Connector\Admin\Admin_Notices;
+use Relay_Connector\Admin\Connection_Section;
 use Relay_Connector\Admin\Daily_Report_Section;
 use Relay_Connector\Admin\Dashboard_Widget;
 use Relay_Connector\Admin\Event_Settings_Section;
 use Relay_Connector\Admin\Events_Page;
 use Relay_Connector\Admin\Other_Forms_Page;
 use Relay_Connector\Admin\Settings_Page;
+use Relay_Connector\Admin\Welcome;
 use Relay_Connector\Events\Comments;
 use Relay_Connector\Events\Coupons;
 use Relay_Connector\Events\Custom_Events;
@@ -29,6 +31,7 @@ use Relay_Connector\Events\Stock;
 use Relay_Connector\Events\Subscriptions;
 use Relay_Connector\Events\Users;
 use Relay_Connector\Listening\Form_Listener;
+use Relay_Connector\Sending\Outbox;
 use Relay_Connector\Sending\Scheduler;
 
 defined( 'ABSPATH' ) || exit;
@@ -115,6 +118,7 @@ final class Plugin {
 		add_action( 'init', array( $this, 'load_translations' ) );
 		register_activation_hook( RELAY_CONNECTOR_FILE, array( Schema::class, 'install' ) );
 		register_deactivation_hook( RELAY_CONNECTOR_FILE, array( Scheduler::class, 'clear' ) );
+		register_deactivation_hook( RELAY_CONNECTOR_FILE, array( Outbox::class, 'forget_all_sent' ) );
 	}
 
 	/**
@@ -163,9 +167,10 @@ final class Plugin {
 		$log_page->add_hooks();
 		( new Event_Settings_Section( $services->choices(), $services->sources() ) )->add_hooks();
 		( new Other_Forms_Page( $services->choices() ) )->add_hooks();
-		( new Settings_Page( $settings, $status, $services->keys(), $log_page, new Daily_Report_Section( $settings, $services->daily_counts(), $services->reports() ) ) )->add_hooks();
-		( new Admin_Actions( $services->connection_test(), $services->keys() ) )->add_hooks();
+		( new Settings_Page( $settings, $status, new Connection_Section( $settings, $services->keys() ), $log_page, new Daily_Report_Section( $settings, $services->daily_counts(), $services->reports() ) ) )->add_hooks();
+		( new Admin_Actions( $services->connection_test(), $services->keys(), $services->connect_flow(), $settings ) )->add_hooks();
 		( new Admin_Notices( $status ) )->add_hooks();
+		( new Welcome( $settings ) )->add_hooks();
 		( new Dashboard_Widget( $settings, $status, $services->daily_counts() ) )->add_hooks();
 	}
 

@@ -117,6 +117,7 @@ final class Schema {
 		// Options that every request reads cost a query if they do not exist.
 		add_option( Settings::CONNECTED_AT, 0 );
 		add_option( Settings::ENDPOINT, '' );
+		add_option( Settings::SHOW_SENT_H, 0 );
 		$old = (int) get_option( self::OPTION, 0 );
 		$is_connected = ( new Settings() )->collects_events();
 		Event_Choices::initialize( $old > 0 && $old < 4 && $is_connected );

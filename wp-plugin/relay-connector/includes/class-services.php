@@ -9,6 +9,7 @@ namespace Relay_Connector;
 
 use Relay_Connector\Events\Base_Source;
 use Relay_Connector\Events\Event_Choices;
+use Relay_Connector\Keys\Connect_Flow;
 use Relay_Connector\Keys\Key_Exchange;
 use Relay_Connector\Privacy\Erasure_Requests;
 use Relay_Connector\Privacy\Privacy_Tools;
@@ -247,6 +248,20 @@ final class Services {
 			__FUNCTION__,
 			function () {
 				return new Key_Exchange( $this->settings(), $this->client() );
+			}
+		);
+	}
+
+	/**
+	 * Connecting with a button.
+	 *
+	 * @return Connect_Flow
+	 */
+	public function connect_flow() {
+		return $this->once(
+			__FUNCTION__,
+			function () {
+				return new Connect_Flow( $this->settings(), $this->client() );
 			}
 		);
 	}

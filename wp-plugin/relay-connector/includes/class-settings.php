@@ -18,7 +18,9 @@ defined( 'ABSPATH' ) || exit;
  */
 final class Settings {
 
-	const GROUP          = 'relay_connector';
+	const GROUP            = 'relay_connector';
+	const CONNECTION_GROUP = 'relay_connector_connection';
+
 	const ENDPOINT       = 'relay_connector_endpoint';
 	const KEY_ID         = 'relay_connector_key_id';
 	const SECRET         = 'relay_connector_secret';
@@ -29,6 +31,7 @@ final class Settings {
 	const RETENTION_DAYS = 'relay_connector_retention_days';
 	const CONNECTED_AT   = 'relay_connector_connected_at';
 	const OLD_KEY        = 'relay_connector_old_key';
+	const SHOW_SENT_H    = 'relay_connector_show_sent_hours';
 
 	const CONSTANTS = array(
 		self::ENDPOINT => 'RELAY_CONNECTOR_ENDPOINT',
@@ -37,9 +40,15 @@ final class Settings {
 	);
 
 	const DEFAULT_PATH        = '/webhooks/wp';
+	const KEY_ID_FORMAT       = '/^[A-Za-z0-9._:-]{0,128}$/D';
 	const SHORTEST_SECRET     = 32;
 	const SAMPLE_SECRETS      = array( 'replace_me', 'replaceme', 'change_me', 'changeme', 'secret', 'shared_secret' );
 	const DEFAULT_RETENTION_D = 30;
+
+	/**
+	 * For how many hours the content of sent events can be shown; 0 is off.
+	 */
+	const SHOW_SENT_CHOICES = array( 0, 1, 4, 24, 72 );
 
 	/**
 	 * Registers the options.
@@ -64,12 +73,13 @@ final class Settings {
 			self::SKIP_INITIAL        => array( 'boolean', 'sanitize_checkbox' ),
 			self::KEEP_DATA           => array( 'boolean', 'sanitize_checkbox' ),
 			self::RETENTION_DAYS      => array( 'integer', 'sanitize_retention_days' ),
+			self::SHOW_SENT_H         => array( 'integer', 'sanitize_show_sent' ),
 			Comment_Summaries::OPTION => array( 'boolean', 'sanitize_checkbox' ),
 			Email_Alert::OPTION       => array( 'boolean', 'sanitize_checkbox' ),
 		);
 		foreach ( $options as $option => $how ) {
 			register_setting(
-				self::GROUP,
+				isset( self::CONSTANTS[ $option ] ) ? self::CONNECTION_GROUP : self::GROUP,
 				$option,
 				array(
 					'type'              => $how[0],
@@ -151,6 +161,65 @@ final class Settings {
 	}
 
 	/**
+	 * Checks and stores a whole connection. If the site gets a new key for the same address, results that are signed with
+	 * the old key are accepted for another day.
+	 *
+	 * @param string[] $connection With endpoint, key_id and secret.
+	 * @return string Why it was not stored, or ''.
+	 */
+	public function connect( array $connection ) {
+		$problem = $this->connection_problem( $connection );
+		if ( '' !== $problem ) {
+			return $problem;
+		}
+		$has_old = $this->endpoint() === $connection['endpoint'] && '' !== $this->secret() && $this->secret() !== $connection['secret'];
+		if ( $has_old ) {
+			$this->change_key( $connection['key_id'], $connection['secret'], time() + DAY_IN_SECONDS );
+			return '';
+		}
+		update_option( self::SECRET, array( $connection['secret'] ), false );
+		update_option( self::KEY_ID, $connection['key_id'] );
+		update_option( self::ENDPOINT, $connection['endpoint'] );
+		return '';
+	}
+
+	/**
+	 * Why the connection cannot be changed on this site.
+	 *
+	 * @return string A message, or ''.
+	 */
+	public function blocked_reason() {
+		foreach ( array_keys( self::CONSTANTS ) as $option ) {
+			$fixed = $this->overridden_by( $option );
+			if ( '' !== $fixed ) {
+				/* translators: %s: name of a constant. */
+				return sprintf( __( 'The connection is set by %s in wp-config.php or the server\'s environment, and this plugin cannot change it. Change it there, or remove it there first.', 'relay-connector' ), $fixed );
+			}
+		}
+		return '';
+	}
+
+	/**
+	 * What is wrong with a whole connection.
+	 *
+	 * @param string[] $connection With endpoint, key_id and secret.
+	 * @return string A message, or ''.
+	 */
+	private function connection_problem( array $connection ) {
+		$problem = $this->blocked_reason();
+		if ( '' === $problem ) {
+			$problem = ( new Gateway_Address( $connection['endpoint'] ) )->format_problem();
+		}
+		if ( '' !== $problem ) {
+			return $problem;
+		}
+		if ( ! preg_match( self::KEY_ID_FORMAT, $connection['key_id'] ) || strlen( $connection['secret'] ) < self::SHORTEST_SECRET || esc_url_raw( $connection['endpoint'] ) !== $connection['endpoint'] ) {
+			return __( 'The connection has a value that Relay does not make: it was changed on the way. Nothing was stored. Copy the connection string again.', 'relay-connector' );
+		}
+		return '';
+	}
+
+	/**
 	 * The first 8 hex digits of the secret's SHA-256: enough to compare with Relay, useless to sign with.
 	 *
 	 * @return string '' if there is no secret.
@@ -211,6 +280,15 @@ final class Settings {
 	 */
 	public function retention_days() {
 		return (int) get_option( self::RETENTION_DAYS, self::DEFAULT_RETENTION_D );
+	}
+
+	/**
+	 * For how many hours the content of sent events can be shown.
+	 *
+	 * @return int 0 if it is not stored.
+	 */
+	public static function show_sent_hours() {
+		return (int) get_option( self::SHOW_SENT_H, 0 );
 	}
 
 	/**
@@ -294,7 +372,7 @@ final class Settings {
 			return $old;
 		}
 		$value = trim( sanitize_text_field( (string) $value ) );
-		if ( ! preg_match( '/^[A-Za-z0-9._:-]{0,128}$/', $value ) ) {
+		if ( ! preg_match( self::KEY_ID_FORMAT, $value ) ) {
 			$this->add_error( self::KEY_ID, __( 'A key ID can only contain letters, digits and the characters . _ : - The key ID was not changed. Copy it again from your site\'s page in Relay.', 'relay-connector' ) );
 			return $old;
 		}
@@ -352,6 +430,16 @@ final class Settings {
 	public function sanitize_retention_days( $value ) {
 		$days = (int) $value;
 		return $days < 1 || $days > 365 ? self::DEFAULT_RETENTION_D : $days;
+	}
+
+	/**
+	 * Sanitizes the number of hours.
+	 *
+	 * @param mixed $value The value chosen.
+	 * @return int
+	 */
+	public function sanitize_show_sent( $value ) {
+		return in_array( (int) $value, self::SHOW_SENT_CHOICES, true ) ? (int) $value : 0;
 	}
 
 	/**

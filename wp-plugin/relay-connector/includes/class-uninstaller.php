@@ -10,6 +10,7 @@ namespace Relay_Connector;
 use Relay_Connector\Admin\Events_Page;
 use Relay_Connector\Events\Comments;
 use Relay_Connector\Events\Event_Choices;
+use Relay_Connector\Events\Sensitive_Fields;
 use Relay_Connector\Events\Sent_Order_Events;
 use Relay_Connector\Listening\Form_Sources;
 use Relay_Connector\Reporting\Daily_Reports;
@@ -40,8 +41,10 @@ final class Uninstaller {
 		Settings::RETENTION_DAYS,
 		Settings::CONNECTED_AT,
 		Settings::OLD_KEY,
+		Settings::SHOW_SENT_H,
 		Event_Choices::OPTION,
 		Form_Sources::OPTION,
+		Sensitive_Fields::OPTION,
 		Comment_Summaries::OPTION,
 		Email_Alert::OPTION,
 		Email_Alert::STATE,

@@ -7,6 +7,7 @@
 
 namespace Relay_Connector\Admin;
 
+use Relay_Connector\Events\Sensitive_Fields;
 use Relay_Connector\Status\Lost_Events;
 use Relay_Connector\Status\Status;
 
@@ -54,6 +55,26 @@ final class Admin_Notices {
 		$lost_events = Lost_Events::read();
 		if ( $lost_events ) {
 			$this->render_lost_events( $lost_events );
+		}
+		$this->render_sensitive_fields();
+	}
+
+	/**
+	 * Prints the notice about form fields that were left out.
+	 */
+	private function render_sensitive_fields() {
+		foreach ( Sensitive_Fields::all() as $form => $labels ) {
+			?>
+			<div class="notice notice-warning relay-connector-notice">
+				<p><strong><?php esc_html_e( 'Relay: a form field was not sent.', 'relay-connector' ); ?></strong>
+				<?php
+				/* translators: %s: names of fields. */
+				echo esc_html( sprintf( __( 'The name of this field suggests a password, a payment card or a bank account: %s. Decide whether Relay may receive it.', 'relay-connector' ), implode( ', ', $labels ) ) );
+				?>
+				<a href="<?php echo esc_url( Form_Fields_Page::url( $form ) ); ?>"><?php esc_html_e( 'Choose the fields of this form', 'relay-connector' ); ?></a>
+				</p>
+			</div>
+			<?php
 		}
 	}
 

@@ -9,7 +9,9 @@ namespace Relay_Connector\Admin;
 
 use Relay_Connector\Events\Base_Source;
 use Relay_Connector\Events\Event_Choices;
+use Relay_Connector\Events\Forms\Form_Plugin;
 use Relay_Connector\Events\Leads;
+use Relay_Connector\Events\Sensitive_Fields;
 
 defined( 'ABSPATH' ) || exit;
 
@@ -19,11 +21,35 @@ defined( 'ABSPATH' ) || exit;
 final class Event_Settings_Section {
 
 	/**
+	 * A longer list of forms scrolls within the page.
+	 */
+	const SHORT_LIST = 12;
+
+	/**
+	 * The page must not become slow on a site with hundreds of forms.
+	 */
+	const LONGEST_SEARCH_S = 0.5;
+
+	/**
 	 * What the admin has chosen.
 	 *
 	 * @var Event_Choices
 	 */
 	private $choices;
+
+	/**
+	 * When the search in the fields of forms ends, in Unix seconds.
+	 *
+	 * @var float
+	 */
+	private $search_until = 0.0;
+
+	/**
+	 * The checkboxes on the page, as "group=name".
+	 *
+	 * @var string[]
+	 */
+	private $shown = array();
 
 	/**
 	 * The event sources.
@@ -59,10 +85,8 @@ final class Event_Settings_Section {
 	 * The rows.
 	 */
 	public function render() {
-		$missing = array();
-		?>
-		<tr class="relay-connector-hidden"><td colspan="2"><input type="hidden" name="<?php echo esc_attr( Event_Choices::OPTION ); ?>[submitted]" value="1"></td></tr>
-		<?php
+		$missing     = array();
+		$this->shown = array();
 		foreach ( $this->sources as $source ) {
 			if ( $source->is_available() ) {
 				$this->render_source( $source );
@@ -72,6 +96,9 @@ final class Event_Settings_Section {
 		if ( $missing ) {
 			$this->render_missing( $missing );
 		}
+		?>
+		<tr class="relay-connector-hidden"><td colspan="2"><input type="hidden" name="<?php echo esc_attr( Event_Choices::OPTION ); ?>[submitted]" value="<?php echo esc_attr( implode( "\n", $this->shown ) ); ?>"></td></tr>
+		<?php
 	}
 
 	/**
@@ -148,31 +175,10 @@ final class Event_Settings_Section {
 	 * @param Leads $leads The source of form entries.
 	 */
 	private function render_forms( Leads $leads ) {
+		$this->search_until = microtime( true ) + self::LONGEST_SEARCH_S;
 		foreach ( $leads->plugins() as $plugin ) {
-			if ( ! $plugin->is_active() ) {
-				continue;
-			}
-			?>
-			<p class="relay-connector-subhead"><?php echo esc_html( $plugin->name() ); ?></p>
-			<?php
-			if ( ! $plugin->is_on_by_default() ) {
-				/* translators: %s: name of a form plugin. */
-				$this->render_checkbox( 'plugins', $plugin->slug(), $leads->sends_plugin( $plugin ), sprintf( __( 'Send entries of %s', 'relay-connector' ), $plugin->name() ) );
-			}
-			$forms = $plugin->safe_forms();
-			if ( ! $forms && $plugin->is_on_by_default() ) {
-				?>
-				<p class="description"><?php esc_html_e( 'No forms yet. New forms appear here.', 'relay-connector' ); ?></p>
-				<?php
-			}
-			foreach ( $forms as $id => $title ) {
-				$form = $plugin->slug() . ':' . $id;
-				?>
-				<div class="relay-connector-form">
-					<?php $this->render_checkbox( 'forms', $form, $this->choices->sends_form( $form ), '' === $title ? $plugin->title_of( $id ) : $title ); ?>
-					<a href="<?php echo esc_url( Form_Fields_Page::url( $form ) ); ?>"><?php echo esc_html( $this->fields_link( $form ) ); ?><span class="screen-reader-text"> <?php echo esc_html( $title ); ?></span></a>
-				</div>
-				<?php
+			if ( $plugin->is_active() ) {
+				$this->render_forms_of( $plugin, $leads );
 			}
 		}
 		?>
@@ -182,6 +188,98 @@ final class Event_Settings_Section {
 		?>
 		<p><a href="<?php echo esc_url( Other_Forms_Page::url() ); ?>"><?php esc_html_e( 'My form plugin is not listed', 'relay-connector' ); ?></a></p>
 		<?php
+	}
+
+	/**
+	 * Prints the forms of one form plugin. A long list scrolls within the page.
+	 *
+	 * @param Form_Plugin $plugin The form plugin.
+	 * @param Leads       $leads  The source of form entries.
+	 */
+	private function render_forms_of( Form_Plugin $plugin, Leads $leads ) {
+		$forms = $plugin->safe_forms();
+		?>
+		<p class="relay-connector-subhead">
+			<?php
+			echo esc_html( $plugin->name() );
+			if ( count( $forms ) > self::SHORT_LIST ) {
+				/* translators: %s: number of forms. */
+				echo ' ', esc_html( sprintf( _n( '(%s form)', '(%s forms)', count( $forms ), 'relay-connector' ), number_format_i18n( count( $forms ) ) ) );
+			}
+			?>
+		</p>
+		<?php
+		if ( ! $plugin->is_on_by_default() ) {
+			/* translators: %s: name of a form plugin. */
+			$this->render_checkbox( 'plugins', $plugin->slug(), $leads->sends_plugin( $plugin ), sprintf( __( 'Send entries of %s', 'relay-connector' ), $plugin->name() ) );
+		}
+		if ( ! $forms && $plugin->is_on_by_default() ) {
+			?>
+			<p class="description"><?php esc_html_e( 'No forms yet. New forms appear here.', 'relay-connector' ); ?></p>
+			<?php
+		}
+		?>
+		<div class="<?php echo esc_attr( count( $forms ) > self::SHORT_LIST ? 'relay-connector-long-list' : '' ); ?>">
+			<?php
+			foreach ( $forms as $id => $title ) {
+				$this->render_form( $plugin, $id, '' === $title ? $plugin->title_of( $id ) : $title );
+			}
+			?>
+		</div>
+		<?php
+	}
+
+	/**
+	 * Prints one form.
+	 *
+	 * @param Form_Plugin $plugin The form plugin.
+	 * @param string|int  $id     The form's id.
+	 * @param string      $title  Its title.
+	 */
+	private function render_form( Form_Plugin $plugin, $id, $title ) {
+		$form  = $plugin->slug() . ':' . $id;
+		$names = $this->choices->sends_form( $form ) ? $this->held_fields( $plugin, $id, $form ) : array();
+		?>
+		<div class="relay-connector-form">
+			<?php $this->render_checkbox( 'forms', $form, $this->choices->sends_form( $form ), $title ); ?>
+			<a href="<?php echo esc_url( Form_Fields_Page::url( $form ) ); ?>"><?php echo esc_html( $this->fields_link( $form ) ); ?><span class="screen-reader-text"> <?php echo esc_html( $title ); ?></span></a>
+			<?php if ( $names ) : ?>
+				<span class="relay-connector-warning">
+					<span class="dashicons dashicons-warning" aria-hidden="true"></span>
+					<?php
+					/* translators: %s: names of fields. */
+					echo esc_html( sprintf( __( 'Not sent until you select it, because the name suggests a password, a payment card or a bank account: %s', 'relay-connector' ), implode( ', ', $names ) ) );
+					?>
+				</span>
+			<?php endif; ?>
+		</div>
+		<?php
+	}
+
+	/**
+	 * The fields of a form that are not sent because of their names. On a site with very many forms, the search ends before
+	 * the last form: the page of each form shows them too.
+	 *
+	 * @param Form_Plugin $plugin The form plugin.
+	 * @param string|int  $id     The form's id.
+	 * @param string      $form   The form, as "plugin:id".
+	 * @return string[] Their labels.
+	 */
+	private function held_fields( Form_Plugin $plugin, $id, $form ) {
+		$names = array();
+		if ( microtime( true ) > $this->search_until ) {
+			return $names;
+		}
+		try {
+			foreach ( $plugin->fields( (string) $id ) as $field ) {
+				if ( ! $field->is_never_sent() && Sensitive_Fields::is_sensitive( $field ) && ! $this->choices->sends( $form, $field ) && $this->choices->sends_form_field( $form, $field->key ) ) {
+					$names[] = $field->label;
+				}
+			}
+		} catch ( \Throwable $error ) {
+			return array();
+		}
+		return $names;
 	}
 
 	/**
@@ -220,7 +318,8 @@ final class Event_Settings_Section {
 	}
 
 	/**
-	 * Prints a checkbox. A browser does not send an unchecked box, so a hidden field with 0 precedes it.
+	 * Prints a checkbox. A browser does not send an unchecked box, so the names of all boxes are listed in one more field. It is
+	 * one for all: PHP accepts only 1,000 fields, and a site can have hundreds of forms.
 	 *
 	 * @param string $group   The group of choices, or ''.
 	 * @param string $name    The name in the group.
@@ -228,10 +327,10 @@ final class Event_Settings_Section {
 	 * @param string $label   The label.
 	 */
 	private function render_checkbox( $group, $name, $checked, $label ) {
-		$field = Event_Choices::OPTION . ( '' === $group ? '' : '[' . $group . ']' ) . '[' . $name . ']';
+		$this->shown[] = $group . '=' . $name;
+		$field         = Event_Choices::OPTION . ( '' === $group ? '' : '[' . $group . ']' ) . '[' . $name . ']';
 		?>
 		<label class="relay-connector-checkbox">
-			<input type="hidden" name="<?php echo esc_attr( $field ); ?>" value="0">
 			<input type="checkbox" name="<?php echo esc_attr( $field ); ?>" value="1" <?php checked( $checked ); ?>>
 			<?php echo esc_html( $label ); ?>
 		</label>

@@ -76,6 +76,16 @@ final class Events_Page {
 	}
 
 	/**
+	 * The URL of what was sent with an event.
+	 *
+	 * @param int $id The row.
+	 * @return string
+	 */
+	public static function content_url( $id ) {
+		return add_query_arg( 'event', (int) $id, self::url() );
+	}
+
+	/**
 	 * Whether this tab is open.
 	 *
 	 * @return bool
@@ -122,6 +132,11 @@ final class Events_Page {
 	 * Prints the tab.
 	 */
 	public function render() {
+		if ( isset( $_GET['event'] ) ) {
+			Outbox::forget_old_sent();
+			Event_Content::render( $this->outbox->find( absint( wp_unslash( $_GET['event'] ) ) ) );
+			return;
+		}
 		$query = self::requested_query();
 		$table = new Events_Table( $query, $this->runner );
 		$table->prepare_items();

@@ -179,7 +179,7 @@ final class Events_Table extends \WP_List_Table {
 	protected function column_event( $row ) {
 		$about = $this->runner->describe( $row );
 		$label = '' === $about['url'] ? esc_html( $about['label'] ) : '<a href="' . esc_url( $about['url'] ) . '">' . esc_html( $about['label'] ) . '</a>';
-		return '<strong>' . $label . '</strong><div class="relay-connector-small">' . esc_html( $row->event_type ) . ' <code>' . esc_html( $row->event_id ) . '</code></div>' . $this->buttons( $row );
+		return '<strong>' . $label . '</strong><div class="relay-connector-small">' . esc_html( $row->event_type ) . ' <code>' . esc_html( $row->event_id ) . '</code></div><div class="relay-connector-narrow">' . $this->column_state( $row ) . '</div>' . $this->buttons( $row );
 	}
 
 	/**
@@ -228,12 +228,15 @@ final class Events_Table extends \WP_List_Table {
 	}
 
 	/**
-	 * The buttons of one row. They are buttons because a link that sends or deletes could be followed by a crawler.
+	 * The buttons of one row, or the link to its content. They are buttons because a link that sends or deletes could be followed by a crawler.
 	 *
 	 * @param object $row The row.
 	 * @return string
 	 */
 	private function buttons( $row ) {
+		if ( $row->has_content && Outbox::SENT === $row->state ) {
+			return '<div class="relay-connector-buttons"><a href="' . esc_url( Events_Page::content_url( $row->id ) ) . '">' . esc_html__( 'Show what was sent', 'relay-connector' ) . '</a></div>';
+		}
 		if ( ! self::is_unfinished( $row ) ) {
 			return '';
 		}

@@ -12,6 +12,7 @@ use Relay_Connector\Events\Field_Types;
 use Relay_Connector\Events\Form_Field;
 use Relay_Connector\Events\Forms\Form_Plugin;
 use Relay_Connector\Events\Leads;
+use Relay_Connector\Events\Sensitive_Fields;
 
 defined( 'ABSPATH' ) || exit;
 
@@ -140,15 +141,19 @@ final class Form_Fields_Page {
 		$selected = isset( $_POST['send'] ) ? array_map( 'sanitize_text_field', (array) wp_unslash( $_POST['send'] ) ) : array(); // safe: array_map() cleans each.
 		$plugin = $this->plugin_of( $form );
 		if ( $plugin ) {
-			$left_out = array();
+			$left_out  = array();
+			$confirmed = array();
 			foreach ( $this->fields_of( $plugin, $form ) as $field ) {
 				// A disabled checkbox is not submitted; its choice stays.
 				$is_selected = $this->is_disabled( $field ) ? $this->choices->sends_form_field( $form, $field->key ) : in_array( md5( $field->key ), $selected, true );
 				if ( Field_Types::is_sendable( $field->type ) && ! $is_selected ) {
 					$left_out[] = $field->key;
+				} elseif ( Sensitive_Fields::is_sensitive( $field ) ) {
+					$confirmed[] = $field->key;
 				}
 			}
 			$this->choices->exclude_fields( $form, $left_out );
+			$this->choices->confirm_fields( $form, $confirmed );
 			Action_Result::store(
 				array(
 					'passed' => true,
@@ -201,7 +206,7 @@ final class Form_Fields_Page {
 		}
 		?>
 		<label class="relay-connector-checkbox">
-			<input type="checkbox" name="send[]" value="<?php echo esc_attr( md5( $field->key ) ); ?>" <?php checked( ! $is_disabled && $this->choices->sends_form_field( $form, $field->key ) ); ?> <?php disabled( $is_disabled ); ?>>
+			<input type="checkbox" name="send[]" value="<?php echo esc_attr( md5( $field->key ) ); ?>" <?php checked( ! $is_disabled && $this->choices->sends( $form, $field ) ); ?> <?php disabled( $is_disabled ); ?>>
 			<?php echo esc_html( $field->label ); ?>
 			<span class="relay-connector-small">
 				<?php
@@ -215,6 +220,16 @@ final class Form_Fields_Page {
 				}
 				?>
 			</span>
+			<?php if ( ! $is_disabled && Sensitive_Fields::is_sensitive( $field ) ) : ?>
+				<span class="relay-connector-warning">
+					<span class="dashicons dashicons-warning" aria-hidden="true"></span>
+					<?php
+					$this->choices->sends( $form, $field )
+						? esc_html_e( 'You chose to send this field. Its name suggests a password, a payment card or a bank account: make sure that every destination may receive it.', 'relay-connector' )
+						: esc_html_e( 'Its name suggests a password, a payment card or a bank account, so it is not sent until you select it.', 'relay-connector' );
+					?>
+				</span>
+			<?php endif; ?>
 		</label>
 		<?php
 	}

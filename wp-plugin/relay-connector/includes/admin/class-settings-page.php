@@ -7,7 +7,6 @@
 
 namespace Relay_Connector\Admin;
 
-use Relay_Connector\Keys\Key_Exchange;
 use Relay_Connector\Results\Comment_Summaries;
 use Relay_Connector\Results\Result_Callback;
 use Relay_Connector\Settings;
@@ -17,7 +16,7 @@ use Relay_Connector\Status\Status;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * One page with two tabs: Settings (connection, events, test) and Events.
+ * One page with two tabs: Settings (the connection first) and Events.
  */
 final class Settings_Page {
 
@@ -38,11 +37,11 @@ final class Settings_Page {
 	private $status;
 
 	/**
-	 * The key exchange.
+	 * The connection section.
 	 *
-	 * @var Key_Exchange
+	 * @var Connection_Section
 	 */
-	private $keys;
+	private $connection;
 
 	/**
 	 * The Events tab.
@@ -63,14 +62,14 @@ final class Settings_Page {
 	 *
 	 * @param Settings             $settings    The settings.
 	 * @param Status               $status      The status.
-	 * @param Key_Exchange         $keys        The key exchange.
+	 * @param Connection_Section   $connection  The connection section.
 	 * @param Events_Page          $log_page    The Events tab.
 	 * @param Daily_Report_Section $report_line The daily report section.
 	 */
-	public function __construct( Settings $settings, Status $status, Key_Exchange $keys, Events_Page $log_page, Daily_Report_Section $report_line ) {
+	public function __construct( Settings $settings, Status $status, Connection_Section $connection, Events_Page $log_page, Daily_Report_Section $report_line ) {
 		$this->settings    = $settings;
 		$this->status      = $status;
-		$this->keys        = $keys;
+		$this->connection  = $connection;
 		$this->log_page    = $log_page;
 		$this->report_line = $report_line;
 	}
@@ -82,6 +81,7 @@ final class Settings_Page {
 		add_action( 'admin_menu', array( $this, 'add_page' ) );
 		add_action( 'admin_enqueue_scripts', array( $this, 'add_styles' ) );
 		add_filter( 'option_page_capability_' . Settings::GROUP, array( __CLASS__, 'capability' ) );
+		add_filter( 'option_page_capability_' . Settings::CONNECTION_GROUP, array( __CLASS__, 'capability' ) );
 		add_filter( 'plugin_action_links_' . plugin_basename( RELAY_CONNECTOR_FILE ), array( $this, 'add_link' ) );
 	}
 
@@ -150,7 +150,9 @@ final class Settings_Page {
 		?>
 		<div class="wrap relay-connector">
 			<h1><?php esc_html_e( 'Relay', 'relay-connector' ); ?></h1>
-			<p><?php esc_html_e( 'The events that you choose here are sent to your Relay gateway, signed with a key. Visitors do not wait for this. Nothing is sent until the gateway address and the secret are saved.', 'relay-connector' ); ?></p>
+			<?php if ( ! $this->settings->is_configured() ) : ?>
+				<p><?php esc_html_e( 'Relay Connector sends the events that you choose to your Relay gateway, signed with a key. Nothing is sent until this site is connected.', 'relay-connector' ); ?></p>
+			<?php endif; ?>
 			<nav class="nav-tab-wrapper" aria-label="<?php esc_attr_e( 'Relay', 'relay-connector' ); ?>">
 				<?php
 				$this->render_tab( self::url(), __( 'Settings', 'relay-connector' ), ! Events_Page::is_open() );
@@ -183,21 +185,31 @@ final class Settings_Page {
 	}
 
 	/**
-	 * Prints the Settings tab.
+	 * Prints the Settings tab. Until the site is connected, only the connection is unfolded.
 	 */
 	private function render_settings() {
+		$this->connection->render();
+		if ( $this->settings->is_configured() ) {
+			$this->render_options();
+			$this->report_line->render();
+			return;
+		}
+		?>
+		<details class="relay-connector-more">
+			<summary><?php esc_html_e( 'What is sent, and other settings', 'relay-connector' ); ?></summary>
+			<p><?php esc_html_e( 'You can choose this before you connect the site, or later.', 'relay-connector' ); ?></p>
+			<?php $this->render_options(); ?>
+		</details>
+		<?php
+	}
+
+	/**
+	 * Prints all settings but the connection.
+	 */
+	private function render_options() {
 		?>
 		<form action="<?php echo esc_url( admin_url( 'options.php' ) ); ?>" method="post" autocomplete="off">
 			<?php settings_fields( Settings::GROUP ); ?>
-			<h2><?php esc_html_e( 'Connection', 'relay-connector' ); ?></h2>
-			<p><?php esc_html_e( 'Relay shows these three values on your site\'s page under "Connect your site".', 'relay-connector' ); ?></p>
-			<table class="form-table" role="presentation">
-				<?php
-				$this->render_endpoint();
-				$this->render_key_id();
-				$this->render_secret();
-				?>
-			</table>
 			<h2><?php esc_html_e( 'Events to send', 'relay-connector' ); ?></h2>
 			<table class="form-table" role="presentation">
 				<?php
@@ -205,7 +217,13 @@ final class Settings_Page {
 				 * Fires where the rows for the events are printed.
 				 */
 				do_action( 'relay_connector_settings_rows' );
+				?>
+			</table>
+			<h2><?php esc_html_e( 'List of events', 'relay-connector' ); ?></h2>
+			<table class="form-table" role="presentation">
+				<?php
 				$this->render_retention();
+				$this->render_show_sent();
 				?>
 			</table>
 			<h2><?php esc_html_e( 'Results from Relay', 'relay-connector' ); ?></h2>
@@ -220,84 +238,8 @@ final class Settings_Page {
 			<table class="form-table" role="presentation">
 				<?php $this->render_keep_data(); ?>
 			</table>
-			<?php submit_button( __( 'Save settings', 'relay-connector' ) ); ?>
+			<div class="relay-connector-save"><?php submit_button( __( 'Save settings', 'relay-connector' ), 'primary', 'submit', false ); ?></div>
 		</form>
-		<?php
-		$this->render_test();
-		$this->render_fetch_key();
-		$this->report_line->render();
-	}
-
-	/**
-	 * Prints the field for the gateway address.
-	 */
-	private function render_endpoint() {
-		$fixed = $this->settings->overridden_by( Settings::ENDPOINT );
-		?>
-		<tr>
-			<th scope="row"><label for="<?php echo esc_attr( Settings::ENDPOINT ); ?>"><?php esc_html_e( 'Gateway address', 'relay-connector' ); ?></label></th>
-			<td>
-				<input type="text" inputmode="url" class="regular-text code" id="<?php echo esc_attr( Settings::ENDPOINT ); ?>" name="<?php echo esc_attr( Settings::ENDPOINT ); ?>" value="<?php echo esc_attr( $this->settings->endpoint() ); ?>" placeholder="https://relay.example.com/webhooks/wp/my-site" aria-describedby="relay-connector-endpoint-help" <?php disabled( '' !== $fixed ); ?>>
-				<p class="description" id="relay-connector-endpoint-help">
-					<?php
-					'' === $fixed
-						? esc_html_e( 'Starts with https://. If you enter only a host name, /webhooks/wp is added.', 'relay-connector' )
-						: $this->render_overridden( $fixed );
-					?>
-				</p>
-			</td>
-		</tr>
-		<?php
-	}
-
-	/**
-	 * Prints the field for the key id.
-	 */
-	private function render_key_id() {
-		$fixed = $this->settings->overridden_by( Settings::KEY_ID );
-		?>
-		<tr>
-			<th scope="row"><label for="<?php echo esc_attr( Settings::KEY_ID ); ?>"><?php esc_html_e( 'Key ID', 'relay-connector' ); ?></label></th>
-			<td>
-				<input type="text" class="regular-text code" id="<?php echo esc_attr( Settings::KEY_ID ); ?>" name="<?php echo esc_attr( Settings::KEY_ID ); ?>" value="<?php echo esc_attr( $this->settings->key_id() ); ?>" autocapitalize="none" spellcheck="false" aria-describedby="relay-connector-key-id-help" <?php disabled( '' !== $fixed ); ?>>
-				<p class="description" id="relay-connector-key-id-help">
-					<?php
-					'' === $fixed
-						? esc_html_e( 'Tells the gateway which key signs the events. If it is empty, the gateway tries every key of the site.', 'relay-connector' )
-						: $this->render_overridden( $fixed );
-					?>
-				</p>
-			</td>
-		</tr>
-		<?php
-	}
-
-	/**
-	 * Prints the field for the secret. It is always empty, even if a secret is saved.
-	 */
-	private function render_secret() {
-		$fixed       = $this->settings->overridden_by( Settings::SECRET );
-		$fingerprint = $this->settings->fingerprint();
-		?>
-		<tr>
-			<th scope="row"><label for="<?php echo esc_attr( Settings::SECRET ); ?>"><?php esc_html_e( 'Secret', 'relay-connector' ); ?></label></th>
-			<td>
-				<input type="password" class="regular-text code" id="<?php echo esc_attr( Settings::SECRET ); ?>" name="<?php echo esc_attr( Settings::SECRET ); ?>" value="" autocomplete="new-password" placeholder="<?php echo esc_attr( '' === $fingerprint ? '' : __( 'Saved. Leave empty to keep it.', 'relay-connector' ) ); ?>" aria-describedby="relay-connector-secret-help" <?php disabled( '' !== $fixed ); ?>>
-				<?php if ( '' !== $fingerprint ) : ?>
-					<p>
-						<?php esc_html_e( 'Fingerprint of the current secret:', 'relay-connector' ); ?>
-						<code><?php echo esc_html( $fingerprint ); ?></code>
-					</p>
-				<?php endif; ?>
-				<p class="description" id="relay-connector-secret-help">
-					<?php
-					'' === $fixed
-						? esc_html_e( 'The secret is not shown again after saving. Compare the fingerprint with the one in Relay. For better protection, set RELAY_CONNECTOR_SECRET in wp-config.php; it takes precedence over this field.', 'relay-connector' )
-						: $this->render_overridden( $fixed );
-					?>
-				</p>
-			</td>
-		</tr>
 		<?php
 	}
 
@@ -311,7 +253,31 @@ final class Settings_Page {
 			<td>
 				<input type="number" min="1" max="365" class="small-text" id="<?php echo esc_attr( Settings::RETENTION_DAYS ); ?>" name="<?php echo esc_attr( Settings::RETENTION_DAYS ); ?>" value="<?php echo esc_attr( $this->settings->retention_days() ); ?>">
 				<?php esc_html_e( 'days', 'relay-connector' ); ?>
-				<p class="description"><?php esc_html_e( 'The content of an event is deleted as soon as the event is sent. Its entry in the list is deleted after this time. Events that are not sent yet are never deleted.', 'relay-connector' ); ?></p>
+				<p class="description"><?php esc_html_e( 'Unless you choose otherwise below, the content of an event is deleted as soon as the event is sent. Its entry in the list is deleted after this time. Events that are not sent yet are never deleted.', 'relay-connector' ); ?></p>
+			</td>
+		</tr>
+		<?php
+	}
+
+	/**
+	 * Prints for how long the content of sent events can be shown.
+	 */
+	private function render_show_sent() {
+		?>
+		<tr>
+			<th scope="row"><label for="<?php echo esc_attr( Settings::SHOW_SENT_H ); ?>"><?php esc_html_e( 'Show what was sent for', 'relay-connector' ); ?></label></th>
+			<td>
+				<select id="<?php echo esc_attr( Settings::SHOW_SENT_H ); ?>" name="<?php echo esc_attr( Settings::SHOW_SENT_H ); ?>">
+					<?php foreach ( Settings::SHOW_SENT_CHOICES as $hours ) : ?>
+						<option value="<?php echo esc_attr( $hours ); ?>" <?php selected( Settings::show_sent_hours(), $hours ); ?>>
+							<?php
+							/* translators: %s: number of hours. */
+							echo esc_html( $hours ? sprintf( _n( '%s hour', '%s hours', $hours, 'relay-connector' ), number_format_i18n( $hours ) ) : __( 'Off', 'relay-connector' ) );
+							?>
+						</option>
+					<?php endforeach; ?>
+				</select>
+				<p class="description"><?php esc_html_e( 'Useful while you set up the connection. The content of sent events, which contains personal data, then stays on this site for this time, and every administrator can read it under "Events". It is deleted after this time, when a person\'s data is erased, and when you choose "Off" or deactivate the plugin.', 'relay-connector' ); ?></p>
 			</td>
 		</tr>
 		<?php
@@ -378,61 +344,5 @@ final class Settings_Page {
 			</td>
 		</tr>
 		<?php
-	}
-
-	/**
-	 * Prints the button that fetches the new key.
-	 */
-	private function render_fetch_key() {
-		if ( ! $this->settings->is_configured() ) {
-			return;
-		}
-		$reason = $this->keys->blocked_reason();
-		?>
-		<h2><?php esc_html_e( 'New key', 'relay-connector' ); ?></h2>
-		<form action="<?php echo esc_url( admin_url( 'admin-post.php' ) ); ?>" method="post">
-			<input type="hidden" name="action" value="<?php echo esc_attr( Admin_Actions::FETCH_KEY ); ?>">
-			<?php wp_nonce_field( Admin_Actions::FETCH_KEY ); ?>
-			<p>
-				<button type="submit" class="button" id="relay-connector-fetch-key" aria-describedby="relay-connector-fetch-key-help" <?php disabled( '' !== $reason ); ?>><?php esc_html_e( 'Fetch the new key', 'relay-connector' ); ?></button>
-			</p>
-			<p class="description" id="relay-connector-fetch-key-help">
-				<?php
-				echo esc_html(
-					'' === $reason
-					? __( 'After you choose "Rotate key" in Relay, this gets the new key, encrypted with the old one, tests it, and uses it from then on. You do not have to copy anything while the old key is still valid.', 'relay-connector' )
-					: $reason
-				);
-				?>
-			</p>
-		</form>
-		<?php
-	}
-
-	/**
-	 * Prints the test button.
-	 */
-	private function render_test() {
-		?>
-		<h2><?php esc_html_e( 'Test', 'relay-connector' ); ?></h2>
-		<form action="<?php echo esc_url( admin_url( 'admin-post.php' ) ); ?>" method="post">
-			<input type="hidden" name="action" value="<?php echo esc_attr( Admin_Actions::TEST ); ?>">
-			<?php wp_nonce_field( Admin_Actions::TEST ); ?>
-			<p>
-				<button type="submit" class="button" id="relay-connector-test" aria-describedby="relay-connector-test-help"><?php esc_html_e( 'Send a test event', 'relay-connector' ); ?></button>
-			</p>
-			<p class="description" id="relay-connector-test-help"><?php esc_html_e( 'Uses the saved settings and contains no personal data. If the test fails, the result explains what to do.', 'relay-connector' ); ?></p>
-		</form>
-		<?php
-	}
-
-	/**
-	 * Prints that a constant or environment variable sets this field.
-	 *
-	 * @param string $name The constant or variable.
-	 */
-	private function render_overridden( $name ) {
-		/* translators: %s: name of a constant. */
-		echo esc_html( sprintf( __( 'Set by %s in wp-config.php or the server\'s environment. Change it there.', 'relay-connector' ), $name ) );
 	}
 }

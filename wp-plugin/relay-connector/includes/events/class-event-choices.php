@@ -19,6 +19,7 @@ defined( 'ABSPATH' ) || exit;
 final class Event_Choices {
 
 	const OPTION = 'relay_connector_events';
+	const GROUPS = array( 'sources', 'fields', 'plugins', 'forms' );
 
 	/**
 	 * Sources that are not sent until an admin selects them.
@@ -69,6 +70,7 @@ final class Event_Choices {
 		);
 		add_option( self::OPTION, $was_connected ? $only_comments : array() );
 		add_option( Form_Sources::OPTION, array() );
+		add_option( Sensitive_Fields::OPTION, '' );
 	}
 
 	/**
@@ -158,6 +160,36 @@ final class Event_Choices {
 	}
 
 	/**
+	 * Whether a field of a form is sent, with regard to its name: see Sensitive_Fields.
+	 *
+	 * @param string     $form  The form, as in sends_form().
+	 * @param Form_Field $field The field.
+	 * @return bool
+	 */
+	public function sends( $form, Form_Field $field ) {
+		if ( Sensitive_Fields::is_sensitive( $field ) && ! in_array( $field->key, array_map( 'strval', (array) $this->get( 'confirmed', $form, array() ) ), true ) ) {
+			return false;
+		}
+		return $this->sends_form_field( $form, $field->key );
+	}
+
+	/**
+	 * Stores which fields of a form are sent although their names ask for a secret.
+	 *
+	 * @param string   $form The form, as in sends_form().
+	 * @param string[] $keys Their ids.
+	 */
+	public function confirm_fields( $form, array $keys ) {
+		$all = $this->all();
+		unset( $all['confirmed'][ $form ] );
+		if ( $keys ) {
+			$all['confirmed'][ $form ] = array_values( $keys );
+		}
+		update_option( self::OPTION, $all );
+		Sensitive_Fields::forget( $form );
+	}
+
+	/**
 	 * The fields of a form that are not sent.
 	 *
 	 * @param string $form The form, as in sends_form().
@@ -180,7 +212,7 @@ final class Event_Choices {
 	}
 
 	/**
-	 * Merges the checkboxes of the settings page into the stored choices. Sources and forms of inactive plugins are
+	 * Merges the checkboxes of the settings page into the stored choices; "submitted" names all of them. Sources and forms of inactive plugins are
 	 * not on the page and keep their choices.
 	 *
 	 * @param mixed $value The submitted value, or what an earlier call returned: WordPress sanitizes a new option twice.
@@ -194,13 +226,13 @@ final class Event_Choices {
 		if ( ! isset( $value['submitted'] ) ) {
 			return $value;
 		}
-		foreach ( array( 'sources', 'fields', 'plugins', 'forms' ) as $group ) {
-			foreach ( isset( $value[ $group ] ) ? (array) $value[ $group ] : array() as $name => $checked ) {
-				$all[ $group ][ sanitize_text_field( (string) $name ) ] = empty( $checked ) ? 0 : 1;
+		foreach ( explode( "\n", (string) $value['submitted'] ) as $shown ) {
+			list( $group, $name ) = array_pad( explode( '=', trim( $shown ), 2 ), 2, '' );
+			if ( in_array( $group, self::GROUPS, true ) ) {
+				$all[ $group ][ sanitize_text_field( $name ) ] = empty( $value[ $group ][ $name ] ) ? 0 : 1;
+			} elseif ( '' === $group && 'new_forms' === $name ) {
+				$all['new_forms'] = empty( $value['new_forms'] ) ? 0 : 1;
 			}
-		}
-		if ( isset( $value['new_forms'] ) ) {
-			$all['new_forms'] = empty( $value['new_forms'] ) ? 0 : 1;
 		}
 		return $all;
 	}

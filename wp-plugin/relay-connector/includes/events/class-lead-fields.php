@@ -85,6 +85,12 @@ final class Lead_Fields {
 				continue;
 			}
 			$value = $field->sent_value();
+			if ( ! $choices->sends( $form, $field ) ) {
+				if ( $value ) {
+					Sensitive_Fields::record( $form, $field->label );
+				}
+				continue;
+			}
 			if ( Field_Types::FILE === $field->kind && ( ! $value || ! $choices->sends_field( Leads::SLUG, Leads::FILES ) ) ) {
 				continue;
 			}

@@ -14,8 +14,8 @@ use Relay_Connector\Settings;
 defined( 'ABSPATH' ) || exit;
 
 /**
- * Takes part in WordPress's tools to export and erase personal data. Only unfinished rows hold personal data. The
- * gateway is asked to erase what was already sent.
+ * Takes part in WordPress's tools to export and erase personal data. Unfinished rows hold personal data, and
+ * sent ones if an admin chose to see what was sent. The gateway is asked to erase what was already sent.
  */
 final class Privacy_Tools {
 
@@ -73,7 +73,7 @@ final class Privacy_Tools {
 	 */
 	public function add_exporter( $exporters ) {
 		$exporters[ self::KEY ] = array(
-			'exporter_friendly_name' => __( 'Relay: waiting events', 'relay-connector' ),
+			'exporter_friendly_name' => __( 'Relay: events on this site', 'relay-connector' ),
 			'callback'               => array( $this, 'export' ),
 		);
 		return $exporters;
@@ -87,14 +87,14 @@ final class Privacy_Tools {
 	 */
 	public function add_eraser( $erasers ) {
 		$erasers[ self::KEY ] = array(
-			'eraser_friendly_name' => __( 'Relay: waiting events and data on the gateway', 'relay-connector' ),
+			'eraser_friendly_name' => __( 'Relay: events on this site and data on the gateway', 'relay-connector' ),
 			'callback'             => array( $this, 'erase' ),
 		);
 		return $erasers;
 	}
 
 	/**
-	 * Exports one page of the waiting events of a person.
+	 * Exports one page of the events of a person.
 	 *
 	 * @param string $email The person's e-mail address.
 	 * @param int    $page  The page, from 1.
@@ -110,7 +110,7 @@ final class Privacy_Tools {
 			}
 			$found[] = array(
 				'group_id'    => self::KEY,
-				'group_label' => __( 'Events waiting to be sent to Relay', 'relay-connector' ),
+				'group_label' => __( 'Events for Relay stored on this site', 'relay-connector' ),
 				'item_id'     => 'relay-event-' . $row->id,
 				'data'        => $this->lines( $row, $fields ),
 			);
@@ -122,7 +122,7 @@ final class Privacy_Tools {
 	}
 
 	/**
-	 * Withdraws a person's events on one page of the outbox. After the last page, the gateway is asked to erase the
+	 * Withdraws a person's unsent events on one page of the outbox, and deletes the content of sent ones. After the last page, the gateway is asked to erase the
 	 * person too.
 	 *
 	 * @param string $email The person's e-mail address.
@@ -136,7 +136,9 @@ final class Privacy_Tools {
 		$rows     = $this->page( $page );
 		foreach ( $rows as $row ) {
 			if ( Erasure_Requests::TYPE !== $row->event_type && $this->is_about( $row, $this->runner->fields( $row ), $email ) ) {
-				$removed += (int) $this->outbox->withdraw( (int) $row->id, __( 'Not sent, because the person\'s data was erased at their request.', 'relay-connector' ) );
+				$removed += (int) ( Outbox::SENT === $row->state
+					? $this->outbox->forget( (int) $row->id )
+					: $this->outbox->withdraw( (int) $row->id, __( 'Not sent, because the person\'s data was erased at their request.', 'relay-connector' ) ) );
 			}
 		}
 		$is_done = count( $rows ) < self::ROWS_A_PAGE;
@@ -160,12 +162,17 @@ final class Privacy_Tools {
 	public function add_policy_text() {
 		$text = '<p class="privacy-policy-tutorial">' . esc_html__( 'State who runs the Relay gateway that this site sends data to, where it is located, and which services receive the data from it.', 'relay-connector' ) . '</p>'
 			. '<p class="privacy-policy-tutorial">' . esc_html__( 'Three fields of orders are sent only if you select them under Settings → Relay: the transaction ID of the payment, how the customer found the shop, and additional checkout fields. If you select them, name them in the policy.', 'relay-connector' ) . '</p>'
+			. ( Settings::show_sent_hours() ? '<p class="privacy-policy-tutorial">' . esc_html__( 'Under Settings → Relay you chose to see what was sent. Say so, or choose "Off" there.', 'relay-connector' ) . '</p>' : '' )
 			. '<p>' . esc_html__( 'When you leave a comment, place an order, submit a form or register, the data you enter is sent, encrypted and signed, to a gateway that is operated by us or on our behalf. Passwords and payment cards are not sent; of uploaded files, only links are. The gateway passes the data on to the services that we use to process your request. On this site the data is stored until it is sent; after that, only a reference number is kept for a limited time.', 'relay-connector' ) . '</p>';
+		if ( Settings::show_sent_hours() ) {
+			/* translators: %s: number of hours. */
+			$text .= '<p>' . esc_html( sprintf( _n( 'The data that was sent stays on this site for %s hour, so that we can check the transfer.', 'The data that was sent stays on this site for %s hours, so that we can check the transfer.', Settings::show_sent_hours(), 'relay-connector' ), number_format_i18n( Settings::show_sent_hours() ) ) ) . '</p>';
+		}
 		wp_add_privacy_policy_content( 'Relay Connector', wp_kses_post( $text ) );
 	}
 
 	/**
-	 * One page of unfinished rows. Withdrawn rows leave the list, so the pages continue from the last row id, stored in
+	 * One page of the rows with content. Withdrawn rows leave the list, so the pages continue from the last row id, stored in
 	 * a transient.
 	 *
 	 * @param int $page The page, from 1.
@@ -174,7 +181,7 @@ final class Privacy_Tools {
 	private function page( $page ) {
 		$key   = 'relay_connector_privacy_' . get_current_user_id();
 		$after = $page > 1 ? (int) get_transient( $key ) : 0;
-		$rows  = $this->outbox->unfinished( $after, self::ROWS_A_PAGE );
+		$rows  = $this->outbox->with_content( $after, self::ROWS_A_PAGE );
 		set_transient( $key, $rows ? (int) end( $rows )->id : $after, HOUR_IN_SECONDS );
 		return $rows;
 	}

@@ -17,6 +17,11 @@ defined( 'ABSPATH' ) || exit;
  */
 final class Gateway_Client {
 
+	const JSON_HEADERS = array(
+		'Content-Type' => 'application/json',
+		'Accept'       => 'application/json',
+	);
+
 	/**
 	 * The settings.
 	 *
@@ -60,17 +65,24 @@ final class Gateway_Client {
 	}
 
 	/**
-	 * Sends one request, if the address may be called.
+	 * Sends JSON without a signature, for the exchange of a one-time code.
 	 *
 	 * @param string $url       The address.
-	 * @param string $key_id    The key's id, or ''.
-	 * @param string $secret    The key's secret.
-	 * @param string $event_id  The event id.
 	 * @param string $body      The JSON text.
 	 * @param int    $timeout_s Timeout of the whole request, in seconds.
 	 * @return Gateway_Response
 	 */
-	private function send( $url, $key_id, $secret, $event_id, $body, $timeout_s ) {
+	public function post_json( $url, $body, $timeout_s ) {
+		return $this->request( $url, self::JSON_HEADERS, $body, $timeout_s );
+	}
+
+	/**
+	 * Why an address may not be called.
+	 *
+	 * @param string $url The address.
+	 * @return Gateway_Response|null Null if it may be called.
+	 */
+	public function check_address( $url ) {
 		$address = new Gateway_Address( $url );
 		$problem = $address->format_problem();
 		if ( '' !== $problem ) {
@@ -81,14 +93,23 @@ final class Gateway_Client {
 			return Gateway_Response::not_sent( Gateway_Response::NAME_NOT_FOUND, $address->host() );
 		}
 		$internal = $address->internal_ip( $ips );
-		if ( '' !== $internal ) {
-			return Gateway_Response::not_sent( Gateway_Response::INTERNAL_ADDRESS, $internal );
-		}
+		return '' === $internal ? null : Gateway_Response::not_sent( Gateway_Response::INTERNAL_ADDRESS, $internal );
+	}
 
+	/**
+	 * Signs and sends one request.
+	 *
+	 * @param string $url       The address.
+	 * @param string $key_id    The key's id, or ''.
+	 * @param string $secret    The key's secret.
+	 * @param string $event_id  The event id.
+	 * @param string $body      The JSON text.
+	 * @param int    $timeout_s Timeout of the whole request, in seconds.
+	 * @return Gateway_Response
+	 */
+	private function send( $url, $key_id, $secret, $event_id, $body, $timeout_s ) {
 		$timestamp = (string) time();
-		$headers   = array(
-			'Content-Type'   => 'application/json',
-			'Accept'         => 'application/json',
+		$headers   = self::JSON_HEADERS + array(
 			'X-WP-Timestamp' => $timestamp,
 			'X-Event-Id'     => $event_id,
 			'X-WP-Signature' => Signer::sign( $secret, $timestamp, $body ),
@@ -96,6 +117,24 @@ final class Gateway_Client {
 		if ( '' !== $key_id ) {
 			$headers['X-WP-Key-Id'] = $key_id;
 		}
+		return $this->request( $url, $headers, $body, $timeout_s );
+	}
+
+	/**
+	 * Sends one request, if the address may be called.
+	 *
+	 * @param string   $url       The address.
+	 * @param string[] $headers   The headers.
+	 * @param string   $body      The JSON text.
+	 * @param int      $timeout_s Timeout of the whole request, in seconds.
+	 * @return Gateway_Response
+	 */
+	private function request( $url, array $headers, $body, $timeout_s ) {
+		$refusal = $this->check_address( $url );
+		if ( $refusal ) {
+			return $refusal;
+		}
+		$address = new Gateway_Address( $url );
 
 		add_filter( 'http_request_host_is_external', array( $address, 'allow_host' ), 10, 2 );
 		add_filter( 'http_allowed_safe_ports', array( $address, 'allow_port' ), 10, 2 );

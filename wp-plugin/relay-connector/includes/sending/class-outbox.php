@@ -7,6 +7,7 @@
 
 namespace Relay_Connector\Sending;
 
+use Relay_Connector\Settings;
 use Relay_Connector\Status\Lost_Events;
 
 defined( 'ABSPATH' ) || exit;
@@ -243,8 +244,9 @@ final class Outbox {
 		global $wpdb;
 		$now      = time();
 		$finished = self::WAITING === $decision->state ? 0 : $now;
-		// A finished event needs no body. What is not stored cannot leak.
-		$body  = in_array( $decision->state, array( self::SENT, self::WITHDRAWN ), true ) ? '' : (string) $row->body;
+		// A finished event needs no body, and what is not stored cannot leak. An admin can choose to see it for some hours.
+		$keeps = self::SENT === $decision->state ? self::shows_sent( $row->event_type ) : self::WITHDRAWN !== $decision->state;
+		$body  = $keeps ? (string) $row->body : '';
 		$write = static function ( $sentence ) use ( $wpdb, $row, $decision, $now, $finished, $body ) {
 			return $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = %s, due_at = %d, finished_at = %d, last_status = %d, last_answer = %s, body = NULLIF(%s, ''), claimed_by = '', claimed_until = 0 WHERE id = %d AND claimed_by = %s", $decision->state, $now + $decision->wait_s, $finished, $decision->status, $sentence, $body, $row->id, $row->claimed_by ) );
 		};
@@ -252,6 +254,51 @@ final class Outbox {
 		if ( false === $write( $decision->explanation ) && false === $write( self::ascii( $decision->explanation ) ) ) {
 			Lost_Events::record( $row->event_type . ' ' . $row->object_id . ': ' . $wpdb->last_error, false );
 		}
+	}
+
+	/**
+	 * Whether the content of a sent event is stored for some hours. That of requests to erase a person never is.
+	 *
+	 * @param string $type The event type.
+	 * @return bool
+	 */
+	private static function shows_sent( $type ) {
+		return Settings::show_sent_hours() > 0 && 0 !== strpos( $type, 'relay.' );
+	}
+
+	/**
+	 * Deletes the content of sent events that was stored for longer than the admin chose.
+	 */
+	public static function forget_old_sent() {
+		self::forget_sent_until( time() - HOUR_IN_SECONDS * Settings::show_sent_hours() );
+	}
+
+	/**
+	 * Deletes the content of all sent events.
+	 */
+	public static function forget_all_sent() {
+		self::forget_sent_until( time() );
+	}
+
+	/**
+	 * Deletes the content of events that were sent before a time.
+	 *
+	 * @param int $until Unix seconds.
+	 */
+	private static function forget_sent_until( $until ) {
+		global $wpdb;
+		$wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET body = NULL WHERE state = 'sent' AND finished_at <= %d AND body IS NOT NULL", $until ) );
+	}
+
+	/**
+	 * Deletes the content of one sent event.
+	 *
+	 * @param int $id The row.
+	 * @return bool Whether there was any.
+	 */
+	public function forget( $id ) {
+		global $wpdb;
+		return (bool) $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET body = NULL WHERE id = %d AND state = 'sent' AND body IS NOT NULL", $id ) );
 	}
 
 	/**
@@ -324,15 +371,15 @@ final class Outbox {
 	}
 
 	/**
-	 * Unfinished rows with their bodies, oldest first.
+	 * Rows that hold personal data, with their bodies, oldest first: unfinished ones, and sent ones whose content is stored.
 	 *
 	 * @param int $after_id Only rows with a higher id.
 	 * @param int $limit    The maximum number of rows.
 	 * @return object[]
 	 */
-	public function unfinished( $after_id, $limit ) {
+	public function with_content( $after_id, $limit ) {
 		global $wpdb;
-		return (array) $wpdb->get_results( $wpdb->prepare( "SELECT id, event_id, dedupe_key, event_type, object_id, object_key, detail, is_initial, revision, body, state, created_at FROM {$wpdb->relay_connector_outbox} WHERE state IN ('waiting', 'parked') AND id > %d ORDER BY id LIMIT %d", $after_id, $limit ) );
+		return (array) $wpdb->get_results( $wpdb->prepare( "SELECT id, event_id, dedupe_key, event_type, object_id, object_key, detail, is_initial, revision, body, state, created_at FROM {$wpdb->relay_connector_outbox} WHERE (state IN ('waiting', 'parked') OR (state = 'sent' AND body IS NOT NULL)) AND id > %d ORDER BY id LIMIT %d", $after_id, $limit ) );
 	}
 
 	/**

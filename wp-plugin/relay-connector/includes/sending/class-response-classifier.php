@@ -48,12 +48,21 @@ final class Response_Classifier {
 	private $settings;
 
 	/**
+	 * The address that was called.
+	 *
+	 * @var string
+	 */
+	private $url;
+
+	/**
 	 * Takes the address and the fingerprint for the explanations.
 	 *
 	 * @param Settings $settings The settings.
+	 * @param string   $url      The address that was called; '' for the one for events.
 	 */
-	public function __construct( Settings $settings ) {
+	public function __construct( Settings $settings, $url = '' ) {
 		$this->settings = $settings;
+		$this->url      = '' === $url ? $settings->endpoint() : $url;
 	}
 
 	/**
@@ -202,7 +211,7 @@ final class Response_Classifier {
 			return $response->detail;
 		}
 		if ( Gateway_Response::INTERNAL_ADDRESS === $response->failure ) {
-			$address = new Gateway_Address( $this->settings->endpoint() );
+			$address = new Gateway_Address( $this->url );
 			return sprintf(
 				/* translators: 1: IP address, 2: host name and port. */
 				__( 'The gateway address leads to %1$s, which is inside this server\'s own network, so nothing was sent. If your gateway is there, add this line to wp-config.php: define( \'RELAY_CONNECTOR_ALLOW_HOST\', \'%2$s\' );', 'relay-connector' ),
@@ -242,7 +251,7 @@ final class Response_Classifier {
 	 * @return string
 	 */
 	private function explain_unreachable( Gateway_Response $response ) {
-		$address = new Gateway_Address( $this->settings->endpoint() );
+		$address = new Gateway_Address( $this->url );
 		$place   = $address->host() . ':' . $address->port();
 		switch ( $response->failure ) {
 			case Gateway_Response::NAME_NOT_FOUND:

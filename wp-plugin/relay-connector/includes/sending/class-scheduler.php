@@ -96,6 +96,8 @@ final class Scheduler {
 		}
 		add_action( 'delete_option_' . Circuit_Breaker::OPTION, array( $this, 'on_connection_change' ) );
 		add_action( self::DAILY, array( $this, 'purge' ) );
+		add_action( self::REGULAR, array( __CLASS__, 'forget_sent' ) );
+		add_action( 'update_option_' . Settings::SHOW_SENT_H, array( Outbox::class, 'forget_old_sent' ) );
 		add_action( 'shutdown', array( $this, 'end_response' ), self::BEFORE_SOURCES );
 		add_action( 'shutdown', array( $this, 'after_request' ), PHP_INT_MAX );
 	}
@@ -246,6 +248,15 @@ final class Scheduler {
 		$old = time() - DAY_IN_SECONDS * $this->services->settings()->retention_days();
 		$this->services->outbox()->purge( min( $this->services->daily_counts()->close_days(), $old ) );
 		Delivery_Claim::purge( $old );
+	}
+
+	/**
+	 * Deletes the content of sent events in time, if it is stored at all.
+	 */
+	public static function forget_sent() {
+		if ( Settings::show_sent_hours() > 0 ) {
+			Outbox::forget_old_sent();
+		}
 	}
 
 	/**
