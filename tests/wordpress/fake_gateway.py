@@ -50,7 +50,8 @@ class Received:
 class FakeGateway:
     """Listens on a free port of 127.0.0.1 as soon as it is created.
 
-    Events are in ``received``; questions about keys in ``questions``, which get ``key_reply``.
+    Events are in ``received``; questions about keys in ``questions``, which get ``key_reply``; exchanges of a one-time code
+    in ``exchanges``, which get ``token_reply``.
     """
 
     def __init__(self, secret: str = SECRET, port: int = 0):
@@ -58,6 +59,8 @@ class FakeGateway:
         self.received: list[Received] = []
         self.questions: list[Received] = []
         self.key_reply = KEY_IS_CURRENT
+        self.exchanges: list[Received] = []
+        self.token_reply = Reply(400, '{"error":"invalid_code"}')
         self.connections = 0
         self._changed = threading.Condition()
         self._script: list[Reply] = []
@@ -78,6 +81,7 @@ class FakeGateway:
         with self._changed:
             self.received, self.connections, self._script, self._always = [], 0, [], None
             self.questions, self.key_reply = [], KEY_IS_CURRENT
+            self.exchanges, self.token_reply = [], Reply(400, '{"error":"invalid_code"}')
 
     def reply(self, *replies: Reply) -> None:
         """Set the next replies, in this order; after them the default one."""
@@ -111,6 +115,9 @@ class FakeGateway:
             self.questions.append(request)
             refused = Reply(401, '{"error":"unauthorized"}')
             return self.key_reply if request.verified else refused
+        if request.path == "/connect/token":
+            self.exchanges.append(request)
+            return self.token_reply
         with self._changed:
             self.received.append(request)
             self._changed.notify_all()

@@ -215,12 +215,12 @@ class WordPressSite:
         assert answer.status_code == 200, f"{code}\n{answer.status_code}: {answer.text[-1500:]}"
         return answer.text
 
-    def command(self, verb: str, *words: str, **options) -> str:
+    def command(self, verb: str, *words: str, stdin: str = "", **options) -> str:
         """``wp relay VERB WORD… --option=value``; returns what it printed."""
         call = f"WP_CLI::$commands['relay']->{verb}( {php_literal(list(words))}, {php_literal(options)} );"
         answer = self._http.post(
             f"{self.url}/",
-            data={"lab_token": self._token, "lab_php": call, "lab_cli": "1"},
+            data={"lab_token": self._token, "lab_php": call, "lab_cli": "1", "lab_stdin": stdin},
             timeout=60,
         )
         assert answer.status_code == 200, f"{call}\n{answer.status_code}: {answer.text[-1500:]}"

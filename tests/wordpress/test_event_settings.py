@@ -228,3 +228,42 @@ def test_a_source_that_is_off_costs_nothing_until_it_is_switched_on(
     )
     shop.run_cron()
     assert [event["event"] for event in arrived(gateway)] == ["product.created", "lead.created"]
+
+
+def test_a_text_field_that_may_hold_a_secret_is_sent_only_after_a_warning(
+    shop, gateway, connected, admin
+):
+    form = {5: {"title": "Payout", "tags": [["text", "your-name"], ["text", "your-iban"]]}}
+    shop.set_option("standin_cf7", form)
+    entry = "standin_cf7_submit( 5, array( 'your-name' => 'Jane', 'your-iban' => 'DE89 3704' ) );"
+    warning = "Not sent until you select it, because the name suggests"
+    assert warning in text_of(connected.page(admin)), "before the first entry"
+    shop.php(entry)
+    shop.run_cron()
+    assert arrived(gateway)[0]["data"]["fields"] == {"your-name": "Jane"}
+    notice = "Relay: a form field was not sent. The name of this field suggests"
+    assert notice in text_of(connected.page(admin, "/wp-admin/index.php"))
+
+    page = connected.page(admin, FORM_PAGE + "contact-form-7%3A5")
+    assert "so it is not sent until you select it" in text_of(page)
+    boxes = re.findall(r'name="send\[\]" value="(\w+)"', page)
+    nonce = re.search(r'name="_wpnonce" value="(\w+)"', page)[1]
+    fields = {"action": "relay_connector_save_form", "form": "contact-form-7:5", "_wpnonce": nonce}
+    url = f"{shop.url}/wp-admin/admin-post.php"
+    after = text_of(admin.post(url, data={**fields, "send[]": boxes}, timeout=60).text)
+    assert notice not in after and warning not in after
+    shop.php(entry)
+    shop.run_cron()
+    assert "your-iban" in arrived(gateway)[1]["data"]["fields"]
+
+
+def test_a_site_with_hundreds_of_forms_can_be_saved(shop, gateway, connected, admin):
+    """PHP drops every field after the first 1,000."""
+    forms = {n: {"title": f"Form {n}", "tags": [["text", "your-name"]]} for n in range(1, 701)}
+    shop.set_option("standin_cf7", forms)
+    assert "Settings saved." in save(
+        connected, admin, {"relay_connector_events[forms][contact-form-7:700]": ""}
+    )
+    found = checkboxes(connected.page(admin))
+    assert found["forms contact-form-7:700"] is False and found["forms contact-form-7:699"] is True
+    assert "max_input_vars" not in shop.debug_log()

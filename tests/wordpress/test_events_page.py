@@ -196,3 +196,24 @@ def test_an_event_that_waits_for_an_earlier_one_of_its_object_says_so(
     assert said.startswith("Not sent. An earlier event of the same object must be sent first."), (
         said
     )
+
+
+def test_what_was_sent_is_shown_only_if_an_admin_chose_so(site, gateway, connected, admin, page):
+    connected.save(admin, show_sent_hours="4")
+    write(site, 1)
+    site.run_cron()
+    row = connected.row()
+    page.context.add_cookies(site.login_cookies())
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(site.url + LOG_PAGE)
+    assert page.get_by_text("Sent", exact=True).first.is_visible(), "the state, on a phone"
+    assert "jane@example.org" not in page.content()
+    page.get_by_role("link", name="Show what was sent").click()
+    page.get_by_text("jane@example.org").first.wait_for()
+    overflow = page.evaluate(
+        "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    )
+    assert overflow <= 0
+    connected.save(admin, show_sent_hours="0")
+    assert connected.row()["body"] is None
+    assert "no longer stored" in connected.page(admin, f"{LOG_PAGE}&event={row['id']}")

@@ -281,12 +281,17 @@ def test_the_settings_and_the_test_event_work_in_a_browser(
 ):
     page.context.add_cookies(site.login_cookies())
     page.goto(site.url + PAGE)
+    assert not page.get_by_role("button", name="Save settings").is_visible(), "only the connection"
+    page.get_by_text("Enter the three values one by one").click()
     page.get_by_label("Gateway address").fill(gateway.url)
     page.get_by_label("Key ID").fill("key_lab.1")
     page.get_by_label("Secret", exact=True).fill(SECRET)
-    page.get_by_role("button", name="Save settings").click()
+    page.get_by_role("button", name="Save connection").click()
     page.get_by_text("Settings saved.").wait_for()
     assert page.get_by_label("Secret", exact=True).input_value() == ""
+    for name in ("Send a test event", "Save settings"):
+        box = page.get_by_role("button", name=name).bounding_box()
+        assert box["y"] + box["height"] <= page.viewport_size["height"], f"{name} needs scrolling"
     page.get_by_role("button", name="Send a test event").click()
     result = page.get_by_role("status")
     result.get_by_text("It works.").wait_for()

@@ -33,6 +33,10 @@ namespace {
 			self::$commands[ $name ] = $command;
 		}
 
+		public static function get_value_from_arg_or_stdin( $args, $index ) {
+			return isset( $args[ $index ] ) ? trim( $args[ $index ] ) : (string) wp_unslash( $_POST['lab_stdin'] );
+		}
+
 		public static function log( $text ) {
 			echo $text, "\n";
 		}

@@ -214,7 +214,7 @@ final class Settings {
 			return $problem;
 		}
 		if ( ! preg_match( self::KEY_ID_FORMAT, $connection['key_id'] ) || strlen( $connection['secret'] ) < self::SHORTEST_SECRET || esc_url_raw( $connection['endpoint'] ) !== $connection['endpoint'] ) {
-			return __( 'The connection has a value that Relay does not make: it was changed on the way. Nothing was stored. Copy the connection string again.', 'relay-connector' );
+			return __( 'The connection has a value that Relay does not make: a program has changed it. Nothing was stored. Copy the connection string again.', 'relay-connector' );
 		}
 		return '';
 	}

@@ -1,6 +1,6 @@
 <?php
 /**
- * Form fields whose name asks for a secret.
+ * Form fields with a name that asks for a secret.
  *
  * @package Relay_Connector
  */

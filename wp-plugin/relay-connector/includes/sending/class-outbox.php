@@ -371,7 +371,7 @@ final class Outbox {
 	}
 
 	/**
-	 * Rows that hold personal data, with their bodies, oldest first: unfinished ones, and sent ones whose content is stored.
+	 * Rows that hold personal data, with their bodies, oldest first: unfinished ones, and sent ones with stored content.
 	 *
 	 * @param int $after_id Only rows with a higher id.
 	 * @param int $limit    The maximum number of rows.
