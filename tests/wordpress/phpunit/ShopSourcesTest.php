@@ -211,7 +211,7 @@ final class ShopSourcesTest extends RelayTestCase {
 
 	public function test_other_users_are_no_customers() {
 		wp_update_user( array( 'ID' => 1, 'display_name' => 'Boss' ) );
-		$reader = wp_insert_user( array( 'user_login' => 'reader', 'user_pass' => 'x', 'user_email' => 'reader@example.org' ) );
+		$reader = wp_insert_user( array( 'user_login' => 'walk-in', 'user_pass' => 'x', 'user_email' => 'walk-in@example.org' ) );
 		$this->assertSame( array(), $this->rows() );
 		update_user_meta( $reader, 'paying_customer', 1 );
 		wp_update_user( array( 'ID' => $reader, 'display_name' => 'R' ) );
