@@ -32,7 +32,8 @@ TYPE = forms.Field(
     "type",
     "How it sends",
     "select",
-    help="A shop or form without the plugin can send webhooks: they are sent once and less is signed.",
+    help="A shop or form without the plugin can send webhooks. They are not sent again after an error, and "
+    "their protection is weaker.",
     choices=(
         (
             SourceType.PLUGIN.value,
