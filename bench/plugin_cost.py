@@ -32,7 +32,7 @@ from tests.wordpress.connector import Connector  # noqa: E402
 from tests.wordpress.fake_gateway import FakeGateway  # noqa: E402
 from tests.wordpress.shop import standins_active  # noqa: E402
 from tests.wordpress.site import PLUGIN, WordPressSite  # noqa: E402
-from tests.wordpress.visitor import Cost, Visitor  # noqa: E402
+from tests.wordpress.visitor import Cost, ShopVisitor  # noqa: E402
 
 SHOP = (
     "WC_Install::install(); WC_Install::create_pages(); update_option( 'woocommerce_coming_soon', 'no' );"
@@ -44,7 +44,7 @@ REQUESTS = ("page", "comment", "checkout")
 WARM_UP = 8
 
 
-class Site(WordPressSite):
+class MeasuredSite(WordPressSite):
     """A site with PHP's default settings, and other versions of WordPress and the plugin where given."""
 
     opcache_revalidate_s = 2
@@ -70,7 +70,7 @@ class Site(WordPressSite):
 
 
 def measure(
-    visitor: Visitor, action: Callable[[requests.Session], None], pairs: int
+    visitor: ShopVisitor, action: Callable[[requests.Session], None], pairs: int
 ) -> list[tuple[Cost, Cost]]:
     """Pairs of costs, with the plugin and without it."""
     for _ in range(WARM_UP):
@@ -106,7 +106,9 @@ def main() -> None:
     dead = free_port()
     with ExitStack() as stack:
         site = stack.enter_context(
-            Site(options, constants={"RELAY_CONNECTOR_ALLOW_HOST": f"127.0.0.1:{gateway.port}"})
+            MeasuredSite(
+                options, constants={"RELAY_CONNECTOR_ALLOW_HOST": f"127.0.0.1:{gateway.port}"}
+            )
         )
         product = 0
         if options.woocommerce:
@@ -114,7 +116,7 @@ def main() -> None:
             product = int(site.php(SHOP))
         else:
             stack.enter_context(standins_active(site))
-        visitor = Visitor(site, product)
+        visitor = ShopVisitor(site, product)
         print("| request | gateway | queries | CPU until the response, ms | CPU in all, ms |")
         print("| --- | --- | --- | --- | --- |")
         for state, port in (("accepts", gateway.port), ("down", dead)):

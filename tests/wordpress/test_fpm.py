@@ -12,7 +12,7 @@ from tests.wordpress.connector import Connector
 from tests.wordpress.fake_gateway import Reply
 from tests.wordpress.shop import standins_active
 from tests.wordpress.site import WordPressSite
-from tests.wordpress.visitor import Visitor
+from tests.wordpress.visitor import ShopVisitor
 
 BUDGET_MS = 20
 PAIRS = 25
@@ -94,7 +94,7 @@ def test_a_request_makes_few_queries_before_the_visitor_has_the_response(
     port = free_port()
     fpm_site.set_constants({"RELAY_CONNECTOR_ALLOW_HOST": f"127.0.0.1:{port}"})
     Connector(fpm_site).connect(gateway, endpoint=f"http://127.0.0.1:{port}/webhooks/wp/lab")
-    visitor = Visitor(fpm_site)
+    visitor = ShopVisitor(fpm_site)
     with standins_active(fpm_site):
         request = getattr(visitor, action)
         for without in (False, True):

@@ -51,7 +51,7 @@ class Cost:
     end_us: int
 
 
-class Visitor:
+class ShopVisitor:
     """Makes requests and reads what they cost."""
 
     def __init__(self, site: WordPressSite, product: int = 0):
