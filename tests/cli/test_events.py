@@ -8,7 +8,16 @@ from tests.cli.conftest import TIMESTAMP, Run
 from tests.support import world
 from tests.support.sink import Sink
 
-DELIVERY = {"id", "destination", "state", "attempts", "last_status", "last_error", "due_at"}
+DELIVERY = {
+    "id",
+    "destination",
+    "state",
+    "attempts",
+    "last_status",
+    "last_error",
+    "superseded_by",
+    "due_at",
+}
 
 EVENT = {"event_id", "type", "source", "state", "received_at", "deliveries"}
 
