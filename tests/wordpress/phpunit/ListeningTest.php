@@ -128,13 +128,14 @@ final class ListeningTest extends RelayTestCase {
 				'fields'     => array(
 					array( 'place' => array( 1, 'values', 'your-name' ), 'label' => 'Name', 'kind' => 'name' ),
 					array( 'place' => array( 1, 'values', 'mail' ), 'label' => 'E-mail', 'kind' => 'email' ),
+					array( 'place' => array( 1, 'values', 'more' ), 'label' => 'More', 'kind' => 'text' ),
 					array( 'place' => array( 1, 'values', 'ok' ), 'label' => 'Terms', 'kind' => 'consent' ),
 				),
 			)
 		);
 		$forms = new Other_Forms( $this->leads() );
 		$forms->add_hooks();
-		do_action( 'listening_test_saved', 7, array( 'form_id' => 12, 'values' => array( 'your-name' => "Jane O\\'Neill", 'mail' => 'jane@example.org', 'pass' => 'x' ) ) );
+		do_action( 'listening_test_saved', 7, array( 'form_id' => 12, 'values' => array( 'your-name' => "Jane O\\'Neill", 'mail' => 'jane@example.org', 'more' => '4111 1111 1111 1111', 'pass' => 'x' ) ) );
 		do_action( 'listening_test_saved', 7, array( 'form_id' => 12, 'values' => array( 'your-name' => "Jane O\\'Neill", 'mail' => 'jane@example.org' ) ) );
 		do_action( 'listening_test_saved', 8, array( 'form_id' => 13, 'values' => array( 'your-name' => 'Of another form' ) ) );
 		do_action( 'listening_test_saved', 9, 'no array' );
@@ -169,7 +170,7 @@ final class ListeningTest extends RelayTestCase {
 	}
 
 	public function test_a_developer_passes_an_entry() {
-		do_action( 'relay_connector_send_lead', array( 'Name' => 'Jane', 'E-mail' => 'jane@example.org', 'Topics' => array( 'Tea', 'Pots' ), 'Password' => 's3cret', 'Notes' => '3 &lt; 5' ), array( 'title' => 'Booking form', 'entry_id' => 5, 'types' => array( 'Notes' => 'textarea', 'Name' => 'nonsense' ) ) );
+		do_action( 'relay_connector_send_lead', array( 'Name' => 'Jane', 'E-mail' => 'jane@example.org', 'Topics' => array( 'Tea', 'Pots' ), 'Password' => 's3cret', 'Account' => 'DE89 3704 0044 0532 0130 00', 'Notes' => '3 &lt; 5' ), array( 'title' => 'Booking form', 'entry_id' => 5, 'types' => array( 'Notes' => 'textarea', 'Name' => 'nonsense' ) ) );
 		relay_connector_send_lead( array( 'Name' => 'Jane' ), 'Other' );
 		$events = $this->send_all();
 		$data   = $events[0]['data'];

@@ -123,7 +123,7 @@ final class Other_Forms extends Form_Plugin {
 				$entry           = new Form_Entry( '' === $id ? 'form' : $id, '' === $title ? $id : $title, isset( $form['entry_id'] ) && is_numeric( $form['entry_id'] ) ? (int) $form['entry_id'] : 0 );
 				$entry->page_url = isset( $form['page_url'] ) && is_string( $form['page_url'] ) ? $form['page_url'] : '';
 				foreach ( $fields as $label => $value ) {
-					if ( ! Secret_Values::is_secret_name( $label ) ) {
+					if ( ! Secret_Values::is_secret_name( $label ) && ! self::is_card_or_account( $value ) ) {
 						$kind            = isset( $form['types'][ $label ] ) ? (string) $form['types'][ $label ] : '';
 						$field           = $this->field( (string) $label, (string) $label, $kind, $value );
 						$field->format   = Plain_Text::TYPED;
@@ -176,6 +176,9 @@ final class Other_Forms extends Form_Plugin {
 				$seen  = array();
 				foreach ( (array) $form['fields'] as $field ) {
 					$value = Place::value( (array) $field['place'], $arguments );
+					if ( self::is_card_or_account( $value ) ) {
+						continue;
+					}
 					if ( null !== $value || Field_Types::CONSENT === $field['kind'] ) {
 						$value           = ! empty( $form['is_slashed'] ) ? wp_unslash( $value ) : $value;
 						$entry->fields[] = $this->field( implode( '.', (array) $field['place'] ), $field['label'], $field['kind'], $value );
@@ -210,6 +213,16 @@ final class Other_Forms extends Form_Plugin {
 			$read->kind = Field_Types::CHOICES;
 		}
 		return $read;
+	}
+
+	/**
+	 * Whether a value is the number of a payment card or of a bank account. Someone may enter it into any field.
+	 *
+	 * @param mixed $value The value.
+	 * @return bool
+	 */
+	private static function is_card_or_account( $value ) {
+		return is_scalar( $value ) && ! is_bool( $value ) && Secret_Values::is_secret_value( (string) $value );
 	}
 
 	/**
