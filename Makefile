@@ -34,7 +34,11 @@ tests/wordpress/node_modules/.relay-lock: .venv/.run tests/wordpress/package-loc
 	@$(BIN)/python scripts/build_assets.py tests/wordpress
 	@touch $@
 
-test: .venv/.dev relay/static/gen/manifest.json tests/wordpress/node_modules/.relay-lock ## run all tests, with real databases, a browser and WordPress
+build/wordpress/done: .venv/.dev tests/wordpress/newest.py
+	@$(BIN)/python -m tests.wordpress.newest
+	@touch $@
+
+test: .venv/.dev relay/static/gen/manifest.json tests/wordpress/node_modules/.relay-lock build/wordpress/done ## run all tests, with real databases, a browser and WordPress
 	@scripts/install-test-deps.sh
 	@$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder $(TESTS)
 

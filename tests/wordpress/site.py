@@ -7,7 +7,7 @@
 
 Needs the Debian packages wordpress, wordpress-theme-twentytwentythree, mariadb-server, php-cli, php-mysql, php-curl,
 php-xml, php-mbstring, php-gd, php-intl and php-zip; ``server="fpm"`` also php-fpm and nginx-light; ``newer=True`` also
-php-sqlite3 and the npm packages of this folder.
+php-sqlite3, the npm packages of this folder and ``tests/wordpress/newest.py``.
 """
 
 import glob
@@ -28,6 +28,7 @@ import requests
 
 from scripts.build_assets import fetch
 from tests.support.network import free_port
+from tests.wordpress import newest
 from tests.wordpress.processes import Daemon, StartupFailed, listens
 
 PLUGIN = Path(__file__).resolve().parents[2] / "wp-plugin" / "relay-connector"
@@ -43,7 +44,7 @@ WORKERS = 4
 class WordPressSite:
     """One running site.  ``constants`` go into wp-config.php; ``server`` is ``cli`` (php -S) or ``fpm`` (nginx).
 
-    It is Debian's WordPress 6.1 on MariaDB; with ``newer`` WordPress 6.5 on SQLite, from npm.
+    It is Debian's WordPress 6.1 on MariaDB; with ``newer`` the newest WordPress that Debian has, on SQLite.
     """
 
     # Files of a changing wp-config.php must be read again at once.
@@ -301,14 +302,10 @@ class WordPressSite:
             raise self._failure
 
     def _unpack_newer(self) -> None:
+        newest.fetch()
         fetch(BUILDS.parents[2])
-        # The PHP is in the zip, all that browsers load lies beside it.
-        self._run(
-            ["unzip", "-q", str(BUILDS / "src/wordpress/wp-6.5.zip"), "-d", str(self._made(self.document_root))]
-        )  # fmt: skip
-        self._run(["cp", "-rn", f"{BUILDS}/public/wp-6.5/.", str(self.document_root)])
+        self._run(["cp", "-rL", f"{newest.CORE}/.", str(self._made(self.document_root))])
         content = self.document_root / "wp-content"
-        shutil.rmtree(content / "database", ignore_errors=True)
         drop_in = content / "plugins/sqlite-database-integration"
         archive = BUILDS / "src/sqlite-database-integration/sqlite-database-integration.zip"
         self._run(["unzip", "-q", str(archive), "-d", str(self.root)])

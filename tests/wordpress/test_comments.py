@@ -23,6 +23,7 @@ def test_an_approved_comment_is_sent_once_with_a_valid_signature(site, gateway, 
     assert re.fullmatch(r"[A-Za-z0-9._:-]{1,128}", request.event_id)
     data = request.json["data"]
     event = dict(request.json)
+    assert event.pop("revision") > 0
     assert datetime.fromisoformat(event.pop("occurred_at")).utcoffset() == timedelta(0)
     assert event == {
         "event": "comment.created", "event_id": request.event_id, "site": site.url, "data": data, "locale": "en_US",

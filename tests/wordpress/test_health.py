@@ -76,7 +76,8 @@ def test_the_failed_step_is_marked_and_later_steps_are_not_reached(
 
 
 def test_steps_that_fail_before_any_response(site, gateway, connector, admin):
-    assert step_states(connector.click(admin, "relay_connector_test"))[:8] == "fsssssss"
+    marks = [line[0] for line in site.command("test").splitlines()]
+    assert "".join(marks[:8]) == "✗-------"
     for endpoint, expected in {
         "http://127.0.0.1:1/webhooks/wp": "pfssssss",
         "https://10.0.0.7/webhooks/wp": "pfssssss",

@@ -272,15 +272,15 @@ def test_a_comment_is_sent_in_the_same_request_if_the_server_can_respond_first(
     assert [request.verified for request in gateway.received] == [True]
 
 
-def test_nothing_leaves_the_site_before_it_is_set_up(site, gateway, connector, admin):
+def test_nothing_leaves_the_site_before_it_is_set_up(site, gateway, connector):
     site.post_comment("Jane", "jane@example.org", "Too early")
     site.run_cron()
     assert connector.rows() == [], "not even collected"
-    assert "the gateway address is missing" in connector.test_event(admin)
+    assert "the gateway address is missing" in site.command("test")
     site.set_option("relay_connector_endpoint", gateway.url)
     site.post_comment("Jane", "jane@example.org", "Still too early")
     site.run_cron()
-    assert "the secret is missing" in connector.test_event(admin)
+    assert "the secret is missing" in site.command("test")
     assert gateway.connections == 0
 
 

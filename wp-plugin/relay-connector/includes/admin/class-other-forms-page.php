@@ -50,7 +50,7 @@ final class Other_Forms_Page {
 	 */
 	public function add_hooks() {
 		add_action( 'admin_menu', array( $this, 'add_page' ) );
-		add_action( 'admin_head', array( $this, 'hide_from_menu' ) );
+		add_action( 'admin_enqueue_scripts', array( $this, 'hide_from_menu' ), 0 );
 		add_filter( 'submenu_file', array( $this, 'highlight_settings_menu' ) );
 		add_action( 'admin_enqueue_scripts', array( $this, 'add_styles' ) );
 		add_action( 'admin_post_' . self::LISTEN, array( $this, 'listen' ) );
