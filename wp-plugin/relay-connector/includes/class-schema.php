@@ -12,6 +12,8 @@ use Relay_Connector\Events\Leads;
 
 defined( 'ABSPATH' ) || exit;
 
+// phpcs:disable WordPress.DB.DirectDatabaseQuery.DirectQuery, WordPress.DB.DirectDatabaseQuery.NoCaching -- Own tables: WordPress has no other way to them.
+
 /**
  * Creates and upgrades the tables. Activation hooks do not run on updates, so the schema version is checked on each
  * request.

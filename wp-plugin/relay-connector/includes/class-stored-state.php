@@ -9,6 +9,8 @@ namespace Relay_Connector;
 
 defined( 'ABSPATH' ) || exit;
 
+// phpcs:disable WordPress.DB.DirectDatabaseQuery.DirectQuery, WordPress.DB.DirectDatabaseQuery.NoCaching -- A state that several processes change at once: the cache may be older than the table.
+
 /**
  * An option that is read past the object cache, which may be older than another process's write, and is replaced only
  * if it has not changed since.

@@ -24,6 +24,8 @@ use Relay_Connector\Status\Lost_Events;
 
 defined( 'ABSPATH' ) || exit;
 
+// phpcs:disable WordPress.DB.DirectDatabaseQuery.DirectQuery, WordPress.DB.DirectDatabaseQuery.NoCaching, WordPress.DB.DirectDatabaseQuery.SchemaChange -- Removes the own tables and transients, once.
+
 /**
  * Deletes options, tables, cron events and metadata of comments, orders and users. If the admin chose to keep the data,
  * only the cron events are deleted.

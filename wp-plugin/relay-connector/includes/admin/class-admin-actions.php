@@ -129,12 +129,12 @@ final class Admin_Actions {
 	 * Relay has returned to the settings page. There is no nonce: the state is one, and it is used once.
 	 */
 	public function finish_connect() {
-		if ( ! isset( $_GET[ Connect_Flow::STATE ] ) || ! current_user_can( Settings_Page::capability() ) ) {
+		if ( ! isset( $_GET[ Connect_Flow::STATE ] ) || ! current_user_can( Settings_Page::capability() ) ) { // phpcs:ignore WordPress.Security.NonceVerification.Recommended -- The state that comes back is a one-time value, checked in Connect_Flow.
 			return;
 		}
-		$state = sanitize_text_field( wp_unslash( $_GET[ Connect_Flow::STATE ] ) );
-		$code  = isset( $_GET[ Connect_Flow::CODE ] ) ? sanitize_text_field( wp_unslash( $_GET[ Connect_Flow::CODE ] ) ) : '';
-		$error = isset( $_GET[ Connect_Flow::ERROR ] ) ? sanitize_text_field( wp_unslash( $_GET[ Connect_Flow::ERROR ] ) ) : '';
+		$state = sanitize_text_field( wp_unslash( $_GET[ Connect_Flow::STATE ] ) ); // phpcs:ignore WordPress.Security.NonceVerification.Recommended -- The state that comes back is a one-time value, checked in Connect_Flow.
+		$code  = isset( $_GET[ Connect_Flow::CODE ] ) ? sanitize_text_field( wp_unslash( $_GET[ Connect_Flow::CODE ] ) ) : ''; // phpcs:ignore WordPress.Security.NonceVerification.Recommended -- The state that comes back is a one-time value, checked in Connect_Flow.
+		$error = isset( $_GET[ Connect_Flow::ERROR ] ) ? sanitize_text_field( wp_unslash( $_GET[ Connect_Flow::ERROR ] ) ) : ''; // phpcs:ignore WordPress.Security.NonceVerification.Recommended -- The state that comes back is a one-time value, checked in Connect_Flow.
 		$done  = $this->flow->finish( $state, $code, $error );
 		if ( ! $done['passed'] ) {
 			$this->redirect( false, __( 'Not connected.', 'relay-connector' ), $done['text'] );

@@ -80,7 +80,8 @@ final class Form_Fields_Page {
 	}
 
 	/**
-	 * Removes the page from the menu. Its capability has been checked by then.
+	 * Removes the page from the menu, before WordPress lists the menu's pages in its command palette. The capability has been
+	 * checked by then.
 	 */
 	public function hide_from_menu() {
 		remove_submenu_page( 'options-general.php', self::SLUG );
@@ -112,7 +113,7 @@ final class Form_Fields_Page {
 	 * Prints the page.
 	 */
 	public function render() {
-		$form   = isset( $_GET['form'] ) ? sanitize_text_field( wp_unslash( $_GET['form'] ) ) : '';
+		$form   = isset( $_GET['form'] ) ? sanitize_text_field( wp_unslash( $_GET['form'] ) ) : ''; // phpcs:ignore WordPress.Security.NonceVerification.Recommended -- Only says which form to show.
 		$plugin = $this->plugin_of( $form );
 		$fields = $plugin ? $this->fields_of( $plugin, $form ) : array();
 		?>

@@ -30,7 +30,7 @@ final class Other_Forms_Page {
 	const REFRESH_S = 8;
 
 	/**
-	 * What the admin has chosen.
+	 * Ends the request if the user lacks the capability.
 	 *
 	 * @var Event_Choices
 	 */
@@ -51,6 +51,7 @@ final class Other_Forms_Page {
 	public function add_hooks() {
 		add_action( 'admin_menu', array( $this, 'add_page' ) );
 		add_action( 'admin_enqueue_scripts', array( $this, 'hide_from_menu' ), 0 );
+		add_action( 'admin_head', array( $this, 'reload' ) );
 		add_filter( 'submenu_file', array( $this, 'highlight_settings_menu' ) );
 		add_action( 'admin_enqueue_scripts', array( $this, 'add_styles' ) );
 		add_action( 'admin_post_' . self::LISTEN, array( $this, 'listen' ) );
@@ -77,11 +78,17 @@ final class Other_Forms_Page {
 	}
 
 	/**
-	 * Removes the page from the menu. While the plugin listens, the page reloads itself.
+	 * Removes the page from the menu, before WordPress lists the menu's pages in its command palette.
 	 */
 	public function hide_from_menu() {
-		global $plugin_page;
 		remove_submenu_page( 'options-general.php', self::SLUG );
+	}
+
+	/**
+	 * While the plugin listens, the page reloads itself.
+	 */
+	public function reload() {
+		global $plugin_page;
 		if ( self::SLUG === $plugin_page && Form_Sources::listens_until() && null === Form_Listener::result() ) {
 			?>
 			<meta http-equiv="refresh" content="<?php echo absint( self::REFRESH_S ); ?>">
@@ -141,7 +148,8 @@ final class Other_Forms_Page {
 	 * Handles "Listen".
 	 */
 	public function listen() {
-		$this->check( self::LISTEN );
+		check_admin_referer( self::LISTEN );
+		$this->require_capability();
 		Form_Listener::begin();
 		$this->redirect();
 	}
@@ -150,7 +158,8 @@ final class Other_Forms_Page {
 	 * Handles "Stop".
 	 */
 	public function stop() {
-		$this->check( self::STOP );
+		check_admin_referer( self::STOP );
+		$this->require_capability();
 		Form_Listener::end();
 		$this->redirect();
 	}
@@ -159,7 +168,8 @@ final class Other_Forms_Page {
 	 * Handles "Send these entries". What the hook passes was stored when it was found; the request only chooses from it.
 	 */
 	public function add() {
-		$this->check( self::ADD );
+		check_admin_referer( self::ADD );
+		$this->require_capability();
 		$number = isset( $_POST['found'] ) ? intval( wp_unslash( $_POST['found'] ) ) : -1;
 		$title  = isset( $_POST['title'] ) ? sanitize_text_field( wp_unslash( $_POST['title'] ) ) : '';
 		$mark   = isset( $_POST['mark'] ) ? intval( wp_unslash( $_POST['mark'] ) ) : -1;
@@ -199,7 +209,8 @@ final class Other_Forms_Page {
 	 * Handles "Remove".
 	 */
 	public function remove() {
-		$this->check( self::REMOVE );
+		check_admin_referer( self::REMOVE );
+		$this->require_capability();
 		Form_Sources::remove( isset( $_POST['form'] ) ? sanitize_key( wp_unslash( $_POST['form'] ) ) : '' );
 		$this->store_result( true, __( 'The form was removed.', 'relay-connector' ), __( 'Its entries are no longer sent.', 'relay-connector' ) );
 		$this->redirect();
@@ -425,7 +436,7 @@ final class Other_Forms_Page {
 	/**
 	 * Prints a button.
 	 *
-	 * @param string $action What it does.
+	 * @param string $action The action.
 	 * @param string $label  Its label.
 	 * @param string $style  Either primary or ''.
 	 * @param string $form   The form that it is for, or ''.
@@ -507,12 +518,9 @@ final class Other_Forms_Page {
 	}
 
 	/**
-	 * Ends the request if it was not sent by this page, or the user lacks the capability.
-	 *
-	 * @param string $action The action.
+	 * Ends the request if the user lacks the capability.
 	 */
-	private function check( $action ) {
-		check_admin_referer( $action );
+	private function require_capability() {
 		if ( ! current_user_can( Settings_Page::capability() ) ) {
 			wp_die( esc_html__( 'You are not allowed to do this. Ask an administrator of this site.', 'relay-connector' ), 403 );
 		}

@@ -51,7 +51,7 @@ final class Welcome {
 	 */
 	public function redirect( $plugin, $network_wide ) {
 		global $pagenow;
-		$action = isset( $_GET['action'] ) ? sanitize_key( wp_unslash( $_GET['action'] ) ) : ''; // safe: only read to know which page of WordPress this is; WordPress has checked its nonce.
+		$action = isset( $_GET['action'] ) ? sanitize_key( wp_unslash( $_GET['action'] ) ) : ''; // phpcs:ignore WordPress.Security.NonceVerification.Recommended -- Only tells how the plugin was activated; WordPress has checked its nonce.
 		if ( plugin_basename( RELAY_CONNECTOR_FILE ) !== $plugin || $network_wide || 'plugins.php' !== $pagenow || 'activate' !== $action || ! $this->is_needed() ) {
 			return;
 		}

@@ -97,7 +97,7 @@ final class Posts extends Base_Source {
 				$key = self::PUBLISHED . ':' . $id;
 				if ( ( is_object( $before ) && 'publish' === $before->post_status ) || $this->outbox->find_by_key( $key ) ) {
 					// The block editor saves the boxes of other plugins in a second request, which changes nothing that is sent.
-					if ( ! isset( $_GET['meta-box-loader'] ) ) {
+					if ( ! isset( $_GET['meta-box-loader'] ) ) { // phpcs:ignore WordPress.Security.NonceVerification.Recommended -- Only tells the requests of the block editor apart.
 						$this->queue_update( self::UPDATED, self::OBJECT, $id );
 					}
 					return;

@@ -9,6 +9,8 @@ namespace Relay_Connector\Events;
 
 defined( 'ABSPATH' ) || exit;
 
+// phpcs:disable WordPress.DB.DirectDatabaseQuery.DirectQuery, WordPress.DB.DirectDatabaseQuery.NoCaching -- Removes the metadata of all orders at once, on uninstall.
+
 /**
  * Stored as metadata of the order: event ids by dedupe key. The key contains the order's id, so that a copied order
  * does not count as sent.

@@ -116,7 +116,7 @@ final class Form_Listener {
 	 */
 	private function may_be_form() {
 		global $pagenow;
-		$action = isset( $_REQUEST['action'] ) ? sanitize_key( wp_unslash( $_REQUEST['action'] ) ) : '';
+		$action = isset( $_REQUEST['action'] ) ? sanitize_key( wp_unslash( $_REQUEST['action'] ) ) : ''; // phpcs:ignore WordPress.Security.NonceVerification.Recommended -- The form of another plugin, which checks it.
 		if ( wp_doing_cron() || 'wp-login.php' === $pagenow || 'heartbeat' === $action || 0 === strpos( $action, 'relay_connector_' ) ) {
 			return false;
 		}
@@ -129,7 +129,8 @@ final class Form_Listener {
 	 * @return array
 	 */
 	private function submitted() {
-		$fields = wp_unslash( $_POST ); // safe: the form of another plugin, which checks it; here it is only compared.
+		// phpcs:ignore WordPress.Security.NonceVerification.Missing -- The form of another plugin, which checks it.
+		$fields = wp_unslash( $_POST ); // safe: only compared.
 		$type   = isset( $_SERVER['CONTENT_TYPE'] ) ? sanitize_text_field( wp_unslash( $_SERVER['CONTENT_TYPE'] ) ) : '';
 		if ( ! $fields && false !== strpos( $type, 'json' ) ) {
 			$json = json_decode( substr( (string) \WP_REST_Server::get_raw_data(), 0, self::MOST_RAW ), true );

@@ -9,6 +9,8 @@ namespace Relay_Connector\Reporting;
 
 defined( 'ABSPATH' ) || exit;
 
+// phpcs:disable WordPress.DB.DirectDatabaseQuery.DirectQuery, WordPress.DB.DirectDatabaseQuery.NoCaching -- Own table, and counts that must be exact.
+
 /**
  * Four numbers per day and event type, by this site's clock:
  *

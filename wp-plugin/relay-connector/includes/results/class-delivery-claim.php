@@ -9,6 +9,8 @@ namespace Relay_Connector\Results;
 
 defined( 'ABSPATH' ) || exit;
 
+// phpcs:disable WordPress.DB.DirectDatabaseQuery.DirectQuery, WordPress.DB.DirectDatabaseQuery.NoCaching -- Own table, with claims that several processes compete for.
+
 /**
  * One row for each delivery of a result. The claim of a request that died expires, so that the next attempt is
  * processed. A processed delivery is never processed again.

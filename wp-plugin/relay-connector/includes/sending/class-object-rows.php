@@ -9,6 +9,8 @@ namespace Relay_Connector\Sending;
 
 defined( 'ABSPATH' ) || exit;
 
+// phpcs:disable WordPress.DB.DirectDatabaseQuery.DirectQuery, WordPress.DB.DirectDatabaseQuery.NoCaching -- Own table, and the order of events must be exact.
+
 /**
  * Answers, when a row is about to be sent for the first time, what happened to its object before and after.
  */

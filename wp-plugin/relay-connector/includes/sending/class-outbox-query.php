@@ -9,6 +9,8 @@ namespace Relay_Connector\Sending;
 
 defined( 'ABSPATH' ) || exit;
 
+// phpcs:disable WordPress.DB.DirectDatabaseQuery.DirectQuery, WordPress.DB.DirectDatabaseQuery.NoCaching -- Own table, shown as it is now.
+
 /**
  * Selects rows by state, event type and search term, and requeues all that match. Deleted events are never shown.
  */

@@ -12,6 +12,8 @@ use Relay_Connector\Status\Lost_Events;
 
 defined( 'ABSPATH' ) || exit;
 
+// phpcs:disable WordPress.DB.DirectDatabaseQuery.DirectQuery, WordPress.DB.DirectDatabaseQuery.NoCaching -- Own table, in which each change counts at once for every process.
+
 /**
  * One row is one event. It is waiting, sent, parked (failed; a person decides), withdrawn (its object was deleted or is
  * spam) or deleted (by a person). Finished rows stay for some time, because the daily counts are computed from them.
@@ -103,7 +105,7 @@ final class Outbox {
 			}
 			foreach ( array_chunk( array_keys( $events ), self::RELEASED_AT_ONCE ) as $ids ) {
 				$ids = array_pad( $ids, self::RELEASED_AT_ONCE, '' );
-				$wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET due_at = %d WHERE event_id IN (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) AND state = 'waiting' AND attempts = 0", array_merge( array( time() ), $ids ) ) );
+				$wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET due_at = %d WHERE event_id IN (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s) AND state = 'waiting' AND attempts = 0", array_merge( array( time() ), $ids ) ) ); // phpcs:ignore WordPress.DB.PreparedSQLPlaceholders.ReplacementsWrongNumber -- The array has eleven values.
 			}
 			if ( $is_other ) {
 				restore_current_blog();

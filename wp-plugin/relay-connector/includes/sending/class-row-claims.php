@@ -9,6 +9,8 @@ namespace Relay_Connector\Sending;
 
 defined( 'ABSPATH' ) || exit;
 
+// phpcs:disable WordPress.DB.DirectDatabaseQuery.DirectQuery, WordPress.DB.DirectDatabaseQuery.NoCaching -- Own table, with claims that several processes compete for.
+
 /**
  * Chooses the next row and claims it for one run. Rows of one object leave in the order in which they were recorded: a row
  * cannot be claimed while an earlier one of its object waits. A row that is sent, parked, withdrawn or deleted no

@@ -9,6 +9,8 @@ namespace Relay_Connector\Sending;
 
 defined( 'ABSPATH' ) || exit;
 
+// phpcs:disable WordPress.DB.DirectDatabaseQuery.DirectQuery, WordPress.DB.DirectDatabaseQuery.NoCaching -- A lock between processes: the cache may be older than the table.
+
 /**
  * A lease in the options table, taken by one compare-and-swap statement. Named database locks do not work with the
  * connection pools of some hosts. The lease of a process that died expires.

@@ -18,6 +18,8 @@ use Relay_Connector\Settings;
 
 defined( 'ABSPATH' ) || exit;
 
+// phpcs:disable WordPress.DB.DirectDatabaseQuery.DirectQuery, WordPress.DB.DirectDatabaseQuery.NoCaching -- Tests the own table itself.
+
 /**
  * Three tests of this site, one test of the gateway, and debug information. The secret is never included.
  */

@@ -14,6 +14,8 @@ use Relay_Connector\Events\Plain_Text;
 
 defined( 'ABSPATH' ) || exit;
 
+// phpcs:disable WordPress.DB.DirectDatabaseQuery.DirectQuery, WordPress.DB.DirectDatabaseQuery.NoCaching -- Forms are found by a part of a value, on the settings page only.
+
 /**
  * Its forms are widgets on pages. Some themes fire its hook with an array of their own; those are ignored.
  */

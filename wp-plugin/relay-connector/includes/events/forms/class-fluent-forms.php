@@ -14,6 +14,8 @@ use Relay_Connector\Events\Plain_Text;
 
 defined( 'ABSPATH' ) || exit;
 
+// phpcs:disable WordPress.DB.DirectDatabaseQuery.DirectQuery, WordPress.DB.DirectDatabaseQuery.NoCaching -- Table of Fluent Forms, read on the settings page and once for an entry.
+
 /**
  * It fires an old and a new hook for the same entry; only the new one is used. A spam entry can be recognized only by
  * its row. The values also contain hidden page fields that no field of the form has.

@@ -13,6 +13,8 @@ use Relay_Connector\Events\Form_Field;
 
 defined( 'ABSPATH' ) || exit;
 
+// phpcs:disable WordPress.DB.DirectDatabaseQuery.DirectQuery, WordPress.DB.DirectDatabaseQuery.NoCaching -- Table of MailPoet, read on the settings page and once for an entry.
+
 /**
  * A subscription form. The hook fires when the subscriber is stored and the e-mail that asks for confirmation was
  * sent; whether the person confirms it is not known yet.

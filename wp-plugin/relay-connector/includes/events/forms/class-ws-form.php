@@ -14,6 +14,8 @@ use Relay_Connector\Events\Plain_Text;
 
 defined( 'ABSPATH' ) || exit;
 
+// phpcs:disable WordPress.DB.DirectDatabaseQuery.DirectQuery, WordPress.DB.DirectDatabaseQuery.NoCaching -- Table of WS Form, read on the settings page.
+
 /**
  * The hook fires after every answer, also for saved drafts, previews, spam and validation errors. Fields that a form
  * does not save, such as passwords, are kept apart from the values.
