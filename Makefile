@@ -82,6 +82,10 @@ screenshots: .venv/.dev relay/static/gen/manifest.json ## take the screenshots f
 plugin: .venv/.run ## build the WordPress plugin as a zip in dist/
 	@$(BIN)/python scripts/build_plugin.py
 
+plugin-images: .venv/.dev tests/wordpress/node_modules/.relay-lock build/wordpress/done ## take the screenshots, banner and icon for the plugin directory
+	@scripts/install-test-deps.sh
+	@$(BIN)/python scripts/plugin_images.py
+
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-emit-find-links --no-emit-index-url
 lock: .venv/.dev ## pin every package with its version and hashes
 	@CUSTOM_COMPILE_COMMAND="make lock" $(LOCK) --output-file requirements.txt requirements.in
