@@ -37,11 +37,11 @@ padding:1vw;line-height:0">{logo}</div><div><div style="font-size:7vw;font-weigh
 LOOK = """<?php add_action( 'admin_head', function () {
 echo '<style>#wpadminbar [id*=sqlite], #adminmenu a[href*=sqlite] { display: none }</style>'; } );"""
 # Addresses of this machine are replaced by an example.
-RENAME = """local => {
+RENAME = """([site, local]) => {
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walk.nextNode()) {
     const node = walk.currentNode;
-    node.data = node.data.replaceAll('http://' + local, 'https://relay.example.com')
+    node.data = node.data.replaceAll(site, 'https://shop.example.com').replaceAll('http://' + local, 'https://relay.example.com')
       .replaceAll(local, 'relay.example.com').replaceAll('127.0.0.1 → 127.0.0.1', 'relay.example.com')
       .replaceAll('127.0.0.1', 'relay.example.com');
   }
@@ -66,7 +66,8 @@ def screenshots(page: Page, site: WordPressSite, gateway: FakeGateway) -> None:
     """Screenshots 1 to 4, as readme.txt describes them."""
 
     def shoot(number: int) -> None:
-        page.evaluate(RENAME, f"127.0.0.1:{gateway.port}")
+        page.wait_for_load_state("load")
+        page.evaluate(RENAME, [site.url, f"127.0.0.1:{gateway.port}"])
         page.screenshot(path=TARGET / f"screenshot-{number}.png")
 
     page.context.add_cookies(site.login_cookies())  # type: ignore[arg-type]

@@ -160,6 +160,7 @@ def test_an_administrator_uses_the_list_in_the_browser(site, gateway, connected,
     page.get_by_label("Select bulk action").first.select_option("send")
     page.get_by_role("button", name="Apply").first.click()
     page.get_by_role("status").get_by_text("All events have been sent.").wait_for()
+    page.wait_for_load_state("load")  # the button works after that
     page.get_by_role("button", name="Screen Options").click()
     page.get_by_label("Events per page").fill("5")
     page.locator("#screen-options-apply").click()
