@@ -302,10 +302,15 @@ class WordPressSite:
             raise self._failure
 
     def _unpack_newer(self) -> None:
-        newest.fetch()
         fetch(BUILDS.parents[2])
-        self._run(["cp", "-rL", f"{newest.CORE}/.", str(self._made(self.document_root))])
+        root = self._made(self.document_root)
+        if newest.fetch():
+            self._run(["cp", "-rL", f"{newest.CORE}/.", str(root)])
+        else:  # The PHP is in the zip, all that browsers load lies beside it.
+            self._run(["unzip", "-q", str(BUILDS / "src/wordpress/wp-6.5.zip"), "-d", str(root)])
+            self._run(["cp", "-rn", f"{BUILDS}/public/wp-6.5/.", str(root)])
         content = self.document_root / "wp-content"
+        shutil.rmtree(content / "database", ignore_errors=True)
         drop_in = content / "plugins/sqlite-database-integration"
         archive = BUILDS / "src/sqlite-database-integration/sqlite-database-integration.zip"
         self._run(["unzip", "-q", str(archive), "-d", str(self.root)])
