@@ -29,10 +29,14 @@ TECHNICAL = re.compile(
     r"_|(g-recaptcha|h-captcha|cf-turnstile)-response\Z|(nonce|action|referrer)\Z"
 )
 SECRET = re.compile(
-    r"(?i)(^|[^a-z])(pass(word|wort|code)?|pwd|cvc2?|cvv2?|iban|(credit|debit)?[ _-]?card[ _-]?(no|num|number))"
-    r"([^a-z]|$)"
+    r"(?i)(^|[^a-z])(pass(word|wort|wd|code)?|pwd|kennwort|pin|cvc2?|cvv2?|iban|(credit|debit)[ _-]?card"
+    r"|card[ _-]?(no|num|number))([^a-z]|$)"
 )
-EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s]{2,}\Z")
+HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")  # where a name such as userPassword has its next word
+# Only values up to MAX_TYPED characters are compared: a visitor can type a long one for which the
+# comparison takes seconds.
+MAX_TYPED = 2_000
+EMAIL = re.compile(r"[^@\s]{1,64}@(?=[^@\s]{4,255}\Z)[^@\s]+\.[^@\s]{2,63}\Z")
 LINK = re.compile(r"https?://\S+\Z")
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
 CONSENT = re.compile(r"(?i)consent|gdpr|dsgvo|privacy|acceptance|newsletter|terms|datenschutz")
@@ -67,7 +71,11 @@ class Lead:
         label = " ".join(label.split())[:MAX_LABEL]
         if not label or TECHNICAL.match(label) or value in (None, "", []):
             return
-        if SECRET.search(label) or type_ == "password" or len(self.fields) >= MAX_FIELDS:
+        if (
+            SECRET.search(HUMP.sub(" ", label))
+            or type_ == "password"
+            or len(self.fields) >= MAX_FIELDS
+        ):
             self.left_out += 1
             return
         name, number = label, 2
@@ -205,7 +213,7 @@ def guess(label: str, value: Any) -> str:
     if CONSENT.search(label) and value.lower() in YES_NO:
         return "consent"
     for pattern, type_ in ((EMAIL, "email"), (LINK, "url"), (DAY, "date")):
-        if pattern.match(value):
+        if len(value) <= MAX_TYPED and pattern.match(value):
             return type_
     return "textarea" if "\n" in value else ""
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from relay.ingest.strict_json import NotStrict
-from relay.ingest.webhooks.forms import lead_of, read_body
+from relay.ingest.webhooks.forms import MAX_TYPED, guess, lead_of, read_body
 
 
 def lead(body: Any, content_type: str = "application/json", name: str = "Shop") -> dict[str, Any]:
@@ -116,3 +116,22 @@ def test_long_values_and_many_fields_are_cut() -> None:
     found = lead({f"f{n}": "x" * 10_001 for n in range(3)} | {f"g{n}": "y" for n in range(200)})
     assert len(found["fields"]) == 200 and found["left_out"] == 3
     assert len(found["fields"]["f0"]) == 10_000 and found["shortened"] == ["f0", "f1", "f2"]
+
+
+def test_a_long_value_is_not_compared_with_the_shape_of_an_address() -> None:
+    """A visitor can type one for which that takes seconds, and all events wait for it."""
+    assert guess("E-mail", "jane@example.com") == "email"
+    long = f"https://example.com/{'a' * MAX_TYPED}"
+    assert guess("Page", long) == ""
+    assert guess("E-mail", f"a@{'b.' * MAX_TYPED}com") == ""
+    assert guess("E-mail", f"a@{'b.' * 200}com") == "", "longer than an address can be"
+
+
+@pytest.mark.parametrize(
+    "name", ["userPassword", "passwd", "Kennwort", "PIN", "creditCard", "card-no"]
+)
+def test_what_is_named_like_a_secret_is_left_out(name: str) -> None:
+    lead = lead_of(
+        {name: "x", "pinterest": "jane", "Passport": "yes", "Spin": "1"}, "https://s.example"
+    )
+    assert list(lead["fields"]) == ["pinterest", "Passport", "Spin"]
