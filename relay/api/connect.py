@@ -27,6 +27,9 @@ blueprint = Blueprint("connect_token", __name__)
 limiter.exempt(blueprint)
 MAX_BODY = 4096
 FAILURES = RateLimitItemPerMinute(20)
+# The site sends its first event at once, and a 401 would pause it for an hour. So the response waits until
+# every web process knows the key: each reads new ones once a second (relay/ingest/snapshots.py).
+KNOWN_AFTER_S = 1.5
 COUNTS = FixedWindowRateLimiter(MemoryStorage())
 
 
@@ -65,15 +68,16 @@ def _exchange() -> Response:
         return answer(400, "invalid_code", str(exc))
     config = current_app.extensions["relay_config"]
     log("connect.exchanged", source=made.source.slug, key=made.key_id, address=address)
-    return done(
-        jsonify(
-            endpoint=source_settings.endpoint_of(made.source, config, request.host_url),
-            key_id=made.key_id,
-            secret=made.secret,
-            source=made.source.slug,
-            name=made.source.name,
-        )
+    response = jsonify(
+        endpoint=source_settings.endpoint_of(made.source, config, request.host_url),
+        key_id=made.key_id,
+        secret=made.secret,
+        source=made.source.slug,
+        name=made.source.name,
     )
+    db.session.remove()
+    time.sleep(KNOWN_AFTER_S)
+    return done(response)
 
 
 def is_private() -> bool:
@@ -101,12 +105,17 @@ def read_body() -> tuple[dict[str, str], Response | None]:
     if not isinstance(body, dict):
         return {}, answer(400, "invalid_request", "The body must be one JSON object.")
     values = {name: body.get(name) for name in ("code", "verifier", "site")}
-    wrong = [name for name, value in values.items() if not isinstance(value, str) or not value]
+    wrong = [name for name, value in values.items() if not is_text(value)]
     if not wrong and not connect.VERIFIER.fullmatch(str(values["verifier"])):
         wrong = ["verifier"]
     if wrong:
         return {}, answer(400, "invalid_request", f"Missing or malformed: {', '.join(wrong)}.")
     return {name: str(value) for name, value in values.items()}, None
+
+
+def is_text(value: Any) -> bool:
+    """Whether it is a text that is not empty and has no half of a surrogate pair."""
+    return isinstance(value, str) and value != "" and value.isprintable()
 
 
 def answer(status: int, error: str, detail: str, retry_after_s: int | None = None) -> Response:

@@ -43,9 +43,7 @@ def _page(asked: ConnectRequest, errors: Mapping[str, list[str]] | None = None) 
             "source", "Connect it as", "select", choices=[*choices, ("", "A new site in Relay")]
         ),
         name_field=NAME,
-        source=forms.text("source")
-        if request.method == "POST"
-        else (choices[:1] or [("", "")])[0][0],
+        source=forms.text("source") if request.method == "POST" else connect.same_site(asked),
         name=forms.text("new_name") or asked.name or asked.host,
         errors=errors or {},
     )

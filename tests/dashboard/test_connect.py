@@ -12,8 +12,11 @@ from flask import Flask
 
 from relay.api import connect as connect_api
 from relay.models import ConnectGrant, db
+from relay.services.audit import COMMAND_LINE
 from relay.services.sources import connect
+from relay.services.sources import settings as source_settings
 from tests.dashboard.conftest import Visitor
+from tests.ingest.conftest import Sender
 from tests.services.sources.test_connect import SITE, VALUES, VERIFIER
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -51,6 +54,30 @@ def test_an_admin_allows_a_site_and_the_site_gets_its_key(app: Flask, admin: Vis
     audit = admin.get("/audit").text
     assert "Allowed a site to connect" in audit and "Gave a site its key" in audit
     assert answer.json["secret"] not in audit
+
+
+def test_the_key_is_known_everywhere_when_the_site_gets_it(app: Flask, admin: Visitor) -> None:
+    """A 401 for the first event would pause the site for an hour."""
+    other = Sender(app, "other", "key_1", "x" * 40)
+    assert other.send().status_code == 401  # from now on, keys are read once a second
+    code = back_in(admin.post("/connect", VALUES | {"source": ""}).text)["relay_code"][0]
+    made = exchange(app, code=code).json
+    sender = Sender(app, made["source"], made["key_id"], made["secret"])
+    assert sender.send(headers={"X-WP-Key-Id": made["key_id"]}).status_code == 202
+    app.extensions["relay_ingest"].close()
+
+
+def test_only_the_same_address_is_selected_on_a_host_with_several_sites(
+    app: Flask, admin: Visitor
+) -> None:
+    with app.app_context():
+        source_settings.create_source("Blog", "https://shop.example.com/blog", COMMAND_LINE)
+    options = re.findall(r'<option value="([^"]*)"( selected)?', admin.get(LINK).text)
+    assert options == [("blog", ""), ("", " selected")]
+    with app.app_context():
+        source_settings.create_source("Shop", f"{SITE}/", COMMAND_LINE)
+    options = re.findall(r'<option value="([^"]*)"( selected)?', admin.get(LINK).text)
+    assert options == [("blog", ""), ("shop", " selected"), ("", "")]
 
 
 def test_a_person_who_does_not_allow_it_returns_without_a_code(app: Flask, admin: Visitor) -> None:
@@ -106,6 +133,7 @@ def test_bad_exchanges_are_refused_and_limited(app: Flask, monkeypatch: pytest.M
     assert client.post("/connect/token", json=[]).status_code == 400
     assert client.post("/connect/token", json={"code": "x" * 5000}).status_code == 413
     assert exchange(app, code="c", verifier="short").json["error"] == "invalid_request"
+    assert exchange(app, code="\ud800").json["error"] == "invalid_request"
     far = {"REMOTE_ADDR": "203.0.113.9"}
     insecure = client.post("/connect/token", json={"code": "c"}, environ_overrides=far)
     assert insecure.status_code == 426

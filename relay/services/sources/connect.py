@@ -138,6 +138,16 @@ def matching_sources(request: ConnectRequest) -> list[Source]:
     return [source for source in found if _is_same_host(source.url, request.site)]
 
 
+def same_site(request: ConnectRequest) -> str:
+    """The slug of the source with the site's own address; empty without one.
+
+    A host can have several sites, and a new key for another one would disconnect it.
+    """
+    return next(
+        (one.slug for one in matching_sources(request) if one.url.rstrip("/") == request.site), ""
+    )
+
+
 def _is_same_host(one: str, other: str) -> bool:
     try:
         return host_of(one) == host_of(other)
