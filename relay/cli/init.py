@@ -90,6 +90,7 @@ def set_up(env_file: Path, options: dict[str, str]) -> dict[str, Any]:
         app = current_app.extensions[FACTORY](config)
         with app.app_context():
             installation.migrate(config)
+            installation.check_keys()
             if has_broker:
                 installation.check_broker()
             link = installation.first_run_url(config.base_url, config.data_dir)

@@ -117,3 +117,16 @@ def test_without_settings_another_command_says_how_to_get_them(tmp_path: Path) -
     done = flask("doctor", settings={"RELAY_DATA_DIR": str(tmp_path)})
     assert done.returncode == 1
     assert "flask init" in done.stderr
+
+
+def test_a_database_with_secrets_of_another_key_is_refused(tmp_path: Path) -> None:
+    """The file with the key was lost."""
+    set_up(tmp_path)
+    path = tmp_path / "relay.env"
+    words = ("Shop", "--url", "https://shop.example.com")
+    assert flask("sources", "create", *words, settings=read_env_file(path)).returncode == 0
+    path.unlink()
+    done = flask("init", "--env-file", path, "--data-dir", tmp_path / "data")
+    assert done.returncode == 1
+    assert "cannot decrypt the secrets" in done.stderr
+    assert "set RELAY_ENCRYPTION_KEYS of that one" in done.stderr

@@ -19,6 +19,8 @@ from sqlalchemy.exc import DBAPIError
 
 from config import Config
 from relay.errors import SettingsError
+from relay.models import db
+from relay.services.operations import encryption
 from relay.services.users import accounts as user_accounts
 
 PLAIN = re.compile(r"[A-Za-z0-9_@%+=:,./-]*")  # a value that a shell and systemd read as it is
@@ -116,6 +118,17 @@ def migrate(config: Config) -> None:
         raise SettingsError(
             f"Relay cannot use the database at {without_password(config.database_url)}: {reason}"
         ) from exc
+
+
+def check_keys() -> None:
+    """Raises SettingsError if the database has secrets that our encryption keys cannot decrypt."""
+    with db.engine.connect() as connection:
+        unreadable = encryption.unreadable(connection)
+    if unreadable:
+        raise SettingsError(
+            f"RELAY_ENCRYPTION_KEYS cannot decrypt the secrets in the database ({unreadable[0]}). It "
+            "belongs to an installation with another key: set RELAY_ENCRYPTION_KEYS of that one."
+        )
 
 
 def check_broker() -> None:
