@@ -12,14 +12,18 @@ manifest lists the names, so that no process has to read the sources.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from flask import Flask
 from flask_assets import Bundle, Environment
 from flask_compress import Compress
+from werkzeug.http import parse_accept_header
 from whitenoise import WhiteNoise
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 STATIC = Path(__file__).parents[1] / "static"
 PACKAGES = Path(__file__).parents[2] / "node_modules"
@@ -60,6 +64,23 @@ def end_script(_in: IO[str], out: IO[str], **_kw: Any) -> None:
     out.write("\n;\n")
 
 
+class RefusedEncodings:
+    """Leaves out of ``Accept-Encoding`` what the client refuses with ``q=0``.
+
+    WhiteNoise and Flask-Compress look for a name in the header only.
+    """
+
+    def __init__(self, application: WSGIApplication):
+        self.application = application
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        accepted = environ.get("HTTP_ACCEPT_ENCODING", "")
+        if ";" in accepted:
+            kept = parse_accept_header(accepted)
+            environ["HTTP_ACCEPT_ENCODING"] = ", ".join(name for name, q in kept if q > 0)
+        return self.application(environ, start_response)
+
+
 def init_app(app: Flask) -> None:
     """Serve the files as they were compressed when they were built, and compress pages."""
     app.config.from_mapping(COMPRESSION)
@@ -72,6 +93,7 @@ def init_app(app: Flask) -> None:
         immutable_file_test=rf"^{re.escape(prefix)}/gen/",
         allow_all_origins=False,
     )
+    app.wsgi_app = RefusedEncodings(app.wsgi_app)  # type: ignore[method-assign]
 
 
 def register_bundles(environment: Environment, reduce: Mapping[Path, Filter] | None = None) -> None:

@@ -88,7 +88,16 @@ def test_a_first_page_and_all_it_loads_are_small(app: Flask) -> None:
 
 @pytest.mark.parametrize(
     ("accepted", "encoding"),
-    [("br", "br"), ("gzip", "gzip"), ("gzip, br", "br"), ("identity", None), ("", None)],
+    [
+        ("br", "br"),
+        ("gzip", "gzip"),
+        ("gzip, br", "br"),
+        ("br;q=0, gzip", "gzip"),
+        ("gzip;q=0.5, br;q=0", "gzip"),
+        ("gzip;q=0, br;q=0", None),
+        ("identity", None),
+        ("", None),
+    ],
 )
 def test_a_bundle_is_sent_as_it_was_compressed(
     app: Flask, accepted: str, encoding: str | None
