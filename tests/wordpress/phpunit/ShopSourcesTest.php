@@ -173,6 +173,24 @@ final class ShopSourcesTest extends RelayTestCase {
 		} ) );
 	}
 
+	public function test_each_change_of_an_order_has_the_current_status() {
+		$id = standin_wc_classic_checkout();
+		$this->send_all();
+		$this->new_request();
+		$told = array();
+		foreach ( array( 'wc_get_order', 'standin_wc_trash_order', 'standin_wc_untrash_order' ) as $change ) {
+			$order = $change( $id );
+			if ( is_object( $order ) ) {
+				$order->save();
+			}
+			foreach ( $this->send_all() as $event ) {
+				$told[] = $event['event'] . ' ' . ( isset( $event['data']['current_status'] ) ? $event['data']['current_status'] : '-' );
+			}
+			$this->new_request();
+		}
+		$this->assertSame( array( 'order.updated on-hold', 'order.deleted on-hold', 'order.restored on-hold' ), $told );
+	}
+
 	public function test_an_updated_order_has_the_fields_that_were_chosen_for_orders() {
 		$id = standin_wc_classic_checkout();
 		$this->send_all();

@@ -157,7 +157,8 @@ final class Order_Changes extends Shop_Source {
 	 * @return array
 	 */
 	public function data( $row ) {
-		return ( new Order_Fields( $this->order( (int) $row->object_id ), $this->choices, self::FIELDS_OF ) )->order();
+		$order = $this->order( (int) $row->object_id );
+		return array_merge( ( new Order_Fields( $order, $this->choices, self::FIELDS_OF ) )->order(), array( 'current_status' => (string) $order->get_status() ) );
 	}
 
 	/**
@@ -216,14 +217,15 @@ final class Order_Changes extends Shop_Source {
 				}
 				$order  = $this->order( $id );
 				$fields = array(
-					'id'         => $id,
-					'number'     => (string) $order->get_order_number(),
-					'status'     => (string) $order->get_status(),
-					'currency'   => (string) $order->get_currency(),
-					'total'      => Amount::text( $order->get_total() ),
-					'permanent'  => $is_permanent,
-					'created_at' => self::timestamp( $order->get_date_created() ),
-					'deleted_at' => Text::timestamp( time() ),
+					'id'             => $id,
+					'number'         => (string) $order->get_order_number(),
+					'status'         => (string) $order->get_status(),
+					'current_status' => (string) $order->get_status(),
+					'currency'       => (string) $order->get_currency(),
+					'total'          => Amount::text( $order->get_total() ),
+					'permanent'      => $is_permanent,
+					'created_at'     => self::timestamp( $order->get_date_created() ),
+					'deleted_at'     => Text::timestamp( time() ),
 				);
 				$this->queue_data( self::DELETED, self::OBJECT, $id, self::without_empty( $fields ) );
 			}
