@@ -92,11 +92,23 @@ final class ListeningTest extends RelayTestCase {
 		$this->assertDoesNotMatchRegularExpression( '/hunter22|4111|5500|DE89|abcdef0123|x-iban|long-token|123/', wp_json_encode( $found ) );
 	}
 
+	public function test_a_password_is_not_recorded_under_a_short_name_either() {
+		$submitted = array( 'tf' => array( 'name' => 'Jane', 'pw' => 's3cretpw', 'motDePasse' => 'secret-fr' ) );
+		$found     = $this->found(
+			$submitted,
+			static function () use ( $submitted ) {
+				do_action( 'saved', $submitted['tf'] );
+			}
+		);
+		$this->assertSame( array( 'name' => 'Jane' ), $this->samples( $found[0] ) );
+		$this->assertStringNotContainsString( 'secret', str_replace( '3', 'e', wp_json_encode( $found ) ) );
+	}
+
 	public function test_secrets_by_name_and_by_check_digit() {
-		foreach ( array( 'password', 'pass1', 'user_pass', 'Passwort', 'cc_cvc', 'iban', 'card-number', '_wpnonce', 'csrf_token', 'pin' ) as $name ) {
+		foreach ( array( 'password', 'pass1', 'user_pass', 'Passwort', 'cc_cvc', 'iban', 'card-number', '_wpnonce', 'csrf_token', 'pin', 'pw', 'psw', 'user_pwd', 'userPwd', 'mdp', 'motdepasse', 'mot_de_passe', 'contraseña', 'wachtwoord', 'senha', 'haslo', 'ccnum', 'cc-number', 'konto', 'sort_code' ) as $name ) {
 			$this->assertTrue( Secret_Values::is_secret_name( $name ), $name );
 		}
-		foreach ( array( 'name', 'e-mail', 'passenger_name', 'compass', 'topic', 'shopping', 'company', 'description' ) as $name ) {
+		foreach ( array( 'name', 'e-mail', 'passenger_name', 'compass', 'topic', 'shopping', 'company', 'description', 'pinterest', 'shipping', 'konto-name', 'kontakt', 'pwa', 'opinion' ) as $name ) {
 			$this->assertFalse( Secret_Values::is_secret_name( $name ), $name );
 		}
 		$this->assertTrue( Secret_Values::is_secret_value( '4111-1111-1111-1111' ) );

@@ -20,11 +20,6 @@ final class Sensitive_Fields {
 	const OPTION = 'relay_connector_sensitive_fields';
 
 	/**
-	 * Names of passwords, payment cards and bank accounts in the languages that most forms have.
-	 */
-	const NAMES = '/pass(word|code|wd|phrase|wort)|kennwort|mot de passe|contrase(ñ|n)a|wachtwoord|(?<!\pL)(senha|haslo|hasło)(?!\pL)|(credit|debit|payment)[-_ ]*card|kredit-?karte|karten-?nummer|carte (bancaire|de cr[eé]dit)|tarjeta de cr[eé]dito|cvc|cvv|(?<!\pL)(card|account|routing)[-_ ]*(number|no|nr|holder|expiry)(?!\pL)|bank[-_ ]*(account|details)|konto-?nummer|bankverbindung|(?<!\pL)(iban|bic|ssn)(?!\pL)|social[-_ ]*security/iu';
-
-	/**
 	 * The kinds of fields that people type into.
 	 */
 	const TYPED = array( Field_Types::TEXT, Field_Types::TEXTAREA, Field_Types::NUMBER, Field_Types::TEL );
@@ -42,7 +37,7 @@ final class Sensitive_Fields {
 		if ( ! in_array( $field->kind, self::TYPED, true ) ) {
 			return false;
 		}
-		return 1 === preg_match( self::NAMES, $field->label ) || 1 === preg_match( self::NAMES, $field->key );
+		return Secret_Names::matches( $field->label ) || Secret_Names::matches( $field->key );
 	}
 
 	/**

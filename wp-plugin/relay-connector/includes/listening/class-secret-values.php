@@ -8,6 +8,7 @@
 namespace Relay_Connector\Listening;
 
 use Relay_Connector\Events\Field_Types;
+use Relay_Connector\Events\Secret_Names;
 
 defined( 'ABSPATH' ) || exit;
 
@@ -17,7 +18,11 @@ defined( 'ABSPATH' ) || exit;
  */
 final class Secret_Values {
 
-	const NAMES = '/(^|[^a-z])pass(phrase)?[0-9]*($|[^a-z])|passwor[td]|pwd|kennwort|passwort|secret|nonce|token|csrf|captcha|turnstile|honeypot|signature|card|kreditkarte|cvc|cvv|iban|(^|[^a-z])(bic|pin|ssn)($|[^a-z])|account.?(no|number)|kontonummer|^_wp|_wpnonce|referer/i';
+	/**
+	 * Names that hold a secret in addition to those of Secret_Names. Here a field too much is only one that an admin cannot
+	 * select.
+	 */
+	const NAMES = '/(^|[^a-z])pass(phrase)?[0-9]*($|[^a-z])|secret|nonce|token|csrf|captcha|turnstile|honeypot|signature|card|kreditkarte|iban|account.?(no|number)|^_wp|_wpnonce|referer/i';
 
 	/**
 	 * Whether a field with this name holds a secret.
@@ -26,7 +31,7 @@ final class Secret_Values {
 	 * @return bool
 	 */
 	public static function is_secret_name( $name ) {
-		return 1 === preg_match( self::NAMES, (string) $name ) || Field_Types::is_secret( $name );
+		return Secret_Names::matches( $name ) || 1 === preg_match( self::NAMES, (string) $name ) || Field_Types::is_secret( $name );
 	}
 
 	/**
