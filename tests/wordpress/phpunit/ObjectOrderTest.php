@@ -162,7 +162,7 @@ final class ObjectOrderTest extends RelayTestCase {
 	}
 
 	public function test_created_is_first_although_the_status_changes_while_it_is_made_in_the_admin() {
-		$id     = standin_wc_admin_order_in_posts();
+		$id     = standin_wc_admin_order_saved_twice();
 		$events = $this->send_all();
 		$this->assertSame( array( 'order.created', 'order.status_changed' ), array_column( $events, 'event' ) );
 		$this->assertSame( array( $id, $id ), array_column( array_column( $events, 'data' ), 'id' ) );

@@ -173,6 +173,11 @@ final class ShopSourcesTest extends RelayTestCase {
 		} ) );
 	}
 
+	public function test_an_order_that_is_added_in_the_admin_is_new_and_not_updated() {
+		$this->choose( array( 'sources' => array_fill_keys( array( 'orders', 'order_changes' ), 1 ) ) );
+		$this->assertSame( array( 'order.created 1001', 'order.status_changed 1001' ), $this->told( 'standin_wc_admin_order_saved_twice' ) );
+	}
+
 	public function test_each_change_of_an_order_has_the_current_status() {
 		$id = standin_wc_classic_checkout();
 		$this->send_all();

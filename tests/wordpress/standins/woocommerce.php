@@ -567,17 +567,19 @@ namespace {
 	}
 
 	/**
-	 * "Add order" in the admin with orders in posts tables. As seen on 11.0.1: a callback of woocommerce_new_order with
-	 * priority 10 saves the order, whose change from pending is still open (class-wc-order-data-store-cpt.php, update(),
-	 * and class-wc-order.php, status_transition()), so the change is reported before later callbacks see the new order.
+	 * "Add order" in the admin. As seen on 11.0.1, with orders in tables of their own and in posts tables: a callback of
+	 * woocommerce_new_order with priority 10 saves the order, whose change from pending is still open (update() in
+	 * class-wc-order-data-store-cpt.php and OrdersTableDataStore.php, and class-wc-order.php, status_transition()), so the
+	 * update and the change are reported before later callbacks see the new order.
 	 */
-	function standin_wc_admin_order_in_posts() {
+	function standin_wc_admin_order_saved_twice() {
 		$order = new WC_Order();
 		$order->set_status( 'auto-draft' );
 		$order->save();
 		standin_wc_fill( $order );
 		$order->set_status( 'processing' );
 		$save_again = static function ( $id ) use ( $order ) {
+			do_action( 'woocommerce_update_order', $id, $order );
 			do_action( 'woocommerce_order_status_processing', $id, $order );
 			do_action( 'woocommerce_order_status_changed', $id, 'pending', 'processing', $order );
 		};

@@ -57,7 +57,7 @@ final class Order_Changes extends Shop_Source {
 	 * Listens to saved, deleted and restored orders.
 	 */
 	public function add_hooks() {
-		add_action( 'woocommerce_new_order', array( $this, 'on_created' ), 20, 1 );
+		add_action( 'woocommerce_new_order', array( $this, 'on_created' ), Orders::FIRST, 1 );
 		add_action( 'woocommerce_order_status_changed', array( $this, 'on_status_changed' ), 20, 2 );
 		add_action( 'woocommerce_update_order', array( $this, 'on_updated' ), 20, 1 );
 		add_action( 'woocommerce_order_refunded', array( $this, 'on_updated' ), 20, 1 );
