@@ -185,7 +185,8 @@ def test_the_list_of_events_names_them_without_the_values(shop, gateway, connect
     shop.php("standin_wc_block_checkout();" + "".join(LEADS.values()))
     page = text_of(connected.page(admin, f"{PAGE}&tab=events"))
     for words in (
-        "Order SHOP-1001 ", "Order SHOP-1001: pending → processing", "Entry of “Contact us” (Contact Form 7)",
+        "Order SHOP-1001 ", "Order SHOP-1001: Pending payment → Processing",
+        "Entry of “Contact us” (Contact Form 7)",
         "Entry of “Ask” (WPForms)", "Entry of “Quote” (Gravity Forms)", "Entry of “Callback” (Ninja Forms)",
         "Entry of “Kontakt” (Fluent Forms)", "Entry of “Booking” (Formidable Forms)",
     ):  # fmt: skip

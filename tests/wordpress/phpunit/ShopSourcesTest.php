@@ -196,6 +196,27 @@ final class ShopSourcesTest extends RelayTestCase {
 		$this->assertSame( array( 'order.updated on-hold', 'order.deleted on-hold', 'order.restored on-hold' ), $told );
 	}
 
+	public function test_the_list_of_events_says_what_happened_to_an_order_and_names_its_statuses() {
+		$this->choose( array( 'sources' => array_fill_keys( array( 'orders', 'order_changes', 'subscriptions' ), 1 ) ) );
+		$id = standin_wc_classic_checkout();
+		standin_wcs_buy();
+		$this->new_request();
+		wc_get_order( $id )->update_status( 'prepared' );
+		standin_wc_trash_order( $id );
+		standin_wc_untrash_order( $id );
+		$labels = array();
+		foreach ( $this->rows() as $row ) {
+			$labels[ $row->event_type . ' ' . $row->detail ] = $this->runner()->describe( $row )['label'];
+		}
+		$number = wc_get_order( $id )->get_order_number();
+		$this->assertSame( "Order $number: Pending payment → On hold", $labels['order.status_changed pending:on-hold'] );
+		$this->assertSame( "Order $number: On hold → prepared", $labels['order.status_changed on-hold:prepared'] );
+		$this->assertStringEndsWith( ': Pending → Active', $labels['subscription.status_changed pending:active'] );
+		$this->assertSame( array( "Order $number updated", "Order $number deleted", "Order $number restored" ), array( $labels['order.updated '], $labels['order.deleted '], $labels['order.restored '] ) );
+		standin_wc_delete_order( $id );
+		$this->assertSame( "Order $id deleted", $this->runner()->describe( (object) array( 'event_type' => 'order.deleted', 'object_id' => $id ) )['label'], 'its number is no longer known' );
+	}
+
 	public function test_an_updated_order_has_the_fields_that_were_chosen_for_orders() {
 		$id = standin_wc_classic_checkout();
 		$this->send_all();

@@ -377,6 +377,19 @@ namespace {
 	}
 
 	/**
+	 * includes/wc-order-functions.php of 11.0.1: an unknown status is its own name.
+	 */
+	function wc_get_order_status_name( $status ) {
+		$names = array(
+			'pending'    => 'Pending payment',
+			'processing' => 'Processing',
+			'on-hold'    => 'On hold',
+			'completed'  => 'Completed',
+		);
+		return isset( $names[ $status ] ) ? $names[ $status ] : $status;
+	}
+
+	/**
 	 * As by code: the hook fires before there is anything in the order.
 	 */
 	function wc_create_order( $args = array() ) {

@@ -39,6 +39,18 @@ if ( class_exists( 'WC_Order' ) ) {
 		}
 	}
 
+	/**
+	 * includes/core/wcs-functions.php: an unknown status is its own name.
+	 */
+	function wcs_get_subscription_status_name( $status ) {
+		$names = array(
+			'pending' => 'Pending',
+			'active'  => 'Active',
+			'on-hold' => 'On hold',
+		);
+		return isset( $names[ $status ] ) ? $names[ $status ] : $status;
+	}
+
 	function wcs_get_subscription( $id ) {
 		$id  = is_object( $id ) ? $id->get_id() : $id;
 		$all = get_option( 'standin_wc_orders', array() );

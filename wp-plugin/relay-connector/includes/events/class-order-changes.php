@@ -179,13 +179,23 @@ final class Order_Changes extends Shop_Source {
 	 * @return array With label and url.
 	 */
 	public function describe( $row ) {
-		$order = $this->is_available() ? $this->order( (int) $row->object_id ) : null;
-		return array(
-			'label' => $order
+		$order  = $this->is_available() ? $this->order( (int) $row->object_id ) : null;
+		$number = $order ? $order->get_order_number() : $row->object_id;
+		switch ( $row->event_type ) {
+			case self::DELETED:
 				/* translators: %s: number of an order. */
-				? sprintf( __( 'Order %s', 'relay-connector' ), $order->get_order_number() )
-				/* translators: %d: number of an order. */
-				: sprintf( __( 'Order %d (deleted)', 'relay-connector' ), $row->object_id ),
+				$label = __( 'Order %s deleted', 'relay-connector' );
+				break;
+			case self::RESTORED:
+				/* translators: %s: number of an order. */
+				$label = __( 'Order %s restored', 'relay-connector' );
+				break;
+			default:
+				/* translators: %s: number of an order. */
+				$label = __( 'Order %s updated', 'relay-connector' );
+		}
+		return array(
+			'label' => sprintf( $label, $number ),
 			'url'   => $order ? (string) $order->get_edit_order_url() : '',
 		);
 	}

@@ -328,12 +328,28 @@ final class Orders extends Base_Source {
 		/* translators: %s: number of an order. */
 		$label = sprintf( self::REFUNDED === $row->event_type ? __( 'Refund of order %s', 'relay-connector' ) : __( 'Order %s', 'relay-connector' ), $order->get_order_number() );
 		if ( self::CHANGED === $row->event_type ) {
-			$label .= ': ' . str_replace( ':', ' → ', $row->detail );
+			$label .= ': ' . self::change_text( $row->detail, '\wc_get_order_status_name' );
 		}
 		return array(
 			'label' => $label,
 			'url'   => (string) $order->get_edit_order_url(),
 		);
+	}
+
+	/**
+	 * A change of a status, as people read it.
+	 *
+	 * @param string $detail The old and the new status.
+	 * @param string $namer  The function that names a status, if its plugin is active.
+	 * @return string
+	 */
+	public static function change_text( $detail, $namer ) {
+		$names = array();
+		foreach ( explode( ':', (string) $detail ) as $status ) {
+			$name    = is_callable( $namer ) ? $namer( $status ) : '';
+			$names[] = is_string( $name ) && '' !== $name ? Plain_Text::from_title( $name ) : $status;
+		}
+		return implode( ' → ', $names );
 	}
 
 	/**

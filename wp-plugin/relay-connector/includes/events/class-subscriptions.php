@@ -233,7 +233,7 @@ final class Subscriptions extends Shop_Source {
 		/* translators: %s: number of a subscription. */
 		$label = sprintf( __( 'Subscription %s', 'relay-connector' ), $subscription->get_order_number() );
 		if ( self::CHANGED === $row->event_type && '' !== (string) $row->detail ) {
-			$label .= ': ' . str_replace( ':', ' → ', $row->detail );
+			$label .= ': ' . Orders::change_text( $row->detail, '\wcs_get_subscription_status_name' );
 		}
 		return array(
 			'label' => $label,
