@@ -217,8 +217,9 @@ def test_sources_and_deliveries_keep_their_rows_when_types_and_revisions_are_add
         assert rows("SELECT slug, type FROM source") == [("shop", "plugin")]
         assert rows("SELECT id, superseded_by FROM delivery ORDER BY id") == [(1, None), (2, None)]
         connection.exec_driver_sql(
-            "INSERT INTO object_revision (destination_id, source_id, object_key, revision) "
-            "VALUES (1, 1, 'k', 9007199254740993)"
+            "INSERT INTO object_revision "
+            "(destination_id, source_id, object_key, revision, event_pk, started_pk) "
+            "VALUES (1, 1, 'k', 9007199254740993, 9007199254740993, 9007199254740993)"
         )
         connection.exec_driver_sql(
             "UPDATE delivery SET superseded_by = 9007199254740993 WHERE id = 2"

@@ -22,8 +22,10 @@ def upgrade() -> None:
         sa.Column("object_key", sa.String(32), nullable=False),
         sa.Column("revision", sa.BigInteger(), nullable=True),
         sa.Column("occurred_s", sa.BigInteger(), nullable=True),
+        sa.Column("event_pk", sa.BigInteger(), nullable=True),
         sa.Column("started", sa.BigInteger(), nullable=True),
         sa.Column("started_s", sa.BigInteger(), nullable=True),
+        sa.Column("started_pk", sa.BigInteger(), nullable=True),
         sa.Column("started_id", sa.BigInteger(), nullable=True),
         sa.Column("updated_at", UtcDateTime, nullable=False, server_default=db_now()),
         sa.ForeignKeyConstraint(

@@ -59,7 +59,7 @@ class Claim:
     mapping.  ``call_s`` is the longest time it can take, with its AI step.  ``site_key`` is set for
     kinds that sign for the site.  ``is_suspect``: a worker died while it handled this delivery.
     ``change`` is the change of an object that the event describes, if that matters to the kind, and
-    ``body`` the parsed payload, if it was parsed for that.
+    ``body`` the parsed payload, if it was parsed for that.  ``event_pk`` is the number of the event.
     """
 
     delivery_id: int
@@ -76,6 +76,7 @@ class Claim:
     call_s: float = CALL_S
     event_type: str = ""
     source_id: int = 0
+    event_pk: int = 0
     site_key: SiteKey | None = field(default=None, repr=False)
     mapping_version: int = 1
     is_suspect: bool = False
@@ -283,6 +284,7 @@ _CLAIMED = (
         Delivery.priority,
         Delivery.pinned_version,
         Delivery.subscription_id,
+        Delivery.event_pk,
         Delivery.revived_from,
         Delivery.lease_until,
         Delivery.lease_token,
@@ -332,6 +334,7 @@ def _claim_of(row: Any, ai_wait_s: Mapping[int, float]) -> Claim:
         call_s=CALL_S + ai_wait_s.get(row.subscription_id, 0.0),
         event_type=row.event_type,
         source_id=row.source_id,
+        event_pk=row.event_pk,
         mapping_version=row.mapping_version,
         is_suspect=row.claims > 1,
         rules=row.rules or {},

@@ -137,13 +137,14 @@ class ChangeOrder:
         for row in connection.execute(_known(), {"destination": destination_id, "keys": keys}):
             subject = (row.source_id, row.object_key)
             if row.revision is not None:
-                self.delivered[subject] = Change(*subject, row.revision, row.occurred_s)
+                known = (row.revision, row.occurred_s, row.event_pk or 0)
+                self.delivered[subject] = Change(*subject, *known)
             until = row.due_at or row.lease_until
             was_called = row.state == State.IN_FLIGHT or row.attempts
             if row.started is None or until is None or not was_called:
                 self.started.pop(subject, None)
             else:
-                change = Change(*subject, row.started, row.started_s)
+                change = Change(*subject, row.started, row.started_s, row.started_pk or 0)
                 self.started[subject] = StartedChange(change, row.started_id, until)
 
     def _to_start(self, claims: Iterable[Claim]) -> list[Claim]:
@@ -163,7 +164,7 @@ def with_change(claim: Claim) -> Claim:
     if MARK not in claim.payload:
         return claim
     body = parse_payload(claim.payload)
-    return replace(claim, body=body, change=change_of(claim.source_id, body))
+    return replace(claim, body=body, change=change_of(claim.source_id, body, claim.event_pk))
 
 
 @lru_cache(maxsize=1)
@@ -185,12 +186,13 @@ def mark_started(connection: Connection, destination_id: int, claims: Sequence[C
             **_key_of(destination_id, claim.change),
             "started": claim.change.revision,
             "started_s": claim.change.occurred_s,
+            "started_pk": claim.change.receipt,
             "started_id": claim.delivery_id,
         }
         for claim in claims
         if claim.change is not None
     ]
-    _upsert(connection, rows, "started", "started_s", "started_id")
+    _upsert(connection, rows, "started", "started_s", "started_pk", "started_id")
 
 
 def mark_delivered(connection: Connection, changes: Iterable[tuple[int, Change]]) -> None:
@@ -205,10 +207,11 @@ def mark_delivered(connection: Connection, changes: Iterable[tuple[int, Change]]
             **_key_of(destination_id, change),
             "revision": change.revision,
             "occurred_s": change.occurred_s,
+            "event_pk": change.receipt,
         }
         for (destination_id, _), change in newest.items()
     ]
-    _upsert(connection, rows, "revision", "occurred_s")
+    _upsert(connection, rows, "revision", "occurred_s", "event_pk")
 
 
 def _key_of(destination_id: int, change: Change) -> dict[str, Any]:
@@ -220,7 +223,12 @@ def _key_of(destination_id: int, change: Change) -> dict[str, Any]:
 
 
 def _upsert(
-    connection: Connection, rows: list[dict[str, Any]], number: str, seconds: str, *others: str
+    connection: Connection,
+    rows: list[dict[str, Any]],
+    number: str,
+    seconds: str,
+    receipt: str,
+    *others: str,
 ) -> None:
     """Store rows, each only if it is not older than what is stored; see ``Change.is_older_than``."""
     if not rows:
@@ -234,12 +242,13 @@ def _upsert(
             stored[seconds].is_not(None),
             new[seconds].is_not(None),
             new[seconds] > stored[seconds] + CLOCK_S,
+            new[receipt] > stored[receipt],
         ),
     )
     connection.execute(
         insert.on_conflict_do_update(
             index_elements=["destination_id", "source_id", "object_key"],
-            set_={name: new[name] for name in (number, seconds, *others)}
+            set_={name: new[name] for name in (number, seconds, receipt, *others)}
             | {"updated_at": database.db_now()},
             where=is_newer,
         ),

@@ -208,9 +208,10 @@ class Attempt(Base):
 class ObjectRevision(Base):
     """The newest changes of one object at one destination that does not take older ones.
 
-    ``object_key`` is ``relay.rules.changes.Change.key``.  ``revision`` and ``occurred_s`` are those of
-    the newest change that was delivered, None before the first; ``started`` and ``started_s`` those
-    of the newest one for which a call may have been made, with ``started_id``, its delivery.
+    ``object_key`` is ``relay.rules.changes.Change.key``.  ``revision``, ``occurred_s`` and ``event_pk``,
+    the number of the event, are those of the newest change that was delivered, None before the first;
+    ``started``, ``started_s`` and ``started_pk`` those of the newest one for which a call may have
+    been made, with ``started_id``, its delivery.
     """
 
     __tablename__ = "object_revision"
@@ -224,8 +225,10 @@ class ObjectRevision(Base):
     object_key: Mapped[str] = mapped_column(String(32), primary_key=True)
     revision: Mapped[int | None] = mapped_column(BigInteger)
     occurred_s: Mapped[int | None] = mapped_column(BigInteger)
+    event_pk: Mapped[int | None] = mapped_column(BigInteger)
     started: Mapped[int | None] = mapped_column(BigInteger)
     started_s: Mapped[int | None] = mapped_column(BigInteger)
+    started_pk: Mapped[int | None] = mapped_column(BigInteger)
     started_id: Mapped[int | None] = mapped_column(BigInteger)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
 

@@ -17,7 +17,8 @@ from typing import Any
 
 MAX_REVISION = 2**63 - 1
 # If the revisions of a site start again, because its database was restored or its plugin reinstalled,
-# this is recognized by the time of its changes.  A site's clock may be off by this much and corrected.
+# this is recognized by the time of its changes, which is later by more than this, and by the order in
+# which Relay received them.  The time alone may be wrong: a site's clock may be off and corrected.
 CLOCK_S = 300
 # Types that are about another object than their name and ``id`` say.
 OBJECTS = {"x.order.refunded": ("order", "order_id")}
@@ -46,13 +47,15 @@ class OlderChange(StrEnum):
 class Change:
     """One change of one object.
 
-    ``key`` identifies the object within its source, ``occurred_s`` is in Unix seconds.
+    ``key`` identifies the object within its source, ``occurred_s`` is in Unix seconds.  ``receipt``
+    grows in the order in which Relay received the events.
     """
 
     source_id: int
     key: str
     revision: int
     occurred_s: int | None = None
+    receipt: int = 0
 
     @property
     def object(self) -> tuple[int, str]:
@@ -62,12 +65,12 @@ class Change:
         """Whether a later change of the same object is known."""
         if self.revision >= other.revision:
             return False
-        if self.occurred_s is None or other.occurred_s is None:
+        if self.occurred_s is None or other.occurred_s is None or self.receipt <= other.receipt:
             return True
         return self.occurred_s <= other.occurred_s + CLOCK_S
 
 
-def change_of(source_id: int, payload: Mapping[str, Any]) -> Change | None:
+def change_of(source_id: int, payload: Mapping[str, Any], receipt: int = 0) -> Change | None:
     """The change that an event describes; None without a valid revision or an object with an id."""
     revision = revision_in(payload)
     found = object_of(str(payload.get("event")), payload.get("data"))
@@ -78,7 +81,7 @@ def change_of(source_id: int, payload: Mapping[str, Any]) -> Change | None:
     digest = hashlib.blake2b(f"{site}\n{found}".encode(), digest_size=16)
     occurred_at = occurred_in(payload)
     occurred_s = None if occurred_at is None else int(occurred_at.timestamp())
-    return Change(source_id, digest.hexdigest(), revision, occurred_s)
+    return Change(source_id, digest.hexdigest(), revision, occurred_s, receipt)
 
 
 def object_of(event_type: str, data: Any) -> str | None:

@@ -44,12 +44,12 @@ def shop(app: Flask, sink: Sink) -> Shop:
     return open_shop(app, sink, concurrency=8)
 
 
-def send(shop: Shop, *revisions: int | None, number: int = 7) -> None:
-    """Store changes of one order and write their deliveries."""
+def send(shop: Shop, *revisions: int | None, number: int = 7, **fields: Any) -> None:
+    """Store changes of one order, with more ``fields``, and write their deliveries."""
     for revision in revisions:
         more = {} if revision is None else {"revision": revision}
         event = order(id=number, note=str(revision)) | {"event": "order.status_changed"} | more
-        put(shop.app, shop.slug, event)
+        put(shop.app, shop.slug, event | fields)
     with shop.app.app_context():
         while router.route_batch():
             pass
@@ -107,6 +107,31 @@ def test_what_overtook_a_failed_change_makes_it_unnecessary(shop: Shop) -> None:
     shop.drain()
     assert arrived(shop) == [(7, 1), (7, 2)]
     assert states(shop) == {1: "superseded", 2: "delivered"}
+
+
+def test_a_clock_that_was_ahead_and_corrected_does_not_make_an_older_change_newer(
+    shop: Shop,
+) -> None:
+    shop.sink.answers([Answer(503), Answer()])
+    send(shop, 1, occurred_at="2026-03-01T13:00:00+00:00")
+    shop.drain()
+    send(shop, 2, occurred_at="2026-03-01T12:00:00+00:00")
+    shop.drain()
+    shop.make_due()
+    shop.drain()
+    assert arrived(shop) == [(7, 1), (7, 2)]
+    assert states(shop) == {1: "superseded", 2: "delivered"}
+    keep(shop, 2)
+
+
+def test_revisions_start_again_after_a_backup_was_restored(shop: Shop) -> None:
+    send(shop, 5, occurred_at="2026-03-01T12:00:00+00:00")
+    shop.drain()
+    for revision in (1, 2):
+        send(shop, revision, occurred_at=f"2026-03-02T12:0{revision}:00+00:00")
+        shop.drain()
+    assert arrived(shop) == [(7, 5), (7, 1), (7, 2)]
+    keep(shop, 2)
 
 
 def test_an_older_change_waits_while_the_outcome_of_a_newer_one_is_unknown(shop: Shop) -> None:

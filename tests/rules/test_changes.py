@@ -46,16 +46,18 @@ def test_a_revision_may_be_digits() -> None:
     assert (found.revision, found.occurred_s) == (12, 1772321400)
 
 
-def change(revision: int, occurred_s: int | None = None) -> Change:
-    return Change(1, "k", revision, occurred_s)
+def change(revision: int, occurred_s: int | None = None, receipt: int = 0) -> Change:
+    return Change(1, "k", revision, occurred_s, receipt)
 
 
 def test_the_revision_decides_and_a_much_later_time_means_that_revisions_started_again() -> None:
     assert change(4).is_older_than(change(5))
     assert not change(5).is_older_than(change(5))
     assert change(4, 1000).is_older_than(change(5, 900)), "a clock that was corrected"
-    assert not change(1, 10_000).is_older_than(change(5, 900)), "a restored database"
-    assert change(1, 10_000).is_older_than(change(5))
+    restored = change(1, 10_000, receipt=2)
+    assert not restored.is_older_than(change(5, 900, receipt=1)), "a restored database"
+    assert restored.is_older_than(change(5, receipt=1))
+    assert restored.is_older_than(change(5, 900, receipt=3)), "a clock that was far ahead"
 
 
 def test_invalid_optional_fields_are_named() -> None:
