@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import html
 import json
 import re
 from urllib.parse import parse_qs, urlsplit
@@ -135,13 +136,21 @@ def test_an_address_that_this_site_cannot_call_is_explained_before_the_browser_l
 ):
     answer = post(connector, admin, CONNECT, address=typed)
     assert answer.headers["Location"] == connector.site.url + PAGE
-    assert sentence in connector.result(connector.page(admin))
+    page = connector.page(admin)
+    assert sentence in connector.result(page)
+    assert address_in(page) == typed, "so that it can be corrected"
+
+
+def address_in(page: str) -> str:
+    return html.unescape(re.search(r'id="relay-connector-address"[^>]* value="([^"]*)"', page)[1])
 
 
 def test_one_paste_connects_the_site(site, gateway, connector, admin):
+    post(connector, admin, CONNECT, address="relay.invalid")
     text = connection_string(gateway.url, KEY_ID, SECRET)
     post(connector, admin, PASTE, connection=f" {text[:30]}\r\n {text[30:]}\n")
     page = connector.page(admin)
+    assert address_in(page) == gateway.url.partition("/webhooks")[0]
     assert connector.result(page).startswith("Connected. The connection to 127.0.0.1 was saved.")
     assert gateway.received[0].verified and SECRET not in page and text not in page
     for wrong in (text[:-9], "relay1_", KEY_ID, ""):

@@ -154,6 +154,7 @@ final class Admin_Actions {
 		if ( '' !== $problem ) {
 			$this->redirect( false, __( 'Not connected.', 'relay-connector' ), $problem );
 		}
+		Connect_Flow::forget_typed();
 		$this->report_connected( '' );
 	}
 

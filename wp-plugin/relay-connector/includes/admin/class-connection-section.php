@@ -123,13 +123,14 @@ final class Connection_Section {
 	 * Prints the button that opens Relay.
 	 */
 	private function render_button() {
+		$typed = Connect_Flow::typed();
 		?>
 		<form class="relay-connector-way" action="<?php echo esc_url( admin_url( 'admin-post.php' ) ); ?>" method="post">
 			<input type="hidden" name="action" value="<?php echo esc_attr( Admin_Actions::CONNECT ); ?>">
 			<?php wp_nonce_field( Admin_Actions::CONNECT ); ?>
 			<label for="relay-connector-address"><?php esc_html_e( 'Address of Relay', 'relay-connector' ); ?></label>
 			<div class="relay-connector-pair">
-				<input type="text" inputmode="url" class="code" id="relay-connector-address" name="address" required value="<?php echo esc_attr( Connect_Flow::address_of( $this->settings->endpoint() ) ); ?>" placeholder="https://relay.example.com" autocapitalize="none" spellcheck="false" aria-describedby="relay-connector-address-help">
+				<input type="text" inputmode="url" class="code" id="relay-connector-address" name="address" required value="<?php echo esc_attr( '' === $typed ? Connect_Flow::address_of( $this->settings->endpoint() ) : $typed ); ?>" placeholder="https://relay.example.com" autocapitalize="none" spellcheck="false" aria-describedby="relay-connector-address-help">
 				<button type="submit" class="<?php echo esc_attr( $this->settings->is_configured() ? 'button' : 'button button-primary' ); ?>"><?php esc_html_e( 'Connect to Relay', 'relay-connector' ); ?></button>
 			</div>
 			<p class="description" id="relay-connector-address-help"><?php esc_html_e( 'Opens Relay, where an admin of Relay allows this site, and returns here. Nothing has to be copied.', 'relay-connector' ); ?></p>

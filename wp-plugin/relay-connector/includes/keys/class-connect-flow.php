@@ -7,6 +7,7 @@
 
 namespace Relay_Connector\Keys;
 
+use Relay_Connector\Ascii;
 use Relay_Connector\Events\Plain_Text;
 use Relay_Connector\Sending\Gateway_Address;
 use Relay_Connector\Sending\Gateway_Client;
@@ -28,6 +29,7 @@ final class Connect_Flow {
 	const ERROR = 'relay_error';
 
 	const TRANSIENT    = 'relay_connector_connect_';
+	const TYPED        = 'relay_connector_typed_';
 	const LIFETIME_S   = 600;
 	const TIMEOUT_S    = 15;
 	const LONGEST_NAME = 100;
@@ -85,6 +87,7 @@ final class Connect_Flow {
 	 * @return array With problem (a message, or '') and url (where the browser goes).
 	 */
 	public function start( $address, $back ) {
+		set_transient( self::TYPED . get_current_user_id(), Ascii::encode( $address ), self::LIFETIME_S );
 		$address = self::address_of( $address );
 		$problem = $this->problem( $address, $back );
 		if ( '' !== $problem ) {
@@ -107,6 +110,23 @@ final class Connect_Flow {
 			'problem' => '',
 			'url'     => $address . '/connect?' . http_build_query( $values, '', '&', PHP_QUERY_RFC3986 ),
 		);
+	}
+
+	/**
+	 * What this user typed as the address of Relay, until the site is connected. After an error it can be corrected.
+	 *
+	 * @return string '' if nothing was typed in the last ten minutes.
+	 */
+	public static function typed() {
+		$typed = Ascii::decode( get_transient( self::TYPED . get_current_user_id() ) );
+		return is_string( $typed ) ? $typed : '';
+	}
+
+	/**
+	 * Deletes what this user typed, because the site is connected.
+	 */
+	public static function forget_typed() {
+		delete_transient( self::TYPED . get_current_user_id() );
 	}
 
 	/**
@@ -138,6 +158,9 @@ final class Connect_Flow {
 			return self::result( false, $this->explain( $response, $url ) );
 		}
 		$problem = $this->settings->connect( $values );
+		if ( '' === $problem ) {
+			self::forget_typed();
+		}
 		$name    = isset( $response->json['name'] ) && is_string( $response->json['name'] ) ? sanitize_text_field( $response->json['name'] ) : '';
 		return self::result( '' === $problem, $problem, $name );
 	}
