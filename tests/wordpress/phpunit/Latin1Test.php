@@ -3,6 +3,8 @@
 use Relay_Connector\Admin\Action_Result;
 use Relay_Connector\Ascii;
 use Relay_Connector\Sending\Circuit_Breaker;
+use Relay_Connector\Sending\Outbox;
+use Relay_Connector\Sending\Outbox_Query;
 use Relay_Connector\Sending\Send_Decision;
 use Relay_Connector\Settings;
 use Relay_Connector\Status\Lost_Events;
@@ -54,6 +56,35 @@ final class Latin1Test extends RelayTestCase {
 		wp_cache_flush();
 		$this->assertSame( self::TEXT, Lost_Events::read()['detail'] );
 		$this->assertSame( self::TEXT, $breaker->pause()['sentence'] );
+	}
+
+	public function test_the_response_in_the_list_of_events_is_stored() {
+		global $wpdb;
+		$outbox = $wpdb->relay_connector_outbox;
+		if ( $wpdb->dbh instanceof mysqli ) {
+			$wpdb->query( "CREATE TEMPORARY TABLE relay_lab_outbox LIKE $outbox" );
+			$wpdb->query( 'ALTER TABLE relay_lab_outbox CONVERT TO CHARACTER SET latin1' );
+			$wpdb->relay_connector_outbox = 'relay_lab_outbox';
+		}
+		try {
+			$this->status = 422;
+			$this->answer = wp_json_encode( array( 'error' => self::TEXT ) );
+			relay_connector_send_event( 'x.a', array( 'n' => 1 ) );
+			$this->send_all();
+			$page = ( new Outbox_Query() )->page( 1, 0 );
+			( new Outbox() )->withdraw( $this->queued(), self::TEXT );
+			$withdrawn = ( new Outbox_Query() )->page( 1, 0 );
+		} finally {
+			$wpdb->relay_connector_outbox = $outbox;
+		}
+		$this->assertStringContainsString( self::TEXT, $page[0]->last_answer );
+		$this->assertSame( self::TEXT, $withdrawn[0]->last_answer );
+	}
+
+	private function queued() {
+		relay_connector_send_event( 'x.b', array( 'n' => 1 ) );
+		$rows = $this->rows();
+		return (int) end( $rows )->id;
 	}
 
 	public function test_what_an_older_version_stored_is_read() {

@@ -88,7 +88,8 @@ final class OutboxTest extends RelayTestCase {
 		remove_filter( 'query', $refuse );
 		$row = $this->rows()[0];
 		$this->assertSame( array( 'parked', '' ), array( $row->state, $row->claimed_by ) );
-		$this->assertStringContainsString( '422: zu fruh', $row->last_answer );
+		$this->assertDoesNotMatchRegularExpression( '/[^\x00-\x7F]/', $row->last_answer );
+		$this->assertStringContainsString( '422: zu früh “日本”', ( new Outbox_Query() )->page( 1, 0 )[0]->last_answer );
 		$this->assertNotNull( $row->body );
 	}
 

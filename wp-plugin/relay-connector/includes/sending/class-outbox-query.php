@@ -7,6 +7,8 @@
 
 namespace Relay_Connector\Sending;
 
+use Relay_Connector\Ascii;
+
 defined( 'ABSPATH' ) || exit;
 
 // phpcs:disable WordPress.DB.DirectDatabaseQuery.DirectQuery, WordPress.DB.DirectDatabaseQuery.NoCaching -- Own table, shown as it is now.
@@ -68,7 +70,11 @@ final class Outbox_Query {
 	 */
 	public function page( $limit, $offset ) {
 		global $wpdb;
-		return (array) $wpdb->get_results( $wpdb->prepare( "SELECT id, event_id, dedupe_key, event_type, object_id, object_key, detail, is_initial, revision, state, attempts, created_at, due_at, claimed_until, finished_at, last_status, last_answer, body IS NOT NULL AS has_content, CASE WHEN o.state = 'waiting' AND o.object_key <> '' THEN (SELECT MIN(b.id) FROM {$wpdb->relay_connector_outbox} b WHERE b.object_key = o.object_key AND b.state = 'waiting' AND b.id < o.id) END AS waits_for FROM {$wpdb->relay_connector_outbox} o WHERE state <> 'deleted' AND (%s = '' OR state = %s) AND (%s = '' OR event_type = %s) AND (%s = '' OR INSTR(event_id, %s) > 0 OR object_id = %d) ORDER BY id DESC LIMIT %d OFFSET %d", $this->state, $this->state, $this->type, $this->type, $this->word, $this->part(), $this->number(), $limit, $offset ) );
+		$rows = (array) $wpdb->get_results( $wpdb->prepare( "SELECT id, event_id, dedupe_key, event_type, object_id, object_key, detail, is_initial, revision, state, attempts, created_at, due_at, claimed_until, finished_at, last_status, last_answer, body IS NOT NULL AS has_content, CASE WHEN o.state = 'waiting' AND o.object_key <> '' THEN (SELECT MIN(b.id) FROM {$wpdb->relay_connector_outbox} b WHERE b.object_key = o.object_key AND b.state = 'waiting' AND b.id < o.id) END AS waits_for FROM {$wpdb->relay_connector_outbox} o WHERE state <> 'deleted' AND (%s = '' OR state = %s) AND (%s = '' OR event_type = %s) AND (%s = '' OR INSTR(event_id, %s) > 0 OR object_id = %d) ORDER BY id DESC LIMIT %d OFFSET %d", $this->state, $this->state, $this->type, $this->type, $this->word, $this->part(), $this->number(), $limit, $offset ) );
+		foreach ( $rows as $row ) {
+			$row->last_answer = (string) Ascii::decode( $row->last_answer );
+		}
+		return $rows;
 	}
 
 	/**

@@ -7,6 +7,7 @@
 
 namespace Relay_Connector\Sending;
 
+use Relay_Connector\Ascii;
 use Relay_Connector\Settings;
 use Relay_Connector\Status\Lost_Events;
 
@@ -249,11 +250,8 @@ final class Outbox {
 		// A finished event needs no body, and what is not stored cannot leak. An admin can choose to see it for some hours.
 		$keeps = self::SENT === $decision->state ? self::shows_sent( $row->event_type ) : self::WITHDRAWN !== $decision->state;
 		$body  = $keeps ? (string) $row->body : '';
-		$write = static function ( $sentence ) use ( $wpdb, $row, $decision, $now, $finished, $body ) {
-			return $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = %s, due_at = %d, finished_at = %d, last_status = %d, last_answer = %s, body = NULLIF(%s, ''), claimed_by = '', claimed_until = 0 WHERE id = %d AND claimed_by = %s", $decision->state, $now + $decision->wait_s, $finished, $decision->status, $sentence, $body, $row->id, $row->claimed_by ) );
-		};
-		// The gateway's message may contain characters that the table cannot store. The body is always ASCII.
-		if ( false === $write( $decision->explanation ) && false === $write( self::ascii( $decision->explanation ) ) ) {
+		$done  = $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = %s, due_at = %d, finished_at = %d, last_status = %d, last_answer = %s, body = NULLIF(%s, ''), claimed_by = '', claimed_until = 0 WHERE id = %d AND claimed_by = %s", $decision->state, $now + $decision->wait_s, $finished, $decision->status, self::ascii( $decision->explanation ), $body, $row->id, $row->claimed_by ) );
+		if ( false === $done ) {
 			Lost_Events::record( $row->event_type . ' ' . $row->object_id . ': ' . $wpdb->last_error, false );
 		}
 	}
@@ -304,13 +302,13 @@ final class Outbox {
 	}
 
 	/**
-	 * The text in ASCII, which any table can store.
+	 * A sentence as any table can store it. Outbox_Query decodes it. The body is always ASCII.
 	 *
-	 * @param string $text The text.
-	 * @return string
+	 * @param string $sentence The sentence.
+	 * @return string The sentence itself if it is ASCII.
 	 */
-	private static function ascii( $text ) {
-		return (string) preg_replace( '/[^\x20-\x7E]+/', '?', remove_accents( $text ) );
+	private static function ascii( $sentence ) {
+		return preg_match( '/[^\x00-\x7F]/', $sentence ) ? Ascii::encode( $sentence ) : $sentence;
 	}
 
 	/**
@@ -393,7 +391,7 @@ final class Outbox {
 	 */
 	public function withdraw( $id, $sentence ) {
 		global $wpdb;
-		return (bool) $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = 'withdrawn', finished_at = %d, body = NULL, last_answer = %s, claimed_by = '', claimed_until = 0 WHERE id = %d AND state IN ('waiting', 'parked')", time(), $sentence, $id ) );
+		return (bool) $wpdb->query( $wpdb->prepare( "UPDATE {$wpdb->relay_connector_outbox} SET state = 'withdrawn', finished_at = %d, body = NULL, last_answer = %s, claimed_by = '', claimed_until = 0 WHERE id = %d AND state IN ('waiting', 'parked')", time(), self::ascii( $sentence ), $id ) );
 	}
 
 	/**
