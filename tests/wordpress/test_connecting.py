@@ -5,6 +5,7 @@ import hashlib
 import html
 import json
 import re
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -13,9 +14,10 @@ from relay.services.sources.keys import connection_string
 from tests.support.stack import Stack
 from tests.wordpress.connector import PAGE, text_of
 from tests.wordpress.fake_gateway import KEY_ID, SECRET, Reply
-from tests.wordpress.site import PASSWORD
+from tests.wordpress.site import PASSWORD, PLUGIN
 
 ON_BOTH = True
+TEMPLATES = Path(__file__).resolve().parents[2] / "relay/templates"
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 CONNECT = "relay_connector_connect"
 PASTE = "relay_connector_paste"
@@ -139,6 +141,14 @@ def test_an_address_that_this_site_cannot_call_is_explained_before_the_browser_l
     page = connector.page(admin)
     assert sentence in connector.result(page)
     assert address_in(page) == typed, "so that it can be corrected"
+
+
+def test_the_page_names_the_parts_of_relay_as_relay_does():
+    section = (PLUGIN / "includes/admin/class-connection-section.php").read_text()
+    sentence = re.search(r"'(Relay shows these three values(?:[^'\\]|\\.)*)'", section)[1]
+    relay = (TEMPLATES / "sources/connect.html").read_text()
+    names = re.findall(r'"([^"]+)"', sentence)
+    assert names and [name for name in names if name not in relay] == []
 
 
 def address_in(page: str) -> str:

@@ -163,7 +163,7 @@ final class Connection_Section {
 		?>
 		<form action="<?php echo esc_url( admin_url( 'options.php' ) ); ?>" method="post" autocomplete="off">
 			<?php settings_fields( Settings::CONNECTION_GROUP ); ?>
-			<p><?php esc_html_e( 'Relay shows these three values on your site\'s page under "Connect your site".', 'relay-connector' ); ?></p>
+			<p><?php esc_html_e( 'Relay shows these three values once, when a site is added or its key is rotated: open "The three values one by one". The gateway address is called "Endpoint" there.', 'relay-connector' ); ?></p>
 			<table class="form-table" role="presentation">
 				<?php
 				$this->render_field( Settings::ENDPOINT, __( 'Gateway address', 'relay-connector' ), $this->settings->endpoint(), 'https://relay.example.com/webhooks/wp/my-site', __( 'Starts with https://. If you enter only a host name, /webhooks/wp is added.', 'relay-connector' ) );

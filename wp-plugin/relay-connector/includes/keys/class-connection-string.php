@@ -57,7 +57,7 @@ final class Connection_String {
 	 */
 	public static function problem( $text ) {
 		if ( '' === trim( (string) $text ) ) {
-			return __( 'The field was empty. In Relay, open your site\'s page, copy the connection string and paste it here.', 'relay-connector' );
+			return __( 'The field was empty. Copy the connection string from Relay and paste it here. Relay shows it only once, when a site is added or its key is rotated. If you no longer have it, create a new key in Relay with "Rotate key".', 'relay-connector' );
 		}
 		return __( 'This is not a complete connection string. It begins with relay1_ and is one long text. Copy it again from Relay with the button next to it. Relay shows it only once. If you no longer have it, create a new key in Relay with "Rotate key".', 'relay-connector' );
 	}
