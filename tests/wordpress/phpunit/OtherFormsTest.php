@@ -153,7 +153,7 @@ final class OtherFormsTest extends RelayTestCase {
 						14 => array( 'submit', 'Send', 'submit' ),
 						15 => array( 'textbox', '', 'city' ),
 						16 => array( 'lastname', 'Surname', 'lastname_1' ),
-						17 => array( 'checkbox', 'Call me', 'checkbox_1' ),
+						17 => array( 'checkbox', 'Call me', 'checkbox_1', array( 'checked_value' => 'Yes, please &amp; soon', 'unchecked_value' => 'No' ) ),
 						18 => array( 'phone', 'Number', 'phone_1' ),
 						19 => array( 'file_upload', 'CV', 'file_1' ),
 						20 => array( 'date', 'When', 'date_1', array( 'date_mode' => 'date_and_time' ) ),
@@ -183,9 +183,22 @@ final class OtherFormsTest extends RelayTestCase {
 		standin_nf_submit( 2, $this->ninja(), 77, false, $nested );
 		$data = $this->sent( 'lead.created' );
 		$this->assertSame( array( 'plugin' => 'ninja-forms', 'id' => 2, 'title' => 'Callback' ), $data['form'] );
-		$this->assertSame( array( 'Name' => 'Jane <3 &amp;', 'Topics' => array( 'Tea', 'Coffee, black & hot' ), 'city' => 'Köln', 'Surname' => 'Doe', 'Call me' => '1', 'Number' => '0221', 'CV' => 'https://x/cv.pdf', 'When' => '2026-04-03 03:05 pm', 'Guests' => array( 'Name: Ann, Dr, Age: 7', 'Name: Bob' ) ), $data['fields'] );
+		$this->assertSame( array( 'Name' => 'Jane <3 &amp;', 'Topics' => array( 'Tea', 'Coffee, black & hot' ), 'city' => 'Köln', 'Surname' => 'Doe', 'Call me' => 'Yes, please & soon', 'Number' => '0221', 'CV' => 'https://x/cv.pdf', 'When' => '2026-04-03 03:05 pm', 'Guests' => array( 'Name: Ann, Dr, Age: 7', 'Name: Bob' ) ), $data['fields'] );
 		$this->assertSame( array( 'Name' => 'name', 'Topics' => 'choices', 'city' => 'text', 'Surname' => 'last_name', 'Call me' => 'choice', 'Number' => 'tel', 'CV' => 'file', 'When' => 'date', 'Guests' => 'choices' ), $data['types'] );
 		$this->assertSame( 77, $data['entry_id'] );
+	}
+
+	public function test_a_box_of_ninja_forms_says_what_it_means() {
+		$values = $this->ninja();
+		foreach ( array( 1 => 'Yes, please & soon', 'on' => 'Yes, please & soon', 0 => 'No', '' => 'No' ) as $value => $text ) {
+			standin_nf_submit( 2, array( 11 => 'Jane', 17 => $value ) );
+			$this->assertSame( $text, $this->sent( 'lead.created' )['fields']['Call me'] );
+		}
+		$form = get_option( 'standin_nf' );
+		unset( $form[2]['fields'][17][3] );
+		update_option( 'standin_nf', $form );
+		standin_nf_submit( 2, $values );
+		$this->assertSame( 'Checked', $this->sent( 'lead.created' )['fields']['Call me'] );
 	}
 
 	public function test_a_preview_of_ninja_forms_is_not_sent() {
@@ -235,6 +248,24 @@ final class OtherFormsTest extends RelayTestCase {
 		$this->assertStringEndsWith( '/kontakt/?utm_source=ad&utm_medium=cpc', $data['page_url'] );
 		$this->assertStringStartsWith( 'http://127.0.0.1:', $data['page_url'] );
 		$this->assertStringNotContainsString( 'nonce', $this->requests[0]['body'] );
+	}
+
+	public function test_choices_of_fluent_forms_have_their_labels() {
+		$options = array( array( 'label' => 'Tea &amp; more', 'value' => 't' ), array( 'label' => 'Coffee', 'value' => 'c <5V>' ) );
+		$form    = standin_fluent_make(
+			'Order',
+			array(
+				array( 'element' => 'select', 'attributes' => array( 'name' => 'one' ), 'settings' => array( 'label' => 'One', 'advanced_options' => $options ) ),
+				array( 'element' => 'select', 'attributes' => array( 'name' => 'some', 'multiple' => true ), 'settings' => array( 'label' => 'Some', 'advanced_options' => $options ) ),
+				array( 'element' => 'input_radio', 'attributes' => array( 'name' => 'old' ), 'settings' => array( 'label' => 'Old' ), 'options' => array( 'y' => 'Yes' ) ),
+				array( 'element' => 'select_country', 'attributes' => array( 'name' => 'country' ), 'settings' => array( 'label' => 'Country' ) ),
+				array( 'element' => 'ratings', 'attributes' => array( 'name' => 'stars' ), 'settings' => array( 'label' => 'Stars' ), 'options' => array( 5 => 'Amazing' ) ),
+			)
+		);
+		standin_fluent_submit( $form, array( 'one' => 't', 'some' => array( 'c <5V>', 'unknown' ), 'old' => 'y', 'country' => 'CI', 'stars' => '5' ) );
+		$data = $this->sent( 'lead.created' );
+		$this->assertSame( array( 'One' => 'Tea & more', 'Some' => array( 'Coffee', 'unknown' ), 'Old' => 'Yes', 'Country' => "Côte d'Ivoire", 'Stars' => '5' ), $data['fields'] );
+		$this->assertSame( array( 'One' => 'choice', 'Some' => 'choices', 'Old' => 'choice', 'Country' => 'choice', 'Stars' => 'number' ), $data['types'] );
 	}
 
 	public function test_an_unchecked_box_of_fluent_forms_is_no_consent() {
@@ -287,6 +318,18 @@ final class OtherFormsTest extends RelayTestCase {
 		$this->assertSame( array( 'Name' => 'name', 'Name (First name)' => 'first_name', 'Name (Last name)' => 'last_name', 'E-mail' => 'email', 'Days' => 'choices', 'Photo' => 'file', 'Privacy' => 'consent', 'Empty' => 'text', 'Message' => 'textarea', 'Address' => 'text', 'Colours' => 'choices' ), $data['types'] );
 		$this->assertSame( array( 'Name' => array( 'first_name' => 'Jane', 'last_name' => 'Doe' ), 'Address' => array( 'address_1' => 'Main St 1, rear', 'city' => 'Köln', 'postcode' => '50667' ) ), $data['parts'] );
 		$this->assertSame( array( true, $id ), array( $data['consent'], $data['entry_id'] ) );
+	}
+
+	public function test_separate_values_of_formidable_have_their_labels() {
+		$this->formidable();
+		$options = array( array( 'label' => 'Tea &amp; more', 'value' => 't' ), array( 'label' => 'Coffee', 'value' => 'c' ) );
+		$form    = get_option( 'standin_frm' );
+		$form[9]['fields'] = array( 41 => array( 'radio', 'One', array( 'separate_value' => '1' ), $options ), 42 => array( 'checkbox', 'Some', array( 'separate_value' => '1' ), $options ), 43 => array( 'radio', 'Plain', array( 'separate_value' => '0' ), array( 't', 'c' ) ) );
+		update_option( 'standin_frm', $form );
+		standin_frm_create( 9, array( 41 => 't', 42 => array( 'c', 'other text' ), 43 => 't' ) );
+		$data = $this->sent( 'lead.created' );
+		$this->assertSame( array( 'One' => 'Tea & more', 'Some' => array( 'Coffee', 'other text' ), 'Plain' => 't' ), $data['fields'] );
+		$this->assertSame( array( 'One' => 'choice', 'Some' => 'choices', 'Plain' => 'choice' ), $data['types'] );
 	}
 
 	public function test_a_draft_of_formidable_is_sent_once_it_is_finished() {

@@ -14,6 +14,16 @@
 
 define( 'FLUENTFORM', true );
 
+/**
+ * boot/globals.php: the countries by their codes.
+ */
+function getFluentFormCountryList() {
+	return array(
+		'DE' => 'Germany',
+		'CI' => "Côte d'Ivoire",
+	);
+}
+
 function standin_fluent_tables() {
 	global $wpdb;
 	$wpdb->query( "CREATE TABLE IF NOT EXISTS {$wpdb->prefix}fluentform_forms (id int unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY, title varchar(255) NOT NULL, status varchar(45) DEFAULT 'published', form_fields longtext) ENGINE=InnoDB" );

@@ -7,6 +7,8 @@
  * - Values are stored as they were typed, tags and entities included: FrmEntryValidate::validate_field() in
  *   classes/models/FrmEntryValidate.php sanitizes a copy. Empty ones, and boxes that are not checked, are not stored.
  * - Of a list with one value only the value is stored, except for checkboxes.
+ * - With separate values, the value of an option is stored and not its label (single-option.php in
+ *   classes/views/frm-fields).
  * - FrmEntry::getOne() removes slashes from what it reads (wp_unslash() in classes/models/FrmEntry.php), also those that a
  *   visitor typed.
  */
@@ -36,6 +38,7 @@ class FrmField {
 				'name'      => $field[1],
 				'form_id'   => (string) $form_id,
 				'field_options' => isset( $field[2] ) ? $field[2] : array(),
+				'options'       => isset( $field[3] ) ? $field[3] : array(),
 			);
 		}
 		return $fields;

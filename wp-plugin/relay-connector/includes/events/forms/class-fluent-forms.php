@@ -58,6 +58,13 @@ final class Fluent_Forms extends Form_Plugin {
 	private $grids = array();
 
 	/**
+	 * The labels of choices by value, by the name of the field.
+	 *
+	 * @var array[]
+	 */
+	private $choices = array();
+
+	/**
 	 * The short name.
 	 *
 	 * @return string
@@ -115,6 +122,8 @@ final class Fluent_Forms extends Form_Plugin {
 							$field->set_address( $field->value, self::ADDRESS );
 						} elseif ( isset( $this->grids[ $name ] ) && is_array( $field->value ) ) {
 							$field->value = self::rows( $field->value, $this->grids[ $name ] );
+						} elseif ( isset( $this->choices[ $name ] ) ) {
+							$field->value = self::with_labels( $field->value, $this->choices[ $name ] );
 						}
 						$entry->fields[] = $field;
 					} elseif ( Field_Types::is_consent( $field->type ) ) {
@@ -215,6 +224,9 @@ final class Fluent_Forms extends Form_Plugin {
 		} elseif ( in_array( $field->kind, array( Field_Types::CHOICE, Field_Types::CHOICES ), true ) ) {
 			$field->format = Plain_Text::TITLE;
 		}
+		if ( in_array( $field->kind, array( Field_Types::CHOICE, Field_Types::CHOICES ), true ) ) {
+			$this->choices[ $field->key ] = self::choices( $field->type, $settings );
+		}
 		if ( 'select' === $field->type && ! empty( $settings['attributes']['multiple'] ) ) {
 			$field->kind = Field_Types::CHOICES;
 		}
@@ -225,6 +237,26 @@ final class Fluent_Forms extends Form_Plugin {
 		foreach ( isset( $settings['fields'] ) ? (array) $settings['fields'] : array() as $part => $inner ) {
 			$this->part_labels[ $field->key ][ $part ] = isset( $inner['settings']['label'] ) ? (string) $inner['settings']['label'] : '';
 		}
+	}
+
+	/**
+	 * The labels of choices. The form has them, as older forms do in another place; those of countries are the plugin's.
+	 *
+	 * @param string $type     The type of the field.
+	 * @param array  $settings Its settings.
+	 * @return string[] By value, as it is posted.
+	 */
+	private static function choices( $type, array $settings ) {
+		if ( 'select_country' === $type ) {
+			return function_exists( '\getFluentFormCountryList' ) ? (array) getFluentFormCountryList() : array();
+		}
+		$choices = isset( $settings['options'] ) && is_array( $settings['options'] ) ? array_filter( $settings['options'], 'is_scalar' ) : array();
+		foreach ( isset( $settings['settings']['advanced_options'] ) ? (array) $settings['settings']['advanced_options'] : array() as $option ) {
+			if ( isset( $option['value'], $option['label'] ) && is_scalar( $option['value'] ) && is_scalar( $option['label'] ) ) {
+				$choices[ sanitize_text_field( $option['value'] ) ] = $option['label'];
+			}
+		}
+		return $choices;
 	}
 
 	/**

@@ -154,4 +154,21 @@ abstract class Form_Plugin {
 	protected function record_entry( callable $read ) {
 		$this->leads->record_entry( $this, $read );
 	}
+
+	/**
+	 * The labels of choices, for form plugins that store values such as "coffee-black". What has no label stays.
+	 *
+	 * @param mixed    $value  The value, or a list of values.
+	 * @param string[] $labels By value.
+	 * @return mixed
+	 */
+	protected static function with_labels( $value, array $labels ) {
+		if ( is_array( $value ) ) {
+			foreach ( $value as $key => $one ) {
+				$value[ $key ] = self::with_labels( $one, $labels );
+			}
+			return $value;
+		}
+		return is_scalar( $value ) && ! is_bool( $value ) && isset( $labels[ $value ] ) && '' !== (string) $labels[ $value ] ? Plain_Text::of( $labels[ $value ], Plain_Text::TITLE ) : $value;
+	}
 }

@@ -47,6 +47,13 @@ final class Formidable extends Form_Plugin {
 	);
 
 	/**
+	 * The labels of choices by value, by the id of the field.
+	 *
+	 * @var array[]
+	 */
+	private $choices = array();
+
+	/**
 	 * The short name.
 	 *
 	 * @return string
@@ -108,6 +115,8 @@ final class Formidable extends Form_Plugin {
 						$field->set_address( $value, self::ADDRESS );
 					} elseif ( Field_Types::FILE === $field->kind ) {
 						$field->value = array_filter( array_map( array( $this, 'file_url' ), (array) $value ) );
+					} elseif ( isset( $this->choices[ $field->key ] ) ) {
+						$field->value = self::with_labels( $value, $this->choices[ $field->key ] );
 					}
 					$entry->fields[] = $field;
 				}
@@ -139,6 +148,10 @@ final class Formidable extends Form_Plugin {
 			// One selected value of several is stored as a text (FrmEntryValidate::validate_field()).
 			$read->kind = ! empty( $field->field_options['multiple'] ) && Field_Types::CHOICE === $read->kind ? Field_Types::CHOICES : $read->kind;
 			$fields[]   = $read;
+			if ( ! empty( $field->field_options['separate_value'] ) && in_array( $read->kind, array( Field_Types::CHOICE, Field_Types::CHOICES ), true ) ) {
+				$options                     = isset( $field->options ) ? array_filter( (array) $field->options, 'is_array' ) : array();
+				$this->choices[ $read->key ] = array_filter( array_column( $options, 'label', 'value' ), 'is_scalar' );
+			}
 		}
 		return $fields;
 	}

@@ -99,27 +99,28 @@ final class Ninja_Forms extends Form_Plugin {
 			$read->kind  = Field_Types::CHOICES;
 		} elseif ( Field_Types::DATE === $read->kind && is_array( $read->value ) ) {
 			$read->value = self::date_and_time( $read->value );
+		} elseif ( 'checkbox' === $read->type ) {
+			$read->value = self::box( $read->value, $field );
 		} elseif ( in_array( $read->kind, array( Field_Types::CHOICE, Field_Types::CHOICES ), true ) && ! empty( $field['options'] ) ) {
-			$read->value = self::labels( $read->value, array_column( (array) $field['options'], 'label', 'value' ) );
+			$read->value = self::with_labels( $read->value, array_column( (array) $field['options'], 'label', 'value' ) );
 		}
 		return $read;
 	}
 
 	/**
-	 * The labels of choices: the editor makes values of them, such as "coffee-black".
+	 * What a single checkbox means (NF_Fields_Checkbox::filter_merge_tag_value() in includes/Fields/Checkbox.php).
 	 *
-	 * @param mixed    $value  The value, or a list of values.
-	 * @param string[] $labels By value.
-	 * @return mixed
+	 * @param mixed $value 1 or "on", or 0 or nothing.
+	 * @param array $field The field with its settings.
+	 * @return string
 	 */
-	private static function labels( $value, array $labels ) {
-		if ( is_array( $value ) ) {
-			foreach ( $value as $key => $one ) {
-				$value[ $key ] = self::labels( $one, $labels );
-			}
-			return $value;
+	private static function box( $value, array $field ) {
+		$is_checked = ! empty( $value ) && 'off' !== $value;
+		$setting    = $is_checked ? 'checked_value' : 'unchecked_value';
+		if ( ! empty( $field[ $setting ] ) && is_string( $field[ $setting ] ) ) {
+			return Plain_Text::of( $field[ $setting ], Plain_Text::TITLE );
 		}
-		return is_scalar( $value ) && isset( $labels[ $value ] ) ? Plain_Text::of( $labels[ $value ], Plain_Text::TITLE ) : $value;
+		return $is_checked ? 'Checked' : 'Unchecked';
 	}
 
 	/**
