@@ -514,7 +514,7 @@ class Drain:
         for one, attempt in zip(call.group, results, strict=True):
             result = result_of(one, attempt, policy, self.row.id, self.version, now)
             self.pending.results.append(result)
-            self.order.record(one, result.signal, result.outcome.life)
+            self.order.record(one, result.signal, result.outcome.life, attempt.has_call)
             log_attempt(one, result, self.kind.slug, now)
         self.count += len(results)
 

@@ -114,14 +114,15 @@ class ChangeOrder:
         wait_s = max(1.0, (until - now).total_seconds() + 1.0)
         return Held("newer_change", "It waits for a newer change of the same object.", wait_s)
 
-    def record(self, claim: Claim, signal: Signal, life: Life) -> None:
-        """Take over the result of a call."""
+    def record(self, claim: Claim, signal: Signal, life: Life, has_call: bool = True) -> None:
+        """Take over the result of an attempt.  Without a call, the destination has not got the change."""
         if claim.change is None:
             return
         subject, started = claim.change.object, self.started.get(claim.change.object)
         if isinstance(signal, Accepted):
             newest = self.delivered.get(subject)
-            if newest is None or not claim.change.is_older_than(newest):
+            is_newest = newest is None or not claim.change.is_older_than(newest)
+            if has_call and is_newest:
                 self.delivered[subject] = claim.change
         elif life.state is State.PENDING and life.attempts and life.due_at is not None:
             if started is None or not claim.change.is_older_than(started.change):

@@ -233,16 +233,34 @@ def test_which_kinds_never_take_an_older_change() -> None:
     assert skipping == {"hubspot", "wordpress"}
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_deal_in_hubspot_never_returns_to_an_earlier_stage(
-    app: Flask, hubspot: FakeHubSpot
-) -> None:
+def connect_hubspot(app: Flask, hubspot: FakeHubSpot) -> tuple[str, int]:
+    """The slug of a site and the number of its HubSpot destination."""
     with app.app_context():
         source, *_ = source_settings.create_source("S", "https://shop.example.com", COMMAND_LINE)
         values = {"token": TOKEN, "base_url": hubspot.url}
         number = destination_settings.create_destination("hubspot", "H", values, COMMAND_LINE).id
         destination_account.refresh(number, COMMAND_LINE)
-        slug = source.slug
+        return source.slug, number
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_an_event_for_which_nothing_is_sent_makes_no_older_one_unnecessary(
+    app: Flask, hubspot: FakeHubSpot
+) -> None:
+    slug, number = connect_hubspot(app, hubspot)
+    deleted = {"event": "order.deleted", "revision": 2, "data": {"id": 7, "number": "7"}}
+    put(app, slug, order(id=7) | deleted)
+    move(app, number)
+    put(app, slug, order(id=7) | {"event": "order.created", "revision": 1})
+    move(app, number)
+    assert len(hubspot.deals) == 1
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_deal_in_hubspot_never_returns_to_an_earlier_stage(
+    app: Flask, hubspot: FakeHubSpot
+) -> None:
+    slug, number = connect_hubspot(app, hubspot)
 
     def send(revision: int | None, status: str) -> str:
         more = {} if revision is None else {"revision": revision}

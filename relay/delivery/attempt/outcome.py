@@ -70,7 +70,7 @@ class DeliveryResult:
     ``attempt`` is the row to add, None if no call was made.  ``version`` is the destination's version
     that the call was made with, ``mapping_version`` that of the subscription's mapping.
     ``was_made`` is False if the destination was not called, so the result says nothing about it.
-    ``change`` is the change of an object that the event describes, if that matters to the kind.
+    ``change`` is the change of an object that was sent, if that matters to the kind.
     """
 
     delivery_id: int
@@ -178,7 +178,7 @@ def result_of(
         version=claim.pinned_version or version,
         was_made=attempt.was_made,
         mapping_version=claim.mapping_version,
-        change=claim.change,
+        change=claim.change if attempt.has_call else None,
     )
 
 

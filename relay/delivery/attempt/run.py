@@ -50,6 +50,11 @@ class AttemptResult:
     retry_after_s: float | None = None
     notes: tuple[Note, ...] = ()
 
+    @property
+    def has_call(self) -> bool:
+        """Whether a call was made for this delivery.  A kind may accept one that needs none."""
+        return bool(self.request)
+
 
 class Sender:
     """``sender(request)`` makes one call.  All calls of a sender share one deadline.
