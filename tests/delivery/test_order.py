@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from relay.delivery import drain, router
 from relay.destinations import KINDS
@@ -202,6 +202,13 @@ def test_a_replay_of_a_delivered_older_change_stays_delivered(shop: Shop) -> Non
     assert arrived(shop) == [(7, 1), (7, 2), (7, 2)], "the same change may be sent again"
     assert states(shop) == {1: "delivered", 2: "delivered"}
     assert [row.superseded_by for row in shop.rows(Delivery)] == [2, None]
+    with shop.app.app_context():
+        db.session.execute(delete(ObjectRevision))  # as after its time
+        chosen = replays.ReplaySelection(select(Delivery.id).where(Delivery.id == 1), "one")
+        replays.start(chosen, COMMAND_LINE, "again")
+    shop.drain()
+    assert arrived(shop)[3:] == [(7, 1)]
+    assert [row.superseded_by for row in shop.rows(Delivery)] == [None, None]
 
 
 def test_kinds_that_do_not_care_send_everything_and_store_nothing(shop: Shop) -> None:

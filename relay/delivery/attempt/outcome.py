@@ -395,6 +395,8 @@ def _row(result: DeliveryResult, now: datetime) -> dict[str, Any]:
             row["last_error"] = result.signal.sentence
     elif not isinstance(result.signal, Held):  # a postponed delivery keeps its last error
         row |= {"last_status": result.status, "last_error": sentence_of(result.signal)}
+        if result.outcome.life.revived_from is not None:  # an earlier replay may have set it
+            row["superseded_by"] = None
     if result.version is not None:
         row |= {"version": result.version, "mapping_version": result.mapping_version}
     return row
