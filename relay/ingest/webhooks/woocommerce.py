@@ -54,7 +54,10 @@ def event_of(topic: str, payload: Any) -> WebhookEvent | None:
         # instead of the object, WooCommerce signs and sends the error of its REST API
         error = f" WooCommerce sent: {payload['message']}" if payload.get("message") else ""
         raise UnreadablePayload(f"The payload has no id.{error[:200]}")
-    if payload.get("status") in DRAFTS:
+    status = payload.get("status")
+    if isinstance(status, list | Mapping):
+        raise UnreadablePayload("status must be text.")
+    if status in DRAFTS:
         return None
     changed = instant(payload, "date_modified") or instant(payload, "date_created")
     revision = None if changed is None else int(changed.timestamp())

@@ -184,6 +184,13 @@ def test_a_payload_without_an_object_is_refused(payload: Any) -> None:
         event_of("order.updated", payload)
 
 
+@pytest.mark.parametrize("topic", ["order.updated", "booking.updated"])
+@pytest.mark.parametrize("status", [["a"], {"a": 1}])
+def test_a_status_that_is_no_text_is_refused(topic: str, status: Any) -> None:
+    with pytest.raises(UnreadablePayload, match="status must be text"):
+        event_of(topic, {"id": 7, "status": status})
+
+
 def test_the_error_that_woocommerce_sends_instead_is_repeated() -> None:
     error = {"code": "woocommerce_rest_cannot_view", "message": "Sorry, you cannot view this."}
     with pytest.raises(UnreadablePayload, match="Sorry, you cannot view this"):
