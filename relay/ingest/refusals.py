@@ -89,9 +89,9 @@ class RefusalCode(Enum):
     TOO_LARGE = RefusalRow(
         status=413,
         error="too_large",
-        when="The body is larger than `RELAY_MAX_BODY_BYTES`.",
-        sentence="The site sent a body of more than {limit} bytes. Send fewer or shorter fields, or "
-        "raise RELAY_MAX_BODY_BYTES on Relay's server.",
+        when="The body, or the event made from a webhook, is larger than `RELAY_MAX_BODY_BYTES`.",
+        sentence="The body, or the event made from it, has more than {limit} bytes. Send fewer "
+        "or shorter fields, or raise RELAY_MAX_BODY_BYTES on Relay's server.",
     )
     METHOD_NOT_ALLOWED = RefusalRow(
         status=405,

@@ -216,9 +216,11 @@ def parse_json(request: WebhookRequest) -> Any:
         raise RefusalCode.INVALID_JSON(problem=str(exc), source_id=request.source.id) from exc
 
 
-def load(request: WebhookRequest, body: dict[str, Any], topic: str) -> InboundEvent:
-    """The event, with the digest of the body that was sent.  Raises IngestRefusal (422)."""
+def load(request: WebhookRequest, body: dict[str, Any], topic: str, max_bytes: int) -> InboundEvent:
+    """The event, with the digest of the body that was sent.  Raises IngestRefusal (413, 422)."""
     written = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    if len(written) > max_bytes:  # an event may be larger than the request that it is made from
+        raise RefusalCode.TOO_LARGE(limit=max_bytes, source_id=request.source.id)
     try:
         event = schemas.load_event(body, written, body["event_id"])
     except schemas.InvalidEvent as exc:
@@ -233,7 +235,7 @@ def store(
 ) -> IngestResponse:
     """Commit the event.  Raises IngestRefusal, Unavailable."""
     began_ns, source = time.time_ns(), request.source
-    event = load(request, body, topic)
+    event = load(request, body, topic, gateway.config.max_body_bytes)
     stored = gateway.store(event, source, key, request.address)
     (metrics.events_accepted if stored.new else metrics.events_duplicate).inc()
     log(

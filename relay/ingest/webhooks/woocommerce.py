@@ -24,6 +24,7 @@ DRAFTS = frozenset(("auto-draft", "checkout-draft"))
 AMOUNT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,8})?\Z")
 ADDRESS = ("company", "address_1", "address_2", "city", "state", "postcode", "country")
 MAX_LINES = 500
+MAX_EXPONENT = 20  # 1e-999999999 is a short text and a number of a billion digits
 
 
 class UnreadablePayload(Exception):
@@ -262,11 +263,15 @@ def amount(value: Any) -> str | None:
 
 
 def decimal(value: Any) -> Decimal:
+    """An amount as a number; 0 if it is none, or out of range."""
     try:
         found = Decimal(str(value)) if not isinstance(value, bool) else Decimal()
     except InvalidOperation:
         return Decimal()
-    return found if found.is_finite() and abs(found) < 10**15 else Decimal()
+    exponent = found.as_tuple().exponent
+    if not isinstance(exponent, int) or abs(exponent) > MAX_EXPONENT or abs(found) >= 10**15:
+        return Decimal()
+    return found
 
 
 def instant(source: Mapping[str, Any], name: str) -> datetime | None:

@@ -108,6 +108,15 @@ def test_a_draft_is_ignored_with_200_so_that_the_webhook_stays_active(shop: Webh
     assert (answer.status_code, answer.json) == (200, {"status": "ignored"})
 
 
+def test_what_would_be_stored_is_not_larger_than_a_body_may_be(shop: Webhooks) -> None:
+    limit = shop.app.extensions["relay_ingest"].config.max_body_bytes
+    payload = {"id": 7, "note": "x" * (limit - 100)}
+    assert shop.order(payload, "booking.updated").status_code == 413
+    assert (
+        shop.order(payload | {"note": "x" * (limit - 1000)}, "booking.updated").status_code == 202
+    )
+
+
 def test_a_secret_has_its_window_and_can_be_revoked(shop: Webhooks) -> None:
     with shop.app.app_context():
         source = source_settings.find_source(shop.slug)

@@ -191,6 +191,13 @@ def test_a_status_that_is_no_text_is_refused(topic: str, status: Any) -> None:
         event_of(topic, {"id": 7, "status": status})
 
 
+@pytest.mark.parametrize("total", ["-1e-999999999", "0e999999999", "1e999999999", "NaN", "-Inf"])
+def test_an_amount_out_of_range_is_left_out(total: str) -> None:
+    found = event_of("order.updated", ORDER | {"refunds": [{"total": total}, {"total": "-29.90"}]})
+    assert found is not None
+    assert (found.data["total_refunded"], found.data["remaining_total"]) == ("29.90", "100.00")
+
+
 def test_the_error_that_woocommerce_sends_instead_is_repeated() -> None:
     error = {"code": "woocommerce_rest_cannot_view", "message": "Sorry, you cannot view this."}
     with pytest.raises(UnreadablePayload, match="Sorry, you cannot view this"):
