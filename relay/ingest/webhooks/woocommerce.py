@@ -20,6 +20,7 @@ from typing import Any
 
 PING = re.compile(rb"webhook_id=[0-9]{1,20}\Z")  # sent when a webhook is saved, without a signature
 TOPIC = re.compile(r"[a-z0-9_.-]{1,100}\Z")
+HOOK = "action."
 DRAFTS = frozenset(("auto-draft", "checkout-draft"))
 AMOUNT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,8})?\Z")
 ADDRESS = ("company", "address_1", "address_2", "city", "state", "postcode", "country")
@@ -35,7 +36,8 @@ class UnreadablePayload(Exception):
 class WebhookEvent:
     """An event, as ``event_type`` and ``data``.
 
-    ``revision`` is when the object was changed, in Unix seconds; None for a deleted one.
+    ``object_id`` is 0 for a hook.  ``revision`` is when the object was changed, in Unix seconds; None
+    for a deleted one and for a hook.
     """
 
     event_type: str
@@ -48,6 +50,9 @@ def event_of(topic: str, payload: Any) -> WebhookEvent | None:
     """The event of a webhook; None for a draft, which is no event yet.  Raises UnreadablePayload."""
     if not isinstance(payload, Mapping):
         raise UnreadablePayload("The payload is not an object.")
+    if topic.startswith(HOOK) and isinstance(payload.get("action"), str):
+        # a hook of WordPress, chosen under "Action": its name and its first argument, no object
+        return WebhookEvent(f"x.woocommerce.{topic}"[:60], dict(payload), 0, None)
     number = payload.get("id")
     if isinstance(number, str) and number.isascii() and number.isdigit() and len(number) < 19:
         number = int(number)

@@ -153,6 +153,11 @@ COUPON = {"id": 7, "code": "spring", "amount": "10.00", "date_expires_gmt": "202
         ("coupon.updated", COUPON, "coupon.updated"),
         ("coupon.deleted", {"id": 7}, "coupon.deleted"),
         (
+            "action.woocommerce_add_to_cart",
+            {"action": "woocommerce_add_to_cart", "arg": "c4ca4238"},
+            "x.woocommerce.action.woocommerce_add_to_cart",
+        ),
+        (
             "subscription.created",
             {"id": 9, "status": "active"},
             "x.woocommerce.subscription.created",
