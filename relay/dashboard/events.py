@@ -10,7 +10,7 @@ from flask import Blueprint, Flask, Response, request, url_for
 from relay import database, exact_json
 from relay.dashboard import forms, guard, htmx, privacy
 from relay.models import Event, db
-from relay.rules.changes import ignored_fields
+from relay.rules.changes import clock_sentence, ignored_fields
 from relay.rules.lifecycle import OPEN, State
 from relay.rules.states import DestinationState
 from relay.services import event_list, events
@@ -139,7 +139,7 @@ def _detail(event: Event) -> Response:
         payload=body,
         pretty=exact_json.dumps(body if masked else exact_json.loads(event.payload), indent=2),
         masked=masked,
-        ignored=ignored_fields(body),
+        remarks=[*ignored_fields(body), *filter(None, [clock_sentence(body, event.received_at)])],
         redacted=events.redacted_fields(event),
         dead_letters=events.open_letters(event),
         unmatched=matching.unmatched_subscriptions(event) if event.routed_at else [],

@@ -126,6 +126,17 @@ def occurred_in(payload: Mapping[str, Any]) -> datetime | None:
     return found if has_zone and found is not None and 2000 <= found.year < 3000 else None
 
 
+def clock_sentence(payload: Mapping[str, Any], received_at: datetime) -> str | None:
+    """That the clock of the site is ahead, if the event says so."""
+    occurred_at = occurred_in(payload)
+    if occurred_at is None or (occurred_at - received_at).total_seconds() <= CLOCK_S:
+        return None
+    return (
+        "occurred_at is later than the time when Relay received the event: the clock of the site is "
+        "ahead. Correct the time of the site's server."
+    )
+
+
 def ignored_fields(payload: Mapping[str, Any]) -> list[str]:
     """A sentence for each optional field that Relay does not understand and therefore ignores."""
     found = []

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from relay.rules.changes import Change, change_of, ignored_fields, newer_sentence
+from relay.rules.changes import (
+    Change,
+    change_of,
+    clock_sentence,
+    ignored_fields,
+    newer_sentence,
+)
 
 
 def order(revision: Any, **changes: Any) -> dict[str, Any]:
@@ -68,6 +75,13 @@ def test_invalid_optional_fields_are_named() -> None:
         *("revision", "occurred_at", "data.current_status", "data.initial"),
     ]
     assert ignored_fields(order(3, data={"id": 7, "initial": True})) == []
+
+
+def test_a_time_after_the_receipt_is_named() -> None:
+    event, received_at = order(3, occurred_at="2026-03-01T12:06:00+00:00"), datetime(2026, 3, 1, 12)
+    assert clock_sentence(event, received_at.replace(tzinfo=UTC))
+    assert not clock_sentence(event, received_at.replace(minute=2, tzinfo=UTC))
+    assert not clock_sentence(order(3), received_at.replace(tzinfo=UTC))
 
 
 def test_the_sentence_names_the_object() -> None:

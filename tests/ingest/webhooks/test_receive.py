@@ -92,6 +92,14 @@ def test_a_webhook_is_stored_once_with_the_time_of_the_change(shop: Webhooks) ->
     assert stored[0]["site"] == "https://shop.example.com"
 
 
+def test_a_shop_whose_clock_was_ahead_is_not_blocked_afterwards(shop: Webhooks) -> None:
+    ahead = ORDER | {"date_modified_gmt": "2998-03-01T11:28:08"}
+    assert [shop.order(ahead).status_code for _ in range(2)] == [202, 200]
+    (stored,) = [json.loads(event.payload) for event in shop.events()]
+    assert abs(stored["revision"] - time.time()) < 60
+    assert stored["occurred_at"] == "2998-03-01T11:28:08+00:00"
+
+
 def test_the_ping_is_answered_without_a_signature_and_stores_nothing(shop: Webhooks) -> None:
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
     assert shop.send(b"webhook_id=3", kind).status_code == 200
