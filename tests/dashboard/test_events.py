@@ -185,12 +185,19 @@ def test_a_delivery_that_a_newer_change_made_unnecessary_says_so(
     move(app)
     with app.app_context():
         of_event = update(Delivery).where(Delivery.event_pk == number)
-        db.session.execute(of_event.values(state="discarded", superseded_by=5, due_at=None))
+        columns = {"state": "discarded", "superseded_by": 5, "due_at": None, "attempts": 1}
+        db.session.execute(of_event.values(columns))
         db.session.commit()
     page = text_of(admin.get(f"/events/{number}").text)
     assert "Not needed" in page and "Discarded" not in page
+    assert "Relay does not send this event again, so that" in page, "there was an attempt"
     assert (
         "A newer change of this order was already delivered. The newer one has revision 5." in page
     )
     assert "occurred_at is ignored" in page
     assert "Not needed" in admin.get("/events").text
+    with app.app_context():
+        db.session.execute(of_event.values(attempts=0))
+        db.session.commit()
+    page = text_of(admin.get(f"/events/{number}").text)
+    assert "Relay did not send this event, so that" in page
