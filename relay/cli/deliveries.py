@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from relay.cli.events import delivery_of
+from relay.cli.events import delivery_of, state_in_words
 from relay.cli.output import command, iso, paged, show, show_list
 from relay.rules.lifecycle import State
 from relay.services import deliveries
@@ -25,6 +25,9 @@ def list_(
     """List deliveries, newest first."""
     page = deliveries.list_deliveries(state or "", destination, limit, after)
     items = [delivery_of(d) | {"event_id": d.event.event_id, "key": d.key} for d in page.items]
+    if not as_json:
+        for item, delivery in zip(items, page.items, strict=True):
+            item["state"] = state_in_words(delivery)
     columns = ("id", "event_id", "destination", "state", "attempts", "last_status", "due_at")
     show_list(items, page.total, as_json, *columns, next_after=page.next_after)
 
@@ -53,7 +56,7 @@ def show_(delivery_id: int, as_json: bool) -> None:
         "key": delivery.key,
         "history": history,
     }
-    lines = [f"Delivery {delivery.id} to {delivery.destination.name}: {delivery.state}"]
+    lines = [f"Delivery {delivery.id} to {delivery.destination.name}: {state_in_words(delivery)}"]
     for attempt in delivery.history:
         told = [attempt.sentence, *(note["sentence"] for note in attempt.notes or ())]
         line = f"{attempt.number}. {attempt.outcome} {attempt.status or ''} {' '.join(told)}"

@@ -23,12 +23,18 @@ def delivery_of(delivery: Delivery) -> dict[str, Any]:
         "id": delivery.id,
         "destination": delivery.destination.name,
         "state": delivery.state,
+        "not_needed": delivery.shown_state == "superseded",
         "superseded_by": delivery.superseded_by,
         "attempts": delivery.attempts,
         "last_status": delivery.last_status,
         "last_error": delivery.last_error,
         "due_at": iso(delivery.due_at),
     }
+
+
+def state_in_words(delivery: Delivery) -> str:
+    """The state, and whether a newer change made the delivery unnecessary."""
+    return f"{delivery.state}{' (not needed)' if delivery.shown_state == 'superseded' else ''}"
 
 
 def as_dict(event: Event) -> dict[str, Any]:
@@ -73,10 +79,10 @@ def show_(event_id: str, as_json: bool) -> None:
     event = events.find_event(event_id)
     found = as_dict(event) | {"site": event.site, "payload": json.loads(event.payload)}
     lines = [f"{event.event_id}  {event.event_type}  {found['state']}", f"From {event.site}"]
-    for delivery in found["deliveries"]:
-        state = f"{delivery['state']}, {delivery['attempts']} attempts"
-        lines.append(f"→ {delivery['destination']}: {state}")
-        lines += [f"  {delivery['last_error']}"] if delivery["last_error"] else []
+    for delivery in event.deliveries:
+        state = f"{state_in_words(delivery)}, {delivery.attempts} attempts"
+        lines.append(f"→ {delivery.destination.name}: {state}")
+        lines += [f"  {delivery.last_error}"] if delivery.last_error else []
     show(found, as_json, "\n".join(lines))
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from flask import Flask
+from sqlalchemy import update
 
+from relay.models import Delivery, db
 from tests.cli.conftest import TIMESTAMP, Run
 from tests.support import world
 from tests.support.sink import Sink
@@ -16,6 +18,7 @@ DELIVERY = {
     "last_status",
     "last_error",
     "superseded_by",
+    "not_needed",
     "due_at",
 }
 
@@ -41,3 +44,16 @@ def test_events_and_deliveries_have_the_documented_fields(run: Run, app: Flask, 
         (1, "refused", 400)
     ]
     assert made.secret not in str(shown)
+
+
+def test_a_delivery_that_is_not_needed_keeps_its_state(run: Run, app: Flask, sink: Sink) -> None:
+    world.make(app, sink)
+    with app.app_context():
+        hook = update(Delivery).where(Delivery.state == "dead")
+        db.session.execute(hook.values(state="discarded", superseded_by=5, due_at=None))
+        db.session.commit()
+    listed = run("deliveries", "list", "--state", "discarded", "--json")["items"][0]
+    assert (listed["state"], listed["not_needed"]) == ("discarded", True)
+    assert "discarded (not needed)" in run("deliveries", "list")
+    assert "discarded (not needed)" in run("deliveries", "show", str(listed["id"]))
+    assert "Hook: discarded (not needed), 1 attempts" in run("events", "show", listed["event_id"])

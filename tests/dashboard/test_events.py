@@ -196,6 +196,7 @@ def test_a_delivery_that_a_newer_change_made_unnecessary_says_so(
     )
     assert "occurred_at is ignored" in page
     assert "Not needed" in admin.get("/events").text
+    assert ": not needed" in admin.get("/events").text, "beside the destination"
     with app.app_context():
         db.session.execute(of_event.values(attempts=0))
         db.session.commit()
