@@ -62,8 +62,9 @@ final class Latin1Test extends RelayTestCase {
 		global $wpdb;
 		$outbox = $wpdb->relay_connector_outbox;
 		if ( $wpdb->dbh instanceof mysqli ) {
-			$wpdb->query( "CREATE TEMPORARY TABLE relay_lab_outbox LIKE $outbox" );
-			$wpdb->query( 'ALTER TABLE relay_lab_outbox CONVERT TO CHARACTER SET latin1' );
+			// Not with ALTER TABLE, which ends the transaction that is rolled back after the test.
+			$made = $wpdb->get_row( "SHOW CREATE TABLE $outbox", ARRAY_N )[1];
+			$wpdb->query( preg_replace( array( '/^CREATE TABLE \S+/', '/\b(CHARSET|CHARACTER SET)[= ]\w+/', '/\bCOLLATE[= ]\w+/' ), array( 'CREATE TEMPORARY TABLE relay_lab_outbox', '$1 latin1', '' ), $made ) );
 			$wpdb->relay_connector_outbox = 'relay_lab_outbox';
 		}
 		try {
