@@ -145,7 +145,9 @@ def event_schema() -> dict[str, Any]:
                 "properties": {
                     "types": field_types_schema(),
                     "current_status": TEXT
-                    | {"description": "Of an order, optional: its status when the event was sent."},
+                    | {
+                        "description": "Of an order, optional: its status at the first attempt to send the event."
+                    },
                     "initial": {
                         "type": "boolean",
                         "description": "Of `order.status_changed`, optional: the change belongs to the "
