@@ -40,19 +40,16 @@ def first_run(stack: Stack, page: Page) -> None:
     page.get_by_role("button", name="Continue: connect your first site").click()
 
 
-def connect_site(page: Page, name: str, url: str) -> dict[str, str]:
-    """Steps one and two.  -> endpoint, key id and secret, as a person would copy them"""
+def connect_site(page: Page, name: str, url: str) -> str:
+    """Steps one and two.  -> the connection string, as a person would copy it"""
     page.get_by_label("Name").fill(name)
     page.get_by_label("Site URL").fill(url)
     page.get_by_role("button", name="Continue").click()
-    return {
-        label: page.get_by_label(label, exact=True).input_value()
-        for label in ("Endpoint", "Key ID", "Secret")
-    }
+    return page.get_by_label("Connection string", exact=True).input_value()
 
 
-def set_up_plugin(site: WordPressSite, page: Page, values: dict[str, str]) -> None:
-    """Paste the three values into the plugin's settings, in wp-admin."""
+def set_up_plugin(site: WordPressSite, page: Page, connection: str) -> None:
+    """Paste the connection string into the plugin's settings, in wp-admin."""
     host = urlsplit(site.url).hostname or ""
     page.context.add_cookies(
         [
@@ -61,11 +58,9 @@ def set_up_plugin(site: WordPressSite, page: Page, values: dict[str, str]) -> No
         ]
     )
     page.goto(site.url + PAGE)
-    page.locator("[name=relay_connector_endpoint]").fill(values["Endpoint"])
-    page.locator("[name=relay_connector_key_id]").fill(values["Key ID"])
-    page.locator("[name^=relay_connector_secret]").first.fill(values["Secret"])
-    page.locator("#submit, [name=submit]").first.click()
-    page.wait_for_load_state("load")
+    page.get_by_label("Or paste a connection string").fill(connection)
+    page.get_by_label("Or paste a connection string").press("Enter")
+    expect(page.get_by_text("Connected.", exact=True)).to_be_visible(timeout=20_000)
 
 
 def test_a_comment_reaches_the_endpoint_while_a_user_watches(
@@ -73,11 +68,11 @@ def test_a_comment_reaches_the_endpoint_while_a_user_watches(
 ) -> None:
     console.allow(re.escape(shop.url))
     first_run(stack, page)
-    values = connect_site(page, "Blue Teapot Shop", shop.url)
+    connection = connect_site(page, "Blue Teapot Shop", shop.url)
     expect(page.get_by_text("Waiting for your first event")).to_be_visible()
 
     wp_admin = page.context.new_page()
-    set_up_plugin(shop, wp_admin, values)
+    set_up_plugin(shop, wp_admin, connection)
     wp_admin.close()
 
     hook = ("webhook", "My endpoint", "--set", f"url={sink.url}/in", "--set", "auth=none")
