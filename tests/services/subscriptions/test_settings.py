@@ -287,7 +287,7 @@ def test_matches_are_counted_on_stored_events(relay: Flask) -> None:
     fields = matching.fields_by_type(["order.*"])
     examples = {field.label: field.example for field in fields["order.created"]}
     assert examples["total"] == "900" and examples["customer.email"] == "jane@example.com"
-    assert list(fields) == ["order.created", "order.status_changed"]  # the second from our samples
+    assert "order.status_changed" in fields and "lead.created" not in fields  # from our samples
 
 
 def test_a_subscription_of_another_destination_is_not_found(relay: Flask, sink: Sink) -> None:
