@@ -223,18 +223,19 @@ def _key_of(destination_id: int, change: Change) -> dict[str, Any]:
     }
 
 
-def _upsert(
-    connection: Connection,
-    rows: list[dict[str, Any]],
-    number: str,
-    seconds: str,
-    receipt: str,
-    *others: str,
-) -> None:
-    """Store rows, each only if it is not older than what is stored; see ``Change.is_older_than``."""
-    if not rows:
-        return
-    insert = database.upsert(connection, TABLE)
+def _upsert(connection: Connection, rows: list[dict[str, Any]], *columns: str) -> None:
+    """Store rows, each only if it is not older than what is stored; see ``_if_newer``."""
+    if rows:
+        connection.execute(
+            _if_newer(database.dialect_of(connection), *columns),
+            sorted(rows, key=lambda row: (row["source_id"], row["object_key"])),
+        )
+
+
+@lru_cache(maxsize=4)
+def _if_newer(dialect: str, number: str, seconds: str, receipt: str, *others: str) -> Any:
+    """``Change.is_older_than`` in SQL.  Built once: it is executed with every batch of changes."""
+    insert = database.upsert(dialect, TABLE)
     stored, new = TABLE.c, insert.excluded
     is_newer = or_(
         stored[number].is_(None),
@@ -246,12 +247,9 @@ def _upsert(
             new[receipt] > stored[receipt],
         ),
     )
-    connection.execute(
-        insert.on_conflict_do_update(
-            index_elements=["destination_id", "source_id", "object_key"],
-            set_={name: new[name] for name in (number, seconds, receipt, *others)}
-            | {"updated_at": database.db_now()},
-            where=is_newer,
-        ),
-        sorted(rows, key=lambda row: (row["source_id"], row["object_key"])),
+    return insert.on_conflict_do_update(
+        index_elements=["destination_id", "source_id", "object_key"],
+        set_={name: new[name] for name in (number, seconds, receipt, *others)}
+        | {"updated_at": database.db_now()},
+        where=is_newer,
     )
