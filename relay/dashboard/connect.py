@@ -43,7 +43,9 @@ def _page(asked: ConnectRequest, errors: Mapping[str, list[str]] | None = None) 
             "source", "Connect it as", "select", choices=[*choices, ("", "A new site in Relay")]
         ),
         name_field=NAME,
-        source=forms.text("source") if request.method == "POST" else connect.same_site(asked),
+        source=forms.text("source")
+        if request.method == "POST"
+        else connect.same_site(asked, sources),
         name=forms.text("new_name") or asked.name or asked.host,
         errors=errors or {},
     )

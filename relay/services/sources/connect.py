@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import re
 import secrets as random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -138,14 +138,12 @@ def matching_sources(request: ConnectRequest) -> list[Source]:
     return [source for source in found if _is_same_host(source.url, request.site)]
 
 
-def same_site(request: ConnectRequest) -> str:
-    """The slug of the source with the site's own address; empty without one.
+def same_site(request: ConnectRequest, sources: Iterable[Source]) -> str:
+    """The slug of that source which has the site's own address; empty without one.
 
     A host can have several sites, and a new key for another one would disconnect it.
     """
-    return next(
-        (one.slug for one in matching_sources(request) if one.url.rstrip("/") == request.site), ""
-    )
+    return next((one.slug for one in sources if one.url.rstrip("/") == request.site), "")
 
 
 def _is_same_host(one: str, other: str) -> bool:
