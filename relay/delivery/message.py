@@ -186,13 +186,13 @@ def apply_mapping(
     rules: Mapping[str, Rule] | None = None,
 ) -> Message:
     """The message with the fields of the kind filled in.  Raises Undeliverable."""
+    if rules is None:
+        rules = kind.default_mapping(config, message.event_type)
     texts = {one.setting: fill_text(one, scope_of(message)) for one in kind.setting_texts(config)}
     if texts:
         message = replace(message, texts=texts)
     if kind.writes_to_person:
         message = replace(message, person=writer_of(message.event_type, message.data))
-    if rules is None:
-        rules = kind.default_mapping(config, message.event_type)
     if not rules:
         return message
     filled = fill_for(kind, config, message, rules)

@@ -13,7 +13,7 @@ from flask import current_app
 from sqlalchemy import select
 
 from relay.delivery.ai import enrichment
-from relay.delivery.attempt.run import Sender, refused, stored_request, stored_response
+from relay.delivery.attempt.run import Sender, refused, stored
 from relay.delivery.message import (
     apply_mapping,
     kind_and_config,
@@ -118,7 +118,6 @@ def send(
         enrichment.note_test(db.engine, destination, kind, reply)
     return TestSendResult(
         result.signal,
-        stored_request(result.calls),
-        stored_response(result.calls),
-        replace(reply, elapsed_ms=elapsed_ms),
+        reply=replace(reply, elapsed_ms=elapsed_ms),
+        **stored(result.calls),
     )

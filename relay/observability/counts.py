@@ -44,6 +44,10 @@ class Series:
         self.position = 0  # of the numbers in the file; 0: not written yet
 
 
+# To the number of a series at an index, add an amount; and a total to its last number.
+Addition = tuple[Series, int, float, float]
+
+
 class Counts:
     """The numbers of this process.  They are written to a file after ``keep_in``."""
 
@@ -71,23 +75,21 @@ class Counts:
         with self.lock:
             return self.series.setdefault(key, Series(key, size))
 
-    def add(self, series: Series, index: int, amount: float, total: float = 0.0) -> None:
-        """Add ``amount`` to a number of ``series``, and ``total`` to its last one.
-
-        Never raises for the disk.  Every request calls this, so it is written for speed.
-        """
+    def add(self, *additions: Addition) -> None:
+        """Never raises for the disk.  Every request calls this, so it is written for speed."""
         with self.lock:
-            numbers = series.numbers
-            numbers[index] += amount
-            if total:
-                numbers[-1] += total
-            try:
-                if series.position:
-                    os.pwrite(self.handle, numbers, series.position)
-                elif self._is_open():
-                    self._append(series)
-            except OSError:
-                return  # the next call writes these numbers too
+            for series, index, amount, total in additions:
+                numbers = series.numbers
+                numbers[index] += amount
+                if total:
+                    numbers[-1] += total
+                try:
+                    if series.position:
+                        os.pwrite(self.handle, numbers, series.position)
+                    elif self._is_open():
+                        self._append(series)
+                except OSError:
+                    continue  # the next call writes these numbers too
 
     def snapshot(self) -> tuple[Path | None, str, dict[str, array[float]]]:
         """-> the folder, the name of this process's file, and its numbers"""

@@ -23,7 +23,7 @@ from prometheus_client.metrics_core import (
     Metric,
 )
 
-from relay.observability.counts import Counts, Numbers, Series, add_up, fold, read_all
+from relay.observability.counts import Addition, Counts, Numbers, Series, add_up, fold, read_all
 
 __all__ = ["CONTENT_TYPE_LATEST", "Metric", "exposition", "gauge"]
 
@@ -45,6 +45,8 @@ class Counted:
         self.more = more
         self.children: dict[tuple[str, ...], Series] = {}
         METRICS.append(self)
+        if not self.label_names:
+            self.series_of(())
 
     def series_of(self, values: tuple[str, ...]) -> Series:
         series = self.children.get(values)
@@ -81,7 +83,7 @@ class CounterChild:
     series: Series
 
     def inc(self, amount: float = 1) -> None:
-        _counts.add(self.series, 0, amount)
+        _counts.add((self.series, 0, amount, 0.0))
 
 
 class Counter(Counted):
@@ -94,7 +96,7 @@ class Counter(Counted):
         return CounterChild(self.series_of(values))
 
     def inc(self, amount: float = 1) -> None:
-        _counts.add(self.series_of(()), 0, amount)
+        _counts.add((self.series_of(()), 0, amount, 0.0))
 
     def family(self, numbers: Numbers) -> Metric:
         family = CounterMetricFamily(self.name, self.text, labels=self.label_names)
@@ -109,7 +111,7 @@ class HistogramChild:
     bounds: tuple[float, ...]
 
     def observe(self, value: float) -> None:
-        _counts.add(self.series, bisect_left(self.bounds, value), 1.0, value)
+        _counts.add((self.series, bisect_left(self.bounds, value), 1.0, value))
 
 
 class Histogram(Counted):
@@ -125,7 +127,11 @@ class Histogram(Counted):
         return HistogramChild(self.series_of(values), self.bounds)
 
     def observe(self, value: float) -> None:
-        _counts.add(self.series_of(()), bisect_left(self.bounds, value), 1.0, value)
+        _counts.add(self.addition((), value))
+
+    def addition(self, labels: tuple[str, ...], value: float) -> Addition:
+        """What observing ``value`` adds to the series with these label values."""
+        return self.series_of(labels), bisect_left(self.bounds, value), 1.0, value
 
     def family(self, numbers: Numbers) -> Metric:
         family = HistogramMetricFamily(self.name, self.text, labels=self.label_names)
@@ -161,6 +167,20 @@ alert_messages = Counter(
 log_lines_dropped = Counter(
     "relay_log_lines_dropped_total", "Log lines that could not be written, such as on a full disk."
 )
+
+
+def count_attempt(
+    kind: str, outcome: str, seconds: float, waited_s: float | None, left_out: int
+) -> None:
+    """Count one outbound call.  ``waited_s`` is the time since its event was stored, if it delivered it."""
+    added = []
+    if waited_s is not None:
+        added.append(event_to_delivery.addition((), waited_s))
+    added.append((attempts.series_of((kind, outcome)), 0, 1.0, 0.0))
+    added.append(attempt_seconds.addition((kind,), seconds))
+    if left_out:
+        added.append((fields_left_out.series_of((kind,)), 0, float(left_out), 0.0))
+    _counts.add(*added)
 
 
 def gauge(name: str, text: str, values: Mapping[str, float], label: str = "") -> Metric:

@@ -66,21 +66,22 @@ class Transport:
 
     def send(self, request: OutboundRequest) -> Reply:
         """Make one call.  A failure is not raised but returned in ``Reply.error``."""
-        deadline = Deadline(request.timeout_s)
+        began = time.monotonic()
         try:
             parts, origin = self.target_of(request.url, request.ca_pem)
+            deadline = Deadline(request.timeout_s)
             response = self._exchange(origin, request, encode(request, parts, origin), deadline)
         except Undeliverable as exc:
             return Reply(
                 error=exc.code,
                 sentence=str(exc),
                 permanent=True,
-                elapsed_ms=deadline.elapsed_ms(),
+                elapsed_ms=ms_since(began),
             )
         except (CallFailed, OSError, HTTPException, ValueError) as exc:
             failed = explain(exc, request.timeout_s)
-            return Reply(error=failed.code, sentence=str(failed), elapsed_ms=deadline.elapsed_ms())
-        return Reply(response.status, response.headers, response.body, deadline.elapsed_ms())
+            return Reply(error=failed.code, sentence=str(failed), elapsed_ms=ms_since(began))
+        return Reply(response.status, response.headers, response.body, ms_since(began))
 
     def _exchange(
         self, origin: Origin, request: OutboundRequest, data: bytes, deadline: Deadline
@@ -90,22 +91,18 @@ class Transport:
         Only a request of which no byte was sent is sent again.  The server may have acted on
         anything else.
         """
-        while connection := self._acquire(origin):
+        while True:
+            idle = self._acquire(origin)
+            if idle is None:
+                sock = self.dialer.dial(origin, deadline.until, proxy=self.proxy)
+            connection = idle or Connection(sock, origin)
             try:
-                return self._exchange_on(connection, request, data, deadline)
+                return connection.exchange(request.method, data, deadline, request.max_reply_bytes)
             except NothingSent:
-                continue
-        sock = self.dialer.dial(origin, deadline.until, proxy=self.proxy)
-        connection = Connection(sock, origin)
-        return self._exchange_on(connection, request, data, deadline)
-
-    def _exchange_on(
-        self, connection: Connection, request: OutboundRequest, data: bytes, deadline: Deadline
-    ) -> HttpResponse:
-        try:
-            return connection.exchange(request.method, data, deadline, request.max_reply_bytes)
-        finally:
-            self._release(connection)
+                if idle is None:
+                    raise
+            finally:
+                self._release(connection)
 
     def _acquire(self, origin: Origin) -> Connection | None:
         """An idle connection to ``origin`` that the server has not closed."""
@@ -142,6 +139,11 @@ class Transport:
         """Close the idle connections."""
         with self.lock:
             close_all(self.idle)
+
+
+def ms_since(began: float) -> float:
+    """The milliseconds since a time of the monotonic clock."""
+    return (time.monotonic() - began) * 1000
 
 
 def target_of(

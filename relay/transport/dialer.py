@@ -102,7 +102,6 @@ class Dialer:
         A proxy is asked for the checked address, not for the name, so that it does not resolve the name
         again to another address.
         """
-        where = f"{origin.name}:{origin.port}"
         try:
             found = self.resolve(origin, until)
             for target in found:
@@ -111,14 +110,14 @@ class Dialer:
                 return self.connect_through(proxy, found[:MAX_ADDRESSES], until)
             sock = connect_to_first(found[:MAX_ADDRESSES], until)
         except OSError as exc:
-            raise connection_error(exc, where, CONNECT_S) from exc
+            raise connection_error(exc, f"{origin.name}:{origin.port}", CONNECT_S) from exc
         try:
             # The peer's address is checked again, so that the rule holds for the connection as it is.
             self.check(str(sock.getpeername()[0]), origin.secure)
             return sock
         except OSError as exc:
             sock.close()
-            raise connection_error(exc, where, CONNECT_S) from exc
+            raise connection_error(exc, f"{origin.name}:{origin.port}", CONNECT_S) from exc
         except BaseException:
             sock.close()
             raise

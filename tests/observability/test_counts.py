@@ -37,7 +37,7 @@ def count(folder: Path, key: str, times: int) -> None:
     own.keep_in(folder)
     series = own.new_series(key, 1)
     for _ in range(times):
-        own.add(series, 0, 1.0)
+        own.add((series, 0, 1.0, 0.0))
 
 
 def in_process(folder: Path, key: str, times: int) -> None:
@@ -77,10 +77,10 @@ def test_the_file_of_a_living_process_is_not_folded(tmp_path: Path) -> None:
     own = Counts()
     own.keep_in(tmp_path)
     series = own.new_series("a", 1)
-    own.add(series, 0, 1.0)
+    own.add((series, 0, 1.0, 0.0))
     before = files(tmp_path)
     fold(tmp_path)
-    own.add(series, 0, 1.0)
+    own.add((series, 0, 1.0, 0.0))
     assert files(tmp_path) == before == [own.name]
     assert numbers(tmp_path) == {"a": [2.0]}
 
@@ -89,9 +89,9 @@ def test_a_forked_process_has_its_own_file_and_its_own_counts(tmp_path: Path) ->
     own = Counts()
     own.keep_in(tmp_path)
     series = own.new_series("a", 1)
-    own.add(series, 0, 10.0)
-    assert in_child(lambda: own.add(series, 0, 1.0)) == 0
-    own.add(series, 0, 10.0)
+    own.add((series, 0, 10.0, 0.0))
+    assert in_child(lambda: own.add((series, 0, 1.0, 0.0))) == 0
+    own.add((series, 0, 10.0, 0.0))
     assert len(files(tmp_path)) == 2
     assert numbers(tmp_path) == {"a": [21.0]}
     fold(tmp_path)  # the child's end did not release the parent's lock
@@ -103,8 +103,8 @@ def test_all_numbers_of_a_series_are_kept(tmp_path: Path) -> None:
     own = Counts()
     own.keep_in(tmp_path)
     series = own.new_series("histogram", 4)
-    own.add(series, 0, 1.0, 0.25)
-    own.add(series, 2, 1.0, 7.5)
+    own.add((series, 0, 1.0, 0.25))
+    own.add((series, 2, 1.0, 7.5))
     assert numbers(tmp_path) == {"histogram": [1.0, 0.0, 1.0, 7.75]}
 
 
@@ -136,7 +136,7 @@ def test_a_fold_that_is_killed_at_any_line_loses_and_doubles_nothing(tmp_path: P
         folder = tmp_path / str(lines)
         own = Counts()
         own.keep_in(folder)
-        own.add(own.new_series("a", 1), 0, 1.0)
+        own.add((own.new_series("a", 1), 0, 1.0, 0.0))
         in_process(folder, "a", 3)
         in_process(folder, "b", 4)  # it folded the one before
         status = in_child(killed_after(lines, lambda folder=folder: fold(folder)))  # type: ignore[misc]
@@ -208,7 +208,7 @@ def test_any_cut_of_a_file_is_read_up_to_the_cut(tmp_path: Path) -> None:
     own = Counts()
     own.keep_in(tmp_path)
     for key in ("a", "b"):
-        own.add(own.new_series(key, 2), 0, 1.0)
+        own.add((own.new_series(key, 2), 0, 1.0, 0.0))
     whole = (tmp_path / own.name).read_bytes()
     for length in range(len(whole)):
         assert set(counts.parse(whole[:length])) <= {"a"}
@@ -249,19 +249,19 @@ def test_counting_goes_on_while_the_disk_is_full_and_is_written_afterwards(
     own = Counts()
     own.keep_in(small_disk)
     first = own.new_series("first", 1)
-    own.add(first, 0, 1.0)
+    own.add((first, 0, 1.0, 0.0))
     ballast = fill(small_disk)
     later = [own.new_series(f"later-{number:03}" + "x" * 900, 1) for number in range(20)]
     for series in [first, *later]:
-        own.add(series, 0, 1.0)
+        own.add((series, 0, 1.0, 0.0))
     new = Counts()
     new.keep_in(small_disk)
-    new.add(new.new_series("new", 1), 0, 1.0)
+    new.add((new.new_series("new", 1), 0, 1.0, 0.0))
     assert own.snapshot()[2]["first"] == array("d", [2.0])
     assert read_all(small_disk, without=own.name).keys() == set()
     ballast.unlink()
     for series in [first, *later]:
-        own.add(series, 0, 1.0)
+        own.add((series, 0, 1.0, 0.0))
     seen = numbers(small_disk)
     assert seen.pop("first") == [3.0]
     assert len(seen) == 20
@@ -286,10 +286,10 @@ def test_a_limit_on_file_sizes_is_like_a_full_disk(tmp_path: Path) -> None:
     def limited() -> None:
         own = Counts()
         own.keep_in(tmp_path)
-        own.add(own.new_series("a", 1), 0, 1.0)
+        own.add((own.new_series("a", 1), 0, 1.0, 0.0))
         resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))
         for number in range(50):
-            own.add(own.new_series(f"key-{number}", 8), 0, 1.0)
+            own.add((own.new_series(f"key-{number}", 8), 0, 1.0, 0.0))
         assert own.snapshot()[2]["key-49"][0] == 1.0
         assert (tmp_path / own.name).stat().st_size == own.end, "half a record stayed"
 

@@ -144,7 +144,7 @@ def result_of(
     now: datetime,
 ) -> DeliveryResult:
     """The result of an attempt that ended at ``now``; ``version`` is the destination's version."""
-    signal = attempt.signal
+    signal, notes = attempt.signal, stored_notes(attempt)
     if isinstance(signal, Held) and attempt.was_made:
         # The reply holds the whole destination.  The delivery itself is due when that ends, which
         # may be earlier than expected: a person can end a hold.
@@ -173,12 +173,12 @@ def result_of(
             "request": attempt.request,
             "response": attempt.response,
             "ai": attempt.ai,
-            "notes": stored_notes(attempt),
+            "notes": notes,
         },
         version=claim.pinned_version or version,
         was_made=attempt.was_made,
         mapping_version=claim.mapping_version,
-        change=claim.change if attempt.has_call else None,
+        change=claim.change if claim.change and attempt.has_call else None,
     )
 
 
@@ -241,14 +241,11 @@ def log_attempt(claim: Claim, result: DeliveryResult, kind: str, now: datetime) 
     row, next_at = result.attempt, result.outcome.life.due_at
     assert row is not None
     outcome, elapsed_ms = row["outcome"], row["elapsed_ms"]
-    metrics.attempts.labels(kind, outcome).inc()
-    metrics.attempt_seconds.labels(kind).observe(elapsed_ms / 1000)
     left_out = [note["field"] for note in row["notes"] or () if note["code"] != NOTHING_SENT]
-    if left_out:
-        metrics.fields_left_out.labels(kind).inc(len(left_out))
+    waited_s = None
     if isinstance(result.signal, Accepted):
-        waited_s = (now - claim.received_at).total_seconds()
-        metrics.event_to_delivery.observe(max(0.0, waited_s))
+        waited_s = max(0.0, (now - claim.received_at).total_seconds())
+    metrics.count_attempt(kind, outcome, elapsed_ms / 1000, waited_s, len(left_out))
     log(
         "attempt",
         level="warning" if result.outcome.life.state is State.DEAD else "info",
@@ -342,14 +339,13 @@ def write_results(connection: Connection, results: Sequence[DeliveryResult], now
         finished[result.destination_id, column_of(result.outcome.life) or ""] += count
     count_finished(connection, finished, now)
     # also after a lost lease: the destination has the change
-    mark_delivered(
-        connection,
-        (
-            (result.destination_id, result.change)
-            for result in results
-            if result.change is not None and isinstance(result.signal, Accepted)
-        ),
-    )
+    changes = [
+        (result.destination_id, result.change)
+        for result in results
+        if result.change is not None and isinstance(result.signal, Accepted)
+    ]
+    if changes:
+        mark_delivered(connection, changes)
     return written
 
 

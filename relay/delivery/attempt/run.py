@@ -13,7 +13,7 @@ from relay.delivery.message import apply_mapping, message_of, parse_payload
 from relay.destinations.base import Call, Kind, Message, MessageResult, ReportedQuota, Rule
 from relay.destinations.redaction import mask_request, mask_text
 from relay.errors import RelayError, Undeliverable
-from relay.rules.lifecycle import Refused, Signal
+from relay.rules.lifecycle import Accepted, Refused, Signal
 from relay.rules.notes import Note, once
 from relay.transport.client import Transport
 from relay.transport.request import OutboundRequest, Reply, retry_after_s
@@ -157,22 +157,30 @@ def deliver(
             return [result for job in jobs for result in deliver(kind, config, [job], transport)]
         results[0] = MessageResult(refused(exc), tuple(send.calls))
     elapsed_ms = (time.perf_counter() - began) * 1000
+    kept = {n: stored(result.calls) for n, result in results.items()}
     return [
         AttemptResult(
             signal=results[n].signal,
             attempt_key=message.attempt_key,
             status=results[n].calls[-1].reply.status if results[n].calls else None,
             elapsed_ms=elapsed_ms,
-            request=stored_request(results[n].calls),
-            response=stored_response(results[n].calls),
+            request=kept[n]["request"],
+            response=kept[n]["response"],
             calls=0 if n else len(send.calls),
             quotas=() if n else tuple(send.quotas.values()),
             by_status=results[n].by_status,
-            retry_after_s=retry_after_s(results[n].calls[-1].reply) if results[n].calls else None,
+            retry_after_s=asked_wait_s(results[n]),
             notes=once((*(ready[n].notes if n in ready else ()), *results[n].notes)),
         )
         for n, (message, _) in enumerate(jobs)
     ]
+
+
+def asked_wait_s(result: MessageResult) -> float | None:
+    """How long the last reply asks to wait; None after a success."""
+    if isinstance(result.signal, Accepted) or not result.calls:
+        return None
+    return retry_after_s(result.calls[-1].reply)
 
 
 def refused(exc: Exception) -> Refused:
@@ -187,31 +195,28 @@ def refused(exc: Exception) -> Refused:
     )
 
 
-def stored_request(calls: Sequence[Call]) -> dict[str, Any]:
-    """The last call as it is stored: masked.  ``earlier`` are the calls before it with their replies,
-    ``together`` says for how many deliveries the call was.
+def stored(calls: Sequence[Call]) -> dict[str, dict[str, Any]]:
+    """-> the last call as it is stored: its masked ``request`` and its ``response``.
+
+    ``earlier`` of the request are the calls before it with their replies, ``together`` says for how many
+    deliveries the call was.
     """
     if not calls:
-        return {}
+        return {"request": {}, "response": {}}
     *earlier, last = calls
-    stored = mask_request(last.request)
+    response, request = stored_response(last), mask_request(last.request)
     if earlier:
-        stored["earlier"] = [
-            {"request": stored_request([call]), "response": stored_response([call])}
-            for call in earlier
-        ]
+        request["earlier"] = [stored([call]) for call in earlier]
     if last.together > 1:
-        stored["together"] = last.together
-    return stored
+        request["together"] = last.together
+    return {"request": request, "response": response}
 
 
-def stored_response(calls: Sequence[Call]) -> dict[str, Any]:
-    """The last reply as it is stored: secrets that it repeats are masked, the body is cut."""
-    if not calls:
-        return {}
-    reply, secrets = calls[-1].reply, calls[-1].request.secrets
+def stored_response(call: Call) -> dict[str, Any]:
+    """A reply as it is stored: secrets that it repeats are masked, the body is cut."""
+    reply, secrets = call.reply, call.request.secrets
     text = mask_text(reply.text, secrets)
-    if calls[-1].request.secret_reply and reply.status is not None and reply.status < 300:
+    if call.request.secret_reply and reply.status is not None and reply.status < 300:
         text = HIDDEN
     return {
         "status": reply.status,

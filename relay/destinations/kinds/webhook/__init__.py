@@ -87,7 +87,8 @@ class Webhook(Kind):
         if path := config.get("path"):
             found.append(SettingText("path", (path,), TextStyle.PATH))
         for name, pairs in (("query", query_pairs), ("extra_headers", own_headers)):
-            if lines := pairs(config.get(name) or ""):
+            text = config.get(name)
+            if text and (lines := pairs(text)):
                 found.append(SettingText(name, tuple(value for _, value in lines)))
         return tuple(found)
 
@@ -96,10 +97,11 @@ class Webhook(Kind):
         extra, secrets = self.credentials(config, message, body)
         query = [value for _, value in parse_qsl(urlsplit(config["url"]).query)]
         headers = [("Content-Type", content_type)] if content_type else []
+        url, own = url_of(config, message), extra_headers(config, message)
         return OutboundRequest(
             config.get("method", "POST"),
-            url_of(config, message),
-            (*headers, *headers_of(message), *extra_headers(config, message), *extra),
+            url,
+            (*headers, *headers_of(message), *own, *extra),
             body,
             secrets=(*secrets, *(value for value in query if len(value) >= 8)),
             ca_pem=config.get("ca_pem") or "",
@@ -215,7 +217,8 @@ def url_of(config: Mapping[str, Any], message: Message) -> str:
                 "Change the path in the settings.",
             )
         url = f"{url.rstrip('/')}/{path.lstrip('/')}"
-    names = [name for name, _ in query_pairs(config.get("query") or "")]
+    lines = config.get("query")
+    names = [name for name, _ in query_pairs(lines)] if lines else []
     if names:
         pairs = urlencode(list(zip(names, message.texts["query"], strict=True)))
         url += f"{'&' if urlsplit(url).query else '?'}{pairs}"
@@ -228,7 +231,8 @@ def extra_headers(config: Mapping[str, Any], message: Message) -> list[tuple[str
     A header is one line of ASCII (RFC 9110, section 5.5): line breaks become spaces, and other
     characters are percent-encoded, so that a visitor's text never makes a delivery fail.
     """
-    names = [name for name, _ in own_headers(config.get("extra_headers") or "")]
+    lines = config.get("extra_headers")
+    names = [name for name, _ in own_headers(lines)] if lines else []
     values = message.texts["extra_headers"] if names else ()
     return [
         (name, quote(" ".join(value.split()), safe=PRINTABLE))
