@@ -24,6 +24,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     Engine,
+    Float,
     FromClause,
     Select,
     Table,
@@ -43,6 +44,7 @@ from sqlalchemy.orm import Session, scoped_session
 from sqlalchemy.sql.expression import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+DIALECTS = ("postgresql", "sqlite")
 READ_ONLY = {"relay_read_only": True}
 BUSY_TIMEOUT_MS = 15_000
 CONNECT_TIMEOUT_S = 3
@@ -120,6 +122,28 @@ def _now_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
 def _now_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
     # the same text that SQLAlchemy writes for a datetime, so that both compare as text
     return "(strftime('%Y-%m-%d %H:%M:%f', 'now') || '000')"
+
+
+class db_later(FunctionElement[datetime]):
+    """``db_later(seconds)``: that long after the database's clock, inside a statement."""
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+    def __init__(self, seconds: float):
+        super().__init__(literal(seconds, Float()))
+
+
+@compiles(db_later, "postgresql")
+def _later_postgresql(element: Any, compiler: Any, **kw: Any) -> str:
+    seconds = compiler.process(element.clauses, **kw)
+    return f"statement_timestamp() + make_interval(secs => {seconds})"
+
+
+@compiles(db_later, "sqlite")
+def _later_sqlite(element: Any, compiler: Any, **kw: Any) -> str:
+    seconds = compiler.process(element.clauses, **kw)
+    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', {seconds} || ' seconds') || '000')"
 
 
 class utc_day(FunctionElement[date]):

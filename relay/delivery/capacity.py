@@ -62,8 +62,8 @@ class Capacity:
     @classmethod
     def of(cls, row: Any, kind: Kind, now: datetime) -> Capacity:
         """From a destination's row."""
-        start = cls(kind=kind, circuit=circuit_of(row).ready(now), next_at=row.paced_until)
-        return start.with_settings(row)
+        found = cls(kind=kind, next_at=row.paced_until).with_settings(row)
+        return replace(found, circuit=circuit_of(row).ready(now))
 
     def with_settings(self, row: Any) -> Capacity:
         """With the settings as they are now.  The circuit and the next call stay: those in memory

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from functools import lru_cache
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -39,16 +37,6 @@ CALL_S = 30.0  # the longest call
 LEASE_S = 65.0  # claim, wait for a free place, call, record
 assert LEASE_S >= CALL_S + 30, "a lease may not end while its call can still be under way"  # noqa: S101
 NO_AI_STEPS: Mapping[int, float] = {}
-
-
-class DatabaseClock:
-    """The database's time, read once and carried on by the monotonic clock."""
-
-    def __init__(self, connection: Connection):
-        self.read, self.since = database.now(connection), time.monotonic()
-
-    def now(self) -> datetime:
-        return self.read + timedelta(seconds=time.monotonic() - self.since)
 
 
 @dataclass(frozen=True)
@@ -127,19 +115,17 @@ class DueWork:
 
 def due_work(connection: Connection, destination_id: int) -> DueWork:
     """What can be claimed now."""
-    found = connection.execute(_due_work(), {"destination": destination_id}).one()
+    found = connection.execute(_DUE_WORK, {"destination": destination_id}).one()
     return DueWork(*map(bool, found))
 
 
-@lru_cache(maxsize=1)
-def _due_work() -> Any:
-    """Built once: it is executed many times a second."""
-    due = select(Delivery.id).where(Delivery.destination_id == bindparam("destination"), is_due())
-    return select(
-        due.where(was_claimed()).exists(),
-        due.where(Delivery.priority == LIVE, Delivery.claims == 0).exists(),
-        due.where(Delivery.priority == REPLAYED, Delivery.claims == 0).exists(),
-    )
+# The statements here are built once: they are executed many times a second.
+_DUE = select(Delivery.id).where(Delivery.destination_id == bindparam("destination"), is_due())
+_DUE_WORK = select(
+    _DUE.where(was_claimed()).exists(),
+    _DUE.where(Delivery.priority == LIVE, Delivery.claims == 0).exists(),
+    _DUE.where(Delivery.priority == REPLAYED, Delivery.claims == 0).exists(),
+)
 
 
 def has_backlog(connection: Connection, destination_id: int, above: int) -> bool:
@@ -214,17 +200,11 @@ def claim_suspect(
     return _claim(connection, destination_id, 1, now, None, ai_wait_s)
 
 
-@lru_cache(maxsize=4)
 def _take(priority: int | None) -> ReturningUpdate[Any]:
-    """Claim due deliveries with this priority; None: suspects.  Built once for each."""
+    """Claim due deliveries with this priority; None: suspects."""
     wanted = and_(Delivery.priority == priority, Delivery.claims == 0)
     due = (
-        select(Delivery.id)
-        .where(
-            Delivery.destination_id == bindparam("destination"),
-            was_claimed() if priority is None else wanted,
-            is_due(),
-        )
+        _DUE.where(was_claimed() if priority is None else wanted)
         .order_by(Delivery.due_at, Delivery.id)
         .limit(bindparam("most"))
         .with_for_update(skip_locked=True)
@@ -248,6 +228,9 @@ def _take(priority: int | None) -> ReturningUpdate[Any]:
     )
 
 
+_TAKE = {priority: _take(priority) for priority in (LIVE, REPLAYED, None)}
+
+
 def _claim(
     connection: Connection,
     destination_id: int,
@@ -265,7 +248,7 @@ def _claim(
         "token": token,
         "until": lease.lease_until,
     }
-    ids = list(connection.execute(_take(priority), values).scalars())
+    ids = list(connection.execute(_TAKE[priority], values).scalars())
     if not ids:
         return []
     return [_claim_of(row, ai_wait_s) for row in connection.execute(_CLAIMED, {"ids": ids})]

@@ -41,7 +41,6 @@ from relay.delivery.claim import (
     MOST_CLAIMS,
     Batch,
     Claim,
-    DatabaseClock,
     claim_batch,
     is_due,
 )
@@ -53,7 +52,7 @@ from relay.delivery.message import (
     version_config,
     with_texts,
 )
-from relay.delivery.order import ChangeOrder
+from relay.delivery.order import order_of
 from relay.delivery.plan import POLL_S, RENEW_AFTER_S, Group, Plan, has_suspect, make_plan
 from relay.delivery.pool import Call, FinishedCall, Pool
 from relay.destinations import KINDS
@@ -140,22 +139,22 @@ class Drain:
     start; it stays until the drain ends.  ``stored`` is the capacity in the row, if it is known.
     """
 
-    def __init__(self, row: Any, token: str, clock: DatabaseClock, ai_rows: list[tuple[Any, Any]]):
-        self.row, self.token, self.clock, self.ai_rows = row, token, clock, ai_rows
+    def __init__(self, row: Any, token: str, ai_rows: list[tuple[Any, Any]]):
+        self.row, self.token, self.ai_rows = row, token, ai_rows
         self.stopping: Event = current_app.extensions["relay_stopping"]
-        transport = shared_transport(current_app._get_current_object())  # type: ignore[attr-defined]
         self.public_url = relay_url()
+        transport = shared_transport(current_app._get_current_object())  # type: ignore[attr-defined]
         self.enricher = Enricher(db.engine, transport, self.stopping)
         self.pool = Pool(self.stopping)
         self.kind, self.version = KINDS.get(row.kind, Kind()), row.version
         self.config: Mapping[str, Any] = {}
         self.pinned: dict[int, Mapping[str, Any]] = {}
         self.ai_steps: dict[int, ActiveAiStep] = {}
-        self.capacity = Capacity.of(row, self.kind, clock.read)
+        self.order = order_of(self.kind.older_changes(row.config or {}))
+        self.capacity = Capacity.of(row, self.kind, row.now)
         self.stored: Capacity | None = self.capacity
-        self.hold = destination_status(row, clock.read).hold(clock.read)
+        self.hold = destination_status(row, row.now).hold(row.now)
         self.batch = Batch()
-        self.order = ChangeOrder(self.kind.older_changes(row.config or {}))
         self.digest_group: Group = ()
         self.stopped: frozenset[int] = frozenset()
         self.pending = PendingResults()
@@ -164,8 +163,9 @@ class Drain:
         # claim took as many.  ``is_ahead``: the pool has calls that it may start by itself.
         self.claim_limit, self.claimed_at, self.is_backlog = MAX_CLAIMS, 0.0, False
         self.is_ahead = self.is_notified = False
-        # These three are on the monotonic clock.
-        self.renewed_at = self.checked_at = time.monotonic()
+        # These four are on the monotonic clock.
+        self.opened, self.opened_at = row.now, time.monotonic()
+        self.renewed_at = self.checked_at = self.opened_at
         self.until = self.renewed_at + BUDGET_S
 
     @classmethod
@@ -177,12 +177,13 @@ class Drain:
         """
         token = uuid.uuid4().hex
         with db.engine.begin() as connection:
-            clock = DatabaseClock(connection)
-            row = gate.acquire(connection, destination_id, token, clock.read)
+            row = gate.acquire(connection, destination_id, token)
             if row is None:
                 return None
-            drain = cls(row, token, clock, load_rows(connection, destination_id))
-            drain.batch = drain.claim(connection, clock.read)
+            drain = cls(row, token, load_rows(connection, destination_id))
+            drain.batch = drain.claim(connection, row.now)
+            if drain.batch.claims:
+                drain.save(connection, row.now, drain.batch)
         try:
             drain.open_secrets()
         except (VaultUnavailable, VaultSecretMissing) as exc:
@@ -195,13 +196,17 @@ class Drain:
             return None
         return drain
 
+    def now(self) -> datetime:
+        """The time of the database, read once and carried on by the monotonic clock."""
+        return self.opened + timedelta(seconds=time.monotonic() - self.opened_at)
+
     def run(self) -> int:
         """Send until nothing is left or nothing more may start.  -> deliveries with a result"""
         with closing(self.pool):
             while self.batch.claims or self.pool.running:
-                self.start(self.clock.now())
+                self.start(self.now())
                 progress = self.pool.wait(self.wait_s)
-                now = self.clock.now()
+                now = self.now()
                 self.leave_out(progress.started)
                 for call in progress.calls:
                     self.collect(call, now)
@@ -228,7 +233,7 @@ class Drain:
             # In the same transaction: a drain that is woken now waits for the row, so no wake-up is
             # lost between the two statements.
             if not self.stopping.is_set():
-                is_due_again = has_work(connection, self.row.id, self.clock.now())
+                is_due_again = has_work(connection, self.row.id, self.now())
         if is_due_again:
             broker.nudge("drain_destination", self.row.id)
 
@@ -249,7 +254,7 @@ class Drain:
     def give_back(self, signal: Refused | Held) -> None:
         """Give back what was claimed, without an attempt, and pause or hold the destination."""
         with db.engine.begin() as connection:
-            now = self.clock.now()
+            now = self.now()
             given_back = [postponed(one, self.row.id, now) for one in self.batch.claims]
             write_results(connection, given_back, now)
             gate.apply_hold(connection, self.row.id, signal, now)
@@ -287,6 +292,7 @@ class Drain:
             if is_likely or self.is_notified:
                 with db.engine.begin() as connection:
                     claimed = self.refill(connection, now)
+                    self.save(connection, now, claimed)
                 self.batch = claimed
         except AWAY:
             # Nobody knows whether the claim was committed: it is not ours, its leases end.
@@ -294,12 +300,12 @@ class Drain:
             self.hold = Held("database_away", "The database did not answer.")
 
     def refill(self, connection: Connection, now: datetime) -> Batch:
-        """Read the destination again and claim deliveries.  With nothing left, release it.
+        """Read the destination again and claim deliveries.  With nothing left, it is released.
 
-        -> what waits after the commit
+        -> what waits after the commit.  The caller saves it.
         """
         self.is_notified = False  # before the look: what becomes due from now on is notified again
-        row = gate.acquire(connection, self.row.id, self.token, now)
+        row = gate.acquire(connection, self.row.id, self.token)
         if row is None:  # another drain took over; this one finishes its calls
             self.hold = Held("later", "Another drain works for this destination.")
             return self.batch
@@ -307,12 +313,9 @@ class Drain:
         self.read(row, now)
         self.find_stopped(connection, now)
         claimed = self.claim(connection, now)
-        if self.hold is None and not claimed.claims and not self.pool.running:
-            # In the same transaction, as in ``close``: what becomes due now wakes a drain that
-            # waits for the row.
-            self.save(connection, now, claimed)
-            gate.release(connection, self.row.id, self.token)
-            self.is_released = True
+        # Released in the same transaction, as in ``close``: what becomes due now wakes a drain that
+        # waits for the row.
+        self.is_released = self.hold is None and not (claimed.claims or self.pool.running)
         return claimed
 
     def read(self, row: Any, now: datetime) -> None:
@@ -321,12 +324,10 @@ class Drain:
         self.hold = self.hold or destination_status(row, now, self.capacity.circuit).hold(now)
 
     def claim(self, connection: Connection, now: datetime) -> Batch:
-        """Claim what may start soon, and reserve its calls in the destination's row.
-
-        -> what waits after the commit
-        """
+        """Claim what may start soon.  -> what waits after the commit.  The caller saves it."""
         running, waiting = self.pool.running, self.batch.claims
-        if self.hold_now() is not None or has_suspect([*running, waiting]):
+        is_busy = bool(running or waiting)
+        if self.hold_now() is not None or (is_busy and has_suspect([*running, waiting])):
             return self.batch
         batch = claim_batch(
             connection,
@@ -344,13 +345,12 @@ class Drain:
         if self.is_backlog and claimed_at - self.claimed_at < FAST_S:
             self.claim_limit = min(2 * self.claim_limit, MOST_CLAIMS)
         self.claimed_at = claimed_at
-        claims = self.order.admit(connection, self.row.id, batch.claims)
+        claims = batch.claims
+        if self.order is not None:
+            claims = self.order.admit(connection, self.row.id, claims)
         if not waiting:
             self.checked_at, self.stopped = claimed_at, frozenset()
-        batch = replace(batch, claims=waiting + claims)
-        if batch.claims:
-            self.save(connection, now, batch)
-        return batch
+        return replace(batch, claims=waiting + claims)
 
     # ---- start -----------------------------------------------------------------------------------
 
@@ -369,7 +369,8 @@ class Drain:
             started = self.pool.offer(jobs, plan.places, until, self.low())
             ready = (claim for group in plan.ahead for claim in group)
             self.batch = Batch((*ready, *plan.blocked))
-            self.leave_out(started)
+            if started:
+                self.leave_out(started)
         else:
             is_digest, self.batch = self.batch.is_digest, plan.rest
             for group in plan.start:
@@ -389,7 +390,7 @@ class Drain:
 
     def plan(self, now: datetime) -> Plan:
         hold = self.hold_now()
-        order = self.order if self.order.is_active else None
+        order = self.order if self.order is not None and self.order.is_active else None
         running = self.pool.running
         return make_plan(self.batch, running, self.capacity, hold, now, self.stopped, order)
 
@@ -419,11 +420,10 @@ class Drain:
 
     def older_in(self, group: Group) -> frozenset[int]:
         """The deliveries of a group for which a newer change was delivered before."""
-        if not self.order.is_active:
+        order = self.order
+        if order is None or not order.is_active:
             return frozenset()
-        return frozenset(
-            one.delivery_id for one in group if self.order.newer_revision(one) is not None
-        )
+        return frozenset(one.delivery_id for one in group if order.newer_revision(one) is not None)
 
     def recheck(self, now: datetime) -> None:
         """Before claimed deliveries start: were they paused or removed since they were claimed?"""
@@ -483,8 +483,8 @@ class Drain:
         if call.error is not None:  # the leases of its deliveries end by themselves
             log("drain.lost_calls", level="error", destination=self.row.id, reason=repr(call.error))
             return
-        policy, jitter = gate.policy_of(self.row), gate.jitter()
         results = [self.by_settings(result) for result in call.results]
+        policy, jitter = gate.policy_of(self.row), gate.jitter()
         made = [result for result in results if result.was_made]
         if made:
             first = made[0]
@@ -493,10 +493,11 @@ class Drain:
             # One success is enough: the destination works, whatever is wrong with other deliveries.
             success = next((one.signal for one in made if isinstance(one.signal, Accepted)), None)
             signal = success or first.signal
-            before = self.capacity.circuit
-            self.capacity = self.capacity.record_outcome(signal, now, jitter)
-            log_circuit(self.row.id, before, self.capacity.circuit)
-            signals = [one.signal for one in made]
+            before = self.capacity
+            self.capacity = before.record_outcome(signal, now, jitter)
+            if self.capacity is not before:
+                log_circuit(self.row.id, before.circuit, self.capacity.circuit)
+            signals = [one.signal for one in made if not isinstance(one.signal, Accepted)]
             pauses = (one for one in signals if isinstance(one, Refused))
             if reason := next((one.sentence for one in pauses if one.pause), None):
                 # The row is paused when the result is written; until then nothing more may start.
@@ -514,7 +515,8 @@ class Drain:
         for one, attempt in zip(call.group, results, strict=True):
             result = result_of(one, attempt, policy, self.row.id, self.version, now)
             self.pending.results.append(result)
-            self.order.record(one, result.signal, result.outcome.life, attempt.has_call)
+            if self.order is not None:
+                self.order.record(one, result.signal, result.outcome.life, attempt.has_call)
             log_attempt(one, result, self.kind.slug, now)
         self.count += len(results)
 
@@ -558,10 +560,10 @@ class Drain:
                     results=len(self.pending.results),
                 )
                 time.sleep(POLL_S)
-                now = self.clock.now()
+                now = self.now()
 
     def save(self, connection: Connection, now: datetime, batch: Batch) -> None:
-        """Store the circuit and the earliest next call, if they changed.
+        """Store the circuit and the earliest next call, if they changed, and that it is released.
 
         Calls of ``batch``, which are claimed and have not started, count as made: if this process dies,
         its successor must not make their calls at once.
@@ -570,15 +572,18 @@ class Drain:
         if batch.claims:
             deliveries = 1 if batch.is_digest else len(batch.claims)
             reserved = self.capacity.reserved(now, deliveries)
-        if reserved != self.stored:
-            gate.save(connection, self.row.id, self.token, reserved.columns())
+        columns = reserved.columns() if reserved != self.stored else {}
+        if self.is_released:
+            columns = columns | gate.RELEASED
+        if columns:
+            gate.save(connection, self.row.id, self.token, columns)
         self.stored = reserved
 
     def renew(self, now: datetime) -> None:
         """Stay the one drain.  If the database is down, the next renewal is early enough."""
         self.renewed_at = time.monotonic()
         with suppress(*AWAY), db.engine.begin() as connection:
-            gate.acquire(connection, self.row.id, self.token, now)
+            gate.acquire(connection, self.row.id, self.token)
 
 
 def log_circuit(destination_id: int, before: Circuit, after: Circuit) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Update, and_, bindparam, or_, update
 
+from relay.database import db_later
 from relay.delivery.capacity import SOON_S
 from relay.destinations import KINDS
 from relay.models import Destination, Source, Subscription, db_now
@@ -102,19 +103,18 @@ _ACQUIRE = (
             DESTINATION.c.drain_until < db_now(),
         ),
     )
-    .values(drain_token=bindparam("b_token"), drain_until=bindparam("b_until"))
-    .returning(*DESTINATION.c)
+    .values(drain_token=bindparam("b_token"), drain_until=db_later(DRAIN_LEASE_S))
+    .returning(*DESTINATION.c, db_now().label("now"))
 )
 
 
-def acquire(connection: Connection, destination_id: int, token: str, now: datetime) -> Any:
+def acquire(connection: Connection, destination_id: int, token: str) -> Any:
     """Become the one drain of a destination, or stay it.
 
-    -> the destination's row; None if another drain works or the row does not exist.
+    -> the destination's row with ``now``, the time of the database; None if another drain works or the
+    row does not exist.
     """
-    until = now + timedelta(seconds=DRAIN_LEASE_S)
-    values = {"b_id": destination_id, "b_token": token, "b_until": until}
-    return connection.execute(_ACQUIRE, values).one_or_none()
+    return connection.execute(_ACQUIRE, {"b_id": destination_id, "b_token": token}).one_or_none()
 
 
 @lru_cache(maxsize=8)
@@ -134,9 +134,12 @@ def save(connection: Connection, destination_id: int, token: str, columns: dict[
     connection.execute(_save(tuple(columns)), values | {"b_id": destination_id, "b_token": token})
 
 
+RELEASED = {"drain_token": None, "drain_until": None}  # lets the next drain work
+
+
 def release(connection: Connection, destination_id: int, token: str) -> None:
     """Let the next drain work."""
-    save(connection, destination_id, token, {"drain_token": None, "drain_until": None})
+    save(connection, destination_id, token, RELEASED)
 
 
 def policy_of(row: Any) -> Policy:

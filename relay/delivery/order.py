@@ -50,6 +50,11 @@ class StartedChange:
     until: datetime
 
 
+def order_of(mode: OlderChange) -> ChangeOrder | None:
+    """The order to keep at a destination; None if it takes changes in any order."""
+    return None if mode is OlderChange.SEND else ChangeOrder(mode)
+
+
 class ChangeOrder:
     """The order of changes at one destination, as one drain knows it.
 
@@ -68,8 +73,6 @@ class ChangeOrder:
 
         The caller commits.
         """
-        if self.mode is OlderChange.SEND:
-            return tuple(claims)
         admitted = tuple(with_change(claim) for claim in claims)
         changed = {claim.change.object: claim.change for claim in admitted if claim.change}
         if changed:

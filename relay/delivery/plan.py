@@ -81,6 +81,7 @@ def make_plan(
         start.append(group)
         alone = has_suspect([group])
         hold = DIGEST_HOLD if batch.is_digest else None
+    is_plain = hold is None and not alone and not has_suspect([waiting])
     if start:
         capacity = capacity.started(now, len(start))
     free = slots.free[waiting[0].priority if waiting else LIVE] - len(start)
@@ -92,7 +93,7 @@ def make_plan(
         wait_s = capacity.rate(now).wait_s(now) if waiting else POLL_S
     rest = Batch((*waiting, *blocked), batch.is_digest and bool(waiting))
     ahead: tuple[Group, ...] = ()
-    if hold is None and not alone and capacity.is_unpaced(now) and not has_suspect([waiting]):
+    if is_plain and capacity.is_unpaced(now):
         ahead = (*start, *([claim] for claim in waiting))
     places = len(running) + slots.free[waiting[0].priority if waiting else LIVE]
     return Plan(

@@ -10,12 +10,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import event, select, text
 
+from relay import database
 from relay.delivery.capacity import LIVE, REPLAYED, Capacity
 from relay.delivery.claim import (
     LEASE_S,
     Batch,
     Claim,
-    DatabaseClock,
     DueWork,
     claim,
     claim_batch,
@@ -41,7 +41,7 @@ def within(shop: Shop, ask: Callable[..., Any], *args: Any, **more: Any) -> Any:
 
 def taken(shop: Shop, limit: int = 10, **more: Any) -> list[Claim]:
     with shop.app.app_context(), db.engine.begin() as connection:
-        now = DatabaseClock(connection).read
+        now = database.now(connection)
         claims: list[Claim] = claim(connection, shop.hook, limit, now, **more)
         return claims
 
@@ -75,7 +75,7 @@ def test_a_claim_has_a_lease_of_its_own(shop: Shop) -> None:
 def test_an_ai_step_makes_the_lease_longer(shop: Shop) -> None:
     shop.put(2)
     with shop.app.app_context(), db.engine.begin() as connection:
-        now = DatabaseClock(connection).read
+        now = database.now(connection)
         (subscription,) = connection.scalars(select(Subscription.id))
         (plain,) = claim(connection, shop.hook, 1, now)
         (asking,) = claim(connection, shop.hook, 1, now, LIVE, {subscription: 15.0})
@@ -106,7 +106,7 @@ def test_suspects_are_claimed_one_at_a_time_and_never_with_others(shop: Shop) ->
     change(shop, 0, 1, claims=1)
     assert len(taken(shop)) == 1
     with shop.app.app_context(), db.engine.begin() as connection:
-        (suspect,) = claim_suspect(connection, shop.hook, DatabaseClock(connection).read)
+        (suspect,) = claim_suspect(connection, shop.hook, database.now(connection))
     assert suspect.is_suspect
 
 
@@ -124,7 +124,7 @@ def test_a_backlog_is_claimed_as_one_digest(
 
 def batch_of(shop: Shop, capacity: Capacity, running: int = 0, **more: Any) -> Batch:
     with shop.app.app_context(), db.engine.begin() as connection:
-        now = DatabaseClock(connection).read
+        now = database.now(connection)
         slots = capacity.slots(now, running, 50)
         return claim_batch(connection, shop.hook, Kind(), slots, running, now, **more)
 
@@ -146,7 +146,7 @@ def test_a_suspect_waits_until_nothing_runs(shop: Shop) -> None:
 def test_nothing_is_claimed_before_the_rate_limit_allows_a_call(shop: Shop) -> None:
     shop.put(2)
     with shop.app.app_context(), db.engine.connect() as connection:
-        soon = DatabaseClock(connection).read + timedelta(seconds=60)
+        soon = database.now(connection) + timedelta(seconds=60)
     assert batch_of(shop, Capacity(4, interval_s=60, next_at=soon)) == Batch()
     assert len(batch_of(shop, Capacity(4, interval_s=60)).claims) == 1
 
@@ -190,7 +190,7 @@ def test_a_claim_reads_no_more_of_a_backlog_than_it_takes(shop: Shop) -> None:
     )
     with shop.app.app_context(), db.engine.begin() as connection:
         connection.execute(backlog)
-        now = DatabaseClock(connection).read
+        now = database.now(connection)
         executed: list[tuple[str, Any]] = []
         event.listen(
             connection, "before_cursor_execute", lambda *seen: executed.append((seen[2], seen[3]))

@@ -13,7 +13,6 @@ from sqlalchemy import select, update
 
 from relay.delivery import gate
 from relay.delivery.capacity import SOON_S, Capacity
-from relay.delivery.claim import DatabaseClock
 from relay.destinations.base import Kind
 from relay.models import AuditEntry, Destination, Subscription, db
 from relay.rules.lifecycle import Accepted, Failed, Held, Refused, Signal
@@ -73,8 +72,7 @@ def test_sql_and_python_agree_on_what_may_be_sent(
 def test_one_drain_at_a_time_owns_a_destination(shop: Shop) -> None:
     def acquire(token: str) -> bool:
         with db.engine.begin() as connection:
-            now = DatabaseClock(connection).read
-            return gate.acquire(connection, shop.hook, token, now) is not None
+            return gate.acquire(connection, shop.hook, token) is not None
 
     with shop.app.app_context():
         assert acquire("first")

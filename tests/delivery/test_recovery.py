@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 
+from relay import database
 from relay.delivery import recovery
-from relay.delivery.claim import DatabaseClock, claim, claim_suspect
+from relay.delivery.claim import claim, claim_suspect
 from relay.models import DeadLetter, Delivery, db
 from tests.delivery.shop import Shop, open_shop, remove
 from tests.support.sink import Sink
@@ -16,7 +17,7 @@ from tests.support.world import delivery_states
 def claim_and_die(shop: Shop, count: int) -> None:
     """A worker claims that many deliveries and dies; their leases run out."""
     with shop.app.app_context(), db.engine.begin() as connection:
-        claimed = claim(connection, shop.hook, count, DatabaseClock(connection).read)
+        claimed = claim(connection, shop.hook, count, database.now(connection))
         assert len(claimed) == count
     shop.end_leases()
 
@@ -41,7 +42,7 @@ def test_a_lease_that_lasts_is_left_alone(app: Flask, sink: Sink) -> None:
     shop = open_shop(app, sink)
     shop.put()
     with app.app_context(), db.engine.begin() as connection:
-        claim(connection, shop.hook, 1, DatabaseClock(connection).read)
+        claim(connection, shop.hook, 1, database.now(connection))
     assert expire(shop) == 0
     assert delivery_states(shop.app) == {"in_flight": 1}
 
@@ -54,7 +55,7 @@ def test_a_delivery_that_kills_its_worker_each_time_is_dead_in_the_end(
     (key,) = [row.key for row in shop.rows(Delivery)]
     shop.update_delivery(key, claims=4)
     with app.app_context(), db.engine.begin() as connection:
-        assert claim_suspect(connection, shop.hook, DatabaseClock(connection).read)
+        assert claim_suspect(connection, shop.hook, database.now(connection))
     shop.end_leases()
     assert expire(shop) == 1
     assert delivery_states(shop.app) == {"dead": 1}

@@ -253,7 +253,7 @@ def rename(table: str, name: str) -> None:
 
 def write_in_context(app: Flask, drain: Drain) -> None:
     with app.app_context():
-        drain.write(drain.clock.now())
+        drain.write(drain.now())
 
 
 @SQLITE
@@ -265,11 +265,11 @@ def test_results_that_wait_for_the_database_are_a_warning(
     with app.app_context():
         drain = Drain.open(world.inbox)
         assert drain is not None
-        drain.start(drain.clock.now())
+        drain.start(drain.now())
         progress = drain.pool.wait(10)
         drain.leave_out(progress.started)
         (call,) = progress.calls
-        drain.collect(call, drain.clock.now())
+        drain.collect(call, drain.now())
         rename("attempt", "attempt_gone")
         with ThreadPoolExecutor(1) as thread:
             written = thread.submit(write_in_context, app, drain)
@@ -288,7 +288,7 @@ def test_a_call_that_is_lost_is_an_error(app: Flask, world: World, lines: Lines)
         drain = Drain.open(world.inbox)
         assert drain is not None
         lost = FinishedCall(drain.batch.claims, (), MemoryError("no memory"))
-        drain.collect(lost, drain.clock.now())
+        drain.collect(lost, drain.now())
         drain.close()
     assert lines.levels("drain.lost_calls") == ["error"]
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection
@@ -42,17 +41,19 @@ def count_finished(connection: Connection, finished: Finished, now: datetime) ->
         return
     minute = now.replace(second=0, microsecond=0)
     connection.execute(
-        _add(database.dialect_of(connection)),
+        _ADD[connection.dialect.name],
         [{"destination_id": number, "minute": minute, **counts} for number, counts in rows.items()],
     )
 
 
-@lru_cache(maxsize=2)
 def _add(dialect: str) -> Any:
-    """Built once: it is executed many times a second."""
     insert = database.upsert(dialect, DeliveryMinute)
     table = DeliveryMinute.__table__
     return insert.on_conflict_do_update(
         index_elements=["destination_id", "minute"],
         set_={name: table.c[name] + insert.excluded[name] for name in COLUMNS.values()},
     )
+
+
+# Built once: it is executed many times a second.
+_ADD = {dialect: _add(dialect) for dialect in database.DIALECTS}

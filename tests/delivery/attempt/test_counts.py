@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from relay import database
 from relay.delivery.attempt.outcome import result_of, write_results
 from relay.delivery.attempt.run import AttemptResult
-from relay.delivery.claim import Claim, DatabaseClock, claim
+from relay.delivery.claim import Claim, claim
 from relay.models import DeliveryMinute, db
 from relay.rules.lifecycle import DEFAULT_POLICY, Accepted, Failed, Refused, Signal, State
 from tests.delivery.shop import Shop, open_shop
@@ -30,7 +31,7 @@ def shop(app: Flask, sink: Sink) -> Shop:
 def finish(shop: Shop, signals: list[Signal], **life: Any) -> list[Claim]:
     """Claim a delivery for each signal, and write that result."""
     with shop.app.app_context(), db.engine.begin() as connection:
-        now = DatabaseClock(connection).read
+        now = database.now(connection)
         claims = claim(connection, shop.hook, len(signals), now)
         write(shop, connection, claims, signals, **life)
     return claims
@@ -39,7 +40,7 @@ def finish(shop: Shop, signals: list[Signal], **life: Any) -> list[Claim]:
 def write(
     shop: Shop, connection: Any, claims: list[Claim], signals: list[Signal], **life: Any
 ) -> None:
-    now = DatabaseClock(connection).read
+    now = database.now(connection)
     results = []
     for one, signal in zip(claims, signals, strict=True):
         attempt = AttemptResult(signal, f"{one.delivery_id}-{life}", 200, 1.0, {}, {})

@@ -11,9 +11,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import Connection
 
+from relay import database
 from relay.delivery.attempt.outcome import DeliveryResult, postponed, result_of, write_results
 from relay.delivery.attempt.run import AttemptResult
-from relay.delivery.claim import Claim, DatabaseClock, claim
+from relay.delivery.claim import Claim, claim
 from relay.models import Attempt, DeadLetter, Delivery, db
 from relay.rules.lifecycle import DEFAULT_POLICY, Accepted, Failed, Held, Refused, Signal
 from tests.delivery.shop import Shop, open_shop
@@ -33,7 +34,7 @@ def shop(app: Flask, sink: Sink) -> Shop:
 
 def claimed(shop: Shop) -> list[Claim]:
     with shop.app.app_context(), db.engine.begin() as connection:
-        return claim(connection, shop.hook, 2, DatabaseClock(connection).read)
+        return claim(connection, shop.hook, 2, database.now(connection))
 
 
 def result(shop: Shop, one: Claim, signal: Signal, now: datetime, **more: Any) -> DeliveryResult:
@@ -43,7 +44,7 @@ def result(shop: Shop, one: Claim, signal: Signal, now: datetime, **more: Any) -
 
 def write(shop: Shop, claims: list[Claim], signal: Signal, **more: Any) -> int:
     with shop.app.app_context(), db.engine.begin() as connection:
-        now = DatabaseClock(connection).read
+        now = database.now(connection)
         results = [result(shop, one, signal, now, **more) for one in claims]
         return write_results(connection, results, now)
 
@@ -94,7 +95,7 @@ def test_a_postponed_delivery_keeps_its_last_error_and_loses_no_attempt(shop: Sh
     shop.make_due()
     claims = claimed(shop)
     with shop.app.app_context(), db.engine.begin() as connection:
-        now = DatabaseClock(connection).read
+        now = database.now(connection)
         write_results(connection, [postponed(one, shop.hook, now) for one in claims], now)
     rows = shop.rows(Delivery)
     assert [(row.state, row.attempts, row.claims) for row in rows] == [("pending", 1, 0)] * 2
@@ -110,7 +111,7 @@ def test_a_removal_and_a_result_at_the_same_moment_leave_nothing_that_waits(
     claims = claimed(shop)
     with shop.app.app_context(), ThreadPoolExecutor(1) as thread:
         with db.engine.begin() as connection:  # the result is written first
-            now = DatabaseClock(connection).read
+            now = database.now(connection)
             write_results(connection, [result(shop, claims[0], signal, now)], now)
             removing = thread.submit(shop.remove_subscription)
             shop.wait_for_lock()

@@ -97,9 +97,9 @@ def test_a_cancelled_replay_restores_the_rest(world: World, sink: Sink) -> None:
     )
     db.session.commit()
     with db.engine.begin() as connection:  # two are under way when somebody cancels
-        from relay.delivery.claim import REPLAYED, DatabaseClock, claim
+        from relay.delivery.claim import REPLAYED, claim
 
-        taken = claim(connection, world.hook, 2, DatabaseClock(connection).read, priority=REPLAYED)
+        taken = claim(connection, world.hook, 2, database.now(connection), priority=REPLAYED)
     assert len(taken) == 2
     replay_actions.cancel(replay.id, JANE)
     assert delivery_states(current_app, world.hook) == {"dead": 3, "in_flight": 2}
