@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 
 from cryptography.fernet import Fernet
 from flask import Flask
+from flask.cli import AppGroup
 
 from config import Config
 from relay.cli import (
@@ -21,8 +23,10 @@ from relay.cli import (
     kinds,
     ledger,
     people,
+    replays,
     second_factor,  # noqa: F401 - adds its commands to ``users``
     sources,
+    subscriptions,
     system,
     users,
 )
@@ -33,9 +37,11 @@ NOUNS = (
     sources,
     keys,
     destinations,
+    subscriptions,
     events,
     deliveries,
     dead_letters,
+    replays,
     ledger,
     alerts,
     audit,
@@ -43,28 +49,37 @@ NOUNS = (
 )
 
 
-def init_app(app: Flask) -> None:
-    """Add the commands of every noun, and the commands for the whole system."""
+def all_commands() -> AppGroup:
+    """The commands of every noun, and the commands for the whole system, in one group."""
+    found = AppGroup("flask")
     for noun in NOUNS:
-        app.cli.add_command(noun.group)
+        found.add_command(noun.group)
     sources.group.add_command(people.privacy_group)
     for command in (*system.COMMANDS, kinds.kinds, init.init):
+        found.add_command(command)
+    return found
+
+
+def init_app(app: Flask) -> None:
+    """Add all commands."""
+    for command in all_commands().commands.values():
         app.cli.add_command(command)
 
 
 def needs_no_settings(words: Sequence[str]) -> bool:
-    """Whether these words of ``flask`` are the command that writes the settings."""
-    return list(words[:1]) == ["init"]
+    """Whether these words of ``flask`` write the settings, or only ask for help or for a completion."""
+    is_completion = "_FLASK_COMPLETE" in os.environ
+    return list(words[:1]) == ["init"] or "--help" in words or is_completion
 
 
 def setup_app(factory: Callable[[Config], Flask]) -> Flask:
-    """An application that has only the command that writes the settings.
+    """An application that has only the commands, for ``needs_no_settings``.
 
-    ``factory`` makes the whole application from them.
+    ``factory`` makes the whole application from settings.
     """
     app = Flask("relay")
     app.extensions[init.FACTORY] = factory
-    app.cli.add_command(init.init)
+    init_app(app)
     return app
 
 

@@ -69,7 +69,12 @@ def chosen(
     return before if timezone is None else replace(before, timezone=timezone)
 
 
-@command(channels, "create")
+@command(
+    channels,
+    "create",
+    "alerts channels create slack Operations --secret webhook_url=-",
+    "alerts channels create email Owner --set to=owner@example.com --severity critical",
+)
 @click.argument("kind")
 @click.argument("name")
 @click.option("--set", "values", multiple=True, metavar="FIELD=VALUE", help="Set a setting.")
@@ -118,7 +123,7 @@ def create(
     show(found, as_json, "\n".join(lines))
 
 
-@command(channels, "list")
+@command(channels, "list", "alerts channels list")
 def list_(as_json: bool) -> None:
     """List the channels, in the order in which they take over from each other."""
     found = [as_dict(channel) for channel in service.list_channels()]
@@ -126,7 +131,7 @@ def list_(as_json: bool) -> None:
     show_list(found, len(found), as_json, *columns)
 
 
-@command(channels, "show")
+@command(channels, "show", "alerts channels show Operations")
 @click.argument("channel")
 def show_(channel: str, as_json: bool) -> None:
     """Show one channel with its settings; secrets are masked."""
@@ -137,7 +142,11 @@ def show_(channel: str, as_json: bool) -> None:
     show(found, as_json, "\n".join(lines))
 
 
-@command(channels, "update")
+@command(
+    channels,
+    "update",
+    "alerts channels update Operations --quiet 22:00-07:00 --timezone Europe/Berlin",
+)
 @click.argument("channel")
 @click.option("--name", help="A new name.")
 @click.option("--set", "values", multiple=True, metavar="FIELD=VALUE", help="Set a setting.")
@@ -173,7 +182,7 @@ def update(
     show(as_dict(changed), as_json, f"{changed.name} is changed.")
 
 
-@command(channels, "test")
+@command(channels, "test", "alerts channels test Operations")
 @click.argument("channel")
 def test(channel: str, as_json: bool) -> None:
     """Send a test now and show the result."""
@@ -188,7 +197,7 @@ def test(channel: str, as_json: bool) -> None:
         refuse(sentence)
 
 
-@command(channels, "remove")
+@command(channels, "remove", "alerts channels remove Operations --yes")
 @click.argument("channel")
 @click.option("--yes", is_flag=True, help="Has no effect; other commands need it.")
 def remove(channel: str, yes: bool, as_json: bool) -> None:
@@ -198,7 +207,7 @@ def remove(channel: str, yes: bool, as_json: bool) -> None:
     show({"id": number, "name": name, "removed": True}, as_json, f"{name} is removed.")
 
 
-@command(channels, "enable")
+@command(channels, "enable", "alerts channels enable Operations")
 @click.argument("channel")
 def enable(channel: str, as_json: bool) -> None:
     """Turn a channel on."""
@@ -206,7 +215,7 @@ def enable(channel: str, as_json: bool) -> None:
     show(as_dict(found), as_json, f"{found.name} is turned on.")
 
 
-@command(channels, "disable")
+@command(channels, "disable", "alerts channels disable Operations")
 @click.argument("channel")
 def disable(channel: str, as_json: bool) -> None:
     """Turn a channel off.  What waits for it is not sent."""

@@ -9,7 +9,7 @@ import click
 
 from relay import database
 from relay.cli.alert_channels import channels
-from relay.cli.output import command, iso, paged, show, show_list
+from relay.cli.output import ID, command, iso, paged, show, show_list
 from relay.errors import Invalid, Refusal
 from relay.models import Alert, AlertEntry, db
 from relay.rules.alerts import RULES
@@ -22,7 +22,7 @@ from relay.services.audit import COMMAND_LINE
 from relay.services.sources import keys
 
 FOREVER = "until --unmute"
-ALERT_ID = click.IntRange(1, 2**63 - 1)
+ALERT_ID = ID
 
 
 @click.group("alerts")
@@ -78,7 +78,7 @@ def rule_as_dict(status: RuleStatus) -> dict[str, Any]:
     }
 
 
-@command(group, "list")
+@command(group, "list", "alerts list --open", "alerts list --rule failure_rate --json")
 @click.option("--open", "only_open", is_flag=True, help="Only those that are not resolved.")
 @click.option("--rule", type=click.Choice(list(RULES)), default=None, help="Only of this rule.")
 @click.option(
@@ -106,7 +106,7 @@ def list_(
     show_list(items, page.total, as_json, *columns, next_after=page.next_after)
 
 
-@command(group, "show")
+@command(group, "show", "alerts show 7")
 @click.argument("alert_id", metavar="ID", type=ALERT_ID)
 def show_(alert_id: int, as_json: bool) -> None:
     """Show an alert with its timeline."""
@@ -117,7 +117,7 @@ def show_(alert_id: int, as_json: bool) -> None:
     show(as_dict(alert) | {"timeline": timeline}, as_json, "\n".join([heading, *lines]))
 
 
-@command(group, "acknowledge")
+@command(group, "acknowledge", 'alerts acknowledge 7 --note "The shop moves to a new server"')
 @click.argument("alert_id", metavar="ID", type=ALERT_ID)
 @click.option("--note", required=True, help="What you found.")
 def acknowledge(alert_id: int, note: str, as_json: bool) -> None:
@@ -126,7 +126,7 @@ def acknowledge(alert_id: int, note: str, as_json: bool) -> None:
     show(as_dict(alert), as_json, f"Alert {alert_id} is acknowledged.")
 
 
-@command(group, "snooze")
+@command(group, "snooze", "alerts snooze 7 --for 4h")
 @click.argument("alert_id", metavar="ID", type=ALERT_ID)
 @click.option("--for", "span", required=True, help="How long, such as 4h; 0 ends the snooze.")
 def snooze(alert_id: int, span: str, as_json: bool) -> None:
@@ -141,7 +141,7 @@ def snooze(alert_id: int, span: str, as_json: bool) -> None:
     show(as_dict(alert), as_json, text)
 
 
-@command(group, "assign")
+@command(group, "assign", "alerts assign 7 ann@example.com")
 @click.argument("alert_id", metavar="ID", type=ALERT_ID)
 @click.argument("email", required=False)
 def assign(alert_id: int, email: str | None, as_json: bool) -> None:
@@ -150,7 +150,7 @@ def assign(alert_id: int, email: str | None, as_json: bool) -> None:
     show(as_dict(alert), as_json, f"Alert {alert_id} is assigned to {alert.owner or 'no one'}.")
 
 
-@command(group, "note")
+@command(group, "note", 'alerts note 7 "Waiting for HubSpot"')
 @click.argument("alert_id", metavar="ID", type=ALERT_ID)
 @click.argument("text")
 def note(alert_id: int, text: str, as_json: bool) -> None:
@@ -159,14 +159,19 @@ def note(alert_id: int, text: str, as_json: bool) -> None:
     show(as_dict(alert), as_json, f"The note was added to alert {alert_id}.")
 
 
-@command(group, "rules")
+@command(group, "rules", "alerts rules")
 def rules_(as_json: bool) -> None:
     """List the rules with their thresholds, and what they see now."""
     items = [rule_as_dict(one) for one in rule_status.statuses(most=rule_status.MOST_OF_ONE_RULE)]
     show_list(items, len(items), as_json, "rule", "severity", "threshold", "unit", "muted", "label")
 
 
-@command(group, "set-rule")
+@command(
+    group,
+    "set-rule",
+    "alerts set-rule failure_rate --threshold 5",
+    "alerts set-rule silent_site --mute --for 8h",
+)
 @click.argument("rule")
 @click.option("--threshold", help="A number in the unit of the rule, or default.")
 @click.option(

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
 
-from relay.cli.output import command, iso, paged, show, show_list
+from relay.cli.output import TIMES, command, end_of, iso, paged, show, show_list, utc
 from relay.rules.csv_cells import csv_text
 from relay.services import audit, audit_check, audit_words
 
-DAYS = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"])
 COLUMNS = ("seq", "at", "actor", "address", "action", "subject", "detail")
 
 
@@ -26,8 +24,8 @@ def filtered(function: Any) -> Any:
     """The options that choose entries."""
     for name, kind, text in (
         ("--search", str, "Only entries with this text."),
-        ("--until", DAYS, "Only entries before this time, or up to this day (UTC)."),
-        ("--since", DAYS, "Only entries from this time or day on (UTC)."),
+        ("--until", TIMES, "Only entries before this time, or up to this day (UTC)."),
+        ("--since", TIMES, "Only entries from this time or day on (UTC)."),
         ("--object", str, "Only entries about objects with this in their name."),
         ("--action", str, "Only this action (key.rotate) or noun (key)."),
         ("--actor", str, "Only what this person did."),
@@ -37,33 +35,21 @@ def filtered(function: Any) -> Any:
 
 
 def filter_of(values: dict[str, Any]) -> audit.AuditFilter:
-    until = _utc(values.pop("until"))
-    if until is not None and until.time() == datetime.min.time():
-        until = min(until, datetime.max.replace(tzinfo=UTC) - timedelta(days=1)) + timedelta(days=1)
     return audit.AuditFilter(
         actor=values.pop("actor") or "",
         action=values.pop("action") or "",
         subject=values.pop("object") or "",
         text=(values.pop("search") or "").replace("\x00", ""),
-        since=_utc(values.pop("since")),
-        until=until,
+        since=utc(values.pop("since")),
+        until=end_of(values.pop("until")),
     )
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    if moment is None:
-        return None
-    try:
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except OverflowError as exc:
-        raise click.UsageError(f"{moment} is out of range.") from exc
 
 
 def as_dict(line: audit_words.AuditLine) -> dict[str, Any]:
     return line.as_dict() | {"at": iso(line.at)}
 
 
-@command(group, "list")
+@command(group, "list", "audit list --actor ann@example.com --since 2026-03-01")
 @filtered
 @paged
 def list_(limit: int, after: int | None, as_json: bool, **values: Any) -> None:
@@ -74,7 +60,7 @@ def list_(limit: int, after: int | None, as_json: bool, **values: Any) -> None:
     show_list(items, page.total, as_json, *columns, next_after=page.next_after)
 
 
-@command(group, "verify")
+@command(group, "verify", "audit verify")
 def verify(as_json: bool) -> None:
     """Check that no entry was changed, deleted or inserted.  Exits with 1 if one was."""
     found = audit_check.verify()
@@ -94,7 +80,7 @@ def verify(as_json: bool) -> None:
     sys.exit(1)
 
 
-@command(group, "export")
+@command(group, "export", "audit export --format csv > audit.csv")
 @click.option("--format", "form", type=click.Choice(["csv", "json"]), default="csv")
 @filtered
 def export(form: str, as_json: bool, **values: Any) -> None:

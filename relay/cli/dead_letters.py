@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import click
 
-from relay.cli.output import command, iso, page_in_memory, paged, show, show_list
+from relay.cli.output import (
+    ID,
+    TIMES,
+    command,
+    end_of,
+    iso,
+    page_in_memory,
+    paged,
+    show,
+    show_list,
+    utc,
+)
 from relay.models import DeadLetter
 from relay.services.audit import COMMAND_LINE
 from relay.services.dead_letters import actions as dead_letter_actions
@@ -61,7 +73,7 @@ def cause_as_dict(cause: Cause) -> dict[str, Any]:
     }
 
 
-@command(group, "list")
+@command(group, "list", "dead-letters list --destination Slack", "dead-letters list --group")
 @click.option("--destination", default="", help="Only those of this destination (name or id).")
 @click.option("--code", default="", help="Only those with this error code, such as http_404.")
 @click.option("--state", type=click.Choice(STATES), help="By default all that are not resolved.")
@@ -92,22 +104,42 @@ def list_(
 
 
 def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """``--id``, ``--destination`` or ``--all``, and ``--dry-run``."""
+    """``--id``, ``--destination`` or ``--all``, ``--since``, ``--until`` and ``--dry-run``."""
     for option in (
         click.option("--dry-run", is_flag=True, help="Change nothing, only report the effect."),
+        click.option(
+            "--until",
+            type=TIMES,
+            help="Only those that failed before this time or up to this day (UTC).",
+        ),
+        click.option(
+            "--since", type=TIMES, help="Only those that failed since this time or day (UTC)."
+        ),
         click.option("--all", "every", is_flag=True, help="All open failed deliveries."),
         click.option("--destination", default="", help="All of this destination (name or id)."),
-        click.option("--id", "id_", type=click.IntRange(1, 2**63 - 1), help="Only this one."),
+        click.option("--id", "id_", type=ID, help="Only this one."),
     ):
         function = option(function)
     return function
 
 
-def select(id_: int | None, destination: str, every: bool) -> tuple[Selection, int]:
+def select(
+    id_: int | None,
+    destination: str,
+    every: bool,
+    since: datetime | None,
+    until: datetime | None,
+) -> tuple[Selection, int]:
     """-> the selection and its size.  Raises NotFound for an unknown id or destination."""
-    if (id_ is not None) + bool(destination) + every != 1:
-        raise click.UsageError("Give exactly one of --id, --destination and --all.")
-    selection = Selection((id_,) if id_ is not None else (), destination).bounded()
+    given = (id_ is not None) + bool(destination) + every
+    if given > 1 or not (given or since or until):
+        raise click.UsageError(
+            "Give one of --id, --destination and --all, or a time with --since or --until."
+        )
+    begin, end = utc(since), end_of(until)
+    selection = Selection(
+        (id_,) if id_ is not None else (), destination, since=begin, until=end
+    ).bounded()
     count = dead_letter_actions.count(selection)
     if destination and not count:
         destination_settings.find_destination(destination)
@@ -116,11 +148,16 @@ def select(id_: int | None, destination: str, every: bool) -> tuple[Selection, i
     return selection, count
 
 
-@command(group, "replay")
+@command(
+    group,
+    "replay",
+    "dead-letters replay --destination Slack --dry-run",
+    "dead-letters replay --since 2026-03-01 --until 2026-03-02T12:00:00",
+)
 @selection_options
-def replay(id_: int | None, destination: str, every: bool, dry_run: bool, as_json: bool) -> None:
+def replay(dry_run: bool, as_json: bool, **chosen_by: Any) -> None:
     """Send failed deliveries again, with the same idempotency keys."""
-    selection, count = select(id_, destination, every)
+    selection, count = select(**chosen_by)
     result: dict[str, Any] = {"selected": count, "replayed": 0, "skipped": 0, "dry_run": dry_run}
     chosen = replay_preview.select_dead_letters(selection)
     if dry_run:
@@ -147,14 +184,12 @@ def replay(id_: int | None, destination: str, every: bool, dry_run: bool, as_jso
     show(result, as_json, f"{result['replayed']} replayed, {result['skipped']} skipped.")
 
 
-@command(group, "discard")
+@command(group, "discard", 'dead-letters discard --destination Slack --reason "test data"')
 @selection_options
 @click.option("--reason", default="", help="The reason, for the audit log.")
-def discard(
-    id_: int | None, destination: str, every: bool, dry_run: bool, reason: str, as_json: bool
-) -> None:
+def discard(dry_run: bool, reason: str, as_json: bool, **chosen_by: Any) -> None:
     """Close failed deliveries without sending them."""
-    selection, count = select(id_, destination, every)
+    selection, count = select(**chosen_by)
     discarded = 0 if dry_run or not count else bulk.discard(selection, COMMAND_LINE, reason)
     skipped = 0 if dry_run else count - discarded
     result = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from relay.cli.events import delivery_of, state_in_words
-from relay.cli.output import command, iso, paged, show, show_list
+from relay.cli.output import ID, command, iso, paged, show, show_list
 from relay.rules.lifecycle import State
 from relay.services import deliveries
 
@@ -15,7 +15,7 @@ def group() -> None:
     """Show deliveries and their attempts."""
 
 
-@command(group, "list")
+@command(group, "list", "deliveries list --state dead --destination Slack")
 @click.option("--state", type=click.Choice([s.value for s in State]), help="Only this state.")
 @click.option("--destination", default="", help="Only those to this destination (name or id).")
 @paged
@@ -32,8 +32,8 @@ def list_(
     show_list(items, page.total, as_json, *columns, next_after=page.next_after)
 
 
-@command(group, "show")
-@click.argument("delivery_id", type=click.IntRange(1, 2**63 - 1))
+@command(group, "show", "deliveries show 1042")
+@click.argument("delivery_id", type=ID)
 def show_(delivery_id: int, as_json: bool) -> None:
     """Show a delivery and its attempts."""
     delivery = deliveries.find_delivery(delivery_id)

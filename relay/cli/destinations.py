@@ -66,7 +66,12 @@ def parse_pairs(texts: tuple[str, ...], option: str) -> dict[str, str]:
     return pairs
 
 
-@command(group, "create")
+@command(
+    group,
+    "create",
+    "destinations create webhook ERP --set url=https://erp.example.com/in",
+    'destinations create slack Sales --secret webhook_url=- --events "order.*"',
+)
 @click.argument("kind")
 @click.argument("name")
 @click.option("--set", "values", multiple=True, metavar="FIELD=VALUE", help="Set a setting.")
@@ -120,7 +125,7 @@ def secrets_of(hidden: tuple[str, ...]) -> dict[str, str]:
     }
 
 
-@command(group, "show")
+@command(group, "show", "destinations show Sales")
 @click.argument("destination")
 def show_(destination: str, as_json: bool) -> None:
     """Show one destination with its settings; secrets are masked."""
@@ -132,7 +137,7 @@ def show_(destination: str, as_json: bool) -> None:
     show(found, as_json, "\n".join(lines))
 
 
-@command(group, "update")
+@command(group, "update", "destinations update ERP --set url=https://erp.example.com/in/2")
 @click.argument("destination")
 @click.option("--name", help="A new name.")
 @click.option("--set", "values", multiple=True, metavar="FIELD=VALUE")
@@ -155,7 +160,7 @@ def update(
     show(as_dict(changed), as_json, f"{changed.name} is changed.")
 
 
-@command(group, "remove")
+@command(group, "remove", "destinations remove Sales --yes")
 @click.argument("destination")
 @click.option("--yes", is_flag=True, help="Remove it; without this, only show what would happen.")
 def remove(destination: str, yes: bool, as_json: bool) -> None:
@@ -183,7 +188,7 @@ def remove(destination: str, yes: bool, as_json: bool) -> None:
     show_removal(name, rows, counts, yes, as_json)
 
 
-@command(group, "list")
+@command(group, "list", "destinations list")
 @paged
 def list_(limit: int, after: int | None, as_json: bool) -> None:
     """List destinations."""
@@ -193,7 +198,7 @@ def list_(limit: int, after: int | None, as_json: bool) -> None:
     show_list(items, page.total, as_json, *columns, next_after=page.next_after)
 
 
-@command(group, "test")
+@command(group, "test", "destinations test Sales --type order.created")
 @click.argument("destination")
 @click.option(
     "--type",
@@ -218,7 +223,7 @@ def test(destination: str, event_type: str, as_json: bool) -> None:
         refuse(result.sentence)
 
 
-@command(group, "pause")
+@command(group, "pause", 'destinations pause Sales --reason "moving to another channel"')
 @click.argument("destination")
 @click.option("--reason", default="", help="The reason, shown on the destination's page.")
 def pause(destination: str, reason: str, as_json: bool) -> None:
@@ -227,7 +232,7 @@ def pause(destination: str, reason: str, as_json: bool) -> None:
     show(as_dict(found), as_json, f"{found.name} is paused. Its deliveries stay pending.")
 
 
-@command(group, "resume")
+@command(group, "resume", "destinations resume Sales")
 @click.argument("destination")
 def resume(destination: str, as_json: bool) -> None:
     """Send again, starting with the pending deliveries."""
@@ -235,7 +240,12 @@ def resume(destination: str, as_json: bool) -> None:
     show(as_dict(found), as_json, f"{found.name} is active again.")
 
 
-@command(group, "pace")
+@command(
+    group,
+    "pace",
+    "destinations pace ERP --rate 10/second --concurrency 4",
+    "destinations pace ERP --retry patient --on-status 404=fail",
+)
 @click.argument("destination")
 @click.option("--rate", help="Rate limit: 10/second, 60/minute, 1000/hour or none.")
 @click.option("--concurrency", type=int, help="Maximum calls at the same time, 1 to 64.")

@@ -49,7 +49,9 @@ def as_dict(event: Event) -> dict[str, Any]:
     }
 
 
-@command(group, "list")
+@command(
+    group, "list", "events list --status dead --source shop", "events list --text jane@example.com"
+)
 @click.option("--status", "state", type=click.Choice(list(events.STATES)), help="Only this status.")
 @click.option("--type", "event_type", default="", help="Only this event type.")
 @click.option("--source", default="", help="Only events of this site (slug).")
@@ -72,7 +74,7 @@ def list_(
     show_list(items, page.total, as_json, *columns, next_after=page.next_after)
 
 
-@command(group, "show")
+@command(group, "show", "events show evt-2d0996410633a2ac")
 @click.argument("event_id")
 def show_(event_id: str, as_json: bool) -> None:
     """Show an event and its deliveries."""
@@ -86,7 +88,7 @@ def show_(event_id: str, as_json: bool) -> None:
     show(found, as_json, "\n".join(lines))
 
 
-@command(group, "send-test")
+@command(group, "send-test", "events send-test shop --type order.created")
 @click.argument("source")
 @click.option(
     "--type",

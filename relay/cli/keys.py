@@ -23,7 +23,7 @@ def group() -> None:
     """List, rotate and revoke the signing keys of a site."""
 
 
-@command(group, "list")
+@command(group, "list", "keys list shop")
 @click.argument("source")
 @paged
 def list_(source: str, limit: int, after: int | None, as_json: bool) -> None:
@@ -48,7 +48,7 @@ def list_(source: str, limit: int, after: int | None, as_json: bool) -> None:
     show_list(items, len(found.keys), as_json, *columns, next_after=more)
 
 
-@command(group, "rotate")
+@command(group, "rotate", "keys rotate shop --window 24", "keys rotate shop --leaked")
 @click.argument("source")
 @click.option(
     "--window", default="24h", show_default=True, help="How long the old key stays valid."
@@ -75,7 +75,7 @@ def rotate(source: str, window: str, leaked: bool, secret_stdin: bool, as_json: 
     show(shown, as_json, text)
 
 
-@command(group, "revoke")
+@command(group, "revoke", "keys revoke key_5600b9c8dbaf")
 @click.argument("key_id")
 def revoke(key_id: str, as_json: bool) -> None:
     """Revoke a signing key.  It is invalid within 5 seconds."""

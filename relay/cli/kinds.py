@@ -61,7 +61,7 @@ def arguments_of(kind: Kind) -> list[str]:
     return found
 
 
-@command(top_level, "kinds")
+@command(top_level, "kinds", "kinds", "kinds webhook")
 @click.argument("kind", required=False)
 def kinds(kind: str | None, as_json: bool) -> None:
     """List the kinds of destinations, or show the settings of one KIND."""

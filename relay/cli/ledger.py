@@ -66,7 +66,7 @@ def alert_of(alert: Alert) -> dict[str, Any]:
     return {"kind": alert.rule, "sentence": alert.sentence, "seen_by": alert.acknowledged_by}
 
 
-@command(group, "show")
+@command(group, "show", "ledger show --source shop --day 2026-03-01")
 @click.option("--source", default="", help="Only this site (slug).")
 @click.option("--day", type=DAY, help="Only this day; default: the last 7 days.")
 def show_(source: str, day: datetime | None, as_json: bool) -> None:
@@ -86,7 +86,7 @@ def show_(source: str, day: datetime | None, as_json: bool) -> None:
     show_list(items, len(items), as_json, *columns, "adds_up")
 
 
-@command(group, "check")
+@command(group, "check", "ledger check --day 2026-03-01")
 @click.option("--day", type=DAY, help="Only this past day; default: all stored days.")
 def check(day: datetime | None, as_json: bool) -> None:
     """Count every past day again and compare.  Exits with 1 if the numbers do not agree."""

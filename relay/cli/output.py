@@ -6,7 +6,7 @@ import functools
 import json
 import sys
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import click
@@ -22,14 +22,45 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 
+class Moment(click.DateTime):
+    """A day or a time; one without an offset is UTC."""
+
+    def __init__(self) -> None:
+        super().__init__(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"])
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        return "TIME"
+
+
+class RowId(click.ParamType):
+    """The id of a row."""
+
+    name = "id"
+    numbers = click.IntRange(1, 2**63 - 1)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return self.numbers.convert(value, param, ctx)
+
+
+ID, TIMES = RowId(), Moment()
+
+
 def refuse(sentence: str) -> NoReturn:
     """Print one line on standard error and exit with 1."""
     click.echo(" ".join(sentence.split()), err=True)
     sys.exit(1)
 
 
-def command(group: click.Group, name: str) -> Callable[[Callable[P, R]], click.Command]:
-    """Add a command to ``group``, with ``--json``, an application context and errors in one line."""
+def command(
+    group: click.Group, name: str, *examples: str
+) -> Callable[[Callable[P, R]], click.Command]:
+    """Add a command to ``group``, with ``--json``, an application context and errors in one line.
+
+    ``examples`` are shown below its help, each without ``flask``.
+    """
+    lines = [f"  flask {example}" for example in examples]
+    # \\b: click does not wrap the paragraph
+    epilog = "\n".join(["\b", "Example:" if len(lines) == 1 else "Examples:", *lines])
 
     def decorate(function: Callable[P, R]) -> click.Command:
         @functools.wraps(function)
@@ -42,7 +73,7 @@ def command(group: click.Group, name: str) -> Callable[[Callable[P, R]], click.C
                 refuse(explain(exc))
 
         with_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")(guarded)
-        return group.command(name)(with_appcontext(with_json))
+        return group.command(name, epilog=epilog)(with_appcontext(with_json))
 
     return decorate
 
@@ -51,7 +82,7 @@ def paged(function: Callable[P, R]) -> Callable[P, R]:
     """The options ``--limit`` and ``--after`` of a list."""
     after = click.option(
         "--after",
-        type=click.IntRange(1, 2**63 - 1),
+        type=ID,
         help="Continue after this id, the next_after of the previous page.",
     )(function)
     return click.option(
@@ -68,6 +99,24 @@ def iso(instant: datetime | None) -> str | None:
     if instant is None:
         return None
     return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def utc(moment: datetime | None) -> datetime | None:
+    """A time from an option, in UTC.  One without an offset is in UTC already."""
+    if moment is None:
+        return None
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError as exc:
+        raise click.UsageError(f"{moment} is out of range.") from exc
+
+
+def end_of(moment: datetime | None) -> datetime | None:
+    """``utc``, and for a day without a time the end of that day."""
+    found = utc(moment)
+    if found is None or found.time() != datetime.min.time():
+        return found
+    return min(found, datetime.max.replace(tzinfo=UTC) - timedelta(days=1)) + timedelta(days=1)
 
 
 def show(value: Any, as_json: bool, text: str) -> None:

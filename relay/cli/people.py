@@ -24,7 +24,7 @@ def group() -> None:
     """Find and export the data of a person; list the receipts of erasures."""
 
 
-@command(group, "find")
+@command(group, "find", "people find jane@example.com")
 @click.argument("email")
 def find(email: str, as_json: bool) -> None:
     """Count what Relay stores about EMAIL, and list its events."""
@@ -38,7 +38,7 @@ def find(email: str, as_json: bool) -> None:
     show({"counts": found.counts, "events": events}, as_json, "\n".join(lines))
 
 
-@command(group, "export")
+@command(group, "export", "people export jane@example.com jane.json")
 @click.argument("email")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def export(email: str, file: Path, as_json: bool) -> None:
@@ -58,7 +58,7 @@ def receipt_as_dict(receipt: ErasureReceipt) -> dict[str, Any]:
     return receipts.as_json(receipt) | {"id": receipt.id, "erased_at": iso(receipt.created_at)}
 
 
-@command(group, "receipts")
+@command(group, "receipts", "people receipts")
 @paged
 def list_receipts(limit: int, after: int | None, as_json: bool) -> None:
     """List the receipts of erasures."""
@@ -92,14 +92,14 @@ def show_settings(source: Source, as_json: bool) -> None:
     show(found, as_json, "\n".join(lines))
 
 
-@command(privacy_group, "show")
+@command(privacy_group, "show", "sources privacy show shop")
 @click.argument("slug")
 def show_privacy(slug: str, as_json: bool) -> None:
     """List the privacy settings of a site."""
     show_settings(source_settings.find_source(slug), as_json)
 
 
-@command(privacy_group, "set")
+@command(privacy_group, "set", "sources privacy set shop customer.phone mask")
 @click.argument("slug")
 @click.argument("field")
 @click.argument("action", type=click.Choice([one.value for one in RedactionAction]))
@@ -110,7 +110,7 @@ def set_(slug: str, field: str, action: str, as_json: bool) -> None:
     show_settings(changed, as_json)
 
 
-@command(privacy_group, "remove")
+@command(privacy_group, "remove", "sources privacy remove shop customer.phone")
 @click.argument("slug")
 @click.argument("field")
 def remove(slug: str, field: str, as_json: bool) -> None:
@@ -119,7 +119,7 @@ def remove(slug: str, field: str, as_json: bool) -> None:
     show_settings(changed, as_json)
 
 
-@command(privacy_group, "retention")
+@command(privacy_group, "retention", "sources privacy retention shop 30")
 @click.argument("slug")
 @click.argument("days")
 def retention(slug: str, days: str, as_json: bool) -> None:

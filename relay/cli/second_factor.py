@@ -12,7 +12,7 @@ from relay.services.users import accounts as user_accounts
 from relay.services.users.second_factor import policy
 
 
-@command(group, "require-second-factor")
+@command(group, "require-second-factor", "users require-second-factor --role admin")
 @click.option("--role", "roles", type=click.Choice(ROLES), multiple=True, help="Can be repeated.")
 @click.option("--none", "is_none", is_flag=True, help="Require it for no role.")
 def require(roles: tuple[str, ...], is_none: bool, as_json: bool) -> None:
@@ -25,7 +25,7 @@ def require(roles: tuple[str, ...], is_none: bool, as_json: bool) -> None:
     show({"roles": required}, as_json, f"A second factor is required for {words}.")
 
 
-@command(group, "reset-second-factor")
+@command(group, "reset-second-factor", "users reset-second-factor ann@example.com")
 @click.argument("email")
 def reset(email: str, as_json: bool) -> None:
     """Remove the app, passkeys and recovery codes of a user, and end all their sessions."""

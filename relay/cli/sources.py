@@ -71,7 +71,12 @@ def secret_from(stdin: bool) -> str | None:
     return from_stdin("The secret") if stdin else None
 
 
-@command(group, "create")
+@command(
+    group,
+    "create",
+    'sources create "Blue Teapot Shop" --url https://shop.example.com',
+    "sources create Shop --url https://shop.example.com --type woocommerce",
+)
 @click.argument("name")
 @click.option("--url", required=True, help="The URL of the site.")
 @click.option(
@@ -97,7 +102,7 @@ def create(
     show(shown, as_json, f"{source.name}\n{lines_of(shown)}\n{COPY_NOW}")
 
 
-@command(group, "list")
+@command(group, "list", "sources list")
 @paged
 def list_(limit: int, after: int | None, as_json: bool) -> None:
     """List sites."""
@@ -109,7 +114,7 @@ def list_(limit: int, after: int | None, as_json: bool) -> None:
     show_list(items, page.total, as_json, *columns, next_after=page.next_after)
 
 
-@command(group, "show")
+@command(group, "show", "sources show shop")
 @click.argument("slug")
 def show_(slug: str, as_json: bool) -> None:
     """Show a site and its signing keys."""
@@ -128,7 +133,7 @@ def show_(slug: str, as_json: bool) -> None:
     show(source, as_json, "\n".join(lines))
 
 
-@command(group, "update")
+@command(group, "update", "sources update shop --per-minute 600")
 @click.argument("slug")
 @click.option("--name", help="A new name.")
 @click.option("--url", help="The site's new address.")
@@ -148,7 +153,7 @@ def update(
     show(as_dict(changed), as_json, f"{changed.name} is changed.")
 
 
-@command(group, "remove")
+@command(group, "remove", "sources remove shop --yes")
 @click.argument("slug")
 @click.option("--yes", is_flag=True, help="Remove it; without this, only show what would happen.")
 @click.option(
@@ -182,7 +187,7 @@ def remove(slug: str, yes: bool, discard_waiting: bool, as_json: bool) -> None:
     show_removal(name, rows, counts, yes, as_json)
 
 
-@command(group, "allow")
+@command(group, "allow", "sources allow shop 203.0.113.0/24")
 @click.argument("slug")
 @click.argument("cidr")
 def allow(slug: str, cidr: str, as_json: bool) -> None:
@@ -194,7 +199,7 @@ def allow(slug: str, cidr: str, as_json: bool) -> None:
     show({"slug": slug, "allowed": network.cidr}, as_json, f"{slug} can send from {network.cidr}.")
 
 
-@command(group, "disallow")
+@command(group, "disallow", "sources disallow shop 203.0.113.0/24")
 @click.argument("slug")
 @click.argument("cidr")
 def disallow(slug: str, cidr: str, as_json: bool) -> None:

@@ -20,7 +20,7 @@ from relay.services.operations.doctor import diagnose
 top_level = AppGroup("relay")  # ``command`` needs a group; the commands are added without it
 
 
-@command(top_level, "doctor")
+@command(top_level, "doctor", "doctor", "doctor --offline --json")
 @click.option(
     "--offline", is_flag=True, help="Make no calls: skip the public URL and other clocks."
 )
@@ -43,7 +43,12 @@ def doctor(offline: bool, clock_url: str, as_json: bool) -> None:
         sys.exit(1)
 
 
-@command(top_level, "rotate-encryption-keys")
+@command(
+    top_level,
+    "rotate-encryption-keys",
+    "rotate-encryption-keys --new-key",
+    "rotate-encryption-keys",
+)
 @click.option("--new-key", is_flag=True, help="Only print a new key for RELAY_ENCRYPTION_KEYS.")
 def rotate_encryption_keys(new_key: bool, as_json: bool) -> None:
     """Encrypt every stored secret with the newest key.
@@ -59,7 +64,7 @@ def rotate_encryption_keys(new_key: bool, as_json: bool) -> None:
     show({"resealed": count}, as_json, f"Encrypted {count} secrets with the newest key.")
 
 
-@command(top_level, "prune")
+@command(top_level, "prune", "prune")
 def prune(as_json: bool) -> None:
     """Delete finished events that are older than their site keeps them."""
     pruned = retention.prune(COMMAND_LINE)
@@ -71,7 +76,7 @@ def prune(as_json: bool) -> None:
     )
 
 
-@command(top_level, "erase-person")
+@command(top_level, "erase-person", "erase-person jane@example.com")
 @click.argument("email")
 def erase_person(email: str, as_json: bool) -> None:
     """Erase a person's data from events, attempts and dead letters.
@@ -90,14 +95,14 @@ def erase_person(email: str, as_json: bool) -> None:
     show(receipt.counts | {"receipt": receipt.number}, as_json, text)
 
 
-@command(top_level, "openapi")
+@command(top_level, "openapi", "openapi > openapi.json")
 def print_openapi(as_json: bool) -> None:
     """Print the OpenAPI document of the API, as JSON."""
     found = openapi.document()
     show(found, as_json, json.dumps(found, ensure_ascii=False, indent=2))
 
 
-@command(top_level, "backup")
+@command(top_level, "backup", "backup /var/backups/relay/relay.zip")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def make_backup(file: Path, as_json: bool) -> None:
     """Write a backup of all data to FILE.  Relay can keep running.
@@ -109,7 +114,7 @@ def make_backup(file: Path, as_json: bool) -> None:
     show(report, as_json, f"Wrote {saved.total} rows to {file}.")
 
 
-@command(top_level, "restore")
+@command(top_level, "restore", "restore /var/backups/relay/relay.zip")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def restore_backup(file: Path, as_json: bool) -> None:
     """Restore the backup FILE to an empty database.  Then all destinations are paused."""

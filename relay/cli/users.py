@@ -67,7 +67,9 @@ def in_full(user: User) -> dict[str, object]:
     }
 
 
-@command(group, "create")
+@command(
+    group, "create", "users create ann@example.com --role admin --password-stdin < password.txt"
+)
 @click.argument("email")
 @role_option
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
@@ -79,7 +81,7 @@ def create(email: str, role: str, password_stdin: bool, as_json: bool) -> None:
     show(as_dict(user), as_json, f"{user.email} can sign in as {user.role}.")
 
 
-@command(group, "invite")
+@command(group, "invite", "users invite bob@example.com --role viewer --site shop")
 @click.argument("email")
 @role_option
 @click.option("--site", "sites", multiple=True, help="Limit the user to this site; repeatable.")
@@ -93,7 +95,7 @@ def invite(email: str, role: str, sites: tuple[str, ...], name: str, as_json: bo
     show_link(made, mails.invitation, as_json, "to set a password")
 
 
-@command(group, "list")
+@command(group, "list", "users list")
 @paged
 def list_(limit: int, after: int | None, as_json: bool) -> None:
     """List accounts."""
@@ -103,7 +105,7 @@ def list_(limit: int, after: int | None, as_json: bool) -> None:
     show_list([as_dict(user) for user in items], len(found), as_json, *columns, next_after=more)
 
 
-@command(group, "show")
+@command(group, "show", "users show bob@example.com")
 @click.argument("email")
 def show_user(email: str, as_json: bool) -> None:
     """Show an account with its sites and sessions."""
@@ -112,7 +114,7 @@ def show_user(email: str, as_json: bool) -> None:
     show(facts, as_json, text)
 
 
-@command(group, "set-role")
+@command(group, "set-role", "users set-role bob@example.com --role support")
 @click.argument("email")
 @role_option
 def set_role(email: str, role: str, as_json: bool) -> None:
@@ -122,7 +124,7 @@ def set_role(email: str, role: str, as_json: bool) -> None:
     show(in_full(user), as_json, f"{user.email} has the role {user.role}.")
 
 
-@command(group, "set-sites")
+@command(group, "set-sites", "users set-sites bob@example.com --site shop --site blog")
 @click.argument("email")
 @click.option("--site", "sites", multiple=True, help="A site that the user sees; repeatable.")
 @click.option("--all", "all_sites", is_flag=True, help="The user sees all sites, also new ones.")
@@ -134,7 +136,7 @@ def set_sites(email: str, sites: tuple[str, ...], all_sites: bool, as_json: bool
     show(in_full(user), as_json, f"{user.email} sees: {team.sites_words(user)}.")
 
 
-@command(group, "set-email")
+@command(group, "set-email", "users set-email bob@example.com robert@example.com")
 @click.argument("email")
 @click.argument("new_email")
 def set_email(email: str, new_email: str, as_json: bool) -> None:
@@ -144,7 +146,7 @@ def set_email(email: str, new_email: str, as_json: bool) -> None:
     show(in_full(user), as_json, f"The e-mail address is now {user.email}.")
 
 
-@command(group, "disable")
+@command(group, "disable", "users disable bob@example.com")
 @click.argument("email")
 def disable(email: str, as_json: bool) -> None:
     """Refuse sign-in and end all sessions at once."""
@@ -152,7 +154,7 @@ def disable(email: str, as_json: bool) -> None:
     show(as_dict(user), as_json, f"{user.email} is disabled and signed out everywhere.")
 
 
-@command(group, "enable")
+@command(group, "enable", "users enable bob@example.com")
 @click.argument("email")
 def enable(email: str, as_json: bool) -> None:
     """Allow sign-in again."""
@@ -160,7 +162,7 @@ def enable(email: str, as_json: bool) -> None:
     show(as_dict(user), as_json, f"{user.email} is {user.state}.")
 
 
-@command(group, "reset-password")
+@command(group, "reset-password", "users reset-password bob@example.com")
 @click.argument("email")
 @click.option("--password-stdin", is_flag=True, help="Read the new password from standard input.")
 @click.option(
@@ -185,7 +187,7 @@ def reset_password(
     show(as_dict(user), as_json, f"{user.email} has a new password and is signed out everywhere.")
 
 
-@command(group, "sign-out")
+@command(group, "sign-out", "users sign-out bob@example.com")
 @click.argument("email")
 def sign_out(email: str, as_json: bool) -> None:
     """End all sessions of a user."""
@@ -194,7 +196,7 @@ def sign_out(email: str, as_json: bool) -> None:
     show({"email": user.email, "sessions": count}, as_json, f"Sessions ended: {count}.")
 
 
-@command(group, "delete")
+@command(group, "delete", "users delete bob@example.com --yes")
 @click.argument("email")
 @click.option("--yes", is_flag=True, help="Confirm it, instead of answering a question.")
 def delete(email: str, yes: bool, as_json: bool) -> None:

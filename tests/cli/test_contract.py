@@ -6,6 +6,7 @@ Not the test of one module: it runs the command in a process of its own.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -69,3 +70,25 @@ def test_an_unavailable_database_is_one_line(data_dir: Path, words: tuple[str, .
 
 def test_the_error_of_a_database_without_tables_names_the_command_to_run(data_dir: Path) -> None:
     assert "flask db upgrade" in error_line(flask(relay_env(data_dir), "events", "list"))
+
+
+@pytest.mark.parametrize(
+    "words", [("--help",), ("replays", "--help"), ("keys", "rotate", "--help")]
+)
+def test_help_needs_no_settings(words: tuple[str, ...]) -> None:
+    done = flask({"PATH": os.environ["PATH"]}, *words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Usage:" in done.stdout
+
+
+def test_words_are_completed_without_settings() -> None:
+    asked = {"_FLASK_COMPLETE": "bash_complete", "COMP_WORDS": "flask repl", "COMP_CWORD": "1"}
+    done = subprocess.run(
+        [Path(sys.executable).with_name("flask")],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"]} | asked,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout == "plain,replays\n"

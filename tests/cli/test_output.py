@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+from collections.abc import Iterator
+
+import click
 import pytest
 from flask import Flask
 
+from relay.cli import all_commands
 from tests.cli.conftest import Run, create_source
 from tests.support import world
 
@@ -55,3 +61,25 @@ def test_control_characters_of_an_event_are_not_printed(run: Run, app: Flask) ->
         {"event": "x.\x1b[2J", "event_id": "e", "site": "https://a.example", "data": {}},
     )
     assert "\x1b" not in run("events", "list")
+
+
+def commands(group: click.Group, *words: str) -> Iterator[tuple[list[str], click.Command]]:
+    """Every command below ``group``, with its words."""
+    for name, found in group.commands.items():
+        if isinstance(found, click.Group):
+            yield from commands(found, *words, name)
+        else:
+            yield [*words, name], found
+
+
+OWN = [(words, one) for words, one in commands(all_commands()) if words[0] != "init"]
+
+
+@pytest.mark.parametrize(("words", "one"), OWN, ids=[" ".join(words) for words, _ in OWN])
+def test_every_command_has_examples_that_are_right(words: list[str], one: click.Command) -> None:
+    examples = [line for line in (one.epilog or "").splitlines() if line.startswith("  flask ")]
+    assert examples, "it has no example"
+    for example in examples:
+        given = shlex.split(re.sub(r" [<>] \S+$", "", example))[1:]
+        assert given[: len(words)] == words
+        one.make_context(words[-1], given[len(words) :])  # raises for what it does not take

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from sqlalchemy.orm import joinedload, selectinload
 from relay import broker, database
 from relay.destinations import KINDS
 from relay.errors import Invalid, NotFound, Refusal
+from relay.event_types import EVENT_TYPES, FAMILIES
 from relay.mapping import phrasing
 from relay.mapping.conditions import Condition, ConditionGroup, group_of, matches_type
 from relay.mapping.operators import OPERATORS, split
@@ -38,6 +40,7 @@ from relay.services.destinations import texts
 from relay.services.transitions import transition_many
 
 PATTERN = re.compile(r"\*|[a-z0-9_]+(\.[a-z0-9_-]+)*(\.\*)?")
+KNOWN = ("*", *EVENT_TYPES, *(f"{name}.*" for name in FAMILIES))
 MOST_CONDITIONS, LONGEST_VALUE = 30, 500
 REMOVED = "The subscription was removed."
 
@@ -58,7 +61,18 @@ def check_patterns(patterns: Sequence[str]) -> list[str]:
         if len(pattern) > 64 or not PATTERN.fullmatch(pattern):
             sentence = f"{pattern} is not an event type such as order.created or order.*."
             raise Invalid({"event_types": [sentence]})
+        if pattern not in KNOWN and not pattern.startswith("x."):
+            raise Invalid({"event_types": [_unknown(pattern)]})
     return sorted(set(wanted))
+
+
+def _unknown(pattern: str) -> str:
+    near = difflib.get_close_matches(pattern, KNOWN, n=1)
+    if near:
+        return f"{pattern} is not an event type. Did you mean {near[0]}?"
+    return (
+        f"{pattern} is not an event type. The list is in docs/events.md; custom types start with x."
+    )
 
 
 def check_conditions(group: ConditionGroup) -> dict[str, Any]:
