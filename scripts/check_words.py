@@ -45,7 +45,7 @@ BANNED = {
     r"\bweather\b": "quota",
     r"\bmend(?:s|ed|ing)?\b": "fix",
     r"\bpatience\b": "retry schedule",
-    r"(?<!destinations )\bpaces?\b|\bpaced\b": "rate limit, rate",
+    r"(?<!destinations\s)\bpaces?\b|\bpaced\b": "rate limit, rate",
     r"\bcrowds?\b": "backlog",
     r"(?<!make\s)\brooms?\b": "page, section, space",
     r"\bdoors?\b": "ingest",
