@@ -35,6 +35,8 @@ from relay.services.ledger import site_reports
 from relay.services.operations import erasure, milestones, partitions, retention
 from relay.services.replays import actions as replay_actions
 from relay.services.sources import settings as source_settings
+from relay.services.traffic import counting as traffic_counting
+from relay.services.traffic import holds as traffic_holds
 from relay.watch import Watcher
 
 WORK: tuple[tuple[float, Callable[[], object]], ...] = (
@@ -50,10 +52,12 @@ WORK: tuple[tuple[float, Callable[[], object]], ...] = (
     (60.0, ledger_parts.count_parts),
     (60.0, audit_nightly.verify_nightly),
     (60.0, partial(source_settings.ensure_default, RELAY)),
+    (15.0, traffic_holds.note),
     (10.0, milestones.mark_scheduler),  # last: it means that the others came back
 )
 # In a thread of their own, so that what is due does not wait for them.
 LONG_WORK: tuple[tuple[float, Callable[[], object]], ...] = (
+    (20.0, traffic_counting.count),
     (60.0, partitions.extend),
     (3600.0, partial(retention.prune, RELAY)),
 )

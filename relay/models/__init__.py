@@ -34,6 +34,7 @@ from relay.models.ledger import (
 )
 from relay.models.privacy import EmailDigest, ErasureReceipt, RedactedEvent
 from relay.models.replay import Replay
+from relay.models.setting import Setting
 from relay.models.source import (
     AllowedNetwork,
     ConnectGrant,
@@ -42,6 +43,7 @@ from relay.models.source import (
     SigningKey,
     Source,
 )
+from relay.models.traffic import DestinationHold, DestinationTraffic, SiteTraffic
 from relay.models.user import (
     ROLES,
     OneTimeLink,
@@ -77,6 +79,8 @@ __all__ = [
     "Delivery",
     "DeliveryMinute",
     "Destination",
+    "DestinationHold",
+    "DestinationTraffic",
     "DestinationVersion",
     "EmailDigest",
     "ErasureReceipt",
@@ -97,9 +101,11 @@ __all__ = [
     "Rejection",
     "Replay",
     "Revision",
+    "Setting",
     "SignInPolicy",
     "SigningKey",
     "SiteReport",
+    "SiteTraffic",
     "Source",
     "Subscription",
     "SubscriptionSource",

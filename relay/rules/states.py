@@ -161,3 +161,12 @@ class AlertMessageState(StrEnum):
     SENT = "sent"
     FAILED = "failed"  # given up; the next channel took over, if there is one
     SKIPPED = "skipped"  # no longer worth sending, such as a reminder after the alert was resolved
+
+
+class AccessState(StrEnum):
+    """What a check of a destination's credentials found; empty where they were never checked."""
+
+    CHECKING = "checking"
+    OK = "ok"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"  # the service gave no answer

@@ -33,6 +33,7 @@ from relay.services.alerts import pruning
 from relay.services.audit import By, record
 from relay.services.ledger import archive as ledger_archive
 from relay.services.operations import bodies, dropping, partitions, unresolved
+from relay.services.traffic import counting as traffic_counting
 
 BATCH = 500
 LATE = timedelta(days=14)
@@ -142,6 +143,7 @@ def prune(by: By) -> Pruned:
     db.session.commit()
     # Before the events: a canary's event is deleted without a count in the ledger.
     pruning.prune()
+    traffic_counting.prune(now)
     events = rejections = 0
     with partitions.alone() as is_alone:
         if is_alone:  # else the other process counts the same events in the ledger

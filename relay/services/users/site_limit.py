@@ -150,6 +150,7 @@ CONDITIONS: dict[type[Base], Condition] = {
                 models.EventHour,
                 models.CanaryRun,
                 models.ObjectRevision,
+                models.SiteTraffic,
             ),
         ),
         _by_source,

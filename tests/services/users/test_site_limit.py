@@ -38,6 +38,7 @@ CLOSED = {  # read and changed only by views about all sites
     *("ai_answer", "ai_step", "ai_use", "alert_channel", "alert_entry", "alert_message"),
     *("alert_rule", "delivery_minute", "gauge", "lease", "ledger_check", "milestone"),
     "erasure_receipt",
+    *("destination_hold", "destination_traffic", "setting"),
 }
 
 

@@ -1,0 +1,1 @@
+"""The numbers of the charts: counted by the scheduler, read by the pages."""
