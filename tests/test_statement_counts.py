@@ -77,6 +77,7 @@ LISTS: dict[str, tuple[str, Callable[[int], int]]] = {
     "subscriptions.new_page": (r">Site \d\d<", lambda n: n),
     "subscriptions.edit_page": (r">Site \d\d<", lambda n: n),
     "mapping.page": (r"note \d\d", lambda n: min(n, 20) if n > 1 else 0),
+    "traffic.page": (r"/destinations/\d+\?range", lambda n: n),
     "events.list_page": (r"comment \d\d", lambda n: n),
     "events.detail": (r'id="delivery-\d+"', lambda n: n + 3),
     "dead_letters.list_page": (r"cause_\d\d", lambda n: n),
@@ -113,6 +114,7 @@ CONNECT = {
 }
 NO_LIST = {
     "connect.page",  # sites on one host
+    *("traffic.overview_chart", "traffic.site_chart", "traffic.destination_chart"),
     *("passwords.invite_page", "passwords.new_password_page", "passwords.forgotten_page"),
     "passwords.new_address_page",
     *(
@@ -155,10 +157,12 @@ QUERIES: dict[str, list[dict[str, Any]]] = {
 MOST = 21  # statements of any page
 LIMITS = {
     "health.page": 36,
-    "overview.page": 15,
-    "destinations.list_page": 8,
-    "sources.list_page": 8,
-    "sources.detail": 23,  # two of them lead to what the ledger has counted already
+    "overview.page": 19,
+    "destinations.list_page": 9,
+    "destinations.detail": 25,
+    "sources.list_page": 10,
+    "sources.detail": 25,  # two of them lead to what the ledger has counted already
+    "traffic.page": 22,  # with the ledger of a day
 }
 
 

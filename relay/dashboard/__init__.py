@@ -48,6 +48,7 @@ from relay.dashboard import (
     subscriptions,
     team,
     throttling,
+    traffic,
 )
 
 PAGES = (
@@ -67,7 +68,7 @@ PAGES = (
     *(dead_letters, dead_letters_bulk, replays, ai, ai_steps, ledger, alerts, alert_rules),
     *(alert_channels, health, audit, people, source_privacy),
     *(second_step, second_factor, sign_in_policy, single_sign_on),
-    *(team, account, passwords),
+    *(team, account, passwords, traffic),
 )
 
 
@@ -89,6 +90,7 @@ def init_app(app: Flask) -> None:
         ai_steps,
         alerts,
         alert_rules,
+        traffic,
         errors,
     ):
         part.init_app(app)

@@ -8,7 +8,15 @@ from typing import Any
 from flask import Blueprint, Response, abort, render_template, request, url_for
 
 from relay import database
-from relay.dashboard import dead_letter_filter, forms, guard, htmx, removal, subscriptions
+from relay.dashboard import (
+    dead_letter_filter,
+    forms,
+    guard,
+    htmx,
+    removal,
+    subscriptions,
+    traffic,
+)
 from relay.dashboard.destination_account import quotas_and_warning
 from relay.dashboard.filters import counted
 from relay.destinations import KINDS
@@ -44,9 +52,10 @@ def list_page() -> Any:
         "destinations/_table.html",
         page=page,
         kinds=KINDS,
-        activity=deliveries.activity_of([destination.id for destination in page.items]),
+        activity=deliveries.activity_of(ids := [destination.id for destination in page.items]),
+        sparks=traffic.destination_sparks(ids, now := database.now(db.session)),
         subscription_words=subscriptions.subscription_words,
-        now=database.now(db.session),
+        now=now,
         url=url_for("destinations.list_page"),
     )
 
@@ -221,6 +230,7 @@ def _page_context(destination: Destination, kind: Kind, now: datetime) -> dict[s
         "overlapping": subscription_settings.overlapping(destination),
         "unsent": subscription_settings.unsent(destination.id),
         "own_mappings": mapping_versions.made_by_hand(destination),
+        **traffic.destination_context(destination, now),
     }
 
 

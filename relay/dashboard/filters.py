@@ -46,10 +46,11 @@ def relative(instant: datetime, now: datetime | None = None) -> str:
 
 def exact(instant: datetime) -> str:
     """``2026-11-27 22:00:00 CET``, in the time zone of the signed-in person, or in UTC."""
-    return instant.astimezone(_time_zone()).strftime("%Y-%m-%d %H:%M:%S %Z")
+    return instant.astimezone(time_zone()).strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
-def _time_zone() -> ZoneInfo:
+def time_zone() -> ZoneInfo:
+    """The time zone of the signed-in person, or UTC."""
     person = g.get("person") if has_app_context() else None
     try:
         return ZoneInfo(person.time_zone if person and person.time_zone else "UTC")

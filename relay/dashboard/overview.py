@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint
 
 from relay import database
-from relay.dashboard import guard, htmx, navigation
+from relay.dashboard import guard, htmx, navigation, traffic
 from relay.dashboard.attention import attention_list, slugs_of
 from relay.models import db
 from relay.services import events, overview
@@ -35,11 +35,11 @@ def page() -> Any:
         "overview/page.html",
         "overview/_live.html",
         figures=figures,
-        busiest=max((count for _, count in figures.per_hour), default=0),
         newest=events.newest_events(8),
         state_of=events.state_of,
         attention=attention_list(alerts, destinations, shown_causes, sites, watched, now),
         other_failed=figures.dead > sum(cause.count for cause in shown_causes),
         has_source=bool(sites),
         has_destination=bool(destinations),
+        **({} if htmx.wants_fragment() else traffic.overview_context(now)),
     )

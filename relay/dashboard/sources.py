@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, render_template, request, send_file, url_for
 
 from relay import database
-from relay.dashboard import forms, guard, htmx, removal
+from relay.dashboard import forms, guard, htmx, removal, traffic
 from relay.errors import Invalid, Refusal
 from relay.event_types import TEST
 from relay.models import Source, db
@@ -100,7 +100,8 @@ def list_page() -> Any:
         "sources/_table.html",
         page=page,
         url=url_for("sources.list_page"),
-        last=source_settings.last_events([source.id for source in page.items]),
+        last=source_settings.last_events(ids := [source.id for source in page.items]),
+        sparks=traffic.site_sparks(ids),
     )
 
 
@@ -209,6 +210,7 @@ def _detail(
         new_key=new_key,
         connection=connection(source, *new_key[:2]) if new_key else "",
         words=KEY_WORDS[source.type],
+        **traffic.site_context(source, now),
     )
 
 

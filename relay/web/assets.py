@@ -5,7 +5,7 @@ Relay's own sources.  Templates use ``{% assets "app_css" %}â€¦{{ ASSET_URL }}â€
 manifest lists the names, so that no process has to read the sources.
 
 - ``app_css``: the rules of Tabler, its icons and uPlot that Relay uses, and ``css/relay.css``
-- ``app_js``: htmx, Tabler, uPlot, ``js/relay.js``, ``js/mapping.js``, ``js/passkeys.js``; load it with ``defer``
+- ``app_js``: htmx, Tabler, uPlot, ``js/relay.js``, ``js/charts.js``, ``js/mapping.js``, ``js/passkeys.js``; load it with ``defer``
 - ``theme_js``: ``js/theme.js``, light or dark before the first paint; load it in the head
 """
 
@@ -39,6 +39,7 @@ SCRIPTS = (
     PACKAGES / "@tabler/core/dist/js/tabler.min.js",
     PACKAGES / "uplot/dist/uPlot.iife.min.js",
     STATIC / "js/relay.js",
+    STATIC / "js/charts.js",
     STATIC / "js/mapping.js",
     STATIC / "js/passkeys.js",
 )

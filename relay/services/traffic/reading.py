@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import func, or_, select
 
+from relay.destinations import KINDS
 from relay.models import (
     Destination,
     DestinationHold,
@@ -97,6 +98,14 @@ class CallNumbers:
     def success_rate(self) -> float | None:
         """From 0 to 1; None without attempts."""
         return self.accepted / self.attempts if self.attempts else None
+
+
+@dataclass(frozen=True)
+class CallStep:
+    """How long the attempts of one step took; None without attempts."""
+
+    p50_ms: float | None
+    p95_ms: float | None
 
 
 NO_CALLS = CallNumbers(0, 0, 0, 0, None, None)
@@ -199,11 +208,29 @@ def calls_of(steps: ChartSteps, destination_id: int | None = None) -> dict[int, 
     return found
 
 
+def durations_of(steps: ChartSteps, destination_id: int) -> list[CallStep]:
+    """How long the attempts of a destination took, by step, in one statement."""
+    of = DestinationTraffic
+    columns = [getattr(of, name) for name in BUCKETS]
+    wanted = select(of.begin, *columns).where(
+        of.destination_id == destination_id,
+        of.span_s == steps.span_s,
+        of.begin >= steps.begins[0],
+    )
+    counts = [[0] * len(BUCKETS) for _ in steps.begins]
+    for begin, *values in db.session.execute(wanted):
+        at = steps.index_of(begin)
+        counts[at] = [a + b for a, b in zip(counts[at], values, strict=True)]
+    bounds = list(BUCKETS.values())
+    return [CallStep(percentile(bounds, one, 0.5), percentile(bounds, one, 0.95)) for one in counts]
+
+
 def destination_names() -> dict[int, str]:
-    """The names of the destinations in use, by number, in the order of their names."""
+    """The names of the destinations that receive events, by number, in the order of their names."""
+    receiving = [kind.slug for kind in KINDS.values() if kind.takes_events]
     rows = db.session.execute(
         select(Destination.id, Destination.name)
-        .where(Destination.state != DestinationState.CLOSED)
+        .where(Destination.state != DestinationState.CLOSED, Destination.kind.in_(receiving))
         .order_by(Destination.name)
     )
     return {row.id: row.name for row in rows}

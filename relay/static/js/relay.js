@@ -56,7 +56,7 @@
   document.addEventListener("htmx:beforeSwap", (event) => {
     const list = event.detail.target;
     if (!event.detail.requestConfig.headers["Relay-Poll"] || !list.matches("[data-keep-open]")) return;
-    if (list.querySelector("details.confirm[open], input:focus, select:focus, textarea:focus")) {
+    if (list.querySelector("details.confirm[open], details.chart-table[open], input:focus, select:focus, textarea:focus")) {
       event.detail.shouldSwap = false;
     }
   });
