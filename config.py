@@ -276,6 +276,7 @@ class Config:
     read_database_url: str = ""
     oidc: OidcSettings | None = None
     mail: MailAccount | None = None
+    set_in_environment: frozenset[str] = frozenset()  # names of variables, without _FILE
 
     @property
     def base_url(self) -> str:
@@ -380,6 +381,9 @@ class Config:
                 env_text(env, "RELAY_OIDC_LABEL"),
             ),
             mail=env_mail(env),
+            set_in_environment=frozenset(
+                name for name in KNOWN if env_text(env, name) or env_text(env, f"{name}_FILE")
+            ),
         )
 
 

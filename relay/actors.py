@@ -8,6 +8,7 @@ from relay import broker
 from relay.delivery import drain, router
 from relay.delivery.local_drains import LocalDrains
 from relay.services.alerts import canary
+from relay.services.destinations import access as destination_access
 from relay.services.destinations import account as destination_account
 
 
@@ -38,6 +39,12 @@ def drain_destination(destination_id: int) -> None:
 def read_account(destination_id: int) -> None:
     """Read the account behind a destination: its live fields."""
     destination_account.read(destination_id)
+
+
+@dramatiq.actor(queue_name=broker.QUEUE, max_retries=0)
+def check_access(destination_id: int) -> None:
+    """Check the credentials of a destination."""
+    destination_access.check(destination_id)
 
 
 @dramatiq.actor(queue_name=broker.QUEUE, max_retries=0)

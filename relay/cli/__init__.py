@@ -25,6 +25,7 @@ from relay.cli import (
     people,
     replays,
     second_factor,  # noqa: F401 - adds its commands to ``users``
+    settings,
     sources,
     subscriptions,
     system,
@@ -46,6 +47,7 @@ NOUNS = (
     alerts,
     audit,
     people,
+    settings,
 )
 
 

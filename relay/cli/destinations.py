@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ import click
 
 from relay.cli.output import command, from_stdin, paged, refuse, show, show_list, show_removal
 from relay.models import Destination, Subscription
+from relay.rules.states import AccessState
 from relay.services.audit import COMMAND_LINE
 from relay.services.destinations import removal, throttling
 from relay.services.destinations import settings as destination_settings
@@ -196,6 +198,17 @@ def list_(limit: int, after: int | None, as_json: bool) -> None:
     items = [as_dict(destination) for destination in page.items]
     columns = ("id", "name", "kind", "state", "events", "source")
     show_list(items, page.total, as_json, *columns, next_after=page.next_after)
+
+
+@command(group, "check", "destinations check Sales")
+@click.argument("destination")
+def check(destination: str, as_json: bool) -> None:
+    """Check the credentials with a call that changes nothing.  Exits with 1 if they are rejected."""
+    found = destination_settings.check_access(destination, COMMAND_LINE)
+    report = {"state": found.access_state, "detail": found.access_text}
+    show(report, as_json, found.access_text)
+    if found.access_state != AccessState.OK:
+        sys.exit(1)
 
 
 @command(group, "test", "destinations test Sales --type order.created")

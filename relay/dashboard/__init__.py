@@ -23,9 +23,11 @@ from relay.dashboard import (
     errors,
     events,
     filters,
+    first_steps,
     guard,
     headers,
     health,
+    help,
     hosts,
     htmx,
     ledger,
@@ -41,6 +43,7 @@ from relay.dashboard import (
     replica,
     second_factor,
     second_step,
+    settings,
     sign_in_policy,
     single_sign_on,
     source_privacy,
@@ -68,7 +71,7 @@ PAGES = (
     *(dead_letters, dead_letters_bulk, replays, ai, ai_steps, ledger, alerts, alert_rules),
     *(alert_channels, health, audit, people, source_privacy),
     *(second_step, second_factor, sign_in_policy, single_sign_on),
-    *(team, account, passwords, traffic),
+    *(team, account, passwords, traffic, settings, first_steps, help),
 )
 
 

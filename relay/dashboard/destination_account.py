@@ -11,6 +11,7 @@ from relay import database
 from relay.dashboard import guard, htmx
 from relay.errors import Refusal
 from relay.models import Destination, db
+from relay.rules.states import AccessState
 from relay.services import deliveries
 from relay.services.destinations import account as destination_account
 from relay.services.destinations import quotas
@@ -29,6 +30,31 @@ def refresh(destination_id: int) -> Any:
     try:
         destination = destination_account.refresh(destination_id, guard.current_by())
         htmx.toast(f"{destination.name}: {field_count(destination)} fields available for mappings.")
+    except Refusal as exc:
+        htmx.toast(str(exc), "danger")
+    return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
+
+
+@blueprint.get("/access")
+@guard.requires("viewer")
+def show_access(destination_id: int) -> Any:
+    """What the check of the credentials found, as a fragment that polls while it runs."""
+    destination = destination_settings.find_destination(destination_id)
+    if not htmx.wants_fragment():
+        return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
+    return render_template(
+        "destinations/_access.html", destination=destination, now=database.now(db.session)
+    )
+
+
+@blueprint.post("/access")
+@guard.requires("support")
+def check_access(destination_id: int) -> Any:
+    """Check the credentials now."""
+    try:
+        destination = destination_settings.check_access(destination_id, guard.current_by())
+        is_bad = destination.access_state == AccessState.REFUSED
+        htmx.toast(destination.access_text, "danger" if is_bad else "success")
     except Refusal as exc:
         htmx.toast(str(exc), "danger")
     return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))

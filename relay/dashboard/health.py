@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import platform
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, current_app
 from sqlalchemy.exc import SQLAlchemyError
 
-from config import Config
+from relay import database
 from relay.dashboard import guard, htmx
-from relay.observability.health import Finding, Level
+from relay.models import db
+from relay.observability.health import Finding, Level, RunningProcess, running_processes
+from relay.services import overview
 from relay.services.operations import doctor
 from relay.services.operations.checks import alerting
+from relay.services.settings import retention as retention_settings
 
 blueprint = Blueprint("health", __name__, url_prefix="/health")
 BUDGET_S = 5.0  # a page must not wait longer for what is down
@@ -39,15 +44,52 @@ def grouped(findings: list[Finding]) -> list[HealthGroup]:
     ]
 
 
+@dataclass(frozen=True)
+class HealthHost:
+    """A host with the number of its processes, by role."""
+
+    name: str
+    roles: dict[str, int]
+
+
+def processes_by_host(found: list[RunningProcess] | None) -> list[HealthHost] | None:
+    """The workers and schedulers that run; None if the broker does not answer."""
+    if found is None:
+        return None
+    hosts: dict[str, Counter[str]] = {}
+    for one in found:
+        hosts.setdefault(one.host, Counter())[one.role] += 1
+    return [HealthHost(name, dict(roles)) for name, roles in sorted(hosts.items())]
+
+
+def facts_of_database() -> dict[str, Any]:
+    """What is due, how long events are kept, and the versions; less while the database is down."""
+    facts: dict[str, Any] = {
+        "python": platform.python_version(),
+        "database": db.engine.dialect.name,
+        "queue": None,
+        "retention_days": None,
+    }
+    try:
+        facts["queue"] = overview.load_queue(database.now(db.session))
+        facts["retention_days"] = retention_settings.days().retention_days
+    except SQLAlchemyError:
+        db.session.rollback()
+    version = getattr(db.engine.dialect, "server_version_info", None)
+    name = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}.get(str(facts["database"]), "")
+    facts["database"] = f"{name} {'.'.join(map(str, version or ()))}".strip()
+    return facts
+
+
 @blueprint.get("")
 @guard.requires("support")
 def page() -> Any:
-    config: Config = current_app.extensions["relay_config"]
     findings = doctor.diagnose(budget_s=BUDGET_S)
     try:
         backup_at = alerting.last_backup()
     except SQLAlchemyError:
         backup_at = None
+    client = current_app.extensions["relay_broker"].broker.client
     return htmx.respond(
         "health/page.html",
         "health/_findings.html",
@@ -56,5 +98,6 @@ def page() -> Any:
         warnings=sum(one.level is Level.WARNING for one in findings),
         version=current_app.extensions["relay_version"],
         backup_at=backup_at,
-        retention_days=config.retention_days,
+        processes=processes_by_host(running_processes(client)),
+        **facts_of_database(),
     )

@@ -10,7 +10,7 @@ from relay import database
 from relay.dashboard import guard, htmx, navigation, traffic
 from relay.dashboard.attention import attention_list, slugs_of
 from relay.models import db
-from relay.services import events, overview
+from relay.services import events, first_steps, overview
 from relay.services.alerts import listing, rule_status
 from relay.services.dead_letters import causes
 from relay.services.destinations import settings as destination_settings
@@ -39,6 +39,7 @@ def page() -> Any:
         state_of=events.state_of,
         attention=attention_list(alerts, destinations, shown_causes, sites, watched, now),
         other_failed=figures.dead > sum(cause.count for cause in shown_causes),
+        first_steps=first_steps.current() if guard.signed_in().may("admin") else None,
         has_source=bool(sites),
         has_destination=bool(destinations),
         **({} if htmx.wants_fragment() else traffic.overview_context(now)),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, current_app, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 
 from relay.dashboard import forms, guard, htmx
 from relay.errors import Invalid
 from relay.mapping import paths
 from relay.mapping.redaction_rules import RedactionAction, RedactionRule, path_from_label
 from relay.models import Source
+from relay.services.settings import retention as retention_settings
 from relay.services.sources import privacy
 from relay.services.sources.settings import find_source
 
@@ -35,6 +36,7 @@ def _page(source: Source, errors: dict[str, list[str]] | None = None) -> str:
         for path, rule in rules.items()
         if path not in known
     ]
+    kept = retention_settings.days()
     return render_template(
         "sources/privacy.html",
         source=source,
@@ -42,8 +44,8 @@ def _page(source: Source, errors: dict[str, list[str]] | None = None) -> str:
         actions=ACTIONS,
         values=forms.posted(),
         errors=errors or {},
-        default_days=current_app.extensions["relay_config"].retention_days,
-        limit_days=current_app.extensions["relay_config"].unresolved_retention_days,
+        default_days=kept.retention_days,
+        limit_days=kept.unresolved_retention_days,
     )
 
 

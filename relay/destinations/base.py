@@ -143,6 +143,14 @@ class MessageResult:
 
 
 @dataclass(frozen=True)
+class AccessResult:
+    """The result of a check of credentials.  ``text`` is the account that they belong to, as "Connected as …"."""
+
+    signal: lifecycle.Signal
+    text: str = ""
+
+
+@dataclass(frozen=True)
 class ReportedQuota:
     """How much of a quota is left, as a response of the service reports it.
 
@@ -216,6 +224,7 @@ class Kind:
     open_fields: ClassVar[bool] = False  # a mapping can name its own targets; dots make objects
     signs_for_site: ClassVar[bool] = False  # whether it needs ``message.site_key``
     writes_to_person: ClassVar[bool] = False  # whether it needs ``message.person``
+    setup_link: ClassVar[tuple[str, str]] = ("", "")  # label and URL of a page of the service
     has_account: ClassVar[bool] = False  # whether ``read_account`` returns anything
     default_event_types: ClassVar[tuple[str, ...]] = ("*",)  # selected for a new destination
     default_rate: ClassVar[tuple[int, str] | None] = None  # of a new destination: calls per unit
@@ -303,6 +312,14 @@ class Kind:
     def read_account(self, config: Mapping[str, Any], send: Send) -> dict[str, Any]:
         """Read what mappings and calls need to know about the account.  Raises Undeliverable."""
         return {}
+
+    def has_access_check(self, config: Mapping[str, Any]) -> bool:
+        """Whether ``check_access`` can check these settings with a call that changes nothing."""
+        return False
+
+    def check_access(self, config: Mapping[str, Any], send: Send) -> AccessResult:
+        """Check the credentials with one cheap call that changes nothing.  Raises Undeliverable."""
+        raise NotImplementedError
 
     def send(self, request: OutboundRequest, transport: Any) -> Reply:
         """Make one call over a ``transport.client.Transport``.  Kinds without HTTP override this."""

@@ -179,6 +179,27 @@ def check_persistence(client: Any) -> Finding:
     )
 
 
+@dataclass(frozen=True)
+class RunningProcess:
+    """A worker or scheduler that sent a heartbeat within the last 15 s."""
+
+    role: str
+    host: str
+    number: str  # of the process on its host
+
+
+def running_processes(client: Any) -> list[RunningProcess] | None:
+    """By role and host.  None if the broker does not answer."""
+    keys = _query(client, lambda c: list(c.scan_iter(match=heartbeat_key("*", "*"), count=1000)))
+    if keys is None:
+        return None
+    parts = [(key.decode() if isinstance(key, bytes) else str(key)).split(":") for key in keys]
+    found = [
+        RunningProcess(part[2], ":".join(part[3:-1]), part[-1]) for part in parts if len(part) > 4
+    ]
+    return sorted(found, key=lambda one: (one.role, one.host, one.number))
+
+
 def heartbeats(client: Any) -> dict[str, int] | None:
     """How many processes of each role sent a heartbeat within the last 15 s, on any host.
 

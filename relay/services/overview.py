@@ -82,6 +82,25 @@ def load_figures(now: datetime, *, limited: bool = False) -> Figures:
     )
 
 
+@dataclass(frozen=True)
+class Queue:
+    """What waits now: events that are not routed yet, and deliveries, up to COUNTED + 1."""
+
+    unrouted: int
+    pending: int
+    oldest_due_s: float
+
+
+def load_queue(now: datetime) -> Queue:
+    """Read in one statement."""
+    unrouted, pending, due_at = db.session.execute(
+        select(
+            _some(Event.routed_at.is_(None)), _some(is_pending()), oldest_due().scalar_subquery()
+        )
+    ).one()
+    return Queue(unrouted, pending, max(0.0, (now - due_at).total_seconds()) if due_at else 0.0)
+
+
 def _delivered(since: datetime) -> Any:
     """From the counts by destination and minute, so it does not depend on the size of the history."""
     of = DeliveryMinute

@@ -41,7 +41,10 @@ class NoLoginMethod(Exception):
 
 @dataclass(frozen=True)
 class MailRequest(OutboundRequest):
-    """A mail, ready to send.  ``body`` is the whole message; with an empty ``user``, no login is sent."""
+    """A mail, ready to send.  ``body`` is the whole message; with an empty ``user``, no login is sent.
+
+    Without ``recipients``, the session ends after the login.
+    """
 
     host: str = ""
     port: int = 587
@@ -200,6 +203,8 @@ def exchange(request: MailRequest, dialer: Dialer, deadline: Deadline) -> tuple[
             session.ehlo_or_helo_if_needed()
         if request.user:
             session.login_with(request.user, request.password)
+        if not request.recipients:
+            return 250, b"OK"
         rejected = session.sendmail(request.sender, request.recipients, request.body)
     finally:
         session.close()

@@ -22,7 +22,8 @@ from relay.rules.circuit import Circuit, CircuitState, circuit_columns
 from relay.rules.states import DestinationState
 from relay.services.audit import COMMAND_LINE, By, record
 from relay.services.deliveries import named
-from relay.services.destinations import texts
+from relay.services.destinations import access, texts
+from relay.services.operations import milestones
 from relay.services.paging import MAX_LIMIT, Page, page_of
 from relay.services.subscriptions import settings as subscription_settings
 
@@ -125,6 +126,7 @@ def create_destination(
     record(by, "destination.create", name, kind=kind, sentence=" ".join(said))
     db.session.commit()
     read_account_soon(destination)
+    access.check_soon(destination)
     return destination
 
 
@@ -155,6 +157,8 @@ def update_destination(
     record(by, "destination.update", name, secrets_changed=changed, **addresses)
     db.session.commit()
     read_account_soon(destination)
+    if changed or config != old or not destination.access_state:
+        access.check_soon(destination)
     return destination
 
 
@@ -285,9 +289,17 @@ def resume(id_or_name: int | str, by: By) -> Destination:
     return destination
 
 
+def check_access(id_or_name: int | str, by: By) -> Destination:
+    """Check the credentials now.  Raises NotFound, Refusal."""
+    return access.check_now(find_destination(id_or_name), by)
+
+
 def send_test(id_or_name: int | str, by: By, event_type: str = "comment.created") -> TestSendResult:
     """Send one sample marked as a test, now, and show the answer.  Raises NotFound, Undeliverable."""
     destination = find_destination(id_or_name)
     record(by, "destination.test", destination.name, event_type=event_type)
     db.session.commit()
-    return send_sample(destination, event_type)
+    result = send_sample(destination, event_type)
+    if result.ok:
+        milestones.mark(milestones.TEST)
+    return result

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from flask import current_app
 from sqlalchemy import Connection, func, select
 
 from relay import database
@@ -19,6 +18,7 @@ from relay.services.alerts import state as alerts
 from relay.services.ledger.labels import counted, day_words
 from relay.services.ledger.model import DAY, Books, LedgerLine, Period
 from relay.services.ledger.reading import names_in, read, snapshot
+from relay.services.settings import retention as retention_settings
 
 KIND = "ledger.books"
 AT = time(2)  # UTC: long enough after midnight for the deliveries of the day before to settle
@@ -133,7 +133,7 @@ def _note(day: date, gaps: int) -> None:
 def days_to_check(connection: Connection) -> list[date]:
     """Closed days with rows or with an open alert; the newest first."""
     today = database.now(connection).date()
-    kept = timedelta(days=min(current_app.extensions["relay_config"].retention_days, MOST_DAYS))
+    kept = timedelta(days=min(retention_settings.days(connection).retention_days, MOST_DAYS))
     first = connection.scalar(select(func.min(Intake.day)))
     first = max(first, today - kept - DAY) if first is not None else today
     days = {today - DAY * n for n in range(1, (today - first).days + 1)}

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from flask import current_app
 from sqlalchemy import select
 
 from relay.models import Attempt, Milestone, db
 from relay.services.operations import erasure, milestones
+from relay.services.settings import retention as retention_settings
 
 BATCH = 500
 MARKER = "[deleted after {} days]"
@@ -22,7 +22,7 @@ def delete_old(now: datetime) -> int:
 
     How far it came is stored, so each attempt is read once.
     """
-    days = current_app.extensions["relay_config"].attempt_body_days
+    days = retention_settings.days().attempt_body_days
     if not days:
         return 0
     marker, limit, count = MARKER.format(days), now - timedelta(days=days), 0

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import current_app
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
@@ -21,6 +20,7 @@ from relay.models import db
 from relay.observability.logging import log
 from relay.services.ledger import archive
 from relay.services.operations.partitions import LOCK_TIMEOUT_MS, Partition, length, list_partitions
+from relay.services.settings import retention as retention_settings
 
 STEP = 20_000  # ids in one transaction
 LARGE = 100_000  # events in a partition
@@ -142,7 +142,7 @@ def dropped_whole(cutoffs: Mapping[int | None, datetime]) -> list[Partition]:
     """
     found = []
     with db.engine.connect() as connection:
-        most = 2 * length(current_app.extensions["relay_config"].retention_days)
+        most = 2 * length(retention_settings.days(connection).retention_days)
         for one in list_partitions(connection, "event")[:-2]:
             oldest, newest, rows = connection.execute(
                 text(

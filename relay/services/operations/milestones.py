@@ -14,6 +14,7 @@ from relay.models import Milestone, db, db_now
 
 SCHEDULER = "scheduler"  # a round of its periodic work ended
 BACKUP = "backup"
+TEST = "destination_test"  # a test of a destination succeeded
 BODIES = "attempt_bodies"  # the bodies of attempts until then were deleted
 
 

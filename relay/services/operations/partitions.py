@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from flask import current_app
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
 from relay import database
 from relay.models import db
 from relay.observability.logging import log
+from relay.services.settings import retention as retention_settings
 
 TABLES = ("event", "attempt")
 SPAN = 1_000_000  # the smallest range of ids
@@ -146,7 +146,7 @@ def _is_time(connection: Connection) -> bool:
     if oldest is None or at - oldest.id < LEAST_ROWS:
         return False
     since: datetime = oldest.received_at
-    days = current_app.extensions["relay_config"].retention_days
+    days = retention_settings.days(connection).retention_days
     return database.now(connection) - since >= length(days)
 
 

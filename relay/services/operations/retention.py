@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import current_app
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, tuple_
 
 from relay import database
@@ -33,6 +32,7 @@ from relay.services.alerts import pruning
 from relay.services.audit import By, record
 from relay.services.ledger import archive as ledger_archive
 from relay.services.operations import bodies, dropping, partitions, unresolved
+from relay.services.settings import retention as retention_settings
 from relay.services.traffic import counting as traffic_counting
 
 BATCH = 500
@@ -84,7 +84,7 @@ def cutoffs_of(now: datetime) -> dict[int | None, datetime]:
         select(Source.id, Source.retention_days).where(Source.retention_days.is_not(None))
     )
     days: dict[int | None, int] = {row.id: row.retention_days for row in rows}
-    days[None] = current_app.extensions["relay_config"].retention_days
+    days[None] = retention_settings.days().retention_days
     return {source: now - timedelta(days=count) for source, count in days.items()}
 
 
@@ -174,7 +174,7 @@ def _prune_revisions(oldest: datetime, now: datetime) -> None:
     An older change may still be on its way from the site, which keeps what it could not send for two
     weeks before a person has to decide.
     """
-    days = current_app.extensions["relay_config"].unresolved_retention_days
+    days = retention_settings.days().unresolved_retention_days
     before = min(oldest, now - timedelta(days=days)) - LATE
     table: Any = ObjectRevision.__table__
     found = select(*table.primary_key).where(table.c.updated_at < before).limit(BATCH)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from flask import current_app
 from sqlalchemy import and_, or_, select
 
 from relay import database, exact_json
@@ -18,6 +17,7 @@ from relay.mapping import person
 from relay.models import Attempt, DeadLetter, Delivery, EmailDigest, Event, db
 from relay.rules.lifecycle import Discarded, State, transition
 from relay.services.operations import erasure
+from relay.services.settings import retention as retention_settings
 
 BATCH = 100
 NOT_SENT = (
@@ -30,7 +30,7 @@ def empty(now: datetime, cutoffs: Mapping[int | None, datetime]) -> int:
 
     Deliveries that still wait are discarded.  An event with a call in progress waits for the next run.
     """
-    days = current_app.extensions["relay_config"].unresolved_retention_days
+    days = retention_settings.days().unresolved_retention_days
     limit = now - timedelta(days=days)
     own = {source: min(limit, at) for source, at in cutoffs.items() if source is not None}
     old = or_(

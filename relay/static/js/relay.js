@@ -70,6 +70,15 @@
   }
   document.addEventListener("htmx:afterOnLoad", () => document.getElementById("toast-unreachable")?.remove());
 
+  // ---- help: a section of the docs in a dialog ------------------------------------------------
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const dialog = document.getElementById("help-dialog");
+    if (dialog && event.detail.target.id === "help-body" && !dialog.open) dialog.showModal();
+  });
+  document.addEventListener("click", (event) => {
+    if (event.target.id === "help-dialog") event.target.close(); // beside the text
+  });
+
   // ---- times --------------------------------------------------------------------------------
   const UNITS = [[86400, "day"], [3600, "h"], [60, "min"], [1, "s"]];
 

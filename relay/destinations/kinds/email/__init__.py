@@ -9,7 +9,15 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Any
 
-from relay.destinations.base import Kind, Message, Rule, TargetField, standard_text
+from relay.destinations.base import (
+    AccessResult,
+    Kind,
+    Message,
+    Rule,
+    Send,
+    TargetField,
+    standard_text,
+)
 from relay.destinations.envelope import headers_of
 from relay.destinations.kinds.email import html
 from relay.destinations.kinds.email.addresses import parse_address, parse_addresses
@@ -104,6 +112,31 @@ class Email(Kind):
     def send(self, request: OutboundRequest, transport: Transport) -> Reply:
         assert isinstance(request, smtp.MailRequest)
         return smtp.send(request, transport)
+
+    def has_access_check(self, config: Mapping[str, Any]) -> bool:
+        return True
+
+    def check_access(self, config: Mapping[str, Any], send: Send) -> AccessResult:
+        """Connect and log in, without a mail."""
+        host, port, user = config["host"], config.get("port", 587), str(config.get("user") or "")
+        password = str(config.get("password") or "")
+        request = smtp.MailRequest(
+            "LOGIN",
+            f"smtp://{host}:{port}",
+            (),
+            b"",
+            secrets=(password,) if password else (),
+            host=host,
+            port=int(port),
+            security=config.get("security", smtp.STARTTLS),
+            user=user,
+            password=password,
+            sender=parse_address(config["sender"]).addr_spec,
+        )
+        where = f"Connected to {host}"
+        return AccessResult(
+            signal_of(send(request)), f"{where} as {user}." if user else f"{where} without a login."
+        )
 
     def classify(self, reply: Reply) -> Signal:
         return signal_of(reply)

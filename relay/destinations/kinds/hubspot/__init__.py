@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from relay.destinations.base import (
+    AccessResult,
     Call,
     Kind,
     Message,
@@ -132,6 +133,17 @@ class HubSpot(Kind):
                 results[message.key] = MessageResult(Refused(exc.code, str(exc), field=exc.field))
         results |= write(client, to_write)
         return [results[message.key] for message in messages]
+
+    def has_access_check(self, config: Mapping[str, Any]) -> bool:
+        return True
+
+    def check_access(self, config: Mapping[str, Any], send: Send) -> AccessResult:
+        """Source: https://developers.hubspot.com/docs/api-reference/latest/account/account-information/get-account-details"""
+        client = api.Api(config, send)
+        reply = client.get("details").reply
+        signal = errors.signal_of(reply, {})
+        portal = body_of(reply).get("portalId")
+        return AccessResult(signal, f"Connected to HubSpot account {portal}." if portal else "")
 
     def classify(self, reply: Reply) -> Signal:
         return errors.signal_of(reply, {})

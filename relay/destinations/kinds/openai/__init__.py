@@ -21,8 +21,8 @@ from relay.destinations.ai import (
     SpendingCaps,
     amount,
 )
-from relay.destinations.base import Message, ReportedQuota
-from relay.destinations.envelope import headers_of
+from relay.destinations.base import AccessResult, Message, ReportedQuota, Send
+from relay.destinations.envelope import USER_AGENT, headers_of
 from relay.destinations.kinds.openai import replies
 from relay.destinations.kinds.openai.limits import quotas_of
 from relay.destinations.kinds.openai.services import (
@@ -40,6 +40,7 @@ from relay.destinations.kinds.openai.services import (
 )
 from relay.destinations.kinds.openai.settings import OpenAISchema, models_of
 from relay.destinations.redaction import mask_text
+from relay.rules.lifecycle import Accepted
 from relay.transport.client import Transport
 from relay.transport.request import OutboundRequest, Reply
 
@@ -73,6 +74,20 @@ class OpenAI(AiKind):
     def caps(self, config: Mapping[str, Any]) -> SpendingCaps:
         calls = config.get("day_calls")
         return SpendingCaps(int(amount(config["day_cap"]) * MILLION), int(calls) if calls else None)
+
+    def has_access_check(self, config: Mapping[str, Any]) -> bool:
+        """The list of models is free.  Not every service asks for the key there."""
+        return service_in(config).slug in ("openai", "mistral") and bool(config.get("api_key"))
+
+    def check_access(self, config: Mapping[str, Any], send: Send) -> AccessResult:
+        """Sources: https://platform.openai.com/docs/api-reference/models/list, https://docs.mistral.ai/api"""
+        key = str(config["api_key"])
+        url = f"{str(config['base_url']).rstrip('/')}/models"
+        headers = (("User-Agent", USER_AGENT), *_credentials(config, key))
+        reply = send(OutboundRequest("GET", url, headers, b"", secrets=(key,)))
+        if reply.status == 200:
+            return AccessResult(Accepted(), f"{service_in(config).label} accepts the API key.")
+        return AccessResult(self.classify(reply))
 
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:
         """The request of a test: one short question to the first model."""

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from relay.destinations.base import (
+    AccessResult,
     Call,
     Digest,
     Kind,
@@ -26,7 +27,7 @@ from relay.destinations.base import (
     standard_text,
 )
 from relay.destinations.envelope import headers_of
-from relay.destinations.kinds.slack import texts
+from relay.destinations.kinds.slack import access, texts
 from relay.destinations.kinds.slack.errors import (
     bot_signal,
     compatible_signal,
@@ -58,6 +59,7 @@ class Slack(Kind):
     escapes_html = True
     default_rate = (1, "second")
     duplicate_note = "Slack cannot recognize a duplicate: a message that arrived is shown again."
+    setup_link = ("Create the Slack app with everything filled in", access.manifest_url())
     schema = SlackSchema()
     example_secrets = {
         "webhook_url": "https://hooks.slack.com/services/T0EXAMPLE/B0EXAMPLE/example-webhook-key"
@@ -105,6 +107,13 @@ class Slack(Kind):
     def digest(self, config: Mapping[str, Any]) -> Digest | None:
         above = int(config.get("digest_above", DIGEST_ABOVE))
         return Digest(above) if above else None
+
+    def has_access_check(self, config: Mapping[str, Any]) -> bool:
+        """A webhook URL cannot be checked without a message."""
+        return config.get("way") == BOT
+
+    def check_access(self, config: Mapping[str, Any], send: Send) -> AccessResult:
+        return access.check(config, send)
 
     def classify(self, reply: Reply) -> Signal:
         return bot_signal(reply) if reply.body.lstrip()[:1] == b"{" else webhook_signal(reply)

@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from relay import exact_json
 from relay.destinations.base import (
+    AccessResult,
     Call,
     Kind,
     Message,
@@ -26,7 +27,12 @@ from relay.destinations.base import (
     SettingText,
     TextStyle,
 )
-from relay.destinations.client_credentials import AccessToken, ClientCredentials, TokenCache
+from relay.destinations.client_credentials import (
+    AccessToken,
+    ClientCredentials,
+    TokenCache,
+    read_token,
+)
 from relay.destinations.envelope import content_of, form_pairs, headers_of
 from relay.destinations.kinds.webhook.settings import (
     BASIC,
@@ -46,6 +52,7 @@ from relay.destinations.kinds.webhook.settings import (
     signing_keys,
 )
 from relay.errors import Undeliverable
+from relay.rules.lifecycle import Accepted
 from relay.rules.on_status import Choices, StatusAction
 from relay.transport.request import OutboundRequest
 
@@ -176,6 +183,19 @@ class Webhook(Kind):
             if reply.status != 401 or refused:
                 return MessageResult(self.classify(reply), tuple(calls))
             refused = token.value
+
+    def has_access_check(self, config: Mapping[str, Any]) -> bool:
+        """Only the token URL of OAuth can be asked without sending an event."""
+        return config.get("auth") == OAUTH
+
+    def check_access(self, config: Mapping[str, Any], send: Send) -> AccessResult:
+        credentials = client_of(config)
+        found = read_token(send(credentials.request()), credentials)
+        if not isinstance(found, AccessToken):
+            return AccessResult(found)
+        return AccessResult(
+            Accepted(), f"{urlsplit(credentials.token_url).netloc} gave an access token."
+        )
 
     def summary(self, config: Mapping[str, Any]) -> str:
         where = urlsplit(config.get("url", "")).netloc or self.name

@@ -1,0 +1,96 @@
+"""The credentials of destinations: checked after they are saved, and when a person asks.
+
+A check never stops a save, and nothing is delivered or written by it.
+"""
+
+from __future__ import annotations
+
+from flask import current_app
+
+from relay import broker, database
+from relay.delivery.attempt.run import Sender
+from relay.delivery.message import kind_and_config, shared_transport
+from relay.destinations import KINDS
+from relay.destinations.base import AccessResult
+from relay.errors import Refusal, RelayError, Undeliverable
+from relay.models import Destination, db
+from relay.rules.lifecycle import Accepted, Refused
+from relay.rules.states import AccessState
+from relay.services.audit import By, record
+
+# The sentences about replies are written for deliveries, which a pause holds.
+IN_OTHER_WORDS = ((", then resume.", "."), (" and resume.", "."), (" Relay retries.", ""))
+
+
+def can_check(destination: Destination) -> bool:
+    """Whether its kind has a check for these settings."""
+    kind = KINDS.get(destination.kind)
+    return kind is not None and kind.has_access_check(destination.config)
+
+
+def check_soon(destination: Destination) -> None:
+    """Its credentials are new or changed: let a worker check them.  Commits."""
+    if not can_check(destination):
+        if destination.access_state:
+            destination.access_state, destination.access_text = "", ""
+            db.session.commit()
+        return
+    destination.access_state, destination.access_text = AccessState.CHECKING, ""
+    destination.access_checked_at = database.now(db.session)
+    db.session.commit()
+    if not broker.nudge("check_access", destination.id):
+        note(destination.id, AccessState.UNKNOWN, "Relay could not check the credentials yet.")
+
+
+def check_now(destination: Destination, by: By) -> Destination:
+    """Check because a person asked.  Raises Refusal if its kind has no check."""
+    if not can_check(destination):
+        raise Refusal(
+            f"There is no check of the credentials of {destination.name}. Send a test instead."
+        )
+    record(by, "destination.check", destination.name)
+    db.session.commit()
+    check(destination.id)
+    return db.session.get_one(Destination, destination.id, populate_existing=True)
+
+
+def check(destination_id: int) -> None:
+    """Check the credentials and store the result."""
+    destination = db.session.get(Destination, destination_id)
+    if destination is None or not can_check(destination):
+        return
+    kind_name = KINDS[destination.kind].name
+    try:
+        kind, config = kind_and_config(destination)
+        db.session.commit()  # no transaction stays open during the call
+        app = current_app._get_current_object()  # type: ignore[attr-defined]
+        result = kind.check_access(config, Sender(kind, config, shared_transport(app)))
+    except Undeliverable as exc:
+        result = AccessResult(Refused(exc.code, str(exc)))
+    except RelayError as exc:
+        note(destination_id, AccessState.UNKNOWN, str(exc))
+        return
+    note(destination_id, *in_words(kind_name, result))
+
+
+def in_words(kind_name: str, result: AccessResult) -> tuple[AccessState, str]:
+    """The result of a check as a state and a sentence."""
+    if isinstance(result.signal, Accepted):
+        return AccessState.OK, result.text or "The credentials work."
+    sentence = str(getattr(result.signal, "sentence", ""))
+    for old, new in IN_OTHER_WORDS:
+        sentence = sentence.replace(old, new)
+    if isinstance(result.signal, Refused):
+        return AccessState.REFUSED, f"{kind_name} rejected the credentials. {sentence}"
+    return AccessState.UNKNOWN, f"Relay could not check the credentials. {sentence}"
+
+
+def note(destination_id: int, state: AccessState, text: str) -> None:
+    """Store a result.  Commits."""
+    found = db.session.get(
+        Destination, destination_id, with_for_update={"key_share": True}, populate_existing=True
+    )
+    if found is not None:
+        found.access_state, found.access_text = state, text
+        found.access_checked_at = database.now(db.session)
+    db.session.commit()

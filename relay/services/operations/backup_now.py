@@ -1,0 +1,127 @@
+"""Backups that a person starts from a page: where they are, which exist, and how the last one went."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from flask import current_app
+from sqlalchemy import select
+
+from config import Config
+from relay import database
+from relay.errors import NotFound, Refusal, RelayError
+from relay.models import Milestone, db
+from relay.observability.logging import log
+from relay.services import mail
+from relay.services.audit import By, record
+from relay.services.operations import backup, milestones
+
+STARTED, FAILED = "backup_started", "backup_failed"
+LONGEST = timedelta(hours=6)  # after that, the process that made it has ended
+SUFFIX = ".relay-backup.gz"
+
+
+@dataclass(frozen=True)
+class BackupFile:
+    """A backup in the folder of this host."""
+
+    name: str
+    made_at: datetime
+    size: int
+
+
+@dataclass(frozen=True)
+class BackupStatus:
+    """``made_at`` is when the last backup was made, by whatever command; ``reason`` why the newest try
+    failed, empty if it did not.  ``files`` are those of this host, the newest first.
+    """
+
+    made_at: datetime | None
+    is_running: bool
+    reason: str
+    files: Sequence[BackupFile]
+    folder: Path
+
+
+def folder() -> Path:
+    """Where backups of this host are written: ``backups`` in the data directory."""
+    config: Config = current_app.extensions["relay_config"]
+    return config.data_dir / "backups"
+
+
+def status() -> BackupStatus:
+    """In one statement."""
+    names = (milestones.BACKUP, STARTED, FAILED)
+    rows = db.session.execute(
+        select(Milestone.name, Milestone.at, Milestone.detail, database.db_now()).where(
+            Milestone.name.in_(names)
+        )
+    ).all()
+    at = {row.name: row.at for row in rows}
+    reason = next((row.detail.get("reason", "") for row in rows if row.name == FAILED), "")
+    now = rows[0][3] if rows else None
+    made, started, failed = (at.get(name) for name in names)
+    running = (
+        started is not None
+        and now is not None
+        and now - started < LONGEST
+        and (made is None or made < started)
+        and (failed is None or failed < started)
+    )
+    is_failed = failed is not None and (made is None or made < failed) and not running
+    return BackupStatus(made, running, reason if is_failed else "", files(), folder())
+
+
+def files() -> list[BackupFile]:
+    """The backups in the folder, the newest first."""
+    found = [path for path in folder().glob(f"*{SUFFIX}") if path.is_file()]
+    shown = [
+        BackupFile(
+            path.name, datetime.fromtimestamp(path.stat().st_mtime, UTC), path.stat().st_size
+        )
+        for path in found
+    ]
+    return sorted(shown, key=lambda one: one.made_at, reverse=True)
+
+
+def find(name: str) -> Path:
+    """The path of a backup by its name.  Raises NotFound."""
+    if name not in {one.name for one in files()}:
+        raise NotFound("There is no such backup on this host.")
+    return folder() / name
+
+
+def start(by: By) -> None:
+    """Make a backup soon, in a thread of this process.  Raises Refusal while one is made."""
+    if status().is_running:
+        raise Refusal("A backup is being made. Wait until it is complete.")
+    record(by, "backup.create", "all of Relay")
+    milestones.store(db.session, STARTED, detail={"by": by.actor})
+    db.session.commit()
+    mail.outbox().add(make)
+
+
+def make() -> str:
+    """Write a backup into the folder.  -> the reason if it failed, else empty"""
+    path = folder()
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with db.engine.connect() as connection:
+            now = database.now(connection)
+        backup.save(path / f"{now:%Y-%m-%d-%H%M%S}{SUFFIX}")
+    except (RelayError, OSError) as exc:
+        reason = str(exc)
+    else:
+        return ""
+    log("backup.failed", level="error", reason=reason)
+    milestones.store(db.session, FAILED, detail={"reason": reason})
+    db.session.commit()
+    return reason
+
+
+def record_download(name: str, by: By) -> None:
+    record(by, "backup.download", name)
+    db.session.commit()

@@ -1,0 +1,64 @@
+"""The settings that only the environment can change, as a person may see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from config import Config
+
+
+@dataclass(frozen=True)
+class EnvironmentSetting:
+    """A setting that only the environment can change.  ``value`` is empty if it is not set."""
+
+    label: str
+    variable: str
+    value: str
+    is_set: bool
+    help: str = ""
+
+
+def environment(config: Config) -> list[EnvironmentSetting]:
+    """What the environment sets; secrets only as "set"."""
+
+    def entry(label: str, variable: str, value: str, help_: str = "") -> EnvironmentSetting:
+        return EnvironmentSetting(
+            label, variable, value, variable in config.set_in_environment, help_
+        )
+
+    secret = {True: "Set", False: ""}
+    proxies = config.trusted_proxies
+    return [
+        entry(
+            "Public URL",
+            "RELAY_PUBLIC_URL",
+            config.public_url,
+            "The address of Relay for links in messages, for passkeys and for sites.",
+        ),
+        entry("Proxies in front of Relay", "RELAY_TRUSTED_PROXIES", str(proxies)),
+        entry(
+            "Metrics token",
+            "RELAY_METRICS_TOKEN",
+            secret[bool(config.metrics_token)],
+            "With a token, /metrics can be read from other hosts. Without one, from this host only.",
+        ),
+        entry("Metrics port", "RELAY_METRICS_PORT", str(config.metrics_port or "")),
+        entry("Traces", "OTEL_EXPORTER_OTLP_ENDPOINT", config.otel_endpoint or ""),
+        entry("Largest event", "RELAY_MAX_BODY_BYTES", f"{config.max_body_bytes:,} bytes"),
+        entry("Age of a request", "RELAY_SIGNATURE_WINDOW_S", f"{config.signature_window_s} s"),
+        entry(
+            "Private networks",
+            "RELAY_ALLOWED_PRIVATE_NETWORKS",
+            ", ".join(map(str, config.allowed_private_networks)),
+            "Destinations in these networks can be called.",
+        ),
+        entry("Outbound proxy", "RELAY_OUTBOUND_PROXY", secret[bool(config.outbound_proxy)]),
+        entry(
+            "Canary",
+            "RELAY_CANARY_MINUTES",
+            f"{config.canary_minutes} min" if config.canary_minutes else "Off",
+        ),
+        entry("Copy of the audit log", "RELAY_AUDIT_SYSLOG", config.audit_syslog),
+        entry("Single sign-on", "RELAY_OIDC_ISSUER", config.oidc.issuer if config.oidc else ""),
+        entry("Data directory", "RELAY_DATA_DIR", str(config.data_dir)),
+    ]
