@@ -38,8 +38,7 @@ def check_soon(destination: Destination) -> None:
     destination.access_state, destination.access_text = AccessState.CHECKING, ""
     destination.access_checked_at = database.now(db.session)
     db.session.commit()
-    if not broker.nudge("check_access", destination.id):
-        note(destination.id, AccessState.UNKNOWN, "Relay could not check the credentials yet.")
+    broker.nudge("check_access", destination.id)
 
 
 def check_now(destination: Destination, by: By) -> Destination:
@@ -81,8 +80,8 @@ def in_words(kind_name: str, result: AccessResult) -> tuple[AccessState, str]:
     for old, new in IN_OTHER_WORDS:
         sentence = sentence.replace(old, new)
     if isinstance(result.signal, Refused):
-        return AccessState.REFUSED, f"{kind_name} rejected the credentials. {sentence}"
-    return AccessState.UNKNOWN, f"Relay could not check the credentials. {sentence}"
+        return AccessState.REFUSED, f"{kind_name} rejected the credentials: {sentence}"
+    return AccessState.UNKNOWN, f"Relay could not check the credentials: {sentence}"
 
 
 def note(destination_id: int, state: AccessState, text: str) -> None:

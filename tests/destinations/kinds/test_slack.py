@@ -7,6 +7,7 @@ import json
 import re
 from dataclasses import replace
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -602,3 +603,12 @@ def test_the_first_status_of_a_new_order_is_left_out_by_choice() -> None:
     KIND.deliver(config | {"first_status": "post"}, [first], send)
     KIND.deliver({"webhook_url": config["webhook_url"]}, [first], send)
     assert len(sent) == 3, "by default it is posted"
+
+
+def test_the_link_for_a_new_slack_app_is_a_whole_manifest() -> None:
+    url = urlsplit(KIND.setup_link[1])
+    query = parse_qs(url.query)
+    assert (url.netloc, url.path, query["new_app"]) == ("api.slack.com", "/apps", ["1"])
+    manifest = json.loads(query["manifest_json"][0])
+    assert "chat:write" in manifest["oauth_config"]["scopes"]["bot"]
+    assert manifest["features"]["bot_user"]["display_name"] == "Relay"

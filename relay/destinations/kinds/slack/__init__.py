@@ -59,7 +59,7 @@ class Slack(Kind):
     escapes_html = True
     default_rate = (1, "second")
     duplicate_note = "Slack cannot recognize a duplicate: a message that arrived is shown again."
-    setup_link = ("Create the Slack app with everything filled in", access.manifest_url())
+    setup_link = ("Create the Slack app", access.manifest_url())
     schema = SlackSchema()
     example_secrets = {
         "webhook_url": "https://hooks.slack.com/services/T0EXAMPLE/B0EXAMPLE/example-webhook-key"
