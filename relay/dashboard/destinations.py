@@ -224,6 +224,7 @@ def _page_context(destination: Destination, kind: Kind, now: datetime) -> dict[s
         "before_fix": causes.before_fix(destination),
         "offered": causes.offered(destination),
         "address": dead_letter_filter.address,
+        "next_tries": deliveries.next_tries(destination.id),
         "left_out": left_out.left_out(destination.id, now),
         "oldest": dead_letter_actions.oldest(destination.id),
         "sentence_of": subscription_settings.sentence_of,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from flask import Blueprint, Flask, render_template, request, url_for
 
 from relay import database
 from relay.dashboard import forms, guard, htmx
-from relay.dashboard.filters import duration
+from relay.dashboard.filters import duration, time_zone
 from relay.destinations.base import Kind
 from relay.destinations.outcomes.http import status_phrase
 from relay.errors import Invalid
@@ -165,6 +165,39 @@ def schedule_dots(waits: Sequence[float]) -> list[Dot]:
     return dots
 
 
+@dataclass(frozen=True)
+class RetryDot:
+    """An attempt of one delivery on its retry schedule.  ``state``: ``done``, ``next`` or ``later``."""
+
+    x: float
+    state: str
+    label: str
+
+
+def retry_dots(waits: Sequence[float], made: int, due_at: datetime, zone: tzinfo) -> list[RetryDot]:
+    """The schedule of a delivery after ``made`` attempts, with the next one at ``due_at``.
+
+    Later ones are given as they are planned: each wait begins when the attempt before it failed.
+    """
+    dots, at = [], due_at
+    for number, dot in enumerate(schedule_dots(waits), 1):
+        if number <= made:
+            dots.append(RetryDot(dot.x, "done", f"Attempt {number}: made"))
+            continue
+        if number > made + 1:
+            at += timedelta(seconds=waits[number - 2])
+        when = at.astimezone(zone).strftime("%a %d %b %H:%M")
+        state = "next" if number == made + 1 else "later"
+        about = "next, " if state == "next" else "if it is needed, about "
+        dots.append(RetryDot(dot.x, state, f"Attempt {number}: {about}{when}"))
+    return dots
+
+
+def delivery_dots(delivery: Any, waits: Sequence[float]) -> list[RetryDot]:
+    """The retry schedule of a pending delivery, in the time zone of the person."""
+    return retry_dots(waits, delivery.attempts_since_replay, delivery.due_at, time_zone())
+
+
 def schedule_marks(waits: Sequence[float]) -> list[Dot]:
     """The marks of 1 minute, 1 hour and 1 day that lie within the schedule."""
     total = sum(waits)
@@ -274,6 +307,6 @@ def try_now(destination_id: int) -> Any:
 
 def init_app(app: Flask) -> None:
     words = (schedule_words, schedule_dots, schedule_marks, rate_words, status_of, spoken)
-    for word in (*words, on_status_words):
+    for word in (*words, on_status_words, delivery_dots):
         app.add_template_filter(word)
     app.add_template_filter(throttling.waits_of)

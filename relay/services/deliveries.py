@@ -28,6 +28,7 @@ from relay.rules.lifecycle import State
 from relay.rules.states import DeadLetterState, DestinationState, SubscriptionState
 from relay.services.paging import Page, counted, page_of
 
+RETRIES = 1_000
 NEWEST = 1_000  # deliveries in which the last one that succeeded is searched
 UNRESOLVED = (DeadLetterState.OPEN, DeadLetterState.ACKNOWLEDGED)
 
@@ -125,6 +126,35 @@ def pending_count(most: int) -> ScalarSelect[int]:
     """Of each ``Destination`` in a statement: its pending deliveries, ``most`` + 1 if there are more."""
     pending = select(literal(1)).where(Delivery.destination_id == Destination.id, is_pending())
     return counted(pending.correlate(Destination), most)
+
+
+@dataclass(frozen=True)
+class NextTry:
+    """The deliveries that wait for attempt ``number``: how many, and when the first is due."""
+
+    number: int
+    count: int
+    due_at: datetime
+
+
+def next_tries(destination_id: int) -> list[NextTry]:
+    """The retries that wait, by attempt, from the first RETRIES that are due.  One statement."""
+    due = (
+        select(Delivery.attempts_since_replay, Delivery.due_at)
+        .where(
+            Delivery.destination_id == destination_id,
+            is_pending(),
+            Delivery.attempts_since_replay > 0,
+        )
+        .order_by(Delivery.priority, Delivery.due_at)
+        .limit(RETRIES)
+        .subquery()
+    )
+    made = due.c.attempts_since_replay
+    rows = db.session.execute(
+        select(made, func.count(), func.min(due.c.due_at)).group_by(made).order_by(made)
+    )
+    return [NextTry(number + 1, count, due_at) for number, count, due_at in rows]
 
 
 @dataclass(frozen=True)

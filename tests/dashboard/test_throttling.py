@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
 import pytest
 from flask import Flask
 
+from relay.dashboard.throttling import retry_dots
 from relay.services.audit import COMMAND_LINE
 from relay.services.destinations import settings as destination_settings
 from relay.services.destinations import throttling
 from tests.dashboard.conftest import Visitor, text_of
-from tests.support.world import World
+from tests.support.events import comment
+from tests.support.sink import Sink
+from tests.support.world import World, move, put
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 FORM = {"rate_count": "", "rate_unit": "second", "concurrency": "4", "schedule": "patient"}
@@ -102,3 +108,22 @@ def test_a_destination_without_http_has_no_choice_for_a_status(
 ) -> None:
     page = admin.get(f"/destinations/{world.inbox}/throttling").text
     assert "What to do after an error" not in page and "Retry schedule" in page
+
+
+def test_the_next_tries_are_marked_on_the_retry_schedule(
+    app: Flask, world: World, admin: Visitor, sink: Sink
+) -> None:
+    due = datetime(2026, 11, 28, 9, 30, tzinfo=UTC)
+    dots = retry_dots([5.0, 300.0, 1800.0], 2, due, ZoneInfo("Europe/Vienna"))
+    assert [dot.state for dot in dots] == ["done", "done", "next", "later"]
+    assert [dot.label for dot in dots[2:]] == [
+        "Attempt 3: next, Sat 28 Nov 10:30",
+        "Attempt 4: if it is needed, about Sat 28 Nov 11:00",
+    ]
+    sink.answer(503, b"", path="/hook")
+    event = put(app, world.slug, comment())
+    move(app, world.hook)
+    page = admin.get(f"/events/{event}").text
+    assert "Attempt 1: made" in page and "Attempt 2: next, " in page and "Attempt 8: if" in page
+    page = text_of(admin.get(f"/destinations/{world.hook}").text)
+    assert "1 delivery waits for attempt 2 in " in page or "attempt 2 just now" in page
