@@ -1,10 +1,12 @@
 """What the next page shows and no later one: one-time links and recovery codes.
 
-It waits in the session cookie, encrypted, so a reload neither shows nor makes it again.
+It waits in the session cookie, encrypted, for 5 minutes at most, so a reload neither shows nor makes it
+again.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 from flask import session
@@ -12,15 +14,21 @@ from flask import session
 from relay import secrets
 from relay.errors import SecretUnreadable
 
+LASTS_S = 300
+AT = "kept-at"
+
 
 def keep(name: str, values: Mapping[str, str]) -> None:
-    session[f"once-{name}"] = secrets.seal(values)
+    session[f"once-{name}"] = secrets.seal({**values, AT: str(int(time.time()))})
 
 
 def take(name: str) -> dict[str, str] | None:
-    """What was kept under this name; None if there is nothing, or it cannot be decrypted."""
+    """What was kept under this name; None if there is nothing, it is too old or cannot be decrypted."""
     sealed = session.pop(f"once-{name}", None)
     try:
-        return secrets.open_sealed(sealed) if sealed else None
+        found = secrets.open_sealed(sealed) if sealed else None
     except SecretUnreadable:
         return None
+    if found is None or not 0 <= time.time() - int(found.pop(AT, "0")) < LASTS_S:
+        return None
+    return found

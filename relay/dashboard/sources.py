@@ -9,10 +9,10 @@ from typing import Any
 from flask import Blueprint, Response, current_app, render_template, request, send_file, url_for
 
 from relay import database
-from relay.dashboard import forms, guard, htmx, removal, traffic
+from relay.dashboard import forms, guard, htmx, removal, shown_once, traffic
 from relay.errors import Invalid, Refusal
 from relay.event_types import TEST
-from relay.models import Source, db
+from relay.models import SigningKey, Source, db
 from relay.rules.states import SourceState, SourceType
 from relay.services import event_list, events
 from relay.services.ledger.reading import two_days
@@ -68,6 +68,7 @@ LOSES = replace(
     PER_MINUTE,
     help="0 means no limit. Webhooks above the limit are lost, because their sender does not repeat them.",
 )
+NEW_KEY = "new-key"  # see shown_once
 WINDOWS = (
     ("24h", "1 day"),
     ("0", "0 minutes (stops now)"),
@@ -120,7 +121,7 @@ def _new_form(errors: dict[str, list[str]] | None = None) -> str:
 @blueprint.post("/new")
 @guard.requires("admin", proof=True)
 def create() -> Any:
-    """Create a site.  Only this response contains the secret."""
+    """Create a site.  The next page shows its secret, once."""
     try:
         source, key, secret = source_settings.create_source(
             forms.text("name"),
@@ -132,6 +133,19 @@ def create() -> Any:
         return _new_form({"type": ["Choose one of the list."]}), 422
     except Invalid as exc:
         return _new_form(exc.reasons), 422
+    shown_once.keep(f"{NEW_KEY}-{source.slug}", {"key_id": key.key_id, "secret": secret})
+    return htmx.redirect(url_for("sources.connect", slug=source.slug))
+
+
+@blueprint.get("/<slug>/connect")
+@guard.requires("admin")
+def connect(slug: str) -> Any:
+    """The second step: the secret of the new site.  Loaded again, the page no longer has it."""
+    source = source_settings.find_source(slug)
+    made = _made_key(source)
+    if made is None:
+        return htmx.redirect(url_for("sources.waiting", slug=slug))
+    key, secret = made
     return render_template(
         "sources/connect.html",
         source=source,
@@ -142,6 +156,13 @@ def create() -> Any:
         first=None,
         rejection=None,
     )
+
+
+def _made_key(source: Source) -> tuple[SigningKey, str] | None:
+    """The key that this browser has just created for the site, with its secret."""
+    made = shown_once.take(f"{NEW_KEY}-{source.slug}") or {}
+    key = next((one for one in source.keys if one.key_id == made.get("key_id")), None)
+    return (key, made["secret"]) if key else None
 
 
 @blueprint.get("/plugin.zip")
@@ -177,7 +198,14 @@ def detail(slug: str) -> Any:
     found = source_settings.find_source(slug, removed_too=True)
     if found.state == SourceState.CLOSED:
         return removal.source_page(found)
-    return _detail(found)
+    made = _made_key(found)
+    if made is None:
+        return _detail(found)
+    key, secret = made
+    older = [one for one in found.keys if one.id < key.id]
+    now = database.now(db.session)
+    stopped = not any(keys.shown_state(one, now) in ("active", "retiring") for one in older)
+    return _detail(found, new_key=(key.key_id, secret, stopped))
 
 
 def _detail(
@@ -234,9 +262,9 @@ def update(slug: str) -> Any:
 @blueprint.post("/<slug>/rotate")
 @guard.requires("admin", proof=True)
 def rotate(slug: str) -> Any:
-    """Rotate the key.  Only this response contains the new secret.
+    """Rotate the key.  The next page shows the new secret, once.
 
-    ``newest`` is the key that the page showed as the newest: loading the response again changes nothing.
+    ``newest`` is the key that the page showed as the newest: pressed twice, it is rotated once.
     """
     source = source_settings.find_source(slug)
     window = keys.parse_window(forms.text("window") or "24h")
@@ -249,9 +277,8 @@ def rotate(slug: str) -> Any:
         db.session.rollback()
         htmx.toast(str(exc), "danger")
         return htmx.redirect(url_for("sources.detail", slug=slug))
-    return _detail(
-        source_settings.find_source(slug), new_key=(key.key_id, secret, leaked or not window)
-    )
+    shown_once.keep(f"{NEW_KEY}-{source.slug}", {"key_id": key.key_id, "secret": secret})
+    return htmx.redirect(url_for("sources.detail", slug=slug))
 
 
 @blueprint.post("/<slug>/revoke")

@@ -221,7 +221,11 @@ def test_sign_in_never_redirects_to_another_site(
 
 @ONCE
 def test_a_sites_secret_is_shown_once(app: Flask, admin: Visitor) -> None:
-    made = admin.post("/sources/new", {"name": "My shop", "url": "https://shop.example.com"})
+    made = admin.post(
+        "/sources/new",
+        {"name": "My shop", "url": "https://shop.example.com"},
+        follow_redirects=True,
+    )
     found = re.search(r'id="secret" value="([\w-]{43})"', made.text)
     assert made.status_code == 200 and found
     assert "/webhooks/wp/my-shop" in made.text
@@ -264,7 +268,7 @@ def test_an_invalid_message_template_is_refused(app: Flask, admin: Visitor) -> N
 def test_keys_are_rotated_with_a_window_and_revoked(
     app: Flask, world: World, admin: Visitor
 ) -> None:
-    page = admin.post("/sources/shop/rotate", {"window": "7d"}).text
+    page = admin.post("/sources/shop/rotate", {"window": "7d"}, follow_redirects=True).text
     assert re.search(r'id="new-secret" value="[\w-]{43}"', page)
     assert "Expiring" in page
     admin.post("/sources/shop/revoke", {"key_id": world.key_id})

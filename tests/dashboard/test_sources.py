@@ -74,21 +74,37 @@ def test_the_overview_shows_sites_without_events(world: World, slug: str, admin:
 
 
 def test_the_newest_key_is_first_in_the_list(world: World, admin: Visitor) -> None:
-    page = admin.post(f"/sources/{world.slug}/rotate", {"window": "24h"}).text
+    page = admin.post(
+        f"/sources/{world.slug}/rotate", {"window": "24h"}, follow_redirects=True
+    ).text
     table = page[page.index('id="keys"') :]
     assert table.index("Active") < table.index("Expiring")
 
 
-def test_a_rotation_that_is_sent_again_by_a_reload_changes_nothing(
-    world: World, admin: Visitor
-) -> None:
+def test_a_rotation_that_is_sent_twice_changes_the_key_once(world: World, admin: Visitor) -> None:
     form = {"window": "24h", "newest": world.key_id}
-    first = admin.post(f"/sources/{world.slug}/rotate", form)
+    first = admin.post(f"/sources/{world.slug}/rotate", form, follow_redirects=True)
     assert "You won't see the secret again." in first.text
-    again = admin.post(f"/sources/{world.slug}/rotate", form)
-    assert again.status_code == 303
-    page = admin.get(again.location).text
-    assert "was rotated already" in page and page.count('class="mono">key_') == 2
+    again = admin.post(f"/sources/{world.slug}/rotate", form, follow_redirects=True)
+    assert "was rotated already" in again.text and again.text.count('class="mono">key_') == 2
+
+
+def test_a_reload_after_a_new_site_or_key_shows_no_secret_and_makes_nothing(
+    app: Flask, admin: Visitor
+) -> None:
+    form = {"name": "Once", "url": "https://once.example.com"}
+    made = admin.post("/sources/new", form)
+    assert made.status_code == 303
+    assert "relay1_" in admin.get(made.location).text
+    again = admin.get(made.location)
+    assert (again.status_code, again.location) == (303, "/sources/once/waiting")
+    rotated = admin.post("/sources/once/rotate", {"window": "24h"})
+    assert rotated.status_code == 303
+    assert "relay1_" in admin.get(rotated.location).text
+    page = admin.get(rotated.location).text
+    assert "relay1_" not in page and page.count('class="mono">key_') == 2
+    with app.app_context():
+        assert source_settings.list_sources(100, None).total == 1
 
 
 def test_a_key_that_may_have_leaked_is_revoked_and_the_page_says_so_before(
@@ -98,7 +114,7 @@ def test_a_key_that_may_have_leaked_is_revoked_and_the_page_says_so_before(
     assert "All keys of the site stop working now" in before
     assert "This is the last key of the site that works" in before
     form = {"reason": "leaked", "newest": world.key_id}
-    page = admin.post(f"/sources/{world.slug}/rotate", form).text
+    page = admin.post(f"/sources/{world.slug}/rotate", form, follow_redirects=True).text
     assert "the site cannot fetch the new one" in page and "Fetch the new key" not in page
     table = page[page.index('id="keys"') :]
     assert table.index("Active") < table.index("Revoked")
@@ -114,12 +130,16 @@ def test_a_key_that_may_have_leaked_is_revoked_and_the_page_says_so_before(
 def test_a_site_without_the_plugin_shows_its_steps_and_its_limits(
     admin: Visitor, way: str, words: tuple[str, ...]
 ) -> None:
-    made = admin.post("/sources/new", {"name": "S", "url": "https://s.example.com", "type": way})
+    made = admin.post(
+        "/sources/new",
+        {"name": "S", "url": "https://s.example.com", "type": way},
+        follow_redirects=True,
+    )
     assert f"http://localhost/webhooks/{way}/s" in made.text and "relay1_" not in made.text
     page = admin.get("/sources/s").text
     for word in words:
         assert word in made.text + page, word
-    rotated = admin.post("/sources/s/rotate", {"window": "24h"}).text
+    rotated = admin.post("/sources/s/rotate", {"window": "24h"}, follow_redirects=True).text
     assert f"New {words[-1].lower().removesuffix('s')}" in rotated
     assert "Send a test event" not in page
     wrong = admin.post("/sources/new", {"name": "S", "url": "https://s.example.com", "type": "x"})
@@ -127,7 +147,12 @@ def test_a_site_without_the_plugin_shows_its_steps_and_its_limits(
 
 
 def test_a_new_key_comes_with_a_connection_string(admin: Visitor) -> None:
-    made = admin.post("/sources/new", {"name": "P", "url": "https://p.example.com"}).text
+    made = admin.post(
+        "/sources/new", {"name": "P", "url": "https://p.example.com"}, follow_redirects=True
+    ).text
     assert 'value="relay1_' in made
-    assert 'value="relay1_' in admin.post("/sources/p/rotate", {"window": "24h"}).text
+    assert (
+        'value="relay1_'
+        in admin.post("/sources/p/rotate", {"window": "24h"}, follow_redirects=True).text
+    )
     assert "relay1_" not in admin.get("/sources/p").text
