@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, render_template, request, url_for
+from flask import Blueprint, Response, jsonify, render_template, request, url_for
+from flask_wtf.csrf import generate_csrf
 
-from relay.dashboard import errors, forms, guard, htmx, known_browsers, passkey_forms, second_step
+from relay.dashboard import (
+    errors,
+    forms,
+    guard,
+    htmx,
+    known_browsers,
+    second_step,
+    sign_in_form,
+)
 from relay.errors import Invalid, TooBusy
 from relay.models import User
 from relay.page_extensions import limiter
 from relay.rules.states import SignInMethod
 from relay.services.users import accounts as user_accounts
-from relay.services.users import oidc, sessions
+from relay.services.users import sessions
 from relay.services.users import sign_in as sign_in_service
 from relay.services.users.passwords import SHORTEST
 
 blueprint = Blueprint("auth", __name__)
 WRONG = "Wrong e-mail address or password. Try again."
-EMAIL = forms.Field("email", "E-mail address", "email", required=True, autocomplete="username")
-PASSWORD = forms.Field(
-    "password", "Password", "password", required=True, autocomplete="current-password"
-)
 NEW_PASSWORD = forms.Field(
     "password",
     "Password",
@@ -68,15 +73,14 @@ def complete_sign_in(user: User, method: SignInMethod, target: str = "") -> Resp
 
 
 def _sign_in_form(errors: dict[str, list[str]] | None = None) -> str:
-    return render_template(
-        "auth/sign_in.html",
-        fields=(EMAIL, PASSWORD),
-        values=forms.posted(),
-        errors=errors or {},
-        next=guard.local_path(request.values.get("next", "/")),
-        with_passkeys=passkey_forms.party() is not None,
-        provider=oidc.find_provider(),
-    )
+    return sign_in_form.render(guard.local_path(request.values.get("next", "/")), errors)
+
+
+@blueprint.get("/session")
+@guard.requires("viewer", limited=True, before_factor=True)
+def session_state() -> Response:
+    """Who is signed in, and the token for the forms of a page that an earlier session made."""
+    return jsonify(email=guard.signed_in().email, csrf_token=generate_csrf())
 
 
 @blueprint.post("/sign-out")
@@ -140,7 +144,7 @@ def first_run(token: str) -> Any:
 def _first_run_form(token: str, errors: dict[str, list[str]] | None = None) -> str:
     return render_template(
         "auth/first_run.html",
-        fields=(EMAIL, NEW_PASSWORD),
+        fields=(sign_in_form.EMAIL, NEW_PASSWORD),
         values=forms.posted(),
         errors=errors or {},
         token=token,

@@ -5,13 +5,13 @@ Ingest and the API make their own machine-readable errors under ``/webhooks`` an
 
 from __future__ import annotations
 
-from flask import Flask, Response, g, make_response, render_template, request
+from flask import Flask, Response, current_app, g, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from relay.dashboard import guard, htmx
+from relay.dashboard import guard, htmx, kept_forms
 from relay.errors import Invalid, NotFound, Refusal, RelayError, TooBusy, Unavailable
 from relay.extensions import db
 from relay.observability.logging import log
@@ -86,7 +86,23 @@ def on_http(exc: HTTPException) -> Response | HTTPException:
 
 
 def on_expired_form(_exc: CSRFError) -> Response:
+    """The form belongs to an earlier session.  Its fields are kept, if it is one of our own forms."""
+    if htmx.is_htmx():
+        response = answer(403, EXPIRED, EXPIRED_TITLE)
+        response.headers["Relay-Expired"] = "1"  # the page then takes the token of the new session
+        return response
+    if _asks_for_a_role() and (kept := guard.kept_form()) is not None:
+        _person()
+        if g.person is None:
+            return guard.sign_in_first()
+        return make_response(kept_forms.continue_page(kept), 403)
     return answer(403, EXPIRED, EXPIRED_TITLE)
+
+
+def _asks_for_a_role() -> bool:
+    """Whether the view of this request is for people who are signed in."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    return getattr(view, "relay_role", "public") != "public"
 
 
 def on_refusal(exc: Refusal) -> Response:

@@ -36,7 +36,7 @@ from flask_login import current_user, login_user, logout_user
 from flask_wtf.csrf import generate_csrf
 from werkzeug.exceptions import Forbidden, HTTPException
 
-from relay.dashboard import htmx, passkey_forms
+from relay.dashboard import htmx, kept_forms, passkey_forms, sign_in_form
 from relay.dashboard.replica import read_from_replica
 from relay.database import READ_ONLY
 from relay.errors import TooBusy
@@ -282,22 +282,13 @@ def check_proof(person: Person) -> str | None:
 
 def _proof_page(person: Person, why: str = "") -> Response:
     back = local_path(urlsplit(request.referrer or "").path)
-    page = proof_form(person, request.full_path.rstrip("?"), _kept_fields(), back, why)
+    page = proof_form(person, request.full_path.rstrip("?"), kept_forms.posted_fields(), back, why)
     return make_response(page, 422 if why else 403)
-
-
-def _kept_fields() -> list[tuple[str, str]]:
-    """The posted fields, for hidden inputs of a page in between."""
-    return [
-        (name, value)
-        for name, value in request.form.items(multi=True)
-        if name != "csrf_token" and not name.startswith("proof_")
-    ]
 
 
 def _download_page() -> str:
     post_to = request.full_path.rstrip("?")
-    return render_template("auth/download.html", post_to=post_to, kept=_kept_fields())
+    return render_template("auth/download.html", post_to=post_to, kept=kept_forms.posted_fields())
 
 
 def proof_form(
@@ -328,7 +319,12 @@ def _current_page() -> str:
 
 
 def sign_in_first() -> Response:
-    """Redirect to the sign-in page, which leads back to the current page."""
+    """Lead to the sign-in page, and from there back to the current page.
+
+    A form that a person sent from one of our pages is kept.
+    """
+    if not htmx.is_htmx() and (kept := kept_form()) is not None:
+        return make_response(sign_in_form.render(kept.back, kept=kept_forms.seal(kept)), 401)
     is_page = request.method == "GET" or htmx.is_htmx()
     path = local_path(_current_page() if is_page else "")
     response = htmx.redirect(
@@ -337,6 +333,13 @@ def sign_in_first() -> Response:
     if htmx.is_htmx():
         response.status_code = 401
     return response
+
+
+def kept_form() -> kept_forms.KeptForm | None:
+    """The form of this request, for after the sign-in."""
+    sent_from = urlsplit(request.referrer or "")
+    back = sent_from.path + (f"?{sent_from.query}" if sent_from.query else "")
+    return kept_forms.of_request(local_path(back))
 
 
 def local_path(text: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, render_template, request, url_for
 
-from relay.dashboard import auth, errors, forms, guard, htmx
+from relay.dashboard import auth, errors, forms, guard, htmx, sign_in_form
 from relay.errors import Invalid, NotFound, TooBusy
 from relay.models import User
 from relay.page_extensions import limiter
@@ -147,7 +147,7 @@ def forgotten() -> Any:
 def _forgotten_form(errors: dict[str, list[str]] | None = None) -> str:
     return render_template(
         "auth/forgotten.html",
-        fields=(auth.EMAIL,),
+        fields=(sign_in_form.EMAIL,),
         values=forms.posted(),
         errors=errors or {},
         sends_mail=mail.is_set_up(),

@@ -10,9 +10,26 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, render_template, request, session, url_for
+from flask import (
+    Blueprint,
+    Response,
+    jsonify,
+    make_response,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 
-from relay.dashboard import errors, forms, guard, htmx, known_browsers, passkey_forms
+from relay.dashboard import (
+    errors,
+    forms,
+    guard,
+    htmx,
+    kept_forms,
+    known_browsers,
+    passkey_forms,
+)
 from relay.errors import NotFound, TooBusy
 from relay.models import User, db
 from relay.rules.states import SignInMethod
@@ -51,13 +68,17 @@ def begin(user: User, method: SignInMethod, target: str) -> Response:
         "at": int(time.time()),
         "password": changed,
     }
+    if kept_forms.posted() is not None:  # a redirect would lose it
+        return make_response(_form(Pending(user.id, method, target)))
     return htmx.redirect(url_for("second_step.page"))
 
 
 def finish(user: User, method: SignInMethod, target: str) -> Response:
-    """Start the session and continue with ``target``."""
+    """Start the session and continue with ``target``, or with the form that was kept."""
+    kept = kept_forms.posted()
     guard.sign_in(user, method)
-    return known_browsers.remember(htmx.redirect(target), user.id)
+    page = htmx.redirect(target) if kept is None else make_response(kept_forms.continue_page(kept))
+    return known_browsers.remember(page, user.id)
 
 
 def find_pending() -> Pending | None:
@@ -132,6 +153,7 @@ def _form(pending: Pending, why: str = "") -> str:
         factors=proof.factors_of(pending.user_id),
         with_passkeys=passkey_forms.party() is not None,
         is_recovery=bool(why and forms.text("recovery_code")),
+        kept=request.form.get(kept_forms.FIELD, ""),
         why=why,
     )
 

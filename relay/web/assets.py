@@ -5,7 +5,7 @@ Relay's own sources.  Templates use ``{% assets "app_css" %}â€¦{{ ASSET_URL }}â€
 manifest lists the names, so that no process has to read the sources.
 
 - ``app_css``: the rules of Tabler, its icons and uPlot that Relay uses, and ``css/relay.css``
-- ``app_js``: htmx, Tabler, uPlot, ``js/relay.js``, ``js/charts.js``, ``js/mapping.js``, ``js/passkeys.js``; load it with ``defer``
+- ``app_js``: htmx, idiomorph, Tabler, uPlot and the scripts of ``js/``; load it with ``defer``
 - ``theme_js``: ``js/theme.js``, light or dark before the first paint; load it in the head
 """
 
@@ -36,10 +36,14 @@ ICON_FONT = PACKAGES / "@tabler/icons-webfont/dist/fonts/tabler-icons.woff2"
 STYLES = (TABLER, ICONS, PACKAGES / "uplot/dist/uPlot.min.css", STATIC / "css/relay.css")
 SCRIPTS = (
     PACKAGES / "htmx.org/dist/htmx.min.js",
+    PACKAGES / "idiomorph/dist/idiomorph-ext.min.js",
     PACKAGES / "@tabler/core/dist/js/tabler.min.js",
     PACKAGES / "uplot/dist/uPlot.iife.min.js",
     STATIC / "js/relay.js",
     STATIC / "js/charts.js",
+    STATIC / "js/live.js",
+    STATIC / "js/sessions.js",
+    STATIC / "js/palette.js",
     STATIC / "js/mapping.js",
     STATIC / "js/passkeys.js",
 )

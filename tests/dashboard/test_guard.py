@@ -358,16 +358,6 @@ def test_who_acts_and_from_where(app: Flask) -> None:
 
 
 @SQLITE
-def test_the_posted_form_is_kept_without_its_token_and_proof(app: Flask) -> None:
-    form = {"a": ["1", "2"], "csrf_token": "t", "proof_password": "p", "proof": "kept"}
-    with app.test_request_context("/", method="POST", data=form):
-        assert guard._kept_fields() == [("a", "1"), ("a", "2"), ("proof", "kept")]
-        assert guard.has_proof()
-    with app.test_request_context("/", method="POST", data={"a": "proof_x"}):
-        assert not guard.has_proof()
-
-
-@SQLITE
 def test_the_proof_page_posts_to_where_the_form_went_and_leads_back(
     app: Flask, admin: Visitor
 ) -> None:

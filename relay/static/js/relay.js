@@ -52,14 +52,6 @@
     const own = event.detail.xhr.getResponseHeader("HX-Retarget");
     if (event.detail.xhr.status >= 400 && own) event.detail.shouldSwap = true;
   });
-  // a list that polls keeps what a person has opened or is filling in
-  document.addEventListener("htmx:beforeSwap", (event) => {
-    const list = event.detail.target;
-    if (!event.detail.requestConfig.headers["Relay-Poll"] || !list.matches("[data-keep-open]")) return;
-    if (list.querySelector("details.confirm[open], details.chart-table[open], input:focus, select:focus, textarea:focus")) {
-      event.detail.shouldSwap = false;
-    }
-  });
   document.addEventListener("htmx:responseError", (event) => {
     const xhr = event.detail.xhr;
     if (xhr.getResponseHeader("HX-Retarget") || xhr.getResponseHeader("HX-Redirect")) return;
@@ -226,6 +218,8 @@
   document.addEventListener("DOMContentLoaded", enhance);
   document.addEventListener("htmx:afterSettle", enhance);
   setInterval(updateTimes, 10000);
+
+  window.relay = { showError };
 
   // Escape closes open confirmations
   document.addEventListener("keydown", (event) => {
