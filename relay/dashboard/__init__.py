@@ -23,6 +23,7 @@ from relay.dashboard import (
     errors,
     events,
     filters,
+    finder,
     first_steps,
     guard,
     headers,
@@ -35,6 +36,7 @@ from relay.dashboard import (
     navigation,
     numbers,
     overview,
+    pager,
     passwords,
     people,
     privacy,
@@ -51,7 +53,9 @@ from relay.dashboard import (
     subscriptions,
     team,
     throttling,
+    time_zones,
     traffic,
+    views,
 )
 
 PAGES = (
@@ -71,7 +75,7 @@ PAGES = (
     *(dead_letters, dead_letters_bulk, replays, ai, ai_steps, ledger, alerts, alert_rules),
     *(alert_channels, health, audit, people, source_privacy),
     *(second_step, second_factor, sign_in_policy, single_sign_on),
-    *(team, account, passwords, traffic, settings, first_steps, help),
+    *(team, account, passwords, views, finder, traffic, settings, first_steps, help),
 )
 
 
@@ -85,6 +89,9 @@ def init_app(app: Flask) -> None:
         headers,
         htmx,
         filters,
+        time_zones,
+        pager,
+        finder,
         navigation,
         throttling,
         destination_account,

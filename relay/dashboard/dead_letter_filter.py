@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
 from relay.dashboard import privacy
 from relay.dashboard.numbers import row_number
+from relay.dashboard.time_zones import end_of_day, start_of_day
 from relay.errors import Invalid
 from relay.services.dead_letters.selection import STATES, Selection
 
@@ -40,14 +41,15 @@ def is_number(text: str, max_digits: int) -> bool:
 
 
 def instant(text: str, last: bool = False) -> datetime | None:
-    """A time in ISO 8601, or a day in UTC: its start, or its end if it is the ``last`` day."""
+    """A time in ISO 8601, or a day in the person's zone: its start, or its end if it is the ``last`` one."""
+    if len(text) == 10:
+        return end_of_day(text) if last else start_of_day(text)
     try:
         found = datetime.fromisoformat(text[:40])
     except ValueError:
         return None
     try:
-        found = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
-        return found + timedelta(days=1) if last and len(text) == 10 else found
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except OverflowError as exc:
         sentence = f"{text[:40]} is not a time that Relay can use. Use a date from 0001-01-02 to 9999-12-30."
         raise Invalid({"until" if last else "since": [sentence]}) from exc

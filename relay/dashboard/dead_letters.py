@@ -14,6 +14,7 @@ from relay.dashboard import (
     htmx,
     navigation,
     privacy,
+    views,
 )
 from relay.dashboard.exports import csv_response
 from relay.dashboard.numbers import row_number
@@ -82,6 +83,7 @@ def table_page() -> Any:
 def _filter_choices() -> dict[str, Any]:
     """The values that the filter offers."""
     return {
+        "saved": views.shown("dead_letters"),
         "destinations": destination_settings.destination_choices(),
         "sources": source_settings.source_choices(),
         "types": events.known_types(),

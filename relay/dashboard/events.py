@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from unicodedata import bidirectional
 
 from flask import Blueprint, Flask, Response, request, url_for
 
 from relay import database, exact_json
-from relay.dashboard import forms, guard, htmx, privacy
-from relay.models import Event, db
+from relay.dashboard import forms, guard, htmx, privacy, views
+from relay.dashboard.time_zones import end_of_day, start_of_day
+from relay.models import Delivery, Event, db
 from relay.rules.changes import clock_sentence, ignored_fields
+from relay.rules.circuit import CircuitState
 from relay.rules.lifecycle import OPEN, State
 from relay.rules.states import DestinationState
 from relay.services import event_list, events
@@ -38,26 +41,10 @@ STATE_WORDS = {
 }
 
 
-def day(name: str) -> datetime | None:
-    """The first instant in UTC of a day in the URL; None if it is missing or invalid."""
-    try:
-        return datetime.fromisoformat(request.args.get(name, "")[:10]).replace(tzinfo=UTC)
-    except ValueError:
-        return None
-
-
-def day_after(instant: datetime) -> datetime | None:
-    """The next day; None after the last day that Python knows: such a filter has no end."""
-    try:
-        return instant + timedelta(days=1)
-    except OverflowError:
-        return None
-
-
 def requested_filter() -> events.EventFilter:
     """The filter in the URL; with both a span and a first day, the later start applies."""
     args = request.args
-    span, since, until = HOURS.get(args.get("span", "")), day("since"), day("until")
+    span, since = HOURS.get(args.get("span", "")), start_of_day(args.get("since", ""))
     if span:
         begin = database.now(db.session) - timedelta(hours=span)
         since = max(since or begin, begin)
@@ -68,7 +55,7 @@ def requested_filter() -> events.EventFilter:
         text=args.get("text", "")[:200],
         anywhere=not privacy.is_masked(),
         since=since,
-        until=day_after(until) if until else None,
+        until=end_of_day(args.get("until", "")),
     )
 
 
@@ -86,6 +73,8 @@ def list_page() -> Any:
         page=event_list.list_events(chosen, 50, after, everywhere=everywhere),
         url=url_for("events.list_page", **kept),
         kept=kept,
+        tabs=_tabs(kept),
+        counts=event_list.count_states() if not set(kept) - {"state"} else {},
         everywhere=url_for("events.list_page", **kept | {"everywhere": "1"}),
         is_search=bool(chosen.words),
         state_of=shown_state,
@@ -94,12 +83,22 @@ def list_page() -> Any:
     )
 
 
+def _tabs(kept: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """-> (state, label, URL) of each tab: the same filter with another state"""
+    others: dict[str, Any] = {name: value for name, value in kept.items() if name != "state"}
+    labels = {"": "All"} | STATE_WORDS
+    return [
+        (state, label, url_for("events.list_page", **others | ({"state": state} if state else {})))
+        for state, label in labels.items()
+    ]
+
+
 def _filter_choices() -> dict[str, Any]:
     """The values that the filter offers."""
     return {
+        "saved": views.shown("events"),
         "types": events.known_types(),
         "sources": source_settings.source_choices(),
-        "states": STATE_WORDS,
         "spans": SPANS,
     }
 
@@ -169,6 +168,16 @@ def poll_interval(event: Event, now: datetime) -> str:
     return "2s" if near else "15s"
 
 
+def state_with_hold(delivery: Delivery) -> str:
+    """The state of a delivery as pages show it; ``held`` if its destination is paused or not responding."""
+    stopped = delivery.destination.state == DestinationState.PAUSED
+    if delivery.state == State.PENDING and (
+        stopped or delivery.destination.circuit != CircuitState.CLOSED
+    ):
+        return "held"
+    return delivery.shown_state
+
+
 def subject(event: Event) -> str:
     """An event in a few words, as this person may see it."""
     return subject_of(event.event_type, privacy.body_of(event)["data"])
@@ -187,17 +196,27 @@ def subject_of(event_type: str, data: dict[str, Any]) -> str:
     """In a few words.  The data of custom types can have any shape."""
     family = event_type.partition(".")[0]
     if family == "comment":
-        return short(f"{data.get('author') or 'Someone'}: {data.get('content', '')}")
+        return short(f"{isolated(data.get('author') or 'Someone')}: {data.get('content', '')}")
     if family in ("order", "subscription"):
         total = f"{data.get('total', '')} {data.get('currency', '')}"
         number = f"{family.capitalize()} {data.get('number', '')}"
-        return short(", ".join((number, total, data.get("status", ""))))
+        customer = data.get("customer")
+        name = customer.get("name") if isinstance(customer, dict) else ""
+        parts = (number, isolated(name or ""), total.strip(), data.get("status", ""))
+        return short(", ".join(str(part) for part in parts if part))
     if family in SUBJECTS:
         data = {name: data.get(name) for name in SUBJECTS[family]}
     if family == "lead":
         values = [value for value in data.get("fields", {}).values() if isinstance(value, str)]
         return short(f"{data.get('form', {}).get('title') or 'Form'}: {', '.join(values)}")
     return short(", ".join(str(v) for v in data.values() if isinstance(v, str | int) and v != ""))
+
+
+def isolated(text: Any) -> str:
+    """A name that is written from right to left, so that it does not reorder the text around it."""
+    text = str(text)
+    from_right = any(bidirectional(character) in ("R", "AL") for character in text[:60])
+    return f"\u2068{text}\u2069" if from_right else text
 
 
 def short(text: str) -> str:
@@ -208,3 +227,4 @@ def short(text: str) -> str:
 
 def init_app(app: Flask) -> None:
     app.add_template_filter(subject)
+    app.add_template_filter(state_with_hold)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from flask import Flask, g, has_app_context
+from flask import Flask
 
 from relay import exact_json
 from relay.event_types import FAMILIES, INTERNAL_TYPES, event_type_of, family_of
@@ -42,20 +41,6 @@ def relative(instant: datetime, now: datetime | None = None) -> str:
     if -1 < seconds < 5:
         return "just now"
     return f"{duration(seconds)} ago" if seconds > 0 else f"in {duration_left(-seconds)}"
-
-
-def exact(instant: datetime) -> str:
-    """``2026-11-27 22:00:00 CET``, in the time zone of the signed-in person, or in UTC."""
-    return instant.astimezone(time_zone()).strftime("%Y-%m-%d %H:%M:%S %Z")
-
-
-def time_zone() -> ZoneInfo:
-    """The time zone of the signed-in person, or UTC."""
-    person = g.get("person") if has_app_context() else None
-    try:
-        return ZoneInfo(person.time_zone if person and person.time_zone else "UTC")
-    except (ZoneInfoNotFoundError, ValueError):  # this machine does not know it any more
-        return ZoneInfo("UTC")
 
 
 def number(value: float) -> str:
@@ -133,7 +118,7 @@ def pretty(text: str) -> str:
 
 
 def init_app(app: Flask) -> None:
-    filters = (plain_text, duration, relative, exact, number, counted, facts, host, web_link)
+    filters = (plain_text, duration, relative, number, counted, facts, host, web_link)
     for word in (
         *filters,
         families,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from flask import Blueprint, Response, g, request, url_for
 
 from relay import database
 from relay.dashboard import exports, guard, htmx
-from relay.dashboard.events import day
 from relay.errors import NotFound
 from relay.services.alerts import state as alerts
 from relay.services.ledger import check as ledger_check
@@ -67,6 +66,14 @@ def requested_view() -> LedgerView:
         gaps = ledger_check.gaps_in(books, now.date())
         checked_at = ledger_check.last_check(connection)
         return LedgerView(now, period, source_id, books, names, gaps, checked_at)
+
+
+def day(name: str) -> datetime | None:
+    """The first instant in UTC of a day in the URL; None if it is missing or invalid."""
+    try:
+        return datetime.fromisoformat(request.args.get(name, "")[:10]).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def requested_period(today: date) -> Period:

@@ -12,7 +12,7 @@ from flask import Blueprint, Flask, render_template, request, url_for
 
 from relay import database
 from relay.dashboard import forms, guard, htmx
-from relay.dashboard.filters import duration, time_zone
+from relay.dashboard.filters import duration
 from relay.destinations.base import Kind
 from relay.destinations.outcomes.http import status_phrase
 from relay.errors import Invalid
@@ -195,7 +195,7 @@ def retry_dots(waits: Sequence[float], made: int, due_at: datetime, zone: tzinfo
 
 def delivery_dots(delivery: Any, waits: Sequence[float]) -> list[RetryDot]:
     """The retry schedule of a pending delivery, in the time zone of the person."""
-    return retry_dots(waits, delivery.attempts_since_replay, delivery.due_at, time_zone())
+    return retry_dots(waits, delivery.attempts_since_replay, delivery.due_at, current_zone())
 
 
 def schedule_marks(waits: Sequence[float]) -> list[Dot]:

@@ -11,8 +11,8 @@ from flask import Blueprint, Flask, Response, g, request, url_for
 from relay import database
 from relay.dashboard import charts, guard, htmx
 from relay.dashboard.charts import RANGES, ChartView
-from relay.dashboard.filters import time_zone
 from relay.dashboard.flow import OUTCOMES, Flow, flow_of
+from relay.dashboard.time_zones import current_zone
 from relay.models import Destination, Source, db
 from relay.services.destinations import settings as destination_settings
 from relay.services.ledger import site_reports
@@ -27,7 +27,7 @@ blueprint = Blueprint("traffic", __name__, url_prefix="/traffic")
 
 def chosen_steps(now: datetime) -> ChartSteps:
     """The steps of the range in the URL."""
-    return reading.steps_of(charts.chosen_range(request.args.get("range", "")), now, time_zone())
+    return reading.steps_of(charts.chosen_range(request.args.get("range", "")), now, current_zone())
 
 
 @blueprint.get("")
@@ -45,7 +45,7 @@ def page() -> Response:
             "traffic-chart",
             "Events and deliveries",
             reading.of_sites(steps),
-            time_zone(),
+            current_zone(),
             reading.holds_of(steps),
         ),
         range=steps.range,
@@ -94,7 +94,7 @@ def destination_sparks(ids: Sequence[int], now: datetime) -> Mapping[int, Traffi
 
 
 def _day(now: datetime) -> ChartSteps:
-    return reading.steps_of(ChartRange.DAY, now, time_zone())
+    return reading.steps_of(ChartRange.DAY, now, current_zone())
 
 
 @blueprint.get("/overview")
@@ -116,7 +116,7 @@ def overview_context(now: datetime) -> dict[str, Any]:
     holds = reading.holds_of(steps) if guard.signed_in().sees_all_sites else []
     return {
         "chart": charts.traffic_chart(
-            "overview-traffic", "Events and deliveries", series, time_zone(), holds
+            "overview-traffic", "Events and deliveries", series, current_zone(), holds
         ),
         "range": steps.range,
         "ranges": RANGES,
@@ -145,7 +145,9 @@ def site_context(source: Source, now: datetime) -> dict[str, Any]:
     steps = chosen_steps(now)
     series = reading.of_sites(steps, source.id)
     return {
-        "chart": charts.traffic_chart("site-traffic", "Events and deliveries", series, time_zone()),
+        "chart": charts.traffic_chart(
+            "site-traffic", "Events and deliveries", series, current_zone()
+        ),
         "range": steps.range,
         "ranges": RANGES,
         "here": url_for("sources.detail", slug=source.slug),
@@ -177,7 +179,7 @@ def destination_context(destination: Destination, now: datetime) -> dict[str, An
         "destination-traffic",
         "Deliveries",
         reading.of_destination(steps, number),
-        time_zone(),
+        current_zone(),
         reading.holds_of(steps, number),
         received="",
     )
@@ -188,7 +190,7 @@ def destination_context(destination: Destination, now: datetime) -> dict[str, An
             "Response time",
             steps,
             reading.durations_of(steps, number),
-            time_zone(),
+            current_zone(),
         ),
         "calls": reading.calls_of(steps, number).get(number, reading.NO_CALLS),
         "range": steps.range,

@@ -34,6 +34,7 @@ from relay.models.ledger import (
 )
 from relay.models.privacy import EmailDigest, ErasureReceipt, RedactedEvent
 from relay.models.replay import Replay
+from relay.models.saved_view import SavedView
 from relay.models.setting import Setting
 from relay.models.source import (
     AllowedNetwork,
@@ -100,6 +101,7 @@ __all__ = [
     "RedactedEvent",
     "Rejection",
     "Replay",
+    "SavedView",
     "Revision",
     "Setting",
     "SignInPolicy",

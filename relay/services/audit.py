@@ -134,6 +134,9 @@ ACTIONS = {
     "user.totp_remove": "Removed an authenticator app",
     "user.sites": "Changed the sites of a user",
     "user.update": "Changed their name or time zone",
+    "view.remove": "Removed a saved view",
+    "view.rename": "Renamed a saved view",
+    "view.save": "Saved a view of a list",
 }
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy import ColumnElement, Select, exists, or_, select
+from sqlalchemy.orm import aliased, joinedload, selectinload
 
 from relay.models import Delivery, Event, Source, db
+from relay.models.delivery import is_unfinished
 from relay.rules.lifecycle import OPEN, State
 from relay.services import event_search as search
 from relay.services.event_search import Candidates, Found
 from relay.services.events import EventFilter, ids_of
-from relay.services.paging import MAX_LIMIT, Page, count_some
+from relay.services.paging import MAX_LIMIT, Page, count_some, counted
 
+MOST_COUNTED = 999  # of a tab: a list that is open polls
 CANDIDATES: dict[str, Candidates] = {
     "received": search.not_routed,
     "dead": search.with_delivery_in(State.DEAD),
@@ -42,11 +44,11 @@ def list_events(
     chosen, limit = wanted or EventFilter(), max(1, min(limit, MAX_LIMIT))
     exact, is_id = exact_matches(chosen) if after is None else ([], False)
     if is_id and not everywhere:
-        return Page(_load(exact), len(exact), None, exact=len(exact))
+        return Page(load(exact), len(exact), None, exact=len(exact))
     found = _find(chosen, limit, after, without=exact)
     position = found.position
     return Page(
-        _load([*exact, *found.ids]),
+        load([*exact, *found.ids]),
         _total(chosen, found, after, len(exact)),
         position.id if position else None,
         position.at if position and found.is_cut else None,
@@ -54,9 +56,30 @@ def list_events(
     )
 
 
+def count_states() -> dict[str, int]:
+    """How many events wait, failed or are not routed, each up to MOST_COUNTED + 1.  One statement."""
+    dead = aliased(Delivery)
+    has_dead = exists().where(dead.event_pk == Delivery.event_pk, dead.state == State.DEAD)
+    shown = {
+        "received": select(Event.id).where(Event.routed_at.is_(None)),
+        "pending": _events_with(*OPEN).where(~has_dead),
+        "dead": _events_with(State.DEAD),
+    }
+    row = db.session.execute(
+        select(*(counted(one, MOST_COUNTED).label(name) for name, one in shown.items()))
+    ).one()
+    return dict(row._mapping)
+
+
+def _events_with(*states: State) -> Select[Any]:
+    """The events with a delivery in one of these states, by ``ix_delivery_unfinished``."""
+    wanted = [Delivery.state == state.value for state in states]
+    return select(Delivery.event_pk).where(or_(*wanted), is_unfinished()).distinct()
+
+
 def newest(wanted: EventFilter, limit: int) -> list[Event]:
     """The first events of the list, without counting them."""
-    return _load(_find(wanted, limit, None, without=[]).ids)
+    return load(_find(wanted, limit, None, without=[]).ids)
 
 
 def exact_matches(wanted: EventFilter) -> tuple[list[int], bool]:
@@ -123,7 +146,7 @@ def _total(wanted: EventFilter, found: Found, after: int | None, exact: int) -> 
     return count_some(select(Event.id).where(*wanted.conditions()))
 
 
-def _load(ids: list[int]) -> list[Event]:
+def load(ids: list[int]) -> list[Event]:
     """In the order of ``ids``."""
     rows: Any = db.session.scalars(select(Event).where(Event.id.in_(ids)).options(*LOADED))
     by_id = {event.id: event for event in rows}

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import secrets as random
 import time
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from datetime import datetime, timedelta
 
 import requests
 from flask import current_app
-from sqlalchemy import ColumnElement, Select, exists, literal, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, literal, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from relay import database, secrets
@@ -28,6 +29,8 @@ from relay.services.audit import By, record
 from relay.services.sources import keys
 from relay.services.sources.settings import find_source
 
+WORD = re.compile(r'"([^"]+)"|(\S+)')
+MOST_WORDS = 8
 SEEN_DAYS = 90  # a type that no site sent for longer is not offered
 
 
@@ -125,9 +128,20 @@ class EventFilter:
     def has_text(self) -> list[ColumnElement[bool]]:
         """Alternatives without the id: none if the person may not search in the values."""
         return [
-            *([Event.search_text.contains(self.words.lower(), autoescape=True)] * self.anywhere),
+            *([_has_words(self.words)] * self.anywhere),
             *([_has_address(self.words.lower())] if email_in(self.words) == self.words else []),
         ]
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a search, each of which must occur; text in double quotes is one of them."""
+    found = [quoted or word for quoted, word in WORD.findall(text.lower())]
+    return list(dict.fromkeys(filter(None, (word.strip() for word in found))))[:MOST_WORDS]
+
+
+def _has_words(text: str) -> ColumnElement[bool]:
+    words = words_of(text) or [text.lower()]
+    return and_(*(Event.search_text.contains(word, autoescape=True) for word in words))
 
 
 def _has_address(email: str) -> ColumnElement[bool]:

@@ -44,6 +44,7 @@ SCRIPTS = (
     STATIC / "js/live.js",
     STATIC / "js/sessions.js",
     STATIC / "js/palette.js",
+    STATIC / "js/json.js",
     STATIC / "js/mapping.js",
     STATIC / "js/passkeys.js",
 )

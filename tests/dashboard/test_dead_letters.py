@@ -28,8 +28,8 @@ def test_the_list_shows_event_destination_and_error_and_no_actions_to_viewers(
 ) -> None:
     viewer, support = visit("viewer"), visit("support")
     page = viewer.get("/dead-letters/list").text
-    assert "New comment" in page and ">Hook</a>" in page and "responded 400" in page
-    assert "Resend" not in page and '/replay"' not in page and "/discard" not in page
+    assert "New comment" in page and ">Hook</bdi></a>" in page and "responded 400" in page
+    assert "Resend" not in page.replace("Resends", "") and '/replay"' not in page and "/discard" not in page
     assert 'type="checkbox"' not in page
     page = support.get("/dead-letters/list").text
     assert "Resend" in page and "Relay stops sending this delivery." in page
@@ -163,7 +163,7 @@ def test_a_paused_destination_can_be_resumed_from_its_card(
     preview = support.get(again[1].replace("&amp;", "&")).text
     assert "1 new Never delivered to Hook." in text_of(preview)
     viewer = visit("viewer").get(f"/destinations/{world.hook}").text
-    assert "Resend" not in viewer
+    assert "Resend" not in viewer.replace("Resends", "")
 
 
 def test_a_card_shows_its_owner_and_its_note(app: Flask, world: World, admin: Visitor) -> None:

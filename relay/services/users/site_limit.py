@@ -173,7 +173,7 @@ OPEN = frozenset(
     table.__tablename__
     for table in (
         *(models.User, models.UserSite, models.UserSession, models.Passkey, models.RecoveryCode),
-        *(models.OneTimeLink, models.SignInPolicy, models.SubscriptionSource),
+        *(models.OneTimeLink, models.SignInPolicy, models.SubscriptionSource, models.SavedView),
         *(models.AuditEntry, models.AuditHead, models.Revision),
     )
 )

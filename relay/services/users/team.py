@@ -12,6 +12,7 @@ from relay.models import (
     ROLES,
     OneTimeLink,
     RecoveryCode,
+    SavedView,
     Source,
     User,
     UserSession,
@@ -136,7 +137,7 @@ def delete_user(user_id: int, by: By) -> str:
     check_not_own(user, by, "You cannot delete your own account. Ask another admin.")
     check_not_last(user, admins)
     email = user.email
-    for table in (OneTimeLink, RecoveryCode, UserSession):
+    for table in (OneTimeLink, RecoveryCode, SavedView, UserSession):
         db.session.execute(delete(table).where(table.user_id == user.id))
     db.session.delete(user)
     record(by, "user.delete", email, role=user.role.value)

@@ -14,6 +14,12 @@
     root.setAttribute("data-bs-theme", chosen() || (dark.matches ? "dark" : "light"));
   };
   root.classList.add("js");
+  // the server writes times in the browser's zone, unless the person chose another one
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
+  if (/^[A-Za-z0-9_+\/-]+$/.test(zone)) {
+    const secure = location.protocol === "https:" ? "; Secure" : "";
+    document.cookie = `relay-zone=${zone}; Path=/; Max-Age=31536000; SameSite=Lax${secure}`;
+  }
   apply();
   dark.addEventListener("change", apply);
 })();
