@@ -135,6 +135,7 @@ NO_LIST = {
         "sources.connect",  # what a person has just made
         "sources.plugin_zip",
         "auth.session_state",
+        "mapping.field_list",  # of a few events
     ),
     *("sources.waiting", "destinations.new_page", "destinations.edit_page", "throttling.page"),
     *("throttling.old_page", "throttling.show_status", "destination_account.show_quotas"),

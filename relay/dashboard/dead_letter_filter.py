@@ -22,6 +22,7 @@ def selection(args: MultiDict[str, str]) -> Selection:
     destination = args.get("destination", "")[:120]
     return Selection(
         ids=tuple(ids),
+        subscription=int(args["subscription"]) if is_number(args.get("subscription", ""), 9) else 0,
         destination=int(destination) if is_number(destination, 9) else destination,
         code=args.get("code", "")[:40],
         field=args.get("field", "")[:120],
@@ -62,6 +63,7 @@ def address(chosen: Selection, **more: Any) -> dict[str, Any]:
         "dead_letter": list(chosen.ids),
         "destination": chosen.destination,
         "type": chosen.event_type,
+        "subscription": chosen.subscription,
         "since": chosen.since and chosen.since.isoformat(),
         "until": chosen.until and chosen.until.isoformat(),
         "upto": chosen.upto,

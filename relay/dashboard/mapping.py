@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, render_template, request, url_for
 
-from relay.dashboard import forms, guard, htmx, mapping_form
+from relay.dashboard import dead_letter_filter, forms, guard, htmx, mapping_form
 from relay.dashboard.events import subject
+from relay.dashboard.filters import number
 from relay.dashboard.mapping_form import MappingRow
 from relay.errors import Invalid
 from relay.event_types import TEST
-from relay.mapping.computed import fits
+from relay.mapping.computed import fits, stored
+from relay.mapping.lists import STYLES
 from relay.mapping.paths import as_text, readable_path
 from relay.models import Subscription
+from relay.services.dead_letters import actions as dead_letter_actions
+from relay.services.dead_letters.selection import Selection
 from relay.services.mappings import preview as mapping_preview
 from relay.services.mappings import versions as mapping_versions
-from relay.services.mappings.preview import ComputedExample, MappingPreview, Rules
+from relay.services.mappings.preview import ComputedExample, DryRun, MappingPreview, Rules
 from relay.services.subscriptions import settings as subscription_settings
 
 blueprint = Blueprint(
@@ -25,6 +29,8 @@ blueprint = Blueprint(
     url_prefix="/destinations/<int:destination_id>/subscriptions/<int:subscription_id>/mapping",
 )
 SAMPLES_SHOWN = 10
+MOST_FIELDS = 300  # in the list of event fields
+MOST_OPTIONS = 100  # in the select of each destination field
 
 
 def _load(subscription: Subscription) -> MappingPreview:
@@ -50,8 +56,12 @@ def _respond(
     errors: dict[str, list[str]] | None = None,
     test_result: Any = None,
     pressed: str = "",
+    broken: DryRun | None = None,
 ) -> Any:
-    """``custom``: whether there is a mapping, for a kind that can also receive the whole event."""
+    """``custom``: whether there is a mapping, for a kind that can also receive the whole event.
+
+    ``broken``: what would fail if the mapping were saved; the page asks whether to save it.
+    """
     sample = editor.sample(_sample_id())
     try:
         rules = _rules(editor, rows, custom)
@@ -62,7 +72,14 @@ def _respond(
     return htmx.respond(
         "mapping/page.html",
         "mapping/_editor.html",
-        422 if errors else 200,
+        422 if errors or broken else 200,
+        broken=broken,
+        pointed=request.values.get("field", "")[:120],
+        lists={as_text(one.path): one.list_of for one in editor.fields if one.list_of},
+        list_styles=list(STYLES.items()),
+        known_paths={as_text(one.path) for one in editor.fields},
+        most_options=MOST_OPTIONS,
+        most_fields=MOST_FIELDS,
         editor=editor,
         subscription=editor.subscription,
         destination=editor.subscription.destination,
@@ -86,6 +103,15 @@ def _respond(
         readable_path=readable_path,
         here=_here(editor),
     )
+
+
+def _broken(editor: MappingPreview, rules: Rules) -> DryRun | None:
+    """What would fail: None if all recent events can be sent.  Raises Invalid."""
+    mapping_versions.check(editor, dict(stored(rules)))
+    if editor.sends_all and not rules:
+        return None
+    tried = mapping_preview.dry_run(editor, rules)
+    return tried if tried.fine < tried.total else None
 
 
 def _suggested(editor: MappingPreview, row: MappingRow) -> list[ComputedExample]:
@@ -128,9 +154,12 @@ def update(destination_id: int, subscription_id: int) -> Any:
     custom = "custom" in request.form
     do = forms.text("do")
     try:
-        if do in ("save", "test", ""):
+        if do in ("save", "save-anyway", "test", ""):
             mapping_form.check_texts(rows)
-        if do in ("save", ""):
+        if do in ("save", "save-anyway", ""):
+            broken = None if do == "save-anyway" else _broken(editor, _rules(editor, rows, custom))
+            if broken is not None:
+                return _respond(editor, rows, custom, broken=broken)
             return _save(editor, rows, custom)
         if do == "test":
             rules = _rules(editor, rows, custom)
@@ -178,8 +207,47 @@ def _save(editor: MappingPreview, rows: list[MappingRow], custom: bool) -> Any:
         if warnings
         else ""
     )
-    htmx.toast(f"Saved. The mapping applies to new events.{note}")
+    _offer_resend(editor, f"Saved. The mapping applies to new events.{note}")
     return htmx.redirect(url_for("mapping.page", **_here(editor), type=editor.event_type))
+
+
+def _offer_resend(editor: MappingPreview, saved: str) -> None:
+    """Say that it is saved, and offer to resend what failed before with the new mapping."""
+    subscription = editor.subscription
+    failed = Selection(subscription=subscription.id, event_type=editor.event_type).bounded()
+    count = dead_letter_actions.count(failed)
+    if not count:
+        htmx.toast(saved)
+        return
+    shown = number(count)
+    deliveries = "failed delivery" if count == 1 else "failed deliveries"
+    htmx.toast(
+        f"{saved} {shown} {deliveries} can be resent.",
+        href=url_for("replays.preview", **dead_letter_filter.address(failed)),
+        action=f"Resend {shown}",
+    )
+
+
+@blueprint.get("/fields")
+@guard.requires("admin")
+def field_list(destination_id: int, subscription_id: int) -> Any:
+    """The event fields whose name or example contains ``q``, for lists that a page does not show whole."""
+    editor = _load(subscription_settings.find(destination_id, subscription_id))
+    words = request.args.get("q", "").lower().split()
+    found = [
+        one
+        for one in editor.fields
+        if all(word in f"{readable_path(one.path)} {one.example}".lower() for word in words)
+    ]
+    if not htmx.wants_fragment():
+        return htmx.redirect(url_for("mapping.page", **_here(editor), type=editor.event_type))
+    return render_template(
+        "mapping/_field_list.html",
+        fields=found[:MOST_FIELDS],
+        more=len(found) - MOST_FIELDS,
+        as_text=as_text,
+        readable_path=readable_path,
+    )
 
 
 @blueprint.post("/restore/<int:number>")

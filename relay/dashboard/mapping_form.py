@@ -12,6 +12,7 @@ from relay.errors import Invalid
 from relay.mapping.checks import in_use
 from relay.mapping.computed import COMPUTED, sentence
 from relay.mapping.event_fields import EventField
+from relay.mapping.lists import STYLES
 from relay.mapping.paths import EACH, as_text, from_text, readable_path
 
 KEY = re.compile(r"r(\d{1,3})-name")
@@ -55,6 +56,7 @@ class MappingRow:
     as_type: str = ""
     target: TargetField | None = None
     values: Mapping[str, str] = field(default_factory=dict)
+    list_style: str = ""
 
     @property
     def label(self) -> str:
@@ -87,7 +89,7 @@ class MappingRow:
         elif self.origin.startswith(WORKED_OUT):
             rule = self._computed_rule()
         elif path := from_text(self.origin):
-            rule = {"path": path}
+            rule = {"path": path} | ({"list": self.list_style} if self.list_style else {})
         elif self.default:
             rule = {"text": ""}
         else:
@@ -131,6 +133,7 @@ def row_of(name: str, rule: Rule, target: TargetField | None = None) -> MappingR
         str(rule.get("as", "")),
         target,
         dict(rule.get("with") or {}),
+        str(rule.get("list", "")),
     )
     if "text" in rule and text in {value for value, _ in row.choices}:
         return replace(row, origin=FIXED + text, text="")
@@ -184,7 +187,9 @@ def posted(form: Mapping[str, str], targets: Sequence[TargetField]) -> list[Mapp
         row = MappingRow(
             name, origin, text, default, as_type if known_type else "", known.get(name)
         )
-        rows.append(replace(row, values=_posted_values(form, f"r{number}-with-")))
+        style = form.get(f"r{number}-list", "")
+        values = _posted_values(form, f"r{number}-with-")
+        rows.append(replace(row, values=values, list_style=style if style in STYLES else ""))
     return rows
 
 
@@ -242,22 +247,24 @@ def changed(
         return rows
     if not targets:
         return [*rows, MappingRow("")]
-    found = next(
-        (
-            target
-            for target in targets
-            if new_field.lower()
-            in (target.name.lower(), _shown(target).lower(), target.label.lower())
-        ),
-        None,
-    )
-    if found is None:
-        raise Invalid(
-            {"new_field": [f"There is no field called {new_field}. Choose one from the list."]}
-        )
+    found = _find_target(targets, new_field)
     if found.name in {row.name for row in rows}:
         raise Invalid({"new_field": [f"{found.label} is already mapped."]})
     return [*rows, MappingRow(found.name, target=found)]
+
+
+def _find_target(targets: Sequence[TargetField], text: str) -> TargetField:
+    """The field with this name, or the only one whose name contains the text.  Raises Invalid."""
+    text = " ".join(text.lower().split())
+    for one in targets:
+        if text in (one.name.lower(), _shown(one).lower(), one.label.lower()):
+            return one
+    close = [one for one in targets if text and text in f"{_shown(one)} {one.name}".lower()]
+    if len(close) == 1:
+        return close[0]
+    names = ", ".join(_shown(one) for one in close[:5]) + (", …" if len(close) > 5 else "")
+    why = f"Several fields match: {names}." if close else f"There is no field called {text}."
+    raise Invalid({"new_field": [f"{why} Choose one from the list."]})
 
 
 def _standard_text(row: MappingRow, standard: Mapping[str, Rule] | None) -> str:

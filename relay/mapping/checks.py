@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from relay.mapping.computed import rule_fault
+from relay.mapping.lists import STYLES
 from relay.mapping.paths import readable_path
 from relay.mapping.rules import FieldProblem, FieldSpec, FilledMapping, Rules
 from relay.mapping.templates import check_template, paths_in
@@ -90,4 +91,6 @@ def invalid_rules(rules: Rules, event_type: str) -> dict[str, list[str]]:
 def _fault_of(rule: Mapping[str, Any], event_type: str) -> str | None:
     if "computed" in rule:
         return rule_fault(rule, event_type)
+    if "list" in rule and rule["list"] not in STYLES:
+        return f"A list can be shown as {', '.join(STYLES)}."
     return check_template(rule["text"]) if "text" in rule else None

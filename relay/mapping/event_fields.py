@@ -15,10 +15,14 @@ MAX_EXAMPLE = 80
 
 @dataclass(frozen=True)
 class EventField:
-    """A field.  ``path`` is for ``paths.value_at``; ``example`` is one line."""
+    """A field.  ``path`` is for ``paths.value_at``; ``example`` is one line.
+
+    ``list_of`` says what a list has: ``values`` or ``objects``; empty for any other value.
+    """
 
     path: tuple[str, ...]
     example: str
+    list_of: str = ""
 
     @property
     def label(self) -> str:
@@ -39,14 +43,18 @@ def fields_of(events: Iterable[Mapping[str, Any]], *, of_items: bool = False) ->
     members of the objects in a list are fields too, such as ``items[].name``.
     """
     found: dict[tuple[str, ...], str] = {}
+    lists: dict[tuple[str, ...], str] = {}
     for event in events:
         for path, value in _leaves(("data",), event.get("data"), MAX_DEPTH):
             if not found.get(path):
                 found[path] = example_of(value)
+            if isinstance(value, list) and value:
+                has_objects = any(isinstance(item, Mapping | list) for item in value)
+                lists[path] = "objects" if has_objects else lists.get(path, "values")
             for inner in _members(value) if of_items else ():
                 if not found.get(each := (*path, EACH, inner)):
                     found[each] = example_of([item.get(inner) for item in value])
-    return [EventField(path, example) for path, example in found.items()]
+    return [EventField(path, example, lists.get(path, "")) for path, example in found.items()]
 
 
 def _members(value: Any) -> list[str]:

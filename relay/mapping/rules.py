@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from relay.errors import Undeliverable
 from relay.mapping.computed import compute
 from relay.mapping.convert import PartlyFits, convert
+from relay.mapping.lists import show_list
 from relay.mapping.operators import is_empty
 from relay.mapping.paths import value_at
 from relay.mapping.printing import plain_text
@@ -183,7 +184,7 @@ def _value(rule: Mapping[str, Any], scope: Mapping[str, Any], escape: bool) -> A
     elif "computed" in rule:
         value = compute(rule, scope)
     else:
-        value = value_at(scope, rule["path"])
+        value = show_list(value_at(scope, rule["path"]), rule.get("list", ""))
     return rule.get("default") if is_empty(value) else value
 
 

@@ -29,7 +29,11 @@ def test_the_list_shows_event_destination_and_error_and_no_actions_to_viewers(
     viewer, support = visit("viewer"), visit("support")
     page = viewer.get("/dead-letters/list").text
     assert "New comment" in page and ">Hook</bdi></a>" in page and "responded 400" in page
-    assert "Resend" not in page.replace("Resends", "") and '/replay"' not in page and "/discard" not in page
+    assert (
+        "Resend" not in page.replace("Resends", "")
+        and '/replay"' not in page
+        and "/discard" not in page
+    )
     assert 'type="checkbox"' not in page
     page = support.get("/dead-letters/list").text
     assert "Resend" in page and "Relay stops sending this delivery." in page

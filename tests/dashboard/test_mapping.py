@@ -9,13 +9,14 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from relay.dashboard import mapping
 from relay.destinations import KINDS
 from relay.errors import Invalid
 from relay.models import MappingVersion, db
 from relay.services.audit import COMMAND_LINE
 from relay.services.destinations import settings as destination_settings
 from tests.dashboard.conftest import Visitor, text_of
-from tests.support.events import order
+from tests.support.events import lead, order
 from tests.support.sink import Sink
 from tests.support.world import World, move, put
 
@@ -212,7 +213,10 @@ def test_the_stage_of_a_deal_is_chosen_by_order_status_without_code(
         "r0-with-other": "new-1",
         "r0-with-code": "ignored",
     }
-    assert admin.post(here, {**form, "do": "save"}).status_code == 303
+    asked = admin.post(here, {**form, "do": "save"})
+    assert asked.status_code == 422 and "would fail with this mapping." in text_of(asked.text)
+    assert "won-1" not in html.unescape(admin.get(here).text), "nothing is saved before the answer"
+    assert admin.post(here, {**form, "do": "save-anyway"}).status_code == 303
     saved = html.unescape(admin.get(here).text)
     assert "Paid → won-1, otherwise → new-1" in saved
     nothing = admin.post(here, {**form, "r0-with-paid": "", "r0-with-other": "", "do": "save"})
@@ -279,3 +283,58 @@ def test_a_text_with_an_unknown_filter_is_refused_with_a_suggestion(
     answer = admin.post(here, {"type": "lead.created", **form, "do": "save"})
     assert answer.status_code == 422
     assert "There is no filter “lower”. Do you mean “downcase”?" in answer.text
+
+
+def test_the_field_of_a_failed_delivery_is_marked_and_what_failed_can_be_resent_after_saving(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    here = f"/destinations/{world.hook}/subscriptions/2/mapping"
+    admin.post(here, {**rows(("sum", TOTAL, "")), "type": "comment.created", "do": "save-anyway"})
+    page = admin.get(f"{here}?type=comment.created&field=sum").text
+    assert page.count('id="pointed"') == 1 and "Deliveries failed because of this field." in page
+    assert 'id="pointed"' not in admin.get(f"{here}?type=comment.created&field=other").text
+    form = rows(("who", '["data","author"]', "")) | {"type": "comment.created", "do": "save"}
+    saved = admin.post(here, form, follow_redirects=True).text
+    assert "1 failed delivery can be resent." in text_of(saved)
+    found = re.search(r'href="([^"]+)">Resend 1</a>', saved)
+    assert found
+    preview = text_of(admin.get(html.unescape(found[1])).text)
+    assert "1" in preview and "Hook" in preview
+    orders = admin.post(here, {**rows(("sum", TOTAL, "")), "do": "save"}, follow_redirects=True)
+    assert "can be resent" not in orders.text, "no order has failed"
+
+
+def test_a_list_is_saved_with_how_it_is_shown(app: Flask, world: World, admin: Visitor) -> None:
+    put(app, world.slug, order("o-list"))
+    here = f"/destinations/{world.hook}/subscriptions/2/mapping"
+    form = rows(("things", '["data","items"]', "")) | {"r0-list": "names", "r0-as": "text"}
+    preview = html.unescape(admin.post(here, {**form, "do": "preview"}).text)
+    assert '"things": "Blue teapot, Green tea, 100 g"' in preview
+    assert admin.post(here, {**form, "do": "save"}).status_code == 303
+    page = admin.get(f"{here}?type=order.created").text
+    assert chosen_in(page, "r0-list") == "names"
+
+
+def test_a_lead_with_ten_thousand_fields_makes_no_large_page(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    fields = {f"Question {number}": f"Answer {number}" for number in range(10_000)}
+    put(app, world.slug, lead(1, fields=fields))
+    here = hubspot_mapping(app, "lead.created")
+    page = admin.get(here).text
+    assert len(page) < 500_000 and page.count('class="field-pick"') == 300
+    assert "Search to find them." in page
+    found = admin.get(f"{here}/fields?type=lead.created&q=question+9998", headers=FRAGMENT).text
+    assert found.count('class="field-pick"') == 1 and "Answer 9998" in found
+
+
+def test_a_field_that_the_selects_do_not_list_stays_chosen(
+    app: Flask, world: World, admin: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mapping, "MOST_OPTIONS", 1)
+    put(app, world.slug, lead(1))
+    here = hubspot_mapping(app, "lead.created")
+    origin = '["data","fields","Name"]'
+    form = {"type": "lead.created", "r0-name": "firstname", "r0-from": origin, "do": "preview"}
+    answer = admin.post(here, form).text
+    assert chosen_in(answer, "r0-from") == origin and "(not in recent" not in answer

@@ -85,3 +85,22 @@ def test_values_of_another_choice_are_not_stored() -> None:
     assert mapping_form.rules_of(mapping_form.posted(form, TARGETS)) == {
         "stage": {"computed": "order.stage", "with": {"paid": "won"}}
     }
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("Contact: Stage", "stage"),
+        ("  v ip", "There is no field called v ip."),
+        ("sta", "stage"),
+        ("more 1", "more1"),
+        ("More", "Several fields match: More 0, More 1, More 2, More 3, More 4, …."),
+        ("", "There is no field called ."),
+    ],
+)
+def test_a_part_of_a_name_is_enough_to_add_a_field(typed: str, found: str) -> None:
+    try:
+        (*_, row) = mapping_form.changed([], "add", typed, TARGETS)
+        assert row.name == found
+    except Invalid as exc:
+        assert exc.reasons == {"new_field": [f"{found} Choose one from the list."]}

@@ -38,6 +38,35 @@
     return `{{ ${first}${parts.join("")} }}`;
   }
 
+  // A long list of fields is not whole in each select.
+  function addOption(select, button) {
+    if ([...select.options].some((one) => one.value === button.dataset.path)) return;
+    const option = new Option(button.querySelector(".field-name").textContent, button.dataset.path);
+    if (button.dataset.list) option.dataset.list = button.dataset.list;
+    (select.querySelector("optgroup:last-of-type") || select).append(option);
+  }
+
+  // ---- a list asks how to be shown --------------------------------------------------------------
+  document.addEventListener("change", (event) => {
+    if (!event.target.matches("[data-origin]")) return;
+    const choice = event.target.closest(".target").querySelector("[data-list-choice]");
+    if (!choice) return;
+    const kind = event.target.selectedOptions[0]?.dataset.list || "";
+    choice.hidden = !kind;
+    const style = choice.querySelector("select");
+    const isText = !event.target.closest(".target-free");
+    style.value = kind === "objects" && isText ? style.value || "lines" : kind ? style.value : "";
+  }, true);
+
+  // ---- the row that a failed delivery points at --------------------------------------------------
+  document.addEventListener("DOMContentLoaded", () => {
+    const pointed = document.getElementById("pointed");
+    if (!pointed) return;
+    choose(pointed);
+    pointed.scrollIntoView({ block: "center" });
+    pointed.querySelector("select, input:not([type=hidden])")?.focus({ preventScroll: true });
+  });
+
   function connect(button) {
     if (!current?.isConnected) choose(document.querySelector(".target"));
     if (!current) return;
@@ -46,6 +75,7 @@
       const start = control.selectionStart ?? control.value.length;
       control.setRangeText(inLiquid(JSON.parse(button.dataset.path)), start, control.selectionEnd ?? start, "end");
     } else {
+      addOption(control, button);
       control.value = button.dataset.path;
     }
     notifyChange(control);

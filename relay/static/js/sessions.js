@@ -136,6 +136,7 @@
     }
     const submit = () => {
       form.dataset.checked = "1";
+      delete form.dataset.busy;
       form.requestSubmit(button);
     };
     if (session) goOn(session, submit);
