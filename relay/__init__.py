@@ -63,6 +63,7 @@ def add_pages(app: Flask) -> None:
     from relay import cli, dashboard
     from relay.api.connect import blueprint as connect_blueprint
     from relay.api.pages import blueprint
+    from relay.api.v1 import blueprint as api_blueprint
     from relay.page_extensions import assets, csrf, limiter, login, migrate
     from relay.web import assets as files
 
@@ -77,6 +78,7 @@ def add_pages(app: Flask) -> None:
     dashboard.init_app(app)
     app.register_blueprint(blueprint)
     app.register_blueprint(connect_blueprint)
+    app.register_blueprint(api_blueprint)
     app.extensions[cli.init.FACTORY] = create_app
     cli.init_app(app)
 

@@ -1,6 +1,6 @@
-"""Check that the OpenAPI document is valid, links in the docs work and the table of refusals is current.
+"""Check that the OpenAPI document is valid, links in the docs work and the tables of docs/api.md are current.
 
-With ``--write`` the table of refusals in ``docs/api.md`` is written from ``relay/ingest/refusals.py``.
+With ``--write`` these tables are written from ``relay/ingest/refusals.py`` and ``relay/api/v1/``.
 """
 
 from __future__ import annotations
@@ -93,27 +93,64 @@ def refusal_table() -> str:
     ]
     head = ("Status", "`error`", "Reason", "When", "`Retry-After`")
     table = [head, ("---",) * len(head), *sorted(lines, key=lambda line: line[0])]
+    return as_markdown(table)
+
+
+def as_markdown(table: list[tuple[Any, ...]]) -> str:
     return "".join(f"| {' | '.join(map(str, line))} |\n" for line in table)
+
+
+def api_errors_table() -> str:
+    """The errors of the operator API."""
+    from relay.api.v1.document import WHEN
+    from relay.api.v1.errors import CODES
+
+    rows = [(status, f"`{CODES[status]}`", when) for status, when in WHEN.items()]
+    return as_markdown([("status", "`code`", "when"), ("---",) * 3, *rows])
+
+
+def api_operations_table() -> str:
+    """The operations of the operator API."""
+    from relay.api import v1
+
+    rows = [
+        (
+            f"`{one.method} {one.template}`",
+            f"{one.role}{'' if one.limited else ' ¹'}",
+            one.summary,
+        )
+        for one in v1.operations()
+    ]
+    return as_markdown([("request", "role", "what it does"), ("---",) * 3, *rows])
+
+
+TABLES = {
+    "refusals": refusal_table,
+    "api errors": api_errors_table,
+    "api operations": api_operations_table,
+}
 
 
 def _wait(row: Any) -> str:
     return "" if row.retry_after_s is None else f"up to {row.retry_after_s} s"
 
 
-def stale_table(write: bool) -> Iterator[str]:
+def stale_tables(write: bool) -> Iterator[str]:
     page = ROOT / "docs" / "api.md"
     text = page.read_text(encoding="utf-8")
-    before, begin, rest = text.partition("<!-- refusals -->\n")
-    _, end, after = rest.partition("<!-- /refusals -->\n")
-    current = before + begin + refusal_table() + end + after
-    if write:
-        page.write_text(current, encoding="utf-8")
-    elif current != text:
-        yield "docs/api.md: the table of refusals is out of date. Run scripts/check_docs.py --write"
+    for name, table in TABLES.items():
+        before, begin, rest = text.partition(f"<!-- {name} -->\n")
+        _, end, after = rest.partition(f"<!-- /{name} -->\n")
+        current = before + begin + table() + end + after
+        if write:
+            page.write_text(current, encoding="utf-8")
+        elif current != text:
+            yield f"docs/api.md: the table of {name} is out of date. Run scripts/check_docs.py --write"
+        text = current
 
 
 def main() -> None:
-    errors = [*stale_table("--write" in sys.argv), *dead_links(), *openapi_errors()]
+    errors = [*stale_tables("--write" in sys.argv), *dead_links(), *openapi_errors()]
     for line in errors:
         print(line)
     print(f"Checked {len(pages())} pages and the OpenAPI document: {len(errors)} errors.")

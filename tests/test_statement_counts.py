@@ -38,6 +38,8 @@ from relay.models import (
     AlertEntry,
     AlertEvaluation,
     AllowedNetwork,
+    ApiToken,
+    ApiTokenSite,
     Attempt,
     AuditEntry,
     DeadLetter,
@@ -66,7 +68,7 @@ from tests.dashboard.conftest import Visitor
 
 MANY = 30
 FRAGMENT = {"HX-Request": "true"}
-NOT_DASHBOARD = ("static", "ingest", "api", "connect_token")
+NOT_DASHBOARD = ("static", "ingest", "api", "api_v1", "connect_token")
 # what a list shows of each row, and how many rows it shows for n rows of everything
 LISTS: dict[str, tuple[str, Callable[[int], int]]] = {
     "overview.page": (r"/events/\d+", lambda n: min(n, 8)),
@@ -100,6 +102,8 @@ LISTS: dict[str, tuple[str, Callable[[int], int]]] = {
     "team.detail": (r"Browser \d\d", lambda n: n),
     "team.invite_page": (r">Site \d\d<", lambda n: n),
     "account.page": (r"Browser \d\d", lambda n: n),
+    "tokens.page": (r"Token \d\d", lambda n: n),
+    "tokens.new_page": (r">Site \d\d<", lambda n: n),
     # one audit entry in four is ours, and a page has fifty
     "audit.list_page": (r"Changed \d\d", lambda n: min(n, 13)),
 }
@@ -370,6 +374,17 @@ class Everything:
                     token_sha256=f"{name}-{user_id}",
                     method="password",
                     device=f"Browser {name}",
+                )
+            )
+            self.keep(
+                ApiToken(
+                    user_id=user_id,
+                    name=f"Token {name}" if user_id == self.user_id else "Another",
+                    digest=f"{name}-{user_id}".encode(),
+                    hint="relay_abcd",
+                    role="viewer",
+                    sites_limited=True,
+                    sites=[ApiTokenSite(source_id=self.source_id)],
                 )
             )
 

@@ -6,7 +6,7 @@ from alembic import op
 from relay.models.base import BigId, Json, UtcDateTime, db_now
 
 revision = "0026"
-down_revision = "0023"
+down_revision = "0025"
 branch_labels = None
 depends_on = None
 

@@ -1,1 +1,1 @@
-"""The service pages: health, readiness, metrics and the OpenAPI document."""
+"""Pages for machines: health, readiness, metrics, the OpenAPI document; ``v1`` is the HTTP API."""

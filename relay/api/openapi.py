@@ -1,4 +1,4 @@
-"""The OpenAPI document of the ingest endpoints and the service pages."""
+"""The OpenAPI document: the ingest endpoints, the service pages and the HTTP API for operators."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections import defaultdict
 from typing import Any
 
 from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
 
+from relay.api.v1.document import add_operations
 from relay.event_types import EVENT_TYPES
 from relay.ingest.refusals import RefusalCode, RefusalRow
 from relay.mapping.lead_fields import FIELD_TYPES
@@ -190,6 +192,7 @@ def document() -> dict[str, Any]:
         info={
             "description": "Relay accepts events from WordPress sites and delivers them to other services."
         },
+        plugins=[MarshmallowPlugin(schema_name_resolver=name_of_shape)],
     )
     for name, schema in (
         ("Event", event_schema()),
@@ -245,7 +248,14 @@ def document() -> dict[str, Any]:
     spec.path(
         "/api/openapi.json", operations=_page("Read this document.", _json("The document.", OBJECT))
     )
+    add_operations(spec)
     return spec.to_dict()
+
+
+def name_of_shape(shape: Any) -> str:
+    """The name of a nested shape in the document."""
+    kind = shape if isinstance(shape, type) else type(shape)
+    return kind.__name__.removesuffix("Shape")
 
 
 def _ref(name: str) -> dict[str, str]:

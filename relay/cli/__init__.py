@@ -29,6 +29,7 @@ from relay.cli import (
     sources,
     subscriptions,
     system,
+    tokens,
     users,
 )
 from relay.errors import SettingsError
@@ -48,6 +49,7 @@ NOUNS = (
     audit,
     people,
     settings,
+    tokens,
 )
 
 

@@ -54,6 +54,7 @@ from relay.dashboard import (
     team,
     throttling,
     time_zones,
+    tokens,
     traffic,
     views,
 )
@@ -75,7 +76,7 @@ PAGES = (
     *(dead_letters, dead_letters_bulk, replays, ai, ai_steps, ledger, alerts, alert_rules),
     *(alert_channels, health, audit, people, source_privacy),
     *(second_step, second_factor, sign_in_policy, single_sign_on),
-    *(team, account, passwords, views, finder, traffic, settings, first_steps, help),
+    *(team, account, tokens, passwords, views, finder, traffic, settings, first_steps, help),
 )
 
 

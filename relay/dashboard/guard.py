@@ -43,6 +43,7 @@ from relay.errors import TooBusy
 from relay.extensions import db
 from relay.models import ROLES, User, UserSession
 from relay.page_extensions import login
+from relay.rules.roles import includes
 from relay.rules.states import SignInMethod
 from relay.services.audit import By
 from relay.services.users import devices, oidc, proof, sessions, site_limit
@@ -74,13 +75,8 @@ class Person:
     needs_factor: bool = False
 
     def may(self, role: str) -> bool:
-        """Whether this person's role includes ``role``.
-
-        A person who is limited to some sites is never an admin: settings are about all of them.
-        """
-        if role == "admin" and not self.sees_all_sites:
-            return False
-        return ROLES.index(self.role) >= ROLES.index(role)
+        """Whether this person's role includes ``role``."""
+        return includes(self.role, role, sees_all_sites=self.sees_all_sites)
 
     @property
     def sees_all_sites(self) -> bool:

@@ -13,6 +13,7 @@ from flask import Blueprint, Flask, render_template, request, url_for
 from relay import database
 from relay.dashboard import forms, guard, htmx
 from relay.dashboard.filters import duration
+from relay.dashboard.time_zones import current_zone
 from relay.destinations.base import Kind
 from relay.destinations.outcomes.http import status_phrase
 from relay.errors import Invalid

@@ -44,6 +44,7 @@ from relay.models.source import (
     SigningKey,
     Source,
 )
+from relay.models.token import ApiToken, ApiTokenSite
 from relay.models.traffic import DestinationHold, DestinationTraffic, SiteTraffic
 from relay.models.user import (
     ROLES,
@@ -68,6 +69,8 @@ __all__ = [
     "AlertMessage",
     "AlertRuleSetting",
     "AllowedNetwork",
+    "ApiToken",
+    "ApiTokenSite",
     "Attempt",
     "AuditEntry",
     "AuditHead",

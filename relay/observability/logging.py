@@ -20,6 +20,7 @@ from relay.observability.metrics import log_lines_dropped
 # error: a fault of Relay's, or data at risk.  warning: degraded, or needs attention soon.
 Level = Literal["info", "warning", "error"]
 ONE_TIME_LINK = re.compile(r"/(first-run|invite|new-password|new-address)/[^/\s\"'?]+")
+API_TOKEN = re.compile(r"\brelay_[A-Za-z0-9]{20,}")
 _logger: Any = structlog.get_logger()
 
 
@@ -40,7 +41,7 @@ def init_logging(level: int = logging.INFO) -> None:
     global _logger  # bound once: binding costs as much as writing the line
     _logger = structlog.get_logger().bind()
     handler = LibraryHandler(sys.stderr)
-    handler.addFilter(hide_links)
+    handler.addFilter(hide_secrets)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -96,11 +97,16 @@ class LibraryHandler(logging.StreamHandler[TextIO]):
         log_lines_dropped.inc()
 
 
-def hide_links(record: logging.LogRecord) -> bool:
-    """Keep the secrets of one-time links out: Flask logs the path of a request that failed."""
+def hidden(text: str) -> str:
+    """``text`` without the secrets of one-time links and without API tokens."""
+    return API_TOKEN.sub("relay_…", ONE_TIME_LINK.sub(r"/\1/…", text))
+
+
+def hide_secrets(record: logging.LogRecord) -> bool:
+    """Keep secrets out: Flask logs the path of a request that failed."""
     message = record.getMessage()
-    if ONE_TIME_LINK.search(message):
-        record.msg, record.args = ONE_TIME_LINK.sub(r"/\1/…", message), ()
+    if (shown := hidden(message)) != message:
+        record.msg, record.args = shown, ()
     return True
 
 

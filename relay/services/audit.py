@@ -16,10 +16,11 @@ from relay.services.paging import Page, page_of
 
 @dataclass(frozen=True)
 class By:
-    """Who acts, and from which address."""
+    """Who acts, from which address, and with which API token, if it is one."""
 
     actor: str
     address: str = ""
+    via: str = ""
 
 
 MAX_EXPORT = 50_000
@@ -101,6 +102,8 @@ ACTIONS = {
     "subscription.remove": "Removed a subscription",
     "subscription.resume": "Resumed a subscription",
     "subscription.update": "Changed a subscription",
+    "token.create": "Created an API token",
+    "token.revoke": "Revoked an API token",
     "user.accept_invite": "Accepted an invitation",
     "user.ask_email": "Asked to change their e-mail address",
     "user.change_password": "Changed their password",
@@ -142,6 +145,8 @@ ACTIONS = {
 
 def record(by: By, action: str, label: str, **detail: Any) -> None:
     """Add one entry to the running transaction.  ``detail`` never holds a secret's value."""
+    if by.via:
+        detail["via"] = by.via
     add_audit_entry(db.session.connection(), by.actor, action, label, detail, by.address)
 
 

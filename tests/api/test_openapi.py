@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from relay.api import openapi
+from relay.api import openapi, v1
 from relay.ingest.refusals import RefusalCode
 from relay.mapping.lead_fields import FIELD_TYPES
 from relay.web.framing import FRAMING_ERRORS
@@ -30,6 +30,7 @@ def test_the_document_lists_every_path(app: Flask) -> None:
         "/readyz",
         "/metrics",
         "/api/openapi.json",
+        *(one.template for one in v1.operations()),
     }
 
 

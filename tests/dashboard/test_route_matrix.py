@@ -16,6 +16,7 @@ from sqlalchemy import update
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
+from relay.api import v1
 from relay.models import ROLES, User, db
 from tests.dashboard.conftest import PASSWORD, Visitor
 from tests.support import two_sites
@@ -33,7 +34,8 @@ NOT_DASHBOARD = {
     "ingest.post_webhook": "a signature or a token of the site",
     "connect_token.exchange": "a one-time code and what its challenge was made of",
     "ingest.refuse_path": "refuses everything",
-}
+    "api_v1.no_such_path": "says that there is no such path",
+} | {f"api_v1.{one.name}": "an API token, see tests/api/v1" for one in v1.operations()}
 UNSAFE = ("POST", "PUT", "PATCH", "DELETE")
 
 

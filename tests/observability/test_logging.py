@@ -26,6 +26,7 @@ from relay.models import Destination, db
 from relay.observability import metrics
 from relay.observability.logging import init_logging, log
 from relay.scheduler import do
+from relay.services.tokens import digests
 from tests.support.events import comment
 from tests.support.network import wait_for
 from tests.support.sink import Sink
@@ -325,7 +326,7 @@ def test_a_web_process_answers_with_standard_error_on_a_full_disk(
         stack.close()
 
 
-def test_the_secret_of_a_one_time_link_is_not_logged() -> None:
+def test_the_secret_of_a_one_time_link_and_an_api_token_is_not_logged() -> None:
     written = io.StringIO()
     with redirect_stderr(written):
         init_logging()
@@ -333,7 +334,13 @@ def test_the_secret_of_a_one_time_link_is_not_logged() -> None:
         for name in ("invite", "new-password", "new-address", "first-run"):
             path = f"/{name}/abc-123?x"
             logging.getLogger("relay").error("Exception on %s [%s]", path, "POST")
+        token = digests.new_token()
+        logging.getLogger("relay").error("Authorization: Bearer %s", token)
     finally:
         init_logging()
     assert "abc-123" not in written.getvalue()
+    assert (
+        token not in written.getvalue()
+        and "Bearer relay_…" in json.loads(written.getvalue().splitlines()[-1])["event"]
+    )
     assert written.getvalue().count("Exception on /") == 4

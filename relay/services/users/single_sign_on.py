@@ -13,6 +13,7 @@ from relay.models import User, db
 from relay.oidc_settings import OidcSettings
 from relay.rules.states import LinkPurpose, Role, UserState
 from relay.services.audit import By, record
+from relay.services.tokens import revocation
 from relay.services.users import links, protection
 from relay.services.users.accounts import is_email
 from relay.services.users.oidc import Identity
@@ -80,6 +81,7 @@ def _find_or_make(settings: OidcSettings, identity: Identity, by: By) -> User:
     if role != user.role and not protection.is_last(user):
         record(by, "user.single_sign_on", user.email, role=role.value, old_role=user.role.value)
         user.role = role
+        revocation.revoke_above(user, by)
     return user
 
 

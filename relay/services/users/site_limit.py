@@ -174,6 +174,7 @@ OPEN = frozenset(
     for table in (
         *(models.User, models.UserSite, models.UserSession, models.Passkey, models.RecoveryCode),
         *(models.OneTimeLink, models.SignInPolicy, models.SubscriptionSource, models.SavedView),
+        *(models.ApiToken, models.ApiTokenSite),
         *(models.AuditEntry, models.AuditHead, models.Revision),
     )
 )

@@ -21,6 +21,7 @@ from relay.models import (
 )
 from relay.rules.states import LinkPurpose, Role, SourceState, UserState
 from relay.services.audit import By, record
+from relay.services.tokens import revocation
 from relay.services.users import links, mails, sessions
 from relay.services.users.protection import (
     ADMIN_SEES_ALL,
@@ -66,6 +67,7 @@ def set_role(user_id: int, role: str, by: By) -> User:
     check_not_last(user, admins)
     user.role = Role(role)
     record(by, "user.role", user.email, before=before.value, now=role)
+    revocation.revoke_above(user, by)
     db.session.commit()
     mails.report_role(user, before.value, by)
     return user
@@ -93,7 +95,7 @@ def set_sites(user_id: int, slugs: Sequence[str] | None, by: By) -> User:
 
 
 def disable(user_id: int, by: By) -> User:
-    """Refuse sign-in and end all sessions at once.  Raises NotFound, Refusal."""
+    """Refuse sign-in, end all sessions and revoke all API tokens at once.  Raises NotFound, Refusal."""
     user, admins = locked(user_id)
     if user.state == UserState.DISABLED:
         return unchanged(user)
@@ -102,6 +104,7 @@ def disable(user_id: int, by: By) -> User:
     before, user.state = user.state, UserState.DISABLED
     revoke_links(user)
     sessions.end_all(user, by)
+    revocation.revoke_all(user, by)
     record(by, "user.disable", user.email, before=before.value, now=user.state.value)
     db.session.commit()
     return user
@@ -139,6 +142,7 @@ def delete_user(user_id: int, by: By) -> str:
     email = user.email
     for table in (OneTimeLink, RecoveryCode, SavedView, UserSession):
         db.session.execute(delete(table).where(table.user_id == user.id))
+    revocation.delete_all(user)
     db.session.delete(user)
     record(by, "user.delete", email, role=user.role.value)
     db.session.commit()
