@@ -35,6 +35,9 @@ HEAD_S = 10.0
 WHOLE_REQUEST_S = 20.0  # from the first byte of a request to its last; a slow client gets no more
 IDLE_S = 30.0  # between two requests
 LINGER_S = 5.0
+# While the process stops, a connection that was used a moment ago is kept this long: its next request
+# may be in transit, and a client cannot know whether a request without a response was handled.
+PARTING_S = 1.0
 STALL_S = 30.0  # how long a client may read nothing while a response waits for it
 BUFFER = 1024 * 1024  # bytes of responses that wait for a slow client, before a thread waits
 HEAD_MARGIN = 64 * 1024
@@ -76,6 +79,7 @@ class ClientConnection(asyncio.Protocol):
         # The first refusal: status and sentence.  Nothing is parsed after it.
         self.refusal: tuple[int, str] | None = None
         self.is_last = False  # no request is read after the one that is handled
+        self.is_parting = False  # the next request is the last one
         self.lingers_until = 0.0
         self.client = self.server = ("", 0)
         self.request_bytes = self.trailer_bytes = 0  # of the request that is read
@@ -248,7 +252,7 @@ class ClientConnection(asyncio.Protocol):
         if request is None:  # refused, or read again without its Upgrade header
             return
         self.in_request = False
-        self.is_last = not request.keep_alive
+        self.is_last = self.is_parting or not request.keep_alive
         self.requests.append(request)
         if len(self.requests) == 1:
             self.is_answering = True
@@ -424,12 +428,16 @@ class ClientConnection(asyncio.Protocol):
             return self.transport.get_write_buffer_size() > 0
         return bool(self.requests or self.in_request)
 
-    def close_when_done(self) -> None:
-        """Read no further request; close now if none is in progress."""
+    def close_when_done(self, now: float) -> bool:
+        """Read at most one more request; close if none is in progress or expected.  -> is it still open?"""
+        self.is_parting = True
         if self.is_busy():
             self.is_last = self.is_last or not self.in_request
-        else:
-            self.transport.close()
+            return True
+        if now - self.changed_at < PARTING_S and not (self.is_last or self.transport.is_closing()):
+            return True
+        self.transport.close()
+        return False
 
 
 def refusal_bytes(status: int, sentence: str = "") -> bytes:

@@ -124,11 +124,9 @@ class Connections:
     async def drain(self, timeout_s: float) -> None:
         """Let the running requests end, then close all connections."""
         until = time.monotonic() + timeout_s
-        while time.monotonic() < until:
-            connections = self.all()
-            for connection in connections:
-                connection.close_when_done()
-            if not any(connection.is_busy() for connection in connections):
+        while (now := time.monotonic()) < until:
+            open_ones = [one for one in self.all() if one.close_when_done(now)]
+            if not open_ones and not self.opening:
                 break
             await asyncio.sleep(DRAIN_CHECK_S)
         for connection in self.all():

@@ -4,6 +4,9 @@ One event loop per process reads whole requests before anything handles them, so
 memory and no threads.  Events are handled in the loop's thread, pages and probes in threads.
 WEB_CONCURRENCY processes share the port.  A parent process owns their sockets and restarts processes
 that die.  On SIGTERM, Relay accepts no new connections and completes running requests.
+
+systemd can own the sockets instead, see ``deploy/systemd/relay-web.socket``: connections then wait for
+the next process while Relay restarts.
 """
 
 from __future__ import annotations
@@ -46,6 +49,7 @@ INGEST_ONLY = "ingest"  # the argument of a process without the dashboard
 SWITCH_S = 0.001
 FILES = 8192
 DRAIN_S = 7.0  # for running requests after a signal to stop
+FIRST_PASSED = 3  # the descriptor of the first socket that systemd passes: sd_listen_fds(3)
 
 
 class StopSignal:
@@ -85,6 +89,36 @@ def listen(config: Config, count: int) -> list[socket.socket]:
     for one in listening:
         one.listen(1024)
     return listening
+
+
+def passed_sockets() -> list[socket.socket]:
+    """The listening sockets that systemd passed to this process.
+
+    Raises SettingsError if it passed something else.
+    """
+    env = os.environ
+    is_ours = env.get("LISTEN_PID") == str(os.getpid())
+    passed = env_int(env, "LISTEN_FDS", 0, 0, 64) if is_ours else 0
+    for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"):
+        env.pop(name, None)  # not for children of this process
+    found = []
+    for number in range(FIRST_PASSED, FIRST_PASSED + passed):
+        os.set_inheritable(number, False)
+        one = socket.socket(fileno=number)
+        is_tcp = one.family in (socket.AF_INET, socket.AF_INET6)
+        if not is_tcp or not one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            raise SettingsError(
+                f"The service manager passed descriptor {number}, which is not a listening TCP socket. "
+                "Use ListenStream=ADDRESS:PORT in the .socket unit."
+            )
+        found.append(one)
+    return found
+
+
+def shared_out(passed: list[socket.socket], count: int) -> list[socket.socket]:
+    """A socket for each process: each that was passed, then the same ones again."""
+    more = range(len(passed), count)
+    return passed + [passed[number % len(passed)].dup() for number in more]
 
 
 def bind(host: str, port: int, shared: bool) -> socket.socket:
@@ -146,6 +180,7 @@ async def run(app: Flask, listening: socket.socket, stop: StopSignal, parent: in
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopped.wait(), TICK_S)
     loop.remove_reader(listening)
+    connections.accept(listening)  # closing it would reset those that wait
     listening.close()
     await connections.drain(DRAIN_S)
     dispatcher.close()
@@ -198,13 +233,13 @@ def forget_ended(children: dict[int, socket.socket]) -> None:
             del children[child]
 
 
-def check_public_url(config: Config) -> None:
+def check_public_url(config: Config, passed: list[socket.socket]) -> None:
     """Raises SettingsError if other hosts can connect and RELAY_PUBLIC_URL is not set.
 
     Without it, cookies are sent over plain HTTP too, and links and endpoints have any name that a
     visitor chooses.
     """
-    host = os.environ.get("HOST") or "127.0.0.1"
+    host = str(passed[0].getsockname()[0]) if passed else os.environ.get("HOST") or "127.0.0.1"
     if not config.public_url and not is_loopback(host):
         raise SettingsError(
             f"HOST is {host}, so other hosts can connect, but RELAY_PUBLIC_URL is not set. Set it to the "
@@ -231,8 +266,10 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
     try:
         config = Config.from_env()
-        check_public_url(config)
-        listening = listen(config, process_count(config))
+        passed = passed_sockets()
+        check_public_url(config, passed)
+        count = process_count(config)
+        listening = shared_out(passed, count) if passed else listen(config, count)
         app = create_app(config)
     except SettingsError as exc:
         sys.exit(str(exc))

@@ -10,7 +10,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -275,3 +277,61 @@ def test_concurrent_requests_cost_no_more_cpu_than_sequential_ones(web: Stack) -
     post()
     alone, together = spent(1), spent(32)
     assert together < alone * 1.5 + 0.1
+
+
+def start_with(web: Stack, passed: list[socket.socket]) -> subprocess.Popen[bytes]:
+    """Start web as systemd does for a socket unit: with listening sockets from descriptor 3 on."""
+    numbers = [one.fileno() for one in passed]
+    moves = "; ".join(f"exec {99 - n}<&{number}" for n, number in enumerate(numbers))
+    moves += "; " + "; ".join(f"exec {3 + n}<&{99 - n}" for n in range(len(numbers)))
+    line = f"{moves}; LISTEN_FDS={len(numbers)} LISTEN_PID=$$ exec python -m relay.web.server"
+    with (web.logs_dir / "web.log").open("ab") as log:
+        return spawn(["bash", "-c", line], log, web.env, keep=tuple(numbers))
+
+
+@POSTGRES
+def test_with_the_sockets_of_the_service_manager_a_restart_refuses_no_request(web: Stack) -> None:
+    web.stop("web")
+    with contextlib.ExitStack() as stack:
+        passed = [
+            stack.enter_context(socket.create_server(("127.0.0.1", web.port), reuse_port=True))
+            for _ in range(2)
+        ]
+        stop, failed, answered = threading.Event(), list[str](), list[float]()
+
+        def ask() -> None:
+            while not stop.is_set():
+                try:  # a new connection for each request
+                    with urllib.request.urlopen(f"{web.url}/healthz", timeout=60) as response:
+                        assert response.status == 200
+                    answered.append(time.monotonic())
+                except Exception as exc:
+                    failed.append(repr(exc))
+
+        process = start_with(web, passed)
+        with ThreadPoolExecutor(4) as pool:
+            clients = [pool.submit(ask) for _ in range(4)]
+            try:
+                for _ in range(2):
+                    wait_for(lambda: len(answered) > 200, 60, "answers")
+                    assert len(children_of(process.pid)) == 2
+                    end([process])
+                    assert process.returncode == 0, web.log("web")[-2000:]
+                    answered.clear()
+                    process = start_with(web, passed)
+                wait_for(lambda: len(answered) > 200, 60, "answers after the last restart")
+            finally:
+                stop.set()
+                for client in clients:
+                    client.result()
+                end([process])
+    assert failed == []
+
+
+@SQLITE
+def test_a_passed_descriptor_that_does_not_listen_is_one_error_line(web: Stack) -> None:
+    web.stop("web")
+    with socket.socket() as unbound:
+        process = start_with(web, [unbound])
+        assert process.wait(30) == 1
+    assert "descriptor 3, which is not a listening TCP socket" in web.log("web")
