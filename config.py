@@ -14,6 +14,12 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from relay.backup_settings import (
+    BackupSettings,
+    check_passphrase,
+    read_place,
+    read_recipients,
+)
 from relay.connection_urls import (
     MailAccount,
     read_database_url,
@@ -38,7 +44,9 @@ KNOWN = frozenset(
     RELAY_METRICS_PORT RELAY_CONNECTIONS_PER_ADDRESS RELAY_AUDIT_SYSLOG RELAY_SECRET_FILES_DIR
     RELAY_SECRET_ENV_PREFIX RELAY_OIDC_ISSUER RELAY_OIDC_CLIENT_ID RELAY_OIDC_CLIENT_SECRET
     RELAY_OIDC_ROLE_CLAIM RELAY_OIDC_ROLES RELAY_OIDC_LABEL RELAY_MAIL_URL
-    RELAY_MAIL_FROM""".split()
+    RELAY_MAIL_FROM RELAY_BACKUP_TO RELAY_BACKUP_PASSPHRASE RELAY_BACKUP_RECIPIENTS
+    RELAY_BACKUP_KEEP_DAILY RELAY_BACKUP_KEEP_WEEKLY RELAY_BACKUP_S3_ENDPOINT
+    RELAY_BACKUP_S3_REGION RELAY_BACKUP_S3_ACCESS_KEY RELAY_BACKUP_S3_SECRET_KEY""".split()
 )
 COPY_SAFE = re.compile(r"[\x21-\x7e]+")
 WITH_FILE = (
@@ -49,6 +57,8 @@ WITH_FILE = (
         "RELAY_OUTBOUND_PROXY",
         "RELAY_OIDC_CLIENT_SECRET",
         "RELAY_MAIL_URL",
+        "RELAY_BACKUP_PASSPHRASE",
+        "RELAY_BACKUP_S3_SECRET_KEY",
     ),
 )
 
@@ -223,6 +233,29 @@ def env_mail(env: Mapping[str, str]) -> MailAccount | None:
     return read_mail_url(text, sender, set_by(env, "RELAY_MAIL_URL"))
 
 
+def env_backups(env: Mapping[str, str]) -> BackupSettings | None:
+    """Where and how backups are made, None without RELAY_BACKUP_TO.  Raises SettingsError."""
+    text = env_text(env, "RELAY_BACKUP_TO")
+    passphrase = check_passphrase(env_secret(env, "RELAY_BACKUP_PASSPHRASE") or "")
+    recipients = read_recipients(env_text(env, "RELAY_BACKUP_RECIPIENTS"))
+    keep_daily = env_int(env, "RELAY_BACKUP_KEEP_DAILY", 7, 1, 3660)
+    keep_weekly = env_int(env, "RELAY_BACKUP_KEEP_WEEKLY", 4, 0, 520)
+    if passphrase and recipients:
+        raise SettingsError(
+            "Both RELAY_BACKUP_PASSPHRASE and RELAY_BACKUP_RECIPIENTS are set. Set only one of them."
+        )
+    if not text:
+        return None
+    folder, s3 = read_place(
+        text,
+        env_url(env, "RELAY_BACKUP_S3_ENDPOINT", "https://storage.example.com"),
+        env_text(env, "RELAY_BACKUP_S3_REGION"),
+        env_text(env, "RELAY_BACKUP_S3_ACCESS_KEY"),
+        env_secret(env, "RELAY_BACKUP_S3_SECRET_KEY") or "",
+    )
+    return BackupSettings(folder, s3, passphrase, recipients, keep_daily, keep_weekly)
+
+
 def database_url(text: str, data_dir: Path, name: str = "DATABASE_URL") -> str:
     """The database URL for SQLAlchemy; by default a SQLite file in the data directory.
 
@@ -276,6 +309,7 @@ class Config:
     read_database_url: str = ""
     oidc: OidcSettings | None = None
     mail: MailAccount | None = None
+    backups: BackupSettings | None = None
     set_in_environment: frozenset[str] = frozenset()  # names of variables, without _FILE
 
     @property
@@ -381,6 +415,7 @@ class Config:
                 env_text(env, "RELAY_OIDC_LABEL"),
             ),
             mail=env_mail(env),
+            backups=env_backups(env),
             set_in_environment=frozenset(
                 name for name in KNOWN if env_text(env, name) or env_text(env, f"{name}_FILE")
             ),

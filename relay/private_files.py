@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 OTHERS = 0o077
-FOLDERS = ("logs", "metrics", "valkey")  # what Relay makes in the data directory
+FOLDERS = ("logs", "metrics", "valkey", "backup-spool")  # what Relay makes in the data directory
 
 
 def restrict_new_files() -> None:

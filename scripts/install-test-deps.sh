@@ -11,6 +11,11 @@ if [ "$what" = all ] || [ "$what" = check ]; then
   need 'command -v php' php-cli
   need 'command -v xgettext' gettext
   need 'command -v promtool' prometheus
+  need 'command -v systemd-analyze' systemd
+  need 'command -v nginx || test -x /usr/sbin/nginx' nginx-light
+  need 'command -v caddy' caddy
+  need 'command -v logrotate || test -x /usr/sbin/logrotate' logrotate
+  need 'command -v openssl' openssl
 fi
 if [ "$what" = all ] || [ "$what" = browser ]; then
   need 'command -v chromium || command -v chromium-browser' chromium
@@ -19,11 +24,11 @@ if [ "$what" = all ] || [ "$what" = browser ]; then
   need 'test -e /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf' fonts-noto-color-emoji
 fi
 if [ "$what" = all ]; then
+  need 'command -v age' age
   need 'command -v faketime' faketime
   need 'test -e /usr/share/wordpress/wp-load.php' wordpress wordpress-theme-twentytwentythree nginx-light
   need 'command -v unzip' unzip
   need 'command -v mariadbd || test -x /usr/sbin/mariadbd' mariadb-server
-  need 'command -v nginx || test -x /usr/sbin/nginx' nginx-light
   need 'ls /usr/sbin/php-fpm*' php-fpm
   need 'command -v phpunit' phpunit
   need 'test -x /usr/sbin/pgbouncer || command -v pgbouncer' pgbouncer

@@ -14,6 +14,7 @@ from config import Config
 from relay.cli import (
     alerts,
     audit,
+    backups,
     dead_letters,
     deliveries,
     destinations,
@@ -47,6 +48,7 @@ NOUNS = (
     ledger,
     alerts,
     audit,
+    backups,
     people,
     settings,
     tokens,
@@ -59,7 +61,7 @@ def all_commands() -> AppGroup:
     for noun in NOUNS:
         found.add_command(noun.group)
     sources.group.add_command(people.privacy_group)
-    for command in (*system.COMMANDS, kinds.kinds, init.init):
+    for command in (*system.COMMANDS, *backups.COMMANDS, kinds.kinds, init.init):
         found.add_command(command)
     return found
 

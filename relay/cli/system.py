@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 
 import click
 from cryptography.fernet import Fernet
@@ -14,7 +13,7 @@ from relay.api import openapi
 from relay.cli.output import command, show
 from relay.observability.health import Level
 from relay.services.audit import COMMAND_LINE
-from relay.services.operations import backup, encryption, erasure, retention
+from relay.services.operations import encryption, erasure, retention
 from relay.services.operations.doctor import diagnose
 
 top_level = AppGroup("relay")  # ``command`` needs a group; the commands are added without it
@@ -102,33 +101,4 @@ def print_openapi(as_json: bool) -> None:
     show(found, as_json, json.dumps(found, ensure_ascii=False, indent=2))
 
 
-@command(top_level, "backup", "backup /var/backups/relay/relay.zip")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-def make_backup(file: Path, as_json: bool) -> None:
-    """Write a backup of all data to FILE.  Relay can keep running.
-
-    Secrets stay encrypted in it: store RELAY_ENCRYPTION_KEYS in another place.
-    """
-    saved = backup.save(file)
-    report = {"file": str(file), "made_at": saved.made_at.isoformat(), "rows": saved.rows}
-    show(report, as_json, f"Wrote {saved.total} rows to {file}.")
-
-
-@command(top_level, "restore", "restore /var/backups/relay/relay.zip")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-def restore_backup(file: Path, as_json: bool) -> None:
-    """Restore the backup FILE to an empty database.  Then all destinations are paused."""
-    loaded = backup.load(file, COMMAND_LINE)
-    report = {"file": str(file), "made_at": loaded.made_at.isoformat(), "rows": loaded.rows}
-    sentence = (
-        f"Restored {loaded.total} rows, as of {loaded.made_at:%Y-%m-%d %H:%M} UTC. All destinations "
-        "are paused, because some pending deliveries may have arrived after the backup. Check them, "
-        "then resume each destination."
-    )
-    show(report, as_json, sentence)
-
-
-COMMANDS = (
-    *(doctor, make_backup, restore_backup, rotate_encryption_keys),
-    *(prune, erase_person, print_openapi),
-)
+COMMANDS = (doctor, rotate_encryption_keys, prune, erase_person, print_openapi)

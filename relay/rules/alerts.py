@@ -385,9 +385,9 @@ RULES: Mapping[str, AlertRule] = {
         ),
         AlertRule(
             "backup_age",
-            "Backup too old",
-            "The last backup by flask backup is older than this. Without any such backup, the rule "
-            "does nothing until a person sets a threshold.",
+            "Backup too old or failed",
+            "The last backup by flask backup is older than this, or flask backup run or verify failed. "
+            "Without any such backup, the rule does nothing until a person sets a threshold.",
             Scope.INSTALLATION,
             Severity.WARNING,
             threshold=48.0,

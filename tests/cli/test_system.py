@@ -260,3 +260,27 @@ def test_restore_needs_an_empty_database_and_the_encryption_key(
 
 def test_a_file_that_cannot_be_written_is_one_error_line(run: Run, tmp_path: Path) -> None:
     assert "could not be written" in run("backup", str(tmp_path / "nowhere" / "x"), code=1)
+
+
+@SQLITE
+def test_a_backup_goes_to_standard_output_or_to_the_place_of_the_settings(
+    run: Run, database_url: str, tmp_path: Path
+) -> None:
+    assert "RELAY_BACKUP_TO is not set" in run("backup", "run", code=1)
+    assert "not removed" in run("backup", "remove", "relay-x", code=2)
+    place = {"RELAY_BACKUP_TO": str(tmp_path / "backups")}
+    assert "It is not encrypted" in flask(database_url, tmp_path, "backup", "run", **place)
+    (made,) = (tmp_path / "backups").iterdir()
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", "backup", "-"],
+        cwd=ROOT,
+        env=relay_env(tmp_path, DATABASE_URL=database_url, REDIS_URL="redis://127.0.0.1:1"),
+        capture_output=True,
+        check=True,
+    )
+    stored = gzip.decompress(made.read_bytes())
+    first = (
+        json.loads(stored.splitlines()[0]),
+        json.loads(gzip.decompress(done.stdout).splitlines()[0]),
+    )
+    assert {line["format"] for line in first} == {"relay-backup-1"}

@@ -13,7 +13,7 @@ import json
 import os
 import zlib
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -76,11 +76,11 @@ class Done:
         return sum(self.rows.values())
 
 
-def _tables() -> list[Table]:
+def tables() -> list[Table]:
     return [one for one in db.metadata.sorted_tables if one.name not in LEFT_OUT]
 
 
-def _revision(connection: Connection) -> str:
+def revision(connection: Connection) -> str:
     return str(connection.scalar(text("SELECT version_num FROM alembic_version")))
 
 
@@ -102,6 +102,49 @@ def _typed(column: Column[Any], value: Any) -> Any:
     return base64.b64decode(value) if isinstance(column.type, LargeBinary) else value
 
 
+class Dump:
+    """The lines of a backup of everything that ``connection`` sees.  ``done`` is set at the end."""
+
+    def __init__(self, connection: Connection):
+        self.connection, self.done = connection, Done({}, database.now(connection))
+
+    def __iter__(self) -> Iterator[bytes]:
+        made_at = self.done.made_at.isoformat()
+        head = {"format": FORMAT, "revision": revision(self.connection), "made_at": made_at}
+        yield json.dumps(head).encode() + b"\n"
+        for table in tables():
+            self.done.rows[table.name] = 0
+            for row in rows_of(self.connection, table):
+                line = {"table": table.name, "row": row}
+                yield json.dumps(line, ensure_ascii=False).encode() + b"\n"
+                self.done.rows[table.name] += 1
+        yield json.dumps({"rows": self.done.rows}).encode() + b"\n"
+
+    def compressed(self) -> Iterator[bytes]:
+        """The backup as a gzip file, in pieces."""
+        squeeze = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
+        for line in self:
+            if piece := squeeze.compress(line):
+                yield piece
+        yield squeeze.flush()
+
+
+def rows_of(connection: Connection, table: Table) -> Iterator[dict[str, Any]]:
+    """The rows of a table as JSON can store them."""
+    names = [column.name for column in table.columns]
+    for row in connection.execution_options(yield_per=BATCH).execute(select(table)):
+        values = (_plain(*pair) for pair in zip(table.columns, row, strict=True))
+        yield dict(zip(names, values, strict=True))
+
+
+@contextmanager
+def dumping() -> Iterator[Dump]:
+    """A dump of the database at one moment, while Relay runs."""
+    with database.snapshot(db.engine) as connection:
+        partitions.hold(connection)
+        yield Dump(connection)
+
+
 def save(path: Path) -> Done:
     """Write the database at one moment to ``path``, readable only by its owner.
 
@@ -109,24 +152,34 @@ def save(path: Path) -> Done:
     """
     part = path.with_name(path.name + ".part")
     try:
-        with (
-            database.snapshot(db.engine) as connection,
-            os.fdopen(os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as raw,
-            gzip.open(raw, "wt", encoding="utf-8") as file,
-        ):
-            partitions.hold(connection)
-            done = _write(connection, file)
+        flags = os.O_CREAT | os.O_WRONLY | os.O_TRUNC
+        with dumping() as dump, os.fdopen(os.open(part, flags, 0o600), "wb") as file:
+            for piece in dump.compressed():
+                file.write(piece)
         os.replace(part, path)
-        _remember(done)
+        remember(dump.done)
     except OSError as exc:
         raise Refusal(f"The backup could not be written to {path}: {exc.strerror}.") from exc
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
-    return done
+    return dump.done
 
 
-def _remember(done: Done) -> None:
+def send_to(file: IO[bytes]) -> Done:
+    """Write a backup to an open file, such as a pipe.  Raises Refusal."""
+    try:
+        with dumping() as dump:
+            for piece in dump.compressed():
+                file.write(piece)
+        file.flush()
+    except OSError as exc:
+        raise Refusal(f"The backup could not be written: {exc.strerror}.") from exc
+    remember(dump.done)
+    return dump.done
+
+
+def remember(done: Done) -> None:
     """Store when the backup was made, for the alert about its age.
 
     A database that cannot be written to, such as a replica, can be backed up too.
@@ -142,27 +195,16 @@ def _set_milestone(connection: Connection, done: Done) -> None:
     milestones.store(connection, milestones.BACKUP, done.made_at, {"rows": done.total})
 
 
-def _write(connection: Connection, file: IO[str]) -> Done:
-    made_at = database.now(connection)
-    head = {"format": FORMAT, "revision": _revision(connection), "made_at": made_at.isoformat()}
-    file.write(json.dumps(head) + "\n")
-    counts = {}
-    for table in _tables():
-        found = connection.execution_options(yield_per=BATCH).execute(select(table))
-        counts[table.name] = 0
-        for row in found:
-            values = [_plain(*pair) for pair in zip(table.columns, row, strict=True)]
-            line = {
-                "table": table.name,
-                "row": dict(zip([column.name for column in table.columns], values, strict=True)),
-            }
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
-            counts[table.name] += 1
-    file.write(json.dumps({"rows": counts}) + "\n")
-    return Done(counts, made_at)
-
-
 def load(path: Path, by: By) -> Done:
+    """Restore a file that ``save`` wrote.  Raises Refusal, see ``restore``."""
+    try:
+        with path.open("rb") as file:
+            return restore(file, str(path), by)
+    except OSError as exc:
+        raise Refusal(f"{path} cannot be read: {exc.strerror}.") from exc
+
+
+def restore(file: IO[bytes], name: str, by: By) -> Done:
     """Fill an empty, migrated database from a backup, all or nothing; every destination is paused,
     and messages about alerts that were pending then are not sent.
 
@@ -170,44 +212,55 @@ def load(path: Path, by: By) -> Done:
     is not empty, or if our encryption keys cannot decrypt its secrets.
     """
     try:
-        with gzip.open(path, "rt", encoding="utf-8") as file, db.engine.begin() as connection:
-            return _read(connection, (json.loads(line) for line in file), by)
+        with db.engine.begin() as connection:
+            done = fill(connection, read_lines(file), revision(connection))
+            _settle(connection, done, by)
+            return done
     except (OSError, EOFError, zlib.error, *NOT_OURS) as exc:
         raise Refusal(
-            f"{path} is not a complete backup of Relay, so nothing was changed: {exc}."
+            f"{name} is not a complete backup of Relay, so nothing was changed: {exc}."
         ) from exc
 
 
-def _read(connection: Connection, lines: Iterator[dict[str, Any]], by: By) -> Done:
+def read_lines(file: IO[bytes]) -> Iterator[dict[str, Any]]:
+    with gzip.open(file, "rt", encoding="utf-8") as text_file:
+        for line in text_file:
+            yield json.loads(line)
+
+
+def fill(connection: Connection, lines: Iterator[dict[str, Any]], ours: str) -> Done:
+    """Store the rows of a backup in an empty database with the tables of the revision ``ours``.
+
+    Raises Refusal, and ValueError or another of NOT_OURS if the lines are not a complete backup.
+    """
     head = next(lines, {})
     if head.get("format") != FORMAT:
         raise ValueError("its first line is not the header of a backup")
-    ours = _revision(connection)
     if head["revision"] != ours:
         raise Refusal(
             f"The backup was made by another version of Relay (tables {head['revision']}, here {ours}). "
             "Restore it with that version, then upgrade."
         )
-    tables = {one.name: one for one in _tables()}
-    for table in tables.values():
+    by_name = {one.name: one for one in tables()}
+    for table in by_name.values():
         if connection.scalar(select(func.count()).select_from(table)):
             raise Refusal(
                 f"This database is not empty ({table.name} has rows), so nothing was changed. "
                 "Restore into a new database: set DATABASE_URL and run flask db upgrade first."
             )
-    counts = dict.fromkeys(tables, 0)
+    counts = dict.fromkeys(by_name, 0)
     waiting: list[dict[str, Any]] = []
     last = ""
     for line in lines:
         if "rows" in line:
-            _insert(connection, tables.get(last), waiting)
+            _insert(connection, by_name.get(last), waiting)
             if line["rows"] != counts:
                 raise ValueError("rows are missing")
             break
         if line["table"] != last or len(waiting) >= BATCH:
-            _insert(connection, tables.get(last), waiting)
+            _insert(connection, by_name.get(last), waiting)
             waiting, last = [], line["table"]
-        columns = {column.name: column for column in tables[last].columns}
+        columns = {column.name: column for column in by_name[last].columns}
         row = {
             columns[name].key: _typed(columns[name], value) for name, value in line["row"].items()
         }
@@ -220,8 +273,12 @@ def _read(connection: Connection, lines: Iterator[dict[str, Any]], by: By) -> Do
             f"RELAY_ENCRYPTION_KEYS cannot decrypt the backup's secrets ({unreadable[0]}), so nothing "
             "was changed. Set the keys that were in use when it was made."
         )
-    made_at = datetime.fromisoformat(head["made_at"])
-    database.reset_sequences(connection, _tables())
+    return Done(counts, datetime.fromisoformat(head["made_at"]))
+
+
+def _settle(connection: Connection, done: Done, by: By) -> None:
+    """What differs from the moment of the backup: nothing is sent before a person has looked."""
+    database.reset_sequences(connection, tables())
     connection.execute(
         update(Destination)
         .where(Destination.state == DestinationState.ACTIVE)
@@ -233,12 +290,10 @@ def _read(connection: Connection, lines: Iterator[dict[str, Any]], by: By) -> Do
         .values(state=AlertMessageState.SKIPPED, error=NOT_SENT, claimed_until=None)
     )
     connection.execute(update(Revision).values(number=Revision.number + 1))
-    detail = {"made_at": made_at.isoformat(), "rows": sum(counts.values())}
+    detail = {"made_at": done.made_at.isoformat(), "rows": done.total}
     add_audit_entry(connection, by.actor, "backup.restore", "all of Relay", detail, by.address)
-    done = Done(counts, made_at)
     _set_milestone(connection, done)
     audit_anchor.forget()
-    return done
 
 
 def _insert(connection: Connection, table: Table | None, rows: list[dict[str, Any]]) -> None:

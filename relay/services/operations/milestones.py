@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete
 
 from relay import database
 from relay.database import AnySession
@@ -15,6 +15,8 @@ from relay.models import Milestone, db, db_now
 SCHEDULER = "scheduler"  # a round of its periodic work ended
 BACKUP = "backup"
 TEST = "destination_test"  # a test of a destination succeeded
+BACKUP_FAILED = "backup_failed"  # only while the newest run or verification failed
+BACKUP_VERIFIED = "backup_verified"
 BODIES = "attempt_bodies"  # the bodies of attempts until then were deleted
 
 
@@ -41,6 +43,12 @@ def store(
 def mark(name: str) -> None:
     """Note that ``name`` happened now, and commit."""
     store(db.session, name)
+    db.session.commit()
+
+
+def forget(name: str) -> None:
+    """It did not happen, or it is over.  Commits."""
+    db.session.execute(delete(Milestone).where(Milestone.name == name))
     db.session.commit()
 
 

@@ -14,7 +14,8 @@ from relay.rules.states import Severity
 from relay.services.alerts.readings import Context, duration
 
 READ_RULES = ("disk_space", "backup_age")
-BACKUP = "backup"  # the name of the milestone
+# the names of the milestones, see services.operations.milestones
+BACKUP, BACKUP_FAILED = "backup", "backup_failed"
 SPARE = 1.1  # clear above this multiple of the threshold
 
 
@@ -44,6 +45,20 @@ def _disk(context: Context) -> Reading:
 
 
 def _backup(context: Context) -> Iterator[Reading]:
+    failed = context.connection.execute(
+        select(Milestone.at, Milestone.detail).where(Milestone.name == BACKUP_FAILED)
+    ).one_or_none()
+    if failed is not None:
+        yield Reading(
+            "backup_age",
+            "",
+            ReadingLevel.FIRING,
+            context.thresholds["backup_age"],
+            f"The last backup or its verification failed: {failed.detail.get('reason', '')}",
+            "Correct the cause, then run flask backup run on the server, or flask backup verify.",
+            since=failed.at,
+        )
+        return
     made_at = context.connection.scalar(select(Milestone.at).where(Milestone.name == BACKUP))
     if made_at is None and "backup_age" not in context.is_set:
         return  # backups may be made without flask backup

@@ -13,7 +13,7 @@ from relay.observability.health import Finding, error, ok, warning
 from relay.services import audit_check
 from relay.services.alerts.rules import effective
 from relay.services.operations.checks.database import reading
-from relay.services.operations.milestones import BACKUP
+from relay.services.operations.milestones import BACKUP, BACKUP_FAILED, BACKUP_VERIFIED
 
 AUDIT_ENTRIES = 1000
 UNIT_S = {"minutes": 60.0, "hours": 3600.0, "days": 86_400.0}
@@ -47,6 +47,13 @@ def last_backup() -> datetime | None:
 
 
 def check_backup(connection: Connection, now: datetime) -> Finding:
+    failed = connection.scalar(select(Milestone.detail).where(Milestone.name == BACKUP_FAILED))
+    if failed is not None:
+        return warning(
+            BACKUP,
+            f"The last backup or its verification failed: {failed.get('reason', '')}",
+            "Correct the cause, then run: flask backup run",
+        )
     made_at = connection.scalar(select(Milestone.at).where(Milestone.name == BACKUP))
     rule = effective(connection, now)["backup_age"]
     limit_s = (rule.threshold or 0.0) * UNIT_S[rule.rule.unit]
@@ -63,6 +70,9 @@ def check_backup(connection: Connection, now: datetime) -> Finding:
             f"{sentence}, more than {rule.threshold:g} {rule.rule.unit} ago.",
             "Make one: flask backup FILE, and check the job that should do so.",
         )
+    verified = connection.scalar(select(Milestone.at).where(Milestone.name == BACKUP_VERIFIED))
+    if verified is not None:
+        sentence += f", and one was last verified {verified:%Y-%m-%d %H:%M} UTC"
     return ok(BACKUP, f"{sentence}.")
 
 

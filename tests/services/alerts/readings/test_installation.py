@@ -10,6 +10,7 @@ from flask import current_app
 from relay.models import AlertRuleSetting, Milestone, db
 from relay.rules.alerts import ReadingLevel
 from relay.services.alerts.readings import installation
+from relay.services.operations import milestones
 from tests.services.alerts.problems import Shop
 from tests.services.alerts.readings.conftest import Read
 
@@ -45,3 +46,15 @@ def test_the_age_of_the_last_backup(shop: Shop, read: Read) -> None:
         found = read(installation.read)["backup_age"]
         assert (found.level, found.since) == (level, made_at)
     assert found.sentence == "The last backup is 25 hours old; at most 24 hours are allowed."
+
+
+def test_a_backup_that_failed_is_reported_until_one_succeeds(shop: Shop, read: Read) -> None:
+    detail = {"reason": "Relay cannot list the bucket backups: AccessDenied."}
+    db.session.merge(Milestone(name="backup_failed", at=shop.now, detail=detail))
+    db.session.merge(Milestone(name="backup", at=shop.now))
+    db.session.commit()
+    found = read(installation.read)["backup_age"]
+    assert (found.level, found.since) == (ReadingLevel.FIRING, shop.now)
+    assert found.sentence.endswith("failed: Relay cannot list the bucket backups: AccessDenied.")
+    milestones.forget("backup_failed")
+    assert read(installation.read)["backup_age"].level is ReadingLevel.CLEAR
