@@ -23,7 +23,7 @@ relay/static/gen/manifest.json: .venv/.run package-lock.json scripts/build_asset
 	@$(BIN)/python scripts/build_assets.py
 	@touch $@
 
-.PHONY: run test check mutants faults soak bench bench-pages screenshots plugin assets lock sbom help
+.PHONY: run test check mutants faults soak bench bench-pages screenshots plugin assets lock image sbom help
 
 run: relay/static/gen/manifest.json ## start Relay on http://127.0.0.1:8000 (or another PORT=…)
 	@exec $(BIN)/python -m relay.launcher
@@ -42,7 +42,7 @@ test: .venv/.dev relay/static/gen/manifest.json tests/wordpress/node_modules/.re
 	@scripts/install-test-deps.sh
 	@$(BIN)/python -m pytest -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder $(TESTS)
 
-check: .venv/.dev relay/static/gen/manifest.json ## check style, types, layers, templates, PHP, migrations, metrics and docs
+check: .venv/.dev relay/static/gen/manifest.json ## check style, types, layers, templates, PHP, migrations, metrics, deploy/ and docs
 	@scripts/install-test-deps.sh check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -54,6 +54,7 @@ check: .venv/.dev relay/static/gen/manifest.json ## check style, types, layers, 
 	$(BIN)/python scripts/check_versions.py
 	$(BIN)/python scripts/check_migrations.py
 	$(BIN)/python scripts/check_docs.py
+	$(BIN)/python scripts/check_deploy.py
 	$(BIN)/python scripts/check_metrics.py
 	$(BIN)/python scripts/check_words.py
 
@@ -90,6 +91,10 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extr
 lock: .venv/.dev ## pin every package with its version and hashes
 	@CUSTOM_COMPILE_COMMAND="make lock" $(LOCK) --output-file requirements.txt requirements.in
 	@CUSTOM_COMPILE_COMMAND="make lock" $(LOCK) --output-file requirements-dev.txt requirements-dev.in
+
+image: .venv/.dev ## run the steps of deploy/Dockerfile without a container engine, and start the result; as root
+	@$(BIN)/python scripts/image_steps.py
+
 
 sbom: .venv/.dev ## write a software bill of materials (CycloneDX) to dist/
 	@$(BIN)/python scripts/write_sbom.py

@@ -24,6 +24,8 @@ PLACES = {
         r"^(define\( 'RELAY_CONNECTOR_VERSION', ')([^']+)",
     ),
     f"{PLUGIN}/readme.txt": (r"^(Stable tag: )(\S+)$",),
+    "deploy/compose.yaml": (r"^(  image: relay:\$\{RELAY_VERSION:-)([^}]+)",),
+    "deploy/helm/relay/Chart.yaml": (r"^(version: )(\S+)$", r'^(appVersion: ")([^"]+)'),
 }
 # Files that may have a version.  Modules are searched, so that the check does not depend on where they are.
 OPTIONAL = {

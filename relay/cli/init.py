@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,9 @@ from relay.services.operations import installation
 
 FACTORY = (
     "relay_factory"  # the extension of an application that makes another one from its settings
+)
+BACKUP_KEYS = tuple(
+    f"RELAY_BACKUP_{name}" for name in ("PASSPHRASE", "PASSPHRASE_FILE", "RECIPIENTS")
 )
 # What it asks for at a terminal, with the option, the question and an example.
 QUESTIONS = (
@@ -42,9 +47,21 @@ QUESTIONS = (
 @click.option("--public-url", "RELAY_PUBLIC_URL", help="https://relay.example.com")
 @click.option("--data-dir", "RELAY_DATA_DIR", help="The folder for Relay's files.")
 @click.option("--port", "PORT", help="The port of web.")
+@click.option(
+    "--compose",
+    is_flag=True,
+    help="Only write the .env of deploy/compose.yaml, with a password for its database.",
+)
+@click.option(
+    "--no-file",
+    is_flag=True,
+    help="Write no file: the settings are in the environment. For jobs that set up the tables.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_appcontext
-def init(env_file: Path, as_json: bool, **options: str | None) -> None:
+def init(
+    env_file: Path, as_json: bool, compose: bool, no_file: bool, **options: str | None
+) -> None:
     """Set up Relay: write an environment file, create the tables and the link for the first admin.
 
     It can be repeated: an existing file keeps its values, above all its keys, and gets what is
@@ -57,10 +74,14 @@ def init(env_file: Path, as_json: bool, **options: str | None) -> None:
         --database-url postgresql://relay@db/relay --redis-url redis://cache:6379/0 \\
         --public-url https://relay.example.com
       flask init --json
+      flask init --compose --env-file .env --public-url https://relay.example.com
     """
-    env_file = env_file.absolute()
+    given = {name: value for name, value in options.items() if value}
     try:
-        found = set_up(env_file, {name: value for name, value in options.items() if value})
+        if compose:
+            write_for_compose(env_file.absolute(), given, as_json)
+            return
+        found = set_up(None if no_file else env_file.absolute(), given)
     except RelayError as exc:
         refuse(str(exc))
     except SQLAlchemyError as exc:
@@ -68,23 +89,20 @@ def init(env_file: Path, as_json: bool, **options: str | None) -> None:
     show(found, as_json, "" if as_json else steps_text(found))
 
 
-def set_up(env_file: Path, options: dict[str, str]) -> dict[str, Any]:
+def set_up(env_file: Path | None, options: dict[str, str]) -> dict[str, Any]:
     """Raises RelayError, SQLAlchemyError.  The file is written before anything is tried with it."""
-    stored = installation.read_env_file(env_file)
+    stored = installation.read_env_file(env_file) if env_file else {}
     given = {name: value for name, value in os.environ.items() if name in names_of_settings()}
     values = given | stored | options
-    if sys.stdin.isatty():
+    if env_file and sys.stdin.isatty():
         values = ask(values)
     values["RELAY_DATA_DIR"] = str(Path(values.get("RELAY_DATA_DIR") or "instance").absolute())
-    generated = {
-        name: value
-        for name, value in installation.generate_secrets().items()
-        if not (values.get(name) or values.get(f"{name}_FILE"))
-    }
+    generated = missing_secrets(values) if env_file else {}
     values |= generated
     config = Config.from_env(values)
-    changed = {name: value for name, value in values.items() if stored.get(name) != value}
-    installation.write_env_file(env_file, changed)
+    if env_file:
+        changed = {name: value for name, value in values.items() if stored.get(name) != value}
+        installation.write_env_file(env_file, changed)
     has_broker = bool(values.get("REDIS_URL") or values.get("REDIS_URL_FILE"))
     try:
         app = current_app.extensions[FACTORY](config)
@@ -95,9 +113,10 @@ def set_up(env_file: Path, options: dict[str, str]) -> dict[str, Any]:
                 installation.check_broker()
             link = installation.first_run_url(config.base_url, config.data_dir)
     except SettingsError as exc:
-        raise SettingsError(f"{exc} (The settings are in {env_file}: correct them there.)") from exc
+        where = f"in {env_file}: correct them there" if env_file else "in the environment"
+        raise SettingsError(f"{exc} (The settings are {where}.)") from exc
     return {
-        "env_file": str(env_file),
+        "env_file": str(env_file or ""),
         "data_dir": str(config.data_dir),
         "database": installation.without_password(config.database_url),
         "broker": has_broker,
@@ -105,6 +124,46 @@ def set_up(env_file: Path, options: dict[str, str]) -> dict[str, Any]:
         "first_run_url": link,
         "url": config.base_url,
     }
+
+
+def missing_secrets(values: Mapping[str, str]) -> dict[str, str]:
+    """New values of the secrets that ``values`` does not have."""
+    return {
+        name: value
+        for name, value in installation.generate_secrets().items()
+        if not (values.get(name) or values.get(f"{name}_FILE"))
+    }
+
+
+def write_for_compose(env_file: Path, options: dict[str, str], as_json: bool) -> None:
+    """Write the .env beside compose.yaml.  Nothing else is there yet, so nothing is tried.
+
+    Raises SettingsError.
+    """
+    stored = installation.read_env_file(env_file)
+    values = stored | options
+    if "RELAY_PUBLIC_URL" not in values:
+        raise SettingsError("Give the URL of Relay: --public-url https://relay.example.com")
+    password = values.setdefault("POSTGRES_PASSWORD", secrets.token_urlsafe(24))
+    values.setdefault("DATABASE_URL", f"postgresql://relay:{password}@postgres/relay")
+    values.setdefault("REDIS_URL", "redis://valkey:6379/0")
+    values.setdefault("RELAY_BACKUP_TO", "/var/backups/relay")
+    generated = missing_secrets(values)
+    if not any(name in values for name in BACKUP_KEYS):
+        generated["RELAY_BACKUP_PASSPHRASE"] = secrets.token_urlsafe(32)
+    values |= generated
+    Config.from_env(values)
+    changed = {name: value for name, value in values.items() if stored.get(name) != value}
+    installation.write_env_file(env_file, changed)
+    text = [
+        f"Wrote {env_file} (only its owner can read it).",
+        "Next:",
+        "1. Keep a copy of it in a safe place. Without it, nobody can read the secrets in the database,",
+        "   or a backup.",
+        "2. In the folder of compose.yaml: docker compose up -d",
+        "3. Create the first admin's account with the link in: docker compose logs setup",
+    ]
+    show({"env_file": str(env_file), "generated": sorted(generated)}, as_json, "\n".join(text))
 
 
 def names_of_settings() -> set[str]:
@@ -126,7 +185,12 @@ def ask(values: dict[str, str]) -> dict[str, str]:
 
 def steps_text(found: dict[str, Any]) -> str:
     """What was done and what to do next."""
-    env_file = found["env_file"]
+    env_file, link = found["env_file"], found["first_run_url"]
+    if not env_file:
+        lines = [f"The tables are up to date: {found['database']}."]
+        if link:
+            lines.append(f"Create the first admin's account (the link works once): {link}")
+        return "\n".join(lines)
     lines = [
         "Relay is set up.",
         f"  Settings  {env_file} (only its owner can read it)",
@@ -147,7 +211,6 @@ def steps_text(found: dict[str, Any]) -> str:
             "2. Set REDIS_URL in this file before you start web, worker and scheduler, or start all of",
             f"   them with a broker of their own: set -a; . {env_file}; set +a; make run",
         ]
-    link = found["first_run_url"]
     lines.append(
         f"3. Create the first admin's account (the link works once): {link}"
         if link

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import stat
 import subprocess
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from relay.services.operations.installation import read_env_file
+from tests.support.env import ENCRYPTION_KEY, SECRET_KEY
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -130,3 +132,33 @@ def test_a_database_with_secrets_of_another_key_is_refused(tmp_path: Path) -> No
     assert done.returncode == 1
     assert "cannot decrypt the secrets" in done.stderr
     assert "set RELAY_ENCRYPTION_KEYS of that one" in done.stderr
+
+
+def test_for_compose_it_writes_all_settings_once_and_connects_to_nothing(tmp_path: Path) -> None:
+    words = ("init", "--compose", "--env-file", tmp_path / ".env")
+    assert "--public-url" in flask(*words).stderr
+    done = flask(*words, "--public-url", "https://relay.example")
+    assert done.returncode == 0 and "docker compose up" in done.stdout, done.stderr
+    first = read_env_file(tmp_path / ".env")
+    assert stat.S_IMODE((tmp_path / ".env").stat().st_mode) == 0o600
+    password = first["POSTGRES_PASSWORD"]
+    assert first["DATABASE_URL"] == f"postgresql://relay:{password}@postgres/relay"
+    assert len(first["RELAY_BACKUP_PASSPHRASE"]) >= 32
+    used = re.findall(r"\$\{(\w+):\?", (ROOT / "deploy/compose.yaml").read_text())
+    assert set(used) <= first.keys()
+    assert flask(*words).returncode == 0
+    assert read_env_file(tmp_path / ".env") == first, "a repetition changes no key"
+
+
+def test_without_a_file_it_sets_up_the_tables_with_the_settings_of_the_environment(
+    tmp_path: Path,
+) -> None:
+    settings = {
+        "RELAY_DATA_DIR": str(tmp_path / "data"),
+        "RELAY_PUBLIC_URL": "https://relay.example",
+    }
+    assert "SECRET_KEY is not set" in flask("init", "--no-file", settings=settings).stderr
+    settings |= {"SECRET_KEY": SECRET_KEY, "RELAY_ENCRYPTION_KEYS": ENCRYPTION_KEY}
+    done = flask("init", "--no-file", settings=settings)
+    assert "https://relay.example/first-run/" in done.stdout, done.stderr
+    assert list(tmp_path.glob("**/*.env")) == []

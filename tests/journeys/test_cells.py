@@ -1,4 +1,4 @@
-"""Two cells behind nginx, with the configuration that ``ops/nginx`` ships."""
+"""Two cells behind nginx, with the configuration that ``deploy/nginx`` ships."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def proxy(cells: list[Stack], tmp_path: Path) -> Iterator[str]:
     program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin")
     assert program, "No nginx for the tests. Install Debian's package nginx-light."
     port = free_port()
-    shipped = (ROOT / "ops" / "nginx" / "cells.conf").read_text()
+    shipped = (ROOT / "deploy" / "nginx" / "cells.conf").read_text()
     for old, new in (
         ("listen 80;", f"listen 127.0.0.1:{port};"),
         ("127.0.0.1:8000", f"127.0.0.1:{cells[0].port}"),
