@@ -282,6 +282,13 @@ def dialect_of(connection: Connection | AnySession) -> str:
     return connected.dialect.name
 
 
+def server_name(engine: Engine) -> str:
+    """Its name and version, such as ``PostgreSQL 17.2``; without a version before the first connection."""
+    name = "PostgreSQL" if engine.dialect.name == "postgresql" else "SQLite"
+    version = getattr(engine.dialect, "server_version_info", None)
+    return f"{name} {'.'.join(map(str, version or ()))}".strip()
+
+
 class RowInsert:
     """Inserts many rows of a table; one with a key that exists already is left out.
 

@@ -57,7 +57,7 @@ def settings() -> Config:
     return found
 
 
-@command(group, "to")
+@command(group, "to", "backup to relay.backup.gz")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True))
 def make_backup(file: Path, as_json: bool) -> None:
     """Write a backup of all data to FILE, or to standard output with -.  Relay can keep running.
@@ -72,7 +72,7 @@ def make_backup(file: Path, as_json: bool) -> None:
     show(report, as_json, f"Wrote {saved.total} rows to {file}.")
 
 
-@command(group, "run")
+@command(group, "run", "backup run", "backup run --daily-at 03:30")
 @click.option(
     "--daily-at",
     type=click.DateTime(["%H:%M"]),
@@ -105,7 +105,7 @@ def run(daily_at: datetime | None, as_json: bool) -> None:
     show(report, as_json, text)
 
 
-@command(group, "list")
+@command(group, "list", "backup list")
 def list_backups(as_json: bool) -> None:
     """List the backups in RELAY_BACKUP_TO, newest first."""
     items = [
@@ -120,7 +120,7 @@ def list_backups(as_json: bool) -> None:
     show_list(items, len(items), as_json, "name", "made_at", "bytes", "encrypted")
 
 
-@command(group, "verify")
+@command(group, "verify", "backup verify")
 @click.argument("name", default="")
 @IDENTITY
 def verify(name: str, identity: Path | None, as_json: bool) -> None:
@@ -136,7 +136,7 @@ def verify(name: str, identity: Path | None, as_json: bool) -> None:
     show(report, as_json, text)
 
 
-@command(group, "remove")
+@command(group, "remove", "backup remove relay-20260301T033000Z.backup.gz --yes")
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Remove it.")
 def remove(name: str, yes: bool, as_json: bool) -> None:
@@ -149,7 +149,7 @@ def remove(name: str, yes: bool, as_json: bool) -> None:
     show({"name": gone.name, "removed": True}, as_json, f"Removed {gone.name}.")
 
 
-@command(top_level, "restore")
+@command(top_level, "restore", "restore relay.backup.gz")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @IDENTITY
 def restore_backup(file: Path, identity: Path | None, as_json: bool) -> None:

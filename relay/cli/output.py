@@ -22,7 +22,7 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 
-class Moment(click.DateTime):
+class TimeOption(click.DateTime):
     """A day or a time; one without an offset is UTC."""
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class RowId(click.ParamType):
         return self.numbers.convert(value, param, ctx)
 
 
-ID, TIMES = RowId(), Moment()
+ID, TIMES = RowId(), TimeOption()
 
 
 def refuse(sentence: str) -> NoReturn:

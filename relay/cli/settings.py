@@ -20,7 +20,7 @@ from relay.services.settings.environment import environment
 group = AppGroup("settings", help="The settings of the whole installation.")
 
 
-@command(group, "list")
+@command(group, "list", "settings list")
 def list_settings(as_json: bool) -> None:
     """Show every setting with its value and where it comes from."""
     rows = [
@@ -47,7 +47,7 @@ def list_settings(as_json: bool) -> None:
     show({"settings": rows}, as_json, "\n".join(lines))
 
 
-@command(group, "retention")
+@command(group, "retention", "settings retention --events 90 --bodies 14")
 @click.option("--events", type=int, help="Days that events are kept.")
 @click.option("--unresolved", type=int, help="Days after which unresolved events lose their data.")
 @click.option(
@@ -76,7 +76,7 @@ def retention(
     show({"changed": changed}, as_json, f"Changed {words}." if changed else "Nothing was changed.")
 
 
-@command(group, "test-mail")
+@command(group, "test-mail", "settings test-mail ann@example.com")
 @click.argument("address")
 def send_test_mail(address: str, as_json: bool) -> None:
     """Send a test mail with Relay's own mail server."""
@@ -87,7 +87,7 @@ def send_test_mail(address: str, as_json: bool) -> None:
         sys.exit(1)
 
 
-@command(group, "first-steps")
+@command(group, "first-steps", "settings first-steps --hide")
 @click.option("--hide/--show", default=None, help="Hide or show the list on the overview.")
 def steps(hide: bool | None, as_json: bool) -> None:
     """Which of the first steps after the installation are done."""

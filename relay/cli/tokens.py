@@ -42,7 +42,12 @@ def as_dicts(tokens: list[ApiToken]) -> list[dict[str, Any]]:
     ]
 
 
-@command(group, "create")
+@command(
+    group,
+    "create",
+    "tokens create Reporting --user ann@example.com --role viewer",
+    "tokens create Deploy --user ann@example.com --role support --site shop --expires 30d",
+)
 @click.argument("name")
 @click.option("--user", "email", required=True, help="The user that the token belongs to (e-mail).")
 @click.option("--role", type=click.Choice(ROLES), required=True, help="At most the user's role.")
@@ -74,7 +79,7 @@ def create(
     )
 
 
-@command(group, "list")
+@command(group, "list", "tokens list")
 @click.option("--user", "email", default="", help="Only those of this user (e-mail).")
 @paged
 def list_(email: str, limit: int, after: int | None, as_json: bool) -> None:
@@ -85,7 +90,7 @@ def list_(email: str, limit: int, after: int | None, as_json: bool) -> None:
     show_list(as_dicts(page.items), page.total, as_json, *columns, next_after=page.next_after)
 
 
-@command(group, "revoke")
+@command(group, "revoke", "tokens revoke 3")
 @click.argument("token_id", metavar="ID", type=click.IntRange(1, 2**63 - 1))
 def revoke(token_id: int, as_json: bool) -> None:
     """Revoke an API token.  It stops working with the next request."""

@@ -66,7 +66,7 @@ def facts_of_database() -> dict[str, Any]:
     """What is due, how long events are kept, and the versions; less while the database is down."""
     facts: dict[str, Any] = {
         "python": platform.python_version(),
-        "database": db.engine.dialect.name,
+        "database": database.server_name(db.engine),
         "queue": None,
         "retention_days": None,
     }
@@ -75,9 +75,6 @@ def facts_of_database() -> dict[str, Any]:
         facts["retention_days"] = retention_settings.days().retention_days
     except SQLAlchemyError:
         db.session.rollback()
-    version = getattr(db.engine.dialect, "server_version_info", None)
-    name = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}.get(str(facts["database"]), "")
-    facts["database"] = f"{name} {'.'.join(map(str, version or ()))}".strip()
     return facts
 
 

@@ -83,7 +83,7 @@ def load_figures(now: datetime, *, limited: bool = False) -> Figures:
 
 
 @dataclass(frozen=True)
-class Queue:
+class WaitingWork:
     """What waits now: events that are not routed yet, and deliveries, up to COUNTED + 1."""
 
     unrouted: int
@@ -91,14 +91,16 @@ class Queue:
     oldest_due_s: float
 
 
-def load_queue(now: datetime) -> Queue:
+def load_queue(now: datetime) -> WaitingWork:
     """Read in one statement."""
     unrouted, pending, due_at = db.session.execute(
         select(
             _some(Event.routed_at.is_(None)), _some(is_pending()), oldest_due().scalar_subquery()
         )
     ).one()
-    return Queue(unrouted, pending, max(0.0, (now - due_at).total_seconds()) if due_at else 0.0)
+    return WaitingWork(
+        unrouted, pending, max(0.0, (now - due_at).total_seconds()) if due_at else 0.0
+    )
 
 
 def _delivered(since: datetime) -> Any:

@@ -41,7 +41,7 @@ def count_finished(connection: Connection, finished: Finished, now: datetime) ->
         return
     minute = now.replace(second=0, microsecond=0)
     connection.execute(
-        _ADD[connection.dialect.name],
+        _ADD[database.dialect_of(connection)],
         [{"destination_id": number, "minute": minute, **counts} for number, counts in rows.items()],
     )
 
