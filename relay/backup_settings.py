@@ -43,6 +43,13 @@ class BackupSettings:
     def is_encrypted(self) -> bool:
         return bool(self.passphrase or self.recipients)
 
+    @property
+    def place(self) -> str:
+        """The folder, or the bucket and prefix, as a person reads it."""
+        if self.s3 is None:
+            return str(self.folder)
+        return f"s3://{self.s3.bucket}/{self.s3.prefix}".rstrip("/")
+
 
 def read_place(
     text: str, endpoint: str, region: str, access_key: str, secret_key: str

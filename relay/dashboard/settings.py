@@ -11,7 +11,7 @@ from relay.dashboard import forms, guard, htmx
 from relay.errors import Invalid, RelayError
 from relay.observability.health import size
 from relay.rules.counted import COUNTED
-from relay.services.operations import backup_now
+from relay.services.backups import on_demand
 from relay.services.settings import retention as retention_settings
 from relay.services.settings import test_mail
 from relay.services.settings.environment import environment
@@ -32,7 +32,7 @@ def _page(
         errors=errors or {},
         expiring=expiring,
         most=COUNTED,
-        backup=backup_now.status(),
+        backup=on_demand.status(),
         size=size,
         mail_server=config.mail,
         environment=environment(config),
@@ -52,7 +52,7 @@ def show_backup() -> Any:
     """The state of the backup, as a fragment that polls while one is made."""
     if not htmx.wants_fragment():
         return htmx.redirect(url_for("settings.page"))
-    return render_template("settings/_backup.html", backup=backup_now.status(), size=size)
+    return render_template("settings/_backup.html", backup=on_demand.status(), size=size)
 
 
 @blueprint.post("/retention")
@@ -84,15 +84,15 @@ def _number(text: str) -> int | None:
 @blueprint.post("/backup")
 @guard.requires("admin", proof=True)
 def start_backup() -> Any:
-    backup_now.start(guard.current_by())
+    on_demand.start(guard.current_by())
     return htmx.redirect(url_for("settings.page", _anchor="backup"))
 
 
 @blueprint.post("/backup/download")
 @guard.requires("admin", proof=True, download=True)
 def download_backup() -> Response:
-    path = backup_now.find(forms.text("name"))
-    backup_now.record_download(path.name, guard.current_by())
+    path = on_demand.find(forms.text("name"))
+    on_demand.record_download(path.name, guard.current_by())
     return send_file(path, "application/gzip", as_attachment=True, download_name=path.name)
 
 

@@ -14,6 +14,7 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from relay import database
+from relay.backup_settings import BackupSettings
 from relay.connection_urls import MailAccount
 from relay.models import AuditEntry, Event, UserSession, db
 from relay.services import mail
@@ -93,6 +94,20 @@ def test_a_backup_from_the_page_can_be_downloaded(
     for name in ("../secrets.env", "none", ""):
         assert admin.post("/settings/backup/download", {"name": name}).status_code == 404
     assert actions(app)[-2:] == ["backup.create", "backup.download"]
+
+
+def test_a_backup_from_the_page_goes_where_the_schedule_stores_them(
+    app: Flask, admin: Visitor, data_dir: Path, tmp_path: Path
+) -> None:
+    config = app.extensions["relay_config"]
+    settings = BackupSettings(tmp_path / "stored", None)
+    app.extensions["relay_config"] = replace(config, backups=settings)
+    assert admin.post("/settings/backup").status_code == 303
+    with app.app_context():
+        mail.outbox().join()
+    (path,) = (tmp_path / "stored").iterdir()
+    assert path.name.endswith(".backup.gz") and not (data_dir / "backups").exists()
+    assert str(tmp_path / "stored") in admin.get("/settings").text
 
 
 def test_a_backup_that_fails_says_why(app: Flask, admin: Visitor, data_dir: Path) -> None:

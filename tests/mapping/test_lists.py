@@ -33,7 +33,9 @@ ITEMS = [
         ("no list", "no list", "no list", "no list", "no list"),
     ],
 )
-def test_a_list_is_shown_as_chosen(value: Any, lines: Any, names: Any, count: Any, first: Any) -> None:
+def test_a_list_is_shown_as_chosen(
+    value: Any, lines: Any, names: Any, count: Any, first: Any
+) -> None:
     shown = [show_list(value, style) for style in STYLES]
     assert shown == [lines, names, count, first]
     assert show_list(value, "") is show_list(value, "unknown") is value

@@ -1,25 +1,30 @@
-"""Backups that a person starts from a page: where they are, which exist, and how the last one went."""
+"""Backups that a person starts from a page: where they are, which exist, and how the last one went.
+
+They go to RELAY_BACKUP_TO, like those of the schedule; without it, to a folder of this host.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from flask import current_app
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from config import Config
 from relay import database
 from relay.errors import NotFound, Refusal, RelayError
 from relay.models import Milestone, db
-from relay.observability.logging import log
 from relay.services import mail
 from relay.services.audit import By, record
+from relay.services.backups import runs
 from relay.services.operations import backup, milestones
 
-STARTED, FAILED = "backup_started", "backup_failed"
+STARTED, FAILED = "backup_started", milestones.BACKUP_FAILED
 LONGEST = timedelta(hours=6)  # after that, the process that made it has ended
 SUFFIX = ".relay-backup.gz"
 
@@ -36,14 +41,16 @@ class BackupFile:
 @dataclass(frozen=True)
 class BackupStatus:
     """``made_at`` is when the last backup was made, by whatever command; ``reason`` why the newest try
-    failed, empty if it did not.  ``files`` are those of this host, the newest first.
+    failed, empty if it did not.  ``place`` is RELAY_BACKUP_TO, or the folder of this host; then ``files``
+    are those in it, the newest first.
     """
 
     made_at: datetime | None
     is_running: bool
     reason: str
     files: Sequence[BackupFile]
-    folder: Path
+    place: str
+    is_scheduled_place: bool
 
 
 def folder() -> Path:
@@ -54,6 +61,9 @@ def folder() -> Path:
 
 def status() -> BackupStatus:
     """In one statement."""
+    config: Config = current_app.extensions["relay_config"]
+    to = config.backups
+    place = to.place if to else str(folder())
     names = (milestones.BACKUP, STARTED, FAILED)
     rows = db.session.execute(
         select(Milestone.name, Milestone.at, Milestone.detail, database.db_now()).where(
@@ -72,11 +82,11 @@ def status() -> BackupStatus:
         and (failed is None or failed < started)
     )
     is_failed = failed is not None and (made is None or made < failed) and not running
-    return BackupStatus(made, running, reason if is_failed else "", files(), folder())
+    return BackupStatus(made, running, reason if is_failed else "", files(), place, bool(to))
 
 
 def files() -> list[BackupFile]:
-    """The backups in the folder, the newest first."""
+    """The backups in the folder of this host, the newest first."""
     found = [path for path in folder().glob(f"*{SUFFIX}") if path.is_file()]
     shown = [
         BackupFile(
@@ -101,25 +111,28 @@ def start(by: By) -> None:
     record(by, "backup.create", "all of Relay")
     milestones.store(db.session, STARTED, detail={"by": by.actor})
     db.session.commit()
-    mail.outbox().add(make)
+    mail.outbox().add(partial(make, by))
 
 
-def make() -> str:
-    """Write a backup into the folder.  -> the reason if it failed, else empty"""
-    path = folder()
+def make(by: By) -> str:
+    """Make the backup.  -> the reason if it failed, else empty"""
+    config: Config = current_app.extensions["relay_config"]
     try:
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with db.engine.connect() as connection:
-            now = database.now(connection)
-        backup.save(path / f"{now:%Y-%m-%d-%H%M%S}{SUFFIX}")
-    except (RelayError, OSError) as exc:
-        reason = str(exc)
-    else:
-        return ""
-    log("backup.failed", level="error", reason=reason)
-    milestones.store(db.session, FAILED, detail={"reason": reason})
-    db.session.commit()
-    return reason
+        if config.backups is not None:
+            runs.run(config, by)
+        else:
+            with runs.reported(by, config):
+                _write(folder())
+    except (RelayError, OSError, SQLAlchemyError) as exc:  # it is stored for the page and the alert
+        return str(exc)
+    return ""
+
+
+def _write(path: Path) -> None:
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with db.engine.connect() as connection:
+        now = database.now(connection)
+    backup.save(path / f"{now:%Y-%m-%d-%H%M%S}{SUFFIX}")
 
 
 def record_download(name: str, by: By) -> None:
