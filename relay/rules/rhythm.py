@@ -16,7 +16,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import accumulate, pairwise
+from itertools import pairwise, starmap
 from statistics import median
 
 DAY, WEEK = 24, 168  # hours
@@ -65,9 +65,7 @@ class Rhythm:
     def expected(self, begin: datetime, end: datetime) -> float:
         """How many events are to be expected between two instants."""
         first, last = begin.timestamp() / 3600, end.timestamp() / 3600
-        if last <= first:
-            return 0.0
-        weeks, rest = divmod(last - first, WEEK)
+        weeks, rest = divmod(max(0.0, last - first), WEEK)
         return weeks * sum(self.rates) + self._expected(first, first + rest)
 
     def _expected(self, first: float, last: float) -> float:
@@ -123,11 +121,11 @@ def start_of(hour: int) -> datetime:
 
 
 def rhythm_of(counts: Mapping[int, int]) -> Rhythm | SimpleRhythm | None:
-    """The rhythm in the counts by hour since the epoch; None if there are too few.
+    """The rhythm in the counts of the hours (since the epoch) with events; None if there are too few.
 
     It ends with the newest hour that has events, so it does not change while the site is silent.
     """
-    hours = sorted(hour for hour, count in counts.items() if count > 0)
+    hours = sorted(counts)
     if not hours:
         return None
     hours = hours[bisect_left(hours, hours[-1] - LONGEST + 1) :]
@@ -224,12 +222,9 @@ def _longest(hours: Sequence[int], counts: Mapping[int, int], rates: Sequence[fl
 
     Within an hour of n events, the part before the first and after the last is 1/(n+1) of it.
     """
-    before = list(
-        accumulate((rates[_slot(h)] for h in range(hours[0], hours[-1] + 1)), initial=0.0)
-    )
-    longest = 0.0
-    for one, later in pairwise(hours):
-        between = before[later - hours[0]] - before[one + 1 - hours[0]]
-        ends = sum(rates[_slot(h)] / (counts[h] + 1) for h in (one, later))
-        longest = max(longest, between + ends)
-    return longest
+
+    def gap(one: int, later: int) -> float:
+        between = sum(rates[_slot(h)] for h in range(one + 1, later))
+        return between + sum(rates[_slot(h)] / (counts[h] + 1) for h in (one, later))
+
+    return max(starmap(gap, pairwise(hours)))

@@ -20,6 +20,12 @@ from relay.rules.rhythm import (
     Rhythm,
     Silence,
     SimpleRhythm,
+    _burst,
+    _longest,
+    _ordinary,
+    _rates,
+    _slot,
+    _smooth,
     hour_of,
     rhythm_of,
     start_of,
@@ -356,3 +362,110 @@ def test_a_silence_is_judged_by_bursts_and_by_the_longest_gap(
     found = EACH_HOUR.judge(BEGIN + timedelta(hours=1), BEGIN + timedelta(hours=end_h), threshold)
     assert found.expected == pytest.approx(silence.expected)
     assert (found.needed, found.is_silent) == (silence.needed, silence.is_silent)
+
+
+LAST = FIRST + 8 * WEEK - 1
+
+
+def hourly(per_hour: int, weeks: int, end: int = LAST) -> dict[int, int]:
+    """The counts of a site that sends ``per_hour`` in each hour of some weeks."""
+    return dict.fromkeys(range(end - weeks * WEEK + 1, end + 1), per_hour)
+
+
+@pytest.mark.parametrize("per_hour", [1, 10])
+def test_two_weeks_are_enough_for_a_rhythm(per_hour: int) -> None:
+    counts = hourly(per_hour, weeks=2)
+    found = rhythm_of(counts)
+    assert isinstance(found, Rhythm)
+    assert found.rates == pytest.approx([per_hour] * WEEK)
+    assert (found.last_hour, found.burst) == (LAST, 1.0)
+    # of 336 gaps of one event on average
+    assert found.longest == pytest.approx(math.log(336 * per_hour) + 1)
+    del counts[min(counts)]
+    assert rhythm_of(counts) == SimpleRhythm(1.0, 1.0, LAST), "an hour too few"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "rate"),
+    [
+        (10, 1, 1.0),  # it is judged by what it sends now
+        (1, 10, (6 * 1 + 2 * 10) / 8),  # more than before is no reason for more alerts
+    ],
+)
+def test_the_last_two_weeks_lower_what_is_to_be_expected(
+    before: int, now: int, rate: float
+) -> None:
+    found = rhythm_of(hourly(before, weeks=8) | hourly(now, weeks=2))
+    assert isinstance(found, Rhythm) and found.rates == pytest.approx([rate] * WEEK)
+
+
+def test_the_last_eight_weeks_count() -> None:
+    counts = hourly(1, weeks=7)
+    assert rhythm_of(counts | {LAST - 8 * WEEK: 9}) == rhythm_of(counts)
+    assert rhythm_of(counts | {LAST - 8 * WEEK + 1: 9}) != rhythm_of(counts)
+
+
+@pytest.mark.parametrize(("events", "kind"), [(19, SimpleRhythm), (20, Rhythm)])
+def test_a_rhythm_needs_twenty_events(events: int, kind: type) -> None:
+    assert isinstance(rhythm_of({FIRST + 20 * number: 1 for number in range(events)}), kind)
+
+
+def test_three_days_are_enough_for_the_usual_gap() -> None:
+    hours = [FIRST, FIRST + 1, FIRST + 2, FIRST + 3, FIRST + 71]
+    assert rhythm_of(dict.fromkeys(hours, 1)) == SimpleRhythm(1.0, 68.0, FIRST + 71)
+    assert rhythm_of(dict.fromkeys([*hours[:-1], FIRST + 70], 1)) is None
+
+
+def test_a_burst_is_as_large_as_the_empty_hours_show() -> None:
+    """From the first hour to the last: as many as bursts at random times leave with events."""
+    hours = [FIRST, *range(FIRST + 50, LAST, 3), LAST]
+    counts = {hour: 2 if hour < LAST - 2 * WEEK else 3 for hour in hours}
+    found = rhythm_of(counts)
+    assert isinstance(found, Rhythm)
+    rates = [found.rates[_slot(hour)] for hour in range(FIRST, LAST + 1)]
+    with_events = sum(1 - math.exp(-rate / found.burst) for rate in rates)
+    assert with_events == pytest.approx(len(hours), abs=0.02)
+    assert found.burst > 1.5
+
+
+@pytest.mark.parametrize("burst", [1.5, 5.0, 40.0])
+def test_bursts_are_found_from_the_hours_with_events(burst: float) -> None:
+    rates = [3.0] * 10_000
+    active = round(10_000 * (1 - math.exp(-3 / burst)))
+    assert _burst(rates, active) == pytest.approx(burst, rel=0.001)
+
+
+def test_events_in_each_hour_are_no_bursts() -> None:
+    assert _burst([1000.0] * 10, 10) == 1.0
+
+
+def test_a_campaign_counts_three_times_a_busy_hour() -> None:
+    counts = dict.fromkeys(range(19), 1) | {19: 2, 20: 100}
+    assert _ordinary(range(21), counts) == dict.fromkeys(range(19), 1.0) | {19: 2.0, 20: 6.0}
+
+
+def test_each_hour_takes_a_quarter_from_both_neighbours() -> None:
+    assert _smooth([8.0, 0.0, 0.0, 0.0, 16.0]) == [8.0, 2.0, 0.0, 4.0, 10.0]
+
+
+@pytest.mark.parametrize("zone", [-5, 0, 5, 10])
+def test_each_day_has_its_level_and_each_hour_its_share(zone: int) -> None:
+    """In any time zone: a day begins while the site is closed."""
+    levels = [1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 0.0]
+    shape = [0.0] * 9 + [4.0, 8.0, 4.0, 16.0] + [4.0] * 4 + [0.0] * 7
+    week = [level * share for level in levels for share in shape]
+    first = FIRST + 5  # any hour
+    counts = {hour: week[(hour - FIRST + zone) % WEEK] for hour in range(first, first + 2 * WEEK)}
+    expected = [level * share for level in levels for share in _smooth(shape)]
+    rates = _rates(first, first + 2 * WEEK - 1, counts)
+    assert rates == pytest.approx([expected[(hour + zone) % WEEK] for hour in range(WEEK)])
+
+
+def test_the_longest_gap_has_parts_of_the_hours_at_its_ends() -> None:
+    rates = [float(hour**2) for hour in range(WEEK)]
+    one, two, three = 7, 9, 13
+    counts = {FIRST + one: 1, FIRST + two: 3, FIRST + three: 5}
+    gaps = [49 / 2 + 64 + 81 / 4, 81 / 4 + 100 + 121 + 144 + 169 / 6]
+    assert _longest([FIRST + two, FIRST + three], counts, rates) == pytest.approx(gaps[1])
+    assert _longest(sorted(counts), counts, rates) == pytest.approx(gaps[1])
+    assert _longest([FIRST + one, FIRST + two], counts, rates) == pytest.approx(gaps[0])
