@@ -226,7 +226,7 @@ def sign_in(user: User, method: SignInMethod) -> None:
     login_user(started)
     g.pop("csrf_token", None)
     generate_csrf()
-    _know(person_of(db.session.get_one(UserSession, started.id, populate_existing=True)))
+    _know(person_of(started))
 
 
 def forget() -> None:
@@ -236,7 +236,7 @@ def forget() -> None:
     g.person = None
 
 
-def ask_for_proof(person: Person, download: bool = False) -> Response | None:
+def ask_for_proof(person: Person, download: bool) -> Response | None:
     """None if the last proof is fresh, or if this request brings one; else the page that asks for it.
 
     A posted form is kept in hidden fields, so that nothing that was typed is lost.  A ``download`` would
@@ -288,7 +288,7 @@ def _download_page() -> str:
 
 
 def proof_form(
-    person: Person, post_to: str, kept: list[tuple[str, str]], back: str, why: str = ""
+    person: Person, post_to: str, kept: list[tuple[str, str]], back: str, why: str
 ) -> str:
     """The page that asks for a proof.
 
@@ -322,7 +322,7 @@ def sign_in_first() -> Response:
     if not htmx.is_htmx() and (kept := kept_form()) is not None:
         return make_response(sign_in_form.render(kept.back, kept=kept_forms.seal(kept)), 401)
     is_page = request.method == "GET" or htmx.is_htmx()
-    path = local_path(_current_page() if is_page else "")
+    path = local_path(_current_page()) if is_page else "/"
     response = htmx.redirect(
         url_for("auth.sign_in_page", next=path) if path != "/" else url_for("auth.sign_in_page")
     )
@@ -344,7 +344,7 @@ def local_path(text: str) -> str:
         return "/"
     plain = unquote(text)
     fine = LOCAL_PATH.fullmatch(text) and LOCAL_PATH.fullmatch(plain.replace(" ", "+"))
-    return text if fine and not urlsplit(text).netloc else "/"
+    return text if fine else "/"
 
 
 def current_by() -> By:
@@ -362,9 +362,9 @@ def may_open(url: str, method: str = "GET") -> bool:
         endpoint, _ = adapter.match(urlsplit(url).path.removeprefix(request.script_root), method)
     except HTTPException:
         return False
-    view = current_app.view_functions[endpoint]
-    role, limited = getattr(view, "relay_role", ""), getattr(view, "relay_limited", False)
-    return role in ROLES and person.may(role) and (limited or person.sees_all_sites)
+    view: Any = current_app.view_functions[endpoint]
+    role = getattr(view, "relay_role", None)  # static files have none
+    return role in ROLES and person.may(role) and (view.relay_limited or person.sees_all_sites)
 
 
 def init_app(app: Flask) -> None:

@@ -9,14 +9,17 @@ from typing import Any
 
 import pytest
 from flask import Flask, g, session
-from sqlalchemy import select
+from sqlalchemy import select, update
 from werkzeug.exceptions import Forbidden
 
 from relay.dashboard import guard
 from relay.models import User, UserSession, db
 from relay.rules.states import SignInMethod
 from relay.services.audit import By
+from relay.services.users import oidc, proof
+from relay.services.users.second_factor.check import Shown
 from relay.services.users.sessions import Browser
+from relay.services.users.site_limit import SiteLimit
 from tests.dashboard.conftest import PASSWORD, Visitor
 from tests.services.users.second_factor.test_totp import code_of, set_up
 
@@ -172,6 +175,7 @@ def test_the_current_url_of_htmx_never_leads_to_another_site(visit: Callable[...
     [
         ({}, 303),
         ({"Sec-Fetch-Site": "same-origin"}, 303),
+        ({"Sec-Fetch-Site": "none"}, 303),
         ({"Origin": "http://localhost"}, 303),
         ({"Sec-Fetch-Site": "cross-site"}, 403),
         ({"Sec-Fetch-Site": "same-site"}, 403),
@@ -331,6 +335,7 @@ def test_what_a_guarded_view_asks_of_a_person(app: Flask) -> None:
         ("/destinations", "GET", LIMITED, False),
         ("/sign-in", "GET", ADMIN, False),
         ("/nowhere", "GET", ADMIN, False),
+        ("/static/relay.css", "GET", ADMIN, False),
         ("/team", "GET", None, False),
     ],
 )
@@ -340,6 +345,15 @@ def test_links_are_shown_to_those_who_may_open_them(
     with app.test_request_context("/"):
         g.person = person
         assert guard.may_open(path, method) is may
+        if method == "GET":
+            assert guard.may_open(path) is may
+
+
+@SQLITE
+def test_a_link_starts_with_the_path_under_which_relay_is_served(app: Flask) -> None:
+    with app.test_request_context("/", base_url="http://localhost/relay"):
+        g.person = ADMIN
+        assert guard.may_open("/relay/team") and not guard.may_open("/team/relay")
 
 
 @SQLITE
@@ -355,6 +369,7 @@ def test_who_acts_and_from_where(app: Flask) -> None:
     with app.test_request_context("/", environ_base={"REMOTE_ADDR": ""}):
         g.person = ADMIN
         assert guard.current_by().address == guard.browser().address == ""
+        assert guard.browser().device == "Unknown browser"
 
 
 @SQLITE
@@ -466,3 +481,97 @@ def test_a_code_is_a_proof_and_a_wrong_passkey_says_so(app: Flask, admin: Visito
     wrong = admin.post(PROOF_NEEDED, {"proof_passkey": "{}"})
     assert wrong.status_code == 422 and "This passkey was not accepted." in wrong.text
     assert admin.post(PROOF_NEEDED, {"proof_code": f" {code_of(secret)} "}).status_code == 404
+
+
+@SQLITE
+@pytest.mark.parametrize("replica", [{}, {"replica": False}, {"replica": True}])
+def test_only_views_that_say_so_read_from_the_replica(
+    app: Flask, monkeypatch: pytest.MonkeyPatch, replica: dict[str, bool]
+) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(guard, "read_from_replica", lambda: asked.append(True))
+    view = guard.requires("viewer", **replica)(lambda one, two: "done")
+    assert ask(app, view, ADMIN) == "done"
+    assert asked == [True] * replica.get("replica", False)
+
+
+@SQLITE
+def test_a_view_with_a_proof_is_no_download_unless_it_says_so(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "check_proof", lambda person: None)
+    view = guard.requires("viewer", proof=True)(lambda one, two: "done")
+    assert ask(app, view, ADMIN, "POST", data={"proof_code": "1"}) == "done"
+
+
+@SQLITE
+def test_a_limited_person_reads_only_their_sites_from_then_on(app: Flask) -> None:
+    with app.test_request_context("/"):
+        guard._know(LIMITED)
+        assert g.person == LIMITED
+        assert g.site_limit == SiteLimit(frozenset({1}), "lim@example.com")
+    with app.test_request_context("/"):
+        guard._know(ADMIN)
+        assert "site_limit" not in g
+
+
+@SQLITE
+def test_a_posted_proof_is_cut_to_a_length_that_is_cheap_to_check(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+    monkeypatch.setattr(proof, "check", lambda *args: seen.append(args))
+    long = {"proof_password": "p" * 9999, "proof_code": "7" * 9999}
+    for form in (long, {}):
+        with app.test_request_context("/", method="POST", data=form):
+            g.person = ADMIN
+            guard.check_proof(ADMIN)
+    by = By(ADMIN.email)
+    assert seen == [
+        (ADMIN.id, ADMIN.session_id, "p" * 1000, Shown(code="7" * 64), by),
+        (ADMIN.id, ADMIN.session_id, "", Shown(), by),
+    ]
+
+
+PASSWORD_FIELD, CODE_FIELD = 'id="f-proof-password"', 'id="f-proof-code"'
+PROVIDER_LINK = "Sign in again at your provider"
+
+
+@SQLITE
+@pytest.mark.parametrize(
+    ("has", "provider", "offered"),
+    [
+        ({"name": "Ann"}, True, [PASSWORD_FIELD]),
+        ({"totp_sealed": "x"}, True, [PASSWORD_FIELD, CODE_FIELD]),
+        ({"password_hash": "", "oidc_subject": "issuer me"}, True, [PROVIDER_LINK]),
+        ({"password_hash": "", "oidc_subject": "issuer me"}, False, []),
+    ],
+)
+def test_the_proof_page_offers_what_the_person_has(
+    app: Flask,
+    admin: Visitor,
+    monkeypatch: pytest.MonkeyPatch,
+    has: dict[str, str],
+    provider: bool,
+    offered: list[str],
+) -> None:
+    monkeypatch.setattr(oidc, "find_provider", lambda: object() if provider else None)
+    with app.app_context():
+        db.session.execute(update(User).values(has))
+        db.session.commit()
+    age(app, proved_at=11)
+    from_there = {"Referer": "http://localhost/alerts/channels?z=1"}
+    page = admin.post(f"{PROOF_NEEDED}?a=X", headers=from_there).text
+    assert [one for one in (PASSWORD_FIELD, CODE_FIELD, PROVIDER_LINK) if one in page] == offered
+    assert ("You have no password and no second factor." in page) == (not offered)
+    assert f'action="{PROOF_NEEDED}?a=X"' in page
+    assert "is-invalid" not in page and "XX" not in page
+    assert ("next=/alerts/channels" in page) == (PROVIDER_LINK in offered)
+    if offered == [PROVIDER_LINK]:
+        assert "next=/&quot;" not in page
+        assert 'next=/"' in admin.post(PROOF_NEEDED).text  # a browser without a Referer
+
+
+@SQLITE
+def test_a_page_names_its_person(admin: Visitor) -> None:
+    assert admin.email in admin.get("/sources").text
