@@ -133,10 +133,7 @@ def end_all(user: User, by: By, but: int | None = None) -> int:
 def _delete_expired(user: User) -> None:
     now = database.now(db.session)
     expired = or_(UserSession.seen_at < now - IDLE, UserSession.created_at < now - ABSOLUTE)
-    db.session.execute(
-        delete(UserSession).where(UserSession.user_id == user.id, expired),
-        execution_options={"synchronize_session": False},
-    )
+    db.session.execute(delete(UserSession).where(UserSession.user_id == user.id, expired))
 
 
 def digest(token: str) -> str:

@@ -80,3 +80,16 @@ def test_five_wrong_passwords_are_the_most_of_a_session(team: Team) -> None:
     with pytest.raises(TooBusy, match="too many failed attempts"):
         proof.check(team.vic_id, here, PASSWORD, Shown(), VIC)
     assert proof.check(team.vic_id, other, PASSWORD, Shown(), VIC) is None
+
+
+def test_wrong_codes_are_limited_for_the_account_and_recorded(team: Team) -> None:
+    """However many sessions there are: each allows five guesses, and the account ten."""
+    secret = set_up(team.user(team.vic_id))
+    first, second, third = stale(team), stale(team), stale(team)
+    for here in (first, second):
+        for _ in range(5):
+            assert proof.check(team.vic_id, here, "", Shown(code="000000"), VIC) == CODE_WRONG
+    with pytest.raises(TooBusy, match="too many failed attempts"):
+        proof.check(team.vic_id, third, "", Shown(code=code_of(secret)), VIC)
+    assert team.trail()[-1] == (VIC.actor, "user.second_factor_limited", VIC.actor, {})
+    assert not is_fresh(third)

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from relay import database
 from relay.errors import NotFound
-from relay.models import Passkey, User, UserSession, db
+from relay.models import AuditEntry, Passkey, User, UserSession, db
 from relay.rules.states import SignInMethod, UserState
 from relay.services.audit import By
 from relay.services.users import sessions
@@ -48,7 +48,7 @@ def age(**times: timedelta) -> None:
 def test_a_session_stores_the_hash_of_its_token_and_where_it_is_from(team: Team) -> None:
     token = start(team)
     other = start(team)
-    assert len(token) >= 43 and token != other
+    assert len(token) == 43 and token != other  # 32 random bytes
     found = find(token)
     assert found is not None and found.token == found.get_id() == token
     assert found.token_sha256 == hashlib.sha256(token.encode()).hexdigest()
@@ -57,6 +57,8 @@ def test_a_session_stores_the_hash_of_its_token_and_where_it_is_from(team: Team)
     assert find(token[:-1]) is None and find("") is None and find(found.token_sha256) is None
     signed_in = ("ann@example.com", "user.sign_in", "ann@example.com", {"method": "passkey"})
     assert team.trail() == [signed_in, signed_in]
+    addresses = select(AuditEntry.address).order_by(AuditEntry.id.desc()).limit(2)
+    assert list(db.session.scalars(addresses)) == [ADDRESS, ADDRESS]
     user = team.user(team.ann_id)
     now = database.now(db.session)
     assert user.last_login_at is not None and now - user.last_login_at < timedelta(seconds=60)
@@ -217,3 +219,21 @@ def test_a_use_that_cannot_be_remembered_is_a_line_in_the_log(team: Team) -> Non
     assert lines == [
         {"event": "session.not_touched", "log_level": "warning", "error": "OperationalError"}
     ]
+
+
+@pytest.mark.parametrize(
+    ("early", "is_over"), [(timedelta(microseconds=1), False), (timedelta(0), True)]
+)
+def test_the_limits_are_exact(team: Team, early: timedelta, is_over: bool) -> None:
+    session = find(start(team))
+    assert session is not None
+    assert session.read_at is not None
+    now = session.read_at
+    session.seen_at, session.created_at = now - sessions.IDLE + early, now
+    assert sessions._is_valid(session, now) is not is_over
+    session.seen_at, session.created_at = now, now - sessions.ABSOLUTE + early
+    assert sessions._is_valid(session, now) is not is_over
+    session.proved_at = now - sessions.PROOF + early
+    assert sessions.has_fresh_proof(session) is not is_over
+    session.seen_at = now - sessions.TOUCH + early
+    assert sessions.needs_touch(session) is is_over
