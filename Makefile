@@ -60,7 +60,7 @@ check: .venv/.dev relay/static/gen/manifest.json ## check style, types, layers, 
 
 mutants: .venv/.dev relay/static/gen/manifest.json ## mutation tests of the code that decides about safety; takes hours
 	@scripts/install-test-deps.sh
-	@nice $(BIN)/python scripts/mutants.py $(GROUPS)
+	@nice $(BIN)/python scripts/mutants.py $(if $(CONTINUE),--continue) $(GROUPS)
 
 faults: .venv/.dev relay/static/gen/manifest.json ## run the fault tests at full size and print the results
 	@scripts/install-test-deps.sh

@@ -6,6 +6,7 @@ It takes hours, so it is not a part of `make check` or of the continuous integra
 
   scripts/mutants.py                    all groups
   scripts/mutants.py signature guard    these groups
+  scripts/mutants.py --continue         what a run that was stopped did not try
   scripts/mutants.py --again guard      only what survived the last run, after tests were added
   scripts/mutants.py --show guard       the changes that survived the last run, as diffs
 """
@@ -18,7 +19,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,16 +97,26 @@ GROUPS = {
 
 @dataclass(frozen=True)
 class Result:
-    """How the changes of one file ended: their names, of the killed and of the survivors."""
+    """How the changes of one file ended: their names, of the killed, the survivors and the rest.
+
+    ``hashes`` are of the functions that were changed.
+    """
 
     path: str
     killed: tuple[str, ...]
     survivors: tuple[str, ...]
+    untried: tuple[str, ...]
+    hashes: Mapping[str, str]
 
     def in_untouched_functions(self) -> list[str]:
         """The survivors in functions of which every change survived."""
         touched = {function_of(name) for name in self.killed}
         return [name for name in self.survivors if function_of(name) not in touched]
+
+    def killed_in_same_functions(self, hashes: Mapping[str, str]) -> list[str]:
+        """The killed in functions that have these hashes: a name in another function is another change."""
+        keys = {name: function_of(name).rpartition(".")[2] for name in self.killed}
+        return [name for name, key in keys.items() if self.hashes.get(key) == hashes.get(key)]
 
 
 def function_of(name: str) -> str:
@@ -194,15 +205,25 @@ def mark_killed(folder: Path, path: str, names: Iterable[str]) -> None:
     file.write_text(json.dumps(meta, indent=4), encoding="utf-8")
 
 
+def mark_killed_before(folder: Path, before: list[Result]) -> None:
+    """mutmut forgets results when the list of tests has changed."""
+    now = {result.path: result for result in results(folder)}
+    for result in before:
+        names = result.killed_in_same_functions(now[result.path].hashes)
+        mark_killed(folder, result.path, names)
+
+
 def results(folder: Path) -> list[Result]:
     found = []
     for meta in sorted((folder / "mutants").rglob("*.meta")):
-        codes = json.loads(meta.read_text(encoding="utf-8"))["exit_code_by_key"]
+        stored = json.loads(meta.read_text(encoding="utf-8"))
+        codes = stored["exit_code_by_key"]
         killed = tuple(name for name, code in codes.items() if code in KILLED)
-        survivors = tuple(name for name in codes if name not in killed)
+        untried = tuple(name for name, code in codes.items() if code is None)
+        survivors = tuple(name for name in codes if name not in {*killed, *untried})
         if codes:
             path = str(meta.relative_to(folder / "mutants")).removesuffix(".meta")
-            found.append(Result(path, killed, survivors))
+            found.append(Result(path, killed, survivors, untried, stored["hash_by_function_name"]))
     return found
 
 
@@ -216,6 +237,9 @@ def show(folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=f"of {', '.join(GROUPS)}")
+    parser.add_argument(
+        "--continue", action="store_true", dest="go_on", help="only what is untried"
+    )
     parser.add_argument("--again", action="store_true", help="only what survived the last run")
     parser.add_argument("--show", action="store_true", help="print what survived the last run")
     chosen = parser.parse_args()
@@ -227,14 +251,14 @@ def main() -> None:
         if chosen.show:
             show(BUILD / name)
             continue
-        folder = prepare(name, GROUPS[name], fresh=not chosen.again)
+        folder = prepare(name, GROUPS[name], fresh=not (chosen.again or chosen.go_on))
         before = results(folder)
-        survivors = [one for result in before for one in result.survivors]
-        if survivors or not chosen.again:
+        if chosen.again and (survivors := [one for result in before for one in result.survivors]):
             run(folder, survivors, env)
-            for result in before:  # mutmut forgets them when the list of tests has changed
-                mark_killed(folder, result.path, result.killed)
-            try_again(folder, list(GROUPS[name].tests), env)
+            mark_killed_before(folder, before)
+        if not before or any(result.untried for result in results(folder)):
+            run(folder, [], env)
+        try_again(folder, list(GROUPS[name].tests), env)
         found = results(folder)
         for result in found:
             print(line(name, result.path, len(result.killed), len(result.survivors)), flush=True)
