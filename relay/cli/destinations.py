@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from typing import Any
 
@@ -206,9 +205,11 @@ def check(destination: str, as_json: bool) -> None:
     """Check the credentials with a call that changes nothing.  Exits with 1 if they are rejected."""
     found = destination_settings.check_access(destination, COMMAND_LINE)
     report = {"state": found.access_state, "detail": found.access_text}
-    show(report, as_json, found.access_text)
-    if found.access_state != AccessState.OK:
-        sys.exit(1)
+    is_ok = found.access_state == AccessState.OK
+    if as_json or is_ok:
+        show(report, as_json, found.access_text)
+    if not is_ok:
+        refuse(found.access_text)
 
 
 @command(group, "test", "destinations test Sales --type order.created")

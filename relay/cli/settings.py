@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 from flask import current_app
 from flask.cli import AppGroup
@@ -81,10 +79,9 @@ def retention(
 def send_test_mail(address: str, as_json: bool) -> None:
     """Send a test mail with Relay's own mail server."""
     reason = test_mail.send(address, COMMAND_LINE)
-    sentence = reason or f"The mail server accepted a test mail to {address}."
-    show({"ok": not reason, "detail": sentence}, as_json, sentence)
     if reason:
-        sys.exit(1)
+        refuse(reason)
+    show({"ok": True}, as_json, f"The mail server accepted a test mail to {address}.")
 
 
 @command(group, "first-steps", "settings first-steps --hide")
