@@ -121,7 +121,7 @@ def _destination_lines(
 
 def _cause_line(cause: Cause, severities: Mapping[str, Severity]) -> AttentionLine:
     address = dead_letter_filter.address(cause.selection, upto=None)
-    count = f"{cause.count:,}".replace(",", "\u202f")
+    count = f"{cause.count:,}"
     return AttentionLine(
         severities[f"destination:{cause.destination.id}"],
         cause.first_at,

@@ -44,12 +44,12 @@ def relative(instant: datetime, now: datetime | None = None) -> str:
 
 
 def number(value: float) -> str:
-    """A whole number with a narrow no-break space between thousands: ``1 234``."""
-    return f"{value:,.0f}".replace(",", "\u202f")
+    """A whole number with commas between thousands: ``1,234``."""
+    return f"{value:,.0f}"
 
 
 def counted(value: int) -> str:
-    """A number that was counted up to COUNTED: ``10 000+`` for more."""
+    """A number that was counted up to COUNTED: ``10,000+`` for more."""
     return number(value) if value <= COUNTED else f"{number(COUNTED)}+"
 
 

@@ -231,7 +231,7 @@ def _offer_resend(editor: MappingPreview, saved: str) -> None:
 @blueprint.get("/fields")
 @guard.requires("admin")
 def field_list(destination_id: int, subscription_id: int) -> Any:
-    """The event fields whose name or example contains ``q``, for lists that a page does not show whole."""
+    """The event fields with ``q`` in their name or example, for lists that a page does not show whole."""
     editor = _load(subscription_settings.find(destination_id, subscription_id))
     words = request.args.get("q", "").lower().split()
     found = [

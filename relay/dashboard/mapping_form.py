@@ -254,7 +254,7 @@ def changed(
 
 
 def _find_target(targets: Sequence[TargetField], text: str) -> TargetField:
-    """The field with this name, or the only one whose name contains the text.  Raises Invalid."""
+    """The field with this name, or the only one with the text in its name.  Raises Invalid."""
     text = " ".join(text.lower().split())
     for one in targets:
         if text in (one.name.lower(), _shown(one).lower(), one.label.lower()):

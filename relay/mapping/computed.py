@@ -111,7 +111,7 @@ BY_STATUS = (
 )
 _ROWS = (
     # ---- leads
-    ComputedField("lead.email", "Email address of the lead", LEADS, _of(lead_fields.email),
+    ComputedField("lead.email", "E-mail address of the lead", LEADS, _of(lead_fields.email),
         "The e-mail address in the form, without a name or quotes around it.", "email"),
     ComputedField("lead.first_name", "First name of the lead", LEADS, _of(lead_fields.first_name),
         "The field for it, or the first part of a whole name."),
@@ -130,7 +130,7 @@ _ROWS = (
     ComputedField("lead.answers", "All answers of the form", LEADS, _of(lead_fields.all_answers),
         "Each field with its answer, one per line."),
     # ---- orders
-    ComputedField("order.customer_email", "Email address of the customer", BUYERS,
+    ComputedField("order.customer_email", "E-mail address of the customer", BUYERS,
         _of(order_fields.email), "The e-mail address of the order.", "email"),
     ComputedField("order.customer_first_name", "First name of the customer", BUYERS,
         _of(order_fields.first_name), "As given; a whole name is split only if there is no other."),
@@ -199,9 +199,9 @@ _ROWS = (
         "The first part of the author's name."),
     ComputedField("comment.author_last_name", "Last name of the author", COMMENTS, _author(1),
         "The last part of the author's name."),
-    ComputedField("comment.author_email", "Email address of the author", COMMENTS,
+    ComputedField("comment.author_email", "E-mail address of the author", COMMENTS,
         _member("author_email"), "The address that the author entered.", "email"),
-    ComputedField("user.email", "Email address of the user", USERS, _member("email"),
+    ComputedField("user.email", "E-mail address of the user", USERS, _member("email"),
         "The address of the account.", "email"),
     ComputedField("user.first_name", "First name of the user", USERS, _user_name(0),
         "As given; the display name is split only if there is no other."),

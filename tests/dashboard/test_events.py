@@ -12,7 +12,7 @@ from flask import Flask
 from sqlalchemy import update
 
 from relay.dashboard import events as pages
-from relay.models import Delivery, db
+from relay.models import Delivery, Destination, db
 from relay.services.audit import COMMAND_LINE
 from relay.services.destinations import settings as destination_settings
 from tests.dashboard.conftest import Visitor, text_of
@@ -202,3 +202,55 @@ def test_a_delivery_that_a_newer_change_made_unnecessary_says_so(
         db.session.commit()
     page = text_of(admin.get(f"/events/{number}").text)
     assert "Relay did not send this event, so that" in page
+
+
+def test_tabs_lead_to_states_and_count_what_is_open(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    put(app, world.slug, comment())  # not routed yet
+    page = text_of(admin.get("/events").text)
+    assert "All Queued 1 Pending Delivered Failed 1 No destination" in page
+    filtered = admin.get("/events?type=comment.created&state=dead").text
+    assert 'href="/events?type=comment.created&amp;state=pending"' in filtered
+    assert "Failed 1" not in text_of(filtered), "counts are of all events"
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("lid teapot", True),
+        ("TEAPOT   lid", True),
+        ('"with a lid"', True),
+        ('"lid with"', False),
+        ("teapot kettle", False),
+        ("%", False),
+    ],
+)
+def test_every_word_of_a_search_must_occur(
+    app: Flask, world: World, admin: Visitor, typed: str, found: bool
+) -> None:
+    event = comment()
+    event["data"] |= {"author": "Ann", "content": "Does the teapot come with a lid?"}
+    put(app, world.slug, event)
+    page = admin.get("/events", query_string={"text": typed}, headers={"HX-Request": "true"}).text
+    assert ("Does the teapot" in page) is found
+
+
+def test_a_name_from_right_to_left_does_not_reorder_its_neighbours(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    customer = {"name": "محمد عبد الله", "email": "m@example.com"}
+    put(app, world.slug, order(number="17", total="5.00", customer=customer))
+    assert "Order 17, \u2068محمد عبد الله\u2069, 5.00 EUR" in admin.get("/events").text
+
+
+def test_a_delivery_to_a_destination_that_is_paused_is_on_hold(
+    app: Flask, world: World, admin: Visitor
+) -> None:
+    put(app, world.slug, comment())
+    with app.app_context():
+        hook = db.session.get_one(Destination, world.hook)
+        hook.state, hook.paused_reason = "paused", "Paused by a person."
+        db.session.commit()
+    move(app, world.inbox, world.hook)
+    assert "Hook: on hold" in admin.get("/events").text

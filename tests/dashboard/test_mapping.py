@@ -191,7 +191,7 @@ def test_a_computed_field_is_offered_with_its_value_in_a_recent_event(
     app: Flask, world: World, admin: Visitor
 ) -> None:
     page = html.unescape(admin.get(hubspot_mapping(app, "lead.created")).text)
-    assert "Email address of the lead (jane@example.com)" in page
+    assert "E-mail address of the lead (jane@example.com)" in page
     assert "First name of the lead (Jane)" in page
     email, rest = page.split('name="r1-from"', 1)
     assert "Phone number of the lead" not in email.split('name="r0-from"', 1)[1]

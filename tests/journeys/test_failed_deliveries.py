@@ -102,7 +102,7 @@ def test_select_all_selects_the_page_and_all_matching_follows_the_filter(
     expect(page.locator("#bulk-actions")).to_contain_text("Selected: 4")
     page.get_by_role("checkbox", name=re.compile("Select New comment")).first.uncheck()
     expect(page.locator("#bulk-actions")).to_contain_text("Selected: 3")
-    page.get_by_label("Search").press_sequentially("visitor 2")
+    page.get_by_label("Search").press_sequentially('"visitor 2"')
     expect(page.locator("#bulk-actions")).to_contain_text("All 1 matching")
     page.get_by_label("All 1 matching").check()
     page.get_by_role("button", name="Acknowledge").click()

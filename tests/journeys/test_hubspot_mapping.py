@@ -72,7 +72,7 @@ def test_leads_and_orders_are_mapped_to_hubspot_by_choices_alone(
     here = "/destinations/1/subscriptions/1/mapping"
     sign_in(stack, page, "admin", f"{here}?type=lead.created")
     expect_no_code(page)
-    expect(chosen(page, "Email")).to_have_text("Email address of the lead (anna@example.com)")
+    expect(chosen(page, "Email")).to_have_text("E-mail address of the lead (anna@example.com)")
     expect(chosen(page, "First Name")).to_have_text("First name of the lead (Anna Maria)")
     expect(chosen(page, "Last Name")).to_have_text("Last name of the lead (von der Heide)")
     expect(chosen(page, "Phone Number")).to_have_text("Phone number of the lead (+49 30 123456)")

@@ -123,7 +123,7 @@ def test_a_replay_of_ten_thousand_survives_a_crash_and_sends_each_once(
 
     # cancelled, the rest are dead letters again
     watch(page, lambda: len(sink.requests) > paused_at + 500, 120, "five hundred more")
-    page.get_by_role("button", name="Cancel replay").click()
+    page.get_by_role("button", name="Cancel resend").click()
     expect(page.locator("#replay")).to_contain_text("not sent", timeout=30_000)
     watch(page, lambda: {"in_flight", "pending"}.isdisjoint(stack.states()), 60, "the end")
     arrived = Counter(seen.json()["event_id"] for seen in sink.requests)

@@ -235,7 +235,7 @@ def test_a_rule_reads_as_a_sentence() -> None:
     assert sentence(rule, labels) == (
         "By order status: paid → Closed won, cancelled → Closed lost, otherwise → n"
     )
-    assert sentence({"computed": "lead.email"}, {}) == "Email address of the lead"
+    assert sentence({"computed": "lead.email"}, {}) == "E-mail address of the lead"
     assert sentence({"computed": "gone"}, {}) == "gone"
 
 

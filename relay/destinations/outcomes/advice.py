@@ -31,7 +31,7 @@ class Advice:
 
 
 RETRIES = "Relay retries."  # ends the sentence of every call that a retry may fix
-REPLAY = "Then replay these deliveries."
+REPLAY = "Then resend these deliveries."
 TEST_FIRST = f"Send a test to check whether it works again. {REPLAY}"
 UNCLEAR = "Some of these may have arrived. Relay shows how many before it sends anything."
 COMPARE = "Open one of them and compare its request with what the destination expects."
@@ -84,7 +84,7 @@ ADVICE: dict[str, Advice] = {
     ),
     "some_refused": Advice(
         "The mail server of {name} accepted these mails, but not for all recipients.",
-        "Check the addresses in its settings. A replay sends the mails to the other recipients again. "
+        "Check the addresses in its settings. Resending sends the mails to the other recipients again. "
         "To avoid that, discard these deliveries.",
     ),
     "http_413": Advice(

@@ -166,7 +166,7 @@ def _notes(email: str) -> Iterator[NoteAbout]:
             yield NoteAbout("Alert", f"/alerts/{entry.alert_id}", entry.text)
     for replay in _rows(Replay, ("title",), email):
         if email in emails_in(replay.title):
-            yield NoteAbout("Replay", f"/replays/{replay.id}", replay.title)
+            yield NoteAbout("Resend", f"/replays/{replay.id}", replay.title)
 
 
 def export(email: str, by: By) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,13 +32,24 @@ WAYS = {
     SourceType.WOOCOMMERCE: "woocommerce",
     SourceType.FORM: "form",
 }
+SPELLED_OUT = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d"}
+)
 REMOVED = "-removed-"  # between the former slug and the number of a removed source
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 
 
-def slug_from(text: str) -> str:
-    """A slug for the endpoint, made from a name; never empty."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:48].strip("-") or "site"
+def slug_from(name: str, url: str = "") -> str:
+    """A slug for the endpoint, made from a name, else from the host of the site; never empty."""
+    return _latin(name) or _latin(urlsplit(url).hostname or "") or "site"
+
+
+def _latin(text: str) -> str:
+    """``Grüne Teestube`` is ``gruene-teestube``; empty if the text has no Latin letters or digits."""
+    spelled = text.lower().translate(SPELLED_OUT)
+    plain = unicodedata.normalize("NFKD", spelled).encode("ascii", "ignore").decode()
+    whole = re.sub(r"['’]", "", plain)
+    return re.sub(r"[^a-z0-9]+", "-", whole).strip("-")[:48].strip("-")
 
 
 def _free_slug(wanted: str) -> str:
@@ -106,7 +118,7 @@ def add_source(
     except Invalid as exc:
         reasons |= exc.reasons
     if slug is None:
-        slug = _free_slug(slug_from(name))
+        slug = _free_slug(slug_from(name, url))
     elif re.search(f"{REMOVED}[0-9]+$", slug):  # would collide with the slug of a removed site
         reasons["slug"] = [
             f"Slugs that end in {REMOVED} and a number are reserved. Choose another."

@@ -39,6 +39,20 @@
     else detail.swapOverride = "morph:outerHTML";
   });
 
+  // ---- a button that is disabled during its request keeps the focus ---------------------------
+  let pressed = null;
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const active = document.activeElement;
+    if (!isPoll(event.detail) && active?.matches("button") && event.detail.elt.contains(active)) pressed = active;
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (!pressed || isPoll(event.detail)) return;
+    const button = pressed;
+    pressed = null;
+    // htmx enables it after this event
+    setTimeout(() => document.activeElement === document.body && button.isConnected && button.focus());
+  });
+
   // ---- pausing the refreshes -----------------------------------------------------------------
   const button = () => document.querySelector("[data-pause]");
   const isPaused = () => button()?.getAttribute("aria-pressed") === "true";

@@ -61,7 +61,7 @@ def test_a_name_that_looks_like_a_template_stays_a_name() -> None:
             "HubSpot is temporarily unavailable. Relay retries.",
             Advice(
                 "HubSpot is temporarily unavailable.",
-                "Send a test to check whether it works again. Then replay these deliveries.",
+                "Send a test to check whether it works again. Then resend these deliveries.",
                 FixLocation.DESTINATION,
             ),
         ),
@@ -72,7 +72,7 @@ def test_a_name_that_looks_like_a_template_stays_a_name() -> None:
             Advice(
                 "HubSpot does not accept the e-mail address.",
                 "Open one of them and compare its request with what the destination expects. "
-                "Then replay these deliveries.",
+                "Then resend these deliveries.",
                 FixLocation.MAPPING,
             ),
         ),

@@ -56,7 +56,7 @@ def test_everything_is_found_exported_and_erased(app: Flask, sink: Sink) -> None
         db.session.commit()
         found = finding.find_person(f" {EMAIL} ")
         assert {one.id for one in found.events} == {own, waiting}, "not that of a longer address"
-        assert {one.place for one in found.notes} == {"Failed delivery", "Alert", "Replay"}
+        assert {one.place for one in found.notes} == {"Failed delivery", "Alert", "Resend"}
         assert found.counts["deliveries"] == 2 and found.counts["failed_deliveries"] == 1
         exported = finding.export(EMAIL, COMMAND_LINE)
         assert EMAIL in json.dumps(exported["events"]).lower() and SIMILAR not in str(
