@@ -46,6 +46,13 @@
     (select.querySelector("optgroup:last-of-type") || select).append(option);
   }
 
+  // ---- the question whether to save what fails is about what was there before the next change -----
+  for (const name of ["input", "change"]) {
+    document.addEventListener(name, (event) => {
+      if (event.target.closest(".target")) document.getElementById("broken")?.remove();
+    });
+  }
+
   // ---- a list asks how to be shown --------------------------------------------------------------
   document.addEventListener("change", (event) => {
     if (!event.target.matches("[data-origin]")) return;
@@ -60,6 +67,12 @@
 
   // ---- the row that a failed delivery points at --------------------------------------------------
   document.addEventListener("DOMContentLoaded", () => {
+    const broken = document.getElementById("broken");
+    if (broken) {
+      broken.scrollIntoView({ block: "center" });
+      broken.focus({ preventScroll: true });
+      return;
+    }
     const pointed = document.getElementById("pointed");
     if (!pointed) return;
     choose(pointed);
