@@ -49,5 +49,5 @@ def check_access(destination_id: int) -> None:
 
 @dramatiq.actor(queue_name=broker.QUEUE, max_retries=0)
 def receive_canaries(_key: object = "") -> None:
-    """Record that routed canaries arrived at a worker."""
+    """For workers of older versions, which wake it: record the canaries that arrived."""
     canary.receive()

@@ -55,7 +55,7 @@ from relay.delivery.message import (
 from relay.delivery.order import order_of
 from relay.delivery.plan import POLL_S, RENEW_AFTER_S, Group, Plan, has_suspect, make_plan
 from relay.delivery.pool import Call, FinishedCall, Pool
-from relay.destinations import KINDS
+from relay.destinations import ALL_KINDS
 from relay.destinations.base import Kind
 from relay.errors import RelayError, VaultSecretMissing, VaultUnavailable
 from relay.models import Delivery, Destination, Source, Subscription, db
@@ -146,7 +146,7 @@ class Drain:
         transport = shared_transport(current_app._get_current_object())  # type: ignore[attr-defined]
         self.enricher = Enricher(db.engine, transport, self.stopping)
         self.pool = Pool(self.stopping)
-        self.kind, self.version = KINDS.get(row.kind, Kind()), row.version
+        self.kind, self.version = ALL_KINDS.get(row.kind, Kind()), row.version
         self.config: Mapping[str, Any] = {}
         self.pinned: dict[int, Mapping[str, Any]] = {}
         self.ai_steps: dict[int, ActiveAiStep] = {}
@@ -157,7 +157,7 @@ class Drain:
         self.batch = Batch()
         self.digest_group: Group = ()
         self.stopped: frozenset[int] = frozenset()
-        self.pending = PendingResults()
+        self.pending = PendingResults(is_counted=not self.kind.is_internal)
         self.count, self.is_released, self.wait_s = 0, False, 0.0
         # ``claim_limit`` is how many deliveries are claimed at once, ``is_backlog`` whether the last
         # claim took as many.  ``is_ahead``: the pool has calls that it may start by itself.
@@ -517,7 +517,8 @@ class Drain:
             self.pending.results.append(result)
             if self.order is not None:
                 self.order.record(one, result.signal, result.outcome.life, attempt.has_call)
-            log_attempt(one, result, self.kind.slug, now)
+            if not self.kind.is_internal:
+                log_attempt(one, result, self.kind.slug, now)
         self.count += len(results)
 
     def by_settings(self, result: AttemptResult) -> AttemptResult:
@@ -546,7 +547,8 @@ class Drain:
                     elif time.monotonic() - self.checked_at > RECHECK_S / 2:
                         self.find_stopped(connection, now)
                     self.save(connection, now, batch)
-                self.pending, self.batch = PendingResults(), batch
+                self.pending = PendingResults(is_counted=not self.kind.is_internal)
+                self.batch = batch
                 self.pool.written()
             except AWAY:
                 # Nobody knows whether a claim was committed: it is not ours, its leases end.

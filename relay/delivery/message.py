@@ -13,7 +13,7 @@ from flask import Flask, current_app
 from sqlalchemy import Connection, or_, select
 
 from relay import exact_json, secrets
-from relay.destinations import KINDS
+from relay.destinations import ALL_KINDS
 from relay.destinations.base import Kind, Message, Rule, SettingText, SiteKey, TextStyle
 from relay.destinations.links import event_page
 from relay.errors import Undeliverable
@@ -64,13 +64,13 @@ def kind_and_config(destination: Destination | Any) -> tuple[Kind, dict[str, Any
 
     Raises SecretUnreadable, Undeliverable.
     """
-    if destination.kind not in KINDS:
+    if destination.kind not in ALL_KINDS:
         raise Undeliverable(
             "unknown_kind", f"This Relay does not know the kind {destination.kind}. Update it."
         )
     hidden = secrets.resolve_all(secrets.open_sealed(destination.sealed_secrets))
     account = {"account": destination.account} if destination.account else {}
-    return KINDS[destination.kind], dict(destination.config) | hidden | account
+    return ALL_KINDS[destination.kind], dict(destination.config) | hidden | account
 
 
 def version_config(connection: Connection, destination_id: int, number: int) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from relay.models import (
     db,
     db_now,
 )
+from relay.models.destination import INTERNAL_KIND
 from relay.observability.logging import log
 from relay.rules.lifecycle import State
 from relay.rules.states import SourceState
@@ -41,7 +42,8 @@ INSERT = database.RowInsert(
 class SubscriptionFilter:
     """Which events one subscription takes; no sources means all of them.
 
-    ``answers_site``: its destination calls back the site that sent the event.
+    ``answers_site``: its destination calls back the site that sent the event.  ``is_internal``: it is that
+    of the internal inbox, which takes canaries only.
     """
 
     subscription_id: int
@@ -50,9 +52,12 @@ class SubscriptionFilter:
     event_types: tuple[str, ...]
     conditions: ConditionGroup
     answers_site: bool = False
+    is_internal: bool = False
 
     def takes(self, event: Any) -> bool:
         """Whether the event's source and type match."""
+        if self.is_internal:
+            return event.event_type == CANARY  # type: ignore[no-any-return]
         ours = not self.source_ids or event.source_id in self.source_ids
         return ours and matches_type(self.event_types, event.event_type)
 
@@ -129,6 +134,7 @@ def active_subscriptions(connection: Connection) -> list[SubscriptionFilter]:
             tuple(row.event_types),
             group_of(row.conditions),
             gate.answers_site(row.kind),
+            row.kind == INTERNAL_KIND,
         )
         for row in rows
     ]
@@ -177,8 +183,6 @@ def route_batch(limit: int = BATCH, wake: Callable[[Sequence[int]], object] = wa
     for event in events:
         log("event.routed", correlation_id=event.event_id, deliveries=counts[event.id])
     wake(sorted({row["destination_id"] for row in rows}))
-    if any(event.event_type == CANARY for event in events):
-        broker.nudge("receive_canaries")
     return len(events)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields
 
-from relay.destinations import kinds
+from relay.destinations import canary_inbox, kinds
 from relay.destinations.base import Kind
 from relay.destinations.endpoints import (
     AGAIN,
@@ -34,6 +34,9 @@ def find_kinds() -> dict[str, Kind]:
 
 
 KINDS: dict[str, Kind] = find_kinds()
+ALL_KINDS: dict[str, Kind] = KINDS | {
+    canary_inbox.KIND.slug: canary_inbox.KIND
+}  # with the internal one
 BY_COMMAND_LINE = (
     "This looks like a reference to a secret. Only the command line takes one, on Relay's server: flask "
     "destinations update or flask alerts channels update. Enter the secret itself here."

@@ -228,6 +228,7 @@ class Kind:
     has_account: ClassVar[bool] = False  # whether ``read_account`` returns anything
     default_event_types: ClassVar[tuple[str, ...]] = ("*",)  # selected for a new destination
     default_rate: ClassVar[tuple[int, str] | None] = None  # of a new destination: calls per unit
+    is_internal: ClassVar[bool] = False  # Relay's own: people neither see nor set it up
     answers_http: ClassVar[bool] = True  # whether its replies have an HTTP status
     on_status: ClassVar[Choices] = {}  # what it does after an HTTP status, unless a person chose
     unmapped_types: ClassVar[Mapping[str, str]] = {}  # without a default mapping, and why

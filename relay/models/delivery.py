@@ -22,6 +22,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     literal_column,
+    select,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -37,7 +38,7 @@ from relay.models.base import (
     enum_column,
     one_of,
 )
-from relay.models.destination import Destination, Subscription
+from relay.models.destination import Destination, Subscription, is_shown
 from relay.models.event import Event
 from relay.rules.lifecycle import State
 from relay.rules.states import AttemptOutcome, DeadLetterState, Resolution
@@ -164,6 +165,11 @@ def was_claimed() -> ColumnElement[bool]:
 def is_unfinished() -> ColumnElement[bool]:
     """Not delivered: the condition of ``ix_delivery_unfinished``."""
     return Delivery.state != literal_column("'delivered'")
+
+
+def is_to_shown() -> ColumnElement[bool]:
+    """Whether a delivery goes to a destination of a person, and not to the internal inbox."""
+    return Delivery.destination_id.not_in(select(Destination.id).where(~is_shown()))
 
 
 class Attempt(Base):

@@ -5,13 +5,25 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Float, ForeignKey, Integer, String, Text, UniqueConstraint
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    Float,
+    ForeignKey,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    and_,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from relay.models.base import Base, BigId, Json, UtcDateTime, db_now, enum_column, one_of
 from relay.models.source import Source
 from relay.rules.circuit import CircuitState
 from relay.rules.states import DestinationState, SubscriptionState
+
+INTERNAL_KIND = "canary"  # of the one destination that is Relay's own
 
 
 class Destination(Base):
@@ -87,6 +99,16 @@ class Destination(Base):
             name="rate",
         ),
     )
+
+
+def is_shown() -> ColumnElement[bool]:
+    """Whether a destination is a person's, and not the internal inbox."""
+    return Destination.kind != INTERNAL_KIND
+
+
+def is_in_use() -> ColumnElement[bool]:
+    """Whether a destination is a person's and was not removed."""
+    return and_(Destination.state != DestinationState.CLOSED, is_shown())
 
 
 class Quota(Base):

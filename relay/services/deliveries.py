@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, case, func, literal, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from relay.delivery.capacity import LIVE, REPLAYED
@@ -22,7 +22,8 @@ from relay.models import (
     db,
 )
 from relay.models.base import UtcDateTime
-from relay.models.delivery import is_pending, is_unfinished
+from relay.models.delivery import is_pending, is_to_shown, is_unfinished
+from relay.models.destination import is_shown
 from relay.rules.counted import COUNTED
 from relay.rules.lifecycle import State
 from relay.rules.states import DeadLetterState, DestinationState, SubscriptionState
@@ -39,14 +40,15 @@ def named(id_or_name: int | str) -> ColumnElement[bool]:
     number = Destination.id == (
         int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
     )
-    return number if isinstance(id_or_name, int) else or_(Destination.name == text, number)
+    found = number if isinstance(id_or_name, int) else or_(Destination.name == text, number)
+    return and_(found, is_shown())
 
 
 def list_deliveries(
     state: str = "", destination: int | str = "", limit: int = 50, after: int | None = None
 ) -> Page[Delivery]:
     """Newest first; ``destination`` as in ``named``.  Raises Invalid for an unknown state."""
-    wanted = select(Delivery)
+    wanted = select(Delivery).where(is_to_shown())
     if state:
         if state not in list(State):
             raise Invalid({"state": [f"A state is one of {', '.join(State)}."]})
@@ -81,7 +83,7 @@ def find_delivery(delivery_id: int) -> Delivery:
     """With its event, destination and attempts.  Raises NotFound."""
     delivery = db.session.scalar(
         select(Delivery)
-        .where(Delivery.id == delivery_id)
+        .where(Delivery.id == delivery_id, is_to_shown())
         .options(
             joinedload(Delivery.event).joinedload(Event.source),
             joinedload(Delivery.destination),
@@ -95,7 +97,9 @@ def find_delivery(delivery_id: int) -> Delivery:
 
 def oldest_due() -> Select[Any]:
     """When the oldest pending delivery that can be sent now was due."""
-    return select(func.min(first_due())).where(Destination.state == DestinationState.ACTIVE)
+    return select(func.min(first_due())).where(
+        Destination.state == DestinationState.ACTIVE, is_shown()
+    )
 
 
 def first_due() -> ColumnElement[datetime | None]:

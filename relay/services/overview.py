@@ -11,7 +11,7 @@ from sqlalchemy import func, literal, select
 from relay import database
 from relay.event_types import INTERNAL_TYPES
 from relay.models import DeadLetter, Delivery, DeliveryMinute, Event, EventHour, Rejection, db
-from relay.models.delivery import is_pending, is_unfinished
+from relay.models.delivery import is_pending, is_to_shown, is_unfinished
 from relay.rules.lifecycle import State
 from relay.services.alerts import event_hours
 from relay.services.alerts.listing import count_needing_attention
@@ -68,8 +68,8 @@ def load_figures(now: datetime, *, limited: bool = False) -> Figures:
             first_part.scalar_subquery(),
             _delivered_to_limited(day) if limited else _delivered(day),
             _number(func.coalesce(func.sum(Rejection.count), 0), Rejection.last_at >= day),
-            _some(is_pending()),
-            _some(Delivery.state == State.IN_FLIGHT.value, is_unfinished()),
+            _some(is_pending(), is_to_shown()),
+            _some(Delivery.state == State.IN_FLIGHT.value, is_unfinished(), is_to_shown()),
             _unresolved(),
             oldest_due().scalar_subquery(),
         )
@@ -117,7 +117,11 @@ def _delivered_to_limited(since: datetime) -> Any:
         select(func.count())
         .select_from(Delivery)
         .join(Event, Event.id == Delivery.event_pk)
-        .where(Event.received_at >= since, Delivery.state == State.DELIVERED)
+        .where(
+            Event.received_at >= since,
+            Delivery.state == State.DELIVERED,
+            Event.event_type.not_in(INTERNAL_TYPES),
+        )
         .scalar_subquery()
     )
 

@@ -280,13 +280,15 @@ class PendingResults:
     """What one drain has not written yet.
 
     ``holds`` hold the destination for another reason than a single reply, ``quotas`` are the newest
-    that replies reported, by name.  ``since`` is on the monotonic clock.
+    that replies reported, by name.  ``since`` is on the monotonic clock.  Without ``is_counted``, they
+    are no deliveries of a shop's data.
     """
 
     results: list[DeliveryResult] = field(default_factory=list)
     holds: list[Held] = field(default_factory=list)
     quotas: dict[str, ReportedQuota] = field(default_factory=dict)
     since: float = field(default_factory=time.monotonic)
+    is_counted: bool = True
 
     @property
     def are_ripe(self) -> bool:
@@ -296,7 +298,7 @@ class PendingResults:
 
     def write(self, connection: Connection, destination_id: int, now: datetime) -> Held | None:
         """Write everything.  -> the first hold that follows from it.  The caller commits."""
-        write_results(connection, self.results, now)
+        write_results(connection, self.results, now, self.is_counted)
         signals = [r.signal for r in self.results if r.attempt is not None and r.was_made]
         holds = [
             gate.apply_hold(connection, destination_id, signal, now)
@@ -308,7 +310,12 @@ class PendingResults:
         return next(filter(None, holds), None)
 
 
-def write_results(connection: Connection, results: Sequence[DeliveryResult], now: datetime) -> int:
+def write_results(
+    connection: Connection,
+    results: Sequence[DeliveryResult],
+    now: datetime,
+    is_counted: bool = True,
+) -> int:
     """Write results together, each only if its lease has not been taken away.  -> how many were.
 
     After a lost lease the result adds its attempt to the history and changes nothing else.  What
@@ -337,7 +344,8 @@ def write_results(connection: Connection, results: Sequence[DeliveryResult], now
         count = _write_dead_letter(connection, result, row)
         written += count
         finished[result.destination_id, column_of(result.outcome.life) or ""] += count
-    count_finished(connection, finished, now)
+    if is_counted:
+        count_finished(connection, finished, now)
     # also after a lost lease: the destination has the change
     changes = [
         (result.destination_id, result.change)

@@ -1,8 +1,9 @@
 """The canary: a signed synthetic event per site that goes through all of Relay, as a site's own would.
 
-It is posted to Relay's endpoint, stored and routed.  Then the broker wakes a worker, which records its
-arrival and deletes it.  ``CanaryRun`` keeps the times.  It matches no subscription and is in no
-list and no count.
+It is posted to Relay's endpoint, stored, and routed as a delivery to the internal inbox, which a drain
+claims, sends and settles as any other.  When it is settled, it has arrived: ``receive`` stores that time
+in ``CanaryRun`` and deletes the event with its delivery.  The internal inbox is a destination that people
+neither see nor change (``models.destination.is_shown``), so a canary is in no list and no count.
 
 A site with a list of allowed addresses gets none: Relay's own address is not on that list, and the
 list is not weakened for a test.
@@ -18,6 +19,7 @@ import json
 import math
 import secrets as random
 import time
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,13 +28,30 @@ from flask import current_app
 from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from config import Config
-from relay import broker, database, secrets
+from relay import database, secrets
 from relay.database import READ_ONLY
 from relay.errors import SecretUnreadable
 from relay.event_types import CANARY, EVENT_TYPES
-from relay.models import AllowedNetwork, CanaryRun, Event, SigningKey, Source, db, db_now
+from relay.models import (
+    AllowedNetwork,
+    Attempt,
+    CanaryRun,
+    DeadLetter,
+    Delivery,
+    Destination,
+    Event,
+    MappingVersion,
+    SigningKey,
+    Source,
+    Subscription,
+    db,
+    db_now,
+)
+from relay.models.destination import INTERNAL_KIND
 from relay.observability.logging import log
-from relay.rules.states import KeyState, SourceState, SourceType
+from relay.rules.lifecycle import State
+from relay.rules.states import DestinationState, KeyState, SourceState, SourceType
+from relay.services.audit import RELAY
 from relay.transport.client import Transport
 from relay.transport.proxy import Proxy
 from relay.transport.request import OutboundRequest, Reply
@@ -42,7 +61,7 @@ KEPT = timedelta(days=2)
 BATCH = 500
 DATA = EVENT_TYPES[CANARY].sample
 TIMEOUT_S = 10.0
-REPEAT_AFTER = timedelta(seconds=5)  # a wake-up that the broker lost is sent again
+NAME = "Internal  inbox"  # two spaces: a name that people enter has none
 LATEST = 100
 SPREAD = 0.618033988749895  # multiples of it, modulo 1, are spread evenly
 # The URL is a setting of the operator, so it may lead to any network.
@@ -88,13 +107,14 @@ def _is_active() -> tuple[Any, ...]:
 
 
 def send_due() -> int:
-    """Send the canaries that are due, and wake the workers for those that wait.  -> how many were sent
+    """Record those that arrived, and send the canaries that are due.  -> how many were sent
 
     Raises SQLAlchemyError.
     """
     config: Config = current_app.extensions["relay_config"]
     if not config.canary_minutes:
         return 0
+    receive()
     interval_s = config.canary_minutes * 60.0
     newest = select(func.max(CanaryRun.sent_at)).where(CanaryRun.source_id == Source.id)
     last = func.coalesce(newest.correlate(Source).scalar_subquery(), Source.created_at)
@@ -103,17 +123,6 @@ def send_due() -> int:
         sites = connection.execute(
             select(Source.id, last.label("last_at")).where(*is_testable()).order_by(last)
         ).all()
-        waits = connection.scalar(
-            select(CanaryRun.id)
-            .where(
-                CanaryRun.accepted_at < now - REPEAT_AFTER,
-                CanaryRun.accepted_at > now - KEPT,
-                CanaryRun.arrived_at.is_(None),
-            )
-            .limit(1)
-        )
-    if waits is not None:
-        broker.nudge("receive_canaries")
     due = [site.id for site in sites if is_due(site.id, site.last_at, now, interval_s)]
     most = math.ceil(2 * len(sites) * EVERY_S / interval_s)  # after a break, not all at once
     for source_id in due[:most]:
@@ -138,6 +147,7 @@ def send(source_id: int) -> str | None:
         ).one_or_none()
         if key is None:
             return None
+        ensure_inbox(connection)
         connection.execute(insert(CanaryRun).values(source_id=source_id, event_id=event_id))
     try:
         request = _request(f"{base_url(config)}/webhooks/wp/{key.slug}", event_id, key)
@@ -203,35 +213,83 @@ def _is_here(host: str) -> bool:
         return host == "localhost"
 
 
-def receive() -> int:
-    """Record that the routed canaries arrived, and delete their events.  -> how many
+def ensure_inbox(connection: Connection) -> int:
+    """The internal inbox, active and with its subscription.  -> its id.  The caller commits."""
+    table: Any = Destination.__table__
+    made = connection.scalar(
+        database.upsert(connection, Destination)
+        .values(name=NAME, kind=INTERNAL_KIND, config={})
+        .on_conflict_do_nothing()
+        .returning(table.c.id)
+    )
+    if made is None:
+        wanted = select(table.c.id, table.c.state).where(table.c.kind == INTERNAL_KIND)
+        found = connection.execute(wanted).one()
+        if found.state != DestinationState.ACTIVE:  # a restored backup pauses every destination
+            active = {"state": DestinationState.ACTIVE, "paused_reason": ""}
+            connection.execute(update(table).where(table.c.id == found.id).values(**active))
+        return int(found.id)
+    subscription = connection.scalar(
+        insert(Subscription)
+        .values(destination_id=made, event_types=[CANARY])
+        .returning(Subscription.id)
+    )
+    version = {"subscription_id": subscription, "number": 1, "made_by": RELAY.actor}
+    connection.execute(insert(MappingVersion).values(rules={}, **version))
+    return int(made)
 
-    Called by a worker.  Raises SQLAlchemyError.
+
+def receive() -> int:
+    """Record the canaries with a settled delivery, and delete them.  -> how many arrived
+
+    Raises SQLAlchemyError.
     """
     with db.engine.begin() as connection:
         events = connection.execute(
-            select(Event.id, Event.event_id, Event.source_id)
-            .where(Event.event_type == CANARY, Event.routed_at.is_not(None))
+            select(
+                *(Event.id, Event.event_id, Event.source_id),
+                *(Delivery.id.label("delivery_id"), Delivery.settled_at),
+            )
+            .outerjoin(Delivery, Delivery.event_pk == Event.id)
+            .where(
+                Event.event_type == CANARY,
+                Event.routed_at.is_not(None),
+                or_(Delivery.id.is_(None), Delivery.state == State.DELIVERED.value),
+            )
             .order_by(Event.id)
             .limit(BATCH)
-            .with_for_update(skip_locked=True)
+            .with_for_update(skip_locked=True, of=Event)
         ).all()
-        if not events:
-            return 0
-        for event in events:
+        arrived = [event for event in events if event.delivery_id is not None]
+        for event in arrived:
             connection.execute(
                 update(CanaryRun)
-                .where(
-                    CanaryRun.event_id == event.event_id,
-                    CanaryRun.source_id == event.source_id,
-                    CanaryRun.arrived_at.is_(None),
-                )
-                .values(arrived_at=db_now())
+                .where(*_is_run_of(event), CanaryRun.arrived_at.is_(None))
+                .values(arrived_at=event.settled_at)
             )
-        connection.execute(delete(Event).where(Event.id.in_([event.id for event in events])))
-    for event in events:
+        # A router of an older version does not know the internal inbox: that says nothing.
+        for event in events:
+            if event.delivery_id is None:
+                connection.execute(delete(CanaryRun).where(*_is_run_of(event)))
+        _delete_events(connection, [event.id for event in events])
+    for event in arrived:
         log("canary.arrived", correlation_id=event.event_id)
-    return len(events)
+    return len(arrived)
+
+
+def _is_run_of(event: Any) -> tuple[Any, ...]:
+    return CanaryRun.event_id == event.event_id, CanaryRun.source_id == event.source_id
+
+
+def _delete_events(connection: Connection | Any, ids: Sequence[int]) -> None:
+    """The events of canaries with what belongs to them."""
+    if not ids:
+        return
+    deliveries = select(Delivery.id).where(Delivery.event_pk.in_(ids))
+    for table, column in ((Attempt, Attempt.delivery_id), (DeadLetter, DeadLetter.delivery_id)):
+        connection.execute(delete(table).where(column.in_(deliveries)))
+    connection.execute(delete(Delivery).where(Delivery.event_pk.in_(ids)))
+    connection.execute(delete(Event).where(Event.id.in_(ids)))
 
 
 def prune(now: datetime) -> int:
@@ -244,7 +302,7 @@ def prune(now: datetime) -> int:
         Event.event_type == CANARY, Event.received_at < before, Event.routed_at.is_not(None)
     )
     while ids := db.session.scalars(events.limit(BATCH)).all():
-        db.session.execute(delete(Event).where(Event.id.in_(ids)))
+        _delete_events(db.session.connection(), ids)
         db.session.commit()
     count = 0
     runs = select(CanaryRun.id).where(CanaryRun.sent_at < before)

@@ -18,6 +18,7 @@ from relay.destinations.endpoints import changed_address
 from relay.errors import Invalid, NotFound, Refusal
 from relay.mapping.templates import check_template
 from relay.models import Destination, DestinationVersion, Subscription, db
+from relay.models.destination import is_in_use
 from relay.rules.circuit import Circuit, CircuitState, circuit_columns
 from relay.rules.states import DestinationState
 from relay.services.audit import COMMAND_LINE, By, record
@@ -210,7 +211,7 @@ def find_destination(
         .options(selectinload(Destination.subscriptions).selectinload(Subscription.sources))
     )
     if not removed_too:
-        wanted = wanted.where(Destination.state != DestinationState.CLOSED)
+        wanted = wanted.where(is_in_use())
     if lock:
         # without blocking the rows that refer to it: ingest and the router keep inserting
         wanted = wanted.with_for_update(key_share=True).execution_options(populate_existing=True)
@@ -226,7 +227,7 @@ def list_destinations(
     """Those in use, or those that were ``removed``."""
     is_removed = Destination.state == DestinationState.CLOSED
     return page_of(
-        select(Destination).where(is_removed if removed else ~is_removed),
+        select(Destination).where(is_removed if removed else is_in_use()),
         Destination.id,
         limit,
         after,
@@ -236,9 +237,7 @@ def list_destinations(
 
 def destination_choices() -> Sequence[Row[int, str]]:
     """``id`` and ``name`` of every destination, for a choice in a form."""
-    wanted = select(Destination.id, Destination.name).where(
-        Destination.state != DestinationState.CLOSED
-    )
+    wanted = select(Destination.id, Destination.name).where(is_in_use())
     return db.session.execute(wanted.order_by(Destination.id.desc()).limit(MAX_LIMIT)).all()
 
 
@@ -247,7 +246,7 @@ def destinations_in_use() -> list[Destination]:
     return list(
         db.session.scalars(
             select(Destination)
-            .where(Destination.state != DestinationState.CLOSED)
+            .where(is_in_use())
             .order_by(Destination.id.desc())
             .options(
                 defer(Destination.sealed_secrets, raiseload=True),

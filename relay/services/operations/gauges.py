@@ -18,7 +18,8 @@ from relay.models import (
     DeliveryMinute,
     Destination,
 )
-from relay.models.delivery import is_unfinished
+from relay.models.delivery import is_to_shown, is_unfinished
+from relay.models.destination import is_in_use
 from relay.observability.metrics import Metric, bounded, gauge
 from relay.rules.alerts import RULES
 from relay.rules.lifecycle import State
@@ -53,9 +54,7 @@ def read() -> Iterator[Metric]:
         now = database.now(connection)
         destinations = {
             row.id: row
-            for row in connection.execute(
-                select(Destination.__table__).where(Destination.state != DestinationState.CLOSED)
-            )
+            for row in connection.execute(select(Destination.__table__).where(is_in_use()))
         }
         names = {number: row.name for number, row in destinations.items()}
         yield gauge(
@@ -172,12 +171,17 @@ def by_state(connection: Connection) -> Mapping[str, float]:
         state.value: float(
             count_up_to(
                 connection,
-                select(Delivery.id).where(Delivery.state == state.value, is_unfinished()),
+                select(Delivery.id).where(
+                    Delivery.state == state.value, is_unfinished(), is_to_shown()
+                ),
             )
         )
         for state in rest
     }
-    delivered = database.row_count(connection, Delivery.__table__) - sum(counts.values())
+    # canaries are few, and deleted within seconds
+    canaries = count_up_to(connection, select(Delivery.id).where(~is_to_shown()))
+    rows = database.row_count(connection, Delivery.__table__)
+    delivered = rows - canaries - sum(counts.values())
     return counts | {State.DELIVERED.value: max(0.0, delivered)}
 
 

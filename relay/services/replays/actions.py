@@ -21,10 +21,10 @@ from relay.delivery.attempt.outcome import apply_transition, life_of
 from relay.delivery.capacity import LIVE, REPLAYED
 from relay.errors import NotFound, Refusal
 from relay.models import DeadLetter, Delivery, Destination, Event, Replay, Source, Subscription, db
+from relay.models.destination import is_in_use
 from relay.rules.lifecycle import OPEN, Replayed, State, Withdrawn, transition
 from relay.rules.states import (
     DeadLetterState,
-    DestinationState,
     ReplayMapping,
     ReplayState,
     Resolution,
@@ -61,7 +61,7 @@ class ReplaySelection:
     @staticmethod
     def takes(ids: Sequence[int]) -> ColumnElement[bool]:
         """Those of ``ids`` that can be sent again now."""
-        in_use = select(Destination.id).where(Destination.state != DestinationState.CLOSED)
+        in_use = select(Destination.id).where(is_in_use())
         listening = select(Subscription.id).where(Subscription.state != SubscriptionState.CLOSED)
         # the event was emptied, or its site was removed with what waited
         of_lost_event = (

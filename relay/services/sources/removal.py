@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, and_, func, literal, select, update
 
 from relay import database
 from relay.delivery import gate
+from relay.event_types import CANARY
 from relay.models import (
     Delivery,
     Destination,
@@ -97,7 +98,11 @@ def _summarize(source: Source) -> SourceRemoval:
 
 def _is_of(source: Source) -> ColumnElement[bool]:
     """Tested for each unfinished delivery: a site can have millions of events."""
-    its_event = select(Event.id).where(Event.id == Delivery.event_pk, Event.source_id == source.id)
+    its_event = select(Event.id).where(
+        Event.id == Delivery.event_pk,
+        Event.source_id == source.id,
+        Event.event_type != CANARY,
+    )
     return its_event.offset(0).correlate(Delivery).exists()
 
 

@@ -15,6 +15,7 @@ from relay.event_types import SAMPLES
 from relay.mapping.conditions import ConditionGroup, group_of, matches_type
 from relay.mapping.event_fields import EventField, fields_of
 from relay.models import Destination, Event, Source, Subscription, db
+from relay.models.destination import is_shown
 
 if TYPE_CHECKING:  # the settings use this module to try texts on events
     from relay.services.subscriptions.settings import SubscriptionSettings
@@ -91,7 +92,7 @@ def unmatched_subscriptions(event: Event) -> list[UnmatchedSubscription]:
     others = db.session.scalars(
         select(Subscription)
         .join(Destination)
-        .where(~gate.is_removed())
+        .where(~gate.is_removed(), is_shown())
         .order_by(Subscription.id)
         .options(joinedload(Subscription.destination), selectinload(Subscription.sources))
     )

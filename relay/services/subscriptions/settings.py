@@ -29,6 +29,7 @@ from relay.models import (
     db,
 )
 from relay.models.delivery import is_pending
+from relay.models.destination import INTERNAL_KIND
 from relay.rules.counted import COUNTED
 from relay.rules.lifecycle import Discarded, State
 from relay.rules.states import DestinationState, SourceState, SubscriptionState
@@ -176,6 +177,7 @@ def find(destination_id: int, subscription_id: int) -> Subscription:
         found is None
         or found.state == SubscriptionState.CLOSED
         or found.destination.state == DestinationState.CLOSED
+        or found.destination.kind == INTERNAL_KIND
     ):
         raise NotFound("There is no such subscription, or it was removed.")
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,16 +12,39 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select, update
 
+from relay import database
 from relay.database import READ_ONLY
+from relay.delivery import drain, router
+from relay.destinations import KINDS
+from relay.errors import NotFound
 from relay.event_types import CANARY, EVENT_TYPES
 from relay.launcher.valkey import Valkey
-from relay.models import CanaryRun, Event, SigningKey, Source, db
-from relay.rules.states import KeyState
+from relay.models import (
+    Attempt,
+    CanaryRun,
+    Delivery,
+    DeliveryMinute,
+    Destination,
+    Event,
+    SigningKey,
+    Source,
+    Subscription,
+    db,
+)
+from relay.rules.alerts import Reading, ReadingLevel
+from relay.rules.lifecycle import State
+from relay.rules.states import DestinationState, KeyState
+from relay.services import deliveries, event_list, overview
 from relay.services.alerts import canary
+from relay.services.alerts.readings import Context
+from relay.services.alerts.readings import canary as canary_reading
 from relay.services.audit import COMMAND_LINE, RELAY
-from relay.services.operations import retention
+from relay.services.destinations import removal
+from relay.services.destinations import settings as destination_settings
+from relay.services.operations import gauges, retention
 from relay.services.sources import keys
 from relay.services.sources import settings as source_settings
+from relay.services.subscriptions import settings as subscription_settings
 from tests.support.network import free_port
 from tests.support.sink import Sink
 from tests.support.stack import Stack
@@ -214,7 +238,7 @@ def put_event(site: int, event_id: str, at: datetime, is_routed: bool = True) ->
             event_type=CANARY,
             site="https://shop.example.com",
             address="127.0.0.1",
-            payload="{}",
+            payload=json.dumps({"event": CANARY, "event_id": event_id, "site": "s", "data": {}}),
             body_sha256=bytes(32),
             search_text="",
             received_at=at,
@@ -228,22 +252,156 @@ def count_of(table: type) -> int:
     return db.session.scalar(select(func.count()).select_from(table)) or 0
 
 
-def test_arrivals_are_recorded_once_and_only_when_routed(app: Flask, site: int) -> None:
+def start(site: int, event_id: str = "canary-1") -> None:
+    """A canary that was accepted and waits for the router."""
+    with db.engine.begin() as connection:
+        canary.ensure_inbox(connection)
+    now = datetime.now(UTC)
+    db.session.add(CanaryRun(source_id=site, event_id=event_id, accepted_at=now))
+    put_event(site, event_id, now, is_routed=False)
+
+
+def inbox_id() -> int:
+    db.session.rollback()  # on SQLite, its transaction would block this one
+    with db.engine.begin() as connection:
+        return canary.ensure_inbox(connection)
+
+
+def test_it_is_claimed_sent_and_settled_by_a_drain_and_leaves_nothing(
+    app: Flask, site: int
+) -> None:
+    destination_settings.create_destination("inbox", "Everything", {}, COMMAND_LINE)
+    start(site)
+    assert router.route_batch() == 1
+    assert canary.receive() == 0
+    number, columns = inbox_id(), (Delivery.destination_id, Delivery.state, Delivery.attempts)
+    row = db.session.execute(select(*columns)).one()  # one only: to the internal inbox
+    assert tuple(row) == (number, State.PENDING, 0)
+    db.session.rollback()
+    assert drain.run(number) == 1
+    row = db.session.execute(select(*columns, Delivery.settled_at)).one()
+    assert tuple(row)[:3] == (number, State.DELIVERED, 1)
+    settled_at = row.settled_at
+    db.session.rollback()
+    assert canary.receive() == 1
+    assert only_run().arrived_at == settled_at
+    assert [count_of(table) for table in (Event, Delivery, Attempt, DeliveryMinute)] == [0, 0, 0, 0]
+    db.session.rollback()
+    assert canary.receive() == 0
+
+
+@SQLITE
+def test_a_canary_of_someone_else_and_of_an_older_router_says_nothing(
+    app: Flask, site: int
+) -> None:
     now = datetime.now(UTC)
     db.session.add(CanaryRun(source_id=site, event_id="canary-1"))
-    put_event(site, "canary-1", now, is_routed=False)
+    put_event(site, "canary-1", now)  # routed without the internal inbox
     put_event(site, "canary-of-someone-else", now)
-    assert canary.receive() == 1
-    assert only_run().arrived_at is None
-    db.session.execute(update(Event).values(routed_at=now))
+    assert canary.receive() == 0
+    assert (count_of(Event), count_of(CanaryRun)) == (0, 0)
+
+
+@SQLITE
+def test_a_stuck_drain_fires_the_rule_and_a_healthy_one_measures_the_round_trip(
+    app: Flask, site: int
+) -> None:
+    set_url(app, "http://127.0.0.1:1")
+    start(site)
+    router.route_batch()
+    later = datetime.now(UTC) + timedelta(minutes=10)
+    stuck = {"drain_token": "hangs", "drain_until": later}  # a drain that neither works nor ends
+    db.session.execute(update(Destination).where(Destination.id == inbox_id()).values(**stuck))
+    sent = datetime.now(UTC) - timedelta(seconds=90)
+    db.session.execute(update(CanaryRun).values(sent_at=sent, accepted_at=sent))
     db.session.commit()
+
+    def reading() -> Reading:
+        with db.engine.connect().execution_options(**READ_ONLY) as connection:
+            now = database.now(connection)
+            config = app.extensions["relay_config"]
+            context = Context(connection, now, {"canary": 60.0}, None, config)
+            found = {one.subject: one for one in canary_reading.read(context)}
+        return found["site:shop"]
+
+    assert drain.run(inbox_id()) == 0
+    canary.receive()
+    seen = reading()
+    assert seen.level is ReadingLevel.FIRING
+    assert "not sent: no worker took it from the queue" in seen.sentence
+    freed = {"drain_token": None, "drain_until": None}
+    db.session.execute(update(Destination).values(**freed))
+    db.session.execute(update(CanaryRun).values(sent_at=datetime.now(UTC) - timedelta(seconds=2)))
+    db.session.commit()
+    assert drain.run(inbox_id()) == 1
     assert canary.receive() == 1
-    arrived = only_run().arrived_at
-    assert arrived is not None
-    put_event(site, "canary-1", now)
-    assert canary.receive() == 1
-    assert only_run().arrived_at == arrived
-    assert count_of(Event) == 0
+    seen = reading()
+    assert seen.level is ReadingLevel.CLEAR and 2 <= seen.value < 30
+    with db.engine.connect().execution_options(**READ_ONLY) as connection:
+        assert 2 <= gauges.canary(connection)[""] < 30
+
+
+def test_nobody_sees_changes_or_counts_the_internal_inbox(
+    app: Flask, site: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = destination_settings.create_destination("inbox", "Own", {}, COMMAND_LINE)
+    start(site)
+    router.route_batch()
+    number = inbox_id()
+    assert [one.id for one in destination_settings.list_destinations().items] == [own.id]
+    assert [one.id for one in destination_settings.list_destinations(removed=True).items] == []
+    assert [one.id for one in destination_settings.destination_choices()] == [own.id]
+    assert [one.id for one in destination_settings.destinations_in_use()] == [own.id]
+    for act in (
+        lambda: destination_settings.find_destination(number, removed_too=True),
+        lambda: destination_settings.pause(canary.NAME, COMMAND_LINE),
+        lambda: removal.remove(number, COMMAND_LINE),
+        lambda: subscription_settings.find(number, only_subscription(number)),
+        lambda: deliveries.find_delivery(only_delivery()),
+    ):
+        with pytest.raises(NotFound):
+            act()
+    waiting = overview.load_figures(datetime.now(UTC))
+    assert (waiting.waiting, waiting.oldest_due_s) == (0, 0.0)
+    assert deliveries.list_deliveries().total == 0
+    assert event_list.list_events().items == []
+    db.session.rollback()
+    drain.run(number)
+    assert deliveries.list_deliveries().total == 0
+    figures = overview.load_figures(datetime.now(UTC))
+    assert (figures.received, figures.delivered) == (0, 0)
+    samples = [
+        (sample.name, sample.labels, sample.value)
+        for metric in gauges.read()
+        for sample in metric.samples
+        if sample.name in ("relay_deliveries", "relay_destination_pending", "relay_circuit_state")
+    ]
+    assert {labels.get("destination") for _, labels, _ in samples} == {None, "Own"}
+    assert sum(value for name, _, value in samples if name == "relay_deliveries") == 0
+    written = capsys.readouterr().err
+    assert '"event": "attempt"' not in written
+    assert "canary" not in repr(sorted(KINDS))
+
+
+def only_subscription(destination_id: int) -> int:
+    wanted = select(Subscription.id).where(Subscription.destination_id == destination_id)
+    return db.session.scalars(wanted).one()
+
+
+def only_delivery() -> int:
+    return db.session.scalars(select(Delivery.id)).one()
+
+
+@SQLITE
+def test_the_internal_inbox_is_made_once_and_active_again_after_a_backup(
+    app: Flask, site: int
+) -> None:
+    number = inbox_id()
+    db.session.execute(update(Destination).values(state=DestinationState.PAUSED))
+    db.session.commit()
+    assert inbox_id() == number
+    row = db.session.get_one(Destination, number)
+    assert (row.state, count_of(Subscription)) == (DestinationState.ACTIVE, 1)
 
 
 def test_retention_deletes_runs_and_lost_events_after_two_days(app: Flask, site: int) -> None:

@@ -14,8 +14,9 @@ from typing import Any
 
 from sqlalchemy import and_, select
 
-from relay.models import CanaryRun, Event, Source
+from relay.models import CanaryRun, Delivery, Event, Source
 from relay.rules.alerts import Reading, ReadingLevel
+from relay.rules.lifecycle import State
 from relay.rules.states import SourceState
 from relay.services.alerts import canary
 from relay.services.alerts.readings import Context
@@ -30,8 +31,13 @@ NOT_ACCEPTED = (
 )
 NOT_DELIVERED = (
     "This is on Relay's side. Check that the worker runs and that the broker (REDIS_URL) answers: run "
-    "flask doctor, read the end of the worker's log and restart the worker."
+    "flask doctor, read the end of the worker's log and restart the worker. The deliveries of your "
+    "destinations may be stuck in the same way."
 )
+STUCK = {
+    State.PENDING: "not sent: no worker took it from the queue of its destination",
+    State.IN_FLIGHT: "not delivered: a worker took it and did not finish",
+}
 SLOW = (
     "This is on Relay's side. Check the load of the database and of the worker; start another worker "
     "if the queue is long. If this time is normal here, raise the threshold of the rule."
@@ -83,11 +89,17 @@ def _results(context: Context, sites: dict[int, Any]) -> Iterator[CanaryResult]:
     limit_s = context.thresholds[RULE]
     interval = timedelta(minutes=context.config.canary_minutes)
     rows = context.connection.execute(
-        select(CanaryRun.__table__, Event.id.label("event_pk"), Event.routed_at)
+        select(
+            CanaryRun.__table__,
+            Event.id.label("event_pk"),
+            Event.routed_at,
+            Delivery.state,
+        )
         .outerjoin(
             Event,
             and_(Event.source_id == CanaryRun.source_id, Event.event_id == CanaryRun.event_id),
         )
+        .outerjoin(Delivery, Delivery.event_pk == Event.id)
         .where(CanaryRun.sent_at > context.now - 2 * interval - timedelta(seconds=2 * limit_s))
         .order_by(CanaryRun.sent_at.desc(), CanaryRun.id.desc())
     )
@@ -103,7 +115,7 @@ def _result(row: Any, site: Any, now: datetime, limit_s: float) -> CanaryResult 
     if row.arrived_at is not None:
         if seconds <= limit_s:
             return CanaryResult(site, row.sent_at, seconds)
-        problem = f"took {seconds:.0f} seconds from Relay's endpoint to a worker."
+        problem = f"took {seconds:.0f} seconds from Relay's endpoint to the internal inbox."
         return CanaryResult(site, row.sent_at, seconds, problem, SLOW)
     if row.error:
         problem = f"was not accepted: {row.error}."
@@ -112,8 +124,10 @@ def _result(row: Any, site: Any, now: datetime, limit_s: float) -> CanaryResult 
         return None
     if row.event_pk is not None and row.routed_at is None:
         step = "not routed: no worker took it"
+    elif row.state == State.DELIVERED:
+        return None  # it arrived, which is recorded within seconds
     else:
-        step = "not delivered: no worker received it from the broker"
+        step = STUCK.get(row.state, "not delivered: no worker received it")
     problem = f"was accepted {seconds:.0f} seconds ago but {step}."
     return CanaryResult(site, row.sent_at, seconds, problem, NOT_DELIVERED)
 

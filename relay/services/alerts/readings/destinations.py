@@ -14,6 +14,7 @@ from sqlalchemy import func, select
 
 from relay.delivery import gate
 from relay.models import AuditEntry, Delivery, Destination, Subscription
+from relay.models.destination import is_in_use
 from relay.rules.alerts import Reading, ReadingLevel
 from relay.rules.circuit import CircuitState
 from relay.rules.lifecycle import State
@@ -48,7 +49,7 @@ def read(context: Context) -> Iterator[Reading]:
             Destination.held_until,
             Destination.held_reason,
             Destination.fixed_at,
-        ).where(Destination.state != DestinationState.CLOSED)
+        ).where(is_in_use())
     ).all()
     yield from _paused(context, found)
     yield from _circuits(context, found)

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import case, func, select
 
 from relay.models import DeadLetter, Delivery, DeliveryMinute, Destination
+from relay.models.destination import is_in_use
 from relay.rules.alerts import Reading, ReadingLevel
 from relay.rules.failure_rate import (
     LONG_MINUTES,
@@ -19,7 +20,7 @@ from relay.rules.failure_rate import (
     FailureCount,
     FailureWindows,
 )
-from relay.rules.states import DeadLetterState, DestinationState, Severity
+from relay.rules.states import DeadLetterState, Severity
 from relay.services.alerts.readings import Context, counted, duration
 from relay.services.deliveries import UNRESOLVED
 
@@ -173,7 +174,7 @@ def _failed(context: Context, names: dict[int, str]) -> Iterator[Reading]:
         .join(Destination, Destination.id == DeadLetter.destination_id)
         .where(
             DeadLetter.state.in_(UNRESOLVED),
-            Destination.state != DestinationState.CLOSED,
+            is_in_use(),
         )
         .group_by(DeadLetter.destination_id)
     )

@@ -10,9 +10,10 @@ from sqlalchemy import Connection, func, or_, select
 
 from relay import database
 from relay.models import AuditEntry, Delivery, DeliveryMinute, Destination, Subscription
+from relay.models.destination import is_in_use
 from relay.observability.health import Finding, Level, ok, warning
 from relay.rules.lifecycle import State
-from relay.rules.states import DestinationState, SubscriptionState
+from relay.rules.states import SubscriptionState
 from relay.rules.status import SENDING, DestinationStatus, Status, destination_status
 from relay.services.audit import RELAY
 from relay.services.operations.checks.database import reading
@@ -32,9 +33,7 @@ def check() -> Iterator[Finding]:
     with reading() as connection:
         now = database.now(connection)
         rows = connection.execute(
-            select(Destination.__table__)
-            .where(Destination.state != DestinationState.CLOSED)
-            .order_by(Destination.name)
+            select(Destination.__table__).where(is_in_use()).order_by(Destination.name)
         ).all()
         statuses = {row.id: destination_status(row, now) for row in rows}
         pauses = paused_by_person(
