@@ -81,7 +81,13 @@ def update(destination_id: int, subscription_id: int) -> Any:
         ai_steps.save(subscription, draft, guard.current_by())
     except Invalid as exc:
         return _page(subscription, draft, exc.reasons), 422
-    htmx.toast("Saved. The AI step applies to new events.")
+    htmx.toast(
+        "Saved. The AI step applies to new events. Nothing of its answer is sent until the mapping uses it.",
+        href=url_for(
+            "mapping.page", destination_id=destination_id, subscription_id=subscription_id
+        ),
+        action="Edit mapping",
+    )
     return htmx.redirect(url_for("destinations.detail", destination_id=destination_id))
 
 

@@ -296,8 +296,15 @@ def allow(slug: str) -> Any:
         network = source_settings.allow_network(slug, forms.text("cidr"), guard.current_by())
     except Invalid as exc:
         return _detail(source_settings.find_source(slug), exc.reasons, status=422)
+    refused = source_settings.unlisted_addresses(source_settings.find_source(slug))
+    lost = (
+        f" It rejects those from {', '.join(refused)}: recent events came from there."
+        if refused
+        else ""
+    )
     htmx.toast(
-        f"{network.cidr} allowed. Relay now accepts this site's requests from listed addresses only."
+        f"{network.cidr} allowed. Relay now accepts this site's requests from listed addresses only.{lost}",
+        "danger" if refused else "success",
     )
     return htmx.redirect(url_for("sources.detail", slug=slug))
 

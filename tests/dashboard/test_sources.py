@@ -60,9 +60,12 @@ def test_the_waiting_page_polls_until_the_first_event(
 def test_the_addresses_of_recent_events_can_be_allowed(world: World, admin: Visitor) -> None:
     page = admin.get(f"/sources/{world.slug}").text
     assert 'name="cidr" value="203.0.113.7"' in page
+    wrong = {"cidr": "198.51.100.1"}
+    warned = admin.post(f"/sources/{world.slug}/allow", wrong, follow_redirects=True).text
+    assert "It rejects those from 203.0.113.7: recent events came from there." in warned
     admin.post(f"/sources/{world.slug}/allow", {"cidr": "203.0.113.0/24"})
     page = admin.get(f"/sources/{world.slug}").text
-    assert "203.0.113.0/24" in page
+    assert "203.0.113.0/24" in page and "It rejects those" not in page
     assert 'value="203.0.113.7"' not in page
 
 
