@@ -267,6 +267,13 @@ def now(connection: Connection | AnySession) -> datetime:
     return read
 
 
+def product(engine: Engine) -> str:
+    """The name of the database and its version, once a connection was made: ``PostgreSQL 17.2``."""
+    name = {"postgresql": "PostgreSQL", "sqlite": "SQLite"}[engine.dialect.name]
+    version = getattr(engine.dialect, "server_version_info", None) or ()
+    return f"{name} {'.'.join(map(str, version))}".strip()
+
+
 def upsert(connection: Connection | AnySession | str, table: Any) -> Any:
     """An INSERT that accepts ``on_conflict_do_nothing`` and ``on_conflict_do_update``.
 
@@ -280,13 +287,6 @@ def dialect_of(connection: Connection | AnySession) -> str:
     """The name of the dialect, for statements that are built once for each."""
     connected = connection if isinstance(connection, Connection) else connection.connection()
     return connected.dialect.name
-
-
-def server_name(engine: Engine) -> str:
-    """Its name and version, such as ``PostgreSQL 17.2``; without a version before the first connection."""
-    name = "PostgreSQL" if engine.dialect.name == "postgresql" else "SQLite"
-    version = getattr(engine.dialect, "server_version_info", None)
-    return f"{name} {'.'.join(map(str, version or ()))}".strip()
 
 
 class RowInsert:

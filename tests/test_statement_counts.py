@@ -119,6 +119,8 @@ CONNECT = {
 }
 NO_LIST = {
     "connect.page",  # sites on one host
+    "settings.page",  # at most 10 backups
+    *("settings.show_backup", "help.show", "destination_account.show_access"),
     *("traffic.overview_chart", "traffic.site_chart", "traffic.destination_chart"),
     *("passwords.invite_page", "passwords.new_password_page", "passwords.forgotten_page"),
     "passwords.new_address_page",
@@ -465,6 +467,8 @@ class Everything:
             "channel_id": self.first(AlertChannel),
             "token": "none",
             "user_id": self.user_id,
+            "page": "operate",
+            "anchor": "retention",
         }
         return {name: known[name] for name in rule.arguments}
 

@@ -66,7 +66,7 @@ def facts_of_database() -> dict[str, Any]:
     """What is due, how long events are kept, and the versions; less while the database is down."""
     facts: dict[str, Any] = {
         "python": platform.python_version(),
-        "database": database.server_name(db.engine),
+        "database": database.product(db.engine),
         "queue": None,
         "retention_days": None,
     }

@@ -129,10 +129,10 @@ def overview_context(now: datetime) -> dict[str, Any]:
 @guard.requires("viewer", limited=True, replica=True)
 def site_chart(slug: str) -> Any:
     """The chart of a site, as a fragment."""
+    source = source_settings.find_source(slug)
     if not htmx.wants_fragment():
         here = url_for("sources.detail", slug=slug, range=request.args.get("range"))
         return htmx.redirect(here)
-    source = source_settings.find_source(slug)
     return htmx.respond(
         "sources/_chart.html",
         "sources/_chart.html",
@@ -159,6 +159,7 @@ def site_context(source: Source, now: datetime) -> dict[str, Any]:
 @guard.requires("viewer", replica=True)
 def destination_chart(destination_id: int) -> Any:
     """The charts of a destination, as a fragment."""
+    destination = destination_settings.find_destination(destination_id)
     if not htmx.wants_fragment():
         here = url_for(
             "destinations.detail",
@@ -166,7 +167,6 @@ def destination_chart(destination_id: int) -> Any:
             range=request.args.get("range"),
         )
         return htmx.redirect(here)
-    destination = destination_settings.find_destination(destination_id)
     context = destination_context(destination, database.now(db.session))
     return htmx.respond("destinations/_chart.html", "destinations/_chart.html", **context)
 

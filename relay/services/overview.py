@@ -83,7 +83,7 @@ def load_figures(now: datetime, *, limited: bool = False) -> Figures:
 
 
 @dataclass(frozen=True)
-class WaitingWork:
+class QueueLength:
     """What waits now: events that are not routed yet, and deliveries, up to COUNTED + 1."""
 
     unrouted: int
@@ -91,14 +91,14 @@ class WaitingWork:
     oldest_due_s: float
 
 
-def load_queue(now: datetime) -> WaitingWork:
+def load_queue(now: datetime) -> QueueLength:
     """Read in one statement."""
     unrouted, pending, due_at = db.session.execute(
         select(
             _some(Event.routed_at.is_(None)), _some(is_pending()), oldest_due().scalar_subquery()
         )
     ).one()
-    return WaitingWork(
+    return QueueLength(
         unrouted, pending, max(0.0, (now - due_at).total_seconds()) if due_at else 0.0
     )
 

@@ -36,7 +36,7 @@ def test_it_shows_each_finding_and_what_to_do_by_group(
     assert f"chmod 600 {data_dir / 'secrets.env'}" in text
     for heading in ("Database", "Broker and processes", "Destinations", "Files and disk"):
         assert f'<h2 class="card-title">{heading}</h2>' in page
-    assert "Version 1.2.0" in text and "none by Relay" in text
+    assert "Version Relay 1.2.0, Python " in text and "none by Relay" in text
     fragment = admin.get("/health", headers={"HX-Request": "true"}).text
     assert fragment.lstrip().startswith('<div id="health"')
 

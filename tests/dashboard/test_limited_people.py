@@ -48,6 +48,7 @@ def arguments(rule: Rule, site: SiteRows) -> Iterator[dict[str, Any]]:
         "delivery_id": (site.pending, site.delivered),
         "replay_id": (site.replay,),
         "verb": ("cancel",),
+        **dict.fromkeys(("page", "anchor"), ("none",)),  # of the docs, which are for everyone
         "session_id": (99,),  # these two are of the account pages
         "passkey_id": (99,),
     }

@@ -22,9 +22,10 @@ def environment(config: Config) -> list[EnvironmentSetting]:
     """What the environment sets; secrets only as "set"."""
 
     def entry(label: str, variable: str, value: str, help_: str = "") -> EnvironmentSetting:
-        return EnvironmentSetting(
-            label, variable, value, variable in config.set_in_environment, help_
+        is_set = variable in config.set_in_environment or (
+            variable.startswith("OTEL_") and bool(value)
         )
+        return EnvironmentSetting(label, variable, value, is_set, help_)
 
     secret = {True: "Set", False: ""}
     proxies = config.trusted_proxies
