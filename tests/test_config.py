@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from config import Config
+from config import KNOWN, Config
 from relay.errors import SettingsError
 from relay.launcher.processes import ROOT
 from tests.support.authority import Authority
@@ -187,3 +187,9 @@ def test_references_to_secrets_are_off_until_the_operator_allows_them(tmp_path: 
     assert (config.secret_files_dir, config.secret_env_prefix) == (None, "")
     config = read(tmp_path, RELAY_SECRET_FILES_DIR="/run/secrets", RELAY_SECRET_ENV_PREFIX="DEST_")
     assert (config.secret_files_dir, config.secret_env_prefix) == (Path("/run/secrets"), "DEST_")
+
+
+def test_every_setting_is_documented() -> None:
+    documented = (ROOT / "docs/install.md").read_text(encoding="utf-8")
+    names = set(KNOWN) | {"DATABASE_URL", "REDIS_URL", "SECRET_KEY", "PORT", "HOST"}
+    assert {name for name in names if f"`{name}`" not in documented} == set()
