@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, inspect, text
 
 from config import database_url as sqlalchemy_url
 from relay.launcher.processes import ROOT
 from tests.support.databases import Databases
 from tests.support.env import ENCRYPTION_KEY, relay_env
+from tests.support.network import wait_for
 from tests.support.postgres import PostgresServer
 
 NOW = "'2026-03-01 12:00:00.000000'"
@@ -229,4 +230,30 @@ def test_sources_and_deliveries_keep_their_rows_when_types_and_revisions_are_add
         assert rows("SELECT id, key, state, last_error FROM delivery ORDER BY id") == before
         assert rows("SELECT slug FROM source") == [("shop",)]
         upgrade(url, tmp_path, "0023")
+    engine.dispose()
+
+
+def test_a_migration_waits_for_a_lock_without_blocking_others_and_two_processes_take_turns(
+    tmp_path: Path, postgres_server: PostgresServer, databases: Databases
+) -> None:
+    postgres_server.start()
+    url = postgres_server.create_database(f"locks_{tmp_path.name[-8:].replace('-', '_')}")
+    upgrade(url, tmp_path, "0022")
+    engine = create_engine(sqlalchemy_url(url, tmp_path))
+    words, log = [sys.executable, "-m", "flask", "db", "upgrade"], tmp_path / "log"
+    env = relay_env(tmp_path, DATABASE_URL=url, REDIS_URL="redis://127.0.0.1:1")
+    with engine.connect() as reader:
+        # as a page that is read for a long time; the migration wants the table for itself
+        reader.execute(text("SELECT count(*) FROM source"))
+        with log.open("wb") as file:
+            both = [subprocess.Popen(words, cwd=ROOT, env=env, stderr=file) for _ in range(2)]
+        wait_for(lambda: "waits for a lock" in log.read_text(), 60, "a first try")
+        # between two tries, others get the table: nobody waits for the reader
+        with engine.begin() as other:
+            other.execute(text("SET LOCAL lock_timeout = '20s'"))
+            other.execute(text("UPDATE source SET name = name"))
+        assert [process.poll() for process in both] == [None, None]
+    assert [process.wait(60) for process in both] == [0, 0], log.read_text()
+    with engine.connect() as connection:
+        assert "type" in {column["name"] for column in inspect(connection).get_columns("source")}
     engine.dispose()

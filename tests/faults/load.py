@@ -29,6 +29,7 @@ class Load:
         self.stack, self.secret, self.count, self.name = stack, secret, count, name
         self.accepted: set[str] = set()
         self.codes: Counter[int] = Counter()
+        self.broken: list[str] = []  # requests without an answer
         self.sent_at: dict[str, float] = {}
         self.waited: list[float] = []
         self.numbers = itertools.count()
@@ -49,7 +50,9 @@ class Load:
                 code = self.stack.send(
                     event, self.secret, headers={"Connection": "close"}
                 ).status_code
-            except requests.RequestException:
+            except requests.RequestException as exc:
+                with self.lock:
+                    self.broken.append(repr(exc))
                 self.stopped.wait(0.1)
                 continue
             with self.lock:
