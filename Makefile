@@ -23,7 +23,7 @@ relay/static/gen/manifest.json: .venv/.run package-lock.json scripts/build_asset
 	@$(BIN)/python scripts/build_assets.py
 	@touch $@
 
-.PHONY: run test check mutants faults soak bench bench-pages screenshots plugin assets lock image sbom help
+.PHONY: run test check mutants faults soak bench bench-pages screenshots plugin assets lock image release sbom help
 
 run: relay/static/gen/manifest.json ## start Relay on http://127.0.0.1:8000 (or another PORT=…)
 	@exec $(BIN)/python -m relay.launcher
@@ -95,6 +95,8 @@ lock: .venv/.dev ## pin every package with its version and hashes
 image: .venv/.dev ## run the steps of deploy/Dockerfile without a container engine, and start the result; as root
 	@$(BIN)/python scripts/image_steps.py
 
+release: .venv/.dev relay/static/gen/manifest.json ## check that this version can be released, and build it in dist/
+	@$(BIN)/python scripts/release.py $(ARGS)
 
 sbom: .venv/.dev ## write a software bill of materials (CycloneDX) to dist/
 	@$(BIN)/python scripts/write_sbom.py
