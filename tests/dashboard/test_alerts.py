@@ -104,7 +104,7 @@ def test_past_alerts_come_in_pages(add: Callable[..., int], visit: Callable[...,
     person = visit("viewer")
     first = person.get("/alerts?rule=circuit_open").text
     assert len(set(re.findall(r"Past \d\d", first))) == 25 and "Open one." in first
-    found = re.search(r'href="(/alerts\?rule=circuit_open&amp;after=\d+)"', first)
+    found = re.search(r'href="(/alerts\?rule=circuit_open&amp;after=\d+&amp;trail=0)"', first)
     assert found
     second = person.get(found[1].replace("&amp;", "&")).text
     assert len(set(re.findall(r"Past \d\d", second))) == 5 and "Open one." not in second

@@ -34,7 +34,7 @@ def test_the_list_shows_event_destination_and_error_and_no_actions_to_viewers(
         and '/replay"' not in page
         and "/discard" not in page
     )
-    assert 'type="checkbox"' not in page
+    assert 'form="bulk-actions"' not in page
     page = support.get("/dead-letters/list").text
     assert "Resend" in page and "Relay stops sending this delivery." in page
 

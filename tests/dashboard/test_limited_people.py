@@ -51,6 +51,8 @@ def arguments(rule: Rule, site: SiteRows) -> Iterator[dict[str, Any]]:
         **dict.fromkeys(("page", "anchor"), ("none",)),  # of the docs, which are for everyone
         "session_id": (99,),  # these two are of the account pages
         "passkey_id": (99,),
+        "page": ("events",),
+        "view_id": (99,),  # of a person, not of a site
     }
     names = sorted(rule.arguments)
     assert set(names) <= known.keys(), f"add the values of {rule.rule}"
