@@ -35,6 +35,11 @@ def test_charts_are_drawn_and_help_opens_beside_them(stack: Stack, page: Page) -
         expect(canvas).to_be_visible()
         assert canvas.evaluate(IS_PAINTED)
 
+    page.goto(stack.url)
+    expect(page.locator(".chart canvas")).to_be_visible()
+    page.wait_for_event("response", lambda answer: answer.url == f"{stack.url}/")
+    expect(page.locator("#live .chart canvas")).to_have_count(1)  # a poll keeps the chart
+
     page.goto(f"{stack.url}/traffic")
     page.get_by_role("link", name="30 days").press("Enter")
     expect(page.get_by_text("in the last 30 days")).to_be_visible()
