@@ -44,7 +44,7 @@ class Pieces:
         return found
 
 
-class CheckedFile:
+class NotedWrites:
     """A file object that notes what a write raised: the library drops the error of its last write."""
 
     def __init__(self, file: IO[bytes]):
@@ -76,7 +76,7 @@ def seal(pieces: Iterable[bytes], file: IO[bytes], recipients: Iterable[str]) ->
         for piece in pieces:
             file.write(piece)
         return
-    source, target = Pieces(pieces), CheckedFile(file)
+    source, target = Pieces(pieces), NotedWrites(file)
     try:
         pyrage.encrypt_io(cast(IO[bytes], source), cast(IO[bytes], target), keys)
     except Exception as exc:
