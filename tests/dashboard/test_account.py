@@ -27,7 +27,7 @@ def test_name_and_time_zone_are_saved(visit: Callable[..., Visitor]) -> None:
     assert viewer.post("/account", {"name": "Vic", "time_zone": "Europe/Vienna"}).status_code == 303
     page = viewer.get("/account").text
     assert 'value="Vic"' in page and 'value="Europe/Vienna"' in page
-    assert re.search(r'title="[\d-]+ [\d:]+ CES?T"', page)
+    assert re.search(r'title="[\d-]+ [\d:]+ CES?T \([^"]* UTC\)"', page)
     wrong = viewer.post("/account", {"name": "Vic", "time_zone": "Nowhere"})
     assert wrong.status_code == 422 and 'value="Nowhere"' in wrong.text
 

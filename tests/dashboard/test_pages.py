@@ -371,9 +371,7 @@ def test_events_are_filtered_by_type_site_state_time_and_text(
         ("until=2000-01-01", 0),
     ):
         page = admin.get(f"/events?{query}").text
-        assert len(re.findall(r'<a href="/events/\d+" id="event-', page)) == count, (
-            query
-        )
+        assert len(re.findall(r'<a href="/events/\d+" id="event-', page)) == count, query
 
 
 @ONCE

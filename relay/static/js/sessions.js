@@ -224,8 +224,22 @@
         field.dispatchEvent(new Event("change", { bubbles: true }));
       }
     }
-    const notice = document.getElementById("restored");
-    if (restored && notice) notice.hidden = false;
+    if (restored) sayRestored();
+  }
+
+  function sayRestored() {
+    const notice = document.createElement("div");
+    notice.className = "alert notice";
+    notice.setAttribute("role", "status");
+    const text = document.createElement("div");
+    text.textContent = "Relay kept what you entered on this page and filled it in again.";
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "btn btn-sm";
+    button.dataset.discardDraft = "1";
+    button.textContent = "Discard it";
+    notice.append(text, button);
+    document.querySelector("main > .container-xl")?.prepend(notice);
   }
 
   for (const name of ["input", "change"]) {
