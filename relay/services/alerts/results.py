@@ -33,7 +33,10 @@ WORDS = {AlertChange.REMINDER: ", a reminder", AlertChange.RESOLVED: ", that it 
 
 @dataclass(frozen=True)
 class ClaimedMessage:
-    """A message that this process sends, and how to reach its channel."""
+    """A message that this process sends, and how to reach its channel.
+
+    ``others`` are sent with it, in one message about all.  ``together`` is how many that are.
+    """
 
     id: int
     key: str
@@ -46,6 +49,8 @@ class ClaimedMessage:
     claimed_until: datetime
     created_at: datetime
     address: ChannelAddress
+    together: int = 1
+    others: tuple[ClaimedMessage, ...] = ()
 
 
 def store(claimed: ClaimedMessage, result: ChannelResult, now: datetime | None = None) -> bool:
@@ -143,6 +148,8 @@ def _store_sent(claimed: ClaimedMessage, at: datetime) -> None:
         message.state, message.sent_at = AlertMessageState.SENT, at
         message.claimed_until, message.error = None, ""
         what = WORDS.get(claimed.change, "")
+        if claimed.together > 1:
+            what += f", in one message about {claimed.together} alerts"
         add_entry(claimed.alert_id, "sent", f"To {claimed.address.name}{what}.", at)
     db.session.commit()
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Flask, current_app
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay import database
@@ -21,9 +22,9 @@ from relay.database import READ_ONLY
 from relay.models import Alert, AlertChannel, AlertMessage, db
 from relay.observability.logging import log
 from relay.rules.states import AlertChange, AlertMessageState, Severity
-from relay.services.alerts import channel_call, results, rules
+from relay.services.alerts import channel_call, groups, results, rules
 from relay.services.alerts.channel_call import ChannelAddress
-from relay.services.alerts.messages import due_at, iso
+from relay.services.alerts.messages import CHANNEL_FAILED, due_at, iso
 from relay.services.alerts.results import ClaimedMessage
 
 CLAIM = timedelta(seconds=60)  # twice the longest call
@@ -110,18 +111,26 @@ def _send(
                 claimed = claim(channel_id, now)
                 if claimed is None:
                     return
-                result = channel_call.call(
-                    claimed.address, claimed.key, claimed.body, claimed.created_at
-                )
-                is_final = results.store(claimed, result, now)
-                if is_final:
-                    done.append(claimed.id)
-                elif not result.ok:
+                key, body = sent_as(claimed)
+                result = channel_call.call(claimed.address, key, body, claimed.created_at)
+                together = (claimed, *claimed.others)
+                final = [one.id for one in together if results.store(one, result, now)]
+                done.extend(final)
+                if len(final) < len(together) and not result.ok:
                     return
     except SQLAlchemyError as exc:  # the claim ends, and the message is sent then
         log("alert.message_not_recorded", level="warning", error=type(exc).__name__)
     finally:
         busy.free(channel_id)
+
+
+def sent_as(claimed: ClaimedMessage) -> tuple[str, Mapping[str, Any]]:
+    """-> the key and the body of the call: those of one alert, or of a group"""
+    if not claimed.others:
+        return claimed.key, claimed.body
+    together = (claimed, *claimed.others)
+    key = groups.key_of_group(one.key for one in together)
+    return key, groups.body_of_group([one.body for one in together])
 
 
 def claim(channel_id: int, now: datetime | None = None) -> ClaimedMessage | None:
@@ -178,9 +187,85 @@ def _claim_next(channel: AlertChannel, at: datetime) -> ClaimedMessage | None:
             message.due_at = later
         else:
             assert alert is not None
-            return _claimed(message, channel, alert, at)
+            if (later := _after_others(message, channel, alert, at)) <= at:
+                others = _others(message, channel, alert, at)
+                if len(others) < groups.MOST_SINGLE:
+                    return _claimed(message, channel, alert, at)
+                return _claimed_together([(message, alert), *others], channel, at)
+            message.due_at = later
         db.session.flush()
     return None
+
+
+def _others(
+    message: AlertMessage, channel: AlertChannel, alert: Alert, at: datetime
+) -> list[tuple[AlertMessage, Alert]]:
+    """What can be said in one message with this one: the same change of other alerts of the rule.
+
+    Also what waits only for others to join it.
+    """
+    if channel.kind not in groups.KINDS or alert.rule == CHANNEL_FAILED or _is_over(message, alert):
+        return []
+    rows = db.session.execute(
+        select(AlertMessage, Alert)
+        .join(Alert, Alert.id == AlertMessage.alert_id)
+        .where(
+            AlertMessage.channel_id == channel.id,
+            AlertMessage.id != message.id,
+            AlertMessage.change == message.change,
+            Alert.rule == alert.rule,
+            AlertMessage.state == AlertMessageState.PENDING,
+            or_(AlertMessage.due_at <= at, AlertMessage.attempts == 0),
+            or_(AlertMessage.claimed_until.is_(None), AlertMessage.claimed_until <= at),
+        )
+        .order_by(AlertMessage.id)
+        .limit(groups.MOST - 1)
+        .with_for_update(skip_locked=True, of=AlertMessage)
+        .execution_options(populate_existing=True)
+    )
+    return [
+        (one, about)
+        for one, about in rows
+        if not _is_over(one, about)
+        and not _needless(one, channel, about, at, is_muted=False)
+        and _not_before(channel, about, at, None) <= at
+    ]
+
+
+def _is_over(message: AlertMessage, alert: Alert) -> bool:
+    """Whether it reports the beginning of what is over by now: that is said in a message of its own."""
+    return message.change != AlertChange.RESOLVED and alert.resolved_at is not None
+
+
+def _after_others(
+    message: AlertMessage, channel: AlertChannel, alert: Alert, at: datetime
+) -> datetime:
+    """When it may be sent: later, if the channel just got many of its rule, so that more can join it."""
+    until = message.created_at + groups.EVERY
+    if channel.kind not in groups.KINDS or message.attempts or until <= at:
+        return at
+    recent = (
+        select(func.count(AlertMessage.alert_id.distinct()))
+        .join(Alert, Alert.id == AlertMessage.alert_id)
+        .where(
+            AlertMessage.channel_id == channel.id,
+            AlertMessage.change == message.change,
+            AlertMessage.state == AlertMessageState.SENT,
+            AlertMessage.sent_at > at - groups.RECENT,
+            Alert.rule == alert.rule,
+        )
+    )
+    return until if (db.session.scalar(recent) or 0) > groups.MOST_SINGLE else at
+
+
+def _claimed_together(
+    pairs: Sequence[tuple[AlertMessage, Alert]], channel: AlertChannel, at: datetime
+) -> ClaimedMessage:
+    claimed = [
+        replace(_claimed(message, channel, alert, at), together=len(pairs))
+        for message, alert in pairs
+    ]
+    return replace(claimed[0], others=tuple(claimed[1:]))
 
 
 def _muted_until(alert: Alert | None, at: datetime) -> datetime | None:

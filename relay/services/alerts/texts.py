@@ -89,7 +89,16 @@ def lines_of(body: Mapping[str, Any], timezone: str) -> list[str]:
         )
     if body["count"] > 1:
         facts += f" Affected: {body['count']:,}."
-    return [facts] if body["resolved_at"] else [facts, f"What to do: {body['advice']}"]
+    lines = [*list_of(body), facts]
+    return lines if body["resolved_at"] else [*lines, f"What to do: {body['advice']}"]
+
+
+def list_of(body: Mapping[str, Any]) -> list[str]:
+    """The alerts of a message about many, as one text of several lines; none for a single alert."""
+    lines = [f"• {sentence}" for sentence in body.get("alerts", ())]
+    if body.get("more"):
+        lines.append(f"and {body['more']:,} more.")
+    return ["\n".join(lines)] if lines else []
 
 
 def link_of(body: Mapping[str, Any]) -> str:
@@ -108,6 +117,7 @@ def slack_text(body: Mapping[str, Any], timezone: str) -> str:
     Names in it come from people: & < > are escaped, and ``@channel`` notifies no one.
     """
     shown = {**body, **{name: in_slack(str(body[name])) for name in ("sentence", "advice")}}
+    shown["alerts"] = [in_slack(str(sentence)) for sentence in body.get("alerts", ())]
     link = f"<{escape(body['url'], quote=False)}|Open in Relay>"
     lines = [headline(shown, shown["sentence"], "*"), *lines_of(shown, timezone)]
     return "\n".join([*lines, link if is_absolute(body["url"]) else in_slack(link_of(body))])
