@@ -173,6 +173,11 @@ def pages(stack: Stack) -> dict[str, str]:
         "remove-site": "/sources/blue-teapot-shop/remove",
         "remove-destination": "/destinations/2/remove",
         "audit": "/audit",
+        "traffic": "/traffic",
+        "traffic-month": "/traffic?range=month",
+        "health": "/health",
+        "settings": "/settings",
+        "help": "/help/operate/retention",
         "missing": "/no-such-page",
     }
 
