@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from pyrage import x25519
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from config import Config
 from config import database_url as sqlalchemy_url
@@ -171,11 +171,6 @@ def test_an_encrypted_backup_is_restored_with_its_passphrase(
     )
     app = create_app(settings)
     with app.app_context():
-        wrong = replace(settings, backups=BackupSettings(folder, None, "another passphrase"))
-        with pytest.raises(Refusal, match="does not open relay-"):
-            runs.restore(wrong, Path(made.name), None, COMMAND_LINE)
-        assert db.session.scalar(select(func.count()).select_from(Source)) == 0
-        db.session.rollback()
         right = replace(settings, backups=BackupSettings(tmp_path, None, PASSPHRASE))
         runs.restore(right, tmp_path / "copy" / made.name, None, COMMAND_LINE)
         assert db.session.scalars(select(Source.name)).all() == ["Shop"]
