@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ROOT / "tests/wordpress/node_modules"
 STANDARD = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 RUN = """async (options) => (await axe.run(document, options)).violations.flatMap(
-  (found) => found.nodes.map((node) => `${found.id}: ${node.target.join(" ")}`))"""
+  (found) => found.nodes.map((node) => `${found.id}: ${node.target.join(" ")} (${node.any.concat(node.all).map((one) => one.message).join(" ")})`))"""
 SIGNED_OUT = {"sign-in": "/sign-in", "forgotten-password": "/forgotten-password"}
 
 
@@ -40,7 +40,7 @@ def check(page: Page, url: str, name: str, folder: Path) -> list[str]:
     """What is wrong with a page; its HTML is stored in ``folder``."""
     full = {"runOnly": STANDARD}
     page.set_viewport_size({"width": 1280, "height": 900})
-    page.emulate_media(color_scheme="light")
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
     response = page.goto(url)
     assert response is not None
     (folder / f"{name}.html").write_text(response.text(), encoding="utf-8")
