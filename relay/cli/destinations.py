@@ -99,20 +99,25 @@ def create(
 ) -> None:
     """Create a destination.
 
-    `flask kinds` lists the KINDs, and `flask kinds KIND` the settings of one.
+    `flask kinds` lists the KINDs, and `flask kinds KIND` the settings of one.  For a webhook that signs
+    and has no secret, Relay makes one and prints it once.
     """
     given = parse_pairs(values, "--set") | secrets_of(secret_values)
+    made = destination_settings.kind_of(kind).new_secrets(given)
     created = destination_settings.create_destination(
         kind,
         name,
-        given,
+        given | made,
         COMMAND_LINE,
         ["*"] if events == "all" else events.split(","),
         [] if source == "all" else source.split(","),
     )
     corrections = destination_settings.kind_of(kind).corrections(given, created.config)
-    said = " ".join([f"Created {created.name} (id {created.id}).", *corrections])
-    show(as_dict(created), as_json, said)
+    lines = [" ".join([f"Created {created.name} (id {created.id}).", *corrections])]
+    lines += [f"{field}: {secret}" for field, secret in made.items()]
+    lines += ["Copy the secret now. It is not shown again."] if made else []
+    shown = as_dict(created) | ({"new_secrets": made} if made else {})
+    show(shown, as_json, "\n".join(lines))
 
 
 def secrets_of(hidden: tuple[str, ...]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from relay.dashboard import (
     guard,
     htmx,
     removal,
+    shown_once,
     subscriptions,
     traffic,
 )
@@ -35,6 +36,7 @@ from relay.services.sources import settings as source_settings
 from relay.services.subscriptions import settings as subscription_settings
 
 blueprint = Blueprint("destinations", __name__, url_prefix="/destinations")
+NEW_SECRET = "destination-secret"  # noqa: S105 - the name of what is shown once
 ENTER_AGAIN = (
     "Not saved yet. For your security, Relay does not keep secrets in the page: enter it again."
 )
@@ -119,12 +121,13 @@ def _entered(kind: Kind) -> dict[str, str]:
 @guard.requires("admin", proof=True)
 def create() -> Any:
     kind = KINDS.get(request.args.get("kind", "")) or abort(404)
+    made = kind.new_secrets(_entered(kind))
     try:
         subscriptions.check_choices()
         destination = destination_settings.create_destination(
             kind.slug,
             forms.text("name"),
-            _entered(kind),
+            _entered(kind) | made,
             guard.current_by(),
             subscriptions.chosen_types(),
             subscriptions.chosen_sites(),
@@ -135,6 +138,8 @@ def create() -> Any:
     then = ", or edit the mapping of its subscription" if kind.takes_events else ""
     added = f"{destination.name} added. Send a test{then}."
     htmx.toast(" ".join([added, *corrections]))
+    if made:
+        shown_once.keep(f"{NEW_SECRET}-{destination.id}", made)
     return htmx.redirect(url_for("destinations.detail", destination_id=destination.id))
 
 
@@ -226,6 +231,7 @@ def _page_context(destination: Destination, kind: Kind, now: datetime) -> dict[s
         "address": dead_letter_filter.address,
         "next_tries": deliveries.next_tries(destination.id),
         "left_out": left_out.left_out(destination.id, now),
+        "new_secrets": shown_once.take(f"{NEW_SECRET}-{destination.id}") or {},
         "oldest": dead_letter_actions.oldest(destination.id),
         "sentence_of": subscription_settings.sentence_of,
         "overlapping": subscription_settings.overlapping(destination),

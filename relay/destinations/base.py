@@ -330,6 +330,12 @@ class Kind:
         """The outcome of a reply: Accepted, Failed, Held or Refused."""
         return classify(reply)
 
+    def new_secrets(self, values: Mapping[str, Any]) -> dict[str, str]:
+        """The secrets that Relay makes for a new destination with these settings, by field: those that
+        it shares with the receiver and that nobody has entered.
+        """
+        return {}
+
     def corrections(self, values: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
         """What was corrected when ``values`` were saved as ``config``, each as a sentence."""
         return []

@@ -6,6 +6,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from relay.destinations.kinds.webhook.settings import signing_keys
 from relay.models import AuditEntry, db
 from tests.cli.conftest import Run
 from tests.support.sink import Sink
@@ -127,3 +128,18 @@ def test_an_update_changes_only_what_is_named(run: Run) -> None:
     assert shown["secrets"] == {"token": "••••t-42"}
     assert "url" in run("destinations", "update", "New", "--set", "url=nonsense", code=1)
     run("destinations", "update", "New", "--set", "nonsense", code=2)
+
+
+@SQLITE
+def test_a_webhook_without_a_secret_gets_one_that_is_shown_once(run: Run) -> None:
+    words = ("--set", "url=https://example.com/hook")
+    made = run("destinations", "create", "webhook", "ERP", *words, "--json")
+    secret = made["new_secrets"]["signing_secret"]
+    assert signing_keys(secret) and secret.startswith("whsec_")
+    assert made["secrets"] == {"signing_secret": f"••••{secret[-4:]}"}
+    assert secret not in str(run("destinations", "show", "ERP", "--json"))
+    assert "whsec_" in run("destinations", "create", "webhook", "Two", *words)
+    other = run(
+        "destinations", "create", "webhook", "Three", *words, "--set", "auth=none", "--json"
+    )
+    assert "new_secrets" not in other

@@ -196,3 +196,12 @@ def test_a_token_in_a_urls_query_is_nowhere_in_clear_and_still_sent(
     with app.app_context():
         for table in db.metadata.sorted_tables:
             assert token not in repr(db.session.execute(table.select()).all()), table.name
+
+
+def test_a_webhook_without_a_secret_shows_its_new_one_once(app: Flask, admin: Visitor) -> None:
+    form = {"name": "ERP", "url": "https://example.com/hook", "auth": "signature", "types": "*"}
+    made = admin.post("/destinations/new?kind=webhook", form)
+    assert made.status_code == 303, text_of(made.text)
+    secret = re.search(r"whsec_[A-Za-z0-9+/=]+", admin.get(made.location).text)
+    assert secret
+    assert secret[0] not in admin.get(made.location).text

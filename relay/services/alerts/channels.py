@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import os
 import re
 import uuid
 from collections.abc import Mapping, Sequence
@@ -21,7 +19,7 @@ from relay.destinations import load_config
 from relay.destinations.base import Kind
 from relay.destinations.channel_kinds import CHANNEL_KINDS
 from relay.destinations.endpoints import changed_address
-from relay.destinations.kinds.webhook.settings import SIGNED
+from relay.destinations.kinds.webhook.settings import SIGNED, new_signing_secret
 from relay.errors import Invalid, NotFound, Refusal
 from relay.models import AlertChannel, AlertMessage, db
 from relay.rules import quiet
@@ -228,11 +226,6 @@ def test_channel(id_or_name: int | str, by: By) -> ChannelResult:
     if result.ok:
         mark_good(address.id, database.now(db.session))
     return result
-
-
-def new_signing_secret() -> str:
-    """A secret of Standard Webhooks: ``whsec_`` and 32 random bytes in base64."""
-    return "whsec_" + base64.b64encode(os.urandom(32)).decode()
 
 
 def _needs_secret(kind: str, values: Mapping[str, Any]) -> bool:

@@ -47,6 +47,7 @@ from relay.destinations.kinds.webhook.settings import (
     SECRET_FIELDS,
     SIGNED,
     WebhookSchema,
+    new_signing_secret,
     own_headers,
     query_pairs,
     signing_keys,
@@ -83,6 +84,12 @@ class Webhook(Kind):
         "query": "source=relay",
     }
     example_secrets = {"token": "example-bearer-token"}
+
+    def new_secrets(self, values: Mapping[str, Any]) -> dict[str, str]:
+        name = SECRET_FIELDS[SIGNED]
+        if values.get("auth", SIGNED) != SIGNED or values.get(name):
+            return {}
+        return {name: new_signing_secret()}
 
     def unused_mapping(self, config: Mapping[str, Any]) -> str:
         return UNUSED_MAPPING.get(config.get("content", JSON), "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import secrets
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -51,6 +52,11 @@ def signing_keys(text: str) -> list[bytes]:
             raise ValueError("24 to 64 bytes")
         keys.append(key)
     return keys
+
+
+def new_signing_secret() -> str:
+    """A secret of Standard Webhooks: ``whsec_`` and 32 random bytes in base64."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def own_headers(text: str) -> list[tuple[str, str]]:
@@ -177,8 +183,9 @@ class WebhookSchema(ConfigSchema):
             "secret": True,
             "group": LOGIN,
             "placeholder": "whsec_…",
-            "help": "From the receiving system; it starts with whsec_. While you rotate it there, "
-            "enter the new and the old secret, separated by a space.",
+            "help": "From the receiving system; it starts with whsec_. Leave it empty to let Relay make one, "
+            "which is shown once. While you rotate it, enter the new and the old secret, separated by a "
+            "space.",
             "shown_if": {"auth": SIGNED},
         }
     )
