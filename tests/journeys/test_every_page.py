@@ -26,6 +26,8 @@ PACKAGES = ROOT / "tests/wordpress/node_modules"
 STANDARD = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 RUN = """async (options) => (await axe.run(document, options)).violations.flatMap(
   (found) => found.nodes.map((node) => `${found.id}: ${node.target.join(" ")} (${node.any.concat(node.all).map((one) => one.message).join(" ")})`))"""
+# What can differ on a phone, where the HTML is the same.
+BY_LAYOUT = ("target-size", "color-contrast", "link-in-text-block", "scrollable-region-focusable")
 SIGNED_OUT = {"sign-in": "/sign-in", "forgotten-password": "/forgotten-password"}
 
 
@@ -46,14 +48,16 @@ def check(page: Page, url: str, name: str, folder: Path) -> list[str]:
     (folder / f"{name}.html").write_text(response.text(), encoding="utf-8")
     found = [f"{name}, desktop: {one}" for one in violations(page, full)]
     page.set_viewport_size({"width": 390, "height": 860})
-    found += [f"{name}, phone: {one}" for one in violations(page, full)]
+    found += [f"{name}, phone: {one}" for one in violations(page, rules(*BY_LAYOUT))]
     too_wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     if (width := page.evaluate(too_wide)) > 0:
         found.append(f"{name}, phone: {width} px wider than the screen")
-    page.emulate_media(color_scheme="dark")
-    page.reload()
-    contrast = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
-    return found + [f"{name}, dark: {one}" for one in violations(page, contrast)]
+    page.evaluate("document.documentElement.dataset.bsTheme = 'dark'")
+    return found + [f"{name}, dark: {one}" for one in violations(page, rules("color-contrast"))]
+
+
+def rules(*names: str) -> dict[str, Any]:
+    return {"runOnly": {"type": "rule", "values": names}}
 
 
 @pytest.mark.timeout(600)
