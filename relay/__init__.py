@@ -79,7 +79,7 @@ def add_pages(app: Flask) -> None:
     app.register_blueprint(blueprint)
     app.register_blueprint(connect_blueprint)
     app.register_blueprint(api_blueprint)
-    app.extensions[cli.init.FACTORY] = create_app
+    app.extensions[cli.FACTORY] = create_app
     cli.init_app(app)
 
 

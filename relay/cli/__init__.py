@@ -1,75 +1,121 @@
-"""The command line, ``flask <noun> <verb>``: operate Relay without a browser."""
+"""The command line, ``flask <noun> <verb>``: operate Relay without a browser.
+
+The module of a noun is imported when one of its commands runs: a command does not wait for the others.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from pathlib import PurePath
+from typing import Any
 
+import click
 from cryptography.fernet import Fernet
 from flask import Flask
 from flask.cli import AppGroup
 
 from config import Config
-from relay.cli import (
-    alerts,
-    audit,
-    backups,
-    dead_letters,
-    deliveries,
-    destinations,
-    events,
-    init,
-    keys,
-    kinds,
-    ledger,
-    people,
-    replays,
-    second_factor,  # noqa: F401 - adds its commands to ``users``
-    settings,
-    sources,
-    subscriptions,
-    system,
-    tokens,
-    users,
-)
 from relay.errors import SettingsError
 
-NOUNS = (
-    users,
-    sources,
-    keys,
-    destinations,
-    subscriptions,
-    events,
-    deliveries,
-    dead_letters,
-    replays,
-    ledger,
-    alerts,
-    audit,
-    backups,
-    people,
-    settings,
-    tokens,
-)
+FACTORY = "relay_factory"  # makes the whole application from settings, for ``flask init``
+# The module and the name of each command in it, and its help in the list of commands.
+COMMANDS: Mapping[str, tuple[str, str, str]] = {
+    "users": ("users", "group", "Manage the users who can sign in."),
+    "sources": ("sources", "group", "Connect sites and manage their settings."),
+    "keys": ("keys", "group", "List, rotate and revoke the signing keys of a site."),
+    "destinations": ("destinations", "group", "Create, test and control destinations."),
+    "subscriptions": ("subscriptions", "group", "Choose which events a destination gets."),
+    "events": ("events", "group", "Show events and send test events."),
+    "deliveries": ("deliveries", "group", "Show deliveries and their attempts."),
+    "dead-letters": ("dead_letters", "group", "List, replay and discard failed deliveries."),
+    "replays": ("replays", "group", "Follow, pause and cancel replays."),
+    "ledger": ("ledger", "group", "Show and check the daily counts of events (UTC)."),
+    "alerts": ("alerts", "group", "List alerts, act on them, and change their rules and channels."),
+    "audit": ("audit", "group", "Show, check and export the audit log."),
+    "backup": (
+        "backups",
+        "group",
+        "Back up all data to a file, a folder or S3, and verify the backups.",
+    ),
+    "people": (
+        "people",
+        "group",
+        "Find and export the data of a person; list the receipts of erasures.",
+    ),
+    "settings": ("settings", "group", "The settings of the whole installation."),
+    "tokens": ("tokens", "group", "Create, list and revoke the API tokens of users."),
+    "doctor": ("system", "doctor", "Check everything that Relay depends on, problems first."),
+    "rotate-encryption-keys": (
+        "system",
+        "rotate_encryption_keys",
+        "Encrypt every stored secret with the newest key.",
+    ),
+    "prune": (
+        "system",
+        "prune",
+        "Delete finished events that are older than their site keeps them.",
+    ),
+    "erase-person": (
+        "system",
+        "erase_person",
+        "Erase a person's data from events, attempts and dead letters.",
+    ),
+    "openapi": ("system", "print_openapi", "Print the OpenAPI document of the API, as JSON."),
+    "restore": ("backups", "restore_backup", "Restore a backup to an empty database."),
+    "kinds": (
+        "kinds",
+        "kinds",
+        "List the kinds of destinations, or show the settings of one KIND.",
+    ),
+    "init": (
+        "init",
+        "init",
+        "Set up Relay: write an environment file, create the tables and the link for the first admin.",
+    ),
+}
+# Further modules, which add their commands to a noun.
+ADDED = {"sources": ("people",), "users": ("second_factor",)}
+WITH_PAGES = frozenset({"openapi"})  # the commands that need the application's pages
+
+
+class LazyCommand(click.Command):
+    """A command that is imported when it is used."""
+
+    def __init__(self, name: str):
+        self.module, self.attribute, text = COMMANDS[name]
+        super().__init__(name, help=text)
+
+    def loaded(self) -> click.Command:
+        found: click.Command = getattr(import_module(f"relay.cli.{self.module}"), self.attribute)
+        for other in ADDED.get(self.name or "", ()):
+            import_module(f"relay.cli.{other}")
+        return found
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        return self.loaded().make_context(info_name, args, parent, **extra)
 
 
 def all_commands() -> AppGroup:
-    """The commands of every noun, and the commands for the whole system, in one group."""
+    """The commands of every noun, and the commands for the whole system, in one group: all imported."""
     found = AppGroup("flask")
-    for noun in NOUNS:
-        found.add_command(noun.group)
-    sources.group.add_command(people.privacy_group)
-    for command in (*system.COMMANDS, *backups.COMMANDS, kinds.kinds, init.init):
-        found.add_command(command)
+    for name in COMMANDS:
+        found.add_command(LazyCommand(name).loaded(), name)
     return found
 
 
 def init_app(app: Flask) -> None:
     """Add all commands."""
-    for command in all_commands().commands.values():
-        app.cli.add_command(command)
+    for name in COMMANDS:
+        app.cli.add_command(LazyCommand(name), name)
 
 
 def needs_no_settings(words: Sequence[str]) -> bool:
@@ -78,13 +124,19 @@ def needs_no_settings(words: Sequence[str]) -> bool:
     return list(words[:1]) == ["init"] or "--help" in words or is_completion
 
 
+def needs_no_pages(program: str, words: Sequence[str]) -> bool:
+    """Whether this is the ``flask`` command with one of Relay's own commands."""
+    is_flask = "flask" in PurePath(program).parts[-2:]
+    return is_flask and bool(words) and words[0] in COMMANDS and words[0] not in WITH_PAGES
+
+
 def setup_app(factory: Callable[[Config], Flask]) -> Flask:
     """An application that has only the commands, for ``needs_no_settings``.
 
     ``factory`` makes the whole application from settings.
     """
     app = Flask("relay")
-    app.extensions[init.FACTORY] = factory
+    app.extensions[FACTORY] = factory
     init_app(app)
     return app
 

@@ -15,14 +15,12 @@ from flask.cli import with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
 from config import KNOWN, Config
+from relay.cli import FACTORY
 from relay.cli.output import refuse, show
 from relay.database_errors import explain
 from relay.errors import RelayError, SettingsError
 from relay.services.operations import installation
 
-FACTORY = (
-    "relay_factory"  # the extension of an application that makes another one from its settings
-)
 BACKUP_KEYS = tuple(
     f"RELAY_BACKUP_{name}" for name in ("PASSPHRASE", "PASSPHRASE_FILE", "RECIPIENTS")
 )

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from relay.cli import sources
 from relay.cli.output import command, iso, paged, show, show_list
 from relay.errors import Refusal
 from relay.mapping.redaction_rules import RedactionAction, path_from_label
@@ -128,3 +129,6 @@ def retention(slug: str, days: str, as_json: bool) -> None:
         raise click.UsageError("DAYS is a number, or default.")
     wanted = None if days == "default" else int(days)
     show_settings(source_privacy.set_retention(slug, wanted, COMMAND_LINE), as_json)
+
+
+sources.group.add_command(privacy_group)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from relay.cli import COMMANDS, all_commands
 from relay.launcher.processes import ROOT
 from tests.support.env import relay_env
 from tests.support.network import free_port
@@ -92,3 +93,8 @@ def test_words_are_completed_without_settings() -> None:
         timeout=60,
     )
     assert done.stdout == "plain,replays\n"
+
+
+def test_the_list_of_commands_says_what_the_commands_say() -> None:
+    for name, command in all_commands().commands.items():
+        assert COMMANDS[name][2] == f"{(command.help or '').partition('.')[0]}.".replace("\n", " ")
