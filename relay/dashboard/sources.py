@@ -71,7 +71,6 @@ LOSES = replace(
 NEW_KEY = "new-key"  # see shown_once
 WINDOWS = (
     ("24h", "1 day"),
-    ("0", "0 minutes (stops now)"),
     ("1h", "1 hour"),
     ("7d", "7 days"),
     ("30d", "30 days"),
