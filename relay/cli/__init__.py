@@ -75,10 +75,11 @@ COMMANDS: Mapping[str, tuple[str, str, str]] = {
         "init",
         "Set up Relay: write an environment file, create the tables and the link for the first admin.",
     ),
+    "db": ("flask_migrate.cli", "db", "Perform database migrations."),
 }
 # Further modules, which add their commands to a noun.
 ADDED = {"sources": ("people",), "users": ("second_factor",)}
-WITH_PAGES = frozenset({"openapi"})  # the commands that need the application's pages
+WITH_PAGES = frozenset({"openapi", "db"})  # the commands that need the whole application
 
 
 class LazyCommand(click.Command):
@@ -89,7 +90,8 @@ class LazyCommand(click.Command):
         super().__init__(name, help=text)
 
     def loaded(self) -> click.Command:
-        found: click.Command = getattr(import_module(f"relay.cli.{self.module}"), self.attribute)
+        module = self.module if "." in self.module else f"relay.cli.{self.module}"
+        found: click.Command = getattr(import_module(module), self.attribute)
         for other in ADDED.get(self.name or "", ()):
             import_module(f"relay.cli.{other}")
         return found

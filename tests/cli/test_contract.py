@@ -74,7 +74,7 @@ def test_the_error_of_a_database_without_tables_names_the_command_to_run(data_di
 
 
 @pytest.mark.parametrize(
-    "words", [("--help",), ("replays", "--help"), ("keys", "rotate", "--help")]
+    "words", [("--help",), ("db", "--help"), ("replays", "--help"), ("keys", "rotate", "--help")]
 )
 def test_help_needs_no_settings(words: tuple[str, ...]) -> None:
     done = flask({"PATH": os.environ["PATH"]}, *words)
