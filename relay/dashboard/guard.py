@@ -186,7 +186,7 @@ def _load_person(found: UserSession) -> None:
     _know(person_of(found))
     # polling does not keep a session alive
     if "Relay-Poll" not in request.headers and sessions.needs_touch(found):
-        sessions.touch(found.id)
+        sessions.touch(found.id, is_reading=request.method in SAFE)
 
 
 def _know(person: Person) -> None:

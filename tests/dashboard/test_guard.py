@@ -200,6 +200,17 @@ def test_htmx_gets_a_refusal_as_a_toast(visit: Callable[..., Visitor]) -> None:
 
 
 @SQLITE
+def test_a_form_that_is_sent_after_a_minute_of_reading_extends_the_session(
+    app: Flask, admin: Visitor
+) -> None:
+    form = {"name": "Shop", "url": "https://shop.example.com", "csrf_token": admin.token()}
+    age(app, seen_at=2)
+    before = last_seen(app)
+    assert admin.client.post("/sources/new", data=form).status_code == 303
+    assert last_seen(app) > before
+
+
+@SQLITE
 def test_a_session_in_use_is_extended_once_a_minute(app: Flask, admin: Visitor) -> None:
     age(app, seen_at=0.9)
     before = last_seen(app)

@@ -82,9 +82,16 @@ def has_fresh_proof(session: UserSession) -> bool:
     return session.read_at is None or session.read_at - session.proved_at < PROOF
 
 
-def touch(session_id: int) -> None:
-    """Remember that the session is in use; at most once a minute, in a transaction of its own."""
+def touch(session_id: int, is_reading: bool = True) -> None:
+    """Remember that the session is in use; at most once a minute.
+
+    While a request is reading, in a transaction of its own.  Else within that of the request, which on
+    SQLite has locked the database: another one would wait for it.
+    """
     statement = update(UserSession).where(UserSession.id == session_id).values(seen_at=db_now())
+    if not is_reading:
+        db.session.execute(statement, execution_options={"synchronize_session": False})
+        return
     try:
         with db.engine.begin() as connection:
             connection.execute(statement)
