@@ -188,6 +188,7 @@ def waiting(slug: str) -> Any:
         source=source,
         first=found[0] if found else None,
         rejection=rejections[0] if rejections else None,
+        words=KEY_WORDS[source.type],
     )
 
 
@@ -261,7 +262,8 @@ def update(slug: str) -> Any:
 @blueprint.post("/<slug>/rotate")
 @guard.requires("admin", proof=True)
 def rotate(slug: str) -> Any:
-    """Rotate the key.  The next page shows the new secret, once.
+    """Rotate the key.  The next page shows the new secret, once: for a site that still waits for its first
+    event, with the steps to connect it.
 
     ``newest`` is the key that the page showed as the newest: pressed twice, it is rotated once.
     """
@@ -277,7 +279,8 @@ def rotate(slug: str) -> Any:
         htmx.toast(str(exc), "danger")
         return htmx.redirect(url_for("sources.detail", slug=slug))
     shown_once.keep(f"{NEW_KEY}-{source.slug}", {"key_id": key.key_id, "secret": secret})
-    return htmx.redirect(url_for("sources.detail", slug=slug))
+    page = "sources.connect" if forms.text("from") == "waiting" else "sources.detail"
+    return htmx.redirect(url_for(page, slug=slug))
 
 
 @blueprint.post("/<slug>/revoke")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -101,11 +102,19 @@ def test_a_reload_after_a_new_site_or_key_shows_no_secret_and_makes_nothing(
     assert "relay1_" in admin.get(made.location).text
     again = admin.get(made.location)
     assert (again.status_code, again.location) == (303, "/sources/once/waiting")
+    waiting = admin.get(again.location).text
+    assert "Lost the connection string?" in waiting
+    lost = re.search(r'name="newest" value="(key_\w+)"', waiting)
+    assert lost
+    anew = admin.post("/sources/once/rotate", {"newest": lost[1], "from": "waiting"})
+    assert anew.location == "/sources/once/connect"
+    page = admin.get(anew.location).text
+    assert "relay1_" in page and lost[1] not in page
     rotated = admin.post("/sources/once/rotate", {"window": "24h"})
     assert rotated.status_code == 303
     assert "relay1_" in admin.get(rotated.location).text
     page = admin.get(rotated.location).text
-    assert "relay1_" not in page and page.count('class="mono">key_') == 2
+    assert "relay1_" not in page and page.count('class="mono">key_') == 3
     with app.app_context():
         assert source_settings.list_sources(100, None).total == 1
 
