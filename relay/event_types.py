@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 TEST, REPORT, ERASE, CANARY = "relay.test", "relay.report", "relay.erase", "relay.canary"
+RELAY_TEST = "test_"  # how the ids of test events begin that Relay sends to itself; those of the plugin do not
 REFUNDED = "x.order.refunded"  # a custom type that the plugin sends
 
 

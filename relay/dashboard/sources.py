@@ -14,7 +14,7 @@ from relay.errors import Invalid, Refusal
 from relay.event_types import TEST
 from relay.models import SigningKey, Source, db
 from relay.rules.states import SourceState, SourceType
-from relay.services import event_list, events
+from relay.services import events
 from relay.services.ledger.reading import two_days
 from relay.services.sources import keys, plugin
 from relay.services.sources import settings as source_settings
@@ -180,13 +180,12 @@ def plugin_zip() -> Response:
 def waiting(slug: str) -> Any:
     """The third step: polls until the first event arrives."""
     source = source_settings.find_source(slug)
-    found = event_list.newest(events.EventFilter(source=slug), 1)
     rejections = source_settings.list_rejections(source.id, limit=1).items
     return htmx.respond(
         "sources/waiting.html",
         "sources/_waiting.html",
         source=source,
-        first=found[0] if found else None,
+        first=source_settings.newest_from_site(source.id),
         rejection=rejections[0] if rejections else None,
         words=KEY_WORDS[source.type],
     )

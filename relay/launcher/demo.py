@@ -15,6 +15,7 @@ from relay.rules.lifecycle import State
 from relay.services import events
 from relay.services.audit import RELAY
 from relay.services.destinations import settings as destination_settings
+from relay.services.operations import milestones
 from relay.services.sources import settings as source_settings
 
 TIMEOUT_S = 30.0
@@ -31,8 +32,13 @@ def show(base: str, say: Callable[[str], None]) -> bool:
 
     -> whether the event was delivered
     """
-    source_settings.create_source("Demo site", "https://demo.example.com", RELAY, slug="demo")
-    destination_settings.create_destination("inbox", "Inbox", {}, RELAY)
+    source, *_ = source_settings.create_source(
+        "Demo site", "https://demo.example.com", RELAY, slug="demo"
+    )
+    inbox = destination_settings.create_destination("inbox", "Inbox", {}, RELAY)
+    detail = {"source": source.id, "destination": inbox.id}
+    milestones.store(db.session, milestones.DEMO, detail=detail)
+    db.session.commit()
     db.session.remove()
     say("Demo: sending a signed event end to end.")
     try:

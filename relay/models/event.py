@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
+    ColumnElement,
     ForeignKey,
     Index,
     LargeBinary,
@@ -14,10 +15,12 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    and_,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from relay.event_types import CANARY, RELAY_TEST
 from relay.models.base import SQLITE_ONLY, Base, BigId, UtcDateTime, db_now
 from relay.models.source import SigningKey, Source
 
@@ -43,6 +46,11 @@ def leaves(value: Any) -> Iterator[str]:
             todo += reversed(one)
         elif one is not None and not isinstance(one, bool):
             yield str(one)
+
+
+def is_from_site() -> ColumnElement[bool]:
+    """Sent by the site: neither the canary nor a test event that Relay sent to its own endpoint."""
+    return and_(Event.event_type != CANARY, ~Event.event_id.startswith(RELAY_TEST, autoescape=True))
 
 
 class Event(Base):

@@ -20,7 +20,7 @@ from sqlalchemy.orm import joinedload, selectinload
 from relay import database, secrets
 from relay.email_digests import EmailDigests
 from relay.errors import Invalid, NotFound, Refusal
-from relay.event_types import INTERNAL_TYPES, SAMPLES, TEST
+from relay.event_types import INTERNAL_TYPES, RELAY_TEST, SAMPLES, TEST
 from relay.mapping.people import email_in
 from relay.models import DeadLetter, Delivery, EmailDigest, Event, Intake, RedactedEvent, Source, db
 from relay.rules.lifecycle import OPEN, State
@@ -254,7 +254,7 @@ def send_test_event(slug: str, by: By, event_type: str = TEST, base_url: str = "
     key = next((k for k in source.keys if keys.shown_state(k, now) == "active"), None)
     if key is None:
         raise Refusal(f"{source.name} has no active signing key. Rotate its key to create one.")
-    event_id = f"test_{random.token_hex(8)}"
+    event_id = f"{RELAY_TEST}{random.token_hex(8)}"
     body = json.dumps(
         {
             "event": event_type,

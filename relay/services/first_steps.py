@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import ColumnElement, exists, func, select
 
 from relay.destinations import KINDS
-from relay.event_types import INTERNAL_TYPES
+from relay.event_types import INTERNAL_TYPES, TEST
 from relay.models import (
     AlertChannel,
+    ArchivedEvents,
     Destination,
     DestinationTraffic,
-    Intake,
+    Event,
     Milestone,
     Setting,
     Source,
     User,
     db,
 )
+from relay.models.event import is_from_site
 from relay.rules.states import DestinationState, SourceState, UserState
 from relay.services.audit import By, record
 from relay.services.operations import milestones
@@ -49,18 +51,27 @@ class FirstSteps:
 
 
 def current() -> FirstSteps | None:
-    """None if all are done, or if an admin has hidden the list.  One statement."""
+    """None if all are done, or if an admin has hidden the list.  One statement.
+
+    What the demo of the first start made does not count, nor do test events that Relay sent to itself.
+    """
     receiving = [kind.slug for kind in KINDS.values() if kind.takes_events]
     delivered = DestinationTraffic.delivered > 0
     milestone = Milestone.name
+    site, destination = (_of_demo(name) for name in ("source", "destination"))
+    sent = Event.event_type.not_in(INTERNAL_TYPES) & is_from_site()
+    deleted = ArchivedEvents.event_type.not_in([*INTERNAL_TYPES, TEST])
     row = db.session.execute(
         select(
-            exists().where(Source.state == SourceState.ACTIVE),
-            exists().where(Intake.event_type.not_in(INTERNAL_TYPES), Intake.received > 0),
+            exists().where(Source.state == SourceState.ACTIVE, Source.id != site),
+            exists().where(sent) | exists().where(deleted, ArchivedEvents.source_id != site),
             exists().where(
-                Destination.state != DestinationState.CLOSED, Destination.kind.in_(receiving)
+                Destination.state != DestinationState.CLOSED,
+                Destination.kind.in_(receiving),
+                Destination.id != destination,
             ),
-            exists().where(milestone == milestones.TEST) | exists().where(delivered),
+            exists().where(milestone == milestones.TEST)
+            | exists().where(delivered, DestinationTraffic.destination_id != destination),
             exists().where(AlertChannel.enabled),
             select(func.count()).where(User.state != UserState.DISABLED).scalar_subquery() > 1,
             exists().where(milestone == milestones.BACKUP),
@@ -70,6 +81,12 @@ def current() -> FirstSteps | None:
     *done, hidden = row
     steps = FirstSteps(*(bool(one) for one in done))
     return None if hidden is True or all(done) else steps
+
+
+def _of_demo(name: str) -> ColumnElement[int]:
+    """The row id of what the demo made; 0 if it made nothing."""
+    found = select(Milestone.detail[name].as_integer()).where(Milestone.name == milestones.DEMO)
+    return func.coalesce(found.scalar_subquery(), 0)
 
 
 def hide(by: By) -> None:

@@ -51,7 +51,11 @@ def test_the_waiting_page_polls_until_the_first_event(
     assert (
         "The signature matches no key." in admin.get(f"/sources/{slug}/waiting", headers=HTMX).text
     )
-    number = put(app, slug, comment())
+    put(app, slug, comment() | {"event_id": "test_0123456789abcdef"})  # sent by Relay to itself
+    assert "Waiting for your first event" in admin.get(f"/sources/{slug}/waiting").text
+    assert "has not sent an event yet" in admin.get("/").text
+    assert 'data-label="Used by">–</td>' in admin.get(f"/sources/{slug}").text
+    number = put(app, slug, comment() | {"event_id": "wp-test-1"})  # a test of the plugin
     green = admin.get(f"/sources/{slug}/waiting", headers=HTMX).text
     assert "Your first event has arrived" in green
     assert "hx-trigger" not in green

@@ -17,6 +17,7 @@ BACKUP = "backup"
 TEST = "destination_test"  # a test of a destination succeeded
 BACKUP_FAILED = "backup_failed"  # only while the newest run or verification failed
 BACKUP_VERIFIED = "backup_verified"
+DEMO = "demo"  # the first start made the site and the destination in the detail
 BODIES = "attempt_bodies"  # the bodies of attempts until then were deleted
 
 

@@ -17,8 +17,8 @@ from sqlalchemy.orm import selectinload
 from config import COPY_SAFE, check_secret
 from relay import database, secrets
 from relay.errors import Invalid, NotFound, Refusal, SettingsError
-from relay.event_types import CANARY
 from relay.models import Event, SigningKey, Source, db
+from relay.models.event import is_from_site
 from relay.rules.states import KeyState
 from relay.services.audit import By, record
 from relay.services.sources import revisions
@@ -221,7 +221,7 @@ def key_use(source: Source, now: datetime) -> dict[int, KeyUse]:
     )
     every = sum(today.values()) or 1
     newest = select(func.max(Event.received_at)).where(
-        Event.signing_key_id == SigningKey.id, Event.event_type != CANARY
+        Event.signing_key_id == SigningKey.id, is_from_site()
     )
     last = dict(
         db.session.execute(
@@ -244,7 +244,7 @@ def newest_of(source_id: int, since: datetime) -> Any:
         .where(
             Event.source_id == source_id,
             Event.received_at >= since,
-            Event.event_type != CANARY,
+            is_from_site(),
         )
         .order_by(Event.received_at.desc())
         .limit(NEWEST)

@@ -11,15 +11,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import current_app
-from sqlalchemy import Row, func, or_, select
+from sqlalchemy import ColumnElement, Row, func, or_, select
 from sqlalchemy.orm import selectinload
 
 from config import Config
 from relay import database
 from relay.database import READ_ONLY
 from relay.errors import Invalid, NotFound
-from relay.event_types import CANARY
+from relay.event_types import CANARY, INTERNAL_TYPES
 from relay.models import AllowedNetwork, Event, Rejection, SigningKey, Source, db
+from relay.models.event import is_from_site
 from relay.rules.states import SourceState, SourceType
 from relay.services.audit import By, record
 from relay.services.paging import MAX_LIMIT, Page, page_of
@@ -273,22 +274,34 @@ def last_events(source_ids: list[int]) -> dict[int, datetime]:
     return {row.id: row.last_at for row in rows if row.last_at is not None}
 
 
-def last_event_at() -> Any:
+def last_event_at(*conditions: ColumnElement[bool]) -> Any:
     """The newest kept event of each ``Source`` in a statement: one step in an index per source."""
     newest = select(func.max(Event.received_at)).where(
-        Event.source_id == Source.id, Event.event_type != CANARY
+        Event.source_id == Source.id, *(conditions or [Event.event_type != CANARY])
     )
     return newest.correlate(Source).scalar_subquery()
 
 
 def sources_with_last_event() -> list[tuple[Source, datetime | None]]:
-    """Every site and when its newest kept event came; the newest site first."""
+    """Every site and when its newest kept event came, without tests of Relay; the newest site first."""
     rows = db.session.execute(
-        select(Source, last_event_at())
+        select(Source, last_event_at(is_from_site()))
         .where(Source.state == SourceState.ACTIVE)
         .order_by(Source.id.desc())
     )
     return [(row[0], row[1]) for row in rows]
+
+
+def newest_from_site(source_id: int) -> Event | None:
+    """The newest kept event that the site sent itself, a test of the plugin too; None if there is none."""
+    return db.session.scalar(
+        select(Event)
+        .where(
+            Event.source_id == source_id, Event.event_type.not_in(INTERNAL_TYPES), is_from_site()
+        )
+        .order_by(Event.received_at.desc())
+        .limit(1)
+    )
 
 
 def unlisted_addresses(source: Source) -> list[str]:
