@@ -20,7 +20,7 @@ from sqlalchemy.orm import joinedload, selectinload
 from relay import database, secrets
 from relay.email_digests import EmailDigests
 from relay.errors import Invalid, NotFound, Refusal
-from relay.event_types import INTERNAL_TYPES, RELAY_TEST, SAMPLES, TEST
+from relay.event_types import FAMILIES, INTERNAL_TYPES, RELAY_TEST, SAMPLES, TEST
 from relay.mapping.people import email_in
 from relay.models import DeadLetter, Delivery, EmailDigest, Event, Intake, RedactedEvent, Source, db
 from relay.rules.lifecycle import OPEN, State
@@ -30,6 +30,7 @@ from relay.services.sources import keys
 from relay.services.sources.settings import find_source
 
 WORD = re.compile(r'"([^"]+)"|(\S+)')
+NOUNS = {noun for family in FAMILIES.values() for noun in (family.name, family.plural)}
 MOST_WORDS = 8
 SEEN_DAYS = 90  # a type that no site sent for longer is not offered
 
@@ -134,9 +135,15 @@ class EventFilter:
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a search, each of which must occur; text in double quotes is one of them."""
-    found = [quoted or word for quoted, word in WORD.findall(text.lower())]
-    return list(dict.fromkeys(filter(None, (word.strip() for word in found))))[:MOST_WORDS]
+    """The words of a search, each of which must occur; text in double quotes is one of them.
+
+    "Order #5003" is how a page names an event of which the values have only the number, so # is left out
+    before a word, and so is the noun of a family beside other words.
+    """
+    found = [(quoted or word.lstrip("#"), quoted) for quoted, word in WORD.findall(text.lower())]
+    words = [word for word, quoted in found if quoted or word not in NOUNS]
+    words = words or [word for word, _quoted in found]
+    return list(dict.fromkeys(filter(None, (word.strip() for word in words))))[:MOST_WORDS]
 
 
 def _has_words(text: str) -> ColumnElement[bool]:

@@ -29,6 +29,9 @@ def test_pages_sites_destinations_and_events_are_found(
     assert "Sites Shop https://shop.example.com" in found(admin, "sho")
     assert "Destinations Hook Webhook" in found(admin, "HOOK")
     assert "Events Order 7788, Jane Example" in found(admin, "jane%40example.com")
+    for named in ("order%207788", "Order%20%237788", "%237788"):
+        assert "Events Order 7788, Jane Example" in found(admin, named), "as pages name it"
+    assert "Order 7788" not in found(admin, "order%207789")
     assert "Find a person by e-mail address" in found(admin, "jane%40example.com")
     by_id = admin.get("/find?q=o-77", headers=FRAGMENT).text
     assert by_id.count("/events/") == 1, "an id leads to its event alone"
