@@ -1,6 +1,6 @@
 """Take screenshots of a Relay with sample data.
 
-Without arguments: ``docs/images/*.png`` for the README.  ``screenshots.py FOLDER``: all pages, each on
+Without arguments: ``docs/images/*.png`` for the README, one of them animated.  ``screenshots.py FOLDER``: all pages, each on
 desktop and phone, in the light and the dark theme.
 """
 
@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT))
 from playwright.sync_api import Browser, sync_playwright  # noqa: E402
 
 from relay.launcher.valkey import Valkey  # noqa: E402
+from scripts.animation import animated  # noqa: E402
 from tests.support.browser import launch  # noqa: E402
 from tests.support.databases import Databases  # noqa: E402
 from tests.support.fake_openai import FakeOpenAI  # noqa: E402
@@ -82,6 +83,35 @@ def take(
         context.close()
 
 
+def record_repair(browser: Browser, stack: Stack, sink: Sink) -> bytes:
+    """An animation: a failed delivery, its cause, the resend, and the event that has arrived."""
+    context = browser.new_context(viewport={"width": 1100, "height": 700})
+    page = context.new_page()
+    sign_in(page, stack.url)
+    frames: list[bytes] = []
+
+    def show(path: str = "") -> None:
+        if path:
+            page.goto(stack.url + path)
+        page.wait_for_load_state("load")
+        frames.append(page.screenshot(animations="disabled"))
+
+    show("/")
+    show("/dead-letters")
+    sink.answer(200, path="/newsletter")  # the list exists again
+    page.get_by_role("link", name="Resend 1").first.click()
+    show()
+    page.get_by_role("button", name="Resend 1").click()
+    stack.wait_for(
+        lambda: not stack.rows("SELECT 1 FROM delivery WHERE state = 'dead'"), 30, "the resend"
+    )
+    page.reload()
+    show()
+    show("/events")
+    context.close()
+    return animated(frames, [2.5, 3.5, 3.5, 3.0, 3.5])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("folder", nargs="?", type=Path, help="where to write pictures of all pages")
@@ -90,14 +120,15 @@ def main() -> None:
     target.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="relay-") as name,
-        sample_relay(Path(name)) as (stack, _),
+        sample_relay(Path(name)) as (stack, sink),
         sync_playwright() as playwright,
     ):
         browser = launch(playwright)
         if folder:
             take(browser, stack, target, (), VARIANTS)
         else:
-            take(browser, stack, target, ("overview", "event"), VARIANTS[:1])
+            take(browser, stack, target, ("overview", "event", "mapping"), VARIANTS[:1])
+            (target / "repair.png").write_bytes(record_repair(browser, stack, sink))
         browser.close()
 
 
