@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from unicodedata import bidirectional
@@ -178,6 +179,16 @@ def state_with_hold(delivery: Delivery) -> str:
     return delivery.shown_state
 
 
+# Of a few chips, the ones that matter most.
+URGENCY = ("dead", "held", "pending", "in_flight")
+
+
+def unfinished_first(deliveries: Sequence[Delivery]) -> list[Delivery]:
+    """Failed ones, then those on hold and those that wait; the rest in their order."""
+    ranks = {state: rank for rank, state in enumerate(URGENCY)}
+    return sorted(deliveries, key=lambda one: ranks.get(state_with_hold(one), len(ranks)))
+
+
 def subject(event: Event) -> str:
     """An event in a few words, as this person may see it."""
     return subject_of(event.event_type, privacy.body_of(event)["data"])
@@ -228,3 +239,4 @@ def short(text: str) -> str:
 def init_app(app: Flask) -> None:
     app.add_template_filter(subject)
     app.add_template_filter(state_with_hold)
+    app.add_template_filter(unfinished_first)

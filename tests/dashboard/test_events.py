@@ -254,3 +254,8 @@ def test_a_delivery_to_a_destination_that_is_paused_is_on_hold(
         db.session.commit()
     move(app, world.inbox, world.hook)
     assert "Hook: on hold" in admin.get("/events").text
+
+
+def test_the_chips_of_an_event_begin_with_what_failed(world: World, admin: Visitor) -> None:
+    page = text_of(admin.get("/events").text)
+    assert page.index("Hook : failed") < page.index("Inbox : delivered")
