@@ -9,7 +9,9 @@ import pytest
 from flask import Flask
 
 from relay.models import db
+from relay.rules.states import AccessState
 from relay.services.audit import COMMAND_LINE
+from relay.services.destinations import access
 from relay.services.destinations import settings as destination_settings
 from tests.dashboard.conftest import Visitor, text_of
 from tests.support.events import comment
@@ -205,3 +207,19 @@ def test_a_webhook_without_a_secret_shows_its_new_one_once(app: Flask, admin: Vi
     secret = re.search(r"whsec_[A-Za-z0-9+/=]+", admin.get(made.location).text)
     assert secret
     assert secret[0] not in admin.get(made.location).text
+
+
+def test_rejected_credentials_are_not_shown_as_active(world: World, admin: Visitor) -> None:
+    for state, chip in ((AccessState.REFUSED, "Credentials rejected"), (AccessState.OK, "Active")):
+        with admin.app.app_context():
+            access.note(world.hook, state, "What the check found.")
+        page = text_of(admin.get(f"/destinations/{world.hook}").text)
+        assert f"State {chip} URL" in page
+        listed = text_of(admin.get("/destinations").text)
+        assert ("Credentials rejected What the check found." in listed) is (chip != "Active")
+
+
+def test_recent_deliveries_say_what_they_are_about(world: World, admin: Visitor) -> None:
+    page = text_of(admin.get(f"/destinations/{world.hook}", headers=FRAGMENT).text)
+    assert "New comment Jane Doe: Grüße aus Köln" in page
+    assert "New comment Jane Doe: Grüße aus Köln" in text_of(admin.get("/").text)
