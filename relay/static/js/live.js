@@ -39,19 +39,13 @@
     else detail.swapOverride = "morph:outerHTML";
   });
 
-  // ---- a button that is disabled during its request keeps the focus ---------------------------
-  let pressed = null;
-  document.addEventListener("htmx:beforeRequest", (event) => {
-    const active = document.activeElement;
-    if (!isPoll(event.detail) && active?.matches("button") && event.detail.elt.contains(active)) pressed = active;
-  });
-  document.addEventListener("htmx:afterRequest", (event) => {
-    if (!pressed || isPoll(event.detail)) return;
-    const button = pressed;
-    pressed = null;
-    // htmx enables it after this event
-    setTimeout(() => document.activeElement === document.body && button.isConnected && button.focus());
-  });
+  // ---- a button during its request: htmx drops further presses, and the button keeps the focus ----
+  function buttonOf({ elt, requestConfig }) {
+    if (!elt.matches('[hx-sync="this:drop"]')) return null;
+    return elt.matches("button") ? elt : requestConfig?.triggeringEvent?.submitter || elt.querySelector("button");
+  }
+  document.addEventListener("htmx:beforeSend", (event) => buttonOf(event.detail)?.setAttribute("aria-disabled", "true"));
+  document.addEventListener("htmx:afterRequest", (event) => buttonOf(event.detail)?.removeAttribute("aria-disabled"));
 
   // ---- pausing the refreshes -----------------------------------------------------------------
   const button = () => document.querySelector("[data-pause]");
