@@ -277,7 +277,7 @@ def check_proof(person: Person) -> str | None:
 
 
 def _proof_page(person: Person, why: str = "") -> Response:
-    back = local_path(urlsplit(request.referrer or "").path)
+    back = local_path(request.form.get("proof_back") or _sent_from())
     page = proof_form(person, request.full_path.rstrip("?"), kept_forms.posted_fields(), back, why)
     return make_response(page, 422 if why else 403)
 
@@ -333,9 +333,13 @@ def sign_in_first() -> Response:
 
 def kept_form() -> kept_forms.KeptForm | None:
     """The form of this request, for after the sign-in."""
-    sent_from = urlsplit(request.referrer or "")
-    back = sent_from.path + (f"?{sent_from.query}" if sent_from.query else "")
-    return kept_forms.of_request(local_path(back))
+    return kept_forms.of_request(local_path(_sent_from()))
+
+
+def _sent_from() -> str:
+    """The path and query of the page with the form that this request brings."""
+    found = urlsplit(request.referrer or "")
+    return found.path + (f"?{found.query}" if found.query else "")
 
 
 def local_path(text: str) -> str:

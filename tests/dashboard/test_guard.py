@@ -463,6 +463,22 @@ def test_a_path_may_have_1500_characters() -> None:
 
 
 @SQLITE
+def test_a_person_can_cancel_the_proof_and_is_told_that_nothing_is_lost(
+    app: Flask, admin: Visitor
+) -> None:
+    age(app, proved_at=11)
+    sent_from = {"Referer": "http://localhost/destinations/new?kind=inbox"}
+    page = admin.post(PROOF_NEEDED, {"name": "Box"}, headers=sent_from).text
+    assert "What you entered is kept." in page
+    back = 'href="/destinations/new?kind=inbox">Cancel'
+    assert back in page
+    again = {"proof_password": "wrong", "proof_back": "/destinations/new?kind=inbox"}
+    assert back in admin.post(PROOF_NEEDED, again, headers={"Referer": PROOF_NEEDED}).text
+    page = admin.get("/proof?next=/sources").text
+    assert "is kept" not in page and 'href="/sources">Cancel' in page
+
+
+@SQLITE
 def test_a_download_after_a_proof_is_a_page_that_starts_it(app: Flask, admin: Visitor) -> None:
     age(app, proved_at=11)
     path, proof = "/dead-letters/list.csv", {"proof_password": PASSWORD}

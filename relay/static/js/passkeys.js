@@ -59,7 +59,7 @@
   document.addEventListener("DOMContentLoaded", () => {
     for (const form of document.querySelectorAll("form[data-passkey]")) {
       const button = form.querySelector("[data-passkey-button]");
-      if (!window.PublicKeyCredential) continue;
+      if (!button || !window.PublicKeyCredential) continue;
       for (const hidden of form.querySelectorAll("[data-passkey-shown][hidden]")) hidden.hidden = false;
       button.addEventListener("click", () => start(form));
     }
