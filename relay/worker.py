@@ -10,6 +10,7 @@ from relay import __version__, create_app
 from relay.errors import SettingsError
 from relay.heartbeat import Heartbeat
 from relay.observability.metrics_server import serve_metrics
+from relay.parent import stop_without_parent
 from relay.private_files import restrict_new_files, restrict_old_files
 from relay.watch import Watcher
 
@@ -18,6 +19,7 @@ try:
     app = create_app(pages=False)
 except SettingsError as exc:
     sys.exit(str(exc))
+stop_without_parent(app.extensions["relay_stopping"])
 restrict_old_files(app.extensions["relay_config"].data_dir)
 importlib.import_module("relay.actors")  # they bind to the broker that create_app has just set
 heartbeat = Heartbeat(app, "worker")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,12 @@ pytestmark = pytest.mark.timeout(900)
 
 def in_flight(stack: Stack) -> int:
     return len(stack.rows("SELECT id FROM delivery WHERE state = 'in_flight'"))
+
+
+def runs(pid: str) -> bool:
+    """Whether the process is there, and not only waits to be collected."""
+    status = Path(f"/proc/{pid}/status")
+    return status.exists() and "State:\tZ" not in status.read_text()
 
 
 def test_nothing_accepted_is_lost_when_everything_is_killed_in_turn(
@@ -102,6 +109,22 @@ def test_a_worker_that_stops_completes_its_call(
     stack.send(comment(), secret)
     stack.wait_for(lambda: states() == {"delivered": 2}, 30, "the second one")
     assert len(sink.requests) == 2
+
+
+def test_a_worker_whose_parent_is_killed_ends_even_during_a_call(
+    stack: Stack, sink: Sink, secret: str, states: States
+) -> None:
+    sink.answer(delay_s=25)  # the thread of this call blocks longer than the worker may run on
+    stack.send(comment(), secret)
+    sink.wait(1)
+    main = stack.processes["worker"].process
+    assert main is not None
+    children = Path(f"/proc/{main.pid}/task/{main.pid}/children").read_text().split()
+    assert len(children) == 1
+    main.kill()  # this process only, not its group
+    main.wait()
+    stack.wait_for(lambda: not runs(children[0]), 20, "the end of the worker process")
+    assert states() == {"in_flight": 1}, "its lease ends by itself"
 
 
 def test_only_an_event_that_kills_its_worker_becomes_a_dead_letter(
