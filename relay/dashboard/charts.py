@@ -162,7 +162,7 @@ def traffic_chart(
         *(id_, title, series.steps, zone, lines, bands),
         summary=f"{join(sums)} {when}."
         if any(series.failed)
-        else f"{join(sums)} {when}, none failed.",
+        else f"{join(sums)} {when}. No delivery failed in this time.",
         is_empty=series.is_empty and not bands,
     )
 

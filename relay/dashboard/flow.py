@@ -77,22 +77,34 @@ class FlowPicture:
 
 @dataclass(frozen=True)
 class Flow:
-    """The flow of one day; ``lost`` and ``held`` are the numbers that someone may have to look at."""
+    """The flow of one day; ``results`` has the number of each outcome."""
 
     day: date
     wide: FlowPicture
     narrow: FlowPicture
     rows: Sequence[FlowRow]
     total: int
-    lost: int
-    held: int
+    results: Mapping[str, int]
 
     @property
     def summary(self) -> str:
-        parts = [f"{number(self.total)} in total"]
-        parts += [f"{number(self.held)} held"] if self.held else []
-        parts += [f"{number(self.lost)} lost or rejected"] if self.lost else []
-        return ", ".join(parts) + "."
+        return ", ".join([f"{number(self.total)} in total", *self.open]) + "."
+
+    @property
+    def open(self) -> list[str]:
+        """What someone may have to look at, each as a number and a word."""
+        words = (
+            ("waiting", "pending"),
+            ("unrouted", "not routed yet"),
+            ("dead", "failed"),
+            ("refused", "rejected by Relay"),
+            ("missing", "never received"),
+        )
+        return [
+            f"{number(self.results[name])} {label}"
+            for name, label in words
+            if self.results.get(name)
+        ]
 
 
 def flow_of(books: Books, names: Names, day: date, missing: Missing) -> Flow | None:
@@ -121,15 +133,14 @@ def flow_of(books: Books, names: Names, day: date, missing: Missing) -> Flow | N
     totals: dict[str, int] = defaultdict(int)
     for row in rows:
         for outcome, count in row.counts.items():
-            totals[OUTCOMES[outcome][1]] += count
+            totals[outcome] += count
     return Flow(
         day,
         _picture(links, labels, 760.0),
         _picture(links, labels, 340.0),
         rows,
         sum(totals.values()),
-        totals["lost"],
-        totals["held"],
+        totals,
     )
 
 

@@ -55,7 +55,7 @@ def test_a_line_without_failures_is_left_out_and_said() -> None:
     found.failed[-2] = 0
     chart = traffic_chart("c", "Events", found, VIENNA)
     assert [line.key for line in chart.lines] == ["received", "delivered"]
-    assert chart.summary == "3 received and 2 delivered in the last 24 hours, none failed."
+    assert chart.summary == "3 received and 2 delivered in the last 24 hours. No delivery failed in this time."
 
 
 def test_a_chart_without_counts_is_empty_unless_a_destination_was_down() -> None:
