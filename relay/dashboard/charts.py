@@ -176,7 +176,8 @@ def duration_chart(
         ChartLine("p95", "p95", [one.p95_ms for one in calls], "ms"),
     ]
     slowest = max((one.p95_ms for one in calls if one.p95_ms is not None), default=None)
-    summary = f"95 % of the attempts took at most {milliseconds(slowest)} {RANGES[steps.range][1]}."
+    most = "less than 10 ms" if slowest and slowest < 10 else f"at most {milliseconds(slowest)}"
+    summary = f"95 % of the attempts took {most} {RANGES[steps.range][1]}."
     return ChartView(id_, title, steps, zone, lines, (), summary, slowest is None)
 
 

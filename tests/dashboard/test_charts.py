@@ -10,12 +10,13 @@ import pytest
 
 from relay.dashboard.charts import (
     chosen_range,
+    duration_chart,
     milliseconds,
     share_words,
     sparkline,
     traffic_chart,
 )
-from relay.services.traffic.reading import ChartRange, HoldTime, TrafficSeries, steps_of
+from relay.services.traffic.reading import CallStep, ChartRange, HoldTime, TrafficSeries, steps_of
 
 NOW = datetime(2026, 11, 28, 9, 17, 30, tzinfo=UTC)
 VIENNA = ZoneInfo("Europe/Vienna")
@@ -55,7 +56,10 @@ def test_a_line_without_failures_is_left_out_and_said() -> None:
     found.failed[-2] = 0
     chart = traffic_chart("c", "Events", found, VIENNA)
     assert [line.key for line in chart.lines] == ["received", "delivered"]
-    assert chart.summary == "3 received and 2 delivered in the last 24 hours. No delivery failed in this time."
+    assert (
+        chart.summary
+        == "3 received and 2 delivered in the last 24 hours. No delivery failed in this time."
+    )
 
 
 def test_a_chart_without_counts_is_empty_unless_a_destination_was_down() -> None:
@@ -96,3 +100,15 @@ def test_a_sparkline_shows_what_failed() -> None:
 def test_an_unknown_range_is_a_day() -> None:
     assert chosen_range("month") is ChartRange.MONTH
     assert chosen_range("century") is ChartRange.DAY
+
+
+@pytest.mark.parametrize(
+    ("p95", "sentence"),
+    [
+        (4.0, "95 % of the attempts took less than 10 ms in the last 24 hours."),
+        (45.0, "95 % of the attempts took at most 45 ms in the last 24 hours."),
+    ],
+)
+def test_the_response_time_reads_as_a_sentence(p95: float, sentence: str) -> None:
+    steps = steps_of(ChartRange.DAY, NOW, VIENNA)
+    assert duration_chart("c", "Time", steps, [CallStep(2.0, p95)], VIENNA).summary == sentence

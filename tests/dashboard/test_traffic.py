@@ -51,7 +51,10 @@ def test_the_charts_show_what_was_counted(admin: Visitor, world: World) -> None:
     lines = data_of(admin.get(f"/destinations/{world.hook}").text)
     assert sum(lines["failed"]) == 1 and sum(lines["delivered"]) == 0
     text = text_of(admin.get(f"/destinations/{world.inbox}").text)
-    assert "Success rate 100" in text and "1 delivered in the last 24 hours. No delivery failed in this time." in text
+    assert (
+        "Success rate 100" in text
+        and "1 delivered in the last 24 hours. No delivery failed in this time." in text
+    )
 
 
 def test_the_lists_have_sparklines_and_the_page_the_flow_of_the_day(

@@ -23,6 +23,12 @@
     return value < 1000 ? `${Math.round(value)} ms` : `${(value / 1000).toFixed(1)} s`;
   }
 
+  // A mark of the axis: exact, unlike a value, and short.
+  function mark(value, unit) {
+    if (unit !== "ms") return NUMBER.format(value);
+    return value < 1000 ? `${value} ms` : `${value / 1000} s`;
+  }
+
   // Times in which a destination did not send.
   function bandsOf(host, bands) {
     return (plot) => {
@@ -115,7 +121,7 @@
           axisOf({
             size: unit === "ms" ? 62 : 48,
             incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5, 5e5, 1e6, 1e7],
-            values: (_plot, values) => values.map((value) => (value === 0 ? "0" : words(value, unit))),
+            values: (_plot, values) => values.map((value) => (value === 0 ? "0" : mark(value, unit))),
           }),
         ],
         hooks: { drawClear: [bandsOf(host, data.bands)] },
