@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, abort, request, url_for
@@ -12,6 +12,7 @@ from werkzeug.datastructures import MultiDict
 from relay import database
 from relay.dashboard import dead_letter_filter, forms, guard, htmx, privacy
 from relay.dashboard.numbers import row_number
+from relay.dashboard.time_zones import instant
 from relay.errors import Invalid, NotFound
 from relay.models import Delivery, Replay, db
 from relay.rules.states import ReplayMapping
@@ -44,12 +45,11 @@ def requested_selection(args: MultiDict[str, str]) -> ReplaySelection:
 
 
 def start_time(text: str) -> datetime:
-    """The value of a date and time field, in UTC; empty means one day ago.  Raises Invalid."""
+    """The value of a date and time field; empty means one day ago.  Raises Invalid."""
     if not text:
         return database.now(db.session) - timedelta(days=1)
     try:
-        found = datetime.fromisoformat(text)
-        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+        return instant(text)
     except (ValueError, OverflowError):
         raise Invalid({"since": ["Enter a date and time, such as 2026-03-01 14:30."]}) from None
 

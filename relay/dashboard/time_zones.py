@@ -48,6 +48,17 @@ def exact_twice(instant: datetime) -> str:
     return f"{local} ({utc.strftime('%H:%M:%S' if same_day else '%Y-%m-%d %H:%M:%S')} UTC)"
 
 
+def instant(text: str) -> datetime:
+    """A date and time, without an offset in the zone of the request, in UTC.  Raises ValueError, OverflowError."""
+    found = datetime.fromisoformat(text)
+    return (found if found.tzinfo else found.replace(tzinfo=current_zone())).astimezone(UTC)
+
+
+def for_input(at: datetime) -> str:
+    """The value of a ``datetime-local`` field, which ``instant`` reads: ``2026-11-27T22:00``"""
+    return at.astimezone(current_zone()).strftime("%Y-%m-%dT%H:%M")
+
+
 def start_of_day(text: str) -> datetime | None:
     """The first instant of a day such as ``2026-11-27`` in the zone of the request; None if it is no day."""
     try:
@@ -69,4 +80,5 @@ def end_of_day(text: str) -> datetime | None:
 def init_app(app: Flask) -> None:
     app.add_template_filter(exact)
     app.add_template_filter(exact_twice)
+    app.add_template_filter(for_input)
     app.add_template_global(zone_name)

@@ -8,7 +8,15 @@ import pytest
 from flask import Flask, g
 
 from relay.dashboard.guard import Person
-from relay.dashboard.time_zones import end_of_day, exact, exact_twice, start_of_day, zone_name
+from relay.dashboard.time_zones import (
+    end_of_day,
+    exact,
+    exact_twice,
+    for_input,
+    instant,
+    start_of_day,
+    zone_name,
+)
 
 WINTER = datetime(2026, 11, 27, 22, 0, 5, tzinfo=UTC)
 
@@ -43,3 +51,10 @@ def test_the_tooltip_has_utc_too_and_a_day_begins_in_the_zone() -> None:
     with Flask("x").test_request_context(headers={"Cookie": "relay-zone=Europe/Vienna"}):
         assert exact_twice(WINTER) == "2026-11-27 23:00:05 CET (22:00:05 UTC)"
     assert exact_twice(WINTER) == "2026-11-27 22:00:05 UTC"
+
+
+def test_a_date_and_time_field_is_in_the_zone() -> None:
+    with Flask("x").test_request_context(headers={"Cookie": "relay-zone=Asia/Tokyo"}):
+        assert for_input(WINTER) == "2026-11-28T07:00"
+        assert instant(for_input(WINTER)) == WINTER.replace(second=0)
+        assert instant("2026-11-28T07:00+01:00") == datetime(2026, 11, 28, 6, tzinfo=UTC)
