@@ -221,6 +221,11 @@
 
   window.relay = { showError };
 
+  // A form that opens with one field to fill in: the focus goes there
+  document.addEventListener("toggle", (event) => {
+    if (event.target.open) event.target.querySelector("[data-focus]")?.focus();
+  }, true);
+
   // Escape closes open confirmations
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
