@@ -18,8 +18,9 @@ MAX_LENGTH = 100_000
 
 @dataclass(frozen=True)
 class Field:
-    """One input.  ``widget``: text, email, url, number, time, password, textarea, headers, select, checkbox.
+    """One input.  ``widget``: text, email, url, address, number, time, password, textarea, headers, select, checkbox.
 
+    An ``address`` is a URL that may lack its https://, which a browser's own field for URLs rejects.
     ``secret`` is write-only: the form gets the masked old value as a placeholder, never the value.
     ``shown_if`` maps another field to the value with which this one applies; ``advanced`` fields are
     under "More settings".

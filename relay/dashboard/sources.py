@@ -27,7 +27,9 @@ NAME = forms.Field(
     placeholder="My shop",
     help="Shown only in Relay.",
 )
-URL = forms.Field("url", "Site URL", "url", required=True, placeholder="https://shop.example.com")
+URL = forms.Field(
+    "url", "Site URL", "address", required=True, placeholder="https://shop.example.com"
+)
 TYPE = forms.Field(
     "type",
     "How it sends",

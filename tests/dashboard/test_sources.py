@@ -100,7 +100,8 @@ def test_a_rotation_that_is_sent_twice_changes_the_key_once(world: World, admin:
 def test_a_reload_after_a_new_site_or_key_shows_no_secret_and_makes_nothing(
     app: Flask, admin: Visitor
 ) -> None:
-    form = {"name": "Once", "url": "https://once.example.com"}
+    assert 'type="text"' in admin.get("/sources/new").text
+    form = {"name": "Once", "url": "once.example.com"}
     made = admin.post("/sources/new", form)
     assert made.status_code == 303
     assert "relay1_" in admin.get(made.location).text
@@ -121,6 +122,7 @@ def test_a_reload_after_a_new_site_or_key_shows_no_secret_and_makes_nothing(
     assert "relay1_" not in page and page.count('class="mono">key_') == 3
     with app.app_context():
         assert source_settings.list_sources(100, None).total == 1
+        assert source_settings.find_source("once").url == "https://once.example.com"
 
 
 def test_a_key_that_may_have_leaked_is_revoked_and_the_page_says_so_before(

@@ -36,6 +36,7 @@ WAYS = {
 SPELLED_OUT = str.maketrans(
     {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d"}
 )
+BARE_HOST = re.compile(r"[\w-]+(?:\.[\w-]+)+(?::\d{1,5})?(?:/.*)?")  # shop.example.com/tea
 REMOVED = "-removed-"  # between the former slug and the number of a removed source
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 
@@ -66,6 +67,11 @@ def check_name(name: str) -> str:
     if not 1 <= len(name) <= 120:
         raise Invalid({"name": ["Give the site a name of 1 to 120 characters."]})
     return name
+
+
+def with_scheme(url: str) -> str:
+    """The address as a person types it: a bare host name, with or without a path, gets https://."""
+    return f"https://{url.strip()}" if BARE_HOST.fullmatch(url.strip()) else url
 
 
 def check_site_url(url: str) -> str:
@@ -115,7 +121,7 @@ def add_source(
     except Invalid as exc:
         reasons |= exc.reasons
     try:
-        url = check_site_url(url)
+        url = check_site_url(with_scheme(url))
     except Invalid as exc:
         reasons |= exc.reasons
     if slug is None:
@@ -204,7 +210,7 @@ def update_source(slug: str, name: str, url: str, per_minute: int, by: By) -> So
     name = check_name(name)
     if not 0 <= per_minute <= 1_000_000:
         raise Invalid({"per_minute": ["Enter a number from 0 (no limit) to 1,000,000."]})
-    source.name, source.url, source.per_minute = name, check_site_url(url), per_minute
+    source.name, source.url, source.per_minute = name, check_site_url(with_scheme(url)), per_minute
     record(by, "source.update", slug, name=name, url=source.url, per_minute=per_minute)
     revisions.touch(revisions.SOURCES)
     db.session.commit()
