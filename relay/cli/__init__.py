@@ -126,10 +126,15 @@ def needs_no_settings(words: Sequence[str]) -> bool:
     return list(words[:1]) == ["init"] or "--help" in words or is_completion
 
 
+def is_flask(program: str) -> bool:
+    """Whether this program is the ``flask`` command."""
+    return "flask" in PurePath(program).parts[-2:]
+
+
 def needs_no_pages(program: str, words: Sequence[str]) -> bool:
     """Whether this is the ``flask`` command with one of Relay's own commands."""
-    is_flask = "flask" in PurePath(program).parts[-2:]
-    return is_flask and bool(words) and words[0] in COMMANDS and words[0] not in WITH_PAGES
+    is_own = bool(words) and words[0] in COMMANDS and words[0] not in WITH_PAGES
+    return is_flask(program) and is_own
 
 
 def setup_app(factory: Callable[[Config], Flask]) -> Flask:

@@ -203,12 +203,17 @@ def identities_for(
 ) -> list[sealing.x25519.Identity]:
     """The private keys from the file that was given, else from the key beside the backup."""
     path = identity or key
-    if path is None or not path.exists():
-        if identity:
-            raise Refusal(f"There is no file {identity}.")
+    if path is None:
         return []
     passphrase = config.backups.passphrase if config.backups else ""
-    return sealing.read_identities(path.read_bytes(), passphrase, path.name)
+    try:
+        return sealing.read_identities(path.read_bytes(), passphrase, path.name)
+    except FileNotFoundError as exc:
+        if identity:
+            raise Refusal(f"There is no file {identity}.") from exc
+        return []
+    except OSError as exc:
+        raise Refusal(f"{path} cannot be read: {exc.strerror}.") from exc
 
 
 @contextmanager
@@ -247,7 +252,11 @@ def verify(config: Config, name: str, identity: Path | None, by: By) -> Verified
 
 def restore(config: Config, name: Path, identity: Path | None, by: By) -> backup.Done:
     """Restore a file, or the stored backup of this name, to an empty database.  Raises Refusal."""
-    if name.exists():
+    try:
+        is_file = name.exists()
+    except OSError as exc:  # in a folder of another user
+        raise Refusal(f"{name} cannot be read: {exc.strerror}.") from exc
+    if is_file:
         identities = identities_for(config, name.with_name(key_name(name.name)), identity)
         return _restore(name, identities, by)
     if config.backups is None or not NAME.fullmatch(str(name)):
