@@ -213,6 +213,13 @@ def heartbeats(client: Any) -> dict[str, int] | None:
     return {role: alive[role] for role in ROLES}
 
 
+def is_broken(broker: list[Finding]) -> bool:
+    """Whether these findings of ``check_broker`` explain why no heartbeat is there: it takes no write."""
+    return any(
+        one.check in ("broker", "broker memory") and one.level is Level.ERROR for one in broker
+    )
+
+
 def check_heartbeats(client: Any) -> list[Finding]:
     """Whether workers and schedulers run; nothing if the broker does not answer, which has its finding."""
     alive = heartbeats(client)

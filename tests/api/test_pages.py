@@ -70,6 +70,17 @@ def test_problems_of_broker_worker_and_scheduler_are_warnings_of_a_ready_relay(
     assert answer.json["warnings"][0].startswith("broker: ")
 
 
+@SQLITE
+def test_a_full_broker_is_blamed_alone(app: Flask) -> None:
+    broker = app.extensions["relay_broker"].broker.client
+    broker.config_set("maxmemory", "100kb")
+    try:
+        (warning,) = app.test_client().get("/readyz").json["warnings"]
+    finally:
+        broker.config_set("maxmemory", "0")
+    assert warning.startswith("broker memory: The broker's memory is full")
+
+
 def test_not_ready_before_the_newest_migration(app: Flask) -> None:
     with app.app_context(), db.engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '0000'"))

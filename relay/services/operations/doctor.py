@@ -65,7 +65,9 @@ def readiness() -> tuple[list[str], list[str]]:
         findings += isolated("stored secrets", stored.check_secrets)
     findings += stored.check_events()
     reasons = [one for one in findings if one.level is Level.ERROR and one.check in NEEDED]
-    findings += [*health.check_broker(_client()), *health.check_heartbeats(_client())]
+    findings += (broker := health.check_broker(_client()))
+    if not health.is_broken(broker):
+        findings += health.check_heartbeats(_client())
     warnings = [one for one in findings if one.level is not Level.OK and one not in reasons]
     return (
         [f"{one.check}: {one.sentence}" for one in reasons],

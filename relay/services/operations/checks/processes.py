@@ -12,7 +12,7 @@ from sqlalchemy import select
 from relay import database
 from relay.models import Lease, Milestone
 from relay.observability import health
-from relay.observability.health import Finding, Level, error, ok, warning
+from relay.observability.health import Finding, error, ok, warning
 from relay.services.operations.checks.database import reading
 from relay.services.operations.checks.runner import isolated
 from relay.services.operations.milestones import SCHEDULER
@@ -24,10 +24,7 @@ def check(client: Any, usable: Future[bool]) -> Iterator[Finding]:
     """A broker that refuses writes has no heartbeats either, so it is the only one to blame."""
     broker = health.check_broker(client)
     yield from broker
-    is_broken = any(
-        one.check in ("broker", "broker memory") and one.level is Level.ERROR for one in broker
-    )
-    alive = None if is_broken else health.heartbeats(client)
+    alive = None if health.is_broken(broker) else health.heartbeats(client)
     if alive is not None:
         yield health.heartbeat("worker", alive["worker"])
     schedulers = None if alive is None else alive[SCHEDULER]
