@@ -34,7 +34,8 @@ class Finding:
 
     ``what`` is one sentence: what was found.  ``do`` says what to do now; it is empty for ``ok``.
     ``group`` is the heading under which the dashboard shows it.  ``reason`` is what a driver said, for
-    operators only: ``/readyz`` is open to everyone.
+    operators only: ``/readyz`` is open to everyone.  ``page`` is the path of the dashboard's page where it
+    can be done, and ``on_page`` is said there instead of ``do``, which may name commands.
     """
 
     check: str
@@ -43,6 +44,8 @@ class Finding:
     do: str = ""
     group: str = ""
     reason: str = ""
+    page: str = ""
+    on_page: str = ""
 
     @property
     def explained(self) -> str:
@@ -59,8 +62,8 @@ def ok(check: str, what: str) -> Finding:
     return Finding(check, Level.OK, what)
 
 
-def warning(check: str, what: str, do: str) -> Finding:
-    return Finding(check, Level.WARNING, what, do)
+def warning(check: str, what: str, do: str, page: str = "", on_page: str = "") -> Finding:
+    return Finding(check, Level.WARNING, what, do, page=page, on_page=on_page)
 
 
 def error(check: str, what: str, do: str) -> Finding:

@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 
 from relay.launcher.valkey import Valkey
+from relay.services.operations import doctor
 from tests.dashboard.conftest import Visitor, text_of
 
 SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -54,3 +55,18 @@ def test_it_answers_in_time_though_a_server_never_does(app: Flask, admin: Visito
         page = text_of(admin.get("/health").text)
         assert time.monotonic() - began < 8
     assert f"{url} does not answer" in page or "did not finish within 5 s" in page
+
+
+@SQLITE
+def test_it_leads_to_the_page_where_a_person_can_mend_it(
+    app: Flask, visit: Callable[..., Visitor]
+) -> None:
+    with app.app_context():
+        do = next(
+            one.do for one in doctor.diagnose(is_offline=True) if one.check == "alert channels"
+        )
+    page = visit("admin").get("/health").text
+    assert "flask alerts channels" in do and "flask alerts channels" not in page
+    assert '<a href="/alerts/channels/new">Add an alert channel.</a>' in page
+    other = visit("support").get("/health").text
+    assert "Add an alert channel." in other and "/alerts/channels/new" not in other

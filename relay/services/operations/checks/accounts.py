@@ -23,4 +23,6 @@ def check() -> Iterator[Finding]:
         f"These admins sign in with a password only: {', '.join(found[:NAMED])}{more}.",
         "They set up a second factor under /account/second-factor. To require it, run: "
         "flask users require-second-factor --role admin",
+        "/team/sign-in",
+        "They set up a second factor under My account. Require it for their role.",
     )

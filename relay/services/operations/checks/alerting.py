@@ -16,6 +16,7 @@ from relay.services.operations.checks.database import reading
 from relay.services.operations.milestones import BACKUP, BACKUP_FAILED, BACKUP_VERIFIED
 
 AUDIT_ENTRIES = 1000
+BACKUPS, CHANNELS = "/settings#backup", "/alerts/channels"  # pages of the dashboard
 UNIT_S = {"minutes": 60.0, "hours": 3600.0, "days": 86_400.0}
 
 
@@ -53,6 +54,8 @@ def check_backup(connection: Connection, now: datetime) -> Finding:
             BACKUP,
             f"The last backup or its verification failed: {failed.get('reason', '')}",
             "Correct the cause, then run: flask backup run",
+            BACKUPS,
+            "Correct the cause, then make a backup.",
         )
     made_at = connection.scalar(select(Milestone.at).where(Milestone.name == BACKUP))
     rule = effective(connection, now)["backup_age"]
@@ -60,7 +63,8 @@ def check_backup(connection: Connection, now: datetime) -> Finding:
     if made_at is None:
         what = "No backup was made with flask backup."
         if rule.is_set:
-            return warning(BACKUP, what, "Make one: flask backup FILE")
+            do = "Make one: flask backup FILE"
+            return warning(BACKUP, what, do, BACKUPS, "Make a backup.")
         return ok(BACKUP, f"{what[:-1]}; other backups of the database are not known to Relay.")
     age = now - made_at
     sentence = f"The last backup was made {made_at:%Y-%m-%d %H:%M} UTC"
@@ -69,6 +73,8 @@ def check_backup(connection: Connection, now: datetime) -> Finding:
             BACKUP,
             f"{sentence}, more than {rule.threshold:g} {rule.rule.unit} ago.",
             "Make one: flask backup FILE, and check the job that should do so.",
+            BACKUPS,
+            "Make a backup, and check the job that should do so.",
         )
     verified = connection.scalar(select(Milestone.at).where(Milestone.name == BACKUP_VERIFIED))
     if verified is not None:
@@ -87,6 +93,8 @@ def check_channels(connection: Connection) -> Iterator[Finding]:
             "alert channels",
             "No alert channel is configured, so nobody is notified of problems.",
             "Add one: flask alerts channels create email NAME --set to=ADDRESS",
+            f"{CHANNELS}/new",
+            "Add an alert channel.",
         )
         return
     failed = [row for row in rows if row.failed_at is not None]
@@ -97,6 +105,8 @@ def check_channels(connection: Connection) -> Iterator[Finding]:
             f"The last message to the alert channel {row.name} failed"
             + (f": {reason}." if reason else "."),
             f'Fix its settings, then test it: flask alerts channels test "{row.name}"',
+            CHANNELS,
+            "Fix its settings, then send a test.",
         )
     if not failed:
         yield ok("alert channels", f"{len(rows)} {'works' if len(rows) == 1 else 'work'}.")

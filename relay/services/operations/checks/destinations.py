@@ -110,6 +110,8 @@ def _standing(row: Row, now_is: DestinationStatus, by_person: set[int]) -> Findi
             "paused destination",
             f"Relay paused {row.name}{because}; its deliveries wait.",
             f"Fix the stated reason, then resume it: flask destinations resume {quoted(row.name)}",
+            f"/destinations/{row.id}",
+            "Fix the stated reason, then resume it.",
         )
     if now_is.status in (Status.CIRCUIT_OPEN, Status.PROBING):
         return warning(
@@ -158,12 +160,16 @@ def _failing(row: Row, counts: Any) -> Finding | None:
             f"{counts.failed} of {counts.failed + counts.delivered} deliveries to {row.name} that were "
             "finished in the last hour failed.",
             "See why: flask dead-letters list --group. Fix the cause, then replay them.",
+            f"/dead-letters?destination={row.id}",
+            "See why, fix the cause, then resend them.",
         )
     if row.failures >= FAILING_CALLS:
         return warning(
             "failing destinations",
             f"The last {row.failures} calls to {row.name} failed; Relay retries them.",
             f"Check that service: {DASHBOARD}, which shows the newest attempts.",
+            f"/destinations/{row.id}",
+            "Check that service. See the newest deliveries.",
         )
     return None
 
