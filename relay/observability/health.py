@@ -125,7 +125,7 @@ def check_writes(client: Any, memory: dict[str, Any]) -> Finding:
     except OutOfMemoryError:
         return error(
             "broker memory",
-            f"The broker's memory is full ({_mebibytes(used)} of maxmemory {_mebibytes(most)}), so "
+            f"The broker's memory is full ({size(used)} of maxmemory {size(most)}), so "
             "it refuses every message and nothing is delivered.",
             "Raise maxmemory with CONFIG SET maxmemory and in its configuration file, or delete what "
             "other applications store there. Workers need no restart.",
@@ -145,20 +145,16 @@ def check_writes(client: Any, memory: dict[str, Any]) -> Finding:
     if most and used >= most * NEARLY_FULL:
         return warning(
             "broker memory",
-            f"The broker uses {_mebibytes(used)} of maxmemory {_mebibytes(most)}; when it is full, "
+            f"The broker uses {size(used)} of maxmemory {size(most)}; when it is full, "
             "nothing is delivered.",
             "Raise maxmemory of the broker, or delete what other applications store there.",
         )
-    limit = f"of maxmemory {_mebibytes(most)}" if most else "and has no limit"
-    return ok("broker memory", f"The broker takes writes; it uses {_mebibytes(used)} {limit}.")
+    limit = f"of maxmemory {size(most)}" if most else "and has no limit"
+    return ok("broker memory", f"The broker takes writes; it uses {size(used)} {limit}.")
 
 
 def _line(exc: Exception) -> str:
     return " ".join(str(exc).split()).rstrip(".")[:200]
-
-
-def _mebibytes(size: int) -> str:
-    return f"{size / 2**20:.0f} MiB"
 
 
 def check_policy(policy: str | None) -> Finding:
@@ -245,5 +241,7 @@ def heartbeat(role: str, count: int) -> Finding:
 
 
 def size(count: int) -> str:
-    """Bytes as ``1.5 GiB`` or ``300 MiB``."""
-    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.0f} MiB"
+    """Bytes as ``1.5 GiB``, ``300 MiB`` or ``100 KiB``."""
+    if count >= 2**30:
+        return f"{count / 2**30:.1f} GiB"
+    return f"{count / 2**20:.0f} MiB" if count >= 2**20 else f"{count / 2**10:.0f} KiB"

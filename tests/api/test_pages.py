@@ -79,6 +79,7 @@ def test_a_full_broker_is_blamed_alone(app: Flask) -> None:
     finally:
         broker.config_set("maxmemory", "0")
     assert warning.startswith("broker memory: The broker's memory is full")
+    assert "of maxmemory 100 KiB" in warning
 
 
 def test_not_ready_before_the_newest_migration(app: Flask) -> None:
