@@ -171,7 +171,9 @@ def find_person() -> Person | None:
             if current_user.is_authenticated:
                 _load_person(current_user)
             else:
+                ended = session["_user_id"]
                 session.clear()
+                kept_forms.remember_ended(ended)
     return g.person  # type: ignore[no-any-return]
 
 
@@ -320,7 +322,8 @@ def sign_in_first() -> Response:
     A form that a person sent from one of our pages is kept.
     """
     if not htmx.is_htmx() and (kept := kept_form()) is not None:
-        return make_response(sign_in_form.render(kept.back, kept=kept_forms.seal(kept)), 401)
+        sealed, why = kept_forms.keep(kept)
+        return make_response(sign_in_form.render(kept.back, kept=sealed, why_lost=why), 401)
     is_page = request.method == "GET" or htmx.is_htmx()
     path = local_path(_current_page()) if is_page else "/"
     response = htmx.redirect(

@@ -131,7 +131,7 @@ def start() -> Any:
     replay = replay_actions.start(
         requested_selection(request.form),
         guard.current_by(),
-        forms.text("token")[:40] or secrets.token_hex(16),
+        forms.text("once")[:40] or secrets.token_hex(16),
         chosen_mapping(request.form),
     )
     return htmx.redirect(url_for("replays.detail", replay_id=replay.id))

@@ -68,15 +68,17 @@ def begin(user: User, method: SignInMethod, target: str) -> Response:
         "at": int(time.time()),
         "password": changed,
     }
-    if kept_forms.posted() is not None:  # a redirect would lose it
+    if request.form.get(kept_forms.FIELD):  # a redirect would lose it
         return make_response(_form(Pending(user.id, method, target)))
     return htmx.redirect(url_for("second_step.page"))
 
 
 def finish(user: User, method: SignInMethod, target: str) -> Response:
     """Start the session and continue with ``target``, or with the form that was kept."""
-    kept = kept_forms.posted()
+    kept = kept_forms.use(user.id)
     guard.sign_in(user, method)
+    if kept is None:
+        kept_forms.say_dropped()
     page = htmx.redirect(target) if kept is None else make_response(kept_forms.continue_page(kept))
     return known_browsers.remember(page, user.id)
 

@@ -13,8 +13,13 @@ PASSWORD = forms.Field(
 )
 
 
-def render(target: str, errors: dict[str, list[str]] | None = None, kept: str = "") -> str:
-    """``target`` is the page to continue with, ``kept`` a sealed form to send after the sign-in."""
+def render(
+    target: str, errors: dict[str, list[str]] | None = None, kept: str = "", why_lost: str = ""
+) -> str:
+    """``target`` is the page to continue with, ``kept`` a sealed form to send after the sign-in.
+
+    ``why_lost`` is the reason why a form was not kept.
+    """
     kept = kept or request.form.get(kept_forms.FIELD, "")
     typed = {"email": forms.text("email")} if request.path == "/sign-in" else {}
     return render_template(
@@ -24,6 +29,7 @@ def render(target: str, errors: dict[str, list[str]] | None = None, kept: str = 
         errors=errors or {},
         next=target,
         kept=kept,
+        why_lost=why_lost,
         with_passkeys=passkey_forms.party() is not None and not kept,
         provider=None if kept else oidc.find_provider(),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pyotp
 import pytest
@@ -24,7 +25,7 @@ FORM = {"name": 'Kept "inbox"', "events": ["a", "b"]}
 
 def end_sessions(app: Flask) -> None:
     with app.app_context():
-        db.session.query(UserSession).delete()
+        db.session.query(UserSession).update({"seen_at": datetime(2020, 1, 1, tzinfo=UTC)})
         db.session.commit()
 
 
@@ -42,7 +43,7 @@ def expire_while_posting(app: Flask, visitor: Visitor, **headers: str) -> TestRe
 
 def test_a_form_is_kept_through_the_sign_in_and_sent_once(app: Flask, admin: Visitor) -> None:
     asked = expire_while_posting(app, admin)
-    assert asked.status_code == 401 and "Relay keeps what you entered." in asked.text
+    assert asked.status_code == 401 and "Relay keeps what you entered" in asked.text
     assert "Kept" not in asked.text  # sealed: nobody else at this browser reads it
     wrong = admin.client.post(
         "/sign-in", data={**hidden(asked.text), "email": admin.email, "password": "no"}
@@ -130,3 +131,85 @@ def test_a_page_learns_that_its_session_ended_and_gets_the_token_of_the_next(
     assert stale.headers["Relay-Expired"] == "1"
     end_sessions(app)
     assert admin.get("/session", headers={"HX-Request": "true"}).status_code == 401
+
+
+def sign_in_with(visitor: Visitor, page: str) -> TestResponse:
+    """Sign in again with the kept form of a page."""
+    typed = {"email": visitor.email, "password": PASSWORD, "csrf_token": visitor.token()}
+    return visitor.client.post("/sign-in", data={**hidden(page), **typed})
+
+
+def test_a_kept_form_belongs_to_the_user_of_the_session_and_works_once(
+    app: Flask, admin: Visitor, visit: Callable[..., Visitor]
+) -> None:
+    other = visit("support")
+    asked = expire_while_posting(app, admin)
+    other.client = app.test_client()
+    page = sign_in_with(other, asked.text)
+    assert page.status_code == 303 and page.location == "/destinations/new?kind=inbox"
+    assert "belongs to another account" in other.get("/").text
+    assert 'name="name" value="Kept' in sign_in_with(admin, asked.text).text
+    admin.client = app.test_client()
+    page = sign_in_with(admin, asked.text)
+    assert page.status_code == 303 and "was used already" in admin.get("/").text
+
+
+def test_a_form_after_a_poll_is_kept_and_after_a_sign_out_is_not(
+    app: Flask, admin: Visitor
+) -> None:
+    token = admin.token()
+    end_sessions(app)
+    assert (
+        admin.get("/events", headers={"HX-Request": "true", "Relay-Poll": "1"}).status_code == 401
+    )
+    form = {"csrf_token": token, **FORM}
+    asked = admin.client.post(NEW, data=form, headers=OURS)
+    assert hidden(asked.text)["kept_form"]
+    with app.app_context():
+        db.session.query(UserSession).delete()
+        db.session.commit()
+    asked = admin.client.post(NEW, data=form, headers=OURS)
+    assert asked.status_code == 401 and "kept_form" not in hidden(asked.text)
+    assert "Relay did not keep the form" in asked.text
+
+
+def test_passwords_codes_and_secrets_are_entered_again(app: Flask, admin: Visitor) -> None:
+    token = admin.token()
+    end_sessions(app)
+    form = {
+        "name": "Hook",
+        "url": "https://x.example.com",
+        "signing_secret": "whsec-1",
+        "token": "",
+    }
+    asked = admin.client.post(
+        "/destinations/new?kind=webhook", data={"csrf_token": token, **form}, headers=OURS
+    )
+    with app.test_request_context("/", method="POST", data=hidden(asked.text)):
+        found = kept_forms.posted()
+    assert found and found.asks == ("signing_secret",) and "whsec-1" not in str(found)
+    page = sign_in_with(admin, asked.text).text
+    assert "whsec-1" not in page and "Enter them again." in page
+    assert re.search(r'<input class="form-control" type="password"[^>]*name="signing_secret"', page)
+    assert "<strong>Destinations: create</strong>" in page
+    for name in ("password", "old_password", "code", "api_key", "own_headers", "bot_token"):
+        assert kept_forms.is_secret(name), name
+    for name in ("key_id", "event_types", "name", "once"):
+        assert not kept_forms.is_secret(name), name
+    assert not kept_forms.is_secret("code", "/dead-letters/bulk")
+
+
+@pytest.mark.parametrize(
+    ("note", "is_kept"), [("a" * 100_000, True), ("a" * 200_000, False), ("ü" * 40_000, False)]
+)
+def test_a_form_is_kept_only_if_the_sign_in_takes_it(
+    app: Flask, admin: Visitor, note: str, is_kept: bool
+) -> None:
+    token = admin.token()
+    end_sessions(app)
+    form = {"csrf_token": token, "name": "x", "note": note}
+    asked = admin.client.post(NEW, data=form, headers=OURS)
+    assert asked.status_code == 401
+    assert ("too large to keep" in asked.text) is not is_kept
+    page = sign_in_with(admin, asked.text)
+    assert page.status_code == (200 if is_kept else 303)

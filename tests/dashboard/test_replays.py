@@ -18,7 +18,7 @@ FRAGMENT = {"HX-Request": "true"}
 
 
 def token_of(preview: str) -> str:
-    found = re.search(r'name="token" value="(\w+)"', preview)
+    found = re.search(r'name="once" value="(\w+)"', preview)
     assert found, preview
     return found[1]
 
@@ -29,11 +29,11 @@ def test_a_form_sent_twice_starts_one_replay(
     support = visit("support")
     form = {"destination": world.hook}
     preview = support.get("/replays/new", query_string=form).text
-    form["token"] = token_of(preview)  # type: ignore[assignment]
+    form["once"] = token_of(preview)  # type: ignore[assignment]
     first, second = (support.post("/replays", form) for _ in range(2))
     assert first.status_code == second.status_code == 303
     assert first.location == second.location
-    late = support.post("/replays", {**form, "token": "another"})
+    late = support.post("/replays", {**form, "once": "another"})
     assert late.status_code == 409 and "Nothing is left to send" in late.text
 
 
@@ -45,7 +45,7 @@ def test_a_replay_on_hold_names_the_paused_destination(
     support.post(f"/destinations/{world.hook}/pause", {"reason": "They move house"})
     preview = support.get(f"/replays/new?destination={world.hook}").text
     assert "Hook is paused, so deliveries wait until you resume it." in text_of(preview)
-    location = support.post("/replays", {"destination": world.hook, "token": "t"}).location
+    location = support.post("/replays", {"destination": world.hook, "once": "t"}).location
     page = viewer.get(location).text
     assert "0 of 3 delivered. 3 left." in text_of(page)
     assert "3 deliveries to Hook . Sending continues when you resume" in text_of(page)
@@ -60,7 +60,7 @@ def test_a_replay_on_hold_names_the_paused_destination(
 def test_a_cancelled_replay_shows_what_was_not_sent(
     app: Flask, world: World, admin: Visitor
 ) -> None:
-    location = admin.post("/replays", {"destination": world.hook, "token": "t"}).location
+    location = admin.post("/replays", {"destination": world.hook, "once": "t"}).location
     assert "Cancel" in admin.get(location).text
     assert "0 of 1 delivered. 1 was not sent" in text_of(
         admin.post(f"{location}/cancel", headers=FRAGMENT).text

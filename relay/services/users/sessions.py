@@ -68,6 +68,22 @@ def find(token: str) -> UserSession | None:
     return session if _is_valid(session, now) else None
 
 
+def find_ended(token: str) -> UserSession | None:
+    """The session of this token that passed a time limit, if its person may still sign in."""
+    if not token:
+        return None
+    found = db.session.scalar(select(UserSession).where(UserSession.token_sha256 == digest(token)))
+    if found is None or found.user.state != UserState.ACTIVE:
+        return None
+    return None if _is_valid(found, database.now(db.session)) else found
+
+
+def use_up_ended(session_id: int, user_id: int) -> bool:
+    """Delete the row of a session that ended.  -> whether it was there.  Does not commit."""
+    own = delete(UserSession).where(UserSession.id == session_id, UserSession.user_id == user_id)
+    return bool(db.session.execute(own).rowcount)  # type: ignore[attr-defined]
+
+
 def _is_valid(session: UserSession, now: datetime) -> bool:
     fresh = now - session.seen_at < IDLE and now - session.created_at < ABSOLUTE
     return fresh and session.user.state == UserState.ACTIVE
