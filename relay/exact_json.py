@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -26,12 +27,12 @@ class PlainDecimal(Decimal):
         return super().__format__(spec or "f", *context)
 
 
-def loads(text: str) -> Any:
+def loads(text: str, pairs_hook: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
     """Like ``json.loads``, with a PlainDecimal for each number that has a point or an exponent.
 
-    Raises ValueError, also for NaN and Infinity, and RecursionError.
+    ``pairs_hook`` makes an object of its pairs.  Raises ValueError, also for NaN and Infinity, and RecursionError.
     """
-    return json.loads(text, parse_float=_decimal, parse_constant=_refuse)
+    return json.loads(text, parse_float=_decimal, parse_constant=_refuse, object_pairs_hook=pairs_hook)
 
 
 def _decimal(text: str) -> PlainDecimal:

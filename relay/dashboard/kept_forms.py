@@ -124,10 +124,9 @@ def seal(form: KeptForm) -> str:
 def posted() -> KeptForm | None:
     """The form that the sign-in page of this request brings along; None if it is too old or changed."""
     sealed = request.form.get(FIELD, "")
+    values: dict[str, Any]
     try:
-        found = json.loads(secrets.open_sealed(sealed)[FIELD]) if sealed else None
-        values: dict[str, Any]
-        values, at = found or ({}, 0)
+        values, at = json.loads(secrets.open_sealed(sealed)[FIELD])
     except (SecretUnreadable, KeyError, ValueError):
         return None
     if not 0 <= time.time() - at < LASTS_S:

@@ -147,6 +147,12 @@ def no_such_path(rest: str = "") -> Response:
     return response
 
 
+def answer_other_methods() -> Response | None:
+    """For OPTIONS, TRACE, PROPFIND and others, which no path has: Flask's own answers are not JSON."""
+    is_ours = request.path == "/api" or request.path.startswith("/api/")
+    return no_such_path() if is_ours and request.method not in (*METHODS, "HEAD") else None
+
+
 def _has(adapter: Any, method: str) -> bool:
     try:
         rule, _ = adapter.match(request.path, method=method, return_rule=True)
@@ -158,6 +164,7 @@ def _has(adapter: Any, method: str) -> bool:
 def register(blueprint: Blueprint) -> None:
     for path in ("/api", "/api/", "/api/<path:rest>"):
         blueprint.add_url_rule(path, "no_such_path", no_such_path, methods=METHODS)
+    blueprint.before_app_request(answer_other_methods)
     blueprint.register_error_handler(ApiError, on_api_error)
     blueprint.register_error_handler(RelayError, on_refusal)
     blueprint.register_error_handler(ValidationError, on_invalid)

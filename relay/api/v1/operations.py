@@ -22,6 +22,7 @@ from relay.services.paging import Page
 
 PREFIX = "/api/v1"
 MAX_BODY = 16 * 1024
+SURROGATE = re.compile("[\ud800-\udfff]")
 View = Callable[..., Any]
 blueprint = Blueprint("api_v1", __name__)
 
@@ -122,11 +123,31 @@ def read_body() -> dict[str, Any]:
     if request.mimetype != "application/json":
         raise ApiError(415, "Send Content-Type: application/json.")
     try:
-        body = exact_json.loads(raw.decode())
+        body = exact_json.loads(raw.decode(), _object)
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
         raise ApiError(400, "The body must be one JSON object.")
-    if "\\u0000" in raw.decode():
-        raise ApiError(400, "The body must not contain NUL.")
+    _check_texts(body)
     return body
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Raises ApiError if a key occurs twice: programs do not agree on which one counts."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ApiError(400, "A key must not occur twice in one object.")
+    return found
+
+
+def _check_texts(body: Any) -> None:
+    """Raises ApiError for a text that no database stores, in keys and values at any depth."""
+    pending = [body]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict):
+            pending += [*item.keys(), *item.values()]
+        elif isinstance(item, list):
+            pending += item
+        elif isinstance(item, str) and ("\x00" in item or SURROGATE.search(item)):
+            raise ApiError(400, "The body must not contain NUL or half of a surrogate pair.")

@@ -30,6 +30,14 @@ class Moment(fields.AwareDateTime):
     def __init__(self, **kw: Any):
         super().__init__(format="iso", default_timezone=UTC, **kw)
 
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kw: Any) -> Any:
+        found = super()._deserialize(value, attr, data, **kw)
+        try:
+            in_utc: datetime = found.astimezone(UTC)
+        except OverflowError as exc:  # its year is 0 or 10000 in UTC
+            raise ValidationError("Enter a time between the years 1 and 9999.") from exc
+        return in_utc
+
     def _serialize(self, value: datetime | None, attr: Any, obj: Any, **kw: Any) -> str | None:
         if value is None:
             return None

@@ -26,6 +26,10 @@ pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
         ("DELETE", "/api/v1/alerts", 405, "method_not_allowed"),
         ("POST", "/api/openapi.json", 405, "method_not_allowed"),
         ("GET", "/api/v1/alerts", 401, "unauthorized"),
+        ("OPTIONS", "/api/v1/alerts", 405, "method_not_allowed"),
+        ("PROPFIND", "/api/v1/alerts", 405, "method_not_allowed"),
+        ("TRACE", "/api/openapi.json", 405, "method_not_allowed"),
+        ("OPTIONS", "/api/v1/nothing", 404, "not_found"),
     ],
 )
 def test_a_path_without_an_operation_is_json_too(
@@ -49,6 +53,10 @@ def test_a_path_without_an_operation_is_json_too(
         (b"\xff{}", "application/json", 400),
         (b'{"note": "a\\u0000b"}', "application/json", 400),
         (b"[" * 5000, "application/json", 400),
+        (b'{"note": "\\ud800"}', "application/json", 400),
+        (b'{"\\udc00": "x"}', "application/json", 400),
+        (b'{"note": "x", "note": "y"}', "application/json", 400),
+        (rb'{"note": "C:\\u0000"}', "application/json", 404),
         (b'{"note": "x"}', "text/plain", 415),
         (b"note=x", "application/x-www-form-urlencoded", 415),
         (b" " * 20_000, "application/json", 413),
@@ -98,3 +106,18 @@ def test_an_unavailable_database_is_503(
     answer = client.open("GET", "/sites")
     assert (answer.status_code, answer.get_json()["error"]["code"]) == (503, "unavailable")
     assert answer.headers["Retry-After"] == "5" and "secret detail" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/events", "/failed-deliveries"])
+def test_a_time_outside_of_the_years_of_a_date_is_refused(
+    api: Callable[..., ApiClient], path: str
+) -> None:
+    client = api()
+    for name, value in (
+        ("since", "0001-01-01T00:00:00%2B14:00"),
+        ("until", "9999-12-31T23:59:59-14:00"),
+    ):
+        answer = client.open("GET", f"{path}?{name}={value}")
+        assert (answer.status_code, answer.get_json()["error"]["code"]) == (422, "invalid")
+        assert name in answer.get_json()["error"]["fields"]
+    assert client.open("GET", f"{path}?until=9999-12-31T23:59:59Z").status_code == 200
