@@ -32,7 +32,9 @@ def loads(text: str, pairs_hook: Callable[[list[tuple[str, Any]]], Any] | None =
 
     ``pairs_hook`` makes an object of its pairs.  Raises ValueError, also for NaN and Infinity, and RecursionError.
     """
-    return json.loads(text, parse_float=_decimal, parse_constant=_refuse, object_pairs_hook=pairs_hook)
+    return json.loads(
+        text, parse_float=_decimal, parse_constant=_refuse, object_pairs_hook=pairs_hook
+    )
 
 
 def _decimal(text: str) -> PlainDecimal:

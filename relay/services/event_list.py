@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, exists, or_, select
 from sqlalchemy.orm import aliased, joinedload, selectinload
 
+from relay.event_types import INTERNAL_TYPES
 from relay.models import Delivery, Event, Source, db
-from relay.models.delivery import is_unfinished
+from relay.models.delivery import is_to_shown, is_unfinished
 from relay.rules.lifecycle import OPEN, State
 from relay.services import event_search as search
 from relay.services.event_search import Candidates, Found
@@ -62,7 +63,9 @@ def count_states() -> dict[str, int]:
     Each count reads the index of unfinished deliveries in its order, and stops.
     """
     shown = {
-        "received": select(Event.id).where(Event.routed_at.is_(None)),
+        "received": select(Event.id).where(
+            Event.routed_at.is_(None), Event.event_type.not_in(INTERNAL_TYPES)
+        ),
         "pending": _events_in(State.PENDING).where(~_has_too(State.DEAD)),
         "sending": _events_in(State.IN_FLIGHT).where(~_has_too(State.DEAD, State.PENDING)),
         "dead": _events_in(State.DEAD),
@@ -77,7 +80,9 @@ def count_states() -> dict[str, int]:
 
 def _events_in(state: State) -> Select[Any]:
     """The events with a delivery in this state, newest first."""
-    found = select(Delivery.event_pk).where(Delivery.state == state.value, is_unfinished())
+    found = select(Delivery.event_pk).where(
+        Delivery.state == state.value, is_unfinished(), is_to_shown()
+    )
     return found.order_by(Delivery.event_pk.desc()).distinct()
 
 

@@ -20,7 +20,7 @@ from sqlalchemy.orm import joinedload, selectinload
 from relay import database, secrets
 from relay.email_digests import EmailDigests
 from relay.errors import Invalid, NotFound, Refusal
-from relay.event_types import FAMILIES, INTERNAL_TYPES, RELAY_TEST, SAMPLES, TEST
+from relay.event_types import CANARY, FAMILIES, INTERNAL_TYPES, RELAY_TEST, SAMPLES, TEST
 from relay.mapping.people import email_in
 from relay.models import DeadLetter, Delivery, EmailDigest, Event, Intake, RedactedEvent, Source, db
 from relay.rules.lifecycle import OPEN, State
@@ -77,7 +77,8 @@ class EventFilter:
     ``state`` is one of STATES; the datetimes are aware.  ``text`` is an id or an e-mail address, in
     full.  With ``anywhere`` it may be a part of any value, so it is only for people who may see the
     values: others could guess them with it.
-    Internal events, which sites send to Relay itself, are listed only if ``event_type`` names them.
+    Internal events, which sites send to Relay itself, are listed only if ``event_type`` names them, and
+    canaries never.
     """
 
     event_type: str = ""
@@ -110,9 +111,8 @@ class EventFilter:
         ]
 
     def is_listed(self) -> list[ColumnElement[bool]]:
-        return (
-            [] if self.event_type in INTERNAL_TYPES else [Event.event_type.not_in(INTERNAL_TYPES)]
-        )
+        named = {self.event_type} - {CANARY}
+        return [Event.event_type.not_in(INTERNAL_TYPES - named)]
 
     def has_type(self) -> list[ColumnElement[bool]]:
         if self.event_type.endswith(".*"):
@@ -206,7 +206,7 @@ def find_event(id_or_event_id: int | str) -> Event:
         number = max(ids_of(text), default=number)
     event = db.session.scalar(
         select(Event)
-        .where(Event.id == number)
+        .where(Event.id == number, Event.event_type != CANARY)
         .options(
             joinedload(Event.source),
             joinedload(Event.signing_key),

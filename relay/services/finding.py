@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import func, or_, select
 
 from relay.models import Destination, Event, Source, db
-from relay.rules.states import DestinationState, SourceState
+from relay.models.destination import is_in_use
+from relay.rules.states import SourceState
 from relay.services import event_list
 from relay.services.events import EventFilter
 
@@ -46,9 +47,7 @@ def _sources(text: str) -> list[Source]:
 
 
 def _destinations(text: str) -> list[Destination]:
-    found = select(Destination).where(
-        Destination.state != DestinationState.CLOSED, _contains(Destination.name, text)
-    )
+    found = select(Destination).where(is_in_use(), _contains(Destination.name, text))
     return list(db.session.scalars(found.order_by(Destination.name).limit(MOST)))
 
 

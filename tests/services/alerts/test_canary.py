@@ -34,13 +34,14 @@ from relay.models import (
 from relay.rules.alerts import Reading, ReadingLevel
 from relay.rules.lifecycle import State
 from relay.rules.states import DestinationState, KeyState
-from relay.services import deliveries, event_list, overview
+from relay.services import deliveries, event_list, finding, overview
 from relay.services.alerts import canary
 from relay.services.alerts.readings import Context
 from relay.services.alerts.readings import canary as canary_reading
 from relay.services.audit import COMMAND_LINE, RELAY
 from relay.services.destinations import removal
 from relay.services.destinations import settings as destination_settings
+from relay.services.events import EventFilter, find_event
 from relay.services.operations import gauges, retention
 from relay.services.sources import keys
 from relay.services.sources import settings as source_settings
@@ -364,7 +365,8 @@ def test_nobody_sees_changes_or_counts_the_internal_inbox(
     waiting = overview.load_figures(datetime.now(UTC))
     assert (waiting.waiting, waiting.oldest_due_s) == (0, 0.0)
     assert deliveries.list_deliveries().total == 0
-    assert event_list.list_events().items == []
+    check_no_event_is_shown()
+    assert not any(event_list.count_states().values())
     db.session.rollback()
     drain.run(number)
     assert deliveries.list_deliveries().total == 0
@@ -381,6 +383,23 @@ def test_nobody_sees_changes_or_counts_the_internal_inbox(
     written = capsys.readouterr().err
     assert '"event": "attempt"' not in written
     assert "canary" not in repr(sorted(KINDS))
+
+
+def check_no_event_is_shown() -> None:
+    """In no list, also one that names its type or its id, on no page, and not in the palette."""
+    canary_event = db.session.scalars(select(Event)).one()
+    texts = (canary_event.event_id, str(canary_event.id))
+    for wanted in (
+        EventFilter(),
+        EventFilter(event_type=CANARY),
+        *(EventFilter(text=text) for text in texts),
+        *(EventFilter(text=text, event_type=CANARY) for text in texts),
+    ):
+        assert event_list.list_events(wanted).items == [], wanted
+    for text in (*texts, canary_event.id):
+        with pytest.raises(NotFound):
+            find_event(text)
+    assert finding.find("internal", anywhere=True).destinations == []
 
 
 def only_subscription(destination_id: int) -> int:
