@@ -11,6 +11,7 @@ from relay.cli.output import command, iso, paged, refuse, show, show_list
 from relay.models import Delivery, Event
 from relay.services import event_list, events
 from relay.services.audit import COMMAND_LINE
+from relay.services.subscriptions.settings import check_patterns
 
 
 @click.group("events")
@@ -53,7 +54,9 @@ def as_dict(event: Event) -> dict[str, Any]:
     group, "list", "events list --status dead --source shop", "events list --text jane@example.com"
 )
 @click.option("--status", "state", type=click.Choice(list(events.STATES)), help="Only this status.")
-@click.option("--type", "event_type", default="", help="Only this event type.")
+@click.option(
+    "--type", "event_type", default="", help="Only this event type; order.* for all of orders."
+)
 @click.option("--source", default="", help="Only events of this site (slug).")
 @click.option("--text", default="", help="Only events with this text in an id or a value.")
 @paged
@@ -67,6 +70,8 @@ def list_(
     as_json: bool,
 ) -> None:
     """List events, newest first."""
+    if event_type:
+        check_patterns([event_type])
     event_filter = events.EventFilter(event_type, source, state or "", text, anywhere=True)
     page = event_list.list_events(event_filter, limit, after)
     items = [as_dict(event) for event in page.items]

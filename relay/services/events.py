@@ -25,6 +25,7 @@ from relay.mapping.people import email_in
 from relay.models import DeadLetter, Delivery, EmailDigest, Event, Intake, RedactedEvent, Source, db
 from relay.rules.lifecycle import OPEN, State
 from relay.rules.states import DeadLetterState, SourceType
+from relay.services import type_names
 from relay.services.audit import By, record
 from relay.services.sources import keys
 from relay.services.sources.settings import find_source
@@ -251,7 +252,8 @@ def send_test_event(slug: str, by: By, event_type: str = TEST, base_url: str = "
     """
     source = find_source(slug)
     if event_type not in SAMPLES:
-        raise Invalid({"type": [f"There are samples for {', '.join(sorted(SAMPLES))}."]})
+        listed = f"There are samples for {', '.join(sorted(SAMPLES))}."
+        raise Invalid({"type": [type_names.unknown(event_type, SAMPLES, listed)]})
     if source.type is not SourceType.PLUGIN:
         raise Refusal(
             f"{source.name} sends webhooks of another program, so Relay cannot send a test event as it "

@@ -57,3 +57,14 @@ def test_a_delivery_that_is_not_needed_keeps_its_state(run: Run, app: Flask, sin
     assert "discarded (not needed)" in run("deliveries", "list")
     assert "discarded (not needed)" in run("deliveries", "show", str(listed["id"]))
     assert "Hook: discarded (not needed), 1 attempts" in run("events", "show", listed["event_id"])
+
+
+def test_a_mistyped_event_type_is_named_with_the_one_that_was_meant(
+    run: Run, app: Flask, sink: Sink
+) -> None:
+    world.make(app, sink)
+    for words in (("list",), ("send-test", "shop")):
+        said = run("events", *words, "--type", "order.creatd", code=1)
+        assert "order.creatd is not an event type. Did you mean order.created?" in said
+    for found in ("x.mine", "order.*", "relay.canary"):
+        assert "None." in run("events", "list", "--type", found)

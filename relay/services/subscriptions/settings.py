@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -33,6 +32,7 @@ from relay.models.destination import INTERNAL_KIND
 from relay.rules.counted import COUNTED
 from relay.rules.lifecycle import Discarded, State
 from relay.rules.states import DestinationState, SourceState, SubscriptionState
+from relay.services import type_names
 from relay.services.audit import By, record
 from relay.services.dead_letters import bulk
 from relay.services.dead_letters.selection import Selection
@@ -42,6 +42,7 @@ from relay.services.transitions import transition_many
 
 PATTERN = re.compile(r"\*|[a-z0-9_]+(\.[a-z0-9_-]+)*(\.\*)?")
 KNOWN = ("*", *EVENT_TYPES, *(f"{name}.*" for name in FAMILIES))
+LISTED = "The list is in docs/wordpress.md; custom types start with x."
 MOST_CONDITIONS, LONGEST_VALUE = 30, 500
 REMOVED = "The subscription was removed."
 
@@ -63,17 +64,8 @@ def check_patterns(patterns: Sequence[str]) -> list[str]:
             sentence = f"{pattern} is not an event type such as order.created or order.*."
             raise Invalid({"event_types": [sentence]})
         if pattern not in KNOWN and not pattern.startswith("x."):
-            raise Invalid({"event_types": [_unknown(pattern)]})
+            raise Invalid({"event_types": [type_names.unknown(pattern, KNOWN, LISTED)]})
     return sorted(set(wanted))
-
-
-def _unknown(pattern: str) -> str:
-    near = difflib.get_close_matches(pattern, KNOWN, n=1)
-    if near:
-        return f"{pattern} is not an event type. Did you mean {near[0]}?"
-    return (
-        f"{pattern} is not an event type. The list is in docs/events.md; custom types start with x."
-    )
 
 
 def check_conditions(group: ConditionGroup) -> dict[str, Any]:

@@ -1,0 +1,13 @@
+"""The sentence about an event type that does not exist: the one that was probably meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection
+
+
+def unknown(name: str, known: Collection[str], otherwise: str) -> str:
+    """``otherwise`` says what to do if no known type is similar."""
+    near = difflib.get_close_matches(name, known, n=1)
+    what = f"Did you mean {near[0]}?" if near else otherwise
+    return f"{name} is not an event type. {what}"
