@@ -266,7 +266,13 @@ def test_a_file_that_cannot_be_written_is_one_error_line(run: Run, tmp_path: Pat
 def test_a_backup_goes_to_standard_output_or_to_the_place_of_the_settings(
     run: Run, database_url: str, tmp_path: Path
 ) -> None:
-    assert "RELAY_BACKUP_TO is not set" in run("backup", "run", code=1)
+    for verb in ("verify", "run"):
+        failed = rows(
+            database_url, tmp_path, "SELECT 1 FROM milestone WHERE name = 'backup_failed'"
+        )
+        assert not failed, "a verification that did not begin is no failed backup"
+        said = flask(database_url, tmp_path, "backup", verb, code=1)
+        assert said.startswith("RELAY_BACKUP_TO is not set") and len(said.splitlines()) == 1
     assert "not removed" in run("backup", "remove", "relay-x", code=2)
     place = {"RELAY_BACKUP_TO": str(tmp_path / "backups")}
     assert "It is not encrypted" in flask(database_url, tmp_path, "backup", "run", **place)

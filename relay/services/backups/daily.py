@@ -39,6 +39,7 @@ def run_daily(config: Config, at: time, by: By) -> None:
             if is_due(last, now, at):
                 runs.run(config, by)
         except (Refusal, SQLAlchemyError) as exc:
+            runs.log_failure(exc)
             log("backup.waits", level="warning", reason=type(exc).__name__)
             pause_s = RETRY_S
         db.session.remove()

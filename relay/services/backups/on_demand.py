@@ -124,6 +124,7 @@ def make(by: By) -> str:
             with runs.reported(by, config):
                 _write(folder())
     except (RelayError, OSError, SQLAlchemyError) as exc:  # it is stored for the page and the alert
+        runs.log_failure(exc)
         return str(exc)
     return ""
 

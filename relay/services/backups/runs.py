@@ -76,6 +76,15 @@ def spooling(config: Config) -> Iterator[Path]:
         os.close(lock)
 
 
+def reason_of(exc: Exception) -> str:
+    return str(exc) if isinstance(exc, Refusal) else type(exc).__name__
+
+
+def log_failure(exc: Exception) -> None:
+    """For a backup that nobody waits for; a command prints its reason instead."""
+    log("backup.failed", level="error", reason=reason_of(exc))
+
+
 @contextmanager
 def reported(by: By, config: Config) -> Iterator[None]:
     """A failure is stored for the alert about backups, and ends one that was stored before."""
@@ -83,8 +92,7 @@ def reported(by: By, config: Config) -> Iterator[None]:
         yield
     except (Refusal, SQLAlchemyError, OSError) as exc:
         db.session.rollback()
-        reason = str(exc) if isinstance(exc, Refusal) else type(exc).__name__
-        log("backup.failed", level="error", reason=reason)
+        reason = reason_of(exc)
         with suppress(SQLAlchemyError):
             milestones.store(db.session, milestones.BACKUP_FAILED, detail={"reason": reason})
             audit.record(by, "backup.fail", "all of Relay", reason=reason)
@@ -240,6 +248,7 @@ def verify(config: Config, name: str, identity: Path | None, by: By) -> Verified
 
     Raises Refusal, SQLAlchemyError.
     """
+    place_of(config.backups, spool_of(config))  # without a place, nothing was found about a backup
     with reported(by, config), fetched(config, name, identity) as (one, path, identities):
         with sealing.opened(path, identities) as file:
             done = scratch.restore_and_compare(file, one.name, path.with_name("scratch.part"))
