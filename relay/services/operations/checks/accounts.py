@@ -1,18 +1,33 @@
-"""Accounts: which admins sign in with a password only."""
+"""Accounts: whether there is an admin, and which admins sign in with a password only."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sqlalchemy import select
+
+from relay.models import User, db
 from relay.observability.health import Finding, ok, warning
-from relay.rules.states import Role
+from relay.rules.states import Role, UserState
 from relay.services.users.second_factor import policy
 
 CHECK = "second factor"
 NAMED = 5
 
 
+def has_admin() -> bool:
+    found = select(User.id).where(User.role == Role.ADMIN, User.state == UserState.ACTIVE)
+    return db.session.scalar(found.limit(1)) is not None
+
+
 def check() -> Iterator[Finding]:
+    if not has_admin():
+        yield warning(
+            "admin",
+            "There is no active admin, so nobody can change settings on the dashboard.",
+            "Create one: flask users create EMAIL --role admin --password-stdin",
+        )
+        return
     found = policy.without_second_factor(Role.ADMIN)
     if not found:
         yield ok(CHECK, "Each admin with a password has a second factor.")

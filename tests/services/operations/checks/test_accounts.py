@@ -32,3 +32,13 @@ def test_admins_without_a_second_factor_are_named(app: Flask) -> None:
         db.session.commit()
         (finding,) = accounts.check()
         assert finding.level is Level.OK
+
+
+def test_an_installation_without_an_admin_is_told_how_to_make_one(app: Flask) -> None:
+    with app.app_context():
+        db.session.add(User(email="left", role=Role.ADMIN, state=UserState.DISABLED))
+        db.session.add(User(email="viewer", role=Role.VIEWER))
+        db.session.commit()
+        (finding,) = accounts.check()
+        assert finding.level is Level.WARNING and "no active admin" in finding.what
+        assert "flask users create EMAIL --role admin" in finding.do
