@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from relay.cli.destinations import parse_pairs, secrets_of
-from relay.cli.output import command, iso, refuse, show, show_list
+from relay.cli.output import command, iso, refuse, show, show_list, show_removal
 from relay.errors import Invalid
 from relay.models import AlertChannel
 from relay.rules.states import Severity
@@ -73,7 +73,8 @@ def chosen(
     channels,
     "create",
     "alerts channels create slack Operations --secret webhook_url=-",
-    "alerts channels create email Owner --set to=owner@example.com --severity critical",
+    "alerts channels create email Owner --set to=owner@example.com --set sender=relay@example.com "
+    "--set host=smtp.example.com --severity critical",
 )
 @click.argument("kind")
 @click.argument("name")
@@ -199,12 +200,20 @@ def test(channel: str, as_json: bool) -> None:
 
 @command(channels, "remove", "alerts channels remove Operations --yes")
 @click.argument("channel")
-@click.option("--yes", is_flag=True, help="Has no effect; other commands need it.")
+@click.option("--yes", is_flag=True, help="Remove it; without this, show what would happen.")
 def remove(channel: str, yes: bool, as_json: bool) -> None:
     """Remove a channel with its secrets and what waits for it."""
-    number = service.find_channel(channel).id
-    name = service.remove_channel(number, COMMAND_LINE)
-    show({"id": number, "name": name, "removed": True}, as_json, f"{name} is removed.")
+    found = service.find_channel(channel)
+    number, name, waiting = found.id, found.name, service.waiting_messages(found)
+    others = [one for one in service.list_channels() if one.enabled and one.id != number]
+    if yes:
+        service.remove_channel(number, COMMAND_LINE)
+    counts = {"id": number, "name": name, "removed": yes, "waiting": waiting}
+    rows = {
+        "messages that wait, not sent": waiting,
+        "other channels that are on, which get the alerts": len(others),
+    }
+    show_removal(name, rows, counts, yes, as_json)
 
 
 @command(channels, "enable", "alerts channels enable Operations")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import pytest
@@ -60,6 +61,15 @@ def test_a_channel_has_the_settings_of_the_destination_of_its_kind(call: Run) ->
     assert "Team" in table and "22:00-07:00" in table and "very-secret" not in table
 
 
+def test_the_examples_of_create_work_as_they_are_written(call: Run) -> None:
+    create = channels.commands["create"]
+    assert create.epilog is not None
+    examples = [line.strip() for line in create.epilog.splitlines() if "flask" in line]
+    assert len(examples) == 2
+    for example in examples:
+        call(*shlex.split(example)[3:], input="https://hooks.slack.com/services/T0/B0/key\n")
+
+
 def test_an_update_changes_only_what_is_named(call: Run) -> None:
     before = make(call, "--quiet", "22:00-07:00", "--rule", "disk_space")
     changed = call("update", "Hook", "--severity", "notice", "--json")
@@ -87,7 +97,10 @@ def test_channels_are_turned_off_and_on_and_removed(call: Run) -> None:
     assert call("disable", "Hook", "--json")["enabled"] is False
     assert "already turned off" in call("disable", "Hook", code=1)
     assert call("enable", "Hook", "--json")["enabled"] is True
-    assert call("remove", "Hook", "--json")["removed"] is True
+    said = call("remove", "Hook", code=1)
+    assert "Removing Hook would affect" in said and "repeat the command with --yes" in said
+    assert call("list", "--json")["total"] == 1
+    assert call("remove", "Hook", "--yes", "--json")["removed"] is True
     assert call("list", "--json") == {"items": [], "total": 0}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import current_app
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, func, or_, select
 
 from config import Config
 from relay import database, secrets
@@ -24,7 +24,7 @@ from relay.errors import Invalid, NotFound, Refusal
 from relay.models import AlertChannel, AlertMessage, db
 from relay.rules import quiet
 from relay.rules.alerts import RULES
-from relay.rules.states import AlertChange, Severity
+from relay.rules.states import AlertChange, AlertMessageState, Severity
 from relay.services.alerts import channel_call, state
 from relay.services.alerts.channel_call import ChannelAddress, ChannelResult
 from relay.services.alerts.messages import CHANNEL_FAILED, iso, subject_of
@@ -188,6 +188,14 @@ def move_channel(id_or_name: int | str, position: int, by: By) -> AlertChannel:
     record(by, "alert_channel.move", moved.name, position=at + 1)
     db.session.commit()
     return moved
+
+
+def waiting_messages(channel: AlertChannel) -> int:
+    """How many messages a removal would drop."""
+    found = select(func.count()).where(
+        AlertMessage.channel_id == channel.id, AlertMessage.state == AlertMessageState.PENDING
+    )
+    return db.session.scalar(found) or 0
 
 
 def remove_channel(id_or_name: int | str, by: By) -> str:

@@ -92,7 +92,8 @@ def check_channels(connection: Connection) -> Iterator[Finding]:
         yield warning(
             "alert channels",
             "No alert channel is configured, so nobody is notified of problems.",
-            "Add one: flask alerts channels create email NAME --set to=ADDRESS",
+            "Add one: flask alerts channels create email NAME --set to=ADDRESS --set sender=ADDRESS "
+            "--set host=MAILSERVER",
             f"{CHANNELS}/new",
             "Add an alert channel.",
         )
