@@ -198,22 +198,23 @@ def test(channel: str, as_json: bool) -> None:
         refuse(sentence)
 
 
-@command(channels, "remove", "alerts channels remove Operations --yes")
+@command(channels, "remove", "alerts channels remove Operations --dry-run", "alerts channels remove Operations")
 @click.argument("channel")
-@click.option("--yes", is_flag=True, help="Remove it; without this, show what would happen.")
-def remove(channel: str, yes: bool, as_json: bool) -> None:
+@click.option("--dry-run", is_flag=True, help="Change nothing, only show what would happen.")
+@click.option("--yes", is_flag=True, hidden=True)  # as for sites and destinations
+def remove(channel: str, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Remove a channel with its secrets and what waits for it."""
     found = service.find_channel(channel)
     number, name, waiting = found.id, found.name, service.waiting_messages(found)
     others = [one for one in service.list_channels() if one.enabled and one.id != number]
-    if yes:
+    if not dry_run:
         service.remove_channel(number, COMMAND_LINE)
-    counts = {"id": number, "name": name, "removed": yes, "waiting": waiting}
+    counts = {"id": number, "name": name, "removed": not dry_run, "waiting": waiting}
     rows = {
         "messages that wait, not sent": waiting,
         "other channels that are on, which get the alerts": len(others),
     }
-    show_removal(name, rows, counts, yes, as_json)
+    show_removal(name, rows, counts, not dry_run, as_json)
 
 
 @command(channels, "enable", "alerts channels enable Operations")

@@ -14,7 +14,7 @@ from sqlalchemy.orm import joinedload, selectinload
 from relay import broker, database
 from relay.destinations import KINDS
 from relay.errors import Invalid, NotFound, Refusal
-from relay.event_types import EVENT_TYPES, FAMILIES
+from relay.event_types import FAMILIES, SAMPLES
 from relay.mapping import phrasing
 from relay.mapping.conditions import Condition, ConditionGroup, group_of, matches_type
 from relay.mapping.operators import OPERATORS, split
@@ -41,7 +41,7 @@ from relay.services.destinations import texts
 from relay.services.transitions import transition_many
 
 PATTERN = re.compile(r"\*|[a-z0-9_]+(\.[a-z0-9_-]+)*(\.\*)?")
-KNOWN = ("*", *EVENT_TYPES, *(f"{name}.*" for name in FAMILIES))
+KNOWN = ("*", *SAMPLES, *(f"{name}.*" for name in FAMILIES))
 LISTED = "The list is in docs/wordpress.md; custom types start with x."
 MOST_CONDITIONS, LONGEST_VALUE = 30, 500
 REMOVED = "The subscription was removed."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from flask import Flask
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy import select
 
+from relay.delivery.router import SubscriptionFilter
 from relay.errors import Invalid, NotFound, Refusal
+from relay.event_types import INTERNAL_TYPES
 from relay.mapping.conditions import Condition, ConditionGroup
 from relay.models import AuditEntry, Delivery, Subscription, db
 from relay.rules.states import SubscriptionState
@@ -294,3 +297,13 @@ def test_a_subscription_of_another_destination_is_not_found(relay: Flask, sink: 
     one, two = inbox("One", SubscriptionSettings()), inbox("Two", SubscriptionSettings())
     with pytest.raises(NotFound):
         subscription_settings.find(one.id, two.subscriptions[0].id)
+
+
+@pytest.mark.parametrize("name", sorted(INTERNAL_TYPES))
+def test_nobody_subscribes_to_an_internal_type_and_none_is_routed(name: str) -> None:
+    with pytest.raises(Invalid, match="is not an event type"):
+        subscription_settings.check_patterns([name])
+    assert subscription_settings.check_patterns(["relay.*", "relay.test"])
+    stored = (name, "relay.*", "*")  # by an older version
+    of_person = SubscriptionFilter(1, 1, frozenset(), stored, ConditionGroup())
+    assert not of_person.takes(SimpleNamespace(event_type=name, source_id=1))
