@@ -2,7 +2,7 @@
 
 It is posted to Relay's endpoint, stored, and routed as a delivery to the internal inbox, which a drain
 claims, sends and settles as any other.  When it is settled, it has arrived: ``receive`` stores that time
-in ``CanaryRun`` and deletes the event with its delivery.  The internal inbox is a destination that people
+in ``CanaryRun`` and deletes the event with its delivery, when a newer event exists.  The internal inbox is a destination that people
 neither see nor change (``models.destination.is_shown``), so a canary is in no list and no count.
 
 A site with a list of allowed addresses gets none: Relay's own address is not on that list, and the
@@ -242,7 +242,8 @@ def ensure_inbox(connection: Connection) -> int:
 def receive() -> int:
     """Record the canaries with a settled delivery, and delete them.  -> how many arrived
 
-    Raises SQLAlchemyError.
+    The newest event stays until there is a newer one: SQLite gives the number of a deleted last row to
+    the next row, and links name events by number.  Raises SQLAlchemyError.
     """
     with db.engine.begin() as connection:
         events = connection.execute(
@@ -261,20 +262,26 @@ def receive() -> int:
             .with_for_update(skip_locked=True, of=Event)
         ).all()
         arrived = [event for event in events if event.delivery_id is not None]
-        for event in arrived:
-            connection.execute(
-                update(CanaryRun)
-                .where(*_is_run_of(event), CanaryRun.arrived_at.is_(None))
-                .values(arrived_at=event.settled_at)
-            )
+        recorded = [event for event in arrived if _record_arrival(connection, event)]
         # A router of an older version does not know the internal inbox: that says nothing.
         for event in events:
             if event.delivery_id is None:
                 connection.execute(delete(CanaryRun).where(*_is_run_of(event)))
-        _delete_events(connection, [event.id for event in events])
-    for event in arrived:
+        highest = connection.scalar(select(func.max(Event.id))) or 0
+        _delete_events(connection, [event.id for event in events if event.id < highest])
+    for event in recorded:
         log("canary.arrived", correlation_id=event.event_id)
-    return len(arrived)
+    return len(recorded)
+
+
+def _record_arrival(connection: Connection, event: Any) -> bool:
+    """-> whether it was not recorded before"""
+    done = connection.execute(
+        update(CanaryRun)
+        .where(*_is_run_of(event), CanaryRun.arrived_at.is_(None))
+        .values(arrived_at=event.settled_at)
+    )
+    return bool(done.rowcount)
 
 
 def _is_run_of(event: Any) -> tuple[Any, ...]:
@@ -299,7 +306,10 @@ def prune(now: datetime) -> int:
     """
     before = now - KEPT
     events = select(Event.id).where(
-        Event.event_type == CANARY, Event.received_at < before, Event.routed_at.is_not(None)
+        Event.event_type == CANARY,
+        Event.received_at < before,
+        Event.routed_at.is_not(None),
+        Event.id < select(func.max(Event.id)).scalar_subquery(),
     )
     while ids := db.session.scalars(events.limit(BATCH)).all():
         _delete_events(db.session.connection(), ids)
