@@ -171,7 +171,7 @@ def enable(email: str, as_json: bool) -> None:
 def reset_password(
     email: str, password_stdin: bool, remove_second_factors: bool, as_json: bool
 ) -> None:
-    """End all sessions and print a link with which the user sets a new password.
+    """End all sessions, revoke all API tokens, and print a link to set a new password.
 
     With --password-stdin, the new password is set at once and no link is made.
     """
@@ -184,7 +184,11 @@ def reset_password(
         user_id, from_stdin("The password"), COMMAND_LINE, remove_second_factors
     )
     finish_mails()
-    show(as_dict(user), as_json, f"{user.email} has a new password and is signed out everywhere.")
+    show(
+        as_dict(user),
+        as_json,
+        f"{user.email} has a new password and is signed out everywhere. Their API tokens are revoked.",
+    )
 
 
 @command(group, "sign-out", "users sign-out bob@example.com")

@@ -91,7 +91,10 @@ def change_password() -> Any:
     except Invalid as exc:
         return _page(exc.reasons), 422
     others = {0: "", 1: " 1 other session ended."}.get(count, f" {count} other sessions ended.")
-    return _done(f"Your password is changed.{others}")
+    left = (
+        " Your API tokens still work. Revoke them under API tokens if someone else may know them."
+    )
+    return _done(f"Your password is changed.{others}{left}")
 
 
 @blueprint.post("/sessions/<int:session_id>/end")

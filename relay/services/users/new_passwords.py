@@ -13,6 +13,7 @@ from relay.models import User, db
 from relay.rules.states import LinkPurpose, UserState
 from relay.services import mail
 from relay.services.audit import By, record
+from relay.services.tokens import revocation
 from relay.services.users import links, mails, passwords, sessions
 from relay.services.users.links import GONE, MadeLink
 from relay.services.users.protection import check_not_own, locked, refused
@@ -26,7 +27,8 @@ OWN = "This is your own account. Change your password under My account."
 
 
 def reset_password(user_id: int, by: By, remove_second_factors: bool = False) -> MadeLink:
-    """A link with which the person sets a new password.  The old one stops, and all sessions end.
+    """A link with which the person sets a new password.  The old one and all API tokens stop, and all
+    sessions end.
 
     Raises NotFound, Refusal.
     """
@@ -42,7 +44,7 @@ def reset_password(user_id: int, by: By, remove_second_factors: bool = False) ->
 
 
 def set_password(user_id: int, password: str, by: By, remove_second_factors: bool = False) -> User:
-    """Replace the password and end all sessions.  Raises NotFound, Invalid, Refusal, TooBusy."""
+    """Replace the password, end all sessions and revoke all API tokens.  Raises NotFound, Invalid, Refusal, TooBusy."""
     user, _ = locked(user_id)
     email = user.email
     _check_can_reset(user)
@@ -70,10 +72,11 @@ def _replace(user: User, password_hash: str, by: By, remove_second_factors: bool
     user.password_hash, user.password_changed_at = password_hash, database.now(db.session)
     revoke_links(user)
     sessions.end_all(user, by)
+    tokens = revocation.revoke_all(user, by)
     if remove_second_factors:
         policy.clear(user, by)
     factors = "removed" if remove_second_factors else "kept"
-    record(by, "user.reset_password", user.email, second_factors=factors)
+    record(by, "user.reset_password", user.email, second_factors=factors, tokens_revoked=tokens)
 
 
 def find_person(token: str) -> User:

@@ -11,6 +11,9 @@ from relay.errors import Invalid, NotFound, Refusal, TooBusy
 from relay.models import AuditEntry, Passkey, RecoveryCode, db
 from relay.services import mail
 from relay.services.audit import COMMAND_LINE
+from relay.services.tokens import settings as token_settings
+from relay.services.tokens.checking import check_token
+from relay.services.tokens.settings import TokenChoice
 from relay.services.users import invitations, new_passwords
 from relay.services.users import team as services
 from tests.services.users.conftest import ADDRESS, Team
@@ -58,7 +61,7 @@ def test_second_factors_are_removed_only_on_request(team: Team) -> None:
     assert not team.user(team.vic_id).has_second_factor
     assert db.session.scalar(select(func.count()).select_from(RecoveryCode)) == 0
     details = [detail for _, action, _, detail in team.trail() if action == "user.reset_password"]
-    assert details == [{"second_factors": "kept"}, {"second_factors": "removed"}]
+    assert [detail["second_factors"] for detail in details] == ["kept", "removed"]
 
 
 @SQLITE
@@ -105,3 +108,15 @@ def test_asking_for_links_is_limited_by_address_and_account(team: Team, server: 
     db.session.rollback()
     asked = select(func.count()).where(AuditEntry.action == "user.forgot_password")
     assert db.session.scalar(asked) == 3
+
+
+@SQLITE
+def test_a_reset_revokes_the_api_tokens_and_the_persons_own_change_does_not(team: Team) -> None:
+    made = token_settings.create_token(team.vic_id, TokenChoice("CI", "viewer"), team.by)
+    link = new_passwords.reset_password(team.vic_id, team.by)
+    assert check_token(made.secret, ADDRESS) is None
+    details = [detail for _, action, _, detail in team.trail() if action == "user.reset_password"]
+    assert details[-1]["tokens_revoked"] == 1
+    made = token_settings.create_token(team.vic_id, TokenChoice("CI 2", "viewer"), team.by)
+    new_passwords.use_link(token_of(link.url), NEW, ADDRESS)
+    assert check_token(made.secret, ADDRESS) is not None
