@@ -131,17 +131,18 @@ class Outbox:
         self.starting = threading.Lock()
         self.thread: threading.Thread | None = None
 
-    def add(self, job: Callable[[], object]) -> None:
-        """Do it soon, in an application context of its own.  Dropped if too much waits already."""
+    def add(self, job: Callable[[], object]) -> bool:
+        """Do it soon, in an application context of its own.  -> False if too much waits already"""
         try:
             self.waiting.put_nowait(job)
         except queue.Full:
             log("mail.dropped", level="error", waiting=MOST_WAITING)
-            return
+            return False
         with self.starting:
             if self.thread is None:
                 self.thread = threading.Thread(target=self._run, name="outbox", daemon=True)
                 self.thread.start()
+        return True
 
     def join(self) -> None:
         """Wait until everything is done: for a command that ends afterwards."""

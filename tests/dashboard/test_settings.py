@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,6 +19,7 @@ from relay.backup_settings import BackupSettings
 from relay.connection_urls import MailAccount
 from relay.models import AuditEntry, Event, UserSession, db
 from relay.services import mail
+from relay.services.backups import on_demand, runs
 from relay.services.settings import retention
 from tests.dashboard.conftest import Visitor, text_of
 from tests.support.sink import Sink
@@ -116,6 +118,31 @@ def test_a_backup_that_fails_says_why(app: Flask, admin: Visitor, data_dir: Path
     with app.app_context():
         mail.outbox().join()
     assert "The last backup failed." in text_of(admin.get("/settings").text)
+
+
+def test_one_backup_is_made_at_a_time_and_the_newest_seven_are_kept(
+    app: Flask, admin: Visitor, data_dir: Path
+) -> None:
+    folder = data_dir / "backups"
+    folder.mkdir()
+    (folder / "killed.part").write_text("x")
+    for number in range(9):
+        path = folder / f"2026-01-0{number + 1}-000000.relay-backup.gz"
+        path.write_text("x")
+        os.utime(path, (number, number))
+    lock = runs.take_lock(app.extensions["relay_config"])
+    assert admin.post("/settings/backup").status_code == 409
+    with app.app_context():
+        assert on_demand.status().is_running
+    os.close(lock)  # as the end of the process does
+    with app.app_context():
+        assert not on_demand.status().is_running
+    assert admin.post("/settings/backup").status_code == 303
+    with app.app_context():
+        mail.outbox().join()
+        assert not on_demand.status().is_running
+    left = sorted(path.name for path in folder.iterdir())
+    assert len(left) == 7 and left[0] == "2026-01-04-000000.relay-backup.gz"
 
 
 def test_sensitive_changes_ask_for_the_password_again(app: Flask, admin: Visitor) -> None:

@@ -5,9 +5,10 @@ They go to RELAY_BACKUP_TO, like those of the schedule; without it, to a folder 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -24,8 +25,8 @@ from relay.services.audit import By, record
 from relay.services.backups import runs
 from relay.services.operations import backup, milestones
 
-STARTED, FAILED = "backup_started", milestones.BACKUP_FAILED
-LONGEST = timedelta(hours=6)  # after that, the process that made it has ended
+FAILED = milestones.BACKUP_FAILED
+KEPT = 7  # in the folder of this host
 SUFFIX = ".relay-backup.gz"
 
 
@@ -64,23 +65,14 @@ def status() -> BackupStatus:
     config: Config = current_app.extensions["relay_config"]
     to = config.backups
     place = to.place if to else str(folder())
-    names = (milestones.BACKUP, STARTED, FAILED)
+    names = (milestones.BACKUP, FAILED)
     rows = db.session.execute(
-        select(Milestone.name, Milestone.at, Milestone.detail, database.db_now()).where(
-            Milestone.name.in_(names)
-        )
+        select(Milestone.name, Milestone.at, Milestone.detail).where(Milestone.name.in_(names))
     ).all()
     at = {row.name: row.at for row in rows}
     reason = next((row.detail.get("reason", "") for row in rows if row.name == FAILED), "")
-    now = rows[0][3] if rows else None
-    made, started, failed = (at.get(name) for name in names)
-    running = (
-        started is not None
-        and now is not None
-        and now - started < LONGEST
-        and (made is None or made < started)
-        and (failed is None or failed < started)
-    )
+    made, failed = (at.get(name) for name in names)
+    running = runs.is_running(config)
     is_failed = failed is not None and (made is None or made < failed) and not running
     return BackupStatus(made, running, reason if is_failed else "", files(), place, bool(to))
 
@@ -105,23 +97,30 @@ def find(name: str) -> Path:
 
 
 def start(by: By) -> None:
-    """Make a backup soon, in a thread of this process.  Raises Refusal while one is made."""
-    if status().is_running:
-        raise Refusal("A backup is being made. Wait until it is complete.")
-    record(by, "backup.create", "all of Relay")
-    milestones.store(db.session, STARTED, detail={"by": by.actor})
-    db.session.commit()
-    mail.outbox().add(partial(make, by))
+    """Make a backup soon, in a thread of this process.  Raises Refusal while one is made or verified.
+
+    The lock is held from now on, so that a second click finds it.  It ends with the process.
+    """
+    config: Config = current_app.extensions["relay_config"]
+    lock = runs.take_lock(config)
+    try:
+        record(by, "backup.create", "all of Relay")
+        db.session.commit()
+        if not mail.outbox().add(partial(make, by, lock)):
+            raise Refusal("Relay is busy with other work. Try again in a minute.")
+    except BaseException:
+        os.close(lock)
+        raise
 
 
-def make(by: By) -> str:
-    """Make the backup.  -> the reason if it failed, else empty"""
+def make(by: By, lock: int) -> str:
+    """Make the backup, and free the lock.  -> the reason if it failed, else empty"""
     config: Config = current_app.extensions["relay_config"]
     try:
         if config.backups is not None:
-            runs.run(config, by)
+            runs.run(config, by, lock)
         else:
-            with runs.reported(by, config):
+            with runs.reported(by, config), runs.spooling(config, lock):
                 _write(folder())
     except (RelayError, OSError, SQLAlchemyError) as exc:  # it is stored for the page and the alert
         runs.log_failure(exc)
@@ -131,9 +130,13 @@ def make(by: By) -> str:
 
 def _write(path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for part in path.glob("*.part"):  # of a run that was interrupted
+        part.unlink()
     with db.engine.connect() as connection:
         now = database.now(connection)
     backup.save(path / f"{now:%Y-%m-%d-%H%M%S}{SUFFIX}")
+    for one in files()[KEPT:]:
+        (path / one.name).unlink(missing_ok=True)
 
 
 def record_download(name: str, by: By) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ from relay.services.backups.places import (
 )
 from relay.services.operations import backup, milestones
 
+TRIES = 5
+
 
 @dataclass(frozen=True)
 class Run:
@@ -58,22 +61,49 @@ def spool_of(config: Config) -> Path:
     return config.data_dir / "backup-spool"
 
 
-@contextmanager
-def spooling(config: Config) -> Iterator[Path]:
-    """The spool folder, for one process at a time.  Raises Refusal."""
+def take_lock(config: Config) -> int:
+    """The lock of making and verifying backups; it ends with ``os.close``.  Raises Refusal."""
     spool = spool_of(config)
     try:
         spool.mkdir(exist_ok=True, mode=0o700)
         lock = os.open(spool / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as exc:
         raise Refusal(f"Relay cannot write to {spool}: {exc.strerror}.") from exc
+    for _ in range(TRIES):
+        with suppress(BlockingIOError):
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock
+        time.sleep(0.02)  # is_running has it for a moment
+    os.close(lock)
+    raise Refusal("A backup is being made or verified. Try again later.")
+
+
+def is_running(config: Config) -> bool:
+    """Whether a process of this host makes or verifies a backup now."""
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield spool
-    except BlockingIOError as exc:
-        raise Refusal("Another process is making or verifying a backup. Try again later.") from exc
+        lock = os.open(spool_of(config) / "lock", os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
     finally:
         os.close(lock)
+    return False
+
+
+@contextmanager
+def spooling(config: Config, lock: int | None = None) -> Iterator[Path]:
+    """The spool folder, for one process at a time, with a lock that was taken before or a new one.
+
+    Raises Refusal.
+    """
+    held = take_lock(config) if lock is None else lock
+    try:
+        yield spool_of(config)
+    finally:
+        os.close(held)
 
 
 def reason_of(exc: Exception) -> str:
@@ -106,12 +136,12 @@ def list_backups(config: Config) -> list[StoredBackup]:
     return stored_backups(place_of(config.backups, spool_of(config)))
 
 
-def run(config: Config, by: By) -> Run:
+def run(config: Config, by: By, lock: int | None = None) -> Run:
     """Finish the transfers of before, make a backup, store it, and remove what is not kept any more.
 
     Raises Refusal, SQLAlchemyError.
     """
-    with reported(by, config), spooling(config) as spool:
+    with reported(by, config), spooling(config, lock) as spool:
         place = place_of(config.backups, spool)
         for part in spool.glob("*.part"):
             part.unlink()
