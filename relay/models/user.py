@@ -90,7 +90,8 @@ class UserSession(Base, UserMixin):
     """One browser in which a person is signed in.  Ending a session deletes its row.
 
     The browser has the token; only its hash is stored.  ``proved_at`` is when the person last showed
-    a password or second factor in it, ``seen_at`` when it was last used (to the minute).
+    a password or second factor in it, ``seen_at`` when it was last used (to the minute).  ``once_sha256``
+    is the hash of what its next page shows and no later one.
     """
 
     __tablename__ = "user_session"
@@ -105,6 +106,7 @@ class UserSession(Base, UserMixin):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
     proved_at: Mapped[datetime] = mapped_column(UtcDateTime, server_default=db_now())
+    once_sha256: Mapped[str | None] = mapped_column(String(64))
 
     user: Mapped[User] = relationship(lazy="joined", innerjoin=True)
     # known only while a request with this token runs

@@ -51,6 +51,17 @@ def test_a_token_is_created_shown_once_used_and_revoked(
     assert "Revoked" in text_of(support.get(f"{PAGE}?ended=1").text)
 
 
+def test_an_older_copy_of_the_cookie_shows_the_token_no_second_time(admin: Visitor) -> None:
+    answer = admin.post(f"{PAGE}/new", FORM)
+    cookie = admin.client.get_cookie("relay")
+    assert cookie is not None
+    assert SHOWN.search(admin.get(answer.location).text)
+    admin.client.set_cookie(cookie.key, cookie.value)
+    page = admin.get(answer.location)
+    assert page.status_code == 200 and "Status page" in page.text
+    assert not SHOWN.search(page.text)
+
+
 def test_creating_one_asks_for_the_password_again(app: Flask, admin: Visitor) -> None:
     age(app, proved_at=11)
     asked = admin.post(f"{PAGE}/new", FORM)

@@ -121,6 +121,22 @@ def prove(session_id: int) -> None:
     db.session.execute(statement.values(proved_at=db_now()))
 
 
+def will_show(session_id: int, sealed: str) -> None:
+    """Remember that the next page of the session shows this, once."""
+    own = update(UserSession).where(UserSession.id == session_id)
+    db.session.execute(own.values(once_sha256=digest(sealed)))
+    db.session.commit()
+
+
+def may_show(session_id: int, sealed: str) -> bool:
+    """Whether it was not shown before; from now on it was.  A transaction of its own: pages only read."""
+    own = update(UserSession).where(
+        UserSession.id == session_id, UserSession.once_sha256 == digest(sealed)
+    )
+    with db.engine.begin() as connection:
+        return bool(connection.execute(own.values(once_sha256=None)).rowcount)
+
+
 def list_sessions(user_id: int) -> list[UserSession]:
     """The valid sessions of a person, the last used first."""
     now = database.now(db.session)
