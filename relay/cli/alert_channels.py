@@ -198,7 +198,12 @@ def test(channel: str, as_json: bool) -> None:
         refuse(sentence)
 
 
-@command(channels, "remove", "alerts channels remove Operations --dry-run", "alerts channels remove Operations")
+@command(
+    channels,
+    "remove",
+    "alerts channels remove Operations --dry-run",
+    "alerts channels remove Operations",
+)
 @click.argument("channel")
 @click.option("--dry-run", is_flag=True, help="Change nothing, only show what would happen.")
 @click.option("--yes", is_flag=True, hidden=True)  # as for sites and destinations
@@ -214,7 +219,7 @@ def remove(channel: str, dry_run: bool, yes: bool, as_json: bool) -> None:
         "messages that wait, not sent": waiting,
         "other channels that are on, which get the alerts": len(others),
     }
-    show_removal(name, rows, counts, not dry_run, as_json)
+    show_removal(name, rows, counts, not dry_run, as_json, needs_yes=False)
 
 
 @command(channels, "enable", "alerts channels enable Operations")

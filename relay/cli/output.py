@@ -124,16 +124,21 @@ def show(value: Any, as_json: bool, text: str) -> None:
 
 
 def show_removal(
-    name: str, counts: dict[str, int], value: dict[str, Any], is_done: bool, as_json: bool
+    name: str,
+    counts: dict[str, int],
+    value: dict[str, Any],
+    is_done: bool,
+    as_json: bool,
+    needs_yes: bool = True,
 ) -> None:
-    """Print what a removal did, or what it would do.  Exits with 1 if it was not done.
+    """Print what a removal did, or what it would do.  Exits with 1 if it was not done for lack of --yes.
 
     ``counts`` are the numbers of the text, by what they count; zeros are left out.
     """
     heading = f"{name} is removed:" if is_done else f"Removing {name} would affect:"
     rows = [f"  {count:>7,}  {what}" for what, count in counts.items() if count]
     show(value, as_json, "\n".join([heading, *(rows or ["  nothing else"])]))
-    if not is_done:
+    if not is_done and needs_yes:
         refuse(f"{name} was not removed. To remove it, repeat the command with --yes.")
 
 

@@ -147,25 +147,25 @@ def resume(destination: str, subscription_id: int, as_json: bool) -> None:
     show(as_dict(found), as_json, f"Subscription {found.id} is active again.")
 
 
-@command(
-    group, "remove", "subscriptions remove Slack 3 --dry-run", "subscriptions remove Slack 3"
-)
+@command(group, "remove", "subscriptions remove Slack 3 --dry-run", "subscriptions remove Slack 3")
 @click.argument("destination")
 @click.argument("subscription_id", type=ID)
 @click.option("--dry-run", is_flag=True, help="Change nothing, only show what would happen.")
 @click.option("--yes", is_flag=True, hidden=True)  # as for sites and destinations
-def remove(
-    destination: str, subscription_id: int, dry_run: bool, yes: bool, as_json: bool
-) -> None:
+def remove(destination: str, subscription_id: int, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Remove a subscription; what it has not delivered is discarded."""
     found = find(destination, subscription_id)
     unsent = subscription_settings.unsent(found.destination_id)[found.id]
     name = f"subscription {found.id} of {found.destination.name}"
-    counts = as_dict(found) | {"removed": not dry_run, "waiting": unsent.pending, "failed": unsent.failed}
+    counts = as_dict(found) | {
+        "removed": not dry_run,
+        "waiting": unsent.pending,
+        "failed": unsent.failed,
+    }
     if not dry_run:
         counts["discarded"] = subscription_settings.remove(found, COMMAND_LINE)
     rows = {
         "pending deliveries, discarded": unsent.pending,
         "failed deliveries, discarded": unsent.failed,
     }
-    show_removal(name[0].upper() + name[1:], rows, counts, not dry_run, as_json)
+    show_removal(name[0].upper() + name[1:], rows, counts, not dry_run, as_json, needs_yes=False)

@@ -97,10 +97,9 @@ def test_channels_are_turned_off_and_on_and_removed(call: Run) -> None:
     assert call("disable", "Hook", "--json")["enabled"] is False
     assert "already turned off" in call("disable", "Hook", code=1)
     assert call("enable", "Hook", "--json")["enabled"] is True
-    said = call("remove", "Hook", code=1)
-    assert "Removing Hook would affect" in said and "repeat the command with --yes" in said
+    assert "Removing Hook would affect" in call("remove", "Hook", "--dry-run")
     assert call("list", "--json")["total"] == 1
-    assert call("remove", "Hook", "--yes", "--json")["removed"] is True
+    assert call("remove", "Hook", "--json")["removed"] is True
     assert call("list", "--json") == {"items": [], "total": 0}
 
 

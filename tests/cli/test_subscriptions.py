@@ -39,9 +39,11 @@ def test_a_subscription_is_created_changed_paused_resumed_and_removed(run: Run, 
 
     assert run("subscriptions", "pause", "Inbox", number, "--json")["state"] == "paused"
     assert run("subscriptions", "resume", "Inbox", number, "--json")["state"] == "active"
-    run("subscriptions", "remove", "Inbox", number, code=1)
-    assert run("subscriptions", "list", "Inbox", "--json")["total"] == 2, "it was not confirmed"
-    assert run("subscriptions", "remove", "Inbox", number, "--yes", "--json")["removed"]
+    assert not run("subscriptions", "remove", "Inbox", number, "--dry-run", "--json")["removed"]
+    assert run("subscriptions", "list", "Inbox", "--json")["total"] == 2, (
+        "a dry run changes nothing"
+    )
+    assert run("subscriptions", "remove", "Inbox", number, "--json")["removed"]
     left = run("subscriptions", "list", "Inbox", "--json")["items"]
     assert [one["events"] for one in left] == [["comment.*"]]
     run("subscriptions", "pause", "Inbox", number, code=1)
