@@ -132,7 +132,7 @@ def test_a_transfer_that_failed_opens_the_alert_and_is_finished_by_the_next_run(
         waiting.name in done.removed
     ), "of two on one day, the newer one is kept"
     assert backup_finding().startswith("The last backup was made")
-    with pytest.raises(Refusal, match="Another process"), runs.spooling(config):
+    with pytest.raises(Refusal, match="is being made or verified"), runs.spooling(config):
         runs.run(config, COMMAND_LINE)
 
 
