@@ -22,7 +22,7 @@ def upgrade() -> None:
         sa.Column("created_at", UtcDateTime, nullable=False, server_default=db_now()),
         sa.ForeignKeyConstraint(["user_id"], ["user_account.id"], name="fk_saved_view_user_id"),
         sa.PrimaryKeyConstraint("id", name="pk_saved_view"),
-        sa.UniqueConstraint("user_id", "page", "name", name="uq_saved_view_user_id"),
+        sa.UniqueConstraint("user_id", "page", "name", name="uq_saved_view_user_id_page_name"),
     )
 
 
