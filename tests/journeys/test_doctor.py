@@ -298,7 +298,7 @@ def test_the_disk_is_full(database_url: str, valkey: Valkey, tmp_path: Path) -> 
             (folder / "data").chmod(0o700)
             doctor(stack)  # what it needs is there
             fill(folder)
-            doctor(stack).named("disk", "error", "0 MiB are free", "Free disk space")
+            doctor(stack).named("disk", "error", "0 KiB are free", "Free disk space")
         finally:
             stack.close()
 
