@@ -91,7 +91,7 @@ def test_hubspot_is_connected_and_receives_an_order_and_a_lead(
     page.get_by_label("Access token").fill(TOKEN)
     page.get_by_role("button", name="Add destination").click()
     page.get_by_role("button", name="Reload fields").click()
-    expect(page.get_by_text(f"HubSpot account {PORTAL}")).to_be_visible()
+    expect(page.get_by_text(f"HubSpot account {PORTAL}", exact=True)).to_be_visible()
 
     order = comment(event="order.created", data=SMALL_ORDER)
     lead = {
