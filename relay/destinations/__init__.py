@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections import ChainMap
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -34,9 +35,8 @@ def find_kinds() -> dict[str, Kind]:
 
 
 KINDS: dict[str, Kind] = find_kinds()
-ALL_KINDS: dict[str, Kind] = KINDS | {
-    canary_inbox.KIND.slug: canary_inbox.KIND
-}  # with the internal one
+# With the internal one.
+ALL_KINDS: Mapping[str, Kind] = ChainMap(KINDS, {canary_inbox.KIND.slug: canary_inbox.KIND})
 BY_COMMAND_LINE = (
     "This looks like a reference to a secret. Only the command line takes one, on Relay's server: flask "
     "destinations update or flask alerts channels update. Enter the secret itself here."
