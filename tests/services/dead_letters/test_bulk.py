@@ -100,7 +100,7 @@ def test_a_filter_applies_every_condition(world: World) -> None:
         (Selection(event_type="order.created"), 0),
         (Selection(source="shop"), 6),
         (Selection(source="other"), 0),
-        (Selection(text="visitor 3", anywhere=True), 1),
+        (Selection(text='"visitor 3"', anywhere=True), 1),
         (Selection(text="knows NO comp", anywhere=True), 2),
         (Selection(text="100%", anywhere=True), 0),
         (Selection(state="open"), 6),
