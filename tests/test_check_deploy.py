@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from relay.dashboard.help import DOCS
 from relay.launcher.processes import ROOT
+from relay.services.operations.checks.database import MIGRATIONS
+from relay.services.sources.plugin import FOLDER
 from scripts import check_deploy
+from scripts.image_steps import context
 
 CHART = "helm/relay/templates"
 BROKEN = {
@@ -63,3 +67,12 @@ def test_a_broken_file_is_found(copy: Path, what: str) -> None:
     (copy / name).write_text(text.replace(old, new), encoding="utf-8")
     errors = list(getattr(check_deploy, check)(copy))
     assert any(expected in error for error in errors), errors
+
+
+def test_the_image_has_what_relay_reads_beside_its_packages(tmp_path: Path) -> None:
+    context(tmp_path)
+    copied = (ROOT / "deploy/Dockerfile").read_text(encoding="utf-8")
+    for read in (DOCS, FOLDER, MIGRATIONS):
+        path = read.relative_to(ROOT)
+        assert (tmp_path / path).is_dir(), f"Dockerfile.dockerignore leaves {path} out"
+        assert f"\nCOPY {path.parts[0]} {path.parts[0]}\n" in copied

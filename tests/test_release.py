@@ -17,6 +17,7 @@ def test_the_wheel_sets_up_a_database_starts_and_answers(tmp_path: Path) -> None
     wheel = release.build_packages(version(release.ROOT), tmp_path)
     names = zipfile.ZipFile(wheel).namelist()
     assert "migrations/versions/0001_first_tables.py" in names
+    assert {"docs/operate.md", "wp-plugin/relay-connector/relay-connector.php"} <= set(names)
     assert [name for name in names if name.startswith("tests/") or name.endswith(".pyc")] == []
     release.try_wheel(wheel, Path(sysconfig.get_paths()["purelib"]))
 
