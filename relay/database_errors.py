@@ -123,6 +123,15 @@ def sqlstate_of(exc: SQLAlchemyError) -> str:
     return getattr(original, "sqlstate", None) or ""
 
 
+def is_unavailable(exc: SQLAlchemyError) -> bool:
+    """Whether the database did not answer, so that the same request can succeed later."""
+    from_server = isinstance(exc, DBAPIError) and type(exc).__name__ in (
+        "OperationalError",
+        "InterfaceError",
+    )
+    return from_server or isinstance(exc, PoolTimeout)
+
+
 def explain(exc: SQLAlchemyError) -> str:
     """What happened and what to do, without the statement, its values and the database's URL."""
     if isinstance(exc, PoolTimeout):

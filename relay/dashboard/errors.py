@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from relay.dashboard import guard, htmx, kept_forms
+from relay.database_errors import is_unavailable
 from relay.errors import Invalid, NotFound, Refusal, RelayError, TooBusy, Unavailable
 from relay.extensions import db
 from relay.observability.logging import log
@@ -128,20 +129,12 @@ def on_relay_error(exc: RelayError) -> Response:
 
 
 def on_no_database(exc: Exception) -> Response:
-    if isinstance(exc, SQLAlchemyError) and not _is_unavailable(exc):
+    if isinstance(exc, SQLAlchemyError) and not is_unavailable(exc):
         raise exc
     log("dashboard.database_unavailable", level="error", error=type(exc).__name__)
     response = answer(503)
     response.headers["Retry-After"] = "5"
     return response
-
-
-def _is_unavailable(exc: SQLAlchemyError) -> bool:
-    from_server = isinstance(exc, DBAPIError) and type(exc).__name__ in (
-        "OperationalError",
-        "InterfaceError",
-    )
-    return from_server or isinstance(exc, PoolTimeout)
 
 
 def init_app(app: Flask) -> None:

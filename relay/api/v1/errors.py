@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
+from relay.database_errors import is_unavailable
 from relay.errors import Invalid, NotFound, RelayError, TooBusy, Unavailable
 from relay.extensions import db
 from relay.observability.logging import hidden, log
@@ -120,11 +121,7 @@ def on_http(exc: HTTPException) -> Response:
 
 def on_fault(exc: Exception) -> Response:
     """An error of Relay's own: the trace is in the log only."""
-    is_away = isinstance(exc, PoolTimeout) or type(exc).__name__ in (
-        "OperationalError",
-        "InterfaceError",
-    )
-    if isinstance(exc, SQLAlchemyError) and is_away:
+    if isinstance(exc, SQLAlchemyError) and is_unavailable(exc):
         return on_no_database(exc)
     trace = hidden("".join(traceback.format_exception(exc)))
     log(
