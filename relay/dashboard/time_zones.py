@@ -14,11 +14,11 @@ COOKIE = "relay-zone"
 
 
 def current_zone() -> ZoneInfo:
-    person = g.get("person") if has_request_context() else None
-    from_browser = request.cookies.get(COOKIE, "")[:64] if has_request_context() else ""
-    for name in (person.time_zone if person else "", from_browser):
-        if found := _zone(name):
-            return found
+    if has_request_context():
+        person = g.get("person")
+        for name in (person.time_zone if person else "", request.cookies.get(COOKIE, "")[:64]):
+            if found := _zone(name):
+                return found
     return ZoneInfo("UTC")
 
 
@@ -61,17 +61,17 @@ def for_input(at: datetime) -> str:
 
 def start_of_day(text: str) -> datetime | None:
     """The first instant of a day such as ``2026-11-27`` in the zone of the request; None if it is no day."""
-    try:
-        day = datetime.fromisoformat(text[:10])
-        return day.replace(tzinfo=current_zone()).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
+    return _midnight(text)
 
 
 def end_of_day(text: str) -> datetime | None:
     """The first instant after a day; None if it is no day, or the last that Python knows."""
+    return _midnight(text, days_later=1)
+
+
+def _midnight(text: str, days_later: int = 0) -> datetime | None:
     try:
-        day = datetime.fromisoformat(text[:10]) + timedelta(days=1)
+        day = datetime.fromisoformat(text[:10]) + timedelta(days=days_later)
         return day.replace(tzinfo=current_zone()).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
