@@ -42,9 +42,6 @@ class Deadline:
             raise TimeoutError("the deadline of this call has passed")
         return left
 
-    def elapsed_ms(self) -> float:
-        return (time.monotonic() - self.started_at) * 1000
-
 
 class NothingSent(ConnectionError):
     """The connection closed before the first byte was sent.  The request can be sent again safely."""

@@ -17,7 +17,7 @@ from typing import Any
 
 from relay.errors import Undeliverable
 from relay.transport import addresses
-from relay.transport.client import Transport
+from relay.transport.client import Transport, ms_since
 from relay.transport.connection import BoundedSocket, Deadline
 from relay.transport.dialer import Dialer
 from relay.transport.errors import CallFailed, explain, tls_error
@@ -157,24 +157,31 @@ def send(request: MailRequest, transport: Transport) -> Reply:
     try:
         check(request, transport.allowed)
         status, text = exchange(request, transport.dialer, deadline)
-        return Reply(status, (), text, deadline.elapsed_ms())
+        return Reply(status, (), text, ms_since(deadline.started_at))
     except Undeliverable as exc:
         return Reply(
-            error=exc.code, sentence=str(exc), permanent=True, elapsed_ms=deadline.elapsed_ms()
+            error=exc.code,
+            sentence=str(exc),
+            permanent=True,
+            elapsed_ms=ms_since(deadline.started_at),
         )
     except NoLoginMethod:
-        return Reply(error=LOGIN_METHOD, permanent=True, elapsed_ms=deadline.elapsed_ms())
+        return Reply(error=LOGIN_METHOD, permanent=True, elapsed_ms=ms_since(deadline.started_at))
     except smtplib.SMTPNotSupportedError:
-        return Reply(error=NOT_OFFERED, permanent=True, elapsed_ms=deadline.elapsed_ms())
+        return Reply(error=NOT_OFFERED, permanent=True, elapsed_ms=ms_since(deadline.started_at))
     except smtplib.SMTPResponseException as exc:
         text = exc.smtp_error if isinstance(exc.smtp_error, bytes) else str(exc.smtp_error).encode()
-        return Reply(exc.smtp_code, (), text[: request.max_reply_bytes], deadline.elapsed_ms())
+        return Reply(
+            exc.smtp_code, (), text[: request.max_reply_bytes], ms_since(deadline.started_at)
+        )
     except smtplib.SMTPRecipientsRefused as exc:
         status, text = rejection_of(exc.recipients)
-        return Reply(status, (), text[: request.max_reply_bytes], deadline.elapsed_ms())
+        return Reply(status, (), text[: request.max_reply_bytes], ms_since(deadline.started_at))
     except (CallFailed, OSError, ValueError, smtplib.SMTPException) as exc:
         failed = explain_smtp(exc, deadline)
-        return Reply(error=failed.code, sentence=str(failed), elapsed_ms=deadline.elapsed_ms())
+        return Reply(
+            error=failed.code, sentence=str(failed), elapsed_ms=ms_since(deadline.started_at)
+        )
 
 
 def check(request: MailRequest, allowed: tuple[addresses.Network, ...]) -> None:
