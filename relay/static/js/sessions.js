@@ -21,7 +21,7 @@
     document.body.setAttribute("hx-headers", JSON.stringify({ "X-CSRFToken": token }));
   }
 
-  // Go on with the session of the same person; someone else's page is loaded anew.
+  // Continue if the same person has signed in again. For another person, reload the page.
   function goOn(session, retry) {
     if (session.email !== page().person) return location.reload();
     useToken(session.csrf_token);
