@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from relay.cli.output import command, iso, paged, refuse, show, show_list
+from relay.event_types import INTERNAL_TYPES
 from relay.models import Delivery, Event
 from relay.services import event_list, events
 from relay.services.audit import COMMAND_LINE
@@ -70,7 +71,7 @@ def list_(
     as_json: bool,
 ) -> None:
     """List events, newest first."""
-    if event_type:
+    if event_type and event_type not in INTERNAL_TYPES:  # of those none is listed
         check_patterns([event_type])
     event_filter = events.EventFilter(event_type, source, state or "", text, anywhere=True)
     page = event_list.list_events(event_filter, limit, after)
