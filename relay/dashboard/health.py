@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, current_app
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from relay import database
@@ -63,15 +64,18 @@ def processes_by_host(found: list[RunningProcess] | None) -> list[HealthHost] | 
 
 
 def facts_of_database() -> dict[str, Any]:
-    """What is due, how long events are kept, and the versions; less while the database is down."""
+    """What is due, how long events are kept, the last backup and the versions; less while the database is down."""
     facts: dict[str, Any] = {
         "python": platform.python_version(),
         "database": database.product(db.engine),
         "queue": None,
         "retention_days": None,
+        "backup_at": None,
     }
     try:
-        facts["queue"] = overview.load_queue(database.now(db.session))
+        read = select(database.db_now(), alerting.last_backup())
+        now, facts["backup_at"] = db.session.execute(read).one()
+        facts["queue"] = overview.load_queue(now)
         facts["retention_days"] = retention_settings.days().retention_days
     except SQLAlchemyError:
         db.session.rollback()
@@ -82,10 +86,6 @@ def facts_of_database() -> dict[str, Any]:
 @guard.requires("support")
 def page() -> Any:
     findings = doctor.diagnose(budget_s=BUDGET_S)
-    try:
-        backup_at = alerting.last_backup()
-    except SQLAlchemyError:
-        backup_at = None
     client = current_app.extensions["relay_broker"].broker.client
     return htmx.respond(
         "health/page.html",
@@ -94,7 +94,6 @@ def page() -> Any:
         errors=sum(one.level is Level.ERROR for one in findings),
         warnings=sum(one.level is Level.WARNING for one in findings),
         version=current_app.extensions["relay_version"],
-        backup_at=backup_at,
         processes=processes_by_host(running_processes(client)),
         **facts_of_database(),
     )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, ScalarSelect, select
 
 from relay import database
 from relay.models import AlertChannel, Milestone, db
@@ -22,8 +23,7 @@ UNIT_S = {"minutes": 60.0, "hours": 3600.0, "days": 86_400.0}
 
 def check() -> Iterator[Finding]:
     with reading() as connection:
-        now = database.now(connection)
-        yield check_backup(connection, now)
+        yield check_backup(connection)
         yield from check_channels(connection)
     with database.snapshot(db.engine) as connection:
         yield check_audit_log(connection)
@@ -41,14 +41,25 @@ def check_audit_log(connection: Connection) -> Finding:
     )
 
 
-def last_backup() -> datetime | None:
-    """When ``flask backup`` last wrote a file."""
-    with reading() as connection:
-        return connection.scalar(select(Milestone.at).where(Milestone.name == BACKUP))
+def milestone(name: str, column: Any) -> ScalarSelect[Any]:
+    """A column of a milestone, within a statement; NULL if it was not reached."""
+    return select(column).where(Milestone.name == name).scalar_subquery()
 
 
-def check_backup(connection: Connection, now: datetime) -> Finding:
-    failed = connection.scalar(select(Milestone.detail).where(Milestone.name == BACKUP_FAILED))
+def last_backup() -> ScalarSelect[datetime]:
+    """When ``flask backup`` last wrote a file, within a statement."""
+    return milestone(BACKUP, Milestone.at)
+
+
+def check_backup(connection: Connection) -> Finding:
+    now, failed, made_at, verified = connection.execute(
+        select(
+            database.db_now(),
+            milestone(BACKUP_FAILED, Milestone.detail),
+            last_backup(),
+            milestone(BACKUP_VERIFIED, Milestone.at),
+        )
+    ).one()
     if failed is not None:
         return warning(
             BACKUP,
@@ -57,7 +68,6 @@ def check_backup(connection: Connection, now: datetime) -> Finding:
             BACKUPS,
             "Correct the cause, then make a backup.",
         )
-    made_at = connection.scalar(select(Milestone.at).where(Milestone.name == BACKUP))
     rule = effective(connection, now)["backup_age"]
     limit_s = (rule.threshold or 0.0) * UNIT_S[rule.rule.unit]
     if made_at is None:
@@ -76,7 +86,6 @@ def check_backup(connection: Connection, now: datetime) -> Finding:
             BACKUPS,
             "Make a backup, and check the job that should do so.",
         )
-    verified = connection.scalar(select(Milestone.at).where(Milestone.name == BACKUP_VERIFIED))
     if verified is not None:
         sentence += f", and one was last verified {verified:%Y-%m-%d %H:%M} UTC"
     return ok(BACKUP, f"{sentence}.")

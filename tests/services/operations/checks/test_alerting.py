@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from relay import database
 from relay.models import AlertChannel, AlertRuleSetting, Milestone, db
@@ -42,7 +42,7 @@ def test_without_a_backup_there_is_no_warning_until_a_person_sets_the_rule() -> 
 def test_a_backup_is_noted_and_becomes_too_old(tmp_path: Path) -> None:
     backup.save(tmp_path / "relay.backup")
     assert found("backup").level is Level.OK
-    assert alerting.last_backup() is not None
+    assert db.session.scalar(select(alerting.last_backup())) is not None
     old = database.now(db.session) - timedelta(hours=49)
     db.session.execute(update(Milestone).where(Milestone.name == "backup").values(at=old))
     db.session.commit()
