@@ -62,7 +62,7 @@ def show_metrics() -> Response:
     return Response(text, content_type=metrics.CONTENT_TYPE_LATEST)
 
 
-@blueprint.get("/api/openapi.json")
+@blueprint.get("/api/openapi.json", provide_automatic_options=False)
 def openapi_page() -> Response:
     """The OpenAPI 3.1 document."""
     return jsonify(openapi.document())

@@ -6,6 +6,7 @@ import traceback
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
+from flask.blueprints import BlueprintSetupState
 from flask.globals import request_ctx
 from marshmallow import ValidationError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -135,19 +136,13 @@ def on_fault(exc: Exception) -> Response:
 
 
 def no_such_path(rest: str = "") -> Response:
-    """For every path below /api that no other route has: 405 if it has another method, else 404."""
+    """For what no other route has below /api: 405 if the path has another method, else 404."""
     adapter = request_ctx.url_adapter
     allowed = [method for method in METHODS if _has(adapter, method)]
     response = answer(405 if allowed else 404)
     if allowed:
         response.headers["Allow"] = ", ".join(allowed)
     return response
-
-
-def answer_other_methods() -> Response | None:
-    """For OPTIONS, TRACE, PROPFIND and others, which no path has: Flask's own answers are not JSON."""
-    is_ours = request.path == "/api" or request.path.startswith("/api/")
-    return no_such_path() if is_ours and request.method not in (*METHODS, "HEAD") else None
 
 
 def _has(adapter: Any, method: str) -> bool:
@@ -158,10 +153,16 @@ def _has(adapter: Any, method: str) -> bool:
     return not rule.endpoint.endswith(".no_such_path")
 
 
-def register(blueprint: Blueprint) -> None:
+def _add_paths(state: BlueprintSetupState) -> None:
+    """Flask's own rules have a list of methods; these have every method, such as OPTIONS and PROPFIND."""
+    endpoint = f"{state.blueprint.name}.no_such_path"
+    state.app.view_functions[endpoint] = no_such_path
     for path in ("/api", "/api/", "/api/<path:rest>"):
-        blueprint.add_url_rule(path, "no_such_path", no_such_path, methods=METHODS)
-    blueprint.before_app_request(answer_other_methods)
+        state.app.url_map.add(state.app.url_rule_class(path, endpoint=endpoint))
+
+
+def register(blueprint: Blueprint) -> None:
+    blueprint.record(_add_paths)
     blueprint.register_error_handler(ApiError, on_api_error)
     blueprint.register_error_handler(RelayError, on_refusal)
     blueprint.register_error_handler(ValidationError, on_invalid)

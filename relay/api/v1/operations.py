@@ -92,7 +92,13 @@ class OperationGroup:
 
             guarded.relay_role = role  # type: ignore[attr-defined]
             guarded.relay_limited = limited  # type: ignore[attr-defined]
-            blueprint.add_url_rule(PREFIX + path, view.__name__, guarded, methods=[method])
+            blueprint.add_url_rule(
+                PREFIX + path,
+                view.__name__,
+                guarded,
+                methods=[method],
+                provide_automatic_options=False,
+            )
             return view
 
         return wrap
