@@ -50,7 +50,7 @@ def test_charts_are_drawn_and_help_opens_beside_them(stack: Stack, page: Page) -
     page.get_by_text("Show as a table").first.press("Enter")
     expect(page.get_by_role("columnheader", name="Delivered")).to_be_visible()
 
-    help_link = page.get_by_role("link", name="Help: traffic")
+    help_link = page.get_by_role("link", name="Help: traffic").first
     help_link.press("Enter")
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_role("heading", name="Traffic and charts")).to_be_visible()
