@@ -17,7 +17,7 @@ AT_ONCE ?= 4
 	@touch $@
 
 # The rules and icons that these files use are built.
-USE_STYLES := $(shell find relay -path relay/static/gen -prune -o \( -name '*.html' -o -name '*.py' -o -name '*.js' \) -print)
+USE_STYLES := $(shell find relay -path relay/static/gen -prune -o \( -name '*.html' -o -name '*.py' -o -name '*.js' -o -name '*.po' \) -print)
 
 relay/static/gen/manifest.json: .venv/.run package-lock.json scripts/build_assets.py scripts/used_rules.mjs relay/static/css/relay.css $(USE_STYLES)
 	@$(BIN)/python scripts/build_assets.py

@@ -1,4 +1,4 @@
-"""Install the npm packages and build the bundles of ``relay/web/assets.py`` into ``relay/static/gen/``.
+"""Install the npm packages, and build the bundles of ``relay/web/assets.py`` and the translations.
 
 It uses npm of Node 18 or newer if it is installed, else Node from a Python package, which it installs
 into ``build/node``, outside of Relay's own environment.
@@ -205,11 +205,23 @@ def build() -> None:
             file.unlink()
 
 
+def compile_translations() -> None:
+    """Write ``messages.mo`` of each language from the .po files beside it."""
+    from babel.messages.mofile import write_mo
+    from check_translations import FOLDER, catalog_of
+
+    for folder in FOLDER.iterdir():
+        if folder.is_dir():
+            with (folder / "LC_MESSAGES" / "messages.mo").open("wb") as file:
+                write_mo(file, catalog_of(folder.name))
+
+
 if __name__ == "__main__":
     if len(sys.argv) > 1:  # only install the packages of another folder
         fetch(ROOT / sys.argv[1])
     else:
         fetch()
         build()
+        compile_translations()
         version = importlib.metadata.version("Flask-Assets")
         print(f"Built the browser assets with Flask-Assets {version}.")

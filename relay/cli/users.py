@@ -43,6 +43,7 @@ def as_dict(user: User) -> dict[str, object]:
         "last_login_at": iso(user.last_login_at),
         "name": user.name,
         "time_zone": user.time_zone or "UTC",
+        "language": user.language,  # empty: the browser's
         "second_factor": user.has_second_factor,
         "second_factors": user.factor_kinds,
         "sites": team.slugs_of(user),  # null: all

@@ -31,6 +31,7 @@ from relay.dashboard import (
     help,
     hosts,
     htmx,
+    languages,
     ledger,
     mapping,
     navigation,
@@ -84,6 +85,7 @@ def init_app(app: Flask) -> None:
     """Register the pages, their filters and the error handlers."""
     for part in (
         numbers,
+        languages,
         hosts,
         guard,
         replica,

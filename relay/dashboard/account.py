@@ -7,13 +7,16 @@ from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
 
+from relay import i18n
 from relay.dashboard import forms, guard, htmx
 from relay.dashboard.auth import NEW_PASSWORD
 from relay.errors import Invalid
+from relay.i18n import _
 from relay.services import mail
 from relay.services.users import accounts, addresses, profile, sessions
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")
+ABOUT = ("name", "time_zone", "language")
 NAME = forms.Field("name", "Name", autocomplete="name")
 OLD = forms.Field(
     "old_password",
@@ -49,9 +52,10 @@ def _page(errors: dict[str, list[str]] | None = None, values: dict[str, Any] | N
         email_field=NEW_EMAIL,
         sends_mail=mail.is_set_up(),
         password_fields=(OLD, NEW),
-        values=values or {"name": user.name, "time_zone": user.time_zone},
+        values=values or {name: getattr(user, name) for name in ABOUT},
         errors=errors or {},
         time_zones=profile.time_zones(),
+        languages=i18n.LANGUAGES,
         sessions=sessions.list_sessions(person.id),
     )
 
@@ -59,12 +63,13 @@ def _page(errors: dict[str, list[str]] | None = None, values: dict[str, Any] | N
 @blueprint.post("")
 @guard.requires("viewer", limited=True)
 def update() -> Any:
-    name, time_zone = forms.text("name"), forms.text("time_zone")
+    values = {name: forms.text(name) for name in ABOUT}
     try:
-        profile.update(guard.signed_in().id, name, time_zone, guard.current_by())
+        user = profile.update(guard.signed_in().id, **values, by=guard.current_by())
     except Invalid as exc:
-        return _page(exc.reasons, {"name": name, "time_zone": time_zone}), 422
-    return _done("Saved.")
+        return _page(exc.reasons, values), 422
+    with i18n.in_language(user.language or i18n.language()):
+        return _done(_("Saved."))
 
 
 @blueprint.post("/email")

@@ -69,6 +69,7 @@ class Person:
     role: str
     name: str = ""
     time_zone: str = ""
+    language: str = ""
     sites: frozenset[int] | None = None
     session_id: int = 0
     has_fresh_proof: bool = False
@@ -206,6 +207,7 @@ def person_of(found: UserSession) -> Person:
         role=user.role,
         name=user.name,
         time_zone=user.time_zone,
+        language=user.language,
         sites=user.site_ids,
         session_id=found.id,
         has_fresh_proof=sessions.has_fresh_proof(found),

@@ -30,6 +30,7 @@ class User(Base):
     email: Mapped[str] = mapped_column(String(254), unique=True)
     name: Mapped[str] = mapped_column(String(120), default="", server_default="")
     time_zone: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    language: Mapped[str] = mapped_column(String(8), default="", server_default="")
     password_hash: Mapped[str] = mapped_column(String(255), default="", server_default="")
     password_changed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     role: Mapped[Role] = mapped_column(enum_column(Role))

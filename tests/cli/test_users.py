@@ -49,6 +49,7 @@ def test_an_invitation_prints_a_link_and_its_time(run: Run) -> None:
         "last_login_at": None,
         "name": "",
         "time_zone": "UTC",
+        "language": "",
         "sites": [site],
         "second_factor": False,
         "second_factors": [],

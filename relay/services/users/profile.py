@@ -7,6 +7,7 @@ from functools import cache
 
 from relay import database
 from relay.errors import Invalid, Refusal
+from relay.i18n import LANGUAGES, _
 from relay.models import User, db
 from relay.rules.states import LinkPurpose
 from relay.services.audit import By, record
@@ -36,17 +37,19 @@ def _full_name(text: str) -> str:
     return cities[0] if wanted and len(cities) == 1 else text
 
 
-def update(user_id: int, name: str, time_zone: str, by: By) -> User:
-    """``time_zone`` is one of ``time_zones``; empty for UTC.  Raises Invalid."""
+def update(user_id: int, name: str, time_zone: str, language: str, by: By) -> User:
+    """Empty for the browser's: ``time_zone`` and ``language``.  Raises Invalid."""
     name, time_zone = clean_name(name), _full_name(time_zone.strip())
     if time_zone and time_zone not in time_zones():
         raise Invalid(
-            {"time_zone": ["Enter a time zone such as Europe/Vienna, or leave it empty."]}
+            {"time_zone": [_("Enter a time zone such as Europe/Vienna, or leave it empty.")]}
         )
+    if language and language not in LANGUAGES:
+        raise Invalid({"language": [_("Choose one of the languages.")]})
     user = db.session.get_one(User, user_id, with_for_update=True, populate_existing=True)
-    before = {"name": user.name, "time_zone": user.time_zone or "UTC"}
-    now = {"name": name, "time_zone": time_zone or "UTC"}
-    user.name, user.time_zone = name, time_zone
+    before = {"name": user.name, "time_zone": user.time_zone, "language": user.language}
+    now = {"name": name, "time_zone": time_zone, "language": language}
+    user.name, user.time_zone, user.language = name, time_zone, language
     if changed := [key for key in now if now[key] != before[key]]:
         detail = {key: f"{before[key] or 'none'} → {now[key] or 'none'}" for key in changed}
         record(by, "user.update", user.email, **detail)
