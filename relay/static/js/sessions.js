@@ -122,7 +122,8 @@
   // ---- forms that the browser sends -----------------------------------------------------------
   const BUSY_MS = 2000;
   const actionOf = (form) => form.getAttribute("action") || location.href;  // a field can be called "action"
-  const posts = (form) => form.getAttribute("method") === "post" && !form.closest("dialog") && !form.hasAttribute("hx-post");
+  const isKeptForm = (form) => form.getAttribute("method") === "post" && !form.closest("dialog");
+  const posts = (form) => isKeptForm(form) && !form.hasAttribute("hx-post");
   const controlsOf = (form) => [...form.querySelectorAll("input, select, textarea")];
   const fieldsOf = (form) => controlsOf(form).filter((one) => one.name && one.type !== "hidden" && one.type !== "submit");
   const isFilled = (form) => form.dataset.changed === "1" || fieldsOf(form).some(isChanged);
@@ -162,7 +163,11 @@
 
   // ---- what was typed is there again after a reload, or when a person comes back ----------------
   const PREFIX = "relay-draft:";
-  const keyOf = (form) => PREFIX + location.pathname + location.search + " " + actionOf(form);
+  // Forms of one page can go to one action: they differ in their fields or in what they are about.
+  const aboutOf = (form) => form.matches(".confirm-box") ? controlsOf(form)
+    .filter((one) => one.type !== "submit" && one.name !== "csrf_token")
+    .map((one) => one.type === "hidden" ? `${one.name}=${one.value}` : one.name).join(" ") : "";
+  const keyOf = (form) => `${PREFIX}${location.pathname}${location.search} ${actionOf(form)} ${aboutOf(form)}`;
   const isKept = (field) => field.type !== "password" && field.type !== "file" && !field.dataset.secret;
   const stored = {
     read: (key) => {
@@ -194,7 +199,7 @@
   }
 
   function saveDraft(form) {
-    if (!page().person || !posts(form)) return;
+    if (!page().person || !isKeptForm(form)) return;
     const values = valuesOf(form);
     if (values.length) stored.write(keyOf(form), { values, at: Date.now() });
     else sessionStorage.removeItem(keyOf(form));
@@ -208,12 +213,16 @@
     if (draft) stored.write(keyOf(form), { ...draft, sent: true });
   }
 
+  document.addEventListener("htmx:afterRequest", ({ detail }) => {
+    if (detail.successful && detail.elt.matches("form")) sessionStorage.removeItem(keyOf(detail.elt));
+  });
+
   function restore() {
     if (!page().person || document.querySelector("[data-error-page]")) return;
     for (const key of stored.keys()) if (stored.read(key)?.sent) sessionStorage.removeItem(key);
     let restored = false;
     for (const form of document.querySelectorAll("main form")) {
-      const draft = posts(form) && stored.read(keyOf(form));
+      const draft = isKeptForm(form) && stored.read(keyOf(form));
       if (!draft || document.querySelector(".is-invalid")) continue;
       for (const [name, type, value, checked] of draft.values) {
         const field = fieldsOf(form).find((one) => one.name === name && one.type === type && (checked === null || one.value === value));
