@@ -21,6 +21,9 @@ RELAY = STATIC.parent
 CLASS = re.compile(r"\.(-?[A-Za-z_][A-Za-z0-9_-]*)")
 FIRST_PAGE = 250_000  # bytes over the network, with everything it loads
 REFRESH = 10_000
+TYPE = (".75", ".8125", ".875", "1", "1.125", "1.25", "1.5", "2")
+SPACING = (".125", ".25", ".5", ".75", "1", "1.25", "1.5", "2", "3")
+KEPT = {"margin-left: 5rem"}  # as wide as the number beside it
 
 
 def built(name: str) -> Path:
@@ -61,6 +64,21 @@ def test_the_stylesheet_and_its_font_have_every_icon_that_a_template_names(css: 
     assert named <= set(re.findall(r"\.ti-([a-z0-9-]+):before", css))
     (font,) = re.findall(r'url\("\./(fonts/icons\.[0-9a-f]{8}\.woff2)"\)', css)
     assert (STATIC / "gen" / font).is_file()
+
+
+def test_sizes_and_spacing_of_our_own_rules_are_of_one_scale() -> None:
+    own = (STATIC / "css" / "relay.css").read_text()
+    rules = re.findall(
+        r"[{;] *((?:font-size|margin|padding|(?:row-|column-)?gap)[a-z-]*): *([^;}]*)", own
+    )
+    assert len(rules) > 100
+    wrong = {
+        f"{name}: {value}"
+        for name, value in rules
+        for size, unit in re.findall(r"(?<![\w.])-?(\d*\.?\d+)(rem|em|px)", value)
+        if unit != "rem" or size not in (TYPE if name == "font-size" else SPACING)
+    }
+    assert wrong - KEPT == set()
 
 
 def test_a_first_page_and_all_it_loads_are_small(app: Flask) -> None:
