@@ -1,13 +1,16 @@
 """The event types that ship with Relay, and how each one reads.
 
-Pure: the standard library only.  To add a type, add an ``EventType`` here and the schema of its data
-to ``relay.ingest.schemas``.  ``tests/test_event_types.py`` names what is still missing.
+Pure: the standard library only.  The names of types and families are shown in the language of the
+reader; messages to other systems and samples are English (i18n: keep file).  To add a type, add an
+``EventType`` here and the schema of its data to ``relay.ingest.schemas``.  ``tests/test_event_types.py`` names what is still missing.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+
+from relay.i18n import N_
 
 TEST, REPORT, ERASE, CANARY = "relay.test", "relay.report", "relay.erase", "relay.canary"
 RELAY_TEST = "test_"  # how the ids of test events begin that Relay sends to itself; those of the plugin do not
@@ -66,17 +69,19 @@ class EventType:
 FAMILIES = {
     family.name: family
     for family in (
-        Family("comment", "comments", ("a comment", "is written")),
-        Family("order", "orders", ("an order", "is placed or changes")),
-        Family("lead", "leads", ("a lead", "arrives")),
-        Family("user", "users", ("a user", "registers")),
-        Family("customer", "customers", ("a customer", "is added or changes")),
-        Family("product", "products", ("a product", "is added, changes or runs low")),
-        Family("coupon", "coupons", ("a coupon", "is added, changes or is deleted")),
-        Family("subscription", "subscriptions", ("a subscription", "starts, changes or renews")),
-        Family("post", "posts", ("a post", "is published or changes")),
-        Family("x", "custom events", ("a custom event", "arrives")),
-        Family("relay", "test events", ("a test event", "arrives")),
+        Family("comment", N_("comments"), ("a comment", "is written")),
+        Family("order", N_("orders"), ("an order", "is placed or changes")),
+        Family("lead", N_("leads"), ("a lead", "arrives")),
+        Family("user", N_("users"), ("a user", "registers")),
+        Family("customer", N_("customers"), ("a customer", "is added or changes")),
+        Family("product", N_("products"), ("a product", "is added, changes or runs low")),
+        Family("coupon", N_("coupons"), ("a coupon", "is added, changes or is deleted")),
+        Family(
+            "subscription", N_("subscriptions"), ("a subscription", "starts, changes or renews")
+        ),
+        Family("post", N_("posts"), ("a post", "is published or changes")),
+        Family("x", N_("custom events"), ("a custom event", "arrives")),
+        Family("relay", N_("test events"), ("a test event", "arrives")),
     )
 }
 
@@ -189,7 +194,7 @@ EVENT_TYPES = {
     for event_type in (
         EventType(
             "comment.created",
-            label="New comment",
+            label=N_("New comment"),
             singular="comment",
             plural="comments",
             happens=("a comment", "is written"),
@@ -213,7 +218,7 @@ EVENT_TYPES = {
         ),
         EventType(
             "order.created",
-            label="New order",
+            label=N_("New order"),
             singular="order",
             plural="orders",
             happens=("an order", "is placed"),
@@ -227,7 +232,7 @@ EVENT_TYPES = {
         ),
         EventType(
             "order.status_changed",
-            label="Order status changed",
+            label=N_("Order status changed"),
             singular="order change",
             plural="order changes",
             happens=("an order", "changes its status"),
@@ -242,7 +247,7 @@ EVENT_TYPES = {
         ),
         EventType(
             "order.updated",
-            label="Order updated",
+            label=N_("Order updated"),
             singular="order update",
             plural="order updates",
             happens=("an order", "is updated"),
@@ -256,7 +261,7 @@ EVENT_TYPES = {
         ),
         EventType(
             "order.deleted",
-            label="Order deleted",
+            label=N_("Order deleted"),
             singular="deleted order",
             plural="deleted orders",
             happens=("an order", "is deleted"),
@@ -279,7 +284,7 @@ EVENT_TYPES = {
         ),
         EventType(
             "order.restored",
-            label="Order restored",
+            label=N_("Order restored"),
             singular="restored order",
             plural="restored orders",
             happens=("an order", "is restored from the trash"),
@@ -294,7 +299,7 @@ EVENT_TYPES = {
         ),
         EventType(
             REFUNDED,
-            label="Refund",
+            label=N_("Refund"),
             singular="refund",
             plural="refunds",
             happens=("an order", "is refunded"),
@@ -326,7 +331,7 @@ EVENT_TYPES = {
         ),
         EventType(
             "lead.created",
-            label="New lead",
+            label=N_("New lead"),
             singular="lead",
             plural="leads",
             happens=("a lead", "arrives"),
@@ -350,7 +355,7 @@ EVENT_TYPES = {
         ),
         EventType(
             "user.registered",
-            label="New user",
+            label=N_("New user"),
             singular="new user",
             plural="new users",
             happens=("a user", "registers"),
@@ -366,7 +371,7 @@ EVENT_TYPES = {
         ),
         EventType(
             "customer.created",
-            label="New customer",
+            label=N_("New customer"),
             singular="new customer",
             plural="new customers",
             happens=("a customer", "is added"),
@@ -379,7 +384,7 @@ EVENT_TYPES = {
         ),
         EventType(
             "customer.updated",
-            label="Customer updated",
+            label=N_("Customer updated"),
             singular="customer update",
             plural="customer updates",
             happens=("a customer", "is updated"),
@@ -392,7 +397,7 @@ EVENT_TYPES = {
         ),
         EventType(
             "product.created",
-            label="New product",
+            label=N_("New product"),
             singular="new product",
             plural="new products",
             happens=("a product", "is added"),
@@ -404,7 +409,7 @@ EVENT_TYPES = {
         ),
         EventType(
             "product.updated",
-            label="Product updated",
+            label=N_("Product updated"),
             singular="product update",
             plural="product updates",
             happens=("a product", "is updated"),
@@ -416,7 +421,7 @@ EVENT_TYPES = {
         ),
         EventType(
             "product.low_stock",
-            label="Low stock",
+            label=N_("Low stock"),
             singular="low stock warning",
             plural="low stock warnings",
             happens=("a product", "runs low"),
@@ -428,7 +433,7 @@ EVENT_TYPES = {
         ),
         EventType(
             "product.out_of_stock",
-            label="Out of stock",
+            label=N_("Out of stock"),
             singular="out of stock warning",
             plural="out of stock warnings",
             happens=("a product", "is out of stock"),
@@ -440,7 +445,7 @@ EVENT_TYPES = {
         ),
         EventType(
             "coupon.created",
-            label="New coupon",
+            label=N_("New coupon"),
             singular="new coupon",
             plural="new coupons",
             happens=("a coupon", "is added"),
@@ -451,7 +456,7 @@ EVENT_TYPES = {
         ),
         EventType(
             "coupon.updated",
-            label="Coupon updated",
+            label=N_("Coupon updated"),
             singular="coupon update",
             plural="coupon updates",
             happens=("a coupon", "is updated"),
@@ -462,7 +467,7 @@ EVENT_TYPES = {
         ),
         EventType(
             "coupon.deleted",
-            label="Coupon deleted",
+            label=N_("Coupon deleted"),
             singular="deleted coupon",
             plural="deleted coupons",
             happens=("a coupon", "is deleted"),
@@ -473,7 +478,7 @@ EVENT_TYPES = {
         ),
         EventType(
             "subscription.created",
-            label="New subscription",
+            label=N_("New subscription"),
             singular="new subscription",
             plural="new subscriptions",
             happens=("a subscription", "starts"),
@@ -485,7 +490,7 @@ EVENT_TYPES = {
         ),
         EventType(
             "subscription.status_changed",
-            label="Subscription status changed",
+            label=N_("Subscription status changed"),
             singular="subscription change",
             plural="subscription changes",
             happens=("a subscription", "changes its status"),
@@ -498,7 +503,7 @@ EVENT_TYPES = {
         ),
         EventType(
             "subscription.renewed",
-            label="Subscription renewed",
+            label=N_("Subscription renewed"),
             singular="renewal",
             plural="renewals",
             happens=("a subscription", "renews"),
@@ -511,7 +516,7 @@ EVENT_TYPES = {
         ),
         EventType(
             "subscription.renewal_failed",
-            label="Renewal payment failed",
+            label=N_("Renewal payment failed"),
             singular="failed renewal",
             plural="failed renewals",
             happens=("a subscription", "cannot be renewed because a payment fails"),
@@ -525,7 +530,7 @@ EVENT_TYPES = {
         ),
         EventType(
             "post.published",
-            label="Post published",
+            label=N_("Post published"),
             singular="new post",
             plural="new posts",
             happens=("a post", "is published"),
@@ -539,7 +544,7 @@ EVENT_TYPES = {
         ),
         EventType(
             "post.updated",
-            label="Post updated",
+            label=N_("Post updated"),
             singular="post update",
             plural="post updates",
             happens=("a post", "is updated"),
@@ -552,7 +557,7 @@ EVENT_TYPES = {
         ),
         EventType(
             TEST,
-            label="Test event",
+            label=N_("Test event"),
             singular="test event",
             plural="test events",
             happens=("a test event", "arrives"),
@@ -564,7 +569,7 @@ EVENT_TYPES = {
         ),
         EventType(
             REPORT,
-            label="Daily site report",
+            label=N_("Daily site report"),
             singular="daily report",
             plural="daily reports",
             happens=("a site", "reports how many events it counted on a day"),
@@ -581,7 +586,7 @@ EVENT_TYPES = {
         ),
         EventType(
             ERASE,
-            label="Erasure request",
+            label=N_("Erasure request"),
             singular="erasure request",
             plural="erasure requests",
             happens=("a site", "asks Relay to erase a person"),
@@ -591,7 +596,7 @@ EVENT_TYPES = {
         ),
         EventType(
             CANARY,
-            label="Canary",
+            label=N_("Canary"),
             singular="canary",
             plural="canaries",
             happens=("a test event of Relay itself", "arrives"),

@@ -88,8 +88,8 @@ def untranslated_in_template(source: str) -> Iterator[tuple[int, str]]:
 
 
 def _is_wrapped(before: list[str]) -> bool:
-    joined = "".join(before)
-    return bool(re.search(r"(?:\b|^)(?:_|N_|n?gettext|pgettext)\($", joined)) or (
+    joined = " ".join(before)
+    return bool(re.search(r"(?:\b|^)(?:_|N_|n?gettext|pgettext) \($", joined)) or (
         len(before) == 3 and before[2] == "," and "(" in before[0]
     )
 
@@ -142,7 +142,7 @@ class Strings(ast.NodeVisitor):
 
     def _see(self, line: int, value: str) -> None:
         is_sentence = re.match(r"[A-Z…][\w’'…-]* \S", value) and not value.isupper()
-        if is_sentence and not SQL.match(value):
+        if is_sentence and LETTERS.search(value) and not SQL.match(value):
             self.found.append((line, " ".join(value.split())))
 
 

@@ -44,6 +44,7 @@ from relay.dashboard import (
     removal,
     replays,
     replica,
+    script_texts,
     second_factor,
     second_step,
     settings,
@@ -86,6 +87,7 @@ def init_app(app: Flask) -> None:
     for part in (
         numbers,
         languages,
+        script_texts,
         hosts,
         guard,
         replica,

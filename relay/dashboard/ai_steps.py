@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 from flask import Blueprint, Flask, render_template, request, url_for
 
 from relay.dashboard import events, forms, guard, htmx
-from relay.delivery.ai.budget import money
+from relay.dashboard.filters import written
+from relay.delivery.ai import budget
 from relay.destinations.ai import amount
 from relay.errors import Invalid
 from relay.mapping import ai_answers
@@ -185,6 +186,11 @@ def _field(row: dict[str, Any]) -> AnswerField:
         row["description"],
         tuple(dict.fromkeys(filter(None, choices))) if row["type"] == "choice" else (),
     )
+
+
+def money(cost: int, currency: str) -> str:
+    """``2.00 EUR``; ``2,00 EUR`` in German."""
+    return written(budget.money(cost, currency))
 
 
 def init_app(app: Flask) -> None:

@@ -15,6 +15,7 @@ from relay.dashboard import guard, htmx, kept_forms
 from relay.database_errors import is_unavailable
 from relay.errors import Invalid, NotFound, Refusal, RelayError, TooBusy, Unavailable
 from relay.extensions import db
+from relay.i18n import N_, _
 from relay.observability.logging import log
 
 # without the layout, which names the signed-in person
@@ -22,30 +23,38 @@ PLAIN = ("/webhooks", "/api/", "/static/")
 NO_DATABASE = (500, 503)
 
 TITLES = {
-    400: "Bad request",
-    403: "You don't have permission",
-    404: "Page not found",
-    405: "This page can't be opened this way",
-    409: "This action isn't possible now",
-    413: "The request is too large",
-    422: "Some values are not valid",
-    429: "Too many attempts",
-    500: "Something went wrong in Relay",
-    503: "The database is unavailable",
+    400: N_("Bad request"),
+    403: N_("You don't have permission"),
+    404: N_("Page not found"),
+    405: N_("This page can't be opened this way"),
+    409: N_("This action isn't possible now"),
+    413: N_("The request is too large"),
+    422: N_("Some values are not valid"),
+    429: N_("Too many attempts"),
+    500: N_("Something went wrong in Relay"),
+    503: N_("The database is unavailable"),
 }
 SENTENCES = {
-    400: "The browser sent a request that Relay can't read. Go back, reload the page and try again.",
-    404: "The URL may be wrong, or the page was removed. Check the URL, or start from the menu.",
-    405: "This URL only accepts a form. Open the page from the menu instead.",
-    413: "The form is larger than Relay accepts. Shorten the text and try again.",
-    429: "Relay limits sign-in attempts to protect accounts. Wait a minute and try again.",
-    500: "This is an error in Relay, not in what you entered. Try again. If it happens again, contact your "
-    "administrator: the details are in the log.",
-    503: "The problem is on the server. No events are lost: your sites keep them and send them again. "
-    "Try again in a moment.",
+    400: N_(
+        "The browser sent a request that Relay can't read. Go back, reload the page and try again."
+    ),
+    404: N_(
+        "The URL may be wrong, or the page was removed. Check the URL, or start from the menu."
+    ),
+    405: N_("This URL only accepts a form. Open the page from the menu instead."),
+    413: N_("The form is larger than Relay accepts. Shorten the text and try again."),
+    429: N_("Relay limits sign-in attempts to protect accounts. Wait a minute and try again."),
+    500: N_(
+        "This is an error in Relay, not in what you entered. Try again. If it happens again, contact your "
+        "administrator: the details are in the log."
+    ),
+    503: N_(
+        "The problem is on the server. No events are lost: your sites keep them and send them again. "
+        "Try again in a moment."
+    ),
 }
-EXPIRED_TITLE = "Your session has expired"
-EXPIRED = (
+EXPIRED_TITLE = N_("Your session has expired")
+EXPIRED = N_(
     "This form was open for too long or belongs to another session, so Relay did nothing. "
     "Go back, reload the page and try again."
 )
@@ -53,14 +62,14 @@ EXPIRED = (
 
 def answer(status: int, sentence: str = "", title: str = "") -> Response:
     """An error as a toast for htmx, else as a page."""
-    sentence = sentence or SENTENCES.get(status, SENTENCES[400])
+    sentence = sentence or _(SENTENCES.get(status, SENTENCES[400]))
     if htmx.wants_fragment():
         return htmx.toast_only(sentence, status)
     if status in NO_DATABASE:
         g.person = None  # the user cannot be read, so the page has no menu
     else:
         _person()
-    title = title or TITLES.get(status, TITLES[400] if status < 500 else TITLES[500])
+    title = title or _(TITLES.get(status, TITLES[400] if status < 500 else TITLES[500]))
     html = render_template("error.html", status=status, title=title, sentence=sentence)
     return make_response(html, status)
 
@@ -89,7 +98,7 @@ def on_http(exc: HTTPException) -> Response | HTTPException:
 def on_expired_form(_exc: CSRFError) -> Response:
     """The form belongs to an earlier session.  Its fields are kept, if it is one of our own forms."""
     if htmx.is_htmx():
-        response = answer(403, EXPIRED, EXPIRED_TITLE)
+        response = answer(403, _(EXPIRED), _(EXPIRED_TITLE))
         response.headers["Relay-Expired"] = "1"  # the page then takes the token of the new session
         return response
     if _asks_for_a_role() and (kept := guard.kept_form()) is not None:
@@ -97,7 +106,7 @@ def on_expired_form(_exc: CSRFError) -> Response:
         if g.person is None:
             return guard.sign_in_first()
         return make_response(kept_forms.continue_page(kept), 403)
-    return answer(403, EXPIRED, EXPIRED_TITLE)
+    return answer(403, _(EXPIRED), _(EXPIRED_TITLE))
 
 
 def _asks_for_a_role() -> bool:

@@ -3,49 +3,86 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
+from babel import Locale
 from flask import Flask
 
 from relay import exact_json
-from relay.event_types import FAMILIES, INTERNAL_TYPES, event_type_of, family_of
+from relay.event_types import FAMILIES, INTERNAL_TYPES, Family, event_type_of, family_of
+from relay.i18n import N_, SOURCE, _, language, ngettext
 from relay.mapping.printing import plain_text
 from relay.rules.changes import newer_sentence
 from relay.rules.counted import COUNTED
 
-STEPS = ((86_400, "day"), (3600, "h"), (60, "min"), (1, "s"))
+DAY_S = 86_400
+# seconds, and the texts for so many of them: a length of time, one that has passed, one to come
+STEPS = (
+    (3600, N_("%(num)s h"), N_("%(num)s h ago"), N_("in %(num)s h")),
+    (60, N_("%(num)s min"), N_("%(num)s min ago"), N_("in %(num)s min")),
+    (1, N_("%(num)s s"), N_("%(num)s s ago"), N_("in %(num)s s")),
+)
 
 
 def duration(seconds: float) -> str:
     """``12 s``, ``3 min``, ``5 h``, ``2 days``."""
     whole = int(abs(seconds))
-    for size, unit in STEPS:
-        if whole >= size:
-            n = whole // size
-            return f"{n} {unit}s" if unit == "day" and n > 1 else f"{n} {unit}"
-    return "0 s"
+    if whole >= DAY_S:
+        return ngettext("%(num)s day", "%(num)s days", whole // DAY_S)
+    size, words, _ago, _left = _step_of(whole)
+    return _(words, num=whole // size)
+
+
+def _step_of(whole: int) -> tuple[int, str, str, str]:
+    return next((step for step in STEPS if whole >= step[0]), STEPS[-1])
+
+
+def _rounded(seconds: float) -> int:
+    """So that what was set to 4 hours a moment ago is not ``3 h``."""
+    for size in (DAY_S, *(step[0] for step in STEPS)):
+        if seconds >= 0.95 * size:
+            return round(seconds / size) * size
+    return 1
 
 
 def duration_left(seconds: float) -> str:
     """Rounded, so that what was set to 4 hours a moment ago is not ``3 h``."""
-    for size, _ in STEPS:
-        if seconds >= 0.95 * size:
-            return duration(round(seconds / size) * size)
-    return "1 s"
+    return duration(_rounded(seconds))
 
 
 def relative(instant: datetime, now: datetime | None = None) -> str:
     """``just now``, ``3 min ago`` or ``in 5 min``."""
     seconds = ((now or datetime.now(UTC)) - instant).total_seconds()
     if -1 < seconds < 5:
-        return "just now"
-    return f"{duration(seconds)} ago" if seconds > 0 else f"in {duration_left(-seconds)}"
+        return _("just now")
+    whole = int(seconds) if seconds > 0 else _rounded(-seconds)
+    if whole >= DAY_S and seconds > 0:
+        return ngettext("%(num)s day ago", "%(num)s days ago", whole // DAY_S)
+    if whole >= DAY_S:
+        return ngettext("in %(num)s day", "in %(num)s days", whole // DAY_S)
+    size, _length, ago, left = _step_of(whole)
+    return _(ago if seconds > 0 else left, num=whole // size)
 
 
 def number(value: float) -> str:
-    """A whole number with commas between thousands: ``1,234``."""
-    return f"{value:,.0f}"
+    """A whole number with commas between thousands: ``1,234``; ``1.234`` in German."""
+    return written(f"{value:,.0f}")
+
+
+def written(figure: str) -> str:
+    """A number that Python wrote, such as ``1,234.50``, as the language of the reader writes it."""
+    if language() == SOURCE:
+        return figure
+    return figure.translate(_signs(language()))
+
+
+@cache
+def _signs(code: str) -> dict[int, str]:
+    """What a language writes for the comma and the point of English numbers."""
+    signs = Locale.parse(code).number_symbols["latn"]
+    return {ord(","): signs["group"], ord("."): signs["decimal"]}
 
 
 def counted(value: int) -> str:
@@ -76,8 +113,8 @@ def web_link(url: str) -> str:
 def type_words(event_type: str) -> str:
     """The name of an event type or family, such as "New order" or "All orders"."""
     if event_type.endswith(".*") and family_of(event_type) in FAMILIES:
-        return f"All {FAMILIES[family_of(event_type)].plural}"
-    return event_type_of(event_type).label
+        return _("All %(things)s", things=_(FAMILIES[family_of(event_type)].plural))
+    return _(event_type_of(event_type).label)
 
 
 def type_icon(event_type: str) -> str:
@@ -90,23 +127,30 @@ def families(types: list[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for name in types:
         family = FAMILIES.get(family_of(name))
-        title = family.plural.capitalize() if family else "Custom types"
+        title = _title(family) if family else _("Custom types")
         first = [f"{family.name}.*"] if family else []
         found.setdefault(title, first).append(name)
-    order = [family.plural.capitalize() for family in FAMILIES.values()] + ["Custom types"]
+    order = [_title(family) for family in FAMILIES.values()] + [_("Custom types")]
     return {title: found[title] for title in order if title in found}
+
+
+def _title(family: Family) -> str:
+    title = _(family.plural)
+    return title[:1].upper() + title[1:]
 
 
 def patterns_words(patterns: list[str]) -> str:
     """The event types of a subscription as a phrase: ``New order, All leads``."""
     return (
-        "All events" if "*" in patterns else ", ".join(type_words(pattern) for pattern in patterns)
+        _("All events")
+        if "*" in patterns
+        else ", ".join(type_words(pattern) for pattern in patterns)
     )
 
 
 def choice(choices: list[tuple[str, str]], value: str) -> str:
     """The label of ``value`` among (value, label) pairs; the value itself if it is not among them."""
-    return next((label for key, label in choices if key == value), value)
+    return next((_(label) for key, label in choices if key == value), value)
 
 
 def pretty(text: str) -> str:
@@ -118,7 +162,7 @@ def pretty(text: str) -> str:
 
 
 def init_app(app: Flask) -> None:
-    filters = (plain_text, duration, relative, number, counted, facts, host, web_link)
+    filters = (plain_text, duration, relative, number, written, counted, facts, host, web_link)
     for word in (
         *filters,
         families,

@@ -28,11 +28,19 @@ def _of_browser() -> str:
     return request.accept_languages.best_match(i18n.LANGUAGES, i18n.SOURCE) or i18n.SOURCE
 
 
+def _ngettext(one: str, many: str, num: int) -> str:
+    """Without its values: the template puts them in, escaped."""
+    return i18n.translations(i18n.language()).ngettext(one, many, num)
+
+
 def init_app(app: Flask) -> None:
     Babel(app, default_locale=i18n.SOURCE, locale_selector=i18n.language)
     i18n.ask_for_language(current_language)
     app.jinja_env.install_gettext_callables(  # type: ignore[attr-defined]
-        i18n.gettext, i18n.ngettext, newstyle=True, pgettext=i18n.pgettext
+        i18n.gettext, _ngettext, newstyle=True, pgettext=i18n.pgettext
     )
     app.jinja_env.policies["ext.i18n.trimmed"] = True
     app.jinja_env.globals["language"] = i18n.language
+    app.jinja_env.globals["N_"] = (
+        i18n.N_
+    )  # for what is set outside of a macro: that is done once only

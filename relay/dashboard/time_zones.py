@@ -5,10 +5,13 @@ A script writes the browser's zone into a cookie, so the server can write times 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from babel.dates import format_date, format_skeleton
 from flask import Flask, g, has_request_context, request
+
+from relay.i18n import N_, SOURCE, _, language
 
 COOKIE = "relay-zone"
 
@@ -29,23 +32,47 @@ def _zone(name: str) -> ZoneInfo | None:
         return None
 
 
+ZONES = frozenset((N_("CET"), N_("CEST")))  # short names that differ from language to language
+
+
+def _zone_of(instant: datetime) -> str:
+    name = instant.tzname() or "UTC"
+    return _(name) if name in ZONES else name
+
+
 def zone_name() -> str:
     """The short name of the zone today, such as ``CET``."""
-    return datetime.now(current_zone()).tzname() or "UTC"
+    return _zone_of(datetime.now(current_zone()))
+
+
+def day(instant: date) -> str:
+    """``2026-11-27``; ``27.11.2026`` in German."""
+    if language() == SOURCE:
+        return instant.strftime("%Y-%m-%d")
+    return format_date(instant, "medium", locale=language())
+
+
+def day_and_time(instant: datetime, weekday: bool = False, clock: bool = True) -> str:
+    """In its own zone: ``27 Nov 22:00``, with its weekday ``Fri 27 Nov 22:00``; ``27. Nov., 22:00`` in German."""
+    if language() == SOURCE:
+        return instant.strftime(f"{'%a ' * weekday}%d %b{' %H:%M' * clock}")
+    skeleton = f"MMM{'E' * weekday}d{'Hm' * clock}"
+    return format_skeleton(skeleton, instant, instant.tzinfo, locale=language())
 
 
 def exact(instant: datetime) -> str:
     """``2026-11-27 22:00:00 CET``"""
-    return instant.astimezone(current_zone()).strftime("%Y-%m-%d %H:%M:%S %Z")
+    local = instant.astimezone(current_zone())
+    return f"{day(local)} {local.strftime('%H:%M:%S')} {_zone_of(local)}"
 
 
 def exact_twice(instant: datetime) -> str:
     """In the zone of the request and in UTC: ``2026-11-27 22:00:00 CET (21:00:00 UTC)``"""
-    local, utc = exact(instant), instant.astimezone(UTC)
-    if local.endswith(" UTC"):
-        return local
-    same_day = local[:10] == utc.strftime("%Y-%m-%d")
-    return f"{local} ({utc.strftime('%H:%M:%S' if same_day else '%Y-%m-%d %H:%M:%S')} UTC)"
+    local, utc = instant.astimezone(current_zone()), instant.astimezone(UTC)
+    if local.tzname() == "UTC":
+        return exact(instant)
+    before = "" if local.date() == utc.date() else f"{day(utc)} "
+    return f"{exact(instant)} ({before}{utc.strftime('%H:%M:%S')} UTC)"
 
 
 def instant(text: str) -> datetime:
@@ -78,6 +105,7 @@ def _midnight(text: str, days_later: int = 0) -> datetime | None:
 
 
 def init_app(app: Flask) -> None:
+    app.add_template_filter(day)
     app.add_template_filter(exact)
     app.add_template_filter(exact_twice)
     app.add_template_filter(for_input)

@@ -39,6 +39,7 @@ SCRIPTS = (
     PACKAGES / "idiomorph/dist/idiomorph-ext.min.js",
     PACKAGES / "@tabler/core/dist/js/tabler.min.js",
     PACKAGES / "uplot/dist/uPlot.iife.min.js",
+    STATIC / "js/texts.js",
     STATIC / "js/relay.js",
     STATIC / "js/charts.js",
     STATIC / "js/live.js",

@@ -9,7 +9,11 @@
     day: { hour: "2-digit", minute: "2-digit" },
     month: { day: "numeric", month: "short" },
   };
-  const NUMBER = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+  const { text, language } = window.relay;
+  const NUMBER = new Intl.NumberFormat(language, { maximumFractionDigits: 0 });
+  const SECONDS = new Intl.NumberFormat(language, { minimumFractionDigits: 1, maximumFractionDigits: 1, useGrouping: false });
+  const EXACT = new Intl.NumberFormat(language, { maximumFractionDigits: 20, useGrouping: false });
+  const DATES = language === "en" ? "en-GB" : language;
 
   // A colour of the stylesheet as it is now, in light or dark mode.
   function colour(host, name) {
@@ -19,14 +23,14 @@
   function words(value, unit) {
     if (value == null) return "–";
     if (unit !== "ms") return NUMBER.format(value);
-    if (value < 10) return "under 10 ms";
-    return value < 1000 ? `${Math.round(value)} ms` : `${(value / 1000).toFixed(1)} s`;
+    if (value < 10) return text("under 10 ms");
+    return value < 1000 ? `${Math.round(value)} ms` : `${SECONDS.format(value / 1000)} s`;
   }
 
   // A mark of the axis: exact, unlike a value, and short.
   function mark(value, unit) {
     if (unit !== "ms") return NUMBER.format(value);
-    return value < 1000 ? `${value} ms` : `${value / 1000} s`;
+    return value < 1000 ? `${value} ms` : `${EXACT.format(value / 1000)} s`;
   }
 
   // Times in which a destination did not send.
@@ -81,8 +85,8 @@
   function draw(host) {
     const data = JSON.parse(host.dataset.chart);
     const zone = { timeZone: data.zone };
-    const axis = new Intl.DateTimeFormat("en-GB", { ...FORMATS[data.range], ...zone });
-    const full = new Intl.DateTimeFormat("en-GB", {
+    const axis = new Intl.DateTimeFormat(DATES, { ...FORMATS[data.range], ...zone });
+    const full = new Intl.DateTimeFormat(DATES, {
       weekday: "short",
       day: "numeric",
       month: "short",

@@ -2,6 +2,7 @@
 (() => {
   "use strict";
 
+  const { text: words, counted } = window.relay;
   const MOST = 200;  // rows that are built at once: a payload can have ten thousand values
   const isTree = (value) => value !== null && typeof value === "object" && !(value instanceof Written);
 
@@ -51,7 +52,7 @@
     }
     const left = entries.length - from - MOST;
     if (left > 0) {
-      const more = element("button", "btn btn-sm", `Show ${Math.min(left, MOST)} of ${left} more`);
+      const more = element("button", "btn btn-sm", words("Show %(some)s of %(num)s more", { some: Math.min(left, MOST), num: left }));
       more.type = "button";
       more.addEventListener("click", () => more.replaceWith(list(entries, from + MOST)));
       box.append(more);
@@ -75,8 +76,9 @@
       count += 1;
       if (count <= MOST) box.append(row(path, inner));
     }
-    const words = count === 1 ? "1 value" : `${count} values`;
-    box.prepend(element("div", "text-secondary", count > MOST ? `${words}, the first ${MOST}:` : words));
+    const values = counted("%(num)s value", "%(num)s values", count);
+    const shown = count > MOST ? words("%(values)s, the first %(num)s:", { values, num: MOST }) : values;
+    box.prepend(element("div", "text-secondary", shown));
     return box;
   }
 
@@ -93,8 +95,8 @@
     const show = (text) => tree.replaceChildren(text ? found(value, text) : list(Object.entries(value)));
     const search = element("input", "form-control form-control-sm");
     search.type = "search";
-    search.placeholder = "Search in the data";
-    search.setAttribute("aria-label", "Search in the data");
+    search.placeholder = words("Search in the data");
+    search.setAttribute("aria-label", words("Search in the data"));
     search.addEventListener("input", () => show(search.value.trim().toLowerCase()));
     const bar = holder.querySelector(".json-bar");
     bar.prepend(search);
@@ -118,11 +120,11 @@
     try {
       await navigator.clipboard.writeText(text);
     } catch {
-      return window.relay.showError("The browser did not allow copying. Select the text and copy it.", "toast-copy");
+      return window.relay.showError(words("The browser did not allow copying. Select the text and copy it."), "toast-copy");
     }
-    button.lastChild.textContent = "Copied";
+    button.lastChild.textContent = words("Copied");
     setTimeout(() => {
-      button.lastChild.textContent = "Copy";
+      button.lastChild.textContent = words("Copy");
     }, 2000);
   });
   document.addEventListener("DOMContentLoaded", enhance);

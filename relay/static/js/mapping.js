@@ -96,7 +96,7 @@
     const hint = document.getElementById("pick-hint");
     if (hint) {
       const name = button.querySelector(".field-name").textContent;
-      hint.textContent = `Mapped ${name} to ${current.getAttribute("aria-label")}.`;
+      hint.textContent = window.relay.text("Mapped %(name)s to %(field)s.", { name, field: current.getAttribute("aria-label") });
     }
   }
 

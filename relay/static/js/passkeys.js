@@ -27,10 +27,11 @@
     return JSON.stringify({ id: made.id, rawId: toText(made.rawId), type: made.type, response });
   }
 
+  const { text: words } = window.relay;
   const SENTENCES = {
-    NotAllowedError: "No passkey was used: the request was canceled, or it took too long.",
-    InvalidStateError: "This device already has a passkey for your account.",
-    SecurityError: "Passkeys can't be used at this address. Open Relay at its public URL.",
+    NotAllowedError: words("No passkey was used: the request was canceled, or it took too long."),
+    InvalidStateError: words("This device already has a passkey for your account."),
+    SecurityError: words("Passkeys can't be used at this address. Open Relay at its public URL."),
   };
 
   async function ask(form) {
@@ -39,7 +40,7 @@
     const answer = await fetch(url, { method: "POST", headers });
     if (answer.status === 403) return location.reload(); // the page asks for a proof first
     const options = await answer.json().catch(() => ({}));
-    if (!answer.ok) throw new Error(options.sentence || `The request failed in Relay (error ${answer.status}).`);
+    if (!answer.ok) throw new Error(options.sentence || words("The request failed in Relay (error %(status)s).", { status: answer.status }));
     const made = await navigator.credentials[form.dataset.passkey]({ publicKey: fromJson(options) });
     form.elements[form.dataset.field || "passkey"].value = toJson(made);
     form.submit();

@@ -2,6 +2,8 @@
 (() => {
   "use strict";
 
+  const { text: words, counted } = window.relay;
+
   // ---- toasts -------------------------------------------------------------------------------
   const toasts = () => document.getElementById("toasts");
 
@@ -21,7 +23,7 @@
     const close = document.createElement("button");
     close.type = "button";
     close.className = "btn-close";
-    close.setAttribute("aria-label", "Close");
+    close.setAttribute("aria-label", words("Close"));
     body.append(icon, message, close);
     box.append(body);
     toasts().append(box);
@@ -43,7 +45,7 @@
   for (const form of document.querySelectorAll("form[data-submit]")) form.requestSubmit();
 
   // ---- htmx: show every error ---------------------------------------------------------------
-  const UNREACHABLE = "Your browser can't reach Relay. Check your connection. This page keeps trying.";
+  const UNREACHABLE = words("Your browser can't reach Relay. Check your connection. This page keeps trying.");
 
   document.addEventListener("htmx:configRequest", (event) => {
     if (!event.detail.triggeringEvent) event.detail.headers["Relay-Poll"] = "1";
@@ -55,7 +57,10 @@
   document.addEventListener("htmx:responseError", (event) => {
     const xhr = event.detail.xhr;
     if (xhr.getResponseHeader("HX-Retarget") || xhr.getResponseHeader("HX-Redirect")) return;
-    showError(`The request failed in Relay (error ${xhr.status}). Nothing was changed. Try again.`, "toast-error");
+    showError(
+      words("The request failed in Relay (error %(status)s). Nothing was changed. Try again.", { status: xhr.status }),
+      "toast-error",
+    );
   });
   for (const name of ["htmx:sendError", "htmx:timeout"]) {
     document.addEventListener(name, () => showError(UNREACHABLE, "toast-unreachable"));
@@ -72,31 +77,31 @@
   });
 
   // ---- times --------------------------------------------------------------------------------
-  const UNITS = [[86400, "day"], [3600, "h"], [60, "min"], [1, "s"]];
+  const DAY = 86400;
+  const SIZES = [DAY, 3600, 60, 1];
 
-  function duration(seconds) {
-    const whole = Math.floor(Math.abs(seconds));
-    for (const [size, unit] of UNITS) {
-      if (whole >= size) {
-        const n = Math.floor(whole / size);
-        return unit === "day" && n > 1 ? `${n} days` : `${n} ${unit}`;
-      }
-    }
-    return "0 s";
+  // "3 min ago"
+  function passed(seconds) {
+    if (seconds >= DAY) return counted("%(num)s day ago", "%(num)s days ago", Math.floor(seconds / DAY));
+    if (seconds >= 3600) return words("%(num)s h ago", { num: Math.floor(seconds / 3600) });
+    if (seconds >= 60) return words("%(num)s min ago", { num: Math.floor(seconds / 60) });
+    return words("%(num)s s ago", { num: Math.floor(seconds) });
   }
 
-  // Rounded, so that what was set to 4 hours a moment ago is not "3 h".
-  function durationLeft(seconds) {
-    for (const [size] of UNITS) {
-      if (seconds >= 0.95 * size) return duration(Math.round(seconds / size) * size);
-    }
-    return "1 s";
+  // "in 4 h": rounded, so that what was set to 4 hours a moment ago is not "in 3 h".
+  function left(exactly) {
+    const size = SIZES.find((one) => exactly >= 0.95 * one) ?? 1;
+    const seconds = Math.max(1, Math.round(exactly / size) * size);
+    if (seconds >= DAY) return counted("in %(num)s day", "in %(num)s days", Math.floor(seconds / DAY));
+    if (seconds >= 3600) return words("in %(num)s h", { num: Math.floor(seconds / 3600) });
+    if (seconds >= 60) return words("in %(num)s min", { num: Math.floor(seconds / 60) });
+    return words("in %(num)s s", { num: seconds });
   }
 
   function updateTimes() {
     for (const time of document.querySelectorAll("time[data-ago]")) {
       const seconds = (Date.now() - Date.parse(time.dateTime)) / 1000;
-      const text = seconds > -1 && seconds < 5 ? "just now" : seconds > 0 ? `${duration(seconds)} ago` : `in ${durationLeft(-seconds)}`;
+      const text = seconds > -1 && seconds < 5 ? words("just now") : seconds > 0 ? passed(seconds) : left(-seconds);
       if (time.textContent !== text) time.textContent = text;
     }
   }
@@ -109,10 +114,10 @@
       input.select();
       if (!document.execCommand("copy")) return;
     }
-    button.lastChild.textContent = "Copied";
+    button.lastChild.textContent = words("Copied");
     button.classList.add("btn-success");
     setTimeout(() => {
-      button.lastChild.textContent = "Copy";
+      button.lastChild.textContent = words("Copy");
       button.classList.remove("btn-success");
     }, 2000);
   }
@@ -126,7 +131,7 @@
       const icon = document.createElement("i");
       icon.className = "ti ti-copy";
       icon.setAttribute("aria-hidden", "true");
-      button.append(icon, document.createTextNode("Copy"));
+      button.append(icon, document.createTextNode(words("Copy")));
       button.addEventListener("click", () => copy(button, group.querySelector("input, textarea")));
       group.append(button);
     }
@@ -175,7 +180,7 @@
       all.type = "checkbox";
       all.className = "form-check-input";
       all.dataset.selectAll = "1";
-      all.setAttribute("aria-label", "Select all on this page");
+      all.setAttribute("aria-label", words("Select all on this page"));
       head.append(all);
     }
   }
@@ -219,7 +224,7 @@
   document.addEventListener("htmx:afterSettle", enhance);
   setInterval(updateTimes, 10000);
 
-  window.relay = { showError };
+  window.relay = { ...window.relay, showError };
 
   // A form that opens with one field to fill in: the focus goes there
   document.addEventListener("toggle", (event) => {

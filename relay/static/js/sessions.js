@@ -4,8 +4,8 @@
   "use strict";
 
   const page = () => document.body.dataset;
-  const { isChanged } = window.relay;
-  const UNSENT = "Your browser can't reach Relay, so nothing was sent. Your entries are still here. Try again.";
+  const { isChanged, text: words } = window.relay;
+  const UNSENT = words("Your browser can't reach Relay, so nothing was sent. Your entries are still here. Try again.");
 
   // ---- the session --------------------------------------------------------------------------
   // -> the session of this browser, null if there is none; throws if Relay cannot be reached
@@ -71,10 +71,10 @@
     }
     const title = document.createElement("h2");
     title.id = "sign-in-again-title";
-    title.textContent = "Your session has expired";
+    title.textContent = words("Your session has expired");
     const text = document.createElement("p");
     text.className = "text-secondary";
-    text.textContent = "Sign in to continue. This page keeps what you entered.";
+    text.textContent = words("Sign in to continue. This page keeps what you entered.");
     dialog.replaceChildren(title, text, ...found.childNodes);
     const email = dialog.querySelector('input[name="email"]');
     if (email) {
@@ -241,12 +241,12 @@
     notice.className = "alert notice";
     notice.setAttribute("role", "status");
     const text = document.createElement("div");
-    text.textContent = "Relay kept what you entered on this page and filled it in again.";
+    text.textContent = words("Relay kept what you entered on this page and filled it in again.");
     const button = document.createElement("button");
     button.type = "button";
     button.className = "btn btn-sm";
     button.dataset.discardDraft = "1";
-    button.textContent = "Discard it";
+    button.textContent = words("Discard it");
     notice.append(text, button);
     document.querySelector("main > .container-xl")?.prepend(notice);
   }
