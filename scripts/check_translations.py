@@ -67,8 +67,10 @@ def untranslated_in_template(source: str) -> Iterator[tuple[int, str]]:
     environment = Environment(extensions=[jinja_i18n])
     tokens = [t for t in environment.lex(source) if t[1] not in ("whitespace",)]
     text: list[str] = []  # the page with code replaced, line breaks kept
-    inside = False
+    inside, at = False, 1
     for n, (line, kind, value) in enumerate(tokens):
+        text.append("\n" * (line - at))  # line breaks that a minus sign in a tag removes
+        at = line + value.count("\n")
         if kind == "block_begin":
             name = tokens[n + 1][2]
             inside = name == "trans" or (inside and name != "endtrans")
@@ -77,8 +79,10 @@ def untranslated_in_template(source: str) -> Iterator[tuple[int, str]]:
             continue
         text.append("\0" + "\n" * value.count("\n"))
         if kind == "string" and not inside and SENTENCE.match(value[1:-1]):
-            before = [t[2] for t in tokens[max(0, n - 3) : n]]
-            if not _is_wrapped(before):
+            before = tokens[:n]
+            while before and before[-1][1] == "string":  # parts of one text
+                before.pop()
+            if not _is_wrapped([t[2] for t in before[-3:]]):
                 yield line, value[1:-1]
     page = SILENT.sub(lambda m: "\n" * m[0].count("\n"), "".join(text))
     for number, shown in _texts_of(page):
@@ -88,10 +92,8 @@ def untranslated_in_template(source: str) -> Iterator[tuple[int, str]]:
 
 
 def _is_wrapped(before: list[str]) -> bool:
-    joined = " ".join(before)
-    return bool(re.search(r"(?:\b|^)(?:_|N_|n?gettext|pgettext) \($", joined)) or (
-        len(before) == 3 and before[2] == "," and "(" in before[0]
-    )
+    is_first = len(before) > 1 and before[-1] == "(" and before[-2] in KEYWORDS
+    return is_first or (len(before) == 3 and before[2] == "," and "(" in before[0])
 
 
 def _texts_of(page: str) -> Iterator[tuple[int, str]]:
