@@ -8,6 +8,7 @@ from flask import Blueprint, render_template, request, url_for
 
 from relay.dashboard import forms, guard, htmx
 from relay.errors import Invalid
+from relay.i18n import N_, _
 from relay.mapping import paths
 from relay.mapping.redaction_rules import RedactionAction, RedactionRule, path_from_label
 from relay.models import Source
@@ -16,7 +17,7 @@ from relay.services.sources import privacy
 from relay.services.sources.settings import find_source
 
 blueprint = Blueprint("source_privacy", __name__, url_prefix="/sources")
-ACTIONS = (("", "Keep"), ("mask", "Mask"), ("drop", "Drop"))
+ACTIONS = (("", N_("Keep")), ("mask", N_("Mask")), ("drop", N_("Drop")))
 KNOWN = frozenset(RedactionAction)
 
 
@@ -68,7 +69,7 @@ def save(slug: str) -> Any:
         privacy.save_rules(slug, rules, guard.current_by())
     except Invalid as exc:
         return _page(find_source(slug), exc.reasons), 422
-    htmx.toast("Saved. It applies to events from now on, within 5 seconds.")
+    htmx.toast(_("Saved. It applies to events from now on, within 5 seconds."))
     return htmx.redirect(url_for("source_privacy.page", slug=slug))
 
 
@@ -80,5 +81,5 @@ def retention(slug: str) -> Any:
         privacy.set_retention(slug, days, guard.current_by())
     except Invalid as exc:
         return _page(find_source(slug), exc.reasons), 422
-    htmx.toast("Saved.")
+    htmx.toast(_("Saved."))
     return htmx.redirect(url_for("source_privacy.page", slug=slug))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flask import Blueprint, Response, current_app, render_template, request, send_file, url_for
@@ -12,6 +12,7 @@ from relay import database
 from relay.dashboard import forms, guard, htmx, removal, shown_once, traffic
 from relay.errors import Invalid, Refusal
 from relay.event_types import TEST
+from relay.i18n import N_, _
 from relay.models import SigningKey, Source, db
 from relay.rules.states import SourceState, SourceType
 from relay.services import events
@@ -22,60 +23,142 @@ from relay.services.sources import settings as source_settings
 blueprint = Blueprint("sources", __name__, url_prefix="/sources")
 NAME = forms.Field(
     "name",
-    "Name",
+    N_("Name"),
     required=True,
-    placeholder="My shop",
-    help="Shown only in Relay.",
+    placeholder=N_("My shop"),
+    help=N_("Shown only in Relay."),
 )
 URL = forms.Field(
-    "url", "Site URL", "address", required=True, placeholder="https://shop.example.com"
+    "url", N_("Site URL"), "address", required=True, placeholder="https://shop.example.com"
 )
 TYPE = forms.Field(
     "type",
-    "How it sends",
+    N_("How it sends"),
     "select",
-    help="A shop or form without the plugin can send webhooks. They are not sent again after an error, and "
-    "their protection is weaker.",
+    help=N_(
+        "A shop or form without the plugin can send webhooks. They are not sent again after an error, and "
+        "their protection is weaker."
+    ),
     choices=(
         (
             SourceType.PLUGIN.value,
-            "Relay's plugin (recommended)",
+            N_("Relay's plugin (recommended)"),
         ),
-        (SourceType.WOOCOMMERCE.value, "WooCommerce's own webhooks"),
-        (SourceType.FORM.value, "The webhook of a form plugin"),
+        (SourceType.WOOCOMMERCE.value, N_("WooCommerce's own webhooks")),
+        (SourceType.FORM.value, N_("The webhook of a form plugin")),
     ),
 )
+
+
+@dataclass(frozen=True)
+class KeyWords:
+    """What a page says about the keys of a site: whole sentences, because a language inflects the noun."""
+
+    title: str
+    help: str
+    new: str
+    stops: str
+    stopped: str
+    still_valid: str
+    revoke: str
+    window: str
+    rotate: str
+    once: str
+    leaked: str
+    leaked_help: str
+    lost: str
+    create: str
+
+
 # What the keys of a site are called, by its type.
 KEY_WORDS = {
-    SourceType.PLUGIN: ("key", "Signing keys", "The site signs each request with its key."),
-    SourceType.WOOCOMMERCE: (
-        "secret",
-        "Secrets",
-        "WooCommerce signs the body of each webhook with the secret, but neither its time nor its topic.",
+    SourceType.PLUGIN: KeyWords(
+        title=N_("Signing keys"),
+        help=N_("The site signs each request with its key."),
+        new=N_("New key"),
+        stops=N_("The key stops working now."),
+        stopped=N_("The old key has stopped working."),
+        still_valid=N_(
+            "The old key stays valid until its window ends. Enter the new one before that."
+        ),
+        revoke=N_("Revoke key"),
+        window=N_("Create a new key and keep the old key valid for"),
+        rotate=N_("Rotate key"),
+        once=N_("The new key is shown once. The old one keeps working until then."),
+        leaked=N_("The key may have leaked…"),
+        leaked_help=N_(
+            "All keys of the site stop working now, and the site cannot fetch the new one: you paste it there. "
+            "Until then Relay rejects the events of the site; they wait there."
+        ),
+        lost=N_("Lost the connection string?"),
+        create=N_("Create a new connection string"),
     ),
-    SourceType.FORM: (
-        "token",
-        "Tokens",
-        "The sender shows the token with each request. Nothing is signed.",
+    SourceType.WOOCOMMERCE: KeyWords(
+        title=N_("Secrets"),
+        help=N_(
+            "WooCommerce signs the body of each webhook with the secret, but neither its time nor its topic."
+        ),
+        new=N_("New secret"),
+        stops=N_("The secret stops working now."),
+        stopped=N_("The old secret has stopped working."),
+        still_valid=N_(
+            "The old secret stays valid until its window ends. Enter the new one before that."
+        ),
+        revoke=N_("Revoke secret"),
+        window=N_("Create a new secret and keep the old secret valid for"),
+        rotate=N_("Rotate secret"),
+        once=N_("The new secret is shown once. The old one keeps working until then."),
+        leaked=N_("The secret may have leaked…"),
+        leaked_help=N_(
+            "Every secret of the site stops working now. Until you enter the new one there, Relay rejects what "
+            "it sends, and that is lost."
+        ),
+        lost=N_("Lost the secret?"),
+        create=N_("Create a new secret"),
+    ),
+    SourceType.FORM: KeyWords(
+        title=N_("Tokens"),
+        help=N_("The sender shows the token with each request. Nothing is signed."),
+        new=N_("New token"),
+        stops=N_("The token stops working now."),
+        stopped=N_("The old token has stopped working."),
+        still_valid=N_(
+            "The old token stays valid until its window ends. Enter the new one before that."
+        ),
+        revoke=N_("Revoke token"),
+        window=N_("Create a new token and keep the old token valid for"),
+        rotate=N_("Rotate token"),
+        once=N_("The new token is shown once. The old one keeps working until then."),
+        leaked=N_("The token may have leaked…"),
+        leaked_help=N_(
+            "Every token of the site stops working now. Until you enter the new one there, Relay rejects what "
+            "it sends, and that is lost."
+        ),
+        lost=N_("Lost the token?"),
+        create=N_("Create a new token"),
     ),
 }
 PER_MINUTE = forms.Field(
     "per_minute",
-    "Rate limit (events per minute)",
+    N_("Rate limit (events per minute)"),
     "number",
     low=0,
-    help="0 means no limit. Above the limit, Relay asks the site to wait and the plugin sends later.",
+    help=N_(
+        "0 means no limit. Above the limit, Relay asks the site to wait and the plugin sends later."
+    ),
 )
 LOSES = replace(
     PER_MINUTE,
-    help="0 means no limit. Webhooks above the limit are lost, because their sender does not repeat them.",
+    help=N_(
+        "0 means no limit. Webhooks above the limit are lost, because their sender does not repeat them."
+    ),
 )
 NEW_KEY = "new-key"  # see shown_once
 WINDOWS = (
-    ("24h", "1 day"),
-    ("1h", "1 hour"),
-    ("7d", "7 days"),
-    ("30d", "30 days"),
+    ("24h", N_("1 day")),
+    ("1h", N_("1 hour")),
+    ("7d", N_("7 days")),
+    ("30d", N_("30 days")),
 )
 
 
@@ -131,7 +214,7 @@ def create() -> Any:
             type_=SourceType(forms.text("type") or SourceType.PLUGIN),
         )
     except ValueError:
-        return _new_form({"type": ["Choose one of the list."]}), 422
+        return _new_form({"type": [_("Choose one of the list.")]}), 422
     except Invalid as exc:
         return _new_form(exc.reasons), 422
     shown_once.keep(f"{NEW_KEY}-{source.slug}", {"key_id": key.key_id, "secret": secret})
@@ -256,7 +339,7 @@ def update(slug: str) -> Any:
         )
     except Invalid as exc:
         return _detail(source_settings.find_source(slug), exc.reasons, status=422)
-    htmx.toast("Saved.")
+    htmx.toast(_("Saved."))
     return htmx.redirect(url_for("sources.detail", slug=slug))
 
 
@@ -288,7 +371,7 @@ def rotate(slug: str) -> Any:
 @guard.requires("admin", proof=True)
 def revoke(slug: str) -> Any:
     keys.revoke_key(forms.text("key_id"), guard.current_by())
-    htmx.toast("Key revoked. It stops working within 5 seconds.")
+    htmx.toast(_("Key revoked. It stops working within 5 seconds."))
     return htmx.redirect(url_for("sources.detail", slug=slug))
 
 
@@ -300,15 +383,20 @@ def allow(slug: str) -> Any:
     except Invalid as exc:
         return _detail(source_settings.find_source(slug), exc.reasons, status=422)
     refused = source_settings.unlisted_addresses(source_settings.find_source(slug))
-    lost = (
-        f" It rejects those from {', '.join(refused)}: recent events came from there."
-        if refused
-        else ""
-    )
-    htmx.toast(
-        f"{network.cidr} allowed. Relay now accepts this site's requests from listed addresses only.{lost}",
-        "danger" if refused else "success",
-    )
+    sentences = [
+        _(
+            "%(network)s allowed. Relay now accepts this site's requests from listed addresses only.",
+            network=network.cidr,
+        )
+    ]
+    if refused:
+        sentences.append(
+            _(
+                "It rejects those from %(addresses)s: recent events came from there.",
+                addresses=", ".join(refused),
+            )
+        )
+    htmx.toast(" ".join(sentences), "danger" if refused else "success")
     return htmx.redirect(url_for("sources.detail", slug=slug))
 
 
@@ -316,7 +404,7 @@ def allow(slug: str) -> Any:
 @guard.requires("admin", proof=True)
 def disallow(slug: str) -> Any:
     source_settings.disallow_network(slug, forms.text("cidr"), guard.current_by())
-    htmx.toast("Address removed.")
+    htmx.toast(_("Address removed."))
     return htmx.redirect(url_for("sources.detail", slug=slug))
 
 
@@ -326,9 +414,12 @@ def send_test(slug: str) -> Any:
     sent = events.send_test_event(slug, guard.current_by(), forms.text("type") or TEST)
     if sent.status not in (200, 202):
         htmx.toast(
-            f"Relay rejected its own test event ({sent.status}). The reason is under Rejected requests.",
+            _(
+                "Relay rejected its own test event (%(status)s). The reason is under Rejected requests.",
+                status=sent.status,
+            ),
             "danger",
         )
         return htmx.redirect(url_for("sources.detail", slug=slug))
-    htmx.toast(f"Test event accepted in {sent.elapsed_ms:.0f} ms.")
+    htmx.toast(_("Test event accepted in %(ms)s ms.", ms=round(sent.elapsed_ms)))
     return htmx.redirect(url_for("events.detail", event_id=sent.answer["id"]))
