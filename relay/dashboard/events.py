@@ -12,6 +12,7 @@ from flask import Blueprint, Flask, Response, request, url_for
 from relay import database, exact_json
 from relay.dashboard import forms, guard, htmx, privacy, views
 from relay.dashboard.time_zones import end_of_day, start_of_day
+from relay.i18n import N_, _
 from relay.models import Delivery, Event, db
 from relay.rules.changes import clock_sentence, ignored_fields
 from relay.rules.circuit import CircuitState
@@ -23,22 +24,22 @@ from relay.services.subscriptions import matching
 
 blueprint = Blueprint("events", __name__, url_prefix="/events")
 SPANS = (
-    ("", "Any time"),
-    ("1h", "Last hour"),
-    ("24h", "Last 24 hours"),
-    ("7d", "Last 7 days"),
-    ("30d", "Last 30 days"),
+    ("", N_("Any time")),
+    ("1h", N_("Last hour")),
+    ("24h", N_("Last 24 hours")),
+    ("7d", N_("Last 7 days")),
+    ("30d", N_("Last 30 days")),
 )
 HOURS = {"1h": 1, "24h": 24, "7d": 168, "30d": 720}
 KEPT = ("type", "source", "state", "text", "span", "since", "until", "everywhere")
 SOON = timedelta(minutes=1)
 STATE_WORDS = {
-    "received": "Queued",
-    "pending": "Pending",
-    "delivered": "Delivered",
-    "dead": "Failed",
-    "unmatched": "No destination",
-    "discarded": "Discarded",
+    "received": N_("Queued"),
+    "pending": N_("Pending"),
+    "delivered": N_("Delivered"),
+    "dead": N_("Failed"),
+    "unmatched": N_("No destination"),
+    "discarded": N_("Discarded"),
 }
 
 
@@ -87,7 +88,7 @@ def list_page() -> Any:
 def _tabs(kept: dict[str, Any]) -> list[tuple[str, str, str]]:
     """-> (state, label, URL) of each tab: the same filter with another state"""
     others: dict[str, Any] = {name: value for name, value in kept.items() if name != "state"}
-    labels = {"": "All"} | STATE_WORDS
+    labels = {"": N_("All")} | STATE_WORDS
     return [
         (state, label, url_for("events.list_page", **others | ({"state": state} if state else {})))
         for state, label in labels.items()
@@ -207,10 +208,11 @@ def subject_of(event_type: str, data: dict[str, Any]) -> str:
     """In a few words.  The data of custom types can have any shape."""
     family = event_type.partition(".")[0]
     if family == "comment":
-        return short(f"{isolated(data.get('author') or 'Someone')}: {data.get('content', '')}")
+        return short(f"{isolated(data.get('author') or _('Someone'))}: {data.get('content', '')}")
     if family in ("order", "subscription"):
         total = f"{data.get('total', '')} {data.get('currency', '')}"
-        number = f"{family.capitalize()} {data.get('number', '')}"
+        named = _("Order %(number)s") if family == "order" else _("Subscription %(number)s")
+        number = named % {"number": data.get("number", "")}
         customer = data.get("customer")
         name = customer.get("name") if isinstance(customer, dict) else ""
         parts = (number, isolated(name or ""), total.strip(), data.get("status", ""))
@@ -219,7 +221,7 @@ def subject_of(event_type: str, data: dict[str, Any]) -> str:
         data = {name: data.get(name) for name in SUBJECTS[family]}
     if family == "lead":
         values = [value for value in data.get("fields", {}).values() if isinstance(value, str)]
-        return short(f"{data.get('form', {}).get('title') or 'Form'}: {', '.join(values)}")
+        return short(f"{data.get('form', {}).get('title') or _('Form')}: {', '.join(values)}")
     return short(", ".join(str(v) for v in data.values() if isinstance(v, str | int) and v != ""))
 
 
