@@ -11,6 +11,7 @@ from relay.dashboard import privacy
 from relay.dashboard.numbers import row_number
 from relay.dashboard.time_zones import end_of_day, start_of_day
 from relay.errors import Invalid
+from relay.i18n import _
 from relay.services.dead_letters.selection import STATES, Selection
 
 NAMES = ("code", "field", "source", "text", "state")  # the same in a URL and in a Selection
@@ -52,7 +53,10 @@ def instant(text: str, last: bool = False) -> datetime | None:
     try:
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except OverflowError as exc:
-        sentence = f"{text[:40]} is not a time that Relay can use. Use a date from 0001-01-02 to 9999-12-30."
+        sentence = _(
+            "%(text)s is not a time that Relay can use. Use a date from 0001-01-02 to 9999-12-30.",
+            text=text[:40],
+        )
         raise Invalid({"until" if last else "since": [sentence]}) from exc
 
 

@@ -19,6 +19,7 @@ from relay.dashboard import (
 from relay.dashboard.exports import csv_response
 from relay.dashboard.numbers import row_number
 from relay.delivery.message import parse_payload
+from relay.i18n import _
 from relay.mapping.masking import EventMask
 from relay.rules.lifecycle import OPEN
 from relay.services import deliveries, events
@@ -169,14 +170,14 @@ def reveal(dead_letter_id: int) -> Any:
 @guard.requires("support", limited=True)
 def replay(dead_letter_id: int) -> Any:
     dead_letter_actions.replay(dead_letter_id, guard.current_by())
-    return _settled(dead_letter_id, "Resending.")
+    return _settled(dead_letter_id, _("Resending."))
 
 
 @blueprint.post("/<int:dead_letter_id>/discard")
 @guard.requires("support", limited=True)
 def discard(dead_letter_id: int) -> Any:
     dead_letter_actions.discard(dead_letter_id, guard.current_by(), forms.text("reason")[:500])
-    return _settled(dead_letter_id, "Discarded. Relay stops sending this delivery.")
+    return _settled(dead_letter_id, _("Discarded. Relay stops sending this delivery."))
 
 
 def _settled(dead_letter_id: int, sentence: str) -> Any:

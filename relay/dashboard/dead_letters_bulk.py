@@ -9,6 +9,7 @@ from flask import Blueprint, abort, request, url_for
 
 from relay.dashboard import dead_letter_filter, forms, guard, htmx
 from relay.dashboard.filters import number
+from relay.i18n import N_, _
 from relay.services.audit import By
 from relay.services.dead_letters import bulk
 from relay.services.dead_letters.selection import Selection
@@ -24,26 +25,30 @@ def back() -> str:
 Action = Callable[[Selection, By], int]
 # verb: (action, toast for one dead letter, toast for many)
 ACTIONS: dict[str, tuple[Action, str, str]] = {
-    "acknowledge": (bulk.acknowledge, "Acknowledged.", "{} acknowledged."),
+    "acknowledge": (
+        bulk.acknowledge,
+        N_("Acknowledged."),
+        N_("%(count)s acknowledged."),
+    ),
     "assign": (
         lambda chosen, by: bulk.assign(chosen, by.actor, by),
-        "Assigned to you.",
-        "{} assigned to you.",
+        N_("Assigned to you."),
+        N_("%(count)s assigned to you."),
     ),
     "unassign": (
         lambda chosen, by: bulk.assign(chosen, "", by),
-        "Unassigned.",
-        "{} unassigned.",
+        N_("Unassigned."),
+        N_("%(count)s unassigned."),
     ),
     "note": (
         lambda chosen, by: bulk.note(chosen, forms.text("note"), by),
-        "Note saved.",
-        "Note saved for {}.",
+        N_("Note saved."),
+        N_("Note saved for %(count)s."),
     ),
     "discard": (
         lambda chosen, by: bulk.discard(chosen, by, forms.text("reason")[:500]),
-        "Discarded. Relay stops sending this delivery.",
-        "{} discarded. Relay stops sending these deliveries.",
+        N_("Discarded. Relay stops sending this delivery."),
+        N_("%(count)s discarded. Relay stops sending these deliveries."),
     ),
 }
 
@@ -54,16 +59,16 @@ def apply() -> Any:
     """Apply the action of the button to the dead letters of a card or to the selected rows."""
     chosen, verb = dead_letter_filter.selection(request.form), forms.text("do")
     if request.form.get("which") == "selected" and not chosen.ids:
-        return _refused("Nothing is selected. Select at least one delivery, or choose all.")
+        return _refused(_("Nothing is selected. Select at least one delivery, or choose all."))
     if verb == "replay":
         return htmx.redirect(url_for("replays.preview", **dead_letter_filter.address(chosen)))
     if verb == "discard" and not forms.text("reason"):
-        return _refused("Nothing was discarded. Enter a reason for your team.")
+        return _refused(_("Nothing was discarded. Enter a reason for your team."))
     action, sentence, many_sentence = ACTIONS.get(verb) or abort(404)
     count = action(chosen, guard.current_by())
     if not count:
-        return _refused("Nothing has changed. Someone else may have done this already.")
-    htmx.toast(sentence if count == 1 else many_sentence.format(number(count)))
+        return _refused(_("Nothing has changed. Someone else may have done this already."))
+    htmx.toast(_(sentence) if count == 1 else _(many_sentence, count=number(count)))
     return htmx.redirect(back())
 
 
