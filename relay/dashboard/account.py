@@ -11,28 +11,30 @@ from relay import i18n
 from relay.dashboard import forms, guard, htmx
 from relay.dashboard.auth import NEW_PASSWORD
 from relay.errors import Invalid
-from relay.i18n import _
+from relay.i18n import N_, _, ngettext
 from relay.services import mail
 from relay.services.users import accounts, addresses, profile, sessions
 
 blueprint = Blueprint("account", __name__, url_prefix="/account")
 ABOUT = ("name", "time_zone", "language")
-NAME = forms.Field("name", "Name", autocomplete="name")
+NAME = forms.Field("name", N_("Name"), autocomplete="name")
 OLD = forms.Field(
     "old_password",
-    "Current password",
+    N_("Current password"),
     "password",
     required=True,
     autocomplete="current-password",
 )
 NEW_EMAIL = forms.Field(
     "new_email",
-    "New e-mail address",
+    N_("New e-mail address"),
     "email",
     required=True,
-    help="Relay mails a link to this address. It changes when you open the link, within 24 hours.",
+    help=N_(
+        "Relay mails a link to this address. It changes when you open the link, within 24 hours."
+    ),
 )
-NEW = replace(NEW_PASSWORD, label="New password")
+NEW = replace(NEW_PASSWORD, label=N_("New password"))
 
 
 @blueprint.get("")
@@ -82,8 +84,10 @@ def change_email() -> Any:
     except Invalid as exc:
         return _page(exc.reasons), 422
     if why:
-        return _page({"new_email": [f"The mail could not be sent: {why}"]}), 422
-    return _done(f"Open the link in the mail to {email}. Until then, nothing changes.")
+        return _page({"new_email": [_("The mail could not be sent: %(why)s", why=why)]}), 422
+    return _done(
+        _("Open the link in the mail to %(email)s. Until then, nothing changes.", email=email)
+    )
 
 
 @blueprint.post("/password")
@@ -95,11 +99,13 @@ def change_password() -> Any:
         count = profile.change_password(person.id, person.session_id, old, new, guard.current_by())
     except Invalid as exc:
         return _page(exc.reasons), 422
-    others = {0: "", 1: " 1 other session ended."}.get(count, f" {count} other sessions ended.")
-    left = (
-        " Your API tokens still work. Revoke them under API tokens if someone else may know them."
+    sentences = [_("Your password is changed.")]
+    if count:
+        sentences.append(_ended(count))
+    sentences.append(
+        _("Your API tokens still work. Revoke them under API tokens if someone else may know them.")
     )
-    return _done(f"Your password is changed.{others}{left}")
+    return _done(" ".join(sentences))
 
 
 @blueprint.post("/sessions/<int:session_id>/end")
@@ -110,7 +116,7 @@ def end_session(session_id: int) -> Any:
     if session_id == person.session_id:
         guard.forget()
         return htmx.redirect(url_for("auth.sign_in_page"))
-    return _done("The session is ended.")
+    return _done(_("The session is ended."))
 
 
 @blueprint.post("/sessions/end-others")
@@ -118,8 +124,11 @@ def end_session(session_id: int) -> Any:
 def end_others() -> Any:
     person = guard.signed_in()
     count = profile.end_other_sessions(person.id, person.session_id, guard.current_by())
-    words = {0: "There is no other session.", 1: "1 other session ended."}
-    return _done(words.get(count, f"{count} other sessions ended."))
+    return _done(_ended(count) if count else _("There is no other session."))
+
+
+def _ended(count: int) -> str:
+    return ngettext("%(num)s other session ended.", "%(num)s other sessions ended.", count)
 
 
 def _done(words: str) -> Any:

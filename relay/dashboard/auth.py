@@ -17,6 +17,7 @@ from relay.dashboard import (
     sign_in_form,
 )
 from relay.errors import Invalid, TooBusy
+from relay.i18n import N_, _
 from relay.models import User
 from relay.page_extensions import limiter
 from relay.rules.states import SignInMethod
@@ -26,14 +27,15 @@ from relay.services.users import sign_in as sign_in_service
 from relay.services.users.passwords import SHORTEST
 
 blueprint = Blueprint("auth", __name__)
-WRONG = "Wrong e-mail address or password. Try again."
+WRONG = N_("Wrong e-mail address or password. Try again.")
 NEW_PASSWORD = forms.Field(
     "password",
-    "Password",
+    N_("Password"),
     "password",
     required=True,
     autocomplete="new-password",
-    help=f"At least {SHORTEST} characters. Three or four unrelated words are easy to remember.",
+    help=N_("At least %(num)s characters. Three or four unrelated words are easy to remember."),
+    help_values={"num": SHORTEST},
 )
 
 
@@ -60,7 +62,7 @@ def sign_in() -> Any:
     except TooBusy as exc:
         return errors.too_busy(_sign_in_form({"password": [str(exc)]}), exc)
     if user is None:
-        return _sign_in_form({"password": [WRONG]}), 422
+        return _sign_in_form({"password": [_(WRONG)]}), 422
     return complete_sign_in(user_accounts.user_by_id(user.id), SignInMethod.PASSWORD)
 
 

@@ -9,14 +9,15 @@ from flask import Blueprint, make_response, render_template, request
 
 from relay.dashboard import forms, guard
 from relay.errors import Invalid, NotFound
+from relay.i18n import N_, _
 from relay.services.sources import connect
 from relay.services.sources.connect import MAX_QUERY, ConnectRequest
 
 blueprint = Blueprint("connect", __name__)
 NAME = forms.Field(
     "new_name",
-    "Name of a new site",
-    help="Shown only in Relay.",
+    N_("Name of a new site"),
+    help=N_("Shown only in Relay."),
     shown_if={"source": ""},
 )
 
@@ -25,7 +26,7 @@ NAME = forms.Field(
 @guard.requires("admin")
 def page() -> Any:
     if len(request.query_string) > MAX_QUERY:
-        return _invalid({"": [f"Must have at most {MAX_QUERY} characters in all."]})
+        return _invalid({"": [_("Must have at most %(most)s characters in all.", most=MAX_QUERY)]})
     try:
         asked = connect.read(request.args)
     except Invalid as exc:
@@ -35,12 +36,18 @@ def page() -> Any:
 
 def _page(asked: ConnectRequest, errors: Mapping[str, list[str]] | None = None) -> str:
     sources = connect.matching_sources(asked)
-    choices = [(source.slug, f"{source.name} ({source.url}): gets a new key") for source in sources]
+    choices = [
+        (source.slug, _("%(name)s (%(url)s): gets a new key", name=source.name, url=source.url))
+        for source in sources
+    ]
     return render_template(
         "connect/allow.html",
         asked=asked,
         source_field=forms.Field(
-            "source", "Connect it as", "select", choices=[*choices, ("", "A new site in Relay")]
+            "source",
+            N_("Connect it as"),
+            "select",
+            choices=[*choices, ("", N_("A new site in Relay"))],
         ),
         name_field=NAME,
         source=forms.text("source")

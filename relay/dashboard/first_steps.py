@@ -7,6 +7,7 @@ from typing import Any
 from flask import Blueprint, url_for
 
 from relay.dashboard import guard, htmx
+from relay.i18n import _
 from relay.services import first_steps
 
 blueprint = Blueprint("first_steps", __name__, url_prefix="/first-steps")
@@ -16,7 +17,9 @@ blueprint = Blueprint("first_steps", __name__, url_prefix="/first-steps")
 @guard.requires("admin")
 def hide() -> Any:
     first_steps.hide(guard.current_by())
-    htmx.toast("The first steps are hidden.", href=url_for("settings.page"), action="Settings")
+    htmx.toast(
+        _("The first steps are hidden."), href=url_for("settings.page"), action=_("Settings")
+    )
     return htmx.redirect(url_for("overview.page"))
 
 

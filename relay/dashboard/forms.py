@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
@@ -12,6 +12,7 @@ from marshmallow import Schema
 
 from relay.destinations.setting_fields import setting_fields
 from relay.errors import Invalid
+from relay.i18n import _
 
 MAX_LENGTH = 100_000
 
@@ -21,6 +22,8 @@ class Field:
     """One input.  ``widget``: text, email, url, address, number, time, password, textarea, headers, select, checkbox.
 
     An ``address`` is a URL that may lack its https://, which a browser's own field for URLs rejects.
+    ``label``, ``help``, ``placeholder``, ``group`` and the labels of ``choices`` are marked with ``N_``: the macro
+    translates them.  ``help_values`` are for the placeholders of ``help``.
     ``secret`` is write-only: the form gets the masked old value as a placeholder, never the value.
     ``shown_if`` maps another field to the value with which this one applies; ``advanced`` fields are
     under "More settings".
@@ -30,6 +33,7 @@ class Field:
     label: str
     widget: str = "text"
     help: str = ""
+    help_values: Mapping[str, Any] = field(default_factory=dict)
     placeholder: str = ""
     required: bool = False
     secret: bool = False
@@ -82,7 +86,7 @@ def whole_number(name: str) -> int:
     """A posted number, 0 if empty.  Raises Invalid."""
     value = text(name) or "0"
     if not (value.isascii() and value.isdigit() and len(value) < 10):
-        raise Invalid({name: ["Enter a whole number."]})
+        raise Invalid({name: [_("Enter a whole number.")]})
     return int(value)
 
 

@@ -41,6 +41,7 @@ from relay.dashboard.replica import read_from_replica
 from relay.database import READ_ONLY
 from relay.errors import TooBusy
 from relay.extensions import db
+from relay.i18n import _
 from relay.models import ROLES, User, UserSession
 from relay.page_extensions import login
 from relay.rules.roles import includes
@@ -108,12 +109,18 @@ def requires(
                 return htmx.redirect(url_for("second_factor.page"))
             if not (limited or person.sees_all_sites):
                 raise Forbidden(
-                    "Your account is limited to some sites, and this page is for people who see all sites. "
-                    "Ask an admin for access."
+                    _(
+                        "Your account is limited to some sites, and this page is for people who see all sites. "
+                        "Ask an admin for access."
+                    )
                 )
             if not person.may(role):
                 raise Forbidden(
-                    f"This needs the role {role}, and yours is {person.role}. Ask an admin for access."
+                    _(
+                        "This needs the role %(role)s, and yours is %(own)s. Ask an admin for access.",
+                        role=_(role),
+                        own=_(person.role),
+                    )
                 )
             if proof and (asked := ask_for_proof(person, download)) is not None:
                 return asked
@@ -150,8 +157,10 @@ def prepare() -> None:
         db.session.connection(execution_options=READ_ONLY)
     elif not from_our_pages():
         raise Forbidden(
-            "This request came from another website, so Relay did nothing. "
-            "Open the page in Relay and try again."
+            _(
+                "This request came from another website, so Relay did nothing. "
+                "Open the page in Relay and try again."
+            )
         )
 
 

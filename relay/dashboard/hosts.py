@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, make_response, request
 
+from relay.i18n import _
+
 LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
@@ -27,9 +29,10 @@ def check_host() -> Response | None:
     public_url: str = current_app.extensions["relay_config"].public_url
     if not public_url or is_own(request.host, public_url):
         return None
-    text = (
-        f"Relay's dashboard is at {public_url}, and this request is for another host. Open that URL. "
-        "If you did, the proxy in front of Relay does not pass on the Host header.\n"
+    text = _(
+        "Relay's dashboard is at %(url)s, and this request is for another host. Open that URL. "
+        "If you did, the proxy in front of Relay does not pass on the Host header.\n",
+        url=public_url,
     )
     return make_response(text, 421, {"Content-Type": "text/plain; charset=utf-8"})
 

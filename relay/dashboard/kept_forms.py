@@ -13,7 +13,7 @@ import json
 import re
 import time
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from flask import current_app, render_template, request, session
@@ -25,6 +25,7 @@ from relay.dashboard import forms, htmx
 from relay.destinations import KINDS
 from relay.destinations.channel_kinds import CHANNEL_KINDS
 from relay.errors import SecretUnreadable
+from relay.i18n import N_, SOURCE, _, language
 from relay.services.users import sessions
 
 LASTS_S = 600
@@ -34,11 +35,12 @@ BESIDE = 16 * 1024  # bytes of a request for the other fields of the sign-in
 SECRET = re.compile(r"(.*_)?(password|passphrase|secret|token|key|current)")
 CODE = re.compile(r"(.*_)?codes?")  # of a second factor; elsewhere, the code of an error
 OWN_PAGES = "/account"
-TOO_LARGE = "The form was too large to keep. Enter it again after you sign in."
-NOT_KEPT = "Relay did not keep the form that you sent. Enter it again after you sign in."
-DROPPED = (
+LABELS = (N_("Password"), N_("Old password"), N_("Code"))  # of fields that the name alone describes
+TOO_LARGE = N_("The form was too large to keep. Enter it again after you sign in.")
+NOT_KEPT = N_("Relay did not keep the form that you sent. Enter it again after you sign in.")
+DROPPED = N_(
     "Relay did not keep the form. It belongs to another account, was used already, or is older than "
-    f"{LASTS_S // 60} minutes. Enter it again."
+    "%(num)s minutes. Enter it again."
 )
 
 
@@ -110,10 +112,10 @@ def keep(form: KeptForm) -> tuple[str, str]:
     """-> the sealed form, or nothing and the reason"""
     ended = sessions.find_ended(session.get(ENDED, ""))
     if ended is None:
-        return "", NOT_KEPT
+        return "", _(NOT_KEPT)
     sealed = seal(replace(form, session_id=ended.id, user_id=ended.user_id))
     if len(sealed) > current_app.config["MAX_CONTENT_LENGTH"] - BESIDE:
-        return "", TOO_LARGE
+        return "", _(TOO_LARGE)
     return sealed, ""
 
 
@@ -150,7 +152,7 @@ def use(user_id: int) -> KeptForm | None:
 def say_dropped() -> None:
     """Tell the person, after the sign-in, that the form it brought along is not used."""
     if request.form.get(FIELD):
-        htmx.toast(DROPPED, "danger")
+        htmx.toast(_(DROPPED, num=LASTS_S // 60), "danger")
 
 
 def words_of(url: str) -> str:
@@ -161,10 +163,19 @@ def words_of(url: str) -> str:
         endpoint, parts = adapter.match(path, "POST") if adapter else ("", {})
     except HTTPException:
         return url
-    area, _, action = endpoint.replace("_", " ").partition(".")
+    if language() != SOURCE:  # the names of endpoints are English
+        return _page_of(endpoint) or path
+    area, _dot, action = endpoint.replace("_", " ").partition(".")
     if action == "change state":
         action = parts["verb"]
     return f"{area.capitalize()}: {action}"
+
+
+def _page_of(endpoint: str) -> str:
+    """The page of the menu that has the form, in the language of the reader."""
+    pages = cast("list[tuple[str, str, str]]", current_app.jinja_env.globals["menu_pages"])
+    area = endpoint.partition(".")[0]
+    return next((_(label) for page, label, _icon in pages if page.startswith(f"{area}.")), "")
 
 
 def _asked(name: str) -> forms.Field:

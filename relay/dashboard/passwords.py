@@ -8,6 +8,7 @@ from flask import Blueprint, Response, render_template, request, url_for
 
 from relay.dashboard import auth, errors, forms, guard, htmx, sign_in_form
 from relay.errors import Invalid, NotFound, TooBusy
+from relay.i18n import N_, _
 from relay.models import User
 from relay.page_extensions import limiter
 from relay.rules.states import SignInMethod
@@ -15,7 +16,7 @@ from relay.services import mail
 from relay.services.users import addresses, invitations, new_passwords
 
 blueprint = Blueprint("passwords", __name__)
-NAME = forms.Field("name", "Your name", required=True, autocomplete="name")
+NAME = forms.Field("name", N_("Your name"), required=True, autocomplete="name")
 
 
 @blueprint.after_request
@@ -27,7 +28,7 @@ def keep_link_private(response: Response) -> Response:
 
 @blueprint.errorhandler(NotFound)
 def on_gone(exc: NotFound) -> Response:
-    return errors.answer(404, str(exc), "This link no longer works")
+    return errors.answer(404, str(exc), _("This link no longer works"))
 
 
 @blueprint.get("/invite/<token>")
@@ -59,13 +60,13 @@ def _invite_form(
 ) -> str:
     return render_template(
         "auth/new_password.html",
-        title="Create your account",
+        title=_("Create your account"),
         email=user.email,
         post_to=url_for("passwords.accept_invite", token=token),
         fields=(NAME, auth.NEW_PASSWORD),
         values=values,
         errors=errors or {},
-        button="Create account",
+        button=_("Create account"),
     )
 
 
@@ -88,7 +89,7 @@ def set_new_password(token: str) -> Any:
         person = new_passwords.find_person(token)
         return errors.too_busy(_new_password_form(token, person, _reasons(exc)), exc)
     if user.has_second_factor:
-        htmx.toast("Your new password is set. Sign in with it.")
+        htmx.toast(_("Your new password is set. Sign in with it."))
         return htmx.redirect(url_for("auth.sign_in_page"))
     return auth.complete_sign_in(user, SignInMethod.LINK, url_for("overview.page"))
 
@@ -96,13 +97,13 @@ def set_new_password(token: str) -> Any:
 def _new_password_form(token: str, user: User, errors: dict[str, list[str]] | None = None) -> str:
     return render_template(
         "auth/new_password.html",
-        title="Set a new password",
+        title=_("Set a new password"),
         email=user.email,
         post_to=url_for("passwords.set_new_password", token=token),
         fields=(auth.NEW_PASSWORD,),
         values={},
         errors=errors or {},
-        button="Set password and sign in",
+        button=_("Set password and sign in"),
     )
 
 
@@ -118,7 +119,7 @@ def new_address_page(token: str) -> str:
 @limiter.limit("20/minute")
 def confirm_address(token: str) -> Response:
     user = addresses.confirm(token, request.remote_addr or "")
-    htmx.toast(f"Your e-mail address is now {user.email}.")
+    htmx.toast(_("Your e-mail address is now %(email)s.", email=user.email))
     return htmx.redirect(url_for("account.page"))
 
 
@@ -136,7 +137,7 @@ def forgotten() -> Any:
         return htmx.redirect(url_for("passwords.forgotten_page"))
     email = forms.text("email")
     if "@" not in email:
-        return _forgotten_form({"email": ["Enter your e-mail address."]}), 422
+        return _forgotten_form({"email": [_("Enter your e-mail address.")]}), 422
     try:
         new_passwords.ask_for_link(email, request.remote_addr or "")
     except TooBusy as exc:

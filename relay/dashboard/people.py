@@ -9,13 +9,14 @@ from flask import Blueprint, Response, render_template, request, url_for
 from relay.dashboard import forms, guard, htmx
 from relay.dashboard.exports import json_response
 from relay.errors import Invalid
+from relay.i18n import N_, _
 from relay.services.operations import erasure
 from relay.services.people import finding, receipts
 
 blueprint = Blueprint("people", __name__, url_prefix="/people")
 # The address is posted, never in a URL: URLs are in the history of browsers and in logs of proxies.
 EMAIL = forms.Field(
-    "email", "E-mail address", "email", required=True, placeholder="jane@example.com"
+    "email", N_("E-mail address"), "email", required=True, placeholder="jane@example.com"
 )
 
 
@@ -60,10 +61,10 @@ def erase() -> Any:
     """Erase the person if the address was typed a second time."""
     email, typed = forms.text("email"), forms.text("confirm")
     if not typed or typed.lower() != email.lower():
-        reason = ["Type the address again, exactly as above. Nothing was erased."]
+        reason = [_("Type the address again, exactly as above. Nothing was erased.")]
         return _page(finding.find_person(email), {"confirm": reason}, email), 422
     receipt = erasure.erase_person(email, guard.current_by())
-    htmx.toast("Erased. Keep the receipt.")
+    htmx.toast(_("Erased. Keep the receipt."))
     return htmx.redirect(url_for("people.receipt", number=receipt.number))
 
 

@@ -13,6 +13,7 @@ from flask import Flask, g
 
 from relay.dashboard import guard
 from relay.delivery.message import parse_payload
+from relay.i18n import _
 from relay.mapping.masking import EventMask, mask_loosely
 from relay.mapping.personal import mask_patterns
 from relay.models import Event
@@ -57,6 +58,7 @@ def _mask_of(event: Event) -> EventMask:
 
 def shown(text: Any, event: Event | None = None) -> str:
     """A sentence about an event.  Without the event, what it quotes is masked as well."""
+    text = _(text) if isinstance(text, str) else text
     if not is_masked(event):
         return str(text or "")
     return _mask_of(event).text(text) if event is not None else mask_loosely(text)
@@ -69,6 +71,7 @@ def shown_note(text: Any) -> str:
 
 def shown_left_out(sentence: Any, event: Event | None = None) -> str:
     """What a delivery left out; it quotes parts of values."""
+    sentence = _(sentence) if isinstance(sentence, str) else sentence
     if not is_masked(event):
         return str(sentence or "")
     return _mask_of(event).note(str(sentence)) if event is not None else mask_loosely(sentence)

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from relay import secrets
 from relay.dashboard import forms, guard, htmx, passkey_forms, shown_once
 from relay.errors import Invalid, Refusal, SecretUnreadable
+from relay.i18n import N_, _
 from relay.services.users import proof
 from relay.services.users.second_factor import passkeys, policy, recovery, totp
 
@@ -19,10 +20,10 @@ NEW_APP = "new-authenticator"  # in the session: the sealed secret of an app tha
 CODES = "recovery-codes"  # see shown_once
 NAME = forms.Field(
     "name",
-    "Name",
+    N_("Name"),
     required=True,
-    placeholder="Laptop",
-    help="To tell your passkeys from each other.",
+    placeholder=N_("Laptop"),
+    help=N_("To tell your passkeys from each other."),
 )
 
 
@@ -64,7 +65,7 @@ def confirm_app() -> Any:
     except Invalid as exc:
         return _app_page(exc.reasons), 422
     session.pop(NEW_APP, None)
-    return _done("The authenticator app is set up.")
+    return _done(_("The authenticator app is set up."))
 
 
 @blueprint.post("/app/remove")
@@ -73,7 +74,7 @@ def remove_app() -> Any:
     person = guard.signed_in()
     return _try(
         lambda: totp.remove(person.id, person.session_id, guard.current_by()),
-        "The authenticator app was removed. Your other browsers were signed out.",
+        _("The authenticator app was removed. Your other browsers were signed out."),
     )
 
 
@@ -130,7 +131,7 @@ def passkey_options() -> Any:
     """What the browser needs to make a passkey."""
     party = passkey_forms.party()
     if party is None:
-        return jsonify(sentence="Passkeys can't be made at this address."), 409
+        return jsonify(sentence=_("Passkeys can't be made at this address.")), 409
     options = passkeys.creation_options(guard.signed_in().id, party)
     return jsonify(passkey_forms.keep_challenge(options))
 
@@ -141,7 +142,7 @@ def add_passkey() -> Any:
     """Register the passkey that the browser made; then show recovery codes if there are none."""
     person, answer = guard.signed_in(), passkey_forms.answer("passkey")
     if answer is None:
-        missing = "The browser sent no passkey. Passkeys need JavaScript."
+        missing = _("The browser sent no passkey. Passkeys need JavaScript.")
         return _passkey_page({"passkey": [missing]}), 422
     try:
         made = passkeys.add(
@@ -151,7 +152,7 @@ def add_passkey() -> Any:
         return _passkey_page(exc.reasons), 422
     except Refusal as exc:
         return _passkey_page({"passkey": [str(exc)]}), 422
-    return _done(f"The passkey {made.name} was added.")
+    return _done(_("The passkey %(name)s was added.", name=made.name))
 
 
 @blueprint.post("/passkeys/<int:passkey_id>/rename")
@@ -161,7 +162,7 @@ def rename_passkey(passkey_id: int) -> Any:
         lambda: passkeys.rename(
             guard.signed_in().id, passkey_id, forms.text("name"), guard.current_by()
         ),
-        "The passkey was renamed.",
+        _("The passkey was renamed."),
     )
 
 
@@ -171,7 +172,7 @@ def remove_passkey(passkey_id: int) -> Any:
     person = guard.signed_in()
     return _try(
         lambda: passkeys.remove(person.id, person.session_id, passkey_id, guard.current_by()),
-        "The passkey was removed. Your other browsers were signed out.",
+        _("The passkey was removed. Your other browsers were signed out."),
     )
 
 
@@ -181,7 +182,7 @@ def make_codes() -> Any:
     """Show a new set of recovery codes, once."""
     factors = proof.factors_of(guard.signed_in().id)
     if not (factors.code or factors.passkey):
-        htmx.toast("Set up a second factor first.", "danger")
+        htmx.toast(_("Set up a second factor first."), "danger")
         return htmx.redirect(url_for("second_factor.page"))
     return _codes_page()
 

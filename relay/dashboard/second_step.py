@@ -31,6 +31,7 @@ from relay.dashboard import (
     passkey_forms,
 )
 from relay.errors import NotFound, TooBusy
+from relay.i18n import N_, _
 from relay.models import User, db
 from relay.rules.states import SignInMethod
 from relay.services.audit import By, record
@@ -43,9 +44,9 @@ from relay.services.users.throttle import PER_ADDRESS, AttemptCounter, network_o
 blueprint = Blueprint("second_step", __name__)
 PENDING = "second-step"
 LASTS_S = 300
-EXPIRED = "The second step took longer than 5 minutes. Sign in again."
-NO_PARTY = "Passkeys can't be used at this address. Open Relay at its https:// address."
-UNKNOWN = "This passkey was not accepted. It may have been removed. Sign in with your password."
+EXPIRED = N_("The second step took longer than 5 minutes. Sign in again.")
+NO_PARTY = N_("Passkeys can't be used at this address. Open Relay at its https:// address.")
+UNKNOWN = N_("This passkey was not accepted. It may have been removed. Sign in with your password.")
 
 
 @dataclass(frozen=True)
@@ -126,9 +127,9 @@ def show() -> Any:
     if shown.recovery_code:
         left = recovery.left(user.id)
         htmx.toast(
-            f"You used a recovery code. Unused codes: {left}.",
+            _("You used a recovery code. Unused codes: %(left)s.", left=left),
             href=url_for("second_factor.page"),
-            action="Second factor",
+            action=_("Second factor"),
         )
     return response
 
@@ -145,7 +146,7 @@ def _find_user(pending: Pending) -> User | None:
 
 def _start_again() -> Response:
     session.pop(PENDING, None)
-    htmx.toast(EXPIRED, "danger")
+    htmx.toast(_(EXPIRED), "danger")
     return htmx.redirect(url_for("auth.sign_in_page"))
 
 
@@ -166,7 +167,7 @@ def options() -> Any:
     """What the browser needs to use a passkey: of the person who signs in or is signed in, or any."""
     party = passkey_forms.party()
     if party is None:
-        return jsonify(sentence=NO_PARTY), 409
+        return jsonify(sentence=_(NO_PARTY)), 409
     person, pending = guard.find_person(), find_pending()
     user_id = person.id if person else pending.user_id if pending else None
     return jsonify(passkey_forms.keep_challenge(passkeys.request_options(party, user_id)))
@@ -187,6 +188,6 @@ def sign_in() -> Any:
         who = user.email if user else "unknown"
         record(By(who, address), "user.sign_in_refused", who, method=SignInMethod.PASSKEY.value)
         db.session.commit()
-        htmx.toast(UNKNOWN, "danger")
+        htmx.toast(_(UNKNOWN), "danger")
         return htmx.redirect(url_for("auth.sign_in_page", next=target if target != "/" else None))
     return finish(user, SignInMethod.PASSKEY, target)

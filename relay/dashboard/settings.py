@@ -9,6 +9,7 @@ from flask import Blueprint, Response, current_app, render_template, request, se
 from config import Config
 from relay.dashboard import forms, guard, htmx
 from relay.errors import Invalid, RelayError
+from relay.i18n import _
 from relay.observability.health import size
 from relay.rules.counted import COUNTED
 from relay.services.backups import on_demand
@@ -73,7 +74,7 @@ def change_retention() -> Any:
         retention_settings.change(new, guard.current_by())
     except Invalid as exc:
         return _page(exc.reasons, entered), 422
-    htmx.toast("Saved." if changed else "Nothing was changed.")
+    htmx.toast(_("Saved.") if changed else _("Nothing was changed."))
     return htmx.redirect(url_for("settings.page"))
 
 
@@ -108,5 +109,5 @@ def send_test_mail() -> Any:
     if reason:
         htmx.toast(reason, "danger")
     else:
-        htmx.toast(f"The mail server accepted a test mail to {person.email}.")
+        htmx.toast(_("The mail server accepted a test mail to %(email)s.", email=person.email))
     return htmx.redirect(url_for("settings.page", _anchor="mail"))

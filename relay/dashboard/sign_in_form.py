@@ -5,11 +5,12 @@ from __future__ import annotations
 from flask import render_template, request
 
 from relay.dashboard import forms, kept_forms, passkey_forms
+from relay.i18n import N_
 from relay.services.users import oidc
 
-EMAIL = forms.Field("email", "E-mail address", "email", required=True, autocomplete="username")
+EMAIL = forms.Field("email", N_("E-mail address"), "email", required=True, autocomplete="username")
 PASSWORD = forms.Field(
-    "password", "Password", "password", required=True, autocomplete="current-password"
+    "password", N_("Password"), "password", required=True, autocomplete="current-password"
 )
 
 

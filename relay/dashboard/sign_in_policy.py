@@ -7,6 +7,7 @@ from typing import Any
 from flask import Blueprint, render_template, request, url_for
 
 from relay.dashboard import guard, htmx
+from relay.i18n import _
 from relay.models import ROLES
 from relay.rules.states import Role
 from relay.services.users.second_factor import policy
@@ -29,5 +30,5 @@ def page() -> Any:
 @guard.requires("admin", proof=True)
 def save() -> Any:
     policy.require_for(request.form.getlist("roles"), guard.current_by())
-    htmx.toast("Saved. People without a second factor set one up on their next page.")
+    htmx.toast(_("Saved. People without a second factor set one up on their next page."))
     return htmx.redirect(url_for("sign_in_policy.page"))

@@ -12,6 +12,7 @@ from config import Config
 from relay.dashboard import guard, htmx, second_step
 from relay.dashboard.auth import complete_sign_in
 from relay.errors import Refusal, TooBusy
+from relay.i18n import N_, _
 from relay.models import User, db
 from relay.rules.states import SignInMethod
 from relay.services.audit import By, record
@@ -22,11 +23,11 @@ from relay.services.users.throttle import PER_ADDRESS, AttemptCounter, network_o
 blueprint = Blueprint("single_sign_on", __name__)
 STARTED = "single-sign-on"
 LASTS_S = 600
-NOT_STARTED = (
+NOT_STARTED = N_(
     "This sign-in did not begin in this browser, or took longer than 10 minutes. Try again."
 )
-IS_OFF = "Single sign-on is not set up in this Relay."
-NO_TIME = (
+IS_OFF = N_("Single sign-on is not set up in this Relay.")
+NO_TIME = N_(
     "Your provider does not say when you entered your password, so Relay can't use it here. "
     "Sign out and sign in again, or set up a second factor."
 )
@@ -55,7 +56,7 @@ def start_proof() -> Any:
 def _start(is_proof: bool) -> Response:
     target, provider = guard.local_path(request.args.get("next", "/")), oidc.find_provider()
     if provider is None:
-        return _back(IS_OFF, target, is_proof)
+        return _back(_(IS_OFF), target, is_proof)
     db.session.rollback()  # no transaction is open during a call
     try:
         url, made = provider.start(_redirect_uri(), is_proof)
@@ -81,7 +82,7 @@ def callback() -> Any:
         or not is_same
         or not 0 <= time.time() - kept["at"] < LASTS_S
     ):
-        return _back(NOT_STARTED, "/", False)
+        return _back(_(NOT_STARTED), "/", False)
     target, is_proof = kept["next"], kept["proof"]
     attempts = AttemptCounter(PER_ADDRESS, network_of(request.remote_addr or ""))
     db.session.rollback()  # no transaction is open during a call
@@ -109,9 +110,16 @@ def _identity(provider: OidcProvider, kept: dict[str, Any]) -> Identity:
     if error := request.args.get("error", ""):
         canceled = error == "access_denied"
         raise Refusal(
-            f"The sign-in with {label} was canceled, or you have no access to Relay there."
+            _(
+                "The sign-in with %(label)s was canceled, or you have no access to Relay there.",
+                label=label,
+            )
             if canceled
-            else f"{label} could not sign you in ({error[:60]}). Try again."
+            else _(
+                "%(label)s could not sign you in (%(error)s). Try again.",
+                label=label,
+                error=error[:60],
+            )
         )
     made = Request(kept["state"], kept["nonce"], kept["verifier"])
     try:
@@ -129,9 +137,9 @@ def _prove(identity: Identity, started_at: int, target: str) -> Response:
     if person is None:
         return guard.sign_in_first()
     if db.session.get_one(User, person.id).oidc_subject != identity.subject:
-        raise Refusal("You signed in there as someone else. Use your own account.")
+        raise Refusal(_("You signed in there as someone else. Use your own account."))
     if identity.auth_time is None or identity.auth_time < started_at - oidc.LEEWAY_S:
-        raise Refusal(NO_TIME)
+        raise Refusal(_(NO_TIME))
     sessions.prove(person.session_id)
     db.session.commit()
     return htmx.redirect(target)

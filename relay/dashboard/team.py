@@ -10,6 +10,7 @@ from flask import Blueprint, render_template, request, url_for
 from relay import database
 from relay.dashboard import forms, guard, htmx, shown_once
 from relay.errors import Invalid, NotFound, Refusal
+from relay.i18n import N_, _, ngettext
 from relay.models import User, db
 from relay.rules.states import LinkPurpose, UserState
 from relay.services import mail
@@ -30,15 +31,15 @@ from relay.services.users.second_factor import policy
 
 blueprint = Blueprint("team", __name__, url_prefix="/team")
 LINK = "link"  # see shown_once
-EMAIL = forms.Field("email", "E-mail address", "email", required=True)
-NAME = forms.Field("name", "Name", help="Optional. The user can change it.")
+EMAIL = forms.Field("email", N_("E-mail address"), "email", required=True)
+NAME = forms.Field("name", N_("Name"), help=N_("Optional. The user can change it."))
 ROLE_CHOICES = (
-    ("viewer", "Viewer: reads everything"),
-    ("support", "Support: also takes care of failed deliveries and alerts"),
-    ("admin", "Admin: changes everything"),
+    ("viewer", N_("Viewer: reads everything")),
+    ("support", N_("Support: also takes care of failed deliveries and alerts")),
+    ("admin", N_("Admin: changes everything")),
 )
-NEW_EMAIL = forms.Field("new_email", "New e-mail address", "email", required=True)
-ROLE = forms.Field("role", "Role", "select", required=True, choices=ROLE_CHOICES)
+NEW_EMAIL = forms.Field("new_email", N_("New e-mail address"), "email", required=True)
+ROLE = forms.Field("role", N_("Role"), "select", required=True, choices=ROLE_CHOICES)
 
 
 @blueprint.get("")
@@ -139,7 +140,7 @@ def reset_password(user_id: int) -> Any:
 def role(user_id: int) -> Any:
     def act() -> str:
         user = team.set_role(user_id, forms.text("role"), guard.current_by())
-        return f"{user.email} has the role {user.role.value}."
+        return _("%(email)s has the role %(role)s.", email=user.email, role=user.role.value)
 
     return _answer(user_id, act)
 
@@ -149,7 +150,9 @@ def role(user_id: int) -> Any:
 def sites(user_id: int) -> Any:
     def act() -> str:
         user = team.set_sites(user_id, _chosen_sites(), guard.current_by())
-        return f"{user.email} sees {'only the selected' if user.sites_limited else 'all'} sites."
+        if user.sites_limited:
+            return _("%(email)s sees only the selected sites.", email=user.email)
+        return _("%(email)s sees all sites.", email=user.email)
 
     return _answer(user_id, act)
 
@@ -159,7 +162,7 @@ def sites(user_id: int) -> Any:
 def email(user_id: int) -> Any:
     def act() -> str:
         user = addresses.set_email(user_id, forms.text("new_email"), guard.current_by())
-        return f"The e-mail address is now {user.email}."
+        return _("The e-mail address is now %(email)s.", email=user.email)
 
     return _answer(user_id, act)
 
@@ -169,7 +172,7 @@ def email(user_id: int) -> Any:
 def disable(user_id: int) -> Any:
     def act() -> str:
         user = team.disable(user_id, guard.current_by())
-        return f"{user.email} is disabled and signed out everywhere."
+        return _("%(email)s is disabled and signed out everywhere.", email=user.email)
 
     return _answer(user_id, act)
 
@@ -180,8 +183,8 @@ def enable(user_id: int) -> Any:
     def act() -> str:
         user = team.enable(user_id, guard.current_by())
         if user.state == UserState.INVITED:
-            return f"{user.email} is enabled and needs a new invitation."
-        return f"{user.email} is enabled and can sign in."
+            return _("%(email)s is enabled and needs a new invitation.", email=user.email)
+        return _("%(email)s is enabled and can sign in.", email=user.email)
 
     return _answer(user_id, act)
 
@@ -191,8 +194,9 @@ def enable(user_id: int) -> Any:
 def sign_out(user_id: int) -> Any:
     def act() -> str:
         count = team.sign_out(user_id, guard.current_by())
-        words = {0: "There was no session to end.", 1: "1 session ended."}
-        return words.get(count, f"{count} sessions ended.")
+        if not count:
+            return _("There was no session to end.")
+        return ngettext("%(num)s session ended.", "%(num)s sessions ended.", count)
 
     return _answer(user_id, act)
 
@@ -202,7 +206,7 @@ def sign_out(user_id: int) -> Any:
 def remove_app(user_id: int) -> Any:
     def act() -> str:
         policy.remove_app_of(user_id, guard.current_by())
-        return "The authenticator app is removed, and all sessions ended."
+        return _("The authenticator app is removed, and all sessions ended.")
 
     return _answer(user_id, act)
 
@@ -212,7 +216,7 @@ def remove_app(user_id: int) -> Any:
 def remove_passkey(user_id: int, passkey_id: int) -> Any:
     def act() -> str:
         policy.remove_passkey_of(user_id, passkey_id, guard.current_by())
-        return "The passkey is removed, and all sessions ended."
+        return _("The passkey is removed, and all sessions ended.")
 
     return _answer(user_id, act)
 
@@ -221,7 +225,8 @@ def remove_passkey(user_id: int, passkey_id: int) -> Any:
 @guard.requires("admin", proof=True)
 def delete(user_id: int) -> Any:
     def act() -> str:
-        return f"{team.delete_user(user_id, guard.current_by())} is deleted."
+        email = team.delete_user(user_id, guard.current_by())
+        return _("%(email)s is deleted.", email=email)
 
     return _answer(user_id, act, url_for("team.list_page"))
 

@@ -10,6 +10,7 @@ from relay import database
 from relay.dashboard import forms, guard, htmx, shown_once
 from relay.dashboard.team import ROLE_CHOICES
 from relay.errors import Invalid
+from relay.i18n import N_, _
 from relay.models import db
 from relay.services.tokens import settings
 from relay.services.tokens.settings import TokenChoice
@@ -20,20 +21,20 @@ TOKEN = "token"  # noqa: S105 - see shown_once
 PAGE = 100
 NAME = forms.Field(
     "name",
-    "Name",
+    N_("Name"),
     required=True,
-    placeholder="Status page",
-    help="The program that uses it. The audit log shows it with every change.",
+    placeholder=N_("Status page"),
+    help=N_("The program that uses it. The audit log shows it with every change."),
 )
 EXPIRES = forms.Field(
     "expires",
-    "Expires",
+    N_("Expires"),
     "select",
     choices=(
-        ("30d", "In 30 days"),
-        ("90d", "In 90 days"),
-        ("365d", "In 1 year"),
-        (settings.NEVER, "Never"),
+        ("30d", N_("In 30 days")),
+        ("90d", N_("In 90 days")),
+        ("365d", N_("In 1 year")),
+        (settings.NEVER, N_("Never")),
     ),
 )
 
@@ -70,11 +71,11 @@ def _form(errors: dict[str, list[str]] | None = None) -> str:
     roles = settings.roles_for(user)
     role = forms.Field(
         "role",
-        "Role",
+        N_("Role"),
         "select",
         required=True,
         choices=[pair for pair in ROLE_CHOICES if pair[0] in roles],
-        help="Choose the lowest that is enough. Only an admin token is shown personal data.",
+        help=N_("Choose the lowest that is enough. Only an admin token is shown personal data."),
     )
     return render_template(
         "tokens/new.html",
@@ -109,5 +110,7 @@ def revoke(token_id: int) -> Any:
     token = settings.revoke_token(
         token_id, guard.current_by(), None if person.may("admin") else person.id
     )
-    htmx.toast(f"{token.name} is revoked. Programs that use it are refused from now on.")
+    htmx.toast(
+        _("%(name)s is revoked. Programs that use it are refused from now on.", name=token.name)
+    )
     return htmx.redirect(url_for("tokens.page"))

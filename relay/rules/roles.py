@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from relay.i18n import N_
 from relay.rules.states import Role
 
 ORDER = tuple(role.value for role in Role)  # each includes those before it
+
+# as a page shows them, and inside a sentence
+WORDS = (
+    (N_("Viewer"), N_("viewer")),
+    (N_("Support"), N_("support")),
+    (N_("Admin"), N_("admin")),
+)
 
 
 def includes(role: str, wanted: str, *, sees_all_sites: bool = True) -> bool:
