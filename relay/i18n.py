@@ -12,7 +12,7 @@ stored, logged or sent to another system stays English: only pages and mails hav
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -57,15 +57,37 @@ def translations(code: str) -> NullTranslations:
     return translation(DOMAIN, FOLDER, [code], fallback=True)
 
 
+class Translated(str):
+    """A text that also knows its English wording, for what is logged or stored."""
+
+    english: str
+
+
+def _translated(found: str, text: str, values: Mapping[str, object]) -> str:
+    if language() == SOURCE:
+        return found % values if values else found
+    shown = Translated(found % values if values else found)
+    plain = {name: getattr(value, "english", value) for name, value in values.items()}
+    shown.english = text % plain if values else text
+    return shown
+
+
+def english(text: object) -> str:
+    """The English wording of a text, or of the sentence of an exception."""
+    if isinstance(text, BaseException) and text.args:
+        text = text.args[0]
+    return str(getattr(text, "english", text))
+
+
 def gettext(text: str, /, **values: object) -> str:
     """``text`` in the language of the reader, with ``%(name)s`` replaced by ``values``."""
-    found = translations(language()).gettext(text) if text else ""
-    return found % values if values else found
+    return _translated(translations(language()).gettext(text), text, values) if text else ""
 
 
 def ngettext(one: str, many: str, num: int, /, **values: object) -> str:
     """The text for this number; ``%(num)s`` is the number."""
-    return translations(language()).ngettext(one, many, num) % {"num": num, **values}
+    found = translations(language()).ngettext(one, many, num)
+    return _translated(found, one if num == 1 else many, {"num": num, **values})
 
 
 def pgettext(context: str, text: str, /, **values: object) -> str:

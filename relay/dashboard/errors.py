@@ -15,7 +15,7 @@ from relay.dashboard import guard, htmx, kept_forms
 from relay.database_errors import is_unavailable
 from relay.errors import Invalid, NotFound, Refusal, RelayError, TooBusy, Unavailable
 from relay.extensions import db
-from relay.i18n import N_, _
+from relay.i18n import N_, _, english
 from relay.observability.logging import log
 
 # without the layout, which names the signed-in person
@@ -133,7 +133,7 @@ def too_busy(page: str | Response, exc: TooBusy) -> Response:
 
 def on_relay_error(exc: RelayError) -> Response:
     """An error with a sentence for people, such as a secret that cannot be decrypted."""
-    log("dashboard.refused", level="warning", error=type(exc).__name__, sentence=str(exc))
+    log("dashboard.refused", level="warning", error=type(exc).__name__, sentence=english(exc))
     return answer(409, str(exc))
 
 

@@ -100,6 +100,14 @@ def facts(detail: dict[str, Any]) -> str:
     return "; ".join(f"{name}: {value}" for name, value in shown.items())
 
 
+def device(text: str) -> str:
+    """The browser of a session, such as ``Firefox on Windows``, as it is stored."""
+    browser, on, system = text.partition(" on ")
+    if on:
+        return _("%(browser)s on %(system)s", browser=browser, system=system)
+    return _(text or N_("Unknown browser"))
+
+
 def host(url: str) -> str:
     """The host of a URL; the text itself if it has none."""
     return urlsplit(url).netloc or url
@@ -162,7 +170,18 @@ def pretty(text: str) -> str:
 
 
 def init_app(app: Flask) -> None:
-    filters = (plain_text, duration, relative, number, written, counted, facts, host, web_link)
+    filters = (
+        plain_text,
+        duration,
+        relative,
+        number,
+        written,
+        counted,
+        facts,
+        device,
+        host,
+        web_link,
+    )
     for word in (
         *filters,
         families,

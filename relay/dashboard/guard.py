@@ -377,7 +377,9 @@ def may_open(url: str, method: str = "GET") -> bool:
     if person is None or adapter is None:
         return False
     try:
-        endpoint, _ = adapter.match(urlsplit(url).path.removeprefix(request.script_root), method)
+        endpoint, _values = adapter.match(
+            urlsplit(url).path.removeprefix(request.script_root), method
+        )
     except HTTPException:
         return False
     view: Any = current_app.view_functions[endpoint]

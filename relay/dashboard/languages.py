@@ -70,6 +70,8 @@ def trusted_text(text: str, /, **values: Any) -> Markup:
 
 
 def given_text(text: Any, /, **values: Any) -> Markup:
+    if isinstance(text, Markup):  # made by a template, so it is translated
+        return text
     return _filled(escape(i18n.gettext(text)), values)
 
 

@@ -12,7 +12,7 @@ from config import Config
 from relay.dashboard import guard, htmx, second_step
 from relay.dashboard.auth import complete_sign_in
 from relay.errors import Refusal, TooBusy
-from relay.i18n import N_, _
+from relay.i18n import N_, _, english
 from relay.models import User, db
 from relay.rules.states import SignInMethod
 from relay.services.audit import By, record
@@ -126,7 +126,7 @@ def _identity(provider: OidcProvider, kept: dict[str, Any]) -> Identity:
         return provider.finish(made, request.args.get("code", "")[:4000], _redirect_uri())
     except oidc.TokenRefused as exc:
         by = By("unknown", request.remote_addr or "")
-        record(by, "user.single_sign_on_refused", "unknown", reason=str(exc))
+        record(by, "user.single_sign_on_refused", "unknown", reason=english(exc))
         db.session.commit()
         raise
 

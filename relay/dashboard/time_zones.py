@@ -56,8 +56,8 @@ def day_and_time(instant: datetime, weekday: bool = False, clock: bool = True) -
     """In its own zone: ``27 Nov 22:00``, with its weekday ``Fri 27 Nov 22:00``; ``27. Nov., 22:00`` in German."""
     if language() == SOURCE:
         return instant.strftime(f"{'%a ' * weekday}%d %b{' %H:%M' * clock}")
-    skeleton = f"MMM{'E' * weekday}d{'Hm' * clock}"
-    return format_skeleton(skeleton, instant, instant.tzinfo, locale=language())
+    day = format_skeleton("MMMEd" if weekday else "MMMd", instant, locale=language())
+    return f"{day}{instant.strftime(', %H:%M') * clock}"
 
 
 def exact(instant: datetime) -> str:

@@ -23,19 +23,21 @@ from relay.destinations.kinds.email.addresses import parse_address
 from relay.destinations.kinds.email.errors import signal_of
 from relay.destinations.redaction import mask_text
 from relay.errors import Unavailable
+from relay.i18n import _
 from relay.observability.logging import log
 from relay.rules.lifecycle import Accepted
 from relay.transport import smtp
 
 TIMEOUT_S = 15.0
 MOST_WAITING = 200
-# The sentences about replies are written for destinations, which have a form and are resumed.
+# The sentences about replies are written for destinations, which have a form and are resumed.  They are
+# English, as they are stored with an attempt (i18n: keep).
 IN_OTHER_WORDS = (
     (" in the settings, then resume", " in RELAY_MAIL_URL"),
     (" in the settings and resume", " in RELAY_MAIL_URL"),
     ("under Encryption in the settings", "in RELAY_MAIL_URL"),
     (" in the settings", " in RELAY_MAIL_URL"),
-    ("Enter them again", "Correct RELAY_MAIL_URL"),
+    ("Enter them again", "Correct RELAY_MAIL_URL"),  # i18n: keep
     (", then resume", ""),
     (", then resend", ""),
     (" Relay retries.", ""),
@@ -68,7 +70,7 @@ def send(mail: TextMail) -> str:
     """
     account = _account()
     if account is None:
-        raise Unavailable("No mail server is set up. Set RELAY_MAIL_URL and RELAY_MAIL_FROM.")
+        raise Unavailable(_("No mail server is set up. Set RELAY_MAIL_URL and RELAY_MAIL_FROM."))
     try:
         request = _request(account, mail)
     except ValueError as exc:

@@ -9,6 +9,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
 
 from __future__ import annotations
 
+# i18n: keep file - for operators and for the stored reason of a backup that failed
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager

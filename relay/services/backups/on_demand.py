@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from config import Config
 from relay import database
 from relay.errors import NotFound, Refusal, RelayError
+from relay.i18n import _
 from relay.models import Milestone, db
 from relay.services import mail
 from relay.services.audit import By, record
@@ -92,7 +93,7 @@ def files() -> list[BackupFile]:
 def find(name: str) -> Path:
     """The path of a backup by its name.  Raises NotFound."""
     if name not in {one.name for one in files()}:
-        raise NotFound("There is no such backup on this host.")
+        raise NotFound(_("There is no such backup on this host."))
     return folder() / name
 
 
@@ -107,7 +108,7 @@ def start(by: By) -> None:
         record(by, "backup.create", "all of Relay")
         db.session.commit()
         if not mail.outbox().add(partial(make, by, lock)):
-            raise Refusal("Relay is busy with other work. Try again in a minute.")
+            raise Refusal(_("Relay is busy with other work. Try again in a minute."))
     except BaseException:
         os.close(lock)
         raise

@@ -6,6 +6,7 @@ stored.  So the database's snapshot is short, and a transfer that stops is conti
 
 from __future__ import annotations
 
+# i18n: keep file - for operators and for the stored reason of a backup that failed
 import fcntl
 import os
 import time
@@ -19,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from config import Config
 from relay.errors import Refusal
+from relay.i18n import _
 from relay.models import db
 from relay.observability.logging import log
 from relay.rules.keeping import kept
@@ -69,13 +71,13 @@ def take_lock(config: Config) -> int:
         lock = os.open(spool / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as exc:
         raise Refusal(f"Relay cannot write to {spool}: {exc.strerror}.") from exc
-    for _ in range(TRIES):
+    for _attempt in range(TRIES):
         with suppress(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return lock
         time.sleep(0.02)  # is_running has it for a moment
     os.close(lock)
-    raise Refusal("A backup is being made or verified. Try again later.")
+    raise Refusal(_("A backup is being made or verified. Try again later."))
 
 
 def is_running(config: Config) -> bool:
@@ -300,7 +302,7 @@ def restore(config: Config, name: Path, identity: Path | None, by: By) -> backup
         return _restore(name, identities, by)
     if config.backups is None or not NAME.fullmatch(str(name)):
         raise Refusal(f"There is no file {name}.")
-    with fetched(config, str(name), identity) as (_, path, identities):
+    with fetched(config, str(name), identity) as (_place, path, identities):
         return _restore(path, identities, by)
 
 

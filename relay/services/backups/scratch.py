@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+# i18n: keep file - for operators and for the stored reason of a backup that failed
 import hashlib
 import json
 import zlib

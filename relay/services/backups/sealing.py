@@ -8,6 +8,7 @@ Sources: https://age-encryption.org/v1, https://github.com/woodruffw/pyrage
 
 from __future__ import annotations
 
+# i18n: keep file - for operators and for the stored reason of a backup that failed
 import os
 import threading
 from collections.abc import Iterable, Iterator

@@ -14,6 +14,7 @@ from sqlalchemy import Text, cast, func, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from relay import database, exact_json
+from relay.i18n import N_
 from relay.mapping.personal import emails_in
 from relay.models import (
     AiAnswer,
@@ -156,7 +157,7 @@ def _notes(email: str) -> Iterator[NoteAbout]:
     for letter in _rows(DeadLetter, ("note", "reason"), email):
         for text in (letter.note, letter.reason):
             if email in emails_in(text):
-                yield NoteAbout("Failed delivery", f"/dead-letters/{letter.id}", text)
+                yield NoteAbout(N_("Failed delivery"), f"/dead-letters/{letter.id}", text)
     for alert in _rows(Alert, ("sentence", "note"), email):
         for text in (alert.sentence, alert.note):
             if email in emails_in(text):

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from relay.errors import NotFound
+from relay.i18n import _
 from relay.models import ErasureReceipt, db
 from relay.services.operations import erasure
 from relay.services.paging import Page, page_of
@@ -22,7 +23,7 @@ def find_receipt(number: str) -> ErasureReceipt:
     """Raises NotFound."""
     found = db.session.scalar(select(ErasureReceipt).where(ErasureReceipt.number == number))
     if found is None:
-        raise NotFound(f"There is no receipt {number[:40]}.")
+        raise NotFound(_("There is no receipt %(number)s.", number=number[:40]))
     return found
 
 

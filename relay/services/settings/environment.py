@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from config import Config
+from relay.i18n import _
 
 
 @dataclass(frozen=True)
@@ -27,39 +28,45 @@ def environment(config: Config) -> list[EnvironmentSetting]:
         )
         return EnvironmentSetting(label, variable, value, is_set, help_)
 
-    secret = {True: "Set", False: ""}
-    proxies = config.trusted_proxies
+    secret = {True: _("Set"), False: ""}
+    proxies, size = config.trusted_proxies, f"{config.max_body_bytes:,}"
     return [
         entry(
-            "Public URL",
+            _("Public URL"),
             "RELAY_PUBLIC_URL",
             config.public_url,
-            "The address of Relay for links in messages, for passkeys and for sites.",
+            _("The address of Relay for links in messages, for passkeys and for sites."),
         ),
-        entry("Proxies in front of Relay", "RELAY_TRUSTED_PROXIES", str(proxies)),
+        entry(_("Proxies in front of Relay"), "RELAY_TRUSTED_PROXIES", str(proxies)),
         entry(
-            "Metrics token",
+            _("Metrics token"),
             "RELAY_METRICS_TOKEN",
             secret[bool(config.metrics_token)],
-            "With a token, /metrics can be read from other hosts. Without one, from this host only.",
+            _(
+                "With a token, /metrics can be read from other hosts. Without one, from this host only."
+            ),
         ),
-        entry("Metrics port", "RELAY_METRICS_PORT", str(config.metrics_port or "")),
-        entry("Traces", "OTEL_EXPORTER_OTLP_ENDPOINT", config.otel_endpoint or ""),
-        entry("Largest event", "RELAY_MAX_BODY_BYTES", f"{config.max_body_bytes:,} bytes"),
-        entry("Age of a request", "RELAY_SIGNATURE_WINDOW_S", f"{config.signature_window_s} s"),
+        entry(_("Metrics port"), "RELAY_METRICS_PORT", str(config.metrics_port or "")),
+        entry(_("Traces"), "OTEL_EXPORTER_OTLP_ENDPOINT", config.otel_endpoint or ""),
         entry(
-            "Private networks",
+            _("Largest event"),
+            "RELAY_MAX_BODY_BYTES",
+            _("%(num)s bytes", num=size),
+        ),
+        entry(_("Age of a request"), "RELAY_SIGNATURE_WINDOW_S", f"{config.signature_window_s} s"),
+        entry(
+            _("Private networks"),
             "RELAY_ALLOWED_PRIVATE_NETWORKS",
             ", ".join(map(str, config.allowed_private_networks)),
-            "Destinations in these networks can be called.",
+            _("Destinations in these networks can be called."),
         ),
-        entry("Outbound proxy", "RELAY_OUTBOUND_PROXY", secret[bool(config.outbound_proxy)]),
+        entry(_("Outbound proxy"), "RELAY_OUTBOUND_PROXY", secret[bool(config.outbound_proxy)]),
         entry(
-            "Canary",
+            _("Canary"),
             "RELAY_CANARY_MINUTES",
-            f"{config.canary_minutes} min" if config.canary_minutes else "Off",
+            _("%(num)s min", num=config.canary_minutes) if config.canary_minutes else _("Off"),
         ),
-        entry("Copy of the audit log", "RELAY_AUDIT_SYSLOG", config.audit_syslog),
-        entry("Single sign-on", "RELAY_OIDC_ISSUER", config.oidc.issuer if config.oidc else ""),
-        entry("Data directory", "RELAY_DATA_DIR", str(config.data_dir)),
+        entry(_("Copy of the audit log"), "RELAY_AUDIT_SYSLOG", config.audit_syslog),
+        entry(_("Single sign-on"), "RELAY_OIDC_ISSUER", config.oidc.issuer if config.oidc else ""),
+        entry(_("Data directory"), "RELAY_DATA_DIR", str(config.data_dir)),
     ]

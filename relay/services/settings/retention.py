@@ -14,6 +14,7 @@ from config import Config
 from relay import database
 from relay.errors import Invalid, Refusal
 from relay.event_types import INTERNAL_TYPES
+from relay.i18n import N_, _
 from relay.models import Event, Source, db
 from relay.services.audit import By, record
 from relay.services.paging import counted
@@ -45,22 +46,26 @@ SETTINGS = (
     RetentionSetting(
         "retention_days",
         "RELAY_RETENTION_DAYS",
-        "Events",
-        "Events with all their deliveries, after these are delivered or discarded. A site can have its own number.",
+        N_("Events"),
+        N_(
+            "Events with all their deliveries, after these are delivered or discarded. A site can have its own number."
+        ),
         1,
     ),
     RetentionSetting(
         "unresolved_retention_days",
         "RELAY_UNRESOLVED_RETENTION_DAYS",
-        "Data of unresolved events",
-        "An event with a failed or pending delivery stays. After these days, Relay deletes its data.",
+        N_("Data of unresolved events"),
+        N_(
+            "An event with a failed or pending delivery stays. After these days, Relay deletes its data."
+        ),
         1,
     ),
     RetentionSetting(
         "attempt_body_days",
         "RELAY_ATTEMPT_BODY_DAYS",
-        "Bodies of requests and responses",
-        "The attempts themselves stay. 0 means: as long as their event.",
+        N_("Bodies of requests and responses"),
+        N_("The attempts themselves stay. 0 means: as long as their event."),
         0,
     ),
 )
@@ -118,11 +123,20 @@ def check(new: Mapping[str, int | None]) -> dict[str, int]:
     for one in values():
         name, wanted = one.setting.name, new.get(one.setting.name, one.days)
         if wanted is None or not one.setting.low <= wanted <= LONGEST:
-            reasons[name] = [f"Enter a whole number from {one.setting.low} to {LONGEST}."]
+            reasons[name] = [
+                _(
+                    "Enter a whole number from %(low)s to %(high)s.",
+                    low=one.setting.low,
+                    high=LONGEST,
+                )
+            ]
         elif wanted != one.days:
             if one.source is ValueSource.ENVIRONMENT:
                 raise Refusal(
-                    f"{one.setting.variable} sets this. Change it there and restart Relay."
+                    _(
+                        "%(variable)s sets this. Change it there and restart Relay.",
+                        variable=one.setting.variable,
+                    )
                 )
             changed[name] = wanted
     if reasons:

@@ -43,7 +43,7 @@ class TokenAccess:
 
     def by(self, address: str) -> By:
         """For the audit log."""
-        return By(self.email, address, f"API token {self.name}")
+        return By(self.email, address, f"API token {self.name}")  # i18n: keep
 
 
 def check_token(text: str, address: str) -> TokenAccess | None:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import selectinload
 
 from relay import database
 from relay.errors import Invalid, NotFound, Refusal
+from relay.i18n import _
 from relay.models import ROLES, ApiToken, ApiTokenSite, Source, User, db, db_now
 from relay.rules.roles import includes
 from relay.rules.states import Role, UserState
@@ -57,7 +58,7 @@ def create_token(user_id: int, choice: TokenChoice, by: By) -> CreatedToken:
     """
     user = db.session.get(User, user_id, with_for_update=True, populate_existing=True)
     if user is None:
-        raise NotFound("There is no such user. The account may have been deleted.")
+        raise NotFound(_("There is no such user. The account may have been deleted."))
     try:
         made = _add(user, choice)
     except (Invalid, Refusal):
@@ -79,15 +80,20 @@ def create_token(user_id: int, choice: TokenChoice, by: By) -> CreatedToken:
 
 def _add(user: User, choice: TokenChoice) -> CreatedToken:
     if user.state != UserState.ACTIVE:
-        raise Refusal(f"{user.email} cannot sign in, so the account can have no API token.")
+        raise Refusal(
+            _("%(email)s cannot sign in, so the account can have no API token.", email=user.email)
+        )
     name = " ".join(choice.name.split())
     live = live_tokens(user)
     reasons: dict[str, list[str]] = {}
     if not 1 <= len(name) <= 120:
-        reasons["name"] = ["Give the token a name of 1 to 120 characters, such as its program."]
+        reasons["name"] = [_("Give the token a name of 1 to 120 characters, such as its program.")]
     elif name in (token.name for token in live):
         reasons["name"] = [
-            f"There is already a token called {name}. Revoke it, or use another name."
+            _(
+                "There is already a token called %(name)s. Revoke it, or use another name.",
+                name=name,
+            )
         ]
     reasons |= _wrong_role(user, choice)
     sites: list[Source] | None = None
@@ -96,10 +102,10 @@ def _add(user: User, choice: TokenChoice) -> CreatedToken:
     except Invalid as exc:
         reasons |= exc.reasons
     if choice.lasts is not None and not timedelta() < choice.lasts <= LONGEST_LIFE:
-        reasons["expires"] = ["A token lasts from one second to ten years, or does not expire."]
+        reasons["expires"] = [_("A token lasts from one second to ten years, or does not expire.")]
     if len(live) >= MOST:
         reasons.setdefault("name", []).append(
-            f"A user can have {MOST} tokens. Revoke one that is not used any more."
+            _("A user can have %(num)s tokens. Revoke one that is not used any more.", num=MOST)
         )
     if reasons:
         raise Invalid(reasons)
@@ -126,15 +132,15 @@ def parse_life(text: str) -> timedelta | None:
         return None
     found = LIFE.fullmatch(text.strip().lower())
     if not found or not int(found[1]):
-        raise Invalid({"expires": ["Enter a time such as 90d or 12h, or never."]})
+        raise Invalid({"expires": [_("Enter a time such as 90d or 12h, or never.")]})
     return timedelta(hours=int(found[1]) * (24 if found[2] == "d" else 1))
 
 
 def _wrong_role(user: User, choice: TokenChoice) -> dict[str, list[str]]:
     if choice.role not in ROLES:
-        return {"role": [f"A role is one of {', '.join(ROLES)}."]}
+        return {"role": [_("A role is one of %(names)s.", names=", ".join(ROLES))]}
     if not includes(user.role, choice.role, sees_all_sites=user.site_ids is None):
-        return {"role": ["A token cannot have more rights than its user."]}
+        return {"role": [_("A token cannot have more rights than its user.")]}
     if choice.role == Role.ADMIN and choice.sites is not None:
         return {"role": [ADMIN_SEES_ALL.replace("a user with", "a token for")]}
     return {}
@@ -155,7 +161,7 @@ def sites_for(user: User) -> list[Source]:
 def _find_sites(user: User, slugs: Sequence[str] | None) -> list[Source] | None:
     sites, seen = team.find_sites(slugs), user.site_ids
     if seen is not None and (outside := [s.slug for s in sites or () if s.id not in seen]):
-        raise Invalid({"sites": [f"There is no site {', '.join(outside)}."]})
+        raise Invalid({"sites": [_("There is no site %(names)s.", names=", ".join(outside))]})
     return sites
 
 
@@ -194,7 +200,7 @@ def find_token(token_id: int, user_id: int | None = None) -> ApiToken:
     """Of any user, or only of this one.  Raises NotFound."""
     token = db.session.get(ApiToken, token_id)
     if token is None or user_id not in (None, token.user_id):
-        raise NotFound(f"There is no API token {token_id}.")
+        raise NotFound(_("There is no API token %(token_id)s.", token_id=token_id))
     return token
 
 
@@ -204,7 +210,7 @@ def revoke_token(token_id: int, by: By, user_id: int | None = None) -> ApiToken:
     db.session.refresh(token, with_for_update={"of": ApiToken})
     if token.revoked_at is not None:
         db.session.rollback()
-        raise Refusal(f"{token.name} is already revoked.")
+        raise Refusal(_("%(name)s is already revoked.", name=token.name))
     revoke_in_transaction(token, by)
     db.session.commit()
     return token

@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 from relay.database import READ_ONLY
 from relay.destinations.kinds.email.addresses import parse_address
 from relay.errors import Invalid, NotFound
+from relay.i18n import _
 from relay.models import ROLES, User, db, db_now
 from relay.rules.states import LinkPurpose, Role
 from relay.services.audit import By, record
@@ -27,7 +28,7 @@ def find_user(email: str) -> User:
     """Raises NotFound."""
     user = db.session.scalar(select(User).where(User.email == email.strip().lower()))
     if user is None:
-        raise NotFound(f"There is no user {email}. `flask users list` shows all.")
+        raise NotFound(_("There is no user %(email)s. `flask users list` shows all.", email=email))
     return user
 
 
@@ -35,7 +36,7 @@ def user_by_id(user_id: int) -> User:
     """Raises NotFound."""
     user = db.session.get(User, user_id)
     if user is None:
-        raise NotFound("There is no such user. The account may have been deleted.")
+        raise NotFound(_("There is no such user. The account may have been deleted."))
     return user
 
 
@@ -70,11 +71,11 @@ def check_new_user(email: str, role: str) -> dict[str, list[str]]:
     """The reasons per field why there can be no such new user."""
     reasons: dict[str, list[str]] = {}
     if not is_email(email):
-        reasons["email"] = ["This is not an e-mail address."]
+        reasons["email"] = [_("This is not an e-mail address.")]
     elif db.session.scalar(select(User.id).where(User.email == email)):
-        reasons["email"] = ["A user with this address already exists."]
+        reasons["email"] = [_("A user with this address already exists.")]
     if role not in ROLES:
-        reasons["role"] = [f"A role is one of {', '.join(ROLES)}."]
+        reasons["role"] = [_("A role is one of %(names)s.", names=", ".join(ROLES))]
     return reasons
 
 
@@ -106,7 +107,7 @@ def find_first_run(token: str) -> None:
     """Check the first-run link of this secret.  Raises NotFound."""
     links.find(LinkPurpose.FIRST_RUN, token)
     if count_users():
-        raise NotFound(links.GONE[LinkPurpose.FIRST_RUN])
+        raise NotFound(_(links.GONE[LinkPurpose.FIRST_RUN]))
 
 
 def create_first_admin(token: str, email: str, password: str, by_address: str) -> User:
@@ -118,7 +119,7 @@ def create_first_admin(token: str, email: str, password: str, by_address: str) -
     links.use(LinkPurpose.FIRST_RUN, token)
     try:
         if count_users():
-            raise NotFound(links.GONE[LinkPurpose.FIRST_RUN])
+            raise NotFound(_(links.GONE[LinkPurpose.FIRST_RUN]))
         user = _add_user(email, password, password_hash, Role.ADMIN)
     except (Invalid, NotFound):
         db.session.rollback()  # the link stays valid for another try

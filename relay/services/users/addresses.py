@@ -8,6 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from relay import secrets
 from relay.errors import Invalid, NotFound, Refusal, SecretUnreadable
+from relay.i18n import N_, _
 from relay.models import Alert, DeadLetter, User, db
 from relay.rules.states import LinkPurpose
 from relay.services import mail
@@ -20,11 +21,11 @@ from relay.services.users.throttle import AttemptCounter, too_many
 
 PURPOSE = LinkPurpose.NEW_ADDRESS
 PER_ACCOUNT = RateLimitItemPerHour(5, 1, "new-address")
-NO_MAIL = (
+NO_MAIL = N_(
     "No mail server is set up, so Relay cannot check a new address. Ask an admin to change it."
 )
-TAKEN = "A user with this address already exists."
-OWN = "This is your own account. Change your e-mail address under My account."
+TAKEN = N_("A user with this address already exists.")
+OWN = N_("This is your own account. Change your e-mail address under My account.")
 
 
 def ask(user_id: int, email: str, by: By) -> str:
@@ -33,7 +34,7 @@ def ask(user_id: int, email: str, by: By) -> str:
     Raises Invalid, Refusal, TooBusy.
     """
     if not mail.is_set_up():
-        raise Refusal(NO_MAIL)
+        raise Refusal(_(NO_MAIL))
     email = _check(email, user_id)
     db.session.rollback()  # no transaction is open while the broker counts
     attempts = AttemptCounter(PER_ACCOUNT, user_id)
@@ -51,7 +52,7 @@ def find(token: str) -> tuple[User, str]:
     """The person of this link, and the new address.  Does not use it up.  Raises NotFound."""
     user = links.user_of(PURPOSE, token)
     if not user.is_active:
-        raise NotFound(GONE[PURPOSE])
+        raise NotFound(_(GONE[PURPOSE]))
     return user, _address_in(token)
 
 
@@ -59,29 +60,29 @@ def confirm(token: str, address: str) -> User:
     """Use the link.  ``address`` is where the request comes from.  Raises NotFound, Refusal."""
     email = _address_in(token)
     link = links.use(PURPOSE, token)
-    user, _ = locked(link.user_id or 0)
+    user, _admins = locked(link.user_id or 0)
     if not user.is_active:
         db.session.rollback()
-        raise NotFound(GONE[PURPOSE])
+        raise NotFound(_(GONE[PURPOSE]))
     return _replace(user, email, By(user.email, address))
 
 
 def set_email(user_id: int, email: str, by: By) -> User:
     """Change the address of another person at once.  Raises NotFound, Invalid, Refusal."""
-    user, _ = locked(user_id)
+    user, _admins = locked(user_id)
     if user.email == email.strip().lower():
         return unchanged(user)
-    check_not_own(user, by, OWN)
+    check_not_own(user, by, _(OWN))
     return _replace(user, _check(email, user_id), by)
 
 
 def _check(email: str, user_id: int) -> str:
     """The address as it is stored.  Raises Invalid."""
     email = email.strip().lower()
-    why = "" if is_email(email) else "This is not an e-mail address."
+    why = "" if is_email(email) else _("This is not an e-mail address.")
     owner = db.session.scalar(select(User.id).where(User.email == email))
     if owner is not None:
-        why = "This is the current address." if owner == user_id else TAKEN
+        why = _("This is the current address.") if owner == user_id else _(TAKEN)
     if why:
         db.session.rollback()
         raise Invalid({"new_email": [why]})
@@ -95,7 +96,7 @@ def _replace(user: User, email: str, by: By) -> User:
         db.session.flush()
     except IntegrityError as exc:
         db.session.rollback()
-        raise Refusal(TAKEN) from exc
+        raise Refusal(_(TAKEN)) from exc
     team.revoke_links(user)
     for table in (DeadLetter, Alert):
         db.session.execute(
@@ -113,4 +114,4 @@ def _address_in(token: str) -> str:
     try:
         return secrets.box().open_sealed(token + "=" * (-len(token) % 4))
     except (SecretUnreadable, ValueError) as exc:
-        raise NotFound(GONE[PURPOSE]) from exc
+        raise NotFound(_(GONE[PURPOSE])) from exc

@@ -1,4 +1,4 @@
-"""The name of a browser, from its User-Agent header."""
+"""The name of a browser, from its User-Agent header.  It is stored (i18n: keep file); a page shows it by ``|device``."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from relay import database
 from relay.errors import Invalid, NotFound
+from relay.i18n import _
 from relay.models import Source, User, db
 from relay.rules.states import LinkPurpose, Role, UserState
 from relay.services.audit import By, record
@@ -56,7 +57,7 @@ def _check(
     except Invalid as exc:
         reasons |= exc.reasons
     if role == Role.ADMIN and slugs is not None:
-        reasons["sites"] = [ADMIN_SEES_ALL]
+        reasons["sites"] = [_(ADMIN_SEES_ALL)]
     if reasons:
         db.session.rollback()
         raise Invalid(reasons)
@@ -70,15 +71,15 @@ def _add(email: str) -> User:
         db.session.flush()
     except IntegrityError as exc:  # someone else invited the person at the same moment
         db.session.rollback()
-        raise Invalid({"email": ["A user with this address already exists."]}) from exc
+        raise Invalid({"email": [_("A user with this address already exists.")]}) from exc
     return user
 
 
 def invite_again(user_id: int, by: By) -> MadeLink:
     """A new link for someone who has not accepted yet.  Raises NotFound, Refusal."""
-    user, _ = locked(user_id)
+    user, _admins = locked(user_id)
     if user.state != UserState.INVITED:
-        raise refused(f"{user.email} has no open invitation.")
+        raise refused(_("%(email)s has no open invitation.", email=user.email))
     made = links.make_link(LinkPurpose.INVITE, user)
     record(by, "user.invite", user.email, role=user.role.value, sites=team.sites_words(user))
     db.session.commit()
@@ -89,7 +90,7 @@ def find_invited(token: str) -> User:
     """The person with this invitation.  Does not use it up.  Raises NotFound."""
     user = links.user_of(LinkPurpose.INVITE, token)
     if user.state != UserState.INVITED:
-        raise NotFound(GONE[LinkPurpose.INVITE])
+        raise NotFound(_(GONE[LinkPurpose.INVITE]))
     return user
 
 
@@ -100,17 +101,17 @@ def accept(token: str, name: str, password: str, address: str) -> User:
     """
     email = find_invited(token).email
     db.session.rollback()  # hash outside the transaction
-    reasons = {} if clean_name(name) else {"name": ["Enter your name."]}
+    reasons = {} if clean_name(name) else {"name": [_("Enter your name.")]}
     if why := passwords.why_refused(password, email):
         reasons["password"] = [why]
     if reasons:
         raise Invalid(reasons)
     password_hash = passwords.hash_of(password)
     link = links.use(LinkPurpose.INVITE, token)
-    user, _ = locked(link.user_id or 0)
+    user, _admins = locked(link.user_id or 0)
     if user.state != UserState.INVITED:
         db.session.rollback()
-        raise NotFound(GONE[LinkPurpose.INVITE])
+        raise NotFound(_(GONE[LinkPurpose.INVITE]))
     user.name, user.state = clean_name(name), UserState.ACTIVE
     user.password_hash, user.password_changed_at = password_hash, database.now(db.session)
     record(By(user.email, address), "user.accept_invite", user.email, role=user.role.value)

@@ -11,6 +11,7 @@ from sqlalchemy import or_, select, update
 
 from relay import database
 from relay.errors import NotFound
+from relay.i18n import N_, _
 from relay.models import OneTimeLink, User, db, db_now
 from relay.rules.states import LinkPurpose
 from relay.services.users.sessions import digest
@@ -21,14 +22,22 @@ LIFETIME = {
     LinkPurpose.NEW_ADDRESS: timedelta(hours=24),
 }
 GONE = {
-    LinkPurpose.FIRST_RUN: "This link was already used, or a newer one exists. "
-    "Sign in, or restart Relay to get a new link.",
-    LinkPurpose.INVITE: "This invitation was already used, has expired or was replaced by a newer "
-    "one. Ask the person who invited you for a new link.",
-    LinkPurpose.NEW_PASSWORD: "This link was already used, has expired or was replaced by a newer "
-    "one. Ask for a new link on the sign-in page.",
-    LinkPurpose.NEW_ADDRESS: "This link was already used, has expired or was replaced by a newer "
-    "one. Enter the new address under My account again.",
+    LinkPurpose.FIRST_RUN: N_(
+        "This link was already used, or a newer one exists. "
+        "Sign in, or restart Relay to get a new link."
+    ),
+    LinkPurpose.INVITE: N_(
+        "This invitation was already used, has expired or was replaced by a newer "
+        "one. Ask the person who invited you for a new link."
+    ),
+    LinkPurpose.NEW_PASSWORD: N_(
+        "This link was already used, has expired or was replaced by a newer "
+        "one. Ask for a new link on the sign-in page."
+    ),
+    LinkPurpose.NEW_ADDRESS: N_(
+        "This link was already used, has expired or was replaced by a newer "
+        "one. Enter the new address under My account again."
+    ),
 }
 PATHS = {
     LinkPurpose.FIRST_RUN: "first-run",
@@ -48,6 +57,7 @@ class MadeLink:
     purpose: LinkPurpose
     expires_at: datetime
     url: str = field(repr=False)
+    language: str = ""  # that the person chose
 
 
 def make_link(purpose: LinkPurpose, user: User, token: str = "") -> MadeLink:
@@ -58,7 +68,7 @@ def make_link(purpose: LinkPurpose, user: User, token: str = "") -> MadeLink:
     db.session.flush()
     expires_at = database.now(db.session) + LIFETIME[purpose]
     url = f"{base_url()}/{PATHS[purpose]}/{make(purpose, user, expires_at, token)}"
-    return MadeLink(user.id, user.email, user.role.value, purpose, expires_at, url)
+    return MadeLink(user.id, user.email, user.role.value, purpose, expires_at, url, user.language)
 
 
 def base_url() -> str:
@@ -70,7 +80,7 @@ def only_here() -> str:
     """A warning if links work on this machine only; empty if RELAY_PUBLIC_URL is set."""
     if current_app.extensions["relay_config"].public_url:
         return ""
-    return (
+    return _(
         "This link works only on the machine where Relay runs, because RELAY_PUBLIC_URL is not set. "
         "Set it to the address under which people open Relay, and make a new link."
     )
@@ -120,7 +130,7 @@ def find(purpose: LinkPurpose, token: str) -> OneTimeLink:
         )
     )
     if link is None:
-        raise NotFound(GONE[purpose])
+        raise NotFound(_(GONE[purpose]))
     return link
 
 
@@ -137,7 +147,7 @@ def use(purpose: LinkPurpose, token: str) -> OneTimeLink:
     )
     if not used.rowcount:  # type: ignore[attr-defined]
         db.session.rollback()
-        raise NotFound(GONE[purpose])
+        raise NotFound(_(GONE[purpose]))
     return link
 
 
@@ -145,7 +155,7 @@ def user_of(purpose: LinkPurpose, token: str) -> User:
     """The person of this link, which is not used up.  Raises NotFound."""
     user = db.session.get(User, find(purpose, token).user_id or 0)
     if user is None:
-        raise NotFound(GONE[purpose])
+        raise NotFound(_(GONE[purpose]))
     return user
 
 

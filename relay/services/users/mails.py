@@ -1,4 +1,8 @@
-"""The mails about accounts: invitations, new passwords, and reports of changes."""
+"""The mails about accounts: invitations, new passwords, and reports of changes.
+
+Each is in the language of its reader: the one that the person chose, else that of the page where the mail
+was caused.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,10 @@ from datetime import datetime
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from babel.dates import format_date
+
 from relay import database
+from relay.i18n import N_, SOURCE, _, in_language, language
 from relay.models import User, db
 from relay.rules.states import UserState
 from relay.services import mail
@@ -15,149 +22,207 @@ from relay.services.mail import TextMail
 from relay.services.users.links import MadeLink, base_url
 
 ROLE_WORDS = {
-    "viewer": "You can read everything.",
-    "support": "You can read everything and take care of failed deliveries and alerts.",
-    "admin": "You can change everything, including the users who can sign in.",
+    "viewer": N_("You can read everything."),
+    "support": N_("You can read everything and take care of failed deliveries and alerts."),
+    "admin": N_("You can change everything, including the users who can sign in."),
 }
 
 
 def invitation(made: MadeLink, by: By) -> TextMail:
-    return TextMail(
-        made.email,
-        f"Invitation to Relay at {_host()}",
-        f"""{_who(by)} invites you to Relay at {base_url()}.
+    with in_language(made.language or language()):
+        return TextMail(
+            made.email,
+            _("Invitation to Relay at %(host)s", host=_host()),
+            _(
+                """%(who)s invites you to Relay at %(relay)s.
 
-Your role is {made.role}. {ROLE_WORDS[made.role]}
+Your role is %(role)s. %(may)s
 
 Open this link to set your password:
 
-{made.url}
+%(url)s
 
-The link works once and expires on {moment(made.expires_at)}.
+The link works once and expires on %(time)s.
 If you did not expect this mail, ignore it.
 """,
-    )
+                who=_who(by),
+                relay=base_url(),
+                role=_(made.role),
+                may=_(ROLE_WORDS[made.role]),
+                url=made.url,
+                time=moment(made.expires_at),
+            ),
+        )
 
 
 def reset(made: MadeLink, by: By) -> TextMail:
-    return TextMail(
-        made.email,
-        f"Set a new password for Relay at {_host()}",
-        f"""{_who(by)} has reset your password for Relay at {base_url()}.
+    with in_language(made.language or language()):
+        return TextMail(
+            made.email,
+            _("Set a new password for Relay at %(host)s", host=_host()),
+            _(
+                """%(who)s has reset your password for Relay at %(relay)s.
 Your old password no longer works.
 
 Open this link to set a new one:
 
-{made.url}
+%(url)s
 
-The link works once and expires on {moment(made.expires_at)}.
+The link works once and expires on %(time)s.
 """,
-    )
+                who=_who(by),
+                relay=base_url(),
+                url=made.url,
+                time=moment(made.expires_at),
+            ),
+        )
 
 
 def forgotten(made: MadeLink, address: str) -> TextMail:
-    return TextMail(
-        made.email,
-        f"Set a new password for Relay at {_host()}",
-        f"""Someone asked for a new password for your account at {base_url()},
-from the IP address {address or "unknown"}.
+    with in_language(made.language or language()):
+        return TextMail(
+            made.email,
+            _("Set a new password for Relay at %(host)s", host=_host()),
+            _(
+                """Someone asked for a new password for your account at %(relay)s,
+from the IP address %(address)s.
 
 If it was you, open this link to set a new password:
 
-{made.url}
+%(url)s
 
-The link works once and expires on {moment(made.expires_at)}.
+The link works once and expires on %(time)s.
 If it was not you, ignore this mail. Your password has not changed.
 """,
-    )
+                relay=base_url(),
+                address=address or _("unknown"),
+                url=made.url,
+                time=moment(made.expires_at),
+            ),
+        )
 
 
 def new_address(made: MadeLink, email: str, by: By) -> TextMail:
-    return TextMail(
-        email,
-        f"Confirm your e-mail address for Relay at {_host()}",
-        f"""{made.email} asked to use this address for an account at {base_url()},
-from the IP address {by.address or "unknown"}.
+    with in_language(made.language or language()):
+        return TextMail(
+            email,
+            _("Confirm your e-mail address for Relay at %(host)s", host=_host()),
+            _(
+                """%(email)s asked to use this address for an account at %(relay)s,
+from the IP address %(address)s.
 
 Open this link to confirm it:
 
-{made.url}
+%(url)s
 
-The link works once and expires on {moment(made.expires_at)}.
+The link works once and expires on %(time)s.
 If you did not expect this mail, ignore it. Nothing has changed.
 """,
-    )
+                email=made.email,
+                relay=base_url(),
+                address=by.address or _("unknown"),
+                url=made.url,
+                time=moment(made.expires_at),
+            ),
+        )
 
 
 def report_address(user: User, old: str, by: By) -> None:
     """Mail the old address that the account has another one."""
     if not mail.is_set_up():
         return
-    mail.send_later(
-        TextMail(
+    with in_language(user.language or language()):
+        made = TextMail(
             old,
-            f"Your e-mail address for Relay at {_host()} was changed",
-            f"""The e-mail address of your account for Relay at {base_url()}
-was changed from {old} to {user.email}{_origin(user, by, old)}
+            _("Your e-mail address for Relay at %(host)s was changed", host=_host()),
+            _(
+                """The e-mail address of your account for Relay at %(relay)s
+was changed from %(old)s to %(new)s%(origin)s
 
 Sign in with the new address. If you did not expect this, tell an admin at once.
 """,
+                relay=base_url(),
+                old=old,
+                new=user.email,
+                origin=_origin(user, by, old),
+            ),
         )
-    )
+    mail.send_later(made)
 
 
 def report_password(user: User, by: By) -> None:
     """Mail the person that the password is new."""
     if user.state != UserState.ACTIVE:
         return
-    mail.send_later(
-        TextMail(
+    with in_language(user.language or language()):
+        made = TextMail(
             user.email,
-            f"Your password for Relay at {_host()} was changed",
-            f"""Your password for Relay at {base_url()} was changed{_origin(user, by)}
+            _("Your password for Relay at %(host)s was changed", host=_host()),
+            _(
+                """Your password for Relay at %(relay)s was changed%(origin)s
 
 If you did not expect this, ask an admin to reset your password and end your sessions.
 """,
+                relay=base_url(),
+                origin=_origin(user, by),
+            ),
         )
-    )
+    mail.send_later(made)
 
 
-def report_factor(user: User, what: str, by: By) -> None:
-    """Mail the person a change of the second factor, such as ``The passkey “Laptop” was added``."""
+def report_factor(user: User, what: str, by: By, **values: str) -> None:
+    """Mail the person a change of the second factor, such as ``The passkey “%(name)s” was added``."""
     if not mail.is_set_up() or user.state != UserState.ACTIVE:
         return
-    mail.send_later(
-        TextMail(
+    with in_language(user.language or language()):
+        made = TextMail(
             user.email,
-            f"The second factor of your account for Relay at {_host()}",
-            f"""{what}{_origin(user, by)}
-This is about your account for Relay at {base_url()}.
+            _("The second factor of your account for Relay at %(host)s", host=_host()),
+            _(
+                """%(what)s%(origin)s
+This is about your account for Relay at %(relay)s.
 
 If you did not expect this, change your password, end your other sessions and tell an admin.
 """,
+                what=_(what, **values),
+                origin=_origin(user, by),
+                relay=base_url(),
+            ),
         )
-    )
+    mail.send_later(made)
 
 
 def report_role(user: User, before: str, by: By) -> None:
     """Mail the person that the role is another one."""
     if user.state != UserState.ACTIVE:
         return
-    mail.send_later(
-        TextMail(
+    role = user.role.value
+    with in_language(user.language or language()):
+        made = TextMail(
             user.email,
-            f"Your role in Relay at {_host()} is now {user.role.value}",
-            f"""{_who(by)} changed your role in Relay at {base_url()} from {before} to {user.role.value}.
+            _("Your role in Relay at %(host)s is now %(role)s", host=_host(), role=_(role)),
+            _(
+                """%(who)s changed your role in Relay at %(relay)s from %(before)s to %(role)s.
 
-{ROLE_WORDS[user.role.value]}
+%(may)s
 """,
+                who=_who(by),
+                relay=base_url(),
+                before=_(before),
+                role=_(role),
+                may=_(ROLE_WORDS[role]),
+            ),
         )
-    )
+    mail.send_later(made)
 
 
 def moment(instant: datetime, time_zone: str = "") -> str:
     """``27 November 2026, 22:00 UTC``."""
-    return instant.astimezone(ZoneInfo(time_zone or "UTC")).strftime("%d %B %Y, %H:%M %Z")
+    local = instant.astimezone(ZoneInfo(time_zone or "UTC"))
+    if language() == SOURCE:
+        return local.strftime("%d %B %Y, %H:%M %Z")
+    day = format_date(local, "long", locale=language())
+    return f"{day}, {local.strftime('%H:%M')} {_(local.tzname() or 'UTC')}"
 
 
 def _origin(user: User, by: By, *earlier: str) -> str:
@@ -165,15 +230,23 @@ def _origin(user: User, by: By, *earlier: str) -> str:
 
     ``earlier`` are addresses that the account had before.
     """
-    who = "" if by.actor in (user.email, *earlier) else f" by {_who(by, first=False)}"
-    where = f", from the IP address {by.address}" if by.address else ""
-    return f"{who}\non {moment(database.now(db.session), user.time_zone)}{where}."
+    is_own = by.actor in (user.email, *earlier)
+    who = "" if is_own else _(" by %(who)s", who=_who(by, first=False))
+    at = moment(database.now(db.session), user.time_zone)
+    if by.address:
+        return _(
+            "%(who)s\non %(time)s, from the IP address %(address)s.",
+            who=who,
+            time=at,
+            address=by.address,
+        )
+    return _("%(who)s\non %(time)s.", who=who, time=at)
 
 
 def _who(by: By, first: bool = True) -> str:
     if "@" in by.actor:
         return by.actor
-    return "An operator" if first else "an operator"
+    return _("An operator") if first else _("an operator")
 
 
 def _host() -> str:

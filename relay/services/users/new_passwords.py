@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from relay import database
 from relay.errors import NotFound, TooBusy
+from relay.i18n import N_, _, in_language, language
 from relay.models import User, db
 from relay.rules.states import LinkPurpose, UserState
 from relay.services import mail
@@ -23,7 +24,7 @@ from relay.services.users.throttle import AttemptCounter, network_of, wait_words
 
 PER_ADDRESS = RateLimitItemPerMinute(5, 15, "forgotten-address")
 PER_ACCOUNT = RateLimitItemPerHour(3, 1, "forgotten-account")
-OWN = "This is your own account. Change your password under My account."
+OWN = N_("This is your own account. Change your password under My account.")
 
 
 def reset_password(user_id: int, by: By, remove_second_factors: bool = False) -> MadeLink:
@@ -32,8 +33,8 @@ def reset_password(user_id: int, by: By, remove_second_factors: bool = False) ->
 
     Raises NotFound, Refusal.
     """
-    user, _ = locked(user_id)
-    check_not_own(user, by, OWN)
+    user, _admins = locked(user_id)
+    check_not_own(user, by, _(OWN))
     _check_can_reset(user)
     _replace(user, "", by, remove_second_factors)
     made = links.make_link(LinkPurpose.NEW_PASSWORD, user)
@@ -45,13 +46,13 @@ def reset_password(user_id: int, by: By, remove_second_factors: bool = False) ->
 
 def set_password(user_id: int, password: str, by: By, remove_second_factors: bool = False) -> User:
     """Replace the password, end all sessions and revoke all API tokens.  Raises NotFound, Invalid, Refusal, TooBusy."""
-    user, _ = locked(user_id)
+    user, _admins = locked(user_id)
     email = user.email
     _check_can_reset(user)
     db.session.rollback()  # hash outside the transaction
     passwords.check_new(password, email)
     password_hash = passwords.hash_of(password)
-    user, _ = locked(user_id)
+    user, _admins = locked(user_id)
     _check_can_reset(user)
     _replace(user, password_hash, by, remove_second_factors)
     db.session.commit()
@@ -63,9 +64,11 @@ def set_password(user_id: int, password: str, by: By, remove_second_factors: boo
 
 def _check_can_reset(user: User) -> None:
     if user.state == UserState.DISABLED:
-        raise refused(f"{user.email} is disabled. Enable the account first.")
+        raise refused(_("%(email)s is disabled. Enable the account first.", email=user.email))
     if user.state == UserState.INVITED:
-        raise refused(f"{user.email} has not accepted the invitation yet. Invite them again.")
+        raise refused(
+            _("%(email)s has not accepted the invitation yet. Invite them again.", email=user.email)
+        )
 
 
 def _replace(user: User, password_hash: str, by: By, remove_second_factors: bool) -> None:
@@ -83,7 +86,7 @@ def find_person(token: str) -> User:
     """The person with this link for a new password.  Does not use it up.  Raises NotFound."""
     user = links.user_of(LinkPurpose.NEW_PASSWORD, token)
     if not user.is_active:
-        raise NotFound(GONE[LinkPurpose.NEW_PASSWORD])
+        raise NotFound(_(GONE[LinkPurpose.NEW_PASSWORD]))
     return user
 
 
@@ -97,10 +100,10 @@ def use_link(token: str, password: str, address: str) -> User:
     passwords.check_new(password, email)
     password_hash = passwords.hash_of(password)
     link = links.use(LinkPurpose.NEW_PASSWORD, token)
-    user, _ = locked(link.user_id or 0)
+    user, _admins = locked(link.user_id or 0)
     if not user.is_active:
         db.session.rollback()
-        raise NotFound(GONE[LinkPurpose.NEW_PASSWORD])
+        raise NotFound(_(GONE[LinkPurpose.NEW_PASSWORD]))
     by = By(user.email, address)
     user.password_hash, user.password_changed_at = password_hash, database.now(db.session)
     sessions.end_all(user, by)
@@ -120,20 +123,25 @@ def ask_for_link(email: str, address: str) -> None:
     if not by_address.add():
         wait_s = by_address.wait_s()
         raise TooBusy(
-            f"You asked for too many links. Wait {wait_words(wait_s)} and try again.", wait_s
+            _(
+                "You asked for too many links. Wait %(time)s and try again.",
+                time=wait_words(wait_s),
+            ),
+            wait_s,
         )
     if AttemptCounter(PER_ACCOUNT, email).add():  # the newest link of the earlier mails still works
-        mail.outbox().add(partial(_send_link, email, address))
+        mail.outbox().add(partial(_send_link, email, address, language()))
 
 
-def _send_link(email: str, address: str) -> None:
+def _send_link(email: str, address: str, code: str) -> None:
     user = db.session.scalar(select(User).where(User.email == email).with_for_update())
     if user is None or not user.is_active or not _has_password(user):
         return
     made = links.make_link(LinkPurpose.NEW_PASSWORD, user)
     record(By(email, address), "user.forgot_password", email)
     db.session.commit()
-    mail.send(mails.forgotten(made, address))
+    with in_language(code):  # of the page that asked, unless the person chose one
+        mail.send(mails.forgotten(made, address))
 
 
 def _has_password(user: User) -> bool:

@@ -20,6 +20,7 @@ from flask import current_app
 
 from config import Config
 from relay.errors import Refusal
+from relay.i18n import _
 from relay.observability.logging import log
 from relay.oidc_settings import LOCAL, OidcSettings
 from relay.transport.client import Transport
@@ -203,12 +204,12 @@ class OidcProvider:
         issuer = self.settings.issuer
         found = self._get(f"{issuer}/.well-known/openid-configuration", KEPT_S)
         if str(found.get("issuer", "")).rstrip("/") != issuer:
-            raise self._unavailable("Its configuration names another issuer.")
+            raise self._unavailable(_("Its configuration names another issuer."))
         is_local = urlsplit(issuer).scheme == "http"
         for name in ENDPOINTS:
             parts = urlsplit(str(found.get(name, "")))
             if parts.scheme != "https" and not (is_local and parts.hostname in LOCAL):
-                raise self._unavailable(f"Its configuration has no valid {name}.")
+                raise self._unavailable(_("Its configuration has no valid %(name)s.", name=name))
         return found
 
     def _get(self, url: str, kept_s: float) -> dict[str, Any]:
@@ -226,7 +227,7 @@ class OidcProvider:
         )
         if reply.status is None:
             log("oidc.unavailable", level="warning", url=url, error=reply.error)
-            raise self._unavailable(f"It does not answer ({reply.error}).")
+            raise self._unavailable(_("It does not answer (%(error)s).", error=reply.error))
         try:
             found = json.loads(reply.body)
         except ValueError:
@@ -241,19 +242,27 @@ class OidcProvider:
             )
         if reply.status != 200 or not isinstance(found, dict):
             log("oidc.unavailable", level="warning", url=url, status=reply.status)
-            raise self._unavailable(f"It answers {reply.status}.")
+            raise self._unavailable(_("It answers %(status)s.", status=reply.status))
         return found
 
     def _unavailable(self, why: str) -> ProviderUnavailable:
         return ProviderUnavailable(
-            f"Signing in with {self.settings.label} is not possible at the moment. {why} "
-            "You can sign in with your password, if you have one. If it lasts, ask your administrator."
+            _(
+                "Signing in with %(label)s is not possible at the moment. %(why)s You can sign in"
+                " with your password, if you have one. If it lasts, ask your administrator.",
+                label=self.settings.label,
+                why=why,
+            )
         )
 
     def _refused(self, why: str) -> TokenRefused:
         return TokenRefused(
-            f"The sign-in with {self.settings.label} was not accepted: {why}. Try again. If it happens "
-            "again, ask your administrator."
+            _(
+                "The sign-in with %(label)s was not accepted: %(why)s. Try again. If it happens "
+                "again, ask your administrator.",
+                label=self.settings.label,
+                why=why,
+            )
         )
 
 

@@ -12,6 +12,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from relay.errors import Invalid, TooBusy
+from relay.i18n import _
 
 SHORTEST = 12
 LONGEST = 128
@@ -25,13 +26,16 @@ _for_anyone, _for_known = BoundedSemaphore(1), BoundedSemaphore(1)
 def why_refused(password: str, email: str) -> str | None:
     """A sentence, or None if it is good: at least 12 characters and hard to guess (zxcvbn 3 of 4)."""
     if len(password) < SHORTEST:
-        return f"Use at least {SHORTEST} characters. Three or four unrelated words are easy to remember."
+        return _(
+            "Use at least %(num)s characters. Three or four unrelated words are easy to remember.",
+            num=SHORTEST,
+        )
     if len(password) > LONGEST:
-        return f"Use at most {LONGEST} characters."
+        return _("Use at most %(num)s characters.", num=LONGEST)
     from zxcvbn import zxcvbn  # its word lists take 12 MiB: only where a password is chosen
 
     if zxcvbn(password[:72], user_inputs=[email, *email.split("@"), "relay"])["score"] < 3:
-        return "This password is easy to guess. Three or four unrelated words make a good one."
+        return _("This password is easy to guess. Three or four unrelated words make a good one.")
     return None
 
 
@@ -80,7 +84,7 @@ def _slot(is_known: bool) -> Iterator[None]:
     # an unknown sender is refused at once: threads that wait would be missing elsewhere
     waits = {"timeout": KNOWN_WAITS_S} if is_known else {"blocking": False}
     if not slots.acquire(**waits):  # type: ignore[arg-type]
-        raise TooBusy("Relay is checking other passwords at the moment. Try again in a second.")
+        raise TooBusy(_("Relay is checking other passwords at the moment. Try again in a second."))
     try:
         yield
     finally:

@@ -7,7 +7,7 @@ from functools import cache
 
 from relay import database
 from relay.errors import Invalid, Refusal
-from relay.i18n import LANGUAGES, _
+from relay.i18n import LANGUAGES, N_, _
 from relay.models import User, db
 from relay.rules.states import LinkPurpose
 from relay.services.audit import By, record
@@ -15,7 +15,7 @@ from relay.services.users import links, mails, passwords, sessions
 from relay.services.users.accounts import read_password_hash
 from relay.services.users.throttle import PER_SESSION, AttemptCounter
 
-OLD_WRONG = "This is not your current password."
+OLD_WRONG = N_("This is not your current password.")
 
 
 def clean_name(name: str) -> str:
@@ -69,16 +69,16 @@ def change_password(user_id: int, session_id: int, old: str, new: str, by: By) -
         attempts.add()
         record(by, "user.proof_refused", by.actor)
         db.session.commit()
-        raise Invalid({"old_password": [OLD_WRONG]})
+        raise Invalid({"old_password": [_(OLD_WRONG)]})
     if why := passwords.why_refused(new, by.actor):
         raise Invalid({"password": [why]})
     if new == old:
-        raise Invalid({"password": ["This is your current password. Choose another one."]})
+        raise Invalid({"password": [_("This is your current password. Choose another one.")]})
     new_hash = passwords.hash_of(new)
     user = db.session.get_one(User, user_id, with_for_update=True, populate_existing=True)
     if user.password_hash != old_hash:
         db.session.rollback()
-        raise Refusal("Your password was changed at the same moment. Sign in again.")
+        raise Refusal(_("Your password was changed at the same moment. Sign in again."))
     user.password_hash, user.password_changed_at = new_hash, database.now(db.session)
     links.revoke(LinkPurpose.NEW_PASSWORD, user)
     sessions.prove(session_id)

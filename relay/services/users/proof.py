@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from relay.i18n import N_, _
 from relay.models import User, db
 from relay.services.audit import By, record
 from relay.services.users import passwords, sessions
@@ -12,7 +13,7 @@ from relay.services.users.second_factor import check as second_factor
 from relay.services.users.second_factor.check import Shown
 from relay.services.users.throttle import PER_SESSION, AttemptCounter
 
-WRONG_PASSWORD = "This password is not right. Try again."  # noqa: S105
+WRONG_PASSWORD = N_("This password is not right. Try again.")  # noqa: S105
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def check(user_id: int, session_id: int, password: str, shown: Shown, by: By) ->
         attempts.add()
         record(by, "user.proof_refused", by.actor)
         db.session.commit()
-        return shown.why_refused if is_factor else WRONG_PASSWORD
+        return shown.why_refused if is_factor else _(WRONG_PASSWORD)
     sessions.prove(session_id)
     db.session.commit()
     return None

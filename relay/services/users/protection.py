@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from sqlalchemy import and_, or_, select
 
 from relay.errors import NotFound, Refusal
+from relay.i18n import N_, _
 from relay.models import User, db
 from relay.rules.states import Role, UserState
 from relay.services.audit import By
 
-ADMIN_SEES_ALL = (
+ADMIN_SEES_ALL = N_(
     "An admin sees all sites. Choose the role support or viewer for a user with selected sites, "
     "or give access to all sites first."
 )
@@ -35,7 +36,7 @@ def locked(user_id: int) -> tuple[User, list[User]]:
     user = next((row for row in rows if row.id == user_id), None)
     if user is None:
         db.session.rollback()
-        raise NotFound("There is no such user. The account may have been deleted.")
+        raise NotFound(_("There is no such user. The account may have been deleted."))
     return user, [
         row
         for row in rows
@@ -47,8 +48,11 @@ def check_not_last(user: User, admins: Iterable[User]) -> None:
     """Raises Refusal if without this person there is no active admin who sees all sites."""
     if _is_only(user, admins):
         raise refused(
-            f"{user.email} is the last active admin with access to all sites. "
-            "Make another person an admin first."
+            _(
+                "%(email)s is the last active admin with access to all sites. Make another person"
+                " an admin first.",
+                email=user.email,
+            )
         )
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from relay import database
 from relay.errors import NotFound
+from relay.i18n import _
 from relay.models import Passkey, SignInPolicy, User, UserSession, db, db_now
 from relay.observability.logging import log
 from relay.rules.states import SignInMethod, UserState
@@ -152,7 +153,7 @@ def end(user_id: int, session_id: int, by: By) -> None:
     """End one session of a person.  Raises NotFound."""
     session = db.session.get(UserSession, session_id)
     if session is None or session.user_id != user_id:
-        raise NotFound("This session has already ended.")
+        raise NotFound(_("This session has already ended."))
     db.session.delete(session)
     record(by, "user.sign_out", session.user.email, sessions=1, device=session.device)
     db.session.commit()

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from relay.errors import Refusal
+from relay.i18n import _, english
 from relay.models import User, db
 from relay.oidc_settings import OidcSettings
 from relay.rules.states import LinkPurpose, Role, UserState
@@ -45,10 +46,10 @@ def find_user(settings: OidcSettings, identity: Identity, address: str) -> User:
         user = _find_or_make(settings, identity, by)
     except IntegrityError as exc:  # another request made the same account
         db.session.rollback()
-        raise Refusal("Two sign-ins ran at the same time. Sign in again.") from exc
+        raise Refusal(_("Two sign-ins ran at the same time. Sign in again.")) from exc
     except Refusal as exc:
         db.session.rollback()
-        record(by, "user.single_sign_on_refused", by.actor, reason=str(exc))
+        record(by, "user.single_sign_on_refused", by.actor, reason=english(exc))
         db.session.commit()
         raise
     db.session.commit()
@@ -59,24 +60,33 @@ def _find_or_make(settings: OidcSettings, identity: Identity, by: By) -> User:
     role = role_of(settings, identity.claims)
     if role is None:
         raise Refusal(
-            f"{settings.label} gives your account no role in Relay, so Relay did not sign you in. "
-            "Ask the administrator for access."
+            _(
+                "%(label)s gives your account no role in Relay, so Relay did not sign you in. Ask"
+                " the administrator for access.",
+                label=settings.label,
+            )
         )
     if len(identity.subject) > LONGEST_SUBJECT:
-        raise Refusal(f"{settings.label} sent an identity that is too long for Relay.")
+        raise Refusal(
+            _("%(label)s sent an identity that is too long for Relay.", label=settings.label)
+        )
     own = select(User).where(User.oidc_subject == identity.subject).with_for_update()
     user = db.session.scalar(own) or _link(settings, identity, by)
     if user is None:
         return _make(settings, identity, role, by)
     if user.state == UserState.DISABLED:
-        raise Refusal("Your account is disabled. Ask an admin.")
+        raise Refusal(_("Your account is disabled. Ask an admin."))
     if user.state == UserState.INVITED:
         user.state = UserState.ACTIVE
         links.revoke(LinkPurpose.INVITE, user)
     if role == Role.ADMIN != user.role and user.sites_limited:
         raise Refusal(
-            f"{settings.label} gives you the role admin, but your account is limited to some sites. Ask an "
-            "admin to give it access to all sites, or ask your administrator for another role."
+            _(
+                "%(label)s gives you the role admin, but your account is limited to some sites. "
+                "Ask an admin to give it access to all sites, or ask your administrator for "
+                "another role.",
+                label=settings.label,
+            )
         )
     if role != user.role and not protection.is_last(user):
         record(by, "user.single_sign_on", user.email, role=role.value, old_role=user.role.value)
@@ -93,12 +103,20 @@ def _link(settings: OidcSettings, identity: Identity, by: By) -> User | None:
         return None
     if user.oidc_subject is not None:
         raise Refusal(
-            f"The account {user.email} belongs to another identity at {settings.label}. Ask an admin."
+            _(
+                "The account %(email)s belongs to another identity at %(label)s. Ask an admin.",
+                email=user.email,
+                label=settings.label,
+            )
         )
     if not identity.email_verified:
         raise Refusal(
-            f"There is an account {user.email}, but {settings.label} did not verify that this "
-            "address is yours. Sign in with your password, or ask your administrator."
+            _(
+                "There is an account %(email)s, but %(label)s did not verify that this address is"
+                " yours. Sign in with your password, or ask your administrator.",
+                email=user.email,
+                label=settings.label,
+            )
         )
     user.oidc_subject = identity.subject
     record(by, "user.single_sign_on", user.email, linked=True)
@@ -108,12 +126,18 @@ def _link(settings: OidcSettings, identity: Identity, by: By) -> User | None:
 def _make(settings: OidcSettings, identity: Identity, role: Role, by: By) -> User:
     if not is_email(identity.email):
         raise Refusal(
-            f"{settings.label} sent no e-mail address for you. Ask your administrator to include it."
+            _(
+                "%(label)s sent no e-mail address for you. Ask your administrator to include it.",
+                label=settings.label,
+            )
         )
     if identity.email_verified is False:
         raise Refusal(
-            f"{settings.label} says that your e-mail address is not verified. Verify it there, then sign "
-            "in again."
+            _(
+                "%(label)s says that your e-mail address is not verified. Verify it there, then "
+                "sign in again.",
+                label=settings.label,
+            )
         )
     name = clean_name(identity.name)
     user = User(email=identity.email, name=name, role=role, oidc_subject=identity.subject)

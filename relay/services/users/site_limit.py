@@ -279,7 +279,7 @@ def _check(
 ) -> None:
     if table := why_refused(sql):
         raise OutsideLimit(
-            f"A statement of a person limited to some sites uses {table} as a whole."
+            f"A statement of a person limited to some sites uses {table} as a whole."  # i18n: keep
         )
 
 

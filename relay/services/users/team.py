@@ -8,6 +8,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import selectinload
 
 from relay.errors import Invalid
+from relay.i18n import _
 from relay.models import (
     ROLES,
     OneTimeLink,
@@ -55,15 +56,15 @@ def list_sites() -> list[Source]:
 def set_role(user_id: int, role: str, by: By) -> User:
     """Raises NotFound, Invalid, Refusal."""
     if role not in ROLES:
-        raise Invalid({"role": [f"A role is one of {', '.join(ROLES)}."]})
+        raise Invalid({"role": [_("A role is one of %(names)s.", names=", ".join(ROLES))]})
     user, admins = locked(user_id)
     before = user.role
     if before == role:
         return unchanged(user)
-    check_not_own(user, by, "You cannot change your own role. Ask another admin.")
+    check_not_own(user, by, _("You cannot change your own role. Ask another admin."))
     if role == Role.ADMIN and user.sites_limited:
         db.session.rollback()
-        raise Invalid({"role": [ADMIN_SEES_ALL]})
+        raise Invalid({"role": [_(ADMIN_SEES_ALL)]})
     check_not_last(user, admins)
     user.role = Role(role)
     record(by, "user.role", user.email, before=before.value, now=role)
@@ -75,7 +76,7 @@ def set_role(user_id: int, role: str, by: By) -> User:
 
 def set_sites(user_id: int, slugs: Sequence[str] | None, by: By) -> User:
     """Limit a person to these sites; None: the person sees all.  Raises NotFound, Invalid, Refusal."""
-    user, _ = locked(user_id)
+    user, _admins = locked(user_id)
     try:
         sites = find_sites(slugs)
     except Invalid:
@@ -84,10 +85,10 @@ def set_sites(user_id: int, slugs: Sequence[str] | None, by: By) -> User:
     before, now = sites_words(user), words_of(sites)
     if before == now:
         return unchanged(user)
-    check_not_own(user, by, "You cannot change your own sites. Ask another admin.")
+    check_not_own(user, by, _("You cannot change your own sites. Ask another admin."))
     if sites is not None and user.role == Role.ADMIN:
         db.session.rollback()
-        raise Invalid({"sites": [ADMIN_SEES_ALL]})
+        raise Invalid({"sites": [_(ADMIN_SEES_ALL)]})
     limit(user, sites)
     record(by, "user.sites", user.email, before=before, now=now)
     db.session.commit()
@@ -99,7 +100,7 @@ def disable(user_id: int, by: By) -> User:
     user, admins = locked(user_id)
     if user.state == UserState.DISABLED:
         return unchanged(user)
-    check_not_own(user, by, "You cannot disable your own account. Ask another admin.")
+    check_not_own(user, by, _("You cannot disable your own account. Ask another admin."))
     check_not_last(user, admins)
     before, user.state = user.state, UserState.DISABLED
     revoke_links(user)
@@ -112,7 +113,7 @@ def disable(user_id: int, by: By) -> User:
 
 def enable(user_id: int, by: By) -> User:
     """Allow sign-in again.  A person who never signed in needs a new invitation.  Raises NotFound."""
-    user, _ = locked(user_id)
+    user, _admins = locked(user_id)
     if user.state != UserState.DISABLED:
         return unchanged(user)
     was_here = user.password_hash or user.password_changed_at or user.last_login_at
@@ -124,8 +125,8 @@ def enable(user_id: int, by: By) -> User:
 
 def sign_out(user_id: int, by: By) -> int:
     """End all sessions of a person.  -> how many.  Raises NotFound, Refusal."""
-    user, _ = locked(user_id)
-    check_not_own(user, by, "These are your own sessions. End them under My account.")
+    user, _admins = locked(user_id)
+    check_not_own(user, by, _("These are your own sessions. End them under My account."))
     count = sessions.end_all(user, by)
     db.session.commit()
     return count
@@ -137,7 +138,7 @@ def delete_user(user_id: int, by: By) -> str:
     Raises NotFound, Refusal.
     """
     user, admins = locked(user_id)
-    check_not_own(user, by, "You cannot delete your own account. Ask another admin.")
+    check_not_own(user, by, _("You cannot delete your own account. Ask another admin."))
     check_not_last(user, admins)
     email = user.email
     for table in (OneTimeLink, RecoveryCode, SavedView, UserSession):
@@ -168,9 +169,9 @@ def find_sites(slugs: Sequence[str] | None) -> list[Source] | None:
         )
     )
     if missing := sorted(wanted - {site.slug for site in found}):
-        raise Invalid({"sites": [f"There is no site {', '.join(missing)}."]})
+        raise Invalid({"sites": [_("There is no site %(names)s.", names=", ".join(missing))]})
     if not found:
-        raise Invalid({"sites": ["Select at least one site, or choose all sites."]})
+        raise Invalid({"sites": [_("Select at least one site, or choose all sites.")]})
     return found
 
 

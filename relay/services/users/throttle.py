@@ -16,6 +16,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
 from relay.errors import TooBusy
+from relay.i18n import N_, _
 from relay.networks import network_of
 from relay.page_extensions import limiter
 
@@ -26,9 +27,9 @@ FAILED_BEFORE = RateLimitItemPerMinute(1, 15, "sign-in-failed")
 PER_SESSION = RateLimitItemPerMinute(5, 5, "proof")
 PER_FACTOR = RateLimitItemPerMinute(10, 15, "second-factor")
 REPORTED = RateLimitItemPerMinute(1, 1, "sign-in-reported")
-SENTENCE = (
+SENTENCE = N_(
     "There were too many failed attempts. Relay limits them to protect accounts. "
-    "Wait {wait} and try again."
+    "Wait %(wait)s and try again."
 )
 _in_memory = FixedWindowRateLimiter(MemoryStorage())
 
@@ -72,12 +73,14 @@ def _call(method: str, counter: AttemptCounter):  # type: ignore[no-untyped-def]
 
 
 def too_many(wait_s: int) -> TooBusy:
-    return TooBusy(SENTENCE.format(wait=wait_words(wait_s)), wait_s)
+    return TooBusy(_(SENTENCE, wait=wait_words(wait_s)), wait_s)
 
 
 def wait_words(wait_s: int) -> str:
     """``40 seconds``, ``3 minutes``."""
-    return f"{wait_s} seconds" if wait_s <= 60 else f"{math.ceil(wait_s / 60)} minutes"
+    if wait_s <= 60:
+        return _("%(num)s seconds", num=wait_s)
+    return _("%(num)s minutes", num=math.ceil(wait_s / 60))
 
 
 class SignInThrottle:

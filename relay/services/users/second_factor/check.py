@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from relay.i18n import N_, _
 from relay.models import User, db
 from relay.services.audit import By, record
 from relay.services.users import mails
@@ -23,10 +24,10 @@ class Shown:
     @property
     def why_refused(self) -> str:
         if self.passkey is not None:
-            return "This passkey was not accepted. Try again, or use another one."
+            return _("This passkey was not accepted. Try again, or use another one.")
         if self.recovery_code:
-            return "This recovery code is not right, or was used already."
-        return "This code is not right, or was used already. Wait for the next one."
+            return _("This recovery code is not right, or was used already.")
+        return _("This code is not right, or was used already. Wait for the next one.")
 
 
 def is_right(user_id: int, shown: Shown, by: By) -> bool:
@@ -62,5 +63,5 @@ def check(user_id: int, shown: Shown, by: By) -> str | None:
         record(by, "user.second_factor_refused", by.actor)
     db.session.commit()
     if right and shown.recovery_code:
-        mails.report_factor(db.session.get_one(User, user_id), "A recovery code was used", by)
+        mails.report_factor(db.session.get_one(User, user_id), N_("A recovery code was used"), by)
     return None if right else shown.why_refused

@@ -17,6 +17,7 @@ from limits import RateLimitItemPerMinute
 from sqlalchemy import select, update
 
 from relay.errors import Invalid, NotFound, Refusal
+from relay.i18n import N_, _
 from relay.models import Passkey, User, db, db_now
 from relay.services.audit import By, record
 from relay.services.users import mails, sessions
@@ -131,13 +132,17 @@ def add(user_id: int, session_id: int, name: str, answer: PasskeyAnswer, by: By)
         )
         transports = json.loads(answer.credential)["response"].get("transports") or []
     except Exception as exc:  # the library raises many kinds for malformed input
-        raise Invalid({"passkey": ["The browser's passkey was not accepted. Try again."]}) from exc
+        raise Invalid(
+            {"passkey": [_("The browser's passkey was not accepted. Try again.")]}
+        ) from exc
     user = db.session.get_one(User, user_id, with_for_update=True)
     credential_id = webauthn.helpers.bytes_to_base64url(verified.credential_id)
     is_known = db.session.scalar(select(Passkey.id).where(Passkey.credential_id == credential_id))
     if is_known or len(user.passkeys) >= MOST or not CREDENTIAL_ID.fullmatch(credential_id):
         db.session.rollback()
-        raise Invalid({"passkey": [f"It is already registered, or you have {MOST} passkeys."]})
+        raise Invalid(
+            {"passkey": [_("It is already registered, or you have %(num)s passkeys.", num=MOST)]}
+        )
     is_first = not user.has_second_factor
     passkey = Passkey(
         user_id=user.id,
@@ -152,7 +157,7 @@ def add(user_id: int, session_id: int, name: str, answer: PasskeyAnswer, by: By)
     if is_first:
         sessions.end_all(user, by, but=session_id)
     db.session.commit()
-    mails.report_factor(user, f"The passkey “{name}” was added", by)
+    mails.report_factor(user, N_("The passkey “%(name)s” was added"), by, name=name)
     return passkey
 
 
@@ -217,21 +222,21 @@ def remove(user_id: int, session_id: int | None, passkey_id: int, by: By) -> Non
     recovery.drop_unneeded(user)
     sessions.end_all(user, by, but=session_id)
     db.session.commit()
-    mails.report_factor(user, f"The passkey “{name}” was removed", by)
+    mails.report_factor(user, N_("The passkey “%(name)s” was removed"), by, name=name)
 
 
 def _own(user_id: int, passkey_id: int) -> Passkey:
     passkey = db.session.get(Passkey, passkey_id)
     if passkey is None or passkey.user_id != user_id:
         db.session.rollback()
-        raise NotFound("There is no such passkey. It may have been removed.")
+        raise NotFound(_("There is no such passkey. It may have been removed."))
     return passkey
 
 
 def _check_name(name: str) -> str:
     name = " ".join(name.split())
     if not 0 < len(name) <= 120:
-        raise Invalid({"name": ["Enter a name of at most 120 characters, such as Laptop."]})
+        raise Invalid({"name": [_("Enter a name of at most 120 characters, such as Laptop.")]})
     return name
 
 
@@ -240,7 +245,7 @@ def _spend(answer: PasskeyAnswer) -> str:
     db.session.rollback()  # no transaction is open while the broker counts
     challenge = answer.challenge
     if not challenge or not AttemptCounter(USED, challenge).add():
-        raise Refusal("This request was used already, or is too old. Try again.")
+        raise Refusal(_("This request was used already, or is too old. Try again."))
     return challenge
 
 

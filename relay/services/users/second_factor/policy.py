@@ -7,6 +7,7 @@ from collections.abc import Collection
 from sqlalchemy import delete, exists, select
 
 from relay.errors import Invalid
+from relay.i18n import N_, _
 from relay.models import ROLES, Passkey, RecoveryCode, SignInPolicy, User, db
 from relay.rules.states import Role, UserState
 from relay.services.audit import By, record
@@ -14,8 +15,8 @@ from relay.services.users import mails, protection, sessions
 from relay.services.users.second_factor import passkeys, totp
 
 THE_ROW = 1
-OWN = "These are your own second factors. Remove them under My account."
-ALL_REMOVED = "All second factors were removed"
+OWN = N_("These are your own second factors. Remove them under My account.")
+ALL_REMOVED = N_("All second factors were removed")
 
 
 def required_roles() -> list[str]:
@@ -28,7 +29,7 @@ def required_roles() -> list[str]:
 def require_for(roles: Collection[str], by: By) -> None:
     """Require a second factor for these roles only; none requires it for no one.  Raises Invalid."""
     if not set(roles) <= set(ROLES):
-        raise Invalid({"roles": [f"A role is one of {', '.join(ROLES)}."]})
+        raise Invalid({"roles": [_("A role is one of %(names)s.", names=", ".join(ROLES))]})
     chosen, before = [role for role in ROLES if role in roles], required_roles()
     db.session.merge(SignInPolicy(id=THE_ROW, second_factor_roles=chosen))
     record(by, "user.second_factor_policy", "sign-in", roles=chosen, before=before)
@@ -67,15 +68,15 @@ def remove_second_factors(user: User, by: By) -> None:
 
 def remove_app_of(user_id: int, by: By) -> None:
     """Remove the authenticator app of another person.  Raises NotFound, Refusal."""
-    user, _ = protection.locked(user_id)
-    protection.check_not_own(user, by, OWN)
+    user, _admins = protection.locked(user_id)
+    protection.check_not_own(user, by, _(OWN))
     totp.remove(user_id, None, by)
 
 
 def remove_passkey_of(user_id: int, passkey_id: int, by: By) -> None:
     """Remove one passkey of another person.  Raises NotFound, Refusal."""
-    user, _ = protection.locked(user_id)
-    protection.check_not_own(user, by, OWN)
+    user, _admins = protection.locked(user_id)
+    protection.check_not_own(user, by, _(OWN))
     passkeys.remove(user_id, None, passkey_id, by)
 
 

@@ -7,6 +7,7 @@ import secrets
 
 from sqlalchemy import delete, func, select, update
 
+from relay.i18n import N_
 from relay.models import RecoveryCode, User, db, db_now
 from relay.services.audit import By, record
 from relay.services.users import mails
@@ -25,7 +26,7 @@ def make(user_id: int, by: By) -> list[str]:
     db.session.add_all(RecoveryCode(user_id=user.id, code_hash=digest(_plain(c))) for c in codes)
     record(by, "user.recovery_codes", user.email, count=COUNT)
     db.session.commit()
-    mails.report_factor(user, "New recovery codes replaced the earlier ones", by)
+    mails.report_factor(user, N_("New recovery codes replaced the earlier ones"), by)
     return codes
 
 

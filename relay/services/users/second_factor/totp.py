@@ -10,6 +10,7 @@ from sqlalchemy import or_, update
 
 from relay import database, secrets
 from relay.errors import Invalid, Refusal
+from relay.i18n import N_, _
 from relay.models import User, db
 from relay.services.audit import By, record
 from relay.services.users import mails, sessions
@@ -54,7 +55,9 @@ def confirm(user_id: int, session_id: int, secret: str, code: str, by: By) -> No
         raise Invalid(
             {
                 "code": [
-                    "This code is not right. Enter the newest one; the phone's clock must be right."
+                    _(
+                        "This code is not right. Enter the newest one; the phone's clock must be right."
+                    )
                 ]
             }
         )
@@ -64,7 +67,7 @@ def confirm(user_id: int, session_id: int, secret: str, code: str, by: By) -> No
     if is_first:
         sessions.end_all(user, by, but=session_id)
     db.session.commit()
-    mails.report_factor(user, "An authenticator app was set up", by)
+    mails.report_factor(user, N_("An authenticator app was set up"), by)
 
 
 def use(user_id: int, code: str) -> bool:
@@ -94,10 +97,10 @@ def remove(user_id: int, session_id: int | None, by: By) -> None:
     user = db.session.get_one(User, user_id, with_for_update=True)
     if user.totp_sealed is None:
         db.session.rollback()
-        raise Refusal("No authenticator app is set up.")
+        raise Refusal(_("No authenticator app is set up."))
     user.totp_sealed = user.totp_used_step = None
     record(by, "user.totp_remove", user.email)
     recovery.drop_unneeded(user)
     sessions.end_all(user, by, but=session_id)
     db.session.commit()
-    mails.report_factor(user, "The authenticator app was removed", by)
+    mails.report_factor(user, N_("The authenticator app was removed"), by)
