@@ -18,6 +18,7 @@ from relay.mapping.masking import EventMask, mask_loosely
 from relay.mapping.personal import mask_patterns
 from relay.models import Event
 from relay.services.people import reveals
+from relay.stored_text import translated
 
 
 def is_masked(event: Event | None = None) -> bool:
@@ -57,11 +58,12 @@ def _mask_of(event: Event) -> EventMask:
 
 
 def shown(text: Any, event: Event | None = None) -> str:
-    """A sentence about an event.  Without the event, what it quotes is masked as well."""
-    text = _(text) if isinstance(text, str) else text
+    """A sentence about an event, in the reader's language.  Without the event, what it quotes is masked
+    as well.
+    """
     if not is_masked(event):
-        return str(text or "")
-    return _mask_of(event).text(text) if event is not None else mask_loosely(text)
+        return translated(text)
+    return translated(_mask_of(event).text(text) if event is not None else mask_loosely(text))
 
 
 def shown_note(text: Any) -> str:
@@ -71,10 +73,10 @@ def shown_note(text: Any) -> str:
 
 def shown_left_out(sentence: Any, event: Event | None = None) -> str:
     """What a delivery left out; it quotes parts of values."""
-    sentence = _(sentence) if isinstance(sentence, str) else sentence
     if not is_masked(event):
-        return str(sentence or "")
-    return _mask_of(event).note(str(sentence)) if event is not None else mask_loosely(sentence)
+        return translated(sentence)
+    masked = _mask_of(event).note(str(sentence)) if event is not None else mask_loosely(sentence)
+    return translated(masked)
 
 
 def shown_call(part: Mapping[str, Any] | None, event: Event) -> Mapping[str, Any] | None:
@@ -88,6 +90,6 @@ def shown_ai(result: Mapping[str, Any], event: Event) -> Mapping[str, Any]:
 
 
 def init_app(app: Flask) -> None:
-    for name in (shown, shown_note, shown_left_out, shown_call, shown_ai):
+    for name in (shown, shown_note, shown_left_out, shown_call, shown_ai, translated):
         app.add_template_filter(name)
     app.context_processor(lambda: {"is_masked": is_masked, "may_reveal": may_reveal})

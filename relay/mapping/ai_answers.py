@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from relay.errors import Undeliverable
+from relay.i18n import N_, _
 
 TYPES = {
-    "text": "Text",
-    "number": "Number",
-    "yes_no": "Yes or no",
-    "choice": "One of a few words",
+    "text": N_("Text"),
+    "number": N_("Number"),
+    "yes_no": N_("Yes or no"),
+    "choice": N_("One of a few words"),
 }
 MAX_TEXT = 2000
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")  # databases cannot store these
@@ -103,9 +104,11 @@ def validate(
         if value is None:
             raise Undeliverable(
                 "bad_answer",
-                f"The AI's answer has no valid value for “{field.name}”. Describe the field more "
-                "clearly in the AI step, or choose a stricter answer format in the AI service's "
-                "settings.",
+                _(
+                    "The AI's answer has no valid value for “%(name)s”. Describe the field more clearly in "
+                    "the AI step, or choose a stricter answer format in the AI service's settings.",
+                    name=field.name,
+                ),
             )
         values[field.name] = restore(value)[:MAX_TEXT] if field.type == "text" else value
     return values

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from relay.i18n import _
 from relay.mapping.computed import rule_fault
 from relay.mapping.lists import STYLES
 from relay.mapping.paths import readable_path
@@ -28,9 +29,9 @@ def missing(
         if not target.required or target.name in filled.values or target.name in with_problem:
             continue
         why = (
-            f"{target.label} is required, but this event has no value for it."
+            _("%(label)s is required, but this event has no value for it.", label=_(target.label))
             if target.name in rules
-            else f"{target.label} is required, but nothing is mapped to it."
+            else _("%(label)s is required, but nothing is mapped to it.", label=_(target.label))
         )
         found.append(FieldProblem(target.name, "missing_field", why))
     return found
@@ -54,16 +55,20 @@ def unknown(
     A rule with a default is prepared for a missing field and is not reported.  ``targets`` is empty
     if a mapping can name its own targets.  ``kind`` is the name of the destination's kind.
     """
-    labels = {target.name: target.label for target in targets}
+    labels = {target.name: _(target.label) for target in targets}
     known = [tuple(field) for field in fields]
     found = []
     for name, rule in rules.items():
         if targets and name not in labels:
-            why = f"{kind} does not have the field {name}."
+            why = _("%(kind)s does not have the field %(name)s.", kind=_(kind), name=name)
             found.append(FieldProblem(name, "unknown_field", why))
         for path in _paths_of(rule):
             if not rule.get("default") and not _is_known(path, known):
-                why = f"{labels.get(name, name)} uses {readable_path(path)}, which no recent event has."
+                why = _(
+                    "%(label)s uses %(path)s, which no recent event has.",
+                    label=labels.get(name, name),
+                    path=readable_path(path),
+                )
                 found.append(FieldProblem(name, "unknown_source", why))
     return found
 
@@ -92,5 +97,5 @@ def _fault_of(rule: Mapping[str, Any], event_type: str) -> str | None:
     if "computed" in rule:
         return rule_fault(rule, event_type)
     if "list" in rule and rule["list"] not in STYLES:
-        return f"A list can be shown as {', '.join(STYLES)}."
+        return _("A list can be shown as %(styles)s.", styles=", ".join(STYLES))
     return check_template(rule["text"]) if "text" in rule else None

@@ -2,7 +2,8 @@
 
 A rule ``{"computed": "lead.email"}`` fills a field of a destination with one.  Some need values of the
 destination: ``{"computed": "order.stage", "with": {"paid": "closedwon", …}}``.  To add one, add a row
-to ``COMPUTED``.
+to ``COMPUTED``.  Its label is shown in the language of the reader; its help is for the documentation, in
+English (i18n: keep file).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 from relay.errors import Undeliverable
 from relay.event_types import REFUNDED, event_type_of
+from relay.i18n import N_, _
 from relay.mapping import lead_fields, order_fields
 from relay.mapping.conditions import matches_type
 from relay.mapping.order_fields import text
@@ -105,117 +107,117 @@ def _headline(scope: Scope, _: Mapping[str, Any]) -> str:
 
 
 BY_STATUS = (
-    Parameter("paid", "Paid (processing or completed)", "paid"),
-    Parameter("cancelled", "Cancelled, refunded or failed", "cancelled"),
-    Parameter("other", "Any other status", "otherwise"),
+    Parameter("paid", N_("Paid (processing or completed)"), N_("paid")),
+    Parameter("cancelled", N_("Cancelled, refunded or failed"), N_("cancelled")),
+    Parameter("other", N_("Any other status"), N_("otherwise")),
 )
 _ROWS = (
     # ---- leads
-    ComputedField("lead.email", "E-mail address of the lead", LEADS, _of(lead_fields.email),
+    ComputedField("lead.email", N_("E-mail address of the lead"), LEADS, _of(lead_fields.email),
         "The e-mail address in the form, without a name or quotes around it.", "email"),
-    ComputedField("lead.first_name", "First name of the lead", LEADS, _of(lead_fields.first_name),
+    ComputedField("lead.first_name", N_("First name of the lead"), LEADS, _of(lead_fields.first_name),
         "The field for it, or the first part of a whole name."),
-    ComputedField("lead.last_name", "Last name of the lead", LEADS, _of(lead_fields.last_name),
+    ComputedField("lead.last_name", N_("Last name of the lead"), LEADS, _of(lead_fields.last_name),
         "The field for it, or the last part of a whole name."),
-    ComputedField("lead.full_name", "Full name of the lead", LEADS, _of(lead_fields.full_name),
+    ComputedField("lead.full_name", N_("Full name of the lead"), LEADS, _of(lead_fields.full_name),
         "The whole name, or first and last name together."),
-    ComputedField("lead.phone", "Phone number of the lead", LEADS, _of(lead_fields.phone),
+    ComputedField("lead.phone", N_("Phone number of the lead"), LEADS, _of(lead_fields.phone),
         "The phone number as the person wrote it."),
-    ComputedField("lead.company", "Company of the lead", LEADS, _of(lead_fields.company),
+    ComputedField("lead.company", N_("Company of the lead"), LEADS, _of(lead_fields.company),
         "The name of the company."),
-    ComputedField("lead.message", "Message of the lead", LEADS, _of(lead_fields.message),
+    ComputedField("lead.message", N_("Message of the lead"), LEADS, _of(lead_fields.message),
         "The message, the question or the comment in the form."),
-    ComputedField("lead.consent", "Consent of the lead", LEADS, _of(lead_fields.consent),
+    ComputedField("lead.consent", N_("Consent of the lead"), LEADS, _of(lead_fields.consent),
         "Whether the person agreed; empty if the form did not ask.", "yes_no"),
-    ComputedField("lead.answers", "All answers of the form", LEADS, _of(lead_fields.all_answers),
+    ComputedField("lead.answers", N_("All answers of the form"), LEADS, _of(lead_fields.all_answers),
         "Each field with its answer, one per line."),
     # ---- orders
-    ComputedField("order.customer_email", "E-mail address of the customer", BUYERS,
+    ComputedField("order.customer_email", N_("E-mail address of the customer"), BUYERS,
         _of(order_fields.email), "The e-mail address of the order.", "email"),
-    ComputedField("order.customer_first_name", "First name of the customer", BUYERS,
+    ComputedField("order.customer_first_name", N_("First name of the customer"), BUYERS,
         _of(order_fields.first_name), "As given; a whole name is split only if there is no other."),
-    ComputedField("order.customer_last_name", "Last name of the customer", BUYERS,
+    ComputedField("order.customer_last_name", N_("Last name of the customer"), BUYERS,
         _of(order_fields.last_name), "As given; a whole name is split only if there is no other."),
-    ComputedField("order.customer_full_name", "Full name of the customer", BUYERS,
+    ComputedField("order.customer_full_name", N_("Full name of the customer"), BUYERS,
         _of(order_fields.full_name), "The whole name, or first and last name together."),
-    ComputedField("order.customer_phone", "Phone number of the customer", BUYERS,
+    ComputedField("order.customer_phone", N_("Phone number of the customer"), BUYERS,
         _of(order_fields.phone), "The phone number of the order."),
-    ComputedField("order.customer_company", "Company of the customer", BUYERS,
+    ComputedField("order.customer_company", N_("Company of the customer"), BUYERS,
         _of(order_fields.company), "The company of the billing address."),
-    ComputedField("order.deal_name", "Order number and site", ORDERS_AND_REFUNDS,
+    ComputedField("order.deal_name", N_("Order number and site"), ORDERS_AND_REFUNDS,
         lambda scope, _: order_fields.deal_name(data_of(scope), text(scope, "site_name")),
         "Such as “Order 1042 from Tea Shop”."),
-    ComputedField("order.number", "Order number", ORDERS_AND_REFUNDS, _of(order_fields.number),
+    ComputedField("order.number", N_("Order number"), ORDERS_AND_REFUNDS, _of(order_fields.number),
         "The number that the customer sees."),
-    ComputedField("order.total", "Order total", ORDERS_AND_REFUNDS, _member("order_total", "total"),
+    ComputedField("order.total", N_("Order total"), ORDERS_AND_REFUNDS, _member("order_total", "total"),
         "The amount with the digits that the shop sent.", "number"),
-    ComputedField("order.total_after_refunds", "Order total minus refunds", REFUNDS,
+    ComputedField("order.total_after_refunds", N_("Order total minus refunds"), REFUNDS,
         _of(order_fields.total_after_refunds), "What is left of the amount after all refunds.", "number"),
-    ComputedField("order.refund_amount", "Amount of the refund", REFUNDS, _member("amount"),
+    ComputedField("order.refund_amount", N_("Amount of the refund"), REFUNDS, _member("amount"),
         "The amount of this refund.", "number"),
-    ComputedField("order.total_with_currency", "Order total with currency", ORDERS_AND_REFUNDS,
+    ComputedField("order.total_with_currency", N_("Order total with currency"), ORDERS_AND_REFUNDS,
         _of(order_fields.total_with_currency), "Such as “129.90 EUR”."),
-    ComputedField("order.currency", "Currency of the order", ORDERS_AND_REFUNDS, _member("currency"),
+    ComputedField("order.currency", N_("Currency of the order"), ORDERS_AND_REFUNDS, _member("currency"),
         "The code of the currency, such as EUR."),
-    ComputedField("order.date", "Date of the order", ORDERS_AND_REFUNDS, _member("created_at"),
+    ComputedField("order.date", N_("Date of the order"), ORDERS_AND_REFUNDS, _member("created_at"),
         "When the order was placed, or the refund made.", "date"),
-    ComputedField("order.items", "Items as text, one per line", ORDERS_AND_REFUNDS,
+    ComputedField("order.items", N_("Items as text, one per line"), ORDERS_AND_REFUNDS,
         _of(order_fields.items_text), "Such as “2 × Green tea”."),
-    ComputedField("order.items_in_one_line", "Items as text, in one line", ORDERS_AND_REFUNDS,
+    ComputedField("order.items_in_one_line", N_("Items as text, in one line"), ORDERS_AND_REFUNDS,
         _of(lambda data: order_fields.items_text(data, ", ")), "The items with commas between them."),
-    ComputedField("order.item_count", "Number of items", ORDERS_AND_REFUNDS,
+    ComputedField("order.item_count", N_("Number of items"), ORDERS_AND_REFUNDS,
         _of(order_fields.item_count), "The sum of the quantities.", "number"),
-    ComputedField("order.status", "Status of the order in words", ORDERS_AND_REFUNDS,
+    ComputedField("order.status", N_("Status of the order in words"), ORDERS_AND_REFUNDS,
         _of(order_fields.status_words), "Such as “On hold”."),
-    ComputedField("order.billing_address", "Billing address", BUYERS, _address("billing"),
+    ComputedField("order.billing_address", N_("Billing address"), BUYERS, _address("billing"),
         "The whole address, with a line for each part."),
-    ComputedField("order.billing_street", "Street of the billing address", BUYERS,
+    ComputedField("order.billing_street", N_("Street of the billing address"), BUYERS,
         _street("billing"), "Both lines of the street."),
-    ComputedField("order.billing_postcode", "Postal code of the billing address", BUYERS,
+    ComputedField("order.billing_postcode", N_("Postal code of the billing address"), BUYERS,
         _part("billing", "postcode"), "The postal code."),
-    ComputedField("order.billing_city", "City of the billing address", BUYERS,
+    ComputedField("order.billing_city", N_("City of the billing address"), BUYERS,
         _part("billing", "city"), "The city."),
-    ComputedField("order.billing_state", "State of the billing address", BUYERS,
+    ComputedField("order.billing_state", N_("State of the billing address"), BUYERS,
         _part("billing", "state"), "The state or region, as the shop writes it."),
-    ComputedField("order.billing_country", "Country of the billing address", BUYERS,
+    ComputedField("order.billing_country", N_("Country of the billing address"), BUYERS,
         _part("billing", "country"), "The code of the country, such as DE."),
-    ComputedField("order.shipping_address", "Shipping address", ORDERS_AND_REFUNDS,
+    ComputedField("order.shipping_address", N_("Shipping address"), ORDERS_AND_REFUNDS,
         _address("shipping"), "The whole address, with a line for each part."),
-    ComputedField("order.shipping_street", "Street of the shipping address", ORDERS_AND_REFUNDS,
+    ComputedField("order.shipping_street", N_("Street of the shipping address"), ORDERS_AND_REFUNDS,
         _street("shipping"), "Both lines of the street."),
-    ComputedField("order.shipping_postcode", "Postal code of the shipping address",
+    ComputedField("order.shipping_postcode", N_("Postal code of the shipping address"),
         ORDERS_AND_REFUNDS, _part("shipping", "postcode"), "The postal code."),
-    ComputedField("order.shipping_city", "City of the shipping address", ORDERS_AND_REFUNDS,
+    ComputedField("order.shipping_city", N_("City of the shipping address"), ORDERS_AND_REFUNDS,
         _part("shipping", "city"), "The city."),
-    ComputedField("order.shipping_state", "State of the shipping address", ORDERS_AND_REFUNDS,
+    ComputedField("order.shipping_state", N_("State of the shipping address"), ORDERS_AND_REFUNDS,
         _part("shipping", "state"), "The state or region, as the shop writes it."),
-    ComputedField("order.shipping_country", "Country of the shipping address", ORDERS_AND_REFUNDS,
+    ComputedField("order.shipping_country", N_("Country of the shipping address"), ORDERS_AND_REFUNDS,
         _part("shipping", "country"), "The code of the country, such as DE."),
-    ComputedField("order.stage", "By order status", ORDERS_AND_REFUNDS,
+    ComputedField("order.stage", N_("By order status"), ORDERS_AND_REFUNDS,
         lambda scope, values: order_fields.by_status(data_of(scope), values),
         "One value for paid orders, one for cancelled orders and one for all others.", "choice", BY_STATUS),
     # ---- comments and users
-    ComputedField("comment.author_first_name", "First name of the author", COMMENTS, _author(0),
+    ComputedField("comment.author_first_name", N_("First name of the author"), COMMENTS, _author(0),
         "The first part of the author's name."),
-    ComputedField("comment.author_last_name", "Last name of the author", COMMENTS, _author(1),
+    ComputedField("comment.author_last_name", N_("Last name of the author"), COMMENTS, _author(1),
         "The last part of the author's name."),
-    ComputedField("comment.author_email", "E-mail address of the author", COMMENTS,
+    ComputedField("comment.author_email", N_("E-mail address of the author"), COMMENTS,
         _member("author_email"), "The address that the author entered.", "email"),
-    ComputedField("user.email", "E-mail address of the user", USERS, _member("email"),
+    ComputedField("user.email", N_("E-mail address of the user"), USERS, _member("email"),
         "The address of the account.", "email"),
-    ComputedField("user.first_name", "First name of the user", USERS, _user_name(0),
+    ComputedField("user.first_name", N_("First name of the user"), USERS, _user_name(0),
         "As given; the display name is split only if there is no other."),
-    ComputedField("user.last_name", "Last name of the user", USERS, _user_name(1),
+    ComputedField("user.last_name", N_("Last name of the user"), USERS, _user_name(1),
         "As given; the display name is split only if there is no other."),
     # ---- any event
-    ComputedField("event.headline", "Headline of the event", ALL, _headline,
+    ComputedField("event.headline", N_("Headline of the event"), ALL, _headline,
         "One line that says what happened, such as “New order #1042: 129.90 EUR”."),
-    ComputedField("event.link", "Link to the event on the site", ALL, _member(*LINKS),
+    ComputedField("event.link", N_("Link to the event on the site"), ALL, _member(*LINKS),
         "Where to see it on the site; empty if the site does not send it."),
-    ComputedField("site.name", "Name of the site", ALL, lambda scope, _: text(scope, "site_name"),
+    ComputedField("site.name", N_("Name of the site"), ALL, lambda scope, _: text(scope, "site_name"),
         "The name that the site has in Relay."),
     # A template of the kind, which ``rules`` renders; without one it is the headline.
-    ComputedField(STANDARD, "Relay's standard text", ALL, _headline,
+    ComputedField(STANDARD, N_("Relay's standard text"), ALL, _headline,
         "The text that Relay writes for this type of event.", "standard"),
 )  # fmt: skip
 COMPUTED: dict[str, ComputedField] = {one.name: one for one in _ROWS}
@@ -240,8 +242,8 @@ def stored(rules: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
 def unknown(name: str) -> str:
     """A sentence about a computed field that does not exist."""
     close = get_close_matches(name, COMPUTED, 1)
-    suggestion = f" Do you mean {close[0]}?" if close else ""
-    return f"Relay has no computed field {name}.{suggestion}"
+    why = _("Relay has no computed field %(name)s.", name=name)
+    return " ".join([why, _("Do you mean %(name)s?", name=close[0])]) if close else why
 
 
 def fields_for(event_type: str) -> list[ComputedField]:
@@ -270,14 +272,20 @@ def rule_fault(rule: Mapping[str, Any], event_type: str) -> str:
     if found is None:
         return unknown(str(name))
     if not found.applies_to(event_type):
-        return f"“{found.label}” does not exist for events of the type {event_type}."
+        return _(
+            "“%(label)s” does not exist for events of the type %(type)s.",
+            label=_(found.label),
+            type=event_type,
+        )
     values = rule.get("with") or {}
     if not isinstance(values, Mapping) or not all(isinstance(one, str) for one in values.values()):
-        return f"The values of “{found.label}” must be texts."
+        return _("The values of “%(label)s” must be texts.", label=_(found.label))
     if found.parameters and not any(values.get(one.name) for one in found.parameters):
-        return f"Choose at least one value for “{found.label}”."
+        return _("Choose at least one value for “%(label)s”.", label=_(found.label))
     extra = set(values) - {one.name for one in found.parameters}
-    return f"“{found.label}” does not take {sorted(extra)[0]}." if extra else ""
+    if extra:
+        return _("“%(label)s” does not take %(name)s.", label=_(found.label), name=sorted(extra)[0])
+    return ""
 
 
 def sentence(rule: Mapping[str, Any], choices: Mapping[str, str]) -> str:
@@ -290,8 +298,9 @@ def sentence(rule: Mapping[str, Any], choices: Mapping[str, str]) -> str:
         return str(rule["computed"])
     values = rule.get("with") or {}
     parts = [
-        f"{one.words} → {choices.get(values[one.name], values[one.name])}"
+        f"{_(one.words)} → {choices.get(values[one.name], values[one.name])}"
         for one in found.parameters
         if values.get(one.name)
     ]
-    return f"{found.label}: {', '.join(parts)}" if parts else found.label
+    label = _(found.label)
+    return f"{label}: {', '.join(parts)}" if parts else label

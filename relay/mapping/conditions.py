@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from relay.event_types import INTERNAL_TYPES
+from relay.i18n import _
 from relay.mapping.operators import OPERATORS, is_empty, join_words, quoted_value, split
 from relay.mapping.paths import readable_path, value_at
 
@@ -45,19 +46,20 @@ class Condition:
         """Why it does not hold, such as ``total 120 is not at least 500``."""
         name, value = readable_path(self.path), value_at(scope, self.path)
         if is_empty(value):
-            return f"it has no {name}"
+            return _("it has no %(field)s", field=name)
         if self.op == "is_empty":
-            return f"{name} is {quoted_value(value)} and not empty"
+            return _("%(field)s is %(value)s and not empty", field=name, value=quoted_value(value))
         if self.op == "is_not":
-            return f"{name} is {quoted_value(value)}"
+            return _("%(field)s is %(value)s", field=name, value=quoted_value(value))
         return self._phrase(f"{name} {quoted_value(value)}", OPERATORS[self.op].not_words)
 
     def _phrase(self, subject: str, words: str) -> str:
         how_many = OPERATORS[self.op].values
         if how_many == "none":
-            return f"{subject} {words}"
+            return _("%(field)s %(operator)s", field=subject, operator=_(words))
         values = split(self.value) if how_many == "many" else [self.value]
-        return f"{subject} {words} {join_words([quoted_value(value) for value in values], 'or')}"
+        said = join_words([quoted_value(value) for value in values], _("or"))
+        return _("%(field)s %(operator)s %(value)s", field=subject, operator=_(words), value=said)
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class ConditionGroup:
     def why_not(self, scope: Mapping[str, Any]) -> str:
         """The conditions that do not hold, as a sentence without its full stop; empty if all hold."""
         reasons = [item.why_not(scope) for item in self.items if not item.holds(scope)]
-        return join_words(reasons, "and")
+        return join_words(reasons, _("and"))
 
     def conditions(self) -> Iterator[Condition]:
         """All conditions, including those of inner groups."""

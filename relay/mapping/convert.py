@@ -16,6 +16,7 @@ from decimal import Decimal
 from typing import Any
 
 from relay.exact_json import PlainDecimal
+from relay.i18n import _
 from relay.mapping import written
 from relay.mapping.written import InputFormat, Number
 
@@ -66,7 +67,7 @@ def _number(value: Any, input_format: InputFormat) -> Number:
     if isinstance(value, Decimal) and value.is_finite():
         return PlainDecimal(value)
     if not isinstance(value, str):
-        raise ValueError("is not a number")
+        raise ValueError(_("is not a number"))
     return written.number_of(value, input_format)
 
 
@@ -80,7 +81,7 @@ def _yes_no(value: Any) -> bool:
 
 def _date(value: Any, type_: str, input_format: InputFormat) -> str:
     if not isinstance(value, str):
-        raise ValueError(written.NO_DATE)
+        raise ValueError(_(written.NO_DATE))
     found = written.date_of(value, input_format)
     if type_ == "day" and isinstance(found, datetime):
         found = found.date()  # the day as it was written, in whatever zone
@@ -124,7 +125,7 @@ def _choice(text: str, choices: Choices) -> str:
         for choice in choices:
             if written.same_choice(choice[position]) == wanted:
                 return choice[0]
-    raise ValueError(f"is not one of its options ({_first(choices)})")
+    raise ValueError(_("is not one of its options (%(options)s)", options=_first(choices)))
 
 
 def _first(choices: Choices) -> str:
@@ -140,4 +141,4 @@ def _text(value: Any) -> str:
         return str(value)
     if isinstance(value, list) and all(isinstance(item, PLAIN_TYPES) for item in value):
         return ", ".join(map(_text, value))
-    raise ValueError("has several fields and is not a text; use a text with one of its fields")
+    raise ValueError(_("has several fields and is not a text; use a text with one of its fields"))

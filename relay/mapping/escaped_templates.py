@@ -20,6 +20,7 @@ from liquid.exceptions import LiquidError
 
 from relay import exact_json
 from relay.errors import Undeliverable
+from relay.i18n import _
 from relay.mapping import liquid_filters, liquid_limits, templates
 from relay.mapping.liquid_limits import BoundedEnvironment
 
@@ -50,7 +51,7 @@ def in_path(value: Any) -> str:
         return value
     text = "" if isinstance(value, Undefined) else liquid_filters.printed_text(value)
     if not text.strip():
-        raise LiquidError("a value in the path is empty", token=None)
+        raise LiquidError(_("a value in the path is empty"), token=None)
     return quote(text, safe="")
 
 
@@ -122,7 +123,9 @@ def _parse(text: str, path: bool) -> BoundTemplate:
         return (PATH if path else JSON).from_string(text)
     except LiquidError as exc:  # a tag that is not possible here
         why = templates.reason(exc)
-        raise Undeliverable("bad_template", f"The text cannot be used here: {why}.") from exc
+        raise Undeliverable(
+            "bad_template", _("The text cannot be used here: %(why)s.", why=why)
+        ) from exc
 
 
 def _render(text: str, scope: Mapping[str, Any], path: bool) -> str:
@@ -133,8 +136,10 @@ def _render(text: str, scope: Mapping[str, Any], path: bool) -> str:
     except Exception as exc:  # the library's filters raise all kinds of errors for unusual values
         raise Undeliverable(
             "bad_template",
-            f"The text does not work with this event: {templates.reason(exc)}. Change the text in "
-            "the settings.",
+            _(
+                "The text does not work with this event: %(why)s. Change the text in the settings.",
+                why=templates.reason(exc),
+            ),
         ) from exc
 
 
@@ -153,8 +158,11 @@ def render_json(text: str, scope: Mapping[str, Any]) -> str:
     except (ValueError, RecursionError) as exc:
         raise Undeliverable(
             "bad_json",
-            f"The JSON text in the settings gives no valid JSON for this event: {_place(made, exc)}. "
-            "Change the text in the settings.",
+            _(
+                "The JSON text in the settings gives no valid JSON for this event: %(why)s. Change the text "
+                "in the settings.",
+                why=_place(made, exc),
+            ),
         ) from exc
     return made
 
@@ -170,10 +178,16 @@ def _check_depth(text: str) -> None:
 def _place(text: str, exc: Exception) -> str:
     """What is wrong and where, with the text around it."""
     if not text:
-        return "it is empty"
+        return _("it is empty")
     if not isinstance(exc, json.JSONDecodeError):
-        return str(exc) if isinstance(exc, ValueError) else "it is nested too deeply"
+        return str(exc) if isinstance(exc, ValueError) else _("it is nested too deeply")
     before = " ".join(text[max(0, exc.pos - NEAR) : exc.pos].split())
     after = " ".join(text[exc.pos : exc.pos + NEAR].split())
-    what = exc.msg[0].lower() + exc.msg[1:]
-    return f"{what} in line {exc.lineno}, column {exc.colno}, after “{before}” and before “{after}”"
+    return _(
+        "%(error)s in line %(line)s, column %(column)s, after “%(before)s” and before “%(after)s”",
+        error=exc.msg[0].lower() + exc.msg[1:],
+        line=exc.lineno,
+        column=exc.colno,
+        before=before,
+        after=after,
+    )

@@ -20,6 +20,8 @@ from liquid.builtin.expressions.primitive import Literal
 from liquid.exceptions import LiquidSyntaxError
 from liquid.expression import Expression
 
+from relay.i18n import _
+
 UNKNOWN_TAG = re.compile(r"unexpected tag '([^']*)'")
 ELSE_IF = re.compile(r"{%-?\s*else\s+if\b")
 # Values as events have them.  A filter that fails for all of them cannot take what is after its colon.
@@ -66,7 +68,7 @@ OTHER_NAMES = {
 def fault_of(template: BoundTemplate, text: str) -> str:
     """The first fault of ``text``, which parses as ``template``, as a sentence; empty if there is none."""
     if ELSE_IF.search(text):
-        return "Write elsif instead of else if."
+        return _("Write elsif instead of else if.")
     for used in filters_in(template):
         if why := _fault_of_filter(used, template.env):
             return why
@@ -80,9 +82,13 @@ def unknown_tag(exc: Exception, environment: Environment) -> str:
         return ""
     name = found[1]
     if name.startswith("end") or name in ("else", "elsif", "when"):
-        return f"{{% {name} %}} has no beginning before it, such as {{% {_opening(name)} … %}}."
+        return _(
+            "%(tag)s has no beginning before it, such as %(opening)s.",
+            tag=f"{{% {name} %}}",
+            opening=f"{{% {_opening(name)} … %}}",
+        )
     known = [tag for tag in environment.tags if tag.isalpha() and tag not in HIDDEN_TAGS]
-    return f"There is no tag “{name}”.{_suggestion(name, known)}"
+    return _("There is no tag “%(name)s”.", name=name) + _suggestion(name, known)
 
 
 HIDDEN_TAGS = ("content", "illegal", "output")
@@ -97,7 +103,7 @@ def _opening(name: str) -> str:
 def _suggestion(name: str, known: Iterable[str]) -> str:
     names = sorted(known)
     close = OTHER_NAMES.get(name.lower()) or next(iter(get_close_matches(name, names, 1, 0.5)), "")
-    return f" Do you mean “{close}”?" if close in names else ""
+    return " " + _("Do you mean “%(name)s”?", name=close) if close in names else ""
 
 
 def filters_in(template: BoundTemplate) -> Iterator[Filter]:
@@ -120,7 +126,8 @@ def _filters_of(expression: Expression) -> Iterator[Filter]:
 def _fault_of_filter(used: Filter, environment: Environment) -> str:
     found = environment.filters.get(used.name)
     if found is None:
-        return f"There is no filter “{used.name}”.{_suggestion(used.name, environment.filters)}"
+        unknown = _("There is no filter “%(name)s”.", name=used.name)
+        return f"{unknown}{_suggestion(used.name, environment.filters)}"
     bound = _without_library_arguments(found, environment)
     options = {one.name: one.value for one in used.args if isinstance(one, KeywordArgument)}
     values = [one.value for one in used.args if not isinstance(one, KeywordArgument)]
@@ -133,8 +140,10 @@ def _fault_of_filter(used: Filter, environment: Environment) -> str:
     named = {name: one.value for name, one in options.items() if isinstance(one, Literal)}
     if any(_works(bound, probe, given, named) for probe in PROBES):
         return ""
+    if not literals:
+        return _("The filter “%(name)s” does not work with any value.", name=used.name)
     said = ", ".join(map(str, literals))
-    return f"The filter “{used.name}” does not work with {said or 'any value'}."
+    return _("The filter “%(name)s” does not work with %(values)s.", name=used.name, values=said)
 
 
 def _without_library_arguments(
@@ -167,23 +176,43 @@ def _wrong_count(name: str, found: Callable[..., Any], count: int, options: Iter
         if option not in known and not any(
             one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters
         ):
-            return f"The filter “{name}” does not know the option “{option}”."
+            return _(
+                "The filter “%(name)s” does not know the option “%(option)s”.",
+                name=name,
+                option=option,
+            )
     least = sum(one.default is inspect.Parameter.empty for one in by_place)
     named = sum(one.name in set(options) for one in by_place)
     if least <= count + named and (takes_any or count <= len(by_place)):
         return ""
-    return f"The filter “{name}” {_takes(least, len(by_place))}, not {count}."
+    return _takes(least, len(by_place), name=name, count=count)
 
 
-def _takes(least: int, most: int) -> str:
+def _takes(least: int, most: int, **said: Any) -> str:
     if most == 0:
-        return "takes no values after a colon"
-    values = "value" if most == 1 else "values"
+        return _("The filter “%(name)s” takes no values after a colon, not %(count)s.", **said)
+    if least == most == 1:
+        return _("The filter “%(name)s” needs 1 value after a colon, not %(count)s.", **said)
     if least == most:
-        return f"needs {most} {values} after a colon"
+        return _(
+            "The filter “%(name)s” needs %(most)s values after a colon, not %(count)s.",
+            most=most,
+            **said,
+        )
+    if least == 0 and most == 1:
+        return _("The filter “%(name)s” takes up to 1 value after a colon, not %(count)s.", **said)
     if least == 0:
-        return f"takes up to {most} {values} after a colon"
-    return f"needs {least} to {most} values after a colon"
+        return _(
+            "The filter “%(name)s” takes up to %(most)s values after a colon, not %(count)s.",
+            most=most,
+            **said,
+        )
+    return _(
+        "The filter “%(name)s” needs %(least)s to %(most)s values after a colon, not %(count)s.",
+        least=least,
+        most=most,
+        **said,
+    )
 
 
 def _works(found: Callable[..., Any], left: Any, given: list[Any], named: dict[str, Any]) -> bool:

@@ -24,6 +24,7 @@ from liquid.builtin.tags.echo_tag import EchoNode, EchoTag
 from liquid.filter import sequence_filter, with_context
 from liquid.undefined import is_undefined
 
+from relay.i18n import _
 from relay.mapping import liquid_numbers
 from relay.mapping.printing import plain_text
 
@@ -185,7 +186,7 @@ def zone_of(name: str) -> tzinfo:
     try:
         return ZoneInfo(name.strip())
     except (KeyError, ValueError, OSError) as exc:
-        raise ValueError(f"there is no time zone {name}") from exc
+        raise ValueError(_("there is no time zone %(name)s", name=name)) from exc
 
 
 def moment_of(value: Any) -> date | None:

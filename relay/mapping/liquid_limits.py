@@ -15,6 +15,8 @@ from typing import Any
 from liquid import BoundTemplate, Environment, RenderContext
 from liquid.exceptions import LiquidError, ResourceLimitError
 
+from relay.i18n import _
+
 BUDGET_S = 0.5
 MAX_CHARACTERS = 1_000_000
 MAX_PARTS = 20_000
@@ -30,7 +32,7 @@ def start() -> None:
 
 def _tick() -> None:
     if time.thread_time() > _clock.until:
-        raise ResourceLimitError("it takes too long", token=None)
+        raise ResourceLimitError(_("it takes too long"), token=None)
 
 
 def _check_size(values: Iterable[Any], max_parts: int = MAX_PARTS) -> None:
@@ -49,9 +51,9 @@ def _check_size(values: Iterable[Any], max_parts: int = MAX_PARTS) -> None:
             stack.extend(value)
             stack.extend(value.values())
         elif isinstance(value, int) and value.bit_length() > MAX_BITS:
-            raise ResourceLimitError("a number in it becomes too large", token=None)
+            raise ResourceLimitError(_("a number in it becomes too large"), token=None)
         if characters > MAX_CHARACTERS or parts + len(stack) > max_parts:
-            raise ResourceLimitError("a value in it becomes too large", token=None)
+            raise ResourceLimitError(_("a value in it becomes too large"), token=None)
 
 
 def _check_growth(name: str, left: Any, args: tuple[Any, ...]) -> None:
@@ -68,7 +70,7 @@ def _check_growth(name: str, left: Any, args: tuple[Any, ...]) -> None:
     else:
         return
     if grown > MAX_CHARACTERS:
-        raise ResourceLimitError("a value in it becomes too large", token=None)
+        raise ResourceLimitError(_("a value in it becomes too large"), token=None)
 
 
 class TimedContext(RenderContext):
@@ -95,7 +97,9 @@ class TimedContext(RenderContext):
             try:
                 result = found(left, *args, **kwargs)
             except (ArithmeticError, ValueError, TypeError, LookupError, RecursionError) as exc:
-                raise LiquidError(f"{name} does not work with this value", token=token) from exc
+                raise LiquidError(
+                    _("%(filter)s does not work with this value", filter=name), token=token
+                ) from exc
             _check_size((result,))
             return result
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from relay.i18n import N_
 from relay.mapping.printing import plain_text
 
 LINES, NAMES, COUNT, FIRST = "lines", "names", "count", "first"
 STYLES = {
-    LINES: "One per line",
-    NAMES: "Names only",
-    COUNT: "The number of items",
-    FIRST: "The first item",
+    LINES: N_("One per line"),
+    NAMES: N_("Names only"),
+    COUNT: N_("The number of items"),
+    FIRST: N_("The first item"),
 }
 NAME_KEYS = ("name", "title", "label", "sku", "code", "id")
 QUANTITY_KEYS = ("quantity", "qty")

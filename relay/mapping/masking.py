@@ -17,6 +17,7 @@ from urllib.parse import quote, quote_plus
 
 from relay import exact_json
 from relay.event_types import family_of
+from relay.i18n import _
 from relay.mapping.personal import (
     DOTS,
     is_number,
@@ -98,9 +99,9 @@ class EventMask:
         try:
             tree = exact_json.loads(text)
         except (ValueError, RecursionError):
-            return f"{DOTS} ({len(text)} characters hidden)"
+            return _("%(dots)s (%(count)s characters hidden)", dots=DOTS, count=len(text))
         if not isinstance(tree, dict | list):
-            return f"{DOTS} ({len(text)} characters hidden)"
+            return _("%(dots)s (%(count)s characters hidden)", dots=DOTS, count=len(text))
         return exact_json.dumps(self._structure(tree, ""))
 
     def ai(self, result: Mapping[str, Any]) -> dict[str, Any]:

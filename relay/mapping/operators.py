@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+from relay.i18n import N_, _
+
 NUMBER = re.compile(r"-?(0|[1-9]\d{0,30})(\.\d{1,30})?")
 DAY = re.compile(r"\d{4}-\d\d-\d\d([T ].*)?")
 YES, NO = ("yes", "true", "1", "on"), ("no", "false", "0", "off")
@@ -129,33 +131,35 @@ class Operator:
 
 _contains = _any(lambda text, part: part in text)
 OPERATORS: dict[str, Operator] = {
-    "is": Operator("is", "is not", equals),
-    "is_not": Operator("is not", "is", _not(equals)),
-    "contains": Operator("contains", "does not contain", _contains),
-    "not_contains": Operator("does not contain", "contains", _not(_contains)),
-    "starts_with": Operator("starts with", "does not start with", _any(str.startswith)),
-    "ends_with": Operator("ends with", "does not end with", _any(str.endswith)),
-    "one_of": Operator("is one of", "is none of", _one_of, "many"),
-    "none_of": Operator("is none of", "is one of", _not(_one_of), "many"),
-    "at_least": Operator("is at least", "is not at least", _compares(0, 1)),
-    "at_most": Operator("is at most", "is not at most", _compares(0, -1)),
-    "more_than": Operator("is more than", "is not more than", _compares(1)),
-    "less_than": Operator("is less than", "is not less than", _compares(-1)),
-    "is_filled": Operator("is filled", "is empty", lambda value, _: not is_empty(value), "none"),
-    "is_empty": Operator("is empty", "is filled", lambda value, _: is_empty(value), "none"),
+    "is": Operator(N_("is"), N_("is not"), equals),
+    "is_not": Operator(N_("is not"), N_("is"), _not(equals)),
+    "contains": Operator(N_("contains"), N_("does not contain"), _contains),
+    "not_contains": Operator(N_("does not contain"), N_("contains"), _not(_contains)),
+    "starts_with": Operator(N_("starts with"), N_("does not start with"), _any(str.startswith)),
+    "ends_with": Operator(N_("ends with"), N_("does not end with"), _any(str.endswith)),
+    "one_of": Operator(N_("is one of"), N_("is none of"), _one_of, "many"),
+    "none_of": Operator(N_("is none of"), N_("is one of"), _not(_one_of), "many"),
+    "at_least": Operator(N_("is at least"), N_("is not at least"), _compares(0, 1)),
+    "at_most": Operator(N_("is at most"), N_("is not at most"), _compares(0, -1)),
+    "more_than": Operator(N_("is more than"), N_("is not more than"), _compares(1)),
+    "less_than": Operator(N_("is less than"), N_("is not less than"), _compares(-1)),
+    "is_filled": Operator(
+        N_("is filled"), N_("is empty"), lambda value, _: not is_empty(value), "none"
+    ),
+    "is_empty": Operator(N_("is empty"), N_("is filled"), lambda value, _: is_empty(value), "none"),
 }
 
 
 def quoted_value(value: Any) -> str:
     """A value for a sentence: numbers and dates unchanged, texts in quotes and cut if they are long."""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return _("yes") if value else _("no")
     if isinstance(value, list | dict):
         value = ", ".join(str(inner) for inner in leaves(value) if inner is not None)
     text = " ".join(str(value).split())
     if as_number(text) is not None or as_time(text) is not None:
         return text
-    return f"“{text if len(text) <= 60 else text[:59] + '…'}”"
+    return _("“%(value)s”", value=text if len(text) <= 60 else text[:59] + "…")
 
 
 def join_words(words: Sequence[str], last: str) -> str:

@@ -12,8 +12,8 @@ from relay.mapping.printing import plain_text
 PAID = ("processing", "completed")
 CANCELLED = ("cancelled", "refunded", "failed")
 STATUSES = {
-    "pending": "Pending payment",
-    "on-hold": "On hold",
+    "pending": "Pending payment",  # i18n: keep
+    "on-hold": "On hold",  # i18n: keep
     "checkout-draft": "Draft",
     "auto-draft": "Draft",
 }
@@ -215,5 +215,5 @@ def total_after_refunds(data: Mapping[str, Any]) -> str:
 
 def deal_name(data: Mapping[str, Any], site_name: str) -> str:
     """Such as ``Order 1042 from Tea Shop``."""
-    name = f"Order {number(data)}".strip()
-    return f"{name} from {site_name}" if site_name else name
+    name = f"Order {number(data)}".strip()  # i18n: keep
+    return f"{name} from {site_name}" if site_name else name  # i18n: keep

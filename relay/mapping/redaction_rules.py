@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from relay.errors import Invalid
+from relay.i18n import _
 from relay.mapping.event_fields import label_of
 from relay.mapping.paths import EACH, MAX_KEYS
 from relay.mapping.personal import mask_value, role_of
@@ -67,13 +68,20 @@ def check_path(path: Sequence[str]) -> tuple[str, ...]:
     keys = tuple(path)
     if not 2 <= len(keys) <= MAX_KEYS or keys[0] != "data" or any(len(k) > MAX_KEY for k in keys):
         raise Invalid(
-            {"field": ["Name a field of the event's data, such as customer.email or fields.Phone."]}
+            {
+                "field": [
+                    _("Name a field of the event's data, such as customer.email or fields.Phone.")
+                ]
+            }
         )
     if keys in NEEDED:
         raise Invalid(
             {
                 "field": [
-                    f"Relay needs {label_of(keys)} to count and deliver events. Keep this field."
+                    _(
+                        "Relay needs %(field)s to count and deliver events. Keep this field.",
+                        field=label_of(keys),
+                    )
                 ]
             }
         )
@@ -91,7 +99,7 @@ def path_from_label(text: str) -> tuple[str, ...]:
         return check_path(("data", "fields", label.strip()))
     keys = text.replace(EACH, f".{EACH}").split(".")
     if not all(keys):
-        raise Invalid({"field": ["Name a field such as customer.email or fields.Phone."]})
+        raise Invalid({"field": [_("Name a field such as customer.email or fields.Phone.")]})
     return check_path(("data", *keys))
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from relay.errors import Undeliverable
+from relay.i18n import _
 from relay.mapping.computed import compute
 from relay.mapping.convert import PartlyFits, convert
 from relay.mapping.lists import show_list
@@ -158,7 +159,12 @@ def _value_problem(
     name: str, value: Any, exc: ValueError, target: FieldSpec | None
 ) -> FieldProblem:
     label = _label(name, target)
-    sentence = f"{label} gets {quoted(value)}, which {exc}."
+    sentence = _(
+        "%(label)s gets “%(value)s”, which %(why)s.",
+        label=_(label),
+        value=shortened(value),
+        why=exc,
+    )
     problem = FieldProblem(name, "bad_value", sentence, reason=f"{quoted(value)} {exc}")
     return problem if target is not None and target.required else problem.as_note(label)
 
@@ -167,7 +173,7 @@ def _template_problem(name: str, exc: Undeliverable, target: FieldSpec | None) -
     """A text that does not work.  Only a field that the kind declares as optional can be left out."""
     label = _label(name, target)
     reason = str(exc).partition(". ")[0].rstrip(".")
-    problem = FieldProblem(name, exc.code, f"{label}: {exc}", reason=reason)
+    problem = FieldProblem(name, exc.code, f"{_(label)}: {exc}", reason=reason)
     return problem if target is None or target.required else problem.as_note(label)
 
 
@@ -213,5 +219,10 @@ def _label(name: str, target: FieldSpec | None) -> str:
 
 def quoted(value: Any) -> str:
     """A value for a sentence, in quotes and cut if it is long."""
+    return _("“%(value)s”", value=shortened(value))
+
+
+def shortened(value: Any) -> str:
+    """A value for a sentence, cut if it is long."""
     line = " ".join(plain_text(value).split())
-    return f"“{line if len(line) <= 60 else line[:59] + '…'}”"
+    return line if len(line) <= 60 else line[:59] + "…"

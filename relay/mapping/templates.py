@@ -22,13 +22,15 @@ from markupsafe import Markup
 
 from relay import exact_json
 from relay.errors import Undeliverable
+from relay.i18n import N_, _
 from relay.mapping import liquid_checks, liquid_filters, liquid_limits
 from relay.mapping.liquid_limits import BoundedEnvironment
 
 MAX_LENGTH = 20_000
 MAX_INDENT = 8
 LONGEST_TEXT, LONGEST_LIST = 4_000, 100  # of a value in a text that became too long
-TOO_DEEP = "The text is nested too deeply in its {{ }} or {% %} parts."
+HAS_ERROR = N_("The text has an error in its {{ }} or {% %} parts.")
+TOO_DEEP = N_("The text is nested too deeply in its {{ }} or {% %} parts.")
 
 
 @liquid_filter
@@ -82,39 +84,43 @@ def check_template(text: str) -> str | None:
     try:
         found = liquid_checks.fault_of(parse(text), text)
     except RecursionError:
-        return TOO_DEEP
-    return f"The text has an error in its {{{{ }}}} or {{% %}} parts. {found}" if found else None
+        return _(TOO_DEEP)
+    return f"{_(HAS_ERROR)} {found}" if found else None
 
 
 def _parse_error(text: str) -> str | None:
     """Why a text cannot be parsed, as a sentence, or None."""
     if len(text) > MAX_LENGTH:
-        return f"The text is longer than {MAX_LENGTH:,} characters."
+        return _("The text is longer than %(most)s characters.", most=f"{MAX_LENGTH:,}")
     try:
         parse(text)
     except LiquidError as exc:
         if tag := liquid_checks.unknown_tag(exc, ESCAPING):
-            return f"The text has an error in its {{{{ }}}} or {{% %}} parts. {tag}"
-        return f"The text has an error in its {{{{ }}}} or {{% %}} parts: {reason(exc)}."
+            return f"{_(HAS_ERROR)} {tag}"
+        return _("The text has an error in its {{ }} or {%% %%} parts: %(why)s.", why=reason(exc))
     except RecursionError:
-        return TOO_DEEP
+        return _(TOO_DEEP)
     return None
 
 
 def reason(exc: Exception) -> str:
     """The error in one line, with the place where it is."""
     token = getattr(exc, "token", None)
-    other = "it is nested too deeply" if isinstance(exc, RecursionError) else "a value does not fit"
+    other = (
+        _("it is nested too deeply")
+        if isinstance(exc, RecursionError)
+        else _("a value does not fit")
+    )
     message = str(getattr(exc, "message", None) or other)
     if isinstance(exc, FilterArgumentError | FilterError | FilterValueError | LiquidTypeError):
-        message = (
-            "a filter does not work with this value"  # the library's words are for programmers
-        )
+        # the library's words are for programmers
+        message = _("a filter does not work with this value")
     if token is None or token.start_index < 0:
         return message
     line = token.source.count("\n", 0, token.start_index)
     near = token.source.split("\n")[line].strip()
-    return f"{message}, near “{near if len(near) <= 60 else near[:59] + '…'}”"
+    place = near if len(near) <= 60 else near[:59] + "…"
+    return _("%(why)s, near “%(place)s”", why=message, place=place)
 
 
 def render(text: str, scope: Mapping[str, Any], escape: bool = True) -> str:
@@ -125,15 +131,18 @@ def render(text: str, scope: Mapping[str, Any], escape: bool = True) -> str:
     """
     if why := _parse_error(text):
         raise Undeliverable(
-            "bad_template", f"{why} Change the text in the mapping or the settings."
+            "bad_template", " ".join([why, _("Change the text in the mapping or the settings.")])
         )
     try:
         rendered = _rendered(text, scope, escape)
     except Exception as exc:  # the library's filters raise all kinds of errors for unusual values
         raise Undeliverable(
             "bad_template",
-            f"The text does not work with this event: {reason(exc)}. Change the text in the mapping or "
-            "the settings.",
+            _(
+                "The text does not work with this event: %(why)s. Change the text in the mapping or the "
+                "settings.",
+                why=reason(exc),
+            ),
         ) from exc
     return unescape_quotes(rendered) if escape else rendered
 

@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Any
 
 from relay.exact_json import PlainDecimal
+from relay.i18n import N_, _
 from relay.mapping.operators import NO, YES
 
 Number = int | PlainDecimal
@@ -85,10 +86,10 @@ def number_of(text: str, written: InputFormat = BY_A_PROGRAM) -> Number:
     """
     sign, body, mark = _taken_apart(text)
     if SPACED.fullmatch(body):
-        whole, _, rest = re.sub(r"[ '’]", "", body).replace(",", ".").partition(".")
+        whole, _point, rest = re.sub(r"[ '’]", "", body).replace(",", ".").partition(".")
         return _number(sign, whole, rest)
     if not PLAIN.fullmatch(body) or not re.search(r"\d", body) or len(body) > MAX_DIGITS:
-        raise ValueError("is not a number")
+        raise ValueError(_("is not a number"))
     seen = re.findall(r"[.,]", body)
     if not seen:
         return _number(sign, body)
@@ -99,7 +100,9 @@ def number_of(text: str, written: InputFormat = BY_A_PROGRAM) -> Number:
         return _number(sign, whole, rest)
     is_decimal = _is_decimal(seen[0], mark, written)
     if is_decimal is None:
-        raise ValueError(f"can mean {whole}{rest} or {whole}.{rest}")
+        raise ValueError(
+            _("can mean %(one)s or %(other)s", one=f"{whole}{rest}", other=f"{whole}.{rest}")
+        )
     return _number(sign, whole, rest) if is_decimal else _number(sign, whole + rest)
 
 
@@ -126,7 +129,7 @@ def _grouped(sign: str, body: str, seen: list[str]) -> Number:
     whole, rest = body.rsplit(last, 1) if has_decimals else (body, "")
     group = "." if "." in whole else ","
     if not re.fullmatch(rf"\d{{1,3}}(?:[{group}]\d{{2,3}})*[{group}]\d{{3}}", whole):
-        raise ValueError("is not a number")
+        raise ValueError(_("is not a number"))
     return _number(sign, whole.replace(group, ""), rest)
 
 
@@ -197,7 +200,7 @@ DAY_NAME = re.compile(
 NAME_DAY = re.compile(
     rf"([^\W\d_]+)\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?,?\s+(\d{{4}}){CLOCK}", re.IGNORECASE
 )
-NO_DATE = "is not a date"
+NO_DATE = N_("is not a date")
 
 
 def date_of(text: str, written: InputFormat = BY_A_PROGRAM) -> date:
@@ -218,9 +221,9 @@ def date_of(text: str, written: InputFormat = BY_A_PROGRAM) -> date:
             return _day(found[3], _month(found[1]), found[2], found[4])
         found = IN_FIGURES.fullmatch(value)
     except (ValueError, OverflowError) as exc:
-        raise ValueError(NO_DATE) from exc
+        raise ValueError(_(NO_DATE)) from exc
     if not found:
-        raise ValueError(NO_DATE)
+        raise ValueError(_(NO_DATE))
     return _in_figures(found[1], found[2], found[3], found[4], found[5], written)
 
 
@@ -243,7 +246,7 @@ def _day(year: str, month: str | int, day: str, clock: str | None) -> date:
 def _month(name: str) -> int:
     found = MONTHS.get(folded(name))
     if found is None:
-        raise ValueError(NO_DATE)
+        raise ValueError(_(NO_DATE))
     return found
 
 
@@ -252,7 +255,7 @@ def _in_figures(
 ) -> date:
     """A day such as 31.12.1990 or 12/31/1990.  With dots, the day is always first."""
     if len(year) == 2:
-        raise ValueError("has a year of two digits, so that its century is unclear")
+        raise ValueError(_("has a year of two digits, so that its century is unclear"))
     day_first = _day_or_none(year, second, first, clock)
     month_first = _day_or_none(year, first, second, clock)
     if separator == ".":
@@ -264,9 +267,15 @@ def _in_figures(
     elif written.language and written.language != "en":
         found = day_first
     else:
-        raise ValueError(f"can mean {day_first.isoformat()[:10]} or {month_first.isoformat()[:10]}")
+        raise ValueError(
+            _(
+                "can mean %(one)s or %(other)s",
+                one=day_first.isoformat()[:10],
+                other=month_first.isoformat()[:10],
+            )
+        )
     if found is None:
-        raise ValueError(NO_DATE)
+        raise ValueError(_(NO_DATE))
     return found
 
 
@@ -296,7 +305,7 @@ def yes_no_of(text: str) -> bool:
     if (answer := ANSWER.match(word)) and (answer[2] == "," or answer[1] in BEFORE_SPACE):
         word = answer[1]
     if word not in YES_WORDS | NO_WORDS:
-        raise ValueError("is neither yes nor no")
+        raise ValueError(_("is neither yes nor no"))
     return word in YES_WORDS
 
 
@@ -339,5 +348,5 @@ def email_of(text: str) -> str:
     value = "".join(one for one in value if unicodedata.category(one) not in ("Cf", "Cc")).strip()
     value = re.sub(r"^mailto:", "", value, flags=re.IGNORECASE)
     if not EMAIL.fullmatch(value):
-        raise ValueError("is not an e-mail address")
+        raise ValueError(_("is not an e-mail address"))
     return value

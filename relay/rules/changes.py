@@ -15,6 +15,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from relay.i18n import N_, _
+
 MAX_REVISION = 2**63 - 1
 # If the revisions of a site start again, because its database was restored or its plugin reinstalled,
 # this is recognized by the time of its changes, which is later by more than this, and by the order in
@@ -23,15 +25,15 @@ CLOCK_S = 300
 # Types that are about another object than their name and ``id`` say.
 OBJECTS = {"x.order.refunded": ("order", "order_id")}
 NOUNS = {
-    "comment": "comment",
-    "coupon": "coupon",
-    "customer": "customer",
-    "lead": "lead",
-    "order": "order",
-    "post": "post",
-    "product": "product",
-    "subscription": "subscription",
-    "user": "user",
+    "comment": N_("comment"),
+    "coupon": N_("coupon"),
+    "customer": N_("customer"),
+    "lead": N_("lead"),
+    "order": N_("order"),
+    "post": N_("post"),
+    "product": N_("product"),
+    "subscription": N_("subscription"),
+    "user": N_("user"),
 }
 
 
@@ -102,7 +104,9 @@ def noun_of(event_type: str) -> str:
 
 
 def newer_sentence(event_type: str) -> str:
-    return f"A newer change of this {noun_of(event_type)} was already delivered."
+    return _(
+        "A newer change of this %(thing)s was already delivered.", thing=_(noun_of(event_type))
+    )
 
 
 def revision_in(payload: Mapping[str, Any]) -> int | None:

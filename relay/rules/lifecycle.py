@@ -13,6 +13,7 @@ from enum import StrEnum
 from itertools import accumulate
 
 from relay.errors import IllegalTransition
+from relay.i18n import N_
 
 
 class State(StrEnum):
@@ -295,10 +296,10 @@ def _expire(
 ) -> Transition:
     tried = replace(life, attempts=life.attempts + 1)
     if life.claims >= policy.max_lost_starts:
-        sentence = (
-            f"The worker stopped {life.claims} times while it handled this delivery. "
+        sentence = N_(
+            "The worker stopped %(count)s times while it handled this delivery. "
             "That is on Relay's side: check the worker's log before you replay it."
-        )
+        ) % {"count": life.claims}
         return _give_up(tried, FailureReason("worker_died", sentence))
     return Transition(replace(_without_lease(tried, state=State.PENDING), due_at=now))
 
@@ -317,7 +318,9 @@ def _withdraw(
     life: Life, signal: Withdrawn, policy: Policy, now: datetime, jitter: float
 ) -> Transition:
     if life.revived_from is None:
-        raise IllegalTransition("A delivery that was not replayed cannot be withdrawn.")
+        raise IllegalTransition(
+            "A delivery that was not replayed cannot be withdrawn."  # i18n: keep
+        )  # i18n: keep
     return Transition(_without_lease(life, state=life.revived_from, claims=0, revived_from=None))
 
 
@@ -369,6 +372,6 @@ def transition(
     rule = TRANSITIONS.get((life.state, type(signal)))
     if rule is None:
         raise IllegalTransition(
-            f"A delivery that is {life.state} cannot be {type(signal).__name__.lower()}."
+            f"A delivery that is {life.state} cannot be {type(signal).__name__.lower()}."  # i18n: keep
         )
     return rule(life, signal, policy, now, jitter)

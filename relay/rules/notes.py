@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from relay.i18n import _
+
 LEFT_OUT, SHORTENED, NOTHING_SENT = "left_out", "shortened", "nothing_sent"
 
 
@@ -25,9 +27,11 @@ class Note:
     @property
     def sentence(self) -> str:
         if self.code == NOTHING_SENT:
-            return f"Nothing was sent: {self.reason}"
-        verb = "Shortened" if self.code == SHORTENED else "Sent without"
-        return f"{verb}: {self.label} — {self.reason}"
+            return _("Nothing was sent: %(why)s", why=self.reason)
+        said = {"label": _(self.label), "why": self.reason}
+        if self.code == SHORTENED:
+            return _("Shortened: %(label)s — %(why)s", **said)
+        return _("Sent without: %(label)s — %(why)s", **said)
 
     def as_json(self) -> dict[str, str]:
         """The note as it is stored with an attempt."""

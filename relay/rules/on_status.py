@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from enum import StrEnum
 
+from relay.i18n import N_
 from relay.rules.lifecycle import Failed, Refused, Signal
 
 FIRST_HOUR_S = 3600.0
 STATUS = re.compile(r"[3-5]([0-9]{2}|xx)")
-RETRIES = "Relay retries."
+RETRIES = N_("Relay retries.")
 
 
 class StatusAction(StrEnum):
@@ -66,7 +67,7 @@ def apply(
         return Refused(signal.code, _without_resume(said), field=signal.field)
     if isinstance(signal, Refused) and signal.pause:
         return signal
-    why = "Its retry settings pause it after this error: resume it once the cause is fixed."
+    why = N_("Its retry settings pause it after this error: resume it once the cause is fixed.")
     return Refused(signal.code, f"{said} {why}", pause=True, field=signal.field)
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from relay.i18n import N_
+
 MAX_CONCURRENCY = 64  # calls to one destination at the same time
-UNITS = {"second": 1.0, "minute": 60.0, "hour": 3600.0}
+UNITS = {N_("second"): 1.0, N_("minute"): 60.0, N_("hour"): 3600.0}
 
 
 def interval_of(count: int | None, unit: str | None) -> float:

@@ -11,12 +11,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from relay.i18n import _
 from relay.rules.circuit import RAMP_S, Circuit, CircuitState
 from relay.rules.lifecycle import Held
 from relay.rules.states import SubscriptionState
 
 # Begins the reason of a hold because a vault does not answer or does not give a secret.
-WAITS_FOR_SECRET = "Waiting for a secret: "  # noqa: S105
+WAITS_FOR_SECRET = "Waiting for a secret: "  # noqa: S105 - i18n: keep
 
 
 class Status(StrEnum):
@@ -63,7 +64,7 @@ class DestinationStatus:
         wait_s = (self.until - now).total_seconds() if self.until else 0.0
         reason = self.reason
         if self.status is Status.PAUSED:
-            reason = f"The destination is paused. {reason}".strip()
+            reason = " ".join([_("The destination is paused."), reason]).strip()
         return Held(self.status.value, reason, wait_s)
 
 
@@ -76,7 +77,7 @@ def destination_status(
     for, and that before what its failures mean.
     """
     if row.state == SubscriptionState.CLOSED:
-        return DestinationStatus(Status.REMOVED, "The destination was removed.")
+        return DestinationStatus(Status.REMOVED, _("The destination was removed."))
     if row.state == SubscriptionState.PAUSED:
         return DestinationStatus(Status.PAUSED, row.paused_reason)
     if row.held_until is not None and row.held_until > now:

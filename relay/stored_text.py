@@ -1,0 +1,140 @@
+"""Text that a worker wrote in English, in the language of the person who reads it.
+
+A worker writes why a call failed, or what an alert is about, long before anyone reads it.  What it
+stores is made of texts with translations, whole or with values in them:
+
+    The destination responded 404 Not Found. The URL does not exist there.
+
+``translated`` finds these texts again and gives their translation.  What it does not know, such as the
+words of a service, stays as it is.  Standard library only.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+from relay import i18n
+
+VALUE = re.compile(r"%\((\w+)\)s")
+END = re.compile(r"(?<=[.!?:;”])\s+")
+# The values that are texts of Relay themselves.  Others are names, words of a service or numbers.
+TEXTS = frozenset({"advice", "label", "thing", "time", "what", "why"})
+FIGURE = re.compile(r"\d{1,3}(?:,\d{3})*(?:\.\d+)?")
+FEWEST_LETTERS = 8  # of a text around its values: shorter ones would fit anything
+FEWEST_IN_VALUE = 3  # the same within a value, such as "5 hours"
+MOST_PIECES, LONGEST, DEEPEST = 16, 4000, 3
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A text with values: how it looks when it is filled in, and its translation."""
+
+    parts: tuple[str, ...]  # the text around the values
+    looks: re.Pattern[str]
+    translation: str
+
+    weight: int  # characters around the values
+    letters: int
+
+
+def translated(text: object) -> str:
+    """``text`` in the language of the reader; what has no translation stays English."""
+    shown, code = str(text or ""), i18n.language()
+    if code == i18n.SOURCE or not shown or len(shown) > LONGEST:
+        return shown
+    return _translated(code, shown, 0)
+
+
+@lru_cache(maxsize=2048)
+def _translated(code: str, text: str, depth: int) -> str:
+    """The division into known texts that leaves the fewest characters as they are."""
+    if known := _whole(code, text):
+        return known
+    starts = [0, *(found.end() for found in END.finditer(text))]
+    ends = [*(found.start() for found in END.finditer(text)), len(text)]
+    if len(starts) > MOST_PIECES:
+        return text
+    best: list[tuple[int, str]] = [(0, "")]  # weight and translation of the text before each piece
+    for last, end in enumerate(ends):
+        choices = []
+        for first in range(last, -1, -1):  # the shortest part first: it wins if two are as good
+            weight, before = best[first]
+            part = text[starts[first] : end]
+            gap = text[ends[first - 1] : starts[first]] if first else ""
+            if found := _known(code, part, depth):
+                choices.append((weight + found[0], before + gap + found[1]))
+            elif first == last:
+                choices.append((weight, before + gap + part))
+        best.append(max(choices, key=lambda one: one[0]))
+    return best[-1][1]
+
+
+def _whole(code: str, text: str) -> str:
+    found = i18n.translations(code).gettext(text)
+    return "" if found == text else found
+
+
+def _known(code: str, part: str, depth: int) -> tuple[int, str] | None:
+    """How many characters of this text of one or more sentences are known, and its translation."""
+    if whole := _whole(code, part):
+        return len(part), whole
+    best: tuple[int, str] | None = None
+    fewest = FEWEST_IN_VALUE if depth else FEWEST_LETTERS
+    for pattern in _patterns(code):
+        if pattern.letters < fewest:
+            continue
+        if best and pattern.weight <= best[0]:
+            break  # the heaviest come first
+        if all(one in part for one in pattern.parts) and (found := pattern.looks.fullmatch(part)):
+            values = {name: _value(code, name, it, depth) for name, it in found.groupdict().items()}
+            best = pattern.weight, pattern.translation % values
+    return best
+
+
+def _value(code: str, name: str, value: str, depth: int) -> str:
+    if FIGURE.fullmatch(value):
+        return _figure(code, value)
+    return _translated(code, value, depth + 1) if name in TEXTS and depth < DEEPEST else value
+
+
+def figure(number: str) -> str:
+    """A number that Python wrote, such as ``1,234.5``, as the language of the reader writes it."""
+    return _figure(i18n.language(), number)
+
+
+def _figure(code: str, value: str) -> str:
+    """The translations file of a language says which signs it uses."""
+    point, comma = (i18n.translations(code).gettext(sign) for sign in (DECIMAL_POINT, THOUSANDS))
+    return value.translate({ord("."): point, ord(","): comma})
+
+
+DECIMAL_POINT, THOUSANDS = i18n.N_("."), i18n.N_(",")
+
+
+@cache
+def _patterns(code: str) -> tuple[Pattern, ...]:
+    """The texts with values of a language, the longest first."""
+    catalog = getattr(i18n.translations(code), "_catalog", {})
+    found = (
+        _pattern(text, translation)
+        for text, translation in catalog.items()
+        if isinstance(text, str) and VALUE.search(text) and "\x04" not in text
+    )
+    kept = [one for one in found if one.letters >= FEWEST_IN_VALUE]
+    return tuple(sorted(kept, key=lambda one: -one.weight))
+
+
+def _pattern(text: str, translation: str) -> Pattern:
+    looks, seen = "", set()
+    for n, part in enumerate(VALUE.split(text)):
+        if n % 2 == 0:
+            looks += re.escape(part.replace("%%", "%"))
+        else:
+            looks += f"(?P={part})" if part in seen else f"(?P<{part}>.*?)"
+            seen.add(part)
+    parts = tuple(part.replace("%%", "%") for part in VALUE.split(text)[::2])
+    around = "".join(parts)
+    letters = len(re.findall(r"\w", around))
+    return Pattern(parts, re.compile(looks, re.S), translation, len(around), letters)
