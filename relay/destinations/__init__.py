@@ -23,6 +23,7 @@ from relay.destinations.endpoints import (
 )
 from relay.destinations.redaction import MASK
 from relay.errors import Invalid, Undeliverable
+from relay.i18n import N_, _
 from relay.secrets.references import is_reference
 from relay.transport.addresses import Network, check_url
 
@@ -37,7 +38,7 @@ def find_kinds() -> dict[str, Kind]:
 KINDS: dict[str, Kind] = find_kinds()
 # With the internal one.
 ALL_KINDS: Mapping[str, Kind] = ChainMap(KINDS, {canary_inbox.KIND.slug: canary_inbox.KIND})
-BY_COMMAND_LINE = (
+BY_COMMAND_LINE = N_(
     "This looks like a reference to a secret. Only the command line takes one, on Relay's server: flask "
     "destinations update or flask alerts channels update. Enter the secret itself here."
 )
@@ -73,12 +74,12 @@ def load_config(
                 given[name] = stored_secrets[name]
                 kept.add(name)
         elif not may_refer and is_reference(str(given[name])):
-            reasons[name] = [BY_COMMAND_LINE]
+            reasons[name] = [_(BY_COMMAND_LINE)]
     for name in {one.name for one in url_fields(kind)} & given.keys():
         try:
             given[name] = with_query(str(given[name]), stored_secrets.get(name, ""))
         except ValueError:
-            reasons[name] = [QUERY_AGAIN]
+            reasons[name] = [_(QUERY_AGAIN)]
     loaded: dict[str, Any] = {}
     try:
         loaded = kind.schema.load(given)
@@ -96,7 +97,7 @@ def load_config(
             reasons[name] = [str(exc)]
     if not reasons and stored is not None and is_elsewhere(kind, stored, loaded):
         in_use = set(secrets_in_use(kind, loaded))
-        reasons = {name: [AGAIN] for name in kept & in_use}
+        reasons = {name: [_(AGAIN)] for name in kept & in_use}
         loaded = {name: value for name, value in loaded.items() if name not in kept - in_use}
     if reasons:
         raise Invalid(reasons)
@@ -114,4 +115,4 @@ def is_secret(field: fields.Field) -> bool:  # type: ignore[type-arg]
 def _sentences(why: Any) -> list[str]:
     if isinstance(why, dict):
         return [sentence for inner in why.values() for sentence in _sentences(inner)]
-    return [str(line) for line in why]
+    return [_(str(line)) for line in why]

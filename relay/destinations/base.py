@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 from marshmallow import RAISE, Schema
 
 from relay.destinations.outcomes.http import classify
+from relay.i18n import N_
 from relay.rules import lifecycle
 from relay.rules.changes import OlderChange
 from relay.rules.notes import Note
@@ -236,7 +237,9 @@ class Kind:
     example_config: ClassVar[Mapping[str, Any]] = {}
     example_secrets: ClassVar[Mapping[str, str]] = {}
     duplicate_note: ClassVar[str] = (  # what happens to a message that arrives twice
-        "Each has the same Idempotency-Key as before. A receiver that supports it ignores the duplicate."
+        N_(
+            "Each has the same Idempotency-Key as before. A receiver that supports it ignores the duplicate."
+        )
     )
 
     def targets(
@@ -342,7 +345,7 @@ class Kind:
 
     def action(self, config: Mapping[str, Any], event_type: str) -> str:
         """What it does with an event, such as "create a deal in {name}" (the destination's name)."""
-        return "send it to {name}"
+        return N_("send it to {name}")
 
     def summary(self, config: Mapping[str, Any]) -> str:
         """Where it sends to, in a few words without secrets, for lists."""

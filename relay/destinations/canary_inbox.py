@@ -2,6 +2,8 @@
 
 A drain claims, sends and settles a delivery to it as any other, so a canary passes what real deliveries
 pass. That it was settled is its arrival (``services/alerts/canary.py``).
+
+This text goes to destinations: it is English (i18n: keep file).
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import json
 import re
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote_plus, urlencode, urlsplit
@@ -20,6 +21,7 @@ from relay.destinations.base import Call, Send
 from relay.destinations.envelope import USER_AGENT
 from relay.destinations.outcomes.http import status_phrase
 from relay.destinations.redaction import mask_text
+from relay.i18n import N_, _
 from relay.rules.lifecycle import Failed, Refused
 from relay.transport.request import OutboundRequest, Reply, retry_after_s
 
@@ -32,7 +34,7 @@ LONGEST_S = 86_400.0
 MAX_TOKENS = 500  # kept by one process
 WAIT_S = 25.0  # for another thread that gets the same token
 TOKEN = re.compile(r"[\x21-\x7e]{1,16384}")
-SETTINGS = "Check the OAuth settings of the destination, then resume it."
+SETTINGS = N_("Check the OAuth settings of the destination, then resume it.")
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class ClientCredentials:
             fields |= {"client_id": self.client_id, "client_secret": self.client_secret}
         else:
             login = base64.b64encode(pair.encode()).decode()
-            headers.append(("Authorization", f"Basic {login}"))
+            headers.append(("Authorization", f"Basic {login}"))  # i18n: keep
         return OutboundRequest(
             "POST",
             self.token_url,
@@ -126,7 +128,8 @@ class TokenCache:
         asked_at = time.monotonic()
         if not slot.lock.acquire(timeout=WAIT_S):
             return Failed(
-                "token_unreachable", "Another call still waits for an access token. Relay retries."
+                "token_unreachable",
+                _("Another call still waits for an access token. Relay retries."),
             )
         try:
             found = slot.found
@@ -153,59 +156,63 @@ class TokenCache:
 
 def read_token(reply: Reply, credentials: ClientCredentials) -> AccessToken | Failed | Refused:
     """The token in an answer (section 5.1), or the error in it (section 5.2)."""
-    where = f"The token URL ({urlsplit(credentials.token_url).netloc})"
+    host, body = urlsplit(credentials.token_url).netloc, _object(reply)
+    said = {"host": host, "words": _words(body, credentials)}
     if reply.status is None:
-        sentence = f"{where} was not reached, so nothing was sent. {reply.sentence}"
+        not_reached = _("The token URL (%(host)s) was not reached, so nothing was sent.", host=host)
+        sentence = f"{not_reached} {reply.sentence}"
         if reply.permanent:
             return Refused(reply.error or "token_unreachable", sentence, pause=True)
         return Failed("token_unreachable", sentence)
-    body = _object(reply)
     if reply.status in (408, 425, 429) or reply.status >= 500:
         return Failed(
             "token_unavailable",
-            f"{where} responded {status_phrase(reply.status)}{_words(body, credentials)}. "
-            "The problem is on its side; Relay retries.",
+            _(
+                "The token URL (%(host)s) responded %(status)s%(words)s. The problem is on its side; Relay "
+                "retries.",
+                status=status_phrase(reply.status),
+                **said,
+            ),
             retry_after_s(reply),
         )
     if not 200 <= reply.status < 300:
         if body.get("error") in ("temporarily_unavailable", "server_error"):
             return Failed(
                 "token_unavailable",
-                f"{where} has an error{_words(body, credentials)}. Relay retries.",
+                _("The token URL (%(host)s) has an error%(words)s. Relay retries.", **said),
             )
-        return Refused(
-            "token_refused",
-            f"{where} gave no access token: it responded {status_phrase(reply.status)}"
-            f"{_words(body, credentials)}. {SETTINGS}",
-            pause=True,
+        refused = _(
+            "The token URL (%(host)s) gave no access token: it responded %(status)s%(words)s.",
+            status=status_phrase(reply.status),
+            **said,
         )
-    return _token_of(body, credentials, where)
+        return Refused("token_refused", f"{refused} {_(SETTINGS)}", pause=True)
+    return _token_of(body, said)
 
 
-def _token_of(
-    body: dict[str, Any], credentials: ClientCredentials, where: str
-) -> AccessToken | Failed | Refused:
+def _token_of(body: dict[str, Any], said: Mapping[str, str]) -> AccessToken | Failed | Refused:
+    """``said`` are the host of the token URL, and the service's own words."""
     value = body.get("access_token")
     if not isinstance(value, str) or not TOKEN.fullmatch(value):
         if "error" in body:  # some services answer an error with 200
-            return Refused(
-                "token_refused",
-                f"{where} gave no access token{_words(body, credentials)}. {SETTINGS}",
-                pause=True,
-            )
+            refused = _("The token URL (%(host)s) gave no access token%(words)s.", **said)
+            return Refused("token_refused", f"{refused} {_(SETTINGS)}", pause=True)
         return Failed(
             "token_invalid",
-            f"{where} responded without an access token. Check that it is the token URL of the service; "
-            "if it is, the problem is on its side. Relay retries.",
+            _(
+                "The token URL (%(host)s) responded without an access token. Check that it is the token "
+                "URL of the service; if it is, the problem is on its side. Relay retries.",
+                host=said["host"],
+            ),
         )
     kind = body.get("token_type", "bearer")
     if not isinstance(kind, str) or kind.lower() != "bearer":
-        return Refused(
-            "token_refused",
-            f"{where} gave a token of the type {str(kind)[:40]!r}; Relay can only use bearer tokens. "
-            f"{SETTINGS}",
-            pause=True,
+        refused = _(
+            "The token URL (%(host)s) gave a token of the type %(type)s; Relay can only use bearer tokens.",
+            host=said["host"],
+            type=repr(str(kind)[:40]),
         )
+        return Refused("token_refused", f"{refused} {_(SETTINGS)}", pause=True)
     lasts_s = _seconds(body.get("expires_in"))
     early_s = min(EARLY_S, lasts_s / 2)
     return AccessToken(value, time.monotonic() + lasts_s - early_s)

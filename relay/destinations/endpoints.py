@@ -13,14 +13,15 @@ from urllib.parse import parse_qsl, urlsplit
 from relay.destinations.base import Kind
 from relay.destinations.redaction import MASK, mask, mask_url
 from relay.destinations.setting_fields import SettingField, setting_fields
+from relay.i18n import N_
 from relay.secrets.references import is_reference
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
-AGAIN = (
+AGAIN = N_(
     "Enter this again. The server or the way of signing in is another one now, and Relay sends a stored "
     "secret only to the server that it was entered for."
 )
-QUERY_AGAIN = (
+QUERY_AGAIN = N_(
     "Enter the URL again with the values after the ?. Relay does not show them, and does not send them to "
     "another server."
 )

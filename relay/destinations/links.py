@@ -3,6 +3,8 @@ Relay.
 
 Only HTTP(S) URLs that are safe to print are used, and those of the event's data only if they are on
 the event's own site: a visitor can influence them.
+
+This text goes to destinations: it is English (i18n: keep file).
 """
 
 from __future__ import annotations

@@ -14,10 +14,11 @@ from relay.destinations.kinds.slack import Slack
 from relay.destinations.kinds.slack.settings import SlackSchema
 from relay.destinations.kinds.webhook import Webhook
 from relay.destinations.kinds.webhook.settings import WebhookSchema
+from relay.i18n import N_
 
 
 class EmailChannel(Email):
-    tagline = "Sends an e-mail through your own mail server."
+    tagline = N_("Sends an e-mail through your own mail server.")
     schema = EmailSchema(exclude=("recipient", "reply_to", "subject", "text", "links"))
     schema.fields["to"].required = True  # a destination may write to the customer instead
 
@@ -27,7 +28,7 @@ class SlackChannel(Slack):
 
 
 class WebhookChannel(Webhook):
-    tagline = "Sends JSON to a URL, for another system that reacts to alerts."
+    tagline = N_("Sends JSON to a URL, for another system that reacts to alerts.")
     schema = WebhookSchema(
         exclude=("method", "content", "json_text", "path", "query", "extra_headers")
     )
@@ -35,19 +36,25 @@ class WebhookChannel(Webhook):
 
 # What a schema's texts say about events, in words for alerts.
 HELP = {
-    ("webhook", "url"): "Relay sends each message about an alert to this URL over HTTPS.",
+    ("webhook", "url"): N_("Relay sends each message about an alert to this URL over HTTPS."),
     (
         "webhook",
         "signing_secret",
-    ): "Leave it empty: Relay makes a secret and shows it once. Or enter one "
-    "that the receiving system gave you.",
-    ("webhook", "ca_pem"): "Only if the server has a certificate from your own CA: paste the CA's "
-    "certificate, or several. Relay trusts it for this channel only.",
+    ): N_(
+        "Leave it empty: Relay makes a secret and shows it once. Or enter one "
+        "that the receiving system gave you."
+    ),
+    ("webhook", "ca_pem"): N_(
+        "Only if the server has a certificate from your own CA: paste the CA's "
+        "certificate, or several. Relay trusts it for this channel only."
+    ),
     (
         "slack",
         "webhook_url",
-    ): "In Slack: your app → Incoming Webhooks → Add New Webhook to Workspace → "
-    "choose the channel → copy the URL. URLs of Mattermost and Rocket.Chat work, too.",
+    ): N_(
+        "In Slack: your app → Incoming Webhooks → Add New Webhook to Workspace → "
+        "choose the channel → copy the URL. URLs of Mattermost and Rocket.Chat work, too."
+    ),
 }
 
 CHANNEL_KINDS: dict[str, Kind] = {

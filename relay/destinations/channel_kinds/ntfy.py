@@ -20,6 +20,7 @@ from relay.destinations.base import ConfigSchema, Kind, Message
 from relay.destinations.envelope import headers_of
 from relay.destinations.outcomes.http import classify
 from relay.errors import Undeliverable
+from relay.i18n import N_, _
 from relay.rules.lifecycle import Failed, Refused, Signal
 from relay.transport.request import OutboundRequest, Reply, retry_after_s
 
@@ -30,7 +31,7 @@ SENTENCES = {
     401: "ntfy does not accept the access token. Enter it again in the settings of the channel.",
     403: "ntfy does not allow messages to this topic. It belongs to an account: enter an access token "
     "that may write to it, or choose another topic.",
-    413: "The message is too large for the ntfy server.",
+    413: N_("The message is too large for the ntfy server."),
 }
 CODES = {
     40009: "ntfy does not accept the name of the topic. Change it in the settings of the channel.",
@@ -42,47 +43,52 @@ class NtfySchema(ConfigSchema):
     server = fields.String(
         load_default=SERVER,
         metadata={
-            "label": "Server",
+            "label": N_("Server"),
             "widget": "url",
             "advanced": True,
-            "help": "Change it only if you run your own ntfy server.",
+            "help": N_("Change it only if you run your own ntfy server."),
         },
     )
     topic = fields.String(
         required=True,
         validate=validate.Regexp(
-            TOPIC, error="A topic has 1 to 64 letters, digits, hyphens and underscores, no spaces."
+            TOPIC,
+            error=N_("A topic has 1 to 64 letters, digits, hyphens and underscores, no spaces."),
         ),
-        error_messages={"required": "Enter the topic that your phone is subscribed to."},
+        error_messages={"required": N_("Enter the topic that your phone is subscribed to.")},
         metadata={
-            "label": "Topic",
+            "label": N_("Topic"),
             "placeholder": "my-shop-7hq2x9",
-            "help": "In the ntfy app, subscribe to the same topic. Anyone who knows its name can read the "
-            "messages, so choose one that no one can guess.",
+            "help": N_(
+                "In the ntfy app, subscribe to the same topic. Anyone who knows its name can read the "
+                "messages, so choose one that no one can guess."
+            ),
         },
     )
     access_token = fields.String(
         metadata={
-            "label": "Access token",
+            "label": N_("Access token"),
             "secret": True,
             "placeholder": "tk_…",
-            "help": "Only if the topic belongs to an ntfy account. Create a token there under Account.",
+            "help": N_(
+                "Only if the topic belongs to an ntfy account. Create a token there under Account."
+            ),
         }
     )
 
     @validates("server")
-    def check_server(self, value: str, **_: Any) -> None:
+    def check_server(self, value: str, **_kwargs: Any) -> None:
         parts = urlsplit(value)
         if parts.path.strip("/") or parts.query or parts.fragment:
-            raise ValidationError("Enter the server without a path, such as https://ntfy.sh.")
+            raise ValidationError(_("Enter the server without a path, such as https://ntfy.sh."))
 
 
 class Ntfy(Kind):
     """``message.mapped`` has ``text``, ``title``, ``priority`` (1 to 5), ``tags`` and ``click``."""
 
     slug = "ntfy"
-    name = "Phone (ntfy)"
-    tagline = "Sends a notification to your phone with the free ntfy app."
+    name = N_("Phone (ntfy)")
+    tagline = N_("Sends a notification to your phone with the free ntfy app.")
     icon = "device-mobile"
     schema = NtfySchema()
     example_config = {"topic": "my-shop-7hq2x9"}
@@ -90,7 +96,7 @@ class Ntfy(Kind):
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:
         text = str(message.mapped.get("text", ""))
         if not text:
-            raise Undeliverable("no_text", "The message is empty.")
+            raise Undeliverable("no_text", _("The message is empty."))
         title = str(message.mapped.get("title", ""))[:MAX_TITLE]
         body: dict[str, Any] = {
             "topic": config["topic"],
@@ -102,7 +108,7 @@ class Ntfy(Kind):
         if click := message.mapped.get("click"):
             body["click"] = click
         token = str(config.get("access_token") or "")
-        login = (("Authorization", f"Bearer {token}"),) if token else ()
+        login = (("Authorization", f"Bearer {token}"),) if token else ()  # i18n: keep
         return OutboundRequest(
             "POST",
             str(config.get("server", SERVER)).rstrip("/") + "/",
@@ -115,7 +121,7 @@ class Ntfy(Kind):
         if reply.error is not None or reply.status is None:
             return classify(reply)
         if reply.status == 429:
-            sentence = (
+            sentence = _(
                 "The ntfy server gets too many messages from here, or the daily limit is used up."
             )
             return Failed("too_many", sentence, retry_after_s(reply))
@@ -123,7 +129,9 @@ class Ntfy(Kind):
         return Refused(f"http_{reply.status}", sentence) if sentence else classify(reply)
 
     def summary(self, config: Mapping[str, Any]) -> str:
-        return f"Phone, through {urlsplit(str(config.get('server', SERVER))).netloc}"
+        return _(
+            "Phone, through %(server)s", server=urlsplit(str(config.get("server", SERVER))).netloc
+        )
 
 
 def code_of(reply: Reply) -> int:

@@ -7,18 +7,19 @@ from typing import Any
 
 from relay.destinations.base import ConfigSchema, Kind, Message
 from relay.destinations.envelope import body_of, headers_of
+from relay.i18n import N_, _
 from relay.transport.request import OutboundRequest, Reply
 
 
 class Inbox(Kind):
     slug = "inbox"
-    name = "Inbox"
-    tagline = "Stores every message in Relay, so you can see what Relay would send."
+    name = N_("Inbox")
+    tagline = N_("Stores every message in Relay, so you can see what Relay would send.")
     icon = "inbox"
     stores_locally = True
     answers_http = False
     open_fields = True
-    duplicate_note = "A message that arrived before is stored again."
+    duplicate_note = N_("A message that arrived before is stored again.")
     schema = ConfigSchema()
 
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:
@@ -30,10 +31,10 @@ class Inbox(Kind):
         return Reply(status=200, body=b"kept")
 
     def action(self, config: Mapping[str, Any], event_type: str) -> str:
-        return "store it in {name}"
+        return N_("store it in {name}")
 
     def summary(self, config: Mapping[str, Any]) -> str:
-        return "Stored in Relay, sent nowhere"
+        return _("Stored in Relay, sent nowhere")
 
 
 KIND = Inbox()

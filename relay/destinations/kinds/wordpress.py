@@ -21,12 +21,13 @@ from relay.destinations.outcomes.http import classify
 from relay.destinations.outcomes.known_errors import ErrorAction, KnownError
 from relay.errors import Undeliverable
 from relay.event_types import TEST
+from relay.i18n import N_, _
 from relay.rules.changes import OlderChange
 from relay.rules.lifecycle import Accepted, Refused, Signal
 from relay.transport.request import OutboundRequest, Reply
 
 ROUTE = "/?rest_route=/relay-connector/v1/callback"
-PLUGIN = (
+PLUGIN = N_(
     "Check that the plugin Relay Connector is active and up to date on that site. Then replay the "
     "delivery."
 )
@@ -35,54 +36,66 @@ ERRORS: dict[str, KnownError] = {
     "rest_no_route": KnownError(
         ErrorAction.FIX,
         "no_plugin",
-        f"The site does not have Relay's plugin, or an old version. {PLUGIN}",
+        " ".join((N_("The site does not have Relay's plugin, or an old version."), PLUGIN)),
     ),
     "rest_disabled": KnownError(
         ErrorAction.FIX,
         "rest_disabled",
-        "The REST API of the site is turned off. Allow it for Relay Connector, then replay the "
-        "delivery.",
+        N_(
+            "The REST API of the site is turned off. Allow it for Relay Connector, then replay the "
+            "delivery."
+        ),
     ),
     "rest_login_required": KnownError(
         ErrorAction.FIX,
         "rest_disabled",
-        "The REST API of the site requires a login. Allow it for Relay Connector without one, then "
-        "replay the delivery.",
+        N_(
+            "The REST API of the site requires a login. Allow it for Relay Connector without one, then "
+            "replay the delivery."
+        ),
     ),
     "relay_connector_unknown_event": KnownError(
         ErrorAction.FIX,
         "unknown_event",
-        "The site does not know this event: its plugin has deleted the record or was reinstalled, or "
-        "the site is a copy. Discard the delivery.",
+        N_(
+            "The site does not know this event: its plugin has deleted the record or was reinstalled, or "
+            "the site is a copy. Discard the delivery."
+        ),
     ),
     "relay_connector_invalid_body": KnownError(
         ErrorAction.FIX,
         "invalid_body",
-        f"The site's plugin does not accept the result. {PLUGIN}",
+        " ".join((N_("The site's plugin does not accept the result."), PLUGIN)),
     ),
     "relay_connector_too_large": KnownError(
         ErrorAction.FIX,
         "too_large",
-        "The result is larger than 256 KB, the site's limit. Map fewer or shorter fields, then replay "
-        "the delivery.",
+        N_(
+            "The result is larger than 256 KB, the site's limit. Map fewer or shorter fields, then replay "
+            "the delivery."
+        ),
     ),
 }
 STATUSES: dict[int, KnownError] = {
     401: KnownError(
         ErrorAction.FIX,
         "bad_signature",
-        "The site does not accept Relay's signature. Check that its plugin has a valid signing key and "
-        "that its clock is correct. Then replay the delivery.",
+        N_(
+            "The site does not accept Relay's signature. Check that its plugin has a valid signing key and "
+            "that its clock is correct. Then replay the delivery."
+        ),
     ),
     403: KnownError(
         ErrorAction.FIX,
         "forbidden",
-        "The site blocks Relay, for example with a firewall. Allow Relay there, then replay the "
-        "delivery.",
+        N_(
+            "The site blocks Relay, for example with a firewall. Allow Relay there, then replay the "
+            "delivery."
+        ),
     ),
     404: ERRORS["rest_no_route"],
     410: KnownError(
-        ErrorAction.FIX, "closed", "The site was permanently closed. Discard the delivery."
+        ErrorAction.FIX, "closed", N_("The site was permanently closed. Discard the delivery.")
     ),
 }
 
@@ -90,11 +103,13 @@ STATUSES: dict[int, KnownError] = {
 class WordPress(Kind):
     slug = "wordpress"
     name = "WordPress"
-    tagline = "Sends the result of an event back to the site that sent it."
+    tagline = N_("Sends the result of an event back to the site that sent it.")
     icon = "brand-wordpress"
     signs_for_site = True
     open_fields = True
-    duplicate_note = "The site's plugin recognizes the delivery by its id and processes it once."
+    duplicate_note = N_(
+        "The site's plugin recognizes the delivery by its id and processes it once."
+    )
     schema = ConfigSchema()
 
     def targets(
@@ -102,25 +117,32 @@ class WordPress(Kind):
     ) -> tuple[TargetField, ...]:
         return (
             TargetField(
-                "id", "ID on your site", help="The ID of the comment, the order or the lead."
+                "id",
+                N_("ID on your site"),
+                help=N_("The ID of the comment, the order or the lead."),
             ),
             TargetField(
                 "summary",
-                "Summary",
+                N_("Summary"),
                 "long_text",
-                help="Your site can store it with the comment.",
+                help=N_("Your site can store it with the comment."),
             ),
             TargetField(
-                "note", "Note", "long_text", help="A text for people, such as an order note."
+                "note",
+                N_("Note"),
+                "long_text",
+                help=N_("A text for people, such as an order note."),
             ),
-            TargetField("label", "Label", help="One word that your site can use, such as spam."),
-            TargetField("score", "Score", "number"),
+            TargetField(
+                "label", N_("Label"), help=N_("One word that your site can use, such as spam.")
+            ),
+            TargetField("score", N_("Score"), "number"),
         )
 
     def default_mapping(self, config: Mapping[str, Any], event_type: str) -> dict[str, Rule]:
-        note = "Relay has received it."
+        note = "Relay has received it."  # i18n: keep
         if event_type == TEST:
-            note = "The connection works in both directions."
+            note = "The connection works in both directions."  # i18n: keep
         return {
             "id": {"path": ["data", "id"]},
             "summary": {"path": ["ai", "summary"]},
@@ -136,8 +158,10 @@ class WordPress(Kind):
         if key is None:
             raise Undeliverable(
                 "no_site_key",
-                "This site has no active signing key that Relay can sign with. Create one on the "
-                "site's page. A site without Relay's plugin cannot take results: discard the delivery.",
+                _(
+                    "This site has no active signing key that Relay can sign with. Create one on the "
+                    "site's page. A site without Relay's plugin cannot take results: discard the delivery."
+                ),
             )
         content: dict[str, Any] = {
             "event_id": message.event_id,
@@ -174,17 +198,20 @@ class WordPress(Kind):
         if 200 <= reply.status < 300:
             if reply.status == 204 or _json(reply) is not NO_JSON:
                 return Accepted()
-            return Refused("not_the_plugin", f"The site responded, but not its plugin. {PLUGIN}")
+            return Refused(
+                "not_the_plugin",
+                " ".join((_("The site responded, but not its plugin."), _(PLUGIN))),
+            )
         body = _json(reply)
         code = body.get("code") if isinstance(body, Mapping) else None
         known = ERRORS.get(str(code)) or STATUSES.get(reply.status)
         return known.signal() if known else classify(reply)
 
     def action(self, config: Mapping[str, Any], event_type: str) -> str:
-        return "send the result back to the site with {name}"
+        return N_("send the result back to the site with {name}")
 
     def summary(self, config: Mapping[str, Any]) -> str:
-        return "Back to the site that sent the event"
+        return _("Back to the site that sent the event")
 
 
 NO_JSON = object()

@@ -32,6 +32,7 @@ from relay.destinations.kinds.email.settings import (
 from relay.destinations.links import Link, links_for_customer, links_of
 from relay.errors import Undeliverable
 from relay.event_types import event_type_of
+from relay.i18n import N_, _
 from relay.rules.lifecycle import Signal
 from relay.transport import smtp
 from relay.transport.client import Transport
@@ -40,12 +41,12 @@ from relay.transport.request import OutboundRequest, Reply
 
 class Email(Kind):
     slug = "email"
-    name = "E-mail"
-    tagline = "Sends an e-mail through your own mail server."
+    name = N_("E-mail")
+    tagline = N_("Sends an e-mail through your own mail server.")
     icon = "mail"
     writes_to_person = True
     answers_http = False
-    duplicate_note = (
+    duplicate_note = N_(
         "The mail has the same Message-ID as before, but most mail programs still show it twice."
     )
     schema = EmailSchema()
@@ -76,11 +77,13 @@ class Email(Kind):
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:
         text = "\n".join(str(message.mapped.get("text", "")).splitlines()).strip()
         if not text:
-            raise Undeliverable("no_text", "The message is empty. Change its text.")
+            raise Undeliverable("no_text", _("The message is empty. Change its text."))
         try:
             sender, recipients = parse_address(config["sender"]), recipients_of(config, message)
         except ValueError as exc:
-            raise Undeliverable("bad_address", f"{exc} Change it in the settings.") from exc
+            raise Undeliverable(
+                "bad_address", " ".join([str(exc), _("Change it in the settings.")])
+            ) from exc
         mail = EmailMessage()
         mail["From"], mail["To"] = sender, recipients
         if reply_to := reply_to_of(config, message):
@@ -133,9 +136,11 @@ class Email(Kind):
             password=password,
             sender=parse_address(config["sender"]).addr_spec,
         )
-        where = f"Connected to {host}"
         return AccessResult(
-            signal_of(send(request)), f"{where} as {user}." if user else f"{where} without a login."
+            signal_of(send(request)),
+            _("Connected to %(host)s as %(user)s.", host=host, user=user)
+            if user
+            else _("Connected to %(host)s without a login.", host=host),
         )
 
     def classify(self, reply: Reply) -> Signal:
@@ -146,8 +151,8 @@ class Email(Kind):
 
     def summary(self, config: Mapping[str, Any]) -> str:
         if config.get("recipient") == PERSON:
-            return "E-mail to the customer or visitor"
-        return f"E-mail to {config.get('to', '')}"
+            return _("E-mail to the customer or visitor")
+        return _("E-mail to %(address)s", address=config.get("to", ""))
 
 
 def subject_of(message: Message) -> str:
@@ -195,9 +200,11 @@ def recipients_of(config: Mapping[str, Any], message: Message) -> tuple[Address,
     if person is None:
         raise Undeliverable(
             "no_recipient",
-            "This event has no valid e-mail address of a customer or visitor, so there is no one to send "
-            "it to. "
-            "Exclude such events with a condition, or choose fixed addresses in the settings.",
+            _(
+                "This event has no valid e-mail address of a customer or visitor, so there is no one to send "
+                "it to. "
+                "Exclude such events with a condition, or choose fixed addresses in the settings."
+            ),
         )
     return (person,)
 

@@ -12,6 +12,8 @@ from email.headerregistry import Address
 
 import idna
 
+from relay.i18n import _
+
 ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 LOCAL = re.compile(rf"(?=.{{1,64}}\Z){ATOM}(\.{ATOM})*")
 LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -38,7 +40,7 @@ def parse_address(text: str) -> Address:
     named = NAMED.fullmatch(text)
     name, address = (named["name"], named["address"]) if named else ("", text)
     local, at, domain = address.strip().rpartition("@")
-    wrong = f"{text[:100]} is not an e-mail address such as team@example.com."
+    wrong = _("%(text)s is not an e-mail address such as team@example.com.", text=text[:100])
     if not at or CONTROL.search(text) or len(name) > MAX_NAME:
         raise ValueError(wrong)
     if not local.isascii():

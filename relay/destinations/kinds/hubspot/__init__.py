@@ -31,6 +31,7 @@ from relay.destinations.kinds.hubspot.parsing import body_of
 from relay.destinations.kinds.hubspot.settings import MAX_RECORDS, HubSpotSchema
 from relay.errors import Undeliverable
 from relay.event_types import TEST
+from relay.i18n import N_, _
 from relay.rules.changes import OlderChange
 from relay.rules.lifecycle import Accepted, Refused, Signal
 from relay.rules.notes import Note
@@ -40,13 +41,13 @@ from relay.transport.request import OutboundRequest, Reply
 class HubSpot(Kind):
     slug = "hubspot"
     name = "HubSpot"
-    tagline = "Writes orders as deals, and customers and leads as contacts."
+    tagline = N_("Writes orders as deals, and customers and leads as contacts.")
     icon = "affiliate"
     has_account = True
     unmapped_types = UNMAPPED
     default_event_types = ("order.*", "lead.created", money.REFUNDED)
     default_rate = (9, "second")
-    duplicate_note = (
+    duplicate_note = N_(
         "HubSpot identifies a contact by its e-mail address and a deal by its order, so a duplicate "
         "overwrites them with the same values. A form submission appears twice on its contact."
     )
@@ -143,7 +144,9 @@ class HubSpot(Kind):
         reply = client.get("details").reply
         signal = errors.signal_of(reply, {})
         portal = body_of(reply).get("portalId")
-        return AccessResult(signal, f"Connected to HubSpot account {portal}." if portal else "")
+        return AccessResult(
+            signal, _("Connected to HubSpot account %(portal)s.", portal=portal) if portal else ""
+        )
 
     def classify(self, reply: Reply) -> Signal:
         return errors.signal_of(reply, {})
@@ -170,7 +173,7 @@ class HubSpot(Kind):
 
     def summary(self, config: Mapping[str, Any]) -> str:
         portal = (config.get("account") or {}).get("portal_id") or config.get("portal_id")
-        return f"HubSpot account {portal}" if portal else "A HubSpot account"
+        return _("HubSpot account %(portal)s", portal=portal) if portal else _("A HubSpot account")
 
 
 def pair_of(config: Mapping[str, Any], message: Message) -> records.RecordPair:
@@ -182,7 +185,7 @@ def pair_of(config: Mapping[str, Any], message: Message) -> records.RecordPair:
 def contact_of(pair: records.RecordPair) -> Record:
     """The contact for a form.  Raises Undeliverable if there is none."""
     if pair.contact is None:
-        sentence = "This lead has no e-mail address, which the form in HubSpot requires."
+        sentence = _("This lead has no e-mail address, which the form in HubSpot requires.")
         raise Undeliverable("no_email", sentence, "email")
     return pair.contact
 

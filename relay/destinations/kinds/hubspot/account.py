@@ -10,6 +10,7 @@ from relay.destinations.kinds.hubspot import errors
 from relay.destinations.kinds.hubspot.api import Api
 from relay.destinations.kinds.hubspot.parsing import body_of, object_at, objects, texts
 from relay.errors import Undeliverable
+from relay.i18n import N_, _
 from relay.rules.lifecycle import Accepted
 
 ORDER_KEY = "relay_order_key"
@@ -28,25 +29,25 @@ MAX_CHOICES = 400
 NO_RESULTS: dict[str, Any] = {"results": []}
 STANDARD: dict[str, list[dict[str, Any]]] = {  # every account has these; used until it is read
     "contacts": [
-        {"name": "email", "label": "Email", "type": "email"},
-        {"name": "firstname", "label": "First name", "type": "text"},
-        {"name": "lastname", "label": "Last name", "type": "text"},
-        {"name": "phone", "label": "Phone number", "type": "text"},
-        {"name": "company", "label": "Company name", "type": "text"},
-        {"name": "website", "label": "Website", "type": "text"},
-        {"name": "address", "label": "Street address", "type": "text"},
-        {"name": "city", "label": "City", "type": "text"},
-        {"name": "zip", "label": "Postal code", "type": "text"},
-        {"name": "country", "label": "Country", "type": "text"},
-        {"name": "message", "label": "Message", "type": "long_text"},
+        {"name": "email", "label": N_("Email"), "type": "email"},
+        {"name": "firstname", "label": N_("First name"), "type": "text"},
+        {"name": "lastname", "label": N_("Last name"), "type": "text"},
+        {"name": "phone", "label": N_("Phone number"), "type": "text"},
+        {"name": "company", "label": N_("Company name"), "type": "text"},
+        {"name": "website", "label": N_("Website"), "type": "text"},
+        {"name": "address", "label": N_("Street address"), "type": "text"},
+        {"name": "city", "label": N_("City"), "type": "text"},
+        {"name": "zip", "label": N_("Postal code"), "type": "text"},
+        {"name": "country", "label": N_("Country"), "type": "text"},
+        {"name": "message", "label": N_("Message"), "type": "long_text"},
     ],
     "deals": [
-        {"name": "dealname", "label": "Deal name", "type": "text"},
-        {"name": "dealstage", "label": "Deal stage", "type": "text"},
-        {"name": "pipeline", "label": "Pipeline", "type": "text"},
-        {"name": "amount", "label": "Amount", "type": "number"},
-        {"name": "closedate", "label": "Close date", "type": "date"},
-        {"name": "description", "label": "Deal description", "type": "long_text"},
+        {"name": "dealname", "label": N_("Deal name"), "type": "text"},
+        {"name": "dealstage", "label": N_("Deal stage"), "type": "text"},
+        {"name": "pipeline", "label": N_("Pipeline"), "type": "text"},
+        {"name": "amount", "label": N_("Amount"), "type": "number"},
+        {"name": "closedate", "label": N_("Close date"), "type": "date"},
+        {"name": "description", "label": N_("Deal description"), "type": "long_text"},
     ],
 }
 
@@ -95,7 +96,7 @@ def _get(api: Api, what: str, *names: str) -> dict[str, Any]:
     body = body_of(call.reply)
     if not body:
         raise Undeliverable(
-            "bad_answer", "The response is not from HubSpot. Check the URL in the settings."
+            "bad_answer", _("The response is not from HubSpot. Check the URL in the settings.")
         )
     return body
 

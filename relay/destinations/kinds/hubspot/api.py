@@ -48,7 +48,7 @@ def request(
         method,
         address,
         (
-            ("Authorization", f"Bearer {token}"),
+            ("Authorization", f"Bearer {token}"),  # i18n: keep
             *((("Content-Type", "application/json"),) if body is not None else ()),
             *headers,
         ),

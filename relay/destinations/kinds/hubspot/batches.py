@@ -16,6 +16,7 @@ from relay.destinations.kinds.hubspot import errors
 from relay.destinations.kinds.hubspot.account import OBJECTS, label_of
 from relay.destinations.kinds.hubspot.api import Api, part_of, url
 from relay.destinations.kinds.hubspot.parsing import body_of, object_at, objects, texts
+from relay.i18n import N_
 from relay.rules.lifecycle import Failed, Held, Refused, Signal
 from relay.rules.notes import Note
 
@@ -23,11 +24,13 @@ NoteOf = Callable[[str, str], Note]  # the note for a property's name and a reas
 MAX_CALLS = 24  # to find the invalid records of one batch
 NO_RESULT = Failed(
     "no_result",
-    "HubSpot did not report whether it wrote this record. Relay retries; this makes no duplicate.",
+    N_(
+        "HubSpot did not report whether it wrote this record. Relay retries; this makes no duplicate."
+    ),
 )
 NOT_WRITTEN = Held(
     "batch_refused",
-    "HubSpot rejected another record in the same call. Relay sends this one again.",
+    N_("HubSpot rejected another record in the same call. Relay sends this one again."),
     1.0,
 )
 

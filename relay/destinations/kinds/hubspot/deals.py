@@ -9,12 +9,13 @@ from relay.destinations.kinds.hubspot import errors
 from relay.destinations.kinds.hubspot.account import ORDER_KEY
 from relay.destinations.kinds.hubspot.api import Api, url
 from relay.destinations.kinds.hubspot.batches import BatchWriter, Record, Written
+from relay.i18n import N_
 from relay.rules.lifecycle import Accepted, Failed, Refused
 
 PROPERTY = {
     "name": ORDER_KEY,
-    "label": "Relay order key",
-    "description": "The site and the order. Relay identifies deals by it, so that no order becomes two deals.",
+    "label": "Relay order key",  # i18n: keep
+    "description": "The site and the order. Relay identifies deals by it, so that no order becomes two deals.",  # i18n: keep
     "groupName": "dealinformation",
     "type": "string",
     "fieldType": "text",
@@ -23,8 +24,10 @@ PROPERTY = {
 }
 NEW_PROPERTY = Failed(
     "new_property",
-    "Relay has just created the property in HubSpot that identifies deals, and HubSpot does not use it "
-    "yet. Relay retries.",
+    N_(
+        "Relay has just created the property in HubSpot that identifies deals, and HubSpot does not use it "
+        "yet. Relay retries."
+    ),
     5.0,
 )
 

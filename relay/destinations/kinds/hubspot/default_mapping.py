@@ -136,12 +136,12 @@ MAPPINGS: dict[str, Callable[[Mapping[str, Any]], dict[str, Rule]]] = {
     "subscription.renewed": subscription,
     "subscription.renewal_failed": subscription,
 }
-NO_PRODUCT = "A product becomes neither a contact nor a deal."
-NO_COUPON = "A coupon becomes neither a contact nor a deal."
-NO_POST = "A post becomes neither a contact nor a deal."
+NO_PRODUCT = "A product becomes neither a contact nor a deal."  # i18n: keep
+NO_COUPON = "A coupon becomes neither a contact nor a deal."  # i18n: keep
+NO_POST = "A post becomes neither a contact nor a deal."  # i18n: keep
 UNMAPPED = {
-    TEST: "A test event writes nothing: it checks that the account answers.",
-    "order.deleted": "The deal of a deleted order stays as it is.",
+    TEST: "A test event writes nothing: it checks that the account answers.",  # i18n: keep
+    "order.deleted": "The deal of a deleted order stays as it is.",  # i18n: keep
     "product.created": NO_PRODUCT,
     "product.updated": NO_PRODUCT,
     "product.low_stock": NO_PRODUCT,

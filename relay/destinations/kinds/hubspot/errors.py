@@ -20,6 +20,7 @@ from relay.destinations.kinds.hubspot.known_errors import (
 from relay.destinations.kinds.hubspot.parsing import body_of, object_at, objects, texts
 from relay.destinations.outcomes.http import classify
 from relay.destinations.outcomes.known_errors import ErrorAction, KnownError
+from relay.i18n import _
 from relay.rules.lifecycle import Held, Refused, Signal
 from relay.transport.request import Reply, retry_after_s
 
@@ -46,28 +47,36 @@ class FieldError:
 
     def reason_for(self, value: str) -> str:
         """Why a note says that this value was left out."""
-        _, why = FIELD_ERRORS.get(self.reason, ("", f"it reports {self.reason or 'no reason'}."))
-        short = why.partition(". ")[0].rstrip(".")
-        what = (
-            "this field"
-            if self.is_of_the_account
-            else f"“{value if len(value) <= 60 else value[:59] + '…'}”"
+        reported = (
+            _("it reports %(reason)s", reason=self.reason)
+            if self.reason
+            else _("it reports no reason")
         )
-        return f"HubSpot does not accept {what}: {short}"
+        known = FIELD_ERRORS.get(self.reason, ("", ""))[1]
+        why = _(known).partition(". ")[0].rstrip(".") if known else reported
+        if self.is_of_the_account:
+            return _("HubSpot does not accept this field: %(why)s", why=why)
+        shown = value if len(value) <= 60 else value[:59] + "…"
+        return _("HubSpot does not accept “%(value)s”: %(why)s", value=shown, why=why)
 
     @property
     def code(self) -> str:
         return FIELD_ERRORS.get(self.reason, ("bad_value", ""))[0]
 
     def signal(self) -> Refused:
-        reported = f"HubSpot reports {self.reason}" if self.reason else "HubSpot gives no reason"
-        code, why = FIELD_ERRORS.get(
-            self.reason, ("bad_value", f"{reported}. Compare it with the mapping.")
+        reported = (
+            _("HubSpot reports %(reason)s. Compare it with the mapping.", reason=self.reason)
+            if self.reason
+            else _("HubSpot gives no reason. Compare it with the mapping.")
         )
-        what = "field" if code == "unknown_property" else "value of the field"
-        return Refused(
-            code, f"HubSpot does not accept the {what} {self.name}: {why}", field=self.name
+        code, known = FIELD_ERRORS.get(self.reason, ("bad_value", ""))
+        said = {"name": self.name, "why": _(known) if known else reported}
+        sentence = (
+            _("HubSpot does not accept the field %(name)s: %(why)s", **said)
+            if code == "unknown_property"
+            else _("HubSpot does not accept the value of the field %(name)s: %(why)s", **said)
         )
+        return Refused(code, sentence, field=self.name)
 
 
 def field_errors(error: Mapping[str, Any]) -> list[FieldError]:

@@ -12,6 +12,7 @@ from relay.destinations.base import Call, Message, MessageResult
 from relay.destinations.kinds.hubspot import api, errors
 from relay.destinations.kinds.hubspot.account import label_of
 from relay.destinations.kinds.hubspot.settings import CONSENT, FORM
+from relay.i18n import _
 from relay.rules.lifecycle import Refused
 from relay.rules.notes import Note
 from relay.transport.request import OutboundRequest
@@ -55,7 +56,7 @@ def submit(
     """Submit the form.  A field that the form refuses is left out, and the rest is sent again."""
     fields = dict(contact)
     calls: tuple[Call, ...] = ()
-    for _ in range(MAX_SUBMISSIONS):
+    for _submission in range(MAX_SUBMISSIONS):
         sent = request(client.config, message, fields)
         reply = client.send(sent)
         calls = (*calls, Call(sent, reply))
@@ -63,9 +64,9 @@ def submit(
         name = signal.field if isinstance(signal, Refused) and not signal.pause else ""
         if name not in fields or name == "email":
             break
-        reason = f"the form in HubSpot does not accept “{fields.pop(name)[:60]}”"
+        reason = _("the form in HubSpot does not accept “%(value)s”", value=fields.pop(name)[:60])
         if getattr(signal, "code", "") == "not_in_form":
-            reason = "the form in HubSpot does not have this field"
+            reason = _("the form in HubSpot does not have this field")
         label = label_of(client.account, "contacts", name)
         notes = (*notes, Note(f"contact.{name}", label, reason))
     return MessageResult(signal, calls, notes)

@@ -16,6 +16,7 @@ from typing import Any
 from relay.destinations.base import Message
 from relay.errors import Undeliverable
 from relay.event_types import REFUNDED
+from relay.i18n import N_, _
 from relay.rules.notes import Note
 
 AMOUNT, CODE = "amount", "deal_currency_code"
@@ -60,20 +61,33 @@ def amount_of(
     return DealAmount({AMOUNT: amount, CODE: currency}, required)
 
 
+AND = N_("and")
+
+
 def _in_other_currency(
     currency: str, known: list[str], amount: str, other_currency: str
 ) -> DealAmount:
-    used = " and ".join(known)
+    used = f" {_(AND)} ".join(known)
     if other_currency == WITHOUT_AMOUNT:
-        reason = (
-            f"{amount} {currency} would be read as {known[0]}; your HubSpot account uses {used}"
+        reason = _(
+            "%(amount)s %(currency)s would be read as %(known)s; your HubSpot account "
+            "uses %(used)s",
+            amount=amount,
+            currency=currency,
+            known=known[0],
+            used=used,
         )
-        return DealAmount(notes=(Note(f"deal.{AMOUNT}", "Amount", reason),))
+        return DealAmount(notes=(Note(f"deal.{AMOUNT}", N_("Amount"), reason),))
     raise Undeliverable(
         "currency_not_used",
-        f"The order is in {currency}, but your HubSpot account uses only {used}, so the amount would be "
-        f"wrong. Add {currency} in HubSpot and choose “Reload fields” on this destination, or let "
-        "Relay write such deals without an amount in its settings. Then replay the delivery.",
+        _(
+            "The order is in %(currency)s, but your HubSpot account uses only %(used)s, "
+            "so the amount would be wrong. Add %(currency)s in HubSpot and choose "
+            "“Reload fields” on this destination, or let Relay write such deals without "
+            "an amount in its settings. Then replay the delivery.",
+            currency=currency,
+            used=used,
+        ),
     )
 
 

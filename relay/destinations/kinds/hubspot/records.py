@@ -16,9 +16,10 @@ from relay.destinations.kinds.hubspot import money
 from relay.destinations.kinds.hubspot.account import ORDER_KEY, label_of, type_of
 from relay.destinations.kinds.hubspot.batches import Record
 from relay.errors import Undeliverable
+from relay.i18n import N_, _
 from relay.rules.notes import NOTHING_SENT, SHORTENED, Note
 
-CONTACT = "the customer's contact"
+CONTACT = N_("the customer's contact")
 TEST_EMAIL = "relay-test@example.com"
 MAX_VALUE = 65_536  # https://knowledge.hubspot.com/properties/property-field-types-in-hubspot
 LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
@@ -79,14 +80,21 @@ def not_mapped(message: Message) -> Note:
     if message.has_mapping:
         raise Undeliverable(
             "nothing_to_write",
-            f"No field that is mapped for {message.event_type} has a value, so there is nothing to "
-            "write. Map at least the e-mail address, or remove this event type from the subscription.",
+            _(
+                "No field that is mapped for %(type)s has a value, so there is nothing "
+                "to write. Map at least the e-mail address, or remove this event type from "
+                "the subscription.",
+                type=message.event_type,
+            ),
         )
     return Note(
         "",
         message.event_type,
-        f"no field of {message.event_type} is mapped to HubSpot. To write it, map its fields; else "
-        "remove this event type from the subscription.",
+        _(
+            "no field of %(type)s is mapped to HubSpot. To write it, map its fields; else remove this event "
+            "type from the subscription.",
+            type=message.event_type,
+        ),
         NOTHING_SENT,
     )
 
@@ -96,15 +104,20 @@ def check_email(message: Message, email: str) -> None:
     if not email:
         raise Undeliverable(
             "no_email",
-            "This event has no e-mail address, which HubSpot needs for a contact. Map another field to "
-            "the e-mail address, or add a condition that only lets events with an address pass.",
+            _(
+                "This event has no e-mail address, which HubSpot needs for a contact. Map another field to "
+                "the e-mail address, or add a condition that only lets events with an address pass."
+            ),
             "email",
         )
     if not is_accepted(email):
         raise Undeliverable(
             "bad_value",
-            f"HubSpot does not accept the e-mail address “{email}”. Check its spelling, or map another "
-            "field to it.",
+            _(
+                "HubSpot does not accept the e-mail address “%(email)s”. Check its spelling, "
+                "or map another field to it.",
+                email=email,
+            ),
             "email",
         )
 
@@ -114,7 +127,7 @@ def is_accepted(email: str) -> bool:
 
     Source: https://legacydocs.hubspot.com/docs/faq/how-does-hubspot-validate-email-addresses
     """
-    local, _, domain = email.rpartition("@")
+    local, _at, domain = email.rpartition("@")
     return bool(LOCAL_PART.fullmatch(local) and DOMAIN.fullmatch(domain))
 
 
@@ -124,25 +137,26 @@ def is_about_order(message: Message) -> bool:
 
 def missing_in(deal: Mapping[str, str]) -> list[str]:
     """The labels of what a deal needs and does not have; none without a deal."""
-    needed = {"dealname": "Deal name", "dealstage": "Deal stage"}
+    needed = {"dealname": _("Deal name"), "dealstage": _("Deal stage")}
     return [label for name, label in needed.items() if deal and name not in deal]
 
 
 def without_deal(message: Message, missing: list[str]) -> tuple[Note, ...]:
     """The note that a contact was written without the deal, which lacks a field."""
-    reason = (
-        f"HubSpot needs {' and '.join(missing)} for a deal. Map them, or remove the deal's fields"
+    reason = _(
+        "HubSpot needs %(missing)s for a deal. Map them, or remove the deal's fields",
+        missing=f" {_(money.AND)} ".join(missing),
     )
-    return (Note("deal", "the deal", reason),)
+    return (Note("deal", N_("the deal"), reason),)
 
 
 def without_contact(message: Message, email: str) -> tuple[Note, ...]:
     """The note that an order has no contact."""
-    reason = f"HubSpot does not accept the e-mail address “{email}”"
+    reason = _("HubSpot does not accept the e-mail address “%(email)s”", email=email)
     if not email:
-        reason = "the order has no e-mail address, which identifies a contact in HubSpot"
+        reason = _("the order has no e-mail address, which identifies a contact in HubSpot")
         if any(note.field == "contact.email" for note in message.notes):
-            reason = "HubSpot identifies a contact by its e-mail address"
+            reason = _("HubSpot identifies a contact by its e-mail address")
     return (Note("contact", CONTACT, reason),)
 
 
@@ -186,14 +200,14 @@ def properties(
     """The mapped fields of one object, as HubSpot takes them: all values as text."""
     found, notes = {}, []
     for target, value in message.mapped.items():
-        group, _, name = target.partition(".")
+        group, _dot, name = target.partition(".")
         if group != prefix or not name:
             continue
         text = as_text(value, type_of(account, object_type, name))
         if text:
             found[name] = shortened(text)
         if found.get(name, text) != text:
-            reason = f"HubSpot takes at most {MAX_VALUE:,} characters"
+            reason = _("HubSpot takes at most %(most)s characters", most=f"{MAX_VALUE:,}")
             label = label_of(account, object_type, name)
             notes.append(Note(target, label, reason, SHORTENED))
     return found, notes

@@ -10,63 +10,70 @@ from marshmallow import ValidationError, fields, validate, validates, validates_
 
 from relay.destinations.base import ConfigSchema
 from relay.destinations.kinds.hubspot.money import HOLD, WITHOUT_AMOUNT
+from relay.i18n import N_, _
 from relay.secrets.references import is_reference
 
 CONTACT, FORM = "contact", "form"
 MAX_RECORDS = 100  # in one call
 VERSIONS = [("2026-03", "2026-03 (newest)"), ("v3", "v3 (older)")]
-CONSENT = "I agree that this site stores and processes my data to answer my request."
+CONSENT = "I agree that this site stores and processes my data to answer my request."  # i18n: keep
 
 
 class HubSpotSchema(ConfigSchema):
     token = fields.String(
         required=True,
-        error_messages={"required": "Enter the access token of your private app."},
+        error_messages={"required": N_("Enter the access token of your private app.")},
         metadata={
-            "label": "Access token",
+            "label": N_("Access token"),
             "secret": True,
             "placeholder": "pat-…",
-            "help": "In HubSpot: Settings → Integrations → Private Apps → Create. Give the app the scopes "
-            "crm.objects.contacts and crm.objects.deals (read and write), crm.schemas.contacts (read), "
-            "crm.schemas.deals (read and write), and forms if leads go to a form.",
+            "help": N_(
+                "In HubSpot: Settings → Integrations → Private Apps → Create. Give the app the scopes "
+                "crm.objects.contacts and crm.objects.deals (read and write), crm.schemas.contacts (read), "
+                "crm.schemas.deals (read and write), and forms if leads go to a form."
+            ),
         },
     )
     leads = fields.String(
         load_default=CONTACT,
         validate=validate.OneOf([CONTACT, FORM]),
         metadata={
-            "label": "Send leads to",
+            "label": N_("Send leads to"),
             "widget": "select",
             "choices": [
-                (CONTACT, "A contact"),
-                (FORM, "A HubSpot form (stores consent and source)"),
+                (CONTACT, N_("A contact")),
+                (FORM, N_("A HubSpot form (stores consent and source)")),
             ],
-            "help": "With a form, HubSpot also stores the source and the consent of each lead.",
+            "help": N_("With a form, HubSpot also stores the source and the consent of each lead."),
         },
     )
     portal_id = fields.String(
         metadata={
-            "label": "Account number (Hub ID)",
+            "label": N_("Account number (Hub ID)"),
             "placeholder": "12345678",
-            "help": "In HubSpot's menu, below the name of your account.",
+            "help": N_("In HubSpot's menu, below the name of your account."),
             "shown_if": {"leads": FORM},
         }
     )
     form_guid = fields.String(
         metadata={
-            "label": "Form id",
+            "label": N_("Form id"),
             "placeholder": "78c2891f-ebdd-44c0-bd94-15c012bbbfbf",
-            "help": "Open the form in HubSpot. Its id is the long code in the browser's address bar.",
+            "help": N_(
+                "Open the form in HubSpot. Its id is the long code in the browser's address bar."
+            ),
             "shown_if": {"leads": FORM},
         }
     )
     consent_text = fields.String(
         load_default=CONSENT,
         metadata={
-            "label": "Text of the consent",
+            "label": N_("Text of the consent"),
             "widget": "textarea",
-            "help": "The text next to the checkbox on your site. HubSpot stores it with each lead that "
-            "has checked the box.",
+            "help": N_(
+                "The text next to the checkbox on your site. HubSpot stores it with each lead that "
+                "has checked the box."
+            ),
             "shown_if": {"leads": FORM},
         },
     )
@@ -74,31 +81,35 @@ class HubSpotSchema(ConfigSchema):
         load_default=HOLD,
         validate=validate.OneOf([HOLD, WITHOUT_AMOUNT]),
         metadata={
-            "label": "If HubSpot does not use the currency of an order",
+            "label": N_("If HubSpot does not use the currency of an order"),
             "widget": "select",
             "choices": [
-                (HOLD, "Do not write the order: list it under Failed deliveries"),
-                (WITHOUT_AMOUNT, "Write the deal without its amount"),
+                (HOLD, N_("Do not write the order: list it under Failed deliveries")),
+                (WITHOUT_AMOUNT, N_("Write the deal without its amount")),
             ],
-            "help": "HubSpot would read the amount in another currency. Relay never changes a currency.",
+            "help": N_(
+                "HubSpot would read the amount in another currency. Relay never changes a currency."
+            ),
         },
     )
     batch_size = fields.Integer(
         load_default=MAX_RECORDS,
         validate=validate.Range(1, MAX_RECORDS),
-        error_messages={"invalid": "Enter a number from 1 to 100."},
+        error_messages={"invalid": N_("Enter a number from 1 to 100.")},
         metadata={
-            "label": "Records per call",
+            "label": N_("Records per call"),
             "widget": "number",
             "advanced": True,
-            "help": "When many events are pending, Relay sends up to this number of records in one call.",
+            "help": N_(
+                "When many events are pending, Relay sends up to this number of records in one call."
+            ),
         },
     )
     api_version = fields.String(
         load_default=VERSIONS[0][0],
         validate=validate.OneOf([version for version, _ in VERSIONS]),
         metadata={
-            "label": "Version of HubSpot's API",
+            "label": N_("Version of HubSpot's API"),
             "widget": "select",
             "choices": VERSIONS,
             "advanced": True,
@@ -107,43 +118,48 @@ class HubSpotSchema(ConfigSchema):
     base_url = fields.String(
         load_default="https://api.hubapi.com",
         metadata={
-            "label": "URL of HubSpot's API",
+            "label": N_("URL of HubSpot's API"),
             "widget": "url",
             "advanced": True,
-            "help": "Change it only if HubSpot gives you another URL.",
+            "help": N_("Change it only if HubSpot gives you another URL."),
         },
     )
     forms_url = fields.String(
         load_default="https://api.hsforms.com",
         metadata={
-            "label": "URL of HubSpot's Forms API",
+            "label": N_("URL of HubSpot's Forms API"),
             "widget": "url",
             "advanced": True,
-            "help": "Change it only if HubSpot gives you another URL.",
+            "help": N_("Change it only if HubSpot gives you another URL."),
         },
     )
 
     @validates("token")
-    def check_token(self, value: str, **_: Any) -> None:
+    def check_token(self, value: str, **_kwargs: Any) -> None:
         if not is_reference(value) and re.search(r"\s|[^\x21-\x7e]", value):
-            raise ValidationError("A token has no spaces. Copy it again from HubSpot.")
+            raise ValidationError(_("A token has no spaces. Copy it again from HubSpot."))
 
     @validates("portal_id")
-    def check_portal(self, value: str, **_: Any) -> None:
+    def check_portal(self, value: str, **_kwargs: Any) -> None:
         if not re.fullmatch(r"[0-9]{1,12}", value):
-            raise ValidationError("An account number has only digits, such as 12345678.")
+            raise ValidationError(_("An account number has only digits, such as 12345678."))
 
     @validates("form_guid")
-    def check_form(self, value: str, **_: Any) -> None:
+    def check_form(self, value: str, **_kwargs: Any) -> None:
         if not re.fullmatch(r"[0-9a-fA-F-]{32,36}", value):
             raise ValidationError(
-                "A form id looks like 78c2891f-ebdd-44c0-bd94-15c012bbbfbf. Open the form in HubSpot "
-                "and copy the id from the browser's address bar."
+                _(
+                    "A form id looks like 78c2891f-ebdd-44c0-bd94-15c012bbbfbf. Open the form in HubSpot "
+                    "and copy the id from the browser's address bar."
+                )
             )
 
     @validates_schema
-    def check_form_is_named(self, data: Mapping[str, Any], **_: Any) -> None:
+    def check_form_is_named(self, data: Mapping[str, Any], **_kwargs: Any) -> None:
         if data.get("leads") == FORM:
-            for name, what in (("portal_id", "account number"), ("form_guid", "form id")):
+            for name, why in (
+                ("portal_id", N_("Enter the account number, or send leads to a contact.")),
+                ("form_guid", N_("Enter the form id, or send leads to a contact.")),
+            ):
                 if not data.get(name):
-                    raise ValidationError(f"Enter the {what}, or send leads to a contact.", name)
+                    raise ValidationError(_(why), name)

@@ -40,11 +40,12 @@ from relay.destinations.kinds.openai.services import (
 )
 from relay.destinations.kinds.openai.settings import OpenAISchema, models_of
 from relay.destinations.redaction import mask_text
+from relay.i18n import N_, _
 from relay.rules.lifecycle import Accepted
 from relay.transport.client import Transport
 from relay.transport.request import OutboundRequest, Reply
 
-SHAPE = "Answer with one JSON object and nothing else. Its fields follow this JSON schema: "
+SHAPE = "Answer with one JSON object and nothing else. Its fields follow this JSON schema: "  # i18n: keep
 CHECK_SCHEMA = {
     "type": "object",
     "properties": {"works": {"type": "boolean", "description": "true"}},
@@ -55,8 +56,8 @@ CHECK_SCHEMA = {
 
 class OpenAI(AiKind):
     slug = "openai"
-    name = "AI service"
-    tagline = (
+    name = N_("AI service")
+    tagline = N_(
         "OpenAI, Azure, Gemini, Mistral, OpenRouter, Ollama and others. An AI step reads an event before another "
         "destination gets it and adds fields, such as a topic or a summary."
     )
@@ -86,7 +87,9 @@ class OpenAI(AiKind):
         headers = (("User-Agent", USER_AGENT), *_credentials(config, key))
         reply = send(OutboundRequest("GET", url, headers, b"", secrets=(key,)))
         if reply.status == 200:
-            return AccessResult(Accepted(), f"{service_in(config).label} accepts the API key.")
+            return AccessResult(
+                Accepted(), _("%(label)s accepts the API key.", label=service_in(config).label)
+            )
         return AccessResult(self.classify(reply))
 
     def build(self, config: Mapping[str, Any], message: Message) -> OutboundRequest:
@@ -95,8 +98,8 @@ class OpenAI(AiKind):
             config,
             AiQuestion(
                 model=self.models(config)[0].name,
-                instructions="This is a test of the connection. Answer that it works.",
-                data=json.dumps({"text": "Does it work?"}),
+                instructions="This is a test of the connection. Answer that it works.",  # i18n: keep
+                data=json.dumps({"text": "Does it work?"}),  # i18n: keep
                 schema=CHECK_SCHEMA,
                 max_output_tokens=1000,
                 timeout_s=30.0,
@@ -142,7 +145,7 @@ class OpenAI(AiKind):
         given, kept = str(values.get("base_url") or "").strip(), str(config["base_url"])
         if not given or given.rstrip("/") == kept.rstrip("/"):
             return []
-        return [f"The URL was saved as {kept}: Relay adds the rest itself."]
+        return [_("The URL was saved as %(kept)s: Relay adds the rest itself.", kept=kept)]
 
     def summary(self, config: Mapping[str, Any]) -> str:
         return urlsplit(config.get("base_url", "")).netloc or self.name
@@ -157,7 +160,7 @@ def _credentials(config: Mapping[str, Any], key: str) -> tuple[tuple[str, str], 
         return ()
     if service_in(config).slug == AZURE:
         return (("api-key", key),)
-    return (("Authorization", f"Bearer {key}"),)
+    return (("Authorization", f"Bearer {key}"),)  # i18n: keep
 
 
 def _shape(question: AiQuestion) -> str:

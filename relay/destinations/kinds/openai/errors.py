@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass, replace
 
 from relay.destinations.outcomes.known_errors import ErrorAction, KnownError
+from relay.i18n import N_, _
 from relay.rules.lifecycle import Failed, Refused, Signal
 from relay.transport.request import Reply
 
@@ -31,10 +32,12 @@ class ServiceError:
 
 
 RETRY, PAUSE, FIX = ErrorAction.RETRY, ErrorAction.PAUSE, ErrorAction.FIX
-BALANCE = "Add credit there or raise its limit, then resume this destination."
-ACCESS = "Enter a key with access in the destination's settings, then resume."
-NO_CREDIT = f"The AI account has no credit left. {BALANCE}"
-POLICY = "The AI service refuses this text because of its usage policy. The settings are correct."
+BALANCE = N_("Add credit there or raise its limit, then resume this destination.")
+ACCESS = N_("Enter a key with access in the destination's settings, then resume.")
+NO_CREDIT = " ".join((N_("The AI account has no credit left."), BALANCE))
+POLICY = N_(
+    "The AI service refuses this text because of its usage policy. The settings are correct."
+)
 # by the error's code, or by its type if it has no code
 ERRORS: dict[str, KnownError] = {
     code: KnownError(action, code, sentence)
@@ -44,104 +47,130 @@ ERRORS: dict[str, KnownError] = {
         (
             "billing_hard_limit_reached",
             PAUSE,
-            f"The AI account has reached its spending limit. {BALANCE}",
+            " ".join((N_("The AI account has reached its spending limit."), BALANCE)),
         ),
         (
             "organization_spend_limit_exceeded",
             PAUSE,
-            f"The organization of the AI account has reached its spending limit. {BALANCE}",
+            " ".join(
+                (N_("The organization of the AI account has reached its spending limit."), BALANCE)
+            ),
         ),
         (
             "project_spend_limit_exceeded",
             PAUSE,
-            f"The project of the AI account has reached its spending limit. {BALANCE}",
+            " ".join(
+                (N_("The project of the AI account has reached its spending limit."), BALANCE)
+            ),
         ),
         (
             "organization_usage_limit_exceeded",
             PAUSE,
-            f"The organization of the AI account has reached its usage limit. {BALANCE}",
+            " ".join(
+                (N_("The organization of the AI account has reached its usage limit."), BALANCE)
+            ),
         ),
-        ("billing_not_active", PAUSE, f"The AI account's billing is not active. {BALANCE}"),
-        ("account_deactivated", PAUSE, f"The AI account was deactivated. {ACCESS}"),
-        ("invalid_api_key", PAUSE, f"The AI service does not accept this API key. {ACCESS}"),
+        (
+            "billing_not_active",
+            PAUSE,
+            " ".join((N_("The AI account's billing is not active."), BALANCE)),
+        ),
+        ("account_deactivated", PAUSE, " ".join((N_("The AI account was deactivated."), ACCESS))),
+        (
+            "invalid_api_key",
+            PAUSE,
+            " ".join((N_("The AI service does not accept this API key."), ACCESS)),
+        ),
         (
             "invalid_organization",
             PAUSE,
-            f"The API key does not belong to that organization. {ACCESS}",
+            " ".join((N_("The API key does not belong to that organization."), ACCESS)),
         ),
         (
             "ip_not_authorized",
             PAUSE,
-            "The AI account does not allow calls from this server's IP address. Allow the address "
-            "there, then resume.",
+            N_(
+                "The AI account does not allow calls from this server's IP address. Allow the address "
+                "there, then resume."
+            ),
         ),
         (
             "unsupported_country_region_territory",
             PAUSE,
-            "The AI service does not support the country of this server. Use another service.",
+            N_("The AI service does not support the country of this server. Use another service."),
         ),
         (
             "permission_error",
             PAUSE,
-            f"The API key does not have the permission to do this. {ACCESS}",
+            " ".join((N_("The API key does not have the permission to do this."), ACCESS)),
         ),
         (
             "model_not_found",
             FIX,
-            "The AI service does not have this model, or the API key has no access to it. Choose "
-            "another model in the AI step.",
+            N_(
+                "The AI service does not have this model, or the API key has no access to it. Choose "
+                "another model in the AI step."
+            ),
         ),
         (
             "context_length_exceeded",
             FIX,
-            "The text is too long for this model. Lower the input limit of the AI step, or choose a "
-            "model with a larger context.",
+            N_(
+                "The text is too long for this model. Lower the input limit of the AI step, or choose a "
+                "model with a larger context."
+            ),
         ),
         (
             "string_above_max_length",
             FIX,
-            "The text is too long for the AI service. Lower the input limit of the AI step.",
+            N_("The text is too long for the AI service. Lower the input limit of the AI step."),
         ),
         ("invalid_prompt", FIX, POLICY),
         ("content_policy_violation", FIX, POLICY),
         (
             "content_filter",
             FIX,
-            "The AI service's content filter stopped this text. The settings are correct.",
+            N_("The AI service's content filter stopped this text. The settings are correct."),
         ),
         (
             "unsupported_parameter",
             FIX,
-            "The AI service does not support a parameter of the call. Choose another interface or "
-            "another answer format in the destination's settings.",
+            N_(
+                "The AI service does not support a parameter of the call. Choose another interface or "
+                "another answer format in the destination's settings."
+            ),
         ),
         (
             "unsupported_value",
             FIX,
-            "The model does not support a parameter of the call. Choose another model, or another "
-            "answer format in the destination's settings.",
+            N_(
+                "The model does not support a parameter of the call. Choose another model, or another "
+                "answer format in the destination's settings."
+            ),
         ),
         (
             "invalid_json_schema",
             FIX,
-            "The AI service does not accept the schema of the answer fields. Choose another answer "
-            "format in the destination's settings.",
+            N_(
+                "The AI service does not accept the schema of the answer fields. Choose another answer "
+                "format in the destination's settings."
+            ),
         ),
         (
             "rate_limit_exceeded",
             RETRY,
-            "The calls to the AI service exceed the account's rate limit.",
+            N_("The calls to the AI service exceed the account's rate limit."),
         ),
-        ("slow_down", RETRY, "The AI service asks Relay to send fewer calls."),
-        ("server_error", RETRY, "The AI service has an internal error."),
-        ("server_is_overloaded", RETRY, "The AI service is overloaded."),
-        ("engine_overloaded", RETRY, "The AI service is overloaded."),
+        ("slow_down", RETRY, N_("The AI service asks Relay to send fewer calls.")),
+        ("server_error", RETRY, N_("The AI service has an internal error.")),
+        ("server_is_overloaded", RETRY, N_("The AI service is overloaded.")),
+        ("engine_overloaded", RETRY, N_("The AI service is overloaded.")),
     )
 }
 BAD_QUESTION = KnownError(
     FIX,
     "bad_question",
-    "The AI service does not accept the call. Compare the request with what it expects.",
+    N_("The AI service does not accept the call. Compare the request with what it expects."),
 )
 STATUSES: dict[int, KnownError] = {
     400: BAD_QUESTION,
@@ -151,10 +180,14 @@ STATUSES: dict[int, KnownError] = {
     404: KnownError(
         FIX,
         "not_there",
-        "This URL or this model does not exist there. Check the URL, the interface and the model.",
+        N_(
+            "This URL or this model does not exist there. Check the URL, the interface and the model."
+        ),
     ),
-    408: KnownError(RETRY, "http_408", "The AI service reported a timeout."),
-    409: KnownError(RETRY, "http_409", "The AI service reported a conflict with another change."),
+    408: KnownError(RETRY, "http_408", N_("The AI service reported a timeout.")),
+    409: KnownError(
+        RETRY, "http_409", N_("The AI service reported a conflict with another change.")
+    ),
     413: ERRORS["context_length_exceeded"],
     422: BAD_QUESTION,
     429: ERRORS["rate_limit_exceeded"],
@@ -192,7 +225,11 @@ def signal_of(status: int, error: ServiceError, wait_s: float | None) -> Signal:
     """
     known = _known_error(status, error)
     if error.words:
-        said = f"{known.sentence} The service said: “{error.words.rstrip('.')}”."
+        said = _(
+            "%(sentence)s The service said: “%(words)s”.",
+            sentence=known.sentence,
+            words=error.words.rstrip("."),
+        )
         known = replace(known, sentence=said)
     return known.signal(wait_s)
 
@@ -212,13 +249,16 @@ def _known_error(status: int, error: ServiceError) -> KnownError:
     return KnownError(
         FIX,
         f"http_{status}",
-        f"The AI service responded {status}, which Relay does not know. Check the URL and the "
-        "interface.",
+        _(
+            "The AI service responded %(status)s, which Relay does not know. Check the "
+            "URL and the interface.",
+            status=status,
+        ),
     )
 
 
 def no_reply(reply: Reply) -> Signal:
     """The outcome of a call without an HTTP response."""
     code = reply.error or "no_answer"
-    sentence = reply.sentence or "The AI service did not respond."
+    sentence = reply.sentence or _("The AI service did not respond.")
     return Refused(code, sentence) if reply.permanent else Failed(code, sentence)

@@ -13,6 +13,7 @@ from typing import Any
 from relay.destinations.ai import AiReply, TokenUsage
 from relay.destinations.kinds.openai.answers import answer_in, text_of
 from relay.destinations.kinds.openai.errors import ERRORS, ServiceError, no_reply, signal_of
+from relay.i18n import _
 from relay.rules.lifecycle import Accepted, Failed, Refused, Signal
 from relay.transport.request import Reply, retry_after_s
 
@@ -162,7 +163,9 @@ def _response(body: Mapping[str, Any]) -> tuple[Signal, str]:
         reason = details.get("reason") if isinstance(details, Mapping) else ""
         return (_filtered() if reason == "content_filter" else _too_long()), ""
     if status != "completed":
-        sentence = f"The AI service did not finish (status: {_one_line(status, 40)})."
+        sentence = _(
+            "The AI service did not finish (status: %(status)s).", status=_one_line(status, 40)
+        )
         return Failed("not_finished", sentence), ""
     parts = [
         part
@@ -210,7 +213,9 @@ def _chat(body: Mapping[str, Any], reply: Reply) -> tuple[Signal, str]:
 
 
 def _refusal(reason: Any) -> Signal:
-    return Refused("refusal", f"The AI declined to answer: “{_one_line(reason, 200)}”.")
+    return Refused(
+        "refusal", _("The AI declined to answer: “%(words)s”.", words=_one_line(reason, 200))
+    )
 
 
 def _one_line(text: Any, length: int) -> str:
@@ -222,7 +227,9 @@ def _one_line(text: Any, length: int) -> str:
 def _too_long() -> Signal:
     return Refused(
         "answer_too_long",
-        "The answer is longer than the output limit of the AI step. Raise the limit, or ask for less.",
+        _(
+            "The answer is longer than the output limit of the AI step. Raise the limit, or ask for less."
+        ),
     )
 
 
@@ -233,13 +240,17 @@ def _filtered() -> Signal:
 def _no_fields() -> Signal:
     return Refused(
         "no_answer_fields",
-        "The AI's answer does not have the requested fields. Choose a stricter answer format in the "
-        "destination's settings, or another model.",
+        _(
+            "The AI's answer does not have the requested fields. Choose a stricter answer format in the "
+            "destination's settings, or another model."
+        ),
     )
 
 
 def _not_an_answer() -> Signal:
     return Refused(
         "not_an_answer",
-        "The response is not from an AI service. Check the URL and the interface in the settings.",
+        _(
+            "The response is not from an AI service. Check the URL and the interface in the settings."
+        ),
     )

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
+from relay.i18n import N_, _
+
 RESPONSES, CHAT, COMPATIBLE = "responses", "chat", "compatible"
 STRICT, LOOSE, JSON, WORDS = "strict", "schema", "json", "words"
 AUTO = "auto"
@@ -43,7 +45,7 @@ SERVICES = {
         ),
         AiService(
             AZURE,
-            "Azure OpenAI",
+            "Azure OpenAI",  # i18n: keep
             "",
             ("openai.azure.com", "services.ai.azure.com", "cognitiveservices.azure.com"),
             CHAT,
@@ -51,7 +53,7 @@ SERVICES = {
         ),
         AiService(
             "gemini",
-            "Google Gemini",
+            "Google Gemini",  # i18n: keep
             "https://generativelanguage.googleapis.com/v1beta/openai",
             ("generativelanguage.googleapis.com",),
         ),
@@ -65,12 +67,12 @@ SERVICES = {
         ),
         AiService(
             "ollama",
-            "Ollama (on your own server)",
+            N_("Ollama (on your own server)"),
             "http://localhost:11434/v1",
             (),
             needs_key=False,
         ),
-        AiService(OTHER, "Another compatible service", "", (), needs_key=False),
+        AiService(OTHER, N_("Another compatible service"), "", (), needs_key=False),
     )
 }
 # What Relay adds to a URL by itself, and the interface that a person who copied it wants.
@@ -139,11 +141,14 @@ def wrong_url(base_url: str, service: AiService) -> str:
     """Why a URL cannot be that of the service; empty if it can."""
     parts, named = urlsplit(base_url), service_of_url(base_url)
     if named.hosts and named is not service:
-        return f"This is a URL of {named.label}. Choose {named.label} as the service, or clear the URL."
+        return _(
+            "This is a URL of %(service)s. Choose %(service)s as the service, or clear the URL.",
+            service=_(named.label),
+        )
     if service.slug != AZURE:
         return ""
     if DEPLOYMENT.fullmatch(parts.path) and not parse_qs(parts.query).get("api-version"):
-        return (
+        return _(
             "The URL of a deployment needs its API version, such as ?api-version=2024-10-21. Copy the "
             "target URI from Azure's page of the deployment."
         )

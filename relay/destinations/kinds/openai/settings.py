@@ -32,6 +32,7 @@ from relay.destinations.kinds.openai.services import (
     service_of_url,
     wrong_url,
 )
+from relay.i18n import N_, _
 
 
 def models_of(text: str) -> tuple[AiModel, ...]:
@@ -50,7 +51,9 @@ def models_of(text: str) -> tuple[AiModel, ...]:
 def with_prices(text: str) -> str:
     """Lines of models, each with its prices; 0 for a line with only a name."""
     lines = (line.strip() for line in text.splitlines())
-    return "\n".join(f"{line} 0 0" if len(line.split()) == 1 else line for line in lines if line)
+    return "\n".join(
+        f"{line} 0 0" if len(line.split()) == 1 else line for line in lines if line
+    )  # i18n: keep
 
 
 class OpenAISchema(ConfigSchema):
@@ -58,57 +61,67 @@ class OpenAISchema(ConfigSchema):
         load_default=OPENAI,
         validate=validate.OneOf(list(SERVICES)),
         metadata={
-            "label": "Service",
+            "label": N_("Service"),
             "widget": "select",
             "choices": [(service.slug, service.label) for service in SERVICES.values()],
         },
     )
     api_key = fields.String(
         metadata={
-            "label": "API key",
+            "label": N_("API key"),
             "secret": True,
             "placeholder": "sk-…",
-            "help": "Create one on the service's page for API keys. A server of your own may need none.",
+            "help": N_(
+                "Create one on the service's page for API keys. A server of your own may need none."
+            ),
         }
     )
     base_url = fields.String(
         metadata={
-            "label": "URL of the API",
+            "label": N_("URL of the API"),
             "widget": "url",
-            "placeholder": "The service's own URL",
-            "help": "Leave it empty for the service's own URL. Azure: the target URI of your deployment. "
-            "Another service: its URL, which usually ends in /v1. The operator of Relay must allow a "
-            "server in your own network (RELAY_ALLOWED_PRIVATE_NETWORKS).",
+            "placeholder": N_("The service's own URL"),
+            "help": N_(
+                "Leave it empty for the service's own URL. Azure: the target URI of your deployment. "
+                "Another service: its URL, which usually ends in /v1. The operator of Relay must allow a "
+                "server in your own network (RELAY_ALLOWED_PRIVATE_NETWORKS)."
+            ),
         },
     )
     models = fields.String(
         required=True,
-        error_messages={"required": "Enter at least one model with its two prices."},
+        error_messages={"required": N_("Enter at least one model with its two prices.")},
         metadata={
-            "label": "Models and their prices",
+            "label": N_("Models and their prices"),
             "widget": "textarea",
             "placeholder": "name-of-the-model 0.25 2.00",
-            "help": "One model per line: its name, its price per million input tokens, its price per "
-            "million output tokens. Both are on the service's pricing page. Azure: the "
-            "name of the deployment. A server of your own: the name is enough.",
+            "help": N_(
+                "One model per line: its name, its price per million input tokens, its price per "
+                "million output tokens. Both are on the service's pricing page. Azure: the "
+                "name of the deployment. A server of your own: the name is enough."
+            ),
         },
     )
     currency = fields.String(
         load_default="USD",
-        validate=validate.Regexp(r"[A-Z]{3}\Z", error="A currency has three letters, such as USD."),
-        metadata={"label": "Currency of these prices", "placeholder": "USD"},
+        validate=validate.Regexp(
+            r"[A-Z]{3}\Z", error=N_("A currency has three letters, such as USD.")
+        ),
+        metadata={"label": N_("Currency of these prices"), "placeholder": "USD"},
     )
     day_cap = fields.String(
         load_default="5.00",
         metadata={
-            "label": "Spending limit per day",
-            "help": "For all AI steps of this service together. When it is reached, events continue "
-            "without AI or wait, as set in each AI step. A day starts at 00:00 UTC.",
+            "label": N_("Spending limit per day"),
+            "help": N_(
+                "For all AI steps of this service together. When it is reached, events continue "
+                "without AI or wait, as set in each AI step. A day starts at 00:00 UTC."
+            ),
         },
     )
     day_calls = fields.String(
         metadata={
-            "label": "Call limit per day",
+            "label": N_("Call limit per day"),
             "placeholder": "no limit except the spending limit",
         }
     )
@@ -116,13 +129,13 @@ class OpenAISchema(ConfigSchema):
         load_default=AUTO,
         validate=validate.OneOf([AUTO, RESPONSES, CHAT, COMPATIBLE]),
         metadata={
-            "label": "Interface",
+            "label": N_("Interface"),
             "widget": "select",
             "choices": [
-                (AUTO, "As the service needs it"),
-                (RESPONSES, "Responses (OpenAI)"),
-                (CHAT, "Chat Completions (OpenAI)"),
-                (COMPATIBLE, "Chat Completions (compatible servers)"),
+                (AUTO, N_("As the service needs it")),
+                (RESPONSES, N_("Responses (OpenAI)")),
+                (CHAT, N_("Chat Completions (OpenAI)")),
+                (COMPATIBLE, N_("Chat Completions (compatible servers)")),
             ],
             "advanced": True,
         },
@@ -131,23 +144,25 @@ class OpenAISchema(ConfigSchema):
         load_default=AUTO,
         validate=validate.OneOf([AUTO, STRICT, LOOSE, JSON, WORDS]),
         metadata={
-            "label": "Answer format",
+            "label": N_("Answer format"),
             "widget": "select",
             "choices": [
-                (AUTO, "As the service needs it"),
-                (STRICT, "Strict JSON schema"),
-                (LOOSE, "JSON schema, not strict"),
-                (JSON, "JSON mode, schema in the prompt"),
-                (WORDS, "Schema in the prompt only"),
+                (AUTO, N_("As the service needs it")),
+                (STRICT, N_("Strict JSON schema")),
+                (LOOSE, N_("JSON schema, not strict")),
+                (JSON, N_("JSON mode, schema in the prompt")),
+                (WORDS, N_("Schema in the prompt only")),
             ],
             "advanced": True,
-            "help": "If the model does not support a format, choose one further down. Relay checks "
-            "every answer in any case.",
+            "help": N_(
+                "If the model does not support a format, choose one further down. Relay checks "
+                "every answer in any case."
+            ),
         },
     )
 
     @pre_load
-    def find_service(self, data: Mapping[str, Any], **_: Any) -> dict[str, Any]:
+    def find_service(self, data: Mapping[str, Any], **_kwargs: Any) -> dict[str, Any]:
         """Without a service, that of the URL; without a URL, that of the service.
 
         The URL is stored without what Relay adds itself.  A model of Ollama needs no prices.
@@ -174,36 +189,44 @@ class OpenAISchema(ConfigSchema):
         return loaded
 
     @validates_schema
-    def check_service(self, data: Mapping[str, Any], **_: Any) -> None:
+    def check_service(self, data: Mapping[str, Any], **_kwargs: Any) -> None:
         service, url = SERVICES[data.get("service", OPENAI)], data.get("base_url", "")
         if not url:
             raise ValidationError(
-                f"Enter the URL of the API. {service.label} has no common one.", "base_url"
+                _(
+                    "Enter the URL of the API. %(service)s has no common one.",
+                    service=_(service.label),
+                ),
+                "base_url",
             )
         if why := wrong_url(url, service):
             raise ValidationError(why, "base_url")
         is_own = service_of_url(url) is service
         if service.needs_key and is_own and not data.get("api_key"):
-            raise ValidationError(f"Enter the API key of {service.label}.", "api_key")
+            raise ValidationError(
+                _("Enter the API key of %(service)s.", service=_(service.label)), "api_key"
+            )
 
     @validates("models")
-    def check_models(self, value: str, **_: Any) -> None:
+    def check_models(self, value: str, **_kwargs: Any) -> None:
         try:
             models_of(value)
         except ValueError as exc:
             raise ValidationError(
-                "Enter one model per line, each only once: its name, its input price and its output "
-                "price, such as “name-of-the-model 0.25 2.00”."
+                _(
+                    "Enter one model per line, each only once: its name, its input price and its output "
+                    "price, such as “name-of-the-model 0.25 2.00”."
+                )
             ) from exc
 
     @validates("day_cap")
-    def check_cap(self, value: str, **_: Any) -> None:
+    def check_cap(self, value: str, **_kwargs: Any) -> None:
         try:
             amount(value)
         except ValueError as exc:
-            raise ValidationError("Enter an amount such as 5 or 2.50.") from exc
+            raise ValidationError(_("Enter an amount such as 5 or 2.50.")) from exc
 
     @validates("day_calls")
-    def check_calls(self, value: str, **_: Any) -> None:
+    def check_calls(self, value: str, **_kwargs: Any) -> None:
         if not re.fullmatch(r"[0-9]{1,9}", value):
-            raise ValidationError("Enter a whole number, or leave it empty for no limit.")
+            raise ValidationError(_("Enter a whole number, or leave it empty for no limit."))

@@ -45,6 +45,7 @@ from relay.destinations.kinds.slack.settings import (
 from relay.destinations.kinds.slack.urls import MAX_PLAIN, WebhookService, service_of
 from relay.destinations.links import Link, links_of, links_of_all, relay_page
 from relay.errors import Undeliverable
+from relay.i18n import N_, _
 from relay.rules.changes import OlderChange, noun_of
 from relay.rules.lifecycle import Accepted, Failed, Refused, Signal
 from relay.rules.notes import NOTHING_SENT, Note
@@ -54,12 +55,14 @@ from relay.transport.request import OutboundRequest, Reply
 class Slack(Kind):
     slug = "slack"
     name = "Slack"
-    tagline = "Posts a message to a Slack channel."
+    tagline = N_("Posts a message to a Slack channel.")
     icon = "brand-slack"
     escapes_html = True
     default_rate = (1, "second")
-    duplicate_note = "Slack cannot recognize a duplicate: a message that arrived is shown again."
-    setup_link = ("Create the Slack app", access.manifest_url())
+    duplicate_note = N_(
+        "Slack cannot recognize a duplicate: a message that arrived is shown again."
+    )
+    setup_link = (N_("Create the Slack app"), access.manifest_url())
     schema = SlackSchema()
     example_secrets = {
         "webhook_url": "https://hooks.slack.com/services/T0EXAMPLE/B0EXAMPLE/example-webhook-key"
@@ -119,10 +122,14 @@ class Slack(Kind):
         return bot_signal(reply) if reply.body.lstrip()[:1] == b"{" else webhook_signal(reply)
 
     def action(self, config: Mapping[str, Any], event_type: str) -> str:
-        return "post a message to {name}"
+        return N_("post a message to {name}")
 
     def summary(self, config: Mapping[str, Any]) -> str:
-        return f"Slack channel {config['channel']}" if config.get("channel") else "A Slack channel"
+        return (
+            _("Slack channel %(channel)s", channel=config["channel"])
+            if config.get("channel")
+            else _("A Slack channel")
+        )
 
 
 FIRST_STATUS = MessageResult(
@@ -130,7 +137,7 @@ FIRST_STATUS = MessageResult(
     notes=(
         Note(
             "",
-            "the first status of a new order",
+            N_("the first status of a new order"),
             "the destination does not post the first status of a new order. To post it, change this "
             "under More settings.",
             NOTHING_SENT,
@@ -169,7 +176,7 @@ def text_of(message: Message) -> str:
     """The text of a message.  Raises Undeliverable if it is empty."""
     text = str(message.mapped.get("text", "")).strip()
     if not text:
-        raise Undeliverable("no_text", "The message is empty. Change its text.")
+        raise Undeliverable("no_text", _("The message is empty. Change its text."))
     return text
 
 
@@ -202,7 +209,10 @@ def post(
         token = str(config["bot_token"])
         body["channel"] = config["channel"]
         url = str(config.get("api_url", "https://slack.com/api")).rstrip("/") + "/chat.postMessage"
-        headers, secrets = (("Authorization", f"Bearer {token}"), *headers), (token,)
+        headers, secrets = (
+            (("Authorization", f"Bearer {token}"), *headers),  # i18n: keep
+            (token,),
+        )
     else:
         url = str(config["webhook_url"])
         path = urlsplit(url).path
@@ -271,8 +281,11 @@ def digest(
         signal = signal_of(config, reply)
         if isinstance(signal, Refused) and not signal.pause:
             # One of the messages can be the cause, so none of them becomes a dead letter.
-            signal = Failed("digest_refused", f"Slack rejected the digest: {signal.sentence}")
-        for key, (_, text) in lines.items():
+            signal = Failed(
+                "digest_refused",
+                _("Slack rejected the digest: %(why)s", why=signal.sentence),
+            )
+        for key, (_event, text) in lines.items():
             own = json.dumps(
                 {"digest": len(lines), "text": texts.line_of(text)}, ensure_ascii=False
             )

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from relay.destinations.base import AccessResult, Send
 from relay.destinations.envelope import USER_AGENT
 from relay.destinations.kinds.slack.errors import bot_signal
+from relay.i18n import _
 from relay.rules.lifecycle import Accepted
 from relay.transport.request import OutboundRequest
 
@@ -17,7 +18,7 @@ from relay.transport.request import OutboundRequest
 MANIFEST: Mapping[str, Any] = {
     "display_information": {
         "name": "Relay",
-        "description": "Posts orders, leads and comments of your sites.",
+        "description": "Posts orders, leads and comments of your sites.",  # i18n: keep
     },
     "features": {"bot_user": {"display_name": "Relay", "always_online": False}},
     "oauth_config": {"scopes": {"bot": ["chat:write", "incoming-webhook"]}},
@@ -43,7 +44,7 @@ def check(config: Mapping[str, Any], send: Send) -> AccessResult:
     token = str(config["bot_token"])
     url = str(config.get("api_url", "https://slack.com/api")).rstrip("/") + "/auth.test"
     headers = (
-        ("Authorization", f"Bearer {token}"),
+        ("Authorization", f"Bearer {token}"),  # i18n: keep
         ("Content-Type", "application/x-www-form-urlencoded"),
         ("User-Agent", USER_AGENT),
     )
@@ -53,4 +54,4 @@ def check(config: Mapping[str, Any], send: Send) -> AccessResult:
         return AccessResult(signal)
     body = json.loads(reply.text)
     user, team = str(body.get("user", ""))[:80], str(body.get("team", ""))[:80]
-    return AccessResult(signal, f"Connected as {user} in {team}.")
+    return AccessResult(signal, _("Connected as %(user)s in %(team)s.", user=user, team=team))

@@ -10,6 +10,7 @@ from marshmallow import ValidationError, fields, validate, validates, validates_
 
 from relay.destinations.base import ConfigSchema
 from relay.destinations.kinds.slack.urls import service_of
+from relay.i18n import N_, _
 from relay.rules.changes import OlderChange
 from relay.secrets.references import is_reference
 
@@ -19,10 +20,10 @@ POST, SKIP = "post", "skip"
 PREVIEWS = ("unfurl_links", "unfurl_media")
 DIGEST_ABOVE = 20
 REQUIRED = {
-    WEBHOOK: {"webhook_url": "Enter the webhook URL from Slack."},
+    WEBHOOK: {"webhook_url": N_("Enter the webhook URL from Slack.")},
     BOT: {
-        "bot_token": "Enter the bot token from Slack.",
-        "channel": "Enter the channel that Relay posts to.",
+        "bot_token": N_("Enter the bot token from Slack."),
+        "channel": N_("Enter the channel that Relay posts to."),
     },
 }
 
@@ -32,137 +33,153 @@ class SlackSchema(ConfigSchema):
         load_default=WEBHOOK,
         validate=validate.OneOf([WEBHOOK, BOT]),
         metadata={
-            "label": "Connection",
+            "label": N_("Connection"),
             "widget": "select",
             "choices": [
-                (WEBHOOK, "Incoming webhook (simplest)"),
-                (BOT, "Bot (you choose the channel here)"),
+                (WEBHOOK, N_("Incoming webhook (simplest)")),
+                (BOT, N_("Bot (you choose the channel here)")),
             ],
         },
     )
     webhook_url = fields.String(
         metadata={
-            "label": "Webhook URL",
+            "label": N_("Webhook URL"),
             "widget": "url",
             "secret": True,
             "placeholder": "https://hooks.slack.com/services/…",
-            "help": "In Slack: your app → Incoming Webhooks → Add New Webhook to Workspace → choose the "
-            "channel → copy the URL. Anyone with this URL can post there, so Relay encrypts it. URLs of "
-            "Mattermost, Rocket.Chat and Slack's workflows work, too; a workflow needs the variables text, "
-            "event, site and link.",
+            "help": N_(
+                "In Slack: your app → Incoming Webhooks → Add New Webhook to Workspace → choose the "
+                "channel → copy the URL. Anyone with this URL can post there, so Relay encrypts it. URLs of "
+                "Mattermost, Rocket.Chat and Slack's workflows work, too; a workflow needs the variables text, "
+                "event, site and link."
+            ),
             "shown_if": {"way": WEBHOOK},
         },
     )
     bot_token = fields.String(
         metadata={
-            "label": "Bot token",
+            "label": N_("Bot token"),
             "secret": True,
             "placeholder": "xoxb-…",
-            "help": "In Slack: your app → OAuth & Permissions → give the bot the scope chat:write → "
-            "Install to Workspace → copy the Bot User OAuth Token.",
+            "help": N_(
+                "In Slack: your app → OAuth & Permissions → give the bot the scope chat:write → "
+                "Install to Workspace → copy the Bot User OAuth Token."
+            ),
             "shown_if": {"way": BOT},
         }
     )
     channel = fields.String(
         metadata={
-            "label": "Channel",
+            "label": N_("Channel"),
             "placeholder": "C0123456789",
-            "help": "The channel's id: in Slack, click the channel's name; the id is at the bottom. Then "
-            "type /invite and the app's name in that channel.",
+            "help": N_(
+                "The channel's id: in Slack, click the channel's name; the id is at the bottom. Then "
+                "type /invite and the app's name in that channel."
+            ),
             "shown_if": {"way": BOT},
         }
     )
     text = fields.String(
         metadata={
-            "label": "Message",
+            "label": N_("Message"),
             "widget": "textarea",
             "template": True,
-            "placeholder": "Leave empty for Relay's default message for each event.",
-            "help": "Your own text. Relay replaces {{ data.author }} with the event's field author. "
-            "*Asterisks* make bold text, and a line that begins with > is a quote.",
+            "placeholder": N_("Leave empty for Relay's default message for each event."),
+            "help": N_(
+                "Your own text. Relay replaces {{ data.author }} with the event's field author. "
+                "*Asterisks* make bold text, and a line that begins with > is a quote."
+            ),
         }
     )
     links = fields.String(
         load_default=LINKS,
         validate=validate.OneOf([LINKS, NO_LINKS]),
         metadata={
-            "label": "Links to the order, the site and Relay",
+            "label": N_("Links to the order, the site and Relay"),
             "widget": "select",
-            "choices": [(LINKS, "Below the message"), (NO_LINKS, "None")],
+            "choices": [(LINKS, N_("Below the message")), (NO_LINKS, "None")],
             "advanced": True,
-            "help": "The link to Relay appears if Relay's own URL is set (RELAY_PUBLIC_URL), the one to "
-            "the order or comment if the site sends it.",
+            "help": N_(
+                "The link to Relay appears if Relay's own URL is set (RELAY_PUBLIC_URL), the one to "
+                "the order or comment if the site sends it."
+            ),
         },
     )
     older_changes = fields.String(
         load_default=OlderChange.MARK.value,
         validate=validate.OneOf(list(OlderChange)),
         metadata={
-            "label": "A change that arrives after a newer one",
+            "label": N_("A change that arrives after a newer one"),
             "widget": "select",
             "choices": [
-                (OlderChange.MARK.value, "Post it, marked as earlier"),
-                (OlderChange.SKIP.value, "Do not post it"),
-                (OlderChange.SEND.value, "Post it like any other"),
+                (OlderChange.MARK.value, N_("Post it, marked as earlier")),
+                (OlderChange.SKIP.value, N_("Do not post it")),
+                (OlderChange.SEND.value, N_("Post it like any other")),
             ],
             "advanced": True,
-            "help": "After an outage, an earlier change of an order can arrive last. Relay recognizes it "
-            "if the site numbers its changes, as Relay's plugin does.",
+            "help": N_(
+                "After an outage, an earlier change of an order can arrive last. Relay recognizes it "
+                "if the site numbers its changes, as Relay's plugin does."
+            ),
         },
     )
     first_status = fields.String(
         load_default=POST,
         validate=validate.OneOf([POST, SKIP]),
         metadata={
-            "label": "The first status of a new order",
+            "label": N_("The first status of a new order"),
             "widget": "select",
             "choices": [
-                (POST, "Post it like any other change"),
-                (SKIP, "Do not post it: the message about the new order is enough"),
+                (POST, N_("Post it like any other change")),
+                (SKIP, N_("Do not post it: the message about the new order is enough")),
             ],
             "advanced": True,
-            "help": "A sale is a new order and, a moment later, its first status. Relay's plugin marks "
-            "that status.",
+            "help": N_(
+                "A sale is a new order and, a moment later, its first status. Relay's plugin marks "
+                "that status."
+            ),
         },
     )
     unfurl_links = fields.Boolean(
         load_default=False,
         metadata={
-            "label": "Show previews of linked pages",
+            "label": N_("Show previews of linked pages"),
             "advanced": True,
         },
     )
     unfurl_media = fields.Boolean(
         load_default=False,
         metadata={
-            "label": "Show linked pictures and videos",
+            "label": N_("Show linked pictures and videos"),
             "advanced": True,
-            "help": "Both apply to links that a visitor writes, too.",
+            "help": N_("Both apply to links that a visitor writes, too."),
         },
     )
     digest_above = fields.Integer(
         load_default=DIGEST_ABOVE,
         validate=validate.Range(0, 10_000),
-        error_messages={"invalid": "Enter a number, or 0 for never."},
+        error_messages={"invalid": N_("Enter a number, or 0 for never.")},
         metadata={
-            "label": "Send a digest above this number of pending messages",
+            "label": N_("Send a digest above this number of pending messages"),
             "widget": "number",
             "advanced": True,
-            "help": "Relay then sends one summary per minute instead of single messages. 0 means never.",
+            "help": N_(
+                "Relay then sends one summary per minute instead of single messages. 0 means never."
+            ),
         },
     )
     api_url = fields.String(
         load_default="https://slack.com/api",
         metadata={
-            "label": "URL of Slack's API",
+            "label": N_("URL of Slack's API"),
             "widget": "url",
             "advanced": True,
-            "help": "Change it only if Slack gives you another URL.",
+            "help": N_("Change it only if Slack gives you another URL."),
         },
     )
 
     @validates("webhook_url")
-    def check_url(self, value: str, **_: Any) -> None:
+    def check_url(self, value: str, **_kwargs: Any) -> None:
         if is_reference(value):
             return
         try:
@@ -171,12 +188,14 @@ class SlackSchema(ConfigSchema):
             raise ValidationError(str(exc)) from exc
 
     @validates("bot_token")
-    def check_token(self, value: str, **_: Any) -> None:
+    def check_token(self, value: str, **_kwargs: Any) -> None:
         if not is_reference(value) and not re.fullmatch(r"xox[a-z]?[a-z.]*-[\x21-\x7e]+", value):
-            raise ValidationError("A bot token starts with xoxb- and has no spaces. Copy it again.")
+            raise ValidationError(
+                _("A bot token starts with xoxb- and has no spaces. Copy it again.")
+            )
 
     @validates_schema
-    def check_access(self, data: Mapping[str, Any], **_: Any) -> None:
+    def check_access(self, data: Mapping[str, Any], **_kwargs: Any) -> None:
         for name, sentence in REQUIRED.get(data.get("way", WEBHOOK), {}).items():
             if not data.get(name):
                 raise ValidationError(sentence, name)

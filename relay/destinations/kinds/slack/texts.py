@@ -2,6 +2,8 @@
 
 Limits: https://docs.slack.dev/reference/block-kit/blocks/section-block (3,000 characters) and
 https://github.com/slackapi/bolt-js/issues/2509 (about 13,200 characters in all blocks of a message).
+
+This text goes to destinations: it is English (i18n: keep file).
 """
 
 from __future__ import annotations

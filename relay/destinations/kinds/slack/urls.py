@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from relay.i18n import N_
+
 
 class WebhookService(StrEnum):
     SLACK = "slack"
@@ -41,12 +43,12 @@ MAX_PLAIN = {WebhookService.MATTERMOST: 16_000, WebhookService.ROCKET_CHAT: 5_00
 OTHERS = {
     "discord.com": "Discord",
     "discordapp.com": "Discord",
-    "chat.googleapis.com": "Google Chat",
-    "webhook.office.com": "Microsoft Teams",
-    "logic.azure.com": "Microsoft Teams",
-    "powerplatform.com": "Microsoft Teams",
+    "chat.googleapis.com": N_("Google Chat"),
+    "webhook.office.com": N_("Microsoft Teams"),
+    "logic.azure.com": N_("Microsoft Teams"),
+    "powerplatform.com": N_("Microsoft Teams"),
 }
-EXPECTED = (
+EXPECTED = N_(
     "This is not a webhook URL of Slack, which looks like https://hooks.slack.com/services/T…/B…/… (an "
     "incoming webhook) or https://hooks.slack.com/triggers/… (a workflow). For other services, use a "
     "destination of the kind Webhook."

@@ -53,6 +53,7 @@ from relay.destinations.kinds.webhook.settings import (
     signing_keys,
 )
 from relay.errors import Undeliverable
+from relay.i18n import N_, _
 from relay.rules.lifecycle import Accepted
 from relay.rules.on_status import Choices, StatusAction
 from relay.transport.request import OutboundRequest
@@ -60,15 +61,15 @@ from relay.transport.request import OutboundRequest
 NO_TOKEN_YET = "(access token)"  # noqa: S105 - what a preview shows
 TOKENS = TokenCache()
 UNUSED_MAPPING = {
-    JSON_TEXT: "This destination sends the JSON text in its settings, so it uses no mapping.",
-    EMPTY: "This destination sends requests without content, so it uses no mapping.",
+    JSON_TEXT: N_("This destination sends the JSON text in its settings, so it uses no mapping."),
+    EMPTY: N_("This destination sends requests without content, so it uses no mapping."),
 }
 
 
 class Webhook(Kind):
     slug = "webhook"
     name = "Webhook"
-    tagline = "Sends each event to a URL of your choice."
+    tagline = N_("Sends each event to a URL of your choice.")
     icon = "webhook"
     open_fields = True
     # A deploy or a firewall answers like this for a while; after an hour it is a mistake.
@@ -143,9 +144,9 @@ class Webhook(Kind):
         if auth == NONE:
             return [], []
         if auth == OAUTH:
-            return [("Authorization", f"Bearer {NO_TOKEN_YET}")], [secret]
+            return [("Authorization", f"Bearer {NO_TOKEN_YET}")], [secret]  # i18n: keep
         if auth == BEARER:
-            return [("Authorization", f"Bearer {secret}")], [secret]
+            return [("Authorization", f"Bearer {secret}")], [secret]  # i18n: keep
         if auth == BASIC:
             pair = f"{config.get('user', '')}:{secret}"
             return [("Authorization", "Basic " + base64.b64encode(pair.encode()).decode())], [
@@ -160,7 +161,7 @@ class Webhook(Kind):
         except ValueError as exc:
             raise Undeliverable(
                 "bad_credentials",
-                "The destination's secret is not valid. Enter it again in the settings.",
+                _("The destination's secret is not valid. Enter it again in the settings."),
             ) from exc
 
     def deliver(
@@ -201,7 +202,8 @@ class Webhook(Kind):
         if not isinstance(found, AccessToken):
             return AccessResult(found)
         return AccessResult(
-            Accepted(), f"{urlsplit(credentials.token_url).netloc} gave an access token."
+            Accepted(),
+            _("%(host)s gave an access token.", host=urlsplit(credentials.token_url).netloc),
         )
 
     def summary(self, config: Mapping[str, Any]) -> str:
@@ -226,7 +228,7 @@ def with_token(request: OutboundRequest, token: AccessToken) -> OutboundRequest:
     headers = [(name, value) for name, value in request.headers if name != "Authorization"]
     return replace(
         request,
-        headers=(*headers, ("Authorization", f"Bearer {token.value}")),
+        headers=(*headers, ("Authorization", f"Bearer {token.value}")),  # i18n: keep
         secrets=(*request.secrets, token.value),
     )
 
@@ -240,8 +242,10 @@ def url_of(config: Mapping[str, Any], message: Message) -> str:
         if any(part in (".", "..") for part in path.split("/")):
             raise Undeliverable(
                 "bad_path",
-                "The path after the URL would lead to another place: a value in it is . or .. only. "
-                "Change the path in the settings.",
+                _(
+                    "The path after the URL would lead to another place: a value in it is . or .. only. "
+                    "Change the path in the settings."
+                ),
             )
         url = f"{url.rstrip('/')}/{path.lstrip('/')}"
     lines = config.get("query")

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from relay.destinations.base import ConfigSchema
+from relay.i18n import N_, _
 from relay.secrets.references import is_reference
 from relay.transport.client import HEADER_NAME, RESERVED_HEADERS
 
@@ -37,7 +38,7 @@ OWN_HEADERS = RESERVED_HEADERS | {
     *("webhook-id", "webhook-timestamp", "webhook-signature"),
 }
 MOST_LINES, MAX_PEM = 50, 64_000
-REQUEST, LOGIN = "Request", "Access"
+REQUEST, LOGIN = N_("Request"), N_("Access")
 
 
 def signing_keys(text: str) -> list[bytes]:
@@ -102,60 +103,64 @@ def check_certificates(pem: str) -> None:
 class WebhookSchema(ConfigSchema):
     url = fields.String(
         required=True,
-        error_messages={"required": "Enter the URL that receives the messages."},
+        error_messages={"required": N_("Enter the URL that receives the messages.")},
         metadata={
-            "label": "URL",
+            "label": N_("URL"),
             "widget": "url",
             "group": REQUEST,
             "placeholder": "https://example.com/hooks/relay",
-            "help": "Relay sends each event to this URL over HTTPS.",
+            "help": N_("Relay sends each event to this URL over HTTPS."),
         },
     )
     method = fields.String(
         load_default="POST",
         validate=validate.OneOf(METHODS),
         metadata={
-            "label": "Method",
+            "label": N_("Method"),
             "widget": "select",
             "group": REQUEST,
             "choices": [
-                ("POST", "POST (usual)"),
+                ("POST", N_("POST (usual)")),
                 ("PUT", "PUT"),
                 ("PATCH", "PATCH"),
                 ("GET", "GET"),
                 ("DELETE", "DELETE"),
             ],
-            "help": "Use POST unless the receiving system asks for another method.",
+            "help": N_("Use POST unless the receiving system asks for another method."),
         },
     )
     content = fields.String(
         load_default=JSON,
         validate=validate.OneOf([JSON, JSON_TEXT, FORM, EMPTY]),
         metadata={
-            "label": "Content",
+            "label": N_("Content"),
             "widget": "select",
             "group": REQUEST,
             "choices": [
-                (JSON, "JSON: the event, or the fields of the mapping"),
-                (FORM, "Form fields: the event, or the fields of the mapping"),
-                (JSON_TEXT, "JSON that you write yourself"),
-                (EMPTY, "No content (usual for GET and DELETE)"),
+                (JSON, N_("JSON: the event, or the fields of the mapping")),
+                (FORM, N_("Form fields: the event, or the fields of the mapping")),
+                (JSON_TEXT, N_("JSON that you write yourself")),
+                (EMPTY, N_("No content (usual for GET and DELETE)")),
             ],
-            "help": "Choose the fields in the mapping of the subscription, unless you write JSON yourself. Names with dots make objects: "
-            "customer.email. Names with [] make lists: items[].name.",
+            "help": N_(
+                "Choose the fields in the mapping of the subscription, unless you write JSON yourself. Names with dots make objects: "
+                "customer.email. Names with [] make lists: items[].name."
+            ),
         },
     )
     json_text = fields.String(
         metadata={
-            "label": "JSON text",
+            "label": N_("JSON text"),
             "widget": "headers",
             "group": REQUEST,
             "rows": 12,
             "template": True,
             "placeholder": '{"name": "{{ data.customer.name }}", "total": {{ data.total }}}',
-            "help": "Write {{ data.… }} where a value of the event goes; Relay escapes it for JSON. Put "
-            "texts in quotes. For a value that may be missing, or a list, write {{ data.… | json }} "
-            "without quotes. Relay checks the text with a sample of each event type before it saves it.",
+            "help": N_(
+                "Write {{ data.… }} where a value of the event goes; Relay escapes it for JSON. Put "
+                "texts in quotes. For a value that may be missing, or a list, write {{ data.… | json }} "
+                "without quotes. Relay checks the text with a sample of each event type before it saves it."
+            ),
             "shown_if": {"content": JSON_TEXT},
         }
     )
@@ -163,66 +168,80 @@ class WebhookSchema(ConfigSchema):
         load_default=SIGNED,
         validate=validate.OneOf([*SECRET_FIELDS, NONE]),
         metadata={
-            "label": "Authentication",
+            "label": N_("Authentication"),
             "widget": "select",
             "group": LOGIN,
             "choices": [
-                (SIGNED, "Signature (Standard Webhooks, recommended)"),
-                (BEARER, "Bearer token"),
-                (BASIC, "User and password"),
-                (OAUTH, "OAuth 2.0 (client ID and client secret)"),
-                (HEADERS, "Custom headers"),
-                (NONE, "None"),
+                (SIGNED, N_("Signature (Standard Webhooks, recommended)")),
+                (BEARER, N_("Bearer token")),
+                (BASIC, N_("User and password")),
+                (OAUTH, N_("OAuth 2.0 (client ID and client secret)")),
+                (HEADERS, N_("Custom headers")),
+                (NONE, N_("None")),
             ],
-            "help": "Ask the operator of the receiving system which of these it checks.",
+            "help": N_("Ask the operator of the receiving system which of these it checks."),
         },
     )
     signing_secret = fields.String(
         metadata={
-            "label": "Signing secret",
+            "label": N_("Signing secret"),
             "secret": True,
             "group": LOGIN,
             "placeholder": "whsec_…",
-            "help": "From the receiving system; it starts with whsec_. Leave it empty to let Relay make one, "
-            "which is shown once. While you rotate it, enter the new and the old secret, separated by a "
-            "space.",
+            "help": N_(
+                "From the receiving system; it starts with whsec_. Leave it empty to let Relay make one, "
+                "which is shown once. While you rotate it, enter the new and the old secret, separated by a "
+                "space."
+            ),
             "shown_if": {"auth": SIGNED},
         }
     )
     token = fields.String(
-        metadata={"label": "Token", "secret": True, "group": LOGIN, "shown_if": {"auth": BEARER}}
+        metadata={
+            "label": N_("Token"),
+            "secret": True,
+            "group": LOGIN,
+            "shown_if": {"auth": BEARER},
+        }
     )
-    user = fields.String(metadata={"label": "User", "group": LOGIN, "shown_if": {"auth": BASIC}})
+    user = fields.String(
+        metadata={"label": N_("User"), "group": LOGIN, "shown_if": {"auth": BASIC}}
+    )
     password = fields.String(
-        metadata={"label": "Password", "secret": True, "group": LOGIN, "shown_if": {"auth": BASIC}}
+        metadata={
+            "label": N_("Password"),
+            "secret": True,
+            "group": LOGIN,
+            "shown_if": {"auth": BASIC},
+        }
     )
     own_headers = fields.String(
         metadata={
-            "label": "Headers",
+            "label": N_("Headers"),
             "secret": True,
             "widget": "textarea",
             "group": LOGIN,
-            "placeholder": "X-Api-Key: …",
-            "help": "One per line, as Name: value.",
+            "placeholder": N_("X-Api-Key: …"),
+            "help": N_("One per line, as Name: value."),
             "shown_if": {"auth": HEADERS},
         }
     )
     token_url = fields.String(
         metadata={
-            "label": "Token URL",
+            "label": N_("Token URL"),
             "widget": "url",
             "group": LOGIN,
             "placeholder": "https://login.example.com/oauth2/token",
-            "help": "Where Relay gets an access token. Relay keeps the token until it expires.",
+            "help": N_("Where Relay gets an access token. Relay keeps the token until it expires."),
             "shown_if": {"auth": OAUTH},
         }
     )
     client_id = fields.String(
-        metadata={"label": "Client ID", "group": LOGIN, "shown_if": {"auth": OAUTH}}
+        metadata={"label": N_("Client ID"), "group": LOGIN, "shown_if": {"auth": OAUTH}}
     )
     client_secret = fields.String(
         metadata={
-            "label": "Client secret",
+            "label": N_("Client secret"),
             "secret": True,
             "group": LOGIN,
             "shown_if": {"auth": OAUTH},
@@ -230,17 +249,17 @@ class WebhookSchema(ConfigSchema):
     )
     scope = fields.String(
         metadata={
-            "label": "Scopes",
+            "label": N_("Scopes"),
             "group": LOGIN,
-            "help": "Only if the service asks for them. Separate several with spaces.",
+            "help": N_("Only if the service asks for them. Separate several with spaces."),
             "shown_if": {"auth": OAUTH},
         }
     )
     audience = fields.String(
         metadata={
-            "label": "Audience",
+            "label": N_("Audience"),
             "advanced": True,
-            "help": "Only if the service asks for one, as Auth0 does.",
+            "help": N_("Only if the service asks for one, as Auth0 does."),
             "shown_if": {"auth": OAUTH},
         }
     )
@@ -248,76 +267,82 @@ class WebhookSchema(ConfigSchema):
         load_default="basic",
         validate=validate.OneOf(["basic", "body"]),
         metadata={
-            "label": "How the client ID and secret are sent",
+            "label": N_("How the client ID and secret are sent"),
             "widget": "select",
             "advanced": True,
             "choices": [
-                ("basic", "As user and password (HTTP Basic, the standard)"),
-                ("body", "As form fields"),
+                ("basic", N_("As user and password (HTTP Basic, the standard)")),
+                ("body", N_("As form fields")),
             ],
             "shown_if": {"auth": OAUTH},
         },
     )
     path = fields.String(
         metadata={
-            "label": "Path after the URL",
+            "label": N_("Path after the URL"),
             "advanced": True,
             "template": True,
             "placeholder": "/customers/{{ data.customer.id }}",
-            "help": "Added to the URL, for a service with a URL for each record. An event without the "
-            "value becomes a failed delivery.",
+            "help": N_(
+                "Added to the URL, for a service with a URL for each record. An event without the "
+                "value becomes a failed delivery."
+            ),
         }
     )
     query = fields.String(
         metadata={
-            "label": "Query parameters",
+            "label": N_("Query parameters"),
             "widget": "headers",
             "advanced": True,
             "template": True,
             "placeholder": "source=relay\norder={{ data.number }}",
-            "help": "One per line, as name=value. A value can contain {{ data.… }}.",
+            "help": N_("One per line, as name=value. A value can contain {{ data.… }}."),
         }
     )
     extra_headers = fields.String(
         metadata={
-            "label": "More headers",
+            "label": N_("More headers"),
             "widget": "headers",
             "advanced": True,
             "template": True,
-            "placeholder": "X-Event-Type: {{ event }}",
-            "help": "One per line, as Name: value. A value can contain {{ data.… }}. These are not secret: "
-            "enter keys and tokens under Authentication.",
+            "placeholder": N_("X-Event-Type: {{ event }}"),
+            "help": N_(
+                "One per line, as Name: value. A value can contain {{ data.… }}. These are not secret: "
+                "enter keys and tokens under Authentication."
+            ),
         }
     )
     ca_pem = fields.String(
         metadata={
-            "label": "Own certificate authority (CA)",
+            "label": N_("Own certificate authority (CA)"),
             "widget": "headers",
             "advanced": True,
             "rows": 6,
             "placeholder": "-----BEGIN CERTIFICATE-----",
-            "help": "Only if the server has a certificate from your own CA: paste the CA's "
-            "certificate, or several. Relay trusts it for this destination only.",
+            "help": N_(
+                "Only if the server has a certificate from your own CA: paste the CA's "
+                "certificate, or several. Relay trusts it for this destination only."
+            ),
         }
     )
 
     @validates_schema
-    def check_secret(self, data: dict[str, Any], **_: Any) -> None:
+    def check_secret(self, data: dict[str, Any], **_kwargs: Any) -> None:
         """The chosen authentication needs a valid secret.  A reference is resolved only on sending."""
         name = SECRET_FIELDS.get(data.get("auth", SIGNED))
         if name is None:
             return
         value = data.get(name, "")
         if not value:
-            raise ValidationError("The authentication that you chose above requires this.", name)
+            raise ValidationError(_("The authentication that you chose above requires this."), name)
         if is_reference(value):
             return
         checks: dict[str, tuple[Callable[[str], Any], str]] = {
             "signing_secret": (
                 signing_keys,
-                "A signing secret is whsec_ followed by 32 to 88 characters of base64.",
+                _("A signing secret is whsec_ followed by 32 to 88 characters of base64."),
             ),
-            "own_headers": (own_headers, "Enter one header per line, as Name: value."),
+            "own_headers": (own_headers, _("Enter one header per line, as Name: value.")),
         }
         if name in checks:
             check, sentence = checks[name]
@@ -327,53 +352,58 @@ class WebhookSchema(ConfigSchema):
                 raise ValidationError(sentence, name) from exc
 
     @validates_schema
-    def check_oauth(self, data: dict[str, Any], **_: Any) -> None:
+    def check_oauth(self, data: dict[str, Any], **_kwargs: Any) -> None:
         missing = [name for name in ("token_url", "client_id") if not data.get(name)]
         if data.get("auth") == OAUTH and missing:
-            raise ValidationError("OAuth 2.0 requires this.", missing[0])
+            raise ValidationError(_("OAuth 2.0 requires this."), missing[0])
 
     @validates_schema
-    def check_content(self, data: dict[str, Any], **_: Any) -> None:
+    def check_content(self, data: dict[str, Any], **_kwargs: Any) -> None:
         if data.get("content") == JSON_TEXT and not data.get("json_text"):
-            raise ValidationError("Write the JSON text, or choose another content.", "json_text")
+            raise ValidationError(_("Write the JSON text, or choose another content."), "json_text")
 
     @validates_schema
-    def check_lines(self, data: dict[str, Any], **_: Any) -> None:
+    def check_lines(self, data: dict[str, Any], **_kwargs: Any) -> None:
         try:
             query_pairs(data.get("query", ""))
         except ValueError as exc:
             raise ValidationError(
-                "Enter one parameter per line, as name=value, and at most 50.", "query"
+                _("Enter one parameter per line, as name=value, and at most 50."), "query"
             ) from exc
         try:
             headers = own_headers(data.get("extra_headers", ""))
         except ValueError as exc:
             raise ValidationError(
-                "Enter one header per line, as Name: value, and at most 50.", "extra_headers"
+                _("Enter one header per line, as Name: value, and at most 50."), "extra_headers"
             ) from exc
         if taken := [name for name, _ in headers if name.lower() in OWN_HEADERS]:
             raise ValidationError(
-                f"{taken[0]} cannot be set here: Relay sets it, or it is a secret that belongs under "
-                "Authentication.",
+                _(
+                    "%(taken)s cannot be set here: Relay sets it, or it is a secret that belongs "
+                    "under Authentication.",
+                    taken=taken[0],
+                ),
                 "extra_headers",
             )
 
     @validates_schema
-    def check_path(self, data: dict[str, Any], **_: Any) -> None:
+    def check_path(self, data: dict[str, Any], **_kwargs: Any) -> None:
         path = data.get("path", "")
         if path and urlsplit(data.get("url", "")).query:
             raise ValidationError(
-                "The URL has a query (after the ?), so nothing can be added to its path. Move the query to "
-                "Query parameters.",
+                _(
+                    "The URL has a query (after the ?), so nothing can be added to its path. Move the query to "
+                    "Query parameters."
+                ),
                 "path",
             )
         if any(sign in re.sub(r"{{.*?}}|{%.*?%}", "", path) for sign in "?#\\"):
             raise ValidationError(
-                "A path has no ? and no #. Enter parameters under Query parameters.", "path"
+                _("A path has no ? and no #. Enter parameters under Query parameters."), "path"
             )
 
     @validates_schema
-    def check_authority(self, data: dict[str, Any], **_: Any) -> None:
+    def check_authority(self, data: dict[str, Any], **_kwargs: Any) -> None:
         if pem := data.get("ca_pem", ""):
             try:
                 check_certificates(pem)
