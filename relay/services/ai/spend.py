@@ -13,6 +13,7 @@ from relay import database
 from relay.delivery.ai import budget
 from relay.destinations import KINDS
 from relay.destinations.ai import AiKind
+from relay.i18n import _
 from relay.models import AiStep, AiUse, Destination, Subscription, db
 from relay.rules.states import AiUseState
 from relay.services.ai import steps as ai_steps
@@ -155,7 +156,7 @@ def caps() -> list[Used]:
         found.append(
             Used(
                 to.name,
-                "all AI steps and tests",
+                _("all AI steps and tests"),
                 (to.id, None),
                 asker.currency,
                 spent,
@@ -176,8 +177,8 @@ def caps() -> list[Used]:
         to = step.subscription.destination
         found.append(
             Used(
-                f"AI step of {to.name}",
-                f"uses {step.destination.name}, {step.model}",
+                _("AI step of %(name)s", name=to.name),
+                _("uses %(service)s, %(model)s", service=step.destination.name, model=step.model),
                 (to.id, step.subscription_id),
                 currencies.get(step.destination_id, ""),
                 spent,

@@ -21,6 +21,7 @@ from relay.destinations import KINDS
 from relay.destinations.ai import AiKind, AiModel
 from relay.errors import NotFound
 from relay.event_types import SAMPLES, TEST
+from relay.i18n import _
 from relay.mapping import ai_answers, event_fields
 from relay.mapping.ai_answers import AnswerField
 from relay.mapping.conditions import group_of, matches_type
@@ -150,7 +151,7 @@ def save(subscription: Subscription, draft: Draft, by: By) -> AiStep:
         db.session.add(step)
     for name, value in checked.columns.items():
         setattr(step, name, value)
-    label = f"{subscription.destination.name} uses {checked.asker.destination.name}"
+    label = f"{subscription.destination.name} uses {checked.asker.destination.name}"  # i18n: keep
     record(by, "ai_step.save", label, model=draft.model, fields=[f.name for f in draft.fields])
     db.session.commit()
     return step
@@ -160,7 +161,7 @@ def remove(subscription: Subscription, by: By) -> None:
     """Events go without AI from now on; past costs stay on record.  Raises NotFound."""
     step = find_step(subscription.id)
     if step is None:
-        raise NotFound("This subscription has no AI step.")
+        raise NotFound(_("This subscription has no AI step."))
     record(by, "ai_step.remove", subscription.destination.name, model=step.model)
     db.session.delete(step)
     db.session.commit()
@@ -190,7 +191,7 @@ def try_out(subscription: Subscription, draft: Draft, event_id: int | None, by: 
     """
     checked = ai_validation.check(draft, askers())
     event = next((e for e in recent_events(subscription) if event_id in (None, e.id)), None)
-    label = f"{subscription.destination.name} uses {checked.asker.destination.name}"
+    label = f"{subscription.destination.name} uses {checked.asker.destination.name}"  # i18n: keep
     record(by, "ai_step.try", label, model=draft.model)
     db.session.commit()
     row = AiStep(
@@ -200,7 +201,7 @@ def try_out(subscription: Subscription, draft: Draft, event_id: int | None, by: 
     message = message_of(
         parse_payload(event.payload) if event else _sample(subscription),
         event.received_at if event else database.now(db.session),
-        event.source.name if event else "Sample site",
+        event.source.name if event else "Sample site",  # i18n: keep
         event.source.url if event else "https://shop.example.com",
         key="",
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from relay.destinations.ai import MILLION
 from relay.errors import Invalid
+from relay.i18n import _
 from relay.mapping import ai_answers, prompts
 from relay.mapping.ai_answers import TYPES, AnswerField
 from relay.mapping.templates import check_template
@@ -34,7 +35,7 @@ class Draft:
     destination_id: int = 0
     model: str = ""
     instructions: str = (
-        "Read what this person wrote. Say what it is about and whether someone should answer today, "
+        "Read what this person wrote. Say what it is about and whether someone should answer today, "  # i18n: keep
         "and sum it up in one sentence."
     )
     shown: tuple[tuple[str, ...], ...] = ()
@@ -43,11 +44,11 @@ class Draft:
         AnswerField(
             "topic",
             "choice",
-            "What it is about",
+            "What it is about",  # i18n: keep
             ("question", "order", "complaint", "praise", "other"),
         ),
-        AnswerField("urgent", "yes_no", "Whether someone should answer today"),
-        AnswerField("summary", "text", "One sentence, in the language of the text"),
+        AnswerField("urgent", "yes_no", "Whether someone should answer today"),  # i18n: keep
+        AnswerField("summary", "text", "One sentence, in the language of the text"),  # i18n: keep
     )
     masking: bool = True
     max_input_tokens: int = 2000
@@ -90,22 +91,26 @@ def check(draft: Draft, askers: Sequence[Asker]) -> ValidatedStep:
     reasons: dict[str, list[str]] = {}
     asker = next((a for a in askers if a.destination.id == draft.destination_id), None)
     if asker is None or all(one.name != draft.model for one in asker.models):
-        reasons["model"] = ["Choose one of the models."]
+        reasons["model"] = [_("Choose one of the models.")]
     for name, why in (
         ("instructions", _task(draft)),
-        ("shown", "" if draft.shown or draft.text else "Select at least one field."),
+        ("shown", "" if draft.shown or draft.text else _("Select at least one field.")),
         ("text", check_template(draft.text) or ""),
         ("fields", _fields(draft.fields)),
-        ("fallback", "" if draft.fallback in tuple(AiFallback) else "Choose one of the two."),
+        ("fallback", "" if draft.fallback in tuple(AiFallback) else _("Choose one of the two.")),
     ):
         if why:
             reasons[name] = [why]
     for name, (low, high) in LIMITS.items():
         if not low <= getattr(draft, name) <= high:
-            reasons[name] = [f"Enter a whole number from {low} to {high}."]
+            reasons[name] = [
+                _("Enter a whole number from %(low)s to %(high)s.", low=low, high=high)
+            ]
     if not reasons and _room(draft) < ROOM:
         reasons["max_input_tokens"] = [
-            "The instructions and fields alone use nearly all of it. Raise the limit, or shorten them."
+            _(
+                "The instructions and fields alone use nearly all of it. Raise the limit, or shorten them."
+            )
         ]
     if reasons or asker is None:
         raise Invalid(reasons)
@@ -132,9 +137,12 @@ def check(draft: Draft, askers: Sequence[Asker]) -> ValidatedStep:
 def _task(draft: Draft) -> str:
     task = draft.instructions.strip()
     if not 1 <= len(task) <= LONGEST_TASK:
-        return f"Describe in 1 to {LONGEST_TASK} characters what the AI should do."
+        return _(
+            "Describe in 1 to %(most)s characters what the AI should do.",
+            most=LONGEST_TASK,
+        )
     if "{{" in task or "{%" in task:
-        return (
+        return _(
             "Fields of the event do not belong in the instructions: select them below. This way, nothing that "
             "a visitor writes can ever become an instruction."
         )
@@ -144,17 +152,21 @@ def _task(draft: Draft) -> str:
 def _fields(fields: Sequence[AnswerField]) -> str:
     names = [one.name for one in fields]
     if not 1 <= len(names) <= MOST_FIELDS:
-        return f"Name 1 to {MOST_FIELDS} fields that the AI fills in."
+        return _("Name 1 to %(most)s fields that the AI fills in.", most=MOST_FIELDS)
     if len(set(names)) < len(names):
-        return "Two fields have the same name."
+        return _("Two fields have the same name.")
     for one in fields:
         if not re.fullmatch(r"[a-z0-9_]{1,40}", one.name) or one.type not in TYPES:
-            return "Each field needs a name of letters and digits, and one of the types."
+            return _("Each field needs a name of letters and digits, and one of the types.")
         if len(one.description) > 300:
-            return f"Describe “{one.name}” in at most 300 characters."
+            return _("Describe “%(name)s” in at most 300 characters.", name=one.name)
         few = 2 <= len(one.choices) <= MOST_CHOICES
         if one.type == "choice" and not (few and all(len(c) <= 80 for c in one.choices)):
-            return f"Enter 2 to {MOST_CHOICES} short choices for “{one.name}”, separated by commas."
+            return _(
+                "Enter 2 to %(most)s short choices for “%(name)s”, separated by commas.",
+                most=MOST_CHOICES,
+                name=one.name,
+            )
     return ""
 
 

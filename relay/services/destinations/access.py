@@ -13,6 +13,7 @@ from relay.delivery.message import kind_and_config, shared_transport
 from relay.destinations import KINDS
 from relay.destinations.base import AccessResult
 from relay.errors import Refusal, RelayError, Undeliverable
+from relay.i18n import SOURCE, _, in_language
 from relay.models import Destination, db
 from relay.rules.lifecycle import Accepted, Refused
 from relay.rules.states import AccessState
@@ -45,7 +46,10 @@ def check_now(destination: Destination, by: By) -> Destination:
     """Check because a person asked.  Raises Refusal if its kind has no check."""
     if not can_check(destination):
         raise Refusal(
-            f"There is no check of the credentials of {destination.name}. Send a test instead."
+            _(
+                "There is no check of the credentials of %(name)s. Send a test instead.",
+                name=destination.name,
+            )
         )
     record(by, "destination.check", destination.name)
     db.session.commit()
@@ -53,8 +57,9 @@ def check_now(destination: Destination, by: By) -> Destination:
     return db.session.get_one(Destination, destination.id, populate_existing=True)
 
 
+@in_language(SOURCE)
 def check(destination_id: int) -> None:
-    """Check the credentials and store the result."""
+    """Check the credentials and store the result, in English."""
     destination = db.session.get(Destination, destination_id)
     if destination is None or not can_check(destination):
         return
@@ -75,13 +80,15 @@ def check(destination_id: int) -> None:
 def in_words(kind_name: str, result: AccessResult) -> tuple[AccessState, str]:
     """The result of a check as a state and a sentence."""
     if isinstance(result.signal, Accepted):
-        return AccessState.OK, result.text or "The credentials work."
+        return AccessState.OK, result.text or _("The credentials work.")
     sentence = str(getattr(result.signal, "sentence", ""))
     for old, new in IN_OTHER_WORDS:
         sentence = sentence.replace(old, new)
     if isinstance(result.signal, Refused):
-        return AccessState.REFUSED, f"{kind_name} rejected the credentials: {sentence}"
-    return AccessState.UNKNOWN, f"Relay could not check the credentials: {sentence}"
+        return AccessState.REFUSED, _(
+            "%(kind)s rejected the credentials: %(why)s", kind=kind_name, why=sentence
+        )
+    return AccessState.UNKNOWN, _("Relay could not check the credentials: %(why)s", why=sentence)
 
 
 def note(destination_id: int, state: AccessState, text: str) -> None:

@@ -15,10 +15,12 @@ from relay.delivery.attempt.run import Sender
 from relay.delivery.message import kind_and_config, shared_transport
 from relay.destinations import KINDS
 from relay.errors import NotFound, Refusal, RelayError
+from relay.i18n import SOURCE, _, in_language
 from relay.models import Destination, db
 from relay.rules.states import DestinationState
 from relay.services.audit import By, record
 from relay.services.destinations.settings import find_destination
+from relay.stored_text import translated
 
 STALE = timedelta(days=1)
 READS = tuple(kind.slug for kind in KINDS.values() if kind.has_account)
@@ -28,17 +30,18 @@ def refresh(id_or_name: int | str, by: By) -> Destination:
     """Read the account now, because a person asked.  Raises NotFound, Refusal with the reason."""
     destination = find_destination(id_or_name)
     if destination.kind not in READS:
-        raise Refusal(f"{destination.name} has no account fields to load.")
+        raise Refusal(_("%(name)s has no account fields to load.", name=destination.name))
     record(by, "destination.read_account", destination.name)
     read(destination.id)
     destination = find_destination(destination.id)
     if destination.account_trouble:
-        raise Refusal(destination.account_trouble)
+        raise Refusal(translated(destination.account_trouble))
     return destination
 
 
+@in_language(SOURCE)
 def read(destination_id: int) -> None:
-    """Read one account and store it; if that fails, keep the old state and store the reason."""
+    """Read one account and store it; if that fails, keep the old state and store the reason, in English."""
     destination = db.session.get(Destination, destination_id)
     if destination is None or destination.kind not in READS:
         return
@@ -54,7 +57,7 @@ def read(destination_id: int) -> None:
         Destination, destination_id, with_for_update=True, populate_existing=True
     )
     if found is None:
-        raise NotFound("The destination no longer exists.")
+        raise NotFound(_("The destination no longer exists."))
     found.account = account or found.account
     found.account_trouble, found.account_read_at = trouble, database.now(db.session)
     db.session.commit()

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import select
 
 from relay.delivery.quotas import reading_of
+from relay.i18n import _
 from relay.models import Destination, Quota, db
 from relay.rules.quota import QuotaReading, clears_at
 from relay.rules.rate import interval_of
@@ -64,13 +65,18 @@ def forecast(
     """``At this rate, HubSpot accepts no more calls from 16:40 UTC.``"""
     if empties_at is not None:
         if empties_at <= now:
-            return f"{name} accepts no more calls for now: the quota is used up."
-        return (
-            f"At this rate, {name} accepts no more calls from {moment(empties_at, now)}: its quota is used up "
-            "then. Later deliveries wait, and nothing is lost."
+            return _("%(name)s accepts no more calls for now: the quota is used up.", name=name)
+        return _(
+            "At this rate, %(name)s accepts no more calls from %(moment)s: its quota is "
+            "used up then. Later deliveries wait, and nothing is lost.",
+            name=name,
+            moment=moment(empties_at, now),
         )
     if clears_at is not None and (clears_at - now).total_seconds() > CLEARS_SOON_S:
-        return f"At this destination's rate limit, all pending deliveries are sent by {moment(clears_at, now)}."
+        return _(
+            "At this destination's rate limit, all pending deliveries are sent by %(moment)s.",
+            moment=moment(clears_at, now),
+        )
     return ""
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.orm import joinedload, selectinload
 from relay import database
 from relay.database import READ_ONLY
 from relay.errors import Refusal
+from relay.i18n import N_, _
 from relay.models import AiStep, DeadLetter, Delivery, Destination, Quota, Subscription, db
 from relay.models.delivery import is_unfinished
 from relay.rules.lifecycle import Discarded, State
@@ -30,7 +31,7 @@ from relay.services.subscriptions.settings import sentence_of
 from relay.services.transitions import transition_many
 
 LONGEST_NAME = 120
-REASON = "The destination was removed."
+REASON = N_("The destination was removed.")
 
 
 @dataclass(frozen=True)
@@ -106,8 +107,12 @@ def remove(id_or_name: int | str, by: By) -> DestinationRemoval:
     if done.asked_by:
         db.session.rollback()
         raise Refusal(
-            f"{destination.name} was not removed, because AI steps use it. Change or remove the AI "
-            f"step of each of these subscriptions first: {' '.join(done.asked_by)}"
+            _(
+                "%(name)s was not removed, because AI steps use it. Change or remove the AI "
+                "step of each of these subscriptions first: %(asked_by)s",
+                name=destination.name,
+                asked_by=" ".join(done.asked_by),
+            )
         )
     name = destination.name
     destination.state = DestinationState.CLOSED
@@ -189,6 +194,8 @@ def discard_leftovers() -> int:
         count += len(transition_many(db.session, waits, Discarded(), database.now(db.session)))
     for subscription_id in sorted(ids):
         chosen = Selection(subscription=subscription_id)
-        count += bulk.discard_in_transaction(chosen, "Its subscription or destination was removed.")
+        count += bulk.discard_in_transaction(
+            chosen, N_("Its subscription or destination was removed.")
+        )
     db.session.commit()
     return count

@@ -16,6 +16,7 @@ from relay.destinations import KINDS, load_config
 from relay.destinations.base import Kind
 from relay.destinations.endpoints import changed_address
 from relay.errors import Invalid, NotFound, Refusal
+from relay.i18n import N_, _
 from relay.mapping.templates import check_template
 from relay.models import Destination, DestinationVersion, Subscription, db
 from relay.models.destination import is_in_use
@@ -32,17 +33,23 @@ from relay.services.subscriptions import settings as subscription_settings
 def kind_of(slug: str) -> Kind:
     """Raises NotFound."""
     if slug not in KINDS:
-        raise NotFound(f"There is no kind {slug}. Kinds are {', '.join(sorted(KINDS))}.")
+        raise NotFound(
+            _(
+                "There is no kind %(kind)s. Kinds are %(kinds)s.",
+                kind=slug,
+                kinds=", ".join(sorted(KINDS)),
+            )
+        )
     return KINDS[slug]
 
 
 def _check_name(name: str, own_id: int | None = None) -> str:
     name = " ".join(name.split())
     if not 1 <= len(name) <= 120:
-        raise Invalid({"name": ["Give the destination a name of 1 to 120 characters."]})
+        raise Invalid({"name": [_("Give the destination a name of 1 to 120 characters.")]})
     taken = db.session.scalar(select(Destination.id).where(Destination.name == name))
     if taken is not None and taken != own_id:
-        raise Invalid({"name": [f"A destination called {name} already exists."]})
+        raise Invalid({"name": [_("A destination called %(name)s already exists.", name=name)]})
     return name
 
 
@@ -217,7 +224,7 @@ def find_destination(
         wanted = wanted.with_for_update(key_share=True).execution_options(populate_existing=True)
     destination = db.session.scalar(wanted)
     if destination is None:
-        raise NotFound(f"There is no destination {id_or_name}.")
+        raise NotFound(_("There is no destination %(name)s.", name=id_or_name))
     return destination
 
 
@@ -266,9 +273,9 @@ def pause(id_or_name: int | str, by: By, reason: str = "") -> Destination:
     """Deliveries wait, and nothing is lost.  Raises NotFound, Refusal."""
     destination = find_destination(id_or_name, lock=True)
     if destination.state == DestinationState.PAUSED:
-        raise Refusal(f"{destination.name} is already paused.")
+        raise Refusal(_("%(name)s is already paused.", name=destination.name))
     destination.state = DestinationState.PAUSED
-    destination.paused_reason = reason or f"Paused by {by.actor}."
+    destination.paused_reason = reason or N_("Paused by %(actor)s.") % {"actor": by.actor}
     record(by, "destination.pause", destination.name, reason=reason)
     db.session.commit()
     return destination
@@ -278,7 +285,7 @@ def resume(id_or_name: int | str, by: By) -> Destination:
     """Send what waited.  Raises NotFound, Refusal."""
     destination = find_destination(id_or_name, lock=True)
     if destination.state != DestinationState.PAUSED:
-        raise Refusal(f"{destination.name} is not paused.")
+        raise Refusal(_("%(name)s is not paused.", name=destination.name))
     destination.state, destination.paused_reason = DestinationState.ACTIVE, ""
     mend(destination)
     recover(destination)

@@ -10,6 +10,7 @@ from relay.delivery.test_send import sample_message
 from relay.destinations.base import Kind, Message, SettingText, TextStyle
 from relay.errors import Invalid, Undeliverable
 from relay.event_types import SAMPLES
+from relay.i18n import _
 from relay.mapping import escaped_templates
 from relay.mapping.conditions import matches_type
 from relay.services.subscriptions.matching import recent_events
@@ -55,7 +56,8 @@ def _syntax(text: SettingText) -> str | None:
 
 
 def _sentence(name: str, exc: Undeliverable, types: int) -> str:
-    many = (
-        " Or choose fewer event types: the text must work with each of them." if types > 1 else ""
-    )
-    return f"With a sample of {name}: {exc}{many}"
+    why = _("With a sample of %(type)s: %(why)s", type=name, why=exc)
+    if types == 1:
+        return why
+    other = _("Or choose fewer event types: the text must work with each of them.")
+    return f"{why} {other}"

@@ -11,6 +11,7 @@ from relay import broker, database
 from relay.delivery import gate
 from relay.destinations.base import Kind
 from relay.errors import Invalid, Refusal
+from relay.i18n import _
 from relay.models import Destination, db
 from relay.rules.circuit import CircuitState
 from relay.rules.lifecycle import DEFAULT_POLICY
@@ -69,10 +70,10 @@ def parse_rate(text: str) -> tuple[int | None, str | None]:
     """``10/second``, ``60/minute``, ``1000/hour`` or ``none``.  Raises Invalid."""
     if text.strip().lower() in ("", "none"):
         return None, None
-    count, _, unit = text.partition("/")
+    count, _slash, unit = text.partition("/")
     unit = unit.strip().lower().removeprefix("per ").removesuffix("s")
     if not (count.strip().isascii() and count.strip().isdigit() and len(count) < 8):
-        raise Invalid({"rate": ["Write the rate limit as 10/second, 60/minute or 1000/hour."]})
+        raise Invalid({"rate": [_("Write the rate limit as 10/second, 60/minute or 1000/hour.")]})
     return int(count), unit
 
 
@@ -90,13 +91,25 @@ def parse_schedule(text: str) -> tuple[float, ...] | None:
     for part in filter(None, (part.strip() for part in text.replace(";", ",").split(","))):
         seconds = parse(f"{part} s" if part.isdigit() else part)
         if not isinstance(seconds, int | float) or seconds < 1:
-            sentence = f"“{part}” is not a time. Write times such as 30 s, 5 min, 2 h or 1 day."
+            sentence = _(
+                "“%(text)s” is not a time. Write times such as 30 s, 5 min, 2 h or 1 day.",
+                text=part,
+            )
             raise Invalid({"schedule": [sentence]})
         waits.append(float(seconds))
     if not 1 <= len(waits) <= MOST_WAITS:
-        raise Invalid({"schedule": [f"Enter 1 to {MOST_WAITS} times, separated by commas."]})
+        raise Invalid(
+            {
+                "schedule": [
+                    _(
+                        "Enter 1 to %(most)s times, separated by commas.",
+                        most=MOST_WAITS,
+                    )
+                ]
+            }
+        )
     if sum(waits) > LONGEST_S:
-        raise Invalid({"schedule": ["The times must not add up to more than 30 days."]})
+        raise Invalid({"schedule": [_("The times must not add up to more than 30 days.")]})
     return tuple(waits)
 
 
@@ -116,13 +129,27 @@ def check_on_status(kind: Kind, choices: Mapping[str, str]) -> None:
     """Raises Invalid."""
     reasons = []
     if choices and not (kind.answers_http and kind.takes_events):
-        reasons.append(f"{kind.name} has no HTTP status, so there is nothing to choose.")
+        reasons.append(
+            _("%(name)s has no HTTP status, so there is nothing to choose.", name=kind.name)
+        )
     for status, action in choices.items():
         if not STATUS.fullmatch(status):
-            reasons.append(f"“{status}” is not a status such as 404, or a class such as 5xx.")
+            reasons.append(
+                _(
+                    "“%(status)s” is not a status such as 404, or a class such as 5xx.",
+                    status=status,
+                )
+            )
         elif action not in list(StatusAction):
             actions = ", ".join([*StatusAction, DEFAULT])
-            reasons.append(f"After {status}, “{action}” is not possible. Choose one of {actions}.")
+            reasons.append(
+                _(
+                    "After %(status)s, “%(action)s” is not possible. Choose one of %(actions)s.",
+                    status=status,
+                    action=action,
+                    actions=actions,
+                )
+            )
     if reasons:
         raise Invalid({"on_status": reasons})
 
@@ -133,12 +160,15 @@ def check(pacing: Throttling) -> None:
     if pacing.rate_count is not None:
         if not 1 <= pacing.rate_count <= MOST_CALLS:
             reasons["rate"] = [
-                f"Enter a number from 1 to {MOST_CALLS}, or leave it empty for no limit."
+                _(
+                    "Enter a number from 1 to %(most)s, or leave it empty for no limit.",
+                    most=MOST_CALLS,
+                )
             ]
         elif pacing.rate_unit not in UNITS:
-            reasons["rate"] = ["A rate limit is per second, per minute or per hour."]
+            reasons["rate"] = [_("A rate limit is per second, per minute or per hour.")]
     if not 1 <= pacing.concurrency <= MAX_CONCURRENCY:
-        reasons["concurrency"] = [f"Enter a number from 1 to {MAX_CONCURRENCY}."]
+        reasons["concurrency"] = [_("Enter a number from 1 to %(most)s.", most=MAX_CONCURRENCY)]
     if reasons:
         raise Invalid(reasons)
 
@@ -177,7 +207,7 @@ def try_now(id_or_name: int | str, by: By) -> Destination:
     """
     destination = find_destination(id_or_name)
     if destination.state == DestinationState.PAUSED:
-        raise Refusal(f"{destination.name} is paused. Resume it instead.")
+        raise Refusal(_("%(name)s is paused. Resume it instead.", name=destination.name))
     now = database.now(db.session)
     if destination.circuit == CircuitState.OPEN:
         destination.circuit_until = now

@@ -26,6 +26,7 @@ from relay.delivery.test_send import sample_of
 from relay.destinations.base import Kind, Message, Rule, SiteKey, TargetField
 from relay.destinations.redaction import mask_request
 from relay.errors import NotFound, RelayError
+from relay.i18n import _
 from relay.mapping import ai_answers, checks
 from relay.mapping.ai_answers import AnswerField
 from relay.mapping.computed import STANDARD, ComputedField, fields_for
@@ -110,7 +111,7 @@ def rules_in_use(subscription: Subscription) -> dict[str, Rules]:
 def load_preview(subscription: Subscription, event_type: str) -> MappingPreview:
     """Raises NotFound for a type that it does not take, Undeliverable for an unknown kind."""
     if not matches_type(subscription.event_types, event_type):
-        raise NotFound(f"This subscription does not take {event_type}.")
+        raise NotFound(_("This subscription does not take %(type)s.", type=event_type))
     kind, config = kind_and_config(subscription.destination)
     declared = ai_steps.fields_of(subscription)
     samples = _samples(subscription, event_type, kind, declared)
@@ -239,7 +240,7 @@ def preview_event(bench: MappingPreview, rules: Rules, sample: SampleEvent) -> P
 
 def _values(bench: MappingPreview, filled: FilledMapping) -> dict[str, str]:
     texts = {
-        f"{target.group}: {target.label}" if target.group else target.label: plain_text(
+        f"{_(target.group)}: {_(target.label)}" if target.group else _(target.label): plain_text(
             filled.values[target.name]
         )
         for target in bench.targets
@@ -288,11 +289,12 @@ def dry_run(bench: MappingPreview, rules: Rules) -> DryRun:
 def _why_wrong(bench: MappingPreview, rules: Rules, sample: SampleEvent) -> str:
     filled = _fill(bench, rules, sample)
     for problem in (*filled.errors, *_missing(bench, rules, filled)):
-        label = {one.name: one.label for one in bench.targets}.get(problem.target, problem.target)
+        labels = {one.name: _(one.label) for one in bench.targets}
+        label = labels.get(problem.target, problem.target)
         if problem.code == "missing_field":
-            return f"have no value for {label}"
+            return _("have no value for %(field)s", field=label)
         if problem.code == "bad_value":
-            return f"have a value in {label} that does not fit"
+            return _("have a value in %(field)s that does not fit", field=label)
         return problem.sentence
     try:
         requests_of(bench.kind, bench.config, sample.message, rules)

@@ -10,6 +10,7 @@ from sqlalchemy import and_, select
 
 from relay.delivery.test_send import TestSendResult, send
 from relay.errors import Invalid, NotFound
+from relay.i18n import N_, _
 from relay.mapping import checks
 from relay.mapping.computed import stored
 from relay.models import Destination, MappingVersion, Subscription, db
@@ -28,11 +29,14 @@ def check(bench: MappingPreview, rules: Rules) -> None:
     for name in rules:
         if len(name) > LONGEST_NAME or not all(map(PART.fullmatch, name.split("."))):
             reasons[name] = [
-                f"A name has 1 to {LONGEST_NAME} characters, and no part between dots is empty. For a list, "
-                "write [] at the end of a part, such as items[].name."
+                _(
+                    "A name has 1 to %(most)s characters, and no part between dots is "
+                    "empty. For a list, write [] at the end of a part, such as items[].name.",
+                    most=LONGEST_NAME,
+                )
             ]
     if len(rules) > MOST_RULES:
-        reasons["rules"] = [f"A mapping has at most {MOST_RULES} fields."]
+        reasons["rules"] = [_("A mapping has at most %(most)s fields.", most=MOST_RULES)]
     if reasons:
         raise Invalid(reasons)
 
@@ -54,7 +58,8 @@ def save(bench: MappingPreview, rules: Rules | None, by: By) -> MappingVersion:
     found.pop(bench.event_type, None)
     if chosen is not None:
         found[bench.event_type] = chosen
-    note = f"{bench.event_type}: {'custom mapping' if chosen is not None else 'default mapping'}"
+    said = N_("%(type)s: custom mapping") if chosen is not None else N_("%(type)s: default mapping")
+    note = said % {"type": bench.event_type}
     return _keep(current, found, note, by)
 
 
@@ -62,7 +67,7 @@ def go_back(subscription: Subscription, number: int, by: By) -> MappingVersion:
     """Save an earlier version again, as a new one.  Raises NotFound."""
     current = _locked(subscription)
     old = _version(current, number)
-    return _keep(current, old.rules, f"restored version {number}", by)
+    return _keep(current, old.rules, N_("restored version %(number)s") % {"number": number}, by)
 
 
 def _keep(subscription: Subscription, rules: dict[str, Any], note: str, by: By) -> MappingVersion:
@@ -95,7 +100,7 @@ def _version(subscription: Subscription, number: int) -> MappingVersion:
         )
     )
     if found is None:
-        raise NotFound(f"There is no version {number} of this mapping.")
+        raise NotFound(_("There is no version %(number)s of this mapping.", number=number))
     return found
 
 

@@ -12,8 +12,10 @@ from sqlalchemy.orm import joinedload, selectinload
 from relay.delivery import gate
 from relay.delivery.message import parse_payload
 from relay.event_types import SAMPLES
+from relay.i18n import _
 from relay.mapping.conditions import ConditionGroup, group_of, matches_type
 from relay.mapping.event_fields import EventField, fields_of
+from relay.mapping.operators import join_words
 from relay.models import Destination, Event, Source, Subscription, db
 from relay.models.destination import is_shown
 
@@ -104,17 +106,20 @@ def _why_not(subscription: Subscription, event: Event) -> UnmatchedSubscription:
     conditions: ConditionGroup = group_of(subscription.conditions)
     names = [source.name for source in subscription.sources]
     if not matches_type(subscription.event_types, event.event_type):
-        return UnmatchedSubscription(subscription, "It takes other event types.")
+        return UnmatchedSubscription(subscription, _("It takes other event types."))
     if names and event.source_id not in {source.id for source in subscription.sources}:
         return UnmatchedSubscription(
-            subscription, f"It only takes events from {' or '.join(names)}."
+            subscription,
+            _("It only takes events from %(sites)s.", sites=join_words(names, _("or"))),
         )
     if why := conditions.why_not(parse_payload(event.payload)):
         return UnmatchedSubscription(
             subscription, f"{why[0].upper()}{why[1:]}.", by_conditions=True
         )
     if event.routed_at is not None and subscription.created_at > event.routed_at:
-        return UnmatchedSubscription(subscription, "It was created after this event was received.")
+        return UnmatchedSubscription(
+            subscription, _("It was created after this event was received.")
+        )
     return UnmatchedSubscription(
-        subscription, "It was changed later and would take this event now."
+        subscription, _("It was changed later and would take this event now.")
     )

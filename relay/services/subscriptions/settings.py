@@ -15,6 +15,7 @@ from relay import broker, database
 from relay.destinations import KINDS
 from relay.errors import Invalid, NotFound, Refusal
 from relay.event_types import FAMILIES, SAMPLES
+from relay.i18n import N_, SOURCE, _, in_language
 from relay.mapping import phrasing
 from relay.mapping.conditions import Condition, ConditionGroup, group_of, matches_type
 from relay.mapping.operators import OPERATORS, split
@@ -42,9 +43,9 @@ from relay.services.transitions import transition_many
 
 PATTERN = re.compile(r"\*|[a-z0-9_]+(\.[a-z0-9_-]+)*(\.\*)?")
 KNOWN = ("*", *SAMPLES, *(f"{name}.*" for name in FAMILIES))
-LISTED = "The list is in docs/wordpress.md; custom types start with x."
+LISTED = N_("The list is in docs/wordpress.md; custom types start with x.")
 MOST_CONDITIONS, LONGEST_VALUE = 30, 500
-REMOVED = "The subscription was removed."
+REMOVED = N_("The subscription was removed.")
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,13 @@ def check_patterns(patterns: Sequence[str]) -> list[str]:
     wanted = [p.strip() for p in patterns if p.strip()] or ["*"]
     for pattern in wanted:
         if len(pattern) > 64 or not PATTERN.fullmatch(pattern):
-            sentence = f"{pattern} is not an event type such as order.created or order.*."
+            sentence = _(
+                "%(pattern)s is not an event type such as order.created or order.*.",
+                pattern=pattern,
+            )
             raise Invalid({"event_types": [sentence]})
         if pattern not in KNOWN and not pattern.startswith("x."):
-            raise Invalid({"event_types": [type_names.unknown(pattern, KNOWN, LISTED)]})
+            raise Invalid({"event_types": [type_names.unknown(pattern, KNOWN, _(LISTED))]})
     return sorted(set(wanted))
 
 
@@ -72,7 +76,16 @@ def check_conditions(group: ConditionGroup) -> dict[str, Any]:
     """The conditions as they are stored.  Raises Invalid."""
     conditions = list(group.conditions())
     if len(conditions) > MOST_CONDITIONS:
-        raise Invalid({"conditions": [f"A subscription has at most {MOST_CONDITIONS} conditions."]})
+        raise Invalid(
+            {
+                "conditions": [
+                    _(
+                        "A subscription has at most %(most)s conditions.",
+                        most=MOST_CONDITIONS,
+                    )
+                ]
+            }
+        )
     for one in conditions:
         if why := _what_is_wrong(one):
             raise Invalid({"conditions": [why]})
@@ -81,14 +94,14 @@ def check_conditions(group: ConditionGroup) -> dict[str, Any]:
 
 def _what_is_wrong(one: Condition) -> str:
     if not one.path:
-        return "Choose a field for each condition, or remove the condition."
+        return _("Choose a field for each condition, or remove the condition.")
     if one.op not in OPERATORS:
-        return f"{one.op} is not an operator."
+        return _("%(op)s is not an operator.", op=one.op)
     if len(one.value) > LONGEST_VALUE:
-        return f"A value has at most {LONGEST_VALUE} characters."
+        return _("A value has at most %(most)s characters.", most=LONGEST_VALUE)
     how_many = OPERATORS[one.op].values
     if how_many != "none" and not (split(one.value) if how_many == "many" else one.value):
-        return "Enter a value to compare with. To match an empty field, choose “is empty”."
+        return _("Enter a value to compare with. To match an empty field, choose “is empty”.")
     return ""
 
 
@@ -98,7 +111,7 @@ def _sources(slugs: Sequence[str], chosen: Sequence[Source] = ()) -> list[Source
     found = db.session.scalars(select(Source).where(Source.slug.in_(slugs), known)).all()
     for slug in slugs:
         if slug not in {one.slug for one in found}:
-            raise Invalid({"source": [f"There is no source called {slug}."]})
+            raise Invalid({"source": [_("There is no source called %(slug)s.", slug=slug)]})
     return list(found)
 
 
@@ -116,7 +129,7 @@ def check_takes_events(destination: Destination) -> None:
     """Raises Refusal if the destination has no subscriptions of its own."""
     kind = KINDS.get(destination.kind)
     if kind is not None and not kind.takes_events:
-        raise Refusal(f"{destination.name} takes no events: AI steps use it.")
+        raise Refusal(_("%(name)s takes no events: AI steps use it.", name=destination.name))
 
 
 def check_texts(destination: Destination, patterns: Sequence[str]) -> None:
@@ -128,7 +141,11 @@ def check_texts(destination: Destination, patterns: Sequence[str]) -> None:
     except Invalid as exc:
         why = " ".join(sentence for reasons in exc.reasons.values() for sentence in reasons)
         raise Invalid(
-            {"event_types": [f"{destination.name} cannot send these events. {why}"]}
+            {
+                "event_types": [
+                    _("%(name)s cannot send these events. %(why)s", name=destination.name, why=why)
+                ]
+            }
         ) from exc
 
 
@@ -140,7 +157,7 @@ def create(destination: Destination, wanted: SubscriptionSettings, by: By) -> Su
     made.destination_id = destination.id
     made.destination = destination
     db.session.add(made)
-    record(by, "subscription.create", destination.name, sentence=sentence_of(made))
+    record(by, "subscription.create", destination.name, sentence=_for_audit(made))
     db.session.commit()
     return made
 
@@ -153,7 +170,7 @@ def change(subscription: Subscription, wanted: SubscriptionSettings, by: By) -> 
     subscription.conditions = check_conditions(wanted.conditions)
     subscription.event_types, subscription.sources = patterns, sources
     label = subscription.destination.name
-    record(by, "subscription.update", label, sentence=sentence_of(subscription))
+    record(by, "subscription.update", label, sentence=_for_audit(subscription))
     db.session.commit()
     return subscription
 
@@ -171,7 +188,7 @@ def find(destination_id: int, subscription_id: int) -> Subscription:
         or found.destination.state == DestinationState.CLOSED
         or found.destination.kind == INTERNAL_KIND
     ):
-        raise NotFound("There is no such subscription, or it was removed.")
+        raise NotFound(_("There is no such subscription, or it was removed."))
     return found
 
 
@@ -184,14 +201,14 @@ def _lock(subscription: Subscription) -> None:
     db.session.refresh(subscription, ["state"], with_for_update={"key_share": True})
     if subscription.state == SubscriptionState.CLOSED:
         db.session.rollback()
-        raise NotFound("There is no such subscription, or it was removed.")
+        raise NotFound(_("There is no such subscription, or it was removed."))
 
 
 def pause(subscription: Subscription, by: By) -> None:
     """Matching events still get deliveries, which wait.  Raises NotFound, Refusal."""
     _lock(subscription)
     if subscription.state != SubscriptionState.ACTIVE:
-        raise Refusal("This subscription is already paused.")
+        raise Refusal(_("This subscription is already paused."))
     subscription.state = SubscriptionState.PAUSED
     record(by, "subscription.pause", subscription.destination.name, subscription=subscription.id)
     db.session.commit()
@@ -201,7 +218,7 @@ def resume(subscription: Subscription, by: By) -> None:
     """Send what waited.  Raises NotFound, Refusal."""
     _lock(subscription)
     if subscription.state != SubscriptionState.PAUSED:
-        raise Refusal("This subscription is not paused.")
+        raise Refusal(_("This subscription is not paused."))
     subscription.state = SubscriptionState.ACTIVE
     record(by, "subscription.resume", subscription.destination.name, subscription=subscription.id)
     db.session.commit()
@@ -225,7 +242,7 @@ def remove(subscription: Subscription, by: By) -> int:
         by,
         "subscription.remove",
         subscription.destination.name,
-        sentence=sentence_of(subscription),
+        sentence=_for_audit(subscription),
         discarded=pending,
         failed_discarded=failed,
     )
@@ -274,18 +291,23 @@ def sentence_of(subscription: Subscription) -> str:
     return read_back(subscription.destination, wanted)
 
 
+def _for_audit(subscription: Subscription) -> str:
+    with in_language(SOURCE):
+        return sentence_of(subscription)
+
+
 def read_back(destination: Destination, wanted: SubscriptionSettings) -> str:
     """The settings as a sentence; ``sources`` are names here."""
     kind = KINDS.get(destination.kind)
     actions = (
         {kind.action(destination.config, one) for one in wanted.event_types} if kind else set()
     )
-    action = actions.pop() if len(actions) == 1 else "send it to {name}"
+    action = actions.pop() if len(actions) == 1 else N_("send it to {name}")
     return phrasing.sentence(
         wanted.event_types,
         wanted.sources,
         wanted.conditions,
-        action.format(name=destination.name),
+        _(action).format(name=destination.name),
     )
 
 
