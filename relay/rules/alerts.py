@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from relay.i18n import N_
 from relay.rules.states import Severity
 
 EVALUATE_EVERY_S = 15.0
@@ -91,9 +92,11 @@ RULES: Mapping[str, AlertRule] = {
         # ---- destinations ------------------------------------------------------------------------
         AlertRule(
             "destination_paused",
-            "Destination paused by Relay",
-            "Relay paused a destination, for example because its credentials are no longer valid. "
-            "A pause by a person does not count.",
+            N_("Destination paused by Relay"),
+            N_(
+                "Relay paused a destination, for example because its credentials are no longer valid. "
+                "A pause by a person does not count."
+            ),
             Scope.DESTINATION,
             Severity.CRITICAL,
             fire_after_s=0.0,
@@ -101,9 +104,11 @@ RULES: Mapping[str, AlertRule] = {
         ),
         AlertRule(
             "circuit_open",
-            "Destination not responding",
-            "The circuit breaker of a destination is open: Relay waits and tries again from time to "
-            "time.",
+            N_("Destination not responding"),
+            N_(
+                "The circuit breaker of a destination is open: Relay waits and tries again from time to "
+                "time."
+            ),
             Scope.DESTINATION,
             Severity.CRITICAL,
             clear_after_s=60.0,
@@ -111,9 +116,11 @@ RULES: Mapping[str, AlertRule] = {
         ),
         AlertRule(
             "secret_unavailable",
-            "Secret cannot be read",
-            "Deliveries wait because a vault does not answer, or does not give the secret of their "
-            "destination.",
+            N_("Secret cannot be read"),
+            N_(
+                "Deliveries wait because a vault does not answer, or does not give the secret of their "
+                "destination."
+            ),
             Scope.DESTINATION,
             Severity.CRITICAL,
             fire_after_s=120.0,
@@ -122,10 +129,12 @@ RULES: Mapping[str, AlertRule] = {
         ),
         AlertRule(
             "failure_rate",
-            "Failure rate of a destination",
-            "Share of the finished deliveries of the last 5 minutes and of the last hour that failed. "
-            "Needs 3 failed of 50 finished deliveries; below that, 3 failed deliveries of 2 events "
-            "in 15 minutes.",
+            N_("Failure rate of a destination"),
+            N_(
+                "Share of the finished deliveries of the last 5 minutes and of the last hour that failed. "
+                "Needs 3 failed of 50 finished deliveries; below that, 3 failed deliveries of 2 events "
+                "in 15 minutes."
+            ),
             Scope.DESTINATION,
             Severity.CRITICAL,
             threshold=2.0,
@@ -136,8 +145,8 @@ RULES: Mapping[str, AlertRule] = {
         ),
         AlertRule(
             "failure_rate_overall",
-            "Failure rate of all destinations",
-            "The same for all destinations together, when no single destination explains it.",
+            N_("Failure rate of all destinations"),
+            N_("The same for all destinations together, when no single destination explains it."),
             Scope.INSTALLATION,
             Severity.CRITICAL,
             threshold=2.0,
@@ -148,10 +157,12 @@ RULES: Mapping[str, AlertRule] = {
         ),
         AlertRule(
             "failed_delivery",
-            "Failed delivery",
-            "A delivery failed and Relay does not retry it: the first one, then at most one message "
-            "an hour with the count. A notice at first; a warning if it is still open after this "
-            "time.",
+            N_("Failed delivery"),
+            N_(
+                "A delivery failed and Relay does not retry it: the first one, then at most one message "
+                "an hour with the count. A notice at first; a warning if it is still open after this "
+                "time."
+            ),
             Scope.DESTINATION,
             Severity.NOTICE,
             threshold=15.0,
@@ -163,8 +174,8 @@ RULES: Mapping[str, AlertRule] = {
         ),
         AlertRule(
             "late_delivery",
-            "Delivery late",
-            "The oldest delivery that is due has not been sent for this time.",
+            N_("Delivery late"),
+            N_("The oldest delivery that is due has not been sent for this time."),
             Scope.DESTINATION,
             Severity.WARNING,
             threshold=5.0,
@@ -176,9 +187,11 @@ RULES: Mapping[str, AlertRule] = {
         ),
         AlertRule(
             "quota_forecast",
-            "Quota running out",
-            "At the present rate, a quota of the service is used up before it resets. The threshold "
-            "is the time until then.",
+            N_("Quota running out"),
+            N_(
+                "At the present rate, a quota of the service is used up before it resets. The threshold "
+                "is the time until then."
+            ),
             Scope.DESTINATION,
             Severity.WARNING,
             threshold=6.0,
@@ -188,9 +201,11 @@ RULES: Mapping[str, AlertRule] = {
         # ---- sites -------------------------------------------------------------------------------
         AlertRule(
             "silent_site",
-            "Site stopped sending",
-            "A site sends no events of a type although it usually does at this time of the week. The "
-            "threshold is the number of events that were to be expected since the last one.",
+            N_("Site stopped sending"),
+            N_(
+                "A site sends no events of a type although it usually does at this time of the week. The "
+                "threshold is the number of events that were to be expected since the last one."
+            ),
             Scope.SITE,
             Severity.WARNING,
             threshold=7.0,
@@ -201,9 +216,11 @@ RULES: Mapping[str, AlertRule] = {
         ),
         AlertRule(
             "rejected_requests",
-            "Rejected requests",
-            "Relay rejected this many requests of a site in 15 minutes, and at least three times as "
-            "many as usual.",
+            N_("Rejected requests"),
+            N_(
+                "Relay rejected this many requests of a site in 15 minutes, and at least three times as "
+                "many as usual."
+            ),
             Scope.SITE,
             Severity.WARNING,
             threshold=20.0,
@@ -212,8 +229,10 @@ RULES: Mapping[str, AlertRule] = {
         ),
         AlertRule(
             "old_key",
-            "Signing key about to end",
-            "A site still signs with an old key, and the rotation window ends within this time.",
+            N_("Signing key about to end"),
+            N_(
+                "A site still signs with an old key, and the rotation window ends within this time."
+            ),
             Scope.SITE,
             Severity.WARNING,
             threshold=6.0,
@@ -223,9 +242,11 @@ RULES: Mapping[str, AlertRule] = {
         ),
         AlertRule(
             "key_fetched",
-            "Signing key fetched",
-            "A site fetched its new signing key after a rotation. Relay sends it once, to an address that "
-            "the site sent events from.",
+            N_("Signing key fetched"),
+            N_(
+                "A site fetched its new signing key after a rotation. Relay sends it once, to an address that "
+                "the site sent events from."
+            ),
             Scope.SITE,
             Severity.WARNING,
             fire_after_s=0.0,
@@ -233,9 +254,11 @@ RULES: Mapping[str, AlertRule] = {
         ),
         AlertRule(
             "key_refused",
-            "Signing key not sent",
-            "A request with a valid signature asked for the new signing key a second time, or from an "
-            "unknown address.",
+            N_("Signing key not sent"),
+            N_(
+                "A request with a valid signature asked for the new signing key a second time, or from an "
+                "unknown address."
+            ),
             Scope.SITE,
             Severity.WARNING,
             fire_after_s=0.0,
@@ -243,9 +266,11 @@ RULES: Mapping[str, AlertRule] = {
         ),
         AlertRule(
             "site_clock",
-            "Site clock wrong",
-            "The clock of a site differs by this time from Relay's, so its requests are rejected, or will "
-            "be soon.",
+            N_("Site clock wrong"),
+            N_(
+                "The clock of a site differs by this time from Relay's, so its requests are rejected, or will "
+                "be soon."
+            ),
             Scope.SITE,
             Severity.WARNING,
             threshold=120.0,
@@ -255,9 +280,11 @@ RULES: Mapping[str, AlertRule] = {
         ),
         AlertRule(
             "plugin_outbox",
-            "Events waiting on a site",
-            "A site reports events that wait in the plugin's outbox and that did not arrive within 90 "
-            "minutes.",
+            N_("Events waiting on a site"),
+            N_(
+                "A site reports events that wait in the plugin's outbox and that did not arrive within 90 "
+                "minutes."
+            ),
             Scope.SITE,
             Severity.WARNING,
             threshold=1.0,
@@ -267,8 +294,8 @@ RULES: Mapping[str, AlertRule] = {
         ),
         AlertRule(
             "ledger.site",
-            "Events missing from a site",
-            "A site counted events that Relay did not receive.",
+            N_("Events missing from a site"),
+            N_("A site counted events that Relay did not receive."),
             Scope.SITE,
             Severity.WARNING,
             fire_after_s=0.0,
@@ -276,8 +303,8 @@ RULES: Mapping[str, AlertRule] = {
         ),
         AlertRule(
             "canary",
-            "Test event lost or slow",
-            "The synthetic event of a site did not come through all of Relay within this time.",
+            N_("Test event lost or slow"),
+            N_("The synthetic event of a site did not come through all of Relay within this time."),
             Scope.SITE,
             Severity.CRITICAL,
             threshold=60.0,
@@ -290,8 +317,8 @@ RULES: Mapping[str, AlertRule] = {
         # ---- the installation --------------------------------------------------------------------
         AlertRule(
             "no_worker",
-            "No worker running",
-            "No worker sent a heartbeat for this time, so nothing is delivered.",
+            N_("No worker running"),
+            N_("No worker sent a heartbeat for this time, so nothing is delivered."),
             Scope.INSTALLATION,
             Severity.CRITICAL,
             threshold=2.0,
@@ -303,8 +330,10 @@ RULES: Mapping[str, AlertRule] = {
         ),
         AlertRule(
             "no_scheduler",
-            "No scheduler running",
-            "No scheduler did its work for this time, so retries are not sent when they are due.",
+            N_("No scheduler running"),
+            N_(
+                "No scheduler did its work for this time, so retries are not sent when they are due."
+            ),
             Scope.INSTALLATION,
             Severity.CRITICAL,
             threshold=2.0,
@@ -315,24 +344,24 @@ RULES: Mapping[str, AlertRule] = {
         ),
         AlertRule(
             "broker_unavailable",
-            "Broker unavailable",
-            "The broker (REDIS_URL) does not answer.",
+            N_("Broker unavailable"),
+            N_("The broker (REDIS_URL) does not answer."),
             Scope.INSTALLATION,
             Severity.CRITICAL,
             clear_after_s=60.0,
         ),
         AlertRule(
             "database_unavailable",
-            "Database unavailable",
-            "The database does not answer or cannot store events.",
+            N_("Database unavailable"),
+            N_("The database does not answer or cannot store events."),
             Scope.INSTALLATION,
             Severity.CRITICAL,
             clear_after_s=60.0,
         ),
         AlertRule(
             "disk_space",
-            "Disk nearly full",
-            "Less than this is free in the data directory.",
+            N_("Disk nearly full"),
+            N_("Less than this is free in the data directory."),
             Scope.INSTALLATION,
             Severity.WARNING,
             threshold=1024.0,
@@ -341,8 +370,8 @@ RULES: Mapping[str, AlertRule] = {
         ),
         AlertRule(
             "ledger.books",
-            "Ledger does not add up",
-            "Two counts of the same events differ.",
+            N_("Ledger does not add up"),
+            N_("Two counts of the same events differ."),
             Scope.INSTALLATION,
             Severity.WARNING,
             fire_after_s=0.0,
@@ -350,9 +379,11 @@ RULES: Mapping[str, AlertRule] = {
         ),
         AlertRule(
             "audit_log",
-            "Audit log changed",
-            "The nightly check found an entry of the audit log that was changed, deleted or inserted in "
-            "the database.",
+            N_("Audit log changed"),
+            N_(
+                "The nightly check found an entry of the audit log that was changed, deleted or inserted in "
+                "the database."
+            ),
             Scope.INSTALLATION,
             Severity.CRITICAL,
             fire_after_s=0.0,
@@ -360,8 +391,10 @@ RULES: Mapping[str, AlertRule] = {
         ),
         AlertRule(
             "ai_budget",
-            "AI budget",
-            "The calls of AI steps have used this share of a cap of the day; critical at 100 %.",
+            N_("AI budget"),
+            N_(
+                "The calls of AI steps have used this share of a cap of the day; critical at 100 %."
+            ),
             Scope.DESTINATION,
             Severity.WARNING,
             threshold=80.0,
@@ -373,8 +406,8 @@ RULES: Mapping[str, AlertRule] = {
         ),
         AlertRule(
             "failed_sign_ins",
-            "Many failed sign-ins",
-            "This many attempts to sign in as one person failed in 15 minutes.",
+            N_("Many failed sign-ins"),
+            N_("This many attempts to sign in as one person failed in 15 minutes."),
             Scope.INSTALLATION,
             Severity.WARNING,
             threshold=10.0,
@@ -385,9 +418,11 @@ RULES: Mapping[str, AlertRule] = {
         ),
         AlertRule(
             "backup_age",
-            "Backup too old or failed",
-            "The last backup by flask backup is older than this, or flask backup run or verify failed. "
-            "Without any such backup, the rule does nothing until a person sets a threshold.",
+            N_("Backup too old or failed"),
+            N_(
+                "The last backup by flask backup is older than this, or flask backup run or verify failed. "
+                "Without any such backup, the rule does nothing until a person sets a threshold."
+            ),
             Scope.INSTALLATION,
             Severity.WARNING,
             threshold=48.0,
@@ -398,8 +433,8 @@ RULES: Mapping[str, AlertRule] = {
         ),
         AlertRule(
             "channel_failed",
-            "Alert channel failed",
-            "A message of an alert could not be sent by one of the channels.",
+            N_("Alert channel failed"),
+            N_("A message of an alert could not be sent by one of the channels."),
             Scope.INSTALLATION,
             Severity.WARNING,
             fire_after_s=0.0,

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from relay import database
 from relay.errors import Invalid, NotFound, Refusal
+from relay.i18n import N_, _
 from relay.models import Alert, AlertEntry, User, db
 from relay.rules.states import UserState
 from relay.services.alerts.wording import instant_words
@@ -22,7 +23,7 @@ LONGEST_SNOOZE = timedelta(days=30)
 
 def acknowledge(alert_id: int, note: str, by: By) -> Alert:
     """Record that a person has seen it, with a note.  Raises NotFound, Invalid, Refusal."""
-    note = _text(note, "Write in a few words what the cause was.")
+    note = _text(note, _("Write in a few words what the cause was."))
     alert = _find_open(alert_id)
     now = database.now(db.session)
     alert.note, alert.acknowledged_by, alert.acknowledged_at = note, by.actor, now
@@ -34,9 +35,9 @@ def snooze(alert_id: int, until: datetime, by: By) -> Alert:
     alert = _find_open(alert_id)
     now = database.now(db.session)
     if not now < until <= now + LONGEST_SNOOZE + timedelta(minutes=1):
-        raise Invalid({"until": ["An alert can be snoozed for up to 30 days."]})
+        raise Invalid({"until": [_("An alert can be snoozed for up to 30 days.")]})
     alert.snoozed_until = until
-    text = f"Until {instant_words(until, now)}."
+    text = N_("Until %(time)s.") % {"time": instant_words(until, now)}
     return _finish(alert, by, "snoozed", text, until=until.isoformat(timespec="seconds"))
 
 
@@ -44,9 +45,9 @@ def end_snooze(alert_id: int, by: By) -> Alert:
     """Report it again from now on.  Raises NotFound, Refusal."""
     alert = _find_open(alert_id)
     if alert.snoozed_until is None or alert.snoozed_until <= database.now(db.session):
-        raise Refusal("This alert is not snoozed. Nothing was changed.")
+        raise Refusal(_("This alert is not snoozed. Nothing was changed."))
     alert.snoozed_until = None
-    return _finish(alert, by, "snoozed", "Ended.", until="ended")
+    return _finish(alert, by, "snoozed", N_("Ended."), until="ended")
 
 
 def assign(alert_id: int, owner: str | None, by: By) -> Alert:
@@ -58,13 +59,13 @@ def assign(alert_id: int, owner: str | None, by: By) -> Alert:
     if owner is not None:
         owner = _check_owner(owner)
     alert.owner = owner
-    text = f"To {owner}." if owner else "To no one."
+    text = N_("To %(person)s.") % {"person": owner} if owner else N_("To no one.")
     return _finish(alert, by, "assigned", text, owner=owner or "no one")
 
 
 def add_note(alert_id: int, text: str, by: By) -> Alert:
     """Add a line to the timeline, also of a resolved alert.  Raises NotFound, Invalid."""
-    text = _text(text, "Write a note for your team.")
+    text = _text(text, _("Write a note for your team."))
     return _finish(_lock(alert_id), by, "note", text, note=text)
 
 
@@ -78,14 +79,14 @@ def _text(value: str, reason: str) -> str:
 def _lock(alert_id: int) -> Alert:
     alert = db.session.get(Alert, alert_id, with_for_update=True)
     if alert is None:
-        raise NotFound("There is no such alert.")
+        raise NotFound(_("There is no such alert."))
     return alert
 
 
 def _find_open(alert_id: int) -> Alert:
     alert = _lock(alert_id)
     if alert.resolved_at is not None:
-        raise Refusal("This alert is already resolved. Nothing was changed.")
+        raise Refusal(_("This alert is already resolved. Nothing was changed."))
     return alert
 
 
@@ -96,7 +97,13 @@ def _check_owner(email: str) -> str:
     )
     found = db.session.scalar(wanted)
     if found is None:
-        raise Invalid({"owner": [f"No active user has the e-mail address {email.strip()[:254]}."]})
+        raise Invalid(
+            {
+                "owner": [
+                    _("No active user has the e-mail address %(email)s.", email=email.strip()[:254])
+                ]
+            }
+        )
     return found
 
 

@@ -32,6 +32,7 @@ from relay import database, secrets
 from relay.database import READ_ONLY
 from relay.errors import SecretUnreadable
 from relay.event_types import CANARY, EVENT_TYPES
+from relay.i18n import _
 from relay.models import (
     AllowedNetwork,
     Attempt,
@@ -152,9 +153,10 @@ def send(source_id: int) -> str | None:
     try:
         request = _request(f"{base_url(config)}/webhooks/wp/{key.slug}", event_id, key)
     except SecretUnreadable:
-        error = (
-            f"RELAY_ENCRYPTION_KEYS cannot decrypt the secret of its signing key {key.key_id}, so "
-            "the site's own events are refused too"
+        error = _(
+            "RELAY_ENCRYPTION_KEYS cannot decrypt the secret of its signing key "
+            "%(key_id)s, so the site's own events are refused too",
+            key_id=key.key_id,
         )
         _record(event_id, error=error)
         return event_id
@@ -173,8 +175,8 @@ def _record(event_id: str, **values: Any) -> None:
 
 def _error_of(reply: Reply, url: str) -> str:
     if reply.status is None:
-        return f"{url} did not respond: {reply.sentence.rstrip('.')}"
-    return f"{url} responded with status {reply.status}"
+        return _("%(url)s did not respond: %(why)s", url=url, why=reply.sentence.rstrip("."))
+    return _("%(url)s responded with status %(status)s", url=url, status=reply.status)
 
 
 def _request(url: str, event_id: str, key: Any) -> OutboundRequest:

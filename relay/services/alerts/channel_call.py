@@ -19,6 +19,7 @@ from relay.destinations.channel_kinds import CHANNEL_KINDS
 from relay.destinations.endpoints import secret_values
 from relay.destinations.redaction import mask_text
 from relay.errors import Undeliverable, VaultUnavailable
+from relay.i18n import N_, SOURCE, _, in_language
 from relay.models import AlertChannel
 from relay.observability.tracing import traceparent
 from relay.rules.lifecycle import Accepted, Failed, Signal
@@ -31,9 +32,22 @@ IN_OTHER_WORDS = (
     ("the destination's settings, then resume it", "the channel's settings"),
     ("the settings and resume the destination", "the channel's settings"),
     ("the destination's settings", "the channel's settings"),
-    ("The destination ", "The service "),
+    ("The destination ", "The service "),  # i18n: keep
     ("; Relay retries.", "."),
     (" Relay retries.", ""),
+)
+
+
+# What they become, for translation.
+SENTENCES = (
+    N_("The service responded %(status)s."),
+    N_("The service did not respond."),
+    N_("It gets too many calls."),
+    N_("The problem is on its side."),
+    N_("It does not accept Relay's credentials. Enter them again in the channel's settings."),
+    N_("The URL does not exist there. Check it in the channel's settings."),
+    N_("The URL does not accept messages. Check it in the channel's settings."),
+    N_("This URL was permanently closed. Enter a new URL in the channel's settings."),
 )
 
 
@@ -73,6 +87,7 @@ class ChannelResult:
         return isinstance(self.signal, Accepted)
 
 
+@in_language(SOURCE)
 def call(
     address: ChannelAddress,
     key: str,
@@ -80,7 +95,7 @@ def call(
     at: datetime,
     is_test: bool = False,
 ) -> ChannelResult:
-    """Send one message now.  Never raises.
+    """Send one message now, in English.  Never raises.
 
     ``key`` is the same whenever the same message is sent again; webhooks get it as ``webhook-id``.
     Must run outside a transaction: it takes up to 30 seconds.
@@ -91,7 +106,8 @@ def call(
         kind = CHANNEL_KINDS.get(address.kind)
         if kind is None:
             raise Undeliverable(
-                "unknown_kind", f"This Relay does not know the kind {address.kind}. Update it."
+                "unknown_kind",
+                _("This Relay does not know the kind %(kind)s. Update it.", kind=address.kind),
             )
         hidden = secrets.resolve_all(secrets.open_sealed(address.sealed_secrets))
         known += secret_values(hidden)

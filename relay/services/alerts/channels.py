@@ -21,6 +21,7 @@ from relay.destinations.channel_kinds import CHANNEL_KINDS
 from relay.destinations.endpoints import changed_address
 from relay.destinations.kinds.webhook.settings import SIGNED, new_signing_secret
 from relay.errors import Invalid, NotFound, Refusal
+from relay.i18n import _
 from relay.models import AlertChannel, AlertMessage, db
 from relay.rules import quiet
 from relay.rules.alerts import RULES
@@ -61,7 +62,11 @@ def channel_kind(slug: str) -> Kind:
     """Raises NotFound."""
     if slug not in CHANNEL_KINDS:
         raise NotFound(
-            f"There is no kind of alert channel {slug}. Kinds are {', '.join(CHANNEL_KINDS)}."
+            _(
+                "There is no kind of alert channel %(kind)s. Kinds are %(kinds)s.",
+                kind=slug,
+                kinds=", ".join(CHANNEL_KINDS),
+            )
         )
     return CHANNEL_KINDS[slug]
 
@@ -85,7 +90,7 @@ def find_channel(id_or_name: int | str, *, lock: bool = False) -> AlertChannel:
         wanted = wanted.with_for_update().execution_options(populate_existing=True)
     channel = db.session.scalar(wanted)
     if channel is None:
-        raise NotFound(f"There is no alert channel {id_or_name}.")
+        raise NotFound(_("There is no alert channel %(name)s.", name=id_or_name))
     return channel
 
 
@@ -168,7 +173,11 @@ def set_enabled(id_or_name: int | str, enabled: bool, by: By) -> AlertChannel:
     """Turn a channel on or off; what waits for one that is off is not sent.  Raises NotFound, Refusal."""
     channel = find_channel(id_or_name, lock=True)
     if channel.enabled == enabled:
-        raise Refusal(f"{channel.name} is already turned {'on' if enabled else 'off'}.")
+        raise Refusal(
+            _("%(name)s is already turned on.", name=channel.name)
+            if enabled
+            else _("%(name)s is already turned off.", name=channel.name)
+        )
     channel.enabled = enabled
     if not enabled:
         channel.failed_at, channel.last_error = None, ""
@@ -222,8 +231,8 @@ def test_channel(id_or_name: int | str, by: By) -> ChannelResult:
         "rule": "",
         "subject": subject_of(address.id),
         "severity": Severity(severity).value,
-        "sentence": f"This is a test of the alert channel {address.name}.",
-        "advice": "If you can read this, alerts reach you here. There is nothing to do.",
+        "sentence": f"This is a test of the alert channel {address.name}.",  # i18n: keep
+        "advice": "If you can read this, alerts reach you here. There is nothing to do.",  # i18n: keep
         "url": f"{relay_url().rstrip('/')}{PATH}",
         "since": iso(at),
         "count": 1,
@@ -258,9 +267,9 @@ def _check(
     name = " ".join(name.split())
     taken = db.session.scalar(select(AlertChannel.id).where(AlertChannel.name == name))
     if not 1 <= len(name) <= MAX_NAME:
-        reasons["name"] = [f"Give the channel a name of 1 to {MAX_NAME} characters."]
+        reasons["name"] = [_("Give the channel a name of 1 to %(most)s characters.", most=MAX_NAME)]
     elif taken is not None and (channel is None or taken != channel.id):
-        reasons["name"] = [f"An alert channel called {name} already exists."]
+        reasons["name"] = [_("An alert channel called %(name)s already exists.", name=name)]
     config: dict[str, Any] = {}
     hidden: dict[str, str] = {}
     settings: Config = current_app.extensions["relay_config"]
@@ -283,16 +292,18 @@ def _check(
 def _wrong_choice(choice: ChannelChoice) -> dict[str, list[str]]:
     reasons: dict[str, list[str]] = {}
     if choice.severity not in list(Severity):
-        reasons["severity"] = [f"Choose one of {', '.join(Severity)}."]
+        reasons["severity"] = [_("Choose one of %(severities)s.", severities=", ".join(Severity))]
     if unknown := sorted(set(choice.rules) - set(RULES)):
-        reasons["rules"] = [f"There is no rule {unknown[0]}. flask alerts rules lists them."]
+        reasons["rules"] = [
+            _("There is no rule %(name)s. flask alerts rules lists them.", name=unknown[0])
+        ]
     times = (choice.quiet_from, choice.quiet_until)
     if any(times) and not all(quiet.TIME.fullmatch(one) for one in times):
-        reasons["quiet_from"] = ["Enter both times, such as 22:00 and 07:00, or neither."]
+        reasons["quiet_from"] = [_("Enter both times, such as 22:00 and 07:00, or neither.")]
     elif any(times) and times[0] == times[1]:
-        reasons["quiet_from"] = ["The quiet hours begin and end at the same time. Change one."]
+        reasons["quiet_from"] = [_("The quiet hours begin and end at the same time. Change one.")]
     if not _is_timezone(choice.timezone):
-        reasons["timezone"] = ["Enter a time zone such as Europe/Vienna."]
+        reasons["timezone"] = [_("Enter a time zone such as Europe/Vienna.")]
     return reasons
 
 

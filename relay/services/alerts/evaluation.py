@@ -15,6 +15,7 @@ from flask import current_app
 from sqlalchemy import delete, or_, select
 
 from relay import database
+from relay.i18n import N_
 from relay.models import Alert, AlertEvaluation, db
 from relay.observability.logging import log
 from relay.rules.alert_state import AlertStep, Waits
@@ -220,11 +221,11 @@ class _Evaluation:
             text = state.covered_sentence(covered_by)
         elif alert.notified_at is None and reading.newest and self._has_reported(alert):
             # People know of these failures.  Only later ones are news, and age is no reason to warn.
-            text = "No longer covered by another alert, which has reported these failures."
+            text = N_("No longer covered by another alert, which has reported these failures.")
             alert.changes, alert.notified_at = max(1, alert.changes), self.now
             alert.severity = Severity.WARNING
         else:
-            text = "No longer covered by another alert."
+            text = N_("No longer covered by another alert.")
             if alert.notified_at is None:
                 alert.changes = 0  # its opening is due now
         alert.covered_by = covered_by
@@ -251,7 +252,9 @@ class _Evaluation:
         alert.severity = severity
         alert.snoozed_until = None
         state.need_attention(alert)
-        state.add_entry(alert, "changed", self.now, f"Severity: {severity.value}.")
+        state.add_entry(
+            alert, "changed", self.now, N_("Severity: %(severity)s.") % {"severity": severity.value}
+        )
         return True
 
     def _is_muted(self, name: str) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from relay.i18n import N_
 from relay.rules.alerts import RULES, Scope
 from relay.rules.states import Severity
 
@@ -23,11 +24,15 @@ MOST_LISTED = 10
 RECENT, EVERY = timedelta(minutes=5), timedelta(minutes=1)
 NOUNS = {Scope.DESTINATION: "destinations", Scope.SITE: "sites", Scope.INSTALLATION: "alerts"}
 ADVICE = {
-    Scope.DESTINATION: "When many destinations have a problem at once, the cause is often on Relay's side: check "
-    "its network, DNS and outbound proxy first. Then open each alert.",
-    Scope.SITE: "When many sites have a problem at once, the cause is often on Relay's side: check the proxy in "
-    "front of Relay and its network first. Then open each alert.",
-    Scope.INSTALLATION: "Open each alert.",
+    Scope.DESTINATION: N_(
+        "When many destinations have a problem at once, the cause is often on Relay's side: check "
+        "its network, DNS and outbound proxy first. Then open each alert."
+    ),
+    Scope.SITE: N_(
+        "When many sites have a problem at once, the cause is often on Relay's side: check the proxy in "
+        "front of Relay and its network first. Then open each alert."
+    ),
+    Scope.INSTALLATION: N_("Open each alert."),
 }
 
 

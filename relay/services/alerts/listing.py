@@ -12,6 +12,7 @@ from sqlalchemy.orm import selectinload
 
 from config import Config
 from relay.errors import NotFound
+from relay.i18n import _
 from relay.models import Alert, db, db_now
 from relay.rules.states import Severity
 from relay.services.alerts.wording import parts_of
@@ -83,7 +84,7 @@ def find_alert(alert_id: int) -> Alert:
     """With its timeline.  Raises NotFound."""
     found = db.session.get(Alert, alert_id, options=[selectinload(Alert.entries)])
     if found is None:
-        raise NotFound("There is no such alert.")
+        raise NotFound(_("There is no such alert."))
     return found
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, or_, select, update
 
 from relay.delivery.message import relay_url
+from relay.i18n import N_
 from relay.models import Alert, AlertChannel, AlertMessage, db
 from relay.rules import quiet
 from relay.rules.alerts import REMIND_EVERY_S, RULES
@@ -18,7 +19,7 @@ from relay.services.alerts import rules
 
 CHANNEL_FAILED = "channel_failed"
 MAX_SENTENCE, MAX_ADVICE = 1000, 2000  # characters
-RESOLVED_FIRST = "The alert was resolved before this was sent."
+RESOLVED_FIRST = N_("The alert was resolved before this was sent.")
 
 
 def enqueue(alert: Alert, change: AlertChange, now: datetime) -> int:

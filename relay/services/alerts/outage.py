@@ -31,6 +31,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import select
 
 from relay import database
+from relay.i18n import N_, _
 from relay.models import Alert, AlertChannel, AlertEntry, AlertMessage, db
 from relay.observability.logging import log
 from relay.rules.alerts import REMIND_EVERY_S, RULES
@@ -45,7 +46,7 @@ CLAIM_S = 120  # for sending
 QUIET_S = 600
 OTHERS_WAIT_S = 60.0
 RETRY_S = 60.0
-ADVICE = (
+ADVICE = N_(
     "This is on Relay's side. Start the database or restore its connection: sites get a 503 and send "
     "their events again, so nothing is lost. flask doctor shows the cause."
 )
@@ -153,7 +154,7 @@ class DatabaseOutage:
 
     def _report(self, reason: str, now: datetime, change: AlertChange) -> None:
         assert self.since is not None
-        sentence = f"Relay cannot use its database. {reason}"
+        sentence = N_("Relay cannot use its database. %(why)s") % {"why": reason}
         body = body_of(change, sentence, self.since, now, self.public_url)
         sent = self._send(body)
         if not sent:
@@ -282,7 +283,7 @@ def send_directly(channel: AlertChannel, body: dict[str, Any]) -> str:
     """Send through a channel without the database.  -> why it failed, "" if it was sent"""
     address = ChannelAddress.of(channel)
     result = call(address, f"outage-{body['since']}", body, datetime.now(UTC))
-    return result.sentence or ("" if result.ok else "The channel did not accept the message.")
+    return result.sentence or ("" if result.ok else _("The channel did not accept the message."))
 
 
 def store(record: OutageRecord) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from relay import database
+from relay.i18n import N_, _
 from relay.models import Alert, AlertChannel, AlertEntry, AlertMessage, db
 from relay.observability.logging import log
 from relay.observability.metrics import alert_messages
@@ -28,7 +29,21 @@ WAITS_S = (10.0, 30.0)  # after the first and the second try; the third is the l
 LONGEST_WAIT_S = 60.0  # a service that asks for more counts as failed
 LONGEST_HOLD = timedelta(minutes=10)  # for which a service may ask to wait without using up a try
 PATH = "/alerts/channels"
-WORDS = {AlertChange.REMINDER: ", a reminder", AlertChange.RESOLVED: ", that it is resolved"}
+# What the timeline says: of one alert, and of one of several in a message.
+SENT = (
+    N_("To %(name)s."),
+    N_("To %(name)s, in one message about %(count)s alerts."),
+)
+SENT_CHANGES = {
+    AlertChange.REMINDER: (
+        N_("To %(name)s, a reminder."),
+        N_("To %(name)s, a reminder, in one message about %(count)s alerts."),
+    ),
+    AlertChange.RESOLVED: (
+        N_("To %(name)s, that it is resolved."),
+        N_("To %(name)s, that it is resolved, in one message about %(count)s alerts."),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -147,10 +162,10 @@ def _store_sent(claimed: ClaimedMessage, at: datetime) -> None:
     if message is not None and message.state != AlertMessageState.SENT:
         message.state, message.sent_at = AlertMessageState.SENT, at
         message.claimed_until, message.error = None, ""
-        what = WORDS.get(claimed.change, "")
-        if claimed.together > 1:
-            what += f", in one message about {claimed.together} alerts"
-        add_entry(claimed.alert_id, "sent", f"To {claimed.address.name}{what}.", at)
+        one, several = SENT_CHANGES.get(claimed.change, SENT)
+        said = {"name": claimed.address.name, "count": claimed.together}
+        text = (several if claimed.together > 1 else one) % said
+        add_entry(claimed.alert_id, "sent", text, at)
     db.session.commit()
 
 
@@ -170,10 +185,15 @@ def _store_failed(claimed: ClaimedMessage, result: ChannelResult, at: datetime) 
     if message is not None and _is_ours(message, claimed):
         message.state, message.claimed_until = AlertMessageState.FAILED, None
         message.error = result.sentence
-        text = f"{claimed.address.name} failed: {result.sentence}"
+        text = _("%(name)s failed: %(why)s", name=claimed.address.name, why=result.sentence)
         if claimed.rule != CHANNEL_FAILED:
             taker = _fall_back(claimed, at)
-            text += f" {taker} takes over." if taker else " There is no other channel."
+            then = (
+                N_("%(name)s takes over.") % {"name": taker}
+                if taker
+                else N_("There is no other channel.")
+            )
+            text = f"{text} {then}"
         add_entry(claimed.alert_id, "failed", text, at)
     db.session.commit()
 
@@ -219,9 +239,11 @@ def _mark_failed(claimed: ClaimedMessage, result: ChannelResult, at: datetime) -
             state.raise_alert(
                 CHANNEL_FAILED,
                 subject_of(address.id),
-                f"Alerts do not reach {address.name}: {result.sentence}",
-                "Open the channel, fix its settings and send a test. Until then, the next channel in order "
-                "gets its messages.",
+                _("Alerts do not reach %(name)s: %(why)s", name=address.name, why=result.sentence),
+                _(
+                    "Open the channel, fix its settings and send a test. Until then, the next channel in order "
+                    "gets its messages."
+                ),
                 PATH,
             )
     db.session.commit()

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 
 from relay import database
 from relay.errors import Invalid, NotFound, Refusal
+from relay.i18n import SOURCE, _, in_language
 from relay.models import AlertRuleSetting, db
 from relay.rules.alerts import RULES, AlertRule
 from relay.services.alerts.wording import instant_words, value_words
@@ -68,16 +69,24 @@ def set_threshold(rule: str, value: float | None, by: By) -> None:
         raise Refusal(f"“{known.label}” has no threshold. Nothing was changed.")
     if value is not None and not known.low <= value <= known.high:
         low, high = value_words(known.low, ""), value_words(known.high, known.unit)
-        raise Invalid({"threshold": [f"Enter a number from {low} to {high}."]})
+        raise Invalid(
+            {"threshold": [_("Enter a number from %(low)s to %(high)s.", low=low, high=high)]}
+        )
     setting = _locked_setting(rule)
     before, setting.threshold = setting.threshold, value
     _save(
         setting,
         by,
         "alert_rule.threshold",
-        before=value_words(known.threshold if before is None else before, known.unit),
-        now="default" if value is None else value_words(value, known.unit),
+        before=_in_english(known.threshold if before is None else before, known.unit),
+        now="default" if value is None else _in_english(value, known.unit),
     )
+
+
+def _in_english(value: float, unit: str) -> str:
+    """A value for the audit log."""
+    with in_language(SOURCE):
+        return value_words(value, unit)
 
 
 def mute(rule: str, until: datetime | None, by: By) -> None:
@@ -88,7 +97,7 @@ def mute(rule: str, until: datetime | None, by: By) -> None:
     find_rule(rule)
     now = database.now(db.session)
     if until is not None and until <= now:
-        raise Invalid({"for": ["Enter a time in the future."]})
+        raise Invalid({"for": [_("Enter a time in the future.")]})
     setting = _locked_setting(rule)
     setting.muted, setting.muted_until = True, until
     words = instant_words(until, now) if until else "a person ends it"
@@ -108,7 +117,13 @@ def unmute(rule: str, by: By) -> None:
 def find_rule(name: str) -> AlertRule:
     """Raises NotFound."""
     if name not in RULES:
-        raise NotFound(f"There is no alert rule {name[:40]}. Rules are {', '.join(RULES)}.")
+        raise NotFound(
+            _(
+                "There is no alert rule %(name)s. Rules are %(rules)s.",
+                name=name[:40],
+                rules=", ".join(RULES),
+            )
+        )
     return RULES[name]
 
 

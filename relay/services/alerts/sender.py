@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from relay import database
 from relay.database import READ_ONLY
+from relay.i18n import N_
 from relay.models import Alert, AlertChannel, AlertMessage, db
 from relay.observability.logging import log
 from relay.rules.states import AlertChange, AlertMessageState, Severity
@@ -29,12 +30,12 @@ from relay.services.alerts.results import ClaimedMessage
 
 CLAIM = timedelta(seconds=60)  # twice the longest call
 MOST_CHANNELS = 16  # threads at the same time
-TURNED_OFF = "The channel was turned off before this was sent."
+TURNED_OFF = N_("The channel was turned off before this was sent.")
 MOST_STARTS = 6  # a message that stops the process each time is not started again
-STOPPED = "Relay stopped each time while it sent this."
-MUTED = "The rule was muted before this was sent."
+STOPPED = N_("Relay stopped each time while it sent this.")
+MUTED = N_("The rule was muted before this was sent.")
 MUTED_AGAIN = timedelta(minutes=1)  # until a message of a muted rule is due again
-OUT_OF_DATE = "Nothing was to be reminded of any more."
+OUT_OF_DATE = N_("Nothing was to be reminded of any more.")
 
 
 @dataclass

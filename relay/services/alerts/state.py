@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, or_, select
 
 from relay import database
+from relay.i18n import N_
 from relay.models import Alert, AlertEntry, AlertEvaluation, db
 from relay.observability.logging import log
 from relay.rules.alert_state import MessageFacts
@@ -20,7 +21,7 @@ from relay.rules.alerts import REMIND_EVERY_S, RULES, Reading, ReadingLevel
 from relay.rules.states import AlertChange, Severity
 from relay.services.alerts import messages, rules
 
-FIXED = "The cause no longer exists."
+FIXED = N_("The cause no longer exists.")
 MAX_PATH = 300
 
 
@@ -193,7 +194,8 @@ def add_entry(alert: Alert, action: str, now: datetime, text: str = "") -> None:
 
 def covered_sentence(rule: str) -> str:
     """Why nothing is sent about an alert that another one covers; for the timeline."""
-    return f"Covered by the alert “{RULES[rule].label}”. Nothing is sent about this one meanwhile."
+    said = N_("Covered by the alert “%(label)s”. Nothing is sent about this one meanwhile.")
+    return said % {"label": RULES[rule].label}
 
 
 def _enqueue(alert: Alert, change: AlertChange, now: datetime) -> None:

@@ -1,6 +1,7 @@
 """What a message says about an alert, for each kind of channel.
 
-Every text is made from the ``body`` that ``messages.body_of`` writes, so all channels say the same.
+Every text is made from the ``body`` that ``messages.body_of`` writes, so all channels say the same, in
+English (i18n: keep file).
 """
 
 from __future__ import annotations

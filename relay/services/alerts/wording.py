@@ -9,15 +9,23 @@ from datetime import date, datetime
 from sqlalchemy import String, cast, literal, select, union_all
 
 from relay.event_types import event_type_of
+from relay.i18n import N_, _
 from relay.models import AlertChannel, Destination, Source, User, db
 from relay.services.ledger.labels import day_words
+from relay.stored_text import figure
 
-INSTALLATION = "This installation"
+# The units of the rules (``AlertRule.unit``) and what they are called for one.
+UNITS = (
+    *(N_("attempt"), N_("attempts"), N_("event"), N_("events"), N_("hour"), N_("hours")),
+    *(N_("minute"), N_("minutes"), N_("request"), N_("requests"), N_("second"), N_("seconds")),
+    N_("failed"),
+)
+INSTALLATION = N_("This installation")
 TABLES = {  # the name of a subject with a deleted row
-    "destination": "Destination {}",
-    "channel": "Alert channel {}",
+    "destination": N_("Destination {}"),
+    "channel": N_("Alert channel {}"),
     "site": "{}",
-    "user": "User {}",
+    "user": N_("User {}"),
 }
 
 
@@ -81,8 +89,8 @@ def _ids(parts: Iterable[AlertSubject], table: str) -> set[int]:
 
 def _words(one: AlertSubject, names: Mapping[tuple[str, str], str]) -> str:
     if not one.table:
-        return INSTALLATION
-    name = names.get((one.table, one.key), TABLES[one.table].format(one.key))
+        return _(INSTALLATION)
+    name = names.get((one.table, one.key), _(TABLES[one.table]).format(one.key))
     return f"{name}: {_part_words(one.part)}" if one.part else name
 
 
@@ -91,17 +99,17 @@ def _part_words(part: str) -> str:
     try:
         return day_words(date.fromisoformat(part))
     except ValueError:
-        return event_type_of(part).label
+        return _(event_type_of(part).label)
 
 
 def value_words(value: float, unit: str) -> str:
     """``2.5 %``, ``1 hour``, ``1,024 MiB``: at most two decimals, one for minutes."""
     digits = 1 if unit == "minutes" else 2
-    text = f"{value:,.{digits}f}".rstrip("0").rstrip(".")
+    text = figure(f"{value:,.{digits}f}".rstrip("0").rstrip("."))
     if not unit:
         return text
     one = unit.removesuffix("s") if value == 1 else unit
-    return f"{text} {one}"
+    return f"{text} {_(one)}"
 
 
 def instant_words(instant: datetime, now: datetime) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from config import Config
+from relay.i18n import N_
 
 
 @dataclass(frozen=True)
@@ -29,16 +30,20 @@ class Context:
 
 
 def counted(count: int, one: str, many: str) -> str:
-    """``1 delivery``, ``1,200 deliveries``."""
-    return f"{count:,} {one if count == 1 else many}"
+    """``1 delivery``, ``1,200 deliveries``; both texts have ``%(count)s``."""
+    return (one if count == 1 else many) % {"count": f"{count:,}"}
 
 
 def duration(seconds: float) -> str:
     """``40 seconds``, ``7 minutes``, ``5 hours``, ``3 days``."""
-    for size, unit in ((86_400, "day"), (3600, "hour"), (60, "minute")):
+    for size, one, many in (
+        (86_400, N_("%(count)s day"), N_("%(count)s days")),
+        (3600, N_("%(count)s hour"), N_("%(count)s hours")),
+        (60, N_("%(count)s minute"), N_("%(count)s minutes")),
+    ):
         if seconds >= (2 * size if size > 60 else size):
-            return counted(int(seconds // size), unit, f"{unit}s")
-    return counted(max(0, int(seconds)), "second", "seconds")
+            return counted(int(seconds // size), one, many)
+    return counted(max(0, int(seconds)), N_("%(count)s second"), N_("%(count)s seconds"))
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import and_, select
 
+from relay.i18n import N_, _
 from relay.models import CanaryRun, Delivery, Event, Source
 from relay.rules.alerts import Reading, ReadingLevel
 from relay.rules.lifecycle import State
@@ -24,21 +25,21 @@ from relay.services.alerts.readings import Context
 RULE = "canary"
 READ_RULES = (RULE,)
 SEVERAL = 2  # sites in a row
-NOT_ACCEPTED = (
+NOT_ACCEPTED = N_(
     "This is on Relay's side. Check that the web process runs, that the proxy in front of it passes "
     "requests on, and that RELAY_CANARY_URL or RELAY_PUBLIC_URL is right. flask doctor says why no "
     "event can be stored."
 )
-NOT_DELIVERED = (
+NOT_DELIVERED = N_(
     "This is on Relay's side. Check that the worker runs and that the broker (REDIS_URL) answers: run "
     "flask doctor, read the end of the worker's log and restart the worker. The deliveries of your "
     "destinations may be stuck in the same way."
 )
 STUCK = {
-    State.PENDING: "not sent: no worker took it from the queue of its destination",
-    State.IN_FLIGHT: "not delivered: a worker took it and did not finish",
+    State.PENDING: N_("not sent: no worker took it from the queue of its destination"),
+    State.IN_FLIGHT: N_("not delivered: a worker took it and did not finish"),
 }
-SLOW = (
+SLOW = N_(
     "This is on Relay's side. Check the load of the database and of the worker; start another worker "
     "if the queue is long. If this time is normal here, raise the threshold of the rule."
 )
@@ -115,20 +116,25 @@ def _result(row: Any, site: Any, now: datetime, limit_s: float) -> CanaryResult 
     if row.arrived_at is not None:
         if seconds <= limit_s:
             return CanaryResult(site, row.sent_at, seconds)
-        problem = f"took {seconds:.0f} seconds from Relay's endpoint to the internal inbox."
+        problem = _(
+            "took %(seconds)s seconds from Relay's endpoint to the internal inbox.",
+            seconds=f"{seconds:.0f}",
+        )
         return CanaryResult(site, row.sent_at, seconds, problem, SLOW)
     if row.error:
-        problem = f"was not accepted: {row.error}."
+        problem = _("was not accepted: %(why)s.", why=row.error)
         return CanaryResult(site, row.sent_at, seconds, problem, NOT_ACCEPTED)
     if row.accepted_at is None or seconds <= limit_s:
         return None
     if row.event_pk is not None and row.routed_at is None:
-        step = "not routed: no worker took it"
+        step = N_("not routed: no worker took it")
     elif row.state == State.DELIVERED:
         return None  # it arrived, which is recorded within seconds
     else:
-        step = STUCK.get(row.state, "not delivered: no worker received it")
-    problem = f"was accepted {seconds:.0f} seconds ago but {step}."
+        step = STUCK.get(row.state, N_("not delivered: no worker received it"))
+    problem = _(
+        "was accepted %(seconds)s seconds ago but %(what)s.", seconds=f"{seconds:.0f}", what=step
+    )
     return CanaryResult(site, row.sent_at, seconds, problem, NOT_DELIVERED)
 
 
@@ -144,9 +150,11 @@ def _of_all(failing: list[CanaryResult]) -> Reading:
     if not failing:
         return Reading(RULE, "", ReadingLevel.CLEAR)
     last = failing[0]
-    sentence = (
-        f"The test events of {len(failing)} sites failed one after another. The last one, of "
-        f"{last.site.name}, {last.problem}"
+    sentence = _(
+        "The test events of %(count)s sites failed one after another. The last one, of %(name)s, %(what)s",
+        count=len(failing),
+        name=last.site.name,
+        what=last.problem,
     )
     since = min(one.sent_at for one in failing)
     firing = ReadingLevel.FIRING
@@ -166,7 +174,7 @@ def _of_site(site: Any, result: CanaryResult | None, is_covered: bool) -> Readin
         subject,
         ReadingLevel.FIRING,
         result.seconds,
-        f"The test event of {site.name} {result.problem}",
+        _("The test event of %(name)s %(what)s", name=site.name, what=result.problem),
         result.advice,
         path,
         since=result.sent_at,

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from relay.delivery import gate
+from relay.i18n import N_, _
 from relay.models import AuditEntry, Delivery, Destination, Subscription
 from relay.models.destination import is_in_use
 from relay.rules.alerts import Reading, ReadingLevel
@@ -31,6 +32,21 @@ READ_RULES = (
     *limits.READ_RULES,
 )
 LIVE = 0  # the priority of deliveries that are not part of a replay
+
+PAUSED_ADVICE = N_(
+    "Its deliveries wait until you resume it. Correct the cause at the service or in the settings of the "
+    "destination, send a test, then resume it."
+)
+DOWN_ADVICE = N_(
+    "The cause is at the service or on the network to it: check the service's status page and the URL in "
+    "the settings. Nothing is lost: Relay tests the service at least twice per minute while something "
+    "waits, and continues when it responds."
+)
+
+
+def wait_words(count: int) -> str:
+    """``5 deliveries wait now.``"""
+    return counted(count, N_("%(count)s delivery waits now."), N_("%(count)s deliveries wait now."))
 
 
 def read(context: Context) -> Iterator[Reading]:
@@ -76,10 +92,12 @@ def _paused(context: Context, found: Sequence[Any]) -> Iterator[Reading]:
             f"destination:{row.id}",
             ReadingLevel.FIRING,
             1.0,
-            f"Relay paused {row.name}, so nothing is sent to it: {row.paused_reason}",
-            "Its deliveries wait until you resume it. Correct the cause at the service or in the "
-            "settings of the destination, send a test, then resume it. "
-            f"{counted(waits, 'delivery waits', 'deliveries wait')} now.",
+            _(
+                "Relay paused %(name)s, so nothing is sent to it: %(why)s",
+                name=row.name,
+                why=row.paused_reason,
+            ),
+            " ".join((_(PAUSED_ADVICE), wait_words(waits))),
             f"/destinations/{row.id}",
             waits,
             since,
@@ -124,11 +142,12 @@ def _circuits(context: Context, found: Sequence[Any]) -> Iterator[Reading]:
             f"destination:{row.id}",
             ReadingLevel.FIRING,
             1.0,
-            f"{row.name} does not respond. The last error: {row.circuit_reason or 'unknown.'}",
-            "The cause is at the service or on the network to it: check the service's status page and "
-            "the URL in the settings. Nothing is lost: Relay tests the service at least twice per "
-            "minute while something waits, and continues when it responds. "
-            f"{counted(waits, 'delivery waits', 'deliveries wait')} now.",
+            _(
+                "%(name)s does not respond. The last error: %(why)s",
+                name=row.name,
+                why=row.circuit_reason or N_("unknown."),
+            ),
+            " ".join((_(DOWN_ADVICE), wait_words(waits))),
             f"/destinations/{row.id}",
             waits,
             # circuit_since moves with every test call, so the problem began when it was first seen
@@ -159,10 +178,16 @@ def _secrets(context: Context, found: Sequence[Any]) -> Iterator[Reading]:
                 f"destination:{row.id}",
                 ReadingLevel.FIRING,
                 1.0,
-                f"Deliveries to {row.name} wait for a secret. "
-                + row.held_reason.removeprefix(WAITS_FOR_SECRET),
-                "Nothing is lost, and no attempt is counted. Start or unseal the vault, or store the "
-                "secret there; Relay continues by itself.",
+                " ".join(
+                    (
+                        _("Deliveries to %(name)s wait for a secret.", name=row.name),
+                        row.held_reason.removeprefix(WAITS_FOR_SECRET),
+                    )
+                ),
+                _(
+                    "Nothing is lost, and no attempt is counted. Start or unseal the vault, or store the "
+                    "secret there; Relay continues by itself."
+                ),
                 f"/destinations/{row.id}",
             )
 
@@ -197,11 +222,17 @@ def _late(context: Context, destinations: dict[int, Any]) -> Iterator[Reading]:
             f"destination:{destination_id}",
             ReadingLevel.FIRING if late_s >= threshold_s else ReadingLevel.BETWEEN,
             late_s / 60,
-            f"{counted(count, 'delivery', 'deliveries')} to {row.name} should have been sent already; "
-            f"the oldest has been due for {duration(late_s)}.",
-            "The cause is in Relay: either the workers have too much to send, or the rate limit of the "
-            "destination is lower than what arrives. Nothing is lost. Check its rate limit and "
-            "concurrency, and start more workers if several destinations are late.",
+            _(
+                "%(what)s to %(name)s should have been sent already; the oldest has been due for %(time)s.",
+                what=counted(count, N_("%(count)s delivery"), N_("%(count)s deliveries")),
+                name=row.name,
+                time=duration(late_s),
+            ),
+            _(
+                "The cause is in Relay: either the workers have too much to send, or the rate limit of the "
+                "destination is lower than what arrives. Nothing is lost. Check its rate limit and "
+                "concurrency, and start more workers if several destinations are late."
+            ),
             f"/destinations/{destination_id}",
             count,
             since,

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import case, func, select
 
+from relay.i18n import N_, _
 from relay.models import DeadLetter, Delivery, DeliveryMinute, Destination
 from relay.models.destination import is_in_use
 from relay.rules.alerts import Reading, ReadingLevel
@@ -25,7 +26,7 @@ from relay.services.alerts.readings import Context, counted, duration
 from relay.services.deliveries import UNRESOLVED
 
 READ_RULES = ("failure_rate", "failure_rate_overall", "failed_delivery")
-ADVICE = (
+ADVICE = N_(
     "Open the failed deliveries: each cause there says whose side it is on and what to do. Fix the "
     "cause, then send the failed deliveries again."
 )
@@ -57,16 +58,14 @@ def read(context: Context, destinations: Sequence[Any]) -> Iterator[Reading]:
             "failure_rate",
             f"destination:{destination_id}",
             windows.with_events(events.get(destination_id, 0)),
-            f"to {names[destination_id]}",
+            names[destination_id],
             f"/dead-letters?destination={destination_id}",
         )
     if sums:
         seen = total.with_events()
         if seen.needs_events:
             seen = total.with_events(_events_overall(context))
-        yield _rate(
-            context, "failure_rate_overall", "", seen, "to all destinations", "/dead-letters"
-        )
+        yield _rate(context, "failure_rate_overall", "", seen, "", "/dead-letters")
     yield from _failed(context, names)
 
 
@@ -135,21 +134,57 @@ def _events_overall(context: Context) -> int:
 
 
 def _rate(
-    context: Context, rule: str, subject: str, windows: FailureWindows, where: str, path: str
+    context: Context, rule: str, subject: str, windows: FailureWindows, name: str, path: str
 ) -> Reading:
+    """``name`` is that of the destination, empty for all."""
     threshold = context.thresholds[rule]
     if windows.is_low_volume_failure(threshold):
         count, value = windows.low_volume, windows.low_volume.percent
+        said = {
+            "failed": str(count.failed),
+            "what": counted(count.finished, N_("%(count)s delivery"), N_("%(count)s deliveries")),
+            "name": name,
+            "minutes": str(LOW_VOLUME_MINUTES),
+            "events": str(windows.events),
+        }
         sentence = (
-            f"{count.failed} of {counted(count.finished, 'delivery', 'deliveries')} {where} failed "
-            f"in the last {LOW_VOLUME_MINUTES} minutes. They belong to {windows.events} events."
+            _(
+                "%(failed)s of %(what)s to %(name)s failed in the last %(minutes)s minutes. They belong to "
+                "%(events)s events.",
+                **said,
+            )
+            if name
+            else _(
+                "%(failed)s of %(what)s to all destinations failed in the last %(minutes)s minutes. They "
+                "belong to %(events)s events.",
+                **said,
+            )
         )
     else:
         count, value = windows.short, windows.short.percent
+        said = {
+            "failed": f"{count.failed:,}",
+            "finished": f"{count.finished:,}",
+            "name": name,
+            "minutes": str(SHORT_MINUTES),
+            "percent": f"{value:.1f}",
+            "hour_percent": f"{windows.long.percent:.1f}",
+            "threshold": f"{threshold:g}",
+        }
         sentence = (
-            f"{count.failed:,} of {count.finished:,} deliveries {where} failed in the last "
-            f"{SHORT_MINUTES} minutes ({value:.1f} %), and {windows.long.percent:.1f} % in the last "
-            f"hour. The threshold is {threshold:g} %."
+            _(
+                "%(failed)s of %(finished)s deliveries to %(name)s failed in the last %(minutes)s minutes "
+                "(%(percent)s %%), and %(hour_percent)s %% in the last hour. The threshold is "
+                "%(threshold)s %%.",
+                **said,
+            )
+            if name
+            else _(
+                "%(failed)s of %(finished)s deliveries to all destinations failed in the last %(minutes)s "
+                "minutes (%(percent)s %%), and %(hour_percent)s %% in the last hour. The threshold is "
+                "%(threshold)s %%.",
+                **said,
+            )
         )
     level = windows.level(threshold)
     return Reading(rule, subject, level, value, sentence, ADVICE, path, count.failed)
@@ -201,8 +236,16 @@ def _failed(context: Context, names: dict[int, str]) -> Iterator[Reading]:
 def _failed_sentence(name: str, count: int, new: int, oldest: Any, context: Context) -> str:
     age = duration((context.now - oldest).total_seconds())
     if count == 1:
-        return f"A delivery to {name} failed {age} ago, and Relay does not retry it."
-    return (
-        f"{count:,} deliveries to {name} failed and Relay does not retry them: the oldest {age} ago, "
-        f"{new:,} in the last hour."
+        return _(
+            "A delivery to %(name)s failed %(time)s ago, and Relay does not retry it.",
+            name=name,
+            time=age,
+        )
+    return _(
+        "%(count)s deliveries to %(name)s failed and Relay does not retry them: the "
+        "oldest %(time)s ago, %(new)s in the last hour.",
+        count=f"{count:,}",
+        name=name,
+        time=age,
+        new=f"{new:,}",
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import select
 
+from relay.i18n import _
 from relay.models import Milestone
 from relay.observability import health
 from relay.rules.alerts import Reading, ReadingLevel
@@ -37,9 +38,15 @@ def _disk(context: Context) -> Reading:
         "",
         level,
         round(free),
-        f"Only {health.size(free_bytes)} are free at {path} on Relay's server. When the disk is full, "
-        "Relay cannot store events.",
-        "Free disk space on the server now: delete old backups and logs, or old events with flask prune.",
+        _(
+            "Only %(size)s are free at %(path)s on Relay's server. When the disk is "
+            "full, Relay cannot store events.",
+            size=health.size(free_bytes),
+            path=path,
+        ),
+        _(
+            "Free disk space on the server now: delete old backups and logs, or old events with flask prune."
+        ),
         severity=Severity.CRITICAL if free_bytes < health.DISK_ERROR_BYTES else None,
     )
 
@@ -54,8 +61,13 @@ def _backup(context: Context) -> Iterator[Reading]:
             "",
             ReadingLevel.FIRING,
             context.thresholds["backup_age"],
-            f"The last backup or its verification failed: {failed.detail.get('reason', '')}",
-            "Correct the cause, then run flask backup run on the server, or flask backup verify.",
+            _(
+                "The last backup or its verification failed: %(why)s",
+                why=failed.detail.get("reason", ""),
+            ),
+            _(
+                "Correct the cause, then run flask backup run on the server, or flask backup verify."
+            ),
             since=failed.at,
         )
         return
@@ -63,12 +75,12 @@ def _backup(context: Context) -> Iterator[Reading]:
     if made_at is None and "backup_age" not in context.is_set:
         return  # backups may be made without flask backup
     limit = context.thresholds["backup_age"]
-    advice = (
+    advice = _(
         "Run flask backup on the server and check the job that should run it. Without a backup, a "
         "failed disk loses every event and setting."
     )
     if made_at is None:
-        sentence = "There is no backup: flask backup has never completed."
+        sentence = _("There is no backup: flask backup has never completed.")
         yield Reading("backup_age", "", ReadingLevel.FIRING, limit, sentence, advice)
         return
     age_s = (context.now - made_at).total_seconds()
@@ -77,7 +89,11 @@ def _backup(context: Context) -> Iterator[Reading]:
         "",
         ReadingLevel.FIRING if age_s > limit * 3600 else ReadingLevel.CLEAR,
         age_s / 3600,
-        f"The last backup is {duration(age_s)} old; at most {limit:g} hours are allowed.",
+        _(
+            "The last backup is %(time)s old; at most %(limit)s hours are allowed.",
+            time=duration(age_s),
+            limit=f"{limit:g}",
+        ),
         advice,
         since=made_at,
     )

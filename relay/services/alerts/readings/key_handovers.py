@@ -12,15 +12,16 @@ from typing import Any
 
 from sqlalchemy import select
 
+from relay.i18n import N_, _
 from relay.models import Rejection, SigningKey
 from relay.rules.alerts import Reading, ReadingLevel
-from relay.services.alerts.readings import Context, ObservedSite, counted
+from relay.services.alerts.readings import Context, ObservedSite
 from relay.services.alerts.readings.rejected_requests import split_sentence
 
 FETCHED, REFUSED = RULES = ("key_fetched", "key_refused")
 REASONS = ("key_handed_over", "key_to_unknown_address")  # as in the table of refusals of ingest
 OPEN_FOR = timedelta(days=1)
-FETCHED_ADVICE = (
+FETCHED_ADVICE = N_(
     "If nobody fetched it on the site, someone else has the old key: rotate the key with the reason that "
     "it may have leaked."
 )
@@ -46,8 +47,13 @@ def read(context: Context, sites: Mapping[int, ObservedSite]) -> Iterator[Readin
             site.subject,
             ReadingLevel.FIRING,
             value=float(len(rows)),
-            sentence=f"{site.name} fetched its new signing key from {newest.handed_over_to}, with a request "
-            f"that the old key {newest.key_id} signed.",
+            sentence=_(
+                "%(name)s fetched its new signing key from %(address)s, with a request that the "
+                "old key %(key)s signed.",
+                name=site.name,
+                address=newest.handed_over_to,
+                key=newest.key_id,
+            ),
             advice=FETCHED_ADVICE,
             path=f"{site.path}#keys",
             count=len(rows),
@@ -70,7 +76,9 @@ def read(context: Context, sites: Mapping[int, ObservedSite]) -> Iterator[Readin
         happened, advice = split_sentence(newest.sentence)
         total = sum(row.count for row in rows)
         again = (
-            "" if total == 1 else f" There were {counted(total, 'such request', 'such requests')}."
+            ""
+            if total == 1
+            else " " + N_("There were %(count)s such requests.") % {"count": f"{total:,}"}
         )
         yield Reading(
             REFUSED,

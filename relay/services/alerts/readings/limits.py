@@ -12,6 +12,7 @@ from relay.delivery.ai.budget import money
 from relay.delivery.quotas import reading_of
 from relay.destinations import KINDS
 from relay.destinations.ai import AiKind
+from relay.i18n import _
 from relay.models import Quota, db
 from relay.rules.alerts import Reading, ReadingLevel
 from relay.rules.states import Severity
@@ -57,11 +58,22 @@ def _quotas(context: Context, names: dict[int, str]) -> Iterator[Reading]:
             f"destination:{destination_id}",
             level,
             hours,
-            quotas.forecast(names[destination_id], ends, None, context.now)
-            + f" {row.remaining:,} of {row.limit:,} are left ({row.label}).",
-            "Nothing is lost: deliveries wait until the quota resets. The account's plan sets the quota. "
-            "To use less of it, lower the rate limit, select fewer events in the subscriptions, or find "
-            "out what else uses the account.",
+            " ".join(
+                (
+                    quotas.forecast(names[destination_id], ends, None, context.now),
+                    _(
+                        "%(remaining)s of %(limit)s are left (%(label)s).",
+                        remaining=f"{row.remaining:,}",
+                        limit=f"{row.limit:,}",
+                        label=row.label,
+                    ),
+                )
+            ),
+            _(
+                "Nothing is lost: deliveries wait until the quota resets. The account's plan sets the quota. "
+                "To use less of it, lower the rate limit, select fewer events in the subscriptions, or find "
+                "out what else uses the account."
+            ),
             f"/destinations/{destination_id}",
             severity=Severity.CRITICAL if ends is not None and ends <= context.now else None,
         )
@@ -83,10 +95,18 @@ def _caps(context: Context) -> Iterator[Reading]:
             f"destination:{destination_id}",
             ReadingLevel.FIRING if is_met else ReadingLevel.CLEAR,
             used.percent,
-            f"{used.title} ({used.subtitle}) used {used.percent} % of today's cap: {_amounts(used)}.",
-            "When a cap is reached, the AI is not asked until midnight UTC. Events are then delivered "
-            "without an answer or wait, as the AI step says. Raise the cap if this is expected; else "
-            "find the subscription that asks so often on the page AI.",
+            _(
+                "%(label)s (%(what)s) used %(percent)s %% of today's cap: %(amounts)s.",
+                label=used.title,
+                what=used.subtitle,
+                percent=used.percent,
+                amounts=_amounts(used),
+            ),
+            _(
+                "When a cap is reached, the AI is not asked until midnight UTC. Events are then delivered "
+                "without an answer or wait, as the AI step says. Raise the cap if this is expected; else "
+                "find the subscription that asks so often on the page AI."
+            ),
             "/ai",
             severity=Severity.CRITICAL if used.percent >= 100 else None,
         )
@@ -96,7 +116,19 @@ def _caps(context: Context) -> Iterator[Reading]:
 def _amounts(used: spend.Used) -> str:
     parts = []
     if used.most is not None:
-        parts.append(f"{money(used.spent, used.currency)} of {money(used.most, used.currency)}")
+        parts.append(
+            _(
+                "%(spent)s of %(most)s",
+                spent=money(used.spent, used.currency),
+                most=money(used.most, used.currency),
+            )
+        )
     if used.most_calls is not None:
-        parts.append(f"{used.calls:,} of {used.most_calls:,} calls")
+        parts.append(
+            _(
+                "%(calls)s of %(most)s calls",
+                calls=f"{used.calls:,}",
+                most=f"{used.most_calls:,}",
+            )
+        )
     return " and ".join(parts)

@@ -10,29 +10,40 @@ from redis.exceptions import RedisError
 from sqlalchemy import select
 
 from relay.broker import SEEN_LONGEST_S, heartbeat_key, seen_key
+from relay.i18n import N_, _
 from relay.models import Lease
 from relay.rules.alerts import Reading, ReadingLevel
 from relay.services.alerts.readings import Context
 
 READ_RULES = ("broker_unavailable", "no_worker", "no_scheduler")
 PROBE_KEY = "relay:alerts:probe"
-RESTART = (
-    "This is on Relay's side. Start the process {name} of the Procfile. If it does not stay up, read "
-    "the end of its log: the last line says why. "
+RESTART = N_(
+    "This is on Relay's side. Start the process %(name)s of the Procfile. If it does not stay up, read "
+    "the end of its log: the last line says why."
 )
-WORKER = RESTART.format(name="worker") + "The waiting deliveries are then sent within seconds."
-SCHEDULER = RESTART.format(name="scheduler") + (
-    "If it runs, its log shows with which task it is busy or that it waits for the database."
+WORKER = " ".join(
+    (
+        RESTART % {"name": "worker"},
+        N_("The waiting deliveries are then sent within seconds."),
+    )
 )
-BROKER_AWAY = (
+SCHEDULER = " ".join(
+    (
+        RESTART % {"name": "scheduler"},
+        N_(
+            "If it runs, its log shows with which task it is busy or that it waits for the database."
+        ),
+    )
+)
+BROKER_AWAY = N_(
     "This is on Relay's side. Start the broker, or correct REDIS_URL. Relay still accepts and stores "
     "events; the waiting deliveries are sent within seconds of the broker's return."
 )
-BROKER_FULL = (
+BROKER_FULL = N_(
     "This is on Relay's side. Raise maxmemory of the broker, or find out which other application fills "
     "it. Relay itself needs a few megabytes. Events are still accepted and stored."
 )
-BROKER_REFUSES = (
+BROKER_REFUSES = N_(
     "This is on Relay's side. Read the log of the broker: it refuses to write, for example because "
     "its disk is full, or because it is a read-only replica. Events are still accepted and stored."
 )
@@ -65,11 +76,13 @@ def _explain(exc: Exception) -> tuple[str, str]:
     """
     text = str(exc)
     if text.startswith("OOM") or "maxmemory" in text:
-        return "The broker is full, so workers are not woken and deliveries are late.", BROKER_FULL
+        return _(
+            "The broker is full, so workers are not woken and deliveries are late."
+        ), BROKER_FULL
     if text.startswith(("MISCONF", "READONLY", "NOREPLICAS")) or "read only replica" in text:
-        sentence = "The broker does not store anything, so workers are not woken."
+        sentence = _("The broker does not store anything, so workers are not woken.")
         return sentence, BROKER_REFUSES
-    return "The broker (REDIS_URL) does not answer, so deliveries are late.", BROKER_AWAY
+    return _("The broker (REDIS_URL) does not answer, so deliveries are late."), BROKER_AWAY
 
 
 def _worker(context: Context, is_away: bool) -> Reading:
@@ -84,9 +97,10 @@ def _worker(context: Context, is_away: bool) -> Reading:
         # without any heartbeat yet, an open alert stays open until a worker is there
         level = ReadingLevel.CLEAR if was_seen else ReadingLevel.BETWEEN
         return Reading("no_worker", "", level, age_s / 60)
-    sentence = (
-        f"No worker has sent a heartbeat for {_minutes(age_s)}, so nothing is delivered. Events are "
-        "still accepted and stored."
+    sentence = _(
+        "No worker has sent a heartbeat for %(time)s, so nothing is delivered. "
+        "Events are still accepted and stored.",
+        time=_minutes(age_s),
     )
     since = context.now - timedelta(seconds=age_s)
     return Reading("no_worker", "", ReadingLevel.FIRING, age_s / 60, sentence, WORKER, since=since)
@@ -120,10 +134,17 @@ def _scheduler(context: Context) -> Reading:
     if late_s is not None and late_s < threshold_s:
         level = ReadingLevel.CLEAR if late_s < 0 else ReadingLevel.BETWEEN
         return Reading("no_scheduler", "", level, max(0.0, late_s) / 60)
-    for_so_long = f"for {_minutes(late_s)}" if late_s is not None else "yet"
     sentence = (
-        f"No scheduler has done its work {for_so_long}, so retries and scheduled tasks wait. New "
-        "events are still delivered."
+        _(
+            "No scheduler has done its work for %(time)s, so retries and scheduled tasks wait. New events "
+            "are still delivered.",
+            time=_minutes(late_s),
+        )
+        if late_s is not None
+        else _(
+            "No scheduler has done its work yet, so retries and scheduled tasks wait. New events are still "
+            "delivered."
+        )
     )
     value = (late_s or 0.0) / 60
     return Reading("no_scheduler", "", ReadingLevel.FIRING, value, sentence, SCHEDULER, since=until)
@@ -132,5 +153,5 @@ def _scheduler(context: Context) -> Reading:
 def _minutes(seconds: float) -> str:
     minutes = int(seconds // 60)
     if minutes >= 120:
-        return f"{minutes // 60} hours"
-    return "1 minute" if minutes == 1 else f"{minutes} minutes"
+        return _("%(count)s hours", count=minutes // 60)
+    return "1 minute" if minutes == 1 else _("%(count)s minutes", count=minutes)

@@ -8,17 +8,18 @@ from datetime import timedelta
 
 from sqlalchemy import func, select
 
+from relay.i18n import N_, _
 from relay.models import Rejection
 from relay.rules.alerts import Reading, ReadingLevel
-from relay.services.alerts.readings import Context, ObservedSite
-from relay.services.ledger.labels import counted, figure
+from relay.services.alerts.readings import Context, ObservedSite, counted
+from relay.services.ledger.labels import figure
 
 RULE = "rejected_requests"
 WINDOW = timedelta(minutes=15)
 USUAL = timedelta(days=3)  # before the window
 TIMES_USUAL = 3.0
 OURS = 500  # and up: Relay could not store the event; other rules report that
-ADVICE = "The site's page lists its rejected requests with their reasons."
+ADVICE = N_("The site's page lists its rejected requests with their reasons.")
 
 
 def read(context: Context, sites: Mapping[int, ObservedSite]) -> Iterator[Reading]:
@@ -55,24 +56,37 @@ def read(context: Context, sites: Mapping[int, ObservedSite]) -> Iterator[Readin
             continue
         happened, advice = split_sentence(sentences[newest[source_id, top[source_id]]])
         share = found[top[source_id]]
-        of_these = "All" if share == total else figure(share)
+        of_these = (
+            _("All for this reason: %(why)s", why=happened)
+            if share == total
+            else _("%(share)s for this reason: %(why)s", share=figure(share), why=happened)
+        )
+        requests = counted(total, N_("%(count)s request"), N_("%(count)s requests"))
         yield Reading(
             RULE,
             site.subject,
             ReadingLevel.FIRING,
             value=float(total),
-            sentence=f"Relay rejected {counted(total, 'request')} of {site.name} in 15 minutes; "
-            f"{_rounded(usual.get(source_id, 0.0))} usual. {of_these} for this reason: {happened}",
+            sentence=f"{_rejected(requests, site.name, usual.get(source_id, 0.0))} {of_these}",
             advice=f"{advice} {ADVICE}".strip(),
             path=f"{site.path}#rejections",
             count=total,
         )
 
 
-def _rounded(usual: float) -> str:
+def _rejected(requests: str, name: str, usual: float) -> str:
     if usual < 0.05:
-        return "none are"
-    return f"about {usual:.1f} are" if usual < 10 else f"about {figure(round(usual))} are"
+        return _(
+            "Relay rejected %(what)s of %(name)s in 15 minutes; none are usual.",
+            what=requests,
+            name=name,
+        )
+    return _(
+        "Relay rejected %(what)s of %(name)s in 15 minutes; about %(usual)s are usual.",
+        what=requests,
+        name=name,
+        usual=f"{usual:.1f}" if usual < 10 else figure(round(usual)),
+    )
 
 
 def _usual(context: Context, source_ids: set[int]) -> dict[int, float]:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import func, select
 
+from relay.i18n import N_, _
 from relay.models import AuditEntry, User
 from relay.rules.alerts import Reading, ReadingLevel
 from relay.services.alerts.readings import Context, counted
@@ -16,7 +17,7 @@ READ_RULES = (RULE,)
 WINDOW = timedelta(minutes=15)
 # the second one is recorded at most once a minute for an address, however many attempts it stands for
 ACTIONS = ("user.sign_in_refused", "user.sign_in_limited")
-ADVICE = (
+ADVICE = N_(
     "The audit log lists the attempts with their addresses. If the person does not know of them, someone "
     "may be guessing the password: see that it is used nowhere else, and turn on a second factor. "
     "Relay slows such attempts down, and the person can still sign in from a browser they used before."
@@ -35,14 +36,20 @@ def read(context: Context) -> Iterator[Reading]:
     )
     threshold = context.thresholds[RULE]
     for row in rows:
-        attempts = counted(row.number, "sign-in", "sign-ins")
+        attempts = counted(row.number, N_("%(count)s sign-in"), N_("%(count)s sign-ins"))
         yield Reading(
             RULE,
             f"user:{row.id}",
             ReadingLevel.FIRING if row.number >= threshold else ReadingLevel.CLEAR,
             float(row.number),
-            f"{attempts} as {row.email} failed in the last 15 minutes, from "
-            f"{counted(row.addresses, 'IP address', 'IP addresses')}.",
+            _(
+                "%(what)s as %(email)s failed in the last 15 minutes, from %(thing)s.",
+                what=attempts,
+                email=row.email,
+                thing=counted(
+                    row.addresses, N_("%(count)s IP address"), N_("%(count)s IP addresses")
+                ),
+            ),
             ADVICE,
             path=f"/team/{row.id}",
             count=row.number,

@@ -19,26 +19,28 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine, and_, func, or_, select
 
 from relay.event_types import INTERNAL_TYPES, TEST, event_type_of, family_of
+from relay.i18n import N_, _
 from relay.models import Event, EventHour
 from relay.rules.alerts import Reading, ReadingLevel
 from relay.rules.rhythm import Rhythm, Silence, SimpleRhythm, hour_of, rhythm_of, start_of
 from relay.services.alerts.event_hours import HOUR, KEPT, counted_until
-from relay.services.alerts.readings import Context, ObservedSite
+from relay.services.alerts.readings import Context, ObservedSite, counted
 
 RULE = "silent_site"
 BEHIND = timedelta(hours=3)  # if the counts are older, nothing is decided
 AT_ONCE = 50  # rhythms and last events that one evaluation reads
 NO_RHYTHM = INTERNAL_TYPES | {TEST}  # a person sends test events
 CHECKS = {
-    "lead": "Fill in the form on the site: if no lead arrives, check the form plugin.",
-    "order": "Place a test order: if none arrives, check the shop and its checkout.",
-    "comment": "Write a comment: if none arrives, check whether comments are closed.",
-    "user": "Register a test user: if none arrives, check whether registration is open.",
+    "lead": N_("Fill in the form on the site: if no lead arrives, check the form plugin."),
+    "order": N_("Place a test order: if none arrives, check the shop and its checkout."),
+    "comment": N_("Write a comment: if none arrives, check whether comments are closed."),
+    "user": N_("Register a test user: if none arrives, check whether registration is open."),
 }
-SEND_TEST = (
-    "Choose Send a test event under Settings → Relay on the site. It shows the step that fails. "
+SEND_TEST = N_(
+    "Choose Send a test event under Settings → Relay on the site. It shows the step that fails."
 )
-IF_MEANT = " If the site is not meant to send any, acknowledge this alert."
+IF_MEANT = N_("If the site is not meant to send any, acknowledge this alert.")
+OTHER_CHECK = N_("Then check what makes these events on the site.")
 
 
 class SiteType(NamedTuple):
@@ -244,20 +246,31 @@ def _reading(
     kind = event_type_of(key.event_type)
     count = round(silence.expected)
     usual = (
-        f"About {count:,} {'was' if count == 1 else 'were'} to be expected since then, at these "
-        "times of the week."
+        counted(
+            count,
+            N_("About %(count)s was to be expected since then, at these times of the week."),
+            N_("About %(count)s were to be expected since then, at these times of the week."),
+        )
         if silence.usual_gap is None
-        else f"Usually one arrives every {_duration(silence.usual_gap)}."
+        else _("Usually one arrives every %(time)s.", time=_duration(silence.usual_gap))
     )
     return Reading(
         RULE,
         f"{site.subject}:{key.event_type}",
         ReadingLevel.FIRING,
         value=silence.expected,
-        sentence=f"{site.name} has sent no {kind.plural} since {_time(last, context.now)}. {usual}",
-        advice=SEND_TEST
-        + CHECKS.get(family_of(key.event_type), "Then check what makes these events on the site.")
-        + IF_MEANT,
+        sentence=" ".join(
+            (
+                _(
+                    "%(name)s has sent no %(thing)s since %(time)s.",
+                    name=site.name,
+                    thing=kind.plural,
+                    time=_time(last, context.now),
+                ),
+                usual,
+            )
+        ),
+        advice=" ".join((SEND_TEST, CHECKS.get(family_of(key.event_type), OTHER_CHECK), IF_MEANT)),
         path=site.path,
         count=max(1, count),
         since=last.at,
@@ -276,5 +289,7 @@ def _time(last: LastEvent, now: datetime) -> str:
 def _duration(gap: timedelta) -> str:
     hours = round(gap / HOUR)
     if hours < 2:
-        return "hour"
-    return f"{hours} hours" if hours < 48 else f"{round(hours / 24)} days"
+        return N_("hour")
+    if hours < 48:
+        return N_("%(count)s hours") % {"count": hours}
+    return N_("%(count)s days") % {"count": round(hours / 24)}

@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from relay.i18n import N_, _
 from relay.models import Event, Rejection
 from relay.rules.alerts import Reading, ReadingLevel
 from relay.services.alerts.readings import Context, ObservedSite
@@ -25,7 +26,7 @@ REASON = "clock_off"
 DIFFERENCE = re.compile(r"was (\d+) s (ahead of|behind) Relay's clock")
 WITHIN = timedelta(hours=3)  # the plugin sends one event an hour while its requests are rejected
 REPORT_COUNTS = timedelta(hours=26)  # until the next daily report
-ADVICE = (
+ADVICE = N_(
     "Synchronize the clock of the site's server with NTP, or ask the host to. Then send a test event from the plugin: it "
     "shows the difference."
 )
@@ -94,18 +95,25 @@ def _from_rejections(context: Context) -> dict[int, ClockDifference]:
 
 def _reading(site: ObservedSite, difference: ClockDifference) -> Reading:
     seconds = abs(difference.seconds)
-    direction = "ahead of" if difference.seconds > 0 else "behind"
     outcome = (
-        "Relay rejects its requests, and the events wait on the site."
+        _("Relay rejects its requests, and the events wait on the site.")
         if difference.is_rejected
-        else "Its requests are rejected when the difference grows beyond RELAY_SIGNATURE_WINDOW_S."
+        else _(
+            "Its requests are rejected when the difference grows beyond RELAY_SIGNATURE_WINDOW_S."
+        )
+    )
+    said = {"name": site.name, "seconds": f"{seconds:.0f}"}
+    clock = (
+        _("The clock of %(name)s is %(seconds)s s ahead of Relay's.", **said)
+        if difference.seconds > 0
+        else _("The clock of %(name)s is %(seconds)s s behind Relay's.", **said)
     )
     return Reading(
         RULE,
         site.subject,
         ReadingLevel.FIRING,
         value=seconds,
-        sentence=f"The clock of {site.name} is {seconds:.0f} s {direction} Relay's. {outcome}",
+        sentence=f"{clock} {outcome}",
         advice=ADVICE,
         path=site.path,
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from relay.i18n import N_, _
 from relay.models import Event, SigningKey
 from relay.rules.alerts import Reading, ReadingLevel
 from relay.rules.states import KeyState
@@ -17,7 +18,7 @@ from relay.services.alerts.readings import Context, ObservedSite
 RULE = "old_key"
 # A site that changed to the new key seldom uses the old one again; with two installations, one may.
 TOGETHER = timedelta(minutes=15)
-ADVICE = (
+ADVICE = N_(
     "Choose Fetch the new key under Settings → Relay on the site, or enter the newest key there. "
     "If several installations use this site's keys, check each of them. When the key has ended, its "
     "requests are rejected; the events wait on the site."
@@ -85,8 +86,13 @@ def _reading(context: Context, site: ObservedSite, key: Any) -> Reading:
         site.subject,
         ReadingLevel.FIRING,
         value=left / timedelta(hours=1),
-        sentence=f"{site.name} still signs with the old key {key.key_id}, which ends at "
-        f"{key.not_after:%H:%M} UTC on {key.not_after.day} {key.not_after:%B}.",
+        sentence=_(
+            "%(name)s still signs with the old key %(key)s, which ends at %(hour)s UTC on %(day)s.",
+            name=site.name,
+            key=key.key_id,
+            hour=f"{key.not_after:%H:%M}",
+            day=f"{key.not_after.day} {key.not_after:%B}",
+        ),
         advice=ADVICE,
         path=site.path,
     )

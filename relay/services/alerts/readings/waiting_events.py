@@ -13,16 +13,17 @@ from typing import Any
 from sqlalchemy import func, select
 
 from relay.event_types import INTERNAL_TYPES
+from relay.i18n import N_
 from relay.models import Intake
 from relay.rules.alerts import Reading, ReadingLevel
-from relay.services.alerts.readings import Context, ObservedSite
-from relay.services.ledger.labels import counted, of_type
+from relay.services.alerts.readings import Context, ObservedSite, counted
+from relay.services.ledger.labels import of_type
 
 RULE = "plugin_outbox"
 # the plugin retries at least once an hour, give or take 20 %, when WP-Cron runs: every 15 minutes
 UNDERWAY = timedelta(minutes=90)
 SHOWN_TYPES = 3
-ADVICE = (
+ADVICE = N_(
     "Open the Events tab under Settings → Relay on the site: it lists the waiting events with the "
     "last response. Correct what it names, then resend them there."
 )
@@ -92,16 +93,30 @@ def _reading(site: ObservedSite, report: Any, left: Mapping[str, int]) -> Readin
     parts = [of_type(event_type, count) for event_type, count in most[:SHOWN_TYPES]]
     others = total - sum(count for _, count in most[:SHOWN_TYPES])
     if others:
-        parts.append(counted(others, "other event"))
+        parts.append(counted(others, N_("%(count)s other event"), N_("%(count)s other events")))
     *first, last = parts
-    what = f"{', '.join(first)} and {last}" if first else last
+    what = f"{', '.join(first)} and {last}" if first else last  # i18n: keep
+    said = (
+        N_(
+            "%(what)s waits on %(name)s, as it reported at %(hour)s UTC on %(day)s, and did not arrive since."
+        )
+        if total == 1
+        else N_(
+            "%(what)s wait on %(name)s, as it reported at %(hour)s UTC on %(day)s, and did not arrive since."
+        )
+    )
     return Reading(
         RULE,
         site.subject,
         ReadingLevel.FIRING,
         value=float(total),
-        sentence=f"{what} {'waits' if total == 1 else 'wait'} on {site.name}, as it reported at "
-        f"{report.until:%H:%M} UTC on {report.until.day} {report.until:%B}, and did not arrive since.",
+        sentence=said
+        % {
+            "what": what,
+            "name": site.name,
+            "hour": f"{report.until:%H:%M}",
+            "day": f"{report.until.day} {report.until:%B}",
+        },
         advice=ADVICE,
         path=site.path,
         count=total,
